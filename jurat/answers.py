@@ -1,0 +1,159 @@
+"""Answers: which schemas a question may have, and finding a malformed answer before it is confirmed.
+
+A schema is a closed subset of JSON Schema (https://json-schema.org), so that any web tier can build the form from it:
+an object of strings with `required`, `enum`, `pattern`, `minLength`, `maxLength` and `format: date`. `titles` gives
+each field its label in each language. fastjsonschema compiles it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import fastjsonschema
+
+from jurat.errors import InvalidAnswer
+
+MAX_BYTES = 16 * 1024
+"""The largest answer, as canonical JSON in UTF-8."""
+
+_OBJECT_WORDS = {"type", "properties", "required", "additionalProperties", "titles"}
+_FIELD_WORDS = {"type", "enum", "pattern", "minLength", "maxLength", "format", "titles"}
+
+
+def check_schema(schema: Any) -> None:
+    """Whether `schema` is in the closed subset.
+
+    Raises ValueError with a sentence that names the place and what is allowed there.
+    """
+    if not isinstance(schema, Mapping) or schema.get("type") != "object":
+        raise ValueError("an answer's schema has `type: object`")
+    _only(schema, _OBJECT_WORDS, "the schema")
+    fields = schema.get("properties", {})
+    if not isinstance(fields, Mapping):
+        raise ValueError("`properties` is a map from field to schema")
+    for name, field in fields.items():
+        _check_field(name, field)
+    for name in schema.get("required", []):
+        if name not in fields:
+            raise ValueError(f"`required` names {name!r}, which `properties` does not have")
+    extra = schema.get("additionalProperties", False)
+    if extra is not False and extra != {"type": "string"}:
+        raise ValueError("`additionalProperties` is false or { type: string }")
+
+
+def _check_field(name: Any, field: Any) -> None:
+    if not isinstance(field, Mapping) or field.get("type") != "string":
+        raise ValueError(f"field {name!r} has `type: string`")
+    _only(field, _FIELD_WORDS, f"field {name!r}")
+    if field.get("format", "date") != "date":
+        raise ValueError(f"field {name!r}: the one `format` is date")
+    if "pattern" in field:
+        try:
+            re.compile(field["pattern"])
+        except (re.error, TypeError) as error:
+            raise ValueError(f"field {name!r}: `pattern` is not a regular expression: {error}") from None
+
+
+def _only(found: Mapping[str, Any], allowed: set[str], place: str) -> None:
+    for word in found:
+        if word not in allowed:
+            raise ValueError(f"{place} may not have `{word}`; allowed are {', '.join(sorted(allowed))}")
+
+
+def encode(answer: Mapping[str, Any]) -> bytes:
+    """The canonical JSON of `answer`: sorted keys, no spaces, UTF-8.
+
+    Raises InvalidAnswer for what no database and no source could take: NUL characters, lone surrogates, values that are
+    not JSON, more than 16 KiB.
+    """
+    try:
+        text = json.dumps(answer, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidAnswer("", "is not JSON: an object of strings is expected") from None
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidAnswer(
+            _field_where(_has_surrogate, answer) or "", "has a broken character (a lone surrogate)"
+        ) from None
+    if "\\u0000" in text and (field := _field_where(_has_nul, answer)) is not None:
+        raise InvalidAnswer(field, "has a NUL character; remove it")
+    if len(data) > MAX_BYTES:
+        raise InvalidAnswer("", f"has {len(data)} bytes; at most {MAX_BYTES} are allowed")
+    return data
+
+
+def _field_where(matches: Callable[[str], bool], answer: Mapping[str, Any]) -> str | None:
+    """The first field whose name or value matches; "" for a nested value, None when nothing does."""
+    for name, value in answer.items():
+        if matches(name):
+            return ""
+        if matches(value if isinstance(value, str) else repr(value)):
+            return name
+    return None
+
+
+def _has_nul(text: str) -> bool:
+    return "\0" in text
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def validate(answer: Mapping[str, Any], schema: str) -> None:
+    """Whether `answer` keeps to `schema` (JSON text, as `jurat_questions.answer_schema` has it).
+
+    Raises InvalidAnswer with the field and the rule that it breaks, never its value.
+    """
+    if not isinstance(answer, Mapping):
+        raise InvalidAnswer("", "is not an object of strings")
+    try:
+        _compiled(schema)(answer)
+    except fastjsonschema.JsonSchemaValueException as error:
+        raise _explained(error, answer) from None
+
+
+@lru_cache(maxsize=256)
+def _compiled(schema: str) -> Callable[[Any], Any]:
+    compiled: Callable[[Any], Any] = fastjsonschema.compile(_without_titles(json.loads(schema)))
+    return compiled
+
+
+def _without_titles(schema: Any) -> Any:
+    bare = {word: value for word, value in schema.items() if word != "titles"}
+    bare.setdefault("additionalProperties", False)
+    bare["properties"] = {
+        name: {word: value for word, value in field.items() if word != "titles"}
+        for name, field in schema.get("properties", {}).items()
+    }
+    return bare
+
+
+def _explained(error: fastjsonschema.JsonSchemaValueException, answer: Mapping[str, Any]) -> InvalidAnswer:
+    path = error.path[1:]
+    field, limit = (str(path[0]) if path else ""), error.rule_definition
+    match error.rule:
+        case "required":
+            missing = [name for name in limit if name not in answer]
+            return InvalidAnswer(missing[0], "is missing")
+        case "additionalProperties":
+            return InvalidAnswer("", "has a field that the question does not ask for")
+        case "type":
+            return InvalidAnswer(field, f"must be of type {limit}")
+        case "enum":
+            return InvalidAnswer(field, f"must be one of {', '.join(map(str, limit))}")
+        case "minLength":
+            return InvalidAnswer(field, f"must have at least {limit} character{'s' if limit > 1 else ''}")
+        case "maxLength":
+            return InvalidAnswer(field, f"must have at most {limit} characters")
+        case "pattern":
+            return InvalidAnswer(field, f"must match {limit}")
+        case "format":
+            return InvalidAnswer(field, "must be a date such as 1999-12-31")
+        case _:
+            return InvalidAnswer(field, "does not keep to the question's schema")

@@ -1,0 +1,271 @@
+"""The client of a web platform: submit a confirmed answer in its own transaction, then poll for the verdict."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, bindparam, text
+from sqlalchemy.exc import DBAPIError
+
+from jurat.database import open_engine
+from jurat.errors import (
+    AlreadyConfirmed,
+    ConfigurationError,
+    InvalidSubmission,
+    SchemaMissing,
+    UnknownCheck,
+    UnknownConsultation,
+    WaitTimeout,
+)
+from jurat.messages import message_for
+from jurat.ring import Bell
+from jurat.sealing import Seal, key_from_text
+from jurat.submitting import Check, Submission, submit_all
+from jurat.tables import CheckId, moment
+from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is known of one check. `outcome` to `decided_at` are None until it has a verdict.
+
+    `next_poll_ms` says when to ask again, in milliseconds; 0 once the check is settled.
+    """
+
+    check_id: UUID
+    consultation: str
+    participant: str
+    question: str
+    state: State
+    outcome: Outcome | None
+    reason: Reason | None
+    revision: int | None
+    decided_at: datetime | None
+    next_poll_ms: int
+
+    @property
+    def settled(self) -> bool:
+        """Whether this is the last word, unless a person reopens the check."""
+        return self.state is State.SETTLED
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one participant's verdicts add up to in one consultation.
+
+    `questions` has every question of the access form in its order, `rounds_left` how many more answers each may get.
+    """
+
+    state: AccessState
+    questions: Mapping[str, QuestionState]
+    rounds_left: Mapping[str, int]
+
+    @property
+    def open(self) -> list[str]:
+        """The questions that may be answered now, in the order of the form."""
+        busy = (QuestionState.PENDING, QuestionState.REVIEW, QuestionState.ACCEPTED)
+        return [name for name, state in self.questions.items() if self.rounds_left.get(name, 0) > 0 and state not in busy]
+
+
+class Client:
+    """Everything a web platform needs. One for each process; threads may share it.
+
+    Args:
+        database_url: the shared database, `postgresql://…` or `sqlite:///…`.
+        broker_url: the workers' broker (`redis://…`), only to ring; without it workers look once a second.
+        seal_key: the public key of `bin/jurat keys generate` as base64; needed to submit.
+
+    Raises:
+        ConfigurationError: an argument can not be used, or a library that it needs is missing.
+    """
+
+    def __init__(
+        self, database_url: str | None = None, broker_url: str | None = None, seal_key: str | None = None
+    ) -> None:
+        self._engine = open_engine(database_url) if database_url else None
+        self._seal = Seal(key_from_text(seal_key, "seal_key")) if seal_key else None
+        self._bell = Bell(broker_url) if broker_url else None
+
+    # -- submitting, in the platform's transaction
+
+    def submit(
+        self,
+        connection: Any,
+        *,
+        consultation: str,
+        participant: str,
+        question: str,
+        answer: Mapping[str, Any],
+        id: UUID | None = None,
+        priority: Priority | str = Priority.INTERACTIVE,
+        reply_key: bytes | None = None,
+        traceparent: str | None = None,
+    ) -> Check:
+        """Insert one confirmed answer as a check, in the transaction of `connection`, which stays usable whatever happens.
+
+        Args:
+            connection: a SQLAlchemy Connection or Session, or a connection of psycopg, sqlite3 or Django.
+            participant: the platform's id of the participant, opaque to jurat (not a name or e-mail address).
+            answer: the fields that the question's schema asks for.
+            id: a UUID made by the platform (UUIDv7 is best). A second submit with the same id gives the same check back.
+            priority: `interactive` while somebody waits at the form, `bulk` otherwise.
+            reply_key: a public key of the platform (32 bytes); candidates of an ambiguous address are sealed for it.
+            traceparent: W3C trace context, carried to the look-up.
+
+        Raises:
+            UnknownConsultation, UnknownQuestion: not in the applied configuration.
+            InvalidAnswer: the answer breaks the question's schema; says which field and rule.
+            AlreadyConfirmed: an answer was confirmed before and no round is open.
+            InvalidSubmission: another argument can not be used.
+            SchemaMissing: the database has no jurat tables.
+        """
+        submission = Submission(consultation, participant, question, answer, id, priority, reply_key, traceparent)
+        return self.submit_many(connection, [submission])[0]
+
+    def submit_many(self, connection: Any, submissions: Iterable[Submission | Mapping[str, Any]]) -> list[Check]:
+        """Insert many confirmed answers in few statements. All are looked at first: one bad one, and nothing is written.
+
+        Raises as `submit` does. Where a platform confirms the same answer at the same moment elsewhere, AlreadyConfirmed
+        may come after others were written: roll the transaction back then.
+        """
+        if self._seal is None:
+            raise ConfigurationError("submitting needs the seal_key (the public key of `bin/jurat keys generate`)")
+        many = [item if isinstance(item, Submission) else _submission(item) for item in submissions]
+        checks, sources = submit_all(connection, many, self._seal)
+        if self._bell:
+            self._bell.note(sources)
+        return checks
+
+    def ring(self) -> None:
+        """Wake the workers of the sources submitted to since the last ring of this thread. Call it after the commit.
+
+        Best effort: never raises, never waits, and a bell that is lost costs at most a second.
+        """
+        if self._bell:
+            self._bell.ring()
+
+    # -- reading
+
+    def result(self, check_id: UUID) -> Result:
+        """What is known of a check, by its primary key.
+
+        Raises UnknownCheck when no committed check has this id.
+        """
+        found = self.results([check_id])
+        if not found:
+            raise UnknownCheck(check_id)
+        return found[0]
+
+    def results(self, check_ids: Sequence[UUID]) -> list[Result]:
+        """What is known of several checks in one query, in the order of `check_ids`; unknown ones are left out."""
+        rows = self._read(_RESULTS, {"ids": list(check_ids)}) if check_ids else []
+        by_id = {result.check_id: result for result in map(_result, rows)}
+        return [by_id[check_id] for check_id in check_ids if check_id in by_id]
+
+    def access(self, consultation: str, participant: str) -> Access:
+        """What the participant's verdicts add up to. A submit shows here as soon as it is committed.
+
+        Raises UnknownConsultation.
+        """
+        rows = self._read(_ACCESS, {"consultation": consultation, "participant": participant})
+        if not rows:
+            raise UnknownConsultation(consultation, [row[0] for row in self._read(_CONSULTATIONS, {})])
+        names = [row[0] for row in rows]
+        if rows[0][2] is None:
+            states = dict.fromkeys(names, QuestionState.OPEN)
+            return Access(AccessState.INCOMPLETE, states, {row[0]: row[1] for row in rows})
+        kept = {name: QuestionState(state) for name, state in _json(rows[0][3]).items()}
+        left = _json(rows[0][4])
+        return Access(
+            AccessState(rows[0][2]),
+            {name: kept.get(name, QuestionState.OPEN) for name in names},
+            {row[0]: left.get(row[0], row[1]) for row in rows},
+        )
+
+    def wait(self, check_id: UUID, timeout: float = 30.0) -> Result:
+        """Poll until the check is settled or goes to review, for at most `timeout` seconds.
+
+        Raises UnknownCheck, or WaitTimeout when it is still on its way.
+        """
+        end = time.monotonic() + timeout
+        while not (result := self.result(check_id)).settled and result.state is not State.REVIEW:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise WaitTimeout(check_id, timeout)
+            time.sleep(min(left, result.next_poll_ms / 1000))
+        return result
+
+    def message(self, reason: Reason | str, locale: str = "en") -> str:
+        """A text about `reason` that may be shown to the participant, in the language of `locale` or else in English."""
+        return message_for(Reason(reason), locale)
+
+    def close(self) -> None:
+        """Send bells that are still waiting and give back connections."""
+        if self._bell:
+            self._bell.close()
+        if self._engine:
+            self._engine.dispose()
+
+    def _read(self, statement: Any, parameters: Mapping[str, Any]) -> list[Any]:
+        try:
+            with self._reader().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                return list(connection.execute(statement, parameters))
+        except DBAPIError as error:
+            if "jurat_" in str(error.orig):
+                raise SchemaMissing("the database has no jurat tables; run `bin/jurat db upgrade`") from None
+            raise
+
+    def _reader(self) -> Engine:
+        if self._engine is None:
+            raise ConfigurationError("reading needs the database_url that the client was made without")
+        return self._engine
+
+
+def _submission(item: Mapping[str, Any]) -> Submission:
+    try:
+        return Submission(**item)
+    except TypeError:
+        raise InvalidSubmission(
+            "a submission has consultation, participant, question and answer, and may have id, priority, reply_key and "
+            f"traceparent; this one has {', '.join(map(str, item))}"
+        ) from None
+
+
+_RESULTS = text(
+    "SELECT check_id, consultation, participant, question, state, outcome, reason, revision, decided_at, next_poll_ms "
+    "FROM jurat_results WHERE check_id IN :ids"
+).bindparams(bindparam("ids", expanding=True, type_=CheckId()))
+
+_ACCESS = text(
+    "SELECT q.question, q.rounds, a.access, a.questions, a.rounds_left FROM jurat_questions q "
+    "LEFT JOIN jurat_access a ON a.consultation = q.consultation AND a.participant = :participant "
+    "WHERE q.consultation = :consultation ORDER BY q.position"
+)
+
+_CONSULTATIONS = text("SELECT DISTINCT consultation FROM jurat_questions")
+
+
+def _result(row: Any) -> Result:
+    return Result(
+        check_id=UUID(str(row[0])),
+        consultation=row[1],
+        participant=row[2],
+        question=row[3],
+        state=State(row[4]),
+        outcome=Outcome(row[5]) if row[5] else None,
+        reason=Reason(row[6]) if row[6] else None,
+        revision=row[7],
+        decided_at=moment(row[8]),
+        next_poll_ms=row[9],
+    )
+
+
+def _json(value: Any) -> Any:
+    """A JSON column: text on SQLite, already read on PostgreSQL."""
+    return json.loads(value) if isinstance(value, str) else value

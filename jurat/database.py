@@ -1,0 +1,71 @@
+"""How jurat opens the shared database: settings that both the client and the workers need.
+
+PostgreSQL through psycopg 3 without server-side prepared statements and without start-up options, so that PgBouncer in
+transaction mode may stand in between. SQLite in WAL mode with full durability; every transaction of ours starts with
+BEGIN IMMEDIATE, because a reader that becomes a writer fails at once instead of waiting.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from jurat.errors import ConfigurationError
+
+_POSTGRESQL_ARGUMENTS: dict[str, Any] = {
+    "prepare_threshold": None,
+    "connect_timeout": 3,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+
+def parse_url(text: str) -> URL:
+    """The database's URL with the driver that jurat uses.
+
+    Raises ConfigurationError; the message never holds the URL, which may hold a password.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError("the database URL can not be read; expected postgresql://… or sqlite:///…") from None
+    match url.get_backend_name():
+        case "postgresql" | "postgres":
+            return url.set(drivername="postgresql+psycopg")
+        case "sqlite":
+            return url.set(drivername="sqlite+pysqlite")
+    raise ConfigurationError("the database URL names neither PostgreSQL nor SQLite; expected postgresql://… or sqlite:///…")
+
+
+def open_engine(text: str, *, pool_size: int = 5) -> Engine:
+    """An engine on the shared database. Connects lazily; commits nothing by itself.
+
+    Raises ConfigurationError when the URL can not be read or PostgreSQL's driver is not installed.
+    """
+    url = parse_url(text)
+    try:
+        if url.get_backend_name() == "postgresql":
+            return create_engine(
+                url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True, connect_args=_POSTGRESQL_ARGUMENTS
+            )
+        engine = create_engine(url, connect_args={"timeout": 5.0, "check_same_thread": False})
+    except ModuleNotFoundError:
+        raise ConfigurationError("PostgreSQL needs psycopg 3: pip install 'psycopg[binary]'") from None
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver starts no transactions of its own; _begin_immediate does
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_immediate(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,85 @@
+"""What can go wrong between a platform and jurat. Every message says what to mend and holds no personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from uuid import UUID
+
+
+class JuratError(Exception):
+    """Root of all errors that the client raises."""
+
+
+class ConfigurationError(JuratError):
+    """The client was made with something it can not use: a bad URL, a bad key, a missing library."""
+
+
+class UnknownConsultation(JuratError):
+    """No applied configuration has this consultation."""
+
+    def __init__(self, consultation: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"no consultation {consultation!r:.80} is configured{_hint(consultation, known)}; "
+            "`bin/jurat config show` lists them, `bin/jurat config apply` publishes new ones"
+        )
+
+
+class UnknownQuestion(JuratError):
+    """The consultation has no such question."""
+
+    def __init__(self, consultation: str, question: str, known: Iterable[str]) -> None:
+        super().__init__(f"consultation {consultation!r:.80} has no question {question!r:.80}{_hint(question, known)}")
+
+
+class InvalidAnswer(JuratError):
+    """The answer breaks the schema of its question, or can not be stored. Nothing was confirmed.
+
+    `field` is the answer's field, or "" for the answer as a whole.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"answer{'.' if field else ''}{field} {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class InvalidSubmission(JuratError):
+    """An argument of `submit` other than the answer can not be used."""
+
+
+class AlreadyConfirmed(JuratError):
+    """This participant has confirmed an answer to this question before, and no further round is open.
+
+    `check_id` is the check of that answer.
+    """
+
+    def __init__(self, consultation: str, question: str, check_id: UUID) -> None:
+        super().__init__(
+            f"an answer to {consultation}/{question} is confirmed already (check {check_id}) and can not be changed; "
+            "show its result instead"
+        )
+        self.check_id = check_id
+
+
+class UnknownCheck(JuratError):
+    """No check has this id. A transaction that was rolled back leaves none behind."""
+
+    def __init__(self, check_id: UUID) -> None:
+        super().__init__(f"there is no check {check_id}; was the transaction that submitted it committed?")
+
+
+class SchemaMissing(JuratError):
+    """The database has no jurat tables, or tables of another contract version."""
+
+
+class WaitTimeout(JuratError, TimeoutError):
+    """The check was still on its way when `wait` gave up. It goes on; ask again later."""
+
+    def __init__(self, check_id: UUID, timeout: float) -> None:
+        super().__init__(f"check {check_id} has no verdict after {timeout:g} s; it goes on, ask again later")
+
+
+def _hint(word: str, known: Iterable[str]) -> str:
+    close = get_close_matches(word, list(known), n=1)
+    return f" — did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,100 @@
+"""Ringing the workers: a Celery message without content that says "there is work" for a source.
+
+Best effort by design: the row is the queue, and a bell that is lost costs at most a second. A thread of its own sends,
+so that no web request ever waits for a broker; bells for one source within 50 ms become one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from jurat.errors import ConfigurationError
+
+TASK = "jurat.ring"
+"""Name of the task that the workers know."""
+
+INTERVAL = 0.05
+EXPIRES = 5
+_BROKER_LIMITS = {"socket_timeout": 1.0, "socket_connect_timeout": 0.5, "max_retries": 0}
+
+
+def queue_of(source: str) -> str:
+    """The queue on which the bells of a source are rung."""
+    return f"checks.{source}"
+
+
+class Bell:
+    """Rings for the sources that were noted, at most once in 50 ms each, plus a trailing one.
+
+    Raises ConfigurationError when Celery is not installed.
+    """
+
+    def __init__(self, broker_url: str) -> None:
+        try:
+            from celery import Celery
+        except ModuleNotFoundError:
+            raise ConfigurationError("a broker_url needs Celery: pip install 'jurat[ring]', or leave it out") from None
+        self._celery: Any = Celery("jurat-ring", broker=broker_url, set_as_current=False)
+        self._celery.conf.update(
+            broker_transport_options=_BROKER_LIMITS if broker_url.startswith(("redis", "valkey")) else {},
+            broker_connection_timeout=0.5,
+            task_publish_retry=False,
+            task_ignore_result=True,
+            task_serializer="json",
+        )
+        self._noted = threading.local()
+        self._wanted: dict[str, float] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def note(self, sources: Iterable[str]) -> None:
+        """Remember that this thread has submitted to `sources`; `ring` rings for them."""
+        self._noted.sources = getattr(self._noted, "sources", set()) | set(sources)
+
+    def ring(self) -> None:
+        """Have the bells of this thread's noted sources sent soon. Returns at once."""
+        sources = getattr(self._noted, "sources", set())
+        self._noted.sources = set()
+        if not sources or self._closed:
+            return
+        with self._changed:
+            for source in sources:
+                self._wanted.setdefault(source, time.monotonic())
+            if self._thread is None or not self._thread.is_alive():  # a forked web process has lost its thread
+                self._thread = threading.Thread(target=self._send, name="jurat-ring", daemon=True)
+                self._thread.start()
+                atexit.register(self.close)
+            self._changed.notify()
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Send what is waiting, for at most `timeout` seconds."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _send(self) -> None:
+        last: dict[str, float] = {}
+        while True:
+            with self._changed:
+                while not self._wanted and not self._closed:
+                    self._changed.wait()
+                if not self._wanted:
+                    return
+                source = min(self._wanted, key=lambda name: max(self._wanted[name], last.get(name, 0.0) + INTERVAL))
+                pause = last.get(source, 0.0) + INTERVAL - time.monotonic()
+                if pause > 0 and not self._closed:
+                    self._changed.wait(pause)
+                    continue
+                del self._wanted[source]
+            last[source] = time.monotonic()
+            try:
+                self._celery.send_task(TASK, queue=queue_of(source), expires=EXPIRES, retry=False)
+            except Exception:  # noqa: S112 - whatever the broker does, the platform must not notice
+                continue

@@ -1,0 +1,90 @@
+"""Sealed answers: the platform can close them and only a worker can open them.
+
+libsodium's sealed boxes (https://doc.libsodium.org/public-key_cryptography/sealed_boxes) over the canonical JSON of
+the answer. Keys are 32 bytes, written as base64; a public key's id is the first 8 bytes of its BLAKE2b hash in hex,
+so that a row says which private key opens it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable
+
+from nacl.exceptions import CryptoError
+from nacl.public import PrivateKey, PublicKey, SealedBox
+
+from jurat.errors import ConfigurationError
+
+
+class Unopenable(Exception):
+    """No key at hand opens this ciphertext, or it was damaged."""
+
+
+def key_from_text(text: str, name: str) -> bytes:
+    """The 32 bytes of a key written as base64. `name` is the setting that an error names.
+
+    Raises ConfigurationError; the message never holds the text.
+    """
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != 32:
+        raise ConfigurationError(f"{name} is not a key: 32 bytes in base64 are expected (`bin/jurat keys generate`)")
+    return key
+
+
+def key_to_text(key: bytes) -> str:
+    """A key as it is written in settings."""
+    return base64.b64encode(key).decode("ascii")
+
+
+def key_id(public_key: bytes) -> str:
+    """The id under which rows name a public key: 16 hexadecimal digits."""
+    return hashlib.blake2b(public_key, digest_size=8).hexdigest()
+
+
+class Seal:
+    """Closes answers with the platform's public key."""
+
+    def __init__(self, public_key: bytes) -> None:
+        self._box = SealedBox(PublicKey(public_key))
+        self.key_id = key_id(public_key)
+
+    def close(self, plain: bytes) -> bytes:
+        """The ciphertext of `plain`: 48 bytes longer, different each time."""
+        return bytes(self._box.encrypt(plain))
+
+
+class Unseal:
+    """Opens answers with the worker's private keys, newest first."""
+
+    def __init__(self, private_keys: Iterable[bytes]) -> None:
+        keys = [PrivateKey(key) for key in private_keys]
+        self._boxes = {key_id(bytes(key.public_key)): SealedBox(key) for key in keys}
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The ids of the keys that can be opened, newest first."""
+        return list(self._boxes)
+
+    def open(self, sealed: bytes, key: str | None) -> bytes:
+        """The plain text of `sealed`, whose row names `key`.
+
+        Raises Unopenable: the key is not here, or the ciphertext was made for another key or damaged.
+        """
+        box = self._boxes.get(key or "")
+        if box is None:
+            raise Unopenable("the answer is sealed for a key that is not here")
+        try:
+            return bytes(box.decrypt(sealed))
+        except (CryptoError, ValueError, TypeError):
+            raise Unopenable("the answer does not open with the key that its row names") from None
+
+
+def generate() -> tuple[bytes, bytes]:
+    """A new pair of keys: private, public."""
+    key = PrivateKey.generate()
+    return bytes(key), bytes(key.public_key)

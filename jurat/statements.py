@@ -1,0 +1,186 @@
+"""The statements of the contract as SQL text, and the connections that they run on.
+
+The text is the contract: a platform in another language sends the same. It differs between the engines only in the
+clock, in casts and in how a JSON array becomes rows. Nothing here opens, commits or rolls back a transaction: that is
+the platform's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
+
+from jurat.errors import InvalidSubmission
+
+
+def now(dialect: str, seconds: str = "") -> str:
+    """SQL for the database's clock, `seconds` (an SQL expression) later."""
+    if dialect == "postgresql":
+        return "statement_timestamp()" + (f" + make_interval(secs => {seconds})" if seconds else "")
+    return "strftime('%Y-%m-%d %H:%M:%f', 'now'" + (f", ({seconds}) || ' seconds')" if seconds else ")")
+
+
+def rowset(dialect: str, columns: str, parameter: str = "rows") -> str:
+    """SQL for the JSON array in `:rows` as a table expression with `columns` ("id uuid, fence bigint").
+
+    One parameter carries any number of rows, on both engines.
+    """
+    if dialect == "postgresql":
+        return f"jsonb_to_recordset(CAST(:{parameter} AS jsonb)) AS r({columns})"
+    names = [column.split()[0] for column in columns.split(", ")]
+    fields = ", ".join(f"value ->> '{name}' AS {name}" for name in names)
+    return f"(SELECT {fields} FROM json_each(:{parameter})) AS r"
+
+
+def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The parameter of a `rowset`."""
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+@lru_cache
+def history(dialect: str) -> str:
+    """For each (position, consultation, participant, question) in `:rows`: the question, and what was confirmed so far."""
+    schema = "CAST(q.answer_schema AS text)"
+    return f"""
+        SELECT r.position, q.source, q.rounds, {schema}, c.id, c.round, c.state, v.outcome, v.reason
+        FROM {rowset(dialect, "position int, consultation text, participant text, question text")}
+        LEFT JOIN jurat_questions q ON q.consultation = r.consultation AND q.question = r.question
+        LEFT JOIN jurat_checks c ON c.consultation = r.consultation AND c.participant = r.participant
+             AND c.question = r.question
+        LEFT JOIN jurat_verdicts v ON v.check_id = c.id
+             AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
+        ORDER BY r.position, c.round"""
+
+
+_COLUMNS = (
+    "id, consultation, participant, question, round, priority, answer, answer_key, reply_key, traceparent, "
+    "source, due_at, submitted_at, deadline_at"
+)
+
+
+@lru_cache
+def insert(dialect: str) -> str:
+    """The documented INSERT: one confirmed answer becomes a check. No row when it was confirmed before."""
+    if dialect == "postgresql":
+        columns = (
+            "id uuid, consultation text, participant text, question text, round int, priority text, answer text, "
+            "answer_key text, reply_key text, traceparent text"
+        )
+        values = (
+            "r.id, q.consultation, r.participant, q.question, r.round, r.priority, decode(r.answer, 'hex'), "
+            "r.answer_key, decode(r.reply_key, 'hex'), r.traceparent"
+        )
+        origin = f"{rowset(dialect, columns)} JOIN jurat_questions q USING (consultation, question)"
+        order = "ORDER BY r.consultation, r.participant, r.question"
+    else:
+        values = (
+            ":id, q.consultation, :participant, q.question, :round, :priority, :answer, :answer_key, :reply_key, "
+            ":traceparent"
+        )
+        origin, order = "jurat_questions q WHERE q.consultation = :consultation AND q.question = :question", ""
+    clock = f"{now(dialect)}, {now(dialect)}, {now(dialect, 'q.deadline_s')}"
+    return f"""
+        INSERT INTO jurat_checks ({_COLUMNS})
+        SELECT {values}, q.source, {clock}
+        FROM {origin} {order}
+        ON CONFLICT DO NOTHING"""
+
+
+class Statements(Protocol):
+    """Runs SQL with named parameters inside somebody else's transaction."""
+
+    dialect: str
+
+    def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Rows of a SELECT."""
+        ...
+
+    def change(self, sql: str, parameters: Mapping[str, Any]) -> int:
+        """Number of rows that an INSERT, UPDATE or DELETE touched."""
+        ...
+
+
+class OnSqlAlchemy:
+    """A SQLAlchemy Connection, or a Session's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect.name
+
+    def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self._connection.execute(_text(sql), dict(parameters))]
+
+    def change(self, sql: str, parameters: Mapping[str, Any]) -> int:
+        return self._connection.execute(_text(sql), dict(parameters)).rowcount
+
+
+@lru_cache(maxsize=64)
+def _text(sql: str) -> Any:
+    return text(sql)
+
+
+class OnDbApi:
+    """A DB-API connection: psycopg, sqlite3, or one that Django wraps around them."""
+
+    def __init__(self, connection: Any, dialect: str) -> None:
+        self._connection = connection
+        self.dialect = dialect
+        self._named = type(connection).__module__ == "sqlite3"  # Django takes %(name)s for SQLite too
+
+    def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        cursor = self._execute(sql, parameters)
+        rows = [tuple(row.values() if isinstance(row, Mapping) else row) for row in cursor.fetchall()]
+        cursor.close()
+        return rows
+
+    def change(self, sql: str, parameters: Mapping[str, Any]) -> int:
+        cursor = self._execute(sql, parameters)
+        count: int = cursor.rowcount
+        cursor.close()
+        return count
+
+    def _execute(self, sql: str, parameters: Mapping[str, Any]) -> Any:
+        cursor = self._connection.cursor()
+        cursor.execute(sql if self._named else _percent(sql, tuple(parameters)), parameters)
+        return cursor
+
+
+@lru_cache(maxsize=64)
+def _percent(sql: str, names: tuple[str, ...]) -> str:
+    """The `%(name)s` style of psycopg and Django for the `:name` style."""
+    sql = sql.replace("%", "%%")
+    for name in sorted(names, key=len, reverse=True):
+        sql = sql.replace(f":{name}", f"%({name})s")
+    return sql
+
+
+_DIALECTS = {
+    "psycopg": "postgresql",
+    "psycopg2": "postgresql",
+    "postgresql": "postgresql",
+    "sqlite3": "sqlite",
+    "sqlite": "sqlite",
+}
+
+
+def statements_on(connection: Any) -> Statements:
+    """The way to run statements on what a platform handed over.
+
+    Raises InvalidSubmission when it is no connection that jurat knows.
+    """
+    if isinstance(connection, Session):
+        connection = connection.connection()
+    if isinstance(connection, Connection):
+        return OnSqlAlchemy(connection)
+    vendor = getattr(connection, "vendor", None) or type(connection).__module__.partition(".")[0]
+    if dialect := _DIALECTS.get(vendor):
+        return OnDbApi(connection, dialect)
+    raise InvalidSubmission(
+        f"{type(connection).__name__} is no connection that can be used: give a SQLAlchemy Connection or Session, "
+        "or a connection of psycopg, sqlite3 or Django"
+    )

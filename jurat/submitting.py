@@ -1,0 +1,213 @@
+"""Turning confirmed answers into rows: look at all of them first, then write all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from jurat.access import Confirmed, standing
+from jurat.answers import encode, validate
+from jurat.errors import (
+    AlreadyConfirmed,
+    InvalidSubmission,
+    SchemaMissing,
+    UnknownConsultation,
+    UnknownQuestion,
+)
+from jurat.ids import uuid7
+from jurat.sealing import Seal
+from jurat.statements import Statements, history, insert, rows_json, statements_on
+from jurat.words import Outcome, Priority, Reason, State
+
+_CHUNK = 500
+_NAME_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One answer that a participant confirmed. `Client.submit` says what each field is."""
+
+    consultation: str
+    participant: str
+    question: str
+    answer: Mapping[str, Any]
+    id: UUID | None = None
+    priority: Priority | str = Priority.INTERACTIVE
+    reply_key: bytes | None = None
+    traceparent: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Submission({self.consultation!r}, {self.question!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One confirmed answer on its way to a verdict. `created` is False when it was submitted before under this id."""
+
+    id: UUID
+    consultation: str
+    participant: str
+    question: str
+    round: int
+    created: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """A check of the same question that stands already."""
+
+    id: UUID
+    round: int
+    confirmed: Confirmed
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The question of one submission as the database has it, with what was confirmed before."""
+
+    source: str
+    rounds: int
+    schema: str
+    earlier: tuple[_Earlier, ...]
+
+
+def submit_all(connection: Any, submissions: Sequence[Submission], seal: Seal) -> tuple[list[Check], set[str]]:
+    """The checks of `submissions` in their order, and the sources that have new work.
+
+    Raises as `Client.submit` does; nothing is written unless all can be.
+    """
+    statements = statements_on(connection)
+    for submission in submissions:
+        _check_names(submission)
+    if len({(item.consultation, item.participant, item.question) for item in submissions}) < len(submissions):
+        raise InvalidSubmission("two of the submissions answer the same question of the same participant; keep one")
+    checks: list[Check] = []
+    rows: list[dict[str, Any]] = []
+    sources: set[str] = set()
+    for start in range(0, len(submissions), _CHUNK):
+        chunk = submissions[start : start + _CHUNK]
+        for submission, asked in zip(chunk, _look_up(statements, chunk), strict=True):
+            check = _next_check(submission, asked)
+            checks.append(check)
+            if check.created:
+                rows.append(_row(submission, check, asked, seal))
+                sources.add(asked.source)
+    for start in range(0, len(rows), _CHUNK):
+        _insert(statements, rows[start : start + _CHUNK])
+    return checks, sources
+
+
+def _check_names(submission: Submission) -> None:
+    for name in ("consultation", "participant", "question"):
+        value = getattr(submission, name)
+        if not isinstance(value, str) or not 0 < len(value) <= _NAME_LIMIT or not value.isprintable():
+            raise InvalidSubmission(f"{name} must be 1 to {_NAME_LIMIT} printable characters")
+    if submission.priority not in tuple(Priority):
+        raise InvalidSubmission(f"priority must be {' or '.join(Priority)}, not {submission.priority!r:.40}")
+    if submission.id is not None and not isinstance(submission.id, UUID):
+        raise InvalidSubmission("id must be a uuid.UUID")
+    if submission.reply_key is not None and (
+        not isinstance(submission.reply_key, bytes) or len(submission.reply_key) != 32
+    ):
+        raise InvalidSubmission("reply_key must be the 32 bytes of a public key")
+    trace = submission.traceparent
+    if trace is not None and not (isinstance(trace, str) and len(trace) <= 100 and trace.isascii() and trace.isprintable()):
+        raise InvalidSubmission("traceparent must be a W3C trace context of at most 100 ASCII characters")
+
+
+def _look_up(statements: Statements, chunk: Sequence[Submission]) -> list[_Asked]:
+    keys = [
+        {"position": n, "consultation": item.consultation, "participant": item.participant, "question": item.question}
+        for n, item in enumerate(chunk)
+    ]
+    try:
+        rows = statements.run(history(statements.dialect), {"rows": rows_json(keys)})
+    except Exception as error:
+        if "jurat_" in str(error) and "Error" in type(error).__name__ + type(error).__mro__[1].__name__:
+            raise SchemaMissing("the database has no jurat tables; run `bin/jurat db upgrade`") from None
+        raise
+    found: list[list[tuple[Any, ...]]] = [[] for _ in chunk]
+    for row in rows:
+        found[int(row[0])].append(row)
+    return [_asked(statements, submission, mine) for submission, mine in zip(chunk, found, strict=True)]
+
+
+def _asked(statements: Statements, submission: Submission, rows: list[tuple[Any, ...]]) -> _Asked:
+    _, source, rounds, schema, *_ = rows[0]
+    if source is None:
+        known = statements.run("SELECT consultation, question FROM jurat_questions", {})
+        mine = [question for consultation, question in known if consultation == submission.consultation]
+        if not mine:
+            raise UnknownConsultation(submission.consultation, {consultation for consultation, _ in known})
+        raise UnknownQuestion(submission.consultation, submission.question, mine)
+    earlier = tuple(
+        _Earlier(
+            UUID(str(row[4])),
+            row[5],
+            Confirmed(State(row[6]), Outcome(row[7]) if row[7] else None, Reason(row[8]) if row[8] else None),
+        )
+        for row in rows
+        if row[4] is not None
+    )
+    return _Asked(source, rounds, schema, earlier)
+
+
+def _next_check(submission: Submission, asked: _Asked) -> Check:
+    """The check that this submission becomes, or became before under the same id."""
+    key = (submission.consultation, submission.participant, submission.question)
+    for earlier in asked.earlier:
+        if earlier.id == submission.id:
+            return Check(earlier.id, *key, earlier.round, created=False)
+    if asked.earlier:
+        last = asked.earlier[-1]
+        _, left = standing([earlier.confirmed for earlier in asked.earlier], asked.rounds)
+        if left < 1 or last.confirmed.state is not State.SETTLED:
+            raise AlreadyConfirmed(submission.consultation, submission.question, last.id)
+    validate(submission.answer, asked.schema)
+    number = asked.earlier[-1].round + 1 if asked.earlier else 1
+    return Check(submission.id or uuid7(), *key, number)
+
+
+def _row(submission: Submission, check: Check, asked: _Asked, seal: Seal) -> dict[str, Any]:
+    return {
+        "id": str(check.id),
+        "consultation": check.consultation,
+        "participant": check.participant,
+        "question": check.question,
+        "round": check.round,
+        "priority": str(submission.priority),
+        "answer": seal.close(encode(submission.answer)),
+        "answer_key": seal.key_id,
+        "reply_key": submission.reply_key,
+        "traceparent": submission.traceparent,
+    }
+
+
+def _insert(statements: Statements, rows: list[dict[str, Any]]) -> None:
+    """Write `rows`, in the order of their keys so that two platforms never wait for each other in a circle."""
+    rows = sorted(rows, key=lambda row: (row["consultation"], row["participant"], row["question"]))
+    sql = insert(statements.dialect)
+    if statements.dialect == "postgresql":
+        hexed = [
+            {**row, "answer": row["answer"].hex(), "reply_key": row["reply_key"] and row["reply_key"].hex()}
+            for row in rows
+        ]
+        written = statements.change(sql, {"rows": rows_json(hexed)})
+    else:
+        written = sum(statements.change(sql, row) for row in rows)
+    if written < len(rows):
+        _explain_conflict(statements, rows)
+
+
+def _explain_conflict(statements: Statements, rows: list[dict[str, Any]]) -> None:
+    """Somebody else confirmed at the same moment: same id is the same check, another is AlreadyConfirmed."""
+    chunk = [Submission(row["consultation"], row["participant"], row["question"], {}) for row in rows]
+    for row, asked in zip(rows, _look_up(statements, chunk), strict=True):
+        if any(str(earlier.id) == row["id"] for earlier in asked.earlier):
+            continue
+        for earlier in asked.earlier:
+            if earlier.round == row["round"]:
+                raise AlreadyConfirmed(row["consultation"], row["question"], earlier.id)
+        raise InvalidSubmission(f"the id {row['id']} belongs to the check of another answer; make a new one")

@@ -1,0 +1,301 @@
+"""The tables of the contract, for platforms and tools that speak SQLAlchemy.
+
+The numbered migrations make them; a test holds both equal. The same schema on PostgreSQL (16 and later) and on SQLite
+(3.38 and later). SQLite drops time zones, so times have one stored form there: UTC with milliseconds, as
+`strftime('%Y-%m-%d %H:%M:%f')` writes it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CHAR,
+    JSON,
+    BigInteger,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+CONTRACT_VERSION = 1
+"""Raised when a platform built on an earlier version would break. A migration within a version only adds."""
+
+SQLITE_TIME = "%Y-%m-%d %H:%M:%f"
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time in UTC: `timestamptz` on PostgreSQL, 23 characters on SQLite that sort as times do."""
+
+    impl = CHAR(23)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(CHAR(23))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:23]
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return moment(value)
+
+
+def moment(value: Any) -> datetime | None:
+    """A time as either engine returns it, in UTC."""
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+class CheckId(TypeDecorator[UUID]):
+    """A check's id: `uuid` on PostgreSQL, the usual 36 characters on SQLite."""
+
+    impl = CHAR(36)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(Uuid(as_uuid=True))
+        return dialect.type_descriptor(CHAR(36))
+
+    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
+        return value if value is None or dialect.name == "postgresql" else str(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
+        return value if value is None or isinstance(value, UUID) else UUID(value)
+
+
+Document = JSON().with_variant(JSONB(), "postgresql")
+
+metadata = MetaData()
+
+checks = Table(
+    "jurat_checks",
+    metadata,
+    Column("id", CheckId, primary_key=True),
+    Column("consultation", Text, nullable=False),
+    Column("participant", Text, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("round", SmallInteger, nullable=False, server_default=text("1")),
+    Column("priority", Text, nullable=False, server_default=text("'interactive'")),
+    Column("answer", LargeBinary),
+    Column("answer_key", Text),
+    Column("reply_key", LargeBinary),
+    Column("state", Text, nullable=False, server_default=text("'pending'")),
+    Column("source", Text, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("fence", BigInteger, nullable=False, server_default=text("0")),
+    Column("lease_until", Moment),
+    Column("lookups", Integer, nullable=False, server_default=text("0")),
+    Column("lost_leases", Integer, nullable=False, server_default=text("0")),
+    Column("candidates", LargeBinary),
+    Column("candidates_until", Moment),
+    Column("submitted_at", Moment, nullable=False),
+    Column("deadline_at", Moment, nullable=False),
+    Column("settled_at", Moment),
+    Column("traceparent", Text),
+    UniqueConstraint("consultation", "participant", "question", "round", name="jurat_checks_confirmed_once"),
+    Index(
+        "jurat_checks_due",
+        "source",
+        text("priority DESC"),
+        "due_at",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
+    Index(
+        "jurat_checks_deadline",
+        "deadline_at",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
+    Index(
+        "jurat_checks_leased",
+        "lease_until",
+        "source",
+        postgresql_where=text("state = 'leased'"),
+        sqlite_where=text("state = 'leased'"),
+    ),
+)
+
+verdicts = Table(
+    "jurat_verdicts",
+    metadata,
+    Column("check_id", CheckId, ForeignKey("jurat_checks.id"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("evidence", Document, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("config_version", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("data_date", Text),
+    Column("fence", BigInteger, nullable=False),
+    Column("decided_at", Moment, nullable=False),
+    Column("retain_until", Moment),
+    sqlite_with_rowid=False,
+)
+
+attempts = Table(
+    "jurat_attempts",
+    metadata,
+    Column("check_id", CheckId, ForeignKey("jurat_checks.id", ondelete="CASCADE"), primary_key=True),
+    Column("fence", BigInteger, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("duration_ms", Float, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+access = Table(
+    "jurat_access",
+    metadata,
+    Column("consultation", Text, primary_key=True),
+    Column("participant", Text, primary_key=True),
+    Column("access", Text, nullable=False),
+    Column("questions", Document, nullable=False),
+    Column("rounds_left", Document, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+questions = Table(
+    "jurat_questions",
+    metadata,
+    Column("consultation", Text, primary_key=True),
+    Column("question", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("criterion", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("sources", Document, nullable=False),
+    Column("rounds", Integer, nullable=False),
+    Column("deadline_s", Float, nullable=False),
+    Column("answer_schema", Document, nullable=False),
+    Column("title", Document, nullable=False),
+    Column("consultation_title", Document, nullable=False),
+    Column("contact", Document, nullable=False),
+    Column("config_version", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+configs = Table(
+    "jurat_configs",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", Text, nullable=False),
+    Column("document", Document, nullable=False),
+    Column("applied_by", Text, nullable=False),
+    Column("applied_at", Moment, nullable=False),
+)
+
+zones = Table(
+    "jurat_zones",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("geometry", LargeBinary, nullable=False),
+    Column("imported_by", Text, nullable=False),
+    Column("imported_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+codes = Table(
+    "jurat_codes",
+    metadata,
+    Column("list", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("revoked_at", Moment),
+    Column("redeemed_by", CheckId),
+    Column("redeemed_at", Moment),
+    sqlite_with_rowid=False,
+)
+
+sources = Table(
+    "jurat_sources",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("paused_until", Moment),
+    Column("pause_reason", Text),
+    Column("next_start_at", Moment),
+    Column("last_success_at", Moment),
+    Column("last_failure_at", Moment),
+    Column("last_failure", Text),
+    Column("waiting", Integer, nullable=False, server_default=text("0")),
+    Column("oldest_due_at", Moment),
+    Column("poll_ms", Integer, nullable=False, server_default=text("500")),
+    Column("figures_at", Moment),
+    sqlite_with_rowid=False,
+)
+
+reviews = Table(
+    "jurat_reviews",
+    metadata,
+    Column("check_id", CheckId, ForeignKey("jurat_checks.id", ondelete="CASCADE"), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("evidence", Document, nullable=False),
+    Column("config_version", Integer, nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("decided_at", Moment),
+    Index(
+        "jurat_reviews_due",
+        "due_at",
+        postgresql_where=text("decided_at IS NULL"),
+        sqlite_where=text("decided_at IS NULL"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+audit = Table(
+    "jurat_audit",
+    metadata,
+    Column("id", CheckId, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Document, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+upkeep = Table(
+    "jurat_upkeep",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("ran_at", Moment, nullable=False),
+    Column("hold_until", Moment),
+    sqlite_with_rowid=False,
+)
+
+contract = Table(
+    "jurat_contract",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+)

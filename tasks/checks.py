@@ -1,0 +1,119 @@
+"""Checks as a worker sees them: one that it holds, what one look-up of it was like, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from adapters.base import Redemption
+from jurat.words import Outcome, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A check that this worker holds under `fence`. Its answer is sealed.
+
+    `lookups` counts look-ups that failed, `lost_leases` workers that vanished with it. `seconds_left` is what remained
+    until its deadline when it was claimed; `last_reason` is the last attempt's, read only once that is over.
+    """
+
+    id: UUID
+    fence: int
+    consultation: str
+    participant: str
+    question: str
+    source: str
+    sealed: bytes | None
+    answer_key: str | None
+    lookups: int
+    lost_leases: int
+    seconds_left: float
+    last_reason: Reason | None = None
+    traceparent: str | None = None
+
+    @property
+    def overdue(self) -> bool:
+        """Whether its deadline had passed when it was claimed."""
+        return self.seconds_left <= 0
+
+    def __repr__(self) -> str:
+        return f"Held({self.id}, fence={self.fence})"
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The check ends with this verdict."""
+
+    outcome: Outcome
+    reason: Reason
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    data_date: date | None = None
+    redemption: Redemption | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The check waits `seconds` and is looked up again. `pause` stops its whole source for so many seconds."""
+
+    seconds: float
+    reason: Reason
+    pause: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NextSource:
+    """The source gave no evidence; the criterion's next one is asked, now."""
+
+    source: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A person decides, within `seconds`."""
+
+    reason: Reason
+    seconds: float
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """The look-up was not started: due again at once, at no cost."""
+
+
+Decision = Settle | Later | NextSource | Review | GiveBack
+
+
+class Ended(StrEnum):
+    """How one look-up ended: the source answered, or gave no answer."""
+
+    ANSWERED = "answered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One look-up that was made, `duration` seconds long."""
+
+    ended: Ended
+    reason: Reason
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger writes about one held check.
+
+    `retain` is how many seconds its verdict is to be kept, None for ever.
+    """
+
+    held: Held
+    decision: Decision
+    config_version: int
+    attempt: Attempt | None = None
+    retain: float | None = None
