@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError
 
 from jurat.database import open_engine
 from jurat.errors import (
-    AlreadyConfirmed,
     ConfigurationError,
     InvalidSubmission,
     SchemaMissing,
@@ -70,7 +69,9 @@ class Access:
     def open(self) -> list[str]:
         """The questions that may be answered now, in the order of the form."""
         busy = (QuestionState.PENDING, QuestionState.REVIEW, QuestionState.ACCEPTED)
-        return [name for name, state in self.questions.items() if self.rounds_left.get(name, 0) > 0 and state not in busy]
+        return [
+            name for name, state in self.questions.items() if self.rounds_left.get(name, 0) > 0 and state not in busy
+        ]
 
 
 class Client:

@@ -39,7 +39,9 @@ def parse_url(text: str) -> URL:
             return url.set(drivername="postgresql+psycopg")
         case "sqlite":
             return url.set(drivername="sqlite+pysqlite")
-    raise ConfigurationError("the database URL names neither PostgreSQL nor SQLite; expected postgresql://… or sqlite:///…")
+    raise ConfigurationError(
+        "the database URL names neither PostgreSQL nor SQLite; expected postgresql://… or sqlite:///…"
+    )
 
 
 def open_engine(text: str, *, pool_size: int = 5) -> Engine:

@@ -58,7 +58,7 @@ class Bell:
 
     def ring(self) -> None:
         """Have the bells of this thread's noted sources sent soon. Returns at once."""
-        sources = getattr(self._noted, "sources", set())
+        sources: set[str] = getattr(self._noted, "sources", set())
         self._noted.sources = set()
         if not sources or self._closed:
             return

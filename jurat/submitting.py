@@ -101,19 +101,21 @@ def submit_all(connection: Any, submissions: Sequence[Submission], seal: Seal) -
 
 def _check_names(submission: Submission) -> None:
     for name in ("consultation", "participant", "question"):
-        value = getattr(submission, name)
+        value: object = getattr(submission, name)
         if not isinstance(value, str) or not 0 < len(value) <= _NAME_LIMIT or not value.isprintable():
             raise InvalidSubmission(f"{name} must be 1 to {_NAME_LIMIT} printable characters")
     if submission.priority not in tuple(Priority):
         raise InvalidSubmission(f"priority must be {' or '.join(Priority)}, not {submission.priority!r:.40}")
-    if submission.id is not None and not isinstance(submission.id, UUID):
+    given_id: object = submission.id
+    if given_id is not None and not isinstance(given_id, UUID):
         raise InvalidSubmission("id must be a uuid.UUID")
-    if submission.reply_key is not None and (
-        not isinstance(submission.reply_key, bytes) or len(submission.reply_key) != 32
-    ):
+    reply_key: object = submission.reply_key
+    if reply_key is not None and not (isinstance(reply_key, bytes) and len(reply_key) == 32):
         raise InvalidSubmission("reply_key must be the 32 bytes of a public key")
-    trace = submission.traceparent
-    if trace is not None and not (isinstance(trace, str) and len(trace) <= 100 and trace.isascii() and trace.isprintable()):
+    trace: object = submission.traceparent
+    if trace is not None and not (
+        isinstance(trace, str) and len(trace) <= 100 and trace.isascii() and trace.isprintable()
+    ):
         raise InvalidSubmission("traceparent must be a W3C trace context of at most 100 ASCII characters")
 
 

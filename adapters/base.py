@@ -1,0 +1,184 @@
+"""What every source is, and the two ways in which a look-up can end.
+
+"No" is a value and "no answer" is an error. A source that was asked and answered returns a `Finding`, `Places` or
+`NeedsPerson`. A source that gave no answer raises a `SourceError`, whose class says what to do next. The split is
+boulder's (letsencrypt/boulder, va/va.go): a failed validation is a result with its records, an error is our trouble.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from jurat.words import Outcome, Reason, outcomes_of
+
+Evidence = Mapping[str, Any]
+"""Facts behind a verdict, as a JSON object without personal data: no name, number, address, position or label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What one look-up asks. `answer` is the participant's confirmed answer in clear: it must reach no log, error,
+    evidence or URL but the request of the source itself.
+
+    `requirement` is what the criterion demands beyond the answer (`professions`, `min_age`), empty for addresses.
+    `timeout` bounds the whole look-up in seconds.
+    """
+
+    answer: Mapping[str, Any]
+    requirement: Mapping[str, Any] = field(default_factory=dict)
+    timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """A code that the verdict uses up: the ledger redeems it in the verdict's transaction, or refuses."""
+
+    code_list: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a source found, decided as far as the source itself can decide it.
+
+    Raises ValueError when the reason may not carry the outcome: an adapter can not invent a refusal.
+    """
+
+    outcome: Outcome
+    reason: Reason
+    evidence: Evidence = field(default_factory=dict)
+    data_date: date | None = None
+    redemption: Redemption | None = None
+
+    def __post_init__(self) -> None:
+        if self.outcome not in outcomes_of(self.reason):
+            raise ValueError(f"{self.reason} can not be {self.outcome}")
+
+
+class Level(StrEnum):
+    """How precisely a geocoder placed an address, from the house to the town."""
+
+    HOUSENUMBER = "housenumber"
+    INTERPOLATED = "interpolated"
+    STREET = "street"
+    POSTCODE = "postcode"
+    LOCALITY = "locality"
+    MUNICIPALITY = "municipality"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One candidate of a geocoder, in its own words, with the point in WGS 84 degrees.
+
+    `number` is the house number with its suffix as the source gives it ("8", "8bis"), `score` the source's own
+    measure from 0 to 1 where it has one. Nothing of this may be stored as evidence but level and score.
+    """
+
+    level: Level
+    longitude: float
+    latitude: float
+    number: str | None = None
+    street: str | None = None
+    postcode: str | None = None
+    city: str | None = None
+    city_code: str | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """A geocoder's candidates, best first (in the source's order); empty when it knows none.
+
+    `provider` is the type of the source: the rule has a score floor and a margin for each.
+    """
+
+    provider: str
+    places: Sequence[Place]
+    data_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsPerson:
+    """No source can decide this answer: a person looks at it (sources of type `manual`)."""
+
+    evidence: Evidence = field(default_factory=dict)
+
+
+Found = Finding | Places | NeedsPerson
+"""What a look-up returns when the source was asked and answered."""
+
+
+class SourceError(Exception):
+    """The source gave no answer. Subclasses say what to do; none of them ever refuses anybody.
+
+    `detail` is one sentence for the operator without personal data or secrets. It never holds a URL's query, a body or
+    the message of another exception. `retry_after` is how many seconds the source itself asked us to wait.
+    """
+
+    reason: ClassVar[Reason] = Reason.SOURCE_UNAVAILABLE
+
+    def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class Unavailable(SourceError):
+    """Down, unreachable, slow or in error (5xx, reset, time-out). Ask again later."""
+
+
+class Throttled(SourceError):
+    """We asked too often (429, or the source's own words for it). The whole source waits `retry_after` seconds."""
+
+    reason = Reason.SOURCE_THROTTLED
+
+
+class InMaintenance(SourceError):
+    """The source says that it is closed for now. The whole source waits `retry_after` seconds."""
+
+    reason = Reason.SOURCE_MAINTENANCE
+
+
+class Credentials(SourceError):
+    """The source refuses our key or password. An administrator must act; asked again from time to time until then."""
+
+    reason = Reason.SOURCE_CREDENTIALS
+
+
+class RejectedRequest(SourceError):
+    """The source calls our request malformed. Asking the same again is useless."""
+
+    reason = Reason.SOURCE_REJECTED_REQUEST
+
+
+class Unreadable(SourceError):
+    """The answer is too large, malformed, or of another shape than documented. Asked again, in case it passes."""
+
+    reason = Reason.SOURCE_UNREADABLE
+
+
+class Blocked(SourceError):
+    """The request would go where the operator does not allow it (another host, a private address, no https)."""
+
+    reason = Reason.SOURCE_BLOCKED
+
+
+@runtime_checkable
+class Source(Protocol):
+    """One configured source, shared by all look-up threads of a process."""
+
+    def look_up(self, query: Query) -> Found:
+        """Ask the source once, within `query.timeout` seconds as a whole. Thread-safe.
+
+        Raises:
+            SourceError: the source gave no answer; the class says what to do.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back connections. Look-ups under way may fail with `Unavailable`."""
+        ...

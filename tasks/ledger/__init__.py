@@ -1,0 +1,26 @@
+"""The worker's only SQL: what is due, what has come of it, and what keeps the tables in order.
+
+Statements are text, few, and the same for one row and for hundreds: a JSON array becomes rows. Every comparison of
+times is made by the database with its own clock. No transaction is open during a look-up.
+"""
+
+from tasks.ledger.claiming import Claims, Demand
+from tasks.ledger.keeping import Keeping, SourceFigures
+from tasks.ledger.publishing import Publishing, Unpublishable
+from tasks.ledger.reading import CodeRow, Reading, ZoneRow
+from tasks.ledger.settling import Book, Settling, Written
+
+__all__ = [
+    "Book",
+    "Claims",
+    "CodeRow",
+    "Demand",
+    "Keeping",
+    "Publishing",
+    "Reading",
+    "Settling",
+    "SourceFigures",
+    "Unpublishable",
+    "Written",
+    "ZoneRow",
+]

@@ -1,0 +1,183 @@
+"""Upkeep: what every worker does now and then so that nothing is lost and the figures are fresh.
+
+The database decides whose turn it is: one conditional update of `jurat_upkeep` for each piece of work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from jurat.statements import now, rows_json, rowset
+from tasks.ledger.claiming import seconds_between
+
+OUTAGE = 10.0
+"""Upkeep that last ran longer ago than this many seconds means that the database was away: leases then get as long to
+be renewed before any is ended."""
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFigures:
+    """What a worker saw of one source since it last said so. `pause` seconds, when the source asked for them."""
+
+    answered: int = 0
+    failed: int = 0
+    last_failure: str | None = None
+
+
+class Keeping:
+    """The statements of upkeep. Each is safe to run in every worker at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._dialect = engine.dialect.name
+
+    def turn(self, task: str, every: float) -> bool:
+        """Whether it is this worker's turn to do `task`, which is done at most once in `every` seconds over all workers.
+
+        False as well while leases are spared after an outage of the database.
+        """
+        with self._engine.begin() as connection:
+            row = connection.execute(
+                text(_turn(self._dialect)), {"task": task, "every": every, "outage": OUTAGE}
+            ).first()
+        return row is not None and not row[0]
+
+    def end_leases(self) -> list[UUID]:
+        """Give back the checks whose leases are over, due now; each counts one lost lease."""
+        with self._engine.begin() as connection:
+            return [UUID(str(row[0])) for row in connection.execute(text(_end_leases(self._dialect)), {"limit": BATCH})]
+
+    def end_reviews(self) -> int:
+        """Return the checks whose review is overdue to the workers, past their deadline: they settle undetermined."""
+        with self._engine.begin() as connection:
+            ended = connection.execute(text(_end_reviews(self._dialect)), {"limit": BATCH}).all()
+            if ended:
+                rows = rows_json([{"id": str(row[0])} for row in ended])
+                connection.execute(text(_close_reviews(self._dialect)), {"rows": rows})
+        return len(ended)
+
+    def pause(self, source: str, seconds: float, reason: str) -> None:
+        """Stop a whole source for `seconds`, because it asked for that. A longer pause that stands already is kept."""
+        with self._engine.begin() as connection:
+            connection.execute(text(_pause(self._dialect)), {"source": source, "seconds": seconds, "reason": reason})
+
+    def note(self, figures: Mapping[str, SourceFigures]) -> None:
+        """Keep when each source last answered and last failed."""
+        rows = [
+            {"source": name, "answered": seen.answered, "failed": seen.failed, "last_failure": seen.last_failure}
+            for name, seen in sorted(figures.items())
+        ]
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(text(_note(self._dialect)), {"rows": rows_json(rows)})
+
+    def count_waiting(self) -> None:
+        """Keep each source's backlog and how soon its platforms should poll again."""
+        with self._engine.begin() as connection:
+            connection.execute(text(_count(self._dialect)))
+
+    def purge(self) -> int:
+        """Delete verdicts past their `retain_until`, with the checks they belong to; how many checks went."""
+        with self._engine.begin() as connection:
+            gone: Sequence[Any] = connection.execute(text(_overdue_verdicts(self._dialect)), {"limit": BATCH}).all()
+            if gone:
+                rows = rows_json([{"id": str(row[0])} for row in gone])
+                for sql in _purge(self._dialect):
+                    connection.execute(text(sql), {"rows": rows})
+        return len(gone)
+
+
+@lru_cache
+def _turn(dialect: str) -> str:
+    # One statement: a first run inserts, a later one moves the time when it is due, and otherwise no row comes back.
+    age = seconds_between(dialect, now(dialect), "jurat_upkeep.ran_at")
+    hold = now(dialect, "CAST(:outage AS float8)" if dialect == "postgresql" else ":outage")
+    return f"""
+        INSERT INTO jurat_upkeep (task, ran_at) VALUES (:task, {now(dialect)})
+        ON CONFLICT (task) DO UPDATE SET
+          hold_until = CASE WHEN {age} > :outage + :every THEN {hold} ELSE jurat_upkeep.hold_until END,
+          ran_at = {now(dialect)}
+        WHERE {age} >= :every
+        RETURNING coalesce(hold_until > {now(dialect)}, false)"""
+
+
+@lru_cache
+def _end_leases(dialect: str) -> str:
+    lock = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"""
+        UPDATE jurat_checks
+        SET state = 'pending', due_at = {now(dialect)}, lease_until = NULL, lost_leases = lost_leases + 1
+        WHERE id IN (SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until < {now(dialect)}
+                     ORDER BY lease_until LIMIT :limit {lock})
+        RETURNING id"""
+
+
+@lru_cache
+def _end_reviews(dialect: str) -> str:
+    lock = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"""
+        UPDATE jurat_checks SET state = 'pending', due_at = {now(dialect)}, deadline_at = {now(dialect)}
+        WHERE state = 'review' AND id IN (
+          SELECT check_id FROM jurat_reviews WHERE decided_at IS NULL AND due_at <= {now(dialect)}
+          ORDER BY due_at LIMIT :limit {lock})
+        RETURNING id"""
+
+
+@lru_cache
+def _close_reviews(dialect: str) -> str:
+    return f"""
+        UPDATE jurat_reviews SET decided_at = {now(dialect)}
+        WHERE check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
+
+
+@lru_cache
+def _pause(dialect: str) -> str:
+    until = now(dialect, "CAST(:seconds AS float8)" if dialect == "postgresql" else ":seconds")
+    return f"""
+        UPDATE jurat_sources SET paused_until = {until}, pause_reason = :reason
+        WHERE name = :source AND (paused_until IS NULL OR paused_until < {until})"""
+
+
+@lru_cache
+def _note(dialect: str) -> str:
+    return f"""
+        UPDATE jurat_sources SET
+          last_success_at = CASE WHEN r.answered > 0 THEN {now(dialect)} ELSE last_success_at END,
+          last_failure_at = CASE WHEN r.failed > 0 THEN {now(dialect)} ELSE last_failure_at END,
+          last_failure = coalesce(r.last_failure, jurat_sources.last_failure)
+        FROM {rowset(dialect, "source text, answered int, failed int, last_failure text")}
+        WHERE jurat_sources.name = r.source"""
+
+
+@lru_cache
+def _count(dialect: str) -> str:
+    # Fresh work is answered soon; behind a backlog there is no use in asking four times a second.
+    least, most = ("least", "greatest") if dialect == "postgresql" else ("min", "max")
+    return f"""
+        UPDATE jurat_sources SET
+          waiting = b.waiting, oldest_due_at = b.oldest, figures_at = {now(dialect)},
+          poll_ms = {least}(5000, {most}(250, 250 + b.waiting))
+        FROM (SELECT s.name, count(c.source) AS waiting, min(c.due_at) AS oldest FROM jurat_sources s
+              LEFT JOIN jurat_checks c ON c.state = 'pending' AND c.source = s.name GROUP BY s.name) AS b
+        WHERE jurat_sources.name = b.name"""
+
+
+@lru_cache
+def _overdue_verdicts(dialect: str) -> str:
+    return f"""
+        SELECT check_id FROM jurat_verdicts GROUP BY check_id
+        HAVING max(coalesce(retain_until, {now(dialect, "1000000")})) <= {now(dialect)} LIMIT :limit"""
+
+
+def _purge(dialect: str) -> list[str]:
+    ids = f"(SELECT r.id FROM {rowset(dialect, 'id uuid')})"
+    tables = (("jurat_verdicts", "check_id"), ("jurat_attempts", "check_id"), ("jurat_reviews", "check_id"))
+    return [f"DELETE FROM {table} WHERE {column} IN {ids}" for table, column in (*tables, ("jurat_checks", "id"))]

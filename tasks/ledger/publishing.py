@@ -1,0 +1,226 @@
+"""What administrators put into the database: configurations, zones, codes. Each leaves an audit row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from config.configuration import Configuration
+from jurat.ids import uuid7
+from jurat.statements import now, rows_json, rowset
+from jurat.tables import Moment
+
+
+class Unpublishable(Exception):
+    """The configuration would take a source or a question away from checks that are on their way."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewZone:
+    """A zone to import; `geometry` is WKB in WGS 84, `digest` its hash."""
+
+    name: str
+    title: str
+    digest: str
+    geometry: bytes
+
+
+class Publishing:
+    """The administrators' writes. Each is one transaction: an error changes nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._dialect = engine.dialect.name
+
+    def apply(self, configuration: Configuration, who: str, *, force: bool = False) -> tuple[int, bool]:
+        """Store a configuration as the next version; its number, and whether it differs from the one before.
+
+        With `force`, checks that lose their source or question end `configuration_missing`.
+
+        Raises Unpublishable with what stands in the way.
+        """
+        with self._engine.begin() as connection:
+            self._lock(connection)
+            last = connection.execute(
+                text("SELECT version, digest FROM jurat_configs ORDER BY version DESC LIMIT 1")
+            ).first()
+            if last and last[1] == configuration.digest:
+                return last[0], False
+            orphans = self._orphans(connection, configuration)
+            if orphans and not force:
+                raise Unpublishable(_sentence(orphans))
+            version = (last[0] if last else 0) + 1
+            parameters = {
+                "version": version,
+                "digest": configuration.digest,
+                "document": configuration.to_json(),
+                "who": who,
+            }
+            document = "CAST(:document AS jsonb)" if self._dialect == "postgresql" else ":document"
+            connection.execute(
+                text(
+                    "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at) "
+                    f"VALUES (:version, :digest, {document}, :who, {now(self._dialect)})"
+                ),
+                parameters,
+            )
+            self._publish_questions(connection, configuration, version)
+            self._end(connection, orphans)
+            _audit(connection, who, "config apply", f"version {version}", {"digest": configuration.digest})
+        return version, True
+
+    def import_zones(self, zones: Sequence[NewZone], who: str) -> dict[str, int]:
+        """Store zones, each as its next version; the versions by name. A zone that did not change keeps its version."""
+        versions: dict[str, int] = {}
+        with self._engine.begin() as connection:
+            self._lock(connection)
+            for zone in zones:
+                last = connection.execute(
+                    text("SELECT version, digest FROM jurat_zones WHERE name = :name ORDER BY version DESC LIMIT 1"),
+                    {"name": zone.name},
+                ).first()
+                if last and last[1] == zone.digest:
+                    versions[zone.name] = last[0]
+                    continue
+                versions[zone.name] = (last[0] if last else 0) + 1
+                connection.execute(
+                    text(
+                        "INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at) "
+                        f"VALUES (:name, :version, :title, :digest, :geometry, :who, {now(self._dialect)})"
+                    ),
+                    {
+                        "name": zone.name,
+                        "version": versions[zone.name],
+                        "title": zone.title,
+                        "digest": zone.digest,
+                        "geometry": zone.geometry,
+                        "who": who,
+                    },
+                )
+                detail = {"version": versions[zone.name], "digest": zone.digest}
+                _audit(connection, who, "zones import", zone.name, detail)
+        return versions
+
+    def add_codes(self, code_list: str, fingerprints: Iterable[str], who: str, expires: datetime | None = None) -> int:
+        """Add access codes to a list by their keyed hashes; how many were new."""
+        rows = [{"list": code_list, "fingerprint": fingerprint} for fingerprint in fingerprints]
+        with self._engine.begin() as connection:
+            when = Moment().process_bind_param(expires, connection.dialect)
+            added = connection.execute(
+                text(_add_codes(self._dialect)), {"rows": rows_json(rows), "expires": when}
+            ).rowcount
+            _audit(connection, who, "codes add", code_list, {"codes": added})
+        return added
+
+    def _lock(self, connection: Connection) -> None:
+        """One publication at a time; SQLite's BEGIN IMMEDIATE sees to that already."""
+        if self._dialect == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(7882841)"))
+
+    def _orphans(self, connection: Connection, configuration: Configuration) -> list[tuple[str, str, str, int]]:
+        rows = connection.execute(
+            text(
+                "SELECT consultation, question, source, count(*) FROM jurat_checks WHERE state <> 'settled' "
+                "GROUP BY consultation, question, source"
+            )
+        )
+        return [
+            (row[0], row[1], row[2], row[3])
+            for row in rows
+            if (row[0], row[1]) not in configuration.questions or row[2] not in configuration.sources
+        ]
+
+    def _end(self, connection: Connection, orphans: Sequence[tuple[str, str, str, int]]) -> None:
+        rows = [{"consultation": row[0], "question": row[1], "source": row[2]} for row in orphans]
+        if rows:
+            connection.execute(text(_end(self._dialect)), {"rows": rows_json(rows)})
+
+    def _publish_questions(self, connection: Connection, configuration: Configuration, version: int) -> None:
+        connection.execute(text("DELETE FROM jurat_questions"))
+        rows = [
+            {
+                "consultation": question.consultation,
+                "question": question.name,
+                "position": question.position,
+                "criterion": question.criterion,
+                "source": question.sources[0],
+                "sources": list(question.sources),
+                "rounds": question.rounds,
+                "deadline_s": question.deadline_s,
+                "answer_schema": question.answer_schema,
+                "title": question.title,
+                "consultation_title": question.consultation_title,
+                "contact": question.contact,
+                "config_version": version,
+            }
+            for question in configuration.questions.values()
+        ]
+        connection.execute(text(_add_questions(self._dialect)), {"rows": rows_json(rows)})
+        names = rows_json([{"name": name} for name in configuration.sources])
+        connection.execute(text(_add_sources(self._dialect)), {"rows": names})
+
+
+def _audit(connection: Connection, actor: str, action: str, subject: str, detail: dict[str, Any]) -> None:
+    dialect = connection.dialect.name
+    identifier, document = (
+        (":id", ":detail") if dialect == "sqlite" else ("CAST(:id AS uuid)", "CAST(:detail AS jsonb)")
+    )
+    connection.execute(
+        text(
+            "INSERT INTO jurat_audit (id, at, actor, action, subject, detail) "
+            f"VALUES ({identifier}, {now(dialect)}, :actor, :action, :subject, {document})"
+        ),
+        {"id": str(uuid7()), "actor": actor, "action": action, "subject": subject, "detail": json.dumps(detail)},
+    )
+
+
+def _sentence(orphans: Sequence[tuple[str, str, str, int]]) -> str:
+    waiting = ", ".join(
+        f"{count} of {consultation}/{question} at source {source}" for consultation, question, source, count in orphans
+    )
+    return (
+        f"checks are on their way that this configuration has no place for: {waiting}. Wait until they are settled, keep "
+        "the source and question until then, or use --force: they then end undetermined (configuration_missing)"
+    )
+
+
+@lru_cache
+def _end(dialect: str) -> str:
+    return f"""
+        UPDATE jurat_checks SET deadline_at = {now(dialect)}, due_at = {now(dialect)}
+        FROM {rowset(dialect, "consultation text, question text, source text")}
+        WHERE jurat_checks.consultation = r.consultation AND jurat_checks.question = r.question
+          AND jurat_checks.source = r.source AND jurat_checks.state <> 'settled'"""
+
+
+@lru_cache
+def _add_questions(dialect: str) -> str:
+    columns = (
+        "consultation text, question text, position int, criterion text, source text, sources jsonb, rounds int, "
+        "deadline_s float8, answer_schema jsonb, title jsonb, consultation_title jsonb, contact jsonb, config_version int"
+    )
+    names = ", ".join(column.split()[0] for column in columns.split(", "))
+    values = ", ".join(f"r.{name}" for name in names.split(", "))
+    return f"INSERT INTO jurat_questions ({names}) SELECT {values} FROM {rowset(dialect, columns)} WHERE true"
+
+
+@lru_cache
+def _add_sources(dialect: str) -> str:
+    return f"""
+        INSERT INTO jurat_sources (name) SELECT r.name FROM {rowset(dialect, "name text")} WHERE true
+        ON CONFLICT (name) DO NOTHING"""
+
+
+@lru_cache
+def _add_codes(dialect: str) -> str:
+    expires = "CAST(:expires AS timestamptz)" if dialect == "postgresql" else ":expires"
+    return f"""
+        INSERT INTO jurat_codes (list, fingerprint, created_at, expires_at)
+        SELECT r.list, r.fingerprint, {now(dialect)}, {expires} FROM {rowset(dialect, "list text, fingerprint text")} WHERE true
+        ON CONFLICT (list, fingerprint) DO NOTHING"""

@@ -1,0 +1,126 @@
+"""What workers and commands read: configurations, zones, codes, and how checks stand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from jurat.statements import now, rows_json, rowset
+from jurat.tables import moment
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRow:
+    """The newest version of an imported zone; `geometry` is WKB in WGS 84."""
+
+    name: str
+    version: int
+    title: str
+    digest: str
+    geometry: bytes
+    imported_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """An access code as the database knows it: by its keyed hash."""
+
+    fingerprint: str
+    redeemed: bool
+    revoked: bool
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """How one source stands."""
+
+    name: str
+    paused_until: datetime | None
+    pause_reason: str | None
+    last_success_at: datetime | None
+    last_failure_at: datetime | None
+    last_failure: str | None
+    waiting: int
+    oldest_due_at: datetime | None
+
+
+class Reading:
+    """Plain queries, each in a short transaction of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._dialect = engine.dialect.name
+
+    def config_version(self) -> int | None:
+        """The newest applied version, None when none was."""
+        return self._all("SELECT max(version) FROM jurat_configs")[0][0]  # type: ignore[no-any-return]
+
+    def config(self, version: int) -> str:
+        """The document of a version, as JSON text.
+
+        Raises LookupError when there is no such version.
+        """
+        rows = self._all("SELECT document FROM jurat_configs WHERE version = :version", {"version": version})
+        if not rows:
+            raise LookupError(f"no configuration has version {version}")
+        document = rows[0][0]
+        return document if isinstance(document, str) else json.dumps(document)
+
+    def zones(self, names: Iterable[str] | None = None) -> dict[str, ZoneRow]:
+        """The newest version of each zone, or of those named."""
+        sql = """SELECT name, version, title, digest, geometry, imported_at FROM jurat_zones z
+                 WHERE version = (SELECT max(w.version) FROM jurat_zones w WHERE w.name = z.name)"""
+        parameters: dict[str, Any] = {}
+        if names is not None:
+            sql += f" AND name IN (SELECT r.name FROM {rowset(self._dialect, 'name text')})"
+            parameters["rows"] = rows_json([{"name": name} for name in sorted(set(names))])
+        rows = self._all(sql + " ORDER BY name", parameters)
+        return {row[0]: ZoneRow(row[0], row[1], row[2], row[3], bytes(row[4]), moment(row[5])) for row in rows}
+
+    def zone_versions(self) -> dict[str, int]:
+        """The newest version of every zone, without its geometry."""
+        return {row[0]: row[1] for row in self._all("SELECT name, max(version) FROM jurat_zones GROUP BY name")}
+
+    def code(self, code_list: str, fingerprints: Sequence[str]) -> CodeRow | None:
+        """The code of a list that has one of `fingerprints` (one for each key in use), None when there is none."""
+        rows = self._all(
+            f"""SELECT k.fingerprint, redeemed_by IS NOT NULL, revoked_at IS NOT NULL,
+                       coalesce(expires_at <= {now(self._dialect)}, false)
+                FROM {rowset(self._dialect, "fingerprint text")}
+                JOIN jurat_codes k ON k.list = :list AND k.fingerprint = r.fingerprint""",
+            {"list": code_list, "rows": rows_json([{"fingerprint": fingerprint} for fingerprint in fingerprints])},
+        )
+        return CodeRow(rows[0][0], bool(rows[0][1]), bool(rows[0][2]), bool(rows[0][3])) if rows else None
+
+    def sources(self) -> list[SourceRow]:
+        """How each source of the applied configuration stands."""
+        rows = self._all(
+            """SELECT name, paused_until, pause_reason, last_success_at, last_failure_at, last_failure, waiting,
+                      oldest_due_at FROM jurat_sources ORDER BY name"""
+        )
+        return [
+            SourceRow(row[0], moment(row[1]), row[2], moment(row[3]), moment(row[4]), row[5], row[6], moment(row[7]))
+            for row in rows
+        ]
+
+    def unsettled(self) -> dict[tuple[str, str, str], int]:
+        """How many checks are on their way, by consultation, question and source."""
+        rows = self._all(
+            """SELECT consultation, question, source, count(*) FROM jurat_checks
+               WHERE state <> 'settled' GROUP BY consultation, question, source"""
+        )
+        return {(row[0], row[1], row[2]): row[3] for row in rows}
+
+    def ping(self) -> None:
+        """One round trip. Raises sqlalchemy's OperationalError when the database is away."""
+        self._all("SELECT 1")
+
+    def _all(self, sql: str, parameters: dict[str, Any] | None = None) -> Sequence[Any]:
+        with self._engine.begin() as connection:
+            return connection.execute(text(sql), parameters or {}).all()

@@ -1,0 +1,114 @@
+"""One applied configuration, ready for work: its questions, its sources made, its zones loaded.
+
+A plan never changes. A worker that takes a new configuration makes a new plan; look-ups under way end with the one they
+began with, and every verdict names its version.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.address.zones import Zone
+from adapters.base import Found, Query, Source, Unavailable
+from adapters.catalogue import SourceUnusable, Surroundings, build
+from adapters.fingerprints import Fingerprints
+from config.configuration import Configuration, Question
+from config.secrets import SecretReference, resolve
+from config.sources import SourceModel
+from tasks.ledger import Book, CodeRow, Demand, Reading
+
+BURST_SECONDS = 0.25
+"""A source with a rate may be asked for this long's worth of look-ups at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Stands in for a source that can not be made here, so that its checks wait instead of failing for good."""
+
+    why: str
+
+    def look_up(self, query: Query) -> Found:
+        """Says why there is no answer."""
+        raise Unavailable(self.why)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a worker needs to know to do a check."""
+
+    version: int
+    configuration: Configuration
+    sources: Mapping[str, Source]
+    zones: Mapping[str, Zone]
+    book: Book
+    problems: tuple[str, ...] = field(default=())
+
+    def question(self, consultation: str, name: str) -> Question | None:
+        """The question as configured, None when there is none."""
+        return self.configuration.questions.get((consultation, name))
+
+    def demand(self, source: str, free: int) -> Demand:
+        """What this worker can take of a source when it has `free` slots for it."""
+        model: SourceModel = self.configuration.sources[source]
+        if model.rate is None:
+            return Demand(source, free, model.concurrency)
+        interval = model.rate.period_s / model.rate.count
+        return Demand(source, free, model.concurrency, interval, max(1, int(BURST_SECONDS / interval)))
+
+    def close(self) -> None:
+        """Give back what the sources hold."""
+        for source in self.sources.values():
+            source.close()
+
+
+def make_plan(
+    version: int,
+    configuration: Configuration,
+    reading: Reading,
+    fingerprints: Fingerprints | None,
+    environ: Mapping[str, str] | None = None,
+) -> Plan:
+    """The plan of a configuration. Sources that can not be made here are named in `problems` and their checks wait."""
+    surroundings = Surroundings(
+        find_code=_finding_codes(reading),
+        fingerprints=fingerprints,
+        secret=_resolving(os.environ if environ is None else environ),
+        loopback_http=configuration.environment == "test",
+    )
+    sources: dict[str, Source] = {}
+    problems: list[str] = []
+    for name, model in configuration.sources.items():
+        try:
+            sources[name] = build(name, model, surroundings)
+        except SourceUnusable as error:
+            sources[name] = Unusable(str(error))
+            problems.append(str(error))
+    wanted = {question.zone for question in configuration.questions.values() if question.zone}
+    rows = reading.zones(wanted) if wanted else {}
+    zones = {name: Zone(row.name, row.version, row.geometry, row.digest) for name, row in rows.items()}
+    problems += [
+        f"zone {name} is not imported; run `bin/jurat zones import FILE`" for name in sorted(wanted - set(rows))
+    ]
+    return Plan(version, configuration, sources, zones, book_of(configuration), tuple(problems))
+
+
+def book_of(configuration: Configuration) -> Book:
+    """What access adds up by."""
+    rounds: dict[str, dict[str, int]] = {}
+    for question in sorted(configuration.questions.values(), key=lambda question: question.position):
+        rounds.setdefault(question.consultation, {})[question.name] = question.rounds
+    return Book(configuration.access, rounds)
+
+
+def _finding_codes(reading: Reading) -> Callable[..., CodeRow | None]:
+    return reading.code
+
+
+def _resolving(environ: Mapping[str, str]) -> Callable[[SecretReference], str]:
+    return lambda reference: resolve(reference, environ, Path.cwd())

@@ -1,0 +1,133 @@
+"""What becomes of a check after a look-up. Pure: what was found and the time go in, a decision comes out.
+
+Only positive evidence accepts or refuses. A source that gave no answer is asked again until the check's deadline, or
+the next source of the criterion is asked; after that the check is undetermined, or a person decides where the question
+says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.address.zones import Zone
+from adapters.base import (
+    Blocked,
+    Credentials,
+    Finding,
+    Found,
+    InMaintenance,
+    Level,
+    NeedsPerson,
+    Places,
+    RejectedRequest,
+    SourceError,
+    Throttled,
+)
+from config.configuration import Question
+from jurat.words import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
+from tasks.checks import Decision, Held, Later, NextSource, Review, Settle
+from tasks.residence import decide_residence
+
+FIRST_RETRY = 1.0
+LONGEST_RETRY = 60.0
+CREDENTIALS_RETRY = 60.0
+"""Seconds. A failed look-up is repeated after 1, 2, 4 … 60 s, each shortened by up to half at random; one that our
+credentials failed after 60 s, because a person has to mend them."""
+
+LONGEST_PAUSE = 3600.0
+"""Seconds that a source's own Retry-After may stop it at most."""
+
+MOST_LOST_LEASES = 3
+"""A check whose workers vanished this often is not looked up again: it may be what kills them."""
+
+
+def decide(
+    held: Held,
+    question: Question,
+    found: Found | SourceError,
+    *,
+    answer: Mapping[str, Any],
+    zone: Zone | None,
+    jitter: float,
+) -> Decision:
+    """What becomes of `held` after its look-up gave `found`.
+
+    `answer` is the participant's, for comparing an address with what the geocoder found; none of it reaches the
+    decision. `zone` is the question's zone, None when it has none or it is not imported. `jitter` is a random number
+    from 0 to 1 that spreads retries.
+    """
+    match found:
+        case SourceError():
+            return _without_answer(held, question, found, jitter)
+        case NeedsPerson(evidence=evidence):
+            return Review(Reason.REQUIREMENT_MISSING, question.review_due_s, evidence)
+        case Places():
+            if zone is None:
+                return Settle(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING)
+            margins = {Level(level): metres for level, metres in question.margins.items()}
+            return _with_answer(held, question, decide_residence(answer, found, zone, margins))
+        case Finding():
+            return _with_answer(held, question, found)
+
+
+def decide_without_look_up(held: Held, question: Question) -> Decision | None:
+    """What becomes of `held` where no look-up is made: its deadline has passed, it lost too many workers, or its
+    question no longer names its source. None when it is to be looked up.
+    """
+    if held.reviewed:
+        return Settle(
+            Outcome.UNDETERMINED, _technical(held.last_reason), {"review": "overdue", "before": held.last_reason}
+        )
+    if held.lost_leases >= MOST_LOST_LEASES:
+        return _give_up(question, Reason.WORKER_LOST, {"lost_leases": held.lost_leases})
+    if held.overdue:
+        return _give_up(question, _technical(held.last_reason), {"lookups_failed": held.lookups})
+    if held.source not in question.sources:
+        return NextSource(question.sources[0], Reason.CONFIGURATION_MISSING)
+    return None
+
+
+def _with_answer(held: Held, question: Question, finding: Finding) -> Decision:
+    if finding.outcome is not Outcome.UNDETERMINED:
+        return Settle(finding.outcome, finding.reason, finding.evidence, finding.data_date, finding.redemption)
+    mistyped = finding.reason in COSTS_NO_ROUND
+    if not mistyped and (following := _following(held, question)):
+        return NextSource(following, finding.reason)
+    if question.review and not mistyped:
+        return Review(finding.reason, question.review_due_s, finding.evidence)
+    return Settle(finding.outcome, finding.reason, finding.evidence, finding.data_date)
+
+
+def _without_answer(held: Held, question: Question, error: SourceError, jitter: float) -> Decision:
+    if following := _following(held, question):
+        return NextSource(following, error.reason)
+    if isinstance(error, RejectedRequest | Blocked):  # asking the same again is useless
+        return _give_up(question, error.reason, {})
+    wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(held.lookups, 10)) * (1 - jitter / 2)
+    if isinstance(error, Credentials):
+        wait = max(wait, CREDENTIALS_RETRY)
+    pause = None
+    if error.retry_after is not None:
+        wait = max(wait, min(error.retry_after, LONGEST_PAUSE))
+        pause = wait if isinstance(error, Throttled | InMaintenance) else None
+    return Later(min(wait, max(held.seconds_left, 0.0)), error.reason, pause)
+
+
+def _following(held: Held, question: Question) -> str | None:
+    """The source that the criterion asks after this one."""
+    if held.source not in question.sources:
+        return None
+    rest = question.sources[question.sources.index(held.source) + 1 :]
+    return rest[0] if rest else None
+
+
+def _give_up(question: Question, reason: Reason, evidence: Mapping[str, Any]) -> Decision:
+    if question.review:
+        return Review(reason, question.review_due_s, evidence)
+    return Settle(Outcome.UNDETERMINED, reason, evidence)
+
+
+def _technical(reason: Reason | None) -> Reason:
+    """The technical reason behind a check that was never answered in time."""
+    return reason if reason in TECHNICAL else Reason.DEADLINE_PASSED

@@ -1,0 +1,116 @@
+"""Doing one check: open the answer, ask the source, decide. Whatever happens, an entry for the ledger comes out."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from adapters.base import Finding, Found, NeedsPerson, Places, Query, SourceError, Unreadable
+from config.configuration import Question
+from jurat.answers import validate
+from jurat.errors import InvalidAnswer
+from jurat.sealing import Unopenable, Unseal
+from jurat.words import Outcome, Reason
+from tasks.checks import Attempt, Decision, Ended, Entry, Held, Later, NextSource, Review, Settle
+from tasks.plan import Plan
+from tasks.rules import decide, decide_without_look_up
+
+log = structlog.get_logger("jurat.checks")
+
+FAILED_RETRY = 30.0
+"""Seconds before a check is tried again that our own code failed on."""
+
+
+class Running:
+    """Does checks under a plan. Thread-safe."""
+
+    def __init__(
+        self,
+        unseal: Unseal,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._unseal = unseal
+        self._clock = clock
+        self._jitter = jitter
+
+    def run(self, held: Held, plan: Plan) -> Entry:
+        """Look up one check and decide what becomes of it. Never raises but for what ends the process."""
+        question = plan.question(held.consultation, held.question)
+        try:
+            return self._run(held, question, plan)
+        except Exception as error:
+            log.error("check failed", check_id=str(held.id), error=type(error).__name__, at=_place(error))
+            return Entry(held, Later(FAILED_RETRY, Reason.SOURCE_UNREADABLE), plan.version)
+
+    def _run(self, held: Held, question: Question | None, plan: Plan) -> Entry:
+        if question is None:
+            return Entry(held, Settle(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING), plan.version)
+        if decision := decide_without_look_up(held, question):
+            return Entry(held, decision, plan.version, retain=question.retain_s)
+        try:
+            answer = self._open(held, question)
+        except (Unopenable, InvalidAnswer, ValueError) as error:
+            log.warning("answer unreadable", check_id=str(held.id), fence=held.fence, why=type(error).__name__)
+            verdict = Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
+            return Entry(held, verdict, plan.version, retain=question.retain_s)
+        begun = self._clock()
+        found = self._ask(held, answer, question, plan)
+        zone = plan.zones.get(question.zone) if question.zone else None
+        decision = decide(held, question, found, answer=answer, zone=zone, jitter=self._jitter())
+        ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
+        attempt = Attempt(ended, _reason(found, decision), self._clock() - begun)
+        return Entry(held, decision, plan.version, attempt, question.retain_s)
+
+    def _open(self, held: Held, question: Question) -> Mapping[str, Any]:
+        """The answer in clear. A row inserted by plain SQL may hold anything, so it is validated here as well."""
+        if held.sealed is None:
+            raise Unopenable("the row has no answer")
+        answer: Mapping[str, Any] = json.loads(self._unseal.open(held.sealed, held.answer_key))
+        validate(answer, json.dumps(question.answer_schema))
+        return answer
+
+    def _ask(self, held: Held, answer: Mapping[str, Any], question: Question, plan: Plan) -> Found | SourceError:
+        timeout = plan.configuration.sources[held.source].timeout
+        try:
+            return plan.sources[held.source].look_up(Query(answer, question.requirement, timeout))
+        except SourceError as error:
+            log.info("no answer", check_id=str(held.id), source=held.source, reason=error.reason, detail=error.detail)
+            return error
+        except Exception as error:
+            # The message may hold the answer: only the class and the place go into the log.
+            log.error(
+                "adapter failed",
+                check_id=str(held.id),
+                source=held.source,
+                error=type(error).__name__,
+                at=_place(error),
+            )
+            return Unreadable(f"the adapter failed with {type(error).__name__}")
+
+
+def _place(error: Exception) -> str:
+    """Where an exception was raised, without anything that it says."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        place = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+def _reason(found: Found | SourceError, decision: Decision) -> Reason:
+    """The reason that the attempt's row names: the source's own word, not what was made of it."""
+    match found:
+        case SourceError() | Finding():
+            return found.reason
+        case NeedsPerson():
+            return Reason.REQUIREMENT_MISSING
+        case Places():
+            assert isinstance(decision, Settle | Review | NextSource)
+            return decision.reason

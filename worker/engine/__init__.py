@@ -1,0 +1,121 @@
+"""The engine: claims due checks, looks them up in bounded threads, writes what came of it. One for each process.
+
+Celery starts and stops it (`worker.steps`) and rings it; it works without a broker as well. Its parts are small
+threads with queues between them:
+
+    claimer → look-up threads → writer        renewer        keeper (upkeep, new configurations)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+import structlog
+
+from tasks.checks import Entry, GiveBack, Held
+from tasks.ledger import Claims, Keeping, Settling
+from tasks.running import Running
+from worker.engine.claimer import Claimer
+from worker.engine.holdings import Holdings
+from worker.engine.keeper import Keeper, Renewer
+from worker.engine.lookups import LookUp
+from worker.engine.plans import Plans
+from worker.engine.writer import Writer
+
+log = structlog.get_logger("jurat.engine")
+
+LONGEST_LOOK_UP = 60.0
+GRACE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ledgers:
+    """The parts of the ledger that the engine uses."""
+
+    claims: Claims
+    settling: Settling
+    keeping: Keeping
+
+
+class Engine:
+    """One process's engine.
+
+    Args:
+        slots: look-ups at once.
+        only: the sources that this worker serves, None for all.
+    """
+
+    def __init__(
+        self, ledgers: Ledgers, running: Running, plans: Plans, *, slots: int, only: Collection[str] | None = None
+    ) -> None:
+        self.plans = plans
+        self.holdings = Holdings(slots)
+        self._queue: SimpleQueue[Held | None] = SimpleQueue()
+        self._giving_back = False
+        self.claimer = Claimer(ledgers.claims, self.holdings, plans.current, self._queue, only)
+        self.writer = Writer(ledgers.settling, ledgers.keeping, self.holdings, plans.current, self.claimer.wake_in)
+        self._renewer = Renewer(ledgers.claims, self.holdings, plans.current)
+        self._keeper = Keeper(ledgers.keeping, ledgers.claims, plans, self.writer, self._accept, self.claimer.wake)
+        self._look_ups = [
+            LookUp(number, running, self.holdings, plans.current, self._queue, self._hand_on, lambda: self._giving_back)
+            for number in range(slots)
+        ]
+
+    def start(self) -> None:
+        """Begin to work. Needs neither database nor broker to be there yet."""
+        for thread in (self.writer, self._renewer, self._keeper, self.claimer, *self._look_ups):
+            thread.start()
+        log.info("engine started", slots=self.holdings.slots)
+
+    def wake(self) -> None:
+        """Somebody rang: look for work now."""
+        self.claimer.wake()
+
+    def stop_claiming(self) -> None:
+        """Take nothing more. What was not started is given back, due at once, at no cost; look-ups run to their end."""
+        if self._giving_back:
+            return
+        self._giving_back = True
+        self.claimer.stop()
+        self._keeper.stop()
+        for _ in self._look_ups:
+            self._queue.put(None)
+
+    def stop(self, timeout: float = LONGEST_LOOK_UP + GRACE) -> bool:
+        """Stop claiming, let look-ups end, write everything; whether all that was done within `timeout` seconds."""
+        end = time.monotonic() + timeout
+        self.stop_claiming()
+        self.claimer.join(end - time.monotonic())
+        clean = all([thread.join(end - time.monotonic()) for thread in self._look_ups])
+        self._give_back_rest()
+        self.writer.stop()
+        clean &= self.writer.join(end - time.monotonic())
+        self._renewer.stop()
+        plan = self.plans.current()
+        if plan is not None and clean:
+            plan.close()
+        log.info("engine stopped", clean=clean, held=len(self.holdings))
+        return clean
+
+    def _give_back_rest(self) -> None:
+        """What was claimed while the threads were ending."""
+        while True:
+            try:
+                held = self._queue.get_nowait()
+            except Empty:
+                return
+            if held is not None:
+                self.writer.hand_on(Entry(held, GiveBack(), 0))
+
+    def _accept(self, held: list[Held]) -> None:
+        """Checks that upkeep has claimed: they need no look-up, but go the same way."""
+        self.holdings.add(held)
+        for check in held:
+            self._queue.put(check)
+
+    def _hand_on(self, entry: Entry, free: int) -> None:
+        self.writer.hand_on(entry)
+        self.claimer.slot_freed(free)

@@ -1,0 +1,92 @@
+"""Takes due checks: as many as there are free slots, and no more of a source than it may be asked."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from queue import SimpleQueue
+
+from tasks.checks import Held
+from tasks.ledger import Claims, Demand
+from tasks.plan import Plan
+from worker.engine.holdings import Holdings
+from worker.engine.threads import EngineThread
+
+IDLE = 1.0
+"""Seconds between two looks at the database without a bell."""
+
+UNWRITTEN = 4
+"""Times the slots: so many checks may wait to be written before no more are claimed."""
+
+
+class Claimer(EngineThread):
+    """Wakes by a bell, by a slot that became free while there was more work, by a retry that is due, or each second."""
+
+    def __init__(
+        self,
+        claims: Claims,
+        holdings: Holdings,
+        plan: Callable[[], Plan | None],
+        queue: SimpleQueue[Held | None],
+        only: Collection[str] | None,
+    ) -> None:
+        super().__init__("claimer")
+        self._claims = claims
+        self._holdings = holdings
+        self._plan = plan
+        self._queue = queue
+        self._only = only
+        self._changed = threading.Condition()
+        self._wake_at = 0.0
+        self._more = False
+        self._turn = 0
+
+    def wake(self) -> None:
+        """There may be work now."""
+        self.wake_in(0.0)
+
+    def wake_in(self, seconds: float) -> None:
+        """There may be work in so many seconds."""
+        with self._changed:
+            self._wake_at = min(self._wake_at, time.monotonic() + seconds)
+            self._changed.notify()
+
+    def slot_freed(self, free: int) -> None:
+        """A look-up has ended. Worth a claim when there was more than could be taken, and not for every single slot."""
+        if self._more and free >= max(1, self._holdings.slots // 4):
+            self.wake()
+
+    def stop(self) -> None:
+        super().stop()
+        self.wake()
+
+    def step(self) -> None:
+        with self._changed:
+            while (pause := self._wake_at - time.monotonic()) > 0 and not self.stopping.is_set():
+                self._changed.wait(pause)
+                self.beat = time.monotonic()
+            self._wake_at = time.monotonic() + IDLE
+        plan = self._plan()
+        if plan is None or self.stopping.is_set() or self._holdings.unwritten() > UNWRITTEN * self._holdings.slots:
+            return
+        free = self._holdings.free()
+        if free < 1:
+            self._more = True
+            return
+        demands = self._demands(plan, free)
+        held = self._claims.claim(demands, free)
+        self._more = len(held) == free
+        self._holdings.add(held)
+        for check in held:
+            self._queue.put(check)
+        taken = {check.source for check in held}
+        quickest = min((d.interval for d in demands if d.interval is not None and d.source in taken), default=None)
+        if quickest is not None:
+            self.wake_in(quickest)
+
+    def _demands(self, plan: Plan, free: int) -> list[Demand]:
+        """Every served source in turn first, so that none is always last when slots are short."""
+        names = [name for name in plan.sources if self._only is None or name in self._only]
+        self._turn = (self._turn + 1) % max(1, len(names))
+        return [plan.demand(name, free) for name in names[self._turn :] + names[: self._turn]]

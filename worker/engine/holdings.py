@@ -1,0 +1,92 @@
+"""What this process holds at the moment: each check from its claim to its write. The one shared state of the engine."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from tasks.checks import Held
+
+
+@dataclass(slots=True)
+class _Holding:
+    held: Held
+    started: float | None = None
+    looked_up: bool = False
+
+
+class Holdings:
+    """Counts slots and knows which leases to renew. Thread-safe; bounded by the slots and what waits to be written."""
+
+    def __init__(self, slots: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.slots = slots
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._all: dict[UUID, _Holding] = {}
+        self._busy: Counter[str] = Counter()
+
+    def add(self, claimed: Iterable[Held]) -> None:
+        """Claimed: each takes a slot until it is looked up."""
+        with self._lock:
+            for held in claimed:
+                self._all[held.id] = _Holding(held)
+                self._busy[held.source] += 1
+
+    def start(self, held: Held) -> None:
+        """Its look-up begins."""
+        with self._lock:
+            self._all[held.id].started = self._clock()
+
+    def looked_up(self, held: Held) -> int:
+        """Its look-up has ended and its slot is free; how many slots are free now."""
+        with self._lock:
+            holding = self._all.get(held.id)
+            if holding and not holding.looked_up:
+                holding.looked_up = True
+                self._busy[held.source] -= 1
+            return self.slots - self._busy.total()
+
+    def release(self, written: Iterable[Held]) -> None:
+        """Written, or no longer ours."""
+        with self._lock:
+            for held in written:
+                holding = self._all.get(held.id)
+                if holding and holding.held.fence == held.fence:
+                    del self._all[held.id]
+                    if not holding.looked_up:
+                        self._busy[held.source] -= 1
+
+    def free(self) -> int:
+        """Slots for further look-ups."""
+        with self._lock:
+            return self.slots - self._busy.total()
+
+    def unwritten(self) -> int:
+        """Checks that are looked up and not yet written."""
+        with self._lock:
+            return len(self._all) - self._busy.total()
+
+    def leases(self, longest: Callable[[str], float]) -> list[Held]:
+        """The checks whose leases are to be renewed. One whose look-up takes longer than `longest(source)` seconds is
+        left out: its thread hangs, and another worker shall have it.
+        """
+        now = self._clock()
+        with self._lock:
+            return [
+                holding.held
+                for holding in self._all.values()
+                if holding.looked_up or holding.started is None or now - holding.started < longest(holding.held.source)
+            ]
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._all)
+
+    def all(self) -> list[Held]:
+        """Everything that is held."""
+        with self._lock:
+            return [holding.held for holding in self._all.values()]

@@ -1,0 +1,93 @@
+"""Two quiet threads: one renews leases, one does upkeep and takes new configurations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from tasks.checks import Held
+from tasks.ledger import Claims, Keeping
+from tasks.ledger.claiming import LEASE
+from tasks.plan import Plan
+from worker.engine.holdings import Holdings
+from worker.engine.plans import Plans
+from worker.engine.threads import EngineThread
+from worker.engine.writer import Writer
+
+log = structlog.get_logger("jurat.engine")
+
+RENEW_EVERY = LEASE / 3
+HANGING = 5.0
+"""Seconds past its source's timeout after which a look-up is taken to hang."""
+
+
+class Renewer(EngineThread):
+    """Prolongs the leases of everything that is held, in one statement."""
+
+    def __init__(self, claims: Claims, holdings: Holdings, plan: Callable[[], Plan | None]) -> None:
+        super().__init__("renewer")
+        self._claims = claims
+        self._holdings = holdings
+        self._plan = plan
+        self._next = time.monotonic() + RENEW_EVERY
+
+    def step(self) -> None:
+        if self.stopping.wait(min(1.0, max(0.0, self._next - time.monotonic()))) or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + RENEW_EVERY
+        held = self._holdings.leases(self._longest)
+        if not held:
+            return
+        kept = self._claims.renew(held)
+        for check in held:
+            if check.id not in kept:
+                log.info("lease not renewed", check_id=str(check.id), fence=check.fence)
+
+    def _longest(self, source: str) -> float:
+        plan = self._plan()
+        model = plan.configuration.sources.get(source) if plan else None
+        return (model.timeout if model else 60.0) + HANGING
+
+
+class Keeper(EngineThread):
+    """Upkeep, at most as often as is due over all workers, and this worker's look for a new configuration."""
+
+    def __init__(
+        self,
+        keeping: Keeping,
+        claims: Claims,
+        plans: Plans,
+        writer: Writer,
+        accept: Callable[[list[Held]], None],
+        wake: Callable[[], None],
+    ) -> None:
+        super().__init__("keeper")
+        self._keeping = keeping
+        self._claims = claims
+        self._plans = plans
+        self._writer = writer
+        self._accept = accept
+        self._wake = wake
+        self._next_refresh = 0.0
+
+    def step(self) -> None:
+        if self.stopping.wait(1.0):
+            return
+        if time.monotonic() >= self._next_refresh:
+            self._next_refresh = time.monotonic() + 2.0
+            if self._plans.refresh():
+                self._wake()
+        if self._keeping.turn("leases", 1.0):
+            if ended := self._keeping.end_leases():
+                log.warning("leases ended", checks=len(ended))
+                self._wake()
+            self._accept(self._claims.claim_overdue(100))
+        if self._keeping.turn("figures", 5.0):
+            self._keeping.count_waiting()
+        if self._keeping.turn("reviews", 30.0):
+            self._keeping.end_reviews()
+        if self._keeping.turn("purge", 3600.0):
+            self._keeping.purge()
+        self._keeping.note(self._writer.take_figures())

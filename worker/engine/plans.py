@@ -1,0 +1,55 @@
+"""The plan that is in force in this process: the newest applied configuration with the newest zones."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from config.configuration import Configuration
+from tasks.ledger import Reading
+from tasks.plan import Plan
+
+log = structlog.get_logger("jurat.engine")
+
+MakePlan = Callable[[int, Configuration], Plan]
+
+
+class Plans:
+    """Takes a new configuration when there is one. Old plans are closed once the next but one is there: look-ups that
+    began under them have long ended by then.
+    """
+
+    def __init__(self, reading: Reading, make: MakePlan) -> None:
+        self._reading = reading
+        self._make = make
+        self._current: Plan | None = None
+        self._before: Plan | None = None
+        self._seen: tuple[int, dict[str, int]] | None = None
+        self._lock = threading.Lock()
+        self.listeners: list[Callable[[Plan], None]] = []
+
+    def current(self) -> Plan | None:
+        """The plan in force, None before the first configuration was taken."""
+        return self._current
+
+    def refresh(self) -> bool:
+        """Look for a newer configuration or zone; whether a new plan is in force."""
+        with self._lock:
+            version = self._reading.config_version()
+            if version is None:
+                return False
+            seen = (version, self._reading.zone_versions())
+            if seen == self._seen:
+                return False
+            plan = self._make(version, Configuration.from_json(self._reading.config(version)))
+            for problem in plan.problems:
+                log.warning("configuration problem", problem=problem, config_version=version)
+            if self._before is not None:
+                self._before.close()
+            self._before, self._current, self._seen = self._current, plan, seen
+        log.info("configuration taken", config_version=version, sources=len(plan.sources))
+        for listener in self.listeners:
+            listener(plan)
+        return True

@@ -1,0 +1,69 @@
+"""A thread of the engine: a loop that survives everything, shows that it is alive, and stops when told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+log = structlog.get_logger("jurat.engine")
+
+AWAY = (OperationalError, InterfaceError)
+"""What SQLAlchemy raises when the database is down, hung or full."""
+
+_SAY_EVERY = 60.0
+_LONGEST_REST = 2.0
+
+
+class EngineThread(ABC):
+    """Runs `step` again and again. An error is logged and the next step comes a little later, 2 s at the most."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.beat = time.monotonic()
+        self.stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"jurat-{name}", daemon=True)
+        self._said = float("-inf")
+
+    @abstractmethod
+    def step(self) -> None:
+        """One round of the loop. Waits by itself when there is nothing to do, a second at the most."""
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Have the loop end after the step that is under way."""
+        self.stopping.set()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end, for at most `timeout` seconds; whether it came."""
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, timeout))
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        rest = 0.1
+        while not self.stopping.is_set():
+            self.beat = time.monotonic()
+            try:
+                self.step()
+                rest = 0.1
+            except AWAY as error:
+                self._say("database away", error=type(error.orig or error).__name__)
+            except Exception as error:
+                log.exception("engine thread failed", thread=self.name, error=type(error).__name__)
+            else:
+                continue
+            self.stopping.wait(rest)
+            rest = min(_LONGEST_REST, rest * 2)
+
+    def _say(self, event: str, **facts: str) -> None:
+        """Once a minute: an outage must not fill the disk with its own description."""
+        if time.monotonic() - self._said >= _SAY_EVERY:
+            self._said = time.monotonic()
+            log.warning(event, thread=self.name, **facts)
