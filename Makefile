@@ -1,0 +1,92 @@
+# Nothing needs to be installed or activated by hand: each target makes .venv with what it needs, from the locks.
+# uv is used where it is on PATH, for speed; else python's own venv and pip.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# The first of these that is Python 3.11 or newer; `make PYTHON=/path/to/python3` names another.
+PYTHON ?= python3 python3.11 python3.12 python3.13 python3.14
+ARGS ?=
+
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+# A .venv whose Python was removed or is too old is made anew. Here, before make looks at what is in it.
+$(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VENV))
+
+.DEFAULT_GOAL := help
+# Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-all lint format wheel lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.service ## See the whole way of a check in one process; ARGS="--json" for a program
+	@bin/jurat demo $(ARGS)
+
+test: $(VENV)/.dev ## Run the tests, in less than five minutes; ARGS="-k words tests/folder" for some
+	$(PY) -m pytest -m "not slow" $(ARGS)
+
+test-all: $(VENV)/.dev ## Run all tests, also those that take long
+	$(PY) -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## Check style, types and layers
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	PYTHONPATH=. $(VENV)/bin/lint-imports
+
+format: $(VENV)/.dev ## Mend what ruff can mend
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+wheel: $(VENV)/.dev ## Build dist/jurat-….whl, what a platform installs
+	$(PY) -m hatchling build -t wheel -d dist
+
+COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+lock: ## Write requirements*.txt anew from pyproject.toml; ARGS="--upgrade" for newer versions
+	@uv --version >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv" >&2; exit 2; }
+	$(COMPILE) $(ARGS) --extra service -o requirements.txt
+	$(COMPILE) $(ARGS) --extra service --extra dev -c requirements.txt -o requirements-dev.txt
+
+clean: ## Remove .venv and all that tools left behind
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp says which lock a .venv was made from; a target whose lock did not change goes on at once.
+$(VENV)/.service: requirements.txt | $(VENV)/pyvenv.cfg
+	@$(call install,requirements.txt)
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt | $(VENV)/pyvenv.cfg
+	@$(call install,requirements-dev.txt)
+	@touch $@
+
+define install
+echo "Installing $$(grep -c '==' $(1)) locked packages into $(VENV) …" >&2; \
+if uv --version >/dev/null 2>&1; then \
+	uv pip install --quiet --python $(PY) --require-hashes -r $(1); \
+else \
+	{ $(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null; } && \
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); \
+fi
+endef
+
+$(VENV)/pyvenv.cfg:
+	@for name in $(PYTHON); do \
+		if "$$name" -c '$(NEW_ENOUGH)' 2>/dev/null; then python=$$name; break; fi; \
+	done; \
+	if [ -z "$${python:-}" ]; then \
+		echo "jurat needs Python 3.11 or newer, and none of these is: $(PYTHON)." >&2; \
+		echo "Install one (Debian, Ubuntu: apt-get install python3 python3-venv), or name it: make PYTHON=/path/to/python3" >&2; \
+		exit 2; \
+	fi; \
+	if uv --version >/dev/null 2>&1; then \
+		uv venv --quiet --python "$$python" $(VENV); \
+	elif "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+		"$$python" -m venv $(VENV); \
+	else \
+		echo "$$python has no venv module." >&2; \
+		echo "Install it (Debian, Ubuntu: apt-get install python3-venv), or install uv: pip install uv" >&2; \
+		exit 2; \
+	fi

@@ -1,0 +1,120 @@
+"""What a source answered over HTTP: status, headers, body, and how long it asks us to wait."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from adapters.base import Credentials, RejectedRequest, Throttled, Unavailable, Unreadable
+
+LONGEST_WAIT_S = 3600.0
+"""A source that asks for a longer pause than this is asked again after this one."""
+
+_DEEPEST_JSON = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a source answered. `headers` have lower-case names; `body` is decoded (gzip).
+
+    `retry_after` is how many seconds the source asked us to wait, from its Retry-After header (RFC 9110, 10.2.3):
+    None where that is missing, negative, past or garbage, and never more than `LONGEST_WAIT_S`.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    retry_after: float | None = None
+
+    def json(self) -> Any:
+        """The body as JSON, read strictly (RFC 8259).
+
+        Raises:
+            Unreadable: the body is empty or not UTF-8, not JSON, repeats a key, holds NaN or a number that no float or
+                integer of ours can hold, or is nested deeper than 64 levels.
+        """
+        if not self.body.strip():
+            raise Unreadable("the answer is empty")
+        tree, strict = None, True
+        try:
+            tree = _STRICT.decode(self.body.decode("utf-8-sig"))
+        except (ValueError, RecursionError):
+            # Raised below: here it would carry the parser's exception along, which holds the whole body.
+            strict = False
+        if not strict:
+            raise Unreadable("the answer is not JSON, or not strictly")
+        if self.body.count(b"[") + self.body.count(b"{") > _DEEPEST_JSON < _depth(tree):
+            raise Unreadable(f"the answer is nested deeper than {_DEEPEST_JSON} levels")
+        return tree
+
+
+def raise_for_trouble(reply: Reply) -> None:
+    """Raise what a status other than 2xx means where the source's contract says nothing special.
+
+    Raises:
+        Credentials: 401, 403 and 407.
+        Throttled: 429.
+        Unavailable: 408 and 5xx.
+        Unreadable: 1xx and 3xx; redirects are not followed.
+        RejectedRequest: every other 4xx.
+    """
+    status, wait = reply.status, reply.retry_after
+    if 200 <= status < 300:
+        return
+    if status in {401, 403, 407}:
+        raise Credentials(f"the source refused our credentials (HTTP {status})")
+    if status == 429:
+        raise Throttled("the source says that it was asked too often (HTTP 429)", retry_after=wait)
+    if status == 408 or status >= 500:
+        raise Unavailable(f"the source is in trouble (HTTP {status})", retry_after=wait)
+    if status >= 400:
+        raise RejectedRequest(f"the source calls our request wrong (HTTP {status})")
+    raise Unreadable(f"the source answered HTTP {status}; redirects are not followed")
+
+
+def retry_after(header: str | None, now: float) -> float | None:
+    """The seconds that a Retry-After header asks for, from its number or its date; `now` is the time since the epoch.
+
+    None where it is missing, negative, past or garbage; at most `LONGEST_WAIT_S`.
+    """
+    if header is None:
+        return None
+    if re.fullmatch("[0-9]+", header.strip()):
+        return min(float(header), LONGEST_WAIT_S)
+    try:
+        moment = parsedate_to_datetime(header)
+        wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(wait, LONGEST_WAIT_S) if wait > 0 else None
+
+
+def _depth(tree: Any) -> int:
+    depth, level = 0, [tree]
+    while level := [node for node in level if isinstance(node, dict | list)]:
+        depth += 1
+        level = [child for node in level for child in (node.values() if isinstance(node, dict) else node)]
+    return depth
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a key stands twice")
+    return members
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("no finite number")
+    return number
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)

@@ -1,0 +1,277 @@
+"""One HTTP exchange with a source: bounded in time and size, sent once, redirected never.
+
+Every adapter that asks over HTTP sends through a `Transport`. It keeps connections, reads no settings from the
+environment (no proxy variables, no `.netrc`), always checks certificates, and says with one of the errors of
+`adapters.base` why there was no answer. What the answer means is the adapter's part.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import ipaddress
+import logging
+import re
+import ssl
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+import certifi
+import requests
+import urllib3
+from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead, NewConnectionError, ProxyError
+
+from adapters.base import Blocked, RejectedRequest, SourceError, Unavailable, Unreadable
+from adapters.connections import Exchange, HostNotFound, TimedAdapter, TooMuch
+from adapters.reply import Reply, raise_for_trouble, retry_after
+
+__all__ = ["Reply", "Transport", "raise_for_trouble"]
+
+# urllib3 writes whole URLs into its messages, and a URL here may hold a participant's address or number.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
+
+_PLAIN_CAUSES: tuple[tuple[tuple[type[Exception], ...], type[SourceError], str], ...] = (
+    ((HostNotFound,), Unavailable, "its host name was not found"),
+    ((ConnectionRefusedError,), Unavailable, "connection refused"),
+    ((TooMuch,), Unreadable, "the answer is larger than allowed"),
+    ((DecodeError,), Unreadable, "the answer's gzip is damaged"),
+)
+_CHUNK = 16 << 10
+_HEAD_BYTES = 64 << 10
+_UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]|^\s|\s$")
+_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
+_UNTRUSTED = {10: "has expired", 9: "is not valid yet", 62: "names another host", 64: "names another host"}
+"""OpenSSL's verification codes that tell an administrator what to mend; the others mean an unknown signer."""
+
+
+class Transport:
+    """Sends requests to one source over kept connections. Thread-safe.
+
+    `connections` is how many are kept for each host: at least as many as threads that send at once. `max_bytes` bounds
+    the decoded body. `ca_file` holds the certificates that may sign the source's own, instead of the public ones.
+    `proxy` is an `http://host:port`. `loopback_http` allows plain HTTP to this very machine, for demonstrations and
+    tests. `connect_timeout` and `read_timeout` bound single waits, in seconds.
+
+    Raises:
+        ValueError: the proxy or the file is not usable; the message says why.
+    """
+
+    def __init__(
+        self,
+        *,
+        connections: int = 16,
+        max_bytes: int = 1 << 20,
+        proxy: str | None = None,
+        ca_file: str | None = None,
+        loopback_http: bool = False,
+        connect_timeout: float = 3.0,
+        read_timeout: float = 10.0,
+        user_agent: str = "jurat",
+    ) -> None:
+        if proxy is not None and (urlsplit(proxy).scheme != "http" or not urlsplit(proxy).hostname):
+            raise ValueError("a proxy is given as http://host:port")
+        self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
+        self._adapter = TimedAdapter(connections=connections, tls=_tls_context(ca_file), proxy=proxy)
+        self._max_bytes = max_bytes
+        self._loopback_http = loopback_http
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip"}
+        self._closed = False
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] = MappingProxyType({}),
+        body: bytes | None = None,
+        timeout: float,
+    ) -> Reply:
+        """Send one request and read its answer, within `timeout` seconds as a whole.
+
+        `params` become the query, encoded. A redirect is not followed but returned. A kept connection that the source
+        had closed meanwhile is replaced once, if no byte of an answer had come.
+
+        Raises:
+            Blocked: the URL is not https, or holds a user and password.
+            RejectedRequest: the URL or a header can not be sent as HTTP.
+            Unavailable: no connection, no trusted certificate, or no whole answer in time.
+            Unreadable: the answer is too large, or no HTTP.
+        """
+        self._check_url(url)
+        request = self._prepared(method, url, params, headers, body)
+        deadline = time.monotonic() + timeout
+        outcome = self._attempt(request, deadline, timeout)
+        if isinstance(outcome, _Stale):
+            outcome = self._attempt(request, deadline, timeout, fresh_only=True)
+        # Raised here and not where it was found out: there, it would carry an exception along that holds the URL.
+        if isinstance(outcome, SourceError):
+            raise outcome
+        return outcome
+
+    def close(self) -> None:
+        """Close the kept connections. Later calls of `send` raise `Unavailable`."""
+        self._closed = True
+        self._adapter.close()
+
+    def _check_url(self, url: str) -> None:
+        if self._closed:
+            raise Unavailable("this source was closed; a new configuration has replaced it")
+        try:
+            parts = urlsplit(url)
+            host, user = parts.hostname or "", parts.username
+        except ValueError:
+            raise RejectedRequest("the URL of the request is malformed") from None
+        if not host:
+            raise RejectedRequest("the URL of the request names no host")
+        if parts.scheme != "https" and not (parts.scheme == "http" and self._loopback_http and _is_loopback(host)):
+            raise Blocked("only https is allowed; plain http only to this machine in a demonstration or test")
+        if user is not None:
+            raise Blocked("a URL with a user or password is not allowed")
+
+    def _prepared(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | Sequence[tuple[str, str]],
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> requests.PreparedRequest:
+        request = requests.PreparedRequest()
+        try:
+            sendable = not any(map(_UNSENDABLE.search, headers.values()))
+            request.prepare(
+                method=method,
+                url=url,
+                headers={**self._headers, **headers},
+                params=params if isinstance(params, Mapping) else list(params),
+                data=body,
+            )
+        except (requests.RequestException, UnicodeError):
+            sendable = False
+        if not sendable:
+            raise RejectedRequest("the URL or a header of the request holds characters that HTTP does not allow")
+        return request
+
+    def _attempt(
+        self, request: requests.PreparedRequest, deadline: float, timeout: float, *, fresh_only: bool = False
+    ) -> Reply | SourceError:
+        max_wire_bytes = self._max_bytes + _HEAD_BYTES
+        with Exchange(deadline, self._connect_timeout, self._read_timeout, max_wire_bytes, fresh_only) as exchange:
+            try:
+                response = self._adapter.send(
+                    request,
+                    stream=True,
+                    timeout=(exchange.left(self._connect_timeout), exchange.left(self._read_timeout)),
+                    proxies=self._proxies,
+                )
+                raw: urllib3.HTTPResponse = response.raw
+                try:
+                    body = self._read(raw)
+                    raw.release_conn()
+                except BaseException:
+                    raw.close()
+                    raise
+            except SourceError as error:
+                return error
+            except (requests.RequestException, HTTPError, http.client.HTTPException, OSError) as error:
+                return _trouble(error, exchange, timeout)
+        reply_headers = {name.lower(): value for name, value in raw.headers.items()}
+        return Reply(raw.status, reply_headers, body, retry_after(reply_headers.get("retry-after"), time.time()))
+
+    def _read(self, raw: urllib3.HTTPResponse) -> bytes:
+        if raw.headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
+            raise Unreadable("the answer is packed in a way that was not asked for")
+        if (raw.length_remaining or 0) > self._max_bytes:
+            raise Unreadable(f"the answer is larger than {self._max_bytes} bytes")
+        body = bytearray()
+        while chunk := raw.read1(_CHUNK, decode_content=True):
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise Unreadable(f"the answer is larger than {self._max_bytes} bytes")
+        return bytes(body)
+
+
+class _Stale(Unavailable):
+    """The source had closed a kept connection before it saw the request."""
+
+
+def _trouble(error: BaseException, exchange: Exchange, timeout: float) -> SourceError:
+    """The error of ours for one of requests, urllib3, http.client, ssl or the system: by its class, never its text."""
+    causes = list(_causes(error))
+
+    def found(*classes: type[BaseException]) -> bool:
+        return any(isinstance(cause, classes) for cause in causes)
+
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Unavailable(f"its certificate {_UNTRUSTED.get(cause.verify_code, 'has an unknown signer')}")
+    if found(TimeoutError):
+        return _late(exchange, timeout, connecting=found(NewConnectionError))
+    for classes, kind, detail in _PLAIN_CAUSES:
+        if found(*classes):
+            return kind(detail)
+    if found(ConnectionError, ssl.SSLError, http.client.IncompleteRead, IncompleteRead):
+        return _closed(exchange, in_tls=found(ssl.SSLError))
+    # The second is http.client's own way to say that CONNECT was refused.
+    if found(ProxyError) or any(type(cause) is OSError and cause.errno is None for cause in causes):
+        return Unavailable("the proxy gave no connection")
+    return Unreadable("what came back is not HTTP") if exchange.received else Unavailable("no connection")
+
+
+def _late(exchange: Exchange, timeout: float, *, connecting: bool) -> SourceError:
+    if connecting and exchange.connect_timeout < timeout:
+        return Unavailable(f"no connection within {exchange.connect_timeout:g} s")
+    waited = timeout if time.monotonic() >= exchange.deadline else min(timeout, exchange.read_timeout)
+    return Unavailable(f"no answer within {waited:g} s")
+
+
+def _closed(exchange: Exchange, *, in_tls: bool) -> SourceError:
+    if exchange.received:
+        return Unavailable("the connection was closed before the end of the answer")
+    if not exchange.connected:
+        return _Stale("a kept connection was closed without an answer")
+    return Unavailable(
+        "no TLS connection could be agreed on" if in_tls else "the connection was closed without an answer"
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error` and every exception that it wraps, however the library at hand wraps them."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        wrapped = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
+        waiting.extend(other for other in wrapped if isinstance(other, BaseException))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    if ca_file is None:
+        return _public_tls_context()
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except FileNotFoundError:
+        raise ValueError(f"ca_file: there is no file {ca_file}") from None
+    except OSError:
+        raise ValueError(f"ca_file: {ca_file} holds no readable PEM certificate") from None
+
+
+@functools.cache
+def _public_tls_context() -> ssl.SSLContext:
+    """One for all transports: it takes megabytes and tens of milliseconds to load."""
+    return ssl.create_default_context(cafile=certifi.where())

@@ -1,0 +1,174 @@
+"""The configuration that the engine runs on: every question with all that is needed to decide it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Self
+
+from pydantic import ValidationError
+
+from config.document import Document, Environment, Parameter, rule_as_json
+from config.problems import Complaint, InvalidConfiguration, Positions, Severity
+from config.references import Names, check_fit, check_names
+from config.sentences import complaints_of
+from config.sources import SourceKind, SourceModel, answer_schema
+from jurat.access import Rule
+
+_ORDER = "order"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of a consultation with everything that its criterion says.
+
+    `sources` are asked in order; all are of `kind`. `deadline_s`, `review_due_s` and `retain_s` are seconds (None: kept
+    until purged), `margins` metres by level. `review`: a person decides what no source could. `position` counts the
+    questions of a consultation from 0. Texts are by language; `und` is a text whose language nobody gave.
+    """
+
+    consultation: str
+    name: str
+    position: int
+    criterion: str
+    sources: tuple[str, ...]
+    kind: SourceKind
+    rounds: int
+    deadline_s: float
+    review: bool
+    review_due_s: float
+    retain_s: float | None
+    zone: str | None
+    margins: Mapping[str, float]
+    requirement: Mapping[str, Any]
+    answer_schema: Mapping[str, Any]
+    title: Mapping[str, str]
+    consultation_title: Mapping[str, str]
+    contact: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A valid configuration, resolved. Made by `of` or `from_json`; secrets in it are references.
+
+    `questions` are by (consultation, question) in the order of the form; `access` has each consultation's rule.
+    """
+
+    document: Document = field(repr=False)
+    environment: Environment
+    sources: Mapping[str, SourceModel] = field(repr=False)
+    questions: Mapping[tuple[str, str], Question] = field(repr=False)
+    access: Mapping[str, Rule] = field(repr=False)
+
+    @classmethod
+    def of(cls, document: Document) -> Self:
+        """The configuration that `document` describes.
+
+        Raises:
+            InvalidConfiguration: something in it refers to what is not there, or does not fit together.
+        """
+        complaints = [*check_names(document, Names.of(document)), *check_fit(document)]
+        _refuse(complaint for complaint in complaints if complaint.severity is Severity.ERROR)
+        return cls(
+            document=document,
+            environment=document.environment,
+            sources=MappingProxyType(dict(document.sources)),
+            questions=MappingProxyType(
+                {
+                    (name, question): _resolved(document, name, question, position)
+                    for name, consultation in document.consultations.items()
+                    for position, question in enumerate(consultation.questions)
+                }
+            ),
+            access=MappingProxyType({name: part.access_rule for name, part in document.consultations.items()}),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The configuration that `to_json` wrote.
+
+        Raises:
+            InvalidConfiguration: the text is no configuration (of this version of jurat).
+        """
+        try:
+            data = json.loads(text)
+            order = data.pop(_ORDER)
+            for path, keys in order.items():
+                _reorder(data, path.split("/"), keys)
+        except (ValueError, AttributeError, KeyError, TypeError):
+            _refuse([Complaint((), "this is no configuration that jurat has stored")])
+            raise
+        try:
+            document = Document.model_validate(data)
+        except ValidationError as error:
+            _refuse(complaints_of(error, data))
+            raise
+        return cls.of(document)
+
+    def to_json(self) -> str:
+        """The document as canonical JSON, with defaults written out and keys sorted.
+
+        Where the order of a map counts, `order` has it, for a database's JSON type may not keep it.
+        """
+        data = self.document.model_dump(mode="json", by_alias=True, exclude_none=True)
+        order = {
+            "/".join(path): list(found)
+            for section, part in (("consultations", "questions"), ("sources", "inputs"))
+            for name, item in data[section].items()
+            if (found := item.get(part)) and (path := (section, name, part))
+        }
+        return json.dumps({**data, _ORDER: order}, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, in hexadecimal: equal for configurations that say the same."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @property
+    def access_json(self) -> Mapping[str, str]:
+        """Each consultation's access rule as JSON, as `jurat.access.parse_rule` reads it."""
+        return {name: json.dumps(rule_as_json(rule), separators=(",", ":")) for name, rule in self.access.items()}
+
+
+def _resolved(document: Document, consultation: str, name: str, position: int) -> Question:
+    whole = document.consultations[consultation]
+    question = whole.questions[name]
+    criterion = document.criteria[question.criterion]
+    sources = [document.sources[source] for source in criterion.source]
+    deciding = next((source for source in sources if source.kind is not SourceKind.SIMULATED), sources[0])
+    return Question(
+        consultation=consultation,
+        name=name,
+        position=position,
+        criterion=question.criterion,
+        sources=criterion.source,
+        kind=deciding.kind,
+        rounds=question.rounds,
+        deadline_s=question.deadline,
+        review=question.on_undetermined == "review",
+        review_due_s=whole.review_due,
+        retain_s=whole.retain,
+        zone=question.parameters.get(Parameter.ZONE, criterion.zone),
+        margins={level.value: metres for level, metres in criterion.margin.items()},
+        requirement=dict(criterion.require),
+        answer_schema=answer_schema(deciding),
+        title=question.title or {},
+        consultation_title=whole.title or {},
+        contact=whole.contact or {},
+    )
+
+
+def _reorder(data: dict[str, Any], path: list[str], keys: list[str]) -> None:
+    *above, last = path
+    for key in above:
+        data = data[key]
+    data[last] = {key: data[last][key] for key in keys}
+
+
+def _refuse(complaints: Iterable[Complaint]) -> None:
+    problems = [complaint.placed(Positions({}, {})) for complaint in complaints]
+    if problems:
+        raise InvalidConfiguration(problems)

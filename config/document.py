@@ -1,0 +1,232 @@
+"""The configuration as administrators write it: environment, sources, criteria, consultations.
+
+These models hold the shape alone. What names refer to is checked by `config.references`, where files and lines are by
+`config.lint`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from config.durations import Distance, Duration, between, duration_default
+from config.problems import printable
+from config.sources import Name, SourceModel
+from config.suggestions import suggest
+from jurat.access import AtLeast, Rule, parse_rule
+
+NO_LANGUAGE: Final = "und"
+"""The language tag of a text that was written without one (BCP 47: undetermined)."""
+
+
+class Environment(StrEnum):
+    """`test` allows simulated sources, and loopback addresses without https."""
+
+    PRODUCTION = "production"
+    TEST = "test"
+
+
+class Level(StrEnum):
+    """How precisely a geocoder places an address; a margin may be given for each."""
+
+    HOUSENUMBER = "housenumber"
+    INTERPOLATED = "interpolated"
+    STREET = "street"
+    POSTCODE = "postcode"
+    LOCALITY = "locality"
+    MUNICIPALITY = "municipality"
+
+
+class Parameter(StrEnum):
+    """What a criterion may leave open for its questions to fill."""
+
+    ZONE = "zone"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+_RULE_WORDS = ("all_of", "any_of", "at_least", "of")
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_texts(value: Any) -> Any:
+    return {NO_LANGUAGE: value} if isinstance(value, str) else value
+
+
+def _parse_access(value: Any) -> Rule:
+    if isinstance(value, AtLeast):
+        return value
+    try:
+        return parse_rule(value)
+    except ValueError:
+        raise PydanticCustomError("access_rule", "{message}", {"message": _what_is_wrong(value)}) from None
+
+
+def _what_is_wrong(rule: Any) -> str:
+    """The first part of an access rule that is none, and what to write."""
+    match rule:
+        case {**parts}:
+            for key in parts:
+                if key not in _RULE_WORDS:
+                    return f"'{printable(str(key))}' is no word of an access rule — {suggest(str(key), _RULE_WORDS)}"
+            rules = next((part for key, part in parts.items() if key != "at_least"), None)
+            if isinstance(rules, list) and any(not isinstance(part, str | dict) for part in rules):
+                return "the rules in an access rule are names of questions, or maps — see config/sample"
+            for part in rules if isinstance(rules, list) else ():
+                try:
+                    parse_rule(part)
+                except ValueError:
+                    return _what_is_wrong(part)
+    return (
+        "this is no access rule — write a question's name, { all_of: [rules] }, { any_of: [rules] } "
+        "or { at_least: N, of: [rules] } with N no more than there are rules"
+    )
+
+
+def rule_as_json(rule: Rule) -> Any:
+    """The rule as `jurat.access.parse_rule` reads it."""
+    if isinstance(rule, str):
+        return rule
+    parts = [rule_as_json(part) for part in rule.rules]
+    if rule.count == len(parts):
+        return {"all_of": parts}
+    return {"any_of": parts} if rule.count == 1 else {"at_least": rule.count, "of": parts}
+
+
+def _check_language(tag: str) -> str:
+    if re.fullmatch(_LANGUAGE_PATTERN, tag):
+        return tag
+    raise PydanticCustomError("language", "a text's language is a tag such as en, fr or pt-BR")
+
+
+def _check_demand(value: Any) -> Any:
+    match value:
+        case str() | int() if not isinstance(value, bool):
+            return value
+        case [_, *_] if all(isinstance(part, str) for part in value):
+            return tuple(value)
+        case [*parts] if any(isinstance(part, int | float) for part in parts):
+            raise PydanticCustomError("demand", "the codes in this list must be texts — put each in quotes")
+    raise PydanticCustomError("demand", "must be a whole number, a text or a list of texts")
+
+
+_LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
+Language = Annotated[str, AfterValidator(_check_language)]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Texts = Annotated[
+    dict[Language, Text],
+    BeforeValidator(_as_texts),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
+]
+"""A text in several languages, `{ en: …, fr: … }`, or a plain one."""
+
+Names = Annotated[
+    tuple[Name, ...],
+    BeforeValidator(_as_list),
+    Field(min_length=1, max_length=10),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"type": "string"}}]}),
+]
+"""One name, or several in order."""
+
+Demand = Annotated[
+    Any,
+    BeforeValidator(_check_demand),
+    WithJsonSchema({"anyOf": [{"type": ["integer", "string"]}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""What a criterion demands beyond the answer: a whole number, a text, or a list of codes (then a tuple)."""
+
+AccessRule = Annotated[
+    Any,
+    BeforeValidator(_parse_access),
+    PlainSerializer(rule_as_json),
+    WithJsonSchema({"description": "See ACCESS_RULE_SCHEMA."}),
+]
+ACCESS_RULE_SCHEMA: Final[Mapping[str, Any]] = {
+    "description": "A question's name, or all_of, any_of or at_least over rules.",
+    "anyOf": [
+        {"type": "string"},
+        *(
+            {
+                "type": "object",
+                "additionalProperties": False,
+                "required": list(keys),
+                "properties": {
+                    key: {"type": "integer", "minimum": 1}
+                    if key == "at_least"
+                    else {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/AccessRule"}}
+                    for key in keys
+                },
+            }
+            for keys in (("all_of",), ("any_of",), ("at_least", "of"))
+        ),
+    ],
+}
+
+
+class Criterion(_Part):
+    """A rule that an answer must meet: where it is looked up, in this order, and what is demanded.
+
+    `margin` is the least distance to a zone's border, in metres, at which a point of a level decides.
+    """
+
+    source: Names
+    open: tuple[Parameter, ...] = ()
+    zone: Name | None = None
+    margin: dict[Level, Distance] = Field(default_factory=dict)
+    require: dict[Name, Demand] = Field(default_factory=dict)
+
+
+class QuestionModel(_Part):
+    """One line of a consultation's access form.
+
+    `deadline` bounds a check from its submit, in seconds. `rounds` is how many answers may be given.
+    `on_undetermined: review` lets a person decide what no source could.
+    """
+
+    criterion: Name
+    parameters: dict[Parameter, Name] = Field(default_factory=dict, alias="with")
+    rounds: Annotated[int, Field(ge=1, le=20, strict=True)] = 1
+    deadline: Annotated[Duration, between("1s", "60d")] = duration_default("1h")
+    on_undetermined: Literal["undetermined", "review"] = "undetermined"
+    title: Texts | None = None
+
+
+class Consultation(_Part):
+    """A consultation that only some may take part in, and the questions that they answer, in order.
+
+    `retain` is how long verdicts are kept, in seconds (None: until somebody purges them); `review_due` how long a
+    review may take; `contact` whom a participant may ask. Access needs every question, where no rule is given.
+    """
+
+    title: Texts | None = None
+    contact: Texts | None = None
+    retain: Annotated[Duration, between("1h", "36500d")] | None = None
+    review_due: Annotated[Duration, between("1h", "365d")] = duration_default("14d")
+    questions: dict[Name, QuestionModel] = Field(min_length=1, max_length=50)
+    access: AccessRule | None = None
+
+    @property
+    def access_rule(self) -> Rule:
+        """The rule that decides over access; without one, all questions."""
+        rule: Rule | None = self.access
+        return rule if rule is not None else AtLeast(len(self.questions), tuple(self.questions))
+
+
+class Document(_Part):
+    """A whole configuration."""
+
+    environment: Environment = Environment.PRODUCTION
+    sources: dict[Name, SourceModel] = Field(default_factory=dict)
+    criteria: dict[Name, Criterion] = Field(default_factory=dict)
+    consultations: dict[Name, Consultation] = Field(default_factory=dict)

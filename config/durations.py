@@ -1,0 +1,204 @@
+"""Quantities that carry their unit: durations, rates, distances and sizes, as the configuration writes them.
+
+A bare number is refused, because nobody can see whether `timeout: 30` is seconds or minutes. Each type turns the text
+into a plain number (or a `Rate`), and turns back into the shortest such text when a model is written as JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+_NUMBER = r"[0-9]{1,15}(\.[0-9]{1,3})?"
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """One kind of quantity. `units` maps each unit, smallest first, to how many of the smallest steps it has; `base`
+    is how many steps the resulting number's own unit has. Steps are whole, so that text and number convert exactly.
+    """
+
+    noun: str
+    example: str
+    units: Mapping[str, int]
+    base: int
+    limit: int
+    mistaken: Mapping[str, str]
+
+    @property
+    def pattern(self) -> str:
+        return f"^{_NUMBER}({'|'.join(self.units)})$"
+
+    def steps(self, text: object) -> int:
+        """The whole steps that `text` stands for. Raises PydanticCustomError with what to write instead."""
+        known = f"({', '.join(self.units)})"
+        if not isinstance(text, str):
+            bare = isinstance(text, int | float) and not isinstance(text, bool)
+            shown = text if bare else "this value"
+            raise _error(
+                f"a {self.noun} needs a number with its unit {known}, such as {self.example}; {shown} has none"
+            )
+        parts = re.fullmatch(rf"\s*({_NUMBER})\s*([^\W\d_]{{1,20}})\s*", text)
+        if parts and (unit := parts[3]) not in self.units:
+            meant = self.mistaken.get(unit, self.mistaken.get(unit.lower()))
+            hint = f"did you mean '{meant}'?" if meant else f"use one of {known}"
+            raise _error(f"'{unit}' is not a unit of a {self.noun} — {hint}")
+        if not parts or not re.fullmatch(self.pattern, text):
+            raise _error(f"a {self.noun} is a number with its unit {known} without spaces, such as {self.example}")
+        steps = Decimal(parts[1]) * self.units[parts[3]]
+        if steps != int(steps):
+            raise _error(f"this {self.noun} is finer than 1{next(iter(self.units))}")
+        if steps > self.limit:
+            raise _error(f"this {self.noun} is too large")
+        return int(steps)
+
+    def text(self, steps: int) -> str:
+        """The shortest text with a whole number: the largest unit that divides `steps`."""
+        unit = max((unit for unit, size in self.units.items() if steps % size == 0), key=lambda unit: self.units[unit])
+        return f"{steps // self.units[unit]}{unit}"
+
+
+def _error(message: str) -> PydanticCustomError:
+    # The sentence is passed as a value: as a template, braces in what the administrator wrote would be filled in.
+    return PydanticCustomError("quantity", "{message}", {"message": message})
+
+
+def _mistaken(**units: str) -> dict[str, str]:
+    """What people write for a unit, and the unit they mean."""
+    return {word: unit for unit, words in units.items() for word in words.split()}
+
+
+_DAY = 86_400_000
+_DURATION: Final = _Measure(
+    noun="duration",
+    example="8s",
+    units={"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": _DAY},
+    base=1000,
+    limit=36_500 * _DAY,
+    mistaken=_mistaken(
+        ms="msec", s="sec secs second seconds", min="m mn mins minute minutes", h="hr hrs hour hours", d="day days j"
+    ),
+)
+_DISTANCE: Final = _Measure(
+    noun="distance",
+    example="20m",
+    units={"m": 1000, "km": 1_000_000},
+    base=1000,
+    limit=1_000_000_000,
+    mistaken=_mistaken(m="mt meter meters metre metres", km="kms kilometer kilometers kilometre kilometres"),
+)
+_SIZE: Final = _Measure(
+    noun="size",
+    example="1MiB",
+    units={"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30},
+    base=1,
+    limit=1 << 40,
+    mistaken=_mistaken(B="b byte bytes", KiB="k kb kib", MiB="m mb mib", GiB="g gb gib"),
+)
+
+
+def _reader(measure: _Measure) -> Callable[[object], float]:
+    return lambda text: measure.steps(text) / measure.base
+
+
+def _writer(measure: _Measure) -> Callable[[float], str]:
+    return lambda number: measure.text(round(number * measure.base))
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_reader(_DURATION)),
+    PlainSerializer(_writer(_DURATION), return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["500ms", "8s", "15min", "1h", "2d"]}),
+]
+"""Seconds as a float, from "500ms", "8s", "15min", "1h" or "2d"."""
+
+Distance = Annotated[
+    float,
+    BeforeValidator(_reader(_DISTANCE)),
+    PlainSerializer(_writer(_DISTANCE), return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": _DISTANCE.pattern, "examples": ["20m", "1.5km"]}),
+]
+"""Metres as a float, from "20m" or "1.5km"."""
+
+ByteSize = Annotated[
+    int,
+    BeforeValidator(_SIZE.steps),
+    PlainSerializer(_SIZE.text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": _SIZE.pattern, "examples": ["512KiB", "1MiB"]}),
+]
+"""Bytes as an int, from "512KiB" or "1MiB"."""
+
+
+def parse_duration(text: str) -> float:
+    """The seconds that a text such as "8s" stands for. Raises ValueError with a sentence."""
+    return _DURATION.steps(text) / _DURATION.base
+
+
+def duration_text(seconds: float) -> str:
+    """The shortest text of a duration in seconds, to the millisecond: 5400.0 gives "90min"."""
+    return _DURATION.text(round(seconds * _DURATION.base))
+
+
+def between(lower: str, upper: str) -> AfterValidator:
+    """What keeps a `Duration` within two others, both included: an annotation beside it."""
+    least, most = parse_duration(lower), parse_duration(upper)
+
+    def check(seconds: float) -> float:
+        if not least <= seconds <= most:
+            shown = {"lower": lower, "upper": upper, "given": duration_text(seconds)}
+            raise PydanticCustomError("duration_bounds", "must be from {lower} to {upper}; this is {given}", shown)
+        return seconds
+
+    return AfterValidator(check)
+
+
+_RATE_PATTERN = rf"^[1-9][0-9]{{0,8}}/({_NUMBER})?({'|'.join(_DURATION.units)})$"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `count` requests in any `period_s` seconds, from "40/s", "600/5min" or "1000/d"."""
+
+    count: int
+    period_s: float
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """The rate that a text such as "600/5min" stands for. Raises ValueError with a sentence."""
+        parts = re.fullmatch(_RATE_PATTERN, text) if isinstance(text, str) else None
+        if parts is None:
+            raise PydanticCustomError(
+                "rate", "a rate is a whole number of requests and a period, for example 40/s, 600/5min or 1000/d"
+            )
+        period = parts[0].partition("/")[2]
+        period_s = parse_duration(period if period[0].isdigit() else f"1{period}")
+        if not period_s:
+            raise PydanticCustomError("rate", "the period of a rate is longer than nothing, for example 40/s")
+        return cls(int(parts[0].partition("/")[0]), period_s)
+
+    def __str__(self) -> str:
+        period = duration_text(self.period_s)
+        return f"{self.count}/{period[1:] if re.fullmatch('1[a-z]+', period) else period}"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            lambda value: value if isinstance(value, cls) else cls.parse(value),
+            serialization=core_schema.plain_serializer_function_ser_schema(str, when_used="json"),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"type": "string", "pattern": _RATE_PATTERN, "examples": ["40/s", "600/5min", "1000/d"]}
+
+
+def duration_default(text: str) -> Any:
+    """The default of a `Duration` field, which editors are shown as it is written: `timeout: Timeout = …("8s")`."""
+    return Field(default=parse_duration(text), json_schema_extra={"default": text})

@@ -1,0 +1,135 @@
+"""Checks a configuration in files: everything that is wrong, each with its place and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from config import presets
+from config.configuration import Configuration
+from config.document import Document
+from config.problems import Complaint, Path, Problem, Severity
+from config.reading import ReadingError, read
+from config.references import Names, check_fit, check_names, check_use
+from config.secrets import SecretError, resolve
+from config.sentences import complaints_of
+from config.sources import AddressFileSource, secrets_of
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What lint found, by place. `configuration` is there when nothing is an error."""
+
+    problems: tuple[Problem, ...]
+    configuration: Configuration | None
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+
+def lint(
+    paths: Iterable[FilePath | str],
+    *,
+    zones: Collection[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    base_dir: FilePath | None = None,
+    preset_folder: FilePath = presets.FOLDER,
+) -> Report:
+    """Check the configuration that stands in `paths` (files, or folders of them).
+
+    `zones` are the names of the imported zones; None leaves that unchecked. With `environ`, secrets and files that the
+    configuration refers to are looked for on this machine, relative paths from `base_dir` (the current folder).
+    """
+    try:
+        written = read(paths)
+        data, complaints = _with_presets(written.data, preset_folder)
+    except ReadingError as error:
+        return Report(tuple(sorted(error.problems)), None)
+    readable, sound, misshapen = _validate(data, written.positions.texts)
+    complaints += misshapen
+    complaints += check_names(readable, _names(written.data, zones))
+    complaints += check_fit(sound)
+    if not complaints:
+        complaints += check_use(sound)
+    if environ is not None:
+        complaints += _unreachable(sound, environ, base_dir or FilePath.cwd())
+    problems = tuple(sorted({complaint.placed(written.positions) for complaint in complaints}))
+    usable = all(problem.severity is Severity.WARNING for problem in problems)
+    return Report(problems, Configuration.of(sound) if usable else None)
+
+
+def _with_presets(data: dict[str, Any], folder: FilePath) -> tuple[dict[str, Any], list[Complaint]]:
+    if not isinstance(data.get("sources"), dict):
+        return data, []
+    sources, complaints = presets.expand(data["sources"], folder)
+    return {**data, "sources": sources}, complaints
+
+
+def _validate(data: dict[str, Any], texts: Mapping[Path, str]) -> tuple[Document, Document, list[Complaint]]:
+    """The document twice, and what is wrong with its shape.
+
+    The first lacks only the misshapen values, so that the names in it can be checked; the second lacks every entry with
+    such a value, so that nothing is said to be missing that was only left out.
+    """
+    try:
+        whole = Document.model_validate(data)
+    except ValidationError as error:
+        complaints = complaints_of(error, data, texts)
+    else:
+        return whole, whole, []
+    sound = _without(data, {complaint.path[:2] for complaint in complaints})
+    readable = _without(data, {complaint.path for complaint in complaints})
+    try:
+        return Document.model_validate(readable), Document.model_validate(sound), complaints
+    except ValidationError as error:
+        readable = _without(readable, {complaint.path[:2] for complaint in complaints_of(error, readable)})
+    return Document.model_validate(readable), Document.model_validate(sound), complaints
+
+
+def _without(data: dict[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
+    copy = deepcopy(data)
+    for path in paths:
+        holder: Any = copy
+        *above, last = takewhile(lambda part: isinstance(part, str), path)
+        for part in above:
+            holder = holder.get(part, {}) if isinstance(holder, dict) else {}
+        if isinstance(holder, dict):
+            holder.pop(last, None)
+    return copy
+
+
+def _names(data: Mapping[str, Any], zones: Collection[str] | None) -> Names:
+    def names_in(part: Any) -> Collection[str]:
+        return tuple(part) if isinstance(part, dict) else ()
+
+    consultations = data.get("consultations")
+    questions = {
+        name: names_in(part.get("questions"))
+        for name, part in (consultations.items() if isinstance(consultations, dict) else ())
+        if isinstance(part, dict)
+    }
+    return Names(names_in(data.get("sources")), names_in(data.get("criteria")), questions, zones)
+
+
+def _unreachable(document: Document, environ: Mapping[str, str], base_dir: FilePath) -> Iterator[Complaint]:
+    """Secrets and files that are not on this machine. A warning: the workers may run on another."""
+    for name, source in document.sources.items():
+        for path, reference in secrets_of(source):
+            try:
+                resolve(reference, environ, base_dir)
+            except SecretError as error:
+                hint = "set it where the workers run"
+                yield Complaint(("sources", name, *path), str(error), hint, Severity.WARNING)
+        if isinstance(source, AddressFileSource) and not (base_dir / source.path).is_file():
+            said, hint = "there is no such file here", "a relative path counts from the folder where the worker runs"
+            yield Complaint(("sources", name, "path"), said, hint, Severity.WARNING)

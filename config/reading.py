@@ -1,0 +1,341 @@
+"""Reads YAML files into plain data, and remembers where everything stands.
+
+YAML 1.2 (so `NO` and `12:30` are text), one document a file, with what a configuration never needs taken away: tags,
+duplicate keys, many aliases, directives, keys that are no text. Dates stay text, as in JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    ScalarEvent,
+)
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from config.problems import Complaint, InvalidConfiguration, Path, Position, Positions, Problem, printable
+
+LARGEST_FILE: Final = 256 << 10
+MOST_ALIASES: Final = 100
+MOST_VALUES: Final = 100_000
+DEEPEST: Final = 40
+_LONGEST_NUMBER: Final = 18
+# What YAML 1.2 calls printable; tab and line ends among it.
+_UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
+
+class ReadingError(InvalidConfiguration):
+    """Files that can not be read as YAML; `problems` has every place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What stands in the files: plain maps, lists, texts, numbers and booleans, and where each of them stands."""
+
+    data: dict[str, Any]
+    positions: Positions
+
+
+def read(paths: Iterable[FilePath | str]) -> Written:
+    """Read files and folders (their `*.yaml` and `*.yml`, by name) into one document.
+
+    Top-level maps are merged; what stands in two files is an error that names both places.
+
+    Raises:
+        ReadingError: with the problems of all files.
+    """
+    problems: list[Problem] = []
+    files: list[FilePath] = []
+    for path in map(FilePath, paths):
+        try:
+            files += _files_of(path)
+        except ReadingError as error:
+            problems += error.problems
+    documents: list[Written] = []
+    for file in dict.fromkeys(files):
+        try:
+            documents.append(read_text(_content(file), str(file)))
+        except ReadingError as error:
+            problems += error.problems
+    merged, twice = _merge(documents)
+    if problems or twice:
+        raise ReadingError([*problems, *twice])
+    return merged
+
+
+def read_text(text: str, file: str) -> Written:
+    """Read one YAML document; `file` is the name that problems give.
+
+    Raises:
+        ReadingError: with the place and what to do.
+    """
+    if found := _UNPRINTABLE.search(text):
+        name = "a NUL character" if found[0] == "\x00" else f"the control character U+{ord(found[0]):04X}"
+        raise _refusal(_position(text, found.start(), file), f"{name} does not belong in YAML", "remove it")
+    try:
+        _check_events(_yaml().parse(text), file)
+        node = _yaml().compose(text)
+    except MarkedYAMLError as error:
+        raise _sentence(error, text, file) from None
+    except YAMLError as error:
+        raise _refusal(Position(file), f"is no YAML: {printable(str(error))}") from None
+    except RecursionError:
+        raise _refusal(Position(file), "is nested too deep") from None
+    if node is None:
+        raise _refusal(Position(file), "the file is empty", "remove it, or write a map such as sources: {…}")
+    if not isinstance(node, MappingNode):
+        raise _refusal(
+            _at(node.start_mark, file), "a configuration is a map", "begin with sources:, criteria: or consultations:"
+        )
+    builder = _Builder(file)
+    data = builder.build(node, ())
+    if builder.problems:
+        raise ReadingError(builder.problems)
+    return Written(data, Positions(builder.keys, builder.values, builder.texts))
+
+
+class _Builder:
+    """Turns the nodes of one file into plain data, and notes the place of each."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.keys: dict[Path, Position] = {}
+        self.values: dict[Path, Position] = {}
+        self.texts: dict[Path, str] = {}
+        self.problems: list[Problem] = []
+        self._constructor = _yaml().constructor
+
+    def build(self, node: Node, path: Path) -> Any:
+        place = _at(node.start_mark, self.file)
+        # Aliases are the same nodes again: what counts is how large the data becomes, and how deep.
+        if len(self.values) >= MOST_VALUES or len(path) > DEEPEST:
+            raise _refusal(place, "the aliases add up to more than a configuration can hold", "write fewer of them")
+        self.values[path] = place
+        match node:
+            case MappingNode():
+                return self._map(node, path)
+            case SequenceNode():
+                return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+            case ScalarNode():
+                return self._scalar(node, path)
+        raise TypeError(f"YAML has no {type(node).__name__}")
+
+    def _map(self, node: MappingNode, path: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            place = _at(key_node.start_mark, self.file)
+            if not isinstance(key_node, ScalarNode) or key_node.value == "":
+                self._complain(place, path, "a key is a text before a colon")
+                continue
+            key = key_node.value
+            below = (*path, key)
+            if key in found:
+                first = self.keys[below]
+                self._complain(place, below, f"stands twice in this map; the first is in line {first.line}", "keep one")
+                continue
+            if _UNSTORABLE.search(key):
+                self._complain(place, path, "a key holds a NUL or half a character")
+                continue
+            self.keys[below] = place
+            found[key] = self.build(value_node, below)
+        return found
+
+    def _scalar(self, node: ScalarNode, path: Path) -> Any:
+        text: str = node.value
+        kind = str(node.tag).rpartition(":")[2]
+        if kind in ("null", "bool", "int", "float", "timestamp"):
+            self.texts[path] = text
+        match kind:
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int" | "float" if len(text) > _LONGEST_NUMBER:
+                self._complain(self.values[path], path, "this number is too long", "put it in quotes, if it is a text")
+            case "int":
+                return self._constructor.construct_yaml_int(node)
+            case "float":
+                number = float(self._constructor.construct_yaml_float(node))
+                if number - number == 0:
+                    return number
+                self._complain(
+                    self.values[path], path, f"{printable(text)} is no number", "put it in quotes, if it is a text"
+                )
+            case _ if _UNSTORABLE.search(text):
+                self._complain(
+                    self.values[path], path, "this text holds a NUL or half a character", "remove the escape"
+                )
+        return text
+
+    def _complain(self, place: Position, path: Path, message: str, hint: str = "") -> None:
+        self.problems.append(_problem(place, message, hint, path))
+
+
+def _check_events(events: Iterator[Event], file: str) -> None:
+    """Refuse what would be dear or dangerous to compose. Raises ReadingError at the first such place."""
+    aliases = depth = documents = 0
+    anchors: set[str] = set()
+    for event in events:
+        place = _at(event.start_mark, file)
+        match event:
+            case DocumentStartEvent():
+                documents += 1
+                if documents > 1:
+                    raise _refusal(
+                        place, "a second document begins here", "one file holds one document; remove the ---"
+                    )
+                if event.version or event.tags:
+                    raise _refusal(place, "directives (lines that begin with %) are not allowed", "remove them")
+            case AliasEvent():
+                aliases += 1
+                if aliases > MOST_ALIASES:
+                    raise _refusal(place, f"more than {MOST_ALIASES} aliases (*name)", "write the values out")
+            case CollectionStartEvent():
+                depth += 1
+                if depth > DEEPEST:
+                    raise _refusal(place, f"maps and lists are nested more than {DEEPEST} deep", "check the brackets")
+                _check_properties(event, anchors, place)
+            case CollectionEndEvent():
+                depth -= 1
+            case ScalarEvent():
+                _check_properties(event, anchors, place)
+
+
+def _check_properties(event: ScalarEvent | CollectionStartEvent, anchors: set[str], place: Position) -> None:
+    if event.tag is not None:
+        tag = printable(str(event.tag).replace("tag:yaml.org,2002:", "!!"), 40)
+        raise _refusal(place, f"the tag {tag} is not allowed", "remove it; put texts in quotes")
+    if event.anchor is not None:
+        if event.anchor in anchors:
+            raise _refusal(place, "this anchor (&name) stands twice", "give it another name")
+        anchors.add(event.anchor)
+
+
+def _merge(documents: Iterable[Written]) -> tuple[Written, list[Problem]]:
+    """All documents as one, and a problem for each name that stands in two of them."""
+    data: dict[str, Any] = {}
+    keys: dict[Path, Position] = {}
+    values: dict[Path, Position] = {}
+    texts: dict[Path, str] = {}
+    problems: list[Problem] = []
+    for document in documents:
+        for section, value in document.data.items():
+            known = data.setdefault(section, {} if isinstance(value, dict) else value)
+            if isinstance(known, dict) and isinstance(value, dict):
+                twice: list[Path] = [(section, name) for name in value if name in known]
+                known |= value
+            else:
+                twice = [(section,)] if (section,) in keys else []
+            problems += [
+                _problem(document.positions.of_key(path), f"stands also at {keys[path]}", "keep one", path)
+                for path in twice
+            ]
+        keys = {**document.positions.keys, **keys}
+        values = {**document.positions.values, **values}
+        texts = {**document.positions.texts, **texts}
+    return Written(data, Positions(keys, values, texts)), problems
+
+
+def _files_of(path: FilePath) -> list[FilePath]:
+    try:
+        if not path.is_dir():
+            return [path]
+        files = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.name[0] != ".")
+    except OSError as error:
+        raise _refusal(Position(str(path)), f"can not be read: {error.strerror}") from None
+    if not files:
+        raise _refusal(Position(str(path)), "the folder holds no *.yaml file")
+    return files
+
+
+def _content(file: FilePath) -> str:
+    shown = str(file)
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise _refusal(Position(shown), f"can not be read: {error.strerror}") from None
+    if len(content) > LARGEST_FILE:
+        raise _refusal(
+            Position(shown), "the file is larger than 256 KiB", "split it; a folder of files is one configuration"
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8-sig", errors="replace")
+        raise _refusal(
+            _position(before, len(before), shown), "this is not UTF-8 text", "save the file as UTF-8"
+        ) from None
+
+
+def _yaml() -> YAML:
+    return YAML(typ="safe", pure=True)
+
+
+def _at(mark: StreamMark, file: str) -> Position:
+    return Position(file, mark.line + 1, mark.column + 1)
+
+
+def _position(text: str, index: int, file: str) -> Position:
+    before = text[:index]
+    return Position(file, before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1)
+
+
+def _problem(place: Position, message: str, hint: str = "", path: Path = ()) -> Problem:
+    return Complaint(path, message, hint).placed(Positions({path: place}, {path: place}))
+
+
+def _refusal(place: Position, message: str, hint: str = "") -> ReadingError:
+    return ReadingError([_problem(place, message, hint)])
+
+
+_SENTENCES: Final = (
+    (r"cannot start any token", "this character can not begin a value", "put the value in quotes"),
+    (r"mapping values are not allowed", "a colon does not belong here", "quote the text, or check the lines above"),
+    (r"could not find expected ':'", "this is no 'key: value'", "check the colon after the key, and the quotes above"),
+    (r"expected <block end>", "this line does not fit the indentation of the lines above", "line it up with them"),
+    (r"expected ',' or '([\]}])'", "a ',' or the closing '{0}' is missing", "check the brackets"),
+    (r"expected the node content", "a value is missing here", "check the commas and brackets"),
+    (
+        r"sequence entries are not allowed",
+        "a '-' does not belong here",
+        "put each entry of a list on a line of its own",
+    ),
+    (r"undefined alias", "this alias has no anchor (&name) before it", "put the text in quotes, if it is one"),
+    (r"unknown escape character", "a backslash stands before a character that it can not escape", "use single quotes"),
+    (r"unexpected end of stream", "a quote is not closed", "close it"),
+)
+
+
+def _sentence(error: MarkedYAMLError, text: str, file: str) -> ReadingError:
+    """The scanner's or parser's complaint as a sentence at its place."""
+    mark = error.problem_mark or error.context_mark
+    place = _at(mark, file) if mark else Position(file)
+    lines = text.splitlines() or [""]
+    line = lines[min(place.line, len(lines)) - 1]
+    indent = line[: len(line) - len(line.lstrip(" \t"))]
+    if "\t" in indent:
+        return _refusal(
+            Position(file, place.line, indent.index("\t") + 1), "a tab stands in the indentation", "use spaces"
+        )
+    said = str(error.problem or error.context or "")
+    if "<block end>" in said and place.column > len(indent) + 1:
+        return _refusal(place, "this does not belong after the value", "put the whole value in one pair of quotes")
+    for pattern, message, hint in _SENTENCES:
+        if found := re.search(pattern, said):
+            if "unexpected end" in said and error.context_mark:
+                place = _at(error.context_mark, file)
+            return _refusal(place, message.format(*found.groups()), hint)
+    return _refusal(place, f"is no YAML: {printable(said)}")

@@ -1,0 +1,201 @@
+"""Checks what the parts of a configuration say about each other: names, kinds, open parameters, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlsplit
+
+from config.document import Criterion, Document, Environment, Parameter, QuestionModel
+from config.durations import duration_text
+from config.problems import Complaint, Path, Severity
+from config.sources import SourceKind, SourceModel, answer_schema, requirements_of, urls_of
+from config.suggestions import did_you_mean, suggest
+from jurat.access import questions_in
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that may be referred to, whether what they name is well formed or not.
+
+    `questions` are by consultation. `zones` is None where nobody knows which zones are imported.
+    """
+
+    sources: Collection[str]
+    criteria: Collection[str]
+    questions: Mapping[str, Collection[str]]
+    zones: Collection[str] | None = None
+
+    @classmethod
+    def of(cls, document: Document) -> Self:
+        questions = {name: tuple(part.questions) for name, part in document.consultations.items()}
+        return cls(tuple(document.sources), tuple(document.criteria), questions)
+
+
+def check_names(document: Document, names: Names) -> Iterator[Complaint]:
+    """Names that are referred to, and are not there."""
+    for name, criterion in document.criteria.items():
+        path: Path = ("criteria", name)
+        for index, source in enumerate(criterion.source):
+            if source not in names.sources:
+                place = (*path, "source", index) if len(criterion.source) > 1 else (*path, "source")
+                yield Complaint(place, f"there is no source '{source}'", suggest(source, names.sources))
+        if criterion.zone is not None:
+            yield from _check_zone((*path, "zone"), criterion.zone, names.zones)
+    for name, consultation in document.consultations.items():
+        for question_name, question in consultation.questions.items():
+            path = ("consultations", name, "questions", question_name)
+            if question.criterion not in names.criteria:
+                hint = suggest(question.criterion, names.criteria)
+                yield Complaint((*path, "criterion"), f"there is no criterion '{question.criterion}'", hint)
+            if Parameter.ZONE in question.parameters:
+                yield from _check_zone((*path, "with", "zone"), question.parameters[Parameter.ZONE], names.zones)
+        known = names.questions.get(name, ())
+        for spoken_of in dict.fromkeys(questions_in(consultation.access_rule)):
+            if spoken_of not in known:
+                said = f"there is no question '{spoken_of}' here"
+                yield Complaint(("consultations", name, "access"), said, suggest(spoken_of, known))
+
+
+def check_fit(document: Document) -> Iterator[Complaint]:
+    """Parts that do not fit together. Parts that are not there are not missed: see `check_names`."""
+    for name, source in document.sources.items():
+        yield from _check_source(("sources", name), source, document.environment)
+    for name, criterion in document.criteria.items():
+        yield from _check_criterion(("criteria", name), criterion, document)
+    for name, consultation in document.consultations.items():
+        path = ("consultations", name, "questions")
+        spoken_of = set(questions_in(consultation.access_rule))
+        for question_name, question in consultation.questions.items():
+            yield from _check_question((*path, question_name), question, document)
+            if question_name not in spoken_of:
+                said = "access does not depend on this question"
+                hint = "name it in access, or leave access out"
+                yield Complaint((*path, question_name), said, hint, Severity.WARNING, at_key=True)
+
+
+def check_use(document: Document) -> Iterator[Complaint]:
+    """Sources and criteria that nothing uses, in a document that is whole."""
+    asked = {name for criterion in document.criteria.values() for name in criterion.source}
+    for name in document.sources:
+        if name not in asked:
+            yield Complaint(("sources", name), "no criterion uses this source", "", Severity.WARNING, at_key=True)
+    questions = [question for part in document.consultations.values() for question in part.questions.values()]
+    used = {question.criterion for question in questions}
+    for name in document.criteria if document.consultations else ():
+        if name not in used:
+            yield Complaint(("criteria", name), "no question uses this criterion", "", Severity.WARNING, at_key=True)
+
+
+def _check_source(path: Path, source: SourceModel, environment: Environment) -> Iterator[Complaint]:
+    test = environment is Environment.TEST
+    if source.kind is SourceKind.SIMULATED and not test:
+        yield Complaint(
+            (*path, "type"),
+            "simulated sources decide by magic answers, so only a test environment may have them",
+            "set environment: test, or use a real source",
+        )
+    for below, url in urls_of(source):
+        parts = urlsplit(url)
+        if parts.scheme == "http" and not (test and parts.hostname in _LOOPBACK):
+            where = "only a loopback address may go without, and only with environment: test"
+            yield Complaint((*path, *below), f"answers would travel in clear; {where}", "write https://")
+
+
+def _check_criterion(path: Path, criterion: Criterion, document: Document) -> Iterator[Complaint]:
+    sources = {name: document.sources[name] for name in criterion.source if name in document.sources}
+    if len(set(criterion.source)) < len(criterion.source):
+        yield Complaint((*path, "source"), "a source stands twice in this list", "name each once")
+    yield from _check_kinds((*path, "source"), sources)
+    if criterion.zone is not None and Parameter.ZONE in criterion.open:
+        yield Complaint((*path, "open"), "zone is both given and left open", "remove one of them", at_key=True)
+    kinds = {source.kind for source in sources.values()} - {SourceKind.SIMULATED}
+    if len(sources) < len(criterion.source) or len(kinds) != 1:
+        return
+    given: dict[str, object] = {"zone": criterion.zone, "open": criterion.open, "margin": criterion.margin}
+    if kinds == {SourceKind.ADDRESS}:
+        if criterion.zone is None and Parameter.ZONE not in criterion.open:
+            hint = "add zone: NAME, or open: [zone] for its questions to name one"
+            yield Complaint(path, "an address is looked for in a zone", hint, at_key=True)
+        given = {}
+    if kinds == {SourceKind.REGISTRY}:
+        yield from _check_requirement(path, criterion, sources)
+    else:
+        given["require"] = criterion.require
+    for option, value in given.items():
+        if value:
+            wanted = "registry" if option == "require" else "address"
+            yield Complaint(
+                (*path, option), f"only a criterion with {wanted} sources has this", "remove it", at_key=True
+            )
+
+
+def _check_kinds(path: Path, sources: Mapping[str, SourceModel]) -> Iterator[Complaint]:
+    """Sources of one criterion are asked for the same answer, one after the other."""
+    first: tuple[str, SourceModel] | None = None
+    for name, source in sources.items():
+        if source.kind is SourceKind.SIMULATED:
+            continue
+        if first is None:
+            first = (name, source)
+        elif source.kind is not first[1].kind:
+            ours, theirs = f"'{first[0]}' is of kind {first[1].kind}", f"'{name}' of kind {source.kind}"
+            yield Complaint(
+                path, f"{ours} and {theirs}", "all sources of a criterion are of one kind; make two criteria"
+            )
+            return
+        elif answer_schema(source) != answer_schema(first[1]):
+            yield Complaint(path, f"'{first[0]}' and '{name}' ask for different answers", "give them the same inputs")
+            return
+
+
+def _check_requirement(path: Path, criterion: Criterion, sources: Mapping[str, SourceModel]) -> Iterator[Complaint]:
+    """What the criterion demands is what the registries' rules look at."""
+    for name, source in sources.items():
+        if source.kind is SourceKind.REGISTRY:
+            needed, known = requirements_of(source)
+            for demand in criterion.require:
+                if demand not in known:
+                    at = (*path, "require", demand)
+                    yield Complaint(at, f"no rule of '{name}' looks at this", suggest(demand, known), at_key=True)
+            for demand in sorted(needed - set(criterion.require)):
+                hint = f"add require: {{ {demand}: … }}"
+                yield Complaint(path, f"a rule of '{name}' needs to be told '{demand}'", hint, at_key=True)
+
+
+def _check_question(path: Path, question: QuestionModel, document: Document) -> Iterator[Complaint]:
+    criterion = document.criteria.get(question.criterion)
+    if criterion is None:
+        return
+    for parameter in criterion.open:
+        if parameter not in question.parameters:
+            said = f"criterion '{question.criterion}' leaves {parameter} open, and this question does not fill it"
+            yield Complaint(path, said, f"add with: {{ {parameter}: NAME }}", at_key=True)
+    for parameter in question.parameters:
+        if parameter not in criterion.open:
+            said = f"criterion '{question.criterion}' does not leave {parameter} open"
+            hint = f"remove it, or write open: [{parameter}] in the criterion"
+            yield Complaint((*path, "with", parameter), said, hint, at_key=True)
+    for name in criterion.source:
+        if name in document.sources:
+            yield from _check_deadline((*path, "deadline"), question.deadline, name, document.sources[name])
+
+
+def _check_deadline(path: Path, deadline_s: float, name: str, source: SourceModel) -> Iterator[Complaint]:
+    deadline = duration_text(deadline_s)
+    if source.timeout > deadline_s:
+        said = f"{deadline} is shorter than one look-up of source '{name}' may take ({duration_text(source.timeout)})"
+        yield Complaint(path, said, "give more time, or the source a shorter timeout", Severity.WARNING)
+    if source.rate is not None and source.rate.period_s / source.rate.count > deadline_s:
+        said = f"source '{name}' may be asked {source.rate}, too rarely for a deadline of {deadline}"
+        yield Complaint(path, said, "give more time, or the source a higher rate", Severity.WARNING)
+
+
+def _check_zone(path: Path, zone: str, zones: Collection[str] | None) -> Iterator[Complaint]:
+    if zones is not None and zone not in zones:
+        near = did_you_mean(zone, zones)
+        command = "run: bin/jurat zones import FILE"
+        yield Complaint(path, f"zone '{zone}' is not imported", f"{near} Otherwise {command}" if near else command)

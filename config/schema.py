@@ -1,0 +1,103 @@
+"""The JSON Schema of a configuration, for editors and for "did you mean"."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+from config.document import ACCESS_RULE_SCHEMA, Document
+from config.problems import Path
+from config.sources import NAME_PATTERN
+
+PUBLISHED: Final = FilePath(__file__).parent / "jurat.schema.json"
+"""Where the schema stands for editors, as `schema_text` writes it."""
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a whole configuration. Do not change what it returns."""
+    made = Document.model_json_schema(by_alias=True)
+    # Pydantic knows no schema that refers to itself but a model's.
+    made["$defs"]["AccessRule"] = dict(ACCESS_RULE_SCHEMA)
+    made["$defs"]["Consultation"]["properties"]["access"] = {"$ref": "#/$defs/AccessRule"}
+    # A preset brings what a registry needs, so that only what is laid over it is written.
+    made["$defs"]["PresetSource"] = {
+        "title": "PresetSource",
+        "description": "A registry that comes with jurat; what is written beside `preset` is laid over it.",
+        "type": "object",
+        "required": ["type", "preset"],
+        "properties": {"type": {"const": "registry"}, "preset": {"type": "string", "pattern": NAME_PATTERN}},
+    }
+    sources = made["properties"]["sources"]
+    sources["patternProperties"] = {
+        pattern: {"if": {"required": ["preset"]}, "then": {"$ref": "#/$defs/PresetSource"}, "else": source}
+        for pattern, source in sources["patternProperties"].items()
+    }
+    _close_names(made)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "jurat configuration", **made}
+
+
+def _close_names(node: Any) -> None:
+    """A key that is no name is wrong, which JSON Schema says beside the pattern."""
+    if isinstance(node, dict):
+        if "patternProperties" in node:
+            node["additionalProperties"] = False
+        for child in node.values():
+            _close_names(child)
+
+
+def schema_text() -> str:
+    """The schema as it is published, with a line end."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def options_at(path: Path, data: Any) -> set[str]:
+    """The keys that the schema knows in the map at `path` of `data`."""
+    return {key for node in _nodes_at(path, data) for key in node.get("properties", ())}
+
+
+def types_at(path: Path, data: Any) -> set[str]:
+    """What the `type` of the map at `path` of `data` may be."""
+    kinds = (node.get("properties", {}).get("type", {}).get("const") for node in _nodes_at(path, data))
+    return {kind for kind in kinds if kind is not None}
+
+
+def _nodes_at(path: Path, data: Any) -> list[dict[str, Any]]:
+    nodes = list(_branches(schema(), data))
+    for part in path:
+        data = _below(data, part)
+        nodes = [branch for node in nodes for child in _children(node, part) for branch in _branches(child, data)]
+    return nodes
+
+
+def _below(data: Any, part: int | str) -> Any:
+    try:
+        return data[part]
+    except (IndexError, KeyError, TypeError):
+        return None
+
+
+def _children(node: dict[str, Any], part: int | str) -> Iterator[dict[str, Any]]:
+    if isinstance(part, int):
+        below = [node.get("items")]
+    else:
+        named = node.get("properties", {}).get(part)
+        below = [named] if named else [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
+    yield from (child for child in below if isinstance(child, dict))
+
+
+def _branches(node: dict[str, Any], data: Any) -> Iterator[dict[str, Any]]:
+    """`node`, or what it refers to and chooses among, as far as the `type` in `data` allows."""
+    if "$ref" in node:
+        yield from _branches(schema()["$defs"][node["$ref"].rpartition("/")[2]], data)
+        return
+    inner = [*node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]
+    inner += [node["else"]] if "else" in node else []
+    for choice in inner:
+        yield from _branches(choice, data)
+    kind = node.get("properties", {}).get("type", {}).get("const")
+    if kind is None or not isinstance(data, dict) or data.get("type", kind) == kind:
+        yield node

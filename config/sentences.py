@@ -1,0 +1,130 @@
+"""What pydantic says of a document, in sentences for an administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from config.problems import Complaint, Path, printable
+from config.schema import options_at, types_at
+from config.suggestions import did_you_mean, suggest
+
+_MUST_BE: Mapping[str, str] = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "dict_type": "a map (key: value)",
+    "mapping_type": "a map (key: value)",
+    "model_type": "a map (key: value)",
+    "model_attributes_type": "a map (key: value)",
+    "list_type": "a list",
+    "tuple_type": "a list",
+}
+_LIMITS: Mapping[str, str] = {
+    "string_too_short": "has fewer than {min_length} characters",
+    "string_too_long": "has more than {max_length} characters",
+    "too_short": "has fewer than {min_length} entries",
+    "too_long": "has more than {max_length} entries",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "string_pattern_mismatch": "does not have the form {pattern}",
+    "value_error": "{error}",
+}
+
+
+def complaints_of(error: ValidationError, data: Any, texts: Mapping[Path, str] | None = None) -> list[Complaint]:
+    """One complaint for each thing that is wrong in `data`; `texts` has how values are spelled in the files."""
+    by_path: dict[tuple[Path, bool], list[Complaint]] = {}
+    for details in error.errors(include_url=False, include_input=False):
+        complaint = _complaint(details, data, texts or {})
+        by_path.setdefault((complaint.path, complaint.at_key), []).append(complaint)
+    return [complaint for group in by_path.values() for complaint in _united(group)]
+
+
+def _complaint(details: ErrorDetails, data: Any, texts: Mapping[Path, str]) -> Complaint:
+    kind, context = details["type"], details.get("ctx", {})
+    path, value, of_key = _locate(details["loc"], data, whole=kind in ("extra_forbidden", "missing"))
+    match kind:
+        case "extra_forbidden":
+            return Complaint(path, "unknown option", suggest(str(path[-1]), options_at(path[:-1], data)), at_key=True)
+        case "missing":
+            return Complaint(path[:-1], f"'{path[-1]}' is missing", at_key=True)
+        case "union_tag_not_found":
+            name = _unquoted(context["discriminator"])
+            hint = f"write one of {', '.join(sorted(types_at(path, data)))}" if name == "type" else ""
+            return Complaint(path, f"'{name}' is missing", hint, at_key=True)
+        case "union_tag_invalid":
+            known = _unquoted(context["expected_tags"]).split(", ")
+            return Complaint(
+                (*path, "type"), f"unknown type '{printable(str(context['tag']))}'", suggest(str(context["tag"]), known)
+            )
+        case "enum" | "literal_error":
+            known = _unquoted(context["expected"]).replace(" or ", ", ").split(", ")
+            hint = did_you_mean(value, known) if isinstance(value, str) else ""
+            wanted = f"one of {', '.join(known)}" if len(known) > 2 else " or ".join(known)
+            return Complaint(path, f"must be {wanted}", hint, at_key=of_key)
+        case _ if kind in _MUST_BE:
+            return _wrong_type(path, value, _MUST_BE[kind], texts)
+    message, _, hint = _limit(kind, context, details["msg"]).partition(" — ")
+    return Complaint(path, message, hint, at_key=of_key)
+
+
+def _limit(kind: str, context: Mapping[str, Any], otherwise: str) -> str:
+    if context.get("min_length") == 1:
+        return "is empty"
+    return _LIMITS[kind].format(**context) if kind in _LIMITS else otherwise
+
+
+def _wrong_type(path: Path, value: Any, wanted: str, texts: Mapping[Path, str]) -> Complaint:
+    if value is None:
+        return Complaint(path, f"is empty, and must be {wanted}", "fill it in, or remove the line", at_key=True)
+    hint = ""
+    if wanted == "text" and path in texts:
+        hint = f'put it in quotes: "{printable(texts[path])}"'
+    return Complaint(path, f"must be {wanted}", hint)
+
+
+def _locate(location: tuple[int | str, ...], data: Any, *, whole: bool) -> tuple[Path, Any, bool]:
+    """Where in `data` pydantic's location is, the value there, and whether the key itself is meant.
+
+    Pydantic's locations also name the members of unions, which are no part of the document.
+    """
+    path: list[int | str] = []
+    value = data
+    for index, part in enumerate(location):
+        tagged = index == 2 and location[0] == "sources" and isinstance(value, dict)
+        if tagged and part == value.get("type"):
+            continue
+        here = part in value if isinstance(value, dict) else isinstance(value, list) and part in range(len(value))
+        if here:
+            value = value[part]
+        elif whole and index == len(location) - 1:
+            value = None
+        else:
+            continue
+        path.append(part)
+    return tuple(path), value, location[-1:] == ("[key]",)
+
+
+def _united(group: list[Complaint]) -> Iterator[Complaint]:
+    """The members of a union each complain about the same value; one complaint says what any of them takes."""
+    wanted = [complaint for complaint in group if complaint.message.startswith("must be ")]
+    if len(group) == len(wanted) > 1:
+        kinds = dict.fromkeys(complaint.message.removeprefix("must be ") for complaint in wanted)
+        yield Complaint(group[0].path, f"must be {' or '.join(kinds)}", group[0].hint, at_key=group[0].at_key)
+    else:
+        yield from dict.fromkeys(group)
+
+
+def _unquoted(listed: Iterable[str] | str) -> str:
+    return str(listed).replace("'", "")

@@ -1,0 +1,202 @@
+"""Settings from the environment: where the database and the broker are, which keys, how to log.
+
+Every setting `JURAT_X` may also come as `JURAT_X_FILE`, the path of a file that holds it, for mounted secrets.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config.secrets import SecretError, read_secret_file
+from config.suggestions import did_you_mean
+from jurat.database import parse_url
+from jurat.errors import ConfigurationError
+from jurat.sealing import key_from_text
+
+PREFIX = "JURAT_"
+NO_BROKER = "none"
+_BROKERS = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "memory", "filesystem")
+
+
+class LogFormat(StrEnum):
+    """How log lines are written: one JSON object each, or for people."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+class SettingsError(Exception):
+    """Settings that can not be used. `problems` has one sentence for each; none of them shows a value."""
+
+    def __init__(self, problems: Collection[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+def _database_url(value: str) -> str:
+    try:
+        url = parse_url(value)
+    except ConfigurationError:
+        raise ValueError(
+            "is no URL of a database; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+        ) from None
+    if url.get_backend_name() == "sqlite" and (not url.database or ":memory:" in url.database or "mode" in url.query):
+        raise ValueError("names a database in memory, which only one connection sees; write sqlite:///FILE")
+    if not url.database:
+        raise ValueError("names no database; write postgresql://USER:PASSWORD@HOST/NAME")
+    return url.render_as_string(hide_password=False)
+
+
+def _broker_url(value: str) -> str:
+    scheme = value.partition("://")[0]
+    if value != NO_BROKER and ("://" not in value or scheme not in _BROKERS):
+        raise ValueError("is no URL of a broker; write redis://HOST:6379/0, another broker's URL, or none")
+    return value
+
+
+def _split_keys(value: object) -> object:
+    return tuple(filter(None, re.split(r"[\s,]+", value))) if isinstance(value, str) else value
+
+
+def _check_key(value: str) -> str:
+    try:
+        key_from_text(value, "")
+    except ConfigurationError:
+        raise ValueError("holds something that is no key of 32 bytes in base64; see bin/jurat keys generate") from None
+    return value
+
+
+_Key = Annotated[SecretStr, BeforeValidator(_check_key)]
+_Keys = Annotated[tuple[_Key, ...], NoDecode, BeforeValidator(_split_keys)]
+
+
+class Settings(BaseSettings):
+    """What one process was told by its environment. Shows no password and no key when printed.
+
+    `database_url` names its driver (`postgresql+psycopg`). `broker_url` is None where nothing was said, `none` to run
+    on the database alone. `unseal_keys` are private keys that open answers, newest first; `seal_key` is the public one;
+    `hash_keys` make the fingerprints of codes and numbers, newest first. Keys are base64 texts
+    of 32 bytes, as `keys generate` prints them.
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    database_url: Annotated[str, BeforeValidator(_database_url)] = Field(default="sqlite:///jurat.db", repr=False)
+    broker_url: Annotated[str, BeforeValidator(_broker_url)] | None = Field(default=None, repr=False)
+    unseal_keys: _Keys = Field(default=(), repr=False)
+    seal_key: Annotated[str, BeforeValidator(_check_key)] | None = None
+    hash_keys: _Keys = Field(default=(), repr=False)
+    log: LogFormat = LogFormat.TEXT
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - this and the next two are passed by name
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment; no `.env` file is read that nobody mentioned."""
+        return init_settings, _VariablesAndFiles(settings_cls)
+
+
+def read_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: with every setting that can not be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems: dict[str, None] = {}
+        for trouble in error.errors(include_url=False, include_input=False):
+            name = PREFIX + str(trouble["loc"][0]).upper()
+            reason = str(trouble.get("ctx", {}).get("error", "")) or f"can not be used: {trouble['msg']}"
+            if trouble["type"] == "enum":
+                reason = f"is neither {LogFormat.JSON} nor {LogFormat.TEXT}"
+            problems[f"{name} {reason}"] = None
+        raise SettingsError(tuple(problems)) from None
+
+
+class _VariablesAndFiles(PydanticBaseSettingsSource):
+    """Reads `JURAT_X`, or the file that `JURAT_X_FILE` names. Empty counts as not set, as compose files pass it."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        variable = PREFIX + field_name.upper()
+        plain, mounted = os.environ.get(variable), os.environ.get(f"{variable}_FILE")
+        if plain and mounted:
+            raise SettingsError([f"{variable} and {variable}_FILE are both set; leave only one of them"])
+        if not mounted:
+            return plain or None, field_name, False
+        try:
+            return read_secret_file(Path(mounted)), field_name, False
+        except SecretError as error:
+            raise SettingsError([f"{variable}_FILE: {error}"]) from None
+
+    def __call__(self) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for name, field in self.settings_cls.model_fields.items():
+            try:
+                value = self.get_field_value(field, name)[0]
+            except SettingsError as error:
+                problems += error.problems
+            else:
+                values |= {} if value is None else {name: value}
+        if problems:
+            raise SettingsError(problems)
+        return values
+
+
+def provenance() -> Mapping[str, str]:
+    """For each variable where its value comes from: "environment", "file PATH" or "default"."""
+    found = {}
+    for field in Settings.model_fields:
+        variable = PREFIX + field.upper()
+        mounted = os.environ.get(f"{variable}_FILE")
+        found[variable] = f"file {mounted}" if mounted else "environment" if os.environ.get(variable) else "default"
+    return MappingProxyType(found)
+
+
+def shown(settings: Settings) -> Mapping[str, str]:
+    """Each variable's value as it may be printed: passwords hidden, keys counted."""
+
+    def masked(url: str | None) -> str:
+        # Greedy, for a password may hold any of "/:@" where its writer forgot to escape it.
+        hidden = re.sub(r"//([^:/@]*).*@", r"//\1:***@", url or "not set")
+        return re.sub(r"(?i)(pass\w*=)[^&]*", r"\1***", hidden)
+
+    def counted(keys: Collection[SecretStr]) -> str:
+        return f"{len(keys)} key{'s' if len(keys) > 1 else ''}" if keys else "not set"
+
+    return MappingProxyType(
+        {
+            "JURAT_DATABASE_URL": masked(settings.database_url),
+            "JURAT_BROKER_URL": masked(settings.broker_url),
+            "JURAT_UNSEAL_KEYS": counted(settings.unseal_keys),
+            "JURAT_SEAL_KEY": settings.seal_key or "not set",
+            "JURAT_HASH_KEYS": counted(settings.hash_keys),
+            "JURAT_LOG": settings.log.value,
+        }
+    )
+
+
+def unknown_variables(known: Collection[str] = ()) -> list[str]:
+    """A sentence for every `JURAT_…` variable that is no setting and not in `known` (what secrets are read from)."""
+    settings = [PREFIX + name.upper() for name in Settings.model_fields]
+    names = [*settings, *(f"{name}_FILE" for name in settings)]
+    strangers = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in {*names, *known})
+    hints = {name: did_you_mean(name, names) for name in strangers}
+    return [f"{name} is no setting of jurat{f'; {hint}' if hint else ''}" for name, hint in hints.items()]

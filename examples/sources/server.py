@@ -1,0 +1,171 @@
+"""The server of the invented sources: one port, and a path for each mood of each source."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from examples.sources import geocoder, register
+from examples.sources.answer import Answer
+from examples.sources.moods import Mood, Stage, play
+
+_BACK = "-then-back"
+_Service = Callable[[str, str, Mapping[str, str], bytes], Answer]
+"""Method, path, query and body of a request to the right answer."""
+
+
+class Sources:
+    """A register of professionals and a geocoder, in every mood: `/moods/MOOD/registry/…`, `/moods/MOOD/geocoder/…`.
+
+    `MOOD` is a `Mood`, or one with `-then-back` behind it: that one lasts for the first `troubled` requests under its
+    path. `switch` gives a path another mood while it runs. `requests` counts what was asked under each path (without
+    its query). `retry_after_s` is the pause that a throttling source asks for. Prints nothing.
+    """
+
+    def __init__(self, *, town: Path = geocoder.TOWN, troubled: int = 2, retry_after_s: int = 2) -> None:
+        self.requests: Counter[str] = Counter()
+        self.failures: list[str] = []
+        """Mistakes of this server itself: none, if all is well."""
+        self._services: dict[str, _Service] = {
+            "registry": register.answer,
+            "geocoder": lambda method, path, query, _: geocoder.answer(method, path, query, town),
+        }
+        self._troubled = troubled
+        self._retry_after_s = retry_after_s
+        self._switched: dict[str, Mood] = {}
+        self._asked: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._server: _Server | None = None
+
+    def start(self) -> Self:
+        """Listen on a free port of the loopback address."""
+        self._server = _Server(self)
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), name="sources", daemon=True).start()
+        return self
+
+    def close(self) -> None:
+        """Stop listening and end every connection, also those that a mood holds."""
+        self._closing.set()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.end_connections()
+            self._server.server_close()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def url(self, mood: str = Mood.OK, service: str = "") -> str:
+        """Where `service` (`registry`, `geocoder`) answers in `mood`; without a service, what stands before it."""
+        if self._server is None:
+            raise RuntimeError("the sources are not running: call start() first")
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}/moods/{mood}" + (f"/{service}" if service else "")
+
+    def switch(self, mood: str, to: Mood) -> None:
+        """From now on, what is asked under the path of `mood` is answered as `to`."""
+        with self._lock:
+            self._switched[mood] = to
+
+    def count(self, mood: str, service: str = "") -> int:
+        """How many requests came under the path of `mood`."""
+        start = f"/moods/{mood}/{service}"
+        with self._lock:
+            return sum(count for path, count in self.requests.items() if path.startswith(start))
+
+    def _mood_of(self, word: str, path: str) -> Mood | None:
+        with self._lock:
+            self.requests[path] += 1
+            self._asked[word] += 1
+            if word in self._switched:
+                return self._switched[word]
+            if word.endswith(_BACK) and self._asked[word] > self._troubled:
+                return Mood.OK
+        try:
+            return Mood(word.removesuffix(_BACK))
+        except ValueError:
+            return None
+
+    def handle(self, connection: socket.socket, method: str, target: str, body: bytes) -> bool:
+        """Answer one request on `connection`. True: the connection may be kept."""
+        parts = urlsplit(target)
+        _, moods, word, service, *rest = [*parts.path.split("/"), "", "", ""]
+        mood = self._mood_of(word, parts.path) if moods == "moods" else None
+        asked = self._services.get(service)
+        if mood is None or asked is None:
+            mood, answer = Mood.OK, Answer({"error": "no such mood or service"}, 404)
+        else:
+            answer = asked(method, "/".join(rest).rstrip("/"), dict(parse_qsl(parts.query)), body)
+        path = parts.path.replace(f"/moods/{word}/", "/moods/ok/", 1) + (f"?{parts.query}" if parts.query else "")
+        return play(mood, Stage(connection, answer, path, self._retry_after_s, self._pause))
+
+    def _pause(self, seconds: float) -> bool:
+        return not self._closing.wait(seconds)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        kept = self.server.sources.handle(self.connection, self.command, self.path, body)
+        self.close_connection = self.close_connection or not kept
+
+    do_GET = do_POST = _answer  # noqa: N815 - the names that BaseHTTPRequestHandler looks for
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class has this name
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self._lock:
+            self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        with self._lock:
+            self._open.discard(request)
+
+    def end_connections(self) -> None:
+        """Wake every thread that waits for the next request of a kept connection, and wait until all have ended."""
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            with self._lock:
+                if not self._open:
+                    return
+                for connection in self._open:
+                    with contextlib.suppress(OSError):
+                        connection.shutdown(socket.SHUT_RDWR)
+            time.sleep(0.01)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            self.sources.failures.append(f"{type(error).__name__}: {error}")

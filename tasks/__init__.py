@@ -1,0 +1,1 @@
+"""What is done with a check and by which rules."""

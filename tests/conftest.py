@@ -1,0 +1,139 @@
+"""What any test may ask for: databases on both engines, real servers, the data beside the repository."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from hypothesis import HealthCheck, settings
+from redis import Redis
+
+from tests.rigs.servers import Databases, NoServer, PostgreSQL, Valkey
+
+ROOT = Path(__file__).resolve().parent.parent
+IN_CI = os.environ.get("CI") == "true"
+
+# `ci` repeats the same examples each time, so that a red run is the change's own doing; `dev` looks for new ones.
+settings.register_profile("dev", deadline=None, max_examples=60)
+settings.register_profile(
+    "ci", deadline=None, max_examples=200, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if IN_CI else "dev"))
+
+
+def pytest_configure() -> None:
+    """An operator's own settings must not reach the tests, nor the processes that they start."""
+    for name in list(os.environ):
+        if name.startswith("JURAT_") and not name.startswith("JURAT_TEST_"):
+            del os.environ[name]
+
+
+def _missing(reason: str) -> NoReturn:
+    if IN_CI:
+        pytest.fail(f"CI must have it: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Databases]:
+    """A PostgreSQL server for the whole run: `.create()` makes an empty database, `.url` is for maintenance.
+
+    Not for faults: a test that kills its server starts a `PostgreSQL` of its own.
+    """
+    if url := os.environ.get("JURAT_TEST_POSTGRESQL_URL"):
+        databases = Databases(url)
+        yield databases
+        databases.drop_all()
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(PostgreSQL())
+        except NoServer as error:
+            _missing(f"{error}, or set JURAT_TEST_POSTGRESQL_URL")
+        yield server.databases
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[str]:
+    """URL of a Valkey server for the whole run. Not for faults, as above."""
+    if url := os.environ.get("JURAT_TEST_VALKEY_URL"):
+        yield url
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(Valkey())
+        except NoServer as error:
+            _missing(f"{error}, or set JURAT_TEST_VALKEY_URL")
+        yield server.url
+
+
+@pytest.fixture
+def valkey_url(valkey_server: str) -> str:
+    """URL of an empty broker."""
+    with Redis.from_url(valkey_server) as connection:
+        connection.flushdb()
+    return valkey_server
+
+
+def _migrate(url: str) -> None:
+    from jurat.database import open_engine
+    from tasks.schema import upgrade
+
+    engine = open_engine(url)
+    upgrade(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgresql(postgresql_server: Databases) -> str:
+    template = postgresql_server.create()
+    _migrate(template)
+    return template
+
+
+@pytest.fixture(scope="session")
+def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    template = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _migrate(f"sqlite:///{template}")
+    return template
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[str]:
+    """SQLAlchemy URL of an empty PostgreSQL database with our tables, the test's own."""
+    url = postgresql_server.create(template=_migrated_postgresql)
+    yield url
+    postgresql_server.drop(url)
+
+
+@pytest.fixture
+def sqlite_url(_migrated_sqlite: Path, tmp_path: Path) -> str:
+    """SQLAlchemy URL of an empty SQLite database with our tables, the test's own."""
+    path = tmp_path / "jurat.db"
+    with (
+        contextlib.closing(sqlite3.connect(_migrated_sqlite)) as template,
+        contextlib.closing(sqlite3.connect(path)) as copy,
+    ):
+        template.backup(copy)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Either of the two above: a test that asks for it runs on both engines."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data beside the repository; skips the test where there is none."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip("needs ../shared, the real data that is not part of the repository")
+    return folder

@@ -1,0 +1,1 @@
+"""The process: Celery application, engine, command line."""

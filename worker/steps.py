@@ -1,0 +1,84 @@
+"""The engine as a part of Celery's worker: started and stopped with it, on the queues that it was given."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import structlog
+from celery import bootsteps
+from kombu import Queue
+
+from jurat.ring import queue_of
+from tasks.bells import forget, listen
+from tasks.plan import Plan
+from worker.celery_settings import DEFAULT_QUEUE
+from worker.engine import GRACE, LONGEST_LOOK_UP, Engine
+
+log = structlog.get_logger("jurat.worker")
+
+MakeEngine = Callable[[int, set[str] | None], Engine]
+
+_PREFIX = queue_of("")
+
+
+def queue(name: str) -> Queue:
+    """A queue with a routing key of its own; without one, all would share the default."""
+    return Queue(name, routing_key=name)
+
+
+class EngineStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery-types knows bootsteps as Any
+    """A worker step, not a consumer step: with the broker down the consumer never starts, and checks must be done."""
+
+    requires = ("celery.worker.components:Pool",)
+    running: ClassVar[list[EngineStep]] = []
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self.engine: Engine | None = None
+        parent.jurat_step = self
+
+    def start(self, parent: Any) -> None:
+        """Start the engine with the worker's concurrency as its slots."""
+        queues = set(parent.app.amqp.queues.consume_from)
+        only = None if DEFAULT_QUEUE in queues else {name.removeprefix(_PREFIX) for name in queues}
+        self.engine = parent.app.jurat_make_engine(parent.concurrency, only)
+        self.engine.plans.listeners.append(lambda plan: _follow(parent, plan, only))
+        listen(self.engine.wake)
+        EngineStep.running.append(self)
+        self.engine.start()
+
+    def stop(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
+        """Let look-ups end, within the longest look-up and a few seconds; then this process ends, whatever Celery does."""
+        if self.engine is None:
+            return
+        last_resort = threading.Timer(LONGEST_LOOK_UP + 2 * GRACE, os._exit, (1,))
+        last_resort.daemon = True
+        last_resort.start()
+        forget(self.engine.wake)
+        EngineStep.running.remove(self)
+        self.engine.stop()
+        last_resort.cancel()
+
+    def stop_claiming(self) -> None:
+        """Celery has begun to shut down."""
+        if self.engine is not None:
+            self.engine.stop_claiming()
+
+
+def _follow(worker: Any, plan: Plan, only: set[str] | None) -> None:
+    """Listen for the bells of newly configured sources as well; warn about sources that nobody configured."""
+    if only is not None:
+        for name in sorted(only - set(plan.sources)):
+            log.warning("no such source", queue=queue_of(name), advice="apply a configuration that has it, or mend -Q")
+        return
+    queues = worker.app.amqp.queues
+    for name in map(queue_of, plan.sources):
+        if name in queues.consume_from:
+            continue
+        queues.select_add(queue(name))
+        consumer = getattr(worker, "consumer", None)
+        if consumer is not None and consumer.task_consumer is not None:
+            consumer.call_soon(consumer.add_task_queue, name)
