@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Engine, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
-from jurat.database import open_engine
+from jurat.database import open_engine, reader
 from jurat.errors import (
     ConfigurationError,
     InvalidSubmission,
@@ -103,18 +103,18 @@ class Client:
         participant: str,
         question: str,
         answer: Mapping[str, Any],
-        id: UUID | None = None,
+        id: UUID | None = None,  # noqa: A002 - the contract's name
         priority: Priority | str = Priority.INTERACTIVE,
         reply_key: bytes | None = None,
         traceparent: str | None = None,
     ) -> Check:
-        """Insert one confirmed answer as a check, in the transaction of `connection`, which stays usable whatever happens.
+        """Insert one confirmed answer as a check, in the transaction of `connection`, which stays usable.
 
         Args:
             connection: a SQLAlchemy Connection or Session, or a connection of psycopg, sqlite3 or Django.
             participant: the platform's id of the participant, opaque to jurat (not a name or e-mail address).
             answer: the fields that the question's schema asks for.
-            id: a UUID made by the platform (UUIDv7 is best). A second submit with the same id gives the same check back.
+            id: a UUID made by the platform (UUIDv7 is best). A second submit with the same id gives the same check.
             priority: `interactive` while somebody waits at the form, `bulk` otherwise.
             reply_key: a public key of the platform (32 bytes); candidates of an ambiguous address are sealed for it.
             traceparent: W3C trace context, carried to the look-up.
@@ -130,10 +130,10 @@ class Client:
         return self.submit_many(connection, [submission])[0]
 
     def submit_many(self, connection: Any, submissions: Iterable[Submission | Mapping[str, Any]]) -> list[Check]:
-        """Insert many confirmed answers in few statements. All are looked at first: one bad one, and nothing is written.
+        """Insert many confirmed answers in few statements. All are looked at first: one is bad, nothing is written.
 
-        Raises as `submit` does. Where a platform confirms the same answer at the same moment elsewhere, AlreadyConfirmed
-        may come after others were written: roll the transaction back then.
+        Raises as `submit` does. Where the same answer is confirmed elsewhere at the same moment, AlreadyConfirmed may
+        come after others were written: roll the transaction back then.
         """
         if self._seal is None:
             raise ConfigurationError("submitting needs the seal_key (the public key of `bin/jurat keys generate`)")
@@ -203,7 +203,7 @@ class Client:
         return result
 
     def message(self, reason: Reason | str, locale: str = "en") -> str:
-        """A text about `reason` that may be shown to the participant, in the language of `locale` or else in English."""
+        """A text about `reason` that may be shown to the participant, in the language of `locale` or in English."""
         return message_for(Reason(reason), locale)
 
     def close(self) -> None:
@@ -215,14 +215,14 @@ class Client:
 
     def _read(self, statement: Any, parameters: Mapping[str, Any]) -> list[Any]:
         try:
-            with self._reader().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            with reader(self._database()).connect() as connection:
                 return list(connection.execute(statement, parameters))
         except DBAPIError as error:
             if "jurat_" in str(error.orig):
                 raise SchemaMissing("the database has no jurat tables; run `bin/jurat db upgrade`") from None
             raise
 
-    def _reader(self) -> Engine:
+    def _database(self) -> Engine:
         if self._engine is None:
             raise ConfigurationError("reading needs the database_url that the client was made without")
         return self._engine

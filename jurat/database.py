@@ -7,12 +7,18 @@ BEGIN IMMEDIATE, because a reader that becomes a writer fails at once instead of
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from jurat.errors import ConfigurationError
+
+_BUSY = 5.0
+_BUSY_REST = 0.001
+"""Seconds that a transaction waits for another writer of a SQLite file, and between two tries."""
 
 _POSTGRESQL_ARGUMENTS: dict[str, Any] = {
     "prepare_threshold": None,
@@ -59,15 +65,37 @@ def open_engine(text: str, *, pool_size: int = 5) -> Engine:
     except ModuleNotFoundError:
         raise ConfigurationError("PostgreSQL needs psycopg 3: pip install 'psycopg[binary]'") from None
     event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin_immediate)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
+def reader(engine: Engine) -> Engine:
+    """The same engine and connections, for transactions that only read: on SQLite these wait for no writer."""
+    return engine.execution_options(jurat_reads_only=True)
+
+
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver starts no transactions of its own; _begin_immediate does
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+    connection.isolation_level = None  # the driver starts no transactions of its own; _begin does
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY * 1000:.0f}"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def _begin_immediate(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: Connection) -> None:
+    if connection.get_execution_options().get("jurat_reads_only"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # SQLite's own waiting sleeps up to 0.1 s at a time; threads of one process that write in turn would crawl.
+    raw: Any = connection.connection.dbapi_connection
+    end = time.monotonic() + _BUSY
+    raw.execute("PRAGMA busy_timeout=0").close()
+    try:
+        while time.monotonic() < end:
+            try:
+                raw.execute("BEGIN IMMEDIATE").close()
+            except sqlite3.OperationalError:
+                time.sleep(_BUSY_REST)
+            else:
+                return
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises what SQLAlchemy makes of it
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={_BUSY * 1000:.0f}").close()

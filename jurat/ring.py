@@ -96,5 +96,5 @@ class Bell:
             last[source] = time.monotonic()
             try:
                 self._celery.send_task(TASK, queue=queue_of(source), expires=EXPIRES, retry=False)
-            except Exception:  # noqa: S112 - whatever the broker does, the platform must not notice
+            except Exception:  # noqa: BLE001, S112 - whatever the broker does, the platform must not notice
                 continue

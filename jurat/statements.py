@@ -44,7 +44,7 @@ def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:
 
 @lru_cache
 def history(dialect: str) -> str:
-    """For each (position, consultation, participant, question) in `:rows`: the question, and what was confirmed so far."""
+    """For each (position, consultation, participant, question) in `:rows`: the question, and what was confirmed."""
     schema = "CAST(q.answer_schema AS text)"
     return f"""
         SELECT r.position, q.source, q.rounds, {schema}, c.id, c.round, c.state, v.outcome, v.reason

@@ -92,7 +92,7 @@ def submit_all(connection: Any, submissions: Sequence[Submission], seal: Seal) -
             check = _next_check(submission, asked)
             checks.append(check)
             if check.created:
-                rows.append(_row(submission, check, asked, seal))
+                rows.append(_row(submission, check, seal))
                 sources.add(asked.source)
     for start in range(0, len(rows), _CHUNK):
         _insert(statements, rows[start : start + _CHUNK])
@@ -172,7 +172,7 @@ def _next_check(submission: Submission, asked: _Asked) -> Check:
     return Check(submission.id or uuid7(), *key, number)
 
 
-def _row(submission: Submission, check: Check, asked: _Asked, seal: Seal) -> dict[str, Any]:
+def _row(submission: Submission, check: Check, seal: Seal) -> dict[str, Any]:
     return {
         "id": str(check.id),
         "consultation": check.consultation,

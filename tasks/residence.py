@@ -135,10 +135,12 @@ def _compared(asked: Asked, place: Place, language: str) -> _Candidate:
 
 
 def _meant(candidates: Sequence[_Candidate]) -> list[_Candidate]:
-    """The candidates that may be what was meant. A name that is written exactly so leaves no room for similar ones."""
-    possible = [each for each in candidates if each.postcode and each.city and each.name >= THRESHOLD]
-    exact = [each for each in possible if each.name == 1.0]
-    return exact or possible
+    """The candidates that may be what was meant. A name that is written exactly so leaves no room for similar ones: not
+    where the postcode is another one either, for then it is the postcode that is wrong and not the name.
+    """
+    alike = [each for each in candidates if each.name >= THRESHOLD]
+    exact = [each for each in alike if each.name == 1.0]
+    return [each for each in exact or alike if each.postcode and each.city]
 
 
 def _why_none(candidates: Sequence[_Candidate]) -> Reason:

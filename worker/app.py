@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from celery import Celery
@@ -38,9 +38,9 @@ def make_app(settings: Settings) -> Any:
     return app
 
 
-def refuse(sentence: str) -> None:
+def refuse(sentence: str) -> NoReturn:
     """End the process with a sentence for the operator, exit code 2: wrong usage or settings."""
-    print(sentence, file=sys.stderr)
+    sys.stderr.write(sentence + "\n")
     raise SystemExit(2)
 
 
@@ -49,7 +49,6 @@ def _settings() -> Settings:
         settings = read_settings()
     except SettingsError as error:
         refuse(str(error))
-        raise
     if settings.broker_url is None:
         refuse("JURAT_BROKER_URL is not set: give a broker such as redis://localhost:6379/0, or `none` to do without")
     if not settings.unseal_keys:
@@ -97,9 +96,7 @@ def _set_up_logging(loglevel: int | None = None, **_: Any) -> None:
 def held(state: Any) -> list[dict[str, Any]]:
     """The checks that this worker holds: `celery -A worker.app inspect held`."""
     engine = state.consumer.controller.jurat_step.engine
-    return [
-        {"check": str(check.id), "fence": check.fence, "source": check.source} for check in engine.holdings.all()
-    ]
+    return [{"check": str(check.id), "fence": check.fence, "source": check.source} for check in engine.holdings.all()]
 
 
 def _running_steps() -> list[EngineStep]:

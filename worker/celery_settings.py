@@ -13,7 +13,7 @@ DEFAULT_QUEUE = "checks"
 SLOTS = 32
 
 _REDIS = {
-    # Without time-outs a half-open connection leaves a worker deaf for minutes, and a hung broker blocks a publish for ever.
+    # Without time-outs a half-open connection leaves a worker deaf for minutes, and a hung broker blocks for ever.
     "socket_timeout": 5.0,
     "socket_connect_timeout": 2.0,
     "socket_keepalive": True,

@@ -50,8 +50,8 @@ class EngineStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery-types
         EngineStep.running.append(self)
         self.engine.start()
 
-    def stop(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
-        """Let look-ups end, within the longest look-up and a few seconds; then this process ends, whatever Celery does."""
+    def stop(self, parent: Any) -> None:
+        """Let look-ups end; after the longest look-up and a few seconds the process ends, whatever Celery does."""
         if self.engine is None:
             return
         last_resort = threading.Timer(LONGEST_LOOK_UP + 2 * GRACE, os._exit, (1,))

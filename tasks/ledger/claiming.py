@@ -189,7 +189,8 @@ def _lease(dialect: str, chosen: str) -> str:
         UPDATE jurat_checks
         SET state = 'leased', fence = fence + 1, lease_until = {now(dialect, str(LEASE))}
         WHERE id IN ({chosen})
-        RETURNING id, fence, consultation, participant, question, source, answer, answer_key, lookups, lost_leases, {left},
+        RETURNING id, fence, consultation, participant, question, source, answer, answer_key, lookups, lost_leases,
+          {left},
           CASE WHEN deadline_at <= {now(dialect)} THEN (
             SELECT a.reason FROM jurat_attempts a WHERE a.check_id = jurat_checks.id ORDER BY a.fence DESC LIMIT 1) END,
           deadline_at <= {now(dialect)} AND EXISTS (

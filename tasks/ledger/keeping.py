@@ -40,7 +40,7 @@ class Keeping:
         self._dialect = engine.dialect.name
 
     def turn(self, task: str, every: float) -> bool:
-        """Whether it is this worker's turn to do `task`, which is done at most once in `every` seconds over all workers.
+        """Whether it is this worker's turn to do `task`, done at most once in `every` seconds over all workers.
 
         False as well while leases are spared after an outage of the database.
         """

@@ -185,8 +185,8 @@ def _sentence(orphans: Sequence[tuple[str, str, str, int]]) -> str:
         f"{count} of {consultation}/{question} at source {source}" for consultation, question, source, count in orphans
     )
     return (
-        f"checks are on their way that this configuration has no place for: {waiting}. Wait until they are settled, keep "
-        "the source and question until then, or use --force: they then end undetermined (configuration_missing)"
+        f"checks are on their way that this configuration has no place for: {waiting}. Wait until they are settled, "
+        "keep the source and question until then, or use --force: they then end undetermined (configuration_missing)"
     )
 
 
@@ -203,7 +203,8 @@ def _end(dialect: str) -> str:
 def _add_questions(dialect: str) -> str:
     columns = (
         "consultation text, question text, position int, criterion text, source text, sources jsonb, rounds int, "
-        "deadline_s float8, answer_schema jsonb, title jsonb, consultation_title jsonb, contact jsonb, config_version int"
+        "deadline_s float8, answer_schema jsonb, title jsonb, consultation_title jsonb, contact jsonb, "
+        "config_version int"
     )
     names = ", ".join(column.split()[0] for column in columns.split(", "))
     values = ", ".join(f"r.{name}" for name in names.split(", "))
@@ -222,5 +223,6 @@ def _add_codes(dialect: str) -> str:
     expires = "CAST(:expires AS timestamptz)" if dialect == "postgresql" else ":expires"
     return f"""
         INSERT INTO jurat_codes (list, fingerprint, created_at, expires_at)
-        SELECT r.list, r.fingerprint, {now(dialect)}, {expires} FROM {rowset(dialect, "list text, fingerprint text")} WHERE true
+        SELECT r.list, r.fingerprint, {now(dialect)}, {expires}
+        FROM {rowset(dialect, "list text, fingerprint text")} WHERE true
         ON CONFLICT (list, fingerprint) DO NOTHING"""

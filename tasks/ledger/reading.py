@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from jurat.database import reader
 from jurat.statements import now, rows_json, rowset
 from jurat.tables import moment
 
@@ -54,7 +55,7 @@ class Reading:
     """Plain queries, each in a short transaction of its own."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._engine = reader(engine)
         self._dialect = engine.dialect.name
 
     def config_version(self) -> int | None:

@@ -277,7 +277,8 @@ def _redeem(dialect: str) -> str:
 @lru_cache
 def _why_not(dialect: str) -> str:
     return f"""
-        SELECT r.check_id, CASE WHEN k.list IS NULL THEN 'code_unknown' WHEN k.revoked_at IS NOT NULL THEN 'code_revoked'
+        SELECT r.check_id, CASE WHEN k.list IS NULL THEN 'code_unknown'
+                                WHEN k.revoked_at IS NOT NULL THEN 'code_revoked'
                                 WHEN k.redeemed_by IS NOT NULL THEN 'code_used' ELSE 'code_expired' END
         FROM {rowset(dialect, _CODE_COLUMNS)}
         LEFT JOIN jurat_codes k ON k.list = r.list AND k.fingerprint = r.fingerprint"""
@@ -295,7 +296,8 @@ def _add_verdicts(dialect: str) -> str:
                                     data_date, fence, decided_at, retain_until)
         SELECT r.check_id,
                1 + coalesce((SELECT max(v.revision) FROM jurat_verdicts v WHERE v.check_id = r.check_id), 0),
-               r.outcome, r.reason, r.evidence, 'worker', r.config_version, r.source, r.data_date, r.fence, {now(dialect)},
+               r.outcome, r.reason, r.evidence, 'worker', r.config_version, r.source, r.data_date, r.fence,
+               {now(dialect)},
                CASE WHEN r.retain IS NULL THEN NULL ELSE {now(dialect, "r.retain")} END
         FROM {rows}"""
 
@@ -338,6 +340,7 @@ def _add_up(dialect: str) -> str:
     rows = rowset(dialect, "consultation text, participant text, access text, questions jsonb, rounds_left jsonb")
     return f"""
         INSERT INTO jurat_access (consultation, participant, access, questions, rounds_left, updated_at)
-        SELECT r.consultation, r.participant, r.access, r.questions, r.rounds_left, {now(dialect)} FROM {rows} WHERE true
+        SELECT r.consultation, r.participant, r.access, r.questions, r.rounds_left, {now(dialect)}
+        FROM {rows} WHERE true
         ON CONFLICT (consultation, participant) DO UPDATE SET access = excluded.access, questions = excluded.questions,
           rounds_left = excluded.rounds_left, updated_at = excluded.updated_at"""

@@ -89,10 +89,10 @@ class Engine:
         end = time.monotonic() + timeout
         self.stop_claiming()
         self.claimer.join(end - time.monotonic())
-        clean = all([thread.join(end - time.monotonic()) for thread in self._look_ups])
+        ended = [thread.join(end - time.monotonic()) for thread in self._look_ups]
         self._give_back_rest()
         self.writer.stop()
-        clean &= self.writer.join(end - time.monotonic())
+        clean = self.writer.join(end - time.monotonic()) and all(ended)
         self._renewer.stop()
         plan = self.plans.current()
         if plan is not None and clean:
