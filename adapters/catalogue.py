@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapters.base import Source
 from adapters.codes import Codes, FindCode
 from adapters.fingerprints import Fingerprints
 from adapters.transport import Transport
-from config.registry import RegistrySource
-from config.secrets import SecretReference
-from config.sources import AddokSource, AddressFileSource, CodesSource, SourceModel
+
+if TYPE_CHECKING:
+    from config.registry import RegistrySource
+    from config.secrets import SecretReference
+    from config.sources import AddokSource, AddressFileSource, CodesSource, SourceModel
 
 
 class SourceUnusable(Exception):

@@ -224,10 +224,12 @@ def _trouble(error: BaseException, exchange: Exchange, timeout: float) -> Source
 
 
 def _late(exchange: Exchange, timeout: float, *, connecting: bool) -> SourceError:
+    if timeout <= 0:
+        return Unavailable("no time was left to ask")
     if connecting and exchange.connect_timeout < timeout:
         return Unavailable(f"no connection within {exchange.connect_timeout:g} s")
     waited = timeout if time.monotonic() >= exchange.deadline else min(timeout, exchange.read_timeout)
-    return Unavailable(f"no answer within {waited:g} s")
+    return Unavailable(f"no answer within {waited:.3g} s")
 
 
 def _closed(exchange: Exchange, *, in_tls: bool) -> SourceError:

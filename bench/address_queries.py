@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from rapidfuzz.distance import OSA
+
 
 class Kind(StrEnum):
     """How the answer differs from the address."""
@@ -107,7 +109,9 @@ def read_base(path: Path) -> list[Row]:
         return [
             Row(
                 number=" ".join(
-                    part for part in (row["numero"], {"b": "bis", "t": "ter", "q": "quater"}.get(row["rep"], row["rep"])) if part
+                    part
+                    for part in (row["numero"], {"b": "bis", "t": "ter", "q": "quater"}.get(row["rep"], row["rep"]))
+                    if part
                 ),
                 street=row["nom_voie"],
                 postcode=row["code_postal"],
@@ -133,11 +137,21 @@ def queries(rows: list[Row], each: int, seed: int) -> Iterator[Typed]:
                 yield Typed(kind, answer, row)
 
 
+def _bare(street: str) -> str:
+    """`street` without articles: "Rue Four" is no invented street where there is a "Rue du Four"."""
+    words = re.split(r"[ '’\-]+", street.casefold())
+    return " ".join(
+        word for word in words if word not in {"d", "de", "du", "des", "l", "la", "le", "les", "et", "à", "au", "aux"}
+    )
+
+
 class _Maker:
     def __init__(self, rows: list[Row], rng: random.Random) -> None:
         self._rng = rng
         self._known = {(row.number, row.street.casefold(), row.postcode) for row in rows}
-        self._streets = {(row.street.casefold(), row.postcode) for row in rows}
+        self._streets: dict[str, set[str]] = {}
+        for row in rows:
+            self._streets.setdefault(row.postcode, set()).add(_bare(row.street))
         self._names = sorted({row.street for row in rows})
         self._postcodes = sorted({row.postcode for row in rows})
 
@@ -181,11 +195,16 @@ class _Maker:
                     answer["postcode"] = row.postcode  # the town alone is another one
             case Kind.INVENTED:
                 answer["street"] = self._invented()
-                return None if (answer["street"].casefold(), row.postcode) in self._streets else answer
+                return None if self._near_a_street(answer) else answer
         return None if answer["street"] in {"", " "} else answer
 
     def _exists(self, answer: dict[str, str]) -> bool:
         return (answer["number"], answer["street"].casefold(), answer["postcode"]) in self._known
+
+    def _near_a_street(self, answer: dict[str, str]) -> bool:
+        """Whether the postcode has this street, or one a single letter away: that is a misspelled street, not none."""
+        bare = _bare(answer["street"])
+        return any(OSA.distance(bare, known) <= 1 for known in self._streets[answer["postcode"]])
 
     def _abbreviated(self, street: str) -> str:
         words = re.split(r"([ \-])", street)

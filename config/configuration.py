@@ -12,10 +12,11 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from config.document import Document, Environment, Parameter, rule_as_json
+from config.limits import SourceKind
 from config.problems import Complaint, InvalidConfiguration, Positions, Severity
 from config.references import Names, check_fit, check_names
 from config.sentences import complaints_of
-from config.sources import SourceKind, SourceModel, answer_schema
+from config.sources import SourceModel, answer_schema
 from jurat.access import Rule
 
 _ORDER = "order"
@@ -113,7 +114,7 @@ class Configuration:
 
         Where the order of a map counts, `order` has it, for a database's JSON type may not keep it.
         """
-        data = self.document.model_dump(mode="json", by_alias=True, exclude_none=True)
+        data = self.document.model_dump(mode="json", by_alias=True)
         order = {
             "/".join(path): list(found)
             for section, part in (("consultations", "questions"), ("sources", "inputs"))

@@ -15,8 +15,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from config.durations import Distance, Duration, between, duration_default
+from config.limits import Name
 from config.problems import printable
-from config.sources import Name, SourceModel
+from config.sources import SourceModel
 from config.suggestions import suggest
 from jurat.access import AtLeast, Rule, parse_rule
 

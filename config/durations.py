@@ -20,8 +20,8 @@ _NUMBER = r"[0-9]{1,15}(\.[0-9]{1,3})?"
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """One kind of quantity. `units` maps each unit, smallest first, to how many of the smallest steps it has; `base`
-    is how many steps the resulting number's own unit has. Steps are whole, so that text and number convert exactly.
+    """One kind of quantity. `units` has each unit's size in steps, smallest first; `base` is the size of the unit
+    that the resulting number counts. Quantities are whole steps, so that text and number convert exactly.
     """
 
     noun: str
@@ -59,9 +59,11 @@ class _Measure:
         return int(steps)
 
     def text(self, steps: int) -> str:
-        """The shortest text with a whole number: the largest unit that divides `steps`."""
-        unit = max((unit for unit, size in self.units.items() if steps % size == 0), key=lambda unit: self.units[unit])
-        return f"{steps // self.units[unit]}{unit}"
+        """`steps` in the largest unit that gives a whole number, else in the smallest unit."""
+        whole = [unit for unit, size in self.units.items() if steps % size == 0]
+        unit = whole[-1] if whole else next(iter(self.units))
+        number = Decimal(steps) / self.units[unit]
+        return f"{number:f}{unit}"
 
 
 def _error(message: str) -> PydanticCustomError:

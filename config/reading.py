@@ -121,6 +121,7 @@ class _Builder:
         place = _at(node.start_mark, self.file)
         # Aliases are the same nodes again: what counts is how large the data becomes, and how deep.
         if len(self.values) >= MOST_VALUES or len(path) > DEEPEST:
+            place = self.keys.get(path[:1], place)
             raise _refusal(place, "the aliases add up to more than a configuration can hold", "write fewer of them")
         self.values[path] = place
         match node:

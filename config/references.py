@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 from config.document import Criterion, Document, Environment, Parameter, QuestionModel
 from config.durations import duration_text
+from config.limits import SourceKind
 from config.problems import Complaint, Path, Severity
-from config.sources import SourceKind, SourceModel, answer_schema, requirements_of, urls_of
+from config.registry import RegistrySource, requirements_of
+from config.sources import SourceModel, answer_schema, urls_of
 from config.suggestions import did_you_mean, suggest
 from jurat.access import questions_in
 
@@ -155,15 +157,18 @@ def _check_kinds(path: Path, sources: Mapping[str, SourceModel]) -> Iterator[Com
 def _check_requirement(path: Path, criterion: Criterion, sources: Mapping[str, SourceModel]) -> Iterator[Complaint]:
     """What the criterion demands is what the registries' rules look at."""
     for name, source in sources.items():
-        if source.kind is SourceKind.REGISTRY:
+        if isinstance(source, RegistrySource):
             needed, known = requirements_of(source)
-            for demand in criterion.require:
+            for demand, value in criterion.require.items():
+                at = (*path, "require", demand)
                 if demand not in known:
-                    at = (*path, "require", demand)
                     yield Complaint(at, f"no rule of '{name}' looks at this", suggest(demand, known), at_key=True)
-            for demand in sorted(needed - set(criterion.require)):
-                hint = f"add require: {{ {demand}: … }}"
-                yield Complaint(path, f"a rule of '{name}' needs to be told '{demand}'", hint, at_key=True)
+                elif not isinstance(value, tuple):
+                    yield Complaint(at, "must be a list of texts", f'write {demand}: ["…"]')
+            if criterion.require.keys() <= known:
+                for demand in sorted(needed - criterion.require.keys()):
+                    said, hint = f"a rule of '{name}' needs to be told '{demand}'", f"add require: {{ {demand}: … }}"
+                    yield Complaint(path, said, hint, at_key=True)
 
 
 def _check_question(path: Path, question: QuestionModel, document: Document) -> Iterator[Complaint]:

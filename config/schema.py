@@ -9,11 +9,13 @@ from pathlib import Path as FilePath
 from typing import Any, Final
 
 from config.document import ACCESS_RULE_SCHEMA, Document
+from config.limits import NAME_PATTERN
 from config.problems import Path
-from config.sources import NAME_PATTERN
 
 PUBLISHED: Final = FilePath(__file__).parent / "jurat.schema.json"
 """Where the schema stands for editors, as `schema_text` writes it."""
+
+_TELLING_APART: Final = ("type", "check")
 
 
 @cache
@@ -36,17 +38,22 @@ def schema() -> dict[str, Any]:
         pattern: {"if": {"required": ["preset"]}, "then": {"$ref": "#/$defs/PresetSource"}, "else": source}
         for pattern, source in sources["patternProperties"].items()
     }
-    _close_names(made)
+    _tidy(made)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "jurat configuration", **made}
 
 
-def _close_names(node: Any) -> None:
-    """A key that is no name is wrong, which JSON Schema says beside the pattern."""
+def _tidy(node: Any) -> None:
+    """Say that a key that is no name is wrong, and leave out defaults that are not as they would be written."""
     if isinstance(node, dict):
         if "patternProperties" in node:
             node["additionalProperties"] = False
+        if node.get("type") == "string" and isinstance(node.get("default"), int | float):
+            del node["default"]
         for child in node.values():
-            _close_names(child)
+            _tidy(child)
+    elif isinstance(node, list):
+        for child in node:
+            _tidy(child)
 
 
 def schema_text() -> str:
@@ -59,10 +66,15 @@ def options_at(path: Path, data: Any) -> set[str]:
     return {key for node in _nodes_at(path, data) for key in node.get("properties", ())}
 
 
-def types_at(path: Path, data: Any) -> set[str]:
-    """What the `type` of the map at `path` of `data` may be."""
-    kinds = (node.get("properties", {}).get("type", {}).get("const") for node in _nodes_at(path, data))
-    return {kind for kind in kinds if kind is not None}
+def choices_at(path: Path, data: Any) -> set[str]:
+    """What the value at `path` of `data` may be, where that is a closed list."""
+    *above, last = path
+    options = [node.get("properties", {}).get(last, {}) for node in _nodes_at(tuple(above), data)]
+    return {choice for option in options for choice in _choices(option)}
+
+
+def _choices(option: dict[str, Any]) -> list[str]:
+    return option["enum"] if "enum" in option else [option["const"]] if "const" in option else []
 
 
 def _nodes_at(path: Path, data: Any) -> list[dict[str, Any]]:
@@ -90,7 +102,7 @@ def _children(node: dict[str, Any], part: int | str) -> Iterator[dict[str, Any]]
 
 
 def _branches(node: dict[str, Any], data: Any) -> Iterator[dict[str, Any]]:
-    """`node`, or what it refers to and chooses among, as far as the `type` in `data` allows."""
+    """`node`, or what it refers to and chooses among, as far as what `data` is allows."""
     if "$ref" in node:
         yield from _branches(schema()["$defs"][node["$ref"].rpartition("/")[2]], data)
         return
@@ -98,6 +110,8 @@ def _branches(node: dict[str, Any], data: Any) -> Iterator[dict[str, Any]]:
     inner += [node["else"]] if "else" in node else []
     for choice in inner:
         yield from _branches(choice, data)
-    kind = node.get("properties", {}).get("type", {}).get("const")
-    if kind is None or not isinstance(data, dict) or data.get("type", kind) == kind:
-        yield node
+    for key in _TELLING_APART:
+        told = _choices(node.get("properties", {}).get(key, {}))
+        if told and isinstance(data, dict) and data.get(key, told[0]) not in told:
+            return
+    yield node

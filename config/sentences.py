@@ -9,9 +9,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config.problems import Complaint, Path, printable
-from config.schema import options_at, types_at
+from config.schema import choices_at, options_at
 from config.suggestions import did_you_mean, suggest
 
+_UNKNOWN = "unknown option"
+_MISSING = " is missing"
 _MUST_BE: Mapping[str, str] = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -47,32 +49,43 @@ def complaints_of(error: ValidationError, data: Any, texts: Mapping[Path, str] |
     by_path: dict[tuple[Path, bool], list[Complaint]] = {}
     for details in error.errors(include_url=False, include_input=False):
         complaint = _complaint(details, data, texts or {})
+        if complaint is None:
+            continue
         by_path.setdefault((complaint.path, complaint.at_key), []).append(complaint)
-    return [complaint for group in by_path.values() for complaint in _united(group)]
+    found = [complaint for group in by_path.values() for complaint in _united(group)]
+    # A mistyped option is both unknown and missing; the first says how to mend both.
+    mended = {(complaint.path[:-1], complaint.hint) for complaint in found if complaint.message == _UNKNOWN}
+    return [
+        complaint
+        for complaint in found
+        if (complaint.path, f"did you mean {complaint.message.removesuffix(_MISSING)}?") not in mended
+    ]
 
 
-def _complaint(details: ErrorDetails, data: Any, texts: Mapping[Path, str]) -> Complaint:
+def _complaint(details: ErrorDetails, data: Any, texts: Mapping[Path, str]) -> Complaint | None:
     kind, context = details["type"], details.get("ctx", {})
     path, value, of_key = _locate(details["loc"], data, whole=kind in ("extra_forbidden", "missing"))
     match kind:
         case "extra_forbidden":
-            return Complaint(path, "unknown option", suggest(str(path[-1]), options_at(path[:-1], data)), at_key=True)
+            return Complaint(path, _UNKNOWN, suggest(str(path[-1]), options_at(path[:-1], data)), at_key=True)
         case "missing":
-            return Complaint(path[:-1], f"'{path[-1]}' is missing", at_key=True)
+            return Complaint(path[:-1], f"'{path[-1]}'{_MISSING}", at_key=True)
         case "union_tag_not_found":
             name = _unquoted(context["discriminator"])
-            hint = f"write one of {', '.join(sorted(types_at(path, data)))}" if name == "type" else ""
-            return Complaint(path, f"'{name}' is missing", hint, at_key=True)
+            hint = f"write one of {', '.join(sorted(choices_at((*path, name), data)))}"
+            return Complaint(path, f"'{name}'{_MISSING}", hint, at_key=True)
         case "union_tag_invalid":
-            known = _unquoted(context["expected_tags"]).split(", ")
-            return Complaint(
-                (*path, "type"), f"unknown type '{printable(str(context['tag']))}'", suggest(str(context["tag"]), known)
-            )
+            name, tag = _unquoted(context["discriminator"]), str(context["tag"])
+            hint = suggest(tag, _unquoted(context["expected_tags"]).split(", "))
+            return Complaint((*path, name), f"unknown {name} '{printable(tag)}'", hint)
         case "enum" | "literal_error":
             known = _unquoted(context["expected"]).replace(" or ", ", ").split(", ")
-            hint = did_you_mean(value, known) if isinstance(value, str) else ""
+            hint = did_you_mean(str(path[-1] if of_key else value), known)
             wanted = f"one of {', '.join(known)}" if len(known) > 2 else " or ".join(known)
             return Complaint(path, f"must be {wanted}", hint, at_key=of_key)
+        case "too_short" if isinstance(value, list | dict) and len(value) >= context["min_length"]:
+            # Pydantic counts only the entries that are right themselves; the others have their own complaints.
+            return None
         case _ if kind in _MUST_BE:
             return _wrong_type(path, value, _MUST_BE[kind], texts)
     message, _, hint = _limit(kind, context, details["msg"]).partition(" — ")
@@ -82,7 +95,11 @@ def _complaint(details: ErrorDetails, data: Any, texts: Mapping[Path, str]) -> C
 def _limit(kind: str, context: Mapping[str, Any], otherwise: str) -> str:
     if context.get("min_length") == 1:
         return "is empty"
-    return _LIMITS[kind].format(**context) if kind in _LIMITS else otherwise
+    if kind not in _LIMITS:
+        return otherwise
+    return _LIMITS[kind].format_map(
+        {key: f"{value:g}" if isinstance(value, float) else value for key, value in context.items()}
+    )
 
 
 def _wrong_type(path: Path, value: Any, wanted: str, texts: Mapping[Path, str]) -> Complaint:

@@ -2,101 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field
 
-from config.durations import Duration, Rate, between, duration_default
+from config.durations import duration_default
+from config.limits import Concurrency, FileName, LimitedSource, Name, SourceKind, Timeout, Url
 from config.problems import Path
-
-try:
-    from config.registry import RegistrySource
-except ModuleNotFoundError:
-
-    class RegistrySource(BaseModel):
-        type: Literal["registry"]
-        kind: ClassVar[Any] = "registry"
-        rate: Any = None
-        concurrency: Any = None
-        timeout: float = 10.0
-        url: str = "https://x"
-
-
+from config.registry import RegistrySource, answer_properties
 from config.secrets import SecretReference
-
-NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-
-
-def _check_name(name: str) -> str:
-    if re.fullmatch(NAME_PATTERN, name):
-        return name
-    raise PydanticCustomError(
-        "name", "a name has lower-case letters, digits, '-' and '_', at most 63, and begins with a letter or digit"
-    )
-
-
-def _check_url(url: str) -> str:
-    example = "write it like https://host.example/path"
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        parts, good = urlsplit(""), False
-    if not good or re.search(r"[\s\x00-\x1f\\{}]", url):
-        raise PydanticCustomError("url", f"this is no web address — {example}")
-    if parts.username is not None or parts.password is not None:
-        raise PydanticCustomError("url", "a name or password in an address would be shown — use a secret")
-    if parts.query or parts.fragment:
-        raise PydanticCustomError("url", f"a base address has nothing after ? or # — {example}")
-    return url.rstrip("/")
-
-
-Name = Annotated[str, AfterValidator(_check_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
-"""A name of a source, criterion, consultation, question, zone or list."""
-
-Url = Annotated[str, AfterValidator(_check_url), Field(json_schema_extra={"pattern": "^https?://"})]
-"""A base address without credentials, query or trailing slash."""
-
-FileName = Annotated[str, StringConstraints(pattern=r"^[^\x00\r\n]{1,1024}$")]
-"""The path of a file; a relative one counts from the folder where the worker runs."""
-
-Timeout = Annotated[Duration, between("100ms", "60s")]
-"""How long one whole look-up may take."""
-
-
-Concurrency = Annotated[int, Field(ge=1, le=1024, strict=True)]
-"""How many look-ups may be under way at once, over all workers."""
-
-
-class SourceKind(StrEnum):
-    """What a source can decide. All sources of one criterion are of one kind; `simulated` stands in for any."""
-
-    ADDRESS = "address"
-    REGISTRY = "registry"
-    CODES = "codes"
-    MANUAL = "manual"
-    SIMULATED = "simulated"
-
-
-class LimitedSource(BaseModel):
-    """What all sources share: how much they may be asked.
-
-    `rate` and `concurrency` hold over all workers together; where they are not given, only the workers' look-up slots
-    limit. `timeout` bounds one look-up whole, in seconds.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    kind: ClassVar[SourceKind]
-
-    rate: Rate | None = None
-    concurrency: Concurrency | None = None
-    timeout: Timeout = duration_default("10s")
 
 
 class AddokSource(LimitedSource):
@@ -127,12 +42,17 @@ class AddressFileSource(LimitedSource):
 
 
 class CodesSource(LimitedSource):
-    """A list of access codes that administrators generated or imported under the name `list`."""
+    """A list of access codes that administrators generated or imported under the name `list`.
+
+    `checked` says that they were generated here and so have a check character, by which a typing error is found before
+    anything is looked up; set it to false for codes that were made elsewhere.
+    """
 
     kind = SourceKind.CODES
 
     type: Literal["codes"]
     list: Name
+    checked: bool = True
 
 
 class ManualSource(LimitedSource):
@@ -176,8 +96,8 @@ def answer_schema(source: SourceModel) -> dict[str, Any]:
 
     Properties stand in the order in which a form asks them; `titles` has their names in each language.
     """
-    match source.kind:
-        case SourceKind.ADDRESS:
+    match source:
+        case AddokSource() | AddressFileSource():
             return _closed(
                 {
                     "number": _text("House number", "Numéro", longest=20),
@@ -188,13 +108,14 @@ def answer_schema(source: SourceModel) -> dict[str, Any]:
                 },
                 ["street", "postcode"],
             )
-        case SourceKind.CODES:
+        case CodesSource():
             return _closed({"code": _text("Access code", "Code d'accès", longest=64)}, ["code"])
-        case SourceKind.MANUAL:
+        case ManualSource():
             return _closed({"statement": _text("Your statement", "Votre déclaration", longest=2000)}, ["statement"])
-        case SourceKind.REGISTRY:
-            raise NotImplementedError
-    return {"type": "object", "additionalProperties": {"type": "string", "maxLength": 2000}}
+        case RegistrySource():
+            return _closed(*answer_properties(source))
+        case SimulatedSource():
+            return {"type": "object", "additionalProperties": {"type": "string"}}
 
 
 def secrets_of(value: Any, path: Path = ()) -> Iterator[tuple[Path, SecretReference]]:
@@ -226,7 +147,3 @@ def urls_of(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
         case list() | tuple():
             for index, part in enumerate(value):
                 yield from urls_of(part, (*path, index))
-
-
-def requirements_of(source):
-    return set(), set()

@@ -6,13 +6,17 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _MOST = 12
+_LEAST_PART = 3
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint such as "did you mean 'timeout'?", or "" where nothing known comes near."""
     choices = {choice.casefold(): choice for choice in sorted(known)}
-    near = get_close_matches(word.casefold()[:100], choices, n=1, cutoff=0.6)
-    return f"did you mean '{choices[near[0]]}'?" if near else ""
+    written = word.casefold()[:100]
+    near = get_close_matches(written, choices, n=1, cutoff=0.6)
+    if not near and len(written) >= _LEAST_PART:
+        near = [choice for choice in choices if written in choice]
+    return f"did you mean '{choices[near[0]]}'?" if len(near) == 1 else ""
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -7,15 +7,17 @@ the platform's.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 
-from jurat.errors import InvalidSubmission
+from jurat.errors import InvalidSubmission, SchemaMissing
+from jurat.tables import CONTRACT_VERSION
 
 
 def now(dialect: str, seconds: str = "") -> str:
@@ -57,6 +59,15 @@ def history(dialect: str) -> str:
         ORDER BY r.position, c.round"""
 
 
+@lru_cache
+def taken(dialect: str) -> str:
+    """The ids in (id, consultation, participant, question) in `:rows` under which another answer stands already."""
+    return f"""
+        SELECT c.id FROM {rowset(dialect, "id uuid, consultation text, participant text, question text")}
+        JOIN jurat_checks c ON c.id = r.id
+        WHERE c.consultation <> r.consultation OR c.participant <> r.participant OR c.question <> r.question"""
+
+
 _COLUMNS = (
     "id, consultation, participant, question, round, priority, answer, answer_key, reply_key, traceparent, "
     "source, due_at, submitted_at, deadline_at"
@@ -76,7 +87,7 @@ def insert(dialect: str) -> str:
             "r.answer_key, decode(r.reply_key, 'hex'), r.traceparent"
         )
         origin = f"{rowset(dialect, columns)} JOIN jurat_questions q USING (consultation, question)"
-        order = "ORDER BY r.consultation, r.participant, r.question"
+        order = 'ORDER BY r.consultation COLLATE "C", r.participant COLLATE "C", r.question COLLATE "C"'
     else:
         values = (
             ":id, q.consultation, :participant, q.question, :round, :priority, :answer, :answer_key, :reply_key, "
@@ -129,8 +140,8 @@ class OnDbApi:
 
     def __init__(self, connection: Any, dialect: str) -> None:
         self._connection = connection
+        self._driver = _driver(connection)
         self.dialect = dialect
-        self._named = type(connection).__module__ == "sqlite3"  # Django takes %(name)s for SQLite too
 
     def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         cursor = self._execute(sql, parameters)
@@ -146,7 +157,10 @@ class OnDbApi:
 
     def _execute(self, sql: str, parameters: Mapping[str, Any]) -> Any:
         cursor = self._connection.cursor()
-        cursor.execute(sql if self._named else _percent(sql, tuple(parameters)), parameters)
+        if self._driver in _TUPLES:
+            cursor.row_factory = _TUPLES[self._driver]
+        # Only sqlite3 itself takes :name; Django takes %(name)s for SQLite too.
+        cursor.execute(sql if self._driver == "sqlite3" else _percent(sql, tuple(parameters)), parameters)
         return cursor
 
 
@@ -168,17 +182,48 @@ _DIALECTS = {
 }
 
 
+_TUPLES: Mapping[str, Any] = {"psycopg": lambda _cursor: tuple, "sqlite3": None}
+"""Row factories that give tuples, whatever the platform has set on its connection."""
+
+
+def _driver(connection: Any) -> str:
+    """Whose connection it is: Django's word, or the package that its class or the class's parent comes from."""
+    if vendor := getattr(connection, "vendor", None):
+        return str(vendor)
+    if inspect.iscoroutinefunction(getattr(connection, "commit", None)):
+        return ""
+    packages = (kind.__module__.partition(".")[0] for kind in type(connection).__mro__)
+    return next((package for package in packages if package in _DIALECTS), "")
+
+
+def require_tables(statements: Statements) -> None:
+    """Look whether the tables of our contract version are there, without a statement that fails where they are not.
+
+    Raises SchemaMissing.
+    """
+    if statements.dialect == "postgresql":
+        there = "SELECT count(to_regclass('jurat_contract'))"
+    else:
+        there = "SELECT count(*) FROM sqlite_master WHERE name = 'jurat_contract'"
+    if not statements.run(there, {})[0][0]:
+        raise SchemaMissing("the database has no jurat tables; run `bin/jurat db upgrade`")
+    version = statements.run("SELECT max(version) FROM jurat_contract", {})[0][0]
+    if version != CONTRACT_VERSION:
+        raise SchemaMissing(
+            f"the database has contract version {version} and this client speaks {CONTRACT_VERSION}; update the older one"
+        )
+
+
 def statements_on(connection: Any) -> Statements:
     """The way to run statements on what a platform handed over.
 
     Raises InvalidSubmission when it is no connection that jurat knows.
     """
-    if isinstance(connection, Session):
+    if isinstance(connection, Session | scoped_session):
         connection = connection.connection()
     if isinstance(connection, Connection):
         return OnSqlAlchemy(connection)
-    vendor = getattr(connection, "vendor", None) or type(connection).__module__.partition(".")[0]
-    if dialect := _DIALECTS.get(vendor):
+    if dialect := _DIALECTS.get(_driver(connection)):
         return OnDbApi(connection, dialect)
     raise InvalidSubmission(
         f"{type(connection).__name__} is no connection that can be used: give a SQLAlchemy Connection or Session, "

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from jurat.access import Confirmed, standing
 from jurat.answers import encode, validate
-from jurat.errors import (
-    AlreadyConfirmed,
-    InvalidSubmission,
-    SchemaMissing,
-    UnknownConsultation,
-    UnknownQuestion,
-)
+from jurat.errors import AlreadyConfirmed, InvalidSubmission, UnknownConsultation, UnknownQuestion
 from jurat.ids import uuid7
 from jurat.sealing import Seal
-from jurat.statements import Statements, history, insert, rows_json, statements_on
+from jurat.statements import Statements, history, insert, rows_json, taken
 from jurat.words import Outcome, Priority, Reason, State
 
 _CHUNK = 500
@@ -73,16 +67,19 @@ class _Asked:
     earlier: tuple[_Earlier, ...]
 
 
-def submit_all(connection: Any, submissions: Sequence[Submission], seal: Seal) -> tuple[list[Check], set[str]]:
+def submit_all(
+    statements: Statements, submissions: Sequence[Submission], seal: Seal
+) -> tuple[list[Check], set[str]]:
     """The checks of `submissions` in their order, and the sources that have new work.
 
     Raises as `Client.submit` does; nothing is written unless all can be.
     """
-    statements = statements_on(connection)
     for submission in submissions:
         _check_names(submission)
     if len({(item.consultation, item.participant, item.question) for item in submissions}) < len(submissions):
         raise InvalidSubmission("two of the submissions answer the same question of the same participant; keep one")
+    if len(submissions) > 1:  # of a single one nothing is written anyway
+        _check_ids(statements, submissions)
     checks: list[Check] = []
     rows: list[dict[str, Any]] = []
     sources: set[str] = set()
@@ -94,9 +91,12 @@ def submit_all(connection: Any, submissions: Sequence[Submission], seal: Seal) -
             if check.created:
                 rows.append(_row(submission, check, seal))
                 sources.add(asked.source)
+    # In the order of their keys, so that two platforms never wait for each other in a circle.
+    rows.sort(key=lambda row: (row["consultation"], row["participant"], row["question"]))
+    known: set[UUID] = set()
     for start in range(0, len(rows), _CHUNK):
-        _insert(statements, rows[start : start + _CHUNK])
-    return checks, sources
+        known |= _insert(statements, rows[start : start + _CHUNK])
+    return [replace(check, created=False) if check.id in known else check for check in checks], sources
 
 
 def _check_names(submission: Submission) -> None:
@@ -119,17 +119,34 @@ def _check_names(submission: Submission) -> None:
         raise InvalidSubmission("traceparent must be a W3C trace context of at most 100 ASCII characters")
 
 
+def _check_ids(statements: Statements, submissions: Sequence[Submission]) -> None:
+    given = [item for item in submissions if item.id is not None]
+    if len({item.id for item in given}) < len(given):
+        raise InvalidSubmission("two of the submissions have the same id; make a new one for each answer")
+    for start in range(0, len(given), _CHUNK):
+        rows = [
+            {
+                "id": str(item.id),
+                "consultation": item.consultation,
+                "participant": item.participant,
+                "question": item.question,
+            }
+            for item in given[start : start + _CHUNK]
+        ]
+        for row in statements.run(taken(statements.dialect), {"rows": rows_json(rows)}):
+            raise _other_answer(row[0])
+
+
+def _other_answer(check_id: Any) -> InvalidSubmission:
+    return InvalidSubmission(f"the id {check_id} belongs to the check of another answer; make a new one")
+
+
 def _look_up(statements: Statements, chunk: Sequence[Submission]) -> list[_Asked]:
     keys = [
         {"position": n, "consultation": item.consultation, "participant": item.participant, "question": item.question}
         for n, item in enumerate(chunk)
     ]
-    try:
-        rows = statements.run(history(statements.dialect), {"rows": rows_json(keys)})
-    except Exception as error:
-        if "jurat_" in str(error) and "Error" in type(error).__name__ + type(error).__mro__[1].__name__:
-            raise SchemaMissing("the database has no jurat tables; run `bin/jurat db upgrade`") from None
-        raise
+    rows = statements.run(history(statements.dialect), {"rows": rows_json(keys)})
     found: list[list[tuple[Any, ...]]] = [[] for _ in chunk]
     for row in rows:
         found[int(row[0])].append(row)
@@ -187,9 +204,8 @@ def _row(submission: Submission, check: Check, seal: Seal) -> dict[str, Any]:
     }
 
 
-def _insert(statements: Statements, rows: list[dict[str, Any]]) -> None:
-    """Write `rows`, in the order of their keys so that two platforms never wait for each other in a circle."""
-    rows = sorted(rows, key=lambda row: (row["consultation"], row["participant"], row["question"]))
+def _insert(statements: Statements, rows: list[dict[str, Any]]) -> set[UUID]:
+    """Write `rows`; gives the ids that somebody else wrote at the same moment."""
     sql = insert(statements.dialect)
     if statements.dialect == "postgresql":
         hexed = [
@@ -199,12 +215,12 @@ def _insert(statements: Statements, rows: list[dict[str, Any]]) -> None:
         written = statements.change(sql, {"rows": rows_json(hexed)})
     else:
         written = sum(statements.change(sql, row) for row in rows)
-    if written < len(rows):
-        _explain_conflict(statements, rows)
+    return _explain_conflict(statements, rows) if written < len(rows) else set()
 
 
-def _explain_conflict(statements: Statements, rows: list[dict[str, Any]]) -> None:
+def _explain_conflict(statements: Statements, rows: list[dict[str, Any]]) -> set[UUID]:
     """Somebody else confirmed at the same moment: same id is the same check, another is AlreadyConfirmed."""
+    known: set[UUID] = set()
     chunk = [Submission(row["consultation"], row["participant"], row["question"], {}) for row in rows]
     for row, asked in zip(rows, _look_up(statements, chunk), strict=True):
         if any(str(earlier.id) == row["id"] for earlier in asked.earlier):

@@ -25,5 +25,5 @@ def forget(wake: Callable[[], None]) -> None:
 @shared_task(name=TASK, ignore_result=True)
 def ring() -> None:
     """Wake the engines of this process. Many bells wake them once."""
-    for wake in tuple(_listeners):  # noqa: PERF101 - another thread may add one meanwhile
+    for wake in tuple(_listeners):
         wake()

@@ -5,43 +5,8 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any, NoReturn
-
-import click
-from celery import Celery
-from celery.signals import celeryd_init, setup_logging, worker_shutting_down
-from celery.worker.control import inspect_command
-
-import tasks.bells  # noqa: F401 - registers the task
 from config.settings import Settings, SettingsError, read_settings
-from worker.bootstrap import open_service
-from worker.celery_settings import DEFAULT_QUEUE, celery_settings
-from worker.engine import Engine
-from worker.logs import set_up
-from worker.steps import EngineStep, queue
-
-_UNFIT_POOLS = ("prefork", "solo", "gevent", "eventlet")
-
-
-def make_app(settings: Settings) -> Any:
-    """The application for these settings. Connects to nothing yet."""
-    app: Any = Celery("jurat")
-    app.conf.update(celery_settings(settings.broker_url or "none"), task_queues=[queue(DEFAULT_QUEUE)])
-    app.steps["worker"].add(EngineStep)
-    service = open_service(settings)
-
-    def make_engine(slots: int, only: set[str] | None) -> Engine:
-        return service.engine(slots=slots, only=only)
-
-    app.jurat_make_engine = make_engine
-    return app
-
-
-def refuse(sentence: str) -> NoReturn:
-    """End the process with a sentence for the operator, exit code 2: wrong usage or settings."""
-    sys.stderr.write(sentence + "\n")
-    raise SystemExit(2)
+from worker.celery_app import make_app, refuse
 
 
 def _settings() -> Settings:
@@ -54,53 +19,6 @@ def _settings() -> Settings:
     if not settings.unseal_keys:
         refuse("JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; see `bin/jurat keys generate`")
     return settings
-
-
-@celeryd_init.connect
-def _look_at_options(options: dict[str, Any], instance: Any, **_: Any) -> None:
-    """Declare the queues of -Q as given, since sources may be configured later; refuse pools that do harm."""
-    context = click.get_current_context(silent=True)
-    if context is not None:
-        _refuse_unfit(context)
-    for name in _names(options.get("queues")):
-        if name not in instance.app.amqp.queues:
-            instance.app.amqp.queues.add(queue(name))
-
-
-def _names(queues: str | list[str] | None) -> list[str]:
-    return queues.split(",") if isinstance(queues, str) else queues or []
-
-
-def _refuse_unfit(context: click.Context) -> None:
-    explicit = context.get_parameter_source("pool") is click.core.ParameterSource.COMMANDLINE
-    given = [word for word in sys.argv if word in _UNFIT_POOLS or word.removeprefix("--pool=") in _UNFIT_POOLS]
-    given += [word for word in sys.argv if word.startswith("-P") and word[2:] in _UNFIT_POOLS]
-    if explicit and given:
-        refuse("jurat's look-ups run in threads: leave out -P, or use -P threads")
-    if context.params.get("autoscale"):
-        refuse("--autoscale does not fit: look-up slots are fixed; set them with --concurrency, and start more workers")
-
-
-@worker_shutting_down.connect
-def _stop_claiming(**_: Any) -> None:
-    for step in _running_steps():
-        step.stop_claiming()
-
-
-@setup_logging.connect
-def _set_up_logging(loglevel: int | None = None, **_: Any) -> None:
-    set_up(read_settings().log, loglevel or 20)
-
-
-@inspect_command()  # type: ignore[untyped-decorator]
-def held(state: Any) -> list[dict[str, Any]]:
-    """The checks that this worker holds: `celery -A worker.app inspect held`."""
-    engine = state.consumer.controller.jurat_step.engine
-    return [{"check": str(check.id), "fence": check.fence, "source": check.source} for check in engine.holdings.all()]
-
-
-def _running_steps() -> list[EngineStep]:
-    return [step for step in EngineStep.running if step.engine is not None]
 
 
 app = make_app(_settings())

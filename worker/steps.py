@@ -29,7 +29,7 @@ def queue(name: str) -> Queue:
     return Queue(name, routing_key=name)
 
 
-class EngineStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery-types knows bootsteps as Any
+class EngineStep(bootsteps.StartStopStep):
     """A worker step, not a consumer step: with the broker down the consumer never starts, and checks must be done."""
 
     requires = ("celery.worker.components:Pool",)

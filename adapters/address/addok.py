@@ -6,7 +6,6 @@ national service allows 50 calls a second from one address and answers 429 with 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,9 +20,9 @@ LEVELS = {
     "locality": Level.LOCALITY,
     "municipality": Level.MUNICIPALITY,
 }
-CANDIDATES = 10
-LONGEST_QUERY = 200
-POSTCODE = re.compile(r"[0-9]{5}")
+CANDIDATES = 20
+LONGEST_QUERY = 190
+"""Letters of number and street; the geocoder takes 200 with the postcode."""
 
 
 class Addok:
@@ -43,21 +42,17 @@ class Addok:
         words = expand(asked.street)
         if not words:
             return Places("addok", ())
-        text = " ".join(part for part in (str(asked.number or ""), words) if part)
-        params = {"q": _shortened(text), "limit": str(CANDIDATES), "autocomplete": "0"}
-        if POSTCODE.fullmatch(asked.postcode):
-            params["postcode"] = asked.postcode
+        # "8bis" in one word: parted, the geocoder reads it as a number only before a way that it knows.
+        number = str(asked.number or "").replace(" ", "")
+        text = f"{number} {words}".strip()[:LONGEST_QUERY].strip()
+        # The postcode is no filter: a street of this name elsewhere is what tells a wrong postcode from a misspelled name.
+        params = {"q": f"{text} {asked.postcode[:8]}".strip(), "limit": str(CANDIDATES), "autocomplete": "0"}
         reply = self._transport.send("GET", self._url, params=params, timeout=query.timeout)
         raise_for_trouble(reply)
         return Places("addok", tuple(_places(reply)))
 
     def close(self) -> None:
         self._transport.close()
-
-
-def _shortened(text: str) -> str:
-    """`text` without the words that the geocoder would refuse for its length; it begins with a digit or a letter."""
-    return text if len(text) <= LONGEST_QUERY else text[: LONGEST_QUERY + 1].rsplit(" ", 1)[0][:LONGEST_QUERY]
 
 
 def _places(reply: Reply) -> Iterator[Place]:

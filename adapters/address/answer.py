@@ -79,7 +79,6 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
 
 def read_number(text: str, code: str = "fr") -> HouseNumber | None:
     """A house number as people and address bases write it: "8", "8 bis", "8B", "n° 8", "8-10"; None for anything else."""
-    words = language(code)
     match = _number_pattern(code).fullmatch(fold(text))
     if match is None:
         return None
@@ -87,8 +86,13 @@ def read_number(text: str, code: str = "fr") -> HouseNumber | None:
     until = int(match["until"]) if match["until"] else None
     if until is not None and not (value < until <= value + RANGE_WIDTH and (until - value) % 2 == 0):
         return None
-    repetition = match["repetition"] or ""
-    return HouseNumber(value, words.table["repetitions"].get(repetition, repetition), until)
+    return HouseNumber(value, repetition(match["repetition"] or "", code), until)
+
+
+def repetition(written: str, code: str = "fr") -> str:
+    """One spelling of what stands behind a number: "B" and "bis" are the same, and nobody can tell which was meant."""
+    folded = fold(written)
+    return str(language(code).table["repetitions"].get(folded, folded))
 
 
 def same_number(asked: HouseNumber, found: str | None, code: str = "fr") -> bool:
@@ -111,8 +115,10 @@ def _number_pattern(code: str) -> re.Pattern[str]:
     table = language(code).table
     marks, ranges = "|".join(table["number_marks"]), "|".join(table["range_words"])
     known = "|".join(sorted({*table["repetitions"], *table["repetitions"].values()}, key=len, reverse=True))
+    articles = "|".join(word for word in table["particles"] if len(word) > 1)
     return re.compile(
-        rf"(?:(?:{marks}) ?)?0*(?P<value>[1-9]\d{{0,4}})(?: ?(?P<repetition>(?!(?:{ranges}) \d)(?:{known}|[a-z]{{1,2}}\d?)))?"
+        rf"(?:(?:{marks}) ?)?0*(?P<value>[1-9]\d{{0,4}})"
+        rf"(?: ?(?P<repetition>(?!(?:{ranges}) \d|(?:{articles})\b)(?:{known}|[a-z]{{1,2}}\d?)))?"
         rf"(?: (?:(?:{ranges}) )?0*(?P<until>[1-9]\d{{0,4}}))?"
     )
 

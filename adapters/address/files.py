@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import math
+import re
 import threading
 import zlib
 from collections import defaultdict
@@ -21,7 +22,7 @@ from pathlib import Path
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from adapters.address.answer import Asked, HouseNumber, read_answer, read_number
+from adapters.address.answer import Asked, HouseNumber, read_answer, repetition
 from adapters.address.matching import THRESHOLD, canonical, similarity
 from adapters.base import Level, Place, Places, Query, Unreadable
 
@@ -84,8 +85,8 @@ class AddressFile:
     def look_up(self, query: Query) -> Places:
         """The houses, else the streets, whose names may be meant, best first; the score is how alike the names are.
 
-        Only the postcode that was asked for is searched. A street of just this name elsewhere is returned with its own
-        postcode where that one has none.
+        The postcode that was asked for is searched. Where it has no street of just this name, those of other postcodes
+        are returned too: the postcode may be wrong and not the name.
 
         Raises:
             Unreadable: the file can not be used.
@@ -125,7 +126,8 @@ def _streets(asked: Asked, base: _Base) -> list[tuple[_Street, float]]:
     )
     alike = [(street, similarity(asked.street, street.name)) for key, _, _ in near for street in here[key]]
     possible = sorted(((s, likeness) for s, likeness in alike if likeness >= THRESHOLD), key=lambda pair: -pair[1])
-    return possible or [(street, 1.0) for street in base.by_name.get(name, ())[:FUZZY_CANDIDATES]]
+    elsewhere = [(street, 1.0) for street in base.by_name.get(name, ())[:FUZZY_CANDIDATES]]
+    return [*possible, *elsewhere]
 
 
 def _places(street: _Street, number: HouseNumber | None, alike: float) -> Iterator[Place]:
@@ -208,11 +210,9 @@ def _take(row: Mapping[str, str | None], streets: dict[tuple[str, str, str], _St
         return "column lon or lat: is no longitude within ±180 and latitude within ±90 degrees"
     city_code = (row.get("code_insee") or "").strip() or None
     street = streets.setdefault((name, postcode, city_code or city), _Street(name, postcode, city, city_code))
-    number = read_number(f"{numero} {rep}")
-    if number is not None:
-        street.houses.setdefault((number.value, number.repetition), []).append(
-            _House(f"{numero}{rep}", longitude, latitude)
-        )
-    elif numero.strip("0"):
-        return "column numero or rep: is no house number"
+    if numero.strip("0"):  # BAN writes 0 for a place without numbers
+        if not re.fullmatch(r"[0-9]{1,5}", numero):
+            return "column numero: is no house number"
+        house = _House(f"{numero}{rep}", longitude, latitude)
+        street.houses.setdefault((int(numero), repetition(rep)), []).append(house)
     return None

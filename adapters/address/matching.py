@@ -81,13 +81,17 @@ def fold(text: str) -> str:
 
 
 def expand(street: str, code: str = "fr") -> str:
-    """`street` folded, with the abbreviations written out that can mean one thing only. For a geocoder's query."""
+    """`street` folded, with the abbreviations written out that can mean one thing only, and the kind of way spelled right."""
     words = language(code)
     expanded = []
     for position, word in enumerate(fold(street).split()):
         senses = words.senses.get(word, frozenset({word}))
         kinds = senses & words.types if position == 0 else senses - words.types
         candidates = kinds or senses
+        if position == 0 and word not in words.senses:
+            candidates = (
+                frozenset(kind for kind in words.types if OSA.distance(word, kind, score_cutoff=1) <= 1) or candidates
+            )
         expanded.append(next(iter(candidates)) if len(candidates) == 1 and not word.isdigit() else word)
     return " ".join(expanded)
 

@@ -19,6 +19,7 @@ from worker.engine.writer import Writer
 log = structlog.get_logger("jurat.engine")
 
 RENEW_EVERY = LEASE / 3
+REFRESH_EVERY = 2.0
 HANGING = 5.0
 """Seconds past its source's timeout after which a look-up is taken to hang."""
 
@@ -73,12 +74,12 @@ class Keeper(EngineThread):
         self._next_refresh = 0.0
 
     def step(self) -> None:
-        if self.stopping.wait(1.0):
-            return
         if time.monotonic() >= self._next_refresh:
-            self._next_refresh = time.monotonic() + 2.0
+            self._next_refresh = time.monotonic() + REFRESH_EVERY
             if self._plans.refresh():
                 self._wake()
+        if self.stopping.wait(1.0):
+            return
         if self._keeping.turn("leases", 1.0):
             if ended := self._keeping.end_leases():
                 log.warning("leases ended", checks=len(ended))

@@ -1,0 +1,117 @@
+"""The source of type `simulated`: magic answers, to try a platform out. Only a test environment may have it.
+
+The first text in the answer that is one of these words decides:
+
+| answer | what happens |
+|---|---|
+| `accept`, or no magic word | accepted, `record_matches` |
+| `refuse`, `refuse:REASON` | refused, `status_inactive` or the reason given |
+| `undetermined`, `undetermined:REASON` | undetermined, `record_not_found` or the reason given |
+| `review` | a person is needed |
+| `slow:2s` | accepted after so many seconds (or `ms`), or no answer at the time-out |
+| `down`, `throttled`, `maintenance`, `unreadable` | no answer, for as long as it is asked |
+| `down:3` (any of the four) | no answer the first three times that this very answer is looked up, then accepted |
+
+A reason that may not carry the outcome is undetermined, `answer_unreadable`. Looked up is counted in each process.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from adapters.base import (
+    Finding,
+    Found,
+    InMaintenance,
+    NeedsPerson,
+    Query,
+    SourceError,
+    Throttled,
+    Unavailable,
+    Unreadable,
+)
+from jurat.words import Outcome, Reason, outcomes_of
+
+_WORD = re.compile(
+    r"(accept|review)|(refuse|undetermined)(?::([a-z_]{1,40}))?"
+    r"|slow:([0-9]{1,5}(?:\.[0-9]{1,3})?)(ms|s)|(down|throttled|maintenance|unreadable)(?::([0-9]{1,3}))?"
+)
+_TROUBLE: Mapping[str, type[SourceError]] = {
+    "down": Unavailable,
+    "throttled": Throttled,
+    "maintenance": InMaintenance,
+    "unreadable": Unreadable,
+}
+_MOST_REMEMBERED = 10_000
+
+
+class Simulated:
+    """Does as the answer says. `sleep` is a parameter for tests."""
+
+    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._sleep = sleep
+        self._asked: OrderedDict[int, int] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def look_up(self, query: Query) -> Found:
+        """What the magic word in the answer stands for.
+
+        Raises:
+            SourceError: the word is one of trouble, or the wait is longer than the time-out.
+        """
+        word = next(filter(None, map(_magic, query.answer.values())), None)
+        if word is None:
+            return _finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
+        plain, outcome, reason, seconds, unit, trouble, times = word.groups()
+        if plain == "review":
+            return NeedsPerson({"simulated": True})
+        if outcome is not None:
+            return _decided(outcome, reason)
+        if seconds is not None:
+            return self._slow(float(seconds) / (1000 if unit == "ms" else 1), query.timeout)
+        if trouble is not None and (times is None or self._count(query.answer) <= int(times)):
+            raise _TROUBLE[trouble](f"simulated: {trouble}")
+        return _finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _slow(self, seconds: float, timeout: float) -> Found:
+        self._sleep(min(seconds, timeout))
+        if seconds > timeout:
+            raise Unavailable(f"simulated: no answer within {timeout:g} s")
+        return _finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
+
+    def _count(self, answer: Mapping[str, Any]) -> int:
+        key = hash(tuple(sorted((name, str(value)) for name, value in answer.items())))
+        with self._lock:
+            self._asked[key] = self._asked.get(key, 0) + 1
+            self._asked.move_to_end(key)
+            while len(self._asked) > _MOST_REMEMBERED:
+                self._asked.popitem(last=False)
+            return self._asked[key]
+
+
+def _magic(value: Any) -> re.Match[str] | None:
+    return _WORD.fullmatch(value.strip()) if isinstance(value, str) else None
+
+
+def _decided(word: str, reason: str | None) -> Found:
+    outcome = Outcome.REFUSED if word == "refuse" else Outcome.UNDETERMINED
+    default = Reason.STATUS_INACTIVE if word == "refuse" else Reason.RECORD_NOT_FOUND
+    try:
+        chosen = Reason(reason) if reason else default
+    except ValueError:
+        chosen = Reason.ANSWER_UNREADABLE
+    if outcome not in outcomes_of(chosen):
+        return _finding(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
+    return _finding(outcome, chosen)
+
+
+def _finding(outcome: Outcome, reason: Reason) -> Finding:
+    return Finding(outcome, reason, {"simulated": True})

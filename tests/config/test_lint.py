@@ -1,0 +1,221 @@
+"""Every message here was read as an administrator reads it: it names the place, what is wrong and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from config.lint import Report, lint
+
+ZONES = ("harbour", "old-town")
+
+GOOD = """\
+sources:
+  towns: { type: address-file, path: towns.csv }
+  ban: { type: addok, url: https://geocoder.example, rate: 40/s }
+  spring: { type: codes, list: spring }
+criteria:
+  lives-in: { source: [towns, ban], open: [zone] }
+  spring-code: { source: spring }
+consultations:
+  budget:
+    questions:
+      residence: { criterion: lives-in, with: { zone: old-town } }
+      code: { criterion: spring-code }
+"""
+
+REGISTER = """\
+sources:
+  roll:
+    type: registry
+    hosts: [registry.example]
+    secrets: { api_key: { env: ROLL_KEY } }
+    inputs:
+      number: { clean: [digits] }
+      family_name: {}
+    steps:
+      - request:
+          url: https://registry.example/people/{number}
+          auth: { type: bearer, token: "{secrets.api_key}" }
+        outcomes:
+          - { when: "status != `200`", then: retry }
+    record:
+      from: body.person
+      fields: { number: id, names: names, professions: professions }
+    rules:
+      - { check: equals, field: number, input: number }
+      - { check: name, family: family_name }
+      - { check: codes, field: professions, requirement: professions, else: refused, reason: profession_not_eligible }
+criteria:
+  is-physician: { source: roll, require: { professions: ["10"] } }
+consultations:
+  board:
+    questions:
+      profession: { criterion: is-physician }
+"""
+
+
+def mistakes(file: str) -> list[tuple[str, str, str]]:
+    """What stands in a good configuration, what is written instead, and what lint says then."""
+    found = []
+    for block in (Path(__file__).parent / file).read_text(encoding="utf-8").split("\n\n")[1:]:
+        marked = [line.partition(" ") for line in block.splitlines()]
+        good, bad, said = ("\n".join(text for mark, _, text in marked if mark == kind) for kind in "-+!")
+        found.append((good, bad, said))
+    return found
+
+
+def report(folder: Path, text: str, **options: object) -> Report:
+    (folder / "jurat.yaml").write_text(dedent(text), encoding="utf-8")
+    return lint([folder / "jurat.yaml"], zones=ZONES, **options)  # type: ignore[arg-type]
+
+
+def lines(folder: Path, text: str, **options: object) -> list[str]:
+    found = report(folder, text, **options)
+    assert (found.configuration is None) == any(": error: " in str(problem) for problem in found.problems)
+    return [str(problem).removeprefix(f"{folder}/jurat.yaml:") for problem in found.problems]
+
+
+def test_a_good_configuration_has_no_problem(tmp_path: Path) -> None:
+    for text in (GOOD, REGISTER):
+        assert lines(tmp_path, text) == []
+
+
+@pytest.mark.parametrize(("good", "bad", "expected"), mistakes("mistakes.txt"))
+def test_one_mistake_is_told_in_one_line(tmp_path: Path, good: str, bad: str, expected: str) -> None:
+    assert GOOD.count(good) == 1
+    found = lines(tmp_path, GOOD.replace(good, bad))
+    assert expected in found
+    # What the mistake leaves without a name, or unused, is told too.
+    assert all(": there is no " in line or ": warning: " in line for line in found if line != expected)
+
+
+@pytest.mark.parametrize(("good", "bad", "expected"), mistakes("registry-mistakes.txt"))
+def test_one_mistake_about_a_registry_is_told_in_one_line(tmp_path: Path, good: str, bad: str, expected: str) -> None:
+    assert REGISTER.count(good) == 1
+    found = lines(tmp_path, REGISTER.replace(good, bad))
+    assert found == [expected]
+    assert "s3same" not in "".join(found)
+
+
+def test_all_problems_are_told_at_once_by_place_and_nothing_that_follows_from_them(tmp_path: Path) -> None:
+    text = """\
+        sources:
+          ban: { type: addok, url: https://geocoder.example, timout: 8s }
+          spring: { type: codes }
+        criteria:
+          lives-in: { source: bann, open: zone }
+          spring-code: { source: spring }
+        consultations:
+          budget:
+            questions:
+              residence: { criterion: lives-in, with: { zone: nowhere }, rounds: 0 }
+              code: { criterion: code }
+            access: { all_of: [residence, cod] }
+        """
+    assert lines(tmp_path, text) == [
+        "2:54: error: sources.ban.timout: unknown option — did you mean 'timeout'?",
+        "3:3: error: sources.spring: 'list' is missing",
+        "5:23: error: criteria.lives-in.source: there is no source 'bann' — did you mean 'ban'?",
+        "5:35: error: criteria.lives-in.open: must be a list",
+        (
+            "10:55: error: consultations.budget.questions.residence.with.zone: zone 'nowhere' is not imported — "
+            "run: bin/jurat zones import FILE"
+        ),
+        "10:74: error: consultations.budget.questions.residence.rounds: must be at least 1",
+        (
+            "11:26: error: consultations.budget.questions.code.criterion: there is no criterion 'code' — "
+            "did you mean 'spring-code'?"
+        ),
+        "12:13: error: consultations.budget.access: there is no question 'cod' here — did you mean 'code'?",
+    ]
+
+
+def test_a_question_that_access_does_not_speak_of_is_a_warning(tmp_path: Path) -> None:
+    text = GOOD.replace("    questions:", "    access: residence\n    questions:")
+    assert lines(tmp_path, text) == [
+        (
+            "13:7: warning: consultations.budget.questions.code: access does not depend on this question — "
+            "name it in access, or leave access out"
+        )
+    ]
+
+
+def test_a_test_environment_may_simulate_and_use_loopback_addresses(tmp_path: Path) -> None:
+    text = """\
+        environment: test
+        sources:
+          ban: { type: addok, url: "http://127.0.0.1:8080/" }
+          magic: { type: simulated }
+        criteria:
+          lives-in: { source: [magic, ban], zone: harbour }
+          anything: { source: magic }
+        consultations:
+          budget:
+            questions:
+              residence: { criterion: lives-in }
+              other: { criterion: anything }
+        """
+    found = report(tmp_path, text)
+    assert found.problems == ()
+    assert found.configuration is not None
+    assert found.configuration.questions["budget", "residence"].kind == "address"
+    assert found.configuration.questions["budget", "other"].kind == "simulated"
+    assert lines(tmp_path, text.replace("127.0.0.1", "elsewhere.example"))[0].startswith(
+        "3:28: error: sources.ban.url: "
+    )
+
+
+def test_zones_are_not_checked_where_nobody_knows_them(tmp_path: Path) -> None:
+    (tmp_path / "jurat.yaml").write_text(GOOD, encoding="utf-8")
+    assert lint([tmp_path]).problems == ()
+    assert [problem.message for problem in lint([tmp_path], zones=()).problems] == ["zone 'old-town' is not imported"]
+
+
+def test_secrets_and_files_that_are_not_on_this_machine_are_warnings(tmp_path: Path) -> None:
+    assert lines(tmp_path, REGISTER, environ={}) == [
+        (
+            "5:25: warning: sources.roll.secrets.api_key: the environment variable ROLL_KEY is not set — "
+            "set it where the workers run"
+        )
+    ]
+    assert lines(tmp_path, REGISTER, environ={"ROLL_KEY": "s3same"}) == []
+    assert lines(tmp_path, GOOD, environ={}, base_dir=tmp_path) == [
+        (
+            "2:38: warning: sources.towns.path: there is no such file here — "
+            "a relative path counts from the folder where the worker runs"
+        )
+    ]
+    (tmp_path / "towns.csv").touch()
+    assert lines(tmp_path, GOOD, environ={}, base_dir=tmp_path) == []
+
+
+def test_a_folder_is_checked_as_one_and_problems_stand_in_their_files(tmp_path: Path) -> None:
+    sources, rest = GOOD.split("criteria:")
+    (tmp_path / "a.yaml").write_text(sources.replace("rate", "rat"), encoding="utf-8")
+    (tmp_path / "b.yaml").write_text("criteria:" + rest.replace("source: spring", "source: sprin"), encoding="utf-8")
+    assert [str(problem).removeprefix(f"{tmp_path}/") for problem in lint([tmp_path], zones=ZONES).problems] == [
+        "a.yaml:3:54: error: sources.ban.rat: unknown option — did you mean 'rate'?",
+        "b.yaml:3:26: error: criteria.spring-code.source: there is no source 'sprin' — did you mean 'spring'?",
+    ]
+
+
+def test_a_file_that_can_not_be_read_is_a_report_too(tmp_path: Path) -> None:
+    found = report(tmp_path, "sources: { a: b")
+    assert found.configuration is None
+    assert [problem.message for problem in found.errors] == ["a ',' or the closing '}' is missing"]
+
+
+def test_sections_of_the_wrong_kind_are_told(tmp_path: Path) -> None:
+    assert lines(tmp_path, "sources: [a]\ncriteria:\nconsultations: { budget: 1 }\n") == [
+        "1:10: error: sources: must be a map (key: value)",
+        "2:1: error: criteria: is empty, and must be a map (key: value) — fill it in, or remove the line",
+        "3:26: error: consultations.budget: must be a map (key: value)",
+    ]
+
+
+def test_what_a_file_holds_reaches_no_terminal_as_a_command(tmp_path: Path) -> None:
+    found = lines(tmp_path, 'sources: { "\\e[31mred\\n": { type: "\\e[2J" } }\n')
+    assert all(line.isprintable() for line in found)

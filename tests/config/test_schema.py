@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import fastjsonschema
+import pytest
+
+from config.lint import lint
+from config.reading import read
+from config.schema import PUBLISHED, choices_at, options_at, schema, schema_text
+
+SAMPLE = Path(__file__).resolve().parent.parent.parent / "config" / "sample"
+
+
+@pytest.fixture(scope="module")
+def validate() -> Any:
+    return fastjsonschema.compile(copy.deepcopy(schema()))
+
+
+@pytest.fixture
+def sample() -> dict[str, Any]:
+    return read([SAMPLE]).data
+
+
+def test_the_published_schema_is_up_to_date() -> None:
+    assert PUBLISHED.read_text(encoding="utf-8") == schema_text(), (
+        "run: bin/jurat config schema > config/jurat.schema.json"
+    )
+
+
+def test_the_sample_lints_clean_and_keeps_to_the_schema(validate: Any, sample: dict[str, Any]) -> None:
+    assert str(lint([SAMPLE], zones=["old-town"], environ={}, base_dir=SAMPLE.parent.parent)) == ""
+    validate(sample)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("sorces",), {}),
+        (("environment",), "prod"),
+        (("sources", "Ban"), {"type": "manual"}),
+        (("sources", "ban", "timout"), "8s"),
+        (("sources", "ban", "timeout"), 8),
+        (("sources", "ban", "rate"), "40"),
+        (("sources", "ban", "url"), "geocoder.example"),
+        (("sources", "roll", "secrets"), {"api_key": "s3same"}),
+        (("sources", "roll", "rules"), [{"check": "equal"}]),
+        (("criteria", "lives-in", "margin"), {"housenumber": "20"}),
+        (("criteria", "lives-in", "open"), ["zones"]),
+        (("consultations", "budget", "questions", "work", "rounds"), "3"),
+        (("consultations", "budget", "access"), {"all_off": ["residence"]}),
+        (("consultations", "budget", "access"), {"at_least": 1}),
+    ],
+)
+def test_an_editor_sees_a_mistake(validate: Any, sample: dict[str, Any], path: tuple[str, ...], value: object) -> None:
+    holder: Any = sample
+    for part in path[:-1]:
+        holder = holder[part]
+    holder[path[-1]] = value
+    with pytest.raises(fastjsonschema.JsonSchemaValueException):
+        validate(sample)
+
+
+def test_a_preset_needs_nothing_but_its_name(validate: Any, sample: dict[str, Any]) -> None:
+    sample["sources"]["other"] = {"type": "registry", "preset": "valmont-roll", "timeout": "20s"}
+    validate(sample)
+    sample["sources"]["other"] = {"type": "registry"}
+    with pytest.raises(fastjsonschema.JsonSchemaValueException):
+        validate(sample)
+
+
+def test_options_are_those_of_the_type_that_stands_there() -> None:
+    data = {"sources": {"a": {"type": "codes"}, "b": {"type": "manual"}, "c": {}}}
+    assert "list" in options_at(("sources", "a"), data)
+    assert "url" not in options_at(("sources", "a"), data)
+    assert options_at(("sources", "b"), data) == {"concurrency", "rate", "timeout", "type"}
+    assert {"list", "url", "rules"} <= options_at(("sources", "c"), data)
+    assert options_at(("sources", "a", "list", 3), data) == set()
+
+
+def test_choices_are_those_of_every_type() -> None:
+    assert {"addok", "codes", "registry"} <= choices_at(("sources", "c", "type"), {"sources": {"c": {}}})

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+
+import pytest
+
+from config.settings import LogFormat, SettingsError, provenance, read_settings, shown, unknown_variables
+
+KEY = base64.b64encode(b"k" * 32).decode()
+OTHER_KEY = base64.b64encode(b"o" * 32).decode()
+
+NO_DATABASE_URL = "is no URL of a database; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+NO_BROKER_URL = "is no URL of a broker; write redis://HOST:6379/0, another broker's URL, or none"
+NO_KEY = "holds something that is no key of 32 bytes in base64; see bin/jurat keys generate"
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("JURAT_"):
+            monkeypatch.delenv(name)
+
+
+def problems() -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+    return caught.value.problems
+
+
+def test_without_any_setting_there_is_a_local_database_and_no_broker() -> None:
+    settings = read_settings()
+    assert settings.database_url == "sqlite+pysqlite:///jurat.db"
+    assert settings.broker_url is None
+    assert settings.unseal_keys == ()
+    assert settings.seal_key is None
+    assert settings.hash_keys == ()
+    assert settings.log is LogFormat.TEXT
+    assert set(provenance().values()) == {"default"}
+
+
+def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text(f"{KEY}\n{OTHER_KEY}\n", encoding="utf-8")
+    monkeypatch.setenv("JURAT_DATABASE_URL", "postgresql://jurat:s3same@db.example/jurat")
+    monkeypatch.setenv("JURAT_BROKER_URL", "none")
+    monkeypatch.setenv("JURAT_UNSEAL_KEYS_FILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("JURAT_HASH_KEYS", f"{KEY},{OTHER_KEY}")
+    monkeypatch.setenv("JURAT_SEAL_KEY", KEY)
+    monkeypatch.setenv("JURAT_LOG", "json")
+    settings = read_settings()
+    assert settings.database_url == "postgresql+psycopg://jurat:s3same@db.example/jurat"
+    assert settings.broker_url == "none"
+    assert [key.get_secret_value() for key in settings.unseal_keys] == [KEY, OTHER_KEY]
+    assert [key.get_secret_value() for key in settings.hash_keys] == [KEY, OTHER_KEY]
+    assert settings.seal_key == KEY
+    assert settings.log is LogFormat.JSON
+    assert dict(provenance()) == {
+        "JURAT_DATABASE_URL": "environment",
+        "JURAT_BROKER_URL": "environment",
+        "JURAT_UNSEAL_KEYS": f"file {tmp_path / 'keys'}",
+        "JURAT_SEAL_KEY": "environment",
+        "JURAT_HASH_KEYS": "environment",
+        "JURAT_LOG": "environment",
+    }
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JURAT_BROKER_URL", "")
+    monkeypatch.setenv("JURAT_LOG_FILE", "")
+    assert read_settings().broker_url is None
+    assert provenance()["JURAT_BROKER_URL"] == "default"
+
+
+def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JURAT_DATABASE_URL", "postgresql://jurat:s3same@db.example/jurat?sslpassword=s3same&x=1")
+    monkeypatch.setenv("JURAT_BROKER_URL", "redis://:s3/s@me@broker.example:6379/0")
+    monkeypatch.setenv("JURAT_UNSEAL_KEYS", KEY)
+    monkeypatch.setenv("JURAT_HASH_KEYS", f"{KEY} {OTHER_KEY}")
+    settings = read_settings()
+    for printed in (repr(settings), str(settings), str(shown(settings))):
+        assert "s3" not in printed
+        assert KEY not in printed
+    assert dict(shown(settings)) == {
+        "JURAT_DATABASE_URL": "postgresql+psycopg://jurat:***@db.example/jurat?sslpassword=***&x=1",
+        "JURAT_BROKER_URL": "redis://:***@broker.example:6379/0",
+        "JURAT_UNSEAL_KEYS": "1 key",
+        "JURAT_SEAL_KEY": "not set",
+        "JURAT_HASH_KEYS": "2 keys",
+        "JURAT_LOG": "text",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("DATABASE_URL", "s3same", NO_DATABASE_URL),
+        ("DATABASE_URL", "mysql://a:s3same@b/c", NO_DATABASE_URL),
+        ("DATABASE_URL", "sqlite://", "names a database in memory, which only one connection sees; write sqlite:///FILE"),
+        ("DATABASE_URL", "sqlite:///:memory:", "names a database in memory, which only one connection sees; write sqlite:///FILE"),
+        ("DATABASE_URL", "postgresql://a:s3same@b", "names no database; write postgresql://USER:PASSWORD@HOST/NAME"),
+        ("BROKER_URL", "s3same", NO_BROKER_URL),
+        ("BROKER_URL", "http://a:s3same@b", NO_BROKER_URL),
+        ("UNSEAL_KEYS", f"{KEY},s3same", NO_KEY),
+        ("SEAL_KEY", "s3same", NO_KEY),
+        ("HASH_KEYS", "s3same", NO_KEY),
+        ("LOG", "s3same", "is neither json nor text"),
+    ],
+)  # fmt: skip
+def test_a_bad_setting_is_one_sentence_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"JURAT_{name}", value)
+    assert problems() == (f"JURAT_{name} {said}",)
+
+
+def test_a_setting_and_its_file_can_not_both_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("JURAT_LOG", "json")
+    monkeypatch.setenv("JURAT_LOG_FILE", str(tmp_path / "log"))
+    monkeypatch.setenv("JURAT_HASH_KEYS_FILE", str(tmp_path / "absent"))
+    assert problems() == (
+        f"JURAT_HASH_KEYS_FILE: the file {tmp_path / 'absent'} can not be read: No such file or directory",
+        "JURAT_LOG and JURAT_LOG_FILE are both set; leave only one of them",
+    )
+
+
+def test_a_mistyped_variable_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JURAT_DATABSE_URL", "sqlite:///x.db")
+    monkeypatch.setenv("JURAT_REGISTER_KEY", "s3same")
+    monkeypatch.setenv("JURAT_HASH_KEY_FILE", "x")
+    assert unknown_variables(known=["JURAT_REGISTER_KEY"]) == [
+        "JURAT_DATABSE_URL is no setting of jurat; did you mean 'JURAT_DATABASE_URL'?",
+        "JURAT_HASH_KEY_FILE is no setting of jurat; did you mean 'JURAT_HASH_KEYS_FILE'?",
+    ]

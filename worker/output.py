@@ -1,0 +1,104 @@
+"""What commands say: data on standard output, talk on standard error, and a closed list of exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any
+
+import click
+
+
+class Exit(IntEnum):
+    """How a command ended. A fault and an interruption have codes of their own, so that neither reads as a refusal."""
+
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    DEPENDENCY = 3
+    PENDING = 4
+    UNDETERMINED = 5
+    FAULT = 70
+    INTERRUPTED = 130
+
+
+MEANINGS = {
+    Exit.DONE: "done, or accepted",
+    Exit.REFUSED: "refused, or something that was looked at is wrong",
+    Exit.USAGE: "wrong usage, settings or configuration",
+    Exit.DEPENDENCY: "the database or the broker is down, or is not what this program needs",
+    Exit.PENDING: "still pending at the time-out",
+    Exit.UNDETERMINED: "undetermined, or a person decides",
+    Exit.FAULT: "a fault in jurat itself",
+    Exit.INTERRUPTED: "interrupted from the keyboard",
+}
+
+
+class Failure(Exception):
+    """Ends a command with a sentence for the operator. The sentence holds no secret and nobody's data."""
+
+    def __init__(self, sentence: str, code: Exit) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass
+class Output:
+    """Where a command's words go. `json`: one JSON document instead of text; `verbose`: errors with a traceback."""
+
+    json: bool = False
+    verbose: bool = False
+
+    def show(self, document: Any, lines: Iterable[str]) -> None:
+        """Print the command's result on standard output: `document` as JSON, or `lines` as text."""
+        if self.json:
+            utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+            click.echo(json.dumps(document, ensure_ascii=not utf8, indent=2, default=_plain))
+            return
+        for line in lines:
+            click.echo(line)
+
+    def say(self, sentence: str) -> None:
+        """Talk on standard error."""
+        click.echo(sentence, err=True)
+
+
+def columns(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    """The lines of a table with aligned columns, its head in capitals; no lines without rows.
+
+    Nothing is cut or wrapped, so that a program can read it as well.
+    """
+    texts = [[_cell(value) for value in row] for row in rows]
+    if not texts:
+        return []
+    texts.insert(0, [name.upper() for name in head])
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in texts]
+
+
+def time_text(moment: datetime | None) -> str:
+    """A time for people: to the second, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if moment else "-"
+
+
+def count_text(count: int, noun: str) -> str:
+    """`1 zone`, `2 zones`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    return time_text(value) if isinstance(value, datetime) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)
