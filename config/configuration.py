@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from config.document import Document, Environment, Parameter, rule_as_json
 from config.limits import SourceKind
 from config.problems import Complaint, InvalidConfiguration, Positions, Severity
-from config.references import Names, check_fit, check_names
+from config.references import Known, check_fit, check_names
 from config.sentences import complaints_of
 from config.sources import SourceModel, answer_schema
 from jurat.access import Rule
@@ -71,7 +71,7 @@ class Configuration:
         Raises:
             InvalidConfiguration: something in it refers to what is not there, or does not fit together.
         """
-        complaints = [*check_names(document, Names.of(document)), *check_fit(document)]
+        complaints = [*check_names(document, Known.of(document)), *check_fit(document)]
         _refuse(complaint for complaint in complaints if complaint.severity is Severity.ERROR)
         return cls(
             document=document,

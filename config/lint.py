@@ -16,7 +16,7 @@ from config.configuration import Configuration
 from config.document import Document
 from config.problems import Complaint, Path, Problem, Severity
 from config.reading import ReadingError, read
-from config.references import Names, check_fit, check_names, check_use
+from config.references import Known, check_fit, check_names, check_use
 from config.secrets import SecretError, resolve
 from config.sentences import complaints_of
 from config.sources import AddressFileSource, secrets_of
@@ -57,9 +57,9 @@ def lint(
         return Report(tuple(sorted(error.problems)), None)
     readable, sound, misshapen = _validate(data, written.positions.texts)
     complaints += misshapen
-    complaints += check_names(readable, _names(written.data, zones))
+    complaints += check_names(readable, _known(written.data, zones))
     complaints += check_fit(sound)
-    if not complaints:
+    if all(complaint.severity is Severity.WARNING for complaint in complaints):
         complaints += check_use(sound)
     if environ is not None:
         complaints += _unreachable(sound, environ, base_dir or FilePath.cwd())
@@ -108,7 +108,7 @@ def _without(data: dict[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     return copy
 
 
-def _names(data: Mapping[str, Any], zones: Collection[str] | None) -> Names:
+def _known(data: Mapping[str, Any], zones: Collection[str] | None) -> Known:
     def names_in(part: Any) -> Collection[str]:
         return tuple(part) if isinstance(part, dict) else ()
 
@@ -118,7 +118,7 @@ def _names(data: Mapping[str, Any], zones: Collection[str] | None) -> Names:
         for name, part in (consultations.items() if isinstance(consultations, dict) else ())
         if isinstance(part, dict)
     }
-    return Names(names_in(data.get("sources")), names_in(data.get("criteria")), questions, zones)
+    return Known(names_in(data.get("sources")), names_in(data.get("criteria")), questions, zones)
 
 
 def _unreachable(document: Document, environ: Mapping[str, str], base_dir: FilePath) -> Iterator[Complaint]:

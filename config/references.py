@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -14,13 +15,13 @@ from config.problems import Complaint, Path, Severity
 from config.registry import RegistrySource, requirements_of
 from config.sources import SourceModel, answer_schema, urls_of
 from config.suggestions import did_you_mean, suggest
-from jurat.access import questions_in
+from jurat.access import AtLeast, Rule, questions_in
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class Known:
     """The names that may be referred to, whether what they name is well formed or not.
 
     `questions` are by consultation. `zones` is None where nobody knows which zones are imported.
@@ -37,29 +38,29 @@ class Names:
         return cls(tuple(document.sources), tuple(document.criteria), questions)
 
 
-def check_names(document: Document, names: Names) -> Iterator[Complaint]:
-    """Names that are referred to, and are not there."""
+def check_names(document: Document, known: Known) -> Iterator[Complaint]:
+    """Known that are referred to, and are not there."""
     for name, criterion in document.criteria.items():
         path: Path = ("criteria", name)
         for index, source in enumerate(criterion.source):
-            if source not in names.sources:
+            if source not in known.sources:
                 place = (*path, "source", index) if len(criterion.source) > 1 else (*path, "source")
-                yield Complaint(place, f"there is no source '{source}'", suggest(source, names.sources))
+                yield Complaint(place, f"there is no source '{source}'", suggest(source, known.sources))
         if criterion.zone is not None:
-            yield from _check_zone((*path, "zone"), criterion.zone, names.zones)
+            yield from _check_zone((*path, "zone"), criterion.zone, known.zones)
     for name, consultation in document.consultations.items():
         for question_name, question in consultation.questions.items():
             path = ("consultations", name, "questions", question_name)
-            if question.criterion not in names.criteria:
-                hint = suggest(question.criterion, names.criteria)
+            if question.criterion not in known.criteria:
+                hint = suggest(question.criterion, known.criteria)
                 yield Complaint((*path, "criterion"), f"there is no criterion '{question.criterion}'", hint)
             if Parameter.ZONE in question.parameters:
-                yield from _check_zone((*path, "with", "zone"), question.parameters[Parameter.ZONE], names.zones)
-        known = names.questions.get(name, ())
+                yield from _check_zone((*path, "with", "zone"), question.parameters[Parameter.ZONE], known.zones)
+        here = known.questions.get(name, ())
         for spoken_of in dict.fromkeys(questions_in(consultation.access_rule)):
-            if spoken_of not in known:
+            if spoken_of not in here:
                 said = f"there is no question '{spoken_of}' here"
-                yield Complaint(("consultations", name, "access"), said, suggest(spoken_of, known))
+                yield Complaint(("consultations", name, "access"), said, suggest(spoken_of, here))
 
 
 def check_fit(document: Document) -> Iterator[Complaint]:
@@ -71,6 +72,9 @@ def check_fit(document: Document) -> Iterator[Complaint]:
     for name, consultation in document.consultations.items():
         path = ("consultations", name, "questions")
         spoken_of = set(questions_in(consultation.access_rule))
+        for twice in _counted_twice(consultation.access_rule):
+            said = f"'{twice}' stands twice in one list, and would be counted twice"
+            yield Complaint(("consultations", name, "access"), said, "name each question once")
         for question_name, question in consultation.questions.items():
             yield from _check_question((*path, question_name), question, document)
             if question_name not in spoken_of:
@@ -197,6 +201,14 @@ def _check_deadline(path: Path, deadline_s: float, name: str, source: SourceMode
     if source.rate is not None and source.rate.period_s / source.rate.count > deadline_s:
         said = f"source '{name}' may be asked {source.rate}, too rarely for a deadline of {deadline}"
         yield Complaint(path, said, "give more time, or the source a higher rate", Severity.WARNING)
+
+
+def _counted_twice(rule: Rule) -> Iterator[str]:
+    if isinstance(rule, AtLeast):
+        names = Counter(part for part in rule.rules if isinstance(part, str))
+        yield from (name for name, count in names.items() if count > 1)
+        for part in rule.rules:
+            yield from _counted_twice(part)
 
 
 def _check_zone(path: Path, zone: str, zones: Collection[str] | None) -> Iterator[Complaint]:

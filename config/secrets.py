@@ -19,7 +19,7 @@ class SecretError(Exception):
 class SecretReference(BaseModel):
     """Where a secret stands: `{ env: NAME }` or `{ file: PATH }`, exactly one of them.
 
-    A relative path counts from the folder that holds the configuration. Holds no value, so it may be shown and stored.
+    A relative path counts from the folder where the worker runs. Holds no value, so it may be shown and stored.
     """
 
     model_config = ConfigDict(

@@ -14,6 +14,7 @@ from config.suggestions import did_you_mean, suggest
 
 _UNKNOWN = "unknown option"
 _MISSING = " is missing"
+_MAY_HOLD_KEYS = {"auth", "headers", "json", "query", "secrets"}
 _MUST_BE: Mapping[str, str] = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -107,7 +108,9 @@ def _wrong_type(path: Path, value: Any, wanted: str, texts: Mapping[Path, str]) 
         return Complaint(path, f"is empty, and must be {wanted}", "fill it in, or remove the line", at_key=True)
     hint = ""
     if wanted == "text" and path in texts:
-        hint = f'put it in quotes: "{printable(texts[path])}"'
+        # A number may be a key that somebody wrote where only its reference belongs.
+        shown = "" if _MAY_HOLD_KEYS & set(path) else f': "{printable(texts[path])}"'
+        hint = f"put it in quotes{shown}"
     return Complaint(path, f"must be {wanted}", hint)
 
 

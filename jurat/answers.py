@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -37,25 +38,52 @@ def check_schema(schema: Any) -> None:
         raise ValueError("`properties` is a map from field to schema")
     for name, field in fields.items():
         _check_field(name, field)
-    for name in schema.get("required", []):
+    _check_titles(schema, "the schema")
+    required = schema.get("required", [])
+    if not _is_list_of_text(required):
+        raise ValueError("`required` is a list of fields")
+    for name in required:
         if name not in fields:
             raise ValueError(f"`required` names {name!r}, which `properties` does not have")
     extra = schema.get("additionalProperties", False)
     if extra is not False and extra != {"type": "string"}:
         raise ValueError("`additionalProperties` is false or { type: string }")
+    try:
+        _compile(schema)
+    except (fastjsonschema.JsonSchemaException, re.error) as error:
+        raise ValueError(f"the schema can not be used: {error}") from None
 
 
 def _check_field(name: Any, field: Any) -> None:
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"field {name!r}: the name of a field is text")
     if not isinstance(field, Mapping) or field.get("type") != "string":
         raise ValueError(f"field {name!r} has `type: string`")
     _only(field, _FIELD_WORDS, f"field {name!r}")
+    _check_titles(field, f"field {name!r}")
     if field.get("format", "date") != "date":
         raise ValueError(f"field {name!r}: the one `format` is date")
+    if "enum" in field and not (field["enum"] and _is_list_of_text(field["enum"])):
+        raise ValueError(f"field {name!r}: `enum` is a list of at least one text")
+    for word in ("minLength", "maxLength"):
+        length = field.get(word, 0)
+        if not isinstance(length, int) or isinstance(length, bool) or length < 0:
+            raise ValueError(f"field {name!r}: `{word}` is a number of characters, 0 or more")
     if "pattern" in field:
         try:
             re.compile(field["pattern"])
         except (re.error, TypeError) as error:
             raise ValueError(f"field {name!r}: `pattern` is not a regular expression: {error}") from None
+
+
+def _check_titles(described: Mapping[str, Any], place: str) -> None:
+    titles = described.get("titles", {})
+    if not isinstance(titles, Mapping) or not _is_list_of_text([*titles, *titles.values()]):
+        raise ValueError(f"{place}: `titles` is a map from language to text")
+
+
+def _is_list_of_text(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _only(found: Mapping[str, Any], allowed: set[str], place: str) -> None:
@@ -80,7 +108,7 @@ def encode(answer: Mapping[str, Any]) -> bytes:
         raise InvalidAnswer(
             _field_where(_has_surrogate, answer) or "", "has a broken character (a lone surrogate)"
         ) from None
-    if "\\u0000" in text and (field := _field_where(_has_nul, answer)) is not None:
+    if "\\u0000" in text and (field := _field_where(_has_nul, answer)) is not None:  # else it is six characters
         raise InvalidAnswer(field, "has a NUL character; remove it")
     if len(data) > MAX_BYTES:
         raise InvalidAnswer("", f"has {len(data)} bytes; at most {MAX_BYTES} are allowed")
@@ -88,13 +116,25 @@ def encode(answer: Mapping[str, Any]) -> bytes:
 
 
 def _field_where(matches: Callable[[str], bool], answer: Mapping[str, Any]) -> str | None:
-    """The first field whose name or value matches; "" for a nested value, None when nothing does."""
+    """The first field whose value matches, "" where a name does; None when nothing does."""
     for name, value in answer.items():
-        if matches(name):
+        if matches(str(name)):
             return ""
-        if matches(value if isinstance(value, str) else repr(value)):
-            return name
+        if any(map(matches, _texts(value))):
+            return str(name)
     return None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for part in [*value, *value.values()]:
+                yield from _texts(part)
+        case list() | tuple():
+            for part in value:
+                yield from _texts(part)
 
 
 def _has_nul(text: str) -> bool:
@@ -120,8 +160,20 @@ def validate(answer: Mapping[str, Any], schema: str) -> None:
 
 @lru_cache(maxsize=256)
 def _compiled(schema: str) -> Callable[[Any], Any]:
-    compiled: Callable[[Any], Any] = fastjsonschema.compile(_without_titles(json.loads(schema)))
+    return _compile(json.loads(schema))
+
+
+def _compile(schema: Any) -> Callable[[Any], Any]:
+    compiled: Callable[[Any], Any] = fastjsonschema.compile(_without_titles(schema), formats={"date": _is_date})
     return compiled
+
+
+def _is_date(text: str) -> bool:
+    """RFC 3339, `full-date`. fastjsonschema's own check takes 30 February."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _without_titles(schema: Any) -> Any:
@@ -135,8 +187,7 @@ def _without_titles(schema: Any) -> Any:
 
 
 def _explained(error: fastjsonschema.JsonSchemaValueException, answer: Mapping[str, Any]) -> InvalidAnswer:
-    path = error.path[1:]
-    field, limit = (str(path[0]) if path else ""), error.rule_definition
+    field, limit = (error.name or "").removeprefix("data").removeprefix("."), error.rule_definition
     match error.rule:
         case "required":
             missing = [name for name in limit if name not in answer]

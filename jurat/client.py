@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Engine, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
-from jurat.database import open_engine, reader
+from jurat.database import is_missing_table, open_engine, reader
 from jurat.errors import (
     ConfigurationError,
     InvalidSubmission,
@@ -25,6 +25,7 @@ from jurat.errors import (
 from jurat.messages import message_for
 from jurat.ring import Bell
 from jurat.sealing import Seal, key_from_text
+from jurat.statements import require_tables, statements_on
 from jurat.submitting import Check, Submission, submit_all
 from jurat.tables import CheckId, moment
 from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State
@@ -92,6 +93,7 @@ class Client:
         self._engine = open_engine(database_url) if database_url else None
         self._seal = Seal(key_from_text(seal_key, "seal_key")) if seal_key else None
         self._bell = Bell(broker_url) if broker_url else None
+        self._tables_seen = False
 
     # -- submitting, in the platform's transaction
 
@@ -124,7 +126,7 @@ class Client:
             InvalidAnswer: the answer breaks the question's schema; says which field and rule.
             AlreadyConfirmed: an answer was confirmed before and no round is open.
             InvalidSubmission: another argument can not be used.
-            SchemaMissing: the database has no jurat tables.
+            SchemaMissing: the database has no jurat tables, or those of another contract version.
         """
         submission = Submission(consultation, participant, question, answer, id, priority, reply_key, traceparent)
         return self.submit_many(connection, [submission])[0]
@@ -138,7 +140,11 @@ class Client:
         if self._seal is None:
             raise ConfigurationError("submitting needs the seal_key (the public key of `bin/jurat keys generate`)")
         many = [item if isinstance(item, Submission) else _submission(item) for item in submissions]
-        checks, sources = submit_all(connection, many, self._seal)
+        statements = statements_on(connection)
+        if not self._tables_seen:
+            require_tables(statements)
+            self._tables_seen = True
+        checks, sources = submit_all(statements, many, self._seal)
         if self._bell:
             self._bell.note(sources)
         return checks
@@ -218,7 +224,7 @@ class Client:
             with reader(self._database()).connect() as connection:
                 return list(connection.execute(statement, parameters))
         except DBAPIError as error:
-            if "jurat_" in str(error.orig):
+            if is_missing_table(error):
                 raise SchemaMissing("the database has no jurat tables; run `bin/jurat db upgrade`") from None
             raise
 
@@ -228,13 +234,14 @@ class Client:
         return self._engine
 
 
-def _submission(item: Mapping[str, Any]) -> Submission:
+def _submission(item: Any) -> Submission:
     try:
         return Submission(**item)
     except TypeError:
+        has = ", ".join(map(str, item)) if isinstance(item, Mapping) else f"none of them, it is a {type(item).__name__}"
         raise InvalidSubmission(
             "a submission has consultation, participant, question and answer, and may have id, priority, reply_key and "
-            f"traceparent; this one has {', '.join(map(str, item))}"
+            f"traceparent; this one has {has}"
         ) from None
 
 

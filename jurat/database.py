@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from jurat.errors import ConfigurationError
 
@@ -62,7 +62,7 @@ def open_engine(text: str, *, pool_size: int = 5) -> Engine:
                 url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True, connect_args=_POSTGRESQL_ARGUMENTS
             )
         engine = create_engine(url, connect_args={"timeout": 5.0, "check_same_thread": False})
-    except ModuleNotFoundError:
+    except ImportError:  # also psycopg without its C library
         raise ConfigurationError("PostgreSQL needs psycopg 3: pip install 'psycopg[binary]'") from None
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin)
@@ -72,6 +72,12 @@ def open_engine(text: str, *, pool_size: int = 5) -> Engine:
 def reader(engine: Engine) -> Engine:
     """The same engine and connections, for transactions that only read: on SQLite these wait for no writer."""
     return engine.execution_options(jurat_reads_only=True)
+
+
+def is_missing_table(error: DBAPIError) -> bool:
+    """Whether a statement failed because a table or view that it names is not there."""
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html: undefined_table. SQLite has only the text.
+    return getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig)
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -47,11 +47,18 @@ def key_id(public_key: bytes) -> str:
 
 
 class Seal:
-    """Closes answers with the platform's public key."""
+    """Closes answers with the platform's public key.
+
+    Raises ConfigurationError for 32 bytes that are no public key, such as zeros.
+    """
 
     def __init__(self, public_key: bytes) -> None:
         self._box = SealedBox(PublicKey(public_key))
         self.key_id = key_id(public_key)
+        try:
+            self.close(b"")
+        except RuntimeError:  # nacl's own is a child of it
+            raise ConfigurationError("the public key is not one that `bin/jurat keys generate` makes") from None
 
     def close(self, plain: bytes) -> bytes:
         """The ciphertext of `plain`: 48 bytes longer, different each time."""

@@ -76,7 +76,10 @@ _COLUMNS = (
 
 @lru_cache
 def insert(dialect: str) -> str:
-    """The documented INSERT: one confirmed answer becomes a check. No row when it was confirmed before."""
+    """The documented INSERT: one confirmed answer becomes a check. No row when it was confirmed before.
+
+    On PostgreSQL it takes any number of answers in `:rows` and returns the ids that were written.
+    """
     if dialect == "postgresql":
         columns = (
             "id uuid, consultation text, participant text, question text, round int, priority text, answer text, "
@@ -87,6 +90,7 @@ def insert(dialect: str) -> str:
             "r.answer_key, decode(r.reply_key, 'hex'), r.traceparent"
         )
         origin = f"{rowset(dialect, columns)} JOIN jurat_questions q USING (consultation, question)"
+        # The order in which Python sorts, for the caller's chunks follow it.
         order = 'ORDER BY r.consultation COLLATE "C", r.participant COLLATE "C", r.question COLLATE "C"'
     else:
         values = (
@@ -99,7 +103,7 @@ def insert(dialect: str) -> str:
         INSERT INTO jurat_checks ({_COLUMNS})
         SELECT {values}, q.source, {clock}
         FROM {origin} {order}
-        ON CONFLICT DO NOTHING"""
+        ON CONFLICT DO NOTHING{" RETURNING id" if dialect == "postgresql" else ""}"""
 
 
 class Statements(Protocol):
@@ -210,7 +214,8 @@ def require_tables(statements: Statements) -> None:
     version = statements.run("SELECT max(version) FROM jurat_contract", {})[0][0]
     if version != CONTRACT_VERSION:
         raise SchemaMissing(
-            f"the database has contract version {version} and this client speaks {CONTRACT_VERSION}; update the older one"
+            f"the database has contract version {version} and this client speaks {CONTRACT_VERSION}; "
+            "update the older of the two"
         )
 
 

@@ -67,9 +67,7 @@ class _Asked:
     earlier: tuple[_Earlier, ...]
 
 
-def submit_all(
-    statements: Statements, submissions: Sequence[Submission], seal: Seal
-) -> tuple[list[Check], set[str]]:
+def submit_all(statements: Statements, submissions: Sequence[Submission], seal: Seal) -> tuple[list[Check], set[str]]:
     """The checks of `submissions` in their order, and the sources that have new work.
 
     Raises as `Client.submit` does; nothing is written unless all can be.
@@ -212,20 +210,20 @@ def _insert(statements: Statements, rows: list[dict[str, Any]]) -> set[UUID]:
             {**row, "answer": row["answer"].hex(), "reply_key": row["reply_key"] and row["reply_key"].hex()}
             for row in rows
         ]
-        written = statements.change(sql, {"rows": rows_json(hexed)})
+        written = {str(row[0]) for row in statements.run(sql, {"rows": rows_json(hexed)})}
     else:
-        written = sum(statements.change(sql, row) for row in rows)
-    return _explain_conflict(statements, rows) if written < len(rows) else set()
+        written = {row["id"] for row in rows if statements.change(sql, row)}
+    return _explain_conflicts(statements, [row for row in rows if row["id"] not in written])
 
 
-def _explain_conflict(statements: Statements, rows: list[dict[str, Any]]) -> set[UUID]:
+def _explain_conflicts(statements: Statements, rows: list[dict[str, Any]]) -> set[UUID]:
     """Somebody else confirmed at the same moment: same id is the same check, another is AlreadyConfirmed."""
-    known: set[UUID] = set()
     chunk = [Submission(row["consultation"], row["participant"], row["question"], {}) for row in rows]
-    for row, asked in zip(rows, _look_up(statements, chunk), strict=True):
+    for row, asked in zip(rows, _look_up(statements, chunk) if chunk else (), strict=True):
         if any(str(earlier.id) == row["id"] for earlier in asked.earlier):
             continue
         for earlier in asked.earlier:
             if earlier.round == row["round"]:
                 raise AlreadyConfirmed(row["consultation"], row["question"], earlier.id)
-        raise InvalidSubmission(f"the id {row['id']} belongs to the check of another answer; make a new one")
+        raise _other_answer(row["id"])
+    return {UUID(row["id"]) for row in rows}

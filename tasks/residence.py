@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from adapters.address.answer import Asked, read_answer, same_number
-from adapters.address.matching import THRESHOLD, same_city, similarity
+from adapters.address.matching import THRESHOLD, fold, odd_words, same_city, similarity
 from adapters.address.zones import Zone
 from adapters.base import Finding, Level, Place, Places
 from jurat.words import Outcome, Reason
@@ -42,6 +42,7 @@ class _Candidate:
     postcode: bool
     city: bool
     number: bool
+    name_of_another: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def decide_residence(
 
     if asked.contradictory:
         return undetermined(Reason.AMBIGUOUS_ADDRESS)
-    candidates = [_compared(asked, place, language) for place in places.places]
+    vocabulary = frozenset(word for place in places.places if place.street for word in fold(place.street).split())
+    candidates = [_compared(asked, place, vocabulary, language) for place in places.places]
     meant = _meant(candidates)
     if not meant:
         return undetermined(_why_none(candidates))
@@ -123,11 +125,13 @@ def decide_residence(
             return Finding(Outcome.REFUSED, Reason.OUTSIDE_ZONE, evidence, places.data_date)
 
 
-def _compared(asked: Asked, place: Place, language: str) -> _Candidate:
+def _compared(asked: Asked, place: Place, vocabulary: frozenset[str], language: str) -> _Candidate:
     """How `place` compares with what was asked for. A town that the answer or the place does not name is no difference."""
     return _Candidate(
         place=place,
         name=similarity(asked.street, place.street, language) if place.street else 0.0,
+        name_of_another=bool(place.street)
+        and not vocabulary.isdisjoint(odd_words(asked.street, place.street, language)),
         postcode=bool(asked.postcode) and asked.postcode == place.postcode,
         city=not (asked.city and place.city) or same_city(asked.city, place.city, language),
         number=asked.number is not None and same_number(asked.number, place.number, language),
@@ -138,7 +142,7 @@ def _meant(candidates: Sequence[_Candidate]) -> list[_Candidate]:
     """The candidates that may be what was meant. A name that is written exactly so leaves no room for similar ones: not
     where the postcode is another one either, for then it is the postcode that is wrong and not the name.
     """
-    alike = [each for each in candidates if each.name >= THRESHOLD]
+    alike = [each for each in candidates if each.name >= THRESHOLD and not each.name_of_another]
     exact = [each for each in alike if each.name == 1.0]
     return [each for each in exact or alike if each.postcode and each.city]
 

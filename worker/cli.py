@@ -11,10 +11,13 @@ from typing import Final
 
 import click
 
-from worker.command import ENVIRONMENT, WIDTH, Command, Group
+from worker.command import ENVIRONMENT, WIDTH, Group
 from worker.output import MEANINGS, Exit, Failure, Output
 
 PROGRAM: Final = "jurat"
+VERSION: Final = "0.1.0"
+"""That of pyproject.toml, which the image does not have."""
+
 _COMPLETE: Final = "_JURAT_COMPLETE"
 
 SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -78,6 +81,15 @@ class Root(Group):
         """The command itself."""
         return load(cmd_name) if cmd_name in _TARGETS else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Click looks for what was meant among the commands that it holds, which are none."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=_TARGETS, ctx=ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One section for each kind of work."""
         for title, commands in SECTIONS.items():
@@ -107,7 +119,7 @@ def load(name: str) -> click.Command:
     subcommand_metavar="COMMAND …",
     context_settings={"max_content_width": WIDTH},
 )
-@click.version_option(package_name=None, version="0.1.0", prog_name=PROGRAM, message="%(prog)s %(version)s")
+@click.version_option(VERSION, prog_name=PROGRAM, message="%(prog)s %(version)s")
 def root() -> None:
     """Check the answers of participants against slow outside sources, and keep the verdicts in a shared database.
 
@@ -136,6 +148,9 @@ def run(args: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt, EOFError):
         click.echo("\njurat: interrupted", err=True)
         return Exit.INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return Exit.USAGE
     except Exception as error:
         if output.verbose:
             traceback.print_exc()
@@ -151,22 +166,26 @@ def explain(error: Exception) -> tuple[list[str], Exit]:
     match error:
         case Failure(code=code):
             return str(error).splitlines(), code
-        case click.exceptions.NoArgsIsHelpError():
-            return [f"which command? See `{error.ctx.command_path} --help`"], Exit.USAGE
         case click.UsageError(ctx=context):
             path = context.command_path if context else PROGRAM
-            return [f"{error.format_message()} See `{path} --help`"], Exit.USAGE
+            return [f"{error.format_message().rstrip('. ')}; see `{path} --help`"], Exit.USAGE
         case click.ClickException():
             return [error.format_message()], Exit.USAGE
     return _of_jurat(error) or _of_the_system(error) or _fault(error)
 
 
 def _of_jurat(error: Exception) -> tuple[list[str], Exit] | None:
+    from adapters.address.zone_files import ZoneFileError
     from config.problems import InvalidConfiguration
     from config.settings import SettingsError
     from jurat.errors import JuratError, SchemaMissing, WaitTimeout
+    from tasks.ledger.publishing import Unpublishable
 
     match error:
+        case Unpublishable():
+            return [str(error)], Exit.REFUSED
+        case ZoneFileError():
+            return str(error).splitlines(), Exit.USAGE
         case SchemaMissing():
             return [str(error)], Exit.DEPENDENCY
         case WaitTimeout():
@@ -221,5 +240,3 @@ def _places(error: Exception) -> Iterator[str]:
         if "site-packages" not in frame.filename:
             yield f" in {os.path.relpath(frame.filename)}:{frame.lineno}"
 
-
-__all__ = ["SECTIONS", "Command", "explain", "first_line", "load", "root", "run"]

@@ -33,7 +33,7 @@ ENVIRONMENT = {
 class Command(click.Command):
     """A command with `--json` and `--verbose`.
 
-    `examples` are command lines without the program's name; `environment` names the settings that it reads.
+    `examples` are whole command lines; `environment` names the settings that it reads.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Command(click.Command):
         """Examples, settings and what stands in `epilog`."""
         if self.examples:
             with formatter.section("Examples"):
-                formatter.write("".join(f"  jurat {example}\n" for example in self.examples))
+                formatter.write("".join(f"  {line}\n" for example in self.examples for line in example.splitlines()))
         if self.environment:
             with formatter.section("Environment (each also as NAME_FILE, the path of a file that holds it)"):
                 formatter.write_dl([(name, ENVIRONMENT[name]) for name in self.environment])

@@ -6,16 +6,17 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
 
 from config.settings import NO_BROKER, Settings, read_settings
 from jurat import Client
 from jurat.database import open_engine
-from tasks.schema import ADVICE, standing
-from worker.bootstrap import Service, open_service
-from worker.logs import set_up
 from worker.output import Exit, Failure
+
+if TYPE_CHECKING:
+    from worker.bootstrap import Service
 
 
 @contextmanager
@@ -25,6 +26,9 @@ def opened() -> Iterator[Service]:
     Raises Failure: there is no database file, or the schema is missing, behind or foreign. SettingsError, and
     SQLAlchemy's errors when the database is away.
     """
+    from worker.bootstrap import open_service  # loads shapely, which most commands need not
+    from worker.logs import set_up
+
     settings = read_settings()
     set_up(settings.log, logging.WARNING)
     require_schema(settings)
@@ -49,6 +53,8 @@ def client(settings: Settings) -> Iterator[Client]:
 
 def require_schema(settings: Settings) -> None:
     """Raise Failure unless the database has tables that this program can work with."""
+    from tasks.schema import ADVICE, standing
+
     require_file(settings)
     engine = open_engine(settings.database_url)
     try:

@@ -21,6 +21,9 @@ log = structlog.get_logger("jurat.worker")
 
 MakeEngine = Callable[[int, set[str] | None], Engine]
 
+FIRST_PLAN = 1.0
+"""Seconds that a start waits for the first plan. It goes on without one: the database may come later."""
+
 _PREFIX = queue_of("")
 
 
@@ -49,6 +52,8 @@ class EngineStep(bootsteps.StartStopStep):
         listen(self.engine.wake)
         EngineStep.running.append(self)
         self.engine.start()
+        # With the sources known, the consumer that starts next listens to their bells from the beginning.
+        self.engine.plans.taken.wait(FIRST_PLAN)
 
     def stop(self, parent: Any) -> None:
         """Let look-ups end; after the longest look-up and a few seconds the process ends, whatever Celery does."""
@@ -75,10 +80,15 @@ def _follow(worker: Any, plan: Plan, only: set[str] | None) -> None:
             log.warning("no such source", queue=queue_of(name), advice="apply a configuration that has it, or mend -Q")
         return
     queues = worker.app.amqp.queues
-    for name in map(queue_of, plan.sources):
-        if name in queues.consume_from:
-            continue
+    added = [name for name in map(queue_of, plan.sources) if name not in queues.consume_from]
+    for name in added:
         queues.select_add(queue(name))
-        consumer = getattr(worker, "consumer", None)
-        if consumer is not None and consumer.task_consumer is not None:
-            consumer.call_soon(consumer.add_task_queue, name)
+    if added:
+        # Done by the consumer's own loop once it runs: it may be connecting at this very moment.
+        worker.consumer.call_soon(_consume, worker.consumer, added)
+
+
+def _consume(consumer: Any, names: list[str]) -> None:
+    for name in names:
+        if consumer.task_consumer is not None:
+            consumer.add_task_queue(name)

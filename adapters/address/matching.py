@@ -44,6 +44,11 @@ class Language:
     particles: frozenset[str]
     table: Mapping[str, Any]
 
+    def meanings(self, word: str) -> frozenset[str]:
+        """What `word` may stand for, itself included, an ordinal as its number."""
+        ordinal = ORDINAL.fullmatch(word)
+        return self.senses.get(word, frozenset()) | {ordinal[1] if ordinal else word}
+
     def kinds(self, word: str) -> frozenset[str]:
         """The kinds of way (avenue, place) that `word` may mean; empty when it is no such word."""
         return self.senses.get(word, frozenset({word})) & self.types
@@ -109,12 +114,20 @@ def similarity(asked: str, found: str, code: str = "fr") -> float:
     Accents, case, abbreviations, particles, number words and split or joined words make no difference or little. A word
     that only one of the names has makes 0.
     """
-    asked_words, found_words = fold(asked).split(), fold(found).split()
+    words = language(code)
+    asked_words, found_words = _words(asked, words), _words(found, words)
     if not asked_words or not found_words:
         return 0.0
-    if asked_words == found_words:
-        return 1.0
-    return _align(tuple(asked_words), tuple(found_words), language(code))
+    return 1.0 if asked_words == found_words else _align(asked_words, found_words, words)
+
+
+def odd_words(asked: str, found: str, code: str = "fr") -> list[str]:
+    """The words of `asked` that `found` does not have, neither so nor abbreviated nor written out; folded."""
+    words = language(code)
+    has = frozenset().union(*(words.meanings(word.text) for word in _words(found, words)))
+    return [
+        word.text for word in _words(asked, words) if not word.article and has.isdisjoint(words.meanings(word.text))
+    ]
 
 
 def same_city(asked: str, found: str, code: str = "fr") -> bool:
@@ -128,7 +141,29 @@ def same_city(asked: str, found: str, code: str = "fr") -> bool:
     return bool(left and right) and similarity(left, right, code) >= THRESHOLD
 
 
-def _align(asked: Sequence[str], found: Sequence[str], words: Language) -> float:
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """One word of a name. An article stands before another word: the last letter of "Voie D" is none.
+
+    `leads` says that a word follows, `opens` that it is the first.
+    """
+
+    text: str
+    article: bool
+    leads: bool
+    opens: bool
+
+
+def _words(name: str, words: Language) -> list[_Word]:
+    texts = fold(name).split()
+    followed = [position + 1 < len(texts) and not texts[position + 1][0].isdigit() for position in range(len(texts))]
+    return [
+        _Word(text, text in words.particles and leads, leads, opens=position == 0)
+        for position, (text, leads) in enumerate(zip(texts, followed, strict=True))
+    ]
+
+
+def _align(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
     """The best way to lay the words of both names beside each other, in order; its least alike pair."""
     rows, columns = len(asked), len(found)
     best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
@@ -139,62 +174,49 @@ def _align(asked: Sequence[str], found: Sequence[str], words: Language) -> float
             if here == 0.0:
                 continue
             for step_i, step_j in ((1, 0), (0, 1), (1, 1), (2, 1), (1, 2)):
-                if i + step_i > rows or j + step_j > columns:
-                    continue
-                alike = _alike(asked[i : i + step_i], found[j : j + step_j], words, first=i == 0 and j == 0)
-                reached = min(here, alike)
-                if reached > best[i + step_i][j + step_j]:
-                    best[i + step_i][j + step_j] = reached
+                if i + step_i <= rows and j + step_j <= columns:
+                    alike = _alike(asked[i : i + step_i], found[j : j + step_j], words)
+                    best[i + step_i][j + step_j] = max(best[i + step_i][j + step_j], min(here, alike))
     return best[rows][columns]
 
 
-def _alike(asked: Sequence[str], found: Sequence[str], words: Language, *, first: bool) -> float:
+def _alike(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
     """How alike two words are; or one word and two that a space may have split; or one that stands alone."""
     if not asked or not found:
         (alone,) = asked or found
-        return 1.0 if alone in words.particles else 0.0
+        return 1.0 if alone.article else 0.0
     if len(asked) != len(found):
-        return _joined(asked, found, words)
-    (left,), (right,) = asked, found
-    return _pair(left, right, words, first=first)
+        return _joined(asked, found)
+    return _pair(asked[0], found[0], words)
 
 
-def _joined(asked: Sequence[str], found: Sequence[str], words: Language) -> float:
-    left, right = "".join(asked), "".join(found)
+def _joined(asked: Sequence[_Word], found: Sequence[_Word]) -> float:
+    left, right = ("".join(word.text for word in side) for side in (asked, found))
     if _exact_only(left) or _exact_only(right):
         return 0.0
-    edits = OSA.distance(left, right)
     # "leglise" for "l'église": a forgotten apostrophe is no slip
-    apostrophe = any(word in words.particles and len(word) == 1 for word in (asked[0], found[0]))
-    return 1 - (edits + (not apostrophe)) / max(len(left), len(right))
+    apostrophe = any(side[0].article and len(side[0].text) == 1 and len(side) == 2 for side in (asked, found))
+    return 1 - (OSA.distance(left, right) + (not apostrophe)) / max(len(left), len(right))
 
 
-def _pair(left: str, right: str, words: Language, *, first: bool) -> float:
-    if left == right:
+def _pair(asked: _Word, found: _Word, words: Language) -> float:
+    left, right = asked.text, found.text
+    left_senses, right_senses = words.meanings(left), words.meanings(right)
+    if left_senses & right_senses or (asked.article and found.article):
         return 1.0
-    left_senses = words.senses.get(left, frozenset({left}))
-    right_senses = words.senses.get(right, frozenset({right}))
-    if left_senses & right_senses:
-        return 1.0
-    left_number, right_number = ORDINAL.fullmatch(left), ORDINAL.fullmatch(right)
-    if (left_number or right_number) and (left_number or [left] * 2)[1] == (right_number or [right] * 2)[1]:
-        return 1.0
-    if left in words.particles and right in words.particles:
-        return 1.0
-    if right in words.particles and len(left) <= 3 and OSA.distance(left, right) == 1:
-        return SLIP
+    if found.article:
+        return SLIP if len(left) <= 3 and len(left) + len(right) > 2 and OSA.distance(left, right) == 1 else 0.0
     left_kinds, right_kinds = words.kinds(left), words.kinds(right)
     if left_kinds and right_kinds:
         return 0.0  # both are words of their own, one letter apart or not: cour and cours, pont and port
-    if first and right_kinds and len(right) <= 4:
+    if asked.opens and found.opens and right_kinds and len(right) <= 4:
         return SLIP if any(OSA.distance(left, kind) == 1 for kind in right_kinds) else 0.0
-    if len(left) == 1 and not first and right.startswith(left) and not right.isdigit():
-        return INITIAL
-    pairs = [
-        (a, b) for a in {left, *left_senses} for b in {right, *right_senses} if not (_exact_only(a) or _exact_only(b))
-    ]
+    if len(left) == 1:
+        return INITIAL if asked.leads and found.leads and right.startswith(left) and not asked.opens else 0.0
+    pairs = [(a, b) for a in left_senses for b in right_senses if not (_exact_only(a) or _exact_only(b))]
     return max((1 - OSA.distance(a, b) / max(len(a), len(b)) for a, b in pairs), default=0.0)
 
 
 def _exact_only(word: str) -> bool:
+    """Whether one letter more or less makes it another word for certain: numbers, also Roman ones."""
     return any(character.isdigit() for character in word) or ROMAN.fullmatch(word) is not None

@@ -52,9 +52,12 @@ class ZoneFileError(ValueError):
         self.problems = tuple(problems)
 
 
-def read_zones(path: Path, expected: Box | None = None) -> list[ZoneShape]:
-    """The zones of the GeoJSON file `path`: one a feature, Polygon or MultiPolygon, with `properties.id` and perhaps `name`.
+def read_zones(
+    path: Path, expected: Box | None = None, *, name_property: str = "id", title_property: str = "name"
+) -> list[ZoneShape]:
+    """The zones of the GeoJSON file `path`: one a feature, Polygon or MultiPolygon.
 
+    `name_property` and `title_property` are the properties that hold a zone's name and, perhaps, its title for people.
     `expected` is where the zones should lie; it tells latitude before longitude from a far country.
 
     Raises:
@@ -66,7 +69,7 @@ def read_zones(path: Path, expected: Box | None = None) -> list[ZoneShape]:
     vertices = 0
     first_use: dict[str, str] = {}
     for index, feature in enumerate(features):
-        reader = _FeatureReader(index, feature, expected)
+        reader = _FeatureReader(index, feature, expected, name_property, title_property)
         zone = reader.read()
         problems += reader.problems
         vertices += reader.vertices
@@ -140,14 +143,16 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 class _FeatureReader:
     """Reads one feature and collects what is wrong with it."""
 
-    def __init__(self, index: int, feature: Any, expected: Box | None) -> None:
+    def __init__(self, index: int, feature: Any, expected: Box | None, name_property: str, title_property: str) -> None:
         self.problems: list[str] = []
         self.vertices = 0
         self._feature = feature if isinstance(feature, dict) else {}
         self._expected = expected
         properties = self._feature.get("properties")
         self._properties: Mapping[str, Any] = properties if isinstance(properties, dict) else {}
-        raw_id = self._properties.get("id", self._feature.get("id"))
+        self._name_property = name_property
+        self._title_property = title_property
+        raw_id = self._properties.get(name_property, self._feature.get("id") if name_property == "id" else None)
         self.id = str(raw_id) if isinstance(raw_id, str | int) and not isinstance(raw_id, bool) else ""
         self.where = f"feature {index}" + (f" ({self.id[:64]!r})" if self.id else "")
 
@@ -156,10 +161,12 @@ class _FeatureReader:
             self._wrong('is no Feature: it must be an object with "type": "Feature"')
             return None
         if not ZONE_ID.fullmatch(self.id):
-            self._wrong('needs "id" in its properties: letters, digits, ".", "_" and "-", at most 64, no space')
-        title = self._properties.get("name", self.id)
+            self._wrong(
+                f'needs "{self._name_property}" in its properties: letters, digits, ".", "_" and "-", at most 64, no space'
+            )
+        title = self._properties.get(self._title_property, self.id)
         if not isinstance(title, str) or len(title) > 200 or "\0" in title:
-            self._wrong('has a "name" that is no text of at most 200 characters')
+            self._wrong(f'has a "{self._title_property}" that is no text of at most 200 characters')
             title = self.id
         geometry = self._geometry()
         if geometry is None or self.problems:

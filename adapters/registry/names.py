@@ -82,8 +82,9 @@ def compare(typed: Name, recorded: Iterable[Name]) -> Band | None:
             continue
         band = min(_families(typed.family, name.family), _givens(typed.given, name.given))
         if band < Band.CLOSE and typed.given and name.given:
-            swapped = min(_families(typed.family, name.given), _givens(typed.given, name.family))
-            band = Band.CLOSE if swapped >= Band.CLOSE else Band.DIFFERENT
+            one_way = min(_families(typed.family, name.given), _givens(typed.given, name.family))
+            other_way = min(_givens(typed.family, name.given), _families(typed.given, name.family))
+            band = min(Band.CLOSE, max(one_way, other_way))
         best = band if best is None else max(best, band)
     return best
 

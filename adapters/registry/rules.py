@@ -14,7 +14,7 @@ from adapters.base import Finding, Unreadable
 from adapters.registry.names import Band, Name, compare
 from adapters.registry.numbers import clean_text
 from adapters.registry.record import Record, text_of
-from config.registry.checks import NUMBER, STATUS
+from config.registry.checks import NAMES, NUMBER, STATUS
 from config.registry.rules import EqualsRule, NameRule, OneOfRule, StatusRule
 from config.registry.source import RegistrySource
 from jurat.words import Outcome, Reason
@@ -65,7 +65,8 @@ class Judgement:
 
     def _is_theirs(self) -> bool:
         """Whether the record is known to be the participant's own: by number, and by name where it gives one."""
-        return self.number_matched and (self.name_matched or not self.record.names)
+        nameless = self.unnamed or NAMES not in self.source.record.fields
+        return self.number_matched and (self.name_matched or nameless)
 
     def _finding(self, index: int | None, failure: _Failure) -> Finding:
         if index is not None:
@@ -127,8 +128,7 @@ class Judgement:
         return None if meaning == rule.meaning else _Failure(rule.outcome, rule.reason)
 
     def _name(self, rule: NameRule) -> _Failure | None:
-        if not self.record.names:
-            # Some registries leave nothing but the number of who is gone. That may refuse later, and accepts never.
+        if not self.record.names and rule.absent == "pass":
             self.unnamed = True
             return None
         typed = Name(self.inputs[rule.family], self.inputs[rule.given] if rule.given is not None else "")

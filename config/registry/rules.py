@@ -136,7 +136,11 @@ class StatusRule(_Rule):
 
 
 class NameRule(Part):
-    """The participant's name is one of the record's. Never refuses, and only `exact` and `compatible` may pass."""
+    """The participant's name is one of the record's. Never refuses, and only `exact` and `compatible` may pass.
+
+    `absent: pass` is for registries that leave nothing but number and status of who is gone: such a record may refuse
+    by its status, and still accepts nobody.
+    """
 
     check: Literal["name"]
     family: PartName
@@ -145,6 +149,7 @@ class NameRule(Part):
     compatible: Literal["pass", "undetermined"] = "pass"
     close: Literal["undetermined"] = "undetermined"
     different: Literal["undetermined"] = "undetermined"
+    absent: Literal["pass", "undetermined"] = "undetermined"
     reason: Literal[Reason.NAME_DIFFERS] = Reason.NAME_DIFFERS
 
 

@@ -38,6 +38,28 @@ class CodeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeListRow:
+    """How many access codes a list has. A code may be both expired and revoked; `free` are none of these."""
+
+    name: str
+    codes: int
+    redeemed: int
+    revoked: int
+    expired: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRow:
+    """Who applied a version of the configuration, and when."""
+
+    version: int
+    digest: str
+    applied_by: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SourceRow:
     """How one source stands."""
 
@@ -73,6 +95,20 @@ class Reading:
         document = rows[0][0]
         return document if isinstance(document, str) else json.dumps(document)
 
+    def applied(self, version: int) -> AppliedRow:
+        """Who applied a version, and when.
+
+        Raises LookupError when there is no such version.
+        """
+        rows = self._all(
+            "SELECT version, digest, applied_by, applied_at FROM jurat_configs WHERE version = :version",
+            {"version": version},
+        )
+        applied_at = moment(rows[0][3]) if rows else None
+        if applied_at is None:
+            raise LookupError(f"no configuration has version {version}")
+        return AppliedRow(rows[0][0], rows[0][1], rows[0][2], applied_at)
+
     def zones(self, names: Iterable[str] | None = None) -> dict[str, ZoneRow]:
         """The newest version of each zone, or of those named."""
         sql = """SELECT name, version, title, digest, geometry, imported_at FROM jurat_zones z
@@ -99,6 +135,18 @@ class Reading:
         )
         return CodeRow(rows[0][0], bool(rows[0][1]), bool(rows[0][2]), bool(rows[0][3])) if rows else None
 
+    def code_lists(self) -> dict[str, CodeListRow]:
+        """How many codes each list has, by the list's name."""
+        spent = "redeemed_by IS NOT NULL"
+        revoked = "revoked_at IS NOT NULL"
+        expired = f"coalesce(expires_at <= {now(self._dialect)}, false)"
+        counts = (f"count(CASE WHEN {what} THEN 1 END)" for what in (spent, revoked, expired))
+        free = f"count(CASE WHEN NOT ({spent} OR {revoked} OR {expired}) THEN 1 END)"
+        rows = self._all(
+            f"SELECT list, count(*), {', '.join(counts)}, {free} FROM jurat_codes GROUP BY list ORDER BY list"
+        )
+        return {row[0]: CodeListRow(*row) for row in rows}
+
     def sources(self) -> list[SourceRow]:
         """How each source of the applied configuration stands."""
         rows = self._all(
@@ -117,6 +165,20 @@ class Reading:
                WHERE state <> 'settled' GROUP BY consultation, question, source"""
         )
         return {(row[0], row[1], row[2]): row[3] for row in rows}
+
+    def waiting_keys(self) -> dict[str, int]:
+        """How many waiting answers are sealed for each key, by the key's id."""
+        rows = self._all(
+            """SELECT answer_key, count(*) FROM jurat_checks
+               WHERE state <> 'settled' AND answer_key IS NOT NULL GROUP BY answer_key"""
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def clock(self) -> datetime:
+        """The database's time."""
+        value = moment(self._all(f"SELECT {now(self._dialect)}")[0][0])
+        assert value is not None
+        return value
 
     def ping(self) -> None:
         """One round trip. Raises sqlalchemy's OperationalError when the database is away."""

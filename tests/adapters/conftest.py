@@ -23,10 +23,11 @@ def sources() -> Iterator[Sources]:
 
 
 Script = Callable[[socket.socket], None]
+Listen = Callable[[Script], int]
 
 
 @pytest.fixture
-def listen() -> Iterator[Callable[[Script], int]]:
+def listen() -> Iterator[Listen]:
     """Listen on a free port and play a script with each connection, in a thread of its own; gives the port."""
     stack = contextlib.ExitStack()
 

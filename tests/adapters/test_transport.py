@@ -16,9 +16,8 @@ import pytest
 from adapters.base import Blocked, RejectedRequest, SourceError, Unavailable, Unreadable
 from adapters.transport import Transport
 from examples.sources import Mood, Sources
-from tests.adapters.conftest import Script, read_request
+from tests.adapters.conftest import Listen, Script, read_request
 
-Listen = Callable[[Script], int]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 SECRET = "Valombre"  # stands for what a participant typed
 

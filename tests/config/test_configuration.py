@@ -261,7 +261,7 @@ consultations = st.fixed_dictionaries(
 
 def rules(known: list[str]) -> st.SearchStrategy[Any]:
     def grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-        several = st.lists(inner, min_size=1, max_size=4)
+        several = st.lists(inner, min_size=1, max_size=4, unique_by=json.dumps)
         counted = several.flatmap(
             lambda parts: st.integers(1, len(parts)).map(lambda count: {"at_least": count, "of": parts})
         )

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from config.configuration import Configuration
 from config.lint import Report, lint
+from config.reading import read
 
 ZONES = ("harbour", "old-town")
 
@@ -219,3 +228,45 @@ def test_sections_of_the_wrong_kind_are_told(tmp_path: Path) -> None:
 def test_what_a_file_holds_reaches_no_terminal_as_a_command(tmp_path: Path) -> None:
     found = lines(tmp_path, 'sources: { "\\e[31mred\\n": { type: "\\e[2J" } }\n')
     assert all(line.isprintable() for line in found)
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-5, 10**6), st.floats(0, 10), st.text("ab{}$`':/-\n", max_size=8)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text("abc-", max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+SAMPLE = read([Path(__file__).resolve().parent.parent.parent / "config" / "sample"]).data
+
+
+def places_in(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    yield path
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from places_in(part, (*path, key))
+
+
+# JMESPath warns of a kind of literal that it no longer likes; the fuzzing below may write one.
+@pytest.mark.filterwarnings("ignore:deprecated string literal syntax")
+@given(st.sampled_from(list(places_in(SAMPLE))[1:]), JSON)
+def test_whatever_stands_in_a_place_is_taken_or_told(
+    tmp_path_factory: pytest.TempPathFactory, place: tuple[str | int, ...], value: Any
+) -> None:
+    data = deepcopy(SAMPLE)
+    holder: Any = data
+    for part in place[:-1]:
+        holder = holder[part]
+    holder[place[-1]] = value
+    file = tmp_path_factory.mktemp("any") / "jurat.yaml"
+    file.write_text(json.dumps(data), encoding="utf-8")
+    found = lint([file], zones=["old-town"], environ={})
+    assert (found.configuration is None) == bool(found.errors)
+    for problem in found.problems:
+        assert str(problem).isprintable()
+        # Words of pydantic, Python and JSON Schema that an administrator can not know.
+        assert not re.search(
+            r"pydantic|Input should|Extra inputs|<class|Traceback|valid dictionary|tuple", str(problem)
+        )
+    if found.configuration is not None:
+        assert Configuration.from_json(found.configuration.to_json()) == found.configuration

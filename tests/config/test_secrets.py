@@ -12,7 +12,7 @@ def test_a_secret_comes_from_the_environment(tmp_path: Path) -> None:
     assert resolve(SecretReference(env="REGISTER_KEY"), {"REGISTER_KEY": "s3same"}, tmp_path) == "s3same"
 
 
-def test_a_secret_comes_from_a_file_beside_the_configuration_without_its_line_end(tmp_path: Path) -> None:
+def test_a_secret_comes_from_a_file_without_its_line_end(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("s3same\r\n", encoding="utf-8")
     assert resolve(SecretReference(file="key"), {}, tmp_path) == "s3same"
     assert resolve(SecretReference(file=str(tmp_path / "key")), {}, Path("elsewhere")) == "s3same"

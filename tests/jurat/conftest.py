@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jurat import Client
 from jurat.sealing import generate, key_to_text
-from tests.jurat.consultations import CODE_SCHEMA, FREE_SCHEMA, WAYS, Town
+from tests.jurat.consultations import WAYS, Town
+from tests.rigs.servers import Databases
 
 PRIVATE_KEY, PUBLIC_KEY = generate()
 
@@ -20,28 +23,41 @@ def seal_key() -> str:
     return key_to_text(PUBLIC_KEY)
 
 
-
-def furnish(url: str) -> Town:
-    """A town with a consultation, and a table that is the platform's own."""
-    town = Town(url)
-    town.ask("budget", "residence", position=1)
-    town.ask("budget", "profession", position=2, schema=FREE_SCHEMA, source="rpps")
-    town.ask("budget", "code", position=3, schema=CODE_SCHEMA, rounds=3, source="spring")
-    town.ask("budget-2027", "residence")
-    town.write("CREATE TABLE notes (body text)")
-    return town
-
-
-@pytest.fixture
-def town(database_url: str) -> Iterator[Town]:
-    town = furnish(database_url)
+@pytest.fixture(scope="session")
+def _sqlite_town(_migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    path = tmp_path_factory.mktemp("town") / "jurat.db"
+    with closing(sqlite3.connect(_migrated_sqlite)) as template, closing(sqlite3.connect(path)) as copy:
+        template.backup(copy)
+    town = Town(f"sqlite:///{path}")
     yield town
     town.close()
 
 
+@pytest.fixture(scope="session")
+def _postgresql_town(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[Town]:
+    url = postgresql_server.create(template=_migrated_postgresql)
+    town = Town(url)
+    yield town
+    town.close()
+    postgresql_server.drop(url)
+
+
+def _town(request: pytest.FixtureRequest, engine: str) -> Town:
+    # One database for all tests: to make a new one takes longer than most of them.
+    town: Town = request.getfixturevalue(f"_{engine}_town")
+    town.furnish()
+    return town
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def town(request: pytest.FixtureRequest) -> Town:
+    """A town with two consultations and nobody in it, on each engine."""
+    return _town(request, request.param)
+
+
 @pytest.fixture
-def client(town: Town) -> Iterator[Client]:
-    client = Client(town.url, seal_key=key_to_text(PUBLIC_KEY))
+def client(town: Town, seal_key: str) -> Iterator[Client]:
+    client = Client(town.url, seal_key=seal_key)
     yield client
     client.close()
 
@@ -49,9 +65,9 @@ def client(town: Town) -> Iterator[Client]:
 class Platform:
     """A platform with one kind of connection: `transaction()` opens, commits or rolls back."""
 
-    def __init__(self, town: Town, opened: Callable[[str], AbstractContextManager[Any]]) -> None:
+    def __init__(self, town: Town, client: Client, opened: Callable[[str], AbstractContextManager[Any]]) -> None:
         self.town = town
-        self.client = Client(town.url, seal_key=key_to_text(PUBLIC_KEY))
+        self.client = client
         self._opened = opened
 
     def transaction(self) -> AbstractContextManager[Any]:
@@ -63,11 +79,9 @@ class Platform:
 
 
 @pytest.fixture(params=WAYS)
-def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
+def platform(request: pytest.FixtureRequest, seal_key: str) -> Iterator[Platform]:
     """A platform of each kind, on its engine."""
-    engine = request.param.partition(":")[0]
-    town = furnish(request.getfixturevalue(f"{engine}_url"))
-    platform = Platform(town, WAYS[request.param])
-    yield platform
-    platform.client.close()
-    town.close()
+    town = _town(request, request.param.partition(":")[0])
+    client = Client(town.url, seal_key=seal_key)
+    yield Platform(town, client, WAYS[request.param])
+    client.close()

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 import psycopg.rows
-from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy import Connection, TextClause, create_engine, make_url, text
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from jurat.database import open_engine
@@ -31,6 +31,12 @@ ADDRESS_SCHEMA = {
 CODE_SCHEMA = {"type": "object", "required": ["code"], "properties": {"code": {"type": "string", "minLength": 4}}}
 FREE_SCHEMA = {"type": "object", "additionalProperties": {"type": "string"}}
 
+_ASK = text(
+    "INSERT INTO jurat_questions (consultation, question, position, criterion, source, sources, rounds, deadline_s,"
+    " answer_schema, title, consultation_title, contact, config_version) VALUES (:consultation, :question, :position,"
+    " 'lives-in', :source, :sources, :rounds, 3600, :schema, '{}', '{}', '{}', 1)"
+)
+
 
 def plain(url: str) -> Any:
     """A DB-API connection as anybody could open it: the driver's own defaults, nothing of jurat."""
@@ -47,7 +53,32 @@ class Town:
         self.engine = open_engine(url)
         self._now = "now()" if self.engine.dialect.name == "postgresql" else "strftime('%Y-%m-%d %H:%M:%f', 'now')"
 
-    def ask(
+    def furnish(self) -> None:
+        """Clear all, and publish two consultations. `notes` is a table of the platform's own."""
+        with self.engine.begin() as connection:
+            connection.execute(text("CREATE TABLE IF NOT EXISTS notes (body text)"))
+            for table in (
+                "notes",
+                "jurat_verdicts",
+                "jurat_checks",
+                "jurat_access",
+                "jurat_questions",
+                "jurat_sources",
+            ):
+                connection.execute(text(f"DELETE FROM {table}"))
+            for row in (
+                self._question("budget", "residence", position=1),
+                self._question("budget", "profession", position=2, schema=FREE_SCHEMA, source="rpps"),
+                self._question("budget", "code", position=3, schema=CODE_SCHEMA, rounds=3, source="spring"),
+                self._question("budget-2027", "residence"),
+            ):
+                connection.execute(_ASK, row)
+
+    def ask(self, consultation: str, question: str, **given: Any) -> None:
+        """Publish a question, as `config apply` does."""
+        self.write(_ASK, **self._question(consultation, question, **given))
+
+    def _question(
         self,
         consultation: str,
         question: str,
@@ -56,28 +87,23 @@ class Town:
         rounds: int = 1,
         position: int = 1,
         source: str = "towns",
-    ) -> None:
-        """Publish a question, as `config apply` does."""
-        self.write(
-            "INSERT INTO jurat_questions (consultation, question, position, criterion, source, sources, rounds,"
-            " deadline_s, answer_schema, title, consultation_title, contact, config_version)"
-            " VALUES (:consultation, :question, :position, 'lives-in', :source, :sources, :rounds,"
-            " 3600, :schema, '{}', '{}', '{}', 1)",
-            consultation=consultation,
-            question=question,
-            position=position,
-            source=source,
-            sources=json.dumps([source]),
-            rounds=rounds,
-            schema=json.dumps(schema),
-        )
+    ) -> dict[str, Any]:
+        return {
+            "consultation": consultation,
+            "question": question,
+            "position": position,
+            "source": source,
+            "sources": json.dumps([source]),
+            "rounds": rounds,
+            "schema": json.dumps(schema),
+        }
 
     def settle(self, check: UUID, outcome: Outcome, reason: Reason, revision: int = 1) -> None:
-        """Write a verdict, as a worker does, without what it adds to `jurat_access`."""
+        """Write a verdict, as a worker does, without what it adds to `jurat_access`. It need not be kept."""
         self.write(
             "INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version,"
-            f" source, fence, decided_at) VALUES (:id, :revision, :outcome, :reason, '{{}}', 'worker', 1, 'towns', 1,"
-            f" {self._now})",
+            f" source, fence, decided_at, retain_until) VALUES (:id, :revision, :outcome, :reason, '{{}}', 'worker', 1,"
+            f" 'towns', 1, {self._now}, {self._now})",
             id=str(check),
             revision=revision,
             outcome=outcome.value,
@@ -88,9 +114,9 @@ class Town:
             id=str(check),
         )
 
-    def write(self, sql: str, **parameters: Any) -> None:
+    def write(self, sql: str | TextClause, **parameters: Any) -> None:
         with self.engine.begin() as connection:
-            connection.execute(text(sql), parameters)
+            connection.execute(text(sql) if isinstance(sql, str) else sql, parameters)
 
     def read(self, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
         with self.engine.begin() as connection:
@@ -116,7 +142,7 @@ def _sqlalchemy(url: str, wrap: Callable[[Connection], Any]) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _session(url: str) -> Iterator[Any]:
-    with _sqlalchemy(url, lambda connection: Session(connection)) as session:
+    with _sqlalchemy(url, Session) as session:
         yield session
         session.flush()
 

@@ -182,7 +182,7 @@ def _play(client: Client, database: Path, lines: list[Line], talk: Console) -> l
             for each in [each for each in waiting if each.check_id is None and _may_start(each, shown)]:
                 _submit(client, connection, each)
             by_id = {each.check_id: each for each in waiting if each.check_id is not None}
-            for result in client.results([id for id, each in by_id.items() if each.outcome is None]):
+            for result in client.results([known for known, each in by_id.items() if each.outcome is None]):
                 if result.settled or result.state is State.REVIEW:
                     each = by_id[result.check_id]
                     each.outcome = result.outcome or scenario.REVIEW

@@ -73,6 +73,7 @@ class Claimer(EngineThread):
         free = self._holdings.free()
         if free < 1:
             self._more = True
+            self.slot_freed(self._holdings.free())
             return
         demands = self._demands(plan, free)
         held = self._claims.claim(demands, free)
@@ -80,6 +81,7 @@ class Claimer(EngineThread):
         self._holdings.add(held)
         for check in held:
             self._queue.put(check)
+        self.slot_freed(self._holdings.free())  # look-ups may have ended while the claim was under way
         taken = {check.source for check in held}
         quickest = min((d.interval for d in demands if d.interval is not None and d.source in taken), default=None)
         if quickest is not None:

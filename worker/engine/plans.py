@@ -29,6 +29,8 @@ class Plans:
         self._seen: tuple[int, dict[str, int]] | None = None
         self._lock = threading.Lock()
         self.listeners: list[Callable[[Plan], None]] = []
+        self.taken = threading.Event()
+        """Set once the first plan is in force and the listeners know it."""
 
     def current(self) -> Plan | None:
         """The plan in force, None before the first configuration was taken."""
@@ -52,4 +54,5 @@ class Plans:
         log.info("configuration taken", config_version=version, sources=len(plan.sources))
         for listener in self.listeners:
             listener(plan)
+        self.taken.set()
         return True

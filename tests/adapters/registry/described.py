@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import socket
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import Any
 from ruamel.yaml import YAML
 
 import examples.sources
-from adapters.base import Query
+from adapters.base import Finding, Query
 from adapters.registry import RegistryAdapter
 from config.registry import RegistrySource
 from config.secrets import SecretReference
+from tests.adapters.conftest import Listen, read_request
 
 _FILE = Path(examples.sources.__file__).with_name("register.yaml")
 
@@ -47,3 +49,52 @@ def adapter(described: Mapping[str, Any], secrets: Mapping[str, str] | None = No
 def asked(number: str, family: str, given: str, *, timeout: float = 5.0, **requirement: Any) -> Query:
     answer = {"number": number, "family_name": family, "given_name": given}
     return Query(answer, requirement=requirement, timeout=timeout)
+
+
+IRIS = asked("9000010000", "Valombre", "Iris")
+
+
+class Registry:
+    """A registry of one answer, on a port of its own. Keeps what it was sent."""
+
+    def __init__(self, listen: Listen, body: Any, status: int = 200, headers: str = "") -> None:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\n{headers}\r\n"
+        self.received: list[bytes] = []
+        self._answer = head.encode() + content
+        self.url = f"http://127.0.0.1:{listen(self._serve)}"
+
+    def _serve(self, connection: socket.socket) -> None:
+        while request := read_request(connection):
+            head, _, body = request.partition(b"\r\n\r\n")
+            wanted = next((int(line[16:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length: ")), 0)
+            while len(body) < wanted:
+                body += connection.recv(4096)
+            self.received.append(head + b"\r\n\r\n" + body)
+            connection.sendall(self._answer)
+
+    def ask(self, query: Query = IRIS, keys: dict[str, str] | None = None, **changes: Any) -> Finding:
+        described = at(self.url)
+        for key, value in changes.items():
+            target = described["steps"][0] if key in {"request", "outcomes"} else described
+            target[key] = {**target[key], **value} if key in {"request", "record"} else value
+        source = adapter(described, keys)
+        try:
+            found = source.look_up(query)
+        finally:
+            source.close()
+        assert isinstance(found, Finding)
+        return found
+
+    @property
+    def lines(self) -> list[str]:
+        return self.received[-1].decode("latin-1").partition("\r\n\r\n")[0].split("\r\n")
+
+
+def records(*people: dict[str, Any]) -> dict[str, Any]:
+    return {"count": len(people), "professionals": list(people)}
+
+
+def person(**changes: Any) -> dict[str, Any]:
+    names = [{"family": "Valombre", "given": "Iris"}]
+    return {"number": "9000010000", "names": names, "status": "active", "profession": {"code": "10"}, **changes}

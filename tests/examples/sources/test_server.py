@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from examples.sources import Mood, Sources
+
+NUMBER = {"number": "9000010000"}
+ADDRESS = {"q": "4 rue des Tanneurs 99001 Valmont"}
+
+
+@pytest.fixture
+def sources() -> Iterator[Sources]:
+    with Sources(troubled=2) as running:
+        yield running
+    assert running.failures == []
+
+
+def get(url: str, **params: str) -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(url, params=params, timeout=5)
+
+
+def test_the_register_knows_its_people(sources: Sources) -> None:
+    url = sources.url(Mood.OK, "registry")
+    assert get(f"{url}/professionals", **NUMBER).json()["count"] == 1
+    assert get(f"{url}/professionals", number="9000012592").json()["count"] == 2
+    assert get(f"{url}/professionals", number="9000012964").json() == {"count": 0, "professionals": []}
+    assert get(f"{url}/professionals/9000010000").json()["status"] == "active"
+    assert get(f"{url}/professionals/9000012964").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "name", "postcode"),
+    [
+        ("4 rue des Tanneurs 99001 Valmont", "housenumber", "4 Rue des Tanneurs", "99001"),
+        ("4, r. des Taneurs", "housenumber", "4 Rue des Tanneurs", "99001"),
+        ("4000 rue des Tanneurs", "street", "Rue des Tanneurs", "99001"),
+        ("rue de l'etale", "street", "Rue de l'Étale", "99002"),
+    ],
+)
+def test_the_geocoder_knows_its_town(query: str, kind: str, name: str, postcode: str, sources: Sources) -> None:
+    first = get(sources.url(Mood.OK, "geocoder") + "/search", q=query).json()["features"][0]["properties"]
+    assert (first["type"], first["name"], first["postcode"], first["city"]) == (kind, name, postcode, "Valmont")
+    assert 0.8 < first["score"] <= 1
+
+
+def test_the_geocoder_says_what_it_can_not_read(sources: Sources) -> None:
+    url = sources.url(Mood.OK, "geocoder") + "/search"
+    assert get(url).status_code == get(url, q="rue", limit="0").status_code == 400
+    assert get(url, q="zzzzzzzzzz").json()["features"] == []
+    assert all(f["properties"]["postcode"] == "99002" for f in get(url, q="rue", postcode="99002").json()["features"])
+
+
+def test_a_mood_may_pass(sources: Sources) -> None:
+    url = sources.url("down-then-back", "geocoder") + "/search"
+    assert [get(url, **ADDRESS).status_code for _ in range(4)] == [503, 503, 200, 200]
+    assert sources.count("down-then-back") == 4
+
+
+def test_a_path_may_be_given_another_mood(sources: Sources) -> None:
+    url = sources.url("mine", "registry") + "/professionals"
+    assert get(url, **NUMBER).status_code == 404
+    sources.switch("mine", Mood.THROTTLING)
+    assert get(url, **NUMBER).headers["Retry-After"] == "2"
+    sources.switch("mine", Mood.OK)
+    assert get(url, **NUMBER).status_code == 200
+    assert sources.requests["/moods/mine/registry/professionals"] == 3
+
+
+def test_closing_does_not_wait_for_those_who_dawdle() -> None:
+    started = time.monotonic()
+    with Sources() as running, requests.Session() as session:
+        session.trust_env = False
+        with pytest.raises(requests.Timeout):
+            session.get(running.url(Mood.TIME_OUT, "registry"), timeout=0.1)
+        assert session.get(running.url(Mood.OK, "registry") + "/professionals/9000010000", timeout=5).status_code == 200
+    assert time.monotonic() - started < 1.5
+    with pytest.raises(RuntimeError, match="start"):
+        running.url()

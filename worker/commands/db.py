@@ -1,0 +1,136 @@
+"""`db`: the schema of the shared database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from worker.command import Group
+from worker.output import Exit, Failure, Output, columns
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from config.settings import Settings
+    from tasks.schema import Standing
+
+_READS = ("JURAT_DATABASE_URL",)
+
+
+@click.group(cls=Group)
+def db() -> None:
+    """Bring the database's schema up to date, and say how it stands."""
+
+
+@db.command(examples=("jurat db upgrade", "jurat db upgrade --sql > upgrade.sql"), environment=_READS)
+@click.option("--sql", is_flag=True, help="Print the SQL of all migrations, for an administrator to run; connect to nothing.")
+@click.pass_obj
+def upgrade(out: Output, *, sql: bool) -> Exit:
+    """Run the migrations that the database does not have yet. Running it again, or from several places at once, is safe.
+
+    A SQLite database is made where there is none.
+    """
+    from config.settings import read_settings
+    from jurat.database import open_engine, parse_url
+    from tasks import schema
+
+    settings = read_settings()
+    if sql:
+        dialect = parse_url(settings.database_url).get_backend_name()
+        statements = schema.upgrade_sql(dialect)
+        out.show({"dialect": dialect, "sql": statements}, statements.splitlines())
+        return Exit.DONE
+    _refuse_missing_folder(settings)
+    engine = open_engine(settings.database_url)
+    try:
+        before = _standing(engine)
+        if before in (schema.Standing.FOREIGN, schema.Standing.AHEAD):
+            after = before
+        else:
+            schema.upgrade(engine)
+            after = _standing(engine)
+    finally:
+        engine.dispose()
+    out.show({"before": before, "after": after}, [str(after)])
+    if not after.usable:
+        raise Failure(schema.ADVICE[after], Exit.DEPENDENCY)
+    out.say(schema.ADVICE[after] + (f"; it was {before}" if after is not before else ""))
+    return Exit.DONE
+
+
+@db.command(examples=("jurat db check && echo fine",), environment=_READS)
+@click.pass_obj
+def check(out: Output) -> Exit:
+    """Say whether this program can work with the database's schema: 0 when it can, otherwise 3 and what to do."""
+    from config.settings import read_settings
+    from jurat.database import open_engine
+    from tasks.schema import ADVICE
+    from worker.database import require_file
+
+    settings = read_settings()
+    require_file(settings)
+    engine = open_engine(settings.database_url)
+    try:
+        found = _standing(engine)
+    finally:
+        engine.dispose()
+    out.show({"standing": found, "usable": found.usable, "advice": ADVICE[found]}, [str(found)])
+    if not found.usable:
+        raise Failure(ADVICE[found], Exit.DEPENDENCY)
+    out.say(ADVICE[found])
+    return Exit.DONE
+
+
+@db.command(examples=("jurat db status",), environment=_READS)
+@click.pass_obj
+def status(out: Output) -> Exit:
+    """Show which database this is, how its schema stands, and how many checks wait where."""
+    from config.settings import shown
+    from worker.database import opened
+
+    with opened() as service:
+        standing = _standing(service.database)
+        waiting = service.reading.unsettled()
+        version = service.reading.config_version()
+        facts = {
+            "database": shown(service.settings)["JURAT_DATABASE_URL"],
+            "engine": engine_version(service.database),
+            "schema": standing,
+            "config_version": version,
+            "unsettled": sum(waiting.values()),
+        }
+    rows = [
+        {"consultation": consultation, "question": question, "source": source, "checks": count}
+        for (consultation, question, source), count in sorted(waiting.items())
+    ]
+    head = ("consultation", "question", "source", "checks")
+    lines = columns(("what", "value"), facts.items())[1:]
+    table = columns(head, (row.values() for row in rows))
+    out.show({**facts, "waiting": rows}, [*lines, *(["", *table] if table else [])])
+    return Exit.DONE
+
+
+def engine_version(engine: Engine) -> str:
+    """The name and version of the database's own program. Connects when nobody did before."""
+    if not getattr(engine.dialect, "server_version_info", None):
+        engine.connect().close()
+    info = getattr(engine.dialect, "server_version_info", None) or ()
+    name = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}.get(engine.dialect.name, engine.dialect.name)
+    return f"{name} {'.'.join(map(str, info))}"
+
+
+def _standing(engine: Engine) -> Standing:
+    from jurat.database import reader
+    from tasks.schema import standing
+
+    with reader(engine).connect() as connection:
+        return standing(connection)
+
+
+def _refuse_missing_folder(settings: Settings) -> None:
+    from worker.database import sqlite_file
+
+    file = sqlite_file(settings)
+    if file is not None and not file.parent.is_dir():
+        raise Failure(f"there is no folder {file.parent} for the database {file.name}; make it first", Exit.DEPENDENCY)

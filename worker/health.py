@@ -1,0 +1,177 @@
+"""Whether the workers of this machine are alive, told by a small file that each writes every second.
+
+A file that its worker still holds locked belongs to a process that runs; the kernel gives the lock up whatever ends it. So
+a file left behind by a killed worker, or a process id that was given to somebody else, deceives nobody. Only the standard
+library is used: a container asks every few seconds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+OLDEST_BEAT = 15.0
+"""Seconds after which a worker that has not written counts as hanging."""
+
+OLDEST_THREAD = 60.0
+"""Seconds after which a thread of the engine that has not moved counts as hanging. A database that is away holds one for
+some 15 s."""
+
+_PREFIX = "jurat-worker-"
+_SIZE = 4096
+_READS = 3
+
+
+def clock() -> float:
+    """Seconds since this machine started, sleep included: no correction of the time of day moves it."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a worker knows of itself.
+
+    `threads` has the seconds since each engine thread last moved, without look-up threads, which may wait for long;
+    `database` says whether the database answered last; `config_version` is None before a configuration was taken.
+    """
+
+    slots: int
+    held: int
+    database: bool
+    config_version: int | None = None
+    threads: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One worker as its file tells it. `age` is in seconds since the file was written."""
+
+    pid: int
+    age: float
+    facts: Facts
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can do checks: the database answers and a configuration was taken."""
+        return self.facts.database and self.facts.config_version is not None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why this worker is not alive, in a sentence; None when it is."""
+        if self.age > OLDEST_BEAT:
+            return f"worker {self.pid} hangs: its last sign of life is {self.age:.0f} s old"
+        for name, age in self.facts.threads.items():
+            if age + self.age > OLDEST_THREAD:
+                return f"worker {self.pid} hangs: its thread {name} has not moved for {age:.0f} s"
+        return None
+
+    @property
+    def unready(self) -> str | None:
+        """Why this worker can do no checks, in a sentence; None when it can."""
+        if not self.facts.database:
+            return f"worker {self.pid} does not reach the database"
+        if self.facts.config_version is None:
+            return f"worker {self.pid} has no configuration; run `bin/jurat config apply`"
+        return None
+
+
+class Health:
+    """This worker's file. Never raises: a worker that can not write it goes on, and says so once in its log."""
+
+    def __init__(self, path: Path | None = None, clock: Callable[[], float] = clock) -> None:
+        self._path = path or folder() / f"{_PREFIX}{os.getpid()}.json"
+        self._clock = clock
+        self._file = self._open()
+
+    def write(self, facts: Facts) -> None:
+        """Say that this worker lives, and how it is. Call it each second."""
+        if self._file is None:
+            return
+        told = {"pid": os.getpid(), "clock": self._clock(), "time": time.time(), **asdict(facts)}
+        try:
+            # One write of one length: a reader finds the old text or the new one.
+            os.pwrite(self._file, json.dumps(told).encode().ljust(_SIZE), 0)
+        except OSError as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        """Remove the file: this worker ends."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._path.unlink()
+            os.close(self._file)
+            self._file = None
+
+    def _open(self) -> int | None:
+        # The folder may be open to everybody: nobody's link is followed, and nobody else's file taken over.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            file = os.open(self._path, flags, 0o644)
+        except OSError as error:
+            self._give_up(error)
+            return None
+        try:
+            if os.fstat(file).st_uid != os.geteuid():
+                raise PermissionError(None, "belongs to another user")
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(file)
+            self._give_up(error)
+            return None
+        return file
+
+    def _give_up(self, error: OSError) -> None:
+        self._file = None
+        logging.getLogger("jurat.worker").warning(
+            "health file %s can not be written: %s; `jurat health` will not see this worker", self._path, error.strerror
+        )
+
+
+def folder() -> Path:
+    """Where the files are: the machine's folder for temporary files."""
+    return Path(tempfile.gettempdir())
+
+
+def workers(where: Path | None = None, now: Callable[[], float] = clock) -> list[Beat]:
+    """The workers that run on this machine, as far as this user may see them. Files left behind are passed over."""
+    beats = (read(path, now) for path in sorted((where or folder()).glob(f"{_PREFIX}*.json")))
+    return [beat for beat in beats if beat is not None]
+
+
+def read(path: Path, now: Callable[[], float] = clock) -> Beat | None:
+    """The worker whose file this is, None when it runs no more or the file is not a worker's."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if os.fstat(file).st_uid not in (0, os.geteuid()) and os.geteuid() != 0:
+            return None
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return _beat(file, now)
+        return None
+    finally:
+        os.close(file)
+
+
+def _beat(file: int, now: Callable[[], float]) -> Beat | None:
+    for _ in range(_READS):
+        try:
+            told = json.loads(os.pread(file, _SIZE, 0))
+            facts = Facts(
+                told["slots"], told["held"], told["database"], told["config_version"], dict(told["threads"])
+            )
+            return Beat(told["pid"], max(0.0, now() - told["clock"]), facts)
+        except (ValueError, KeyError, TypeError):
+            time.sleep(0.02)  # just made, and nothing written yet
+    return None
