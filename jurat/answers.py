@@ -199,9 +199,9 @@ def _explained(error: fastjsonschema.JsonSchemaValueException, answer: Mapping[s
         case "enum":
             return InvalidAnswer(field, f"must be one of {', '.join(map(str, limit))}")
         case "minLength":
-            return InvalidAnswer(field, f"must have at least {limit} character{'s' if limit > 1 else ''}")
+            return InvalidAnswer(field, f"must have at least {limit} character{'s' if limit != 1 else ''}")
         case "maxLength":
-            return InvalidAnswer(field, f"must have at most {limit} characters")
+            return InvalidAnswer(field, f"must have at most {limit} character{'s' if limit != 1 else ''}")
         case "pattern":
             return InvalidAnswer(field, f"must match {limit}")
         case "format":

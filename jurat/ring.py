@@ -7,9 +7,11 @@ so that no web request ever waits for a broker; bells for one source within 50 m
 from __future__ import annotations
 
 import atexit
+import contextlib
+import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jurat.errors import ConfigurationError
@@ -30,23 +32,36 @@ def queue_of(source: str) -> str:
 class Bell:
     """Rings for the sources that were noted, at most once in 50 ms each, plus a trailing one.
 
-    Raises ConfigurationError when Celery is not installed.
+    Raises ConfigurationError when Celery or the broker's own library is not installed, or the URL can not be used.
     """
 
     def __init__(self, broker_url: str) -> None:
         try:
             from celery import Celery
-        except ModuleNotFoundError:
+        except ImportError:
             raise ConfigurationError("a broker_url needs Celery: pip install 'jurat[ring]', or leave it out") from None
         self._celery: Any = Celery("jurat-ring", broker=broker_url, set_as_current=False)
         self._celery.conf.update(
-            broker_transport_options=_BROKER_LIMITS if broker_url.startswith(("redis", "valkey")) else {},
+            broker_transport_options=_BROKER_LIMITS if broker_url.startswith("redis") else {},
             broker_connection_timeout=0.5,
             task_publish_retry=False,
             task_ignore_result=True,
             task_serializer="json",
         )
+        try:
+            self._celery.connection_for_write().transport  # noqa: B018 - loads the broker's library, connects nowhere
+        except ImportError:
+            raise ConfigurationError("the broker_url needs a library: pip install 'jurat[ring]' for Redis") from None
+        except Exception:  # noqa: BLE001 - each transport has its own; none may show the URL, which may hold a password
+            raise ConfigurationError("the broker_url can not be used; expected redis://host:6379/0") from None
         self._noted = threading.local()
+        self._start_over()
+        atexit.register(self.close)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._start_over)
+
+    def _start_over(self) -> None:
+        """As new. A forked web process has no sending thread, and a lock that this thread held would stay held."""
         self._wanted: dict[str, float] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -65,10 +80,9 @@ class Bell:
         with self._changed:
             for source in sources:
                 self._wanted.setdefault(source, time.monotonic())
-            if self._thread is None or not self._thread.is_alive():  # a forked web process has lost its thread
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._send, name="jurat-ring", daemon=True)
                 self._thread.start()
-                atexit.register(self.close)
             self._changed.notify()
 
     def close(self, timeout: float = 1.0) -> None:
@@ -78,23 +92,36 @@ class Bell:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(timeout)
+        atexit.unregister(self.close)
 
     def _send(self) -> None:
+        # A connection of this thread's own, not of Celery's pool: processes forked later would share the pool's.
+        connection: Any = self._celery.connection_for_write()
         last: dict[str, float] = {}
-        while True:
-            with self._changed:
-                while not self._wanted and not self._closed:
-                    self._changed.wait()
-                if not self._wanted:
-                    return
-                source = min(self._wanted, key=lambda name: max(self._wanted[name], last.get(name, 0.0) + INTERVAL))
-                pause = last.get(source, 0.0) + INTERVAL - time.monotonic()
-                if pause > 0 and not self._closed:
-                    self._changed.wait(pause)
-                    continue
-                del self._wanted[source]
+        while (source := self._next(last)) is not None:
             last[source] = time.monotonic()
             try:
-                self._celery.send_task(TASK, queue=queue_of(source), expires=EXPIRES, retry=False)
-            except Exception:  # noqa: BLE001, S112 - whatever the broker does, the platform must not notice
-                continue
+                producer = self._celery.amqp.Producer(connection)
+                self._celery.send_task(TASK, queue=queue_of(source), expires=EXPIRES, retry=False, producer=producer)
+            except Exception:  # noqa: BLE001 - whatever the broker does, the platform must not notice
+                with contextlib.suppress(Exception):
+                    connection.release()
+                connection = self._celery.connection_for_write()
+        with contextlib.suppress(Exception):
+            connection.release()
+
+    def _next(self, last: Mapping[str, float]) -> str | None:
+        """Wait for the next source to ring for, given when each was rung for; None when all is sent and closed."""
+        with self._changed:
+            while True:
+                if not self._wanted:
+                    if self._closed:
+                        return None
+                    self._changed.wait()
+                    continue
+                source = min(self._wanted, key=lambda name: max(self._wanted[name], last.get(name, 0.0) + INTERVAL))
+                pause = last.get(source, 0.0) + INTERVAL - time.monotonic()
+                if pause <= 0 or self._closed:
+                    del self._wanted[source]
+                    return source
+                self._changed.wait(pause)

@@ -3,7 +3,7 @@
 Celery starts and stops it (`worker.steps`) and rings it; it works without a broker as well. Its parts are small
 threads with queues between them:
 
-    claimer → look-up threads → writer        renewer        keeper (upkeep, new configurations)
+    claimer → look-up threads → writer        renewer        keeper (upkeep, new configurations)        pulse
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from worker.engine.holdings import Holdings
 from worker.engine.keeper import Keeper, Renewer
 from worker.engine.lookups import LookUp
 from worker.engine.plans import Plans
+from worker.engine.pulse import Pulse
 from worker.engine.writer import Writer
 
 log = structlog.get_logger("jurat.engine")
@@ -59,6 +60,7 @@ class Engine:
         self.writer = Writer(ledgers.settling, ledgers.keeping, self.holdings, plans.current, self.claimer.wake_in)
         self._renewer = Renewer(ledgers.claims, self.holdings, plans.current)
         self._keeper = Keeper(ledgers.keeping, ledgers.claims, plans, self.writer, self._accept, self.claimer.wake)
+        self._pulse = Pulse(self.holdings, plans, (self.claimer, self.writer, self._renewer, self._keeper))
         self._look_ups = [
             LookUp(number, running, self.holdings, plans.current, self._queue, self._hand_on, lambda: self._giving_back)
             for number in range(slots)
@@ -66,7 +68,7 @@ class Engine:
 
     def start(self) -> None:
         """Begin to work. Needs neither database nor broker to be there yet."""
-        for thread in (self.writer, self._renewer, self._keeper, self.claimer, *self._look_ups):
+        for thread in (self._pulse, self.writer, self._renewer, self._keeper, self.claimer, *self._look_ups):
             thread.start()
         log.info("engine started", slots=self.holdings.slots)
 
@@ -94,6 +96,7 @@ class Engine:
         self.writer.stop()
         clean = self.writer.join(end - time.monotonic()) and all(ended)
         self._renewer.stop()
+        self._pulse.stop()
         plan = self.plans.current()
         if plan is not None and clean:
             plan.close()

@@ -24,6 +24,8 @@ class EngineThread(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         self.beat = time.monotonic()
+        self.away = False
+        """Whether the database was away at the last step."""
         self.stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"jurat-{name}", daemon=True)
         self._said = float("-inf")
@@ -52,8 +54,9 @@ class EngineThread(ABC):
             self.beat = time.monotonic()
             try:
                 self.step()
-                rest = 0.1
+                rest, self.away = 0.1, False
             except AWAY as error:
+                self.away = True
                 self._say("database away", error=type(error.orig or error).__name__)
             except Exception as error:
                 log.exception("engine thread failed", thread=self.name, error=type(error).__name__)

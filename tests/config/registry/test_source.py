@@ -104,7 +104,7 @@ R = "steps.0.request"
         ("inputs.number.format", "fr.sirene", "inputs.number.format", "fr.siren"),
         ("inputs.Number", {}, "inputs.Number.[key]", "pattern"),
         ("max_bytes", 1000, "max_bytes", "unit"),
-        ("timeout", "5 minutes", "timeout", "without spaces"),
+        ("timeout", "5 minutes", "timeout", "did you mean 'min'?"),
         ("timeout", "5min", "timeout", "from 100ms to 60s"),
         # expressions
         ("steps.0.outcomes.0.when", "!body.count", "steps.0.outcomes.0.when", "write '!(a.b)'"),
@@ -114,7 +114,6 @@ R = "steps.0.request"
         ("steps.0.outcomes.0.when", "length(body.x) == `0`", "steps.0.outcomes.0.when", "not_null(…, `[]`)"),
         ("steps.0.outcomes.0.when", "len(body)", "steps.0.outcomes.0.when", "no function len()"),
         ("steps.0.outcomes.0.when", "a" * 501, "steps.0.outcomes.0.when", "at most 500"),
-        ("steps.0.outcomes.0.when", "(" * 240 + "a" + ")" * 240, "steps.0.outcomes.0.when", "nested too deep"),
         ("steps.0.outcomes.0.when", "body" + "|[@,@][]" * 20, "steps.0.outcomes.0.when", "grow without end"),
         ("record.fields.names", "names[?ends_with(kind, 'x')]", "record.fields.names", "not_null(…, '')"),
         # outcomes
@@ -122,17 +121,17 @@ R = "steps.0.request"
         ("steps.0.outcomes.0.reason", "inside_zone", "steps.0.outcomes.0.reason", "one of these reasons"),
         ("steps.0.outcomes.0.reason", "too_busy", "steps.0.outcomes.0.reason", "source_throttled"),
         ("steps.0.outcomes.2.reason", ..., "steps.0.outcomes.2.reason", "one of these reasons"),
-        ("steps.0.outcomes.2.reason", "status_inactive", "steps.0.outcomes.2.reason", "no number and name were compared"),
+        ("steps.0.outcomes.2.reason", "status_inactive", "steps.0.outcomes.2.reason", "no number and name"),
         ("steps.0.outcomes.2.when", "status != `200`", "steps.0.outcomes.2.when", "refuse on an outage"),
         ("steps.0.outcomes.2.when", "!(body.professionals)", "steps.0.outcomes.2.when", "refuse on an outage"),
-        ("steps.0.outcomes.2.when", "length(not_null(body.x, `[]`)) == `0`", "steps.0.outcomes.2.when", "refuse on an outage"),
+        ("steps.0.outcomes.2.when", "not_null(body.x, `[]`) == `[]`", "steps.0.outcomes.2.when", "refuse on an outage"),
         ("steps.0.outcomes.2.when", "body.error", "steps.0.outcomes.2.when", "refuse on an outage"),
         ("steps.0.outcomes.2.retry_after", "body.wait", "steps.0.outcomes.2.retry_after", "only retry and maintenance"),
         # the record
         ("record.fields.number", ..., "record.fields", "add number: EXPRESSION"),
         ("record.fields.status", ..., "record.status", "no field has this status"),
         ("record.status", {"active": ["A"], "inactive": ["A"]}, "record.status", "stands twice"),
-        ("record", {**VALID["record"], "from": "not_null(body.x, `[]`)", "absent": "refused"}, "record.from", "another shape"),
+        ("record", {**VALID["record"], "from": "body.x || `[]`", "absent": "refused"}, "record.from", "another shape"),
         # rules
         ("rules", [NAME, STATUS], "rules", "no rule compares the number"),
         ("rules", [EQUALS, STATUS], "rules.1", "its name is not compared before it"),
