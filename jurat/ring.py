@@ -80,7 +80,7 @@ class Bell:
         with self._changed:
             for source in sources:
                 self._wanted.setdefault(source, time.monotonic())
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._send, name="jurat-ring", daemon=True)
                 self._thread.start()
             self._changed.notify()

@@ -154,6 +154,12 @@ verdicts = Table(
     Column("fence", BigInteger, nullable=False),
     Column("decided_at", Moment, nullable=False),
     Column("retain_until", Moment),
+    Index(
+        "jurat_verdicts_retained",
+        "retain_until",
+        postgresql_where=text("retain_until IS NOT NULL"),
+        sqlite_where=text("retain_until IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 

@@ -6,14 +6,18 @@ began with, and every verdict names its version.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from adapters.address.zones import Zone
 from adapters.base import Found, Query, Source, Unavailable
 from adapters.catalogue import SourceUnusable, Surroundings, build
+from adapters.codes import FindCode
 from adapters.fingerprints import Fingerprints
 from config.configuration import Configuration, Question
 from config.secrets import SecretReference, resolve
@@ -47,6 +51,7 @@ class Plan:
     sources: Mapping[str, Source]
     zones: Mapping[str, Zone]
     book: Book
+    answer_schemas: Mapping[tuple[str, str], str]
     problems: tuple[str, ...] = field(default=())
 
     def question(self, consultation: str, name: str) -> Question | None:
@@ -95,7 +100,8 @@ def make_plan(
     problems += [
         f"zone {name} is not imported; run `bin/jurat zones import FILE`" for name in sorted(wanted - set(rows))
     ]
-    return Plan(version, configuration, sources, zones, book_of(configuration), tuple(problems))
+    schemas = {key: json.dumps(question.answer_schema) for key, question in configuration.questions.items()}
+    return Plan(version, configuration, sources, zones, book_of(configuration), schemas, tuple(problems))
 
 
 def book_of(configuration: Configuration) -> Book:
@@ -106,8 +112,14 @@ def book_of(configuration: Configuration) -> Book:
     return Book(configuration.access, rounds)
 
 
-def _finding_codes(reading: Reading) -> Callable[..., CodeRow | None]:
-    return reading.code
+def _finding_codes(reading: Reading) -> FindCode:
+    def find(code_list: str, fingerprints: Sequence[str]) -> CodeRow | None:
+        try:
+            return reading.code(code_list, fingerprints)
+        except (OperationalError, InterfaceError):
+            raise Unavailable("the database did not answer") from None
+
+    return find
 
 
 def _resolving(environ: Mapping[str, str]) -> Callable[[SecretReference], str]:

@@ -57,7 +57,7 @@ class Running:
         if decision := decide_without_look_up(held, question):
             return Entry(held, decision, plan.version, retain=question.retain_s)
         try:
-            answer = self._open(held, question)
+            answer = self._open(held, plan.answer_schemas[question.consultation, question.name])
         except (Unopenable, InvalidAnswer, ValueError) as error:
             log.warning("answer unreadable", check_id=str(held.id), fence=held.fence, why=type(error).__name__)
             verdict = Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
@@ -70,12 +70,12 @@ class Running:
         attempt = Attempt(ended, _reason(found, decision), self._clock() - begun)
         return Entry(held, decision, plan.version, attempt, question.retain_s)
 
-    def _open(self, held: Held, question: Question) -> Mapping[str, Any]:
+    def _open(self, held: Held, schema: str) -> Mapping[str, Any]:
         """The answer in clear. A row inserted by plain SQL may hold anything, so it is validated here as well."""
         if held.sealed is None:
             raise Unopenable("the row has no answer")
         answer: Mapping[str, Any] = json.loads(self._unseal.open(held.sealed, held.answer_key))
-        validate(answer, json.dumps(question.answer_schema))
+        validate(answer, schema)
         return answer
 
     def _ask(self, held: Held, answer: Mapping[str, Any], question: Question, plan: Plan) -> Found | SourceError:

@@ -43,7 +43,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "doctor": "Say what is set, from where, and what is wrong.",
     },
 }
-"""Every command with its line in the help. A command's module is loaded when the command is called, not for the help."""
+"""Every command with its line in the help, for which no command is loaded."""
 
 _TARGETS: Final[Mapping[str, str]] = {
     name: f"worker.commands.{module}:{name}"
@@ -151,7 +151,7 @@ def run(args: Sequence[str]) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return Exit.USAGE
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the one place where each becomes a sentence
         if output.verbose:
             traceback.print_exc()
         sentences, code = explain(error)
@@ -200,7 +200,8 @@ def _of_jurat(error: Exception) -> tuple[list[str], Exit] | None:
 
 
 def _of_the_system(error: Exception) -> tuple[list[str], Exit] | None:
-    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError as NoConnection
+    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+    from sqlalchemy.exc import TimeoutError as NoConnection
 
     match error:
         case OperationalError() | InterfaceError():
@@ -239,4 +240,3 @@ def _places(error: Exception) -> Iterator[str]:
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if "site-packages" not in frame.filename:
             yield f" in {os.path.relpath(frame.filename)}:{frame.lineno}"
-

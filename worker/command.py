@@ -82,7 +82,7 @@ def _flag(option: str, field: str, text: str) -> click.Option:
     return click.Option([option], is_flag=True, is_eager=True, expose_value=False, callback=remember, help=text)
 
 
-class Name(click.ParamType):
+class Name(click.ParamType[str]):
     """A word of the contract: a consultation, participant or question."""
 
     name = "name"
@@ -94,7 +94,7 @@ class Name(click.ParamType):
         return str(value)
 
 
-class CheckId(click.ParamType):
+class CheckId(click.ParamType[UUID]):
     """The id of a check."""
 
     name = "id"

@@ -1,8 +1,8 @@
 """Whether the workers of this machine are alive, told by a small file that each writes every second.
 
-A file that its worker still holds locked belongs to a process that runs; the kernel gives the lock up whatever ends it. So
-a file left behind by a killed worker, or a process id that was given to somebody else, deceives nobody. Only the standard
-library is used: a container asks every few seconds.
+A file that its worker still holds locked belongs to a process that runs; the kernel gives the lock up whatever ends
+it. So a file left behind by a killed worker, or a process id that was given to somebody else, deceives nobody. Only
+the standard library is used: a container asks every few seconds.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ OLDEST_BEAT = 15.0
 """Seconds after which a worker that has not written counts as hanging."""
 
 OLDEST_THREAD = 60.0
-"""Seconds after which a thread of the engine that has not moved counts as hanging. A database that is away holds one for
-some 15 s."""
+"""Seconds after which a thread of the engine that has not moved counts as hanging. A database that is away may hold one
+for some 15 s."""
 
 _PREFIX = "jurat-worker-"
 _SIZE = 4096
@@ -168,9 +168,7 @@ def _beat(file: int, now: Callable[[], float]) -> Beat | None:
     for _ in range(_READS):
         try:
             told = json.loads(os.pread(file, _SIZE, 0))
-            facts = Facts(
-                told["slots"], told["held"], told["database"], told["config_version"], dict(told["threads"])
-            )
+            facts = Facts(told["slots"], told["held"], told["database"], told["config_version"], dict(told["threads"]))
             return Beat(told["pid"], max(0.0, now() - told["clock"]), facts)
         except (ValueError, KeyError, TypeError):
             time.sleep(0.02)  # just made, and nothing written yet

@@ -161,9 +161,8 @@ class _FeatureReader:
             self._wrong('is no Feature: it must be an object with "type": "Feature"')
             return None
         if not ZONE_ID.fullmatch(self.id):
-            self._wrong(
-                f'needs "{self._name_property}" in its properties: letters, digits, ".", "_" and "-", at most 64, no space'
-            )
+            wanted = 'letters, digits, ".", "_" and "-", at most 64, no space'
+            self._wrong(f'needs "{self._name_property}" in its properties: {wanted}')
         title = self._properties.get(self._title_property, self.id)
         if not isinstance(title, str) or len(title) > 200 or "\0" in title:
             self._wrong(f'has a "{self._title_property}" that is no text of at most 200 characters')

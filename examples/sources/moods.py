@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gzip
 import os
 import socket
@@ -98,12 +97,7 @@ class Stage:
 
 _PHRASES = {200: "OK", 204: "No Content", 302: "Found", 404: "Not Found", 429: "Too Many Requests", 503: "Unavailable"}
 _HTML = b"<!doctype html><title>Maintenance</title><p>We will be back soon."
-_BOMB_BYTES = 64 << 20
-
-
-@functools.cache
-def _bomb() -> bytes:
-    return gzip.compress(bytes(_BOMB_BYTES))
+_BOMB = gzip.compress(bytes(1 << 20)) * 64
 
 
 def play(mood: Mood, stage: Stage) -> bool:  # noqa: C901, PLR0911, PLR0912 - one long list of moods
@@ -148,7 +142,7 @@ def play(mood: Mood, stage: Stage) -> bool:  # noqa: C901, PLR0911, PLR0912 - on
                 stage.connection.sendall(b"4000\r\n" + b" " * 0x4000 + b"\r\n")
             return False
         case Mood.GZIP_BOMB:
-            return stage.reply(200, _bomb(), ("Content-Encoding", "gzip"))
+            return stage.reply(200, _BOMB, ("Content-Encoding", "gzip"))
         case Mood.WRONG_TYPE:
             return stage.reply(200, _HTML, kind="text/html")
         case Mood.WRONG_SHAPE:

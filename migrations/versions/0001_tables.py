@@ -223,6 +223,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("check_id", "revision"),
         sqlite_with_rowid=False,
     )
+    op.create_index(
+        "jurat_verdicts_retained",
+        "jurat_verdicts",
+        ["retain_until"],
+        postgresql_where=sa.text("retain_until IS NOT NULL"),
+        sqlite_where=sa.text("retain_until IS NOT NULL"),
+    )
     op.execute("INSERT INTO jurat_contract (version) VALUES (1)")
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from jurat.statements import now, rows_json, rowset
 from tasks.ledger.claiming import seconds_between
@@ -77,12 +77,19 @@ class Keeping:
         ]
         if rows:
             with self._engine.begin() as connection:
+                self._lock_sources(connection)
                 connection.execute(text(_note(self._dialect)), {"rows": rows_json(rows)})
 
     def count_waiting(self) -> None:
         """Keep each source's backlog and how soon its platforms should poll again."""
         with self._engine.begin() as connection:
+            self._lock_sources(connection)
             connection.execute(text(_count(self._dialect)))
+
+    def _lock_sources(self, connection: Connection) -> None:
+        """Take the rows of the sources in the order in which a claim takes them: no two can wait in a circle."""
+        if self._dialect == "postgresql":
+            connection.execute(text("SELECT name FROM jurat_sources ORDER BY name FOR UPDATE"))
 
     def purge(self) -> int:
         """Delete verdicts past their `retain_until`, with the checks they belong to; how many checks went."""
@@ -173,8 +180,10 @@ def _count(dialect: str) -> str:
 @lru_cache
 def _overdue_verdicts(dialect: str) -> str:
     return f"""
-        SELECT check_id FROM jurat_verdicts GROUP BY check_id
-        HAVING max(coalesce(retain_until, {now(dialect, "1000000")})) <= {now(dialect)} LIMIT :limit"""
+        SELECT DISTINCT check_id FROM jurat_verdicts v WHERE retain_until <= {now(dialect)}
+          AND NOT EXISTS (SELECT 1 FROM jurat_verdicts w WHERE w.check_id = v.check_id
+                          AND (w.retain_until IS NULL OR w.retain_until > {now(dialect)}))
+        LIMIT :limit"""
 
 
 def _purge(dialect: str) -> list[str]:

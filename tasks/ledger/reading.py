@@ -84,6 +84,16 @@ class Reading:
         """The newest applied version, None when none was."""
         return self._all("SELECT max(version) FROM jurat_configs")[0][0]  # type: ignore[no-any-return]
 
+    def newest(self) -> tuple[int | None, int, int]:
+        """What a worker compares to see that there is something new: the configuration's version, and for the zones
+        how many there are and the sum of their versions, which rises with every import.
+        """
+        row = self._all(
+            "SELECT (SELECT max(version) FROM jurat_configs), (SELECT count(*) FROM jurat_zones), "
+            "(SELECT coalesce(sum(version), 0) FROM jurat_zones)"
+        )[0]
+        return row[0], row[1], row[2]
+
     def config(self, version: int) -> str:
         """The document of a version, as JSON text.
 
@@ -176,8 +186,7 @@ class Reading:
 
     def clock(self) -> datetime:
         """The database's time."""
-        value = moment(self._all(f"SELECT {now(self._dialect)}")[0][0])
-        assert value is not None
+        value: datetime = moment(self._all(f"SELECT {now(self._dialect)}")[0][0])  # type: ignore[assignment]
         return value
 
     def ping(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,9 @@ _READS = ("JURAT_DATABASE_URL",)
     cls=Command,
     examples=(
         "jurat submit budget p-42 code --answer-file answer.json",
-        "jurat submit budget p-42 residence --wait 30 \\\n"
-        '    --field number=8 --field "street=quai de la Brême" --field postcode=00100',
-        "echo '{\"code\": \"…\"}' | jurat submit budget p-42 code --answer-file -",
+        """jurat submit budget p-42 residence --wait 30 \\
+    --field number=8 --field "street=quai de la Brême" --field postcode=00100""",
+        'echo \'{"code": "…"}\' | jurat submit budget p-42 code --answer-file -',
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_SEAL_KEY", "JURAT_BROKER_URL"),
 )
@@ -43,7 +44,9 @@ _READS = ("JURAT_DATABASE_URL",)
     multiple=True,
     help="One field of the answer; repeat it. Others can see it, too.",
 )
-@click.option("--id", "check_id", type=CheckId(), metavar="UUID", help="The check's id; the same id again is the same check.")
+@click.option(
+    "--id", "check_id", type=CheckId(), metavar="UUID", help="The check's id; the same id again is the same check."
+)
 @click.option(
     "--priority",
     type=click.Choice(["interactive", "bulk"]),
@@ -51,7 +54,9 @@ _READS = ("JURAT_DATABASE_URL",)
     show_default=True,
     help="How soon it is wanted.",
 )
-@click.option("--wait", "seconds", metavar="SECONDS", type=click.FloatRange(0, 86400), help="Wait for the verdict so long.")
+@click.option(
+    "--wait", "seconds", metavar="SECONDS", type=click.FloatRange(0, 86400), help="Wait for the verdict so long."
+)
 @locale_option
 @click.pass_obj
 def submit(
@@ -70,8 +75,8 @@ def submit(
 ) -> Exit:
     """Submit one confirmed answer, and print the id of its check.
 
-    The answer is a JSON object with the fields that the question asks for. It is sealed before it is stored, and can not be
-    changed afterwards. Without --wait the exit code says whether it was taken; with it, what the verdict is.
+    The answer is a JSON object with the fields that the question asks for. It is sealed before it is stored, and can
+    not be changed afterwards. Without --wait the exit code says whether it was taken; with it, what the verdict is.
     """
     from config.settings import read_settings
     from jurat.database import open_engine
@@ -80,7 +85,9 @@ def submit(
     content = _answer(out, answer, answer_file, fields)
     settings = read_settings()
     if settings.seal_key is None:
-        raise Failure("JURAT_SEAL_KEY is not set: an answer can not be sealed; see `bin/jurat keys generate`", Exit.USAGE)
+        raise Failure(
+            "JURAT_SEAL_KEY is not set: an answer can not be sealed; see `bin/jurat keys generate`", Exit.USAGE
+        )
     _refuse_wrong_key(settings)
     with client(settings) as platform:
         engine = open_engine(settings.database_url)
@@ -117,15 +124,19 @@ def submit(
 )
 @click.argument("check_ids", metavar="[ID]…", type=CheckId(), nargs=-1)
 @click.option(
-    "--access", nargs=2, type=Name(), metavar="CONSULTATION PARTICIPANT", help="A participant's access instead of checks."
+    "--access",
+    nargs=2,
+    type=Name(),
+    metavar="CONSULTATION PARTICIPANT",
+    help="A participant's access instead of checks.",
 )
 @locale_option
 @click.pass_obj
 def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | None, locale: str) -> Exit:
     """Show where checks stand, or what a participant's verdicts add up to.
 
-    The exit code is that of the check: 0 accepted, 1 refused, 4 on its way, 5 undetermined or in review; of several checks, the
-    first of 1, 4, 5 that any of them has. With --access: 0 granted, 1 blocked, 4 pending, 5 incomplete.
+    The exit code is that of the check: 0 accepted, 1 refused, 4 on its way, 5 undetermined or in review; of several
+    checks, the first of 1, 4, 5 that any of them has. With --access: 0 granted, 1 blocked, 4 pending, 5 incomplete.
     """
     from config.settings import read_settings
     from worker.database import client
@@ -142,7 +153,7 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
             platform.result(check_ids[0])  # raises with the sentence for it
         documents = [_document(platform, result, locale) for result in results]
         one = len(check_ids) == 1
-        out.show(documents[0] if one else documents, _lines(documents) if one else _table(documents))
+        out.show(documents[0] if one else documents, _lines(documents[0]) if one else _table(documents))
         if missing:
             raise Failure(f"there is no check {', '.join(missing)}", Exit.USAGE)
         codes = {_code(result) for result in results}
@@ -228,9 +239,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
 
 def _table(documents: Sequence[dict[str, Any]]) -> list[str]:
     names = ("check_id", "consultation", "participant", "question", "state", "outcome", "reason", "decided_at")
-    return columns(
-        ("check", *names[1:-1], "decided"), ([document[name] for name in names] for document in documents)
-    )
+    return columns(("check", *names[1:-1], "decided"), ([document[name] for name in names] for document in documents))
 
 
 def _show_access(out: Output, access: Access, consultation: str, participant: str) -> Exit:
@@ -268,7 +277,7 @@ def _answer(out: Output, answer: str | None, answer_file: str | None, fields: Se
     if answer is not None:
         return _parsed(answer.encode("utf-8", "surrogatepass"), "--answer")
     if answer_file == "-":
-        stream = click.get_binary_stream("stdin")
+        stream = sys.stdin.buffer
         if stream.isatty():
             out.say("Type the answer as JSON; end with Ctrl-D.")
         return _parsed(stream.read(_LARGEST + 1), "standard input")

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from config.problems import Problem
     from tasks.ledger.reading import AppliedRow, CodeListRow, Reading
 
-_PATHS = click.argument(
-    "paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)
+_PATHS = click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 
 
 @click.group(cls=Group)
@@ -33,8 +31,8 @@ def config() -> None:
 def lint(out: Output, paths: Sequence[Path]) -> Exit:
     """Check files, or folders of them, without a database.
 
-    Prints one line for each problem, `file:line:column: error: what is wrong — what to do`. Warnings do not keep a configuration
-    from being published. Zones and code lists are checked by `config apply`, against the database.
+    Prints one line for each problem, `file:line:column: error: what is wrong — what to do`. Warnings do not keep a
+    configuration from being published. Zones and code lists are checked by `config apply`, against the database.
     """
     report = _linted(paths)
     out.show(_document(report.problems), map(str, report.problems))
@@ -49,7 +47,8 @@ def schema(out: Output) -> Exit:
 
     Name it in the first line of your file: `# yaml-language-server: $schema=./jurat.schema.json`.
     """
-    from config.schema import schema as made, schema_text
+    from config.schema import schema as made
+    from config.schema import schema_text
 
     out.show(made(), schema_text().splitlines())
     return Exit.DONE
@@ -101,7 +100,9 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     environment=("JURAT_DATABASE_URL",),
 )
 @click.option("--version", "version", type=click.IntRange(min=1), metavar="N", help="Another version than the newest.")
-@click.option("--sources", "settings", is_flag=True, help="Show the settings instead: each value's source, secrets hidden.")
+@click.option(
+    "--sources", "settings", is_flag=True, help="Show the settings instead: each value's source, secrets hidden."
+)
 @click.pass_obj
 def show(out: Output, *, version: int | None, settings: bool) -> Exit:
     """Show an applied configuration as YAML. Secrets are references in it, so none is shown."""
@@ -174,8 +175,8 @@ def _foresee(configuration: Configuration, reading: Reading, *, force: bool) -> 
     ]
     if orphans and not force:
         raise Failure(
-            f"checks are on their way that this configuration has no place for: {', '.join(orphans)}; without --force it would "
-            "be refused",
+            f"checks are on their way that this configuration has no place for: {', '.join(orphans)}; without --force "
+            "it would be refused",
             Exit.REFUSED,
         )
     newest = reading.config_version()
@@ -233,7 +234,7 @@ def _show_settings(out: Output) -> Exit:
 
     values, origins = shown(read_settings()), provenance()
     settings = [{"setting": name, "value": value, "from": origins[name]} for name, value in values.items()]
-    rows = columns(("setting", "value", "from"), (line.values() for line in settings))
+    rows = columns(("setting", "value", "from"), (list(line.values()) for line in settings))
     strangers = unknown_variables()
     out.show({"settings": settings, "unknown": strangers}, rows)
     for sentence in strangers:

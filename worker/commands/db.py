@@ -24,11 +24,14 @@ def db() -> None:
 
 
 @db.command(examples=("jurat db upgrade", "jurat db upgrade --sql > upgrade.sql"), environment=_READS)
-@click.option("--sql", is_flag=True, help="Print the SQL of all migrations, for an administrator to run; connect to nothing.")
+@click.option(
+    "--sql", is_flag=True, help="Print the SQL of all migrations, for an administrator to run; connect to nothing."
+)
 @click.pass_obj
 def upgrade(out: Output, *, sql: bool) -> Exit:
-    """Run the migrations that the database does not have yet. Running it again, or from several places at once, is safe.
+    """Run the migrations that the database does not have yet.
 
+    Running it again, or from several places at once, is safe.
     A SQLite database is made where there is none.
     """
     from config.settings import read_settings
@@ -45,11 +48,9 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
     engine = open_engine(settings.database_url)
     try:
         before = _standing(engine)
-        if before in (schema.Standing.FOREIGN, schema.Standing.AHEAD):
-            after = before
-        else:
+        if before not in (schema.Standing.FOREIGN, schema.Standing.AHEAD):
             schema.upgrade(engine)
-            after = _standing(engine)
+        after = _standing(engine)
     finally:
         engine.dispose()
     out.show({"before": before, "after": after}, [str(after)])
@@ -106,7 +107,7 @@ def status(out: Output) -> Exit:
     ]
     head = ("consultation", "question", "source", "checks")
     lines = columns(("what", "value"), facts.items())[1:]
-    table = columns(head, (row.values() for row in rows))
+    table = columns(head, (list(row.values()) for row in rows))
     out.show({**facts, "waiting": rows}, [*lines, *(["", *table] if table else [])])
     return Exit.DONE
 

@@ -18,8 +18,9 @@ from worker.output import Exit, Output, columns
 def health(out: Output, *, ready: bool) -> Exit:
     """Say whether the workers on this machine are alive.
 
-    Ends with 0 when at least one runs and all that run are alive; otherwise with 1 and the reason. It asks neither the database
-    nor the broker: a worker waits for both and comes back by itself, so they are no reason to restart it.
+    Ends with 0 when at least one runs and all that run are alive; otherwise with 1 and the reason. It asks neither
+    the database nor the broker: a worker waits for both and comes back by itself, so they are no reason to restart
+    it.
     """
     beats = files.workers()
     problems = [problem for beat in beats if (problem := beat.trouble or (beat.unready if ready else None))]
@@ -28,7 +29,9 @@ def health(out: Output, *, ready: bool) -> Exit:
     document = {
         "ok": not problems,
         "problems": problems,
-        "workers": [{"pid": beat.pid, "age_s": round(beat.age, 3), "ready": beat.ready, **_facts(beat)} for beat in beats],
+        "workers": [
+            {"pid": beat.pid, "age_s": round(beat.age, 3), "ready": beat.ready, **_facts(beat)} for beat in beats
+        ],
     }
     rows = columns(
         ("pid", "seen", "ready", "holds", "slots", "configuration"),

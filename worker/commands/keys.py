@@ -32,18 +32,19 @@ def keys() -> None:
 @click.option(
     "--for-compose",
     is_flag=True,
-    help="Make the folder yours alone (0700) and its files readable (0444): a container's user is another one, and sees a file "
-    "with the rights that it has outside.",
+    help="Make the folder yours alone (0700) and its files readable (0444): a container's user is another one, and "
+    "sees a file with the rights that it has outside.",
 )
 @click.pass_obj
 def generate(out: Output, *, out_dir: Path | None, for_compose: bool) -> Exit:
     """Generate a new set of keys, and print them as settings.
 
-    JURAT_SEAL_KEY is public: the platform seals answers with it. JURAT_UNSEAL_KEYS opens them and JURAT_HASH_KEYS makes the
-    fingerprints of access codes: these two belong on the workers' machines alone. Keep copies: without them, waiting answers
-    can not be opened any more and no code is found.
+    JURAT_SEAL_KEY is public: the platform seals answers with it. JURAT_UNSEAL_KEYS opens them and JURAT_HASH_KEYS
+    makes the fingerprints of access codes: these two belong on the workers' machines alone. Keep copies: without
+    them, waiting answers can not be opened any more and no code is found.
     """
-    from jurat.sealing import generate as new_pair, key_id, key_to_text
+    from jurat.sealing import generate as new_pair
+    from jurat.sealing import key_id, key_to_text
 
     if for_compose and out_dir is None:
         raise click.UsageError("--for-compose needs --out-dir.")

@@ -44,8 +44,8 @@ def zones() -> None:
 def import_(out: Output, file: Path, *, name_property: str, title_property: str, dry_run: bool, who: str) -> Exit:
     """Import the zones of a GeoJSON file (WGS 84; Polygon or MultiPolygon), each as its next version.
 
-    A zone that did not change keeps its version. With one bad feature nothing is imported, and everything that is wrong is told
-    with feature and vertex. Running workers use a new version within 5 s.
+    A zone that did not change keeps its version. With one bad feature nothing is imported, and everything that is
+    wrong is told with feature and vertex. Running workers use a new version within 5 s.
     """
     from adapters.address.zone_files import ZoneFileError, read_zones
     from tasks.ledger.publishing import NewZone
@@ -77,7 +77,10 @@ def import_(out: Output, file: Path, *, name_property: str, title_property: str,
     ]
     lines = columns(
         ("zone", "title", "version", "changed", "vertices"),
-        ((row["zone"], row["title"], row["version"], "yes" if row["changed"] else "no", row["vertices"]) for row in rows),
+        (
+            (row["zone"], row["title"], row["version"], "yes" if row["changed"] else "no", row["vertices"])
+            for row in rows
+        ),
     )
     out.show({"dry_run": dry_run, "zones": rows}, lines)
     changed = sum(bool(row["changed"]) for row in rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -20,6 +21,7 @@ log = structlog.get_logger("jurat.engine")
 
 RENEW_EVERY = LEASE / 3
 REFRESH_EVERY = 2.0
+OVERDUE_BATCH = 100
 HANGING = 5.0
 """Seconds past its source's timeout after which a look-up is taken to hang."""
 
@@ -52,6 +54,16 @@ class Renewer(EngineThread):
         return (model.timeout if model else 60.0) + HANGING
 
 
+@dataclass(slots=True)
+class _Upkeep:
+    """A piece of upkeep, done every so many seconds over all workers; `next` is when this worker asks for its turn."""
+
+    name: str
+    every: float
+    run: Callable[[], object]
+    next: float = 0.0
+
+
 class Keeper(EngineThread):
     """Upkeep, at most as often as is due over all workers, and this worker's look for a new configuration."""
 
@@ -72,6 +84,13 @@ class Keeper(EngineThread):
         self._accept = accept
         self._wake = wake
         self._next_refresh = 0.0
+        self._upkeep = (
+            _Upkeep("leases", 1.0, self._end_leases),
+            _Upkeep("overdue", 2.0, self._end_overdue),
+            _Upkeep("figures", 5.0, keeping.count_waiting),
+            _Upkeep("reviews", 30.0, keeping.end_reviews),
+            _Upkeep("purge", 3600.0, keeping.purge),
+        )
 
     def step(self) -> None:
         if time.monotonic() >= self._next_refresh:
@@ -80,15 +99,17 @@ class Keeper(EngineThread):
                 self._wake()
         if self.stopping.wait(1.0):
             return
-        if self._keeping.turn("leases", 1.0):
-            if ended := self._keeping.end_leases():
-                log.warning("leases ended", checks=len(ended))
-                self._wake()
-            self._accept(self._claims.claim_overdue(100))
-        if self._keeping.turn("figures", 5.0):
-            self._keeping.count_waiting()
-        if self._keeping.turn("reviews", 30.0):
-            self._keeping.end_reviews()
-        if self._keeping.turn("purge", 3600.0):
-            self._keeping.purge()
+        for task in self._upkeep:
+            if time.monotonic() >= task.next:
+                task.next = time.monotonic() + task.every
+                if self._keeping.turn(task.name, task.every):
+                    task.run()
         self._keeping.note(self._writer.take_figures())
+
+    def _end_leases(self) -> None:
+        if ended := self._keeping.end_leases():
+            log.warning("leases ended", checks=len(ended))
+            self._wake()
+
+    def _end_overdue(self) -> None:
+        self._accept(self._claims.claim_overdue(OVERDUE_BATCH))

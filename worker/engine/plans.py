@@ -26,7 +26,7 @@ class Plans:
         self._make = make
         self._current: Plan | None = None
         self._before: Plan | None = None
-        self._seen: tuple[int, dict[str, int]] | None = None
+        self._seen: tuple[int | None, int, int] | None = None
         self._lock = threading.Lock()
         self.listeners: list[Callable[[Plan], None]] = []
         self.taken = threading.Event()
@@ -39,11 +39,9 @@ class Plans:
     def refresh(self) -> bool:
         """Look for a newer configuration or zone; whether a new plan is in force."""
         with self._lock:
-            version = self._reading.config_version()
-            if version is None:
-                return False
-            seen = (version, self._reading.zone_versions())
-            if seen == self._seen:
+            seen = self._reading.newest()
+            version = seen[0]
+            if version is None or seen == self._seen:
                 return False
             plan = self._make(version, Configuration.from_json(self._reading.config(version)))
             for problem in plan.problems:

@@ -1,0 +1,64 @@
+"""`doctor`: what is set, from where, and what is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from worker.command import ENVIRONMENT, Command
+from worker.output import Exit, Output
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from worker.diagnosis import Step
+
+
+@click.command(cls=Command, examples=("jurat doctor", "jurat doctor --json"), environment=tuple(ENVIRONMENT))
+@click.pass_obj
+def doctor(out: Output) -> Exit:
+    """Look at settings, keys, database, broker, configuration, sources, clock and workers, and say what is wrong.
+
+    One line a step, with what to do about it. Ends with 0 when nothing is wrong, with 3 when a dependency is down or
+    unfit, with 1 when something else is wrong. Changes nothing, and asks no source.
+    """
+    import logging
+
+    from worker import diagnosis
+    from worker.logs import set_up
+
+    steps, settings = diagnosis.settings_steps()
+    if settings is not None:
+        set_up(settings.log, logging.CRITICAL)
+        steps += _with(settings)
+    else:
+        steps += diagnosis.variable_steps(set())
+    steps += diagnosis.worker_steps()
+    diagnosis.show(out, steps)
+    return diagnosis.code_of(steps)
+
+
+def _with(settings: Settings) -> list[Step]:
+    from config.sources import secrets_of
+    from worker import diagnosis
+
+    steps, service = diagnosis.database_steps(settings)
+    steps += diagnosis.broker_steps(settings)
+    if service is None:
+        return [*steps, *diagnosis.key_steps(settings, None), *diagnosis.variable_steps(set())]
+    known: set[str] = set()
+    try:
+        steps += diagnosis.key_steps(settings, service)
+        found, plan = diagnosis.configuration_steps(service)
+        steps += found
+        if plan is not None:
+            steps += [diagnosis.source_step(name, plan, service.reading) for name in plan.sources]
+            references = [
+                reference for model in plan.configuration.sources.values() for _, reference in secrets_of(model)
+            ]
+            known = {reference.env for reference in references if reference.env}
+            plan.close()
+        steps.append(diagnosis.clock_step(service.reading))
+    finally:
+        service.close()
+    return [*steps, *diagnosis.variable_steps(known)]

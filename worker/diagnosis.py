@@ -1,0 +1,322 @@
+"""Looks at all that a worker needs, one step after the other, for `doctor`, `worker --check` and `sources test`.
+
+A step says what it found and, where something is wrong, what to do. It never raises for what it looks at.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from config.settings import NO_BROKER, Settings, SettingsError, provenance, read_settings, shown, unknown_variables
+from jurat.errors import ConfigurationError
+from worker import health
+from worker.keyring import mismatch, seal_id, unseal_ids
+from worker.output import Exit, Output, columns, count_text, time_text
+
+if TYPE_CHECKING:
+    from config.sources import SourceModel
+    from tasks.ledger import Reading
+    from tasks.plan import Plan
+    from worker.bootstrap import Service
+
+BROKER_TIMEOUT = 2.0
+CLOCKS_APART = 5.0
+"""Seconds between this machine's time and the database's that are too much: logs and certificates suffer."""
+
+_OLDEST = {"postgresql": (16,), "sqlite": (3, 38)}
+
+
+class Mark(StrEnum):
+    """How one step ended. `note` is neither good nor bad; `down` is a dependency that does not answer."""
+
+    OK = "ok"
+    NOTE = "note"
+    PROBLEM = "problem"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step found. `advice` says what to do about it."""
+
+    name: str
+    mark: Mark
+    found: str
+    advice: str = ""
+
+
+def code_of(steps: list[Step]) -> Exit:
+    """The exit code that says how it went."""
+    marks = {step.mark for step in steps}
+    if Mark.DOWN in marks:
+        return Exit.DEPENDENCY
+    return Exit.REFUSED if Mark.PROBLEM in marks else Exit.DONE
+
+
+def show(out: Output, steps: list[Step], **more: Any) -> None:
+    """Print the steps, one a line."""
+    rows = ((step.mark, step.name, f"{step.found}{f' — {step.advice}' if step.advice else ''}") for step in steps)
+    out.show({"ok": code_of(steps) is Exit.DONE, "steps": steps, **more}, columns(("", "step", "found"), rows)[1:])
+
+
+def settings_steps() -> tuple[list[Step], Settings | None]:
+    """Where each setting comes from, and the settings; None where they can not be used."""
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        return [Step("settings", Mark.PROBLEM, problem) for problem in error.problems], None
+    values, origins = shown(settings), provenance()
+    steps = [Step(name, Mark.OK, f"{value} (from {origins[name]})") for name, value in values.items()]
+    if settings.broker_url is None:
+        advice = "set JURAT_BROKER_URL to redis://HOST:6379/0, or to none to do without"
+        steps = _instead(steps, Step("JURAT_BROKER_URL", Mark.PROBLEM, "not set: a worker does not start", advice))
+    return steps, settings
+
+
+def variable_steps(known: set[str]) -> Iterator[Step]:
+    """Variables that look like settings and are none. `known` are those that secrets of the configuration come from."""
+    for sentence in unknown_variables(known):
+        yield Step("environment", Mark.PROBLEM, sentence)
+
+
+def key_steps(settings: Settings, service: Service | None) -> Iterator[Step]:
+    """Whether there are keys, whether they fit each other, and whether they open the answers that wait."""
+    command = "run `bin/jurat keys generate`"
+    opened = unseal_ids(settings)
+    if not opened:
+        yield Step("keys", Mark.PROBLEM, "JURAT_UNSEAL_KEYS is not set: a worker can open no answer", command)
+    elif problem := mismatch(settings):
+        yield Step("keys", Mark.DOWN, problem)
+    else:
+        mine = seal_id(settings)
+        fits = f"answers are sealed for {mine}, which they open" if mine else "JURAT_SEAL_KEY is not set here"
+        yield Step("keys", Mark.OK, f"{count_text(len(opened), 'unseal key')} with the id {', '.join(opened)}; {fits}")
+    if service is None:
+        return
+    waiting = service.reading.waiting_keys()
+    if strange := {key: count for key, count in waiting.items() if key not in opened} if opened else {}:
+        what = ", ".join(f"{count_text(count, 'answer')} for {key}" for key, count in strange.items())
+        advice = "add their private keys to JURAT_UNSEAL_KEYS; without them these end undetermined (answer_unreadable)"
+        yield Step(
+            "sealed answers", Mark.DOWN, f"waiting answers are sealed for a key that is not here: {what}", advice
+        )
+    if not settings.hash_keys and service.reading.code_lists():
+        yield Step("hash keys", Mark.PROBLEM, "there are access codes, and JURAT_HASH_KEYS is not set", command)
+
+
+def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
+    """Whether the database answers and has a schema that this program can use; then the service on it."""
+    from jurat.database import reader
+    from tasks.schema import ADVICE, Standing, standing
+    from worker.bootstrap import open_service
+    from worker.cli import first_line
+    from worker.commands.db import engine_version
+    from worker.database import sqlite_file
+
+    file = sqlite_file(settings)
+    if file is not None and not file.exists():
+        return [Step("database", Mark.DOWN, f"there is no file {file}", "run `bin/jurat db upgrade`")], None
+    service = None
+    try:
+        service = open_service(settings)
+        with reader(service.database).connect() as connection:
+            found = standing(connection)
+        version = engine_version(service.database)
+    except ConfigurationError as error:
+        return [Step("database", Mark.PROBLEM, str(error))], None
+    except SQLAlchemyError as error:
+        if service is not None:
+            service.close()
+        said = first_line(getattr(error, "orig", None) or error)
+        return [Step("database", Mark.DOWN, said, "start it, or mend JURAT_DATABASE_URL")], None
+    info, oldest = getattr(service.database.dialect, "server_version_info", ()), _OLDEST[service.database.dialect.name]
+    if tuple(info or ()) < oldest:
+        wanted = ".".join(map(str, oldest))
+        steps = [Step("database", Mark.PROBLEM, f"{version} is too old", f"update it to {wanted} or later")]
+    else:
+        steps = [Step("database", Mark.OK, f"{version} answers")]
+    sentence, _, advice = ADVICE[found].partition("; ")
+    if not found.usable:
+        service.close()
+        return [*steps, Step("schema", Mark.DOWN, sentence, advice)], None
+    mark = Mark.OK if found is Standing.CURRENT else Mark.NOTE
+    return [*steps, Step("schema", mark, ADVICE[found])], service
+
+
+def broker_steps(settings: Settings) -> Iterator[Step]:
+    """Whether the broker answers within 2 s."""
+    if settings.broker_url in (None, NO_BROKER):
+        if settings.broker_url == NO_BROKER:
+            yield Step("broker", Mark.OK, "none: workers ask the database each second")
+        return
+    begun = time.monotonic()
+    if problem := _broker_problem(str(settings.broker_url)):
+        advice = "start it, or mend JURAT_BROKER_URL; until then workers look into the database each second"
+        yield Step("broker", Mark.DOWN, f"does not answer ({problem})", advice)
+    else:
+        yield Step("broker", Mark.OK, f"answers in {(time.monotonic() - begun) * 1000:.0f} ms")
+
+
+def configuration_steps(service: Service) -> tuple[list[Step], Plan | None]:
+    """The applied configuration and what keeps it from working here; then the plan of it, which is to be closed."""
+    from config.configuration import Configuration
+    from config.problems import InvalidConfiguration
+    from tasks.plan import make_plan
+
+    version = service.reading.config_version()
+    if version is None:
+        return [Step("configuration", Mark.PROBLEM, "none was applied", "run `bin/jurat config apply PATH`")], None
+    applied = service.reading.applied(version)
+    told = f"version {version}, applied by {applied.applied_by} at {time_text(applied.applied_at)}"
+    try:
+        configuration = Configuration.from_json(service.reading.config(version))
+        plan = make_plan(version, configuration, service.reading, service.fingerprints)
+    except (InvalidConfiguration, ValueError) as error:
+        advice = "apply it again with this version of jurat"
+        return [Step("configuration", Mark.PROBLEM, f"{told}: {str(error).splitlines()[0]}", advice)], None
+    consultations = {question.consultation for question in configuration.questions.values()}
+    parts = f"{count_text(len(consultations), 'consultation')}, {count_text(len(configuration.sources), 'source')}"
+    steps = [Step("configuration", Mark.OK, f"{told}: {parts}")]
+    wanted = {question.zone for question in configuration.questions.values() if question.zone}
+    missing = sorted(wanted - set(plan.zones))
+    if missing:
+        advice = "run `bin/jurat zones import FILE`"
+        steps.append(Step("zones", Mark.PROBLEM, f"not imported: {', '.join(missing)}", advice))
+    elif wanted:
+        steps.append(Step("zones", Mark.OK, f"{count_text(len(wanted), 'zone')} in use, imported"))
+    return steps, plan
+
+
+def source_step(name: str, plan: Plan, reading: Reading) -> Step:
+    """Whether a source can work here, as far as that can be told without asking anybody else."""
+    from adapters.address.files import AddressFile, AddressFileError
+    from config.secrets import SecretError, resolve
+    from config.sources import CodesSource, secrets_of
+    from tasks.plan import Unusable
+
+    model, source = plan.configuration.sources[name], plan.sources[name]
+    for _, reference in secrets_of(model):
+        try:
+            resolve(reference, os.environ, Path.cwd())
+        except SecretError as error:
+            return Step(name, Mark.PROBLEM, str(error), "set it where the workers run")
+    match source:
+        case Unusable(why=why):
+            return Step(name, Mark.PROBLEM, why)
+        case AddressFile():
+            try:
+                return Step(name, Mark.OK, f"{source.load():,} addresses read")
+            except AddressFileError as error:
+                return Step(name, Mark.PROBLEM, str(error).splitlines()[0])
+    if isinstance(model, CodesSource):
+        row = reading.code_lists().get(model.list)
+        if row is None:
+            return Step(
+                name,
+                Mark.PROBLEM,
+                f"the list {model.list} has no codes",
+                f"run `bin/jurat codes generate {model.list} --count N`",
+            )
+        return Step(name, Mark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")
+    return Step(name, Mark.OK, "is ready")
+
+
+def reach_step(name: str, plan: Plan) -> Step | None:
+    """Whether the servers of a source answer HTTP at all, by one request to the root of each; None without servers.
+
+    Nobody is looked up, so what the answer says does not count.
+    """
+    from adapters.base import SourceError
+    from adapters.transport import Transport
+    from config.sources import urls_of
+
+    model: SourceModel = plan.configuration.sources[name]
+    parts = [urlsplit(url) for _, url in urls_of(model)]
+    origins = sorted({f"{part.scheme}://{part.netloc}/" for part in parts})
+    if not origins:
+        return None
+    transport = Transport(
+        connections=1,
+        proxy=getattr(model, "proxy", None),
+        ca_file=getattr(model, "ca_file", None),
+        loopback_http=plan.configuration.environment == "test",
+    )
+    said = []
+    try:
+        for origin in origins:
+            begun = time.monotonic()
+            try:
+                status = transport.send("GET", origin, timeout=model.timeout).status
+            except SourceError as error:
+                return Step(
+                    name, Mark.DOWN, f"{origin}: {error.detail}", "mend the network, or the source's url and proxy"
+                )
+            said.append(f"{origin} answers {status} in {(time.monotonic() - begun) * 1000:.0f} ms")
+    finally:
+        transport.close()
+    return Step(name, Mark.OK, "; ".join(said))
+
+
+def clock_step(reading: Reading) -> Step:
+    """Whether this machine's time is the database's."""
+    begun = time.monotonic()
+    apart = (reading.clock() - datetime.now(UTC)).total_seconds()
+    rough = time.monotonic() - begun + 0.002
+    if abs(apart) - rough > CLOCKS_APART:
+        which = "ahead of" if apart > 0 else "behind"
+        advice = "let both machines take their time from the network (NTP)"
+        return Step("clock", Mark.PROBLEM, f"the database is {abs(apart):.1f} s {which} this machine", advice)
+    return Step("clock", Mark.OK, f"the database's time is this machine's to {max(abs(apart), rough):.2f} s")
+
+
+def worker_steps() -> Iterator[Step]:
+    """The workers that run on this machine."""
+    beats = health.workers()
+    if not beats:
+        yield Step("workers", Mark.NOTE, "none of this user runs on this machine")
+    for beat in beats:
+        if problem := beat.trouble:
+            yield Step("workers", Mark.PROBLEM, problem, "restart it")
+        elif unready := beat.unready:
+            yield Step("workers", Mark.NOTE, f"alive, but {unready}")
+        else:
+            held = f"holds {beat.facts.held} with {count_text(beat.facts.slots, 'slot')}"
+            yield Step("workers", Mark.OK, f"worker {beat.pid} is alive and ready, {held}")
+
+
+def _instead(steps: list[Step], step: Step) -> list[Step]:
+    return [step if other.name == step.name else other for other in steps]
+
+
+def _broker_problem(url: str) -> str | None:
+    """Why the broker does not answer, None when it does. The URL may hold a password and is not told."""
+    from kombu import Connection
+
+    from worker.celery_settings import celery_settings
+
+    options = dict(celery_settings(url)["broker_transport_options"])
+    if "socket_timeout" in options:
+        options |= {"socket_timeout": BROKER_TIMEOUT, "socket_connect_timeout": BROKER_TIMEOUT}
+    connection = Connection(url, connect_timeout=BROKER_TIMEOUT, transport_options=options)
+    try:
+        connection.ensure_connection(max_retries=1, timeout=int(BROKER_TIMEOUT), interval_start=0, interval_step=0)
+    except Exception as error:  # noqa: BLE001 - whatever a broker's driver raises
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        return getattr(cause, "strerror", None) or type(cause).__name__
+    finally:
+        with suppress(Exception):
+            connection.release()
+    return None
