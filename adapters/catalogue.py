@@ -55,6 +55,7 @@ def _transport(model: AddokSource, surroundings: Surroundings) -> Transport:
         proxy=model.proxy,
         ca_file=model.ca_file,
         loopback_http=surroundings.loopback_http,
+        read_timeout=model.timeout,
     )
 
 

@@ -2,7 +2,8 @@
 
 A socket's time-out bounds one wait, so a server that sends a byte now and then holds a thread for ever. Here each read
 is given what is left of the whole exchange: status line, headers, body, the answer of a proxy. It needs no second
-thread and no private part of urllib3: `http.client` reads through one file object, and that file is replaced.
+thread: `http.client` reads through one file object, and that file is replaced. Of urllib3 it overrides `_new_conn`, as
+urllib3's own SOCKS module does, and `_get_conn`.
 
 The deadline travels in a thread's own variable, because urllib3 picks the connection deep inside its pool.
 """

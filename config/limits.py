@@ -45,6 +45,17 @@ Name = Annotated[str, AfterValidator(_check_name), Field(json_schema_extra={"pat
 Url = Annotated[str, AfterValidator(_check_url), Field(json_schema_extra={"pattern": "^https?://"})]
 """A base address without credentials, query or trailing slash."""
 
+
+def _check_proxy(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.path:
+        raise PydanticCustomError("url", "a proxy is reached over plain http — write it like http://proxy.example:3128")
+    return url
+
+
+ProxyUrl = Annotated[Url, AfterValidator(_check_proxy), Field(json_schema_extra={"pattern": "^http://[^/]+/?$"})]
+"""A forward proxy. Requests to https go through it by CONNECT, so that it sees the host and nothing else."""
+
 FileName = Annotated[str, StringConstraints(pattern=r"^[^\x00\r\n]{1,1024}$")]
 """The path of a file; a relative one counts from the folder where the worker runs."""
 

@@ -40,6 +40,9 @@ class Bell:
             from celery import Celery
         except ImportError:
             raise ConfigurationError("a broker_url needs Celery: pip install 'jurat[ring]', or leave it out") from None
+        unusable = ConfigurationError("the broker_url can not be used; expected redis://host:6379/0")
+        if "://" not in broker_url:
+            raise unusable
         self._celery: Any = Celery("jurat-ring", broker=broker_url, set_as_current=False)
         self._celery.conf.update(
             broker_transport_options=_BROKER_LIMITS if broker_url.startswith("redis") else {},
@@ -53,7 +56,7 @@ class Bell:
         except ImportError:
             raise ConfigurationError("the broker_url needs a library: pip install 'jurat[ring]' for Redis") from None
         except Exception:  # noqa: BLE001 - each transport has its own; none may show the URL, which may hold a password
-            raise ConfigurationError("the broker_url can not be used; expected redis://host:6379/0") from None
+            raise unusable from None
         self._noted = threading.local()
         self._start_over()
         atexit.register(self.close)

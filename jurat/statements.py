@@ -40,8 +40,11 @@ def rowset(dialect: str, columns: str, parameter: str = "rows") -> str:
 
 
 def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The parameter of a `rowset`."""
-    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"), default=str)
+    """The parameter of a `rowset`.
+
+    Raises ValueError, TypeError or RecursionError for what is no JSON, such as NaN.
+    """
+    return json.dumps(rows, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
 
 
 @lru_cache

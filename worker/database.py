@@ -12,7 +12,8 @@ from sqlalchemy import make_url
 
 from config.settings import NO_BROKER, Settings, read_settings
 from jurat import Client
-from jurat.database import open_engine
+from jurat.database import open_engine, reader
+from jurat.statements import require_tables, statements_on
 from worker.output import Exit, Failure
 
 if TYPE_CHECKING:
@@ -26,14 +27,19 @@ def opened() -> Iterator[Service]:
     Raises Failure: there is no database file, or the schema is missing, behind or foreign. SettingsError, and
     SQLAlchemy's errors when the database is away.
     """
-    from worker.bootstrap import open_service  # loads shapely, which most commands need not
+    from tasks.schema import ADVICE, standing  # loads alembic, and the next shapely: checks need neither
+    from worker.bootstrap import open_service
     from worker.logs import set_up
 
     settings = read_settings()
     set_up(settings.log, logging.WARNING)
-    require_schema(settings)
+    require_file(settings)
     service = open_service(settings)
     try:
+        with reader(service.database).connect() as connection:
+            found = standing(connection)
+        if not found.usable:
+            raise Failure(ADVICE[found], Exit.DEPENDENCY)
         yield service
     finally:
         service.close()
@@ -41,29 +47,23 @@ def opened() -> Iterator[Service]:
 
 @contextmanager
 def client(settings: Settings) -> Iterator[Client]:
-    """The platform's own client on these settings. Raises as `opened` does."""
-    require_schema(settings)
+    """The platform's own client on these settings. Like a platform, it works with any schema of its contract version.
+
+    Raises Failure where there is no database file, SchemaMissing where it has no such tables.
+    """
+    require_file(settings)
+    engine = open_engine(settings.database_url)
+    try:
+        with reader(engine).connect() as connection:
+            require_tables(statements_on(connection))
+    finally:
+        engine.dispose()
     broker = None if settings.broker_url in (None, NO_BROKER, "memory://") else settings.broker_url
     made = Client(settings.database_url, broker, settings.seal_key)
     try:
         yield made
     finally:
         made.close()
-
-
-def require_schema(settings: Settings) -> None:
-    """Raise Failure unless the database has tables that this program can work with."""
-    from tasks.schema import ADVICE, standing
-
-    require_file(settings)
-    engine = open_engine(settings.database_url)
-    try:
-        with engine.connect() as connection:
-            found = standing(connection)
-    finally:
-        engine.dispose()
-    if not found.usable:
-        raise Failure(ADVICE[found], Exit.DEPENDENCY)
 
 
 def require_file(settings: Settings) -> None:

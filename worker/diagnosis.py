@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import NO_BROKER, Settings, SettingsError, provenance, read_settings, shown, unknown_variables
@@ -46,6 +47,9 @@ class Mark(StrEnum):
     DOWN = "down"
 
 
+_COLOURS = {Mark.OK: "green", Mark.NOTE: "cyan", Mark.PROBLEM: "red", Mark.DOWN: "red"}
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one step found. `advice` says what to do about it."""
@@ -66,8 +70,13 @@ def code_of(steps: list[Step]) -> Exit:
 
 def show(out: Output, steps: list[Step], **more: Any) -> None:
     """Print the steps, one a line."""
-    rows = ((step.mark, step.name, f"{step.found}{f' — {step.advice}' if step.advice else ''}") for step in steps)
-    out.show({"ok": code_of(steps) is Exit.DONE, "steps": steps, **more}, columns(("", "step", "found"), rows)[1:])
+    rows = [(step.mark, step.name, f"{step.found}{f' — {step.advice}' if step.advice else ''}") for step in steps]
+    lines = columns(("", "step", "found"), rows)[1:]
+    coloured = (
+        click.style(step.mark, fg=_COLOURS[step.mark]) + line.removeprefix(step.mark)
+        for step, line in zip(steps, lines, strict=True)
+    )
+    out.show({"ok": code_of(steps) is Exit.DONE, "steps": steps, **more}, coloured)
 
 
 def settings_steps() -> tuple[list[Step], Settings | None]:
@@ -77,7 +86,10 @@ def settings_steps() -> tuple[list[Step], Settings | None]:
     except SettingsError as error:
         return [Step("settings", Mark.PROBLEM, problem) for problem in error.problems], None
     values, origins = shown(settings), provenance()
-    steps = [Step(name, Mark.OK, f"{value} (from {origins[name]})") for name, value in values.items()]
+    steps = [
+        Step(name, Mark.NOTE if value == "not set" else Mark.OK, f"{value} ({_origin(origins[name])})")
+        for name, value in values.items()
+    ]
     if settings.broker_url is None:
         advice = "set JURAT_BROKER_URL to redis://HOST:6379/0, or to none to do without"
         steps = _instead(steps, Step("JURAT_BROKER_URL", Mark.PROBLEM, "not set: a worker does not start", advice))
@@ -210,26 +222,26 @@ def source_step(name: str, plan: Plan, reading: Reading) -> Step:
         try:
             resolve(reference, os.environ, Path.cwd())
         except SecretError as error:
-            return Step(name, Mark.PROBLEM, str(error), "set it where the workers run")
+            return Step(f"source {name}", Mark.PROBLEM, str(error), "set it where the workers run")
     match source:
         case Unusable(why=why):
-            return Step(name, Mark.PROBLEM, why)
+            return Step(f"source {name}", Mark.PROBLEM, why)
         case AddressFile():
             try:
-                return Step(name, Mark.OK, f"{source.load():,} addresses read")
+                return Step(f"source {name}", Mark.OK, f"{source.load():,} addresses read")
             except AddressFileError as error:
-                return Step(name, Mark.PROBLEM, str(error).splitlines()[0])
+                return Step(f"source {name}", Mark.PROBLEM, str(error).splitlines()[0])
     if isinstance(model, CodesSource):
         row = reading.code_lists().get(model.list)
         if row is None:
             return Step(
-                name,
+                f"source {name}",
                 Mark.PROBLEM,
                 f"the list {model.list} has no codes",
                 f"run `bin/jurat codes generate {model.list} --count N`",
             )
-        return Step(name, Mark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")
-    return Step(name, Mark.OK, "is ready")
+        return Step(f"source {name}", Mark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")
+    return Step(f"source {name}", Mark.OK, "is ready")
 
 
 def reach_step(name: str, plan: Plan) -> Step | None:
@@ -265,7 +277,7 @@ def reach_step(name: str, plan: Plan) -> Step | None:
             said.append(f"{origin} answers {status} in {(time.monotonic() - begun) * 1000:.0f} ms")
     finally:
         transport.close()
-    return Step(name, Mark.OK, "; ".join(said))
+    return Step(f"source {name}", Mark.OK, "; ".join(said))
 
 
 def clock_step(reading: Reading) -> Step:
@@ -295,6 +307,10 @@ def worker_steps() -> Iterator[Step]:
             yield Step("workers", Mark.OK, f"worker {beat.pid} is alive and ready, {held}")
 
 
+def _origin(origin: str) -> str:
+    return "the default" if origin == "default" else f"from {'the ' if origin == 'environment' else ''}{origin}"
+
+
 def _instead(steps: list[Step], step: Step) -> list[Step]:
     return [step if other.name == step.name else other for other in steps]
 
@@ -315,7 +331,9 @@ def _broker_problem(url: str) -> str | None:
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
-        return getattr(cause, "strerror", None) or type(cause).__name__
+        said = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+        password = urlsplit(url).password
+        return said.replace(password, "***") if password else said
     finally:
         with suppress(Exception):
             connection.release()

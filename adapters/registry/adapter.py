@@ -27,6 +27,7 @@ from adapters.registry.rules import Judgement
 from adapters.registry.templates import RequestTemplate
 from adapters.reply import LONGEST_WAIT_S
 from adapters.transport import Reply, Transport, raise_for_trouble
+from config.registry.rules import Then
 from config.registry.source import RegistrySource, Step
 from config.registry.templates import SECRETS
 from config.secrets import SecretReference
@@ -65,7 +66,7 @@ class _Step:
             if reason in _ERRORS:
                 said = f"its description takes this answer (HTTP {reply.status}) for {reason}"
                 raise _ERRORS[reason](said, retry_after=_wait(retry_after, answer, reply))
-            if not own:
+            if not own or (rule.then is Then.REFUSED and answer["body"] is None):
                 # A page of a proxy that happens to have the right status is no word of the registry.
                 raise Unreadable(f"the answer (HTTP {reply.status}) is not the registry's own JSON")
             return Finding(Outcome(rule.then), reason, evidence | {"outcome": index})

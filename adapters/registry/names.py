@@ -57,11 +57,13 @@ _NICKNAMES = tuple(
 def fold(text: str) -> tuple[str, ...]:
     """The words of a name in plain lower-case ASCII: "D'Été-Ødegård" gives ("dete", "odegard").
 
-    Marks are dropped before case is folded (else İ leaves a dot behind), other scripts are transliterated.
+    Marks are dropped before case is folded (else İ leaves a dot behind), other scripts are transliterated. Letters that
+    nobody can transliterate stand for themselves.
     """
-    plain = "".join(part for part in unicodedata.normalize("NFKD", text[:LONGEST]) if not unicodedata.combining(part))
-    ascii_only = anyascii(plain[:LONGEST]).casefold()
-    return tuple(re.sub(r"[^a-z0-9]+", " ", re.sub(r"['`\u2019]", "", ascii_only)).split())
+    parts = unicodedata.normalize("NFKD", text[:LONGEST])[:LONGEST]
+    plain = "".join(part for part in parts if not unicodedata.combining(part))
+    ascii_only = re.sub(r"['`\u2019]", "", anyascii(plain)).casefold()
+    return tuple(re.findall("[a-z0-9]+", ascii_only) or re.findall(r"[^\W_]+", plain.casefold()))
 
 
 def is_withheld(text: str) -> bool:
@@ -105,9 +107,9 @@ def _givens(ours: str, theirs: str) -> Band:
     if not ours.strip():
         return Band.EXACT  # not asked for, so that the family name alone is compared
     left, right = fold(ours), fold(theirs)
-    if is_withheld(theirs) or not right:
+    if is_withheld(theirs):
         return Band.CLOSE
-    if not left:
+    if not left or not right:
         return Band.DIFFERENT
     if left[0] == right[0] or "".join(left) == "".join(right):
         return Band.EXACT

@@ -93,7 +93,7 @@ def text_of(value: Any) -> str:
         case int() | float():
             text = str(value)
         case _:
-            raise Unreadable("a field of the record is no plain value")
+            raise Unreadable("a value in the answer is no text, number or truth value")
     if len(text) > _LONGEST_VALUE:
         raise Unreadable(f"a field of the record has more than {_LONGEST_VALUE} characters")
     return text

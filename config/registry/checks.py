@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import jmespath
 
+from config.problems import printable
 from config.registry.request import Request
 from config.registry.rules import EqualsRule, NameRule, OneOfRule, Rule, StatusRule, Then
 from config.registry.source import RegistrySource, Step
@@ -24,10 +25,13 @@ STATUS = "status"
 _FOREIGN_BODIES: tuple[Any, ...] = (None, {}, [], "", {"error": "x"}, {"apiVersion": "2", "payload": {"items": []}})
 _FOREIGN: tuple[dict[str, Any], ...] = tuple(
     {"status": status, "headers": {}, "body": body}
-    for status in (200, 301, 302, 400, 401, 403, 408, 429, 500, 502, 503, 504)
+    for status in (200, 301, 302, 400, 401, 403, 404, 408, 410, 429, 500, 502, 503, 504)
     for body in _FOREIGN_BODIES
 )
-"""Answers that say nothing about anybody: outages, redirects, quotas, empty and foreign documents."""
+"""Answers that say nothing about anybody: outages, redirects, quotas, empty and foreign documents.
+
+A bare 404 is among them: it is also what a gateway says when the registry has moved.
+"""
 
 
 def problems_of(source: RegistrySource) -> Iterator[Problem]:
@@ -54,10 +58,8 @@ def _order_problems(source: RegistrySource) -> Iterator[Problem]:
             case EqualsRule(field="number"):
                 number_matched = True
                 if rule.refuses:
-                    yield (
-                        ("rules", index, "else"),
-                        "a record with another number refuses nobody — write else: undetermined",
-                    )
+                    said = "a record with another number refuses nobody — write else: undetermined"
+                    yield ("rules", index, "else"), said
             case NameRule():
                 name_matched = True
             case _ if rule.refuses and not (number_matched and name_matched):
@@ -93,7 +95,8 @@ def _check_request(
 ) -> Iterator[Problem]:
     host = urlsplit(next(pieces(request.url))[0]).hostname or ""
     if host not in source.hosts:
-        yield (*path, "url"), f"'{host}' is not among hosts — {did_you_mean(host, source.hosts) or 'add it there'}"
+        hint = did_you_mean(host, source.hosts) or "add it there"
+        yield (*path, "url"), f"'{printable(host)}' is not among hosts — {hint}"
     for below, text in _texts(request):
         for name in placeholders(text):
             if name not in known:
@@ -119,7 +122,8 @@ def _check_outcomes(path: Path, step: Step) -> Iterator[Problem]:
     for index, outcome in enumerate(step.outcomes):
         if outcome.then is Then.REFUSED and any(_gives(outcome.when, answer) for answer in _FOREIGN):
             said = "this would refuse on an outage, or on an answer that is empty or of another shape"
-            yield (*path, "outcomes", index, "when"), f"{said} — ask for what the registry says when nobody is there"
+            hint = "ask for what the registry itself says in the body when nobody is there, not for a status alone"
+            yield (*path, "outcomes", index, "when"), f"{said} — {hint}"
         if outcome.retry_after is not None and outcome.then not in {Then.RETRY, Then.MAINTENANCE}:
             yield (*path, "outcomes", index, "retry_after"), "only retry and maintenance wait — remove it"
 

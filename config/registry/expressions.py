@@ -26,6 +26,9 @@ _NULL_BREAKS: Final = {"contains": 1, "ends_with": 1, "starts_with": 1, "join": 
 _MAY_BE_MISSING: Final = frozenset(
     {"field", "subexpression", "index_expression", "projection", "value_projection", "filter_projection"}
 )
+_BIND_LESS_THAN_NOT: Final = frozenset(
+    {"subexpression", "projection", "value_projection", "filter_projection", "flatten"}
+)
 _MOST_CURRENT_NODES: Final = 4
 
 
@@ -58,7 +61,7 @@ Expression = Annotated[
 
 def _check_node(node: Mapping[str, Any]) -> None:
     children = node["children"]
-    if node["type"] in {"subexpression", "filter_projection", "projection"} and _is_not(children[0]):
+    if node["type"] in _BIND_LESS_THAN_NOT and children[0]["type"] == "not_expression":
         raise _error("'!a.b' is read as '(!a).b', which is always null — write '!(a.b)'")
     if node["type"] != "function_expression":
         return
@@ -69,10 +72,6 @@ def _check_node(node: Mapping[str, Any]) -> None:
     if position is not None and len(children) >= position and children[position - 1]["type"] in _MAY_BE_MISSING:
         empty = "''" if name in {"ends_with", "starts_with"} else "`[]`"
         raise _error(f"{name}() fails where its argument is missing — write not_null(…, {empty})")
-
-
-def _is_not(node: Mapping[str, Any]) -> bool:
-    return bool(node["type"] == "not_expression")
 
 
 def _nodes(tree: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

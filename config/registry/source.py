@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from config.durations import ByteSize
-from config.limits import FileName, LimitedSource, SourceKind, Url
+from config.limits import FileName, LimitedSource, ProxyUrl, SourceKind
 from config.registry.expressions import Expression
 from config.registry.inputs import Input
 from config.registry.parts import Part, PartName, Titles, misplaced
@@ -40,7 +40,7 @@ class RegistrySource(LimitedSource):
     version: Annotated[int, Field(ge=1)] = 1
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)]
     secrets: dict[PartName, SecretReference] = Field(default_factory=dict)
-    proxy: Url | None = None
+    proxy: ProxyUrl | None = None
     ca_file: FileName | None = None
     max_bytes: ByteSize = 1 << 20
     inputs: Annotated[dict[PartName, Input], Field(min_length=1)]
@@ -74,5 +74,4 @@ def answer_properties(source: RegistrySource) -> tuple[dict[str, Any], list[str]
 def requirements_of(source: RegistrySource) -> tuple[set[str], set[str]]:
     """The names that a criterion's `require` must give, and all those that it may give."""
     rules = [rule for rule in source.rules if isinstance(rule, OneOfRule) and rule.requirement is not None]
-    known = {str(rule.requirement): rule.optional for rule in rules}
-    return {name for name, optional in known.items() if not optional}, set(known)
+    return {str(rule.requirement) for rule in rules if not rule.optional}, {str(rule.requirement) for rule in rules}

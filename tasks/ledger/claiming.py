@@ -95,7 +95,12 @@ class Claims:
         limited = [{"source": source} for source in due if by_source[source].limited]
         room: dict[str, tuple[int, float]] = {}
         if limited:
-            found = connection.execute(text(_room(self._dialect)), {"rows": rows_json(limited)})
+            parameters = {"rows": rows_json(limited)}
+            if self._dialect == "postgresql":
+                # A statement sees what was committed before it began. So the leases are counted in one that begins
+                # after the rows are ours, or those of a claim that we waited for would be missed.
+                connection.execute(text(_LOCK_SOURCES), parameters)
+            found = connection.execute(text(_room(self._dialect)), parameters)
             room = {row[0]: (row[1], float(row[2])) for row in found}
         allowed = {}
         for source in sorted(due, key=list(by_source).index):
@@ -166,8 +171,12 @@ def _room(dialect: str) -> str:
     ahead = seconds_between(dialect, f"coalesce(s.next_start_at, {now(dialect)})", now(dialect))
     return f"""
         SELECT s.name, (SELECT count(*) FROM jurat_checks c WHERE c.state = 'leased' AND c.source = s.name), {ahead}
-        FROM jurat_sources s WHERE s.name IN (SELECT r.source FROM {rowset(dialect, "source text")})
-        ORDER BY s.name {"FOR UPDATE OF s" if dialect == "postgresql" else ""}"""
+        FROM jurat_sources s WHERE s.name IN (SELECT r.source FROM {rowset(dialect, "source text")})"""
+
+
+_LOCK_SOURCES = f"""
+    SELECT name FROM jurat_sources WHERE name IN (SELECT r.source FROM {rowset("postgresql", "source text")})
+    ORDER BY name FOR UPDATE"""
 
 
 @lru_cache
@@ -225,8 +234,18 @@ def _claim_sqlite(sources: int) -> str:
 
 @lru_cache
 def _renew(dialect: str) -> str:
+    rows = rowset(dialect, "id uuid, fence bigint")
+    lease = now(dialect, str(LEASE))
+    if dialect == "sqlite":
+        return f"""
+            UPDATE jurat_checks SET lease_until = {lease} FROM {rows}
+            WHERE jurat_checks.id = r.id AND jurat_checks.fence = r.fence AND jurat_checks.state = 'leased'
+            RETURNING jurat_checks.id"""
+    # Rows that the writer is settling right now are left alone: two statements that change many rows, each in the order
+    # of its own plan, would wait for each other in a circle.
+    ours = f"{rows} JOIN jurat_checks c ON c.id = r.id AND c.fence = r.fence WHERE c.state = 'leased'"
     return f"""
-        UPDATE jurat_checks SET lease_until = {now(dialect, str(LEASE))}
-        FROM {rowset(dialect, "id uuid, fence bigint")}
-        WHERE jurat_checks.id = r.id AND jurat_checks.fence = r.fence AND jurat_checks.state = 'leased'
-        RETURNING jurat_checks.id"""
+        WITH ours AS (SELECT c.id FROM {ours}),
+        free AS MATERIALIZED (SELECT c.id FROM {ours} FOR UPDATE OF c SKIP LOCKED),
+        renewed AS (UPDATE jurat_checks SET lease_until = {lease} WHERE id IN (SELECT id FROM free))
+        SELECT id FROM ours"""

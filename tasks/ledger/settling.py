@@ -16,6 +16,9 @@ from jurat.statements import now, rows_json, rowset
 from jurat.words import Outcome, QuestionState, Reason, State
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Later, NextSource, Review, Settle
 
+UNSTORABLE = (DataError, ValueError, TypeError, RecursionError)
+"""What a value raises that the database, its driver or JSON can not take."""
+
 Key = tuple[str, str]
 """(consultation, participant): one row of `jurat_access`."""
 
@@ -49,8 +52,8 @@ class Settling:
     def write(self, entries: Sequence[Entry], book: Book) -> Written:
         """Write `entries` in one transaction.
 
-        A value that the database can not take (a NUL from a source) would fail the whole batch for ever: the batch is
-        halved until the bad check stands alone, and that one ends `source_unreadable`.
+        A value that can not be stored (a NUL or half a surrogate pair from a source) would fail the whole batch for ever:
+        the batch is halved until the bad check stands alone, and that one ends `source_unreadable`.
 
         Raises sqlalchemy's errors when the database is away; nothing is written then, or it is not known (read the
         fence again by writing the same once more: what was written is then stale).
@@ -58,7 +61,7 @@ class Settling:
         try:
             with self._engine.begin() as connection:
                 return self._write(connection, entries, book)
-        except DataError:
+        except UNSTORABLE:
             if len(entries) == 1:
                 bad = entries[0]
                 attempt = bad.attempt and replace(bad.attempt, ended=Ended.FAILED, reason=Reason.SOURCE_UNREADABLE)

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -357,6 +358,27 @@ def test_a_kept_connection_that_the_source_closed_is_replaced_once(transport: Tr
     assert transport.send("GET", url, timeout=2).body == b"ok"
     assert transport.send("GET", url, timeout=2).body == b"ok"
     assert (stale.connections, stale.requests) == (2, 3)
+
+
+def test_it_is_replaced_by_a_new_one_not_by_another_kept_one(transport: Transport, listen: Listen) -> None:
+    both = threading.Barrier(2, timeout=2)
+    connections: list[int] = []
+
+    def script(connection: socket.socket) -> None:
+        connections.append(len(connections))
+        if not read_request(connection):
+            return
+        if connections[-1] < 2:
+            both.wait()
+        connection.sendall(OK)
+        read_request(connection)
+
+    url = f"http://127.0.0.1:{listen(script)}/"
+    with ThreadPoolExecutor(2) as pool:
+        replies = list(pool.map(lambda _: transport.send("GET", url, timeout=2), range(2)))
+    assert [reply.body for reply in replies] == [b"ok", b"ok"]
+    assert transport.send("GET", url, timeout=2).body == b"ok"
+    assert len(connections) == 3
 
 
 def test_it_is_not_replaced_twice(transport: Transport, listen: Listen) -> None:

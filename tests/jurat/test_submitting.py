@@ -126,7 +126,9 @@ def test_the_same_id_gives_the_same_check_back(platform: Platform) -> None:
     assert platform.town.count("jurat_checks") == 1
 
 
-@pytest.mark.parametrize("platform", [way for way in WAYS if way.endswith((" connection", "sqlite3", "psycopg"))], indirect=True)
+@pytest.mark.parametrize(
+    "platform", [way for way in WAYS if way.endswith((" connection", "sqlite3", "psycopg"))], indirect=True
+)
 def test_three_thousand_answers_are_submitted_in_one_go(platform: Platform) -> None:
     many = [Submission("budget", f"p-{n}", "residence", ADDRESS) for n in range(3000)]
     with platform.transaction() as connection:

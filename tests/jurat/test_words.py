@@ -50,4 +50,4 @@ def test_only_what_says_nothing_about_the_person_costs_no_round() -> None:
         *("source_rejected_request", "source_unreadable", "source_blocked", "answer_unreadable", "worker_lost"),
         *("configuration_missing", "deadline_passed"),
     }
-    assert COSTS_NO_ROUND - TECHNICAL == {"number_malformed", "code_malformed", "ambiguous_address"}
+    assert {"number_malformed", "code_malformed", "ambiguous_address"} == COSTS_NO_ROUND - TECHNICAL

@@ -170,7 +170,7 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
     "--timeout",
     metavar="SECONDS",
     type=click.FloatRange(0, 86400),
-    default=30.0,
+    default=30,
     show_default=True,
     help="How long to wait.",
 )

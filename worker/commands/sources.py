@@ -51,7 +51,7 @@ def list_(out: Output) -> Exit:
                 "pause_reason": row.pause_reason if paused else None,
             }
         )
-    head = ("source", "type", "waiting", "last success", "last failure", "why", "paused until", "why")
+    head = ("source", "type", "waiting", "last success", "last failure", "failed with", "paused until", "paused for")
     keys = (
         "source",
         "type",

@@ -32,7 +32,8 @@ _PREFIX = "checks."
     "--slots",
     type=click.IntRange(1, 1024),
     metavar="N",
-    help="Look-ups at once (Celery's --concurrency).  [default: 32]",
+    show_default="32",
+    help="Look-ups at once (Celery's --concurrency).",
 )
 @click.option(
     "--queues",
@@ -67,7 +68,10 @@ def worker(out: Output, *, slots: int | None, queues: str | None, check: bool, c
     # At SIGHUP Celery replaces this process by `python` and sys.argv; `-P` keeps the current folder off the path.
     sys.argv = ["-P", "-m", "worker", *sys.argv[1:]]
     quiet = ["--quiet"] if _logs_are_json() else []
-    app.start([*quiet, *arguments, *celery_options])
+    try:
+        app.start([*quiet, *arguments, *celery_options])
+    except click.UsageError as error:
+        raise click.UsageError(error.format_message(), click.get_current_context()) from None
     return Exit.DONE
 
 

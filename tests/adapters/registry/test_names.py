@@ -31,6 +31,8 @@ EXACT, COMPATIBLE, CLOSE, DIFFERENT = Band.EXACT, Band.COMPATIBLE, Band.CLOSE, B
         (("Παπαδόπουλος", "Νίκος"), ("Παπαδοπουλος", "ΝΙΚΟΣ"), EXACT),
         (("İnan", "Işıl"), ("Inan", "Isil"), EXACT),
         (("王", "伟"), ("王", "伟"), EXACT),
+        (("\U00026163", "\U00029b8a"), ("\U00026163", "\U00029b8a"), EXACT),
+        (("\U00026163", "\U00029b8a"), ("\U00026163", "\U00026163"), DIFFERENT),
         # a part of it
         (("García", "Inés"), ("García López", "Inés"), COMPATIBLE),
         (("Martin-Leclerc", "Odile"), ("Leclerc", "Odile"), COMPATIBLE),

@@ -81,17 +81,30 @@ def test_a_status_that_no_outcome_knows_is_never_an_answer(status: int, listen: 
     ("body", "refused"),
     [
         (b'{"error": "not found"}', True),
-        (b"", True),
+        (b'{"error": "no route"}', False),
+        (b"{}", False),
+        (b"", False),
         (b"<html>404 page of a proxy</html>", False),
         (b'{"error": "not fou', False),
-        (b'{"a": 1, "a": 2}', False),
+        (b'{"error": "not found", "error": "not found"}', False),
     ],
 )
-def test_the_right_status_with_a_strangers_page_refuses_nobody(body: bytes, refused: bool, listen: Listen) -> None:
-    rule = outcome("status == `404`", "refused", reason="record_not_found")
+def test_only_the_registrys_own_word_refuses(body: bytes, refused: bool, listen: Listen) -> None:
+    rule = outcome("status == `404` && body.error == 'not found'", "refused", reason="record_not_found")
     registry = Registry(listen, body, 404)
     if refused:
         assert registry.ask(outcomes=rule).outcome is Outcome.REFUSED
+    else:
+        with pytest.raises(SourceError):
+            registry.ask(outcomes=rule)
+
+
+@pytest.mark.parametrize(("body", "found"), [(b"", True), (b"{}", True), (b"<html>of a proxy</html>", False)])
+def test_a_bare_status_leaves_it_open(body: bytes, found: bool, listen: Listen) -> None:
+    rule = outcome("status == `404`", "undetermined", reason="record_not_found")
+    registry = Registry(listen, body, 404)
+    if found:
+        assert registry.ask(outcomes=rule).reason is Reason.RECORD_NOT_FOUND
     else:
         with pytest.raises(Unreadable):
             registry.ask(outcomes=rule)

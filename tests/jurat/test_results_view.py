@@ -1,0 +1,102 @@
+"""The view that any platform polls, in SQL alone."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from jurat import Check, Client, Outcome, Reason
+from jurat.tables import moment
+from tests.jurat.consultations import ADDRESS, Town
+
+
+def submit(client: Client, town: Town, participant: str = "p-42", question: str = "residence") -> Check:
+    answer = {"code": "spring"} if question == "code" else ADDRESS
+    with town.engine.begin() as connection:
+        return client.submit(
+            connection, consultation="budget", participant=participant, question=question, answer=answer
+        )
+
+
+def row_of(town: Town, check: UUID) -> dict[str, Any]:
+    columns = "check_id consultation participant question round state outcome reason revision decided_at next_poll_ms"
+    names = columns.split()
+    [row] = town.read(f"SELECT {', '.join(names)} FROM jurat_results WHERE check_id = :id", id=str(check))
+    return dict(zip(names, row, strict=True))
+
+
+def test_a_check_has_one_row_from_its_submit_on(client: Client, town: Town) -> None:
+    check = submit(client, town)
+    row = row_of(town, check.id)
+    assert str(row.pop("check_id")) == str(check.id)
+    assert row == {
+        "consultation": "budget",
+        "participant": "p-42",
+        "question": "residence",
+        "round": 1,
+        "state": "pending",
+        "outcome": None,
+        "reason": None,
+        "revision": None,
+        "decided_at": None,
+        "next_poll_ms": 500,
+    }
+
+
+def test_the_newest_revision_is_the_verdict(client: Client, town: Town) -> None:
+    check = submit(client, town)
+    other = submit(client, town, "p-43")
+    town.settle(check.id, Outcome.REFUSED, Reason.OUTSIDE_ZONE)
+    assert (row_of(town, check.id)["outcome"], row_of(town, check.id)["revision"]) == ("refused", 1)
+    for revision in range(2, 12):
+        town.settle(check.id, Outcome.REFUSED, Reason.PERSON_REFUSED, revision)
+    town.settle(check.id, Outcome.ACCEPTED, Reason.PERSON_ACCEPTED, 12)
+    row = row_of(town, check.id)
+    assert (row["outcome"], row["reason"], row["revision"]) == ("accepted", "person_accepted", 12)
+    assert moment(row["decided_at"]) is not None
+    assert row_of(town, other.id)["outcome"] is None
+    assert town.count("jurat_results") == 2
+    assert client.result(check.id).revision == 12
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"), [("pending", 1234), ("leased", 1234), ("review", 60_000), ("settled", 0)]
+)
+def test_when_to_ask_again_comes_from_the_source_s_figures(
+    client: Client, town: Town, state: str, expected: int
+) -> None:
+    check = submit(client, town)
+    town.write("INSERT INTO jurat_sources (name, poll_ms) VALUES ('towns', 1234), ('spring', 7)")
+    town.write("UPDATE jurat_checks SET state = :state", state=state)
+    assert row_of(town, check.id)["next_poll_ms"] == expected
+    assert client.result(check.id).next_poll_ms == expected
+
+
+def test_when_to_ask_again_follows_the_check_to_its_next_source(client: Client, town: Town) -> None:
+    check = submit(client, town)
+    town.write("INSERT INTO jurat_sources (name, poll_ms) VALUES ('towns', 1234), ('spring', 7)")
+    town.write("UPDATE jurat_checks SET source = 'spring'")
+    assert row_of(town, check.id)["next_poll_ms"] == 7
+
+
+def test_a_row_is_found_by_its_key_and_never_by_a_scan(client: Client, town: Town) -> None:
+    check = submit(client, town)
+    query = "SELECT * FROM jurat_results WHERE check_id = :id"
+    if town.engine.dialect.name == "sqlite":
+        plan = [row[3] for row in town.read(f"EXPLAIN QUERY PLAN {query}", id=str(check.id))]
+    else:
+        with town.engine.begin() as connection:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # a small table is quicker read whole
+            explained = connection.exec_driver_sql(f"EXPLAIN {query}".replace(":id", "%s"), (str(check.id),))
+            plan = [row[0] for row in explained]
+    assert any("jurat_checks" in line for line in plan), plan
+    assert not any("SCAN" in line or "Seq Scan" in line for line in plan), plan
+
+
+def test_the_view_can_not_be_written_to(client: Client, town: Town) -> None:
+    check = submit(client, town)
+    with pytest.raises(Exception, match=r"(?i)cannot (modify|update)|can ?not update"):
+        town.write("UPDATE jurat_results SET outcome = 'accepted' WHERE check_id = :id", id=str(check.id))
+    assert row_of(town, check.id)["outcome"] is None

@@ -1,0 +1,323 @@
+"""The bell against a real broker, and against brokers that refuse, hang or swallow."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from jurat import Client
+from jurat.ring import EXPIRES, INTERVAL, TASK, Bell, queue_of
+from tests.jurat.consultations import ADDRESS, Town
+from tests.rigs.servers import NoServer, Valkey
+
+SOON = 0.05
+"""Seconds that a web request may lose to a bell."""
+
+STALL = 0.4
+"""Seconds that a busy machine may add to one of many; less than any time-out of the broker's."""
+
+
+@pytest.fixture
+def broker(valkey_url: str) -> Iterator[Redis]:
+    with Redis.from_url(valkey_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def open_bell() -> Iterator[Callable[[str], Bell]]:
+    bells: list[Bell] = []
+
+    def make(url: str) -> Bell:
+        bells.append(Bell(url))
+        return bells[-1]
+
+    yield make
+    for bell in bells:
+        bell.close(5)
+        assert bell._thread is None or not bell._thread.is_alive()
+
+
+def ring(bell: Bell, *sources: str) -> float:
+    """Ring and return the seconds that it took."""
+    bell.note(sources)
+    started = time.perf_counter()
+    bell.ring()
+    return time.perf_counter() - started
+
+
+def unnoticed(seconds: list[float]) -> bool:
+    """Whether no web request would notice bells that took so long."""
+    return sorted(seconds)[len(seconds) // 2] < SOON and max(seconds) < STALL
+
+
+def messages(broker: Redis, source: str = "towns", *, at_least: int = 1) -> list[dict[str, Any]]:
+    """The messages on a source's queue, oldest first, once there are so many."""
+    end = time.monotonic() + 10
+    while (waiting := broker.llen(queue_of(source))) < at_least and time.monotonic() < end:
+        time.sleep(0.005)
+    assert waiting >= at_least
+    return [json.loads(message) for message in reversed(broker.lrange(queue_of(source), 0, -1))]
+
+
+def test_a_bell_is_a_message_without_content_on_the_queue_of_its_source(
+    broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str
+) -> None:
+    ring(open_bell(valkey_url), "towns")
+    [message] = messages(broker)
+    assert message["headers"]["task"] == TASK == "jurat.ring"
+    assert (message["headers"]["argsrepr"], message["headers"]["kwargsrepr"]) == ("()", "{}")
+    assert message["properties"]["delivery_info"]["routing_key"] == "checks.towns"
+
+
+def test_a_bell_expires_after_five_seconds(broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str) -> None:
+    ring(open_bell(valkey_url), "towns")
+    [message] = messages(broker)
+    expires = datetime.fromisoformat(message["headers"]["expires"])
+    assert 0 < (expires - datetime.now(UTC)).total_seconds() <= EXPIRES == 5
+
+
+def test_many_bells_become_few_and_one_comes_after_the_last(
+    broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str
+) -> None:
+    bell = open_bell(valkey_url)
+    ring(bell, "warm")
+    messages(broker, "warm")
+    started = time.monotonic()
+    assert unnoticed([ring(bell, "towns") for _ in range(100)])
+    messages(broker, at_least=2)
+    assert len(messages(broker)) <= (time.monotonic() - started) / INTERVAL + 2
+
+
+def test_the_last_of_many_bells_is_never_swallowed(
+    broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str
+) -> None:
+    bell = open_bell(valkey_url)
+    for number in range(0, 60, 4):
+        ring(bell, "towns")
+        messages(broker)
+        time.sleep(number / 1000)  # all moments between two bells
+        broker.delete(queue_of("towns"))
+        ring(bell, "towns")
+        messages(broker)
+        broker.delete(queue_of("towns"))
+
+
+def test_each_source_has_a_bell_of_its_own(broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str) -> None:
+    ring(open_bell(valkey_url), "towns", "rpps", "spring")
+    for source in ("towns", "rpps", "spring"):
+        assert len(messages(broker, source)) == 1
+
+
+def test_nothing_is_rung_for_where_nothing_was_submitted(
+    broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str
+) -> None:
+    bell = open_bell(valkey_url)
+    ring(bell)
+    ring(bell, "towns")
+    bell.ring()
+    bell.close(5)
+    assert len(messages(broker)) == 1
+    assert list(broker.scan_iter("checks.*")) == [b"checks.towns"]
+
+
+def test_a_thread_rings_for_its_own_submits_alone(
+    broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str
+) -> None:
+    bell = open_bell(valkey_url)
+    bell.note(["towns"])
+    other = threading.Thread(target=ring, args=(bell, "rpps"))
+    other.start()
+    other.join()
+    messages(broker, "rpps")
+    bell.close(5)
+    assert broker.llen("checks.towns") == 0
+
+
+def test_closing_sends_what_is_waiting(broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str) -> None:
+    bell = open_bell(valkey_url)
+    for _ in range(3):
+        ring(bell, "towns", "rpps")
+    bell.close(5)
+    assert broker.llen("checks.towns") >= 1
+    assert broker.llen("checks.rpps") >= 1
+    before = broker.llen("checks.towns")
+    ring(bell, "towns")
+    bell.close(5)
+    assert broker.llen("checks.towns") == before
+
+
+def test_the_client_rings_the_sources_that_it_submitted_to(
+    broker: Redis, town: Town, seal_key: str, valkey_url: str
+) -> None:
+    client = Client(town.url, valkey_url, seal_key)
+    with town.engine.begin() as connection:
+        client.submit(connection, consultation="budget", participant="p-1", question="residence", answer=ADDRESS)
+        client.submit(connection, consultation="budget", participant="p-1", question="code", answer={"code": "spring"})
+    client.ring()
+    assert len(messages(broker, "towns")) == len(messages(broker, "spring")) == 1
+    client.close()
+    assert broker.llen("checks.rpps") == 0
+
+
+# -- a broker in trouble
+
+
+def refused() -> contextlib.AbstractContextManager[str]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    return contextlib.nullcontext(f"redis://127.0.0.1:{port}/0")
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[str]:
+    """A black hole: connections are taken and nothing ever answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+@contextlib.contextmanager
+def unreachable() -> Iterator[str]:
+    """A host that drops packets: the queue of a listener is full, so a connection never opens."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        address = server.getsockname()
+        for _ in range(3):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(address)
+        yield f"redis://127.0.0.1:{address[1]}/0"
+
+
+@contextlib.contextmanager
+def garbled() -> Iterator[str]:
+    """Something that is no broker."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("trouble", [refused, silent, unreachable, garbled])
+def test_a_broker_in_trouble_is_never_noticed(trouble: Callable[[], contextlib.AbstractContextManager[str]]) -> None:
+    with trouble() as url:
+        bell = Bell(url)
+        assert unnoticed([ring(bell, f"source-{n % 3}") for n in range(50)])
+        started = time.monotonic()
+        bell.close()
+        assert time.monotonic() - started < 1.5
+
+
+def test_a_broker_that_hangs_or_dies_is_never_noticed_and_is_rung_again_when_it_is_back() -> None:
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(Valkey())
+        except NoServer as error:
+            pytest.skip(str(error))
+        broker = stack.enter_context(Redis.from_url(server.url))
+        bell = Bell(server.url)
+        stack.callback(bell.close)
+        ring(bell, "before")
+        messages(broker, "before")
+        server.pause()
+        assert unnoticed([ring(bell, "towns") for _ in range(20)])
+        time.sleep(0.2)  # the bell is on the wire now
+        assert unnoticed([ring(bell, "rpps") for _ in range(20)])
+        server.resume()
+        messages(broker, "rpps")
+        server.kill()
+        broker.connection_pool.disconnect()
+        assert unnoticed([ring(bell, "towns") for _ in range(20)])
+        time.sleep(0.2)
+        server.start()
+        ring(bell, "after")
+        messages(broker, "after")
+
+
+# -- forks, as pre-forking web servers do them
+
+
+def in_a_child(work: Callable[[], None]) -> int:
+    """The exit code of a forked child that does `work`: 0, 1 where it raised, or minus a signal."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    os.kill(child, 9)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_web_process_rings_with_a_thread_and_a_connection_of_its_own(
+    broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str
+) -> None:
+    bell = open_bell(valkey_url)
+    ring(bell, "parent")
+    messages(broker, "parent")
+
+    def ring_in_child() -> None:
+        ring(bell, "child")
+        bell.close(5)
+
+    for number in range(1, 6):
+        assert in_a_child(ring_in_child) == 0
+        assert len(messages(broker, "child", at_least=number)) == number
+        ring(bell, "parent")
+        messages(broker, "parent", at_least=number + 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_while_the_sending_thread_holds_the_lock_does_not_stop_the_child(
+    broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str
+) -> None:
+    bell = open_bell(valkey_url)
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with bell._changed:
+            held.set()
+            release.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(5)
+
+    def ring_in_child() -> None:
+        assert ring(bell, "child") < 1
+        bell.close(5)
+
+    try:
+        assert in_a_child(ring_in_child) == 0
+    finally:
+        release.set()
+        holder.join()
+    assert len(messages(broker, "child")) == 1

@@ -1,0 +1,270 @@
+"""The migrations against the tables that the contract declares, and how a database stands to them."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, make_url, text
+
+from jurat.database import open_engine
+from jurat.tables import metadata
+from tasks.schema import ADVICE, Standing, _config, standing, upgrade, upgrade_sql
+from tests.migrations.attacks import attempt, fill
+from tests.rigs.servers import Databases
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database on each engine."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.db"
+        return
+    server: Databases = request.getfixturevalue("postgresql_server")
+    url = server.create()
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[Engine]:
+    engine = open_engine(empty_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def migrated(database_url: str) -> Iterator[Engine]:
+    engine = open_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+def plain(url: str) -> Any:
+    if url.startswith("sqlite"):
+        return sqlite3.connect(make_url(url).database or "", isolation_level=None)
+    return psycopg.connect(
+        make_url(url).set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True
+    )
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    config = _config()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+        connection.commit()
+
+
+def content(engine: Engine) -> set[tuple[str, str]]:
+    """Kind and name of everything of ours in the database, apart from what the engines make by themselves."""
+    if engine.dialect.name == "sqlite":
+        sql = "SELECT type, name FROM sqlite_master WHERE name LIKE 'jurat%'"
+    else:
+        sql = """
+            SELECT CASE relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' WHEN 'i' THEN 'index' END, relname
+            FROM pg_class WHERE relnamespace = 'public'::regnamespace
+            UNION SELECT 'trigger', tgname FROM pg_trigger WHERE NOT tgisinternal
+            UNION SELECT 'function', proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"""
+    with engine.connect() as connection:
+        return {(str(kind), str(name)) for kind, name in connection.exec_driver_sql(sql)}
+
+
+def how(engine: Engine) -> Standing:
+    with engine.connect() as connection:
+        return standing(connection)
+
+
+# -- what the migrations make
+
+
+def test_the_migrations_make_the_tables_of_the_contract(migrated: Engine) -> None:
+    with migrated.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "compare_type": True,
+                "compare_server_default": True,
+                "version_table": "jurat_alembic_version",
+                "include_name": lambda name, kind, _: kind != "table" or str(name).startswith("jurat_"),
+            },
+        )
+        differences = compare_metadata(context, metadata)
+    # An index over an expression can not be compared; the test below looks at it.
+    assert [found for found in differences if getattr(found[1], "name", "") != "jurat_checks_due"] == []
+
+
+def test_both_engines_have_the_same_tables_columns_keys_and_indexes(sqlite_url: str, postgresql_url: str) -> None:
+    found = []
+    for url in (sqlite_url, postgresql_url):
+        engine = open_engine(url)
+        look = inspect(engine)
+        tables = sorted(name for name in look.get_table_names() if name.startswith("jurat_"))
+        found.append(
+            {
+                table: {
+                    "columns": [(column["name"], column["nullable"]) for column in look.get_columns(table)],
+                    "key": look.get_pk_constraint(table)["constrained_columns"],
+                    "parents": sorted(
+                        (key["constrained_columns"], key["referred_table"]) for key in look.get_foreign_keys(table)
+                    ),
+                    "unique": sorted(unique["column_names"] for unique in look.get_unique_constraints(table)),
+                    "indexes": sorted(
+                        str(index["name"])
+                        for index in look.get_indexes(table)
+                        if not index.get("duplicates_constraint")
+                    ),
+                }
+                for table in tables
+            }
+            | {"views": look.get_view_names(), "view": [column["name"] for column in look.get_columns("jurat_results")]}
+        )
+        engine.dispose()
+    assert found[0] == found[1]
+    assert set(metadata.tables) | {"jurat_alembic_version", "views", "view"} == set(found[0])
+    assert found[0]["views"] == ["jurat_results"]
+
+
+@pytest.mark.parametrize(
+    ("index", "columns", "state"),
+    [
+        ("jurat_checks_due", ["source", "priority DESC", "due_at"], "pending"),
+        ("jurat_checks_deadline", ["deadline_at"], "pending"),
+        ("jurat_checks_leased", ["lease_until", "source"], "leased"),
+    ],
+)
+def test_what_workers_look_for_has_an_index_of_its_own(
+    migrated: Engine, index: str, columns: list[str], state: str
+) -> None:
+    sql = (
+        f"SELECT sql FROM sqlite_master WHERE name = '{index}'"
+        if migrated.dialect.name == "sqlite"
+        else f"SELECT indexdef FROM pg_indexes WHERE indexname = '{index}'"
+    )
+    with migrated.connect() as connection:
+        definition = str(connection.exec_driver_sql(sql).scalar_one())
+    assert f"({', '.join(columns)})" in definition
+    assert f"state = '{state}'" in definition
+
+
+# -- running them
+
+
+def test_they_run_once_and_then_there_is_nothing_to_do(empty: Engine) -> None:
+    assert how(empty) is Standing.EMPTY
+    upgrade(empty)
+    assert how(empty) is Standing.CURRENT
+    before = content(empty)
+    upgrade(empty)
+    assert content(empty) == before
+    with empty.connect() as connection:
+        assert connection.execute(text("SELECT version FROM jurat_contract")).all() == [(1,)]
+
+
+def test_several_at_once_wait_for_each_other(empty_url: str, empty: Engine) -> None:
+    program = (
+        "import sys\nfrom jurat.database import open_engine\nfrom tasks.schema import upgrade\n"
+        "engine = open_engine(sys.argv[1])\ninput()\nupgrade(engine)\n"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", program, empty_url],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], said
+    assert how(empty) is Standing.CURRENT
+
+
+def test_a_step_back_takes_the_guards_away_and_a_step_forward_brings_them_back(empty: Engine) -> None:
+    upgrade(empty)
+    everything = content(empty)
+    downgrade(empty, "0001")
+    assert {kind for kind, _ in content(empty)} == {"table", "index"}
+    downgrade(empty, "base")
+    assert content(empty) <= {("table", "jurat_alembic_version"), ("index", "jurat_alembic_version_pkc")}
+    upgrade(empty)
+    assert content(empty) == everything
+    with contextlib.closing(plain(empty.url.render_as_string(hide_password=False))) as connection:
+        fill(connection)
+        for table in ("jurat_verdicts", "jurat_audit"):
+            assert attempt(connection, f"DELETE FROM {table}")
+
+
+def test_the_migrations_as_sql_make_the_same_by_hand(empty_url: str, empty: Engine, migrated: Engine) -> None:
+    if empty.dialect.name != migrated.dialect.name:
+        pytest.skip("compares like with like")
+    script = upgrade_sql(empty.dialect.name)
+    with contextlib.closing(plain(empty_url)) as connection:
+        if isinstance(connection, sqlite3.Connection):
+            connection.executescript(script)
+        else:
+            connection.execute(script.encode())
+        fill(connection)
+        assert "jurat: " in attempt(connection, "UPDATE jurat_verdicts SET outcome = 'accepted'")
+    assert content(empty) == content(migrated)
+    assert how(empty) is Standing.CURRENT
+
+
+def test_what_is_not_ours_stays_alone(empty_url: str, empty: Engine) -> None:
+    with contextlib.closing(plain(empty_url)) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num text)")
+        connection.execute("INSERT INTO alembic_version VALUES ('the platform''s own')")
+        connection.execute("CREATE TABLE participants (name text)")
+        connection.execute("INSERT INTO participants VALUES ('Ada Exemple')")
+    upgrade(empty)
+    downgrade(empty, "base")
+    upgrade(empty)
+    with empty.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("the platform's own",)]
+        assert connection.execute(text("SELECT name FROM participants")).all() == [("Ada Exemple",)]
+
+
+# -- how a database stands
+
+
+def change(engine: Engine, *statements: str) -> Standing:
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    return how(engine)
+
+
+def test_a_database_without_tables_is_empty(empty: Engine) -> None:
+    assert how(empty) is Standing.EMPTY
+    assert change(empty, "CREATE TABLE jurat_alembic_version (version_num varchar(32))") is Standing.EMPTY
+
+
+def test_a_database_stands_current_behind_ahead_or_foreign(migrated: Engine) -> None:
+    assert how(migrated) is Standing.CURRENT
+    assert change(migrated, "UPDATE jurat_alembic_version SET version_num = '0001'") is Standing.BEHIND
+    assert change(migrated, "UPDATE jurat_alembic_version SET version_num = '9999'") is Standing.AHEAD
+    assert change(migrated, "UPDATE jurat_contract SET version = 2") is Standing.FOREIGN
+    assert change(migrated, "ALTER TABLE jurat_contract RENAME TO elsewhere") is Standing.FOREIGN
+
+
+def test_only_a_current_or_ahead_database_is_usable_and_each_standing_has_its_advice() -> None:
+    assert [standing for standing in Standing if standing.usable] == [Standing.CURRENT, Standing.AHEAD]
+    assert set(ADVICE) == set(Standing)
+    assert all("bin/jurat db upgrade" in ADVICE[standing] for standing in (Standing.EMPTY, Standing.BEHIND))

@@ -1,0 +1,132 @@
+"""What the verdicts of one participant add up to, as the ledger keeps it in `jurat_access`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jurat import AlreadyConfirmed
+from jurat.access import Confirmed, evaluate, standing
+from jurat.words import AccessState, Outcome, QuestionState, Reason, State
+from tasks.checks import Decision, Held, Later, Review, Settle
+from tasks.ledger import Settling
+from tests.tasks.desk import ACCEPTED, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
+
+SOURCES = {"residence": "towns", "profession": "rpps", "code": "spring"}
+DECISIONS: Sequence[Decision] = (
+    ACCEPTED,
+    REFUSED,
+    UNDETERMINED,
+    UNAVAILABLE,
+    Settle(Outcome.UNDETERMINED, Reason.CODE_MALFORMED),
+    Review(Reason.NAME_DIFFERS, 60),
+    Later(60, Reason.SOURCE_UNAVAILABLE),
+)
+
+
+class Expected:
+    """What is confirmed of one participant, and what the contract says that it adds up to."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._rule = desk.book.rules["budget"]
+        self._rounds = desk.book.rounds["budget"]
+        self.confirmed: dict[str, list[Confirmed]] = {name: [] for name in self._rounds}
+
+    def decided(self, question: str, decision: Decision) -> None:
+        match decision:
+            case Settle(outcome=outcome, reason=reason):
+                self.confirmed[question][-1] = Confirmed(State.SETTLED, outcome, reason)
+            case Review():
+                self.confirmed[question][-1] = Confirmed(State.REVIEW)
+
+    def check(self, desk: Desk, participant: str) -> None:
+        stands = {name: standing(self.confirmed[name], self._rounds[name]) for name in self._rounds}
+        states = {name: state for name, (state, _) in stands.items()}
+        left = {name: rounds for name, (_, rounds) in stands.items()}
+        found = desk.client.access("budget", participant)
+        assert dict(found.questions) == states
+        assert dict(found.rounds_left) == left
+        assert found.state is evaluate(self._rule, states, left)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_access_is_what_the_history_adds_up_to_after_every_submit_and_every_write(
+    desk: Desk, data: st.DataObject
+) -> None:
+    participant = f"p-{desk.one('SELECT count(*) FROM jurat_access')}"
+    expected = Expected(desk)
+    for question, decision in data.draw(
+        st.lists(st.tuples(st.sampled_from(list(SOURCES)), st.sampled_from(DECISIONS)), max_size=7)
+    ):
+        try:
+            desk.submit(participant, question)
+        except AlreadyConfirmed:
+            assert standing(expected.confirmed[question], desk.book.rounds["budget"][question])[1] == 0 or (
+                expected.confirmed[question][-1].state is not State.SETTLED
+            )
+            continue
+        expected.confirmed[question].append(Confirmed(State.PENDING))
+        expected.check(desk, participant)
+        desk.settle(desk.claim_one(SOURCES[question]), decision)
+        expected.decided(question, decision)
+        expected.check(desk, participant)
+
+
+def test_several_answers_of_one_participant_in_one_batch_count_together(desk: Desk) -> None:
+    held = [desk.held("p-1", question) for question in ("residence", "profession")]
+    desk.write(*map(entry, held))
+    assert desk.access() == AccessState.GRANTED
+
+
+def test_a_blocked_participant_stays_blocked_and_others_do_not_care(desk: Desk) -> None:
+    desk.settle(desk.held("p-1"), REFUSED)
+    desk.settle(desk.held("p-2"))
+    assert (desk.access("p-1"), desk.access("p-2")) == (AccessState.BLOCKED, AccessState.INCOMPLETE)
+
+
+def test_a_consultation_that_the_configuration_lost_adds_up_over_what_was_answered(desk: Desk) -> None:
+    held = desk.held()
+    desk.settling.write([entry(held)], type(desk.book)({}, {}))
+    ((access, questions),) = desk.sql("SELECT access, questions FROM jurat_access")
+    assert access == "granted"
+    assert questions in ({"residence": QuestionState.ACCEPTED}, '{"residence":"accepted"}')
+
+
+def settle_at_once(desk: Desk, rounds: int) -> list[str]:
+    """Two answers each of so many participants, every pair settled by two writers at the same moment."""
+    questions = ("residence", "profession")
+    for question in questions:
+        desk.submit_many(rounds, question)
+    held = [
+        sorted(desk.claim(SOURCES[question], free=rounds), key=lambda check: check.participant)
+        for question in questions
+    ]
+    start = threading.Barrier(2, timeout=30)
+
+    def settle(mine: list[Held]) -> None:
+        writer = Settling(desk.engine)
+        for check in mine:
+            start.wait()
+            waiting = [entry(check)]
+            while waiting:
+                waiting = writer.write(waiting, desk.book).busy
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(settle, mine) for mine in held]:
+            done.result(110)
+    return [row[0] for row in desk.sql("SELECT access FROM jurat_access")]
+
+
+def test_two_answers_settled_by_two_workers_at_once_grant_access_each_time(sqlite: Desk) -> None:
+    assert settle_at_once(sqlite, 100) == ["granted"] * 100
+
+
+@pytest.mark.acceptance
+def test_two_answers_settled_by_two_workers_at_once_grant_access_a_thousand_times(postgresql: Desk) -> None:
+    assert settle_at_once(postgresql, 1000) == ["granted"] * 1000

@@ -1,0 +1,90 @@
+"""The command line as tests use it: most in this process, where that is enough, and some as an operator would."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import subprocess
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from worker.cli import run
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LAUNCHER = ROOT / "bin" / "jurat"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Shell:
+    """Runs commands under one environment, in one folder."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.environment = dict(environment)
+        self._monkeypatch = monkeypatch
+
+    def __call__(self, *words: str, stdin: bytes = b"", **environment: str) -> Ran:
+        """In this process."""
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+        handlers, level = logging.root.handlers[:], logging.root.level
+        with self._monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name, value in {**self.environment, **environment}.items():
+                patch.setenv(name, value)
+            patch.chdir(self.folder)
+            patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+            try:
+                code = run(words)
+            finally:
+                logging.root.handlers[:] = handlers
+                logging.root.setLevel(level)
+                structlog.reset_defaults()
+        return Ran(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))  # type: ignore[attr-defined]
+
+    def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+        """As a process of its own, through `bin/jurat`."""
+        return subprocess.Popen(
+            [LAUNCHER, *words],
+            cwd=self.folder,
+            env={**os.environ, **self.environment, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def process(self, *words: str, stdin: str = "", **environment: str) -> Ran:
+        """As a process of its own, to its end."""
+        with self.start(*words, **environment) as process:
+            out, err = process.communicate(stdin, timeout=60)
+        return Ran(process.returncode, out, err)
+
+    def write(self, name: str, text: str) -> Path:
+        """A file in the folder."""
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+
+def is_one_sentence(ran: Ran) -> bool:
+    """Whether a failure said what it had to say on one line of standard error, and nothing on standard output."""
+    return ran.out == "" and ran.err.startswith("jurat: ") and len(ran.err.splitlines()) == 1 and "Traceback" not in ran.err
