@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from config.durations import duration_default
-from config.limits import Concurrency, FileName, LimitedSource, Name, SourceKind, Timeout, Url
+from config.limits import Concurrency, FileName, LimitedSource, Name, ProxyUrl, SourceKind, Timeout, Url
 from config.problems import Path
 from config.registry import RegistrySource, answer_properties
 from config.secrets import SecretReference
@@ -17,7 +17,7 @@ from config.secrets import SecretReference
 class AddokSource(LimitedSource):
     """A geocoder that speaks addok's contract: the French national one (Géoplateforme), or one's own.
 
-    `url` is the address before `/search`. `score_floor` is the lowest score that may decide; the rule has its own.
+    `url` is the address before `/search`.
     See https://github.com/addok/addok and https://geoservices.ign.fr/documentation/services/services-geoplateforme/geocodage
     """
 
@@ -27,9 +27,8 @@ class AddokSource(LimitedSource):
     url: Url
     concurrency: Concurrency | None = 16
     timeout: Timeout = duration_default("8s")
-    proxy: Url | None = None
+    proxy: ProxyUrl | None = None
     ca_file: FileName | None = None
-    score_floor: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 class AddressFileSource(LimitedSource):
