@@ -84,7 +84,9 @@ class Problem:
     def __str__(self) -> str:
         said = f"{self.path}: {self.message}" if self.path else self.message
         hint = f" — {self.hint}" if self.hint else ""
-        return f"{self.file}:{self.line}:{self.column}: {self.severity}: {said}{hint}"
+        # Names that an administrator wrote are quoted in messages, whatever they hold: a problem stays one line.
+        shown = "".join(character if character.isprintable() else "?" for character in said + hint)
+        return f"{self.file}:{self.line}:{self.column}: {self.severity}: {shown}"
 
 
 class InvalidConfiguration(Exception):

@@ -179,6 +179,17 @@ ON_POSTGRESQL = [
     "BEGIN;\nSET CONSTRAINTS ALL DEFERRED;\nDELETE FROM jurat_checks;\nCOMMIT",
 ]
 
+AS_A_REPLICA = [
+    "UPDATE jurat_verdicts SET outcome = 'accepted'",
+    "DELETE FROM jurat_verdicts",
+    "TRUNCATE jurat_verdicts",
+    "UPDATE jurat_audit SET actor = 'nobody'",
+    "DELETE FROM jurat_audit",
+    "TRUNCATE jurat_audit",
+    "UPDATE jurat_checks SET answer = 'other'",
+]
+"""After `SET session_replication_role = replica`, with which a superuser switches common triggers off."""
+
 SWITCHING_OFF = [
     "ALTER TABLE jurat_verdicts DISABLE TRIGGER ALL",
     "ALTER TABLE jurat_verdicts DISABLE TRIGGER jurat_verdicts_kept",

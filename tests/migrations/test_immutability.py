@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 
 from jurat.ids import uuid7
 from tests.migrations.attacks import (
+    AS_A_REPLICA,
     CHECK,
     INTO_AUDIT,
     INTO_CHECKS,
@@ -70,7 +71,12 @@ def test_sqlite_does_not_either_where_foreign_keys_are_off_as_they_are_by_defaul
     on_sqlite: sqlite3.Connection,
 ) -> None:
     assert on_sqlite.execute("PRAGMA foreign_keys").fetchone() == (0,)
-    assert not_refused(on_sqlite, ON_BOTH + ON_SQLITE) == []
+    assert not_refused(on_sqlite, ON_BOTH + ON_THE_CHECK_OF_A_VERDICT + ON_SQLITE) == []
+
+
+def test_a_superuser_who_plays_the_replica_changes_nothing_either(on_postgresql: psycopg.Connection) -> None:
+    on_postgresql.execute("SET session_replication_role = replica")
+    assert not_refused(on_postgresql, AS_A_REPLICA) == []
 
 
 def test_a_verdict_stays_as_it_is_whatever_becomes_of_its_check(on_sqlite: sqlite3.Connection) -> None:

@@ -87,4 +87,9 @@ class Shell:
 
 def is_one_sentence(ran: Ran) -> bool:
     """Whether a failure said what it had to say on one line of standard error, and nothing on standard output."""
-    return ran.out == "" and ran.err.startswith("jurat: ") and len(ran.err.splitlines()) == 1 and "Traceback" not in ran.err
+    return (
+        ran.out == ""
+        and ran.err.startswith("jurat: ")
+        and len(ran.err.splitlines()) == 1
+        and "Traceback" not in ran.err
+    )

@@ -190,7 +190,9 @@ def test_what_a_database_says_about_a_value_is_not_told() -> None:
     assert "22P02" in sentences[0]
 
 
-def test_a_fault_is_one_sentence_and_with_verbose_a_traceback(bare_shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_is_one_sentence_and_with_verbose_a_traceback(
+    bare_shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail() -> None:
         raise TypeError("p-42 is no number")
 

@@ -275,9 +275,8 @@ def _show(shown: list[Shown], access: dict[str, Any], seconds: float, keep: Path
         console.print(
             f"The database is {keep}/jurat.db, its configuration {keep}/jurat.yaml. For instance:", soft_wrap=True
         )
-        console.print(
-            f"  sqlite3 {keep}/jurat.db 'SELECT question, outcome, reason FROM jurat_results'", soft_wrap=True
-        )
+        query = "SELECT question, outcome, reason FROM jurat_results"
+        console.print(f"  sqlite3 {keep}/jurat.db '{query}'", soft_wrap=True)
     else:
         console.print("Next: `bin/jurat demo --keep DIR` leaves the database to look into;")
     console.print('the README\'s "With your own platform" takes ten lines.', soft_wrap=True)

@@ -12,7 +12,15 @@ from jurat.tables import CONTRACT_VERSION
 from tests.rigs.servers import Databases
 from tests.worker.shell import Shell, is_one_sentence
 
-NEEDY = ("status --access budget p-1", "zones list", "sources list", "codes list", "config show", "db check", "db status")
+NEEDY = (
+    "status --access budget p-1",
+    "zones list",
+    "sources list",
+    "codes list",
+    "config show",
+    "db check",
+    "db status",
+)
 FILE = {"JURAT_DATABASE_URL": "sqlite:///shared.db"}
 
 

@@ -22,7 +22,7 @@ def test_the_printed_keys_fit_each_other(bare_shell: Shell) -> None:
     ran = bare_shell("keys", "generate")
     settings = dict(line.split("=", 1) for line in ran.out.splitlines())
     assert list(settings) == ["JURAT_SEAL_KEY", "JURAT_UNSEAL_KEYS", "JURAT_HASH_KEYS"]
-    assert settings == bare_shell("keys", "generate", "--json").json.keys() | settings
+    assert list(bare_shell("keys", "generate", "--json").json) == list(settings)
     seal = Seal(key_from_text(settings["JURAT_SEAL_KEY"], ""))
     unseal = Unseal([key_from_text(settings["JURAT_UNSEAL_KEYS"], "")])
     assert unseal.open(seal.close(b"an answer"), seal.key_id) == b"an answer"
