@@ -28,7 +28,7 @@ class Query:
     `timeout` bounds the whole look-up in seconds.
     """
 
-    answer: Mapping[str, Any]
+    answer: Mapping[str, Any] = field(repr=False)
     requirement: Mapping[str, Any] = field(default_factory=dict)
     timeout: float = 10.0
 
@@ -87,6 +87,9 @@ class Place:
     city: str | None = None
     city_code: str | None = None
     score: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Place({self.level}, score={self.score})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,10 +63,11 @@ SHORT = {
     "boulevard": ("Bd", "bld", "Boul."), "avenue": ("Av", "av.", "Ave"), "rue": ("r", "R."), "place": ("Pl", "pl."),
     "general": ("Gal", "gal.", "Gén."), "saint": ("St", "st"), "sainte": ("Ste", "ste"), "faubourg": ("Fg", "Fbg"),
     "passage": ("Pass", "pas."), "impasse": ("Imp", "imp."), "square": ("Sq", "sq."), "docteur": ("Dr", "dr."),
-    "marechal": ("Mal", "mal"), "president": ("Pdt", "Prés"), "professeur": ("Pr", "prof"), "capitaine": ("Cap", "cap."),
+    "marechal": ("Mal", "mal"), "president": ("Pdt", "Prés"), "professeur": ("Pr", "prof"), "cours": ("crs",),
     "commandant": ("Cdt", "cdt"), "colonel": ("Col", "col."), "allee": ("All", "all."), "quai": ("q", "Q."),
-    "chemin": ("Ch", "chem."), "route": ("Rte", "rte"), "cours": ("crs",), "galerie": ("Gal",), "villa": ("Vla",),
+    "chemin": ("Ch", "chem."), "route": ("Rte", "rte"), "capitaine": ("Cap", "cap."), "galerie": ("Gal",),
     "lieutenant": ("Lt",), "monseigneur": ("Mgr",), "grande": ("Gde",), "petit": ("Pt",), "petite": ("Pte",),
+    "villa": ("Vla",),
 }  # fmt: skip
 
 NOISE: tuple[Callable[[str, str, random.Random], dict[str, str]], ...] = (
@@ -96,16 +97,16 @@ OTHER_CITIES = (
 INVENTED_WAYS = ("rue", "avenue", "boulevard", "place", "passage", "impasse", "quai", "allée")
 INVENTED_NAMES = (
     "des Dragons Verts", "du Pont Cassé", "Zoltan Perebec", "de la Lune Noire", "des Trois Hiboux", "Amélie Corvec",
-    "du Général Brancourt", "du Docteur Malavoy", "de l'Ancienne Forge", "des Merles Blancs", "Saint-Evrard", "Sainte-Olive",
+    "du Général Brancourt", "du Docteur Malavoy", "de l'Ancienne Forge", "des Merles Blancs", "Saint-Evrard",
     "du Vieux Lavoir", "des Petits Sabots", "Jean Tardivel", "du Faubourg Saint-Ursin", "de Valmont", "des Fauvettes",
-    "du Chat Borgne", "Marguerite Doulin", "des Quatre Chemins", "du Capitaine Ferrec", "de Brévan", "du Moulin Rouillé",
+    "du Chat Borgne", "Marguerite Doulin", "des Quatre Chemins", "du Capitaine Ferrec", "de Brévan", "Sainte-Olive",
 )  # fmt: skip
 
 
 def read_base(path: Path) -> list[Row]:
     """The rows of an address base in BAN's CSV format, plain or gzip, whose repetition people could type."""
-    opened = gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig")
-    with opened as source:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8-sig") as source:
         return [
             Row(
                 number=" ".join(
@@ -157,46 +158,45 @@ class _Maker:
 
     def make(self, kind: Kind, row: Row) -> dict[str, str] | None:
         """The answer, or None where this row gives none of this kind."""
-        rng, answer = (
-            self._rng,
-            {"number": row.number, "street": row.street, "postcode": row.postcode, "city": row.city},
-        )
+        answer = {"number": row.number, "street": row.street, "postcode": row.postcode, "city": row.city}
+        return self._misspelled(kind, answer) if kind in REAL else self._unfounded(kind, answer)
+
+    def _misspelled(self, kind: Kind, answer: dict[str, str]) -> dict[str, str] | None:
+        rng, street = self._rng, answer["street"]
         match kind:
             case Kind.EXACT:
-                if rng.random() < 0.3:
-                    answer["street"] = row.street.upper()
+                return {**answer, "street": street.upper() if rng.random() < 0.3 else street}
             case Kind.ABBREVIATED:
-                answer["street"] = self._abbreviated(row.street)
-                return answer if answer["street"] != row.street else None
-            case Kind.ONE_TYPO:
-                answer["street"] = self._typo(row.street)
-            case Kind.TWO_TYPOS:
-                answer["street"] = self._typo(self._typo(row.street))
+                abbreviated = self._abbreviated(street)
+                return {**answer, "street": abbreviated} if abbreviated != street else None
             case Kind.NOISE:
-                noisy = rng.choice(NOISE)(row.number, row.street, rng)
-                return {**noisy, "postcode": row.postcode, "city": row.city}
+                noisy = rng.choice(NOISE)(answer["number"], street, rng)
+                return {**noisy, "postcode": answer["postcode"], "city": answer["city"]}
+            case Kind.ONE_TYPO:
+                return {**answer, "street": self._typo(street)}
+            case _:
+                return {**answer, "street": self._typo(self._typo(street))}
+
+    def _unfounded(self, kind: Kind, answer: dict[str, str]) -> dict[str, str] | None:
+        rng = self._rng
+        match kind:
             case Kind.NO_SUCH_NUMBER:
-                answer["number"] = rng.choice(
-                    [
-                        str(rng.randint(400, 999)),
-                        f"{row.number.split()[0]} quater",
-                        str(int(row.number.split()[0]) + 150),
-                    ]
-                )
-                return None if self._exists(answer) else answer
+                number = int(answer["number"].split()[0])
+                answer["number"] = rng.choice([str(rng.randint(400, 999)), f"{number} quater", str(number + 150)])
             case Kind.NO_NUMBER:
                 del answer["number"]
+                return answer
             case Kind.WRONG_POSTCODE:
                 answer["postcode"] = rng.choice(self._postcodes)
-                return None if self._exists(answer) else answer
             case Kind.OTHER_CITY:
-                answer["postcode"], answer["city"] = rng.choice(OTHER_CITIES)
-                if rng.random() < 0.2:
-                    answer["postcode"] = row.postcode  # the town alone is another one
-            case Kind.INVENTED:
+                postcode, answer["city"] = rng.choice(OTHER_CITIES)
+                if rng.random() < 0.8:  # else the town alone is another one
+                    answer["postcode"] = postcode
+                return answer
+            case _:
                 answer["street"] = self._invented()
                 return None if self._near_a_street(answer) else answer
-        return None if answer["street"] in {"", " "} else answer
+        return None if self._exists(answer) else answer
 
     def _exists(self, answer: dict[str, str]) -> bool:
         return (answer["number"], answer["street"].casefold(), answer["postcode"]) in self._known

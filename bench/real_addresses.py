@@ -1,7 +1,7 @@
 """Asks a real geocoder for what people type, and counts what the address rule decides, and what it decides wrongly.
 
     ../shared/rigs/addok/start
-    python bench/real_addresses.py --direct [--each 500] [--seed 1] [--zones FILE …]
+    python -m bench.real_addresses --direct [--each 500] [--seed 1] [--source address-file]
 
 `--direct` runs adapter and rule in this process. Each query is asked for the zone of its address and for a neighbouring
 one. "decided" counts the questions whose true point is farther from that border than the margin.
@@ -13,7 +13,7 @@ import argparse
 import collections
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,9 +22,9 @@ from shapely import Point
 
 from adapters.address.addok import Addok
 from adapters.address.files import AddressFile
-from adapters.address.zone_files import read_zones
+from adapters.address.zone_files import ZoneShape, read_zones
 from adapters.address.zones import Zone
-from adapters.base import Finding, Level, Places, Query, Source
+from adapters.base import Level, Places, Query, Source
 from adapters.transport import Transport
 from bench.address_queries import REAL, Kind, Typed, queries, read_base
 from jurat.words import Outcome, Reason
@@ -32,6 +32,14 @@ from tasks.residence import DEFAULT_MARGIN_M, decide_residence
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 MARGIN_M = DEFAULT_MARGIN_M[Level.HOUSENUMBER]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One query asked for one zone."""
+
+    typed: Typed
+    zone: Zone
 
 
 @dataclass
@@ -45,73 +53,78 @@ class Tally:
     wrong: int = 0
     reasons: collections.Counter[str] = field(default_factory=collections.Counter)
 
-    def count(self, typed: Typed, zone: Zone, finding: Finding) -> bool:
-        """Counts one finding; True when it is wrong."""
-        inside, distance = zone.locate(typed.row.longitude, typed.row.latitude)
-        decided = finding.outcome is not Outcome.UNDETERMINED
+    def count(self, question: Question, outcome: Outcome, reason: Reason) -> bool:
+        """Counts one verdict; True when it is wrong."""
+        typed = question.typed
+        inside, distance = question.zone.locate(typed.row.longitude, typed.row.latitude)
+        decided = outcome is not Outcome.UNDETERMINED
         self.asked += 1
-        self.near += finding.reason is Reason.NEAR_BORDER
+        self.near += reason is Reason.NEAR_BORDER
         if distance >= MARGIN_M:
             self.far += 1
             self.decided += decided
-        wrong = decided and (typed.kind not in REAL or (finding.outcome is Outcome.ACCEPTED) != inside)
+        wrong = decided and (typed.kind not in REAL or (outcome is Outcome.ACCEPTED) != inside)
         self.wrong += wrong
-        self.reasons[finding.reason] += 1
+        self.reasons[reason] += 1
         return wrong
 
 
-def neighbours(zones: Sequence[Zone], shapes: Sequence[shapely.Geometry]) -> dict[str, list[Zone]]:
-    """The zones that touch each zone."""
-    return {
-        zone.name: [
-            other for other, far in zip(zones, shapes, strict=True) if other is not zone and shape.intersects(far)
-        ]
-        for zone, shape in zip(zones, shapes, strict=True)
-    }
+def questions(typed: Sequence[Typed], shapes: Sequence[ZoneShape]) -> list[Question]:
+    """Each query for the zone of its address, and for one of the zones that touch it, each in turn."""
+    zones = [Zone(shape.id, 1, shape.wkb, shape.digest) for shape in shapes]
+    geometries = shapely.from_wkb([shape.wkb for shape in shapes])
+    tree = shapely.STRtree(geometries)
+    touching = [
+        [int(other) for other in tree.query(one, "intersects") if zones[other].name != zones[own].name]
+        for own, one in enumerate(geometries)
+    ]
+    asked = []
+    for number, one in enumerate(typed):
+        own = int(tree.nearest(Point(one.row.longitude, one.row.latitude)))
+        asked.append(Question(one, zones[own]))
+        if touching[own]:
+            asked.append(Question(one, zones[touching[own][number % len(touching[own])]]))
+    return asked
 
 
-def table(tallies: dict[Kind, Tally]) -> str:
+def table(tallies: Mapping[Kind, Tally]) -> str:
     """The result as a Markdown table."""
     lines = [
         "| what was typed | questions | decided % | near_border % | wrong | wrong % | reasons of the undetermined |",
         "|---|---|---|---|---|---|---|",
     ]
     for kind, tally in tallies.items():
-        reasons = [
-            (reason, n) for reason, n in tally.reasons.most_common() if reason not in {"inside_zone", "outside_zone"}
-        ]
+        decided, near, wrong = (
+            100 * part / max(whole, 1)
+            for part, whole in ((tally.decided, tally.far), (tally.near, tally.asked), (tally.wrong, tally.asked))
+        )
+        reasons = ", ".join(
+            f"{reason} {count}"
+            for reason, count in tally.reasons.most_common()
+            if reason not in {Reason.INSIDE_ZONE, Reason.OUTSIDE_ZONE}
+        )
         lines.append(
-            f"| {kind} | {tally.asked} | {100 * tally.decided / max(tally.far, 1):.1f} | {100 * tally.near / max(tally.asked, 1):.1f} "
-            f"| {tally.wrong} | {100 * tally.wrong / max(tally.asked, 1):.2f} | {', '.join(f'{r} {n}' for r, n in reasons)} |"
+            f"| {kind} | {tally.asked} | {decided:.1f} | {near:.1f} | {tally.wrong} | {wrong:.2f} | {reasons} |"
         )
     return "\n".join(lines)
 
 
-def direct(
-    source: Source, typed: Sequence[Typed], zones: Sequence[Zone], shapes: Sequence[shapely.Geometry], *, show: bool
-) -> dict[Kind, Tally]:
-    """Asks `source` once a query and decides for both zones."""
+def direct(source: Source, asked: Sequence[Question], *, show: bool) -> dict[Kind, Tally]:
+    """Asks `source` and decides in this process, and says how long the look-ups took."""
     tallies = {kind: Tally() for kind in Kind}
-    touching = neighbours(zones, shapes)
-    tree = shapely.STRtree(shapes)
     took = []
-    for number, one in enumerate(typed):
-        own = zones[int(tree.nearest(Point(one.row.longitude, one.row.latitude)))]
+    for question in asked:
         started = time.perf_counter()
-        places = source.look_up(Query(one.answer))
-        took.append(time.perf_counter() - started)
-        assert isinstance(places, Places)
-        for zone in (own, touching[own.name][number % len(touching[own.name])]):
-            finding = decide_residence(one.answer, places, zone)
-            if tallies[one.kind].count(one, zone, finding) and show:
-                print(
-                    one.kind, one.answer, one.row, zone.name, finding.outcome, dict(finding.evidence), file=sys.stderr
-                )
+        places = source.look_up(Query(question.typed.answer))
+        took.append(1000 * (time.perf_counter() - started))
+        if not isinstance(places, Places):
+            raise TypeError("the source found no places")
+        finding = decide_residence(question.typed.answer, places, question.zone)
+        if tallies[question.typed.kind].count(question, finding.outcome, finding.reason) and show:
+            print("WRONG", question.typed, question.zone.name, dict(finding.evidence), file=sys.stderr)
     took.sort()
-    print(
-        f"{len(took)} look-ups, p50 {1000 * took[len(took) // 2]:.2f} ms, p95 {1000 * took[len(took) * 95 // 100]:.2f} ms",
-        file=sys.stderr,
-    )
+    median, late = took[len(took) // 2], took[len(took) * 95 // 100]
+    print(f"{len(took)} look-ups, p50 {median:.2f} ms, p95 {late:.2f} ms", file=sys.stderr)
     return tallies
 
 
@@ -130,15 +143,14 @@ def main() -> int:
     options = parser.parse_args()
     if not options.direct:
         parser.error("only --direct is there")
-    read = read_zones(options.zones)
-    zones = [Zone(shape.id, 1, shape.wkb, shape.digest) for shape in read]
-    typed = list(queries(read_base(options.base), options.each, options.seed))
+    asked = questions(list(queries(read_base(options.base), options.each, options.seed)), read_zones(options.zones))
     source: Source = (
         AddressFile(options.base)
         if options.source == "address-file"
         else Addok(options.url, Transport(loopback_http=True))
     )
-    tallies = direct(source, typed, zones, [shapely.from_wkb(shape.wkb) for shape in read], show=options.show)
+    tallies = direct(source, asked, show=options.show)
+    source.close()
     print(table(tallies))
     return 0
 

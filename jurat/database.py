@@ -59,9 +59,14 @@ def open_engine(text: str, *, pool_size: int = 5) -> Engine:
     try:
         if url.get_backend_name() == "postgresql":
             return create_engine(
-                url, pool_size=pool_size, max_overflow=2, pool_pre_ping=True, connect_args=_POSTGRESQL_ARGUMENTS
+                url,
+                pool_size=pool_size,
+                max_overflow=2,
+                pool_pre_ping=True,
+                hide_parameters=True,  # errors are logged, and parameters name participants
+                connect_args=_POSTGRESQL_ARGUMENTS,
             )
-        engine = create_engine(url, connect_args={"timeout": 5.0, "check_same_thread": False})
+        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 5.0, "check_same_thread": False})
     except ImportError:  # also psycopg without its C library
         raise ConfigurationError("PostgreSQL needs psycopg 3: pip install 'psycopg[binary]'") from None
     event.listen(engine, "connect", _set_up_sqlite)
@@ -82,8 +87,19 @@ def is_missing_table(error: DBAPIError) -> bool:
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver starts no transactions of its own; _begin does
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY * 1000:.0f}"):
+    for pragma in (f"busy_timeout={_BUSY * 1000:.0f}", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+    # Of several that open a new file at once, SQLite lets one switch to WAL and has the others fail without waiting.
+    end = time.monotonic() + _BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(_BUSY_REST)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:

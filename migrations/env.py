@@ -14,15 +14,20 @@ if context.is_offline_mode():
         target_metadata=metadata,
         version_table=VERSION_TABLE,
         literal_binds=True,
+        transactional_ddl=True,
+        dialect_opts={"paramstyle": "named"},  # else each percent sign is doubled for a driver that is not there
         output_buffer=context.config.attributes["output"],
     )
 else:
+    connection = context.config.attributes["connection"]
     context.configure(
-        connection=context.config.attributes["connection"],
+        connection=connection,
         target_metadata=metadata,
         version_table=VERSION_TABLE,
         include_name=lambda name, kind, _parents: kind != "table" or str(name).startswith("jurat_"),
-        transaction_per_migration=True,
+        # SQLite's one lock ends with its transaction: a second upgrade would get in between two migrations.
+        transaction_per_migration=connection.dialect.name != "sqlite",
+        transactional_ddl=True,  # of SQLite too: jurat.database begins transactions itself, Python's driver does not
     )
 with context.begin_transaction():
     context.run_migrations()

@@ -68,10 +68,11 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class NextSource:
-    """The source gave no evidence; the criterion's next one is asked, now."""
+    """The source gave no evidence; the criterion's next one is asked, now. `pause` is as in `Later`."""
 
     source: str
     reason: Reason
+    pause: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

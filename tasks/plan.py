@@ -96,7 +96,12 @@ def make_plan(
             problems.append(str(error))
     wanted = {question.zone for question in configuration.questions.values() if question.zone}
     rows = reading.zones(wanted) if wanted else {}
-    zones = {name: Zone(row.name, row.version, row.geometry, row.digest) for name, row in rows.items()}
+    zones: dict[str, Zone] = {}
+    for name, row in rows.items():
+        try:
+            zones[name] = Zone(row.name, row.version, row.geometry, row.digest)
+        except ValueError as error:
+            problems.append(str(error))
     problems += [
         f"zone {name} is not imported; run `bin/jurat zones import FILE`" for name in sorted(wanted - set(rows))
     ]

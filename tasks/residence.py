@@ -1,8 +1,8 @@
 """The address rule: whether what a geocoder found shows that the participant lives inside or outside of a zone. Pure.
 
 A geocoder always answers something, and orders by a score that says how it sorts, not whether it is right. So only a
-house that carries the number, the postcode and the name that were asked for decides, and only beyond the margin in which
-its position may be wrong. Why each rule is as it is: docs/addresses.md.
+house that carries the number, the postcode and the name that were asked for decides, and only beyond the margin in
+which its position may be wrong. Why each rule is as it is: docs/addresses.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from adapters.address.answer import Asked, read_answer, same_number
-from adapters.address.matching import THRESHOLD, fold, odd_words, same_city, similarity
+from adapters.address.matching import THRESHOLD, same_city, similarity
 from adapters.address.zones import Zone
 from adapters.base import Finding, Level, Place, Places
 from jurat.words import Outcome, Reason
@@ -42,7 +42,6 @@ class _Candidate:
     postcode: bool
     city: bool
     number: bool
-    name_of_another: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,14 @@ def decide_residence(
     places: Places,
     zone: Zone,
     margin: Mapping[Level, float] = MappingProxyType({}),
+    score_floor: float | None = None,
     language: str = "fr",
 ) -> Finding:
     """Whether the address in `answer` lies in `zone`, by the candidates `places`.
 
-    `margin` overrides `DEFAULT_MARGIN_M` level by level, in metres; levels without any margin never decide. The finding
-    is accepted (`inside_zone`), refused (`outside_zone`) or undetermined with the first rule that did not hold. Its
-    evidence names neither the address nor its position.
+    `margin` overrides `DEFAULT_MARGIN_M` level by level, in metres; levels without any margin never decide.
+    `score_floor` overrides the provider's. The finding is accepted (`inside_zone`), refused (`outside_zone`) or
+    undetermined with the first rule that did not hold. Its evidence names neither the address nor its position.
     """
     asked = read_answer(answer, language)
     margins = {**DEFAULT_MARGIN_M, **margin}
@@ -81,8 +81,7 @@ def decide_residence(
 
     if asked.contradictory:
         return undetermined(Reason.AMBIGUOUS_ADDRESS)
-    vocabulary = frozenset(word for place in places.places if place.street for word in fold(place.street).split())
-    candidates = [_compared(asked, place, vocabulary, language) for place in places.places]
+    candidates = [_compared(asked, place, language) for place in places.places]
     meant = _meant(candidates)
     if not meant:
         return undetermined(_why_none(candidates))
@@ -104,7 +103,7 @@ def decide_residence(
     if not houses or best.name < max(candidate.name for candidate in meant):
         evidence["rules"]["number"] = False
         return undetermined(Reason.HOUSE_NUMBER_NOT_FOUND)
-    floor = SCORE_FLOOR.get(places.provider)
+    floor = SCORE_FLOOR.get(places.provider) if score_floor is None else score_floor
     evidence["rules"]["score"] = floor is None or (best.place.score is not None and best.place.score >= floor)
     if not evidence["rules"]["score"]:
         return undetermined(Reason.SCORE_TOO_LOW)
@@ -125,13 +124,11 @@ def decide_residence(
             return Finding(Outcome.REFUSED, Reason.OUTSIDE_ZONE, evidence, places.data_date)
 
 
-def _compared(asked: Asked, place: Place, vocabulary: frozenset[str], language: str) -> _Candidate:
-    """How `place` compares with what was asked for. A town that the answer or the place does not name is no difference."""
+def _compared(asked: Asked, place: Place, language: str) -> _Candidate:
+    """How `place` compares with what was asked for. A town that one of both does not name is no difference."""
     return _Candidate(
         place=place,
         name=similarity(asked.street, place.street, language) if place.street else 0.0,
-        name_of_another=bool(place.street)
-        and not vocabulary.isdisjoint(odd_words(asked.street, place.street, language)),
         postcode=bool(asked.postcode) and asked.postcode == place.postcode,
         city=not (asked.city and place.city) or same_city(asked.city, place.city, language),
         number=asked.number is not None and same_number(asked.number, place.number, language),
@@ -142,7 +139,7 @@ def _meant(candidates: Sequence[_Candidate]) -> list[_Candidate]:
     """The candidates that may be what was meant. A name that is written exactly so leaves no room for similar ones: not
     where the postcode is another one either, for then it is the postcode that is wrong and not the name.
     """
-    alike = [each for each in candidates if each.name >= THRESHOLD and not each.name_of_another]
+    alike = [each for each in candidates if each.name >= THRESHOLD]
     exact = [each for each in alike if each.name == 1.0]
     return [each for each in exact or alike if each.postcode and each.city]
 
@@ -166,7 +163,7 @@ def _position(place: Place, zone: Zone, margins: Mapping[Level, float]) -> _Posi
 
 
 def _coarse(position: _Position) -> int:
-    """Metres to the border, negative outside, rounded towards it: fine where it matters, too coarse to find a house by."""
+    """Metres to the border, negative outside, rounded towards it: too coarse to find a house by."""
     metres = abs(position.distance)
     step = 5 if metres < 100 else 50 if metres < 1000 else 500
     return int((-1 if position.distance < 0 else 1) * (metres // step) * step)

@@ -41,6 +41,9 @@ LONGEST_PAUSE = 3600.0
 MOST_LOST_LEASES = 3
 """A check whose workers vanished this often is not looked up again: it may be what kills them."""
 
+_MISTYPED = COSTS_NO_ROUND - TECHNICAL | {Reason.ANSWER_UNREADABLE}
+"""What only the participant can mend, by another answer: no other source and no person is asked."""
+
 
 def decide(
     held: Held,
@@ -82,7 +85,9 @@ def decide_without_look_up(held: Held, question: Question) -> Decision | None:
     if held.lost_leases >= MOST_LOST_LEASES:
         return _give_up(question, Reason.WORKER_LOST, {"lost_leases": held.lost_leases})
     if held.overdue:
-        return _give_up(question, _technical(held.last_reason), {"lookups_failed": held.lookups})
+        gone = held.source not in question.sources  # `config apply --force` took it away
+        reason = Reason.CONFIGURATION_MISSING if gone else _technical(held.last_reason)
+        return _give_up(question, reason, {"lookups_failed": held.lookups})
     if held.source not in question.sources:
         return NextSource(question.sources[0], Reason.CONFIGURATION_MISSING)
     return None
@@ -91,7 +96,7 @@ def decide_without_look_up(held: Held, question: Question) -> Decision | None:
 def _with_answer(held: Held, question: Question, finding: Finding) -> Decision:
     if finding.outcome is not Outcome.UNDETERMINED:
         return Settle(finding.outcome, finding.reason, finding.evidence, finding.data_date, finding.redemption)
-    mistyped = finding.reason in COSTS_NO_ROUND
+    mistyped = finding.reason in _MISTYPED
     if not mistyped and (following := _following(held, question)):
         return NextSource(following, finding.reason)
     if question.review and not mistyped:
@@ -100,10 +105,6 @@ def _with_answer(held: Held, question: Question, finding: Finding) -> Decision:
 
 
 def _without_answer(held: Held, question: Question, error: SourceError, jitter: float) -> Decision:
-    if following := _following(held, question):
-        return NextSource(following, error.reason)
-    if isinstance(error, RejectedRequest | Blocked):  # asking the same again is useless
-        return _give_up(question, error.reason, {})
     wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(held.lookups, 10)) * (1 - jitter / 2)
     if isinstance(error, Credentials):
         wait = max(wait, CREDENTIALS_RETRY)
@@ -111,6 +112,10 @@ def _without_answer(held: Held, question: Question, error: SourceError, jitter: 
     if error.retry_after is not None:
         wait = max(wait, min(error.retry_after, LONGEST_PAUSE))
         pause = wait if isinstance(error, Throttled | InMaintenance) else None
+    if following := _following(held, question):
+        return NextSource(following, error.reason, pause)
+    if isinstance(error, RejectedRequest | Blocked):  # asking the same again is useless
+        return _give_up(question, error.reason, {})
     return Later(min(wait, max(held.seconds_left, 0.0)), error.reason, pause)
 
 

@@ -12,7 +12,7 @@ import structlog
 
 from adapters.base import Finding, Found, NeedsPerson, Places, Query, SourceError, Unreadable
 from config.configuration import Question
-from jurat.answers import validate
+from jurat.answers import encode, validate
 from jurat.errors import InvalidAnswer
 from jurat.sealing import Unopenable, Unseal
 from jurat.words import Outcome, Reason
@@ -58,7 +58,7 @@ class Running:
             return Entry(held, decision, plan.version, retain=question.retain_s)
         try:
             answer = self._open(held, plan.answer_schemas[question.consultation, question.name])
-        except (Unopenable, InvalidAnswer, ValueError) as error:
+        except (Unopenable, InvalidAnswer, ValueError, RecursionError) as error:
             log.warning("answer unreadable", check_id=str(held.id), fence=held.fence, why=type(error).__name__)
             verdict = Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
             return Entry(held, verdict, plan.version, retain=question.retain_s)
@@ -76,12 +76,16 @@ class Running:
             raise Unopenable("the row has no answer")
         answer: Mapping[str, Any] = json.loads(self._unseal.open(held.sealed, held.answer_key))
         validate(answer, schema)
+        encode(answer)
         return answer
 
     def _ask(self, held: Held, answer: Mapping[str, Any], question: Question, plan: Plan) -> Found | SourceError:
         timeout = plan.configuration.sources[held.source].timeout
         try:
-            return plan.sources[held.source].look_up(Query(answer, question.requirement, timeout))
+            found = plan.sources[held.source].look_up(Query(answer, question.requirement, timeout))
+            if not isinstance(found, Finding | Places | NeedsPerson):
+                raise TypeError
+            return found
         except SourceError as error:
             log.info("no answer", check_id=str(held.id), source=held.source, reason=error.reason, detail=error.detail)
             return error

@@ -21,8 +21,9 @@ LEVELS = {
     "municipality": Level.MUNICIPALITY,
 }
 CANDIDATES = 20
-LONGEST_QUERY = 190
-"""Letters of number and street; the geocoder takes 200 with the postcode."""
+SHORTEST_QUERY = 3
+LONGEST_TEXT = 190
+"""Letters of number and street; the geocoder takes 200, with the postcode."""
 
 
 class Addok:
@@ -40,13 +41,13 @@ class Addok:
         """
         asked = read_answer(query.answer)
         words = expand(asked.street)
-        if not words:
-            return Places("addok", ())
         # "8bis" in one word: parted, the geocoder reads it as a number only before a way that it knows.
         number = str(asked.number or "").replace(" ", "")
-        text = f"{number} {words}".strip()[:LONGEST_QUERY].strip()
-        # The postcode is no filter: a street of this name elsewhere is what tells a wrong postcode from a misspelled name.
-        params = {"q": f"{text} {asked.postcode[:8]}".strip(), "limit": str(CANDIDATES), "autocomplete": "0"}
+        # The postcode is no filter: a street of this name elsewhere tells a wrong postcode from a misspelled name.
+        text = f"{f'{number} {words}'.strip()[:LONGEST_TEXT]} {asked.postcode[:8]}".strip()
+        if not words or len(text) < SHORTEST_QUERY:
+            return Places("addok", ())
+        params = {"q": text, "limit": str(CANDIDATES), "autocomplete": "0"}
         reply = self._transport.send("GET", self._url, params=params, timeout=query.timeout)
         raise_for_trouble(reply)
         return Places("addok", tuple(_places(reply)))

@@ -19,6 +19,7 @@ MAX_LETTERS = 300
 SEPARATORS = re.compile(r"[,;\n\r\t()|]+")
 DASH = re.compile(r"(?<!\d)\s[-–—]\s|\s[-–—]\s(?!\d)")
 ELISION = re.compile(r"\b([dl])['’](?=\w)", re.IGNORECASE)
+ELIDED = re.compile(r"\b([dl])elided\b")
 RANGE_WIDTH = 12
 """The widest span read as one building with several numbers ("8-10"): beyond it the two ends may be far apart."""
 
@@ -78,7 +79,7 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
 
 
 def read_number(text: str, code: str = "fr") -> HouseNumber | None:
-    """A house number as people and address bases write it: "8", "8 bis", "8B", "n° 8", "8-10"; None for anything else."""
+    """A house number as it is written by people and address bases: "8", "8 bis", "8B", "n° 8", "8-10". Else None."""
     match = _number_pattern(code).fullmatch(fold(text))
     if match is None:
         return None
@@ -130,7 +131,7 @@ def _parts(text: str, words: Language, dropped: list[str]) -> Iterator[str]:
     """
     begins, inside = _noise_patterns(words.code)
     for folded in _pieces(text, begins):
-        rest = " ".join(inside.sub(" ", folded).split())
+        rest = ELIDED.sub(r"\1", " ".join(inside.sub(" ", folded).split()))
         if begins.match(rest):
             tail = _tail(rest.split(), words)
             if tail[0].isdigit():
@@ -142,12 +143,14 @@ def _parts(text: str, words: Language, dropped: list[str]) -> Iterator[str]:
 
 
 def _pieces(text: str, noise: re.Pattern[str]) -> Iterator[str]:
-    """The pieces of `text`, folded. A dash with blanks parts only noise from an address: "Quai de la Corse - Paoli"."""
+    """The pieces of `text`, folded. A dash with blanks parts only noise from an address: "Quai de la Corse - Paoli".
+
+    In a piece, "d'" is "delided", so that "Tour d'Auvergne" is no tower D.
+    """
     for part in SEPARATORS.split(text):
         joined = ""
         for piece in DASH.split(part):
-            # "d'Auvergne" must not look like a staircase D
-            folded = fold(ELISION.sub(r"\1e ", piece))
+            folded = fold(ELISION.sub(r"\1elided ", piece))
             if joined and (noise.match(folded) or noise.match(joined)):
                 yield joined
                 joined = folded
@@ -157,8 +160,12 @@ def _pieces(text: str, noise: re.Pattern[str]) -> Iterator[str]:
 
 
 def _tail(tokens: list[str], words: Language) -> str:
-    """From the house number or the kind of way on: "famille Corvec 8 rue du Moulin" without the family; else the whole."""
-    kinds = [position for position, token in enumerate(tokens) if position and words.kinds(token)]
+    """What begins with a house number or a kind of way: "famille Corvec 8 rue du Moulin" without the family; or all."""
+    kinds = [
+        position
+        for position, token in enumerate(tokens)
+        if position and words.kinds(token) and tokens[position - 1] not in words.particles
+    ]
     for position in kinds:
         for start in range(max(position - 2, 1), position):
             if tokens[start][0].isdigit():
@@ -171,15 +178,17 @@ def _noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     noise = language(code).table["noise"]
     marks = "|".join(language(code).table["number_marks"])
 
-    def either(name: str) -> str:
-        return "|".join(sorted(noise[name], key=len, reverse=True))
+    def either(*names: str) -> str:
+        return "|".join(sorted((word for name in names for word in noise[name]), key=len, reverse=True))
 
-    ordinal = r"\d+(?:e|er|eme|ieme|ere|nd|nde)?"
-    begins = re.compile(rf"(?:(?:{either('begins')})\b|{ordinal} (?:{either('after_ordinal')})\b)")
+    ending = r"(?:e|er|eme|ieme|ere|nd|nde)"
+    floor = rf"\d+(?:{ending}? (?:{either('after_number')})|{ending} (?:{either('after_ordinal')}))\b"
+    value = rf"(?: ?(?:(?:{marks}) ?)?\d+(?:e|er|eme)?[a-z]?| [a-z]\d*)(?= |$)"
+    behind = rf" (?:{either('behind')})\b"
+    begins = re.compile(rf"(?:(?:{either('begins')})\b|{floor})")
     inside = re.compile(
-        rf"\b(?:{ordinal} (?:{either('after_ordinal')})\b(?: (?:{either('alone')}))?"
-        rf"|(?:{either('with_value')})(?: ?(?:(?:{marks}) ?)?\d+(?:e|er|eme)?[a-z]?| (?:[a-z]\d*|{either('alone')}))(?= |$)"
-        rf"|^(?:{either('alone')})$|(?<=\S )(?:{either('alone')})$)"
+        rf"\b(?:{floor}(?:{behind})?|(?:{either('with_value')})(?:{value}(?:{behind})?|{behind})"
+        rf"|^(?:{either('alone', 'behind')})$|(?<=\S )(?:{either('alone')})$)"
     )
     return begins, inside
 
@@ -193,7 +202,7 @@ def _leading_number(part: str, words: Language, *, anything: bool) -> bool:
 
 
 def _split(part: str, words: Language) -> tuple[HouseNumber, str]:
-    """The longest beginning that is a house number, and the rest. A number that can be none becomes 0, which no house has."""
+    """The longest beginning that is a house number, and the rest. What can be no number becomes 0: no house has it."""
     tokens = part.split()
     for length in range(min(4, len(tokens) - 1), 0, -1):
         number = read_number(" ".join(tokens[:length]), words.code)

@@ -1,7 +1,7 @@
 """An address base in a local file: BAN's CSV format (https://adresse.data.gouv.fr/donnees-nationales), plain or gzip.
 
-One row is one house. Fields are separated by semicolons; the columns that count are named in `COLUMNS`, the others may be
-there or not. The file is read once, at the first look-up or by `load`.
+One row is one house. Fields are separated by semicolons; `COLUMNS` names the columns that count, others may be there.
+The file is read once, at the first look-up or by `load`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class AddressFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._base: _Base | None = None
+        self._base: _Base | AddressFileError | None = None
         self._lock = threading.Lock()
 
     def load(self) -> int:
@@ -91,13 +91,10 @@ class AddressFile:
         Raises:
             Unreadable: the file can not be used.
         """
-        problem = ""
         try:
             base = self._loaded()
         except AddressFileError as error:
-            problem = str(error).splitlines()[0]
-        if problem:
-            raise Unreadable(problem)
+            raise Unreadable(str(error).splitlines()[0]) from None
         asked = read_answer(query.answer)
         found = _streets(asked, base)
         places = [place for street, alike in found for place in _places(street, asked.number, alike)]
@@ -109,7 +106,12 @@ class AddressFile:
     def _loaded(self) -> _Base:
         with self._lock:
             if self._base is None:
-                self._base = _read(self._path)
+                try:
+                    self._base = _read(self._path)
+                except AddressFileError as error:
+                    self._base = error  # a large broken file is not read again for each look-up
+            if isinstance(self._base, AddressFileError):
+                raise AddressFileError(*self._base.args)
             return self._base
 
 
@@ -163,8 +165,8 @@ def _read(path: Path) -> _Base:
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
                 raise AddressFileError(
-                    f"{path.name}:1: has no column {', '.join(missing)}; BAN's format names its columns in the first line, "
-                    "separated by semicolons"
+                    f"{path.name}:1: has no column {', '.join(missing)}; "
+                    "BAN's format names its columns in the first line, separated by semicolons"
                 )
             for row in reader:
                 rows += 1

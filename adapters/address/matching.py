@@ -1,9 +1,9 @@
-"""How alike two street names are, and whether two towns are the same. Pure; the words of a language are data (`names/`).
+"""How alike two street names are, and whether two towns are the same. Pure. The words of languages are in `names/`.
 
-Names are compared word by word, not letter by letter over the whole: "rue Amélie Corvec" and "rue Amédée Corvec" differ in
-two of sixteen letters, but they are two streets. A name is as alike as its least alike word, so a single letter may be
-wrong in a word of four or more, two in one of eight or more, when `THRESHOLD` is 0.75. Kinds of way (rue, avenue), numbers
-and Roman numerals must be equal.
+Names are compared word by word, not letter by letter over the whole: "rue Amélie Corvec" and "rue Amédée Corvec" differ
+in two of sixteen letters, but they are two streets. A name is as alike as its least alike word: a `THRESHOLD` of 0.75
+allows one wrong letter in a word of four or more, two in one of eight or more. Kinds of way (rue, avenue), numbers and
+Roman numerals must be equal.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def fold(text: str) -> str:
 
 
 def expand(street: str, code: str = "fr") -> str:
-    """`street` folded, with the abbreviations written out that can mean one thing only, and the kind of way spelled right."""
+    """`street` folded, the kind of way spelled right, abbreviations written out where they can mean but one thing."""
     words = language(code)
     expanded = []
     for position, word in enumerate(fold(street).split()):
@@ -121,17 +121,8 @@ def similarity(asked: str, found: str, code: str = "fr") -> float:
     return 1.0 if asked_words == found_words else _align(asked_words, found_words, words)
 
 
-def odd_words(asked: str, found: str, code: str = "fr") -> list[str]:
-    """The words of `asked` that `found` does not have, neither so nor abbreviated nor written out; folded."""
-    words = language(code)
-    has = frozenset().union(*(words.meanings(word.text) for word in _words(found, words)))
-    return [
-        word.text for word in _words(asked, words) if not word.article and has.isdisjoint(words.meanings(word.text))
-    ]
-
-
 def same_city(asked: str, found: str, code: str = "fr") -> bool:
-    """Whether two names of towns can mean the same one: "Paris" and "Paris 1er Arrondissement", "Saint-Cloud" and "St Cloud"."""
+    """Whether two names can mean one town: "Paris" and "Paris 1er Arrondissement", "Saint-Cloud" and "St Cloud"."""
     dropped = frozenset(language(code).table["city"]["dropped"])
 
     def core(name: str) -> str:
@@ -173,7 +164,7 @@ def _align(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> f
             here = best[i][j]
             if here == 0.0:
                 continue
-            for step_i, step_j in ((1, 0), (0, 1), (1, 1), (2, 1), (1, 2)):
+            for step_i, step_j in ((1, 0), (0, 1), (1, 1), (2, 1), (1, 2), (2, 2)):
                 if i + step_i <= rows and j + step_j <= columns:
                     alike = _alike(asked[i : i + step_i], found[j : j + step_j], words)
                     best[i + step_i][j + step_j] = max(best[i + step_i][j + step_j], min(here, alike))
@@ -185,18 +176,22 @@ def _alike(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> f
     if not asked or not found:
         (alone,) = asked or found
         return 1.0 if alone.article else 0.0
-    if len(asked) != len(found):
+    if len(asked) + len(found) > 2:
         return _joined(asked, found)
     return _pair(asked[0], found[0], words)
 
 
 def _joined(asked: Sequence[_Word], found: Sequence[_Word]) -> float:
-    left, right = ("".join(word.text for word in side) for side in (asked, found))
-    if _exact_only(left) or _exact_only(right):
+    """How alike words are whose blank is missing, too many, at the wrong place, or a letter instead."""
+    left, right = (" ".join(word.text for word in side) for side in (asked, found))
+    same = left.replace(" ", "") == right.replace(" ", "")
+    if len(asked) == len(found):
+        return SLIP if same else 0.0
+    if same and any(side[0].article and len(side[0].text) == 1 and len(side) == 2 for side in (asked, found)):
+        return 1.0  # "leglise" for "l'église": a forgotten apostrophe is no slip
+    if any(_exact_only(word.text) for word in (*asked, *found)):
         return 0.0
-    # "leglise" for "l'église": a forgotten apostrophe is no slip
-    apostrophe = any(side[0].article and len(side[0].text) == 1 and len(side) == 2 for side in (asked, found))
-    return 1 - (OSA.distance(left, right) + (not apostrophe)) / max(len(left), len(right))
+    return 1 - OSA.distance(left, right) / max(len(left), len(right))
 
 
 def _pair(asked: _Word, found: _Word, words: Language) -> float:
@@ -205,12 +200,15 @@ def _pair(asked: _Word, found: _Word, words: Language) -> float:
     if left_senses & right_senses or (asked.article and found.article):
         return 1.0
     if found.article:
-        return SLIP if len(left) <= 3 and len(left) + len(right) > 2 and OSA.distance(left, right) == 1 else 0.0
+        return SLIP if len(left) + len(right) > 2 and OSA.distance(left, right) == 1 else 0.0
     left_kinds, right_kinds = words.kinds(left), words.kinds(right)
     if left_kinds and right_kinds:
         return 0.0  # both are words of their own, one letter apart or not: cour and cours, pont and port
     if asked.opens and found.opens and right_kinds and len(right) <= 4:
         return SLIP if any(OSA.distance(left, kind) == 1 for kind in right_kinds) else 0.0
+    shorter, longer = sorted((left, right), key=len)
+    if shorter[-1] != "e" and longer in {shorter + ending for ending in words.table["feminine"]}:
+        return 0.0  # Martin and Martine, saint and sainte: two names, seldom a slip
     if len(left) == 1:
         return INITIAL if asked.leads and found.leads and right.startswith(left) and not asked.opens else 0.0
     pairs = [(a, b) for a in left_senses for b in right_senses if not (_exact_only(a) or _exact_only(b))]

@@ -113,22 +113,25 @@ def _features(path: Path) -> list[Any]:
         raise wrong(f"is not JSON: {str(error)[:100]}") from None
     if not isinstance(document, dict) or document.get("type") not in {"FeatureCollection", "Feature"}:
         raise wrong('is no GeoJSON FeatureCollection: it must be an object with "type": "FeatureCollection"')
-    crs = document.get("crs")
-    if crs is not None:
-        name = (
-            crs.get("properties", {}).get("name")
-            if isinstance(crs, dict) and isinstance(crs.get("properties"), dict)
-            else None
-        )
-        if not isinstance(name, str) or not WGS84_NAMES.fullmatch(name):
-            shown = name[:60] if isinstance(name, str) else "an unreadable one"
-            raise wrong(f"names the coordinate system {shown}; zones are taken in WGS 84 (EPSG:4326): export it so")
+    if (system := _foreign_system(document.get("crs"))) is not None:
+        raise wrong(f"names the coordinate system {system}; zones are taken in WGS 84 (EPSG:4326): export it so")
     features = [document] if document["type"] == "Feature" else document.get("features")
     if not isinstance(features, list) or not features:
         raise wrong('has no features: "features" must be a list with at least one')
     if len(features) > MOST_FEATURES:
         raise wrong(f"has {len(features):,} features; at most {MOST_FEATURES:,} are taken")
     return features
+
+
+def _foreign_system(crs: Any) -> str | None:
+    """What a "crs" member names (GeoJSON before RFC 7946), unless that is WGS 84."""
+    if crs is None:
+        return None
+    properties = crs.get("properties") if isinstance(crs, dict) else None
+    name = properties.get("name") if isinstance(properties, dict) else None
+    if not isinstance(name, str):
+        return "in a way that can not be read"
+    return None if WGS84_NAMES.fullmatch(name) else repr(name[:60])
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

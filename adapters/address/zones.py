@@ -26,7 +26,7 @@ def digest_of(wkb: bytes) -> str:
 
 
 class Zone:
-    """One version of a zone. Its border is straight in degrees between two vertices, as GeoJSON has it (RFC 7946, 3.1.1).
+    """One version of a zone. Between two vertices its border is straight in degrees (RFC 7946, 3.1.1).
 
     `wkb` is a Polygon or MultiPolygon in WGS 84 degrees, longitude first; `digest` names it (`digest_of`). Thread-safe.
 

@@ -1,7 +1,9 @@
 """What the database itself does and refuses: access shown at submit, verdicts and audit rows that nobody changes.
 
 On SQLite a REPLACE deletes without firing delete triggers, and a rowid can be taken over: so a trigger before the
-insert looks for the key, and these tables have no rowid.
+insert looks for the key, and these tables have no rowid. Its foreign keys are off unless each connection asks for
+them: so triggers keep the check of a verdict too. On PostgreSQL `session_replication_role = replica` switches common
+triggers off: so these fire always.
 """
 
 from __future__ import annotations
@@ -55,6 +57,28 @@ SQLITE = [
     CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer ON jurat_checks
     WHEN NEW.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer BEGIN
       SELECT RAISE(ABORT, 'jurat: a confirmed answer can not be changed');
+    END
+    """,
+    """
+    CREATE TRIGGER jurat_checks_once BEFORE INSERT ON jurat_checks
+    WHEN EXISTS (SELECT 1 FROM jurat_checks c WHERE c.id = NEW.id
+                 OR (c.consultation = NEW.consultation AND c.participant = NEW.participant
+                     AND c.question = NEW.question AND c.round = NEW.round)) BEGIN
+      SELECT RAISE(IGNORE);
+    END
+    """,
+    """
+    CREATE TRIGGER jurat_checks_kept BEFORE DELETE ON jurat_checks
+    WHEN OLD.state <> 'settled' OR EXISTS (SELECT 1 FROM jurat_verdicts WHERE check_id = OLD.id) BEGIN
+      SELECT RAISE(ABORT, 'jurat: a check on its way, or with a verdict, can not be deleted');
+    END
+    """,
+    """
+    CREATE TRIGGER jurat_checks_named BEFORE UPDATE OF id, consultation, participant, question, round ON jurat_checks
+    WHEN NEW.id IS NOT OLD.id OR NEW.consultation IS NOT OLD.consultation OR NEW.question IS NOT OLD.question
+      OR NEW.round IS NOT OLD.round
+      OR (NEW.participant IS NOT OLD.participant AND NEW.participant NOT LIKE 'erased-%') BEGIN
+      SELECT RAISE(ABORT, 'jurat: whose answer to which question a check is can not be changed');
     END
     """,
     """
@@ -130,6 +154,18 @@ POSTGRESQL = [
     EXECUTE FUNCTION jurat_refuse_change('a confirmed answer can not be changed')
     """,
     """
+    CREATE TRIGGER jurat_checks_kept BEFORE DELETE ON jurat_checks FOR EACH ROW
+    WHEN (OLD.state <> 'settled')
+    EXECUTE FUNCTION jurat_refuse_change('a check on its way can not be deleted')
+    """,
+    """
+    CREATE TRIGGER jurat_checks_named BEFORE UPDATE OF id, consultation, participant, question, round ON jurat_checks
+    FOR EACH ROW
+    WHEN (NEW.id <> OLD.id OR NEW.consultation <> OLD.consultation OR NEW.question <> OLD.question
+          OR NEW.round <> OLD.round OR (NEW.participant <> OLD.participant AND NEW.participant NOT LIKE 'erased-%'))
+    EXECUTE FUNCTION jurat_refuse_change('whose answer to which question a check is can not be changed')
+    """,
+    """
     CREATE TRIGGER jurat_verdicts_kept BEFORE UPDATE ON jurat_verdicts
     FOR EACH ROW EXECUTE FUNCTION jurat_refuse_change('a verdict can not be changed; add a revision')
     """,
@@ -153,16 +189,26 @@ POSTGRESQL = [
 ]
 
 
+def _trigger(statement: str) -> tuple[str, str] | None:
+    """Name and table of the trigger that a statement creates."""
+    kind, name = statement.split()[1:3]
+    return (name, statement.split(" ON ")[1].split(maxsplit=1)[0]) if kind == "TRIGGER" else None
+
+
 def upgrade() -> None:
-    for statement in POSTGRESQL if op.get_context().dialect.name == "postgresql" else SQLITE:
+    postgresql = op.get_context().dialect.name == "postgresql"
+    for statement in POSTGRESQL if postgresql else SQLITE:
         op.execute(statement)
+        if postgresql and "jurat_refuse_change('" in statement and (trigger := _trigger(statement)):
+            op.execute(f"ALTER TABLE {trigger[1]} ENABLE ALWAYS TRIGGER {trigger[0]}")
     op.execute(RESULTS)
 
 
 def downgrade() -> None:
     op.execute("DROP VIEW jurat_results")
-    for statement in reversed(POSTGRESQL if op.get_context().dialect.name == "postgresql" else SQLITE):
-        kind, name, *_ = statement.split()[1:]
-        table = statement.split(" ON ")[1].split()[0] if kind == "TRIGGER" else ""
-        on = f" ON {table}" if table and op.get_context().dialect.name == "postgresql" else ""
+    postgresql = op.get_context().dialect.name == "postgresql"
+    for statement in reversed(POSTGRESQL if postgresql else SQLITE):
+        kind, name = statement.split()[1:3]
+        trigger = _trigger(statement)
+        on = f" ON {trigger[1]}" if trigger and postgresql else ""
         op.execute(f"DROP {kind} {name}{on}")

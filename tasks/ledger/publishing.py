@@ -31,6 +31,22 @@ class NewZone:
     geometry: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Orphans:
+    """Checks on their way, of one question at one source; `review`: a person has them, and the source is done."""
+
+    consultation: str
+    question: str
+    source: str
+    review: bool
+    count: int
+
+    def placed_in(self, configuration: Configuration) -> bool:
+        """Whether the configuration still has all that they need."""
+        asked = (self.consultation, self.question) in configuration.questions
+        return asked and (self.review or self.source in configuration.sources)
+
+
 class Publishing:
     """The administrators' writes. Each is one transaction: an error changes nothing."""
 
@@ -123,23 +139,30 @@ class Publishing:
         if self._dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(7882841)"))
 
-    def _orphans(self, connection: Connection, configuration: Configuration) -> list[tuple[str, str, str, int]]:
+    def _orphans(self, connection: Connection, configuration: Configuration) -> list[_Orphans]:
         rows = connection.execute(
             text(
-                "SELECT consultation, question, source, count(*) FROM jurat_checks WHERE state <> 'settled' "
-                "GROUP BY consultation, question, source"
+                "SELECT consultation, question, source, state = 'review', count(*) FROM jurat_checks "
+                "WHERE state <> 'settled' GROUP BY consultation, question, source, state = 'review'"
             )
         )
-        return [
-            (row[0], row[1], row[2], row[3])
-            for row in rows
-            if (row[0], row[1]) not in configuration.questions or row[2] not in configuration.sources
-        ]
+        orphans = [_Orphans(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
+        return [each for each in orphans if not each.placed_in(configuration)]
 
-    def _end(self, connection: Connection, orphans: Sequence[tuple[str, str, str, int]]) -> None:
-        rows = [{"consultation": row[0], "question": row[1], "source": row[2]} for row in orphans]
+    def _end(self, connection: Connection, orphans: Sequence[_Orphans]) -> None:
+        rows = [
+            {
+                "consultation": each.consultation,
+                "question": each.question,
+                "source": each.source,
+                "review": int(each.review),
+            }
+            for each in orphans
+        ]
         if rows:
-            connection.execute(text(_end(self._dialect)), {"rows": rows_json(rows)})
+            ended = connection.execute(text(_end(self._dialect)), {"rows": rows_json(rows)}).all()
+            parameters = {"rows": rows_json([{"id": str(row[0])} for row in ended])}
+            connection.execute(text(_close_reviews(self._dialect)), parameters)
 
     def _publish_questions(self, connection: Connection, configuration: Configuration, version: int) -> None:
         connection.execute(text("DELETE FROM jurat_questions"))
@@ -180,9 +203,11 @@ def _audit(connection: Connection, actor: str, action: str, subject: str, detail
     )
 
 
-def _sentence(orphans: Sequence[tuple[str, str, str, int]]) -> str:
+def _sentence(orphans: Sequence[_Orphans]) -> str:
     waiting = ", ".join(
-        f"{count} of {consultation}/{question} at source {source}" for consultation, question, source, count in orphans
+        f"{each.count} of {each.consultation}/{each.question} "
+        + ("in review" if each.review else f"at source {each.source}")
+        for each in orphans
     )
     return (
         f"checks are on their way that this configuration has no place for: {waiting}. Wait until they are settled, "
@@ -193,10 +218,20 @@ def _sentence(orphans: Sequence[tuple[str, str, str, int]]) -> str:
 @lru_cache
 def _end(dialect: str) -> str:
     return f"""
-        UPDATE jurat_checks SET deadline_at = {now(dialect)}, due_at = {now(dialect)}
-        FROM {rowset(dialect, "consultation text, question text, source text")}
+        UPDATE jurat_checks SET deadline_at = {now(dialect)}, due_at = {now(dialect)},
+          state = CASE state WHEN 'review' THEN 'pending' ELSE state END
+        FROM {rowset(dialect, "consultation text, question text, source text, review int")}
         WHERE jurat_checks.consultation = r.consultation AND jurat_checks.question = r.question
-          AND jurat_checks.source = r.source AND jurat_checks.state <> 'settled'"""
+          AND jurat_checks.source = r.source AND jurat_checks.state <> 'settled'
+          AND (jurat_checks.state = 'review') = (r.review = 1)
+        RETURNING jurat_checks.id"""
+
+
+@lru_cache
+def _close_reviews(dialect: str) -> str:
+    return f"""
+        UPDATE jurat_reviews SET decided_at = {now(dialect)}
+        WHERE decided_at IS NULL AND check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
 
 
 @lru_cache

@@ -52,8 +52,8 @@ class Settling:
     def write(self, entries: Sequence[Entry], book: Book) -> Written:
         """Write `entries` in one transaction.
 
-        A value that can not be stored (a NUL or half a surrogate pair from a source) would fail the whole batch for ever:
-        the batch is halved until the bad check stands alone, and that one ends `source_unreadable`.
+        A value that can not be stored (a NUL or half a surrogate pair from a source) would fail the whole batch for
+        ever: the batch is halved until the bad check stands alone, and that one ends `source_unreadable`.
 
         Raises sqlalchemy's errors when the database is away; nothing is written then, or it is not known (read the
         fence again by writing the same once more: what was written is then stale).

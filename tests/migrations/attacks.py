@@ -44,17 +44,17 @@ def fill(connection: Any) -> None:
 
 
 def kept(connection: Any) -> list[Any]:
-    """All verdicts and audit rows."""
+    """All verdicts, audit rows and checks."""
     return [
         connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
-        for table in ("jurat_verdicts", "jurat_audit")
+        for table in ("jurat_verdicts", "jurat_audit", "jurat_checks")
     ]
 
 
 def attempt(connection: Any, attack: str) -> str:
     """Try `attack`, which may be several statements; gives what the database said, "" where it refused nothing.
 
-    Whatever it said, no verdict and no audit row may have changed.
+    Whatever it said, no verdict, no audit row and no check may have changed.
     """
     before = kept(connection)
     said = ""
@@ -110,11 +110,32 @@ ON_BOTH = [
     f"INSERT {INTO_AUDIT} VALUES ({entry()}) ON CONFLICT (id) DO UPDATE SET actor = excluded.actor",
     f"UPDATE jurat_checks SET answer = 'other' WHERE id = '{CHECK}'",
     f"UPDATE jurat_checks SET answer = (SELECT answer || answer FROM jurat_checks WHERE id = '{OTHER}')",
+]
+
+REPLACING_A_CHECK = [
     (
         f"INSERT {INTO_CHECKS} VALUES ({check(CHECK, 'p-42', 'other')})"
         " ON CONFLICT (id) DO UPDATE SET answer = excluded.answer"
     ),
 ]
+"""PostgreSQL refuses these; SQLite ignores them, as it must ignore a second submit."""
+
+REPLACING_A_CHECK_ON_SQLITE = [
+    *REPLACING_A_CHECK,
+    f"INSERT OR REPLACE {INTO_CHECKS} VALUES ({check(CHECK, 'p-42', 'other')})",
+    f"REPLACE {INTO_CHECKS} VALUES ({check(OTHER, 'p-43', 'other')})",
+    f"REPLACE {INTO_CHECKS} VALUES ({check(STRANGER, 'p-43', 'other')})",
+    f"REPLACE {INTO_CHECKS} VALUES ({check(CHECK, 'p-99')})",
+]
+
+ON_A_CHECK = [
+    f"UPDATE jurat_checks SET participant = 'p-99' WHERE id = '{CHECK}'",
+    f"UPDATE jurat_checks SET question = 'profession' WHERE id = '{CHECK}'",
+    f"UPDATE jurat_checks SET consultation = 'survey' WHERE id = '{OTHER}'",
+    f"UPDATE jurat_checks SET round = 2 WHERE id = '{OTHER}'",
+    f"DELETE FROM jurat_checks WHERE id = '{OTHER}'",
+]
+"""Whose answer to which question a check is, and a check that is on its way."""
 
 ON_THE_CHECK_OF_A_VERDICT = [
     f"DELETE FROM jurat_checks WHERE id = '{CHECK}'",

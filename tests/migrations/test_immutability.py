@@ -16,17 +16,18 @@ from tests.migrations.attacks import (
     AS_A_REPLICA,
     CHECK,
     INTO_AUDIT,
-    INTO_CHECKS,
     INTO_VERDICTS,
+    ON_A_CHECK,
     ON_BOTH,
     ON_POSTGRESQL,
     ON_SQLITE,
     ON_THE_CHECK_OF_A_VERDICT,
     OTHER,
+    REPLACING_A_CHECK,
+    REPLACING_A_CHECK_ON_SQLITE,
     STRANGER,
     SWITCHING_OFF,
     attempt,
-    check,
     entry,
     fill,
     kept,
@@ -59,19 +60,22 @@ def database(request: pytest.FixtureRequest) -> Any:
 
 
 def test_postgresql_changes_no_verdict_no_audit_row_and_no_answer(on_postgresql: psycopg.Connection) -> None:
-    assert not_refused(on_postgresql, ON_BOTH + ON_THE_CHECK_OF_A_VERDICT + ON_POSTGRESQL) == []
+    assert (
+        not_refused(on_postgresql, ON_BOTH + ON_A_CHECK + ON_THE_CHECK_OF_A_VERDICT + REPLACING_A_CHECK + ON_POSTGRESQL)
+        == []
+    )
 
 
 def test_sqlite_changes_no_verdict_no_audit_row_and_no_answer(on_sqlite: sqlite3.Connection) -> None:
     on_sqlite.execute("PRAGMA foreign_keys = ON")
-    assert not_refused(on_sqlite, ON_BOTH + ON_THE_CHECK_OF_A_VERDICT + ON_SQLITE) == []
+    assert not_refused(on_sqlite, ON_BOTH + ON_A_CHECK + ON_THE_CHECK_OF_A_VERDICT + ON_SQLITE) == []
 
 
 def test_sqlite_does_not_either_where_foreign_keys_are_off_as_they_are_by_default(
     on_sqlite: sqlite3.Connection,
 ) -> None:
     assert on_sqlite.execute("PRAGMA foreign_keys").fetchone() == (0,)
-    assert not_refused(on_sqlite, ON_BOTH + ON_THE_CHECK_OF_A_VERDICT + ON_SQLITE) == []
+    assert not_refused(on_sqlite, ON_BOTH + ON_A_CHECK + ON_THE_CHECK_OF_A_VERDICT + ON_SQLITE) == []
 
 
 def test_a_superuser_who_plays_the_replica_changes_nothing_either(on_postgresql: psycopg.Connection) -> None:
@@ -79,16 +83,14 @@ def test_a_superuser_who_plays_the_replica_changes_nothing_either(on_postgresql:
     assert not_refused(on_postgresql, AS_A_REPLICA) == []
 
 
-def test_a_verdict_stays_as_it_is_whatever_becomes_of_its_check(on_sqlite: sqlite3.Connection) -> None:
-    before = kept(on_sqlite)
-    for statement in (
-        f"REPLACE {INTO_CHECKS} VALUES ({check(CHECK, 'p-99', 'other')})",
-        f"UPDATE OR REPLACE jurat_checks SET participant = 'p-42' WHERE id = '{OTHER}'",
-        "DELETE FROM jurat_checks",
-    ):
-        with contextlib.suppress(sqlite3.IntegrityError):
-            on_sqlite.execute(statement)
-        assert kept(on_sqlite) == before
+def test_sqlite_ignores_what_would_replace_a_check(on_sqlite: sqlite3.Connection) -> None:
+    for attack in REPLACING_A_CHECK_ON_SQLITE:
+        attempt(on_sqlite, attack)  # asserts that nothing changed
+
+
+def test_a_participant_can_be_erased_from_a_check(database: Any) -> None:
+    database.execute(f"UPDATE jurat_checks SET participant = 'erased-1' WHERE id = '{CHECK}'")
+    assert database.execute(f"SELECT participant FROM jurat_checks WHERE id = '{CHECK}'").fetchone() == ("erased-1",)
 
 
 def test_the_refusal_says_what_to_do_instead(database: Any) -> None:
@@ -129,7 +131,7 @@ def test_copy_replaces_nothing(on_postgresql: psycopg.Connection) -> None:
 def test_verdicts_and_audit_rows_can_be_added_and_stay_as_the_others_do(database: Any) -> None:
     database.execute(f"INSERT {INTO_VERDICTS} VALUES ({verdict(revision='2')}), ({verdict(OTHER)})")
     database.execute(f"INSERT {INTO_AUDIT} VALUES ({entry(OTHER)})")
-    verdicts, audit = kept(database)
+    verdicts, audit, _ = kept(database)
     assert [row[1:3] for row in verdicts] == [(1, "refused"), (2, "accepted"), (1, "accepted")]
     assert {row[2] for row in audit} == {"me", "clerk"}
     changes = ["UPDATE {} SET {} = 'other'", "DELETE FROM {}"]

@@ -202,7 +202,12 @@ class Desk:
     def statements(self) -> Iterator[list[str]]:
         """The statements that run meanwhile, without BEGIN, COMMIT and pings."""
         seen: list[str] = []
-        with listening(self.engine, "before_cursor_execute", lambda *args: seen.append(args[2])):
+
+        def see(_: Any, __: Any, statement: str, *___: Any) -> None:
+            if statement != "BEGIN":  # which SQLite's engine sends as a statement
+                seen.append(statement)
+
+        with listening(self.engine, "before_cursor_execute", see):
             yield seen
 
     def clear(self) -> None:

@@ -22,6 +22,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 LAUNCHER = ROOT / "bin" / "jurat"
 
 
+class Terminal(io.TextIOWrapper):
+    """What is written here, a person sees."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a command said and how it ended."""
@@ -41,24 +48,27 @@ class Shell:
     def __init__(self, folder: Path, environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         self.environment = dict(environment)
+        self.stream: type[io.TextIOWrapper] = io.TextIOWrapper
         self._monkeypatch = monkeypatch
 
-    def __call__(self, *words: str, stdin: bytes = b"", **environment: str) -> Ran:
+    def __call__(self, *words: str, stdin: str = "", **environment: str) -> Ran:
         """In this process."""
-        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+        written = (io.BytesIO(), io.BytesIO())
+        out, err = (self.stream(buffer, encoding="utf-8", write_through=True) for buffer in written)
         handlers, level = logging.root.handlers[:], logging.root.level
         with self._monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             for name, value in {**self.environment, **environment}.items():
                 patch.setenv(name, value)
             patch.chdir(self.folder)
-            patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+            patch.setattr("tempfile.tempdir", self.environment.get("TMPDIR"))  # asked for once in a process
+            patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
             try:
                 code = run(words)
             finally:
                 logging.root.handlers[:] = handlers
                 logging.root.setLevel(level)
                 structlog.reset_defaults()
-        return Ran(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))  # type: ignore[attr-defined]
+        return Ran(code, *(buffer.getvalue().decode() for buffer in written))
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """As a process of its own, through `bin/jurat`."""

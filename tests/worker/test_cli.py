@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-import pty
 import re
 import shlex
 import signal
@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jurat.errors import AlreadyConfirmed, SchemaMissing, WaitTimeout
 from jurat.ids import uuid7
-from tests.worker.shell import LAUNCHER, ROOT, Shell, is_one_sentence
+from tests.worker.shell import LAUNCHER, ROOT, Shell, Terminal, is_one_sentence
 from worker.cli import SECTIONS, VERSION, explain, load, run
 from worker.command import ENVIRONMENT, Command
 from worker.output import Exit, Failure
@@ -39,7 +39,7 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 ALL = dict(commands())
 
-# ------------------------------------------------------------------------------------------------------------------ help
+# ----------------------------------------------------------------------------------------------------------------- help
 
 
 def test_help_loads_none_of_the_large_libraries() -> None:
@@ -115,7 +115,7 @@ def test_without_a_command_the_help_is_talk_and_not_data(bare_shell: Shell) -> N
         assert "Usage: jurat" in ran.err
 
 
-# ------------------------------------------------------------------------------------------------------------ completion
+# ----------------------------------------------------------------------------------------------------------- completion
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_the_shell_learns_how_to_complete(bare_shell: Shell) -> None:
         assert "_JURAT_COMPLETE" in bare_shell(_JURAT_COMPLETE=kind).out
 
 
-# ---------------------------------------------------------------------------------------------------------------- errors
+# --------------------------------------------------------------------------------------------------------------- errors
 
 
 @pytest.mark.parametrize(
@@ -228,23 +228,10 @@ def test_a_reader_that_goes_away_is_no_error(bare_shell: Shell) -> None:
 
 
 def test_a_terminal_gets_colours_unless_no_color_is_set(bare_shell: Shell) -> None:
-    def on_a_terminal(**environment: str) -> bytes:
-        ours, theirs = pty.openpty()
-        code = subprocess.run(
-            [LAUNCHER, "worker", "--check"],
-            cwd=bare_shell.folder,
-            env={**os.environ, "TERM": "xterm", **environment},
-            stdout=theirs,
-            check=False,
-        ).returncode
-        os.close(theirs)
-        said = os.read(ours, 65536)
-        os.close(ours)
-        assert code == Exit.USAGE
-        return said
-
-    assert b"\x1b[" in on_a_terminal()
-    assert b"\x1b[" not in on_a_terminal(NO_COLOR="1")
+    for terminal, no_color, coloured in ((True, "", True), (True, "1", False), (False, "", False)):
+        bare_shell.stream = Terminal if terminal else io.TextIOWrapper
+        ran = bare_shell("doctor", NO_COLOR=no_color)
+        assert ("\x1b[" in ran.out) is coloured
 
 
 def test_nothing_that_run_is_given_makes_it_raise(bare_shell: Shell) -> None:

@@ -30,6 +30,8 @@ log = structlog.get_logger("jurat.engine")
 
 LONGEST_LOOK_UP = 60.0
 GRACE = 5.0
+LAST_WRITE = 2.0
+"""Seconds that the quiet threads have to end, whatever took longer before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,11 @@ class Engine:
         self._queue: SimpleQueue[Held | None] = SimpleQueue()
         self._giving_back = False
         self.claimer = Claimer(ledgers.claims, self.holdings, plans.current, self._queue, only)
-        self.writer = Writer(ledgers.settling, ledgers.keeping, self.holdings, plans.current, self.claimer.wake_in)
+        self.writer = Writer(ledgers.settling, ledgers.keeping, self.holdings, plans.current, self.claimer)
         self._renewer = Renewer(ledgers.claims, self.holdings, plans.current)
-        self._keeper = Keeper(ledgers.keeping, ledgers.claims, plans, self.writer, self._accept, self.claimer.wake)
+        self._keeper = Keeper(
+            ledgers.keeping, ledgers.claims, plans, self.writer, self.holdings, self._accept, self.claimer.wake
+        )
         self._pulse = Pulse(self.holdings, plans, (self.claimer, self.writer, self._renewer, self._keeper))
         self._look_ups = [
             LookUp(number, running, self.holdings, plans.current, self._queue, self._hand_on, lambda: self._giving_back)
@@ -90,16 +94,18 @@ class Engine:
         """Stop claiming, let look-ups end, write everything; whether all that was done within `timeout` seconds."""
         end = time.monotonic() + timeout
         self.stop_claiming()
-        self.claimer.join(end - time.monotonic())
+        for claiming in (self.claimer, self._keeper):
+            claiming.join(end - time.monotonic())
         ended = [thread.join(end - time.monotonic()) for thread in self._look_ups]
         self._give_back_rest()
         self.writer.stop()
-        clean = self.writer.join(end - time.monotonic()) and all(ended)
-        self._renewer.stop()
-        self._pulse.stop()
-        plan = self.plans.current()
-        if plan is not None and clean:
-            plan.close()
+        # Time to write what is there, even where a look-up has hung until now.
+        clean = self.writer.join(max(end - time.monotonic(), LAST_WRITE)) and all(ended)
+        for thread in (self._renewer, self._pulse):
+            thread.stop()
+            thread.join(LAST_WRITE)
+        if clean:
+            self.plans.close()
         log.info("engine stopped", clean=clean, held=len(self.holdings))
         return clean
 

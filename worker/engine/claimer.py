@@ -21,7 +21,9 @@ UNWRITTEN = 4
 
 
 class Claimer(EngineThread):
-    """Wakes by a bell, by a slot that became free while there was more work, by a retry that is due, or each second."""
+    """Wakes by a bell, by a slot that became free or a lease that ended while there was more work, by a retry that is
+    due, or each second.
+    """
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class Claimer(EngineThread):
         self._changed = threading.Condition()
         self._wake_at = 0.0
         self._more = False
+        self._limited = False
         self._turn = 0
 
     def wake(self) -> None:
@@ -55,6 +58,11 @@ class Claimer(EngineThread):
     def slot_freed(self, free: int) -> None:
         """A look-up has ended. Worth a claim when there was more than could be taken, and not for every single slot."""
         if self._more and free >= max(1, self._holdings.slots // 4):
+            self.wake()
+
+    def written(self) -> None:
+        """Leases have ended. A source whose concurrency held the last claim back may have room now."""
+        if self._limited:
             self.wake()
 
     def stop(self) -> None:
@@ -83,6 +91,7 @@ class Claimer(EngineThread):
             self._queue.put(check)
         self.slot_freed(self._holdings.free())  # look-ups may have ended while the claim was under way
         taken = {check.source for check in held}
+        self._limited = any(d.concurrency is not None and d.source in taken for d in demands)
         quickest = min((d.interval for d in demands if d.interval is not None and d.source in taken), default=None)
         if quickest is not None:
             self.wake_in(quickest)

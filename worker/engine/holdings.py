@@ -26,25 +26,26 @@ class Holdings:
         self.slots = slots
         self._clock = clock
         self._lock = threading.Lock()
-        self._all: dict[UUID, _Holding] = {}
+        # By fence as well: a look-up that hangs may be held beside a later one of the same check.
+        self._all: dict[tuple[UUID, int], _Holding] = {}
         self._busy: Counter[str] = Counter()
 
     def add(self, claimed: Iterable[Held]) -> None:
         """Claimed: each takes a slot until it is looked up."""
         with self._lock:
             for held in claimed:
-                self._all[held.id] = _Holding(held)
+                self._all[held.id, held.fence] = _Holding(held)
                 self._busy[held.source] += 1
 
     def start(self, held: Held) -> None:
         """Its look-up begins."""
         with self._lock:
-            self._all[held.id].started = self._clock()
+            self._all[held.id, held.fence].started = self._clock()
 
     def looked_up(self, held: Held) -> int:
         """Its look-up has ended and its slot is free; how many slots are free now."""
         with self._lock:
-            holding = self._all.get(held.id)
+            holding = self._all.get((held.id, held.fence))
             if holding and not holding.looked_up:
                 holding.looked_up = True
                 self._busy[held.source] -= 1
@@ -54,11 +55,9 @@ class Holdings:
         """Written, or no longer ours."""
         with self._lock:
             for held in written:
-                holding = self._all.get(held.id)
-                if holding and holding.held.fence == held.fence:
-                    del self._all[held.id]
-                    if not holding.looked_up:
-                        self._busy[held.source] -= 1
+                holding = self._all.pop((held.id, held.fence), None)
+                if holding and not holding.looked_up:
+                    self._busy[held.source] -= 1
 
     def free(self) -> int:
         """Slots for further look-ups."""

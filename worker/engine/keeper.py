@@ -73,6 +73,7 @@ class Keeper(EngineThread):
         claims: Claims,
         plans: Plans,
         writer: Writer,
+        holdings: Holdings,
         accept: Callable[[list[Held]], None],
         wake: Callable[[], None],
     ) -> None:
@@ -81,6 +82,7 @@ class Keeper(EngineThread):
         self._claims = claims
         self._plans = plans
         self._writer = writer
+        self._holdings = holdings
         self._accept = accept
         self._wake = wake
         self._next_refresh = 0.0
@@ -112,4 +114,7 @@ class Keeper(EngineThread):
             self._wake()
 
     def _end_overdue(self) -> None:
-        self._accept(self._claims.claim_overdue(OVERDUE_BATCH))
+        # They need no slot, but a thread each: none are taken while those of the last time still wait for one.
+        room = OVERDUE_BATCH + self._holdings.slots - len(self._holdings)
+        if room > 0 and self._plans.current() is not None:
+            self._accept(self._claims.claim_overdue(room))

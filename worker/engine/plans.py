@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from config.configuration import Configuration
+from config.problems import InvalidConfiguration
 from tasks.ledger import Reading
 from tasks.plan import Plan
 
@@ -17,8 +18,8 @@ MakePlan = Callable[[int, Configuration], Plan]
 
 
 class Plans:
-    """Takes a new configuration when there is one. Old plans are closed once the next but one is there: look-ups that
-    began under them have long ended by then.
+    """Takes a new configuration when there is one. A plan is closed once the next but one is there. A look-up that is
+    still under way by then gets no answer, and is made again under the new plan.
     """
 
     def __init__(self, reading: Reading, make: MakePlan) -> None:
@@ -43,7 +44,17 @@ class Plans:
             version = seen[0]
             if version is None or seen == self._seen:
                 return False
-            plan = self._make(version, Configuration.from_json(self._reading.config(version)))
+            try:
+                configuration = Configuration.from_json(self._reading.config(version))
+            except InvalidConfiguration as error:
+                self._seen = seen
+                log.error(  # noqa: TRY400 - its sentences say it all
+                    "configuration not taken: another version of jurat applied it; the one before stays in force",
+                    config_version=version,
+                    problems=[str(problem) for problem in error.problems[:5]],
+                )
+                return False
+            plan = self._make(version, configuration)
             for problem in plan.problems:
                 log.warning("configuration problem", problem=problem, config_version=version)
             if self._before is not None:
@@ -54,3 +65,10 @@ class Plans:
             listener(plan)
         self.taken.set()
         return True
+
+    def close(self) -> None:
+        """Give back what the plans hold."""
+        with self._lock:
+            for plan in (self._before, self._current):
+                if plan is not None:
+                    plan.close()

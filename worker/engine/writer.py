@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
 
 import structlog
 
-from tasks.checks import Ended, Entry, GiveBack, Later, Settle
+from jurat.words import Reason
+from tasks.checks import Ended, Entry, Later, NextSource, Settle
 from tasks.ledger import Keeping, Settling, SourceFigures, Written
 from tasks.plan import Plan
+from worker.engine.claimer import Claimer
 from worker.engine.holdings import Holdings
 from worker.engine.threads import EngineThread
 
@@ -31,7 +32,7 @@ class Writer(EngineThread):
         keeping: Keeping,
         holdings: Holdings,
         plan: Callable[[], Plan | None],
-        wake_in: Callable[[float], None],
+        claimer: Claimer,
     ) -> None:
         super().__init__("writer")
         self.refused = 0
@@ -39,9 +40,10 @@ class Writer(EngineThread):
         self._keeping = keeping
         self._holdings = holdings
         self._plan = plan
-        self._wake_in = wake_in
+        self._claimer = claimer
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._waiting: list[Entry] = []
+        self._ending = False
         self._figures: dict[str, SourceFigures] = {}
 
     def hand_on(self, entry: Entry) -> None:
@@ -58,7 +60,7 @@ class Writer(EngineThread):
         return figures
 
     def step(self) -> None:
-        last = self._collect()
+        self._ending = self._collect() or self._ending
         plan = self._plan()
         if self._waiting and plan is not None:
             written = self._settling.write(self._waiting, plan.book)
@@ -66,10 +68,8 @@ class Writer(EngineThread):
             self._follow_up(written)
         if self._waiting:
             time.sleep(BUSY_REST)
-        if last and not self._waiting:
+        elif self._ending:
             self.stopping.set()
-        elif last:
-            self._queue.put(None)
 
     def _collect(self) -> bool:
         """Take what has finished; waits up to a second when there is nothing. Whether the end was announced."""
@@ -86,31 +86,42 @@ class Writer(EngineThread):
 
     def _follow_up(self, written: Written) -> None:
         self._holdings.release(entry.held for entry in written.done + written.stale)
+        if written.done:
+            self._claimer.written()
         self.refused += len(written.stale)
         for entry in written.stale:
             log.warning("write refused", check_id=str(entry.held.id), fence=entry.held.fence, why="lease lost")
-        seen: dict[str, Counter[Ended]] = {}
         for entry in written.done:
-            if entry.attempt:
-                seen.setdefault(entry.held.source, Counter())[entry.attempt.ended] += 1
             match entry.decision:
                 case Settle(outcome=outcome, reason=reason):
                     log.info(
                         "settled", check_id=str(entry.held.id), fence=entry.held.fence, outcome=outcome, reason=reason
                     )
-                case Later(seconds=seconds, reason=reason, pause=pause):
-                    self._wake_in(seconds)
-                    if pause is not None:
-                        self._keeping.pause(entry.held.source, pause, reason)
-                case GiveBack():
-                    pass
-                case _:
-                    self._wake_in(0.0)
-        for source, ended in seen.items():
+                case Later(seconds=seconds):
+                    self._claimer.wake_in(seconds)
+                case NextSource():
+                    self._claimer.wake()
+        self._count(written.done)
+        for source, (seconds, reason) in _pauses(written.done).items():
+            self._keeping.pause(source, seconds, reason)
+
+    def _count(self, entries: Iterable[Entry]) -> None:
+        for source, attempt in ((entry.held.source, entry.attempt) for entry in entries if entry.attempt):
             before = self._figures.get(source, SourceFigures())
-            failures = [e.attempt.reason for e in written.done if e.held.source == source and e.attempt]
+            failed = attempt.ended is Ended.FAILED
             self._figures[source] = SourceFigures(
-                before.answered + ended[Ended.ANSWERED],
-                before.failed + ended[Ended.FAILED],
-                failures[-1] if ended[Ended.FAILED] else before.last_failure,
+                before.answered + (not failed),
+                before.failed + failed,
+                attempt.reason if failed else before.last_failure,
             )
+
+
+def _pauses(entries: Iterable[Entry]) -> dict[str, tuple[float, Reason]]:
+    """The longest pause that each source asked for, in seconds, and why."""
+    pauses: dict[str, tuple[float, Reason]] = {}
+    for entry in entries:
+        decision = entry.decision
+        if isinstance(decision, Later | NextSource) and decision.pause is not None:
+            before = pauses.get(entry.held.source, (0.0, decision.reason))
+            pauses[entry.held.source] = max(before, (decision.pause, decision.reason))
+    return pauses

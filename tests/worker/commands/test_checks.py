@@ -30,12 +30,10 @@ def rows(shell: Shell, sql: str) -> list[tuple[Any, ...]]:
 def settle(shell: Shell, check: str, outcome: Outcome, reason: Reason) -> None:
     """Write a verdict, as a worker would."""
     now = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-    rows(shell, f"UPDATE jurat_checks SET state = 'settled', answer = NULL, settled_at = {now} WHERE id = '{check}'")
-    rows(
-        shell,
-        "INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version, source, "
-        f"fence, decided_at) VALUES ('{check}', 1, '{outcome}', '{reason}', '{{}}', 'worker', 1, 'magic', 1, {now})",
-    )
+    verdict = f"'{check}', 1, '{outcome}', '{reason}', '{{}}', 'worker', 1, 'magic', 1, {now}, NULL"
+    columns = "check_id, revision, outcome, reason, evidence, decided_by, config_version, source, fence, decided_at"
+    rows(shell, f"UPDATE jurat_checks SET state = 'settled', answer = NULL WHERE id = '{check}'")
+    rows(shell, f"INSERT INTO jurat_verdicts ({columns}, retain_until) VALUES ({verdict})")
 
 
 def submitted(shell: Shell, participant: str = "p-1") -> str:
@@ -44,7 +42,7 @@ def submitted(shell: Shell, participant: str = "p-1") -> str:
     return ran.out.strip()
 
 
-# ---------------------------------------------------------------------------------------------------------------- submit
+# --------------------------------------------------------------------------------------------------------------- submit
 
 
 def test_a_submit_prints_the_id_of_its_check_and_nothing_else(configured: Shell) -> None:
@@ -56,14 +54,14 @@ def test_a_submit_prints_the_id_of_its_check_and_nothing_else(configured: Shell)
 @pytest.mark.parametrize(
     ("options", "stdin"),
     [
-        (("--answer", '{"x": "accept"}'), b""),
-        (("--answer-file", "-"), b'{"x": "accept"}'),
-        (("--answer-file", "answer.json"), b""),
-        (("--field", "x=accept", "--field", "y=a=b"), b""),
+        (("--answer", '{"x": "accept"}'), ""),
+        (("--answer-file", "-"), '{"x": "accept"}'),
+        (("--answer-file", "answer.json"), ""),
+        (("--field", "x=accept", "--field", "y=a=b"), ""),
     ],
 )
 def test_an_answer_comes_from_a_file_an_option_or_fields(
-    configured: Shell, options: tuple[str, ...], stdin: bytes
+    configured: Shell, options: tuple[str, ...], stdin: str
 ) -> None:
     configured.write("answer.json", '\ufeff{"x": "accept"}\n')
     assert configured(*WHO, *options, stdin=stdin).code == 0
@@ -114,7 +112,7 @@ def test_a_submit_that_can_not_be_says_why_and_writes_nothing(configured: Shell,
         (b'{"street": "7 rue du Puits\xff"}', "not UTF-8"),
         (b'{"street": "7 rue du Puits\\u0000"}', "NUL"),
         (b'{"street": "7 rue du Puits\\ud800"}', "surrogate"),
-        (b'{"street": NaN, "number": "7 rue du Puits"}', "not JSON"),
+        (b'{"street": NaN, "number": "7 rue du Puits"}', "type string"),
         (b'{"street": ["7 rue du Puits"]}', "type string"),
         (b'{"street": "' + b"7 rue du Puits" * 2000 + b'"}', "bytes"),
         (b'{"street": "' + b"7 rue du Puits" * 6000 + b'"}', "larger than 64 KiB"),
@@ -173,7 +171,7 @@ def test_a_submit_waits_for_the_verdict_so_long_and_no_longer(configured: Shell)
     assert "0.2 s" in ran.err
 
 
-# ---------------------------------------------------------------------------------------------------------- status, wait
+# --------------------------------------------------------------------------------------------------------- status, wait
 
 
 @pytest.mark.parametrize(
@@ -292,11 +290,12 @@ def test_an_operator_gets_data_and_talk_apart(configured: Shell) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.text(max_size=80), st.binary(max_size=80))
 def test_no_answer_makes_submit_show_it_or_fall_over(configured: Shell, text: str, content: bytes) -> None:
+    code = ("submit", "budget", "p-1", "code")
     (configured.folder / "answer.json").write_bytes(content)
     for ran in (
-        configured(*WHO, "--answer-file", "answer.json"),
-        configured(*WHO, "--field", f"x={text}\udcff"),
-        configured(*WHO, "--answer", json.dumps(text)),
+        configured(*code, "--answer-file", "answer.json"),
+        configured(*code, "--field", f"code={text}\udcff"),
+        configured(*code, "--answer", json.dumps(text)),
     ):
         assert isinstance(ran, Ran)
         assert ran.code == 2

@@ -137,7 +137,7 @@ def test_imported_codes_are_read_as_the_configured_source_reads_them(configured:
         "import",
         "spring",
         "-",
-        stdin="\n".join(codes).encode(),
+        stdin="\n".join(codes),
     )
     assert (again.code, again.out) == (0, "0 of 3\n")
     assert counts(configured)["codes"] == 5

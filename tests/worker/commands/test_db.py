@@ -127,10 +127,10 @@ def test_a_database_that_is_down_is_one_sentence(bare_shell: Shell, words: str) 
 
 def test_a_database_that_is_down_is_one_sentence_to_an_operator(bare_shell: Shell) -> None:
     url = "postgresql://u:confidential@127.0.0.1:1/jurat"
-    ran = bare_shell.process("zones", "list", JURAT_DATABASE_URL=url)
+    ran = bare_shell.process("db", "check", JURAT_DATABASE_URL=url)
     assert ran.code == 3
     assert is_one_sentence(ran)
-    verbose = bare_shell.process("zones", "list", "--verbose", JURAT_DATABASE_URL=url)
+    verbose = bare_shell("zones", "list", "--verbose", JURAT_DATABASE_URL=url)
     assert "Traceback" in verbose.err
     assert "confidential" not in verbose.err
 

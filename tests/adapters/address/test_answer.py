@@ -1,0 +1,129 @@
+"""What an answer says: number and street, whatever stands around them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.address.answer import HouseNumber, read_answer, read_number, same_number
+
+
+@pytest.mark.parametrize(
+    ("number", "street", "read"),
+    [
+        ("8", "rue du Moulin", "8|rue du moulin"),
+        ("8 bis", "rue du Moulin", "8 bis|rue du moulin"),
+        ("8B", "rue du Moulin", "8 bis|rue du moulin"),
+        ("N° 008", "rue du Moulin", "8|rue du moulin"),
+        ("8-10", "rue du Moulin", "8|rue du moulin"),
+        ("8 et 10", "rue du Moulin", "8|rue du moulin"),
+        ("", "8 rue du Moulin", "8|rue du moulin"),
+        ("", "8, rue du Moulin", "8|rue du moulin"),
+        ("", "8 q rue du Moulin", "8 quater|rue du moulin"),
+        ("", "8 q du Moulin", "8|q du moulin"),
+        ("", "8-10 rue du Moulin", "8|rue du moulin"),
+        ("", "8 - 10 rue du Moulin", "8|rue du moulin"),
+        ("", "8 la Fayette", "8|la fayette"),
+        ("8", "8 rue du Moulin", "8|rue du moulin"),
+        ("8 rue du Moulin", "", "8|rue du moulin"),
+        ("8", "4 septembre", "8|4 septembre"),
+        ("", "place du 11 novembre 1918", "None|place du 11 novembre 1918"),
+        ("huit", "rue du Moulin", "None|rue du moulin"),
+        ("", "123456 rue du Moulin", "0|rue du moulin"),
+        # flats, staircases, people
+        ("Appt 3, bât B, 8", "rue du Moulin", "8|rue du moulin"),
+        ("Bat C2 8", "rue du Moulin", "8|rue du moulin"),
+        ("8, esc. 2", "rue du Moulin - RDC", "8|rue du moulin"),
+        ("", "Appt 3, bât B, 8 rue du Moulin", "8|rue du moulin"),
+        ("", "appt 3 bat B 8 bis rue du Moulin", "8 bis|rue du moulin"),
+        ("8", "rue du Moulin, 2e étage porte gauche", "8|rue du moulin"),
+        ("8", "rue du Moulin (3ème étage)", "8|rue du moulin"),
+        ("8", "rue du Moulin 1er ét. droite", "8|rue du moulin"),
+        ("", "c/o Corvec, 8, rue du Moulin", "8|rue du moulin"),
+        ("", "famille Corvec 8 rue du Moulin", "8|rue du moulin"),
+        ("8", "chez Mme Corvec, Résidence les Lilas, rue du Moulin", "8|rue du moulin"),
+        ("8", "Résidence les Lilas rue du Moulin", "8|rue du moulin"),
+        ("8", "rue du Moulin, lot 5", "8|rue du moulin"),
+        ("", "8 rue du Moulin 99002 Valmont", "8|rue du moulin"),
+        ("", "8 rue du Moulin, Valmont", "8|rue du moulin"),
+        # names that look like such things
+        ("8", "rue de la Tour d'Albret", "8|rue de la tour d albret"),
+        ("8", "rue Louis Codet", "8|rue louis codet"),
+        ("8", "rue des Trois Portes", "8|rue des trois portes"),
+        ("8", "rue du Milieu", "8|rue du milieu"),
+        ("8", "quai Rive Gauche", "8|quai rive gauche"),
+        ("8", "Résidence du Parc", "8|residence du parc"),
+        ("8", "Tour de l'Horloge", "8|tour de l horloge"),
+        ("8", "Quai de la Corse - Paoli", "8|quai de la corse paoli"),
+        ("", "8 porte de Brévan", "8|porte de brevan"),
+        ("8", "rue de l'Escalier", "8|rue de l escalier"),
+    ],
+)
+def test_number_and_street_are_read_from_either_field(number: str, street: str, read: str) -> None:
+    asked = read_answer({"number": number, "street": street, "postcode": "99002", "city": "Valmont"})
+    assert f"{asked.number}|{asked.street}" == read
+    assert not asked.contradictory
+
+
+@pytest.mark.parametrize(("number", "street"), [("3", "8 rue du Moulin"), ("8", "8 bis rue du Moulin"), ("3, 5", "rue X")])
+def test_two_different_numbers_contradict_each_other(number: str, street: str) -> None:
+    assert read_answer({"number": number, "street": street}).contradictory
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("99 002", "99002"), ("F-99002", "99002"), (" 99002 ", "99002"), ("", "")]
+)
+def test_postcodes_are_read_without_blanks_and_country(written: str, read: str) -> None:
+    assert read_answer({"street": "rue X", "postcode": written}).postcode == read
+
+
+@pytest.mark.parametrize("text", ["0", "", "rue", "8 rue", "8-9", "8-90", "10-8", "8 les", "123456", "8.5.3", "-8"])
+def test_what_is_no_house_number_is_none(text: str) -> None:
+    number = read_number(text)
+    assert number is None or str(number) == "8"  # "-8" is an 8 with a dash before it
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "same"),
+    [
+        ("8", "8", True),
+        ("8 bis", "8b", True),
+        ("8b", "8bis", True),
+        ("8 ter", "8T", True),
+        ("8", "8b", False),
+        ("8 bis", "8", False),
+        ("8-10", "8", True),
+        ("8-10", "8-10", True),
+        ("8", "8-10", False),
+        ("8-10", "10", False),
+        ("8", "", False),
+        ("8", None, False),
+        ("8", "18", False),
+    ],
+)
+def test_a_number_is_echoed_only_by_itself(asked: str, found: str | None, same: bool) -> None:
+    number = read_number(asked)
+    assert number is not None
+    assert same_number(number, found) is same
+
+
+def test_personal_values_do_not_show_in_reprs() -> None:
+    assert "Moulin" not in repr(read_answer({"number": "77", "street": "rue du Moulin", "postcode": "99002"}))
+    assert "77" not in repr(HouseNumber(77))
+
+
+JSON = st.none() | st.booleans() | st.integers() | st.text(max_size=80) | st.lists(st.text(max_size=5), max_size=3)
+
+
+@given(st.dictionaries(st.sampled_from(["number", "street", "postcode", "city"]), JSON))
+def test_no_answer_is_an_error(answer: dict[str, object]) -> None:
+    asked = read_answer(answer)
+    assert asked.number is None or 0 <= asked.number.value <= 99999
+
+
+@given(st.integers(1, 9999), st.sampled_from(["", " bis", " ter", " a"]), st.booleans())
+def test_number_and_street_mean_the_same_in_one_field_or_in_two(value: int, behind: str, comma: bool) -> None:
+    apart = read_answer({"number": f"{value}{behind}", "street": "rue des Tanneurs"})
+    together = read_answer({"street": f"{value}{behind}{',' if comma else ''} rue des Tanneurs"})
+    assert apart == together

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import TypeAdapter
+
+from adapters.base import Blocked, Query, Source, Unavailable, Unreadable
+from adapters.catalogue import CATALOGUE, SourceUnusable, Surroundings, build
+from adapters.fingerprints import Fingerprints
+from config.secrets import SecretError, SecretReference
+from config.sources import SourceModel
+from tests.adapters.registry import described
+
+MODELS: TypeAdapter[SourceModel] = TypeAdapter(SourceModel)
+TOWN = Path(__file__).resolve().parents[2] / "examples" / "town" / "addresses.csv"
+DESCRIPTIONS: dict[str, dict[str, Any]] = {
+    "addok": {"type": "addok", "url": "https://geocoder.example"},
+    "address-file": {"type": "address-file", "path": str(TOWN)},
+    "codes": {"type": "codes", "list": "spring"},
+    "registry": described.description(),
+    "manual": {"type": "manual"},
+    "simulated": {"type": "simulated"},
+}
+
+
+def surroundings(**given: Any) -> Surroundings:
+    facts: dict[str, Any] = {
+        "find_code": lambda code_list, fingerprints: None,
+        "fingerprints": Fingerprints([bytes(32)]),
+        "secret": lambda reference: "hidden",
+        **given,
+    }
+    return Surroundings(**facts)
+
+
+def make(description: dict[str, Any], **given: Any) -> Source:
+    return build("mine", MODELS.validate_python(description), surroundings(**given))
+
+
+def test_every_type_that_may_be_configured_is_in_the_catalogue() -> None:
+    union = get_args(SourceModel)[0]
+    types = {get_args(model.model_fields["type"].annotation)[0] for model in get_args(union)}
+    assert types == set(CATALOGUE)
+
+
+@pytest.mark.parametrize("description", DESCRIPTIONS.values(), ids=DESCRIPTIONS)
+def test_a_source_is_made_from_its_configuration(description: dict[str, Any]) -> None:
+    source = make(description)
+    assert isinstance(source, Source)
+    source.close()
+
+
+def test_codes_without_a_key_are_unusable_and_say_which_setting_is_missing() -> None:
+    with pytest.raises(SourceUnusable, match="JURAT_HASH_KEYS"):
+        make(DESCRIPTIONS["codes"], fingerprints=None)
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    description = {"type": "address-file", "path": str(tmp_path / "nowhere.csv")}
+    answer = {"number": "4", "street": "rue des Tanneurs", "postcode": "99001"}
+    with pytest.raises((SourceUnusable, Unreadable), match=r"nowhere\.csv"):
+        make(description).look_up(Query(answer))
+
+
+def test_plain_http_to_this_machine_needs_a_test_environment() -> None:
+    description = {"type": "addok", "url": "http://127.0.0.1:9"}
+    answer = {"street": "rue des Tanneurs", "postcode": "99001"}
+    with pytest.raises(Blocked):
+        make(description).look_up(Query(answer))
+    with pytest.raises(Unavailable):
+        make(description, loopback_http=True).look_up(Query(answer))
+
+
+def test_a_secret_that_is_missing_makes_the_source_unusable_and_is_named() -> None:
+    def secret(reference: SecretReference) -> str:
+        raise SecretError("REGISTER_KEY is not set")
+
+    description = described.description(secrets={"key": {"env": "REGISTER_KEY"}})
+    description["steps"][0]["request"]["auth"] = {"type": "bearer", "token": "{secrets.key}"}
+    with pytest.raises(SourceUnusable, match="source mine can not be used: REGISTER_KEY is not set"):
+        make(description, secret=secret)

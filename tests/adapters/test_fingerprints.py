@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.fingerprints import Fingerprints
+
+OLD, NEW = bytes(32), bytes(range(32))
+texts = st.text(st.characters(codec="utf-8"), max_size=80)
+namespaces = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,20}", fullmatch=True)
+
+
+def test_a_fingerprint_is_the_keyed_blake2b_of_namespace_and_value() -> None:
+    """Written out, so that the stored ones are never lost by a change of ours."""
+    expected = "dfeaf27c5882e473e330b5b01c1ddbe1690e0ca86821bf26b25bb07909d35d71"
+    assert hashlib.blake2b(b"spring\0ABCD", key=NEW, digest_size=32).hexdigest() == expected
+    assert Fingerprints([NEW]).newest("spring", "ABCD") == expected
+
+
+@given(namespaces, texts, namespaces, texts)
+def test_only_equal_values_of_one_namespace_are_equal(namespace: str, value: str, other: str, another: str) -> None:
+    prints = Fingerprints([NEW])
+    same = (namespace, value) == (other, another)
+    assert (prints.newest(namespace, value) == prints.newest(other, another)) == same
+
+
+@given(texts)
+def test_without_the_key_a_value_can_not_be_recognised(value: str) -> None:
+    known = Fingerprints([NEW]).newest("spring", value)
+    assert known != Fingerprints([OLD]).newest("spring", value)
+    assert known != hashlib.blake2b(f"spring\0{value}".encode(), digest_size=32).hexdigest()
+
+
+def test_the_newest_key_makes_and_every_key_finds() -> None:
+    before, now = Fingerprints([OLD]), Fingerprints([NEW, OLD])
+    assert now.newest("spring", "A") == now.all("spring", "A")[0] != before.newest("spring", "A")
+    assert before.newest("spring", "A") in now.all("spring", "A")
+    assert len(now.all("spring", "A")) == 2
+
+
+def test_without_a_key_there_are_no_fingerprints() -> None:
+    with pytest.raises(ValueError, match="at least one key"):
+        Fingerprints([])
+
+
+def test_keys_are_not_shown() -> None:
+    assert NEW.hex() not in repr(Fingerprints([NEW]))
+    assert repr(NEW) not in repr(Fingerprints([NEW]))

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from config.configuration import Configuration
+from jurat.database import open_engine
+from jurat.words import Reason
+from tasks.checks import Review
+from tasks.ledger import CodeRow, Reading
+from tasks.ledger.publishing import NewZone
+from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration
+
+
+def test_a_stored_configuration_is_read_as_it_was_applied(desk: Desk) -> None:
+    """PostgreSQL's jsonb forgets the order of keys, and the order of questions counts."""
+    stored = Configuration.from_json(desk.reading.config(1))
+    assert stored.digest == configuration(DOCUMENT).digest
+    assert list(stored.questions) == [("budget", "residence"), ("budget", "profession"), ("budget", "code")]
+
+
+def test_a_version_that_was_never_applied_is_no_configuration(desk: Desk) -> None:
+    with pytest.raises(LookupError, match="no configuration has version 9"):
+        desk.reading.config(9)
+    with pytest.raises(LookupError, match="no configuration has version 9"):
+        desk.reading.applied(9)
+
+
+def test_an_empty_database_has_no_configuration(sqlite: Desk) -> None:
+    sqlite.sql("DELETE FROM jurat_configs")
+    assert sqlite.reading.config_version() is None
+    assert sqlite.reading.newest() == (None, 0, 0)
+    assert sqlite.reading.zones() == {}
+    assert sqlite.reading.code_lists() == {}
+
+
+def test_whatever_is_new_shows_in_one_query(desk: Desk) -> None:
+    seen = [desk.reading.newest()]
+    for digest in "aab":
+        desk.publishing.import_zones([NewZone("port", "Port", digest, b"\0")], ADMIN)
+        seen.append(desk.reading.newest())
+    desk.publishing.import_zones([NewZone("old-town", "Old town", "c", b"\0")], ADMIN)
+    seen.append(desk.reading.newest())
+    assert [seen[n] != seen[n + 1] for n in range(4)] == [True, False, True, True]
+    with desk.statements() as statements:
+        desk.reading.newest()
+    assert len(statements) == 1
+
+
+def test_a_code_is_found_by_the_fingerprint_of_any_key_in_its_own_list(desk: Desk) -> None:
+    desk.publishing.add_codes("spring", ["a" * 64], ADMIN)
+    free = CodeRow("a" * 64, redeemed=False, revoked=False, expired=False)
+    assert desk.reading.code("spring", ["f" * 64, "a" * 64]) == free
+    assert desk.reading.code("spring", ["f" * 64]) is None
+    assert desk.reading.code("autumn", ["a" * 64]) is None
+    assert desk.reading.code("spring", []) is None
+
+
+def test_lists_of_codes_are_counted(desk: Desk) -> None:
+    (code, *_) = desk.add_codes(3)
+    desk.publishing.add_codes("autumn", ["a" * 64], ADMIN)
+    desk.settle(desk.held(question="code"), desk.code_valid(code))
+    desk.sql("UPDATE jurat_codes SET revoked_at = NOW WHERE list = 'autumn'")
+    lists = desk.reading.code_lists()
+    assert (lists["spring"].codes, lists["spring"].redeemed, lists["spring"].free) == (3, 1, 2)
+    assert (lists["autumn"].codes, lists["autumn"].revoked, lists["autumn"].free) == (1, 1, 0)
+
+
+def test_what_is_on_its_way_is_counted_by_question_and_source(desk: Desk) -> None:
+    desk.submit_many(3)
+    desk.settle(desk.claim_one())
+    desk.settle(desk.held("p-9", "profession"), Review(Reason.NAME_DIFFERS, 60))
+    assert desk.reading.unsettled() == {("budget", "residence", "towns"): 2, ("budget", "profession", "rpps"): 1}
+    (waiting,) = desk.reading.waiting_keys().values()
+    assert waiting == 3
+
+
+def test_reading_waits_for_no_writer(desk: Desk) -> None:
+    with desk.engine.begin() as writer:
+        desk.submit_on(writer, "p-1", "residence")
+        assert desk.reading.unsettled() == {}
+        assert desk.reading.config_version() == 1
+
+
+def test_a_database_that_is_away_is_an_operational_error() -> None:
+    away = Reading(open_engine("postgresql://nobody@127.0.0.1:1/none"))
+    with pytest.raises(OperationalError):
+        away.ping()

@@ -1,0 +1,231 @@
+"""`config lint | schema | apply | show`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from config.schema import schema
+from tests.worker.commands.test_zones import SQUARE, collection
+from tests.worker.conftest import CONFIGURATION, configure
+from tests.worker.shell import ROOT, Shell, is_one_sentence
+
+TYPO = CONFIGURATION.replace("type: simulated", "typ: simulated").replace("criterion: anything", "criterion: anythin")
+ADDRESS = """\
+sources:
+  towns: { type: address-file, path: towns.csv }
+criteria:
+  lives-in: { source: towns, open: [zone] }
+consultations:
+  vote:
+    questions:
+      residence: { criterion: lives-in, with: { zone: old-town } }
+"""
+
+
+def version(shell: Shell) -> int | None:
+    ran = shell("config", "show", "--json")
+    return ran.json["version"] if ran.code == 0 else None
+
+
+# ----------------------------------------------------------------------------------------------------------------- lint
+
+
+def test_lint_names_file_line_and_column_on_standard_output(bare_shell: Shell) -> None:
+    bare_shell.write("jurat.yaml", TYPO)
+    ran = bare_shell("config", "lint", "jurat.yaml")
+    assert ran.code == 2
+    lines = ran.out.splitlines()
+    assert any(line.startswith("jurat.yaml:4:3: error: sources.magic") for line in lines)
+    assert any("consultations.budget.questions.who.criterion" in line and "did you mean" in line for line in lines)
+    assert ran.err == "2 errors, 1 warning\n"
+    problems = bare_shell("config", "lint", "jurat.yaml", "--json").json
+    assert (problems["errors"], problems["warnings"], len(problems["problems"])) == (2, 1, len(lines))
+    assert {"file", "line", "column", "path", "message", "hint", "severity"} <= problems["problems"][0].keys()
+
+
+def test_lint_of_a_good_file_prints_nothing_and_needs_no_database(bare_shell: Shell) -> None:
+    bare_shell.write("jurat.yaml", CONFIGURATION.replace("    access: who\n", ""))
+    ran = bare_shell("config", "lint", "jurat.yaml")
+    assert (ran.code, ran.out, ran.err) == (0, "", "0 errors, 0 warnings\n")
+    assert not (bare_shell.folder / "jurat.db").exists()
+
+
+def test_a_warning_is_no_error(bare_shell: Shell) -> None:
+    bare_shell.write("jurat.yaml", CONFIGURATION)
+    ran = bare_shell("config", "lint", "jurat.yaml")
+    assert ran.code == 0
+    assert ": warning: " in ran.out
+    assert ran.err == "0 errors, 1 warning\n"
+
+
+def test_lint_reads_folders(bare_shell: Shell) -> None:
+    head, _, tail = CONFIGURATION.partition("criteria:\n")
+    (bare_shell.folder / "parts").mkdir()
+    bare_shell.write("parts/1.yaml", head)
+    bare_shell.write("parts/2.yaml", f"criteria:\n{tail}")
+    assert bare_shell("config", "lint", "parts").code == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a: [", "a: &a [*a, *a]", "sources: { x: { type: addok, url: https://h, key: abc } }", "\x00"]
+)
+def test_any_text_is_told_by_its_place(bare_shell: Shell, text: str) -> None:
+    bare_shell.write("jurat.yaml", text)
+    ran = bare_shell("config", "lint", "jurat.yaml")
+    assert ran.code == 2
+    assert ran.out.startswith("jurat.yaml:1:")
+    assert "Traceback" not in ran.err
+
+
+def test_lint_of_the_sample_warns_at_most(bare_shell: Shell) -> None:
+    assert bare_shell("config", "lint", str(ROOT / "config" / "sample")).code == 0
+
+
+def test_an_operator_sees_problems_as_data_and_the_count_as_talk(bare_shell: Shell) -> None:
+    bare_shell.write("jurat.yaml", TYPO)
+    ran = bare_shell.process("config", "lint", "jurat.yaml")
+    assert ran.code == 2
+    assert all(line.startswith("jurat.yaml:") for line in ran.out.splitlines())
+    assert ran.err == "2 errors, 1 warning\n"
+
+
+def test_the_schema_is_the_one_that_lint_uses(bare_shell: Shell) -> None:
+    for words in ((), ("--json",)):
+        assert json.loads(bare_shell("config", "schema", *words).out) == schema()
+
+
+# ---------------------------------------------------------------------------------------------------------------- apply
+
+
+def test_apply_prints_the_version_and_the_same_again_is_none(configured: Shell) -> None:
+    again = configured("config", "apply", "jurat.yaml", "--json")
+    assert (again.json["version"], again.json["changed"]) == (1, False)
+    configured.write("jurat.yaml", CONFIGURATION.replace("rounds: 2", "rounds: 4"))
+    dry = configured("config", "apply", "jurat.yaml", "--dry-run", "--json")
+    assert (dry.json["version"], dry.json["changed"]) == (2, True)
+    assert version(configured) == 1
+    assert configured("config", "apply", "jurat.yaml").out == "version 2\n"
+    assert version(configured) == 2
+
+
+def test_an_invalid_document_changes_nothing(configured: Shell) -> None:
+    configured.write("jurat.yaml", TYPO)
+    ran = configured("config", "apply", "jurat.yaml")
+    assert ran.code == 2
+    assert ran.out == ""
+    assert "jurat.yaml:4:3: error:" in ran.err
+    assert "nothing was changed" in ran.err
+    assert version(configured) == 1
+
+
+def test_a_zone_that_is_not_imported_is_refused_with_its_place(shell: Shell) -> None:
+    shell.write("jurat.yaml", ADDRESS)
+    ran = shell("config", "apply", "jurat.yaml")
+    assert ran.code == 2
+    assert "jurat.yaml:8:55: error:" in ran.err
+    assert "zone 'old-town' is not imported" in ran.err
+    assert version(shell) is None
+    shell.write("zones.geojson", json.dumps(collection(("old-town", SQUARE))))
+    assert shell("zones", "import", "zones.geojson").code == 0
+    assert shell("config", "apply", "jurat.yaml").code == 0
+
+
+def test_a_list_without_codes_is_refused_with_its_place(shell: Shell) -> None:
+    shell("codes", "generate", "sprung", "--count", "1")
+    shell.write("jurat.yaml", CONFIGURATION)
+    ran = shell("config", "apply", "jurat.yaml", "--json")
+    assert ran.code == 2
+    assert "jurat.yaml:3:32: error: sources.spring.list: the list 'spring' has no codes" in ran.err
+    assert "did you mean 'sprung'?" in ran.err
+    assert (ran.json["version"], ran.json["errors"]) == (None, 1)
+    assert version(shell) is None
+
+
+def test_checks_that_would_lose_their_question_stand_in_the_way(configured: Shell) -> None:
+    configured("submit", "budget", "p-1", "code", "--field", "code=ABCD-EFGH-JKMN")
+    smaller = CONFIGURATION.replace("      code: { criterion: spring-code, rounds: 3 }\n", "")
+    configured.write("jurat.yaml", smaller)
+    for words in (("--dry-run",), ()):
+        ran = configured("config", "apply", "jurat.yaml", *words)
+        assert ran.code == 1
+        assert "1 of budget/code at source spring" in ran.err
+        assert "--force" in ran.err
+    assert version(configured) == 1
+    assert configured("config", "apply", "jurat.yaml", "--force").code == 0
+    assert version(configured) == 2
+
+
+def test_it_works_the_same_on_postgresql(postgresql_shell: Shell) -> None:
+    configure(postgresql_shell)
+    assert version(postgresql_shell) == 1
+    assert postgresql_shell("config", "apply", "jurat.yaml", "--json").json["changed"] is False
+
+
+# ----------------------------------------------------------------------------------------------------------------- show
+
+
+def test_what_is_shown_can_be_applied_again_and_says_the_same(configured: Shell) -> None:
+    ran = configured("config", "show")
+    assert ran.out.startswith("# version 1, applied by ")
+    configured.write("again.yaml", ran.out)
+    assert configured("config", "apply", "again.yaml", "--json").json["changed"] is False
+    assert YAML(typ="safe").load(ran.out) == configured("config", "show", "--json").json["document"]
+
+
+def test_the_order_of_questions_is_shown(configured: Shell) -> None:
+    document = configured("config", "show", "--json").json["document"]
+    assert list(document["consultations"]["budget"]["questions"]) == ["code", "who"]
+
+
+def test_an_older_version_can_be_shown(configured: Shell) -> None:
+    configured.write("jurat.yaml", CONFIGURATION.replace("rounds: 2", "rounds: 4"))
+    configured("config", "apply", "jurat.yaml", "--as", "Iris")
+    shown = [configured("config", "show", "--version", number, "--json").json for number in ("1", "2")]
+    assert [one["document"]["consultations"]["budget"]["questions"]["who"]["rounds"] for one in shown] == [2, 4]
+    assert (shown[1]["applied_by"], shown[0]["newest"]) == ("Iris", 2)
+    ran = configured("config", "show", "--version", "3")
+    assert ran.code == 2
+    assert is_one_sentence(ran)
+
+
+def test_a_secret_is_shown_as_the_reference_that_it_is(shell: Shell) -> None:
+    register = YAML(typ="safe").load((ROOT / "examples" / "sources" / "register.yaml").read_text())
+    register["secrets"] = {"api_key": {"env": "REGISTER_KEY"}}
+    register["steps"][0]["request"]["headers"] = {"X-Key": "{secrets.api_key}"}
+    shell.write("jurat.yaml", json.dumps({"environment": "test", "sources": {"register": register}}))
+    applied = shell("config", "apply", "jurat.yaml")
+    assert applied.code == 0, applied.err
+    assert "REGISTER_KEY is not set" in applied.err
+    assert shell("sources", "test", "register").code == 1
+    ready = shell("sources", "test", "register", REGISTER_KEY="confidential")
+    shown = shell("config", "show", "--json", REGISTER_KEY="confidential")
+    assert ready.code == shown.code == 0
+    assert shown.json["document"]["sources"]["register"]["secrets"]["api_key"]["env"] == "REGISTER_KEY"
+    assert "confidential" not in shown.out + ready.out
+
+
+def test_without_a_configuration_show_says_what_to_do(shell: Shell) -> None:
+    ran = shell("config", "show")
+    assert ran.code == 1
+    assert is_one_sentence(ran)
+    assert "config apply" in ran.err
+
+
+def test_settings_are_shown_with_their_source_and_without_secrets(bare_shell: Shell, tmp_path: Path) -> None:
+    url = "postgresql://jurat:confidential@db.example/jurat"
+    path = tmp_path / "database_url"
+    path.write_text(url)
+    ran = bare_shell(
+        "config", "show", "--sources", "--json", JURAT_DATABASE_URL_FILE=str(path), JURAT_LOG="json", JURAT_LGO="x"
+    )
+    settings = {line["setting"]: line for line in ran.json["settings"]}
+    assert settings["JURAT_DATABASE_URL"]["from"] == f"file {path}"
+    assert settings["JURAT_LOG"] == {"setting": "JURAT_LOG", "value": "json", "from": "environment"}
+    assert settings["JURAT_HASH_KEYS"]["from"] == "default"
+    assert "confidential" not in ran.out + ran.err
+    assert "JURAT_LGO" in ran.err
+    assert "did you mean 'JURAT_LOG'" in ran.err

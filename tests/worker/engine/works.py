@@ -1,0 +1,108 @@
+"""An engine with its parts within reach, and a source that a test steers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from adapters.base import Finding, Found, Query, SourceError
+from config.configuration import Configuration
+from jurat.words import Outcome, Reason
+from tasks.ledger import Claims, Keeping, Reading, Settling
+from tasks.plan import Plan, make_plan
+from tasks.running import Running
+from tests.tasks.desk import Desk
+from worker.engine import Engine, Ledgers
+from worker.engine.plans import Plans
+
+MATCHES = Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
+
+
+def soon(condition: Callable[[], object], seconds: float = 15.0) -> bool:
+    """Whether `condition` comes to hold within so many seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return bool(condition())
+        time.sleep(0.01)
+    return True
+
+
+class Steered:
+    """Stands for every source. Accepts, unless `found` says otherwise; `hold` makes look-ups wait for `let_go`."""
+
+    def __init__(self) -> None:
+        self.found: Found | Exception = MATCHES
+        self.asked: list[Query] = []
+        self.closed = 0
+        self.at_once = 0
+        self.most_at_once = 0
+        self._open = threading.Event()
+        self._open.set()
+        self._lock = threading.Lock()
+
+    def hold(self) -> None:
+        self._open.clear()
+
+    def let_go(self) -> None:
+        self._open.set()
+
+    def look_up(self, query: Query) -> Found:
+        with self._lock:
+            self.asked.append(query)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        self._open.wait(60)
+        with self._lock:
+            self.at_once -= 1
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Works:
+    """An engine on the database of `desk`, all of whose sources are `steered`."""
+
+    def __init__(self, desk: Desk, steered: Steered, *, slots: int = 4, only: Collection[str] | None = None) -> None:
+        self.desk = desk
+        self.steered = steered
+        self.configure(slots=slots, only=only)
+        self._started = False
+
+    def configure(self, *, slots: int = 4, only: Collection[str] | None = None) -> None:
+        """Make the engine anew, before it is started."""
+        reading = Reading(self.desk.engine)
+
+        def make(version: int, configuration: Configuration) -> Plan:
+            plan = make_plan(version, configuration, reading, self.desk.fingerprints, {})
+            return replace(plan, sources=dict.fromkeys(plan.sources, self.steered))
+
+        ledgers = Ledgers(Claims(self.desk.engine), Settling(self.desk.engine), Keeping(self.desk.engine))
+        self.plans = Plans(reading, make)
+        self.engine = Engine(ledgers, Running(self.desk.unseal), self.plans, slots=slots, only=only)
+
+    def start(self) -> None:
+        self._started = True
+        self.engine.start()
+        assert self.plans.taken.wait(10)
+
+    def stop(self, timeout: float = 20.0) -> bool:
+        started, self._started = self._started, False
+        return self.engine.stop(timeout) if started else True
+
+    @property
+    def settled(self) -> int:
+        count: int = self.desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'settled'")
+        return count
+
+    def settles(self, count: int, seconds: float = 15.0) -> bool:
+        """Whether so many checks are settled soon."""
+        return soon(lambda: self.settled >= count, seconds)
+
+    def fails_with(self, error: SourceError | Exception) -> None:
+        self.steered.found = error
