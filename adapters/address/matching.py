@@ -28,6 +28,7 @@ SLIP = 0.8
 INITIAL = 0.85
 """How alike "J." and "Jean" are."""
 
+TABLES = Path(__file__).parent / "names"
 LETTERS = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l"})
 WORD = re.compile(r"[^\W_]+")
 ORDINAL = re.compile(r"(\d+)(?:er|e|eme|ieme|ere|nd|nde)")
@@ -57,9 +58,9 @@ class Language:
 @lru_cache(maxsize=32)
 def language(code: str) -> Language:
     """The tables of `names/<code>.json`. Raises ValueError for a language that has none."""
-    path = Path(__file__).parent / "names" / f"{code}.json"
+    path = TABLES / f"{code}.json"
     if not re.fullmatch(r"[a-z]{2}", code) or not path.is_file():
-        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.json")))
+        known = ", ".join(sorted(file.stem for file in TABLES.glob("*.json")))
         raise ValueError(f"there are no street words for the language {code!r}; known are: {known}")
     table = json.loads(path.read_text(encoding="utf-8"))
     senses: dict[str, set[str]] = {}

@@ -103,7 +103,7 @@ def _edges(geometry: Polygon | MultiPolygon) -> tuple[NDArray[np.float64], NDArr
 
     Where a zone reaches over the antimeridian its parts are cut there (RFC 7946, 3.1.9), and the cuts are no border.
     """
-    rings = shapely.get_rings(geometry)
+    rings = shapely.get_rings(shapely.get_parts(geometry))
     vertices, ring = shapely.get_coordinates(rings, return_index=True)
     starts, ends = vertices[:-1], vertices[1:]
     kept = ring[:-1] == ring[1:]

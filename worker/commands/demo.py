@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import rich_click as click
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -40,7 +40,9 @@ from tasks import schema
 from tasks.ledger.publishing import NewZone
 from worker.bootstrap import Service, open_service
 from worker.celery_app import make_app
+from worker.command import Command
 from worker.logs import set_up
+from worker.output import Exit, Output
 
 SLOTS = 16
 PATIENCE = 60.0
@@ -65,15 +67,15 @@ class Shown:
         return (self.outcome, self.reason) == (self.line.outcome, self.line.reason)
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the checks and the access as JSON.")
+@click.command(cls=Command, examples=("jurat demo", "jurat demo --json", "jurat demo --keep ./demo"))
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Leave the database (DIR/jurat.db) and the configuration (DIR/jurat.yaml) to look into.",
 )
-def demo(*, as_json: bool, keep: Path | None) -> None:
+@click.pass_obj
+def demo(out: Output, *, keep: Path | None) -> Exit:
     """Run the main job in one process: nothing to install or start.
 
     Twenty-nine answers are confirmed, looked up in an invented geocoder and an invented register (which are down, slow,
@@ -103,11 +105,11 @@ def demo(*, as_json: bool, keep: Path | None) -> None:
     good = all(each.right for each in shown) and all(
         access[who] == expected for who, (_, expected) in scenario.ACCESS.items()
     )
-    if as_json:
+    if out.json:
         click.echo(_as_json(shown, access))
     else:
         _show(shown, access, time.monotonic() - begun, keep)
-    raise SystemExit(0 if good else 1)
+    return Exit.DONE if good else Exit.REFUSED
 
 
 def _settings(database: Path) -> Settings:
