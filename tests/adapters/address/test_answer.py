@@ -66,7 +66,9 @@ def test_number_and_street_are_read_from_either_field(number: str, street: str, 
     assert not asked.contradictory
 
 
-@pytest.mark.parametrize(("number", "street"), [("3", "8 rue du Moulin"), ("8", "8 bis rue du Moulin"), ("3, 5", "rue X")])
+@pytest.mark.parametrize(
+    ("number", "street"), [("3", "8 rue du Moulin"), ("8", "8 bis rue du Moulin"), ("3, 5", "rue X")]
+)
 def test_two_different_numbers_contradict_each_other(number: str, street: str) -> None:
     assert read_answer({"number": number, "street": street}).contradictory
 

@@ -106,9 +106,9 @@ def test_a_file_that_is_no_geojson_in_wgs84_is_refused(tmp_path: Path, document:
     [
         (17, "feature 0: is no Feature"),
         ({**feature(), "type": "Polygon"}, "feature 0 ('meadow'): is no Feature"),
-        ({**feature(), "properties": None}, "feature 0: needs \"id\" in its properties"),
+        ({**feature(), "properties": None}, 'feature 0: needs "id" in its properties'),
         (feature(id="the meadow"), "feature 0 ('the meadow'): needs \"id\""),
-        (feature(id=True), "feature 0: needs \"id\""),
+        (feature(id=True), 'feature 0: needs "id"'),
         (feature(name=5), "feature 0 ('meadow'): has a \"name\" that is no text"),
         ({**feature(), "geometry": None}, "feature 0 ('meadow'): has the geometry none; a zone is a Polygon"),
         (feature(kind="LineString"), "feature 0 ('meadow'): has the geometry LineString"),
