@@ -1,10 +1,11 @@
 """Asks a real geocoder for what people type, and counts what the address rule decides, and what it decides wrongly.
 
     ../shared/rigs/addok/start
-    python -m bench.real_addresses --direct [--each 500] [--seed 1] [--source address-file]
+    python -m bench.real_addresses [--each 500] [--seed 1] [--source address-file] [--direct]
 
-`--direct` runs adapter and rule in this process. Each query is asked for the zone of its address and for a neighbouring
-one. "decided" counts the questions whose true point is farther from that border than the margin.
+Everything is real: PostgreSQL, Valkey, two worker processes. `--direct` runs adapter and rule alone, in this process.
+Each query is asked for the zone of its address and for a neighbouring one. "decided" counts the questions whose true
+point is farther from that border than the margin.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import shapely
 from shapely import Point
@@ -26,6 +28,7 @@ from adapters.address.zone_files import ZoneShape, read_zones
 from adapters.address.zones import Zone
 from adapters.base import Level, Places, Query, Source
 from adapters.transport import Transport
+from bench.address_fleet import source_of, verdicts
 from bench.address_queries import REAL, Kind, Typed, queries, read_base
 from jurat.words import Outcome, Reason
 from tasks.residence import DEFAULT_MARGIN_M, decide_residence
@@ -40,6 +43,11 @@ class Question:
 
     typed: Typed
     zone: Zone
+
+    @property
+    def answer(self) -> Mapping[str, str]:
+        """What a participant types."""
+        return self.typed.answer
 
 
 @dataclass
@@ -128,6 +136,16 @@ def direct(source: Source, asked: Sequence[Question], *, show: bool) -> dict[Kin
     return tallies
 
 
+def through_jurat(
+    asked: Sequence[Question], shapes: Sequence[ZoneShape], source: Mapping[str, Any]
+) -> dict[Kind, Tally]:
+    """Asks through submitted checks, worker processes and polled verdicts."""
+    tallies = {kind: Tally() for kind in Kind}
+    for question, (outcome, reason) in zip(asked, verdicts(asked, shapes, source), strict=True):
+        tallies[question.typed.kind].count(question, outcome, reason)
+    return tallies
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--direct", action="store_true", help="adapter and rule in this process, no database")
@@ -141,16 +159,18 @@ def main() -> int:
         "--show", action="store_true", help="print the wrong ones; real addresses, for the screen alone"
     )
     options = parser.parse_args()
-    if not options.direct:
-        parser.error("only --direct is there")
-    asked = questions(list(queries(read_base(options.base), options.each, options.seed)), read_zones(options.zones))
-    source: Source = (
-        AddressFile(options.base)
-        if options.source == "address-file"
-        else Addok(options.url, Transport(loopback_http=True))
-    )
-    tallies = direct(source, asked, show=options.show)
-    source.close()
+    shapes = read_zones(options.zones)
+    asked = questions(list(queries(read_base(options.base), options.each, options.seed)), shapes)
+    if options.direct:
+        source: Source = (
+            AddressFile(options.base)
+            if options.source == "address-file"
+            else Addok(options.url, Transport(loopback_http=True))
+        )
+        tallies = direct(source, asked, show=options.show)
+        source.close()
+    else:
+        tallies = through_jurat(asked, shapes, source_of(options.source, options.url, options.base))
     print(table(tallies))
     return 0
 

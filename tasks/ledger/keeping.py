@@ -22,6 +22,14 @@ be renewed before any is ended."""
 
 BATCH = 500
 
+WORK = {
+    "leases": "jurat_checks WHERE state = 'leased' AND lease_until",
+    "overdue": "jurat_checks WHERE state = 'pending' AND deadline_at",
+    "reviews": "jurat_reviews WHERE decided_at IS NULL AND due_at",
+}
+"""Where the work of a task stands, up to the time that must have come: looked for together with the turn, so that an
+idle worker costs the database one statement and not two."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFigures:
@@ -42,13 +50,14 @@ class Keeping:
     def turn(self, task: str, every: float) -> bool:
         """Whether it is this worker's turn to do `task`, done at most once in `every` seconds over all workers.
 
-        False as well while leases are spared after an outage of the database.
+        False as well while leases are spared after an outage of the database, and where the task is one of `WORK` and
+        there is none.
         """
         with self._engine.begin() as connection:
             row = connection.execute(
-                text(_turn(self._dialect)), {"task": task, "every": every, "outage": OUTAGE}
+                text(_turn(self._dialect, task)), {"task": task, "every": every, "outage": OUTAGE}
             ).first()
-        return row is not None and not row[0]
+        return row is not None and not row[0] and bool(row[1])
 
     def end_leases(self) -> list[UUID]:
         """Give back the checks whose leases are over, due now; each counts one lost lease."""
@@ -103,7 +112,7 @@ class Keeping:
 
 
 @lru_cache
-def _turn(dialect: str) -> str:
+def _turn(dialect: str, task: str) -> str:
     # One statement: a first run inserts, a later one moves the time when it is due, and otherwise no row comes back.
     age = seconds_between(dialect, now(dialect), "jurat_upkeep.ran_at")
     hold = now(dialect, "CAST(:outage AS float8)" if dialect == "postgresql" else ":outage")
@@ -113,7 +122,11 @@ def _turn(dialect: str) -> str:
           hold_until = CASE WHEN {age} > :outage + :every THEN {hold} ELSE jurat_upkeep.hold_until END,
           ran_at = {now(dialect)}
         WHERE {age} >= :every
-        RETURNING coalesce(hold_until > {now(dialect)}, false)"""
+        RETURNING coalesce(hold_until > {now(dialect)}, false), {_work(dialect, task)}"""
+
+
+def _work(dialect: str, task: str) -> str:
+    return f"EXISTS (SELECT 1 FROM {WORK[task]} <= {now(dialect)})" if task in WORK else "true"
 
 
 @lru_cache
@@ -122,7 +135,7 @@ def _end_leases(dialect: str) -> str:
     return f"""
         UPDATE jurat_checks
         SET state = 'pending', due_at = {now(dialect)}, lease_until = NULL, lost_leases = lost_leases + 1
-        WHERE id IN (SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until < {now(dialect)}
+        WHERE id IN (SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now(dialect)}
                      ORDER BY lease_until LIMIT :limit {lock})
         RETURNING id"""
 

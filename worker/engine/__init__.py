@@ -115,9 +115,11 @@ class Engine:
             try:
                 held = self._queue.get_nowait()
             except Empty:
-                return
+                break
             if held is not None:
                 self.writer.hand_on(Entry(held, GiveBack(), 0))
+        for _ in self._look_ups:  # those that hung until now end after all
+            self._queue.put(None)
 
     def _accept(self, held: list[Held]) -> None:
         """Checks that upkeep has claimed: they need no look-up, but go the same way."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import shapely
 from hypothesis import given
@@ -68,9 +69,9 @@ def test_distances_agree_with_the_great_circle(longitude: float, latitude: float
     assert distance == pytest.approx(great_circle((longitude, latitude), other), rel=0.01, abs=1.0)
 
 
-@given(st.floats(-170, 170), st.floats(-80, 80), st.floats(1.95, 2.15), st.floats(44.95, 45.15))
-def test_moving_the_whole_scene_along_a_parallel_changes_nothing(east: float, _: float, lon: float, lat: float) -> None:
-    moved = shapely.transform(SQUARE, lambda points: points + (east - 2.05, 0.0))
+@given(st.floats(-170, 170), st.floats(1.95, 2.15), st.floats(44.95, 45.15))
+def test_moving_the_whole_scene_along_a_parallel_changes_nothing(east: float, lon: float, lat: float) -> None:
+    moved = shapely.transform(SQUARE, lambda points: np.add(points, (east - 2.05, 0.0)))
     inside, distance = zone(SQUARE).locate(lon, lat)
     then_inside, then_distance = zone(moved).locate(lon + east - 2.05, lat)
     assert then_distance == pytest.approx(distance, abs=0.01)
@@ -86,7 +87,9 @@ def test_a_zone_that_is_cut_at_the_antimeridian_is_one_zone() -> None:
     assert distance > 100_000
     assert islands.locate(-178.999, -17.0)[0] is False
     # the border on the other side of the antimeridian is near
-    assert zone(east).locate(179.9999, -17.0) == (False, pytest.approx(10.65, abs=0.1))
+    inside, distance = zone(east).locate(179.9999, -17.0)
+    assert not inside
+    assert distance == pytest.approx(10.65, abs=0.1)
 
 
 @pytest.mark.parametrize("wkb", [b"", b"nonsense", shapely.to_wkb(shapely.Point(1, 2)), shapely.to_wkb(Polygon())])

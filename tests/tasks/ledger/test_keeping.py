@@ -23,27 +23,49 @@ def test_a_piece_of_upkeep_is_done_once_in_its_time_over_all_workers(desk: Desk)
 
 
 def test_its_turn_comes_again_when_its_time_is_over(desk: Desk) -> None:
-    assert desk.keeping.turn("leases", 2)
+    assert desk.keeping.turn("figures", 2)
     desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-1)")
-    assert not desk.keeping.turn("leases", 2)
-    desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-2)")
-    assert desk.keeping.turn("leases", 2)
+    assert not desk.keeping.turn("figures", 2)
+    desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-2.1)")
+    assert desk.keeping.turn("figures", 2)
 
 
 def test_after_an_outage_of_the_database_leases_are_spared_until_their_holders_could_renew(desk: Desk) -> None:
-    assert desk.keeping.turn("leases", 1)
+    assert desk.keeping.turn("figures", 1)
     desk.sql(f"UPDATE jurat_upkeep SET ran_at = NOW({-OUTAGE - 5})")
-    assert not desk.keeping.turn("leases", 1)
+    assert not desk.keeping.turn("figures", 1)
     desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-2)")
-    assert not desk.keeping.turn("leases", 1), "the time of grace goes on"
+    assert not desk.keeping.turn("figures", 1), "the time of grace goes on"
     desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-2), hold_until = NOW(-0.1)")
-    assert desk.keeping.turn("leases", 1)
+    assert desk.keeping.turn("figures", 1)
 
 
 def test_a_pause_between_two_turns_is_no_outage(desk: Desk) -> None:
     assert desk.keeping.turn("purge", 3600)
     desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-3601)")
     assert desk.keeping.turn("purge", 3600)
+
+
+def test_there_is_no_turn_without_work(desk: Desk) -> None:
+    def turns() -> list[str]:
+        desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-5)")
+        return [task for task in ("leases", "overdue", "reviews") if desk.keeping.turn(task, 1)]
+
+    assert turns() == []
+    desk.submit_many(3)
+    reviewed, lost, _ = desk.claim()
+    desk.settle(reviewed, Review(Reason.NAME_DIFFERS, 3600))
+    assert turns() == []
+    desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
+    assert turns() == ["reviews"]
+    desk.sql("UPDATE jurat_checks SET lease_until = NOW(-1) WHERE id = :id", id=desk.id(lost.id))
+    assert turns() == ["leases", "reviews"]
+    desk.submit("p-9")
+    desk.set_back("deadline_at", 1)
+    assert turns() == ["leases", "overdue", "reviews"]
+    with desk.statements() as seen:
+        turns()
+    assert len(seen) == 4
 
 
 # ------------------------------------------------------------------------------------------------ leases

@@ -1,8 +1,8 @@
-"""An engine on a database of its own, with sources that a test steers."""
+"""An engine with sources that a test steers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -22,24 +22,16 @@ def steered() -> Iterator[Steered]:
 
 
 @pytest.fixture
-def works(desk: Desk, steered: Steered) -> Iterator[Works]:
-    """An engine on each database. Not started."""
-    made = Works(desk, steered)
+def works(postgresql: Desk, steered: Steered) -> Iterator[Works]:
+    """An engine on PostgreSQL. Not started."""
+    made = Works(postgresql, steered)
     yield made
-    steered.let_go()
-    made.stop()
+    made.close()
 
 
 @pytest.fixture
-def more_works(steered: Steered) -> Iterator[Callable[[Desk], Works]]:
-    """Makes further engines."""
-    made: list[Works] = []
-
-    def make(desk: Desk) -> Works:
-        made.append(Works(desk, steered))
-        return made[-1]
-
-    yield make
-    steered.let_go()
-    for each in made:
-        each.stop()
+def each_works(desk: Desk, steered: Steered) -> Iterator[Works]:
+    """An engine on each kind of database. Not started."""
+    made = Works(desk, steered)
+    yield made
+    made.close()

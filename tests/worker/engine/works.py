@@ -95,6 +95,14 @@ class Works:
         started, self._started = self._started, False
         return self.engine.stop(timeout) if started else True
 
+    def close(self) -> None:
+        """End it, so that nothing of it is left for the next test."""
+        self.steered.let_go()
+        self.stop()
+        for thread in threading.enumerate():
+            if thread.name.startswith("jurat-"):
+                thread.join(10)
+
     @property
     def settled(self) -> int:
         count: int = self.desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'settled'")

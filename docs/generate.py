@@ -1,0 +1,408 @@
+"""Writes the tables of docs/reference/ from the code, between the marks of each page.
+
+    python -m docs.generate
+
+A test fails while a page is out of date. What a column or an option is for stands in meanings.yaml.
+"""
+# ruff: noqa: INP001 - a script beside the pages that it fills, not a package
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel, TypeAdapter
+from ruamel.yaml import YAML
+from sqlalchemy import Column, inspect, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateColumn
+
+from adapters import simulated
+from config import document, registry, sources
+from config.durations import ByteSize, Distance, Duration, Rate
+from config.limits import NAME_PATTERN, LimitedSource
+from config.registry import inputs, request, rules
+from config.registry.templates import NAME_PATTERN as INNER_NAME_PATTERN
+from config.secrets import SecretReference
+from config.settings import Settings
+from jurat import words
+from jurat.access import Confirmed
+from jurat.database import open_engine
+from jurat.messages import message_for
+from jurat.tables import metadata
+from jurat.words import Outcome, Reason, State, outcomes_of
+from tasks.schema import upgrade, upgrade_sql
+from worker.cli import SECTIONS, load
+from worker.command import ENVIRONMENT
+
+DOCS = Path(__file__).resolve().parent
+PAGES = [DOCS / "reference" / f"{name}.md" for name in ("contract", "reasons", "configuration", "environment")]
+
+Row = Sequence[str]
+
+
+def meanings() -> Mapping[str, Any]:
+    """What the columns and options are for."""
+    read: Mapping[str, Any] = YAML(typ="safe").load((DOCS / "meanings.yaml").read_text("utf-8"))
+    return read
+
+
+def filled_in(page: str) -> str:
+    """The text of a page with everything between its marks made anew.
+
+    Raises KeyError for a mark, a column or an option that nobody knows.
+    """
+
+    def fill(found: re.Match[str]) -> str:
+        return "\n\n".join([found[1], "\n".join(TABLES[found[2]]()).strip(), found[3]])
+
+    return re.sub(r"(<!-- made: (\S+) -->).*?(<!-- end -->)", fill, page, flags=re.DOTALL)
+
+
+def table(head: Row, rows: Iterator[Row]) -> Iterator[str]:
+    """The lines of a table in Markdown."""
+    yield f"| {' | '.join(head)} |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield f"| {' | '.join(map(_cell, row))} |"
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"(?<!\\)[|]", r"\\|", text)
+
+
+# ------------------------------------------------------------------------------------------------------- the contract
+
+
+_TYPES = {"TIMESTAMP WITH TIME ZONE": "timestamptz", "FLOAT": "float8"}
+
+
+def tables() -> Iterator[str]:
+    """Every table with its columns, in the order of the meanings."""
+    told = meanings()["tables"]
+    if missing := set(metadata.tables) ^ set(told):
+        raise KeyError(f"meanings.yaml and jurat.tables differ in {sorted(missing)}")
+    for name, part in told.items():
+        columns = metadata.tables[name].columns
+        if missing := set(columns.keys()) ^ set(part["columns"]):
+            raise KeyError(f"meanings.yaml and {name} differ in {sorted(missing)}")
+        yield from (f"### {name}", "", part["about"], "")
+        rows = ((f"`{c.name}`", _type(c), _default(c), part["columns"][c.name]) for c in columns)
+        yield from table(("column", "type", "default", "meaning"), rows)
+        yield ""
+
+
+def _type(column: Column[Any]) -> str:
+    made = column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+    key = " key" if column.primary_key else ""
+    return _TYPES.get(made, made.lower()) + key + (", may be null" if column.nullable else "")
+
+
+def _default(column: Column[Any]) -> str:
+    if column.server_default is None:
+        return ""
+    written = str(CreateColumn(column).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+    return f"`{written.partition('DEFAULT ')[2].partition(' ')[0]}`"
+
+
+def view() -> Iterator[str]:
+    """The columns of `jurat_results`, as the migrations make it."""
+    told = meanings()["view"]
+    found = [column["name"] for column in _inspected(lambda made: inspect(made).get_columns("jurat_results"))]
+    return table(("column", "meaning"), ((f"`{name}`", told[name]) for name in found))
+
+
+def states() -> Iterator[str]:
+    """The words of each closed list but the reasons."""
+    told = meanings()["states"]
+    for name, where in (
+        ("State", "`jurat_checks.state`"),
+        ("Outcome", "`jurat_verdicts.outcome`"),
+        ("QuestionState", "each of `jurat_access.questions`"),
+        ("AccessState", "`jurat_access.access`"),
+    ):
+        yield from (f"**{where}**", "")
+        yield from table(("word", "meaning"), ((f"`{word}`", told[name][word]) for word in getattr(words, name)))
+        yield ""
+
+
+def refusals() -> Iterator[str]:
+    """What triggers refuse, on each engine, in the database's own words."""
+    found: dict[Row, set[str]] = {}
+    for trigger in _inspected(_sqlite_triggers):
+        for said in re.findall(r"RAISE\(ABORT, 'jurat: ((?:[^']|'')+)'\)", trigger):
+            found.setdefault((*_place(trigger), said.replace("''", "'")), set()).add("SQLite")
+    for trigger in re.findall(r"CREATE TRIGGER .*?;\n", upgrade_sql("postgresql"), re.DOTALL):
+        for said in re.findall(r"jurat_refuse_change\('((?:[^']|'')+)'\)", trigger):
+            found.setdefault((*_place(trigger), said), set()).add("PostgreSQL")
+    rows = ((f"`{name}`", event, said, ", ".join(sorted(found[name, event, said]))) for name, event, said in found)
+    return table(("table", "statement", "why", "on"), iter(sorted(rows)))
+
+
+def _place(trigger: str) -> tuple[str, str]:
+    event, name = re.findall(r"(?:BEFORE|AFTER) (.+?) ON (\w+)", trigger)[0]
+    return name, event
+
+
+def _sqlite_triggers(engine: Any) -> list[str]:
+    with engine.connect() as connection:
+        return list(connection.scalars(text("SELECT sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name")))
+
+
+def _inspected(look: Callable[[Any], Any]) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        engine = open_engine(f"sqlite:///{folder}/jurat.db")
+        try:
+            upgrade(engine)
+            return look(engine)
+        finally:
+            engine.dispose()
+
+
+# ------------------------------------------------------------------------------------------------------------ reasons
+
+
+def reasons() -> Iterator[str]:
+    """Every reason, in the order of the closed list, by what it does."""
+    groups: dict[str, list[Reason]] = {}
+    for reason in Reason:
+        groups.setdefault(_group(reason), []).append(reason)
+    for title, members in groups.items():
+        yield from (f"## {title}", "")
+        yield from table(("reason", "outcome", "costs a round", "text"), map(_reason, members))
+        yield ""
+
+
+def _group(reason: Reason) -> str:
+    if reason in words.TECHNICAL:
+        return "Undetermined: technical"
+    if reason in words.ACCEPTING:
+        return "Accepted"
+    return "Refused" if reason in words.REFUSING else "Undetermined: what was found does not decide"
+
+
+def _reason(reason: Reason) -> Row:
+    outcomes = sorted(outcomes_of(reason))
+    costs = {Confirmed(State.SETTLED, outcome, reason).costs_round for outcome in outcomes}
+    cost = "–" if outcomes == [Outcome.ACCEPTED] else "yes" if costs == {True} else "no"
+    return f"`{reason}`", " or ".join(outcomes), cost, message_for(reason, "en")
+
+
+# ------------------------------------------------------------------------------------------------------ configuration
+
+
+OPTIONS: Mapping[str, Mapping[str, type[BaseModel]]] = {
+    "The document": {"": document.Document},
+    "Criteria": {"`criteria.NAME`": document.Criterion},
+    "Consultations": {
+        "`consultations.NAME`": document.Consultation,
+        "`consultations.NAME.questions.NAME`": document.QuestionModel,
+    },
+    "Sources": {
+        "All types: `sources.NAME`": LimitedSource,
+        "`type: addok`": sources.AddokSource,
+        "`type: address-file`": sources.AddressFileSource,
+        "`type: codes`": sources.CodesSource,
+        "`type: manual`": sources.ManualSource,
+        "`type: simulated`": sources.SimulatedSource,
+        "`type: registry`": registry.RegistrySource,
+    },
+    "Parts of a registry": {
+        "secrets": SecretReference,
+        "inputs": inputs.Input,
+        "steps": registry.source.Step,
+        "request": request.Request,
+        "auth, `type: header`": request.HeaderAuth,
+        "auth, `type: bearer`": request.BearerAuth,
+        "auth, `type: basic`": request.BasicAuth,
+        "auth, `type: query`": request.QueryAuth,
+        "outcomes": rules.OutcomeRule,
+        "record": rules.Record,
+        "rules, `check: equals`": rules.EqualsRule,
+        "rules, `check: name`": rules.NameRule,
+        "rules, `check: status`": rules.StatusRule,
+        "rules, `check: one_of`": rules.OneOfRule,
+    },
+}
+
+_LINKS = {
+    "Reason": "[reason](reasons.md)",
+    "SecretReference": "[secret](#secrets)",
+}
+_KINDS = {"boolean": "`true`, `false`", "integer": "whole number", "string": "text"}
+_CHOICES = {
+    "Document.sources": "map to [source](#sources)",
+    "Consultation.access": "[access rule](#access-rules)",
+    "RegistrySource.rules": "list of [rules](#rules-check-equals)",
+    "Request.auth": "[auth](#auth-type-header)",
+}
+_FIRST = ("type", "check")
+_QUANTITIES = {"duration": Duration, "distance": Distance, "size": ByteSize, "rate": Rate}
+
+
+def options() -> Iterator[str]:
+    """Every option of every model."""
+    told = meanings()["options"]
+    if left := set(told) ^ {model.__name__ for part in OPTIONS.values() for model in part.values()}:
+        raise KeyError(f"meanings.yaml and OPTIONS differ in {sorted(left)}")
+    shared = LimitedSource.model_json_schema()["properties"]
+    for section, models in OPTIONS.items():
+        yield from (f"## {section}", "")
+        for title, model in models.items():
+            schema = model.model_json_schema(ref_template="{model}")
+            known = schema["properties"]
+            if issubclass(model, LimitedSource) and model is not LimitedSource:
+                known = {name: option for name, option in known.items() if option != shared.get(name)}
+            if left := set(known) ^ set(told[model.__name__]):
+                raise KeyError(f"meanings.yaml and {model.__name__} differ in {sorted(left)}")
+            if title:
+                yield from (f"### {title}", "")
+            names = sorted(known, key=lambda name: name not in _FIRST)
+            rows = (_option(name, known[name], model, schema, told[model.__name__][name]) for name in names)
+            yield from table(("option", "value", "default", "meaning"), rows)
+            yield ""
+
+
+def _option(
+    name: str, option: Mapping[str, Any], model: type[BaseModel], schema: Mapping[str, Any], meaning: str
+) -> Row:
+    default = "**needed**" if name in schema.get("required", ()) else _written(_default_of(name, model))
+    value = _CHOICES.get(f"{model.__name__}.{name}") or _value(option, schema.get("$defs", {}))
+    return f"`{name}`", value, default, meaning
+
+
+def _default_of(name: str, model: type[BaseModel]) -> Any:
+    """The default as it would be written, which the schema has for some options only."""
+    return model.model_construct().model_dump(mode="json", by_alias=True, warnings=False)[name]
+
+
+def _written(default: Any) -> str:
+    match default:
+        case None | "" | {} | [] | ():
+            return "–"
+        case bool():
+            return f"`{str(default).lower()}`"
+    return f"`{default}`"
+
+
+def _value(node: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
+    """What may be written, from a part of the JSON Schema."""
+    match node:
+        case {"$ref": name}:
+            return _LINKS.get(name) or _named(name, defs)
+        case {"anyOf": parts}:
+            kinds = [_value(part, defs) for part in parts if part != {"type": "null"}]
+            return " or ".join(dict.fromkeys(kinds))
+        case {"const": word}:
+            return f"`{word}`"
+        case {"enum": choices}:
+            return ", ".join(f"`{choice}`" for choice in choices)
+        case {"type": "array", "items": items}:
+            return f"list of {_value(items, defs)}"
+        case {"type": "object"}:
+            below = next(iter(node.get("patternProperties", {}).values()), node.get("additionalProperties"))
+            keys = f" from {_value(node['propertyNames'], defs)}" if "propertyNames" in node else ""
+            return f"map{keys} to {_value(below, defs)}" if isinstance(below, dict) else "a JSON object"
+    return _scalar(node)
+
+
+def _scalar(node: Mapping[str, Any]) -> str:
+    match node:
+        case {"type": "integer", "minimum": least, "maximum": most}:
+            return f"{least} to {most}"
+        case {"type": "string", "pattern": pattern}:
+            return _patterns().get(pattern, "text")
+        case {"type": "string", "examples": ["body.results"]}:
+            return "JMESPath"
+        case {"type": [*kinds]}:
+            return " or ".join(map(_KINDS.__getitem__, kinds))
+        case {"type": kind}:
+            return _KINDS[kind]
+    raise KeyError(f"nothing is known to write for {node}")
+
+
+def _named(name: str, defs: Mapping[str, Any]) -> str:
+    if "enum" in defs[name]:
+        return _value(defs[name], defs)
+    titles = {model.__name__: title for part in OPTIONS.values() for title, model in part.items()}
+    title = titles[name]
+    anchor = re.sub(r"[^\w -]", "", title).replace(" ", "-").lower()
+    return f"[{title.strip('`')}](#{anchor})"
+
+
+def _patterns() -> Mapping[str, str]:
+    quantities = {TypeAdapter(kind).json_schema()["pattern"]: noun for noun, kind in _QUANTITIES.items()}
+    return {**quantities, NAME_PATTERN: "name", INNER_NAME_PATTERN: "name"}
+
+
+def magic() -> Iterator[str]:
+    """The table in the docstring of the simulated source."""
+    return (line for line in (simulated.__doc__ or "").splitlines() if line.startswith("|"))
+
+
+# -------------------------------------------------------------------------------------------------------- environment
+
+
+def variables() -> Iterator[str]:
+    """Every setting, with the commands that read it."""
+    told = meanings()["variables"]
+    for known in (ENVIRONMENT, [f"JURAT_{name.upper()}" for name in Settings.model_fields]):
+        if left := set(told) ^ set(known):
+            raise KeyError(f"meanings.yaml and the settings differ in {sorted(left)}")
+    users = {name: [path for path, command in commands() if name in _reads(command)] for name in ENVIRONMENT}
+    rows = (
+        (f"`{name}`", f"{_sentence(means)} {told[name]}", _written(_setting_default(name)), ", ".join(users[name]))
+        for name, means in ENVIRONMENT.items()
+    )
+    return table(("variable", "meaning", "default", "read by"), rows)
+
+
+def _setting_default(variable: str) -> Any:
+    default = Settings.model_fields[variable.removeprefix("JURAT_").lower()].default
+    return str(default) if isinstance(default, StrEnum) else default
+
+
+def _sentence(text: str) -> str:
+    plain = re.sub(r" \(default .*\)$", "", text)
+    return f"{plain[0].upper()}{plain[1:]}."
+
+
+def _reads(command: click.Command) -> Sequence[str]:
+    return getattr(command, "environment", ())
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command of the tree with its path, such as `config apply`."""
+    for part in SECTIONS.values():
+        for name in part:
+            command = load(name)
+            yield name, command
+            if isinstance(command, click.Group):
+                yield from ((f"{name} {below}", child) for below, child in command.commands.items())
+
+
+TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
+    "tables": tables,
+    "view": view,
+    "states": states,
+    "refusals": refusals,
+    "reasons": reasons,
+    "options": options,
+    "magic": magic,
+    "variables": variables,
+}
+
+
+def main() -> None:
+    """Rewrite the pages."""
+    for page in PAGES:
+        page.write_text(filled_in(page.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import time
+
+from structlog.testing import capture_logs
+
+from tasks.checks import Held
+from tasks.ledger.claiming import LEASE
+from tests.tasks.desk import ids
+from tests.worker.engine.works import Works
+from worker.engine.holdings import Holdings
+from worker.engine.keeper import HANGING, Keeper, Renewer
+
+
+def test_the_renewer_prolongs_what_is_held_in_one_statement_each_third_of_a_lease(works: Works) -> None:
+    works.plans.refresh()
+    works.desk.submit_many(3)
+    held = works.desk.claim()
+    holdings = Holdings(3)
+    holdings.add(held)
+    renewer = Renewer(works.desk.claims, holdings, works.plans.current)
+    assert 0 < renewer._next - time.monotonic() <= LEASE / 3
+    works.desk.set_back("lease_until", -4)
+    renewer._next = 0.0
+    with works.desk.statements() as seen:
+        renewer.step()
+    assert len(seen) == 1
+    assert works.desk.one("SELECT count(*) FROM jurat_checks WHERE lease_until > NOW(10)") == 3
+    assert 0 < renewer._next - time.monotonic() <= LEASE / 3
+
+
+def test_the_lease_of_a_look_up_that_hangs_is_let_go(works: Works) -> None:
+    works.plans.refresh()
+    held = works.desk.held()
+    now = [0.0]
+    holdings = Holdings(3, clock=lambda: now[0])
+    holdings.add([held])
+    holdings.start(held)
+    renewer = Renewer(works.desk.claims, holdings, works.plans.current)
+    for elapsed, renewed in ((10.0 + HANGING - 0.1, True), (10.0 + HANGING + 0.1, False)):
+        works.desk.set_back("lease_until", -4)
+        now[0], renewer._next = elapsed, 0.0
+        renewer.step()
+        assert works.desk.one("SELECT count(*) FROM jurat_checks WHERE lease_until > NOW(10)") == renewed
+
+
+def test_a_lost_lease_is_said(works: Works) -> None:
+    works.plans.refresh()
+    holdings = Holdings(3)
+    holdings.add([works.desk.held()])
+    works.desk.sql("UPDATE jurat_checks SET fence = fence + 1")
+    renewer = Renewer(works.desk.claims, holdings, works.plans.current)
+    renewer._next = 0.0
+    with capture_logs() as logs:
+        renewer.step()
+    assert [line["event"] for line in logs] == ["lease not renewed"]
+
+
+def keeper(works: Works, holdings: Holdings, accepted: list[Held]) -> Keeper:
+    desk = works.desk
+    made = Keeper(
+        desk.keeping, desk.claims, works.plans, works.engine.writer, holdings, accepted.extend, works.engine.wake
+    )
+    made.stopping.wait = lambda timeout=None: False  # type: ignore[method-assign] # no second between the steps
+    return made
+
+
+def test_one_keeper_of_several_does_each_piece_of_upkeep(works: Works) -> None:
+    works.desk.submit_many(3)
+    works.desk.claim(free=2)
+    works.desk.set_back("lease_until", 1)
+    accepted: list[Held] = []
+    for _ in range(3):
+        keeper(works, Holdings(3), accepted).step()
+    assert works.desk.one("SELECT sum(lost_leases) FROM jurat_checks") == 2
+    assert works.desk.one("SELECT count(*) FROM jurat_upkeep") == 5
+    assert works.desk.one("SELECT waiting FROM jurat_sources WHERE name = 'towns'") == 3
+
+
+def test_overdue_checks_are_taken_only_while_there_is_room_and_a_configuration(works: Works) -> None:
+    works.desk.submit_many(5)
+    works.desk.set_back("deadline_at", 1)
+    accepted: list[Held] = []
+    each = keeper(works, Holdings(3), accepted)
+    each._end_overdue()
+    assert accepted == [], "no plan is there"
+    works.plans.refresh()
+    crowded = Holdings(0)
+    crowded.add(Held(works.desk.submit(f"x-{n}").id, 1, "", "", "", "", b"", "", 0, 0, 0.0) for n in range(100))
+    keeper(works, crowded, accepted)._end_overdue()
+    assert accepted == []
+    each._end_overdue()
+    assert len(ids(accepted)) == 5

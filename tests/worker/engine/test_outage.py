@@ -1,0 +1,99 @@
+"""The database is killed and comes back: an engine goes on by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
+
+from jurat.database import open_engine
+from tasks.schema import upgrade
+from tests.rigs.servers import NoServer, PostgreSQL
+from tests.tasks.desk import Desk
+from tests.worker.engine.works import Steered, Works, soon
+
+
+@pytest.fixture
+def server() -> Iterator[PostgreSQL]:
+    """A server of the test's own, for it is killed."""
+    try:
+        made = PostgreSQL()
+    except NoServer as error:
+        pytest.skip(str(error))
+    with made:
+        yield made
+
+
+@pytest.fixture
+def works(server: PostgreSQL, steered: Steered) -> Iterator[Works]:
+    url = server.databases.create()
+    engine = open_engine(url)
+    upgrade(engine)
+    engine.dispose()
+    desk = Desk(url)
+    made = Works(desk, steered)
+    yield made
+    server.start()
+    made.close()
+    desk.close()
+
+
+@pytest.mark.faults
+def test_an_engine_outlives_its_database_and_settles_each_check_once(works: Works, server: PostgreSQL) -> None:
+    works.start()
+    works.desk.submit_many(4)
+    assert works.settles(4)
+    works.steered.hold()
+    works.desk.submit_many(12, "profession")
+    works.engine.wake()
+    assert soon(lambda: works.steered.at_once == 4)
+    with capture_logs() as logs:
+        server.kill()
+        works.steered.let_go()
+        assert soon(lambda: works.engine.writer.away and works.engine.claimer.away)
+        with pytest.raises(OperationalError):
+            works.desk.submit("nobody")
+        server.start()
+        assert works.settles(16, 20)
+    said = [line for line in logs if line["event"] == "database away"]
+    assert 0 < len(said) <= 4, "once a minute for each thread"
+    assert not [line for line in logs if line["log_level"] == "error"]
+    counts = "SELECT check_id, count(*) FROM jurat_verdicts GROUP BY check_id"
+    assert [row[1] for row in works.desk.sql(counts)] == [1] * 16
+    assert len(works.steered.asked) == 16, "what was looked up is written, not looked up again"
+    assert works.desk.one("SELECT max(lost_leases) FROM jurat_checks") == 0
+    assert works.stop()
+
+
+@pytest.mark.faults
+def test_an_engine_starts_without_its_database_and_begins_when_it_comes(works: Works, server: PostgreSQL) -> None:
+    check = works.desk.submit()
+    server.kill()
+    works.engine.start()
+    works._started = True
+    assert soon(lambda: works.engine.plans.current() is None and works.engine._keeper.away)
+    server.start()
+    assert soon(lambda: works.plans.current() is not None)
+    assert works.settles(1)
+    assert works.desk.verdicts(check.id) == [("accepted", "record_matches")]
+
+
+@pytest.mark.faults
+def test_stopping_while_the_database_is_away_waits_for_it_as_long_as_it_may(works: Works, server: PostgreSQL) -> None:
+    works.start()
+    works.steered.hold()
+    works.desk.submit()
+    works.engine.wake()
+    assert soon(lambda: works.steered.at_once == 1)
+    server.kill()
+    works.steered.let_go()
+    works.engine.stop_claiming()
+    works.engine.writer.stop()
+    assert soon(lambda: works.engine.writer.away)
+    server.start()
+    assert works.stop()
+    with works.desk.engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM jurat_verdicts")) == 1

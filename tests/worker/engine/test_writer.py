@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from jurat.words import Reason
+from tasks.checks import Ended, Entry, Later, NextSource
+from tests.tasks.desk import attempt, entry
+from tests.worker.engine.works import Works
+from worker.engine import writer as writing
+from worker.engine.holdings import Holdings
+from worker.engine.writer import Writer
+
+
+class Bells:
+    """Stands for the claimer; keeps when it was to wake."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.leases_ended = 0
+
+    def wake(self) -> None:
+        self.wake_in(0.0)
+
+    def wake_in(self, seconds: float) -> None:
+        self.times.append(seconds)
+
+    def written(self) -> None:
+        self.leases_ended += 1
+
+
+@pytest.fixture
+def bells() -> Bells:
+    return Bells()
+
+
+@pytest.fixture
+def writer(works: Works, bells: Bells) -> Writer:
+    """A writer that was not started."""
+    works.plans.refresh()
+    desk = works.desk
+    return Writer(desk.settling, desk.keeping, Holdings(99), works.plans.current, bells)  # type: ignore[arg-type]
+
+
+def hand_on(writer: Writer, *entries: Entry) -> None:
+    writer._holdings.add(each.held for each in entries)
+    for each in entries:
+        writer.hand_on(each)
+
+
+def test_whatever_has_finished_is_written_in_one_transaction(works: Works, writer: Writer) -> None:
+    works.desk.submit_many(30)
+    held = works.desk.claim(free=30)
+    hand_on(writer, *map(entry, held))
+    with works.desk.statements() as seen:
+        writer.step()
+    assert works.settled == 30
+    assert len(seen) < 10
+    assert len(writer._holdings) == 0
+
+
+def test_no_batch_is_larger_than_it_may_be(works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "BATCH", 10)
+    works.desk.submit_many(25)
+    hand_on(writer, *map(entry, works.desk.claim(free=25)))
+    for expected in (10, 20, 25):
+        writer.step()
+        assert works.settled == expected
+
+
+def test_the_claimer_is_woken_for_what_is_due_later_and_for_the_next_source(
+    works: Works, writer: Writer, bells: Bells
+) -> None:
+    works.desk.submit_many(3)
+    first, second, third = works.desk.claim()
+    hand_on(
+        writer,
+        entry(first),
+        entry(second, Later(7.0, Reason.SOURCE_UNAVAILABLE)),
+        entry(third, NextSource("ban", Reason.ADDRESS_NOT_FOUND)),
+    )
+    writer.step()
+    assert sorted(bells.times) == [0.0, 7.0]
+    assert bells.leases_ended == 1
+
+
+def test_a_source_is_paused_once_for_all_of_a_batch_and_for_the_longest_time(works: Works, writer: Writer) -> None:
+    works.desk.submit_many(9)
+    held = works.desk.claim()
+    hand_on(writer, *(entry(check, Later(1, Reason.SOURCE_THROTTLED, 60.0 * n)) for n, check in enumerate(held)))
+    with works.desk.statements() as seen:
+        writer.step()
+    assert sum("paused_until =" in statement for statement in seen) == 1
+    assert works.desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until > NOW(470)") == 1
+
+
+def test_figures_count_answers_and_failures_apart(works: Works, writer: Writer) -> None:
+    works.desk.submit_many(3)
+    held = works.desk.claim()
+    failed = attempt(Ended.FAILED, Reason.SOURCE_UNREADABLE)
+    hand_on(
+        writer,
+        entry(held[0], attempt=attempt()),
+        entry(held[1], Later(1, Reason.SOURCE_UNREADABLE), attempt=failed),
+        entry(held[2], attempt=attempt()),
+    )
+    writer.step()
+    figures = writer.take_figures()["towns"]
+    assert (figures.answered, figures.failed, figures.last_failure) == (2, 1, Reason.SOURCE_UNREADABLE)
+    assert writer.take_figures() == {}
+
+
+def test_what_could_not_be_written_is_written_later_and_the_end_waits_for_it(works: Works, writer: Writer) -> None:
+    held = works.desk.held()
+    hand_on(writer, entry(held))
+    writer.stop()
+    write: Callable[..., Any] = works.desk.settling.write
+    failures = [OperationalError("", {}, Exception("away"))] * 2
+
+    def fail_twice(*args: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return write(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer._settling, "write", fail_twice)
+        writer.start()
+        assert writer.join(10)
+    assert works.settled == 1
+
+
+def test_a_busy_row_is_tried_again_until_it_is_free_and_the_end_waits_for_it(works: Works, writer: Writer) -> None:
+    held = works.desk.held()
+    with works.desk.engine.begin() as platform:
+        works.desk.submit_on(platform, held.participant, "code")
+        hand_on(writer, entry(held))
+        writer.stop()
+        writer.start()
+        assert not writer.join(0.3)
+        assert works.settled == 0
+    assert writer.join(10)
+    assert works.settled == 1
