@@ -99,7 +99,7 @@ def answer_schema(source: SourceModel) -> dict[str, Any]:
         case AddokSource() | AddressFileSource():
             return _closed(
                 {
-                    "number": _text("House number", "Numéro", longest=20),
+                    "number": _text("House number", "Numéro", longest=60),
                     "street": _text("Street", "Rue"),
                     "postcode": _text("Postcode", "Code postal", longest=20),
                     "city": _text("Town", "Commune"),
@@ -110,7 +110,7 @@ def answer_schema(source: SourceModel) -> dict[str, Any]:
         case CodesSource():
             return _closed({"code": _text("Access code", "Code d'accès", longest=64)}, ["code"])
         case ManualSource():
-            return _closed({"statement": _text("Your statement", "Votre déclaration", longest=2000)}, ["statement"])
+            return _closed({"statement": _text("Your statement", "Votre déclaration", longest=6000)}, ["statement"])
         case RegistrySource():
             return _closed(*answer_properties(source))
         case SimulatedSource():
