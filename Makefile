@@ -15,10 +15,10 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint format wheel lock clean
+.PHONY: help demo test test-all lint format wheel lock clean bench-addresses
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.service ## See the whole way of a check in one process; ARGS="--json" for a program
 	@bin/jurat demo $(ARGS)
@@ -41,6 +41,9 @@ format: $(VENV)/.dev ## Mend what ruff can mend
 
 wheel: $(VENV)/.dev ## Build dist/jurat-….whl, what a platform installs
 	$(PY) -m hatchling build -t wheel -d dist
+
+bench-addresses: $(VENV)/.dev ## Ask a real geocoder for 5,000 real addresses; start ../shared/rigs/addok/start first
+	@PYTHONPATH=. $(PY) bench/real_addresses.py $(ARGS)
 
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"

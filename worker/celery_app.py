@@ -18,7 +18,7 @@ from worker.engine import Engine
 from worker.logs import set_up
 from worker.steps import EngineStep, queue
 
-_UNFIT_POOLS = ("prefork", "solo", "gevent", "eventlet")
+_UNFIT_POOLS = ("prefork", "processes", "solo", "gevent", "eventlet")
 
 
 def make_app(settings: Settings) -> Any:

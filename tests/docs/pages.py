@@ -90,6 +90,8 @@ _MASKS = {
     r"\b[0-9a-f]{16}\b": "KEY",
     r"applied by \S+": "applied by WHO",
     r"\b\d+(?:\.\d+)? ms\b": "MS",
+    r"(?m)^version \d+$": "version N",
+    r"127\.0\.0\.1:\d+": "HOST",
     r"[ \t]+": " ",
 }
 

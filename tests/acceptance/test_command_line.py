@@ -1,0 +1,80 @@
+"""What operators type: options that do not fit are refused in a sentence, queues may be named before they exist."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from subprocess import CompletedProcess
+
+import pytest
+
+from jurat.sealing import generate, key_to_text
+from tests.acceptance.conftest import MakeTown
+from tests.acceptance.town import PHYSICIAN, soon
+from tests.rigs.workers import refused
+
+pytestmark = pytest.mark.acceptance
+
+SETTINGS: Mapping[str, str] = {
+    "JURAT_DATABASE_URL": "sqlite:////nonexistent/jurat.db",
+    "JURAT_BROKER_URL": "none",
+    "JURAT_UNSEAL_KEYS": key_to_text(generate()[0]),
+    "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
+}
+POOL = "look-ups run in threads"
+REFUSED: Mapping[str, tuple[Mapping[str, str], tuple[str, ...], str]] = {
+    "-P prefork": ({}, ("-P", "prefork"), POOL),
+    "--pool=solo": ({}, ("--pool=solo",), POOL),
+    "-Pprocesses": ({}, ("-Pprocesses",), POOL),
+    "--autoscale": ({}, ("--autoscale", "10,2"), "--concurrency"),
+    "no private key": ({"JURAT_UNSEAL_KEYS": ""}, (), "JURAT_UNSEAL_KEYS is not set"),
+    "no key at all": ({"JURAT_UNSEAL_KEYS": "c2hvcnQ="}, (), "JURAT_UNSEAL_KEYS"),
+    "no broker": ({"JURAT_BROKER_URL": ""}, (), "JURAT_BROKER_URL is not set"),
+    "no database": ({"JURAT_DATABASE_URL": "mysql://root:geheim@localhost/x"}, (), "JURAT_DATABASE_URL"),
+}
+
+
+@pytest.fixture(scope="module")
+def ends() -> Mapping[str, CompletedProcess[str]]:
+    """How each of them ended. Two at once, for most of a second goes into loading Celery."""
+    with ThreadPoolExecutor(2) as pool:
+        started = {
+            name: pool.submit(refused, {**SETTINGS, **changed}, *options)
+            for name, (changed, options, _) in REFUSED.items()
+        }
+        return {name: done.result() for name, done in started.items()}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_does_not_fit_is_refused_in_a_sentence(name: str, ends: Mapping[str, CompletedProcess[str]]) -> None:
+    ended = ends[name]
+    said = [line for line in ended.stderr.splitlines() if line.strip() and "RuntimeWarning" not in line]
+    assert ended.returncode == 2, ended
+    assert REFUSED[name][2] in ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert "geheim" not in ended.stdout + ended.stderr
+    assert len(said[-1]) < 200
+
+
+def test_a_worker_serves_the_queues_that_it_is_given_and_warns_of_unknown_ones(make_town: MakeTown) -> None:
+    town = make_town()
+    with town.worker("--concurrency", "4", "-Q", "checks.register,checks.registre") as worker:
+        assert worker.says("no such source")
+        assert "checks.registre" in worker.log
+        served = town.submit("p-1", "profession", PHYSICIAN)
+        other = town.submit("p-1", "honour", PHYSICIAN)
+        assert town.verdict(served) == ("accepted", "record_matches")
+        assert not soon(lambda: town.client.result(other).state != "pending", 1.5)
+        assert worker.stop() == 0
+        assert "Traceback" not in worker.log
+
+
+def test_a_worker_starts_before_its_database_is_there_and_waits(make_town: MakeTown) -> None:
+    town = make_town()
+    away = "postgresql://nobody@127.0.0.1:1/none"
+    with town.worker(JURAT_DATABASE_URL=away) as worker:
+        assert worker.says("database away")
+        assert worker.log.count("database away") <= 4
+        assert worker.stop() == 0
+        assert "Traceback" not in worker.log

@@ -1,0 +1,126 @@
+"""Web tier, PostgreSQL, Celery's worker on Valkey, HTTP source, verdict: all real, and one worker for all tests."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from jurat.words import AccessState
+from tests.acceptance.conftest import MakeTown
+from tests.acceptance.town import INSIDE, PHYSICIAN, SUSPENDED, Town, soon
+from tests.rigs.workers import Worker
+
+pytestmark = pytest.mark.acceptance
+
+
+@pytest.fixture(scope="module")
+def town(make_town: MakeTown) -> Town:
+    return make_town()
+
+
+@pytest.fixture(scope="module")
+def worker(town: Town) -> Iterator[Worker]:
+    with town.worker("--concurrency", "8") as worker:
+        assert worker.says("ready.")
+        yield worker
+
+
+def test_answers_become_verdicts_and_verdicts_access(town: Town, worker: Worker) -> None:
+    (code,) = town.codes(1)
+    checks = {
+        "residence": town.submit("iris", "residence", INSIDE),
+        "profession": town.submit("iris", "profession", PHYSICIAN),
+        "code": town.submit("iris", "code", {"code": code.lower()}),
+        "suspended": town.submit("tugdual", "profession", SUSPENDED),
+        "elsewhere": town.submit("tugdual", "residence", {**INSIDE, "number": "12", "street": "quai des Sardiniers",
+                                                          "postcode": "99002"}),
+        "used": town.submit("maelle", "code", {"code": "0000-0000-0000"}),
+    }  # fmt: skip
+    assert {name: town.verdict(check) for name, check in checks.items()} == {
+        "residence": ("accepted", "inside_zone"),
+        "profession": ("accepted", "record_matches"),
+        "code": ("accepted", "code_valid"),
+        "suspended": ("refused", "status_inactive"),
+        "elsewhere": ("refused", "outside_zone"),
+        "used": ("undetermined", "code_malformed"),
+    }
+    assert town.client.access("budget", "iris").state is AccessState.GRANTED
+    assert town.client.access("budget", "tugdual").state is AccessState.BLOCKED
+    assert town.client.access("budget", "maelle").rounds_left["code"] == 3
+    assert town.verdict(town.submit("maelle", "code", {"code": code})) == ("refused", "code_used")
+
+
+def test_nothing_that_a_participant_confirmed_is_left_or_was_logged(town: Town, worker: Worker) -> None:
+    assert town.sql("SELECT count(*) FROM jurat_checks WHERE state = 'settled' AND answer IS NOT NULL") == [(0,)]
+    stored = repr(town.sql("SELECT evidence FROM jurat_verdicts") + town.sql("SELECT * FROM jurat_attempts"))
+    for word in ("Tanneurs", "tanneurs", "Valombre", "9000010000", "Iris"):
+        assert word not in stored + worker.log
+
+
+def test_a_bell_is_answered_well_within_a_second(town: Town, worker: Worker) -> None:
+    waits = []
+    for n in range(15):
+        begun = time.monotonic()
+        check = town.submit(f"waiting-{n}", "profession", PHYSICIAN)
+        while not town.client.result(check).settled:
+            time.sleep(0.002)
+        waits.append(time.monotonic() - begun)
+    assert statistics.median(waits) < 0.3, waits
+
+
+def test_many_answers_at_once_get_a_verdict_each(town: Town, worker: Worker) -> None:
+    checks = town.submit_many(200, "profession", PHYSICIAN, prefix="many")
+    assert soon(lambda: town.states()["settled"] == sum(town.states().values()))
+    assert town.verdicts_a_check(checks) == Counter({1: 200})
+
+
+def test_a_source_that_is_configured_later_is_served_and_its_bells_are_heard(town: Town, worker: Worker) -> None:
+    document = {**town.document, "sources": {**town.document["sources"], "later": {"type": "simulated"}}}
+    document["criteria"] = {**document["criteria"], "anything": {"source": "later"}}
+    budget = document["consultations"]["budget"]
+    questions = {**budget["questions"], "anything": {"criterion": "anything"}}
+    document["consultations"] = {"budget": {**budget, "questions": questions}}
+    version = town.apply(document)
+    assert worker.says(f"config_version={version}", 5)
+    first = town.submit("late-0", "anything", {"word": "accept"})
+    assert town.verdict(first) == ("accepted", "record_matches")
+    assert town.sql("SELECT DISTINCT config_version FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id "
+                    "WHERE question = 'anything'") == [(version,)]  # fmt: skip
+    waits = []
+    for n in range(1, 8):
+        begun = time.monotonic()
+        check = town.submit(f"late-{n}", "anything", {"word": "accept"})
+        while not town.client.result(check).settled:
+            time.sleep(0.002)
+        waits.append(time.monotonic() - begun)
+    assert statistics.median(waits) < 0.3, waits
+
+
+def test_celerys_own_commands_work(town: Town, worker: Worker) -> None:
+    held = town.submit("slow", "honour", PHYSICIAN)
+    assert soon(lambda: town.states()["leased"] == 1)
+    inspected = worker.celery("inspect", "held", "--json")
+    assert str(held) in inspected.stdout, inspected
+    assert "Valombre" not in inspected.stdout
+    pinged = worker.celery("inspect", "ping")
+    assert pinged.returncode == 0, pinged
+    assert "pong" in pinged.stdout
+
+
+def test_sigterm_ends_it_warmly(town: Town, worker: Worker) -> None:
+    """Look-ups under way run to their end, and what came of them is written."""
+    before = len(town.sql("SELECT 1 FROM jurat_attempts"))
+    town.submit_many(8, "honour", PHYSICIAN, prefix="under-way")
+    assert soon(lambda: town.states()["leased"] >= 8)
+    begun = time.monotonic()
+    assert worker.stop(timeout=12) == 0
+    assert time.monotonic() - begun < 1.5 + 5
+    assert town.states()["leased"] == 0
+    assert len(town.sql("SELECT 1 FROM jurat_attempts")) >= before + 8
+    assert town.sql("SELECT max(lost_leases) FROM jurat_checks") == [(0,)]
+    assert "Traceback" not in worker.log
+    assert "engine stopped" in worker.log

@@ -1,0 +1,169 @@
+"""An invented town with everything real between its web tier and its sources: database, broker, workers, HTTP."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from adapters.address.zone_files import read_zones
+from adapters.codes import clean, generate
+from config.configuration import Configuration
+from config.document import Document
+from config.settings import Settings
+from examples.sources import Sources
+from jurat import Client, Submission
+from jurat.sealing import generate as generate_keys
+from jurat.sealing import key_to_text
+from tasks.ledger.publishing import NewZone
+from tests.adapters.registry import described
+from tests.rigs.workers import Worker
+from worker.bootstrap import open_service
+
+ROOT = Path(__file__).resolve().parents[2]
+ADMIN = "an administrator"
+
+INSIDE = {"number": "6", "street": "rue des Tanneurs", "postcode": "99001", "city": "Valmont"}
+PHYSICIAN = {"number": "9000010000", "family_name": "Valombre", "given_name": "Iris"}
+SUSPENDED = {"number": "9000010745", "family_name": "Corvec", "given_name": "Tugdual"}
+
+
+def soon(condition: Callable[[], object], seconds: float = 30.0) -> bool:
+    """Whether `condition` comes to hold within so many seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return bool(condition())
+        time.sleep(0.02)
+    return True
+
+
+class Town:
+    """The administrators' and the platform's side. Workers are made with `worker(…)`."""
+
+    def __init__(self, database_url: str, broker_url: str, sources: Sources) -> None:
+        private, public = generate_keys()
+        self.sources = sources
+        self.environment: Mapping[str, str] = {
+            "JURAT_DATABASE_URL": database_url,
+            "JURAT_BROKER_URL": broker_url,
+            "JURAT_UNSEAL_KEYS": key_to_text(private),
+            "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
+        }
+        settings = {name.removeprefix("JURAT_").lower(): value for name, value in self.environment.items()}
+        self.service = open_service(Settings.model_validate(settings))
+        self.client = Client(database_url, None if broker_url == "none" else broker_url, key_to_text(public))
+        self.document = self._document()
+        zones = read_zones(ROOT / "examples" / "town" / "zones.geojson")
+        self.service.publishing.import_zones(
+            [NewZone(zone.id, zone.title, zone.digest, zone.wkb) for zone in zones], ADMIN
+        )
+        self.apply(self.document)
+        self._workers: list[Worker] = []
+
+    def _document(self) -> dict[str, Any]:
+        def register(mood: str) -> dict[str, Any]:
+            return {**described.at(self.sources.url(mood, "registry")), "timeout": "1500ms"}
+
+        return {
+            "environment": "test",
+            "sources": {
+                "geocoder": {"type": "addok", "url": self.sources.url("ok", "geocoder")},
+                "register": register("ok"),
+                "hanging": register("time-out"),
+                "spring": {"type": "codes", "list": "spring"},
+            },
+            "criteria": {
+                "lives-in": {"source": "geocoder", "zone": "old-town"},
+                "is-physician": {"source": "register"},
+                "is-physician-they-say": {"source": "hanging"},
+                "has-code": {"source": "spring"},
+            },
+            "consultations": {
+                "budget": {
+                    "questions": {
+                        "residence": {"criterion": "lives-in"},
+                        "profession": {"criterion": "is-physician"},
+                        "code": {"criterion": "has-code", "rounds": 3},
+                        "honour": {"criterion": "is-physician-they-say"},
+                    },
+                    "access": {"all_of": ["residence", {"any_of": ["profession", "code"]}]},
+                }
+            },
+        }
+
+    def apply(self, document: Mapping[str, Any]) -> int:
+        configuration = Configuration.of(Document.model_validate(deepcopy(dict(document))))
+        return self.service.publishing.apply(configuration, ADMIN)[0]
+
+    def codes(self, count: int) -> list[str]:
+        """New access codes of the list."""
+        fingerprints = self.service.fingerprints
+        assert fingerprints is not None
+        codes = [generate() for _ in range(count)]
+        self.service.publishing.add_codes(
+            "spring", [fingerprints.newest("spring", clean(code) or "") for code in codes], ADMIN
+        )
+        return codes
+
+    def worker(self, *options: str, **environment: str) -> Worker:
+        """A worker that is not started. It ends with the town."""
+        self._workers.append(Worker({**self.environment, **environment}, *options))
+        return self._workers[-1]
+
+    def submit(self, participant: str, question: str, answer: Mapping[str, Any], *, ring: bool = True) -> UUID:
+        """Confirm one answer as a web tier does."""
+        with self.service.database.begin() as connection:
+            check = self.client.submit(
+                connection, consultation="budget", participant=participant, question=question, answer=answer
+            )
+        if ring:
+            self.client.ring()
+        return check.id
+
+    def submit_many(self, count: int, question: str, answer: Mapping[str, Any], prefix: str = "p") -> list[UUID]:
+        """Confirm the same answer of many participants."""
+        rows = [Submission("budget", f"{prefix}-{n}", question, answer) for n in range(count)]
+        with self.service.database.begin() as connection:
+            checks = self.client.submit_many(connection, rows)
+        self.client.ring()
+        return [check.id for check in checks]
+
+    def verdict(self, check: UUID) -> tuple[str | None, str | None]:
+        """Outcome and reason, waited for."""
+        result = self.client.wait(check, timeout=30)
+        return result.outcome, result.reason
+
+    def states(self) -> Counter[str]:
+        """How many checks are in each state."""
+        return Counter(dict(self.sql("SELECT state, count(*) FROM jurat_checks GROUP BY state")))
+
+    def verdicts_a_check(self, checks: Sequence[UUID]) -> Counter[int]:
+        """How many of `checks` have so many verdicts."""
+        found: Counter[str] = Counter(str(row[0]) for row in self.sql("SELECT check_id FROM jurat_verdicts"))
+        return Counter(found[str(check)] for check in checks)
+
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        with self.service.database.begin() as connection:
+            result = connection.execute(text(statement))
+            return [tuple(row) for row in result] if result.returns_rows else []
+
+    def leases_run_out(self) -> None:
+        """As if the time of every lease had gone by."""
+        if self.service.database.dialect.name == "postgresql":
+            self.sql("UPDATE jurat_checks SET lease_until = now() - interval '1 second' WHERE state = 'leased'")
+        else:
+            self.sql("UPDATE jurat_checks SET lease_until = '2000-01-01 00:00:00.000' WHERE state = 'leased'")
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.close()
+        self.client.close()
+        self.service.close()

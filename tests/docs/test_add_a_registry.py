@@ -1,0 +1,70 @@
+"""How to add a registry: the description is that of the example, and the page works as it stands."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from config.lint import lint
+from tests.docs.pages import ROOT, block
+from tests.docs.terminal import Terminal
+
+PAGE = ROOT / "docs" / "how-to" / "add-a-registry.md"
+DESCRIPTION = block(PAGE, "yaml", "consultations:")
+STATUS_RULE = "      - { check: status, is: active, else: refused, reason: status_inactive }\n"
+MISTAKES = {
+    "rules[0]": ("    rules:\n", f"    rules:\n{STATUS_RULE}"),
+    "outcomes[2]": ("body.count == `0`", "status == `404`"),
+    "outcomes[0]": ("status == `429`", "status == 429"),
+    "request.url": ('hosts: ["127.0.0.1"]', "hosts: [registry.example]"),
+    "request.query": ("{number}", "{nummer}"),
+    "secrets": ("    timeout: 5s\n", "    timeout: 5s\n    secrets: { api_key: 1234abcd }\n"),
+    "timeout": ("timeout: 5s", "timeout: 5"),
+    "require": ('["10"]', "[10]"),
+}
+
+
+def test_the_description_is_that_of_the_example() -> None:
+    shown = YAML(typ="safe").load(DESCRIPTION)["sources"]["professionals"]
+    assert shown == YAML(typ="safe").load((ROOT / "examples" / "sources" / "register.yaml").read_text("utf-8"))
+
+
+def test_every_mistake_is_told_as_the_page_says(tmp_path: Path) -> None:
+    file = tmp_path / "jurat.yaml"
+    file.write_text(DESCRIPTION, "utf-8")
+    assert lint([file]).problems == ()
+    shown = block(PAGE, "text", "stranger's record").splitlines()
+    assert len(shown) == len(MISTAKES)
+    for (part, (right, wrong)), line in zip(MISTAKES.items(), shown, strict=True):
+        assert right in DESCRIPTION
+        file.write_text(DESCRIPTION.replace(right, wrong, 1), "utf-8")
+        said = [str(problem).partition(": error: ")[2] for problem in lint([file]).errors]
+        assert part in line
+        assert line in said
+
+
+def test_the_secret_fits_into_the_description(tmp_path: Path) -> None:
+    lines = block(PAGE, "yaml", "secrets:").splitlines()
+    whole = DESCRIPTION.replace("    steps:\n", f"{lines[0]}\n    steps:\n", 1).replace(
+        "        request:\n", f"        request:\n{lines[-1]}\n", 1
+    )
+    (tmp_path / "jurat.yaml").write_text(whole, "utf-8")
+    assert lint([tmp_path / "jurat.yaml"]).problems == ()
+
+
+@pytest.mark.slow
+def test_the_register_is_asked_and_may_be_down(terminal: Terminal) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (terminal.folder / "jurat.yaml").write_text(DESCRIPTION.replace("8000", str(port)), "utf-8")
+    terminal.run("bin/jurat keys generate > .env; bin/jurat db upgrade")
+    terminal.follow(PAGE, instead={"8000": str(port)})
+    with closing(sqlite3.connect(terminal.folder / "jurat.db")) as connection:
+        query = block(PAGE, "sql").replace("ORDER BY", "WHERE reason = 'status_inactive' ORDER BY")
+        assert json.loads(connection.execute(query).fetchone()[1]) == json.loads(block(PAGE, "json", '"rule"'))
