@@ -45,7 +45,7 @@ class Line:
 
 
 def configuration(base: Mapping[str, Any], sources: str) -> dict[str, Any]:
-    """The demonstration's configuration: `base` (`jurat.yaml`) with its places filled in, and a source for each mood."""
+    """The configuration: `base` (`jurat.yaml`) with its places filled in, and a source for each mood."""
     document: dict[str, Any] = _filled_in(deepcopy(dict(base)), sources)
     questions = {}
     for mood, (_, deadline) in MOODS.items():
@@ -94,7 +94,7 @@ def lines(codes: list[str]) -> list[Line]:
     """All that is asked, in order. `codes` are two access codes that were generated for the list `spring`."""
     physician = _professional(register.PHYSICIAN)
     mistyped = codes[1][:-1] + ("0" if codes[1][-1] != "0" else "1")
-    unknown = codes[2]
+    unknown, throttled = codes[2], "throttling-then-back"
     return [
         _residence("inside the zone", _address("6", "Rue des Tanneurs"), "accepted", "inside_zone"),
         _residence("outside", _address("12", "Quai des Sardiniers", "99002"), "refused", "outside_zone"),
@@ -111,9 +111,7 @@ def lines(codes: list[str]) -> list[Line]:
         _profession("no such number", {**physician, "number": register.ABSENT}, "refused", "record_not_found"),
         _profession("mistyped number", {**physician, "number": "9000010001"}, "undetermined", "number_malformed"),
         Line(MOODS["down-then-back"][0], "moods", "p", "down-then-back", physician, "accepted", "record_matches"),
-        Line(
-            MOODS["throttling-then-back"][0], "moods", "p", "throttling-then-back", physician, "accepted", "record_matches"
-        ),
+        Line(MOODS[throttled][0], "moods", "p", throttled, physician, "accepted", "record_matches"),
         Line(MOODS["wrong-shape"][0], "moods", "p", "wrong-shape", physician, "undetermined", "source_unreadable"),
         Line(MOODS["wrong-type"][0], "moods", "p", "wrong-type", physician, "undetermined", "source_unreadable"),
         Line(MOODS["time-out"][0], "moods", "p", "time-out", physician, "undetermined", "source_unavailable"),
@@ -121,7 +119,9 @@ def lines(codes: list[str]) -> list[Line]:
         Line("code: mistyped", "budget", "typist", "code", {"code": mistyped}, "undetermined", "code_malformed"),
         Line("code: wrong", "budget", "guesser", "code", {"code": unknown}, "refused", "code_unknown"),
         Line("code: used by another", "budget", "late", "code", {"code": codes[0]}, "refused", "code_used", "coder"),
-        Line("Ada: residence", "budget", "Ada", "residence", _address("8", "rue des tanneurs"), "accepted", "inside_zone"),
+        Line(
+            "Ada: residence", "budget", "Ada", "residence", _address("8", "rue des tanneurs"), "accepted", "inside_zone"
+        ),
         Line("Ada: profession", "budget", "Ada", "profession", physician, "accepted", "record_matches"),
         Line(
             "Ada: residence, again", "budget", "Ada", "residence", _address("9", "x"), CONFIRMED_ALREADY, after="Ada"

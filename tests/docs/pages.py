@@ -43,8 +43,9 @@ class Block:
                 while command[-1] != found[1]:
                     command.append(next(lines))
             if line and not line.startswith("#"):
-                promised = _EXIT_CODE.search(line)
-                yield "\n".join(command), int(promised[1]) if promised else 0
+                whole = "\n".join(command)
+                promised = _EXIT_CODE.search(whole)
+                yield whole, int(promised[1]) if promised else 0
 
 
 def blocks(page: Path, *languages: str) -> list[Block]:
