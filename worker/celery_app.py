@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import click
@@ -58,12 +59,21 @@ def _names(queues: str | list[str] | None) -> list[str]:
 
 def _refuse_unfit(context: click.Context) -> None:
     explicit = context.get_parameter_source("pool") is click.core.ParameterSource.COMMANDLINE
-    given = [word for word in sys.argv if word in _UNFIT_POOLS or word.removeprefix("--pool=") in _UNFIT_POOLS]
-    given += [word for word in sys.argv if word.startswith("-P") and word[2:] in _UNFIT_POOLS]
-    if explicit and given:
+    # Celery has made a class of it by now, and of prefork the configured threads: what was typed stands in argv alone.
+    if explicit and any(pool in _UNFIT_POOLS for pool in _pools(sys.argv)):
         refuse("jurat's look-ups run in threads: leave out -P, or use -P threads")
     if context.params.get("autoscale"):
         refuse("--autoscale does not fit: look-up slots are fixed; set them with --concurrency, and start more workers")
+
+
+def _pools(words: list[str]) -> Iterator[str]:
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word in ("-P", "--pool"):
+            yield following
+        elif word.startswith("--pool="):
+            yield word.removeprefix("--pool=")
+        elif word.startswith("-P"):
+            yield word[2:]
 
 
 @worker_shutting_down.connect

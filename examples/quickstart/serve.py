@@ -1,9 +1,9 @@
 """The invented register and geocoder (examples/sources) on a port of your choice, to try a configuration against.
 
-    python -m examples.quickstart.serve 8000
+python -m examples.quickstart.serve 8000
 
-    http://127.0.0.1:8000/moods/ok/registry/professionals?number=9000010000
-    http://127.0.0.1:8000/moods/down/registry/professionals?number=9000010000
+http://127.0.0.1:8000/moods/ok/registry/professionals?number=9000010000
+http://127.0.0.1:8000/moods/down/registry/professionals?number=9000010000
 """
 
 from __future__ import annotations

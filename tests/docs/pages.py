@@ -15,6 +15,7 @@ _FENCE = re.compile(
 )
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?P<target>[^)\s]+)\)")
 _EXIT_CODE = re.compile(r"# exit code (\d+)")
+_COMMAND = re.compile(r"(?:^|[\s(])(?:bin/)?jurat ([a-z][^)\n]*)", re.MULTILINE)
 _HEREDOC = re.compile(r"<<'?(\w+)'?")
 
 
@@ -78,10 +79,15 @@ def anchors(page: Path) -> set[str]:
 
 
 def command_lines(page: Path) -> list[tuple[str, str]]:
-    """Every `bin/jurat …` and `jurat …` on a page, in blocks or inline, with the place where it stands."""
+    """Every `bin/jurat …` and `jurat …` in the code of a page, in blocks or inline, with the place where it stands."""
     text = page.read_text("utf-8")
-    found = re.finditer(r"(?:bin/jurat|(?<=[`(\n] )jurat|(?<=`)jurat|^jurat) ([a-z][^`\n|]*)", text, re.MULTILINE)
-    return [(f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, each.start()) + 1}", each[1]) for each in found]
+    found = [(each.line, line) for each in blocks(page, "sh") for line in _COMMAND.findall(each.text)]
+    found += [
+        (text.count("\n", 0, span.start()) + 1, line)
+        for span in re.finditer(r"(?<!`)`([^`\n]+)`", text)
+        for line in _COMMAND.findall(span[1])
+    ]
+    return [(f"{page.relative_to(ROOT)}:{line}", command) for line, command in found]
 
 
 _MASKS = {
@@ -93,6 +99,9 @@ _MASKS = {
     r"\b\d+(?:\.\d+)? ms\b": "MS",
     r"(?m)^version \d+$": "version N",
     r"127\.0\.0\.1:\d+": "HOST",
+    r"(?m)^\d+ +\d+ s ago": "PID SEEN",
+    r"SQLite [\d.]+": "SQLite N",
+    r"looked in \S+\)": "looked in FOLDER)",
     r"[ \t]+": " ",
 }
 
@@ -105,6 +114,6 @@ def masked(text: str) -> list[str]:
 
 
 def is_shown(shown: str, said: str) -> bool:
-    """Whether a program said what a page shows. A line `…` on the page stands for any lines."""
-    pattern = "\n".join("(?:.*\n)*?.*" if line == "…" else re.escape(line) for line in masked(shown))
-    return re.fullmatch(pattern, "\n".join(masked(said))) is not None
+    """Whether a program said what a page shows. A line `…` on the page stands for any lines, and for none."""
+    pattern = "".join("(?:.*\n)*" if line == "…" else f"{re.escape(line)}\n" for line in masked(shown))
+    return re.fullmatch(pattern, "".join(f"{line}\n" for line in masked(said))) is not None

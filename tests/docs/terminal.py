@@ -37,7 +37,7 @@ class Terminal:
         assert self._shell.stdout is not None
         self._shell.stdin.write(f"{command}\nprintf '\\n{_END} %d\\n' \"$?\"\n")
         self._shell.stdin.flush()
-        said = []
+        said: list[str] = []
         for line in self._shell.stdout:
             if line.startswith(_END):
                 return int(line.removeprefix(_END)), "".join(said).removesuffix("\n")

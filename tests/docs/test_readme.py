@@ -55,9 +55,11 @@ def test_an_administrator_and_a_platform_get_a_verdict_with_what_it_says(
 ) -> None:
     shutil.copy(ROOT / "examples" / "town" / "zones.geojson", terminal.folder)
     (terminal.folder / "jurat.yaml").write_text(CONFIGURATION, "utf-8")
-    for command in block(PAGE, "sh").splitlines():
-        for theirs, ours in FOR_THIS_TEST.items():
-            command = command.replace(theirs, ours)
+    script = block(PAGE, "sh")
+    for theirs, ours in FOR_THIS_TEST.items():
+        assert theirs in script
+        script = script.replace(theirs, ours)
+    for command in script.splitlines():
         code, said = terminal.run(command)
         assert code == 0, said
     _, seal_key = terminal.run("printenv JURAT_SEAL_KEY")

@@ -19,9 +19,11 @@ class Pulse(EngineThread):
         self._holdings = holdings
         self._plans = plans
         self._threads = threads
-        self._health = Health()
+        self._health: Health | None = None
 
     def step(self) -> None:
+        if self._health is None:  # not before: an engine that is made and never started is no worker
+            self._health = Health()
         now, plan = time.monotonic(), self._plans.current()
         self._health.write(
             Facts(

@@ -39,7 +39,7 @@ def test_a_bell_is_answered_at_once_and_without_one_within_a_second(works: Works
     works.desk.submit("first")
     assert works.settles(1)
     waits: dict[bool, list[float]] = {True: [], False: []}
-    for n in range(6):
+    for n in range(4):
         rung = n % 2 == 0
         works.desk.submit(f"p-{n}")
         begun = time.monotonic()
@@ -317,12 +317,12 @@ def test_no_thread_is_left_behind(works: Works) -> None:
 # ------------------------------------------------------------------------------------------------ idle
 
 
-def test_an_idle_worker_asks_the_database_four_times_a_second_at_most(each_works: Works) -> None:
-    each_works.start()
-    each_works.desk.submit()
-    assert each_works.settles(1)
-    assert soon(lambda: len(each_works.engine.holdings) == 0)
+def test_an_idle_worker_asks_the_database_four_times_a_second_at_most(works: Works) -> None:
+    works.start()
+    works.desk.submit()
+    assert works.settles(1)
+    assert soon(lambda: len(works.engine.holdings) == 0)
     seconds = 5.0  # the figures' turn comes once in this time
-    with each_works.desk.statements() as seen:
+    with works.desk.statements() as seen:
         time.sleep(seconds)
     assert seconds <= len(seen) <= 4 * seconds

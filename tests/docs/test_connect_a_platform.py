@@ -1,0 +1,247 @@
+"""How to connect a platform: every block runs, on both engines where both are spoken of."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from nacl.public import PublicKey, SealedBox
+from sqlalchemy import MetaData, create_engine, make_url
+from structlog.testing import capture_logs
+
+import jurat
+from config.lint import lint
+from config.settings import read_settings
+from jurat.ids import uuid7
+from jurat.sealing import generate, key_id, key_to_text
+from tests.docs.pages import ROOT, block, blocks
+from worker.bootstrap import open_service
+
+PAGE = ROOT / "docs" / "how-to" / "connect-a-platform.md"
+SUBMITS = {"SQLAlchemy": "engine.begin", "psycopg": "psycopg.connect", "sqlite3": "sqlite3.connect"}
+
+
+@dataclass
+class Platform:
+    """A database with the page's configuration and a worker's engine; `names` are those that its blocks expect."""
+
+    url: str
+    names: dict[str, Any]
+    public_key: bytes
+
+    def run(self, holding: str) -> None:
+        """Run one of the page's Python blocks."""
+        exec(compile(block(PAGE, "python", holding), PAGE.name, "exec"), self.names)
+
+    def sql(self, holding: str, **values: Any) -> list[dict[str, Any]] | int:
+        """Run one of the page's SQL blocks as a driver would: the rows of a SELECT, else the number of rows."""
+        sql = block(PAGE, "sql", holding)
+        if self.url.startswith("sqlite"):
+            with closing(sqlite3.connect(self.names["database_file"])) as connection, connection:
+                return _rows(connection.execute(sql, values))
+        with psycopg.connect(self.names["database_url"]) as other:
+            return _rows(other.execute(re.sub(r"(?<!:):(\w+)", r"%(\1)s", sql).encode(), values))
+
+
+def _rows(cursor: Any) -> list[dict[str, Any]] | int:
+    if cursor.description is None:
+        return int(cursor.rowcount)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@pytest.fixture
+def platform(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+    private, public = generate()
+    monkeypatch.setenv("JURAT_DATABASE_URL", database_url)
+    monkeypatch.setenv("JURAT_UNSEAL_KEYS", key_to_text(private))
+    service = open_service(read_settings())
+    (tmp_path / "jurat.yaml").write_text(block(PAGE, "yaml"), "utf-8")
+    configuration = lint([tmp_path / "jurat.yaml"]).configuration
+    assert configuration is not None
+    service.publishing.apply(configuration, "an administrator")
+    worker = service.engine(slots=2)
+    url = make_url(database_url)
+    names: dict[str, Any] = {
+        "database_url": url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False),
+        "database_file": url.database,
+        "broker_url": None,
+        "seal_key": key_to_text(public),
+        "engine": create_engine(
+            url if url.get_backend_name() == "sqlite" else url.set(drivername="postgresql+psycopg")
+        ),
+    }
+    made = Platform(url=database_url, names=names, public_key=public)
+    made.run("Client(")
+    with capture_logs():
+        worker.start()
+        yield made
+        assert worker.stop(10)
+    names["client"].close()
+    names["engine"].dispose()
+    service.close()
+
+
+def _kinds(platform: Platform) -> list[str]:
+    other = "psycopg" if platform.url.startswith("sqlite") else "sqlite3"
+    return [name for name in SUBMITS if name != other]
+
+
+def test_every_kind_of_connection_gets_a_verdict(platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
+    for kind in _kinds(platform):
+        platform.run(SUBMITS[kind])
+        settled = platform.names["client"].wait(platform.names["check"].id, timeout=20)
+        assert settled.outcome == "accepted", kind
+        platform.run("client.result(")
+        assert "accepted Le registre confirme votre réponse." in capsys.readouterr().out, kind
+        assert platform.names["access"].open == ["profession"], kind
+
+
+def test_any_language_submits_and_polls_with_sql_alone(platform: Platform) -> None:
+    engine = "strftime" if platform.url.startswith("sqlite") else "make_interval"
+    who = {"consultation": "budget", "participant": "p-9"}
+
+    def submit(round_: int, words: Mapping[str, str]) -> tuple[UUID, Any]:
+        identifier = uuid7()
+        row = {
+            "id": str(identifier),
+            "question": "residence",
+            "round": round_,
+            "answer": SealedBox(PublicKey(platform.public_key)).encrypt(json.dumps(words).encode()),
+            "answer_key": key_id(platform.public_key),
+        }
+        return identifier, platform.sql(engine, **who, **row)
+
+    assert platform.sql("c.round DESC", question="residence", **who) == []
+    refused, written = submit(1, {"street": "refuse"})
+    assert written == 1
+    assert submit(1, {"street": "accept"})[1] == 0
+    client = platform.names["client"]
+    assert client.wait(refused, timeout=20).outcome == "refused"
+    (polled,) = _list(platform.sql("jurat_results WHERE check_id", id=str(refused)))
+    assert polled == {"state": "settled", "outcome": "refused", "reason": "status_inactive", "next_poll_ms": 0}
+    (stands,) = _list(platform.sql("c.round DESC", question="residence", **who))
+    assert (str(stands["id"]), stands["round"], stands["state"]) == (str(refused), 1, "settled")
+    assert _json(stands["rounds_left"])["residence"] == 1
+    assert _json(stands["questions"]) == {"residence": "refused", "profession": "open"}
+    accepted, _ = submit(2, {"street": "accept"})
+    assert client.wait(accepted, timeout=20).outcome == "accepted"
+    (access,) = _list(platform.sql("SELECT access, questions", **who))
+    assert access["access"] == "incomplete"
+    assert _json(access["questions"])["residence"] == "accepted"
+
+
+def _list(rows: list[dict[str, Any]] | int) -> list[dict[str, Any]]:
+    assert isinstance(rows, list)
+    return rows
+
+
+def _json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def test_the_form_is_told_in_order(platform: Platform) -> None:
+    form = _list(platform.sql("ORDER BY position", consultation="budget"))
+    assert [question["question"] for question in form] == ["residence", "profession"]
+    assert _json(form[0]["title"]) == {"en": "Where do you live?"}
+    assert _json(form[0]["contact"]) == {"und": "Write to participation@valmont.example"}
+
+
+def test_two_lines_let_a_platform_on_sqlite_wait_for_its_turn(sqlite_url: str) -> None:
+    pragma, begin = (line for line in block(PAGE, "sql", "busy_timeout").splitlines() if line)
+    with closing(sqlite3.connect(make_url(sqlite_url).database or "", isolation_level=None)) as connection:
+        connection.execute(pragma)
+        assert connection.execute("PRAGMA busy_timeout").fetchone() == (5000,)
+        connection.execute(begin)
+        assert connection.in_transaction
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_platform_works_with_the_rights_that_the_page_grants(platform: Platform) -> None:
+    role = f"platform_{secrets.token_hex(4)}"
+    grants = block(PAGE, "sql", "GRANT").replace("TO platform", f"TO {role}")
+    submit = block(PAGE, "python", SUBMITS["psycopg"]).replace(
+        "as connection:\n", f'as connection:\n    connection.execute("SET ROLE {role}")\n'
+    )
+    with psycopg.connect(platform.names["database_url"]) as admin:
+        admin.execute(f"CREATE ROLE {role}".encode())
+        admin.execute(grants.encode())
+    try:
+        exec(compile(submit, PAGE.name, "exec"), platform.names)
+        assert platform.names["client"].wait(platform.names["check"].id, timeout=20).outcome == "accepted"
+        with psycopg.connect(platform.names["database_url"]) as connection:
+            connection.execute(f"SET ROLE {role}".encode())
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("DELETE FROM jurat_verdicts")
+    finally:
+        with psycopg.connect(platform.names["database_url"]) as admin:
+            admin.execute(f"DROP OWNED BY {role}".encode())
+            admin.execute(f"DROP ROLE {role}".encode())
+
+
+def test_the_platforms_own_migrations_pass_our_tables_over(platform: Platform) -> None:
+    platform.run("include_name")
+    with platform.names["engine"].connect() as connection:
+        for options, found in (({}, True), ({"include_name": platform.names["include_name"]}, False)):
+            context = MigrationContext.configure(connection, opts=options)
+            assert bool(compare_metadata(context, MetaData())) is found
+
+
+def test_every_error_of_the_package_stands_in_the_table() -> None:
+    errors = {name for name in jurat.__all__ if isinstance(getattr(jurat, name), type(Exception))}
+    errors = {name for name in errors if issubclass(getattr(jurat, name), Exception)}
+    shown = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.*?) \|", PAGE.read_text("utf-8"), re.MULTILINE))))
+    assert errors - shown == {"JuratError"}
+
+
+def test_every_block_is_run_by_one_of_these_tests() -> None:
+    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (7, 8, 0)
+
+
+DJANGO = """\
+import sys
+import django
+from django.conf import settings
+url, file, seal_key = sys.argv[1:]
+options = {"transaction_mode": "IMMEDIATE", "timeout": 5}
+settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": file, "OPTIONS": options}})
+django.setup()
+database_url, broker_url = url, None
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_django_gets_a_verdict(tmp_path: Path, platform: Platform) -> None:
+    libraries = tmp_path / "libraries"
+    tool = ["uv", "pip"] if shutil.which("uv") else [sys.executable, "-m", "pip"]
+    python = ["--python", sys.executable] if shutil.which("uv") else []
+    brought = _ran(*tool, "install", "--quiet", *python, "--target", libraries, "django>=5.2,<5.3")
+    assert brought.returncode == 0, brought.stderr
+    script = (DJANGO, block(PAGE, "python", "Client("), block(PAGE, "python", "django.db"), "print(check.id)")
+    (tmp_path / "try.py").write_text("\n".join(script), "utf-8")
+    given = [platform.names[name] for name in ("database_url", "database_file", "seal_key")]
+    ran = _ran(sys.executable, "-W", "error", tmp_path / "try.py", *given, PYTHONPATH=f"{libraries}:{ROOT}")
+    assert ran.returncode == 0, ran.stderr
+    assert platform.names["client"].wait(UUID(ran.stdout.strip()), timeout=20).outcome == "accepted"
+
+
+def _ran(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)

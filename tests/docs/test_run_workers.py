@@ -1,0 +1,56 @@
+"""How to run workers: the commands of the page, with real workers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from tests.docs.pages import ROOT, block, blocks
+from tests.docs.terminal import Terminal
+from worker.engine import GRACE, LONGEST_LOOK_UP
+
+PAGE = ROOT / "docs" / "how-to" / "run-workers.md"
+QUICKSTART = ROOT / "docs" / "quickstart.md"
+
+
+@pytest.mark.slow
+def test_workers_start_tell_how_they_are_and_stop(terminal: Terminal) -> None:
+    set_up = blocks(QUICKSTART, "sh")[1]
+    assert "config apply" in set_up.text
+    terminal.run_block(set_up, {})
+    terminal.follow(PAGE, instead={"docker compose": ": docker compose"})
+    for number in ("", "2", "3", "4"):
+        log = (terminal.folder / f"worker{number}.log").read_text("utf-8")
+        assert "engine stopped" in log
+    assert (terminal.folder / "secrets" / "unseal_keys").read_text("utf-8").strip()
+
+
+def test_a_line_of_the_log_looks_as_shown(terminal: Terminal) -> None:
+    """The processors that write it, without a worker."""
+    said = terminal.run(
+        '.venv/bin/python -c "import structlog; from config.settings import LogFormat; from worker.logs import set_up; '
+        "set_up(LogFormat.JSON); structlog.get_logger('jurat.checks').info('settled', check_id='1', fence=1, "
+        "outcome='accepted', reason='code_valid')\""
+    )[1]
+    assert list(json.loads(said)) == list(json.loads(block(PAGE, "json")))
+
+
+def test_the_time_to_stop_is_that_of_the_engine() -> None:
+    text = PAGE.read_text("utf-8")
+    assert f"at most {LONGEST_LOOK_UP:.0f} s" in text
+    assert f"give it {LONGEST_LOOK_UP + 4 * GRACE:.0f} s" in text
+    assert "stop_grace_period: 80s" in (ROOT / "docker-compose.yml").read_text("utf-8")
+
+
+def test_compose_takes_the_secrets_that_the_page_makes(terminal: Terminal) -> None:
+    if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], check=False).returncode:
+        pytest.skip("needs docker compose; no engine is asked for")
+    (containers,) = [each for each in blocks(PAGE, "sh") if "docker compose config" in each.text]
+    terminal.run_block(containers, {})
+
+
+def test_only_what_needs_a_container_engine_is_not_run() -> None:
+    assert [each.not_run for each in blocks(PAGE, "sh") if each.not_run] == ["needs a container engine"]
