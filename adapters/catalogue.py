@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.base import Source
-from adapters.codes import Codes, FindCode
+from adapters.codes import CodeBook, Codes
 from adapters.fingerprints import Fingerprints
 from adapters.transport import Transport
 
@@ -30,7 +30,7 @@ class SourceUnusable(Exception):
 class Surroundings:
     """What a process offers its sources. `loopback_http` allows plain HTTP to this machine (environment: test)."""
 
-    find_code: FindCode
+    codes: CodeBook
     fingerprints: Fingerprints | None
     secret: Callable[[SecretReference], str]
     loopback_http: bool = False
@@ -80,7 +80,7 @@ def _registry(model: RegistrySource, surroundings: Surroundings) -> Source:
 def _codes(model: CodesSource, surroundings: Surroundings) -> Source:
     if surroundings.fingerprints is None:
         raise SourceUnusable("access codes need JURAT_HASH_KEYS; `bin/jurat keys generate` makes one")
-    return Codes(model.list, surroundings.fingerprints, surroundings.find_code, checked=model.checked)
+    return Codes(model.list, surroundings.fingerprints, surroundings.codes, checked=model.checked)
 
 
 def _manual(_: Any, __: Surroundings) -> Source:

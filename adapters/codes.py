@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from adapters.base import Finding, Found, Query, Redemption
+from adapters.base import Credentials, Finding, Found, Query, Redemption
 from adapters.fingerprints import Fingerprints
 from jurat.words import Outcome, Reason
 
@@ -36,8 +36,16 @@ class StoredCode(Protocol):
     def expired(self) -> bool: ...
 
 
-FindCode = Callable[[str, Sequence[str]], StoredCode | None]
-"""Finds a code of a list by any of its fingerprints."""
+class CodeBook(Protocol):
+    """The lists of codes as the database keeps them. Both methods raise Unavailable when it does not answer."""
+
+    def find(self, code_list: str, fingerprints: Sequence[str]) -> StoredCode | None:
+        """The code of a list that has one of `fingerprints`."""
+        ...
+
+    def key_ids(self, code_list: str) -> set[str]:
+        """The ids of the keys with which the codes of a list were hashed."""
+        ...
 
 
 def generate(random: Callable[[int], int] = secrets.randbelow) -> str:
@@ -78,7 +86,7 @@ class Codes:
 
     code_list: str
     fingerprints: Fingerprints
-    find: FindCode
+    book: CodeBook
     checked: bool = True
 
     def look_up(self, query: Query) -> Found:
@@ -88,8 +96,10 @@ class Codes:
         if code is None:
             return Finding(Outcome.UNDETERMINED, Reason.CODE_MALFORMED)
         evidence = {"list": self.code_list}
-        stored = self.find(self.code_list, self.fingerprints.all(self.code_list, code))
+        stored = self.book.find(self.code_list, self.fingerprints.all(self.code_list, code))
         if stored is None:
+            if self.book.key_ids(self.code_list) - set(self.fingerprints.key_ids):
+                raise Credentials("codes of the list were hashed with a key that JURAT_HASH_KEYS does not have here")
             return Finding(Outcome.REFUSED, Reason.CODE_UNKNOWN, evidence)
         if stored.revoked:
             return Finding(Outcome.REFUSED, Reason.CODE_REVOKED, evidence)

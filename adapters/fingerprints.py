@@ -1,13 +1,16 @@
 """Keyed hashes: how a code is found again without being kept.
 
 A code or number that leaks from a database in clear can be used; its unkeyed hash can be guessed. So only its keyed
-BLAKE2b (RFC 7693) is stored, under keys that the database never sees.
+BLAKE2b (RFC 7693) is stored, under keys that the database never sees. Each names its key, so that a value hashed with
+a key that is not here is not taken for one that does not exist.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+
+KEY_ID_LENGTH = 8
 
 
 class Fingerprints:
@@ -19,17 +22,30 @@ class Fingerprints:
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys:
             raise ValueError("fingerprints need at least one key")
-        self._keys = tuple(keys)
+        self._keys = {hash_key_id(key): key for key in keys}
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The ids of the keys, newest first."""
+        return list(self._keys)
 
     def newest(self, namespace: str, value: str) -> str:
-        """The fingerprint to store: 64 hexadecimal digits. `namespace` keeps equal values of two lists apart."""
-        return _fingerprint(self._keys[0], namespace, value)
+        """The fingerprint to store: the key's id, a colon, 64 hexadecimal digits.
+
+        `namespace` keeps equal values of two lists apart.
+        """
+        return self.all(namespace, value)[0]
 
     def all(self, namespace: str, value: str) -> list[str]:
         """The fingerprints under which `value` may be stored, newest key first."""
-        return [_fingerprint(key, namespace, value) for key in self._keys]
+        return [f"{key_id}:{_hash(key, namespace, value)}" for key_id, key in self._keys.items()]
 
 
-def _fingerprint(key: bytes, namespace: str, value: str) -> str:
+def hash_key_id(key: bytes) -> str:
+    """The id of a key: 8 hexadecimal digits of its hash under another purpose."""
+    return hashlib.blake2b(key, person=b"jurat key id", digest_size=KEY_ID_LENGTH // 2).hexdigest()
+
+
+def _hash(key: bytes, namespace: str, value: str) -> str:
     text = f"{namespace}\0{value}".encode()
     return hashlib.blake2b(text, key=key, digest_size=32).hexdigest()

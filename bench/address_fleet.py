@@ -65,7 +65,7 @@ def verdicts(
             for start in range(0, len(ids), POLLED)
             for result in fleet.client.results(ids[start : start + POLLED])
         ]
-    found = [(result.outcome, result.reason) for result in results if result.outcome and result.reason]
+    found = [(result.outcome, Reason(result.reason)) for result in results if result.outcome and result.reason]
     if len(found) != len(asked):
         raise RuntimeError(f"{len(asked)} questions and {len(found)} verdicts")
     return found

@@ -90,3 +90,8 @@ class LimitedSource(BaseModel):
     rate: Rate | None = None
     concurrency: Concurrency | None = None
     timeout: Timeout = duration_default("10s")
+
+    @property
+    def requests(self) -> int:
+        """How many requests one look-up may send. Each is paid from the rate."""
+        return 1

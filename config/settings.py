@@ -21,10 +21,10 @@ from config.secrets import SecretError, read_secret_file
 from config.suggestions import did_you_mean
 from jurat.database import parse_url
 from jurat.errors import ConfigurationError
+from jurat.ring import NO_BROKER
 from jurat.sealing import key_from_text
 
 PREFIX = "JURAT_"
-NO_BROKER = "none"
 _BROKERS = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "memory", "filesystem")
 
 

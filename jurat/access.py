@@ -85,7 +85,7 @@ class Confirmed:
 
     state: State
     outcome: Outcome | None = None
-    reason: Reason | None = None
+    reason: Reason | str | None = None
 
     @property
     def costs_round(self) -> bool:

@@ -23,17 +23,19 @@ from jurat.errors import (
     WaitTimeout,
 )
 from jurat.messages import message_for
-from jurat.ring import Bell
+from jurat.ring import NO_BROKER, Bell
 from jurat.sealing import Seal, key_from_text
 from jurat.statements import require_tables, statements_on
 from jurat.submitting import Check, Submission, submit_all
 from jurat.tables import CheckId, moment
-from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State
+from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State, reason_from
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What is known of one check. `outcome` to `decided_at` are None until it has a verdict.
+
+    `reason` is a plain text where the workers are newer than this client and know more reasons.
 
     `next_poll_ms` says when to ask again, in milliseconds; 0 once the check is settled.
     """
@@ -44,7 +46,7 @@ class Result:
     question: str
     state: State
     outcome: Outcome | None
-    reason: Reason | None
+    reason: Reason | str | None
     revision: int | None
     decided_at: datetime | None
     next_poll_ms: int
@@ -80,7 +82,8 @@ class Client:
 
     Args:
         database_url: the shared database, `postgresql://…` or `sqlite:///…`.
-        broker_url: the workers' broker (`redis://…`), only to ring; without it workers look once a second.
+        broker_url: the workers' broker (`redis://…`), only to ring; without it, or with `none`, workers look once a
+            second.
         seal_key: the public key of `bin/jurat keys generate` as base64; needed to submit.
 
     Raises:
@@ -92,7 +95,7 @@ class Client:
     ) -> None:
         self._engine = open_engine(database_url) if database_url else None
         self._seal = Seal(key_from_text(seal_key, "seal_key")) if seal_key else None
-        self._bell = Bell(broker_url) if broker_url else None
+        self._bell = Bell(broker_url) if broker_url and broker_url != NO_BROKER else None
         self._tables_seen = False
 
     # -- submitting, in the platform's transaction
@@ -210,7 +213,7 @@ class Client:
 
     def message(self, reason: Reason | str, locale: str = "en") -> str:
         """A text about `reason` that may be shown to the participant, in the language of `locale` or in English."""
-        return message_for(Reason(reason), locale)
+        return message_for(reason, locale)
 
     def close(self) -> None:
         """Send bells that are still waiting and give back connections."""
@@ -267,7 +270,7 @@ def _result(row: Any) -> Result:
         question=row[3],
         state=State(row[4]),
         outcome=Outcome(row[5]) if row[5] else None,
-        reason=Reason(row[6]) if row[6] else None,
+        reason=reason_from(row[6]) if row[6] else None,
         revision=row[7],
         decided_at=moment(row[8]),
         next_poll_ms=row[9],

@@ -19,6 +19,9 @@ from jurat.errors import ConfigurationError
 TASK = "jurat.ring"
 """Name of the task that the workers know."""
 
+NO_BROKER = "none"
+"""Said instead of a broker's URL: the workers run on the database alone."""
+
 INTERVAL = 0.05
 EXPIRES = 5
 _BROKER_LIMITS = {"socket_timeout": 1.0, "socket_connect_timeout": 0.5, "max_retries": 0}

@@ -1,8 +1,8 @@
 """Sealed answers: the platform can close them and only a worker can open them.
 
 libsodium's sealed boxes (https://doc.libsodium.org/public-key_cryptography/sealed_boxes) over the canonical JSON of
-the answer. Keys are 32 bytes, written as base64; a public key's id is the first 8 bytes of its BLAKE2b hash in hex,
-so that a row says which private key opens it.
+the answer. Keys are 32 bytes, written as base64. A public key's id is the first 16 hexadecimal digits of its BLAKE2b
+hash (libsodium's generic hash, 32 bytes), so that a row says which private key opens it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def key_to_text(key: bytes) -> str:
 
 def key_id(public_key: bytes) -> str:
     """The id under which rows name a public key: 16 hexadecimal digits."""
-    return hashlib.blake2b(public_key, digest_size=8).hexdigest()
+    return hashlib.blake2b(public_key, digest_size=32).hexdigest()[:16]
 
 
 class Seal:

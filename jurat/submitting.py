@@ -13,7 +13,7 @@ from jurat.errors import AlreadyConfirmed, InvalidSubmission, UnknownConsultatio
 from jurat.ids import uuid7
 from jurat.sealing import Seal
 from jurat.statements import Statements, history, insert, rows_json, taken
-from jurat.words import Outcome, Priority, Reason, State
+from jurat.words import Outcome, Priority, State, reason_from
 
 _CHUNK = 500
 _NAME_LIMIT = 200
@@ -163,7 +163,7 @@ def _asked(statements: Statements, submission: Submission, rows: list[tuple[Any,
         _Earlier(
             UUID(str(row[4])),
             row[5],
-            Confirmed(State(row[6]), Outcome(row[7]) if row[7] else None, Reason(row[8]) if row[8] else None),
+            Confirmed(State(row[6]), Outcome(row[7]) if row[7] else None, reason_from(row[8]) if row[8] else None),
         )
         for row in rows
         if row[4] is not None

@@ -157,6 +157,14 @@ COSTS_NO_ROUND = TECHNICAL | {Reason.NUMBER_MALFORMED, Reason.CODE_MALFORMED, Re
 """Undetermined verdicts with one of these reasons leave the same number of rounds open."""
 
 
+def reason_from(text: str) -> Reason | str:
+    """The reason that a row names. A newer worker may have one that is not in this list: it stays a plain text."""
+    try:
+        return Reason(text)
+    except ValueError:
+        return text
+
+
 def outcomes_of(reason: Reason) -> frozenset[Outcome]:
     """The outcomes that `reason` may carry; one, except for `record_not_found`, which may be proof or not."""
     if reason in ACCEPTING:

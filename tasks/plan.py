@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,8 +18,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from adapters.address.zones import Zone
 from adapters.base import Found, Query, Source, Unavailable
 from adapters.catalogue import SourceUnusable, Surroundings, build
-from adapters.codes import FindCode
-from adapters.fingerprints import Fingerprints
+from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from config.configuration import Configuration, Question
 from config.secrets import SecretReference, resolve
 from config.sources import SourceModel
@@ -63,7 +63,7 @@ class Plan:
         model: SourceModel = self.configuration.sources[source]
         if model.rate is None:
             return Demand(source, free, model.concurrency)
-        interval = model.rate.period_s / model.rate.count
+        interval = model.requests * model.rate.period_s / model.rate.count
         return Demand(source, free, model.concurrency, interval, max(1, int(BURST_SECONDS / interval)))
 
     def close(self) -> None:
@@ -81,7 +81,7 @@ def make_plan(
 ) -> Plan:
     """The plan of a configuration. Sources that can not be made here are named in `problems` and their checks wait."""
     surroundings = Surroundings(
-        find_code=_finding_codes(reading),
+        codes=_StoredCodes(reading),
         fingerprints=fingerprints,
         secret=_resolving(os.environ if environ is None else environ),
         loopback_http=configuration.environment == "test",
@@ -117,14 +117,27 @@ def book_of(configuration: Configuration) -> Book:
     return Book(configuration.access, rounds)
 
 
-def _finding_codes(reading: Reading) -> FindCode:
-    def find(code_list: str, fingerprints: Sequence[str]) -> CodeRow | None:
-        try:
-            return reading.code(code_list, fingerprints)
-        except (OperationalError, InterfaceError):
-            raise Unavailable("the database did not answer") from None
+@dataclass(frozen=True, slots=True)
+class _StoredCodes:
+    """The lists of codes in the database. One that is away is an outage of the source, as any other."""
 
-    return find
+    reading: Reading
+
+    def find(self, code_list: str, fingerprints: Sequence[str]) -> CodeRow | None:
+        with _outage():
+            return self.reading.code(code_list, fingerprints)
+
+    def key_ids(self, code_list: str) -> set[str]:
+        with _outage():
+            return self.reading.code_keys(code_list, KEY_ID_LENGTH)
+
+
+@contextmanager
+def _outage() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError):
+        raise Unavailable("the database did not answer") from None
 
 
 def _resolving(environ: Mapping[str, str]) -> Callable[[SecretReference], str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from config.settings import NO_BROKER
+from jurat.ring import NO_BROKER
 
 DEFAULT_QUEUE = "checks"
 SLOTS = 32
@@ -32,7 +32,7 @@ def celery_settings(broker_url: str) -> dict[str, Any]:
     in_memory = broker_url in (NO_BROKER, "memory://")
     redis = broker_url.startswith(("redis", "rediss", "sentinel", "valkey"))
     return {
-        "broker_url": "memory://" if in_memory else broker_url,
+        "broker_url": "memory://localhost//" if in_memory else broker_url,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # the default gives up after some 46 minutes
         "broker_channel_error_retry": True,

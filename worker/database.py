@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
 
-from config.settings import NO_BROKER, Settings, read_settings
+from config.settings import Settings, read_settings
 from jurat import Client
 from jurat.database import open_engine, reader
+from jurat.ring import NO_BROKER
 from jurat.statements import require_tables, statements_on
 from worker.output import Exit, Failure
 

@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from config.settings import NO_BROKER, Settings, SettingsError, provenance, read_settings, shown, unknown_variables
+from config.settings import Settings, SettingsError, provenance, read_settings, shown, unknown_variables
 from jurat.errors import ConfigurationError
+from jurat.ring import NO_BROKER
 from worker import health
 from worker.keyring import mismatch, seal_id, unseal_ids
 from worker.output import Exit, Output, columns, count_text, time_text
@@ -213,6 +214,8 @@ def configuration_steps(service: Service) -> tuple[list[Step], Plan | None]:
 def source_step(name: str, plan: Plan, reading: Reading) -> Step:
     """Whether a source can work here, as far as that can be told without asking anybody else."""
     from adapters.address.files import AddressFile, AddressFileError
+    from adapters.codes import Codes
+    from adapters.fingerprints import KEY_ID_LENGTH
     from config.secrets import SecretError, resolve
     from config.sources import CodesSource, secrets_of
     from tasks.plan import Unusable
@@ -240,6 +243,10 @@ def source_step(name: str, plan: Plan, reading: Reading) -> Step:
                 f"the list {model.list} has no codes",
                 f"run `bin/jurat codes generate {model.list} --count N`",
             )
+        known = set(source.fingerprints.key_ids) if isinstance(source, Codes) else set()
+        if reading.code_keys(model.list, KEY_ID_LENGTH) - known:
+            said = f"codes of the list {model.list} were hashed with a key that JURAT_HASH_KEYS does not have"
+            return Step(f"source {name}", Mark.PROBLEM, said, "add the key that made them")
         return Step(f"source {name}", Mark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")
     return Step(f"source {name}", Mark.OK, "is ready")
 

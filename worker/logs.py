@@ -9,6 +9,9 @@ import structlog
 
 from config.settings import LogFormat
 
+_TALK_OF_EACH_BELL = ("celery.worker.strategy", "celery.app.trace")
+"""Celery's two lines for each task that comes and goes: a bell says nothing worth keeping."""
+
 
 def set_up(form: LogFormat, level: int = logging.INFO) -> None:
     """Have structlog, and the standard library's logging through it, write to standard error."""
@@ -45,3 +48,5 @@ def set_up(form: LogFormat, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for name in _TALK_OF_EACH_BELL:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))

@@ -48,6 +48,11 @@ class RegistrySource(LimitedSource):
     record: Record
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
 
+    @property
+    def requests(self) -> int:
+        """One for each step."""
+        return len(self.steps)
+
     @model_validator(mode="after")
     def _check_whole(self) -> Self:
         from config.registry.checks import problems_of  # noqa: PLC0415 - it needs the models above

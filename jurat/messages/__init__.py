@@ -10,15 +10,18 @@ from importlib.resources import files
 from jurat.words import Reason
 
 FALLBACK = "en"
+OTHER = "other"
+"""The text for a reason that this version does not know."""
 
 
-def message_for(reason: Reason, locale: str) -> str:
+def message_for(reason: Reason | str, locale: str) -> str:
     """The text about `reason` in the language of `locale` ("fr", "fr-CA", "fr_CH"), or in English.
 
     It says what happened and what the participant can do, and holds no data of anybody.
     """
     language = locale.replace("_", "-").split("-")[0].lower()
-    return _texts(language if language in languages() else FALLBACK)[reason]
+    texts = _texts(language if language in languages() else FALLBACK)
+    return texts.get(reason, texts[OTHER])
 
 
 @cache

@@ -157,6 +157,24 @@ class Reading:
         )
         return {row[0]: CodeListRow(*row) for row in rows}
 
+    def code_keys(self, code_list: str, length: int) -> set[str]:
+        """The ids (the first `length` characters of a fingerprint) of the keys that a list's codes were hashed with.
+
+        Goes from one key to the next by the index, so that its cost does not grow with the list.
+        """
+        found: set[str] = set()
+        after = ""
+        while True:
+            rows = self._all(
+                "SELECT min(fingerprint) FROM jurat_codes WHERE list = :list AND fingerprint > :after",
+                {"list": code_list, "after": after},
+            )
+            if rows[0][0] is None:
+                return found
+            key_id = rows[0][0][:length]
+            found.add(key_id)
+            after = key_id + "~"  # behind every fingerprint of this key
+
     def sources(self) -> list[SourceRow]:
         """How each source of the applied configuration stands."""
         rows = self._all(

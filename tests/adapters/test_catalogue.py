@@ -27,7 +27,7 @@ DESCRIPTIONS: dict[str, dict[str, Any]] = {
 
 def surroundings(**given: Any) -> Surroundings:
     facts: dict[str, Any] = {
-        "find_code": lambda code_list, fingerprints: None,
+        "codes": None,
         "fingerprints": Fingerprints([bytes(32)]),
         "secret": lambda reference: "hidden",
         **given,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from adapters.base import Finding, Query, Redemption, Source
+from adapters.base import Credentials, Finding, Query, Redemption, Source
 from adapters.codes import ALPHABET, LENGTH, Codes, StoredCode, clean, generate
-from adapters.fingerprints import Fingerprints
+from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from jurat.words import Outcome, Reason
 
 FINGERPRINTS = Fingerprints([bytes(32), bytes(range(32))])
@@ -40,9 +40,19 @@ class Lists:
         found = self.codes[code_list]
         return next((found[fingerprint] for fingerprint in fingerprints if fingerprint in found), None)
 
+    def key_ids(self, code_list: str) -> set[str]:
+        return {fingerprint[:KEY_ID_LENGTH] for fingerprint in self.codes[code_list]}
+
+
+class Untouched(Lists):
+    """Lists that nobody may look into."""
+
+    def find(self, code_list: str, fingerprints: Sequence[str]) -> StoredCode | None:
+        raise AssertionError("nothing may be looked up")
+
 
 def look_up(lists: Lists, typed: Any, *, checked: bool = True) -> Finding:
-    source: Source = Codes("spring", FINGERPRINTS, lists.find, checked=checked)
+    source: Source = Codes("spring", FINGERPRINTS, lists, checked=checked)
     found = source.look_up(Query({"code": typed}))
     source.close()
     assert isinstance(found, Finding)
@@ -167,15 +177,20 @@ def test_a_code_of_nobody_is_refused() -> None:
 
 @pytest.mark.parametrize("typed", ["", "ABCD", "ABCD-EFGH-JKM!", "x" * 1_000_000, None, 7, ["A"], "\0", "\ud800"])
 def test_a_typing_error_is_found_before_anything_is_looked_up(typed: Any) -> None:
-    def find(code_list: str, fingerprints: Sequence[str]) -> StoredCode | None:
-        raise AssertionError("nothing may be looked up")
-
-    found = Codes("spring", FINGERPRINTS, find).look_up(Query({"code": typed}))
+    found = Codes("spring", FINGERPRINTS, Untouched()).look_up(Query({"code": typed}))
     assert found == Finding(Outcome.UNDETERMINED, Reason.CODE_MALFORMED)
 
 
+def test_a_list_hashed_with_another_key_refuses_nobody() -> None:
+    lists, code = Lists(), generate()
+    foreign = Fingerprints([bytes(31) + b"x"]).newest("spring", cleaned(code))
+    lists.codes["spring"][foreign] = Stored(foreign)
+    with pytest.raises(Credentials, match="JURAT_HASH_KEYS"):
+        look_up(lists, code)
+
+
 def test_an_answer_without_a_code_is_malformed() -> None:
-    assert Codes("spring", FINGERPRINTS, Lists().find).look_up(Query({})) == Finding(
+    assert Codes("spring", FINGERPRINTS, Lists()).look_up(Query({})) == Finding(
         Outcome.UNDETERMINED, Reason.CODE_MALFORMED
     )
 

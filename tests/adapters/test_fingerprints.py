@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.fingerprints import Fingerprints
+from adapters.fingerprints import Fingerprints, hash_key_id
 
 OLD, NEW = bytes(32), bytes(range(32))
 texts = st.text(st.characters(codec="utf-8"), max_size=80)
@@ -17,7 +17,8 @@ def test_a_fingerprint_is_the_keyed_blake2b_of_namespace_and_value() -> None:
     """Written out, so that the stored ones are never lost by a change of ours."""
     expected = "dfeaf27c5882e473e330b5b01c1ddbe1690e0ca86821bf26b25bb07909d35d71"
     assert hashlib.blake2b(b"spring\0ABCD", key=NEW, digest_size=32).hexdigest() == expected
-    assert Fingerprints([NEW]).newest("spring", "ABCD") == expected
+    assert Fingerprints([NEW]).newest("spring", "ABCD") == f"{hash_key_id(NEW)}:{expected}"
+    assert Fingerprints([NEW, OLD]).key_ids == [hash_key_id(NEW), hash_key_id(OLD)] == ["1f04e9e9", "008d12d0"]
 
 
 @given(namespaces, texts, namespaces, texts)

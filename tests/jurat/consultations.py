@@ -99,7 +99,7 @@ class Town:
             "schema": json.dumps(schema),
         }
 
-    def settle(self, check: UUID, outcome: Outcome, reason: Reason, revision: int = 1) -> None:
+    def settle(self, check: UUID, outcome: Outcome, reason: Reason | str, revision: int = 1) -> None:
         """Write a verdict, as a worker does, without what it adds to `jurat_access`. It need not be kept."""
         self.write(
             "INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version,"
@@ -108,7 +108,7 @@ class Town:
             id=str(check),
             revision=revision,
             outcome=outcome.value,
-            reason=reason.value,
+            reason=str(reason),
         )
         self.write(
             f"UPDATE jurat_checks SET state = 'settled', answer = NULL, settled_at = {self._now} WHERE id = :id",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jurat import Client, Reason
-from jurat.messages import languages, message_for
+from jurat.messages import OTHER, languages, message_for
 from jurat.words import COSTS_NO_ROUND, TECHNICAL
 
 NOT_YOUR_FAULT = {"en": "not your fault and your attempt is not lost", "fr": "pour rien et votre essai n’est pas perdu"}
@@ -34,7 +34,7 @@ def test_there_are_english_and_french_texts() -> None:
 @pytest.mark.parametrize("language", sorted(languages()))
 def test_every_reason_has_one_text_in_every_language(language: str) -> None:
     found = texts(language)
-    assert list(found) == [reason.value for reason in Reason]
+    assert list(found) == [*(reason.value for reason in Reason), OTHER]
     assert len(set(found.values())) == len(found)
 
 
@@ -60,7 +60,7 @@ def test_a_technical_reason_is_nobody_s_fault_and_loses_nothing(language: str) -
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_a_text_ends_in_what_the_participant_can_do(language: str) -> None:
     for reason, text in texts(language).items():
-        if Reason(reason) in COSTS_NO_ROUND:
+        if reason != OTHER and Reason(reason) in COSTS_NO_ROUND:
             assert CAN_ANSWER_AGAIN[language] in text or ADMINISTRATORS[language] in text, reason
         elif ADMINISTRATORS[language] not in text:
             assert reason in {"inside_zone", "record_matches", "code_valid", "person_accepted"}
@@ -94,5 +94,8 @@ def test_the_client_takes_a_reason_as_the_database_writes_it() -> None:
     client = Client()
     assert client.message("code_used", locale="fr") == texts("fr")["code_used"]
     assert client.message(Reason.CODE_USED) == texts("en")["code_used"]
-    with pytest.raises(ValueError, match="no_reason"):
-        client.message("no_reason")
+    assert client.message("no_reason") == texts("en")[OTHER]
+
+
+def test_a_reason_of_a_newer_worker_has_a_general_text() -> None:
+    assert message_for("brand_new", "fr-CA") == texts("fr")[OTHER]

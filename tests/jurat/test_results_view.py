@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from jurat import Check, Client, Outcome, Reason
+from jurat import AlreadyConfirmed, Check, Client, Outcome, Reason
 from jurat.tables import moment
 from tests.jurat.consultations import ADDRESS, Town
 
@@ -59,6 +59,15 @@ def test_the_newest_revision_is_the_verdict(client: Client, town: Town) -> None:
     assert row_of(town, other.id)["outcome"] is None
     assert town.count("jurat_results") == 2
     assert client.result(check.id).revision == 12
+
+
+def test_a_reason_that_this_client_does_not_know_stays_a_text(client: Client, town: Town) -> None:
+    check = submit(client, town)
+    town.settle(check.id, Outcome.UNDETERMINED, "brand_new")
+    result = client.result(check.id)
+    assert (result.outcome, result.reason) == (Outcome.UNDETERMINED, "brand_new")
+    with pytest.raises(AlreadyConfirmed):
+        submit(client, town)
 
 
 @pytest.mark.parametrize(

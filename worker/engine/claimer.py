@@ -42,7 +42,7 @@ class Claimer(EngineThread):
         self._changed = threading.Condition()
         self._wake_at = 0.0
         self._more = False
-        self._limited = False
+        self._held_back = False
         self._turn = 0
 
     def wake(self) -> None:
@@ -61,8 +61,8 @@ class Claimer(EngineThread):
             self.wake()
 
     def written(self) -> None:
-        """Leases have ended. A source whose concurrency held the last claim back may have room now."""
-        if self._limited:
+        """Leases have ended. What held the last claim back may do so no more: a source's concurrency, or the writer."""
+        if self._held_back:
             self.wake()
 
     def stop(self) -> None:
@@ -76,7 +76,10 @@ class Claimer(EngineThread):
                 self.beat = time.monotonic()
             self._wake_at = time.monotonic() + IDLE
         plan = self._plan()
-        if plan is None or self.stopping.is_set() or self._holdings.unwritten() > UNWRITTEN * self._holdings.slots:
+        if plan is None or self.stopping.is_set():
+            return
+        if self._holdings.unwritten() > UNWRITTEN * self._holdings.slots:
+            self._held_back = True
             return
         free = self._holdings.free()
         if free < 1:
@@ -91,7 +94,7 @@ class Claimer(EngineThread):
             self._queue.put(check)
         self.slot_freed(self._holdings.free())  # look-ups may have ended while the claim was under way
         taken = {check.source for check in held}
-        self._limited = any(d.concurrency is not None and d.source in taken for d in demands)
+        self._held_back = any(d.concurrency is not None and d.source in taken for d in demands)
         quickest = min((d.interval for d in demands if d.interval is not None and d.source in taken), default=None)
         if quickest is not None:
             self.wake_in(quickest)

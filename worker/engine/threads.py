@@ -54,7 +54,10 @@ class EngineThread(ABC):
             self.beat = time.monotonic()
             try:
                 self.step()
-                rest, self.away = 0.1, False
+                rest = 0.1
+                if self.away:
+                    self.away = False
+                    log.info("database back", thread=self.name)
             except AWAY as error:
                 self.away = True
                 self._say("database away", error=type(error.orig or error).__name__)

@@ -71,6 +71,12 @@ def test_nothing_is_claimed_while_much_is_unwritten(claimer: Claimer, works: Wor
         claimer._holdings.looked_up(check)
     claimer.step()
     assert claims_of(claimer).asked == []
+    claimer._holdings.release(held)
+    claimer.written()
+    begun = time.monotonic()
+    claimer.step()
+    assert time.monotonic() - begun < IDLE / 2
+    assert len(claims_of(claimer).asked) == 1
 
 
 def test_the_claimer_wakes_for_the_first_of_several_times(claimer: Claimer) -> None:

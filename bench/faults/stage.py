@@ -1,0 +1,310 @@
+"""Everything that one scenario needs, all of it real: database, broker, register, workers, web tier.
+
+A stage only sets up and measures. What is broken, and when, is said in `scenarios`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from bench.faults.database_dump import dump
+from bench.faults.history import Dump, History
+from bench.faults.proxy import Proxy
+from bench.faults.source import Register, description
+from bench.faults.supervisor import Unit
+from bench.faults.web_tier import CONSULTATION, QUESTIONS, WebTier
+from config.configuration import Configuration
+from config.document import Document
+from config.settings import Settings
+from jurat import Client
+from jurat.database import parse_url
+from jurat.sealing import generate, key_to_text
+from tasks import schema
+from tests.rigs.servers import PostgreSQL, Valkey
+from worker.bootstrap import Service, open_service
+
+AHEAD = 20
+"""Submits beyond the pace, so that the workers always have something to lose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a stage is set: sizes, what stands between its parts, and how the source behaves."""
+
+    workers: int = 3
+    slots: int = 8
+    broker: bool = True
+    proxied_broker: bool = False
+    proxied_database: bool = False
+    latency: float = 0.2
+    slow_repeats: float | None = None
+    timeout: str = "5s"
+    started: bool = True
+    """Whether the workers run from the beginning."""
+    batch: int = 1
+    prefixes: tuple[tuple[str, ...], ...] = ()
+    """What stands before the command of each worker."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    database: Callable[[ExitStack], PostgreSQL] | None = None
+    """Makes the database's server, where it is a special one."""
+    between: Callable[[Stage, str], str] | None = None
+    """Puts something between the workers and the database's URL, and gives the new one."""
+
+
+class Stage:
+    """A running fleet with `checks` to be submitted, until the `with` block ends."""
+
+    def __init__(self, setting: Setting, checks: int, seed: int, *, short: bool) -> None:
+        self.setting = setting
+        self.short = short
+        self.checks = checks
+        self.random = random.Random(seed)
+        self.seed = seed
+        self.notes: dict[str, float] = {}
+        """What a scenario wants to have in its row."""
+        self.earlier: list[Dump] = []
+        self.stack = ExitStack()
+        self.folder: Path
+        self.postgresql: PostgreSQL
+        self.valkey: Valkey
+        self.register: Register
+        self.service: Service
+        self.web: WebTier
+        self.units: list[Unit] = []
+        self.broker_proxy: Proxy | None = None
+        self.database_proxy: Proxy | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._set_up()
+        except BaseException:
+            self.stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stack.close()
+
+    def _set_up(self) -> None:
+        setting = self.setting
+        self.folder = Path(tempfile.mkdtemp(prefix="jurat-faults-"))
+        self.stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self.postgresql = (
+            setting.database(self.stack) if setting.database else self.stack.enter_context(PostgreSQL(durable=True))
+        )
+        self.valkey = self.stack.enter_context(Valkey())
+        self.register = self.stack.enter_context(Register(setting.latency, slow_repeats=setting.slow_repeats))
+        url = self.postgresql.databases.create()
+        private, public = generate()
+        keys = {"JURAT_UNSEAL_KEYS": key_to_text(private), "JURAT_HASH_KEYS": key_to_text(os.urandom(32))}
+        settings = {name[6:].lower(): value for name, value in keys.items()}
+        self.service = open_service(Settings.model_validate({**settings, "database_url": url, "broker_url": "none"}))
+        self.stack.callback(self.service.close)
+        schema.upgrade(self.service.database)
+        self.apply()
+        environment = {
+            **keys,
+            "JURAT_DATABASE_URL": self._between(url),
+            "JURAT_BROKER_URL": self._broker(),
+            **setting.environment,
+        }
+        for number in range(setting.workers):
+            prefix = setting.prefixes[number] if number < len(setting.prefixes) else ()
+            self.units.append(Unit(f"worker{number}", self.folder, environment, setting.slots, prefix))
+        broker = self._broker() if setting.broker else None
+        client = Client(url, broker, key_to_text(public))
+        self.stack.callback(client.close)
+        engine = create_engine(parse_url(url), pool_pre_ping=True, connect_args=_BOUNDED)
+        self.stack.callback(engine.dispose)
+        self.web = WebTier(client, engine, self.folder, self.seed, setting.batch)
+        self.stack.callback(self.web.close)
+        self.web.start()
+        if setting.started:
+            self.start_workers()
+
+    def _between(self, url: str) -> str:
+        if self.setting.proxied_database:
+            self.database_proxy = self.stack.enter_context(Proxy(self.postgresql.port))
+            url = make_url(url).set(port=self.database_proxy.port).render_as_string(hide_password=False)
+        return self.setting.between(self, url) if self.setting.between else url
+
+    def _broker(self) -> str:
+        if not self.setting.broker:
+            return "none"
+        if not self.setting.proxied_broker:
+            return self.valkey.url
+        if self.broker_proxy is None:
+            self.broker_proxy = self.stack.enter_context(Proxy(self.valkey.port))
+        return f"redis://127.0.0.1:{self.broker_proxy.port}/0"
+
+    def apply(self, **limits: Any) -> int:
+        """Apply the configuration; `limits` change its second source. Gives its version."""
+        url, timeout = self.register.url, self.setting.timeout
+        document = {
+            "environment": "test",
+            "sources": {
+                "register": description(url, timeout=timeout),
+                "licences": description(url, timeout=timeout, **{"concurrency": 16, **limits}),
+            },
+            "criteria": {"is-physician": {"source": "register"}, "has-licence": {"source": "licences"}},
+            "consultations": {
+                CONSULTATION: {
+                    "questions": {
+                        "profession": {"criterion": "is-physician", "deadline": "1d"},
+                        "licence": {"criterion": "has-licence", "deadline": "1d"},
+                    },
+                    "access": {"all_of": list(QUESTIONS)},
+                }
+            },
+        }
+        return self.service.publishing.apply(Configuration.of(Document.model_validate(document)), "bench")[0]
+
+    def start_workers(self) -> None:
+        """Start them and wait until each has its engine.
+
+        Raises TimeoutError with the end of a log.
+        """
+        for unit in self.units:
+            unit.start()
+            self.stack.callback(unit.kill)
+        for unit in self.units:
+            if not until(lambda unit=unit: unit.ready, 60):  # type: ignore[misc]
+                raise TimeoutError(f"{unit.name} does not start:\n{unit.log.read_text(errors='replace')[-2000:]}")
+
+    # -- while it runs
+
+    def pace(self, share: float) -> None:
+        """Allow the web tier this share of all checks."""
+        self.web.allow(min(self.checks, int(self.checks * share) + AHEAD))
+
+    def over(self, seconds: float, step: float = 0.1, *, begin: float = 0.0, end: float = 1.0) -> None:
+        """Wait so many seconds, while the pace goes from one share to another."""
+        begun = time.monotonic()
+        while (gone := time.monotonic() - begun) < seconds:
+            self.pace(begin + (end - begin) * gone / seconds)
+            time.sleep(min(step, seconds - gone))
+        self.pace(end)
+
+    def ready_unit(self) -> Unit:
+        """A worker that runs, chosen at random; waits for one.
+
+        Raises TimeoutError.
+        """
+        units = list(self.units)
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            self.random.shuffle(units)
+            for unit in units:
+                if unit.ready:
+                    return unit
+            time.sleep(0.05)
+        raise TimeoutError("no worker comes up again")
+
+    def scalar(self, statement: str) -> int:
+        """One number from the database."""
+        with self.service.database.connect() as connection:
+            return int(connection.execute(text(statement)).scalar_one() or 0)
+
+    def leased(self) -> int:
+        """How many checks workers hold at the moment."""
+        return self.scalar("SELECT count(*) FROM jurat_checks WHERE state = 'leased'")
+
+    def settled(self) -> int:
+        return self.scalar("SELECT count(*) FROM jurat_verdicts")
+
+    def unsettled(self) -> int:
+        return self.scalar("SELECT count(*) FROM jurat_checks WHERE state <> 'settled'")
+
+    def remember(self) -> None:
+        """Dump the database now: what it says must stand until the end."""
+        self.earlier.append(dump(self.service.database))
+
+    def add(self, name: str, value: float = 1) -> None:
+        """Count something in the notes."""
+        self.notes[name] = round(self.notes.get(name, 0) + value, 3)
+
+    def most(self, name: str, value: float) -> None:
+        """Keep the largest of something in the notes."""
+        self.notes[name] = round(max(self.notes.get(name, 0), value), 3)
+
+    # -- after the fault
+
+    def first_verdict(self, seconds: float = 90.0) -> float | None:
+        """How many seconds from now until another verdict is there; None when none comes."""
+        begun = time.monotonic()
+        before: int | None = None
+        self.web.allow(len(self.web.submits) + 3)
+
+        def more() -> bool:
+            nonlocal before
+            try:
+                now = self.settled()
+            except SQLAlchemyError:
+                return False
+            if before is None:
+                before = now
+            return now > before
+
+        return time.monotonic() - begun if until(more, seconds) else None
+
+    def consuming(self, seconds: float = 90.0) -> float | None:
+        """How many seconds from now until every worker waits at the broker for bells; None when not in time."""
+        begun = time.monotonic()
+
+        def all_wait() -> bool:
+            try:
+                with Redis(port=self.valkey.port, socket_timeout=1.0) as connection:
+                    return int(connection.info("clients")["blocked_clients"]) >= len(self.units)
+            except RedisError:
+                return False
+
+        return time.monotonic() - begun if until(all_wait, seconds) else None
+
+    def drain(self, seconds: float) -> float | None:
+        """Wait for everything to be submitted and settled; how many seconds that took, None when not in time."""
+        begun = time.monotonic()
+        self.web.allow(self.checks)
+        try:
+            self.web.finish(seconds)
+        except TimeoutError:
+            return None
+        if until(lambda: self.unsettled() == 0, seconds - (time.monotonic() - begun)):
+            return time.monotonic() - begun
+        return None
+
+    def history(self, undetermined: frozenset[str]) -> History:
+        """What is known now. Call it when nothing runs any more."""
+        return History(
+            submits=tuple(self.web.submits),
+            dump=dump(self.service.database),
+            earlier=tuple(self.earlier),
+            asked=dict(self.register.asked),
+            undetermined=undetermined,
+        )
+
+
+_BOUNDED = {"connect_timeout": 3, "prepare_threshold": None}
+
+
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether `condition` comes to hold within so many seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True

@@ -1,0 +1,113 @@
+"""Worker processes that are started again when they end, as systemd would, and whose output is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RESTART = 0.5
+"""Seconds between a worker's end and its next start."""
+
+_COMMAND = (sys.executable, "-P", "-m", "celery", "-A", "worker.app", "worker")
+
+
+class Unit:
+    """One worker that is meant to run. `prefix` stands before its command (`faketime …`)."""
+
+    def __init__(
+        self, name: str, folder: Path, environment: Mapping[str, str], slots: int, prefix: Sequence[str] = ()
+    ) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self.ends: Counter[int] = Counter()
+        """How its processes ended, by exit code, negative for a signal."""
+        self._command = [*prefix, *_COMMAND, "--concurrency", str(slots), "-n", f"{name}@%h", "--loglevel", "INFO"]
+        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), "JURAT_LOG": "json", **environment}
+        self._environment["PYTHONWARNINGS"] = "ignore::RuntimeWarning:celery.platforms"  # may run as root
+        self._environment["TMPDIR"] = str(folder)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._begun = 0
+        self._thread = threading.Thread(target=self._supervise, name=f"supervise-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Have it run."""
+        self._thread.start()
+
+    @property
+    def ready(self) -> bool:
+        """Whether its process of now has started its engine."""
+        if not self.running:
+            return False
+        with self.log.open("rb") as log:
+            log.seek(self._begun)
+            return b"engine started" in log.read()
+
+    @property
+    def running(self) -> bool:
+        with self._lock:
+            return self._process is not None and self._process.poll() is None
+
+    def signal(self, number: int) -> bool:
+        """Send a signal to its process and what that started; whether there was one."""
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                return False
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+                return True
+        return False
+
+    def ended(self, timeout: float) -> bool:
+        """Wait for its process of now to end; whether it did."""
+        process = self._process
+        if process is None:
+            return True
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout)
+            return True
+        return False
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """End it for good: SIGTERM, and SIGKILL for one that does not end in time."""
+        self._over.set()
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+        if not self.ended(timeout):
+            self.signal(signal.SIGKILL)
+        self._thread.join(10)
+
+    def kill(self) -> None:
+        """End it for good, at once."""
+        self._over.set()
+        self.signal(signal.SIGKILL)
+        self._thread.join(10)
+
+    def said(self, words: str) -> int:
+        """How often `words` stand in all that its processes wrote."""
+        return self.log.read_text(errors="replace").count(words) if self.log.exists() else 0
+
+    def _supervise(self) -> None:
+        while not self._over.is_set():
+            with self.log.open("ab") as log, self._lock:
+                self._begun = log.tell()
+                self._process = subprocess.Popen(
+                    self._command,
+                    cwd=ROOT,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            self.ends[self._process.wait()] += 1
+            self._over.wait(RESTART)

@@ -1,0 +1,131 @@
+"""Everything that the tables say at one moment, for comparing two moments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from jurat.tables import moment
+
+Key = tuple[str, str]
+"""(consultation, participant)"""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """A row of `jurat_checks`. `answered`: the sealed answer is still there."""
+
+    consultation: str
+    participant: str
+    question: str
+    round: int
+    state: str
+    source: str
+    due_at: datetime | None
+    deadline_at: datetime | None
+    fence: int = 0
+    lease_until: datetime | None = None
+    lookups: int = 0
+    lost_leases: int = 0
+    answered: bool = True
+    settled_at: datetime | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.consultation, self.participant
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """A row of `jurat_verdicts`, whole: `rest` is what no check looks at, but must not change either."""
+
+    outcome: str
+    reason: str
+    decided_by: str
+    fence: int
+    rest: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRow:
+    """A row of `jurat_access`."""
+
+    access: str
+    questions: Mapping[str, str]
+    rounds_left: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All rows by their keys. `reviews` says until when a person decides, None where that is over."""
+
+    checks: Mapping[UUID, CheckRow] = field(default_factory=dict)
+    verdicts: Mapping[tuple[UUID, int], VerdictRow] = field(default_factory=dict)
+    access: Mapping[Key, AccessRow] = field(default_factory=dict)
+    reviews: Mapping[UUID, datetime | None] = field(default_factory=dict)
+    attempts: frozenset[tuple[UUID, int]] = frozenset()
+    paused: Mapping[str, datetime | None] = field(default_factory=dict)
+    redeemed: Mapping[str, UUID | None] = field(default_factory=dict)
+
+
+_CHECKS = """
+    SELECT id, consultation, participant, question, round, state, source, due_at, deadline_at, fence, lease_until,
+           lookups, lost_leases, answer IS NOT NULL, settled_at FROM jurat_checks ORDER BY id"""
+_VERDICTS = """
+    SELECT check_id, revision, outcome, reason, decided_by, fence, evidence, config_version, source, data_date,
+           decided_at, retain_until FROM jurat_verdicts"""
+
+
+def read(engine: Engine) -> Snapshot:
+    """The tables as they are now."""
+    with engine.begin() as connection:
+
+        def rows(statement: str) -> list[Any]:
+            return list(connection.execute(text(statement)))
+
+        return Snapshot(
+            checks={UUID(str(row[0])): _check(row) for row in rows(_CHECKS)},
+            verdicts={
+                (UUID(str(row[0])), row[1]): VerdictRow(*row[2:6], tuple(map(str, row[6:]))) for row in rows(_VERDICTS)
+            },
+            access={
+                (row[0], row[1]): AccessRow(row[2], _document(row[3]), _document(row[4]))
+                for row in rows("SELECT consultation, participant, access, questions, rounds_left FROM jurat_access")
+            },
+            reviews={
+                UUID(str(row[0])): None if row[2] else moment(row[1])
+                for row in rows("SELECT check_id, due_at, decided_at IS NOT NULL FROM jurat_reviews")
+            },
+            attempts=frozenset(
+                (UUID(str(row[0])), row[1]) for row in rows("SELECT check_id, fence FROM jurat_attempts")
+            ),
+            paused={row[0]: moment(row[1]) for row in rows("SELECT name, paused_until FROM jurat_sources")},
+            redeemed={
+                row[0]: UUID(str(row[1])) if row[1] else None
+                for row in rows("SELECT fingerprint, redeemed_by FROM jurat_codes")
+            },
+        )
+
+
+def _check(row: Any) -> CheckRow:
+    return CheckRow(
+        *row[1:7],
+        due_at=moment(row[7]),
+        deadline_at=moment(row[8]),
+        fence=row[9],
+        lease_until=moment(row[10]),
+        lookups=row[11],
+        lost_leases=row[12],
+        answered=bool(row[13]),
+        settled_at=moment(row[14]),
+    )
+
+
+def _document(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
