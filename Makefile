@@ -15,7 +15,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint format wheel lock clean bench-addresses
+.PHONY: help demo test test-all lint format wheel lock clean bench-addresses faults faults-short control-arm
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,17 @@ wheel: $(VENV)/.dev ## Build dist/jurat-….whl, what a platform installs
 
 bench-addresses: $(VENV)/.dev ## Ask a real geocoder for 5,000 real addresses; start ../shared/rigs/addok/start first
 	@PYTHONPATH=. $(PY) bench/real_addresses.py $(ARGS)
+
+FAULTS := @PYTHONPATH=. $(PY) -m bench.faults $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(CHECKS),--checks $(CHECKS))
+
+faults: $(VENV)/.dev ## Break a running fleet in every way; SCENARIO="kill sigstop" SEED="1 2 3" CHECKS=2000
+	$(FAULTS) $(ARGS)
+
+faults-short: $(VENV)/.dev ## The same in less than six minutes: 300 checks, and what ends within half a minute
+	$(FAULTS) --short --anew $(ARGS)
+
+control-arm: $(VENV)/.dev ## Kill workers of plain Celery as often, to see it lose what jurat must not
+	@PYTHONPATH=. $(PY) -m bench.control_arm $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from celery import shared_task
 
 from jurat.ring import TASK
+from tasks.crashing import crash_point
 
 _listeners: list[Callable[[], None]] = []
 
@@ -25,5 +26,7 @@ def forget(wake: Callable[[], None]) -> None:
 @shared_task(name=TASK, ignore_result=True)
 def ring() -> None:
     """Wake the engines of this process. Many bells wake them once."""
+    crash_point("bell.heard")
     for wake in tuple(_listeners):
         wake()
+    crash_point("bell.rung")

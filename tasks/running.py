@@ -17,6 +17,7 @@ from jurat.errors import InvalidAnswer
 from jurat.sealing import Unopenable, Unseal
 from jurat.words import Outcome, Reason
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Later, Settle
+from tasks.crashing import crash_point
 from tasks.plan import Plan
 from tasks.rules import decide, decide_without_look_up
 
@@ -63,7 +64,9 @@ class Running:
             verdict = Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
             return Entry(held, verdict, plan.version, retain=question.retain_s)
         begun = self._clock()
+        crash_point("look_up.begins")
         found = self._ask(held, answer, question, plan)
+        crash_point("look_up.ended")
         zone = plan.zones.get(question.zone) if question.zone else None
         decision = decide(held, question, found, answer=answer, zone=zone, jitter=self._jitter())
         ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED

@@ -79,7 +79,7 @@ def _pools(words: list[str]) -> Iterator[str]:
 @worker_shutting_down.connect
 def _stop_claiming(**_: Any) -> None:
     for step in _running_steps():
-        step.stop_claiming()
+        step.shut_down()
 
 
 @setup_logging.connect

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import structlog
 from celery import bootsteps
+from celery.apps.worker import Worker
 from kombu import Queue
 
 from jurat.ring import queue_of
 from tasks.bells import forget, listen
 from tasks.plan import Plan
 from worker.celery_settings import DEFAULT_QUEUE
-from worker.engine import GRACE, LONGEST_LOOK_UP, Engine
+from worker.engine import GRACE, Engine
+from worker.engine.plans import LONGEST_LOOK_UP
 
 log = structlog.get_logger("jurat.worker")
 
@@ -59,18 +62,36 @@ class EngineStep(bootsteps.StartStopStep):
         """Let look-ups end; after the longest look-up and a few seconds the process ends, whatever Celery does."""
         if self.engine is None:
             return
-        last_resort = threading.Timer(LONGEST_LOOK_UP + 2 * GRACE, os._exit, (1,))
-        last_resort.daemon = True
-        last_resort.start()
+        ending = self._end_in(LONGEST_LOOK_UP + GRACE)
         forget(self.engine.wake)
         EngineStep.running.remove(self)
         self.engine.stop()
-        last_resort.cancel()
+        ending.cancel()
+        if isinstance(parent, Worker):  # a process of our own, not a thread in somebody else's
+            self._end_in(GRACE)
 
-    def stop_claiming(self) -> None:
-        """Celery has begun to shut down."""
+    def shut_down(self) -> None:
+        """Celery has begun to shut down: claim nothing more. A second SIGTERM drops look-ups that have started as well;
+        Celery would do nothing then.
+        """
+        if self.engine is None:
+            return
+        self.engine.stop_claiming()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=self._drop, daemon=True).start())
+
+    def _drop(self) -> None:
         if self.engine is not None:
-            self.engine.stop_claiming()
+            self._end_in(GRACE)
+            self.engine.drop()
+        os._exit(0)
+
+    def _end_in(self, seconds: float) -> threading.Timer:
+        """Whatever Celery and its broker do, the process ends after so many seconds."""
+        timer = threading.Timer(seconds, os._exit, (0,))
+        timer.daemon = True
+        timer.start()
+        return timer
 
 
 def _follow(worker: Any, plan: Plan, only: set[str] | None) -> None:

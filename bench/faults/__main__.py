@@ -47,6 +47,9 @@ def main(arguments: list[str]) -> int:
             if any((row["scenario"], row["seed"], row["wanted"], row["revision"]) == key for row in table.read(file)):
                 print(f"{scenario.name}, seed {seed}: in {file} already", file=sys.stderr)
                 continue
+            if reason := scenario.skip():
+                print(f"{scenario.name}: skipped, {reason}", file=sys.stderr)
+                continue
             print(f"{scenario.name}, seed {seed} …", file=sys.stderr, flush=True)
             row = run(scenario, checks=checks, seed=seed, short=options.short, kept=file.parent / "faults-logs")
             table.append(file, {**row, "wanted": checks})

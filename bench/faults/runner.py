@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.faults.checker import Kind, repeated, violations
-from bench.faults.scenarios import Scenario
+from bench.faults.scenario import Scenario
 from bench.faults.stage import Stage
 from bench.faults.supervisor import ROOT
 

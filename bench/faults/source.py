@@ -7,6 +7,7 @@ import random
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -55,6 +56,9 @@ class Register:
         """Requests for each number, whatever became of them."""
         self.troubled: Counter[str] = Counter()
         """Those of them that got no proper answer, because of the mood."""
+        self.poison: set[str] = set()
+        """Numbers whose requests are answered by `on_poison` with the port that the request came from."""
+        self.on_poison: Callable[[int], None] = lambda port: None
         self.most_at_once = 0
         self.failures: list[str] = []
         """Mistakes of this server itself: none, if all is well."""
@@ -165,6 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         number = parse_qs(urlsplit(self.path).query).get("number", [""])[0]
+        if number in self.server.register.poison:
+            self.server.register.on_poison(self.client_address[1])
         answer = self.server.register.answer(number)
         if answer is None:
             self.close_connection = True

@@ -19,7 +19,6 @@ from typing import Any, Self
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from bench.faults.database_dump import dump
 from bench.faults.history import Dump, History
@@ -124,7 +123,7 @@ class Stage:
         }
         for number in range(setting.workers):
             prefix = setting.prefixes[number] if number < len(setting.prefixes) else ()
-            self.units.append(Unit(f"worker{number}", self.folder, environment, setting.slots, prefix))
+            self.units.append(Unit(f"worker{number}", self.folder, environment, setting.slots, prefix=prefix))
         broker = self._broker() if setting.broker else None
         client = Client(url, broker, key_to_text(public))
         self.stack.callback(client.close)
@@ -243,23 +242,19 @@ class Stage:
 
     # -- after the fault
 
-    def first_verdict(self, seconds: float = 90.0) -> float | None:
-        """How many seconds from now until another verdict is there; None when none comes."""
+    def all_settle(self, seconds: float = 90.0) -> float | None:
+        """How many seconds from now until every worker has written another verdict; None when one does not.
+
+        Submits go on until then, so that each has something to do.
+        """
         begun = time.monotonic()
-        before: int | None = None
-        self.web.allow(len(self.web.submits) + 3)
+        before = [unit.said(_SETTLED) for unit in self.units]
 
-        def more() -> bool:
-            nonlocal before
-            try:
-                now = self.settled()
-            except SQLAlchemyError:
-                return False
-            if before is None:
-                before = now
-            return now > before
+        def all_did() -> bool:
+            self.web.allow(len(self.web.submits) + len(self.units) * 2)
+            return all(unit.said(_SETTLED) > count for unit, count in zip(self.units, before, strict=True))
 
-        return time.monotonic() - begun if until(more, seconds) else None
+        return time.monotonic() - begun if until(all_did, seconds) else None
 
     def consuming(self, seconds: float = 90.0) -> float | None:
         """How many seconds from now until every worker waits at the broker for bells; None when not in time."""
@@ -297,6 +292,7 @@ class Stage:
         )
 
 
+_SETTLED = '"event": "settled"'
 _BOUNDED = {"connect_timeout": 3, "prepare_threshold": None}
 
 

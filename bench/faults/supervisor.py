@@ -16,20 +16,28 @@ ROOT = Path(__file__).resolve().parents[2]
 RESTART = 0.5
 """Seconds between a worker's end and its next start."""
 
-_COMMAND = (sys.executable, "-P", "-m", "celery", "-A", "worker.app", "worker")
+_CELERY = (sys.executable, "-P", "-m", "celery")
 
 
 class Unit:
     """One worker that is meant to run. `prefix` stands before its command (`faketime …`)."""
 
     def __init__(
-        self, name: str, folder: Path, environment: Mapping[str, str], slots: int, prefix: Sequence[str] = ()
+        self,
+        name: str,
+        folder: Path,
+        environment: Mapping[str, str],
+        slots: int,
+        *,
+        prefix: Sequence[str] = (),
+        application: str = "worker.app",
     ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         self.ends: Counter[int] = Counter()
         """How its processes ended, by exit code, negative for a signal."""
-        self._command = [*prefix, *_COMMAND, "--concurrency", str(slots), "-n", f"{name}@%h", "--loglevel", "INFO"]
+        options = ("--concurrency", str(slots), "-n", f"{name}@%h", "--loglevel", "INFO")
+        self._command = [*prefix, *_CELERY, "-A", application, "worker", *options]
         self._environment = {**os.environ, "PYTHONPATH": str(ROOT), "JURAT_LOG": "json", **environment}
         self._environment["PYTHONWARNINGS"] = "ignore::RuntimeWarning:celery.platforms"  # may run as root
         self._environment["TMPDIR"] = str(folder)
@@ -66,6 +74,19 @@ class Unit:
                 os.killpg(self._process.pid, number)
                 return True
         return False
+
+    def holds_port(self, port: int) -> bool:
+        """Whether its process holds the connection whose own end has this port of the loopback address (Linux)."""
+        process = self._process
+        if process is None:
+            return False
+        own = f":{port:04X}"
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+        sockets = {f"socket:[{line[9]}]" for line in lines if line[1].endswith(own)}
+        try:
+            return any(str(entry.readlink()) in sockets for entry in Path(f"/proc/{process.pid}/fd").iterdir())
+        except OSError:
+            return False
 
     def ended(self, timeout: float) -> bool:
         """Wait for its process of now to end; whether it did."""

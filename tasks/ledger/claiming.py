@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from jurat.statements import now, rows_json, rowset
 from jurat.words import Reason
 from tasks.checks import Held
+from tasks.crashing import crash_point
 
 LEASE = 15.0
 """Seconds that a worker holds a check without renewing."""
@@ -64,6 +65,8 @@ class Claims:
                 claimed = connection.execute(text(_claim_sqlite(len(allowed))), parameters)
             held = [_held(row) for row in claimed]
             self._pay(connection, demands, held)
+            crash_point("claim.made")
+        crash_point("claim.committed")
         return held
 
     def claim_overdue(self, limit: int) -> list[Held]:
@@ -81,9 +84,10 @@ class Claims:
         """Prolong the leases of `held`; the ids that are still ours. One statement for all."""
         rows = [{"id": str(check.id), "fence": check.fence} for check in held]
         with self._engine.begin() as connection:
-            return {
-                UUID(str(row[0])) for row in connection.execute(text(_renew(self._dialect)), {"rows": rows_json(rows)})
-            }
+            renewed = connection.execute(text(_renew(self._dialect)), {"rows": rows_json(rows)}).all()
+            crash_point("renewal.made")
+        crash_point("renewal.committed")
+        return {UUID(str(row[0])) for row in renewed}
 
     def _allowed(self, connection: Connection, demands: Sequence[Demand]) -> dict[str, int]:
         """For each source with due work that is not paused: how many of its checks may start now."""

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from jurat.statements import now, rows_json, rowset
+from tasks.crashing import crash_point
 from tasks.ledger.claiming import seconds_between
 
 OUTAGE = 10.0
@@ -62,7 +63,10 @@ class Keeping:
     def end_leases(self) -> list[UUID]:
         """Give back the checks whose leases are over, due now; each counts one lost lease."""
         with self._engine.begin() as connection:
-            return [UUID(str(row[0])) for row in connection.execute(text(_end_leases(self._dialect)), {"limit": BATCH})]
+            ended = connection.execute(text(_end_leases(self._dialect)), {"limit": BATCH}).all()
+            crash_point("leases.ended")
+        crash_point("leases.committed")
+        return [UUID(str(row[0])) for row in ended]
 
     def end_reviews(self) -> int:
         """Return the checks whose review is overdue to the workers, past their deadline: they settle undetermined."""

@@ -15,6 +15,7 @@ from jurat.access import AtLeast, Confirmed, Rule, evaluate, standing
 from jurat.statements import now, rows_json, rowset
 from jurat.words import Outcome, QuestionState, Reason, State
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Later, NextSource, Review, Settle
+from tasks.crashing import crash_point
 
 UNSTORABLE = (DataError, ValueError, TypeError, RecursionError)
 """What a value raises that the database, its driver or JSON can not take."""
@@ -60,7 +61,10 @@ class Settling:
         """
         try:
             with self._engine.begin() as connection:
-                return self._write(connection, entries, book)
+                written = self._write(connection, entries, book)
+                crash_point("write.made")
+            crash_point("write.committed")
+            return written
         except UNSTORABLE:
             if len(entries) == 1:
                 bad = entries[0]
@@ -79,15 +83,20 @@ class Settling:
         # holds are skipped, not waited for: one slow transaction of theirs must not stop a batch of ours.
         keys = {_key(entry) for entry in entries if isinstance(entry.decision, Settle | Review)}
         free = self._lock(connection, keys)
-        ready = []
+        ready, seen = [], set()
         for entry in entries:
+            # A worker that is told to drop a look-up gives it back; its answer may come all the same, and too late.
+            if _fenced(entry) in seen:
+                written.stale.append(entry)
+                continue
+            seen.add(_fenced(entry))
             if isinstance(entry.decision, Settle | Review) and _key(entry) not in free:
                 written.busy.append(entry)
             else:
                 ready.append(entry)
         ours = self._move(connection, ready)
         for entry in ready:
-            (written.done if entry.held.id in ours else written.stale).append(entry)
+            (written.done if _fenced(entry) in ours else written.stale).append(entry)
         written.done = self._redeem(connection, written.done)
         self._add(connection, written.done)
         self._add_up(connection, {_key(entry) for entry in written.done} & keys, book)
@@ -103,14 +112,15 @@ class Settling:
         there = {(row[0], row[1]) for row in connection.execute(text(_EXISTING), {"rows": wanted})}
         return locked | (keys - there)
 
-    def _move(self, connection: Connection, entries: Sequence[Entry]) -> set[UUID]:
+    def _move(self, connection: Connection, entries: Sequence[Entry]) -> set[tuple[UUID, int]]:
         if not entries:
             return set()
         rows = [
             {"id": str(entry.held.id), "fence": entry.held.fence, **_movement(entry.decision)}
             for entry in sorted(entries, key=lambda entry: entry.held.id)
         ]
-        return {UUID(str(row[0])) for row in connection.execute(text(_move(self._dialect)), {"rows": rows_json(rows)})}
+        moved = connection.execute(text(_move(self._dialect)), {"rows": rows_json(rows)})
+        return {(UUID(str(row[0])), row[1]) for row in moved}
 
     def _redeem(self, connection: Connection, entries: list[Entry]) -> list[Entry]:
         """Use up codes in one conditional statement; who comes too late is refused with the reason read again."""
@@ -178,6 +188,11 @@ class Settling:
                 }
             )
         connection.execute(text(_add_up(self._dialect)), {"rows": rows_json(rows)})
+
+
+def _fenced(entry: Entry) -> tuple[UUID, int]:
+    """One claim of one check: a process may hold a check twice, once in a look-up that hangs."""
+    return entry.held.id, entry.held.fence
 
 
 def _key(entry: Entry) -> Key:
@@ -261,7 +276,7 @@ def _move(dialect: str) -> str:
           settled_at = CASE WHEN r.state = 'settled' THEN {now(dialect)} END
         FROM {rows}
         WHERE jurat_checks.id = r.id AND jurat_checks.fence = r.fence AND jurat_checks.state = 'leased'
-        RETURNING jurat_checks.id"""
+        RETURNING jurat_checks.id, jurat_checks.fence"""
 
 
 _CODE_COLUMNS = "check_id uuid, list text, fingerprint text"

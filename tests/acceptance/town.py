@@ -69,8 +69,8 @@ class Town:
         self._workers: list[Worker] = []
 
     def _document(self) -> dict[str, Any]:
-        def register(mood: str) -> dict[str, Any]:
-            return {**described.at(self.sources.url(mood, "registry")), "timeout": "1500ms"}
+        def register(mood: str, timeout: str = "1500ms") -> dict[str, Any]:
+            return {**described.at(self.sources.url(mood, "registry")), "timeout": timeout}
 
         return {
             "environment": "test",
@@ -78,12 +78,14 @@ class Town:
                 "geocoder": {"type": "addok", "url": self.sources.url("ok", "geocoder")},
                 "register": register("ok"),
                 "hanging": register("time-out"),
+                "stuck": register("slow-headers", "60s"),
                 "spring": {"type": "codes", "list": "spring"},
             },
             "criteria": {
                 "lives-in": {"source": "geocoder", "zone": "old-town"},
                 "is-physician": {"source": "register"},
                 "is-physician-they-say": {"source": "hanging"},
+                "is-physician-at-last": {"source": "stuck"},
                 "has-code": {"source": "spring"},
             },
             "consultations": {
@@ -93,6 +95,7 @@ class Town:
                         "profession": {"criterion": "is-physician"},
                         "code": {"criterion": "has-code", "rounds": 3},
                         "honour": {"criterion": "is-physician-they-say"},
+                        "patience": {"criterion": "is-physician-at-last"},
                     },
                     "access": {"all_of": ["residence", {"any_of": ["profession", "code"]}]},
                 }

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bench.faults.checker import Kind, Violation, repeated, violations
 from bench.faults.history import AccessRow, AttemptRow, CheckRow, Dump, Fate, History, Submit, VerdictRow
@@ -238,11 +236,3 @@ def test_an_undetermined_verdict_needs_a_fault_that_excuses_it() -> None:
 
 def test_requests_beyond_the_first_are_counted() -> None:
     assert repeated(clean()) == 2
-
-
-@given(st.lists(st.sampled_from(sorted(PLANTED)), min_size=1, max_size=3, unique=True))
-def test_violations_do_not_hide_each_other_from_the_verdict(names: list[str]) -> None:
-    history = clean()
-    for name in names:
-        history = PLANTED[name][0](history)
-    assert violations(history)

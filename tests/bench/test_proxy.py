@@ -51,6 +51,11 @@ def echoed(client: socket.socket, words: bytes = b"hello") -> bytes:
     return client.recv(65536)
 
 
+def connect_and_echo(proxy: Proxy) -> bytes:
+    with connect(proxy) as client:
+        return echoed(client)
+
+
 def silent(client: socket.socket) -> bool:
     """Whether nothing comes: neither a byte nor an end."""
     client.settimeout(SILENCE)
@@ -120,8 +125,8 @@ def test_a_reset_is_seen_at_once_by_old_connections_and_new_ones(proxy: Proxy) -
         proxy.mode = Mode.RESET
         with pytest.raises(ConnectionResetError):
             client.recv(1)
-        with connect(proxy) as late, pytest.raises(ConnectionError):
-            echoed(late)
+        with pytest.raises(ConnectionError):
+            connect_and_echo(proxy)
         proxy.mode = Mode.PASS
         with connect(proxy) as again:
             assert echoed(again) == b"hello"

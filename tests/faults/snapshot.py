@@ -92,7 +92,8 @@ def read(engine: Engine) -> Snapshot:
         return Snapshot(
             checks={UUID(str(row[0])): _check(row) for row in rows(_CHECKS)},
             verdicts={
-                (UUID(str(row[0])), row[1]): VerdictRow(*row[2:6], tuple(map(str, row[6:]))) for row in rows(_VERDICTS)
+                (UUID(str(row[0])), row[1]): VerdictRow(row[2], row[3], row[4], row[5], tuple(map(str, row[6:])))
+                for row in rows(_VERDICTS)
             },
             access={
                 (row[0], row[1]): AccessRow(row[2], _document(row[3]), _document(row[4]))
@@ -115,7 +116,12 @@ def read(engine: Engine) -> Snapshot:
 
 def _check(row: Any) -> CheckRow:
     return CheckRow(
-        *row[1:7],
+        consultation=row[1],
+        participant=row[2],
+        question=row[3],
+        round=row[4],
+        state=row[5],
+        source=row[6],
         due_at=moment(row[7]),
         deadline_at=moment(row[8]),
         fence=row[9],

@@ -37,7 +37,7 @@ def start_sqlite(sqlite_url: str, tmp_path: Path) -> Iterator[Start]:
             desk.close()
             for each in path.parent.glob(path.name + "*"):
                 each.unlink()
-        path = tmp_path / f"{start_sqlite.__name__}.db"
+        path = tmp_path / "model.db"
         shutil.copyfile(sqlite_url.removeprefix("sqlite:///"), path)
         desk = Desk(f"sqlite:///{path}")
         made.append((desk, path))
@@ -79,12 +79,13 @@ def start(request: pytest.FixtureRequest) -> Start:
 
 def _run(start: Start, examples: int) -> None:
     health = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    given = settings(max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=health)
-    run_state_machine_as_test(start, settings=given)
+    given = settings(max_examples=examples, stateful_step_count=60, deadline=None, suppress_health_check=health)
+    run_state_machine_as_test(start, settings=given)  # type: ignore[arg-type]  # any factory will do
 
 
+@pytest.mark.timeout(600)  # a failure is made small before it is shown
 def test_every_check_gets_one_verdict_of_who_still_held_it(start: Start) -> None:
-    _run(start, 60)
+    _run(start, 120)
 
 
 @pytest.mark.slow

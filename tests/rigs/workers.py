@@ -34,8 +34,12 @@ class Worker(Server):
         self._settings = dict(environment)
         self._options = options
         self._begun = 0
-        self.exit_code: int | None = None
-        """How it ended last."""
+        self._ended: int | None = None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended last, None while it runs."""
+        return self._process.poll() if self._process else self._ended
 
     @property
     def log(self) -> str:
@@ -91,7 +95,7 @@ class Worker(Server):
         }
 
     def _gone(self) -> None:
-        self.exit_code = self._process.returncode if self._process else None
+        self._ended = self._process.returncode if self._process else None
         super()._gone()
 
 

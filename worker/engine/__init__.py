@@ -8,6 +8,7 @@ threads with queues between them:
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -22,13 +23,13 @@ from worker.engine.claimer import Claimer
 from worker.engine.holdings import Holdings
 from worker.engine.keeper import Keeper, Renewer
 from worker.engine.lookups import LookUp
-from worker.engine.plans import Plans
+from worker.engine.plans import LONGEST_LOOK_UP, Plans
 from worker.engine.pulse import Pulse
+from worker.engine.watchdog import Watchdog
 from worker.engine.writer import Writer
 
 log = structlog.get_logger("jurat.engine")
 
-LONGEST_LOOK_UP = 60.0
 GRACE = 5.0
 LAST_WRITE = 2.0
 """Seconds that the quiet threads have to end, whatever took longer before."""
@@ -60,11 +61,13 @@ class Engine:
         self._giving_back = False
         self.claimer = Claimer(ledgers.claims, self.holdings, plans.current, self._queue, only)
         self.writer = Writer(ledgers.settling, ledgers.keeping, self.holdings, plans.current, self.claimer)
-        self._renewer = Renewer(ledgers.claims, self.holdings, plans.current)
+        self._renewer = Renewer(ledgers.claims, self.holdings, plans.longest)
         self._keeper = Keeper(
             ledgers.keeping, ledgers.claims, plans, self.writer, self.holdings, self._accept, self.claimer.wake
         )
-        self._pulse = Pulse(self.holdings, plans, (self.claimer, self.writer, self._renewer, self._keeper))
+        beating = (self.claimer, self.writer, self._renewer, self._keeper)
+        self._pulse = Pulse(self.holdings, plans, beating)
+        self._watchdog = Watchdog(self.holdings, beating, lambda: self.writer.written, plans.longest, self._end_process)
         self._look_ups = [
             LookUp(number, running, self.holdings, plans.current, self._queue, self._hand_on, lambda: self._giving_back)
             for number in range(slots)
@@ -72,7 +75,15 @@ class Engine:
 
     def start(self) -> None:
         """Begin to work. Needs neither database nor broker to be there yet."""
-        for thread in (self._pulse, self.writer, self._renewer, self._keeper, self.claimer, *self._look_ups):
+        for thread in (
+            self._pulse,
+            self._watchdog,
+            self.writer,
+            self._renewer,
+            self._keeper,
+            self.claimer,
+            *self._look_ups,
+        ):
             thread.start()
         log.info("engine started", slots=self.holdings.slots)
 
@@ -93,6 +104,7 @@ class Engine:
     def stop(self, timeout: float = LONGEST_LOOK_UP + GRACE) -> bool:
         """Stop claiming, let look-ups end, write everything; whether all that was done within `timeout` seconds."""
         end = time.monotonic() + timeout
+        self._watchdog.stop()
         self.stop_claiming()
         for claiming in (self.claimer, self._keeper):
             claiming.join(end - time.monotonic())
@@ -108,6 +120,19 @@ class Engine:
             self.plans.close()
         log.info("engine stopped", clean=clean, held=len(self.holdings))
         return clean
+
+    def drop(self, timeout: float = GRACE) -> None:
+        """Give back everything that is not looked up yet, also what was started: those look-ups may be repeated."""
+        self.stop_claiming()
+        for held in self.holdings.unfinished():
+            self.writer.hand_on(Entry(held, GiveBack(), 0))
+        self.writer.stop()
+        self.writer.join(timeout)
+
+    def _end_process(self, code: int) -> None:
+        """End this process for its supervisor, within a few seconds, whatever hangs."""
+        self.drop()
+        os._exit(code)
 
     def _give_back_rest(self) -> None:
         """What was claimed while the threads were ending."""

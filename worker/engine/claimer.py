@@ -87,9 +87,10 @@ class Claimer(EngineThread):
             self.slot_freed(self._holdings.free())
             return
         demands = self._demands(plan, free)
+        asked = time.monotonic()
         held = self._claims.claim(demands, free)
         self._more = len(held) == free
-        self._holdings.add(held)
+        self._holdings.add(held, asked)
         for check in held:
             self._queue.put(check)
         self.slot_freed(self._holdings.free())  # look-ups may have ended while the claim was under way

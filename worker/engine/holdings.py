@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from tasks.checks import Held
+from tasks.ledger.claiming import LEASE
+
+TRUSTED = LEASE - 2.0
+"""Seconds after the statement that gave a lease was sent: so long the lease is ours, whatever the database's clock."""
 
 
 @dataclass(slots=True)
 class _Holding:
     held: Held
+    trusted_until: float
     started: float | None = None
     looked_up: bool = False
 
@@ -30,17 +35,32 @@ class Holdings:
         self._all: dict[tuple[UUID, int], _Holding] = {}
         self._busy: Counter[str] = Counter()
 
-    def add(self, claimed: Iterable[Held]) -> None:
-        """Claimed: each takes a slot until it is looked up."""
+    def add(self, claimed: Iterable[Held], asked: float | None = None) -> None:
+        """Claimed by a statement sent at `asked` (now, by default): each takes a slot until it is looked up."""
+        trusted_until = (self._clock() if asked is None else asked) + TRUSTED
         with self._lock:
             for held in claimed:
-                self._all[held.id, held.fence] = _Holding(held)
+                self._all[held.id, held.fence] = _Holding(held, trusted_until)
                 self._busy[held.source] += 1
 
-    def start(self, held: Held) -> None:
-        """Its look-up begins."""
+    def renewed(self, kept: Iterable[Held], asked: float) -> None:
+        """Renewed by a statement that was sent at `asked`."""
         with self._lock:
-            self._all[held.id, held.fence].started = self._clock()
+            for held in kept:
+                if holding := self._all.get((held.id, held.fence)):
+                    holding.trusted_until = asked + TRUSTED
+
+    def start(self, held: Held) -> bool:
+        """Its look-up begins, if its lease can still be trusted by our own clock: the database may have given it away
+        to another worker while this process stood still.
+        """
+        now = self._clock()
+        with self._lock:
+            holding = self._all[held.id, held.fence]
+            if now >= holding.trusted_until:
+                return False
+            holding.started = now
+            return True
 
     def looked_up(self, held: Held) -> int:
         """Its look-up has ended and its slot is free; how many slots are free now."""
@@ -68,6 +88,22 @@ class Holdings:
         """Checks that are looked up and not yet written."""
         with self._lock:
             return len(self._all) - self._busy.total()
+
+    def hanging(self, longest: Callable[[str], float]) -> int:
+        """How many look-ups have run for more than `longest(source)` seconds."""
+        now = self._clock()
+        with self._lock:
+            return sum(
+                holding.started is not None
+                and not holding.looked_up
+                and now - holding.started > longest(holding.held.source)
+                for holding in self._all.values()
+            )
+
+    def unfinished(self) -> list[Held]:
+        """Everything that is not looked up yet, started or not."""
+        with self._lock:
+            return [holding.held for holding in self._all.values() if not holding.looked_up]
 
     def leases(self, longest: Callable[[str], float]) -> list[Held]:
         """The checks whose leases are to be renewed. One whose look-up takes longer than `longest(source)` seconds is

@@ -11,7 +11,6 @@ import structlog
 from tasks.checks import Held
 from tasks.ledger import Claims, Keeping
 from tasks.ledger.claiming import LEASE
-from tasks.plan import Plan
 from worker.engine.holdings import Holdings
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
@@ -29,29 +28,26 @@ HANGING = 5.0
 class Renewer(EngineThread):
     """Prolongs the leases of everything that is held, in one statement."""
 
-    def __init__(self, claims: Claims, holdings: Holdings, plan: Callable[[], Plan | None]) -> None:
+    def __init__(self, claims: Claims, holdings: Holdings, longest: Callable[[str], float]) -> None:
         super().__init__("renewer")
         self._claims = claims
         self._holdings = holdings
-        self._plan = plan
+        self._longest = longest
         self._next = time.monotonic() + RENEW_EVERY
 
     def step(self) -> None:
         if self.stopping.wait(min(1.0, max(0.0, self._next - time.monotonic()))) or time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + RENEW_EVERY
-        held = self._holdings.leases(self._longest)
+        asked = time.monotonic()
+        self._next = asked + RENEW_EVERY
+        held = self._holdings.leases(lambda source: self._longest(source) + HANGING)
         if not held:
             return
         kept = self._claims.renew(held)
+        self._holdings.renewed((check for check in held if check.id in kept), asked)
         for check in held:
             if check.id not in kept:
                 log.info("lease not renewed", check_id=str(check.id), fence=check.fence)
-
-    def _longest(self, source: str) -> float:
-        plan = self._plan()
-        model = plan.configuration.sources.get(source) if plan else None
-        return (model.timeout if model else 60.0) + HANGING
 
 
 @dataclass(slots=True)

@@ -39,9 +39,8 @@ class LookUp(EngineThread):
             self.stopping.set()
             return
         plan = self._plan()
-        if plan is None or self._giving_back():
-            entry = Entry(held, GiveBack(), 0)
-        else:
-            self._holdings.start(held)
+        if plan is not None and not self._giving_back() and self._holdings.start(held):
             entry = self._running.run(held, plan)
+        else:
+            entry = Entry(held, GiveBack(), 0)
         self._hand_on(entry, self._holdings.looked_up(held))

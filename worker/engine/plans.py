@@ -14,6 +14,9 @@ from tasks.plan import Plan
 
 log = structlog.get_logger("jurat.engine")
 
+LONGEST_LOOK_UP = 60.0
+"""Seconds: no configuration may allow a look-up more."""
+
 MakePlan = Callable[[int, Configuration], Plan]
 
 
@@ -36,6 +39,11 @@ class Plans:
     def current(self) -> Plan | None:
         """The plan in force, None before the first configuration was taken."""
         return self._current
+
+    def longest(self, source: str) -> float:
+        """How many seconds one look-up of a source may take."""
+        model = self._current.configuration.sources.get(source) if self._current else None
+        return model.timeout if model else LONGEST_LOOK_UP
 
     def refresh(self) -> bool:
         """Look for a newer configuration or zone; whether a new plan is in force."""

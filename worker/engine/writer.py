@@ -36,6 +36,7 @@ class Writer(EngineThread):
     ) -> None:
         super().__init__("writer")
         self.refused = 0
+        self.written = 0
         self._settling = settling
         self._keeping = keeping
         self._holdings = holdings
@@ -89,6 +90,7 @@ class Writer(EngineThread):
         if written.done:
             self._claimer.written()
         self.refused += len(written.stale)
+        self.written += len(written.done)
         for entry in written.stale:
             log.warning("write refused", check_id=str(entry.held.id), fence=entry.held.fence, why="lease lost")
         for entry in written.done:

@@ -157,6 +157,26 @@ def test_writing_the_same_twice_leaves_one_verdict(desk: Desk) -> None:
     assert desk.verdicts(held.id) == [("accepted", "record_matches")]
 
 
+def test_of_two_words_on_one_claim_in_a_batch_the_first_counts(desk: Desk) -> None:
+    """A worker that drops a look-up gives it back; its answer may come all the same."""
+    held = desk.held()
+    written = desk.write(entry(held, GiveBack()), entry(held))
+    assert (len(written.done), len(written.stale)) == (1, 1)
+    assert desk.row(held.id, "state") == "pending"
+    assert desk.verdicts(held.id) == []
+
+
+def test_an_older_claim_of_a_check_in_the_batch_of_its_newer_one_stays_stale(desk: Desk) -> None:
+    """A process holds a check twice when its first look-up hung and it claimed the check again."""
+    older = desk.held()
+    desk.set_back("lease_until", 20)
+    desk.keeping.end_leases()
+    newer = desk.claim_one()
+    written = desk.write(entry(older, REFUSED), entry(newer))
+    assert ([e.held for e in written.done], [e.held for e in written.stale]) == ([newer], [older])
+    assert desk.verdicts(newer.id) == [("accepted", "record_matches")]
+
+
 def test_a_check_that_nobody_holds_can_not_be_settled(desk: Desk) -> None:
     held = desk.held()
     desk.settle(held, GiveBack())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from tasks.checks import Held
-from worker.engine.holdings import Holdings
+from worker.engine.holdings import TRUSTED, Holdings
 
 
 def held(number: int = 1, fence: int = 1, source: str = "towns") -> Held:
@@ -40,6 +40,19 @@ def test_doing_a_thing_twice_frees_no_slot_twice() -> None:
         holdings.looked_up(held(1))
         holdings.release([held(1)])
     assert holdings.free() == 1
+
+
+def test_a_look_up_begins_only_while_its_lease_can_be_trusted_by_our_own_clock() -> None:
+    now = [100.0]
+    holdings = Holdings(3, clock=lambda: now[0])
+    holdings.add([held(1), held(2)], asked=now[0])
+    now[0] += TRUSTED - 0.1
+    assert holdings.start(held(1))
+    holdings.renewed([held(2)], asked=now[0])
+    now[0] += 0.2
+    assert holdings.start(held(2)), "it was renewed"
+    holdings.add([held(3)], asked=now[0] - TRUSTED)
+    assert not holdings.start(held(3)), "the process stood still after its claim"
 
 
 def test_a_check_that_is_claimed_again_while_its_first_look_up_hangs_takes_a_slot_of_its_own() -> None:

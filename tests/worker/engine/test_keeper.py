@@ -18,7 +18,7 @@ def test_the_renewer_prolongs_what_is_held_in_one_statement_each_third_of_a_leas
     held = works.desk.claim()
     holdings = Holdings(3)
     holdings.add(held)
-    renewer = Renewer(works.desk.claims, holdings, works.plans.current)
+    renewer = Renewer(works.desk.claims, holdings, works.plans.longest)
     assert 0 < renewer._next - time.monotonic() <= LEASE / 3
     works.desk.set_back("lease_until", -4)
     renewer._next = 0.0
@@ -36,7 +36,7 @@ def test_the_lease_of_a_look_up_that_hangs_is_let_go(works: Works) -> None:
     holdings = Holdings(3, clock=lambda: now[0])
     holdings.add([held])
     holdings.start(held)
-    renewer = Renewer(works.desk.claims, holdings, works.plans.current)
+    renewer = Renewer(works.desk.claims, holdings, works.plans.longest)
     for elapsed, renewed in ((10.0 + HANGING - 0.1, True), (10.0 + HANGING + 0.1, False)):
         works.desk.set_back("lease_until", -4)
         now[0], renewer._next = elapsed, 0.0
@@ -49,7 +49,7 @@ def test_a_lost_lease_is_said(works: Works) -> None:
     holdings = Holdings(3)
     holdings.add([works.desk.held()])
     works.desk.sql("UPDATE jurat_checks SET fence = fence + 1")
-    renewer = Renewer(works.desk.claims, holdings, works.plans.current)
+    renewer = Renewer(works.desk.claims, holdings, works.plans.longest)
     renewer._next = 0.0
     with capture_logs() as logs:
         renewer.step()

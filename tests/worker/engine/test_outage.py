@@ -16,9 +16,9 @@ from tests.tasks.desk import Desk
 from tests.worker.engine.works import Steered, Works, soon
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[PostgreSQL]:
-    """A server of the test's own, for it is killed."""
+    """A server for these tests alone, for it is killed."""
     try:
         made = PostgreSQL(settings={"synchronous_commit": "on"})  # a kill may not lose what was committed
     except NoServer as error:

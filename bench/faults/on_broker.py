@@ -1,0 +1,107 @@
+"""Faults of the broker, and of what is in it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from redis import Redis
+
+from bench.faults.on_workers import submit_all
+from bench.faults.scenario import Scenario
+from bench.faults.stage import Setting, Stage
+
+
+def _valkey_kill(stage: Stage) -> float | None:
+    times = 3 if stage.short else 10
+    for number in range(times):
+        stage.over(1.0, begin=number / times, end=(number + 0.5) / times)
+        stage.valkey.kill()
+        stage.over(stage.random.uniform(0.0, 3.0), begin=(number + 0.5) / times, end=(number + 1) / times)
+        stage.valkey.start()
+    return stage.consuming()
+
+
+def _valkey_stop(stage: Stage) -> float | None:
+    stage.over(1.0, end=0.1)
+    stage.valkey.pause()
+    stage.over(10.0 if stage.short else 60.0, begin=0.1, end=0.9)
+    stage.valkey.resume()
+    return stage.consuming()
+
+
+def _valkey_flush(stage: Stage) -> float | None:
+    times = 4 if stage.short else 20
+    for number in range(times):
+        stage.over(2.0, begin=number / times, end=(number + 1) / times)
+        with Redis(port=stage.valkey.port) as connection:
+            connection.flushall()
+    return stage.consuming()
+
+
+def _valkey_half_open(stage: Stage) -> float | None:
+    proxy = stage.broker_proxy
+    assert proxy is not None
+    longest = 0.0
+    times = 1 if stage.short else 5
+    for number in range(times):
+        stage.over(2.0, begin=number / times, end=(number + 0.5) / times)
+        stage.add("cut", proxy.cut())
+        begun = time.monotonic()
+        stage.over(1.5, begin=(number + 0.5) / times, end=(number + 1) / times)  # the server lets go of the dead ones
+        took = stage.consuming()
+        if took is None:
+            return None
+        longest = max(longest, time.monotonic() - begun)
+    return longest
+
+
+_BELL: Mapping[str, Any] = {
+    "body": "W1tdLCB7fSwgbnVsbF0=",
+    "content-encoding": "utf-8",
+    "content-type": "application/json",
+    "headers": {"lang": "py", "task": "jurat.ring", "id": "0"},
+    "properties": {"body_encoding": "base64", "delivery_info": {"exchange": "", "routing_key": "checks.register"}},
+}
+_MALFORMED: tuple[bytes, ...] = (
+    b"garbage",
+    b"{}",
+    b"[]",
+    b"\xff\xfe",
+    json.dumps(_BELL).encode(),
+    json.dumps({**_BELL, "properties": {**_BELL["properties"], "delivery_tag": "1"}, "body": "!"}).encode(),
+    json.dumps({**_BELL, "properties": {**_BELL["properties"], "delivery_tag": "2"}, "content-type": "x/y"}).encode(),
+    b"x" * (1 << 20),
+)
+
+
+def _malformed(stage: Stage) -> float | None:
+    times = len(_MALFORMED) if stage.short else 3 * len(_MALFORMED)
+    for number in range(times):
+        stage.over(1.0, begin=number / times, end=(number + 1) / times)
+        with Redis(port=stage.valkey.port) as connection:
+            connection.lpush("checks.register", _MALFORMED[number % len(_MALFORMED)])
+    return stage.consuming()
+
+
+SCENARIOS = (
+    Scenario("valkey-kill", "Valkey killed and started", _valkey_kill, limits={"recovery_s": 5, "submit_p99_s": 1.1}),
+    Scenario("valkey-stop", "Valkey stopped (SIGSTOP)", _valkey_stop, limits={"recovery_s": 5, "submit_p99_s": 1.1}),
+    Scenario("valkey-flush", "Valkey flushed every 2 s", _valkey_flush, limits={"recovery_s": 5}),
+    Scenario(
+        "valkey-half-open",
+        "connections to Valkey cut without RST",
+        _valkey_half_open,
+        setting=Setting(proxied_broker=True),
+        limits={"recovery_s": 15, "submit_p99_s": 1.1},
+    ),
+    Scenario("no-broker", "no broker at all", submit_all, setting=Setting(broker=False), limits={"repeated": 0}),
+    Scenario(
+        "malformed",
+        "malformed messages in the broker",
+        _malformed,
+        limits={"recovery_s": 10},
+    ),
+)

@@ -1,0 +1,80 @@
+"""Faults of the source, and checks that are faults themselves."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+from bench.faults.scenario import Scenario
+from bench.faults.source import Mood, number_of
+from bench.faults.stage import Setting, Stage
+from jurat.words import Reason
+
+POISONED = (31, 77)
+"""The submits whose look-up kills the worker that makes it."""
+
+
+def _in_mood(mood: Mood, seconds: float) -> Callable[[Stage], float | None]:
+    def run(stage: Stage) -> float | None:
+        stage.over(1.0, end=0.2)
+        stage.register.mood = mood
+        stage.over(10.0 if stage.short else seconds, begin=0.2, end=0.9)
+        stage.register.mood = Mood.WELL
+        took = stage.all_settle()
+        stage.notes["troubled"] = stage.register.troubled.total()
+        return took
+
+    return run
+
+
+def _poison(stage: Stage) -> float | None:
+    def kill(port: int) -> None:
+        for unit in stage.units:
+            if unit.holds_port(port):
+                stage.add("kills", unit.signal(signal.SIGKILL))
+
+    stage.register.poison = {number_of(index) for index in POISONED}
+    stage.register.on_poison = kill
+    stage.pace(1.0)
+    ids = [submit.check for submit in stage.web.submits if submit.number in stage.register.poison]
+    end = time.monotonic() + 120
+    while len(ids) < len(POISONED) and time.monotonic() < end:
+        time.sleep(0.1)
+        ids = [submit.check for submit in stage.web.submits if submit.number in stage.register.poison]
+    stage.drain(120)
+    lost = "SELECT count(*) FROM jurat_verdicts WHERE reason = 'worker_lost'"
+    mine = " AND check_id IN ({})".format(", ".join(f"'{check}'" for check in ids))
+    stage.notes["poison_given_up"] = stage.scalar(lost + mine)
+    stage.notes["innocent_given_up"] = stage.scalar(lost) - stage.notes["poison_given_up"]
+    stage.notes["most_lost_leases"] = stage.scalar("SELECT max(lost_leases) FROM jurat_checks")
+    return stage.all_settle()
+
+
+SCENARIOS = (
+    Scenario(
+        "source-down",
+        "the source is down",
+        _in_mood(Mood.DOWN, 180),
+        at_least={"troubled": 10},
+        limits={"recovery_s": 5},
+    ),
+    Scenario(
+        "source-silent",
+        "the source takes requests and never answers",
+        _in_mood(Mood.SILENT, 120),
+        setting=Setting(timeout="2s"),
+        at_least={"troubled": 10},
+        limits={"recovery_s": 5},
+    ),
+    Scenario("source-garbage", "the source answers garbage", _in_mood(Mood.GARBAGE, 60), at_least={"troubled": 10}),
+    Scenario(
+        "poison",
+        "two checks that kill whoever looks them up",
+        _poison,
+        undetermined=frozenset({Reason.WORKER_LOST}),
+        limits={"innocent_given_up": 0, "most_lost_leases": 3},
+        at_least={"poison_given_up": len(POISONED)},
+        short=False,
+    ),
+)

@@ -1,0 +1,140 @@
+"""Faults of the workers themselves."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+
+from bench.faults.scenario import Scenario
+from bench.faults.stage import Setting, Stage, until
+from tasks.ledger.claiming import LEASE
+
+
+def submit_all(stage: Stage) -> None:
+    stage.pace(1.0)
+
+
+def _kill(stage: Stage) -> float | None:
+    kills = 8 if stage.short else 100
+    for number in range(kills):
+        stage.pace(number / kills)
+        unit = stage.ready_unit()
+        time.sleep(stage.random.uniform(0.0, 1.0))
+        until(lambda: stage.leased() > 0, 2)
+        stage.add("held_at_kills", stage.leased())
+        stage.add("kills", unit.signal(signal.SIGKILL))
+        unit.ended(5)
+        if number == kills // 2:
+            stage.remember()
+    stage.pace(1.0)
+    return stage.all_settle()
+
+
+def _sigterm(stage: Stage) -> float | None:
+    terms = 6 if stage.short else 50
+    for number in range(terms):
+        stage.pace(number / terms)
+        unit = stage.ready_unit()
+        time.sleep(stage.random.uniform(0.0, 1.0))
+        begun = time.monotonic()
+        if unit.signal(signal.SIGTERM):
+            stage.add("sigterms")
+            unit.ended(30)
+            stage.most("longest_exit_s", time.monotonic() - begun)
+    stage.pace(1.0)
+    stage.notes["unclean_exits"] = sum(unit.ends.total() - unit.ends[0] for unit in stage.units)
+    return stage.all_settle()
+
+
+def _sigstop(stage: Stage) -> float | None:
+    stage.over(2.0, end=0.5)
+    unit = stage.ready_unit()
+    until(lambda: stage.leased() >= stage.setting.slots, 5)
+    unit.signal(signal.SIGSTOP)
+    stage.notes["held_at_stop"] = stage.leased()
+    stage.over(2 * LEASE, begin=0.5, end=0.9)
+    stage.remember()
+    # What another worker holds now under a later fence is what a stale write would hit.
+    stage.notes["claimed_again"] = stage.scalar("SELECT count(*) FROM jurat_checks WHERE lost_leases > 0")
+    stage.notes["held_again"] = stage.scalar(
+        "SELECT count(*) FROM jurat_checks WHERE lost_leases > 0 AND state = 'leased'"
+    )
+    unit.signal(signal.SIGCONT)
+    stage.pace(1.0)
+    took = stage.all_settle()
+    time.sleep(2)
+    stage.notes["writes_refused"] = sum(one.said("write refused") for one in stage.units)
+    return took
+
+
+def _overdue(stage: Stage) -> float | None:
+    stage.web.allow(stage.checks)
+    stage.web.finish(300)
+    stage.scalar("WITH late AS (UPDATE jurat_checks SET due_at = due_at - interval '1 hour' RETURNING 1) "
+                 "SELECT count(*) FROM late")  # fmt: skip
+    stage.start_workers()
+    return stage.all_settle()
+
+
+def _configurations(stage: Stage) -> float | None:
+    stage.over(2.0, end=0.3)
+    first = stage.apply(concurrency=2)
+    stage.over(4.0, begin=0.3, end=0.6)
+    second = stage.apply(concurrency=64)
+    stage.over(4.0, begin=0.6, end=1.0)
+    took = stage.all_settle()
+    used = stage.scalar("SELECT count(DISTINCT config_version) FROM jurat_verdicts")
+    stage.notes |= {"versions_used": used, "versions_applied": second - first + 2}
+    return took
+
+
+def _no_faketime() -> str | None:
+    return None if shutil.which("faketime") else "faketime is not installed (Debian: apt-get install faketime)"
+
+
+SCENARIOS = (
+    Scenario("none", "nothing", submit_all, limits={"repeated": 0}),
+    Scenario(
+        "kill",
+        "kill -9 of workers, again and again",
+        _kill,
+        at_least={"held_at_kills": 8},
+        undetermined=frozenset({"worker_lost"}),
+    ),
+    Scenario("sigterm", "SIGTERM of workers, again and again", _sigterm, limits={"repeated": 0, "longest_exit_s": 10}),
+    Scenario(
+        "sigstop",
+        "a worker stopped for two leases, then continued",
+        _sigstop,
+        setting=Setting(workers=2, slow_repeats=16.0, timeout="40s"),
+        at_least={"held_again": 1},
+    ),
+    Scenario(
+        "overdue",
+        "all checks overdue at the start",
+        _overdue,
+        setting=Setting(started=False, batch=200, latency=0.02),
+        limits={"repeated": 0},
+    ),
+    Scenario(
+        "configurations",
+        "two configurations applied during the run",
+        _configurations,
+        limits={"repeated": 0},
+        at_least={"versions_used": 3},
+    ),
+    Scenario(
+        "clocks",
+        "one worker's clock 2 h ahead, one's 2 h behind, workers killed",
+        _kill,
+        setting=Setting(
+            prefixes=(("faketime", "-f", "+2h"), ("faketime", "-f", "-2h")),
+            environment={"DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"},
+        ),
+        at_least={"held_at_kills": 8},
+        undetermined=frozenset({"worker_lost"}),
+        skip=_no_faketime,
+        short=False,
+    ),
+)

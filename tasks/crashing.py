@@ -1,0 +1,61 @@
+"""Crash points: for tests that end a process at an exact place, as a power cut would. Off unless `JURAT_CRASH` is set.
+
+`JURAT_CRASH=write.committed:3` ends the process when it passes `write.committed` the third time. Each point stands
+before or after a commit, a look-up or a bell; `POINTS` has all of them, and a test visits each.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+VARIABLE = "JURAT_CRASH"
+EXIT_CODE = 86
+
+POINTS = (
+    "bell.heard",
+    "bell.rung",
+    "claim.made",
+    "claim.committed",
+    "look_up.begins",
+    "look_up.ended",
+    "write.made",
+    "write.committed",
+    "renewal.made",
+    "renewal.committed",
+    "leases.ended",
+    "leases.committed",
+)
+
+
+def _armed() -> tuple[str, int]:
+    name, _, times = os.environ.get(VARIABLE, "").partition(":")
+    if name and name not in POINTS:
+        raise SystemExit(f"{VARIABLE} names no crash point; there are {', '.join(POINTS)}")
+    return name, int(times or 1)
+
+
+_NAME, _LEFT = _armed()
+_lock = threading.Lock()
+
+
+def _end() -> None:
+    global _LEFT  # noqa: PLW0603 - one countdown for the whole process is the point of it
+    with _lock:
+        _LEFT -= 1
+        if _LEFT == 0:
+            os._exit(EXIT_CODE)
+
+
+def _pass(_: str) -> None:
+    """Nothing is armed."""
+
+
+def _at(name: str) -> None:
+    if name == _NAME:
+        _end()
+
+
+crash_point: Callable[[str], None] = _at if _NAME else _pass
+"""Passes a crash point."""

@@ -1,0 +1,47 @@
+"""A worker that ends at an exact place, as in a power cut, and the next one that finds what it left."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from examples.sources import Mood, Sources
+from tasks.crashing import EXIT_CODE, POINTS, VARIABLE
+from tests.acceptance.conftest import MakeTown
+from tests.acceptance.town import PHYSICIAN, soon
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
+
+CHECKS = 12
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_crash_at_any_point_leaves_one_verdict_to_each_check(
+    point: str, make_town: MakeTown, sources: Sources
+) -> None:
+    town = make_town()
+    checks = town.submit_many(CHECKS, "profession", PHYSICIAN)
+    if point.startswith("renewal"):
+        checks += town.submit_many(2, "patience", PHYSICIAN, prefix="stuck")
+    if point.startswith("leases"):
+        town.sql("UPDATE jurat_checks SET state = 'leased', fence = 1, lease_until = due_at")
+    worker = town.worker("--concurrency", "4", **{VARIABLE: f"{point}:1"})
+    with worker:
+        if point.startswith("bell"):
+            checks += town.submit_many(CHECKS, "profession", PHYSICIAN, prefix="rung")
+        assert soon(lambda: not worker.running, 40), f"it never passed {point}"
+        assert worker.exit_code == EXIT_CODE
+    sources.switch("slow-headers", Mood.OK)
+    try:
+        town.leases_run_out()
+        with town.worker("--concurrency", "4"):
+            assert soon(lambda: town.states() == Counter(settled=len(checks))), town.states()
+    finally:
+        sources.switch("slow-headers", Mood.SLOW_HEADERS)
+    assert town.verdicts_a_check(checks) == Counter({1: len(checks)})
+    assert town.sql("SELECT DISTINCT outcome, reason FROM jurat_verdicts") == [("accepted", "record_matches")]
+    assert town.sql(
+        "SELECT count(*) FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id "
+        "WHERE v.fence <> c.fence OR c.answer IS NOT NULL"
+    ) == [(0,)]

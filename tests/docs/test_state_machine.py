@@ -1,0 +1,181 @@
+"""The page on a check's life: every transition is made, every other is tried, and its figures are the code's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib import import_module
+from itertools import product
+from typing import Any
+
+import pytest
+
+from jurat.words import Reason, State
+from tasks.checks import Decision, GiveBack, Held, Later, NextSource, Review
+from tests.docs.pages import ROOT, block
+from tests.rigs.servers import Databases
+from tests.tasks.desk import ACCEPTED, ADMIN, DOCUMENT, Desk, configuration, entry
+
+PAGE = ROOT / "docs" / "state-machine.md"
+GONE = "–"
+COSTS = {"nothing": (0, 0), "1 look-up failed": (1, 0), "1 lease lost": (0, 1)}
+"""What each does to `lookups` and `lost_leases`."""
+
+QUESTIONS = DOCUMENT["consultations"]["budget"]["questions"]
+WITHOUT = {
+    **DOCUMENT,
+    "consultations": {"budget": {"questions": {"code": QUESTIONS["code"]}, "access": {"all_of": ["code"]}}},
+}
+"""A configuration without the question that the check answers."""
+
+DECISIONS: Mapping[str, Decision] = {
+    "Settle": ACCEPTED,
+    "Review": Review(Reason.NAME_DIFFERS, 0.0),
+    "Later": Later(1.0, Reason.SOURCE_UNAVAILABLE),
+    "NextSource": NextSource("ban", Reason.NAME_DIFFERS),
+    "GiveBack": GiveBack(),
+}
+
+
+def tables() -> list[list[list[str]]]:
+    """The tables of the page, as the cells of their rows without the head."""
+    found = re.findall(r"^\|.*\n\|[-|]+\n((?:\|.*\n)+)", PAGE.read_text("utf-8"), re.MULTILINE)
+    return [[[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()] for table in found]
+
+
+def _write(desk: Desk, held: Held, decision: str) -> None:
+    desk.settle(held, DECISIONS[decision], retain=0.0)
+
+
+def _submit(desk: Desk, held: Held) -> None:
+    """Asked again under the same id, as a platform does that did not hear the answer."""
+    desk.submit("p-1", id=held.id)
+
+
+STATEMENTS: Mapping[str, Callable[[Desk, Held], Any]] = {
+    "`Client.submit`, or the documented INSERT": _submit,
+    "`Claims.claim`": lambda desk, _: desk.claim(),
+    "`Claims.claim_overdue`": lambda desk, _: desk.claims.claim_overdue(10),
+    "`Claims.renew`": lambda desk, held: desk.claims.renew([held]),
+    **{f"`Settling.write` of `{name}`": partial(_write, decision=name) for name in DECISIONS},
+    "`Keeping.end_leases`": lambda desk, _: desk.keeping.end_leases(),
+    "`Keeping.end_reviews`": lambda desk, _: desk.keeping.end_reviews(),
+    "`Publishing.apply`": lambda desk, _: desk.publishing.apply(configuration(WITHOUT), ADMIN, force=True),
+    "`Keeping.purge`": lambda desk, _: desk.keeping.purge(),
+}
+"""Everything in the ledger and the client that writes to `jurat_checks`."""
+
+
+def brought_to(desk: Desk, state: str) -> Held:
+    """A check in that state, with its newest fence, for which every time that could matter has come."""
+    held = desk.held()
+    if state != State.LEASED:
+        decision = {State.PENDING: "GiveBack", State.REVIEW: "Review", State.SETTLED: "Settle"}[State(state)]
+        _write(desk, held, decision)
+    desk.set_back("due_at", 1)
+    desk.set_back("deadline_at", 1)
+    desk.set_back("lease_until", 1, "state = 'leased'")
+    return held
+
+
+COLUMNS = "state, lookups, lost_leases, fence, source, due_at, deadline_at, lease_until, settled_at, answer IS NULL"
+
+
+def row(desk: Desk, held: Held) -> tuple[Any, ...] | None:
+    found = desk.sql(f"SELECT {COLUMNS} FROM jurat_checks WHERE id = :id", id=desk.id(held.id))
+    return tuple(found[0]) if found else None
+
+
+@pytest.fixture(scope="module")
+def _postgresql(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[Desk]:
+    url = postgresql_server.create(template=_migrated_postgresql)
+    desk = Desk(url)
+    yield desk
+    desk.close()
+    postgresql_server.drop(url)
+
+
+@pytest.fixture
+def desks(request: pytest.FixtureRequest, engine: str) -> Iterator[Callable[[], Desk]]:
+    """Makes an empty desk again and again."""
+    if engine == "postgresql":
+        desk: Desk = request.getfixturevalue("_postgresql")
+    else:
+        desk = Desk(request.getfixturevalue("sqlite_url"))
+        for (name,) in desk.sql("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_kept'"):
+            # Only so that the test can empty the table between two tries.
+            desk.sql(f"DROP TRIGGER {name}")
+
+    def empty() -> Desk:
+        if desk.postgresql:
+            desk.clear()
+        else:
+            desk.sql("UPDATE jurat_verdicts SET retain_until = '2000-01-01 00:00:00.000'")
+            for table in ("jurat_verdicts", "jurat_reviews", "jurat_attempts", "jurat_checks", "jurat_access"):
+                desk.sql(f"DELETE FROM {table}")
+            desk.sql("DELETE FROM jurat_configs")
+        desk.apply(DOCUMENT)
+        return desk
+
+    yield empty
+    if engine == "sqlite":
+        desk.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def test_every_statement_in_every_state_does_what_the_page_says_and_nothing_else(desks: Callable[[], Desk]) -> None:
+    transitions, kept, *_ = tables()
+    seen = [_submitted(desks())]
+    changed = set()
+    for state, (statement, run) in product(State, STATEMENTS.items()):
+        desk = desks()
+        held = brought_to(desk, state)
+        before = row(desk, held)
+        run(desk, held)
+        after = row(desk, held)
+        assert before is not None
+        if after is None or after[0] != before[0]:
+            costs = tuple(now - then for now, then in zip(after[1:3], before[1:3], strict=True)) if after else (0, 0)
+            seen.append((state, after[0] if after else GONE, statement, costs))
+        elif after != before:
+            changed.add((state, statement))
+    assert sorted(seen) == sorted((each[0], each[1], each[4], COSTS[each[5]]) for each in transitions)
+    assert changed == {(state, each[2]) for each in kept for state in each[0].split(", ")}
+
+
+def _submitted(desk: Desk) -> tuple[Any, ...]:
+    check = desk.submit()
+    state, *costs = desk.row(check.id, "state, lookups, lost_leases")
+    return GONE, state, "`Client.submit`, or the documented INSERT", tuple(costs)
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_an_old_fence_writes_nothing(desks: Callable[[], Desk], decision: str) -> None:
+    desk = desks()
+    old = desk.held()
+    desk.set_back("lease_until", 1)
+    desk.keeping.end_leases()
+    desk.claim_one()
+    before = row(desk, old)
+    written = desk.write(entry(old, DECISIONS[decision]))
+    assert (written.done, len(written.stale), row(desk, old)) == ([], 1, before)
+    assert desk.verdicts(old.id) == []
+    assert desk.row(old.id, "answer IS NOT NULL")
+
+
+def test_the_diagram_shows_the_same_transitions() -> None:
+    arrows = re.findall(r"^ +(\S+) --> (\w+|\[\*\])", block(PAGE, "mermaid"), re.MULTILINE)
+    drawn = {tuple(GONE if end == "[*]" else end for end in arrow) for arrow in arrows}
+    assert drawn == {(each[0], each[1]) for each in tables()[0]}
+
+
+@pytest.mark.parametrize(("figure", "value", "place"), tables()[2], ids=lambda cell: None)
+def test_a_figure_is_the_codes(figure: str, value: str, place: str) -> None:
+    module, _, name = place.strip("`").rpartition(".")
+    assert getattr(import_module(module), name) == float(value.removesuffix(" s")), figure
