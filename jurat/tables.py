@@ -234,7 +234,7 @@ codes = Table(
     "jurat_codes",
     metadata,
     Column("list", Text, primary_key=True),
-    Column("fingerprint", Text, primary_key=True),
+    Column("fingerprint", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment),
     Column("revoked_at", Moment),

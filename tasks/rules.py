@@ -32,8 +32,9 @@ from tasks.residence import decide_residence
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 60.0
 CREDENTIALS_RETRY = 60.0
+ZONE_RETRY = 30.0
 """Seconds. A failed look-up is repeated after 1, 2, 4 … 60 s, each shortened by up to half at random; one that our
-credentials failed after 60 s, because a person has to mend them."""
+credentials failed after 60 s, because a person has to mend them; a zone is looked for after 30 s."""
 
 LONGEST_PAUSE = 3600.0
 """Seconds that a source's own Retry-After may stop it at most."""
@@ -67,11 +68,16 @@ def decide(
             return Review(Reason.REQUIREMENT_MISSING, question.review_due_s, evidence)
         case Places():
             if zone is None:
-                return Settle(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING)
+                return wait_for_zone(held)
             margins = {Level(level): metres for level, metres in question.margins.items()}
             return _with_answer(held, question, decide_residence(answer, found, zone, margins))
         case Finding():
             return _with_answer(held, question, found)
+
+
+def wait_for_zone(held: Held) -> Later:
+    """The zone of the question is not imported: an administrator may do it before the deadline."""
+    return Later(min(ZONE_RETRY, max(held.seconds_left, 0.0)), Reason.CONFIGURATION_MISSING)
 
 
 def decide_without_look_up(held: Held, question: Question) -> Decision | None:

@@ -19,7 +19,7 @@ from jurat.words import Outcome, Reason
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Later, Settle
 from tasks.crashing import crash_point
 from tasks.plan import Plan
-from tasks.rules import decide, decide_without_look_up
+from tasks.rules import decide, decide_without_look_up, wait_for_zone
 
 log = structlog.get_logger("jurat.checks")
 
@@ -63,6 +63,9 @@ class Running:
             log.warning("answer unreadable", check_id=str(held.id), fence=held.fence, why=type(error).__name__)
             verdict = Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
             return Entry(held, verdict, plan.version, retain=question.retain_s)
+        if question.zone and question.zone not in plan.zones:
+            missing = Attempt(Ended.FAILED, Reason.CONFIGURATION_MISSING, 0.0)
+            return Entry(held, wait_for_zone(held), plan.version, missing, question.retain_s)
         begun = self._clock()
         crash_point("look_up.begins")
         found = self._ask(held, answer, question, plan)

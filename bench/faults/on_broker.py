@@ -10,6 +10,7 @@ from typing import Any
 from redis import Redis
 
 from bench.faults.on_workers import submit_all
+from bench.faults.rabbitmq import binary
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage
 
@@ -86,6 +87,26 @@ def _malformed(stage: Stage) -> float | None:
     return stage.consuming()
 
 
+def _rabbitmq_kill(stage: Stage) -> float | None:
+    assert stage.rabbitmq is not None
+    times = 1 if stage.short else 5
+    longest = 0.0
+    for number in range(times):
+        stage.over(2.0, begin=number / times, end=(number + 0.3) / times)
+        stage.rabbitmq.kill()
+        stage.over(stage.random.uniform(0.0, 3.0), begin=(number + 0.3) / times, end=(number + 0.8) / times)
+        stage.rabbitmq.start()
+        took = stage.all_settle()
+        if took is None:
+            return None
+        longest = max(longest, took)
+    return longest
+
+
+def _no_rabbitmq() -> str | None:
+    return None if binary() else "RabbitMQ is not installed (Debian: apt-get install rabbitmq-server)"
+
+
 SCENARIOS = (
     Scenario("valkey-kill", "Valkey killed and started", _valkey_kill, limits={"recovery_s": 5, "submit_p99_s": 1.1}),
     Scenario("valkey-stop", "Valkey stopped (SIGSTOP)", _valkey_stop, limits={"recovery_s": 5, "submit_p99_s": 1.1}),
@@ -103,5 +124,14 @@ SCENARIOS = (
         "malformed messages in the broker",
         _malformed,
         limits={"recovery_s": 10},
+    ),
+    Scenario(
+        "rabbitmq",
+        "RabbitMQ as the broker, killed and started",
+        _rabbitmq_kill,
+        setting=Setting(rabbitmq=True),
+        limits={"recovery_s": 5, "submit_p99_s": 1.1},
+        skip=_no_rabbitmq,
+        short=False,
     ),
 )

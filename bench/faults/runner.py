@@ -16,6 +16,8 @@ from bench.faults.stage import Stage
 from bench.faults.supervisor import ROOT
 
 _SHOWN = 10
+_STOPPING = 20.0
+"""Seconds in which a worker with nothing to do must have ended after SIGTERM."""
 
 
 def revision() -> str:
@@ -39,7 +41,11 @@ def run(scenario: Scenario, *, checks: int, seed: int, short: bool, kept: Path) 
         spent = time.monotonic() - working
         stage.remember()
         for unit in stage.units:
-            unit.stop()
+            unit.retire()
+        end = time.monotonic() + _STOPPING
+        stubborn = [unit.name for unit in stage.units if not unit.ended(max(0.0, end - time.monotonic()))]
+        for unit in stage.units:
+            unit.kill()
         history = stage.history(scenario.undetermined)
         found = violations(history)
         kinds = Counter(violation.kind for violation in found)
@@ -64,6 +70,7 @@ def run(scenario: Scenario, *, checks: int, seed: int, short: bool, kept: Path) 
             "thread_failures": sum(unit.said("engine thread failed") for unit in stage.units),
             "restarts": sum(unit.ends.total() for unit in stage.units) - len(stage.units),
             "exits": {unit.name: dict(unit.ends) for unit in stage.units},
+            "stubborn": stubborn,
             **stage.notes,
             "bugs": (stage.web.bugs + stage.register.failures)[:_SHOWN],
             "violations": [f"{one.kind} {one.subject}: {one.detail}" for one in found[:_SHOWN]],
@@ -86,6 +93,7 @@ def _missed(scenario: Scenario, row: dict[str, Any]) -> list[str]:
     """What is not as it must be, in words."""
     missed = [f"{name} {row[name]}" for name in ("lost", "doubled", "stale", "other") if row[name]]
     missed += row["bugs"][:1]
+    missed += [f"{name} does not end" for name in row["stubborn"]]
     if row["drained_s"] is None:
         missed.append("not everything was settled in time")
     for name, limit in scenario.limits.items():

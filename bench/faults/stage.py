@@ -23,6 +23,7 @@ from sqlalchemy import create_engine, make_url, text
 from bench.faults.database_dump import dump
 from bench.faults.history import Dump, History
 from bench.faults.proxy import Proxy
+from bench.faults.rabbitmq import RabbitMQ
 from bench.faults.source import Register, description
 from bench.faults.supervisor import Unit
 from bench.faults.web_tier import CONSULTATION, QUESTIONS, WebTier
@@ -47,6 +48,8 @@ class Setting:
     workers: int = 3
     slots: int = 8
     broker: bool = True
+    rabbitmq: bool = False
+    """Whether RabbitMQ is the broker, not Valkey."""
     proxied_broker: bool = False
     proxied_database: bool = False
     latency: float = 0.2
@@ -84,6 +87,7 @@ class Stage:
         self.service: Service
         self.web: WebTier
         self.units: list[Unit] = []
+        self.rabbitmq: RabbitMQ | None = None
         self.broker_proxy: Proxy | None = None
         self.database_proxy: Proxy | None = None
 
@@ -144,6 +148,10 @@ class Stage:
     def _broker(self) -> str:
         if not self.setting.broker:
             return "none"
+        if self.setting.rabbitmq:
+            if self.rabbitmq is None:
+                self.rabbitmq = self.stack.enter_context(RabbitMQ())
+            return self.rabbitmq.url
         if not self.setting.proxied_broker:
             return self.valkey.url
         if self.broker_proxy is None:

@@ -98,14 +98,11 @@ class Unit:
             return True
         return False
 
-    def stop(self, timeout: float = 30.0) -> None:
-        """End it for good: SIGTERM, and SIGKILL for one that does not end in time."""
+    def retire(self) -> None:
+        """Ask it to end for good, by SIGTERM."""
         self._over.set()
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
-        if not self.ended(timeout):
-            self.signal(signal.SIGKILL)
-        self._thread.join(10)
 
     def kill(self) -> None:
         """End it for good, at once."""

@@ -15,6 +15,8 @@ depends_on = None
 
 moment = Moment()
 check_id = CheckId()
+# Compared byte by byte: a fingerprint begins with its key, and all of one key lie side by side.
+bytewise = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 document = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 
@@ -92,7 +94,7 @@ def upgrade() -> None:
     op.create_table(
         "jurat_codes",
         sa.Column("list", sa.Text(), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("fingerprint", bytewise, nullable=False),
         sa.Column("created_at", moment, nullable=False),
         sa.Column("expires_at", moment, nullable=True),
         sa.Column("revoked_at", moment, nullable=True),

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError
 
 from jurat.access import AtLeast, Confirmed, Rule, evaluate, standing
 from jurat.statements import now, rows_json, rowset
-from jurat.words import Outcome, QuestionState, Reason, State
+from jurat.words import Outcome, QuestionState, Reason, State, reason_from
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Later, NextSource, Review, Settle
 from tasks.crashing import crash_point
 
@@ -168,7 +168,7 @@ class Settling:
         history: dict[Key, dict[str, list[Confirmed]]] = {key: {} for key in sorted(keys)}
         for row in connection.execute(text(_history(self._dialect)), {"rows": _key_rows(keys)}):
             confirmed = Confirmed(
-                State(row[3]), Outcome(row[4]) if row[4] else None, Reason(row[5]) if row[5] else None
+                State(row[3]), Outcome(row[4]) if row[4] else None, reason_from(row[5]) if row[5] else None
             )
             history[row[0], row[1]].setdefault(row[2], []).append(confirmed)
         rows = []

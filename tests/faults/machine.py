@@ -9,30 +9,13 @@ Not here yet, for the ledger has no functions for them: a person's decision of a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from functools import wraps
-from itertools import count
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
-import structlog
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
-from adapters.base import (
-    Credentials,
-    Finding,
-    Found,
-    InMaintenance,
-    NeedsPerson,
-    Query,
-    Redemption,
-    RejectedRequest,
-    Throttled,
-    Unavailable,
-)
 from jurat import AlreadyConfirmed, Check, UnknownQuestion
 from jurat.access import Confirmed, standing
 from jurat.words import Outcome, Reason, State
@@ -40,174 +23,19 @@ from tasks.checks import Entry, GiveBack, Held, Later, NextSource, Review, Settl
 from tasks.ledger import Demand
 from tasks.ledger.claiming import LEASE
 from tasks.ledger.publishing import Unpublishable
-from tasks.plan import Plan, book_of, make_plan
-from tasks.running import Running
-from tests.faults.invariants import History, broken, wrong_access
-from tests.faults.snapshot import CheckRow, VerdictRow, read
-from tests.faults.standing_clock import StandingClock
-from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration
+from tasks.plan import book_of
+from tests.faults.invariants import broken, wrong_access
+from tests.faults.snapshot import CheckRow, read
+from tests.faults.stage import Stage, Worker, first, when
+from tests.faults.told import ANSWERS, CONFIGURATIONS, UNSTORABLE
+from tests.tasks.desk import ADMIN
 
 PARTICIPANTS = ("p-1", "p-2", "p-3")
-CODES = ("0a" * 32, "0b" * 32)
-UNSTORABLE = {"fact": "\0"}
-"""Evidence that PostgreSQL can not take: the check ends `source_unreadable` there."""
-
-
-def _documents() -> tuple[Mapping[str, Any], ...]:
-    """Three that differ in all that matters on the way: order and number of sources, rounds, rules, reviews."""
-    first = DOCUMENT["consultations"]["budget"]["questions"]
-    others = (
-        (
-            {"lives-in": {"source": ["ban", "towns"]}},
-            {"code": {"criterion": "has-code", "rounds": 1}},
-            {"any_of": [*first]},
-        ),
-        (
-            {"lives-in": {"source": "towns"}},
-            {"residence": {"criterion": "lives-in", "on_undetermined": "review"}},
-            None,
-        ),
-    )
-    made = [DOCUMENT]
-    for criteria, questions, access in others:
-        asked = {**first, **questions}
-        if access is None:
-            del asked["code"]
-        consultation = {"questions": asked, "access": access or {"all_of": ["residence", "profession"]}}
-        document = {**DOCUMENT, "criteria": {**DOCUMENT["criteria"], **criteria}}
-        made.append({**document, "consultations": {"budget": consultation}})
-    made[2] = {
-        **made[2],
-        "sources": {name: source for name, source in DOCUMENT["sources"].items() if name in ("towns", "rpps")},
-        "criteria": {name: each for name, each in made[2]["criteria"].items() if name != "has-code"},
-    }
-    return tuple(made)
-
-
-CONFIGURATIONS = tuple(map(configuration, _documents()))
-
-ANSWERS: Mapping[str, Found | Exception] = {
-    "accepted": Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES, {"fact": 1}),
-    "refused": Finding(Outcome.REFUSED, Reason.STATUS_INACTIVE),
-    "undetermined": Finding(Outcome.UNDETERMINED, Reason.NAME_DIFFERS),
-    "mistyped": Finding(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS),
-    "unstorable": Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES, UNSTORABLE),
-    "a code": Finding(Outcome.ACCEPTED, Reason.CODE_VALID, redemption=Redemption("spring", CODES[0])),
-    "another code": Finding(Outcome.ACCEPTED, Reason.CODE_VALID, redemption=Redemption("spring", CODES[1])),
-    "a person": NeedsPerson(),
-    "down": Unavailable("down"),
-    "throttled": Throttled("slow down", retry_after=90.0),
-    "maintenance": InMaintenance("closed", retry_after=5000.0),
-    "credentials": Credentials("a key is missing"),
-    "rejected": RejectedRequest("malformed"),
-    "a bug": ZeroDivisionError(),
-}
-
-
-class Told:
-    """A source that answers as it is told, and looks whether anybody holds a transaction open meanwhile."""
-
-    def __init__(self, asked: Callable[[], None]) -> None:
-        self.answer = "accepted"
-        self._asked = asked
-
-    def look_up(self, query: Query) -> Found:
-        self._asked()
-        answer = ANSWERS[self.answer]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def close(self) -> None:
-        pass
-
-
-@dataclass(slots=True)
-class Worker:
-    """A worker's memory: the plan that it last saw, what it holds, what it has yet to write, and what it wrote."""
-
-    plan: Plan
-    held: list[Held] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    wrote: list[Entry] = field(default_factory=list)
-
-
-def when(condition: Callable[[Any], object]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Does nothing in a step whose time has not come. Hypothesis' own preconditions choose among the rules by what the
-    database says, and of two rows that are alike it may say another each time.
-    """
-
-    def decorate(step: Callable[..., None]) -> Callable[..., None]:
-        @wraps(step)
-        def run(self: Any, *arguments: Any, **named: Any) -> None:
-            if condition(self):
-                step(self, *arguments, **named)
-
-        return run
-
-    return decorate
-
-
 WORKERS = st.integers(0, 2)
 PLACES = st.integers(0, 50)
 
 
-def first(waiting: list[tuple[datetime, UUID]], most: int) -> list[UUID]:
-    """The first of these, and those that have waited as long: which of two that are alike comes first is not said."""
-    last = waiting[:most][-1:]
-    return [check for time, check in waiting if last and time <= last[0][0]]
-
-
-class LedgerMachine(RuleBasedStateMachine):
-    def __init__(self, desk: Desk, clock: StandingClock) -> None:
-        super().__init__()
-        structlog.configure(processors=[], logger_factory=structlog.ReturnLoggerFactory())
-        self.desk, self.clock = desk, clock
-        self.source = Told(self._asked)
-        self.running = Running(desk.unseal, clock=lambda: 0.0, jitter=lambda: 0.0)
-        self.plans = [self._plan(version) for version in range(len(CONFIGURATIONS))]
-        self.applied, self.version = 0, 1
-        self.workers = [Worker(self.plans[0]) for _ in range(3)]
-        self.history = History()
-        self.summed: set[tuple[str, str]] = set()
-        """Whose access row was last written under the configuration that is applied now."""
-        self.under_way: Held | None = None
-        self.ids = (UUID(int=number) for number in count(1))
-        self.before = self.now = read(desk.engine)
-        self.sound = True
-
-    def _plan(self, number: int) -> Plan:
-        plan = make_plan(number + 1, CONFIGURATIONS[number], self.desk.reading, self.desk.fingerprints, {})
-        return replace(plan, sources=dict.fromkeys(plan.sources, self.source))
-
-    def _asked(self) -> None:
-        assert self.under_way is not None
-        self.history.looked_up.append(self.under_way)
-        if self.desk.engine.pool.checkedout():  # type: ignore[attr-defined]  # of the pool that both engines have
-            self.history.open_transactions.append(self.under_way)
-
-    def _changed(self, rows: Mapping[UUID, CheckRow]) -> None:
-        """After a step: exactly these rows are different, and these are what they became."""
-        self.before, self.now = self.now, read(self.desk.engine)
-        assert self.now.checks == {**self.before.checks, **rows}
-
-    def _due(self, source: str) -> list[tuple[datetime, UUID]]:
-        until = self.now.paused.get(source)
-        if until is not None and until > self.clock.now:
-            return []
-        return self._pending(lambda row: row.due_at if row.source == source else None)
-
-    def _overdue(self) -> list[tuple[datetime, UUID]]:
-        return self._pending(lambda row: row.deadline_at)
-
-    def _pending(self, time_of: Callable[[CheckRow], datetime | None]) -> list[tuple[datetime, UUID]]:
-        """The checks that wait and whose time has come, first things first."""
-        waiting = [(time_of(row), check) for check, row in self.now.checks.items() if row.state == State.PENDING]
-        return sorted((time, check) for time, check in waiting if time is not None and time <= self.clock.now)
-
-    def _leased(self) -> bool:
-        return any(row.state == State.LEASED for row in self.now.checks.values())
-
+class LedgerMachine(Stage):
     # -- the platform
 
     @initialize(count=st.integers(1, 3))
@@ -381,30 +209,11 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.desk.keeping.pause(entry.held.source, entry.decision.pause, entry.decision.reason)
         self.now = replace(self.now, paused=read(self.desk.engine).paused)
 
-    def _is_ours(self, held: Held) -> bool:
-        row = self.now.checks[held.id]
-        return row.state == State.LEASED and row.fence == held.fence
-
     def _stands_written(self, entry: Entry, decision: Settle) -> None:
-        verdict: VerdictRow = self.now.verdicts[entry.held.id, 1]
+        verdict = self.now.verdicts[entry.held.id, 1]
         said = (verdict.outcome, verdict.reason)
         unread = (Outcome.UNDETERMINED, Reason.SOURCE_UNREADABLE)
         assert said == (decision.outcome, decision.reason) or (decision.evidence == UNSTORABLE and said == unread)
-
-    def _moved(self, entry: Entry) -> CheckRow:
-        row = replace(self.now.checks[entry.held.id], lease_until=None)
-        match entry.decision:
-            case Settle():
-                return replace(row, state=State.SETTLED, answered=False, settled_at=self.clock.now)
-            case Review():
-                return replace(row, state=State.REVIEW)
-            case Later(seconds=seconds):
-                due = self.clock.later(seconds)
-                return replace(row, state=State.PENDING, due_at=due, lookups=row.lookups + 1)
-            case NextSource(source=source):
-                return replace(row, state=State.PENDING, due_at=self.clock.now, source=source)
-            case GiveBack():
-                return replace(row, state=State.PENDING, due_at=self.clock.now)
 
     @rule(worker=WORKERS)
     @when(lambda self: any(worker.held or worker.entries for worker in self.workers))
@@ -522,8 +331,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def all_holds(self) -> None:
         self.sound = False
-        assert broken(self.history, self.before, self.now) == []
-        assert wrong_access(self.now, book_of(CONFIGURATIONS[self.applied]), self.summed) == []
+        found = broken(self.history, self.before, self.now)
+        found += wrong_access(self.now, book_of(CONFIGURATIONS[self.applied]), self.summed)
+        assert not found, "\n".join(found)
         self.sound = True
 
     def teardown(self) -> None:

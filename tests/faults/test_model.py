@@ -11,8 +11,9 @@ import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.faults.machine import CODES, CONFIGURATIONS, LedgerMachine
+from tests.faults.machine import LedgerMachine
 from tests.faults.standing_clock import StandingClock
+from tests.faults.told import CODES, CONFIGURATIONS
 from tests.rigs.servers import Databases
 from tests.tasks.desk import ADMIN, Desk
 

@@ -121,6 +121,18 @@ def test_a_check_past_its_deadline_is_not_looked_up(sqlite: Desk) -> None:
     assert (entry.attempt, adapter.asked) == (None, [])
 
 
+def test_without_its_zone_a_check_waits_and_nobody_is_asked(sqlite: Desk) -> None:
+    adapter = Adapter(MATCHES)
+    key = ("budget", "residence")
+    asked = replace(sqlite.configuration.questions[key], zone="not-imported")
+    changed = replace(sqlite.configuration, questions={**sqlite.configuration.questions, key: asked})
+    entry, _ = run(sqlite, sqlite.held(), adapter, configuration=changed)
+    assert entry.decision == Later(30.0, Reason.CONFIGURATION_MISSING)
+    assert entry.attempt is not None
+    assert (entry.attempt.ended, entry.attempt.reason) == (Ended.FAILED, Reason.CONFIGURATION_MISSING)
+    assert adapter.asked == []
+
+
 def test_a_question_that_is_not_configured_ends_configuration_missing(sqlite: Desk) -> None:
     adapter = Adapter(MATCHES)
     entry, _ = run(sqlite, replace(sqlite.held(), question="removed"), adapter)

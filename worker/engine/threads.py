@@ -8,10 +8,11 @@ from abc import ABC, abstractmethod
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 log = structlog.get_logger("jurat.engine")
 
-AWAY = (OperationalError, InterfaceError)
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 """What SQLAlchemy raises when the database is down, hung or full."""
 
 _SAY_EVERY = 60.0
@@ -60,7 +61,7 @@ class EngineThread(ABC):
                     log.info("database back", thread=self.name)
             except AWAY as error:
                 self.away = True
-                self._say("database away", error=type(error.orig or error).__name__)
+                self._say("database away", error=type(getattr(error, "orig", None) or error).__name__)
             except Exception as error:
                 log.exception("engine thread failed", thread=self.name, error=type(error).__name__)
             else:

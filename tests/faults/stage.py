@@ -1,0 +1,130 @@
+"""What a step of the model has at hand: the database and its clock, the workers' memories, what was done so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import wraps
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import structlog
+from hypothesis.stateful import RuleBasedStateMachine
+
+from jurat.words import State
+from tasks.checks import Entry, GiveBack, Held, Later, NextSource, Review, Settle
+from tasks.plan import Plan, make_plan
+from tasks.running import Running
+from tests.faults.invariants import History
+from tests.faults.snapshot import CheckRow, Key, read
+from tests.faults.standing_clock import StandingClock
+from tests.faults.told import CONFIGURATIONS, Told
+from tests.tasks.desk import Desk
+
+
+@dataclass(slots=True)
+class Worker:
+    """A worker's memory: the plan that it last saw, what it holds, what it has yet to write, and what it wrote."""
+
+    plan: Plan
+    held: list[Held] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    wrote: list[Entry] = field(default_factory=list)
+
+
+def when(condition: Callable[[Any], object]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Does nothing in a step whose time has not come. Hypothesis' own preconditions choose among the rules by what the
+    database says, and of two rows that are alike it may say another each time.
+    """
+
+    def decorate(step: Callable[..., None]) -> Callable[..., None]:
+        @wraps(step)
+        def run(self: Any, *arguments: Any, **named: Any) -> None:
+            if condition(self):
+                step(self, *arguments, **named)
+
+        return run
+
+    return decorate
+
+
+def first(waiting: list[tuple[datetime, UUID]], most: int) -> list[UUID]:
+    """The first of these, and those that have waited as long: which of two that are alike comes first is not said."""
+    last = waiting[:most][-1:]
+    return [check for time, check in waiting if last and time <= last[0][0]]
+
+
+class Stage(RuleBasedStateMachine):
+    """`now` is what the tables say, `before` what they said before the last step."""
+
+    def __init__(self, desk: Desk, clock: StandingClock) -> None:
+        super().__init__()
+        structlog.configure(processors=[], logger_factory=structlog.ReturnLoggerFactory())
+        self.desk, self.clock = desk, clock
+        self.source = Told(self._asked)
+        self.running = Running(desk.unseal, clock=lambda: 0.0, jitter=lambda: 0.0)
+        self.plans = [self._plan(version) for version in range(len(CONFIGURATIONS))]
+        self.applied, self.version = 0, 1
+        self.workers = [Worker(self.plans[0]) for _ in range(3)]
+        self.history = History()
+        self.summed: set[Key] = set()
+        """Whose access row was last written under the configuration that is applied now."""
+        self.under_way: Held | None = None
+        self.ids = (UUID(int=number) for number in count(1))
+        self.before = self.now = read(desk.engine)
+        self.sound = True
+
+    def _plan(self, number: int) -> Plan:
+        plan = make_plan(number + 1, CONFIGURATIONS[number], self.desk.reading, self.desk.fingerprints, {})
+        return replace(plan, sources=dict.fromkeys(plan.sources, self.source))
+
+    def _asked(self) -> None:
+        assert self.under_way is not None
+        self.history.looked_up.append(self.under_way)
+        if self.desk.engine.pool.checkedout():  # type: ignore[attr-defined]  # of the pool that both engines have
+            self.history.open_transactions.append(self.under_way)
+
+    def _changed(self, rows: Mapping[UUID, CheckRow]) -> None:
+        """After a step: exactly these rows are different, and these are what they became."""
+        self.before, self.now = self.now, read(self.desk.engine)
+        expected = {**self.before.checks, **rows}
+        differ = [each for each in expected.keys() | self.now.checks if expected.get(each) != self.now.checks.get(each)]
+        assert not differ, [(expected.get(each), self.now.checks.get(each)) for each in sorted(differ)]
+
+    def _due(self, source: str) -> list[tuple[datetime, UUID]]:
+        until = self.now.paused.get(source)
+        if until is not None and until > self.clock.now:
+            return []
+        return self._pending(lambda row: row.due_at if row.source == source else None)
+
+    def _overdue(self) -> list[tuple[datetime, UUID]]:
+        return self._pending(lambda row: row.deadline_at)
+
+    def _pending(self, time_of: Callable[[CheckRow], datetime | None]) -> list[tuple[datetime, UUID]]:
+        """The checks that wait and whose time has come, first things first."""
+        waiting = [(time_of(row), check) for check, row in self.now.checks.items() if row.state == State.PENDING]
+        return sorted((time, check) for time, check in waiting if time is not None and time <= self.clock.now)
+
+    def _leased(self) -> bool:
+        return any(row.state == State.LEASED for row in self.now.checks.values())
+
+    def _is_ours(self, held: Held) -> bool:
+        row = self.now.checks[held.id]
+        return row.state == State.LEASED and row.fence == held.fence
+
+    def _moved(self, entry: Entry) -> CheckRow:
+        row = replace(self.now.checks[entry.held.id], lease_until=None)
+        match entry.decision:
+            case Settle():
+                return replace(row, state=State.SETTLED, answered=False, settled_at=self.clock.now)
+            case Review():
+                return replace(row, state=State.REVIEW)
+            case Later(seconds=seconds):
+                due = self.clock.later(seconds)
+                return replace(row, state=State.PENDING, due_at=due, lookups=row.lookups + 1)
+            case NextSource(source=source):
+                return replace(row, state=State.PENDING, due_at=self.clock.now, source=source)
+            case GiveBack():
+                return replace(row, state=State.PENDING, due_at=self.clock.now)
