@@ -16,7 +16,7 @@ from bench.faults.stage import Setting, Stage
 
 
 def _valkey_kill(stage: Stage) -> float | None:
-    times = 3 if stage.short else 10
+    times = 2 if stage.short else 10
     for number in range(times):
         stage.over(1.0, begin=number / times, end=(number + 0.5) / times)
         stage.valkey.kill()
@@ -28,13 +28,13 @@ def _valkey_kill(stage: Stage) -> float | None:
 def _valkey_stop(stage: Stage) -> float | None:
     stage.over(1.0, end=0.1)
     stage.valkey.pause()
-    stage.over(10.0 if stage.short else 60.0, begin=0.1, end=0.9)
+    stage.over(5.0 if stage.short else 60.0, begin=0.1, end=0.9)
     stage.valkey.resume()
     return stage.consuming()
 
 
 def _valkey_flush(stage: Stage) -> float | None:
-    times = 4 if stage.short else 20
+    times = 3 if stage.short else 20
     for number in range(times):
         stage.over(2.0, begin=number / times, end=(number + 1) / times)
         with Redis(port=stage.valkey.port) as connection:
@@ -81,10 +81,11 @@ _MALFORMED: tuple[bytes, ...] = (
 def _malformed(stage: Stage) -> float | None:
     times = len(_MALFORMED) if stage.short else 3 * len(_MALFORMED)
     for number in range(times):
-        stage.over(1.0, begin=number / times, end=(number + 1) / times)
+        stage.over(0.5, begin=number / times, end=(number + 1) / times)
         with Redis(port=stage.valkey.port) as connection:
             connection.lpush("checks.register", _MALFORMED[number % len(_MALFORMED)])
-    return stage.consuming()
+    stage.pace(1.0)
+    return stage.calm()
 
 
 def _rabbitmq_kill(stage: Stage) -> float | None:

@@ -51,7 +51,7 @@ def _hung(stage: Stage) -> float | None:
     until(lambda: stage.leased() > 0, 2)
     stage.notes["held_at_hang"] = stage.leased()
     proxy.mode = Mode.HANG
-    stage.over(15.0 if stage.short else 30.0, begin=0.3, end=0.8)
+    stage.over(10.0 if stage.short else 30.0, begin=0.3, end=0.8)
     proxy.mode = Mode.PASS
     took = stage.all_settle()
     stage.pace(1.0)
@@ -186,7 +186,7 @@ SCENARIOS = (
         _cut,
         setting=Setting(proxied_database=True),
         limits={"recovery_s": 15},
-        at_least={"cut": 9},
+        at_least={"cut": 3},
     ),
     Scenario(
         "pgbouncer",
@@ -204,5 +204,6 @@ SCENARIOS = (
         limits={"recovery_s": 10},
         at_least={"errors_at_submit": 1},
         skip=_no_mount,
+        short=False,
     ),
 )

@@ -19,7 +19,7 @@ def _in_mood(mood: Mood, seconds: float) -> Callable[[Stage], float | None]:
     def run(stage: Stage) -> float | None:
         stage.over(1.0, end=0.2)
         stage.register.mood = mood
-        stage.over(10.0 if stage.short else seconds, begin=0.2, end=0.9)
+        stage.over(5.0 if stage.short else seconds, begin=0.2, end=0.9)
         stage.register.mood = Mood.WELL
         took = stage.all_settle()
         stage.notes["troubled"] = stage.register.troubled.total()
@@ -58,6 +58,7 @@ SCENARIOS = (
         _in_mood(Mood.DOWN, 180),
         at_least={"troubled": 10},
         limits={"recovery_s": 5},
+        short=False,
     ),
     Scenario(
         "source-silent",
@@ -66,6 +67,7 @@ SCENARIOS = (
         setting=Setting(timeout="2s"),
         at_least={"troubled": 10},
         limits={"recovery_s": 5},
+        short=False,
     ),
     Scenario("source-garbage", "the source answers garbage", _in_mood(Mood.GARBAGE, 60), at_least={"troubled": 10}),
     Scenario(

@@ -256,10 +256,14 @@ class Stage:
         Submits go on until then, so that each has something to do.
         """
         begun = time.monotonic()
+        next_ones = begun
         before = [unit.said(_SETTLED) for unit in self.units]
 
         def all_did() -> bool:
-            self.web.allow(len(self.web.submits) + len(self.units) * 2)
+            nonlocal next_ones
+            if time.monotonic() >= next_ones:
+                next_ones = time.monotonic() + _TRICKLE
+                self.web.allow(len(self.web.submits) + len(self.units) * 2)
             return all(unit.said(_SETTLED) > count for unit, count in zip(self.units, before, strict=True))
 
         return time.monotonic() - begun if until(all_did, seconds) else None
@@ -276,6 +280,21 @@ class Stage:
                 return False
 
         return time.monotonic() - begun if until(all_wait, seconds) else None
+
+    def calm(self, window: float = 8.0, seconds: float = 60.0) -> float | None:
+        """How many seconds from now until the last end of a worker that `window` seconds without any follow.
+
+        None when workers go on ending.
+        """
+        begun = last = time.monotonic()
+        ended = sum(unit.ends.total() for unit in self.units)
+        while time.monotonic() - last < window:
+            if time.monotonic() - begun > seconds:
+                return None
+            time.sleep(0.1)
+            if (now := sum(unit.ends.total() for unit in self.units)) != ended:
+                ended, last = now, time.monotonic()
+        return last - begun
 
     def drain(self, seconds: float) -> float | None:
         """Wait for everything to be submitted and settled; how many seconds that took, None when not in time."""
@@ -301,6 +320,8 @@ class Stage:
 
 
 _SETTLED = '"event": "settled"'
+_TRICKLE = 0.25
+"""Seconds between two small lots of submits while we wait for every worker to show itself."""
 _BOUNDED = {"connect_timeout": 3, "prepare_threshold": None}
 
 

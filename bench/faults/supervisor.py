@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,6 +115,11 @@ class Unit:
     def said(self, words: str) -> int:
         """How often `words` stand in all that its processes wrote."""
         return self.log.read_text(errors="replace").count(words) if self.log.exists() else 0
+
+    def said_last_at(self) -> datetime:
+        """The time of its last line, by its own clock. Raises IndexError when it has said nothing."""
+        times = re.findall(r'"timestamp": "([^"]+)"', self.log.read_text(errors="replace"))
+        return datetime.fromisoformat(times[-1])
 
     def _supervise(self) -> None:
         while not self._over.is_set():

@@ -40,10 +40,14 @@ def read(file: Path) -> list[Row]:
 
 
 def append(file: Path, row: Row) -> None:
-    """Add a row."""
+    """Add a row, on a line of its own also where the last one was cut short."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a", encoding="utf-8") as out:
-        out.write(json.dumps(row) + "\n")
+    with file.open("a+b") as out:
+        if out.tell():
+            out.seek(-1, 2)
+            if out.read(1) != b"\n":
+                out.write(b"\n")
+        out.write(json.dumps(row).encode() + b"\n")
 
 
 def markdown(rows: Iterable[Row]) -> str:

@@ -28,7 +28,6 @@ from jurat.access import AtLeast, Confirmed, evaluate, standing
 from jurat.words import Outcome, QuestionState, Reason, State
 from tasks.checks import Held
 from tasks.ledger import Book
-from tasks.rules import MOST_LOST_LEASES
 from tests.faults.snapshot import AccessRow, CheckRow, Key, Snapshot, VerdictRow
 
 
@@ -106,7 +105,7 @@ def _look_ups(history: History) -> Iterator[str]:
     if len(set(keys := [(held.id, held.fence) for held in history.looked_up])) < len(keys):
         yield "I9: a check was looked up twice under one fence"
     for held in history.looked_up:
-        if held.lost_leases >= MOST_LOST_LEASES:
+        if held.lost_leases >= 3:
             yield f"I5: {held.id} was looked up after {held.lost_leases} lost leases"
     for held in history.open_transactions:
         yield f"I10: a transaction was open during the look-up of {held.id}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import cycle
 from uuid import UUID
 
 from hypothesis import strategies as st
@@ -30,20 +31,23 @@ from tests.faults.stage import Stage, Worker, first, when
 from tests.faults.told import ANSWERS, CONFIGURATIONS, UNSTORABLE
 from tests.tasks.desk import ADMIN
 
-PARTICIPANTS = ("p-1", "p-2", "p-3")
+PARTICIPANTS = tuple(f"p-{number}" for number in range(1, 7))
 WORKERS = st.integers(0, 2)
 PLACES = st.integers(0, 50)
+SAID = st.lists(st.sampled_from(sorted(ANSWERS)), min_size=1, max_size=3)
 
 
 class LedgerMachine(Stage):
     # -- the platform
 
-    @initialize(count=st.integers(1, 3))
-    def submit_some(self, count: int) -> None:
+    @initialize(count=st.integers(1, 3), worker=WORKERS)
+    def begin(self, count: int, worker: int) -> None:
+        """Some have answered, and a worker has taken it."""
         for participant in PARTICIPANTS[:count]:
             for question in ("residence", "profession"):
                 self.submit(participant, question, back=False)
                 self.all_holds()
+        self.claim(worker, 3)
 
     @rule(
         participant=st.sampled_from(PARTICIPANTS),
@@ -104,7 +108,7 @@ class LedgerMachine(Stage):
 
     # -- workers
 
-    @rule(worker=WORKERS, answers=st.lists(st.sampled_from(sorted(ANSWERS)), min_size=1, max_size=3))
+    @rule(worker=WORKERS, answers=SAID)
     @when(lambda self: any(map(self._due, CONFIGURATIONS[0].sources)))
     def work(self, worker: int, answers: list[str]) -> None:
         """Nothing goes wrong but what the sources say."""
@@ -215,6 +219,16 @@ class LedgerMachine(Stage):
         unread = (Outcome.UNDETERMINED, Reason.SOURCE_UNREADABLE)
         assert said == (decision.outcome, decision.reason) or (decision.evidence == UNSTORABLE and said == unread)
 
+    @rule(worker=WORKERS, answers=SAID)
+    @when(lambda self: any(worker.held for worker in self.workers))
+    def finish(self, worker: int, answers: list[str]) -> None:
+        """All that it holds, under whatever fences, is looked up and written in one batch."""
+        mine = self._one_that(lambda each: bool(each.held), worker)
+        for held, answer in zip(mine.held, cycle(answers), strict=False):
+            self._look_up(mine, held, answer)
+        mine.held = []
+        self.write(self.workers.index(mine))
+
     @rule(worker=WORKERS)
     @when(lambda self: any(worker.held or worker.entries for worker in self.workers))
     def renew(self, worker: int) -> None:
@@ -257,6 +271,18 @@ class LedgerMachine(Stage):
         self.time_passes(LEASE)
         self.all_holds()
         self.end_leases()
+
+    @rule(worker=WORKERS, loser=WORKERS, then=st.sampled_from(["renews", "finishes"]), answers=SAID)
+    @when(lambda self: self._leased())
+    def change_hands(self, worker: int, loser: int, then: str, answers: list[str]) -> None:
+        """Leases are lost, who lost them or somebody else takes the checks again, and the loser goes on as if nothing
+        had happened.
+        """
+        self.lose_leases()
+        self.all_holds()
+        self.claim(worker, 3)
+        self.all_holds()
+        self.renew(loser) if then == "renews" else self.finish(loser, answers)
 
     @rule()
     @when(lambda self: self._leased())
