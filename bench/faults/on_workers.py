@@ -117,6 +117,7 @@ SCENARIOS = (
         "kill",
         "kill -9 of workers, again and again",
         _kill,
+        limits={"repeated_a_slot": 1},
         at_least={"held_at_kills": 8},
         undetermined=frozenset({"worker_lost"}),
     ),

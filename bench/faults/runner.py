@@ -48,7 +48,7 @@ def run(scenario: Scenario, *, checks: int, seed: int, short: bool, kept: Path) 
             unit.kill()
         history = stage.history(scenario.undetermined)
         found = violations(history)
-        kinds = Counter(violation.kind for violation in found)
+        kinds = Counter(kind for kind, _ in {(violation.kind, violation.subject) for violation in found})
         seconds = sorted(stage.web.seconds)
         row: dict[str, Any] = {
             "scenario": scenario.name,
@@ -58,7 +58,7 @@ def run(scenario: Scenario, *, checks: int, seed: int, short: bool, kept: Path) 
             "lost": kinds[Kind.LOST],
             "doubled": kinds[Kind.DOUBLED],
             "stale": kinds[Kind.STALE],
-            "other": len(found) - kinds[Kind.LOST] - kinds[Kind.DOUBLED] - kinds[Kind.STALE],
+            "other": kinds.total() - kinds[Kind.LOST] - kinds[Kind.DOUBLED] - kinds[Kind.STALE],
             "undetermined": sum(verdict.outcome == "undetermined" for verdict in history.dump.verdicts),
             "repeated": repeated(history),
             "recovery_s": _rounded(recovery_s),
@@ -80,6 +80,8 @@ def run(scenario: Scenario, *, checks: int, seed: int, short: bool, kept: Path) 
             "revision": revision(),
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+        if "kills" in row:
+            row["repeated_a_slot"] = round(row["repeated"] / (row["kills"] * scenario.setting.slots), 2)
         row["missed"] = _missed(scenario, row)
         if row["missed"]:
             folder = kept / f"{scenario.name}-{seed}"
