@@ -6,6 +6,8 @@ PY := $(VENV)/bin/python
 # The first of these that is Python 3.11 or newer; `make PYTHON=/path/to/python3` names another.
 PYTHON ?= python3 python3.11 python3.12 python3.13 python3.14
 ARGS ?=
+# Two processes; a file's tests stay together, for they share servers and timings.
+TWO := -n 2 --dist loadfile
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 # A .venv whose Python was removed or is too old is made anew. Here, before make looks at what is in it.
@@ -24,10 +26,10 @@ demo: $(VENV)/.service ## See the whole way of a check in one process; ARGS="--j
 	@bin/jurat demo $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, in less than five minutes; ARGS="-k words tests/folder" for some
-	$(PY) -m pytest -m "not slow" $(ARGS)
+	$(PY) -m pytest $(TWO) -m "not slow" $(ARGS)
 
 test-all: $(VENV)/.dev ## Run all tests, also those that take long
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest $(TWO) $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and layers
 	$(PY) -m ruff check .

@@ -68,7 +68,9 @@ def test_keys_are_written_as_base64_and_read_with_spaces_around() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "secret", "c2VjcmV0", PUBLIC.hex(), key_to_text(PUBLIC)[:-4], key_to_text(PUBLIC) + "AAAA", "clé\0"]
+    "text",
+    ["", "secret", "c2VjcmV0", PUBLIC.hex(), key_to_text(PUBLIC)[:-4], key_to_text(PUBLIC) + "AAAA", "clé\0"],
+    ids=["empty", "a word", "too short", "in hex", "cut off", "too long", "no base64"],
 )
 def test_a_text_that_is_no_key_is_refused_without_being_shown(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"JURAT_SEAL_KEY is not a key: 32 bytes in base64") as caught:
