@@ -11,11 +11,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from adapters.address.zones import Zone
+from adapters.address.zones import Zone, Zones
 from adapters.base import Found, Query, Source, Unavailable
 from adapters.catalogue import SourceUnusable, Surroundings, build
 from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
@@ -78,8 +79,13 @@ def make_plan(
     reading: Reading,
     fingerprints: Fingerprints | None,
     environ: Mapping[str, str] | None = None,
+    ready: Zones | None = None,
 ) -> Plan:
-    """The plan of a configuration. Sources that can not be made here are named in `problems` and their checks wait."""
+    """The plan of a configuration. Sources that can not be made here are named in `problems` and their checks wait.
+
+    `ready` keeps zones from one plan to the next, so that only what changed is prepared anew.
+    """
+    ready = ready or Zones()
     surroundings = Surroundings(
         codes=_StoredCodes(reading),
         fingerprints=fingerprints,
@@ -99,7 +105,7 @@ def make_plan(
     zones: dict[str, Zone] = {}
     for name, row in rows.items():
         try:
-            zones[name] = Zone(row.name, row.version, row.geometry, row.digest)
+            zones[name] = ready.get(row.name, row.version, row.digest, partial(bytes, row.geometry))
         except ValueError as error:
             problems.append(str(error))
     problems += [

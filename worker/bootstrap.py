@@ -8,6 +8,7 @@ from functools import partial
 
 import sqlalchemy
 
+from adapters.address.zones import Zones
 from adapters.fingerprints import Fingerprints
 from config.settings import Settings
 from jurat.database import open_engine
@@ -36,7 +37,9 @@ class Service:
     def engine(self, *, slots: int, only: Collection[str] | None = None) -> Engine:
         """An engine with `slots` look-up threads for the sources in `only` (None: all). Not started yet."""
         keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in self.settings.unseal_keys]
-        plans = Plans(self.reading, partial(make_plan, reading=self.reading, fingerprints=self.fingerprints))
+        plans = Plans(
+            self.reading, partial(make_plan, reading=self.reading, fingerprints=self.fingerprints, ready=Zones())
+        )
         ledgers = Ledgers(Claims(self.database), Settling(self.database), self.keeping)
         return Engine(ledgers, Running(Unseal(keys)), plans, slots=slots, only=only)
 

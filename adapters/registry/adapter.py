@@ -77,8 +77,7 @@ class RegistryAdapter:
     """Looks a participant up in a registry that answers JSON over HTTPS.
 
     `secret` resolves the description's references once, here, and raises what the operator should see where one leads
-    nowhere. `loopback_http` allows plain HTTP to this machine. `requests` is how many a look-up sends at most, each of
-    which the quota pays for.
+    nowhere. `loopback_http` allows plain HTTP to this machine.
 
     Raises:
         ValueError: a secret can not be sent, or the proxy or CA file is not usable.
@@ -102,7 +101,6 @@ class RegistryAdapter:
             loopback_http=loopback_http,
             read_timeout=model.timeout,
         )
-        self.requests = len(self._steps)
 
     def look_up(self, query: Query) -> Found:
         """Ask each step in turn; what the last answers holds the record.
