@@ -19,7 +19,7 @@ from worker.engine.writer import Writer
 log = structlog.get_logger("jurat.engine")
 
 RENEW_EVERY = LEASE / 3
-REFRESH_EVERY = 2.0
+REFRESH_EVERY = 2.5
 OVERDUE_BATCH = 100
 HANGING = 5.0
 """Seconds past its source's timeout after which a look-up is taken to hang."""
@@ -84,7 +84,7 @@ class Keeper(EngineThread):
         self._next_refresh = 0.0
         self._upkeep = (
             _Upkeep("leases", 1.0, self._end_leases),
-            _Upkeep("overdue", 2.0, self._end_overdue),
+            _Upkeep("overdue", 3.0, self._end_overdue),
             _Upkeep("figures", 5.0, keeping.count_waiting),
             _Upkeep("reviews", 30.0, keeping.end_reviews),
             _Upkeep("purge", 3600.0, keeping.purge),
