@@ -30,6 +30,16 @@ _POSTGRESQL_ARGUMENTS: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 
+_BOUNDS = "".join(
+    f"SET LOCAL {name} = {milliseconds};"
+    for name, milliseconds in {
+        "idle_in_transaction_session_timeout": 5_000,
+        "lock_timeout": 3_000,
+        "statement_timeout": 10_000,
+    }.items()
+)
+"""A transaction of a worker lasts milliseconds. Its locks must be free again long before a lease (15 s) is over."""
+
 
 def parse_url(text: str) -> URL:
     """The database's URL with the driver that jurat uses.
@@ -58,7 +68,7 @@ def open_engine(text: str, *, pool_size: int = 5) -> Engine:
     url = parse_url(text)
     try:
         if url.get_backend_name() == "postgresql":
-            return create_engine(
+            engine = create_engine(
                 url,
                 pool_size=pool_size,
                 max_overflow=2,
@@ -66,12 +76,23 @@ def open_engine(text: str, *, pool_size: int = 5) -> Engine:
                 hide_parameters=True,  # errors are logged, and parameters name participants
                 connect_args=_POSTGRESQL_ARGUMENTS,
             )
+            event.listen(engine, "begin", _bound)
+            return engine
         engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 5.0, "check_same_thread": False})
     except ImportError:  # also psycopg without its C library
         raise ConfigurationError("PostgreSQL needs psycopg 3: pip install 'psycopg[binary]'") from None
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def bounded(engine: Engine) -> Engine:
+    """The same engine and connections, for the short transactions of workers: PostgreSQL ends each that stands still.
+
+    A worker whose connection was cut, or that was stopped, would else keep its row locks for hours, and those checks
+    would wait as long. Set for each transaction, because behind PgBouncer a session is not ours.
+    """
+    return engine.execution_options(jurat_bounded=True)
 
 
 def reader(engine: Engine) -> Engine:
@@ -83,6 +104,11 @@ def is_missing_table(error: DBAPIError) -> bool:
     """Whether a statement failed because a table or view that it names is not there."""
     # https://www.postgresql.org/docs/current/errcodes-appendix.html: undefined_table. SQLite has only the text.
     return getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig)
+
+
+def _bound(connection: Connection) -> None:
+    if connection.get_execution_options().get("jurat_bounded"):
+        connection.exec_driver_sql(_BOUNDS)
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -7,16 +7,20 @@ import time
 from abc import ABC, abstractmethod
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 log = structlog.get_logger("jurat.engine")
 
-AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
-"""What SQLAlchemy raises when the database is down, hung or full."""
-
 _SAY_EVERY = 60.0
 _LONGEST_REST = 2.0
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database is down, hung or full, or has ended our connection: what SQLAlchemy raises for that."""
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 class EngineThread(ABC):
@@ -59,11 +63,12 @@ class EngineThread(ABC):
                 if self.away:
                     self.away = False
                     log.info("database back", thread=self.name)
-            except AWAY as error:
-                self.away = True
-                self._say("database away", error=type(getattr(error, "orig", None) or error).__name__)
             except Exception as error:
-                log.exception("engine thread failed", thread=self.name, error=type(error).__name__)
+                if is_away(error):
+                    self.away = True
+                    self._say("database away", error=type(getattr(error, "orig", None) or error).__name__)
+                else:
+                    log.exception("engine thread failed", thread=self.name, error=type(error).__name__)
             else:
                 continue
             self.stopping.wait(rest)
