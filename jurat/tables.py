@@ -137,6 +137,12 @@ checks = Table(
         postgresql_where=text("state = 'leased'"),
         sqlite_where=text("state = 'leased'"),
     ),
+    Index(
+        "jurat_checks_last_chance",
+        "source",
+        postgresql_where=text("state = 'pending' AND lost_leases = 2"),
+        sqlite_where=text("state = 'pending' AND lost_leases = 2"),
+    ),
 )
 
 verdicts = Table(

@@ -12,6 +12,9 @@ from uuid import UUID
 from adapters.base import Redemption
 from jurat.words import Outcome, Reason
 
+MOST_LOST_LEASES = 3
+"""A check whose workers vanished this often is not looked up again: it may be what kills them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:

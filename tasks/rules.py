@@ -26,7 +26,7 @@ from adapters.base import (
 )
 from config.configuration import Question
 from jurat.words import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
-from tasks.checks import Decision, Held, Later, NextSource, Review, Settle
+from tasks.checks import MOST_LOST_LEASES, Decision, Held, Later, NextSource, Review, Settle
 from tasks.residence import decide_residence
 
 FIRST_RETRY = 1.0
@@ -38,9 +38,6 @@ credentials failed after 60 s, because a person has to mend them; a zone is look
 
 LONGEST_PAUSE = 3600.0
 """Seconds that a source's own Retry-After may stop it at most."""
-
-MOST_LOST_LEASES = 3
-"""A check whose workers vanished this often is not looked up again: it may be what kills them."""
 
 _MISTYPED = COSTS_NO_ROUND - TECHNICAL | {Reason.ANSWER_UNREADABLE}
 """What only the participant can mend, by another answer: no other source and no person is asked."""

@@ -11,7 +11,7 @@ import sqlalchemy
 from adapters.address.zones import Zones
 from adapters.fingerprints import Fingerprints
 from config.settings import Settings
-from jurat.database import open_engine
+from jurat.database import bounded, open_engine
 from jurat.sealing import Unseal, key_from_text
 from tasks.ledger import Claims, Keeping, Publishing, Reading, Settling
 from tasks.plan import make_plan
@@ -31,7 +31,6 @@ class Service:
     database: sqlalchemy.Engine
     reading: Reading
     publishing: Publishing
-    keeping: Keeping
     fingerprints: Fingerprints | None
 
     def engine(self, *, slots: int, only: Collection[str] | None = None) -> Engine:
@@ -40,7 +39,8 @@ class Service:
         plans = Plans(
             self.reading, partial(make_plan, reading=self.reading, fingerprints=self.fingerprints, ready=Zones())
         )
-        ledgers = Ledgers(Claims(self.database), Settling(self.database), self.keeping)
+        database = bounded(self.database)
+        ledgers = Ledgers(Claims(database), Settling(database), Keeping(database))
         return Engine(ledgers, Running(Unseal(keys)), plans, slots=slots, only=only)
 
     def close(self) -> None:
@@ -57,6 +57,5 @@ def open_service(settings: Settings) -> Service:
         database,
         Reading(database),
         Publishing(database),
-        Keeping(database),
         Fingerprints(keys) if keys else None,
     )

@@ -85,6 +85,13 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'pending'"),
     )
     op.create_index(
+        "jurat_checks_last_chance",
+        "jurat_checks",
+        ["source"],
+        postgresql_where=sa.text("state = 'pending' AND lost_leases = 2"),
+        sqlite_where=sa.text("state = 'pending' AND lost_leases = 2"),
+    )
+    op.create_index(
         "jurat_checks_leased",
         "jurat_checks",
         ["lease_until", "source"],

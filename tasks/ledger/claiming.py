@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
 from jurat.statements import now, rows_json, rowset
 from jurat.words import Reason
-from tasks.checks import Held
+from tasks.checks import MOST_LOST_LEASES, Held
 from tasks.crashing import crash_point
 
 LEASE = 15.0
 """Seconds that a worker holds a check without renewing."""
+
+_LAST_CHANCE = MOST_LOST_LEASES - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,13 @@ class Demand:
         return self.concurrency is not None or self.interval is not None
 
 
+class Claimed(NamedTuple):
+    """What a claim took, and whether checks are due that have one chance left: `Claims.claim_alone` takes those."""
+
+    held: list[Held]
+    last_chances: bool
+
+
 class Claims:
     """Claims and renewals. Commits durably: a fence is never given out twice, not even over a crash."""
 
@@ -46,28 +55,29 @@ class Claims:
         self._engine = engine
         self._dialect = engine.dialect.name
 
-    def claim(self, demands: Sequence[Demand], slots: int) -> list[Held]:
+    def claim(self, demands: Sequence[Demand], slots: int) -> Claimed:
         """At most `slots` due checks of the sources in `demands`, each under a new fence and a lease.
 
         Sources that are paused give none. The order of `demands` decides who is served first when slots are short.
         """
         with self._engine.begin() as connection:
-            allowed = self._allowed(connection, demands)
-            if not allowed or slots < 1:
-                return []
-            if self._dialect == "postgresql":
-                rows = [{"source": source, "free": free} for source, free in allowed.items()]
-                parameters = {"rows": rows_json(rows), "slots": slots}
-                claimed = connection.execute(text(_claim_postgresql()), parameters)
-            else:
-                parameters = {f"source{n}": source for n, source in enumerate(allowed)}
-                parameters |= {f"free{n}": free for n, free in enumerate(allowed.values())} | {"slots": slots}
-                claimed = connection.execute(text(_claim_sqlite(len(allowed))), parameters)
-            held = [_held(row) for row in claimed]
-            self._pay(connection, demands, held)
+            due = self._due(connection, demands)
+            held = self._take(connection, demands, [source for source, shared, _ in due if shared], slots)
             crash_point("claim.made")
         crash_point("claim.committed")
-        return held
+        return Claimed(held, any(alone for _, _, alone in due))
+
+    def claim_alone(self, demands: Sequence[Demand]) -> Held | None:
+        """One due check that has lost all workers but its last, for a process that holds nothing else.
+
+        It may be what kills them, or it was only there when another did: alone, it can not be taken for the other.
+        """
+        with self._engine.begin() as connection:
+            due = [source for source, _, alone in self._due(connection, demands) if alone]
+            held = self._take(connection, demands, due, 1, alone=True)
+            crash_point("claim.made")
+        crash_point("claim.committed")
+        return held[0] if held else None
 
     def claim_overdue(self, limit: int) -> list[Held]:
         """Checks whose deadline has passed, of any source, so that a paused or forgotten one does not hold them."""
@@ -89,13 +99,33 @@ class Claims:
         crash_point("renewal.committed")
         return {UUID(str(row[0])) for row in renewed}
 
-    def _allowed(self, connection: Connection, demands: Sequence[Demand]) -> dict[str, int]:
-        """For each source with due work that is not paused: how many of its checks may start now."""
-        by_source = {demand.source: demand for demand in demands if demand.free > 0}
-        rows = [{"source": source} for source in by_source]
-        due = [row[0] for row in connection.execute(text(_due(self._dialect)), {"rows": rows_json(rows)})]
-        if not due:
-            return {}
+    def _due(self, connection: Connection, demands: Sequence[Demand]) -> list[tuple[str, bool, bool]]:
+        """Each source with due work that is not paused: its name, whether some may share a process, and some not."""
+        rows = [{"source": demand.source} for demand in demands if demand.free > 0]
+        found = connection.execute(text(_due(self._dialect)), {"rows": rows_json(rows)})
+        return [(row[0], bool(row[1]), bool(row[2])) for row in found]
+
+    def _take(
+        self, connection: Connection, demands: Sequence[Demand], due: Sequence[str], slots: int, *, alone: bool = False
+    ) -> list[Held]:
+        allowed = self._allowed(connection, demands, due) if due else {}
+        if not allowed or slots < 1:
+            return []
+        if self._dialect == "postgresql":
+            rows = [{"source": source, "free": free} for source, free in allowed.items()]
+            parameters = {"rows": rows_json(rows), "slots": slots}
+            claimed = connection.execute(text(_claim_postgresql(alone=alone)), parameters)
+        else:
+            parameters = {f"source{n}": source for n, source in enumerate(allowed)}
+            parameters |= {f"free{n}": free for n, free in enumerate(allowed.values())} | {"slots": slots}
+            claimed = connection.execute(text(_claim_sqlite(len(allowed), alone=alone)), parameters)
+        held = [_held(row) for row in claimed]
+        self._pay(connection, demands, held)
+        return held
+
+    def _allowed(self, connection: Connection, demands: Sequence[Demand], due: Sequence[str]) -> dict[str, int]:
+        """How many checks of each source in `due` may start now."""
+        by_source = {demand.source: demand for demand in demands}
         limited = [{"source": source} for source in due if by_source[source].limited]
         room: dict[str, tuple[int, float]] = {}
         if limited:
@@ -162,12 +192,21 @@ def seconds_between(dialect: str, later: str, earlier: str) -> str:
 
 @lru_cache
 def _due(dialect: str) -> str:
+    due = f"c.state = 'pending' AND c.source = r.source AND c.due_at <= {now(dialect)}"
     return f"""
-        SELECT r.source FROM {rowset(dialect, "source text")}
-        LEFT JOIN jurat_sources s ON s.name = r.source
-        WHERE (s.paused_until IS NULL OR s.paused_until <= {now(dialect)})
-          AND EXISTS (SELECT 1 FROM jurat_checks c
-                      WHERE c.state = 'pending' AND c.source = r.source AND c.due_at <= {now(dialect)})"""
+        SELECT source, shared, alone FROM (
+          SELECT r.source,
+            EXISTS (SELECT 1 FROM jurat_checks c WHERE {due} AND {_company(alone=False)}) AS shared,
+            EXISTS (SELECT 1 FROM jurat_checks c WHERE {due} AND {_company(alone=True)}) AS alone
+          FROM {rowset(dialect, "source text")}
+          LEFT JOIN jurat_sources s ON s.name = r.source
+          WHERE s.paused_until IS NULL OR s.paused_until <= {now(dialect)}) AS d
+        WHERE shared OR alone"""
+
+
+def _company(*, alone: bool) -> str:
+    """Whether a check may be looked up beside others. The index `jurat_checks_last_chance` has the same words."""
+    return f"lost_leases = {_LAST_CHANCE}" if alone else f"lost_leases <> {_LAST_CHANCE}"
 
 
 @lru_cache
@@ -212,14 +251,15 @@ def _lease(dialect: str, chosen: str) -> str:
 
 
 @lru_cache
-def _claim_postgresql() -> str:
+def _claim_postgresql(*, alone: bool) -> str:
     # MATERIALIZED: the locking select runs once, whatever the planner thinks of joining it again
-    chosen = """
+    chosen = f"""
         WITH due AS MATERIALIZED (
           SELECT d.id FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(source text, free int)
           CROSS JOIN LATERAL (
             SELECT c.id FROM jurat_checks c
             WHERE c.state = 'pending' AND c.source = r.source AND c.due_at <= statement_timestamp()
+              AND {_company(alone=alone)}
             ORDER BY c.priority DESC, c.due_at LIMIT r.free FOR UPDATE SKIP LOCKED) d
           LIMIT :slots)
         SELECT id FROM due"""
@@ -227,10 +267,10 @@ def _claim_postgresql() -> str:
 
 
 @lru_cache
-def _claim_sqlite(sources: int) -> str:
+def _claim_sqlite(sources: int, *, alone: bool) -> str:
     parts = (
         f"SELECT id FROM (SELECT id FROM jurat_checks WHERE state = 'pending' AND source = :source{n} "
-        f"AND due_at <= {now('sqlite')} ORDER BY priority DESC, due_at LIMIT :free{n})"
+        f"AND due_at <= {now('sqlite')} AND {_company(alone=alone)} ORDER BY priority DESC, due_at LIMIT :free{n})"
         for n in range(sources)
     )
     return _lease("sqlite", f"SELECT id FROM ({' UNION ALL '.join(parts)}) LIMIT :slots")

@@ -128,7 +128,7 @@ class LedgerMachine(Stage):
         """A bell, or the second is over. Bells that come twice are claims that find less."""
         due = {source: first(self._due(source), free) for source in self.workers[worker].plan.sources}
         demands = [Demand(source, len(checks)) for source, checks in due.items()]
-        held = self.desk.claims.claim(demands, sum(map(len, due.values())))
+        held = self.desk.take(demands, sum(map(len, due.values())))
         assert {(check.source, check.id) for check in held} == {
             (source, check) for source, checks in due.items() for check in checks
         }

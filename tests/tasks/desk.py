@@ -116,8 +116,14 @@ class Desk:
     # -- the worker
 
     def claim(self, source: str = "towns", free: int = 10, slots: int | None = None, **limits: Any) -> list[Held]:
-        demand = Demand(source, free, **limits)
-        return self.claims.claim([demand], free if slots is None else slots)
+        return self.take([Demand(source, free, **limits)], free if slots is None else slots)
+
+    def take(self, demands: Sequence[Demand], slots: int) -> list[Held]:
+        """What workers could claim: together, and then what must be alone, each by a worker that holds nothing else."""
+        held, last_chances = self.claims.claim(demands, slots)
+        while last_chances and len(held) < slots and (alone := self.claims.claim_alone(demands)):
+            held.append(alone)
+        return held
 
     def claim_one(self, source: str = "towns") -> Held:
         (held,) = self.claim(source, 1)

@@ -29,13 +29,12 @@ from adapters.base import (
 from config.configuration import Question
 from config.limits import SourceKind
 from jurat.words import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason, outcomes_of
-from tasks.checks import Decision, Held, Later, NextSource, Review, Settle
+from tasks.checks import MOST_LOST_LEASES, Decision, Held, Later, NextSource, Review, Settle
 from tasks.rules import (
     CREDENTIALS_RETRY,
     FIRST_RETRY,
     LONGEST_PAUSE,
     LONGEST_RETRY,
-    MOST_LOST_LEASES,
     decide,
     decide_without_look_up,
 )

@@ -59,7 +59,7 @@ class Engine:
         self.holdings = Holdings(slots)
         self._queue: SimpleQueue[Held | None] = SimpleQueue()
         self._giving_back = False
-        self.claimer = Claimer(ledgers.claims, self.holdings, plans.current, self._queue, only)
+        self.claimer = Claimer(ledgers.claims, self.holdings, plans.current, self._queue, only, plans.longest)
         self.writer = Writer(ledgers.settling, ledgers.keeping, self.holdings, plans.current, self.claimer)
         self._renewer = Renewer(ledgers.claims, self.holdings, plans.longest)
         self._keeper = Keeper(

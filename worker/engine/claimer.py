@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from queue import SimpleQueue
 
 from tasks.checks import Held
@@ -20,6 +21,14 @@ UNWRITTEN = 4
 """Times the slots: so many checks may wait to be written before no more are claimed."""
 
 
+@dataclass(slots=True)
+class _LastChance:
+    """Claiming stands still from `begun` on, until nothing else is held here and one check was looked up alone."""
+
+    begun: float
+    taken: bool = False
+
+
 class Claimer(EngineThread):
     """Wakes by a bell, by a slot that became free or a lease that ended while there was more work, by a retry that is
     due, or each second.
@@ -32,6 +41,7 @@ class Claimer(EngineThread):
         plan: Callable[[], Plan | None],
         queue: SimpleQueue[Held | None],
         only: Collection[str] | None,
+        longest: Callable[[str], float],
     ) -> None:
         super().__init__("claimer")
         self._claims = claims
@@ -39,11 +49,14 @@ class Claimer(EngineThread):
         self._plan = plan
         self._queue = queue
         self._only = only
+        self._longest = longest
         self._changed = threading.Condition()
         self._wake_at = 0.0
         self._more = False
         self._held_back = False
         self._turn = 0
+        self._last_chance: _LastChance | None = None
+        self._together_until = 0.0
 
     def wake(self) -> None:
         """There may be work now."""
@@ -81,6 +94,8 @@ class Claimer(EngineThread):
         if self._holdings.unwritten() > UNWRITTEN * self._holdings.slots:
             self._held_back = True
             return
+        if self._last_chance is not None and self._alone(plan, self._last_chance):
+            return
         free = self._holdings.free()
         if free < 1:
             self._more = True
@@ -88,7 +103,7 @@ class Claimer(EngineThread):
             return
         demands = self._demands(plan, free)
         asked = time.monotonic()
-        held = self._claims.claim(demands, free)
+        held, last_chances = self._claims.claim(demands, free)
         self._more = len(held) == free
         self._holdings.add(held, asked)
         for check in held:
@@ -99,6 +114,30 @@ class Claimer(EngineThread):
         quickest = min((d.interval for d in demands if d.interval is not None and d.source in taken), default=None)
         if quickest is not None:
             self.wake_in(quickest)
+        if last_chances and asked >= self._together_until:
+            self._last_chance = _LastChance(asked)
+            self.wake()
+
+    def _alone(self, plan: Plan, last_chance: _LastChance) -> bool:
+        """Give one check that has lost all workers but its last this whole process; whether that is still under way.
+
+        It may be what kills workers, or a neighbour of one that did. Looked up beside nothing else, no neighbour is
+        lost with it, and it with none. As much time goes to all others afterwards as this took.
+        """
+        self._held_back = True  # each write wakes
+        if self._holdings.leases(self._longest):  # but for what hangs: another worker gets that
+            return True
+        if not last_chance.taken:
+            last_chance.taken = True
+            asked = time.monotonic()
+            if held := self._claims.claim_alone(self._demands(plan, 1)):
+                self._holdings.add([held], asked)
+                self._queue.put(held)
+                return True
+        now = time.monotonic()
+        self._together_until = now + max(IDLE, now - last_chance.begun)
+        self._last_chance = None
+        return False
 
     def _demands(self, plan: Plan, free: int) -> list[Demand]:
         """Every served source in turn first, so that none is always last when slots are short."""

@@ -15,6 +15,9 @@ from tasks.ledger.claiming import LEASE
 TRUSTED = LEASE - 2.0
 """Seconds after the statement that gave a lease was sent: so long the lease is ours, whatever the database's clock."""
 
+HANGING = 5.0
+"""Seconds past its source's timeout after which a look-up is taken to hang."""
+
 
 @dataclass(slots=True)
 class _Holding:
@@ -106,15 +109,17 @@ class Holdings:
             return [holding.held for holding in self._all.values() if not holding.looked_up]
 
     def leases(self, longest: Callable[[str], float]) -> list[Held]:
-        """The checks whose leases are to be renewed. One whose look-up takes longer than `longest(source)` seconds is
-        left out: its thread hangs, and another worker shall have it.
+        """The checks whose leases are to be renewed. One whose look-up takes far longer than `longest(source)` seconds
+        is left out: its thread hangs, and another worker shall have it.
         """
         now = self._clock()
         with self._lock:
             return [
                 holding.held
                 for holding in self._all.values()
-                if holding.looked_up or holding.started is None or now - holding.started < longest(holding.held.source)
+                if holding.looked_up
+                or holding.started is None
+                or now - holding.started < longest(holding.held.source) + HANGING
             ]
 
     def __len__(self) -> int:

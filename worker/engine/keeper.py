@@ -21,8 +21,6 @@ log = structlog.get_logger("jurat.engine")
 RENEW_EVERY = LEASE / 3
 REFRESH_EVERY = 2.5
 OVERDUE_BATCH = 100
-HANGING = 5.0
-"""Seconds past its source's timeout after which a look-up is taken to hang."""
 
 
 class Renewer(EngineThread):
@@ -40,7 +38,7 @@ class Renewer(EngineThread):
             return
         asked = time.monotonic()
         self._next = asked + RENEW_EVERY
-        held = self._holdings.leases(lambda source: self._longest(source) + HANGING)
+        held = self._holdings.leases(self._longest)
         if not held:
             return
         kept = self._claims.renew(held)

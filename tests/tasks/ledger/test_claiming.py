@@ -73,16 +73,16 @@ def test_a_claim_takes_no_more_than_the_slots_and_no_more_of_a_source_than_is_fr
     desk.submit_many(10)
     desk.submit_many(10, "profession")
     demands = [Demand("towns", 3), Demand("rpps", 10)]
-    held = desk.claims.claim(demands, 8)
+    held = desk.take(demands, 8)
     assert len(held) == 8
     assert sum(check.source == "towns" for check in held) == 3
-    assert desk.claims.claim(demands, 0) == []
+    assert desk.take(demands, 0) == []
 
 
 def test_the_order_of_the_demands_says_who_is_served_first(desk: Desk) -> None:
     desk.submit_many(5)
     desk.submit_many(5, "profession")
-    assert {check.source for check in desk.claims.claim([Demand("rpps", 5), Demand("towns", 5)], 4)} == {"rpps"}
+    assert {check.source for check in desk.take([Demand("rpps", 5), Demand("towns", 5)], 4)} == {"rpps"}
 
 
 def test_an_interactive_check_goes_before_bulk_ones_that_came_first(desk: Desk) -> None:
@@ -110,7 +110,7 @@ def test_a_paused_source_gives_nothing_until_its_pause_is_over(desk: Desk) -> No
 
 def test_looking_for_work_where_there_is_none_is_one_statement(desk: Desk) -> None:
     with desk.statements() as seen:
-        assert desk.claims.claim([Demand("towns", 9, concurrency=4, interval=0.1), Demand("rpps", 9)], 9) == []
+        assert desk.take([Demand("towns", 9, concurrency=4, interval=0.1), Demand("rpps", 9)], 9) == []
     assert len(seen) == 1
 
 
@@ -151,7 +151,7 @@ def test_two_claimers_at_once_never_exceed_the_concurrency(desk: Desk) -> None:
     desk.submit_many(20)
     demand = Demand("towns", 3, concurrency=3)
     for _ in range(40 if desk.postgresql else 10):
-        taken = together(*[lambda: desk.claims.claim([demand], 3)] * 2)
+        taken = together(*[lambda: desk.take([demand], 3)] * 2)
         assert len(taken) == 3
         give_back(desk, taken)
 
@@ -170,7 +170,7 @@ def test_a_rate_with_a_burst_is_kept_over_all_claimers(desk: Desk) -> None:
     demand = Demand("towns", 50, interval=0.02, burst=5)
     begun, taken = time.monotonic(), 0
     while time.monotonic() - begun < 0.8:
-        taken += len(together(*[lambda: desk.claims.claim([demand], 50)] * 2))
+        taken += len(together(*[lambda: desk.take([demand], 50)] * 2))
         assert taken <= 5 + (time.monotonic() - begun) / 0.02
     assert taken >= 5 + 0.5 * (0.8 - 0.1) / 0.02  # and the rate is used
 
@@ -316,3 +316,29 @@ def test_renewing_and_writing_at_once_never_wait_for_each_other_in_a_circle(post
         return []
 
     together(renew, write)
+
+
+def test_a_check_that_has_one_chance_left_is_claimed_alone_or_not_at_all(desk: Desk) -> None:
+    desk.submit_many(4)
+    desk.sql("UPDATE jurat_checks SET lost_leases = 1 WHERE participant = 'p-0'")
+    desk.sql("UPDATE jurat_checks SET lost_leases = 2 WHERE participant IN ('p-1', 'p-2')")
+    demand = Demand("towns", 10)
+    held, last_chances = desk.claims.claim([demand], 10)
+    assert {check.participant for check in held} == {"p-0", "p-3"}
+    assert last_chances
+    assert desk.claims.claim([demand], 10) == ([], True)
+    assert desk.claims.claim([Demand("rpps", 10)], 10) == ([], False)
+    assert desk.claims.claim_alone([Demand("rpps", 10)]) is None
+    desk.keeping.pause("towns", 60, Reason.SOURCE_THROTTLED)
+    assert desk.claims.claim_alone([demand]) is None
+    assert desk.claims.claim([demand], 10) == ([], False)
+    desk.sql("UPDATE jurat_sources SET paused_until = NULL")
+    paid = Demand("towns", 10, interval=60.0)
+    alone = desk.claims.claim_alone([paid])
+    assert alone is not None
+    assert (alone.lost_leases, alone.fence) == (2, 1)
+    assert desk.claims.claim_alone([paid]) is None, "its rate holds for it too"
+    other = desk.claims.claim_alone([demand])
+    assert other is not None
+    assert {alone.participant, other.participant} == {"p-1", "p-2"}
+    assert desk.claims.claim([demand], 10) == ([], False)

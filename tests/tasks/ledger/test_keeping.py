@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from jurat.words import AccessState, Outcome, Reason
-from tasks.checks import GiveBack, Later, Review
+from tasks.checks import MOST_LOST_LEASES, GiveBack, Later, Review
 from tasks.ledger import Keeping, SourceFigures
 from tasks.ledger.keeping import OUTAGE
-from tasks.rules import MOST_LOST_LEASES, decide_without_look_up
+from tasks.rules import decide_without_look_up
 from tests.tasks.desk import ACCEPTED, UNDETERMINED, Desk, attempt, entry, ids
 
 # ------------------------------------------------------------------------------------------------ turns

@@ -105,7 +105,7 @@ def run(desk: Desk) -> None:
 
     plan, running = desk.plan(), Running(desk.unseal)
     for _ in range(5):
-        held = desk.claims.claim_overdue(50) + desk.claims.claim([plan.demand(name, 50) for name in plan.sources], 50)
+        held = desk.claims.claim_overdue(50) + desk.take([plan.demand(name, 50) for name in plan.sources], 50)
         desk.settling.write([running.run(check, plan) for check in held], plan.book)
 
 

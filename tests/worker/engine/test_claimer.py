@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from adapters.base import Found, Query
 from tasks.checks import Held
 from tasks.ledger import Demand
+from tasks.ledger.claiming import Claimed
 from tests.tasks.desk import DOCUMENT
 from tests.worker.engine.works import Works
 from worker.engine.claimer import IDLE, UNWRITTEN, Claimer
-from worker.engine.holdings import Holdings
+from worker.engine.holdings import HANGING, Holdings
 
 
 class Claims:
@@ -21,10 +23,10 @@ class Claims:
         self.ready: list[Held] = []
         self.asked: list[tuple[list[Demand], int]] = []
 
-    def claim(self, demands: list[Demand], slots: int) -> list[Held]:
+    def claim(self, demands: list[Demand], slots: int) -> Claimed:
         self.asked.append((demands, slots))
         held, self.ready = self.ready[:slots], self.ready[slots:]
-        return held
+        return Claimed(held, last_chances=False)
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def claimer(works: Works) -> Claimer:
     """A claimer over a `Claims`, with the plan of `DOCUMENT`, two slots and nothing to wait for."""
     works.plans.refresh()
     queue: SimpleQueue[Held | None] = SimpleQueue()
-    return Claimer(Claims(), Holdings(2), works.plans.current, queue, None)  # type: ignore[arg-type]
+    return Claimer(Claims(), Holdings(2), works.plans.current, queue, None, works.plans.longest)  # type: ignore[arg-type]
 
 
 def claims_of(claimer: Claimer) -> Claims:
@@ -114,3 +116,70 @@ def test_a_source_with_a_rate_is_asked_again_when_its_next_start_comes(works: Wo
     works.start()
     assert works.settles(40, 20)
     assert 40 / 20 - 0.5 < time.monotonic() - begun < 6
+
+
+def test_a_check_that_has_one_chance_left_is_looked_up_beside_nothing_else(works: Works) -> None:
+    works.desk.submit_many(40)
+    works.desk.sql("UPDATE jurat_checks SET lost_leases = 2 WHERE participant IN ('p-5', 'p-6')")
+    together: list[list[int]] = []
+    look_up = works.steered.look_up
+
+    def watching(query: Query) -> Found:
+        together.append([held.lost_leases for held in works.engine.holdings.all()])
+        time.sleep(0.02)
+        return look_up(query)
+
+    works.steered.look_up = watching  # type: ignore[method-assign]
+    works.start()
+    assert works.settles(40)
+    assert [held for held in together if 2 in held] == [[2], [2]]
+    assert any(len(held) > 1 for held in together), "all others share the process"
+
+
+def test_look_ups_that_hang_do_not_keep_a_last_chance_waiting(works: Works) -> None:
+    works.plans.refresh()
+    works.desk.submit_many(2)
+    works.desk.sql("UPDATE jurat_checks SET lost_leases = 2 WHERE participant = 'p-1'")
+    (hanging,) = works.desk.claim(free=1)
+    now = 0.0
+    holdings = Holdings(2, lambda: now)
+    holdings.add([hanging], 0.0)
+    holdings.start(hanging)
+    queue: SimpleQueue[Held | None] = SimpleQueue()
+    claimer = Claimer(works.desk.claims, holdings, works.plans.current, queue, None, works.plans.longest)
+    for _ in range(3):
+        claimer.wake()
+        claimer.step()
+    assert queue.empty(), "what is under way may still be lost with this process"
+    now = works.plans.longest("towns") + HANGING
+    claimer.wake()
+    claimer.step()
+    held = queue.get_nowait()
+    assert held is not None
+    assert held.participant == "p-1"
+
+
+def test_as_much_time_as_a_last_chance_took_goes_to_all_others(works: Works) -> None:
+    works.plans.refresh()
+    works.desk.submit_many(3)
+    works.desk.sql("UPDATE jurat_checks SET lost_leases = 2 WHERE participant <> 'p-2'")
+    holdings = Holdings(2)
+    queue: SimpleQueue[Held | None] = SimpleQueue()
+    claimer = Claimer(works.desk.claims, holdings, works.plans.current, queue, None, works.plans.longest)
+
+    def claimed() -> list[str]:
+        claimer.wake()
+        claimer.step()
+        held = holdings.all()
+        holdings.release(held)
+        return [check.participant for check in held]
+
+    assert claimed() == ["p-2"]
+    (alone,) = claimed()
+    assert alone in ("p-0", "p-1")
+    works.desk.submit("p-4")
+    assert claimed() == ["p-4"], "the other one waits for its turn"
+    assert claimed() == []
+    claimer._together_until = 0.0
+    assert claimed() == []
+    assert claimed() == ["p-1" if alone == "p-0" else "p-0"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from tasks.checks import Held
-from worker.engine.holdings import TRUSTED, Holdings
+from worker.engine.holdings import HANGING, TRUSTED, Holdings
 
 
 def held(number: int = 1, fence: int = 1, source: str = "towns") -> Held:
@@ -81,7 +81,7 @@ def test_leases_are_renewed_but_for_look_ups_that_hang() -> None:
     now[0] = 15.0
     holdings.looked_up(unwritten)
     holdings.start(under_way)
-    now[0] = 16.0
+    now[0] = 15.0 + HANGING
     assert holdings.leases(lambda _: 15.0) == [waiting, under_way, unwritten]
 
 

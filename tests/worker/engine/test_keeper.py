@@ -8,8 +8,8 @@ from tasks.checks import Held
 from tasks.ledger.claiming import LEASE
 from tests.tasks.desk import ids
 from tests.worker.engine.works import Works
-from worker.engine.holdings import Holdings
-from worker.engine.keeper import HANGING, Keeper, Renewer
+from worker.engine.holdings import HANGING, Holdings
+from worker.engine.keeper import Keeper, Renewer
 
 
 def test_the_renewer_prolongs_what_is_held_in_one_statement_each_third_of_a_lease(works: Works) -> None:
