@@ -24,11 +24,10 @@ _POSTGRESQL_ARGUMENTS: dict[str, Any] = {
     "prepare_threshold": None,
     "connect_timeout": 3,
     "keepalives": 1,
-    # A connection that was cut without a word is given up after 7 s.
-    "keepalives_idle": 3,
+    "keepalives_idle": 5,
     "keepalives_interval": 2,
-    "keepalives_count": 2,
-    "tcp_user_timeout": 7_000,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
 }
 
 _BOUNDS = "".join(
