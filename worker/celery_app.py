@@ -14,6 +14,7 @@ from celery.worker.control import inspect_command
 import tasks.bells  # noqa: F401 - registers the task
 from config.settings import Settings, read_settings
 from worker.bootstrap import open_service
+from worker.broker import Broker, oddities
 from worker.celery_settings import DEFAULT_QUEUE, celery_settings
 from worker.engine import Engine
 from worker.logs import set_up
@@ -24,7 +25,7 @@ _UNFIT_POOLS = ("prefork", "processes", "solo", "gevent", "eventlet")
 
 def make_app(settings: Settings) -> Any:
     """The application for these settings. Connects to nothing yet."""
-    app: Any = Celery("jurat")
+    app: Any = Celery("jurat", amqp=Broker)
     app.conf.update(celery_settings(settings.broker_url or "none"), task_queues=[queue(DEFAULT_QUEUE)])
     app.steps["worker"].add(EngineStep)
     service = open_service(settings)
@@ -92,6 +93,12 @@ def held(state: Any) -> list[dict[str, Any]]:
     """The checks that this worker holds: `celery -A worker.app inspect held`."""
     engine = state.consumer.controller.jurat_step.engine
     return [{"check": str(check.id), "fence": check.fence, "source": check.source} for check in engine.holdings.all()]
+
+
+@inspect_command()
+def dropped(_: Any) -> dict[str, int]:
+    """How many messages this worker has dropped, of each kind: `celery -A worker.app inspect dropped`."""
+    return oddities.counts()
 
 
 def _running_steps() -> list[EngineStep]:

@@ -1,4 +1,4 @@
-"""How jurat uses Celery: early acknowledged bells, threads, no results, and a broker that may come and go.
+"""How jurat uses Celery: bells without acknowledgement, threads, no results, and a broker that may come and go.
 
 Each value that is not Celery's own default has its reason in docs/decisions/0003-the-row-is-the-queue.md.
 """
@@ -14,12 +14,11 @@ SLOTS = 32
 
 _REDIS = {
     # Without time-outs a half-open connection leaves a worker deaf for minutes, and a hung broker blocks for ever.
-    "socket_timeout": 5.0,
+    "socket_timeout": 3.0,  # up to three connections are found dead one after the other
     "socket_connect_timeout": 2.0,
     "socket_keepalive": True,
-    "health_check_interval": 5,
-    "visibility_timeout": 300,
-    "unacked_restore_throttle": 1,
+    "health_check_interval": 3,
+    "ack_emulation": False,
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0.2,
@@ -38,17 +37,17 @@ def celery_settings(broker_url: str) -> dict[str, Any]:
         "broker_channel_error_retry": True,
         "broker_pool_acquire_timeout": 2.0,
         "broker_transport_options": _REDIS if redis else {"polling_interval": 0.02} if in_memory else {},
+        "broker_heartbeat": 10,  # RabbitMQ's; with the default a half-open connection is found after minutes
         "task_publish_retry": False,
-        "task_acks_late": False,  # a bell is done when it has rung; the claim is in the database
-        "task_reject_on_worker_lost": False,
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
         "result_backend": None,
+        "worker_consumer": "worker.consumer:Consumer",
         "worker_pool": "threads",
         "worker_concurrency": SLOTS,
         "worker_prefetch_multiplier": 1,
-        "worker_eta_task_limit": 100,
-        "worker_cancel_long_running_tasks_on_connection_loss": False,  # threads can not be cancelled
+        "worker_cancel_long_running_tasks_on_connection_loss": True,  # there are none; False warns at each loss
+        "worker_timer_precision": 0.2,  # so long a worker without a broker waits for Celery's timer when it ends
         "worker_enable_remote_control": True,
         "worker_send_task_events": False,
         "worker_hijack_root_logger": False,

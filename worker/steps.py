@@ -27,12 +27,18 @@ MakeEngine = Callable[[int, set[str] | None], Engine]
 FIRST_PLAN = 1.0
 """Seconds that a start waits for the first plan. It goes on without one: the database may come later."""
 
+CELERYS_END = 1.5
+"""Seconds that Celery has to end after the engine. With a broker that hangs it would need many more, for nothing."""
+
 _PREFIX = queue_of("")
 
 
 def queue(name: str) -> Queue:
-    """A queue with a routing key of its own; without one, all would share the default."""
-    return Queue(name, routing_key=name)
+    """A queue of bells, which nobody acknowledges: one that is lost costs a second, and none comes back for ever.
+
+    It has a routing key of its own; without one, all would share the default.
+    """
+    return Queue(name, routing_key=name, no_ack=True)
 
 
 class EngineStep(bootsteps.StartStopStep):
@@ -44,6 +50,8 @@ class EngineStep(bootsteps.StartStopStep):
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
         self.engine: Engine | None = None
+        self._worker = parent
+        self._ending = threading.Lock()
         parent.jurat_step = self
 
     def start(self, parent: Any) -> None:
@@ -63,22 +71,35 @@ class EngineStep(bootsteps.StartStopStep):
         if self.engine is None:
             return
         ending = self._end_in(LONGEST_LOOK_UP + GRACE)
-        forget(self.engine.wake)
-        EngineStep.running.remove(self)
-        self.engine.stop()
+        self._end_engine(self.engine)
         ending.cancel()
         if isinstance(parent, Worker):  # a process of our own, not a thread in somebody else's
-            self._end_in(GRACE)
+            self._end_in(CELERYS_END)
 
     def shut_down(self) -> None:
-        """Celery has begun to shut down: claim nothing more. A second SIGTERM drops look-ups that have started as well;
-        Celery would do nothing then.
+        """A signal has told this process to end: claim nothing more, let look-ups end, and end, whatever Celery does.
+        A second SIGTERM drops look-ups that have started as well; Celery would do nothing then.
         """
         if self.engine is None:
             return
         self.engine.stop_claiming()
+        threading.Thread(target=self._see_out, args=(self.engine,), name="end", daemon=True).start()
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=self._drop, daemon=True).start())
+
+    def _see_out(self, engine: Engine) -> None:
+        """Beside Celery, which stops the engine only when it has left its broker, and may hang there."""
+        self._worker.consumer.call_soon(lambda: None)  # its loop may sleep, and looks for the signal when it wakes
+        self._end_in(LONGEST_LOOK_UP + GRACE)
+        self._end_engine(engine)
+        self._end_in(CELERYS_END)
+
+    def _end_engine(self, engine: Engine) -> None:
+        with self._ending:
+            if self in EngineStep.running:
+                forget(engine.wake)
+                EngineStep.running.remove(self)
+                engine.stop()
 
     def _drop(self) -> None:
         if self.engine is not None:

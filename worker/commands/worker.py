@@ -60,7 +60,7 @@ def worker(out: Output, *, slots: int | None, queues: str | None, check: bool, c
             raise Failure("a worker stays in the foreground; let systemd, a container or `&` keep it", Exit.USAGE)
     from worker.app import app  # refuses settings that do not do, with exit code 2
 
-    arguments = ["worker", "--without-gossip", "--without-mingle"]
+    arguments = ["worker"]
     arguments += ["--concurrency", str(slots)] if slots else []
     arguments += ["--queues", queues] if queues else []
     if not any(option.startswith(("-l", "--loglevel")) for option in celery_options):

@@ -1,0 +1,183 @@
+"""Connections to the broker that no message can break.
+
+kombu reads what a producer wrote as if it were well formed. One list item in Redis that is no message ends a worker
+process, and the next one, once for each item. Nothing in a queue is worth that: a message is a bell, and one that can
+not be read is dropped, counted and told of. Its content is told nowhere, since it may hold anything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from queue import Empty
+from typing import Any
+
+import kombu
+import structlog
+from celery.app.amqp import AMQP
+from kombu.exceptions import InconsistencyError
+from kombu.transport import memory, redis
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import loads
+from redis.exceptions import RedisError
+
+from tasks.bells import ring
+
+log = structlog.get_logger("jurat.broker")
+
+LONGEST_SLEEP = 0.1
+"""Seconds that the transport in memory may sleep: so long a worker without a broker needs to notice that it shall end.
+"""
+
+SILENCE = 60.0
+"""Seconds between two lines in the log about messages of one kind, and about one broker that is away."""
+
+RETRY = {"interval_start": 1.0, "interval_step": 1.0, "interval_max": 3.0}
+"""Seconds between two attempts to connect. kombu waits up to 30, and would find a broker that is back so much later."""
+
+_OF_THE_CONNECTION = (OSError, RedisError, InconsistencyError, Empty)
+"""What kombu must see to reconnect. Its own list has KeyError as well, which a message without a field raises."""
+
+
+class Oddity(StrEnum):
+    """Why a message is no bell."""
+
+    UNREADABLE = "unreadable"
+    """Not of the shape that Celery's protocol asks for."""
+    FOREIGN = "foreign"
+    """For a task that is not ours."""
+
+
+class Oddities:
+    """Counts the messages that are no bells, and tells of each kind once a minute at most. Thread-safe."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counts: Counter[Oddity] = Counter()
+        self._told: dict[Oddity, float] = {}
+
+    def note(self, oddity: Oddity) -> None:
+        """One more came, and was dropped."""
+        now = self._clock()
+        with self._lock:
+            self._counts[oddity] += 1
+            if now - self._told.get(oddity, -SILENCE) < SILENCE:
+                return
+            self._told[oddity] = now
+            count = self._counts[oddity]
+        log.warning(
+            "message dropped", kind=oddity.value, dropped=count, advice="only jurat's bells belong on its queues"
+        )
+
+    def counts(self) -> dict[str, int]:
+        """How many of each kind have come since this process started."""
+        with self._lock:
+            return {oddity.value: self._counts[oddity] for oddity in Oddity}
+
+
+oddities = Oddities()
+"""Of this process: a broker's connection knows no worker."""
+
+
+def drop(oddity: Oddity) -> None:
+    """Take a message for a bell that is not one: waking is harmless, and who wrote it may have meant well."""
+    oddities.note(oddity)
+    ring()
+
+
+class _SturdyChannel(redis.Channel):
+    """Survives what is no JSON. The reply of Redis is read whole by then, so the connection is sound."""
+
+    _closing: bool
+
+    def _brpop_read(self, **options: Any) -> Any:
+        if self._closing:
+            # kombu would wait for the bell that is on its way, also on a connection that is dead. One lost costs less.
+            self._in_poll = None
+            raise Empty
+        try:
+            return super()._brpop_read(**options)  # type: ignore[misc] # the stubs leave out what has an underscore
+        except _OF_THE_CONNECTION:
+            raise
+        except Exception:  # noqa: BLE001 - whatever JSON raises: ValueError, RecursionError, a hook's own
+            drop(Oddity.UNREADABLE)
+            return True
+
+    def _handle_message(self, client: Any, r: Any) -> Any:
+        """What came on remote control's channel. kombu logs the whole of what it can not read."""
+        received = super()._handle_message(client, r)  # type: ignore[misc] # as above
+        if bytes_to_str(received["type"]).endswith("message"):
+            try:
+                loads(bytes_to_str(received["data"]))
+            except Exception:  # noqa: BLE001 - as above
+                drop(Oddity.UNREADABLE)
+                received["data"] = None
+        return received
+
+
+class _Sturdy:
+    """Survives messages that lack what a message has, on queues as well as on remote control's channel."""
+
+    def _deliver(self, message: Any, queue: Any) -> None:
+        try:
+            super()._deliver(message, queue)  # type: ignore[misc]
+        except _OF_THE_CONNECTION:
+            raise
+        except Exception:  # noqa: BLE001 - kombu checks no field, so that any error may come
+            drop(Oddity.UNREADABLE)
+
+
+class _Redis(_Sturdy, redis.Transport):
+    Channel = _SturdyChannel
+
+
+class _SturdySentinelChannel(_SturdyChannel, redis.SentinelChannel):
+    """The same behind Sentinel."""
+
+
+class _Sentinel(_Sturdy, redis.SentinelTransport):
+    Channel = _SturdySentinelChannel
+
+
+class _Memory(_Sturdy, memory.Transport):
+    def drain_events(self, connection: Any, timeout: float | None = None, **options: Any) -> None:
+        super().drain_events(connection, timeout=min(timeout or LONGEST_SLEEP, LONGEST_SLEEP), **options)
+
+
+_STURDY = {redis.Transport: _Redis, redis.SentinelTransport: _Sentinel, memory.Transport: _Memory}
+"""A broker of another kind checks what its messages are made of by itself; AMQP does."""
+
+
+class Connection(kombu.Connection):
+    """A connection on which no message ends a worker, and which soon finds a broker that has come back."""
+
+    def get_transport_cls(self) -> Any:
+        found = super().get_transport_cls()
+        return _STURDY.get(found, found)
+
+    def ensure_connection(self, errback: Any = None, *args: Any, **options: Any) -> Any:
+        return super().ensure_connection(errback and _seldom(errback), *args, **{**RETRY, **options})
+
+
+def _seldom(errback: Callable[..., Any]) -> Callable[..., None]:
+    """Tells of the first failure at once, and of those that follow once a minute: they come every three seconds."""
+    told: list[float] = []
+
+    def tell(*arguments: Any) -> None:
+        now = time.monotonic()
+        if not told or now - told[-1] >= SILENCE:
+            told[:] = [now]
+            errback(*arguments)
+
+    return tell
+
+
+class Broker(AMQP):
+    """Celery's access to the broker, over such connections. For `Celery(amqp=…)`."""
+
+    Connection = Connection
+    BrokerConnection = Connection
