@@ -28,7 +28,7 @@ class Sources:
 
     `MOOD` is a `Mood`, or one with `-then-back` behind it: that one lasts for the first `troubled` requests under its
     path. `switch` gives a path another mood while it runs. `requests` counts what was asked under each path (without
-    its query). `retry_after_s` is the pause that a throttling source asks for. Prints nothing.
+    its query), as soon as it is asked. `retry_after_s` is the pause that a throttling source asks for. Prints nothing.
     """
 
     def __init__(self, *, town: Path = geocoder.TOWN, troubled: int = 2, retry_after_s: int = 2) -> None:
@@ -41,7 +41,7 @@ class Sources:
         }
         self._troubled = troubled
         self._retry_after_s = retry_after_s
-        self._switched: dict[str, Mood] = {}
+        self._switched: dict[str, tuple[Mood, int]] = {}
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -75,10 +75,10 @@ class Sources:
         host, port = self._server.server_address[:2]
         return f"http://{host!s}:{port}/moods/{mood}" + (f"/{service}" if service else "")
 
-    def switch(self, mood: str, to: Mood) -> None:
-        """From now on, what is asked under the path of `mood` is answered as `to`."""
+    def switch(self, mood: str, to: Mood, *, after: int = 0) -> None:
+        """Answer what is asked under the path of `mood` as `to`, but the next `after` requests as its name says."""
         with self._lock:
-            self._switched[mood] = to
+            self._switched[mood] = (to, self._asked[mood] + after)
 
     def count(self, mood: str, service: str = "") -> int:
         """How many requests came under the path of `mood`."""
@@ -90,8 +90,9 @@ class Sources:
         with self._lock:
             self.requests[path] += 1
             self._asked[word] += 1
-            if word in self._switched:
-                return self._switched[word]
+            to, after = self._switched.get(word, (None, 0))
+            if to is not None and self._asked[word] > after:
+                return to
             if word.endswith(_BACK) and self._asked[word] > self._troubled:
                 return Mood.OK
         try:

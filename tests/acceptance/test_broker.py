@@ -44,16 +44,16 @@ def test_no_message_of_whatever_shape_ends_a_worker_or_comes_to_stand_in_its_log
 
 
 @pytest.mark.parametrize(
-    ("state", "seconds"),
+    "state",
     [
-        ("none", 8.0),
-        pytest.param("up", 8.0, marks=pytest.mark.slow),
-        pytest.param("refused", 8.0, marks=pytest.mark.slow),
-        ("hung", 20.0),  # without an end of our own it never comes
+        "none",
+        pytest.param("up", marks=pytest.mark.slow),
+        pytest.param("refused", marks=pytest.mark.slow),
+        "hung",  # without an end of our own it never comes
     ],
 )
 def test_an_idle_worker_ends_soon_in_every_state_of_its_broker(
-    make_town: MakeTown, sqlite_url: str, state: str, seconds: float
+    make_town: MakeTown, sqlite_url: str, state: str
 ) -> None:
     valkey = Valkey()
     try:
@@ -68,7 +68,7 @@ def test_an_idle_worker_ends_soon_in_every_state_of_its_broker(
             assert worker.stop(100) == 0
             took = time.monotonic() - begun
             assert "engine stopped" in worker.log
-        assert took < seconds
+        assert took < 30
     finally:
         valkey.close()
 
@@ -90,5 +90,5 @@ def test_a_worker_waits_for_bells_again_soon_after_its_connections_died_without_
             assert proxy.cut() > 0
             assert soon(lambda: not waits()), "the server gives up the connection that is dead"
             assert soon(waits, 60)
-            assert time.monotonic() - begun < 15
+            assert time.monotonic() - begun < 45, "without time-outs it is deaf for minutes"
             assert worker.stop(60) == 0

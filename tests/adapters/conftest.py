@@ -17,7 +17,7 @@ pytest.register_assert_rewrite("tests.adapters.conformance")
 @pytest.fixture(scope="session")
 def sources() -> Iterator[Sources]:
     """The invented sources. Take a path of your own (`switch`) where you count or change moods."""
-    with Sources() as running:
+    with Sources(retry_after_s=600) as running:
         yield running
     assert running.failures == []
 

@@ -21,6 +21,8 @@ from tests.adapters.conftest import Listen, Script, read_request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 SECRET = "Valombre"  # stands for what a participant typed
+PATIENCE = 60.0
+"""Seconds for what a quick machine does at once, and for what may not be waited for."""
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def test_a_request_carries_its_query_headers_and_body_and_little_else(transport:
         params=[("q", "8 rue de l'Étale"), ("q", "a&b=c#d")],
         headers={"X-Key": "k"},
         body=b"{}",
-        timeout=2,
+        timeout=PATIENCE,
     )
     assert (reply.status, reply.body, reply.headers) == (200, b"ok", {"content-length": "2"})
     line, _, rest = seen[0].decode("latin-1").partition("\r\n")
@@ -96,7 +98,7 @@ def test_the_environment_is_not_read(
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
-    assert transport.send("GET", f"http://127.0.0.1:{port}/", timeout=2).status == 200
+    assert transport.send("GET", f"http://127.0.0.1:{port}/", timeout=PATIENCE).status == 200
     assert b"authorization" not in seen[0].lower()
 
 
@@ -117,19 +119,19 @@ def test_the_environment_is_not_read(
     ],
 )
 def test_only_https_and_no_credentials_in_a_url(url: str, transport: Transport) -> None:
-    error = error_of(lambda: transport.send("GET", url, timeout=1))
+    error = error_of(lambda: transport.send("GET", url, timeout=PATIENCE))
     assert isinstance(error, Blocked | RejectedRequest)
     assert "somebody" not in repr(error)
 
 
 def test_plain_http_to_this_machine_needs_to_be_allowed(sources: Sources) -> None:
     transport = Transport()
-    assert isinstance(error_of(lambda: transport.send("GET", sources.url(), timeout=1)), Blocked)
+    assert isinstance(error_of(lambda: transport.send("GET", sources.url(), timeout=PATIENCE)), Blocked)
 
 
 @pytest.mark.parametrize("url", ["https://", "https:///x", "https://[::1/", "https://valmont.example:port/", "x"])
 def test_a_malformed_url_is_rejected_before_sending(url: str, transport: Transport) -> None:
-    assert isinstance(error_of(lambda: transport.send("GET", url, timeout=1)), RejectedRequest | Blocked)
+    assert isinstance(error_of(lambda: transport.send("GET", url, timeout=PATIENCE)), RejectedRequest | Blocked)
 
 
 @pytest.mark.parametrize("value", ["A\r\nX-Evil: 1", "A\nb", "\N{PILE OF POO}", "Ł", " leading", "nul\x00"])
@@ -137,7 +139,7 @@ def test_a_header_that_http_can_not_hold_is_rejected_before_sending(
     value: str, transport: Transport, sources: Sources
 ) -> None:
     before = sources.requests.total()
-    error = error_of(lambda: transport.send("GET", sources.url(), headers={"X-Name": value}, timeout=1))
+    error = error_of(lambda: transport.send("GET", sources.url(), headers={"X-Name": value}, timeout=PATIENCE))
     assert isinstance(error, RejectedRequest)
     assert value.strip() not in repr(error)
     assert sources.requests.total() == before
@@ -148,18 +150,18 @@ def test_a_header_that_http_can_not_hold_is_rejected_before_sending(
 
 SLOW: Mapping[str, Script] = {
     "no answer": lambda connection: _drip(connection, b""),
-    "slow status line": lambda connection: _drip(connection, b"HTTP/1.1 200 OK" + b" " * 200),
-    "slow headers": lambda connection: _drip(connection, b"HTTP/1.1 200 OK\r\nX: " + b"z" * 200, head=17),
+    "slow status line": lambda connection: _drip(connection, b"HTTP/1.1 200 OK" + b" " * 800),
+    "slow headers": lambda connection: _drip(connection, b"HTTP/1.1 200 OK\r\nX: " + b"z" * 800, head=17),
     "slow body": lambda connection: _drip(
-        connection, b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n" + b"z" * 200, head=40
+        connection, b"HTTP/1.1 200 OK\r\nContent-Length: 800\r\n\r\n" + b"z" * 800, head=40
     ),
     "slow chunks": lambda connection: _drip(
         connection, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nz\r\n" * 200, head=47
     ),
     "slow chunk size": lambda connection: _drip(
-        connection, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 200, head=47
+        connection, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 800, head=47
     ),
-    "slow 100s": lambda connection: _drip(connection, b"HTTP/1.1 100 Continue\r\n\r\n" * 9),
+    "slow 100s": lambda connection: _drip(connection, b"HTTP/1.1 100 Continue\r\n\r\n" * 30),
 }
 
 
@@ -169,7 +171,7 @@ def _drip(connection: socket.socket, content: bytes, head: int = 0) -> None:
     for byte in content[head:]:
         connection.sendall(bytes([byte]))
         time.sleep(0.05)
-    time.sleep(3)
+    connection.recv(1)
 
 
 @pytest.mark.parametrize("slow", SLOW)
@@ -177,14 +179,14 @@ def test_the_deadline_holds_over_the_whole_exchange(slow: str, transport: Transp
     port = listen(SLOW[slow])
     started = time.monotonic()
     error = error_of(lambda: transport.send("GET", f"http://127.0.0.1:{port}/", timeout=0.4))
-    assert 0.3 < time.monotonic() - started < 0.7
+    assert 0.4 <= time.monotonic() - started < 15  # all of it would take more than half a minute
     assert (type(error), error.detail) == (Unavailable, "no answer within 0.4 s")
 
 
 def test_a_wait_is_bounded_by_the_read_timeout_as_well(listen: Listen) -> None:
     transport = Transport(loopback_http=True, read_timeout=0.2)
     port = listen(SLOW["no answer"])
-    error = error_of(lambda: transport.send("GET", f"http://127.0.0.1:{port}/", timeout=5))
+    error = error_of(lambda: transport.send("GET", f"http://127.0.0.1:{port}/", timeout=PATIENCE))
     assert error.detail == "no answer within 0.2 s"
     transport.close()
 
@@ -199,8 +201,8 @@ def test_connecting_has_a_time_out_of_its_own() -> None:
             one.setblocking(False)
             one.connect_ex(full.getsockname())
         started = time.monotonic()
-        error = error_of(lambda: transport.send("GET", f"http://127.0.0.1:{full.getsockname()[1]}/", timeout=5))
-        assert time.monotonic() - started < 1
+        error = error_of(lambda: transport.send("GET", f"http://127.0.0.1:{full.getsockname()[1]}/", timeout=PATIENCE))
+        assert time.monotonic() - started < PATIENCE / 2
         for one in waiting:
             one.close()
     assert error.detail == "no connection within 0.2 s"
@@ -210,8 +212,8 @@ def test_connecting_has_a_time_out_of_its_own() -> None:
 def test_a_resolver_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     transport = Transport(connect_timeout=0.2)
     hanging = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hanging.wait(5) and [])
-    error = error_of(lambda: transport.send("GET", "https://registry.valmont.example/", timeout=5))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hanging.wait(2 * PATIENCE) and [])
+    error = error_of(lambda: transport.send("GET", "https://registry.valmont.example/", timeout=PATIENCE))
     assert error.detail == "no connection within 0.2 s"
     hanging.set()
 
@@ -221,7 +223,7 @@ def test_an_unknown_host_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    error = error_of(lambda: Transport().send("GET", "https://registry.valmont.example/", timeout=2))
+    error = error_of(lambda: Transport().send("GET", "https://registry.valmont.example/", timeout=PATIENCE))
     assert (type(error), error.detail) == (Unavailable, "its host name was not found")
 
 
@@ -235,7 +237,7 @@ def test_a_host_with_several_addresses_is_tried_at_each(
     both = [(*stream, ("127.0.0.1", dead)), (*stream, ("127.0.0.1", port))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
     url = sources.url(Mood.OK, "registry").replace("127.0.0.1", "localhost")
-    assert transport.send("GET", url, timeout=2).status == 404
+    assert transport.send("GET", url, timeout=PATIENCE).status == 404
 
 
 def test_a_time_out_that_has_passed_sends_nothing(transport: Transport, sources: Sources) -> None:
@@ -251,7 +253,7 @@ def test_a_packed_answer_is_unpacked(transport: Transport, listen: Listen) -> No
     packed = gzip.compress(b"x" * 40_000)
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
     port = listen(answering(head + packed))
-    assert transport.send("GET", f"http://127.0.0.1:{port}/", timeout=2).body == b"x" * 40_000
+    assert transport.send("GET", f"http://127.0.0.1:{port}/", timeout=PATIENCE).body == b"x" * 40_000
 
 
 @pytest.mark.parametrize("size", [50_000, 50_001])
@@ -268,9 +270,9 @@ def test_a_body_may_have_as_many_bytes_as_the_cap(
     }[framing]
     port = listen(answering(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode() + sent))
     if size <= 50_000:
-        assert transport.send("GET", f"http://127.0.0.1:{port}/", timeout=2).body == body
+        assert transport.send("GET", f"http://127.0.0.1:{port}/", timeout=PATIENCE).body == body
     else:
-        error = error_of(lambda: transport.send("GET", f"http://127.0.0.1:{port}/", timeout=2))
+        error = error_of(lambda: transport.send("GET", f"http://127.0.0.1:{port}/", timeout=PATIENCE))
         assert (type(error), error.detail) == (Unreadable, "the answer is larger than 50000 bytes")
 
 
@@ -298,7 +300,7 @@ def test_an_answer_that_is_broken_is_an_error(
     answer: bytes, kind: type[SourceError], transport: Transport, listen: Listen
 ) -> None:
     port = listen(answering(answer))
-    assert type(error_of(lambda: transport.send("GET", f"http://127.0.0.1:{port}/", timeout=2))) is kind
+    assert type(error_of(lambda: transport.send("GET", f"http://127.0.0.1:{port}/", timeout=PATIENCE))) is kind
 
 
 @pytest.mark.parametrize("mood", [Mood.RESET, Mood.HANG_UP, Mood.NOT_HTTP, Mood.CUT_OFF, Mood.DRIP, Mood.ENDLESS])
@@ -328,7 +330,7 @@ def test_a_connection_is_kept(transport: Transport, listen: Listen) -> None:
 
     port = listen(script)
     for _ in range(8):
-        assert transport.send("GET", f"http://127.0.0.1:{port}/", timeout=2).body == b"ok"
+        assert transport.send("GET", f"http://127.0.0.1:{port}/", timeout=PATIENCE).body == b"ok"
     assert connections["all"] == 1
 
 
@@ -355,13 +357,13 @@ class Stale:
 def test_a_kept_connection_that_the_source_closed_is_replaced_once(transport: Transport, listen: Listen) -> None:
     stale = Stale(answers=2)
     url = f"http://127.0.0.1:{listen(stale)}/"
-    assert transport.send("GET", url, timeout=2).body == b"ok"
-    assert transport.send("GET", url, timeout=2).body == b"ok"
+    assert transport.send("GET", url, timeout=PATIENCE).body == b"ok"
+    assert transport.send("GET", url, timeout=PATIENCE).body == b"ok"
     assert (stale.connections, stale.requests) == (2, 3)
 
 
 def test_it_is_replaced_by_a_new_one_not_by_another_kept_one(transport: Transport, listen: Listen) -> None:
-    both = threading.Barrier(2, timeout=2)
+    both = threading.Barrier(2, timeout=PATIENCE)
     connections: list[int] = []
 
     def script(connection: socket.socket) -> None:
@@ -375,43 +377,43 @@ def test_it_is_replaced_by_a_new_one_not_by_another_kept_one(transport: Transpor
 
     url = f"http://127.0.0.1:{listen(script)}/"
     with ThreadPoolExecutor(2) as pool:
-        replies = list(pool.map(lambda _: transport.send("GET", url, timeout=2), range(2)))
+        replies = list(pool.map(lambda _: transport.send("GET", url, timeout=PATIENCE), range(2)))
     assert [reply.body for reply in replies] == [b"ok", b"ok"]
-    assert transport.send("GET", url, timeout=2).body == b"ok"
+    assert transport.send("GET", url, timeout=PATIENCE).body == b"ok"
     assert len(connections) == 3
 
 
 def test_it_is_not_replaced_twice(transport: Transport, listen: Listen) -> None:
     stale = Stale(answers=1)
     url = f"http://127.0.0.1:{listen(stale)}/"
-    transport.send("GET", url, timeout=2)
-    assert type(error_of(lambda: transport.send("GET", url, timeout=2))) is Unavailable
+    transport.send("GET", url, timeout=PATIENCE)
+    assert type(error_of(lambda: transport.send("GET", url, timeout=PATIENCE))) is Unavailable
     assert (stale.connections, stale.requests) == (2, 3)
 
 
 def test_it_is_not_replaced_when_a_part_of_an_answer_came(transport: Transport, listen: Listen) -> None:
     stale = Stale(second=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", answers=9)
     url = f"http://127.0.0.1:{listen(stale)}/"
-    transport.send("GET", url, timeout=2)
-    assert type(error_of(lambda: transport.send("GET", url, timeout=2))) is Unavailable
+    transport.send("GET", url, timeout=PATIENCE)
+    assert type(error_of(lambda: transport.send("GET", url, timeout=PATIENCE))) is Unavailable
     assert (stale.connections, stale.requests) == (1, 2)
 
 
 def test_a_first_connection_that_is_closed_is_not_repeated(transport: Transport, sources: Sources) -> None:
     sources.switch("closed-at-once", Mood.HANG_UP)
-    error_of(lambda: transport.send("GET", sources.url("closed-at-once", "registry"), timeout=2))
+    error_of(lambda: transport.send("GET", sources.url("closed-at-once", "registry"), timeout=PATIENCE))
     assert sources.count("closed-at-once") == 1
 
 
 def test_a_kept_connection_that_stays_silent_is_not_repeated(transport: Transport, sources: Sources) -> None:
-    transport.send("GET", sources.url("silent-later", "registry"), timeout=2)
+    transport.send("GET", sources.url("silent-later", "registry"), timeout=PATIENCE)
     sources.switch("silent-later", Mood.TIME_OUT)
     error_of(lambda: transport.send("GET", sources.url("silent-later", "registry"), timeout=0.3))
-    assert sources.count("silent-later") == 2
+    assert sources.count("silent-later") <= 2
 
 
 def test_a_closed_transport_sends_nothing(sources: Sources) -> None:
     transport = Transport(loopback_http=True)
-    transport.send("GET", sources.url(), timeout=2)
+    transport.send("GET", sources.url(), timeout=PATIENCE)
     transport.close()
-    assert isinstance(error_of(lambda: transport.send("GET", sources.url(), timeout=2)), Unavailable)
+    assert isinstance(error_of(lambda: transport.send("GET", sources.url(), timeout=PATIENCE)), Unavailable)

@@ -68,12 +68,12 @@ def error_of(call: Callable[[], object]) -> SourceError:
 def test_a_certificate_of_the_operators_own_is_trusted(transport: Transport, certificate: Path, listen: Listen) -> None:
     port = listen(over_tls(certificate, serve))
     for _ in range(3):
-        assert transport.send("GET", f"https://127.0.0.1:{port}/", timeout=2).body == b"ok"
+        assert transport.send("GET", f"https://127.0.0.1:{port}/", timeout=60).body == b"ok"
 
 
 def test_any_other_signer_is_not_trusted(certificate: Path, listen: Listen) -> None:
     port = listen(over_tls(certificate, serve))
-    error = error_of(lambda: Transport().send("GET", f"https://127.0.0.1:{port}/", timeout=2))
+    error = error_of(lambda: Transport().send("GET", f"https://127.0.0.1:{port}/", timeout=60))
     assert (type(error), error.detail) == (Unavailable, "its certificate has an unknown signer")
 
 
@@ -95,7 +95,7 @@ def test_an_error_says_what_is_wrong_with_a_certificate(
     transport = Transport(ca_file=str(wrong))
     port = listen(over_tls(wrong, serve))
     assert (
-        error_of(lambda: transport.send("GET", f"https://127.0.0.1:{port}/", timeout=2)).detail
+        error_of(lambda: transport.send("GET", f"https://127.0.0.1:{port}/", timeout=60)).detail
         == f"its certificate {what}"
     )
 
@@ -106,7 +106,7 @@ def test_a_server_without_tls_is_an_outage(transport: Transport, listen: Listen)
         connection.sendall(OK)
 
     port = listen(plain)
-    error = error_of(lambda: transport.send("GET", f"https://127.0.0.1:{port}/", timeout=2))
+    error = error_of(lambda: transport.send("GET", f"https://127.0.0.1:{port}/", timeout=60))
     assert (type(error), error.detail) == (Unavailable, "no TLS connection could be agreed on")
 
 
@@ -114,7 +114,7 @@ def _dripping(head: bytes, byte: bytes) -> Script:
     def script(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(head)
-        for _ in range(60):
+        for _ in range(600):
             connection.sendall(byte)
             time.sleep(0.05)
 
@@ -133,24 +133,28 @@ def test_the_deadline_holds_inside_tls(script: Script, transport: Transport, cer
     port = listen(over_tls(certificate, script))
     started = time.monotonic()
     error = error_of(lambda: transport.send("GET", f"https://127.0.0.1:{port}/", timeout=0.4))
-    assert time.monotonic() - started < 0.7
+    assert time.monotonic() - started < 10  # all of it would take half a minute
     assert error.detail == "no answer within 0.4 s"
 
 
 def _handshake_byte_by_byte(connection: socket.socket) -> None:
     connection.recv(4096)
-    record = b"\x16\x03\x03\x01\x00\x02\x00\x00\xfc\x03\x03" + bytes(240)  # the beginning of a server hello
+    record = b"\x16\x03\x03\x03\x00\x02\x00\x02\xfc\x03\x03" + bytes(600)  # the beginning of a server hello
     for byte in record:
         connection.sendall(bytes([byte]))
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("script", [lambda _: time.sleep(3), _handshake_byte_by_byte], ids=["silent", "slow"])
+@pytest.mark.parametrize(
+    "script",
+    [lambda connection: connection.recv(4096) and connection.recv(1), _handshake_byte_by_byte],
+    ids=["silent", "slow"],
+)
 def test_the_deadline_holds_over_the_handshake(script: Script, transport: Transport, listen: Listen) -> None:
     port = listen(script)
     started = time.monotonic()
     error = error_of(lambda: transport.send("GET", f"https://127.0.0.1:{port}/", timeout=0.4))
-    assert time.monotonic() - started < 0.7
+    assert time.monotonic() - started < 10
     assert error.detail == "no answer within 0.4 s"
 
 
@@ -161,7 +165,6 @@ def test_a_drip_inside_one_tls_record_ends_at_the_deadline(
 
     def relay(connection: socket.socket) -> None:
         with socket.create_connection(("127.0.0.1", inner)) as upstream:
-            upstream.settimeout(3)
             connection.settimeout(0.01)
             flights = 0
             while True:
@@ -181,8 +184,8 @@ def test_a_drip_inside_one_tls_record_ends_at_the_deadline(
     port = listen(relay)
     started = time.monotonic()
     error = error_of(lambda: transport.send("GET", f"https://127.0.0.1:{port}/", timeout=0.5))
-    assert time.monotonic() - started < 0.8
-    assert error.detail == "no answer within 0.5 s"
+    assert time.monotonic() - started < 10
+    assert error.detail == "no answer within 0.5 s", "the whole record would take two seconds, and be an answer"
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
@@ -235,7 +238,7 @@ def test_a_proxy_tunnels_tls_and_its_connection_is_kept(certificate: Path, liste
     port = listen(over_tls(certificate, serve))
     transport = Transport(ca_file=str(certificate), proxy=f"http://127.0.0.1:{listen(proxy)}")
     for _ in range(3):
-        assert transport.send("GET", f"https://127.0.0.1:{port}/", timeout=2).body == b"ok"
+        assert transport.send("GET", f"https://127.0.0.1:{port}/", timeout=60).body == b"ok"
     assert proxy.asked == [f"CONNECT 127.0.0.1:{port} HTTP/1.0"]
     transport.close()
 
@@ -243,7 +246,7 @@ def test_a_proxy_tunnels_tls_and_its_connection_is_kept(certificate: Path, liste
 def test_the_certificate_is_checked_behind_a_proxy_too(certificate: Path, listen: Listen) -> None:
     port = listen(over_tls(certificate, serve))
     transport = Transport(proxy=f"http://127.0.0.1:{listen(Proxy())}")
-    error = error_of(lambda: transport.send("GET", f"https://127.0.0.1:{port}/", timeout=2))
+    error = error_of(lambda: transport.send("GET", f"https://127.0.0.1:{port}/", timeout=60))
     assert error.detail == "its certificate has an unknown signer"
     transport.close()
 
@@ -258,7 +261,7 @@ def test_a_stale_tunnel_is_replaced_once(certificate: Path, listen: Listen) -> N
     port = listen(over_tls(certificate, hang_up_on_the_second))
     transport = Transport(ca_file=str(certificate), proxy=f"http://127.0.0.1:{listen(proxy)}")
     for _ in range(2):
-        assert transport.send("GET", f"https://127.0.0.1:{port}/", timeout=2).body == b"ok"
+        assert transport.send("GET", f"https://127.0.0.1:{port}/", timeout=60).body == b"ok"
     assert len(proxy.asked) == 2
     transport.close()
 
@@ -267,16 +270,16 @@ def test_a_stale_tunnel_is_replaced_once(certificate: Path, listen: Listen) -> N
 def test_a_proxy_that_refuses_is_an_outage(status: str, listen: Listen) -> None:
     proxy = Proxy(f"HTTP/1.1 {status}\r\n\r\n".encode())
     transport = Transport(proxy=f"http://127.0.0.1:{listen(proxy)}")
-    error = error_of(lambda: transport.send("GET", "https://registry.valmont.example/", timeout=2))
+    error = error_of(lambda: transport.send("GET", "https://registry.valmont.example/", timeout=60))
     assert (type(error), error.detail) == (Unavailable, "the proxy gave no connection")
     transport.close()
 
 
 def test_the_deadline_holds_over_a_slow_proxy(listen: Listen) -> None:
-    transport = Transport(proxy=f"http://127.0.0.1:{listen(Proxy(seconds_each=0.05))}")
+    transport = Transport(proxy=f"http://127.0.0.1:{listen(Proxy(b'HTTP/1.1 200' + b' ' * 600, seconds_each=0.05))}")
     started = time.monotonic()
     error = error_of(lambda: transport.send("GET", "https://registry.valmont.example/", timeout=0.4))
-    assert time.monotonic() - started < 0.7
+    assert time.monotonic() - started < 10
     assert error.detail == "no answer within 0.4 s"
     transport.close()
 
@@ -285,7 +288,7 @@ def test_a_proxy_that_is_down_is_an_outage() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     transport = Transport(proxy=f"http://127.0.0.1:{port}")
-    error = error_of(lambda: transport.send("GET", "https://registry.valmont.example/", timeout=2))
+    error = error_of(lambda: transport.send("GET", "https://registry.valmont.example/", timeout=60))
     assert (type(error), error.detail) == (Unavailable, "connection refused")
 
 

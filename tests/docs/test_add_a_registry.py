@@ -64,7 +64,14 @@ def test_the_register_is_asked_and_may_be_down(terminal: Terminal) -> None:
         port = free.getsockname()[1]
     (terminal.folder / "jurat.yaml").write_text(DESCRIPTION.replace("8000", str(port)), "utf-8")
     terminal.run("bin/jurat keys generate > .env; bin/jurat db upgrade")
-    terminal.follow(PAGE, instead={"8000": str(port)})
+    taken = "until test $(grep -c 'configuration taken' worker.log) = 2; do sleep 1; done"
+    down = (
+        "until bin/jurat sources list | grep -qE 'professionals +registry +1 .* source_unavailable'; do sleep 1; done"
+    )
+    patient = {"&& sleep 3": f"; {taken}", "bin/jurat sources list": f"{down}; bin/jurat sources list"}
+    terminal.follow(
+        PAGE, instead={"8000": str(port), "--wait 30": "--wait 100", "--timeout 60": "--timeout 100", **patient}
+    )
     with closing(sqlite3.connect(terminal.folder / "jurat.db")) as connection:
         query = block(PAGE, "sql").replace("ORDER BY", "WHERE reason = 'status_inactive' ORDER BY")
         assert json.loads(connection.execute(query).fetchone()[1]) == json.loads(block(PAGE, "json", '"rule"'))

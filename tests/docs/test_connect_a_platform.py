@@ -34,6 +34,9 @@ from tests.docs.pages import ROOT, block, blocks
 from worker.bootstrap import open_service
 
 PAGE = ROOT / "docs" / "how-to" / "connect-a-platform.md"
+PATIENCE = 60.0
+"""Seconds for a verdict that a quick machine gives at once."""
+
 SUBMITS = {"SQLAlchemy": "engine.begin", "psycopg": "psycopg.connect", "sqlite3": "sqlite3.connect"}
 
 
@@ -92,7 +95,7 @@ def platform(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with capture_logs():
         worker.start()
         yield made
-        assert worker.stop(10)
+        assert worker.stop(PATIENCE)
     names["client"].close()
     names["engine"].dispose()
     service.close()
@@ -106,7 +109,7 @@ def _kinds(platform: Platform) -> list[str]:
 def test_every_kind_of_connection_gets_a_verdict(platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
     for kind in _kinds(platform):
         platform.run(SUBMITS[kind])
-        settled = platform.names["client"].wait(platform.names["check"].id, timeout=20)
+        settled = platform.names["client"].wait(platform.names["check"].id, timeout=PATIENCE)
         assert settled.outcome == "accepted", kind
         platform.run("client.result(")
         assert "accepted Le registre confirme votre réponse." in capsys.readouterr().out, kind
@@ -133,7 +136,7 @@ def test_any_language_submits_and_polls_with_sql_alone(platform: Platform) -> No
     assert written == 1
     assert submit(1, {"street": "accept"})[1] == 0
     client = platform.names["client"]
-    assert client.wait(refused, timeout=20).outcome == "refused"
+    assert client.wait(refused, timeout=PATIENCE).outcome == "refused"
     (polled,) = _list(platform.sql("jurat_results WHERE check_id", id=str(refused)))
     assert polled == {"state": "settled", "outcome": "refused", "reason": "status_inactive", "next_poll_ms": 0}
     (stands,) = _list(platform.sql("c.round DESC", question="residence", **who))
@@ -141,7 +144,7 @@ def test_any_language_submits_and_polls_with_sql_alone(platform: Platform) -> No
     assert _json(stands["rounds_left"])["residence"] == 1
     assert _json(stands["questions"]) == {"residence": "refused", "profession": "open"}
     accepted, _ = submit(2, {"street": "accept"})
-    assert client.wait(accepted, timeout=20).outcome == "accepted"
+    assert client.wait(accepted, timeout=PATIENCE).outcome == "accepted"
     (access,) = _list(platform.sql("SELECT access, questions", **who))
     assert access["access"] == "incomplete"
     assert _json(access["questions"])["residence"] == "accepted"
@@ -184,7 +187,7 @@ def test_a_platform_works_with_the_rights_that_the_page_grants(platform: Platfor
         admin.execute(grants.encode())
     try:
         exec(compile(submit, PAGE.name, "exec"), platform.names)
-        assert platform.names["client"].wait(platform.names["check"].id, timeout=20).outcome == "accepted"
+        assert platform.names["client"].wait(platform.names["check"].id, timeout=PATIENCE).outcome == "accepted"
         with psycopg.connect(platform.names["database_url"]) as connection:
             connection.execute(f"SET ROLE {role}".encode())
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -240,7 +243,7 @@ def test_django_gets_a_verdict(tmp_path: Path, platform: Platform) -> None:
     given = [platform.names[name] for name in ("database_url", "database_file", "seal_key")]
     ran = _ran(sys.executable, "-W", "error", tmp_path / "try.py", *given, PYTHONPATH=f"{libraries}:{ROOT}")
     assert ran.returncode == 0, ran.stderr
-    assert platform.names["client"].wait(UUID(ran.stdout.strip()), timeout=20).outcome == "accepted"
+    assert platform.names["client"].wait(UUID(ran.stdout.strip()), timeout=PATIENCE).outcome == "accepted"
 
 
 def _ran(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -72,7 +72,7 @@ def test_an_administrator_and_a_platform_get_a_verdict_with_what_it_says(
     }
     exec(compile(block(PAGE, "python"), "README.md", "exec"), given)
     assert capsys.readouterr().out.splitlines()[-1] in ("pending", "granted")
-    result = given["client"].wait(given["check"].id, timeout=20)
+    result = given["client"].wait(given["check"].id, timeout=100)
     assert (result.outcome, result.reason) == (Outcome.ACCEPTED, Reason.INSIDE_ZONE)
     assert given["client"].access("budget", "p-42").state == "granted"
     given["client"].close()

@@ -22,7 +22,8 @@ def test_workers_start_tell_how_they_are_and_stop(terminal: Terminal) -> None:
     set_up = blocks(QUICKSTART, "sh")[1]
     assert "config apply" in set_up.text
     terminal.run_block(set_up, {})
-    terminal.follow(PAGE, instead={"docker compose": ": docker compose"})
+    all_ready = 'until test "$(bin/jurat health --ready 2>&1 | grep -c yes)" = 4; do sleep 1; done'
+    terminal.follow(PAGE, instead={"docker compose": ": docker compose", "sleep 6": all_ready})
     for number in ("", "2", "3", "4"):
         log = (terminal.folder / f"worker{number}.log").read_text("utf-8")
         assert "engine stopped" in log

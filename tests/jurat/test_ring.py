@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,11 +20,11 @@ from jurat.ring import EXPIRES, INTERVAL, TASK, Bell, queue_of
 from tests.jurat.consultations import ADDRESS, Town
 from tests.rigs.servers import NoServer, Valkey
 
-SOON = 0.05
-"""Seconds that a web request may lose to a bell."""
+PATIENCE = 60.0
+"""Seconds for what a quick machine does at once: only what never comes is told from what comes late."""
 
-STALL = 0.4
-"""Seconds that a busy machine may add to one of many; less than any time-out of the broker's."""
+ENDLESS = {"socket_timeout": 600.0, "socket_connect_timeout": 600.0, "max_retries": 0}
+"""Limits of a broker that is waited for so long that nobody can take it for a busy machine."""
 
 
 @pytest.fixture
@@ -43,8 +43,14 @@ def open_bell() -> Iterator[Callable[[str], Bell]]:
 
     yield make
     for bell in bells:
-        bell.close(5)
+        bell.close(PATIENCE)
         assert bell._thread is None or not bell._thread.is_alive()
+
+
+@pytest.fixture
+def _endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a broker that does not answer waits for ever."""
+    monkeypatch.setattr("jurat.ring._BROKER_LIMITS", ENDLESS)
 
 
 def ring(bell: Bell, *sources: str) -> float:
@@ -55,14 +61,9 @@ def ring(bell: Bell, *sources: str) -> float:
     return time.perf_counter() - started
 
 
-def unnoticed(seconds: list[float]) -> bool:
-    """Whether no web request would notice bells that took so long."""
-    return sorted(seconds)[len(seconds) // 2] < SOON and max(seconds) < STALL
-
-
 def messages(broker: Redis, source: str = "towns", *, at_least: int = 1) -> list[dict[str, Any]]:
     """The messages on a source's queue, oldest first, once there are so many."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while (waiting := broker.llen(queue_of(source))) < at_least and time.monotonic() < end:
         time.sleep(0.005)
     assert waiting >= at_least
@@ -80,10 +81,12 @@ def test_a_bell_is_a_message_without_content_on_the_queue_of_its_source(
 
 
 def test_a_bell_expires_after_five_seconds(broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str) -> None:
+    before = datetime.now(UTC)
     ring(open_bell(valkey_url), "towns")
     [message] = messages(broker)
     expires = datetime.fromisoformat(message["headers"]["expires"])
-    assert 0 < (expires - datetime.now(UTC)).total_seconds() <= EXPIRES == 5
+    assert before <= expires - timedelta(seconds=EXPIRES) <= datetime.now(UTC)
+    assert EXPIRES == 5
 
 
 def test_many_bells_become_few_and_one_comes_after_the_last(
@@ -92,13 +95,13 @@ def test_many_bells_become_few_and_one_comes_after_the_last(
     bell = open_bell(valkey_url)
     ring(bell, "warm")
     messages(broker, "warm")
-    started, took = time.monotonic(), list[float]()
-    while len(took) < 100 or time.monotonic() < started + 3 * INTERVAL:
-        took.append(ring(bell, "towns"))
+    started, rung = time.monotonic(), 0
+    while rung < 100 or time.monotonic() < started + 3 * INTERVAL:
+        ring(bell, "towns")
+        rung += 1
         time.sleep(0.0005)
-    assert unnoticed(took)
     messages(broker, at_least=2)
-    bell.close(5)
+    bell.close(PATIENCE)
     assert len(messages(broker)) <= (time.monotonic() - started) / INTERVAL + 2
 
 
@@ -129,7 +132,7 @@ def test_nothing_is_rung_for_where_nothing_was_submitted(
     ring(bell)
     ring(bell, "towns")
     bell.ring()
-    bell.close(5)
+    bell.close(PATIENCE)
     assert len(messages(broker)) == 1
     assert list(broker.scan_iter("checks.*")) == [b"checks.towns"]
 
@@ -143,7 +146,7 @@ def test_a_thread_rings_for_its_own_submits_alone(
     other.start()
     other.join()
     messages(broker, "rpps")
-    bell.close(5)
+    bell.close(PATIENCE)
     assert broker.llen("checks.towns") == 0
 
 
@@ -151,12 +154,12 @@ def test_closing_sends_what_is_waiting(broker: Redis, open_bell: Callable[[str],
     bell = open_bell(valkey_url)
     for _ in range(3):
         ring(bell, "towns", "rpps")
-    bell.close(5)
+    bell.close(PATIENCE)
     assert broker.llen("checks.towns") >= 1
     assert broker.llen("checks.rpps") >= 1
     before = broker.llen("checks.towns")
     ring(bell, "towns")
-    bell.close(5)
+    bell.close(PATIENCE)
     assert broker.llen("checks.towns") == before
 
 
@@ -220,15 +223,17 @@ def garbled() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("trouble", [refused, silent, unreachable, garbled])
+@pytest.mark.usefixtures("_endless")
 def test_a_broker_in_trouble_is_never_noticed(trouble: Callable[[], contextlib.AbstractContextManager[str]]) -> None:
     with trouble() as url:
         bell = Bell(url)
-        assert unnoticed([ring(bell, f"source-{n % 3}") for n in range(50)])
+        assert sum(ring(bell, f"source-{n % 3}") for n in range(50)) < PATIENCE
         started = time.monotonic()
         bell.close()
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < PATIENCE
 
 
+@pytest.mark.usefixtures("_endless")
 def test_a_broker_that_hangs_or_dies_is_never_noticed_and_is_rung_again_when_it_is_back() -> None:
     with contextlib.ExitStack() as stack:
         try:
@@ -241,14 +246,14 @@ def test_a_broker_that_hangs_or_dies_is_never_noticed_and_is_rung_again_when_it_
         ring(bell, "before")
         messages(broker, "before")
         server.pause()
-        assert unnoticed([ring(bell, "towns") for _ in range(20)])
+        assert sum(ring(bell, "towns") for _ in range(20)) < PATIENCE
         time.sleep(0.2)  # the bell is on the wire now
-        assert unnoticed([ring(bell, "rpps") for _ in range(20)])
+        assert sum(ring(bell, "rpps") for _ in range(20)) < PATIENCE
         server.resume()
         messages(broker, "rpps")
         server.kill()
         broker.connection_pool.disconnect()
-        assert unnoticed([ring(bell, "towns") for _ in range(20)])
+        assert sum(ring(bell, "towns") for _ in range(20)) < PATIENCE
         time.sleep(0.2)
         server.start()
         ring(bell, "after")
@@ -268,7 +273,7 @@ def in_a_child(work: Callable[[], None]) -> int:
             code = 0
         finally:
             os._exit(code)
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
@@ -289,7 +294,7 @@ def test_a_forked_web_process_rings_with_a_thread_and_a_connection_of_its_own(
 
     def ring_in_child() -> None:
         ring(bell, "child")
-        bell.close(5)
+        bell.close(PATIENCE)
 
     for number in range(1, 6):
         assert in_a_child(ring_in_child) == 0
@@ -309,15 +314,15 @@ def test_a_fork_while_the_sending_thread_holds_the_lock_does_not_stop_the_child(
     def hold() -> None:
         with bell._changed:
             held.set()
-            release.wait(30)
+            release.wait(2 * PATIENCE)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    held.wait(5)
+    assert held.wait(PATIENCE)
 
     def ring_in_child() -> None:
-        assert ring(bell, "child") < 1
-        bell.close(5)
+        ring(bell, "child")
+        bell.close(PATIENCE)
 
     try:
         assert in_a_child(ring_in_child) == 0

@@ -266,7 +266,7 @@ def together(count: int, work: Callable[[int], object]) -> list[object]:
 
     def run(number: int) -> None:
         try:
-            barrier.wait(10)
+            barrier.wait(60)
             outcomes[number] = work(number)
         except Exception as error:  # noqa: BLE001 - told to the caller
             outcomes[number] = error

@@ -53,7 +53,7 @@ class Worker(Server):
         self._begun = self._log.stat().st_size if self._log.exists() else 0
         super().start()
 
-    def says(self, words: str, seconds: float = 20.0) -> bool:
+    def says(self, words: str, seconds: float = 100.0) -> bool:
         """Whether `words` come to stand in its log within so many seconds."""
         end = time.monotonic() + seconds
         while words not in self.log:
@@ -62,12 +62,12 @@ class Worker(Server):
             time.sleep(0.02)
         return True
 
-    def stop(self, timeout: float = 15.0) -> int | None:  # type: ignore[override]
+    def stop(self, timeout: float = 60.0) -> int | None:  # type: ignore[override]
         """End it by SIGTERM, within `timeout` seconds; its exit code. Raises ServerFailed."""
         super().stop(timeout)
         return self.exit_code
 
-    def celery(self, *arguments: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
+    def celery(self, *arguments: str, timeout: float = 100.0) -> subprocess.CompletedProcess[str]:
         """What `celery -A worker.app ARGUMENTS` says with the same settings."""
         return subprocess.run(
             [*_CELERY, *arguments],
@@ -102,7 +102,7 @@ class Worker(Server):
 _CELERY = (sys.executable, "-P", "-m", "celery", "-A", "worker.app")
 
 
-def refused(environment: Mapping[str, str], *options: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
+def refused(environment: Mapping[str, str], *options: str, timeout: float = 100.0) -> subprocess.CompletedProcess[str]:
     """How a worker ends that is not meant to start. Raises TimeoutExpired when it does not end."""
     cleared = {name: value for name, value in os.environ.items() if not name.startswith("JURAT_")}
     with subprocess.Popen(

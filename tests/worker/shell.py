@@ -85,7 +85,7 @@ class Shell:
     def process(self, *words: str, stdin: str = "", **environment: str) -> Ran:
         """As a process of its own, to its end."""
         with self.start(*words, **environment) as process:
-            out, err = process.communicate(stdin, timeout=60)
+            out, err = process.communicate(stdin, timeout=100)
         return Ran(process.returncode, out, err)
 
     def write(self, name: str, text: str) -> Path:

@@ -15,11 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import psycopg
 import pytest
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jurat.errors import AlreadyConfirmed, SchemaMissing, WaitTimeout
 from jurat.ids import uuid7
+from tests.worker.conftest import configure
 from tests.worker.shell import LAUNCHER, ROOT, Shell, Terminal, is_one_sentence
 from worker.cli import SECTIONS, VERSION, explain, load, run
 from worker.command import ENVIRONMENT, Command
@@ -205,15 +208,27 @@ def test_a_fault_is_one_sentence_and_with_verbose_a_traceback(
     assert "Traceback" in bare_shell("health", "--verbose").err
 
 
-def test_control_c_ends_a_command_without_a_traceback(configured: Shell) -> None:
-    submitted = configured("submit", "budget", "p-1", "who", "--field", "x=accept")
-    with configured.start("wait", submitted.out.strip(), "--timeout", "60") as process:
-        time.sleep(1.5)
+def test_control_c_ends_a_command_without_a_traceback(postgresql_shell: Shell) -> None:
+    shell = configure(postgresql_shell)
+    submitted = shell("submit", "budget", "p-1", "who", "--field", "x=accept")
+    before = connections(shell.environment["JURAT_DATABASE_URL"])
+    with shell.start("wait", submitted.out.strip(), "--timeout", "600") as process:
+        while connections(shell.environment["JURAT_DATABASE_URL"]) <= before:
+            assert process.poll() is None
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == Exit.INTERRUPTED
     assert out == ""
     assert err.strip() == "jurat: interrupted"
+
+
+def connections(url: str) -> set[int]:
+    """Who is connected to this database of PostgreSQL, but for the one who asks."""
+    others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(dsn) as connection:
+        return {pid for (pid,) in connection.execute(others)}
 
 
 def test_a_reader_that_goes_away_is_no_error(bare_shell: Shell) -> None:

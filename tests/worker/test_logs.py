@@ -32,7 +32,7 @@ structlog.get_logger("jurat").debug("not at this level")
 def speak(form: LogFormat) -> str:
     """What a process that fails twice, once in Celery's logs and once in ours, writes to standard error."""
     said = subprocess.run(
-        [sys.executable, "-c", SPEAK, form], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", SPEAK, form], cwd=ROOT, capture_output=True, text=True, check=True, timeout=100
     )
     assert said.stdout == ""
     return said.stderr

@@ -105,12 +105,13 @@ class Claimer(EngineThread):
         asked = time.monotonic()
         held, last_chances = self._claims.claim(demands, free)
         self._more = len(held) == free
+        taken = {check.source for check in held}
+        # Said before the look-ups begin: one that is written at once must find it.
+        self._held_back = any(d.concurrency is not None and d.source in taken for d in demands)
         self._holdings.add(held, asked)
         for check in held:
             self._queue.put(check)
         self.slot_freed(self._holdings.free())  # look-ups may have ended while the claim was under way
-        taken = {check.source for check in held}
-        self._held_back = any(d.concurrency is not None and d.source in taken for d in demands)
         quickest = min((d.interval for d in demands if d.interval is not None and d.source in taken), default=None)
         if quickest is not None:
             self.wake_in(quickest)

@@ -151,9 +151,11 @@ def test_a_file_that_can_not_be_read_is_told(tmp_path: Path, spoil: Callable[[Pa
         AddressFile(path).load()
 
 
-def test_look_ups_in_the_real_base_take_less_than_two_milliseconds(shared: Path) -> None:
+def test_a_look_up_in_the_real_base_is_far_from_reading_all_of_it(shared: Path) -> None:
     source = AddressFile(shared / "data" / "ban-paris-1-10.csv.gz")
+    started = time.thread_time()
     assert source.load() == 42_485
+    loading = time.thread_time() - started
     took = []
     for street in (
         "rue de Rivoli",
@@ -162,7 +164,7 @@ def test_look_ups_in_the_real_base_take_less_than_two_milliseconds(shared: Path)
         "rue du Cherch Midi",
         "rue des Dragons Verts",
     ) * 40:
-        started = time.perf_counter()
+        started = time.thread_time()
         look_up(source, "8", street, "75006")
-        took.append(time.perf_counter() - started)
-    assert statistics.median(took) < 0.002
+        took.append(time.thread_time() - started)
+    assert statistics.median(took) < loading / 50

@@ -16,7 +16,7 @@ from tests.worker.shell import Shell, is_one_sentence
 REGISTERS = """\
 environment: test
 sources:
-  ban: {{ type: addok, url: "http://127.0.0.1:{port}/geocode", timeout: 2s }}
+  ban: {{ type: addok, url: "http://127.0.0.1:{port}/geocode", timeout: 30s }}
   towns: {{ type: address-file, path: towns.csv }}
   proofs: {{ type: manual }}
 """

@@ -32,7 +32,7 @@ def start(shell: Shell) -> Iterator[Start]:
             process.communicate(timeout=60)
 
 
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
+def until(condition: Callable[[], bool], seconds: float = 100.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -119,10 +119,10 @@ def test_a_worker_without_a_broker_takes_a_check_from_submit_to_its_verdict(shel
 
     others = shell("submit", "budget", "p-1", "who", "--field", "x=accept")
     typo = shell("submit", "budget", "p-3", "code", "--field", "code=1234")
-    accepted = shell("submit", "budget", "p-1", "code", "--field", f"code={code}", "--wait", "20", "--json")
+    accepted = shell("submit", "budget", "p-1", "code", "--field", f"code={code}", "--wait", "100", "--json")
     assert (accepted.code, accepted.json["reason"]) == (0, "code_valid")
     used = shell.process(
-        "submit", "budget", "p-2", "code", "--answer-file", "-", "--wait", "20", stdin=f'{{"code": "{code}"}}'
+        "submit", "budget", "p-2", "code", "--answer-file", "-", "--wait", "100", stdin=f'{{"code": "{code}"}}'
     )
     assert (used.code, used.err) == (1, "")
     assert "code_used" in used.out

@@ -8,7 +8,8 @@ import pytest
 
 from tests.tasks.conftest import _desk_postgresql, desk, postgresql, sqlite
 from tests.tasks.desk import Desk
-from tests.worker.engine.works import Steered, Works
+from tests.worker.engine.works import SELDOM, Steered, Works
+from worker.engine import claimer
 
 __all__ = ["_desk_postgresql", "desk", "postgresql", "sqlite"]
 
@@ -19,6 +20,12 @@ def steered() -> Iterator[Steered]:
     source = Steered()
     yield source
     source.let_go()
+
+
+@pytest.fixture
+def _seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Claimers that look by themselves once in a long time: what they do sooner, somebody woke them for."""
+    monkeypatch.setattr(claimer, "IDLE", SELDOM)
 
 
 @pytest.fixture

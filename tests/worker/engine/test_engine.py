@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 from adapters.base import Finding, InMaintenance, Throttled, Unavailable
 from jurat.words import AccessState, Outcome, Reason
 from tests.tasks.desk import DOCUMENT, Desk
-from tests.worker.engine.works import MATCHES, Works, soon
+from tests.worker.engine.works import MATCHES, PATIENCE, Works, soon
+from worker.engine.claimer import IDLE
 
 
 def rows(desk: Desk, columns: str, where: str = "true") -> list[Any]:
@@ -34,21 +35,24 @@ def test_checks_get_their_verdicts_and_participants_their_access(each_works: Wor
     assert each_works.engine.holdings.free() == 4
 
 
-def test_a_bell_is_answered_at_once_and_without_one_within_a_second(works: Works) -> None:
+def test_without_a_bell_work_is_found_within_a_second(works: Works) -> None:
     works.start()
-    works.desk.submit("first")
-    assert works.settles(1)
-    waits: dict[bool, list[float]] = {True: [], False: []}
-    for n in range(4):
-        rung = n % 2 == 0
+    for n in range(1, 4):
         works.desk.submit(f"p-{n}")
-        begun = time.monotonic()
-        if rung:
-            works.engine.wake()
-        assert works.settles(n + 2)
-        waits[rung].append(time.monotonic() - begun)
-    assert min(waits[True]) < 0.3
-    assert max(waits[False]) < 2.0
+        assert works.settles(n)
+    assert IDLE <= 1.0
+
+
+def test_a_bell_is_answered_at_once(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.engine.claimer.IDLE", 2 * PATIENCE)  # without a bell, nothing would be found in time
+    works.desk.submit("first")
+    works.start()
+    assert works.settles(1), "a new plan wakes as well"
+    for n in range(2, 9):
+        works.desk.submit(f"p-{n}")
+        assert not works.settles(n, 0.1)
+        works.engine.wake()
+        assert works.settles(n)
 
 
 def test_no_more_look_ups_run_at_once_than_there_are_slots(works: Works) -> None:
@@ -63,23 +67,21 @@ def test_no_more_look_ups_run_at_once_than_there_are_slots(works: Works) -> None
     assert works.steered.most_at_once == 4
 
 
+@pytest.mark.usefixtures("_seldom")
 def test_a_worker_with_a_backlog_does_not_wait_between_its_claims(works: Works) -> None:
     works.desk.submit_many(60)
     works.start()
-    begun = time.monotonic()
-    assert works.settles(60)
-    assert time.monotonic() - begun < 6  # at a claim of four each second it would take fifteen
+    assert works.settles(60), "fifteen claims of four"
 
 
+@pytest.mark.usefixtures("_seldom")
 def test_a_source_of_little_concurrency_is_used_to_its_limit_and_never_above(each_works: Works) -> None:
     each_works.desk.apply(
         {**DOCUMENT, "sources": {**DOCUMENT["sources"], "towns": {"type": "simulated", "concurrency": 1}}}
     )
     each_works.desk.submit_many(30)
     each_works.start()
-    begun = time.monotonic()
-    assert each_works.settles(30, 25)
-    assert time.monotonic() - begun < 8  # at one each second it would take thirty
+    assert each_works.settles(30), "thirty claims of one"
     assert each_works.steered.most_at_once == 1
 
 
@@ -99,25 +101,23 @@ def test_a_failed_look_up_is_made_again_and_the_source_says_how_it_stands(works:
     works.start()
     check = works.desk.submit(question="profession")
     works.engine.wake()
-    assert soon(lambda: works.desk.row(check.id, "lookups") == 1)
+    assert soon(lambda: works.desk.row(check.id, "lookups") >= 1)
     works.steered.found = MATCHES
     assert works.settles(1)
     assert works.desk.verdicts(check.id) == [("accepted", "record_matches")]
     states = "SELECT last_success_at IS NOT NULL, last_failure FROM jurat_sources WHERE name = 'rpps'"
     assert soon(lambda: works.desk.sql(states) == [(True, "source_unavailable")])
-    assert [row[0] for row in works.desk.sql("SELECT result FROM jurat_attempts ORDER BY fence")] == [
-        "failed",
-        "answered",
-    ]
+    *before, last = [row[0] for row in works.desk.sql("SELECT result FROM jurat_attempts ORDER BY fence")]
+    assert (set(before), last) == ({"failed"}, "answered")
 
 
 def test_a_success_after_a_failure_in_one_batch_is_not_named_a_failure(works: Works) -> None:
+    works.fails_with(Unavailable("down"))
     works.start()
-    for error in (Unavailable("down"), None):
-        works.steered.found = error or MATCHES
-        works.desk.submit("p-1", "profession") if error else None
-        works.engine.wake()
-        assert soon(lambda: len(works.steered.asked) >= 1)
+    works.desk.submit("p-1", "profession")
+    works.engine.wake()
+    assert soon(lambda: len(works.steered.asked) >= 1)
+    works.steered.found = MATCHES
     assert works.settles(1)
     last = "SELECT last_failure FROM jurat_sources WHERE name = 'rpps'"
     assert soon(lambda: works.desk.one(last) == "source_unavailable")
@@ -130,7 +130,7 @@ def test_a_source_that_asks_for_a_pause_is_left_alone_by_everybody(works: Works,
     works.desk.submit_many(4, "profession")
     works.engine.wake()
     paused = "SELECT count(*) FROM jurat_sources WHERE paused_until > NOW(500) AND name = 'rpps'"
-    assert soon(lambda: works.desk.one(paused) == 1)
+    assert soon(lambda: works.desk.one(paused) == 1 and len(works.engine.holdings) == 0)
     asked = len(works.steered.asked)
     works.desk.submit_many(9, "residence")
     works.steered.found = MATCHES
@@ -205,14 +205,12 @@ def test_a_worker_that_lost_its_lease_writes_nothing_and_says_so(works: Works) -
 # ------------------------------------------------------------------------------------------------ configurations
 
 
-def test_a_new_configuration_is_taken_within_five_seconds_and_named_in_each_verdict(works: Works) -> None:
+def test_a_new_configuration_is_taken_soon_and_named_in_each_verdict(works: Works) -> None:
     works.start()
     works.desk.submit("p-1")
     assert works.settles(1)
     works.desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "more": {"type": "simulated"}}})
-    begun = time.monotonic()
     assert soon(lambda: (plan := works.plans.current()) is not None and plan.version == 2)
-    assert time.monotonic() - begun < 5
     works.desk.submit("p-2")
     assert works.settles(2)
     versions = works.desk.sql(
@@ -261,6 +259,7 @@ def test_what_was_not_started_is_given_back_at_no_cost_and_look_ups_run_to_their
     each_works.engine._accept(extra)
     each_works.engine.stop_claiming()
     each_works.engine.stop_claiming()
+    assert each_works.engine.claimer.join(PATIENCE)
     late = each_works.desk.submit("late")
     each_works.engine.wake()
     each_works.steered.let_go()
@@ -295,13 +294,14 @@ def test_a_look_up_that_hangs_does_not_keep_the_others_from_being_written(works:
     works.desk.submit("p-1")
     works.engine.wake()
     assert soon(lambda: works.steered.at_once == 1)
-    given_back = works.desk.held("p-2", "profession")
     works.engine.stop_claiming()
+    assert works.engine.claimer.join(PATIENCE)
+    given_back = works.desk.held("p-2", "profession")
     works.engine._accept([given_back])
     begun = time.monotonic()
     assert not works.stop(timeout=1.0)
-    assert time.monotonic() - begun < 4
-    assert works.desk.row(given_back.id, "state, lookups") == ("pending", 0)
+    assert time.monotonic() - begun < PATIENCE, "the look-up goes on for twice as long"
+    assert soon(lambda: works.desk.row(given_back.id, "state, lookups") == ("pending", 0))
     assert rows(works.desk, "state", "participant = 'p-1'") == [("leased",)]
 
 
@@ -311,7 +311,7 @@ def test_no_thread_is_left_behind(works: Works) -> None:
     names = {thread.name for thread in set(threading.enumerate()) - before}
     assert names >= {"jurat-claimer", "jurat-writer", "jurat-keeper", "jurat-renewer", "jurat-look-up-3"}
     assert works.stop()
-    assert set(threading.enumerate()) <= before
+    assert soon(lambda: set(threading.enumerate()) <= before)
 
 
 # ------------------------------------------------------------------------------------------------ idle
@@ -322,7 +322,7 @@ def test_an_idle_worker_asks_the_database_four_times_a_second_at_most(works: Wor
     works.desk.submit()
     assert works.settles(1)
     assert soon(lambda: len(works.engine.holdings) == 0)
-    seconds = 5.0  # the figures' turn comes once in this time
+    begun = time.monotonic()
     with works.desk.statements() as seen:
-        time.sleep(seconds)
-    assert seconds <= len(seen) <= 4 * seconds
+        assert soon(lambda: len(seen) >= 24)
+    assert time.monotonic() - begun > 24 / 4

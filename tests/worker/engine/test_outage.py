@@ -13,7 +13,7 @@ from jurat.database import open_engine
 from tasks.schema import upgrade
 from tests.rigs.servers import NoServer, PostgreSQL
 from tests.tasks.desk import Desk
-from tests.worker.engine.works import Steered, Works, soon
+from tests.worker.engine.works import PATIENCE, Steered, Works, soon
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,8 @@ def test_an_engine_outlives_its_database_and_settles_each_check_once(works: Work
     works.desk.submit_many(12, "profession")
     works.engine.wake()
     assert soon(lambda: works.steered.at_once == 4)
+    # However long this machine needs to start the server again, nobody else shall have them meanwhile.
+    works.desk.sql("UPDATE jurat_checks SET lease_until = NOW(3600) WHERE state = 'leased'")
     with capture_logs() as logs:
         server.kill()
         works.steered.let_go()
@@ -57,7 +59,7 @@ def test_an_engine_outlives_its_database_and_settles_each_check_once(works: Work
         with pytest.raises(OperationalError):
             works.desk.submit("nobody")
         server.start()
-        assert works.settles(16, 20)
+        assert works.settles(16)
     said = [line for line in logs if line["event"] == "database away"]
     assert 0 < len(said) <= 4, "once a minute for each thread"
     assert not [line for line in logs if line["log_level"] == "error"]
@@ -95,5 +97,5 @@ def test_stopping_while_the_database_is_away_waits_for_it_as_long_as_it_may(work
         assert soon(lambda: works.engine.writer.away and works.engine.writer._ending)
         assert not stopped.done()
         server.start()
-        assert stopped.result(20)
+        assert stopped.result(2 * PATIENCE)
     assert works.settled == 1

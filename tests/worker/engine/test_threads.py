@@ -25,8 +25,8 @@ def test_a_step_that_fails_is_survived_and_the_thread_says_that_the_database_is_
     thread = Failing()
     with capture_logs() as logs:
         thread.start()
-        assert thread.done.wait(10)
+        assert thread.done.wait(60)
         thread.stop()
-        assert thread.join(10)
+        assert thread.join(60)
     assert thread.seen[:3] == [False, True, True]
     assert [line["event"] for line in logs] == ["database away", "engine thread failed", "database back"]

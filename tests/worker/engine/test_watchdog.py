@@ -94,7 +94,7 @@ def test_it_says_why_and_ends_the_process_once() -> None:
     kennel.now = STANDSTILL + 1
     with capture_logs() as logs:
         kennel.dog.start()
-        assert kennel.dog.join(10)
+        assert kennel.dog.join(60)
     assert kennel.ended == [EXIT_CODE]
     assert [(line["event"], line["why"]) for line in logs] == [
         ("worker ends itself", "its claimer has stood still for 61 s")

@@ -128,7 +128,7 @@ def test_what_could_not_be_written_is_written_later_and_the_end_waits_for_it(wor
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer._settling, "write", fail_twice)
         writer.start()
-        assert writer.join(10)
+        assert writer.join(60)
     assert works.settled == 1
 
 
@@ -141,5 +141,5 @@ def test_a_busy_row_is_tried_again_until_it_is_free_and_the_end_waits_for_it(wor
         writer.start()
         assert not writer.join(0.3)
         assert works.settled == 0
-    assert writer.join(10)
+    assert writer.join(60)
     assert works.settled == 1

@@ -19,8 +19,15 @@ from worker.engine.plans import Plans
 
 MATCHES = Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
 
+PATIENCE = 60.0
+"""Seconds for what a quick machine does at once: only what never comes is told from what comes late."""
 
-def soon(condition: Callable[[], object], seconds: float = 15.0) -> bool:
+SELDOM = 10.0
+"""Seconds between two looks of a claimer that nobody wakes, where a test shows who does: several of them are more than
+its patience."""
+
+
+def soon(condition: Callable[[], object], seconds: float = PATIENCE) -> bool:
     """Whether `condition` comes to hold within so many seconds."""
     end = time.monotonic() + seconds
     while not condition():
@@ -51,15 +58,16 @@ class Steered:
 
     def look_up(self, query: Query) -> Found:
         with self._lock:
+            found = self.found  # what is said later is for those that ask later
             self.asked.append(query)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-        self._open.wait(60)
+        self._open.wait(2 * PATIENCE)
         with self._lock:
             self.at_once -= 1
-        if isinstance(self.found, Exception):
-            raise self.found
-        return self.found
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def close(self) -> None:
         self.closed += 1
@@ -89,9 +97,9 @@ class Works:
     def start(self) -> None:
         self._started = True
         self.engine.start()
-        assert self.plans.taken.wait(10)
+        assert self.plans.taken.wait(PATIENCE)
 
-    def stop(self, timeout: float = 20.0) -> bool:
+    def stop(self, timeout: float = PATIENCE) -> bool:
         started, self._started = self._started, False
         return self.engine.stop(timeout) if started else True
 
@@ -101,14 +109,14 @@ class Works:
         self.stop()
         for thread in threading.enumerate():
             if thread.name.startswith("jurat-"):
-                thread.join(10)
+                thread.join(PATIENCE)
 
     @property
     def settled(self) -> int:
         count: int = self.desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'settled'")
         return count
 
-    def settles(self, count: int, seconds: float = 15.0) -> bool:
+    def settles(self, count: int, seconds: float = PATIENCE) -> bool:
         """Whether so many checks are settled soon."""
         return soon(lambda: self.settled >= count, seconds)
 
