@@ -4,6 +4,7 @@
     python -m bench.faults kill sigstop --seed 7        two of them with another seed
     python -m bench.faults --short --checks 300         those that end soon
     python -m bench.faults --table                      show what is in the file
+    python -m bench.faults --write-docs                 put it into docs/reliability.md
 
 Rows go to a file of JSON lines. A scenario that stands there with the same seed, size and commit is not run again.
 Ends with 1 when a promise was broken or a figure missed.
@@ -15,49 +16,83 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.faults import table
+from bench.faults import page, table
 from bench.faults.runner import revision, run
 from bench.faults.scenarios import ALL, BY_NAME
 from bench.faults.supervisor import ROOT
+from bench.faults.table import Row
+
+SHORT_CHECKS = 300
+SHORT_SLACK = 3.0
+"""What ends soon runs on machines that do other things as well: its limits of time are so many times as long."""
 
 
 def main(arguments: list[str]) -> int:
+    options = _options(arguments)
+    file: Path = options.file or ROOT / "build" / ("faults-short.jsonl" if options.short else "faults.jsonl")
+    if options.table or options.write_docs:
+        rows = table.read(file)
+        if options.write_docs:
+            try:
+                page.write(ROOT / "docs" / "reliability.md", rows, ALL)
+            except ValueError as error:
+                print(f"{file}: {error}", file=sys.stderr)
+                return 2
+        print(table.markdown(rows))
+        return 0
+    if options.anew:
+        file.unlink(missing_ok=True)
+    bad = sum(bool(row["missed"]) for row in _rows(options, file))
+    print(table.markdown(table.read(file)))
+    return 1 if bad else 0
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.faults", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help=f"one of: {', '.join(BY_NAME)} (default: all)")
     parser.add_argument("--seed", type=int, nargs="+", default=[1], help="of what is random; several give a run each")
-    parser.add_argument("--checks", type=int, help="submits in each scenario (default 2000, short 300)")
+    parser.add_argument("--checks", type=int, help="submits in each scenario (default 2000 or its own, short 300)")
     parser.add_argument("--short", action="store_true", help="fewer and shorter faults")
+    parser.add_argument("--slack", type=float, help="how many times as long a limit of time is (default 1, short 3)")
     parser.add_argument("--file", type=Path, help="where rows are kept (default build/faults.jsonl)")
     parser.add_argument("--anew", action="store_true", help="forget the rows in the file")
     parser.add_argument("--table", action="store_true", help="run nothing, show the file")
+    parser.add_argument("--write-docs", action="store_true", help="run nothing, put the file into docs/reliability.md")
     options = parser.parse_args(arguments)
     for name in options.scenario:
         if name not in BY_NAME:
             parser.error(f"there is no scenario {name!r}; there are: {', '.join(BY_NAME)}")
-    file: Path = options.file or ROOT / "build" / ("faults-short.jsonl" if options.short else "faults.jsonl")
-    if options.anew:
-        file.unlink(missing_ok=True)
-    checks = options.checks or (300 if options.short else 2000)
+    return options
+
+
+def _rows(options: argparse.Namespace, file: Path) -> list[Row]:
+    """The row of each chosen scenario and seed, from the file where it stands there, else run now."""
     chosen = [BY_NAME[name] for name in options.scenario] or [one for one in ALL if one.short or not options.short]
+    slack = options.slack or (SHORT_SLACK if options.short else 1.0)
     now = revision()
-    bad = 0
-    for seed in () if options.table else options.seed:
+    rows: list[Row] = []
+    for seed in options.seed:
         for scenario in chosen:
+            checks = options.checks or (SHORT_CHECKS if options.short else scenario.checks)
             key = (scenario.name, seed, checks, now)
-            if any((row["scenario"], row["seed"], row["wanted"], row["revision"]) == key for row in table.read(file)):
+            kept = [
+                row for row in table.read(file) if (row["scenario"], row["seed"], row["wanted"], row["revision"]) == key
+            ]
+            if kept:
                 print(f"{scenario.name}, seed {seed}: in {file} already", file=sys.stderr)
+                rows.append(kept[-1])
                 continue
             if reason := scenario.skip():
                 print(f"{scenario.name}: skipped, {reason}", file=sys.stderr)
                 continue
             print(f"{scenario.name}, seed {seed} …", file=sys.stderr, flush=True)
-            row = run(scenario, checks=checks, seed=seed, short=options.short, kept=file.parent / "faults-logs")
+            logs = file.parent / "faults-logs"
+            row = run(scenario, checks=checks, seed=seed, short=options.short, slack=slack, kept=logs)
             table.append(file, {**row, "wanted": checks})
             verdict = "; ".join(row["missed"]) or "kept every promise"
             print(f"    {verdict} ({row['spent_s']:.0f} s)", file=sys.stderr, flush=True)
-            bad += bool(row["missed"])
-    print(table.markdown(table.read(file)))
-    return 1 if bad else 0
+            rows.append(row)
+    return rows
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from bench.faults.history import Dump, Fate, History, VerdictRow
 
@@ -117,8 +118,7 @@ def _orphans(history: History) -> Iterator[Violation]:
 
 
 def _changed(history: History) -> Iterator[Violation]:
-    following = [*history.earlier[1:], history.dump]
-    for before, after in zip(history.earlier, following, strict=True):
+    for before, after in pairwise((*history.earlier, history.dump)):
         now = _digests(after)
         for key, digest in _digests(before).items():
             if key not in now:

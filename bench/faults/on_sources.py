@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable
 
@@ -32,7 +31,7 @@ def _poison(stage: Stage) -> float | None:
     def kill(port: int) -> None:
         for unit in stage.units:
             if unit.holds_port(port):
-                stage.add("kills", unit.signal(signal.SIGKILL))
+                stage.kill(unit)
 
     stage.register.poison = {number_of(index) for index in POISONED}
     stage.register.on_poison = kill
@@ -55,21 +54,27 @@ SCENARIOS = (
     Scenario(
         "source-down",
         "the source is down",
-        _in_mood(Mood.DOWN, 180),
+        _in_mood(Mood.DOWN, 130),
         at_least={"troubled": 10},
-        limits={"recovery_s": 5},
+        limits={"recovery_s": 5, "submit_errors": 0},
         short=False,
     ),
     Scenario(
         "source-silent",
         "the source takes requests and never answers",
-        _in_mood(Mood.SILENT, 120),
+        _in_mood(Mood.SILENT, 75),
         setting=Setting(timeout="2s"),
         at_least={"troubled": 10},
-        limits={"recovery_s": 5},
+        limits={"recovery_s": 5, "submit_errors": 0},
         short=False,
     ),
-    Scenario("source-garbage", "the source answers garbage", _in_mood(Mood.GARBAGE, 60), at_least={"troubled": 10}),
+    Scenario(
+        "source-garbage",
+        "the source answers garbage",
+        _in_mood(Mood.GARBAGE, 30),
+        at_least={"troubled": 10},
+        limits={"submit_errors": 0},
+    ),
     Scenario(
         "poison",
         "two checks that kill whoever looks them up",
@@ -77,6 +82,5 @@ SCENARIOS = (
         undetermined=frozenset({Reason.WORKER_LOST}),
         limits={"innocent_given_up": 0, "most_lost_leases": 3},
         at_least={"poison_given_up": len(POISONED)},
-        short=False,
     ),
 )

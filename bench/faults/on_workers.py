@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.faults.scenario import Scenario
-from bench.faults.stage import Setting, Stage, until
+from bench.faults.stage import TIMEOUT, Setting, Stage, until
 from tasks.ledger.claiming import LEASE
 
 
@@ -17,14 +17,16 @@ def submit_all(stage: Stage) -> None:
 
 
 def _kill(stage: Stage) -> float | None:
-    kills = 6 if stage.short else 100
+    return _kills(stage, 6 if stage.short else 100)
+
+
+def _kills(stage: Stage, kills: int) -> float | None:
     for number in range(kills):
         stage.pace(number / kills)
-        unit = stage.ready_unit()
+        unit = stage.ready_unit(others=1)  # what it leaves is for one that lives
         time.sleep(stage.random.uniform(0.0, 1.0))
-        until(lambda: stage.leased() > 0, 2)
-        stage.add("held_at_kills", stage.leased())
-        stage.add("kills", unit.signal(signal.SIGKILL))
+        until(lambda: stage.leased() > 0, 5)
+        stage.kill(unit)
         unit.ended(5)
         if number == kills // 2:
             stage.remember()
@@ -38,6 +40,8 @@ def _sigterm(stage: Stage) -> float | None:
         stage.pace(number / terms)
         unit = stage.ready_unit()
         time.sleep(stage.random.uniform(0.0, 1.0))
+        until(lambda: stage.leased() > 0, 5)
+        stage.add("held_at_sigterms", stage.leased())
         begun = time.monotonic()
         if unit.signal(signal.SIGTERM):
             stage.add("sigterms")
@@ -57,10 +61,10 @@ def _sigstop(stage: Stage) -> float | None:
     stage.over(2 * LEASE, begin=0.5, end=0.9)
     stage.remember()
     # What another worker holds now under a later fence is what a stale write would hit.
+    held_again = "SELECT count(*) FROM jurat_checks WHERE lost_leases > 0 AND state = 'leased'"
+    until(lambda: stage.scalar(held_again) > 0, LEASE)
+    stage.notes["held_again"] = stage.scalar(held_again)
     stage.notes["claimed_again"] = stage.scalar("SELECT count(*) FROM jurat_checks WHERE lost_leases > 0")
-    stage.notes["held_again"] = stage.scalar(
-        "SELECT count(*) FROM jurat_checks WHERE lost_leases > 0 AND state = 'leased'"
-    )
     unit.signal(signal.SIGCONT)
     stage.pace(1.0)
     took = stage.all_settle()
@@ -79,19 +83,32 @@ def _overdue(stage: Stage) -> float | None:
 
 
 def _configurations(stage: Stage) -> float | None:
-    stage.over(2.0, end=0.3)
+    pause = 1.0 if stage.short else 3.0
+    stage.over(pause, end=0.3)
     first = stage.apply(concurrency=2)
-    stage.over(3.0, begin=0.3, end=0.6)
+    _take_up(stage, first)
+    stage.over(pause, begin=0.3, end=0.6)
     second = stage.apply(concurrency=64)
-    stage.over(3.0, begin=0.6, end=1.0)
+    _take_up(stage, second)
+    stage.over(pause, begin=0.6, end=1.0)
     took = stage.all_settle()
     used = stage.scalar("SELECT count(DISTINCT config_version) FROM jurat_verdicts")
     stage.notes |= {"versions_used": used, "versions_applied": second - first + 2}
     return took
 
 
+def _take_up(stage: Stage, version: int) -> None:
+    """Submit until there is a verdict under this version of the configuration."""
+
+    def used() -> bool:
+        stage.web.allow(len(stage.web.submits) + 1)
+        return stage.scalar(f"SELECT count(*) FROM jurat_verdicts WHERE config_version = {version}") > 0
+
+    until(used, 30)
+
+
 def _clocks(stage: Stage) -> float | None:
-    took = _kill(stage)
+    took = _kills(stage, 30)
     now = datetime.now(UTC)
     skews = [abs((unit.said_last_at() - now).total_seconds()) / 3600 for unit in stage.units]
     stage.notes["clocks_off_h"] = round(sorted(skews)[-2], 2)
@@ -112,16 +129,23 @@ def _no_faketime() -> str | None:
 
 
 SCENARIOS = (
-    Scenario("none", "nothing", submit_all, limits={"repeated": 0}),
+    Scenario("none", "nothing", submit_all, limits={"repeated": 0, "submit_errors": 0}),
     Scenario(
         "kill",
         "kill -9 of workers, again and again",
         _kill,
-        limits={"repeated_a_slot": 1},
-        at_least={"held_at_kills": 8},
+        setting=Setting(concurrency=64),
+        limits={"repeated_a_slot": 1, "leased_again_s": LEASE + 2, "submit_errors": 0},
+        at_least={"leases_cut": 6},
         undetermined=frozenset({"worker_lost"}),
     ),
-    Scenario("sigterm", "SIGTERM of workers, again and again", _sigterm, limits={"repeated": 0, "longest_exit_s": 10}),
+    Scenario(
+        "sigterm",
+        "SIGTERM of workers, again and again",
+        _sigterm,
+        limits={"repeated": 0, "longest_exit_s": TIMEOUT + 5, "unclean_exits": 0, "submit_errors": 0},
+        at_least={"held_at_sigterms": 4},
+    ),
     Scenario(
         "sigstop",
         "a worker stopped for two leases, then continued",
@@ -134,23 +158,23 @@ SCENARIOS = (
         "all checks overdue at the start",
         _overdue,
         setting=Setting(started=False, batch=200, latency=0.02),
-        limits={"repeated": 0},
+        limits={"repeated": 0, "submit_errors": 0},
+        checks=20_000,
     ),
     Scenario(
         "configurations",
         "two configurations applied during the run",
         _configurations,
-        limits={"repeated": 0},
+        limits={"repeated": 0, "submit_errors": 0},
         at_least={"versions_used": 3},
     ),
     Scenario(
         "clocks",
         "one worker's clock 2 h ahead, one's 2 h behind, workers killed",
         _clocks,
-        setting=Setting(
-            prefixes=(_clock("+2h"), _clock("-2h")),
-        ),
-        at_least={"held_at_kills": 8, "clocks_off_h": 1.9},
+        setting=Setting(prefixes=(_clock("+2h"), _clock("-2h")), concurrency=64),
+        limits={"repeated_a_slot": 1, "leased_again_s": LEASE + 2, "submit_errors": 0},
+        at_least={"leases_cut": 6, "clocks_off_h": 1.9},
         undetermined=frozenset({"worker_lost"}),
         skip=_no_faketime,
         short=False,

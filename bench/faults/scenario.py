@@ -12,9 +12,9 @@ from bench.faults.stage import Setting, Stage
 class Scenario:
     """One fault.
 
-    `run(stage)` breaks things and gives the seconds until the fleet worked again, None where that has no
-    meaning. `limits` are figures of the row that must not be exceeded, `at_least` those that show that the fault bites.
-    `undetermined` are the technical reasons that it excuses.
+    `run(stage)` breaks things and gives the seconds until the fleet worked again, None where that has no meaning; it
+    raises TimeoutError when the fleet does not. `limits` are figures of the row that must not be exceeded, `at_least`
+    those that show that the fault bites. `undetermined` are the technical reasons that it excuses.
     """
 
     name: str
@@ -28,3 +28,5 @@ class Scenario:
     """Why it can not run on this machine, None when it can."""
     short: bool = True
     """Whether it is short enough for `make faults-short`."""
+    checks: int = 2000
+    """How many it takes where nobody says otherwise and it need not be short."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +21,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import create_engine, make_url, text
 
+from bench.faults import moves
 from bench.faults.database_dump import dump
 from bench.faults.history import Dump, History
 from bench.faults.proxy import Proxy
@@ -37,6 +39,8 @@ from tasks import schema
 from tests.rigs.servers import PostgreSQL, Valkey
 from worker.bootstrap import Service, open_service
 
+TIMEOUT = 5.0
+"""Seconds that a look-up may take, where a setting does not say otherwise."""
 AHEAD = 20
 """Submits beyond the pace, so that the workers always have something to lose."""
 
@@ -54,7 +58,9 @@ class Setting:
     proxied_database: bool = False
     latency: float = 0.2
     slow_repeats: float | None = None
-    timeout: str = "5s"
+    concurrency: int = 16
+    """Of the second source, over all workers. The leases of killed ones count until they end."""
+    timeout: str = f"{TIMEOUT:g}s"
     started: bool = True
     """Whether the workers run from the beginning."""
     batch: int = 1
@@ -79,6 +85,11 @@ class Stage:
         self.notes: dict[str, float] = {}
         """What a scenario wants to have in its row."""
         self.earlier: list[Dump] = []
+        self.kills: list[moves.Kill] = []
+        self.outages: list[float] = []
+        """When the database went away, each time."""
+        self.troubles: list[tuple[float, float]] = []
+        """When what the web tier must not notice began and ended, on the monotonic clock."""
         self.stack = ExitStack()
         self.folder: Path
         self.postgresql: PostgreSQL
@@ -118,16 +129,21 @@ class Stage:
         self.service = open_service(Settings.model_validate({**settings, "database_url": url, "broker_url": "none"}))
         self.stack.callback(self.service.close)
         schema.upgrade(self.service.database)
+        with self.service.database.begin() as connection:
+            moves.watch(connection)
         self.apply()
         environment = {
             **keys,
-            "JURAT_DATABASE_URL": self._between(url),
             "JURAT_BROKER_URL": self._broker(),
             **setting.environment,
         }
+        place = make_url(self._between(url))
         for number in range(setting.workers):
+            name = f"worker{number}"
             prefix = setting.prefixes[number] if number < len(setting.prefixes) else ()
-            self.units.append(Unit(f"worker{number}", self.folder, environment, setting.slots, prefix=prefix))
+            named = place.update_query_dict({"application_name": name}).render_as_string(hide_password=False)
+            own = {**environment, "JURAT_DATABASE_URL": named}
+            self.units.append(Unit(name, self.folder, own, setting.slots, prefix=prefix))
         broker = self._broker() if setting.broker else None
         client = Client(url, broker, key_to_text(public))
         self.stack.callback(client.close)
@@ -165,7 +181,7 @@ class Stage:
             "environment": "test",
             "sources": {
                 "register": description(url, timeout=timeout),
-                "licences": description(url, timeout=timeout, **{"concurrency": 16, **limits}),
+                "licences": description(url, timeout=timeout, **{"concurrency": self.setting.concurrency, **limits}),
             },
             "criteria": {"is-physician": {"source": "register"}, "has-licence": {"source": "licences"}},
             "consultations": {
@@ -206,20 +222,36 @@ class Stage:
             time.sleep(min(step, seconds - gone))
         self.pace(end)
 
-    def ready_unit(self) -> Unit:
-        """A worker that runs, chosen at random; waits for one.
+    def ready_unit(self, others: int = 0) -> Unit:
+        """A worker that runs, chosen at random; waits until it and so many others do.
 
         Raises TimeoutError.
         """
-        units = list(self.units)
         end = time.monotonic() + 60
         while time.monotonic() < end:
-            self.random.shuffle(units)
-            for unit in units:
-                if unit.ready:
-                    return unit
+            ready = [unit for unit in self.units if unit.ready]
+            if len(ready) > others:
+                return self.random.choice(ready)
             time.sleep(0.05)
-        raise TimeoutError("no worker comes up again")
+        raise TimeoutError("workers do not come up again")
+
+    def kill(self, unit: Unit) -> None:
+        """End a worker's process by SIGKILL; it is started again."""
+        if unit.signal(signal.SIGKILL):
+            self.kills.append(moves.Kill(unit.name, time.time()))
+
+    def gone(self) -> None:
+        """Note that the database has just gone away."""
+        self.outages.append(time.time())
+
+    @contextmanager
+    def trouble(self) -> Iterator[None]:
+        """While something is broken that the web tier must not notice."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.troubles.append((begun, time.monotonic()))
 
     def scalar(self, statement: str) -> int:
         """One number from the database."""
@@ -232,6 +264,14 @@ class Stage:
 
     def settled(self) -> int:
         return self.scalar("SELECT count(*) FROM jurat_verdicts")
+
+    def submit_seconds(self) -> list[float]:
+        """How long submits with their ring took that were made in trouble, or all of them where there was none."""
+        made = list(self.web.seconds)
+        during = [
+            took for at, took in made if any(at <= end and begin <= at + took for begin, end in self.troubles)
+        ]  # fmt: skip
+        return sorted(during if self.troubles else [took for _, took in made])
 
     def unsettled(self) -> int:
         return self.scalar("SELECT count(*) FROM jurat_checks WHERE state <> 'settled'")
@@ -250,10 +290,10 @@ class Stage:
 
     # -- after the fault
 
-    def all_settle(self, seconds: float = 90.0) -> float | None:
-        """How many seconds from now until every worker has written another verdict; None when one does not.
+    def all_settle(self, seconds: float = 90.0) -> float:
+        """How many seconds from now until every worker has written another verdict.
 
-        Submits go on until then, so that each has something to do.
+        Submits go on until then, so that each has something to do. Raises TimeoutError.
         """
         begun = time.monotonic()
         next_ones = begun
@@ -266,11 +306,10 @@ class Stage:
                 self.web.allow(len(self.web.submits) + len(self.units) * 2)
             return all(unit.said(_SETTLED) > count for unit, count in zip(self.units, before, strict=True))
 
-        return time.monotonic() - begun if until(all_did, seconds) else None
+        return _waited(all_did, seconds, "not every worker settles something")
 
-    def consuming(self, seconds: float = 90.0) -> float | None:
-        """How many seconds from now until every worker waits at the broker for bells; None when not in time."""
-        begun = time.monotonic()
+    def consuming(self, seconds: float = 90.0) -> float:
+        """How many seconds from now until every worker waits at the broker for bells. Raises TimeoutError."""
 
         def all_wait() -> bool:
             try:
@@ -279,18 +318,37 @@ class Stage:
             except RedisError:
                 return False
 
-        return time.monotonic() - begun if until(all_wait, seconds) else None
+        return _waited(all_wait, seconds, "not every worker waits at the broker")
 
-    def calm(self, window: float = 8.0, seconds: float = 60.0) -> float | None:
+    def emptied(self, queue: str, seconds: float = 60.0) -> float:
+        """How many seconds from now until no message waits in a queue at Valkey. Raises TimeoutError."""
+
+        def empty() -> bool:
+            with Redis(port=self.valkey.port, socket_timeout=5.0) as connection:
+                return int(connection.llen(queue)) == 0
+
+        return _waited(empty, seconds, f"messages stay in {queue}")
+
+    def rate(self) -> float:
+        """Verdicts a second when all checks are submitted at once.
+
+        Raises TimeoutError when not everything is settled in five minutes.
+        """
+        begun = time.monotonic()
+        if self.drain(300) is None:
+            raise TimeoutError("not everything was settled in 300 s")
+        return self.settled() / (time.monotonic() - begun)
+
+    def calm(self, window: float = 8.0, seconds: float = 60.0) -> float:
         """How many seconds from now until the last end of a worker that `window` seconds without any follow.
 
-        None when workers go on ending.
+        Raises TimeoutError when workers go on ending.
         """
         begun = last = time.monotonic()
         ended = sum(unit.ends.total() for unit in self.units)
         while time.monotonic() - last < window:
             if time.monotonic() - begun > seconds:
-                return None
+                raise TimeoutError(f"workers go on ending after {seconds:g} s")
             time.sleep(0.1)
             if (now := sum(unit.ends.total() for unit in self.units)) != ended:
                 ended, last = now, time.monotonic()
@@ -333,3 +391,10 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def _waited(condition: Callable[[], bool], seconds: float, complaint: str) -> float:
+    begun = time.monotonic()
+    if not until(condition, seconds):
+        raise TimeoutError(f"{complaint} within {seconds:g} s")
+    return time.monotonic() - begun

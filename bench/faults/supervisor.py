@@ -63,9 +63,14 @@ class Unit:
             return b"engine started" in log.read()
 
     @property
-    def running(self) -> bool:
+    def pid(self) -> int | None:
+        """Of its process of now, None when there is none."""
         with self._lock:
-            return self._process is not None and self._process.poll() is None
+            return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    @property
+    def running(self) -> bool:
+        return self.pid is not None
 
     def signal(self, number: int) -> bool:
         """Send a signal to its process and what that started; whether there was one."""

@@ -1,4 +1,4 @@
-"""Rows of finished scenarios: kept in a file of JSON lines, shown as a table."""
+"""Rows of finished scenarios: kept in a file of JSON lines, shown as a table, summed up over seeds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from bench.faults.scenario import Scenario
 
 COLUMNS: Mapping[str, str] = {
     "title": "fault",
@@ -23,6 +25,35 @@ COLUMNS: Mapping[str, str] = {
     "submit_p99_s": "submit p99 (s)",
 }
 """Each figure of a row and the head of its column, in order."""
+
+SUMMARY = ("fault", "runs", "checks", "lost", "doubled", "stale accepted", "other", "repeated look-ups", "recovery (s)")
+"""Heads of the columns of a summary; the scenario's other figures follow."""
+
+WORDS: Mapping[str, str] = {
+    "cut": "connections cut",
+    "clocks_off_h": "clocks off by h",
+    "held_again": "held by others at its return",
+    "held_at_outages": "held when it went away",
+    "held_at_sigterms": "held when asked",
+    "innocent_given_up": "others given up",
+    "leased_again_s": "leased again after s",
+    "leases_cut": "leases of killed workers",
+    "longest_exit_s": "longest exit s",
+    "most_lost_leases": "most leases lost by a check",
+    "poison_given_up": "of them given up",
+    "rate_share": "share of the normal rate",
+    "repeated_a_slot": "repeated look-ups a killed slot",
+    "said_away": "times that workers said so",
+    "server_gave_up": "times that the server gave up",
+    "stampede": "leases lost beyond those held",
+    "submit_errors": "errors from submit",
+    "submit_p99_s": "submit p99 s",
+    "tracebacks": "tracebacks",
+    "troubled": "requests troubled",
+    "unclean_exits": "unclean exits",
+    "versions_used": "versions used",
+}
+"""What the figures are called that only some scenarios have a limit for."""
 
 Row = Mapping[str, Any]
 
@@ -52,11 +83,52 @@ def append(file: Path, row: Row) -> None:
 
 def markdown(rows: Iterable[Row]) -> str:
     """The rows as a table in Markdown."""
-    cells = [list(COLUMNS.values()), *[[_cell(row.get(name)) for name in COLUMNS] for row in rows]]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]
-    lines = [_line(line, widths) for line in cells]
-    lines.insert(1, "|" + "|".join("-" * (width + 1) + (":" if n else "-") for n, width in enumerate(widths)) + "|")
-    return "\n".join(lines)
+    return _table(tuple(COLUMNS.values()), [[_cell(row.get(name)) for name in COLUMNS] for row in rows])
+
+
+def latest(rows: Iterable[Row]) -> list[Row]:
+    """The last row of each scenario and seed."""
+    return list({(row["scenario"], row["seed"]): row for row in rows}.values())
+
+
+def summary(rows: Sequence[Row], scenarios: Sequence[Scenario]) -> str:
+    """One line for each scenario that was run, with the worst of its runs in each column, as a table in Markdown.
+
+    The last column has every other figure that the scenario must keep to, with its limit.
+    """
+    lines = []
+    for scenario in scenarios:
+        runs = [row for row in latest(rows) if row["scenario"] == scenario.name]
+        if runs:
+            counts = [
+                _worst(runs, name, max) for name in ("lost", "doubled", "stale", "other", "repeated", "recovery_s")
+            ]
+            sizes = f"{min(row['checks'] for row in runs)}"
+            lines.append([f"`{scenario.name}`", str(len(runs)), sizes, *map(_cell, counts), _others(scenario, runs)])
+    return _table((*SUMMARY, "what else was measured (limit)"), lines)
+
+
+def _others(scenario: Scenario, runs: Sequence[Row]) -> str:
+    figures = [
+        f"{WORDS[name]} {_cell(_worst(runs, name, worst))} ({sign} {limit:g})"
+        for limits, worst, sign in ((scenario.limits, max, "≤"), (scenario.at_least, min, "≥"))
+        for name, limit in limits.items()
+        if name not in {"recovery_s", "repeated"}
+    ]
+    return "; ".join(figures) or "–"
+
+
+def _worst(runs: Sequence[Row], name: str, worst: Any) -> Any:
+    found = [row[name] for row in runs if row.get(name) is not None]
+    return worst(found) if found else None
+
+
+def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    cells = [heads, *lines]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
+    shown = [_line(line, widths) for line in cells]
+    shown.insert(1, "|" + "|".join("-" * (width + 1) + (":" if n else "-") for n, width in enumerate(widths)) + "|")
+    return "\n".join(shown)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -68,4 +140,4 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return "–"
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -35,8 +35,8 @@ class WebTier:
 
     def __init__(self, client: Client, engine: Engine, folder: Path, seed: int, batch: int = 1) -> None:
         self.submits: list[Submit] = []
-        self.seconds: list[float] = []
-        """How long each submit with its ring took that went through at the first try."""
+        self.seconds: list[tuple[float, float]] = []
+        """When each submit was begun that went through at the first try, and how long it took with its ring."""
         self.errors = 0
         """Tries that failed because the database was away."""
         self.bugs: list[str] = []
@@ -120,7 +120,7 @@ class WebTier:
             else:
                 fate = Fate.ROLLED_BACK if roll_back else Fate.ACKNOWLEDGED
                 if attempt == 1:
-                    self.seconds.append(time.monotonic() - begun)
+                    self.seconds.append((begun, time.monotonic() - begun))
                 break
             if self._closed:
                 break

@@ -236,3 +236,7 @@ def test_an_undetermined_verdict_needs_a_fault_that_excuses_it() -> None:
 
 def test_requests_beyond_the_first_are_counted() -> None:
     assert repeated(clean()) == 2
+
+
+def test_a_run_that_was_not_looked_at_before_its_end_is_judged_by_its_end() -> None:
+    assert violations(replace(clean(), earlier=())) == []

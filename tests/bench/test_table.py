@@ -34,7 +34,7 @@ def test_the_table_is_markdown_with_a_dash_for_what_has_no_meaning() -> None:
     assert [cell.strip() for cell in head] == list(table.COLUMNS.values())
     recovery = list(table.COLUMNS).index("recovery_s")
     assert nothing[recovery].strip() == "–"
-    assert kill[recovery].strip() == "1.2"
+    assert kill[recovery].strip() == "1.25"
 
 
 def test_no_two_scenarios_share_a_name() -> None:

@@ -133,7 +133,7 @@ class Server(ABC):
         self._gone()
 
     def kill(self) -> None:
-        """End it and all its children by SIGKILL, as a crash does. What was not yet on disk is lost."""
+        """End it and all its children by SIGKILL, as a crash does. What it held in its own memory is lost."""
         if self._process is None:
             return
         warden.signal_all(self._tree(), signal.SIGKILL)
@@ -273,8 +273,10 @@ class Databases:
 class PostgreSQL(Server):
     """A PostgreSQL 16+ server that trusts whoever connects from this machine.
 
-    `durable` writes each commit to disk, as in production; without it a crash of the *machine* would lose data, while
-    a crash of the server alone (`kill`) loses nothing. `settings` are server settings (`{"max_connections": "400"}`).
+    `durable` writes each commit to disk before it returns, as in production. Without it a crash of the server (`kill`)
+    loses the last commits, up to 0.6 s of them, for they wait in its own memory (synchronous_commit=off); a crash of
+    the machine may leave a database that can not be read any more (fsync=off). `settings` are server settings
+    (`{"max_connections": "400"}`).
     """
 
     name = "postgresql"
