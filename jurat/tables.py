@@ -190,7 +190,9 @@ access = Table(
     Column("access", Text, nullable=False),
     Column("questions", Document, nullable=False),
     Column("rounds_left", Document, nullable=False),
+    Column("config_version", Integer, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    Index("jurat_access_added_up", "consultation", "config_version"),
     sqlite_with_rowid=False,
 )
 

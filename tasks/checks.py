@@ -21,8 +21,8 @@ class Held:
     """A check that this worker holds under `fence`. Its answer is sealed.
 
     `lookups` counts look-ups that failed, `lost_leases` workers that vanished with it. `seconds_left` is what remained
-    until its deadline when it was claimed. Once that is over, `last_reason` is the last attempt's, and `reviewed` says
-    that a person had it and let its review's due date pass.
+    until its deadline when it was claimed. Once that is over, `reviewed` says that a person had it and let its review's
+    due date pass, and `last_reason` is that review's, else the last attempt's.
     """
 
     id: UUID

@@ -23,7 +23,7 @@ from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from config.configuration import Configuration, Question
 from config.secrets import SecretReference, resolve
 from config.sources import SourceModel
-from tasks.ledger import Book, CodeRow, Demand, Reading
+from tasks.ledger import CodeRow, Demand, Reading
 
 BURST_SECONDS = 0.25
 """A source with a rate may be asked for this long's worth of look-ups at once."""
@@ -51,7 +51,6 @@ class Plan:
     configuration: Configuration
     sources: Mapping[str, Source]
     zones: Mapping[str, Zone]
-    book: Book
     answer_schemas: Mapping[tuple[str, str], str]
     problems: tuple[str, ...] = field(default=())
 
@@ -112,15 +111,7 @@ def make_plan(
         f"zone {name} is not imported; run `bin/jurat zones import FILE`" for name in sorted(wanted - set(rows))
     ]
     schemas = {key: json.dumps(question.answer_schema) for key, question in configuration.questions.items()}
-    return Plan(version, configuration, sources, zones, book_of(configuration), schemas, tuple(problems))
-
-
-def book_of(configuration: Configuration) -> Book:
-    """What access adds up by."""
-    rounds: dict[str, dict[str, int]] = {}
-    for question in sorted(configuration.questions.values(), key=lambda question: question.position):
-        rounds.setdefault(question.consultation, {})[question.name] = question.rounds
-    return Book(configuration.access, rounds)
+    return Plan(version, configuration, sources, zones, schemas, tuple(problems))
 
 
 @dataclass(frozen=True, slots=True)

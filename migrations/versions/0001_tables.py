@@ -28,10 +28,12 @@ def upgrade() -> None:
         sa.Column("access", sa.Text(), nullable=False),
         sa.Column("questions", document, nullable=False),
         sa.Column("rounds_left", document, nullable=False),
+        sa.Column("config_version", sa.Integer(), nullable=False),
         sa.Column("updated_at", moment, nullable=False),
         sa.PrimaryKeyConstraint("consultation", "participant"),
         sqlite_with_rowid=False,
     )
+    op.create_index("jurat_access_added_up", "jurat_access", ["consultation", "config_version"])
     op.create_table(
         "jurat_audit",
         sa.Column("id", check_id, nullable=False),

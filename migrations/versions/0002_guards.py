@@ -37,9 +37,9 @@ SQLITE = [
            OR NEW.deadline_at NOT LIKE '{SQLITE_TIME}';
       SELECT RAISE(ABORT, 'jurat: a check id is a UUID in its usual 36 lower-case characters')
         WHERE NEW.id NOT GLOB '????????-????-????-????-????????????' OR NEW.id <> lower(NEW.id);
-      INSERT INTO jurat_access (consultation, participant, access, questions, rounds_left, updated_at)
-        SELECT NEW.consultation, NEW.participant, 'pending',
-               json_group_object(question, 'open'), json_group_object(question, rounds), {SQLITE_NOW}
+      INSERT INTO jurat_access (consultation, participant, access, questions, rounds_left, config_version, updated_at)
+        SELECT NEW.consultation, NEW.participant, 'pending', json_group_object(question, 'open'),
+               json_group_object(question, rounds), max(config_version), {SQLITE_NOW}
         FROM jurat_questions q WHERE consultation = NEW.consultation
           AND NOT EXISTS (SELECT 1 FROM jurat_access a
                           WHERE a.consultation = NEW.consultation AND a.participant = NEW.participant)
@@ -122,11 +122,12 @@ POSTGRESQL = [
     """
     CREATE FUNCTION jurat_show_submitted() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-      INSERT INTO jurat_access AS a (consultation, participant, access, questions, rounds_left, updated_at)
+      INSERT INTO jurat_access AS a (consultation, participant, access, questions, rounds_left, config_version,
+                                     updated_at)
       SELECT NEW.consultation, NEW.participant, 'pending',
              jsonb_object_agg(question, CASE WHEN question = NEW.question THEN 'pending' ELSE 'open' END),
              jsonb_object_agg(question, CASE WHEN question = NEW.question THEN rounds - 1 ELSE rounds END),
-             statement_timestamp()
+             max(config_version), statement_timestamp()
       FROM jurat_questions WHERE consultation = NEW.consultation HAVING count(*) > 0
       ON CONFLICT (consultation, participant) DO UPDATE SET
         access = CASE WHEN a.access IN ('granted', 'blocked') THEN a.access ELSE 'pending' END,

@@ -4,11 +4,13 @@ Statements are text, few, and the same for one row and for hundreds: a JSON arra
 times is made by the database with its own clock. No transaction is open during a look-up.
 """
 
+from tasks.ledger.applied import Book
 from tasks.ledger.claiming import Claims, Demand
 from tasks.ledger.keeping import Keeping, SourceFigures
 from tasks.ledger.publishing import Publishing, Unpublishable
 from tasks.ledger.reading import CodeRow, Reading, ZoneRow
-from tasks.ledger.settling import Book, Settling, Written
+from tasks.ledger.reviewing import ReviewError, Reviewing
+from tasks.ledger.settling import Settling, Written
 
 __all__ = [
     "Book",
@@ -18,6 +20,8 @@ __all__ = [
     "Keeping",
     "Publishing",
     "Reading",
+    "ReviewError",
+    "Reviewing",
     "Settling",
     "SourceFigures",
     "Unpublishable",

@@ -243,8 +243,10 @@ def _lease(dialect: str, chosen: str) -> str:
         WHERE id IN ({chosen})
         RETURNING id, fence, consultation, participant, question, source, answer, answer_key, lookups, lost_leases,
           {left},
-          CASE WHEN deadline_at <= {now(dialect)} THEN (
-            SELECT a.reason FROM jurat_attempts a WHERE a.check_id = jurat_checks.id ORDER BY a.fence DESC LIMIT 1) END,
+          CASE WHEN deadline_at <= {now(dialect)} THEN coalesce(
+            (SELECT v.reason FROM jurat_reviews v WHERE v.check_id = jurat_checks.id AND v.decided_at IS NOT NULL),
+            (SELECT a.reason FROM jurat_attempts a WHERE a.check_id = jurat_checks.id ORDER BY a.fence DESC LIMIT 1)
+          ) END,
           deadline_at <= {now(dialect)} AND EXISTS (
             SELECT 1 FROM jurat_reviews v WHERE v.check_id = jurat_checks.id AND v.decided_at IS NOT NULL),
           traceparent"""

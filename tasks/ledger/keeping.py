@@ -15,7 +15,9 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.statements import now, rows_json, rowset
 from tasks.crashing import crash_point
+from tasks.ledger.access import OUTDATED, AccessRows
 from tasks.ledger.claiming import seconds_between
+from tasks.ledger.reviewing import end_reviews
 
 OUTAGE = 10.0
 """Upkeep that last ran longer ago than this many seconds means that the database was away: leases then get as long to
@@ -24,12 +26,16 @@ be renewed before any is ended."""
 BATCH = 500
 
 WORK = {
-    "leases": "jurat_checks WHERE state = 'leased' AND lease_until",
-    "overdue": "jurat_checks WHERE state = 'pending' AND deadline_at",
-    "reviews": "jurat_reviews WHERE decided_at IS NULL AND due_at",
+    "leases": "jurat_checks WHERE state = 'leased' AND lease_until <= {now}",
+    "overdue": "jurat_checks WHERE state = 'pending' AND deadline_at <= {now}",
+    "reviews": "jurat_reviews WHERE decided_at IS NULL AND due_at <= {now}",
+    "access": OUTDATED,
 }
-"""Where the work of a task stands, up to the time that must have come: looked for together with the turn, so that an
-idle worker costs the database one statement and not two."""
+"""Where the work of a task stands: looked for together with the turn, so that an idle worker costs the database one
+statement and not two."""
+
+ACCESS_BATCHES = 10
+"""So many batches of access rows are added up again in one turn, each in a transaction of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,11 @@ class Keeping:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._dialect = engine.dialect.name
+        self._access = AccessRows()
 
     def turn(self, task: str, every: float) -> bool:
-        """Whether it is this worker's turn to do `task`, done at most once in `every` seconds over all workers.
+        """Whether it is this worker's turn to do `task`, done at most once in `every` seconds over all workers; leases
+        are ended whenever one is over.
 
         False as well while leases are spared after an outage of the database, and where the task is one of `WORK` and
         there is none.
@@ -61,7 +69,9 @@ class Keeping:
         return row is not None and not row[0] and bool(row[1])
 
     def end_leases(self) -> list[UUID]:
-        """Give back the checks whose leases are over, due now; each counts one lost lease."""
+        """Give back the checks whose leases are over; each counts one lost lease. They stay due since they were before,
+        and so go before what came later.
+        """
         with self._engine.begin() as connection:
             ended = connection.execute(text(_end_leases(self._dialect)), {"limit": BATCH}).all()
             crash_point("leases.ended")
@@ -69,13 +79,33 @@ class Keeping:
         return [UUID(str(row[0])) for row in ended]
 
     def end_reviews(self) -> int:
-        """Return the checks whose review is overdue to the workers, past their deadline: they settle undetermined."""
+        """End the reviews that are overdue; how many. Who was never decided about returns to the workers, past the
+        deadline, and settles undetermined; who was keeps the verdict from before.
+
+        Those of participants whose access row somebody holds are left for the next turn.
+        """
         with self._engine.begin() as connection:
-            ended = connection.execute(text(_end_reviews(self._dialect)), {"limit": BATCH}).all()
-            if ended:
-                rows = rows_json([{"id": str(row[0])} for row in ended])
-                connection.execute(text(_close_reviews(self._dialect)), {"rows": rows})
-        return len(ended)
+            over = {
+                UUID(str(row[0])): (row[1], row[2])
+                for row in connection.execute(text(_overdue_reviews(self._dialect)), {"limit": BATCH})
+            }
+            free = self._access.lock(connection, set(over.values()))
+            return end_reviews(connection, self._access, {check: key for check, key in over.items() if key in free})
+
+    def add_up_access(self) -> int:
+        """Add up again the access rows that are older than the last change of their consultation; how many.
+
+        `config apply` does not do it: a consultation may have more participants than one transaction should hold.
+        """
+        count = 0
+        for _ in range(ACCESS_BATCHES):
+            with self._engine.begin() as connection:
+                keys = self._access.lock_outdated(connection, BATCH)
+                self._access.add_up(connection, keys)
+            count += len(keys)
+            if len(keys) < BATCH:
+                break
+        return count
 
     def pause(self, source: str, seconds: float, reason: str) -> None:
         """Stop a whole source for `seconds`, because it asked for that. A longer pause that stands already is kept."""
@@ -120,17 +150,19 @@ def _turn(dialect: str, task: str) -> str:
     # One statement: a first run inserts, a later one moves the time when it is due, and otherwise no row comes back.
     age = seconds_between(dialect, now(dialect), "jurat_upkeep.ran_at")
     hold = now(dialect, "CAST(:outage AS float8)" if dialect == "postgresql" else ":outage")
+    # A lease that is over is seen by whichever worker looks next: of two that look each second, by one within a second.
+    gate = f"{age} >= :every OR {_work(dialect, task)}" if task == "leases" else f"{age} >= :every"
     return f"""
         INSERT INTO jurat_upkeep (task, ran_at) VALUES (:task, {now(dialect)})
         ON CONFLICT (task) DO UPDATE SET
           hold_until = CASE WHEN {age} > :outage + :every THEN {hold} ELSE jurat_upkeep.hold_until END,
           ran_at = {now(dialect)}
-        WHERE {age} >= :every
+        WHERE {gate}
         RETURNING coalesce(hold_until > {now(dialect)}, false), {_work(dialect, task)}"""
 
 
 def _work(dialect: str, task: str) -> str:
-    return f"EXISTS (SELECT 1 FROM {WORK[task]} <= {now(dialect)})" if task in WORK else "true"
+    return f"EXISTS (SELECT 1 FROM {WORK[task].format(now=now(dialect))})" if task in WORK else "true"
 
 
 @lru_cache
@@ -138,28 +170,18 @@ def _end_leases(dialect: str) -> str:
     lock = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     return f"""
         UPDATE jurat_checks
-        SET state = 'pending', due_at = {now(dialect)}, lease_until = NULL, lost_leases = lost_leases + 1
+        SET state = 'pending', lease_until = NULL, lost_leases = lost_leases + 1
         WHERE id IN (SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now(dialect)}
                      ORDER BY lease_until LIMIT :limit {lock})
         RETURNING id"""
 
 
 @lru_cache
-def _end_reviews(dialect: str) -> str:
-    lock = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+def _overdue_reviews(dialect: str) -> str:
     return f"""
-        UPDATE jurat_checks SET state = 'pending', due_at = {now(dialect)}, deadline_at = {now(dialect)}
-        WHERE state = 'review' AND id IN (
-          SELECT check_id FROM jurat_reviews WHERE decided_at IS NULL AND due_at <= {now(dialect)}
-          ORDER BY due_at LIMIT :limit {lock})
-        RETURNING id"""
-
-
-@lru_cache
-def _close_reviews(dialect: str) -> str:
-    return f"""
-        UPDATE jurat_reviews SET decided_at = {now(dialect)}
-        WHERE check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
+        SELECT c.id, c.consultation, c.participant FROM jurat_reviews v
+        JOIN jurat_checks c ON c.id = v.check_id AND c.state = 'review'
+        WHERE v.decided_at IS NULL AND v.due_at <= {now(dialect)} ORDER BY v.due_at LIMIT :limit"""
 
 
 @lru_cache
@@ -200,6 +222,7 @@ def _overdue_verdicts(dialect: str) -> str:
         SELECT DISTINCT check_id FROM jurat_verdicts v WHERE retain_until <= {now(dialect)}
           AND NOT EXISTS (SELECT 1 FROM jurat_verdicts w WHERE w.check_id = v.check_id
                           AND (w.retain_until IS NULL OR w.retain_until > {now(dialect)}))
+          AND EXISTS (SELECT 1 FROM jurat_checks c WHERE c.id = v.check_id AND c.state = 'settled')
         LIMIT :limit"""
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
 from config.configuration import Configuration
-from jurat.ids import uuid7
 from jurat.statements import now, rows_json, rowset
 from jurat.tables import Moment
+from tasks.ledger.access import AccessRows
+from tasks.ledger.applied import Book, Edition
+from tasks.ledger.records import add_audit_row
+from tasks.ledger.reviewing import end_reviews
 
 
 class Unpublishable(Exception):
@@ -68,6 +70,8 @@ class Publishing:
             ).first()
             if last and last[1] == configuration.digest:
                 return last[0], False
+            access = AccessRows()
+            before = access.newest(connection)
             orphans = self._orphans(connection, configuration)
             if orphans and not force:
                 raise Unpublishable(_sentence(orphans))
@@ -86,9 +90,10 @@ class Publishing:
                 ),
                 parameters,
             )
-            self._publish_questions(connection, configuration, version)
-            self._end(connection, orphans)
-            _audit(connection, who, "config apply", f"version {version}", {"digest": configuration.digest})
+            self._publish_questions(connection, configuration, version, before)
+            if orphans:
+                self._end(connection, orphans, access)
+            add_audit_row(connection, who, "config apply", f"version {version}", {"digest": configuration.digest})
         return version, True
 
     def import_zones(self, zones: Sequence[NewZone], who: str) -> dict[str, int]:
@@ -120,7 +125,7 @@ class Publishing:
                     },
                 )
                 detail = {"version": versions[zone.name], "digest": zone.digest}
-                _audit(connection, who, "zones import", zone.name, detail)
+                add_audit_row(connection, who, "zones import", zone.name, detail)
         return versions
 
     def add_codes(self, code_list: str, fingerprints: Iterable[str], who: str, expires: datetime | None = None) -> int:
@@ -131,7 +136,7 @@ class Publishing:
             added = connection.execute(
                 text(_add_codes(self._dialect)), {"rows": rows_json(rows), "expires": when}
             ).rowcount
-            _audit(connection, who, "codes add", code_list, {"codes": added})
+            add_audit_row(connection, who, "codes add", code_list, {"codes": added})
         return added
 
     def _lock(self, connection: Connection) -> None:
@@ -149,22 +154,30 @@ class Publishing:
         orphans = [_Orphans(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
         return [each for each in orphans if not each.placed_in(configuration)]
 
-    def _end(self, connection: Connection, orphans: Sequence[_Orphans]) -> None:
-        rows = [
-            {
-                "consultation": each.consultation,
-                "question": each.question,
-                "source": each.source,
-                "review": int(each.review),
-            }
-            for each in orphans
-        ]
-        if rows:
-            ended = connection.execute(text(_end(self._dialect)), {"rows": rows_json(rows)}).all()
-            parameters = {"rows": rows_json([{"id": str(row[0])} for row in ended])}
-            connection.execute(text(_close_reviews(self._dialect)), parameters)
+    def _end(self, connection: Connection, orphans: Sequence[_Orphans], access: AccessRows) -> None:
+        columns = ("consultation", "question", "source")
+        in_review, others = (
+            rows_json([{name: getattr(each, name) for name in columns} for each in orphans if each.review is review])
+            for review in (True, False)
+        )
+        connection.execute(text(_end(self._dialect)), {"rows": others})
+        found = connection.execute(text(_in_review(self._dialect)), {"rows": in_review})
+        reviews = {UUID(str(row[0])): (row[1], row[2]) for row in found}
+        access.wait_for(connection, set(reviews.values()))
+        end_reviews(connection, access, reviews)
 
-    def _publish_questions(self, connection: Connection, configuration: Configuration, version: int) -> None:
+    def _publish_questions(
+        self, connection: Connection, configuration: Configuration, version: int, before: Edition
+    ) -> None:
+        """Replace all questions. Those of a consultation that adds up as before keep the version in which that began:
+        access rows that are older than it are added up again by upkeep.
+        """
+        since = connection.execute(
+            text("SELECT consultation, max(config_version) FROM jurat_questions GROUP BY consultation")
+        )
+        book = Book.of(configuration)
+        known = before.version == version - 1  # or a newer jurat applied it, and nothing can be compared
+        versions = {row[0]: row[1] for row in since if known and book.alike(before.book, row[0])}
         connection.execute(text("DELETE FROM jurat_questions"))
         rows = [
             {
@@ -180,27 +193,13 @@ class Publishing:
                 "title": question.title,
                 "consultation_title": question.consultation_title,
                 "contact": question.contact,
-                "config_version": version,
+                "config_version": versions.get(question.consultation, version),
             }
             for question in configuration.questions.values()
         ]
         connection.execute(text(_add_questions(self._dialect)), {"rows": rows_json(rows)})
         names = rows_json([{"name": name} for name in configuration.sources])
         connection.execute(text(_add_sources(self._dialect)), {"rows": names})
-
-
-def _audit(connection: Connection, actor: str, action: str, subject: str, detail: dict[str, Any]) -> None:
-    dialect = connection.dialect.name
-    identifier, document = (
-        (":id", ":detail") if dialect == "sqlite" else ("CAST(:id AS uuid)", "CAST(:detail AS jsonb)")
-    )
-    connection.execute(
-        text(
-            "INSERT INTO jurat_audit (id, at, actor, action, subject, detail) "
-            f"VALUES ({identifier}, {now(dialect)}, :actor, :action, :subject, {document})"
-        ),
-        {"id": str(uuid7()), "actor": actor, "action": action, "subject": subject, "detail": json.dumps(detail)},
-    )
 
 
 def _sentence(orphans: Sequence[_Orphans]) -> str:
@@ -215,23 +214,23 @@ def _sentence(orphans: Sequence[_Orphans]) -> str:
     )
 
 
+_ORPHANS = "consultation text, question text, source text"
+
+
 @lru_cache
 def _end(dialect: str) -> str:
     return f"""
-        UPDATE jurat_checks SET deadline_at = {now(dialect)}, due_at = {now(dialect)},
-          state = CASE state WHEN 'review' THEN 'pending' ELSE state END
-        FROM {rowset(dialect, "consultation text, question text, source text, review int")}
+        UPDATE jurat_checks SET deadline_at = {now(dialect)}, due_at = {now(dialect)} FROM {rowset(dialect, _ORPHANS)}
         WHERE jurat_checks.consultation = r.consultation AND jurat_checks.question = r.question
-          AND jurat_checks.source = r.source AND jurat_checks.state <> 'settled'
-          AND (jurat_checks.state = 'review') = (r.review = 1)
-        RETURNING jurat_checks.id"""
+          AND jurat_checks.source = r.source AND jurat_checks.state IN ('pending', 'leased')"""
 
 
 @lru_cache
-def _close_reviews(dialect: str) -> str:
+def _in_review(dialect: str) -> str:
     return f"""
-        UPDATE jurat_reviews SET decided_at = {now(dialect)}
-        WHERE decided_at IS NULL AND check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
+        SELECT c.id, c.consultation, c.participant FROM {rowset(dialect, _ORPHANS)}
+        JOIN jurat_checks c ON c.consultation = r.consultation AND c.question = r.question AND c.source = r.source
+        WHERE c.state = 'review'"""
 
 
 @lru_cache

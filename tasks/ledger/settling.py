@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DataError
 
-from jurat.access import AtLeast, Confirmed, Rule, evaluate, standing
 from jurat.statements import now, rows_json, rowset
-from jurat.words import Outcome, QuestionState, Reason, State, reason_from
-from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Later, NextSource, Review, Settle
+from jurat.words import Outcome, Reason, State
+from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Later, NextSource, Review, Settle
 from tasks.crashing import crash_point
-
-UNSTORABLE = (DataError, ValueError, TypeError, RecursionError)
-"""What a value raises that the database, its driver or JSON can not take."""
-
-Key = tuple[str, str]
-"""(consultation, participant): one row of `jurat_access`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """What the access rows add up by: each consultation's rule, and the rounds of its questions in their order."""
-
-    rules: Mapping[str, Rule]
-    rounds: Mapping[str, Mapping[str, int]]
+from tasks.ledger.access import AccessRows, Key
+from tasks.ledger.records import UNSTORABLE, WORKER, add_attempts, add_verdicts, open_reviews
 
 
 @dataclass(slots=True)
 class Written:
     """What came of a batch: `done` was written, `stale` was refused because the fence is no longer ours, and `busy`
-    must be tried again because somebody else holds the participant's access row.
+    must be written again: somebody else holds the participant's access row, or a commit did not go through.
     """
 
     done: list[Entry] = field(default_factory=list)
@@ -49,19 +35,20 @@ class Settling:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._dialect = engine.dialect.name
+        self._access = AccessRows()
 
-    def write(self, entries: Sequence[Entry], book: Book) -> Written:
+    def write(self, entries: Sequence[Entry]) -> Written:
         """Write `entries` in one transaction.
 
         A value that can not be stored (a NUL or half a surrogate pair from a source) would fail the whole batch for
         ever: the batch is halved until the bad check stands alone, and that one ends `source_unreadable`.
 
-        Raises sqlalchemy's errors when the database is away; nothing is written then, or it is not known (read the
-        fence again by writing the same once more: what was written is then stale).
+        Raises sqlalchemy's errors when the database is away; whether anything was written is then not known until
+        `read_again` has said so.
         """
         try:
             with self._engine.begin() as connection:
-                written = self._write(connection, entries, book)
+                written = self._write(connection, entries)
                 crash_point("write.made")
             crash_point("write.committed")
             return written
@@ -71,18 +58,46 @@ class Settling:
                 attempt = bad.attempt and replace(bad.attempt, ended=Ended.FAILED, reason=Reason.SOURCE_UNREADABLE)
                 verdict = Settle(Outcome.UNDETERMINED, Reason.SOURCE_UNREADABLE)
                 with self._engine.begin() as connection:
-                    return self._write(connection, [replace(bad, decision=verdict, attempt=attempt)], book)
+                    return self._write(connection, [replace(bad, decision=verdict, attempt=attempt)])
             half = len(entries) // 2
-            first, second = self.write(entries[:half], book), self.write(entries[half:], book)
+            first, second = self.write(entries[:half]), self.write(entries[half:])
             return Written(first.done + second.done, first.stale + second.stale, first.busy + second.busy)
 
-    def _write(self, connection: Connection, entries: Sequence[Entry], book: Book) -> Written:
+    def read_again(self, entries: Sequence[Entry]) -> Written:
+        """What has become of `entries` after a `write` of them that raised, so that its commit may have gone through.
+
+        `done` stands, with the verdict that was written; `busy` is still leased to us and must be written; `stale` was
+        lost before it was written. Waits for a commit that is still under way.
+
+        Raises sqlalchemy's errors when the database is away; it is not known then either.
+        """
+        if not entries:
+            return Written()
+        rows = [{"id": str(check), "fence": fence} for check, fence in {_fenced(entry): None for entry in entries}]
+        parameters = {"rows": rows_json(rows)}
+        with self._engine.begin() as connection:
+            if self._dialect == "postgresql":
+                # A commit that is still under way holds the rows, and has happened or failed once they are ours. What
+                # it wrote is seen by a statement that begins after that.
+                connection.execute(text(_LOCK_CHECKS), parameters)
+            found = connection.execute(text(_read_again(self._dialect)), parameters).all()
+        stands = {(UUID(str(row[0])), row[1]): _Stand(*row[2:]) for row in found}
+        written, seen = Written(), set()
+        for entry in entries:
+            stand = stands.get(_fenced(entry))  # None: settled by somebody, and purged since
+            if stand is not None and stand.ours:
+                written.busy.append(entry)
+            elif stand is None or stand.lost(entry.held) or _fenced(entry) in seen:
+                written.stale.append(entry)
+            else:
+                written.done.append(stand.as_written(entry))
+                seen.add(_fenced(entry))
+        return written
+
+    def _write(self, connection: Connection, entries: Sequence[Entry]) -> Written:
         written = Written()
-        # Two workers that settle two answers of one participant would each count only one of them. So the access rows
-        # are locked, in a statement of its own, before any verdict is read. Rows that a platform or another worker
-        # holds are skipped, not waited for: one slow transaction of theirs must not stop a batch of ours.
         keys = {_key(entry) for entry in entries if isinstance(entry.decision, Settle | Review)}
-        free = self._lock(connection, keys)
+        free = self._access.lock(connection, keys)
         ready, seen = [], set()
         for entry in entries:
             # A worker that is told to drop a look-up gives it back; its answer may come all the same, and too late.
@@ -99,18 +114,8 @@ class Settling:
             (written.done if _fenced(entry) in ours else written.stale).append(entry)
         written.done = self._redeem(connection, written.done)
         self._add(connection, written.done)
-        self._add_up(connection, {_key(entry) for entry in written.done} & keys, book)
+        self._access.add_up(connection, {_key(entry) for entry in written.done} & keys)
         return written
-
-    def _lock(self, connection: Connection, keys: set[Key]) -> set[Key]:
-        if not keys or self._dialect != "postgresql":
-            return keys
-        wanted = _key_rows(keys)
-        locked = {(row[0], row[1]) for row in connection.execute(text(_LOCK), {"rows": wanted})}
-        if len(locked) == len(keys):
-            return locked
-        there = {(row[0], row[1]) for row in connection.execute(text(_EXISTING), {"rows": wanted})}
-        return locked | (keys - there)
 
     def _move(self, connection: Connection, entries: Sequence[Entry]) -> set[tuple[UUID, int]]:
         if not entries:
@@ -152,42 +157,42 @@ class Settling:
     def _add(self, connection: Connection, entries: Sequence[Entry]) -> None:
         settled = [_verdict(entry, entry.decision) for entry in entries if isinstance(entry.decision, Settle)]
         reviews = [_review(entry, entry.decision) for entry in entries if isinstance(entry.decision, Review)]
-        attempts = [_attempt(entry, entry.attempt) for entry in entries if entry.attempt]
-        for sql, rows in (
-            (_add_verdicts, settled),
-            (_add_reviews, reviews),
-            (_add_attempts, attempts),
-        ):
-            if rows:
-                connection.execute(text(sql(self._dialect)), {"rows": rows_json(rows)})
+        add_verdicts(connection, settled)
+        open_reviews(connection, reviews)
+        add_attempts(connection, [_attempt(entry, entry.attempt) for entry in entries if entry.attempt])
 
-    def _add_up(self, connection: Connection, keys: set[Key], book: Book) -> None:
-        """Write what all verdicts of these participants add up to, from their history, not from the row before."""
-        if not keys:
-            return
-        history: dict[Key, dict[str, list[Confirmed]]] = {key: {} for key in sorted(keys)}
-        for row in connection.execute(text(_history(self._dialect)), {"rows": _key_rows(keys)}):
-            confirmed = Confirmed(
-                State(row[3]), Outcome(row[4]) if row[4] else None, reason_from(row[5]) if row[5] else None
-            )
-            history[row[0], row[1]].setdefault(row[2], []).append(confirmed)
-        rows = []
-        for (consultation, participant), answers in history.items():
-            rounds = book.rounds.get(consultation, {})
-            stands = {name: standing(answers.get(name, []), rounds.get(name, 0)) for name in [*rounds, *answers]}
-            states: dict[str, QuestionState] = {name: state for name, (state, _) in stands.items()}
-            left = {name: rounds_left for name, (_, rounds_left) in stands.items()}
-            rule = book.rules.get(consultation) or AtLeast(len(states), tuple(states))
-            rows.append(
-                {
-                    "consultation": consultation,
-                    "participant": participant,
-                    "access": evaluate(rule, states, left),
-                    "questions": states,
-                    "rounds_left": left,
-                }
-            )
-        connection.execute(text(_add_up(self._dialect)), {"rows": rows_json(rows)})
+
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """How a check stands, of which we had a claim. `same`: nobody has claimed it since, nor a person decided it.
+    `traced`: an attempt or a verdict of our claim is there; the verdict says `outcome` and `reason`.
+    """
+
+    same: bool
+    state: str
+    lost_leases: int
+    traced: bool
+    outcome: str | None
+    reason: str | None
+
+    @property
+    def ours(self) -> bool:
+        return bool(self.same) and self.state == State.LEASED
+
+    def lost(self, held: Held) -> bool:
+        """Whether our claim ended without a write of ours. Leases lost since are ours, or of a later claim: then only a
+        trace says that we had written before.
+        """
+        return self.lost_leases > held.lost_leases and not self.traced
+
+    def as_written(self, entry: Entry) -> Entry:
+        """A verdict may say something else than was to be written: its code was spent, its evidence not storable."""
+        if self.outcome is None or self.reason is None:
+            return entry
+        said = Outcome(self.outcome), Reason(self.reason)
+        if isinstance(entry.decision, Settle) and said == (entry.decision.outcome, entry.decision.reason):
+            return entry
+        return replace(entry, decision=Settle(*said))
 
 
 def _fenced(entry: Entry) -> tuple[UUID, int]:
@@ -197,10 +202,6 @@ def _fenced(entry: Entry) -> tuple[UUID, int]:
 
 def _key(entry: Entry) -> Key:
     return entry.held.consultation, entry.held.participant
-
-
-def _key_rows(keys: Iterable[Key]) -> str:
-    return rows_json([{"consultation": key[0], "participant": key[1]} for key in sorted(keys)])
 
 
 def _movement(decision: Decision) -> dict[str, Any]:
@@ -224,6 +225,7 @@ def _verdict(entry: Entry, verdict: Settle) -> dict[str, Any]:
         "outcome": verdict.outcome,
         "reason": verdict.reason,
         "evidence": verdict.evidence,
+        "decided_by": WORKER,
         "config_version": entry.config_version,
         "source": entry.held.source,
         "data_date": verdict.data_date,
@@ -253,15 +255,6 @@ def _attempt(entry: Entry, attempt: Attempt) -> dict[str, Any]:
     }
 
 
-_KEYS = rowset("postgresql", "consultation text, participant text")
-
-_LOCK = f"""
-    SELECT a.consultation, a.participant FROM {_KEYS} JOIN jurat_access a USING (consultation, participant)
-    ORDER BY a.consultation, a.participant FOR UPDATE OF a SKIP LOCKED"""
-
-_EXISTING = f"SELECT consultation, participant FROM {_KEYS} JOIN jurat_access a USING (consultation, participant)"
-
-
 @lru_cache
 def _move(dialect: str) -> str:
     rows = rowset(dialect, "id uuid, fence bigint, state text, wait float8, source text, failed int")
@@ -277,6 +270,21 @@ def _move(dialect: str) -> str:
         FROM {rows}
         WHERE jurat_checks.id = r.id AND jurat_checks.fence = r.fence AND jurat_checks.state = 'leased'
         RETURNING jurat_checks.id, jurat_checks.fence"""
+
+
+_LOCK_CHECKS = f"""
+    SELECT c.id FROM {rowset("postgresql", "id uuid, fence bigint")} JOIN jurat_checks c ON c.id = r.id
+    ORDER BY c.id FOR UPDATE OF c"""
+
+
+@lru_cache
+def _read_again(dialect: str) -> str:
+    traced = "EXISTS (SELECT 1 FROM jurat_attempts a WHERE a.check_id = c.id AND a.fence = r.fence)"
+    return f"""
+        SELECT r.id, r.fence, c.fence = r.fence, c.state, c.lost_leases, {traced} OR v.outcome IS NOT NULL,
+               v.outcome, v.reason
+        FROM {rowset(dialect, "id uuid, fence bigint")} JOIN jurat_checks c ON c.id = r.id
+        LEFT JOIN jurat_verdicts v ON v.check_id = r.id AND v.fence = r.fence"""
 
 
 _CODE_COLUMNS = "check_id uuid, list text, fingerprint text"
@@ -300,65 +308,3 @@ def _why_not(dialect: str) -> str:
                                 WHEN k.redeemed_by IS NOT NULL THEN 'code_used' ELSE 'code_expired' END
         FROM {rowset(dialect, _CODE_COLUMNS)}
         LEFT JOIN jurat_codes k ON k.list = r.list AND k.fingerprint = r.fingerprint"""
-
-
-@lru_cache
-def _add_verdicts(dialect: str) -> str:
-    rows = rowset(
-        dialect,
-        "check_id uuid, outcome text, reason text, evidence jsonb, config_version int, source text, data_date text, "
-        "fence bigint, retain float8",
-    )
-    return f"""
-        INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version, source,
-                                    data_date, fence, decided_at, retain_until)
-        SELECT r.check_id,
-               1 + coalesce((SELECT max(v.revision) FROM jurat_verdicts v WHERE v.check_id = r.check_id), 0),
-               r.outcome, r.reason, r.evidence, 'worker', r.config_version, r.source, r.data_date, r.fence,
-               {now(dialect)},
-               CASE WHEN r.retain IS NULL THEN NULL ELSE {now(dialect, "r.retain")} END
-        FROM {rows}"""
-
-
-@lru_cache
-def _add_reviews(dialect: str) -> str:
-    rows = rowset(dialect, "check_id uuid, reason text, evidence jsonb, config_version int, due float8")
-    return f"""
-        INSERT INTO jurat_reviews (check_id, reason, evidence, config_version, opened_at, due_at)
-        SELECT r.check_id, r.reason, r.evidence, r.config_version, {now(dialect)}, {now(dialect, "r.due")}
-        FROM {rows} WHERE true
-        ON CONFLICT (check_id) DO UPDATE SET reason = excluded.reason, evidence = excluded.evidence,
-          config_version = excluded.config_version, opened_at = excluded.opened_at, due_at = excluded.due_at,
-          decided_at = NULL"""
-
-
-@lru_cache
-def _add_attempts(dialect: str) -> str:
-    rows = rowset(dialect, "check_id uuid, fence bigint, source text, duration float8, ended text, reason text")
-    return f"""
-        INSERT INTO jurat_attempts (check_id, fence, source, started_at, duration_ms, result, reason)
-        SELECT r.check_id, r.fence, r.source, {now(dialect, "-r.duration")}, r.duration * 1000, r.ended, r.reason
-        FROM {rows} WHERE true
-        ON CONFLICT (check_id, fence) DO NOTHING"""
-
-
-@lru_cache
-def _history(dialect: str) -> str:
-    return f"""
-        SELECT c.consultation, c.participant, c.question, c.state, v.outcome, v.reason
-        FROM {rowset(dialect, "consultation text, participant text")}
-        JOIN jurat_checks c ON c.consultation = r.consultation AND c.participant = r.participant
-        LEFT JOIN jurat_verdicts v ON v.check_id = c.id
-             AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
-        ORDER BY c.question, c.round"""
-
-
-@lru_cache
-def _add_up(dialect: str) -> str:
-    rows = rowset(dialect, "consultation text, participant text, access text, questions jsonb, rounds_left jsonb")
-    return f"""
-        INSERT INTO jurat_access (consultation, participant, access, questions, rounds_left, updated_at)
-        SELECT r.consultation, r.participant, r.access, r.questions, r.rounds_left, {now(dialect)}
-        FROM {rows} WHERE true
-        ON CONFLICT (consultation, participant) DO UPDATE SET access = excluded.access, questions = excluded.questions,
-          rounds_left = excluded.rounds_left, updated_at = excluded.updated_at"""

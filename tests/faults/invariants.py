@@ -4,11 +4,11 @@ Each yields sentences, and none when all is well.
 
 | | |
 |---|---|
-| I1 | a settled check has exactly one verdict of a worker, any other none |
+| I1 | a settled check has exactly one verdict, and one more for each decision after it was reopened; any other none |
 | I2 | no verdict is ever changed or deleted |
 | I3 | a verdict's fence is its check's fence when it was written, and its writer's |
 | I4 | no verdict without a check |
-| I5 | a check whose workers vanished three times is not looked up again |
+| I5 | a check whose workers vanished three times is not looked up again, and ends `worker_lost` however many follow |
 | I6 | fences rise with each claim, and none is claimed while a lease of it lives |
 | I8 | a submit that was rolled back leaves nothing |
 | I9 | one look-up under a fence, whoever rings however often |
@@ -19,13 +19,13 @@ I8 is a comparison of two snapshots, made where the rollback is (`machine.py`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from jurat.access import AtLeast, Confirmed, evaluate, standing
-from jurat.words import Outcome, QuestionState, Reason, State
+from jurat.words import TECHNICAL, Reason, State
 from tasks.checks import Held
 from tasks.ledger import Book
 from tests.faults.snapshot import AccessRow, CheckRow, Key, Snapshot, VerdictRow
@@ -42,43 +42,60 @@ class History:
     """Look-ups during which this process had a connection out of its pool."""
     written: list[tuple[UUID, int]] = field(default_factory=list)
     """Entries of which the ledger said that they were written."""
+    decided: list[tuple[UUID, int]] = field(default_factory=list)
+    """Checks and revisions of which a person was told that they decided them."""
     verdicts: dict[tuple[UUID, int], VerdictRow] = field(default_factory=dict)
     """Every verdict that was ever seen."""
 
 
 def broken(history: History, before: Snapshot, after: Snapshot) -> list[str]:
     """Everything that does not hold after a step that led from `before` to `after`."""
-    checks = (_verdicts(history, before, after), _rows(after), _claims(history), _look_ups(history), _codes(after))
-    found = [sentence for each in checks for sentence in each]
+    checks = (_verdicts(history, before, after), _rows(before, after), _claims(history), _look_ups(history))
+    found = [sentence for each in (*checks, _codes(after)) for sentence in each]
     history.verdicts |= after.verdicts
     return found
 
 
 def _verdicts(history: History, before: Snapshot, after: Snapshot) -> Iterator[str]:
-    counts = dict.fromkeys(after.checks, 0)
-    for (check, revision), verdict in after.verdicts.items():
+    for check, revision in after.verdicts:
         if check not in after.checks:
             yield f"I4: verdict {check}/{revision} has no check"
-            continue
-        counts[check] += verdict.decided_by == "worker"
-        if (check, revision) not in history.verdicts:
-            row = before.checks[check]
-            if (row.state, row.fence) != (State.LEASED, verdict.fence) or after.checks[check].fence != verdict.fence:
-                yield f"I3: verdict {check}/{revision} has fence {verdict.fence}, its check was {row}"
-            if (check, verdict.fence) not in history.written:
-                yield f"I3: verdict {check}/{revision} is of nobody who was told that it is written"
-    for check, count in counts.items():
-        if count != (after.checks[check].state == State.SETTLED):
-            yield f"I1: {check} is {after.checks[check].state} with {count} verdicts"
+        elif (check, revision) not in history.verdicts:
+            yield from _new_verdict(history, before, after, check, revision)
+    for check, row in after.checks.items():
+        by = [verdict.decided_by for (each, _), verdict in sorted(after.verdicts.items()) if each == check]
+        decided = [revision for each, revision in history.decided if each == check]
+        if [number for number, who in enumerate(by, 1) if who == "reviewer"] != decided or "worker" in by[1:]:
+            yield f"I1: {check} has verdicts by {by}, and a person decided revisions {decided}"
+        if not by if row.state == State.SETTLED else by and row.state != State.REVIEW:
+            yield f"I1: {check} is {row.state} with verdicts by {by}"
     for key, verdict in history.verdicts.items():
         if after.verdicts.get(key) != verdict:
             yield f"I2: verdict {key} was {verdict} and is {after.verdicts.get(key)}"
 
 
-def _rows(after: Snapshot) -> Iterator[str]:
+def _new_verdict(history: History, before: Snapshot, after: Snapshot, check: UUID, revision: int) -> Iterator[str]:
+    verdict, row = after.verdicts[check, revision], before.checks[check]
+    by_worker = verdict.decided_by == "worker"
+    held = (State.LEASED, verdict.fence) if by_worker else (State.REVIEW, verdict.fence - 1)
+    if (row.state, row.fence) != held or after.checks[check].fence != verdict.fence:
+        yield f"I3: verdict {check}/{revision} has fence {verdict.fence}, its check was {row}"
+    if by_worker and (check, verdict.fence) not in history.written:
+        yield f"I3: verdict {check}/{revision} is of nobody who was told that it is written"
+    if not by_worker or verdict.reason == Reason.CONFIGURATION_MISSING:
+        return
+    if check in after.reviews:
+        why = after.reasons[check]
+        if verdict.reason != (why if why in TECHNICAL else Reason.DEADLINE_PASSED):
+            yield f"{check} was in review for {why}, nobody decided, and it ended {verdict.reason}"
+    elif row.lost_leases >= 3 and verdict.reason != Reason.WORKER_LOST:
+        yield f"I5: {check} lost {row.lost_leases} leases and ended {verdict.reason}"
+
+
+def _rows(before: Snapshot, after: Snapshot) -> Iterator[str]:
     for check, row in after.checks.items():
         settled = row.state == State.SETTLED
-        if row.answered == settled or (row.settled_at is not None) != settled:
+        if row.answered == (after.last_verdict(check)[0] > 0) or (row.settled_at is not None) != settled:
             yield f"{check} is {row.state}: answer kept {row.answered}, settled at {row.settled_at}"
         if (row.lease_until is not None) != (row.state == State.LEASED):
             yield f"{check} is {row.state} with a lease until {row.lease_until}"
@@ -86,6 +103,9 @@ def _rows(after: Snapshot) -> Iterator[str]:
             yield f"{check} is {row.state} with a review until {after.reviews.get(check)}"
         if row.fence == 0 and row.state != State.PENDING:
             yield f"{check} is {row.state} and was never claimed"
+        went = row.state == State.REVIEW and before.checks[check].state == State.LEASED
+        if went and row.lost_leases >= 3 and after.reasons[check] != Reason.WORKER_LOST:
+            yield f"I5: {check} lost {row.lost_leases} leases and went to review for {after.reasons[check]}"
     for check, fence in after.attempts:
         if check not in after.checks or fence > after.checks[check].fence:
             yield f"attempt {check}/{fence} is of no claim"
@@ -118,34 +138,25 @@ def _codes(after: Snapshot) -> Iterator[str]:
         yield f"codes are spent by {spent} and accepted for {valid}"
 
 
-def wrong_access(after: Snapshot, book: Book, participants: Collection[Key]) -> list[str]:
-    """Rows of `participants` that say something else than their history adds up to under `book`."""
-    history: dict[Key, dict[str, list[Confirmed]]] = {key: {} for key in participants}
-    returned: set[tuple[Key, str]] = set()
-    for check, row in sorted(after.checks.items(), key=lambda item: item[1].round):
-        if row.key in history:
-            verdict = after.verdicts.get((check, 1))
-            said = (Outcome(verdict.outcome), Reason(verdict.reason)) if verdict else (None, None)
-            history[row.key].setdefault(row.question, []).append(Confirmed(State(row.state), *said))
-            if check in after.reviews and row.state in (State.PENDING, State.LEASED):
-                returned.add((row.key, row.question))
+def wrong_access(after: Snapshot, book: Book, since: int) -> list[str]:
+    """Rows that say something else than their history adds up to under `book`, which holds since that version of the
+    configuration. Rows that say that they are older wait for upkeep.
+    """
+    history: dict[Key, dict[str, list[Confirmed]]] = {}
+    for check, each in sorted(after.checks.items(), key=lambda item: item[1].round):
+        history.setdefault(each.key, {}).setdefault(each.question, []).append(after.confirmed(check))
     wrong = []
-    for key, answers in history.items():
-        row_now, expected = after.access[key], _added_up(book, key[0], answers)
-        # An overdue review returns to the workers without a write to the access row, which goes on to say `review`.
-        questions = {
-            name: QuestionState.PENDING if (key, name) in returned else state
-            for name, state in row_now.questions.items()
-        }
-        if AccessRow(row_now.access, questions, row_now.rounds_left) != expected:
-            wrong.append(f"access of {key} is {row_now} and adds up to {expected}")
+    for key, row in after.access.items():
+        expected = _added_up(book, key[0], history[key], row.version)
+        if row.version >= since and row != expected:
+            wrong.append(f"access of {key} is {row} and adds up to {expected}")
     return wrong
 
 
-def _added_up(book: Book, consultation: str, answers: Mapping[str, list[Confirmed]]) -> AccessRow:
+def _added_up(book: Book, consultation: str, answers: Mapping[str, list[Confirmed]], version: int) -> AccessRow:
     rounds = book.rounds.get(consultation, {})
     stands = {name: standing(answers.get(name, []), rounds.get(name, 0)) for name in [*rounds, *answers]}
     states = {name: state for name, (state, _) in stands.items()}
     left = {name: rounds_left for name, (_, rounds_left) in stands.items()}
     rule = book.rules.get(consultation) or AtLeast(len(states), tuple(states))
-    return AccessRow(evaluate(rule, states, left), states, left)
+    return AccessRow(evaluate(rule, states, left), states, left, version)

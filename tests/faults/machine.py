@@ -1,10 +1,10 @@
-"""The ledger under a platform, three workers, upkeep and an administrator who do what they please, step by step.
+"""The ledger under a platform, three workers, upkeep, reviewers and administrators who do what they please.
 
 Every step is one transaction of the real ledger on a real database, whose clock stands still between steps. Each rule
 says which rows must change and how; all others must stay as they are. Then the invariants are looked at. In the end
 everybody is lost, faults end, and every check must come to its one verdict.
 
-Not here yet, for the ledger has no functions for them: a person's decision of a review, and reopening.
+The rules of reviewers, administrators and of the upkeep behind them are in `persons.py`.
 """
 
 from __future__ import annotations
@@ -12,24 +12,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import cycle
-from uuid import UUID
 
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, invariant, rule
+from hypothesis.stateful import initialize, rule
 
 from jurat import AlreadyConfirmed, Check, UnknownQuestion
-from jurat.access import Confirmed, standing
+from jurat.access import standing
 from jurat.words import Outcome, Reason, State
-from tasks.checks import Entry, GiveBack, Held, Later, NextSource, Review, Settle
+from tasks.checks import MOST_LOST_LEASES, Entry, GiveBack, Held, Later, NextSource, Review, Settle
 from tasks.ledger import Demand
 from tasks.ledger.claiming import LEASE
-from tasks.ledger.publishing import Unpublishable
-from tasks.plan import book_of
-from tests.faults.invariants import broken, wrong_access
+from tests.faults.persons import Persons
 from tests.faults.snapshot import CheckRow, read
-from tests.faults.stage import Stage, Worker, first, when
+from tests.faults.stage import Worker, first, when
 from tests.faults.told import ANSWERS, CONFIGURATIONS, UNSTORABLE
-from tests.tasks.desk import ADMIN
 
 PARTICIPANTS = tuple(f"p-{number}" for number in range(1, 7))
 WORKERS = st.integers(0, 2)
@@ -37,7 +33,7 @@ PLACES = st.integers(0, 50)
 SAID = st.lists(st.sampled_from(sorted(ANSWERS)), min_size=1, max_size=3)
 
 
-class LedgerMachine(Stage):
+class LedgerMachine(Persons):
     # -- the platform
 
     @initialize(count=st.integers(1, 3), worker=WORKERS)
@@ -66,7 +62,7 @@ class LedgerMachine(Stage):
         if asked is None:
             refused = UnknownQuestion
         elif earlier:
-            confirmed = [Confirmed(State(row.state), *self._said(check)) for _, check, row in earlier]
+            confirmed = [self.now.confirmed(check) for _, check, _ in earlier]
             if standing(confirmed, asked.rounds)[1] < 1 or earlier[-1][2].state != State.SETTLED:
                 refused = AlreadyConfirmed
         check = self._submit(participant, question, back, refused)
@@ -79,8 +75,6 @@ class LedgerMachine(Stage):
             due_at=self.clock.now,
             deadline_at=self.clock.later(asked.deadline_s),
         )
-        if row.key not in self.now.access:
-            self.summed.add(row.key)
         self._changed({check.id: row})
 
     def _submit(self, participant: str, question: str, back: bool, refused: type[Exception] | None) -> Check | None:
@@ -102,10 +96,6 @@ class LedgerMachine(Stage):
                 transaction.rollback() if back else transaction.commit()
         return check
 
-    def _said(self, check: UUID) -> tuple[Outcome | None, Reason | None]:
-        verdict = self.now.verdicts.get((check, 1))
-        return (Outcome(verdict.outcome), Reason(verdict.reason)) if verdict else (None, None)
-
     # -- workers
 
     @rule(worker=WORKERS, answers=SAID)
@@ -125,13 +115,26 @@ class LedgerMachine(Stage):
     @rule(worker=WORKERS, free=st.integers(1, 3))
     @when(lambda self: any(map(self._due, CONFIGURATIONS[0].sources)))
     def claim(self, worker: int, free: int) -> None:
-        """A bell, or the second is over. Bells that come twice are claims that find less."""
-        due = {source: first(self._due(source), free) for source in self.workers[worker].plan.sources}
-        demands = [Demand(source, len(checks)) for source, checks in due.items()]
-        held = self.desk.take(demands, sum(map(len, due.values())))
+        """A bell, or the second is over. Bells that come twice are claims that find less. Checks that have one chance
+        left are taken one by one after the others.
+        """
+        shared, alone = {}, set()
+        for source in self.workers[worker].plan.sources:
+            due = self._due(source)
+            last = {check for _, check in due if self.now.checks[check].lost_leases == MOST_LOST_LEASES - 1}
+            shared[source] = first([each for each in due if each[1] not in last], free)
+            alone |= last
+        demands = [Demand(source, max(1, len(checks))) for source, checks in shared.items()]
+        held, last_chances = self.desk.claims.claim(demands, sum(map(len, shared.values())))
         assert {(check.source, check.id) for check in held} == {
-            (source, check) for source, checks in due.items() for check in checks
+            (source, check) for source, checks in shared.items() for check in checks
         }
+        assert last_chances == bool(alone)
+        one_by_one = []
+        while (one := self.desk.claims.claim_alone(demands)) is not None:
+            one_by_one.append(one)
+        assert {check.id for check in one_by_one} == alone
+        held += one_by_one
         self._took(worker, held)
 
     @rule(worker=WORKERS, limit=st.integers(1, 5))
@@ -183,30 +186,48 @@ class LedgerMachine(Stage):
     def write(self, worker: int) -> None:
         """Everything that has finished, in one batch."""
         mine = self._one_that(lambda each: bool(each.entries), worker)
-        self._write(mine, mine.entries)
+        self._write(mine.entries)
         mine.entries, mine.wrote = [], mine.entries
 
     @rule(worker=WORKERS)
     @when(lambda self: any(worker.wrote for worker in self.workers))
     def write_again(self, worker: int) -> None:
-        """The commit's answer was lost, so the writer writes the same once more."""
+        """A writer that does not read again writes the same once more."""
         mine = self._one_that(lambda each: bool(each.wrote), worker)
-        self._write(mine, mine.wrote)
+        self._write(mine.wrote)
 
-    def _write(self, worker: Worker, entries: list[Entry]) -> None:
+    @rule(worker=WORKERS)
+    @when(lambda self: any(worker.wrote or worker.entries for worker in self.workers))
+    def read_again(self, worker: int) -> None:
+        """The commit's answer was lost, whether it went through or not."""
+        mine = self._one_that(lambda each: bool(each.wrote or each.entries), worker)
+        found = self.desk.settling.read_again(mine.wrote + mine.entries)
+        self._changed({})
+        assert all(self._is_ours(entry.held) for entry in found.busy)
+        done = [(entry.held.id, entry.held.fence) for entry in found.done]
+        assert set(done) <= set(self.history.written)
+        for entry in found.stale:
+            # One that was lost later on, and never looked up, leaves no trace of what stood before.
+            later = self.now.checks[entry.held.id].lost_leases > entry.held.lost_leases and entry.attempt is None
+            assert (entry.held.id, entry.held.fence) not in self.history.written or later
+            assert not self._is_ours(entry.held)
+        for entry in found.done:
+            if isinstance(entry.decision, Settle):
+                self._stands_written(entry, entry.decision)
+
+    def _write(self, entries: list[Entry]) -> None:
         ours = [entry for entry in entries if self._is_ours(entry.held)]
-        written = self.desk.settling.write(entries, worker.plan.book)
+        written = self.desk.settling.write(entries)
         self.history.written += [(entry.held.id, entry.held.fence) for entry in written.done]
         # What is written may say something else than what was to be (a code that is spent), but of the same checks.
         assert [entry.held for entry in written.done] == [entry.held for entry in ours]
         assert [entry for entry in entries if entry not in ours] == written.stale
         assert not written.busy
-        for entry in ours:
-            if isinstance(entry.decision, Settle | Review):
-                key = entry.held.consultation, entry.held.participant
-                (self.summed.add if worker.plan is self.plans[self.applied] else self.summed.discard)(key)
         self._changed({entry.held.id: self._moved(entry) for entry in ours})
         for entry in written.done:
+            if isinstance(entry.decision, Settle | Review):
+                row = self.now.access[entry.held.consultation, entry.held.participant]
+                assert row.version == self.version, "added up by an old plan"
             if isinstance(entry.decision, Settle):
                 self._stands_written(entry, entry.decision)
             if isinstance(entry.decision, Later | NextSource) and entry.decision.pause is not None:
@@ -288,79 +309,12 @@ class LedgerMachine(Stage):
     @when(lambda self: self._leased())
     def end_leases(self) -> None:
         over = {
-            check: replace(
-                row, state=State.PENDING, due_at=self.clock.now, lease_until=None, lost_leases=row.lost_leases + 1
-            )
+            check: replace(row, state=State.PENDING, lease_until=None, lost_leases=row.lost_leases + 1)
             for check, row in self.now.checks.items()
             if row.state == State.LEASED and row.lease_until and row.lease_until <= self.clock.now
         }
         assert set(self.desk.keeping.end_leases()) == set(over)
         self._changed(over)
-
-    @rule()
-    @when(lambda self: any(self.now.reviews.values()))
-    def leave_reviews(self) -> None:
-        """No person decides in time."""
-        self.time_passes(14 * 86400)
-        self.all_holds()
-        self.end_reviews()
-
-    @rule()
-    @when(lambda self: any(self.now.reviews.values()))
-    def end_reviews(self) -> None:
-        now = self.clock.now
-        over = {
-            check: replace(self.now.checks[check], state=State.PENDING, due_at=now, deadline_at=now)
-            for check, until in self.now.reviews.items()
-            if until is not None and until <= now
-        }
-        assert self.desk.keeping.end_reviews() == len(over)
-        self._changed(over)
-
-    # -- the administrator
-
-    @rule(number=st.integers(0, len(CONFIGURATIONS) - 1), force=st.booleans())
-    def apply(self, number: int, force: bool) -> None:
-        """Another configuration, under which checks on their way may have lost their question or source."""
-        new, now = CONFIGURATIONS[number], self.clock.now
-        orphans = {
-            check: replace(
-                row,
-                deadline_at=now,
-                due_at=now,
-                state=State.PENDING if row.state == State.REVIEW else row.state,
-            )
-            for check, row in self.now.checks.items()
-            if row.state != State.SETTLED
-            and not (
-                ("budget", row.question) in new.questions and (row.state == State.REVIEW or row.source in new.sources)
-            )
-        }
-        if number == self.applied:
-            orphans = {}
-        try:
-            self.version, differs = self.desk.publishing.apply(new, ADMIN, force=force)
-        except Unpublishable:
-            assert orphans
-            assert not force
-            self._changed({})
-            return
-        assert force or not orphans
-        if differs:
-            self.summed.clear()
-            self.applied = number
-            self.plans[number] = replace(self.plans[number], version=self.version)
-        self._changed(orphans)
-
-    # -- always
-
-    @invariant()
-    def all_holds(self) -> None:
-        self.sound = False
-        found = broken(self.history, self.before, self.now)
-        found += wrong_access(self.now, book_of(CONFIGURATIONS[self.applied]), self.summed)
-        assert not found, "\n".join(found)
-        self.sound = True
 
     def teardown(self) -> None:
         """The faults end: every check that was acknowledged gets its one verdict, whatever it went through."""
@@ -369,7 +323,7 @@ class LedgerMachine(Stage):
         self.workers = [Worker(self.plans[self.applied])]
         for seconds in (61, 61, 61, 3601, 14 * 86400, 61):
             self.clock.move(seconds)
-            for task in (self.end_leases, self.end_reviews, self._work_off):
+            for task in (self.end_leases, self.end_reviews, self._work_off, self.add_up_access):
                 task()
                 self.all_holds()
             if all(row.state == State.SETTLED for row in self.now.checks.values()):

@@ -11,7 +11,9 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
+from jurat.access import Confirmed
 from jurat.tables import moment
+from jurat.words import Outcome, Reason, State
 
 Key = tuple[str, str]
 """(consultation, participant)"""
@@ -54,24 +56,40 @@ class VerdictRow:
 
 @dataclass(frozen=True, slots=True)
 class AccessRow:
-    """A row of `jurat_access`."""
+    """A row of `jurat_access`, added up by that `version` of the configuration."""
 
     access: str
     questions: Mapping[str, str]
     rounds_left: Mapping[str, int]
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All rows by their keys. `reviews` says until when a person decides, None where that is over."""
+    """All rows by their keys. `reviews` says until when a person decides, None where that is over, and `reasons` why.
+    `audited` counts audit rows.
+    """
 
     checks: Mapping[UUID, CheckRow] = field(default_factory=dict)
     verdicts: Mapping[tuple[UUID, int], VerdictRow] = field(default_factory=dict)
     access: Mapping[Key, AccessRow] = field(default_factory=dict)
     reviews: Mapping[UUID, datetime | None] = field(default_factory=dict)
+    reasons: Mapping[UUID, str] = field(default_factory=dict)
     attempts: frozenset[tuple[UUID, int]] = frozenset()
     paused: Mapping[str, datetime | None] = field(default_factory=dict)
     redeemed: Mapping[str, UUID | None] = field(default_factory=dict)
+    audited: int = 0
+
+    def last_verdict(self, check: UUID) -> tuple[int, VerdictRow | None]:
+        """The last revision of a check, 0 where it has none, and what it says."""
+        revision = max((number for each, number in self.verdicts if each == check), default=0)
+        return revision, self.verdicts.get((check, revision))
+
+    def confirmed(self, check: UUID) -> Confirmed:
+        """What is confirmed of the answer of a check."""
+        _, verdict = self.last_verdict(check)
+        said = (Outcome(verdict.outcome), Reason(verdict.reason)) if verdict else (None, None)
+        return Confirmed(State(self.checks[check].state), *said)
 
 
 _CHECKS = """
@@ -81,6 +99,8 @@ _VERDICTS = """
     SELECT check_id, revision, outcome, reason, decided_by, fence, evidence, config_version, source, data_date,
            decided_at, retain_until FROM jurat_verdicts"""
 
+_ACCESS = "SELECT consultation, participant, access, questions, rounds_left, config_version FROM jurat_access"
+
 
 def read(engine: Engine) -> Snapshot:
     """The tables as they are now."""
@@ -89,6 +109,7 @@ def read(engine: Engine) -> Snapshot:
         def rows(statement: str) -> list[Any]:
             return list(connection.execute(text(statement)))
 
+        reviews = rows("SELECT check_id, due_at, decided_at IS NOT NULL, reason FROM jurat_reviews")
         return Snapshot(
             checks={UUID(str(row[0])): _check(row) for row in rows(_CHECKS)},
             verdicts={
@@ -96,13 +117,11 @@ def read(engine: Engine) -> Snapshot:
                 for row in rows(_VERDICTS)
             },
             access={
-                (row[0], row[1]): AccessRow(row[2], _document(row[3]), _document(row[4]))
-                for row in rows("SELECT consultation, participant, access, questions, rounds_left FROM jurat_access")
+                (row[0], row[1]): AccessRow(row[2], _document(row[3]), _document(row[4]), row[5])
+                for row in rows(_ACCESS)
             },
-            reviews={
-                UUID(str(row[0])): None if row[2] else moment(row[1])
-                for row in rows("SELECT check_id, due_at, decided_at IS NOT NULL FROM jurat_reviews")
-            },
+            reviews={UUID(str(row[0])): None if row[2] else moment(row[1]) for row in reviews},
+            reasons={UUID(str(row[0])): row[3] for row in reviews},
             attempts=frozenset(
                 (UUID(str(row[0])), row[1]) for row in rows("SELECT check_id, fence FROM jurat_attempts")
             ),
@@ -111,6 +130,7 @@ def read(engine: Engine) -> Snapshot:
                 row[0]: UUID(str(row[1])) if row[1] else None
                 for row in rows("SELECT fingerprint, redeemed_by FROM jurat_codes")
             },
+            audited=rows("SELECT count(*) FROM jurat_audit")[0][0],
         )
 
 

@@ -11,14 +11,15 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from hypothesis.stateful import RuleBasedStateMachine
+from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from jurat.words import State
 from tasks.checks import Entry, GiveBack, Held, Later, NextSource, Review, Settle
+from tasks.ledger import Book, Reviewing
 from tasks.plan import Plan, make_plan
 from tasks.running import Running
-from tests.faults.invariants import History
-from tests.faults.snapshot import CheckRow, Key, read
+from tests.faults.invariants import History, broken, wrong_access
+from tests.faults.snapshot import CheckRow, read
 from tests.faults.standing_clock import StandingClock
 from tests.faults.told import CONFIGURATIONS, Told
 from tests.tasks.desk import Desk
@@ -69,8 +70,9 @@ class Stage(RuleBasedStateMachine):
         self.applied, self.version = 0, 1
         self.workers = [Worker(self.plans[0]) for _ in range(3)]
         self.history = History()
-        self.summed: set[Key] = set()
-        """Whose access row was last written under the configuration that is applied now."""
+        self.reviewing = Reviewing(desk.engine)
+        self.since = 1
+        """The version since which access adds up as it does now."""
         self.under_way: Held | None = None
         self.ids = (UUID(int=number) for number in count(1))
         self.before = self.now = read(desk.engine)
@@ -85,6 +87,14 @@ class Stage(RuleBasedStateMachine):
         self.history.looked_up.append(self.under_way)
         if self.desk.engine.pool.checkedout():  # type: ignore[attr-defined]  # of the pool that both engines have
             self.history.open_transactions.append(self.under_way)
+
+    @invariant()
+    def all_holds(self) -> None:
+        self.sound = False
+        found = broken(self.history, self.before, self.now)
+        found += wrong_access(self.now, Book.of(CONFIGURATIONS[self.applied]), self.since)
+        assert not found, "\n".join(found)
+        self.sound = True
 
     def _changed(self, rows: Mapping[UUID, CheckRow]) -> None:
         """After a step: exactly these rows are different, and these are what they became."""

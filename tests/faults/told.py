@@ -52,8 +52,18 @@ DOCUMENTS: tuple[Mapping[str, Any], ...] = (
             }
         },
     },
+    {
+        **DOCUMENT,
+        "consultations": {
+            "budget": {
+                **DOCUMENT["consultations"]["budget"],
+                "questions": {**_QUESTIONS, "residence": {**_QUESTIONS["residence"], "on_undetermined": "review"}},
+            }
+        },
+    },
 )
-"""They differ in all that matters on the way: the order and number of sources, rounds, reviews, the rule of access."""
+"""They differ in all that matters on the way: the order and number of sources, rounds, reviews, the rule of access. By
+the first and the last, access adds up alike."""
 
 CONFIGURATIONS = tuple(map(configuration, DOCUMENTS))
 

@@ -20,8 +20,8 @@ from jurat.sealing import Unseal, key_to_text
 from jurat.sealing import generate as generate_keys
 from jurat.words import Outcome, Reason
 from tasks.checks import Attempt, Decision, Ended, Entry, Held, Settle
-from tasks.ledger import Claims, Demand, Keeping, Publishing, Reading, Settling, Written
-from tasks.plan import Plan, book_of, make_plan
+from tasks.ledger import Book, Claims, Demand, Keeping, Publishing, Reading, Settling, Written
+from tasks.plan import Plan, make_plan
 
 PRIVATE_KEY, PUBLIC_KEY = generate_keys()
 HASH_KEY = bytes(range(32))
@@ -81,7 +81,7 @@ class Desk:
 
     def apply(self, document: Mapping[str, Any], *, force: bool = False) -> int:
         self.configuration = configuration(document)
-        self.book = book_of(self.configuration)
+        self.book = Book.of(self.configuration)
         return self.publishing.apply(self.configuration, ADMIN, force=force)[0]
 
     def plan(self) -> Plan:
@@ -137,7 +137,7 @@ class Desk:
         return held
 
     def write(self, *entries: Entry) -> Written:
-        return self.settling.write(entries, self.book)
+        return self.settling.write(entries)
 
     def settle(self, held: Held, decision: Decision | None = None, **given: Any) -> Written:
         return self.write(entry(held, decision, **given))

@@ -40,7 +40,6 @@ def test_a_plan_knows_its_questions_and_what_access_adds_up_by(sqlite: Desk) -> 
     assert question is not None
     assert (question.sources, question.review) == (("rpps",), True)
     assert plan.question("budget", "unknown") is None
-    assert dict(plan.book.rounds["budget"]) == {"residence": 1, "profession": 2, "code": 3}
     assert set(plan.answer_schemas) == set(plan.configuration.questions)
 
 

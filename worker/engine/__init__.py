@@ -60,7 +60,7 @@ class Engine:
         self._queue: SimpleQueue[Held | None] = SimpleQueue()
         self._giving_back = False
         self.claimer = Claimer(ledgers.claims, self.holdings, plans.current, self._queue, only, plans.longest)
-        self.writer = Writer(ledgers.settling, ledgers.keeping, self.holdings, plans.current, self.claimer)
+        self.writer = Writer(ledgers.settling, ledgers.keeping, self.holdings, self.claimer)
         self._renewer = Renewer(ledgers.claims, self.holdings, plans.longest)
         self._keeper = Keeper(
             ledgers.keeping, ledgers.claims, plans, self.writer, self.holdings, self._accept, self.claimer.wake

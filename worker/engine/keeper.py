@@ -85,6 +85,7 @@ class Keeper(EngineThread):
             _Upkeep("overdue", 3.0, self._end_overdue),
             _Upkeep("figures", 5.0, keeping.count_waiting),
             _Upkeep("reviews", 30.0, keeping.end_reviews),
+            _Upkeep("access", 5.0, keeping.add_up_access),
             _Upkeep("purge", 3600.0, keeping.purge),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -11,7 +11,6 @@ import structlog
 from jurat.words import Reason
 from tasks.checks import Ended, Entry, Later, NextSource, Settle
 from tasks.ledger import Keeping, Settling, SourceFigures, Written
-from tasks.plan import Plan
 from worker.engine.claimer import Claimer
 from worker.engine.holdings import Holdings
 from worker.engine.threads import EngineThread
@@ -31,7 +30,6 @@ class Writer(EngineThread):
         settling: Settling,
         keeping: Keeping,
         holdings: Holdings,
-        plan: Callable[[], Plan | None],
         claimer: Claimer,
     ) -> None:
         super().__init__("writer")
@@ -40,11 +38,12 @@ class Writer(EngineThread):
         self._settling = settling
         self._keeping = keeping
         self._holdings = holdings
-        self._plan = plan
         self._claimer = claimer
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._waiting: list[Entry] = []
         self._ending = False
+        self._unknown = False
+        """Whether a write failed, so that nobody knows what of it was committed."""
         self._figures: dict[str, SourceFigures] = {}
 
     def hand_on(self, entry: Entry) -> None:
@@ -62,15 +61,24 @@ class Writer(EngineThread):
 
     def step(self) -> None:
         self._ending = self._collect() or self._ending
-        plan = self._plan()
-        if self._waiting and plan is not None:
-            written = self._settling.write(self._waiting, plan.book)
+        if self._waiting:
+            written = self._write()
             self._waiting = written.busy
             self._follow_up(written)
         if self._waiting:
             time.sleep(BUSY_REST)
         elif self._ending:
             self.stopping.set()
+
+    def _write(self) -> Written:
+        """Write what is waiting; after a write that failed, only read again what it has left to write."""
+        if not self._unknown:
+            self._unknown = True
+            written = self._settling.write(self._waiting)
+        else:
+            written = self._settling.read_again(self._waiting)
+        self._unknown = False
+        return written
 
     def _collect(self) -> bool:
         """Take what has finished; waits up to a second when there is nothing. Whether the end was announced."""

@@ -15,7 +15,7 @@ from jurat.access import Confirmed, evaluate, standing
 from jurat.words import AccessState, Outcome, QuestionState, Reason, State
 from tasks.checks import Decision, Held, Later, Review, Settle
 from tasks.ledger import Settling
-from tests.tasks.desk import ACCEPTED, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
+from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
 
 SOURCES = {"residence": "towns", "profession": "rpps", "code": "spring"}
 DECISIONS: Sequence[Decision] = (
@@ -92,7 +92,9 @@ def test_a_blocked_participant_stays_blocked_and_others_do_not_care(desk: Desk) 
 
 def test_a_consultation_that_the_configuration_lost_adds_up_over_what_was_answered(desk: Desk) -> None:
     held = desk.held()
-    desk.settling.write([entry(held)], type(desk.book)({}, {}))
+    questions = DOCUMENT["consultations"]["budget"]["questions"]
+    desk.apply({**DOCUMENT, "consultations": {"survey": {"questions": questions}}}, force=True)
+    desk.settle(held)
     ((access, questions),) = desk.sql("SELECT access, questions FROM jurat_access")
     assert access == "granted"
     assert questions in ({"residence": QuestionState.ACCEPTED}, '{"residence":"accepted"}')
@@ -115,7 +117,7 @@ def settle_at_once(desk: Desk, rounds: int) -> list[str]:
             start.wait()
             waiting = [entry(check)]
             while waiting:
-                waiting = writer.write(waiting, desk.book).busy
+                waiting = writer.write(waiting).busy
 
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(settle, mine) for mine in held]:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import pytest
+
 from jurat.words import AccessState, Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, GiveBack, Later, Review
 from tasks.ledger import Keeping, SourceFigures
@@ -125,6 +127,18 @@ def test_an_overdue_review_returns_to_the_workers_once(desk: Desk) -> None:
     assert desk.row(held.id, "answer") is None
 
 
+@pytest.mark.parametrize("reason", [Reason.WORKER_LOST, Reason.SOURCE_UNAVAILABLE])
+def test_a_review_that_nobody_decides_keeps_its_technical_reason(desk: Desk, reason: Reason) -> None:
+    held = desk.held(question="profession")
+    desk.settle(held, Review(reason, -1.0), attempt=attempt(reason=Reason.NAME_DIFFERS))
+    desk.keeping.end_reviews()
+    (overdue,) = desk.claims.claim_overdue(10)
+    decision = decide_without_look_up(overdue, desk.configuration.questions["budget", "profession"])
+    assert decision is not None
+    desk.settle(overdue, decision)
+    assert desk.verdicts(held.id) == [("undetermined", reason)]
+
+
 # ------------------------------------------------------------------------------------------------ sources
 
 
@@ -235,3 +249,18 @@ def test_what_is_not_settled_is_never_purged(desk: Desk) -> None:
     held = desk.held()
     desk.settle(held, Later(1, Reason.SOURCE_UNAVAILABLE), retain=-1.0)
     assert desk.keeping.purge() == 0
+
+
+def test_a_lease_that_is_over_is_ended_by_whoever_looks_next(desk: Desk) -> None:
+    desk.held()
+    assert not desk.keeping.turn("leases", 60.0), "there is nothing to do"
+    desk.set_back("lease_until", 1)
+    assert desk.keeping.turn("leases", 60.0), "although the last turn was a moment ago"
+
+
+def test_what_a_worker_lost_goes_before_what_came_later(desk: Desk) -> None:
+    lost = desk.held("p-9")
+    desk.submit_many(3)
+    desk.set_back("lease_until", 1, "state = 'leased'")
+    desk.keeping.end_leases()
+    assert desk.claim_one().id == lost.id

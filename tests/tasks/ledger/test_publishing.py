@@ -106,7 +106,7 @@ def run(desk: Desk) -> None:
     plan, running = desk.plan(), Running(desk.unseal)
     for _ in range(5):
         held = desk.claims.claim_overdue(50) + desk.take([plan.demand(name, 50) for name in plan.sources], 50)
-        desk.settling.write([running.run(check, plan) for check in held], plan.book)
+        desk.settling.write([running.run(check, plan) for check in held])
 
 
 @pytest.mark.parametrize("state", ["pending", "leased", "review"])

@@ -42,7 +42,7 @@ def writer(works: Works, bells: Bells) -> Writer:
     """A writer that was not started."""
     works.plans.refresh()
     desk = works.desk
-    return Writer(desk.settling, desk.keeping, Holdings(99), works.plans.current, bells)  # type: ignore[arg-type]
+    return Writer(desk.settling, desk.keeping, Holdings(99), bells)  # type: ignore[arg-type]
 
 
 def hand_on(writer: Writer, *entries: Entry) -> None:
@@ -130,6 +130,27 @@ def test_what_could_not_be_written_is_written_later_and_the_end_waits_for_it(wor
         writer.start()
         assert writer.join(60)
     assert works.settled == 1
+
+
+def test_what_was_committed_without_an_answer_is_neither_repeated_nor_refused(works: Works, writer: Writer) -> None:
+    """The connection broke after the commit of the first; the second was handed on meanwhile."""
+    first, second = works.desk.held(), works.desk.held("p-2")
+    write: Callable[..., Any] = works.desk.settling.write
+
+    def lose_answer(entries: Any) -> Any:
+        write(entries)
+        raise OperationalError("", {}, Exception("server closed the connection"))
+
+    hand_on(writer, entry(first))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer._settling, "write", lose_answer)
+        with pytest.raises(OperationalError):
+            writer.step()
+    hand_on(writer, entry(second))
+    writer.step()
+    assert (writer.written, writer.refused, works.settled) == (1, 0, 1)
+    writer.step()
+    assert (writer.written, writer.refused, works.settled) == (2, 0, 2)
 
 
 def test_a_busy_row_is_tried_again_until_it_is_free_and_the_end_waits_for_it(works: Works, writer: Writer) -> None:

@@ -1,0 +1,152 @@
+"""What a participant's answers add up to: whoever changes that writes it in the same transaction.
+
+Always from the whole history and by the configuration that is applied, never from the row before nor by the plan of a
+worker, which may be older. Each row says by which version it was added up; where that is older than the last change of
+its consultation, upkeep does it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from sqlalchemy import Connection, text
+
+from jurat.access import AtLeast, Confirmed, evaluate, standing
+from jurat.statements import now, rows_json, rowset
+from jurat.words import Outcome, QuestionState, State, reason_from
+from tasks.ledger.applied import Applied, Edition
+
+Key = tuple[str, str]
+"""(consultation, participant): one row of `jurat_access`."""
+
+
+class AccessRows:
+    """The rows of `jurat_access`, for the transactions of the ledger."""
+
+    def __init__(self) -> None:
+        self._applied = Applied()
+
+    def newest(self, connection: Connection) -> Edition:
+        """The configuration that rows are added up by now."""
+        return self._applied.newest(connection)
+
+    def lock(self, connection: Connection, keys: set[Key]) -> set[Key]:
+        """Take the rows, before anything else is read or changed; those of `keys` that are ours now.
+
+        Two transactions that settle two answers of one participant would each count only one of them. Rows that a
+        platform or another worker holds are skipped: one slow transaction of theirs must not stop a batch of ours.
+        """
+        if not keys or connection.dialect.name != "postgresql":
+            return keys
+        wanted = _key_rows(keys)
+        locked = {(row[0], row[1]) for row in connection.execute(text(f"{_LOCK} SKIP LOCKED"), {"rows": wanted})}
+        if len(locked) == len(keys):
+            return locked
+        there = {(row[0], row[1]) for row in connection.execute(text(_EXISTING), {"rows": wanted})}
+        return locked | (keys - there)
+
+    def wait_for(self, connection: Connection, keys: set[Key]) -> None:
+        """Take the rows as `lock` does, but wait for who holds them: for what a person does."""
+        if keys and connection.dialect.name == "postgresql":
+            connection.execute(text(_LOCK), {"rows": _key_rows(keys)})
+
+    def lock_outdated(self, connection: Connection, limit: int) -> set[Key]:
+        """Take rows that were added up before their consultation last changed.
+
+        None where that change can not be read here: a newer worker does it.
+        """
+        newest = connection.execute(text("SELECT max(version) FROM jurat_configs")).scalar()
+        if self.newest(connection).version != newest:
+            return set()
+        skip = "FOR UPDATE OF a SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
+        rows = connection.execute(
+            text(f"SELECT a.consultation, a.participant FROM {OUTDATED} LIMIT :limit {skip}"), {"limit": limit}
+        )
+        return {(row[0], row[1]) for row in rows}
+
+    def add_up(self, connection: Connection, keys: set[Key]) -> None:
+        """Write what all answers of these participants add up to. Their rows must be ours.
+
+        A participant of whom every check is purged keeps what was added up while they were there.
+        """
+        if not keys:
+            return
+        edition, dialect = self.newest(connection), connection.dialect.name
+        history: dict[Key, dict[str, list[Confirmed]]] = {key: {} for key in sorted(keys)}
+        for row in connection.execute(text(_history(dialect)), {"rows": _key_rows(keys)}):
+            confirmed = Confirmed(
+                State(row[3]), Outcome(row[4]) if row[4] else None, reason_from(row[5]) if row[5] else None
+            )
+            history[row[0], row[1]].setdefault(row[2], []).append(confirmed)
+        rows = []
+        purged = {key for key, answers in history.items() if not answers}
+        for (consultation, participant), answers in history.items():
+            if not answers:
+                continue
+            rounds = edition.book.rounds.get(consultation, {})
+            stands = {name: standing(answers.get(name, []), rounds.get(name, 0)) for name in [*rounds, *answers]}
+            states: dict[str, QuestionState] = {name: state for name, (state, _) in stands.items()}
+            left = {name: rounds_left for name, (_, rounds_left) in stands.items()}
+            rule = edition.book.rules.get(consultation) or AtLeast(len(states), tuple(states))
+            rows.append(
+                {
+                    "consultation": consultation,
+                    "participant": participant,
+                    "access": evaluate(rule, states, left),
+                    "questions": states,
+                    "rounds_left": left,
+                    "config_version": edition.version,
+                }
+            )
+        if rows:
+            connection.execute(text(_add_up(dialect)), {"rows": rows_json(rows)})
+        if purged:
+            connection.execute(text(_stamp(dialect)), {"rows": _key_rows(purged), "version": edition.version})
+
+
+def _key_rows(keys: Iterable[Key]) -> str:
+    return rows_json([{"consultation": key[0], "participant": key[1]} for key in sorted(keys)])
+
+
+_KEYS = rowset("postgresql", "consultation text, participant text")
+
+_LOCK = f"""
+    SELECT a.consultation, a.participant FROM {_KEYS} JOIN jurat_access a USING (consultation, participant)
+    ORDER BY a.consultation, a.participant FOR UPDATE OF a"""
+
+_EXISTING = f"SELECT consultation, participant FROM {_KEYS} JOIN jurat_access a USING (consultation, participant)"
+
+OUTDATED = """
+    (SELECT consultation, max(config_version) AS version FROM jurat_questions GROUP BY consultation) AS q
+    JOIN jurat_access a ON a.consultation = q.consultation AND a.config_version < q.version"""
+
+
+@lru_cache
+def _history(dialect: str) -> str:
+    return f"""
+        SELECT c.consultation, c.participant, c.question, c.state, v.outcome, v.reason
+        FROM {rowset(dialect, "consultation text, participant text")}
+        JOIN jurat_checks c ON c.consultation = r.consultation AND c.participant = r.participant
+        LEFT JOIN jurat_verdicts v ON v.check_id = c.id
+             AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
+        ORDER BY c.question, c.round"""
+
+
+@lru_cache
+def _stamp(dialect: str) -> str:
+    return f"""
+        UPDATE jurat_access SET config_version = :version FROM {rowset(dialect, "consultation text, participant text")}
+        WHERE jurat_access.consultation = r.consultation AND jurat_access.participant = r.participant"""
+
+
+@lru_cache
+def _add_up(dialect: str) -> str:
+    columns = "consultation text, participant text, access text, questions jsonb, rounds_left jsonb, config_version int"
+    return f"""
+        INSERT INTO jurat_access (consultation, participant, access, questions, rounds_left, config_version, updated_at)
+        SELECT r.consultation, r.participant, r.access, r.questions, r.rounds_left, r.config_version, {now(dialect)}
+        FROM {rowset(dialect, columns)} WHERE true
+        ON CONFLICT (consultation, participant) DO UPDATE SET access = excluded.access, questions = excluded.questions,
+          rounds_left = excluded.rounds_left, config_version = excluded.config_version,
+          updated_at = excluded.updated_at"""

@@ -1,0 +1,87 @@
+"""The configuration that is applied, as a transaction of the ledger finds it, whatever plan its worker has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from sqlalchemy import Connection, text
+
+from config.configuration import Configuration, Question
+from config.problems import InvalidConfiguration
+from jurat.access import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What the access rows add up by: each consultation's rule, and the rounds of its questions in their order."""
+
+    rules: Mapping[str, Rule]
+    rounds: Mapping[str, Mapping[str, int]]
+
+    @classmethod
+    def of(cls, configuration: Configuration) -> Self:
+        """The book of a configuration."""
+        rounds: dict[str, dict[str, int]] = {}
+        for question in sorted(configuration.questions.values(), key=lambda question: question.position):
+            rounds.setdefault(question.consultation, {})[question.name] = question.rounds
+        return cls(configuration.access, rounds)
+
+    def alike(self, other: Book, consultation: str) -> bool:
+        """Whether a consultation adds up by both in the same way."""
+        return (self.rules.get(consultation), self.rounds.get(consultation)) == (
+            other.rules.get(consultation),
+            other.rounds.get(consultation),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One applied configuration; version 0, without any question, where none is."""
+
+    version: int
+    book: Book
+    questions: Mapping[tuple[str, str], Question]
+
+
+NOTHING = Edition(0, Book({}, {}), {})
+
+
+class Applied:
+    """Knows the newest applied configuration and reads it anew when there is another."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[tuple[int, str] | None, Edition] = (None, NOTHING)
+
+    def newest(self, connection: Connection) -> Edition:
+        """The newest configuration that this version of jurat can read: while a fleet is updated, the newest of all may
+        have been applied by a newer one. What is added up by an older edition is added up again by those who can.
+        """
+        row = connection.execute(text(f"SELECT version, digest FROM jurat_configs {_LAST}")).first()
+        # By the digest as well: a version that was rolled back, or lost with its database, is another one later.
+        newest = (row[0], row[1]) if row else None
+        seen, edition = self._seen
+        if newest != seen:
+            edition = _read(connection)
+            self._seen = newest, edition
+        return edition
+
+
+_LAST = "ORDER BY version DESC LIMIT 1"
+
+
+def _read(connection: Connection) -> Edition:
+    statement = f"SELECT version, document FROM jurat_configs {_LAST}"
+    parameters: dict[str, int] = {}
+    while row := connection.execute(text(statement), parameters).first():
+        version, document = row
+        try:
+            configuration = Configuration.from_json(document if isinstance(document, str) else json.dumps(document))
+        except InvalidConfiguration:
+            statement = f"SELECT version, document FROM jurat_configs WHERE version < :version {_LAST}"
+            parameters = {"version": version}
+        else:
+            return Edition(version, Book.of(configuration), configuration.questions)
+    return NOTHING

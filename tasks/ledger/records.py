@@ -1,0 +1,111 @@
+"""The rows that a decision leaves: verdicts, reviews, attempts, audit rows. Verdicts and audit rows are only added."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DataError
+
+from jurat.ids import uuid7
+from jurat.statements import now, rows_json, rowset
+
+UNSTORABLE = (DataError, ValueError, TypeError, RecursionError)
+"""What a value raises that the database, its driver or JSON can not take."""
+
+WORKER = "worker"
+REVIEWER = "reviewer"
+"""Who decided, as a verdict says it. Which person it was stands in the audit row: a verdict names nobody."""
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def add_verdicts(connection: Connection, rows: Rows) -> None:
+    """Add each check's next revision."""
+    _run(connection, _add_verdicts, rows)
+
+
+def open_reviews(connection: Connection, rows: Rows) -> None:
+    """Put checks before a person, for `due` seconds at most. A review that a check had before is replaced."""
+    _run(connection, _open_reviews, rows)
+
+
+def close_reviews(connection: Connection, checks: Iterable[UUID]) -> None:
+    """Take checks away from the persons who review."""
+    _run(connection, _close_reviews, [{"id": str(check)} for check in checks])
+
+
+def add_attempts(connection: Connection, rows: Rows) -> None:
+    """Write down look-ups that were made."""
+    _run(connection, _add_attempts, rows)
+
+
+def add_audit_row(connection: Connection, who: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
+    """Write down what a person did. Nothing in it may name a participant."""
+    dialect = connection.dialect.name
+    identifier, document = (
+        (":id", ":detail") if dialect == "sqlite" else ("CAST(:id AS uuid)", "CAST(:detail AS jsonb)")
+    )
+    connection.execute(
+        text(
+            "INSERT INTO jurat_audit (id, at, actor, action, subject, detail) "
+            f"VALUES ({identifier}, {now(dialect)}, :actor, :action, :subject, {document})"
+        ),
+        {"id": str(uuid7()), "actor": who, "action": action, "subject": subject, "detail": json.dumps(detail)},
+    )
+
+
+def _run(connection: Connection, sql: Any, rows: Rows) -> None:
+    if rows:
+        connection.execute(text(sql(connection.dialect.name)), {"rows": rows_json(rows)})
+
+
+@lru_cache
+def _add_verdicts(dialect: str) -> str:
+    rows = rowset(
+        dialect,
+        "check_id uuid, outcome text, reason text, evidence jsonb, decided_by text, config_version int, source text, "
+        "data_date text, fence bigint, retain float8",
+    )
+    return f"""
+        INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version, source,
+                                    data_date, fence, decided_at, retain_until)
+        SELECT r.check_id,
+               1 + coalesce((SELECT max(v.revision) FROM jurat_verdicts v WHERE v.check_id = r.check_id), 0),
+               r.outcome, r.reason, r.evidence, r.decided_by, r.config_version, r.source, r.data_date, r.fence,
+               {now(dialect)},
+               CASE WHEN r.retain IS NULL THEN NULL ELSE {now(dialect, "r.retain")} END
+        FROM {rows}"""
+
+
+@lru_cache
+def _open_reviews(dialect: str) -> str:
+    rows = rowset(dialect, "check_id uuid, reason text, evidence jsonb, config_version int, due float8")
+    return f"""
+        INSERT INTO jurat_reviews (check_id, reason, evidence, config_version, opened_at, due_at)
+        SELECT r.check_id, r.reason, r.evidence, r.config_version, {now(dialect)}, {now(dialect, "r.due")}
+        FROM {rows} WHERE true
+        ON CONFLICT (check_id) DO UPDATE SET reason = excluded.reason, evidence = excluded.evidence,
+          config_version = excluded.config_version, opened_at = excluded.opened_at, due_at = excluded.due_at,
+          decided_at = NULL"""
+
+
+@lru_cache
+def _close_reviews(dialect: str) -> str:
+    return f"""
+        UPDATE jurat_reviews SET decided_at = {now(dialect)}
+        WHERE decided_at IS NULL AND check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
+
+
+@lru_cache
+def _add_attempts(dialect: str) -> str:
+    rows = rowset(dialect, "check_id uuid, fence bigint, source text, duration float8, ended text, reason text")
+    return f"""
+        INSERT INTO jurat_attempts (check_id, fence, source, started_at, duration_ms, result, reason)
+        SELECT r.check_id, r.fence, r.source, {now(dialect, "-r.duration")}, r.duration * 1000, r.ended, r.reason
+        FROM {rows} WHERE true
+        ON CONFLICT (check_id, fence) DO NOTHING"""
