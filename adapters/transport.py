@@ -23,7 +23,7 @@ import requests
 import urllib3
 from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead, NewConnectionError, ProxyError
 
-from adapters.base import Blocked, RejectedRequest, SourceError, Unavailable, Unreadable
+from adapters.base import Blocked, Refused, RejectedRequest, SourceError, Unavailable, Unreadable
 from adapters.connections import Exchange, HostNotFound, TimedAdapter, TooMuch
 from adapters.reply import Reply, raise_for_trouble, retry_after
 
@@ -34,7 +34,7 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
 
 _PLAIN_CAUSES: tuple[tuple[tuple[type[Exception], ...], type[SourceError], str], ...] = (
     ((HostNotFound,), Unavailable, "its host name was not found"),
-    ((ConnectionRefusedError,), Unavailable, "connection refused"),
+    ((ConnectionRefusedError,), Refused, "connection refused"),
     ((TooMuch,), Unreadable, "the answer is larger than allowed"),
     ((DecodeError,), Unreadable, "the answer's gzip is damaged"),
 )

@@ -90,6 +90,13 @@ Document = JSON().with_variant(JSONB(), "postgresql")
 
 metadata = MetaData()
 
+MOVING = {"fillfactor": 85, "autovacuum_vacuum_scale_factor": 0.01, "autovacuum_vacuum_threshold": 2000}
+"""PostgreSQL keeps room in each page for the next version of a row that moves on, and tidies up early: dead rows stand
+in the way of who looks for what is due."""
+
+SMALL = {"fillfactor": 20, "autovacuum_vacuum_scale_factor": 0, "autovacuum_vacuum_threshold": 200}
+"""The same for a table of a few rows that change many times a second, each within its page."""
+
 checks = Table(
     "jurat_checks",
     metadata,
@@ -115,17 +122,20 @@ checks = Table(
     Column("deadline_at", Moment, nullable=False),
     Column("settled_at", Moment),
     Column("traceparent", Text),
+    Column("stood_s", Float, nullable=False, server_default=text("0")),
     UniqueConstraint("consultation", "participant", "question", "round", name="jurat_checks_confirmed_once"),
     Index(
         "jurat_checks_due",
         "source",
-        text("priority DESC"),
+        "priority",
+        "consultation",
         "due_at",
-        postgresql_where=text("state = 'pending'"),
-        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending' AND lost_leases <> 2"),
+        sqlite_where=text("state = 'pending' AND lost_leases <> 2"),
     ),
     Index(
         "jurat_checks_deadline",
+        "source",
         "deadline_at",
         postgresql_where=text("state = 'pending'"),
         sqlite_where=text("state = 'pending'"),
@@ -143,6 +153,7 @@ checks = Table(
         postgresql_where=text("state = 'pending' AND lost_leases = 2"),
         sqlite_where=text("state = 'pending' AND lost_leases = 2"),
     ),
+    postgresql_with=MOVING,
 )
 
 verdicts = Table(
@@ -194,6 +205,7 @@ access = Table(
     Column("updated_at", Moment, nullable=False),
     Index("jurat_access_added_up", "consultation", "config_version"),
     sqlite_with_rowid=False,
+    postgresql_with=MOVING,
 )
 
 questions = Table(
@@ -265,6 +277,26 @@ sources = Table(
     Column("oldest_due_at", Moment),
     Column("poll_ms", Integer, nullable=False, server_default=text("500")),
     Column("figures_at", Moment),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("opened_at", Moment),
+    Column("probe_at", Moment),
+    Column("day", Text),
+    Column("used", Integer, nullable=False, server_default=text("0")),
+    Column("served", Integer, nullable=False, server_default=text("0")),
+    Column("served_s", Float),
+    Column("wait_s", Float),
+    sqlite_with_rowid=False,
+    postgresql_with=SMALL,
+)
+
+pauses = Table(
+    "jurat_pauses",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("began_at", Moment, primary_key=True),
+    Column("until", Moment, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by_whom", Text),
     sqlite_with_rowid=False,
 )
 
@@ -306,6 +338,7 @@ upkeep = Table(
     Column("ran_at", Moment, nullable=False),
     Column("hold_until", Moment),
     sqlite_with_rowid=False,
+    postgresql_with=SMALL,
 )
 
 contract = Table(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tasks.ledger import Reading
     from tasks.plan import Plan
     from worker.bootstrap import Service
+    from worker.standing import Standing
 
 BROKER_TIMEOUT = 2.0
 CLOCKS_APART = 5.0
@@ -249,6 +250,24 @@ def source_step(name: str, plan: Plan, reading: Reading) -> Step:
             return Step(f"source {name}", Mark.PROBLEM, said, "add the key that made them")
         return Step(f"source {name}", Mark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")
     return Step(f"source {name}", Mark.OK, "is ready")
+
+
+def standing_step(standing: Standing) -> Step:
+    """How a source stands, as workers wrote it down."""
+    from worker.standing import State
+
+    said = (standing.said(), standing.answers(), standing.quota(), standing.waits())
+    found, name = "; ".join(filter(None, said)), standing.name
+    if standing.state is State.BROKEN:
+        advice = (
+            f"workers ask it for one look-up at a time until it answers; see `bin/jurat sources test {name} --live`"
+        )
+        return Step(name, Mark.PROBLEM, found, advice)
+    if standing.throttled:
+        return Step(
+            name, Mark.PROBLEM, found, "it says that it is asked too often: lower its rate, burst or concurrency"
+        )
+    return Step(name, Mark.OK if standing.state is State.OPEN else Mark.NOTE, found)
 
 
 def reach_step(name: str, plan: Plan) -> Step | None:

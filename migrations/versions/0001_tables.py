@@ -18,6 +18,8 @@ check_id = CheckId()
 # Compared byte by byte: a fingerprint begins with its key, and all of one key lie side by side.
 bytewise = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 document = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+moving = {"fillfactor": 85, "autovacuum_vacuum_scale_factor": 0.01, "autovacuum_vacuum_threshold": 2000}
+small = {"fillfactor": 20, "autovacuum_vacuum_scale_factor": 0, "autovacuum_vacuum_threshold": 200}
 
 
 def upgrade() -> None:
@@ -32,6 +34,7 @@ def upgrade() -> None:
         sa.Column("updated_at", moment, nullable=False),
         sa.PrimaryKeyConstraint("consultation", "participant"),
         sqlite_with_rowid=False,
+        postgresql_with=moving,
     )
     op.create_index("jurat_access_added_up", "jurat_access", ["consultation", "config_version"])
     op.create_table(
@@ -69,22 +72,24 @@ def upgrade() -> None:
         sa.Column("deadline_at", moment, nullable=False),
         sa.Column("settled_at", moment, nullable=True),
         sa.Column("traceparent", sa.Text(), nullable=True),
+        sa.Column("stood_s", sa.Float(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("consultation", "participant", "question", "round", name="jurat_checks_confirmed_once"),
+        postgresql_with=moving,
     )
     op.create_index(
         "jurat_checks_deadline",
         "jurat_checks",
-        ["deadline_at"],
+        ["source", "deadline_at"],
         postgresql_where=sa.text("state = 'pending'"),
         sqlite_where=sa.text("state = 'pending'"),
     )
     op.create_index(
         "jurat_checks_due",
         "jurat_checks",
-        ["source", sa.text("priority DESC"), "due_at"],
-        postgresql_where=sa.text("state = 'pending'"),
-        sqlite_where=sa.text("state = 'pending'"),
+        ["source", "priority", "consultation", "due_at"],
+        postgresql_where=sa.text("state = 'pending' AND lost_leases <> 2"),
+        sqlite_where=sa.text("state = 'pending' AND lost_leases <> 2"),
     )
     op.create_index(
         "jurat_checks_last_chance",
@@ -127,6 +132,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version"),
     )
     op.create_table(
+        "jurat_pauses",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("began_at", moment, nullable=False),
+        sa.Column("until", moment, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by_whom", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("source", "began_at"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "jurat_questions",
         sa.Column("consultation", sa.Text(), nullable=False),
         sa.Column("question", sa.Text(), nullable=False),
@@ -157,8 +172,17 @@ def upgrade() -> None:
         sa.Column("oldest_due_at", moment, nullable=True),
         sa.Column("poll_ms", sa.Integer(), server_default=sa.text("500"), nullable=False),
         sa.Column("figures_at", moment, nullable=True),
+        sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("opened_at", moment, nullable=True),
+        sa.Column("probe_at", moment, nullable=True),
+        sa.Column("day", sa.Text(), nullable=True),
+        sa.Column("used", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("served", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("served_s", sa.Float(), nullable=True),
+        sa.Column("wait_s", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
         sqlite_with_rowid=False,
+        postgresql_with=small,
     )
     op.create_table(
         "jurat_upkeep",
@@ -167,6 +191,7 @@ def upgrade() -> None:
         sa.Column("hold_until", moment, nullable=True),
         sa.PrimaryKeyConstraint("task"),
         sqlite_with_rowid=False,
+        postgresql_with=small,
     )
     op.create_table(
         "jurat_zones",
@@ -253,6 +278,7 @@ def downgrade() -> None:
         "jurat_upkeep",
         "jurat_sources",
         "jurat_questions",
+        "jurat_pauses",
         "jurat_contract",
         "jurat_configs",
         "jurat_codes",

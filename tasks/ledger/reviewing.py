@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from jurat.statements import now, rows_json, rowset
 from jurat.words import REFUSING, Outcome, Reason, State, outcomes_of
 from tasks.ledger.access import AccessRows, Key
+from tasks.ledger.overdue import ENDED
 from tasks.ledger.records import (
     REVIEWER,
     UNSTORABLE,
@@ -194,12 +195,13 @@ def _reopen(dialect: str) -> str:
 
 @lru_cache
 def _end_reviews(dialect: str) -> str:
-    decided = "EXISTS (SELECT 1 FROM jurat_verdicts v WHERE v.check_id = jurat_checks.id)"
+    decided = "(SELECT max(v.revision) FROM jurat_verdicts v WHERE v.check_id = jurat_checks.id) IS NOT NULL"
     return f"""
         UPDATE jurat_checks SET
           state = CASE WHEN {decided} THEN 'settled' ELSE 'pending' END,
           settled_at = CASE WHEN {decided} THEN {now(dialect)} END,
           due_at = CASE WHEN {decided} THEN due_at ELSE {now(dialect)} END,
-          deadline_at = CASE WHEN {decided} THEN deadline_at ELSE {now(dialect)} END
+          deadline_at = CASE WHEN {decided} THEN deadline_at ELSE {now(dialect)} END,
+          stood_s = CASE WHEN {decided} THEN stood_s ELSE {ENDED} END
         WHERE state = 'review' AND id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})
         RETURNING id"""

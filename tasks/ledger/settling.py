@@ -279,11 +279,11 @@ _LOCK_CHECKS = f"""
 
 @lru_cache
 def _read_again(dialect: str) -> str:
-    traced = "EXISTS (SELECT 1 FROM jurat_attempts a WHERE a.check_id = c.id AND a.fence = r.fence)"
     return f"""
-        SELECT r.id, r.fence, c.fence = r.fence, c.state, c.lost_leases, {traced} OR v.outcome IS NOT NULL,
-               v.outcome, v.reason
+        SELECT r.id, r.fence, c.fence = r.fence, c.state, c.lost_leases,
+               a.check_id IS NOT NULL OR v.outcome IS NOT NULL, v.outcome, v.reason
         FROM {rowset(dialect, "id uuid, fence bigint")} JOIN jurat_checks c ON c.id = r.id
+        LEFT JOIN jurat_attempts a ON a.check_id = r.id AND a.fence = r.fence
         LEFT JOIN jurat_verdicts v ON v.check_id = r.id AND v.fence = r.fence"""
 
 

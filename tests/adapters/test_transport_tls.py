@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.base import SourceError, Unavailable
+from adapters.base import Refused, SourceError, Unavailable
 from adapters.transport import Transport
 from tests.adapters.conftest import Listen, Script, read_request
 
@@ -289,7 +289,7 @@ def test_a_proxy_that_is_down_is_an_outage() -> None:
         port = closed.getsockname()[1]
     transport = Transport(proxy=f"http://127.0.0.1:{port}")
     error = error_of(lambda: transport.send("GET", "https://registry.valmont.example/", timeout=60))
-    assert (type(error), error.detail) == (Unavailable, "connection refused")
+    assert (type(error), error.detail) == (Refused, "connection refused")
 
 
 @pytest.mark.parametrize("proxy", ["proxy.example:3128", "https://proxy.example", "socks5://proxy.example", "http://"])

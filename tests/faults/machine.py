@@ -4,14 +4,16 @@ Every step is one transaction of the real ledger on a real database, whose clock
 says which rows must change and how; all others must stay as they are. Then the invariants are looked at. In the end
 everybody is lost, faults end, and every check must come to its one verdict.
 
-The rules of reviewers, administrators and of the upkeep behind them are in `persons.py`.
+The rules of reviewers, administrators and of the upkeep behind them are in `persons.py`, those of sources that stand
+still or break down in `outages.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import cycle
+from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
@@ -75,6 +77,7 @@ class LedgerMachine(Persons):
             due_at=self.clock.now,
             deadline_at=self.clock.later(asked.deadline_s),
         )
+        self.submitted[check.id] = self.clock.now
         self._changed({check.id: row})
 
     def _submit(self, participant: str, question: str, back: bool, refused: type[Exception] | None) -> Check | None:
@@ -120,6 +123,8 @@ class LedgerMachine(Persons):
         """
         shared, alone = {}, set()
         for source in self.workers[worker].plan.sources:
+            if source in self.now.broken:
+                continue
             due = self._due(source)
             last = {check for _, check in due if self.now.checks[check].lost_leases == MOST_LOST_LEASES - 1}
             shared[source] = first([each for each in due if each[1] not in last], free)
@@ -138,27 +143,33 @@ class LedgerMachine(Persons):
         self._took(worker, held)
 
     @rule(worker=WORKERS, limit=st.integers(1, 5))
-    @when(lambda self: self._overdue())
+    @when(lambda self: self._passed())
     def claim_overdue(self, worker: int, limit: int) -> None:
+        """Deadlines of checks whose sources stood still are moved on, the others are over."""
         overdue = first(self._overdue(), limit)
-        held = self.desk.claims.claim_overdue(len(overdue))
+        moved = {check: self._moved_on(check) for _, check in self._passed() if self._more(check)}
+        held = self.desk.claims.claim_overdue(len(overdue), {})
         assert {check.id for check in held} == set(overdue)
         assert all(check.overdue for check in held)
-        self._took(worker, held)
+        self._took(worker, held, moved)
 
-    def _took(self, worker: int, held: list[Held]) -> None:
+    def _took(self, worker: int, held: list[Held], others: Mapping[UUID, CheckRow] | None = None) -> None:
         held.sort(key=lambda check: check.id)
         assert len({check.id for check in held}) == len(held)
         until = self.clock.later(LEASE)
         rows = {check.id: self.now.checks[check.id] for check in held}
         self.history.claims += [(check, rows[check.id], self.clock.now) for check in held]
         self.workers[worker].held += held
-        self._changed(
-            {
-                check: replace(row, state=State.LEASED, fence=row.fence + 1, lease_until=until)
-                for check, row in rows.items()
-            }
-        )
+        leased = {
+            check: replace(self._moved_on(check), state=State.LEASED, fence=row.fence + 1, lease_until=until)
+            for check, row in rows.items()
+        }
+        self._changed({**leased, **(others or {})})
+        assert all(check.overdue == self._is_over(check.id) for check in held)
+
+    def _is_over(self, check: UUID) -> bool:
+        deadline = self.now.checks[check].deadline_at
+        return deadline is not None and deadline <= self.clock.now
 
     @rule(worker=WORKERS, place=PLACES, answer=st.sampled_from(sorted(ANSWERS)))
     @when(lambda self: any(worker.held for worker in self.workers))
@@ -232,7 +243,8 @@ class LedgerMachine(Persons):
                 self._stands_written(entry, entry.decision)
             if isinstance(entry.decision, Later | NextSource) and entry.decision.pause is not None:
                 self.desk.keeping.pause(entry.held.source, entry.decision.pause, entry.decision.reason)
-        self.now = replace(self.now, paused=read(self.desk.engine).paused)
+        stand = read(self.desk.engine)
+        self.now = replace(self.now, paused=stand.paused, pauses=stand.pauses)
 
     def _stands_written(self, entry: Entry, decision: Settle) -> None:
         verdict = self.now.verdicts[entry.held.id, 1]

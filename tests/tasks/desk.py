@@ -30,6 +30,7 @@ ADMIN = "an administrator"
 TABLES = (
     *("jurat_verdicts", "jurat_reviews", "jurat_attempts", "jurat_checks", "jurat_access", "jurat_questions"),
     *("jurat_configs", "jurat_zones", "jurat_codes", "jurat_sources", "jurat_audit", "jurat_upkeep"),
+    "jurat_pauses",
 )
 
 DOCUMENT: Mapping[str, Any] = {
@@ -69,7 +70,7 @@ class Desk:
         self.url = url
         self.engine = open_engine(url, pool_size=16)
         self.postgresql = self.engine.dialect.name == "postgresql"
-        self.claims = Claims(self.engine)
+        self.claims = Claims(self.engine, dice=lambda: 0.5)
         self.settling = Settling(self.engine)
         self.keeping = Keeping(self.engine)
         self.publishing = Publishing(self.engine)
@@ -97,15 +98,15 @@ class Desk:
 
     def submit_on(self, connection: Connection, participant: str, question: str, **given: Any) -> Check:
         answer = given.pop("answer", {"code": "7"} if question == "code" else {"word": "accept"})
-        return self.client.submit(
-            connection, consultation="budget", participant=participant, question=question, answer=answer, **given
-        )
+        given = {"consultation": "budget", "participant": participant, "question": question, "answer": answer, **given}
+        return self.client.submit(connection, **given)
 
-    def submit_many(self, count: int, question: str = "residence", **given: Any) -> list[Check]:
+    def submit_many(self, count: int, question: str = "residence", first: int = 0, **given: Any) -> list[Check]:
+        """Of the participants `p-0` and so on, or from `first` on."""
         answer = {"code": "7"} if question == "code" else {"word": "accept"}
         rows = [
             {"consultation": "budget", "participant": f"p-{n}", "question": question, "answer": answer, **given}
-            for n in range(count)
+            for n in range(first, first + count)
         ]
         with self.engine.begin() as connection:
             return self.client.submit_many(connection, rows)
@@ -217,7 +218,11 @@ class Desk:
             yield seen
 
     def clear(self) -> None:
-        """Empty every table, on PostgreSQL alone. Only its owner can: the guards are down for one transaction."""
+        """Empty every table, on PostgreSQL alone. Only its owner can: the guards are down for one transaction.
+
+        The worker starts anew as well.
+        """
+        self.claims = Claims(self.engine, dice=lambda: 0.5)
         with self.engine.begin() as connection:
             guards = connection.execute(
                 text("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgenabled = 'A'")

@@ -1,0 +1,163 @@
+"""What is known of each source: when it answered and failed, whether its breaker is open, how much waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlalchemy import Connection, text
+
+from jurat.statements import now, rows_json, rowset
+from jurat.words import Reason
+from tasks.flow import Breaker
+from tasks.ledger.queues import queues, seconds_between, waiting
+from tasks.ledger.records import WORKER, add_audit_row
+
+MOST_COUNTED = 10_000
+"""Waiting checks are counted up to so many for each source."""
+
+PACE = 30.0
+"""Seconds over which the pace of a source is averaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFigures:
+    """What a worker saw of one source since it last said so: look-ups that were answered, and that failed in a way that
+    speaks of the source; `trailing` are those that failed after the last one that was answered.
+    """
+
+    answered: int = 0
+    failed: int = 0
+    trailing: int = 0
+    last_failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Names of the sources whose breakers opened and closed."""
+
+    opened: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+
+
+def note(connection: Connection, seen: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> Noted:
+    """Add what was seen to the rows of the sources; opens and closes their breakers, with an audit row each."""
+    dialect = connection.dialect.name
+    parameters = {"rows": rows_json([{"source": source} for source in seen])}
+    stand = {row[0]: (row[1], bool(row[2])) for row in connection.execute(text(_stand(dialect)), parameters)}
+    rows, opened, closed = [], [], []
+    for source, (before, was_open) in stand.items():
+        figures, breaker = seen[source], breakers.get(source, Breaker())
+        failures = figures.trailing if figures.answered else before + figures.failed
+        back = bool(figures.answered) and not figures.trailing
+        is_open = not back if was_open else failures >= breaker.failures
+        if is_open and not was_open:
+            opened.append(source)
+            detail = {"failures": failures, "last_failure": figures.last_failure}
+            add_audit_row(connection, WORKER, "breaker opens", source, detail)
+        if was_open and not is_open:
+            closed.append(source)
+            add_audit_row(connection, WORKER, "breaker closes", source, {})
+        rows.append(
+            {
+                "source": source,
+                "answered": figures.answered,
+                "failed": figures.failed,
+                "last_failure": figures.last_failure,
+                "failures": failures,
+                "open": is_open,
+                "probe": breaker.probe,
+            }
+        )
+    if rows:
+        connection.execute(text(_note(dialect)), {"rows": rows_json(rows)})
+    return Noted(tuple(opened), tuple(closed))
+
+
+def count_waiting(connection: Connection) -> None:
+    """Count what waits for each source, and reckon from the pace of late how long that will last.
+
+    The pace is only taken while there was work all the time, or it would be that of the participants.
+    """
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        # In the order in which a claim takes them: no two can wait in a circle.
+        connection.execute(text("SELECT name FROM jurat_sources ORDER BY name FOR UPDATE"))
+    connection.execute(text(_count(dialect)), {"most": MOST_COUNTED})
+
+
+def since_throttled(connection: Connection, source: str) -> float | None:
+    """Seconds since a source said that it was asked too often; None where its last failure was another."""
+    age = seconds_between(connection.dialect.name, now(connection.dialect.name), "last_failure_at")
+    row = connection.execute(
+        text(f"SELECT {age} FROM jurat_sources WHERE name = :source AND last_failure = :throttled"),
+        {"source": source, "throttled": Reason.SOURCE_THROTTLED},
+    ).first()
+    return None if row is None or row[0] is None else float(row[0])
+
+
+@lru_cache
+def _stand(dialect: str) -> str:
+    return f"""
+        SELECT name, failures, opened_at IS NOT NULL FROM jurat_sources
+        WHERE name IN (SELECT r.source FROM {rowset(dialect, "source text")})
+        ORDER BY name{" FOR UPDATE" if dialect == "postgresql" else ""}"""
+
+
+@lru_cache
+def _note(dialect: str) -> str:
+    rows = rowset(
+        dialect,
+        "source text, answered int, failed int, last_failure text, failures int, open boolean, probe float8",
+    )
+    return f"""
+        UPDATE jurat_sources SET
+          last_success_at = CASE WHEN r.answered > 0 THEN {now(dialect)} ELSE last_success_at END,
+          last_failure_at = CASE WHEN r.failed > 0 THEN {now(dialect)} ELSE last_failure_at END,
+          last_failure = coalesce(r.last_failure, jurat_sources.last_failure),
+          served = served + r.answered + r.failed,
+          failures = r.failures,
+          opened_at = CASE WHEN r.open THEN coalesce(opened_at, {now(dialect)}) END,
+          probe_at = CASE WHEN r.open THEN coalesce(probe_at, {now(dialect, "r.probe")}) END
+        FROM {rows} WHERE jurat_sources.name = r.source"""
+
+
+@lru_cache
+def _count(dialect: str) -> str:
+    # Fresh work is answered soon; behind a backlog there is no use in asking four times a second.
+    least, most = ("least", "greatest") if dialect == "postgresql" else ("min", "max")
+    elapsed = seconds_between(dialect, now(dialect), "s.figures_at")
+    rest = seconds_between(dialect, "paused_until", now(dialect))
+    pace = f"""
+        CASE WHEN s.figures_at IS NULL OR {elapsed} <= 0.0 OR s.oldest_due_at IS NULL
+                  OR s.oldest_due_at > s.figures_at OR b.oldest IS NULL OR b.oldest > {now(dialect)} THEN s.served_s
+             WHEN s.served_s IS NULL THEN s.served / ({elapsed})
+             ELSE s.served_s + {least}(1.0, {elapsed} / {PACE}) * (s.served / ({elapsed}) - s.served_s) END"""
+    lasts = f"""
+        CASE WHEN p.waiting = 0 THEN 0.0 WHEN p.pace > 0.0 THEN
+          p.waiting / p.pace + CASE WHEN paused_until > {now(dialect)} THEN {rest} ELSE 0.0 END END"""
+    return f"""
+        WITH RECURSIVE every AS (SELECT name AS source FROM jurat_sources),
+        {queues(dialect, "every")},
+        oldest AS (
+          SELECT source, min(due_at) AS due_at FROM (
+            SELECT q.source, (
+              SELECT c.due_at FROM jurat_checks c
+              WHERE {waiting()} AND c.source = q.source AND c.priority = q.priority AND c.consultation = q.consultation
+              ORDER BY c.due_at LIMIT 1) AS due_at
+            FROM queues q WHERE q.consultation IS NOT NULL) AS heads GROUP BY source),
+        backlog AS (
+          SELECT e.source, o.due_at AS oldest, {least}(:most,
+            (SELECT count(*) FROM (
+              SELECT 1 FROM jurat_checks c WHERE {waiting()} AND c.source = e.source
+              ORDER BY c.priority, c.consultation, c.due_at LIMIT :most) AS counted) +
+            (SELECT count(*) FROM jurat_checks c WHERE {waiting(alone=True)} AND c.source = e.source)
+          ) AS waiting
+          FROM every e LEFT JOIN oldest o ON o.source = e.source),
+        paces AS (SELECT b.source, b.waiting, b.oldest, {pace} AS pace
+                  FROM backlog b JOIN jurat_sources s ON s.name = b.source)
+        UPDATE jurat_sources SET
+          waiting = p.waiting, oldest_due_at = p.oldest, figures_at = {now(dialect)}, served = 0, served_s = p.pace,
+          wait_s = {lasts}, poll_ms = {least}(5000, {most}(250, 250 + p.waiting))
+        FROM paces p WHERE jurat_sources.name = p.source"""
