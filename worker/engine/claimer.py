@@ -17,13 +17,16 @@ from worker.engine.threads import EngineThread
 IDLE = 1.0
 """Seconds between two looks at the database without a bell."""
 
+ONE_BY_ONE = 2.0
+"""Seconds after which no further check is looked up alone before all others had their turn."""
+
 UNWRITTEN = 4
 """Times the slots: so many checks may wait to be written before no more are claimed."""
 
 
 @dataclass(slots=True)
 class _LastChance:
-    """Claiming stands still from `begun` on, until nothing else is held here and one check was looked up alone."""
+    """Claiming stands still from `begun` on, until nothing else is held here and checks were looked up one by one."""
 
     begun: float
     taken: bool = False
@@ -120,23 +123,23 @@ class Claimer(EngineThread):
             self.wake()
 
     def _alone(self, plan: Plan, last_chance: _LastChance) -> bool:
-        """Give one check that has lost all workers but its last this whole process; whether that is still under way.
+        """Give a check that has lost all workers but its last this whole process; whether that is still under way.
 
         It may be what kills workers, or a neighbour of one that did. Looked up beside nothing else, no neighbour is
-        lost with it, and it with none. As much time goes to all others afterwards as this took.
+        lost with it, and it with none. Others like it follow while that has not taken long; as much time as it took in
+        all goes to everything else afterwards.
         """
         self._held_back = True  # each write wakes
         if self._holdings.leases(self._longest):  # but for what hangs: another worker gets that
             return True
-        if not last_chance.taken:
+        asked = time.monotonic()
+        took = asked - last_chance.begun
+        if (not last_chance.taken or took < ONE_BY_ONE) and (held := self._claims.claim_alone(self._demands(plan, 1))):
             last_chance.taken = True
-            asked = time.monotonic()
-            if held := self._claims.claim_alone(self._demands(plan, 1)):
-                self._holdings.add([held], asked)
-                self._queue.put(held)
-                return True
-        now = time.monotonic()
-        self._together_until = now + max(IDLE, now - last_chance.begun)
+            self._holdings.add([held], asked)
+            self._queue.put(held)
+            return True
+        self._together_until = asked + (took if last_chance.taken else max(IDLE, took))
         self._last_chance = None
         return False
 
