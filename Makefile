@@ -17,7 +17,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint format wheel lock clean bench-addresses faults faults-short control-arm soak
+.PHONY: help demo test test-all lint format wheel lock clean bench bench-addresses faults faults-short control-arm soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,10 @@ wheel: $(VENV)/.dev ## Build dist/jurat-….whl, what a platform installs
 bench-addresses: $(VENV)/.dev ## Ask a real geocoder for 5,000 real addresses; start ../shared/rigs/addok/start first
 	@PYTHONPATH=. $(PY) bench/real_addresses.py $(ARGS)
 
+bench: $(VENV)/.bench ## Compare with Celery, dramatiq and taskiq on the same job, 45 minutes; ROUNDS=1 SECONDS=5 ARMS="jurat-64 celery-threads"
+	@PYTHONPATH=. $(PY) -m bench.speed $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+		$(if $(ARMS),--arms $(ARMS)) $(if $(PARTS),--parts $(PARTS)) $(ARGS)
+
 FAULTS := @PYTHONPATH=. $(PY) -m bench.faults $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(CHECKS),--checks $(CHECKS))
 
 faults: $(VENV)/.dev ## Break a running fleet in every way; SCENARIO="kill sigstop" SEED="1 2 3" CHECKS=2000
@@ -67,6 +71,7 @@ lock: ## Write requirements*.txt anew from pyproject.toml; ARGS="--upgrade" for 
 	@uv --version >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv" >&2; exit 2; }
 	$(COMPILE) $(ARGS) --extra service -o requirements.txt
 	$(COMPILE) $(ARGS) --extra service --extra dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) $(ARGS) --extra service --extra dev --extra bench -c requirements-dev.txt -o requirements-bench.txt
 
 clean: ## Remove .venv and all that tools left behind
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -79,6 +84,10 @@ $(VENV)/.service: requirements.txt | $(VENV)/pyvenv.cfg
 
 $(VENV)/.dev: requirements-dev.txt | $(VENV)/pyvenv.cfg
 	@$(call install,requirements-dev.txt)
+	@touch $@
+
+$(VENV)/.bench: requirements-bench.txt | $(VENV)/pyvenv.cfg
+	@$(call install,requirements-bench.txt)
 	@touch $@
 
 define install

@@ -27,6 +27,11 @@ from bench.soak.judge import Finding, Process, Sample, Vacuum, judge, warm_up
 EVERY = 10.0
 """Seconds from sample to sample."""
 
+AT_ONCE = 640
+"""Submits at once in the beginning, so that every slot has opened the connections that it keeps to each source. They
+would else come one by one during half an hour, whenever more look-ups than ever before happen to run together.
+"""
+
 _SIZES = """
     SELECT s.n_dead_tup, pg_total_relation_size(s.relid) FROM pg_stat_user_tables s WHERE s.relname = 'jurat_checks'"""
 _COUNTS = "SELECT count(*), count(*) FILTER (WHERE state <> 'settled') FROM jurat_checks"
@@ -52,7 +57,7 @@ def main(arguments: list[str]) -> int:
     file: Path = options.file or ROOT / "build" / "soak.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     seconds = options.minutes * 60
-    checks = int(options.rate * seconds)
+    checks = AT_ONCE + int(options.rate * seconds)
     setting = Setting(workers=2, slots=16, concurrency=64, batch=5)
     with Stage(setting, checks, options.seed, short=False) as stage:
         samples = _soak(stage, seconds, options.rate, file)
@@ -83,7 +88,7 @@ def _soak(stage: Stage, seconds: float, rate: float, file: Path) -> list[Sample]
     begun = time.monotonic()
     with file.open("w", encoding="utf-8") as out:
         while (at := time.monotonic() - begun) < seconds:
-            stage.web.allow(int(rate * at))
+            stage.web.allow(AT_ONCE + int(rate * at))
             if at >= len(samples) * EVERY:
                 samples.append(_sample(stage, at))
                 out.write(json.dumps(asdict(samples[-1])) + "\n")

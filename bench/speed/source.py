@@ -13,25 +13,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import urllib.request
 from collections import deque
-from pathlib import Path
-from types import ModuleType
 from typing import Any, Self
 
-FAMILY, GIVEN = "Valombre", "Iris"
+from bench.faults.source import FAMILY, GIVEN, right_outcome
+from bench.faults.supervisor import ROOT
 
-_FIRST_NUMBER = 7_000_000_000
 _END_OF_HEAD = b"\r\n\r\n"
 _ASKED_FOR = b"GET /professionals?number="
-_NAME = f'"names": [{{"family": "{FAMILY}", "given": "{GIVEN}"}}], "status": "active"'
-
-
-def number_of(index: int) -> str:
-    """The registration number of one submit; each has its own, so that requests can be told apart."""
-    return str(_FIRST_NUMBER + index)
+_FOUND = (
+    b'{"count": 1, "professionals": [{"number": "%b", "names": [{"family": "'
+    + FAMILY.encode()
+    + b'", "given": "'
+    + GIVEN.encode()
+    + b'"}], "status": "%b"}]}'
+)
+_HEAD = (
+    b"HTTP/1.1 200 OK\r\nServer: register\r\nDate: Mon, 02 Nov 2026 09:00:00 GMT\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+)
 
 
 class Register:
@@ -54,7 +58,8 @@ class Register:
         """Take one request, and answer it when its time has come."""
         self.requests += 1
         self.numbers.add(number)
-        reply = _reply(b'{"count": 1, "professionals": [{"number": "%b", %b}]}' % (number, _NAME.encode()))
+        status = b"active" if right_outcome(number.decode()) == "accepted" else b"suspended"
+        reply = _reply(_FOUND % (number, status))
         if not self.seconds:
             transport.write(reply)
             return
@@ -102,7 +107,7 @@ class _Connection(asyncio.Protocol):
 
 
 def _reply(body: bytes) -> bytes:
-    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    return _HEAD % (len(body), body)
 
 
 async def _serve() -> None:
@@ -119,7 +124,8 @@ class SourceProcess:
     def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.speed.source"],
-            cwd=Path(__file__).resolve().parents[2],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -166,14 +172,9 @@ class SourceProcess:
             return json.load(answer)
 
 
-def _fast_loop() -> ModuleType | None:
-    try:
-        import uvloop  # noqa: PLC0415 - in the locks of the measurements alone
-    except ImportError:
-        return None
-    return uvloop
-
-
 if __name__ == "__main__":
-    found = _fast_loop()
-    asyncio.run(_serve()) if found is None else found.run(_serve())
+    try:
+        from uvloop import run  # in the lock of the measurements alone
+    except ImportError:
+        run = asyncio.run
+    run(_serve())

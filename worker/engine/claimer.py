@@ -26,6 +26,9 @@ IDLE = 1.0
 GRAIN = 0.01
 """Seconds by which the times to wake at differ at least."""
 
+ONE_BY_ONE = 2.0
+"""Seconds after which no further check is looked up alone before all others had their turn."""
+
 UNWRITTEN = 4
 """Times the slots: so many checks may wait to be written before no more are claimed."""
 
@@ -44,7 +47,7 @@ class _Scope:
 
 @dataclass(slots=True)
 class _LastChance:
-    """Claiming stands still from `begun` on, until nothing else is held here and one check was looked up alone."""
+    """Claiming stands still from `begun` on, until nothing else is held here and checks were looked up one by one."""
 
     begun: float
     taken: bool = False
@@ -189,22 +192,24 @@ class Claimer(EngineThread):
                     self.wake_in(max(beyond, AHEAD / 2))
 
     def _alone(self, plan: Plan, last_chance: _LastChance) -> bool:
-        """Give one check that has lost all workers but its last this whole process; whether that is still under way.
+        """Give a check that has lost all workers but its last this whole process; whether that is still under way.
 
         It may be what kills workers, or a neighbour of one that did. Looked up beside nothing else, no neighbour is
-        lost with it, and it with none. As much time goes to all others afterwards as this took.
+        lost with it, and it with none. Others like it follow while that has not taken long; as much time as it took in
+        all goes to everything else afterwards.
         """
         self._held_back = True  # each write wakes
         if self._holdings.leases(self._longest):  # but for what hangs: another worker gets that
             return True
-        if not last_chance.taken:
-            last_chance.taken = True
-            asked = time.monotonic()
-            if held := self._claims.claim_alone(self._demands(self._scope_of(plan), 1, {})):
+        asked = time.monotonic()
+        took = asked - last_chance.begun
+        if not last_chance.taken or took < ONE_BY_ONE:
+            demands = self._demands(self._scope_of(plan), 1, {})
+            if held := self._claims.claim_alone(demands):
+                last_chance.taken = True
                 self._hand_out(plan, [held], asked, time.monotonic())
                 return True
-        now = time.monotonic()
-        self._together_until = now + max(IDLE, now - last_chance.begun)
+        self._together_until = asked + (took if last_chance.taken else max(IDLE, took))
         self._last_chance = None
         return False
 

@@ -94,14 +94,14 @@ class Keeper(EngineThread):
             self._next_refresh = time.monotonic() + REFRESH_EVERY
             if self._plans.refresh():
                 self._wake()
-        if self.stopping.wait(1.0):
-            return
+        # Before the first wait: a fleet whose workers live for a second each must not look like an outage.
         for task in self._upkeep:
             if time.monotonic() >= task.next:
                 task.next = time.monotonic() + task.every
                 if self._keeping.turn(task.name, task.every):
                     task.run()
         self._notes.tell()
+        self.stopping.wait(1.0)
 
     def _end_leases(self) -> None:
         if ended := self._keeping.end_leases():

@@ -288,7 +288,11 @@ def test_look_ups_that_hang_do_not_keep_a_last_chance_waiting(works: Works) -> N
     assert [held.participant for held in lot] == ["p-1"]
 
 
-def test_as_much_time_as_a_last_chance_took_goes_to_all_others(works: Works) -> None:
+@pytest.mark.parametrize(("one_by_one", "others_wait"), [(600.0, True), (0.0, False)])
+def test_as_much_time_as_last_chances_took_goes_to_all_others(
+    works: Works, monkeypatch: pytest.MonkeyPatch, one_by_one: float, *, others_wait: bool
+) -> None:
+    monkeypatch.setattr("worker.engine.claimer.ONE_BY_ONE", one_by_one)
     works.plans.refresh()
     works.desk.submit_many(3)
     works.desk.sql("UPDATE jurat_checks SET lost_leases = 2 WHERE participant <> 'p-2'")
@@ -304,9 +308,15 @@ def test_as_much_time_as_a_last_chance_took_goes_to_all_others(works: Works) -> 
 
     assert claimed() == ["p-2"]
     (alone,) = claimed()
-    assert alone in ("p-0", "p-1")
     works.desk.submit("p-4")
+    if others_wait:
+        assert claimed() == ["p-1" if alone == "p-0" else "p-0"], "one after the other, for a while"
+        assert claimed() == ["p-4"]
+        return
+    assert claimer._last_chance is not None
+    claimer._last_chance.begun -= 60.0
     assert claimed() == ["p-4"], "the other one waits for its turn"
+    assert claimed() == []
     assert claimed() == []
     claimer._together_until = 0.0
     assert claimed() == []

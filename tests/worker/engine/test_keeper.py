@@ -91,3 +91,10 @@ def test_overdue_checks_are_taken_only_while_there_is_room_and_a_configuration(w
     assert accepted == []
     each._end_overdue()
     assert len(ids(accepted)) == 5
+
+
+def test_a_worker_that_lives_for_a_moment_has_done_its_upkeep(works: Works) -> None:
+    short_lived = keeper(works, Holdings(3), [])
+    short_lived.stopping.wait = lambda timeout=None: True  # type: ignore[method-assign] # it ends at its first wait
+    short_lived.step()
+    assert works.desk.one("SELECT count(*) FROM jurat_upkeep WHERE task = 'leases'") == 1

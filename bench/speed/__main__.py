@@ -1,0 +1,172 @@
+"""Compares jurat with plain Celery, dramatiq and taskiq on the same job: `make bench`.
+
+    python -m bench.speed                                three rounds of 20 s, every arm, every part
+    python -m bench.speed --rounds 1 --seconds 3 --arms jurat-64 celery-threads --parts at-once storm
+    python -m bench.speed --table                        what came of the last run
+    python -m bench.speed --write-docs                   the same, into docs/performance.md
+
+Rows go to a file of JSON lines. Ends with 1 when an arm did not do every check exactly once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from redis import Redis
+
+from bench.faults.runner import revision
+from bench.faults.supervisor import ROOT
+from bench.faults.table import append, read
+from bench.speed import report
+from bench.speed.figures import is_noisy
+from bench.speed.machine import processor
+from bench.speed.measure import measure
+from bench.speed.plan import ARMS, BY_NAME, Part, Step, steps
+from bench.speed.rig import Rig, plain
+
+PAGE = ROOT / "docs" / "performance.md"
+
+_LIBRARIES = ("celery", "dramatiq", "taskiq", "sqlalchemy", "psycopg", "requests")
+
+
+def main(arguments: list[str]) -> int:
+    options = _options(arguments)
+    file: Path = options.file or ROOT / "build" / "bench.jsonl"
+    if options.write_docs or options.table:
+        rows = read(file)
+        try:
+            if options.write_docs:
+                report.write(PAGE, rows)
+        except ValueError as error:
+            print(f"bench: {error}", file=sys.stderr)
+            return 2
+        print(report.tables(report.latest_run(rows)))
+        return 0
+    arms = [BY_NAME[name] for name in options.arms] or list(ARMS)
+    planned = steps(options.rounds, arms, [Part(name) for name in options.parts] or list(Part))
+    if not planned:
+        print("bench: none of these arms takes part in any of these parts", file=sys.stderr)
+        return 2
+    measured = _run(planned, options, file)
+    print(report.tables(measured))
+    return 0 if all(row["ok"] for row in measured) else 1
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.speed", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, help="of everything, one after the other (default 3)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of measured work in each (default 20)")
+    parser.add_argument("--arms", nargs="+", default=[], metavar="ARM", help=f"some of: {', '.join(BY_NAME)}")
+    parser.add_argument("--parts", nargs="+", default=[], choices=[part.value for part in Part], help="some of them")
+    parser.add_argument("--size", type=float, default=1.0, help="of the storm and of enqueueing (default 1)")
+    parser.add_argument("--file", type=Path, help="where rows are kept (default build/bench.jsonl)")
+    parser.add_argument("--table", action="store_true", help="run nothing, show the last run")
+    parser.add_argument("--write-docs", action="store_true", help="run nothing, put the last run on the page")
+    options = parser.parse_args(arguments)
+    for name in options.arms:
+        if name not in BY_NAME:
+            parser.error(f"there is no arm {name!r}; there are: {', '.join(BY_NAME)}")
+    if options.rounds < 1 or options.seconds <= 0 or options.size <= 0:
+        parser.error("rounds, seconds and size are more than nothing")
+    options.command = _command(options)
+    return options
+
+
+def _command(options: argparse.Namespace) -> str:
+    """What was typed, as `make` has it."""
+    words = ["make bench", f"ROUNDS={options.rounds}", f"SECONDS={options.seconds:g}"]
+    if options.arms:
+        words.append(f"ARMS={shlex.quote(' '.join(options.arms))}")
+    if options.parts:
+        words.append(f"PARTS={shlex.quote(' '.join(options.parts))}")
+    return " ".join(words)
+
+
+def _run(planned: Sequence[Step], options: argparse.Namespace, file: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    with Rig() as rig:
+        common = {
+            "run": datetime.now(UTC).isoformat(timespec="seconds"),
+            "revision": revision(),
+            "command": options.command,
+            "seconds": options.seconds,
+            "machine": processor(),
+            "versions": _versions(rig),
+        }
+        for number, step in enumerate(planned, 1):
+            print(
+                f"[{number}/{len(planned)}] round {step.round}, {step.part}, {step.arm.name} …",
+                end=" ",
+                file=sys.stderr,
+            )
+            sys.stderr.flush()
+            row = {**common, **_measured(step, rig, options)}
+            append(file, row)
+            rows.append(row)
+            print(_told(row), file=sys.stderr, flush=True)
+    return rows
+
+
+def _measured(step: Step, rig: Rig, options: argparse.Namespace) -> dict[str, Any]:
+    begun = time.monotonic()
+    try:
+        figures = measure(step.part, step.arm, rig, options.seconds, options.size)
+    except ImportError as error:
+        figures = {"ok": False, "why": f"{error.name or error} is not installed"}
+    except (TimeoutError, RuntimeError) as error:
+        figures = {"ok": False, "why": str(error)}
+    return {
+        "part": step.part.value,
+        "arm": step.arm.name,
+        "kind": step.arm.kind.value,
+        "ideal": step.arm.ideal,
+        "round": step.round,
+        "spent_s": round(time.monotonic() - begun, 1),
+        **{name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()},
+    }
+
+
+def _told(row: dict[str, Any]) -> str:
+    if "why" in row:
+        return str(row["why"])
+    words = {
+        "rate": "{:,.0f}/s",
+        "p50_ms": "p50 {:.1f} ms",
+        "p99_ms": "p99 {:.1f} ms",
+        "cpu_workers": "{:.2f} CPU s/1,000",
+    }
+    said = [form.format(row[name]) for name, form in words.items() if row.get(name) is not None]
+    said += ["NOT WHOLE"] * (not row["ok"])
+    if is_noisy(row):
+        said.append(f"noisy: {row['foreign_share']:.0%} of the CPU is not ours")
+    return ", ".join(said)
+
+
+def _versions(rig: Rig) -> dict[str, str]:
+    versions = {"Python": platform.python_version()}
+    with psycopg.connect(plain(rig.postgresql.url)) as connection:
+        major, minor = divmod(connection.info.server_version, 10_000)
+        versions["PostgreSQL"] = f"{major}.{minor}"
+    with Redis(port=rig.valkey.port) as broker:
+        told = broker.info("server")
+        versions["Valkey"] = str(told.get("valkey_version", told["redis_version"]))
+    for name in _LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

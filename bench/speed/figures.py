@@ -1,0 +1,83 @@
+"""What is made of raw times and counts: rates, percentiles, medians with their range, ratios; which round is noisy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+Row = Mapping[str, Any]
+"""What one arm did in one round. `parts.PARTS` and `measure` say what it holds."""
+
+NOISY_SHARE = 0.05
+"""A round is noisy when processes that are not ours took more than this share of the machine's CPU time, its steal
+included. Set before anything was measured; noisy rounds are left out where there are others, and counted always."""
+
+_STEADY = (0.1, 0.9)
+"""The steady part: from the verdict at a tenth of them to that at nine tenths."""
+
+PLAIN_CELERY = "celery"
+"""The kind of the arms that others are compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of several rounds, with the least and the most."""
+
+    median: float
+    least: float
+    most: float
+
+
+def spread(values: Iterable[float | None]) -> Spread | None:
+    """The spread of what is there; None when nothing is."""
+    found = [value for value in values if value is not None]
+    return Spread(median(found), min(found), max(found)) if found else None
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which `share` of them lie, by the nearest rank. Raises ValueError when there are none."""
+    if not values:
+        raise ValueError("no values")
+    ranked = sorted(values)
+    return ranked[max(0, math.ceil(share * len(ranked)) - 1)]
+
+
+def steady_rate(times: Sequence[float]) -> float | None:
+    """Verdicts a second in the steady part, from the time of each verdict; None where all came at once."""
+    ranked = sorted(times)
+    if len(ranked) < 2:
+        return None
+    first, last = (round(share * (len(ranked) - 1)) for share in _STEADY)
+    seconds = ranked[last] - ranked[first]
+    return (last - first) / seconds if seconds > 0 else None
+
+
+def is_noisy(row: Row) -> bool:
+    """Whether the rule above says so. A row without the figure is not."""
+    return bool(row.get("foreign_share", 0.0) > NOISY_SHARE)
+
+
+def counted(rows: Sequence[Row]) -> list[Row]:
+    """The rows of one arm that count: those that are not noisy, or all where every one is."""
+    return [row for row in rows if not is_noisy(row)] or list(rows)
+
+
+def against_celery(row: Row, rows: Sequence[Row], figure: str) -> float | None:
+    """How many times as much of `figure` a row has as the fastest arm of plain Celery in the same part and round.
+
+    None where there is none, or one of them has no such figure.
+    """
+    beside = [
+        other for other in rows if other["kind"] == PLAIN_CELERY and _round_of(other) == _round_of(row) and other["ok"]
+    ]  # fmt: skip
+    best = max(beside, key=lambda other: other.get("rate") or 0.0, default=None)
+    if best is None or not best.get(figure) or row.get(figure) is None:
+        return None
+    return float(row[figure] / best[figure])
+
+
+def _round_of(row: Row) -> tuple[Any, ...]:
+    return row["run"], row["part"], row["round"]

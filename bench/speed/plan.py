@@ -1,0 +1,99 @@
+"""Who is measured, at what, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+SLOW = 0.2
+"""Seconds that the source takes where it does not answer at once."""
+
+
+class Kind(StrEnum):
+    """What an arm runs on."""
+
+    JURAT = "jurat"
+    CELERY = "celery"
+    DRAMATIQ = "dramatiq"
+    TASKIQ = "taskiq"
+
+
+class Part(StrEnum):
+    """What is measured."""
+
+    AT_ONCE = "at-once"
+    """Checks a second while work waits, from a source that answers at once."""
+    SLOW = "slow"
+    """The same from a source that answers after `plan.SLOW` seconds."""
+    PACED = "paced"
+    """Time to the verdict at a steady rate of submits."""
+    STORM = "storm"
+    """Many single submits as fast as a web tier can, as a vote opens."""
+    ENQUEUE = "enqueue"
+    """What a submit costs the platform. No workers run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to do the job: `processes` with `slots` look-ups at once each."""
+
+    name: str
+    title: str
+    kind: Kind
+    processes: int
+    slots: int
+    parts: frozenset[Part]
+    bell: bool = True
+    """Whether the platform rings; without, workers look once a second."""
+    pool: str = ""
+    """Celery's pool."""
+    late: bool = False
+    """Celery's `acks_late`."""
+
+    @property
+    def ideal(self) -> float:
+        """Checks a second that the slots can do when the source takes `SLOW` seconds and nothing else any."""
+        return self.processes * self.slots / SLOW
+
+
+_FLOW = frozenset({Part.AT_ONCE, Part.SLOW})
+_ALL = frozenset(Part)
+
+ARMS = (
+    Arm("jurat-64", "jurat 2 × 64", Kind.JURAT, 2, 64, _ALL),
+    Arm("jurat-128", "jurat 2 × 128", Kind.JURAT, 2, 128, _FLOW),
+    Arm("jurat-silent", "jurat 2 × 64, no bell", Kind.JURAT, 2, 64, frozenset({Part.PACED}), bell=False),
+    Arm("celery-threads", "Celery, threads 64 × 2 processes", Kind.CELERY, 2, 64, _ALL, pool="threads"),
+    Arm("celery-late", "Celery, the same with acks_late", Kind.CELERY, 2, 64, _FLOW, pool="threads", late=True),
+    Arm("celery-prefork-4", "Celery, prefork 4", Kind.CELERY, 1, 4, _FLOW | {Part.PACED, Part.STORM}, pool="prefork"),
+    Arm("celery-prefork-16", "Celery, prefork 16", Kind.CELERY, 1, 16, _FLOW, pool="prefork"),
+    Arm("dramatiq-8", "dramatiq 2 × 8 threads", Kind.DRAMATIQ, 2, 8, _FLOW | {Part.PACED, Part.ENQUEUE}),
+    Arm("dramatiq-64", "dramatiq 2 × 64 threads", Kind.DRAMATIQ, 2, 64, _FLOW),
+    Arm("taskiq", "taskiq 2 × 256 (asyncio)", Kind.TASKIQ, 2, 256, _ALL),
+)
+
+BY_NAME = {arm.name: arm for arm in ARMS}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One measurement."""
+
+    round: int
+    part: Part
+    arm: Arm
+
+
+def steps(rounds: int, arms: Sequence[Arm], parts: Sequence[Part]) -> list[Step]:
+    """Every part of every arm once a round, one arm after the other within a part.
+
+    Each round begins with another arm, so that none always follows the same one.
+    """
+    planned = []
+    for number in range(rounds):
+        for part in parts:
+            taking = [arm for arm in arms if part in arm.parts]
+            turn = number % len(taking) if taking else 0
+            planned += [Step(number + 1, part, arm) for arm in taking[turn:] + taking[:turn]]
+    return planned

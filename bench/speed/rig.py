@@ -1,0 +1,74 @@
+"""The servers that all arms share: PostgreSQL as in production, Valkey, the source in its own process."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Self
+
+import psycopg
+from redis import Redis
+from sqlalchemy import make_url
+
+from bench.speed.source import SourceProcess
+from tests.rigs.servers import PostgreSQL, Valkey
+
+_SETTINGS = {
+    "max_connections": "400",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+    "track_commit_timestamp": "on",
+}
+"""Beside PostgreSQL's defaults, fsync among them. The last gives each verdict the time of its commit."""
+
+
+class Rig:
+    """Runs until the `with` block ends. Each measurement has a database of its own, and a broker that was emptied."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self.folder: Path
+        self.postgresql: PostgreSQL
+        self.valkey: Valkey
+        self.source: SourceProcess
+
+    def __enter__(self) -> Self:
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix="jurat-speed-"))
+            self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            self.postgresql = self._stack.enter_context(PostgreSQL(durable=True, settings=_SETTINGS))
+            self.valkey = self._stack.enter_context(Valkey())
+            self.source = self._stack.enter_context(SourceProcess())
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """A new database, as a SQLAlchemy URL, and an empty broker."""
+        with Redis(port=self.valkey.port) as broker:
+            broker.flushall()
+        databases = self.postgresql.databases
+        url = databases.create()
+        try:
+            yield url
+        finally:
+            databases.drop(url)
+
+    def settle_down(self, database_url: str) -> None:
+        """Do now what PostgreSQL would else do at some time: collect its statistics, write its pages to disk."""
+        with psycopg.connect(plain(database_url), autocommit=True) as connection:
+            connection.execute("ANALYZE")
+            connection.execute("CHECKPOINT")
+
+
+def plain(url: str) -> str:
+    """A SQLAlchemy URL as PostgreSQL's own programs know it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

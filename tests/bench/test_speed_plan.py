@@ -1,0 +1,32 @@
+"""Rounds are interleaved and fair."""
+
+from __future__ import annotations
+
+from bench.speed.plan import ARMS, BY_NAME, Kind, Part, steps
+
+
+def test_each_round_has_every_arm_of_every_part_once() -> None:
+    planned = steps(3, ARMS, list(Part))
+    for number in (1, 2, 3):
+        mine = [(step.part, step.arm.name) for step in planned if step.round == number]
+        assert sorted(mine) == sorted({(part, arm.name) for arm in ARMS for part in arm.parts})
+    assert [step.round for step in planned] == sorted(step.round for step in planned)
+
+
+def test_each_round_begins_with_another_arm() -> None:
+    arms = ("jurat-64", "celery-threads", "taskiq")
+    planned = steps(3, [BY_NAME[name] for name in arms], [Part.AT_ONCE])
+    assert [step.arm.name for step in planned[::3]] == list(arms)
+
+
+def test_an_arm_without_a_part_is_left_out_of_it() -> None:
+    assert steps(2, [BY_NAME["jurat-silent"]], [Part.STORM]) == []
+
+
+def test_jurat_and_plain_celery_take_part_in_everything() -> None:
+    for kind in (Kind.JURAT, Kind.CELERY):
+        assert {part for arm in ARMS if arm.kind is kind for part in arm.parts} == set(Part)
+
+
+def test_two_processes_of_128_slots_do_1280_checks_a_second_at_best_when_a_look_up_takes_200_ms() -> None:
+    assert BY_NAME["jurat-128"].ideal == 1280

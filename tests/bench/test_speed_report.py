@@ -1,0 +1,100 @@
+"""Tables show medians with ranges, and say which rounds do not count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.speed import report
+from bench.speed.plan import ARMS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def row(arm: str, number: int, rate: float, **more: Any) -> dict[str, Any]:
+    kind = arm.partition("-")[0]
+    return {
+        "run": "2026-11-25T10:00:00+00:00",
+        "revision": "abc1234",
+        "command": "make bench ROUNDS=3 SECONDS=20",
+        "seconds": 20.0,
+        "machine": "2 cores",
+        "versions": {"celery": "5.7.0"},
+        "part": "at-once",
+        "arm": arm,
+        "kind": kind,
+        "ideal": 640.0,
+        "round": number,
+        "ok": True,
+        "checks": 1000,
+        "rate": rate,
+        "foreign_share": 0.01,
+        **more,
+    }
+
+
+ROWS = [
+    row("jurat-64", 1, 2000.0, cpu_workers=0.5),
+    row("celery-threads", 1, 400.0, cpu_workers=3.0),
+    row("celery-threads", 2, 300.0, cpu_workers=3.2),
+    row("jurat-64", 2, 2100.0, cpu_workers=0.6),
+    row("jurat-64", 3, 9999.0, cpu_workers=0.1, foreign_share=0.4),
+]
+
+
+def cells(table: str, arm: str) -> list[str]:
+    line = next(line for line in table.splitlines() if arm in line)
+    return [cell.strip() for cell in line.split("|")[1:-1]]
+
+
+def test_a_line_has_medians_with_their_range_and_ratios_round_by_round() -> None:
+    jurat = cells(report.tables(ROWS), "jurat 2 × 64")
+    assert "2,050 [2,000–2,100]" in jurat
+    assert "6.0 [5.0–7.0]" in jurat
+    assert "0.55 [0.50–0.60]" in jurat
+    assert jurat[-1] == "2 (+ 1 noisy)"
+
+
+def test_where_every_round_is_noisy_they_count_and_it_is_said() -> None:
+    noisy = [one | {"foreign_share": 0.5} for one in ROWS]
+    assert cells(report.tables(noisy), "jurat 2 × 64")[-1] == "3, all noisy"
+
+
+def test_a_round_that_was_not_whole_is_told_and_counts_for_nothing() -> None:
+    rows = [*ROWS[:2], row("jurat-64", 2, 5.0) | {"ok": False, "why": "3 of 5 verdicts after 60 s"}]
+    shown = report.tables(rows)
+    assert "2,000" in cells(shown, "jurat 2 × 64")
+    assert "- jurat-64, at-once, round 2: 3 of 5 verdicts after 60 s" in shown
+
+
+def test_the_page_gets_the_latest_run_alone_with_its_command() -> None:
+    older = [one | {"run": "2026-11-24T10:00:00+00:00", "rate": 77.0} for one in ROWS]
+    page = report.filled_in(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", older + ROWS)
+    assert page.startswith(f"before\n{report.BEGIN}\n")
+    assert page.endswith(f"\n{report.END}\nafter\n")
+    assert "old" not in page
+    assert " 77 " not in page
+    assert "`make bench ROUNDS=3 SECONDS=20`" in page
+
+
+def test_a_page_without_marks_or_a_run_without_rows_is_refused() -> None:
+    with pytest.raises(ValueError, match="no <!-- made: speed -->"):
+        report.filled_in("nothing", ROWS)
+    with pytest.raises(ValueError, match="make bench"):
+        report.filled_in(f"{report.BEGIN}\n{report.END}", [])
+
+
+def test_every_line_of_a_table_has_as_many_cells_as_its_head() -> None:
+    lines = report.tables(ROWS).splitlines()[2:]
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_the_page_on_performance_has_the_marks() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    assert report.filled_in(page, ROWS) != page
+
+
+def test_every_arm_has_a_name_of_its_own() -> None:
+    assert len({arm.name for arm in ARMS}) == len({arm.title for arm in ARMS}) == len(ARMS)

@@ -1,0 +1,32 @@
+"""A whole measurement of jurat's arm, small: real servers, real workers, a real web tier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.faults.table import read
+from bench.speed.__main__ import main
+from bench.speed.plan import Part
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_part_does_every_check_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "rows.jsonl"
+    small = ["--rounds", "1", "--seconds", "1", "--size", "0.02", "--arms", "jurat-64", "--file", str(file)]
+    assert main(small) == 0
+    rows = read(file)
+    assert [row["part"] for row in rows] == [part.value for part in Part]
+    assert all(row["ok"] for row in rows)
+    assert all(row["rate"] > 0 for row in rows)
+    assert capsys.readouterr().out.count("jurat 2 × 64") == len(rows)
+    assert main(["--table", "--file", str(file)]) == 0
+
+
+def test_an_arm_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--arms", "cellery"])
+    assert ended.value.code == 2
+    assert "there is no arm 'cellery'" in capsys.readouterr().err
