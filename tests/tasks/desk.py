@@ -218,6 +218,7 @@ class Desk:
 
     def clear(self) -> None:
         """Empty every table, on PostgreSQL alone. Only its owner can: the guards are down for one transaction."""
+        self.keeping = Keeping(self.engine)
         with self.engine.begin() as connection:
             guards = connection.execute(
                 text("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgenabled = 'A'")
