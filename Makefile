@@ -28,8 +28,8 @@ demo: $(VENV)/.service ## See the whole way of a check in one process; ARGS="--j
 test: $(VENV)/.dev ## Run the tests, in less than five minutes; ARGS="-k words tests/folder" for some
 	$(PY) -m pytest $(TWO) -m "not slow" $(ARGS)
 
-test-all: $(VENV)/.dev ## Run all tests, also those that take long
-	$(PY) -m pytest $(TWO) $(ARGS)
+test-all: $(VENV)/.dev ## Run the tests that take longer, after `make test`: together they are all
+	$(PY) -m pytest $(TWO) -m slow $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and layers
 	$(PY) -m ruff check .

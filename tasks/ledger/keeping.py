@@ -1,6 +1,6 @@
 """Upkeep: what every worker does now and then so that nothing is lost and the figures are fresh.
 
-The database decides whose turn it is: one conditional update of `jurat_upkeep` for each piece of work.
+The database decides whose turn it is: by one conditional update of `jurat_upkeep` for all pieces of work.
 """
 
 from __future__ import annotations
@@ -48,19 +48,21 @@ class Keeping:
         self._engine = engine
         self._dialect = engine.dialect.name
         self._access = AccessRows()
+        self._entered: set[str] = set()
 
-    def turn(self, task: str, every: float) -> bool:
-        """Whether it is this worker's turn to do `task`, done at most once in `every` seconds over all workers; leases
-        are ended whenever one is over.
+    def turns(self, every: Mapping[str, float]) -> set[str]:
+        """Which tasks are this worker's to do now. Each is done at most once in `every` seconds over all workers; but
+        leases are ended whenever one is over.
 
-        False as well while leases are spared after an outage of the database, and where the task is one of `WORK` and
-        there is none.
+        None while leases are spared after an outage of the database, and none of `WORK` that has no work.
         """
+        periods = tuple(sorted(every.items()))
         with self._engine.begin() as connection:
-            row = connection.execute(
-                text(_turn(self._dialect, task)), {"task": task, "every": every, "outage": OUTAGE}
-            ).first()
-        return row is not None and not row[0] and bool(row[1])
+            if not self._entered.issuperset(every):
+                connection.execute(text(_enter(self._dialect, periods)))
+            due = connection.execute(text(_turns(self._dialect, periods)), {"outage": OUTAGE}).all()
+        self._entered.update(every)
+        return {task for task, spared, work in due if work and not spared}
 
     def end_leases(self) -> list[UUID]:
         """Give back the checks whose leases are over; each counts one lost lease. They stay due since they were before,
@@ -160,19 +162,36 @@ class Keeping:
 
 
 @lru_cache
-def _turn(dialect: str, task: str) -> str:
-    # One statement: a first run inserts, a later one moves the time when it is due, and otherwise no row comes back.
-    age = seconds_between(dialect, now(dialect), "jurat_upkeep.ran_at")
+def _enter(dialect: str, periods: tuple[tuple[str, float], ...]) -> str:
+    # As if each were a second late: its turn is now, and that is no outage.
+    rows = ", ".join(f"('{task}', {now(dialect, str(-every - 1))})" for task, every in periods)
+    return f"INSERT INTO jurat_upkeep (task, ran_at) VALUES {rows} ON CONFLICT DO NOTHING"
+
+
+@lru_cache
+def _turns(dialect: str, periods: tuple[tuple[str, float], ...]) -> str:
+    age = seconds_between(dialect, now(dialect), "ran_at")
     hold = now(dialect, "CAST(:outage AS float8)" if dialect == "postgresql" else ":outage")
-    # A lease that is over is seen by whichever worker looks next: of two that look each second, by one within a second.
-    gate = f"{age} >= :every OR {_work(dialect, task)}" if task == "leases" else f"{age} >= :every"
+    # A lease that is over is seen by whichever worker looks next, however short ago another one did.
+    period = _by_task({task: str(every) for task, every in periods})
+    gate = f"{age} >= {period}"
+    if "leases" in dict(periods):
+        gate = f"({gate} OR (task = 'leases' AND {_work(dialect, 'leases')}))"
+    # What another worker takes at this moment is not ours; and nobody waits for anybody.
+    lock = "ORDER BY task FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     return f"""
-        INSERT INTO jurat_upkeep (task, ran_at) VALUES (:task, {now(dialect)})
-        ON CONFLICT (task) DO UPDATE SET
-          hold_until = CASE WHEN {age} > :outage + :every THEN {hold} ELSE jurat_upkeep.hold_until END,
+        UPDATE jurat_upkeep SET
+          hold_until = CASE WHEN {age} > :outage + {period} THEN {hold} ELSE hold_until END,
           ran_at = {now(dialect)}
-        WHERE {gate}
-        RETURNING coalesce(hold_until > {now(dialect)}, false), {_work(dialect, task)}"""
+        WHERE task IN (SELECT task FROM jurat_upkeep
+                       WHERE task IN ({", ".join(f"'{task}'" for task, _ in periods)}) AND {gate} {lock})
+        RETURNING task, coalesce(hold_until > {now(dialect)}, false),
+                  {_by_task({task: _work(dialect, task) for task, _ in periods})}"""
+
+
+def _by_task(values: Mapping[str, str]) -> str:
+    cases = " ".join(f"WHEN '{task}' THEN {value}" for task, value in values.items())
+    return f"CASE task {cases} END"
 
 
 def _work(dialect: str, task: str) -> str:

@@ -220,13 +220,15 @@ class Valkey(Server):
         ]
 
     def _answers(self) -> bool:
-        # Asks for the number of the process, for another server may hold the port.
+        # Asks for the number of the process, for another server may hold the port; and whether it has its data, for it
+        # takes connections before and refuses each command.
         with (
             contextlib.suppress(OSError),
             socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection,
         ):
-            connection.sendall(b"INFO server\r\n")
-            return b"process_id:%d\r\n" % self.pid in connection.recv(65536)
+            connection.sendall(b"INFO server persistence\r\n")
+            told = connection.recv(65536).splitlines()
+            return b"process_id:%d" % self.pid in told and b"loading:0" in told
         return False
 
 

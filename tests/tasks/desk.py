@@ -223,6 +223,7 @@ class Desk:
         The worker starts anew as well.
         """
         self.claims = Claims(self.engine, dice=lambda: 0.5)
+        self.keeping = Keeping(self.engine)
         with self.engine.begin() as connection:
             guards = connection.execute(
                 text("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgenabled = 'A'")

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from worker.cli import run
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LAUNCHER = ROOT / "bin" / "jurat"
+
+_AT_A_TERMINAL = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""A shell's background jobs, which these tests may be one of, ignore Ctrl-C, and so do their children."""
 
 
 class Terminal(io.TextIOWrapper):
@@ -73,7 +79,7 @@ class Shell:
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """As a process of its own, through `bin/jurat`."""
         return subprocess.Popen(
-            [LAUNCHER, *words],
+            [sys.executable, "-c", _AT_A_TERMINAL, LAUNCHER, *words],
             cwd=self.folder,
             env={**os.environ, **self.environment, **environment},
             stdin=subprocess.PIPE,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -19,7 +18,10 @@ from worker.engine.threads import EngineThread
 log = structlog.get_logger("jurat.engine")
 
 RENEW_EVERY = LEASE / 3
-REFRESH_EVERY = 2.5
+LOOK_EVERY = 0.5
+"""Seconds between two looks for upkeep; a lease that is over is seen within them."""
+
+REFRESH_EVERY = 3.0
 OVERDUE_BATCH = 100
 
 
@@ -48,14 +50,8 @@ class Renewer(EngineThread):
                 log.info("lease not renewed", check_id=str(check.id), fence=check.fence)
 
 
-@dataclass(slots=True)
-class _Upkeep:
-    """A piece of upkeep, done every so many seconds over all workers; `next` is when this worker asks for its turn."""
-
-    name: str
-    every: float
-    run: Callable[[], object]
-    next: float = 0.0
+EVERY = {"leases": 1.0, "overdue": 3.0, "figures": 5.0, "access": 5.0, "reviews": 30.0, "purge": 3600.0}
+"""Seconds in which each piece of upkeep is done once over all workers."""
 
 
 class Keeper(EngineThread):
@@ -80,14 +76,14 @@ class Keeper(EngineThread):
         self._accept = accept
         self._wake = wake
         self._next_refresh = 0.0
-        self._upkeep = (
-            _Upkeep("leases", 1.0, self._end_leases),
-            _Upkeep("overdue", 3.0, self._end_overdue),
-            _Upkeep("figures", 5.0, keeping.count_waiting),
-            _Upkeep("reviews", 30.0, keeping.end_reviews),
-            _Upkeep("access", 5.0, keeping.add_up_access),
-            _Upkeep("purge", 3600.0, keeping.purge),
-        )
+        self._tasks: Mapping[str, Callable[[], object]] = {
+            "leases": self._end_leases,
+            "overdue": self._end_overdue,
+            "figures": keeping.count_waiting,
+            "access": keeping.add_up_access,
+            "reviews": keeping.end_reviews,
+            "purge": keeping.purge,
+        }
 
     def step(self) -> None:
         if time.monotonic() >= self._next_refresh:
@@ -95,13 +91,12 @@ class Keeper(EngineThread):
             if self._plans.refresh():
                 self._wake()
         # Before the first wait: a fleet whose workers live for a second each must not look like an outage.
-        for task in self._upkeep:
-            if time.monotonic() >= task.next:
-                task.next = time.monotonic() + task.every
-                if self._keeping.turn(task.name, task.every):
-                    task.run()
+        turns = self._keeping.turns(EVERY)
+        for task in EVERY:
+            if task in turns:
+                self._tasks[task]()
         self._notes.tell()
-        self.stopping.wait(1.0)
+        self.stopping.wait(LOOK_EVERY)
 
     def _end_leases(self) -> None:
         if ended := self._keeping.end_leases():

@@ -73,9 +73,9 @@ def test_a_change_of_something_else_leaves_the_rows_alone(desk: Desk) -> None:
 
 
 def test_a_turn_has_work_only_after_a_change(desk: Desk) -> None:
-    def turn() -> bool:
+    def turn() -> set[str]:
         desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-2)")
-        return desk.keeping.turn("access", 1)
+        return desk.keeping.turns({"access": 1})
 
     desk.settle(desk.held())
     assert not turn()

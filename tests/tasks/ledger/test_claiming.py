@@ -6,8 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
+from jurat.tables import checks
 from jurat.words import Priority, Reason
-from tasks.checks import Ended, GiveBack, Held, Later, Review
+from tasks.checks import MOST_LOST_LEASES, Ended, GiveBack, Held, Later, Review
 from tasks.flow import AHEAD
 from tasks.ledger import Claims, Demand
 from tasks.ledger.claiming import LEASE
@@ -327,3 +328,10 @@ def test_a_check_that_has_one_chance_left_is_claimed_alone_or_not_at_all(desk: D
     assert other is not None
     assert {alone.participant, other.participant} == {"p-1", "p-2"}
     assert desk.claims.claim([demand], 10) == ([], False)
+
+
+def test_the_index_of_last_chances_has_the_words_of_the_claim() -> None:
+    (index,) = [index for index in checks.indexes if index.name == "jurat_checks_last_chance"]
+    for dialect in ("postgresql", "sqlite"):
+        condition = str(index.dialect_options[dialect]["where"])
+        assert condition == f"state = 'pending' AND lost_leases = {MOST_LOST_LEASES - 1}"

@@ -192,7 +192,7 @@ def test_lost_leases_and_overdue_checks_are_found_among_all_others(full: Desk) -
     full.sql("UPDATE jurat_upkeep SET ran_at = NOW(-5)")
     with explained(full) as found:
         assert len(full.keeping.end_leases()) == len(held)
-        assert full.keeping.turn("overdue", 1.0)
+        assert full.keeping.turns({"overdue": 1.0})
         overdue = full.claims.claim_overdue(10, {})
     assert len(overdue) == 4
     within(found, 400)
@@ -216,7 +216,7 @@ def test_an_idle_worker_s_looks_touch_next_to_nothing(full: Desk) -> None:
     with explained(full) as found:
         for task in ("leases", "overdue", "reviews", "access", "purge"):
             full.sql("UPDATE jurat_upkeep SET ran_at = NOW(-5)")
-            full.keeping.turn(task, 1.0)
+            full.keeping.turns({task: 1.0})
         full.reading.newest()
     within(found, 100)
 
@@ -306,6 +306,6 @@ def test_on_sqlite_too_work_does_not_grow_with_what_waits_and_what_is_settled(sq
     assert steps(sqlite, lambda: claims.claim([Demand("rpps", 10)], 10)) < 3
     assert steps(sqlite, lambda: claims.claim_overdue(10, {})) < 3
     assert steps(sqlite, lambda: sqlite.settling.write([entry(check) for check in held])) < 30
-    assert steps(sqlite, lambda: sqlite.keeping.turn("overdue", 1.0)) < 3
+    assert steps(sqlite, lambda: sqlite.keeping.turns({"overdue": 1.0})) < 3
     sqlite.sql("UPDATE jurat_checks SET state = 'settled', answer = NULL WHERE state = 'pending'")
     assert steps(sqlite, sqlite.reading.unsettled) < 3

@@ -327,5 +327,5 @@ def test_an_idle_worker_asks_the_database_four_times_a_second_at_most(works: Wor
     assert soon(lambda: len(works.engine.holdings) == 0 and works.desk.one(noted) == 1)
     begun = time.monotonic()
     with works.desk.statements() as seen:
-        assert soon(lambda: len(seen) >= 24)
-    assert time.monotonic() - begun > 24 / 4
+        assert soon(lambda: len(seen) >= 36)
+    assert time.monotonic() - begun > 36 / 4
