@@ -41,6 +41,9 @@ class Redemption:
     fingerprint: str
 
 
+_CARRIED = frozenset((outcome, reason) for reason in Reason for outcome in outcomes_of(reason))
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a source found, decided as far as the source itself can decide it.
@@ -55,7 +58,7 @@ class Finding:
     redemption: Redemption | None = None
 
     def __post_init__(self) -> None:
-        if self.outcome not in outcomes_of(self.reason):
+        if (self.outcome, self.reason) not in _CARRIED:
             raise ValueError(f"{self.reason} can not be {self.outcome}")
 
 
