@@ -90,13 +90,6 @@ Document = JSON().with_variant(JSONB(), "postgresql")
 
 metadata = MetaData()
 
-MOVING = {"fillfactor": 85, "autovacuum_vacuum_scale_factor": 0.01, "autovacuum_vacuum_threshold": 2000}
-"""PostgreSQL keeps room in each page for the next version of a row that moves on, and tidies up early: dead rows stand
-in the way of who looks for what is due."""
-
-SMALL = {"fillfactor": 20, "autovacuum_vacuum_scale_factor": 0, "autovacuum_vacuum_threshold": 200}
-"""The same for a table of a few rows that change many times a second, each within its page."""
-
 checks = Table(
     "jurat_checks",
     metadata,
@@ -153,7 +146,6 @@ checks = Table(
         postgresql_where=text("state = 'pending' AND lost_leases = 2"),
         sqlite_where=text("state = 'pending' AND lost_leases = 2"),
     ),
-    postgresql_with=MOVING,
 )
 
 verdicts = Table(
@@ -205,7 +197,6 @@ access = Table(
     Column("updated_at", Moment, nullable=False),
     Index("jurat_access_added_up", "consultation", "config_version"),
     sqlite_with_rowid=False,
-    postgresql_with=MOVING,
 )
 
 questions = Table(
@@ -286,7 +277,6 @@ sources = Table(
     Column("served_s", Float),
     Column("wait_s", Float),
     sqlite_with_rowid=False,
-    postgresql_with=SMALL,
 )
 
 pauses = Table(
@@ -338,7 +328,6 @@ upkeep = Table(
     Column("ran_at", Moment, nullable=False),
     Column("hold_until", Moment),
     sqlite_with_rowid=False,
-    postgresql_with=SMALL,
 )
 
 contract = Table(
