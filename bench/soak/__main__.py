@@ -27,9 +27,11 @@ from bench.soak.judge import Finding, Process, Sample, Vacuum, judge, warm_up
 EVERY = 10.0
 """Seconds from sample to sample."""
 
-AT_ONCE = 640
-"""Submits at once in the beginning, so that every slot has opened the connections that it keeps to each source. They
-would else come one by one during half an hour, whenever more look-ups than ever before happen to run together.
+BURST = 640
+BURSTS = 4
+BURST_EVERY = 15.0
+"""So many submits at once, so often, each so many seconds: for every slot to open the connections that it keeps to each
+source. They would else come one by one during half an hour, whenever more look-ups than ever before run together.
 """
 
 _SIZES = """
@@ -57,7 +59,7 @@ def main(arguments: list[str]) -> int:
     file: Path = options.file or ROOT / "build" / "soak.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     seconds = options.minutes * 60
-    checks = AT_ONCE + int(options.rate * seconds)
+    checks = BURST * BURSTS + int(options.rate * seconds)
     setting = Setting(workers=2, slots=16, concurrency=64, batch=5)
     with Stage(setting, checks, options.seed, short=False) as stage:
         samples = _soak(stage, seconds, options.rate, file)
@@ -88,7 +90,7 @@ def _soak(stage: Stage, seconds: float, rate: float, file: Path) -> list[Sample]
     begun = time.monotonic()
     with file.open("w", encoding="utf-8") as out:
         while (at := time.monotonic() - begun) < seconds:
-            stage.web.allow(AT_ONCE + int(rate * at))
+            stage.web.allow(BURST * min(BURSTS, 1 + int(at / BURST_EVERY)) + int(rate * at))
             if at >= len(samples) * EVERY:
                 samples.append(_sample(stage, at))
                 out.write(json.dumps(asdict(samples[-1])) + "\n")
