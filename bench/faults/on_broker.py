@@ -9,9 +9,9 @@ from typing import Any
 
 from redis import Redis
 
-from bench.faults.rabbitmq import binary
+from bench.faults.rabbitmq import BELLS, binary
 from bench.faults.scenario import Scenario
-from bench.faults.stage import Setting, Stage
+from bench.faults.stage import Setting, Stage, waited
 
 
 def _valkey_kill(stage: Stage) -> float | None:
@@ -115,6 +115,29 @@ def _rabbitmq_kill(stage: Stage) -> float | None:
     return longest
 
 
+_BELL_HEADERS = {"lang": "py", "task": "jurat.ring", "id": "0"}
+_MALFORMED_AMQP: tuple[tuple[bytes, Mapping[str, Any]], ...] = (
+    (b"garbage", {}),
+    (b"[[], {}, null]", {"content_type": "application/json", "application_headers": {"task": 7}}),
+    (b"[[], {}, null]", {"content_type": "application/json", "application_headers": {"task": "somebody.elses"}}),
+    (b"!", {"content_type": "x/y", "content_encoding": "?", "application_headers": _BELL_HEADERS}),
+    (b"\xff\xfe", {"content_encoding": "gzip", "application_headers": {**_BELL_HEADERS, "compression": "gzip"}}),
+    (b"x" * (1 << 20), {"expiration": "600000", "reply_to": "nowhere", "priority": 9}),
+)
+
+
+def _rabbitmq_malformed(stage: Stage) -> float | None:
+    server = stage.rabbitmq
+    assert server is not None
+    times = (1 if stage.short else 4) * len(_MALFORMED_AMQP)
+    for number in range(times):
+        stage.over(0.5, begin=number / times, end=(number + 1) / times)
+        body, properties = _MALFORMED_AMQP[number % len(_MALFORMED_AMQP)]
+        server.send(body, **properties)
+    emptied = waited(lambda: server.waiting() == 0, 60.0, f"messages stay in {BELLS}")
+    return max(emptied + stage.all_settle(), stage.calm())
+
+
 def _no_rabbitmq() -> str | None:
     return None if binary() else "RabbitMQ is not installed (Debian: apt-get install rabbitmq-server)"
 
@@ -159,6 +182,15 @@ SCENARIOS = (
         "malformed messages in the broker",
         _malformed,
         limits={"recovery_s": 10, **_UNNOTICED},
+    ),
+    Scenario(
+        "rabbitmq-malformed",
+        "malformed messages in RabbitMQ",
+        _rabbitmq_malformed,
+        setting=Setting(rabbitmq=True),
+        limits={"recovery_s": 10, **_UNNOTICED},
+        skip=_no_rabbitmq,
+        short=False,
     ),
     Scenario(
         "rabbitmq",

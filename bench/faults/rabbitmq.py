@@ -8,9 +8,13 @@ import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from amqp import Connection, Message
 
 from tests.rigs.servers import Server
 
+BELLS = "checks.register"
 _BINARY = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
 
@@ -32,6 +36,21 @@ class RabbitMQ(Server):
     def __init__(self) -> None:
         super().__init__()
         self._names: subprocess.Popen[bytes] | None = None
+
+    def send(self, body: bytes, **properties: Any) -> None:
+        """Publish a message to the queue of the register's bells."""
+        with self._connection() as connection:
+            connection.channel().basic_publish(Message(body, **properties), routing_key=BELLS)
+
+    def waiting(self) -> int:
+        """Messages in the queue of the register's bells that no worker has taken yet."""
+        with self._connection() as connection:
+            declared = connection.channel().queue_declare(BELLS, passive=True)
+        assert declared is not None  # which it is only without waiting for the answer
+        return int(declared[1])
+
+    def _connection(self) -> Connection:
+        return Connection(f"127.0.0.1:{self.port}", connect_timeout=5.0)
 
     def start(self) -> None:
         # Else the node would start Erlang's name server in the background, beyond the reach of whoever ends the node.

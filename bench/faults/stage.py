@@ -306,7 +306,7 @@ class Stage:
                 self.web.allow(len(self.web.submits) + len(self.units) * 2)
             return all(unit.said(_SETTLED) > count for unit, count in zip(self.units, before, strict=True))
 
-        return _waited(all_did, seconds, "not every worker settles something")
+        return waited(all_did, seconds, "not every worker settles something")
 
     def consuming(self, seconds: float = 90.0) -> float:
         """How many seconds from now until every worker waits at the broker for bells. Raises TimeoutError."""
@@ -318,7 +318,7 @@ class Stage:
             except RedisError:
                 return False
 
-        return _waited(all_wait, seconds, "not every worker waits at the broker")
+        return waited(all_wait, seconds, "not every worker waits at the broker")
 
     def emptied(self, queue: str, seconds: float = 60.0) -> float:
         """How many seconds from now until no message waits in a queue at Valkey. Raises TimeoutError."""
@@ -327,7 +327,7 @@ class Stage:
             with Redis(port=self.valkey.port, socket_timeout=5.0) as connection:
                 return int(connection.llen(queue)) == 0
 
-        return _waited(empty, seconds, f"messages stay in {queue}")
+        return waited(empty, seconds, f"messages stay in {queue}")
 
     def rate(self) -> float:
         """Verdicts a second when all checks are submitted at once.
@@ -393,7 +393,7 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _waited(condition: Callable[[], bool], seconds: float, complaint: str) -> float:
+def waited(condition: Callable[[], bool], seconds: float, complaint: str) -> float:
     begun = time.monotonic()
     if not until(condition, seconds):
         raise TimeoutError(f"{complaint} within {seconds:g} s")

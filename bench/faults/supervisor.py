@@ -55,12 +55,12 @@ class Unit:
 
     @property
     def ready(self) -> bool:
-        """Whether its process of now has started its engine."""
+        """Whether its process of now has a configuration: from then on it does what others left."""
         if not self.running:
             return False
         with self.log.open("rb") as log:
             log.seek(self._begun)
-            return b"engine started" in log.read()
+            return b"configuration taken" in log.read()
 
     @property
     def pid(self) -> int | None:

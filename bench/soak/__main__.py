@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy import text
 
@@ -24,12 +25,15 @@ from bench.faults.stage import Setting, Stage
 from bench.faults.supervisor import ROOT
 from bench.soak.judge import Finding, Process, Sample, Vacuum, judge, warm_up
 
+SLOTS = 16
 EVERY = 10.0
 """Seconds from sample to sample."""
 
-AT_ONCE = 640
-"""Submits at once in the beginning, so that every slot has opened the connections that it keeps to each source. They
-would else come one by one during half an hour, whenever more look-ups than ever before happen to run together.
+BURST = 640
+BURSTS = 4
+BURST_EVERY = 15.0
+"""So many submits at once, so often, each so many seconds: for every slot to open the connections that it keeps to each
+source. They would else come one by one during half an hour, whenever more look-ups than ever before run together.
 """
 
 _SIZES = """
@@ -57,8 +61,8 @@ def main(arguments: list[str]) -> int:
     file: Path = options.file or ROOT / "build" / "soak.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     seconds = options.minutes * 60
-    checks = AT_ONCE + int(options.rate * seconds)
-    setting = Setting(workers=2, slots=16, concurrency=64, batch=5)
+    checks = BURST * BURSTS + int(options.rate * seconds)
+    setting = Setting(workers=2, slots=SLOTS, concurrency=64, batch=5)
     with Stage(setting, checks, options.seed, short=False) as stage:
         samples = _soak(stage, seconds, options.rate, file)
         drained = stage.drain(120)
@@ -68,7 +72,7 @@ def main(arguments: list[str]) -> int:
         with stage.service.database.connect() as connection:
             vacuum = Vacuum(*connection.execute(text(_VACUUM)).scalars())
     try:
-        findings = judge(samples, seconds, options.rate, vacuum)
+        findings = judge(samples, seconds, options.rate, SLOTS, vacuum)
     except ValueError as error:
         print(f"soak: {error}", file=sys.stderr)
         return 2
@@ -88,7 +92,7 @@ def _soak(stage: Stage, seconds: float, rate: float, file: Path) -> list[Sample]
     begun = time.monotonic()
     with file.open("w", encoding="utf-8") as out:
         while (at := time.monotonic() - begun) < seconds:
-            stage.web.allow(AT_ONCE + int(rate * at))
+            stage.web.allow(BURST * min(BURSTS, 1 + int(at / BURST_EVERY)) + int(rate * at))
             if at >= len(samples) * EVERY:
                 samples.append(_sample(stage, at))
                 out.write(json.dumps(asdict(samples[-1])) + "\n")
@@ -104,26 +108,39 @@ def _sample(stage: Stage, at: float) -> Sample:
         dead, size = connection.execute(text(_SIZES)).one()
         checks, waiting = connection.execute(text(_COUNTS)).one()
         p50_s, p99_s = connection.execute(text(_LATENCY), {"seconds": EVERY}).scalar_one() or (None, None)
-    workers = {unit.name: process for unit in stage.units if (process := _process(unit.pid)) is not None}
+    port = urlsplit(stage.register.url).port or 0
+    workers = {unit.name: process for unit in stage.units if (process := _process(unit.pid, port)) is not None}
     return Sample(round(at, 1), workers, len(stage.web.submits), checks, waiting, dead, size, p50_s, p99_s)
 
 
-def _process(pid: int | None) -> Process | None:
-    """A process as Linux shows it, None when it is gone."""
+def _process(pid: int | None, source: int) -> Process | None:
+    """A process as Linux shows it, None when it is gone; `source` is the port of the register."""
     if pid is None:
         return None
     place = Path("/proc") / str(pid)
     try:
         status = dict(line.split(":", 1) for line in (place / "status").read_text(encoding="utf-8").splitlines())
         rss_mb = int(status["VmRSS"].split()[0]) / 1024
-        return Process(pid, round(rss_mb, 2), len(list((place / "fd").iterdir())), int(status["Threads"]))
+        open_ones = [str(link.readlink()) for link in (place / "fd").iterdir()]
+        to_source = _sockets_to(source, (place / "net" / "tcp").read_text(encoding="ascii"))
     except (OSError, KeyError):
         return None
+    kept = sum(one in to_source for one in open_ones)
+    return Process(pid, round(rss_mb, 2), len(open_ones) - kept, kept, int(status["Threads"]))
+
+
+def _sockets_to(port: int, table: str) -> set[str]:
+    """The sockets to a port of this machine, as `/proc/net/tcp` lists them and `/proc/*/fd` names them.
+
+    https://docs.kernel.org/networking/proc_net_tcp.html
+    """
+    rows = [line.split() for line in table.splitlines()[1:]]
+    return {f"socket:[{row[9]}]" for row in rows if int(row[2].rpartition(":")[2], 16) == port}
 
 
 def _told(sample: Sample) -> str:
     workers = ", ".join(
-        f"{one.rss_mb:.1f} MB {one.fds} fds {one.threads} threads" for one in sample.workers.values()
+        f"{one.rss_mb:.1f} MB {one.fds} + {one.kept} fds {one.threads} threads" for one in sample.workers.values()
     )  # fmt: skip
     latency = f"p50 {sample.p50_s:.2f} s, p99 {sample.p99_s:.2f} s" if sample.p50_s and sample.p99_s else "no verdicts"
     return (

@@ -10,6 +10,9 @@ RSS_SLOPE = 1.0
 """Megabytes in ten minutes by which a worker may grow after the warm-up."""
 COUNT_DRIFT = 2.0
 """File descriptors or threads by which a worker may grow: a pool opens one more connection now and then."""
+SOURCES = 2
+"""To each of them a worker may keep as many connections as it has slots. How many it opens depends on how many look-ups
+ever ran together."""
 SIZE_GROWTH = 1.2
 """How many times as many bytes a check may take in the end."""
 BEHIND = 0.02
@@ -22,11 +25,12 @@ VACUUM_DUE = 150.0
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A worker at one moment."""
+    """A worker at one moment. `fds` are its file descriptors but for the connections to sources, which are `kept`."""
 
     pid: int
     rss_mb: float
     fds: int
+    kept: int
     threads: int
 
 
@@ -77,15 +81,15 @@ def warm_up(seconds: float) -> float:
     return min(600.0, seconds / 3)
 
 
-def judge(samples: Sequence[Sample], seconds: float, rate: float, vacuum: Vacuum) -> list[Finding]:
-    """The figures of a run of so many seconds at `rate` submits a second.
+def judge(samples: Sequence[Sample], seconds: float, rate: float, slots: int, vacuum: Vacuum) -> list[Finding]:
+    """The figures of a run of so many seconds at `rate` submits a second, of workers with so many slots.
 
     Raises ValueError for fewer than six samples after the warm-up.
     """
     steady = [sample for sample in samples if sample.at >= warm_up(seconds)]
     if len(steady) < 6:
         raise ValueError(f"{len(steady)} samples after the warm-up are too few; run it for longer")
-    return [*_of_workers(steady), *_of_database(steady, rate, vacuum)]
+    return [*_of_workers(steady, slots), *_of_database(steady, rate, vacuum)]
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
@@ -94,7 +98,7 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     return line.slope
 
 
-def _of_workers(steady: Sequence[Sample]) -> Iterator[Finding]:
+def _of_workers(steady: Sequence[Sample], slots: int) -> Iterator[Finding]:
     for name in steady[0].workers:
         own = [(sample.at, sample.workers[name]) for sample in steady if name in sample.workers]
         gone = len(steady) - len(own) + len({process.pid for _, process in own}) - 1
@@ -103,6 +107,8 @@ def _of_workers(steady: Sequence[Sample]) -> Iterator[Finding]:
             growth = slope([(at, process.rss_mb) for at, process in own]) * 600
             yield Finding(f"{name}: RSS, MB in 10 minutes", growth, RSS_SLOPE)
             yield Finding(f"{name}: more file descriptors", _drift(own, lambda one: one.fds), COUNT_DRIFT)
+            most = max(process.kept for _, process in own)
+            yield Finding(f"{name}: connections kept to sources", most, slots * SOURCES)
             yield Finding(f"{name}: more threads", _drift(own, lambda one: one.threads), COUNT_DRIFT)
 
 

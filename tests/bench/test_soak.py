@@ -10,7 +10,7 @@ import pytest
 
 from bench.soak.judge import Process, Sample, Vacuum, judge, slope, warm_up
 
-SECONDS, RATE = 1800.0, 50.0
+SECONDS, RATE, SLOTS = 1800.0, 50.0, 16
 Change = Callable[[Sample, Process], tuple[Sample, Process]]
 
 
@@ -22,16 +22,16 @@ def run(change: Change = lambda sample, process: (sample, process)) -> list[Samp
         at = number * 10.0
         checks = int(at * RATE) + 1
         rss = 90.0 + min(at, 480.0) / 24 + chance.uniform(-0.4, 0.4)
-        process = Process(77, rss, 40 + chance.randrange(2), 23)
+        process = Process(77, rss, 40 + chance.randrange(2), 30 + chance.randrange(3), 23)
         dead = int((at % 130) * 2 * RATE)
         sample = Sample(at, {}, checks, checks, waiting=chance.randrange(30), dead=dead, size=100_000 + checks * 700)
         sample, process = change(sample, process)
-        samples.append(replace(sample, workers={"w0": process, "w1": Process(78, 91.0, 40, 23)}))
+        samples.append(replace(sample, workers={"w0": process, "w1": Process(78, 91.0, 40, 32, 23)}))
     return samples
 
 
 def failed(samples: list[Sample]) -> list[str]:
-    return [finding.what for finding in judge(samples, SECONDS, RATE, Vacuum()) if not finding.kept]
+    return [finding.what for finding in judge(samples, SECONDS, RATE, SLOTS, Vacuum()) if not finding.kept]
 
 
 def test_a_run_that_stayed_as_it_was_kept_every_figure() -> None:
@@ -55,6 +55,10 @@ LEAKS: dict[str, tuple[Change, str]] = {
     "file descriptors": (
         lambda sample, process: (sample, replace(process, fds=process.fds + int(sample.at / 240))),
         "w0: more file descriptors",
+    ),
+    "connections": (
+        lambda sample, process: (sample, replace(process, kept=process.kept + int(sample.at / 900))),
+        "w0: connections kept to sources",
     ),
     "threads": (
         lambda sample, process: (sample, replace(process, threads=process.threads + int(sample.at / 240))),
@@ -97,7 +101,7 @@ def test_a_worker_that_is_gone_is_said() -> None:
 
 def test_a_run_that_is_too_short_is_not_judged() -> None:
     with pytest.raises(ValueError, match="too few"):
-        judge(run()[:64], SECONDS, RATE, Vacuum())
+        judge(run()[:64], SECONDS, RATE, SLOTS, Vacuum())
 
 
 def test_the_slope_is_that_of_least_squares() -> None:

@@ -402,8 +402,10 @@ def test_of_two_confirmed_at_the_same_moment_one_wins_and_the_other_is_told(clie
 def test_two_platforms_that_submit_many_at_once_do_not_wait_for_each_other_in_a_circle(
     client: Client, town: Town
 ) -> None:
+    # On SQLite one waits for the other's transaction, five seconds at most: so it is a short one.
+    count = 110 if town.engine.dialect.name == "sqlite" else 1100
     for n in range(3):
-        people = [f"p-{n}-{i}" for i in range(1100)]
+        people = [f"p-{n}-{i}" for i in range(count)]
 
         def once(number: int, people: list[str] = people) -> int:
             question, answer = [("residence", ADDRESS), ("profession", {"name": "Martin"})][number]
@@ -411,8 +413,8 @@ def test_two_platforms_that_submit_many_at_once_do_not_wait_for_each_other_in_a_
             with town.engine.begin() as connection:
                 return len(client.submit_many(connection, many[:: 1 - 2 * number]))
 
-        assert together(2, once) == [1100, 1100]
-    assert town.count("jurat_checks") == 6600
+        assert together(2, once) == [count, count]
+    assert town.count("jurat_checks") == 6 * count
     rows = town.read("SELECT questions FROM jurat_access LIMIT 1")
     assert len(rows) == 1
 

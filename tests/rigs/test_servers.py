@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -154,10 +154,10 @@ def test_a_paused_valkey_leaves_its_clients_waiting(valkey: Valkey) -> None:
 @pytest.mark.parametrize("kind", [PostgreSQL, Valkey])
 @pytest.mark.parametrize("end", ["running", "paused", "killed", "stopped"])
 def test_close_leaves_neither_process_nor_folder_nor_shared_memory(kind: type[Server], end: str) -> None:
-    before = shared_memory()
     server = kind()
     server.start()
     tree = process_tree(server.pid)
+    assert bool(shared_memory(tree)) is (kind is PostgreSQL)
     match end:
         case "paused":
             server.pause()
@@ -169,13 +169,14 @@ def test_close_leaves_neither_process_nor_folder_nor_shared_memory(kind: type[Se
     server.close()
     assert not server.folder.exists()
     assert soon(lambda: not any(alive(pid) for pid in tree))
-    assert shared_memory() <= before
+    assert not shared_memory(tree)
 
 
-def shared_memory() -> set[str]:
-    """Identifiers of the segments that nobody is attached to. Those of others come and go."""
+def shared_memory(creators: Iterable[int]) -> set[int]:
+    """Identifiers of the segments that these processes made."""
+    made_by = set(creators)
     rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
-    return {row[1] for row in rows if row[6] == "0"}
+    return {int(row[1]) for row in rows if int(row[4]) in made_by}
 
 
 STARTER = """
@@ -198,7 +199,6 @@ time.sleep(60)
     ("number", "state"), [(signal.SIGKILL, "running"), (signal.SIGKILL, "paused"), (signal.SIGTERM, "running")]
 )
 def test_nothing_outlives_the_process_that_started_it(number: signal.Signals, state: str) -> None:
-    before = shared_memory()
     starter = subprocess.Popen(
         [sys.executable, "-c", STARTER, state],
         cwd=ROOT,
@@ -218,7 +218,7 @@ def test_nothing_outlives_the_process_that_started_it(number: signal.Signals, st
     starter.stdout.close()
     assert soon(lambda: not any(alive(pid) for pid in pids))
     assert soon(lambda: not any(folder.exists() for folder in folders))
-    assert shared_memory() <= before
+    assert not shared_memory(pids)
 
 
 def test_a_server_that_can_not_start_says_why_and_leaves_nothing() -> None:
