@@ -53,7 +53,6 @@ def _addok(model: AddokSource, surroundings: Surroundings) -> Source:
     from adapters.transport import Transport
 
     transport = Transport(
-        connections=model.concurrency or 16,
         proxy=model.proxy,
         ca_file=model.ca_file,
         loopback_http=surroundings.loopback_http,

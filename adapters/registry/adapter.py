@@ -96,7 +96,6 @@ class RegistryAdapter:
         self._reader = RecordReader(model.record)
         self._rules = Rules(model)
         self._transport = Transport(
-            connections=model.concurrency or 16,
             max_bytes=model.max_bytes,
             proxy=model.proxy,
             ca_file=model.ca_file,
