@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from sqlalchemy import Connection, text
@@ -24,7 +24,8 @@ PACE = 30.0
 @dataclass(frozen=True, slots=True)
 class SourceFigures:
     """What a worker saw of one source since it last said so: look-ups that were answered, and that failed in a way that
-    speaks of the source; `trailing` are those that failed after the last one that was answered.
+    speaks of the source; `trailing` are those that failed after the last one that was answered. `last_failure` may be
+    one that speaks of the request alone.
     """
 
     answered: int = 0
@@ -35,10 +36,13 @@ class SourceFigures:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Names of the sources whose breakers opened and closed."""
+    """Names of the sources whose breakers opened and closed; how many failures in a row each source has, over all
+    workers, as many as open its breaker where that is open.
+    """
 
     opened: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
+    failures: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 def note(connection: Connection, seen: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> Noted:
@@ -46,7 +50,7 @@ def note(connection: Connection, seen: Mapping[str, SourceFigures], breakers: Ma
     dialect = connection.dialect.name
     parameters = {"rows": rows_json([{"source": source} for source in seen])}
     stand = {row[0]: (row[1], bool(row[2])) for row in connection.execute(text(_stand(dialect)), parameters)}
-    rows, opened, closed = [], [], []
+    rows, opened, closed, known = [], [], [], {}
     for source, (before, was_open) in stand.items():
         figures, breaker = seen[source], breakers.get(source, Breaker())
         failures = figures.trailing if figures.answered else before + figures.failed
@@ -59,6 +63,7 @@ def note(connection: Connection, seen: Mapping[str, SourceFigures], breakers: Ma
         if was_open and not is_open:
             closed.append(source)
             add_audit_row(connection, WORKER, "breaker closes", source, {})
+        known[source] = max(failures, breaker.failures) if is_open else failures
         rows.append(
             {
                 "source": source,
@@ -72,7 +77,7 @@ def note(connection: Connection, seen: Mapping[str, SourceFigures], breakers: Ma
         )
     if rows:
         connection.execute(text(_note(dialect)), {"rows": rows_json(rows)})
-    return Noted(tuple(opened), tuple(closed))
+    return Noted(tuple(opened), tuple(closed), known)
 
 
 def count_waiting(connection: Connection) -> None:
@@ -81,10 +86,12 @@ def count_waiting(connection: Connection) -> None:
     The pace is only taken while there was work all the time, or it would be that of the participants.
     """
     dialect = connection.dialect.name
+    # Counted before any row is locked: claims of sources with limits wait for theirs.
+    counted = connection.execute(text(_count(dialect)), {"most": MOST_COUNTED}).mappings().all()
     if dialect == "postgresql":
         # In the order in which a claim takes them: no two can wait in a circle.
         connection.execute(text("SELECT name FROM jurat_sources ORDER BY name FOR UPDATE"))
-    connection.execute(text(_count(dialect)), {"most": MOST_COUNTED})
+    connection.execute(text(_keep_counts(dialect)), {"rows": rows_json([dict(row) for row in counted])})
 
 
 def since_throttled(connection: Connection, source: str) -> float | None:
@@ -114,7 +121,7 @@ def _note(dialect: str) -> str:
     return f"""
         UPDATE jurat_sources SET
           last_success_at = CASE WHEN r.answered > 0 THEN {now(dialect)} ELSE last_success_at END,
-          last_failure_at = CASE WHEN r.failed > 0 THEN {now(dialect)} ELSE last_failure_at END,
+          last_failure_at = CASE WHEN r.last_failure IS NULL THEN last_failure_at ELSE {now(dialect)} END,
           last_failure = coalesce(r.last_failure, jurat_sources.last_failure),
           served = served + r.answered + r.failed,
           failures = r.failures,
@@ -125,18 +132,7 @@ def _note(dialect: str) -> str:
 
 @lru_cache
 def _count(dialect: str) -> str:
-    # Fresh work is answered soon; behind a backlog there is no use in asking four times a second.
-    least, most = ("least", "greatest") if dialect == "postgresql" else ("min", "max")
-    elapsed = seconds_between(dialect, now(dialect), "s.figures_at")
-    rest = seconds_between(dialect, "paused_until", now(dialect))
-    pace = f"""
-        CASE WHEN s.figures_at IS NULL OR {elapsed} <= 0.0 OR s.oldest_due_at IS NULL
-                  OR s.oldest_due_at > s.figures_at OR b.oldest IS NULL OR b.oldest > {now(dialect)} THEN s.served_s
-             WHEN s.served_s IS NULL THEN s.served / ({elapsed})
-             ELSE s.served_s + {least}(1.0, {elapsed} / {PACE}) * (s.served / ({elapsed}) - s.served_s) END"""
-    lasts = f"""
-        CASE WHEN p.waiting = 0 THEN 0.0 WHEN p.pace > 0.0 THEN
-          p.waiting / p.pace + CASE WHEN paused_until > {now(dialect)} THEN {rest} ELSE 0.0 END END"""
+    least, as_text = ("least", "::text") if dialect == "postgresql" else ("min", "")
     return f"""
         WITH RECURSIVE every AS (SELECT name AS source FROM jurat_sources),
         {queues(dialect, "every")},
@@ -146,17 +142,36 @@ def _count(dialect: str) -> str:
               SELECT c.due_at FROM jurat_checks c
               WHERE {waiting()} AND c.source = q.source AND c.priority = q.priority AND c.consultation = q.consultation
               ORDER BY c.due_at LIMIT 1) AS due_at
-            FROM queues q WHERE q.consultation IS NOT NULL) AS heads GROUP BY source),
-        backlog AS (
-          SELECT e.source, o.due_at AS oldest, {least}(:most,
+            FROM queues q WHERE q.consultation IS NOT NULL) AS heads GROUP BY source)
+        SELECT e.source, o.due_at{as_text} AS oldest, {least}(:most,
             (SELECT count(*) FROM (
               SELECT 1 FROM jurat_checks c WHERE {waiting()} AND c.source = e.source
               ORDER BY c.priority, c.consultation, c.due_at LIMIT :most) AS counted) +
             (SELECT count(*) FROM jurat_checks c WHERE {waiting(alone=True)} AND c.source = e.source)
           ) AS waiting
-          FROM every e LEFT JOIN oldest o ON o.source = e.source),
-        paces AS (SELECT b.source, b.waiting, b.oldest, {pace} AS pace
-                  FROM backlog b JOIN jurat_sources s ON s.name = b.source)
+        FROM every e LEFT JOIN oldest o ON o.source = e.source"""
+
+
+@lru_cache
+def _keep_counts(dialect: str) -> str:
+    # Fresh work is answered soon; behind a backlog there is no use in asking four times a second.
+    least, most = ("least", "greatest") if dialect == "postgresql" else ("min", "max")
+    materialized = "MATERIALIZED" if dialect == "postgresql" else ""
+    elapsed = seconds_between(dialect, now(dialect), "s.figures_at")
+    rest = seconds_between(dialect, "paused_until", now(dialect))
+    pace = f"""
+        CASE WHEN s.figures_at IS NULL OR {elapsed} <= 0.0 OR s.oldest_due_at IS NULL
+                  OR s.oldest_due_at > s.figures_at OR r.oldest IS NULL OR r.oldest > {now(dialect)} THEN s.served_s
+             WHEN s.served_s IS NULL THEN s.served / ({elapsed})
+             ELSE s.served_s + {least}(1.0, {elapsed} / {PACE}) * (s.served / ({elapsed}) - s.served_s) END"""
+    lasts = f"""
+        CASE WHEN p.waiting = 0 THEN 0.0 WHEN p.pace > 0.0 THEN
+          p.waiting / p.pace + CASE WHEN paused_until > {now(dialect)} THEN {rest} ELSE 0.0 END END"""
+    return f"""
+        WITH paces AS {materialized} (
+          SELECT r.source, r.waiting, r.oldest, {pace} AS pace
+          FROM {rowset(dialect, "source text, oldest timestamptz, waiting int")}
+          JOIN jurat_sources s ON s.name = r.source)
         UPDATE jurat_sources SET
           waiting = p.waiting, oldest_due_at = p.oldest, figures_at = {now(dialect)}, served = 0, served_s = p.pace,
           wait_s = {lasts}, poll_ms = {least}(5000, {most}(250, 250 + p.waiting))
