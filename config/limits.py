@@ -140,8 +140,15 @@ class BreakerLimits(_Limit):
 BURST_SECONDS: Final = 0.25
 """Unless told otherwise, a source with a rate may get this long's worth of requests at once, and one more."""
 
+TRAVEL: Final = 0.025
+"""Seconds by which requests may differ in how long they are under way from their start to the source: taken out of the
+burst as far as it has room for that."""
+
+LEAST_LATE: Final = 0.003
+"""Seconds that a thread needs at least to begin a look-up at its time."""
+
 _LATE: Final = (0.02, 0.2)
-"""Seconds that a look-up may start after its time: the least that a busy machine needs, and as much as is any use."""
+"""Seconds that a look-up may start after its time: what a busy machine needs, and as much as is any use."""
 
 
 class LimitedSource(_Limit):
@@ -189,7 +196,9 @@ class LimitedSource(_Limit):
     def late(self) -> float:
         """Seconds that a look-up may start after its time: as many as the burst has room for, within bounds."""
         least, most = _LATE
-        return most if self.interval is None else min(most, max(least, (self.look_ups_at_once - 1) * self.interval))
+        if self.interval is None:
+            return most
+        return min(most, max(least, (self.look_ups_at_once - 1) * self.interval - TRAVEL))
 
     @property
     def used(self) -> float:

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from heapq import merge
 from itertools import count, islice
 from typing import NamedTuple
 
 from config.hours import Hours
+from config.limits import LEAST_LATE, TRAVEL
 from jurat.words import Priority
 
-AHEAD = 1.0
-"""Seconds: a claim hands out start times up to so far ahead, so that no thread waits for a quota."""
+AHEAD = 0.8
+"""Seconds: a claim hands out start times up to so far ahead, so that no thread waits for a quota. What comes anew waits
+as long behind a crowd: with its own turn and the claim that is less than a second.
+"""
 
 BULK_SHARE = 8
 """One look-up in so many is a bulk one where interactive ones wait as well."""
-
-_CRUMB = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,13 @@ class Breaker:
 
     failures: int = 5
     probe: float = 1.0
+
+    @property
+    def doubt(self) -> int:
+        """After so many failures in a row a source is in doubt: no more look-ups are under way than failures are left
+        until it counts as broken, so that a crowd of them does not fail together.
+        """
+        return math.ceil(self.failures / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +53,9 @@ class Demand:
         interval: seconds between two paid starts in the long run.
         burst: how many may start at once.
         late: seconds that a look-up may start after its time; past that it is to be given back. It is taken out of the
-            burst, so that the source never sees more than it allows.
+            burst, and so is `TRAVEL` where there is room, so that the source never sees more than it allows.
         daily: look-ups in a day of `hours`, or of UTC.
+        raised: how much of `late` is more than what other claims of the source count on; see `allowing`.
     """
 
     source: str
@@ -58,6 +67,7 @@ class Demand:
     daily: int | None = None
     hours: Hours | None = None
     breaker: Breaker = Breaker()
+    raised: float = 0.0
 
     @property
     def limited(self) -> bool:
@@ -65,11 +75,11 @@ class Demand:
         return self.concurrency is not None or self.interval is not None or self.daily is not None
 
     @property
-    def at_once(self) -> int:
-        """How many start times may be the same."""
+    def tolerance(self) -> float:
+        """Seconds that a start may lie before its time at an even pace: the burst, less what may come late."""
         if self.interval is None:
             raise ValueError("without a rate any number may start at once")
-        return max(1, math.floor(self.burst - self.late / self.interval + _CRUMB))
+        return max(0.0, (self.burst - 1) * self.interval - self.late - TRAVEL)
 
     @property
     def step(self) -> float:
@@ -81,16 +91,37 @@ class Demand:
         return self.interval + max(0.0, self.late - (self.burst - 1) * self.interval)
 
 
+def allowing(demand: Demand, unsure: float) -> Demand:
+    """The demand of a worker that knows the database's time to `unsure` seconds. Where these leave less than half of
+    the lateness, or than `LEAST_LATE`, it is raised for this claim.
+    """
+    late = unsure + min(demand.late, max(LEAST_LATE, demand.late / 2))
+    return demand if late <= demand.late else replace(demand, late=late, raised=late - demand.late)
+
+
+def price(demand: Demand, taken: int) -> float:
+    """By how many seconds `taken` look-ups move their source's next paid start.
+
+    By `demand.step` for each. Where the lateness is raised, the look-ups of other claims, which count on less, keep so
+    much more distance from these.
+    """
+    return taken * demand.step + demand.raised if taken else 0.0
+
+
 def starts(ahead: float, demand: Demand, most: int) -> list[float]:
     """In how many seconds each of up to `most` look-ups of a source with a rate may start, within `AHEAD`.
 
-    `ahead` is how many seconds the source's next paid start lies ahead; what is taken moves it by `demand.step` each.
+    `ahead` is how many seconds the source's next paid start lies ahead; what is taken moves it by its `price`.
     The generic cell rate algorithm (ITU-T I.371), whose tolerance is the burst less the lateness: in every window of W
     seconds at most W / interval + burst start, if each starts at its time or up to `demand.late` later.
     """
-    step, tolerance = demand.step, (demand.at_once - 1) * demand.step
-    offered = (max(0.0, max(0.0, ahead) + number * step - tolerance) for number in range(most))
+    offered = (max(0.0, max(0.0, ahead) + number * demand.step - demand.tolerance) for number in range(most))
     return [start for start in offered if start <= AHEAD]
+
+
+def next_start(ahead: float, demand: Demand) -> float:
+    """In how many seconds the next look-up of a source may start, however far that is; see `starts`."""
+    return 0.0 if demand.interval is None else max(0.0, max(0.0, ahead) - demand.tolerance)
 
 
 class Queue(NamedTuple):

@@ -7,15 +7,17 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from config.hours import Hours
+from jurat.batches import Rows, Statement, begin, run
+from jurat.database import preparing
 from jurat.statements import now, rows_json, rowset
 from jurat.words import Reason
 from tasks.checks import Held
@@ -98,8 +100,12 @@ class Claims:
 
     def __init__(self, engine: Engine, dice: Callable[[], float] = random.random) -> None:
         self._engine = engine
+        self._often = preparing(engine)
         self._dialect = engine.dialect.name
         self._dice = dice
+        self.cut: set[str] = set()
+        """The sources of which the last claim would have taken more if less of them were under lease: each write makes
+        room for it."""
         self._served: dict[str, dict[str, str]] = {}
         """Which consultation of each priority was served last at a source."""
         self._delay = 0.0
@@ -115,10 +121,11 @@ class Claims:
         probe. The order of `demands` decides who is served first when slots are short; within a source, consultations
         take turns.
         """
-        with self._engine.begin() as connection:
-            due = self._due(connection, demands, slots)
-            taken = self._take(connection, [demand for demand in demands if due.get(demand.source)], due, slots)
-            crash_point("claim.made")
+        with begin(self._often, self._looking(demands, slots)) as (connection, (found,)):
+            due = self._due(demands, found)
+            able = [demand for demand in demands if due.get(demand.source)]
+            self.cut.clear()
+            taken = self._take(connection, able, due, slots) if able else []
         crash_point("claim.committed")
         return Claimed(self._held(taken), any(found.last_chance for found in due.values()))
 
@@ -127,11 +134,10 @@ class Claims:
 
         It may be what kills them, or it was only there when another did: alone, it can not be taken for the other.
         """
-        with self._engine.begin() as connection:
-            due = self._due(connection, demands, 1)
+        with begin(self._often, self._looking(demands, 1)) as (connection, (found,)):
+            due = self._due(demands, found)
             able = [demand for demand in demands if demand.source in due and due[demand.source].last_chance]
             taken = self._take(connection, able, due, 1, alone=True)
-            crash_point("claim.made")
         crash_point("claim.committed")
         return next(iter(self._held(taken)), None)
 
@@ -145,25 +151,28 @@ class Claims:
             if not over:
                 return []
             rows = rows_json([{"id": str(check)} for check in over])
-            leased = connection.execute(text(_claim_these(self._dialect)), {"rows": rows})
+            (leased,) = run(connection, (_claim_these(self._dialect), {"rows": rows}))
             return [_Taken(row, row[10]).held() for row in leased]
 
     def renew(self, held: Iterable[Held]) -> set[UUID]:
         """Prolong the leases of `held`; the ids that are still ours. One statement for all."""
         rows = [{"id": str(check.id), "fence": check.fence} for check in held]
-        with self._engine.begin() as connection:
-            renewed = connection.execute(text(_renew(self._dialect)), {"rows": rows_json(rows)}).all()
+        with begin(self._often, (_renew(self._dialect), {"rows": rows_json(rows)})) as (_, (renewed,)):
             crash_point("renewal.made")
         crash_point("renewal.committed")
-        return {UUID(str(row[0])) for row in renewed}
+        return {_id(row[0]) for row in renewed}
 
-    def _due(self, connection: Connection, demands: Sequence[Demand], slots: int) -> dict[str, _Due]:
-        """What is due at each source that may be asked now."""
-        by_source = {demand.source: demand for demand in demands if demand.free > 0}
-        most = min(slots, max((demand.free for demand in by_source.values()), default=0))
-        rows = rows_json([{"source": source} for source in by_source])
+    def _looking(self, demands: Sequence[Demand], slots: int) -> Statement:
+        """The statement that finds what is due."""
+        rows = [{"source": demand.source} for demand in demands if demand.free > 0]
+        most = min(slots, max((demand.free for demand in demands), default=0))
+        return _due(self._dialect, _round_up(most)), {"rows": rows_json(rows)}
+
+    def _due(self, demands: Sequence[Demand], rows: Rows) -> dict[str, _Due]:
+        """What is due at each source that may be asked now, from what `_looking` found."""
+        by_source = {demand.source: demand for demand in demands}
         found: dict[str, _Due] = {}
-        for row in connection.execute(text(_due(self._dialect)), {"rows": rows, "most": most}):
+        for row in rows:
             at = datetime.fromtimestamp(row[5], UTC)
             if quotas.closed(by_source[row[0]], at):
                 continue
@@ -183,6 +192,7 @@ class Claims:
         *,
         alone: bool = False,
     ) -> list[_Taken]:
+        """Take what is due and may be taken, and pay for it. Nothing may follow in the transaction."""
         rooms = quotas.lock(connection, [d.source for d in demands if d.limited or due[d.source].opened])
         self._asked = next((room.asked for room in rooms.values()), time.monotonic())
         offers: dict[str, list[float]] = {}
@@ -191,6 +201,11 @@ class Claims:
             most = min(demand.free, slots - sum(map(len, orders.values())))
             room = rooms.get(demand.source)
             starts = quotas.offers(demand, room, most, self._lead(demand)) if room else [0.0] * most
+            wanted = min(most, sum(due[demand.source].queues.values()))
+            if room and room.leased and len(starts) < wanted:
+                unheld = quotas.offers(demand, replace(room, leased=0), wanted, self._lead(demand))
+                if len(unheld) > len(starts):
+                    self.cut.add(demand.source)
             if alone:
                 order = [_ALONE] * min(1, len(starts))
             else:
@@ -216,7 +231,8 @@ class Claims:
             self._served.setdefault(demand.source, {}).update((row[14], row[2]) for row in ours)
             if room:
                 payments.append(quotas.Payment(demand, room, len(ours), self._lead(demand)))
-        quotas.pay(connection, payments)
+        crash_point("claim.made")
+        quotas.pay_last(connection, payments)
         return taken
 
     def _lease(self, connection: Connection, orders: Mapping[str, Sequence[Queue]], *, alone: bool) -> Sequence[Any]:
@@ -228,9 +244,11 @@ class Claims:
         if not rows:
             return []
         if self._dialect == "postgresql":
-            parameters = {"rows": rows_json(rows), "all": sum(map(len, orders.values()))}
-            return connection.execute(text(_claim_postgresql(alone=alone)), parameters).all()
-        return [row for each in rows for row in connection.execute(text(_claim_sqlite(alone=alone)), each).all()]
+            most = _round_up(sum(map(len, orders.values())))
+            return run(connection, (_claim_postgresql(most, alone=alone), {"rows": rows_json(rows)}))[0]
+        return [
+            row for found in run(connection, *((_claim_sqlite(alone=alone), each) for each in rows)) for row in found
+        ]
 
     def _given_back(
         self, connection: Connection, leased: Mapping[str, Sequence[Any]], demands: Sequence[Demand]
@@ -272,8 +290,16 @@ def _in_turn(order: Sequence[Queue], leased: Sequence[Any]) -> Sequence[Any]:
     return [by_queue[queue].popleft() for queue in order if by_queue.get(queue)]
 
 
+def _round_up(most: int) -> int:
+    """A limit that stands in a statement: at least `most`, and one of a few."""
+    limit = 16
+    while limit < most:
+        limit *= 4
+    return limit
+
+
 @lru_cache
-def _due(dialect: str) -> str:
+def _due(dialect: str, most: int) -> str:
     # Counted in the order of the index. Without it PostgreSQL expects to meet a few rows that match wherever it looks,
     # and reads the table from its begin.
     due = f"c.due_at <= {now(dialect)}"
@@ -287,7 +313,7 @@ def _due(dialect: str) -> str:
           SELECT q.source, q.priority, q.consultation, (SELECT count(*) FROM (
             SELECT 1 FROM jurat_checks c
             WHERE {waiting()} AND c.source = q.source AND c.priority = q.priority
-              AND c.consultation = q.consultation AND {due} ORDER BY c.due_at LIMIT :most) AS counted) AS due
+              AND c.consultation = q.consultation AND {due} ORDER BY c.due_at LIMIT {most}) AS counted) AS due
           FROM queues q WHERE q.consultation IS NOT NULL
           UNION ALL
           SELECT s.source, NULL, NULL, 1 FROM served s
@@ -314,9 +340,9 @@ def _lease(dialect: str, chosen: str) -> str:
 
 
 @lru_cache
-def _claim_postgresql(*, alone: bool) -> str:
-    # MATERIALIZED: the locking select runs once, whatever the planner thinks of joining it again. LIMIT :all is for the
-    # planner, who can not know how few rows the limits in it leave, and would read the whole table for many.
+def _claim_postgresql(most: int, *, alone: bool) -> str:
+    # MATERIALIZED: the locking select runs once, whatever the planner thinks of joining it again. LIMIT {most} is for
+    # the planner, who can not know how few rows the limits in it leave, and would read the whole table for many.
     queue = "" if alone else "AND c.priority = r.priority AND c.consultation = r.consultation"
     chosen = f"""
         WITH due AS MATERIALIZED (
@@ -325,7 +351,7 @@ def _claim_postgresql(*, alone: bool) -> str:
             SELECT c.id FROM jurat_checks c
             WHERE {waiting(alone=alone)} AND c.source = r.source {queue} AND c.due_at <= statement_timestamp()
             ORDER BY c.due_at LIMIT r.most FOR UPDATE SKIP LOCKED) d
-          LIMIT :all)
+          LIMIT {most})
         SELECT id FROM due"""
     return _lease("postgresql", chosen)
 

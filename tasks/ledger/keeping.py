@@ -14,8 +14,8 @@ from sqlalchemy import Engine, text
 
 from jurat.statements import now, rows_json, rowset
 from tasks.crashing import crash_point
-from tasks.flow import Breaker
-from tasks.ledger import figures, pausing
+from tasks.flow import Breaker, Demand
+from tasks.ledger import figures, pausing, quotas
 from tasks.ledger.access import ANY_OUTDATED, AccessRows
 from tasks.ledger.figures import Noted, SourceFigures
 from tasks.ledger.overdue import any_passed
@@ -132,6 +132,14 @@ class Keeping:
             if ended:
                 add_audit_row(connection, by, "sources resume", source, {})
         return ended
+
+    def pay_for_trial(self, demand: Demand, longest: float) -> float | None:
+        """Pay for a request that a person makes to see whether a source answers; in how many seconds it may be sent.
+
+        None where that is more than `longest`, or its day is used up; nothing is paid then.
+        """
+        with self._engine.begin() as connection:
+            return quotas.pay_for_trial(connection, demand, longest)
 
     def note(self, seen: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> Noted:
         """Keep what a worker saw of each source. Its breaker opens after a run of failures and closes on a success; the

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
+from jurat.batches import run
 from jurat.statements import now, rows_json, rowset
 from jurat.words import REFUSING, Outcome, Reason, State, outcomes_of
 from tasks.ledger.access import AccessRows, Key
@@ -79,7 +80,7 @@ class Reviewing:
                 "config_version": edition.version,
                 "due": configured.review_due_s,
             }
-            open_reviews(connection, [review])
+            run(connection, *open_reviews(self._dialect, [review]))
             self._access.add_up(connection, {key})
             add_audit_row(connection, who, "reopen", str(check), {"revision": revision, "reason": reason})
 
@@ -109,8 +110,7 @@ class Reviewing:
             "fence": moved[0],
             "retain": configured.retain_s if configured else None,
         }
-        add_verdicts(connection, [verdict])
-        close_reviews(connection, [check])
+        run(connection, *add_verdicts(self._dialect, [verdict]), *close_reviews(self._dialect, [check]))
         self._access.add_up(connection, {key})
         revision = self._verdict(connection, check)[0]
         add_audit_row(connection, who, "review decide", str(check), {"revision": revision, "reason": reason})
@@ -157,7 +157,7 @@ def end_reviews(connection: Connection, access: AccessRows, reviews: Mapping[UUI
     dialect = connection.dialect.name
     rows = rows_json([{"id": str(check)} for check in sorted(reviews)])
     ended = [UUID(str(row[0])) for row in connection.execute(text(_end_reviews(dialect)), {"rows": rows})]
-    close_reviews(connection, ended)
+    run(connection, *close_reviews(dialect, ended))
     access.add_up(connection, {reviews[check] for check in ended})
     return len(ended)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from config.hours import Hours
-from config.limits import BreakerLimits, LimitedSource
+from config.limits import TRAVEL, BreakerLimits, LimitedSource
 
 HOURS = {
     "timezone": "Europe/Paris",
@@ -72,7 +72,7 @@ def test_rate_and_burst_count_requests_of_which_a_look_up_may_send_several(
     [
         ({}, 0.2, 1),
         ({"rate": "17/s"}, 0.2, 1),
-        ({"rate": "17/s", "burst": 3}, 2 / 17, 1),
+        ({"rate": "17/s", "burst": 3}, 2 / 17 - TRAVEL, 1),
         ({"rate": "1/s"}, 0.02, 1 / 1.02),
         ({"rate": "40/s", "burst": 1}, 0.02, 25 / 45),
         ({"rate": "100/s", "burst": 2}, 0.02, 0.5),

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jurat import database
+from jurat.batches import begin, commit
 from jurat.database import bounded, open_engine, preparing
 
 
@@ -203,6 +204,10 @@ def test_behind_a_pooler_nothing_is_prepared_and_the_bounds_hold(pooled_url: str
     for _ in range(5):
         for each in engines:
             ask(preparing(bounded(each)), "SELECT 2")
+    for each in engines:
+        with begin(preparing(bounded(each)), ("SELECT 3", {}), ("SHOW lock_timeout", {})) as (connection, found):
+            assert found == [[(3,)], [("3s",)]]
+            commit(connection, ("SELECT 4", {}))
     assert plans(engines[0]) == []
     assert bound(bounded(engines[1]))["statement_timeout"] == "10s"
     assert bound(engines[2])["statement_timeout"] == "0"

@@ -10,7 +10,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.hours import Hours
-from tasks.flow import AHEAD, BULK_SHARE, Demand, Queue, stands_since, starts, stood, turns
+from config.limits import TRAVEL
+from tasks.flow import (
+    AHEAD,
+    BULK_SHARE,
+    Breaker,
+    Demand,
+    Queue,
+    allowing,
+    next_start,
+    price,
+    stands_since,
+    starts,
+    stood,
+    turns,
+)
 
 # ------------------------------------------------------------------------------------------------ start times
 
@@ -19,14 +33,14 @@ def demand(interval: float, burst: int = 1, late: float = 0.0) -> Demand:
     return Demand("towns", 100, interval=interval, burst=burst, late=late)
 
 
-def test_a_source_that_rested_gets_its_burst_at_once_and_then_its_rate() -> None:
-    offered = starts(0.0, demand(0.25, burst=3), 100)
-    assert offered == [0.0, 0.0, 0.0, 0.25, 0.5, 0.75, 1.0]
+def test_a_source_that_rested_gets_its_burst_at_once_but_for_what_may_come_late_and_then_its_rate() -> None:
+    offered = starts(0.0, demand(0.25, burst=4, late=0.1), 100)
+    assert offered == pytest.approx([0.0, 0.0, 0.0, 0.1 + TRAVEL, 0.35 + TRAVEL, 0.6 + TRAVEL])
 
 
 def test_what_was_paid_before_moves_all_of_it() -> None:
-    assert starts(0.6, demand(0.25), 100) == pytest.approx([0.6, 0.85])
-    assert starts(0.5, demand(0.25, burst=3), 3) == pytest.approx([0.0, 0.25, 0.5])
+    assert starts(0.4, demand(0.25), 100) == pytest.approx([0.4, 0.65])
+    assert starts(0.5, demand(0.25, burst=3), 3) == pytest.approx([TRAVEL, 0.25 + TRAVEL, 0.5 + TRAVEL])
     assert starts(-9.0, demand(0.25, burst=2), 3) == starts(0.0, demand(0.25, burst=2), 3)
 
 
@@ -35,30 +49,62 @@ def test_no_start_lies_further_ahead_than_a_worker_may_hold_it() -> None:
     assert starts(1.5, demand(0.25), 100) == []
 
 
-def test_the_lateness_that_is_allowed_is_taken_out_of_the_burst() -> None:
-    assert starts(0.0, demand(0.1, burst=5, late=0.2), 4) == pytest.approx([0.0, 0.0, 0.0, 0.1])
-    assert demand(0.1, burst=5, late=0.2).step == 0.1
+def test_the_lateness_that_is_allowed_is_taken_out_of_the_burst_and_so_is_the_time_under_way_where_there_is_room() -> (
+    None
+):
+    assert demand(0.1, burst=5, late=0.2).tolerance == pytest.approx(0.2 - TRAVEL)
+    assert demand(0.1, burst=5, late=0.39).tolerance == 0.0
+    assert demand(0.1, burst=5, late=0.39).step == 0.1
+    assert demand(0.1, burst=1).tolerance == 0.0
 
 
 def test_where_the_burst_has_no_room_for_it_the_look_ups_keep_a_greater_distance() -> None:
     assert starts(0.0, demand(0.1, burst=1, late=0.02), 3) == pytest.approx([0.0, 0.12, 0.24])
 
 
+@given(st.floats(-5.0, 5.0), st.floats(0.01, 3.0), st.integers(1, 12), st.floats(0.0, 0.5))
+def test_the_next_start_is_the_first_that_a_claim_would_get(
+    ahead: float, interval: float, burst: int, late: float
+) -> None:
+    wanted = demand(interval, burst, late)
+    assert starts(ahead, wanted, 1) == [start for start in [next_start(ahead, wanted)] if start <= AHEAD]
+
+
+def test_a_worker_that_hardly_knows_the_time_gets_as_much_more_lateness_and_pays_for_it_once() -> None:
+    tight = demand(0.1, burst=1, late=0.003)
+    unsure = allowing(tight, 0.05)
+    assert unsure.late == pytest.approx(0.053)
+    assert unsure.raised == pytest.approx(0.05)
+    assert starts(0.0, unsure, 3) == pytest.approx([0.0, 0.153, 0.306])
+    assert price(unsure, 3) == pytest.approx(3 * 0.153 + 0.05)
+    assert price(unsure, 0) == 0.0
+    roomy = demand(0.1, burst=5, late=0.2)
+    assert allowing(roomy, 0.05) is roomy
+    assert price(roomy, 3) == pytest.approx(0.3)
+
+
+def test_a_source_is_in_doubt_after_half_the_failures_that_break_it() -> None:
+    assert [Breaker(failures).doubt for failures in (1, 2, 3, 4, 5, 10)] == [1, 1, 2, 2, 3, 5]
+
+
 @st.composite
 def runs(draw: st.DrawFn) -> tuple[Demand, list[float]]:
-    """When the look-ups of one source were really started, by workers who claimed in any order and came late."""
+    """When one source was really asked, by workers who claimed in any order and came late."""
     interval = draw(st.floats(0.001, 3.0))
     late = draw(st.floats(0.0, 0.5))
     wanted = demand(interval, draw(st.integers(1, 12)), late)
+    travel = min(TRAVEL, max(0.0, (wanted.burst - 1) * interval - late))
     now = ahead = 0.0
     begun: list[float] = []
     for pause, free in draw(st.lists(st.tuples(st.floats(0, 2.5), st.integers(0, 8)), min_size=2, max_size=25)):
         now, ahead = now + pause, max(0.0, ahead - pause)
-        taken = starts(ahead, wanted, free)
-        # Some start late, each by as much as may be, in whatever order; some are given back.
-        lateness = (late * draw(st.sampled_from([0.0, 0.0, 0.3, 1.0])) for _ in taken)
+        claimed = allowing(wanted, draw(st.sampled_from([0.0, 0.0, 0.001, 0.05, 0.4])))
+        taken = starts(ahead, claimed, free)
+        # Some start late or travel long, each by as much as may be, in whatever order; some are given back.
+        shares = st.sampled_from([0.0, 0.0, 0.3, 1.0])
+        lateness = (claimed.late * draw(shares) + travel * draw(shares) for _ in taken)
         begun += [now + start + more for start, more in zip(taken, lateness, strict=True) if draw(st.integers(0, 9))]
-        ahead += len(taken) * wanted.step
+        ahead += price(claimed, len(taken))
     return wanted, sorted(begun)
 
 

@@ -150,7 +150,8 @@ def resume(out: Output, *, name: str, who: str) -> Exit:
 @click.option(
     "--live",
     is_flag=True,
-    help="Also send one request to the root of each of its servers, by its proxy and certificates. It looks nobody up.",
+    help="Also send one request to the root of each of its servers, by its proxy and certificates. It looks nobody up, "
+    "and is paid from the rate and the day as a look-up is.",
 )
 @click.pass_obj
 def test(out: Output, *, name: str | None, everything: bool, live: bool) -> Exit:
@@ -173,8 +174,8 @@ def test(out: Output, *, name: str | None, everything: bool, live: bool) -> Exit
             steps = []
             for source in [name] if name else plan.sources:
                 steps.append(diagnosis.source_step(source, plan, service.reading))
-                if live and (reached := diagnosis.reach_step(source, plan)):
-                    steps.append(reached)
+                if live:
+                    steps += diagnosis.reach_steps(_standings(service, source)[0], plan, _keeping(service))
         finally:
             plan.close()
     diagnosis.show(out, steps)

@@ -27,6 +27,7 @@ from worker.engine.lookups import LookUp
 from worker.engine.notes import Notes
 from worker.engine.plans import LONGEST_LOOK_UP, Plans
 from worker.engine.pulse import Pulse
+from worker.engine.reserve import Reserve
 from worker.engine.starter import Lot, Starter
 from worker.engine.watchdog import Watchdog
 from worker.engine.writer import Writer
@@ -64,8 +65,18 @@ class Engine:
         self._giving_back = False
         self._gate = Gate(plans.breaker)
         self._starter = Starter(self._queue)
+        self._reserve = Reserve(self._queue, self.holdings)
         self.claimer = Claimer(
-            ledgers.claims, self.holdings, plans.current, self._queue, self._starter, self._gate, only, plans.longest
+            ledgers.claims,
+            self.holdings,
+            plans.current,
+            self._queue,
+            self._starter,
+            self._reserve,
+            self._gate,
+            only,
+            plans.longest,
+            self._give_back,
         )
         self._notes = Notes(ledgers.keeping, self._gate, plans.breaker, self.claimer.wake_in)
         self.writer = Writer(ledgers.settling, self.holdings, self.claimer, self._gate, self._notes)
@@ -117,6 +128,7 @@ class Engine:
         self.claimer.stop()
         self._keeper.stop()
         self._starter.stop()
+        self._reserve.flush()
         for _ in self._look_ups:
             self._queue.put(None)
 
@@ -155,6 +167,7 @@ class Engine:
 
     def _give_back_rest(self) -> None:
         """What was claimed while the threads were ending."""
+        self._reserve.flush()
         while True:
             try:
                 lot = self._queue.get_nowait()
@@ -171,9 +184,13 @@ class Engine:
         for check in held:
             self._queue.put((check,))
 
+    def _give_back(self, held: Sequence[Held]) -> None:
+        self._hand_on([Entry(check, GiveBack(), 0) for check in held])
+
     def _hand_on(self, entries: Sequence[Entry]) -> None:
         self._gate.saw(entries)
         freed = self.holdings.looked_up(entry.held for entry in entries)
+        self._reserve.freed(entries[0].held.source)
         for entry in entries:
             self.writer.hand_on(entry)
         self.claimer.slot_freed(freed)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
+from types import MappingProxyType
 
 from adapters.base import of_many
 from tasks.checks import Held
@@ -17,8 +18,17 @@ from tasks.ledger import Claims
 from tasks.plan import Plan
 from worker.engine.gate import Gate
 from worker.engine.holdings import Holdings
+from worker.engine.pace import Pace
+from worker.engine.reserve import Reserve
 from worker.engine.starter import Lot, Starter
 from worker.engine.threads import EngineThread
+
+RESERVE = 0.25
+"""Seconds of work that are claimed ahead of the slots, at the pace of late: a claim then takes many checks, and no slot
+waits for it."""
+
+MOST_AHEAD = 256
+"""Checks of one source that are claimed ahead at the most."""
 
 IDLE = 1.0
 """Seconds between two looks at the database without a bell."""
@@ -28,6 +38,9 @@ GRAIN = 0.01
 
 ONE_BY_ONE = 2.0
 """Seconds after which no further check is looked up alone before all others had their turn."""
+
+WIDE = 4
+"""Times the slots: a concurrency from that on is not what holds a process back."""
 
 UNWRITTEN = 4
 """Times the slots: so many checks may wait to be written before no more are claimed."""
@@ -65,9 +78,11 @@ class Claimer(EngineThread):
         plan: Callable[[], Plan | None],
         queue: SimpleQueue[Lot | None],
         starter: Starter,
+        reserve: Reserve,
         gate: Gate,
         only: Collection[str] | None,
         longest: Callable[[str], float],
+        give_back: Callable[[Sequence[Held]], None],
     ) -> None:
         super().__init__("claimer")
         self._claims = claims
@@ -75,9 +90,12 @@ class Claimer(EngineThread):
         self._plan = plan
         self._queue = queue
         self._starter = starter
+        self._reserve = reserve
+        self._pace = Pace(holdings)
         self._gate = gate
         self._only = only
         self._longest = longest
+        self._give_back = give_back
         self._changed = threading.Condition()
         self._look_at = 0.0
         self._times: set[float] = set()
@@ -85,6 +103,11 @@ class Claimer(EngineThread):
         self._more = False
         self._scope: _Scope | None = None
         self._held_back = False
+        """Whether a write makes room for what the last claim had to leave."""
+        self._writes = 0
+        self._worth = 1
+        self.backlogged = False
+        """Whether the last claim found more than could be taken, and no write makes room for it."""
         self._turn = 0
         self._last_chance: _LastChance | None = None
         self._together_until = 0.0
@@ -110,11 +133,12 @@ class Claimer(EngineThread):
         """Look-ups have ended, `freed` of them since the last claim. Worth a claim when there was more than could be
         taken, and not for every single slot.
         """
-        if self._more and self._scope is not None and freed >= max(1, self._scope.most_of_one // 8):
+        if self._more and freed >= self._worth:
             self.wake()
 
     def written(self) -> None:
         """Leases have ended. What held the last claim back may do so no more: a source's concurrency, or the writer."""
+        self._writes += 1
         if self._held_back:
             self.wake()
 
@@ -138,45 +162,60 @@ class Claimer(EngineThread):
             return
         if self._last_chance is not None and self._alone(plan, self._last_chance):
             return
+        if stale := self._reserve.stale():
+            self._give_back(stale)
         scope = self._scope = self._scope_of(plan)
+        ahead = self._ahead(scope)
         busy, of_source = self._holdings.room(self._longest)
-        free = scope.most - busy
+        hanging = self._hanging(of_source)
+        free = scope.most + sum(ahead.values()) - busy
+        self._worth = max(1, scope.most_of_one // 8, sum(ahead.values()) // 2)
         if free < 1:
             self._more = True
             self.slot_freed(self._holdings.freed())
             return
-        demands = self._demands(scope, free, of_source)
-        # Said before the claim and before the look-ups begin: a write that comes meanwhile must find it.
-        held_here = self._holdings.sources()
-        self._held_back = any(d.concurrency is not None and d.source in held_here for d in demands)
+        demands = self._demands(scope, free, of_source, ahead)
+        self._held_back, writes = False, self._writes
         asked = time.monotonic()
         held, last_chances = self._claims.claim(demands, free)
         answered = time.monotonic()
+        self._held_back = bool(self._claims.cut)
+        if self._held_back and self._writes != writes:
+            self.wake()  # one came while nobody knew that there was more
         taken = Counter(check.source for check in held)
         self._more = len(held) == free or any(taken[d.source] == d.free for d in demands)
-        self._held_back = self._held_back or any(d.concurrency is not None and taken[d.source] for d in demands)
-        self._hand_out(plan, held, asked, answered)
+        self.backlogged = self._more and not any(taken[d.source] and self._is_tight(d) for d in demands)
+        self._hand_out(scope, held, asked, answered, hanging)
         self.slot_freed(self._holdings.freed())  # look-ups may have ended while the claim was under way
         self._wake_for_quotas(demands, held)
         if last_chances and asked >= self._together_until:
             self._last_chance = _LastChance(asked)
             self.wake()
 
-    def _hand_out(self, plan: Plan, held: Sequence[Held], asked: float, answered: float) -> None:
+    def _hand_out(
+        self,
+        scope: _Scope,
+        held: Sequence[Held],
+        asked: float,
+        answered: float,
+        hanging: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         """Have checks looked up, each at its start. A source that can do many at once gets all of its own together."""
         self._holdings.add(held, asked, answered)
         lots: dict[str, list[Held]] = {}
+        singles = []
         for check in held:
             if check.starts_in > 0:
                 self._starter.add((check,), answered + check.starts_in)
             elif check.source in lots:
                 lots[check.source].append(check)
-            elif check.source in plan.sources and of_many(plan.sources[check.source]):
+            elif check.source in scope.plan.sources and of_many(scope.plan.sources[check.source]):
                 lots[check.source] = [check]
             else:
-                self._queue.put((check,))
+                singles.append(check)
         for lot in lots.values():
             self._queue.put(lot)
+        self._reserve.add(singles, scope.most, scope.most_of_one, hanging)
 
     def _wake_for_quotas(self, demands: Sequence[Demand], held: Sequence[Held]) -> None:
         """Where a rate and nothing else kept a claim from taking more, the next is worth it once some more start times
@@ -204,10 +243,10 @@ class Claimer(EngineThread):
         asked = time.monotonic()
         took = asked - last_chance.begun
         if not last_chance.taken or took < ONE_BY_ONE:
-            demands = self._demands(self._scope_of(plan), 1, {})
-            if held := self._claims.claim_alone(demands):
+            scope = self._scope_of(plan)
+            if held := self._claims.claim_alone(self._demands(scope, 1, {}, {})):
                 last_chance.taken = True
-                self._hand_out(plan, [held], asked, time.monotonic())
+                self._hand_out(scope, [held], asked, time.monotonic())
                 return True
         self._together_until = asked + (took if last_chance.taken else max(IDLE, took))
         self._last_chance = None
@@ -224,7 +263,32 @@ class Claimer(EngineThread):
         most = slots if paced else slots + slots // 4
         return _Scope(plan, names, most, most if len(names) < 2 else share(slots, len(names)))
 
-    def _demands(self, scope: _Scope, free: int, busy: Mapping[str, int]) -> list[Demand]:
+    def _hanging(self, without: Mapping[str, int]) -> dict[str, int]:
+        """How many look-ups of each source hang: they are held, and not `without` those that hang."""
+        return {source: count - without.get(source, 0) for source, count in self._holdings.busy()[1].items()}
+
+    def _ahead(self, scope: _Scope) -> dict[str, int]:
+        """How many checks of each source are worth claiming beyond the slots. None of one whose quota holds it back:
+        other workers may have a slot for them.
+        """
+        ahead = {}
+        for name, pace in self._pace.look().items():
+            if name not in scope.names or of_many(scope.plan.sources[name]):
+                continue
+            demand, seconds = scope.plan.demand(name, 0), RESERVE
+            if demand.daily is not None or self._is_tight(demand):
+                continue
+            if demand.interval is not None:
+                if 2 * pace * demand.step > 1:
+                    continue
+                seconds = min(seconds, demand.late / 2)  # later it would be given back
+            ahead[name] = min(MOST_AHEAD, int(pace * seconds))
+        return ahead
+
+    def _is_tight(self, demand: Demand) -> bool:
+        return demand.concurrency is not None and demand.concurrency < WIDE * self._holdings.slots
+
+    def _demands(self, scope: _Scope, free: int, busy: Mapping[str, int], ahead: Mapping[str, int]) -> list[Demand]:
         """Every served source in turn first, so that none is always last when slots are short.
 
         None gets all slots: one that hangs would leave none to the others.
@@ -232,7 +296,10 @@ class Claimer(EngineThread):
         self._turn = (self._turn + 1) % max(1, len(scope.names))
         return [
             scope.plan.demand(
-                name, 0 if self._gate.is_shut(name) else max(0, min(free, scope.most_of_one - busy.get(name, 0)))
+                name,
+                0
+                if self._gate.is_shut(name)
+                else max(0, min(free, scope.most_of_one + ahead.get(name, 0) - busy.get(name, 0))),
             )
             for name in (*scope.names[self._turn :], *scope.names[: self._turn])
         ]

@@ -1,9 +1,9 @@
 """Stops this process from asking a source on and on while its breaker is about to open, or the source to be paused.
 
 Both stand in the database, and follow when failures are written. By then a process may have begun dozens of look-ups
-more. So it sees for itself, as look-ups end: after as many failures in a row as open the breaker, and after one that
-asks for a pause, what was claimed before is given back, until the ledger knows of all of them and its claims take that
-into account.
+more. So it sees for itself, as look-ups end: after as many failures in a row as put the source in doubt
+(`Breaker.doubt`), and after one that asks for a pause, what was claimed before is given back, until the ledger knows of
+all of them and its claims take that into account. What the ledger knows from other processes counts as well.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from tasks.checks import Attempt, Ended, Entry, Later, NextSource
 from tasks.flow import Breaker
@@ -44,7 +44,7 @@ class Gate:
                 with self._lock:
                     self._unwritten[source] += 1
                     self._failed[source] = self._failed.get(source, 0) + 1
-                    if self._failed[source] >= self._breaker(source).failures or _asks_for_pause(entry):
+                    if self._failed[source] >= self._breaker(source).doubt or _asks_for_pause(entry):
                         self.shut[source] = math.inf
 
     def written(self, entries: Iterable[Entry]) -> None:
@@ -53,6 +53,13 @@ class Gate:
             if entry.attempt is not None and in_trouble(entry.attempt):
                 with self._lock:
                     self._unwritten[entry.held.source] -= 1
+
+    def told(self, failures: Mapping[str, int]) -> None:
+        """The ledger says how many failures in a row each source has, over all processes."""
+        for source, count in failures.items():
+            if count >= self._breaker(source).doubt:
+                with self._lock:
+                    self.shut[source] = math.inf
 
     def noted(self) -> None:
         """The ledger knows of all failures that are written: claims that are made from now on may be trusted."""

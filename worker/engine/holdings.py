@@ -42,6 +42,7 @@ class Holdings:
         self._all: dict[tuple[UUID, int], _Holding] = {}
         self._busy: Counter[str] = Counter()
         self._freed = 0
+        self._ended: Counter[str] = Counter()
 
     def add(self, claimed: Iterable[Held], asked: float | None = None, answered: float | None = None) -> None:
         """Claimed by a statement sent at `asked` and answered at `answered` (now, by default): each takes a slot until
@@ -91,6 +92,7 @@ class Holdings:
                 if holding and not holding.looked_up:
                     holding.looked_up = True
                     self._busy[held.source] -= 1
+                    self._ended[held.source] += 1
                     self._freed += 1
             return self._freed
 
@@ -108,10 +110,15 @@ class Holdings:
             )
             return self._busy.total(), taken
 
-    def sources(self) -> set[str]:
-        """The sources of everything that is held."""
+    def busy(self) -> tuple[int, Mapping[str, int]]:
+        """How many checks are not looked up yet, and of which source."""
         with self._lock:
-            return {holding.held.source for holding in self._all.values()}
+            return self._busy.total(), dict(self._busy)
+
+    def ended(self) -> Mapping[str, int]:
+        """How many look-ups of each source have ended since the process began."""
+        with self._lock:
+            return dict(self._ended)
 
     def freed(self) -> int:
         """Slots that became free since `room` was asked for."""

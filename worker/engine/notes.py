@@ -132,13 +132,15 @@ class Notes:
             for source, tally in tallies.items()
         }
         changes = self._keeping.note(figures, {source: self._breaker(source) for source in figures})
+        self._gate.told(changes.failures)
+        recovered = {source for source, tally in tallies.items() if not tally.trailing} & self._failing
         for source, tally in tallies.items():
             (self._failing.add if tally.trailing else self._failing.discard)(source)
         for source in changes.opened:
             log.error("breaker opened", source=source, last_failure=tallies[source].last_failure)
         for source in changes.closed:
             log.info("breaker closed", source=source)
-        if changes.closed:
+        if changes.closed or recovered:
             self._wake_in(0.0)
 
     def _answer_refusal(self, source: str) -> None:

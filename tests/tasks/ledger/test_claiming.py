@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
+from sqlalchemy import text
+
 from jurat.tables import checks
 from jurat.words import Priority, Reason
 from tasks.checks import MOST_LOST_LEASES, Ended, GiveBack, Held, Later, Review
@@ -147,6 +149,22 @@ def together(*calls: Callable[[], list[Held]]) -> list[Held]:
         return [held for done in [pool.submit(run, call) for call in calls] for held in done.result(100)]
 
 
+def test_a_claim_says_where_a_write_would_make_room_for_more(desk: Desk) -> None:
+    desk.submit_many(3)
+    assert len(desk.claim(free=9, concurrency=3)) == 3
+    assert desk.claims.cut == set(), "there was no more"
+    assert desk.claim(free=9, concurrency=3) == []
+    assert desk.claims.cut == set(), "nor was there then"
+    desk.submit_many(2, first=3)
+    assert len(desk.claim(free=9, concurrency=4)) == 1
+    assert desk.claims.cut == {"towns"}
+    assert len(desk.claim(free=1, concurrency=5)) == 1
+    assert desk.claims.cut == set(), "the process has no slot for more"
+    desk.submit_many(9, first=5)
+    assert len(desk.claim(free=9, concurrency=9, interval=600.0, burst=2)) == 2
+    assert desk.claims.cut == set(), "more may not start yet"
+
+
 def test_two_claimers_at_once_never_exceed_the_concurrency(desk: Desk) -> None:
     desk.submit_many(20)
     demand = Demand("towns", 3, concurrency=3)
@@ -154,6 +172,31 @@ def test_two_claimers_at_once_never_exceed_the_concurrency(desk: Desk) -> None:
         taken = together(*[lambda: desk.take([demand], 3)] * 2)
         assert len(taken) == 3
         give_back(desk, taken)
+
+
+def test_what_a_claim_waited_for_another_s_makes_no_look_up_late(postgresql: Desk) -> None:
+    """Start times count from the clock as it was read behind the other claim."""
+    desk = postgresql
+    desk.submit_many(1)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+    def claim() -> tuple[Held, float]:
+        begun = time.monotonic()
+        (held,) = desk.claim(free=1, interval=1.0, burst=9, late=60.0)
+        return held, time.monotonic() - begun
+
+    with ThreadPoolExecutor(1) as pool:
+        with desk.engine.begin() as other:
+            other.execute(text("SELECT name FROM jurat_sources FOR UPDATE"))
+            claiming = pool.submit(claim)
+            while not desk.one(waiting):
+                assert not claiming.done()
+            begun = time.monotonic()
+            time.sleep(1.0)
+            waited = time.monotonic() - begun
+        held, took = claiming.result(60)
+    assert took > waited
+    assert 60.0 - held.late < took - 0.9 * waited
 
 
 def test_claimers_at_once_never_take_the_same_check(desk: Desk) -> None:

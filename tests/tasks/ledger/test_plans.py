@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from jurat import AlreadyConfirmed
 from jurat.words import Reason
 from tasks.checks import Entry, GiveBack, Later, NextSource, Review
 from tasks.ledger import Demand, SourceFigures
@@ -182,6 +183,21 @@ def test_renewing_and_writing_touch_as_much_as_is_held(full: Desk) -> None:
         assert len(written.done) == 20
         full.settling.read_again(entries)
     within(found, 20 * 60)
+
+
+def test_in_a_table_of_a_few_thousand_rows_one_check_is_found_among_all_others(postgresql: Desk) -> None:
+    """So few that reading them all would be the quickest, had a statement a hundred to find."""
+    desk = postgresql
+    desk.submit_many(4000)
+    vacuum(desk)
+    (held,) = desk.claims.claim([LIMITED], 1).held
+    with explained(desk) as found:
+        assert desk.write(entry(held, attempt=attempt(), retain=60.0)).done
+        with pytest.raises(AlreadyConfirmed):
+            desk.submit("p-7")
+    assert len(found) > 6
+    for each in found:
+        assert not each.read_whole & {"jurat_checks", "jurat_access"}, each.statement
 
 
 def test_lost_leases_and_overdue_checks_are_found_among_all_others(full: Desk) -> None:

@@ -6,6 +6,8 @@ import time
 from collections import Counter
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -34,11 +36,15 @@ def closing(begin: float, end: float) -> Hours:
 
 def test_the_start_times_of_a_claim_are_those_of_the_rate_in_the_order_of_what_it_returns(desk: Desk) -> None:
     desk.submit_many(30)
-    held = desk.claim(free=30, interval=0.25, burst=3, late=0.2)
-    assert [check.starts_in for check in held] == pytest.approx([0.0, 0.0, 0.25, 0.5, 0.75, 1.0], abs=0.001)
-    later = desk.claim(free=30, interval=0.25, burst=3, late=0.2)
-    assert all(check.starts_in > 0.5 for check in later)
-    assert all(check.late <= 0.2 for check in held)
+    desk.sql("UPDATE jurat_sources SET next_start_at = NOW(0.6) WHERE name = 'towns'")
+    held = desk.claim(free=30, interval=0.005, burst=1, late=0.0)
+    later = [check.starts_in for check in held if check.starts_in > 0]
+    assert [after - before for before, after in pairwise(later)] == pytest.approx(
+        [later[1] - later[0]] * (len(later) - 1)
+    )
+    assert later[1] - later[0] >= 0.005 - 1e-6
+    again = desk.claim(free=30, interval=10.0, burst=3, late=0.2)
+    assert all(check.late <= 0.2 for check in again)
 
 
 def test_what_a_claim_took_counts_as_lateness(desk: Desk) -> None:
@@ -114,7 +120,41 @@ def test_a_source_that_is_resumed_although_its_day_is_used_up_pauses_again(desk:
     assert len(desk.claim(free=9, daily=6)) == 2
 
 
+# ------------------------------------------------------------------------------------------------ trials
+
+
+def test_a_person_s_trial_is_paid_as_a_look_up_is(desk: Desk) -> None:
+    desk.submit_many(9)
+    demand = Demand("towns", 1, interval=600.0, burst=1, late=0.0, daily=3)
+    assert desk.keeping.pay_for_trial(demand, 10.0) == 0.0
+    assert desk.claim(free=9, interval=600.0, burst=1, late=0.0, daily=3) == []
+    assert desk.keeping.pay_for_trial(demand, 10.0) is None, "its turn is too far ahead"
+    assert 300 < (desk.keeping.pay_for_trial(demand, 1000.0) or 0) <= 600
+    assert desk.one("SELECT used FROM jurat_sources WHERE name = 'towns'") == 2
+    assert desk.keeping.pay_for_trial(demand, 10_000.0) is not None
+    assert desk.keeping.pay_for_trial(demand, 10_000.0) is None, "the day is used up"
+    assert desk.keeping.pay_for_trial(Demand("nobody", 1), 10.0) is None
+
+
 # ------------------------------------------------------------------------------------------------ the breaker
+
+
+def test_a_source_in_doubt_has_no_more_look_ups_under_way_than_failures_are_left_until_it_is_broken(desk: Desk) -> None:
+    limits: dict[str, Any] = {"interval": 0.001, "burst": 50, "late": 0.0, "breaker": Breaker(failures=6)}
+    desk.submit_many(40)
+    desk.keeping.note({"towns": SourceFigures(failed=2, trailing=2)}, {"towns": Breaker(failures=6)})
+    few = desk.claim(free=9, **limits)
+    assert len(few) == 9, "two of six are no doubt"
+    give_back(desk, few)
+    desk.keeping.note({"towns": SourceFigures(failed=2, trailing=2)}, {"towns": Breaker(failures=6)})
+    held = desk.claim(free=9, **limits)
+    assert len(held) == 2
+    assert not any(check.probe for check in held)
+    assert desk.claim(free=9, **limits) == [], "they are under way"
+    give_back(desk, held[:1])
+    assert len(desk.claim(free=9, **limits)) == 1
+    desk.keeping.note({"towns": SourceFigures(answered=1)}, {})
+    assert len(desk.claim(free=9, **limits)) == 9
 
 
 def test_a_broken_source_gives_one_check_for_a_probe_and_the_next_when_that_is_over_and_its_time_has_come(

@@ -164,6 +164,18 @@ def test_when_a_source_answered_and_failed_is_kept(desk: Desk) -> None:
     assert (rows["rpps"].last_failure_at is not None, rows["rpps"].last_failure) == (True, "source_unreadable")
 
 
+def test_a_failure_that_speaks_of_the_request_alone_has_its_time_as_well(desk: Desk) -> None:
+    desk.keeping.note({"towns": SourceFigures(last_failure=Reason.SOURCE_REJECTED_REQUEST)}, {})
+    (row,) = (row for row in desk.reading.sources() if row.name == "towns")
+    assert (row.last_failure, row.failures) == ("source_rejected_request", 0)
+    assert row.last_failure_at is not None
+
+
+def test_whoever_tells_hears_how_many_failures_in_a_row_all_workers_saw(desk: Desk) -> None:
+    noted = fails(desk, (0, 2, 2), (0, 2, 2), (0, 1, 1), (3, 1, 1), (1, 0, 0), breaker=Breaker(failures=5))
+    assert [each.failures["towns"] for each in noted] == [2, 4, 5, 5, 0]
+
+
 def test_figures_show_the_backlog_and_slow_the_polling_down(desk: Desk) -> None:
     checks = desk.submit_many(5)
     desk.set_back("due_at", 120, "participant = 'p-2'")

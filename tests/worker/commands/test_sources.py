@@ -134,6 +134,18 @@ def test_health_ends_with_1_where_a_breaker_is_open_and_says_what_to_do(configur
     assert configured("sources", "health", "spring").code == 0
 
 
+def test_doctor_names_a_source_whose_breaker_is_open(configured: Shell) -> None:
+    assert configured("doctor", "--json").json["ok"] is True
+    moment = "2026-11-25 10:00:00.000"
+    failed = {"last_failure_at": moment, "last_failure": "source_unavailable"}
+    set_standing(configured, "magic", opened_at=moment, failures=7, **failed)
+    ran = configured("doctor", "--json")
+    assert ran.code == 1
+    (problem,) = (step for step in ran.json["steps"] if step["mark"] == "problem")
+    assert problem["name"] == "source magic"
+    assert problem["found"].startswith("broken since 2026-11-25 10:00:00Z: 7 failures in a row")
+
+
 def test_a_person_pauses_and_resumes_a_source_and_both_are_audited(configured: Shell) -> None:
     paused = configured("sources", "pause", "spring", "--for", "2h", "--reason", "the printer moves", "--as", "ada")
     assert (paused.code, paused.err) == (0, "")
@@ -229,6 +241,15 @@ def test_a_live_test_asks_the_root_of_the_server_once_and_looks_nobody_up(
     assert ran.code == 0
     assert f"http://127.0.0.1:{server.server_port}/ answers 404" in ran.out
     assert server.RequestHandlerClass.asked == ["/"]  # type: ignore[attr-defined]
+
+
+def test_a_live_test_is_not_made_while_the_source_may_not_be_asked(shell: Shell, server: ThreadingHTTPServer) -> None:
+    with_sources(shell, server.server_port)
+    shell("sources", "pause", "ban", "--for", "1h", "--reason", "a move")
+    ran = shell("sources", "test", "ban", "--live")
+    assert ran.code == 0
+    assert "not asked: paused until" in ran.out
+    assert server.RequestHandlerClass.asked == []  # type: ignore[attr-defined]
 
 
 def test_a_server_that_is_down_is_a_dependency_that_is_down(shell: Shell) -> None:

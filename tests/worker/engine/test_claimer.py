@@ -20,13 +20,16 @@ from tests.worker.engine.works import SELDOM, Works
 from worker.engine.claimer import GRAIN, IDLE, UNWRITTEN, Claimer, share
 from worker.engine.gate import Gate
 from worker.engine.holdings import HANGING, Holdings
+from worker.engine.pace import Pace
+from worker.engine.reserve import Reserve
 from worker.engine.starter import Lot, Starter
 
 
 class Claims:
-    """Claims what a test laid ready, and remembers what was asked for."""
+    """Claims what a test laid ready, and remembers what was asked for. `cut` are the sources that leases have cut."""
 
     def __init__(self) -> None:
+        self.cut: set[str] = set()
         self.ready: list[Held] = []
         self.asked: list[tuple[list[Demand], int]] = []
 
@@ -39,8 +42,18 @@ class Claims:
 def make(works: Works, claims: Any, holdings: Holdings, only: list[str] | None = None) -> Claimer:
     """A claimer that was not started, with a queue and a starter of its own."""
     queue: SimpleQueue[Lot | None] = SimpleQueue()
-    gate = Gate(works.plans.breaker)
-    return Claimer(claims, holdings, works.plans.current, queue, Starter(queue), gate, only, works.plans.longest)
+    return Claimer(
+        claims,
+        holdings,
+        works.plans.current,
+        queue,
+        Starter(queue),
+        Reserve(queue, holdings),
+        Gate(works.plans.breaker),
+        only,
+        works.plans.longest,
+        lambda _: None,
+    )
 
 
 @pytest.fixture
@@ -48,6 +61,12 @@ def claimer(works: Works) -> Claimer:
     """A claimer over a `Claims`, with the plan of `DOCUMENT`, two slots and nothing to wait for."""
     works.plans.refresh()
     return make(works, Claims(), Holdings(2))
+
+
+def set_slots(claimer: Claimer, slots: int) -> None:
+    claimer._holdings = Holdings(slots)
+    claimer._reserve = Reserve(claimer._queue, claimer._holdings)
+    claimer._pace = Pace(claimer._holdings)
 
 
 def claims_of(claimer: Claimer) -> Claims:
@@ -99,6 +118,39 @@ def test_nothing_is_claimed_while_much_is_unwritten(claimer: Claimer, works: Wor
 
 
 @pytest.mark.usefixtures("_seldom")
+def test_a_write_makes_room_where_leases_have_cut_a_claim_and_is_none_of_its_business_elsewhere(
+    claimer: Claimer, works: Works
+) -> None:
+    works.desk.submit_many(1)
+    claims_of(claimer).ready = works.desk.claim()
+    claimer.step()
+    at = claimer.wakes_at()
+    claimer.written()
+    assert claimer.wakes_at() == at > 0.0, "there was no more"
+    claims_of(claimer).cut = {"towns"}
+    claimer.wake()
+    claimer.step()
+    assert claimer.wakes_at() > 0.0
+    claimer.written()
+    assert claimer.wakes_at() == 0.0
+
+
+@pytest.mark.usefixtures("_seldom")
+def test_a_write_that_comes_while_a_claim_is_cut_is_not_missed(claimer: Claimer) -> None:
+    claims = claims_of(claimer)
+    claim = claims.claim
+
+    def slow(demands: list[Demand], slots: int) -> Claimed:
+        claimer.written()
+        claims.cut = {"towns"}
+        return claim(demands, slots)
+
+    claims.claim = slow  # type: ignore[method-assign]
+    claimer.step()
+    assert claimer.wakes_at() == 0.0
+
+
+@pytest.mark.usefixtures("_seldom")
 def test_the_claimer_wakes_for_each_of_several_times(claimer: Claimer) -> None:
     claimer.step()
     begun = time.monotonic()
@@ -127,7 +179,7 @@ def test_a_source_that_hangs_leaves_room_for_another(slots: int, sources: int) -
 
 
 def test_a_source_gets_no_more_than_its_share_of_what_is_free(claimer: Claimer, works: Works) -> None:
-    claimer._holdings = Holdings(16)
+    set_slots(claimer, 16)
     works.desk.submit_many(9)
     claimer._holdings.add(works.desk.claim(free=9))
     claimer.step()
@@ -142,14 +194,14 @@ def test_with_start_times_no_more_is_claimed_than_there_are_slots(claimer: Claim
     towns = {"type": "simulated", "rate": "20/s"}
     works.desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "towns": towns}})
     works.plans.refresh()
-    claimer._holdings = Holdings(16)
+    set_slots(claimer, 16)
     claimer.step()
     assert [slots for _, slots in claims_of(claimer).asked] == [16]
 
 
 @pytest.mark.usefixtures("_seldom")
 def test_a_source_at_its_share_is_claimed_again_as_its_look_ups_end(claimer: Claimer, works: Works) -> None:
-    claimer._holdings = Holdings(16)
+    set_slots(claimer, 16)
     works.desk.submit_many(10)
     held = works.desk.claim()
     claimer._holdings.add(held)
@@ -168,6 +220,7 @@ def test_nothing_is_claimed_of_a_source_that_is_shut(claimer: Claimer) -> None:
 
 
 def test_what_starts_later_waits_for_its_start_and_the_rest_is_looked_up_now(claimer: Claimer, works: Works) -> None:
+    set_slots(claimer, 16)
     works.desk.submit_many(2)
     now, later = works.desk.claim()
     later = replace(later, starts_in=5.0, late=0.1)
@@ -183,7 +236,7 @@ def test_what_starts_later_waits_for_its_start_and_the_rest_is_looked_up_now(cla
 
 
 def test_a_source_of_many_gets_a_whole_claim_at_once(claimer: Claimer, works: Works) -> None:
-    claimer._holdings = Holdings(32)
+    set_slots(claimer, 32)
     works.desk.submit_many(3)
     works.desk.submit_many(3, "code")
     towns, codes = works.desk.claim("towns"), works.desk.claim("spring")
@@ -204,7 +257,7 @@ def test_a_claim_that_only_a_rate_held_back_is_repeated_when_more_starts_come_wi
     towns = {"type": "simulated", "rate": "20/s"}
     works.desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "towns": towns}})
     works.plans.refresh()
-    claimer._holdings = Holdings(32)
+    set_slots(claimer, 32)
     works.desk.submit_many(4)
     held = [
         replace(check, starts_in=starts_in)
@@ -321,3 +374,43 @@ def test_as_much_time_as_last_chances_took_goes_to_all_others(
     claimer._together_until = 0.0
     assert claimed() == []
     assert claimed() == ["p-1" if alone == "p-0" else "p-0"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "ahead"),
+    [
+        ({}, 100),
+        ({"rate": "100000/s"}, 40),
+        ({"rate": "500/s"}, 0),
+        ({"concurrency": 64}, 100),
+        ({"concurrency": 63}, 0),
+        ({"daily": 1_000_000}, 0),
+    ],
+)
+def test_some_work_is_claimed_ahead_where_no_quota_holds_it_back(
+    claimer: Claimer, works: Works, limits: dict[str, Any], ahead: int
+) -> None:
+    towns = {"type": "simulated", **limits}
+    works.desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "towns": towns}})
+    works.plans.refresh()
+    set_slots(claimer, 16)
+    claimer._pace.look = lambda: {"towns": 400.0}  # type: ignore[method-assign]
+    claimer.step()
+    (demands, slots) = claims_of(claimer).asked[0]
+    assert slots == (16 if "rate" in limits else 20) + ahead
+    assert {demand.source: demand.free for demand in demands} == {
+        "towns": share(16, 4) + ahead,
+        **dict.fromkeys(("ban", "rpps", "spring"), share(16, 4)),
+    }
+
+
+def test_a_claim_that_has_a_reserve_waits_until_half_of_it_is_used(claimer: Claimer) -> None:
+    set_slots(claimer, 16)
+    claimer._pace.look = lambda: {"towns": 400.0}  # type: ignore[method-assign]
+    claimer.step()
+    claimer._more = True
+    at = claimer.wakes_at()
+    claimer.slot_freed(49)
+    assert claimer.wakes_at() == at
+    claimer.slot_freed(50)
+    assert claimer.wakes_at() == 0.0

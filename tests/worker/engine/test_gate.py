@@ -31,10 +31,10 @@ def now() -> list[float]:
 
 @pytest.fixture
 def gate(now: list[float]) -> Gate:
-    return Gate(lambda _: Breaker(failures=3), lambda: now[0])
+    return Gate(lambda _: Breaker(failures=6), lambda: now[0])
 
 
-def test_so_many_failures_in_a_row_as_open_the_breaker_shut_a_source(gate: Gate) -> None:
+def test_half_as_many_failures_in_a_row_as_open_the_breaker_shut_a_source(gate: Gate) -> None:
     gate.saw([failed(), failed(), answered(), failed(), failed(), failed(source="ban")])
     assert not gate.is_shut("towns")
     gate.saw([failed()])
@@ -67,6 +67,19 @@ def test_a_source_that_asks_for_a_pause_is_shut_at_once(gate: Gate) -> None:
     gate.written(paused)
     gate.noted()
     assert not gate.is_shut("towns")
+
+
+def test_failures_that_the_ledger_knows_of_from_others_give_back_what_was_claimed_before(
+    gate: Gate, now: list[float]
+) -> None:
+    gate.told({"towns": 2, "ban": 3, "rpps": 9})
+    assert [gate.is_shut(source) for source in ("towns", "ban", "rpps")] == [False, True, True]
+    gate.noted()
+    assert gate.shut == {"ban": 100.0, "rpps": 100.0}
+    now[0] = 105.0
+    gate.told({"ban": 0, "rpps": 10})
+    gate.noted()
+    assert gate.shut == {"ban": 100.0, "rpps": 105.0}
 
 
 def test_it_opens_again_for_new_claims_once_the_ledger_knows_of_every_failure(gate: Gate, now: list[float]) -> None:

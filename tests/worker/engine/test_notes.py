@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -24,6 +25,7 @@ PROBE = 3.0
 class Changes(NamedTuple):
     opened: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
+    failures: Mapping[str, int] = MappingProxyType({})
 
 
 class Keeping:
@@ -72,12 +74,18 @@ def woken() -> list[float]:
     return []
 
 
-@pytest.fixture
-def notes(keeping: Keeping, now: list[float], woken: list[float]) -> Notes:
-    def breaker(_: str) -> Breaker:
-        return Breaker(probe=PROBE)
+def breaker(_: str) -> Breaker:
+    return Breaker(probe=PROBE)
 
-    return Notes(keeping, Gate(breaker), breaker, woken.append, lambda: now[0])  # type: ignore[arg-type]
+
+@pytest.fixture
+def gate(now: list[float]) -> Gate:
+    return Gate(breaker, lambda: now[0])
+
+
+@pytest.fixture
+def notes(keeping: Keeping, gate: Gate, now: list[float], woken: list[float]) -> Notes:
+    return Notes(keeping, gate, breaker, woken.append, lambda: now[0])  # type: ignore[arg-type]
 
 
 def urgent(notes: Notes) -> bool:
@@ -146,6 +154,30 @@ def test_a_success_of_a_source_that_failed_last_is_urgent_and_wakes_when_it_clos
     assert woken == [0.0]
     notes.count([answered()])
     assert not urgent(notes)
+
+
+def test_an_answer_after_failures_wakes_although_the_breaker_had_not_opened(notes: Notes, woken: list[float]) -> None:
+    notes.count([failed()])
+    notes.tell()
+    notes.count([answered()])
+    notes.tell()
+    assert woken == [0.0]
+    notes.count([answered()])
+    notes.tell()
+    assert woken == [0.0]
+
+
+def test_what_all_workers_saw_fail_makes_this_one_give_back_what_it_claimed_before(
+    notes: Notes, keeping: Keeping, gate: Gate, now: list[float]
+) -> None:
+    notes.count([failed()])
+    keeping.changes = Changes(failures={"towns": 2})
+    notes.tell()
+    assert gate.shut == {}
+    notes.count([failed()])
+    keeping.changes = Changes(failures={"towns": 5})
+    notes.tell()
+    assert gate.shut == {"towns": now[0]}
 
 
 def test_a_probe_is_told_at_once_and_the_next_one_follows_in_its_interval(notes: Notes, woken: list[float]) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
@@ -24,6 +26,7 @@ class Bells:
     def __init__(self) -> None:
         self.times: list[float] = []
         self.leases_ended = 0
+        self.backlogged = False
 
     def wake(self) -> None:
         self.wake_in(0.0)
@@ -197,4 +200,60 @@ def test_a_busy_row_is_tried_again_until_it_is_free_and_the_end_waits_for_it(wor
         assert not writer.join(0.3)
         assert works.settled == 0
     assert writer.join(60)
+    assert works.settled == 1
+
+
+def write_of_two(works: Works, writer: Writer) -> int:
+    """Has a check that has finished written while another one finishes a little later; how many were written."""
+    works.desk.submit_many(2)
+    first, second = works.desk.claim()
+    hand_on(writer, entry(first, attempt=attempt()))
+    later = threading.Timer(0.05, hand_on, (writer, entry(second)))
+    later.start()
+    writer.step()
+    later.join()
+    return works.settled
+
+
+def test_a_write_waits_for_more_while_more_waits_than_can_be_looked_up(
+    works: Works, writer: Writer, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LINGER", 5.0)
+    monkeypatch.setattr(writing, "WORTH", 2)
+    bells.backlogged = True
+    assert write_of_two(works, writer) == 2
+
+
+def test_a_write_waits_for_nothing_where_little_happens(
+    works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LINGER", 60.0)
+    begun = time.monotonic()
+    write_of_two(works, writer)
+    assert time.monotonic() - begun < 30
+
+
+def test_a_failure_is_written_without_waiting_for_more(
+    works: Works, writer: Writer, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LINGER", 60.0)
+    bells.backlogged = True
+    held = works.desk.held()
+    failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
+    hand_on(writer, entry(held, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed))
+    begun = time.monotonic()
+    writer.step()
+    assert time.monotonic() - begun < 30
+
+
+def test_the_end_does_not_wait_for_more(
+    works: Works, writer: Writer, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LINGER", 60.0)
+    bells.backlogged = True
+    hand_on(writer, entry(works.desk.held()))
+    writer.stop()
+    begun = time.monotonic()
+    writer.step()
+    assert time.monotonic() - begun < 30
     assert works.settled == 1
