@@ -73,6 +73,7 @@ def open_engine(text: str, *, pool_size: int = 5) -> Engine:
                 pool_size=pool_size,
                 max_overflow=2,
                 pool_pre_ping=True,
+                use_native_hstore=False,  # or each new connection asks for the type, in a transaction of its own
                 hide_parameters=True,  # errors are logged, and parameters name participants
                 connect_args=_POSTGRESQL_ARGUMENTS,
             )
