@@ -82,6 +82,7 @@ def open_engine(text: str, *, pool_size: int = 5) -> Engine:
                 max_overflow=2,
                 pool_use_lifo=True,  # few connections do most of the work, and have its statements prepared
                 isolation_level="AUTOCOMMIT",  # the driver starts no transactions of its own; _begin_postgresql does
+                use_native_hstore=False,  # or each new connection asks for the type, in a transaction of its own
                 hide_parameters=True,  # errors are logged, and parameters name participants
                 connect_args=_POSTGRESQL_ARGUMENTS,
             )
