@@ -150,6 +150,11 @@ LEAST_LATE: Final = 0.003
 _LATE: Final = (0.02, 0.2)
 """Seconds that a look-up may start after its time: what a busy machine needs, and as much as is any use."""
 
+_LATE_SHARE: Final = 0.015
+"""Where the burst has no room for that, at most this share of the time between two starts goes to it, or as much as a
+thread needs at least: look-ups that come too late are given back, and would else have been kept further apart.
+"""
+
 
 class LimitedSource(_Limit):
     """What all sources share: how much they may be asked.
@@ -198,6 +203,7 @@ class LimitedSource(_Limit):
         least, most = _LATE
         if self.interval is None:
             return most
+        least = min(least, max(LEAST_LATE, _LATE_SHARE * self.interval))
         return min(most, max(least, (self.look_ups_at_once - 1) * self.interval - TRAVEL))
 
     @property

@@ -24,7 +24,7 @@ from tasks.checks import Held
 from tasks.crashing import crash_point
 from tasks.flow import Demand, Queue, turns
 from tasks.ledger import overdue, quotas
-from tasks.ledger.queues import clock, epoch, queues, seconds_between, waiting
+from tasks.ledger.queues import clock, epoch, lengths, queues, seconds_between, waiting
 
 LEASE = 15.0
 """Seconds that a worker holds a check without renewing."""
@@ -58,13 +58,14 @@ class _Taken(NamedTuple):
     late: float = math.inf
     probe: bool = False
 
-    def held(self, delay: float = 0.0) -> Held:
-        """What a worker gets to see, `delay` seconds after that.
+    def held(self, asked_ago: float = 0.0, read_ago: float = 0.0) -> Held:
+        """What a worker gets to see, where the clock was read between `asked_ago` and `read_ago` seconds before now.
 
-        Never early: its start counts from now, as if the clock had been read just now. Never late: what the claim took
-        is taken off the lateness, as if the clock had been read before it.
+        Never early: its start counts as if the clock had been read at the last moment. Never late: its lateness ends as
+        if it had been read at the first.
         """
         row = self.row
+        starts_in = max(0.0, self.start - read_ago)
         return Held(
             id=_id(row[0]),
             fence=row[1],
@@ -80,8 +81,8 @@ class _Taken(NamedTuple):
             last_reason=Reason(row[11]) if row[11] else None,
             reviewed=bool(row[12]),
             traceparent=row[13],
-            starts_in=self.start,
-            late=self.late - delay,
+            starts_in=starts_in,
+            late=self.start - asked_ago + self.late - starts_in,
             probe=self.probe,
         )
 
@@ -104,14 +105,14 @@ class Claims:
         self._dialect = engine.dialect.name
         self._dice = dice
         self.cut: set[str] = set()
-        """The sources of which the last claim would have taken more if less of them were under lease: each write makes
-        room for it."""
+        """The sources of which the last claim would have taken more, were it not for what is under lease by now: each
+        write makes room for it."""
         self._served: dict[str, dict[str, str]] = {}
         """Which consultation of each priority was served last at a source."""
         self._delay = 0.0
         """Seconds from the database's clock to the end of a claim, as they were lately."""
-        self._asked = 0.0
-        """This process's clock just before the database's was read for start times."""
+        self._asked = self._read = 0.0
+        """This process's clock just before and just after the database's was read for start times."""
 
     def claim(self, demands: Sequence[Demand], slots: int) -> Claimed:
         """At most `slots` due checks of the sources in `demands`, each under a new fence and a lease, in the order in
@@ -194,7 +195,8 @@ class Claims:
     ) -> list[_Taken]:
         """Take what is due and may be taken, and pay for it. Nothing may follow in the transaction."""
         rooms = quotas.lock(connection, [d.source for d in demands if d.limited or due[d.source].opened])
-        self._asked = next((room.asked for room in rooms.values()), time.monotonic())
+        self._asked, self._read = next(((room.asked, room.read) for room in rooms.values()), (time.monotonic(),) * 2)
+        demands = [quotas.fitted(demand, rooms.get(demand.source)) for demand in demands]
         offers: dict[str, list[float]] = {}
         orders: dict[str, list[Queue]] = {}
         for demand in demands:
@@ -202,9 +204,9 @@ class Claims:
             room = rooms.get(demand.source)
             starts = quotas.offers(demand, room, most, self._lead(demand)) if room else [0.0] * most
             wanted = min(most, sum(due[demand.source].queues.values()))
-            if room and room.leased and len(starts) < wanted:
-                unheld = quotas.offers(demand, replace(room, leased=0), wanted, self._lead(demand))
-                if len(unheld) > len(starts):
+            if room and len(starts) < wanted:
+                unheld = replace(demand, concurrency=None), replace(room, leased=0)
+                if len(quotas.offers(*unheld, wanted, self._lead(demand))) > len(starts):
                     self.cut.add(demand.source)
             if alone:
                 order = [_ALONE] * min(1, len(starts))
@@ -264,16 +266,16 @@ class Claims:
         return more
 
     def _lead(self, demand: Demand) -> float:
-        """How far the first start must lie ahead: where hardly any lateness is allowed, as long as a claim takes."""
-        return self._delay if demand.interval is not None and demand.late < 3 * self._delay else 0.0
+        """How far the first start must lie ahead: where hardly any lateness is allowed, twice what claims took."""
+        return 2 * self._delay if demand.interval is not None and demand.late < 3 * self._delay else 0.0
 
     def _held(self, taken: Sequence[_Taken]) -> list[Held]:
         """What a claim returns now."""
         if not taken:
             return []
-        delay = time.monotonic() - self._asked
-        self._delay = max(delay, 0.9 * self._delay)
-        return [each.held(delay) for each in taken]
+        now = time.monotonic()
+        self._delay = max(now - self._asked, 0.9 * self._delay)
+        return [each.held(now - self._asked, now - self._read) for each in taken]
 
 
 _ALONE = Queue("", "")
@@ -300,24 +302,19 @@ def _round_up(most: int) -> int:
 
 @lru_cache
 def _due(dialect: str, most: int) -> str:
-    # Counted in the order of the index. Without it PostgreSQL expects to meet a few rows that match wherever it looks,
-    # and reads the table from its begin.
-    due = f"c.due_at <= {now(dialect)}"
     return f"""
         WITH RECURSIVE served AS (
-          SELECT s.name AS source, s.opened_at IS NOT NULL AS opened
+          SELECT s.name AS source, s.opened_at IS NOT NULL OR s.failures > 0 AS opened
           FROM {rowset(dialect, "source text")} JOIN jurat_sources s ON s.name = r.source
           WHERE {quotas.available(dialect)}),
-        {queues(dialect, "served")}
+        {queues(dialect, "served")},
+        {lengths(dialect, most)}
         SELECT d.source, d.priority, d.consultation, d.due, s.opened, {clock(dialect)} FROM (
-          SELECT q.source, q.priority, q.consultation, (SELECT count(*) FROM (
-            SELECT 1 FROM jurat_checks c
-            WHERE {waiting()} AND c.source = q.source AND c.priority = q.priority
-              AND c.consultation = q.consultation AND {due} ORDER BY c.due_at LIMIT {most}) AS counted) AS due
-          FROM queues q WHERE q.consultation IS NOT NULL
+          SELECT source, priority, consultation, due FROM lengths
           UNION ALL
           SELECT s.source, NULL, NULL, 1 FROM served s
-          WHERE EXISTS (SELECT 1 FROM jurat_checks c WHERE {waiting(alone=True)} AND c.source = s.source AND {due})
+          WHERE EXISTS (SELECT 1 FROM jurat_checks c
+                        WHERE {waiting(alone=True)} AND c.source = s.source AND c.due_at <= {now(dialect)})
         ) AS d JOIN served s ON s.source = d.source WHERE d.due > 0"""
 
 

@@ -58,6 +58,39 @@ def queues(dialect: str, served: str) -> str:
         FROM queues q WHERE q.consultation IS NOT NULL)"""
 
 
+def lengths(dialect: str, most: int) -> str:
+    """SQL for the common table `lengths` (source, priority, consultation, due), behind `queues`: how many checks of
+    each queue are due, as far as it matters to who takes `most` of a source, a check of each consultation in turn.
+
+    So each queue is counted up to its even share, and further only where not all of them fill theirs. SQLite, whose
+    limits can not differ from row to row, counts each up to `most`.
+    """
+
+    def due(limit: object) -> str:
+        # In the order of the index. Without it PostgreSQL expects to meet a few rows that match wherever it looks, and
+        # reads the table from its begin.
+        return f"""(SELECT count(*) FROM (
+            SELECT 1 FROM jurat_checks c
+            WHERE {waiting()} AND c.source = q.source AND c.priority = q.priority
+              AND c.consultation = q.consultation AND c.due_at <= {now(dialect)}
+            ORDER BY c.due_at LIMIT {limit}) AS counted)"""
+
+    if dialect != "postgresql":
+        return f"""lengths AS (
+            SELECT q.source, q.priority, q.consultation, {due(most)} AS due
+            FROM queues q WHERE q.consultation IS NOT NULL)"""
+    beside = "PARTITION BY q.source, q.priority"
+    return f"""shares AS (
+          SELECT q.*, 1 + ({most} - 1) / count(*) OVER ({beside}) AS share
+          FROM queues q WHERE q.consultation IS NOT NULL),
+        filled AS MATERIALIZED (SELECT q.*, {due("q.share")} AS due FROM shares q),
+        summed AS (SELECT q.*, sum(q.due) OVER ({beside}) AS all_due FROM filled q),
+        lengths AS (
+          SELECT q.source, q.priority, q.consultation,
+            CASE WHEN q.all_due >= {most} OR q.due < q.share THEN q.due ELSE {due(most)} END AS due
+          FROM summed q)"""
+
+
 def unsettled(columns: str) -> str:
     """SQL for a table `u` of the `columns` of every check that is on its way.
 

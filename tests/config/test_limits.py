@@ -73,9 +73,11 @@ def test_rate_and_burst_count_requests_of_which_a_look_up_may_send_several(
         ({}, 0.2, 1),
         ({"rate": "17/s"}, 0.2, 1),
         ({"rate": "17/s", "burst": 3}, 2 / 17 - TRAVEL, 1),
-        ({"rate": "1/s"}, 0.02, 1 / 1.02),
-        ({"rate": "40/s", "burst": 1}, 0.02, 25 / 45),
-        ({"rate": "100/s", "burst": 2}, 0.02, 0.5),
+        ({"rate": "1/s"}, 0.015, 1 / 1.015),
+        ({"rate": "5/s", "burst": 1}, 0.003, 0.2 / 0.203),
+        ({"rate": "10/s", "burst": 1}, 0.003, 0.1 / 0.103),
+        ({"rate": "40/s", "burst": 1}, 0.003, 25 / 28),
+        ({"rate": "100/s", "burst": 2}, 0.003, 1),
     ],
 )
 def test_the_burst_leaves_room_for_late_starts(limits: dict[str, Any], late: float, used: float) -> None:

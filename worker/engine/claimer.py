@@ -306,7 +306,9 @@ class Claimer(EngineThread):
 
 
 def share(slots: int, sources: int) -> int:
-    """How many of a process's `slots` one of so many sources may have at once: something is kept for each other one."""
+    """How many of a process's `slots` one of so many sources may have at once: something is kept for each other one, up
+    to half of them in all.
+    """
     if sources < 2:
         return slots
-    return max(1, slots - (sources - 1) * max(1, slots // (2 * sources)))
+    return max(1, slots - min((sources - 1) * max(1, slots // (2 * sources)), slots // 2))

@@ -151,7 +151,9 @@ def together(*calls: Callable[[], list[Held]]) -> list[Held]:
 
 def test_a_claim_says_where_a_write_would_make_room_for_more(desk: Desk) -> None:
     desk.submit_many(3)
-    assert len(desk.claim(free=9, concurrency=3)) == 3
+    assert len(desk.claim(free=9, concurrency=2)) == 2
+    assert desk.claims.cut == {"towns"}, "of these two"
+    assert len(desk.claim(free=9, concurrency=3)) == 1
     assert desk.claims.cut == set(), "there was no more"
     assert desk.claim(free=9, concurrency=3) == []
     assert desk.claims.cut == set(), "nor was there then"

@@ -169,6 +169,7 @@ def test_several_sources_leave_some_slots_to_each_other() -> None:
     assert share(128, 10) == 74
     assert share(4, 2) == 3
     assert share(2, 4) == share(1, 9) == 1
+    assert share(4, 4) == 2, "half of them, however many sources there are"
 
 
 @given(slots=st.integers(1, 300), sources=st.integers(2, 60))
