@@ -10,6 +10,7 @@ still or break down in `outages.py`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import cycle
@@ -22,7 +23,7 @@ from jurat import AlreadyConfirmed, Check, UnknownQuestion
 from jurat.access import standing
 from jurat.words import Outcome, Reason, State
 from tasks.checks import MOST_LOST_LEASES, Entry, GiveBack, Held, Later, NextSource, Review, Settle
-from tasks.ledger import Demand
+from tasks.ledger import Breaker, Demand
 from tasks.ledger.claiming import LEASE
 from tests.faults.persons import Persons
 from tests.faults.snapshot import CheckRow, read
@@ -119,28 +120,39 @@ class LedgerMachine(Persons):
     @when(lambda self: any(map(self._due, CONFIGURATIONS[0].sources)))
     def claim(self, worker: int, free: int) -> None:
         """A bell, or the second is over. Bells that come twice are claims that find less. Checks that have one chance
-        left are taken one by one after the others.
+        left are taken one by one after the others. A source in doubt gives no more than it may fail.
         """
-        shared, alone = {}, set()
+        shared, most, alone, last_ones = {}, Counter[str](), set(), 0
         for source in self.workers[worker].plan.sources:
             if source in self.now.broken:
                 continue
             due = self._due(source)
             last = {check for _, check in due if self.now.checks[check].lost_leases == MOST_LOST_LEASES - 1}
+            left = self._may_fail(source)
             shared[source] = first([each for each in due if each[1] not in last], free)
+            most[source] = min(len(shared[source]), left)
             alone |= last
+            last_ones += min(len(last), left - most[source])
         demands = [Demand(source, max(1, len(checks))) for source, checks in shared.items()]
         held, last_chances = self.desk.claims.claim(demands, sum(map(len, shared.values())))
-        assert {(check.source, check.id) for check in held} == {
-            (source, check) for source, checks in shared.items() for check in checks
-        }
+        assert all(check.id in shared[check.source] for check in held)
+        assert Counter(check.source for check in held) == most
         assert last_chances == bool(alone)
         one_by_one = []
         while (one := self.desk.claims.claim_alone(demands)) is not None:
             one_by_one.append(one)
-        assert {check.id for check in one_by_one} == alone
+        assert {check.id for check in one_by_one} <= alone
+        assert len(one_by_one) == last_ones
         held += one_by_one
         self._took(worker, held)
+
+    def _may_fail(self, source: str) -> int:
+        """How many look-ups more may be under way at a source."""
+        breaker, failures = Breaker(), self.failures.get(source, 0)
+        if failures < breaker.doubt:
+            return 1000
+        under_way = sum(row.state == State.LEASED and row.source == source for row in self.now.checks.values())
+        return max(0, max(1, breaker.failures - failures) - under_way)
 
     @rule(worker=WORKERS, limit=st.integers(1, 5))
     @when(lambda self: self._passed())

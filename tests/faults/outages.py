@@ -89,6 +89,6 @@ class Outages(LedgerMachine):
 
     def teardown(self) -> None:
         if self.sound:
-            for source in sorted(self.now.broken):
+            for source in sorted(self.failures):
                 self.succeed(source)
         super().teardown()
