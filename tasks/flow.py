@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from heapq import merge
-from itertools import count, islice
+from itertools import count, islice, takewhile
 from typing import NamedTuple
 
 from config.hours import Hours
@@ -116,7 +116,7 @@ def starts(ahead: float, demand: Demand, most: int) -> list[float]:
     seconds at most W / interval + burst start, if each starts at its time or up to `demand.late` later.
     """
     offered = (max(0.0, max(0.0, ahead) + number * demand.step - demand.tolerance) for number in range(most))
-    return [start for start in offered if start <= AHEAD]
+    return list(takewhile(lambda start: start <= AHEAD, offered))
 
 
 def next_start(ahead: float, demand: Demand) -> float:
