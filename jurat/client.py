@@ -225,7 +225,7 @@ class Client:
 
     def _read(self, statement: Any, parameters: Mapping[str, Any]) -> list[Any]:
         try:
-            with reader(self._database()).connect() as connection:
+            with reader(self._database()).begin() as connection:
                 return list(connection.execute(statement, parameters))
         except DBAPIError as error:
             if is_missing_table(error):

@@ -71,6 +71,9 @@ def parse_url(text: str) -> URL:
 def open_engine(text: str, *, pool_size: int = 5) -> Engine:
     """An engine on the shared database. Connects lazily; commits nothing by itself.
 
+    For `begin()`, which replaces a connection that was cut while it was idle. Where a statement begins the transaction
+    by itself, it is too late for that.
+
     Raises ConfigurationError when the URL can not be read or PostgreSQL's driver is not installed.
     """
     url = parse_url(text)

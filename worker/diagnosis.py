@@ -147,7 +147,7 @@ def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
     service = None
     try:
         service = open_service(settings)
-        with reader(service.database).connect() as connection:
+        with reader(service.database).begin() as connection:
             found = standing(connection)
         version = engine_version(service.database)
     except ConfigurationError as error:
