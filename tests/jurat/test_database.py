@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from jurat import Client, SchemaMissing, database
+from jurat import Client, UnknownCheck, database
 from jurat.batches import begin, commit
 from jurat.database import bounded, open_engine, preparing
 from jurat.ids import uuid7
@@ -96,7 +96,7 @@ def test_a_connection_that_was_cut_while_it_was_idle_is_replaced(engine: Engine,
 def test_a_client_reads_on_when_its_connection_was_cut(postgresql_url: str) -> None:
     with closing(Client(postgresql_url)) as client:
         for _ in range(2):
-            with pytest.raises(SchemaMissing):  # which is an answer of the database
+            with pytest.raises(UnknownCheck):
                 client.result(uuid7())
             end_sessions(postgresql_url)
 
