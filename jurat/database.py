@@ -135,7 +135,7 @@ def _look_who_answers(connection: Any, record: Any) -> None:
     # A pooler has a session of its own with us, under a number of its own, and ours with PostgreSQL may be another's
     # next time: what is prepared in it would be lost, or somebody else's.
     (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
-    record.info["jurat_prepares"] = pid == connection.info.backend_pid
+    record.info["jurat_direct"] = pid == connection.info.backend_pid
 
 
 def _begin_postgresql(connection: Connection) -> None:
@@ -157,7 +157,7 @@ def _send_begin(connection: Connection) -> None:
     settings: dict[str, Any] = {**_BOUNDS} if options.get("jurat_bounded") else {}
     plan_anew = False
     raw.prepare_threshold = None
-    if options.get("jurat_prepares") and info["jurat_prepares"]:
+    if options.get("jurat_prepares") and info["jurat_direct"]:
         raw.prepare_threshold = _PREPARED_AFTER
         settings |= _PLANS_KEPT
         now = time.monotonic()
