@@ -2,8 +2,8 @@
 
 A round trip has two processes wait for each other, and this thread for its turn behind all others of its process:
 that, and what SQLAlchemy does around each statement, takes longer than most of ours run. So they go to the driver as
-they are, and SQLAlchemy is asked only where something went wrong. On SQLite, behind a pooler, and where somebody listens
-to statements, they run one after the other as usual.
+they are, and SQLAlchemy is asked only where something went wrong. On SQLite, behind a pooler, and where somebody
+listens to statements, they run one after the other as usual.
 """
 
 from __future__ import annotations
