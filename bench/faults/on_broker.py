@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from redis import Redis
 
 from bench.faults.rabbitmq import BELLS, binary
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage, waited
+
+_Message = TypeVar("_Message")
 
 
 def _valkey_kill(stage: Stage) -> float | None:
@@ -64,7 +66,7 @@ _BELL: Mapping[str, Any] = {
     "content-encoding": "utf-8",
     "content-type": "application/json",
     "headers": {"lang": "py", "task": "jurat.ring", "id": "0"},
-    "properties": {"body_encoding": "base64", "delivery_info": {"exchange": "", "routing_key": "checks.register"}},
+    "properties": {"body_encoding": "base64", "delivery_info": {"exchange": "", "routing_key": BELLS}},
 }
 _MALFORMED: tuple[bytes, ...] = (
     b"garbage",
@@ -88,17 +90,24 @@ def _no_broker(stage: Stage) -> float | None:
 
 
 def _malformed(stage: Stage) -> float | None:
-    times = len(_MALFORMED) if stage.short else 3 * len(_MALFORMED)
-    for number in range(times):
-        stage.over(0.5, begin=number / times, end=(number + 1) / times)
+    def send(message: bytes) -> None:
         with Redis(port=stage.valkey.port) as connection:
-            connection.lpush("checks.register", _MALFORMED[number % len(_MALFORMED)])
+            connection.lpush(BELLS, message)
+
+    _among_bells(stage, _MALFORMED, send)
     begun = time.monotonic()
-    stage.emptied("checks.register")
+    stage.emptied(BELLS)
     stage.consuming()
     took = time.monotonic() - begun
     stage.pace(1.0)
     return max(took, stage.calm())
+
+
+def _among_bells(stage: Stage, messages: Sequence[_Message], send: Callable[[_Message], None]) -> None:
+    times = (1 if stage.short else 3) * len(messages)
+    for number in range(times):
+        stage.over(0.5, begin=number / times, end=(number + 1) / times)
+        send(messages[number % len(messages)])
 
 
 def _rabbitmq_kill(stage: Stage) -> float | None:
@@ -115,13 +124,12 @@ def _rabbitmq_kill(stage: Stage) -> float | None:
     return longest
 
 
-_BELL_HEADERS = {"lang": "py", "task": "jurat.ring", "id": "0"}
 _MALFORMED_AMQP: tuple[tuple[bytes, Mapping[str, Any]], ...] = (
     (b"garbage", {}),
     (b"[[], {}, null]", {"content_type": "application/json", "application_headers": {"task": 7}}),
     (b"[[], {}, null]", {"content_type": "application/json", "application_headers": {"task": "somebody.elses"}}),
-    (b"!", {"content_type": "x/y", "content_encoding": "?", "application_headers": _BELL_HEADERS}),
-    (b"\xff\xfe", {"content_encoding": "gzip", "application_headers": {**_BELL_HEADERS, "compression": "gzip"}}),
+    (b"!", {"content_type": "x/y", "content_encoding": "?", "application_headers": _BELL["headers"]}),
+    (b"\xff\xfe", {"content_encoding": "gzip", "application_headers": {**_BELL["headers"], "compression": "gzip"}}),
     (b"x" * (1 << 20), {"expiration": "600000", "reply_to": "nowhere", "priority": 9}),
 )
 
@@ -129,11 +137,7 @@ _MALFORMED_AMQP: tuple[tuple[bytes, Mapping[str, Any]], ...] = (
 def _rabbitmq_malformed(stage: Stage) -> float | None:
     server = stage.rabbitmq
     assert server is not None
-    times = (1 if stage.short else 4) * len(_MALFORMED_AMQP)
-    for number in range(times):
-        stage.over(0.5, begin=number / times, end=(number + 1) / times)
-        body, properties = _MALFORMED_AMQP[number % len(_MALFORMED_AMQP)]
-        server.send(body, **properties)
+    _among_bells(stage, _MALFORMED_AMQP, lambda message: server.send(message[0], **message[1]))
     emptied = waited(lambda: server.waiting() == 0, 60.0, f"messages stay in {BELLS}")
     return max(emptied + stage.all_settle(), stage.calm())
 

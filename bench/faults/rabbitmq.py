@@ -12,9 +12,10 @@ from typing import Any
 
 from amqp import Connection, Message
 
+from jurat.ring import queue_of
 from tests.rigs.servers import Server
 
-BELLS = "checks.register"
+BELLS = queue_of("register")
 _BINARY = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
 

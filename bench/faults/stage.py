@@ -394,6 +394,7 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def waited(condition: Callable[[], bool], seconds: float, complaint: str) -> float:
+    """How many seconds it took until the condition held. Raises TimeoutError with `complaint`."""
     begun = time.monotonic()
     if not until(condition, seconds):
         raise TimeoutError(f"{complaint} within {seconds:g} s")

@@ -126,7 +126,8 @@ def _of_database(steady: Sequence[Sample], rate: float, vacuum: Vacuum) -> Itera
     yield Finding("dead rows of jurat_checks", worst.dead, vacuum.threshold + vacuum.share * worst.checks + left)
     first, last = (sample.size / max(1, sample.checks) for sample in (steady[0], steady[-1]))
     yield Finding("bytes a check, times those after the warm-up", last / first, SIZE_GROWTH)
-    yield Finding("submits behind", rate * steady[-1].at - steady[-1].submitted, BEHIND * rate * steady[-1].at)
+    due = rate * (steady[-1].at - steady[0].at)
+    yield Finding("submits behind", due - (steady[-1].submitted - steady[0].submitted), BEHIND * due)
     third = steady[-max(1, len(steady) // 3) :]
     waiting = statistics.median(sample.waiting for sample in third)
     yield Finding("checks waiting in the end", waiting, BACKLOG * rate)

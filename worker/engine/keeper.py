@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 
 import structlog
 
@@ -92,9 +93,10 @@ class Keeper(EngineThread):
                 self._wake()
         # Before the first wait: a fleet whose workers live for a second each must not look like an outage.
         turns = self._keeping.turns(EVERY)
-        for task in EVERY:
-            if task in turns:
-                self._tasks[task]()
+        with ExitStack() as last_first:  # runs all of them, whatever one raises: none loses the turn that it got
+            for task in reversed(EVERY):
+                if task in turns:
+                    last_first.callback(self._tasks[task])
         self._notes.tell()
         self.stopping.wait(LOOK_EVERY)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from structlog.testing import capture_logs
 
 from tasks.checks import Held
@@ -9,7 +10,7 @@ from tasks.ledger.claiming import LEASE
 from tests.tasks.desk import ids
 from tests.worker.engine.works import Works
 from worker.engine.holdings import HANGING, Holdings
-from worker.engine.keeper import Keeper, Renewer
+from worker.engine.keeper import EVERY, Keeper, Renewer
 
 
 def test_the_renewer_prolongs_what_is_held_in_one_statement_each_third_of_a_lease(works: Works) -> None:
@@ -91,6 +92,23 @@ def test_overdue_checks_are_taken_only_while_there_is_room_and_a_configuration(w
     assert accepted == []
     each._end_overdue()
     assert len(ids(accepted)) == 5
+
+
+def test_a_piece_of_upkeep_that_fails_takes_no_turn_from_the_others(works: Works) -> None:
+    works.desk.submit_many(3)
+    each = keeper(works, Holdings(3), [])
+    done: list[str] = []
+
+    def fail() -> None:
+        done.append("leases")
+        raise OSError("the disk")
+
+    each._tasks = {**{task: lambda task=task: done.append(task) for task in EVERY}, "leases": fail}  # type: ignore[misc]
+    works.desk.claim(free=1)
+    works.desk.set_back("lease_until", 1, "state = 'leased'")
+    with pytest.raises(OSError, match="the disk"):
+        each.step()
+    assert done == ["leases", "figures", "purge"], "what had work, in its order"
 
 
 def test_a_worker_that_lives_for_a_moment_has_done_its_upkeep(works: Works) -> None:
