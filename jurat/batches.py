@@ -2,8 +2,8 @@
 
 A round trip has two processes wait for each other, and this thread for its turn behind all others of its process:
 that, and what SQLAlchemy does around each statement, takes longer than most of ours run. So they go to the driver as
-they are, and SQLAlchemy is asked only where something went wrong. On SQLite, behind a pooler, and where somebody
-listens to statements, they run one after the other as usual.
+they are, and SQLAlchemy is asked only where something went wrong. They run one after the other as usual on SQLite,
+where somebody listens to statements, behind a pooler, and where PostgreSQL does not bound a transaction as a whole.
 """
 
 from __future__ import annotations
@@ -96,13 +96,14 @@ def raise_error(_cursor: Any, _statement: str, _parameters: Any, context: Any) -
 
 
 def _travels(connection: Connection) -> bool:
-    dialect = connection.dialect
+    dialect, options = connection.dialect, connection.get_execution_options()
     return (
         dialect.name == "postgresql"
         and dialect.driver == "psycopg"
-        and connection.info.get("jurat_direct", False)  # poolers have had their troubles with pipelines
+        and connection.info.get("jurat_travels", False)  # poolers have had their troubles with pipelines
         and not connection.dispatch.before_cursor_execute
-        and "isolation_level" not in connection.get_execution_options()
+        and options.get("jurat_bounded", False)  # one whose end never arrives would keep its locks for hours
+        and "isolation_level" not in options
     )
 
 

@@ -35,6 +35,11 @@ _POSTGRESQL_ARGUMENTS: dict[str, Any] = {
 _BOUNDS = {"idle_in_transaction_session_timeout": 5_000, "lock_timeout": 3_000, "statement_timeout": 10_000}
 """A transaction of a worker lasts milliseconds. Its locks must be free again long before a lease (15 s) is over."""
 
+_BOUND_OF_ALL = {"transaction_timeout": 12_000}
+_HAS_BOUND_OF_ALL = 170_000
+"""PostgreSQL bounds a transaction as a whole from 17 on: also one whose statements arrived and whose end, sent with
+them, did not. That stands in the middle of a message, where no other bound holds, and keeps its locks for hours."""
+
 _PREPARED_AFTER = 1
 """A statement is prepared once it has run so often on a connection."""
 
@@ -136,6 +141,10 @@ def _look_who_answers(connection: Any, record: Any) -> None:
     # next time: what is prepared in it would be lost, or somebody else's.
     (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
     record.info["jurat_direct"] = pid == connection.info.backend_pid
+    record.info["jurat_bounds"] = _BOUNDS
+    if connection.info.server_version >= _HAS_BOUND_OF_ALL:
+        record.info["jurat_bounds"] = _BOUNDS | _BOUND_OF_ALL
+        record.info["jurat_travels"] = record.info["jurat_direct"]
 
 
 def _begin_postgresql(connection: Connection) -> None:
@@ -154,7 +163,7 @@ def _send_begin(connection: Connection) -> None:
     """BEGIN, with what holds for this transaction alone and what it begins with: all in one round trip."""
     options, info = connection.get_execution_options(), connection.info
     raw: Any = connection.connection.dbapi_connection
-    settings: dict[str, Any] = {**_BOUNDS} if options.get("jurat_bounded") else {}
+    settings: dict[str, Any] = {**info["jurat_bounds"]} if options.get("jurat_bounded") else {}
     plan_anew = False
     raw.prepare_threshold = None
     if options.get("jurat_prepares") and info["jurat_direct"]:

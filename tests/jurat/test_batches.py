@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
+from jurat import database
 from jurat.batches import Statement, begin, commit, run
 from jurat.database import bounded, open_engine, preparing
 
@@ -190,3 +193,55 @@ def test_whoever_listens_sees_each_statement(postgresql_url: str) -> None:
         commit(connection, ALL)
     assert [statement.split()[0] for statement in seen] == ["BEGIN", "CREATE", "INSERT", "SELECT"]
     engine.dispose()
+
+
+def test_a_transaction_whose_end_never_arrives_gives_its_row_locks_back(
+    postgresql: Engine, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its statements are sent one by one: a connection that is cut, or a process that is stopped, between two of them
+    leaves PostgreSQL in the middle of a message, where neither idle transactions nor statements are bounded.
+    """
+    monkeypatch.setitem(database._BOUND_OF_ALL, "transaction_timeout", 700)
+    for name in database._BOUNDS:
+        monkeypatch.setitem(database._BOUNDS, name, 100)
+    lock: Statement = ("SELECT name FROM town FOR UPDATE", {})
+    with begin(postgresql, add("Valmont")):
+        pass
+    second = open_engine(postgresql_url)
+
+    def stand_still() -> None:
+        with begin(postgresql, ("SELECT 1", {})) as (standing, _):
+            raw: Any = standing.connection.dbapi_connection
+            with suppress(psycopg.OperationalError), raw.pipeline():
+                assert raw.execute(lock[0]).fetchall() == [("Valmont",)]
+                raw.execute(lock[0])  # whose rows nobody asks for, and no end follows
+                with begin(second, ("SET LOCAL lock_timeout = '60s'", {}), lock) as (_, found):
+                    assert len(found[1]) == 1
+            run(standing, lock)
+
+    with pytest.raises(OperationalError) as caught:
+        stand_still()
+    assert caught.value.connection_invalidated
+    second.dispose()
+
+
+def test_they_go_one_by_one_where_nothing_bounds_a_transaction_as_a_whole(
+    postgresql: Engine, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sent_together(engine: Engine) -> int:
+        pipelines: list[object] = []
+        with monkeypatch.context() as patched:
+            patched.setattr("jurat.batches.travel", lambda *sent: pipelines.append(sent))
+            with begin(engine) as (connection, _):
+                run(connection, ALL, ALL)
+        return len(pipelines)
+
+    unbounded = open_engine(postgresql_url)
+    assert (sent_together(postgresql), sent_together(unbounded)) == (1, 0)
+    unbounded.dispose()
+    monkeypatch.setattr(database, "_HAS_BOUND_OF_ALL", 999_999)
+    old = open_engine(postgresql_url)
+    assert sent_together(bounded(old)) == 0
+    with begin(bounded(old), ("SHOW transaction_timeout", {})) as (_, found):
+        assert found == [[("0",)]]
+    old.dispose()

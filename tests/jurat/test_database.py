@@ -30,7 +30,7 @@ def engine(postgresql_url: str) -> Iterator[Engine]:
 
 
 def bound(engine: Engine) -> dict[str, str]:
-    names = ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout")
+    names = ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout", "transaction_timeout")
     with engine.begin() as connection:
         return {name: connection.execute(text(f"SHOW {name}")).scalar_one() for name in names}
 
@@ -40,6 +40,7 @@ def test_the_bounds_of_a_transaction_end_with_it(engine: Engine) -> None:
         "idle_in_transaction_session_timeout": "5s",
         "lock_timeout": "3s",
         "statement_timeout": "10s",
+        "transaction_timeout": "12s",
     }
     assert set(bound(engine).values()) == {"0"}
 

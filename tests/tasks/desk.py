@@ -16,7 +16,7 @@ from config.configuration import Configuration
 from config.document import Document
 from jurat import Check, Client, Result
 from jurat.batches import run
-from jurat.database import open_engine
+from jurat.database import bounded, open_engine
 from jurat.sealing import Unseal, key_to_text
 from jurat.sealing import generate as generate_keys
 from jurat.words import Outcome, Reason
@@ -70,7 +70,7 @@ class Desk:
 
     def __init__(self, url: str, document: Mapping[str, Any] = DOCUMENT) -> None:
         self.url = url
-        self.engine = open_engine(url, pool_size=16)
+        self.engine = bounded(open_engine(url, pool_size=16))
         self.postgresql = self.engine.dialect.name == "postgresql"
         self.claims = Claims(self.engine, dice=lambda: 0.5)
         self.settling = Settling(self.engine)

@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
 from bench.faults.proxy import Proxy
-from jurat.database import open_engine
+from jurat.database import bounded, open_engine
 from jurat.words import Reason
 from tasks.checks import Decision, Entry, GiveBack, Later, NextSource, Review, Settle
 from tasks.ledger import Reviewing, Settling, Written
@@ -65,7 +65,7 @@ def settling(postgresql: Desk, proxy: LosesAnswers) -> Iterator[Settling]:
     """A writer on the other side of the proxy."""
     url = make_url(postgresql.url).set(host="127.0.0.1", port=proxy.port)
     engine = open_engine(url.render_as_string(hide_password=False))
-    yield Settling(engine)
+    yield Settling(bounded(engine))
     engine.dispose()
 
 
