@@ -113,13 +113,15 @@ class Ended(StrEnum):
 class Attempt:
     """One look-up that was made, `duration` seconds long; of many at once, as long as all of them took.
 
-    `refused` says that the source refused the very connection.
+    `refused` says that the source refused the very connection. `ended_at` is a reading of this process's monotonic
+    clock; None means just now.
     """
 
     ended: Ended
     reason: Reason
     duration: float
     refused: bool = False
+    ended_at: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

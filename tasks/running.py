@@ -122,7 +122,8 @@ class Running:
         zone = plan.zones.get(question.zone) if question.zone else None
         decision = decide(held, question, found, answer=ready.query.answer, zone=zone, jitter=self._jitter())
         ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
-        attempt = Attempt(ended, _reason(found, decision), self._clock() - begun, isinstance(found, Refused))
+        now = self._clock()
+        attempt = Attempt(ended, _reason(found, decision), now - begun, isinstance(found, Refused), now)
         return Entry(held, decision, plan.version, attempt, question.retain_s)
 
     def _open(self, held: Held, schema: str) -> Mapping[str, Any]:

@@ -17,6 +17,9 @@ from tasks.ledger.records import WORKER, add_audit_row
 MOST_COUNTED = 10_000
 """Waiting checks are counted up to so many for each source."""
 
+GRAIN = 0.001
+"""Seconds to which SQLite keeps times: of two in the same one, an answer came after a failure."""
+
 PACE = 30.0
 """Seconds over which the pace of a source is averaged."""
 
@@ -25,13 +28,16 @@ PACE = 30.0
 class SourceFigures:
     """What a worker saw of one source since it last said so: look-ups that were answered, and that failed in a way that
     speaks of the source; `trailing` are those that failed after the last one that was answered. `last_failure` may be
-    one that speaks of the request alone.
+    one that speaks of the request alone. The last answer came `answered_ago` seconds ago, the last failure
+    `failed_ago`.
     """
 
     answered: int = 0
     failed: int = 0
     trailing: int = 0
     last_failure: str | None = None
+    answered_ago: float = 0.0
+    failed_ago: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +52,21 @@ class Noted:
 
 
 def note(connection: Connection, seen: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> Noted:
-    """Add what was seen to the rows of the sources; opens and closes their breakers, with an audit row each."""
+    """Add what was seen to the rows of the sources; opens and closes their breakers, with an audit row each.
+
+    An answer ends a run of failures that came before it, whenever it is told: what one worker was answered says nothing
+    of the failures that another one has seen since.
+    """
     dialect = connection.dialect.name
     parameters = {"rows": rows_json([{"source": source} for source in seen])}
-    stand = {row[0]: (row[1], bool(row[2])) for row in connection.execute(text(_stand(dialect)), parameters)}
+    stand = {row[0]: (row[1], bool(row[2]), row[3]) for row in connection.execute(text(_stand(dialect)), parameters)}
     rows, opened, closed, known = [], [], [], {}
-    for source, (before, was_open) in stand.items():
+    for source, (before, was_open, failed_ago) in stand.items():
         figures, breaker = seen[source], breakers.get(source, Breaker())
-        failures = figures.trailing if figures.answered else before + figures.failed
-        back = bool(figures.answered) and not figures.trailing
+        answered = bool(figures.answered) and (failed_ago is None or figures.answered_ago <= failed_ago + GRAIN)
+        run = figures.trailing if figures.answered else figures.failed
+        failures = run if answered else before + run
+        back = answered and not figures.trailing
         is_open = not back if was_open else failures >= breaker.failures
         if is_open and not was_open:
             opened.append(source)
@@ -70,6 +82,8 @@ def note(connection: Connection, seen: Mapping[str, SourceFigures], breakers: Ma
                 "answered": figures.answered,
                 "failed": figures.failed,
                 "last_failure": figures.last_failure,
+                "answered_ago": figures.answered_ago,
+                "failed_ago": figures.failed_ago,
                 "failures": failures,
                 "open": is_open,
                 "probe": breaker.probe,
@@ -107,7 +121,8 @@ def since_throttled(connection: Connection, source: str) -> float | None:
 @lru_cache
 def _stand(dialect: str) -> str:
     return f"""
-        SELECT name, failures, opened_at IS NOT NULL FROM jurat_sources
+        SELECT name, failures, opened_at IS NOT NULL, {seconds_between(dialect, now(dialect), "last_failure_at")}
+        FROM jurat_sources
         WHERE name IN (SELECT r.source FROM {rowset(dialect, "source text")})
         ORDER BY name{" FOR UPDATE" if dialect == "postgresql" else ""}"""
 
@@ -116,12 +131,21 @@ def _stand(dialect: str) -> str:
 def _note(dialect: str) -> str:
     rows = rowset(
         dialect,
-        "source text, answered int, failed int, last_failure text, failures int, open boolean, probe float8",
+        "source text, answered int, failed int, last_failure text, answered_ago float8, failed_ago float8, "
+        "failures int, open boolean, probe float8",
     )
+    latest = "greatest" if dialect == "postgresql" else "max"
+
+    def last(column: str, ago: str) -> str:
+        at = now(dialect, f"-r.{ago}")
+        return f"{latest}(coalesce({column}, {at}), {at})"
+
     return f"""
         UPDATE jurat_sources SET
-          last_success_at = CASE WHEN r.answered > 0 THEN {now(dialect)} ELSE last_success_at END,
-          last_failure_at = CASE WHEN r.last_failure IS NULL THEN last_failure_at ELSE {now(dialect)} END,
+          last_success_at = CASE WHEN r.answered > 0 THEN {last("last_success_at", "answered_ago")}
+            ELSE last_success_at END,
+          last_failure_at = CASE WHEN r.last_failure IS NULL THEN last_failure_at
+            ELSE {last("last_failure_at", "failed_ago")} END,
           last_failure = coalesce(r.last_failure, jurat_sources.last_failure),
           served = served + r.answered + r.failed,
           failures = r.failures,

@@ -12,6 +12,8 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
+from jurat.batches import begin
+from jurat.database import preparing
 from jurat.statements import now, rows_json, rowset
 from tasks.crashing import crash_point
 from tasks.flow import Breaker, Demand
@@ -37,6 +39,8 @@ WORK = {
 """Where the work of a task stands: looked for together with the turn, so that an idle worker costs the database one
 statement and not two. For `overdue` it is `any_passed`."""
 
+_FAILING = "SELECT name, failures FROM jurat_sources WHERE failures > 0"
+
 ACCESS_BATCHES = 10
 """So many batches of access rows are added up again in one turn, each in a transaction of its own."""
 
@@ -46,6 +50,7 @@ class Keeping:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._often = preparing(engine)
         self._dialect = engine.dialect.name
         self._access = AccessRows()
         self._entered: set[str] = set()
@@ -149,6 +154,13 @@ class Keeping:
             return Noted()
         with self._engine.begin() as connection:
             return figures.note(connection, seen, breakers)
+
+    def failing(self) -> Mapping[str, int]:
+        """How many failures in a row each source has that failed last, over all workers; as many as open its breaker at
+        least where that is open.
+        """
+        with begin(self._often, (_FAILING, {})) as (_, (rows,)):
+            return dict(rows)
 
     def count_waiting(self) -> None:
         """Keep each source's backlog (up to `figures.MOST_COUNTED`), how long it lasts at the pace of late, and how

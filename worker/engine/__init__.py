@@ -23,6 +23,7 @@ from worker.engine.claimer import Claimer
 from worker.engine.gate import Gate
 from worker.engine.holdings import Holdings
 from worker.engine.keeper import Keeper, Renewer
+from worker.engine.lookout import Lookout
 from worker.engine.lookups import LookUp
 from worker.engine.notes import Notes
 from worker.engine.plans import LONGEST_LOOK_UP, Plans
@@ -84,6 +85,7 @@ class Engine:
         self._keeper = Keeper(
             ledgers.keeping, ledgers.claims, plans, self._notes, self.holdings, self._accept, self.claimer.wake
         )
+        self._lookout = Lookout(ledgers.keeping, self._starter, self._gate)
         beating = (self.claimer, self._starter, self.writer, self._renewer, self._keeper)
         self._pulse = Pulse(self.holdings, plans, beating)
         self._watchdog = Watchdog(self.holdings, beating, lambda: self.writer.written, plans.longest, self._end_process)
@@ -110,6 +112,7 @@ class Engine:
             self._renewer,
             self._keeper,
             self._starter,
+            self._lookout,
             self.claimer,
             *self._look_ups,
         ):
@@ -128,6 +131,7 @@ class Engine:
         self.claimer.stop()
         self._keeper.stop()
         self._starter.stop()
+        self._lookout.stop()
         self._reserve.flush()
         for _ in self._look_ups:
             self._queue.put(None)
@@ -137,7 +141,7 @@ class Engine:
         end = time.monotonic() + timeout
         self._watchdog.stop()
         self.stop_claiming()
-        for claiming in (self.claimer, self._keeper, self._starter):
+        for claiming in (self.claimer, self._keeper, self._starter, self._lookout):
             claiming.join(end - time.monotonic())
         ended = [thread.join(end - time.monotonic()) for thread in self._look_ups]
         self._give_back_rest()

@@ -106,8 +106,8 @@ class Claimer(EngineThread):
         """Whether a write makes room for what the last claim had to leave."""
         self._writes = 0
         self._worth = 1
-        self.backlogged = False
-        """Whether the last claim found more than could be taken, and no write makes room for it."""
+        self.backlogged: Collection[str] = frozenset()
+        """The sources of which there was more than could be taken, where no write makes room for it."""
         self._turn = 0
         self._last_chance: _LastChance | None = None
         self._together_until = 0.0
@@ -184,7 +184,7 @@ class Claimer(EngineThread):
             self.wake()  # one came while nobody knew that there was more
         taken = Counter(check.source for check in held)
         self._more = len(held) == free or any(taken[d.source] == d.free for d in demands)
-        self.backlogged = self._more and not any(taken[d.source] and self._is_tight(d) for d in demands)
+        self.backlogged = {d.source for d in demands if self._has_more(d, taken[d.source], full=len(held) == free)}
         self._hand_out(scope, held, asked, answered, hanging)
         self.slot_freed(self._holdings.freed())  # look-ups may have ended while the claim was under way
         self._wake_for_quotas(demands, held)
@@ -284,6 +284,12 @@ class Claimer(EngineThread):
                 seconds = min(seconds, demand.late / 2)  # later it would be given back
             ahead[name] = min(MOST_AHEAD, int(pace * seconds))
         return ahead
+
+    def _has_more(self, demand: Demand, taken: int, *, full: bool) -> bool:
+        """Whether there is more of a source than could be taken; as before where nobody has asked."""
+        if demand.free < 1:
+            return demand.source in self.backlogged
+        return taken > 0 and (full or taken == demand.free) and not self._is_tight(demand)
 
     def _is_tight(self, demand: Demand) -> bool:
         return demand.concurrency is not None and demand.concurrency < WIDE * self._holdings.slots

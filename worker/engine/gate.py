@@ -28,6 +28,7 @@ class Gate:
         self._lock = threading.Lock()
         self._failed: dict[str, int] = {}
         self._unwritten: Counter[str] = Counter()
+        self._known: Mapping[str, int] = {}
         self.shut: dict[str, float] = {}
         """By source: what was claimed before that time is given back. Infinite until the ledger knows."""
 
@@ -60,6 +61,16 @@ class Gate:
             if count >= self._breaker(source).doubt:
                 with self._lock:
                     self.shut[source] = math.inf
+
+    def seen(self, failures: Mapping[str, int], asked: float) -> None:
+        """The ledger said at `asked` how many failures in a row the sources have that failed last. Where there are more
+        than it said before, what was claimed until then was claimed without knowing of them.
+        """
+        with self._lock:
+            for source, count in failures.items():
+                if count >= self._breaker(source).doubt and count > self._known.get(source, 0):
+                    self.shut[source] = max(asked, self.shut.get(source, asked))
+            self._known = failures
 
     def noted(self) -> None:
         """The ledger knows of all failures that are written: claims that are made from now on may be trusted."""

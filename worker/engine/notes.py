@@ -27,13 +27,16 @@ class _Tally:
     failed: int = 0
     trailing: int = 0
     last_failure: Reason | None = None
+    answered_at: float = 0.0
+    failed_at: float = 0.0
 
-    def count(self, attempt: Attempt) -> None:
+    def count(self, attempt: Attempt, at: float) -> None:
         if attempt.ended is Ended.ANSWERED:
             self.answered += 1
             self.trailing = 0
+            self.answered_at = at
             return
-        self.last_failure = attempt.reason
+        self.last_failure, self.failed_at = attempt.reason, at
         if attempt.reason in TROUBLE:
             self.failed += 1
             self.trailing += 1
@@ -43,7 +46,20 @@ class _Tally:
         self.trailing = later.trailing if later.answered else self.trailing + later.trailing
         self.answered += later.answered
         self.failed += later.failed
-        self.last_failure = later.last_failure or self.last_failure
+        if later.answered:
+            self.answered_at = later.answered_at
+        if later.last_failure:
+            self.last_failure, self.failed_at = later.last_failure, later.failed_at
+
+    def figures(self, now: float) -> SourceFigures:
+        return SourceFigures(
+            self.answered,
+            self.failed,
+            self.trailing,
+            self.last_failure,
+            answered_ago=now - self.answered_at if self.answered else 0.0,
+            failed_ago=now - self.failed_at if self.last_failure else 0.0,
+        )
 
 
 class Notes:
@@ -81,7 +97,7 @@ class Notes:
                     tally = self._tallies.get(source)
                     if tally is None:
                         tally = self._tallies[source] = _Tally()
-                    tally.count(attempt)
+                    tally.count(attempt, self._clock() if attempt.ended_at is None else attempt.ended_at)
                     if attempt.ended is Ended.FAILED:
                         self._count_failure(source, attempt)
                     elif source in self._failing:
@@ -127,10 +143,8 @@ class Notes:
     def _note(self, tallies: Mapping[str, _Tally]) -> None:
         if not tallies:
             return
-        figures = {
-            source: SourceFigures(tally.answered, tally.failed, tally.trailing, tally.last_failure)
-            for source, tally in tallies.items()
-        }
+        now = self._clock()
+        figures = {source: tally.figures(now) for source, tally in tallies.items()}
         changes = self._keeping.note(figures, {source: self._breaker(source) for source in figures})
         self._gate.told(changes.failures)
         recovered = {source for source, tally in tallies.items() if not tally.trailing} & self._failing

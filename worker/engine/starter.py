@@ -41,6 +41,11 @@ class Starter(EngineThread):
             if first:
                 self._changed.notify()
 
+    def waits(self, within: float) -> bool:
+        """Whether a start is due within so many seconds."""
+        with self._changed:
+            return bool(self._waiting) and self._waiting[0][0] - time.monotonic() <= within
+
     def stop(self) -> None:
         """Hand on everything that waits, and what comes from now on at once: whoever stops gives it back."""
         super().stop()

@@ -20,8 +20,8 @@ log = structlog.get_logger("jurat.checks")
 BATCH = 500
 WORTH = 128
 LINGER, SLICE = 0.1, 0.01
-"""While more checks wait than can be looked up, a write waits until it has so many checks, so many seconds at the most,
-and looks so often. None of them ends any later for it in all, and a larger write costs each of them less."""
+"""While more checks of a source wait than can be looked up, a write waits until it has so many of them, so many
+seconds at the most, and looks so often. None ends any later for it in all, and a larger write costs each less."""
 
 BUSY_REST = 0.02
 """Seconds before checks whose participant's row was held by somebody else are written again."""
@@ -107,10 +107,14 @@ class Writer(EngineThread):
         return True
 
     def _may_wait(self) -> bool:
-        """Whether a write is worth more for waiting, and nothing in it is waited for: failures make a breaker open."""
+        """Whether a write is worth more for waiting, and nothing in it is waited for: failures make a breaker open, and
+        a source with nothing more to do has somebody look for each verdict.
+        """
+        backlogged = self._claimer.backlogged
         return (
             0 < len(self._waiting) < WORTH
-            and self._claimer.backlogged
+            and bool(backlogged)
+            and all(entry.held.source in backlogged for entry in self._waiting)
             and not any(entry.attempt and entry.attempt.ended is Ended.FAILED for entry in self._waiting)
         )
 

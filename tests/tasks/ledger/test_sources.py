@@ -140,6 +140,39 @@ def test_the_next_answer_closes_it(desk: Desk) -> None:
     assert [action for _, action, _ in audit(desk)] == ["breaker opens", "breaker closes"]
 
 
+def test_an_answer_that_came_before_a_failure_and_is_told_after_it_ends_no_run(desk: Desk) -> None:
+    """One worker tells of its answers once a second, another of failures at once."""
+    fails(desk, (0, 2, 2))
+    before = SourceFigures(answered=7, answered_ago=60.0)
+    assert desk.keeping.note({"towns": before}, {}).failures == {"towns": 2}
+    # Its own failures since then belong to the run as well; those before are over.
+    mixed = SourceFigures(answered=7, failed=5, trailing=2, last_failure=FAILED, answered_ago=60.0, failed_ago=30.0)
+    assert desk.keeping.note({"towns": mixed}, {}).failures == {"towns": 4}
+    assert fails(desk, (0, 1, 1)) == [OPENED]
+    assert desk.keeping.note({"towns": before}, {}) == SAME, "nor does it close the breaker"
+    assert desk.keeping.note({"towns": SourceFigures(answered=1)}, {}) == CLOSED
+
+
+def test_the_times_of_a_source_are_those_at_which_it_was_seen(desk: Desk) -> None:
+    for ago in (30.0, 90.0):  # told in any order
+        seen = SourceFigures(1, 1, 0, FAILED, answered_ago=ago, failed_ago=2 * ago)
+        desk.keeping.note({"towns": seen}, {})
+    (row,) = (row for row in desk.reading.sources() if row.name == "towns")
+    assert row.last_success_at is not None
+    assert row.last_failure_at is not None
+    assert 25 < (row.last_success_at - row.last_failure_at).total_seconds() < 35
+
+
+def test_sources_that_failed_last_are_seen_with_their_runs(desk: Desk) -> None:
+    assert desk.keeping.failing() == {}
+    fails(desk, (0, 2, 2))
+    assert desk.keeping.failing() == {"towns": 2}
+    fails(desk, (0, 3, 3))
+    assert desk.keeping.failing() == {"towns": 5}
+    fails(desk, (1, 0, 0))
+    assert desk.keeping.failing() == {}
+
+
 def test_the_first_probe_waits_for_as_long_as_is_configured(desk: Desk) -> None:
     fails(desk, (0, 9, 9), breaker=Breaker(probe=120.0))
     (row,) = (row for row in desk.reading.sources() if row.name == "towns")

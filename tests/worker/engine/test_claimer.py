@@ -212,6 +212,22 @@ def test_a_source_at_its_share_is_claimed_again_as_its_look_ups_end(claimer: Cla
     assert len(claims_of(claimer).asked) == 2
 
 
+def test_a_source_that_has_more_than_its_share_is_backlogged_and_no_other_is(claimer: Claimer, works: Works) -> None:
+    set_slots(claimer, 16)
+    works.desk.submit_many(10)
+    claimer.step()
+    assert not claimer.backlogged
+    claims_of(claimer).ready = held = works.desk.claim()
+    for _ in range(2):  # once it is at its share, nobody asks for more
+        claimer.wake()
+        claimer.step()
+        assert claimer.backlogged == {"towns"}
+    claimer._holdings.looked_up(held)
+    claimer.wake()
+    claimer.step()
+    assert not claimer.backlogged
+
+
 def test_nothing_is_claimed_of_a_source_that_is_shut(claimer: Claimer) -> None:
     claimer._gate.shut["towns"] = math.inf
     claimer._gate.shut["ban"] = 0.0

@@ -82,6 +82,24 @@ def test_failures_that_the_ledger_knows_of_from_others_give_back_what_was_claime
     assert gate.shut == {"ban": 100.0, "rpps": 105.0}
 
 
+def test_what_was_claimed_before_the_ledger_told_of_more_failures_is_given_back_and_nothing_later(
+    gate: Gate,
+) -> None:
+    gate.seen({"towns": 2}, asked=10.0)
+    assert gate.shut == {}
+    gate.seen({"towns": 3, "ban": 4}, asked=20.0)
+    assert gate.shut == {"towns": 20.0, "ban": 20.0}
+    assert not gate.is_shut("towns"), "new claims take it into account"
+    gate.seen({"towns": 3, "ban": 5}, asked=30.0)
+    assert gate.shut == {"towns": 20.0, "ban": 30.0}, "towns had no more"
+    gate.seen({}, asked=40.0)
+    gate.seen({"towns": 3}, asked=50.0)
+    assert gate.shut == {"towns": 50.0, "ban": 30.0}, "a run of its own"
+    gate.saw([failed()] * 3)
+    gate.seen({"towns": 4}, asked=60.0)
+    assert gate.is_shut("towns"), "what this process saw is still to be noted"
+
+
 def test_it_opens_again_for_new_claims_once_the_ledger_knows_of_every_failure(gate: Gate, now: list[float]) -> None:
     failures = [failed() for _ in range(4)]
     gate.saw(failures)

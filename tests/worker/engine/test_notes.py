@@ -125,6 +125,23 @@ def test_only_failures_after_the_last_answer_are_trailing(notes: Notes, keeping:
     assert keeping.figures == [{"towns": SourceFigures(1, 3, 1, Reason.SOURCE_UNAVAILABLE)}]
 
 
+def test_how_long_ago_a_source_answered_and_failed_is_told_by_when_the_look_ups_ended(
+    notes: Notes, keeping: Keeping, now: list[float]
+) -> None:
+    answer = entry(held(), attempt=replace(attempt(), ended_at=970.0))
+    failure = entry(held(), attempt=Attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE, 0.1, ended_at=980.0))
+    keeping.away = True
+    notes.count([answer, failure])
+    with pytest.raises(OperationalError):
+        notes.tell()
+    notes.count([answered("ban")])
+    now[0], keeping.away = 1010.0, False
+    notes.tell()
+    towns, ban = keeping.figures[0]["towns"], keeping.figures[0]["ban"]
+    assert (towns.answered_ago, towns.failed_ago) == (40.0, 30.0)
+    assert (ban.answered_ago, ban.failed_ago) == (10.0, 0.0)
+
+
 def test_a_request_that_was_no_good_is_a_last_failure_and_no_trouble(notes: Notes, keeping: Keeping) -> None:
     notes.count([failed(Reason.SOURCE_REJECTED_REQUEST)])
     assert not urgent(notes)

@@ -26,7 +26,7 @@ class Bells:
     def __init__(self) -> None:
         self.times: list[float] = []
         self.leases_ended = 0
-        self.backlogged = False
+        self.backlogged: set[str] = set()
 
     def wake(self) -> None:
         self.wake_in(0.0)
@@ -220,7 +220,7 @@ def test_a_write_waits_for_more_while_more_waits_than_can_be_looked_up(
 ) -> None:
     monkeypatch.setattr(writing, "LINGER", 5.0)
     monkeypatch.setattr(writing, "WORTH", 2)
-    bells.backlogged = True
+    bells.backlogged = {"towns"}
     assert write_of_two(works, writer) == 2
 
 
@@ -233,11 +233,21 @@ def test_a_write_waits_for_nothing_where_little_happens(
     assert time.monotonic() - begun < 30
 
 
+def test_a_write_waits_for_nothing_where_one_in_it_is_of_a_source_that_has_no_more(
+    works: Works, writer: Writer, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LINGER", 60.0)
+    bells.backlogged = {"another"}
+    begun = time.monotonic()
+    write_of_two(works, writer)
+    assert time.monotonic() - begun < 30
+
+
 def test_a_failure_is_written_without_waiting_for_more(
     works: Works, writer: Writer, bells: Bells, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writing, "LINGER", 60.0)
-    bells.backlogged = True
+    bells.backlogged = {"towns"}
     held = works.desk.held()
     failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
     hand_on(writer, entry(held, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed))
@@ -250,7 +260,7 @@ def test_the_end_does_not_wait_for_more(
     works: Works, writer: Writer, bells: Bells, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writing, "LINGER", 60.0)
-    bells.backlogged = True
+    bells.backlogged = {"towns"}
     hand_on(writer, entry(works.desk.held()))
     writer.stop()
     begun = time.monotonic()
