@@ -17,7 +17,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint format wheel lock clean bench bench-addresses faults faults-short control-arm soak
+.PHONY: help demo test test-all lint format wheel lock clean bench bench-addresses bench-flow faults faults-short control-arm soak bench-scale
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,13 @@ bench-addresses: $(VENV)/.dev ## Ask a real geocoder for 5,000 real addresses; s
 bench: $(VENV)/.bench ## Compare with Celery, dramatiq and taskiq on the same job, 45 minutes; ROUNDS=1 SECONDS=5 ARMS="jurat-64 celery-threads"
 	@PYTHONPATH=. $(PY) -m bench.speed $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(ARMS),--arms $(ARMS)) $(if $(PARTS),--parts $(PARTS)) $(ARGS)
+
+bench-scale: $(VENV)/.dev ## Compare 1 M pending and 10 M settled checks with 1,000 of each, half an hour, 15 GB; PENDING=20000 SETTLED=200000
+	@PYTHONPATH=. $(PY) -m bench.scale $(if $(PENDING),--pending $(PENDING)) $(if $(SETTLED),--settled $(SETTLED)) $(ARGS)
+
+bench-flow: $(VENV)/.dev ## See limits hold and be used over all workers, 45 minutes; SCENARIO="quota breaker" SECONDS=60 CHECKS=600 WORKERS=4
+	@PYTHONPATH=. $(PY) -m bench.flow $(SCENARIO) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(CHECKS),--checks $(CHECKS)) \
+		$(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 
 FAULTS := @PYTHONPATH=. $(PY) -m bench.faults $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(CHECKS),--checks $(CHECKS))
 

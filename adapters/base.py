@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 from jurat.words import Outcome, Reason, outcomes_of
 
@@ -41,6 +41,9 @@ class Redemption:
     fingerprint: str
 
 
+_CARRIED = frozenset((outcome, reason) for reason in Reason for outcome in outcomes_of(reason))
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a source found, decided as far as the source itself can decide it.
@@ -55,7 +58,7 @@ class Finding:
     redemption: Redemption | None = None
 
     def __post_init__(self) -> None:
-        if self.outcome not in outcomes_of(self.reason):
+        if (self.outcome, self.reason) not in _CARRIED:
             raise ValueError(f"{self.reason} can not be {self.outcome}")
 
 
@@ -134,6 +137,10 @@ class Unavailable(SourceError):
     """Down, unreachable, slow or in error (5xx, reset, time-out). Ask again later."""
 
 
+class Refused(Unavailable):
+    """The connection was refused: nothing listens there, or it is how the source shuts us out."""
+
+
 class Throttled(SourceError):
     """We asked too often (429, or the source's own words for it). The whole source waits `retry_after` seconds."""
 
@@ -185,3 +192,20 @@ class Source(Protocol):
     def close(self) -> None:
         """Give back connections. Look-ups under way may fail with `Unavailable`."""
         ...
+
+
+class SourceOfMany(Source, Protocol):
+    """A source that has the answers at hand, so that many look-ups cost little more than one."""
+
+    def look_up_many(self, queries: Sequence[Query]) -> Sequence[Found | SourceError]:
+        """What `look_up` returns or raises for each of `queries`, in their order. Thread-safe.
+
+        Raises:
+            SourceError: the source gave no answer to any of them.
+        """
+        ...
+
+
+def of_many(source: Source) -> SourceOfMany | None:
+    """`source` where it can look up many at once, else None."""
+    return cast("SourceOfMany", source) if hasattr(source, "look_up_many") else None

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.base import Source
-from adapters.codes import CodeBook, Codes
-from adapters.fingerprints import Fingerprints
-from adapters.transport import Transport
 
 if TYPE_CHECKING:
+    from adapters.codes import CodeBook
+    from adapters.fingerprints import Fingerprints
     from config.registry import RegistrySource
     from config.secrets import SecretReference
     from config.sources import AddokSource, AddressFileSource, CodesSource, SourceModel
@@ -49,20 +48,17 @@ def build(name: str, model: SourceModel, surroundings: Surroundings) -> Source:
         raise SourceUnusable(f"source {name} can not be used: {error}") from error
 
 
-def _transport(model: AddokSource, surroundings: Surroundings) -> Transport:
-    return Transport(
-        connections=model.concurrency or 16,
+def _addok(model: AddokSource, surroundings: Surroundings) -> Source:
+    from adapters.address.addok import Addok
+    from adapters.transport import Transport
+
+    transport = Transport(
         proxy=model.proxy,
         ca_file=model.ca_file,
         loopback_http=surroundings.loopback_http,
         read_timeout=model.timeout,
     )
-
-
-def _addok(model: AddokSource, surroundings: Surroundings) -> Source:
-    from adapters.address.addok import Addok
-
-    return Addok(model.url, _transport(model, surroundings))
+    return Addok(model.url, transport)
 
 
 def _address_file(model: AddressFileSource, _: Surroundings) -> Source:
@@ -78,6 +74,8 @@ def _registry(model: RegistrySource, surroundings: Surroundings) -> Source:
 
 
 def _codes(model: CodesSource, surroundings: Surroundings) -> Source:
+    from adapters.codes import Codes
+
     if surroundings.fingerprints is None:
         raise SourceUnusable("access codes need JURAT_HASH_KEYS; `bin/jurat keys generate` makes one")
     return Codes(model.list, surroundings.fingerprints, surroundings.codes, checked=model.checked)

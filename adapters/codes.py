@@ -7,11 +7,11 @@ MOD 33,32), so that a typing error costs nothing: it is `code_malformed` before 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from adapters.base import Credentials, Finding, Found, Query, Redemption
+from adapters.base import Credentials, Finding, Found, Query, Redemption, SourceError
 from adapters.fingerprints import Fingerprints
 from jurat.words import Outcome, Reason
 
@@ -21,6 +21,7 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 12
 _LOOK_ALIKES = str.maketrans({"I": "1", "L": "1", "O": "0", "U": "V"})
 _FREE_LENGTH = range(4, 65)
+_MALFORMED = Finding(Outcome.UNDETERMINED, Reason.CODE_MALFORMED)
 
 
 class StoredCode(Protocol):
@@ -39,8 +40,8 @@ class StoredCode(Protocol):
 class CodeBook(Protocol):
     """The lists of codes as the database keeps them. Both methods raise Unavailable when it does not answer."""
 
-    def find(self, code_list: str, fingerprints: Sequence[str]) -> StoredCode | None:
-        """The code of a list that has one of `fingerprints`."""
+    def find(self, code_list: str, fingerprints: Sequence[str]) -> Mapping[str, StoredCode]:
+        """Those codes of a list that have one of `fingerprints`, by their fingerprints."""
         ...
 
     def key_ids(self, code_list: str) -> set[str]:
@@ -91,16 +92,43 @@ class Codes:
 
     def look_up(self, query: Query) -> Found:
         """Whether the typed code may be redeemed. Whether it still is free is settled when the verdict is written."""
+        (found,) = self.look_up_many([query])
+        if isinstance(found, SourceError):
+            raise found
+        return found
+
+    def look_up_many(self, queries: Sequence[Query]) -> list[Found | SourceError]:
+        """The same for many in one statement, and a few more where a code is not found."""
+        codes = [self._fingerprints(query) for query in queries]
+        every = [fingerprint for code in codes for fingerprint in code]
+        stored = self.book.find(self.code_list, every) if every else {}
+        rows = [next((stored[each] for each in code if each in stored), None) for code in codes]
+        unknown: Finding | SourceError | None = None
+        found: list[Found | SourceError] = []
+        for code, row in zip(codes, rows, strict=True):
+            if row is not None:
+                found.append(self._finding(row))
+            elif code:
+                unknown = unknown or self._unknown()
+                found.append(unknown)
+            else:
+                found.append(_MALFORMED)
+        return found
+
+    def _unknown(self) -> Finding | SourceError:
+        """What is said of a code that the list does not have."""
+        if self.book.key_ids(self.code_list) - set(self.fingerprints.key_ids):
+            return Credentials("codes of the list were hashed with a key that JURAT_HASH_KEYS does not have here")
+        return Finding(Outcome.REFUSED, Reason.CODE_UNKNOWN, {"list": self.code_list})
+
+    def _fingerprints(self, query: Query) -> list[str]:
+        """Under which the typed code may be stored; none where it can be no code."""
         typed: Any = query.answer.get("code")
         code = clean(typed, checked=self.checked) if isinstance(typed, str) else None
-        if code is None:
-            return Finding(Outcome.UNDETERMINED, Reason.CODE_MALFORMED)
+        return self.fingerprints.all(self.code_list, code) if code else []
+
+    def _finding(self, stored: StoredCode) -> Finding:
         evidence = {"list": self.code_list}
-        stored = self.book.find(self.code_list, self.fingerprints.all(self.code_list, code))
-        if stored is None:
-            if self.book.key_ids(self.code_list) - set(self.fingerprints.key_ids):
-                raise Credentials("codes of the list were hashed with a key that JURAT_HASH_KEYS does not have here")
-            return Finding(Outcome.REFUSED, Reason.CODE_UNKNOWN, evidence)
         if stored.revoked:
             return Finding(Outcome.REFUSED, Reason.CODE_REVOKED, evidence)
         if stored.redeemed:

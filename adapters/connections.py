@@ -1,35 +1,46 @@
 """Kept HTTP connections whose every wait ends at the deadline of the look-up that uses them.
 
-A socket's time-out bounds one wait, so a server that sends a byte now and then holds a thread for ever. Here each read
-is given what is left of the whole exchange: status line, headers, body, the answer of a proxy. It needs no second
-thread: `http.client` reads through one file object, and that file is replaced. Of urllib3 it overrides `_new_conn`, as
-urllib3's own SOCKS module does, and `_get_conn`.
-
-The deadline travels in a thread's own variable, because urllib3 picks the connection deep inside its pool.
+A socket's time-out bounds one wait, so a server that sends a byte now and then holds a thread for ever. Here each wait
+is given what is left of the whole exchange: TLS, the answer of a proxy, head, body. `TimedAdapter` is a transport
+adapter of requests. It leaves it to urllib3 to open, secure, check and keep connections, and writes and reads the
+messages itself (`adapters.message`): what requests, urllib3 and http.client do beyond that for each request (cookies,
+redirects, retries, an e-mail parser for the head) takes several times as long as the exchange.
 """
 
 from __future__ import annotations
 
-import http.client
 import io
 import ipaddress
+import math
 import queue
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
+from urllib.parse import urlsplit
 
+import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 from urllib3.poolmanager import PoolManager
 
+from adapters.base import SourceError
+from adapters.message import Answer, read_answer, read_status, written
+
 _HOSTS = 8
 """How many hosts one source may keep connections to; most have one."""
+
+_AT_ONCE = 16 << 10
+"""Bytes taken from the socket at once: a whole TLS record, so that none stays behind in OpenSSL."""
+
+_TICKS = 64
+"""Waits are rounded up to a 64th of a second, so that the same time-out is not set anew for each wait."""
 
 Address = tuple[int, tuple[Any, ...]]
 """An address family and a socket address of that family."""
@@ -39,8 +50,8 @@ class HostNotFound(OSError):
     """The name of the host has no address."""
 
 
-class TooMuch(OSError):
-    """More came over the wire than the exchange allows."""
+class NoTunnel(OSError):
+    """The proxy gave no connection to the host."""
 
 
 @dataclass(slots=True)
@@ -48,13 +59,13 @@ class Exchange:
     """One request and its answer: how much time and how many bytes it may take, and what is known of its connection.
 
     `deadline` is a reading of `time.monotonic`; `connect_timeout` and `read_timeout` bound one wait, in seconds;
-    `max_wire_bytes` bounds status line, headers and body as they come, still packed.
+    `max_bytes` bounds the body, packed and unpacked.
     """
 
     deadline: float
     connect_timeout: float
     read_timeout: float
-    max_wire_bytes: int
+    max_bytes: int
     fresh_only: bool = False
     connected: bool = False
     received: int = 0
@@ -66,56 +77,39 @@ class Exchange:
             raise TimeoutError
         return min(left, at_most)
 
-    def __enter__(self) -> Self:
-        _thread.exchange = self
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _thread.exchange = None
-
-
-_thread = threading.local()
-
-
-def _current() -> Exchange:
-    exchange: Exchange = _thread.exchange
-    return exchange
-
-
-class _TimedReader(io.RawIOBase):
-    def __init__(self, raw: Any, sock: socket.socket, exchange: Exchange) -> None:
-        self._raw, self._sock, self._exchange = raw, sock, exchange
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._exchange.left(self._exchange.read_timeout))
-        count: int | None = self._raw.readinto(buffer)
-        self._exchange.received += count or 0
-        if self._exchange.received > self._exchange.max_wire_bytes:
-            raise TooMuch
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _TimedResponse(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, _current()))
-
 
 class _TimedConnection(HTTPConnection):
-    response_class = _TimedResponse
+    exchange: Exchange
+    """The one under way; a connection serves one thread at a time."""
+
+    _tunnel_headers: Mapping[str, str]
+
+    def ask(self, request: bytes) -> Answer:
+        """Send a request as a whole, over a new connection where none is kept, and read its answer."""
+        if self.sock is None:
+            self.connect()
+        self._send(request)
+        return read_answer(self._receive, self.exchange.max_bytes)
+
+    def _send(self, request: bytes) -> None:
+        self._wait_at_most(self.exchange.left(self.exchange.read_timeout))
+        self.sock.sendall(request)
+
+    def _receive(self) -> bytes:
+        self._wait_at_most(self.exchange.left(self.exchange.read_timeout))
+        chunk: bytes = self.sock.recv(_AT_ONCE)
+        self.exchange.received += len(chunk)
+        return chunk
+
+    def _wait_at_most(self, seconds: float) -> None:
+        seconds = math.ceil(seconds * _TICKS) / _TICKS
+        if self.sock.gettimeout() != seconds:
+            self.sock.settimeout(seconds)
 
     def _new_conn(self) -> socket.socket:
-        exchange = _current()
-        exchange.connected = True
+        self.exchange.connected = True
         try:
-            return self._connect(exchange)
+            return self._connect(self.exchange)
         except OSError as error:
             raise NewConnectionError(self, "no connection") from error
 
@@ -136,26 +130,51 @@ class _TimedConnection(HTTPConnection):
                 failure = error
         raise failure
 
+    def _tunnel(self) -> None:
+        host = f"[{self._tunnel_host}]" if ":" in (self._tunnel_host or "") else self._tunnel_host
+        fields = "".join([f"{name}: {value}\r\n" for name, value in self._tunnel_headers.items()])
+        self._send(f"CONNECT {host}:{self._tunnel_port} HTTP/1.0\r\n{fields}\r\n".encode("latin-1"))
+        try:
+            status = read_status(self._receive)
+        except (SourceError, ConnectionError):
+            raise NoTunnel from None
+        if not 200 <= status < 300:
+            raise NoTunnel
+        self.exchange.received = 0
+        self.sock.settimeout(self.exchange.left(self.exchange.connect_timeout))
+
 
 class _TimedTLSConnection(_TimedConnection, HTTPSConnection):
     pass
 
 
-class _FreshWhereAsked:
-    """A pool whose kept connection is opened anew when the exchange asks for a fresh one."""
-
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        connection = super()._get_conn(timeout)  # type: ignore[misc]
-        if _current().fresh_only:
-            connection.close()
-        return connection
-
-
-class _Pool(_FreshWhereAsked, HTTPConnectionPool):
+class _Pool(HTTPConnectionPool):
     ConnectionCls = _TimedConnection
 
+    def carry_out(self, exchange: Exchange, request: bytes) -> Answer:
+        """Send `request` over a kept connection, or over a new one where there is none or a fresh one is asked for.
 
-class _TLSPool(_FreshWhereAsked, HTTPSConnectionPool):
+        Raises what the connection raises; it is kept only after a whole answer.
+        """
+        connection: Any = self._get_conn()
+        is_kept = False
+        try:
+            if exchange.fresh_only:
+                connection.close()
+            connection.exchange = exchange
+            if connection.sock is None and self.proxy is not None:
+                self._prepare_proxy(connection)
+            answer: Answer = connection.ask(request)
+            is_kept = answer.reusable
+            return answer
+        finally:
+            if is_kept:
+                self._put_conn(connection)
+            else:
+                connection.close()
+
+
+class _TLSPool(_Pool, HTTPSConnectionPool):
     ConnectionCls = _TimedTLSConnection
 
 
@@ -194,15 +213,26 @@ def _resolve(host: str, port: int, answers: queue.SimpleQueue[Sequence[Address] 
         answers.put(HostNotFound())
 
 
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """How requests reach one origin: `prefix` stands before each path, `fields` are headers that each request has."""
+
+    pool: _Pool
+    prefix: str
+    fields: Mapping[str, str]
+
+
 class TimedAdapter(HTTPAdapter):
-    """requests' HTTPAdapter over the connections above. Every call of `send` must stand inside an `Exchange`.
+    """A transport adapter of requests over the connections above; its time-out is an `Exchange`.
 
     Certificates are checked with `tls` and nothing else: no `verify=False`, no bundle read again for each connection.
-    A request is sent once: no retries. `proxy` is the URL that `send` is given as proxy, if any.
+    A request is sent once: no retries. `connections` are kept for each host. All go through `proxy` where it is given.
     """
 
     def __init__(self, *, connections: int, tls: ssl.SSLContext, proxy: str | None = None) -> None:
         self._tls = tls
+        self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
+        self._routes: dict[str, _Route] = {}
         super().__init__(pool_connections=_HOSTS, pool_maxsize=connections, max_retries=0, pool_block=False)
         if proxy is not None:
             # requests would make it at the first request, where two threads race.
@@ -212,8 +242,54 @@ class TimedAdapter(HTTPAdapter):
         super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, **kwargs)
         _use_timed_pools(self.poolmanager)
 
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        conn.cert_reqs = "CERT_REQUIRED"
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,  # noqa: FBT001, FBT002 - the signature of requests, as below
+        timeout: Any = None,
+        verify: bool | str = True,  # noqa: FBT001, FBT002
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send `request` once and read the answer as a whole, within the `Exchange` that is given as `timeout`.
+
+        The other options of requests are settled by how this adapter was made.
+
+        Raises:
+            SourceError: as `adapters.message` says of what came back.
+            OSError, urllib3.exceptions.HTTPError: there was no connection, or it ended.
+        """
+        url = request.url or ""
+        after_origin = url.index("/", len("https://"))
+        origin, target = url[:after_origin], url[after_origin:].partition("#")[0]
+        route = self._routes.get(origin) or self._find_route(origin, request)
+        fields = CaseInsensitiveDict(route.fields)
+        fields.update(request.headers)
+        body: Any = request.body
+        answer = route.pool.carry_out(timeout, written(request.method or "", route.prefix + target, fields, body))
+        response = requests.Response()
+        response.status_code = answer.status
+        response.headers = CaseInsensitiveDict(answer.headers)
+        response.raw = io.BytesIO(answer.body)
+        response.url, response.request = url, request
+        return response
+
+    def _find_route(self, origin: str, request: requests.PreparedRequest) -> _Route:
+        pool = self.get_connection_with_tls_context(request, verify=True, proxies=self._proxies)
+        if not isinstance(pool, _Pool):
+            raise TypeError("a pool of other connections")
+        parts = urlsplit(origin)
+        default = {"http": 80, "https": 443}[parts.scheme]
+        fields = {"Host": parts.netloc.removesuffix(f":{default}")}
+        route = _Route(pool, "", fields)
+        if pool.proxy is not None and parts.scheme == "http":
+            # No tunnel: the proxy is asked for the whole URL.
+            route = _Route(pool, origin, {**fields, **pool.proxy_headers})
+        if len(self._routes) >= _HOSTS:
+            # The pool manager forgets one as well.
+            self._routes = {}
+        self._routes[origin] = route
+        return route
 
 
 def _use_timed_pools(manager: PoolManager) -> None:

@@ -8,7 +8,6 @@ environment (no proxy variables, no `.netrc`), always checks certificates, and s
 from __future__ import annotations
 
 import functools
-import http.client
 import ipaddress
 import logging
 import re
@@ -16,15 +15,14 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import certifi
 import requests
-import urllib3
-from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead, NewConnectionError, ProxyError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
-from adapters.base import Blocked, RejectedRequest, SourceError, Unavailable, Unreadable
-from adapters.connections import Exchange, HostNotFound, TimedAdapter, TooMuch
+from adapters.base import Blocked, Refused, RejectedRequest, SourceError, Unavailable
+from adapters.connections import Exchange, HostNotFound, NoTunnel, TimedAdapter
 from adapters.reply import Reply, raise_for_trouble, retry_after
 
 __all__ = ["Reply", "Transport", "raise_for_trouble"]
@@ -34,14 +32,18 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
 
 _PLAIN_CAUSES: tuple[tuple[tuple[type[Exception], ...], type[SourceError], str], ...] = (
     ((HostNotFound,), Unavailable, "its host name was not found"),
-    ((ConnectionRefusedError,), Unavailable, "connection refused"),
-    ((TooMuch,), Unreadable, "the answer is larger than allowed"),
-    ((DecodeError,), Unreadable, "the answer's gzip is damaged"),
+    ((ConnectionRefusedError,), Refused, "connection refused"),
+    ((NoTunnel,), Unavailable, "the proxy gave no connection"),
 )
-_CHUNK = 16 << 10
-_HEAD_BYTES = 64 << 10
+_ORIGINS = 64
+_SETTLED_URL = re.compile(
+    r"(https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,4})?)"
+    r"(?!\S*/\.)/[A-Za-z0-9._~!$&'()*+,;=:@/-]*(\?[A-Za-z0-9._~!$&'()*+,;=:@/?-]+)?"
+)
+"""A URL that requests leaves as it is: its origin, and its query."""
+_METHODS = frozenset({"GET", "POST"})
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]|^\s|\s$")
-_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
 _UNTRUSTED = {10: "has expired", 9: "is not valid yet", 62: "names another host", 64: "names another host"}
 """OpenSSL's verification codes that tell an administrator what to mend; the others mean an unknown signer."""
 
@@ -49,10 +51,11 @@ _UNTRUSTED = {10: "has expired", 9: "is not valid yet", 62: "names another host"
 class Transport:
     """Sends requests to one source over kept connections. Thread-safe.
 
-    `connections` is how many are kept for each host: at least as many as threads that send at once. `max_bytes` bounds
-    the decoded body. `ca_file` holds the certificates that may sign the source's own, instead of the public ones.
-    `proxy` is an `http://host:port`. `loopback_http` allows plain HTTP to this very machine, for demonstrations and
-    tests. `connect_timeout` and `read_timeout` bound single waits, in seconds.
+    `connections` is how many are kept for each host: at least as many as threads that send at once, since one too many
+    is closed after each answer. None is opened before it is needed. `max_bytes` bounds the decoded body. `ca_file`
+    holds the certificates that may sign the source's own, instead of the public ones. `proxy` is an `http://host:port`.
+    `loopback_http` allows plain HTTP to this very machine, for demonstrations and tests. `connect_timeout` and
+    `read_timeout` bound single waits, in seconds.
 
     Raises:
         ValueError: the proxy or the file is not usable; the message says why.
@@ -61,7 +64,7 @@ class Transport:
     def __init__(
         self,
         *,
-        connections: int = 16,
+        connections: int = 1024,
         max_bytes: int = 1 << 20,
         proxy: str | None = None,
         ca_file: str | None = None,
@@ -72,13 +75,13 @@ class Transport:
     ) -> None:
         if proxy is not None and (urlsplit(proxy).scheme != "http" or not urlsplit(proxy).hostname):
             raise ValueError("a proxy is given as http://host:port")
-        self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
         self._adapter = TimedAdapter(connections=connections, tls=_tls_context(ca_file), proxy=proxy)
         self._max_bytes = max_bytes
         self._loopback_http = loopback_http
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip"}
+        self._checked_origins: set[str] = set()
         self._closed = False
 
     def send(
@@ -91,18 +94,19 @@ class Transport:
         body: bytes | None = None,
         timeout: float,
     ) -> Reply:
-        """Send one request and read its answer, within `timeout` seconds as a whole.
+        """Send one request, a GET or a POST, and read its answer, within `timeout` seconds as a whole.
 
         `params` become the query, encoded. A redirect is not followed but returned. A kept connection that the source
         had closed meanwhile is replaced once, if no byte of an answer had come.
 
         Raises:
             Blocked: the URL is not https, or holds a user and password.
-            RejectedRequest: the URL or a header can not be sent as HTTP.
+            RejectedRequest: the URL or a header can not be sent as HTTP, or the method is another.
             Unavailable: no connection, no trusted certificate, or no whole answer in time.
             Unreadable: the answer is too large, or no HTTP.
         """
-        self._check_url(url)
+        if self._closed:
+            raise Unavailable("this source was closed; a new configuration has replaced it")
         request = self._prepared(method, url, params, headers, body)
         deadline = time.monotonic() + timeout
         outcome = self._attempt(request, deadline, timeout)
@@ -118,9 +122,48 @@ class Transport:
         self._closed = True
         self._adapter.close()
 
+    def _prepared(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | Sequence[tuple[str, str]],
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> requests.PreparedRequest:
+        request = requests.PreparedRequest()
+        headers = {**self._headers, **headers}
+        sendable = method in _METHODS and all(map(_NAME.fullmatch, headers))
+        sendable = sendable and not any(map(_UNSENDABLE.search, headers.values()))
+        try:
+            self._prepare_url(request, url, params)
+            request.prepare_method(method)
+            request.prepare_headers(headers)
+            request.prepare_body(body, None)
+        except (requests.RequestException, UnicodeError):
+            sendable = False
+        if not sendable:
+            raise RejectedRequest("the URL or a header of the request holds characters that HTTP does not allow")
+        return request
+
+    def _prepare_url(
+        self, request: requests.PreparedRequest, url: str, params: Mapping[str, str] | Sequence[tuple[str, str]]
+    ) -> None:
+        """Check the URL and give it to the request with its query.
+
+        requests takes URLs apart and puts them together again, which takes most of its time. It does so here for the
+        first request to an origin, and wherever something in the URL needs to be mended.
+        """
+        settled = _SETTLED_URL.fullmatch(url)
+        if settled and settled[1] in self._checked_origins:
+            query = urlencode(params)
+            request.url = f"{url}{'&' if settled[2] else '?'}{query}" if query else url
+            return
+        self._check_url(url)
+        request.prepare_url(url, params if isinstance(params, Mapping) else list(params))
+        if settled and len(self._checked_origins) < _ORIGINS:
+            self._checked_origins.add(settled[1])
+
     def _check_url(self, url: str) -> None:
-        if self._closed:
-            raise Unavailable("this source was closed; a new configuration has replaced it")
         try:
             parts = urlsplit(url)
             host, user = parts.hostname or "", parts.username
@@ -133,67 +176,20 @@ class Transport:
         if user is not None:
             raise Blocked("a URL with a user or password is not allowed")
 
-    def _prepared(
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, str] | Sequence[tuple[str, str]],
-        headers: Mapping[str, str],
-        body: bytes | None,
-    ) -> requests.PreparedRequest:
-        request = requests.PreparedRequest()
-        try:
-            sendable = not any(map(_UNSENDABLE.search, headers.values()))
-            request.prepare(
-                method=method,
-                url=url,
-                headers={**self._headers, **headers},
-                params=params if isinstance(params, Mapping) else list(params),
-                data=body,
-            )
-        except (requests.RequestException, UnicodeError):
-            sendable = False
-        if not sendable:
-            raise RejectedRequest("the URL or a header of the request holds characters that HTTP does not allow")
-        return request
-
     def _attempt(
         self, request: requests.PreparedRequest, deadline: float, timeout: float, *, fresh_only: bool = False
     ) -> Reply | SourceError:
-        max_wire_bytes = self._max_bytes + _HEAD_BYTES
-        with Exchange(deadline, self._connect_timeout, self._read_timeout, max_wire_bytes, fresh_only) as exchange:
-            try:
-                response = self._adapter.send(
-                    request,
-                    stream=True,
-                    timeout=(exchange.left(self._connect_timeout), exchange.left(self._read_timeout)),
-                    proxies=self._proxies,
-                )
-                raw: urllib3.HTTPResponse = response.raw
-                try:
-                    body = self._read(raw)
-                    raw.release_conn()
-                except BaseException:
-                    raw.close()
-                    raise
-            except SourceError as error:
-                return error
-            except (requests.RequestException, HTTPError, http.client.HTTPException, OSError) as error:
-                return _trouble(error, exchange, timeout)
-        reply_headers = {name.lower(): value for name, value in raw.headers.items()}
-        return Reply(raw.status, reply_headers, body, retry_after(reply_headers.get("retry-after"), time.time()))
-
-    def _read(self, raw: urllib3.HTTPResponse) -> bytes:
-        if raw.headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
-            raise Unreadable("the answer is packed in a way that was not asked for")
-        if (raw.length_remaining or 0) > self._max_bytes:
-            raise Unreadable(f"the answer is larger than {self._max_bytes} bytes")
-        body = bytearray()
-        while chunk := raw.read1(_CHUNK, decode_content=True):
-            body += chunk
-            if len(body) > self._max_bytes:
-                raise Unreadable(f"the answer is larger than {self._max_bytes} bytes")
-        return bytes(body)
+        exchange = Exchange(deadline, self._connect_timeout, self._read_timeout, self._max_bytes, fresh_only)
+        try:
+            response = self._adapter.send(request, timeout=exchange)
+        except SourceError as error:
+            return error
+        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
+            return _trouble(error, exchange, timeout)
+        headers = dict(response.headers.lower_items())
+        return Reply(
+            response.status_code, headers, response.content, retry_after(headers.get("retry-after"), time.time())
+        )
 
 
 class _Stale(Unavailable):
@@ -215,12 +211,9 @@ def _trouble(error: BaseException, exchange: Exchange, timeout: float) -> Source
     for classes, kind, detail in _PLAIN_CAUSES:
         if found(*classes):
             return kind(detail)
-    if found(ConnectionError, ssl.SSLError, http.client.IncompleteRead, IncompleteRead):
+    if found(ConnectionError, ssl.SSLError):
         return _closed(exchange, in_tls=found(ssl.SSLError))
-    # The second is http.client's own way to say that CONNECT was refused.
-    if found(ProxyError) or any(type(cause) is OSError and cause.errno is None for cause in causes):
-        return Unavailable("the proxy gave no connection")
-    return Unreadable("what came back is not HTTP") if exchange.received else Unavailable("no connection")
+    return Unavailable("no connection")
 
 
 def _late(exchange: Exchange, timeout: float, *, connecting: bool) -> SourceError:

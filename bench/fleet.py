@@ -114,7 +114,7 @@ class Fleet:
 
     def unsettled(self) -> int:
         """How many checks have no verdict yet."""
-        with self.service.database.connect() as connection:
+        with self.service.database.begin() as connection:
             return int(
                 connection.execute(text("SELECT count(*) FROM jurat_checks WHERE state <> 'settled'")).scalar_one()
             )

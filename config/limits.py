@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from functools import cached_property
+from typing import Annotated, ClassVar, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.durations import Duration, Rate, between, duration_default
+from config.hours import ONCE_PATTERN, WEEKLY_PATTERN, Hours, parse_closing, parse_opening, parse_zone
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
@@ -76,22 +79,138 @@ class SourceKind(StrEnum):
     SIMULATED = "simulated"
 
 
-class LimitedSource(BaseModel):
-    """What all sources share: how much they may be asked.
+def _read_by(parse: Callable[[str], object]) -> AfterValidator:
+    def check(text: str) -> str:
+        try:
+            parse(text)
+        except ValueError as error:
+            raise PydanticCustomError("hours", "{message}", {"message": str(error)}) from None
+        return text
 
-    `rate` and `concurrency` hold over all workers together; where they are not given, only the workers' look-up slots
-    limit. `timeout` bounds one look-up whole, in seconds.
+    return AfterValidator(check)
+
+
+TimeZone = Annotated[str, _read_by(parse_zone), Field(examples=["Europe/Paris"])]
+"""The name of a time zone in the IANA database."""
+
+Opening = Annotated[str, _read_by(parse_opening), Field(json_schema_extra={"pattern": WEEKLY_PATTERN})]
+"""Days and times, "mon-fri 08:00-18:00"."""
+
+Closing = Annotated[
+    str, _read_by(parse_closing), Field(json_schema_extra={"pattern": f"{WEEKLY_PATTERN}|{ONCE_PATTERN}"})
+]
+"""Days and times, or once, "2026-12-24 22:00 - 2026-12-25 06:00"."""
+
+
+class _Limit(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class OpeningHours(_Limit):
+    """When a source may be asked, by the local time of `timezone`. Without `open` always; `closed` wins."""
+
+    timezone: TimeZone
+    open: Annotated[tuple[Opening, ...], Field(max_length=50)] = ()
+    closed: Annotated[tuple[Closing, ...], Field(max_length=200)] = ()
+
+    @cached_property
+    def parsed(self) -> Hours:
+        """The hours to reckon with."""
+        return Hours.parse(self.timezone, self.open, self.closed)
+
+    @model_validator(mode="after")
+    def _leave_something_open(self) -> Self:
+        try:
+            self.parsed  # noqa: B018 - it is kept
+        except ValueError:
+            said = "nothing of the week is left open — take something out of closed, or remove the source"
+            raise PydanticCustomError("hours", "{message}", {"message": said}) from None
+        return self
+
+
+class BreakerLimits(_Limit):
+    """When a source counts as broken: after so many technical failures in a row. It is asked for one look-up in each
+    `probe` seconds then, until one succeeds.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    failures: Annotated[int, Field(ge=1, le=1000, strict=True)] = 5
+    probe: Annotated[Duration, between("100ms", "1h")] = duration_default("1s")
+
+
+BURST_SECONDS: Final = 0.25
+"""Unless told otherwise, a source with a rate may get this long's worth of requests at once, and one more."""
+
+TRAVEL: Final = 0.025
+"""Seconds by which requests may differ in how long they are under way from their start to the source: taken out of the
+burst as far as it has room for that."""
+
+LEAST_LATE: Final = 0.003
+"""Seconds that a thread needs at least to begin a look-up at its time."""
+
+_LATE: Final = (0.02, 0.2)
+"""Seconds that a look-up may start after its time: what a busy machine needs, and as much as is any use."""
+
+_LATE_SHARE: Final = 0.015
+"""Where the burst has no room for that, at most this share of the time between two starts goes to it, or as much as a
+thread needs at least: look-ups that come too late are given back, and would else have been kept further apart.
+"""
+
+
+class LimitedSource(_Limit):
+    """What all sources share: how much they may be asked.
+
+    `rate` (in requests), `burst` (of them at once), `concurrency` (in look-ups), `daily` (requests in a day of
+    `hours.timezone`, else of UTC), `hours` and `breaker` hold over all workers together; where they are not given, only
+    the workers' look-up slots limit. `timeout` bounds one look-up whole, in seconds.
+    """
 
     kind: ClassVar[SourceKind]
 
     rate: Rate | None = None
+    burst: Annotated[int, Field(ge=1, le=100_000, strict=True)] | None = None
     concurrency: Concurrency | None = None
+    daily: Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)] | None = None
+    hours: OpeningHours | None = None
+    breaker: BreakerLimits = BreakerLimits()
     timeout: Timeout = duration_default("10s")
 
     @property
     def requests(self) -> int:
         """How many requests one look-up may send. Each is paid from the rate."""
         return 1
+
+    @property
+    def interval(self) -> float | None:
+        """Seconds between the starts of two look-ups that the rate allows in the long run; None without a rate."""
+        return None if self.rate is None else self.requests * self.rate.period_s / self.rate.count
+
+    @property
+    def usual_burst(self) -> int:
+        """How many requests may come at once unless `burst` tells: what the rate gives in `BURST_SECONDS`, one more,
+        and never fewer than one look-up sends.
+        """
+        more = 0 if self.rate is None else int(BURST_SECONDS * self.rate.count / self.rate.period_s)
+        return max(self.requests, 1 + more)
+
+    @property
+    def look_ups_at_once(self) -> int:
+        """How many look-ups may start at once, at least one."""
+        return max(1, (self.burst or self.usual_burst) // self.requests)
+
+    @property
+    def late(self) -> float:
+        """Seconds that a look-up may start after its time: as many as the burst has room for, within bounds."""
+        least, most = _LATE
+        if self.interval is None:
+            return most
+        least = min(least, max(LEAST_LATE, _LATE_SHARE * self.interval))
+        return min(most, max(least, (self.look_ups_at_once - 1) * self.interval - TRAVEL))
+
+    @property
+    def used(self) -> float:
+        """The share of the rate that can be used: less than 1 where the burst has no room for starts that are late, so
+        that they are kept further apart.
+        """
+        if self.interval is None:
+            return 1.0
+        return self.interval / max(self.interval, self.late - (self.look_ups_at_once - 2) * self.interval)

@@ -17,6 +17,7 @@ from config.sources import SourceModel, answer_schema, urls_of
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, questions_in
 
+_WELL_USED = 0.9
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -109,6 +110,31 @@ def _check_source(path: Path, source: SourceModel, environment: Environment) -> 
         if parts.scheme == "http" and not (test and parts.hostname in _LOOPBACK):
             where = "only a loopback address may go without, and only with environment: test"
             yield Complaint((*path, *below), f"answers would travel in clear; {where}", "write https://")
+    yield from _check_limits(path, source)
+
+
+def _check_limits(path: Path, source: SourceModel) -> Iterator[Complaint]:
+    """Limits that contradict each other, or that a look-up can not keep."""
+    sends = f"one look-up sends {source.requests} requests"
+    if source.daily is not None and source.daily < source.requests:
+        yield Complaint((*path, "daily"), f"{sends}, so none would ever be made", f"allow at least {source.requests}")
+    if source.burst is None:
+        return
+    said, hint = "", ""
+    if source.rate is None:
+        said, hint = "does nothing without a rate", "add rate: …, or remove it"
+    elif source.burst < source.requests:
+        said, hint = f"{sends}, one after the other, which is more", f"allow at least {source.requests}"
+    elif source.burst > source.rate.count:
+        said = f"{source.burst} at once is more than the rate allows in its whole period ({source.rate})"
+        hint = "lower it, or raise the rate"
+    elif source.used < _WELL_USED:
+        said = (
+            f"{source.burst} at once leaves no room for a start that is late, so {source.used:.0%} of the rate is used"
+        )
+        hint = f"allow {source.usual_burst} where the source does"
+    if said:
+        yield Complaint((*path, "burst"), said, hint, Severity.WARNING)
 
 
 def _check_criterion(path: Path, criterion: Criterion, document: Document) -> Iterator[Complaint]:
@@ -198,8 +224,9 @@ def _check_deadline(path: Path, deadline_s: float, name: str, source: SourceMode
     if source.timeout > deadline_s:
         said = f"{deadline} is shorter than one look-up of source '{name}' may take ({duration_text(source.timeout)})"
         yield Complaint(path, said, "give more time, or the source a shorter timeout", Severity.WARNING)
-    if source.rate is not None and source.rate.period_s / source.rate.count > deadline_s:
-        said = f"source '{name}' may be asked {source.rate}, too rarely for a deadline of {deadline}"
+    if source.rate is not None and source.interval is not None and source.interval > deadline_s:
+        each = f" with {source.requests} requests a look-up" if source.requests > 1 else ""
+        said = f"source '{name}' may be asked {source.rate}{each}, too rarely for a deadline of {deadline}"
         yield Complaint(path, said, "give more time, or the source a higher rate", Severity.WARNING)
 
 

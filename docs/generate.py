@@ -25,7 +25,7 @@ from sqlalchemy.schema import CreateColumn
 from adapters import simulated
 from config import document, registry, sources
 from config.durations import ByteSize, Distance, Duration, Rate
-from config.limits import NAME_PATTERN, LimitedSource
+from config.limits import NAME_PATTERN, BreakerLimits, LimitedSource, OpeningHours
 from config.registry import inputs, request, rules
 from config.registry.templates import NAME_PATTERN as INNER_NAME_PATTERN
 from config.secrets import SecretReference
@@ -205,6 +205,8 @@ OPTIONS: Mapping[str, Mapping[str, type[BaseModel]]] = {
     },
     "Sources": {
         "All types: `sources.NAME`": LimitedSource,
+        "hours": OpeningHours,
+        "breaker": BreakerLimits,
         "`type: addok`": sources.AddokSource,
         "`type: address-file`": sources.AddressFileSource,
         "`type: codes`": sources.CodesSource,
@@ -250,7 +252,7 @@ def options() -> Iterator[str]:
     told = meanings()["options"]
     if left := set(told) ^ {model.__name__ for part in OPTIONS.values() for model in part.values()}:
         raise KeyError(f"meanings.yaml and OPTIONS differ in {sorted(left)}")
-    shared = LimitedSource.model_json_schema()["properties"]
+    shared = LimitedSource.model_json_schema(ref_template="{model}")["properties"]
     for section, models in OPTIONS.items():
         yield from (f"## {section}", "")
         for title, model in models.items():

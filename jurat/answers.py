@@ -21,6 +21,7 @@ from jurat.errors import InvalidAnswer
 MAX_BYTES = 16 * 1024
 """The largest answer, as canonical JSON in UTF-8."""
 
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 _OBJECT_WORDS = {"type", "properties", "required", "additionalProperties", "titles"}
 _FIELD_WORDS = {"type", "enum", "pattern", "minLength", "maxLength", "format", "titles"}
 
@@ -99,7 +100,7 @@ def encode(answer: Mapping[str, Any]) -> bytes:
     not JSON, more than 16 KiB.
     """
     try:
-        text = json.dumps(answer, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        text = _CANONICAL.encode(answer)
     except (TypeError, ValueError, RecursionError):
         raise InvalidAnswer("", "is not JSON: an object of strings is expected") from None
     try:

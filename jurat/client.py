@@ -26,7 +26,7 @@ from jurat.messages import message_for
 from jurat.ring import NO_BROKER, Bell
 from jurat.sealing import Seal, key_from_text
 from jurat.statements import require_tables, statements_on
-from jurat.submitting import Check, Submission, submit_all
+from jurat.submitting import Check, Schemas, Submission, submit_all
 from jurat.tables import CheckId, moment
 from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State, reason_from
 
@@ -97,6 +97,7 @@ class Client:
         self._seal = Seal(key_from_text(seal_key, "seal_key")) if seal_key else None
         self._bell = Bell(broker_url) if broker_url and broker_url != NO_BROKER else None
         self._tables_seen = False
+        self._schemas: Schemas = {}
 
     # -- submitting, in the platform's transaction
 
@@ -147,7 +148,7 @@ class Client:
         if not self._tables_seen:
             require_tables(statements)
             self._tables_seen = True
-        checks, sources = submit_all(statements, many, self._seal)
+        checks, sources = submit_all(statements, many, self._seal, self._schemas)
         if self._bell:
             self._bell.note(sources)
         return checks
@@ -224,7 +225,7 @@ class Client:
 
     def _read(self, statement: Any, parameters: Mapping[str, Any]) -> list[Any]:
         try:
-            with reader(self._database()).connect() as connection:
+            with reader(self._database()).begin() as connection:
                 return list(connection.execute(statement, parameters))
         except DBAPIError as error:
             if is_missing_table(error):

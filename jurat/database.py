@@ -1,19 +1,21 @@
 """How jurat opens the shared database: settings that both the client and the workers need.
 
-PostgreSQL through psycopg 3 without server-side prepared statements and without start-up options, so that PgBouncer in
-transaction mode may stand in between. SQLite in WAL mode with full durability; every transaction of ours starts with
-BEGIN IMMEDIATE, because a reader that becomes a writer fails at once instead of waiting.
+PostgreSQL through psycopg 3 without start-up options, and with server-side prepared statements only where no pooler
+stands between: PgBouncer in transaction mode may. SQLite in WAL mode with full durability; every transaction of ours
+starts with BEGIN IMMEDIATE, because a reader that becomes a writer fails at once instead of waiting.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from jurat.batches import Statement, raise_error, travel
 from jurat.errors import ConfigurationError
 
 _BUSY = 5.0
@@ -21,7 +23,7 @@ _BUSY_REST = 0.001
 """Seconds that a transaction waits for another writer of a SQLite file, and between two tries."""
 
 _POSTGRESQL_ARGUMENTS: dict[str, Any] = {
-    "prepare_threshold": None,
+    "prepare_threshold": None,  # until `_begin_postgresql` says otherwise
     "connect_timeout": 3,
     "keepalives": 1,
     "keepalives_idle": 5,
@@ -30,15 +32,26 @@ _POSTGRESQL_ARGUMENTS: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 
-_BOUNDS = "".join(
-    f"SET LOCAL {name} = {milliseconds};"
-    for name, milliseconds in {
-        "idle_in_transaction_session_timeout": 5_000,
-        "lock_timeout": 3_000,
-        "statement_timeout": 10_000,
-    }.items()
-)
+_BOUNDS = {"idle_in_transaction_session_timeout": 5_000, "lock_timeout": 3_000, "statement_timeout": 10_000}
 """A transaction of a worker lasts milliseconds. Its locks must be free again long before a lease (15 s) is over."""
+
+_BOUND_OF_ALL = {"transaction_timeout": 12_000}
+_HAS_BOUND_OF_ALL = 170_000
+"""PostgreSQL bounds a transaction as a whole from 17 on: also one whose statements arrived and whose end, sent with
+them, did not. That stands in the middle of a message, where no other bound holds, and keeps its locks for hours."""
+
+_PREPARED_AFTER = 1
+"""A statement is prepared once it has run so often on a connection."""
+
+_PLANS_KEPT = {"plan_cache_mode": "force_generic_plan"}
+
+_PLANS_LAST = 3.0
+"""Seconds that PostgreSQL keeps the plan of a prepared statement. Made for an empty table, it would read all of a full
+one; PostgreSQL itself makes it anew only after its next ANALYZE, which may be a minute away."""
+
+_NOT_PREPARED = frozenset({"26000", "42P05", "0A000"})
+"""What PostgreSQL says where a prepared statement is not there, is there already, or no longer fits its tables:
+invalid_sql_statement_name, duplicate_prepared_statement, feature_not_supported."""
 
 
 def parse_url(text: str) -> URL:
@@ -63,6 +76,9 @@ def parse_url(text: str) -> URL:
 def open_engine(text: str, *, pool_size: int = 5) -> Engine:
     """An engine on the shared database. Connects lazily; commits nothing by itself.
 
+    For `begin()`, which replaces a connection that was cut while it was idle. Where a statement begins the transaction
+    by itself, it is too late for that.
+
     Raises ConfigurationError when the URL can not be read or PostgreSQL's driver is not installed.
     """
     url = parse_url(text)
@@ -72,12 +88,16 @@ def open_engine(text: str, *, pool_size: int = 5) -> Engine:
                 url,
                 pool_size=pool_size,
                 max_overflow=2,
-                pool_pre_ping=True,
+                pool_use_lifo=True,  # few connections do most of the work, and have its statements prepared
+                isolation_level="AUTOCOMMIT",  # the driver starts no transactions of its own; _begin_postgresql does
                 use_native_hstore=False,  # or each new connection asks for the type, in a transaction of its own
                 hide_parameters=True,  # errors are logged, and parameters name participants
                 connect_args=_POSTGRESQL_ARGUMENTS,
             )
-            event.listen(engine, "begin", _bound)
+            event.listen(engine, "connect", _look_who_answers)
+            event.listen(engine, "begin", _begin_postgresql)
+            event.listen(engine, "handle_error", _drop_unprepared)
+            event.listen(engine, "do_execute", raise_error)
             return engine
         engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 5.0, "check_same_thread": False})
     except ImportError:  # also psycopg without its C library
@@ -96,6 +116,15 @@ def bounded(engine: Engine) -> Engine:
     return engine.execution_options(jurat_bounded=True)
 
 
+def preparing(engine: Engine) -> Engine:
+    """The same engine and connections, for a few statements that run all the time: PostgreSQL plans each once in a few
+    seconds, whatever its parameters, where the connection is its own. Planning takes far longer than running them.
+
+    A limit is to be written into such a statement: PostgreSQL takes one that is a parameter for a tenth of a table.
+    """
+    return engine.execution_options(jurat_prepares=True)
+
+
 def reader(engine: Engine) -> Engine:
     """The same engine and connections, for transactions that only read: on SQLite these wait for no writer."""
     return engine.execution_options(jurat_reads_only=True)
@@ -107,9 +136,65 @@ def is_missing_table(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig)
 
 
-def _bound(connection: Connection) -> None:
-    if connection.get_execution_options().get("jurat_bounded"):
-        connection.exec_driver_sql(_BOUNDS)
+def _look_who_answers(connection: Any, record: Any) -> None:
+    # A pooler has a session of its own with us, under a number of its own, and ours with PostgreSQL may be another's
+    # next time: what is prepared in it would be lost, or somebody else's.
+    (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+    record.info["jurat_direct"] = pid == connection.info.backend_pid
+    record.info["jurat_bounds"] = _BOUNDS
+    if connection.info.server_version >= _HAS_BOUND_OF_ALL:
+        record.info["jurat_bounds"] = _BOUNDS | _BOUND_OF_ALL
+        record.info["jurat_travels"] = record.info["jurat_direct"]
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    """Begin, which also shows whether the connection is alive: one that was cut while it was idle is replaced."""
+    if "isolation_level" in connection.get_execution_options():
+        return  # the driver begins as it was told to
+    try:
+        _send_begin(connection)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        _send_begin(connection)
+
+
+def _send_begin(connection: Connection) -> None:
+    """BEGIN, with what holds for this transaction alone and what it begins with: all in one round trip."""
+    options, info = connection.get_execution_options(), connection.info
+    raw: Any = connection.connection.dbapi_connection
+    settings: dict[str, Any] = {**info["jurat_bounds"]} if options.get("jurat_bounded") else {}
+    plan_anew = False
+    raw.prepare_threshold = None
+    if options.get("jurat_prepares") and info["jurat_direct"]:
+        raw.prepare_threshold = _PREPARED_AFTER
+        settings |= _PLANS_KEPT
+        now = time.monotonic()
+        plan_anew = now - info.setdefault("jurat_planned", now) >= _PLANS_LAST
+        if plan_anew:
+            info["jurat_planned"] = now
+    if first := options.get("jurat_first"):
+        before = ("BEGIN", *["DISCARD PLANS"] * plan_anew, *_set(tuple(settings.items())))
+        begin: list[Statement] = [(sql, {}) for sql in before]
+        first.found = travel(connection, [*begin, *first.statements])[len(begin) :]
+    else:
+        local = (f"SET LOCAL {name} = {value}" for name, value in settings.items())
+        connection.exec_driver_sql(";".join((*["DISCARD PLANS"] * plan_anew, "BEGIN", *local)))
+
+
+@lru_cache
+def _set(settings: tuple[tuple[str, Any], ...]) -> tuple[str, ...]:
+    """SQL that sets all of them for a transaction, where only one statement is sent at a time."""
+    each = (f"set_config('{name}', '{value}', true)" for name, value in settings)
+    return (f"SELECT {', '.join(each)}",) if settings else ()
+
+
+def _drop_unprepared(context: ExceptionContext) -> None:
+    # The connection goes, with all that was prepared on it, and whoever used it tries again.
+    if getattr(context.original_exception, "sqlstate", None) in _NOT_PREPARED:
+        raw: Any = context.connection and context.connection.connection.dbapi_connection
+        if raw is not None and raw.prepare_threshold is not None:
+            context.is_disconnect = True
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -1,18 +1,21 @@
 """Ringing the workers: a Celery message without content that says "there is work" for a source.
 
 Best effort by design: the row is the queue, and a bell that is lost costs at most a second. A thread of its own sends,
-so that no web request ever waits for a broker; bells for one source within 50 ms become one.
+so that no web request ever waits for a broker. While few submit, each bell is sent at once, since the time to a verdict
+begins with it; in a storm the bells for one source within 50 ms become one, since each also costs a claim.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import math
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
+from uuid import uuid4
 
 from jurat.errors import ConfigurationError
 
@@ -22,7 +25,17 @@ TASK = "jurat.ring"
 NO_BROKER = "none"
 """Said instead of a broker's URL: the workers run on the database alone."""
 
+STEADY = 75.0
+BURST = 10
+"""So often a second a process rings for a source, and so many times at once, before its bells are taken together."""
+
 INTERVAL = 0.05
+"""Seconds between two bells for a source once they are."""
+
+REST = 1.0
+"""Times as long as a send took, the next one waits (`INTERVAL` at most): a broker or a machine that is slow gets fewer.
+"""
+
 EXPIRES = 5
 _BROKER_LIMITS = {"socket_timeout": 1.0, "socket_connect_timeout": 0.5, "max_retries": 0}
 
@@ -33,7 +46,7 @@ def queue_of(source: str) -> str:
 
 
 class Bell:
-    """Rings for the sources that were noted, at most once in 50 ms each, plus a trailing one.
+    """Rings for the sources that were noted: at once where few do, else once in 50 ms each, plus a trailing one.
 
     Raises ConfigurationError when Celery or the broker's own library is not installed, or the URL can not be used.
     """
@@ -69,6 +82,12 @@ class Bell:
     def _start_over(self) -> None:
         """As new. A forked web process has no sending thread, and a lock that this thread held would stay held."""
         self._wanted: dict[str, float] = {}
+        """When to ring for a source, as a reading of `time.monotonic`."""
+        self._rung: dict[str, float] = {}
+        """When each was rung for."""
+        self._spent_until: dict[str, float] = {}
+        """When the times that a source may be rung for at once are all there again."""
+        self._rest_until = 0.0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -85,11 +104,13 @@ class Bell:
             return
         with self._changed:
             for source in sources:
-                self._wanted.setdefault(source, time.monotonic())
+                at = self._when(source)
+                if at < self._wanted.get(source, math.inf):
+                    self._wanted[source] = at
+                    self._changed.notify()
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._send, name="jurat-ring", daemon=True)
                 self._thread.start()
-            self._changed.notify()
 
     def close(self, timeout: float = 1.0) -> None:
         """Send what is waiting, for at most `timeout` seconds."""
@@ -100,24 +121,35 @@ class Bell:
             self._thread.join(timeout)
         atexit.unregister(self.close)
 
-    def _send(self) -> None:
-        # A connection of this thread's own, not of Celery's pool: processes forked later would share the pool's.
-        connection: Any = self._celery.connection_for_write()
-        last: dict[str, float] = {}
-        while (source := self._next(last)) is not None:
-            last[source] = time.monotonic()
-            try:
-                producer = self._celery.amqp.Producer(connection)
-                self._celery.send_task(TASK, queue=queue_of(source), expires=EXPIRES, retry=False, producer=producer)
-            except Exception:  # noqa: BLE001 - whatever the broker does, the platform must not notice
-                with contextlib.suppress(Exception):
-                    connection.release()
-                connection = self._celery.connection_for_write()
-        with contextlib.suppress(Exception):
-            connection.release()
+    def _when(self, source: str) -> float:
+        """When to send a bell that is rung now."""
+        now = time.monotonic()
+        spent_until = max(now, self._spent_until.get(source, 0.0)) + 1 / STEADY
+        self._spent_until[source] = min(spent_until, now + BURST / STEADY)
+        return now if spent_until <= now + BURST / STEADY else self._rung.get(source, 0.0) + INTERVAL
 
-    def _next(self, last: Mapping[str, float]) -> str | None:
-        """Wait for the next source to ring for, given when each was rung for; None when all is sent and closed."""
+    def _send(self) -> None:
+        amqp: Any = self._celery.amqp
+        connection: Any = None
+        producer: Any = None
+        while (source := self._next()) is not None:
+            begun = time.monotonic()
+            try:
+                if connection is None:
+                    # This thread's own, not of Celery's pool: processes forked later would share the pool's.
+                    connection = self._celery.connection_for_write()
+                    producer = amqp.Producer(connection)
+                message = amqp.as_task_v2(str(uuid4()), TASK, expires=EXPIRES)
+                amqp.send_task_message(producer, TASK, message, queue=queue_of(source), retry=False)
+            except Exception:  # noqa: BLE001 - whatever the broker does, the platform must not notice
+                _hang_up(connection)
+                connection = None
+            ended = time.monotonic()
+            self._rest_until = ended + min(INTERVAL, REST * (ended - begun))
+        _hang_up(connection)
+
+    def _next(self) -> str | None:
+        """Wait for the next source to ring for; None when all is sent and closed."""
         with self._changed:
             while True:
                 if not self._wanted:
@@ -125,9 +157,17 @@ class Bell:
                         return None
                     self._changed.wait()
                     continue
-                source = min(self._wanted, key=lambda name: max(self._wanted[name], last.get(name, 0.0) + INTERVAL))
-                pause = last.get(source, 0.0) + INTERVAL - time.monotonic()
+                source = min(self._wanted, key=lambda name: self._wanted[name])
+                now = time.monotonic()
+                pause = max(self._wanted[source], self._rest_until) - now
                 if pause <= 0 or self._closed:
                     del self._wanted[source]
+                    self._rung[source] = now
                     return source
                 self._changed.wait(pause)
+
+
+def _hang_up(connection: Any) -> None:
+    if connection is not None:
+        with contextlib.suppress(Exception):
+            connection.release()

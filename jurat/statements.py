@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.orm import Session, scoped_session
 
 from jurat.errors import InvalidSubmission, SchemaMissing
@@ -51,12 +51,17 @@ def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:
 def history(dialect: str) -> str:
     """For each (position, consultation, participant, question) in `:rows`: the question, and what was confirmed."""
     schema = "CAST(q.answer_schema AS text)"
+    theirs = "c.consultation = r.consultation AND c.participant = r.participant AND c.question = r.question"
+    checks = f"LEFT JOIN jurat_checks c ON {theirs}"
+    if dialect == "postgresql":
+        # One row after the other. PostgreSQL takes them to be a hundred, however few there are, for which it would
+        # rather read a table of some thousand rows from end to end.
+        checks = f"LEFT JOIN LATERAL (SELECT c.* FROM jurat_checks c WHERE {theirs} OFFSET 0) c ON true"
     return f"""
         SELECT r.position, q.source, q.rounds, {schema}, c.id, c.round, c.state, v.outcome, v.reason
         FROM {rowset(dialect, "position int, consultation text, participant text, question text")}
         LEFT JOIN jurat_questions q ON q.consultation = r.consultation AND q.question = r.question
-        LEFT JOIN jurat_checks c ON c.consultation = r.consultation AND c.participant = r.participant
-             AND c.question = r.question
+        {checks}
         LEFT JOIN jurat_verdicts v ON v.check_id = c.id
              AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
         ORDER BY r.position, c.round"""
@@ -131,14 +136,15 @@ class OnSqlAlchemy:
         self.dialect = connection.dialect.name
 
     def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in self._connection.execute(_text(sql), dict(parameters))]
+        return [tuple(row) for row in self._connection.execute(prepared(sql), dict(parameters))]
 
     def change(self, sql: str, parameters: Mapping[str, Any]) -> int:
-        return self._connection.execute(_text(sql), dict(parameters)).rowcount
+        return self._connection.execute(prepared(sql), dict(parameters)).rowcount
 
 
-@lru_cache(maxsize=64)
-def _text(sql: str) -> Any:
+@lru_cache(maxsize=256)
+def prepared(sql: str) -> TextClause:
+    """SQL that SQLAlchemy has looked through once. For statements that run all the time, of which there are few."""
     return text(sql)
 
 
@@ -167,12 +173,12 @@ class OnDbApi:
         if self._driver in _TUPLES:
             cursor.row_factory = _TUPLES[self._driver]
         # Only sqlite3 itself takes :name; Django takes %(name)s for SQLite too.
-        cursor.execute(sql if self._driver == "sqlite3" else _percent(sql, tuple(parameters)), parameters)
+        cursor.execute(sql if self._driver == "sqlite3" else percent(sql, tuple(parameters)), parameters)
         return cursor
 
 
-@lru_cache(maxsize=64)
-def _percent(sql: str, names: tuple[str, ...]) -> str:
+@lru_cache(maxsize=256)
+def percent(sql: str, names: tuple[str, ...]) -> str:
     """The `%(name)s` style of psycopg and Django for the `:name` style."""
     sql = sql.replace("%", "%%")
     for name in sorted(names, key=len, reverse=True):

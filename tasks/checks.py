@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,6 +24,9 @@ class Held:
     `lookups` counts look-ups that failed, `lost_leases` workers that vanished with it. `seconds_left` is what remained
     until its deadline when it was claimed. Once that is over, `reviewed` says that a person had it and let its review's
     due date pass, and `last_reason` is that review's, else the last attempt's.
+
+    Its look-up may begin `starts_in` seconds after the claim has returned, and not more than `late` seconds after that;
+    then it is to be given back. `probe` says that its source counts as broken and is tried with this one check.
     """
 
     id: UUID
@@ -39,6 +43,9 @@ class Held:
     last_reason: Reason | None = None
     reviewed: bool = False
     traceparent: str | None = None
+    starts_in: float = 0.0
+    late: float = math.inf
+    probe: bool = False
 
     @property
     def overdue(self) -> bool:
@@ -104,11 +111,17 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One look-up that was made, `duration` seconds long."""
+    """One look-up that was made, `duration` seconds long; of many at once, as long as all of them took.
+
+    `refused` says that the source refused the very connection. `ended_at` is a reading of this process's monotonic
+    clock; None means just now.
+    """
 
     ended: Ended
     reason: Reason
     duration: float
+    refused: bool = False
+    ended_at: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

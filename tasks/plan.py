@@ -23,10 +23,8 @@ from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from config.configuration import Configuration, Question
 from config.secrets import SecretReference, resolve
 from config.sources import SourceModel
-from tasks.ledger import CodeRow, Demand, Reading
-
-BURST_SECONDS = 0.25
-"""A source with a rate may be asked for this long's worth of look-ups at once."""
+from tasks.flow import Breaker, Demand
+from tasks.ledger import CodeRow, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +59,17 @@ class Plan:
     def demand(self, source: str, free: int) -> Demand:
         """What this worker can take of a source when it has `free` slots for it."""
         model: SourceModel = self.configuration.sources[source]
-        if model.rate is None:
-            return Demand(source, free, model.concurrency)
-        interval = model.requests * model.rate.period_s / model.rate.count
-        return Demand(source, free, model.concurrency, interval, max(1, int(BURST_SECONDS / interval)))
+        return Demand(
+            source,
+            free,
+            concurrency=model.concurrency,
+            interval=model.interval,
+            burst=model.look_ups_at_once,
+            late=model.late,
+            daily=None if model.daily is None else model.daily // model.requests,
+            hours=None if model.hours is None else model.hours.parsed,
+            breaker=Breaker(model.breaker.failures, model.breaker.probe),
+        )
 
     def close(self) -> None:
         """Give back what the sources hold."""
@@ -120,9 +125,9 @@ class _StoredCodes:
 
     reading: Reading
 
-    def find(self, code_list: str, fingerprints: Sequence[str]) -> CodeRow | None:
+    def find(self, code_list: str, fingerprints: Sequence[str]) -> Mapping[str, CodeRow]:
         with _outage():
-            return self.reading.code(code_list, fingerprints)
+            return self.reading.codes(code_list, fingerprints)
 
     def key_ids(self, code_list: str) -> set[str]:
         with _outage():

@@ -39,6 +39,22 @@ credentials failed after 60 s, because a person has to mend them; a zone is look
 LONGEST_PAUSE = 3600.0
 """Seconds that a source's own Retry-After may stop it at most."""
 
+SHUT_OUT_AFTER = 60.0
+SHUT_OUT_PAUSE = 1800.0
+"""Seconds. A source that refuses the connection so soon after it said that it was asked too often has shut us out: it
+is left alone for half an hour, for each further request would prolong that."""
+
+TROUBLE = frozenset(
+    {
+        Reason.SOURCE_UNAVAILABLE,
+        Reason.SOURCE_THROTTLED,
+        Reason.SOURCE_MAINTENANCE,
+        Reason.SOURCE_CREDENTIALS,
+        Reason.SOURCE_UNREADABLE,
+    }
+)
+"""Why a look-up failed, where the source is to blame and not the one request: such failures open its breaker."""
+
 _MISTYPED = COSTS_NO_ROUND - TECHNICAL | {Reason.ANSWER_UNREADABLE}
 """What only the participant can mend, by another answer: no other source and no person is asked."""
 
@@ -94,6 +110,13 @@ def decide_without_look_up(held: Held, question: Question) -> Decision | None:
     if held.source not in question.sources:
         return NextSource(question.sources[0], Reason.CONFIGURATION_MISSING)
     return None
+
+
+def is_shut_out(since_throttled: float | None) -> bool:
+    """Whether a source that now refuses the connection has shut us out; it said so many seconds ago that it was asked
+    too often, or never (None).
+    """
+    return since_throttled is not None and since_throttled <= SHUT_OUT_AFTER
 
 
 def _with_answer(held: Held, question: Question, finding: Finding) -> Decision:

@@ -5,12 +5,25 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from adapters.base import Finding, Found, NeedsPerson, Places, Query, SourceError, Unreadable
+from adapters.base import (
+    Finding,
+    Found,
+    NeedsPerson,
+    Places,
+    Query,
+    Refused,
+    Source,
+    SourceError,
+    SourceOfMany,
+    Unreadable,
+    of_many,
+)
 from config.configuration import Question
 from jurat.answers import encode, validate
 from jurat.errors import InvalidAnswer
@@ -43,16 +56,48 @@ class Running:
 
     def run(self, held: Held, plan: Plan) -> Entry:
         """Look up one check and decide what becomes of it. Never raises but for what ends the process."""
-        question = plan.question(held.consultation, held.question)
         try:
-            return self._run(held, question, plan)
+            ready = self._prepare(held, plan)
+            if isinstance(ready, Entry):
+                return ready
+            begun = self._clock()
+            crash_point("look_up.begins")
+            found = self._ask(ready, plan.sources[held.source])
+            crash_point("look_up.ended")
+            return self._conclude(ready, found, begun, plan)
         except Exception as error:  # noqa: BLE001 - one bad check must not end the thread that serves all others
-            log.error(  # noqa: TRY400 - a traceback's message may hold the answer
-                "check failed", check_id=str(held.id), error=type(error).__name__, at=_place(error)
-            )
-            return Entry(held, Later(FAILED_RETRY, Reason.SOURCE_UNREADABLE), plan.version)
+            return _broken(held, error, plan)
 
-    def _run(self, held: Held, question: Question | None, plan: Plan) -> Entry:
+    def run_many(self, lot: Sequence[Held], plan: Plan) -> list[Entry]:
+        """Look up checks of one source, all at once where the source can, and decide what becomes of each."""
+        source = of_many(plan.sources[lot[0].source]) if len(lot) > 1 and lot[0].source in plan.sources else None
+        if source is None:
+            return [self.run(held, plan) for held in lot]
+        entries: list[Entry] = []
+        asked: list[_Ready] = []
+        for held in lot:
+            try:
+                ready = self._prepare(held, plan)
+            except Exception as error:  # noqa: BLE001 - as in `run`
+                ready = _broken(held, error, plan)
+            if isinstance(ready, Entry):
+                entries.append(ready)
+            else:
+                asked.append(ready)
+        begun = self._clock()
+        crash_point("look_up.begins")
+        every = self._ask_many(asked, source)
+        crash_point("look_up.ended")
+        for ready, found in zip(asked, every, strict=True):
+            try:
+                entries.append(self._conclude(ready, found, begun, plan))
+            except Exception as error:  # noqa: BLE001 - as in `run`
+                entries.append(_broken(ready.held, error, plan))
+        return entries
+
+    def _prepare(self, held: Held, plan: Plan) -> Entry | _Ready:
+        """What is to be asked for a check, or what becomes of it without a look-up."""
+        question = plan.question(held.consultation, held.question)
         if question is None:
             return Entry(held, Settle(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING), plan.version)
         if decision := decide_without_look_up(held, question):
@@ -66,14 +111,19 @@ class Running:
         if question.zone and question.zone not in plan.zones:
             missing = Attempt(Ended.FAILED, Reason.CONFIGURATION_MISSING, 0.0)
             return Entry(held, wait_for_zone(held), plan.version, missing, question.retain_s)
-        begun = self._clock()
-        crash_point("look_up.begins")
-        found = self._ask(held, answer, question, plan)
-        crash_point("look_up.ended")
+        timeout = plan.configuration.sources[held.source].timeout
+        return _Ready(held, question, Query(answer, question.requirement, timeout))
+
+    def _conclude(self, ready: _Ready, found: Found | SourceError, begun: float, plan: Plan) -> Entry:
+        """What becomes of a check whose look-up began at `begun` and gave `found`."""
+        held, question = ready.held, ready.question
+        if isinstance(found, SourceError):
+            log.info("no answer", check_id=str(held.id), source=held.source, reason=found.reason, detail=found.detail)
         zone = plan.zones.get(question.zone) if question.zone else None
-        decision = decide(held, question, found, answer=answer, zone=zone, jitter=self._jitter())
+        decision = decide(held, question, found, answer=ready.query.answer, zone=zone, jitter=self._jitter())
         ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
-        attempt = Attempt(ended, _reason(found, decision), self._clock() - begun)
+        now = self._clock()
+        attempt = Attempt(ended, _reason(found, decision), now - begun, isinstance(found, Refused), now)
         return Entry(held, decision, plan.version, attempt, question.retain_s)
 
     def _open(self, held: Held, schema: str) -> Mapping[str, Any]:
@@ -85,26 +135,58 @@ class Running:
         encode(answer)
         return answer
 
-    def _ask(self, held: Held, answer: Mapping[str, Any], question: Question, plan: Plan) -> Found | SourceError:
-        timeout = plan.configuration.sources[held.source].timeout
+    def _ask(self, ready: _Ready, source: Source) -> Found | SourceError:
         try:
-            found = plan.sources[held.source].look_up(Query(answer, question.requirement, timeout))
-            if not isinstance(found, Finding | Places | NeedsPerson):
-                raise TypeError
-            return found
+            return _checked(source.look_up(ready.query))
         except SourceError as error:
-            log.info("no answer", check_id=str(held.id), source=held.source, reason=error.reason, detail=error.detail)
             return error
         except Exception as error:  # noqa: BLE001 - an adapter's bug is an answer that we could not read
             # The message may hold the answer: only the class and the place go into the log.
             log.error(  # noqa: TRY400
                 "adapter failed",
-                check_id=str(held.id),
-                source=held.source,
+                check_id=str(ready.held.id),
+                source=ready.held.source,
                 error=type(error).__name__,
                 at=_place(error),
             )
             return Unreadable(f"the adapter failed with {type(error).__name__}")
+
+    def _ask_many(self, asked: Sequence[_Ready], source: SourceOfMany) -> Sequence[Found | SourceError]:
+        if not asked:
+            return []
+        try:
+            found = source.look_up_many([ready.query for ready in asked])
+            if len(found) != len(asked):
+                raise TypeError
+            return [each if isinstance(each, SourceError) else _checked(each) for each in found]
+        except SourceError as error:
+            return [error] * len(asked)
+        except Exception:  # noqa: BLE001 - one of them may be what it failed on: the others get their answers
+            return [self._ask(ready, source) for ready in asked]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A check that is about to be looked up."""
+
+    held: Held
+    question: Question
+    query: Query
+
+
+def _checked(found: Found) -> Found:
+    """Raises TypeError for what is nothing that a look-up may return."""
+    if not isinstance(found, Finding | Places | NeedsPerson):
+        raise TypeError
+    return found
+
+
+def _broken(held: Held, error: Exception, plan: Plan) -> Entry:
+    """What becomes of a check that our own code failed on."""
+    log.error(  # a traceback's message may hold the answer
+        "check failed", check_id=str(held.id), error=type(error).__name__, at=_place(error)
+    )
+    return Entry(held, Later(FAILED_RETRY, Reason.SOURCE_UNREADABLE), plan.version)
 
 
 def _place(error: Exception) -> str:

@@ -5,8 +5,31 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from config.settings import Settings, SettingsError, read_settings
-from worker.celery_app import make_app, refuse
+
+
+@contextmanager
+def _without(package: str) -> Iterator[None]:
+    """Keep what is imported meanwhile from importing `package` as an extra that happens to be here."""
+    if package in sys.modules:
+        yield
+        return
+    hiding: dict[str, Any] = sys.modules
+    hiding[package] = None
+    try:
+        yield
+    finally:
+        del hiding[package]
+
+
+# structlog takes rich for tracebacks, which a worker never shows that way: megabytes in each process.
+with _without("rich"):
+    from worker.celery_app import make_app, refuse
 
 
 def _settings() -> Settings:

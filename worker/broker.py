@@ -24,7 +24,7 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 from redis.exceptions import RedisError
 
-from tasks.bells import ring
+from tasks.bells import wake
 
 log = structlog.get_logger("jurat.broker")
 
@@ -86,7 +86,7 @@ oddities = Oddities()
 def drop(oddity: Oddity) -> None:
     """Take a message for a bell that is not one: waking is harmless, and who wrote it may have meant well."""
     oddities.note(oddity)
-    ring()
+    wake()
 
 
 class _SturdyChannel(redis.Channel):

@@ -8,7 +8,7 @@ from typing import Any
 import celery.worker.consumer
 
 from jurat.ring import TASK
-from tasks.bells import ring
+from tasks.bells import wake
 from worker.broker import Oddity, drop
 
 
@@ -39,6 +39,6 @@ class Consumer(celery.worker.consumer.Consumer):
 def _on_message(message: Any) -> None:
     headers = message.headers
     if isinstance(headers, dict) and headers.get("task") == TASK:
-        ring()
+        wake()
     else:
         drop(Oddity.FOREIGN)

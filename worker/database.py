@@ -37,7 +37,7 @@ def opened() -> Iterator[Service]:
     require_file(settings)
     service = open_service(settings)
     try:
-        with reader(service.database).connect() as connection:
+        with reader(service.database).begin() as connection:
             found = standing(connection)
         if not found.usable:
             raise Failure(ADVICE[found], Exit.DEPENDENCY)
@@ -55,7 +55,7 @@ def client(settings: Settings) -> Iterator[Client]:
     require_file(settings)
     engine = open_engine(settings.database_url)
     try:
-        with reader(engine).connect() as connection:
+        with reader(engine).begin() as connection:
             require_tables(statements_on(connection))
     finally:
         engine.dispose()

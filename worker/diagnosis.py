@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -28,11 +28,15 @@ from worker.output import Exit, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
     from config.sources import SourceModel
-    from tasks.ledger import Reading
+    from tasks.ledger import Keeping, Reading
     from tasks.plan import Plan
     from worker.bootstrap import Service
+    from worker.standing import Standing
 
 BROKER_TIMEOUT = 2.0
+LONGEST_WAIT = 10.0
+"""Seconds that a trial waits for its turn at a source."""
+
 CLOCKS_APART = 5.0
 """Seconds between this machine's time and the database's that are too much: logs and certificates suffer."""
 
@@ -143,7 +147,7 @@ def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
     service = None
     try:
         service = open_service(settings)
-        with reader(service.database).connect() as connection:
+        with reader(service.database).begin() as connection:
             found = standing(connection)
         version = engine_version(service.database)
     except ConfigurationError as error:
@@ -251,25 +255,69 @@ def source_step(name: str, plan: Plan, reading: Reading) -> Step:
     return Step(f"source {name}", Mark.OK, "is ready")
 
 
-def reach_step(name: str, plan: Plan) -> Step | None:
-    """Whether the servers of a source answer HTTP at all, by one request to the root of each; None without servers.
+def trouble_steps(plan: Plan, reading: Reading) -> Iterator[Step]:
+    """The sources whose breakers are open, or that say that they are asked too often."""
+    from worker.standing import Standing
 
-    Nobody is looked up, so what the answer says does not count.
+    models, now = plan.configuration.sources, reading.clock()
+    for row in reading.sources():
+        if row.name in models:
+            step = standing_step(Standing(row.name, models[row.name], row, now))
+            if step.mark is Mark.PROBLEM:
+                yield replace(step, name=f"source {row.name}")
+
+
+def standing_step(standing: Standing) -> Step:
+    """How a source stands, as workers wrote it down."""
+    from worker.standing import State
+
+    said = (standing.said(), standing.answers(), standing.quota(), standing.waits())
+    found, name = "; ".join(filter(None, said)), standing.name
+    if standing.state is State.BROKEN:
+        advice = (
+            f"workers ask it for one look-up at a time until it answers; see `bin/jurat sources test {name} --live`"
+        )
+        return Step(name, Mark.PROBLEM, found, advice)
+    if standing.throttled:
+        return Step(
+            name, Mark.PROBLEM, found, "it says that it is asked too often: lower its rate, burst or concurrency"
+        )
+    return Step(name, Mark.OK if standing.state is State.OPEN else Mark.NOTE, found)
+
+
+def reach_steps(standing: Standing, plan: Plan, keeping: Keeping) -> Iterator[Step]:
+    """Whether the servers of a source answer HTTP at all, by one request to the root of each; nothing without servers.
+
+    Nobody is looked up, so what the answer says does not count. The requests are paid as one look-up is, and not made
+    while the source may not be asked.
     """
-    from adapters.base import SourceError
-    from adapters.transport import Transport
     from config.sources import urls_of
 
-    model: SourceModel = plan.configuration.sources[name]
+    name, model = standing.name, standing.model
     parts = [urlsplit(url) for _, url in urls_of(model)]
     origins = sorted({f"{part.scheme}://{part.netloc}/" for part in parts})
     if not origins:
-        return None
+        return
+    if standing.paused_until or standing.closed_until:
+        yield Step(name, Mark.NOTE, f"not asked: {standing.said()}")
+        return
+    wait = keeping.pay_for_trial(plan.demand(name, 1), LONGEST_WAIT)
+    if wait is None:
+        yield Step(name, Mark.NOTE, "not asked: what it allows is used up at the moment", "try again later")
+        return
+    time.sleep(wait)
+    yield _reach(name, model, origins, test=plan.configuration.environment == "test")
+
+
+def _reach(name: str, model: SourceModel, origins: list[str], *, test: bool) -> Step:
+    from adapters.base import SourceError
+    from adapters.transport import Transport
+
     transport = Transport(
         connections=1,
         proxy=getattr(model, "proxy", None),
         ca_file=getattr(model, "ca_file", None),
-        loopback_http=plan.configuration.environment == "test",
+        loopback_http=test,
     )
     said = []
     try:

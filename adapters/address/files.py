@@ -14,7 +14,7 @@ import re
 import threading
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -91,14 +91,19 @@ class AddressFile:
         Raises:
             Unreadable: the file can not be used.
         """
+        return self.look_up_many([query])[0]
+
+    def look_up_many(self, queries: Sequence[Query]) -> list[Places]:
+        """The same for many.
+
+        Raises:
+            Unreadable: the file can not be used.
+        """
         try:
             base = self._loaded()
         except AddressFileError as error:
             raise Unreadable(str(error).splitlines()[0]) from None
-        asked = read_answer(query.answer)
-        found = _streets(asked, base)
-        places = [place for street, alike in found for place in _places(street, asked.number, alike)]
-        return Places("address-file", tuple(places), base.data_date)
+        return [_found(query, base) for query in queries]
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -113,6 +118,13 @@ class AddressFile:
             if isinstance(self._base, AddressFileError):
                 raise AddressFileError(*self._base.args)
             return self._base
+
+
+def _found(query: Query, base: _Base) -> Places:
+    asked = read_answer(query.answer)
+    found = _streets(asked, base)
+    places = [place for street, alike in found for place in _places(street, asked.number, alike)]
+    return Places("address-file", tuple(places), base.data_date)
 
 
 def _streets(asked: Asked, base: _Base) -> list[tuple[_Street, float]]:

@@ -8,16 +8,15 @@ Roman numerals must be equal.
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
-
-from rapidfuzz.distance import OSA
 
 THRESHOLD = 0.75
 """Names at least this much alike may be the same street with a slip of the pen. Measured: docs/addresses.md."""
@@ -95,9 +94,7 @@ def expand(street: str, code: str = "fr") -> str:
         kinds = senses & words.types if position == 0 else senses - words.types
         candidates = kinds or senses
         if position == 0 and word not in words.senses:
-            candidates = (
-                frozenset(kind for kind in words.types if OSA.distance(word, kind, score_cutoff=1) <= 1) or candidates
-            )
+            candidates = frozenset(kind for kind in words.types if _slips(word, kind, most=1) <= 1) or candidates
         expanded.append(next(iter(candidates)) if len(candidates) == 1 and not word.isdigit() else word)
     return " ".join(expanded)
 
@@ -192,7 +189,7 @@ def _joined(asked: Sequence[_Word], found: Sequence[_Word]) -> float:
         return 1.0  # "leglise" for "l'église": a forgotten apostrophe is no slip
     if any(_exact_only(word.text) for word in (*asked, *found)):
         return 0.0
-    return 1 - OSA.distance(left, right) / max(len(left), len(right))
+    return 1 - _slips(left, right) / max(len(left), len(right))
 
 
 def _pair(asked: _Word, found: _Word, words: Language) -> float:
@@ -201,19 +198,30 @@ def _pair(asked: _Word, found: _Word, words: Language) -> float:
     if left_senses & right_senses or (asked.article and found.article):
         return 1.0
     if found.article:
-        return SLIP if len(left) + len(right) > 2 and OSA.distance(left, right) == 1 else 0.0
+        return SLIP if len(left) + len(right) > 2 and _slips(left, right) == 1 else 0.0
     left_kinds, right_kinds = words.kinds(left), words.kinds(right)
     if left_kinds and right_kinds:
         return 0.0  # both are words of their own, one letter apart or not: cour and cours, pont and port
     if asked.opens and found.opens and right_kinds and len(right) <= 4:
-        return SLIP if any(OSA.distance(left, kind) == 1 for kind in right_kinds) else 0.0
+        return SLIP if any(_slips(left, kind) == 1 for kind in right_kinds) else 0.0
     shorter, longer = sorted((left, right), key=len)
     if shorter[-1] != "e" and longer in {shorter + ending for ending in words.table["feminine"]}:
         return 0.0  # Martin and Martine, saint and sainte: two names, seldom a slip
     if len(left) == 1:
         return INITIAL if asked.leads and found.leads and right.startswith(left) and not asked.opens else 0.0
     pairs = [(a, b) for a in left_senses for b in right_senses if not (_exact_only(a) or _exact_only(b))]
-    return max((1 - OSA.distance(a, b) / max(len(a), len(b)) for a, b in pairs), default=0.0)
+    return max((1 - _slips(a, b) / max(len(a), len(b)) for a, b in pairs), default=0.0)
+
+
+def _slips(left: str, right: str, most: int | None = None) -> int:
+    """Letters that are other, missing, too many or swapped with a neighbour; above `most`, only that it is more."""
+    return int(_osa().distance(left, right, score_cutoff=most))
+
+
+@cache
+def _osa() -> Any:
+    """Optimal string alignment, loaded when the first two names differ."""
+    return importlib.import_module("rapidfuzz.distance.OSA")
 
 
 def _exact_only(word: str) -> bool:

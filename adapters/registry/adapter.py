@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from adapters.base import (
     Blocked,
@@ -21,9 +20,10 @@ from adapters.base import (
     Unavailable,
     Unreadable,
 )
-from adapters.registry.numbers import Malformed, clean
-from adapters.registry.record import Expression, RecordReader, text_of
-from adapters.registry.rules import Judgement
+from adapters.registry.expressions import Expression, holds
+from adapters.registry.numbers import Cleaner, Malformed, clean
+from adapters.registry.record import RecordReader, text_of
+from adapters.registry.rules import Case, Rules
 from adapters.registry.templates import RequestTemplate
 from adapters.reply import LONGEST_WAIT_S
 from adapters.transport import Reply, Transport, raise_for_trouble
@@ -60,7 +60,7 @@ class _Step:
             SourceError: that outcome says that the registry gave no answer, or it has another shape than described.
         """
         for index, (when, rule, retry_after) in enumerate(self._outcomes):
-            if not _holds(when.of(answer)):
+            if not holds(when.of(answer)):
                 continue
             reason = rule.cause
             if reason in _ERRORS:
@@ -91,10 +91,11 @@ class RegistryAdapter:
         for name, value in self._secrets.items():
             if _NO_HEADER.search(value):
                 raise ValueError(f"{name} holds a character that no request can carry, such as a line end")
+        self._inputs = {name: Cleaner(field) for name, field in model.inputs.items()}
         self._steps = [_Step(step) for step in model.steps]
         self._reader = RecordReader(model.record)
+        self._rules = Rules(model)
         self._transport = Transport(
-            connections=model.concurrency or 16,
             max_bytes=model.max_bytes,
             proxy=model.proxy,
             ca_file=model.ca_file,
@@ -110,7 +111,7 @@ class RegistryAdapter:
         """
         evidence: dict[str, Any] = {"version": self._model.version}
         try:
-            inputs = clean(query.answer, self._model.inputs)
+            inputs = clean(query.answer, self._inputs)
             return self._ask(query, inputs, evidence)
         except Malformed as malformed:
             return Finding(Outcome.UNDETERMINED, malformed.reason, evidence)
@@ -143,11 +144,11 @@ class RegistryAdapter:
         if len(records) > 1:
             return Finding(Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD, evidence)
         record = self._reader.read(records[0])
-        return Judgement(self._model, record, inputs, query.requirement, evidence).finding()
+        return self._rules.judge(Case(record, inputs, query.requirement, evidence))
 
     def _send(self, step: _Step, values: Mapping[str, str], deadline: float) -> Reply:
         message = step.request.fill_in(values)
-        if (urlsplit(message.url).hostname or "") not in self._model.hosts:
+        if step.request.host not in self._model.hosts:
             raise Blocked("the request would go to a host that this source does not list")
         return self._transport.send(
             message.method,
@@ -161,17 +162,10 @@ class RegistryAdapter:
 
 def _read(reply: Reply) -> tuple[Any, bool]:
     """The body as JSON, or None; and whether it is the registry's own word: JSON, or nothing at all."""
-    if not reply.body.strip():
-        return None, True
     try:
         return reply.json(), True
     except Unreadable:
-        return None, False
-
-
-def _holds(value: Any) -> bool:
-    """JMESPath's own truth: false, null and what is empty are false; 0 is true."""
-    return value is not None and value is not False and value not in ("", [], {})
+        return None, not reply.body.strip()
 
 
 def _wait(expression: Expression | None, answer: Mapping[str, Any], reply: Reply) -> float | None:

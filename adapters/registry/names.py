@@ -7,14 +7,12 @@ Family and given names are compared apart, by rules that a person would give, an
 
 from __future__ import annotations
 
+import importlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-
-from anyascii import anyascii
-from rapidfuzz.distance import Levenshtein
 
 LONGEST = 200
 """Characters of a name, folded or not, that are looked at: beyond, it is no name."""
@@ -54,22 +52,34 @@ _NICKNAMES = tuple(
 )  # fmt: skip
 
 
+_APOSTROPHES = re.compile(r"['`\u2019]")
+_ASCII_WORD = re.compile("[a-z0-9]+")
+_ANY_WORD = re.compile(r"[^\W_]+")
+_WITHHELD = re.compile(r"\[.*\]|\(.*\)|[^\w]*|(?i:non[- ]diffusible|x{3,}|n/?a)")
+
+
 def fold(text: str) -> tuple[str, ...]:
     """The words of a name in plain lower-case ASCII: "D'Été-Ødegård" gives ("dete", "odegard").
 
     Marks are dropped before case is folded (else İ leaves a dot behind), other scripts are transliterated. Letters that
     nobody can transliterate stand for themselves.
     """
-    parts = unicodedata.normalize("NFKD", text[:LONGEST])[:LONGEST]
-    plain = "".join(part for part in parts if not unicodedata.combining(part))
-    ascii_only = re.sub(r"['`\u2019]", "", anyascii(plain)).casefold()
-    return tuple(re.findall("[a-z0-9]+", ascii_only) or re.findall(r"[^\W_]+", plain.casefold()))
+    plain = text[:LONGEST]
+    if not plain.isascii():
+        parts = unicodedata.normalize("NFKD", plain)[:LONGEST]
+        plain = "".join(part for part in parts if not unicodedata.combining(part))
+    ascii_only = _APOSTROPHES.sub("", plain if plain.isascii() else _transliterated(plain)).casefold()
+    return tuple(_ASCII_WORD.findall(ascii_only) or _ANY_WORD.findall(plain.casefold()))
+
+
+def _transliterated(text: str) -> str:
+    """Other scripts in ASCII letters. The tables are loaded when the first name needs them."""
+    return str(importlib.import_module("anyascii").anyascii(text))
 
 
 def is_withheld(text: str) -> bool:
     """Whether a registry shows a mark instead of a name: "[NON-DIFFUSIBLE]", "---", "--", nothing."""
-    text = text.strip()
-    return bool(re.fullmatch(r"\[.*\]|\(.*\)|[^\w]*|(?i:non[- ]diffusible|x{3,}|n/?a)", text))
+    return _WITHHELD.fullmatch(text.strip()) is not None
 
 
 def compare(typed: Name, recorded: Iterable[Name]) -> Band | None:
@@ -130,7 +140,19 @@ def _bare(words: tuple[str, ...]) -> frozenset[str]:
 
 
 def _nearly(left: str, right: str, *, shortest: int = 5) -> bool:
-    return min(len(left), len(right)) >= shortest and Levenshtein.distance(left, right, score_cutoff=1) <= 1
+    return min(len(left), len(right)) >= shortest and _is_one_slip(left, right)
+
+
+def _is_one_slip(left: str, right: str) -> bool:
+    """Whether one letter more, less or other makes one the other: a Levenshtein distance of at most 1."""
+    if len(left) > len(right):
+        left, right = right, left
+    same = 0
+    while same < len(left) and left[same] == right[same]:
+        same += 1
+    if len(left) == len(right):
+        return left[same + 1 :] == right[same + 1 :]
+    return left[same:] == right[same + 1 :]
 
 
 def _spelled_out(left: str, right: str) -> bool:

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jmespath
-
 from adapters.base import Unreadable
+from adapters.registry.expressions import Expression
 from adapters.registry.names import LONGEST, Name
 from config.registry.checks import NAMES
 from config.registry.rules import Record as RecordModel
 
 _LONGEST_VALUE = 1000
 _MOST_VALUES = 1000
-
-
-class Expression:
-    """A compiled JMESPath expression. jmespath keeps only some compiled ones itself."""
-
-    def __init__(self, text: str) -> None:
-        self._compiled: Any = jmespath.compile(text)
-
-    def of(self, document: Any) -> Any:
-        """What the expression gives.
-
-        Raises:
-            Unreadable: it can not be applied, as when a function meets another type than described.
-        """
-        # Any: jmespath lets bare TypeErrors and RecursionErrors out. Raised below, so as not to carry the answer along.
-        with contextlib.suppress(Exception):
-            return self._compiled.search(document)
-        raise Unreadable("the answer has another shape than described")
 
 
 class Record:
@@ -100,10 +80,12 @@ def text_of(value: Any) -> str:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    listed = value if isinstance(value, list) else [value]
-    if len(listed) > _MOST_VALUES:
+    if not isinstance(value, list):
+        text = "" if value is None else text_of(value)
+        return (text,) if text else ()
+    if len(value) > _MOST_VALUES:
         raise Unreadable(f"a field of the record has more than {_MOST_VALUES} values")
-    return tuple(text for part in listed if part is not None and (text := text_of(part)))
+    return tuple(text for part in value if part is not None and (text := text_of(part)))
 
 
 def _names(value: Any) -> tuple[Name, ...]:

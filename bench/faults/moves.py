@@ -53,7 +53,7 @@ def watch(connection: Connection) -> None:
 
 def read(engine: Engine) -> list[Move]:
     """All moves, in the order in which they happened."""
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         rows = connection.execute(
             text("SELECT check_id, state, lost_leases, worker, at FROM bench_moves ORDER BY at")
         ).all()

@@ -255,7 +255,7 @@ class Stage:
 
     def scalar(self, statement: str) -> int:
         """One number from the database."""
-        with self.service.database.connect() as connection:
+        with self.service.database.begin() as connection:
             return int(connection.execute(text(statement)).scalar_one() or 0)
 
     def leased(self) -> int:

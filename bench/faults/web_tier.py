@@ -138,12 +138,10 @@ class WebTier:
         ]
 
     def _transact(self, wanted: list[Submission], *, roll_back: bool) -> None:
-        with self._engine.connect() as connection:
+        with self._engine.connect() as connection, connection.begin() as transaction:
             self._client.submit_many(connection, wanted)
             if roll_back:
-                connection.rollback()
-            else:
-                connection.commit()
+                transaction.rollback()
         self._client.ring()
 
 

@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> int:
         for unit in stage.units:
             unit.kill()
         found = violations(stage.history(frozenset()))
-        with stage.service.database.connect() as connection:
+        with stage.service.database.begin() as connection:
             vacuum = Vacuum(*connection.execute(text(_VACUUM)).scalars())
     try:
         findings = judge(samples, seconds, options.rate, SLOTS, vacuum)
@@ -104,7 +104,7 @@ def _soak(stage: Stage, seconds: float, rate: float, file: Path) -> list[Sample]
 
 
 def _sample(stage: Stage, at: float) -> Sample:
-    with stage.service.database.connect() as connection:
+    with stage.service.database.begin() as connection:
         dead, size = connection.execute(text(_SIZES)).one()
         checks, waiting = connection.execute(text(_COUNTS)).one()
         p50_s, p99_s = connection.execute(text(_LATENCY), {"seconds": EVERY}).scalar_one() or (None, None)

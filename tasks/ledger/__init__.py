@@ -4,9 +4,11 @@ Statements are text, few, and the same for one row and for hundreds: a JSON arra
 times is made by the database with its own clock. No transaction is open during a look-up.
 """
 
+from tasks.flow import Breaker, Demand
 from tasks.ledger.applied import Book
-from tasks.ledger.claiming import Claims, Demand
-from tasks.ledger.keeping import Keeping, SourceFigures
+from tasks.ledger.claiming import Claims
+from tasks.ledger.figures import Noted, SourceFigures
+from tasks.ledger.keeping import Keeping
 from tasks.ledger.publishing import Publishing, Unpublishable
 from tasks.ledger.reading import CodeRow, Reading, ZoneRow
 from tasks.ledger.reviewing import ReviewError, Reviewing
@@ -14,10 +16,12 @@ from tasks.ledger.settling import Settling, Written
 
 __all__ = [
     "Book",
+    "Breaker",
     "Claims",
     "CodeRow",
     "Demand",
     "Keeping",
+    "Noted",
     "Publishing",
     "Reading",
     "ReviewError",

@@ -7,15 +7,16 @@ its consultation, upkeep does it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from jurat.access import AtLeast, Confirmed, evaluate, standing
-from jurat.statements import now, rows_json, rowset
+from jurat.batches import Rows, Statement, run
+from jurat.statements import now, prepared, rows_json, rowset
 from jurat.words import Outcome, QuestionState, State, reason_from
-from tasks.ledger.applied import Applied, Edition
+from tasks.ledger.applied import NEWEST, Applied, Edition
 
 Key = tuple[str, str]
 """(consultation, participant): one row of `jurat_access`."""
@@ -37,32 +38,32 @@ class AccessRows:
         Two transactions that settle two answers of one participant would each count only one of them. Rows that a
         platform or another worker holds are skipped: one slow transaction of theirs must not stop a batch of ours.
         """
-        if not keys or connection.dialect.name != "postgresql":
+        return self.locked(connection, keys, run(connection, *locking(connection.dialect.name, keys)))
+
+    def locked(self, connection: Connection, keys: set[Key], found: Sequence[Rows]) -> set[Key]:
+        """The same, where `locking` has just found so."""
+        if not found:
             return keys
-        wanted = _key_rows(keys)
-        locked = {(row[0], row[1]) for row in connection.execute(text(f"{_LOCK} SKIP LOCKED"), {"rows": wanted})}
+        locked = {(row[0], row[1]) for row in found[0]}
         if len(locked) == len(keys):
             return locked
-        there = {(row[0], row[1]) for row in connection.execute(text(_EXISTING), {"rows": wanted})}
-        return locked | (keys - there)
+        (existing,) = run(connection, (_EXISTING, {"rows": _key_rows(keys)}))
+        return locked | (keys - {(row[0], row[1]) for row in existing})
 
     def wait_for(self, connection: Connection, keys: set[Key]) -> None:
         """Take the rows as `lock` does, but wait for who holds them: for what a person does."""
         if keys and connection.dialect.name == "postgresql":
-            connection.execute(text(_LOCK), {"rows": _key_rows(keys)})
+            run(connection, (_WAITING_LOCK, {"rows": _key_rows(keys)}))
 
     def lock_outdated(self, connection: Connection, limit: int) -> set[Key]:
         """Take rows that were added up before their consultation last changed.
 
         None where that change can not be read here: a newer worker does it.
         """
-        newest = connection.execute(text("SELECT max(version) FROM jurat_configs")).scalar()
+        newest = connection.execute(prepared("SELECT max(version) FROM jurat_configs")).scalar()
         if self.newest(connection).version != newest:
             return set()
-        skip = "FOR UPDATE OF a SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
-        rows = connection.execute(
-            text(f"SELECT a.consultation, a.participant FROM {OUTDATED} LIMIT :limit {skip}"), {"limit": limit}
-        )
+        rows = connection.execute(prepared(_outdated(connection.dialect.name)), {"limit": limit})
         return {(row[0], row[1]) for row in rows}
 
     def add_up(self, connection: Connection, keys: set[Key]) -> None:
@@ -70,11 +71,17 @@ class AccessRows:
 
         A participant of whom every check is purged keeps what was added up while they were there.
         """
+        found = run(connection, *reading(connection.dialect.name, keys))
+        run(connection, *self.adding_up(connection, keys, found))
+
+    def adding_up(self, connection: Connection, keys: set[Key], found: Sequence[Rows]) -> list[Statement]:
+        """What `add_up` writes, where `reading` has just found so."""
         if not keys:
-            return
-        edition, dialect = self.newest(connection), connection.dialect.name
+            return []
+        newest, answered = found
+        edition, dialect = self._applied.edition(connection, newest), connection.dialect.name
         history: dict[Key, dict[str, list[Confirmed]]] = {key: {} for key in sorted(keys)}
-        for row in connection.execute(text(_history(dialect)), {"rows": _key_rows(keys)}):
+        for row in answered:
             confirmed = Confirmed(
                 State(row[3]), Outcome(row[4]) if row[4] else None, reason_from(row[5]) if row[5] else None
             )
@@ -99,10 +106,22 @@ class AccessRows:
                     "config_version": edition.version,
                 }
             )
+        statements: list[Statement] = []
         if rows:
-            connection.execute(text(_add_up(dialect)), {"rows": rows_json(rows)})
+            statements.append((_add_up(dialect), {"rows": rows_json(rows)}))
         if purged:
-            connection.execute(text(_stamp(dialect)), {"rows": _key_rows(purged), "version": edition.version})
+            statements.append((_stamp(dialect), {"rows": _key_rows(purged), "version": edition.version}))
+        return statements
+
+
+def locking(dialect: str, keys: set[Key]) -> list[Statement]:
+    """What takes the rows of `keys` and skips those that somebody holds."""
+    return [(_LOCK, {"rows": _key_rows(keys)})] if keys and dialect == "postgresql" else []
+
+
+def reading(dialect: str, keys: set[Key]) -> list[Statement]:
+    """What reads all that the answers of `keys` add up from."""
+    return [NEWEST, (_history(dialect), {"rows": _key_rows(keys)})] if keys else []
 
 
 def _key_rows(keys: Iterable[Key]) -> str:
@@ -111,23 +130,52 @@ def _key_rows(keys: Iterable[Key]) -> str:
 
 _KEYS = rowset("postgresql", "consultation text, participant text")
 
-_LOCK = f"""
-    SELECT a.consultation, a.participant FROM {_KEYS} JOIN jurat_access a USING (consultation, participant)
-    ORDER BY a.consultation, a.participant FOR UPDATE OF a"""
+
+def _lock(how: str) -> str:
+    # Row by row and in the order of `:rows`, which is the same for all. PostgreSQL takes these to be a hundred, for
+    # which it would rather read a table of some thousand rows from end to end.
+    return f"""
+        SELECT a.consultation, a.participant FROM {_KEYS} CROSS JOIN LATERAL (
+          SELECT l.consultation, l.participant FROM jurat_access l
+          WHERE l.consultation = r.consultation AND l.participant = r.participant FOR UPDATE{how}) a"""
+
+
+_WAITING_LOCK, _LOCK = _lock(""), _lock(" SKIP LOCKED")
 
 _EXISTING = f"SELECT consultation, participant FROM {_KEYS} JOIN jurat_access a USING (consultation, participant)"
 
-OUTDATED = """
-    (SELECT consultation, max(config_version) AS version FROM jurat_questions GROUP BY consultation) AS q
-    JOIN jurat_access a ON a.consultation = q.consultation AND a.config_version < q.version"""
+_CHANGED = "(SELECT consultation, max(config_version) AS version FROM jurat_questions GROUP BY consultation) AS q"
+
+ANY_OUTDATED = f"""
+    EXISTS (SELECT 1 FROM {_CHANGED} WHERE (
+      SELECT a.config_version FROM jurat_access a WHERE a.consultation = q.consultation
+      ORDER BY a.config_version LIMIT 1) < q.version)"""
+"""SQL that is true where a row is older than the last change of its consultation. One step down an index for each."""
+
+
+@lru_cache
+def _outdated(dialect: str) -> str:
+    older = "a.consultation = q.consultation AND a.config_version < q.version"
+    if dialect == "postgresql":
+        # For each consultation by its index. Left to itself the planner takes many rows to be outdated, where none are.
+        return f"""
+            SELECT a.consultation, a.participant FROM {_CHANGED} CROSS JOIN LATERAL (
+              SELECT a.consultation, a.participant FROM jurat_access a WHERE {older}
+              ORDER BY a.config_version LIMIT :limit FOR UPDATE SKIP LOCKED) a
+            LIMIT :limit"""
+    return f"SELECT a.consultation, a.participant FROM {_CHANGED} JOIN jurat_access a ON {older} LIMIT :limit"
 
 
 @lru_cache
 def _history(dialect: str) -> str:
+    theirs = "c.consultation = r.consultation AND c.participant = r.participant"
+    checks = f"JOIN jurat_checks c ON {theirs}"
+    if dialect == "postgresql":  # one participant after the other, see `_lock`
+        checks = f"CROSS JOIN LATERAL (SELECT c.* FROM jurat_checks c WHERE {theirs} OFFSET 0) c"
     return f"""
         SELECT c.consultation, c.participant, c.question, c.state, v.outcome, v.reason
         FROM {rowset(dialect, "consultation text, participant text")}
-        JOIN jurat_checks c ON c.consultation = r.consultation AND c.participant = r.participant
+        {checks}
         LEFT JOIN jurat_verdicts v ON v.check_id = c.id
              AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
         ORDER BY c.question, c.round"""

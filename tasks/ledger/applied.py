@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from config.configuration import Configuration, Question
 from config.problems import InvalidConfiguration
 from jurat.access import Rule
+from jurat.batches import Rows, Statement, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,11 @@ class Applied:
         """The newest configuration that this version of jurat can read: while a fleet is updated, the newest of all may
         have been applied by a newer one. What is added up by an older edition is added up again by those who can.
         """
-        row = connection.execute(text(f"SELECT version, digest FROM jurat_configs {_LAST}")).first()
+        return self.edition(connection, run(connection, NEWEST)[0])
+
+    def edition(self, connection: Connection, found: Rows) -> Edition:
+        """The same, where `NEWEST` has just found so."""
+        row = found[0] if found else None
         # By the digest as well: a version that was rolled back, or lost with its database, is another one later.
         newest = (row[0], row[1]) if row else None
         seen, edition = self._seen
@@ -70,6 +75,9 @@ class Applied:
 
 
 _LAST = "ORDER BY version DESC LIMIT 1"
+
+NEWEST: Statement = (f"SELECT version, digest FROM jurat_configs {_LAST}", {})
+"""The version and digest of what was applied last."""
 
 
 def _read(connection: Connection) -> Edition:

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
+from config.hours import Hours
+from jurat.batches import Rows, Statement, begin, run
+from jurat.database import preparing
 from jurat.statements import now, rows_json, rowset
 from jurat.words import Reason
-from tasks.checks import MOST_LOST_LEASES, Held
+from tasks.checks import Held
 from tasks.crashing import crash_point
+from tasks.flow import Demand, Queue, turns
+from tasks.ledger import overdue, quotas
+from tasks.ledger.queues import clock, epoch, lengths, queues, seconds_between, waiting
 
 LEASE = 15.0
 """Seconds that a worker holds a check without renewing."""
-
-_LAST_CHANCE = MOST_LOST_LEASES - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """How much of one source a worker can take now.
-
-    `free` look-ups in this process; `concurrency` at once over all workers; `interval` seconds between two starts over
-    all workers, of which `burst` may come at once. None is no limit.
-    """
-
-    source: str
-    free: int
-    concurrency: int | None = None
-    interval: float | None = None
-    burst: int = 1
-
-    @property
-    def limited(self) -> bool:
-        """Whether other workers count: then the source's row is locked while its checks are claimed."""
-        return self.concurrency is not None or self.interval is not None
 
 
 class Claimed(NamedTuple):
@@ -48,191 +37,285 @@ class Claimed(NamedTuple):
     last_chances: bool
 
 
+@dataclass(slots=True)
+class _Due:
+    """What is due at a source: how many checks of each queue (no more are counted than could be taken), and whether one
+    that has one chance left.
+    """
+
+    at: datetime
+    opened: bool
+    queues: dict[Queue, int] = field(default_factory=dict)
+    last_chance: bool = False
+
+
+class _Taken(NamedTuple):
+    """A row that was claimed; its look-up is to start `start` seconds after the database's clock was read."""
+
+    row: Any
+    left: float
+    start: float = 0.0
+    late: float = math.inf
+    probe: bool = False
+
+    def held(self, asked_ago: float = 0.0, read_ago: float = 0.0) -> Held:
+        """What a worker gets to see, where the clock was read between `asked_ago` and `read_ago` seconds before now.
+
+        Never early: its start counts as if the clock had been read at the last moment. Never late: its lateness ends as
+        if it had been read at the first.
+        """
+        row = self.row
+        starts_in = max(0.0, self.start - read_ago)
+        return Held(
+            id=_id(row[0]),
+            fence=row[1],
+            consultation=row[2],
+            participant=row[3],
+            question=row[4],
+            source=row[5],
+            sealed=row[6],
+            answer_key=row[7],
+            lookups=row[8],
+            lost_leases=row[9],
+            seconds_left=self.left,
+            last_reason=Reason(row[11]) if row[11] else None,
+            reviewed=bool(row[12]),
+            traceparent=row[13],
+            starts_in=starts_in,
+            late=self.start - asked_ago + self.late - starts_in,
+            probe=self.probe,
+        )
+
+
+def _id(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def _passed(row: Any) -> overdue.Passed:
+    submitted, deadline = (datetime.fromtimestamp(seconds, UTC) for seconds in (row[16], row[17]))
+    return overdue.Passed(_id(row[0]), row[5], submitted, deadline, row[18])
+
+
 class Claims:
     """Claims and renewals. Commits durably: a fence is never given out twice, not even over a crash."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, dice: Callable[[], float] = random.random) -> None:
         self._engine = engine
+        self._often = preparing(engine)
         self._dialect = engine.dialect.name
+        self._dice = dice
+        self.cut: set[str] = set()
+        """The sources of which the last claim would have taken more, were it not for what is under lease by now: each
+        write makes room for it."""
+        self._served: dict[str, dict[str, str]] = {}
+        """Which consultation of each priority was served last at a source."""
+        self._delay = 0.0
+        """Seconds from the database's clock to the end of a claim, as they were lately."""
+        self._asked = self._read = 0.0
+        """This process's clock just before and just after the database's was read for start times."""
 
     def claim(self, demands: Sequence[Demand], slots: int) -> Claimed:
-        """At most `slots` due checks of the sources in `demands`, each under a new fence and a lease.
+        """At most `slots` due checks of the sources in `demands`, each under a new fence and a lease, in the order in
+        which they start.
 
-        Sources that are paused give none. The order of `demands` decides who is served first when slots are short.
+        Sources that are paused, closed, or have used up their day give none; one that counts as broken gives one for a
+        probe. The order of `demands` decides who is served first when slots are short; within a source, consultations
+        take turns.
         """
-        with self._engine.begin() as connection:
-            due = self._due(connection, demands)
-            held = self._take(connection, demands, [source for source, shared, _ in due if shared], slots)
-            crash_point("claim.made")
+        with begin(self._often, self._looking(demands, slots)) as (connection, (found,)):
+            due = self._due(demands, found)
+            able = [demand for demand in demands if due.get(demand.source)]
+            self.cut.clear()
+            taken = self._take(connection, able, due, slots) if able else []
         crash_point("claim.committed")
-        return Claimed(held, any(alone for _, _, alone in due))
+        return Claimed(self._held(taken), any(found.last_chance for found in due.values()))
 
     def claim_alone(self, demands: Sequence[Demand]) -> Held | None:
         """One due check that has lost all workers but its last, for a process that holds nothing else.
 
         It may be what kills them, or it was only there when another did: alone, it can not be taken for the other.
         """
-        with self._engine.begin() as connection:
-            due = [source for source, _, alone in self._due(connection, demands) if alone]
-            held = self._take(connection, demands, due, 1, alone=True)
-            crash_point("claim.made")
+        with begin(self._often, self._looking(demands, 1)) as (connection, (found,)):
+            due = self._due(demands, found)
+            able = [demand for demand in demands if demand.source in due and due[demand.source].last_chance]
+            taken = self._take(connection, able, due, 1, alone=True)
         crash_point("claim.committed")
-        return held[0] if held else None
+        return next(iter(self._held(taken)), None)
 
-    def claim_overdue(self, limit: int) -> list[Held]:
-        """Checks whose deadline has passed, of any source, so that a paused or forgotten one does not hold them."""
-        chosen = (
-            f"SELECT id FROM jurat_checks WHERE state = 'pending' AND deadline_at <= {now(self._dialect)} "
-            "ORDER BY deadline_at LIMIT :slots"
-        )
-        if self._dialect == "postgresql":
-            chosen += " FOR UPDATE SKIP LOCKED"
+    def claim_overdue(self, limit: int, hours: Mapping[str, Hours]) -> list[Held]:
+        """Checks whose deadline has passed, of any source, so that a paused or forgotten one does not hold them.
+
+        Deadlines do not run down while a source is closed by its `hours` or paused: those are moved on instead.
+        """
         with self._engine.begin() as connection:
-            return [_held(row) for row in connection.execute(text(_lease(self._dialect, chosen)), {"slots": limit})]
+            over = overdue.find(connection, hours, limit)
+            if not over:
+                return []
+            rows = rows_json([{"id": str(check)} for check in over])
+            (leased,) = run(connection, (_claim_these(self._dialect), {"rows": rows}))
+            return [_Taken(row, row[10]).held() for row in leased]
 
     def renew(self, held: Iterable[Held]) -> set[UUID]:
         """Prolong the leases of `held`; the ids that are still ours. One statement for all."""
         rows = [{"id": str(check.id), "fence": check.fence} for check in held]
-        with self._engine.begin() as connection:
-            renewed = connection.execute(text(_renew(self._dialect)), {"rows": rows_json(rows)}).all()
+        with begin(self._often, (_renew(self._dialect), {"rows": rows_json(rows)})) as (_, (renewed,)):
             crash_point("renewal.made")
         crash_point("renewal.committed")
-        return {UUID(str(row[0])) for row in renewed}
+        return {_id(row[0]) for row in renewed}
 
-    def _due(self, connection: Connection, demands: Sequence[Demand]) -> list[tuple[str, bool, bool]]:
-        """Each source with due work that is not paused: its name, whether some may share a process, and some not."""
+    def _looking(self, demands: Sequence[Demand], slots: int) -> Statement:
+        """The statement that finds what is due."""
         rows = [{"source": demand.source} for demand in demands if demand.free > 0]
-        found = connection.execute(text(_due(self._dialect)), {"rows": rows_json(rows)})
-        return [(row[0], bool(row[1]), bool(row[2])) for row in found]
+        most = min(slots, max((demand.free for demand in demands), default=0))
+        return _due(self._dialect, _round_up(most)), {"rows": rows_json(rows)}
+
+    def _due(self, demands: Sequence[Demand], rows: Rows) -> dict[str, _Due]:
+        """What is due at each source that may be asked now, from what `_looking` found."""
+        by_source = {demand.source: demand for demand in demands}
+        found: dict[str, _Due] = {}
+        for row in rows:
+            at = datetime.fromtimestamp(row[5], UTC)
+            if quotas.closed(by_source[row[0]], at):
+                continue
+            due = found.setdefault(row[0], _Due(at, bool(row[4])))
+            if row[2] is None:
+                due.last_chance = True
+            else:
+                due.queues[Queue(row[1], row[2])] = row[3]
+        return found
 
     def _take(
-        self, connection: Connection, demands: Sequence[Demand], due: Sequence[str], slots: int, *, alone: bool = False
-    ) -> list[Held]:
-        allowed = self._allowed(connection, demands, due) if due else {}
-        if not allowed or slots < 1:
+        self,
+        connection: Connection,
+        demands: Sequence[Demand],
+        due: Mapping[str, _Due],
+        slots: int,
+        *,
+        alone: bool = False,
+    ) -> list[_Taken]:
+        """Take what is due and may be taken, and pay for it. Nothing may follow in the transaction."""
+        rooms = quotas.lock(connection, [d.source for d in demands if d.limited or due[d.source].opened])
+        self._asked, self._read = next(((room.asked, room.read) for room in rooms.values()), (time.monotonic(),) * 2)
+        demands = [quotas.fitted(demand, rooms.get(demand.source)) for demand in demands]
+        offers: dict[str, list[float]] = {}
+        orders: dict[str, list[Queue]] = {}
+        for demand in demands:
+            most = min(demand.free, slots - sum(map(len, orders.values())))
+            room = rooms.get(demand.source)
+            starts = quotas.offers(demand, room, most, self._lead(demand)) if room else [0.0] * most
+            wanted = min(most, sum(due[demand.source].queues.values()))
+            if room and len(starts) < wanted:
+                unheld = replace(demand, concurrency=None), replace(room, leased=0)
+                if len(quotas.offers(*unheld, wanted, self._lead(demand))) > len(starts):
+                    self.cut.add(demand.source)
+            if alone:
+                order = [_ALONE] * min(1, len(starts))
+            else:
+                after = self._served.get(demand.source, {})
+                order = turns(due[demand.source].queues, len(starts), after, self._dice())
+            if order:
+                offers[demand.source], orders[demand.source] = starts, order
+        leased: dict[str, list[Any]] = {}
+        for row in self._lease(connection, orders, alone=alone):
+            leased.setdefault(row[5], []).append(row)
+        more = self._given_back(connection, leased, demands)
+        taken: list[_Taken] = []
+        payments = []
+        for demand in demands:
+            ours = _in_turn(orders.get(demand.source, ()), leased.get(demand.source, ()))
+            room = rooms.get(demand.source)
+            late = math.inf if demand.interval is None else demand.late
+            probe = room is not None and room.opened
+            taken += (
+                _Taken(row, row[10] + more.get(row[0], 0.0), start, late, probe)
+                for row, start in zip(ours, offers.get(demand.source, ()), strict=False)
+            )
+            self._served.setdefault(demand.source, {}).update((row[14], row[2]) for row in ours)
+            if room:
+                payments.append(quotas.Payment(demand, room, len(ours), self._lead(demand)))
+        crash_point("claim.made")
+        quotas.pay_last(connection, payments)
+        return taken
+
+    def _lease(self, connection: Connection, orders: Mapping[str, Sequence[Queue]], *, alone: bool) -> Sequence[Any]:
+        rows = [
+            {"source": source, "priority": queue.priority, "consultation": queue.consultation, "most": most}
+            for source, order in orders.items()
+            for queue, most in Counter(order).items()
+        ]
+        if not rows:
             return []
         if self._dialect == "postgresql":
-            rows = [{"source": source, "free": free} for source, free in allowed.items()]
-            parameters = {"rows": rows_json(rows), "slots": slots}
-            claimed = connection.execute(text(_claim_postgresql(alone=alone)), parameters)
-        else:
-            parameters = {f"source{n}": source for n, source in enumerate(allowed)}
-            parameters |= {f"free{n}": free for n, free in enumerate(allowed.values())} | {"slots": slots}
-            claimed = connection.execute(text(_claim_sqlite(len(allowed), alone=alone)), parameters)
-        held = [_held(row) for row in claimed]
-        self._pay(connection, demands, held)
-        return held
-
-    def _allowed(self, connection: Connection, demands: Sequence[Demand], due: Sequence[str]) -> dict[str, int]:
-        """How many checks of each source in `due` may start now."""
-        by_source = {demand.source: demand for demand in demands}
-        limited = [{"source": source} for source in due if by_source[source].limited]
-        room: dict[str, tuple[int, float]] = {}
-        if limited:
-            parameters = {"rows": rows_json(limited)}
-            if self._dialect == "postgresql":
-                # A statement sees what was committed before it began. So the leases are counted in one that begins
-                # after the rows are ours, or those of a claim that we waited for would be missed.
-                connection.execute(text(_LOCK_SOURCES), parameters)
-            found = connection.execute(text(_room(self._dialect)), parameters)
-            room = {row[0]: (row[1], float(row[2])) for row in found}
-        allowed = {}
-        for source in sorted(due, key=list(by_source).index):
-            demand = by_source[source]
-            free = demand.free
-            if demand.limited:
-                leased, ahead = room.get(source, (0, 0.0))
-                if demand.concurrency is not None:
-                    free = min(free, demand.concurrency - leased)
-                if demand.interval is not None:
-                    free = min(free, int(demand.burst - max(0.0, ahead) / demand.interval + 1e-9))
-            if free > 0:
-                allowed[source] = free
-        return allowed
-
-    def _pay(self, connection: Connection, demands: Sequence[Demand], held: Sequence[Held]) -> None:
-        """Move the next start of each source with a rate: a generic cell rate algorithm on the database's clock."""
-        taken: dict[str, int] = {}
-        for check in held:
-            taken[check.source] = taken.get(check.source, 0) + 1
-        rows = [
-            {"source": demand.source, "seconds": demand.interval * taken[demand.source]}
-            for demand in demands
-            if demand.interval is not None and demand.source in taken
+            most = _round_up(sum(map(len, orders.values())))
+            return run(connection, (_claim_postgresql(most, alone=alone), {"rows": rows_json(rows)}))[0]
+        return [
+            row for found in run(connection, *((_claim_sqlite(alone=alone), each) for each in rows)) for row in found
         ]
-        if rows:
-            connection.execute(text(_advance(self._dialect)), {"rows": rows_json(rows)})
+
+    def _given_back(
+        self, connection: Connection, leased: Mapping[str, Sequence[Any]], demands: Sequence[Demand]
+    ) -> dict[Any, float]:
+        """Move those deadlines on that passed while the check's source stood still; by how many seconds, by row id."""
+        late = {row[0]: _passed(row) for rows in leased.values() for row in rows if row[10] <= 0 and not row[12]}
+        if not late:
+            return {}
+        hours = {demand.source: demand.hours for demand in demands if demand.hours}
+        still = overdue.Standstills.read(connection, {check.source for check in late.values()}, hours)
+        more = {row_id: seconds for row_id, check in late.items() if (seconds := still.due(check))}
+        overdue.move_on(connection, {late[row_id].id: seconds for row_id, seconds in more.items()})
+        return more
+
+    def _lead(self, demand: Demand) -> float:
+        """How far the first start must lie ahead: where hardly any lateness is allowed, twice what claims took."""
+        return 2 * self._delay if demand.interval is not None and demand.late < 3 * self._delay else 0.0
+
+    def _held(self, taken: Sequence[_Taken]) -> list[Held]:
+        """What a claim returns now."""
+        if not taken:
+            return []
+        now = time.monotonic()
+        self._delay = max(now - self._asked, 0.9 * self._delay)
+        return [each.held(now - self._asked, now - self._read) for each in taken]
 
 
-def _held(row: Any) -> Held:
-    return Held(
-        id=UUID(str(row[0])),
-        fence=row[1],
-        consultation=row[2],
-        participant=row[3],
-        question=row[4],
-        source=row[5],
-        sealed=row[6],
-        answer_key=row[7],
-        lookups=row[8],
-        lost_leases=row[9],
-        seconds_left=float(row[10]),
-        last_reason=Reason(row[11]) if row[11] else None,
-        reviewed=bool(row[12]),
-        traceparent=row[13],
-    )
+_ALONE = Queue("", "")
+"""Stands for the checks that have one chance left."""
 
 
-def seconds_between(dialect: str, later: str, earlier: str) -> str:
-    """SQL for the seconds from one time to another."""
-    if dialect == "postgresql":
-        return f"extract(epoch FROM {later} - {earlier})"
-    return f"(julianday({later}) - julianday({earlier})) * 86400.0"
+def _in_turn(order: Sequence[Queue], leased: Sequence[Any]) -> Sequence[Any]:
+    """What was leased of a source, in the order in which it starts; the oldest of each queue first."""
+    if not order or order[0] is _ALONE:
+        return leased
+    by_queue: dict[Queue, deque[Any]] = {}
+    for row in sorted(leased, key=lambda row: row[15]):
+        by_queue.setdefault(Queue(row[14], row[2]), deque()).append(row)
+    return [by_queue[queue].popleft() for queue in order if by_queue.get(queue)]
 
 
-@lru_cache
-def _due(dialect: str) -> str:
-    due = f"c.state = 'pending' AND c.source = r.source AND c.due_at <= {now(dialect)}"
-    return f"""
-        SELECT source, shared, alone FROM (
-          SELECT r.source,
-            EXISTS (SELECT 1 FROM jurat_checks c WHERE {due} AND {_company(alone=False)}) AS shared,
-            EXISTS (SELECT 1 FROM jurat_checks c WHERE {due} AND {_company(alone=True)}) AS alone
-          FROM {rowset(dialect, "source text")}
-          LEFT JOIN jurat_sources s ON s.name = r.source
-          WHERE s.paused_until IS NULL OR s.paused_until <= {now(dialect)}) AS d
-        WHERE shared OR alone"""
-
-
-def _company(*, alone: bool) -> str:
-    """Whether a check may be looked up beside others. The index `jurat_checks_last_chance` has the same words."""
-    return f"lost_leases = {_LAST_CHANCE}" if alone else f"lost_leases <> {_LAST_CHANCE}"
-
-
-@lru_cache
-def _room(dialect: str) -> str:
-    ahead = seconds_between(dialect, f"coalesce(s.next_start_at, {now(dialect)})", now(dialect))
-    return f"""
-        SELECT s.name, (SELECT count(*) FROM jurat_checks c WHERE c.state = 'leased' AND c.source = s.name), {ahead}
-        FROM jurat_sources s WHERE s.name IN (SELECT r.source FROM {rowset(dialect, "source text")})"""
-
-
-_LOCK_SOURCES = f"""
-    SELECT name FROM jurat_sources WHERE name IN (SELECT r.source FROM {rowset("postgresql", "source text")})
-    ORDER BY name FOR UPDATE"""
+def _round_up(most: int) -> int:
+    """A limit that stands in a statement: at least `most`, and one of a few."""
+    limit = 16
+    while limit < most:
+        limit *= 4
+    return limit
 
 
 @lru_cache
-def _advance(dialect: str) -> str:
-    later = "jurat_sources.next_start_at"
-    if dialect == "postgresql":
-        moved = f"greatest({later}, {now(dialect)}) + make_interval(secs => r.seconds)"
-    else:
-        start = f"max(coalesce({later}, ''), {now(dialect)})"
-        moved = f"strftime('%Y-%m-%d %H:%M:%f', {start}, r.seconds || ' seconds')"
+def _due(dialect: str, most: int) -> str:
     return f"""
-        UPDATE jurat_sources SET next_start_at = {moved}
-        FROM {rowset(dialect, "source text, seconds float8")} WHERE jurat_sources.name = r.source"""
+        WITH RECURSIVE served AS (
+          SELECT s.name AS source, s.opened_at IS NOT NULL OR s.failures > 0 AS opened
+          FROM {rowset(dialect, "source text")} JOIN jurat_sources s ON s.name = r.source
+          WHERE {quotas.available(dialect)}),
+        {queues(dialect, "served")},
+        {lengths(dialect, most)}
+        SELECT d.source, d.priority, d.consultation, d.due, s.opened, {clock(dialect)} FROM (
+          SELECT source, priority, consultation, due FROM lengths
+          UNION ALL
+          SELECT s.source, NULL, NULL, 1 FROM served s
+          WHERE EXISTS (SELECT 1 FROM jurat_checks c
+                        WHERE {waiting(alone=True)} AND c.source = s.source AND c.due_at <= {now(dialect)})
+        ) AS d JOIN served s ON s.source = d.source WHERE d.due > 0"""
 
 
 def _lease(dialect: str, chosen: str) -> str:
@@ -247,35 +330,42 @@ def _lease(dialect: str, chosen: str) -> str:
             (SELECT v.reason FROM jurat_reviews v WHERE v.check_id = jurat_checks.id AND v.decided_at IS NOT NULL),
             (SELECT a.reason FROM jurat_attempts a WHERE a.check_id = jurat_checks.id ORDER BY a.fence DESC LIMIT 1)
           ) END,
-          deadline_at <= {now(dialect)} AND EXISTS (
-            SELECT 1 FROM jurat_reviews v WHERE v.check_id = jurat_checks.id AND v.decided_at IS NOT NULL),
-          traceparent"""
+          deadline_at <= {now(dialect)} AND (
+            SELECT v.decided_at FROM jurat_reviews v WHERE v.check_id = jurat_checks.id) IS NOT NULL,
+          traceparent, priority, {epoch(dialect, "due_at")}, {epoch(dialect, "submitted_at")},
+          {epoch(dialect, "deadline_at")}, stood_s"""
 
 
 @lru_cache
-def _claim_postgresql(*, alone: bool) -> str:
-    # MATERIALIZED: the locking select runs once, whatever the planner thinks of joining it again
+def _claim_postgresql(most: int, *, alone: bool) -> str:
+    # MATERIALIZED: the locking select runs once, whatever the planner thinks of joining it again. LIMIT {most} is for
+    # the planner, who can not know how few rows the limits in it leave, and would read the whole table for many.
+    queue = "" if alone else "AND c.priority = r.priority AND c.consultation = r.consultation"
     chosen = f"""
         WITH due AS MATERIALIZED (
-          SELECT d.id FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(source text, free int)
+          SELECT d.id FROM {rowset("postgresql", "source text, priority text, consultation text, most int")}
           CROSS JOIN LATERAL (
             SELECT c.id FROM jurat_checks c
-            WHERE c.state = 'pending' AND c.source = r.source AND c.due_at <= statement_timestamp()
-              AND {_company(alone=alone)}
-            ORDER BY c.priority DESC, c.due_at LIMIT r.free FOR UPDATE SKIP LOCKED) d
-          LIMIT :slots)
+            WHERE {waiting(alone=alone)} AND c.source = r.source {queue} AND c.due_at <= statement_timestamp()
+            ORDER BY c.due_at LIMIT r.most FOR UPDATE SKIP LOCKED) d
+          LIMIT {most})
         SELECT id FROM due"""
     return _lease("postgresql", chosen)
 
 
 @lru_cache
-def _claim_sqlite(sources: int, *, alone: bool) -> str:
-    parts = (
-        f"SELECT id FROM (SELECT id FROM jurat_checks WHERE state = 'pending' AND source = :source{n} "
-        f"AND due_at <= {now('sqlite')} AND {_company(alone=alone)} ORDER BY priority DESC, due_at LIMIT :free{n})"
-        for n in range(sources)
-    )
-    return _lease("sqlite", f"SELECT id FROM ({' UNION ALL '.join(parts)}) LIMIT :slots")
+def _claim_sqlite(*, alone: bool) -> str:
+    queue = "" if alone else "AND c.priority = :priority AND c.consultation = :consultation"
+    chosen = f"""
+        SELECT c.id FROM jurat_checks c
+        WHERE {waiting(alone=alone)} AND c.source = :source {queue} AND c.due_at <= {now("sqlite")}
+        ORDER BY c.due_at LIMIT :most"""
+    return _lease("sqlite", chosen)
+
+
+@lru_cache
+def _claim_these(dialect: str) -> str:
+    return _lease(dialect, f"SELECT r.id FROM {rowset(dialect, 'id uuid')}")
 
 
 @lru_cache

@@ -6,17 +6,23 @@ The database decides whose turn it is: by one conditional update of `jurat_upkee
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
+from jurat.batches import begin
+from jurat.database import preparing
 from jurat.statements import now, rows_json, rowset
 from tasks.crashing import crash_point
-from tasks.ledger.access import OUTDATED, AccessRows
-from tasks.ledger.claiming import seconds_between
+from tasks.flow import Breaker, Demand
+from tasks.ledger import figures, pausing, quotas
+from tasks.ledger.access import ANY_OUTDATED, AccessRows
+from tasks.ledger.figures import Noted, SourceFigures
+from tasks.ledger.overdue import any_passed
+from tasks.ledger.queues import seconds_between
+from tasks.ledger.records import WORKER, add_audit_row
 from tasks.ledger.reviewing import end_reviews
 
 OUTAGE = 10.0
@@ -26,25 +32,17 @@ be renewed before any is ended."""
 BATCH = 500
 
 WORK = {
-    "leases": "jurat_checks WHERE state = 'leased' AND lease_until <= {now}",
-    "overdue": "jurat_checks WHERE state = 'pending' AND deadline_at <= {now}",
-    "reviews": "jurat_reviews WHERE decided_at IS NULL AND due_at <= {now}",
-    "access": OUTDATED,
+    "leases": "EXISTS (SELECT 1 FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now})",
+    "reviews": "EXISTS (SELECT 1 FROM jurat_reviews WHERE decided_at IS NULL AND due_at <= {now})",
+    "access": ANY_OUTDATED,
 }
 """Where the work of a task stands: looked for together with the turn, so that an idle worker costs the database one
-statement and not two."""
+statement and not two. For `overdue` it is `any_passed`."""
+
+_FAILING = "SELECT name, failures FROM jurat_sources WHERE failures > 0"
 
 ACCESS_BATCHES = 10
 """So many batches of access rows are added up again in one turn, each in a transaction of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFigures:
-    """What a worker saw of one source since it last said so. `pause` seconds, when the source asked for them."""
-
-    answered: int = 0
-    failed: int = 0
-    last_failure: str | None = None
 
 
 class Keeping:
@@ -52,6 +50,7 @@ class Keeping:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._often = preparing(engine)
         self._dialect = engine.dialect.name
         self._access = AccessRows()
         self._entered: set[str] = set()
@@ -109,32 +108,66 @@ class Keeping:
                 break
         return count
 
-    def pause(self, source: str, seconds: float, reason: str) -> None:
-        """Stop a whole source for `seconds`, because it asked for that. A longer pause that stands already is kept."""
-        with self._engine.begin() as connection:
-            connection.execute(text(_pause(self._dialect)), {"source": source, "seconds": seconds, "reason": reason})
+    def pause(self, source: str, seconds: float, reason: str, by: str | None = None) -> bool:
+        """Stop a whole source for `seconds`: it asked for that, or a person (`by`) does; whether that changed anything.
 
-    def note(self, figures: Mapping[str, SourceFigures]) -> None:
-        """Keep when each source last answered and last failed."""
-        rows = [
-            {"source": name, "answered": seen.answered, "failed": seen.failed, "last_failure": seen.last_failure}
-            for name, seen in sorted(figures.items())
-        ]
-        if rows:
-            with self._engine.begin() as connection:
-                self._lock_sources(connection)
-                connection.execute(text(_note(self._dialect)), {"rows": rows_json(rows)})
+        A longer pause that stands already is kept.
+        """
+        with self._engine.begin() as connection:
+            changed = pausing.pause(connection, source, seconds, reason, by)
+            if changed and by is not None:
+                add_audit_row(connection, by, "sources pause", source, {"seconds": seconds, "reason": reason})
+        return changed
+
+    def cut_off(self, source: str, seconds: float, reason: str) -> None:
+        """Stop a source that refuses us after it had asked for patience; that is in the audit for a person to see."""
+        with self._engine.begin() as connection:
+            if pausing.pause(connection, source, seconds, reason):
+                add_audit_row(connection, WORKER, "source refuses us", source, {"seconds": seconds, "reason": reason})
+
+    def since_throttled(self, source: str) -> float | None:
+        """Seconds since a source told any worker that it was asked too often; None where it last failed otherwise."""
+        with self._engine.begin() as connection:
+            return figures.since_throttled(connection, source)
+
+    def resume(self, source: str, by: str) -> bool:
+        """End the pause of a source; whether there was one."""
+        with self._engine.begin() as connection:
+            ended = pausing.resume(connection, source)
+            if ended:
+                add_audit_row(connection, by, "sources resume", source, {})
+        return ended
+
+    def pay_for_trial(self, demand: Demand, longest: float) -> float | None:
+        """Pay for a request that a person makes to see whether a source answers; in how many seconds it may be sent.
+
+        None where that is more than `longest`, or its day is used up; nothing is paid then.
+        """
+        with self._engine.begin() as connection:
+            return quotas.pay_for_trial(connection, demand, longest)
+
+    def note(self, seen: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> Noted:
+        """Keep what a worker saw of each source. Its breaker opens after a run of failures and closes on a success; the
+        names of those that did.
+        """
+        if not seen:
+            return Noted()
+        with self._engine.begin() as connection:
+            return figures.note(connection, seen, breakers)
+
+    def failing(self) -> Mapping[str, int]:
+        """How many failures in a row each source has that failed last, over all workers; as many as open its breaker at
+        least where that is open.
+        """
+        with begin(self._often, (_FAILING, {})) as (_, (rows,)):
+            return dict(rows)
 
     def count_waiting(self) -> None:
-        """Keep each source's backlog and how soon its platforms should poll again."""
+        """Keep each source's backlog (up to `figures.MOST_COUNTED`), how long it lasts at the pace of late, and how
+        soon its platforms should poll again.
+        """
         with self._engine.begin() as connection:
-            self._lock_sources(connection)
-            connection.execute(text(_count(self._dialect)))
-
-    def _lock_sources(self, connection: Connection) -> None:
-        """Take the rows of the sources in the order in which a claim takes them: no two can wait in a circle."""
-        if self._dialect == "postgresql":
-            connection.execute(text("SELECT name FROM jurat_sources ORDER BY name FOR UPDATE"))
+            figures.count_waiting(connection)
 
     def purge(self) -> int:
         """Delete verdicts past their `retain_until`, with the checks they belong to; how many checks went."""
@@ -144,6 +177,7 @@ class Keeping:
                 rows = rows_json([{"id": str(row[0])} for row in gone])
                 for sql in _purge(self._dialect):
                     connection.execute(text(sql), {"rows": rows})
+            pausing.forget(connection)
         return len(gone)
 
 
@@ -181,7 +215,9 @@ def _by_task(values: Mapping[str, str]) -> str:
 
 
 def _work(dialect: str, task: str) -> str:
-    return f"EXISTS (SELECT 1 FROM {WORK[task].format(now=now(dialect))})" if task in WORK else "true"
+    if task == "overdue":
+        return any_passed(dialect)
+    return WORK[task].format(now=now(dialect)) if task in WORK else "true"
 
 
 @lru_cache
@@ -201,38 +237,6 @@ def _overdue_reviews(dialect: str) -> str:
         SELECT c.id, c.consultation, c.participant FROM jurat_reviews v
         JOIN jurat_checks c ON c.id = v.check_id AND c.state = 'review'
         WHERE v.decided_at IS NULL AND v.due_at <= {now(dialect)} ORDER BY v.due_at LIMIT :limit"""
-
-
-@lru_cache
-def _pause(dialect: str) -> str:
-    until = now(dialect, "CAST(:seconds AS float8)" if dialect == "postgresql" else ":seconds")
-    return f"""
-        UPDATE jurat_sources SET paused_until = {until}, pause_reason = :reason
-        WHERE name = :source AND (paused_until IS NULL OR paused_until < {until})"""
-
-
-@lru_cache
-def _note(dialect: str) -> str:
-    return f"""
-        UPDATE jurat_sources SET
-          last_success_at = CASE WHEN r.answered > 0 THEN {now(dialect)} ELSE last_success_at END,
-          last_failure_at = CASE WHEN r.failed > 0 THEN {now(dialect)} ELSE last_failure_at END,
-          last_failure = coalesce(r.last_failure, jurat_sources.last_failure)
-        FROM {rowset(dialect, "source text, answered int, failed int, last_failure text")}
-        WHERE jurat_sources.name = r.source"""
-
-
-@lru_cache
-def _count(dialect: str) -> str:
-    # Fresh work is answered soon; behind a backlog there is no use in asking four times a second.
-    least, most = ("least", "greatest") if dialect == "postgresql" else ("min", "max")
-    return f"""
-        UPDATE jurat_sources SET
-          waiting = b.waiting, oldest_due_at = b.oldest, figures_at = {now(dialect)},
-          poll_ms = {least}(5000, {most}(250, 250 + b.waiting))
-        FROM (SELECT s.name, count(c.source) AS waiting, min(c.due_at) AS oldest FROM jurat_sources s
-              LEFT JOIN jurat_checks c ON c.state = 'pending' AND c.source = s.name GROUP BY s.name) AS b
-        WHERE jurat_sources.name = b.name"""
 
 
 @lru_cache

@@ -15,6 +15,8 @@ from jurat.statements import now, rows_json, rowset
 from jurat.tables import Moment
 from tasks.ledger.access import AccessRows
 from tasks.ledger.applied import Book, Edition
+from tasks.ledger.overdue import ENDED
+from tasks.ledger.queues import unsettled
 from tasks.ledger.records import add_audit_row
 from tasks.ledger.reviewing import end_reviews
 
@@ -147,8 +149,9 @@ class Publishing:
     def _orphans(self, connection: Connection, configuration: Configuration) -> list[_Orphans]:
         rows = connection.execute(
             text(
-                "SELECT consultation, question, source, state = 'review', count(*) FROM jurat_checks "
-                "WHERE state <> 'settled' GROUP BY consultation, question, source, state = 'review'"
+                f"SELECT consultation, question, source, state = 'review', count(*) "
+                f"FROM {unsettled('consultation, question, source, state')} "
+                "GROUP BY consultation, question, source, state = 'review'"
             )
         )
         orphans = [_Orphans(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
@@ -217,20 +220,23 @@ def _sentence(orphans: Sequence[_Orphans]) -> str:
 _ORPHANS = "consultation text, question text, source text"
 
 
+def _orphaned(dialect: str, columns: str) -> str:
+    named = " AND ".join(f"u.{column.split()[0]} = r.{column.split()[0]}" for column in _ORPHANS.split(", "))
+    return f"{rowset(dialect, _ORPHANS)} JOIN {unsettled(columns)} ON {named}"
+
+
 @lru_cache
 def _end(dialect: str) -> str:
+    orphaned = _orphaned(dialect, "id, consultation, question, source")
     return f"""
-        UPDATE jurat_checks SET deadline_at = {now(dialect)}, due_at = {now(dialect)} FROM {rowset(dialect, _ORPHANS)}
-        WHERE jurat_checks.consultation = r.consultation AND jurat_checks.question = r.question
-          AND jurat_checks.source = r.source AND jurat_checks.state IN ('pending', 'leased')"""
+        UPDATE jurat_checks SET deadline_at = {now(dialect)}, due_at = {now(dialect)}, stood_s = {ENDED}
+        WHERE id IN (SELECT u.id FROM {orphaned}) AND state IN ('pending', 'leased')"""
 
 
 @lru_cache
 def _in_review(dialect: str) -> str:
-    return f"""
-        SELECT c.id, c.consultation, c.participant FROM {rowset(dialect, _ORPHANS)}
-        JOIN jurat_checks c ON c.consultation = r.consultation AND c.question = r.question AND c.source = r.source
-        WHERE c.state = 'review'"""
+    orphaned = _orphaned(dialect, "id, consultation, participant, question, source, state")
+    return f"SELECT u.id, u.consultation, u.participant FROM {orphaned} WHERE u.state = 'review'"
 
 
 @lru_cache

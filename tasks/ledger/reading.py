@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 from jurat.database import reader
 from jurat.statements import now, rows_json, rowset
 from jurat.tables import moment
+from tasks.ledger.queues import unsettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,11 @@ class AppliedRow:
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """How one source stands."""
+    """How one source stands. Its breaker is open since `opened_at`, None when it is closed; `failures` came in a row.
+
+    `used` look-ups were taken on `day`, where it has a daily quota. `waiting` is counted up to
+    `figures.MOST_COUNTED`; what waits now is looked up in about `wait_s` seconds, None when nobody knows.
+    """
 
     name: str
     paused_until: datetime | None
@@ -71,6 +76,22 @@ class SourceRow:
     last_failure: str | None
     waiting: int
     oldest_due_at: datetime | None
+    failures: int = 0
+    opened_at: datetime | None = None
+    probe_at: datetime | None = None
+    day: str | None = None
+    used: int = 0
+    wait_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRow:
+    """A pause of a source: `until` is when it ended or ends, `by_whom` the person who set it."""
+
+    began_at: datetime
+    until: datetime
+    reason: str
+    by_whom: str | None
 
 
 class Reading:
@@ -134,8 +155,8 @@ class Reading:
         """The newest version of every zone, without its geometry."""
         return {row[0]: row[1] for row in self._all("SELECT name, max(version) FROM jurat_zones GROUP BY name")}
 
-    def code(self, code_list: str, fingerprints: Sequence[str]) -> CodeRow | None:
-        """The code of a list that has one of `fingerprints` (one for each key in use), None when there is none."""
+    def codes(self, code_list: str, fingerprints: Sequence[str]) -> dict[str, CodeRow]:
+        """Those codes of a list that have one of `fingerprints`, by their fingerprints."""
         rows = self._all(
             f"""SELECT k.fingerprint, redeemed_by IS NOT NULL, revoked_at IS NOT NULL,
                        coalesce(expires_at <= {now(self._dialect)}, false)
@@ -143,7 +164,7 @@ class Reading:
                 JOIN jurat_codes k ON k.list = :list AND k.fingerprint = r.fingerprint""",
             {"list": code_list, "rows": rows_json([{"fingerprint": fingerprint} for fingerprint in fingerprints])},
         )
-        return CodeRow(rows[0][0], bool(rows[0][1]), bool(rows[0][2]), bool(rows[0][3])) if rows else None
+        return {row[0]: CodeRow(row[0], bool(row[1]), bool(row[2]), bool(row[3])) for row in rows}
 
     def code_lists(self) -> dict[str, CodeListRow]:
         """How many codes each list has, by the list's name."""
@@ -176,29 +197,36 @@ class Reading:
             after = key_id + "~"  # behind every fingerprint of this key
 
     def sources(self) -> list[SourceRow]:
-        """How each source of the applied configuration stands."""
+        """How each source stands that a configuration ever had."""
+        times = {"paused_until", "last_success_at", "last_failure_at", "oldest_due_at", "opened_at", "probe_at"}
+        columns = [field.name for field in fields(SourceRow)]
+        rows = self._all(f"SELECT {', '.join(columns)} FROM jurat_sources ORDER BY name")
+        found = []
+        for row in rows:
+            values: dict[str, Any] = dict(zip(columns, row, strict=True))
+            found.append(SourceRow(**values | {column: moment(values[column]) for column in times}))
+        return found
+
+    def pauses(self, source: str, limit: int = 20) -> list[PauseRow]:
+        """The last pauses of a source, the newest first."""
         rows = self._all(
-            """SELECT name, paused_until, pause_reason, last_success_at, last_failure_at, last_failure, waiting,
-                      oldest_due_at FROM jurat_sources ORDER BY name"""
+            "SELECT began_at, until, reason, by_whom FROM jurat_pauses WHERE source = :source "
+            "ORDER BY began_at DESC LIMIT :limit",
+            {"source": source, "limit": limit},
         )
-        return [
-            SourceRow(row[0], moment(row[1]), row[2], moment(row[3]), moment(row[4]), row[5], row[6], moment(row[7]))
-            for row in rows
-        ]
+        return [PauseRow(moment(row[0]), moment(row[1]), row[2], row[3]) for row in rows]  # type: ignore[arg-type]
 
     def unsettled(self) -> dict[tuple[str, str, str], int]:
         """How many checks are on their way, by consultation, question and source."""
-        rows = self._all(
-            """SELECT consultation, question, source, count(*) FROM jurat_checks
-               WHERE state <> 'settled' GROUP BY consultation, question, source"""
-        )
+        columns = "consultation, question, source"
+        rows = self._all(f"SELECT {columns}, count(*) FROM {unsettled(columns)} GROUP BY {columns}")
         return {(row[0], row[1], row[2]): row[3] for row in rows}
 
     def waiting_keys(self) -> dict[str, int]:
         """How many waiting answers are sealed for each key, by the key's id."""
         rows = self._all(
-            """SELECT answer_key, count(*) FROM jurat_checks
-               WHERE state <> 'settled' AND answer_key IS NOT NULL GROUP BY answer_key"""
+            f"""SELECT answer_key, count(*) FROM {unsettled("answer_key")}
+                WHERE answer_key IS NOT NULL GROUP BY answer_key"""
         )
         return {row[0]: row[1] for row in rows}
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError
 
+from jurat.batches import Statement
 from jurat.ids import uuid7
 from jurat.statements import now, rows_json, rowset
 
@@ -24,24 +25,24 @@ REVIEWER = "reviewer"
 Rows = Sequence[Mapping[str, Any]]
 
 
-def add_verdicts(connection: Connection, rows: Rows) -> None:
+def add_verdicts(dialect: str, rows: Rows) -> list[Statement]:
     """Add each check's next revision."""
-    _run(connection, _add_verdicts, rows)
+    return _statement(_add_verdicts(dialect), rows)
 
 
-def open_reviews(connection: Connection, rows: Rows) -> None:
+def open_reviews(dialect: str, rows: Rows) -> list[Statement]:
     """Put checks before a person, for `due` seconds at most. A review that a check had before is replaced."""
-    _run(connection, _open_reviews, rows)
+    return _statement(_open_reviews(dialect), rows)
 
 
-def close_reviews(connection: Connection, checks: Iterable[UUID]) -> None:
+def close_reviews(dialect: str, checks: Iterable[UUID]) -> list[Statement]:
     """Take checks away from the persons who review."""
-    _run(connection, _close_reviews, [{"id": str(check)} for check in checks])
+    return _statement(_close_reviews(dialect), [{"id": str(check)} for check in checks])
 
 
-def add_attempts(connection: Connection, rows: Rows) -> None:
+def add_attempts(dialect: str, rows: Rows) -> list[Statement]:
     """Write down look-ups that were made."""
-    _run(connection, _add_attempts, rows)
+    return _statement(_add_attempts(dialect), rows)
 
 
 def add_audit_row(connection: Connection, who: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
@@ -59,9 +60,8 @@ def add_audit_row(connection: Connection, who: str, action: str, subject: str, d
     )
 
 
-def _run(connection: Connection, sql: Any, rows: Rows) -> None:
-    if rows:
-        connection.execute(text(sql(connection.dialect.name)), {"rows": rows_json(rows)})
+def _statement(sql: str, rows: Rows) -> list[Statement]:
+    return [(sql, {"rows": rows_json(rows)})] if rows else []
 
 
 @lru_cache

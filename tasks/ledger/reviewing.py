@@ -12,9 +12,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
+from jurat.batches import run
 from jurat.statements import now, rows_json, rowset
 from jurat.words import REFUSING, Outcome, Reason, State, outcomes_of
 from tasks.ledger.access import AccessRows, Key
+from tasks.ledger.overdue import ENDED
 from tasks.ledger.records import (
     REVIEWER,
     UNSTORABLE,
@@ -78,7 +80,7 @@ class Reviewing:
                 "config_version": edition.version,
                 "due": configured.review_due_s,
             }
-            open_reviews(connection, [review])
+            run(connection, *open_reviews(self._dialect, [review]))
             self._access.add_up(connection, {key})
             add_audit_row(connection, who, "reopen", str(check), {"revision": revision, "reason": reason})
 
@@ -108,8 +110,7 @@ class Reviewing:
             "fence": moved[0],
             "retain": configured.retain_s if configured else None,
         }
-        add_verdicts(connection, [verdict])
-        close_reviews(connection, [check])
+        run(connection, *add_verdicts(self._dialect, [verdict]), *close_reviews(self._dialect, [check]))
         self._access.add_up(connection, {key})
         revision = self._verdict(connection, check)[0]
         add_audit_row(connection, who, "review decide", str(check), {"revision": revision, "reason": reason})
@@ -156,7 +157,7 @@ def end_reviews(connection: Connection, access: AccessRows, reviews: Mapping[UUI
     dialect = connection.dialect.name
     rows = rows_json([{"id": str(check)} for check in sorted(reviews)])
     ended = [UUID(str(row[0])) for row in connection.execute(text(_end_reviews(dialect)), {"rows": rows})]
-    close_reviews(connection, ended)
+    run(connection, *close_reviews(dialect, ended))
     access.add_up(connection, {reviews[check] for check in ended})
     return len(ended)
 
@@ -194,12 +195,13 @@ def _reopen(dialect: str) -> str:
 
 @lru_cache
 def _end_reviews(dialect: str) -> str:
-    decided = "EXISTS (SELECT 1 FROM jurat_verdicts v WHERE v.check_id = jurat_checks.id)"
+    decided = "(SELECT max(v.revision) FROM jurat_verdicts v WHERE v.check_id = jurat_checks.id) IS NOT NULL"
     return f"""
         UPDATE jurat_checks SET
           state = CASE WHEN {decided} THEN 'settled' ELSE 'pending' END,
           settled_at = CASE WHEN {decided} THEN {now(dialect)} END,
           due_at = CASE WHEN {decided} THEN due_at ELSE {now(dialect)} END,
-          deadline_at = CASE WHEN {decided} THEN deadline_at ELSE {now(dialect)} END
+          deadline_at = CASE WHEN {decided} THEN deadline_at ELSE {now(dialect)} END,
+          stood_s = CASE WHEN {decided} THEN stood_s ELSE {ENDED} END
         WHERE state = 'review' AND id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})
         RETURNING id"""

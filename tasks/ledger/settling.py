@@ -8,13 +8,15 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
+from jurat.batches import Statement, begin, commit, run
+from jurat.database import preparing
 from jurat.statements import now, rows_json, rowset
 from jurat.words import Outcome, Reason, State
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Later, NextSource, Review, Settle
 from tasks.crashing import crash_point
-from tasks.ledger.access import AccessRows, Key
+from tasks.ledger.access import AccessRows, Key, locking, reading
 from tasks.ledger.records import UNSTORABLE, WORKER, add_attempts, add_verdicts, open_reviews
 
 
@@ -33,7 +35,7 @@ class Settling:
     """The writer's side of the ledger."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._engine = preparing(engine)
         self._dialect = engine.dialect.name
         self._access = AccessRows()
 
@@ -47,18 +49,13 @@ class Settling:
         `read_again` has said so.
         """
         try:
-            with self._engine.begin() as connection:
-                written = self._write(connection, entries)
-                crash_point("write.made")
-            crash_point("write.committed")
-            return written
+            return self._write(entries)
         except UNSTORABLE:
             if len(entries) == 1:
                 bad = entries[0]
                 attempt = bad.attempt and replace(bad.attempt, ended=Ended.FAILED, reason=Reason.SOURCE_UNREADABLE)
                 verdict = Settle(Outcome.UNDETERMINED, Reason.SOURCE_UNREADABLE)
-                with self._engine.begin() as connection:
-                    return self._write(connection, [replace(bad, decision=verdict, attempt=attempt)])
+                return self._write([replace(bad, decision=verdict, attempt=attempt)])
             half = len(entries) // 2
             first, second = self.write(entries[:half]), self.write(entries[half:])
             return Written(first.done + second.done, first.stale + second.stale, first.busy + second.busy)
@@ -79,9 +76,9 @@ class Settling:
             if self._dialect == "postgresql":
                 # A commit that is still under way holds the rows, and has happened or failed once they are ours. What
                 # it wrote is seen by a statement that begins after that.
-                connection.execute(text(_LOCK_CHECKS), parameters)
-            found = connection.execute(text(_read_again(self._dialect)), parameters).all()
-        stands = {(UUID(str(row[0])), row[1]): _Stand(*row[2:]) for row in found}
+                run(connection, (_LOCK_CHECKS, parameters))
+            (found,) = run(connection, (_read_again(self._dialect), parameters))
+        stands = {(_id(row[0]), row[1]): _Stand(*row[2:]) for row in found}
         written, seen = Written(), set()
         for entry in entries:
             stand = stands.get(_fenced(entry))  # None: settled by somebody, and purged since
@@ -94,10 +91,20 @@ class Settling:
                 seen.add(_fenced(entry))
         return written
 
-    def _write(self, connection: Connection, entries: Sequence[Entry]) -> Written:
-        written = Written()
+    def _write(self, entries: Sequence[Entry]) -> Written:
         keys = {_key(entry) for entry in entries if isinstance(entry.decision, Settle | Review)}
-        free = self._access.lock(connection, keys)
+        with begin(self._engine, *locking(self._dialect, keys)) as (connection, locked):
+            written, last = self._make(connection, entries, self._access.locked(connection, keys, locked))
+            crash_point("write.made")
+            commit(connection, *last)
+        crash_point("write.committed")
+        return written
+
+    def _make(
+        self, connection: Connection, entries: Sequence[Entry], free: set[Key]
+    ) -> tuple[Written, list[Statement]]:
+        """Write all but the last statements, which it returns. `free` are the access rows that are ours."""
+        written = Written()
         ready, seen = [], set()
         for entry in entries:
             # A worker that is told to drop a look-up gives it back; its answer may come all the same, and too late.
@@ -113,9 +120,13 @@ class Settling:
         for entry in ready:
             (written.done if _fenced(entry) in ours else written.stale).append(entry)
         written.done = self._redeem(connection, written.done)
-        self._add(connection, written.done)
-        self._access.add_up(connection, {_key(entry) for entry in written.done} & keys)
-        return written
+        added = self._added(written.done)
+        keys = {_key(entry) for entry in written.done if isinstance(entry.decision, Settle | Review)}
+        if not keys:
+            return written, added
+        # What the answers add up to is read behind what was added.
+        found = run(connection, *added, *reading(self._dialect, keys))[len(added) :]
+        return written, self._access.adding_up(connection, keys, found)
 
     def _move(self, connection: Connection, entries: Sequence[Entry]) -> set[tuple[UUID, int]]:
         if not entries:
@@ -124,8 +135,8 @@ class Settling:
             {"id": str(entry.held.id), "fence": entry.held.fence, **_movement(entry.decision)}
             for entry in sorted(entries, key=lambda entry: entry.held.id)
         ]
-        moved = connection.execute(text(_move(self._dialect)), {"rows": rows_json(rows)})
-        return {(UUID(str(row[0])), row[1]) for row in moved}
+        (moved,) = run(connection, (_move(self._dialect), {"rows": rows_json(rows)}))
+        return {(_id(row[0]), row[1]) for row in moved}
 
     def _redeem(self, connection: Connection, entries: list[Entry]) -> list[Entry]:
         """Use up codes in one conditional statement; who comes too late is refused with the reason read again."""
@@ -142,11 +153,12 @@ class Settling:
                 for check, code in sorted(wanted.items(), key=lambda item: item[1].fingerprint)
             ]
         )
-        redeemed = {UUID(str(row[0])) for row in connection.execute(text(_redeem(self._dialect)), {"rows": rows})}
+        (found,) = run(connection, (_redeem(self._dialect), {"rows": rows}))
+        redeemed = {_id(row[0]) for row in found}
         if len(redeemed) == len(wanted):
             return entries
-        late = connection.execute(text(_why_not(self._dialect)), {"rows": rows})
-        reasons = {UUID(str(row[0])): Reason(row[1]) for row in late}
+        (late,) = run(connection, (_why_not(self._dialect), {"rows": rows}))
+        reasons = {_id(row[0]): Reason(row[1]) for row in late}
         return [
             replace(entry, decision=Settle(Outcome.REFUSED, reasons[entry.held.id]))
             if entry.held.id in wanted and entry.held.id not in redeemed
@@ -154,12 +166,15 @@ class Settling:
             for entry in entries
         ]
 
-    def _add(self, connection: Connection, entries: Sequence[Entry]) -> None:
+    def _added(self, entries: Sequence[Entry]) -> list[Statement]:
         settled = [_verdict(entry, entry.decision) for entry in entries if isinstance(entry.decision, Settle)]
         reviews = [_review(entry, entry.decision) for entry in entries if isinstance(entry.decision, Review)]
-        add_verdicts(connection, settled)
-        open_reviews(connection, reviews)
-        add_attempts(connection, [_attempt(entry, entry.attempt) for entry in entries if entry.attempt])
+        attempts = [_attempt(entry, entry.attempt) for entry in entries if entry.attempt]
+        return [
+            *add_verdicts(self._dialect, settled),
+            *open_reviews(self._dialect, reviews),
+            *add_attempts(self._dialect, attempts),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +208,10 @@ class _Stand:
         if isinstance(entry.decision, Settle) and said == (entry.decision.outcome, entry.decision.reason):
             return entry
         return replace(entry, decision=Settle(*said))
+
+
+def _id(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
 
 
 def _fenced(entry: Entry) -> tuple[UUID, int]:
@@ -279,11 +298,11 @@ _LOCK_CHECKS = f"""
 
 @lru_cache
 def _read_again(dialect: str) -> str:
-    traced = "EXISTS (SELECT 1 FROM jurat_attempts a WHERE a.check_id = c.id AND a.fence = r.fence)"
     return f"""
-        SELECT r.id, r.fence, c.fence = r.fence, c.state, c.lost_leases, {traced} OR v.outcome IS NOT NULL,
-               v.outcome, v.reason
+        SELECT r.id, r.fence, c.fence = r.fence, c.state, c.lost_leases,
+               a.check_id IS NOT NULL OR v.outcome IS NOT NULL, v.outcome, v.reason
         FROM {rowset(dialect, "id uuid, fence bigint")} JOIN jurat_checks c ON c.id = r.id
+        LEFT JOIN jurat_attempts a ON a.check_id = r.id AND a.fence = r.fence
         LEFT JOIN jurat_verdicts v ON v.check_id = r.id AND v.fence = r.fence"""
 
 

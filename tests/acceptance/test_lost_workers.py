@@ -64,7 +64,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_look_ups_leaves_one_verdict_to
 
 def test_a_second_sigterm_drops_look_ups_that_have_started(make_town: MakeTown, sources: Sources) -> None:
     town = make_town()
-    with town.worker("--concurrency", "8") as worker:
+    with town.worker("--concurrency", "16") as worker:
         asked = sources.count("slow-headers")
         town.submit_many(8, "patience", PHYSICIAN, prefix="stuck")
         assert soon(lambda: sources.count("slow-headers") == asked + 8)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -26,19 +26,21 @@ class Stored:
 
 
 class Lists:
-    """Lists of codes in memory."""
+    """Lists of codes in memory, which count how often they are looked into."""
 
     def __init__(self) -> None:
         self.codes: dict[str, dict[str, Stored]] = {"spring": {}}
+        self.finds = 0
 
     def add(self, code: str, key: int = 0, **given: bool) -> str:
         fingerprint = FINGERPRINTS.all("spring", code)[key]
         self.codes["spring"][fingerprint] = Stored(fingerprint, **given)
         return fingerprint
 
-    def find(self, code_list: str, fingerprints: Sequence[str]) -> StoredCode | None:
+    def find(self, code_list: str, fingerprints: Sequence[str]) -> Mapping[str, StoredCode]:
+        self.finds += 1
         found = self.codes[code_list]
-        return next((found[fingerprint] for fingerprint in fingerprints if fingerprint in found), None)
+        return {fingerprint: found[fingerprint] for fingerprint in fingerprints if fingerprint in found}
 
     def key_ids(self, code_list: str) -> set[str]:
         return {fingerprint[:KEY_ID_LENGTH] for fingerprint in self.codes[code_list]}
@@ -47,7 +49,7 @@ class Lists:
 class Untouched(Lists):
     """Lists that nobody may look into."""
 
-    def find(self, code_list: str, fingerprints: Sequence[str]) -> StoredCode | None:
+    def find(self, code_list: str, fingerprints: Sequence[str]) -> Mapping[str, StoredCode]:
         raise AssertionError("nothing may be looked up")
 
 
@@ -187,6 +189,38 @@ def test_a_list_hashed_with_another_key_refuses_nobody() -> None:
     lists.codes["spring"][foreign] = Stored(foreign)
     with pytest.raises(Credentials, match="JURAT_HASH_KEYS"):
         look_up(lists, code)
+
+
+def test_many_are_looked_up_at_once_and_each_gets_its_own_answer() -> None:
+    lists = Lists()
+    free, used, older, nobodys = (generate() for _ in range(4))
+    fingerprint = lists.add(cleaned(free))
+    lists.add(cleaned(used), redeemed=True)
+    of_older_key = lists.add(cleaned(older), key=1)
+    source = Codes("spring", FINGERPRINTS, lists)
+    found = source.look_up_many([Query({"code": typed}) for typed in (nobodys, free, "ABCD", used, older, free)])
+    evidence = {"list": "spring"}
+    valid = Finding(Outcome.ACCEPTED, Reason.CODE_VALID, evidence, redemption=Redemption("spring", fingerprint))
+    assert found == [
+        Finding(Outcome.REFUSED, Reason.CODE_UNKNOWN, evidence),
+        valid,
+        Finding(Outcome.UNDETERMINED, Reason.CODE_MALFORMED),
+        Finding(Outcome.REFUSED, Reason.CODE_USED, evidence),
+        replace(valid, redemption=Redemption("spring", of_older_key)),
+        valid,
+    ]
+    assert lists.finds == 1
+    assert Codes("spring", FINGERPRINTS, Untouched()).look_up_many([Query({})]) == [found[2]]
+
+
+def test_of_many_only_those_that_are_not_found_want_for_a_key() -> None:
+    lists, code, nobodys = Lists(), generate(), generate()
+    lists.add(cleaned(code))
+    foreign = Fingerprints([bytes(31) + b"x"]).newest("spring", cleaned(nobodys))
+    lists.codes["spring"][foreign] = Stored(foreign)
+    valid, missing = Codes("spring", FINGERPRINTS, lists).look_up_many([Query({"code": c}) for c in (code, nobodys)])
+    assert isinstance(valid, Finding)
+    assert isinstance(missing, Credentials)
 
 
 def test_an_answer_without_a_code_is_malformed() -> None:

@@ -250,7 +250,7 @@ def test_a_time_out_that_has_passed_sends_nothing(transport: Transport, sources:
 
 
 def test_a_packed_answer_is_unpacked(transport: Transport, listen: Listen) -> None:
-    packed = gzip.compress(b"x" * 40_000)
+    packed = gzip.compress(b"x" * 40_000, mtime=0)
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
     port = listen(answering(head + packed))
     assert transport.send("GET", f"http://127.0.0.1:{port}/", timeout=PATIENCE).body == b"x" * 40_000
@@ -266,7 +266,7 @@ def test_a_body_may_have_as_many_bytes_as_the_cap(
         "declared": (f"Content-Length: {size}", body),
         "chunked": ("Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (size, body)),
         "until closed": ("Connection: close", body),
-        "gzip": ("Content-Encoding: gzip\r\nConnection: close", gzip.compress(body)),
+        "gzip": ("Content-Encoding: gzip\r\nConnection: close", gzip.compress(body, mtime=0)),
     }[framing]
     port = listen(answering(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode() + sent))
     if size <= 50_000:

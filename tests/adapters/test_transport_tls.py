@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.base import SourceError, Unavailable
+from adapters.base import Refused, SourceError, Unavailable
 from adapters.transport import Transport
 from tests.adapters.conftest import Listen, Script, read_request
 
@@ -251,6 +251,14 @@ def test_the_certificate_is_checked_behind_a_proxy_too(certificate: Path, listen
     transport.close()
 
 
+def test_a_server_without_tls_is_an_outage_behind_a_proxy_too(certificate: Path, listen: Listen) -> None:
+    port = listen(lambda connection: connection.sendall(connection.recv(4096) and OK))
+    transport = Transport(ca_file=str(certificate), proxy=f"http://127.0.0.1:{listen(Proxy())}")
+    error = error_of(lambda: transport.send("GET", f"https://127.0.0.1:{port}/", timeout=60))
+    assert (type(error), error.detail) == (Unavailable, "no TLS connection could be agreed on")
+    transport.close()
+
+
 def test_a_stale_tunnel_is_replaced_once(certificate: Path, listen: Listen) -> None:
     def hang_up_on_the_second(connection: socket.socket) -> None:
         read_request(connection)
@@ -289,7 +297,7 @@ def test_a_proxy_that_is_down_is_an_outage() -> None:
         port = closed.getsockname()[1]
     transport = Transport(proxy=f"http://127.0.0.1:{port}")
     error = error_of(lambda: transport.send("GET", "https://registry.valmont.example/", timeout=60))
-    assert (type(error), error.detail) == (Unavailable, "connection refused")
+    assert (type(error), error.detail) == (Refused, "connection refused")
 
 
 @pytest.mark.parametrize("proxy", ["proxy.example:3128", "https://proxy.example", "socks5://proxy.example", "http://"])

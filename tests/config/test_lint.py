@@ -142,6 +142,63 @@ def test_all_problems_are_told_at_once_by_place_and_nothing_that_follows_from_th
     ]
 
 
+TWO_STEPS = """\
+    LIMITS
+    steps:
+      - name: login
+        request: { url: "https://registry.example/login", auth: { type: bearer, token: "{secrets.api_key}" } }
+        outcomes:
+          - { when: "status != `200`", then: retry }
+"""
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ("rate: 4/s", []),
+        ("rate: 4/s\n    burst: 2", []),
+        (
+            "burst: 1\n    rate: 4/s",
+            [
+                (
+                    "9:12: warning: sources.roll.burst: one look-up sends 2 requests, one after the other, which is "
+                    "more — allow at least 2"
+                )
+            ],
+        ),
+        ("daily: 2", []),
+        (
+            "daily: 1",
+            [
+                (
+                    "9:12: error: sources.roll.daily: one look-up sends 2 requests, so none would ever be made — "
+                    "allow at least 2"
+                )
+            ],
+        ),
+        ("rate: 1/30min", []),
+        (
+            "rate: 1/31min",
+            [
+                (
+                    "32:7: warning: consultations.board.questions.profession.deadline: source 'roll' may be asked "
+                    "1/31min with 2 requests a look-up, too rarely for a deadline of 1h — give more time, or the "
+                    "source a higher rate"
+                )
+            ],
+        ),
+    ],
+)
+def test_limits_count_every_request_of_a_look_up(tmp_path: Path, limits: str, expected: list[str]) -> None:
+    text = REGISTER.replace("    steps:\n", TWO_STEPS.replace("LIMITS", limits), 1)
+    assert lines(tmp_path, text) == expected
+
+
+def test_a_source_that_is_closed_for_longer_than_a_deadline_is_no_mistake(tmp_path: Path) -> None:
+    hours = 'hours: { timezone: Europe/Paris, open: ["mon 08:00-08:30"] }'
+    assert lines(tmp_path, GOOD.replace("rate: 40/s", hours)) == []
+
+
 def test_a_question_that_access_does_not_speak_of_is_a_warning(tmp_path: Path) -> None:
     text = GOOD.replace("    questions:", "    access: residence\n    questions:")
     assert lines(tmp_path, text) == [

@@ -97,5 +97,8 @@ def test_a_preset_belongs_to_registries_alone(tmp_path: Path, presets: Path) -> 
         ", inputs: { number: { title: { en: Number } } }", ""
     )
     assert lines(tmp_path, text, presets) == [
-        "jurat.yaml:2:25: error: sources.roll.preset: unknown option — there is concurrency, rate, timeout, type"
+        (
+            "jurat.yaml:2:25: error: sources.roll.preset: unknown option — there is breaker, burst, concurrency, "
+            "daily, hours, rate, timeout, type"
+        )
     ]

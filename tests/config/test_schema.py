@@ -44,6 +44,11 @@ def test_the_sample_lints_clean_and_keeps_to_the_schema(validate: Any, sample: d
         (("sources", "ban", "timout"), "8s"),
         (("sources", "ban", "timeout"), 8),
         (("sources", "ban", "rate"), "40"),
+        (("sources", "ban", "burst"), 0),
+        (("sources", "ban", "hours"), {"open": ["mon 08:00-18:00"]}),
+        (("sources", "ban", "hours"), {"timezone": "Europe/Paris", "open": ["monday 08:00-18:00"]}),
+        (("sources", "ban", "hours"), {"timezone": "Europe/Paris", "closed": ["2026-12-25"]}),
+        (("sources", "ban", "breaker"), {"probe": 1}),
         (("sources", "ban", "url"), "geocoder.example"),
         (("sources", "roll", "secrets"), {"api_key": "s3same"}),
         (("sources", "roll", "rules"), [{"check": "equal"}]),
@@ -75,7 +80,9 @@ def test_options_are_those_of_the_type_that_stands_there() -> None:
     data = {"sources": {"a": {"type": "codes"}, "b": {"type": "manual"}, "c": {}}}
     assert "list" in options_at(("sources", "a"), data)
     assert "url" not in options_at(("sources", "a"), data)
-    assert options_at(("sources", "b"), data) == {"concurrency", "rate", "timeout", "type"}
+    limits = {"breaker", "burst", "concurrency", "daily", "hours", "rate", "timeout"}
+    assert options_at(("sources", "b"), data) == {"type", *limits}
+    assert options_at(("sources", "b", "hours"), data) == {"closed", "open", "timezone"}
     assert {"list", "url", "rules"} <= options_at(("sources", "c"), data)
     assert options_at(("sources", "a", "list", 3), data) == set()
 

@@ -64,7 +64,7 @@ STATEMENTS: Mapping[str, Callable[[Desk, Held], Any]] = {
     "`Client.submit`, or the documented INSERT": _submit,
     "`Claims.claim`": lambda desk, _: desk.claims.claim([Demand("towns", 10)], 10),
     "`Claims.claim_alone`": lambda desk, _: desk.claims.claim_alone([Demand("towns", 10)]),
-    "`Claims.claim_overdue`": lambda desk, _: desk.claims.claim_overdue(10),
+    "`Claims.claim_overdue`": lambda desk, _: desk.claims.claim_overdue(10, {}),
     "`Claims.renew`": lambda desk, held: desk.claims.renew([held]),
     **{f"`Settling.write` of `{name}`": partial(_write, decision=name) for name in DECISIONS},
     "`Keeping.end_leases`": lambda desk, _: desk.keeping.end_leases(),

@@ -4,14 +4,17 @@ Every step is one transaction of the real ledger on a real database, whose clock
 says which rows must change and how; all others must stay as they are. Then the invariants are looked at. In the end
 everybody is lost, faults end, and every check must come to its one verdict.
 
-The rules of reviewers, administrators and of the upkeep behind them are in `persons.py`.
+The rules of reviewers, administrators and of the upkeep behind them are in `persons.py`, those of sources that stand
+still or break down in `outages.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import cycle
+from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
@@ -20,7 +23,7 @@ from jurat import AlreadyConfirmed, Check, UnknownQuestion
 from jurat.access import standing
 from jurat.words import Outcome, Reason, State
 from tasks.checks import MOST_LOST_LEASES, Entry, GiveBack, Held, Later, NextSource, Review, Settle
-from tasks.ledger import Demand
+from tasks.ledger import Breaker, Demand
 from tasks.ledger.claiming import LEASE
 from tests.faults.persons import Persons
 from tests.faults.snapshot import CheckRow, read
@@ -75,6 +78,7 @@ class LedgerMachine(Persons):
             due_at=self.clock.now,
             deadline_at=self.clock.later(asked.deadline_s),
         )
+        self.submitted[check.id] = self.clock.now
         self._changed({check.id: row})
 
     def _submit(self, participant: str, question: str, back: bool, refused: type[Exception] | None) -> Check | None:
@@ -116,49 +120,68 @@ class LedgerMachine(Persons):
     @when(lambda self: any(map(self._due, CONFIGURATIONS[0].sources)))
     def claim(self, worker: int, free: int) -> None:
         """A bell, or the second is over. Bells that come twice are claims that find less. Checks that have one chance
-        left are taken one by one after the others.
+        left are taken one by one after the others. A source in doubt gives no more than it may fail.
         """
-        shared, alone = {}, set()
+        shared, most, alone, last_ones = {}, Counter[str](), set(), 0
         for source in self.workers[worker].plan.sources:
+            if source in self.now.broken:
+                continue
             due = self._due(source)
             last = {check for _, check in due if self.now.checks[check].lost_leases == MOST_LOST_LEASES - 1}
+            left = self._may_fail(source)
             shared[source] = first([each for each in due if each[1] not in last], free)
+            most[source] = min(len(shared[source]), left)
             alone |= last
+            last_ones += min(len(last), left - most[source])
         demands = [Demand(source, max(1, len(checks))) for source, checks in shared.items()]
         held, last_chances = self.desk.claims.claim(demands, sum(map(len, shared.values())))
-        assert {(check.source, check.id) for check in held} == {
-            (source, check) for source, checks in shared.items() for check in checks
-        }
+        assert all(check.id in shared[check.source] for check in held)
+        assert Counter(check.source for check in held) == most
         assert last_chances == bool(alone)
         one_by_one = []
         while (one := self.desk.claims.claim_alone(demands)) is not None:
             one_by_one.append(one)
-        assert {check.id for check in one_by_one} == alone
+        assert {check.id for check in one_by_one} <= alone
+        assert len(one_by_one) == last_ones
         held += one_by_one
         self._took(worker, held)
 
+    def _may_fail(self, source: str) -> int:
+        """How many look-ups more may be under way at a source."""
+        breaker, failures = Breaker(), self.failures.get(source, 0)
+        if failures < breaker.doubt:
+            return 1000
+        under_way = sum(row.state == State.LEASED and row.source == source for row in self.now.checks.values())
+        return max(0, max(1, breaker.failures - failures) - under_way)
+
     @rule(worker=WORKERS, limit=st.integers(1, 5))
-    @when(lambda self: self._overdue())
+    @when(lambda self: self._passed())
     def claim_overdue(self, worker: int, limit: int) -> None:
+        """Deadlines of checks whose sources stood still are moved on, the others are over."""
         overdue = first(self._overdue(), limit)
-        held = self.desk.claims.claim_overdue(len(overdue))
+        moved = {check: self._moved_on(check) for _, check in self._passed() if self._more(check)}
+        held = self.desk.claims.claim_overdue(len(overdue), {})
         assert {check.id for check in held} == set(overdue)
         assert all(check.overdue for check in held)
-        self._took(worker, held)
+        self._took(worker, held, moved)
 
-    def _took(self, worker: int, held: list[Held]) -> None:
+    def _took(self, worker: int, held: list[Held], others: Mapping[UUID, CheckRow] | None = None) -> None:
         held.sort(key=lambda check: check.id)
         assert len({check.id for check in held}) == len(held)
         until = self.clock.later(LEASE)
         rows = {check.id: self.now.checks[check.id] for check in held}
         self.history.claims += [(check, rows[check.id], self.clock.now) for check in held]
         self.workers[worker].held += held
-        self._changed(
-            {
-                check: replace(row, state=State.LEASED, fence=row.fence + 1, lease_until=until)
-                for check, row in rows.items()
-            }
-        )
+        leased = {
+            check: replace(self._moved_on(check), state=State.LEASED, fence=row.fence + 1, lease_until=until)
+            for check, row in rows.items()
+        }
+        self._changed({**leased, **(others or {})})
+        assert all(check.overdue == self._is_over(check.id) for check in held)
+
+    def _is_over(self, check: UUID) -> bool:
+        deadline = self.now.checks[check].deadline_at
+        return deadline is not None and deadline <= self.clock.now
 
     @rule(worker=WORKERS, place=PLACES, answer=st.sampled_from(sorted(ANSWERS)))
     @when(lambda self: any(worker.held for worker in self.workers))
@@ -232,7 +255,8 @@ class LedgerMachine(Persons):
                 self._stands_written(entry, entry.decision)
             if isinstance(entry.decision, Later | NextSource) and entry.decision.pause is not None:
                 self.desk.keeping.pause(entry.held.source, entry.decision.pause, entry.decision.reason)
-        self.now = replace(self.now, paused=read(self.desk.engine).paused)
+        stand = read(self.desk.engine)
+        self.now = replace(self.now, paused=stand.paused, pauses=stand.pauses)
 
     def _stands_written(self, entry: Entry, decision: Settle) -> None:
         verdict = self.now.verdicts[entry.held.id, 1]

@@ -12,6 +12,7 @@ from hypothesis.stateful import rule
 
 from jurat.words import Reason, State
 from tasks.ledger import Book, ReviewError
+from tasks.ledger.overdue import ENDED
 from tasks.ledger.publishing import Unpublishable
 from tests.faults.snapshot import CheckRow
 from tests.faults.stage import Stage, when
@@ -20,6 +21,7 @@ from tests.tasks.desk import ADMIN
 
 CLERK = "a clerk"
 PLACES = st.integers(0, 50)
+SOURCES = st.sampled_from(sorted(CONFIGURATIONS[0].sources))
 WORDS = st.sampled_from([Reason.PERSON_ACCEPTED, Reason.PERSON_REFUSED, Reason.AREA_NOT_ELIGIBLE])
 
 
@@ -110,7 +112,7 @@ class Persons(Stage):
         row, now = self.now.checks[check], self.clock.now
         if self.now.last_verdict(check)[0]:
             return replace(row, state=State.SETTLED, settled_at=now)
-        return replace(row, state=State.PENDING, due_at=now, deadline_at=now)
+        return replace(row, state=State.PENDING, due_at=now, deadline_at=now, stood_s=ENDED)
 
     @rule()
     @when(lambda self: self._outdated())
@@ -123,6 +125,26 @@ class Persons(Stage):
     def _outdated(self) -> int:
         return sum(row.version < self.since for row in self.now.access.values())
 
+    # -- the operator
+
+    @rule(source=SOURCES, seconds=st.sampled_from([1, 61, 3600]))
+    def pause(self, source: str, seconds: float) -> None:
+        """A longer pause that stands is kept, a shorter one is prolonged."""
+        until, standing = self.clock.later(seconds), self.now.paused.get(source)
+        longer = standing is None or standing < until
+        assert self.desk.keeping.pause(source, seconds, "because", CLERK) == longer
+        self._changed({})
+        assert self.now.audited == self.before.audited + longer
+        assert self.now.paused[source] == (until if longer else standing)
+
+    @rule(source=SOURCES)
+    def resume(self, source: str) -> None:
+        stands = self._paused(source)
+        assert self.desk.keeping.resume(source, CLERK) == stands
+        self._changed({})
+        assert self.now.audited == self.before.audited + stands
+        assert not self._paused(source)
+
     # -- the administrator
 
     @rule(number=st.integers(0, len(CONFIGURATIONS) - 1), force=st.booleans())
@@ -132,7 +154,7 @@ class Persons(Stage):
         orphans = {
             check: self._undecided(check)
             if row.state == State.REVIEW
-            else replace(row, deadline_at=self.clock.now, due_at=self.clock.now)
+            else replace(row, deadline_at=self.clock.now, due_at=self.clock.now, stood_s=ENDED)
             for check, row in self.now.checks.items()
             if row.state != State.SETTLED
             and not (

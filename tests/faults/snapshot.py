@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from jurat.access import Confirmed
 from jurat.tables import moment
 from jurat.words import Outcome, Reason, State
+from tasks.flow import Span
 
 Key = tuple[str, str]
 """(consultation, participant)"""
@@ -37,6 +38,7 @@ class CheckRow:
     lost_leases: int = 0
     answered: bool = True
     settled_at: datetime | None = None
+    stood_s: float = 0.0
 
     @property
     def key(self) -> Key:
@@ -67,6 +69,7 @@ class AccessRow:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All rows by their keys. `reviews` says until when a person decides, None where that is over, and `reasons` why.
+    `pauses` are all that a source had, `broken` says of sources whose breaker is open when they are probed next.
     `audited` counts audit rows.
     """
 
@@ -77,6 +80,8 @@ class Snapshot:
     reasons: Mapping[UUID, str] = field(default_factory=dict)
     attempts: frozenset[tuple[UUID, int]] = frozenset()
     paused: Mapping[str, datetime | None] = field(default_factory=dict)
+    pauses: Mapping[str, list[Span]] = field(default_factory=dict)
+    broken: Mapping[str, datetime | None] = field(default_factory=dict)
     redeemed: Mapping[str, UUID | None] = field(default_factory=dict)
     audited: int = 0
 
@@ -94,7 +99,7 @@ class Snapshot:
 
 _CHECKS = """
     SELECT id, consultation, participant, question, round, state, source, due_at, deadline_at, fence, lease_until,
-           lookups, lost_leases, answer IS NOT NULL, settled_at FROM jurat_checks ORDER BY id"""
+           lookups, lost_leases, answer IS NOT NULL, settled_at, stood_s FROM jurat_checks ORDER BY id"""
 _VERDICTS = """
     SELECT check_id, revision, outcome, reason, decided_by, fence, evidence, config_version, source, data_date,
            decided_at, retain_until FROM jurat_verdicts"""
@@ -126,6 +131,11 @@ def read(engine: Engine) -> Snapshot:
                 (UUID(str(row[0])), row[1]) for row in rows("SELECT check_id, fence FROM jurat_attempts")
             ),
             paused={row[0]: moment(row[1]) for row in rows("SELECT name, paused_until FROM jurat_sources")},
+            pauses=_pauses(rows("SELECT source, began_at, until FROM jurat_pauses ORDER BY source, began_at")),
+            broken={
+                row[0]: moment(row[1])
+                for row in rows("SELECT name, probe_at FROM jurat_sources WHERE opened_at IS NOT NULL")
+            },
             redeemed={
                 row[0]: UUID(str(row[1])) if row[1] else None
                 for row in rows("SELECT fingerprint, redeemed_by FROM jurat_codes")
@@ -150,7 +160,18 @@ def _check(row: Any) -> CheckRow:
         lost_leases=row[12],
         answered=bool(row[13]),
         settled_at=moment(row[14]),
+        stood_s=round(row[15], 3),
     )
+
+
+def _pauses(rows: list[Any]) -> dict[str, list[Span]]:
+    found: dict[str, list[Span]] = {}
+    for source, *times in rows:
+        began, until = map(moment, times)
+        assert began is not None
+        assert until is not None
+        found.setdefault(source, []).append((began, until))
+    return found
 
 
 def _document(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from itertools import count
 from typing import Any
@@ -73,6 +73,8 @@ class Stage(RuleBasedStateMachine):
         self.reviewing = Reviewing(desk.engine)
         self.since = 1
         """The version since which access adds up as it does now."""
+        self.submitted: dict[UUID, datetime] = {}
+        self.failures: dict[str, int] = {}
         self.under_way: Held | None = None
         self.ids = (UUID(int=number) for number in count(1))
         self.before = self.now = read(desk.engine)
@@ -104,13 +106,45 @@ class Stage(RuleBasedStateMachine):
         assert not differ, [(expected.get(each), self.now.checks.get(each)) for each in sorted(differ)]
 
     def _due(self, source: str) -> list[tuple[datetime, UUID]]:
-        until = self.now.paused.get(source)
-        if until is not None and until > self.clock.now:
+        probe_at = self.now.broken.get(source)
+        if self._paused(source) or (probe_at is not None and probe_at > self.clock.now):
             return []
         return self._pending(lambda row: row.due_at if row.source == source else None)
 
+    def _paused(self, source: str) -> bool:
+        until = self.now.paused.get(source)
+        return until is not None and until > self.clock.now
+
+    def _passed(self) -> list[tuple[datetime, UUID]]:
+        """The waiting checks whose deadlines had passed when their sources last stopped to take work, or have now."""
+        since = dict.fromkeys(self.now.paused, self.clock.now)
+        for source, pauses in self.now.pauses.items():
+            for began, until in reversed(pauses):
+                if until >= since[source]:
+                    since[source] = min(began, since[source])
+        waiting = self._pending(lambda row: row.deadline_at)
+        return [(time, check) for time, check in waiting if time <= since[self.now.checks[check].source]]
+
     def _overdue(self) -> list[tuple[datetime, UUID]]:
-        return self._pending(lambda row: row.deadline_at)
+        """Those of them that stay so, with the time for which their sources took no work."""
+        return [(time, check) for time, check in self._passed() if not self._more(check)]
+
+    def _more(self, check: UUID) -> float:
+        """How many seconds a deadline that has passed moves on."""
+        row, now = self.now.checks[check], self.clock.now
+        submitted, deadline = self.submitted[check], row.deadline_at
+        assert deadline is not None
+        stood = 0.0
+        for began, until in self.now.pauses.get(row.source, []):
+            stood += max(0.0, (min(until, now) - max(began, submitted)).total_seconds())
+        more = round(stood - row.stood_s, 3)
+        return more if deadline <= now < deadline + timedelta(seconds=max(0.0, more)) else 0.0
+
+    def _moved_on(self, check: UUID) -> CheckRow:
+        row, more = self.now.checks[check], self._more(check)
+        assert row.deadline_at is not None
+        deadline = row.deadline_at + timedelta(seconds=more)
+        return replace(row, deadline_at=deadline, stood_s=round(row.stood_s + more, 3))
 
     def _pending(self, time_of: Callable[[CheckRow], datetime | None]) -> list[tuple[datetime, UUID]]:
         """The checks that wait and whose time has come, first things first."""

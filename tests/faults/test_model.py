@@ -11,13 +11,13 @@ import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.faults.machine import LedgerMachine
+from tests.faults.outages import Outages
 from tests.faults.standing_clock import StandingClock
 from tests.faults.told import CODES, CONFIGURATIONS
 from tests.rigs.servers import Databases
 from tests.tasks.desk import ADMIN, Desk
 
-Start = Callable[[], LedgerMachine]
+Start = Callable[[], Outages]
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def start_sqlite(sqlite_url: str, tmp_path: Path) -> Iterator[Start]:
     """Starts the machine on a file of its own each time."""
     made: list[tuple[Desk, Path]] = []
 
-    def start() -> LedgerMachine:
+    def start() -> Outages:
         while made:
             desk, path = made.pop()
             desk.close()
@@ -56,7 +56,7 @@ def start_postgresql(postgresql_server: Databases, _migrated_postgresql: str) ->
     desk = Desk(url)
     clock = StandingClock(desk.engine)
 
-    def start() -> LedgerMachine:
+    def start() -> Outages:
         clock.reset()
         desk.clear()
         desk.publishing.apply(CONFIGURATIONS[0], ADMIN)
@@ -67,9 +67,9 @@ def start_postgresql(postgresql_server: Databases, _migrated_postgresql: str) ->
     postgresql_server.drop(url)
 
 
-def _machine(desk: Desk, clock: StandingClock) -> LedgerMachine:
+def _machine(desk: Desk, clock: StandingClock) -> Outages:
     desk.publishing.add_codes("spring", CODES, ADMIN)
-    return LedgerMachine(desk, clock)
+    return Outages(desk, clock)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

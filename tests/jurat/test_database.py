@@ -1,14 +1,24 @@
 from __future__ import annotations
 
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from jurat.database import bounded, open_engine
+from jurat import Client, UnknownCheck, database
+from jurat.batches import begin, commit
+from jurat.database import bounded, open_engine, preparing
+from jurat.ids import uuid7
 
 
 @pytest.fixture
@@ -20,7 +30,7 @@ def engine(postgresql_url: str) -> Iterator[Engine]:
 
 
 def bound(engine: Engine) -> dict[str, str]:
-    names = ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout")
+    names = ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout", "transaction_timeout")
     with engine.begin() as connection:
         return {name: connection.execute(text(f"SHOW {name}")).scalar_one() for name in names}
 
@@ -30,6 +40,7 @@ def test_the_bounds_of_a_transaction_end_with_it(engine: Engine) -> None:
         "idle_in_transaction_session_timeout": "5s",
         "lock_timeout": "3s",
         "statement_timeout": "10s",
+        "transaction_timeout": "12s",
     }
     assert set(bound(engine).values()) == {"0"}
 
@@ -51,3 +62,164 @@ def test_a_transaction_that_stands_still_gives_its_row_locks_back(engine: Engine
             standing.execute(lock)
         assert caught.value.connection_invalidated
     second.dispose()
+
+
+def ask(engine: Engine, sql: str = "SELECT 1") -> object:
+    with engine.begin() as connection:
+        return connection.execute(text(sql)).scalar()
+
+
+def plans(engine: Engine) -> list[tuple[str, int]]:
+    """What is prepared on the connection, and how often PostgreSQL ran it by a plan that it had."""
+    with engine.begin() as connection:
+        found = connection.execute(text("SELECT statement, generic_plans FROM pg_prepared_statements"))
+        return [(row[0], row[1]) for row in found if "pg_prepared_statements" not in row[0]]
+
+
+def end_sessions(url: str) -> None:
+    """Cut every connection to the database but the one that does it."""
+    other = open_engine(url)
+    ask(
+        other,
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+    )
+    other.dispose()
+
+
+def test_a_connection_that_was_cut_while_it_was_idle_is_replaced(engine: Engine, postgresql_url: str) -> None:
+    for each in (engine, bounded(engine), preparing(bounded(engine))):
+        before = ask(each, "SELECT pg_backend_pid()")
+        end_sessions(postgresql_url)
+        assert ask(each, "SELECT pg_backend_pid()") != before
+
+
+def test_a_client_reads_on_when_its_connection_was_cut(postgresql_url: str) -> None:
+    with closing(Client(postgresql_url)) as client:
+        for _ in range(2):
+            with pytest.raises(UnknownCheck):
+                client.result(uuid7())
+            end_sessions(postgresql_url)
+
+
+def test_a_connection_that_is_cut_inside_a_transaction_fails_it(engine: Engine, postgresql_url: str) -> None:
+    """What was done in it is lost, so it must not go on elsewhere."""
+    with engine.connect() as connection:
+        connection.execute(text("CREATE TABLE town (name text)"))
+        end_sessions(postgresql_url)
+        with pytest.raises(OperationalError):
+            connection.execute(text("SELECT 1"))
+    assert ask(engine, "SELECT to_regclass('town')") is None
+
+
+def test_a_transaction_is_undone_as_a_whole_and_kept_as_a_whole(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE town (name text)"))
+        connection.execute(text("INSERT INTO town VALUES ('Valmont')"))
+    with pytest.raises(DBAPIError):
+        ask(engine, "WITH gone AS (DELETE FROM town RETURNING 1) SELECT 1 / (count(*) - 1) FROM gone")
+    with engine.connect() as connection:
+        connection.execute(text("DELETE FROM town"))
+    assert ask(engine, "SELECT count(*) FROM town") == 1
+
+
+def test_what_runs_all_the_time_is_planned_once_and_everything_else_each_time(engine: Engine) -> None:
+    often = preparing(bounded(engine))
+    for _ in range(4):
+        ask(often, "SELECT 2")
+        ask(engine, "SELECT 3")
+        ask(bounded(engine), "SELECT 4")
+    assert plans(engine) == [("SELECT 2", 3)]
+    assert ask(bounded(engine), "SHOW plan_cache_mode") == "auto", "for those transactions alone"
+
+
+def test_a_plan_is_made_anew_after_a_while(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was made for an empty table; nothing tells PostgreSQL that it is full now."""
+    monkeypatch.setattr(database, "_PLANS_LAST", 0.0)
+    often = preparing(engine)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE town AS SELECT n FROM generate_series(1, 10) AS n"))
+        connection.execute(text("CREATE INDEX town_n ON town (n)"))
+        connection.execute(text("ALTER TABLE town SET (autovacuum_enabled = off)"))
+    one = "SELECT count(*) FROM town WHERE n = 7"
+    for _ in range(3):
+        ask(often, one)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO town SELECT n FROM generate_series(11, 50000) AS n"))
+    name = ask(engine, f"SELECT name FROM pg_prepared_statements WHERE statement = '{one}'")
+    ask(often)
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+        plan = "".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN EXECUTE {name}"))
+    assert "town_n" in plan
+
+
+def test_a_statement_that_no_longer_fits_its_tables_gets_a_new_connection(engine: Engine, postgresql_url: str) -> None:
+    often = preparing(engine)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE town AS SELECT 1 AS n"))
+    for _ in range(3):
+        ask(often, "SELECT n FROM town")
+    other = open_engine(postgresql_url)
+    with other.begin() as connection:
+        connection.execute(text("ALTER TABLE town ALTER n TYPE text"))
+    other.dispose()
+    with pytest.raises(DBAPIError) as caught:
+        ask(often, "SELECT n FROM town")
+    assert caught.value.connection_invalidated
+    assert ask(often, "SELECT n FROM town") == "1"
+
+
+@pytest.fixture
+def pooled_url(postgresql_url: str) -> Iterator[str]:
+    """The same database through PgBouncer in transaction mode, with a single connection for everybody."""
+    binary = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if binary is None:
+        pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
+    place = make_url(postgresql_url)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="jurat-pgbouncer-"))  # where another user may read
+    folder.chmod(0o755)
+    (folder / "users").write_text('"postgres" ""\n', encoding="ascii")
+    (folder / "pgbouncer.ini").write_text(
+        f"[databases]\n* = host=127.0.0.1 port={place.port} user={place.username or 'postgres'}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\nauth_file = {folder}/users\n"
+        "pool_mode = transaction\ndefault_pool_size = 1\nmax_prepared_statements = 0\nunix_socket_dir =\n",
+        encoding="utf-8",
+    )
+    user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([binary, str(folder / "pgbouncer.ini")], user=user, stdout=log, stderr=log)
+    url = place.set(port=port).render_as_string(hide_password=False)
+    try:
+        end = time.monotonic() + 60
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert time.monotonic() < end, (folder / "log").read_text()
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder)
+
+
+def test_behind_a_pooler_nothing_is_prepared_and_the_bounds_hold(pooled_url: str) -> None:
+    """Its connections to PostgreSQL are everybody's: what is prepared there is another one's, or gone the next time."""
+    engines = [open_engine(pooled_url, pool_size=1) for _ in range(3)]
+    for _ in range(5):
+        for each in engines:
+            ask(preparing(bounded(each)), "SELECT 2")
+    for each in engines:
+        with begin(preparing(bounded(each)), ("SELECT 3", {}), ("SHOW lock_timeout", {})) as (connection, found):
+            assert found == [[(3,)], [("3s",)]]
+            commit(connection, ("SELECT 4", {}))
+    assert plans(engines[0]) == []
+    assert bound(bounded(engines[1]))["statement_timeout"] == "10s"
+    assert bound(engines[2])["statement_timeout"] == "0"
+    for each in engines:
+        each.dispose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import socket
 import threading
@@ -16,12 +17,15 @@ import pytest
 from redis import Redis
 
 from jurat import Client
-from jurat.ring import EXPIRES, INTERVAL, TASK, Bell, queue_of
+from jurat.ring import BURST, EXPIRES, INTERVAL, STEADY, TASK, Bell, queue_of
 from tests.jurat.consultations import ADDRESS, Town
 from tests.rigs.servers import NoServer, Valkey
 
 PATIENCE = 60.0
 """Seconds for what a quick machine does at once: only what never comes is told from what comes late."""
+
+NEVER = 100 * PATIENCE
+"""Seconds that no test lasts."""
 
 ENDLESS = {"socket_timeout": 600.0, "socket_connect_timeout": 600.0, "max_retries": 0}
 """Limits of a broker that is waited for so long that nobody can take it for a busy machine."""
@@ -89,20 +93,69 @@ def test_a_bell_expires_after_five_seconds(broker: Redis, open_bell: Callable[[s
     assert EXPIRES == 5
 
 
-def test_many_bells_become_few_and_one_comes_after_the_last(
-    broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str
+def test_while_few_ring_each_bell_is_sent_at_once(
+    broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("jurat.ring.INTERVAL", NEVER)
+    monkeypatch.setattr("jurat.ring.STEADY", 1 / NEVER)
+    bell = open_bell(valkey_url)
+    for number in range(1, BURST + 1):
+        ring(bell, "towns")
+        messages(broker, at_least=number)
+    ring(bell, "towns")
+    ring(bell, "rpps")  # sent after that, were it sent
+    messages(broker, "rpps")
+    assert len(messages(broker)) == BURST
+    bell.close(PATIENCE)
+    assert len(messages(broker)) == BURST + 1
+
+
+def test_many_bells_become_few_and_one_comes_after_the_last(
+    broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jurat.ring.STEADY", 1 / NEVER)
     bell = open_bell(valkey_url)
     ring(bell, "warm")
     messages(broker, "warm")
     started, rung = time.monotonic(), 0
-    while rung < 100 or time.monotonic() < started + 3 * INTERVAL:
+    while rung < 100 or time.monotonic() < started + 6 * INTERVAL:
         ring(bell, "towns")
         rung += 1
         time.sleep(0.0005)
     messages(broker, at_least=2)
     bell.close(PATIENCE)
-    assert len(messages(broker)) <= (time.monotonic() - started) / INTERVAL + 2
+    assert len(messages(broker)) <= BURST + (time.monotonic() - started) / INTERVAL + 2
+
+
+def test_soon_after_a_storm_bells_are_sent_at_once_again(
+    broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jurat.ring.INTERVAL", NEVER)
+    bell = open_bell(valkey_url)
+    for _ in range(round(2 * PATIENCE * STEADY)):
+        ring(bell, "towns")
+    ring(bell, "rpps")
+    messages(broker, "rpps")
+    before, end = broker.llen(queue_of("towns")), time.monotonic() + PATIENCE
+    while broker.llen(queue_of("towns")) == before and time.monotonic() < end:
+        ring(bell, "towns")
+        time.sleep(2 / STEADY)
+    assert broker.llen(queue_of("towns")) > before
+
+
+def test_a_send_that_takes_long_is_followed_by_a_rest(
+    broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jurat.ring.INTERVAL", NEVER)
+    monkeypatch.setattr("jurat.ring.REST", math.inf)
+    bell = open_bell(valkey_url)
+    ring(bell, "towns")
+    messages(broker)
+    ring(bell, "rpps")
+    time.sleep(0.2)
+    assert broker.llen(queue_of("rpps")) == 0
+    bell.close(PATIENCE)
+    assert len(messages(broker, "rpps")) == 1
 
 
 def test_the_last_of_many_bells_is_never_swallowed(

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable
+import json
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 
 from jurat import (
     AlreadyConfirmed,
@@ -25,10 +24,11 @@ from jurat import (
     UnknownQuestion,
 )
 from jurat.ids import uuid7
-from jurat.sealing import Unseal
+from jurat.sealing import Seal, Unseal
+from jurat.statements import statements_on
 from jurat.submitting import submit_all
-from tests.jurat.conftest import PRIVATE_KEY, Platform
-from tests.jurat.consultations import ADDRESS, WAYS, Town, execute, plain
+from tests.jurat.conftest import PRIVATE_KEY, PUBLIC_KEY, Platform
+from tests.jurat.consultations import ADDRESS, CODE_SCHEMA, WAYS, Town, execute, plain
 
 
 def submit(client: Client, connection: Any, **changed: Any) -> Check:
@@ -103,6 +103,7 @@ def test_after_every_error_the_transaction_is_still_good_and_holds_nothing_of_ou
     with platform.transaction() as connection:
         taken = UUID("0192a000-0000-7000-8000-000000000001")
         submit(platform.client, connection, participant="p-1", id=taken)
+        submit(platform.client, connection, participant="p-1", question="profession", answer={})
     for name, (error, changed) in WRONG.items():
         with platform.transaction() as connection:
             execute(connection, f"INSERT INTO notes VALUES ('{name}: before')")
@@ -110,7 +111,7 @@ def test_after_every_error_the_transaction_is_still_good_and_holds_nothing_of_ou
                 submit(platform.client, connection, **changed)
             execute(connection, f"INSERT INTO notes VALUES ('{name}: after')")
     assert platform.notes == sorted(f"{name}: {when}" for name in WRONG for when in ("before", "after"))
-    assert platform.town.read("SELECT participant FROM jurat_checks") == [("p-1",)]
+    assert platform.town.read("SELECT participant FROM jurat_checks") == [("p-1",), ("p-1",)]
     assert platform.town.read("SELECT participant FROM jurat_access") == [("p-1",)]
 
 
@@ -153,6 +154,97 @@ def test_a_submit_shows_in_the_access_row_at_once_within_and_after_the_transacti
     )
     assert access.rounds_left == {"residence": 0, "profession": 1, "code": 3}
     assert access.open == ["profession", "code"]
+
+
+# -- a question that the client knows
+
+
+def test_the_first_submit_to_a_question_and_those_that_follow_write_the_same(platform: Platform) -> None:
+    given = {"traceparent": "00-1f-2e-01", "reply_key": bytes(range(32)), "priority": "bulk"}
+    with platform.transaction() as connection:
+        checks = [submit(platform.client, connection, participant=f"p-{n}", **given) for n in range(3)]
+        again = submit(platform.client, connection, participant="p-2", id=checks[2].id)
+        plainly = submit(platform.client, connection, participant="p-3")
+    assert [(check.round, check.created) for check in [*checks, again, plainly]] == [
+        *[(1, True)] * 3,
+        (1, False),
+        (1, True),
+    ]
+    assert again.id == checks[2].id
+    rows = platform.town.read(
+        "SELECT participant, consultation, question, round, priority, state, source, fence, lookups, traceparent,"
+        " answer_key, reply_key, answer, due_at = submitted_at FROM jurat_checks ORDER BY participant"
+    )
+    assert [row[0] for row in rows] == ["p-0", "p-1", "p-2", "p-3"]
+    assert {(*row[1:11], bytes(row[11]), row[13]) for row in rows[:3]} == {
+        (*rows[0][1:11], bytes(range(32)), rows[0][13])
+    }
+    assert rows[3][9:12] == (None, rows[0][10], None)
+    unseal = Unseal([PRIVATE_KEY])
+    assert len({unseal.open(bytes(row[12]), row[10]) for row in rows}) == 1
+    access = platform.town.read("SELECT participant, access FROM jurat_access ORDER BY participant")
+    assert access == [(f"p-{n}", "pending") for n in range(4)]
+
+
+def test_a_schema_that_changes_counts_from_the_next_submit_on(client: Client, town: Town) -> None:
+    with town.engine.begin() as connection:
+        submit(client, connection, participant="p-1", question="code", answer={"code": "spring"})
+    longer = json.dumps({**CODE_SCHEMA, "properties": {"code": {"type": "string", "minLength": 10}}})
+    town.write("UPDATE jurat_questions SET answer_schema = :schema WHERE question = 'code'", schema=longer)
+    with town.engine.begin() as connection:
+        with pytest.raises(InvalidAnswer):
+            submit(client, connection, participant="p-2", question="code", answer={"code": "spring"})
+        submit(client, connection, participant="p-2", question="code", answer={"code": "springtime-9"})
+    town.write(
+        "UPDATE jurat_questions SET answer_schema = :schema WHERE question = 'code'", schema=json.dumps(CODE_SCHEMA)
+    )
+    with town.engine.begin() as connection:
+        submit(client, connection, participant="p-3", question="code", answer={"code": "spring"})
+    assert town.count("jurat_checks") == 3
+
+
+def test_the_source_of_a_question_is_the_one_of_now(client: Client, town: Town) -> None:
+    schemas: dict[tuple[str, str], str] = {}
+
+    def sources(participant: str) -> set[str]:
+        with town.engine.begin() as connection:
+            one = Submission("budget", participant, "code", {"code": "spring"})
+            return submit_all(statements_on(connection), [one], Seal(PUBLIC_KEY), schemas)[1]
+
+    assert [sources("p-1"), sources("p-2")] == [{"spring"}, {"spring"}]
+    town.write("UPDATE jurat_questions SET source = 'towns' WHERE question = 'code'")
+    assert sources("p-3") == {"towns"}
+    assert town.read("SELECT source FROM jurat_checks WHERE participant = 'p-3'") == [("towns",)]
+
+
+def test_on_postgresql_a_first_answer_to_a_known_question_costs_one_statement(client: Client, town: Town) -> None:
+    if town.engine.dialect.name != "postgresql":
+        pytest.skip("on SQLite a statement costs next to nothing")
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        sent.append(statement)
+
+    with town.engine.begin() as connection:
+        submit(client, connection, participant="p-1")
+        event.listen(connection, "before_cursor_execute", note)
+        submit(client, connection, participant="p-2")
+    assert len(sent) == 1
+    assert town.count("jurat_checks") == 2
+
+
+def test_an_answer_after_a_refusal_goes_the_long_way_to_the_next_round(client: Client, town: Town) -> None:
+    with town.engine.begin() as connection:
+        submit(client, connection, participant="p-1", question="code", answer={"code": "spring"})
+        check = submit(client, connection, participant="p-2", question="code", answer={"code": "spring"})
+    town.settle(check.id, Outcome.REFUSED, Reason.CODE_UNKNOWN)
+    with town.engine.begin() as connection:
+        second = submit(client, connection, participant="p-2", question="code", answer={"code": "summer"})
+    assert (second.round, second.created) == (2, True)
+    for table, column in (("jurat_verdicts", "check_id"), ("jurat_checks", "id")):  # as retention does it
+        town.write(f"DELETE FROM {table} WHERE {column} = :id", id=str(check.id))
+    with town.engine.begin() as connection, pytest.raises(AlreadyConfirmed):
+        submit(client, connection, participant="p-2", question="code", answer={"code": "autumn"})
 
 
 # -- what the errors say
@@ -255,74 +347,6 @@ def test_many_are_known_again_by_their_ids(client: Client, town: Town) -> None:
 def test_nothing_to_submit_is_no_trouble(client: Client, town: Town) -> None:
     with town.engine.begin() as connection:
         assert client.submit_many(connection, []) == []
-
-
-# -- several at the same moment
-
-
-def together(count: int, work: Callable[[int], object]) -> list[object]:
-    """What `work(0)` to `work(count - 1)` return or raise, each started in a thread of its own at the same moment."""
-    barrier, outcomes = threading.Barrier(count), dict[int, object]()
-
-    def run(number: int) -> None:
-        try:
-            barrier.wait(60)
-            outcomes[number] = work(number)
-        except Exception as error:  # noqa: BLE001 - told to the caller
-            outcomes[number] = error
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return [outcomes[number] for number in range(count)]
-
-
-def test_of_two_confirmed_at_the_same_moment_one_wins_and_the_other_is_told(client: Client, town: Town) -> None:
-    def race(participant: str, ids: list[UUID | None]) -> list[object]:
-        def once(number: int) -> Check:
-            with town.engine.begin() as connection:
-                return submit(client, connection, participant=participant, id=ids[number])
-
-        return together(len(ids), once)
-
-    for n in range(60):
-        outcomes = race(f"p-{n}", [None, None])
-        [check] = [outcome for outcome in outcomes if isinstance(outcome, Check)]
-        [told] = [outcome for outcome in outcomes if isinstance(outcome, AlreadyConfirmed)]
-        assert told.check_id == check.id
-        assert town.read("SELECT id FROM jurat_checks WHERE participant = :p", p=f"p-{n}") in (
-            [(check.id,)],
-            [(str(check.id),)],
-        )
-    for n in range(60, 80):
-        given = uuid7()
-        outcomes = race(f"p-{n}", [given, given])
-        assert sorted((check.id, check.created) for check in outcomes if isinstance(check, Check)) == [
-            (given, False),
-            (given, True),
-        ]
-
-
-def test_two_platforms_that_submit_many_at_once_do_not_wait_for_each_other_in_a_circle(
-    client: Client, town: Town
-) -> None:
-    # On SQLite one waits for the other's transaction, five seconds at most: so it is a short one.
-    count = 110 if town.engine.dialect.name == "sqlite" else 1100
-    for n in range(3):
-        people = [f"p-{n}-{i}" for i in range(count)]
-
-        def once(number: int, people: list[str] = people) -> int:
-            question, answer = [("residence", ADDRESS), ("profession", {"name": "Martin"})][number]
-            many = [Submission("budget", person, question, answer) for person in people]
-            with town.engine.begin() as connection:
-                return len(client.submit_many(connection, many[:: 1 - 2 * number]))
-
-        assert together(2, once) == [count, count]
-    assert town.count("jurat_checks") == 6 * count
-    rows = town.read("SELECT questions FROM jurat_access LIMIT 1")
-    assert len(rows) == 1
 
 
 # -- rounds

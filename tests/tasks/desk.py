@@ -15,12 +15,14 @@ from adapters.fingerprints import Fingerprints
 from config.configuration import Configuration
 from config.document import Document
 from jurat import Check, Client, Result
-from jurat.database import open_engine
+from jurat.batches import run
+from jurat.database import bounded, open_engine
 from jurat.sealing import Unseal, key_to_text
 from jurat.sealing import generate as generate_keys
 from jurat.words import Outcome, Reason
 from tasks.checks import Attempt, Decision, Ended, Entry, Held, Settle
 from tasks.ledger import Book, Claims, Demand, Keeping, Publishing, Reading, Settling, Written
+from tasks.ledger.access import locking
 from tasks.plan import Plan, make_plan
 
 PRIVATE_KEY, PUBLIC_KEY = generate_keys()
@@ -30,6 +32,7 @@ ADMIN = "an administrator"
 TABLES = (
     *("jurat_verdicts", "jurat_reviews", "jurat_attempts", "jurat_checks", "jurat_access", "jurat_questions"),
     *("jurat_configs", "jurat_zones", "jurat_codes", "jurat_sources", "jurat_audit", "jurat_upkeep"),
+    "jurat_pauses",
 )
 
 DOCUMENT: Mapping[str, Any] = {
@@ -67,9 +70,9 @@ class Desk:
 
     def __init__(self, url: str, document: Mapping[str, Any] = DOCUMENT) -> None:
         self.url = url
-        self.engine = open_engine(url, pool_size=16)
+        self.engine = bounded(open_engine(url, pool_size=16))
         self.postgresql = self.engine.dialect.name == "postgresql"
-        self.claims = Claims(self.engine)
+        self.claims = Claims(self.engine, dice=lambda: 0.5)
         self.settling = Settling(self.engine)
         self.keeping = Keeping(self.engine)
         self.publishing = Publishing(self.engine)
@@ -97,15 +100,15 @@ class Desk:
 
     def submit_on(self, connection: Connection, participant: str, question: str, **given: Any) -> Check:
         answer = given.pop("answer", {"code": "7"} if question == "code" else {"word": "accept"})
-        return self.client.submit(
-            connection, consultation="budget", participant=participant, question=question, answer=answer, **given
-        )
+        given = {"consultation": "budget", "participant": participant, "question": question, "answer": answer, **given}
+        return self.client.submit(connection, **given)
 
-    def submit_many(self, count: int, question: str = "residence", **given: Any) -> list[Check]:
+    def submit_many(self, count: int, question: str = "residence", first: int = 0, **given: Any) -> list[Check]:
+        """Of the participants `p-0` and so on, or from `first` on."""
         answer = {"code": "7"} if question == "code" else {"word": "accept"}
         rows = [
             {"consultation": "budget", "participant": f"p-{n}", "question": question, "answer": answer, **given}
-            for n in range(count)
+            for n in range(first, first + count)
         ]
         with self.engine.begin() as connection:
             return self.client.submit_many(connection, rows)
@@ -138,6 +141,14 @@ class Desk:
 
     def write(self, *entries: Entry) -> Written:
         return self.settling.write(entries)
+
+    def write_on(self, connection: Connection, *entries: Entry) -> Written:
+        """In somebody's transaction, all but its end."""
+        keys = {(entry.held.consultation, entry.held.participant) for entry in entries}
+        run(connection, *locking(connection.dialect.name, keys))
+        written, last = self.settling._make(connection, entries, keys)
+        run(connection, *last)
+        return written
 
     def settle(self, held: Held, decision: Decision | None = None, **given: Any) -> Written:
         return self.write(entry(held, decision, **given))
@@ -210,14 +221,18 @@ class Desk:
         seen: list[str] = []
 
         def see(_: Any, __: Any, statement: str, *___: Any) -> None:
-            if statement != "BEGIN":  # which SQLite's engine sends as a statement
+            if "BEGIN" not in statement:
                 seen.append(statement)
 
         with listening(self.engine, "before_cursor_execute", see):
             yield seen
 
     def clear(self) -> None:
-        """Empty every table, on PostgreSQL alone. Only its owner can: the guards are down for one transaction."""
+        """Empty every table, on PostgreSQL alone. Only its owner can: the guards are down for one transaction.
+
+        The worker starts anew as well.
+        """
+        self.claims = Claims(self.engine, dice=lambda: 0.5)
         self.keeping = Keeping(self.engine)
         with self.engine.begin() as connection:
             guards = connection.execute(

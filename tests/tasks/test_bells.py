@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from tasks.bells import forget, listen, ring
+from jurat.ring import TASK
+from tasks.bells import forget, listen, ring, wake
 
 
 def test_a_bell_wakes_everybody_who_listens() -> None:
@@ -14,12 +15,12 @@ def test_a_bell_wakes_everybody_who_listens() -> None:
 
     listen(first)
     listen(second)
-    ring()
+    wake()
     forget(first)
     forget(first)
-    ring()
+    wake()
     forget(second)
-    ring()
+    wake()
     assert woken == ["first", "second", "second"]
 
 
@@ -35,6 +36,18 @@ def test_one_who_stops_listening_while_it_rings_does_not_silence_the_others() ->
 
     listen(first)
     listen(second)
-    ring()
+    wake()
     forget(second)
     assert woken == ["first", "second"]
+
+
+def test_the_task_that_a_message_names_wakes_as_well() -> None:
+    woken: list[str] = []
+
+    def listener() -> None:
+        woken.append("listener")
+
+    listen(listener)
+    ring()
+    forget(listener)
+    assert (ring.name, woken) == (TASK, ["listener"])

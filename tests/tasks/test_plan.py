@@ -5,16 +5,28 @@ from typing import Any
 import pytest
 
 from adapters.base import Finding, Query, Unavailable
+from config.hours import Hours
 from jurat.database import open_engine
-from tasks.ledger import Demand, Reading
-from tasks.plan import BURST_SECONDS, Plan, make_plan
+from tasks.flow import Breaker, Demand
+from tasks.ledger import Reading
+from tasks.plan import Plan, make_plan
 from tests.tasks.desk import DOCUMENT, Desk, configuration
 
 LIMITS: dict[str, Any] = {
     "fast": {"type": "simulated", "rate": "40/s", "concurrency": 6},
-    "slow": {"type": "simulated", "rate": "600/5min"},
+    "slow": {"type": "simulated", "rate": "600/5min", "burst": 3, "breaker": {"failures": 2, "probe": "5s"}},
+    "office": {"type": "simulated", "daily": 100, "hours": {"timezone": "Europe/Paris", "open": ["mon 08:00-18:00"]}},
     "free": {"type": "simulated"},
     "codes": {"type": "codes", "list": "spring"},
+}
+
+
+ROLL: dict[str, Any] = {
+    "type": "registry",
+    "hosts": ["roll.example"],
+    "inputs": {"number": {"clean": ["digits"]}, "family": {}},
+    "record": {"from": "body", "fields": {"number": "number", "names": "names"}},
+    "rules": [{"check": "equals", "field": "number", "input": "number"}, {"check": "name", "family": "family"}],
 }
 
 
@@ -27,10 +39,21 @@ def plan_of(sources: dict[str, Any], reading: Reading, **given: Any) -> Plan:
 def test_the_demand_of_a_source_follows_its_limits(sqlite: Desk) -> None:
     plan = plan_of(LIMITS, sqlite.reading)
     assert plan.demand("free", 9) == Demand("free", 9)
-    assert plan.demand("fast", 9) == Demand("fast", 9, 6, 1 / 40, int(BURST_SECONDS * 40))
-    assert plan.demand("slow", 9) == Demand("slow", 9, None, 0.5, 1)
+    assert plan.demand("fast", 9) == Demand("fast", 9, concurrency=6, interval=1 / 40, burst=11, late=0.2)
+    assert plan.demand("slow", 9) == Demand("slow", 9, interval=0.5, burst=3, late=0.2, breaker=Breaker(2, 5.0))
+    hours = Hours.parse("Europe/Paris", ["mon 08:00-18:00"], [])
+    assert plan.demand("office", 9) == Demand("office", 9, daily=100, hours=hours)
     assert not plan.demand("free", 9).limited
-    assert plan.demand("slow", 9).limited
+    assert all(plan.demand(source, 9).limited for source in ("fast", "slow", "office"))
+    plan.close()
+
+
+def test_every_request_of_a_look_up_is_paid(sqlite: Desk) -> None:
+    steps = [{"name": name, "request": {"url": "https://roll.example/people/{number}"}} for name in ("login", "lookup")]
+    limits = {"rate": "40/s", "burst": 9, "daily": 101}
+    plan = plan_of({"roll": {**ROLL, "steps": steps, **limits}}, sqlite.reading)
+    demand = plan.demand("roll", 9)
+    assert (demand.interval, demand.burst, demand.daily) == (0.05, 4, 50)
     plan.close()
 
 

@@ -1,15 +1,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from adapters.base import Finding, Found, Level, NeedsPerson, Place, Places, Query, Throttled, Unavailable
+from adapters.base import (
+    Finding,
+    Found,
+    Level,
+    NeedsPerson,
+    Place,
+    Places,
+    Query,
+    Refused,
+    SourceError,
+    Throttled,
+    Unavailable,
+)
 from jurat.sealing import Seal, Unseal, generate
 from jurat.words import AccessState, Outcome, Reason
 from tasks.checks import Attempt, Ended, Entry, Held, Later, NextSource, Review, Settle
@@ -140,6 +153,121 @@ def test_a_question_that_is_not_configured_ends_configuration_missing(sqlite: De
     assert adapter.asked == []
 
 
+def test_an_attempt_says_that_the_connection_was_refused(sqlite: Desk) -> None:
+    held = sqlite.held(question="profession")
+    for error, refused in ((Refused("connection refused"), True), (Unavailable("down"), False)):
+        entry, _ = run(sqlite, held, Adapter(error))
+        assert entry.decision == Later(1.0, Reason.SOURCE_UNAVAILABLE)
+        assert entry.attempt == Attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE, 0.5, refused)
+
+
+# ------------------------------------------------------------------------------------------------ many at once
+
+
+class ManyAtOnce(Adapter):
+    """Answers each word with the reason of that name, and `boom` by failing on all of them."""
+
+    def __init__(self) -> None:
+        super().__init__(MATCHES)
+        self.lots: list[int] = []
+
+    def look_up(self, query: Query) -> Found:
+        self.asked.append(query)
+        if query.answer["word"] == "boom":
+            raise KeyError(SECRET)
+        return self.answer(query)
+
+    def answer(self, query: Query) -> Finding:
+        reason = Reason(query.answer["word"])
+        return Finding(Outcome.REFUSED if reason is Reason.STATUS_INACTIVE else Outcome.ACCEPTED, reason)
+
+    def look_up_many(self, queries: Sequence[Query]) -> Sequence[Found | SourceError]:
+        self.lots.append(len(queries))
+        if any(query.answer["word"] == "boom" for query in queries):
+            raise KeyError(SECRET)
+        return [Unavailable("away") if query.answer["word"] == "away" else self.answer(query) for query in queries]
+
+
+def lot_of(desk: Desk, *words: str) -> list[Held]:
+    return [desk.held(f"p-{n}", "profession", answer={"word": word}) for n, word in enumerate(words)]
+
+
+def run_many(desk: Desk, lot: Sequence[Held], adapter: Adapter) -> tuple[dict[str, Entry], str]:
+    with capture_logs() as logs:
+        entries = Running(desk.unseal, jitter=lambda: 0.0).run_many(lot, planned(desk, adapter))
+    assert len(entries) == len(lot)
+    return {entry.held.participant: entry for entry in entries}, _text(logs)
+
+
+def test_a_lot_is_asked_at_once_and_each_check_gets_its_own_decision(sqlite: Desk) -> None:
+    adapter = ManyAtOnce()
+    lot = lot_of(sqlite, "record_matches", "status_inactive", "away", "record_matches")
+    entries, _ = run_many(sqlite, [*lot[:3], replace(lot[3], seconds_left=0.0)], adapter)
+    assert [entries[f"p-{n}"].decision for n in range(3)] == [
+        Settle(Outcome.ACCEPTED, Reason.RECORD_MATCHES),
+        Settle(Outcome.REFUSED, Reason.STATUS_INACTIVE),
+        Later(1.0, Reason.SOURCE_UNAVAILABLE),
+    ]
+    assert entries["p-3"].attempt is None, "what is past its deadline is not asked"
+    assert (adapter.lots, adapter.asked) == ([3], [])
+
+
+def test_a_lot_whose_source_gives_no_answer_is_tried_again_whole(sqlite: Desk) -> None:
+    adapter = ManyAtOnce()
+    adapter.look_up_many = Mock(side_effect=Unavailable("down"))  # type: ignore[method-assign]
+    entries, _ = run_many(sqlite, lot_of(sqlite, "record_matches", "record_matches"), adapter)
+    assert {entry.decision for entry in entries.values()} == {Later(1.0, Reason.SOURCE_UNAVAILABLE)}
+
+
+def test_a_check_that_an_adapter_fails_on_does_not_take_its_lot_with_it(sqlite: Desk) -> None:
+    adapter = ManyAtOnce()
+    entries, logs = run_many(sqlite, lot_of(sqlite, "record_matches", "boom", "status_inactive"), adapter)
+    assert [entries[f"p-{n}"].decision for n in range(3)] == [
+        Settle(Outcome.ACCEPTED, Reason.RECORD_MATCHES),
+        Later(1.0, Reason.SOURCE_UNREADABLE),
+        Settle(Outcome.REFUSED, Reason.STATUS_INACTIVE),
+    ]
+    assert "Valombre" not in logs
+
+
+@pytest.mark.parametrize("nonsense", [[], [None, None], [MATCHES]])
+def test_a_lot_that_comes_back_as_nonsense_is_asked_one_by_one(sqlite: Desk, nonsense: list[Any]) -> None:
+    adapter = ManyAtOnce()
+    adapter.look_up_many = Mock(return_value=nonsense)  # type: ignore[method-assign]
+    entries, _ = run_many(sqlite, lot_of(sqlite, "record_matches", "status_inactive"), adapter)
+    assert [entries[f"p-{n}"].attempt is not None for n in range(2)] == [True, True]
+    assert len(adapter.asked) == 2
+
+
+def test_a_mistake_in_our_own_rules_does_not_take_its_lot_with_it(sqlite: Desk) -> None:
+    lot = lot_of(sqlite, "record_matches", "record_matches")
+    jitters: list[float] = []
+
+    def once_broken() -> float:
+        jitters.append(0.0)
+        if len(jitters) == 1:
+            raise ValueError(SECRET)
+        return 0.0
+
+    entries = Running(sqlite.unseal, jitter=once_broken).run_many(lot, planned(sqlite, ManyAtOnce()))
+    assert [entry.decision for entry in entries] == [
+        Later(FAILED_RETRY, Reason.SOURCE_UNREADABLE),
+        Settle(Outcome.ACCEPTED, Reason.RECORD_MATCHES),
+    ]
+
+
+def test_the_codes_of_a_lot_cost_one_statement(desk: Desk) -> None:
+    codes = desk.add_codes(3)
+    lot = [desk.held(f"p-{n}", "code", answer={"code": code}) for n, code in enumerate(codes)]
+    plan = desk.plan()
+    with desk.statements() as seen:
+        entries = Running(desk.unseal).run_many(lot, plan)
+    assert [entry.decision for entry in entries] == [
+        replace(desk.code_valid(code), evidence={"list": "spring"}) for code in codes
+    ]
+    assert len(seen) == 1
+
+
 # ------------------------------------------------------------------------------------------------ answers by plain SQL
 
 
@@ -256,7 +384,7 @@ def test_it_ends_undetermined_at_the_deadline_and_goes_to_a_person_where_the_que
         held = desk.held(question=question)
         desk.write(run(desk, held, adapter)[0])
         desk.set_back("deadline_at", 1)
-        (overdue,) = desk.claims.claim_overdue(5)
+        (overdue,) = desk.claims.claim_overdue(5, {})
         entry, _ = run(desk, overdue, adapter)
         desk.write(entry)
         assert desk.verdicts(held.id) == verdicts

@@ -4,10 +4,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.dev import ConsoleRenderer
 
 from config.settings import LogFormat
+from jurat.words import Outcome
+from worker.logs import _text
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEAK = """
@@ -53,3 +57,40 @@ def test_json_logs_are_one_object_a_line() -> None:
         ("jurat", "failed", "error"),
     ]
     assert all("RuntimeError: broken" in line["exception"] and "timestamp" in line for line in lines)
+
+
+def test_text_for_people_is_laid_out_as_structlog_does_it() -> None:
+    facts: dict[str, Any] = {"event": "no answer", "level": "info", "logger": "jurat.checks", "timestamp": "2026-11-25"}
+    facts |= {"source": "ban", "fence": 3, "outcome": Outcome.ACCEPTED, "detail": 'it said "no"\nand left', "age": 1.5}
+    for more in ({}, {"exception": "Traceback\n  in work"}):
+        assert _text({**facts, **more}) == ConsoleRenderer(colors=False)(None, "info", {**facts, **more})
+
+
+def test_of_many_threads_each_line_is_whole(tmp_path: Path) -> None:
+    script = (
+        "import structlog, threading; from config.settings import LogFormat; from worker.logs import set_up\n"
+        "set_up(LogFormat.JSON); log = structlog.get_logger('jurat')\n"
+        "def talk(): [log.info('said', more='x' * 300) for _ in range(300)]\n"
+        "threads = [threading.Thread(target=talk) for _ in range(16)]\n"
+        "[thread.start() for thread in threads]; [thread.join() for thread in threads]"
+    )
+    with (tmp_path / "log").open("w") as file:
+        subprocess.run([sys.executable, "-c", script], cwd=ROOT, stderr=file, check=True, timeout=100)
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert len(lines) == 16 * 300
+    assert {json.loads(line)["more"] for line in lines} == {"x" * 300}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_stops_no_work() -> None:
+    script = (
+        "import structlog; from config.settings import LogFormat; from worker.logs import set_up\n"
+        "set_up(LogFormat.TEXT); log = structlog.get_logger('jurat')\n"
+        "[log.info('said', more='x' * 3000) for _ in range(10)]; print('went on', flush=True)"
+    )
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", script]
+        ran = subprocess.run(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=full, text=True, timeout=100, check=False
+        )
+    assert ran.stdout == "went on\n"

@@ -125,7 +125,7 @@ def _standing(engine: Engine) -> Standing:
     from jurat.database import reader
     from tasks.schema import standing
 
-    with reader(engine).connect() as connection:
+    with reader(engine).begin() as connection:
         return standing(connection)
 
 

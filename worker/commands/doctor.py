@@ -53,6 +53,7 @@ def _with(settings: Settings) -> list[Step]:
         steps += found
         if plan is not None:
             steps += [diagnosis.source_step(name, plan, service.reading) for name in plan.sources]
+            steps += diagnosis.trouble_steps(plan, service.reading)
             references = [
                 reference for model in plan.configuration.sources.values() for _, reference in secrets_of(model)
             ]

@@ -3,14 +3,14 @@
 Celery starts and stops it (`worker.steps`) and rings it; it works without a broker as well. Its parts are small
 threads with queues between them:
 
-    claimer → look-up threads → writer        renewer        keeper (upkeep, new configurations)        pulse
+    claimer → (starter →) look-up threads → writer      renewer      keeper (upkeep, new configurations)      pulse
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -20,11 +20,16 @@ from tasks.checks import Entry, GiveBack, Held
 from tasks.ledger import Claims, Keeping, Settling
 from tasks.running import Running
 from worker.engine.claimer import Claimer
+from worker.engine.gate import Gate
 from worker.engine.holdings import Holdings
 from worker.engine.keeper import Keeper, Renewer
+from worker.engine.lookout import Lookout
 from worker.engine.lookups import LookUp
+from worker.engine.notes import Notes
 from worker.engine.plans import LONGEST_LOOK_UP, Plans
 from worker.engine.pulse import Pulse
+from worker.engine.reserve import Reserve
+from worker.engine.starter import Lot, Starter
 from worker.engine.watchdog import Watchdog
 from worker.engine.writer import Writer
 
@@ -57,19 +62,44 @@ class Engine:
     ) -> None:
         self.plans = plans
         self.holdings = Holdings(slots)
-        self._queue: SimpleQueue[Held | None] = SimpleQueue()
+        self._queue: SimpleQueue[Lot | None] = SimpleQueue()
         self._giving_back = False
-        self.claimer = Claimer(ledgers.claims, self.holdings, plans.current, self._queue, only, plans.longest)
-        self.writer = Writer(ledgers.settling, ledgers.keeping, self.holdings, self.claimer)
+        self._gate = Gate(plans.breaker)
+        self._starter = Starter(self._queue)
+        self._reserve = Reserve(self._queue, self.holdings)
+        self.claimer = Claimer(
+            ledgers.claims,
+            self.holdings,
+            plans.current,
+            self._queue,
+            self._starter,
+            self._reserve,
+            self._gate,
+            only,
+            plans.longest,
+            self._give_back,
+        )
+        self._notes = Notes(ledgers.keeping, self._gate, plans.breaker, self.claimer.wake_in)
+        self.writer = Writer(ledgers.settling, self.holdings, self.claimer, self._gate, self._notes)
         self._renewer = Renewer(ledgers.claims, self.holdings, plans.longest)
         self._keeper = Keeper(
-            ledgers.keeping, ledgers.claims, plans, self.writer, self.holdings, self._accept, self.claimer.wake
+            ledgers.keeping, ledgers.claims, plans, self._notes, self.holdings, self._accept, self.claimer.wake
         )
-        beating = (self.claimer, self.writer, self._renewer, self._keeper)
+        self._lookout = Lookout(ledgers.keeping, self._starter, self._gate)
+        beating = (self.claimer, self._starter, self.writer, self._renewer, self._keeper)
         self._pulse = Pulse(self.holdings, plans, beating)
         self._watchdog = Watchdog(self.holdings, beating, lambda: self.writer.written, plans.longest, self._end_process)
         self._look_ups = [
-            LookUp(number, running, self.holdings, plans.current, self._queue, self._hand_on, lambda: self._giving_back)
+            LookUp(
+                number,
+                running,
+                self.holdings,
+                plans.current,
+                self._queue,
+                self._hand_on,
+                self._gate.shut,
+                lambda: self._giving_back,
+            )
             for number in range(slots)
         ]
 
@@ -81,6 +111,8 @@ class Engine:
             self.writer,
             self._renewer,
             self._keeper,
+            self._starter,
+            self._lookout,
             self.claimer,
             *self._look_ups,
         ):
@@ -98,6 +130,9 @@ class Engine:
         self._giving_back = True
         self.claimer.stop()
         self._keeper.stop()
+        self._starter.stop()
+        self._lookout.stop()
+        self._reserve.flush()
         for _ in self._look_ups:
             self._queue.put(None)
 
@@ -106,7 +141,7 @@ class Engine:
         end = time.monotonic() + timeout
         self._watchdog.stop()
         self.stop_claiming()
-        for claiming in (self.claimer, self._keeper):
+        for claiming in (self.claimer, self._keeper, self._starter, self._lookout):
             claiming.join(end - time.monotonic())
         ended = [thread.join(end - time.monotonic()) for thread in self._look_ups]
         self._give_back_rest()
@@ -136,12 +171,13 @@ class Engine:
 
     def _give_back_rest(self) -> None:
         """What was claimed while the threads were ending."""
+        self._reserve.flush()
         while True:
             try:
-                held = self._queue.get_nowait()
+                lot = self._queue.get_nowait()
             except Empty:
                 break
-            if held is not None:
+            for held in lot or ():
                 self.writer.hand_on(Entry(held, GiveBack(), 0))
         for _ in self._look_ups:  # those that hung until now end after all
             self._queue.put(None)
@@ -150,8 +186,15 @@ class Engine:
         """Checks that upkeep has claimed: they need no look-up, but go the same way."""
         self.holdings.add(held)
         for check in held:
-            self._queue.put(check)
+            self._queue.put((check,))
 
-    def _hand_on(self, entry: Entry, free: int) -> None:
-        self.writer.hand_on(entry)
-        self.claimer.slot_freed(free)
+    def _give_back(self, held: Sequence[Held]) -> None:
+        self._hand_on([Entry(check, GiveBack(), 0) for check in held])
+
+    def _hand_on(self, entries: Sequence[Entry]) -> None:
+        self._gate.saw(entries)
+        freed = self.holdings.looked_up(entry.held for entry in entries)
+        self._reserve.freed(entries[0].held.source)
+        for entry in entries:
+            self.writer.hand_on(entry)
+        self.claimer.slot_freed(freed)

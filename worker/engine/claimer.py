@@ -2,26 +2,60 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
+from types import MappingProxyType
 
+from adapters.base import of_many
 from tasks.checks import Held
-from tasks.ledger import Claims, Demand
+from tasks.flow import AHEAD, Demand
+from tasks.ledger import Claims
 from tasks.plan import Plan
+from worker.engine.gate import Gate
 from worker.engine.holdings import Holdings
+from worker.engine.pace import Pace
+from worker.engine.reserve import Reserve
+from worker.engine.starter import Lot, Starter
 from worker.engine.threads import EngineThread
+
+RESERVE = 0.25
+"""Seconds of work that are claimed ahead of the slots, at the pace of late: a claim then takes many checks, and no slot
+waits for it."""
+
+MOST_AHEAD = 256
+"""Checks of one source that are claimed ahead at the most."""
 
 IDLE = 1.0
 """Seconds between two looks at the database without a bell."""
 
+GRAIN = 0.01
+"""Seconds by which the times to wake at differ at least."""
+
 ONE_BY_ONE = 2.0
 """Seconds after which no further check is looked up alone before all others had their turn."""
 
+WIDE = 4
+"""Times the slots: a concurrency from that on is not what holds a process back."""
+
 UNWRITTEN = 4
 """Times the slots: so many checks may wait to be written before no more are claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What a plan means for this process: the sources that it serves, how many checks it may hold that are not looked
+    up yet, and how many of them of one source.
+    """
+
+    plan: Plan
+    names: Sequence[str]
+    most: int
+    most_of_one: int
 
 
 @dataclass(slots=True)
@@ -42,21 +76,38 @@ class Claimer(EngineThread):
         claims: Claims,
         holdings: Holdings,
         plan: Callable[[], Plan | None],
-        queue: SimpleQueue[Held | None],
+        queue: SimpleQueue[Lot | None],
+        starter: Starter,
+        reserve: Reserve,
+        gate: Gate,
         only: Collection[str] | None,
         longest: Callable[[str], float],
+        give_back: Callable[[Sequence[Held]], None],
     ) -> None:
         super().__init__("claimer")
         self._claims = claims
         self._holdings = holdings
         self._plan = plan
         self._queue = queue
+        self._starter = starter
+        self._reserve = reserve
+        self._pace = Pace(holdings)
+        self._gate = gate
         self._only = only
         self._longest = longest
+        self._give_back = give_back
         self._changed = threading.Condition()
-        self._wake_at = 0.0
+        self._look_at = 0.0
+        self._times: set[float] = set()
+        """When to look before that; at most `IDLE / GRAIN` of them."""
         self._more = False
+        self._scope: _Scope | None = None
         self._held_back = False
+        """Whether a write makes room for what the last claim had to leave."""
+        self._writes = 0
+        self._worth = 1
+        self.backlogged: Collection[str] = frozenset()
+        """The sources of which there was more than could be taken, where no write makes room for it."""
         self._turn = 0
         self._last_chance: _LastChance | None = None
         self._together_until = 0.0
@@ -67,17 +118,27 @@ class Claimer(EngineThread):
 
     def wake_in(self, seconds: float) -> None:
         """There may be work in so many seconds."""
+        if seconds > IDLE:
+            return  # it will look before that
         with self._changed:
-            self._wake_at = min(self._wake_at, time.monotonic() + seconds)
+            at = math.ceil((time.monotonic() + seconds) / GRAIN) * GRAIN if seconds > 0 else 0.0
+            self._times.add(at)
             self._changed.notify()
 
-    def slot_freed(self, free: int) -> None:
-        """A look-up has ended. Worth a claim when there was more than could be taken, and not for every single slot."""
-        if self._more and free >= max(1, self._holdings.slots // 4):
+    def wakes_at(self) -> float:
+        """When it looks next, as a reading of `time.monotonic`."""
+        return min([self._look_at, *self._times])
+
+    def slot_freed(self, freed: int) -> None:
+        """Look-ups have ended, `freed` of them since the last claim. Worth a claim when there was more than could be
+        taken, and not for every single slot.
+        """
+        if self._more and freed >= self._worth:
             self.wake()
 
     def written(self) -> None:
         """Leases have ended. What held the last claim back may do so no more: a source's concurrency, or the writer."""
+        self._writes += 1
         if self._held_back:
             self.wake()
 
@@ -87,10 +148,12 @@ class Claimer(EngineThread):
 
     def step(self) -> None:
         with self._changed:
-            while (pause := self._wake_at - time.monotonic()) > 0 and not self.stopping.is_set():
+            while (pause := self.wakes_at() - time.monotonic()) > 0 and not self.stopping.is_set():
                 self._changed.wait(pause)
                 self.beat = time.monotonic()
-            self._wake_at = time.monotonic() + IDLE
+            now = time.monotonic()
+            self._times = {at for at in self._times if at > now}
+            self._look_at = now + IDLE
         plan = self._plan()
         if plan is None or self.stopping.is_set():
             return
@@ -99,28 +162,73 @@ class Claimer(EngineThread):
             return
         if self._last_chance is not None and self._alone(plan, self._last_chance):
             return
-        free = self._holdings.free()
+        if stale := self._reserve.stale():
+            self._give_back(stale)
+        scope = self._scope = self._scope_of(plan)
+        ahead = self._ahead(scope)
+        busy, of_source = self._holdings.room(self._longest)
+        hanging = self._hanging(of_source)
+        free = scope.most + sum(ahead.values()) - busy
+        self._worth = max(1, scope.most_of_one // 8, sum(ahead.values()) // 2)
         if free < 1:
             self._more = True
-            self.slot_freed(self._holdings.free())
+            self.slot_freed(self._holdings.freed())
             return
-        demands = self._demands(plan, free)
+        demands = self._demands(scope, free, of_source, ahead)
+        self._held_back, writes = False, self._writes
         asked = time.monotonic()
         held, last_chances = self._claims.claim(demands, free)
-        self._more = len(held) == free
-        taken = {check.source for check in held}
-        # Said before the look-ups begin: one that is written at once must find it.
-        self._held_back = any(d.concurrency is not None and d.source in taken for d in demands)
-        self._holdings.add(held, asked)
-        for check in held:
-            self._queue.put(check)
-        self.slot_freed(self._holdings.free())  # look-ups may have ended while the claim was under way
-        quickest = min((d.interval for d in demands if d.interval is not None and d.source in taken), default=None)
-        if quickest is not None:
-            self.wake_in(quickest)
+        answered = time.monotonic()
+        self._held_back = bool(self._claims.cut)
+        if self._held_back and self._writes != writes:
+            self.wake()  # one came while nobody knew that there was more
+        taken = Counter(check.source for check in held)
+        self._more = len(held) == free or any(taken[d.source] == d.free for d in demands)
+        self.backlogged = {d.source for d in demands if self._has_more(d, taken[d.source], full=len(held) == free)}
+        self._hand_out(scope, held, asked, answered, hanging)
+        self.slot_freed(self._holdings.freed())  # look-ups may have ended while the claim was under way
+        self._wake_for_quotas(demands, held)
         if last_chances and asked >= self._together_until:
             self._last_chance = _LastChance(asked)
             self.wake()
+
+    def _hand_out(
+        self,
+        scope: _Scope,
+        held: Sequence[Held],
+        asked: float,
+        answered: float,
+        hanging: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Have checks looked up, each at its start. A source that can do many at once gets all of its own together."""
+        self._holdings.add(held, asked, answered)
+        lots: dict[str, list[Held]] = {}
+        singles = []
+        for check in held:
+            if check.starts_in > 0:
+                self._starter.add((check,), answered + check.starts_in)
+            elif check.source in lots:
+                lots[check.source].append(check)
+            elif check.source in scope.plan.sources and of_many(scope.plan.sources[check.source]):
+                lots[check.source] = [check]
+            else:
+                singles.append(check)
+        for lot in lots.values():
+            self._queue.put(lot)
+        self._reserve.add(singles, scope.most, scope.most_of_one, hanging)
+
+    def _wake_for_quotas(self, demands: Sequence[Demand], held: Sequence[Held]) -> None:
+        """Where a rate and nothing else kept a claim from taking more, the next is worth it once some more start times
+        come within reach.
+        """
+        last: dict[str, float] = {}
+        for check in held:
+            last[check.source] = max(check.starts_in, last.get(check.source, 0.0))
+        for demand in demands:
+            if demand.interval is not None and demand.source in last:
+                beyond = last[demand.source] + demand.step - AHEAD
+                if beyond > 0:
+                    self.wake_in(max(beyond, AHEAD / 2))
 
     def _alone(self, plan: Plan, last_chance: _LastChance) -> bool:
         """Give a check that has lost all workers but its last this whole process; whether that is still under way.
@@ -134,17 +242,79 @@ class Claimer(EngineThread):
             return True
         asked = time.monotonic()
         took = asked - last_chance.begun
-        if (not last_chance.taken or took < ONE_BY_ONE) and (held := self._claims.claim_alone(self._demands(plan, 1))):
-            last_chance.taken = True
-            self._holdings.add([held], asked)
-            self._queue.put(held)
-            return True
+        if not last_chance.taken or took < ONE_BY_ONE:
+            scope = self._scope_of(plan)
+            if held := self._claims.claim_alone(self._demands(scope, 1, {}, {})):
+                last_chance.taken = True
+                self._hand_out(scope, [held], asked, time.monotonic())
+                return True
         self._together_until = asked + (took if last_chance.taken else max(IDLE, took))
         self._last_chance = None
         return False
 
-    def _demands(self, plan: Plan, free: int) -> list[Demand]:
-        """Every served source in turn first, so that none is always last when slots are short."""
+    def _scope_of(self, plan: Plan) -> _Scope:
+        if self._scope is not None and self._scope.plan is plan:
+            return self._scope
         names = [name for name in plan.sources if self._only is None or name in self._only]
-        self._turn = (self._turn + 1) % max(1, len(names))
-        return [plan.demand(name, free) for name in names[self._turn :] + names[: self._turn]]
+        slots = self._holdings.slots
+        # A few more than can be looked up at once, so that no slot waits for a claim. Not where there are start times:
+        # every check that has one must find a slot then.
+        paced = any(plan.demand(name, 0).interval is not None for name in names)
+        most = slots if paced else slots + slots // 4
+        return _Scope(plan, names, most, most if len(names) < 2 else share(slots, len(names)))
+
+    def _hanging(self, without: Mapping[str, int]) -> dict[str, int]:
+        """How many look-ups of each source hang: they are held, and not `without` those that hang."""
+        return {source: count - without.get(source, 0) for source, count in self._holdings.busy()[1].items()}
+
+    def _ahead(self, scope: _Scope) -> dict[str, int]:
+        """How many checks of each source are worth claiming beyond the slots. None of one whose quota holds it back:
+        other workers may have a slot for them.
+        """
+        ahead = {}
+        for name, pace in self._pace.look().items():
+            if name not in scope.names or of_many(scope.plan.sources[name]):
+                continue
+            demand, seconds = scope.plan.demand(name, 0), RESERVE
+            if demand.daily is not None or self._is_tight(demand):
+                continue
+            if demand.interval is not None:
+                if 2 * pace * demand.step > 1:
+                    continue
+                seconds = min(seconds, demand.late / 2)  # later it would be given back
+            ahead[name] = min(MOST_AHEAD, int(pace * seconds))
+        return ahead
+
+    def _has_more(self, demand: Demand, taken: int, *, full: bool) -> bool:
+        """Whether there is more of a source than could be taken; as before where nobody has asked."""
+        if demand.free < 1:
+            return demand.source in self.backlogged
+        return taken > 0 and (full or taken == demand.free) and not self._is_tight(demand)
+
+    def _is_tight(self, demand: Demand) -> bool:
+        return demand.concurrency is not None and demand.concurrency < WIDE * self._holdings.slots
+
+    def _demands(self, scope: _Scope, free: int, busy: Mapping[str, int], ahead: Mapping[str, int]) -> list[Demand]:
+        """Every served source in turn first, so that none is always last when slots are short.
+
+        None gets all slots: one that hangs would leave none to the others.
+        """
+        self._turn = (self._turn + 1) % max(1, len(scope.names))
+        return [
+            scope.plan.demand(
+                name,
+                0
+                if self._gate.is_shut(name)
+                else max(0, min(free, scope.most_of_one + ahead.get(name, 0) - busy.get(name, 0))),
+            )
+            for name in (*scope.names[self._turn :], *scope.names[: self._turn])
+        ]
+
+
+def share(slots: int, sources: int) -> int:
+    """How many of a process's `slots` one of so many sources may have at once: something is kept for each other one, up
+    to half of them in all.
+    """
+    if sources < 2:
+        return slots
+    return max(1, slots - min((sources - 1) * max(1, slots // (2 * sources)), slots // 2))

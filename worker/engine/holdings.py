@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from uuid import UUID
 
 from tasks.checks import Held
@@ -22,7 +24,9 @@ HANGING = 5.0
 @dataclass(slots=True)
 class _Holding:
     held: Held
+    asked: float
     trusted_until: float
+    latest: float
     started: float | None = None
     looked_up: bool = False
 
@@ -37,13 +41,20 @@ class Holdings:
         # By fence as well: a look-up that hangs may be held beside a later one of the same check.
         self._all: dict[tuple[UUID, int], _Holding] = {}
         self._busy: Counter[str] = Counter()
+        self._freed = 0
+        self._ended: Counter[str] = Counter()
 
-    def add(self, claimed: Iterable[Held], asked: float | None = None) -> None:
-        """Claimed by a statement sent at `asked` (now, by default): each takes a slot until it is looked up."""
-        trusted_until = (self._clock() if asked is None else asked) + TRUSTED
+    def add(self, claimed: Iterable[Held], asked: float | None = None, answered: float | None = None) -> None:
+        """Claimed by a statement sent at `asked` and answered at `answered` (now, by default): each takes a slot until
+        it is looked up.
+        """
+        now = self._clock()
+        asked = now if asked is None else asked
+        answered = now if answered is None else answered
         with self._lock:
             for held in claimed:
-                self._all[held.id, held.fence] = _Holding(held, trusted_until)
+                latest = answered + held.starts_in + held.late
+                self._all[held.id, held.fence] = _Holding(held, asked, asked + TRUSTED, latest)
                 self._busy[held.source] += 1
 
     def renewed(self, kept: Iterable[Held], asked: float) -> None:
@@ -53,26 +64,66 @@ class Holdings:
                 if holding := self._all.get((held.id, held.fence)):
                     holding.trusted_until = asked + TRUSTED
 
-    def start(self, held: Held) -> bool:
-        """Its look-up begins, if its lease can still be trusted by our own clock: the database may have given it away
-        to another worker while this process stood still.
+    def start(self, lot: Iterable[Held], shut: Mapping[str, float] = MappingProxyType({})) -> list[Held]:
+        """Look-ups begin; those of `lot` that may.
+
+        Not where the lease can no longer be trusted by our own clock: the database may have given it away to another
+        worker while this process stood still. Not where its start was missed by too much: a worker that stood still
+        would ask in a burst. Not what was claimed before its source was `shut`.
+        """
+        now = self._clock()
+        started = []
+        with self._lock:
+            for held in lot:
+                holding = self._all[held.id, held.fence]
+                if now >= holding.trusted_until or now > holding.latest:
+                    continue
+                if shut and holding.asked < shut.get(held.source, -math.inf):
+                    continue
+                holding.started = now
+                started.append(held)
+        return started
+
+    def looked_up(self, lot: Iterable[Held]) -> int:
+        """Look-ups have ended and their slots are free; how many slots became free since `room` was asked for."""
+        with self._lock:
+            for held in lot:
+                holding = self._all.get((held.id, held.fence))
+                if holding and not holding.looked_up:
+                    holding.looked_up = True
+                    self._busy[held.source] -= 1
+                    self._ended[held.source] += 1
+                    self._freed += 1
+            return self._freed
+
+    def room(self, longest: Callable[[str], float]) -> tuple[int, Mapping[str, int]]:
+        """How many checks are not looked up yet, and of which source: without those that hang, for the watchdog allows
+        a few of them, and their source is still to be asked.
         """
         now = self._clock()
         with self._lock:
-            holding = self._all[held.id, held.fence]
-            if now >= holding.trusted_until:
-                return False
-            holding.started = now
-            return True
+            self._freed = 0
+            taken = Counter(
+                holding.held.source
+                for holding in self._all.values()
+                if not holding.looked_up and not _hangs(holding, now, longest)
+            )
+            return self._busy.total(), taken
 
-    def looked_up(self, held: Held) -> int:
-        """Its look-up has ended and its slot is free; how many slots are free now."""
+    def busy(self) -> tuple[int, Mapping[str, int]]:
+        """How many checks are not looked up yet, and of which source."""
         with self._lock:
-            holding = self._all.get((held.id, held.fence))
-            if holding and not holding.looked_up:
-                holding.looked_up = True
-                self._busy[held.source] -= 1
-            return self.slots - self._busy.total()
+            return self._busy.total(), dict(self._busy)
+
+    def ended(self) -> Mapping[str, int]:
+        """How many look-ups of each source have ended since the process began."""
+        with self._lock:
+            return dict(self._ended)
+
+    def freed(self) -> int:
+        """Slots that became free since `room` was asked for."""
+        with self._lock:
+            return self._freed
 
     def release(self, written: Iterable[Held]) -> None:
         """Written, or no longer ours."""
@@ -81,6 +132,7 @@ class Holdings:
                 holding = self._all.pop((held.id, held.fence), None)
                 if holding and not holding.looked_up:
                     self._busy[held.source] -= 1
+                    self._freed += 1
 
     def free(self) -> int:
         """Slots for further look-ups."""
@@ -115,11 +167,7 @@ class Holdings:
         now = self._clock()
         with self._lock:
             return [
-                holding.held
-                for holding in self._all.values()
-                if holding.looked_up
-                or holding.started is None
-                or now - holding.started < longest(holding.held.source) + HANGING
+                holding.held for holding in self._all.values() if holding.looked_up or not _hangs(holding, now, longest)
             ]
 
     def __len__(self) -> int:
@@ -130,3 +178,7 @@ class Holdings:
         """Everything that is held."""
         with self._lock:
             return [holding.held for holding in self._all.values()]
+
+
+def _hangs(holding: _Holding, now: float, longest: Callable[[str], float]) -> bool:
+    return holding.started is not None and now - holding.started >= longest(holding.held.source) + HANGING

@@ -12,9 +12,9 @@ from tasks.checks import Held
 from tasks.ledger import Claims, Keeping
 from tasks.ledger.claiming import LEASE
 from worker.engine.holdings import Holdings
+from worker.engine.notes import Notes
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
-from worker.engine.writer import Writer
 
 log = structlog.get_logger("jurat.engine")
 
@@ -63,7 +63,7 @@ class Keeper(EngineThread):
         keeping: Keeping,
         claims: Claims,
         plans: Plans,
-        writer: Writer,
+        notes: Notes,
         holdings: Holdings,
         accept: Callable[[list[Held]], None],
         wake: Callable[[], None],
@@ -72,7 +72,7 @@ class Keeper(EngineThread):
         self._keeping = keeping
         self._claims = claims
         self._plans = plans
-        self._writer = writer
+        self._notes = notes
         self._holdings = holdings
         self._accept = accept
         self._wake = wake
@@ -97,7 +97,7 @@ class Keeper(EngineThread):
             for task in reversed(EVERY):
                 if task in turns:
                     last_first.callback(self._tasks[task])
-        self._keeping.note(self._writer.take_figures())
+        self._notes.tell()
         self.stopping.wait(LOOK_EVERY)
 
     def _end_leases(self) -> None:
@@ -109,4 +109,4 @@ class Keeper(EngineThread):
         # They need no slot, but a thread each: none are taken while those of the last time still wait for one.
         room = OVERDUE_BATCH + self._holdings.slots - len(self._holdings)
         if room > 0 and self._plans.current() is not None:
-            self._accept(self._claims.claim_overdue(room))
+            self._accept(self._claims.claim_overdue(room, self._plans.hours()))

@@ -8,7 +8,9 @@ from collections.abc import Callable
 import structlog
 
 from config.configuration import Configuration
+from config.hours import Hours
 from config.problems import InvalidConfiguration
+from tasks.flow import Breaker
 from tasks.ledger import Reading
 from tasks.plan import Plan
 
@@ -44,6 +46,17 @@ class Plans:
         """How many seconds one look-up of a source may take."""
         model = self._current.configuration.sources.get(source) if self._current else None
         return model.timeout if model else LONGEST_LOOK_UP
+
+    def breaker(self, source: str) -> Breaker:
+        """When a source counts as broken."""
+        plan = self._current
+        return plan.demand(source, 0).breaker if plan and source in plan.sources else Breaker()
+
+    def hours(self) -> dict[str, Hours]:
+        """The opening hours of those sources that have them."""
+        plan = self._current
+        demands = (plan.demand(source, 0) for source in plan.sources) if plan else ()
+        return {demand.source: demand.hours for demand in demands if demand.hours is not None}
 
     def refresh(self) -> bool:
         """Look for a newer configuration or zone; whether a new plan is in force."""

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 
 import structlog
 
-from jurat.words import Reason
-from tasks.checks import Ended, Entry, Later, NextSource, Settle
-from tasks.ledger import Keeping, Settling, SourceFigures, Written
+from tasks.checks import Ended, Entry, GiveBack, Later, NextSource, Settle
+from tasks.ledger import Settling, Written
 from worker.engine.claimer import Claimer
+from worker.engine.gate import Gate
 from worker.engine.holdings import Holdings
+from worker.engine.notes import Notes
 from worker.engine.threads import EngineThread
 
 log = structlog.get_logger("jurat.checks")
 
 BATCH = 500
+WORTH = 128
+LINGER, SLICE = 0.1, 0.01
+"""While more checks of a source wait than can be looked up, a write waits until it has so many of them, so many
+seconds at the most, and looks so often. None ends any later for it in all, and a larger write costs each less."""
+
 BUSY_REST = 0.02
 """Seconds before checks whose participant's row was held by somebody else are written again."""
 
@@ -28,23 +33,24 @@ class Writer(EngineThread):
     def __init__(
         self,
         settling: Settling,
-        keeping: Keeping,
         holdings: Holdings,
         claimer: Claimer,
+        gate: Gate,
+        notes: Notes,
     ) -> None:
         super().__init__("writer")
         self.refused = 0
         self.written = 0
         self._settling = settling
-        self._keeping = keeping
         self._holdings = holdings
         self._claimer = claimer
+        self._gate = gate
+        self._notes = notes
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._waiting: list[Entry] = []
         self._ending = False
         self._unknown = False
         """Whether a write failed, so that nobody knows what of it was committed."""
-        self._figures: dict[str, SourceFigures] = {}
 
     def hand_on(self, entry: Entry) -> None:
         """Have an entry written."""
@@ -54,17 +60,14 @@ class Writer(EngineThread):
         """Write what is waiting, then end."""
         self._queue.put(None)
 
-    def take_figures(self) -> dict[str, SourceFigures]:
-        """What was seen of each source since the last call."""
-        figures, self._figures = self._figures, {}
-        return figures
-
     def step(self) -> None:
         self._ending = self._collect() or self._ending
         if self._waiting:
             written = self._write()
             self._waiting = written.busy
             self._follow_up(written)
+        if self._notes.urgent:
+            self._notes.tell()
         if self._waiting:
             time.sleep(BUSY_REST)
         elif self._ending:
@@ -82,8 +85,18 @@ class Writer(EngineThread):
 
     def _collect(self) -> bool:
         """Take what has finished; waits up to a second when there is nothing. Whether the end was announced."""
+        again = bool(self._waiting)
+        ended = self._take(0.0 if again else 1.0)
+        end = time.monotonic() + LINGER
+        while not (ended or again) and self._may_wait() and time.monotonic() < end:
+            time.sleep(SLICE)
+            ended = self._take(0.0)
+        return ended
+
+    def _take(self, wait: float) -> bool:
+        """Take what is there, a batch at the most; whether the end was announced."""
         try:
-            entry = self._queue.get(timeout=1.0) if not self._waiting else self._queue.get_nowait()
+            entry = self._queue.get(timeout=wait) if wait else self._queue.get_nowait()
             while entry is not None:
                 self._waiting.append(entry)
                 if len(self._waiting) >= BATCH:
@@ -93,6 +106,18 @@ class Writer(EngineThread):
             return False
         return True
 
+    def _may_wait(self) -> bool:
+        """Whether a write is worth more for waiting, and nothing in it is waited for: failures make a breaker open, and
+        a source with nothing more to do has somebody look for each verdict.
+        """
+        backlogged = self._claimer.backlogged
+        return (
+            0 < len(self._waiting) < WORTH
+            and bool(backlogged)
+            and all(entry.held.source in backlogged for entry in self._waiting)
+            and not any(entry.attempt and entry.attempt.ended is Ended.FAILED for entry in self._waiting)
+        )
+
     def _follow_up(self, written: Written) -> None:
         self._holdings.release(entry.held for entry in written.done + written.stale)
         if written.done:
@@ -101,6 +126,7 @@ class Writer(EngineThread):
         self.written += len(written.done)
         for entry in written.stale:
             log.warning("write refused", check_id=str(entry.held.id), fence=entry.held.fence, why="lease lost")
+        soonest, given_back = None, 0
         for entry in written.done:
             match entry.decision:
                 case Settle(outcome=outcome, reason=reason):
@@ -108,30 +134,14 @@ class Writer(EngineThread):
                         "settled", check_id=str(entry.held.id), fence=entry.held.fence, outcome=outcome, reason=reason
                     )
                 case Later(seconds=seconds):
-                    self._claimer.wake_in(seconds)
+                    soonest = seconds if soonest is None else min(soonest, seconds)
                 case NextSource():
-                    self._claimer.wake()
-        self._count(written.done)
-        for source, (seconds, reason) in _pauses(written.done).items():
-            self._keeping.pause(source, seconds, reason)
-
-    def _count(self, entries: Iterable[Entry]) -> None:
-        for source, attempt in ((entry.held.source, entry.attempt) for entry in entries if entry.attempt):
-            before = self._figures.get(source, SourceFigures())
-            failed = attempt.ended is Ended.FAILED
-            self._figures[source] = SourceFigures(
-                before.answered + (not failed),
-                before.failed + failed,
-                attempt.reason if failed else before.last_failure,
-            )
-
-
-def _pauses(entries: Iterable[Entry]) -> dict[str, tuple[float, Reason]]:
-    """The longest pause that each source asked for, in seconds, and why."""
-    pauses: dict[str, tuple[float, Reason]] = {}
-    for entry in entries:
-        decision = entry.decision
-        if isinstance(decision, Later | NextSource) and decision.pause is not None:
-            before = pauses.get(entry.held.source, (0.0, decision.reason))
-            pauses[entry.held.source] = max(before, (decision.pause, decision.reason))
-    return pauses
+                    soonest = 0.0
+                case GiveBack():
+                    given_back += 1
+        if soonest is not None:
+            self._claimer.wake_in(soonest)
+        if given_back and not self._ending:
+            log.info("given back", checks=given_back)
+        self._gate.written(written.done + written.stale)
+        self._notes.count(written.done)

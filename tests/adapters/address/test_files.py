@@ -73,6 +73,13 @@ def test_what_is_not_there_is_not_found(town: AddressFile, street: str, postcode
     assert all(place.postcode != postcode for place in places)
 
 
+def test_many_are_looked_up_at_once_and_each_gets_its_own_places(town: AddressFile) -> None:
+    streets = ["r. des Tanneurs", "rue des Dragons Verts", "rue des Tonnelierss"]
+    queries = [Query({"number": "4", "street": street, "postcode": "99001"}) for street in streets]
+    assert town.look_up_many(queries) == [town.look_up(query) for query in queries]
+    assert len({len(found.places) for found in town.look_up_many(queries)}) > 1
+
+
 def test_gzip_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
     path = tmp_path / "base.csv.gz"
     path.write_bytes(gzip.compress(f"\ufeff{HEADER}\n{GOOD}\n".encode()))

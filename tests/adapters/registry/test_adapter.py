@@ -14,7 +14,7 @@ from adapters.base import (
 )
 from adapters.registry.names import Name
 from adapters.registry.record import Record
-from adapters.registry.rules import Judgement
+from adapters.registry.rules import Case, Rules
 from config.registry import RegistrySource
 from examples.sources import Mood, Sources
 from jurat.words import Outcome, Reason
@@ -188,7 +188,7 @@ def test_in_whatever_order_rules_come_nobody_is_refused_for_a_stranger(
     shuffled = valid.model_copy(update={"rules": tuple(by_check[rule["check"]] for rule in rules)})
     record = Record({"number": (number,), "status": (status,), "professions": ("21",)}, tuple(names))
     inputs = {"number": "9000010000", "family_name": "Valombre", "given_name": "Iris"}
-    found = Judgement(shuffled, record, inputs, {"professions": ["10"]}).finding()
+    found = Rules(shuffled).judge(Case(record, inputs, {"professions": ["10"]}, {}))
     theirs = number == "9000010000" and Name("Valombre", "Iris") in names
     if found.outcome is Outcome.REFUSED:
         assert theirs
@@ -202,5 +202,5 @@ def test_without_number_or_name_nobody_is_accepted_or_refused(dropped: str) -> N
     inputs = {"number": "9000010000", "family_name": "Valombre", "given_name": "Iris"}
     for status in ("active", "suspended"):
         record = Record({"number": ("9000010000",), "status": (status,)}, (Name("Valombre", "Iris"),))
-        found = Judgement(fewer, record, inputs, {}).finding()
+        found = Rules(fewer).judge(Case(record, inputs, {}, {}))
         assert (found.outcome, found.reason) == (Outcome.UNDETERMINED, Reason.RECORD_DIFFERS)

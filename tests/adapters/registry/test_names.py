@@ -5,8 +5,9 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
 
-from adapters.registry.names import LONGEST, Band, Name, compare, fold, is_withheld
+from adapters.registry.names import LONGEST, Band, Name, _is_one_slip, compare, fold, is_withheld
 
 EXACT, COMPATIBLE, CLOSE, DIFFERENT = Band.EXACT, Band.COMPATIBLE, Band.CLOSE, Band.DIFFERENT
 
@@ -130,3 +131,13 @@ def least_work(text: str) -> float:
         compare(Name(text, text), [Name(text + "y", text)] * 20)
         took.append(time.thread_time() - started)
     return min(took)
+
+
+@given(st.text("abx", max_size=7), st.text("abx", max_size=7))
+def test_one_slip_is_a_distance_of_at_most_one(left: str, right: str) -> None:
+    assert _is_one_slip(left, right) is (Levenshtein.distance(left, right) <= 1)
+
+
+@given(st.text(st.characters(max_codepoint=0x7F), max_size=30))
+def test_a_plain_name_folds_as_one_with_accents_does(text: str) -> None:
+    assert (*fold(text), "e") == fold(text + " é")

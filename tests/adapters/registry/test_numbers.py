@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.registry.numbers import Malformed, clean, compact
+from adapters.registry.numbers import Cleaner, Malformed, clean, compact
 from config.registry.inputs import Cleaning, Input, NumberFormat
 from jurat.words import Reason
 
-NPI = Input(clean=(Cleaning.TRIM, Cleaning.DIGITS), format=NumberFormat.US_NPI)
+NPI = Cleaner(Input(clean=(Cleaning.TRIM, Cleaning.DIGITS), format=NumberFormat.US_NPI))
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,22 @@ def test_what_can_be_no_number_is_malformed(typed: Any) -> None:
 @pytest.mark.parametrize("value", [None, "", 7, ["x"], {"a": "b"}, "x" * 121, "   "])
 def test_a_name_that_is_no_text_is_an_unreadable_answer(value: Any) -> None:
     with pytest.raises(Malformed) as caught:
-        clean({"family_name": value}, {"family_name": Input()})
+        clean({"family_name": value}, {"family_name": Cleaner(Input())})
     assert caught.value.reason is Reason.ANSWER_UNREADABLE
 
 
 def test_an_input_that_is_not_required_may_be_missing() -> None:
-    inputs = {"given_name": Input(required=False), "family_name": Input(clean=(Cleaning.TRIM, Cleaning.UPPER))}
+    family_name = Cleaner(Input(clean=(Cleaning.TRIM, Cleaning.UPPER)))
+    inputs = {"given_name": Cleaner(Input(required=False)), "family_name": family_name}
     assert clean({"family_name": "  de  la\tTour "}, inputs) == {"family_name": "DE LA TOUR"}
     assert clean({"family_name": "x", "given_name": ""}, inputs) == {"family_name": "X"}
 
 
 def test_what_is_not_declared_is_not_sent() -> None:
-    assert clean({"family_name": "x", "password": "y"}, {"family_name": Input()}) == {"family_name": "x"}
+    assert clean({"family_name": "x", "password": "y"}, {"family_name": Cleaner(Input())}) == {"family_name": "x"}
+
+
+@given(st.text(st.characters(max_codepoint=0x7F), max_size=20), st.lists(st.sampled_from(Cleaning), max_size=3))
+def test_plain_text_is_cleaned_as_text_with_something_strange_is(typed: str, steps: list[Cleaning]) -> None:
+    cleaner = Cleaner(Input(clean=tuple(steps)))
+    assert cleaner.text(typed) == cleaner.text(typed + "\u200b")

@@ -18,7 +18,9 @@ from adapters.base import (
     Unavailable,
 )
 from adapters.registry import RegistryAdapter
+from adapters.registry.templates import RequestTemplate
 from config.registry import RegistrySource
+from config.registry.request import Request
 from examples.sources import Mood, Sources
 from jurat.words import Outcome, Reason
 from tests.adapters.conftest import Listen, read_request
@@ -185,6 +187,22 @@ def test_no_request_leaves_for_a_host_that_is_not_listed(sources: Sources) -> No
     source = RegistryAdapter(model.model_copy(update={"hosts": ("registry.example",)}), secret=str, loopback_http=True)
     with pytest.raises(Blocked):
         source.look_up(IRIS)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://registry.example/v1/{number}", "registry.example"),
+        ("HTTPS://Registry.example:8443", "registry.example"),
+        ("https://registry.example", "registry.example"),
+        ("https://registry.{number}/", ""),
+        ("https://{number}", ""),
+        ("https://registry.example{number}/", ""),
+        ("{number}//registry.example/", ""),
+    ],
+)
+def test_the_host_is_known_before_any_value_is(url: str, host: str) -> None:
+    assert RequestTemplate(Request.model_construct(url=url, query={}, headers={})).host == host
 
 
 def test_plain_http_needs_a_test_environment(sources: Sources) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from jurat.words import AccessState, Reason
 from tasks.checks import Review
-from tasks.ledger import Settling, keeping
+from tasks.ledger import keeping
 from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, Desk, entry
 
 QUESTIONS = DOCUMENT["consultations"]["budget"]["questions"]
@@ -115,9 +115,8 @@ def test_a_write_that_began_before_the_change_is_added_up_again(postgresql: Desk
     """It saw the old rule and commits after upkeep has passed."""
     desk = postgresql
     held = desk.held()
-    writer = Settling(desk.engine)
     with desk.engine.begin() as connection:
-        writer._write(connection, [entry(held)])
+        desk.write_on(connection, entry(held))
         desk.apply(ANY)
         assert desk.keeping.add_up_access() == 0, "the row is held"
     assert desk.access() == AccessState.INCOMPLETE

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import pytest
 
 from jurat.words import AccessState, Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, GiveBack, Later, Review
-from tasks.ledger import Keeping, SourceFigures
+from tasks.ledger import Keeping
 from tasks.ledger.keeping import OUTAGE
 from tasks.rules import decide_without_look_up
-from tests.tasks.desk import ACCEPTED, UNDETERMINED, Desk, attempt, entry, ids
+from tests.tasks.desk import ACCEPTED, UNDETERMINED, Desk, attempt, ids
 
 # ------------------------------------------------------------------------------------------------ turns
 
@@ -115,11 +114,11 @@ def test_an_overdue_review_returns_to_the_workers_once(desk: Desk) -> None:
     held = desk.held(question="profession")
     desk.settle(held, Review(Reason.NAME_DIFFERS, 3600), attempt=attempt(reason=Reason.NAME_DIFFERS))
     assert desk.keeping.end_reviews() == 0
-    assert desk.claims.claim_overdue(10) == []
+    assert desk.claims.claim_overdue(10, {}) == []
     desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
     assert desk.keeping.end_reviews() == 1
     assert desk.keeping.end_reviews() == 0
-    (overdue,) = desk.claims.claim_overdue(10)
+    (overdue,) = desk.claims.claim_overdue(10, {})
     decision = decide_without_look_up(overdue, desk.configuration.questions["budget", "profession"])
     assert decision is not None
     desk.settle(overdue, decision)
@@ -132,83 +131,11 @@ def test_a_review_that_nobody_decides_keeps_its_technical_reason(desk: Desk, rea
     held = desk.held(question="profession")
     desk.settle(held, Review(reason, -1.0), attempt=attempt(reason=Reason.NAME_DIFFERS))
     desk.keeping.end_reviews()
-    (overdue,) = desk.claims.claim_overdue(10)
+    (overdue,) = desk.claims.claim_overdue(10, {})
     decision = decide_without_look_up(overdue, desk.configuration.questions["budget", "profession"])
     assert decision is not None
     desk.settle(overdue, decision)
     assert desk.verdicts(held.id) == [("undetermined", reason)]
-
-
-# ------------------------------------------------------------------------------------------------ sources
-
-
-def test_a_pause_stops_one_source_alone(desk: Desk) -> None:
-    desk.keeping.pause("towns", 60, Reason.SOURCE_MAINTENANCE)
-    row = {source.name: source for source in desk.reading.sources()}
-    assert row["rpps"].paused_until is None
-    assert row["towns"].pause_reason == "source_maintenance"
-    paused = row["towns"].paused_until
-    assert paused is not None
-    assert timedelta(50) < timedelta(days=(paused - desk.reading.clock()).total_seconds()) <= timedelta(60)
-
-
-def test_a_longer_pause_that_stands_is_kept_and_a_shorter_one_is_prolonged(desk: Desk) -> None:
-    def until() -> float:
-        (row,) = [source for source in desk.reading.sources() if source.name == "towns"]
-        assert row.paused_until is not None
-        return (row.paused_until - desk.reading.clock()).total_seconds()
-
-    desk.keeping.pause("towns", 600, Reason.SOURCE_MAINTENANCE)
-    desk.keeping.pause("towns", 30, Reason.SOURCE_THROTTLED)
-    assert until() > 500
-    desk.keeping.pause("towns", 900, Reason.SOURCE_THROTTLED)
-    assert until() > 800
-
-
-def test_when_a_source_answered_and_failed_is_kept(desk: Desk) -> None:
-    desk.keeping.note({})
-    desk.keeping.note({"towns": SourceFigures(answered=3), "rpps": SourceFigures(0, 2, Reason.SOURCE_UNREADABLE)})
-    desk.keeping.note({"towns": SourceFigures(answered=1), "nobody": SourceFigures(answered=1)})
-    rows = {source.name: source for source in desk.reading.sources()}
-    assert set(rows) == {"towns", "ban", "rpps", "spring"}
-    assert rows["towns"].last_success_at is not None
-    assert rows["towns"].last_failure_at is None
-    assert rows["rpps"].last_success_at is None
-    assert (rows["rpps"].last_failure_at is not None, rows["rpps"].last_failure) == (True, "source_unreadable")
-
-
-def test_figures_show_the_backlog_and_slow_the_polling_down(desk: Desk) -> None:
-    checks = desk.submit_many(5)
-    desk.set_back("due_at", 120, "participant = 'p-2'")
-    desk.submit_many(300, "profession")
-    desk.claim(free=1)
-    desk.keeping.count_waiting()
-    rows = {source.name: source for source in desk.reading.sources()}
-    assert {name: row.waiting for name, row in rows.items()} == {"towns": 4, "ban": 0, "rpps": 300, "spring": 0}
-    assert rows["ban"].oldest_due_at is None
-    assert desk.result(checks[0].id).next_poll_ms == 250 + 4
-    slow = desk.sql("SELECT check_id, next_poll_ms FROM jurat_results WHERE question = 'profession'")
-    assert {row[1] for row in slow} == {550}
-
-
-def test_upkeep_of_the_sources_and_claims_never_wait_for_each_other_in_a_circle(postgresql: Desk) -> None:
-    desk = postgresql
-    desk.submit_many(50)
-    desk.submit_many(50, "profession")
-
-    def claim(_: int) -> None:
-        held = desk.claim("towns", 3, concurrency=40, interval=0.001) + desk.claim("rpps", 3, concurrency=40)
-        desk.write(*(entry(check, GiveBack()) for check in held))
-
-    def note(_: int) -> None:
-        desk.keeping.note({name: SourceFigures(1) for name in ("towns", "rpps", "ban")})
-
-    with ThreadPoolExecutor(4) as pool:
-        work = [
-            pool.submit(each, n) for n in range(60) for each in (claim, note, lambda _: desk.keeping.count_waiting())
-        ]
-        for done in work:
-            done.result(60)
 
 
 # ------------------------------------------------------------------------------------------------ purge

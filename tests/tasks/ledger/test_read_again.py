@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
 from bench.faults.proxy import Proxy
-from jurat.database import open_engine
+from jurat.database import bounded, open_engine
 from jurat.words import Reason
 from tasks.checks import Decision, Entry, GiveBack, Later, NextSource, Review, Settle
 from tasks.ledger import Reviewing, Settling, Written
@@ -65,26 +65,32 @@ def settling(postgresql: Desk, proxy: LosesAnswers) -> Iterator[Settling]:
     """A writer on the other side of the proxy."""
     url = make_url(postgresql.url).set(host="127.0.0.1", port=proxy.port)
     engine = open_engine(url.render_as_string(hide_password=False))
-    yield Settling(engine)
+    yield Settling(bounded(engine))
     engine.dispose()
 
 
 @contextlib.contextmanager
-def at_commit(settling: Settling, do: Callable[[], None]) -> Iterator[None]:
-    """Right before COMMIT is sent, when nothing else is under way on the connection."""
-    with listening(settling._engine, "commit", lambda _: do()):
+def at_commit(settling: Settling, do: Callable[[], None], *, alone: bool) -> Iterator[None]:
+    """Right before COMMIT is sent, when nothing else is under way on the connection: `alone`, or with what is last."""
+    if alone:
+        with listening(settling._engine, "commit", lambda _: do()):
+            yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.ledger.settling.crash_point", lambda name: do() if name == "write.made" else None)
         yield
 
 
+@pytest.mark.parametrize("alone", [True, False])
 def test_what_was_committed_before_the_connection_broke_stands(
-    postgresql: Desk, proxy: LosesAnswers, settling: Settling
+    postgresql: Desk, proxy: LosesAnswers, settling: Settling, *, alone: bool
 ) -> None:
     entries = batch(postgresql)
 
     def lose() -> None:
         proxy.losing = True
 
-    with at_commit(settling, lose), pytest.raises(OperationalError):
+    with at_commit(settling, lose, alone=alone), pytest.raises(OperationalError):
         settling.write(entries)
     proxy.losing = False
     assert parts(settling.read_again(entries)) == (entries, [], [])
@@ -92,8 +98,9 @@ def test_what_was_committed_before_the_connection_broke_stands(
     assert postgresql.one("SELECT count(*) FROM jurat_verdicts") == 1
 
 
+@pytest.mark.parametrize("alone", [True, False])
 def test_what_broke_before_its_commit_is_written_again(
-    postgresql: Desk, proxy: LosesAnswers, settling: Settling
+    postgresql: Desk, proxy: LosesAnswers, settling: Settling, *, alone: bool
 ) -> None:
     entries = batch(postgresql)
 
@@ -103,7 +110,7 @@ def test_what_broke_before_its_commit_is_written_again(
         for pair in pairs:
             pair.reset()
 
-    with at_commit(settling, break_off), pytest.raises(OperationalError):
+    with at_commit(settling, break_off, alone=alone), pytest.raises(OperationalError):
         settling.write(entries)
     assert parts(settling.read_again(entries)) == ([], entries, [])
     assert settling.write(entries).done == entries
@@ -116,7 +123,7 @@ def test_a_commit_that_is_still_under_way_is_waited_for(postgresql: Desk, goes_t
     entries = batch(desk)
     with ThreadPoolExecutor(1) as pool, desk.engine.connect() as connection:
         transaction = connection.begin()
-        desk.settling._write(connection, entries)
+        desk.write_on(connection, *entries)
         reading: Future[Written] = pool.submit(desk.settling.read_again, entries)
         waiting = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

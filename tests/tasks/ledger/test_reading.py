@@ -50,10 +50,10 @@ def test_whatever_is_new_shows_in_one_query(desk: Desk) -> None:
 def test_a_code_is_found_by_the_fingerprint_of_any_key_in_its_own_list(desk: Desk) -> None:
     desk.publishing.add_codes("spring", ["a" * 64], ADMIN)
     free = CodeRow("a" * 64, redeemed=False, revoked=False, expired=False)
-    assert desk.reading.code("spring", ["f" * 64, "a" * 64]) == free
-    assert desk.reading.code("spring", ["f" * 64]) is None
-    assert desk.reading.code("autumn", ["a" * 64]) is None
-    assert desk.reading.code("spring", []) is None
+    assert desk.reading.codes("spring", ["f" * 64, "a" * 64]) == {"a" * 64: free}
+    assert desk.reading.codes("spring", ["f" * 64]) == {}
+    assert desk.reading.codes("autumn", ["a" * 64]) == {}
+    assert desk.reading.codes("spring", []) == {}
 
 
 def test_lists_of_codes_are_counted(desk: Desk) -> None:

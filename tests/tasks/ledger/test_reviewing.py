@@ -230,7 +230,7 @@ def test_a_reopening_that_nobody_decides_leaves_the_verdict_as_it_was(
     assert desk.row(held.id, "settled_at") is not None
     assert len(desk.verdicts(held.id)) == 1
     assert desk.client.access("budget", "p-1") == before
-    assert (desk.claims.claim_overdue(10), desk.keeping.end_reviews()) == ([], 0)
+    assert (desk.claims.claim_overdue(10, {}), desk.keeping.end_reviews()) == ([], 0)
 
 
 def test_by_force_a_reopened_check_keeps_its_verdict_too(desk: Desk, reviewing: Reviewing) -> None:

@@ -1,25 +1,35 @@
 from __future__ import annotations
 
+import math
 import time
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.base import Found, Query
 from tasks.checks import Held
-from tasks.ledger import Demand
+from tasks.flow import AHEAD, Demand
 from tasks.ledger.claiming import Claimed
 from tests.tasks.desk import DOCUMENT
 from tests.worker.engine.works import SELDOM, Works
-from worker.engine.claimer import IDLE, UNWRITTEN, Claimer
+from worker.engine.claimer import GRAIN, IDLE, UNWRITTEN, Claimer, share
+from worker.engine.gate import Gate
 from worker.engine.holdings import HANGING, Holdings
+from worker.engine.pace import Pace
+from worker.engine.reserve import Reserve
+from worker.engine.starter import Lot, Starter
 
 
 class Claims:
-    """Claims what a test laid ready, and remembers what was asked for."""
+    """Claims what a test laid ready, and remembers what was asked for. `cut` are the sources that leases have cut."""
 
     def __init__(self) -> None:
+        self.cut: set[str] = set()
         self.ready: list[Held] = []
         self.asked: list[tuple[list[Demand], int]] = []
 
@@ -29,12 +39,34 @@ class Claims:
         return Claimed(held, last_chances=False)
 
 
+def make(works: Works, claims: Any, holdings: Holdings, only: list[str] | None = None) -> Claimer:
+    """A claimer that was not started, with a queue and a starter of its own."""
+    queue: SimpleQueue[Lot | None] = SimpleQueue()
+    return Claimer(
+        claims,
+        holdings,
+        works.plans.current,
+        queue,
+        Starter(queue),
+        Reserve(queue, holdings),
+        Gate(works.plans.breaker),
+        only,
+        works.plans.longest,
+        lambda _: None,
+    )
+
+
 @pytest.fixture
 def claimer(works: Works) -> Claimer:
     """A claimer over a `Claims`, with the plan of `DOCUMENT`, two slots and nothing to wait for."""
     works.plans.refresh()
-    queue: SimpleQueue[Held | None] = SimpleQueue()
-    return Claimer(Claims(), Holdings(2), works.plans.current, queue, None, works.plans.longest)  # type: ignore[arg-type]
+    return make(works, Claims(), Holdings(2))
+
+
+def set_slots(claimer: Claimer, slots: int) -> None:
+    claimer._holdings = Holdings(slots)
+    claimer._reserve = Reserve(claimer._queue, claimer._holdings)
+    claimer._pace = Pace(claimer._holdings)
 
 
 def claims_of(claimer: Claimer) -> Claims:
@@ -65,7 +97,7 @@ def test_nothing_is_claimed_without_a_slot_and_a_freed_one_wakes(claimer: Claime
     claimer.wake()
     claimer.step()
     assert [slots for _, slots in claims_of(claimer).asked] == [2]
-    claimer.slot_freed(claimer._holdings.looked_up(claimer._holdings.all()[0]))
+    claimer.slot_freed(claimer._holdings.looked_up([claimer._holdings.all()[0]]))
     assert seconds_of_a_step(claimer) < SELDOM / 2
     assert [slots for _, slots in claims_of(claimer).asked] == [2, 1]
 
@@ -76,7 +108,7 @@ def test_nothing_is_claimed_while_much_is_unwritten(claimer: Claimer, works: Wor
     held = works.desk.claim(free=2 * UNWRITTEN + 1)
     claimer._holdings.add(held)
     for check in held:
-        claimer._holdings.looked_up(check)
+        claimer._holdings.looked_up([check])
     claimer.step()
     assert claims_of(claimer).asked == []
     claimer._holdings.release(held)
@@ -86,13 +118,175 @@ def test_nothing_is_claimed_while_much_is_unwritten(claimer: Claimer, works: Wor
 
 
 @pytest.mark.usefixtures("_seldom")
-def test_the_claimer_wakes_for_the_first_of_several_times(claimer: Claimer) -> None:
+def test_a_write_makes_room_where_leases_have_cut_a_claim_and_is_none_of_its_business_elsewhere(
+    claimer: Claimer, works: Works
+) -> None:
+    works.desk.submit_many(1)
+    claims_of(claimer).ready = works.desk.claim()
+    claimer.step()
+    at = claimer.wakes_at()
+    claimer.written()
+    assert claimer.wakes_at() == at > 0.0, "there was no more"
+    claims_of(claimer).cut = {"towns"}
+    claimer.wake()
+    claimer.step()
+    assert claimer.wakes_at() > 0.0
+    claimer.written()
+    assert claimer.wakes_at() == 0.0
+
+
+@pytest.mark.usefixtures("_seldom")
+def test_a_write_that_comes_while_a_claim_is_cut_is_not_missed(claimer: Claimer) -> None:
+    claims = claims_of(claimer)
+    claim = claims.claim
+
+    def slow(demands: list[Demand], slots: int) -> Claimed:
+        claimer.written()
+        claims.cut = {"towns"}
+        return claim(demands, slots)
+
+    claims.claim = slow  # type: ignore[method-assign]
+    claimer.step()
+    assert claimer.wakes_at() == 0.0
+
+
+@pytest.mark.usefixtures("_seldom")
+def test_the_claimer_wakes_for_each_of_several_times(claimer: Claimer) -> None:
     claimer.step()
     begun = time.monotonic()
-    claimer.wake_in(3 * SELDOM)
-    claimer.wake_in(0.1)
+    for seconds in (3 * SELDOM, 0.3, 0.1):
+        claimer.wake_in(seconds)
     claimer.step()
     assert 0.1 <= time.monotonic() - begun < SELDOM / 2
+    claimer.step()
+    assert 0.3 <= time.monotonic() - begun < SELDOM / 2, "and then for the next"
+
+
+def test_several_sources_leave_some_slots_to_each_other() -> None:
+    assert share(32, 1) == share(32, 0) == 32
+    assert share(32, 2) == 24
+    assert share(32, 10) == 23
+    assert share(128, 10) == 74
+    assert share(4, 2) == 3
+    assert share(2, 4) == share(1, 9) == 1
+    assert share(4, 4) == 2, "half of them, however many sources there are"
+
+
+@given(slots=st.integers(1, 300), sources=st.integers(2, 60))
+def test_a_source_that_hangs_leaves_room_for_another(slots: int, sources: int) -> None:
+    most = share(slots, sources)
+    assert 1 <= most <= slots
+    assert most < slots or slots == 1
+
+
+def test_a_source_gets_no_more_than_its_share_of_what_is_free(claimer: Claimer, works: Works) -> None:
+    set_slots(claimer, 16)
+    works.desk.submit_many(9)
+    claimer._holdings.add(works.desk.claim(free=9))
+    claimer.step()
+    (demands, slots) = claims_of(claimer).asked[0]
+    assert slots == 16 + 4 - 9, "a few more than there are slots"
+    assert share(16, 4) == 10
+    assert {demand.source: demand.free for demand in demands} == {"towns": 1, "ban": 10, "rpps": 10, "spring": 10}
+
+
+def test_with_start_times_no_more_is_claimed_than_there_are_slots(claimer: Claimer, works: Works) -> None:
+    """Or a check whose start has come would find none."""
+    towns = {"type": "simulated", "rate": "20/s"}
+    works.desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "towns": towns}})
+    works.plans.refresh()
+    set_slots(claimer, 16)
+    claimer.step()
+    assert [slots for _, slots in claims_of(claimer).asked] == [16]
+
+
+@pytest.mark.usefixtures("_seldom")
+def test_a_source_at_its_share_is_claimed_again_as_its_look_ups_end(claimer: Claimer, works: Works) -> None:
+    set_slots(claimer, 16)
+    works.desk.submit_many(10)
+    held = works.desk.claim()
+    claimer._holdings.add(held)
+    claimer.step()
+    claimer.slot_freed(claimer._holdings.looked_up(held[:2]))
+    assert seconds_of_a_step(claimer) < SELDOM / 2
+    assert len(claims_of(claimer).asked) == 2
+
+
+def test_a_source_that_has_more_than_its_share_is_backlogged_and_no_other_is(claimer: Claimer, works: Works) -> None:
+    set_slots(claimer, 16)
+    works.desk.submit_many(10)
+    claimer.step()
+    assert not claimer.backlogged
+    claims_of(claimer).ready = held = works.desk.claim()
+    for _ in range(2):  # once it is at its share, nobody asks for more
+        claimer.wake()
+        claimer.step()
+        assert claimer.backlogged == {"towns"}
+    claimer._holdings.looked_up(held)
+    claimer.wake()
+    claimer.step()
+    assert not claimer.backlogged
+
+
+def test_nothing_is_claimed_of_a_source_that_is_shut(claimer: Claimer) -> None:
+    claimer._gate.shut["towns"] = math.inf
+    claimer._gate.shut["ban"] = 0.0
+    claimer.step()
+    (demands, _) = claims_of(claimer).asked[0]
+    assert {demand.source: demand.free for demand in demands} == {"towns": 0, "ban": 1, "rpps": 1, "spring": 1}
+
+
+def test_what_starts_later_waits_for_its_start_and_the_rest_is_looked_up_now(claimer: Claimer, works: Works) -> None:
+    set_slots(claimer, 16)
+    works.desk.submit_many(2)
+    now, later = works.desk.claim()
+    later = replace(later, starts_in=5.0, late=0.1)
+    claims_of(claimer).ready = [now, later]
+    claimer.step()
+    assert claimer._queue.get_nowait() == (now,)
+    assert claimer._queue.empty()
+    ((start_at, _, lot),) = claimer._starter._waiting
+    assert lot == (later,)
+    assert 4.0 < start_at - time.monotonic() <= 5.0
+    holding = claimer._holdings._all[later.id, later.fence]
+    assert holding.latest == pytest.approx(start_at + 0.1)
+
+
+def test_a_source_of_many_gets_a_whole_claim_at_once(claimer: Claimer, works: Works) -> None:
+    set_slots(claimer, 32)
+    works.desk.submit_many(3)
+    works.desk.submit_many(3, "code")
+    towns, codes = works.desk.claim("towns"), works.desk.claim("spring")
+    claims_of(claimer).ready = [towns[0], codes[0], towns[1], codes[1], codes[2], towns[2]]
+    plan = works.plans.current()
+    assert plan is not None
+    of_many = Mock(spec=["look_up", "look_up_many", "close"])
+    claimer._plan = lambda: replace(plan, sources={**plan.sources, "spring": of_many})
+    claimer.step()
+    lots = [list(claimer._queue.get_nowait() or ()) for _ in range(4)]
+    assert sorted(lots, key=len) == [[towns[0]], [towns[1]], [towns[2]], codes]
+
+
+@pytest.mark.usefixtures("_seldom")
+def test_a_claim_that_only_a_rate_held_back_is_repeated_when_more_starts_come_within_reach(
+    claimer: Claimer, works: Works
+) -> None:
+    towns = {"type": "simulated", "rate": "20/s"}
+    works.desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "towns": towns}})
+    works.plans.refresh()
+    set_slots(claimer, 32)
+    works.desk.submit_many(4)
+    held = [
+        replace(check, starts_in=starts_in)
+        for check, starts_in in zip(works.desk.claim(), (0, 0, 0.1, 0.2), strict=True)
+    ]
+    claims_of(claimer).ready = held[:3]
+    claimer.step()
+    assert claimer.wakes_at() - time.monotonic() > AHEAD, "more could be had, but no more is due"
+    claims_of(claimer).ready = [replace(held[3], starts_in=0.96)]
+    claimer.wake()
+    claimer.step()
+    assert claimer.wakes_at() - time.monotonic() <= AHEAD / 2 + GRAIN
 
 
 def test_many_bells_wake_it_once(claimer: Claimer) -> None:
@@ -148,21 +342,20 @@ def test_look_ups_that_hang_do_not_keep_a_last_chance_waiting(works: Works) -> N
     works.desk.sql("UPDATE jurat_checks SET lost_leases = 2 WHERE participant = 'p-1'")
     (hanging,) = works.desk.claim(free=1)
     now = 0.0
-    holdings = Holdings(2, lambda: now)
+    holdings = Holdings(8, lambda: now)
     holdings.add([hanging], 0.0)
-    holdings.start(hanging)
-    queue: SimpleQueue[Held | None] = SimpleQueue()
-    claimer = Claimer(works.desk.claims, holdings, works.plans.current, queue, None, works.plans.longest)
+    holdings.start([hanging])
+    claimer = make(works, works.desk.claims, holdings)
     for _ in range(3):
         claimer.wake()
         claimer.step()
-    assert queue.empty(), "what is under way may still be lost with this process"
+    assert claimer._queue.empty(), "what is under way may still be lost with this process"
     now = works.plans.longest("towns") + HANGING
     claimer.wake()
     claimer.step()
-    held = queue.get_nowait()
-    assert held is not None
-    assert held.participant == "p-1"
+    lot = claimer._queue.get_nowait()
+    assert lot is not None
+    assert [held.participant for held in lot] == ["p-1"]
 
 
 @pytest.mark.parametrize(("one_by_one", "others_wait"), [(600.0, True), (0.0, False)])
@@ -174,8 +367,7 @@ def test_as_much_time_as_last_chances_took_goes_to_all_others(
     works.desk.submit_many(3)
     works.desk.sql("UPDATE jurat_checks SET lost_leases = 2 WHERE participant <> 'p-2'")
     holdings = Holdings(2)
-    queue: SimpleQueue[Held | None] = SimpleQueue()
-    claimer = Claimer(works.desk.claims, holdings, works.plans.current, queue, None, works.plans.longest)
+    claimer = make(works, works.desk.claims, holdings)
 
     def claimed() -> list[str]:
         claimer.wake()
@@ -199,3 +391,43 @@ def test_as_much_time_as_last_chances_took_goes_to_all_others(
     claimer._together_until = 0.0
     assert claimed() == []
     assert claimed() == ["p-1" if alone == "p-0" else "p-0"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "ahead"),
+    [
+        ({}, 100),
+        ({"rate": "100000/s"}, 40),
+        ({"rate": "500/s"}, 0),
+        ({"concurrency": 64}, 100),
+        ({"concurrency": 63}, 0),
+        ({"daily": 1_000_000}, 0),
+    ],
+)
+def test_some_work_is_claimed_ahead_where_no_quota_holds_it_back(
+    claimer: Claimer, works: Works, limits: dict[str, Any], ahead: int
+) -> None:
+    towns = {"type": "simulated", **limits}
+    works.desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "towns": towns}})
+    works.plans.refresh()
+    set_slots(claimer, 16)
+    claimer._pace.look = lambda: {"towns": 400.0}  # type: ignore[method-assign]
+    claimer.step()
+    (demands, slots) = claims_of(claimer).asked[0]
+    assert slots == (16 if "rate" in limits else 20) + ahead
+    assert {demand.source: demand.free for demand in demands} == {
+        "towns": share(16, 4) + ahead,
+        **dict.fromkeys(("ban", "rpps", "spring"), share(16, 4)),
+    }
+
+
+def test_a_claim_that_has_a_reserve_waits_until_half_of_it_is_used(claimer: Claimer) -> None:
+    set_slots(claimer, 16)
+    claimer._pace.look = lambda: {"towns": 400.0}  # type: ignore[method-assign]
+    claimer.step()
+    claimer._more = True
+    at = claimer.wakes_at()
+    claimer.slot_freed(49)
+    assert claimer.wakes_at() == at
+    claimer.slot_freed(50)
+    assert claimer.wakes_at() == 0.0

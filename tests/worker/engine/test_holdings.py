@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from hypothesis import strategies as st
@@ -10,8 +12,8 @@ from tasks.checks import Held
 from worker.engine.holdings import HANGING, TRUSTED, Holdings
 
 
-def held(number: int = 1, fence: int = 1, source: str = "towns") -> Held:
-    return Held(UUID(int=number), fence, "budget", "p", "residence", source, b"", "k", 0, 0, 60.0)
+def held(number: int = 1, fence: int = 1, source: str = "towns", **given: Any) -> Held:
+    return Held(UUID(int=number), fence, "budget", "p", "residence", source, b"", "k", 0, 0, 60.0, **given)
 
 
 def test_a_claimed_check_takes_a_slot_until_it_is_looked_up_and_is_held_until_it_is_written() -> None:
@@ -19,8 +21,8 @@ def test_a_claimed_check_takes_a_slot_until_it_is_looked_up_and_is_held_until_it
     check = held()
     holdings.add([check, held(2)])
     assert (holdings.free(), holdings.unwritten(), len(holdings)) == (1, 0, 2)
-    holdings.start(check)
-    assert holdings.looked_up(check) == 2
+    holdings.start([check])
+    assert holdings.looked_up([check]) == 1
     assert (holdings.free(), holdings.unwritten(), len(holdings)) == (2, 1, 2)
     holdings.release([check])
     assert (holdings.free(), holdings.unwritten(), holdings.all()) == (2, 0, [held(2)])
@@ -37,7 +39,7 @@ def test_doing_a_thing_twice_frees_no_slot_twice() -> None:
     holdings = Holdings(2)
     holdings.add([held(1), held(2)])
     for _ in range(2):
-        holdings.looked_up(held(1))
+        holdings.looked_up([held(1)])
         holdings.release([held(1)])
     assert holdings.free() == 1
 
@@ -47,26 +49,60 @@ def test_a_look_up_begins_only_while_its_lease_can_be_trusted_by_our_own_clock()
     holdings = Holdings(3, clock=lambda: now[0])
     holdings.add([held(1), held(2)], asked=now[0])
     now[0] += TRUSTED - 0.1
-    assert holdings.start(held(1))
+    assert holdings.start([held(1)])
     holdings.renewed([held(2)], asked=now[0])
     now[0] += 0.2
-    assert holdings.start(held(2)), "it was renewed"
+    assert holdings.start([held(2)]), "it was renewed"
     holdings.add([held(3)], asked=now[0] - TRUSTED)
-    assert not holdings.start(held(3)), "the process stood still after its claim"
+    assert not holdings.start([held(3)]), "the process stood still after its claim"
+
+
+def test_a_look_up_that_comes_too_late_for_its_start_does_not_begin() -> None:
+    now = [100.0]
+    holdings = Holdings(9, clock=lambda: now[0])
+    at_once, later, unpaced = held(1, late=0.2), held(2, starts_in=0.5, late=0.2), held(3)
+    holdings.add([at_once, later, unpaced], asked=99.5, answered=100.0)
+    now[0] = 100.19
+    assert holdings.start([at_once]) == [at_once]
+    now[0] = 100.69
+    assert holdings.start([at_once, later, unpaced]) == [later, unpaced]
+    now[0] = 100.71
+    assert holdings.start([later, unpaced]) == [unpaced]
+
+
+def test_what_was_claimed_before_its_source_was_shut_does_not_begin() -> None:
+    holdings = Holdings(9, clock=lambda: 20.2)
+    before, after, other = held(1), held(2), held(3, source="ban")
+    holdings.add([before, other], asked=10.0, answered=10.1)
+    holdings.add([after], asked=20.0, answered=20.1)
+    assert holdings.start([before, after, other], {"towns": math.inf}) == [other]
+    assert holdings.start([before, after, other], {"towns": 20.0}) == [after, other]
+
+
+def test_a_lot_begins_and_ends_together() -> None:
+    holdings = Holdings(5)
+    lot = [held(n) for n in range(4)]
+    holdings.add(lot)
+    assert holdings.start(lot) == lot
+    assert holdings.room(lambda _: 9.0) == (4, {"towns": 4})
+    assert holdings.looked_up(lot[:3]) == 3
+    assert holdings.freed() == 3
+    assert holdings.room(lambda _: 9.0) == (1, {"towns": 1})
+    assert holdings.freed() == 0
 
 
 def test_a_check_that_is_claimed_again_while_its_first_look_up_hangs_takes_a_slot_of_its_own() -> None:
     holdings = Holdings(4)
     hanging, again = held(fence=1), held(fence=2)
     holdings.add([hanging])
-    holdings.start(hanging)
+    holdings.start([hanging])
     holdings.add([again])
     assert holdings.free() == 2
-    holdings.start(again)
-    holdings.looked_up(hanging)
+    holdings.start([again])
+    holdings.looked_up([hanging])
     holdings.release([hanging])
     assert (holdings.free(), holdings.all()) == (3, [again])
-    holdings.looked_up(again)
+    holdings.looked_up([again])
     holdings.release([again])
     assert (holdings.free(), len(holdings)) == (4, 0)
 
@@ -76,13 +112,24 @@ def test_leases_are_renewed_but_for_look_ups_that_hang() -> None:
     holdings = Holdings(9, clock=lambda: now[0])
     waiting, under_way, hanging, unwritten = (held(n) for n in range(4))
     holdings.add([waiting, under_way, hanging, unwritten])
-    holdings.start(hanging)
-    holdings.start(unwritten)
+    holdings.start([hanging])
+    holdings.start([unwritten])
     now[0] = 15.0
-    holdings.looked_up(unwritten)
-    holdings.start(under_way)
+    holdings.looked_up([unwritten])
+    holdings.start([under_way])
     now[0] = 15.0 + HANGING
     assert holdings.leases(lambda _: 15.0) == [waiting, under_way, unwritten]
+
+
+def test_a_look_up_that_hangs_keeps_its_slot_but_counts_no_longer_as_its_sources() -> None:
+    now = [0.0]
+    holdings = Holdings(9, clock=lambda: now[0])
+    holdings.add([held(1), held(2), held(3, source="ban")])
+    holdings.start([held(1)])
+    now[0] = 15.0 + HANGING - 0.1
+    assert holdings.room(lambda _: 15.0) == (3, {"towns": 2, "ban": 1})
+    now[0] = 15.0 + HANGING
+    assert holdings.room(lambda _: 15.0) == (3, {"towns": 1, "ban": 1})
 
 
 class Accounts(RuleBasedStateMachine):
@@ -108,7 +155,7 @@ class Accounts(RuleBasedStateMachine):
 
     @rule(check=checks)
     def look_up(self, check: Held) -> None:
-        self.holdings.looked_up(check)
+        self.holdings.looked_up([check])
         self.slots.discard((check.id, check.fence))
 
     @rule(target=checks, check=consumes(checks))

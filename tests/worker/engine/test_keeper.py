@@ -36,7 +36,7 @@ def test_the_lease_of_a_look_up_that_hangs_is_let_go(works: Works) -> None:
     now = [0.0]
     holdings = Holdings(3, clock=lambda: now[0])
     holdings.add([held])
-    holdings.start(held)
+    holdings.start([held])
     renewer = Renewer(works.desk.claims, holdings, works.plans.longest)
     for elapsed, renewed in ((10.0 + HANGING - 0.1, True), (10.0 + HANGING + 0.1, False)):
         works.desk.set_back("lease_until", -4)
@@ -60,7 +60,7 @@ def test_a_lost_lease_is_said(works: Works) -> None:
 def keeper(works: Works, holdings: Holdings, accepted: list[Held]) -> Keeper:
     desk = works.desk
     made = Keeper(
-        desk.keeping, desk.claims, works.plans, works.engine.writer, holdings, accepted.extend, works.engine.wake
+        desk.keeping, desk.claims, works.plans, works.engine._notes, holdings, accepted.extend, works.engine.wake
     )
     made.stopping.wait = lambda timeout=None: False  # type: ignore[method-assign] # no second between the steps
     return made

@@ -43,6 +43,7 @@ def works(server: PostgreSQL, steered: Steered) -> Iterator[Works]:
 
 @pytest.mark.faults
 def test_an_engine_outlives_its_database_and_settles_each_check_once(works: Works, server: PostgreSQL) -> None:
+    works.configure(slots=7)  # of which one of four sources may have four
     works.start()
     works.desk.submit_many(4)
     assert works.settles(4)

@@ -63,10 +63,10 @@ def test_look_ups_that_hang_are_counted_by_twice_their_source_s_timeout() -> Non
     kennel = Kennel()
     for number in range(2):
         kennel.holdings.add([held(number)])
-        kennel.holdings.start(held(number))
+        kennel.holdings.start([held(number)])
     assert kennel.pass_time(19.9) is None
     assert kennel.pass_time(0.2) == "2 of 8 look-ups have run for twice their source's timeout"
-    kennel.holdings.looked_up(held(0))
+    kennel.holdings.looked_up([held(0)])
     assert kennel.pass_time(0.1) is None, "fewer than a quarter of the slots"
 
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -11,7 +14,9 @@ from tasks.checks import Ended, Entry, Later, NextSource
 from tests.tasks.desk import attempt, entry
 from tests.worker.engine.works import Works
 from worker.engine import writer as writing
+from worker.engine.gate import Gate
 from worker.engine.holdings import Holdings
+from worker.engine.notes import Notes
 from worker.engine.writer import Writer
 
 
@@ -21,6 +26,7 @@ class Bells:
     def __init__(self) -> None:
         self.times: list[float] = []
         self.leases_ended = 0
+        self.backlogged: set[str] = set()
 
     def wake(self) -> None:
         self.wake_in(0.0)
@@ -42,7 +48,9 @@ def writer(works: Works, bells: Bells) -> Writer:
     """A writer that was not started."""
     works.plans.refresh()
     desk = works.desk
-    return Writer(desk.settling, desk.keeping, Holdings(99), bells)  # type: ignore[arg-type]
+    gate = Gate(works.plans.breaker)
+    notes = Notes(desk.keeping, gate, works.plans.breaker, bells.wake_in)
+    return Writer(desk.settling, Holdings(99), bells, gate, notes)  # type: ignore[arg-type]
 
 
 def hand_on(writer: Writer, *entries: Entry) -> None:
@@ -83,7 +91,7 @@ def test_the_claimer_is_woken_for_what_is_due_later_and_for_the_next_source(
         entry(third, NextSource("ban", Reason.ADDRESS_NOT_FOUND)),
     )
     writer.step()
-    assert sorted(bells.times) == [0.0, 7.0]
+    assert bells.times == [0.0], "what is due first"
     assert bells.leases_ended == 1
 
 
@@ -97,20 +105,49 @@ def test_a_source_is_paused_once_for_all_of_a_batch_and_for_the_longest_time(wor
     assert works.desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until > NOW(470)") == 1
 
 
-def test_figures_count_answers_and_failures_apart(works: Works, writer: Writer) -> None:
+def test_answers_cost_no_statement_of_their_own_and_failures_are_noted_at_once(works: Works, writer: Writer) -> None:
     works.desk.submit_many(3)
-    held = works.desk.claim()
+    first, second, third = works.desk.claim()
+    hand_on(writer, entry(first, attempt=attempt()), entry(second, attempt=attempt()))
+    with works.desk.statements() as seen:
+        writer.step()
+    assert not any("UPDATE jurat_sources" in statement for statement in seen)
     failed = attempt(Ended.FAILED, Reason.SOURCE_UNREADABLE)
-    hand_on(
-        writer,
-        entry(held[0], attempt=attempt()),
-        entry(held[1], Later(1, Reason.SOURCE_UNREADABLE), attempt=failed),
-        entry(held[2], attempt=attempt()),
-    )
+    hand_on(writer, entry(third, Later(1, Reason.SOURCE_UNREADABLE), attempt=failed))
     writer.step()
-    figures = writer.take_figures()["towns"]
-    assert (figures.answered, figures.failed, figures.last_failure) == (2, 1, Reason.SOURCE_UNREADABLE)
-    assert writer.take_figures() == {}
+    assert works.desk.sql("SELECT failures, last_failure FROM jurat_sources WHERE name = 'towns'") == [
+        (1, "source_unreadable")
+    ]
+
+
+def test_what_could_not_be_noted_is_noted_in_the_next_step(works: Works, writer: Writer) -> None:
+    held = works.desk.held()
+    failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
+    hand_on(writer, entry(held, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed))
+    away = OperationalError("", {}, Exception("away"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(works.desk.keeping, "note", Mock(side_effect=away))
+        with pytest.raises(OperationalError):
+            writer.step()
+    assert (works.desk.row(held.id, "state"), len(writer._holdings)) == ("pending", 0)
+    writer.stop()
+    writer.step()
+    assert works.desk.one("SELECT failures FROM jurat_sources WHERE name = 'towns'") == 1
+
+
+def test_the_gate_hears_of_what_is_written_and_of_what_is_refused(works: Works, writer: Writer) -> None:
+    works.desk.submit_many(6)
+    held = works.desk.claim()
+    failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
+    entries = [entry(check, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed) for check in held]
+    writer._gate.saw(entries)
+    works.desk.sql("UPDATE jurat_checks SET fence = fence + 1 WHERE participant = 'p-1'")
+    hand_on(writer, *entries)
+    assert writer._gate.is_shut("towns")
+    writer.step()
+    assert writer.refused == 1
+    assert not writer._gate.is_shut("towns"), "the ledger knows of the breaker now"
+    assert works.desk.one("SELECT opened_at IS NOT NULL FROM jurat_sources WHERE name = 'towns'")
 
 
 def test_what_could_not_be_written_is_written_later_and_the_end_waits_for_it(works: Works, writer: Writer) -> None:
@@ -163,4 +200,70 @@ def test_a_busy_row_is_tried_again_until_it_is_free_and_the_end_waits_for_it(wor
         assert not writer.join(0.3)
         assert works.settled == 0
     assert writer.join(60)
+    assert works.settled == 1
+
+
+def write_of_two(works: Works, writer: Writer) -> int:
+    """Has a check that has finished written while another one finishes a little later; how many were written."""
+    works.desk.submit_many(2)
+    first, second = works.desk.claim()
+    hand_on(writer, entry(first, attempt=attempt()))
+    later = threading.Timer(0.05, hand_on, (writer, entry(second)))
+    later.start()
+    writer.step()
+    later.join()
+    return works.settled
+
+
+def test_a_write_waits_for_more_while_more_waits_than_can_be_looked_up(
+    works: Works, writer: Writer, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LINGER", 5.0)
+    monkeypatch.setattr(writing, "WORTH", 2)
+    bells.backlogged = {"towns"}
+    assert write_of_two(works, writer) == 2
+
+
+def test_a_write_waits_for_nothing_where_little_happens(
+    works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LINGER", 60.0)
+    begun = time.monotonic()
+    write_of_two(works, writer)
+    assert time.monotonic() - begun < 30
+
+
+def test_a_write_waits_for_nothing_where_one_in_it_is_of_a_source_that_has_no_more(
+    works: Works, writer: Writer, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LINGER", 60.0)
+    bells.backlogged = {"another"}
+    begun = time.monotonic()
+    write_of_two(works, writer)
+    assert time.monotonic() - begun < 30
+
+
+def test_a_failure_is_written_without_waiting_for_more(
+    works: Works, writer: Writer, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LINGER", 60.0)
+    bells.backlogged = {"towns"}
+    held = works.desk.held()
+    failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
+    hand_on(writer, entry(held, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed))
+    begun = time.monotonic()
+    writer.step()
+    assert time.monotonic() - begun < 30
+
+
+def test_the_end_does_not_wait_for_more(
+    works: Works, writer: Writer, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LINGER", 60.0)
+    bells.backlogged = {"towns"}
+    hand_on(writer, entry(works.desk.held()))
+    writer.stop()
+    begun = time.monotonic()
+    writer.step()
+    assert time.monotonic() - begun < 30
     assert works.settled == 1

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from adapters.base import Finding, Found, Query, SourceError
+from adapters.base import Finding, Found, Query, Source, SourceError
 from config.configuration import Configuration
 from jurat.words import Outcome, Reason
 from tasks.ledger import Claims, Keeping, Reading, Settling
@@ -74,11 +74,12 @@ class Steered:
 
 
 class Works:
-    """An engine on the database of `desk`, all of whose sources are `steered`."""
+    """An engine on the database of `desk`, all of whose sources are `steered` but those in `others`."""
 
     def __init__(self, desk: Desk, steered: Steered, *, slots: int = 4, only: Collection[str] | None = None) -> None:
         self.desk = desk
         self.steered = steered
+        self.others: dict[str, Source] = {}
         self.configure(slots=slots, only=only)
         self._started = False
 
@@ -88,7 +89,7 @@ class Works:
 
         def make(version: int, configuration: Configuration) -> Plan:
             plan = make_plan(version, configuration, reading, self.desk.fingerprints, {})
-            return replace(plan, sources=dict.fromkeys(plan.sources, self.steered))
+            return replace(plan, sources={**dict.fromkeys(plan.sources, self.steered), **self.others})
 
         ledgers = Ledgers(Claims(self.desk.engine), Settling(self.desk.engine), Keeping(self.desk.engine))
         self.plans = Plans(reading, make)

@@ -1,0 +1,113 @@
+"""Measures whether limits hold and are used, whatever happens to workers, sources and the broker: `make bench-flow`.
+
+    python -m bench.flow                                   everything, some 35 minutes
+    python -m bench.flow quota breaker --seconds 60        some of it, shorter
+    python -m bench.flow --table                           what came of the last run of each
+    python -m bench.flow --write-docs                      the same, into docs/performance.md
+
+Rows go to a file of JSON lines. Ends with 1 when a figure is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.faults.runner import revision
+from bench.faults.supervisor import ROOT
+from bench.faults.table import append, read
+from bench.flow import report
+from bench.flow.scenarios import SCENARIOS, Scenario, Size
+from bench.speed.machine import Usage, processor
+from bench.speed.rig import Rig
+
+PAGE = ROOT / "docs" / "performance.md"
+
+
+def main(arguments: list[str]) -> int:
+    options = _options(arguments)
+    file: Path = options.file or ROOT / "build" / "bench-flow.jsonl"
+    if options.write_docs or options.table:
+        rows = report.latest(read(file))
+        try:
+            if options.write_docs:
+                report.write(PAGE, rows)
+        except ValueError as error:
+            print(f"bench-flow: {error}", file=sys.stderr)
+            return 2
+        print(report.tables(rows))
+        return _ended(rows)
+    measured = []
+    with Rig() as rig:
+        for scenario in SCENARIOS:
+            if options.scenarios and scenario.name not in options.scenarios:
+                continue
+            print(f"{scenario.name}: {scenario.title} …", file=sys.stderr, flush=True)
+            row = _measured(scenario, rig, options)
+            append(file, row)
+            measured.append(row)
+            print(report.tables([row]) + "\n", flush=True)
+    return _ended(measured)
+
+
+def _ended(rows: list[Any]) -> int:
+    missed = report.missed(rows)
+    for sentence in missed:
+        print(f"MISSED {sentence}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.flow", description=(__doc__ or "").splitlines()[0])
+    names = [scenario.name for scenario in SCENARIOS]
+    usual = Size()
+    sizes = ("seconds", "checks", "workers")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"some of: {', '.join(names)}")
+    parser.add_argument(
+        "--seconds", type=float, default=usual.seconds, help="of the quota and of the outage (default %(default)g)"
+    )
+    parser.add_argument("--checks", type=int, default=usual.checks, help="that wait (default %(default)d)")
+    parser.add_argument("--workers", type=int, default=usual.workers, help="at the quota (default %(default)d)")
+    parser.add_argument("--file", type=Path, help="where rows are kept (default build/bench-flow.jsonl)")
+    parser.add_argument("--table", action="store_true", help="run nothing, show what came of the last runs")
+    parser.add_argument("--write-docs", action="store_true", help="run nothing, put that on the page")
+    options = parser.parse_args(arguments)
+    for name in options.scenarios:
+        if name not in names:
+            parser.error(f"there is no scenario {name!r}; there are: {', '.join(names)}")
+    if options.seconds <= 0 or options.checks < 1 or options.workers < 3:
+        parser.error("seconds and checks are more than nothing, workers three or more")
+    words = ["make bench-flow", *([f'SCENARIO="{" ".join(options.scenarios)}"'] if options.scenarios else [])]
+    changed = {name: getattr(options, name) for name in sizes if getattr(options, name) != getattr(usual, name)}
+    options.command = " ".join([*words, *(f"{name.upper()}={value:g}" for name, value in changed.items())])
+    return options
+
+
+def _measured(scenario: Scenario, rig: Rig, options: argparse.Namespace) -> dict[str, Any]:
+    begun, before = time.monotonic(), Usage.now({})
+    row: dict[str, Any] = {
+        "scenario": scenario.name,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "revision": revision(),
+        "command": options.command,
+        "machine": processor(),
+        "figures": [],
+    }
+    try:
+        figures = scenario.run(rig, Size(options.seconds, options.checks, options.workers))
+        row["figures"] = [figure.as_data() for figure in figures]
+    except TimeoutError as error:
+        row["why"] = str(error)
+    return {
+        **row,
+        "spent_s": round(time.monotonic() - begun, 1),
+        "foreign_share": round((Usage.now({}) - before).foreign_share, 3),
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

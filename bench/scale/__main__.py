@@ -1,0 +1,147 @@
+"""Whether cost grows with what is there: 1 M pending and 10 M settled checks against 1,000 of each: `make bench-scale`.
+
+    python -m bench.scale                                    everything: half an hour, 15 GB of disk
+    python -m bench.scale --pending 20000 --settled 200000   a first look
+    python -m bench.scale --keep build/scale                 keep the filled server there, or use the one that is there
+    python -m bench.scale --table                            what came of the last run
+    python -m bench.scale --write-docs                       the same, into docs/performance.md
+
+Rows go to a file of JSON lines. Ends with 1 when a figure is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.faults.runner import revision
+from bench.faults.supervisor import ROOT
+from bench.faults.table import append, read
+from bench.scale import report
+from bench.scale.measure import blocks, churn, measure
+from bench.scale.server import open_server
+from bench.scale.shape import SMALL, Size
+from bench.scale.side import Side
+from bench.speed.machine import processor
+from bench.speed.report import latest_run
+from tests.rigs.servers import NoServer, ServerFailed
+
+PAGE = ROOT / "docs" / "performance.md"
+
+WARM_UP = 5
+"""Rounds before those that count: caches and connections are warm then, as far as they can be."""
+
+EXPLAINED = 5
+"""Rounds whose blocks are counted."""
+
+
+def main(arguments: list[str]) -> int:
+    options = _options(arguments)
+    file: Path = options.file or ROOT / "build" / "scale.jsonl"
+    if options.write_docs or options.table:
+        rows = read(file)
+        try:
+            if options.write_docs:
+                report.write(PAGE, rows)
+        except ValueError as error:
+            print(f"bench-scale: {error}", file=sys.stderr)
+            return 2
+        print(report.tables(latest_run(rows)))
+        return 0
+    try:
+        measured = _run(options)
+    except (NoServer, ServerFailed) as error:
+        print(f"bench-scale: {error}", file=sys.stderr)
+        return 2
+    for row in measured:
+        append(file, row)
+    print(report.tables(measured))
+    return 0 if all(report.kept(row) for row in measured) else 1
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.scale", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--pending", type=int, default=1_000_000, help="checks in the large one (default 1,000,000)")
+    parser.add_argument("--settled", type=int, default=10_000_000, help="checks in the large one (default 10,000,000)")
+    parser.add_argument("--rounds", type=int, default=200, help="of everything on both, in each stage (default 200)")
+    parser.add_argument("--settles", type=int, default=50_000, help="between the two stages (default 50,000)")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the filled server is kept and looked for")
+    parser.add_argument("--plans", type=Path, metavar="FILE", help="where the plans of all statements go")
+    parser.add_argument("--file", type=Path, help="where rows are kept (default build/scale.jsonl)")
+    parser.add_argument("--table", action="store_true", help="run nothing, show the last run")
+    parser.add_argument("--write-docs", action="store_true", help="run nothing, put the last run on the page")
+    options = parser.parse_args(arguments)
+    try:
+        options.size = Size(options.pending, options.settled)
+    except ValueError as error:
+        parser.error(str(error))
+    if options.rounds < 1 or options.settles < 0:
+        parser.error("rounds are more than nothing, and settles not less")
+    options.command = f"make bench-scale PENDING={options.pending} SETTLED={options.settled}"
+    return options
+
+
+def _run(options: argparse.Namespace) -> list[dict[str, Any]]:
+    with open_server(options.keep) as server:
+        small = Side(server, "jurat_small", SMALL, _saying("small"))
+        large = Side(server, "jurat_large", options.size, _saying("large"), kept=options.keep is not None)
+        sides = (small, large)
+        try:
+            major, minor = divmod(large.connection.info.server_version, 10_000)
+            common = {
+                "run": datetime.now(UTC).isoformat(timespec="seconds"),
+                "revision": revision(),
+                "command": options.command,
+                "pending": options.pending,
+                "settled": options.settled,
+                "small": SMALL.pending,
+                "gigabytes": large.stand()["bytes"] / 1e9,
+                "rounds": options.rounds,
+                "machine": processor(),
+                "versions": {"Python": platform.python_version(), "PostgreSQL": f"{major}.{minor}"},
+            }
+            for side in sides:
+                side.filling.settle_down()
+            rows = _stage("After a vacuum", sides, common, options)
+            if options.settles:
+                begun = time.monotonic()
+                churn(large, options.settles)
+                _saying("large")(f"{options.settles:,} settled in {time.monotonic() - begun:.0f} s")
+                rows += _stage(f"After {options.settles:,} settles more", sides, common, options)
+            return rows
+        finally:
+            for side in sides:
+                side.close()
+
+
+def _stage(
+    name: str, sides: tuple[Side, Side], common: dict[str, Any], options: argparse.Namespace
+) -> list[dict[str, Any]]:
+    begun = time.monotonic()
+    series = measure(sides, options.rounds, WARM_UP)
+    touched = blocks(sides, EXPLAINED, options.plans)
+    stood = "; ".join(f"{kind}: {_told(side.stand())}" for kind, side in zip(("small", "large"), sides, strict=True))
+    print(f"{name}: {options.rounds} rounds in {time.monotonic() - begun:.0f} s; {stood}", file=sys.stderr, flush=True)
+    return report.rows_of({**common, "stood": f"In the end {stood}."}, name, series, touched)
+
+
+def _told(stand: Mapping[str, int]) -> str:
+    return (
+        f"{stand['rows']:,} checks and {stand['dead']:,} dead rows of theirs, {stand['bytes'] / 1e9:.2f} GB, "
+        f"{stand['autovacuums']} autovacuum{'s' * (stand['autovacuums'] != 1)} of them so far"
+    )
+
+
+def _saying(side: str) -> Callable[[str], None]:
+    begun = time.monotonic()
+    return lambda words: print(f"{time.monotonic() - begun:6.0f} s  {side}: {words}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

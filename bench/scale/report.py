@@ -1,0 +1,139 @@
+"""Whether the large database is as quick as the small one, as tables in Markdown, and their place in the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.scale.measure import KINDS, Blocks, Times
+from bench.speed.figures import percentile
+from bench.speed.report import latest_run, markdown
+
+BEGIN, END = "<!-- made: scale -->", "<!-- end -->"
+
+LIMIT = 1.5
+"""So many times as long may a call take, by the clock and in work, with a thousand times as many rows."""
+
+PARTS = 5
+"""A ratio's range is that of so many parts of the run, one after the other."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """The median of the large side by that of the small one, with the least and the most of the parts of a run."""
+
+    value: float
+    least: float
+    most: float
+
+
+def ratio(small: Sequence[float], large: Sequence[float]) -> Ratio | None:
+    """The ratio of two series that were measured side by side; None where one is empty."""
+    if not small or not large:
+        return None
+    parts = min(PARTS, len(small), len(large))
+    each = [median(_part(large, n, parts)) / median(_part(small, n, parts)) for n in range(parts)]
+    return Ratio(median(large) / median(small), min(each), max(each))
+
+
+def _part(values: Sequence[float], number: int, parts: int) -> Sequence[float]:
+    return values[len(values) * number // parts : len(values) * (number + 1) // parts]
+
+
+def rows_of(
+    common: Row, stage: str, series: Mapping[str, Sequence[Times]], touched: Mapping[str, Sequence[Blocks]]
+) -> list[dict[str, Any]]:
+    """A row for each kind that was measured in a stage."""
+    judged = {kind.name: kind.judged for kind in KINDS}
+    rows = []
+    for name, (small, large) in series.items():
+        row: dict[str, Any] = {**common, "stage": stage, "kind": name, "judged": judged[name], "calls": len(large.wall)}
+        for side, times in (("small", small), ("large", large)):
+            row |= {f"{side}_p50_ms": median(times.wall), f"{side}_p95_ms": percentile(times.wall, 0.95)}
+            row |= {f"{side}_work_ms": median(times.work) if times.work else None}
+        for figure, found in (("wall", ratio(small.wall, large.wall)), ("work", ratio(small.work, large.work))):
+            row[figure] = found and [found.value, found.least, found.most]
+        for side, count in zip(("small", "large"), touched[name], strict=True):
+            row |= {f"{side}_hit": count.hit, f"{side}_fetched": count.fetched}
+        rows.append(row)
+    return rows
+
+
+def kept(row: Row) -> bool:
+    """Whether both ratios of a row stay within the limit; where nothing is judged, yes."""
+    return not row["judged"] or all(row[name] is None or row[name][0] <= LIMIT for name in ("wall", "work"))
+
+
+HEADS = (
+    *("what", "small ms p50 / p95", "large ms p50 / p95", "×", "small CPU ms", "large CPU ms", "× CPU", "limit"),
+    *("small blocks hit + read", "large blocks hit + read", ""),
+)
+
+
+def tables(rows: Sequence[Row]) -> str:
+    """A table for each stage, with how its tables stood in the end."""
+    parts = []
+    for stage in dict.fromkeys(row["stage"] for row in rows):
+        mine = [row for row in rows if row["stage"] == stage]
+        parts += [f"### {stage}", mine[0]["stood"], markdown(HEADS, [_line(row) for row in mine])]
+    return "\n\n".join(parts)
+
+
+def _line(row: Row) -> list[str]:
+    def times(side: str) -> str:
+        return f"{row[f'{side}_p50_ms']:.2f} / {row[f'{side}_p95_ms']:.2f}"
+
+    def worked(side: str) -> str:
+        spent = row[f"{side}_work_ms"]
+        return "–" if spent is None else f"{spent:.2f}"
+
+    def ranged(name: str) -> str:
+        if row[name] is None:
+            return "–"
+        value, least, most = row[name]
+        return f"{value:.2f} [{least:.2f}–{most:.2f}]"
+
+    def touched(side: str) -> str:
+        return f"{row[f'{side}_hit']:,.0f} + {row[f'{side}_fetched']:,.0f}"
+
+    limit, verdict = (f"{LIMIT:g}", "kept" if kept(row) else "MISSED") if row["judged"] else ("–", "bounded")
+    return [
+        *(row["kind"], times("small"), times("large"), ranged("wall")),
+        *(worked("small"), worked("large"), ranged("work"), limit),
+        *(touched("small"), touched("large"), verdict),
+    ]
+
+
+def filled_in(page: str, rows: Sequence[Row]) -> str:
+    """The text of a page with the results between its marks made anew, from the latest run.
+
+    Raises ValueError where there are no such marks, or no rows.
+    """
+    mine = latest_run(rows)
+    if not mine:
+        raise ValueError("nothing was measured yet: `make bench-scale` first")
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no {BEGIN} with an {END} after it")
+    return f"{before}{BEGIN}\n{_head(mine)}\n\n{tables(mine)}\n{END}{after}"
+
+
+def _head(rows: Sequence[Row]) -> str:
+    first = rows[0]
+    versions = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
+    return (
+        f"Commit {first['revision']}, {first['run'][:10]}, by `{first['command']}`: {first['pending']:,} pending and "
+        f"{first['settled']:,} settled checks ({first['gigabytes']:.1f} GB) against {first['small']:,} of each, "
+        f"{first['rounds']} rounds. {first['machine']}; {versions}."
+    )
+
+
+def write(file: Path, rows: Sequence[Row]) -> None:
+    """Fill in the page in `file`. Raises as `filled_in`."""
+    file.write_text(filled_in(file.read_text("utf-8"), rows), encoding="utf-8")

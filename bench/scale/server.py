@@ -1,0 +1,64 @@
+"""The PostgreSQL server of both databases: as in production, and where it is to be kept, with its data in a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import make_url
+
+from tests.rigs.servers import PostgreSQL
+
+SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
+"""Beside PostgreSQL's defaults, fsync and autovacuum among them."""
+
+_STOP = 300.0
+"""Seconds to write all that is in memory when it stops."""
+
+
+class KeptPostgreSQL(PostgreSQL):
+    """A server whose data stay in the folder `place` when it is closed."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(durable=True, settings=SETTINGS)
+        place.mkdir(parents=True, exist_ok=True)
+        self._data = place.resolve() / "data"
+        if credentials := self._credentials():
+            os.chown(place, credentials["user"], credentials["group"])
+
+    def close(self) -> None:
+        if self.running:
+            self.stop(_STOP)
+        super().close()
+
+
+def open_server(kept: Path | None) -> PostgreSQL:
+    """A new server, or the one in the folder `kept`."""
+    return KeptPostgreSQL(kept) if kept else PostgreSQL(durable=True, settings=SETTINGS)
+
+
+def connect(server: PostgreSQL, database: str) -> psycopg.Connection[Any]:
+    """A connection of the benchmark's own, without transactions."""
+    return psycopg.connect(url_of(server, database, "postgresql"), autocommit=True)
+
+
+def url_of(server: PostgreSQL, database: str, driver: str = "postgresql+psycopg") -> str:
+    """A database of the server as a URL."""
+    url = make_url(server.url).set(drivername=driver, database=database)
+    return url.render_as_string(hide_password=False)
+
+
+def exists(server: PostgreSQL, database: str) -> bool:
+    """Whether the server has the database."""
+    with connect(server, "postgres") as connection:
+        sql = "SELECT 1 FROM pg_database WHERE datname = %s"
+        return connection.execute(sql, (database,)).fetchone() is not None
+
+
+def create_anew(server: PostgreSQL, database: str) -> None:
+    """An empty database of that name, instead of any that there is."""
+    with connect(server, "postgres") as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {database} TEMPLATE template0")

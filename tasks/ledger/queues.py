@@ -1,0 +1,125 @@
+"""The order of waiting checks: one queue for each priority and consultation at a source, and a few apart.
+
+A queue is a range of the index `jurat_checks_due`. Going from one to the next costs one step down that index, however
+many checks wait, so nothing here grows with a backlog.
+"""
+
+from __future__ import annotations
+
+from jurat.statements import now
+from tasks.checks import MOST_LOST_LEASES
+
+LAST_CHANCE = MOST_LOST_LEASES - 1
+
+
+def waiting(alias: str = "c", *, alone: bool = False) -> str:
+    """SQL for a check that waits: one that may be looked up beside others, or with `alone` one that must not be.
+
+    The indexes `jurat_checks_due` and `jurat_checks_last_chance` have the same words.
+    """
+    return f"{alias}.state = 'pending' AND {alias}.lost_leases {'=' if alone else '<>'} {LAST_CHANCE}"
+
+
+def queues(dialect: str, served: str) -> str:
+    """SQL for the common table `queues` (source, priority, consultation): every queue of the sources in `served`.
+
+    To be used behind WITH RECURSIVE. Rows without a consultation are no queues.
+    """
+    if dialect == "postgresql":
+
+        def first(where: str) -> str:
+            return (
+                f"LATERAL (SELECT c.priority, c.consultation FROM jurat_checks c WHERE {waiting()} AND {where} "
+                "ORDER BY c.priority, c.consultation LIMIT 1) f"
+            )
+
+        behind = "c.source = q.source AND (c.priority, c.consultation) > (q.priority, q.consultation)"
+        return f"""queues(source, priority, consultation) AS (
+            SELECT s.source, f.priority, f.consultation FROM {served} s CROSS JOIN {first("c.source = s.source")}
+            UNION ALL
+            SELECT q.source, f.priority, f.consultation FROM queues q CROSS JOIN {first(behind)})"""
+
+    def least(column: str, where: str) -> str:
+        return (
+            f"(SELECT c.{column} FROM jurat_checks c WHERE {waiting()} AND {where} "
+            "ORDER BY c.priority, c.consultation LIMIT 1)"
+        )
+
+    # SQLite seeks by the first column alone where two are compared as a pair, and passes over the rest row by row.
+    here, behind = "c.source = s.source", "c.source = q.source AND c.priority > q.priority"
+    beside = least(
+        "consultation", "c.source = q.source AND c.priority = q.priority AND c.consultation > q.consultation"
+    )
+    return f"""queues(source, priority, consultation) AS (
+        SELECT s.source, {least("priority", here)}, {least("consultation", here)} FROM {served} s
+        UNION ALL
+        SELECT q.source, CASE WHEN {beside} IS NULL THEN {least("priority", behind)} ELSE q.priority END,
+               coalesce({beside}, {least("consultation", behind)})
+        FROM queues q WHERE q.consultation IS NOT NULL)"""
+
+
+def lengths(dialect: str, most: int) -> str:
+    """SQL for the common table `lengths` (source, priority, consultation, due), behind `queues`: how many checks of
+    each queue are due, as far as it matters to who takes `most` of a source, a check of each consultation in turn.
+
+    So each queue is counted up to its even share, and further only where not all of them fill theirs. SQLite, whose
+    limits can not differ from row to row, counts each up to `most`.
+    """
+
+    def due(limit: object) -> str:
+        # In the order of the index. Without it PostgreSQL expects to meet a few rows that match wherever it looks, and
+        # reads the table from its begin.
+        return f"""(SELECT count(*) FROM (
+            SELECT 1 FROM jurat_checks c
+            WHERE {waiting()} AND c.source = q.source AND c.priority = q.priority
+              AND c.consultation = q.consultation AND c.due_at <= {now(dialect)}
+            ORDER BY c.due_at LIMIT {limit}) AS counted)"""
+
+    if dialect != "postgresql":
+        return f"""lengths AS (
+            SELECT q.source, q.priority, q.consultation, {due(most)} AS due
+            FROM queues q WHERE q.consultation IS NOT NULL)"""
+    beside = "PARTITION BY q.source, q.priority"
+    return f"""shares AS (
+          SELECT q.*, 1 + ({most} - 1) / count(*) OVER ({beside}) AS share
+          FROM queues q WHERE q.consultation IS NOT NULL),
+        filled AS MATERIALIZED (SELECT q.*, {due("q.share")} AS due FROM shares q),
+        summed AS (SELECT q.*, sum(q.due) OVER ({beside}) AS all_due FROM filled q),
+        lengths AS (
+          SELECT q.source, q.priority, q.consultation,
+            CASE WHEN q.all_due >= {most} OR q.due < q.share THEN q.due ELSE {due(most)} END AS due
+          FROM summed q)"""
+
+
+def unsettled(columns: str) -> str:
+    """SQL for a table `u` of the `columns` of every check that is on its way.
+
+    Read from the indexes of what waits, is leased or is in review, so that its cost does not grow with what is settled.
+    """
+    taken = ", ".join(f"c.{column}" for column in columns.split(", "))
+    parts = [waiting(), waiting(alone=True), "c.state = 'leased'"]
+    selects = [f"SELECT {taken} FROM jurat_checks c WHERE {part}" for part in parts]
+    selects.append(
+        f"SELECT {taken} FROM jurat_checks c WHERE c.state = 'review' "
+        "AND c.id IN (SELECT v.check_id FROM jurat_reviews v WHERE v.decided_at IS NULL)"
+    )
+    return f"({' UNION ALL '.join(selects)}) AS u"
+
+
+def seconds_between(dialect: str, later: str, earlier: str) -> str:
+    """SQL for the seconds from one time to another."""
+    if dialect == "postgresql":
+        return f"extract(epoch FROM {later} - {earlier})::float8"
+    return f"(julianday({later}) - julianday({earlier})) * 86400.0"
+
+
+def epoch(dialect: str, moment: str) -> str:
+    """SQL for a time as seconds since 1970."""
+    if dialect == "postgresql":
+        return f"extract(epoch FROM {moment})::float8"
+    return f"(julianday({moment}) - 2440587.5) * 86400.0"
+
+
+def clock(dialect: str) -> str:
+    """SQL for the database's clock as seconds since 1970."""
+    return epoch(dialect, now(dialect))

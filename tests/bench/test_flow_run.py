@@ -1,0 +1,37 @@
+"""A whole measurement of the flow, small: real servers, real workers of which some are killed, real sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.faults.table import read
+from bench.flow.__main__ import main
+
+pytestmark = pytest.mark.slow
+
+
+def measured(tmp_path: Path, *options: str) -> dict[str, dict[str, Any]]:
+    """The figures of one scenario by their names, whether they are kept or not: this machine may be busy."""
+    file = tmp_path / "rows.jsonl"
+    assert main([*options, "--file", str(file)]) in (0, 1)
+    (row,) = read(file)
+    assert "why" not in row
+    return {figure["name"]: figure for figure in row["figures"]}
+
+
+def test_a_quota_holds_although_workers_are_killed(tmp_path: Path) -> None:
+    figures = measured(tmp_path, "quota", "--seconds", "6", "--workers", "3")
+    above = figures["most requests beyond rate × window, in any window"]
+    assert (above["kept"], above["most"]) == (True, 5)
+    assert above["value"] > 0, "it was asked"
+    assert figures["workers killed"]["value"] == 2
+
+
+def test_a_source_that_is_down_loses_nothing(tmp_path: Path) -> None:
+    figures = measured(tmp_path, "breaker", "--seconds", "5", "--checks", "400")
+    assert figures["failures before the breaker opens"]["value"] >= 5, "it opened by failures"
+    for name in ("checks lost or undetermined", "all settled", "probes while it is open"):
+        assert figures[name]["kept"], name

@@ -1,0 +1,221 @@
+"""Sources used to their limits: start times, shares of slots, whole claims at once, breakers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from adapters.base import Found, Query, Refused, SourceError, Throttled, Unavailable
+from jurat.words import Reason
+from tests.tasks.desk import DOCUMENT
+from tests.worker.engine.works import MATCHES, Steered, Works, soon
+from worker.engine.claimer import share
+
+
+def limited(works: Works, source: str, **limits: Any) -> None:
+    works.desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], source: {"type": "simulated", **limits}}})
+
+
+# ------------------------------------------------------------------------------------------------ start times
+
+
+def test_no_look_up_begins_before_its_start(works: Works) -> None:
+    limited(works, "towns", rate="20/s", burst=1)
+    works.desk.submit_many(20)
+    works.configure(slots=30)
+    begun: list[float] = []
+    look_up = works.steered.look_up
+
+    def watching(query: Query) -> Found:
+        begun.append(time.monotonic())
+        return look_up(query)
+
+    works.steered.look_up = watching  # type: ignore[method-assign]
+    works.start()
+    assert works.settles(20)
+    assert begun[-1] - begun[0] >= 0.8, "nineteen intervals of 50 ms, but for a first look-up that was a little late"
+
+
+def test_a_check_that_waits_for_its_start_takes_no_look_up_thread(works: Works) -> None:
+    limited(works, "towns", rate="4/s", burst=1)
+    works.desk.submit_many(6)
+    works.configure(slots=2, only=["towns"])
+    holdings, threads = works.engine.holdings, works.engine._look_ups
+    works.start()
+    assert soon(lambda: holdings.unfinished() and works.engine._queue.empty() and works.steered.at_once == 0)
+    assert len(threads) == 2
+    assert works.settles(6)
+
+
+def test_look_ups_that_missed_their_starts_are_given_back_at_no_cost(works: Works) -> None:
+    limited(works, "towns", rate="50/s", burst=2)
+    works.configure(slots=8, only=["towns"])
+    add = works.engine._starter.add
+    stood_still = threading.Event()
+
+    def late(lot: Any, start_at: float) -> None:
+        add(lot, start_at + (0.0 if stood_still.is_set() else 0.7))
+
+    works.engine._starter.add = late  # type: ignore[method-assign]
+    works.desk.submit_many(8)
+    with capture_logs() as logs:
+        works.start()
+        assert soon(lambda: [line for line in logs if line["event"] == "given back"])
+    stood_still.set()
+    assert works.settles(8)
+    assert works.desk.sql("SELECT DISTINCT lookups, lost_leases FROM jurat_checks") == [(0, 0)]
+    assert works.desk.one("SELECT max(fence) FROM jurat_checks") > 1
+    assert len(works.steered.asked) == 8
+
+
+def test_what_waits_for_its_start_is_given_back_when_the_worker_ends(works: Works) -> None:
+    limited(works, "towns", rate="2/s", burst=1)
+    works.configure(slots=8, only=["towns"])
+    works.desk.submit_many(8)
+    works.start()
+    assert soon(lambda: works.engine._starter._waiting)
+    assert works.stop()
+    assert works.engine._starter.join(0), "nobody waits for the starts"
+    assert works.desk.sql("SELECT DISTINCT state, lookups, lost_leases FROM jurat_checks WHERE state <> 'settled'") == [
+        ("pending", 0, 0)
+    ]
+    assert len(works.engine.holdings) == 0
+
+
+def test_what_waits_for_its_start_is_not_asked_of_a_source_that_asked_for_a_pause_meanwhile(works: Works) -> None:
+    limited(works, "rpps", rate="2/s", burst=3)
+    works.configure(slots=8, only=["rpps"])
+    works.fails_with(Throttled("slow down", retry_after=600))
+    works.desk.submit_many(8, "profession")
+    works.start()
+    assert soon(lambda: works.desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until > NOW(500)") == 1)
+    assert soon(lambda: len(works.engine.holdings) == 0)
+    assert len(works.steered.asked) < 4, "four starts were within reach"
+    assert works.desk.sql("SELECT count(*) FROM jurat_checks WHERE fence > 0 AND lookups = 0") != [(0,)]
+
+
+# ------------------------------------------------------------------------------------------------ shares and lots
+
+
+@pytest.fixture
+def hanging() -> Iterator[Steered]:
+    source = Steered()
+    source.hold()
+    yield source
+    source.let_go()
+
+
+def test_a_source_that_hangs_takes_its_share_of_slots_and_the_others_go_on(works: Works, hanging: Steered) -> None:
+    works.others["towns"] = hanging
+    works.configure(slots=8)
+    works.desk.submit_many(20)
+    works.desk.submit_many(20, "profession")
+    works.start()
+    assert works.settles(20)
+    assert soon(lambda: hanging.at_once == share(8, 4))
+    works.desk.submit_many(20, "code")
+    works.engine.wake()
+    assert works.settles(40)
+    assert hanging.at_once == share(8, 4) == 5
+    hanging.let_go()
+    assert works.settles(60)
+    assert hanging.most_at_once == 5
+
+
+class ManyAtOnce(Steered):
+    """Accepts everybody, whole lots at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lots: list[int] = []
+
+    def look_up_many(self, queries: Sequence[Query]) -> Sequence[Found | SourceError]:
+        self.lots.append(len(queries))
+        return [MATCHES] * len(queries)
+
+
+def test_a_source_of_many_answers_a_whole_claim_in_one_call(each_works: Works) -> None:
+    each_works.others["spring"] = many = ManyAtOnce()
+    each_works.configure(slots=30, only=["spring"])
+    each_works.desk.submit_many(20, "code")
+    each_works.start()
+    assert each_works.settles(20)
+    assert (many.lots, many.asked) == ([20], [])
+    assert each_works.desk.one("SELECT count(*) FROM jurat_attempts") == 20
+    assert soon(lambda: each_works.engine.holdings.free() == 30)
+
+
+# ------------------------------------------------------------------------------------------------ sources in trouble
+
+
+def test_a_broken_source_is_left_alone_but_for_probes_and_goes_on_at_once_when_it_is_back(each_works: Works) -> None:
+    works = each_works
+    works.configure(slots=8, only=["rpps"])
+    works.fails_with(Unavailable("down"))
+    works.desk.submit_many(40, "profession")
+    opened = "SELECT count(*) FROM jurat_sources WHERE opened_at IS NOT NULL"
+    with capture_logs() as logs:
+        works.start()
+        assert soon(lambda: works.desk.one(opened) == 1)
+        before = len(works.steered.asked)
+        assert before <= 5 + 8, "and what had begun by then"
+        assert soon(lambda: len(works.steered.asked) >= before + 2), "probes"
+        assert works.steered.most_at_once <= 8
+        works.steered.found = MATCHES
+        assert works.settles(40)
+        assert soon(lambda: works.desk.one(opened) == 0)
+        events = [line["event"] for line in logs if line["event"].startswith("breaker")]
+    assert events == ["breaker opened", "breaker closed"]
+    asked = len(works.steered.asked)
+    failed = works.desk.one("SELECT count(*) FROM jurat_attempts WHERE result = 'failed'")
+    assert asked == 40 + failed
+    assert works.desk.one("SELECT sum(lookups) FROM jurat_checks") == failed
+    assert works.desk.one("SELECT max(lost_leases) FROM jurat_checks") == 0
+
+
+@pytest.mark.usefixtures("_seldom")
+def test_the_next_probe_and_the_closed_breaker_wake_the_claimer(works: Works) -> None:
+    works.configure(slots=8, only=["rpps"])
+    works.desk.sql("UPDATE jurat_sources SET failures = 9, opened_at = NOW, probe_at = NOW WHERE name = 'rpps'")
+    works.fails_with(Unavailable("down"))
+    works.desk.submit_many(30, "profession")
+    works.start()
+    assert soon(lambda: len(works.steered.asked) >= 3), "a probe each second"
+    works.steered.found = MATCHES
+    assert works.settles(27)
+
+
+def test_a_source_that_refuses_us_after_too_many_requests_is_left_alone_for_half_an_hour(works: Works) -> None:
+    works.configure(slots=4, only=["rpps"])
+    works.fails_with(Throttled("slow down"))
+    works.desk.submit_many(2, "profession")
+    paused = "SELECT count(*) FROM jurat_sources WHERE name = 'rpps' AND paused_until > NOW(1700)"
+    with capture_logs() as logs:
+        works.start()
+        assert soon(lambda: len(works.steered.asked) >= 1)
+        assert works.desk.one(paused) == 0
+        works.fails_with(Refused("connection refused"))
+        assert soon(lambda: works.desk.one(paused) == 1)
+        assert soon(lambda: [line for line in logs if line["log_level"] == "error" and line.get("seconds") == 1800.0])
+    (row,) = works.desk.sql("SELECT subject, detail FROM jurat_audit WHERE action = 'source refuses us'")
+    assert row[0] == "rpps"
+    assert Reason.SOURCE_THROTTLED in str(row[1])
+
+
+def test_it_is_so_when_another_worker_was_told_of_too_many_requests(each_works: Works) -> None:
+    each_works.configure(slots=4, only=["rpps"])
+    told = "UPDATE jurat_sources SET last_failure = 'source_throttled', last_failure_at = NOW(-30) WHERE name = :name"
+    each_works.desk.sql(told, name="rpps")
+    each_works.desk.sql(told.replace("-30", "-90"), name="towns")
+    assert each_works.desk.keeping.since_throttled("ban") is None
+    assert (each_works.desk.keeping.since_throttled("towns") or 0) >= 89.9
+    each_works.fails_with(Refused("connection refused"))
+    each_works.desk.submit(question="profession")
+    each_works.start()
+    paused = "SELECT name FROM jurat_sources WHERE paused_until > NOW(1700)"
+    assert soon(lambda: each_works.desk.sql(paused) == [("rpps",)])

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import math
+from uuid import UUID
+
+import pytest
+
+from jurat.words import Reason
+from tasks.checks import Attempt, Ended, Entry, GiveBack, Held, Later, NextSource
+from tasks.flow import Breaker
+from tests.tasks.desk import attempt, entry
+from worker.engine.gate import Gate
+
+
+def held(source: str = "towns") -> Held:
+    return Held(UUID(int=1), 1, "budget", "p", "residence", source, b"", "k", 0, 0, 60.0)
+
+
+def failed(reason: Reason = Reason.SOURCE_UNAVAILABLE, source: str = "towns") -> Entry:
+    return entry(held(source), Later(1.0, reason), attempt=Attempt(Ended.FAILED, reason, 0.1))
+
+
+def answered(source: str = "towns") -> Entry:
+    return entry(held(source), attempt=attempt())
+
+
+@pytest.fixture
+def now() -> list[float]:
+    return [100.0]
+
+
+@pytest.fixture
+def gate(now: list[float]) -> Gate:
+    return Gate(lambda _: Breaker(failures=6), lambda: now[0])
+
+
+def test_half_as_many_failures_in_a_row_as_open_the_breaker_shut_a_source(gate: Gate) -> None:
+    gate.saw([failed(), failed(), answered(), failed(), failed(), failed(source="ban")])
+    assert not gate.is_shut("towns")
+    gate.saw([failed()])
+    assert gate.is_shut("towns")
+    assert gate.shut == {"towns": math.inf}
+
+
+@pytest.mark.parametrize(
+    "reason", [Reason.SOURCE_REJECTED_REQUEST, Reason.SOURCE_BLOCKED, Reason.CONFIGURATION_MISSING]
+)
+def test_what_is_no_fault_of_the_source_neither_shuts_nor_clears_it(gate: Gate, reason: Reason) -> None:
+    gate.saw([failed(reason)] * 9)
+    assert not gate.shut
+    gate.saw([failed(), failed(), failed(reason), entry(held(), GiveBack())])
+    gate.saw([failed()])
+    assert gate.is_shut("towns")
+
+
+def test_a_source_that_asks_for_a_pause_is_shut_at_once(gate: Gate) -> None:
+    paused = [
+        entry(held(source), decision, attempt=Attempt(Ended.FAILED, decision.reason, 0.1))
+        for source, decision in (
+            ("towns", Later(60.0, Reason.SOURCE_THROTTLED, pause=60.0)),
+            ("rpps", NextSource("ban", Reason.SOURCE_MAINTENANCE, pause=60.0)),
+            ("ban", Later(60.0, Reason.SOURCE_THROTTLED)),
+        )
+    ]
+    gate.saw(paused)
+    assert [gate.is_shut(source) for source in ("towns", "rpps", "ban")] == [True, True, False]
+    gate.written(paused)
+    gate.noted()
+    assert not gate.is_shut("towns")
+
+
+def test_failures_that_the_ledger_knows_of_from_others_give_back_what_was_claimed_before(
+    gate: Gate, now: list[float]
+) -> None:
+    gate.told({"towns": 2, "ban": 3, "rpps": 9})
+    assert [gate.is_shut(source) for source in ("towns", "ban", "rpps")] == [False, True, True]
+    gate.noted()
+    assert gate.shut == {"ban": 100.0, "rpps": 100.0}
+    now[0] = 105.0
+    gate.told({"ban": 0, "rpps": 10})
+    gate.noted()
+    assert gate.shut == {"ban": 100.0, "rpps": 105.0}
+
+
+def test_what_was_claimed_before_the_ledger_told_of_more_failures_is_given_back_and_nothing_later(
+    gate: Gate,
+) -> None:
+    gate.seen({"towns": 2}, asked=10.0)
+    assert gate.shut == {}
+    gate.seen({"towns": 3, "ban": 4}, asked=20.0)
+    assert gate.shut == {"towns": 20.0, "ban": 20.0}
+    assert not gate.is_shut("towns"), "new claims take it into account"
+    gate.seen({"towns": 3, "ban": 5}, asked=30.0)
+    assert gate.shut == {"towns": 20.0, "ban": 30.0}, "towns had no more"
+    gate.seen({}, asked=40.0)
+    gate.seen({"towns": 3}, asked=50.0)
+    assert gate.shut == {"towns": 50.0, "ban": 30.0}, "a run of its own"
+    gate.saw([failed()] * 3)
+    gate.seen({"towns": 4}, asked=60.0)
+    assert gate.is_shut("towns"), "what this process saw is still to be noted"
+
+
+def test_it_opens_again_for_new_claims_once_the_ledger_knows_of_every_failure(gate: Gate, now: list[float]) -> None:
+    failures = [failed() for _ in range(4)]
+    gate.saw(failures)
+    gate.written(failures[:3])
+    gate.noted()
+    assert gate.is_shut("towns"), "one is still to be written"
+    gate.written(failures[3:])
+    assert gate.is_shut("towns"), "and to be noted"
+    gate.noted()
+    assert gate.shut == {"towns": 100.0}
+    assert not gate.is_shut("towns")
+    gate.saw([failed(), failed()])
+    assert not gate.is_shut("towns"), "counted anew"
+    now[0] = 200.0
+    gate.saw([failed()])
+    gate.written([failed()] * 9)
+    gate.noted()
+    assert gate.shut == {"towns": 200.0}

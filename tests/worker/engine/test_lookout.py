@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from queue import SimpleQueue
+
+import pytest
+
+from tasks.flow import Breaker
+from tests.worker.engine.test_starter import lot
+from worker.engine.gate import Gate
+from worker.engine.lookout import LOOK_EVERY, Lookout
+from worker.engine.starter import Starter
+
+
+class Keeping:
+    """Stands for the ledger, whose sources fail."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def failing(self) -> Mapping[str, int]:
+        self.asked += 1
+        return {"towns": 3}
+
+
+@pytest.fixture
+def starter() -> Starter:
+    """A starter that was not started."""
+    return Starter(SimpleQueue())
+
+
+@pytest.mark.parametrize(("starts_in", "looks"), [(0.0, 1), (1.5 * LOOK_EVERY, 1), (3600.0, 0), (None, 0)])
+def test_it_looks_only_while_a_start_is_about_to_come(starter: Starter, starts_in: float | None, looks: int) -> None:
+    gate, keeping = Gate(lambda _: Breaker()), Keeping()
+    if starts_in is not None:
+        starter.add(lot(1), time.monotonic() + starts_in)
+    before = time.monotonic()
+    Lookout(keeping, starter, gate).step()
+    assert keeping.asked == looks
+    if looks:
+        assert before <= gate.shut["towns"] <= time.monotonic()
+    else:
+        assert not gate.shut
