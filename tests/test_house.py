@@ -97,7 +97,12 @@ def locked(lock: str) -> dict[str, list[Version]]:
 
 
 @pytest.mark.parametrize(
-    ("lock", "extras"), [("requirements.txt", ["service"]), ("requirements-dev.txt", ["service", "dev"])]
+    ("lock", "extras"),
+    [
+        ("requirements.txt", ["service"]),
+        ("requirements-dev.txt", ["service", "dev"]),
+        ("requirements-bench.txt", ["service", "dev", "bench"]),
+    ],
 )
 def test_a_lock_holds_what_pyproject_asks_for(lock: str, extras: list[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -110,15 +115,16 @@ def test_a_lock_holds_what_pyproject_asks_for(lock: str, extras: list[str]) -> N
 
 
 def test_every_locked_package_has_hashes() -> None:
-    for lock in ("requirements.txt", "requirements-dev.txt"):
+    for lock in ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt"):
         text = (ROOT / lock).read_text()
         entries = re.findall(r"^[\w.-]+==.*(?:\n    --hash=sha256:[0-9a-f]{64}.*)+", text, re.MULTILINE)
         assert len(entries) == len(re.findall(r"^[\w.-]+==", text, re.MULTILINE)) > 0
 
 
 def test_tests_run_on_the_versions_that_the_service_runs_on() -> None:
-    service, dev = locked("requirements.txt"), locked("requirements-dev.txt")
-    assert {name: dev.get(name) for name in service} == service
+    service = locked("requirements.txt")
+    for other in map(locked, ("requirements-dev.txt", "requirements-bench.txt")):
+        assert {name: other.get(name) for name in service} == service
 
 
 # ------------------------------------------------------------------------------------------------------------ layers
