@@ -85,7 +85,7 @@ def rows(size: Size) -> str:
         wanted AS (
           SELECT {_uuid("p.came + q.k", seed)} AS id, p.n, p.consultation, p.priority, p.came + q.k AS at,
                  (p.n + q.k) % 3 + 1 AS question, p.waits AND q.k = 1 AS pending,
-                 p.waits AND q.k = 1 AND p.n % {shape.LATER} = 0 AS later
+                 p.waits AND q.k = 1 AND p.n % {shape.LATER} = 0 AND p.n < {size.people} AS later
           FROM people p CROSS JOIN generate_series(0, 2) AS q(k) WHERE q.k < CASE WHEN p.waits THEN 2 ELSE 3 END),
         made AS (
           INSERT INTO jurat_checks (id, consultation, participant, question, priority, answer, answer_key, state,

@@ -84,7 +84,9 @@ def configuration() -> Configuration:
     return Configuration.of(Document.model_validate(document))
 
 
-def demands(free: int) -> list[Demand]:
-    """What a worker asks for: up to `free` checks of each source, within its quotas."""
+def demands(free: int, turn: int = 0) -> list[Demand]:
+    """What a worker asks for: up to `free` checks of each source, within its quotas; another one is first each time."""
     limits: dict[str, Any] = {"concurrency": CONCURRENCY, "interval": 1 / RATE, "burst": RATE // 4 + 1}
-    return [Demand(source, free, **limits) for source in (*SOURCES.values(), IDLE)]
+    busy = list(SOURCES.values())
+    turn %= len(busy)
+    return [Demand(source, free, **limits) for source in (*busy[turn:], *busy[:turn], IDLE)]

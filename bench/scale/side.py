@@ -64,6 +64,7 @@ class Side:
         self._people = self.filling.somebody(size, min(_KNOWN, size.people))
         self._gone = 0
         self._submits = 0
+        self._claims = 0
 
     def _make_tables(self) -> None:
         engine = open_engine(self.url)
@@ -82,7 +83,9 @@ class Side:
 
     def claim(self, count: int = BATCH) -> None:
         """Take so many over several sources."""
-        self.held = self.claims.claim(shape.demands(-(-count // len(shape.SOURCES))), count).held
+        self._claims += 1
+        demands = shape.demands(-(-count // len(shape.SOURCES)), self._claims)
+        self.held = self.claims.claim(demands, count).held
         if len(self.held) != count:
             raise RuntimeError(f"{self.name}: {len(self.held)} checks were claimed instead of {count}")
 
