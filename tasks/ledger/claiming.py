@@ -232,7 +232,8 @@ class Claims:
             )
             self._served.setdefault(demand.source, {}).update((row[14], row[2]) for row in ours)
             if room:
-                payments.append(quotas.Payment(demand, room, len(ours), self._lead(demand)))
+                last = offers[demand.source][len(ours) - 1] if ours else 0.0
+                payments.append(quotas.Payment(demand, room, len(ours), self._lead(demand), last))
         crash_point("claim.made")
         quotas.pay_last(connection, payments)
         return taken

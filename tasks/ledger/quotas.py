@@ -113,6 +113,8 @@ class Payment:
     room: Room
     taken: int
     lead: float = 0.0
+    last: float = 0.0
+    """In how many seconds the last of them is to start."""
 
 
 def pay(connection: Connection, payments: Sequence[Payment]) -> None:
@@ -162,7 +164,8 @@ def _row(dialect: str, payment: Payment) -> dict[str, object]:
         "lead": payment.lead,
         "taken": payment.taken,
         "day": None if demand.daily is None else (demand.hours or Hours()).day(room.at),
-        "probe": demand.breaker.probe if room.opened else None,
+        # From the last moment at which this one may begin: the source sees no two in an interval.
+        "probe": payment.last + demand.late + demand.breaker.probe if room.opened else None,
     }
 
 

@@ -180,6 +180,18 @@ def test_a_broken_source_gives_one_check_for_a_probe_and_the_next_when_that_is_o
     assert not any(check.probe for check in held)
 
 
+def test_the_next_probe_counts_from_the_last_moment_at_which_this_one_may_begin(desk: Desk) -> None:
+    desk.submit_many(3)
+    desk.keeping.note({"towns": BROKEN}, {})
+    desk.sql("UPDATE jurat_sources SET probe_at = NOW(-1), next_start_at = NOW(0.7)")
+    (probe,) = desk.claim(interval=0.1, late=0.1, breaker=Breaker(probe=60.0))
+    assert probe.probe
+    assert 0.3 < probe.starts_in <= 0.7
+    (row,) = (row for row in desk.reading.sources() if row.name == "towns")
+    assert row.probe_at is not None
+    assert 60.4 < (row.probe_at - desk.reading.clock()).total_seconds() <= 60.8
+
+
 def test_many_workers_at_once_send_one_probe(postgresql: Desk) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
