@@ -51,10 +51,10 @@ bench: $(VENV)/.bench ## Compare with Celery, dramatiq and taskiq on the same jo
 	@PYTHONPATH=. $(PY) -m bench.speed $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(ARMS),--arms $(ARMS)) $(if $(PARTS),--parts $(PARTS)) $(ARGS)
 
-bench-scale: $(VENV)/.dev ## Compare 1 M pending and 10 M settled checks with 1,000 of each, half an hour, 15 GB; PENDING=20000 SETTLED=200000
+bench-scale: $(VENV)/.dev ## Compare 1 M pending and 10 M settled checks with 1,000 of each, 10 minutes, 15 GB; PENDING=20000 SETTLED=200000
 	@PYTHONPATH=. $(PY) -m bench.scale $(if $(PENDING),--pending $(PENDING)) $(if $(SETTLED),--settled $(SETTLED)) $(ARGS)
 
-bench-flow: $(VENV)/.dev ## See limits hold and be used over all workers, 45 minutes; SCENARIO="quota breaker" SECONDS=60 CHECKS=600 WORKERS=4
+bench-flow: $(VENV)/.dev ## See limits hold and be used over all workers, 30 minutes; SCENARIO="quota breaker" SECONDS=60 CHECKS=600 WORKERS=4
 	@PYTHONPATH=. $(PY) -m bench.flow $(SCENARIO) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(CHECKS),--checks $(CHECKS)) \
 		$(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 

@@ -1,6 +1,6 @@
 """Measures whether limits hold and are used, whatever happens to workers, sources and the broker: `make bench-flow`.
 
-    python -m bench.flow                                   everything, some 35 minutes
+    python -m bench.flow                                   everything, some 30 minutes
     python -m bench.flow quota breaker --seconds 60        some of it, shorter
     python -m bench.flow --table                           what came of the last run of each
     python -m bench.flow --write-docs                      the same, into docs/performance.md

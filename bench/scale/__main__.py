@@ -1,6 +1,6 @@
 """Whether cost grows with what is there: 1 M pending and 10 M settled checks against 1,000 of each: `make bench-scale`.
 
-    python -m bench.scale                                    everything: half an hour, 15 GB of disk
+    python -m bench.scale                                    everything: 10 minutes, 15 GB of disk
     python -m bench.scale --pending 20000 --settled 200000   a first look
     python -m bench.scale --keep build/scale                 keep the filled server there, or use the one that is there
     python -m bench.scale --table                            what came of the last run
