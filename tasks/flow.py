@@ -43,6 +43,10 @@ class Breaker:
         return math.ceil(self.failures / 2)
 
 
+LATE = 0.2
+"""Seconds that a look-up may start after its time, where its source's limits do not leave less."""
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """How much of one source a worker can take now, and what holds for it over all workers. None is no limit.
@@ -63,7 +67,7 @@ class Demand:
     concurrency: int | None = None
     interval: float | None = None
     burst: int = 1
-    late: float = 0.2
+    late: float = LATE
     daily: int | None = None
     hours: Hours | None = None
     breaker: Breaker = Breaker()

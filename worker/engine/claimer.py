@@ -99,7 +99,7 @@ class Claimer(EngineThread):
         self._changed = threading.Condition()
         self._look_at = 0.0
         self._times: set[float] = set()
-        """When to look before that; at most `IDLE / GRAIN` of them."""
+        """When to look besides; at most `2 * IDLE / GRAIN` of them."""
         self._more = False
         self._scope: _Scope | None = None
         self._held_back = False
@@ -118,8 +118,8 @@ class Claimer(EngineThread):
 
     def wake_in(self, seconds: float) -> None:
         """There may be work in so many seconds."""
-        if seconds > IDLE:
-            return  # it will look before that
+        if seconds > 2 * IDLE:
+            return  # one of its looks will be near enough to that
         with self._changed:
             at = math.ceil((time.monotonic() + seconds) / GRAIN) * GRAIN if seconds > 0 else 0.0
             self._times.add(at)

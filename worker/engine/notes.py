@@ -11,7 +11,7 @@ import structlog
 
 from jurat.words import Reason
 from tasks.checks import Attempt, Ended, Entry, Later, NextSource
-from tasks.flow import Breaker
+from tasks.flow import LATE, Breaker
 from tasks.ledger import Keeping, SourceFigures
 from tasks.rules import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
 from worker.engine.gate import Gate
@@ -104,7 +104,8 @@ class Notes:
                         self.urgent = True
                 if entry.held.probe:
                     self.urgent = True
-                    self._wake_in(self._breaker(source).probe)  # for the next one, should this one not close it
+                    # For the next one, should this one not close it; it counts from when this one began at the latest.
+                    self._wake_in(self._breaker(source).probe + LATE)
                 if isinstance(decision, Later | NextSource) and decision.pause is not None:
                     before = self._pauses.get(source, (0.0, decision.reason))
                     self._pauses[source] = max(before, (decision.pause, decision.reason))

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from jurat.words import Reason
 from tasks.checks import Attempt, Ended, Entry, Held, Later
-from tasks.flow import Breaker
+from tasks.flow import LATE, Breaker
 from tasks.ledger import SourceFigures
 from tasks.rules import SHUT_OUT_AFTER, SHUT_OUT_PAUSE
 from tests.tasks.desk import attempt, entry
@@ -199,7 +199,7 @@ def test_what_all_workers_saw_fail_makes_this_one_give_back_what_it_claimed_befo
 
 def test_a_probe_is_told_at_once_and_the_next_one_follows_in_its_interval(notes: Notes, woken: list[float]) -> None:
     notes.count([replace(answered(), held=held(probe=True))])
-    assert (urgent(notes), woken) == (True, [PROBE])
+    assert (urgent(notes), woken) == (True, [PROBE + LATE])
 
 
 def test_each_source_is_paused_once_and_for_the_longest_time(notes: Notes, keeping: Keeping) -> None:
