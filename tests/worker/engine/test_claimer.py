@@ -289,6 +289,14 @@ def test_a_claim_that_only_a_rate_held_back_is_repeated_when_more_starts_come_wi
     assert claimer.wakes_at() - time.monotonic() <= AHEAD / 2 + GRAIN
 
 
+def test_a_time_a_little_beyond_its_next_look_is_kept(claimer: Claimer) -> None:
+    """Or a probe that is due just after a look would wait for the one after that."""
+    claimer.wake_in(3 * IDLE)
+    assert not claimer._times
+    claimer.wake_in(1.2 * IDLE)
+    assert len(claimer._times) == 1
+
+
 def test_many_bells_wake_it_once(claimer: Claimer) -> None:
     claimer.step()
     for _ in range(100):
