@@ -11,8 +11,9 @@ from sqlalchemy import make_url
 
 from tests.rigs.servers import PostgreSQL
 
-SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
-"""Beside PostgreSQL's defaults, fsync and autovacuum among them."""
+SETTINGS = {"shared_buffers": "4GB", "max_wal_size": "4GB"}
+"""Beside PostgreSQL's defaults, fsync and autovacuum among them. A quarter of the machine's memory is what its manual
+advises for shared buffers (https://www.postgresql.org/docs/17/runtime-config-resource.html); this is less."""
 
 _STOP = 300.0
 """Seconds to write all that is in memory when it stops."""
