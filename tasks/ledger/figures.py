@@ -146,7 +146,8 @@ def _note(dialect: str) -> str:
             ELSE last_success_at END,
           last_failure_at = CASE WHEN r.last_failure IS NULL THEN last_failure_at
             ELSE {last("last_failure_at", "failed_ago")} END,
-          last_failure = coalesce(r.last_failure, jurat_sources.last_failure),
+          last_failure = CASE WHEN r.last_failure IS NULL OR last_failure_at > {now(dialect, "-r.failed_ago")}
+            THEN jurat_sources.last_failure ELSE r.last_failure END,
           served = served + r.answered + r.failed,
           failures = r.failures,
           opened_at = CASE WHEN r.open THEN coalesce(opened_at, {now(dialect)}) END,

@@ -163,6 +163,13 @@ def test_the_times_of_a_source_are_those_at_which_it_was_seen(desk: Desk) -> Non
     assert 25 < (row.last_success_at - row.last_failure_at).total_seconds() < 35
 
 
+def test_the_last_failure_is_the_one_that_came_last_whoever_tells_later(desk: Desk) -> None:
+    for reason, ago in ((Reason.SOURCE_THROTTLED, 30.0), (Reason.SOURCE_UNREADABLE, 90.0)):
+        desk.keeping.note({"towns": SourceFigures(0, 1, 1, reason, failed_ago=ago)}, {})
+    (row,) = (row for row in desk.reading.sources() if row.name == "towns")
+    assert row.last_failure == Reason.SOURCE_THROTTLED
+
+
 def test_sources_that_failed_last_are_seen_with_their_runs(desk: Desk) -> None:
     assert desk.keeping.failing() == {}
     fails(desk, (0, 2, 2))
