@@ -6,20 +6,22 @@ People write "Appt 3, bât B, 8 bis" into the field of the number, and the numbe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from adapters.address.matching import Language, fold, language
+from adapters.address.matching import ELIDED, ELISION, Language, fold, language
 
 MAX_LETTERS = 300
 """No field of an address is longer; what is, is read as far as this."""
 
 SEPARATORS = re.compile(r"[,;\n\r\t()|]+")
 DASH = re.compile(r"(?<!\d)\s[-–—]\s|\s[-–—]\s(?!\d)")
-ELISION = re.compile(r"\b([dl])['’](?=\w)", re.IGNORECASE)
-ELIDED = re.compile(r"\b([dl])elided\b")
+SIGN = re.compile(r"(\d[a-z]?)\s*([-–—./])\s*(?=\d)", re.IGNORECASE)
+RANGE_SIGN = "\ua78f"
+"""Stands for a sign between two numbers that folding must not lose, twice for one that joins no range: "8.5", and "4/8"
+where that is flat 4 of house 8. It is a letter that looks like a dot (sinological dot)."""
 RANGE_WIDTH = 12
 """The widest span read as one building with several numbers ("8-10"): beyond it the two ends may be far apart."""
 
@@ -36,51 +38,71 @@ class HouseNumber:
         return f"{self.value} {self.repetition}".rstrip()
 
 
+UNREADABLE = HouseNumber(0)
+"""A house number that was written and can be none, or more than one ("8-80"): no house has it."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Asked:
     """The address that was asked for; "" for what the answer does not say. It is personal: its repr shows nothing.
 
-    `contradictory` says that the answer holds two different house numbers, so that nobody knows which is meant.
+    `city_code` is the official code of the town, which a platform may fill in (in France INSEE's). `contradictory`
+    says that the answer holds two different house numbers, so that nobody knows which is meant, `numbered` that a house
+    number was written, also one that can not be read.
     """
 
     number: HouseNumber | None
     street: str
     postcode: str
     city: str
+    city_code: str = ""
     contradictory: bool = False
+    numbered: bool = False
 
 
 def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
-    """Reads the fields `number`, `street`, `postcode` and `city` of an answer; nothing in them is an error."""
+    """Reads `number`, `street`, `postcode`, `city` and `city_code` of an answer; nothing in them is an error."""
     words = language(code)
-    postcode = re.sub(r"^[A-Za-z]{1,2}-(?=\d)|\s", "", _text(answer, "postcode"))
+    postcode = read_postcode(_text(answer, "postcode"))
     city = _text(answer, "city")
     numbers: list[HouseNumber] = []
     streets: list[str] = []
     dropped: list[str] = []
-    for field in (_text(answer, "number"), _without_town(_text(answer, "street"), postcode, city)):
-        for part in _parts(field, words, dropped):
+    fields = (_text(answer, "number"), _without_town(_text(answer, "street"), postcode, city))
+    for position, field in enumerate(fields):
+        for part in _parts(field, words, dropped, numbers):
             number = read_number(part, code)
+            if number is None and _number_patterns(code).several.fullmatch(part):
+                number = UNREADABLE
             if number is not None:
                 numbers.append(number)
-            elif _leading_number(part, words, anything=not numbers):
-                number, street = _split(part, words)
-                numbers.append(number)
-                streets.append(street)
-            else:
+            elif (apart := _apart(part, words, numbers)) is None:
                 streets.append(part)
+            elif position == 0 and fields[1] and not _names_kind(apart[1].split(), words):
+                numbers.append(UNREADABLE)  # "8 quinquies" beside a street: nobody knows what that is
+            else:
+                numbers.append(apart[0])
+                streets.append(apart[1])
     return Asked(
         number=numbers[0] if numbers else None,
-        street=_best(streets or dropped, words),
+        street=_written(_best(streets or dropped, words), fields),
         postcode=postcode,
         city=city,
+        city_code=re.sub(r"\s", "", _text(answer, "city_code")).upper(),
         contradictory=len(set(numbers)) > 1,
+        numbered=bool(numbers or fold(_text(answer, "number"))),
     )
+
+
+def read_postcode(text: str) -> str:
+    """A postcode in one spelling: without blanks, the country ("D-99002") and a delivery route ("99002-1234")."""
+    compact = re.sub(r"\s", "", text).upper()
+    return re.sub(r"^[A-Z]{1,2}-(?=\d)|(?<=^\d{5})-\d{4}$", "", compact)
 
 
 def read_number(text: str, code: str = "fr") -> HouseNumber | None:
     """A house number as it is written by people and address bases: "8", "8 bis", "8B", "n° 8", "8-10". Else None."""
-    match = _number_pattern(code).fullmatch(fold(text))
+    match = _number_patterns(code).one.fullmatch(fold(_with_signs(text, language(code))))
     if match is None:
         return None
     value = int(match["value"])
@@ -111,30 +133,64 @@ def _text(answer: Mapping[str, Any], name: str) -> str:
     return value.strip()[:MAX_LETTERS] if isinstance(value, str) else ""
 
 
+def _written(street: str, fields: Iterable[str]) -> str:
+    """`street` as it was read from `fields`, with their apostrophes, for these tell "d'Amont" from "D. Amont"."""
+    street = street.replace(f"{RANGE_SIGN}{RANGE_SIGN} ", "").replace(f"{RANGE_SIGN} ", "")
+    folded = fold(ELISION.sub(rf"\1{ELIDED} ", " ".join(fields)))
+    for letter, word in set(re.findall(rf"\b(\w){ELIDED} (\w+)", folded)):
+        street = re.sub(rf"\b{letter} {word}\b", f"{letter}'{word}", street)
+    return street
+
+
+def _with_signs(text: str, words: Language) -> str:
+    """`text` with `RANGE_SIGN` for what stands between two numbers."""
+    ranges = words.table["range_signs"]
+    return SIGN.sub(lambda match: f"{match[1]} {RANGE_SIGN * (1 if match[2] in ranges else 2)} ", text)
+
+
+@dataclass(frozen=True, slots=True)
+class _NumberPatterns:
+    """A house number; `several` numbers; numbers that a sign or a word joins, `behind` a name."""
+
+    one: re.Pattern[str]
+    several: re.Pattern[str]
+    behind: re.Pattern[str]
+
+
 @lru_cache(maxsize=32)
-def _number_pattern(code: str) -> re.Pattern[str]:
+def _number_patterns(code: str) -> _NumberPatterns:
     table = language(code).table
     marks, ranges = "|".join(table["number_marks"]), "|".join(table["range_words"])
     known = "|".join(sorted({*table["repetitions"], *table["repetitions"].values()}, key=len, reverse=True))
-    articles = "|".join(word for word in table["particles"] if len(word) > 1)
-    return re.compile(
-        rf"(?:(?:{marks}) ?)?0*(?P<value>[1-9]\d{{0,4}})"
-        rf"(?: ?(?P<repetition>(?!(?:{ranges}) \d|(?:{articles})\b)(?:{known}|[a-z]{{1,2}}\d?)))?"
-        rf"(?: (?:(?:{ranges}) )?0*(?P<until>[1-9]\d{{0,4}}))?"
+    others = "|".join(word for word in (*table["particles"], *table["city"]["ordinals"]) if len(word) > 1)
+    mark = rf"(?:(?:{marks}) ?)?"
+    behind = rf"(?!(?:{ranges}) \d|(?:{others})\b)(?:{known}|[a-z]{{1,2}}\d?)"
+    any_one, joint = rf"{mark}\d+(?: ?{behind})?", rf" (?:{ranges}|{RANGE_SIGN}{{1,2}})"
+    return _NumberPatterns(
+        one=re.compile(
+            rf"{mark}0*(?P<value>[1-9]\d{{0,4}})(?: ?(?P<repetition>{behind}))?"
+            rf"(?:(?: (?:{ranges}|{RANGE_SIGN}))? 0*(?P<until>[1-9]\d{{0,4}}))?"
+        ),
+        several=re.compile(rf"{any_one}(?:(?:{joint})? {any_one})+"),
+        behind=re.compile(rf"(?<=\S) (?P<numbers>{any_one}(?:{joint} {any_one})+)$"),
     )
 
 
-def _parts(text: str, words: Language, dropped: list[str]) -> Iterator[str]:
+def _parts(text: str, words: Language, dropped: list[str], known: Sequence[HouseNumber]) -> Iterator[str]:
     """The parts of a field between commas, folded, without what leads to a flat.
 
-    Parts that are nothing else ("Résidence des Lilas") go to `dropped`: some streets are called so.
+    Parts that are nothing else ("Résidence des Lilas") go to `dropped`: some streets are called so. `known` are the
+    house numbers that were read until now.
     """
     begins, inside = _noise_patterns(words.code)
-    for folded in _pieces(text, begins):
-        rest = ELIDED.sub(r"\1", " ".join(inside.sub(" ", folded).split()))
+    for sign, word in words.table["noise"]["signs"].items():
+        text = re.sub(rf"(?<=\S)\s*{re.escape(sign)}", word, text)  # "8 Main St #4"
+    for folded in _pieces(_with_signs(text, words), begins):
+        without_flat = inside.sub(lambda match: match[0] if _in_name(match, words, known) else " ", folded)
+        rest = " ".join(without_flat.replace(ELIDED, "").split()).lstrip(f"{RANGE_SIGN} ")
         if begins.match(rest):
             tail = _tail(rest.split(), words)
-            if tail[0].isdigit():
+            if tail[0].isdigit() or (tail != rest and _apart(tail, words, ()) is not None):
                 yield tail
             else:
                 dropped.append(tail)
@@ -142,15 +198,31 @@ def _parts(text: str, words: Language, dropped: list[str]) -> Iterator[str]:
             yield rest
 
 
+def _in_name(match: re.Match[str], words: Language, known: Sequence[HouseNumber]) -> bool:
+    """Whether what looks like a flat is a street's name and its number: "Via della Scala 8", "Calle Molino Bajo 8".
+
+    Where the number stands behind the street, a flat stands behind the number, or at the beginning.
+    """
+    before = match.string[: match.start()].split()
+    unmistakable = not match[0][0].isalpha() or match[0].startswith(tuple(words.table["noise"]["alone"]))
+    if words.table["number_position"] == "before" or unmistakable or not before:
+        return False
+    if any(word[0].isdigit() for word in before):
+        return False
+    leads = words.table["kind_position"] == "first" and words.kinds(before[-1])
+    same_again = match[0].split()[-1] in {str(number.value) for number in known}
+    return not known or same_again or bool(leads) or before[-1] in words.particles
+
+
 def _pieces(text: str, noise: re.Pattern[str]) -> Iterator[str]:
     """The pieces of `text`, folded. A dash with blanks parts only noise from an address: "Quai de la Corse - Paoli".
 
-    In a piece, "d'" is "delided", so that "Tour d'Auvergne" is no tower D.
+    In a piece, "d'" has an `ELIDED`, so that "Tour d'Auvergne" is no tower D.
     """
     for part in SEPARATORS.split(text):
         joined = ""
         for piece in DASH.split(part):
-            folded = fold(ELISION.sub(r"\1elided ", piece))
+            folded = fold(ELISION.sub(rf"\1{ELIDED} ", piece))
             if joined and (noise.match(folded) or noise.match(joined)):
                 yield joined
                 joined = folded
@@ -166,57 +238,122 @@ def _tail(tokens: list[str], words: Language) -> str:
         for position, token in enumerate(tokens)
         if position and words.kinds(token) and tokens[position - 1] not in words.particles
     ]
+    name_leads = words.table["kind_position"] == "last"
     for position in kinds:
-        for start in range(max(position - 2, 1), position):
+        for start in range(max(position - (5 if name_leads else 2), 1), position):
             if tokens[start][0].isdigit():
                 return " ".join(tokens[start:])
+    if name_leads:
+        return " ".join(tokens)  # nobody can tell where the name begins that stands before the kind
     return " ".join(tokens[kinds[0] :] if kinds else tokens)
 
 
 @lru_cache(maxsize=32)
 def _noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    noise = language(code).table["noise"]
-    marks = "|".join(language(code).table["number_marks"])
+    table = language(code).table
+    noise, marks = table["noise"], "|".join(table["number_marks"])
+    number_behind = table["number_position"] == "after"
 
     def either(*names: str) -> str:
         return "|".join(sorted((word for name in names for word in noise[name]), key=len, reverse=True))
 
-    ending = r"(?:e|er|eme|ieme|ere|nd|nde)"
-    floor = rf"\d+(?:{ending}? (?:{either('after_number')})|{ending} (?:{either('after_ordinal')}))\b"
-    value = rf"(?: ?(?:(?:{marks}) ?)?\d+(?:e|er|eme)?[a-z]?| [a-z]\d*)(?= |$)"
+    ending = rf"(?:{either('floor_ordinals')})"
+    lone = r"(?! \d| [a-z]\b)" if number_behind else ""  # "Hauptstraße 8 OG 2" is house 8, on the floor above 1
+    floor = rf"\d+(?:{ending} (?:{either('after_number', 'after_ordinal')})| (?:{either('after_number')})\b{lone})\b"
+    if grounds := [word for word in noise["alone"] if word.partition(" ")[0] in noise["after_number"] and " " in word]:
+        floor = rf"(?!\d+ (?:{'|'.join(grounds)})\b){floor}"  # "Via Roma 8 piano terra" is house 8, and no floor 8
+    if noise["bare_floors"]:  # "3º B", "2º piso 1ª"
+        door = rf"(?: (?:\d+{ending}?|[a-z])(?= |$))?"
+        floor = rf"(?:{floor}{door}|\d+(?:{either('bare_floors')}){door}$)"
+    value = rf"(?: ?(?:(?:{marks}) ?)?\d+{ending}?[a-z]?| [a-z]\d*)(?= |$)"
     behind = rf" (?:{either('behind')})\b"
+    by_itself = rf"(?:^|(?<=\S ))(?:{either('alone')})(?:{behind})?$|^(?:{either('behind')})$"
+    if number_behind:
+        by_itself += rf"|(?<=\d )(?:{either('behind')})$"
     begins = re.compile(rf"(?:(?:{either('begins')})\b|{floor})")
     inside = re.compile(
         rf"\b(?:{floor}(?:{behind})?|(?:{either('with_value')})(?:{value}(?:{behind})?|{behind})"
-        rf"|^(?:{either('alone', 'behind')})$|(?<=\S )(?:{either('alone')})$)"
+        rf"|{by_itself})"
     )
     return begins, inside
 
 
+def _apart(part: str, words: Language, known: Sequence[HouseNumber]) -> tuple[HouseNumber, str] | None:
+    """The house number before a street, or behind it where the language has it there, and the street; else None.
+
+    `known` are the numbers that were read already: with one at hand, "4 septembre" is a name.
+    """
+    if words.table["number_position"] == "before":
+        return _split(part, words) if _leading_number(part, words, anything=not known) else None
+    behind = _split_behind(part, words, known)
+    if behind is None and _leading_number(part, words, anything=False):
+        ahead = _split(part, words)
+        return ahead if not known or ahead[0] in known else None
+    return behind
+
+
 def _leading_number(part: str, words: Language, *, anything: bool) -> bool:
     """Whether `part` begins with a house number before a street. `anything`: also before a name without kind of way."""
-    tokens = part.split()
+    tokens = [token for token in part.split() if token[0] != RANGE_SIGN]
     if not tokens[0][0].isdigit() or len(tokens) < 2:
         return False
+    if words.ordinal.fullmatch(tokens[0]) and read_number(tokens[0], words.code) is None:
+        return False  # 5th Avenue
     return anything or any(words.kinds(token) for token in tokens[1:3])
 
 
 def _split(part: str, words: Language) -> tuple[HouseNumber, str]:
-    """The longest beginning that is a house number, and the rest. What can be no number becomes 0: no house has it."""
+    """The longest beginning that is a house number, and the rest."""
     tokens = part.split()
-    for length in range(min(4, len(tokens) - 1), 0, -1):
+    for length in range(min(5, len(tokens) - 1), 0, -1):
         number = read_number(" ".join(tokens[:length]), words.code)
-        # "8 q rue" has a repetition, "8 q du Port" a quay
-        way_begins = length > 1 and words.kinds(tokens[length - 1]) and not words.kinds(tokens[length])
-        if number is not None and not way_begins:
-            return number, " ".join(tokens[length:])
-    return HouseNumber(0), " ".join(tokens[1:])
+        last = tokens[length - 1]
+        # "8 q rue" has a repetition, "8 q du Port" a quay, "8 E Main St" a street in the east
+        way_begins = last in words.table["directions"] or (last in words.senses and not words.kinds(tokens[length]))
+        if number is not None and not (length > 1 and way_begins):
+            return _alone(number, tokens[length:], words)
+    return _alone(UNREADABLE, tokens[1:], words)
+
+
+def _alone(number: HouseNumber, rest: Sequence[str], words: Language) -> tuple[HouseNumber, str]:
+    """`number` and what stands behind it, unless that goes on with further numbers: "8-80 rue", "8 et 9 rue"."""
+    joints = {RANGE_SIGN, RANGE_SIGN * 2, *words.table["range_words"]}
+    while len(rest) > 1 and rest[0] in joints and rest[1][0].isdigit():
+        number, rest = UNREADABLE, rest[2:]
+    return number, " ".join(rest)
+
+
+def _split_behind(part: str, words: Language, known: Sequence[HouseNumber]) -> tuple[HouseNumber, str] | None:
+    """The longest end that is a house number, and the name before it. In "Straße 12" the number may be the name.
+
+    Numbers that are joined ("8-10", "8-80") are no name, and only a number where they are one.
+    """
+    if joined := _number_patterns(words.code).behind.search(part):
+        tokens, numbers = part[: joined.start()].split(), read_number(joined["numbers"], words.code) or UNREADABLE
+        return None if _begins_or_leads(tokens, words) else (numbers, " ".join(tokens))
+    tokens = part.split()
+    splits = []
+    for length in range(min(4, len(tokens) - 1), 0, -1):
+        name, number = tokens[:-length], read_number(" ".join(tokens[-length:]), words.code)
+        if number is None or _begins_or_leads(name, words):
+            continue
+        kinds = {word for word in name if words.senses.get(word, frozenset()) & words.types}
+        if set(name) - kinds - words.particles:
+            return number, " ".join(name)
+        splits.append((number, " ".join(name)))
+    return splits[-1] if splits and not known else None
+
+
+def _begins_or_leads(name: Sequence[str], words: Language) -> bool:
+    """Whether `name` goes on with the number behind it ("Plaza de 1812"), or has one before it."""
+    return name[0][0].isdigit() or name[-1] in words.particles
 
 
 def _without_town(street: str, postcode: str, city: str) -> str:
     """A whole address in the field of the street, without its end."""
     if postcode:
-        street = re.sub(rf"[\s,]+{re.escape(postcode)}\b.*$", "", street, flags=re.DOTALL)
+        spaced = r"\s?".join(map(re.escape, postcode))
+        street = re.sub(rf"[\s,]+{spaced}\b.*$", "", street, flags=re.DOTALL | re.IGNORECASE)
     if city and "," in street and fold(street.rsplit(",", 1)[1]) == fold(city):
         street = street.rsplit(",", 1)[0]
     return street
@@ -224,5 +361,13 @@ def _without_town(street: str, postcode: str, city: str) -> str:
 
 def _best(streets: list[str], words: Language) -> str:
     """The part that names a kind of way; all of them when none does."""
-    named = [street for street in streets if any(words.kinds(token) for token in street.split()[:1])]
+    named = [street for street in streets if _names_kind(street.split(), words)]
     return named[0] if len(named) == 1 else " ".join(dict.fromkeys(named or streets))
+
+
+def _names_kind(tokens: Sequence[str], words: Language) -> bool:
+    """Whether a kind of way stands where the language has it: "Rue …", "… Street", "… Street North"."""
+    while len(tokens) > 1 and tokens[-1] in words.table["directions"]:
+        tokens = tokens[:-1]
+    ends = {"first": tokens[:1], "last": tokens[-1:], "either": [*tokens[:1], *tokens[-1:]]}
+    return any(words.kinds(token) for token in ends[words.table["kind_position"]])

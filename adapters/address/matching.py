@@ -2,8 +2,9 @@
 
 Names are compared word by word, not letter by letter over the whole: "rue Amélie Corvec" and "rue Amédée Corvec" differ
 in two of sixteen letters, but they are two streets. A name is as alike as its least alike word: a `THRESHOLD` of 0.75
-allows one wrong letter in a word of four or more, two in one of eight or more. Kinds of way (rue, avenue), numbers and
-Roman numerals must be equal.
+allows one wrong letter in a word of four or more. Two are believed in a word of six or more (`CONFIRMED`), and only
+where the source says that no name it knows holds the word. Kinds of way (rue, avenue), numbers and Roman numerals must
+be equal.
 """
 
 from __future__ import annotations
@@ -12,46 +13,91 @@ import importlib
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 THRESHOLD = 0.75
 """Names at least this much alike may be the same street with a slip of the pen. Measured: docs/addresses.md."""
 
+CONFIRMED = 0.66
+"""A word with two slips is a misspelled one if it is at least this much alike (two wrong letters of six) and stands in
+no name that the source knows. A real word is never taken for a misspelled one."""
+
 SLIP = 0.8
 """How alike a particle or a kind of way is with one letter wrong: words too short for the share of their letters."""
 
 INITIAL = 0.85
-"""How alike "J." and "Jean" are."""
+"""How alike "J." and "Jean" are, and a single letter and nothing: "Rue A. Dumas", "Rue Dumas"."""
 
 TABLES = Path(__file__).parent / "names"
 LETTERS = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l"})
 WORD = re.compile(r"[^\W_]+")
-ORDINAL = re.compile(r"(\d+)(?:er|e|eme|ieme|ere|nd|nde)")
+POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
+ELISION = re.compile(r"(?<!\w)([^\W\d_])['’]\s?(?=\w)")
+ELIDED = "\ua78c"
+"""Stands for an apostrophe that folding must not lose, for it tells "d'Amont" from "D. Amont". It is a letter that
+looks like one (saltillo)."""
+VOWELS = tuple("aeiouy")
 ROMAN = re.compile(r"(?=[ivxlc]{2,})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
 
 
 @dataclass(frozen=True)
 class Language:
-    """The words of one language, folded (see `fold`): `senses` from each written word to what it may stand for."""
+    """The words of one language, folded (see `fold`): `senses` from each written word to what it may stand for.
+
+    `endings` are the kinds of way that are written onto a name ("Lindenstr."), from each spelling to the kind.
+    `spellings` are letters and phrases with a second spelling ("ue" for "ü"), from the second to the first. What the
+    keys of `table` mean stands in docs/addresses.md.
+    """
 
     code: str
     types: frozenset[str]
     senses: Mapping[str, frozenset[str]]
     particles: frozenset[str]
+    endings: Mapping[str, str]
+    spellings: Mapping[str, str]
     table: Mapping[str, Any]
+    ordinal: re.Pattern[str]
+    ended: re.Pattern[str] | None
+    respelled: re.Pattern[str] | None
 
     def meanings(self, word: str) -> frozenset[str]:
         """What `word` may stand for, itself included, an ordinal as its number."""
-        ordinal = ORDINAL.fullmatch(word)
+        ordinal = self.ordinal.fullmatch(word)
         return self.senses.get(word, frozenset()) | {ordinal[1] if ordinal else word}
 
     def kinds(self, word: str) -> frozenset[str]:
-        """The kinds of way (avenue, place) that `word` may mean; empty when it is no such word."""
-        return self.senses.get(word, frozenset({word})) & self.types
+        """The kinds of way (avenue, place) that `word` may mean, or ends with; empty when it is no such word."""
+        return self.senses.get(word, frozenset(self.parted(word)[-1:])) & self.types
+
+    def parted(self, word: str) -> list[str]:
+        """`word` without the kind of way that is written onto it, and that kind: "lindenstr" is "linden", "strasse"."""
+        match = self.ended.fullmatch(word) if self.ended and word not in self.senses else None
+        return [match[1], self.endings[match[2]]] if match else [word]
+
+    def respell(self, folded: str) -> str:
+        """`folded` in the first spelling of what has several: "mueller" as "muller", "rond point" as "rondpoint"."""
+        return self.respelled.sub(lambda match: self.spellings[match[0]], folded) if self.respelled else folded
+
+    def uncontracted(self, folded: str) -> str:
+        """`folded` with abbreviations of two pieces written out: "v le" (from "V.le") as "viale"."""
+        for written, word in self.table["contractions"].items():
+            folded = re.sub(rf"\b{written}\b", word, folded)
+        return folded
+
+    def two_forms(self, left: str, right: str) -> bool:
+        """Whether one word is the feminine form of the other, or another inflection that makes it a name of its own."""
+        return any(
+            other == one.removesuffix(plain) + ending
+            for plain, endings in self.table["feminine"].items()
+            for ending in endings
+            for one, other in ((left, right), (right, left))
+            if one.endswith(plain) and not one.endswith(ending)
+        )
 
 
 @lru_cache(maxsize=32)
@@ -69,54 +115,138 @@ def language(code: str) -> Language:
                 senses.setdefault(written, set()).add(word)
     for written, digits in table["numbers"].items():
         senses.setdefault(written, {written}).add(digits)
+    endings = {written: kind for kind, short in table["suffixes"].items() for written in (kind, *short)}
+    phrases = {**table["contractions"], **table["phrases"]}
+    patterns = []
+    if phrases:
+        patterns.append(rf"\b(?:{_either(phrases)})\b")
+    if table["letters"]:  # "ue" is no "ü" in "neue", "Bauer" and "Quelle"
+        patterns.append(rf"(?<![aeiouq])(?:{_either(table['letters'])})")
     return Language(
         code=code,
         types=frozenset(table["types"]),
         senses={written: frozenset(words) for written, words in senses.items()},
         particles=frozenset(table["particles"]),
+        endings=endings,
+        spellings={**phrases, **table["letters"]},
         table=table,
+        ordinal=re.compile(rf"(\d+)(?:{_either(table['city']['ordinals'])})"),
+        ended=re.compile(rf"([a-z]{{2,}}?)({_either(endings)})") if endings else None,
+        respelled=re.compile("|".join(patterns)) if patterns else None,
     )
 
 
+def _either(words: Iterable[str]) -> str:
+    """A pattern for any of `words`, the longest first."""
+    return "|".join(sorted(words, key=lambda word: (-len(word), word)))
+
+
 def fold(text: str) -> str:
-    """Lower case without accents: letters and digits as words with one space between them."""
+    """Lower case without accents: letters and digits as words with one space between them; "King's" is one word."""
     decomposed = unicodedata.normalize("NFKD", text.translate(LETTERS).casefold())
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return " ".join(WORD.findall(plain))
+    return " ".join(WORD.findall(POSSESSIVE.sub("s", plain)))
 
 
 def expand(street: str, code: str = "fr") -> str:
     """`street` folded, the kind of way spelled right, abbreviations written out where they can mean but one thing."""
     words = language(code)
     expanded = []
-    for position, word in enumerate(fold(street).split()):
-        senses = words.senses.get(word, frozenset({word}))
-        kinds = senses & words.types if position == 0 else senses - words.types
+    texts = words.uncontracted(fold(street)).split()
+    kind_at = _kind_at(texts, words)
+    for position, word in enumerate(texts):
+        senses = words.senses.get(word, frozenset({"".join(words.parted(word))}))
+        kinds = senses & words.types if position == kind_at else senses - words.types
         candidates = kinds or senses
-        if position == 0 and word not in words.senses:
+        if position == kind_at == 0 and word not in words.senses:
             candidates = frozenset(kind for kind in words.types if _slips(word, kind, most=1) <= 1) or candidates
         expanded.append(next(iter(candidates)) if len(candidates) == 1 and not word.isdigit() else word)
     return " ".join(expanded)
 
 
+def _kind_at(texts: Sequence[str], words: Language) -> int:
+    """Where the kind of way stands: first in "Rue …", last in "… Street"; -1 where it stands nowhere."""
+    if words.table["kind_position"] == "first":
+        return 0
+    return max((position for position, text in enumerate(texts) if position and words.kinds(text)), default=-1)
+
+
 def canonical(street: str, code: str = "fr") -> str:
-    """One spelling for all names that `similarity` calls the same for their abbreviations and particles alone."""
-    particles = language(code).particles
-    expanded = expand(street, code)
-    return " ".join(word for word in expanded.split() if word not in particles) or expanded
+    """One spelling for all names that `similarity` calls the same for their abbreviations and particles alone.
+
+    A single letter is dropped where it can be an elided article ("d'Amont", also without the apostrophe), and kept
+    where it is rather an initial ("A. Dumas").
+    """
+    words = language(code)
+    spelled = words.respell(expand(street, code))
+    parted = [part for word in spelled.split() for part in words.parted(word)]
+    kept = [
+        word
+        for word, following in pairwise([*parted, ""])
+        if word not in words.particles or (len(word) == 1 and not _elides(word, following))
+    ]
+    return " ".join(kept) or spelled
 
 
-def similarity(asked: str, found: str, code: str = "fr") -> float:
+def _elides(letter: str, following: str) -> bool:
+    return not letter.startswith(VOWELS) and following.startswith((*VOWELS, "h"))
+
+
+def name_words(name: str, code: str = "fr") -> frozenset[str]:
+    """The words of a name as they are compared: in their first spelling, "lindenstr" as "linden" and "strasse".
+
+    What a source knows of words is stored, asked for and told in this form (`Places.unknown_words`).
+    """
+    words = language(code)
+    return frozenset(part for word in words.respell(fold(name)).split() for part in words.parted(word))
+
+
+def has_initial(name: str, code: str = "fr") -> bool:
+    """Whether a single letter in `name` may stand for a word ("A. Dumas"): then another street may be meant than the
+    one that is called just so.
+    """
+    words = language(code)
+    return any(
+        len(word.text) == 1 and word.leads and not word.opens and (word.letter or word.text not in words.senses)
+        for word in _words(name, words)
+        if word.text.isalpha() and not word.article
+    )
+
+
+def similarity(asked: str, found: str, code: str = "fr", unknown: frozenset[str] = frozenset()) -> float:
     """How alike two street names are, from 0 to 1: the likeness of the least alike of their words.
 
     Accents, case, abbreviations, particles, number words and split or joined words make no difference or little. A word
     that only one of the names has makes 0.
+
+    `unknown` are words of `asked` (of its `name_words`) that stand in no name that the source knows. Two slips in a
+    word are believed from `CONFIRMED` on where it is one of them, and never in any other.
     """
     words = language(code)
-    asked_words, found_words = _words(asked, words), _words(found, words)
+    asked_words, found_words = _words(asked, words, unknown), _words(found, words)
     if not asked_words or not found_words:
         return 0.0
-    return 1.0 if asked_words == found_words else _align(asked_words, found_words, words)
+    if asked_words == found_words:
+        return 1.0
+    if any(word.letter for word in asked_words):  # "A. Rossi" and "E. Rossi": neither letter may be left out
+        found_words = [replace(word, alone=0.0) if word.letter else word for word in found_words]
+    return _align(asked_words, found_words, words)
+
+
+def doubtful_words(asked: str, found: str, code: str = "fr") -> frozenset[str]:
+    """The words of `asked` (of its `name_words`) that a source is to be asked for before anybody knows whether the
+    names are alike: they are if none of these stands in a name that the source knows.
+
+    Empty where the names are alike without that, or can not become alike. These are words with two slips, at least
+    `CONFIRMED` alike.
+    """
+    doubtful = name_words(asked, code)
+    if similarity(asked, found, code) >= THRESHOLD or similarity(asked, found, code, doubtful) < THRESHOLD:
+        return frozenset()
+    for word in sorted(doubtful):
+        if similarity(asked, found, code, doubtful - {word}) >= THRESHOLD:
+            doubtful -= {word}
+    return doubtful
 
 
 def same_city(asked: str, found: str, code: str = "fr") -> bool:
@@ -132,24 +262,42 @@ def same_city(asked: str, found: str, code: str = "fr") -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """One word of a name. An article stands before another word: the last letter of "Voie D" is none.
+    """One word of a name. `alone` says how alike it is to nothing: 1 for an article, less for a single letter that may
+    be one or an initial, 0 for all others. An article stands before another word: the last letter of "Voie D" is none.
 
-    `leads` says that a word follows, `opens` that it is the first.
+    `leads` says that a word follows, `opens` that it is the first, `onto` that the kind of way that follows is written
+    onto it, `unknown` that no name of the source holds it.
     """
 
     text: str
-    article: bool
+    alone: float
     leads: bool
     opens: bool
+    onto: bool = field(default=False, compare=False)
+    unknown: bool = field(default=False, compare=False)
+
+    @property
+    def article(self) -> bool:
+        return self.alone == 1.0
+
+    @property
+    def letter(self) -> bool:
+        return self.alone == INITIAL
 
 
-def _words(name: str, words: Language) -> list[_Word]:
-    texts = fold(name).split()
-    followed = [position + 1 < len(texts) and not texts[position + 1][0].isdigit() for position in range(len(texts))]
-    return [
-        _Word(text, text in words.particles and leads, leads, opens=position == 0)
-        for position, (text, leads) in enumerate(zip(texts, followed, strict=True))
-    ]
+def _words(name: str, words: Language, unknown: frozenset[str] = frozenset()) -> list[_Word]:
+    folded = words.respell(fold(ELISION.sub(rf"\1{ELIDED} ", name)))
+    compounds = map(words.parted, folded.split())
+    parts = [(part, place + 1 < len(whole)) for whole in compounds for place, part in enumerate(whole)]
+    found = []
+    for position, (written, onto) in enumerate(parts):
+        following = [part for part, _ in parts[position + 1 : position + 2]]
+        text = written[:1] if written[1:] == ELIDED else written
+        leads = bool(following) and not following[0][0].isdigit()
+        particle = leads and text in words.particles
+        alone = 0.0 if not particle else INITIAL if len(written) == 1 else 1.0
+        found.append(_Word(text, alone, leads, opens=position == 0, onto=onto, unknown=text in unknown))
+    return found
 
 
 def _align(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
@@ -172,24 +320,40 @@ def _align(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> f
 def _alike(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
     """How alike two words are; or one word and two that a space may have split; or one that stands alone."""
     if not asked or not found:
-        (alone,) = asked or found
-        return 1.0 if alone.article else 0.0
+        (word,) = asked or found
+        return word.alone
     if len(asked) + len(found) > 2:
-        return _joined(asked, found)
+        return _joined(asked, found, words)
     return _pair(asked[0], found[0], words)
 
 
-def _joined(asked: Sequence[_Word], found: Sequence[_Word]) -> float:
+def _joined(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
     """How alike words are whose blank is missing, too many, at the wrong place, or a letter instead."""
-    left, right = (" ".join(word.text for word in side) for side in (asked, found))
-    same = left.replace(" ", "") == right.replace(" ", "")
     if len(asked) == len(found):
-        return SLIP if same else 0.0
+        return SLIP if "".join(word.text for word in asked) == "".join(word.text for word in found) else 0.0
+    blank = "" if max(asked, found, key=len)[0].onto else " "
+    left, right = (blank.join(word.text for word in side) for side in (asked, found))
+    if abs(len(left) - len(right)) > (1 - CONFIRMED) * max(len(left), len(right)):
+        return 0.0  # as most pairs are: so many letters are missing that no rule would call them alike
+    same = left.replace(" ", "") == right.replace(" ", "")
     if same and any(side[0].article and len(side[0].text) == 1 and len(side) == 2 for side in (asked, found)):
         return 1.0  # "leglise" for "l'église": a forgotten apostrophe is no slip
     if any(_exact_only(word.text) for word in (*asked, *found)):
         return 0.0
-    return 1 - _slips(left, right) / max(len(left), len(right))
+    if not same and any(_is_short(word, words) for word in (*asked, *found)):
+        opening = max(asked, found, key=len)[0]  # "Ruepla Fayette": a letter where the blank was
+        return _likeness(left, right, asked) if _is_kind(opening, words) and _slips(left, right) == 1 else 0.0
+    return _likeness(left, right, asked)
+
+
+def _is_kind(word: _Word, words: Language) -> bool:
+    return word.opens and bool(words.kinds(word.text))
+
+
+def _is_short(word: _Word, words: Language) -> bool:
+    """Whether a word is no part of another one that a slip has cut off: "N Orchard St", "Am Schwarzenberg"."""
+    known = (len(word.text) <= 3 and word.text in words.senses) or word.text in words.table["directions"]
+    return (known or len(word.text) == 1) and not word.article
 
 
 def _pair(asked: _Word, found: _Word, words: Language) -> float:
@@ -202,15 +366,27 @@ def _pair(asked: _Word, found: _Word, words: Language) -> float:
     left_kinds, right_kinds = words.kinds(left), words.kinds(right)
     if left_kinds and right_kinds:
         return 0.0  # both are words of their own, one letter apart or not: cour and cours, pont and port
-    if asked.opens and found.opens and right_kinds and len(right) <= 4:
+    kind_opens = asked.opens and found.opens and bool(right_kinds)
+    if kind_opens and len(right) <= 4:
         return SLIP if any(_slips(left, kind) == 1 for kind in right_kinds) else 0.0
-    shorter, longer = sorted((left, right), key=len)
-    if shorter[-1] != "e" and longer in {shorter + ending for ending in words.table["feminine"]}:
+    if words.two_forms(left, right) and not (kind_opens and words.table["kind_position"] == "first"):
         return 0.0  # Martin and Martine, saint and sainte: two names, seldom a slip
     if len(left) == 1:
-        return INITIAL if asked.leads and found.leads and right.startswith(left) and not asked.opens else 0.0
+        initial = asked.leads and found.leads and not (asked.opens or asked.article)
+        return INITIAL if initial and right.startswith(left) else 0.0
     pairs = [(a, b) for a in left_senses for b in right_senses if not (_exact_only(a) or _exact_only(b))]
-    return max((1 - _slips(a, b) / max(len(a), len(b)) for a, b in pairs), default=0.0)
+    return max((_likeness(a, b, (asked,)) for a, b in pairs), default=0.0)
+
+
+def _likeness(left: str, right: str, asked: Sequence[_Word]) -> float:
+    """The share of letters that are the same, as far as `similarity` believes it of the words `asked`."""
+    slips = _slips(left, right)
+    share = 1 - slips / max(len(left), len(right))
+    if slips < 2:
+        return share
+    if not any(word.unknown for word in asked):
+        return min(share, CONFIRMED)
+    return max(share, THRESHOLD) if slips == 2 and share >= CONFIRMED else share
 
 
 def _slips(left: str, right: str, most: int | None = None) -> int:

@@ -48,22 +48,41 @@ from adapters.address.answer import HouseNumber, read_answer, read_number, same_
         ("", "8 rue du Moulin 99002 Valmont", "8|rue du moulin"),
         ("", "8 rue du Moulin, Valmont", "8|rue du moulin"),
         # names that look like such things
-        ("8", "rue de la Tour d'Albret", "8|rue de la tour d albret"),
+        ("8", "rue de la Tour d'Albret", "8|rue de la tour d'albret"),
         ("8", "rue Louis Codet", "8|rue louis codet"),
         ("8", "rue des Trois Portes", "8|rue des trois portes"),
         ("8", "rue du Milieu", "8|rue du milieu"),
         ("8", "quai Rive Gauche", "8|quai rive gauche"),
         ("8", "Résidence du Parc", "8|residence du parc"),
-        ("8", "Tour de l'Horloge", "8|tour de l horloge"),
+        ("8", "Tour de l'Horloge", "8|tour de l'horloge"),
         ("8", "Quai de la Corse - Paoli", "8|quai de la corse paoli"),
+        ("8", "rue D. Amont", "8|rue d amont"),
+        ("8", "rue des Martyrs 1939-1945", "8|rue des martyrs 1939 1945"),
         ("", "8 porte de Brévan", "8|porte de brevan"),
-        ("8", "rue de l'Escalier", "8|rue de l escalier"),
+        ("8", "rue de l'Escalier", "8|rue de l'escalier"),
     ],
 )
 def test_number_and_street_are_read_from_either_field(number: str, street: str, read: str) -> None:
     asked = read_answer({"number": number, "street": street, "postcode": "99002", "city": "Valmont"})
     assert f"{asked.number}|{asked.street}" == read
     assert not asked.contradictory
+
+
+@pytest.mark.parametrize("number", ["8 decies", "8 Corvec", "8bis Corvec"])
+def test_what_nobody_understands_beside_a_number_makes_it_none(number: str) -> None:
+    asked = read_answer({"number": number, "street": "rue du Moulin"})
+    assert (asked.number, asked.street, asked.numbered) == (HouseNumber(0), "rue du moulin", True)
+
+
+@pytest.mark.parametrize(
+    "numbers", ["8-80", "8 - 80", "10-8", "34-12", "8 et 9", "8 et 80", "8.5", "8 4", "8b-80", "3/5/7"]
+)
+def test_several_numbers_that_are_no_single_house_are_a_number_that_no_house_has(numbers: str) -> None:
+    for number, street in ((numbers, "rue du Moulin"), ("", f"{numbers} rue du Moulin")):
+        if number or numbers != "8 4":  # "8 4 septembre"
+            asked = read_answer({"number": number, "street": street})
+            assert (asked.number, asked.street, asked.numbered) == (HouseNumber(0), "rue du moulin", True)
+    assert read_answer({"number": numbers, "street": "8 rue du Moulin"}).contradictory
 
 
 @pytest.mark.parametrize(
@@ -108,6 +127,26 @@ def test_a_number_is_echoed_only_by_itself(asked: str, found: str | None, same: 
     number = read_number(asked)
     assert number is not None
     assert same_number(number, found) is same
+
+
+@pytest.mark.parametrize(("written", "read"), [("2a 004", "2A004"), (" 99901 ", "99901"), ("", ""), (None, "")])
+def test_the_code_of_the_town_is_read_where_a_platform_gives_it(written: str | None, read: str) -> None:
+    assert read_answer({"street": "rue X", "city_code": written}).city_code == read
+
+
+@pytest.mark.parametrize(
+    ("number", "street", "numbered"),
+    [
+        ("8", "rue X", True),
+        ("", "8 rue X", True),
+        ("eight", "rue X", True),
+        ("Appt 3", "rue X", True),
+        ("", "rue X", False),
+        ("-", "rue X", False),
+    ],
+)
+def test_a_number_that_can_not_be_read_is_still_a_number(number: str, street: str, numbered: bool) -> None:
+    assert read_answer({"number": number, "street": street}).numbered is numbered
 
 
 def test_personal_values_do_not_show_in_reprs() -> None:
