@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
 from config.configuration import Configuration
 from jurat.statements import now, rows_json, rowset
-from jurat.tables import Moment
+from jurat.tables import Moment, moment
 from tasks.ledger.access import AccessRows
 from tasks.ledger.applied import Book, Edition
 from tasks.ledger.overdue import ENDED
@@ -27,12 +28,21 @@ class Unpublishable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewZone:
-    """A zone to import; `geometry` is WKB in WGS 84, `digest` its hash."""
+    """A zone to import; `geometry` is WKB in WGS 84, `digest` its hash, `crs` the system that its file was in."""
 
     name: str
     title: str
     digest: str
     geometry: bytes
+    crs: str = "EPSG:4326"
+
+
+@dataclass(frozen=True, slots=True)
+class ZonesImported:
+    """What an import did, or would do: the version of each zone by its name, and the names of those that are new."""
+
+    versions: Mapping[str, int]
+    new: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,37 +108,46 @@ class Publishing:
             add_audit_row(connection, who, "config apply", f"version {version}", {"digest": configuration.digest})
         return version, True
 
-    def import_zones(self, zones: Sequence[NewZone], who: str) -> dict[str, int]:
-        """Store zones, each as its next version; the versions by name. A zone that did not change keeps its version."""
+    def import_zones(
+        self, zones: Sequence[NewZone], who: str, in_force_from: datetime | None = None, *, dry_run: bool = False
+    ) -> ZonesImported:
+        """Store zones, each as its next version, in force from a time on (None: at once).
+
+        A zone that will be the same then already keeps its version. No stored version ever changes: one that is still
+        to come is taken back by importing the former one from the same time on. With `dry_run` nothing is stored.
+        """
         versions: dict[str, int] = {}
+        new: list[str] = []
         with self._engine.begin() as connection:
             self._lock(connection)
+            begins = Moment().process_bind_param(in_force_from, connection.dialect)
             for zone in zones:
-                last = connection.execute(
-                    text("SELECT version, digest FROM jurat_zones WHERE name = :name ORDER BY version DESC LIMIT 1"),
-                    {"name": zone.name},
-                ).first()
-                if last and last[1] == zone.digest:
-                    versions[zone.name] = last[0]
+                then, newest = connection.execute(
+                    text(_versions_then(self._dialect)), {"name": zone.name, "begins": begins}
+                ).one()
+                known = connection.execute(
+                    text("SELECT digest FROM jurat_zones WHERE name = :name AND version = :version"),
+                    {"name": zone.name, "version": then or 0},
+                ).scalar()
+                if known == zone.digest:
+                    versions[zone.name] = then
                     continue
-                versions[zone.name] = (last[0] if last else 0) + 1
-                connection.execute(
-                    text(
-                        "INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at) "
-                        f"VALUES (:name, :version, :title, :digest, :geometry, :who, {now(self._dialect)})"
-                    ),
-                    {
-                        "name": zone.name,
-                        "version": versions[zone.name],
-                        "title": zone.title,
-                        "digest": zone.digest,
-                        "geometry": zone.geometry,
-                        "who": who,
-                    },
-                )
-                detail = {"version": versions[zone.name], "digest": zone.digest}
-                add_audit_row(connection, who, "zones import", zone.name, detail)
-        return versions
+                versions[zone.name] = (newest or 0) + 1
+                new.append(zone.name)
+                if not dry_run:
+                    self._add_zone(connection, zone, versions[zone.name], begins, who)
+        return ZonesImported(versions, new)
+
+    def _add_zone(self, connection: Connection, zone: NewZone, version: int, begins: Any, who: str) -> None:
+        parameters = {**asdict(zone), "version": version, "begins": begins, "who": who}
+        (begun,) = connection.execute(text(_add_zone(self._dialect)), parameters).one()
+        detail = {
+            "version": version,
+            "digest": zone.digest,
+            "crs": zone.crs,
+            "in_force_from": f"{moment(begun):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        add_audit_row(connection, who, "zones import", zone.name, detail)
 
     def add_codes(self, code_list: str, fingerprints: Iterable[str], who: str, expires: datetime | None = None) -> int:
         """Add access codes to a list by their keyed hashes; how many were new."""
@@ -256,6 +275,30 @@ def _add_sources(dialect: str) -> str:
     return f"""
         INSERT INTO jurat_sources (name) SELECT r.name FROM {rowset(dialect, "name text")} WHERE true
         ON CONFLICT (name) DO NOTHING"""
+
+
+def _begins(dialect: str) -> str:
+    """SQL for the time `:begins`, or for now."""
+    given = "CAST(:begins AS timestamptz)" if dialect == "postgresql" else ":begins"
+    return f"coalesce({given}, {now(dialect)})"
+
+
+@lru_cache
+def _versions_then(dialect: str) -> str:
+    """The version of a zone that would be in force at `:begins`, and the newest of all."""
+    begun = "coalesce(in_force_from, imported_at)"
+    return f"""
+        SELECT (SELECT version FROM jurat_zones WHERE name = :name AND {begun} <= {_begins(dialect)}
+                ORDER BY {begun} DESC, version DESC LIMIT 1),
+               (SELECT max(version) FROM jurat_zones WHERE name = :name)"""
+
+
+@lru_cache
+def _add_zone(dialect: str) -> str:
+    return f"""
+        INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at, in_force_from, crs)
+        VALUES (:name, :version, :title, :digest, :geometry, :who, {now(dialect)}, {_begins(dialect)}, :crs)
+        RETURNING in_force_from"""
 
 
 @lru_cache

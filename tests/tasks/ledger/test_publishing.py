@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from datetime import timedelta
@@ -166,10 +167,18 @@ def zone(name: str, digest: str, geometry: bytes = b"\x01\x00\xff") -> NewZone:
     return NewZone(name, name.title(), digest, geometry)
 
 
+def imported(desk: Desk, *zones: NewZone, **given: Any) -> dict[str, int]:
+    return dict(desk.publishing.import_zones(zones, ADMIN, **given).versions)
+
+
+def in_force(desk: Desk) -> dict[str, int]:
+    return {name: found.version for name, found in desk.reading.zone_versions().items()}
+
+
 def test_a_zone_gets_a_new_version_only_when_it_changed(desk: Desk) -> None:
-    assert desk.publishing.import_zones([zone("old-town", "a"), zone("port", "b")], ADMIN) == {"old-town": 1, "port": 1}
-    assert desk.publishing.import_zones([zone("old-town", "a"), zone("port", "c")], ADMIN) == {"old-town": 1, "port": 2}
-    assert desk.publishing.import_zones([zone("old-town", "b"), zone("old-town", "a")], ADMIN) == {"old-town": 3}
+    assert imported(desk, zone("old-town", "a"), zone("port", "b")) == {"old-town": 1, "port": 1}
+    assert imported(desk, zone("old-town", "a"), zone("port", "c")) == {"old-town": 1, "port": 2}
+    assert imported(desk, zone("old-town", "b"), zone("old-town", "a")) == {"old-town": 3}
     zones = desk.reading.zones()
     assert {name: (row.version, row.digest, row.geometry) for name, row in zones.items()} == {
         "old-town": (3, "a", b"\x01\x00\xff"),
@@ -178,6 +187,59 @@ def test_a_zone_gets_a_new_version_only_when_it_changed(desk: Desk) -> None:
     assert list(desk.reading.zones(["port", "unknown"])) == ["port"]
     imports = desk.sql("SELECT subject FROM jurat_audit WHERE action = 'zones import' ORDER BY subject")
     assert [row[0] for row in imports] == ["old-town"] * 3 + ["port"] * 2
+
+
+def test_a_version_comes_in_force_when_its_time_comes(desk: Desk) -> None:
+    soon = desk.reading.clock() + timedelta(hours=1)
+    assert imported(desk, zone("port", "a")) == {"port": 1}
+    assert imported(desk, zone("port", "b"), in_force_from=soon) == {"port": 2}
+    assert in_force(desk) == {"port": 1}
+    desk.sql("UPDATE jurat_zones SET in_force_from = NOW WHERE version = 2")
+    assert in_force(desk) == {"port": 2}
+
+
+def test_a_correction_meanwhile_does_not_take_back_what_is_to_come(desk: Desk) -> None:
+    soon = desk.reading.clock() + timedelta(hours=1)
+    imported(desk, zone("port", "a"))
+    imported(desk, zone("port", "b"), in_force_from=soon)
+    assert imported(desk, zone("port", "corrected")) == {"port": 3}
+    assert in_force(desk) == {"port": 3}
+    desk.sql("UPDATE jurat_zones SET in_force_from = NOW(-10) WHERE version <> 2")
+    desk.sql("UPDATE jurat_zones SET in_force_from = NOW WHERE version = 2")
+    assert in_force(desk) == {"port": 2}
+
+
+def test_what_is_to_come_is_taken_back_by_the_former_shape_from_the_same_time_on(desk: Desk) -> None:
+    soon = desk.reading.clock() + timedelta(hours=1)
+    imported(desk, zone("port", "a"))
+    imported(desk, zone("port", "b"), in_force_from=soon)
+    assert imported(desk, zone("port", "b"), in_force_from=soon + timedelta(hours=1)) == {"port": 2}, "the same then"
+    assert imported(desk, zone("port", "a"), in_force_from=soon) == {"port": 3}
+    desk.sql("UPDATE jurat_zones SET in_force_from = NOW WHERE version > 1")
+    assert in_force(desk) == {"port": 3}
+
+
+def test_a_zone_that_is_only_to_come_is_not_there_yet(desk: Desk) -> None:
+    imported(desk, zone("port", "a"), in_force_from=desk.reading.clock() + timedelta(hours=1))
+    assert desk.reading.zones() == {}
+    assert [found.version for found in desk.reading.zone_history("port")] == [1]
+
+
+def test_an_import_that_is_only_tried_says_the_same_and_stores_nothing(desk: Desk) -> None:
+    imported(desk, zone("port", "a"))
+    zones = [zone("port", "b"), zone("old-town", "c")]
+    tried = desk.publishing.import_zones(zones, ADMIN, dry_run=True)
+    assert (dict(tried.versions), list(tried.new)) == ({"port": 2, "old-town": 1}, ["port", "old-town"])
+    assert in_force(desk) == {"port": 1}
+    assert desk.publishing.import_zones(zones, ADMIN) == tried
+
+
+def test_the_audit_names_version_system_and_date_of_an_import(desk: Desk) -> None:
+    desk.publishing.import_zones([NewZone("port", "Port", "a", b"\0", "EPSG:2154")], ADMIN)
+    (detail,) = desk.sql("SELECT detail FROM jurat_audit WHERE action = 'zones import'")[0]
+    read = detail if isinstance(detail, dict) else json.loads(detail)
+    assert read.pop("in_force_from").endswith("Z")
+    assert read == {"version": 1, "digest": "a", "crs": "EPSG:2154"}
 
 
 def test_codes_are_added_once_and_kept_as_fingerprints_alone(desk: Desk) -> None:

@@ -1,0 +1,106 @@
+"""What a file of zones holds, before it is checked: features with a name, a title and a shape; and how much of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapely import MultiPolygon, Polygon
+
+from config.limits import NAME_PATTERN
+
+LARGEST_FILE = 50 * 1024 * 1024
+MOST_VERTICES = 1_000_000
+MOST_FEATURES = 10_000
+LONGEST_TITLE = 200
+WGS84 = "EPSG:4326"
+
+ZONE_ID = re.compile(NAME_PATTERN)
+"""What a configuration can name, to be matched in full."""
+
+Shape = Polygon | MultiPolygon
+
+
+class FileProblem(ValueError):
+    """The file as a whole can not be taken; the message says why and what to do, without the file's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The properties that hold a zone's name, which the configuration uses, and its title for people."""
+
+    name: str = "id"
+    title: str = "name"
+
+
+@dataclass(slots=True)
+class Feature:
+    """One feature of a file. `shape` is in the file's own coordinates, None where none can be read.
+
+    `problems` and `notes` each begin with the place: feature, part, ring, vertex, all counted from 0.
+    """
+
+    index: int
+    name: str = ""
+    title: str = ""
+    shape: Shape | None = None
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def where(self) -> str:
+        """`feature 3 ('harbour')`."""
+        return f"feature {self.index}" + (f" ({self.name[:64]!r})" if self.name else "")
+
+    def wrong(self, problem: str, place: str = "") -> None:
+        """Remember what is wrong, at a place such as `, ring 0, vertex 3`."""
+        self.problems.append(f"{self.where}{place}: {problem}")
+
+    def note(self, note: str, place: str = "") -> None:
+        """Remember what the importer should know."""
+        self.notes.append(f"{self.where}{place}: {note}")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The features of a file, and their coordinate system: a name such as EPSG:2154, WKT, or "" where none is said."""
+
+    features: Sequence[Feature]
+    crs: str
+
+
+def labelled(index: int, properties: Mapping[str, Any], labels: Labels, feature_id: Any = None) -> Feature:
+    """A feature with the name and title that its properties hold. GeoJSON's own id stands in for the property `id`."""
+    raw = properties.get(labels.name, feature_id if labels.name == "id" else None)
+    if isinstance(raw, float) and raw.is_integer():
+        raw = int(raw)  # what a column of whole numbers with gaps becomes
+    name = str(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else ""
+    feature = Feature(index, name, name)
+    if not ZONE_ID.fullmatch(name):
+        feature.wrong(
+            f'needs "{labels.name}" in its properties: lower-case letters, digits, "-" and "_", at most 63, a letter '
+            "or digit first" + _instead(properties, labels.name)
+        )
+    title = properties.get(labels.title)
+    if title is None:
+        return feature
+    if isinstance(title, str) and len(title) <= LONGEST_TITLE and title.isprintable():
+        feature.title = title or name
+    else:
+        feature.wrong(f'has a "{labels.title}" that is no text of at most {LONGEST_TITLE} printable characters')
+    return feature
+
+
+def too_many(features: int) -> FileProblem:
+    """The file has more features than are taken."""
+    return FileProblem(f"has {features:,} features; at most {MOST_FEATURES:,} are taken")
+
+
+def _instead(properties: Mapping[str, Any], name: str) -> str:
+    """Which properties there are, where the one that was asked for is not among them."""
+    if name in properties or not properties:
+        return ""
+    there = ", ".join(str(key)[:40] for key in list(properties)[:8])
+    return f"; there are {there} (--name-property)"
