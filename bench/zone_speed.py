@@ -1,0 +1,148 @@
+"""How quickly a point is found in 1,000 zones of 10,000 vertices, and what memory they take.
+
+    python -m bench.zone_speed                      prints the table
+    python -m bench.zone_speed --write-docs         and writes it into docs/how-to/look-at-a-zone.md
+
+The zones are invented: 1,000 ragged rounds on a grid, each overlapping its neighbours a little. Points are drawn over
+the whole grid. Every question is timed by itself, one point a call, as a worker asks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import platform
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import shapely
+
+from adapters.address.borders import ZoneIndex
+from adapters.address.zones import Zone
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "how-to" / "look-at-a-zone.md"
+BEGIN, END = "<!-- made: zone-speed -->", "<!-- end -->"
+STEP = 0.02
+"""Degrees between the middles of two zones: some two kilometres."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Microseconds of one question, asked many times."""
+
+    question: str
+    p50: float
+    p99: float
+
+
+def zones_of(count: int, vertices: int, seed: int) -> Iterator[bytes]:
+    """The zones as WKB, one by one: all of them at once would be measured as well."""
+    dice = np.random.default_rng(seed)
+    turn = np.linspace(0, 2 * math.pi, vertices, endpoint=False)
+    wide = math.ceil(math.sqrt(count))
+    for index in range(count):
+        waves = np.zeros(vertices)
+        for wave in (3, 7, 23, 101, 1009):
+            waves += dice.uniform(0, 0.25 / wave) * np.sin(wave * turn + dice.uniform(0, 2 * math.pi))
+        reach = 0.55 * STEP * (1 + waves)
+        x, y = 2.0 + STEP * (index % wide), 45.0 + STEP * (index // wide)
+        ring = np.column_stack([x + reach * np.cos(turn) * 1.4, y + reach * np.sin(turn)])
+        yield bytes(shapely.to_wkb(shapely.Polygon(ring)))
+
+
+def memory() -> float:
+    """Megabytes that this process has in memory."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * 4096 / 1e6
+
+
+def timed(question: str, ask: Callable[[float, float], object], points: Sequence[tuple[float, float]]) -> Times:
+    """How long each of the points takes."""
+    clock, taken = time.perf_counter_ns, []
+    for longitude, latitude in points:
+        begun = clock()
+        ask(longitude, latitude)
+        taken.append((clock() - begun) / 1000)
+    cuts = statistics.quantiles(taken, n=100)
+    return Times(question, cuts[49], cuts[98])
+
+
+def measure(count: int, vertices: int, asked: int, seed: int) -> tuple[list[Times], float, float]:
+    """The times, the megabytes that the zones take, and the seconds in which they were made ready."""
+    for wkb in zones_of(1, vertices, seed):
+        Zone("warm", 1, wkb).locate(2.0, 45.0)
+    before, seconds = memory(), 0.0
+    zones = []
+    for number, wkb in enumerate(zones_of(count, vertices, seed)):
+        begun = time.perf_counter()
+        zones.append(Zone(f"zone-{number}", 1, wkb))
+        seconds += time.perf_counter() - begun
+    index = ZoneIndex(zones)
+    dice = random.Random(seed)
+    wide = STEP * math.ceil(math.sqrt(count))
+    points = [(2.0 + dice.random() * wide, 45.0 + dice.random() * wide) for _ in range(asked)]
+    for zone in zones:
+        zone.locate(2.0, 45.0)
+    held = [(point, owner) for point in points if (owner := next(iter(index.at(*point)), None))]
+    own = dict(held)
+    inside = list(own)
+
+    def in_own(longitude: float, latitude: float) -> object:
+        return own[longitude, latitude].locate(longitude, latitude)
+
+    def street(longitude: float, latitude: float) -> object:
+        return own[longitude, latitude].locate_box((longitude, latitude, longitude + 0.001, latitude + 0.0005))
+
+    results = [
+        timed(f"which of the {count:,} zones hold a point", index.at, points),
+        timed("whether one zone holds a point", lambda x, y: own[x, y].border.holds(x, y), inside),
+        timed("the same, and how far the border is", in_own, inside),
+        timed("whether one zone holds a whole street (a box), and how far the border is", street, inside),
+    ]
+    return results, memory() - before, seconds
+
+
+def table(results: Sequence[Times], megabytes: float, seconds: float, count: int, vertices: int) -> str:
+    """The figures as Markdown."""
+    rows = "\n".join(f"| {each.question} | {each.p50:.0f} | {each.p99:.0f} |" for each in results)
+    return (
+        f"{count:,} zones of {vertices:,} vertices take {megabytes:,.0f} MB, and {seconds * 1000 / count:.1f} ms each "
+        f"to be made ready. Python {platform.python_version()}, one thread, one point a call.\n\n"
+        f"| question | µs, p50 | µs, p99 |\n|---|---|---|\n{rows}"
+    )
+
+
+def filled_in(page: str, text: str) -> str:
+    """The page with the table between its marks made anew.
+
+    Raises ValueError where there are no such marks.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no {BEGIN} with an {END} after it")
+    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--zones", type=int, default=1000)
+    parser.add_argument("--vertices", type=int, default=10_000)
+    parser.add_argument("--points", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--write-docs", action="store_true", help="write the table into the how-to page")
+    given = parser.parse_args()
+    results, megabytes, seconds = measure(given.zones, given.vertices, given.points, given.seed)
+    text = table(results, megabytes, seconds, given.zones, given.vertices)
+    print(text)
+    if given.write_docs:
+        PAGE.write_text(filled_in(PAGE.read_text("utf-8"), text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
