@@ -99,7 +99,8 @@ def test_two_positions_and_two_spellings_of_a_number_are_both_kept(tmp_path: Pat
 def test_a_street_without_numbers_is_read(tmp_path: Path) -> None:
     path = tmp_path / "base.csv"
     path.write_text(f"{HEADER}\n{GOOD.replace(';8;', ';0;')}\n")
-    assert look_up(AddressFile(path), "8", "rue du Moulin", "99002").places == ()
+    (street,) = look_up(AddressFile(path), "8", "rue du Moulin", "99002").places
+    assert (street.level, street.extent) == (Level.STREET, None)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_a_street_without_numbers_is_read(tmp_path: Path) -> None:
         (f"{HEADER}\n{GOOD.replace(';8;', ';eight;')}".encode(), "base.csv:2: column numero: is no house number"),
         (f"{HEADER}\n{GOOD}\n".encode() + b"1;8;;Rue du \xe9t\xe9;99002;;V;1;2\n", "is not UTF-8"),
         (f'{HEADER}\n1;8;;"Rue;99002;99901;V;1;2'.encode(), "is not CSV"),
-        (f"{HEADER}\n{GOOD}\n".encode() + b"1;8;;" + b"x" * 200_000, "is not CSV: field larger"),
+        (f"{HEADER}\n{GOOD}\n".encode() + b"1;8;;" + b"x" * 200_000, "base.csv:3: the row is longer than 128 KiB"),
     ],
 )
 def test_a_bad_file_is_told_with_line_and_column(tmp_path: Path, content: bytes, said: str) -> None:
@@ -138,8 +139,9 @@ def test_several_bad_rows_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(AddressFileError) as caught:
         AddressFile(path).load()
     lines = str(caught.value).splitlines()
-    assert len(lines) == 20
+    assert len(lines) == 21
     assert lines[1].startswith("base.csv:3: ")
+    assert lines[20] == "base.csv: and 10 more problems"
 
 
 @pytest.mark.parametrize(

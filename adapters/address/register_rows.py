@@ -1,0 +1,371 @@
+"""The addresses of a file, row by row. Neither a file nor a row of any size takes much memory, and no row can do more
+than be a problem.
+
+A file may have 26 million rows (all of France). It is read once from the beginning to the end, plain or gzip, and
+everything that is wrong is told with line and column, as far as `SHOWN_PROBLEMS`.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import math
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from adapters.address.answer import MAX_LETTERS, read_number, read_postcode, repetition
+from adapters.address.matching import fold
+from adapters.address.register_layouts import (
+    FIELDS,
+    AddressFileError,
+    Layout,
+    guessed,
+    positions,
+    read_header,
+)
+
+SHOWN_PROBLEMS = 20
+MOST_WRONG, FEWEST_WRONG = 0.05, 100
+"""A file is not read on when more than this share of its rows is wrong, and more than so many."""
+
+MOST_ROWS = 200_000_000
+LONGEST_ROW = 128 << 10
+"""Bytes, over all lines of a row."""
+
+LONGEST_CODE = 16
+MOST_EXPANDED, EXPANDED_FROM = 100, 64 << 20
+"""How many times its size a gzip file may unpack to, once that is more than so many bytes. Address files pack to a
+fourth or a tenth."""
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and halves of a character, which JSON can name and no database keeps."""
+
+
+class Address(NamedTuple):
+    """One row. `number` is None for a street without numbers; `written` is the number as the file has it."""
+
+    line: int
+    number: int | None
+    repetition: str
+    written: str
+    street: str
+    postcode: str
+    city: str
+    city_code: str | None
+    longitude: float
+    latitude: float
+
+
+class _WrongField(Exception):
+    """What is wrong with one field; `field` is one of ours, or "position" for both coordinates."""
+
+    def __init__(self, field: str, what: str) -> None:
+        super().__init__(what)
+        self.field = field
+
+
+class _WrongFile(Exception):
+    """Nothing further can be read. `line` is where, 0 where that is not known."""
+
+    def __init__(self, line: int, what: str) -> None:
+        super().__init__(what)
+        self.line = line
+
+
+class AddressRows:
+    """The addresses of the file at `path`, to be gone through once. `code` is the language of its numbers.
+
+    `rows` counts what was read, `unplaced` the rows without a postcode and city code, `unnumbered` those whose number
+    can not be read, `nameless` those without a street, which are passed over; the last three only where the format
+    allows it.
+    """
+
+    def __init__(self, path: Path, layout: Layout, code: str = "fr", most: int = MOST_ROWS) -> None:
+        self._path = path
+        self._layout = layout
+        self._code = code
+        self._most = most
+        self._problems: list[str] = []
+        self._wrong = 0
+        self._place: tuple[Sequence[str], tuple[str, str, str, str | None]] = ((), ("", "", "", None))
+        self.rows = self.unplaced = self.unnumbered = self.nameless = 0
+
+    def __iter__(self) -> Iterator[Address]:
+        """The addresses before the first problem. What follows is looked through for further ones.
+
+        Raises:
+            AddressFileError: with every problem, at the end.
+        """
+        end = ""
+        try:
+            yield from self._addresses()
+        except _WrongFile as error:
+            end = f":{error.line}: {error}" if error.line else f": {error}"
+        except OSError as error:
+            end = f": can not be read: {error.strerror or 'it is no gzip file'}"
+        except (EOFError, zlib.error):
+            end = ": the gzip file is cut off or damaged"
+        if not (end or self._wrong or self.rows > self.nameless):
+            end = ": holds no address"
+        if end or self._wrong:
+            unshown = self._wrong - len(self._problems)
+            more = [f"{self._path.name}: and {unshown:,} more problems"] if unshown else []
+            raise AddressFileError("\n".join([*self._problems, *more, *([self._path.name + end] if end else [])]))
+
+    def _addresses(self) -> Iterator[Address]:
+        before = self._path.stat()
+        with self._path.open("rb") as raw, closing(_Lines(raw, packed=self._path.suffix == ".gz")) as lines:
+            for line, texts in self._texts(lines):
+                self.rows += 1
+                if self.rows > self._most:
+                    raise _WrongFile(0, f"has more than {self._most:,} rows; import it as a register")
+                try:
+                    if isinstance(texts, _WrongField):
+                        raise texts
+                    address = self._address(line, texts)
+                except _WrongField as error:
+                    self._add(line, error)
+                    if self._wrong > max(FEWEST_WRONG, self.rows * MOST_WRONG):
+                        raise _WrongFile(
+                            line, f"read no further: more than {MOST_WRONG:.0%} of the rows are wrong"
+                        ) from None
+                else:
+                    if address is not None and not self._wrong:
+                        yield address
+        after = self._path.stat()
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise _WrongFile(0, "was changed while it was read; try again")
+
+    def _add(self, line: int, error: _WrongField) -> None:
+        self._wrong += 1
+        if len(self._problems) < SHOWN_PROBLEMS:
+            self._problems.append(f"{self._path.name}:{line}: column {self._column(error.field)}: {error}")
+
+    def _column(self, field: str) -> str:
+        columns = self._layout.columns
+        return f"{columns['longitude']} or {columns['latitude']}" if field == "position" else columns.get(field, field)
+
+    # -- from lines to texts
+
+    def _texts(self, lines: _Lines) -> Iterator[tuple[int, Sequence[str] | _WrongField]]:
+        """For each row its last line and the texts of `FIELDS`, or what is wrong with it as a whole."""
+        first = next(lines, "")
+        if first.lstrip().startswith("{") and self._layout.kind == "openaddresses":
+            yield from self._features(chain([first], lines), lines)
+            return
+        try:
+            separator, header = read_header(first, self._layout)
+            where = positions(header, self._layout)
+        except AddressFileError as error:
+            raise _WrongFile(1, str(error)) from None
+        except csv.Error as error:
+            raise _WrongFile(1, f"is not CSV: {error}") from None
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+        width = len(header)
+        try:
+            lines.end_row()
+            for row in reader:
+                lines.end_row()
+                if row:
+                    yield lines.number, self._cells(row, where, width)
+        except csv.Error as error:
+            raise _WrongFile(lines.number, f"is not CSV: {error}") from None
+
+    def _cells(self, row: list[str], where: Sequence[int | None], width: int) -> Sequence[str] | _WrongField:
+        if len(row) > width and any(row[width:]):
+            return _WrongField(f"{width + 1}", f"the first line has {width} columns alone; is a quote missing?")
+        try:
+            return ["" if index is None else row[index] for index in where]
+        except IndexError:
+            cut = next(field for field, index in zip(FIELDS, where, strict=True) if index and index >= len(row))
+            return _WrongField(cut, "the row ends before it")
+
+    def _features(self, texts: Iterator[str], lines: _Lines) -> Iterator[tuple[int, Sequence[str] | _WrongField]]:
+        """The rows of GeoJSON with one feature a line."""
+        for text in texts:
+            lines.end_row()
+            if text.strip():
+                yield lines.number, _feature(text)
+
+    # -- from texts to an address
+
+    def _address(self, line: int, texts: Sequence[str]) -> Address | None:
+        """Raises _WrongField. None for a row that says nothing about any street."""
+        number, rep, longitude, latitude = texts[0], texts[1], texts[6], texts[7]
+        place = texts[2:6]
+        if place != self._place[0]:  # the rows of one street mostly stand together
+            self._place = (place, self._cleaned(*place))
+        street, postcode, city, city_code = self._place[1]
+        x, y = self._degrees(longitude, "longitude"), self._degrees(latitude, "latitude")
+        if not (abs(x) <= 180 and abs(y) <= 90):
+            raise _WrongField("position", "is no longitude within ±180 and latitude within ±90 degrees")
+        if x == 0 == y:
+            raise _WrongField("position", "is 0, 0, which lies in the sea: it was left empty")
+        if not street:
+            self.nameless += 1
+            return None
+        if not (postcode or city_code):
+            self.unplaced += 1
+        value, suffix, written = self._number(number, rep)
+        return Address(line, value, suffix, written, street, postcode, city, city_code, x, y)
+
+    def _cleaned(self, street: str, postcode: str, city: str, city_code: str) -> tuple[str, str, str, str | None]:
+        name = self._clean("street", street, MAX_LETTERS)
+        folded = fold(name)
+        if name and not folded:
+            raise _WrongField("street", "has no letter and no digit")
+        if len(folded) > MAX_LETTERS:
+            raise _WrongField("street", f"is longer than {MAX_LETTERS} characters")
+        return (
+            name,
+            read_postcode(self._clean("postcode", postcode, LONGEST_CODE)),
+            self._clean("city", city, MAX_LETTERS),
+            "".join(self._clean("city_code", city_code, LONGEST_CODE).split()).upper() or None,
+        )
+
+    def _clean(self, field: str, text: str, longest: int) -> str:
+        text = " ".join(text.split())
+        if not text and field in self._layout.columns and field not in self._layout.blank:
+            raise _WrongField(field, "is empty")
+        if len(text) > longest:
+            raise _WrongField(field, f"is longer than {longest} characters")
+        if CONTROL.search(text):
+            raise _WrongField(field, "has a control character")
+        return text
+
+    def _degrees(self, text: str, field: str) -> float:
+        if not text.strip():
+            raise _WrongField(field, "is empty")
+        if self._layout.decimal_comma and text.count(",") == 1 and "." not in text:
+            text = text.replace(",", ".")
+        try:
+            degrees = math.nan if "_" in text else float(text)
+        except ValueError:
+            raise _WrongField("position", "is no number of degrees") from None
+        if not math.isfinite(degrees):
+            raise _WrongField("position", "is no longitude within ±180 and latitude within ±90 degrees")
+        return degrees
+
+    def _number(self, number: str, rep: str) -> tuple[int | None, str, str]:
+        """The value of a house number, its repetition, and both as they are written."""
+        digits = number.strip()
+        if not digits.strip("0") or digits in self._layout.no_number:
+            return None, "", ""
+        rep = rep.strip()
+        found = _read_number(digits, rep, self._code) if len(digits) + len(rep) <= LONGEST_CODE else None
+        if found is None:
+            if not self._layout.loose:
+                raise _WrongField("number", "is no house number")
+            self.unnumbered += 1
+            return None, "", ""
+        return found
+
+
+@lru_cache(maxsize=1 << 14)
+def _read_number(number: str, rep: str, code: str) -> tuple[int, str, str] | None:
+    """None for what is none. Address bases have repetitions that no language has a word for."""
+    written = " ".join(f"{number}{rep}".split())
+    if CONTROL.search(written):
+        return None
+    if re.fullmatch(r"[0-9]{1,5}", number):
+        return int(number), repetition(rep, code), written
+    read = read_number(written, code)
+    return (read.value, read.repetition, written) if read else None
+
+
+def _feature(text: str) -> Sequence[str] | _WrongField:
+    """The texts of `FIELDS` of one OpenAddresses feature."""
+    try:
+        feature = json.loads(text)
+        longitude, latitude = feature["geometry"]["coordinates"][:2]
+        properties = feature["properties"]
+        told = {field: properties.get(field) for field in ("number", "street", "postcode", "city")}
+        if not isinstance(feature["geometry"]["coordinates"], list) or feature["geometry"].get("type") != "Point":
+            return _WrongField("geometry", "is no Point")
+    except RecursionError:
+        return _WrongField("geometry", "is nested too deeply")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return _WrongField("geometry", "this line is no GeoJSON feature with a Point; one feature a line is expected")
+    for field, value in told.items():
+        if not isinstance(value, str | int | None) or isinstance(value, bool):
+            return _WrongField(field, "is no text")
+    if any(not isinstance(value, int | float) or isinstance(value, bool) for value in (longitude, latitude)):
+        return _WrongField("position", "is no number of degrees")
+    texts = {field: "" if value is None else str(value) for field, value in told.items()}
+    return [texts.get(field, "") for field in FIELDS[:6]] + [_digits(longitude), _digits(latitude)]
+
+
+def _digits(number: float) -> str:
+    """A number as text; one of too many digits for Python to write is out of every range."""
+    return str(number) if abs(number) < 1e9 else "inf"
+
+
+class _Lines(Iterator[str]):
+    """The lines of a file as text, of which no row takes more than `LONGEST_ROW`. `number` is the line read last."""
+
+    def __init__(self, raw: BinaryIO, *, packed: bool) -> None:
+        self._raw = raw
+        unpacked = io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 18) if packed else raw
+        self._stream: BinaryIO = unpacked
+        self._packed = packed
+        self._length = self._total = 0
+        self.number = 0
+
+    def __next__(self) -> str:
+        line = self._stream.readline(LONGEST_ROW - self._length + 1)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self._length += len(line)
+        self._total += len(line)
+        if self._length > LONGEST_ROW:
+            raise _WrongFile(self.number, f"the row is longer than {LONGEST_ROW >> 10} KiB; is a quote missing?")
+        if self._packed and not self.number % 1024:
+            self._weigh()
+        try:
+            return line.decode("utf-8-sig" if self.number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise _WrongFile(self.number, f"byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
+
+    def _weigh(self) -> None:
+        """A file that holds next to nothing and unpacks without end is no address file."""
+        if self._total > EXPANDED_FROM and self._total > MOST_EXPANDED * self._raw.tell():
+            raise _WrongFile(self.number, f"the gzip file unpacks to more than {MOST_EXPANDED} times its size")
+
+    def end_row(self) -> None:
+        """A row ends here; the next one may be as long."""
+        self._length = 0
+
+    def close(self) -> None:
+        """Give back what unpacks."""
+        if self._packed:
+            self._stream.close()
+
+
+def layout_of(path: Path) -> Layout:
+    """The format of a file, by its first line.
+
+    Raises AddressFileError where it has none that is known.
+    """
+    first = ""
+    try:
+        with path.open("rb") as raw, closing(_Lines(raw, packed=path.suffix == ".gz")) as lines:
+            first = next(lines, "")
+    except _WrongFile as error:
+        raise AddressFileError(f"{path.name}:{error.line}: {error}") from None
+    except (OSError, EOFError, zlib.error):
+        raise AddressFileError(f"{path.name}: can not be read, or is no gzip file") from None
+    layout = guessed(first)
+    if layout is None:
+        raise AddressFileError(
+            f"{path.name}:1: is neither BAN's format nor that of OpenAddresses; say with --columns which column is what"
+        )
+    return layout

@@ -1,0 +1,81 @@
+"""Importing an address base: a file becomes a version of a register, batch by batch, and is switched to as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from adapters.address.register_batches import batches
+from adapters.address.register_layouts import Layout
+from adapters.address.register_rows import AddressRows
+from adapters.base import Box
+from tasks.ledger.registering import Registering
+from tasks.ledger.registers import RegisterRow
+
+
+@dataclass(frozen=True, slots=True)
+class NewBase:
+    """What is to be imported under `name`. `language` is that of the street names, `data_date` the day of the data."""
+
+    name: str
+    path: Path
+    layout: Layout
+    language: str
+    data_date: date
+
+    def digest(self) -> str:
+        """A hash of the file and of all that is made of it: the same gives the same register again."""
+        layout = (self.layout.kind, sorted(self.layout.columns.items()), self.layout.separators)
+        settings = (*layout, self.language, self.data_date.isoformat())
+        hashed = hashlib.sha256(repr(settings).encode())
+        with self.path.open("rb") as stream:
+            while part := stream.read(1 << 20):
+                hashed.update(part)
+        return hashed.hexdigest()
+
+    def rows(self) -> AddressRows:
+        """The file, to be gone through once."""
+        return AddressRows(self.path, self.layout, self.language)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The version that is in force now. `rows` counts what was read, `box` goes around all addresses; both are None
+    where the file was imported before and nothing was done.
+    """
+
+    row: RegisterRow
+    rows: AddressRows | None = None
+    box: Box | None = None
+
+
+def import_base(
+    registering: Registering, base: NewBase, who: str, told: Callable[[int], None] = lambda _: None
+) -> Imported:
+    """Import a base and switch to it; `told` hears after each batch how many rows were read.
+
+    Memory does not grow with the file.
+
+    Raises:
+        AddressFileError: with everything that is wrong with the file; what was in force stays so.
+        Overtaken: another import of this name began, or somebody removed it.
+        StreetsMixed: once in a million imports; import it again.
+    """
+    digest = base.digest()
+    for row in registering.versions():
+        if (row.name, row.state, row.digest) == (base.name, "active", digest):
+            return Imported(row)
+    staged = registering.stage(base.name, base.layout.kind, base.language, digest, base.data_date, who)
+    rows = base.rows()
+    try:
+        for batch in batches(rows, base.language, salt=staged.id):
+            registering.add(staged, batch)
+            told(rows.rows)
+        switched = registering.switch(staged, who)
+    except Exception:
+        registering.give_up(staged)
+        raise
+    return Imported(switched.row, rows, switched.box)
