@@ -7,7 +7,7 @@ boulder's (letsencrypt/boulder, va/va.go): a failed validation is a result with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -73,12 +73,18 @@ class Level(StrEnum):
     MUNICIPALITY = "municipality"
 
 
+Box = tuple[float, float, float, float]
+"""West, south, east, north, in degrees (WGS 84)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One candidate of a geocoder, in its own words, with the point in WGS 84 degrees.
 
     `number` is the house number with its suffix as the source gives it ("8", "8bis"), `score` the source's own
-    measure from 0 to 1 where it has one. Nothing of this may be stored as evidence but level and score.
+    measure from 0 to 1 where it has one. `extent` is the box around the whole street (west, south, east, north), for
+    places of level `street` where the source knows all of it. Nothing of this may be stored as evidence but level and
+    score.
     """
 
     level: Level
@@ -90,6 +96,7 @@ class Place:
     city: str | None = None
     city_code: str | None = None
     score: float | None = None
+    extent: Box | None = None
 
     def __repr__(self) -> str:
         return f"Place({self.level}, score={self.score})"
@@ -99,12 +106,19 @@ class Place:
 class Places:
     """A geocoder's candidates, best first (in the source's order); empty when it knows none.
 
-    `provider` is the type of the source: the rule has a score floor and a margin for each.
+    `provider` is the type of the source: the rule has a score floor and a margin for each. `attribution` is what the
+    data's licence wants to be named, `keepable` says that the provider's terms allow a point to be stored.
+    `unknown_words` are words of the street that was asked for (of its `matching.name_words`) of which the source has
+    said that no name of a street that it knows holds them: such a word may be a misspelled one, any other is taken for
+    a word of its own.
     """
 
     provider: str
     places: Sequence[Place]
     data_date: date | None = None
+    attribution: str = ""
+    keepable: bool = False
+    unknown_words: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +189,13 @@ class Blocked(SourceError):
     """The request would go where the operator does not allow it (another host, a private address, no https)."""
 
     reason = Reason.SOURCE_BLOCKED
+
+
+Another = Callable[[float], float | None]
+"""Pays for one more request of a look-up that is under way; in how many seconds it may be sent.
+
+None where the source's quota gives none within so many seconds; nothing is paid then.
+"""
 
 
 @runtime_checkable

@@ -11,14 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapters.base import Source
+from adapters.base import Another, Source
 
 if TYPE_CHECKING:
+    from adapters.address.registers import Shelf
     from adapters.codes import CodeBook
     from adapters.fingerprints import Fingerprints
+    from adapters.transport import Transport
+    from config.addresses import (
+        AddokSource,
+        AddressFileSource,
+        GeocoderSource,
+        NominatimSource,
+        PeliasSource,
+        PhotonSource,
+        UsCensusSource,
+    )
     from config.registry import RegistrySource
     from config.secrets import SecretReference
-    from config.sources import AddokSource, AddressFileSource, CodesSource, SourceModel
+    from config.sources import CodesSource, SourceModel
 
 
 class SourceUnusable(Exception):
@@ -27,12 +38,18 @@ class SourceUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a process offers its sources. `loopback_http` allows plain HTTP to this machine (environment: test)."""
+    """What a process offers its sources. `loopback_http` allows plain HTTP to this machine (environment: test).
+
+    `registers` are the address bases in the database, `another` pays for a request beyond those that a look-up has
+    paid; None where a process has no such thing.
+    """
 
     codes: CodeBook
     fingerprints: Fingerprints | None
     secret: Callable[[SecretReference], str]
     loopback_http: bool = False
+    registers: Shelf | None = None
+    another: Another | None = None
 
 
 def build(name: str, model: SourceModel, surroundings: Surroundings) -> Source:
@@ -50,21 +67,61 @@ def build(name: str, model: SourceModel, surroundings: Surroundings) -> Source:
 
 def _addok(model: AddokSource, surroundings: Surroundings) -> Source:
     from adapters.address.addok import Addok
+
+    return Addok(model.url, _transport(model, surroundings), language=model.language, another=surroundings.another)
+
+
+def _nominatim(model: NominatimSource, surroundings: Surroundings) -> Source:
+    from adapters.address.nominatim import Nominatim
+
+    # The policy of the public server wants to know who asks.
+    agent = f"jurat ({model.email})" if model.email else "jurat"
+    transport = _transport(model, surroundings, user_agent=agent)
+    return Nominatim(model.url, transport, language=model.language, country=model.country, email=model.email)
+
+
+def _photon(model: PhotonSource, surroundings: Surroundings) -> Source:
+    from adapters.address.photon import Photon
+
+    return Photon(model.url, _transport(model, surroundings), language=model.language, country=model.country)
+
+
+def _pelias(model: PeliasSource, surroundings: Surroundings) -> Source:
+    from adapters.address.pelias import Pelias
+
+    key = None if model.api_key is None else surroundings.secret(model.api_key)
+    transport = _transport(model, surroundings)
+    return Pelias(model.url, transport, language=model.language, country=model.country, api_key=key)
+
+
+def _us_census(model: UsCensusSource, surroundings: Surroundings) -> Source:
+    from adapters.address.us_census import UsCensus
+
+    return UsCensus(model.url, _transport(model, surroundings), language=model.language)
+
+
+def _transport(model: GeocoderSource, surroundings: Surroundings, *, user_agent: str = "jurat") -> Transport:
     from adapters.transport import Transport
 
-    transport = Transport(
+    return Transport(
         proxy=model.proxy,
         ca_file=model.ca_file,
         loopback_http=surroundings.loopback_http,
         read_timeout=model.timeout,
+        user_agent=user_agent,
     )
-    return Addok(model.url, transport)
 
 
-def _address_file(model: AddressFileSource, _: Surroundings) -> Source:
-    from adapters.address.files import AddressFile
+def _address_file(model: AddressFileSource, surroundings: Surroundings) -> Source:
+    if model.path is not None:
+        from adapters.address.files import AddressFile
 
-    return AddressFile(Path(model.path))
+        return AddressFile(Path(model.path), model.language)
+    if model.register_name is None or surroundings.registers is None:
+        raise SourceUnusable("the register of an address-file source needs a database, and there is none here")
+    from adapters.address.registers import AddressRegister
+
+    return AddressRegister(model.register_name, surroundings.registers, model.language)
 
 
 def _registry(model: RegistrySource, surroundings: Surroundings) -> Source:
@@ -95,6 +152,10 @@ def _simulated(_: Any, __: Surroundings) -> Source:
 
 CATALOGUE: Mapping[str, Callable[[Any, Surroundings], Source]] = {
     "addok": _addok,
+    "nominatim": _nominatim,
+    "photon": _photon,
+    "pelias": _pelias,
+    "us-census": _us_census,
     "address-file": _address_file,
     "registry": _registry,
     "codes": _codes,

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from config import presets
+from config.addresses import AddressFileSource
 from config.configuration import Configuration
 from config.document import Document
 from config.problems import Complaint, Path, Problem, Severity
@@ -19,7 +20,7 @@ from config.reading import ReadingError, read
 from config.references import Known, check_fit, check_names, check_use
 from config.secrets import SecretError, resolve
 from config.sentences import complaints_of
-from config.sources import AddressFileSource, secrets_of
+from config.sources import secrets_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,6 @@ def _unreachable(document: Document, environ: Mapping[str, str], base_dir: FileP
             except SecretError as error:
                 hint = "set it where the workers run"
                 yield Complaint(("sources", name, *path), str(error), hint, Severity.WARNING)
-        if isinstance(source, AddressFileSource) and not (base_dir / source.path).is_file():
+        if isinstance(source, AddressFileSource) and source.path and not (base_dir / source.path).is_file():
             said, hint = "there is no such file here", "a relative path counts from the folder where the worker runs"
             yield Complaint(("sources", name, "path"), said, hint, Severity.WARNING)

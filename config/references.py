@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
+from config.addresses import NominatimSource
 from config.document import Criterion, Document, Environment, Parameter, QuestionModel
 from config.durations import duration_text
 from config.limits import SourceKind
@@ -19,6 +20,7 @@ from jurat.access import AtLeast, Rule, questions_in
 
 _WELL_USED = 0.9
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_PUBLIC_NOMINATIM = "nominatim.openstreetmap.org"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ def check_fit(document: Document) -> Iterator[Complaint]:
     """Parts that do not fit together. Parts that are not there are not missed: see `check_names`."""
     for name, source in document.sources.items():
         yield from _check_source(("sources", name), source, document.environment)
+    yield from _check_public_nominatim(document)
     for name, criterion in document.criteria.items():
         yield from _check_criterion(("criteria", name), criterion, document)
     for name, consultation in document.consultations.items():
@@ -111,6 +114,30 @@ def _check_source(path: Path, source: SourceModel, environment: Environment) -> 
             where = "only a loopback address may go without, and only with environment: test"
             yield Complaint((*path, *below), f"answers would travel in clear; {where}", "write https://")
     yield from _check_limits(path, source)
+
+
+def _check_public_nominatim(document: Document) -> Iterator[Complaint]:
+    """What its usage policy forbids: https://operations.osmfoundation.org/policies/nominatim/."""
+    first = ""
+    own = "or give the url of your own server"
+    for name, source in document.sources.items():
+        if not isinstance(source, NominatimSource) or urlsplit(source.url).hostname != _PUBLIC_NOMINATIM:
+            continue
+        path: Path = ("sources", name)
+        if first:
+            said = f"'{first}' asks {_PUBLIC_NOMINATIM} too, and it counts what both ask together"
+            yield Complaint((*path, "url"), said, f"use one of them in all criteria, {own}", at_key=True)
+        first = first or name
+        allowed = f"{_PUBLIC_NOMINATIM} allows one request a second, from all of your workers together"
+        if source.interval is None:
+            yield Complaint(path, f"{allowed}, and there is no rate", f"add rate: 1/s, {own}", at_key=True)
+        elif source.interval < 1:
+            yield Complaint((*path, "rate"), allowed, f"write 1/s or less, {own}")
+        if source.burst is not None and source.burst > 1:
+            yield Complaint((*path, "burst"), allowed, f"write 1, {own}")
+        if source.concurrency is None or source.concurrency > 1:
+            said = f"{_PUBLIC_NOMINATIM} allows one request at a time"
+            yield Complaint((*path, "concurrency"), said, f"write 1, {own}")
 
 
 def _check_limits(path: Path, source: SourceModel) -> Iterator[Complaint]:

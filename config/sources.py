@@ -7,37 +7,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from config.durations import duration_default
-from config.limits import Concurrency, FileName, LimitedSource, Name, ProxyUrl, SourceKind, Timeout, Url
+from config.addresses import (
+    AddokSource,
+    AddressFileSource,
+    AddressSource,
+    NominatimSource,
+    PeliasSource,
+    PhotonSource,
+    UsCensusSource,
+    address_properties,
+)
+from config.limits import LimitedSource, Name, SourceKind
 from config.problems import Path
 from config.registry import RegistrySource, answer_properties
 from config.secrets import SecretReference
-
-
-class AddokSource(LimitedSource):
-    """A geocoder that speaks addok's contract: the French national one (Géoplateforme), or one's own.
-
-    `url` is the address before `/search`.
-    See https://github.com/addok/addok and https://geoservices.ign.fr/documentation/services/services-geoplateforme/geocodage
-    """
-
-    kind = SourceKind.ADDRESS
-
-    type: Literal["addok"]
-    url: Url
-    concurrency: Concurrency | None = 16
-    timeout: Timeout = duration_default("8s")
-    proxy: ProxyUrl | None = None
-    ca_file: FileName | None = None
-
-
-class AddressFileSource(LimitedSource):
-    """An address base in a file, in the CSV format of the Base Adresse Nationale, read by each worker."""
-
-    kind = SourceKind.ADDRESS
-
-    type: Literal["address-file"]
-    path: FileName
 
 
 class CodesSource(LimitedSource):
@@ -71,7 +54,16 @@ class SimulatedSource(LimitedSource):
 
 
 SourceModel = Annotated[
-    AddokSource | AddressFileSource | RegistrySource | CodesSource | ManualSource | SimulatedSource,
+    AddokSource
+    | NominatimSource
+    | PhotonSource
+    | PeliasSource
+    | UsCensusSource
+    | AddressFileSource
+    | RegistrySource
+    | CodesSource
+    | ManualSource
+    | SimulatedSource,
     Field(discriminator="type"),
 ]
 """Any source, told apart by its `type`."""
@@ -96,17 +88,8 @@ def answer_schema(source: SourceModel) -> dict[str, Any]:
     Properties stand in the order in which a form asks them; `titles` has their names in each language.
     """
     match source:
-        case AddokSource() | AddressFileSource():
-            return _closed(
-                {
-                    "number": _text("House number", "Numéro", longest=60),
-                    "street": _text("Street", "Rue"),
-                    "postcode": _text("Postcode", "Code postal", longest=20),
-                    "city": _text("Town", "Commune"),
-                    "country": _text("Country", "Pays", longest=60),
-                },
-                ["street", "postcode"],
-            )
+        case AddressSource():
+            return _closed(*address_properties())
         case CodesSource():
             return _closed({"code": _text("Access code", "Code d'accès", longest=64)}, ["code"])
         case ManualSource():

@@ -3,7 +3,8 @@
     GET /search?q=4 rue des Tanneurs 99001 Valmont&limit=5&postcode=99001
 
 answers a GeoJSON FeatureCollection, best first. Like the real one it always offers what is most alike, so its score
-alone proves nothing, and it answers a street where the house number does not exist.
+alone proves nothing, and it answers a street where the house number does not exist. `geocoders` speaks the languages
+of others over the same town.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import csv
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,32 +31,49 @@ _SHORT = {
 }  # fmt: skip
 
 
-class _House(NamedTuple):
+class House(NamedTuple):
+    """One house number, with where it stands in degrees."""
+
     id: str
     number: str
     longitude: float
     latitude: float
 
 
-class _Street(NamedTuple):
+class Street(NamedTuple):
+    """One street of one postcode."""
+
     name: str
     postcode: str
     city: str
     city_code: str
-    houses: dict[str, _House]
+    houses: dict[str, House]
+
+    @property
+    def middle(self) -> House:
+        """The house in the middle of the list."""
+        return list(self.houses.values())[len(self.houses) // 2]
+
+
+class Hit(NamedTuple):
+    """A street that may be meant, with the house where it has one of the number asked for."""
+
+    street: Street
+    house: House | None
+    score: float
 
 
 @functools.cache
-def _streets(town: Path) -> list[_Street]:
-    streets: dict[tuple[str, str], _Street] = {}
+def _streets(town: Path) -> list[Street]:
+    streets: dict[tuple[str, str, str], Street] = {}
     with town.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter=";"):
             number = row["numero"] + row["rep"].casefold()
             street = streets.setdefault(
-                (row["nom_voie"], row["code_postal"]),
-                _Street(row["nom_voie"], row["code_postal"], row["nom_commune"], row["code_insee"], {}),
+                (row["nom_voie"], row["code_postal"], row["code_insee"]),
+                Street(row["nom_voie"], row["code_postal"], row["nom_commune"], row["code_insee"], {}),
             )
-            street.houses[number] = _House(row["id"], number, float(row["lon"]), float(row["lat"]))
+            street.houses[number] = House(row["id"], number, float(row["lon"]), float(row["lat"]))
     return list(streets.values())
 
 
@@ -71,21 +89,31 @@ def answer(method: str, path: str, query: Mapping[str, str], town: Path = TOWN) 
     limit = query.get("limit", "5")
     if not (limit.isdecimal() and 1 <= int(limit) <= 50):
         return Answer({"code": 400, "message": "Failed parsing query", "detail": ["limit: must be 1 to 50"]}, 400)
+
+    def wanted(street: Street) -> bool:
+        return query.get("postcode", street.postcode) == street.postcode and (
+            query.get("citycode", street.city_code) == street.city_code
+        )
+
+    hits = find(text, town, wanted)
+    if query.get("type") == "street":
+        hits = [hit._replace(house=None) for hit in hits]
+    features = [_feature(*hit) for hit in hits[: int(limit)]]
+    return Answer({"type": "FeatureCollection", "features": features, "query": text})
+
+
+def find(text: str, town: Path, wanted: Callable[[Street], bool] = lambda _: True) -> list[Hit]:
+    """The streets that `text` may mean ("4bis, r. de l'Étale 99002"), best first, of those that are `wanted`."""
     words, number, postcode = _parse(text)
     found = []
-    for street in _streets(town):
-        if query.get("postcode", street.postcode) != street.postcode:
-            continue
-        if query.get("citycode", street.city_code) != street.city_code:
-            continue
+    for street in filter(wanted, _streets(town)):
         score = _likeness(words, street) - (0.2 if postcode and postcode != street.postcode else 0.0)
         house = street.houses.get(number)
         if number and house is None:
             score -= 0.1
         if score >= _LOWEST_SCORE:
-            found.append(_feature(street, house, round(score, 4)))
-    found.sort(key=lambda feature: -feature["properties"]["score"])
-    return Answer({"type": "FeatureCollection", "features": found[: int(limit)], "query": text})
+            found.append(Hit(street, house, round(score, 4)))
+    return sorted(found, key=lambda hit: -hit.score)
 
 
 def _parse(text: str) -> tuple[str, str, str]:
@@ -101,14 +129,14 @@ def _parse(text: str) -> tuple[str, str, str]:
     return words, "".join(number.groups("")) if number else "", postcode[0] if postcode else ""
 
 
-def _likeness(words: str, street: _Street) -> float:
+def _likeness(words: str, street: Street) -> float:
     name = re.sub(r"[^a-z0-9]+", " ", anyascii(street.name).casefold()).strip()
     return max(fuzz.ratio(words, name), fuzz.ratio(words, f"{name} {anyascii(street.city).casefold()}")) / 100
 
 
-def _feature(street: _Street, house: _House | None, score: float) -> dict[str, Any]:
+def _feature(street: Street, house: House | None, score: float) -> dict[str, Any]:
     if house is None:
-        middle = list(street.houses.values())[len(street.houses) // 2]
+        middle = street.middle
         own: dict[str, Any] = {"id": middle.id.rpartition("_")[0], "type": "street", "name": street.name}
     else:
         middle = house

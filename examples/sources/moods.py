@@ -149,7 +149,9 @@ def play(mood: Mood, stage: Stage) -> bool:  # noqa: C901, PLR0911, PLR0912 - on
             return stage.reply(200, b'{"apiVersion": "2", "payload": {"items": []}}')
         case Mood.NULLS:
             document = stage.answer.document
-            return stage.reply(200, Answer(dict.fromkeys(document)).body)
+            entries = document if isinstance(document, list) else [document]
+            nulls = [dict.fromkeys(entry) for entry in entries]
+            return stage.reply(200, Answer(nulls if entries is document else nulls[0]).body)
         case Mood.LIST:
             return stage.reply(200, b"[]")
         case Mood.EMPTY:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from examples.sources import geocoder, register
+from examples.sources import geocoder, geocoders, register
 from examples.sources.answer import Answer
 from examples.sources.moods import Mood, Stage, play
 
@@ -23,8 +23,12 @@ _Service = Callable[[str, str, Mapping[str, str], bytes], Answer]
 """Method, path, query and body of a request to the right answer."""
 
 
+def _over(town: Path, service: Callable[[str, str, Mapping[str, str], Path], Answer]) -> _Service:
+    return lambda method, path, query, _: service(method, path, query, town)
+
+
 class Sources:
-    """A register of professionals and a geocoder, in every mood: `/moods/MOOD/registry/…`, `/moods/MOOD/geocoder/…`.
+    """A register of professionals and geocoders, in every mood: `/moods/MOOD/registry/…`, `/moods/MOOD/geocoder/…`.
 
     `MOOD` is a `Mood`, or one with `-then-back` behind it: that one lasts for the first `troubled` requests under its
     path. `switch` gives a path another mood while it runs. `requests` counts what was asked under each path (without
@@ -37,7 +41,8 @@ class Sources:
         """Mistakes of this server itself: none, if all is well."""
         self._services: dict[str, _Service] = {
             "registry": register.answer,
-            "geocoder": lambda method, path, query, _: geocoder.answer(method, path, query, town),
+            "geocoder": _over(town, geocoder.answer),
+            **{name: _over(town, service) for name, service in geocoders.SERVICES.items()},
         }
         self._troubled = troubled
         self._retry_after_s = retry_after_s
@@ -69,7 +74,7 @@ class Sources:
         self.close()
 
     def url(self, mood: str = Mood.OK, service: str = "") -> str:
-        """Where `service` (`registry`, `geocoder`) answers in `mood`; without a service, what stands before it."""
+        """Where `service` (`registry`, `geocoder`, `photon` …) answers in `mood`; without one, how all begin."""
         if self._server is None:
             raise RuntimeError("the sources are not running: call start() first")
         host, port = self._server.server_address[:2]

@@ -89,6 +89,8 @@ class Subject:
     missing: Case
     ambiguous: Case
     expect: Mapping[Mood, type[SourceError]] = field(default_factory=dict)
+    nothing: frozenset[Mood] = frozenset()
+    """Moods whose answer is, in this contract, that nothing was found."""
 
 
 class Conformance:
@@ -110,6 +112,10 @@ class Conformance:
         path = self._path(sources, mood)
         source = self.subject.build(sources.url(path, self.subject.service))
         query = replace(self.subject.found.query, timeout=TIMEOUT_S if mood in NO_ANSWER else PATIENCE_S)
+        if mood in self.subject.nothing:
+            assert self.subject.missing.right(source.look_up(query))
+            source.close()
+            return
         started = time.monotonic()
         with caplog.at_level(logging.DEBUG), pytest.raises(SourceError) as caught:
             source.look_up(query)

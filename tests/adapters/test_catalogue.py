@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,12 +13,18 @@ from adapters.catalogue import CATALOGUE, SourceUnusable, Surroundings, build
 from adapters.fingerprints import Fingerprints
 from config.secrets import SecretError, SecretReference
 from config.sources import SourceModel
+from tests.adapters.address.answering import Answering
 from tests.adapters.registry import described
 
 MODELS: TypeAdapter[SourceModel] = TypeAdapter(SourceModel)
-TOWN = Path(__file__).resolve().parents[2] / "examples" / "town" / "addresses.csv"
+ROOT = Path(__file__).resolve().parents[2]
+TOWN = ROOT / "examples" / "town" / "addresses.csv"
 DESCRIPTIONS: dict[str, dict[str, Any]] = {
     "addok": {"type": "addok", "url": "https://geocoder.example"},
+    "nominatim": {"type": "nominatim", "country": "FR", "email": "geo@valmont.example"},
+    "photon": {"type": "photon"},
+    "pelias": {"type": "pelias", "url": "https://geocoder.example", "api_key": {"env": "PELIAS_KEY"}},
+    "us-census": {"type": "us-census"},
     "address-file": {"type": "address-file", "path": str(TOWN)},
     "codes": {"type": "codes", "list": "spring"},
     "registry": described.description(),
@@ -81,3 +89,39 @@ def test_a_secret_that_is_missing_makes_the_source_unusable_and_is_named() -> No
     description["steps"][0]["request"]["auth"] = {"type": "bearer", "token": "{secrets.key}"}
     with pytest.raises(SourceUnusable, match="source mine can not be used: REGISTER_KEY is not set"):
         make(description, secret=secret)
+
+
+def test_an_address_base_in_the_database_needs_one() -> None:
+    description = {"type": "address-file", "register": "valmont"}
+    with pytest.raises(SourceUnusable, match="needs a database"):
+        make(description)
+    source = make(description, registers=object())
+    assert isinstance(source, Source)
+    source.close()
+
+
+@pytest.mark.parametrize(("given", "agent"), [({}, "jurat"), ({"email": "geo@v.example"}, "jurat (geo@v.example)")])
+def test_nominatim_is_told_who_asks(given: dict[str, str], agent: str) -> None:
+    with Answering() as geocoder:
+        geocoder.bodies = [[]]
+        source = make({"type": "nominatim", "url": geocoder.url, **given}, loopback_http=True)
+        source.look_up(Query({"street": "rue des Tanneurs", "postcode": "99001"}))
+        source.close()
+        assert geocoder.told[0]["User-Agent"] == agent
+
+
+def test_a_geocoder_gets_its_key_its_language_and_its_country() -> None:
+    with Answering() as geocoder:
+        geocoder.bodies = [{"features": []}]
+        description = {**DESCRIPTIONS["pelias"], "url": geocoder.url, "country": "FR", "language": "fr"}
+        source = make(description, loopback_http=True)
+        source.look_up(Query({"street": "bd des Tanneurs", "postcode": "99001"}))
+        source.close()
+        query = geocoder.query
+    assert (query["address"], query["country"], query["api_key"]) == ("boulevard des tanneurs", "FR", "hidden")
+
+
+def test_what_is_not_configured_is_not_loaded() -> None:
+    said = "import sys, adapters.catalogue; print(sorted(m for m in sys.modules if m.startswith('adapters.address')))"
+    ran = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.strip() == "[]"

@@ -16,7 +16,8 @@ SAMPLE = Path(__file__).resolve().parent.parent.parent / "config" / "sample"
 
 @pytest.fixture(scope="module")
 def validate() -> Any:
-    return fastjsonschema.compile(copy.deepcopy(schema()))
+    # It would else write the defaults of every type of source into the data that it tries on.
+    return fastjsonschema.compile(copy.deepcopy(schema()), use_default=False)
 
 
 @pytest.fixture

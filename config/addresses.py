@@ -1,0 +1,146 @@
+"""The sources of addresses: geocoders over HTTP, and address bases of one's own; and the answer that they look up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from config.durations import duration_default
+from config.limits import Concurrency, FileName, LimitedSource, Name, ProxyUrl, SourceKind, Timeout, Url
+from config.secrets import SecretReference
+
+StreetLanguage = Literal["fr", "de", "en", "es", "it"]
+"""The language of a town's street names: its abbreviations, articles and kinds of way."""
+
+COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
+EMAIL_PATTERN: Final = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,253}$"
+CITY_CODE_PATTERN: Final = r"^[0-9A-Za-z-]{1,12}$"
+"""The official codes of towns: 99901 and 2A004 in France, eight digits in Germany."""
+
+
+def _check_country(code: str) -> str:
+    if len(code) == 2 and code.isascii() and code.isalpha() and code.isupper():
+        return code
+    raise PydanticCustomError("country", "a country is two capital letters, such as FR")
+
+
+Country = Annotated[str, AfterValidator(_check_country), Field(json_schema_extra={"pattern": COUNTRY_PATTERN})]
+"""A country by its two letters of ISO 3166-1."""
+
+
+class AddressSource(LimitedSource):
+    """What all sources of addresses share: the language of the street names in them."""
+
+    kind = SourceKind.ADDRESS
+
+    language: StreetLanguage = "fr"
+
+
+class GeocoderSource(AddressSource):
+    """What all geocoders share: `url` is the base of their addresses, `proxy` and `ca_file` are the way there."""
+
+    url: Url
+    concurrency: Concurrency | None = 16
+    timeout: Timeout = duration_default("8s")
+    proxy: ProxyUrl | None = None
+    ca_file: FileName | None = None
+
+
+class AddokSource(GeocoderSource):
+    """A geocoder that speaks addok's contract: the French national one (Géoplateforme), or one's own.
+
+    `url` is the address before `/search`. Where a word has two wrong letters, a look-up sends a second request.
+    See https://github.com/addok/addok and https://geoservices.ign.fr/documentation/services/services-geoplateforme/geocodage
+    """
+
+    type: Literal["addok"]
+
+
+class NominatimSource(GeocoderSource):
+    """Nominatim, the geocoder of OpenStreetMap: the public server, or one's own. `url` is the address before `/search`.
+
+    The public server allows one request a second and one at a time: https://operations.osmfoundation.org/policies/nominatim/
+    """
+
+    type: Literal["nominatim"]
+    url: Url = "https://nominatim.openstreetmap.org"
+    concurrency: Concurrency | None = 1
+    country: Country | None = None
+    email: Annotated[str, StringConstraints(pattern=EMAIL_PATTERN)] | None = None
+
+
+class PhotonSource(GeocoderSource):
+    """Photon, komoot's geocoder of OpenStreetMap's data: the public server, or one's own, from version 1.0 on.
+
+    `url` is the address before `/structured`. See https://github.com/komoot/photon
+    """
+
+    type: Literal["photon"]
+    url: Url = "https://photon.komoot.io"
+    concurrency: Concurrency | None = 1
+    country: Country | None = None
+
+
+class PeliasSource(GeocoderSource):
+    """Pelias: geocode.earth with its `api_key` (https://api.geocode.earth), or one's own server without one.
+
+    `url` is the address before `/v1`. See https://github.com/pelias/documentation and https://geocode.earth/docs
+    """
+
+    type: Literal["pelias"]
+    country: Country | None = None
+    api_key: SecretReference | None = None
+
+
+class UsCensusSource(GeocoderSource):
+    """The geocoder of the US Census Bureau. `url` is the address before `/locations`.
+
+    See https://geocoding.geo.census.gov/geocoder/Geocoding_Services_API.html
+    """
+
+    type: Literal["us-census"]
+    url: Url = "https://geocoding.geo.census.gov/geocoder"
+    language: StreetLanguage = "en"
+
+
+class AddressFileSource(AddressSource):
+    """An address base of one's own: a file that each worker reads (`path`), in the CSV format of the Base Adresse
+    Nationale, or one that `registers import` keeps in the database (`register`).
+    """
+
+    type: Literal["address-file"]
+    path: FileName | None = None
+    # pydantic's models have a `register` of their own
+    register_name: Name | None = Field(default=None, alias="register")
+
+    @model_validator(mode="after")
+    def _name_one_base(self) -> Self:
+        if self.path is None and self.register_name is None:
+            raise PydanticCustomError("base", "names no addresses — add path: FILE, or register: NAME")
+        if self.path is not None and self.register_name is not None:
+            raise PydanticCustomError("base", "has both a path and a register — remove one of them")
+        return self
+
+
+def _text(en: str, fr: str, longest: int, **more: Any) -> dict[str, Any]:
+    return {"type": "string", "minLength": 1, "maxLength": longest, "titles": {"en": en, "fr": fr}, **more}
+
+
+def address_properties() -> tuple[Mapping[str, Any], list[str]]:
+    """The fields of an address, in the order of the form, and those that are needed.
+
+    All sources of addresses take the same, so that one criterion may ask several. `city_code` is for platforms whose
+    participants choose their town from a list.
+    """
+    properties = {
+        "number": _text("House number", "Numéro", 60),
+        "street": _text("Street", "Rue", 200),
+        "postcode": _text("Postcode", "Code postal", 20),
+        "city": _text("Town", "Commune", 200),
+        "city_code": _text("Town code", "Code de la commune", 12, pattern=CITY_CODE_PATTERN),
+        "country": _text("Country", "Pays", 60),
+    }
+    return properties, ["street", "postcode"]

@@ -1,0 +1,33 @@
+"""How to choose a geocoder: every configuration on the page is taken, and every geocoder stands on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from ruamel.yaml import YAML
+
+from config.addresses import AddressSource
+from config.lint import lint
+from config.sources import SourceModel
+from tests.docs.pages import ROOT, Block, blocks
+
+PAGE = ROOT / "docs" / "how-to" / "choose-a-geocoder.md"
+SNIPPETS = blocks(PAGE, "yaml")
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=str)
+def test_a_configuration_is_taken(snippet: Block, tmp_path: Path) -> None:
+    file = tmp_path / "jurat.yaml"
+    file.write_text(snippet.text, "utf-8")
+    assert lint([file], zones=["old-town"]).problems == ()
+
+
+def test_every_type_of_address_source_has_one() -> None:
+    models = get_args(get_args(SourceModel)[0])
+    types = {get_args(model.model_fields["type"].annotation)[0] for model in models if issubclass(model, AddressSource)}
+    shown = {
+        source["type"] for snippet in SNIPPETS for source in YAML(typ="safe").load(snippet.text)["sources"].values()
+    }
+    assert shown == types
