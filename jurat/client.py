@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Engine, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
+from jurat.candidates import open_candidates, opening_key, reading_candidates
 from jurat.database import is_missing_table, open_engine, reader
 from jurat.errors import (
     ConfigurationError,
@@ -122,7 +123,8 @@ class Client:
             answer: the fields that the question's schema asks for.
             id: a UUID made by the platform (UUIDv7 is best). A second submit with the same id gives the same check.
             priority: `interactive` while somebody waits at the form, `bulk` otherwise.
-            reply_key: a public key of the platform (32 bytes); candidates of an ambiguous address are sealed for it.
+            reply_key: a public key of the platform (32 bytes); candidates of an ambiguous address are sealed for it
+                (see `candidates`).
             traceparent: W3C trace context, carried to the look-up.
 
         Raises:
@@ -211,6 +213,28 @@ class Client:
                 raise WaitTimeout(check_id, timeout)
             time.sleep(min(left, result.next_poll_ms / 1000))
         return result
+
+    def candidates(self, check_id: UUID, private_key: bytes) -> list[dict[str, str]]:
+        """The addresses that an ambiguous answer may mean, each as an answer that can be submitted; at most ten.
+
+        Each has those of `number`, `street`, `postcode`, `city` and `city_code` that are known. A list of one is there
+        to have its town confirmed. Only where the check was submitted with a `reply_key`, settled as
+        `ambiguous_address`, there is something to ask, and for 15 minutes from then on; else the list is empty. Never
+        log what it holds.
+
+        Args:
+            private_key: the 32 bytes of the private key that belongs to the `reply_key`.
+
+        Raises:
+            UnknownCheck: no committed check has this id.
+            ConfigurationError: the private key can not be used, or is another one.
+        """
+        key = opening_key(private_key)
+        rows = self._read(text(reading_candidates(self._database().dialect.name)), {"id": str(check_id)})
+        if not rows:
+            raise UnknownCheck(check_id)
+        sealed = rows[0][0]
+        return [] if sealed is None else open_candidates(bytes(sealed), key)
 
     def message(self, reason: Reason | str, locale: str = "en") -> str:
         """A text about `reason` that may be shown to the participant, in the language of `locale` or in English."""

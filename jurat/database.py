@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jurat.batches import Statement, raise_error, travel
 from jurat.errors import ConfigurationError
@@ -130,6 +131,13 @@ def reader(engine: Engine) -> Engine:
     return engine.execution_options(jurat_reads_only=True)
 
 
+def is_away(error: Exception) -> bool:
+    """Whether the database is down, hung or full, or has ended our connection: what SQLAlchemy raises for that."""
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
 def is_missing_table(error: DBAPIError) -> bool:
     """Whether a statement failed because a table or view that it names is not there."""
     # https://www.postgresql.org/docs/current/errcodes-appendix.html: undefined_table. SQLite has only the text.
@@ -178,8 +186,10 @@ def _send_begin(connection: Connection) -> None:
         begin: list[Statement] = [(sql, {}) for sql in before]
         first.found = travel(connection, [*begin, *first.statements])[len(begin) :]
     else:
+        if plan_anew:  # apart, for it takes a snapshot, and no transaction that has one may choose its isolation
+            connection.exec_driver_sql("DISCARD PLANS")
         local = (f"SET LOCAL {name} = {value}" for name, value in settings.items())
-        connection.exec_driver_sql(";".join((*["DISCARD PLANS"] * plan_anew, "BEGIN", *local)))
+        connection.exec_driver_sql(";".join(("BEGIN", *local)))
 
 
 @lru_cache

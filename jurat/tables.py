@@ -88,6 +88,9 @@ class CheckId(TypeDecorator[UUID]):
 
 Document = JSON().with_variant(JSONB(), "postgresql")
 
+Bytewise = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is compared byte by byte: it is only looked for, and sorts the same on every machine."""
+
 metadata = MetaData()
 
 checks = Table(
@@ -116,6 +119,7 @@ checks = Table(
     Column("settled_at", Moment),
     Column("traceparent", Text),
     Column("stood_s", Float, nullable=False, server_default=text("0")),
+    Column("leaning", Text),
     UniqueConstraint("consultation", "participant", "question", "round", name="jurat_checks_confirmed_once"),
     Index(
         "jurat_checks_due",
@@ -145,6 +149,12 @@ checks = Table(
         "source",
         postgresql_where=text("state = 'pending' AND lost_leases = 2"),
         sqlite_where=text("state = 'pending' AND lost_leases = 2"),
+    ),
+    Index(
+        "jurat_checks_candidates",
+        "candidates_until",
+        postgresql_where=text("candidates_until IS NOT NULL"),
+        sqlite_where=text("candidates_until IS NOT NULL"),
     ),
 )
 
@@ -238,6 +248,79 @@ zones = Table(
     Column("geometry", LargeBinary, nullable=False),
     Column("imported_by", Text, nullable=False),
     Column("imported_at", Moment, nullable=False),
+    Column("in_force_from", Moment),
+    Column("crs", Text, nullable=False, server_default=text("'EPSG:4326'")),
+    sqlite_with_rowid=False,
+)
+
+registers = Table(
+    "jurat_registers",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'staged'")),
+    Column("kind", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("data_date", Text, nullable=False),
+    Column("addresses", BigInteger, nullable=False, server_default=text("0")),
+    Column("houses", BigInteger, nullable=False, server_default=text("0")),
+    Column("streets", Integer, nullable=False, server_default=text("0")),
+    Column("imported_by", Text, nullable=False),
+    Column("imported_at", Moment, nullable=False),
+    UniqueConstraint("name", "version", name="jurat_registers_versions"),
+    Index(
+        "jurat_registers_active",
+        "name",
+        unique=True,
+        postgresql_where=text("state = 'active'"),
+        sqlite_where=text("state = 'active'"),
+    ),
+)
+
+register_streets = Table(
+    "jurat_register_streets",
+    metadata,
+    Column("register", Integer, primary_key=True),
+    Column("street", BigInteger, primary_key=True),
+    Column("postcode", Bytewise, nullable=False),
+    Column("canonical", Bytewise, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("city", Text, nullable=False),
+    Column("city_code", Bytewise),
+    Column("longitude", Float, nullable=False),
+    Column("latitude", Float, nullable=False),
+    Column("west", Float, nullable=False),
+    Column("south", Float, nullable=False),
+    Column("east", Float, nullable=False),
+    Column("north", Float, nullable=False),
+    Column("numbers", Integer, nullable=False),
+    Index("jurat_register_streets_city", "register", "city_code", "canonical"),
+    Index("jurat_register_streets_name", "register", "canonical"),
+    Index("jurat_register_streets_postcode", "register", "postcode", "canonical"),
+    sqlite_with_rowid=False,
+)
+
+register_houses = Table(
+    "jurat_register_houses",
+    metadata,
+    Column("register", Integer, primary_key=True),
+    Column("street", BigInteger, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("repetition", Bytewise, primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("written", Text, nullable=False),
+    Column("longitude", Float, nullable=False),
+    Column("latitude", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+register_words = Table(
+    "jurat_register_words",
+    metadata,
+    Column("register", Integer, primary_key=True),
+    Column("word", Bytewise, primary_key=True),
     sqlite_with_rowid=False,
 )
 
@@ -245,7 +328,7 @@ codes = Table(
     "jurat_codes",
     metadata,
     Column("list", Text, primary_key=True),
-    Column("fingerprint", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
+    Column("fingerprint", Bytewise, primary_key=True),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment),
     Column("revoked_at", Moment),

@@ -27,6 +27,9 @@ class Held:
 
     Its look-up may begin `starts_in` seconds after the claim has returned, and not more than `late` seconds after that;
     then it is to be given back. `probe` says that its source counts as broken and is tried with this one check.
+
+    `leaning` is the side ("inside" or "outside") on which the source that was asked before saw the address, without
+    being sure enough to decide. `reply_key` is the platform's public key for candidates of an ambiguous address.
     """
 
     id: UUID
@@ -46,6 +49,8 @@ class Held:
     starts_in: float = 0.0
     late: float = math.inf
     probe: bool = False
+    leaning: str | None = None
+    reply_key: bytes | None = None
 
     @property
     def overdue(self) -> bool:
@@ -58,13 +63,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The check ends with this verdict."""
+    """The check ends with this verdict. `candidates` are the addresses that may be meant, sealed for the platform."""
 
     outcome: Outcome
     reason: Reason
     evidence: Mapping[str, Any] = field(default_factory=dict)
     data_date: date | None = None
     redemption: Redemption | None = None
+    candidates: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +84,14 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class NextSource:
-    """The source gave no evidence; the criterion's next one is asked, now. `pause` is as in `Later`."""
+    """The source gave no evidence; the criterion's next one is asked, now. `pause` is as in `Later`, `leaning` as in
+    `Held`.
+    """
 
     source: str
     reason: Reason
     pause: float | None = None
+    leaning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.address.zones import Zone, Zones
 from adapters.base import Found, Query, Source, Unavailable
@@ -23,8 +24,10 @@ from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from config.configuration import Configuration, Question
 from config.secrets import SecretReference, resolve
 from config.sources import SourceModel
+from jurat.database import is_away
 from tasks.flow import Breaker, Demand
-from tasks.ledger import CodeRow, Reading
+from tasks.ledger import CodeRow, Reading, ZoneVersion
+from tasks.ledger.registers import OpenRegister
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +61,20 @@ class Plan:
 
     def demand(self, source: str, free: int) -> Demand:
         """What this worker can take of a source when it has `free` slots for it."""
-        model: SourceModel = self.configuration.sources[source]
-        return Demand(
-            source,
-            free,
-            concurrency=model.concurrency,
-            interval=model.interval,
-            burst=model.look_ups_at_once,
-            late=model.late,
-            daily=None if model.daily is None else model.daily // model.requests,
-            hours=None if model.hours is None else model.hours.parsed,
-            breaker=Breaker(model.breaker.failures, model.breaker.probe),
-        )
+        return _demand(source, self.configuration.sources[source], free)
 
     def close(self) -> None:
         """Give back what the sources hold."""
         for source in self.sources.values():
             source.close()
+
+
+class Purse(Protocol):
+    """Pays for requests that no claim has paid."""
+
+    def pay_for_request(self, demand: Demand, longest: float, *, unless_stopped: bool = False) -> float | None:
+        """As `tasks.ledger.Keeping.pay_for_request`."""
+        ...
 
 
 def make_plan(
@@ -84,10 +84,12 @@ def make_plan(
     fingerprints: Fingerprints | None,
     environ: Mapping[str, str] | None = None,
     ready: Zones | None = None,
+    purse: Purse | None = None,
 ) -> Plan:
     """The plan of a configuration. Sources that can not be made here are named in `problems` and their checks wait.
 
-    `ready` keeps zones from one plan to the next, so that only what changed is prepared anew.
+    `ready` keeps zones from one plan to the next, so that only what changed is prepared anew. Without a `purse` no
+    look-up sends more requests than its claim has paid.
     """
     ready = ready or Zones()
     surroundings = Surroundings(
@@ -95,28 +97,58 @@ def make_plan(
         fingerprints=fingerprints,
         secret=_resolving(os.environ if environ is None else environ),
         loopback_http=configuration.environment == "test",
+        registers=_StoredRegisters(reading),
     )
     sources: dict[str, Source] = {}
     problems: list[str] = []
     for name, model in configuration.sources.items():
         try:
-            sources[name] = build(name, model, surroundings)
+            another = partial(_pay, purse, _demand(name, model, 1)) if purse else None
+            sources[name] = build(name, model, replace(surroundings, another=another))
         except SourceUnusable as error:
             sources[name] = Unusable(str(error))
             problems.append(str(error))
     wanted = {question.zone for question in configuration.questions.values() if question.zone}
-    rows = reading.zones(wanted) if wanted else {}
+    in_force = reading.zone_versions(wanted) if wanted else {}
     zones: dict[str, Zone] = {}
-    for name, row in rows.items():
+    for name, zone in in_force.items():
         try:
-            zones[name] = ready.get(row.name, row.version, row.digest, partial(bytes, row.geometry))
+            zones[name] = ready.get(name, zone.version, zone.digest, partial(_geometry, reading, zone))
         except ValueError as error:
             problems.append(str(error))
     problems += [
-        f"zone {name} is not imported; run `bin/jurat zones import FILE`" for name in sorted(wanted - set(rows))
+        f"zone {name} is not imported, or not in force yet; run `bin/jurat zones import FILE`"
+        for name in sorted(wanted - set(in_force))
     ]
     schemas = {key: json.dumps(question.answer_schema) for key, question in configuration.questions.items()}
     return Plan(version, configuration, sources, zones, schemas, tuple(problems))
+
+
+def _demand(name: str, model: SourceModel, free: int) -> Demand:
+    return Demand(
+        name,
+        free,
+        concurrency=model.concurrency,
+        interval=model.interval,
+        burst=model.look_ups_at_once,
+        late=model.late,
+        daily=None if model.daily is None else model.daily // model.requests,
+        hours=None if model.hours is None else model.hours.parsed,
+        breaker=Breaker(model.breaker.failures, model.breaker.probe),
+    )
+
+
+def _pay(purse: Purse, demand: Demand, longest: float) -> float | None:
+    with _outage():
+        return purse.pay_for_request(demand, longest, unless_stopped=True)
+
+
+def _geometry(reading: Reading, zone: ZoneVersion) -> bytes:
+    """The WKB of a version of a zone, read for itself alone: most zones of a new plan are ready already."""
+    row = reading.zone(zone.name, zone.version)
+    if row is None:
+        raise ValueError(f"the zone {zone.name!r} has no version {zone.version} any more; import it again")
+    return row.geometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +166,25 @@ class _StoredCodes:
             return self.reading.code_keys(code_list, KEY_ID_LENGTH)
 
 
+@dataclass(frozen=True, slots=True)
+class _StoredRegisters:
+    """The address bases in the database. One that is away is an outage here as well, also in the midst of a search."""
+
+    reading: Reading
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[OpenRegister | None]:
+        with _outage(), self.reading.register(name) as base:
+            yield base
+
+
 @contextmanager
 def _outage() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError):
+    except SQLAlchemyError as error:
+        if not is_away(error):
+            raise
         raise Unavailable("the database did not answer") from None
 
 

@@ -7,7 +7,9 @@ says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from adapters.address.zones import Zone
@@ -27,7 +29,7 @@ from adapters.base import (
 from config.configuration import Question
 from jurat.words import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, Decision, Held, Later, NextSource, Review, Settle
-from tasks.residence import decide_residence
+from tasks.residence import Residence, Side, decide_residence
 
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 60.0
@@ -58,6 +60,11 @@ TROUBLE = frozenset(
 _MISTYPED = COSTS_NO_ROUND - TECHNICAL | {Reason.ANSWER_UNREADABLE}
 """What only the participant can mend, by another answer: no other source and no person is asked."""
 
+Candidates = Sequence[Mapping[str, str]]
+"""Addresses that may be meant, as answers in clear."""
+
+_SIDES: Mapping[Outcome, Side] = MappingProxyType({Outcome.ACCEPTED: Side.INSIDE, Outcome.REFUSED: Side.OUTSIDE})
+
 
 def decide(
     held: Held,
@@ -67,12 +74,15 @@ def decide(
     answer: Mapping[str, Any],
     zone: Zone | None,
     jitter: float,
+    language: str = "fr",
+    seal: Callable[[Candidates], bytes | None] = lambda _: None,
 ) -> Decision:
     """What becomes of `held` after its look-up gave `found`.
 
     `answer` is the participant's, for comparing an address with what the geocoder found; none of it reaches the
     decision. `zone` is the question's zone, None when it has none or it is not imported. `jitter` is a random number
-    from 0 to 1 that spreads retries.
+    from 0 to 1 that spreads retries. `language` is that of the geocoder's names. `seal` closes the candidates of an
+    ambiguous address for the platform, None where it wants none.
     """
     match found:
         case SourceError():
@@ -83,7 +93,8 @@ def decide(
             if zone is None:
                 return wait_for_zone(held)
             margins = {Level(level): metres for level, metres in question.margins.items()}
-            return _with_answer(held, question, decide_residence(answer, found, zone, margins))
+            residence = decide_residence(answer, found, zone, margins, language=language)
+            return _with_residence(held, question, residence, seal)
         case Finding():
             return _with_answer(held, question, found)
 
@@ -108,7 +119,7 @@ def decide_without_look_up(held: Held, question: Question) -> Decision | None:
         reason = Reason.CONFIGURATION_MISSING if gone else _technical(held.last_reason)
         return _give_up(question, reason, {"lookups_failed": held.lookups})
     if held.source not in question.sources:
-        return NextSource(question.sources[0], Reason.CONFIGURATION_MISSING)
+        return NextSource(question.sources[0], Reason.CONFIGURATION_MISSING, leaning=held.leaning)
     return None
 
 
@@ -119,13 +130,36 @@ def is_shut_out(since_throttled: float | None) -> bool:
     return since_throttled is not None and since_throttled <= SHUT_OUT_AFTER
 
 
-def _with_answer(held: Held, question: Question, finding: Finding) -> Decision:
+def _with_residence(
+    held: Held, question: Question, residence: Residence, seal: Callable[[Candidates], bytes | None]
+) -> Decision:
+    """What becomes of a check for its address. A source that sees it on another side than the one before contradicts
+    it: a third one would not make either of them right, so none is asked.
+    """
+    finding = residence.finding
+    side = _SIDES.get(finding.outcome, residence.leaning)
+    if held.leaning and side and side != held.leaning:
+        evidence = {**finding.evidence, "leaning": held.leaning}
+        return _without_evidence(
+            question, Finding(Outcome.UNDETERMINED, Reason.SOURCES_DISAGREE, evidence, finding.data_date)
+        )
+    decision = _with_answer(held, question, finding, residence.leaning)
+    if isinstance(decision, Settle) and residence.candidates:
+        return replace(decision, candidates=seal(residence.candidates))
+    return decision
+
+
+def _with_answer(held: Held, question: Question, finding: Finding, leaning: str | None = None) -> Decision:
     if finding.outcome is not Outcome.UNDETERMINED:
         return Settle(finding.outcome, finding.reason, finding.evidence, finding.data_date, finding.redemption)
-    mistyped = finding.reason in _MISTYPED
-    if not mistyped and (following := _following(held, question)):
-        return NextSource(following, finding.reason)
-    if question.review and not mistyped:
+    if finding.reason not in _MISTYPED and (following := _following(held, question)):
+        return NextSource(following, finding.reason, leaning=leaning or held.leaning)
+    return _without_evidence(question, finding)
+
+
+def _without_evidence(question: Question, finding: Finding) -> Decision:
+    """What becomes of a check for which no further source is asked."""
+    if question.review and finding.reason not in _MISTYPED:
         return Review(finding.reason, question.review_due_s, finding.evidence)
     return Settle(finding.outcome, finding.reason, finding.evidence, finding.data_date)
 
@@ -139,7 +173,7 @@ def _without_answer(held: Held, question: Question, error: SourceError, jitter: 
         wait = max(wait, min(error.retry_after, LONGEST_PAUSE))
         pause = wait if isinstance(error, Throttled | InMaintenance) else None
     if following := _following(held, question):
-        return NextSource(following, error.reason, pause)
+        return NextSource(following, error.reason, pause, held.leaning)
     if isinstance(error, RejectedRequest | Blocked):  # asking the same again is useless
         return _give_up(question, error.reason, {})
     return Later(min(wait, max(held.seconds_left, 0.0)), error.reason, pause)

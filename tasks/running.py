@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -26,13 +27,14 @@ from adapters.base import (
 )
 from config.configuration import Question
 from jurat.answers import encode, validate
+from jurat.candidates import seal_candidates
 from jurat.errors import InvalidAnswer
 from jurat.sealing import Unopenable, Unseal
 from jurat.words import Outcome, Reason
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Later, Settle
 from tasks.crashing import crash_point
 from tasks.plan import Plan
-from tasks.rules import decide, decide_without_look_up, wait_for_zone
+from tasks.rules import Candidates, decide, decide_without_look_up, wait_for_zone
 
 log = structlog.get_logger("jurat.checks")
 
@@ -120,7 +122,16 @@ class Running:
         if isinstance(found, SourceError):
             log.info("no answer", check_id=str(held.id), source=held.source, reason=found.reason, detail=found.detail)
         zone = plan.zones.get(question.zone) if question.zone else None
-        decision = decide(held, question, found, answer=ready.query.answer, zone=zone, jitter=self._jitter())
+        decision = decide(
+            held,
+            question,
+            found,
+            answer=ready.query.answer,
+            zone=zone,
+            jitter=self._jitter(),
+            language=getattr(plan.configuration.sources[held.source], "language", "fr"),
+            seal=partial(_sealed, held),
+        )
         ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
         now = self._clock()
         attempt = Attempt(ended, _reason(found, decision), now - begun, isinstance(found, Refused), now)
@@ -172,6 +183,17 @@ class _Ready:
     held: Held
     question: Question
     query: Query
+
+
+def _sealed(held: Held, candidates: Candidates) -> bytes | None:
+    """The candidates for the platform's eyes alone; None where it gave no key, or none that can be used."""
+    if held.reply_key is None:
+        return None
+    try:
+        return seal_candidates(candidates, held.reply_key)
+    except ValueError:
+        log.warning("reply key unusable", check_id=str(held.id), fence=held.fence)
+        return None
 
 
 def _checked(found: Found) -> Found:

@@ -10,7 +10,7 @@ from tasks.ledger.claiming import Claims
 from tasks.ledger.figures import Noted, SourceFigures
 from tasks.ledger.keeping import Keeping
 from tasks.ledger.publishing import Publishing, Unpublishable
-from tasks.ledger.reading import CodeRow, Reading, ZoneRow
+from tasks.ledger.reading import CodeRow, Reading, ZoneRow, ZoneVersion
 from tasks.ledger.reviewing import ReviewError, Reviewing
 from tasks.ledger.settling import Settling, Written
 
@@ -31,4 +31,5 @@ __all__ = [
     "Unpublishable",
     "Written",
     "ZoneRow",
+    "ZoneVersion",
 ]

@@ -84,6 +84,8 @@ class _Taken(NamedTuple):
             starts_in=starts_in,
             late=self.start - asked_ago + self.late - starts_in,
             probe=self.probe,
+            leaning=row[19],
+            reply_key=row[20],
         )
 
 
@@ -334,7 +336,7 @@ def _lease(dialect: str, chosen: str) -> str:
           deadline_at <= {now(dialect)} AND (
             SELECT v.decided_at FROM jurat_reviews v WHERE v.check_id = jurat_checks.id) IS NOT NULL,
           traceparent, priority, {epoch(dialect, "due_at")}, {epoch(dialect, "submitted_at")},
-          {epoch(dialect, "deadline_at")}, stood_s"""
+          {epoch(dialect, "deadline_at")}, stood_s, leaning, reply_key"""
 
 
 @lru_cache

@@ -35,6 +35,7 @@ WORK = {
     "leases": "EXISTS (SELECT 1 FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now})",
     "reviews": "EXISTS (SELECT 1 FROM jurat_reviews WHERE decided_at IS NULL AND due_at <= {now})",
     "access": ANY_OUTDATED,
+    "candidates": "EXISTS (SELECT 1 FROM jurat_checks WHERE candidates_until <= {now})",
 }
 """Where the work of a task stands: looked for together with the turn, so that an idle worker costs the database one
 statement and not two. For `overdue` it is `any_passed`."""
@@ -138,13 +139,15 @@ class Keeping:
                 add_audit_row(connection, by, "sources resume", source, {})
         return ended
 
-    def pay_for_trial(self, demand: Demand, longest: float) -> float | None:
-        """Pay for a request that a person makes to see whether a source answers; in how many seconds it may be sent.
+    def pay_for_request(self, demand: Demand, longest: float, *, unless_stopped: bool = False) -> float | None:
+        """Pay for a request that no claim has paid: of a person who tries a source, or a second one of a look-up; in
+        how many seconds it may be sent.
 
-        None where that is more than `longest`, or its day is used up; nothing is paid then.
+        None where that is more than `longest`, or its day is used up; nothing is paid then. With `unless_stopped` nor
+        while the source is paused or closed, or its breaker is open: a person may try it then, a look-up may not go on.
         """
         with self._engine.begin() as connection:
-            return quotas.pay_for_trial(connection, demand, longest)
+            return quotas.pay_for_request(connection, demand, longest, unless_stopped=unless_stopped)
 
     def note(self, seen: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> Noted:
         """Keep what a worker saw of each source. Its breaker opens after a run of failures and closes on a success; the
@@ -168,6 +171,11 @@ class Keeping:
         """
         with self._engine.begin() as connection:
             figures.count_waiting(connection)
+
+    def erase_candidates(self) -> int:
+        """Erase the candidates of ambiguous addresses whose time is over; of how many checks."""
+        with self._engine.begin() as connection:
+            return connection.execute(text(_erase_candidates(self._dialect)), {"limit": BATCH}).rowcount
 
     def purge(self) -> int:
         """Delete verdicts past their `retain_until`, with the checks they belong to; how many checks went."""
@@ -237,6 +245,15 @@ def _overdue_reviews(dialect: str) -> str:
         SELECT c.id, c.consultation, c.participant FROM jurat_reviews v
         JOIN jurat_checks c ON c.id = v.check_id AND c.state = 'review'
         WHERE v.decided_at IS NULL AND v.due_at <= {now(dialect)} ORDER BY v.due_at LIMIT :limit"""
+
+
+@lru_cache
+def _erase_candidates(dialect: str) -> str:
+    lock = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"""
+        UPDATE jurat_checks SET candidates = NULL, candidates_until = NULL
+        WHERE id IN (SELECT id FROM jurat_checks WHERE candidates_until <= {now(dialect)}
+                     ORDER BY candidates_until LIMIT :limit {lock})"""
 
 
 @lru_cache

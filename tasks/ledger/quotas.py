@@ -132,13 +132,18 @@ def pay_last(connection: Connection, payments: Sequence[Payment]) -> None:
         commit(connection, *_bill(connection.dialect.name, payments))
 
 
-def pay_for_trial(connection: Connection, demand: Demand, longest: float) -> float | None:
-    """Pay one look-up that no claim makes; in how many seconds it may start.
+def pay_for_request(
+    connection: Connection, demand: Demand, longest: float, *, unless_stopped: bool = False
+) -> float | None:
+    """Pay for one look-up that no claim makes, or one more request of one; in how many seconds it may start.
 
     None where that is more than `longest`, or no such source is known, or its day is used up; nothing is paid then.
+    With `unless_stopped` nor while the source is paused or closed, or its breaker is open.
     """
     room = lock(connection, [demand.source]).get(demand.source)
     if room is None or (demand.daily is not None and _used(demand, room) >= demand.daily):
+        return None
+    if unless_stopped and (room.opened or not room.ready or closed(demand, room.at)):
         return None
     wait = next_start(room.ahead, demand)
     if wait > longest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -14,18 +15,31 @@ from jurat.database import reader
 from jurat.statements import now, rows_json, rowset
 from jurat.tables import moment
 from tasks.ledger.queues import unsettled
+from tasks.ledger.registers import OpenRegister, open_register
 
 
 @dataclass(frozen=True, slots=True)
-class ZoneRow:
-    """The newest version of an imported zone; `geometry` is WKB in WGS 84."""
+class ZoneVersion:
+    """One version of a zone: what is known of it without its geometry.
+
+    It is in force from `in_force_from` until a later one is; `crs` is the coordinate system of the file it came from.
+    """
 
     name: str
     version: int
     title: str
     digest: str
+    crs: str
+    in_force_from: datetime
+    imported_at: datetime
+    imported_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRow(ZoneVersion):
+    """One version of a zone with its `geometry`: WKB in WGS 84."""
+
     geometry: bytes
-    imported_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,12 @@ class PauseRow:
     by_whom: str | None
 
 
+_BEGINS = "coalesce(in_force_from, imported_at)"
+"""SQL: from when on a version of a zone is in force. An older jurat writes no date."""
+
+_ZONE_COLUMNS = f"name, version, title, digest, crs, {_BEGINS}, imported_at, imported_by"
+
+
 class Reading:
     """Plain queries, each in a short transaction of its own."""
 
@@ -107,11 +127,12 @@ class Reading:
 
     def newest(self) -> tuple[int | None, int, int]:
         """What a worker compares to see that there is something new: the configuration's version, and for the zones
-        how many there are and the sum of their versions, which rises with every import.
+        those in force: how many versions there are and the sum of their numbers. Both rise when one is imported or its
+        time has come.
         """
         row = self._all(
-            "SELECT (SELECT max(version) FROM jurat_configs), (SELECT count(*) FROM jurat_zones), "
-            "(SELECT coalesce(sum(version), 0) FROM jurat_zones)"
+            f"""SELECT (SELECT max(version) FROM jurat_configs), count(*), coalesce(sum(version), 0)
+                FROM jurat_zones WHERE {_BEGINS} <= {now(self._dialect)}"""
         )[0]
         return row[0], row[1], row[2]
 
@@ -141,19 +162,28 @@ class Reading:
         return AppliedRow(rows[0][0], rows[0][1], rows[0][2], applied_at)
 
     def zones(self, names: Iterable[str] | None = None) -> dict[str, ZoneRow]:
-        """The newest version of each zone, or of those named."""
-        sql = """SELECT name, version, title, digest, geometry, imported_at FROM jurat_zones z
-                 WHERE version = (SELECT max(w.version) FROM jurat_zones w WHERE w.name = z.name)"""
-        parameters: dict[str, Any] = {}
-        if names is not None:
-            sql += f" AND name IN (SELECT r.name FROM {rowset(self._dialect, 'name text')})"
-            parameters["rows"] = rows_json([{"name": name} for name in sorted(set(names))])
-        rows = self._all(sql + " ORDER BY name", parameters)
-        return {row[0]: ZoneRow(row[0], row[1], row[2], row[3], bytes(row[4]), moment(row[5])) for row in rows}
+        """The version in force of each zone, or of those named, with its geometry."""
+        rows = self._zones_in_force(f"{_ZONE_COLUMNS}, geometry", names)
+        return {row[0]: ZoneRow(*_zone_values(row), bytes(row[8])) for row in rows}
 
-    def zone_versions(self) -> dict[str, int]:
-        """The newest version of every zone, without its geometry."""
-        return {row[0]: row[1] for row in self._all("SELECT name, max(version) FROM jurat_zones GROUP BY name")}
+    def zone_versions(self, names: Iterable[str] | None = None) -> dict[str, ZoneVersion]:
+        """The version in force of each zone, or of those named, without its geometry."""
+        rows = self._zones_in_force(_ZONE_COLUMNS, names)
+        return {row[0]: ZoneVersion(*_zone_values(row)) for row in rows}
+
+    def zone(self, name: str, version: int) -> ZoneRow | None:
+        """One version of a zone, whether it is in force or not; None where there is none."""
+        rows = self._all(
+            f"SELECT {_ZONE_COLUMNS}, geometry FROM jurat_zones z WHERE name = :name AND version = :version",
+            {"name": name, "version": version},
+        )
+        return ZoneRow(*_zone_values(rows[0]), bytes(rows[0][8])) if rows else None
+
+    def zone_history(self, name: str | None = None) -> list[ZoneVersion]:
+        """Every version of a zone, or of all zones, by name and version. Those to come are among them."""
+        sql = f"SELECT {_ZONE_COLUMNS} FROM jurat_zones z" + ("" if name is None else " WHERE name = :name")
+        rows = self._all(f"{sql} ORDER BY name, version", {} if name is None else {"name": name})
+        return [ZoneVersion(*_zone_values(row)) for row in rows]
 
     def codes(self, code_list: str, fingerprints: Sequence[str]) -> dict[str, CodeRow]:
         """Those codes of a list that have one of `fingerprints`, by their fingerprints."""
@@ -195,6 +225,10 @@ class Reading:
             key_id = rows[0][0][:length]
             found.add(key_id)
             after = key_id + "~"  # behind every fingerprint of this key
+
+    def register(self, name: str) -> AbstractContextManager[OpenRegister | None]:
+        """The version of an address base that is in force, to be searched while the block lasts; None without one."""
+        return open_register(self._engine, name)
 
     def sources(self) -> list[SourceRow]:
         """How each source stands that a configuration ever had."""
@@ -239,6 +273,24 @@ class Reading:
         """One round trip. Raises sqlalchemy's OperationalError when the database is away."""
         self._all("SELECT 1")
 
+    def _zones_in_force(self, columns: str, names: Iterable[str] | None) -> Sequence[Any]:
+        """Of each zone the version whose time came last, the newest of several."""
+        sql = f"""SELECT {columns} FROM jurat_zones z
+                  WHERE version = (SELECT w.version FROM jurat_zones w
+                                   WHERE w.name = z.name AND {_BEGINS} <= {now(self._dialect)}
+                                   ORDER BY {_BEGINS} DESC, w.version DESC LIMIT 1)"""
+        parameters: dict[str, Any] = {}
+        if names is not None:
+            sql += f" AND name IN (SELECT r.name FROM {rowset(self._dialect, 'name text')})"
+            parameters["rows"] = rows_json([{"name": name} for name in sorted(set(names))])
+        return self._all(f"{sql} ORDER BY name", parameters)
+
     def _all(self, sql: str, parameters: dict[str, Any] | None = None) -> Sequence[Any]:
         with self._engine.begin() as connection:
             return connection.execute(text(sql), parameters or {}).all()
+
+
+def _zone_values(row: Sequence[Any]) -> tuple[str, int, str, str, str, Any, Any, str]:
+    """The values of a ZoneVersion from a row of `_ZONE_COLUMNS`."""
+    name, version, title, digest, crs, begins, imported_at, imported_by = row[:8]
+    return name, version, title, digest, crs, moment(begins), moment(imported_at), imported_by

@@ -1,4 +1,4 @@
-"""What a person does with a check: decides its review, or opens a settled one again.
+"""What a person does with a check: sees the answer in review and decides it, or opens a settled one again.
 
 A decision is the check's next verdict, by `reviewer`. Earlier verdicts stay as they are.
 """
@@ -6,6 +6,7 @@ A decision is the check's next verdict, by `reviewer`. Earlier verdicts stay as 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -32,6 +33,17 @@ DECIDING = (Reason.PERSON_ACCEPTED, *sorted(REFUSING))
 
 class ReviewError(Exception):
     """What a person wanted to do with a check can not be done. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedAnswer:
+    """The answer of a check in review, which the worker's key `key_id` opens. `source` was asked last."""
+
+    consultation: str
+    question: str
+    source: str
+    sealed: bytes = field(repr=False)
+    key_id: str | None
 
 
 class Reviewing:
@@ -83,6 +95,26 @@ class Reviewing:
             run(connection, *open_reviews(self._dialect, [review]))
             self._access.add_up(connection, {key})
             add_audit_row(connection, who, "reopen", str(check), {"revision": revision, "reason": reason})
+
+    def answer(self, check: UUID, who: str) -> SealedAnswer:
+        """Hand out the sealed answer of a check in review, for a person to see it; that is in the audit.
+
+        Raises ReviewError when the check is unknown or not in review, or its answer was erased before it was reopened.
+        """
+        with self._engine.begin() as connection:
+            row = connection.execute(text(_sealed(self._dialect)), {"id": str(check)}).first()
+            if row is None:
+                raise ReviewError(f"there is no check {check}")
+            consultation, question, source, state, sealed, key = row
+            if state != State.REVIEW:
+                raise ReviewError(
+                    f"check {check} is {state}: its answer is shown only while it is in review; see "
+                    f"`bin/jurat explain {check}`"
+                )
+            if sealed is None:
+                raise ReviewError(f"the answer of check {check} was erased when it was settled; ask the participant")
+            add_audit_row(connection, who, "review answer", str(check), {"question": question})
+        return SealedAnswer(consultation, question, source, bytes(sealed), key)
 
     def _decide(
         self,
@@ -169,6 +201,13 @@ def _this(dialect: str) -> str:
 @lru_cache
 def _of(dialect: str) -> str:
     return f"SELECT consultation, participant, question, state FROM jurat_checks WHERE id = {_this(dialect)}"
+
+
+@lru_cache
+def _sealed(dialect: str) -> str:
+    return f"""
+        SELECT consultation, question, source, state, answer, answer_key FROM jurat_checks
+        WHERE id = {_this(dialect)}"""
 
 
 @lru_cache

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from jurat.batches import Statement, begin, commit, run
+from jurat.candidates import LIFETIME
 from jurat.database import preparing
 from jurat.statements import now, rows_json, rowset
 from jurat.words import Outcome, Reason, State
@@ -170,10 +171,16 @@ class Settling:
         settled = [_verdict(entry, entry.decision) for entry in entries if isinstance(entry.decision, Settle)]
         reviews = [_review(entry, entry.decision) for entry in entries if isinstance(entry.decision, Review)]
         attempts = [_attempt(entry, entry.attempt) for entry in entries if entry.attempt]
+        candidates = [
+            (_keep_candidates(self._dialect), _candidates(entry, entry.decision.candidates))
+            for entry in entries
+            if isinstance(entry.decision, Settle) and entry.decision.candidates
+        ]
         return [
             *add_verdicts(self._dialect, settled),
             *open_reviews(self._dialect, reviews),
             *add_attempts(self._dialect, attempts),
+            *candidates,
         ]
 
 
@@ -224,18 +231,20 @@ def _key(entry: Entry) -> Key:
 
 
 def _movement(decision: Decision) -> dict[str, Any]:
-    """Where a decision sends the row: its state, in how many seconds it is due, to which source, at which cost."""
+    """Where a decision sends the row: its state, in how many seconds it is due, at which cost, to which source, and
+    what the one before saw.
+    """
     match decision:
         case Settle():
-            return {"state": State.SETTLED, "wait": None, "source": None, "failed": 0}
+            return {"state": State.SETTLED, "wait": None, "source": None, "failed": 0, "leaning": None}
         case Review():
-            return {"state": State.REVIEW, "wait": None, "source": None, "failed": 0}
+            return {"state": State.REVIEW, "wait": None, "source": None, "failed": 0, "leaning": None}
         case Later(seconds=seconds):
-            return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 1}
-        case NextSource(source=source):
-            return {"state": State.PENDING, "wait": 0, "source": source, "failed": 0}
+            return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 1, "leaning": None}
+        case NextSource(source=source, leaning=leaning):
+            return {"state": State.PENDING, "wait": 0, "source": source, "failed": 0, "leaning": leaning}
         case GiveBack():
-            return {"state": State.PENDING, "wait": 0, "source": None, "failed": 0}
+            return {"state": State.PENDING, "wait": 0, "source": None, "failed": 0, "leaning": None}
 
 
 def _verdict(entry: Entry, verdict: Settle) -> dict[str, Any]:
@@ -274,9 +283,13 @@ def _attempt(entry: Entry, attempt: Attempt) -> dict[str, Any]:
     }
 
 
+def _candidates(entry: Entry, sealed: bytes) -> dict[str, Any]:
+    return {"id": str(entry.held.id), "fence": entry.held.fence, "candidates": sealed}
+
+
 @lru_cache
 def _move(dialect: str) -> str:
-    rows = rowset(dialect, "id uuid, fence bigint, state text, wait float8, source text, failed int")
+    rows = rowset(dialect, "id uuid, fence bigint, state text, wait float8, source text, failed int, leaning text")
     return f"""
         UPDATE jurat_checks SET
           state = r.state,
@@ -285,10 +298,22 @@ def _move(dialect: str) -> str:
           lookups = lookups + r.failed,
           lease_until = NULL,
           answer = CASE WHEN r.state = 'settled' THEN NULL ELSE answer END,
-          settled_at = CASE WHEN r.state = 'settled' THEN {now(dialect)} END
+          settled_at = CASE WHEN r.state = 'settled' THEN {now(dialect)} END,
+          leaning = CASE WHEN r.wait IS NULL OR r.source IS NOT NULL THEN r.leaning ELSE jurat_checks.leaning END
         FROM {rows}
         WHERE jurat_checks.id = r.id AND jurat_checks.fence = r.fence AND jurat_checks.state = 'leased'
         RETURNING jurat_checks.id, jurat_checks.fence"""
+
+
+@lru_cache
+def _keep_candidates(dialect: str) -> str:
+    # A statement for each: JSON carries no bytes, and few checks have any.
+    check, fence, candidates = ":id", ":fence", ":candidates"
+    if dialect == "postgresql":
+        check, fence, candidates = f"CAST({check} AS uuid)", f"CAST({fence} AS bigint)", f"CAST({candidates} AS bytea)"
+    return f"""
+        UPDATE jurat_checks SET candidates = {candidates}, candidates_until = {now(dialect, str(LIFETIME))}
+        WHERE id = {check} AND fence = {fence} AND state = 'settled'"""
 
 
 _LOCK_CHECKS = f"""

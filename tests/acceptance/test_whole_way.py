@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from examples.sources import Sources
+from jurat.sealing import generate
 from jurat.words import AccessState
 from tests.acceptance.conftest import MakeTown
-from tests.acceptance.town import INSIDE, PATIENCE, PHYSICIAN, SUSPENDED, Town, soon
+from tests.acceptance.town import INSIDE, PATIENCE, PHYSICIAN, ROOT, SUSPENDED, Town, soon
 from tests.rigs.workers import Worker
 
 pytestmark = pytest.mark.acceptance
@@ -83,6 +84,32 @@ def test_a_source_that_is_configured_later_is_served_and_its_bells_are_heard(tow
     assert town.sql("SELECT DISTINCT config_version FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id "
                     "WHERE question = 'anything'") == [(version,)]  # fmt: skip
     assert town.hears_bells("anything", {"word": "accept"}, "late")
+
+
+def test_an_ambiguous_address_is_chosen_from_a_list_and_costs_no_round(town: Town, worker: Worker) -> None:
+    """The street is in two towns of one postcode, and the form asked for no town."""
+    document = {**town.document}
+    base = {"type": "address-file", "path": str(ROOT / "examples" / "town" / "addresses.csv")}
+    document["sources"] = {**document["sources"], "base": base}
+    document["criteria"] = {**document["criteria"], "lives-on-the-hill": {"source": "base", "zone": "hill"}}
+    budget = document["consultations"]["budget"]
+    questions = {**budget["questions"], "home": {"criterion": "lives-on-the-hill"}}
+    document["consultations"] = {"budget": {**budget, "questions": questions}}
+    version = town.apply(document)
+    assert worker.says(f"config_version={version}", PATIENCE)
+    private_key, reply_key = generate()
+    typed = {"number": "4", "street": "rue de l'Église", "postcode": "99002"}
+    check = town.submit("gwenola", "home", typed, reply_key=reply_key)
+    assert town.verdict(check) == ("undetermined", "ambiguous_address")
+    assert town.client.access("budget", "gwenola").rounds_left["home"] == 1
+    offered = town.client.candidates(check, private_key)
+    assert {each["city"] for each in offered} == {"Valmont", "Port-Valmont"}
+    (chosen,) = (each for each in offered if each["city"] == "Valmont")
+    assert town.verdict(town.submit("gwenola", "home", chosen, reply_key=reply_key)) == ("accepted", "inside_zone")
+    assert town.client.access("budget", "gwenola").rounds_left["home"] == 0
+    ((sealed,),) = town.sql("SELECT candidates FROM jurat_checks WHERE candidates IS NOT NULL")
+    assert b"Valmont" not in bytes(sealed)
+    assert "glise" not in worker.log
 
 
 def test_sigterm_ends_it_warmly(town: Town, worker: Worker, sources: Sources) -> None:

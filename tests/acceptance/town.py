@@ -125,12 +125,13 @@ class Town:
         self._workers.append(Worker({**self.environment, **environment}, *options))
         return self._workers[-1]
 
-    def submit(self, participant: str, question: str, answer: Mapping[str, Any], *, ring: bool = True) -> UUID:
+    def submit(
+        self, participant: str, question: str, answer: Mapping[str, Any], *, ring: bool = True, **options: Any
+    ) -> UUID:
         """Confirm one answer as a web tier does."""
+        who: dict[str, Any] = {"consultation": "budget", "participant": participant, "question": question}
         with self.service.database.begin() as connection:
-            check = self.client.submit(
-                connection, consultation="budget", participant=participant, question=question, answer=answer
-            )
+            check = self.client.submit(connection, **who, answer=answer, **options)
         if ring:
             self.client.ring()
         return check.id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from tests.rigs.servers import Databases
 from tests.tasks.desk import DOCUMENT, Desk
@@ -40,3 +41,12 @@ def desk(request: pytest.FixtureRequest) -> Desk:
     """A desk on each engine, with `DOCUMENT` applied and nobody at it."""
     desk: Desk = request.getfixturevalue(request.param)
     return desk
+
+
+@pytest.fixture
+def plain_logs() -> Iterator[None]:
+    """Whatever another test has configured, here every event is seen."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    yield
+    structlog.configure(**before)

@@ -32,7 +32,7 @@ ADMIN = "an administrator"
 TABLES = (
     *("jurat_verdicts", "jurat_reviews", "jurat_attempts", "jurat_checks", "jurat_access", "jurat_questions"),
     *("jurat_configs", "jurat_zones", "jurat_codes", "jurat_sources", "jurat_audit", "jurat_upkeep"),
-    "jurat_pauses",
+    *("jurat_pauses", "jurat_registers", "jurat_register_streets", "jurat_register_houses", "jurat_register_words"),
 )
 
 DOCUMENT: Mapping[str, Any] = {
@@ -90,7 +90,7 @@ class Desk:
     def plan(self) -> Plan:
         version = self.reading.config_version()
         assert version is not None
-        return make_plan(version, self.configuration, self.reading, self.fingerprints, {})
+        return make_plan(version, self.configuration, self.reading, self.fingerprints, {}, purse=self.keeping)
 
     # -- the platform
 

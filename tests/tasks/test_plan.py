@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import shapely
+from sqlalchemy.exc import InternalError
 
-from adapters.base import Finding, Query, Unavailable
+from adapters.address.zones import Zones, digest_of
+from adapters.base import Finding, Places, Query, Unavailable
 from config.hours import Hours
 from jurat.database import open_engine
 from tasks.flow import Breaker, Demand
 from tasks.ledger import Reading
+from tasks.ledger.publishing import NewZone
 from tasks.plan import Plan, make_plan
-from tests.tasks.desk import DOCUMENT, Desk, configuration
+from tests.adapters.address.answering import Answering
+from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration
 
 LIMITS: dict[str, Any] = {
     "fast": {"type": "simulated", "rate": "40/s", "concurrency": 6},
@@ -82,3 +88,89 @@ def test_codes_without_a_database_are_an_unavailable_source(sqlite: Desk) -> Non
     (code,) = sqlite.add_codes()
     with pytest.raises(Unavailable, match="the database did not answer"):
         plan.sources["spring"].look_up(Query({"code": code}))
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_connection_that_the_server_has_ended_is_an_outage_and_a_fault_is_none(
+    sqlite: Desk, monkeypatch: pytest.MonkeyPatch, *, ended: bool
+) -> None:
+    def fail(*_: object) -> None:  # 25P03: the transaction was idle for too long
+        raise InternalError("SELECT", {}, Exception(), connection_invalidated=ended)
+
+    plan = plan_of({}, sqlite.reading, fingerprints=sqlite.fingerprints)
+    (code,) = sqlite.add_codes()
+    monkeypatch.setattr(Reading, "codes", fail)
+    with pytest.raises(Unavailable if ended else InternalError):
+        plan.sources["spring"].look_up(Query({"code": code}))
+
+
+@pytest.fixture
+def geocoder() -> Iterator[Answering]:
+    """It knows a house whose street has two letters other than "Pelanfer", and no street of that name."""
+    properties = {
+        "type": "housenumber",
+        "housenumber": "4",
+        "street": "Rue Polanter",
+        "postcode": "99001",
+        "score": 0.7,
+    }
+    house = {"geometry": {"type": "Point", "coordinates": [2.0, 48.0]}, "properties": properties}
+    with Answering() as running:
+        running.bodies = [{"features": [house]}]
+        yield running
+
+
+def test_a_second_request_of_a_look_up_is_paid_from_its_source_s_quota(desk: Desk, geocoder: Answering) -> None:
+    asked = Query({"number": "4", "street": "rue Pelanfer", "postcode": "99001"})
+    document = {
+        **DOCUMENT,
+        "sources": {**DOCUMENT["sources"], "geo": {"type": "addok", "url": geocoder.url, "daily": 9}},
+    }
+    desk.apply(document)
+
+    plan = desk.plan()
+
+    def looked_up() -> tuple[frozenset[str], int, int]:
+        """The words that it does not know, how often it was asked until now, and how often that was paid here."""
+        found = plan.sources["geo"].look_up(asked)
+        assert isinstance(found, Places)
+        used = desk.one("SELECT used FROM jurat_sources WHERE name = 'geo'")
+        return found.unknown_words, len(geocoder.asked), used
+
+    assert looked_up() == (frozenset({"pelanfer"}), 2, 1)
+    assert desk.keeping.pause("geo", 60.0, "source_throttled")
+    assert looked_up() == (frozenset(), 3, 1)
+    plan.close()
+
+
+def test_without_a_purse_no_second_request_is_sent(sqlite: Desk, geocoder: Answering) -> None:
+    plan = plan_of({"geo": {"type": "addok", "url": geocoder.url}}, sqlite.reading)
+    found = plan.sources["geo"].look_up(Query({"number": "4", "street": "rue Pelanfer", "postcode": "99001"}))
+    assert isinstance(found, Places)
+    assert (found.unknown_words, len(geocoder.asked)) == (frozenset(), 1)
+    plan.close()
+
+
+def test_of_a_new_plan_only_the_zones_that_changed_are_read(sqlite: Desk) -> None:
+    def zone(name: str, east: float) -> NewZone:
+        wkb = shapely.to_wkb(shapely.box(1.0, 44.0, east, 44.1))
+        return NewZone(name, name.title(), digest_of(wkb), wkb)
+
+    questions = {name: {"criterion": "near", "with": {"zone": name}} for name in ("mill", "quay", "hill")}
+    document = {
+        **DOCUMENT,
+        "sources": {**DOCUMENT["sources"], "geo": {"type": "addok", "url": "http://127.0.0.1:1"}},
+        "criteria": {**DOCUMENT["criteria"], "near": {"source": "geo", "open": ["zone"]}},
+        "consultations": {"call": {"questions": questions}},
+    }
+    sqlite.publishing.import_zones([zone("mill", 1.1), zone("quay", 1.2)], ADMIN)
+    ready, reads = Zones(), []
+    for east in (1.1, 1.3):
+        sqlite.publishing.import_zones([zone("mill", east)], ADMIN)
+        with sqlite.statements() as statements:
+            plan = make_plan(7, configuration(document), sqlite.reading, None, {}, ready)
+        reads.append(sum("geometry" in statement for statement in statements))
+        assert set(plan.zones) == {"mill", "quay"}
+        assert "zone hill is not imported, or not in force yet; run `bin/jurat zones import FILE`" in plan.problems
+        plan.close()
+    assert reads == [2, 1]

@@ -289,6 +289,86 @@ def test_an_address_without_an_imported_zone_is_neither_accepted_nor_refused(
     assert not (isinstance(decision, Settle) and decision.outcome is not Outcome.UNDETERMINED)
 
 
+LEANINGS = {"inside": 2.05, "outside": 2.2}
+"""Where a house is that decides for each side."""
+
+
+@pytest.mark.parametrize(("leaning", "longitude"), [("outside", 2.05), ("inside", 2.2)])
+@pytest.mark.parametrize("sources", [("first",), ("first", "second")])
+@pytest.mark.parametrize("review", [True, False])
+def test_two_sources_that_contradict_each_other_decide_nothing_and_no_third_is_asked(
+    leaning: str, longitude: float, sources: tuple[str, ...], review: bool
+) -> None:
+    asked = question(*sources, zone="old-town", review=review)
+    decision = after(places(longitude), held(leaning=leaning), asked, zone=TOWN, answer=ADDRESS)
+    assert isinstance(decision, Review if review else Settle)
+    assert decision.reason is Reason.SOURCES_DISAGREE
+    assert decision.evidence["leaning"] == leaning
+    assert not isinstance(decision, Settle) or decision.outcome is Outcome.UNDETERMINED
+
+
+@pytest.mark.parametrize("leaning", [None, "inside", "outside"])
+def test_a_source_that_sees_it_where_the_one_before_did_decides(leaning: str | None) -> None:
+    decision = after(places(LEANINGS[leaning or "inside"]), held(leaning=leaning), zone=TOWN, answer=ADDRESS)
+    assert isinstance(decision, Settle)
+    assert decision.outcome is (Outcome.REFUSED if leaning == "outside" else Outcome.ACCEPTED)
+
+
+NEAR = 1 / 7_500
+"""Ten metres of longitude at this latitude, more or less."""
+
+
+@pytest.mark.parametrize(("longitude", "leaning"), [(2.1 - NEAR, "inside"), (2.1 + NEAR, "outside")])
+def test_what_a_source_saw_without_being_sure_goes_on_to_the_next(longitude: float, leaning: str) -> None:
+    asked = question("first", "second", "third", zone="old-town")
+    decision = after(places(longitude), asked=asked, zone=TOWN, answer=ADDRESS)
+    assert decision == NextSource("second", Reason.NEAR_BORDER, leaning=leaning)
+    second = held(source="second", leaning=leaning)
+    for found in (places(2.05, number="5"), Unavailable("down"), Throttled("later", retry_after=5)):
+        decision = after(found, second, asked, zone=TOWN, answer=ADDRESS)
+        assert isinstance(decision, NextSource)
+        assert (decision.source, decision.leaning) == ("third", leaning)
+
+
+def test_two_sources_that_lean_to_different_sides_contradict_each_other() -> None:
+    asked = question("first", "second", "third", zone="old-town")
+    check = held(source="second", leaning="inside")
+    decision = after(places(2.1 + NEAR), check, asked, zone=TOWN, answer=ADDRESS)
+    assert isinstance(decision, Settle)
+    assert decision.reason is Reason.SOURCES_DISAGREE
+
+
+def two_towns() -> Places:
+    here, there = (places(longitude, city=city).places[0] for longitude, city in ((2.05, "Valmont"), (2.2, "Brévan")))
+    return Places("addok", (here, there))
+
+
+def test_the_candidates_of_an_ambiguous_address_are_sealed_and_nothing_else_is_told_of_them() -> None:
+    seen: list[Any] = []
+
+    def seal(candidates: Any) -> bytes:
+        seen.append(candidates)
+        return b"sealed"
+
+    asked = question("first", "second", zone="old-town", review=True)
+    decision = after(two_towns(), asked=asked, zone=TOWN, answer=ADDRESS, seal=seal)
+    assert isinstance(decision, Settle)
+    assert (decision.reason, decision.candidates) == (Reason.AMBIGUOUS_ADDRESS, b"sealed")
+    assert [each["city"] for each in seen[0]] == ["Valmont", "Brévan"]
+    assert "Valmont" not in repr(decision)
+    after(places(2.05), zone=TOWN, answer=ADDRESS, seal=seal)
+    after(places(2.1), zone=TOWN, answer=ADDRESS, seal=seal)
+    assert len(seen) == 1, "where one address remains there is nothing to choose"
+    decision = after(two_towns(), asked=asked, zone=TOWN, answer=ADDRESS)
+    assert isinstance(decision, Settle)
+    assert decision.candidates is None
+
+
+def test_names_are_read_in_the_language_of_their_source() -> None:
+    with pytest.raises(ValueError, match="no street words for the language"):
+        after(places(2.05), zone=TOWN, answer=ADDRESS, language="xx")
+
+
 # ------------------------------------------------------------------------------------------------ no look-up
 
 

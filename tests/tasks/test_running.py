@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from adapters.base import (
@@ -33,13 +32,7 @@ from tests.tasks.desk import PUBLIC_KEY, Desk
 SECRET = "12 rue des Tanneurs, Sidonie Valombre"
 
 
-@pytest.fixture(autouse=True)
-def _plain_logs() -> Iterator[None]:
-    """Whatever another test has configured, here every event is seen."""
-    before = structlog.get_config()
-    structlog.reset_defaults()
-    yield
-    structlog.configure(**before)
+pytestmark = pytest.mark.usefixtures("plain_logs")
 
 
 class Adapter:

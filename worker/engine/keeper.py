@@ -51,7 +51,15 @@ class Renewer(EngineThread):
                 log.info("lease not renewed", check_id=str(check.id), fence=check.fence)
 
 
-EVERY = {"leases": 1.0, "overdue": 3.0, "figures": 5.0, "access": 5.0, "reviews": 30.0, "purge": 3600.0}
+EVERY = {
+    "leases": 1.0,
+    "overdue": 3.0,
+    "figures": 5.0,
+    "access": 5.0,
+    "candidates": 15.0,
+    "reviews": 30.0,
+    "purge": 3600.0,
+}
 """Seconds in which each piece of upkeep is done once over all workers."""
 
 
@@ -82,6 +90,7 @@ class Keeper(EngineThread):
             "overdue": self._end_overdue,
             "figures": keeping.count_waiting,
             "access": keeping.add_up_access,
+            "candidates": keeping.erase_candidates,
             "reviews": keeping.end_reviews,
             "purge": keeping.purge,
         }

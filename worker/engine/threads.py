@@ -7,20 +7,13 @@ import time
 from abc import ABC, abstractmethod
 
 import structlog
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from jurat.database import is_away
 
 log = structlog.get_logger("jurat.engine")
 
 _SAY_EVERY = 60.0
 _LONGEST_REST = 2.0
-
-
-def is_away(error: Exception) -> bool:
-    """Whether the database is down, hung or full, or has ended our connection: what SQLAlchemy raises for that."""
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
-        return True
-    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 class EngineThread(ABC):

@@ -58,6 +58,28 @@ def test_the_fence_rises_with_every_claim(desk: Desk) -> None:
     assert fences == [1, 2, 3, 4]
 
 
+def test_every_way_of_claiming_brings_the_platforms_key_and_what_was_seen_before(desk: Desk) -> None:
+    key = bytes(range(32))
+    check = desk.submit(reply_key=key)
+    desk.sql("UPDATE jurat_checks SET leaning = 'inside'")
+
+    def overdue() -> Held:
+        desk.set_back("deadline_at", 1)
+        (held,) = desk.claims.claim_overdue(1, {})
+        return held
+
+    def alone() -> Held | None:
+        desk.sql("UPDATE jurat_checks SET lost_leases = 2")
+        return desk.claims.claim_alone([Demand("towns", 1)])
+
+    ways: tuple[Callable[[], Held | None], ...] = (desk.claim_one, alone, overdue)
+    for claim in ways:
+        held = claim()
+        assert held is not None
+        assert (held.id, held.reply_key, held.leaning) == (check.id, key, "inside")
+        give_back(desk, [held])
+
+
 def test_what_is_held_is_not_claimed_again(desk: Desk) -> None:
     desk.submit_many(3)
     assert len(desk.claim()) == 3

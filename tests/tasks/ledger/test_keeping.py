@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from jurat.words import AccessState, Outcome, Reason
-from tasks.checks import MOST_LOST_LEASES, GiveBack, Later, Review
+from tasks.checks import MOST_LOST_LEASES, GiveBack, Later, Review, Settle
 from tasks.ledger import Keeping
 from tasks.ledger.keeping import OUTAGE
 from tasks.rules import decide_without_look_up
-from tests.tasks.desk import ACCEPTED, UNDETERMINED, Desk, attempt, ids
+from tests.tasks.desk import ACCEPTED, UNDETERMINED, Desk, attempt, entry, ids
 
 # ------------------------------------------------------------------------------------------------ turns
 
@@ -136,6 +136,38 @@ def test_a_review_that_nobody_decides_keeps_its_technical_reason(desk: Desk, rea
     assert decision is not None
     desk.settle(overdue, decision)
     assert desk.verdicts(held.id) == [("undetermined", reason)]
+
+
+# ------------------------------------------------------------------------------------------------ candidates
+
+
+def test_candidates_are_erased_when_their_time_is_over(desk: Desk) -> None:
+    desk.submit_many(3)
+    verdict = Settle(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS, candidates=b"sealed")
+    desk.write(*(entry(check, verdict) for check in desk.claim()))
+    assert desk.keeping.erase_candidates() == 0
+    desk.sql("UPDATE jurat_checks SET candidates_until = NOW(-1) WHERE participant <> 'p-1'")
+    assert desk.keeping.erase_candidates() == 2
+    assert desk.keeping.erase_candidates() == 0
+    left = desk.sql("SELECT participant FROM jurat_checks WHERE candidates IS NOT NULL")
+    assert [row[0] for row in left] == ["p-1"]
+    assert desk.one("SELECT count(*) FROM jurat_checks WHERE candidates_until IS NULL") == 2
+
+
+def test_candidates_have_a_turn_only_where_some_are_over(desk: Desk) -> None:
+    held = desk.held()
+    desk.settle(held, Settle(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS, candidates=b"sealed"))
+    assert desk.keeping.turns({"candidates": 1}) == set()
+    desk.set_back("candidates_until", 1)
+    desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-5)")
+    assert desk.keeping.turns({"candidates": 1}) == {"candidates"}
+
+
+def test_candidates_go_with_their_check(desk: Desk) -> None:
+    verdict = Settle(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS, candidates=b"sealed")
+    desk.settle(desk.held(), verdict, retain=-1.0)
+    assert desk.keeping.purge() == 1
+    assert desk.one("SELECT count(*) FROM jurat_checks") == 0
 
 
 # ------------------------------------------------------------------------------------------------ purge

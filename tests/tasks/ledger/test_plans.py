@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from jurat import AlreadyConfirmed
-from jurat.words import Reason
-from tasks.checks import Entry, GiveBack, Later, NextSource, Review
+from jurat.words import Outcome, Reason
+from tasks.checks import Entry, GiveBack, Later, NextSource, Review, Settle
 from tasks.ledger import Demand, SourceFigures
 from tests.rigs.servers import Databases
 from tests.tasks.desk import ACCEPTED, DOCUMENT, Desk, attempt, entry, listening
@@ -230,7 +230,7 @@ def test_thousands_of_checks_whose_source_stands_still_cost_upkeep_nothing(full:
 
 def test_an_idle_worker_s_looks_touch_next_to_nothing(full: Desk) -> None:
     with explained(full) as found:
-        for task in ("leases", "overdue", "reviews", "access", "purge"):
+        for task in ("leases", "overdue", "reviews", "access", "candidates", "purge"):
             full.sql("UPDATE jurat_upkeep SET ran_at = NOW(-5)")
             full.keeping.turns({task: 1.0})
         full.reading.newest()
@@ -242,6 +242,18 @@ def test_what_is_past_its_time_is_found_among_all_verdicts(full: Desk) -> None:
     full.write(*(entry(check, retain=-1.0, attempt=attempt()) for check in held))
     with explained(full) as found:
         assert full.keeping.purge() == 5
+    within(found, 5 * 60)
+
+
+def test_candidates_whose_time_is_over_are_found_among_all_checks(full: Desk) -> None:
+    held = full.claims.claim([Demand("towns", 5)], 5).held
+    verdict = Settle(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS, candidates=b"sealed")
+    with explained(full) as found:
+        full.write(*(entry(check, verdict) for check in held))
+    within(found, 5 * 60)
+    full.set_back("candidates_until", 1, "candidates_until IS NOT NULL")
+    with explained(full) as found:
+        assert full.keeping.erase_candidates() == 5
     within(found, 5 * 60)
 
 
@@ -323,5 +335,6 @@ def test_on_sqlite_too_work_does_not_grow_with_what_waits_and_what_is_settled(sq
     assert steps(sqlite, lambda: claims.claim_overdue(10, {})) < 3
     assert steps(sqlite, lambda: sqlite.settling.write([entry(check) for check in held])) < 30
     assert steps(sqlite, lambda: sqlite.keeping.turns({"overdue": 1.0})) < 3
+    assert steps(sqlite, sqlite.keeping.erase_candidates) < 3
     sqlite.sql("UPDATE jurat_checks SET state = 'settled', answer = NULL WHERE state = 'pending'")
     assert steps(sqlite, sqlite.reading.unsettled) < 3

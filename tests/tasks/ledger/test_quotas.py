@@ -128,14 +128,39 @@ def test_a_source_that_is_resumed_although_its_day_is_used_up_pauses_again(desk:
 def test_a_person_s_trial_is_paid_as_a_look_up_is(desk: Desk) -> None:
     desk.submit_many(9)
     demand = Demand("towns", 1, interval=600.0, burst=1, late=0.0, daily=3)
-    assert desk.keeping.pay_for_trial(demand, 10.0) == 0.0
+    assert desk.keeping.pay_for_request(demand, 10.0) == 0.0
     assert desk.claim(free=9, interval=600.0, burst=1, late=0.0, daily=3) == []
-    assert desk.keeping.pay_for_trial(demand, 10.0) is None, "its turn is too far ahead"
-    assert 300 < (desk.keeping.pay_for_trial(demand, 1000.0) or 0) <= 600
+    assert desk.keeping.pay_for_request(demand, 10.0) is None, "its turn is too far ahead"
+    assert 300 < (desk.keeping.pay_for_request(demand, 1000.0) or 0) <= 600
     assert desk.one("SELECT used FROM jurat_sources WHERE name = 'towns'") == 2
-    assert desk.keeping.pay_for_trial(demand, 10_000.0) is not None
-    assert desk.keeping.pay_for_trial(demand, 10_000.0) is None, "the day is used up"
-    assert desk.keeping.pay_for_trial(Demand("nobody", 1), 10.0) is None
+    assert desk.keeping.pay_for_request(demand, 10_000.0) is not None
+    assert desk.keeping.pay_for_request(demand, 10_000.0) is None, "the day is used up"
+    assert desk.keeping.pay_for_request(Demand("nobody", 1), 10.0) is None
+
+
+@pytest.mark.parametrize(
+    "stopped",
+    [
+        "paused_until = NOW(60)",
+        "opened_at = NOW(-60), probe_at = NOW(60)",
+        "opened_at = NOW(-60), probe_at = NOW(-1)",  # its one probe is another look-up
+    ],
+)
+def test_a_source_that_is_stopped_may_be_tried_by_a_person_and_a_look_up_goes_no_further(
+    desk: Desk, stopped: str
+) -> None:
+    demand = Demand("towns", 1, daily=9)
+    assert desk.keeping.pay_for_request(demand, 10.0, unless_stopped=True) == 0.0
+    desk.sql(f"UPDATE jurat_sources SET {stopped} WHERE name = 'towns'")
+    assert desk.keeping.pay_for_request(demand, 10.0, unless_stopped=True) is None
+    assert desk.one("SELECT used FROM jurat_sources WHERE name = 'towns'") == 1
+    assert desk.keeping.pay_for_request(demand, 10.0) == 0.0
+
+
+def test_no_look_up_goes_further_once_its_source_is_closed(desk: Desk) -> None:
+    closed = Demand("towns", 1, hours=closing(-60, 60))
+    assert desk.keeping.pay_for_request(closed, 10.0) == 0.0
+    assert desk.keeping.pay_for_request(closed, 10.0, unless_stopped=True) is None
 
 
 # ------------------------------------------------------------------------------------------------ the breaker

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy.exc import OperationalError
 
@@ -45,6 +47,42 @@ def test_whatever_is_new_shows_in_one_query(desk: Desk) -> None:
     with desk.statements() as statements:
         desk.reading.newest()
     assert len(statements) == 1
+
+
+def test_a_zone_whose_time_comes_is_new(desk: Desk) -> None:
+    soon = desk.reading.clock() + timedelta(hours=1)
+    desk.publishing.import_zones([NewZone("port", "Port", "a", b"\0")], ADMIN)
+    before = desk.reading.newest()
+    desk.publishing.import_zones([NewZone("port", "Port", "b", b"\0")], ADMIN, soon)
+    assert desk.reading.newest() == before
+    desk.sql("UPDATE jurat_zones SET in_force_from = NOW WHERE version = 2")
+    assert desk.reading.newest() != before
+
+
+def test_every_version_of_a_zone_can_be_read(desk: Desk) -> None:
+    soon = desk.reading.clock() + timedelta(hours=1)
+    desk.publishing.import_zones([NewZone("port", "Port", "a", b"\1"), NewZone("mill", "Mill", "c", b"\3")], ADMIN)
+    desk.publishing.import_zones([NewZone("port", "Le Port", "b", b"\2", "EPSG:2154")], ADMIN, soon)
+    row = desk.reading.zone("port", 2)
+    assert row is not None
+    assert (row.title, row.digest, row.geometry, row.crs) == ("Le Port", "b", b"\2", "EPSG:2154")
+    assert abs(row.in_force_from - soon) < timedelta(milliseconds=2)
+    assert (row.imported_by, row.imported_at < soon) == (ADMIN, True)
+    assert desk.reading.zone("port", 3) is None
+    history = [(found.name, found.version, found.crs) for found in desk.reading.zone_history()]
+    assert history == [("mill", 1, "EPSG:4326"), ("port", 1, "EPSG:4326"), ("port", 2, "EPSG:2154")]
+    assert [found.version for found in desk.reading.zone_history("port")] == [1, 2]
+    assert desk.reading.zone_history("nowhere") == []
+
+
+def test_a_version_that_an_older_jurat_stored_is_in_force_from_its_import_on(desk: Desk) -> None:
+    desk.sql(
+        "INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at) "
+        "VALUES ('port', 1, 'Port', 'a', :wkb, 'somebody', NOW(-60))",
+        wkb=b"\0",
+    )
+    row = desk.reading.zones()["port"]
+    assert (row.version, row.crs, row.in_force_from) == (1, "EPSG:4326", row.imported_at)
 
 
 def test_a_code_is_found_by_the_fingerprint_of_any_key_in_its_own_list(desk: Desk) -> None:

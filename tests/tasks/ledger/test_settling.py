@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -107,6 +108,58 @@ def test_a_review_keeps_the_answer_and_shows_in_the_access(desk: Desk) -> None:
     assert (reason, version, decided) == ("name_differs", 3, None)
     assert desk.one("SELECT count(*) FROM jurat_reviews WHERE due_at > NOW(3590) AND due_at <= NOW(3600)") == 1
     assert desk.verdicts(held.id) == []
+
+
+AMBIGUOUS = Settle(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS, candidates=bytes(range(256)))
+
+
+def test_what_one_source_saw_goes_with_the_check_until_it_is_settled(desk: Desk) -> None:
+    held = desk.held()
+    assert held.leaning is None
+    desk.settle(held, NextSource("ban", Reason.NEAR_BORDER, leaning="inside"))
+    again = desk.claim_one("ban")
+    assert again.leaning == "inside"
+    for decision in (Later(0, Reason.SOURCE_UNAVAILABLE), GiveBack()):
+        desk.settle(again, decision)
+        again = desk.claim_one("ban")
+        assert again.leaning == "inside", decision
+    desk.settle(again, NextSource("towns", Reason.CONFIGURATION_MISSING))
+    assert desk.row(held.id, "leaning") is None, "the later source says what is known now"
+    desk.settle(desk.claim_one(), NextSource("ban", Reason.NEAR_BORDER, leaning="outside"))
+    desk.settle(desk.claim_one("ban"))
+    assert desk.row(held.id, "state, leaning") == ("settled", None)
+
+
+def test_a_review_forgets_what_a_source_saw(desk: Desk) -> None:
+    held = desk.held()
+    desk.settle(held, NextSource("ban", Reason.NEAR_BORDER, leaning="inside"))
+    desk.settle(desk.claim_one("ban"), Review(Reason.SOURCES_DISAGREE, 3600))
+    assert desk.row(held.id, "state, leaning") == ("review", None)
+
+
+def test_candidates_stand_beside_the_verdict_for_a_quarter_of_an_hour(desk: Desk) -> None:
+    desk.submit_many(3)
+    first, second, third = desk.claim()
+    desk.write(entry(first, AMBIGUOUS), entry(second), entry(third, replace(AMBIGUOUS, candidates=b"\x00")))
+    assert [bytes(desk.row(check.id, "candidates") or b"") for check in (first, second, third)] == [
+        bytes(range(256)),
+        b"",
+        b"\x00",
+    ]
+    until = "SELECT count(*) FROM jurat_checks WHERE candidates_until"
+    assert desk.one(f"{until} > NOW(890) AND candidates_until <= NOW(900)") == 2
+    assert desk.one(f"{until} IS NULL") == 1
+
+
+def test_candidates_of_a_stale_fence_are_refused(desk: Desk) -> None:
+    stale = desk.held()
+    desk.set_back("lease_until", 60)
+    desk.keeping.end_leases()
+    current = desk.claim_one()
+    assert desk.settle(stale, AMBIGUOUS).stale
+    assert desk.row(stale.id, "candidates, candidates_until") == (None, None)
+    desk.write(entry(current, AMBIGUOUS), entry(stale, replace(AMBIGUOUS, candidates=b"old")))
+    assert bytes(desk.row(stale.id, "candidates")) == bytes(range(256))
 
 
 # ------------------------------------------------------------------------------------------------ the fence

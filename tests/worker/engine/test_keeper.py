@@ -74,7 +74,7 @@ def test_one_keeper_of_several_does_each_piece_of_upkeep(works: Works) -> None:
     for _ in range(3):
         keeper(works, Holdings(3), accepted).step()
     assert works.desk.one("SELECT sum(lost_leases) FROM jurat_checks") == 2
-    assert works.desk.one("SELECT count(*) FROM jurat_upkeep") == 6
+    assert works.desk.one("SELECT count(*) FROM jurat_upkeep") == len(EVERY)
     assert works.desk.one("SELECT waiting FROM jurat_sources WHERE name = 'towns'") == 3
 
 
