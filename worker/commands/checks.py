@@ -82,7 +82,7 @@ def submit(
     from jurat.database import open_engine
     from worker.database import client
 
-    content = _answer(out, answer, answer_file, fields)
+    content = given_answer(out, answer, answer_file, fields)
     settings = read_settings()
     if settings.seal_key is None:
         raise Failure(
@@ -268,7 +268,7 @@ def _show_access(out: Output, access: Access, consultation: str, participant: st
     }[access.state]
 
 
-def _answer(out: Output, answer: str | None, answer_file: str | None, fields: Sequence[str]) -> dict[str, Any]:
+def given_answer(out: Output, answer: str | None, answer_file: str | None, fields: Sequence[str]) -> dict[str, Any]:
     """The answer from the one place where it was given."""
     if (answer is not None) + (answer_file is not None) + bool(fields) != 1:
         raise click.UsageError("Give the answer once: with --answer-file, --answer or --field.")

@@ -1,0 +1,112 @@
+"""`explain`: what became of a check and why, without anybody's data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from worker.command import CheckId, Command
+from worker.output import Exit, Failure, Output, columns, time_text
+
+if TYPE_CHECKING:
+    from tasks.ledger.explaining import Explained, ReviewRow, VerdictRow
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "jurat explain 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
+        "jurat explain --json 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
+    ),
+    environment=("JURAT_DATABASE_URL",),
+)
+@click.argument("check_id", metavar="ID", type=CheckId())
+@click.pass_obj
+def explain(out: Output, check_id: UUID) -> Exit:
+    """Show every look-up of a check, and each of its verdicts rule by rule, with what it means for access.
+
+    It names no participant and shows no answer: the evidence of a verdict holds neither.
+    """
+    from tasks.ledger.explaining import Explaining
+    from worker.database import opened
+
+    with opened() as service:
+        try:
+            found = Explaining(service.database).check(check_id)
+        except LookupError as error:
+            raise Failure(str(error), Exit.USAGE) from None
+    out.show(_document(found), _lines(found))
+    return Exit.DONE
+
+
+def _document(found: Explained) -> dict[str, Any]:
+    """For programs: as it is stored, with each rule in words beside it."""
+    document = asdict(found)
+    for verdict in document["verdicts"]:
+        verdict["rules"] = _rules(verdict["evidence"])
+    if document["review"] is not None:
+        document["review"]["rules"] = _rules(document["review"]["evidence"])
+    return document
+
+
+def _rules(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    from worker.reasoning import rules_of, said
+
+    return [{"rule": rule, "held": held, "said": said(rule, evidence, held=held)} for rule, held in rules_of(evidence)]
+
+
+def _lines(found: Explained) -> Iterator[str]:
+    yield f"check {found.id}: {found.consultation}/{found.question}, round {found.round}, {found.state}"
+    yield f"submitted {time_text(found.submitted_at)}, to be decided by {time_text(found.deadline_at)}"
+    yield ""
+    if found.attempts:
+        yield from columns(
+            ("look-up at", "source", "took", "result", "reason"),
+            (
+                (each.started_at, each.source, f"{each.duration_ms:.0f} ms", each.result, each.reason)
+                for each in found.attempts
+            ),
+        )
+    else:
+        yield "no look-up was made"
+    for verdict in found.verdicts:
+        yield from _verdict(verdict)
+    if not found.verdicts:
+        yield from ("", f"no verdict yet; it is at the source {found.source}")
+    if found.review is not None:
+        yield from _review(found.review)
+    if found.access is not None:
+        left = found.access.rounds_left or 0
+        rounds = f", {left} more {'answer' if left == 1 else 'answers'} allowed" if left else ""
+        state = found.access.question or "no longer asked"
+        yield from ("", f"access: {found.access.access}; this question counts as {state}{rounds}")
+
+
+def _verdict(verdict: VerdictRow) -> Iterator[str]:
+    data = f", data of {verdict.data_date}" if verdict.data_date else ""
+    yield ""
+    yield (
+        f"verdict {verdict.revision}, {time_text(verdict.decided_at)}, by the {verdict.decided_by}: "
+        f"{verdict.outcome}, {verdict.reason} ({verdict.source}{data}, configuration {verdict.config_version})"
+    )
+    yield from _evidence(dict(verdict.evidence))
+
+
+def _review(review: ReviewRow) -> Iterator[str]:
+    yield ""
+    if review.decided_at is None:
+        yield f"in review since {time_text(review.opened_at)} ({review.reason}), until {time_text(review.due_at)}"
+    else:
+        yield f"was in review from {time_text(review.opened_at)} ({review.reason}) to {time_text(review.decided_at)}"
+    yield from _evidence(dict(review.evidence))
+
+
+def _evidence(evidence: dict[str, Any]) -> Iterator[str]:
+    from worker.reasoning import fact_lines, rule_lines
+
+    yield from (f"  {line}" for line in rule_lines(evidence))
+    yield from (f"  {line}" for line in fact_lines(evidence))
