@@ -17,7 +17,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint format wheel lock clean bench bench-addresses bench-flow faults faults-short control-arm soak bench-scale
+.PHONY: help demo test test-all lint format wheel lock clean bench bench-addresses bench-flow bench-nominatim bench-register bench-towns bench-zones faults faults-short control-arm soak bench-scale
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,8 +44,20 @@ format: $(VENV)/.dev ## Mend what ruff can mend
 wheel: $(VENV)/.dev ## Build dist/jurat-….whl, what a platform installs
 	$(PY) -m hatchling build -t wheel -d dist
 
-bench-addresses: $(VENV)/.dev ## Ask a real geocoder for 5,000 real addresses; start ../shared/rigs/addok/start first
-	@PYTHONPATH=. $(PY) bench/real_addresses.py $(ARGS)
+bench-addresses: $(VENV)/.dev ## Ask a real geocoder 10,000 real addresses, minutes; SOURCE=address-file|register ARGS="--direct"
+	@PYTHONPATH=. $(PY) -m bench.real_addresses $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
+
+bench-nominatim: $(VENV)/.dev ## Ask a real Nominatim the same; needs PostGIS and osm2pgsql, and says what is missing
+	@PYTHONPATH=. $(PY) -m bench.real_nominatim $(ARGS)
+
+bench-towns: $(VENV)/.dev ## Ask the rule about invented towns in five languages, a minute; ARGS="--seed 7 --show"
+	@PYTHONPATH=. $(PY) -m bench.other_towns $(ARGS)
+
+bench-register: $(VENV)/.dev ## Import an address base into the database and look addresses up in it
+	@PYTHONPATH=. $(PY) -m bench.address_register $(ARGS)
+
+bench-zones: $(VENV)/.dev ## Load 1,000 zones of 10,000 vertices and ask which of them hold a point
+	@PYTHONPATH=. $(PY) -m bench.zone_speed $(ARGS)
 
 bench: $(VENV)/.bench ## Compare with Celery, dramatiq and taskiq on the same job, 45 minutes; ROUNDS=1 SECONDS=5 ARMS="jurat-64 celery-threads"
 	@PYTHONPATH=. $(PY) -m bench.speed $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \

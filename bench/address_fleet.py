@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Sequence
 
-from adapters.address.zone_files import ZoneShape
-from adapters.address.zones import Zone
+from bench.addresses.questions import Question
+from bench.addresses.sources import Asked
+from bench.addresses.zones import Shape
 from bench.fleet import Fleet
 from jurat.submitting import Submission
 from jurat.words import Outcome, Reason
@@ -18,38 +16,20 @@ from tasks.ledger.publishing import NewZone
 POLLED = 1000
 
 
-class Asked(Protocol):
-    """One query asked for one zone."""
-
-    @property
-    def zone(self) -> Zone: ...
-    @property
-    def answer(self) -> Mapping[str, Any]: ...
-
-
 def verdicts(
-    asked: Sequence[Asked], shapes: Sequence[ZoneShape], source: Mapping[str, Any], *, processes: int = 2
-) -> list[tuple[Outcome, Reason]]:
-    """The verdict of each question, in order. Each is a participant of its own, each zone a question of the form.
+    asked: Sequence[Question], shapes: Sequence[Shape], source: Asked, *, processes: int = 2
+) -> tuple[list[tuple[Outcome, Reason]], str]:
+    """The verdict of each question, in order, and how fast it went.
 
-    `source` is the configuration of the geocoder. Says on standard error how fast it went.
+    Each is a participant of its own, each zone a question of the form.
+
+    Raises:
+        TimeoutError: not every check was settled.
+        RuntimeError: a check was settled without a verdict.
     """
-    document = {
-        "environment": "test",
-        "sources": {"geocoder": dict(source)},
-        "criteria": {"lives-in": {"source": "geocoder", "open": ["zone"]}},
-        "consultations": {
-            "bench": {
-                "title": {"en": "Bench"},
-                "questions": {
-                    shape.id: {"criterion": "lives-in", "with": {"zone": shape.id}, "deadline": "1d"}
-                    for shape in shapes
-                },
-            }
-        },
-    }
-    zones = [NewZone(shape.id, shape.title, shape.digest, shape.wkb) for shape in shapes]
-    with Fleet(document, zones=zones, processes=processes) as fleet:
+    document = source.document({shape.name: shape.name for shape in shapes})
+    zones = [NewZone(shape.name, shape.title, shape.digest, shape.wkb) for shape in shapes]
+    with Fleet(document, zones=zones, processes=processes, prepare=source.prepare) as fleet:
         begun = time.monotonic()
         ids = fleet.submit(
             [
@@ -59,7 +39,6 @@ def verdicts(
         )
         fleet.wait(timeout=60 + len(asked))
         took = time.monotonic() - begun
-        print(f"{len(ids)} checks settled in {took:.0f} s, {len(ids) / took:.0f}/s", file=sys.stderr)
         results = [
             result
             for start in range(0, len(ids), POLLED)
@@ -68,11 +47,4 @@ def verdicts(
     found = [(result.outcome, Reason(result.reason)) for result in results if result.outcome and result.reason]
     if len(found) != len(asked):
         raise RuntimeError(f"{len(asked)} questions and {len(found)} verdicts")
-    return found
-
-
-def source_of(kind: str, url: str, base: Path) -> dict[str, Any]:
-    """The configuration of the source `kind`."""
-    if kind == "address-file":
-        return {"type": "address-file", "path": str(base.resolve())}
-    return {"type": "addok", "url": url, "timeout": "30s", "concurrency": 4}
+    return found, f"{len(ids):,} checks by {processes} worker processes in {took:.0f} s, {len(ids) / took:.0f}/s"

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -32,16 +32,24 @@ BATCH = 1000
 class Fleet:
     """Servers and workers that run until the `with` block ends.
 
-    `processes` workers with `slots` look-ups each serve `document`, a configuration as YAML would give it.
+    `processes` workers with `slots` look-ups each serve `document`, a configuration as YAML would give it. `prepare`
+    gets the environment of a command, once the tables are there and before the configuration is applied.
     """
 
     def __init__(
-        self, document: Mapping[str, Any], *, zones: Sequence[NewZone] = (), processes: int = 2, slots: int = 32
+        self,
+        document: Mapping[str, Any],
+        *,
+        zones: Sequence[NewZone] = (),
+        processes: int = 2,
+        slots: int = 32,
+        prepare: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> None:
         self._document = document
         self._zones = zones
         self._processes = processes
         self._slots = slots
+        self._prepare = prepare
         self._stack = ExitStack()
         self._workers: list[subprocess.Popen[bytes]] = []
         self.service: Service
@@ -62,6 +70,7 @@ class Fleet:
         self.service = open_service(settings)
         self._stack.callback(self.service.close)
         schema.upgrade(self.service.database)
+        self._prepare(environment)
         self.service.publishing.import_zones(self._zones, "bench")
         self.service.publishing.apply(Configuration.of(Document.model_validate(self._document)), "bench")
         command = [
