@@ -23,7 +23,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateColumn
 
 from adapters import simulated
-from config import document, registry, sources
+from config import addresses, document, registry, sources
 from config.durations import ByteSize, Distance, Duration, Rate
 from config.limits import NAME_PATTERN, BreakerLimits, LimitedSource, OpeningHours
 from config.registry import inputs, request, rules
@@ -207,8 +207,12 @@ OPTIONS: Mapping[str, Mapping[str, type[BaseModel]]] = {
         "All types: `sources.NAME`": LimitedSource,
         "hours": OpeningHours,
         "breaker": BreakerLimits,
-        "`type: addok`": sources.AddokSource,
-        "`type: address-file`": sources.AddressFileSource,
+        "`type: addok`": addresses.AddokSource,
+        "`type: nominatim`": addresses.NominatimSource,
+        "`type: photon`": addresses.PhotonSource,
+        "`type: pelias`": addresses.PeliasSource,
+        "`type: us-census`": addresses.UsCensusSource,
+        "`type: address-file`": addresses.AddressFileSource,
         "`type: codes`": sources.CodesSource,
         "`type: manual`": sources.ManualSource,
         "`type: simulated`": sources.SimulatedSource,

@@ -36,10 +36,15 @@ class Service:
     def engine(self, *, slots: int, only: Collection[str] | None = None) -> Engine:
         """An engine with `slots` look-up threads for the sources in `only` (None: all). Not started yet."""
         keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in self.settings.unseal_keys]
-        plans = Plans(
-            self.reading, partial(make_plan, reading=self.reading, fingerprints=self.fingerprints, ready=Zones())
-        )
         database = bounded(self.database)
+        make = partial(
+            make_plan,
+            reading=self.reading,
+            fingerprints=self.fingerprints,
+            ready=Zones(),
+            purse=Keeping(database),
+        )
+        plans = Plans(self.reading, make)
         ledgers = Ledgers(Claims(database), Settling(database), Keeping(database))
         return Engine(ledgers, Running(Unseal(keys)), plans, slots=slots, only=only)
 

@@ -27,6 +27,7 @@ from worker.keyring import mismatch, seal_id, unseal_ids
 from worker.output import Exit, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
+    from config.addresses import AddressFileSource
     from config.sources import SourceModel
     from tasks.ledger import Keeping, Reading
     from tasks.plan import Plan
@@ -218,8 +219,10 @@ def configuration_steps(service: Service) -> tuple[list[Step], Plan | None]:
 def source_step(name: str, plan: Plan, reading: Reading) -> Step:
     """Whether a source can work here, as far as that can be told without asking anybody else."""
     from adapters.address.files import AddressFile, AddressFileError
+    from adapters.address.registers import AddressRegister
     from adapters.codes import Codes
     from adapters.fingerprints import KEY_ID_LENGTH
+    from config.addresses import AddressFileSource
     from config.secrets import SecretError, resolve
     from config.sources import CodesSource, secrets_of
     from tasks.plan import Unusable
@@ -238,6 +241,8 @@ def source_step(name: str, plan: Plan, reading: Reading) -> Step:
                 return Step(f"source {name}", Mark.OK, f"{source.load():,} addresses read")
             except AddressFileError as error:
                 return Step(f"source {name}", Mark.PROBLEM, str(error).splitlines()[0])
+        case AddressRegister() if isinstance(model, AddressFileSource):
+            return _register_step(name, model, reading)
     if isinstance(model, CodesSource):
         row = reading.code_lists().get(model.list)
         if row is None:
@@ -253,6 +258,20 @@ def source_step(name: str, plan: Plan, reading: Reading) -> Step:
             return Step(f"source {name}", Mark.PROBLEM, said, "add the key that made them")
         return Step(f"source {name}", Mark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")
     return Step(f"source {name}", Mark.OK, "is ready")
+
+
+def _register_step(name: str, model: AddressFileSource, reading: Reading) -> Step:
+    register = str(model.register_name)
+    with reading.register(register) as base:
+        if base is None:
+            advice = f"run `bin/jurat registers import {register} FILE`"
+            return Step(f"source {name}", Mark.PROBLEM, f"the register {register} is not imported", advice)
+        if base.language != model.language:
+            said = f"the register {register} is in {base.language}, the source in {model.language}"
+            return Step(f"source {name}", Mark.PROBLEM, said, "import it again with the source's --language")
+        row = base.row
+    said = f"{row.addresses:,} addresses, version {row.version}, data of {row.data_date}"
+    return Step(f"source {name}", Mark.OK, said)
 
 
 def trouble_steps(plan: Plan, reading: Reading) -> Iterator[Step]:
@@ -301,7 +320,7 @@ def reach_steps(standing: Standing, plan: Plan, keeping: Keeping) -> Iterator[St
     if standing.paused_until or standing.closed_until:
         yield Step(name, Mark.NOTE, f"not asked: {standing.said()}")
         return
-    wait = keeping.pay_for_trial(plan.demand(name, 1), LONGEST_WAIT)
+    wait = keeping.pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
     if wait is None:
         yield Step(name, Mark.NOTE, "not asked: what it allows is used up at the moment", "try again later")
         return

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,13 +22,14 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from nacl.public import PublicKey, SealedBox
-from sqlalchemy import MetaData, create_engine, make_url
+from nacl.public import PrivateKey, PublicKey, SealedBox
+from sqlalchemy import MetaData, create_engine, make_url, text
 from structlog.testing import capture_logs
 
 import jurat
 from config.lint import lint
 from config.settings import read_settings
+from jurat.candidates import seal_candidates
 from jurat.ids import uuid7
 from jurat.sealing import generate, key_id, key_to_text
 from tests.docs.pages import ROOT, block, blocks
@@ -116,21 +118,48 @@ def test_every_kind_of_connection_gets_a_verdict(platform: Platform, capsys: pyt
         assert platform.names["access"].open == ["profession"], kind
 
 
-def test_any_language_submits_and_polls_with_sql_alone(platform: Platform) -> None:
+def test_the_addresses_that_may_be_meant_are_shown(platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
+    platform.run("reply_key=reply_key")
+    names = platform.names
+    names["client"].wait(names["check"].id, timeout=PATIENCE)
+    platform.run("client.candidates(")
+    assert capsys.readouterr().out == "", "its source is sure"
+    offered = [{**names["answer"], "city": city} for city in ("Valmont", "Port-Valmont")]
+    kept = "UPDATE jurat_checks SET candidates = :sealed, candidates_until = '9999-12-31 00:00:00.000'"
+    with names["engine"].begin() as connection:  # as a worker does
+        connection.execute(text(kept), {"sealed": seal_candidates(offered, names["reply_key"])})
+    platform.run("client.candidates(")
+    assert capsys.readouterr().out.splitlines() == [
+        "6 Rue des Tanneurs 99001 Valmont",
+        "6 Rue des Tanneurs 99001 Port-Valmont",
+    ]
+    alone = [{"street": "Rue des Tanneurs", "city_code": "99901"}]
+    with names["engine"].begin() as connection:
+        connection.execute(text(kept), {"sealed": seal_candidates(alone, names["reply_key"])})
+    platform.run("client.candidates(")
+    assert capsys.readouterr().out == "Rue des Tanneurs 99901\n", "what is not known is missing"
+
+
+def _submitted(
+    platform: Platform, who: Mapping[str, str], round_: int, words: Mapping[str, str], reply_key: bytes | None = None
+) -> tuple[UUID, Any]:
+    """The id of an answer that the page's INSERT writes, and how many rows it wrote."""
+    identifier = uuid7()
+    row = {
+        "id": str(identifier),
+        "question": "residence",
+        "round": round_,
+        "answer": SealedBox(PublicKey(platform.public_key)).encrypt(json.dumps(words).encode()),
+        "answer_key": key_id(platform.public_key),
+        "reply_key": reply_key,
+    }
     engine = "strftime" if platform.url.startswith("sqlite") else "make_interval"
+    return identifier, platform.sql(engine, **who, **row)
+
+
+def test_any_language_submits_and_polls_with_sql_alone(platform: Platform) -> None:
     who = {"consultation": "budget", "participant": "p-9"}
-
-    def submit(round_: int, words: Mapping[str, str]) -> tuple[UUID, Any]:
-        identifier = uuid7()
-        row = {
-            "id": str(identifier),
-            "question": "residence",
-            "round": round_,
-            "answer": SealedBox(PublicKey(platform.public_key)).encrypt(json.dumps(words).encode()),
-            "answer_key": key_id(platform.public_key),
-        }
-        return identifier, platform.sql(engine, **who, **row)
-
+    submit = partial(_submitted, platform, who)
     assert platform.sql("c.round DESC", question="residence", **who) == []
     refused, written = submit(1, {"street": "refuse"})
     assert written == 1
@@ -148,6 +177,29 @@ def test_any_language_submits_and_polls_with_sql_alone(platform: Platform) -> No
     (access,) = _list(platform.sql("SELECT access, questions", **who))
     assert access["access"] == "incomplete"
     assert _json(access["questions"])["residence"] == "accepted"
+
+
+def test_any_language_reads_the_addresses_that_may_be_meant_with_sql_alone(platform: Platform) -> None:
+    private = PrivateKey.generate()
+    who = {"consultation": "budget", "participant": "p-10"}
+    check, written = _submitted(platform, who, 1, {"street": "accept"}, bytes(private.public_key))
+    assert written == 1
+    assert platform.names["client"].wait(check, timeout=PATIENCE).settled
+    assert platform.sql("candidates_until", id=str(check)) == [], "its source is sure"
+    offered = [{"street": "Rue des Tanneurs", "city": "Valmont"}, {"street": "Rue des Tannées", "city": "Valmont"}]
+
+    def keep(until: str) -> None:  # as a worker does, for the key that the INSERT stored
+        with platform.names["engine"].begin() as connection:
+            (key,) = connection.execute(text("SELECT reply_key FROM jurat_checks")).scalars()
+            kept = text(f"UPDATE jurat_checks SET candidates = :sealed, candidates_until = '{until}'")
+            connection.execute(kept, {"sealed": seal_candidates(offered, bytes(key))})
+
+    keep("9999-12-31 00:00:00.000")
+    (row,) = _list(platform.sql("candidates_until", id=str(check)))
+    assert json.loads(SealedBox(private).decrypt(bytes(row["candidates"])).decode()) == offered
+    assert str(row["candidates_until"]).startswith("9999-12-31")
+    keep("2000-01-01 00:00:00.000")
+    assert platform.sql("candidates_until", id=str(check)) == [], "its time is over"
 
 
 def _list(rows: list[dict[str, Any]] | int) -> list[dict[str, Any]]:
@@ -214,7 +266,7 @@ def test_every_error_of_the_package_stands_in_the_table() -> None:
 
 
 def test_every_block_is_run_by_one_of_these_tests() -> None:
-    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (7, 8, 0)
+    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (9, 9, 0)
 
 
 DJANGO = """\

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from jurat.words import Reason, State
-from tasks.checks import Decision, GiveBack, Held, Later, NextSource, Review
+from jurat.words import Outcome, Reason, State
+from tasks.checks import Decision, GiveBack, Held, Later, NextSource, Review, Settle
 from tasks.ledger import Demand, ReviewError, Reviewing
 from tests.docs.pages import ROOT, block
 from tests.rigs.servers import Databases
-from tests.tasks.desk import ACCEPTED, ADMIN, DOCUMENT, Desk, configuration, entry
+from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration, entry
 
 PAGE = ROOT / "docs" / "state-machine.md"
 GONE = "–"
@@ -32,7 +32,7 @@ WITHOUT = {
 """A configuration without the question that the check answers."""
 
 DECISIONS: Mapping[str, Decision] = {
-    "Settle": ACCEPTED,
+    "Settle": Settle(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS, candidates=b"sealed"),
     "Review": Review(Reason.NAME_DIFFERS, 0.0),
     "Later": Later(1.0, Reason.SOURCE_UNAVAILABLE),
     "NextSource": NextSource("ban", Reason.NAME_DIFFERS),
@@ -69,6 +69,7 @@ STATEMENTS: Mapping[str, Callable[[Desk, Held], Any]] = {
     **{f"`Settling.write` of `{name}`": partial(_write, decision=name) for name in DECISIONS},
     "`Keeping.end_leases`": lambda desk, _: desk.keeping.end_leases(),
     "`Keeping.end_reviews`": lambda desk, _: desk.keeping.end_reviews(),
+    "`Keeping.erase_candidates`": lambda desk, _: desk.keeping.erase_candidates(),
     "`Reviewing.decide`": lambda desk, held: _tried(
         lambda: Reviewing(desk.engine).decide(held.id, Reason.PERSON_REFUSED, ADMIN)
     ),
@@ -95,11 +96,14 @@ def brought_to(desk: Desk, state: str) -> Held:
         desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
     desk.set_back("due_at", 1)
     desk.set_back("deadline_at", 1)
+    desk.set_back("candidates_until", 1, "candidates_until IS NOT NULL")
     desk.set_back("lease_until", 1, "state = 'leased'")
     return held
 
 
-COLUMNS = "state, lookups, lost_leases, fence, source, due_at, deadline_at, lease_until, settled_at, answer IS NULL"
+COLUMNS = """
+    state, lookups, lost_leases, fence, source, due_at, deadline_at, lease_until, settled_at, answer IS NULL, leaning,
+    candidates IS NULL, candidates_until"""
 
 
 def row(desk: Desk, held: Held) -> tuple[Any, ...] | None:

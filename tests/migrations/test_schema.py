@@ -168,6 +168,31 @@ def test_what_workers_look_for_has_an_index_of_its_own(
     assert f"state = '{state}'" in definition
 
 
+def test_candidates_whose_time_is_over_have_an_index_of_their_own(migrated: Engine) -> None:
+    (index,) = (
+        index for index in inspect(migrated).get_indexes("jurat_checks") if index["name"] == "jurat_checks_candidates"
+    )
+    assert index["column_names"] == ["candidates_until"]
+
+
+def test_a_step_back_keeps_the_checks_and_forgets_what_sources_saw(empty: Engine) -> None:
+    upgrade(empty)
+    everything = content(empty)
+    with contextlib.closing(plain(empty.url.render_as_string(hide_password=False))) as connection:
+        fill(connection)
+    with empty.begin() as connection:
+        connection.exec_driver_sql("UPDATE jurat_checks SET leaning = 'inside'")
+        checks = connection.exec_driver_sql("SELECT count(*) FROM jurat_checks").scalar_one()
+    downgrade(empty, "0003")
+    assert "leaning" not in {column["name"] for column in inspect(empty).get_columns("jurat_checks")}
+    upgrade(empty)
+    assert content(empty) == everything
+    with empty.begin() as connection:
+        left = connection.exec_driver_sql("SELECT count(*), count(leaning) FROM jurat_checks").one()
+    assert tuple(left) == (checks, 0)
+    assert checks
+
+
 # -- running them
 
 
