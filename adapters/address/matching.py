@@ -172,7 +172,7 @@ def _kind_at(texts: Sequence[str], words: Language) -> int:
 
 
 def canonical(street: str, code: str = "fr") -> str:
-    """One spelling for all names that `similarity` calls the same for their abbreviations and particles alone.
+    """One spelling for all names that `similarity` calls the same for their abbreviations, number words and particles.
 
     A single letter is dropped where it can be an elided article ("d'Amont", also without the apostrophe), and kept
     where it is rather an initial ("A. Dumas").
@@ -181,11 +181,17 @@ def canonical(street: str, code: str = "fr") -> str:
     spelled = words.respell(expand(street, code))
     parted = [part for word in spelled.split() for part in words.parted(word)]
     kept = [
-        word
+        _as_digits(word, words)
         for word, following in pairwise([*parted, ""])
         if word not in words.particles or (len(word) == 1 and not _elides(word, following))
     ]
     return " ".join(kept) or spelled
+
+
+def _as_digits(word: str, words: Language) -> str:
+    """A number word or an ordinal as its number: "quatorze" as "14", "2e" as "2"."""
+    ordinal = words.ordinal.fullmatch(word)
+    return str(ordinal[1] if ordinal else words.table["numbers"].get(word, word))
 
 
 def _elides(letter: str, following: str) -> bool:

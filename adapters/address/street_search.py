@@ -19,7 +19,10 @@ from adapters.base import Level, Place, Places, Query
 
 PROVIDER = "address-file"
 CANDIDATES = 20
-CUTOFF = 0.5
+CUTOFF = 0.65
+INITIAL_CUTOFF = 0.5
+"""The share of letters that two names have in common at least where their words are alike; less where one of them may
+stand for a whole word."""
 LONG_WORD = 8
 """Letters of a word that may be told to be unknown."""
 
@@ -138,7 +141,7 @@ def _similar(case: _Case, code: str, names: Names) -> list[Street]:
             case.wanted.canonical,
             streets.keys(),
             scorer=OSA.normalized_similarity,
-            score_cutoff=CUTOFF,
+            score_cutoff=INITIAL_CUTOFF if case.initial else CUTOFF,
             limit=CANDIDATES,
         )
         for name, _, _ in near:
