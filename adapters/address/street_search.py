@@ -19,7 +19,7 @@ from adapters.base import Level, Place, Places, Query
 
 PROVIDER = "address-file"
 CANDIDATES = 20
-CUTOFF = 0.65
+CUTOFF = 0.58
 INITIAL_CUTOFF = 0.5
 """The share of letters that two names have in common at least where their words are alike; less where one of them may
 stand for a whole word."""
