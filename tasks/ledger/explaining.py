@@ -157,8 +157,8 @@ class Explaining:
         on either side. Recorded distances are rounded down, so no address that is nearer is left out. Where several
         houses might have been meant, the evidence has the distance of the likeliest alone: such a verdict is listed as
         well where the smallest margin of them all is at most `metres` (the other houses of a decided verdict were
-        beyond their own), or its house was laid along a street, for older evidence has no smallest margin. Verdicts
-        without a distance are not listed: those of a person, and those that were undetermined before any position was
+        beyond their own), its house was laid along a street, for older evidence has no smallest margin, or nothing was
+        decided, so that another house may lie at the border. Verdicts without a distance are not listed: those of a person, and those that were undetermined before any position was
         looked at.
 
         Read in pages, by the check's id.
@@ -272,6 +272,7 @@ def _near(dialect: str) -> str:
           AND CAST(v.evidence ->> 'zone_version' AS text) = :version
           AND (abs({distance}) <= :metres
                OR (CAST(v.evidence ->> 'houses' AS int) > 1
-                   AND (COALESCE({least}, {margin}) <= :metres OR v.evidence ->> 'level' = 'interpolated')))
+                   AND (COALESCE({least}, {margin}) <= :metres OR v.evidence ->> 'level' = 'interpolated'
+                        OR v.outcome = 'undetermined')))
           AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = v.check_id)
         ORDER BY v.check_id LIMIT :limit"""

@@ -115,6 +115,18 @@ def test_where_several_houses_were_meant_the_others_may_be_nearer(desk: Desk, ex
     assert near(explaining, 20) == {check, rough}
 
 
+def test_where_several_houses_were_meant_and_none_decided_any_of_them_may_lie_at_the_border(
+    desk: Desk, explaining: Explaining
+) -> None:
+    checks = []
+    for participant, houses in (("p-1", 2), ("p-2", 1)):
+        held = desk.held(participant)
+        undecided = Settle(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS, evidence(500, houses=houses))
+        desk.settle(held, undecided)
+        checks.append(held.id)
+    assert near(explaining, 1) == {checks[0]}
+
+
 def test_the_smallest_margin_of_several_houses_is_what_the_reach_is_compared_with(
     desk: Desk, explaining: Explaining
 ) -> None:
