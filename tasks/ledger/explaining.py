@@ -157,9 +157,9 @@ class Explaining:
         on either side. Recorded distances are rounded down, so no address that is nearer is left out. Where several
         houses might have been meant, the evidence has the distance of the likeliest alone: such a verdict is listed as
         well where the smallest margin of them all is at most `metres` (the other houses of a decided verdict were
-        beyond their own), its house was laid along a street, for older evidence has no smallest margin, or nothing was
-        decided, so that another house may lie at the border. Verdicts without a distance are not listed: those of a person, and those that were undetermined before any position was
-        looked at.
+        beyond their own), where its house was laid along a street, for older evidence has no smallest margin, and where
+        nothing was decided, so that another house may lie at the border. Verdicts without a distance are not listed:
+        those of a person, and those that were undetermined before any position was looked at.
 
         Read in pages, by the check's id.
         """
