@@ -112,6 +112,7 @@ def test_an_ambiguous_address_is_chosen_from_a_list_and_costs_no_round(town: Tow
     assert "glise" not in worker.log
 
 
+@pytest.mark.slow
 def test_sigterm_ends_it_warmly(town: Town, worker: Worker, sources: Sources) -> None:
     """Look-ups under way run to their end, which is no minute away, and what came of them is written."""
     before = len(town.sql("SELECT 1 FROM jurat_attempts"))

@@ -195,6 +195,7 @@ def test_whoever_listens_sees_each_statement(postgresql_url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_transaction_whose_end_never_arrives_gives_its_row_locks_back(
     postgresql: Engine, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -319,6 +319,7 @@ def test_no_thread_is_left_behind(works: Works) -> None:
 # ------------------------------------------------------------------------------------------------ idle
 
 
+@pytest.mark.slow
 def test_an_idle_worker_asks_the_database_four_times_a_second_at_most(works: Works) -> None:
     works.start()
     works.desk.submit()
