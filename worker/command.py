@@ -30,6 +30,22 @@ ENVIRONMENT = {
 """The settings. Each also comes as NAME_FILE, the path of a file that holds it."""
 
 
+class ConfiguredName(click.ParamType[str]):
+    """A name of something that a configuration names as well: a list of codes, a register."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuses what no configuration could name."""
+        import re
+
+        from config.limits import NAME_PATTERN
+
+        if not re.fullmatch(NAME_PATTERN, value):
+            self.fail("lower-case letters, digits, '-' and '_' are expected, at most 63", param, ctx)
+        return str(value)
+
+
 class Command(click.Command):
     """A command with `--json` and `--verbose`.
 

@@ -256,8 +256,9 @@ def _feature(index: int, properties: Mapping[str, Any], labels: Labels, wkb: byt
         feature.wrong("its geometry has curves; export it with straight segments, as a Polygon or a MultiPolygon")
         return feature
     except (shapely.errors.GEOSException, TypeError) as error:
-        closed = "a ring is not closed" if "closed" in str(error) else "it is damaged"
-        feature.wrong(f"its geometry can not be read: {closed}; mend it in the programme that it was drawn with")
+        closed = "closed" in str(error)
+        why = "a ring is not closed, its last vertex must equal its first" if closed else "it is damaged"
+        feature.wrong(f"its geometry can not be read: {why}; mend it in the programme that it was drawn with")
         return feature
     if not isinstance(shape, Polygon | MultiPolygon) or shape.is_empty:
         kind = "an empty geometry" if shape.is_empty else f"the geometry {shape.geom_type}"

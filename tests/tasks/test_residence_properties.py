@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import DamerauLevenshtein
 from shapely import Polygon
 
+from adapters.address.borders import metres_per_degree
 from adapters.address.matching import fold
 from adapters.address.zones import Zone
 from adapters.base import Box, Level, Place, Places
@@ -133,6 +134,27 @@ def test_a_scene_that_is_moved_is_decided_in_the_same_way(
     event(str(before[1]))
     assert decided(there, margin, house_at(degrees(point, moved))) == before
     assert there.locate(*degrees(point, moved))[1] == pytest.approx(distance, rel=1e-4)
+
+
+@settings(max_examples=150)
+@given(rings(), POINTS, st.floats(-60.0, 70.0), MARGINS)
+def test_a_scene_that_is_drawn_at_another_latitude_is_decided_in_the_same_way(
+    ring: list[Point], point: Point, latitude: float, margin: float
+) -> None:
+    def at(point: Point, latitude: float) -> Point:
+        across, along = metres_per_degree(latitude)
+        return LONGITUDE + point[0] / across, latitude + point[1] / along
+
+    here, there = (zone_of(Polygon([at(corner, each) for corner in ring])) for each in (LATITUDE, latitude))
+    inside, distance = here.locate(*at(point, LATITUDE))
+    # A degree of longitude is not the same at the upper and the lower end of a scene.
+    assume(distance > 1 and abs(distance - margin) > 1 + 0.002 * distance)
+    still_inside, found = there.locate(*at(point, latitude))
+    assert still_inside is inside
+    assert found == pytest.approx(distance, rel=0.002, abs=0.5)
+    before = decided(here, margin, house_at(at(point, LATITUDE)))
+    event(str(before[1]))
+    assert decided(there, margin, house_at(at(point, latitude))) == before
 
 
 @settings(max_examples=100)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.command import Group, as_option
+from worker.command import ConfiguredName, Group, as_option
 from worker.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -21,22 +21,6 @@ if TYPE_CHECKING:
 MOST_CODES = 100_000
 _LARGEST_FILE = 10 << 20
 _SHOWN = 50
-
-
-class ListName(click.ParamType[str]):
-    """The name of a list of codes, as a configuration writes it."""
-
-    name = "list"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuses what no configuration could name."""
-        import re
-
-        from config.limits import NAME_PATTERN
-
-        if not re.fullmatch(NAME_PATTERN, value):
-            self.fail("lower-case letters, digits, '-' and '_' are expected, at most 63", param, ctx)
-        return str(value)
 
 
 class Expiry(click.ParamType[datetime]):
@@ -81,7 +65,7 @@ def codes() -> None:
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
 )
-@click.argument("code_list", metavar="LIST", type=ListName())
+@click.argument("code_list", metavar="LIST", type=ConfiguredName())
 @click.option("--count", required=True, type=click.IntRange(1, MOST_CODES), metavar="N", help="How many.")
 @_EXPIRES
 @click.option(
@@ -130,7 +114,7 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
     examples=("jurat codes import members numbers.txt --unchecked", "jurat codes import spring - < codes.txt"),
     environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
 )
-@click.argument("code_list", metavar="LIST", type=ListName())
+@click.argument("code_list", metavar="LIST", type=ConfiguredName())
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option(
     "--checked/--unchecked",

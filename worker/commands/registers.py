@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.command import Group, as_option
+from worker.command import ConfiguredName, Group, as_option
 from worker.output import Exit, Failure, Output, columns, count_text
 
 if TYPE_CHECKING:
@@ -21,22 +21,6 @@ if TYPE_CHECKING:
     from worker.bootstrap import Service
 
 _TOLD_EVERY = 1_000_000
-
-
-class RegisterName(click.ParamType[str]):
-    """The name of a register, as a configuration writes it."""
-
-    name = "name"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuses what no configuration could name."""
-        import re
-
-        from config.limits import NAME_PATTERN
-
-        if not re.fullmatch(NAME_PATTERN, value):
-            self.fail("lower-case letters, digits, '-' and '_' are expected, at most 63", param, ctx)
-        return str(value)
 
 
 class Columns(click.ParamType[dict[str, str]]):
@@ -94,7 +78,7 @@ def registers() -> None:
     ),
     environment=("JURAT_DATABASE_URL",),
 )
-@click.argument("name", metavar="NAME", type=RegisterName())
+@click.argument("name", metavar="NAME", type=ConfiguredName())
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--format",
@@ -231,7 +215,7 @@ def list_(out: Output) -> Exit:
     examples=("jurat registers remove valmont", "jurat registers remove valmont --force"),
     environment=("JURAT_DATABASE_URL",),
 )
-@click.argument("name", metavar="NAME", type=RegisterName())
+@click.argument("name", metavar="NAME", type=ConfiguredName())
 @click.option("--force", is_flag=True, help="Also one that the applied configuration uses: its checks wait then.")
 @as_option
 @click.pass_obj
