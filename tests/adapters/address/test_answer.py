@@ -151,7 +151,7 @@ def test_a_number_that_can_not_be_read_is_still_a_number(number: str, street: st
 
 def test_personal_values_do_not_show_in_reprs() -> None:
     assert "Moulin" not in repr(read_answer({"number": "77", "street": "rue du Moulin", "postcode": "99002"}))
-    assert "77" not in repr(HouseNumber(77))
+    assert "77" not in repr(HouseNumber(77)).partition(" at 0x")[0], "where it lies in memory is no secret"
 
 
 JSON = st.none() | st.booleans() | st.integers() | st.text(max_size=80) | st.lists(st.text(max_size=5), max_size=3)
