@@ -24,7 +24,7 @@ from tasks.checks import Held
 from tasks.crashing import crash_point
 from tasks.flow import Demand, Queue, turns
 from tasks.ledger import overdue, quotas
-from tasks.ledger.queues import clock, epoch, lengths, queues, seconds_between, waiting
+from tasks.ledger.queues import SOME, clock, epoch, lengths, queues, seconds_between, waiting
 
 LEASE = 15.0
 """Seconds that a worker holds a check without renewing."""
@@ -39,13 +39,14 @@ class Claimed(NamedTuple):
 
 @dataclass(slots=True)
 class _Due:
-    """What is due at a source: how many checks of each queue (no more are counted than could be taken), and whether one
-    that has one chance left.
+    """What is due at a source: how many checks of each queue (no more are counted than could be taken) and since when
+    its first, and whether one that has one chance left.
     """
 
     at: datetime
     opened: bool
     queues: dict[Queue, int] = field(default_factory=dict)
+    since: dict[Queue, Any] = field(default_factory=dict)
     last_chance: bool = False
 
 
@@ -117,8 +118,8 @@ class Claims:
         """This process's clock just before and just after the database's was read for start times."""
 
     def claim(self, demands: Sequence[Demand], slots: int) -> Claimed:
-        """At most `slots` due checks of the sources in `demands`, each under a new fence and a lease, in the order in
-        which they start.
+        """Due checks of the sources in `demands` for at most `slots` look-ups, each under a new fence and a lease, in
+        the order in which they start.
 
         Sources that are paused, closed, or have used up their day give none; one that counts as broken gives one for a
         probe. The order of `demands` decides who is served first when slots are short; within a source, consultations
@@ -168,8 +169,8 @@ class Claims:
     def _looking(self, demands: Sequence[Demand], slots: int) -> Statement:
         """The statement that finds what is due."""
         rows = [{"source": demand.source} for demand in demands if demand.free > 0]
-        most = min(slots, max((demand.free for demand in demands), default=0))
-        return _due(self._dialect, _round_up(most)), {"rows": rows_json(rows)}
+        most = max((min(demand.free, slots * demand.batch) for demand in demands), default=0)
+        return _due(self._dialect), {"rows": rows_json(rows), "most": most}
 
     def _due(self, demands: Sequence[Demand], rows: Rows) -> dict[str, _Due]:
         """What is due at each source that may be asked now, from what `_looking` found."""
@@ -183,7 +184,8 @@ class Claims:
             if row[2] is None:
                 due.last_chance = True
             else:
-                due.queues[Queue(row[1], row[2])] = row[3]
+                queue = Queue(row[1], row[2])
+                due.queues[queue], due.since[queue] = row[3], row[6]
         return found
 
     def _take(
@@ -202,7 +204,7 @@ class Claims:
         offers: dict[str, list[float]] = {}
         orders: dict[str, list[Queue]] = {}
         for demand in demands:
-            most = min(demand.free, slots - sum(map(len, orders.values())))
+            most = min(demand.free, slots * demand.batch)
             room = rooms.get(demand.source)
             starts = quotas.offers(demand, room, most, self._lead(demand)) if room else [0.0] * most
             wanted = min(most, sum(due[demand.source].queues.values()))
@@ -217,8 +219,9 @@ class Claims:
                 order = turns(due[demand.source].queues, len(starts), after, self._dice())
             if order:
                 offers[demand.source], orders[demand.source] = starts, order
+                slots -= demand.look_ups(len(order))
         leased: dict[str, list[Any]] = {}
-        for row in self._lease(connection, orders, alone=alone):
+        for row in self._lease(connection, orders, due, alone=alone):
             leased.setdefault(row[5], []).append(row)
         more = self._given_back(connection, leased, demands)
         taken: list[_Taken] = []
@@ -240,9 +243,17 @@ class Claims:
         quotas.pay_last(connection, payments)
         return taken
 
-    def _lease(self, connection: Connection, orders: Mapping[str, Sequence[Queue]], *, alone: bool) -> Sequence[Any]:
+    def _lease(
+        self, connection: Connection, orders: Mapping[str, Sequence[Queue]], due: Mapping[str, _Due], *, alone: bool
+    ) -> Sequence[Any]:
         rows = [
-            {"source": source, "priority": queue.priority, "consultation": queue.consultation, "most": most}
+            {
+                "source": source,
+                "priority": queue.priority,
+                "consultation": queue.consultation,
+                "since": due[source].since.get(queue),
+                "most": most,
+            }
             for source, order in orders.items()
             for queue, most in Counter(order).items()
         ]
@@ -304,18 +315,18 @@ def _round_up(most: int) -> int:
 
 
 @lru_cache
-def _due(dialect: str, most: int) -> str:
+def _due(dialect: str) -> str:
     return f"""
         WITH RECURSIVE served AS (
           SELECT s.name AS source, s.opened_at IS NOT NULL OR s.failures > 0 AS opened
           FROM {rowset(dialect, "source text")} JOIN jurat_sources s ON s.name = r.source
           WHERE {quotas.available(dialect)}),
-        {queues(dialect, "served")},
-        {lengths(dialect, most)}
-        SELECT d.source, d.priority, d.consultation, d.due, s.opened, {clock(dialect)} FROM (
-          SELECT source, priority, consultation, due FROM lengths
+        {queues(dialect, "served", SOME)},
+        {lengths(dialect)}
+        SELECT d.source, d.priority, d.consultation, d.due, s.opened, {clock(dialect)}, d.since FROM (
+          SELECT source, priority, consultation, since, due FROM lengths
           UNION ALL
-          SELECT s.source, NULL, NULL, 1 FROM served s
+          SELECT s.source, NULL, NULL, NULL, 1 FROM served s
           WHERE EXISTS (SELECT 1 FROM jurat_checks c
                         WHERE {waiting(alone=True)} AND c.source = s.source AND c.due_at <= {now(dialect)})
         ) AS d JOIN served s ON s.source = d.source WHERE d.due > 0"""
@@ -343,10 +354,11 @@ def _lease(dialect: str, chosen: str) -> str:
 def _claim_postgresql(most: int, *, alone: bool) -> str:
     # MATERIALIZED: the locking select runs once, whatever the planner thinks of joining it again. LIMIT {most} is for
     # the planner, who can not know how few rows the limits in it leave, and would read the whole table for many.
-    queue = "" if alone else "AND c.priority = r.priority AND c.consultation = r.consultation"
+    columns = "source text, priority text, consultation text, since timestamptz, most int"
+    queue = "" if alone else "AND c.priority = r.priority AND c.consultation = r.consultation AND c.due_at >= r.since"
     chosen = f"""
         WITH due AS MATERIALIZED (
-          SELECT d.id FROM {rowset("postgresql", "source text, priority text, consultation text, most int")}
+          SELECT d.id FROM {rowset("postgresql", columns)}
           CROSS JOIN LATERAL (
             SELECT c.id FROM jurat_checks c
             WHERE {waiting(alone=alone)} AND c.source = r.source {queue} AND c.due_at <= statement_timestamp()

@@ -2,6 +2,9 @@
 
 A queue is a range of the index `jurat_checks_due`. Going from one to the next costs one step down that index, however
 many checks wait, so nothing here grows with a backlog.
+
+On PostgreSQL a queue begins with entries of checks that went since the last vacuum. Whoever comes to a queue passes
+them, so who looks at it again begins at its first check; and each step down reads a page, so that takes what it can.
 """
 
 from __future__ import annotations
@@ -10,6 +13,9 @@ from jurat.statements import now
 from tasks.checks import MOST_LOST_LEASES
 
 LAST_CHANCE = MOST_LOST_LEASES - 1
+
+SOME = "(1 + CAST(:most AS int) / 8)"
+"""SQL for how many checks of each queue are counted on the way to the next: as if there were about eight queues."""
 
 
 def waiting(alias: str = "c", *, alone: bool = False) -> str:
@@ -20,24 +26,27 @@ def waiting(alias: str = "c", *, alone: bool = False) -> str:
     return f"{alias}.state = 'pending' AND {alias}.lost_leases {'=' if alone else '<>'} {LAST_CHANCE}"
 
 
-def queues(dialect: str, served: str) -> str:
+def queues(dialect: str, served: str, some: str = "1") -> str:
     """SQL for the common table `queues` (source, priority, consultation): every queue of the sources in `served`.
 
-    To be used behind WITH RECURSIVE. Rows without a consultation are no queues.
+    To be used behind WITH RECURSIVE. Rows without a consultation are no queues. On PostgreSQL there are also `since`,
+    when the first check of a queue is due, and `due`, how many of its first `some` are.
     """
     if dialect == "postgresql":
 
         def first(where: str) -> str:
-            return (
-                f"LATERAL (SELECT c.priority, c.consultation FROM jurat_checks c WHERE {waiting()} AND {where} "
-                "ORDER BY c.priority, c.consultation LIMIT 1) f"
-            )
+            return f"""LATERAL (
+                SELECT f.priority, f.consultation, min(f.due_at), count(*) FILTER (WHERE f.due_at <= {now(dialect)})
+                FROM (SELECT c.priority, c.consultation, c.due_at FROM jurat_checks c WHERE {waiting()} AND {where}
+                      ORDER BY c.priority, c.consultation, c.due_at LIMIT {some}) AS f
+                GROUP BY f.priority, f.consultation ORDER BY f.priority, f.consultation LIMIT 1
+              ) AS f(priority, consultation, since, due)"""
 
         behind = "c.source = q.source AND (c.priority, c.consultation) > (q.priority, q.consultation)"
-        return f"""queues(source, priority, consultation) AS (
-            SELECT s.source, f.priority, f.consultation FROM {served} s CROSS JOIN {first("c.source = s.source")}
+        return f"""queues(source, priority, consultation, since, due) AS (
+            SELECT s.source, f.* FROM {served} s CROSS JOIN {first("c.source = s.source")}
             UNION ALL
-            SELECT q.source, f.priority, f.consultation FROM queues q CROSS JOIN {first(behind)})"""
+            SELECT q.source, f.* FROM queues q CROSS JOIN {first(behind)})"""
 
     def least(column: str, where: str) -> str:
         return (
@@ -58,35 +67,41 @@ def queues(dialect: str, served: str) -> str:
         FROM queues q WHERE q.consultation IS NOT NULL)"""
 
 
-def lengths(dialect: str, most: int) -> str:
-    """SQL for the common table `lengths` (source, priority, consultation, due), behind `queues`: how many checks of
-    each queue are due, as far as it matters to who takes `most` of a source, a check of each consultation in turn.
+def lengths(dialect: str) -> str:
+    """SQL for the common table `lengths` (source, priority, consultation, since, due), behind `queues` with `SOME`: how
+    many checks of each queue are due, as far as it matters to who takes `:most` of a source, a check of each
+    consultation in turn. The first is due `since`; SQLite, which keeps no entries of what went, does not tell.
 
     So each queue is counted up to its even share, and further only where not all of them fill theirs. SQLite, whose
-    limits can not differ from row to row, counts each up to `most`.
+    limits can not differ from row to row, counts each up to `:most`.
     """
+    postgresql = dialect == "postgresql"
+    most, first = ("CAST(:most AS int)", "c.due_at >= q.since AND") if postgresql else (":most", "")
 
-    def due(limit: object) -> str:
+    def due(limit: str) -> str:
         # In the order of the index. Without it PostgreSQL expects to meet a few rows that match wherever it looks, and
         # reads the table from its begin.
         return f"""(SELECT count(*) FROM (
             SELECT 1 FROM jurat_checks c
             WHERE {waiting()} AND c.source = q.source AND c.priority = q.priority
-              AND c.consultation = q.consultation AND c.due_at <= {now(dialect)}
+              AND c.consultation = q.consultation AND {first} c.due_at <= {now(dialect)}
             ORDER BY c.due_at LIMIT {limit}) AS counted)"""
 
-    if dialect != "postgresql":
+    if not postgresql:
         return f"""lengths AS (
-            SELECT q.source, q.priority, q.consultation, {due(most)} AS due
+            SELECT q.source, q.priority, q.consultation, NULL AS since, {due(most)} AS due
             FROM queues q WHERE q.consultation IS NOT NULL)"""
     beside = "PARTITION BY q.source, q.priority"
     return f"""shares AS (
-          SELECT q.*, 1 + ({most} - 1) / count(*) OVER ({beside}) AS share
-          FROM queues q WHERE q.consultation IS NOT NULL),
-        filled AS MATERIALIZED (SELECT q.*, {due("q.share")} AS due FROM shares q),
+          SELECT q.source, q.priority, q.consultation, q.since, q.due AS found,
+            greatest({SOME}, 1 + ({most} - 1) / count(*) OVER ({beside})) AS share
+          FROM queues q),
+        filled AS MATERIALIZED (
+          SELECT q.*, CASE WHEN q.found < {SOME} OR q.share = {SOME} THEN q.found ELSE {due("q.share")} END AS due
+          FROM shares q),
         summed AS (SELECT q.*, sum(q.due) OVER ({beside}) AS all_due FROM filled q),
         lengths AS (
-          SELECT q.source, q.priority, q.consultation,
+          SELECT q.source, q.priority, q.consultation, q.since,
             CASE WHEN q.all_due >= {most} OR q.due < q.share THEN q.due ELSE {due(most)} END AS due
           FROM summed q)"""
 

@@ -4,17 +4,19 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from itertools import combinations
 
+import pytest
 from sqlalchemy import text
 
 from jurat.tables import checks
 from jurat.words import Priority, Reason
 from tasks.checks import MOST_LOST_LEASES, Ended, GiveBack, Held, Later, Review
-from tasks.flow import AHEAD
+from tasks.flow import AHEAD, Queue, turns
 from tasks.ledger import Claims, Demand
 from tasks.ledger.claiming import LEASE
-from tests.tasks.desk import Desk, attempt, entry, ids
+from tests.tasks.desk import DOCUMENT, Desk, attempt, entry, ids
 
 
 def give_back(desk: Desk, held: list[Held]) -> None:
@@ -122,6 +124,22 @@ def test_among_equals_the_oldest_goes_first(desk: Desk) -> None:
     for age, check in zip((10, 40, 20, 30), checks, strict=True):
         desk.sql(f"UPDATE jurat_checks SET due_at = NOW({-age}) WHERE id = :id", id=desk.id(check.id))
     assert [desk.claim_one().id for _ in checks] == [checks[n].id for n in (1, 3, 2, 0)]
+
+
+@pytest.mark.parametrize("free", [1, 7, 8, 23, 64, 200])
+def test_consultations_take_turns_whatever_waits_of_each(desk: Desk, free: int) -> None:
+    waiting = {"budget": 1, "culture": 2, "parks": 5, "roads": 60, "schools": 60}
+    document = deepcopy(dict(DOCUMENT))
+    document["consultations"] = dict.fromkeys(waiting, document["consultations"]["budget"])
+    desk.apply(document)
+    for name, count in waiting.items():
+        desk.submit_many(count, consultation=name)
+        desk.submit_many(count, consultation=name, priority="bulk", first=count)
+        desk.submit(f"later-{name}", consultation=name)
+    desk.sql("UPDATE jurat_checks SET due_at = NOW(60) WHERE participant LIKE 'later-%'")
+    due = {Queue(priority, name): count for priority in Priority for name, count in waiting.items()}
+    held = desk.claim(free=free)
+    assert [check.consultation for check in held] == [queue.consultation for queue in turns(due, free, {}, 0.5)]
 
 
 def test_a_paused_source_gives_nothing_until_its_pause_is_over(desk: Desk) -> None:
