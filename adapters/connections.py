@@ -10,14 +10,11 @@ redirects, retries, an e-mail parser for the head) takes several times as long a
 from __future__ import annotations
 
 import io
-import ipaddress
 import math
-import queue
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +28,7 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.poolmanager import PoolManager
 
 from adapters.base import SourceError
+from adapters.destinations import Destinations
 from adapters.message import Answer, read_answer, read_status, written
 
 _HOSTS = 8
@@ -42,13 +40,6 @@ _AT_ONCE = 16 << 10
 _TICKS = 64
 """Waits are rounded up to a 64th of a second, so that the same time-out is not set anew for each wait."""
 
-Address = tuple[int, tuple[Any, ...]]
-"""An address family and a socket address of that family."""
-
-
-class HostNotFound(OSError):
-    """The name of the host has no address."""
-
 
 class NoTunnel(OSError):
     """The proxy gave no connection to the host."""
@@ -58,10 +49,11 @@ class NoTunnel(OSError):
 class Exchange:
     """One request and its answer: how much time and how many bytes it may take, and what is known of its connection.
 
-    `deadline` is a reading of `time.monotonic`; `connect_timeout` and `read_timeout` bound one wait, in seconds;
-    `max_bytes` bounds the body, packed and unpacked.
+    `destinations` are where it may go; `deadline` is a reading of `time.monotonic`; `connect_timeout` and
+    `read_timeout` bound one wait, in seconds; `max_bytes` bounds the body, packed and unpacked.
     """
 
+    destinations: Destinations
     deadline: float
     connect_timeout: float
     read_timeout: float
@@ -114,8 +106,10 @@ class _TimedConnection(HTTPConnection):
             raise NewConnectionError(self, "no connection") from error
 
     def _connect(self, exchange: Exchange) -> socket.socket:
-        failure: OSError = HostNotFound()
-        for family, address in resolve(self._dns_host.strip("[]"), self.port, exchange):
+        failure = OSError()
+        role = "" if self.proxy is None else "the proxy "
+        within = exchange.left(exchange.connect_timeout)
+        for family, address in exchange.destinations.addresses(self._dns_host, self.port, within=within, role=role):
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
                 for option in self.socket_options or ():
@@ -176,41 +170,6 @@ class _Pool(HTTPConnectionPool):
 
 class _TLSPool(_Pool, HTTPSConnectionPool):
     ConnectionCls = _TimedTLSConnection
-
-
-def resolve(host: str, port: int, exchange: Exchange) -> Sequence[Address]:
-    """The addresses of `host`, best first.
-
-    The system's resolver has no time-out of its own, so a name is looked up in a thread of its own, which is left
-    behind when it is late. Happens once for each connection, not for each request.
-
-    Raises:
-        HostNotFound: the name has no address.
-        TimeoutError: the resolver did not answer in time.
-    """
-    try:
-        ip = ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    else:
-        return [(socket.AF_INET if ip.version == 4 else socket.AF_INET6, (host, port))]
-    answers: queue.SimpleQueue[Sequence[Address] | OSError] = queue.SimpleQueue()
-    threading.Thread(target=_resolve, args=(host, port, answers), name="resolver", daemon=True).start()
-    try:
-        answer = answers.get(timeout=exchange.left(exchange.connect_timeout))
-    except queue.Empty:
-        raise TimeoutError from None
-    if isinstance(answer, OSError):
-        raise answer
-    return answer
-
-
-def _resolve(host: str, port: int, answers: queue.SimpleQueue[Sequence[Address] | OSError]) -> None:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        answers.put([(family, address) for family, _, _, _, address in found])
-    except (OSError, UnicodeError):
-        answers.put(HostNotFound())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,10 @@ import ipaddress
 import logging
 import re
 import ssl
+import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlencode, urlsplit
 
@@ -22,8 +24,11 @@ import requests
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from adapters.base import Blocked, Refused, RejectedRequest, SourceError, Unavailable
-from adapters.connections import Exchange, HostNotFound, NoTunnel, TimedAdapter
+from adapters.connections import Exchange, NoTunnel, TimedAdapter
+from adapters.destinations import Destinations, HostNotFound, Resolver, system_resolver
 from adapters.reply import Reply, raise_for_trouble, retry_after
+from config.limits import ClientCertificate
+from config.networks import IPNetwork
 
 __all__ = ["Reply", "Transport", "raise_for_trouble"]
 
@@ -53,12 +58,14 @@ class Transport:
 
     `connections` is how many are kept for each host: at least as many as threads that send at once, since one too many
     is closed after each answer. None is opened before it is needed. `max_bytes` bounds the decoded body. `ca_file`
-    holds the certificates that may sign the source's own, instead of the public ones. `proxy` is an `http://host:port`.
-    `loopback_http` allows plain HTTP to this very machine, for demonstrations and tests. `connect_timeout` and
-    `read_timeout` bound single waits, in seconds.
+    holds the certificates that may sign the source's own, instead of the public ones, `client_certificate` says where
+    ours is, for a source that asks for it. `proxy` is an `http://host:port`.
+    `loopback_http` allows this very machine, also by plain HTTP, for demonstrations and tests. `private_networks` are
+    the private addresses that may be connected to, a proxy's included; public ones always may. `resolver` looks up
+    names. `connect_timeout` and `read_timeout` bound single waits, in seconds.
 
     Raises:
-        ValueError: the proxy or the file is not usable; the message says why.
+        ValueError: the proxy or a file is not usable; the message says why.
     """
 
     def __init__(
@@ -68,16 +75,22 @@ class Transport:
         max_bytes: int = 1 << 20,
         proxy: str | None = None,
         ca_file: str | None = None,
+        client_certificate: ClientCertificate | None = None,
         loopback_http: bool = False,
+        private_networks: Sequence[IPNetwork] = (),
+        resolver: Resolver = system_resolver,
         connect_timeout: float = 3.0,
         read_timeout: float = 10.0,
         user_agent: str = "jurat",
     ) -> None:
         if proxy is not None and (urlsplit(proxy).scheme != "http" or not urlsplit(proxy).hostname):
             raise ValueError("a proxy is given as http://host:port")
-        self._adapter = TimedAdapter(connections=connections, tls=_tls_context(ca_file), proxy=proxy)
+        self._adapter = TimedAdapter(
+            connections=connections, tls=_tls_context(ca_file, client_certificate), proxy=proxy
+        )
         self._max_bytes = max_bytes
         self._loopback_http = loopback_http
+        self._destinations = Destinations(tuple(private_networks), loopback_http, resolver)
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip"}
@@ -100,7 +113,8 @@ class Transport:
         had closed meanwhile is replaced once, if no byte of an answer had come.
 
         Raises:
-            Blocked: the URL is not https, or holds a user and password.
+            Blocked: the URL is not https, or holds a user and password; or its host has no address that may be
+                connected to.
             RejectedRequest: the URL or a header can not be sent as HTTP, or the method is another.
             Unavailable: no connection, no trusted certificate, or no whole answer in time.
             Unreadable: the answer is too large, or no HTTP.
@@ -160,6 +174,8 @@ class Transport:
             return
         self._check_url(url)
         request.prepare_url(url, params if isinstance(params, Mapping) else list(params))
+        # What it was mended to: digits of other scripts have become a host's plain ones.
+        self._check_url(request.url or "")
         if settled and len(self._checked_origins) < _ORIGINS:
             self._checked_origins.add(settled[1])
 
@@ -175,11 +191,14 @@ class Transport:
             raise Blocked("only https is allowed; plain http only to this machine in a demonstration or test")
         if user is not None:
             raise Blocked("a URL with a user or password is not allowed")
+        self._destinations.check_host(host)
 
     def _attempt(
         self, request: requests.PreparedRequest, deadline: float, timeout: float, *, fresh_only: bool = False
     ) -> Reply | SourceError:
-        exchange = Exchange(deadline, self._connect_timeout, self._read_timeout, self._max_bytes, fresh_only)
+        exchange = Exchange(
+            self._destinations, deadline, self._connect_timeout, self._read_timeout, self._max_bytes, fresh_only
+        )
         try:
             response = self._adapter.send(request, timeout=exchange)
         except SourceError as error:
@@ -255,9 +274,24 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _tls_context(ca_file: str | None) -> ssl.SSLContext:
-    if ca_file is None:
-        return _public_tls_context()
+def _tls_context(ca_file: str | None, client: ClientCertificate | None) -> ssl.SSLContext:
+    if client is None:
+        return _public_tls_context() if ca_file is None else _trusting(ca_file)
+    context = _trusting(ca_file or certifi.where())
+    try:
+        if Path(client.key).stat().st_mode & stat.S_IROTH:
+            raise ValueError(f"client_certificate: any user can read the key {client.key}; run `chmod o= {client.key}`")
+        # Without a password OpenSSL would ask the terminal for that of an encrypted key.
+        context.load_cert_chain(client.certificate, client.key, password="")
+    except FileNotFoundError:
+        raise ValueError(f"client_certificate: there is no file {client.certificate} or {client.key}") from None
+    except OSError:
+        said = f"{client.certificate} and {client.key} are no certificate and its unencrypted key as PEM, readable here"
+        raise ValueError(f"client_certificate: {said}") from None
+    return context
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except FileNotFoundError:

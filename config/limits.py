@@ -6,14 +6,15 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.durations import Duration, Rate, between, duration_default
 from config.hours import ONCE_PATTERN, WEEKLY_PATTERN, Hours, parse_closing, parse_opening, parse_zone
+from config.networks import check_host
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
@@ -39,6 +40,7 @@ def _check_url(url: str) -> str:
         raise PydanticCustomError("url", "a name or password in an address would be shown — use a secret")
     if parts.query or parts.fragment:
         raise PydanticCustomError("url", f"a base address has nothing after ? or # — {example}")
+    check_host(parts.hostname or "")
     return url.rstrip("/")
 
 
@@ -128,6 +130,25 @@ class OpeningHours(_Limit):
         return self
 
 
+def _check_no_pem(value: Any) -> Any:
+    if isinstance(value, str) and "-----BEGIN" in value:
+        said = "a certificate or key does not stand in the configuration — write the name of its file"
+        raise PydanticCustomError("literal_secret", "{said}", {"said": said})
+    return value
+
+
+_PemFile = Annotated[FileName, BeforeValidator(_check_no_pem)]
+
+
+class ClientCertificate(_Limit):
+    """The certificate that a source knows us by, with those of its signers behind it, and its key: two PEM files on the
+    worker's machine. The key is not encrypted, and no other user of the machine may read it.
+    """
+
+    certificate: _PemFile
+    key: _PemFile
+
+
 class BreakerLimits(_Limit):
     """When a source counts as broken: after so many technical failures in a row. It is asked for one look-up in each
     `probe` seconds then, until one succeeds.
@@ -177,6 +198,11 @@ class LimitedSource(_Limit):
     @property
     def requests(self) -> int:
         """How many requests one look-up may send. Each is paid from the rate."""
+        return 1
+
+    @property
+    def together(self) -> int:
+        """How many checks one look-up may ask for, at the price of one."""
         return 1
 
     @property

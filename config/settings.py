@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.networks import IPNetwork, networks_of
 from config.secrets import SecretError, read_secret_file
 from config.suggestions import did_you_mean
 from jurat.database import parse_url
@@ -76,8 +77,13 @@ def _check_key(value: str) -> str:
     return value
 
 
+def _networks(value: object) -> object:
+    return networks_of(value) if isinstance(value, str) else value
+
+
 _Key = Annotated[SecretStr, BeforeValidator(_check_key)]
 _Keys = Annotated[tuple[_Key, ...], NoDecode, BeforeValidator(_split_keys)]
+_Networks = Annotated[tuple[IPNetwork, ...], NoDecode, BeforeValidator(_networks)]
 
 
 class Settings(BaseSettings):
@@ -86,7 +92,8 @@ class Settings(BaseSettings):
     `database_url` names its driver (`postgresql+psycopg`). `broker_url` is None where nothing was said, `none` to run
     on the database alone. `unseal_keys` are private keys that open answers, newest first; `seal_key` is the public one;
     `hash_keys` make the fingerprints of codes and numbers, newest first. Keys are base64 texts
-    of 32 bytes, as `keys generate` prints them.
+    of 32 bytes, as `keys generate` prints them. Sources and proxies may be in `private_networks` alone besides the
+    public internet.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -96,6 +103,7 @@ class Settings(BaseSettings):
     unseal_keys: _Keys = Field(default=(), repr=False)
     seal_key: Annotated[str, BeforeValidator(_check_key)] | None = None
     hash_keys: _Keys = Field(default=(), repr=False)
+    private_networks: _Networks = ()
     log: LogFormat = LogFormat.TEXT
 
     @classmethod
@@ -188,6 +196,7 @@ def shown(settings: Settings) -> Mapping[str, str]:
             "JURAT_UNSEAL_KEYS": counted(settings.unseal_keys),
             "JURAT_SEAL_KEY": settings.seal_key or "not set",
             "JURAT_HASH_KEYS": counted(settings.hash_keys),
+            "JURAT_PRIVATE_NETWORKS": ", ".join(map(str, settings.private_networks)) or "not set",
             "JURAT_LOG": settings.log.value,
         }
     )

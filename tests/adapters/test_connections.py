@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 
 from adapters.base import Blocked, RejectedRequest, Unavailable
 from adapters.transport import Transport
+from config.networks import networks_of
 from tests.adapters.conftest import Listen, Script, read_request
 
+HERE = networks_of("127.0.0.0/8")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 PATIENCE = 60.0
 
@@ -279,7 +281,7 @@ def test_a_tunnel_that_is_none_is_an_outage(answer: bytes, listen: Listen) -> No
         connection.sendall(answer)
 
     asked: list[bytes] = []
-    transport = Transport(proxy=f"http://somebody:word@127.0.0.1:{listen(script)}")
+    transport = Transport(private_networks=HERE, proxy=f"http://somebody:word@127.0.0.1:{listen(script)}")
     with pytest.raises(Unavailable, match="the proxy gave no connection"):
         transport.send("GET", "https://registry.valmont.example/", headers={"X": "secret"}, timeout=PATIENCE)
     transport.close()

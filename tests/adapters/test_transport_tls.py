@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
-import ssl
 import subprocess
 import threading
 import time
@@ -14,47 +12,21 @@ import pytest
 
 from adapters.base import Refused, SourceError, Unavailable
 from adapters.transport import Transport
+from config.networks import networks_of
 from tests.adapters.conftest import Listen, Script, read_request
+from tests.adapters.tls import OK, certificate_for, over_tls, serve
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-def _certificate(folder: Path, names: str, *options: str) -> Path:
-    """A self-signed certificate with its key in one PEM file."""
-    pem = folder / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-subj", "/CN=valmont.example", "-addext", f"subjectAltName={names}", *options]
-    subprocess.run([*command, "-keyout", folder / "key", "-out", folder / "cert"], check=True, capture_output=True)
-    pem.write_bytes((folder / "key").read_bytes() + (folder / "cert").read_bytes())
-    return pem
+HERE = networks_of("127.0.0.0/8")
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("openssl") is None:
-        pytest.skip("needs the openssl command, to make a certificate")
-    return _certificate(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1", "-days", "2")
-
-
-def over_tls(certificate: Path, script: Script) -> Script:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-
-    def wrapped(connection: socket.socket) -> None:
-        with context.wrap_socket(connection, server_side=True) as secure:
-            script(secure)
-
-    return wrapped
-
-
-def serve(connection: socket.socket) -> None:
-    while read_request(connection):
-        connection.sendall(OK)
+    return certificate_for(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1", "-days", "2")
 
 
 @pytest.fixture
 def transport(certificate: Path) -> Iterator[Transport]:
-    transport = Transport(ca_file=str(certificate))
+    transport = Transport(private_networks=HERE, ca_file=str(certificate))
     yield transport
     transport.close()
 
@@ -73,7 +45,7 @@ def test_a_certificate_of_the_operators_own_is_trusted(transport: Transport, cer
 
 def test_any_other_signer_is_not_trusted(certificate: Path, listen: Listen) -> None:
     port = listen(over_tls(certificate, serve))
-    error = error_of(lambda: Transport().send("GET", f"https://127.0.0.1:{port}/", timeout=60))
+    error = error_of(lambda: Transport(private_networks=HERE).send("GET", f"https://127.0.0.1:{port}/", timeout=60))
     assert (type(error), error.detail) == (Unavailable, "its certificate has an unknown signer")
 
 
@@ -89,10 +61,10 @@ def test_an_error_says_what_is_wrong_with_a_certificate(
     names: str, options: list[str], what: str, listen: Listen, tmp_path: Path
 ) -> None:
     try:
-        wrong = _certificate(tmp_path, names, *options)
+        wrong = certificate_for(tmp_path, names, *options)
     except subprocess.CalledProcessError:
         pytest.skip("this openssl can not make a certificate of the past")
-    transport = Transport(ca_file=str(wrong))
+    transport = Transport(private_networks=HERE, ca_file=str(wrong))
     port = listen(over_tls(wrong, serve))
     assert (
         error_of(lambda: transport.send("GET", f"https://127.0.0.1:{port}/", timeout=60)).detail
@@ -236,7 +208,7 @@ class Proxy:
 def test_a_proxy_tunnels_tls_and_its_connection_is_kept(certificate: Path, listen: Listen) -> None:
     proxy = Proxy()
     port = listen(over_tls(certificate, serve))
-    transport = Transport(ca_file=str(certificate), proxy=f"http://127.0.0.1:{listen(proxy)}")
+    transport = Transport(private_networks=HERE, ca_file=str(certificate), proxy=f"http://127.0.0.1:{listen(proxy)}")
     for _ in range(3):
         assert transport.send("GET", f"https://127.0.0.1:{port}/", timeout=60).body == b"ok"
     assert proxy.asked == [f"CONNECT 127.0.0.1:{port} HTTP/1.0"]
@@ -245,7 +217,7 @@ def test_a_proxy_tunnels_tls_and_its_connection_is_kept(certificate: Path, liste
 
 def test_the_certificate_is_checked_behind_a_proxy_too(certificate: Path, listen: Listen) -> None:
     port = listen(over_tls(certificate, serve))
-    transport = Transport(proxy=f"http://127.0.0.1:{listen(Proxy())}")
+    transport = Transport(private_networks=HERE, proxy=f"http://127.0.0.1:{listen(Proxy())}")
     error = error_of(lambda: transport.send("GET", f"https://127.0.0.1:{port}/", timeout=60))
     assert error.detail == "its certificate has an unknown signer"
     transport.close()
@@ -253,7 +225,7 @@ def test_the_certificate_is_checked_behind_a_proxy_too(certificate: Path, listen
 
 def test_a_server_without_tls_is_an_outage_behind_a_proxy_too(certificate: Path, listen: Listen) -> None:
     port = listen(lambda connection: connection.sendall(connection.recv(4096) and OK))
-    transport = Transport(ca_file=str(certificate), proxy=f"http://127.0.0.1:{listen(Proxy())}")
+    transport = Transport(private_networks=HERE, ca_file=str(certificate), proxy=f"http://127.0.0.1:{listen(Proxy())}")
     error = error_of(lambda: transport.send("GET", f"https://127.0.0.1:{port}/", timeout=60))
     assert (type(error), error.detail) == (Unavailable, "no TLS connection could be agreed on")
     transport.close()
@@ -267,7 +239,7 @@ def test_a_stale_tunnel_is_replaced_once(certificate: Path, listen: Listen) -> N
 
     proxy = Proxy()
     port = listen(over_tls(certificate, hang_up_on_the_second))
-    transport = Transport(ca_file=str(certificate), proxy=f"http://127.0.0.1:{listen(proxy)}")
+    transport = Transport(private_networks=HERE, ca_file=str(certificate), proxy=f"http://127.0.0.1:{listen(proxy)}")
     for _ in range(2):
         assert transport.send("GET", f"https://127.0.0.1:{port}/", timeout=60).body == b"ok"
     assert len(proxy.asked) == 2
@@ -277,14 +249,17 @@ def test_a_stale_tunnel_is_replaced_once(certificate: Path, listen: Listen) -> N
 @pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway"])
 def test_a_proxy_that_refuses_is_an_outage(status: str, listen: Listen) -> None:
     proxy = Proxy(f"HTTP/1.1 {status}\r\n\r\n".encode())
-    transport = Transport(proxy=f"http://127.0.0.1:{listen(proxy)}")
+    transport = Transport(private_networks=HERE, proxy=f"http://127.0.0.1:{listen(proxy)}")
     error = error_of(lambda: transport.send("GET", "https://registry.valmont.example/", timeout=60))
     assert (type(error), error.detail) == (Unavailable, "the proxy gave no connection")
     transport.close()
 
 
 def test_the_deadline_holds_over_a_slow_proxy(listen: Listen) -> None:
-    transport = Transport(proxy=f"http://127.0.0.1:{listen(Proxy(b'HTTP/1.1 200' + b' ' * 600, seconds_each=0.05))}")
+    transport = Transport(
+        private_networks=HERE,
+        proxy=f"http://127.0.0.1:{listen(Proxy(b'HTTP/1.1 200' + b' ' * 600, seconds_each=0.05))}",
+    )
     started = time.monotonic()
     error = error_of(lambda: transport.send("GET", "https://registry.valmont.example/", timeout=0.4))
     assert time.monotonic() - started < 10
@@ -295,7 +270,7 @@ def test_the_deadline_holds_over_a_slow_proxy(listen: Listen) -> None:
 def test_a_proxy_that_is_down_is_an_outage() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    transport = Transport(proxy=f"http://127.0.0.1:{port}")
+    transport = Transport(private_networks=HERE, proxy=f"http://127.0.0.1:{port}")
     error = error_of(lambda: transport.send("GET", "https://registry.valmont.example/", timeout=60))
     assert (type(error), error.detail) == (Refused, "connection refused")
 

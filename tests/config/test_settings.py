@@ -15,6 +15,9 @@ NO_DATABASE_URL = "is no URL of a database; write sqlite:///FILE or postgresql:/
 NO_BROKER_URL = "is no URL of a broker; write redis://HOST:6379/0, another broker's URL, or none"
 NO_KEY = "holds something that is no key of 32 bytes in base64; see bin/jurat keys generate"
 
+NO_NETWORK = "has no network in entry 2; write each by its first address, like 10.20.0.0/16, 192.168.4.7"
+NOT_PRIVATE = "has no private network in entry 1; public ones need none, others can not be opened"
+
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,6 +39,7 @@ def test_without_any_setting_there_is_a_local_database_and_no_broker() -> None:
     assert settings.unseal_keys == ()
     assert settings.seal_key is None
     assert settings.hash_keys == ()
+    assert settings.private_networks == ()
     assert settings.log is LogFormat.TEXT
     assert set(provenance().values()) == {"default"}
 
@@ -47,6 +51,7 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
     monkeypatch.setenv("JURAT_UNSEAL_KEYS_FILE", str(tmp_path / "keys"))
     monkeypatch.setenv("JURAT_HASH_KEYS", f"{KEY},{OTHER_KEY}")
     monkeypatch.setenv("JURAT_SEAL_KEY", KEY)
+    monkeypatch.setenv("JURAT_PRIVATE_NETWORKS", "10.20.0.0/16, 192.168.4.7 fd12::/64")
     monkeypatch.setenv("JURAT_LOG", "json")
     settings = read_settings()
     assert settings.database_url == "postgresql+psycopg://jurat:s3same@db.example/jurat"
@@ -54,6 +59,7 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
     assert [key.get_secret_value() for key in settings.unseal_keys] == [KEY, OTHER_KEY]
     assert [key.get_secret_value() for key in settings.hash_keys] == [KEY, OTHER_KEY]
     assert settings.seal_key == KEY
+    assert [str(network) for network in settings.private_networks] == ["10.20.0.0/16", "192.168.4.7/32", "fd12::/64"]
     assert settings.log is LogFormat.JSON
     assert dict(provenance()) == {
         "JURAT_DATABASE_URL": "environment",
@@ -61,6 +67,7 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
         "JURAT_UNSEAL_KEYS": f"file {tmp_path / 'keys'}",
         "JURAT_SEAL_KEY": "environment",
         "JURAT_HASH_KEYS": "environment",
+        "JURAT_PRIVATE_NETWORKS": "environment",
         "JURAT_LOG": "environment",
     }
 
@@ -77,6 +84,7 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
     monkeypatch.setenv("JURAT_BROKER_URL", "redis://:s3/s@me@broker.example:6379/0")
     monkeypatch.setenv("JURAT_UNSEAL_KEYS", KEY)
     monkeypatch.setenv("JURAT_HASH_KEYS", f"{KEY} {OTHER_KEY}")
+    monkeypatch.setenv("JURAT_PRIVATE_NETWORKS", "10.20.0.0/16,192.168.4.7")
     settings = read_settings()
     for printed in (repr(settings), str(settings), str(shown(settings))):
         assert "s3" not in printed
@@ -87,6 +95,7 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
         "JURAT_UNSEAL_KEYS": "1 key",
         "JURAT_SEAL_KEY": "not set",
         "JURAT_HASH_KEYS": "2 keys",
+        "JURAT_PRIVATE_NETWORKS": "10.20.0.0/16, 192.168.4.7/32",
         "JURAT_LOG": "text",
     }
 
@@ -104,6 +113,16 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
         ("UNSEAL_KEYS", f"{KEY},s3same", NO_KEY),
         ("SEAL_KEY", "s3same", NO_KEY),
         ("HASH_KEYS", "s3same", NO_KEY),
+        ("PRIVATE_NETWORKS", "10.20.0.0/16, s3same", NO_NETWORK),
+        ("PRIVATE_NETWORKS", "10.20.0.0/33", NO_NETWORK.replace("2;", "1;")),
+        ("PRIVATE_NETWORKS", "10.20.0.1/16", NO_NETWORK.replace("2;", "1;")),
+        ("PRIVATE_NETWORKS", "8.8.8.8", NOT_PRIVATE),
+        ("PRIVATE_NETWORKS", "0.0.0.0/0", NOT_PRIVATE),
+        ("PRIVATE_NETWORKS", "::/0", NOT_PRIVATE),
+        ("PRIVATE_NETWORKS", "10.0.0.0/7", NOT_PRIVATE),
+        ("PRIVATE_NETWORKS", "169.254.0.0/16", NOT_PRIVATE),
+        ("PRIVATE_NETWORKS", "100.100.100.200", NOT_PRIVATE),
+        ("PRIVATE_NETWORKS", "::ffff:10.0.0.1", NOT_PRIVATE),
         ("LOG", "s3same", "is neither json nor text"),
     ],
 )  # fmt: skip

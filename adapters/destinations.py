@@ -1,0 +1,138 @@
+"""Where a source's requests may go: a name is looked up once, each address is judged, and no other is connected to.
+
+What was judged is what is connected to, so that a name that changes its address in between (DNS rebinding) gains
+nothing. The ranges are those of `config.networks`, and what requests-hardened knows beyond them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import queue
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
+
+from adapters.base import Blocked
+from config.networks import IPAddress, IPNetwork, Scope, embedded, literal, misleading, scope_of
+
+SocketAddress = tuple[int, tuple[Any, ...]]
+"""An address family and a socket address of that family."""
+
+Resolver = Callable[[str, int], Sequence[SocketAddress]]
+"""The socket addresses of a host and port, best first. Raises OSError or UnicodeError where there are none."""
+
+_SETTING = "JURAT_PRIVATE_NETWORKS"
+
+
+class HostNotFound(OSError):
+    """The name of the host has no address."""
+
+
+def system_resolver(host: str, port: int) -> Sequence[SocketAddress]:
+    """As this machine resolves names: its hosts file, its DNS."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(family, address) for family, _, _, _, address in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """Public addresses, those in `private`, and this machine's own where `loopback` says so."""
+
+    private: tuple[IPNetwork, ...] = ()
+    loopback: bool = False
+    resolver: Resolver = system_resolver
+
+    def check_host(self, host: str) -> None:
+        """Judge a host as it stands in a URL, also where a proxy will resolve it. A name passes.
+
+        Raises:
+            Blocked: it is an address where no request may go, or hides one.
+        """
+        ip = literal(host)
+        if ip is not None:
+            self._check(ip, host)
+        elif misleading(host) is not None:
+            raise Blocked(f"{host} is an address in disguise; write the name of the host, or the address in full")
+
+    def addresses(self, host: str, port: int, *, within: float, role: str = "") -> Sequence[SocketAddress]:
+        """The addresses of `host` that may be connected to, best first; `within` is in seconds.
+
+        The system's resolver has no time-out of its own, so a name is looked up in a thread of its own, which is left
+        behind when it is late. Happens once for each connection, not for each request. `role` goes before the host in
+        an error ("the proxy ").
+
+        Raises:
+            Blocked: none of them may be; the message says what to do, and names the host and its address alone.
+            HostNotFound: the name has no address.
+            TimeoutError: the resolver did not answer in time.
+        """
+        ip = literal(host)
+        if ip is not None:
+            self._check(ip, role + host)
+            return [(socket.AF_INET if ip.version == 4 else socket.AF_INET6, (str(ip), port))]
+        allowed, objection = list[SocketAddress](), None
+        for address in self._resolved(host, port, within):
+            ip = ipaddress.ip_address(address[1][0])
+            if (scope := self._objection(ip)) is None:
+                allowed.append(address)
+            else:
+                objection = objection or _sentence(role + host, ip, scope)
+        if allowed:
+            return allowed
+        if objection is None:
+            raise HostNotFound
+        raise Blocked(objection)
+
+    def _resolved(self, host: str, port: int, within: float) -> Sequence[SocketAddress]:
+        answers: queue.SimpleQueue[Sequence[SocketAddress] | OSError] = queue.SimpleQueue()
+
+        def resolve() -> None:
+            try:
+                answers.put(self.resolver(host, port))
+            except (OSError, UnicodeError):
+                answers.put(HostNotFound())
+
+        threading.Thread(target=resolve, name="resolver", daemon=True).start()
+        try:
+            answer = answers.get(timeout=within)
+        except queue.Empty:
+            raise TimeoutError from None
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    def _check(self, ip: IPAddress, host: str) -> None:
+        scope = self._objection(ip)
+        if scope is not None:
+            raise Blocked(_sentence(host, ip, scope))
+
+    def _objection(self, ip: IPAddress) -> Scope | None:
+        """Why `ip` may not be connected to. Where it leads on to another address, that one is judged as well."""
+        inner = embedded(ip)
+        if inner is not None and (objection := self._objection(inner)) is not None:
+            return objection
+        scope = scope_of(ip)
+        if scope is Scope.PUBLIC:
+            return Scope.NOBODY if any(ip in network for network in EXTRA_BLOCKED_NET_RANGES) else None
+        if scope is Scope.NOBODY:
+            return scope
+        is_allowed = (scope is Scope.LOOPBACK and self.loopback) or self._is_listed(ip)
+        return None if is_allowed else scope
+
+    def _is_listed(self, ip: IPAddress) -> bool:
+        mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+        return any((mapped or ip) in network for network in self.private)
+
+
+def _sentence(host: str, ip: IPAddress, scope: Scope) -> str:
+    place = host if literal(host) == ip else f"{host} has the address {ip}, which"
+    match scope:
+        case Scope.LOOPBACK:
+            return f"{place} is this machine; list it in {_SETTING} if that is meant"
+        case Scope.PRIVATE:
+            return f"{place} is private; list it or its network in {_SETTING} if that is meant"
+    return f"{place} is no address that a source can have"
