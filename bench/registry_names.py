@@ -1,0 +1,168 @@
+"""How often a stranger's name would confirm a record, and what becomes of names in two spellings: `make bench-names`.
+
+    python -m bench.registry_names                 20 times 200 people of all cultures, 3 times 200 of each
+    python -m bench.registry_names --first 100 --show   other people, and the pairs that were taken for one
+    python -m bench.registry_names --write-docs    and write the tables into docs/names.md
+
+People are invented (tests/adapters/registry/strangers.py), and so are those whose names are written in two ways
+(tests/adapters/registry/name-variants.tsv). Ends with 1 when a sample of all cultures has more than 2 wrong pairs, or a
+variant looks like a stranger's name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from adapters.registry.names import Band, Name, compare
+from bench.speed.report import markdown
+from tests.adapters.registry.strangers import (
+    CULTURES,
+    PEOPLE,
+    Person,
+    pairs,
+    people,
+    people_found_by_prefix,
+    wrong_acceptances,
+)
+from tests.adapters.registry.variants import VARIANTS
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "names.md"
+BEGIN, END = "<!-- made: registry-names -->", "<!-- end -->"
+BANDS = ("exact", "compatible", "close", "different", "none")
+FEW = 10
+"""Variants below which a language has no row of its own."""
+MOST = 2
+"""Wrong pairs that a sample of all cultures may have."""
+
+
+@dataclass(slots=True)
+class Sample:
+    """Samples of 200 people of one kind: how many pairs were taken for one person in each."""
+
+    name: str
+    wrong: list[int] = field(default_factory=list)
+
+    def row(self) -> list[str]:
+        seeds = len(self.wrong)
+        return [
+            self.name,
+            str(seeds),
+            f"{seeds * pairs():,}",
+            f"{sum(self.wrong) / seeds:.1f}",
+            str(max(self.wrong)),
+            f"{sum(wrong <= MOST for wrong in self.wrong)} of {seeds}",
+        ]
+
+
+def measured(name: str, draw: Callable[[int], Sequence[Person]], seeds: Iterable[int], *, show: bool) -> Sample:
+    """What `compare` makes of the people of each seed."""
+    sample = Sample(name)
+    for seed in seeds:
+        wrong = wrong_acceptances(draw(seed))
+        sample.wrong.append(len(wrong))
+        for typed, recorded in wrong if show else ():
+            print(f"{name}, seed {seed}: {_shown(typed)} is taken for {_shown(recorded)}")
+    return sample
+
+
+def _shown(name: Name) -> str:
+    return f"{name.family}, {name.given}"
+
+
+def strangers(first: int, seeds: int, each: int, *, show: bool) -> list[Sample]:
+    """Samples of all cultures, of those whom a search by prefix finds, and of each culture by itself."""
+    many, few = range(first, first + seeds), range(first, first + each)
+    return [
+        measured("all cultures", people, many, show=show),
+        measured("given name JO*, family name D*", people_found_by_prefix, many, show=show),
+        *(
+            measured(f"{culture} alone", partial(people, cultures=(culture,)), few, show=show)
+            for culture in (CULTURES if each else ())
+        ),
+    ]
+
+
+def variants() -> list[list[str]]:
+    """Rows for the languages of the table of variants: how many names are in which band. The last row is for all."""
+    counted: dict[str, Counter[str]] = {}
+    for variant in VARIANTS:
+        band = variant.compared()
+        counted.setdefault(variant.language, Counter())["none" if band is None else band.name.lower()] += 1
+    rows = {name: found for name, found in counted.items() if found.total() >= FEW}
+    others = [found for found in counted.values() if found.total() < FEW]
+    rows = dict(sorted(rows.items(), key=lambda pair: -pair[1].total()))
+    rows[f"{len(others)} others"] = sum(others, Counter[str]())
+    rows["all"] = sum(counted.values(), Counter[str]())
+    return [[name, str(found.total()), *(str(found[band]) for band in BANDS)] for name, found in rows.items()]
+
+
+def microseconds(repeats: int = 3) -> tuple[float, float]:
+    """What one comparison takes of a name with itself, and with a stranger's, both in plain letters."""
+    plain = [one.recorded for one in people(1) if (one.recorded.family + one.recorded.given).isascii()]
+    themselves = [(name, name) for name in plain]
+    others = list(islice(((one, other) for one in plain for other in plain if one != other), 5000))
+    return tuple(min(_taken(named) for _ in range(repeats)) for named in (themselves, others))  # type: ignore[return-value]
+
+
+def _taken(named: Sequence[tuple[Name, Name]]) -> float:
+    started = time.thread_time()
+    for typed, recorded in named:
+        compare(typed, [recorded])
+    return (time.thread_time() - started) / len(named) * 1e6
+
+
+def text(samples: Sequence[Sample], command: str) -> str:
+    """The tables as Markdown."""
+    same, other = microseconds()
+    heads = ["people", "samples", "pairs", "wrong per sample", "most", f"with at most {MOST}"]
+    return "\n\n".join(
+        (
+            f"`{command}`, samples of {PEOPLE} people, {pairs():,} pairs each:",
+            markdown(heads, [sample.row() for sample in samples]),
+            f"In plain letters, a name with itself takes {same:.0f} µs, strangers' names take {other:.0f} µs.",
+            f"{len(VARIANTS):,} names in two spellings:",
+            markdown(["language", "names", *BANDS], variants()),
+        )
+    )
+
+
+def filled_in(page: str, made: str) -> str:
+    """The page with what is between its marks made anew.
+
+    Raises ValueError where there are no such marks.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no {BEGIN} with an {END} after it")
+    return f"{before}{BEGIN}\n{made}\n{END}{after}"
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench.registry_names", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--first", type=int, default=1, help="the first seed (%(default)s)")
+    parser.add_argument("--seeds", type=int, default=20, help="samples of all cultures together (%(default)s)")
+    parser.add_argument("--each", type=int, default=3, help="samples of each culture (%(default)s)")
+    parser.add_argument("--show", action="store_true", help="print the pairs that were taken for one person")
+    parser.add_argument("--write-docs", action="store_true", help="write the tables into docs/names.md")
+    options = parser.parse_args(arguments)
+    samples = strangers(options.first, options.seeds, options.each, show=options.show)
+    given = " ".join(each for each in arguments if each not in {"--show", "--write-docs"})
+    made = text(samples, "make bench-names" + (f' ARGS="{given}"' if given else ""))
+    print(made)
+    if options.write_docs:
+        PAGE.write_text(filled_in(PAGE.read_text("utf-8"), made), encoding="utf-8")
+    is_well = all(wrong <= MOST for sample in samples[:1] for wrong in sample.wrong)
+    return 0 if is_well and all(each.compared() is not Band.DIFFERENT for each in VARIANTS) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

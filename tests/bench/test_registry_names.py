@@ -1,0 +1,50 @@
+"""The bench of names, on a few people."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from adapters.registry.names import Name
+from bench import registry_names
+from bench.registry_names import Sample
+from tests.adapters.registry.strangers import Person, people
+from tests.adapters.registry.variants import VARIANTS
+
+
+def test_it_compares_people_and_counts_the_wrong_pairs() -> None:
+    sample = registry_names.measured("few", lambda seed: people(seed, count=20), [1, 2, 3], show=True)
+    assert sample.wrong == [0, 0, 0]
+    assert sample.row() == ["few", "3", "59,700", "0.0", "0", "3 of 3"]
+
+
+def test_a_wrong_pair_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    twins = [Person(name, name) for name in (Name("Sardel", "Iris"), Name("Sardel", "I."))]
+    assert registry_names.measured("twins", lambda seed: twins, [7], show=True).wrong == [1]
+    assert capsys.readouterr().out == "twins, seed 7: Sardel, Iris is taken for Sardel, I.\n"
+
+
+def test_every_variant_is_counted_once() -> None:
+    *languages, (name, total, *bands) = registry_names.variants()
+    assert name == "all"
+    assert sum(int(row[1]) for row in languages) == int(total)
+    assert int(total) == len(VARIANTS) == sum(map(int, bands))
+    assert bands[3] == "0"
+
+
+def test_it_prints_the_tables() -> None:
+    made = registry_names.text([Sample("all cultures", [0, 3])], "make bench-names")
+    assert "| all cultures | 2 | 39,800 | 1.5 | 3 | 1 of 2 |" in re.sub(" +", " ", made)
+    assert "µs" in made
+
+
+def test_the_page_is_filled_in_between_its_marks() -> None:
+    page = f"a\n{registry_names.BEGIN}\nold\n{registry_names.END}\nz"
+    assert registry_names.filled_in(page, "new") == f"a\n{registry_names.BEGIN}\nnew\n{registry_names.END}\nz"
+    with pytest.raises(ValueError, match="has no"):
+        registry_names.filled_in("a", "new")
+
+
+def test_the_page_has_the_marks() -> None:
+    assert registry_names.BEGIN in registry_names.PAGE.read_text("utf-8")
