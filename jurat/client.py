@@ -14,6 +14,7 @@ from sqlalchemy import Engine, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
 from jurat.candidates import open_candidates, opening_key, reading_candidates
+from jurat.columns import CheckId, moment
 from jurat.database import is_missing_table, open_engine, reader
 from jurat.errors import (
     ConfigurationError,
@@ -28,7 +29,6 @@ from jurat.ring import NO_BROKER, Bell
 from jurat.sealing import Seal, key_from_text
 from jurat.statements import require_tables, statements_on
 from jurat.submitting import Check, Schemas, Submission, submit_all
-from jurat.tables import CheckId, moment
 from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State, reason_from
 
 

@@ -56,7 +56,9 @@ def history(dialect: str) -> str:
     if dialect == "postgresql":
         # One row after the other. PostgreSQL takes them to be a hundred, however few there are, for which it would
         # rather read a table of some thousand rows from end to end.
-        checks = f"LEFT JOIN LATERAL (SELECT c.* FROM jurat_checks c WHERE {theirs} OFFSET 0) c ON true"
+        # And no more columns than are needed: a platform may not read all.
+        mine = f"SELECT c.id, c.round, c.state FROM jurat_checks c WHERE {theirs} OFFSET 0"
+        checks = f"LEFT JOIN LATERAL ({mine}) c ON true"
     return f"""
         SELECT r.position, q.source, q.rounds, {schema}, c.id, c.round, c.state, v.outcome, v.reason
         FROM {rowset(dialect, "position int, consultation text, participant text, question text")}

@@ -7,16 +7,10 @@ The numbered migrations make them; a test holds both equal. The same schema on P
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID
-
 from sqlalchemy import (
-    CHAR,
-    JSON,
     BigInteger,
+    Boolean,
     Column,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -27,69 +21,15 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
-from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from jurat.columns import Bytewise, CheckId, Document, Moment
 
 CONTRACT_VERSION = 1
 """Raised when a platform built on an earlier version would break. A migration within a version only adds."""
 
 SQLITE_TIME = "%Y-%m-%d %H:%M:%f"
-
-
-class Moment(TypeDecorator[datetime]):
-    """A time in UTC: `timestamptz` on PostgreSQL, 23 characters on SQLite that sort as times do."""
-
-    impl = CHAR(23)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(TIMESTAMP(timezone=True))
-        return dialect.type_descriptor(CHAR(23))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None or dialect.name == "postgresql":
-            return value
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:23]
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return moment(value)
-
-
-def moment(value: Any) -> datetime | None:
-    """A time as either engine returns it, in UTC."""
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        return value.astimezone(UTC)
-    return datetime.fromisoformat(value).replace(tzinfo=UTC)
-
-
-class CheckId(TypeDecorator[UUID]):
-    """A check's id: `uuid` on PostgreSQL, the usual 36 characters on SQLite."""
-
-    impl = CHAR(36)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(Uuid(as_uuid=True))
-        return dialect.type_descriptor(CHAR(36))
-
-    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
-        return value if value is None or dialect.name == "postgresql" else str(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
-        return value if value is None or isinstance(value, UUID) else UUID(value)
-
-
-Document = JSON().with_variant(JSONB(), "postgresql")
-
-Bytewise = Text().with_variant(Text(collation="C"), "postgresql")
-"""Text that is compared byte by byte: it is only looked for, and sorts the same on every machine."""
 
 metadata = MetaData()
 
@@ -253,6 +193,29 @@ zones = Table(
     sqlite_with_rowid=False,
 )
 
+claims = Table(
+    "jurat_claims",
+    metadata,
+    Column("consultation", Text, primary_key=True),
+    Column("namespace", Text, primary_key=True),
+    Column("fingerprint", Bytewise, primary_key=True),
+    Column("check_id", CheckId, ForeignKey("jurat_checks.id", ondelete="CASCADE"), primary_key=True),
+    Column("participant", Text, nullable=False),
+    Column("holds", Boolean, nullable=False),
+    Column("claimed_at", Moment, nullable=False),
+    Index("jurat_claims_check", "check_id"),
+    Index(
+        "jurat_claims_one_holder",
+        "fingerprint",
+        "namespace",
+        "consultation",
+        unique=True,
+        postgresql_where=text("holds"),
+        sqlite_where=text("holds"),
+    ),
+    sqlite_with_rowid=False,
+)
+
 registers = Table(
     "jurat_registers",
     metadata,
@@ -269,6 +232,10 @@ registers = Table(
     Column("streets", Integer, nullable=False, server_default=text("0")),
     Column("imported_by", Text, nullable=False),
     Column("imported_at", Moment, nullable=False),
+    Column("people", BigInteger, nullable=False, server_default=text("0")),
+    Column("left_out", BigInteger, nullable=False, server_default=text("0")),
+    Column("layout", Text),
+    Column("key_id", Text),
     UniqueConstraint("name", "version", name="jurat_registers_versions"),
     Index(
         "jurat_registers_active",
@@ -321,6 +288,17 @@ register_words = Table(
     metadata,
     Column("register", Integer, primary_key=True),
     Column("word", Bytewise, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+register_people = Table(
+    "jurat_register_people",
+    metadata,
+    Column("register", Integer, primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("number", LargeBinary, nullable=False),
+    Column("kept", Document, nullable=False),
+    Index("jurat_register_people_number", "register", "number"),
     sqlite_with_rowid=False,
 )
 

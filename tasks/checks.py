@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from adapters.base import Redemption
+from adapters.base import NumberClaim, Redemption
 from jurat.words import Outcome, Reason
 
 MOST_LOST_LEASES = 3
@@ -63,7 +63,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The check ends with this verdict. `candidates` are the addresses that may be meant, sealed for the platform."""
+    """The check ends with this verdict. `candidates` are the addresses that may be meant, sealed for the platform.
+
+    `claim` is the number that it rests on; where that is another participant's already, `if_taken` is done instead.
+    """
 
     outcome: Outcome
     reason: Reason
@@ -71,6 +74,8 @@ class Settle:
     data_date: date | None = None
     redemption: Redemption | None = None
     candidates: bytes | None = field(default=None, repr=False)
+    claim: NumberClaim | None = None
+    if_taken: Review | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,8 @@ class Attempt:
     """One look-up that was made, `duration` seconds long; of many at once, as long as all of them took.
 
     `refused` says that the source refused the very connection. `ended_at` is a reading of this process's monotonic
-    clock; None means just now.
+    clock; None means just now. Of the attempts that shared one request, one says how the source stands: the others are
+    not `counted`.
     """
 
     ended: Ended
@@ -131,6 +137,7 @@ class Attempt:
     duration: float
     refused: bool = False
     ended_at: float | None = field(default=None, compare=False)
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,13 +52,14 @@ class Demand:
     """How much of one source a worker can take now, and what holds for it over all workers. None is no limit.
 
     Args:
-        free: look-ups that this process can take of it.
+        free: checks that this process can take of it.
         concurrency: look-ups at once.
         interval: seconds between two paid starts in the long run.
         burst: how many may start at once.
         late: seconds that a look-up may start after its time; past that it is to be given back. It is taken out of the
             burst, and so is `TRAVEL` where there is room, so that the source never sees more than it allows.
         daily: look-ups in a day of `hours`, or of UTC.
+        batch: checks that one look-up asks for, at the price of one.
         raised: how much of `late` is more than what other claims of the source count on; see `allowing`.
     """
 
@@ -71,6 +72,7 @@ class Demand:
     daily: int | None = None
     hours: Hours | None = None
     breaker: Breaker = Breaker()
+    batch: int = 1
     raised: float = 0.0
 
     @property
@@ -94,6 +96,10 @@ class Demand:
             raise ValueError("without a rate there is no interval")
         return self.interval + max(0.0, self.late - (self.burst - 1) * self.interval)
 
+    def look_ups(self, checks: int) -> int:
+        """How many look-ups ask for so many checks, where each asks for as many as it may."""
+        return -(-checks // self.batch)
+
 
 def allowing(demand: Demand, unsure: float) -> Demand:
     """The demand of a worker that knows the database's time to `unsure` seconds. Where these leave less than half of
@@ -104,23 +110,26 @@ def allowing(demand: Demand, unsure: float) -> Demand:
 
 
 def price(demand: Demand, taken: int) -> float:
-    """By how many seconds `taken` look-ups move their source's next paid start.
+    """By how many seconds `taken` checks move their source's next paid start.
 
-    By `demand.step` for each. Where the lateness is raised, the look-ups of other claims, which count on less, keep so
-    much more distance from these.
+    By `demand.step` for each look-up. Where the lateness is raised, the look-ups of other claims, which count on less,
+    keep so much more distance from these.
     """
-    return taken * demand.step + demand.raised if taken else 0.0
+    return demand.look_ups(taken) * demand.step + demand.raised if taken else 0.0
 
 
 def starts(ahead: float, demand: Demand, most: int) -> list[float]:
-    """In how many seconds each of up to `most` look-ups of a source with a rate may start, within `AHEAD`.
+    """In how many seconds the look-up of each of up to `most` checks of a source with a rate may start, within `AHEAD`.
 
-    `ahead` is how many seconds the source's next paid start lies ahead; what is taken moves it by its `price`.
+    `ahead` is how many seconds the source's next paid start lies ahead; what is taken moves it by its `price`. Checks
+    that follow each other share a look-up, `demand.batch` of them.
     The generic cell rate algorithm (ITU-T I.371), whose tolerance is the burst less the lateness: in every window of W
     seconds at most W / interval + burst start, if each starts at its time or up to `demand.late` later.
     """
-    offered = (max(0.0, max(0.0, ahead) + number * demand.step - demand.tolerance) for number in range(most))
-    return list(takewhile(lambda start: start <= AHEAD, offered))
+    paid = range(demand.look_ups(most))
+    offered = (max(0.0, max(0.0, ahead) + number * demand.step - demand.tolerance) for number in paid)
+    begin = list(takewhile(lambda start: start <= AHEAD, offered))
+    return begin if demand.batch == 1 else [start for start in begin for _ in range(demand.batch)][:most]
 
 
 def next_start(ahead: float, demand: Demand) -> float:

@@ -18,15 +18,17 @@ from typing import Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.address.zones import Zone, Zones
-from adapters.base import Found, Query, Source, Unavailable
+from adapters.base import Found, Query, Source, Unavailable, of_many
 from adapters.catalogue import SourceUnusable, Surroundings, build
 from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from config.configuration import Configuration, Question
+from config.networks import IPNetwork
 from config.secrets import SecretReference, resolve
 from config.sources import SourceModel
 from jurat.database import is_away
 from tasks.flow import Breaker, Demand
 from tasks.ledger import CodeRow, Reading, ZoneVersion
+from tasks.ledger.people import PeopleInForce
 from tasks.ledger.registers import OpenRegister
 
 
@@ -63,6 +65,13 @@ class Plan:
         """What this worker can take of a source when it has `free` slots for it."""
         return _demand(source, self.configuration.sources[source], free)
 
+    def at_once(self, source: str) -> int | None:
+        """How many checks one look-up of a source may ask for; None is any number."""
+        model = self.configuration.sources.get(source)
+        if model is None or (model.together == 1 and of_many(self.sources[source])):
+            return None
+        return model.together
+
     def close(self) -> None:
         """Give back what the sources hold."""
         for source in self.sources.values():
@@ -85,11 +94,13 @@ def make_plan(
     environ: Mapping[str, str] | None = None,
     ready: Zones | None = None,
     purse: Purse | None = None,
+    private_networks: Sequence[IPNetwork] = (),
 ) -> Plan:
     """The plan of a configuration. Sources that can not be made here are named in `problems` and their checks wait.
 
     `ready` keeps zones from one plan to the next, so that only what changed is prepared anew. Without a `purse` no
-    look-up sends more requests than its claim has paid.
+    look-up sends more requests than its claim has paid. `private_networks` are where sources may be beside the public
+    internet.
     """
     ready = ready or Zones()
     surroundings = Surroundings(
@@ -98,11 +109,16 @@ def make_plan(
         secret=_resolving(os.environ if environ is None else environ),
         loopback_http=configuration.environment == "test",
         registers=_StoredRegisters(reading),
+        people=_StoredPeople(reading),
+        private_networks=tuple(private_networks),
     )
     sources: dict[str, Source] = {}
     problems: list[str] = []
+    unheard = _unheard_of(configuration, reading, fingerprints)
     for name, model in configuration.sources.items():
         try:
+            if unheard and getattr(model, "one_person", False):
+                raise SourceUnusable(f"source {name} can not be used: {unheard}")
             another = partial(_pay, purse, _demand(name, model, 1)) if purse else None
             sources[name] = build(name, model, replace(surroundings, another=another))
         except SourceUnusable as error:
@@ -124,10 +140,20 @@ def make_plan(
     return Plan(version, configuration, sources, zones, schemas, tuple(problems))
 
 
+def _unheard_of(configuration: Configuration, reading: Reading, fingerprints: Fingerprints | None) -> str:
+    """What stands in the way of seeing whose number is whose: they were hashed with keys that are not here."""
+    if fingerprints is None or not any(getattr(model, "one_person", False) for model in configuration.sources.values()):
+        return ""
+    missing = sorted(reading.claim_keys(KEY_ID_LENGTH) - set(fingerprints.key_ids))
+    if not missing:
+        return ""
+    return f"numbers that participants have used were hashed with a key that JURAT_HASH_KEYS lacks ({missing[0]})"
+
+
 def _demand(name: str, model: SourceModel, free: int) -> Demand:
     return Demand(
         name,
-        free,
+        free * model.together,
         concurrency=model.concurrency,
         interval=model.interval,
         burst=model.look_ups_at_once,
@@ -135,6 +161,7 @@ def _demand(name: str, model: SourceModel, free: int) -> Demand:
         daily=None if model.daily is None else model.daily // model.requests,
         hours=None if model.hours is None else model.hours.parsed,
         breaker=Breaker(model.breaker.failures, model.breaker.probe),
+        batch=model.together,
     )
 
 
@@ -176,6 +203,17 @@ class _StoredRegisters:
     def open(self, name: str) -> Iterator[OpenRegister | None]:
         with _outage(), self.reading.register(name) as base:
             yield base
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredPeople:
+    """The lists of people in the database."""
+
+    reading: Reading
+
+    def people(self, register: str, numbers: Sequence[bytes]) -> PeopleInForce | None:
+        with _outage():
+            return self.reading.people(register, numbers)
 
 
 @contextmanager

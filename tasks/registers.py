@@ -1,4 +1,7 @@
-"""Importing an address base: a file becomes a version of a register, batch by batch, and is switched to as a whole."""
+"""Importing an address base: a file becomes a version of a register, batch by batch, and is switched to as a whole.
+
+A list of people becomes one in `tasks.people`.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +33,20 @@ class NewBase:
         """A hash of the file and of all that is made of it: the same gives the same register again."""
         layout = (self.layout.kind, sorted(self.layout.columns.items()), self.layout.separators)
         settings = (*layout, self.language, self.data_date.isoformat())
-        hashed = hashlib.sha256(repr(settings).encode())
-        with self.path.open("rb") as stream:
-            while part := stream.read(1 << 20):
-                hashed.update(part)
-        return hashed.hexdigest()
+        return file_digest(self.path, *settings)
 
     def rows(self) -> AddressRows:
         """The file, to be gone through once."""
         return AddressRows(self.path, self.layout, self.language)
+
+
+def file_digest(path: Path, *settings: object) -> str:
+    """A hash of a file, and of the settings that it is read with."""
+    hashed = hashlib.sha256(repr(settings).encode())
+    with path.open("rb") as stream:
+        while part := stream.read(1 << 20):
+            hashed.update(part)
+    return hashed.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ def import_base(
     Raises:
         AddressFileError: with everything that is wrong with the file; what was in force stays so.
         Overtaken: another import of this name began, or somebody removed it.
+        OtherKind: this name is that of a list of people.
         StreetsMixed: once in a million imports; import it again.
     """
     digest = base.digest()

@@ -151,7 +151,12 @@ def _with_residence(
 
 def _with_answer(held: Held, question: Question, finding: Finding, leaning: str | None = None) -> Decision:
     if finding.outcome is not Outcome.UNDETERMINED:
-        return Settle(finding.outcome, finding.reason, finding.evidence, finding.data_date, finding.redemption)
+        verdict = Settle(finding.outcome, finding.reason, finding.evidence, finding.data_date, finding.redemption)
+        if finding.claim is None or finding.outcome is not Outcome.ACCEPTED:
+            return verdict
+        # Whose number it is, no source can say: a person looks at it, also where the question has none otherwise.
+        taken = Review(Reason.NUMBER_TAKEN, question.review_due_s, finding.evidence)
+        return replace(verdict, claim=finding.claim, if_taken=taken)
     if finding.reason not in _MISTYPED and (following := _following(held, question)):
         return NextSource(following, finding.reason, leaning=leaning or held.leaning)
     return _without_evidence(question, finding)

@@ -6,7 +6,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -88,14 +88,16 @@ class Running:
                 asked.append(ready)
         begun = self._clock()
         crash_point("look_up.begins")
-        every = self._ask_many(asked, source)
+        in_one_request = plan.at_once(lot[0].source) is not None
+        every = self._ask_many(asked, source, again=not in_one_request)
         crash_point("look_up.ended")
+        concluded: list[Entry] = []
         for ready, found in zip(asked, every, strict=True):
             try:
-                entries.append(self._conclude(ready, found, begun, plan))
+                concluded.append(self._conclude(ready, found, begun, plan))
             except Exception as error:  # noqa: BLE001 - as in `run`
-                entries.append(_broken(ready.held, error, plan))
-        return entries
+                concluded.append(_broken(ready.held, error, plan))
+        return entries + (_counted_once(concluded) if in_one_request else concluded)
 
     def _prepare(self, held: Held, plan: Plan) -> Entry | _Ready:
         """What is to be asked for a check, or what becomes of it without a look-up."""
@@ -152,17 +154,10 @@ class Running:
         except SourceError as error:
             return error
         except Exception as error:  # noqa: BLE001 - an adapter's bug is an answer that we could not read
-            # The message may hold the answer: only the class and the place go into the log.
-            log.error(  # noqa: TRY400
-                "adapter failed",
-                check_id=str(ready.held.id),
-                source=ready.held.source,
-                error=type(error).__name__,
-                at=_place(error),
-            )
-            return Unreadable(f"the adapter failed with {type(error).__name__}")
+            return _failed(ready.held, error)
 
-    def _ask_many(self, asked: Sequence[_Ready], source: SourceOfMany) -> Sequence[Found | SourceError]:
+    def _ask_many(self, asked: Sequence[_Ready], source: SourceOfMany, *, again: bool) -> Sequence[Found | SourceError]:
+        """Ask for all at once; where that fails for a mistake of ours, one by one, if they may be asked for `again`."""
         if not asked:
             return []
         try:
@@ -172,8 +167,10 @@ class Running:
             return [each if isinstance(each, SourceError) else _checked(each) for each in found]
         except SourceError as error:
             return [error] * len(asked)
-        except Exception:  # noqa: BLE001 - one of them may be what it failed on: the others get their answers
-            return [self._ask(ready, source) for ready in asked]
+        except Exception as error:  # noqa: BLE001 - one of them may be what it failed on: the others get their answers
+            if again:
+                return [self._ask(ready, source) for ready in asked]
+            return [_failed(asked[0].held, error)] * len(asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +198,39 @@ def _checked(found: Found) -> Found:
     if not isinstance(found, Finding | Places | NeedsPerson):
         raise TypeError
     return found
+
+
+_ASKED_NOBODY = frozenset({Reason.NUMBER_MALFORMED, Reason.ANSWER_UNREADABLE})
+"""Why a look-up ends that may not have asked anybody."""
+
+
+def _counted_once(entries: Sequence[Entry]) -> list[Entry]:
+    """What became of checks that shared one request. Where nobody was answered, one of the failures counts."""
+    failed = next((entry for entry in entries if entry.attempt and entry.attempt.ended is Ended.FAILED), None)
+    answered = any(
+        entry.attempt and entry.attempt.ended is Ended.ANSWERED and entry.attempt.reason not in _ASKED_NOBODY
+        for entry in entries
+    )
+    if failed is None:
+        return list(entries)
+    return [
+        entry
+        if entry.attempt is None or (entry.attempt.ended is Ended.ANSWERED if answered else entry is failed)
+        else replace(entry, attempt=replace(entry.attempt, counted=False))
+        for entry in entries
+    ]
+
+
+def _failed(held: Held, error: Exception) -> Unreadable:
+    """What an adapter's mistake is taken for. Its message may hold the answer: the log gets its class and place."""
+    log.error(
+        "adapter failed",
+        check_id=str(held.id),
+        source=held.source,
+        error=type(error).__name__,
+        at=_place(error),
+    )
+    return Unreadable(f"the adapter failed with {type(error).__name__}")
 
 
 def _broken(held: Held, error: Exception, plan: Plan) -> Entry:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from jurat.tables import CONTRACT_VERSION
+from tasks.grants import granting
 
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 _VERSION_TABLE = "jurat_alembic_version"
@@ -45,7 +46,10 @@ ADVICE = {
 
 
 def upgrade(engine: Engine) -> None:
-    """Run all migrations that the database does not have yet. Safe to run from several places at once."""
+    """Run all migrations that the database does not have yet, and set the rights of the roles that it has.
+
+    Safe to run from several places at once.
+    """
     with engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
@@ -54,6 +58,8 @@ def upgrade(engine: Engine) -> None:
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(granting()))
             connection.commit()
         finally:
             if connection.dialect.name == "postgresql":
@@ -68,7 +74,7 @@ def upgrade_sql(dialect: str) -> str:
     config = _config()
     config.attributes.update(dialect=dialect, output=output)
     command.upgrade(config, "head", sql=True)
-    return output.getvalue()
+    return output.getvalue() + (f"{granting()}\n" if dialect == "postgresql" else "")
 
 
 def standing(connection: Connection) -> Standing:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from jurat.tables import CheckId, Moment
+from jurat.columns import CheckId, Moment
 
 revision = "0001"
 down_revision = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from jurat.tables import Moment
+from jurat.columns import Moment
 
 revision = "0006"
 down_revision = "0005"

@@ -171,7 +171,8 @@ def _history(dialect: str) -> str:
     theirs = "c.consultation = r.consultation AND c.participant = r.participant"
     checks = f"JOIN jurat_checks c ON {theirs}"
     if dialect == "postgresql":  # one participant after the other, see `_lock`
-        checks = f"CROSS JOIN LATERAL (SELECT c.* FROM jurat_checks c WHERE {theirs} OFFSET 0) c"
+        columns = "c.id, c.consultation, c.participant, c.question, c.round, c.state"  # and no answer
+        checks = f"CROSS JOIN LATERAL (SELECT {columns} FROM jurat_checks c WHERE {theirs} OFFSET 0) c"
     return f"""
         SELECT c.consultation, c.participant, c.question, c.state, v.outcome, v.reason
         FROM {rowset(dialect, "consultation text, participant text")}

@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 
 from adapters.base import Box
+from jurat.columns import moment
 from jurat.database import reader
-from jurat.tables import moment
 
 PAGE = 1000
 """Verdicts that are read at once, so that memory does not grow with their number."""
@@ -201,7 +201,7 @@ class Explaining:
             return connection.execute(text(sql), parameters).all()
 
 
-_ACTIVE = "SELECT id FROM jurat_registers WHERE name = :name AND state = 'active'"
+_ACTIVE = "SELECT id FROM jurat_registers WHERE name = :name AND state = 'active' AND key_id IS NULL"
 
 _HOUSES = """
     SELECT s.street, h.longitude, h.latitude, h.written, s.name, s.postcode, s.city

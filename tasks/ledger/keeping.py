@@ -20,6 +20,7 @@ from tasks.flow import Breaker, Demand
 from tasks.ledger import figures, pausing, quotas
 from tasks.ledger.access import ANY_OUTDATED, AccessRows
 from tasks.ledger.figures import Noted, SourceFigures
+from tasks.ledger.numbers import release_numbers
 from tasks.ledger.overdue import any_passed
 from tasks.ledger.queues import seconds_between
 from tasks.ledger.records import WORKER, add_audit_row
@@ -183,7 +184,10 @@ class Keeping:
             gone: Sequence[Any] = connection.execute(text(_overdue_verdicts(self._dialect)), {"limit": BATCH}).all()
             if gone:
                 rows = rows_json([{"id": str(row[0])} for row in gone])
-                for sql in _purge(self._dialect):
+                verdicts, *rest = _purge(self._dialect)
+                connection.execute(text(verdicts), {"rows": rows})
+                release_numbers(connection, [UUID(str(row[0])) for row in gone])
+                for sql in rest:
                     connection.execute(text(sql), {"rows": rows})
             pausing.forget(connection)
         return len(gone)
@@ -268,5 +272,6 @@ def _overdue_verdicts(dialect: str) -> str:
 
 def _purge(dialect: str) -> list[str]:
     ids = f"(SELECT r.id FROM {rowset(dialect, 'id uuid')})"
-    tables = (("jurat_verdicts", "check_id"), ("jurat_attempts", "check_id"), ("jurat_reviews", "check_id"))
+    names = ("jurat_verdicts", "jurat_attempts", "jurat_reviews", "jurat_claims")
+    tables = tuple((name, "check_id") for name in names)
     return [f"DELETE FROM {table} WHERE {column} IN {ids}" for table, column in (*tables, ("jurat_checks", "id"))]

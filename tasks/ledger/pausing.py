@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, text
 
+from jurat.columns import moment
 from jurat.statements import now, rows_json, rowset
-from jurat.tables import moment
 from tasks.flow import Span
 
 KEPT = 400 * 86_400.0

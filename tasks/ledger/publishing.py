@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from config.configuration import Configuration
+from jurat.columns import Moment, moment
 from jurat.statements import now, rows_json, rowset
-from jurat.tables import Moment, moment
 from tasks.ledger.access import AccessRows
 from tasks.ledger.applied import Book, Edition
 from tasks.ledger.overdue import ENDED

@@ -86,20 +86,21 @@ def fitted(demand: Demand, room: Room | None) -> Demand:
 
 
 def offers(demand: Demand, room: Room, most: int, lead: float) -> list[float]:
-    """In how many seconds each look-up of the source that may be taken now is to start; at most `most`.
+    """In how many seconds the look-up of each check of the source that may be taken now is to start; at most `most`.
 
-    `lead` is how long the first must be ahead at least.
+    `lead` is how long the first must be ahead at least. Which of the checks under lease share a look-up is not known,
+    so that each of them counts as one that is under way.
     """
     if not room.ready:
         return []
     if room.opened:
         most = min(most, 0 if room.leased else 1)
     elif room.failures >= demand.breaker.doubt:
-        most = min(most, max(1, demand.breaker.failures - room.failures) - room.leased)
+        most = min(most, (max(1, demand.breaker.failures - room.failures) - room.leased) * demand.batch)
     if demand.concurrency is not None:
-        most = min(most, demand.concurrency - room.leased)
+        most = min(most, (demand.concurrency - room.leased) * demand.batch)
     if demand.daily is not None:
-        most = min(most, demand.daily - _used(demand, room))
+        most = min(most, (demand.daily - _used(demand, room)) * demand.batch)
     if demand.interval is None:
         return [0.0] * most
     return starts(max(room.ahead, lead), demand, most)
@@ -107,7 +108,7 @@ def offers(demand: Demand, room: Room, most: int, lead: float) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """So many look-ups were taken of a source."""
+    """So many checks were taken of a source."""
 
     demand: Demand
     room: Room
@@ -167,7 +168,7 @@ def _row(dialect: str, payment: Payment) -> dict[str, object]:
         "source": demand.source,
         "seconds": seconds,
         "lead": payment.lead,
-        "taken": payment.taken,
+        "taken": demand.look_ups(payment.taken),
         "day": None if demand.daily is None else (demand.hours or Hours()).day(room.at),
         # From the last moment at which this one may begin: the source sees no two in an interval.
         "probe": payment.last + demand.late + demand.breaker.probe if room.opened else None,
@@ -180,7 +181,7 @@ def _used(demand: Demand, room: Room) -> int:
 
 def _stop_for_the_day(connection: Connection, payment: Payment) -> None:
     demand, room = payment.demand, payment.room
-    if demand.daily is not None and room.ready and _used(demand, room) + payment.taken >= demand.daily:
+    if demand.daily is not None and room.ready and _used(demand, room) + demand.look_ups(payment.taken) >= demand.daily:
         rest = ((demand.hours or Hours()).next_midnight(room.at) - room.at).total_seconds()
         pause(connection, demand.source, rest, Reason.SOURCE_THROTTLED)
 

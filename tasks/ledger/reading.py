@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from jurat.columns import moment
 from jurat.database import reader
 from jurat.statements import now, rows_json, rowset
-from jurat.tables import moment
+from tasks.ledger.people import PeopleInForce, find_people
 from tasks.ledger.queues import unsettled
 from tasks.ledger.registers import OpenRegister, open_register
 
@@ -209,26 +210,31 @@ class Reading:
         return {row[0]: CodeListRow(*row) for row in rows}
 
     def code_keys(self, code_list: str, length: int) -> set[str]:
-        """The ids (the first `length` characters of a fingerprint) of the keys that a list's codes were hashed with.
+        """The ids (the first `length` characters of a fingerprint) of the keys that a list's codes were hashed with."""
+        sql = "SELECT min(fingerprint) FROM jurat_codes WHERE list = :list AND fingerprint > :after"
+        return self._keys(sql, length, list=code_list)
 
-        Goes from one key to the next by the index, so that its cost does not grow with the list.
-        """
+    def claim_keys(self, length: int) -> set[str]:
+        """The ids of the keys that numbers were hashed with which count for one participant each."""
+        return self._keys("SELECT min(fingerprint) FROM jurat_claims WHERE holds AND fingerprint > :after", length)
+
+    def _keys(self, sql: str, length: int, **parameters: str) -> set[str]:
+        """Goes from one key to the next by the index, so that its cost does not grow with what was hashed."""
         found: set[str] = set()
         after = ""
-        while True:
-            rows = self._all(
-                "SELECT min(fingerprint) FROM jurat_codes WHERE list = :list AND fingerprint > :after",
-                {"list": code_list, "after": after},
-            )
-            if rows[0][0] is None:
-                return found
-            key_id = rows[0][0][:length]
+        while (fingerprint := self._all(sql, {"after": after, **parameters})[0][0]) is not None:
+            key_id = fingerprint[:length]
             found.add(key_id)
             after = key_id + "~"  # behind every fingerprint of this key
+        return found
 
     def register(self, name: str) -> AbstractContextManager[OpenRegister | None]:
         """The version of an address base that is in force, to be searched while the block lasts; None without one."""
         return open_register(self._engine, name)
+
+    def people(self, register: str, numbers: Sequence[bytes] = ()) -> PeopleInForce | None:
+        """The version of a list of people that is in force, with those who have one of `numbers`; None without one."""
+        return find_people(self._engine, register, numbers)
 
     def sources(self) -> list[SourceRow]:
         """How each source stands that a configuration ever had."""

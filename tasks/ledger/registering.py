@@ -1,4 +1,5 @@
 """How an address base gets into the database: as a new version that nobody sees until one transaction switches to it.
+What is true of its versions is true of those of a list of people as well (see `tasks.ledger.people`).
 
 An import that crashed leaves a staged version, which the next import of that name removes. An import that is still
 running then is overtaken: it ends at its next batch, and the newer one wins.
@@ -24,8 +25,8 @@ from tasks.ledger.registers import COLUMNS, RegisterRow
 KEPT = 1
 """So many versions that were active before stay in the database: the files that made them may be gone."""
 
-STREETS_AT_ONCE, WORDS_AT_ONCE = 2_000, 20_000
-"""What one statement deletes, with all houses of those streets."""
+STREETS_AT_ONCE, WORDS_AT_ONCE, PEOPLE_AT_ONCE = 2_000, 20_000, 20_000
+"""What one statement deletes, with all houses of those streets; of people, so many lines of their file."""
 
 _LOCK = 7882846
 """PostgreSQL's advisory lock of those who change which versions there are."""
@@ -33,6 +34,10 @@ _LOCK = 7882846
 
 class Overtaken(Exception):
     """Another import of the same name began, or somebody removed the base, while this import was running."""
+
+
+class OtherKind(Exception):
+    """The name is that of an address base, and a list of people was to be imported under it, or the other way round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,8 @@ class Switched:
     box: Box
 
 
-class Registering:
-    """The administrators' writes of address bases. Nothing of an import is seen before `switch`."""
+class Versions:
+    """The administrators' writes of whole versions. Nothing of an import is seen before it is put in force."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -61,10 +66,26 @@ class Registering:
             ).all()
         return [RegisterRow.of(row) for row in rows]
 
-    def stage(self, name: str, kind: str, language: str, digest: str, data_date: date, who: str) -> RegisterRow:
-        """Begin a new version, and remove what imports of this name before it left behind."""
+    def stage(
+        self,
+        name: str,
+        kind: str,
+        language: str,
+        digest: str,
+        data_date: date,
+        who: str,
+        *,
+        layout: str | None = None,
+        key_id: str | None = None,
+    ) -> RegisterRow:
+        """Begin a new version, and remove what imports of this name before it left behind.
+
+        Raises:
+            OtherKind: the name is that of something else.
+        """
         with self._engine.begin() as connection:
             self._lock(connection)
+            self._refuse_other_kind(connection, name, is_list=key_id is not None)
             connection.execute(
                 text("UPDATE jurat_registers SET state = 'removing' WHERE name = :name AND state = 'staged'"),
                 {"name": name},
@@ -76,6 +97,8 @@ class Registering:
                 "digest": digest,
                 "data_date": data_date.isoformat(),
                 "who": who,
+                "layout": layout,
+                "key_id": key_id,
             }
             connection.execute(text(_stage(self._dialect)), values)
             row = connection.execute(
@@ -84,75 +107,6 @@ class Registering:
             ).one()
         self.sweep()
         return RegisterRow.of(row)
-
-    def add(self, staged: RegisterRow, batch: Batch) -> None:
-        """Add a batch to a staged version, in one transaction.
-
-        Raises:
-            Overtaken: it is staged no more.
-            StreetsMixed: two streets have one number.
-        """
-        streets = rows_json([{name: getattr(street, name) for name in _STREET} for street in batch.streets.values()])
-        with self._engine.begin() as connection:
-            self._count(connection, staged, batch)
-            if batch.houses:
-                _copy_houses(connection, staged.id, batch.houses)
-            added = connection.execute(text(_add_streets(self._dialect)), {"register": staged.id, "rows": streets})
-            if added.rowcount != len(batch.streets):
-                raise StreetsMixed("two streets got the same number; import the file again, and they get others")
-            if batch.words:
-                words = rows_json([{"word": word} for word in sorted(batch.words)])
-                connection.execute(text(_add_words(self._dialect)), {"register": staged.id, "rows": words})
-
-    def _count(self, connection: Connection, staged: RegisterRow, batch: Batch) -> None:
-        """Counts a batch, and holds the version's row: nobody takes it away before the batch is stored."""
-        counted = connection.execute(
-            text(
-                "UPDATE jurat_registers SET addresses = addresses + :rows, houses = houses + :houses "
-                "WHERE id = :id AND state = 'staged'"
-            ),
-            {"id": staged.id, "rows": batch.rows, "houses": len(batch.houses)},
-        )
-        if not counted.rowcount:
-            raise Overtaken(f"another import of {staged.name} began, or it was removed: this one has ended")
-
-    def switch(self, staged: RegisterRow, who: str) -> Switched:
-        """Put a staged version in force in place of the one before, and delete those that are not kept.
-
-        Raises:
-            Overtaken: it is staged no more.
-        """
-        if self._dialect == "postgresql":  # or the first look-ups go by what was known of the tables before
-            with self._engine.begin() as connection:
-                for table in ("streets", "houses", "words"):
-                    connection.execute(text(f"ANALYZE jurat_register_{table}"))
-        with self._engine.begin() as connection:
-            self._lock(connection)
-            number, *box = connection.execute(
-                text(
-                    "SELECT count(*), min(west), min(south), max(east), max(north) FROM jurat_register_streets "
-                    "WHERE register = :id"
-                ),
-                {"id": staged.id},
-            ).one()
-            self._change(connection, staged.name, "active", "retired")
-            row = connection.execute(
-                text(
-                    "UPDATE jurat_registers SET state = 'active', streets = :streets, "
-                    f"imported_at = {now(self._dialect)} WHERE id = :id AND state = 'staged' "
-                    f"RETURNING {', '.join(COLUMNS)}"
-                ),
-                {"id": staged.id, "streets": number},
-            ).first()
-            if row is None:
-                raise Overtaken(f"another import of {staged.name} began, or it was removed: this one has ended")
-            active = RegisterRow.of(row)
-            connection.execute(text(_drop_old()), {"name": staged.name})
-            detail = {"version": active.version, "digest": active.digest, "addresses": active.addresses}
-            add_audit_row(connection, who, "registers import", staged.name, detail)
-        self.sweep()
-        west, south, east, north = box
-        return Switched(active, (west, south, east, north))
 
     def give_up(self, staged: RegisterRow) -> None:
         """Remove a staged version."""
@@ -164,7 +118,7 @@ class Registering:
         self.sweep()
 
     def remove(self, name: str, who: str) -> int:
-        """Remove all versions of a base; how many there were."""
+        """Remove all versions of a name; how many there were."""
         with self._engine.begin() as connection:
             self._lock(connection)
             count = sum(self._change(connection, name, state, "removing") for state in ("staged", "active", "retired"))
@@ -184,6 +138,8 @@ class Registering:
                 self._delete(("jurat_register_houses", "jurat_register_streets"), "street", register, bound)
             for bound in self._bounds("jurat_register_words", "word", register, WORDS_AT_ONCE):
                 self._delete(("jurat_register_words",), "word", register, bound)
+            for bound in self._bounds("jurat_register_people", "line", register, PEOPLE_AT_ONCE):
+                self._delete(("jurat_register_people",), "line", register, bound)
             with self._engine.begin() as connection:
                 connection.execute(
                     text("UPDATE jurat_registers SET state = 'removed' WHERE id = :id AND state = 'removing'"),
@@ -222,6 +178,104 @@ class Registering:
         if self._dialect == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
+    def _count(self, connection: Connection, staged: RegisterRow, **more: int) -> None:
+        """Counts a batch, and holds the version's row: nobody takes it away before the batch is stored."""
+        counts = ", ".join(f"{name} = {name} + :{name}" for name in more)
+        counted = connection.execute(
+            text(f"UPDATE jurat_registers SET {counts} WHERE id = :id AND state = 'staged'"), {"id": staged.id, **more}
+        )
+        if not counted.rowcount:
+            raise Overtaken(_overtaken(staged))
+
+    def _put_in_force(
+        self, connection: Connection, staged: RegisterRow, who: str, detail: Sequence[str], **counts: int
+    ) -> RegisterRow:
+        """Put a staged version in force in place of the one before, and name `detail` of it in the audit.
+
+        Raises:
+            Overtaken: it is staged no more.
+        """
+        self._change(connection, staged.name, "active", "retired")
+        row = connection.execute(
+            text(
+                f"UPDATE jurat_registers SET state = 'active', imported_at = {now(self._dialect)}"
+                f"{''.join(f', {name} = :{name}' for name in counts)} WHERE id = :id AND state = 'staged' "
+                f"RETURNING {', '.join(COLUMNS)}"
+            ),
+            {"id": staged.id, **counts},
+        ).first()
+        if row is None:
+            raise Overtaken(_overtaken(staged))
+        active = RegisterRow.of(row)
+        connection.execute(text(_drop_old()), {"name": staged.name})
+        told = {name: getattr(active, name) for name in detail}
+        add_audit_row(connection, who, "registers import", staged.name, told)
+        return active
+
+    def _analyze(self, *tables: str) -> None:
+        """Or the first look-ups go by what was known of the tables before."""
+        if self._dialect == "postgresql":
+            with self._engine.begin() as connection:
+                for table in tables:
+                    connection.execute(text(f"ANALYZE jurat_register_{table}"))
+
+    def _refuse_other_kind(self, connection: Connection, name: str, *, is_list: bool) -> None:
+        keys = connection.execute(
+            text("SELECT key_id FROM jurat_registers WHERE name = :name AND state IN ('active', 'retired')"),
+            {"name": name},
+        ).scalars()
+        if any((key is not None) is not is_list for key in keys):
+            there = "an address base" if is_list else "a list of people"
+            raise OtherKind(f"{name} is {there}; choose another name, or remove it with `bin/jurat registers remove`")
+
+
+class Registering(Versions):
+    """The administrators' writes of address bases."""
+
+    def add(self, staged: RegisterRow, batch: Batch) -> None:
+        """Add a batch to a staged version, in one transaction.
+
+        Raises:
+            Overtaken: it is staged no more.
+            StreetsMixed: two streets have one number.
+        """
+        streets = rows_json([{name: getattr(street, name) for name in _STREET} for street in batch.streets.values()])
+        with self._engine.begin() as connection:
+            self._count(connection, staged, addresses=batch.rows, houses=len(batch.houses))
+            if batch.houses:
+                _copy_houses(connection, staged.id, batch.houses)
+            added = connection.execute(text(_add_streets(self._dialect)), {"register": staged.id, "rows": streets})
+            if added.rowcount != len(batch.streets):
+                raise StreetsMixed("two streets got the same number; import the file again, and they get others")
+            if batch.words:
+                words = rows_json([{"word": word} for word in sorted(batch.words)])
+                connection.execute(text(_add_words(self._dialect)), {"register": staged.id, "rows": words})
+
+    def switch(self, staged: RegisterRow, who: str) -> Switched:
+        """Put a staged version in force in place of the one before, and delete those that are not kept.
+
+        Raises:
+            Overtaken: it is staged no more.
+        """
+        self._analyze("streets", "houses", "words")
+        with self._engine.begin() as connection:
+            self._lock(connection)
+            number, *box = connection.execute(
+                text(
+                    "SELECT count(*), min(west), min(south), max(east), max(north) FROM jurat_register_streets "
+                    "WHERE register = :id"
+                ),
+                {"id": staged.id},
+            ).one()
+            active = self._put_in_force(connection, staged, who, ("version", "digest", "addresses"), streets=number)
+        self.sweep()
+        west, south, east, north = box
+        return Switched(active, (west, south, east, north))
+
+
+def _overtaken(staged: RegisterRow) -> str:
+    return f"another import of {staged.name} began, or it was removed: this one has ended"
+
 
 _HOUSE = ("street", "number", "repetition", "line", "written", "longitude", "latitude")
 
@@ -249,10 +303,11 @@ def _copy_houses(connection: Connection, register: int, houses: Sequence[HouseRo
 @lru_cache
 def _stage(dialect: str) -> str:
     return f"""
-        INSERT INTO jurat_registers (id, name, version, kind, language, digest, data_date, imported_by, imported_at)
+        INSERT INTO jurat_registers (id, name, version, kind, language, digest, data_date, imported_by, imported_at,
+                                     layout, key_id)
         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM jurat_registers),
                 :name, (SELECT coalesce(max(version), 0) + 1 FROM jurat_registers WHERE name = :name),
-                :kind, :language, :digest, :data_date, :who, {now(dialect)})"""
+                :kind, :language, :digest, :data_date, :who, {now(dialect)}, :layout, :key_id)"""
 
 
 _STREETS = (

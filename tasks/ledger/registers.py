@@ -19,9 +19,9 @@ from sqlalchemy import Connection, Engine
 from adapters.address.register_layouts import LOOSE
 from adapters.address.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
 from jurat.batches import Statement, run
+from jurat.columns import moment
 from jurat.database import bounded, preparing, reader
 from jurat.statements import rows_json, rowset
-from jurat.tables import moment
 
 MOST_STREETS = 200
 """Streets of one name in one postcode: in France a postcode has 46 towns at most, each of which may have one."""
@@ -35,10 +35,12 @@ LARGEST_AREA = 20_000
 
 @dataclass(frozen=True, slots=True)
 class RegisterRow:
-    """One version of an address base. `state` is `staged` while it is imported, `active`, or `retired` when it was
-    active before; `removing` and `removed` when its rows go and are gone.
+    """One version of an address base, or of a list of people. `state` is `staged` while it is imported, `active`, or
+    `retired` when it was active before; `removing` and `removed` when its rows go and are gone.
 
-    `addresses` are the rows of its file, `houses` those with a number.
+    `addresses` are the rows of a base's file, `houses` those with a number. A list of people has `people` instead, of
+    whom `left_out` more could not be looked up; `layout` says what was done to them, `key_id` whose hashes their
+    numbers are. Both are None for an address base.
     """
 
     id: int
@@ -54,6 +56,15 @@ class RegisterRow:
     streets: int
     imported_by: str
     imported_at: datetime
+    people: int = 0
+    left_out: int = 0
+    layout: str | None = None
+    key_id: str | None = None
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list of people."""
+        return self.key_id is not None
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> RegisterRow:
@@ -66,10 +77,11 @@ class RegisterRow:
 
 COLUMNS = (
     *("id", "name", "version", "state", "kind", "language", "digest", "data_date", "addresses", "houses", "streets"),
-    *("imported_by", "imported_at"),
+    *("imported_by", "imported_at", "people", "left_out", "layout", "key_id"),
 )
 
-_ACTIVE = f"SELECT {', '.join(COLUMNS)} FROM jurat_registers WHERE name = :name AND state = 'active'"
+_ACTIVE = f"""
+    SELECT {", ".join(COLUMNS)} FROM jurat_registers WHERE name = :name AND state = 'active' AND key_id IS NULL"""
 
 
 @contextmanager

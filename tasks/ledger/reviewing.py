@@ -17,6 +17,7 @@ from jurat.batches import run
 from jurat.statements import now, rows_json, rowset
 from jurat.words import REFUSING, Outcome, Reason, State, outcomes_of
 from tasks.ledger.access import AccessRows, Key
+from tasks.ledger.numbers import hold_numbers, release_numbers
 from tasks.ledger.overdue import ENDED
 from tasks.ledger.records import (
     REVIEWER,
@@ -143,6 +144,10 @@ class Reviewing:
             "retain": configured.retain_s if configured else None,
         }
         run(connection, *add_verdicts(self._dialect, [verdict]), *close_reviews(self._dialect, [check]))
+        if outcome is Outcome.ACCEPTED:
+            hold_numbers(connection, check)
+        else:  # whoever is refused after all does not keep the number from the person that it belongs to
+            release_numbers(connection, [check])
         self._access.add_up(connection, {key})
         revision = self._verdict(connection, check)[0]
         add_audit_row(connection, who, "review decide", str(check), {"revision": revision, "reason": reason})

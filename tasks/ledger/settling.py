@@ -18,6 +18,7 @@ from jurat.words import Outcome, Reason, State
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Later, NextSource, Review, Settle
 from tasks.crashing import crash_point
 from tasks.ledger.access import AccessRows, Key, locking, reading
+from tasks.ledger.numbers import claim_numbers
 from tasks.ledger.records import UNSTORABLE, WORKER, add_attempts, add_verdicts, open_reviews
 
 
@@ -117,6 +118,7 @@ class Settling:
                 written.busy.append(entry)
             else:
                 ready.append(entry)
+        ready = claim_numbers(connection, ready)
         ours = self._move(connection, ready)
         for entry in ready:
             (written.done if _fenced(entry) in ours else written.stale).append(entry)
@@ -208,9 +210,10 @@ class _Stand:
         return self.lost_leases > held.lost_leases and not self.traced
 
     def as_written(self, entry: Entry) -> Entry:
-        """A verdict may say something else than was to be written: its code was spent, its evidence not storable."""
+        """It may be another thing than was to be written: a code was spent, a number taken, evidence not storable."""
         if self.outcome is None or self.reason is None:
-            return entry
+            taken = entry.decision.if_taken if isinstance(entry.decision, Settle) else None
+            return replace(entry, decision=taken) if taken and self.state == State.REVIEW else entry
         said = Outcome(self.outcome), Reason(self.reason)
         if isinstance(entry.decision, Settle) and said == (entry.decision.outcome, entry.decision.reason):
             return entry

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jurat.columns import moment
 from jurat.statements import now, rows_json, rowset, statements_on
-from jurat.tables import moment
 from tests.jurat.conftest import Platform
 from tests.jurat.consultations import Town
 

@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
+from jurat.columns import moment
 from jurat.ids import uuid7
-from jurat.tables import audit, moment
+from jurat.tables import audit
 from tests.jurat.consultations import Town
 
 TIMES = st.datetimes(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, event, text
 
-from adapters.base import Redemption
+from adapters.base import NumberClaim, Redemption
 from adapters.codes import clean, generate
 from adapters.fingerprints import Fingerprints
 from config.configuration import Configuration
@@ -20,7 +20,7 @@ from jurat.database import bounded, open_engine
 from jurat.sealing import Unseal, key_to_text
 from jurat.sealing import generate as generate_keys
 from jurat.words import Outcome, Reason
-from tasks.checks import Attempt, Decision, Ended, Entry, Held, Settle
+from tasks.checks import Attempt, Decision, Ended, Entry, Held, Review, Settle
 from tasks.ledger import Book, Claims, Demand, Keeping, Publishing, Reading, Settling, Written
 from tasks.ledger.access import locking
 from tasks.plan import Plan, make_plan
@@ -30,8 +30,8 @@ HASH_KEY = bytes(range(32))
 ADMIN = "an administrator"
 
 TABLES = (
-    *("jurat_verdicts", "jurat_reviews", "jurat_attempts", "jurat_checks", "jurat_access", "jurat_questions"),
-    *("jurat_configs", "jurat_zones", "jurat_codes", "jurat_sources", "jurat_audit", "jurat_upkeep"),
+    *("jurat_claims", "jurat_verdicts", "jurat_reviews", "jurat_attempts", "jurat_checks", "jurat_access"),
+    *("jurat_questions", "jurat_configs", "jurat_zones", "jurat_codes", "jurat_sources", "jurat_audit", "jurat_upkeep"),
     *("jurat_pauses", "jurat_registers", "jurat_register_streets", "jurat_register_houses", "jurat_register_words"),
 )
 
@@ -59,6 +59,15 @@ DOCUMENT: Mapping[str, Any] = {
         }
     },
 }
+
+
+NUMBER_TAKEN = Review(Reason.NUMBER_TAKEN, 3600.0, {"version": 1})
+
+
+def claiming(number: str, fingerprints: Fingerprints, namespace: str = "luhn") -> Settle:
+    """An acceptance that rests on a number."""
+    claim = NumberClaim(namespace, fingerprints.all(namespace, number))
+    return Settle(Outcome.ACCEPTED, Reason.RECORD_MATCHES, claim=claim, if_taken=NUMBER_TAKEN)
 
 
 def configuration(document: Mapping[str, Any] = DOCUMENT) -> Configuration:

@@ -29,13 +29,25 @@ from tasks.flow import (
 # ------------------------------------------------------------------------------------------------ start times
 
 
-def demand(interval: float, burst: int = 1, late: float = 0.0) -> Demand:
-    return Demand("towns", 100, interval=interval, burst=burst, late=late)
+def demand(interval: float, burst: int = 1, late: float = 0.0, batch: int = 1) -> Demand:
+    return Demand("towns", 100, interval=interval, burst=burst, late=late, batch=batch)
 
 
 def test_a_source_that_rested_gets_its_burst_at_once_but_for_what_may_come_late_and_then_its_rate() -> None:
     offered = starts(0.0, demand(0.25, burst=4, late=0.1), 100)
     assert offered == pytest.approx([0.0, 0.0, 0.0, 0.1 + TRAVEL, 0.35 + TRAVEL, 0.6 + TRAVEL])
+
+
+def test_checks_that_share_a_request_share_its_start_and_its_price() -> None:
+    batches = demand(0.25, burst=2, late=0.0, batch=3)
+    first = 0.0, 0.0, 0.0, TRAVEL, TRAVEL, TRAVEL
+    assert starts(0.0, batches, 6) == pytest.approx(first)
+    assert starts(0.0, batches, 8) == pytest.approx([*first, 0.25 + TRAVEL, 0.25 + TRAVEL])
+    assert len(starts(0.0, batches, 100)) == 3 * len(starts(0.0, demand(0.25, burst=2, late=0.0), 100))
+    assert [batches.look_ups(checks) for checks in (0, 1, 3, 4, 6, 7)] == [0, 1, 1, 2, 2, 3]
+    assert price(batches, 7) == pytest.approx(3 * 0.25)
+    assert price(batches, 0) == 0.0
+    assert starts(0.0, batches, 0) == starts(0.0, batches, -4) == []
 
 
 def test_what_was_paid_before_moves_all_of_it() -> None:
@@ -62,11 +74,14 @@ def test_where_the_burst_has_no_room_for_it_the_look_ups_keep_a_greater_distance
     assert starts(0.0, demand(0.1, burst=1, late=0.02), 3) == pytest.approx([0.0, 0.12, 0.24])
 
 
-@given(st.floats(-5.0, 5.0), st.floats(0.01, 3.0), st.integers(1, 12), st.floats(0.0, 0.5))
+BATCHES = st.sampled_from([1, 1, 2, 20])
+
+
+@given(st.floats(-5.0, 5.0), st.floats(0.01, 3.0), st.integers(1, 12), st.floats(0.0, 0.5), BATCHES)
 def test_the_next_start_is_the_first_that_a_claim_would_get(
-    ahead: float, interval: float, burst: int, late: float
+    ahead: float, interval: float, burst: int, late: float, batch: int
 ) -> None:
-    wanted = demand(interval, burst, late)
+    wanted = demand(interval, burst, late, batch)
     assert starts(ahead, wanted, 1) == [start for start in [next_start(ahead, wanted)] if start <= AHEAD]
 
 
@@ -89,21 +104,27 @@ def test_a_source_is_in_doubt_after_half_the_failures_that_break_it() -> None:
 
 @st.composite
 def runs(draw: st.DrawFn) -> tuple[Demand, list[float]]:
-    """When one source was really asked, by workers who claimed in any order and came late."""
+    """When one source was really asked, by workers who claimed in any order and came late.
+
+    Checks of a batch have one request: it is made where any of them is left, however many were given back.
+    """
     interval = draw(st.floats(0.001, 3.0))
     late = draw(st.floats(0.0, 0.5))
-    wanted = demand(interval, draw(st.integers(1, 12)), late)
+    wanted = demand(interval, draw(st.integers(1, 12)), late, draw(BATCHES))
     travel = min(TRAVEL, max(0.0, (wanted.burst - 1) * interval - late))
     now = ahead = 0.0
     begun: list[float] = []
     for pause, free in draw(st.lists(st.tuples(st.floats(0, 2.5), st.integers(0, 8)), min_size=2, max_size=25)):
         now, ahead = now + pause, max(0.0, ahead - pause)
         claimed = allowing(wanted, draw(st.sampled_from([0.0, 0.0, 0.001, 0.05, 0.4])))
-        taken = starts(ahead, claimed, free)
+        # Of the last batch there may be fewer checks than it could hold, or than were offered a start.
+        taken = starts(ahead, claimed, max(0, free * wanted.batch - draw(st.integers(0, wanted.batch - 1))))
+        taken = taken[: draw(st.sampled_from([len(taken), len(taken), len(taken) // 2]))]
+        requests = [taken[first] for first in range(0, len(taken), wanted.batch)]
         # Some start late or travel long, each by as much as may be, in whatever order; some are given back.
         shares = st.sampled_from([0.0, 0.0, 0.3, 1.0])
-        lateness = (claimed.late * draw(shares) + travel * draw(shares) for _ in taken)
-        begun += [now + start + more for start, more in zip(taken, lateness, strict=True) if draw(st.integers(0, 9))]
+        lateness = (claimed.late * draw(shares) + travel * draw(shares) for _ in requests)
+        begun += [now + start + more for start, more in zip(requests, lateness, strict=True) if draw(st.integers(0, 9))]
         ahead += price(claimed, len(taken))
     return wanted, sorted(begun)
 
@@ -121,17 +142,19 @@ def test_however_workers_claim_and_come_late_the_source_never_sees_more_than_it_
             assert count <= (end - begin) / wanted.interval + wanted.burst + 1e-6
 
 
-@given(st.floats(0.01, 0.5), st.integers(1, 12), st.floats(0.0, 1.0), st.integers(0, 2**32))
-def test_while_work_waits_all_of_the_rate_is_used(interval: float, burst: int, share: float, seed: int) -> None:
+@given(st.floats(0.01, 0.5), st.integers(1, 12), st.floats(0.0, 1.0), BATCHES, st.integers(0, 2**32))
+def test_while_work_waits_all_of_the_rate_is_used(
+    interval: float, burst: int, share: float, batch: int, seed: int
+) -> None:
     """By workers who claim at least each second; but for the distance that lateness asks of a source without bursts."""
-    wanted = demand(interval, burst, late=share * (burst - 1) * interval)
+    wanted = demand(interval, burst, late=share * (burst - 1) * interval, batch=batch)
     rng, now, ahead, taken = random.Random(seed), 0.0, 0.0, 0
     while now < 60.0:
         got = len(starts(ahead, wanted, 10_000))
-        taken, ahead = taken + got, ahead + got * wanted.step
+        taken, ahead = taken + got, ahead + price(wanted, got)
         pause = rng.uniform(0.0, AHEAD)
         now, ahead = now + pause, max(0.0, ahead - pause)
-    assert taken >= now / interval * 0.97
+    assert taken >= now / interval * batch * 0.97
 
 
 # ------------------------------------------------------------------------------------------------ turns

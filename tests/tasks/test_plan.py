@@ -8,15 +8,17 @@ import shapely
 from sqlalchemy.exc import InternalError
 
 from adapters.address.zones import Zones, digest_of
-from adapters.base import Finding, Places, Query, Unavailable
+from adapters.base import Blocked, Finding, Places, Query, Refused, Unavailable
+from adapters.fingerprints import Fingerprints
 from config.hours import Hours
+from config.networks import networks_of
 from jurat.database import open_engine
 from tasks.flow import Breaker, Demand
 from tasks.ledger import Reading
 from tasks.ledger.publishing import NewZone
-from tasks.plan import Plan, make_plan
+from tasks.plan import Plan, Unusable, make_plan
 from tests.adapters.address.answering import Answering
-from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration
+from tests.tasks.desk import ADMIN, DOCUMENT, HASH_KEY, Desk, claiming, configuration
 
 LIMITS: dict[str, Any] = {
     "fast": {"type": "simulated", "rate": "40/s", "concurrency": 6},
@@ -32,7 +34,10 @@ ROLL: dict[str, Any] = {
     "hosts": ["roll.example"],
     "inputs": {"number": {"clean": ["digits"]}, "family": {}},
     "record": {"from": "body", "fields": {"number": "number", "names": "names"}},
-    "rules": [{"check": "equals", "field": "number", "input": "number"}, {"check": "name", "family": "family"}],
+    "rules": [
+        {"check": "equals", "field": "number", "input": "number"},
+        {"check": "name", "family": "family", "compatible": "undetermined"},
+    ],
 }
 
 
@@ -80,6 +85,16 @@ def test_a_source_that_can_not_be_made_here_is_named_and_its_checks_wait(sqlite:
         plan.sources["codes"].look_up(Query({"code": "7"}))
     assert isinstance(plan.sources["free"].look_up(Query({"word": "accept"})), Finding)
     plan.close()
+
+
+def test_a_private_network_is_open_to_the_sources_of_a_plan_where_it_is_listed(sqlite: Desk) -> None:
+    document = {"sources": {"geo": {"type": "addok", "url": "https://127.0.0.1:1"}}}
+    answer = Query({"street": "rue des Tanneurs", "postcode": "99001"})
+    for networks, error in (((), Blocked), (networks_of("127.0.0.0/8"), Refused)):
+        plan = make_plan(1, configuration(document), sqlite.reading, None, {}, private_networks=networks)
+        with pytest.raises(error):
+            plan.sources["geo"].look_up(answer)
+        plan.close()
 
 
 def test_codes_without_a_database_are_an_unavailable_source(sqlite: Desk) -> None:
@@ -174,3 +189,19 @@ def test_of_a_new_plan_only_the_zones_that_changed_are_read(sqlite: Desk) -> Non
         assert "zone hill is not imported, or not in force yet; run `bin/jurat zones import FILE`" in plan.problems
         plan.close()
     assert reads == [2, 1]
+
+
+def test_a_registry_waits_where_a_key_is_missing_with_which_numbers_were_hashed(sqlite: Desk) -> None:
+    sqlite.settle(sqlite.held(question="profession"), claiming("9000010000", sqlite.fingerprints))
+    roll = {**ROLL, "steps": [{"request": {"url": "https://roll.example/people/{number}"}}]}
+    another = Fingerprints([bytes(range(64, 96))])
+    plan = plan_of({"roll": roll, "companies": {**roll, "one_person": False}}, sqlite.reading, fingerprints=another)
+    (problem,) = plan.problems
+    assert problem.startswith("source roll can not be used: numbers that participants have used were hashed with a key")
+    assert isinstance(plan.sources["roll"], Unusable)
+    assert not isinstance(plan.sources["companies"], Unusable)
+    plan.close()
+    both = Fingerprints([bytes(range(64, 96)), HASH_KEY])
+    plan = plan_of({"roll": roll}, sqlite.reading, fingerprints=both)
+    assert plan.problems == ()
+    plan.close()

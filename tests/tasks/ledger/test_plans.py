@@ -7,14 +7,15 @@ must follow from what it takes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from adapters.base import NumberClaim
 from jurat import AlreadyConfirmed
 from jurat.words import Outcome, Reason
 from tasks.checks import Entry, GiveBack, Later, NextSource, Review, Settle
@@ -69,6 +70,11 @@ def _full(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[D
             "reason, evidence, config_version, opened_at, due_at, decided_at",
             "'name_differs', jsonb_build_object('why', repeat(id::text, 12)), 1, NOW(-90), NOW(-80), NOW(-85)",
         ),
+        (
+            "jurat_claims",
+            "consultation, namespace, fingerprint, participant, holds, claimed_at",
+            "consultation, 'kind ' || n, md5(id::text), participant, true, NOW",
+        ),
     ):
         times = 1 if table == "jurat_reviews" else 4  # so large that reading it whole is never the quickest
         desk.sql(
@@ -96,11 +102,16 @@ def full(_full: Desk) -> Desk:
 
 @dataclass(slots=True)
 class Explained:
-    """A statement, which tables it read whole, and how many blocks it touched."""
+    """A statement, which tables it read whole, and how many blocks it touched: in all, and on its way along queues."""
 
     statement: str
     read_whole: set[str] = field(default_factory=set)
     blocks: int = 0
+    along_queues: int = 0
+
+
+def _blocks(node: Mapping[str, Any]) -> int:
+    return int(node["Shared Hit Blocks"] + node["Shared Read Blocks"])
 
 
 @contextmanager
@@ -118,7 +129,7 @@ def explained(desk: Desk) -> Iterator[list[Explained]]:
             cursor.execute("ROLLBACK TO SAVEPOINT explained")
         plan = answer if isinstance(answer, list) else json.loads(answer)
         top = plan[0]["Plan"]
-        seen = Explained(statement, blocks=top["Shared Hit Blocks"] + top["Shared Read Blocks"])
+        seen = Explained(statement, blocks=_blocks(top))
         nodes = [top]
         while nodes:
             node = nodes.pop()
@@ -126,6 +137,8 @@ def explained(desk: Desk) -> Iterator[list[Explained]]:
             # One that is never run (an alternative that was not needed) reads nothing.
             if node["Node Type"] == "Seq Scan" and node["Actual Loops"]:
                 seen.read_whole.add(node["Relation Name"])
+            if node.get("Index Name") == "jurat_checks_due":
+                seen.along_queues += _blocks(node)
         found.append(seen)
 
     with listening(desk.engine, "before_cursor_execute", look):
@@ -182,6 +195,18 @@ def test_renewing_and_writing_touch_as_much_as_is_held(full: Desk) -> None:
         written = full.settling.write(entries)
         assert len(written.done) == 20
         full.settling.read_again(entries)
+    within(found, 20 * 60)
+
+
+def test_claiming_numbers_touches_as_much_as_is_held(full: Desk) -> None:
+    taken = full.one("SELECT max(fingerprint) FROM jurat_claims WHERE consultation = 'budget'")
+    held = full.claims.claim([Demand("towns", 20)], 20).held
+    numbers = [NumberClaim("kind 1", [taken if n == 0 else f"new {n}", f"old {n}"]) for n in range(len(held))]
+    review = Review(Reason.NUMBER_TAKEN, 60.0)
+    verdicts = [replace(ACCEPTED, claim=number, if_taken=review) for number in numbers]
+    with explained(full) as found:
+        written = full.write(*(entry(check, verdict) for check, verdict in zip(held, verdicts, strict=True)))
+    assert sum(isinstance(each.decision, Review) for each in written.done) == 1
     within(found, 20 * 60)
 
 
@@ -296,6 +321,20 @@ def test_what_is_done_does_not_stand_in_the_way_of_what_is_due(full: Desk) -> No
     with explained(full) as found:
         assert len(full.claims.claim([Demand("rpps", 1)], 1).held) == 1
     within(found, 300)
+
+
+def test_what_is_done_stands_in_the_way_of_a_claim_once_while_somebody_sees_it_still(postgresql: Desk) -> None:
+    """As a backup does for hours: no vacuum removes it then, and nobody who passes it may mark it as gone."""
+    desk = postgresql
+    desk.submit_many(4000, "profession")
+    vacuum(desk)
+    with desk.engine.connect().execution_options(isolation_level="REPEATABLE READ") as backup:
+        backup.exec_driver_sql("SELECT * FROM jurat_sources")
+        for _ in range(7):
+            desk.write(*(entry(check) for check in desk.claim("rpps", 500)))
+        with explained(desk) as found:
+            assert len(desk.claim("rpps", 30)) == 30
+    assert 100 < sum(each.along_queues for each in found) < 200
 
 
 # ------------------------------------------------------------------------------------------------ SQLite

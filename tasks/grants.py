@@ -1,0 +1,249 @@
+"""Who may do what with our tables and functions on PostgreSQL: five roles, each with what it sends and nothing else.
+
+`RIGHTS` and `CALLS` say it once. Every upgrade sets the rights as they stand here, docs/reference/roles.md is made from
+here, and a test tries each cell. A table without a row here fails that test.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from functools import cache
+
+from sqlalchemy import Connection, text
+
+
+class Role(StrEnum):
+    """A role of PostgreSQL that nobody logs in with; a user who does is granted one."""
+
+    PLATFORM = "jurat_platform"
+    WORKER = "jurat_worker"
+    REVIEWER = "jurat_reviewer"
+    ADMIN = "jurat_admin"
+    READER = "jurat_reader"
+
+
+ABOUT: Mapping[Role, str] = {
+    Role.PLATFORM: "a web platform: confirms answers, polls their verdicts",
+    Role.WORKER: "the workers: look up, write verdicts, keep the tables in order",
+    Role.REVIEWER: "who decides what no source could, and opens settled checks again",
+    Role.ADMIN: "who applies configurations and imports zones, codes and address bases",
+    Role.READER: "who watches: verdicts, sources and figures, and no answers",
+}
+
+_SEEN = (
+    "id, consultation, participant, question, round, priority, answer_key, state, source, due_at, fence, lease_until, "
+    "lookups, lost_leases, submitted_at, deadline_at, settled_at, stood_s, leaning"
+)
+"""Of a check all but the answer, the candidates and what only the worker sends on."""
+
+_ADDS_UP = "SELECT, INSERT, UPDATE (access, questions, rounds_left, config_version, updated_at)"
+_REVIEWS = "SELECT, INSERT, UPDATE (reason, evidence, config_version, opened_at, due_at, decided_at)"
+_PAYS = "next_start_at, probe_at, day, used"
+"""What a look-up of a person costs a source as well."""
+
+_READS = dict.fromkeys((Role.WORKER, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT")
+_REGISTER = {Role.WORKER: "SELECT", Role.REVIEWER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"}
+
+RIGHTS: Mapping[str, Mapping[Role, str]] = {
+    "jurat_checks": {
+        Role.PLATFORM: (
+            "INSERT (id, consultation, participant, question, round, priority, answer, answer_key, reply_key, "
+            "traceparent, source, due_at, submitted_at, deadline_at), "
+            "SELECT (id, consultation, participant, question, round, state, source, candidates, candidates_until)"
+        ),
+        Role.WORKER: (
+            "SELECT, UPDATE (state, source, due_at, fence, lease_until, lookups, lost_leases, answer, candidates, "
+            "candidates_until, deadline_at, settled_at, stood_s, leaning), DELETE"
+        ),
+        Role.REVIEWER: f"SELECT ({_SEEN}, answer), UPDATE (state, fence, answer, settled_at)",
+        Role.ADMIN: f"SELECT ({_SEEN}), UPDATE (state, due_at, deadline_at, settled_at, stood_s)",
+        Role.READER: f"SELECT ({_SEEN})",
+    },
+    "jurat_verdicts": {
+        Role.PLATFORM: "SELECT (check_id, revision, outcome, reason)",
+        Role.WORKER: "SELECT, INSERT, DELETE",
+        Role.REVIEWER: "SELECT, INSERT",
+        Role.ADMIN: "SELECT",
+        Role.READER: "SELECT",
+    },
+    "jurat_attempts": {**_READS, Role.WORKER: "SELECT, INSERT, DELETE"},
+    "jurat_access": {
+        Role.PLATFORM: "SELECT",
+        Role.WORKER: _ADDS_UP,
+        Role.REVIEWER: _ADDS_UP,
+        Role.ADMIN: _ADDS_UP,
+        Role.READER: "SELECT",
+    },
+    "jurat_questions": {**_READS, Role.PLATFORM: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
+    "jurat_sources": {
+        **_READS,
+        Role.WORKER: (
+            "SELECT, UPDATE (paused_until, pause_reason, next_start_at, last_success_at, last_failure_at, "
+            "last_failure, waiting, oldest_due_at, poll_ms, figures_at, failures, opened_at, probe_at, day, used, "
+            "served, served_s, wait_s)"
+        ),
+        Role.REVIEWER: f"SELECT, UPDATE ({_PAYS})",
+        Role.ADMIN: f"SELECT, INSERT (name), UPDATE (paused_until, pause_reason, {_PAYS})",
+    },
+    "jurat_pauses": {
+        **_READS,
+        Role.WORKER: "SELECT, INSERT, UPDATE (until, reason, by_whom), DELETE",
+        Role.ADMIN: "SELECT, INSERT, UPDATE (until, reason, by_whom)",
+    },
+    "jurat_reviews": {
+        **_READS,
+        Role.WORKER: f"{_REVIEWS}, DELETE",
+        Role.REVIEWER: _REVIEWS,
+        Role.ADMIN: "SELECT, UPDATE (decided_at)",
+    },
+    "jurat_codes": {
+        Role.WORKER: "SELECT, UPDATE (redeemed_by, redeemed_at)",
+        Role.ADMIN: "SELECT, INSERT",
+    },
+    "jurat_claims": {
+        Role.WORKER: "SELECT, INSERT, UPDATE (holds), DELETE",
+        Role.REVIEWER: "SELECT, UPDATE (holds)",
+        Role.ADMIN: "SELECT (fingerprint, holds)",
+    },
+    "jurat_zones": {**_READS, Role.ADMIN: "SELECT, INSERT"},
+    "jurat_registers": {
+        **_READS,
+        Role.ADMIN: "SELECT, INSERT, UPDATE (state, addresses, houses, streets, people, left_out, imported_at)",
+    },
+    "jurat_register_streets": {
+        **_REGISTER,
+        Role.ADMIN: "SELECT, INSERT, UPDATE (west, south, east, north, numbers), DELETE",
+    },
+    "jurat_register_people": {Role.WORKER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
+    "jurat_register_houses": _REGISTER,
+    "jurat_register_words": _REGISTER,
+    "jurat_configs": {**_READS, Role.ADMIN: "SELECT, INSERT"},
+    "jurat_audit": {Role.WORKER: "INSERT", Role.REVIEWER: "INSERT", Role.ADMIN: "SELECT, INSERT"},
+    "jurat_upkeep": {Role.WORKER: "SELECT, INSERT, UPDATE (ran_at, hold_until)"},
+    "jurat_contract": {**_READS, Role.PLATFORM: "SELECT"},
+    "jurat_alembic_version": _READS,
+    "jurat_results": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
+}
+"""What each role may do with each table and view, in the words of GRANT; nothing where it is not named."""
+
+CALLS: Mapping[str, frozenset[Role]] = {
+    "jurat_submit": frozenset({Role.PLATFORM}),
+    "jurat_listen": frozenset({Role.ADMIN}),
+    "jurat_show_submitted": frozenset(),
+    "jurat_refuse_change": frozenset(),
+    "jurat_tell_results": frozenset(),
+}
+"""Who may call each function. Those for triggers nobody calls."""
+
+ANALYZED = ("jurat_register_people", "jurat_register_streets", "jurat_register_houses", "jurat_register_words")
+"""What an import counts anew, for which PostgreSQL has a right of its own from version 17 on."""
+
+_MAINTAINS = 170_000
+_ONE_RIGHT = re.compile(r"([A-Z]+)(?: \(([^)]*)\))?")
+
+
+def rights_of(role: Role, table: str) -> Mapping[str, frozenset[str] | None]:
+    """The privileges of a role on a table or view, each with its columns; None stands for all of them."""
+    found = _ONE_RIGHT.findall(RIGHTS[table].get(role, ""))
+    return {privilege: frozenset(columns.split(", ")) if columns else None for privilege, columns in found}
+
+
+@cache
+def creating() -> str:
+    """SQL that makes those roles that are not there yet, where the user may. They belong to the whole server."""
+    return f"""
+DO $$
+DECLARE
+  name text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['{"', '".join(Role)}'] LOOP
+    CONTINUE WHEN to_regrole(name) IS NOT NULL;
+    BEGIN
+      EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+    EXCEPTION
+      WHEN duplicate_object OR unique_violation THEN NULL; -- another database was upgraded at this moment
+      WHEN insufficient_privilege THEN
+        RAISE WARNING 'jurat: role % is not there, and this user may not create it', name
+          USING HINT = format('An administrator of the server runs CREATE ROLE %I NOLOGIN, and then the owner of the '
+                              'tables `bin/jurat db upgrade`.', name);
+    END;
+  END LOOP;
+END $$"""
+
+
+@cache
+def granting() -> str:
+    """SQL that gives each role that is there just its rights, and does nothing for who does not own the tables."""
+    return "\n".join(map(_granting, Role))
+
+
+def _granting(role: Role) -> str:
+    lines = [f"REVOKE ALL ON {', '.join(RIGHTS)} FROM {role};"]
+    lines += [f"GRANT {rights[role]} ON {table} TO {role};" for table, rights in RIGHTS.items() if role in rights]
+    if role is Role.ADMIN:
+        maintain = f"GRANT MAINTAIN ON {', '.join(ANALYZED)} TO {role};"
+        lines += [f"IF current_setting('server_version_num')::int >= {_MAINTAINS} THEN", f"  {maintain}", "END IF;"]
+    lines.append(f"REVOKE ALL ON FUNCTION {', '.join(CALLS)} FROM {role};")
+    lines += [f"GRANT EXECUTE ON FUNCTION {name} TO {role};" for name, roles in CALLS.items() if role in roles]
+    each = "\n  ".join(lines)
+    return f"""
+DO $$
+BEGIN
+  IF to_regrole('{role}') IS NULL
+     OR NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = 'jurat_checks'::regclass), 'USAGE') THEN
+    RETURN;
+  END IF;
+  IF NOT has_schema_privilege('{role}', current_schema(), 'USAGE') THEN
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO {role}', current_schema());
+  END IF;
+  {each}
+END $$;"""
+
+
+@cache
+def dropping() -> str:
+    """SQL that takes all rights back, and drops those roles that no other database and no user has."""
+    ours = "'jurat\\_%' AND {}namespace = current_schema()::regnamespace"
+    return f"""
+DO $$
+DECLARE
+  name text;
+  object text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['{"', '".join(Role)}'] LOOP
+    CONTINUE WHEN to_regrole(name) IS NULL;
+    FOR object IN
+      SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'v') AND relname LIKE {ours.format("rel")}
+      UNION ALL SELECT 'FUNCTION ' || oid::regprocedure FROM pg_proc WHERE proname LIKE {ours.format("pro")}
+    LOOP
+      EXECUTE format('REVOKE ALL ON %s FROM %I', object, name);
+    END LOOP;
+    EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %I', current_schema(), name);
+    CONTINUE WHEN EXISTS (
+      SELECT FROM pg_auth_members m WHERE m.roleid = to_regrole(name) AND m.member <> current_user::regrole);
+    BEGIN
+      EXECUTE format('DROP ROLE %I', name);
+    EXCEPTION
+      WHEN dependent_objects_still_exist OR insufficient_privilege OR undefined_object THEN NULL;
+    END;
+  END LOOP;
+END $$"""
+
+
+def missing(connection: Connection) -> list[Role]:
+    """The roles that a PostgreSQL server does not have; none on SQLite, which knows no roles."""
+    if connection.dialect.name != "postgresql":
+        return []
+    return [role for role in Role if not connection.scalar(text("SELECT to_regrole(:role)"), {"role": role})]
+
+
+def advice(roles: Sequence[Role]) -> str:
+    """What to do about missing `roles`, in a sentence."""
+    made = "; ".join(f"CREATE ROLE {role} NOLOGIN" for role in roles)
+    return (
+        f"the server lacks {len(roles)} of the {len(Role)} roles that separate rights, and this user may not create "
+        f"them. All works without them, for who owns the tables. To have them, an administrator of the server runs: "
+        f"{made}; and then you `bin/jurat db upgrade` again"
+    )

@@ -1,0 +1,203 @@
+"""Plain SQL by which each role would get at more than its own. All of it is refused for the lack of a right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tasks.grants import Role
+from tests.migrations.attacks import CHECK, INTO_AUDIT, INTO_CHECKS, INTO_VERDICTS, STRANGER, check, entry, verdict
+
+_WITH_STATE = INTO_CHECKS.replace("(id,", "(state, id,")
+
+ANYBODY = [
+    "TRUNCATE jurat_checks CASCADE",
+    "TRUNCATE jurat_access",
+    "BEGIN;\nLOCK TABLE jurat_configs IN ACCESS EXCLUSIVE MODE",
+    "CREATE TABLE jurat_mine (a int)",
+    "CREATE TABLE public.mine (a int)",
+    "CREATE VIEW public.mine AS SELECT 1",
+    "CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE TYPE public.mine AS ENUM ('a')",
+    "CREATE SCHEMA mine",
+    "ALTER TABLE jurat_checks ADD COLUMN mine text",
+    "ALTER TABLE jurat_verdicts DISABLE TRIGGER ALL",
+    "ALTER TABLE jurat_checks OWNER TO CURRENT_USER",
+    "DROP TABLE jurat_checks CASCADE",
+    "DROP TRIGGER jurat_verdicts_kept ON jurat_verdicts",
+    "DROP FUNCTION jurat_submit",
+    "CREATE INDEX ON jurat_checks (answer)",
+    "CREATE RULE mine AS ON INSERT TO jurat_checks DO INSTEAD NOTHING",
+    "CREATE POLICY mine ON jurat_checks",
+    "COMMENT ON TABLE jurat_checks IS 'mine'",
+    "CREATE TEMP TABLE mine (id uuid REFERENCES pg_temp.jurat_checks)",
+    (
+        "CREATE TEMP TABLE theirs (consultation text, participant text, question text);\n"
+        "CREATE TRIGGER mine AFTER INSERT ON theirs FOR EACH ROW EXECUTE FUNCTION jurat_show_submitted()"
+    ),
+    ("CREATE OR REPLACE FUNCTION jurat_refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"),
+    "ALTER FUNCTION jurat_show_submitted SECURITY INVOKER",
+    "SET session_replication_role = replica",
+    "GRANT jurat_worker, jurat_admin, jurat_reviewer, jurat_platform TO CURRENT_USER",
+    "SET ROLE postgres",
+    "UPDATE jurat_alembic_version SET version_num = '0001'",
+    "UPDATE jurat_contract SET version = 2",
+    "UPDATE jurat_verdicts SET outcome = 'accepted'",
+    "UPDATE jurat_audit SET actor = 'nobody'",
+    "DELETE FROM jurat_audit",
+    "UPDATE jurat_checks SET participant = 'erased-1'",
+    "UPDATE jurat_checks SET reply_key = NULL",
+    "DELETE FROM jurat_access",
+    "COPY jurat_checks TO PROGRAM 'true'",
+    "COPY jurat_checks FROM '/dev/null'",
+    "SELECT pg_read_file('/etc/hostname')",
+]
+"""For every role."""
+
+_CONFIRMS = [
+    f"INSERT {INTO_CHECKS} VALUES ({check(STRANGER, 'p-99')})",
+    f"INSERT {INTO_CHECKS} SELECT {check(STRANGER, 'p-99')} WHERE false",
+    "COPY jurat_checks FROM STDIN",
+    "SELECT jurat_submit('budget', 'p-99', 'residence', 'x', 'x')",
+]
+_CONFIGURES = [
+    "DELETE FROM jurat_questions",
+    "UPDATE jurat_questions SET rounds = 99",
+    "INSERT INTO jurat_configs SELECT 99, '', '{}', '', now()",
+    "INSERT INTO jurat_zones (name, version) VALUES ('old-town', 99)",
+    "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', 'x', now())",
+    "INSERT INTO jurat_sources (name) VALUES ('mine')",
+    "INSERT INTO jurat_registers (id) VALUES (99)",
+    "DELETE FROM jurat_register_houses",
+    "SELECT jurat_listen(true)",
+]
+_DECIDES = [
+    f"INSERT {INTO_VERDICTS} VALUES ({verdict(revision='2')})",
+    f"INSERT {INTO_VERDICTS} SELECT {verdict(revision='2')} WHERE false",
+    "COPY jurat_verdicts FROM STDIN",
+]
+_CLAIMS = ["SELECT fingerprint FROM jurat_claims", "SELECT participant FROM jurat_claims"]
+_SECRETS = [
+    "SELECT * FROM jurat_codes",
+    "SELECT count(*) FROM jurat_claims k JOIN jurat_codes USING (fingerprint)",
+]
+_ANSWERS = [
+    "SELECT answer FROM jurat_checks",
+    "SELECT * FROM jurat_checks",
+    "SELECT c FROM jurat_checks c",
+    "SELECT to_jsonb(c) ->> 'answer' FROM jurat_checks c",
+    "SELECT count(answer) FROM jurat_checks",
+    "SELECT id FROM jurat_checks WHERE answer > 'a'",
+    "SELECT id FROM jurat_checks ORDER BY answer",
+    "COPY jurat_checks TO STDOUT",
+    "COPY jurat_checks (id, answer) TO STDOUT",
+    "COPY (SELECT answer FROM jurat_checks) TO STDOUT",
+    "SELECT row_to_json(c) FROM jurat_checks c",
+    "CREATE TEMP TABLE mine AS SELECT answer FROM jurat_checks",
+    "CREATE TEMP TABLE mine AS TABLE jurat_checks",
+]
+_MOVES = [
+    "UPDATE jurat_checks SET state = 'settled'",
+    "UPDATE jurat_checks SET fence = fence + 1",
+    "UPDATE jurat_checks SET answer = NULL",
+    "UPDATE jurat_checks SET settled_at = now()",
+    "SELECT id FROM jurat_checks FOR UPDATE",
+    "SELECT id FROM jurat_checks FOR KEY SHARE",
+    "DELETE FROM jurat_checks",
+    "BEGIN;\nLOCK TABLE jurat_checks IN EXCLUSIVE MODE",
+    ("MERGE INTO jurat_checks c USING (VALUES (1)) AS one ON true WHEN MATCHED THEN UPDATE SET state = 'settled'"),
+]
+_ADDS_UP = [
+    "UPDATE jurat_access SET access = 'granted'",
+    "INSERT INTO jurat_access SELECT 'budget', 'p-99', 'granted', '{}', '{}', 1, now()",
+]
+
+BY: Mapping[Role, list[str]] = {
+    Role.PLATFORM: [
+        *_DECIDES,
+        *_CLAIMS,
+        *_SECRETS,
+        *_ANSWERS,
+        *_MOVES,
+        *_ADDS_UP,
+        *_CONFIGURES,
+        f"INSERT {_WITH_STATE} VALUES ('settled', {check(STRANGER, 'p-99')})",
+        f"INSERT {INTO_CHECKS.replace('(id,', '(fence, id,')} VALUES (9, {check(STRANGER, 'p-99')})",
+        f"INSERT {INTO_CHECKS.replace('(id,', '(settled_at, id,')} VALUES (now(), {check(STRANGER, 'p-99')})",
+        f"INSERT {INTO_CHECKS.replace('(id,', '(candidates, id,')} VALUES ('x', {check(STRANGER, 'p-99')})",
+        f"INSERT {INTO_CHECKS.replace('(id,', '(leaning, id,')} VALUES ('inside', {check(STRANGER, 'p-99')})",
+        f"INSERT {INTO_CHECKS} VALUES ({check(STRANGER, 'p-99')}) RETURNING answer",
+        f"INSERT {INTO_CHECKS} VALUES ({check(STRANGER, 'p-99')}) RETURNING *",
+        (
+            f"INSERT {INTO_CHECKS} SELECT '{STRANGER}', 'budget', 'p-99', question, source, answer, now(), now(), now()"
+            " FROM jurat_checks"
+        ),
+        (
+            f"INSERT {INTO_CHECKS} VALUES ({check(CHECK, 'p-42')})"
+            " ON CONFLICT (id) DO UPDATE SET answer = excluded.answer RETURNING answer"
+        ),
+        "COPY jurat_checks (id, state) FROM STDIN",
+        "SELECT evidence FROM jurat_verdicts",
+        "SELECT * FROM jurat_reviews",
+        "SELECT * FROM jurat_audit",
+        "SELECT * FROM jurat_configs",
+        "SELECT * FROM jurat_registers",
+        "SELECT * FROM jurat_register_streets",
+        "SELECT * FROM jurat_register_houses",
+        "SELECT * FROM jurat_sources",
+        "SELECT * FROM jurat_zones",
+        "SELECT * FROM jurat_attempts",
+        f"INSERT {INTO_AUDIT} VALUES ({entry(STRANGER)})",
+        "SET ROLE jurat_worker",
+    ],
+    Role.WORKER: [
+        *_CONFIRMS,
+        *_CONFIGURES,
+        f"INSERT {INTO_CHECKS} SELECT {check(STRANGER, 'p-99')} FROM jurat_checks ON CONFLICT DO NOTHING",
+        "UPDATE jurat_checks SET question = 'profession'",
+        "UPDATE jurat_checks SET submitted_at = now()",
+        "UPDATE jurat_codes SET fingerprint = 'mine'",
+        "SELECT * FROM jurat_audit",
+        "SET ROLE jurat_reviewer",
+    ],
+    Role.REVIEWER: [
+        *_CONFIRMS,
+        *_CONFIGURES,
+        *_SECRETS,
+        "UPDATE jurat_checks SET source = 'mine'",
+        "UPDATE jurat_checks SET deadline_at = now()",
+        "DELETE FROM jurat_checks",
+        "DELETE FROM jurat_verdicts",
+        "SELECT candidates FROM jurat_checks",
+        "SET ROLE jurat_worker",
+    ],
+    Role.ADMIN: [
+        *_CONFIRMS,
+        *_DECIDES,
+        *_ANSWERS,
+        "DELETE FROM jurat_verdicts",
+        "UPDATE jurat_checks SET fence = fence + 1",
+        "UPDATE jurat_checks SET answer = NULL",
+        "DELETE FROM jurat_checks",
+        "SELECT * FROM jurat_claims",
+        "DELETE FROM jurat_codes",
+        "UPDATE jurat_codes SET redeemed_by = NULL",
+        "UPDATE jurat_zones SET geometry = ''",
+        "UPDATE jurat_configs SET document = '{}'",
+        "SET ROLE jurat_reviewer",
+    ],
+    Role.READER: [
+        *_CONFIRMS,
+        *_CONFIGURES,
+        *_DECIDES,
+        *_CLAIMS,
+        *_SECRETS,
+        *_ANSWERS,
+        *_MOVES,
+        *_ADDS_UP,
+        "SELECT * FROM jurat_audit",
+        "SELECT * FROM jurat_register_streets",
+        "SELECT candidates FROM jurat_checks",
+        f"INSERT {INTO_AUDIT} VALUES ({entry(STRANGER)})",
+        "SET ROLE jurat_admin",
+    ],
+}
