@@ -41,6 +41,18 @@ class Redemption:
     fingerprint: str
 
 
+@dataclass(frozen=True, slots=True)
+class NumberClaim:
+    """A number that the verdict takes for one participant: another one's acceptance by it is not written.
+
+    `namespace` says what kind of number it is, `fingerprints` are the keyed hashes under which it may stand, that of
+    the newest key first.
+    """
+
+    namespace: str
+    fingerprints: Sequence[str]
+
+
 _CARRIED = frozenset((outcome, reason) for reason in Reason for outcome in outcomes_of(reason))
 
 
@@ -56,6 +68,7 @@ class Finding:
     evidence: Evidence = field(default_factory=dict)
     data_date: date | None = None
     redemption: Redemption | None = None
+    claim: NumberClaim | None = None
 
     def __post_init__(self) -> None:
         if (self.outcome, self.reason) not in _CARRIED:

@@ -7,7 +7,7 @@ first needs them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adapters.address.registers import Shelf
     from adapters.codes import CodeBook
     from adapters.fingerprints import Fingerprints
+    from adapters.registry.people import PeopleShelf
     from adapters.transport import Transport
     from config.addresses import (
         AddokSource,
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
         PhotonSource,
         UsCensusSource,
     )
-    from config.registry import RegistrySource
+    from config.networks import IPNetwork
+    from config.registry import RegisterFileSource, RegistrySource
     from config.secrets import SecretReference
     from config.sources import CodesSource, SourceModel
 
@@ -40,8 +42,9 @@ class SourceUnusable(Exception):
 class Surroundings:
     """What a process offers its sources. `loopback_http` allows plain HTTP to this machine (environment: test).
 
-    `registers` are the address bases in the database, `another` pays for a request beyond those that a look-up has
-    paid; None where a process has no such thing.
+    `name` is that of the source that is made. `private_networks` are those that the operator lets sources and proxies
+    be in, beside the public internet. `registers` are the address bases in the database, `people` its lists of people,
+    `another` pays for a request beyond those that a look-up has paid; None where a process has no such thing.
     """
 
     codes: CodeBook
@@ -49,7 +52,10 @@ class Surroundings:
     secret: Callable[[SecretReference], str]
     loopback_http: bool = False
     registers: Shelf | None = None
+    people: PeopleShelf | None = None
     another: Another | None = None
+    private_networks: tuple[IPNetwork, ...] = ()
+    name: str = ""
 
 
 def build(name: str, model: SourceModel, surroundings: Surroundings) -> Source:
@@ -58,7 +64,7 @@ def build(name: str, model: SourceModel, surroundings: Surroundings) -> Source:
     Raises SourceUnusable when something that it needs is not here.
     """
     try:
-        return CATALOGUE[model.type](model, surroundings)
+        return CATALOGUE[model.type](model, replace(surroundings, name=name))
     except SourceUnusable:
         raise
     except Exception as error:
@@ -107,6 +113,7 @@ def _transport(model: GeocoderSource, surroundings: Surroundings, *, user_agent:
         proxy=model.proxy,
         ca_file=model.ca_file,
         loopback_http=surroundings.loopback_http,
+        private_networks=surroundings.private_networks,
         read_timeout=model.timeout,
         user_agent=user_agent,
     )
@@ -125,9 +132,29 @@ def _address_file(model: AddressFileSource, surroundings: Surroundings) -> Sourc
 
 
 def _registry(model: RegistrySource, surroundings: Surroundings) -> Source:
-    from adapters.registry import RegistryAdapter
+    from adapters.registry import adapter_class
 
-    return RegistryAdapter(model, secret=surroundings.secret, loopback_http=surroundings.loopback_http)
+    if model.one_person and surroundings.fingerprints is None:
+        hint = "`bin/jurat keys generate` makes one; or write one_person: false"
+        raise SourceUnusable(f"that a number counts for one participant needs JURAT_HASH_KEYS; {hint}")
+    return adapter_class(model)(
+        model,
+        secret=surroundings.secret,
+        loopback_http=surroundings.loopback_http,
+        private_networks=surroundings.private_networks,
+        name=surroundings.name,
+        fingerprints=surroundings.fingerprints,
+    )
+
+
+def _register_file(model: RegisterFileSource, surroundings: Surroundings) -> Source:
+    from adapters.registry.people import RegisterFileAdapter
+
+    if surroundings.fingerprints is None:
+        raise SourceUnusable("a list of people needs JURAT_HASH_KEYS; `bin/jurat keys generate` makes one")
+    if surroundings.people is None:
+        raise SourceUnusable("a list of people needs a database, and there is none here")
+    return RegisterFileAdapter(model, surroundings.people, surroundings.fingerprints, name=surroundings.name)
 
 
 def _codes(model: CodesSource, surroundings: Surroundings) -> Source:
@@ -158,6 +185,7 @@ CATALOGUE: Mapping[str, Callable[[Any, Surroundings], Source]] = {
     "us-census": _us_census,
     "address-file": _address_file,
     "registry": _registry,
+    "register-file": _register_file,
     "codes": _codes,
     "manual": _manual,
     "simulated": _simulated,

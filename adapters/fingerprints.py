@@ -8,9 +8,11 @@ a key that is not here is not taken for one that does not exist.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 KEY_ID_LENGTH = 8
+DIGEST_LENGTH = 16
+"""Bytes of a short fingerprint. Among a hundred million values two have the same once in 10^22 times."""
 
 
 class Fingerprints:
@@ -40,6 +42,18 @@ class Fingerprints:
         """The fingerprints under which `value` may be stored, newest key first."""
         return [f"{key_id}:{_hash(key, namespace, value)}" for key_id, key in self._keys.items()]
 
+    def digests(self, namespace: str, value: str) -> Mapping[str, bytes]:
+        """The short fingerprints under which `value` may be stored, by the ids of their keys.
+
+        For many values that share one key, of which it is known elsewhere which it is.
+        """
+        return {key_id: _digest(key, namespace)(value) for key_id, key in self._keys.items()}
+
+    def newest_digest(self, namespace: str) -> tuple[str, Callable[[str], bytes]]:
+        """The id of the newest key, and what makes the short fingerprints to store with it."""
+        key_id, key = next(iter(self._keys.items()))
+        return key_id, _digest(key, namespace)
+
 
 def hash_key_id(key: bytes) -> str:
     """The id of a key: 8 hexadecimal digits of its hash under another purpose."""
@@ -49,3 +63,14 @@ def hash_key_id(key: bytes) -> str:
 def _hash(key: bytes, namespace: str, value: str) -> str:
     text = f"{namespace}\0{value}".encode()
     return hashlib.blake2b(text, key=key, digest_size=32).hexdigest()
+
+
+def _digest(key: bytes, namespace: str) -> Callable[[str], bytes]:
+    begun = hashlib.blake2b(f"{namespace}\0".encode(), key=key, person=b"jurat short", digest_size=DIGEST_LENGTH)
+
+    def digest(value: str) -> bytes:
+        hashed = begun.copy()
+        hashed.update(value.encode())
+        return hashed.digest()
+
+    return digest

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,20 +16,23 @@ from adapters.base import Credentials, RejectedRequest, Throttled, Unavailable, 
 LONGEST_WAIT_S = 3600.0
 """A source that asks for a longer pause than this is asked again after this one."""
 
+WHOLE = frozenset({200, 201, 203})
+"""Statuses of an answer that is all there is: not put off (202), without a body (204, 205) or a part of it (206)."""
+
 _DEEPEST_JSON = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a source answered. `headers` have lower-case names; `body` is decoded (gzip).
+    """What a source answered. `headers` have lower-case names; `body` is decoded (gzip). Neither stands in its repr.
 
     `retry_after` is how many seconds the source asked us to wait, from its Retry-After header (RFC 9110, 10.2.3):
     None where that is missing, negative, past or garbage, and never more than `LONGEST_WAIT_S`.
     """
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     retry_after: float | None = None
 
     def json(self) -> Any:
@@ -55,18 +58,20 @@ class Reply:
 
 
 def raise_for_trouble(reply: Reply) -> None:
-    """Raise what a status other than 2xx means where the source's contract says nothing special.
+    """Raise what a status means, other than those of a whole answer, where the source's contract says nothing special.
 
     Raises:
         Credentials: 401, 403 and 407.
         Throttled: 429.
         Unavailable: 408 and 5xx.
-        Unreadable: 1xx and 3xx; redirects are not followed.
+        Unreadable: 1xx, 3xx (redirects are not followed), and a 2xx that is not in `WHOLE`.
         RejectedRequest: every other 4xx.
     """
     status, wait = reply.status, reply.retry_after
-    if 200 <= status < 300:
+    if status in WHOLE:
         return
+    if 200 <= status < 300:
+        raise Unreadable(f"the answer is not the whole one (HTTP {status})")
     if status in {401, 403, 407}:
         raise Credentials(f"the source refused our credentials (HTTP {status})")
     if status == 429:

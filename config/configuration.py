@@ -121,6 +121,12 @@ class Configuration:
             for name, item in data[section].items()
             if (found := item.get(part)) and (path := (section, name, part))
         }
+        order |= {
+            f"sources/{name}/inputs/{asked}/values": list(field["values"])
+            for name, item in data["sources"].items()
+            for asked, field in (item.get("inputs") or {}).items()
+            if field.get("values")
+        }
         return json.dumps({**data, _ORDER: order}, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
     @property

@@ -161,6 +161,19 @@ def between(lower: str, upper: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def at_most(largest: str) -> AfterValidator:
+    """What keeps a `ByteSize` from being larger: an annotation beside it."""
+    most = _SIZE.steps(largest)
+
+    def check(size: int) -> int:
+        if size > most:
+            shown = {"most": largest, "given": _SIZE.text(size)}
+            raise PydanticCustomError("size_bound", "must be at most {most}; this is {given}", shown)
+        return size
+
+    return AfterValidator(check)
+
+
 _RATE_PATTERN = rf"^[1-9][0-9]{{0,8}}/({_NUMBER})?({'|'.join(_DURATION.units)})$"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path as FilePath
 from typing import Any
@@ -15,8 +15,8 @@ from config import presets
 from config.addresses import AddressFileSource
 from config.configuration import Configuration
 from config.document import Document
-from config.problems import Complaint, Path, Problem, Severity
-from config.reading import ReadingError, read
+from config.problems import Complaint, Path, Position, Positions, Problem, Severity
+from config.reading import ReadingError, Written, read
 from config.references import Known, check_fit, check_names, check_use
 from config.secrets import SecretError, resolve
 from config.sentences import complaints_of
@@ -25,10 +25,15 @@ from config.sources import secrets_of
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What lint found, by place. `configuration` is there when nothing is an error."""
+    """What lint found, by place. `configuration` is there when nothing is an error.
+
+    `document` has what is well formed, also where something else is not; `positions` say where its parts stand.
+    """
 
     problems: tuple[Problem, ...]
     configuration: Configuration | None
+    document: Document = field(default_factory=Document, repr=False)
+    positions: Positions = field(default_factory=lambda: Positions({}, {}), repr=False)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -56,7 +61,8 @@ def lint(
         data, complaints = _with_presets(written.data, preset_folder)
     except ReadingError as error:
         return Report(tuple(sorted(error.problems)), None)
-    readable, sound, misshapen = _validate(data, written.positions.texts)
+    positions = replace(written.positions, brought=_brought(written))
+    readable, sound, misshapen = _validate(data, positions.texts)
     complaints += misshapen
     complaints += check_names(readable, _known(written.data, zones))
     complaints += check_fit(sound)
@@ -64,9 +70,16 @@ def lint(
         complaints += check_use(sound)
     if environ is not None:
         complaints += _unreachable(sound, environ, base_dir or FilePath.cwd())
-    problems = tuple(sorted({complaint.placed(written.positions) for complaint in complaints}))
+    problems = tuple(sorted({complaint.placed(positions) for complaint in complaints}))
     usable = all(problem.severity is Severity.WARNING for problem in problems)
-    return Report(problems, Configuration.of(sound) if usable else None)
+    return Report(problems, Configuration.of(sound) if usable else None, sound, positions)
+
+
+def _brought(written: Written) -> dict[Path, Position]:
+    """The sources that are presets, each with the place of that word."""
+    sources, keys = written.data.get("sources"), written.positions.keys
+    paths: list[Path] = [("sources", name) for name in sources] if isinstance(sources, dict) else []
+    return {path: keys[*path, "preset"] for path in paths if (*path, "preset") in keys}
 
 
 def _with_presets(data: dict[str, Any], folder: FilePath) -> tuple[dict[str, Any], list[Complaint]]:

@@ -1,20 +1,23 @@
 """Presets: sources that come with jurat, to be named and changed in a few lines.
 
 `{ type: registry, preset: NAME, … }` stands for the map in `config/presets/NAME.yaml`, with what is written beside
-`preset` laid over it: maps are merged, everything else is replaced.
+`preset` laid over it: maps are merged, everything else is replaced, and null takes away. Steps and tests have names, so
+that a map changes them by name: `steps: { lookup: { request: { url: … } } }`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path as FilePath
 from typing import Any, Final
 
-from config.problems import Complaint
+from config.problems import Complaint, Path, printable
 from config.reading import read
 from config.suggestions import suggest
 
 FOLDER: Final = FilePath(__file__).parent / "presets"
+_TYPES = ("registry", "register-file")
 
 
 def expand(sources: Mapping[str, Any], folder: FilePath = FOLDER) -> tuple[dict[str, Any], list[Complaint]]:
@@ -28,11 +31,15 @@ def expand(sources: Mapping[str, Any], folder: FilePath = FOLDER) -> tuple[dict[
     known = sorted(file.stem for file in folder.glob("*.yaml"))
     for name, source in sources.items():
         preset = source.get("preset") if isinstance(source, dict) else None
-        if preset is None or source.get("type") != "registry":
+        mistyped = _mistyped(source)
+        if mistyped:
+            said, hint = "unknown option", "did you mean 'preset'?"
+            complaints.append(Complaint(("sources", name, mistyped), said, hint, at_key=True))
+        elif preset is None or source.get("type") not in _TYPES:
             expanded[name] = source
         elif preset in known:
             own = {key: value for key, value in source.items() if key != "preset"}
-            expanded[name] = _laid_over(read([folder / f"{preset}.yaml"]).data, own)
+            expanded[name] = _laid_over(read([folder / f"{preset}.yaml"]).data, own, ("sources", name), complaints)
         else:
             complaints.append(
                 Complaint(
@@ -44,7 +51,31 @@ def expand(sources: Mapping[str, Any], folder: FilePath = FOLDER) -> tuple[dict[
     return expanded, complaints
 
 
-def _laid_over(below: Any, above: Any) -> Any:
-    if isinstance(below, dict) and isinstance(above, dict):
-        return {**below, **{key: _laid_over(below.get(key), value) for key, value in above.items()}}
+def _mistyped(source: Any) -> str:
+    """The option of a source that stands where `preset` should; "" where there is none."""
+    if not isinstance(source, dict) or "preset" in source or source.get("type") not in _TYPES:
+        return ""
+    return next((key for key in source if isinstance(key, str) and get_close_matches(key, ["preset"], cutoff=0.8)), "")
+
+
+def _laid_over(below: Any, above: Any, path: Path, complaints: list[Complaint]) -> Any:
+    if not isinstance(above, dict):
+        return above
+    if isinstance(below, dict):
+        laid = below | {key: _laid_over(below.get(key), above[key], (*path, key), complaints) for key in above}
+        return {key: value for key, value in laid.items() if value is not None or key not in above}
+    if named := _by_name(below):
+        for name in above.keys() - named.keys():
+            said = f"the preset has no '{printable(str(name))}'"
+            complaints.append(Complaint((*path, name), said, suggest(str(name), named), at_key=True))
+        changes = {name: above[name] for name in named if name in above}
+        return list(_laid_over(named, changes, path, complaints).values())
     return above
+
+
+def _by_name(parts: Any) -> dict[str, Any]:
+    """The parts of a list, where each has a name of its own; else nothing."""
+    if not isinstance(parts, list):
+        return {}
+    named = {part["name"]: part for part in parts if isinstance(part, dict) and "name" in part}
+    return named if len(named) == len(parts) else {}

@@ -35,11 +35,13 @@ class Positions:
     """Where each key and each value of a document stands.
 
     `texts` has the spelling of values that YAML reads as something else than text (`01`, `1e5`, `true`, dates).
+    `brought` has maps whose content is not all written there, each with the line that brings the rest: `preset: …`.
     """
 
     keys: Mapping[Path, Position]
     values: Mapping[Path, Position]
     texts: Mapping[Path, str] = field(default_factory=dict)
+    brought: Mapping[Path, Position] = field(default_factory=dict)
 
     def of_key(self, path: Path) -> Position:
         """The place of the last key in `path`; of the nearest part above it that is written in a file."""
@@ -50,7 +52,7 @@ class Positions:
         return self.values.get(path) or self._above(path)
 
     def _above(self, path: Path) -> Position:
-        return self.of_key(path[:-1]) if path else Position("configuration")
+        return self.brought.get(path[:-1]) or self.of_key(path[:-1]) if path else Position("configuration")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,21 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
-from config.addresses import NominatimSource
+from config.addresses import AddressFileSource, NominatimSource
 from config.document import Criterion, Document, Environment, Parameter, QuestionModel
 from config.durations import duration_text
 from config.limits import SourceKind
 from config.problems import Complaint, Path, Severity
-from config.registry import RegistrySource, requirements_of
+from config.registry import (
+    RecordSource,
+    RegisterFileSource,
+    RegistrySource,
+    demands_of,
+    doubt_of,
+    misfit,
+    requirements_of,
+    sending_problems,
+)
 from config.sources import SourceModel, answer_schema, urls_of
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, questions_in
@@ -71,6 +80,7 @@ def check_fit(document: Document) -> Iterator[Complaint]:
     for name, source in document.sources.items():
         yield from _check_source(("sources", name), source, document.environment)
     yield from _check_public_nominatim(document)
+    yield from _check_registers(document)
     for name, criterion in document.criteria.items():
         yield from _check_criterion(("criteria", name), criterion, document)
     for name, consultation in document.consultations.items():
@@ -113,6 +123,14 @@ def _check_source(path: Path, source: SourceModel, environment: Environment) -> 
         if parts.scheme == "http" and not (test and parts.hostname in _LOOPBACK):
             where = "only a loopback address may go without, and only with environment: test"
             yield Complaint((*path, *below), f"answers would travel in clear; {where}", "write https://")
+    if isinstance(source, RecordSource) and (doubt := doubt_of(source)):
+        below, text = doubt
+        said, _, hint = text.partition(" — ")
+        yield Complaint((*path, *below), said, hint, Severity.WARNING, at_key=True)
+    if isinstance(source, RegistrySource):
+        for place, text in sending_problems(source):
+            said, _, hint = text.partition(" — ")
+            yield Complaint((*path, *place), said, hint, at_key=True)
     yield from _check_limits(path, source)
 
 
@@ -138,6 +156,27 @@ def _check_public_nominatim(document: Document) -> Iterator[Complaint]:
         if source.concurrency is None or source.concurrency > 1:
             said = f"{_PUBLIC_NOMINATIM} allows one request at a time"
             yield Complaint((*path, "concurrency"), said, f"write 1, {own}")
+
+
+def _check_registers(document: Document) -> Iterator[Complaint]:
+    """What is imported once, and named by several sources, is one thing."""
+    first: dict[str, tuple[str, SourceModel]] = {}
+    for name, source in document.sources.items():
+        if not isinstance(source, AddressFileSource | RegisterFileSource) or source.register_name is None:
+            continue
+        path: Path = ("sources", name)
+        theirs, other = first.setdefault(source.register_name, (name, source))
+        if source.type != other.type:
+            said = f"'{theirs}' has a register of this name, of type {other.type}"
+            yield Complaint((*path, "register"), said, "give one of them another name")
+        elif isinstance(source, RegisterFileSource) and isinstance(other, RegisterFileSource):
+            hint = "write the same in both, or import it under two names"
+            if source.file != other.file:
+                said = f"'{theirs}' reads this register in another way, and it is imported once"
+                yield Complaint((*path, "file"), said, hint, at_key=True)
+            elif source.layout != other.layout:
+                said = f"'{theirs}' cleans the number of this register in another way, and it is imported once"
+                yield Complaint((*path, "inputs"), said, hint, at_key=True)
 
 
 def _check_limits(path: Path, source: SourceModel) -> Iterator[Complaint]:
@@ -214,14 +253,15 @@ def _check_kinds(path: Path, sources: Mapping[str, SourceModel]) -> Iterator[Com
 def _check_requirement(path: Path, criterion: Criterion, sources: Mapping[str, SourceModel]) -> Iterator[Complaint]:
     """What the criterion demands is what the registries' rules look at."""
     for name, source in sources.items():
-        if isinstance(source, RegistrySource):
+        if isinstance(source, RecordSource):
             needed, known = requirements_of(source)
+            forms = demands_of(source)
             for demand, value in criterion.require.items():
                 at = (*path, "require", demand)
                 if demand not in known:
                     yield Complaint(at, f"no rule of '{name}' looks at this", suggest(demand, known), at_key=True)
-                elif not isinstance(value, tuple):
-                    yield Complaint(at, "must be a list of texts", f'write {demand}: ["…"]')
+                elif wrong := misfit(forms[demand], demand, value):
+                    yield Complaint(at, *wrong)
             if criterion.require.keys() <= known:
                 for demand in sorted(needed - criterion.require.keys()):
                     said, hint = f"a rule of '{name}' needs to be told '{demand}'", f"add require: {{ {demand}: … }}"

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config.problems import Complaint, Path, printable
+from config.registry.templates import NAME_PATTERN
 from config.schema import choices_at, options_at
 from config.suggestions import did_you_mean, suggest
 
@@ -96,6 +97,8 @@ def _complaint(details: ErrorDetails, data: Any, texts: Mapping[Path, str]) -> C
 def _limit(kind: str, context: Mapping[str, Any], otherwise: str) -> str:
     if context.get("min_length") == 1:
         return "is empty"
+    if context.get("pattern") == NAME_PATTERN:
+        return "a name has lower-case letters, digits and '_', at most 63, and begins with a letter"
     if kind not in _LIMITS:
         return otherwise
     return _LIMITS[kind].format_map(
@@ -107,7 +110,9 @@ def _wrong_type(path: Path, value: Any, wanted: str, texts: Mapping[Path, str]) 
     if value is None:
         return Complaint(path, f"is empty, and must be {wanted}", "fill it in, or remove the line", at_key=True)
     hint = ""
-    if wanted == "text" and path in texts:
+    if wanted == "text" and isinstance(value, dict) and len(value) == 1 and list(value.values()) == [None]:
+        hint = f'put it in quotes: "{{{printable(str(next(iter(value))))}}}"'
+    elif wanted == "text" and path in texts:
         # A number may be a key that somebody wrote where only its reference belongs.
         shown = "" if _MAY_HOLD_KEYS & set(path) else f': "{printable(texts[path])}"'
         hint = f"put it in quotes{shown}"

@@ -19,7 +19,7 @@ from config.addresses import (
 )
 from config.limits import LimitedSource, Name, SourceKind
 from config.problems import Path
-from config.registry import RegistrySource, answer_properties
+from config.registry import RecordSource, RegisterFileSource, RegistrySource, answer_properties
 from config.secrets import SecretReference
 
 
@@ -61,6 +61,7 @@ SourceModel = Annotated[
     | UsCensusSource
     | AddressFileSource
     | RegistrySource
+    | RegisterFileSource
     | CodesSource
     | ManualSource
     | SimulatedSource,
@@ -94,7 +95,7 @@ def answer_schema(source: SourceModel) -> dict[str, Any]:
             return _closed({"code": _text("Access code", "Code d'accès", longest=64)}, ["code"])
         case ManualSource():
             return _closed({"statement": _text("Your statement", "Votre déclaration", longest=6000)}, ["statement"])
-        case RegistrySource():
+        case RecordSource():
             return _closed(*answer_properties(source))
         case SimulatedSource():
             return {"type": "object", "additionalProperties": {"type": "string"}}

@@ -8,8 +8,6 @@ everything that is wrong is told with line and column, as far as `SHOWN_PROBLEMS
 from __future__ import annotations
 
 import csv
-import gzip
-import io
 import json
 import math
 import re
@@ -19,7 +17,7 @@ from contextlib import closing
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from adapters.address.answer import MAX_LETTERS, read_number, read_postcode, repetition
 from adapters.address.matching import fold
@@ -31,19 +29,12 @@ from adapters.address.register_layouts import (
     positions,
     read_header,
 )
+from adapters.file_lines import Lines, Problems, WrongFile
 
 SHOWN_PROBLEMS = 20
-MOST_WRONG, FEWEST_WRONG = 0.05, 100
-"""A file is not read on when more than this share of its rows is wrong, and more than so many."""
 
 MOST_ROWS = 200_000_000
-LONGEST_ROW = 128 << 10
-"""Bytes, over all lines of a row."""
-
 LONGEST_CODE = 16
-MOST_EXPANDED, EXPANDED_FROM = 100, 64 << 20
-"""How many times its size a gzip file may unpack to, once that is more than so many bytes. Address files pack to a
-fourth or a tenth."""
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """Control characters, and halves of a character, which JSON can name and no database keeps."""
@@ -72,14 +63,6 @@ class _WrongField(Exception):
         self.field = field
 
 
-class _WrongFile(Exception):
-    """Nothing further can be read. `line` is where, 0 where that is not known."""
-
-    def __init__(self, line: int, what: str) -> None:
-        super().__init__(what)
-        self.line = line
-
-
 class AddressRows:
     """The addresses of the file at `path`, to be gone through once. `code` is the language of its numbers.
 
@@ -93,8 +76,7 @@ class AddressRows:
         self._layout = layout
         self._code = code
         self._most = most
-        self._problems: list[str] = []
-        self._wrong = 0
+        self._problems = Problems(path.name, SHOWN_PROBLEMS)
         self._place: tuple[Sequence[str], tuple[str, str, str, str | None]] = ((), ("", "", "", None))
         self.rows = self.unplaced = self.unnumbered = self.nameless = 0
 
@@ -104,50 +86,32 @@ class AddressRows:
         Raises:
             AddressFileError: with every problem, at the end.
         """
-        end = ""
-        try:
+        with self._problems.gathered():
             yield from self._addresses()
-        except _WrongFile as error:
-            end = f":{error.line}: {error}" if error.line else f": {error}"
-        except OSError as error:
-            end = f": can not be read: {error.strerror or 'it is no gzip file'}"
-        except (EOFError, zlib.error):
-            end = ": the gzip file is cut off or damaged"
-        if not (end or self._wrong or self.rows > self.nameless):
-            end = ": holds no address"
-        if end or self._wrong:
-            unshown = self._wrong - len(self._problems)
-            more = [f"{self._path.name}: and {unshown:,} more problems"] if unshown else []
-            raise AddressFileError("\n".join([*self._problems, *more, *([self._path.name + end] if end else [])]))
+        if not (self._problems or self.rows > self.nameless):
+            self._problems.end("holds no address")
+        if self._problems:
+            raise AddressFileError(str(self._problems))
 
     def _addresses(self) -> Iterator[Address]:
         before = self._path.stat()
-        with self._path.open("rb") as raw, closing(_Lines(raw, packed=self._path.suffix == ".gz")) as lines:
+        with self._path.open("rb") as raw, closing(Lines(raw, packed=self._path.suffix == ".gz")) as lines:
             for line, texts in self._texts(lines):
                 self.rows += 1
                 if self.rows > self._most:
-                    raise _WrongFile(0, f"has more than {self._most:,} rows; import it as a register")
+                    raise WrongFile(0, f"has more than {self._most:,} rows; import it as a register")
                 try:
                     if isinstance(texts, _WrongField):
                         raise texts
                     address = self._address(line, texts)
                 except _WrongField as error:
-                    self._add(line, error)
-                    if self._wrong > max(FEWEST_WRONG, self.rows * MOST_WRONG):
-                        raise _WrongFile(
-                            line, f"read no further: more than {MOST_WRONG:.0%} of the rows are wrong"
-                        ) from None
+                    self._problems.add(line, f"column {self._column(error.field)}: {error}", self.rows)
                 else:
-                    if address is not None and not self._wrong:
+                    if address is not None and not self._problems:
                         yield address
         after = self._path.stat()
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise _WrongFile(0, "was changed while it was read; try again")
-
-    def _add(self, line: int, error: _WrongField) -> None:
-        self._wrong += 1
-        if len(self._problems) < SHOWN_PROBLEMS:
-            self._problems.append(f"{self._path.name}:{line}: column {self._column(error.field)}: {error}")
+            raise WrongFile(0, "was changed while it was read; try again")
 
     def _column(self, field: str) -> str:
         columns = self._layout.columns
@@ -155,7 +119,7 @@ class AddressRows:
 
     # -- from lines to texts
 
-    def _texts(self, lines: _Lines) -> Iterator[tuple[int, Sequence[str] | _WrongField]]:
+    def _texts(self, lines: Lines) -> Iterator[tuple[int, Sequence[str] | _WrongField]]:
         """For each row its last line and the texts of `FIELDS`, or what is wrong with it as a whole."""
         first = next(lines, "")
         if first.lstrip().startswith("{") and self._layout.kind == "openaddresses":
@@ -165,9 +129,9 @@ class AddressRows:
             separator, header = read_header(first, self._layout)
             where = positions(header, self._layout)
         except AddressFileError as error:
-            raise _WrongFile(1, str(error)) from None
+            raise WrongFile(1, str(error)) from None
         except csv.Error as error:
-            raise _WrongFile(1, f"is not CSV: {error}") from None
+            raise WrongFile(1, f"is not CSV: {error}") from None
         reader = csv.reader(lines, delimiter=separator, strict=True)
         width = len(header)
         try:
@@ -177,7 +141,7 @@ class AddressRows:
                 if row:
                     yield lines.number, self._cells(row, where, width)
         except csv.Error as error:
-            raise _WrongFile(lines.number, f"is not CSV: {error}") from None
+            raise WrongFile(lines.number, f"is not CSV: {error}") from None
 
     def _cells(self, row: list[str], where: Sequence[int | None], width: int) -> Sequence[str] | _WrongField:
         if len(row) > width and any(row[width:]):
@@ -188,7 +152,7 @@ class AddressRows:
             cut = next(field for field, index in zip(FIELDS, where, strict=True) if index and index >= len(row))
             return _WrongField(cut, "the row ends before it")
 
-    def _features(self, texts: Iterator[str], lines: _Lines) -> Iterator[tuple[int, Sequence[str] | _WrongField]]:
+    def _features(self, texts: Iterator[str], lines: Lines) -> Iterator[tuple[int, Sequence[str] | _WrongField]]:
         """The rows of GeoJSON with one feature a line."""
         for text in texts:
             lines.end_row()
@@ -308,48 +272,6 @@ def _digits(number: float) -> str:
     return str(number) if abs(number) < 1e9 else "inf"
 
 
-class _Lines(Iterator[str]):
-    """The lines of a file as text, of which no row takes more than `LONGEST_ROW`. `number` is the line read last."""
-
-    def __init__(self, raw: BinaryIO, *, packed: bool) -> None:
-        self._raw = raw
-        unpacked = io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 18) if packed else raw
-        self._stream: BinaryIO = unpacked
-        self._packed = packed
-        self._length = self._total = 0
-        self.number = 0
-
-    def __next__(self) -> str:
-        line = self._stream.readline(LONGEST_ROW - self._length + 1)
-        if not line:
-            raise StopIteration
-        self.number += 1
-        self._length += len(line)
-        self._total += len(line)
-        if self._length > LONGEST_ROW:
-            raise _WrongFile(self.number, f"the row is longer than {LONGEST_ROW >> 10} KiB; is a quote missing?")
-        if self._packed and not self.number % 1024:
-            self._weigh()
-        try:
-            return line.decode("utf-8-sig" if self.number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise _WrongFile(self.number, f"byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
-
-    def _weigh(self) -> None:
-        """A file that holds next to nothing and unpacks without end is no address file."""
-        if self._total > EXPANDED_FROM and self._total > MOST_EXPANDED * self._raw.tell():
-            raise _WrongFile(self.number, f"the gzip file unpacks to more than {MOST_EXPANDED} times its size")
-
-    def end_row(self) -> None:
-        """A row ends here; the next one may be as long."""
-        self._length = 0
-
-    def close(self) -> None:
-        """Give back what unpacks."""
-        if self._packed:
-            self._stream.close()
-
-
 def layout_of(path: Path) -> Layout:
     """The format of a file, by its first line.
 
@@ -357,15 +279,16 @@ def layout_of(path: Path) -> Layout:
     """
     first = ""
     try:
-        with path.open("rb") as raw, closing(_Lines(raw, packed=path.suffix == ".gz")) as lines:
+        with path.open("rb") as raw, closing(Lines(raw, packed=path.suffix == ".gz")) as lines:
             first = next(lines, "")
-    except _WrongFile as error:
+    except WrongFile as error:
         raise AddressFileError(f"{path.name}:{error.line}: {error}") from None
     except (OSError, EOFError, zlib.error):
         raise AddressFileError(f"{path.name}: can not be read, or is no gzip file") from None
     layout = guessed(first)
     if layout is None:
         raise AddressFileError(
-            f"{path.name}:1: is neither BAN's format nor that of OpenAddresses; say with --columns which column is what"
+            f"{path.name}:1: is neither BAN's format nor that of OpenAddresses; say with --columns which column is "
+            "what, or with --source that it is a list of people"
         )
     return layout

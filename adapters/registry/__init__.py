@@ -1,6 +1,7 @@
 """Registries that are described in the configuration, asked over HTTPS."""
 
 from adapters.registry.adapter import RegistryAdapter
+from adapters.registry.batches import adapter_class
 from config.registry import check_order
 
-__all__ = ["RegistryAdapter", "check_order"]
+__all__ = ["RegistryAdapter", "adapter_class", "check_order"]

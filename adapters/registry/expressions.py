@@ -25,8 +25,9 @@ _ORDER = {"lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": opera
 class Expression:
     """A compiled expression. Thread-safe."""
 
-    def __init__(self, text: str) -> None:
-        self._evaluate = _compiled(jmespath.compile(text).parsed)
+    def __init__(self, text: str | Node) -> None:
+        """`text`, or the tree that jmespath makes of one."""
+        self._evaluate = _compiled(jmespath.compile(text).parsed if isinstance(text, str) else text)
 
     def of(self, document: Any) -> Any:
         """What the expression gives.

@@ -6,15 +6,22 @@ import importlib
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from typing import Any
 
+from adapters.base import Unreadable
+from adapters.registry.expressions import Expression, holds
 from config.registry.inputs import Cleaning, Input, NumberFormat
 from jurat.words import Reason
 
 _SEPARATORS = re.compile(r"[\s\-_./,'·\u2010-\u2015\u2212]+")
 _NUMBER = re.compile(r"[0-9A-Za-z.+-]{1,40}")
 _SPACE = re.compile(r"\s")
+_NO_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_EARLIEST = "1900-01-01"
+_AHEAD = timedelta(days=366)
 _NPI = re.compile("[12][0-9]{9}")
 _RPPS = re.compile("8?([0-9]{11})")
 
@@ -22,42 +29,99 @@ _Step = Callable[[str], str | None]
 
 
 class Malformed(Exception):
-    """An input can not be what it should be. `reason` is `number_malformed` or `answer_unreadable`."""
+    """An input can not be what it should be. `reason` is `number_malformed` or `answer_unreadable`.
 
-    def __init__(self, reason: Reason) -> None:
+    `failed` is what it did not pass, as the description has it, and `input` its name: never what was typed.
+    """
+
+    def __init__(self, reason: Reason, failed: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.failed = failed
+        self.input = ""
+
+
+def utc_today() -> date:
+    """The date in UTC."""
+    return datetime.now(UTC).date()
 
 
 class Cleaner:
-    """One input of a description, compiled. Thread-safe."""
+    """One input of a description, compiled. `today` says what a plausible date is measured by. Thread-safe."""
 
-    def __init__(self, field: Input) -> None:
+    def __init__(self, field: Input, *, today: Callable[[], date] = utc_today) -> None:
         self._required = field.required
         self._max_length = field.max_length
         self._fault = Reason.NUMBER_MALFORMED if field.is_number else Reason.ANSWER_UNREADABLE
-        self._steps: tuple[_Step, ...] = tuple(_STEPS[step] for step in field.clean)
-        if field.format is not None:
-            self._steps += (partial(compact, field.format),)
+        self._values = field.values
+        self._today = today if field.type == "date" else None
+        self._steps: tuple[_Step, ...] = (
+            (_day,) if field.type == "date" else tuple(_STEPS[each] for each in field.clean)
+        )
+        self._format = field.format
+        self._cleaning = f"clean: [{', '.join(field.clean)}]" if field.clean else ""
+        self._form = None if field.format is None else partial(compact, field.format)
+        self._form_holds = None if field.format_when is None else Expression(field.format_when)
+        self._form_after = field.format_after
 
     def typed(self, value: Any) -> str | None:
-        """What a participant typed, as it is sent and compared; None where it was not given and need not be.
+        """What a participant typed, cleaned: of a choice, the key. None where it was not given and need not be.
+
+        Spaces, and what nobody sees, are as good as nothing where nothing need be given.
 
         Raises:
-            Malformed: it is missing, too long, of another type, or fails its check digit.
+            Malformed: it is missing, too long, of another type, or can not be what it should be.
         """
         if value is None or value == "":
             if self._required:
-                raise Malformed(Reason.ANSWER_UNREADABLE)
+                raise Malformed(Reason.ANSWER_UNREADABLE, "missing")
             return None
-        text = self.text(value) if isinstance(value, str) and len(value) <= self._max_length else None
+        short = isinstance(value, str) and len(value) <= self._max_length
+        if short and not self._required and _visible(value) == "":
+            return None
+        text = self._plain(value) if short else None
+        if not short:
+            raise Malformed(self._fault, f"no text of at most {self._max_length} characters")
         if text is None:
-            raise Malformed(self._fault)
+            raise Malformed(self._fault, f"not fit for {self._cleaning}" if self._cleaning else "no day, or empty")
+        if self._values is not None and text not in self._values:
+            raise Malformed(self._fault, "none of its values")
+        if self._today is not None and not _EARLIEST <= text <= (self._today() + _AHEAD).isoformat():
+            raise Malformed(self._fault, "no day from 1900 on to a year ahead")
         return text
 
+    def sent(self, text: str, answer: Mapping[str, str]) -> str:
+        """What `typed` gave, as it is sent and compared; `answer` is what it gave for all inputs.
+
+        Raises:
+            Malformed: it has not the form that it must have beside those.
+        """
+        if self._values is not None:
+            return self._values[text]
+        if self._form is None:
+            return text
+        before = "" if self._form_after is None else answer.get(self._form_after, "")
+        whole = before + text.removeprefix(before)
+        try:
+            formed = self._form(whole) if self._form_holds is None or holds(self._form_holds.of(answer)) else whole
+        except Unreadable:
+            formed = None
+        if formed is None:
+            raise Malformed(self._fault, f"not {self._format}" + (f" after {self._cleaning}" if self._cleaning else ""))
+        return formed.removeprefix(before)
+
     def text(self, value: str) -> str | None:
-        """`value` cleaned, None when it can not be right. A record's own number is cleaned the same way."""
-        text: str | None = _visible(value).strip()
+        """A record's own `value`, cleaned the same way; None when it can not be right.
+
+        Where the form depends on what else was typed, a value that does not have it stays as it is.
+        """
+        text = self._plain(value)
+        if text is None or self._form is None or self._form_after is not None:
+            return text
+        return self._form(text) or (text if self._form_holds is not None else None)
+
+    def _plain(self, value: str) -> str | None:
+        text: str | None = _visible(value)
         for step in self._steps:
             if text is None:
                 return None
@@ -71,7 +135,17 @@ def clean(answer: Mapping[str, Any], inputs: Mapping[str, Cleaner]) -> dict[str,
     Raises:
         Malformed: an input can not be what it should be.
     """
-    return {name: text for name, field in inputs.items() if (text := field.typed(answer.get(name))) is not None}
+    name, typed, sent = "", dict[str, str](), dict[str, str]()
+    try:
+        for name, field in inputs.items():
+            if (text := field.typed(answer.get(name))) is not None:
+                typed[name] = text
+        for name, text in typed.items():
+            sent[name] = inputs[name].sent(text, typed)
+    except Malformed as malformed:
+        malformed.input = name
+        raise
+    return sent
 
 
 def compact(form: NumberFormat, text: str) -> str | None:
@@ -83,11 +157,16 @@ def compact(form: NumberFormat, text: str) -> str | None:
     return number if number is not None and _NUMBER.fullmatch(number) else None
 
 
-def _visible(text: str) -> str:
-    """The text without characters that nobody sees (zero-width ones, controls); every kind of space is a space."""
+def _visible(text: str) -> str | None:
+    """The text without characters that nobody sees (zero-width ones, controls), and without spaces around it.
+
+    Every kind of space is a space. None where it holds what is no character: no request could carry that.
+    """
     if text.isascii() and text.isprintable():
-        return text
-    return unicodedata.normalize("NFC", "".join(map(_seen, text)))
+        return text.strip()
+    if _NO_CHARACTER.search(text):
+        return None
+    return unicodedata.normalize("NFC", "".join(map(_seen, text))).strip()
 
 
 def _seen(character: str) -> str:
@@ -104,6 +183,17 @@ def _only(text: str, *, wanted: Callable[[str], bool]) -> str | None:
     """The text without separators and with plain digits, None where something else is left."""
     bare = text if text.isascii() and wanted(text) else _SEPARATORS.sub("", _ascii_digits(text))
     return bare if bare.isascii() and wanted(bare) else None
+
+
+def _day(text: str) -> str | None:
+    """A day of the calendar as YYYY-MM-DD, in ASCII digits."""
+    plain = _ascii_digits(text)
+    if not _DAY.fullmatch(plain):
+        return None
+    try:
+        return date.fromisoformat(plain).isoformat()
+    except ValueError:
+        return None
 
 
 def _ascii_digits(text: str) -> str:
@@ -125,7 +215,11 @@ _STEPS: Mapping[Cleaning, _Step] = {
 
 @cache
 def _compactors() -> Mapping[NumberFormat, _Step]:
-    own: dict[NumberFormat, _Step] = {NumberFormat.US_NPI: _npi, NumberFormat.FR_RPPS: _rpps}
+    own: dict[NumberFormat, _Step] = {
+        NumberFormat.US_NPI: _npi,
+        NumberFormat.FR_RPPS: _rpps,
+        NumberFormat.FR_SIREN: _siren,
+    }
     return {form: own.get(form) or partial(_stdnum, form) for form in NumberFormat}
 
 
@@ -152,3 +246,10 @@ def _rpps(text: str) -> str | None:
     """French RPPS: eleven digits. An IDNPS is an RPPS with an 8 before it. Not all pass Luhn, so that is not asked."""
     found = _RPPS.fullmatch(_SEPARATORS.sub("", text))
     return found[1] if found else None
+
+
+def _siren(text: str) -> str | None:
+    """French SIREN: nine digits. A SIRET, of an establishment, is a SIREN with five more."""
+    number = _SEPARATORS.sub("", text)
+    valid = _stdnum(NumberFormat.FR_SIRET if len(number) == 14 else NumberFormat.FR_SIREN, number)
+    return valid[:9] if valid else None

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.base import Unreadable
+from adapters.registry.dates import DateReader, Span
 from adapters.registry.expressions import Expression
 from adapters.registry.names import LONGEST, Name
-from config.registry.checks import NAMES
-from config.registry.rules import Record as RecordModel
+from config.hours import parse_zone
+from config.registry.checks import NAMES, NUMBER
+from config.registry.naming import lists_families
+from config.registry.record import DateField
+from config.registry.record import Record as RecordModel
 
 _LONGEST_VALUE = 1000
 _MOST_VALUES = 1000
+_MOST_NAMES = 50
 
 
+@dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its fields as texts."""
+    """One record: its fields as texts, those that are dates as the days that they may be, and its names."""
 
-    def __init__(self, fields: Mapping[str, tuple[str, ...]], names: tuple[Name, ...]) -> None:
-        self._fields = fields
-        self.names = names
+    fields: Mapping[str, tuple[str, ...]]
+    names: tuple[Name, ...] = ()
+    days: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
 
     def values(self, field: str) -> tuple[str, ...]:
-        """The values of a field; empty where the record has none."""
-        return self._fields.get(field, ())
+        """The values of a field that is no date; empty where the record has none."""
+        return self.fields.get(field, ())
+
+    def dates(self, field: str) -> tuple[Span, ...]:
+        """The values of a field that is a date; empty where the record has none."""
+        return self.days.get(field, ())
 
 
 class RecordReader:
@@ -33,8 +44,17 @@ class RecordReader:
 
     def __init__(self, model: RecordModel) -> None:
         self._origin = Expression(model.origin)
-        self._fields = {name: Expression(text) for name, text in model.fields.items() if name != NAMES}
-        self._names = Expression(model.fields[NAMES]) if NAMES in model.fields else None
+        zone = parse_zone(model.timezone)
+        self._names, self._lists_families = None, False
+        self._texts: list[tuple[str, Expression]] = []
+        self._dates: list[tuple[str, Expression, DateReader]] = []
+        for name, value in model.fields.items():
+            if isinstance(value, DateField):
+                self._dates.append((name, Expression(value.value), DateReader(value.date, zone)))
+            elif name == NAMES:
+                self._names, self._lists_families = Expression(value), lists_families(value)
+            else:
+                self._texts.append((name, Expression(value)))
 
     def find(self, answer: Mapping[str, Any]) -> Sequence[Any]:
         """The records in an answer, still as JSON.
@@ -48,14 +68,26 @@ class RecordReader:
             raise Unreadable("the answer has no record where it is described to stand")
         return records
 
+    def numbers(self, record: Mapping[str, Any]) -> tuple[str, ...]:
+        """The numbers of a record whose other fields are of no interest yet; empty where it has none.
+
+        Raises:
+            Unreadable: what stands there is no text, number or list of them.
+        """
+        return next((_texts(expression.of(record)) for name, expression in self._texts if name == NUMBER), ())
+
     def read(self, record: Mapping[str, Any]) -> Record:
         """The fields of a record.
 
         Raises:
-            Unreadable: a field is no text, number or list of them, or names are no list of {family, given}.
+            Unreadable: a field is no text, number or list of them, a date is not written as described, or names are no
+                list of {family, given}, each of one person.
         """
-        fields = {name: _texts(expression.of(record)) for name, expression in self._fields.items()}
-        return Record(fields, () if self._names is None else _names(self._names.of(record)))
+        return Record(
+            {name: _texts(expression.of(record)) for name, expression in self._texts},
+            () if self._names is None else _names(self._names.of(record), lists_families=self._lists_families),
+            {name: tuple(map(dates.read, _texts(each.of(record)))) for name, each, dates in self._dates},
+        )
 
 
 def text_of(value: Any) -> str:
@@ -88,15 +120,19 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(text for part in value if part is not None and (text := text_of(part)))
 
 
-def _names(value: Any) -> tuple[Name, ...]:
+def _names(value: Any, *, lists_families: bool) -> tuple[Name, ...]:
     listed = value if isinstance(value, list) else [] if value is None else [value]
-    if len(listed) > _MOST_VALUES:
-        raise Unreadable(f"the record has more than {_MOST_VALUES} names")
+    if len(listed) > _MOST_NAMES:
+        raise Unreadable(f"the record has more than {_MOST_NAMES} names")
     names = []
     for part in listed:
         if not isinstance(part, dict) or "family" not in part:
             raise Unreadable("the names of the record are no list of {family, given}")
-        name = Name(*(" ".join(_texts(part.get(key))) for key in ("family", "given")))
+        family, given = _texts(part["family"]), _texts(part.get("given"))
+        if len(family) > 1 and not lists_families:
+            # Joined, they could make one name of two people: of each the part that was typed.
+            raise Unreadable("a name of the record has a list of family names, which may be of several people")
+        name = Name(" ".join(family), " ".join(given))
         if max(len(name.family), len(name.given)) > LONGEST:
             raise Unreadable(f"a name of the record has more than {LONGEST} characters")
         names.append(name)

@@ -6,17 +6,21 @@ that order, and this holds it once more: here it can not be got wrong by a docum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from adapters.base import Finding, Unreadable
-from adapters.registry.names import Band, Name, compare
-from adapters.registry.numbers import Cleaner
+from adapters.registry.dates import Span
+from adapters.registry.names import Band, Name, compare, is_withheld
+from adapters.registry.numbers import Cleaner, compact
 from adapters.registry.record import Record, text_of
 from config.registry.checks import NAMES, NUMBER, STATUS
-from config.registry.rules import EqualsRule, NameRule, OneOfRule, Rule, StatusRule
-from config.registry.source import RegistrySource
+from config.registry.inputs import Input, NumberFormat
+from config.registry.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
+from config.registry.source import RecordSource
 from jurat.words import Outcome, Reason
 
 Failure = tuple[Outcome, Reason]
@@ -28,102 +32,166 @@ _NOT_PUBLIC: Failure = (Outcome.UNDETERMINED, Reason.RECORD_NOT_PUBLIC)
 _UNKNOWN: Failure = (Outcome.UNDETERMINED, Reason.STATUS_UNKNOWN)
 _MISSING: Failure = (Outcome.UNDETERMINED, Reason.REQUIREMENT_MISSING)
 
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_YEARS = re.compile("[0-9]{1,3}")
+_AHEAD = timedelta(days=366)
+"""How far from today a participant's date may be: what lies beyond stands for another thing, or for none."""
+
 _BANDS = tuple(band.name.lower() for band in Band)
 """The words of the bands, as evidence has them."""
 
 
 @dataclass(slots=True)
 class Case:
-    """One record, and what it is held against. `inputs` are the cleaned answer."""
+    """One record, and what it is held against. `inputs` are the cleaned answer, `today` is the registry's own day."""
 
     record: Record
     inputs: Mapping[str, str]
     requirement: Mapping[str, Any]
     evidence: dict[str, Any]
+    today: date
     number_matched: bool = False
     name_matched: bool = False
     unnamed: bool = False
 
 
 _Check = Callable[[Case], Failure | None]
+Told = Callable[[int, Rule, Failure | None], None]
+"""Hears of each rule, by its place in the description, and what it makes of the record where it does not hold."""
 
 
 class Rules:
     """The rules of one source, compiled. Thread-safe."""
 
-    def __init__(self, source: RegistrySource) -> None:
-        self._checks = tuple((rule.check, _compiled(rule, source)) for rule in source.rules)
+    def __init__(self, source: RecordSource) -> None:
+        self._checks = tuple((rule, _compiled(rule, source)) for rule in source.rules)
         self._has_names = NAMES in source.record.fields
+        self._numbers = {rule.input for rule in source.rules if isinstance(rule, EqualsRule) and rule.field == NUMBER}
+        self._inputs = source.inputs
 
-    def judge(self, case: Case) -> Finding:
-        """The finding of the first rule that does not hold, or that the record matches.
+    def judge(self, case: Case, told: Told | None = None) -> Finding:
+        """The finding of the first rule that does not hold, or that the record matches. `told` hears of each rule.
 
         Raises:
-            Unreadable: the record has no number to compare.
+            Unreadable: the record has no number to compare, or tells of a birth that has not been.
         """
-        refusal: tuple[Failure, str] | None = None
-        for name, check in self._checks:
+        refusal: tuple[Failure, Rule] | None = None
+        for index, (rule, check) in enumerate(self._checks):
             failure = check(case)
+            if told is not None:
+                told(index, rule, failure)
             if failure is None:
                 continue
-            if failure[0] is not Outcome.REFUSED or self._is_theirs(case):
-                return _finding(case, failure, name)
-            refusal = refusal or (failure, name)
+            if failure[0] is not Outcome.REFUSED or self._may_refuse(case, rule):
+                return _finding(case, failure, rule)
+            if case.unnamed:
+                return _finding(case, _NOT_PUBLIC, rule)
+            refusal = refusal or (failure, rule)
         if not self._is_theirs(case):
-            return _finding(case, _DIFFERS)
+            return _finding(case, _NOT_PUBLIC if case.number_matched and case.unnamed else _DIFFERS)
         if refusal is not None:
             return _finding(case, *refusal)
-        if case.unnamed:
-            return _finding(case, _NOT_PUBLIC)
         return Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES, case.evidence)
 
     def _is_theirs(self, case: Case) -> bool:
-        """Whether the record is known to be the participant's own: by number, and by name where it gives one."""
-        return case.number_matched and (case.name_matched or case.unnamed or not self._has_names)
+        """Whether the record is known to be the participant's own: by number, and by name where registries give one."""
+        return case.number_matched and (case.name_matched or not self._has_names)
+
+    def _may_refuse(self, case: Case, rule: Rule) -> bool:
+        """Whether `rule` may refuse for this record.
+
+        One without a name may be a stranger's, by a mistyped number, or a changed shape of the participant's own. It is
+        the whole that some registries leave of who is gone: its status counts, and nothing else does, where check
+        digits show that the number is no slip.
+        """
+        if self._is_theirs(case):
+            return True
+        gone = case.number_matched and case.unnamed and isinstance(rule, StatusRule)
+        return gone and all(_is_no_slip(self._inputs[name], case.inputs[name]) for name in self._numbers)
 
 
-def _finding(case: Case, failure: Failure, rule: str | None = None) -> Finding:
+def _is_no_slip(field: Input, number: str) -> bool:
+    """Whether a number that was cleaned as `field` has check digits that fit. An RPPS has them where Luhn holds."""
+    if field.format is None or field.format_when is not None:
+        return False
+    return field.format is not NumberFormat.FR_RPPS or compact(NumberFormat.LUHN, number) is not None
+
+
+def _finding(case: Case, failure: Failure, rule: Rule | None = None) -> Finding:
     if rule is not None:
-        case.evidence["rule"] = rule
+        case.evidence["rule"] = rule.check
     return Finding(*failure, case.evidence)
 
 
-def _compiled(rule: Rule, source: RegistrySource) -> _Check:
+def _compiled(rule: Rule, source: RecordSource) -> _Check:
     match rule:
+        case EqualsRule() if rule.field in source.record.dates:
+            return _same_day(rule)
         case EqualsRule():
-            return _equals(rule, Cleaner(source.inputs[rule.input]))
+            return _equals(rule, source.inputs[rule.input])
         case OneOfRule():
             return _one_of(rule)
         case StatusRule():
             return _status(rule, source.record.status)
+        case ValidAtRule():
+            return _valid_at(rule)
+        case MinAgeRule():
+            return _min_age(rule)
         case NameRule():
             return _name(rule)
 
 
-def _equals(rule: EqualsRule, cleaner: Cleaner) -> _Check:
+def _equals(rule: EqualsRule, compared: Input) -> _Check:
     field, name, failure = rule.field, rule.input, (rule.outcome, rule.reason)
-    is_number = field == NUMBER
+    cleaner, choices = Cleaner(compared), frozenset((compared.values or {}).values())
+    is_number, missing = field == NUMBER, None if rule.absent == "pass" else _NOT_PUBLIC
 
     def check(case: Case) -> Failure | None:
         values = case.record.values(field)
         if not values and is_number:
             raise Unreadable("the record has no number")
         if not values:
-            return _NOT_PUBLIC
+            return missing
         if len(values) > 1 and is_number:
             return _AMBIGUOUS
-        typed = case.inputs.get(name)
-        if typed is None or typed not in map(cleaner.text, values):
+        typed, held = case.inputs.get(name), [cleaner.text(value) for value in values]
+        if typed is not None and typed in held:
+            case.number_matched = case.number_matched or is_number
+            return None
+        if is_number:
             return failure
-        case.number_matched = case.number_matched or is_number
-        return None
+        if None in held or any(map(is_withheld, values)):
+            # Not what a participant could type: a mark that withholds it, or written in another way.
+            return _NOT_PUBLIC
+        return _UNKNOWN if choices and not choices.issuperset(held) else failure
+
+    return check
+
+
+def _same_day(rule: EqualsRule) -> _Check:
+    field, name, failure = rule.field, rule.input, (rule.outcome, rule.reason)
+    missing = None if rule.absent == "pass" else _NOT_PUBLIC
+    ahead = timedelta() if rule.reason is Reason.BIRTH_DATE_DIFFERS else _AHEAD
+
+    def check(case: Case) -> Failure | None:
+        spans = case.record.dates(field)
+        if not spans:
+            return missing
+        if any(span.first > case.today + ahead for span in spans):
+            raise Unreadable("a date of the record is further in the future than any that is typed")
+        typed = _day_of(case.inputs.get(name))
+        return None if typed is not None and any(typed in span for span in spans) else failure
 
     return check
 
 
 def _one_of(rule: OneOfRule) -> _Check:
     field, requirement, failure = rule.field, rule.requirement, (rule.outcome, rule.reason)
-    listed, by_prefix, missing = tuple(rule.values or ()), rule.match == "prefix", None if rule.optional else _MISSING
+    listed, missing = rule.values or (), None if rule.optional else _MISSING
+    refusing, by_prefix = rule.refusing, rule.match == "prefix"
+
+    def is_among(value: str, words: tuple[str, ...]) -> bool:
+        return value.startswith(words) if by_prefix else value in words
 
     def check(case: Case) -> Failure | None:
         wanted = listed
@@ -131,13 +199,20 @@ def _one_of(rule: OneOfRule) -> _Check:
             demanded = case.requirement.get(requirement)
             if demanded is None:
                 return missing
-            wanted = tuple(map(text_of, demanded if isinstance(demanded, list | tuple) else [demanded]))
+            codes = map(text_of, demanded if isinstance(demanded, list | tuple) else [demanded])
+            # Every value begins with an empty one.
+            wanted = tuple(code for code in codes if code)
+            if not wanted:
+                return _MISSING
         values = case.record.values(field)
         if not values:
             # Nothing said is no evidence: the registry may withhold it, or have moved it.
             return _NOT_PUBLIC
-        held = any(value.startswith(wanted) if by_prefix else value in wanted for value in values)
-        return None if held else failure
+        if any(is_among(value, wanted) for value in values):
+            return None
+        if any(map(is_withheld, values)):
+            return _NOT_PUBLIC
+        return failure if refusing is None or all(is_among(value, refusing) for value in values) else _UNKNOWN
 
     return check
 
@@ -180,3 +255,96 @@ def _name(rule: NameRule) -> _Check:
         return None
 
     return check
+
+
+def _valid_at(rule: ValidAtRule) -> _Check:
+    begin, until, requirement, failure = rule.begin, rule.until, rule.requirement, (rule.outcome, rule.reason)
+    looked_at = tuple(rule.fields.values())
+    missing, may_be_open = rule.requirement is not None and not rule.optional, rule.absent == "pass"
+
+    def check(case: Case) -> Failure | None:
+        demanded = None if requirement is None else case.requirement.get(requirement)
+        day = case.today if demanded is None else _day_of(demanded)
+        if day is None or (demanded is None and missing):
+            return _MISSING
+        known = [bool(case.record.dates(field)) for field in looked_at]
+        if not all(known) and (not may_be_open or (len(known) > 1 and not any(known))):
+            # Nothing said is no evidence; neither is it an open end where the record should have two and has none.
+            return _NOT_PUBLIC
+        begins = case.record.dates(begin) if begin is not None else ()
+        ends = case.record.dates(until) if until is not None else ()
+        if begins and ends and min(each.first for each in begins) > max(each.last for each in ends):
+            return _AMBIGUOUS
+        return _decided(failure, (_begun(span, day) for span in begins), (_lasts(span, day) for span in ends))
+
+    return check
+
+
+def _min_age(rule: MinAgeRule) -> _Check:
+    field, requirement, failure = rule.field, rule.requirement, (rule.outcome, rule.reason)
+    missing = None if rule.optional else _MISSING
+
+    def check(case: Case) -> Failure | None:
+        years = rule.years
+        if requirement is not None:
+            demanded = case.requirement.get(requirement)
+            if demanded is None:
+                return missing
+            years = _years_of(demanded)
+        if years is None:
+            return _MISSING
+        births = case.record.dates(field)
+        if not births:
+            return _NOT_PUBLIC
+        if any(birth.first > case.today for birth in births):
+            raise Unreadable("a birth date of the record is in the future")
+        return _decided(failure, (_has_age(birth, years, case.today) for birth in births))
+
+    return check
+
+
+def _decided(failure: Failure, *conditions: Iterable[bool | None]) -> Failure | None:
+    """Whether all conditions hold, each told by one or several dates as yes, no or not known.
+
+    A condition does not hold where all its dates say so, and is open where they contradict each other.
+    """
+    told = [set(condition) for condition in conditions]
+    if {False} in told:
+        return failure
+    if any(None in each for each in told):
+        return _NOT_PUBLIC
+    return _AMBIGUOUS if any(len(each) > 1 for each in told) else None
+
+
+def _begun(span: Span, day: date) -> bool | None:
+    return True if day >= span.last else False if day < span.first else None
+
+
+def _lasts(span: Span, day: date) -> bool | None:
+    """Whether what ends on a day of `span` is still valid on `day`: it is to the end of its last day."""
+    return True if day <= span.first else False if day > span.last else None
+
+
+def _has_age(birth: Span, years: int, today: date) -> bool | None:
+    least, most = _age(birth.last, today), _age(birth.first, today)
+    return True if least >= years else False if most < years else None
+
+
+def _age(birth: date, today: date) -> int:
+    """Whole years. Who was born on the 29th of February is a year older on the 1st of March where there is none."""
+    return today.year - birth.year - ((today.month, today.day) < (birth.month, birth.day))
+
+
+def _day_of(value: Any) -> date | None:
+    """A day that a participant or a criterion gave, YYYY-MM-DD; None where it is none."""
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return None
+    return None
+
+
+def _years_of(value: Any) -> int | None:
+    text = str(value)
+    return int(text) if not isinstance(value, bool) and _YEARS.fullmatch(text) else None

@@ -1,10 +1,25 @@
 """The declarative format of registries: what to send, what the answers mean, and what a record must say.
 
-A registry that answers JSON over HTTPS is described in a page of YAML, without code. The format can not express a
-refusal that rests on an outage, on a changed shape or on a stranger's record; `checks` says why not.
+A registry that answers JSON, XML or CSV over HTTPS is described in a page of YAML, without code. The format can not
+express a refusal that rests on an outage, on a changed shape or on a stranger's record; `checks` says why not.
 """
 
 from config.registry.checks import check_order
-from config.registry.source import RegistrySource, answer_properties, requirements_of
+from config.registry.demands import demands_of, misfit, requirements_of
+from config.registry.people import RegisterFileSource
+from config.registry.request_checks import sending_problems
+from config.registry.rule_checks import doubt_of
+from config.registry.source import RecordSource, RegistrySource, answer_properties
 
-__all__ = ["RegistrySource", "answer_properties", "check_order", "requirements_of"]
+__all__ = [
+    "RecordSource",
+    "RegisterFileSource",
+    "RegistrySource",
+    "answer_properties",
+    "check_order",
+    "demands_of",
+    "doubt_of",
+    "misfit",
+    "requirements_of",
+    "sending_problems",
+]

@@ -2,47 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Any
-from urllib.parse import urlsplit
-
-import jmespath
+from collections.abc import Iterator
 
 from config.problems import printable
-from config.registry.request import Request
-from config.registry.rules import EqualsRule, NameRule, OneOfRule, Rule, StatusRule, Then
-from config.registry.source import RegistrySource, Step
-from config.registry.templates import SECRETS, pieces, placeholders
-from config.suggestions import did_you_mean
+from config.registry.answer_checks import absence_problems, answer_problems
+from config.registry.batch_checks import batch_problems
+from config.registry.expressions import root_keys
+from config.registry.request_checks import input_problems, request_problems
+from config.registry.rule_checks import NAMES, rule_problems
+from config.registry.rules import EqualsRule, NameRule
+from config.registry.source import Kept, RecordSource, RegistrySource, Step
+from config.registry.templates import SECRETS, placeholders
+from config.registry.trial_checks import trial_problems
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]
 
+__all__ = ["NAMES", "NUMBER", "STATUS", "check_order", "problems_of", "verdict_problems"]
+
+_ANSWER = ("status", "headers", "body")
 NUMBER = "number"
-NAMES = "names"
 STATUS = "status"
-
-_FOREIGN_BODIES: tuple[Any, ...] = (None, {}, [], "", {"error": "x"}, {"apiVersion": "2", "payload": {"items": []}})
-_FOREIGN: tuple[dict[str, Any], ...] = tuple(
-    {"status": status, "headers": {}, "body": body}
-    for status in (200, 301, 302, 400, 401, 403, 404, 408, 410, 429, 500, 502, 503, 504)
-    for body in _FOREIGN_BODIES
-)
-"""Answers that say nothing about anybody: outages, redirects, quotas, empty and foreign documents.
-
-A bare 404 is among them: it is also what a gateway says when the registry has moved.
-"""
 
 
 def problems_of(source: RegistrySource) -> Iterator[Problem]:
     """Everything that does not fit together, with its place below the source."""
     yield from _check_steps(source)
+    yield from _unrooted(("record", "from"), source.record.origin)
+    yield from absence_problems(source)
+    yield from verdict_problems(source)
+    yield from _check_given(source)
+    yield from batch_problems(source)
+    yield from trial_problems(source, [step.name for step in source.steps])
+
+
+def verdict_problems(source: RecordSource) -> Iterator[Problem]:
+    """What does not fit together in what is asked of the participant, and in how a record is read and judged."""
+    yield from input_problems(source)
     yield from _check_record(source)
-    yield from _check_rules(source)
+    yield from rule_problems(source)
     yield from _order_problems(source)
 
 
-def check_order(source: RegistrySource) -> list[str]:
+def check_order(source: RecordSource) -> list[str]:
     """Why the rules of `source` could refuse somebody for a stranger's record; empty when they can not.
 
     A record refuses only after its number, and its name where the record gives one, matched: a mistyped number leads to
@@ -51,7 +53,7 @@ def check_order(source: RegistrySource) -> list[str]:
     return [said for _, said in _order_problems(source)]
 
 
-def _order_problems(source: RegistrySource) -> Iterator[Problem]:
+def _order_problems(source: RecordSource) -> Iterator[Problem]:
     number_matched, name_matched = False, NAMES not in source.record.fields
     for index, rule in enumerate(source.rules):
         match rule:
@@ -72,6 +74,20 @@ def _order_problems(source: RegistrySource) -> Iterator[Problem]:
         yield ("rules",), "no rule compares the name that the record gives — add { check: name, family: …, given: … }"
 
 
+def _check_given(source: RegistrySource) -> Iterator[Problem]:
+    """Where a family name alone is compared, a given name that is asked for would be looked at by nobody."""
+    used = {rule.input for rule in source.rules if isinstance(rule, EqualsRule)}
+    used |= {rule.family for rule in source.rules if isinstance(rule, NameRule)}
+    for step in source.steps:
+        used |= {found.name for _, text in step.request.templates() for found in placeholders(text)}
+    texts = [name for name, field in source.inputs.items() if field.type == "text" and field.values is None]
+    idle = [name for name in texts if name not in used and not source.inputs[name].is_number]
+    for index, rule in enumerate(source.rules):
+        if isinstance(rule, NameRule) and rule.given is None and idle and rule.family in source.inputs:
+            said = f"'{idle[0]}' is asked for, and nothing compares it"
+            yield ("rules", index), f"{said} — add given: {idle[0]}, or do not ask for it"
+
+
 def _check_steps(source: RegistrySource) -> Iterator[Problem]:
     known = {*source.inputs, *(SECRETS + name for name in source.secrets)}
     always = {name for name, field in source.inputs.items() if field.required}
@@ -81,8 +97,9 @@ def _check_steps(source: RegistrySource) -> Iterator[Problem]:
         if step.name in names:
             yield (*path, "name"), "another step has this name — give it one of its own"
         names.add(step.name)
-        yield from _check_request((*path, "request"), step.request, source, known, always)
-        yield from _check_outcomes(path, step)
+        yield from request_problems((*path, "request"), step.request, source, known, always)
+        yield from answer_problems(path, step)
+        yield from _check_roots(path, step)
         for name in step.set:
             if name in known:
                 yield (*path, "set", name), "this name is taken — choose another"
@@ -90,53 +107,26 @@ def _check_steps(source: RegistrySource) -> Iterator[Problem]:
         always |= set(step.set)
 
 
-def _check_request(
-    path: Path, request: Request, source: RegistrySource, known: Collection[str], always: Collection[str]
-) -> Iterator[Problem]:
-    host = urlsplit(next(pieces(request.url))[0]).hostname or ""
-    if host not in source.hosts:
-        hint = did_you_mean(host, source.hosts) or "add it there"
-        yield (*path, "url"), f"'{printable(host)}' is not among hosts — {hint}"
-    for below, text in _texts(request):
-        for name in placeholders(text):
-            if name not in known:
-                kind = "secret" if name.startswith(SECRETS) else "input"
-                yield (*path, *below), f"there is no {kind} '{name}' — {did_you_mean(name, known) or 'declare it'}"
-            elif name.startswith(SECRETS) and below == ("url",):
-                yield (*path, *below), "a secret in the path would be seen by every proxy and log — use auth:"
-            elif below == ("url",) and name not in always:
-                yield (*path, *below), f"'{name}' may be missing, and a path needs it — write required: true"
+def _check_roots(path: Path, step: Step) -> Iterator[Problem]:
+    for index, rule in enumerate(step.outcomes):
+        yield from _unrooted((*path, "outcomes", index, "when"), rule.when)
+        if rule.retry_after is not None:
+            yield from _unrooted((*path, "outcomes", index, "retry_after"), rule.retry_after)
+    for name, kept in step.set.items():
+        if isinstance(kept, Kept):
+            yield from _unrooted((*path, "set", name, "value"), kept.value)
+        else:
+            yield from _unrooted((*path, "set", name), kept)
 
 
-def _texts(request: Request) -> Iterator[tuple[Path, Any]]:
-    yield ("url",), request.url
-    yield from ((("query", name), text) for name, text in request.query.items())
-    yield from ((("headers", name), text) for name, text in request.headers.items())
-    if request.body is not None:
-        yield ("json",), request.body
-    if request.auth is not None:
-        yield from ((("auth", name), text) for name, text in request.auth if name not in {"type", "name"})
+def _unrooted(path: Path, expression: str) -> Iterator[Problem]:
+    """What is asked of an answer as if its body were the whole would be null for everybody."""
+    for key in dict.fromkeys(root_keys(expression)):
+        if key not in _ANSWER:
+            yield path, f"'{printable(key)}' is none of {', '.join(_ANSWER)} — write body.{printable(key)}"
 
 
-def _check_outcomes(path: Path, step: Step) -> Iterator[Problem]:
-    for index, outcome in enumerate(step.outcomes):
-        if outcome.then is Then.REFUSED and any(_gives(outcome.when, answer) for answer in _FOREIGN):
-            said = "this would refuse on an outage, or on an answer that is empty or of another shape"
-            hint = "ask for what the registry itself says in the body when nobody is there, not for a status alone"
-            yield (*path, "outcomes", index, "when"), f"{said} — {hint}"
-        if outcome.retry_after is not None and outcome.then not in {Then.RETRY, Then.MAINTENANCE}:
-            yield (*path, "outcomes", index, "retry_after"), "only retry and maintenance wait — remove it"
-
-
-def _gives(expression: str, answer: dict[str, Any]) -> bool:
-    try:
-        found = jmespath.search(expression, answer)
-    except Exception:  # noqa: BLE001 - JMESPath raises bare TypeErrors, too; the interpreter takes each for Unreadable
-        return False
-    return found is not None and found is not False and found not in ("", [], {})
-
-
-def _check_record(source: RegistrySource) -> Iterator[Problem]:
+def _check_record(source: RecordSource) -> Iterator[Problem]:
     record = source.record
     if NUMBER not in record.fields:
         yield ("record", "fields"), "the number of the record is compared with the one typed — add number: EXPRESSION"
@@ -145,50 +135,6 @@ def _check_record(source: RegistrySource) -> Iterator[Problem]:
     words = [word for listed in record.status.values() for word in listed]
     if len(words) != len(set(words)):
         yield ("record", "status"), "a word of the registry stands twice — it means one thing"
-    if record.absent == "refused":
-        for answer in _FOREIGN:
-            try:
-                found = jmespath.search(record.origin, answer)
-            except Exception:  # noqa: BLE001, S112 - as above
-                continue
-            if found == []:
-                said = "this is an empty list also for an answer of another shape, and absent: refused would refuse"
-                yield ("record", "from"), f"{said} — let it be null there, without not_null(…)"
-                break
-
-
-def _check_rules(source: RegistrySource) -> Iterator[Problem]:
-    for index, rule in enumerate(source.rules):
-        for below, said in _check_rule(rule, source):
-            yield ("rules", index, *below), said
-
-
-def _check_rule(rule: Rule, source: RegistrySource) -> Iterator[Problem]:
-    fields, meanings = source.record.fields, source.record.status
-    match rule:
-        case EqualsRule() | OneOfRule() if rule.field == NAMES:
-            yield ("field",), "names are compared by a rule of their own — write check: name"
-        case EqualsRule() | OneOfRule() if rule.field not in fields:
-            yield ("field",), _unknown("field of the record", rule.field, fields)
-        case StatusRule() if rule.meaning not in meanings:
-            yield ("is",), _unknown("meaning in the status map of the record", rule.meaning, meanings)
-        case NameRule() if NAMES not in fields:
-            yield (), "the record gives no names to compare — add fields: { names: EXPRESSION }"
-    match rule:
-        case EqualsRule():
-            yield from _check_input("input", rule.input, source)
-        case NameRule():
-            yield from _check_input("family", rule.family, source)
-            if rule.given is not None:
-                yield from _check_input("given", rule.given, source)
-
-
-def _check_input(key: str, name: str, source: RegistrySource) -> Iterator[Problem]:
-    if name not in source.inputs:
-        yield (key,), _unknown("input", name, source.inputs)
-    elif not source.inputs[name].required:
-        yield (key,), f"'{name}' may be missing — write required: true"
-
-
-def _unknown(what: str, name: str, known: Collection[str]) -> str:
-    return f"there is no {what} '{name}' — {did_you_mean(name, known) or 'declare it'}"
+    for name in (NUMBER, NAMES, STATUS):
+        if name in record.dates:
+            yield ("record", "fields", name, "date"), f"'{name}' is no date — write {name}: EXPRESSION"

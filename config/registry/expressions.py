@@ -6,8 +6,9 @@ changes its shape needs. Some mistakes also answer null, silently and always; th
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import jmespath
@@ -29,7 +30,14 @@ _MAY_BE_MISSING: Final = frozenset(
 _BIND_LESS_THAN_NOT: Final = frozenset(
     {"subexpression", "projection", "value_projection", "filter_projection", "flatten"}
 )
-_MOST_CURRENT_NODES: Final = 4
+_COMPARED_KEY: Final = re.compile(r"""[=!]=\s*"([\w -]*)"(?!\s*[.\[])""")
+_NARROWS: Final = frozenset(
+    {"subexpression", "index_expression", "pipe", "projection", "value_projection", "filter_projection"}
+)
+"""Of these, only the first child is asked of the whole."""
+
+_MOST_COPIES: Final = 100
+"""How often a result may hold what was asked. The largest that a preset has is 20, for names."""
 
 
 def check_expression(text: str) -> str:
@@ -45,11 +53,14 @@ def check_expression(text: str) -> str:
         raise _error(f"this is no JMESPath{where} — see https://jmespath.org/specification.html") from None
     except (ValueError, RecursionError):
         raise _error("this is no JMESPath, or nested too deep") from None
-    nodes = list(_nodes(tree))
-    for node in nodes:
+    for node in _nodes(tree):
         _check_node(node)
-    if sum(node["type"] == "current" for node in nodes) > _MOST_CURRENT_NODES:
-        raise _error(f"'@' stands more than {_MOST_CURRENT_NODES} times: its result could grow without end")
+    if found := _COMPARED_KEY.search(re.sub(r"`[^`]*`|'[^']*'", "``", text)):
+        key = found[1]
+        raise _error(f"\"{key}\" in double quotes is a key — a text stands in single quotes: '{key}'")
+    if (copies := _copies(tree)) > _MOST_COPIES:
+        said = f"its result could grow without end, here to {copies:,} times the answer"
+        raise _error(f"{said} — ask for each part once, in place of lists of the whole such as [@, @] or [[], []]")
     return text
 
 
@@ -57,6 +68,19 @@ Expression = Annotated[
     str, AfterValidator(check_expression), Field(json_schema_extra={"maxLength": LONGEST, "examples": ["body.results"]})
 ]
 """A JMESPath expression that compiles and falls into none of the known traps."""
+
+
+def root_keys(text: str) -> Iterator[str]:
+    """The keys that an expression asks of the whole that it is applied to, and not of a part of it."""
+    waiting: list[Mapping[str, Any]] = [jmespath.compile(text).parsed]
+    while waiting:
+        node = waiting.pop()
+        if node["type"] == "field":
+            yield node["value"]
+        elif node["type"] == "expref":
+            continue
+        children = [child for child in node["children"] if isinstance(child, dict)]
+        waiting.extend(children[:1] if node["type"] in _NARROWS else children)
 
 
 def _check_node(node: Mapping[str, Any]) -> None:
@@ -68,10 +92,36 @@ def _check_node(node: Mapping[str, Any]) -> None:
     name = node["value"]
     if name not in Functions.FUNCTION_TABLE:
         raise _error(f"there is no function {name}() in JMESPath")
+    if name == "join" and children and children[0]["type"] != "literal":
+        raise _error("join() puts its first argument between all others — write it as a text: join(' ', …)")
     position = _NULL_BREAKS.get(name)
     if position is not None and len(children) >= position and children[position - 1]["type"] in _MAY_BE_MISSING:
         empty = "''" if name in {"ends_with", "starts_with"} else "`[]`"
         raise _error(f"{name}() fails where its argument is missing — write not_null(…, {empty})")
+
+
+def _copies(node: Mapping[str, Any]) -> int:
+    """How many times what a node is asked of its result may hold, at most.
+
+    `[@, @]` holds it twice, and so does `[[], []]`; behind one another they multiply. A text in JSON has its quotes
+    and backslashes doubled.
+    """
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    copies = [_copies(child) for child in children]
+    match node["type"]:
+        case "multi_select_list" | "multi_select_dict":
+            return max(1, _sum(children, copies))
+        case "function_expression" if node["value"] == "map":
+            return math.prod(copies)
+        case "function_expression" if node["value"] != "not_null":
+            return max(1, _sum(children, copies)) * (2 if node["value"] == "to_string" else 1)
+        case "function_expression" | "and_expression" | "or_expression" | "comparator":
+            return max(copies, default=1)
+    return math.prod(copies)
+
+
+def _sum(children: Sequence[Mapping[str, Any]], copies: Sequence[int]) -> int:
+    return sum(each for child, each in zip(children, copies, strict=True) if child["type"] != "literal")
 
 
 def _nodes(tree: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

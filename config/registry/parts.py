@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from config.registry.templates import NAME_PATTERN
@@ -53,6 +54,16 @@ REFUSALS = frozenset(
 
 PartName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """The name of an input, a field, a step, a secret: what a placeholder may refer to."""
+
+
+def _check_word(text: str) -> str:
+    if text != text.strip():
+        raise PydanticCustomError("word", "a word has no spaces around it — remove them")
+    return unicodedata.normalize("NFC", text)
+
+
+Word = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_check_word)]
+"""A word or code that a record's own are compared with, composed (NFC) as those are."""
 
 Titles = Annotated[
     dict[

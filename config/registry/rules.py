@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Literal, Self
+from enum import Enum, StrEnum
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.registry.expressions import Expression
-from config.registry.parts import ANSWER_REASONS, ERROR_REASONS, REFUSALS, Part, PartName, misplaced
+from config.registry.parts import ANSWER_REASONS, ERROR_REASONS, REFUSALS, Part, PartName, Word, misplaced
 from jurat.words import Outcome, Reason
 
 
@@ -22,10 +22,18 @@ class Then(StrEnum):
     REFUSED = "refused"
 
 
+class Demanded(Enum):
+    """In which form a criterion's `require` tells a rule what it demands."""
+
+    CODES = "codes"
+    DAY = "day"
+    YEARS = "years"
+
+
 class OutcomeRule(Part):
     """What an answer means that holds no record. `when` is asked of {status, headers, body}; the first match counts.
 
-    `headers` have lower-case names; `body` is null where the answer is no JSON. `retry_after` gives seconds, for
+    `headers` have lower-case names; `body` is null where the answer can not be read. `retry_after` gives seconds, for
     registries that say in the body how long they are closed.
     """
 
@@ -59,19 +67,7 @@ class OutcomeRule(Part):
         raise misplaced("OutcomeRule", [(("reason",), f"{self.then} needs one of these reasons — {hint}")])
 
 
-class Record(Part):
-    """Where the record stands in the last answer, and what of it is looked at.
-
-    `from` gives one object or a list of them, of {status, headers, body}. The field `number` is compared with what the
-    participant typed; `names` is a list of {family, given}. `status` says what the registry's words mean. `absent`: an
-    empty list refuses only where the registry holds everybody.
-    """
-
-    origin: Expression = Field(alias="from")
-    fields: dict[PartName, Expression]
-    status: dict[PartName, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
-    absent: Literal["undetermined", "refused"] = "undetermined"
-
+MAX_AGE: Final = 120
 
 _Else = Literal["undetermined", "refused"]
 
@@ -98,24 +94,35 @@ class _Rule(Part):
 
 
 class EqualsRule(_Rule):
-    """The record's `field` is what the participant gave as `input`, both cleaned as the input is."""
+    """The record's `field` is what the participant gave as `input`, both cleaned as the input is.
+
+    What the record says is compared only where it can be such an input at all. `absent: pass`: a record that says
+    nothing of it passes; for what only some answers of a registry repeat.
+    """
 
     check: Literal["equals"]
     field: PartName
     input: PartName
+    absent: Literal["pass", "undetermined"] = "undetermined"
     reason: Reason = Reason.RECORD_DIFFERS
 
 
 class OneOfRule(_Rule):
     """At least one value of `field` is among `values`, or among those that the criterion demands (`requirement`).
 
-    `match: prefix`: the record's value begins with one of them. `optional`: holds where the criterion demands nothing.
+    `match: prefix`: the record's value begins with one of them. `refuses`: the other words that the registry is known
+    to have; one that is in neither list is new, and undetermined. `values` that refuse need it. The codes that a
+    criterion demands come from lists that nobody writes down whole, and go without. `optional`: holds where the
+    criterion demands nothing.
     """
+
+    demanded: ClassVar = Demanded.CODES
 
     check: Literal["one_of", "codes"]
     field: PartName
-    values: tuple[str, ...] | None = None
+    values: Annotated[tuple[Word, ...], Field(min_length=1)] | None = None
     requirement: PartName | None = None
+    refusing: Annotated[tuple[Word, ...], Field(min_length=1)] | None = Field(default=None, alias="refuses")
     match: Literal["exact", "prefix"] = "exact"
     optional: bool = False
 
@@ -135,11 +142,69 @@ class StatusRule(_Rule):
     reason: Reason = Reason.STATUS_INACTIVE
 
 
+class ValidAtRule(_Rule):
+    """Today, or the day that the criterion demands (`requirement`), lies between `from` and `until`, both included.
+
+    What is known of a date only by month or year holds where it holds for each of its days. `absent: pass`: a date that
+    the record does not have is an open end, as long as it has the other one. `optional`: today counts where the
+    criterion demands no day.
+    """
+
+    demanded: ClassVar = Demanded.DAY
+
+    check: Literal["valid_at"]
+    begin: PartName | None = Field(default=None, alias="from")
+    until: PartName | None = None
+    requirement: PartName | None = None
+    optional: bool = False
+    absent: Literal["pass", "undetermined"] = "undetermined"
+    otherwise: _Else = Field(default="refused", alias="else")
+    reason: Reason = Reason.NOT_VALID_AT_DATE
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of the record that it looks at, by the option that names them."""
+        named = {"from": self.begin, "until": self.until}
+        return {option: field for option, field in named.items() if field is not None}
+
+    @model_validator(mode="after")
+    def _some_date(self) -> Self:
+        if not self.fields:
+            raise PydanticCustomError("valid_at", "looks at no date — add from: FIELD, until: FIELD or both")
+        return self
+
+
+class MinAgeRule(_Rule):
+    """Who was born on the day in `field` has today at least `years`, or as many as the criterion demands."""
+
+    demanded: ClassVar = Demanded.YEARS
+
+    check: Literal["min_age"]
+    field: PartName
+    years: Annotated[int, Field(ge=1, le=MAX_AGE)] | None = None
+    requirement: PartName | None = None
+    optional: bool = False
+    otherwise: _Else = Field(default="refused", alias="else")
+    reason: Reason = Reason.TOO_YOUNG
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The field of the record that it looks at, by the option that names it."""
+        return {"field": self.field}
+
+    @model_validator(mode="after")
+    def _one_age(self) -> Self:
+        if (self.years is None) == (self.requirement is None):
+            raise PydanticCustomError("min_age", "needs either years: N or requirement: NAME")
+        return self
+
+
 class NameRule(Part):
     """The participant's name is one of the record's. Never refuses, and only `exact` and `compatible` may pass.
 
     `absent: pass` is for registries that leave nothing but number and status of who is gone: such a record may refuse
-    by its status, and still accepts nobody.
+    by its status alone, where the number has check digits that fit, and accepts nobody. Without `given`, a part of a
+    name would be one word of many, so that `compatible` is undetermined there.
     """
 
     check: Literal["name"]
@@ -152,5 +217,14 @@ class NameRule(Part):
     absent: Literal["pass", "undetermined"] = "undetermined"
     reason: Literal[Reason.NAME_DIFFERS] = Reason.NAME_DIFFERS
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_else(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "else" in data:
+            raise misplaced("NameRule", [(("else",), "a name never refuses — remove else")])
+        return data
 
-Rule = Annotated[EqualsRule | OneOfRule | StatusRule | NameRule, Field(discriminator="check")]
+
+Rule = Annotated[
+    EqualsRule | OneOfRule | StatusRule | ValidAtRule | MinAgeRule | NameRule, Field(discriminator="check")
+]

@@ -1,30 +1,60 @@
-"""Texts with placeholders, `{name}` and `{secrets.name}`, as requests to registries are written.
+"""Texts with placeholders, `{name}`, `{secrets.name}` and `{name|filter}`, as requests to registries are written.
 
-There is no expression in them, no format and no filter: what stands between the braces is a name and nothing else. A
-brace that is meant as such is written twice.
+There is no expression in them: what stands between the braces is a name and filters from a closed list, and nothing
+else. A brace that is meant as such is written twice.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from config.suggestions import suggest
+
 NAME_PATTERN: Final = r"^[a-z][a-z0-9_]{0,62}$"
 SECRETS: Final = "secrets."
-_TOKEN = re.compile(r"\{\{|\}\}|\{((?:secrets\.)?[a-z][a-z0-9_]{0,62})\}|[{}]")
+_TOKEN = re.compile(r"\{\{|\}\}|\{((?:secrets\.)?[a-z][a-z0-9_]{0,62})((?:\|[^{}|\n]+)*)\}|[{}]")
+_UNCLOSED = re.compile(r"\{(?:secrets\.)?[a-z][a-z0-9_]{0,62}(?![\w|.}])")
+_DATE = re.compile(r"(?:[^%]|%[Yymd])+")
 _DEEPEST_JSON = 16
 _LONGEST = 2000
+_LONGEST_XML = 20_000
 
 
-def pieces(text: str) -> Iterator[tuple[str, str | None]]:
-    """The literal pieces of a template, each with the name of the placeholder behind it (None at the end).
+class Filter(StrEnum):
+    """What may stand behind a name: `{number|digits}`.
+
+    `digits`: only its digits. `upper`, `lower`. `date:%d/%m/%Y`: a date input, written with %Y, %y, %m and %d. `xml`:
+    escaped, as every value in an XML body is without being asked.
+    """
+
+    DIGITS = "digits"
+    UPPER = "upper"
+    LOWER = "lower"
+    DATE = "date"
+    XML = "xml"
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """A name in braces and what is done to its value, in order; `date_format` is what stands behind `date:`."""
+
+    name: str
+    filters: tuple[Filter, ...] = ()
+    date_format: str = ""
+
+
+def pieces(text: str) -> Iterator[tuple[str, Placeholder | None]]:
+    """The literal pieces of a template, each with the placeholder behind it (None at the end).
 
     Raises:
-        PydanticCustomError: a brace stands alone, or what it holds is no name.
+        PydanticCustomError: a brace stands alone, or what it holds is no name with filters.
     """
     literal, end = "", 0
     for token in _TOKEN.finditer(text):
@@ -33,20 +63,22 @@ def pieces(text: str) -> Iterator[tuple[str, str | None]]:
         if token[0] in ("{{", "}}"):
             literal += token[0][0]
         elif token[1] is None:
+            if opened := _UNCLOSED.match(text, token.start()):
+                raise _error(f"'{opened[0]}' is not closed — write {opened[0]}}}")
             raise PydanticCustomError(
                 "template", "a brace stands for itself where it is written twice — a placeholder is a name in braces"
             )
         else:
-            yield literal, token[1]
+            yield literal, _placeholder(token[1], token[2])
             literal = ""
     yield literal + text[end:], None
 
 
-def placeholders(value: Any) -> Iterator[str]:
-    """The names of the placeholders in a template, or in every text of a JSON tree."""
+def placeholders(value: Any) -> Iterator[Placeholder]:
+    """The placeholders in a template, or in every text of a JSON tree."""
     match value:
         case str():
-            yield from (name for _, name in pieces(value) if name is not None)
+            yield from (found for _, found in pieces(value) if found is not None)
         case dict():
             for child in value.values():
                 yield from placeholders(child)
@@ -55,9 +87,28 @@ def placeholders(value: Any) -> Iterator[str]:
                 yield from placeholders(child)
 
 
+def _placeholder(name: str, written: str) -> Placeholder:
+    filters, date_format = [], ""
+    for one in written.split("|")[1:]:
+        word, colon, argument = one.partition(":")
+        if word not in set(Filter) or (colon and word != Filter.DATE):
+            raise _error(f"there is no filter '{one}' — {suggest(word, Filter)}")
+        if word == Filter.DATE:
+            if Filter.DATE in filters or not _DATE.fullmatch(argument):
+                raise _error(f"'{one}' writes no date — use %Y, %y, %m and %d once, such as date:%d/%m/%Y")
+            date_format = argument
+        filters.append(Filter(word))
+    return Placeholder(name, tuple(filters), date_format)
+
+
 def _check_template(text: str) -> str:
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
-        raise PydanticCustomError("template", "has a control character — remove it")
+        raise _error("has a control character — remove it")
+    list(pieces(text))
+    return text
+
+
+def _check_xml_template(text: str) -> str:
     list(pieces(text))
     return text
 
@@ -78,8 +129,16 @@ def _check_tree(tree: Any) -> Any:
     return tree
 
 
+def _error(message: str) -> PydanticCustomError:
+    # The message is a value and no template: an administrator's own text may hold braces.
+    return PydanticCustomError("template", "{message}", {"message": message})
+
+
 Template = Annotated[str, Field(max_length=_LONGEST), AfterValidator(_check_template)]
 """One line of text with placeholders."""
 
 JsonTemplate = Annotated[dict[str, Any], AfterValidator(_check_tree)]
 """A JSON object whose texts are templates. A text that is one placeholder and nothing else becomes its value."""
+
+XmlTemplate = Annotated[str, Field(max_length=_LONGEST_XML), AfterValidator(_check_xml_template)]
+"""An XML document with placeholders; `xml` checks that it is one."""

@@ -8,9 +8,10 @@ from typing import Any, get_args
 import pytest
 from pydantic import TypeAdapter
 
-from adapters.base import Blocked, Query, Source, Unavailable, Unreadable
+from adapters.base import Blocked, Query, Refused, Source, Unavailable, Unreadable
 from adapters.catalogue import CATALOGUE, SourceUnusable, Surroundings, build
 from adapters.fingerprints import Fingerprints
+from config.networks import networks_of
 from config.secrets import SecretError, SecretReference
 from config.sources import SourceModel
 from tests.adapters.address.answering import Answering
@@ -79,6 +80,19 @@ def test_plain_http_to_this_machine_needs_a_test_environment() -> None:
         make(description).look_up(Query(answer))
     with pytest.raises(Unavailable):
         make(description, loopback_http=True).look_up(Query(answer))
+
+
+@pytest.mark.parametrize("kind", ["addok", "nominatim", "photon", "pelias", "us-census", "registry"])
+def test_a_source_is_where_the_operator_lets_it_be(kind: str) -> None:
+    url = "https://127.0.0.1:1"
+    description = described.at(url) if kind == "registry" else {**DESCRIPTIONS[kind], "url": url}
+    query = (
+        described.IRIS if kind == "registry" else Query({"number": "4", "street": "Main Street", "postcode": "99001"})
+    )
+    with pytest.raises(Blocked, match="JURAT_PRIVATE_NETWORKS"):
+        make(description).look_up(query)
+    with pytest.raises(Refused):
+        make(description, private_networks=networks_of("127.0.0.1")).look_up(query)
 
 
 def test_a_secret_that_is_missing_makes_the_source_unusable_and_is_named() -> None:

@@ -55,7 +55,7 @@ sources:
       fields: { number: id, names: names, professions: professions }
     rules:
       - { check: equals, field: number, input: number }
-      - { check: name, family: family_name }
+      - { check: name, family: family_name, compatible: undetermined }
       - { check: codes, field: professions, requirement: professions, else: refused, reason: profession_not_eligible }
 criteria:
   is-physician: { source: roll, require: { professions: ["10"] } }

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.address import register_rows
+from adapters import file_lines
 from adapters.address.register_layouts import BAN, OPENADDRESSES, AddressFileError, Layout, own_layout
 from adapters.address.register_rows import Address, AddressRows, layout_of
 
@@ -147,7 +147,8 @@ def ban(**changes: str) -> str:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (ban(nom_voie="Rue\x00du Moulin"), "a.csv:2: column nom_voie: has a control character"),
+        (ban(nom_voie="Rue\x01du Moulin"), "a.csv:2: column nom_voie: has a control character"),
+        (ban(nom_voie="Rue\x00du Moulin"), "a.csv:2: has a NUL character"),
         (ban(nom_voie="Rue " + "x" * 400), "a.csv:2: column nom_voie: is longer than 300"),
         (ban(nom_voie="\ufdfa" * 299), "a.csv:2: column nom_voie: is longer than 300"),
         (ban(nom_voie="---"), "a.csv:2: column nom_voie: has no letter"),
@@ -177,12 +178,16 @@ def test_a_hostile_csv_is_a_problem_with_its_place(tmp_path: Path, content: str,
     assert said in problems(tmp_path / "a.csv", content)[-1]
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "cp1252"])
-def test_another_encoding_is_told_with_line_and_byte(tmp_path: Path, encoding: str) -> None:
+@pytest.mark.parametrize(("encoding", "line"), [("latin-1", 2), ("cp1252", 2)])
+def test_another_encoding_is_told_with_line_and_byte(tmp_path: Path, encoding: str, line: int) -> None:
     (problem,) = problems(tmp_path / "a.csv", ban(nom_voie="Rue de l'Église").encode(encoding))
-    line = 1 if encoding == "utf-16" else 2
     assert problem.startswith(f"a.csv:{line}: byte ")
     assert "is not UTF-8" in problem
+
+
+def test_one_that_says_that_it_is_utf_16_is_told_so(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path / "a.csv", ban(nom_voie="Rue du Moulin").encode("utf-16"))
+    assert problem == "a.csv:1: is UTF-16; save the file as UTF-8"
 
 
 @pytest.mark.parametrize(
@@ -248,7 +253,7 @@ def test_a_file_that_changes_while_it_is_read_is_told(tmp_path: Path) -> None:
 
 
 def test_a_gzip_bomb_stops_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(register_rows, "EXPANDED_FROM", 1 << 20)
+    monkeypatch.setattr(file_lines, "EXPANDED_FROM", 1 << 20)
     path = tmp_path / "a.csv.gz"
     with gzip.open(path, "wt") as stream:
         stream.write(BAN_HEADER + "\n")

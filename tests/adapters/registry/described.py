@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from ruamel.yaml import YAML
 
 import examples.sources
 from adapters.base import Finding, Query
-from adapters.registry import RegistryAdapter
+from adapters.registry import RegistryAdapter, adapter_class
+from adapters.registry.watching import Watcher
+from adapters.reply import Reply
 from config.registry import RegistrySource
 from config.secrets import SecretReference
 from tests.adapters.conftest import Listen, read_request
@@ -24,7 +27,9 @@ _FILE = Path(examples.sources.__file__).with_name("register.yaml")
 
 @cache
 def _loaded() -> str:
-    return json.dumps(YAML(typ="safe").load(_FILE.read_text(encoding="utf-8")))
+    described = YAML(typ="safe").load(_FILE.read_text(encoding="utf-8"))
+    del described["tests"]  # they hold for the whole, of which the tests here change parts
+    return json.dumps(described)
 
 
 def description(**changes: Any) -> dict[str, Any]:
@@ -43,7 +48,8 @@ def adapter(described: Mapping[str, Any], secrets: Mapping[str, str] | None = No
     def secret(reference: SecretReference) -> str:
         return (secrets or {})[reference.env or ""]
 
-    return RegistryAdapter(RegistrySource.model_validate(described), secret=secret, loopback_http=True)
+    model = RegistrySource.model_validate(described)
+    return adapter_class(model)(model, secret=secret, loopback_http=True)
 
 
 def asked(number: str, family: str, given: str, *, timeout: float = 5.0, **requirement: Any) -> Query:
@@ -52,6 +58,52 @@ def asked(number: str, family: str, given: str, *, timeout: float = 5.0, **requi
 
 
 IRIS = asked("9000010000", "Valombre", "Iris")
+
+
+NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
+
+
+class Canned:
+    """What a registry answers, without a network: each request gets the next of `answers`. Keeps what was sent."""
+
+    def __init__(self, answers: Sequence[Any]) -> None:
+        self._answers = list(answers)
+        self.sent: list[dict[str, Any]] = []
+
+    def send(self, method: str, url: str, **sent: Any) -> Reply:
+        self.sent.append({"method": method, "url": url, **sent})
+        return reply(self._answers.pop(0))
+
+    def close(self) -> None:
+        pass
+
+
+def reply(answer: Any, status: int = 200) -> Reply:
+    """An answer: a Reply, bytes, or what is written as JSON."""
+    if isinstance(answer, Reply):
+        return answer
+    return Reply(status, {}, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+
+
+def judged(
+    described: Mapping[str, Any],
+    query: Query,
+    *answers: Any,
+    now: datetime = NOON,
+    secrets: Mapping[str, str] | None = None,
+    watch: Watcher | None = None,
+) -> Finding:
+    """What the description makes of the answers, at that time."""
+    source = RegistryAdapter(
+        RegistrySource.model_validate(described),
+        secret=lambda reference: (secrets or {})[reference.env or ""],
+        transport=Canned(answers),
+        clock=lambda: now,
+        watch=watch,
+    )
+    found = source.look_up(query)
+    assert isinstance(found, Finding)
+    return found
 
 
 class Registry:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from jurat.words import Outcome, Reason
 from tests.adapters.conftest import Listen
 from tests.adapters.registry.described import IRIS, Registry, adapter, asked, at, description, person, records
 
+TODAY = date(2026, 11, 5)
 RULES = description()["rules"]
 
 
@@ -153,7 +155,7 @@ def test_codes_may_be_compared_by_their_beginning(code: str, accepted: bool, lis
         records(person(names=[{"family": "x" * 201}])),
         records(person(number="9" * 1001)),
         records(person(profession={"code": ["x"] * 1001})),
-        records(person(names=[{"family": "x"}] * 1001)),
+        records(person(names=[{"family": "x"}] * 51)),
         [],
         None,
         7,
@@ -188,7 +190,7 @@ def test_in_whatever_order_rules_come_nobody_is_refused_for_a_stranger(
     shuffled = valid.model_copy(update={"rules": tuple(by_check[rule["check"]] for rule in rules)})
     record = Record({"number": (number,), "status": (status,), "professions": ("21",)}, tuple(names))
     inputs = {"number": "9000010000", "family_name": "Valombre", "given_name": "Iris"}
-    found = Rules(shuffled).judge(Case(record, inputs, {"professions": ["10"]}, {}))
+    found = Rules(shuffled).judge(Case(record, inputs, {"professions": ["10"]}, {}, TODAY))
     theirs = number == "9000010000" and Name("Valombre", "Iris") in names
     if found.outcome is Outcome.REFUSED:
         assert theirs
@@ -202,5 +204,40 @@ def test_without_number_or_name_nobody_is_accepted_or_refused(dropped: str) -> N
     inputs = {"number": "9000010000", "family_name": "Valombre", "given_name": "Iris"}
     for status in ("active", "suspended"):
         record = Record({"number": ("9000010000",), "status": (status,)}, (Name("Valombre", "Iris"),))
-        found = Rules(fewer).judge(Case(record, inputs, {}, {}))
+        found = Rules(fewer).judge(Case(record, inputs, {}, {}, TODAY))
         assert (found.outcome, found.reason) == (Outcome.UNDETERMINED, Reason.RECORD_DIFFERS)
+
+
+@pytest.mark.parametrize("codes", [[""], ["", " "], [], ""])
+def test_a_demand_without_a_code_accepts_nobody(codes: Any, listen: Listen) -> None:
+    rules = [*RULES[:3], {**RULES[3], "match": "prefix"}]
+    found = Registry(listen, records(person())).ask(
+        asked("9000010000", "Valombre", "Iris", professions=codes), rules=rules
+    )
+    assert (found.outcome, found.reason) == (Outcome.UNDETERMINED, Reason.REQUIREMENT_MISSING)
+
+
+@pytest.mark.parametrize(
+    ("held", "absent", "reason"),
+    [
+        ("02", "undetermined", Reason.RECORD_MATCHES),
+        ("01", "undetermined", Reason.AREA_NOT_ELIGIBLE),
+        ("1", "undetermined", Reason.STATUS_UNKNOWN),  # no word of the choice
+        (None, "undetermined", Reason.RECORD_NOT_PUBLIC),
+        (None, "pass", Reason.RECORD_MATCHES),
+        ("01", "pass", Reason.AREA_NOT_ELIGIBLE),
+    ],
+)
+def test_a_choice_is_compared_where_the_record_has_a_word_for_it(
+    held: Any, absent: str, reason: Reason, listen: Listen
+) -> None:
+    described = description()
+    record = {**described["record"], "fields": {**described["record"]["fields"], "area": "area"}}
+    inputs = {**described["inputs"], "area": {"values": {"north": "01", "south": "02"}}}
+    rule = {"check": "equals", "field": "area", "input": "area", "absent": absent}
+    query = asked("9000010000", "Valombre", "Iris")
+    query = type(query)({**query.answer, "area": "south"}, timeout=5.0)
+    found = Registry(listen, records(person(area=held))).ask(
+        query, inputs=inputs, record=record, rules=[*RULES, {**rule, "else": "refused", "reason": "area_not_eligible"}]
+    )
+    assert found.reason is reason

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.registry.numbers import Cleaner, Malformed, clean, compact
+from adapters.registry.numbers import Cleaner, Malformed, clean, compact, utc_today
 from config.registry.inputs import Cleaning, Input, NumberFormat
 from jurat.words import Reason
 
@@ -24,6 +28,10 @@ NPI = Cleaner(Input(clean=(Cleaning.TRIM, Cleaning.DIGITS), format=NumberFormat.
         (NumberFormat.FR_RPPS, "1010272701", None),
         (NumberFormat.FR_SIREN, "732 829 320", "732829320"),
         (NumberFormat.FR_SIREN, "123456789", None),
+        (NumberFormat.FR_SIREN, "732-829-320 00074", "732829320"),
+        (NumberFormat.FR_SIREN, "35600000009075", "356000000"),
+        (NumberFormat.FR_SIREN, "73282932000075", None),
+        (NumberFormat.FR_SIREN, "7328293200007", None),
         (NumberFormat.FR_SIRET, "73282932000074", "73282932000074"),
         (
             NumberFormat.FR_SIRET,
@@ -96,6 +104,21 @@ def test_an_input_that_is_not_required_may_be_missing() -> None:
     assert clean({"family_name": "x", "given_name": ""}, inputs) == {"family_name": "X"}
 
 
+@pytest.mark.parametrize("typed", [" ", "  \t\n", "\u200b", "\u3000\u00a0", "\x00"])
+@pytest.mark.parametrize(
+    "kind", [Input(required=False), Input(required=False, type="date"), Input(required=False, values={"a": "b"}),
+             Input(required=False, format=NumberFormat.US_NPI, clean=(Cleaning.DIGITS,))],
+)  # fmt: skip
+def test_spaces_are_as_good_as_nothing_where_nothing_need_be_given(kind: Input, typed: str) -> None:
+    assert clean({"x": typed}, {"x": Cleaner(kind)}) == {}
+
+
+@pytest.mark.parametrize("typed", ["-", " . ", " " * 121, "\ud800"])
+def test_what_can_not_be_right_is_told_also_where_nothing_need_be_given(typed: str) -> None:
+    with pytest.raises(Malformed):
+        clean({"x": typed}, {"x": Cleaner(Input(required=False, clean=(Cleaning.DIGITS,)))})
+
+
 def test_what_is_not_declared_is_not_sent() -> None:
     assert clean({"family_name": "x", "password": "y"}, {"family_name": Cleaner(Input())}) == {"family_name": "x"}
 
@@ -104,3 +127,113 @@ def test_what_is_not_declared_is_not_sent() -> None:
 def test_plain_text_is_cleaned_as_text_with_something_strange_is(typed: str, steps: list[Cleaning]) -> None:
     cleaner = Cleaner(Input(clean=tuple(steps)))
     assert cleaner.text(typed) == cleaner.text(typed + "\u200b")
+
+
+DOCUMENT = Cleaner(Input(values={"dni": "01", "passport": "02"}))
+HOLDER = Cleaner(
+    Input(clean=(Cleaning.ALNUM, Cleaning.UPPER), format=NumberFormat.ES_NIF, format_when="document_type != 'passport'")
+)
+TODAY = date(2028, 2, 29)
+DAY = Cleaner(Input(type="date"), today=lambda: TODAY)
+
+
+def sent_or_why(answer: Mapping[str, Any], inputs: Mapping[str, Cleaner]) -> str:
+    """What the last input is sent as, or why it is not."""
+    try:
+        return list(clean(answer, inputs).values())[-1]
+    except Malformed as malformed:
+        return malformed.reason
+
+
+def test_of_a_choice_the_registrys_own_word_is_sent_and_compared() -> None:
+    assert clean({"document_type": " dni "}, {"document_type": DOCUMENT}) == {"document_type": "01"}
+    assert DOCUMENT.text(" 01 ") == "01"
+
+
+@pytest.mark.parametrize("typed", ["01", "DNI", "nie", "dni passport", "", None, 1, ["dni"], "\ud800"])
+def test_what_is_no_choice_is_an_unreadable_answer(typed: Any) -> None:
+    with pytest.raises(Malformed) as caught:
+        clean({"document_type": typed}, {"document_type": DOCUMENT})
+    assert caught.value.reason is Reason.ANSWER_UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("document", "number", "sent"),
+    [
+        ("dni", "12345678-z", "12345678Z"),
+        ("dni", "12345678-a", None),
+        ("passport", "12345678-a", "12345678A"),
+        ("passport", "xa 12345", "XA12345"),
+        ("passport", "XÄ12345", None),
+    ],
+)
+def test_a_number_has_its_form_only_where_that_holds(document: str, number: str, sent: str | None) -> None:
+    answer = {"document_type": document, "number": number}
+    found = sent_or_why(answer, {"document_type": DOCUMENT, "number": HOLDER})
+    assert found == (Reason.NUMBER_MALFORMED if sent is None else sent)
+    assert sent is None or HOLDER.text(number) == sent
+
+
+def test_a_condition_that_can_not_be_asked_makes_the_number_malformed() -> None:
+    holder = Cleaner(Input(format=NumberFormat.LUHN, format_when="starts_with(to_number(kind), 'x')"))
+    with pytest.raises(Malformed) as caught:
+        clean({"number": "9000010000"}, {"number": holder})
+    assert caught.value.reason is Reason.NUMBER_MALFORMED
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("1973-02-28", "1973-02-28"),
+        (" 1973-02-28\n", "1973-02-28"),
+        ("\u200b１９７３-02-28", "1973-02-28"),
+        ("1900-01-01", "1900-01-01"),
+        ("2029-03-01", "2029-03-01"),
+        ("2028-02-29", "2028-02-29"),
+        ("2027-02-29", None),
+        ("1899-12-31", None),
+        ("2029-03-02", None),
+        ("0000-00-00", None),
+        ("28/02/1973", None),
+        ("19730228", None),
+        ("1973-W09-3", None),
+        ("1973-2-28", None),
+        ("1973-02-28T00:00", None),
+        ("1973-02-28' or '1'='1", None),
+        ("x" * 121, None),
+        (19730228, None),
+    ],
+)
+def test_a_date_is_a_plausible_day_of_the_calendar(typed: Any, sent: str | None) -> None:
+    assert sent_or_why({"born": typed}, {"born": DAY}) == (sent or Reason.ANSWER_UNREADABLE)
+
+
+def test_a_date_is_measured_by_the_clock() -> None:
+    assert abs(utc_today() - datetime.now(UTC).date()) <= timedelta(days=1)
+    born = (utc_today() + timedelta(days=300)).isoformat()
+    assert clean({"born": born}, {"born": Cleaner(Input(type="date"))}) == {"born": born}
+    late = Cleaner(Input(type="date"), today=lambda: date(1980, 1, 1))
+    assert late.text("1990-01-01") == "1990-01-01"
+    with pytest.raises(Malformed):
+        late.typed("1990-01-01")
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=60))
+def test_no_text_is_sent_with_what_no_request_can_carry(typed: str) -> None:
+    for kind in (Input(), Input(clean=(Cleaning.TRIM, Cleaning.UPPER)), Input(clean=(Cleaning.ALNUM,))):
+        text = Cleaner(kind).text(typed)
+        if text is not None:
+            assert text.encode()
+            assert text == text.strip()
+            assert not re.search(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\ufeff\ufffe\uffff]", text)
+
+
+@pytest.mark.parametrize("typed", ["e" + "\u0301\u0316" * 499, "\ufdfa" * 1000, "\N{HANGUL SYLLABLE HIH}" * 1000])
+@pytest.mark.parametrize("steps", [(), (Cleaning.TRIM,), (Cleaning.ALNUM, Cleaning.UPPER)])
+def test_a_long_text_is_cleaned_in_no_time(typed: str, steps: tuple[Cleaning, ...]) -> None:
+    cleaner = Cleaner(Input(max_length=1000, clean=steps))
+    began = time.process_time()
+    for _ in range(10):
+        cleaner.text(typed)
+    assert time.process_time() - began < 0.5

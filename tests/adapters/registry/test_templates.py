@@ -21,10 +21,11 @@ from adapters.registry import RegistryAdapter
 from adapters.registry.templates import RequestTemplate
 from config.registry import RegistrySource
 from config.registry.request import Request
+from config.registry.source import Step
 from examples.sources import Mood, Sources
 from jurat.words import Outcome, Reason
 from tests.adapters.conftest import Listen, read_request
-from tests.adapters.registry.described import IRIS, Registry, adapter, asked, at, description, person, records
+from tests.adapters.registry.described import IRIS, Canned, Registry, adapter, asked, at, description, person, records
 
 
 @pytest.mark.parametrize(
@@ -189,11 +190,27 @@ def test_no_request_leaves_for_a_host_that_is_not_listed(sources: Sources) -> No
         source.look_up(IRIS)
 
 
+def test_no_request_leaves_for_a_port_that_is_not_listed() -> None:
+    model = RegistrySource.model_validate(at("https://registry.example:8443", hosts=["registry.example:8443"]))
+    sent = Canned([records(person())])
+    source = RegistryAdapter(model, secret=str, transport=sent)
+    assert source.look_up(IRIS).reason is Reason.RECORD_MATCHES  # type: ignore[union-attr]
+    for hosts in (("registry.example",), ("registry.example:8444",)):
+        source = RegistryAdapter(model.model_copy(update={"hosts": hosts}), secret=str, transport=sent)
+        with pytest.raises(Blocked):
+            source.look_up(IRIS)
+    assert len(sent.sent) == 1
+
+
 @pytest.mark.parametrize(
     ("url", "host"),
     [
         ("https://registry.example/v1/{number}", "registry.example"),
-        ("HTTPS://Registry.example:8443", "registry.example"),
+        ("HTTPS://Registry.example:8443", "registry.example:8443"),
+        ("https://registry.example:443/{number}", "registry.example"),
+        ("http://127.0.0.1:8000/{number}", "127.0.0.1"),
+        ("https://[FD00:0:0::5]/{number}", "[fd00::5]"),
+        ("https://[fd00::5]:8443/", "[fd00::5]:8443"),
         ("https://registry.example", "registry.example"),
         ("https://registry.{number}/", ""),
         ("https://{number}", ""),
@@ -202,7 +219,8 @@ def test_no_request_leaves_for_a_host_that_is_not_listed(sources: Sources) -> No
     ],
 )
 def test_the_host_is_known_before_any_value_is(url: str, host: str) -> None:
-    assert RequestTemplate(Request.model_construct(url=url, query={}, headers={})).host == host
+    step = Step.model_construct(request=Request.model_construct(url=url))
+    assert RequestTemplate(step, {}).host == host
 
 
 def test_plain_http_needs_a_test_environment(sources: Sources) -> None:

@@ -1,0 +1,164 @@
+"""The lines of a file that somebody hands over: plain or gzip, of any size, in the encoding that is stated; and what
+is wrong with them.
+
+Neither the file nor one of its rows takes much memory, whatever stands in it, and no row can do more than be a problem.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+LONGEST_ROW = 128 << 10
+"""Bytes, over all lines of a row."""
+
+MOST_EXPANDED, EXPANDED_FROM = 100, 64 << 20
+"""How many times its size a gzip file may unpack to, once that is more than so many bytes. Tables of addresses and of
+people pack to a fourth or a tenth."""
+
+MOST_WRONG, FEWEST_WRONG = 0.05, 100
+"""A file is not read on when more than this share of its rows is wrong, and more than so many."""
+
+UTF_8 = "utf-8"
+_UTF_8_MARK = b"\xef\xbb\xbf"
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+class WrongFile(Exception):
+    """Nothing further can be read. `line` is where, 0 where that is not known."""
+
+    def __init__(self, line: int, what: str) -> None:
+        super().__init__(what)
+        self.line = line
+
+
+class Problems:
+    """What is wrong with the file `name`, of which the first `shown` rows are told one by one."""
+
+    def __init__(self, name: str, shown: int) -> None:
+        self._name = name
+        self._shown = shown
+        self._told: list[str] = []
+        self._end = ""
+        self.count = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.count or self._end)
+
+    def add(self, line: int, what: str, rows: int) -> None:
+        """One more row is wrong, the `rows`th.
+
+        Raises WrongFile when so many are that it is no use to go on.
+        """
+        self.count += 1
+        if self.count <= self._shown:
+            self._told.append(f"{self._name}:{line}: {what}")
+        if self.count > max(FEWEST_WRONG, rows * MOST_WRONG):
+            raise WrongFile(line, f"read no further: more than {MOST_WRONG:.0%} of the rows are wrong")
+
+    def end(self, what: str, line: int = 0) -> None:
+        """The file can not be used as a whole."""
+        self._end = f"{self._name}:{line}: {what}" if line else f"{self._name}: {what}"
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Keeps what ends the reading of the file."""
+        try:
+            yield
+        except WrongFile as error:
+            self.end(str(error), error.line)
+        except OSError as error:
+            self.end(f"can not be read: {error.strerror or 'it is no gzip file'}")
+        except (EOFError, zlib.error):
+            self.end("the gzip file is cut off or damaged")
+
+    def __str__(self) -> str:
+        unshown = self.count - len(self._told)
+        more = [f"{self._name}: and {unshown:,} more problems"] if unshown else []
+        return "\n".join([*self._told, *more, *([self._end] if self._end else [])])
+
+
+class Lines(Iterator[str]):
+    """The lines of a file as text, of which no row takes more than `LONGEST_ROW`.
+
+    `encoding` is UTF-8, with or without a byte order mark, or one of a byte a character whose first half is ASCII.
+    `number` is the line read last, `row` the line on which the row begins that is being read.
+    """
+
+    def __init__(self, raw: BinaryIO, *, packed: bool, encoding: str = UTF_8) -> None:
+        self._raw = raw
+        unpacked = io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 18) if packed else raw
+        self._stream: BinaryIO = unpacked
+        self._packed = packed
+        self._encoding = encoding
+        # Whatever is UTF-8 can be read in such an encoding too, as other letters.
+        self._may_be_utf_8 = encoding != UTF_8
+        self._accented = False
+        self._length = self._total = self.number = 0
+        self.row = 1
+
+    def __next__(self) -> str:
+        line = self._stream.readline(LONGEST_ROW - self._length + 1)
+        if not line:
+            self._check_encoding()
+            raise StopIteration
+        self.number += 1
+        self._length += len(line)
+        self._total += len(line)
+        if self._length > LONGEST_ROW:
+            raise WrongFile(self.row, f"the row is longer than {LONGEST_ROW >> 10} KiB; is a quote missing?")
+        if self._packed and not self.number % 1024:
+            self._weigh()
+        if self.number == 1:
+            line = self._unmarked(line)
+        if b"\0" in line:
+            raise WrongFile(self.number, "has a NUL character: it is damaged, or in an encoding of two bytes")
+        if self._may_be_utf_8 and not line.isascii():
+            self._look(line)
+        try:
+            return line.decode(self._encoding)
+        except UnicodeDecodeError as error:
+            cure = "save the file as UTF-8" if self._encoding == UTF_8 else "state the encoding that it has"
+            said = f"byte {error.start + 1} is not {self._encoding.upper()}; {cure}"
+            raise WrongFile(self.number, said) from None
+
+    def _unmarked(self, line: bytes) -> bytes:
+        """The first line without its byte order mark."""
+        if line.startswith(_UTF_16_MARKS):
+            raise WrongFile(1, "is UTF-16; save the file as UTF-8")
+        if not line.startswith(_UTF_8_MARK):
+            return line
+        if self._encoding != UTF_8:
+            raise WrongFile(1, f"is marked as UTF-8, and not {self._encoding.upper()}")
+        return line[len(_UTF_8_MARK) :]
+
+    def _look(self, line: bytes) -> None:
+        """One line that is no UTF-8 settles that the file is none."""
+        self._accented = True
+        try:
+            line.decode(UTF_8)
+        except UnicodeDecodeError:
+            self._may_be_utf_8 = False
+
+    def _check_encoding(self) -> None:
+        if self._accented and self._may_be_utf_8:
+            raise WrongFile(0, f"is UTF-8, and not {self._encoding.upper()}: all its accented letters say so")
+
+    def _weigh(self) -> None:
+        """A file that holds next to nothing and unpacks without end is no table."""
+        if self._total > EXPANDED_FROM and self._total > MOST_EXPANDED * self._raw.tell():
+            raise WrongFile(self.number, f"the gzip file unpacks to more than {MOST_EXPANDED} times its size")
+
+    def end_row(self) -> None:
+        """A row ends here; the next one may be as long."""
+        self._length = 0
+        self.row = self.number + 1
+
+    def close(self) -> None:
+        """Give back what unpacks."""
+        if self._packed:
+            self._stream.close()

@@ -1,0 +1,51 @@
+"""The columns that a description reads of a table: without them it is another table, or a sentence with a comma."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import jmespath
+
+from config.registry.record import DateField, Record
+
+Columns = tuple[frozenset[str], ...]
+"""Groups of names: of each group a table has at least one."""
+
+_ALTERNATIVES: Final = "not_null"
+
+
+def columns_of(record: Record) -> Columns:
+    """What a table must have so that the fields of `record` can be read in it.
+
+    `a || b` and `not_null(a, b)` need one of both, and nothing where a literal is among them.
+    """
+    texts = (field.value if isinstance(field, DateField) else field for field in record.fields.values())
+    return tuple(dict.fromkeys(group for text in texts for group in _groups(jmespath.compile(text).parsed)))
+
+
+def _groups(node: Mapping[str, Any]) -> Columns:
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    match node["type"]:
+        case "field":
+            return (frozenset({node["value"]}),)
+        case "or_expression":
+            return _one_of(children)
+        case "function_expression" if node["value"] == _ALTERNATIVES:
+            return _one_of(children)
+        case "multi_select_dict" | "multi_select_list" | "key_val_pair" | "and_expression" | "not_expression":
+            return _each(children)
+        case "comparator" | "function_expression":
+            return _each(children)
+        case "subexpression" | "pipe" | "index_expression" | "projection" | "filter_projection" | "flatten":
+            return _groups(children[0])
+    return ()
+
+
+def _each(children: Sequence[Mapping[str, Any]]) -> Columns:
+    return tuple(group for child in children for group in _groups(child))
+
+
+def _one_of(children: Sequence[Mapping[str, Any]]) -> Columns:
+    alternatives = [_groups(child) for child in children]
+    return (frozenset().union(*(name for each in alternatives for name in each)),) if all(alternatives) else ()

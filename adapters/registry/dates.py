@@ -1,0 +1,136 @@
+"""Dates as registries write them: read into the days that they may be.
+
+A birth date without its day, or a licence that ends "in 2027", is known to lie among some days. What such a date says
+of another day is therefore yes, no, or not known.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import MAXYEAR, UTC, date, datetime, timedelta, tzinfo
+from typing import Final
+
+from adapters.base import Unreadable
+from config.registry import record as written
+
+_EARLIEST: Final = date(1900, 1, 1)
+"""Databases write this day and earlier ones (0001-01-01, 1753-01-01, 1899-12-30) where they have no date at all."""
+
+_BOUND: Final = 4_300_000_000
+"""Fewer milliseconds are within fifty days of 1970, and more seconds after 2106: one taken for the other, or no date.
+"""
+
+_WITHOUT_END: Final = datetime(9999, 12, 30, tzinfo=UTC)
+"""From here on a moment means the last day there is, in whichever zone."""
+
+_MIDNIGHTS: Final = frozenset({(0, 0, 0), (23, 59, 59)})
+_PIVOT: Final = 69
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_TOKEN = re.compile(r"%([YymdHMS])|(.)", re.DOTALL)
+_ISO = re.compile(
+    r"(?P<Y>[0-9]{4})(?:-(?P<m>[0-9]{2})(?:-(?P<d>[0-9]{2})"
+    r"(?:[T ][0-9]{2}:?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]{1,9})?)?(?P<offset>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+    r"(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The days that a date may be, both ends included: one day, a month or a year."""
+
+    first: date
+    last: date
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+
+class DateReader:
+    """Dates of one form. `zone` says to which day a moment belongs."""
+
+    def __init__(self, form: str, zone: tzinfo) -> None:
+        self._zone = zone
+        self._read: Callable[[str], Span | None]
+        match form:
+            case written.EPOCH_S:
+                self._read = lambda text: self._moment(text, 1)
+            case written.EPOCH_MS:
+                self._read = lambda text: self._moment(text, 1000)
+            case written.ISO:
+                self._read = self._iso
+            case _:
+                pattern = _pattern(form)
+                self._read = lambda text: _days(pattern.fullmatch(text))
+
+    def read(self, text: str) -> Span:
+        """The days that `text` may be.
+
+        Raises:
+            Unreadable: it is no date of this form, or one that stands for none (in or before 1900-01-01).
+        """
+        try:
+            span = self._read(text)
+        except (ValueError, OverflowError):
+            span = None
+        if span is None or span.last <= _EARLIEST:
+            raise Unreadable("a date of the record is not written as described")
+        return span
+
+    def _moment(self, text: str, per_second: int) -> Span | None:
+        found = re.fullmatch(r"(-?[0-9]{1,18})(\.[0-9]{1,9})?", text)
+        number = int(found[1]) if found else 0
+        if number == 0 or (per_second > 1 and abs(number) < _BOUND):
+            return None
+        moment = _EPOCH + timedelta(seconds=number // per_second)
+        return None if number // per_second >= _BOUND and moment < _WITHOUT_END else self._day(moment)
+
+    def _iso(self, text: str) -> Span | None:
+        found = _ISO.fullmatch(text)
+        if found is not None and found["offset"]:
+            return self._day(datetime.fromisoformat(text.replace(",", ".")))
+        return _days(found)
+
+    def _day(self, moment: datetime) -> Span:
+        """The day on which a moment is where the registry is.
+
+        At midnight, or a second before it, the moment may be no more than a day in dress: then it is that day, too.
+        """
+        if moment.year == MAXYEAR:
+            # The last year stands for "without end"; in another zone its last day may be in a year that there is not.
+            return Span(moment.date(), moment.date())
+        written, here = moment.date(), moment.astimezone(self._zone).date()
+        is_dressed = (moment.hour, moment.minute, moment.second) in _MIDNIGHTS
+        return Span(min(written, here), max(written, here)) if is_dressed else Span(here, here)
+
+
+def _pattern(form: str) -> re.Pattern[str]:
+    """The form as a pattern. A day or month may go without its zero where something stands around it."""
+    pattern = ""
+    tokens = _TOKEN.findall(form)
+    for index, (code, literal) in enumerate(tokens):
+        touches = any(tokens[near][0] for near in (index - 1, index + 1) if 0 <= near < len(tokens))
+        digits = "{4}" if code == "Y" else "{1,2}" if code in ("d", "m") and not touches else "{2}"
+        pattern += f"(?P<{code}>[0-9]{digits})" if code else re.escape(literal)
+    return re.compile(pattern)
+
+
+def _days(found: re.Match[str] | None) -> Span | None:
+    """The days that the parts of a date leave open. Raises ValueError where there is no such day."""
+    if found is None:
+        return None
+    parts = found.groupdict()
+    year = int(parts.get("Y") or parts["y"])
+    if not parts.get("Y"):
+        # As POSIX reads two digits: 69 and more are of the last century.
+        year += 1900 if year >= _PIVOT else 2000
+    if not parts.get("m"):
+        return Span(date(year, 1, 1), date(year, 12, 31))
+    month = int(parts["m"])
+    if not parts.get("d"):
+        return Span(date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1]))
+    day = date(year, month, int(parts["d"]))
+    return Span(day, day)

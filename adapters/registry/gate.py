@@ -1,0 +1,90 @@
+"""What keeps a registry's description from being published: its tests, and the moods that every registry has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from adapters.registry.conformance import Acted, play_moods
+from adapters.registry.list_trials import try_list
+from adapters.registry.rehearsal import Path, Rehearsal
+from adapters.registry.trials import ReadFile, Tried, try_all
+from config.registry.people import RegisterFileSource
+from config.registry.rules import NameRule, Then
+from config.registry.source import RecordSource, RegistrySource
+from jurat.words import Outcome
+
+_SEE: Final = "see docs/how-to/add-a-registry.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something to mend before the description is published, at a place below the source."""
+
+    place: Path
+    said: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What became of the tests and moods of one description; without `faults` it may be published."""
+
+    tried: tuple[Tried, ...]
+    acted: tuple[Acted, ...]
+    faults: tuple[Fault, ...]
+
+
+def examine(source: RegistrySource, read_file: ReadFile) -> Examination:
+    """Run the tests of `source`, then play it in every bad mood. Nothing is sent, and no secret is read."""
+    rehearsal = Rehearsal(source)
+    tried = tuple(try_all(source, rehearsal, read_file))
+    acted = tuple(play_moods(source, rehearsal, tried))
+    return Examination(tried, acted, (*_missing(source), *_red(tried), *_taken_for_a_word(acted)))
+
+
+def examine_list(source: RegisterFileSource, read_file: ReadFile) -> Examination:
+    """Run the tests of a list of people. It is asked in the database alone, and has no moods."""
+    tried = tuple(try_list(source, read_file))
+    return Examination(tried, (), (*_missing(source), *_red(tried)))
+
+
+def refuses(source: RecordSource) -> bool:
+    """Whether anything in the description could refuse somebody."""
+    steps = source.steps if isinstance(source, RegistrySource) else ()
+    return (
+        source.record.absent == "refused"
+        or any(rule.refuses for rule in source.rules if not isinstance(rule, NameRule))
+        or any(outcome.then is Then.REFUSED for step in steps for outcome in step.outcomes)
+    )
+
+
+def _missing(source: RecordSource) -> Iterator[Fault]:
+    """A description that refuses nobody needs no test that is refused."""
+    expected = {trial.outcome for trial in source.tests}
+    missing = [outcome for outcome in Outcome if outcome not in expected]
+    if not refuses(source) and Outcome.REFUSED in missing:
+        missing.remove(Outcome.REFUSED)
+    if missing:
+        listed = " nor ".join(missing)
+        hint = f"add one to tests: for each, with what the registry answers then; {_SEE}"
+        yield Fault(("tests",), f"no test expects {listed}, and without it nothing is published", hint)
+
+
+def _red(tried: Sequence[Tried]) -> Iterator[Fault]:
+    for test in tried:
+        if not test.passed:
+            said, _, hint = test.said.partition(" — ")
+            yield Fault(test.place, said, hint)
+
+
+def _taken_for_a_word(acted: Sequence[Acted]) -> Iterator[Fault]:
+    """One fault for each option that takes a mood for the registry's word, with the first mood that shows it."""
+    groups: dict[tuple[Path, str], list[Acted]] = {}
+    for each in acted:
+        if each.place is not None:
+            groups.setdefault((each.place, each.hint), []).append(each)
+    for (place, hint), (first, *others) in groups.items():
+        more = f", and in {len(others)} more" if others else ""
+        yield Fault(place, f"{first.said}{more}", hint)

@@ -1,0 +1,39 @@
+"""Whose number it is: what an acceptance claims for its participant, so that nobody else is accepted by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from adapters.base import Finding, NumberClaim
+from adapters.fingerprints import Fingerprints
+from config.registry.checks import NUMBER
+from config.registry.rules import EqualsRule
+from config.registry.source import RecordSource
+from jurat.words import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class NumberHolder:
+    """Claims the number by which a record was found. `namespace` says what kind of number it is: two sources with the
+    same one look up the same people.
+    """
+
+    input: str
+    namespace: str
+    fingerprints: Fingerprints
+
+    @staticmethod
+    def of(source: RecordSource, name: str, fingerprints: Fingerprints) -> NumberHolder | None:
+        """What claims the numbers of the source `name`; None where several participants may have one."""
+        inputs = [rule.input for rule in source.rules if isinstance(rule, EqualsRule) and rule.field == NUMBER]
+        if not source.one_person or not inputs:
+            return None
+        return NumberHolder(inputs[0], source.number_kind or name, fingerprints)
+
+    def held(self, finding: Finding, inputs: Mapping[str, str]) -> Finding:
+        """The finding, with the number that it rests on where it accepts."""
+        if finding.outcome is not Outcome.ACCEPTED:
+            return finding
+        number = inputs[self.input]
+        return replace(finding, claim=NumberClaim(self.namespace, self.fingerprints.all(self.namespace, number)))

@@ -1,0 +1,63 @@
+"""XML bodies: documents in documents as text, every value escaped once for each level that it stands below.
+
+Escaping goes character by character, so that what is written in a description can be escaped before any value is known:
+the nested documents become one flat list of literals and placeholders, made once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+
+from config.registry.templates import Placeholder, pieces
+
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
+_SPACES = {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
+"""In values: as they are, a line end would be another one in a text, and each of them a space in an attribute."""
+
+_MARKUP = re.compile("[&<>\"'\r\n\t]")
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 can not hold (https://www.w3.org/TR/xml/#charsets)."""
+
+
+def flat_pieces(text: str, parts: Mapping[str, str], depth: int = 0) -> Iterator[tuple[str, Placeholder | None, int]]:
+    """The literal pieces of a document, each with the placeholder behind it and how often its value is escaped.
+
+    A document from `parts` stands in the place of its placeholder.
+    """
+    before, table = "", _table(_ESCAPES, depth)
+    for literal, placeholder in pieces(text.strip()):
+        before += literal.translate(table)
+        if placeholder is None or placeholder.name not in parts:
+            yield before, placeholder, depth + 1
+            before = ""
+            continue
+        *inner, (end, _, _) = flat_pieces(parts[placeholder.name], parts, depth + 1)
+        for inner_literal, inner_placeholder, inner_depth in inner:
+            yield before + inner_literal, inner_placeholder, inner_depth
+            before = ""
+        before += end
+
+
+@cache
+def escaped(times: int) -> Callable[[str], str]:
+    """What writes a value as text of XML, so often escaped; in attributes too.
+
+    It raises ValueError for characters that XML can not hold.
+    """
+    table = _table(_ESCAPES | _SPACES, times)
+
+    def write(value: str) -> str:
+        if not (value.isascii() and value.isprintable()) and _NO_XML.search(value):
+            raise ValueError("no text of XML")
+        return value.translate(table) if _MARKUP.search(value) else value
+
+    return write
+
+
+def _table(escapes: Mapping[str, str], times: int) -> dict[int, str]:
+    table = {ord(character): character for character in escapes}
+    for _ in range(times):
+        table = {code: "".join(escapes.get(each, each) for each in text) for code, text in table.items()}
+    return table

@@ -1,0 +1,74 @@
+"""The hosts that a registry's requests may reach, as `hosts` lists them and as the addresses of requests name them."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv6Address
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from config.networks import check_host, literal
+
+_LISTED = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([1-9][0-9]{0,4}))?")
+_HTTPS = 443
+_HIGHEST = 65535
+
+
+def listing_of(url: str) -> str:
+    """What `hosts` must list for a request to `url`; "" where it names no host.
+
+    The port counts where it is not 443, but on this very machine, which only a test environment reaches.
+    """
+    split = urlsplit(url)
+    host = split.hostname or ""
+    ip = literal(host)
+    if isinstance(ip, IPv6Address):
+        host = f"[{ip}]"
+    if split.port in (None, _HTTPS) or _is_loopback(host):
+        return host
+    return f"{host}:{split.port}"
+
+
+def host_of(listed: str) -> str:
+    """The host in an entry of `hosts`, without its port."""
+    found = _LISTED.fullmatch(listed)
+    return found[1] if found else ""
+
+
+def _is_loopback(host: str) -> bool:
+    ip = literal(host)
+    return host == "localhost" if ip is None else ip.is_loopback
+
+
+def _check_listed(listed: str) -> str:
+    if not re.search(r"[\[\]%]", listed) and isinstance(ip := literal(listed), IPv6Address):
+        raise _error(f"an IPv6 address stands in brackets — write '[{ip}]'")
+    found = _LISTED.fullmatch(listed)
+    host, port = (found[1], int(found[2] or _HTTPS)) if found else (listed, 0)
+    ip = literal(host)
+    if not 0 < port <= _HIGHEST or not (_is_name(host) if ip is None or ip.version == 4 else "%" not in host):
+        raise _error("write the bare name of a host, lower-case, like registry.example or registry.example:8443")
+    if found and found[2] and (port == _HTTPS or _is_loopback(host)):
+        raise _error("a host is listed for 443 without its port, and this machine for every port — leave the port out")
+    check_host(host)
+    return listed.replace(host, f"[{ip}]") if isinstance(ip, IPv6Address) else listed
+
+
+def _is_name(host: str) -> bool:
+    """Whether it is a name, or an IPv4 address, as it stands in an address."""
+    try:
+        plain = host.encode("idna").decode()
+    except UnicodeError:
+        return False
+    return bool(host) and host == plain.lower() and not re.search(r"[\s/@?#{}%\[\]]", host)
+
+
+def _error(said: str) -> PydanticCustomError:
+    return PydanticCustomError("host", "{said}", {"said": said})
+
+
+Host = Annotated[str, Field(max_length=260), AfterValidator(_check_listed)]
+"""A host, with its port where that is not 443."""

@@ -1,0 +1,71 @@
+"""What is taken for a secret where a request is written in clear."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+Keys = tuple[str, ...]
+"""The keys that a text stands under, outermost first."""
+
+_NAME = re.compile(
+    r"(?i:authorization|api[-_]?key|secret|password|passphrase|passwd|pwd|(?:^|[-_.])pass)$|(?<=[a-z0-9])Pass$"
+)
+_PERHAPS_A_NAME = re.compile(
+    r"(?i:auth|key|token|cookie|session|session[-_]?id|signature|(?:^|[-_.])s(?:ig|id))$|(?<=[a-z0-9])S(?:ig|id)$"
+)
+_LIKE_A_SECRET = re.compile(r"(?=\D*\d).{8,}", re.DOTALL)
+"""At least eight characters with a digit among them; words such as `name` in `sort-key: name` are no secret."""
+
+_HOLDERS = frozenset({"value", "text", "content", "#text"})
+"""Keys under which a map that has a name of its own holds what it is for."""
+
+_TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.")
+"""A JSON Web Token (RFC 7519), which begins with {" in Base64, or an encrypted one."""
+
+_KEY_FILE = "-----BEGIN"
+_SAID = re.compile(r"""["']([\w.-]{1,80})["']\s*:\s*["']([^"']+)["']|(?<![\w.-])([\w.-]{1,80})=([^&;\s"']+)""")
+"""A pair as JSON or a form has it, inside of a text."""
+
+
+def is_secret(keys: Keys, text: str) -> bool:
+    """Whether a literal is taken for a key: for its name, or for its name and its looks."""
+    if not text or not keys:
+        return False
+    *above, name = keys
+    if _NAME.search(name) or (name.lower() in _HOLDERS and above and _NAME.search(above[-1])):
+        return True
+    looks = _LIKE_A_SECRET.fullmatch(text) is not None
+    return looks and (
+        _PERHAPS_A_NAME.search(name) is not None
+        or any(_NAME.search(key) for key in above)
+        or (name.lower() in _HOLDERS and bool(above) and _PERHAPS_A_NAME.search(above[-1]) is not None)
+    )
+
+
+def shows_secret(keys: Keys, text: str) -> bool:
+    """Whether a text, which may have placeholders beside it, holds a token, a key, or a pair that names one."""
+    if _TOKEN.search(text) or _KEY_FILE in text:
+        return True
+    is_cookie = bool(keys) and keys[-1].lower() == "cookie"
+    for found in _SAID.finditer(text):
+        name, value = found[1] or found[3], found[2] or found[4]
+        if "{" in value.replace("{{", ""):
+            continue
+        if _NAME.search(name) or (is_cookie and is_secret((name,), value)):
+            return True
+    return False
+
+
+def texts_in(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, str]]:
+    """Every text in a JSON tree, with the keys that it stands under."""
+    match tree:
+        case str():
+            yield keys, tree
+        case dict():
+            for name, value in tree.items():
+                yield from texts_in(value, (*keys, name))
+        case list():
+            for value in tree:
+                yield from texts_in(value, keys)

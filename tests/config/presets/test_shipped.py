@@ -1,0 +1,104 @@
+"""The presets that come with jurat: what each must tell its reader, and that it is used in three lines."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from config.lint import lint
+from config.presets import FOLDER
+from config.registry import RegistrySource
+from config.registry.trials import PRESET_FILE
+from jurat.words import Outcome
+
+ANSWERS = FOLDER / "answers"
+NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml"))
+OF_COMPANIES = {"eu-vies", "fr-recherche-entreprises"}
+
+CONFIGURATION = """\
+sources:
+  registry: { type: registry, preset: NAME, SECRETS }
+criteria:
+  listed: { source: registry, REQUIRE }
+consultations:
+  budget: { questions: { listed: { criterion: listed } } }
+"""
+
+
+def used(name: str, folder: Path) -> RegistrySource:
+    """The preset as a configuration names it, linted."""
+    text = (FOLDER / f"{name}.yaml").read_text("utf-8")
+    needed = sorted(set(re.findall(r"\{secrets\.([a-z_]+)\}", text)) - {"app_token"})
+    secrets = ", ".join(f"{secret}: {{ env: {secret.upper()} }}" for secret in needed)
+    configuration = CONFIGURATION.replace("NAME", name).replace("SECRETS", f"secrets: {{ {secrets} }}")
+    demanded = 'require: { professions: ["10"] }' if name in {"us-npi", "fr-annuaire-sante"} else ""
+    (folder / "jurat.yaml").write_text(configuration.replace("REQUIRE", demanded), "utf-8")
+    found = lint([folder / "jurat.yaml"])
+    assert str(found) == ""
+    assert found.configuration is not None
+    source = found.configuration.sources["registry"]
+    assert isinstance(source, RegistrySource)
+    return source
+
+
+def test_these_are_there() -> None:
+    assert NAMES == [
+        "es-census-soap",
+        "eu-vies",
+        "fhir-practitioner",
+        "fr-annuaire-sante",
+        "fr-recherche-entreprises",
+        "socrata-table",
+        "us-npi",
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_used_in_three_lines_and_lint_has_nothing_to_say(name: str, tmp_path: Path) -> None:
+    source = used(name, tmp_path)
+    assert source.tests
+    assert source.one_person is (name not in OF_COMPANIES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_what_whoever_uses_it_must_know(name: str) -> None:
+    text = (FOLDER / f"{name}.yaml").read_text("utf-8")
+    comments = "\n".join(line for line in text.splitlines() if line.startswith("#"))
+    for word in ("# Documentation ", "# Terms", "# Can not tell "):
+        assert word in comments
+    assert re.search(r"^# (Limits|Terms, limits) ", comments, re.MULTILINE)
+    assert "https://" in comments
+    assert "# Never called live: written from" in comments
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_form_is_in_english_and_french_and_its_limits_are_set(name: str, tmp_path: Path) -> None:
+    source = used(name, tmp_path)
+    titles = [source.title, *(field.title for field in source.inputs.values())]
+    assert all({"en", "fr"} <= (title or {}).keys() for title in titles)
+    assert source.rate is not None
+    assert source.concurrency is not None
+    assert source.version == 1
+    assert {trial.outcome for trial in source.tests} == set(Outcome)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_answer_is_used_and_every_number_in_it_is_made_up(name: str, tmp_path: Path) -> None:
+    files = {response.file for trial in used(name, tmp_path).tests for response in trial.responses.values()}
+    there = {f"{PRESET_FILE}{name}/{file.name}" for file in (ANSWERS / name).iterdir()}
+    assert there == files - {None}
+    marks = {"us-npi": "200000", "fr-annuaire-sante": "999000", "fr-recherche-entreprises": "999000"}
+    for file in (ANSWERS / name).glob("*.json"):
+        text = json.dumps(json.loads(file.read_text("utf-8")))
+        for number in re.findall(r'"(?:number|siren)": "?([0-9]{9,})', text):
+            assert number.startswith(marks[name])
+
+
+def test_presets_that_need_a_key_say_so_where_it_is_missing(tmp_path: Path) -> None:
+    text = CONFIGURATION.replace("NAME, SECRETS", "fr-annuaire-sante").replace("REQUIRE", "")
+    (tmp_path / "jurat.yaml").write_text(text, "utf-8")
+    said = [str(problem).partition("error: ")[2] for problem in lint([tmp_path / "jurat.yaml"]).errors]
+    assert any("there is no secret 'api_key'" in line for line in said)

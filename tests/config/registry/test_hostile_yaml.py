@@ -1,0 +1,34 @@
+"""What must not stand in a registry's description: each is a line of lint with its place and what to do.
+
+Rows 4, 23 and 25 of the table in `tests/adapters/registry/test_hostile_rows.py`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.config.test_lint import REGISTER, lines, mistakes
+
+
+@pytest.mark.parametrize(("good", "bad", "said"), mistakes("registry/hostile.txt"))
+def test_it_is_told_at_its_place_with_what_to_do(good: str, bad: str, said: str, tmp_path: Path) -> None:
+    assert REGISTER.count(good) == 1
+    assert lines(tmp_path, REGISTER.replace(good, bad)) == [said]
+    assert "s3same" not in said
+
+
+def test_a_no_is_the_text_that_it_looks_like(tmp_path: Path) -> None:
+    """YAML 1.1 would read the Norwegian code NO as false."""
+    assert lines(tmp_path, REGISTER.replace('["10"]', "[NO, yes, on]")) == []
+
+
+@pytest.mark.parametrize("option", ["regex", "pattern", "match"])
+@pytest.mark.parametrize("place", ["family_name: {", "number: {", "check: name,", "check: equals,", "- { when"])
+def test_no_part_takes_a_regular_expression(place: str, option: str, tmp_path: Path) -> None:
+    assert REGISTER.count(place) == 1
+    written = f"{option}: '^(\\w+\\s?)*$'{'' if place == 'family_name: {' else ', '}"
+    changed = place.replace("- {", f"- {{ {written}") if place.startswith("-") else f"{place} {written}"
+    found = lines(tmp_path, REGISTER.replace(place, changed))
+    assert any(f".{option}: unknown option" in line for line in found), found
