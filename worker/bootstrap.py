@@ -43,6 +43,7 @@ class Service:
             fingerprints=self.fingerprints,
             ready=Zones(),
             purse=Keeping(database),
+            private_networks=self.settings.private_networks,
         )
         plans = Plans(self.reading, make)
         ledgers = Ledgers(Claims(database), Settling(database), Keeping(database))

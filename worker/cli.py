@@ -33,10 +33,10 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "explain": "Show why a check ended as it did, rule by rule.",
     },
     "Administer": {
-        "config": "Check, publish and show the configuration.",
-        "sources": "List sources and test them.",
+        "config": "Check, compare, publish and show the configuration.",
+        "sources": "List, test and try sources, and begin new ones.",
         "zones": "Import zones, list them, and look at them.",
-        "registers": "Import, list and remove address bases.",
+        "registers": "Import, list and remove address bases and lists of people.",
         "codes": "Generate, import and list access codes.",
     },
     "Set up": {

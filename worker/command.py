@@ -24,7 +24,9 @@ ENVIRONMENT = {
     "JURAT_BROKER_URL": "the broker that carries bells, such as redis://HOST:6379/0, or none",
     "JURAT_SEAL_KEY": "the public key that answers are sealed with",
     "JURAT_UNSEAL_KEYS": "the private keys that open them, newest first; workers alone need them",
-    "JURAT_HASH_KEYS": "the keys of the fingerprints of access codes, newest first",
+    "JURAT_HASH_KEYS": "the keys that access codes and numbers are hashed with, newest first",
+    "JURAT_PRIVATE_NETWORKS": "the private networks and addresses that sources and proxies may be at, such as "
+    "10.20.0.0/16, 192.168.4.7",
     "JURAT_LOG": "how logs are written: json or text (default text)",
 }
 """The settings. Each also comes as NAME_FILE, the path of a file that holds it."""

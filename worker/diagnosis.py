@@ -27,6 +27,7 @@ from worker.keyring import mismatch, seal_id, unseal_ids
 from worker.output import Exit, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
+    from adapters.registry.people import RegisterFileAdapter
     from config.addresses import AddressFileSource
     from config.sources import SourceModel
     from tasks.ledger import Keeping, Reading
@@ -199,7 +200,8 @@ def configuration_steps(service: Service) -> tuple[list[Step], Plan | None]:
     told = f"version {version}, applied by {applied.applied_by} at {time_text(applied.applied_at)}"
     try:
         configuration = Configuration.from_json(service.reading.config(version))
-        plan = make_plan(version, configuration, service.reading, service.fingerprints)
+        networks = service.settings.private_networks
+        plan = make_plan(version, configuration, service.reading, service.fingerprints, private_networks=networks)
     except (InvalidConfiguration, ValueError) as error:
         advice = "apply it again with this version of jurat"
         return [Step("configuration", Mark.PROBLEM, f"{told}: {str(error).splitlines()[0]}", advice)], None
@@ -222,6 +224,7 @@ def source_step(name: str, plan: Plan, reading: Reading) -> Step:
     from adapters.address.registers import AddressRegister
     from adapters.codes import Codes
     from adapters.fingerprints import KEY_ID_LENGTH
+    from adapters.registry.people import RegisterFileAdapter
     from config.addresses import AddressFileSource
     from config.secrets import SecretError, resolve
     from config.sources import CodesSource, secrets_of
@@ -243,6 +246,8 @@ def source_step(name: str, plan: Plan, reading: Reading) -> Step:
                 return Step(f"source {name}", Mark.PROBLEM, str(error).splitlines()[0])
         case AddressRegister() if isinstance(model, AddressFileSource):
             return _register_step(name, model, reading)
+        case RegisterFileAdapter():
+            return _list_step(name, source)
     if isinstance(model, CodesSource):
         row = reading.code_lists().get(model.list)
         if row is None:
@@ -271,6 +276,18 @@ def _register_step(name: str, model: AddressFileSource, reading: Reading) -> Ste
             return Step(f"source {name}", Mark.PROBLEM, said, "import it again with the source's --language")
         row = base.row
     said = f"{row.addresses:,} addresses, version {row.version}, data of {row.data_date}"
+    return Step(f"source {name}", Mark.OK, said)
+
+
+def _list_step(name: str, source: RegisterFileAdapter) -> Step:
+    from adapters.base import SourceError
+
+    try:
+        found = source.in_force()
+    except SourceError as error:
+        return Step(f"source {name}", Mark.PROBLEM, error.detail)
+    left_out = f", {count_text(found.left_out, 'row')} left out" if found.left_out else ""
+    said = f"{found.count:,} people{left_out}, version {found.version}, data of {found.data_date}"
     return Step(f"source {name}", Mark.OK, said)
 
 
@@ -304,7 +321,7 @@ def standing_step(standing: Standing) -> Step:
     return Step(name, Mark.OK if standing.state is State.OPEN else Mark.NOTE, found)
 
 
-def reach_steps(standing: Standing, plan: Plan, keeping: Keeping) -> Iterator[Step]:
+def reach_steps(standing: Standing, plan: Plan, keeping: Keeping, settings: Settings) -> Iterator[Step]:
     """Whether the servers of a source answer HTTP at all, by one request to the root of each; nothing without servers.
 
     Nobody is looked up, so what the answer says does not count. The requests are paid as one look-up is, and not made
@@ -325,18 +342,20 @@ def reach_steps(standing: Standing, plan: Plan, keeping: Keeping) -> Iterator[St
         yield Step(name, Mark.NOTE, "not asked: what it allows is used up at the moment", "try again later")
         return
     time.sleep(wait)
-    yield _reach(name, model, origins, test=plan.configuration.environment == "test")
+    yield _reach(name, model, origins, settings, test=plan.configuration.environment == "test")
 
 
-def _reach(name: str, model: SourceModel, origins: list[str], *, test: bool) -> Step:
-    from adapters.base import SourceError
+def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings, *, test: bool) -> Step:
+    from adapters.base import Blocked, SourceError
     from adapters.transport import Transport
 
     transport = Transport(
         connections=1,
         proxy=getattr(model, "proxy", None),
         ca_file=getattr(model, "ca_file", None),
+        client_certificate=getattr(model, "client_certificate", None),
         loopback_http=test,
+        private_networks=settings.private_networks,
     )
     said = []
     try:
@@ -344,6 +363,8 @@ def _reach(name: str, model: SourceModel, origins: list[str], *, test: bool) -> 
             begun = time.monotonic()
             try:
                 status = transport.send("GET", origin, timeout=model.timeout).status
+            except Blocked as error:
+                return Step(name, Mark.PROBLEM, f"{origin}: {error.detail}")
             except SourceError as error:
                 return Step(
                     name, Mark.DOWN, f"{origin}: {error.detail}", "mend the network, or the source's url and proxy"

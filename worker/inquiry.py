@@ -124,8 +124,14 @@ def planned(service: Service) -> Iterator[Plan]:
     if version is None:
         raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.REFUSED)
     configuration = Configuration.from_json(service.reading.config(version))
-    purse = Keeping(bounded(service.database))
-    plan = make_plan(version, configuration, service.reading, service.fingerprints, purse=purse)
+    plan = make_plan(
+        version,
+        configuration,
+        service.reading,
+        service.fingerprints,
+        purse=Keeping(bounded(service.database)),
+        private_networks=service.settings.private_networks,
+    )
     try:
         yield plan
     finally:

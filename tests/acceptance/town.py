@@ -74,7 +74,8 @@ class Town:
 
     def _document(self) -> dict[str, Any]:
         def register(mood: str, timeout: str = "1500ms") -> dict[str, Any]:
-            return {**described.at(self.sources.url(mood, "registry")), "timeout": timeout}
+            # Many play the same physician here.
+            return {**described.at(self.sources.url(mood, "registry")), "timeout": timeout, "one_person": False}
 
         return {
             "environment": "test",

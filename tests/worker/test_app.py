@@ -23,10 +23,13 @@ from config.configuration import Configuration
 from config.document import Document
 from config.settings import read_settings
 from tasks.plan import make_plan
+from tasks.schema import upgrade
 from worker.bootstrap import open_service
 
 configuration = Configuration.of(Document.model_validate(json.loads(sys.argv[1])))
-plan = make_plan(1, configuration, open_service(read_settings()).reading, None)
+service = open_service(read_settings())
+upgrade(service.database)
+plan = make_plan(1, configuration, service.reading, service.fingerprints)
 answer = json.loads(sys.argv[2])
 print(*[source.look_up(Query(answer)).reason for source in plan.sources.values()])
 print(*[name for name in {LARGE} if name in sys.modules])
@@ -40,6 +43,7 @@ def loaded_by(source: dict[str, Any], answer: dict[str, str], folder: Path) -> t
         "JURAT_DATABASE_URL": f"sqlite:///{folder / 'jurat.db'}",
         "JURAT_BROKER_URL": "none",
         "JURAT_UNSEAL_KEYS": key_to_text(generate()[0]),
+        "JURAT_HASH_KEYS": key_to_text(bytes(32)),
     }
     document = {
         "environment": "test",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from worker.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
     from config.configuration import Configuration
+    from config.document import Document
     from config.lint import Report
     from config.problems import Problem
     from tasks.ledger.reading import AppliedRow, CodeListRow, Reading
@@ -22,7 +23,7 @@ _PATHS = click.argument("paths", metavar="PATH…", nargs=-1, required=True, typ
 
 @click.group(cls=Group)
 def config() -> None:
-    """Check, publish and show the configuration: sources, criteria, consultations."""
+    """Check, compare, publish and show the configuration: sources, criteria, consultations."""
 
 
 @config.command(examples=("jurat config lint jurat.yaml", "jurat config lint config.d/ --json"))
@@ -32,12 +33,16 @@ def lint(out: Output, paths: Sequence[Path]) -> Exit:
     """Check files, or folders of them, without a database.
 
     Prints one line for each problem, `file:line:column: error: what is wrong — what to do`. Warnings do not keep a
-    configuration from being published. Zones and code lists are checked by `config apply`, against the database.
+    configuration from being published. The tests of registries are run, and each registry is played in every bad mood,
+    without asking anybody. Zones and code lists are checked by `config apply`, against the database.
     """
-    report = _linted(paths)
-    out.show(_document(report.problems), map(str, report.problems))
-    out.say(_summary(report.problems))
-    return Exit.USAGE if report.errors else Exit.DONE
+    from worker.gate import gate, linted
+
+    report = linted(paths)
+    problems = sorted([*report.problems, *gate(report)])
+    out.show(_document(problems), map(str, problems))
+    out.say(_summary(problems))
+    return Exit.USAGE if _count(problems, "error") else Exit.DONE
 
 
 @config.command(examples=("jurat config schema > jurat.schema.json",))
@@ -70,18 +75,21 @@ def schema(out: Output) -> Exit:
 def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who: str) -> Exit:
     """Publish a configuration as the next version. Running workers take it within 5 s.
 
-    An invalid one changes nothing. One that says the same as the version before is no new version.
+    An invalid one changes nothing, and so does one with a registry whose tests fail, or that takes an outage for an
+    answer. One that says the same as the version before is no new version.
     """
     from worker.database import opened
+    from worker.gate import gate, linted
 
     with opened() as service:
-        report = _linted(paths, service.reading.zone_versions())
-        problems = list(report.problems)
+        report = linted(paths, service.reading.zone_versions())
+        problems = [*report.problems, *gate(report)]
         if report.configuration is not None:
-            problems += _unknown_lists(report.configuration, service.reading.code_lists(), paths)
+            problems += _unknown_lists(report, service.reading.code_lists())
+        problems.sort()
         for problem in problems:
             out.say(str(problem))
-        if report.configuration is None or len(problems) > len(report.problems):
+        if report.configuration is None or _count(problems, "error"):
             out.show({"version": None, "changed": False, **_document(problems)}, ())
             raise Failure(f"{_summary(problems)}; nothing was changed", Exit.USAGE)
         if dry_run:
@@ -131,38 +139,78 @@ def show(out: Output, *, version: int | None, settings: bool) -> Exit:
     return Exit.DONE
 
 
-def _linted(paths: Sequence[Path], zones: Collection[str] | None = None) -> Report:
-    import os
+@config.command(
+    examples=("jurat config diff jurat.yaml", "jurat config diff config.d/ --version 3 --json"),
+    environment=("JURAT_DATABASE_URL",),
+)
+@_PATHS
+@click.option(
+    "--version", "version", type=click.IntRange(min=1), metavar="N", help="Against another version than the newest."
+)
+@click.pass_obj
+def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
+    """Show what files change against the applied configuration, option by option, with presets filled in.
 
-    from config.lint import lint
+    Each line begins with + (added), - (removed) or ~ (changed), and names the option as lint does. Defaults are left
+    out, secrets are references. Nothing is tested or published. Ends with 0 where nothing differs, 1 where something
+    does, as diff(1).
+    """
+    from config.differences import differences
+    from config.document import Document
+    from config.problems import dotted
+    from worker.database import opened
+    from worker.gate import linted
 
-    return lint(paths, zones=zones, environ=os.environ)
+    with opened() as service:
+        newest = service.reading.config_version()
+        against = version or newest
+        try:
+            text = None if against is None else service.reading.config(against)
+        except LookupError:
+            raise Failure(f"there is no version {version}; {_newest(newest)}", Exit.USAGE) from None
+    report = linted(paths)
+    if report.configuration is None:
+        for problem in report.problems:
+            out.say(str(problem))
+        raise Failure(f"{_summary(report.problems)}; nothing was compared", Exit.USAGE)
+    before = Document() if text is None else _stored(text, against)
+    found = differences(before, report.configuration.document)
+    changes = [{"path": dotted(each.path), "change": each.change, "old": each.old, "new": each.new} for each in found]
+    out.show({"version": against, "differs": bool(found), "changes": changes}, map(str, found))
+    than = "no configuration was applied yet" if against is None else f"against version {against}"
+    out.say(f"{count_text(len(found), 'difference')}, {than}" if found else f"nothing differs, {than}")
+    return Exit.REFUSED if found else Exit.DONE
 
 
-def _unknown_lists(
-    configuration: Configuration, lists: Mapping[str, CodeListRow], paths: Sequence[Path]
-) -> list[Problem]:
+def _newest(newest: int | None) -> str:
+    return "none was applied yet" if newest is None else f"the newest is {newest}"
+
+
+def _stored(text: str, version: int | None) -> Document:
+    from config.configuration import Configuration
+    from config.problems import InvalidConfiguration
+
+    try:
+        return Configuration.from_json(text).document
+    except InvalidConfiguration:
+        said = f"version {version} was applied by another version of jurat, and can not be compared by this one"
+        raise Failure(f"{said}; see `bin/jurat config show --version {version}`", Exit.DEPENDENCY) from None
+
+
+def _unknown_lists(report: Report, lists: Mapping[str, CodeListRow]) -> list[Problem]:
     """Sources whose list has no codes: each code would be refused as unknown, and a refusal needs positive evidence."""
     from config.problems import Complaint
-    from config.reading import read
     from config.sources import CodesSource
     from config.suggestions import did_you_mean
 
-    missing = {
-        name: source.list
-        for name, source in configuration.sources.items()
-        if isinstance(source, CodesSource) and source.list not in lists
-    }
-    if not missing:
-        return []
-    positions = read(paths).positions
     problems = []
-    for name, code_list in missing.items():
-        near = did_you_mean(code_list, lists)
-        command = f"run: bin/jurat codes generate {code_list} --count N"
-        hint = f"{near} Otherwise {command}" if near else command
-        complaint = Complaint(("sources", name, "list"), f"the list '{code_list}' has no codes", hint)
-        problems.append(complaint.placed(positions))
+    for name, source in report.document.sources.items():
+        if isinstance(source, CodesSource) and source.list not in lists:
+            near = did_you_mean(source.list, lists)
+            command = f"run: bin/jurat codes generate {source.list} --count N"
+            hint = f"{near} Otherwise {command}" if near else command
+            complaint = Complaint(("sources", name, "list"), f"the list '{source.list}' has no codes", hint)
+            problems.append(complaint.placed(report.positions))
     return problems
 
 

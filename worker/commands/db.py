@@ -35,8 +35,9 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
     A SQLite database is made where there is none.
     """
     from config.settings import read_settings
-    from jurat.database import open_engine, parse_url
+    from jurat.database import open_engine, parse_url, reader
     from tasks import schema
+    from tasks.grants import advice, missing
 
     settings = read_settings()
     if sql:
@@ -51,12 +52,17 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
         if before not in (schema.Standing.FOREIGN, schema.Standing.AHEAD):
             schema.upgrade(engine)
         after = _standing(engine)
+        with reader(engine).begin() as connection:
+            without = missing(connection)
     finally:
         engine.dispose()
-    out.show({"before": before, "after": after}, [str(after)])
+    told = {"before": before, "after": after} | ({"roles_missing": without} if without else {})
+    out.show(told, [str(after)])
     if not after.usable:
         raise Failure(schema.ADVICE[after], Exit.DEPENDENCY)
     out.say(schema.ADVICE[after] + (f"; it was {before}" if after is not before else ""))
+    if without:
+        out.say(advice(without))
     return Exit.DONE
 
 

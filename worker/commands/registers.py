@@ -1,4 +1,6 @@
-"""`registers`: address bases in the database, for sources of type `address-file` with a `register`."""
+"""`registers`: what sources look up in the database: address bases, for sources of type `address-file` with a
+`register`, and lists of people, for those of type `register-file`.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,7 @@ class Day(click.ParamType[date]):
 
 @click.group(cls=Group)
 def registers() -> None:
-    """Import, list and remove address bases."""
+    """Import, list and remove address bases and lists of people."""
 
 
 @registers.command(
@@ -75,8 +77,10 @@ def registers() -> None:
             "      --columns number=NUMERO,street=RUE,postcode=CP,city=COMMUNE,longitude=LON,latitude=LAT"
         ),
         "jurat registers import berlin berlin.geojson.gz --language de --dry-run",
+        "jurat registers import physicians physicians.csv --source physicians --data-date 2026-11-01",
+        "jurat registers import physicians physicians.csv --source physicians --config jurat.yaml --dry-run",
     ),
-    environment=("JURAT_DATABASE_URL",),
+    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
 )
 @click.argument("name", metavar="NAME", type=ConfiguredName())
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -95,13 +99,27 @@ def registers() -> None:
     "and latitude (WGS 84, in degrees).",
 )
 @click.option("--separator", metavar="CHARACTER", help="What separates its columns.  [default: , ; | or a tab]")
+@click.option("--language", metavar="CODE", help="Language of its street names, as the source has it.  [default: fr]")
 @click.option(
-    "--language",
-    metavar="CODE",
-    default="fr",
-    show_default=True,
-    help="Language of its street names, as the source has it.",
+    "--source",
+    metavar="NAME",
+    type=ConfiguredName(),
+    help="The file is a list of people: read it as this source of type register-file says.",
 )
+@click.option(
+    "--config",
+    "paths",
+    metavar="PATH",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Where the source stands.  [default: the applied configuration]",
+)
+@click.option(
+    "--skip-malformed",
+    is_flag=True,
+    help="Leave out people whose number is empty or malformed. While some are, absence refuses nobody.",
+)
+@click.option("--force", is_flag=True, help="Also a list that is older than the one in force, or half as long.")
 @click.option("--data-date", metavar="DATE", type=Day(), help="Day of the data.  [default: when the file was changed]")
 @click.option("--dry-run", is_flag=True, help="Read and check the file, and change nothing.")
 @as_option
@@ -114,21 +132,47 @@ def import_(
     kind: str | None,
     named: Mapping[str, str] | None,
     separator: str | None,
-    language: str,
+    language: str | None,
+    source: str | None,
+    paths: tuple[Path, ...],
+    skip_malformed: bool,
+    force: bool,
     data_date: date | None,
     dry_run: bool,
     who: str,
 ) -> Exit:
-    """Import the address base NAME from FILE, plain or gzip, as its next version, and switch to it.
+    """Import the register NAME from FILE, plain or gzip, as its next version, and switch to it.
 
-    Formats: BAN's CSV, OpenAddresses' CSV or GeoJSON with one feature a line, a CSV file of your own. Any size; memory
-    does not grow with it. With one bad row nothing is switched, and what is wrong is told with line and column. Workers
-    use the new version from their next look-up on. The version before stays in the database, older ones go.
+    An address base: BAN's CSV, OpenAddresses' CSV or GeoJSON with one feature a line, a CSV file of your own. Or with
+    --source a list of people, of which the number is stored as a keyed hash, and the columns that the source keeps.
+
+    Any size; memory does not grow with it. With one bad row nothing is switched, and what is wrong is told with line
+    and column. Workers use the new version from their next look-up on. The version before stays in the database, older
+    ones go.
     """
+    day = data_date or datetime.fromtimestamp(file.stat().st_mtime, UTC).date()
+    if source is not None:
+        from worker.people import import_list, look_at_list
+
+        if kind or named or separator or language:
+            raise Failure(
+                "--format, --columns, --separator and --language are for address bases: how a list of people is read, "
+                "its source says",
+                Exit.USAGE,
+            )
+        if dry_run:
+            return look_at_list(out, file, name, source, paths, day, skip_malformed=skip_malformed)
+        progress = _progress(out, time.monotonic())
+        return import_list(
+            out, file, name, source, paths, day, who, skip_malformed=skip_malformed, force=force, progress=progress
+        )
+    if paths or skip_malformed or force:
+        raise Failure("--config, --skip-malformed and --force are for lists of people: name their --source", Exit.USAGE)
+    language = language or "fr"
     from adapters.address.matching import language as words_of
     from adapters.address.register_batches import StreetsMixed
     from adapters.address.register_layouts import AddressFileError
-    from tasks.ledger.registering import Overtaken, Registering
+    from tasks.ledger.registering import OtherKind, Overtaken, Registering
     from tasks.registers import NewBase, import_base
     from worker.database import opened
 
@@ -137,7 +181,6 @@ def import_(
         layout = _layout(file, kind, named, separator)
     except ValueError as error:
         raise Failure(str(error), Exit.USAGE) from None
-    day = data_date or datetime.fromtimestamp(file.stat().st_mtime, UTC).date()
     base = NewBase(name, file, layout, language, day)
     started = time.monotonic()
     try:
@@ -147,7 +190,7 @@ def import_(
             done = import_base(Registering(service.database), base, who, _progress(out, started))
     except AddressFileError as error:
         raise Failure(f"{error}\nnothing was imported", Exit.USAGE) from None
-    except (Overtaken, StreetsMixed) as error:
+    except (OtherKind, Overtaken, StreetsMixed) as error:
         raise Failure(str(error), Exit.REFUSED) from None
     row, taken = done.row, time.monotonic() - started
     document = {
@@ -177,12 +220,12 @@ def import_(
 @registers.command(name="list", examples=("jurat registers list",), environment=("JURAT_DATABASE_URL",))
 @click.pass_obj
 def list_(out: Output) -> Exit:
-    """List the address bases: the version in force, the one before, and one that is being imported."""
-    from tasks.ledger.registering import Registering
+    """List what is imported: the version in force, the one before, and one that is being imported."""
+    from tasks.ledger.registering import Versions
     from worker.database import opened
 
     with opened() as service:
-        found = Registering(service.database).versions()
+        found = Versions(service.database).versions()
         used = _used(service)
     rows: list[dict[str, Any]] = [
         {
@@ -192,6 +235,8 @@ def list_(out: Output) -> Exit:
             "addresses": row.addresses,
             "houses": row.houses,
             "streets": row.streets,
+            "people": row.people,
+            "left_out": row.left_out,
             "format": row.kind,
             "language": row.language,
             "data_date": row.data_date,
@@ -202,12 +247,12 @@ def list_(out: Output) -> Exit:
         }
         for row in found
     ]
-    shown = ("register", "version", "state", "addresses", "streets", "data_date", "imported_at")
-    head = ("register", "version", "state", "addresses", "streets", "data of", "imported", "used by")
+    shown = ("register", "version", "state", "addresses", "streets", "people", "data_date", "imported_at")
+    head = ("register", "version", "state", "addresses", "streets", "people", "data of", "imported", "used by")
     lines = columns(head, ((*(row[name] for name in shown), ", ".join(row["sources"])) for row in rows))
     out.show(rows, lines)
     if not rows:
-        out.say("no address base is imported; run `bin/jurat registers import NAME FILE`")
+        out.say("no register is imported; run `bin/jurat registers import NAME FILE`")
     return Exit.DONE
 
 
@@ -220,8 +265,8 @@ def list_(out: Output) -> Exit:
 @as_option
 @click.pass_obj
 def remove(out: Output, name: str, *, force: bool, who: str) -> Exit:
-    """Remove all versions of an address base, and end an import of it that is running."""
-    from tasks.ledger.registering import Registering
+    """Remove all versions of a register, and end an import of it that is running."""
+    from tasks.ledger.registering import Versions
     from worker.database import opened
 
     with opened() as service:
@@ -231,9 +276,9 @@ def remove(out: Output, name: str, *, force: bool, who: str) -> Exit:
                 " or use --force: its checks then wait until there is another",
                 Exit.REFUSED,
             )
-        versions = Registering(service.database).remove(name, who)
+        versions = Versions(service.database).remove(name, who)
     if not versions:
-        raise Failure(f"there is no address base {name}; `bin/jurat registers list` names them", Exit.USAGE)
+        raise Failure(f"there is no register {name}; `bin/jurat registers list` names them", Exit.USAGE)
     out.show({"register": name, "versions": versions}, [f"{name}: {count_text(versions, 'version')} removed"])
     return Exit.DONE
 
@@ -305,11 +350,12 @@ def _used(service: Service) -> dict[str, list[str]]:
     """The sources of the applied configuration that use a register, by its name."""
     from config.addresses import AddressFileSource
     from config.configuration import Configuration
+    from config.registry import RegisterFileSource
 
     version = service.reading.config_version()
     found: dict[str, list[str]] = {}
     if version is not None:
         for name, source in Configuration.from_json(service.reading.config(version)).sources.items():
-            if isinstance(source, AddressFileSource) and source.register_name:
+            if isinstance(source, AddressFileSource | RegisterFileSource) and source.register_name:
                 found.setdefault(source.register_name, []).append(name)
     return found

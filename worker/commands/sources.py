@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 
-from worker.command import Group, Name, as_option
+from worker.command import ConfiguredName, Group, Name, as_option
 from worker.output import Exit, Failure, Output, columns
-
-if TYPE_CHECKING:
-    from config.configuration import Configuration
-    from tasks.ledger import Keeping
-    from worker.bootstrap import Service
-    from worker.standing import Standing
 
 _READS = ("JURAT_DATABASE_URL",)
 _LONGEST_PAUSE = "365d"
@@ -42,7 +37,7 @@ class Lasting(click.ParamType[float]):
 
 @click.group(cls=Group)
 def sources() -> None:
-    """List, test, pause and resume sources."""
+    """List, test, pause and resume sources, and begin new ones."""
 
 
 @sources.command(name="list", examples=("jurat sources list", "jurat sources list --json"), environment=_READS)
@@ -53,10 +48,11 @@ def list_(out: Output) -> Exit:
     A source is open, closed by its hours, paused (by itself, by a used-up day or by a person) or broken (its breaker is
     open). `waiting` counts checks that are due or will be, as workers last counted them (each 5 s).
     """
+    from worker import applied
     from worker.database import opened
 
     with opened() as service:
-        standings = _standings(service)
+        standings = applied.standings(service)
     head = ("source", "type", "waiting", "last success", "last failure", "failed with", "state")
     rows = (
         (
@@ -83,11 +79,11 @@ def health(out: Output, *, name: str | None) -> Exit:
     Ends with 1 when one is broken, or says itself that it is asked too often. One that is closed, or that a person or
     its own maintenance pauses, is well. It reads what workers wrote down and asks no source: see `sources test --live`.
     """
-    from worker import diagnosis
+    from worker import applied, diagnosis
     from worker.database import opened
 
     with opened() as service:
-        standings = _standings(service, name)
+        standings = applied.standings(service, name)
     steps = [diagnosis.standing_step(each) for each in standings]
     diagnosis.show(out, steps, sources=[each.as_data() for each in standings])
     return diagnosis.code_of(steps)
@@ -108,12 +104,13 @@ def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> E
     Its checks wait, and their deadlines stand still. Look-ups that are under way end. A pause that already lasts longer
     stays as it is: resume it first.
     """
+    from worker import applied
     from worker.database import opened
 
     with opened() as service:
-        _standings(service, name)
-        changed = _keeping(service).pause(name, seconds, reason, who)
-        (standing,) = _standings(service, name)
+        applied.standings(service, name)
+        changed = applied.keeping(service).pause(name, seconds, reason, who)
+        (standing,) = applied.standings(service, name)
     if not changed:
         said = f"{name} is paused for longer already: {standing.said()}"
         raise Failure(f"{said}; to shorten that, run `bin/jurat sources resume {name}` first", Exit.REFUSED)
@@ -130,89 +127,145 @@ def resume(out: Output, *, name: str, who: str) -> Exit:
 
     A source that paused itself may count that as asking too often. What its hours close stays closed.
     """
+    from worker import applied
     from worker.database import opened
 
     with opened() as service:
-        _standings(service, name)
-        ended = _keeping(service).resume(name, who)
-        (standing,) = _standings(service, name)
+        applied.standings(service, name)
+        ended = applied.keeping(service).resume(name, who)
+        (standing,) = applied.standings(service, name)
     changed = "" if ended else "was not paused, and "
     out.show(standing.as_data(), [f"{name} {changed}is {standing.said()}"])
     return Exit.DONE
 
 
+_CONFIG = click.option(
+    "--config",
+    "paths",
+    metavar="PATH",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Take the source from this file or folder instead of the applied configuration; repeat it for several.",
+)
+
+
 @sources.command(
-    examples=("jurat sources test --all", "jurat sources test ban --live"),
-    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
+    examples=(
+        "jurat sources test --all",
+        "jurat sources test ban --live",
+        "jurat sources test professionals --config jurat.yaml --moods",
+    ),
+    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS"),
 )
 @click.argument("name", metavar="[NAME]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Test every source.")
+@_CONFIG
 @click.option(
     "--live",
     is_flag=True,
     help="Also send one request to the root of each of its servers, by its proxy and certificates. It looks nobody up, "
     "and is paid from the rate and the day as a look-up is.",
 )
+@click.option("--moods", "every_mood", is_flag=True, help="Show what each bad mood of a registry comes to.")
 @click.pass_obj
-def test(out: Output, *, name: str | None, everything: bool, live: bool) -> Exit:
+def test(
+    out: Output, *, name: str | None, everything: bool, paths: Sequence[Path], live: bool, every_mood: bool
+) -> Exit:
     """Test whether sources can work on this machine: secrets, files, codes; with --live whether their servers answer.
 
-    Ends with 1 when one can not, with 3 when a server does not answer.
+    The tests that a registry's description brings along are run, and the registry is played in every bad mood (down,
+    throttling, a page of HTML, another shape …), without asking anybody. With --config no database is needed for that.
+
+    Ends with 1 when something is wrong, with 3 when a server does not answer.
     """
-    from worker import diagnosis
-    from worker.database import opened
+    from worker import diagnosis, testing
 
     if bool(name) == everything:
         raise click.UsageError("Give the name of a source, or --all.")
-    with opened() as service:
-        _, plan = diagnosis.configuration_steps(service)
-        if plan is None:
-            raise Failure("no usable configuration is applied; run `bin/jurat config apply PATH`", Exit.REFUSED)
-        try:
-            if name:
-                _require(name, plan.sources)
-            steps = []
-            for source in [name] if name else plan.sources:
-                steps.append(diagnosis.source_step(source, plan, service.reading))
-                if live:
-                    steps += diagnosis.reach_steps(_standings(service, source)[0], plan, _keeping(service))
-        finally:
-            plan.close()
-    diagnosis.show(out, steps)
-    return diagnosis.code_of(steps)
+    if paths and live:
+        raise click.UsageError("--live pays as the applied configuration says: leave --config out.")
+    tests = testing.Tests(every_mood)
+    if paths:
+        testing.test_files(tests, name, paths, out)
+    else:
+        testing.test_applied(tests, name, live=live)
+    diagnosis.show(out, tests.steps, registries=tests.registries)
+    return diagnosis.code_of(tests.steps)
 
 
-def _standings(service: Service, name: str | None = None) -> list[Standing]:
-    """How the sources of the applied configuration stand; of one alone where its name is given."""
-    from worker.standing import Standing
+@sources.command(
+    name="try",
+    examples=(
+        """jurat sources try professionals --input number=9000010000 --input family_name=Valombre \\
+    --input given_name=Iris --require professions=10""",
+        "jurat sources try companies --config jurat.yaml --input number=923609016 --json",
+    ),
+    environment=(*_READS, "JURAT_PRIVATE_NETWORKS"),
+)
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--input",
+    "inputs",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="What a participant would type; repeat it. Others on this machine can see it.",
+)
+@click.option(
+    "--require",
+    "requirements",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="What a criterion would require; repeat it for each value of a list.",
+)
+@_CONFIG
+@click.pass_obj
+def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequence[str], paths: Sequence[Path]) -> Exit:
+    """Look somebody up in a registry, once, and show all that happens: for yourself, or somebody who agrees.
 
-    configuration = _configuration(service)
-    if name is not None:
-        _require(name, configuration.sources)
-    rows = {row.name: row for row in service.reading.sources()}
-    now = service.reading.clock()
-    models = configuration.sources if name is None else {name: configuration.sources[name]}
-    return [Standing(each, model, rows[each], now) for each, model in models.items()]
+    Prints the request with secrets masked, the answer as it was read, each outcome that was asked, the record, the
+    rules and the verdict. It is the real registry, and the request is paid as every other is, where the source is
+    applied. Nothing is written. What is printed is personal data: leave it on your own terminal.
+
+    Ends with 0 when it would be accepted, 1 refused, 5 undetermined.
+    """
+    from config.settings import read_settings
+    from worker import applied, testing, trying
+
+    answer = [_pair(text, "--input") for text in inputs]
+    requirement = [_pair(text, "--require") for text in requirements]
+    source, loopback = testing.registry(name, paths, out)
+    query = trying.query_of(source, answer, requirement)
+    applied.pay(name, out, from_files=bool(paths))
+    networks = read_settings().private_networks
+    document, found = trying.look_up(source, query, loopback_http=loopback, private_networks=networks)
+    out.show(document, trying.lines_of(document))
+    return trying.code_of(found)
 
 
-def _require(name: str, known: Collection[str]) -> None:
-    from config.suggestions import suggest
+@sources.command(
+    examples=("jurat sources new professionals > professionals.yaml", "jurat sources new census --format xml"),
+)
+@click.argument("name", metavar="NAME", type=ConfiguredName())
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "xml", "csv-register"]),
+    default="json",
+    show_default=True,
+    help="What it answers: JSON, XML (SOAP too), or a list that is imported from a file.",
+)
+@click.pass_obj
+def new(out: Output, *, name: str, form: str) -> Exit:
+    """Print a configuration to begin a registry with, commented, with tests. It passes `config lint` as it stands."""
+    from worker.starting import begun
 
-    if name not in known:
-        raise Failure(f"there is no source '{name}' — {suggest(name, known)}", Exit.USAGE)
+    text = begun(form, name)
+    out.show({"name": name, "format": form, "text": text}, text.splitlines())
+    return Exit.DONE
 
 
-def _keeping(service: Service) -> Keeping:
-    from jurat.database import bounded
-    from tasks.ledger import Keeping
-
-    return Keeping(bounded(service.database))
-
-
-def _configuration(service: Service) -> Configuration:
-    from config.configuration import Configuration
-
-    version = service.reading.config_version()
-    if version is None:
-        raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.REFUSED)
-    return Configuration.from_json(service.reading.config(version))
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise click.BadParameter("write NAME=VALUE", param_hint=option)
+    return name, value

@@ -63,7 +63,7 @@ def _register_option(function: F) -> F:
         f'jurat zones show old-town --out near.png --address "{_ADDRESS}"',
         "jurat zones show old-town --out review.svg --check 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
     ),
-    environment=("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS"),
+    environment=("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_PRIVATE_NETWORKS"),
 )
 @click.argument("zone", metavar="ZONE")
 @click.option(
@@ -149,7 +149,7 @@ def show(
         f'jurat zones locate --zone old-town --address "{_ADDRESS}"',
         "jurat zones locate --answer-file address.json",
     ),
-    environment=_READS,
+    environment=(*_READS, "JURAT_PRIVATE_NETWORKS"),
 )
 @click.argument("written", metavar="[ADDRESS]", required=False)
 @click.option("--zone", metavar="ZONE", help="What the rule says for this zone; else for all that are in force.")

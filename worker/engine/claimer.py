@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from types import MappingProxyType
 
-from adapters.base import of_many
 from tasks.checks import Held
 from tasks.flow import AHEAD, Demand
 from tasks.ledger import Claims
@@ -48,14 +47,15 @@ UNWRITTEN = 4
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What a plan means for this process: the sources that it serves, how many checks it may hold that are not looked
-    up yet, and how many of them of one source.
+    """What a plan means for this process: the sources that it serves, how many look-ups it may hold that have not ended
+    yet, how many of them of one source, and how many checks one of them may ask for at once.
     """
 
     plan: Plan
     names: Sequence[str]
     most: int
     most_of_one: int
+    at_once: Mapping[str, int | None]
 
 
 @dataclass(slots=True)
@@ -183,8 +183,9 @@ class Claimer(EngineThread):
         if self._held_back and self._writes != writes:
             self.wake()  # one came while nobody knew that there was more
         taken = Counter(check.source for check in held)
-        self._more = len(held) == free or any(taken[d.source] == d.free for d in demands)
-        self.backlogged = {d.source for d in demands if self._has_more(d, taken[d.source], full=len(held) == free)}
+        full = sum(d.look_ups(taken[d.source]) for d in demands) >= free
+        self._more = full or any(taken[d.source] == d.free for d in demands)
+        self.backlogged = {d.source for d in demands if self._has_more(d, taken[d.source], full=full)}
         self._hand_out(scope, held, asked, answered, hanging)
         self.slot_freed(self._holdings.freed())  # look-ups may have ended while the claim was under way
         self._wake_for_quotas(demands, held)
@@ -200,21 +201,29 @@ class Claimer(EngineThread):
         answered: float,
         hanging: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        """Have checks looked up, each at its start. A source that can do many at once gets all of its own together."""
-        self._holdings.add(held, asked, answered)
-        lots: dict[str, list[Held]] = {}
-        singles = []
+        """Have checks looked up, each at its start. A source that can do many at once gets all of its own together, but
+        no more than one look-up may ask for: those were claimed one after the other, and have one start.
+        """
+        together: dict[str, list[Held]] = {}
+        later, singles = [], []
         for check in held:
-            if check.starts_in > 0:
-                self._starter.add((check,), answered + check.starts_in)
-            elif check.source in lots:
-                lots[check.source].append(check)
-            elif check.source in scope.plan.sources and of_many(scope.plan.sources[check.source]):
-                lots[check.source] = [check]
+            most = scope.at_once.get(check.source, 1)
+            if most != 1 and (most or check.starts_in <= 0):
+                together.setdefault(check.source, []).append(check)
+            elif check.starts_in > 0:
+                later.append(check)
             else:
                 singles.append(check)
-        for lot in lots.values():
-            self._queue.put(lot)
+        lots = [lot for source, checks in together.items() for lot in _in_lots(checks, scope.at_once[source])]
+        sharing = {(check.id, check.fence) for lot in lots if scope.at_once[lot[0].source] for check in lot[1:]}
+        self._holdings.add(held, asked, answered, sharing)
+        for check in later:
+            self._starter.add((check,), answered + check.starts_in)
+        for lot in lots:
+            if lot[0].starts_in > 0:
+                self._starter.add(lot, answered + lot[0].starts_in)
+            else:
+                self._queue.put(lot)
         self._reserve.add(singles, scope.most, scope.most_of_one, hanging)
 
     def _wake_for_quotas(self, demands: Sequence[Demand], held: Sequence[Held]) -> None:
@@ -261,7 +270,8 @@ class Claimer(EngineThread):
         # every check that has one must find a slot then.
         paced = any(plan.demand(name, 0).interval is not None for name in names)
         most = slots if paced else slots + slots // 4
-        return _Scope(plan, names, most, most if len(names) < 2 else share(slots, len(names)))
+        at_once = {name: plan.at_once(name) for name in plan.sources}
+        return _Scope(plan, names, most, most if len(names) < 2 else share(slots, len(names)), at_once)
 
     def _hanging(self, without: Mapping[str, int]) -> dict[str, int]:
         """How many look-ups of each source hang: they are held, and not `without` those that hang."""
@@ -273,7 +283,7 @@ class Claimer(EngineThread):
         """
         ahead = {}
         for name, pace in self._pace.look().items():
-            if name not in scope.names or of_many(scope.plan.sources[name]):
+            if name not in scope.names or scope.at_once[name] != 1:
                 continue
             demand, seconds = scope.plan.demand(name, 0), RESERVE
             if demand.daily is not None or self._is_tight(demand):
@@ -309,6 +319,11 @@ class Claimer(EngineThread):
             )
             for name in (*scope.names[self._turn :], *scope.names[: self._turn])
         ]
+
+
+def _in_lots(checks: Sequence[Held], most: int | None) -> Sequence[Sequence[Held]]:
+    """The checks in their order, at most `most` in each lot; all in one without it."""
+    return [checks] if most is None else [checks[first : first + most] for first in range(0, len(checks), most)]
 
 
 def share(slots: int, sources: int) -> int:

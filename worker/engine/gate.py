@@ -36,7 +36,7 @@ class Gate:
         """Look-ups have ended."""
         for entry in entries:
             source = entry.held.source
-            if entry.attempt is None:
+            if entry.attempt is None or not entry.attempt.counted:
                 continue
             if entry.attempt.ended is Ended.ANSWERED:
                 if source in self._failed:
@@ -90,7 +90,7 @@ class Gate:
 
 def in_trouble(attempt: Attempt) -> bool:
     """Whether an attempt says that its source is in trouble, and not only that this one request was no good."""
-    return attempt.ended is Ended.FAILED and attempt.reason in TROUBLE
+    return attempt.ended is Ended.FAILED and attempt.reason in TROUBLE and attempt.counted
 
 
 def _asks_for_pause(entry: Entry) -> bool:

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import UUID
@@ -27,6 +27,7 @@ class _Holding:
     asked: float
     trusted_until: float
     latest: float
+    slots: int
     started: float | None = None
     looked_up: bool = False
 
@@ -41,12 +42,20 @@ class Holdings:
         # By fence as well: a look-up that hangs may be held beside a later one of the same check.
         self._all: dict[tuple[UUID, int], _Holding] = {}
         self._busy: Counter[str] = Counter()
+        self._open = 0
+        """Checks that are not looked up yet."""
         self._freed = 0
         self._ended: Counter[str] = Counter()
 
-    def add(self, claimed: Iterable[Held], asked: float | None = None, answered: float | None = None) -> None:
+    def add(
+        self,
+        claimed: Iterable[Held],
+        asked: float | None = None,
+        answered: float | None = None,
+        sharing: Collection[tuple[UUID, int]] = (),
+    ) -> None:
         """Claimed by a statement sent at `asked` and answered at `answered` (now, by default): each takes a slot until
-        it is looked up.
+        it is looked up, but for those `sharing` the slot of another one (by id and fence).
         """
         now = self._clock()
         asked = now if asked is None else asked
@@ -54,8 +63,10 @@ class Holdings:
         with self._lock:
             for held in claimed:
                 latest = answered + held.starts_in + held.late
-                self._all[held.id, held.fence] = _Holding(held, asked, asked + TRUSTED, latest)
-                self._busy[held.source] += 1
+                slots = 0 if sharing and (held.id, held.fence) in sharing else 1
+                self._all[held.id, held.fence] = _Holding(held, asked, asked + TRUSTED, latest, slots)
+                self._busy[held.source] += slots
+                self._open += 1
 
     def renewed(self, kept: Iterable[Held], asked: float) -> None:
         """Renewed by a statement that was sent at `asked`."""
@@ -91,14 +102,15 @@ class Holdings:
                 holding = self._all.get((held.id, held.fence))
                 if holding and not holding.looked_up:
                     holding.looked_up = True
-                    self._busy[held.source] -= 1
+                    self._busy[held.source] -= holding.slots
                     self._ended[held.source] += 1
-                    self._freed += 1
+                    self._freed += holding.slots
+                    self._open -= 1
             return self._freed
 
     def room(self, longest: Callable[[str], float]) -> tuple[int, Mapping[str, int]]:
-        """How many checks are not looked up yet, and of which source: without those that hang, for the watchdog allows
-        a few of them, and their source is still to be asked.
+        """How many slots are taken, and by which source: without those that hang, for the watchdog allows a few of
+        them, and their source is still to be asked.
         """
         now = self._clock()
         with self._lock:
@@ -106,12 +118,12 @@ class Holdings:
             taken = Counter(
                 holding.held.source
                 for holding in self._all.values()
-                if not holding.looked_up and not _hangs(holding, now, longest)
+                if holding.slots and not holding.looked_up and not _hangs(holding, now, longest)
             )
             return self._busy.total(), taken
 
     def busy(self) -> tuple[int, Mapping[str, int]]:
-        """How many checks are not looked up yet, and of which source."""
+        """How many slots are taken, and by which source."""
         with self._lock:
             return self._busy.total(), dict(self._busy)
 
@@ -131,8 +143,9 @@ class Holdings:
             for held in written:
                 holding = self._all.pop((held.id, held.fence), None)
                 if holding and not holding.looked_up:
-                    self._busy[held.source] -= 1
-                    self._freed += 1
+                    self._busy[held.source] -= holding.slots
+                    self._freed += holding.slots
+                    self._open -= 1
 
     def free(self) -> int:
         """Slots for further look-ups."""
@@ -142,14 +155,15 @@ class Holdings:
     def unwritten(self) -> int:
         """Checks that are looked up and not yet written."""
         with self._lock:
-            return len(self._all) - self._busy.total()
+            return len(self._all) - self._open
 
     def hanging(self, longest: Callable[[str], float]) -> int:
-        """How many look-ups have run for more than `longest(source)` seconds."""
+        """How many slots hold a look-up that has run for more than `longest(source)` seconds."""
         now = self._clock()
         with self._lock:
             return sum(
-                holding.started is not None
+                holding.slots > 0
+                and holding.started is not None
                 and not holding.looked_up
                 and now - holding.started > longest(holding.held.source)
                 for holding in self._all.values()

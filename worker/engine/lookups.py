@@ -42,7 +42,10 @@ class LookUp(EngineThread):
             self.stopping.set()
             return
         plan = self._plan()
-        started = [] if plan is None or self._giving_back() else self._holdings.start(lot, self._shut)
+        started = []
+        if plan is not None and not self._giving_back():
+            # Less than the whole lot where a new plan allows less at once than the one that it was claimed under.
+            started = self._holdings.start(lot[: plan.at_once(lot[0].source)], self._shut)
         if len(started) < len(lot):
             begun = {(held.id, held.fence) for held in started}
             self._hand_on([Entry(held, GiveBack(), 0) for held in lot if (held.id, held.fence) not in begun])

@@ -93,7 +93,7 @@ class Notes:
         with self._lock:
             for entry in entries:
                 source, attempt, decision = entry.held.source, entry.attempt, entry.decision
-                if attempt is not None:
+                if attempt is not None and attempt.counted:
                     tally = self._tallies.get(source)
                     if tally is None:
                         tally = self._tallies[source] = _Tally()

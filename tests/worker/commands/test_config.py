@@ -229,3 +229,71 @@ def test_settings_are_shown_with_their_source_and_without_secrets(bare_shell: Sh
     assert "confidential" not in ran.out + ran.err
     assert "JURAT_LGO" in ran.err
     assert "did you mean 'JURAT_LOG'" in ran.err
+
+
+# ----------------------------------------------------------------------------------------------------------------- diff
+
+
+def test_a_difference_is_told_option_by_option_and_ends_with_1(configured: Shell) -> None:
+    same = configured("config", "diff", "jurat.yaml")
+    assert (same.code, same.out, same.err) == (0, "", "nothing differs, against version 1\n")
+    changed = CONFIGURATION.replace("rounds: 2", "rounds: 4").replace(
+        "  magic:", "  proofs: { type: manual }\n  magic:"
+    )
+    configured.write("jurat.yaml", changed)
+    ran = configured("config", "diff", "jurat.yaml")
+    assert ran.code == 1
+    assert ran.out.splitlines() == [
+        '+ sources.proofs: {"type": "manual"}',
+        "~ consultations.budget.questions.who.rounds: 2 → 4",
+    ]
+    assert ran.err == "2 differences, against version 1\n"
+    document = configured("config", "diff", "jurat.yaml", "--json").json
+    assert (document["version"], document["differs"]) == (1, True)
+    assert document["changes"][1] == {
+        "path": "consultations.budget.questions.who.rounds",
+        "change": "changed",
+        "old": 2,
+        "new": 4,
+    }
+    assert version(configured) == 1
+
+
+def test_an_older_version_can_be_compared_with(configured: Shell) -> None:
+    configured.write("jurat.yaml", CONFIGURATION.replace("rounds: 2", "rounds: 4"))
+    configured("config", "apply", "jurat.yaml")
+    assert configured("config", "diff", "jurat.yaml").code == 0
+    assert configured("config", "diff", "jurat.yaml", "--version", "1").code == 1
+    ran = configured("config", "diff", "jurat.yaml", "--version", "7")
+    assert ran.code == 2
+    assert is_one_sentence(ran)
+    assert "there is no version 7; the newest is 2" in ran.err
+
+
+def test_without_a_configuration_everything_is_new(shell: Shell) -> None:
+    shell.write("jurat.yaml", CONFIGURATION)
+    ran = shell("config", "diff", "jurat.yaml")
+    assert ran.code == 1
+    assert len(ran.out.splitlines()) == 6
+    assert all(line.startswith("+ ") for line in ran.out.splitlines())
+    assert "no configuration was applied yet" in ran.err
+
+
+def test_a_preset_is_compared_with_what_it_stands_for(shell: Shell) -> None:
+    preset = (
+        "sources: {{ npi: {{ type: registry, preset: us-npi{more} }} }}\n"
+        'criteria: {{ is-physician: {{ source: npi, require: {{ professions: ["207"] }} }} }}\n'
+    )
+    shell.write("jurat.yaml", preset.format(more=""))
+    assert shell("config", "apply", "jurat.yaml").code == 0
+    shell.write("jurat.yaml", preset.format(more=", rate: 1/s"))
+    assert shell("config", "diff", "jurat.yaml").out == '~ sources.npi.rate: "2/s" → "1/s"\n'
+
+
+def test_what_is_not_well_formed_is_not_compared(configured: Shell) -> None:
+    configured.write("jurat.yaml", TYPO)
+    ran = configured("config", "diff", "jurat.yaml")
+    assert ran.code == 2
+    assert ran.out == ""
+    assert "jurat.yaml:4:3: error:" in ran.err
+    assert "nothing was compared" in ran.err

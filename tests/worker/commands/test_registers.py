@@ -130,7 +130,7 @@ def test_every_problem_is_told_and_nothing_is_imported(shell: Shell, *, dry_run:
         ("import valmont a.csv --data-date 2026-13-01", "a day such as"),
         ("import valmont a.csv --data-date 9000-01-01", "still to come"),
         ("import valmont strange.csv", "say with --columns"),
-        ("remove valmont", "there is no address base valmont"),
+        ("remove valmont", "there is no register valmont"),
     ],
 )
 def test_wrong_usage_is_one_sentence(shell: Shell, words: str, said: str) -> None:

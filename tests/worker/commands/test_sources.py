@@ -261,6 +261,23 @@ def test_a_server_that_is_down_is_a_dependency_that_is_down(shell: Shell) -> Non
     assert "connection refused" in ran.out
 
 
+PRIVATE = """\
+sources:
+  ban: { type: addok, url: "https://127.0.0.1:1" }
+"""
+
+
+def test_a_server_in_a_private_network_is_asked_where_the_network_is_listed(shell: Shell) -> None:
+    (shell.folder / "jurat.yaml").write_text(PRIVATE)
+    assert shell("config", "apply", "jurat.yaml").code == 0
+    ran = shell("sources", "test", "ban", "--live")
+    assert ran.code == 1
+    assert "127.0.0.1 is this machine; list it in JURAT_PRIVATE_NETWORKS if that is meant" in ran.out
+    ran = shell("sources", "test", "ban", "--live", JURAT_PRIVATE_NETWORKS="10.0.0.0/8 127.0.0.1")
+    assert ran.code == 3
+    assert "connection refused" in ran.out
+
+
 def test_an_unknown_source_is_named_with_what_was_meant(configured: Shell) -> None:
     ran = configured("sources", "test", "sprng")
     assert ran.code == 2

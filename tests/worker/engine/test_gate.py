@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -24,6 +25,9 @@ def answered(source: str = "towns") -> Entry:
     return entry(held(source), attempt=attempt())
 
 
+FAILED = Attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE, 0.1)
+
+
 @pytest.fixture
 def now() -> list[float]:
     return [100.0]
@@ -40,6 +44,20 @@ def test_half_as_many_failures_in_a_row_as_open_the_breaker_shut_a_source(gate: 
     gate.saw([failed()])
     assert gate.is_shut("towns")
     assert gate.shut == {"towns": math.inf}
+
+
+def test_a_request_for_many_counts_once(gate: Gate) -> None:
+    shared = entry(held(), Later(1.0, Reason.SOURCE_UNAVAILABLE), attempt=replace(FAILED, counted=False))
+    gate.saw([failed(), *[shared] * 19, failed(), *[shared] * 19])
+    assert not gate.is_shut("towns")
+    gate.saw([entry(held(), attempt=replace(attempt(), counted=False)), failed()])
+    assert gate.is_shut("towns")
+    gate.written([shared] * 38)
+    gate.noted()
+    assert gate.is_shut("towns"), "three failures are not written"
+    gate.written([failed()] * 3)
+    gate.noted()
+    assert not gate.is_shut("towns")
 
 
 @pytest.mark.parametrize(

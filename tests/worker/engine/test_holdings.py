@@ -28,6 +28,23 @@ def test_a_claimed_check_takes_a_slot_until_it_is_looked_up_and_is_held_until_it
     assert (holdings.free(), holdings.unwritten(), holdings.all()) == (2, 0, [held(2)])
 
 
+def test_checks_that_share_a_look_up_take_one_slot_and_are_all_held() -> None:
+    now = [100.0]
+    holdings = Holdings(3, clock=lambda: now[0])
+    lot, alone = [held(1), held(2), held(3)], held(4)
+    holdings.add([*lot, alone], sharing={(check.id, check.fence) for check in lot[1:]})
+    assert (holdings.free(), holdings.busy(), len(holdings)) == (1, (2, {"towns": 2}), 4)
+    assert holdings.room(lambda _: 10.0) == (2, {"towns": 2})
+    assert holdings.start(lot) == lot
+    now[0] += 11.0
+    assert holdings.hanging(lambda _: 10.0) == 1
+    assert holdings.unfinished() == [*lot, alone]
+    assert holdings.looked_up(lot) == 1
+    assert (holdings.free(), holdings.unwritten(), holdings.ended()) == (2, 3, {"towns": 3})
+    holdings.release(lot)
+    assert (holdings.free(), holdings.unwritten(), len(holdings)) == (2, 0, 1)
+
+
 def test_what_is_given_back_without_a_look_up_frees_its_slot() -> None:
     holdings = Holdings(1)
     holdings.add([held()])
@@ -142,6 +159,7 @@ class Accounts(RuleBasedStateMachine):
         self.holdings = Holdings(5)
         self.claimed = 0
         self.slots: set[tuple[UUID, int]] = set()
+        self.sharing: set[tuple[UUID, int]] = set()
         self.kept: set[tuple[UUID, int]] = set()
 
     @rule(target=checks, number=st.integers(0, 2), source=st.sampled_from("ab"))
@@ -153,15 +171,26 @@ class Accounts(RuleBasedStateMachine):
         self.kept.add((check.id, check.fence))
         return check
 
+    @rule(target=checks, number=st.integers(0, 2), source=st.sampled_from("ab"))
+    def claim_for_a_slot_of_another(self, number: int, source: str) -> Held:
+        self.claimed += 1
+        check = held(number, fence=self.claimed, source=source)
+        self.holdings.add([check], sharing={(check.id, check.fence)})
+        self.sharing.add((check.id, check.fence))
+        self.kept.add((check.id, check.fence))
+        return check
+
     @rule(check=checks)
     def look_up(self, check: Held) -> None:
         self.holdings.looked_up([check])
         self.slots.discard((check.id, check.fence))
+        self.sharing.discard((check.id, check.fence))
 
     @rule(target=checks, check=consumes(checks))
     def write(self, check: Held) -> object:
         self.holdings.release([replace(check)])
         self.slots.discard((check.id, check.fence))
+        self.sharing.discard((check.id, check.fence))
         self.kept.discard((check.id, check.fence))
         return multiple()
 
@@ -169,7 +198,7 @@ class Accounts(RuleBasedStateMachine):
     def everything_adds_up(self) -> None:
         assert self.holdings.free() == 5 - len(self.slots)
         assert {(check.id, check.fence) for check in self.holdings.all()} == self.kept
-        assert self.holdings.unwritten() == len(self.kept) - len(self.slots)
+        assert self.holdings.unwritten() == len(self.kept) - len(self.slots) - len(self.sharing)
 
 
 TestAccounts = Accounts.TestCase

@@ -119,6 +119,15 @@ def test_answers_are_told_each_second_and_trouble_at_once(notes: Notes, keeping:
     assert len(keeping.figures) == 1, "there was nothing to tell"
 
 
+def test_of_checks_that_shared_a_request_one_tells_how_the_source_stands(notes: Notes, keeping: Keeping) -> None:
+    failure = failed(Reason.SOURCE_THROTTLED, pause=60.0)
+    assert failure.attempt is not None
+    notes.count([failure, *[replace(failure, attempt=replace(failure.attempt, counted=False))] * 19])
+    notes.tell()
+    assert keeping.figures == [{"towns": SourceFigures(0, 1, 1, Reason.SOURCE_THROTTLED)}]
+    assert keeping.pauses == [("towns", 60.0, Reason.SOURCE_THROTTLED)]
+
+
 def test_only_failures_after_the_last_answer_are_trailing(notes: Notes, keeping: Keeping) -> None:
     notes.count([failed(), failed(), answered(), failed()])
     notes.tell()

@@ -1,0 +1,292 @@
+"""Everybody under a user with just their role, on PostgreSQL: from the configuration to the decision of a person."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from jurat import Client
+from jurat.database import open_engine
+from jurat.sealing import Unseal, generate, key_from_text, key_to_text
+from jurat.words import AccessState, Outcome, Reason
+from tasks.grants import Role
+from tasks.ledger import ReviewError, Reviewing
+from tests.acceptance.town import INSIDE, PATIENCE, ROOT, soon
+from tests.jurat.calls import CALL
+from tests.migrations.next_version import step_ahead
+from tests.rigs.logins import Logins, plain
+from tests.rigs.workers import Worker
+from tests.worker.shell import Ran, Shell
+
+pytestmark = pytest.mark.acceptance
+
+CONFIGURATION = """\
+environment: test
+sources:
+  base: { type: address-file, register: valmont }
+  magic: { type: simulated }
+  spring: { type: codes, list: spring }
+criteria:
+  lives-in: { source: base, open: [zone] }
+  anything: { source: magic }
+  spring-code: { source: spring }
+consultations:
+  budget:
+    questions:
+      residence: { criterion: lives-in, with: { zone: old-town }, on_undetermined: review }
+      who: { criterion: anything, rounds: 3, on_undetermined: review }
+      code: { criterion: spring-code, rounds: 3 }
+    access: { all_of: [residence, { any_of: [who, code] }] }
+"""
+
+
+class People:
+    """A shell for each role, on one database; a client of the platform; and, while it runs, a worker."""
+
+    def __init__(self, logins: Logins, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        private, public = generate()
+        self.private = key_to_text(private)
+        self.seal_key = key_to_text(public)
+        self.logins = logins
+        keys = {"JURAT_SEAL_KEY": self.seal_key, "JURAT_UNSEAL_KEYS": self.private}
+        self.environment = {**keys, "JURAT_HASH_KEYS": key_to_text(os.urandom(32)), "JURAT_BROKER_URL": "none"}
+        self._folder, self._monkeypatch = folder, monkeypatch
+        self.client = Client(logins.url(Role.PLATFORM), seal_key=self.seal_key)
+        self.engine = open_engine(logins.url(Role.PLATFORM))
+
+    def __call__(self, role: Role, *words: str, stdin: str = "") -> Ran:
+        """A command by a user with this role."""
+        own = {"JURAT_DATABASE_URL": self.logins.url(role), "TMPDIR": str(self._folder)}
+        return Shell(self._folder, {**self.environment, **own}, self._monkeypatch)(*words, stdin=stdin)
+
+    def done(self, role: Role, *words: str) -> Ran:
+        """A command that does what it is told."""
+        ran = self(role, *words)
+        assert ran.code == 0, (role, words, ran.err)
+        return ran
+
+    @contextmanager
+    def worker(self) -> Iterator[Worker]:
+        settings = {**self.environment, "JURAT_DATABASE_URL": self.logins.url(Role.WORKER)}
+        with Worker(settings, "--concurrency", "4") as worker:
+            yield worker
+            assert "permission denied" not in worker.log
+            assert worker.stop(timeout=PATIENCE) == 0
+            assert "Traceback" not in worker.log
+
+    def submit(self, participant: str, question: str, answer: Mapping[str, Any], **options: Any) -> UUID:
+        with self.engine.begin() as connection:
+            who: dict[str, Any] = {"consultation": "budget", "participant": participant, "question": question}
+            return self.client.submit(connection, answer=answer, **who, **options).id
+
+    def close(self) -> None:
+        self.client.close()
+        self.engine.dispose()
+
+
+@pytest.fixture(params=["this version", "the next version"])
+def people(
+    request: pytest.FixtureRequest, postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[People]:
+    """On the schema as it is, and as a later jurat of the same contract version may leave it."""
+    if request.param != "this version":
+        with plain(postgresql_url) as owner:
+            step_ahead(owner)
+    (tmp_path / "jurat.yaml").write_text(CONFIGURATION, "utf-8")
+    with Logins(postgresql_url) as logins:
+        made = People(logins, tmp_path, monkeypatch)
+        yield made
+        made.close()
+
+
+def prepared(people: People) -> list[str]:
+    """An administrator sets all up; the codes."""
+    codes = people.done(Role.ADMIN, "codes", "generate", "spring", "--count", "3").out.split()
+    for words in (
+        ("zones", "import", str(ROOT / "examples" / "town" / "zones.geojson")),
+        ("registers", "import", "valmont", str(ROOT / "examples" / "town" / "addresses.csv")),
+        ("config", "lint", "jurat.yaml"),
+        ("config", "apply", "jurat.yaml", "--dry-run"),
+        ("config", "apply", "jurat.yaml"),
+    ):
+        people.done(Role.ADMIN, *words)
+    return codes
+
+
+def test_the_whole_way_is_gone_by_five_users_who_may_do_nothing_else(people: People) -> None:
+    codes = prepared(people)
+    private_key, reply_key = generate()
+    with people.worker():
+        checks = {
+            "residence": people.submit("iris", "residence", INSIDE, reply_key=reply_key),
+            "code": people.submit("iris", "code", {"code": codes[0]}),
+            "refused": people.submit("tugdual", "who", {"word": "refuse"}),
+            "down": people.submit("tugdual", "code", {"code": "0000-0000-0000"}),
+            "unsure": people.submit("maelle", "who", {"word": "review"}),
+        }
+        unsure = checks.pop("unsure")
+        waited = {name: people.client.wait(check, timeout=PATIENCE) for name, check in checks.items()}
+        assert {name: (result.outcome, result.reason) for name, result in waited.items()} == {
+            "residence": (Outcome.ACCEPTED, Reason.INSIDE_ZONE),
+            "code": (Outcome.ACCEPTED, Reason.CODE_VALID),
+            "refused": (Outcome.REFUSED, Reason.STATUS_INACTIVE),
+            "down": (Outcome.UNDETERMINED, Reason.CODE_MALFORMED),
+        }
+        assert people.client.access("budget", "iris").state is AccessState.GRANTED
+        assert people.client.access("budget", "tugdual").rounds_left["who"] == 2
+        assert people.client.candidates(checks["residence"], private_key) == []
+        again = people.submit("tugdual", "who", {"word": "accept"})
+        assert people.client.wait(again, timeout=PATIENCE).outcome is Outcome.ACCEPTED
+        assert soon(lambda: people.client.result(unsure).state == "review")
+        decide(people, unsure)
+
+
+def decide(people: People, check: UUID) -> None:
+    """A reviewer sees the answer, decides, and opens it again."""
+    engine = open_engine(people.logins.url(Role.REVIEWER))
+    reviewing = Reviewing(engine)
+    sealed = reviewing.answer(check, "a clerk")
+    opened = Unseal([key_from_text(people.private, "key")]).open(sealed.sealed, sealed.key_id)
+    assert b"review" in opened
+    assert reviewing.decide(check, Reason.PERSON_ACCEPTED, "a clerk", {"seen": "a letter"}) == 1
+    assert people.client.result(check).outcome is Outcome.ACCEPTED
+    assert people.client.access("budget", "maelle").questions["who"] == "accepted"
+    reviewing.reopen(check, "a clerk")
+    with pytest.raises(ReviewError, match="was erased"):
+        reviewing.answer(check, "a clerk")
+    assert reviewing.decide(check, Reason.PERSON_REFUSED, "a clerk") == 2
+    assert people.client.result(check).outcome is Outcome.REFUSED
+    engine.dispose()
+    with plain(people.logins.url(Role.ADMIN)) as admin:
+        rows = admin.execute("SELECT action FROM jurat_audit WHERE actor = 'a clerk' ORDER BY at").fetchall()
+    assert [action for (action,) in rows] == ["review answer", "review decide", "reopen", "review decide"]
+    assert people.done(Role.REVIEWER, "explain", str(check), "--json").json["verdicts"]
+
+
+def test_a_platform_of_another_language_goes_the_same_way_with_sql_alone(people: People) -> None:
+    from jurat.sealing import Seal
+
+    prepared(people)
+    seal = Seal(key_from_text(people.seal_key, "key"))
+    given: dict[str, Any] = {"consultation": "budget", "participant": "gwenola", "question": "who", "id": None}
+    given |= {"priority": "interactive", "reply_key": None, "traceparent": None, "answer_key": seal.key_id}
+    with people.worker(), plain(people.logins.url(Role.PLATFORM)) as platform:
+        row = platform.execute(CALL, {**given, "answer": seal.close(b'{"word": "accept"}')}).fetchone()
+        assert row is not None
+        polled = "SELECT outcome FROM jurat_results WHERE check_id = %s"
+        assert soon(lambda: platform.execute(polled, (row[0],)).fetchone() == ("accepted",))
+        with pytest.raises(psycopg.Error) as told:
+            platform.execute(CALL, {**given, "answer": seal.close(b'{"word": "accept"}')})
+        assert (told.value.sqlstate, told.value.diag.message_detail) == ("JU003", str(row[0]))
+        read = "SELECT access, questions ->> 'who' FROM jurat_access WHERE participant = 'gwenola'"
+        assert platform.execute(read).fetchone() == ("incomplete", "accepted")
+        by_place = "SELECT round FROM jurat_submit('budget', 'gwenola', 'code', %s, %s)"
+        assert platform.execute(by_place, (seal.close(b'{"code": "x"}'), seal.key_id)).fetchone() == (1,)
+        assert platform.execute("SELECT max(version) = 1 FROM jurat_contract").fetchone() == (True,)
+
+
+ADMIN: tuple[tuple[str, ...], ...] = (
+    ("zones", "list", "--all"),
+    ("zones", "show", "old-town"),
+    ("zones", "diff", "old-town", "--from", "1", "--to", "1"),
+    ("zones", "affected", "old-town", "--from", "1", "--to", "1"),
+    ("zones", "locate", "--address", "number=6,street=rue des Tanneurs,postcode=99001,city=Valmont"),
+    ("codes", "list"),
+    ("registers", "list"),
+    ("config", "show"),
+    ("config", "show", "--sources"),
+    ("sources", "pause", "magic", "--for", "2h", "--reason", "maintenance"),
+    ("sources", "pause", "magic", "--for", "3h", "--reason", "more of it"),
+    ("sources", "list"),
+    ("sources", "health"),
+    ("sources", "resume", "magic"),
+    ("sources", "test", "--all"),
+    ("db", "check"),
+    ("db", "upgrade"),
+    ("db", "status"),
+    ("registers", "import", "valmont", "again.csv"),
+    ("config", "apply", "less.yaml", "--force"),
+    ("registers", "remove", "valmont", "--force"),
+)
+READER: tuple[tuple[str, ...], ...] = (
+    ("sources", "list"),
+    ("sources", "health"),
+    ("zones", "list"),
+    ("registers", "list"),
+    ("config", "show"),
+    ("db", "check"),
+    ("db", "status"),
+)
+REFUSED: Mapping[Role, tuple[tuple[str, ...], ...]] = {
+    Role.READER: (
+        ("config", "apply", "less.yaml", "--force"),
+        ("sources", "pause", "magic", "--for", "2h", "--reason", "mine"),
+        ("codes", "list"),
+        ("codes", "generate", "spring", "--count", "1"),
+        ("submit", "budget", "p-1", "who", "--field", "word=accept"),
+    ),
+    Role.PLATFORM: (("sources", "list"), ("codes", "list"), ("zones", "list"), ("config", "show")),
+    Role.WORKER: (
+        ("submit", "budget", "p-1", "who", "--field", "word=accept"),
+        ("config", "apply", "less.yaml", "--force"),
+        ("codes", "generate", "spring", "--count", "1"),
+    ),
+    Role.REVIEWER: (
+        ("submit", "budget", "p-1", "who", "--field", "word=accept"),
+        ("codes", "list"),
+        ("config", "apply", "less.yaml", "--force"),
+    ),
+    Role.ADMIN: (("submit", "budget", "p-1", "who", "--field", "word=accept"),),
+}
+
+
+def test_the_commands_of_each_role_work_and_those_of_others_are_refused_in_a_sentence(
+    people: People, tmp_path: Path
+) -> None:
+    prepared(people)
+    check = people.submit("iris", "who", {"word": "accept"})
+    people.submit("iris", "code", {"code": "0000-0000-0000"})
+    less = CONFIGURATION.replace("      who: { criterion: anything, rounds: 3, on_undetermined: review }\n", "")
+    (tmp_path / "less.yaml").write_text(less.replace(", { any_of: [who, code] }", ""), "utf-8")
+    towns = (ROOT / "examples" / "town" / "addresses.csv").read_text("utf-8").splitlines()
+    (tmp_path / "again.csv").write_text("\n".join(towns[:50]) + "\n", "utf-8")
+    platform = people.done(Role.PLATFORM, "submit", "budget", "p-2", "who", "--field", "word=accept").out.strip()
+    assert people(Role.PLATFORM, "status", platform).code == 4
+    for role, commands in REFUSED.items():
+        for words in commands:
+            ran = people(role, *words)
+            assert (ran.code, ran.out) == (3, ""), (role, words, ran)
+            assert ran.err.splitlines()[-1].startswith("jurat: the database refused a statement (42501): permission")
+            assert "Traceback" not in ran.err
+    for words in READER:
+        people.done(Role.READER, *words)
+    people.done(Role.READER, "explain", str(check))
+    assert people(Role.READER, "status", "--access", "budget", "iris").out.startswith("access: pending")
+    for role in (Role.WORKER, Role.ADMIN):
+        told = people(role, "doctor")
+        assert "permission denied" not in told.out + told.err, role
+        assert "Traceback" not in told.err
+    for words in ADMIN:
+        people.done(Role.ADMIN, *words)
+    assert people.client.result(check).state == "pending"
+
+
+def test_a_reviewer_sees_the_address_in_question_beside_the_border(people: People, tmp_path: Path) -> None:
+    prepared(people)
+    check = people.submit("gwenola", "residence", {**INSIDE, "number": "999"})
+    with people.worker():
+        assert soon(lambda: people.client.result(check).state == "review")
+    ran = people.done(Role.REVIEWER, "zones", "show", "old-town", "--check", str(check), "--out", "near.svg")
+    assert (tmp_path / "near.svg").exists()
+    assert "Tanneurs" in ran.out
+    assert people.done(Role.ADMIN, "explain", str(check)).out
+    refused = people(Role.READER, "zones", "show", "old-town", "--check", str(check))
+    assert refused.code == 3
+    assert "permission denied" in refused.err

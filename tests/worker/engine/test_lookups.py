@@ -1,0 +1,57 @@
+"""How much of a lot one look-up takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from queue import SimpleQueue
+
+import pytest
+
+from tasks.checks import Entry, GiveBack, Held
+from tasks.plan import Plan
+from tests.tasks.desk import ACCEPTED, DOCUMENT, Desk, entry
+from tests.tasks.roll import document, number
+from worker.engine.holdings import Holdings
+from worker.engine.lookups import LookUp
+from worker.engine.starter import Lot
+
+
+class Running:
+    """Accepts everybody, and remembers who was looked up together."""
+
+    def __init__(self) -> None:
+        self.lots: list[Sequence[Held]] = []
+
+    def run(self, held: Held, plan: Plan) -> Entry:
+        return self.run_many([held], plan)[0]
+
+    def run_many(self, lot: Sequence[Held], plan: Plan) -> list[Entry]:
+        self.lots.append(lot)
+        return [entry(held) for held in lot]
+
+
+@pytest.mark.parametrize(("most", "taken"), [(20, 5), (5, 5), (2, 2), (None, 1)])
+def test_a_lot_that_a_new_plan_allows_less_of_at_once_is_given_back_but_for_that(
+    sqlite: Desk, most: int | None, taken: int
+) -> None:
+    """Else one payment would be for several requests, or a request would hold more than the register takes."""
+    sqlite.apply(document(most=20))
+    for n in range(5):
+        sqlite.submit(f"p-{n}", "profession", answer=number(n))
+    lot = sqlite.claim("rpps")
+    sqlite.apply(document(most=most))
+    holdings, running, handed = Holdings(9), Running(), list[Entry]()
+    holdings.add(lot)
+    queue: SimpleQueue[Lot | None] = SimpleQueue()
+    queue.put(lot)
+    LookUp(0, running, holdings, sqlite.plan, queue, handed.extend, {}, lambda: False).step()  # type: ignore[arg-type]
+    assert running.lots == [lot[:taken]]
+    assert [each.held for each in handed if each.decision == GiveBack()] == lot[taken:]
+    assert [each.held for each in handed if each.decision == ACCEPTED] == lot[:taken]
+
+
+def test_a_source_that_has_the_answers_at_hand_takes_any_lot_whole(sqlite: Desk) -> None:
+    sqlite.apply(DOCUMENT)
+    sqlite.submit_many(5, "code")
+    plan = sqlite.plan()
+    assert [plan.at_once(name) for name in ("spring", "towns", "gone")] == [None, 1, None]

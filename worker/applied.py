@@ -1,0 +1,105 @@
+"""The applied configuration as commands about sources need it, with a sentence where there is none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from config.configuration import Configuration
+from config.settings import SettingsError
+from config.suggestions import suggest
+from jurat.database import bounded
+from tasks.ledger import Keeping
+from worker import diagnosis
+from worker.database import opened
+from worker.output import Exit, Failure, Output
+from worker.standing import Standing
+
+if TYPE_CHECKING:
+    from tasks.plan import Plan
+    from worker.bootstrap import Service
+
+
+def configuration_of(service: Service) -> Configuration:
+    """The newest one that was applied. Raises Failure where there is none."""
+    version = service.reading.config_version()
+    if version is None:
+        raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.REFUSED)
+    return Configuration.from_json(service.reading.config(version))
+
+
+@contextmanager
+def plan_of(service: Service) -> Iterator[Plan]:
+    """The plan of the applied configuration. Raises Failure where it can not be used."""
+    _, plan = diagnosis.configuration_steps(service)
+    if plan is None:
+        raise Failure("no usable configuration is applied; run `bin/jurat config apply PATH`", Exit.REFUSED)
+    try:
+        yield plan
+    finally:
+        plan.close()
+
+
+def standings(service: Service, name: str | None = None) -> list[Standing]:
+    """How the sources of the applied configuration stand; of one alone where its name is given."""
+    configured = configuration_of(service).sources
+    if name is not None:
+        require(name, configured)
+    rows = {row.name: row for row in service.reading.sources()}
+    now = service.reading.clock()
+    models = configured if name is None else {name: configured[name]}
+    return [Standing(each, model, rows[each], now) for each, model in models.items()]
+
+
+def keeping(service: Service) -> Keeping:
+    """The ledger of quotas and pauses, with a bound on each statement."""
+    return Keeping(bounded(service.database))
+
+
+def require(name: str, known: Collection[str]) -> None:
+    """Raise Failure where there is no source of this name, with what may have been meant."""
+    if name not in known:
+        raise Failure(f"there is no source '{name}' — {suggest(name, known)}", Exit.USAGE)
+
+
+def pay(name: str, out: Output, *, from_files: bool) -> None:
+    """Pay for one look-up and wait for its turn.
+
+    A source that stands in files alone has no quota that is kept anywhere; then there need not be a database either.
+
+    Raises:
+        Failure: the source may not be asked now, or its quota gives no look-up within 10 s.
+    """
+    try:
+        with opened() as service:
+            wait = _turn(name, service)
+    except (Failure, SettingsError, SQLAlchemyError) as error:
+        if not from_files or isinstance(error, _NotNow):
+            raise
+        out.say(f"there is no database here that knows {name}, so nothing is paid from its rate")
+        return
+    time.sleep(wait)
+
+
+class _NotNow(Failure):
+    """The source may not be asked at the moment."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(f"not asked: {sentence}", Exit.REFUSED)
+
+
+def _turn(name: str, service: Service) -> float:
+    """In how many seconds the look-up that is paid may begin."""
+    (standing,) = standings(service, name)
+    if standing.paused_until or standing.closed_until:
+        raise _NotNow(f"{name} is {standing.said()}")
+    with plan_of(service) as plan:
+        demand = plan.demand(name, 1)
+    wait = keeping(service).pay_for_request(demand, diagnosis.LONGEST_WAIT)
+    if wait is None:
+        raise _NotNow(f"what {name} allows is used up at the moment; try again later")
+    return wait
