@@ -105,7 +105,7 @@ def play(mood: Mood, stage: Stage) -> bool:  # noqa: C901, PLR0911, PLR0912 - on
     good = stage.answer.body
     match mood:
         case Mood.OK:
-            return stage.reply(stage.answer.status, good)
+            return stage.reply(stage.answer.status, good, kind=stage.answer.kind)
         case Mood.DOWN:
             return stage.reply(503, _HTML, kind="text/html")
         case (
@@ -148,10 +148,7 @@ def play(mood: Mood, stage: Stage) -> bool:  # noqa: C901, PLR0911, PLR0912 - on
         case Mood.WRONG_SHAPE:
             return stage.reply(200, b'{"apiVersion": "2", "payload": {"items": []}}')
         case Mood.NULLS:
-            document = stage.answer.document
-            entries = document if isinstance(document, list) else [document]
-            nulls = [dict.fromkeys(entry) for entry in entries]
-            return stage.reply(200, Answer(nulls if entries is document else nulls[0]).body)
+            return stage.reply(200, stage.answer.emptied.body, kind=stage.answer.kind)
         case Mood.LIST:
             return stage.reply(200, b"[]")
         case Mood.EMPTY:

@@ -2,6 +2,7 @@
 
     GET  /professionals?number=9000010000    200 {"count": 1, "professionals": [{...}]}, or a count of 0
     GET  /professionals/9000010000           200 {"number": ..., ...} or 404 {"error": "not found"}
+    GET  /professionals?number=9000010000,9000010372    as the first, with the records of all
     POST /search  {"number": "9000010000"}   as the first
 
 The last digit of a number is a Luhn check digit. A record has a status (`active`, `suspended`, `struck_off`), all
@@ -57,8 +58,8 @@ def answer(method: str, path: str, query: Mapping[str, str], body: bytes) -> Ans
     return Answer({"error": "no such resource"}, 404)
 
 
-def _search(number: str) -> Answer:
-    found = _records(number)
+def _search(numbers: str) -> Answer:
+    found = [record for number in dict.fromkeys(numbers.split(",")) for record in _records(number)]
     return Answer({"count": len(found), "professionals": found})
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,11 +20,11 @@ from examples.sources.answer import Answer
 from examples.sources.moods import Mood, Stage, play
 
 _BACK = "-then-back"
-_Service = Callable[[str, str, Mapping[str, str], bytes], Answer]
+Service = Callable[[str, str, Mapping[str, str], bytes], Answer]
 """Method, path, query and body of a request to the right answer."""
 
 
-def _over(town: Path, service: Callable[[str, str, Mapping[str, str], Path], Answer]) -> _Service:
+def _over(town: Path, service: Callable[[str, str, Mapping[str, str], Path], Answer]) -> Service:
     return lambda method, path, query, _: service(method, path, query, town)
 
 
@@ -32,17 +33,26 @@ class Sources:
 
     `MOOD` is a `Mood`, or one with `-then-back` behind it: that one lasts for the first `troubled` requests under its
     path. `switch` gives a path another mood while it runs. `requests` counts what was asked under each path (without
-    its query), as soon as it is asked. `retry_after_s` is the pause that a throttling source asks for. Prints nothing.
+    its query), as soon as it is asked. `retry_after_s` is the pause that a throttling source asks for. `services` are
+    there beside those named above. Prints nothing.
     """
 
-    def __init__(self, *, town: Path = geocoder.TOWN, troubled: int = 2, retry_after_s: int = 2) -> None:
+    def __init__(
+        self,
+        *,
+        town: Path = geocoder.TOWN,
+        troubled: int = 2,
+        retry_after_s: int = 2,
+        services: Mapping[str, Service] = MappingProxyType({}),
+    ) -> None:
         self.requests: Counter[str] = Counter()
         self.failures: list[str] = []
         """Mistakes of this server itself: none, if all is well."""
-        self._services: dict[str, _Service] = {
+        self._services: dict[str, Service] = {
             "registry": register.answer,
             "geocoder": _over(town, geocoder.answer),
             **{name: _over(town, service) for name, service in geocoders.SERVICES.items()},
+            **services,
         }
         self._troubled = troubled
         self._retry_after_s = retry_after_s

@@ -1,0 +1,126 @@
+"""A platform with Flask: form, confirmation, word on the answer. README.md says how to run it."""
+
+import math
+import os
+import secrets
+from typing import Any
+from uuid import UUID, uuid4
+
+from flask import Flask, Response, abort, redirect, render_template, request, session
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from jurat import AlreadyConfirmed, Client, InvalidAnswer, JuratError
+
+CONSULTATION = "budget"
+WORDS = {
+    "open": "Not answered yet.",
+    "pending": "Your answer is being checked. You may leave this page and come back.",
+    "review": "A member of the team will look at it.",
+}
+SORRY = "This can not be done just now. Nothing was lost: please try again in a few minutes."
+FORM = text(
+    "SELECT question, title, answer_schema, consultation_title, contact FROM jurat_questions "
+    "WHERE consultation = :consultation ORDER BY position"
+)
+MINE = text("SELECT check_id FROM platform_answers WHERE participant = :participant ORDER BY confirmed_at")
+KEEP = text("INSERT INTO platform_answers (check_id, participant, question) VALUES (:id, :participant, :question)")
+
+app = Flask(__name__, template_folder=".")
+app.secret_key = os.environ.get("PLATFORM_SECRET") or secrets.token_bytes(32)
+app.config.update(SESSION_COOKIE_SAMESITE="Lax", MAX_CONTENT_LENGTH=65536)  # behind https: SESSION_COOKIE_SECURE=True
+database = make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg")
+engine = create_engine(database, pool_pre_ping=True, connect_args={"connect_timeout": 3})
+client = Client(os.environ["DATABASE_URL"], None, os.environ["JURAT_SEAL_KEY"])
+
+
+@app.before_request
+def know_who_it_is() -> None:
+    """Your own log-in stands here. The id that jurat gets is no name and no e-mail address."""
+    session.setdefault("participant", f"p-{secrets.token_hex(16)}")
+    session.setdefault("csrf", secrets.token_hex(16))
+    sent = request.form.get("csrf", "").encode()
+    if request.method == "POST" and not secrets.compare_digest(sent, session["csrf"].encode()):
+        abort(403)
+
+
+@app.after_request
+def keep_it_private(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; form-action 'self'; frame-ancestors 'none'"
+    return response
+
+
+@app.errorhandler(SQLAlchemyError)
+@app.errorhandler(JuratError)
+def apologise(error: Exception) -> tuple[str, int]:
+    app.logger.error("%s", type(error).__name__)  # no more of it: the text of an error may quote a row
+    return render_template("page.html", title=SORRY), 503
+
+
+@app.template_global()
+def locale() -> str:
+    return (request.accept_languages.best or "en")[:2]
+
+
+@app.template_filter()
+def spoken(texts: dict[str, str]) -> str:
+    """A text of the configuration in the participant's language."""
+    return texts.get(locale()) or texts.get("en") or next(iter(texts.values()), "")
+
+
+def read(statement: Any, **values: str) -> list[Any]:
+    with engine.connect() as connection:
+        return list(connection.execute(statement, values).mappings())
+
+
+@app.get("/")
+def overview() -> Any:
+    mine = [row["check_id"] for row in read(MINE, participant=session["participant"])]
+    last = {result.question: result for result in client.results(mine)}
+    # After the results: a verdict that comes in between is then shown by a page that will load again.
+    access = client.access(CONSULTATION, session["participant"])
+    questions = read(FORM, consultation=CONSULTATION)
+    messages = {name: client.message(each.reason or "", locale()) for name, each in last.items() if each.settled}
+    wait_ms = min((each.next_poll_ms for each in last.values() if not each.settled), default=0)
+    return render_template(
+        "page.html", title=spoken(questions[0]["consultation_title"]), contact=questions[0]["contact"], words=WORDS,
+        questions=questions, access=access, messages=messages, wait_s=math.ceil(wait_ms / 1000),
+    )  # fmt: skip
+
+
+@app.route("/question/<name>", methods=["GET", "POST"])
+def question(name: str, problem: InvalidAnswer | None = None) -> Any:
+    """The form; once it is sent what was typed, to be confirmed under an id: sent twice, it is the same check."""
+    asked = next((each for each in read(FORM, consultation=CONSULTATION) if each["question"] == name), None) or abort(
+        404
+    )
+    schema = asked["answer_schema"]  # a simulated source alone has no fields of its own, and takes any
+    fields = schema.get("properties") or {"answer": {"maxLength": 200, "titles": {"en": "Your answer"}}}
+    return render_template(
+        "page.html", title=spoken(asked["title"]), name=name, fields=fields, needed=schema.get("required", fields),
+        values=typed(), problem=problem, id=uuid4() if request.method == "POST" and not problem else None,
+    )  # fmt: skip
+
+
+def typed() -> dict[str, str]:
+    values = {key[7:]: value.strip() for key, value in request.form.items() if key.startswith("answer-")}
+    return {name: value for name, value in values.items() if value}
+
+
+@app.post("/question/<name>/<uuid:id>")
+def confirmed(name: str, id: UUID) -> Any:  # noqa: A002
+    who = session["participant"]
+    try:
+        with engine.begin() as connection:  # the check and the platform's own row: both or none
+            check = client.submit(
+                connection, consultation=CONSULTATION, participant=who, question=name, answer=typed(), id=id
+            )
+            if check.created:
+                connection.execute(KEEP, {"id": check.id, "participant": who, "question": name})
+    except AlreadyConfirmed:
+        pass  # in another tab: the overview shows what stands
+    except InvalidAnswer as error:
+        return question(name, problem=error), 422
+    client.ring()
+    return redirect("/", 303)
