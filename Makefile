@@ -3,6 +3,8 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
+# What the example platforms in Python run in: the wheel, and nothing of the service.
+EXAMPLES := .venv-examples
 # The first of these that is Python 3.11 or newer; `make PYTHON=/path/to/python3` names another.
 PYTHON ?= python3 python3.11 python3.12 python3.13 python3.14
 ARGS ?=
@@ -17,19 +19,23 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all lint format wheel lock clean bench bench-addresses bench-flow bench-nominatim bench-register bench-towns bench-zones faults faults-short control-arm soak bench-scale
+.PHONY: help demo test test-all test-examples lint format wheel lock clean bench bench-addresses bench-flow bench-names bench-nominatim bench-people bench-register bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.service ## See the whole way of a check in one process; ARGS="--json" for a program
 	@bin/jurat demo $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, in less than five minutes; ARGS="-k words tests/folder" for some
-	$(PY) -m pytest $(TWO) -m "not slow" $(ARGS)
+	$(PY) -m pytest $(TWO) -m "not slow and not stacks" $(ARGS)
 
 test-all: $(VENV)/.dev ## Run the tests that take longer, after `make test`: together they are all
-	$(PY) -m pytest $(TWO) -m slow $(ARGS)
+	$(PY) -m pytest $(TWO) -m "slow and not stacks" $(ARGS)
+
+test-examples: $(VENV)/.dev $(EXAMPLES)/.wheel ## Run the platforms of examples/: Django, Flask, Node, PHP, Ruby; as root on Debian it installs them
+	@PYTHONPATH=. $(PY) -m tests.examples.stacks.runtimes
+	$(PY) -m pytest -n 2 -m stacks tests/examples/stacks $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and layers
 	$(PY) -m ruff check .
@@ -53,8 +59,17 @@ bench-nominatim: $(VENV)/.dev ## Ask a real Nominatim the same; needs PostGIS an
 bench-towns: $(VENV)/.dev ## Ask the rule about invented towns in five languages, a minute; ARGS="--seed 7 --show"
 	@PYTHONPATH=. $(PY) -m bench.other_towns $(ARGS)
 
+bench-names: $(VENV)/.dev ## Compare names of invented strangers, and names in two spellings, 5 minutes; ARGS="--first 100 --show"
+	@PYTHONPATH=. $(PY) -m bench.registry_names $(ARGS)
+
 bench-register: $(VENV)/.dev ## Import an address base into the database and look addresses up in it
 	@PYTHONPATH=. $(PY) -m bench.address_register $(ARGS)
+
+bench-registries: $(VENV)/.dev ## Play every preset in every bad mood and on real answers, and time it: a minute
+	@PYTHONPATH=. $(PY) -m bench.registries $(ARGS)
+
+bench-people: $(VENV)/.dev ## Import a list of people into PostgreSQL and SQLite and look people up in it
+	@PYTHONPATH=. $(PY) -m bench.people_register $(ARGS)
 
 bench-zones: $(VENV)/.dev ## Load 1,000 zones of 10,000 vertices and ask which of them hold a point
 	@PYTHONPATH=. $(PY) -m bench.zone_speed $(ARGS)
@@ -91,35 +106,50 @@ lock: ## Write requirements*.txt anew from pyproject.toml; ARGS="--upgrade" for 
 	$(COMPILE) $(ARGS) --extra service -o requirements.txt
 	$(COMPILE) $(ARGS) --extra service --extra dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) $(ARGS) --extra service --extra dev --extra bench -c requirements-dev.txt -o requirements-bench.txt
+	$(COMPILE) $(ARGS) --extra examples -c requirements.txt -o requirements-examples.txt
 
 clean: ## Remove .venv and all that tools left behind
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(EXAMPLES) examples/node/node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp says which lock a .venv was made from; a target whose lock did not change goes on at once.
 $(VENV)/.service: requirements.txt | $(VENV)/pyvenv.cfg
-	@$(call install,requirements.txt)
+	@$(call install,requirements.txt,$(VENV))
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt | $(VENV)/pyvenv.cfg
-	@$(call install,requirements-dev.txt)
+	@$(call install,requirements-dev.txt,$(VENV))
 	@touch $@
 
 $(VENV)/.bench: requirements-bench.txt | $(VENV)/pyvenv.cfg
-	@$(call install,requirements-bench.txt)
+	@$(call install,requirements-bench.txt,$(VENV))
+	@touch $@
+
+$(EXAMPLES)/.libraries: requirements-examples.txt | $(EXAMPLES)/pyvenv.cfg
+	@$(call install,requirements-examples.txt,$(EXAMPLES))
+	@touch $@
+
+$(EXAMPLES)/.wheel: $(EXAMPLES)/.libraries pyproject.toml $(wildcard jurat/*.py jurat/messages/*) | $(VENV)/.dev
+	@rm -rf $(EXAMPLES)/dist
+	@$(PY) -m hatchling build -t wheel -d $(EXAMPLES)/dist >/dev/null
+	@$(call pip,$(EXAMPLES),--no-deps --force-reinstall $(EXAMPLES)/dist/jurat-*.whl)
 	@touch $@
 
 define install
-echo "Installing $$(grep -c '==' $(1)) locked packages into $(VENV) …" >&2; \
+echo "Installing $$(grep -c '==' $(1)) locked packages into $(2) …" >&2; \
+$(call pip,$(2),--require-hashes -r $(1))
+endef
+
+define pip
 if uv --version >/dev/null 2>&1; then \
-	uv pip install --quiet --python $(PY) --require-hashes -r $(1); \
+	uv pip install --quiet --python $(1)/bin/python $(2); \
 else \
-	{ $(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip >/dev/null; } && \
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); \
+	{ $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(1)/bin/python -m ensurepip >/dev/null; } && \
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2); \
 fi
 endef
 
-$(VENV)/pyvenv.cfg:
+$(VENV)/pyvenv.cfg $(EXAMPLES)/pyvenv.cfg:
 	@for name in $(PYTHON); do \
 		if "$$name" -c '$(NEW_ENOUGH)' 2>/dev/null; then python=$$name; break; fi; \
 	done; \
@@ -129,9 +159,9 @@ $(VENV)/pyvenv.cfg:
 		exit 2; \
 	fi; \
 	if uv --version >/dev/null 2>&1; then \
-		uv venv --quiet --python "$$python" $(VENV); \
+		uv venv --quiet --python "$$python" $(@D); \
 	elif "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
-		"$$python" -m venv $(VENV); \
+		"$$python" -m venv $(@D); \
 	else \
 		echo "$$python has no venv module." >&2; \
 		echo "Install it (Debian, Ubuntu: apt-get install python3-venv), or install uv: pip install uv" >&2; \

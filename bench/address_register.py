@@ -273,13 +273,13 @@ def keeps_promises(imports: Sequence[Import], look_ups: Sequence[LookUps]) -> bo
     return within and all(each.p50_ms <= SLOWEST_MS for each in real)
 
 
-def filled_in(page: str, text: str) -> str:
+def filled_in(page: str, text: str, mark: str = BEGIN) -> str:
     """The text of a page with the figures between its marks made anew. Raises ValueError where it has no such marks."""
-    before, begin, rest = page.partition(BEGIN)
+    before, begin, rest = page.partition(mark)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} with an {END} after it")
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
+        raise ValueError(f"the page has no {mark} with an {END} after it")
+    return f"{before}{mark}\n\n{text}\n\n{END}{after}"
 
 
 if __name__ == "__main__":

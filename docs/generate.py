@@ -25,11 +25,13 @@ from sqlalchemy.schema import CreateColumn
 from adapters import simulated
 from config import addresses, document, registry, sources
 from config.durations import ByteSize, Distance, Duration, Rate
-from config.limits import NAME_PATTERN, BreakerLimits, LimitedSource, OpeningHours
-from config.registry import inputs, request, rules
+from config.limits import NAME_PATTERN, BreakerLimits, ClientCertificate, LimitedSource, OpeningHours
+from config.registry import batches, decoding, inputs, people, record, request, rules, trials
 from config.registry.templates import NAME_PATTERN as INNER_NAME_PATTERN
 from config.secrets import SecretReference
 from config.settings import Settings
+from docs import rights
+from docs.markdown import Row, table
 from jurat import words
 from jurat.access import Confirmed
 from jurat.database import open_engine
@@ -41,9 +43,7 @@ from worker.cli import SECTIONS, load
 from worker.command import ENVIRONMENT
 
 DOCS = Path(__file__).resolve().parent
-PAGES = [DOCS / "reference" / f"{name}.md" for name in ("contract", "reasons", "configuration", "environment")]
-
-Row = Sequence[str]
+PAGES = [DOCS / "reference" / f"{name}.md" for name in ("contract", "roles", "reasons", "configuration", "environment")]
 
 
 def meanings() -> Mapping[str, Any]:
@@ -62,18 +62,6 @@ def filled_in(page: str) -> str:
         return "\n\n".join([found[1], "\n".join(TABLES[found[2]]()).strip(), found[3]])
 
     return re.sub(r"(<!-- made: (\S+) -->).*?(<!-- end -->)", fill, page, flags=re.DOTALL)
-
-
-def table(head: Row, rows: Iterator[Row]) -> Iterator[str]:
-    """The lines of a table in Markdown."""
-    yield f"| {' | '.join(head)} |"
-    yield "|" + "---|" * len(head)
-    for row in rows:
-        yield f"| {' | '.join(map(_cell, row))} |"
-
-
-def _cell(text: str) -> str:
-    return re.sub(r"(?<!\\)[|]", r"\\|", text)
 
 
 # ------------------------------------------------------------------------------------------------------- the contract
@@ -217,22 +205,36 @@ OPTIONS: Mapping[str, Mapping[str, type[BaseModel]]] = {
         "`type: manual`": sources.ManualSource,
         "`type: simulated`": sources.SimulatedSource,
         "`type: registry`": registry.RegistrySource,
+        "`type: register-file`": registry.RegisterFileSource,
     },
     "Parts of a registry": {
         "secrets": SecretReference,
+        "client_certificate": ClientCertificate,
         "inputs": inputs.Input,
         "steps": registry.source.Step,
+        "set": registry.source.Kept,
+        "decode, XML in a text": decoding.XmlIn,
+        "decode, a table": decoding.Csv,
+        "csv": decoding.CsvTable,
         "request": request.Request,
         "auth, `type: header`": request.HeaderAuth,
         "auth, `type: bearer`": request.BearerAuth,
         "auth, `type: basic`": request.BasicAuth,
         "auth, `type: query`": request.QueryAuth,
         "outcomes": rules.OutcomeRule,
-        "record": rules.Record,
+        "record": record.Record,
+        "fields, a date": record.DateField,
+        "batch": batches.Batch,
+        "record of a list": people.Row,
+        "file of a list": people.PeopleFile,
         "rules, `check: equals`": rules.EqualsRule,
         "rules, `check: name`": rules.NameRule,
         "rules, `check: status`": rules.StatusRule,
         "rules, `check: one_of`": rules.OneOfRule,
+        "rules, `check: valid_at`": rules.ValidAtRule,
+        "rules, `check: min_age`": rules.MinAgeRule,
+        "tests": trials.Trial,
+        "responses": trials.Response,
     },
 }
 
@@ -245,6 +247,18 @@ _CHOICES = {
     "Document.sources": "map to [source](#sources)",
     "Consultation.access": "[access rule](#access-rules)",
     "RegistrySource.rules": "list of [rules](#rules-check-equals)",
+    "RegistrySource.tests": "list of [tests](#tests)",
+    "RegisterFileSource.rules": "list of [rules](#rules-check-equals)",
+    "RegisterFileSource.tests": "list of [tests](#tests)",
+    "Step.decode": "`json`, `xml`, `csv`, a map, or a list of them",
+    "Step.set": "map to JMESPath or [set](#set)",
+    "Step.as_list": "list of names joined by dots",
+    "Input.values": "map to text",
+    "Record.fields": "map to JMESPath or [date](#fields-a-date)",
+    "Row.fields": "map to JMESPath or [date](#fields-a-date)",
+    "Trial.responses": "map to [response](#responses)",
+    "Trial.require": "map to values of a criterion's `require`",
+    "Response.json": "anything",
     "Request.auth": "[auth](#auth-type-header)",
 }
 _FIRST = ("type", "check")
@@ -397,6 +411,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "view": view,
     "states": states,
     "refusals": refusals,
+    **rights.made(meanings()),
     "reasons": reasons,
     "options": options,
     "magic": magic,

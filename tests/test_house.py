@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import json
 import os
 import re
 import shutil
@@ -102,6 +103,7 @@ def locked(lock: str) -> dict[str, list[Version]]:
         ("requirements.txt", ["service"]),
         ("requirements-dev.txt", ["service", "dev"]),
         ("requirements-bench.txt", ["service", "dev", "bench"]),
+        ("requirements-examples.txt", ["examples"]),
     ],
 )
 def test_a_lock_holds_what_pyproject_asks_for(lock: str, extras: list[str]) -> None:
@@ -115,7 +117,7 @@ def test_a_lock_holds_what_pyproject_asks_for(lock: str, extras: list[str]) -> N
 
 
 def test_every_locked_package_has_hashes() -> None:
-    for lock in ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt"):
+    for lock in ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt", "requirements-examples.txt"):
         text = (ROOT / lock).read_text()
         entries = re.findall(r"^[\w.-]+==.*(?:\n    --hash=sha256:[0-9a-f]{64}.*)+", text, re.MULTILINE)
         assert len(entries) == len(re.findall(r"^[\w.-]+==", text, re.MULTILINE)) > 0
@@ -125,6 +127,20 @@ def test_tests_run_on_the_versions_that_the_service_runs_on() -> None:
     service = locked("requirements.txt")
     for other in map(locked, ("requirements-dev.txt", "requirements-bench.txt")):
         assert {name: other.get(name) for name in service} == service
+    examples = locked("requirements-examples.txt")
+    assert {name: examples[name] for name in service if name in examples} == {
+        name: service[name] for name in service if name in examples
+    }
+
+
+def test_the_lock_of_node_has_a_hash_for_every_package_and_no_address() -> None:
+    asked, lock = (
+        json.loads((ROOT / "examples/node" / name).read_text()) for name in ("package.json", "package-lock.json")
+    )
+    packages = lock["packages"]
+    assert packages.pop("")["dependencies"] == asked["dependencies"]
+    assert [name for name, package in packages.items() if not package["integrity"].startswith("sha512-")] == []
+    assert [name for name, package in packages.items() if "resolved" in package] == []
 
 
 # ------------------------------------------------------------------------------------------------------------ layers

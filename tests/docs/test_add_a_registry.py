@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from config.lint import lint
 from tests.docs.pages import ROOT, block
 from tests.docs.terminal import Terminal
+from worker.gate import gate
 
 PAGE = ROOT / "docs" / "how-to" / "add-a-registry.md"
 DESCRIPTION = block(PAGE, "yaml", "consultations:")
@@ -26,7 +27,12 @@ MISTAKES = {
     "request.query": ("{number}", "{nummer}"),
     "secrets": ("    timeout: 5s\n", "    timeout: 5s\n    secrets: { api_key: 1234abcd }\n"),
     "timeout": ("timeout: 5s", "timeout: 5"),
-    "require": ('["10"]', "[10]"),
+    "require": (
+        'source: professionals, require: { professions: ["10"]',
+        "source: professionals, require: { professions: [10]",
+    ),
+    "tests[0]": ("given_name: Iris }", "given_name: Ottilie }"),
+    "record.fields.professions": ("profession.code\n", "\"profession.code || '00'\"\n"),
 }
 
 
@@ -38,13 +44,14 @@ def test_the_description_is_that_of_the_example() -> None:
 def test_every_mistake_is_told_as_the_page_says(tmp_path: Path) -> None:
     file = tmp_path / "jurat.yaml"
     file.write_text(DESCRIPTION, "utf-8")
-    assert lint([file]).problems == ()
+    assert (lint([file]).problems, gate(lint([file]))) == ((), [])
     shown = block(PAGE, "text", "stranger's record").splitlines()
     assert len(shown) == len(MISTAKES)
     for (part, (right, wrong)), line in zip(MISTAKES.items(), shown, strict=True):
         assert right in DESCRIPTION
         file.write_text(DESCRIPTION.replace(right, wrong, 1), "utf-8")
-        said = [str(problem).partition(": error: ")[2] for problem in lint([file]).errors]
+        report = lint([file])
+        said = [str(problem).partition(": error: ")[2] for problem in (*report.errors, *gate(report))]
         assert part in line
         assert line in said
 
@@ -75,3 +82,10 @@ def test_the_register_is_asked_and_may_be_down(terminal: Terminal) -> None:
     with closing(sqlite3.connect(terminal.folder / "jurat.db")) as connection:
         query = block(PAGE, "sql").replace("ORDER BY", "WHERE reason = 'status_inactive' ORDER BY")
         assert json.loads(connection.execute(query).fetchone()[1]) == json.loads(block(PAGE, "json", '"rule"'))
+
+
+def test_the_page_says_what_becomes_of_a_number_that_two_give_and_the_reference_names_presets() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert "`one_person`" in page
+    assert "(`number_taken`)" in page
+    assert "`preset`" in (ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")

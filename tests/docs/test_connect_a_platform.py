@@ -179,6 +179,25 @@ def test_any_language_submits_and_polls_with_sql_alone(platform: Platform) -> No
     assert _json(access["questions"])["residence"] == "accepted"
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_any_language_submits_by_one_call_on_postgresql(platform: Platform) -> None:
+    who = {"consultation": "budget", "participant": "p-11", "question": "residence"}
+    sealed = SealedBox(PublicKey(platform.public_key)).encrypt(b'{"street": "refuse"}')
+    row = {**who, "answer": sealed, "answer_key": key_id(platform.public_key), "reply_key": None}
+    client = platform.names["client"]
+    rounds = []
+    for _ in range(2):
+        (made,) = _list(platform.sql("jurat_submit", **row, id=None))
+        rounds.append((made["round"], made["created"]))
+        assert client.wait(made["check_id"], timeout=PATIENCE).outcome == "refused"
+        (again,) = _list(platform.sql("jurat_submit", **row, id=made["check_id"]))
+        assert again == {**made, "created": False}
+    assert rounds == [(1, True), (2, True)]
+    with pytest.raises(psycopg.Error) as told:
+        platform.sql("jurat_submit", **row, id=None)
+    assert told.value.sqlstate == "JU003"
+
+
 def test_any_language_reads_the_addresses_that_may_be_meant_with_sql_alone(platform: Platform) -> None:
     private = PrivateKey.generate()
     who = {"consultation": "budget", "participant": "p-10"}
@@ -266,7 +285,7 @@ def test_every_error_of_the_package_stands_in_the_table() -> None:
 
 
 def test_every_block_is_run_by_one_of_these_tests() -> None:
-    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (9, 9, 0)
+    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (9, 10, 0)
 
 
 DJANGO = """\

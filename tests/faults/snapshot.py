@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 
 from jurat.access import Confirmed
-from jurat.tables import moment
+from jurat.columns import moment
 from jurat.words import Outcome, Reason, State
 from tasks.flow import Span
 

@@ -1,0 +1,111 @@
+"""Shows what the presets decide and what they cost: `make bench-registries`, less than a minute.
+
+    python -m bench.registries                     every preset in every mood, real answers, costs
+    python -m bench.registries --look-ups 50000    costs over more look-ups
+    python -m bench.registries --table             what came of the last run
+    python -m bench.registries --write-docs        the same, into docs/registries.md
+
+The last run is kept in a file of JSON. Ends with 1 when anybody was accepted or refused wrongly, or a figure is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from adapters.registry.gate import examine
+from bench.faults.runner import revision
+from bench.faults.supervisor import ROOT
+from bench.registries import report
+from bench.registries.cost import costs
+from bench.registries.moods import play
+from bench.registries.payloads import FOLDER, all_shown
+from bench.registries.shipped import NAMES, Shipped
+from bench.speed.machine import Usage, processor
+from jurat.words import Outcome
+
+PAGE = ROOT / "docs" / "registries.md"
+LOOK_UPS = 20_000
+
+
+def main(arguments: list[str]) -> int:
+    options = _options(arguments)
+    file: Path = options.file or ROOT / "build" / "bench-registries.json"
+    if options.table or options.write_docs:
+        if not file.is_file():
+            print("bench-registries: nothing was measured yet: `make bench-registries` first", file=sys.stderr)
+            return 2
+        run = json.loads(file.read_text("utf-8"))
+        if options.write_docs:
+            report.write(PAGE, run)
+    else:
+        run = _run(options.look_ups, options.command)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(run, indent=1) + "\n", "utf-8")
+    print(report.tables(run))
+    said = report.wrong(run)
+    for sentence in said:
+        print(f"WRONG {sentence}", file=sys.stderr)
+    return 1 if said else 0
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.registries", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--look-ups", type=int, default=LOOK_UPS, help="of each preset, for its cost (default %(default)d)"
+    )
+    parser.add_argument("--file", type=Path, help="where the run is kept (default build/bench-registries.json)")
+    parser.add_argument("--table", action="store_true", help="run nothing, show what came of the last run")
+    parser.add_argument("--write-docs", action="store_true", help="run nothing, put that on the page")
+    options = parser.parse_args(arguments)
+    if options.look_ups < 10:
+        parser.error("look-ups are 10 or more")
+    more = "" if options.look_ups == LOOK_UPS else f' ARGS="--look-ups {options.look_ups}"'
+    options.command = f"make bench-registries{more}"
+    return options
+
+
+def _run(look_ups: int, command: str) -> dict[str, Any]:
+    presets = [Shipped.of(name) for name in NAMES]
+    before = Usage.now({})
+    timed = costs(presets, look_ups)
+    foreign = (Usage.now({}) - before).foreign_share
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "revision": revision(),
+        "command": command,
+        "machine": processor(),
+        "foreign_share": round(foreign, 3),
+        "costs": [{**asdict(cost), "is_kept": cost.is_kept} for cost in timed],
+        "moods": _with_right(felt for shipped in presets for felt in play(shipped)),
+        "offline": [_examined(shipped) for shipped in presets],
+        "payloads": _with_right(all_shown()) if FOLDER.is_dir() else [],
+    }
+
+
+def _with_right(found: Iterable[Any]) -> list[dict[str, Any]]:
+    return [{**asdict(each), "is_right": each.is_right} for each in found]
+
+
+def _examined(shipped: Shipped) -> dict[str, Any]:
+    examination = examine(shipped.source, shipped.files.read)
+    outcomes = Counter(test.trial.outcome for test in examination.tried)
+    return {
+        "preset": shipped.name,
+        "tests": len(examination.tried),
+        **{outcome.value: outcomes[outcome] for outcome in Outcome},
+        "failed": sum(not test.passed for test in examination.tried),
+        "acted": len(examination.acted),
+        "faults": [fault.said for fault in examination.faults],
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

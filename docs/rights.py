@@ -1,0 +1,97 @@
+"""What docs.generate writes about functions, their errors, and roles."""
+# ruff: noqa: INP001 - beside docs.generate, which is no package either
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from docs.markdown import Row, table
+from tasks.grants import ABOUT, CALLS, RIGHTS, Role, rights_of
+from tasks.schema import upgrade_sql
+
+_FUNCTION = re.compile(
+    r"CREATE (?:OR REPLACE )?FUNCTION (?P<name>\w+)\((?P<given>.*?)\)\s+RETURNS (?P<gives>.+?) LANGUAGE", re.DOTALL
+)
+_ARGUMENT = re.compile(r"^(?P<name>\w+) (?P<type>[\w ]+?)(?: DEFAULT (?P<default>.+))?$")
+
+
+def made(told: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str]]]:
+    """What makes the lines of each of these parts; `told` are the meanings."""
+    by_role = ("table or view", *(f"`{role}`" for role in Role))
+    return {
+        "functions": partial(_functions, told["functions"]),
+        "errors": lambda: table(("SQLSTATE", "meaning", "what to do", "in Python"), _errors(told["errors"])),
+        "roles": lambda: table(("role", "whom it is for"), ((f"`{role}`", ABOUT[role]) for role in Role)),
+        "rights": lambda: table(by_role, ((f"`{name}`", *(_cell(role, name) for role in Role)) for name in RIGHTS)),
+        "columns": lambda: table(("table", "role", "right", "columns"), _columns()),
+        "calls": lambda: table(("function", "who may call it"), _calls()),
+    }
+
+
+def _functions(told: Mapping[str, Any]) -> Iterator[str]:
+    """Each function that may be called, as the newest migration makes it.
+
+    Raises KeyError where `told` and the migrations differ.
+    """
+    found = {each["name"]: each for each in _FUNCTION.finditer(upgrade_sql("postgresql"))}
+    found = {name: each for name, each in found.items() if each["gives"] != "trigger"}
+    if left := set(told) ^ set(found):
+        raise KeyError(f"meanings.yaml and the functions of the migrations differ in {sorted(left)}")
+    for name, part in told.items():
+        given = found[name]["given"]
+        gives = re.fullmatch(r"TABLE \((.*)\)", found[name]["gives"])
+        columns = gives[1] if gives else f"{name} {found[name]['gives']}"
+        yield from (f"### {name}", "", part["about"], "")
+        yield from table(("argument", "type", "default", "meaning"), _described(given, part["given"], name))
+        yield ""
+        kept = ((row[0], row[1], row[3]) for row in _described(columns, part["gives"], name))
+        yield from table(("gives", "type", "meaning"), kept)
+        yield ""
+
+
+def _described(written: str, told: Mapping[str, str], name: str) -> Iterator[Row]:
+    parts = [_ARGUMENT.fullmatch(part.strip()) for part in written.split(",")]
+    named = [part for part in parts if part is not None]
+    if [part["name"] for part in named] != list(told):
+        raise KeyError(f"meanings.yaml and {name} differ: {written}")
+    for part in named:
+        default = "**needed**" if part["default"] is None else f"`{part['default']}`"
+        yield f"`{part['name']}`", part["type"], default, told[part["name"]]
+
+
+def _errors(told: Mapping[str, Any]) -> Iterator[Row]:
+    """Each SQLSTATE of ours: what it means, what to do, and the client's error for the same.
+
+    Raises KeyError where `told` and the migrations differ.
+    """
+    made = set(re.findall(r"ERRCODE = '(JU\d+)'", upgrade_sql("postgresql")))
+    if left := made ^ set(told):
+        raise KeyError(f"meanings.yaml and the errors of the migrations differ in {sorted(left)}")
+    for state, part in told.items():
+        yield f"`{state}`", part["means"], part["do"], f"`{part['client']}`"
+
+
+def _cell(role: Role, name: str) -> str:
+    given = rights_of(role, name)
+    marks = (f"{privilege}{'' if columns is None else ' some'}" for privilege, columns in given.items())
+    return ", ".join(marks) or "–"
+
+
+def _columns() -> Iterator[Row]:
+    """The columns of each right that is not for all of them."""
+    for name in RIGHTS:
+        for role in Role:
+            for privilege, named in rights_of(role, name).items():
+                if named is not None:
+                    kept = [word for word in re.findall(r"\w+", RIGHTS[name][role]) if word in named]
+                    listed = ", ".join(f"`{word}`" for word in dict.fromkeys(kept))
+                    yield f"`{name}`", f"`{role}`", privilege, listed
+
+
+def _calls() -> Iterator[Row]:
+    """Each function and who may call it."""
+    for name, callers in CALLS.items():
+        yield f"`{name}`", ", ".join(f"`{role}`" for role in Role if role in callers) or "nobody: a trigger does"

@@ -1,0 +1,70 @@
+"""How to keep a register of people: its commands work as shown, its configuration is taken, its messages are said."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from adapters.registry.people_rows import PeopleFileError, PeopleRows
+from bench.address_register import LIKE_PRODUCTION, filled_in
+from bench.people_register import BEGIN, PAGE
+from config.registry import RegisterFileSource
+from config.registry.people import PeopleFile
+from tests.docs.pages import block, blocks
+from tests.docs.terminal import Terminal
+from worker.gate import gate, linted
+
+LIST = next(each.text for each in blocks(PAGE, "sh") if "physicians.csv" in each.text)
+ROWS = LIST.partition("<<'END'\n")[2].partition("END\n")[0]
+SHOWN = {line.partition(": ")[2]: line for line in block(PAGE, "text", "its delimiter is").splitlines()}
+
+
+def source(folder: Path) -> RegisterFileSource:
+    (folder / "jurat.yaml").write_text(block(PAGE, "yaml"), "utf-8")
+    report = linted([folder / "jurat.yaml"])
+    assert report.problems == ()
+    assert gate(report) == []
+    found = report.document.sources["physicians"]
+    assert isinstance(found, RegisterFileSource)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("content", "changes"),
+    [
+        (ROWS, {"delimiter": ","}),
+        (ROWS, {"number": "RefNo"}),
+        (ROWS.encode("windows-1252"), {}),
+        (ROWS, {"encoding": "windows-1252"}),
+        (ROWS.replace(";Suspended", ""), {}),
+        (ROWS.replace(";Maëlle", ';"Maëlle'), {}),
+        (ROWS.replace("9000 0101", "9,00001E+09"), {}),
+    ],
+)
+def test_each_problem_that_it_shows_is_told_so(content: bytes | str, changes: dict[str, str], tmp_path: Path) -> None:
+    described = source(tmp_path)
+    path = tmp_path / "physicians.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    layout = PeopleFile.model_validate({**described.file.model_dump(), **changes})
+    with path.open("rb") as raw, pytest.raises(PeopleFileError) as raised:
+        list(PeopleRows(raw, path.name, layout, described.number_input))
+    assert str(raised.value) in SHOWN.values()
+
+
+def test_the_page_tells_what_the_bench_does() -> None:
+    text = PAGE.read_text("utf-8")
+    for name, value in LIKE_PRODUCTION.items():
+        assert f"`{name}` of {value.removesuffix('MB').removesuffix('GB')} {value[-2:]}" in text
+    assert "\n\nfigures\n\n" in filled_in(text, "figures", BEGIN)
+    assert not re.search(r"\d{5,}", text.partition(BEGIN)[2].replace(",", "."))
+
+
+@pytest.mark.slow
+def test_the_commands_work_as_shown(terminal: Terminal) -> None:
+    (terminal.folder / "jurat.yaml").write_text(block(PAGE, "yaml"), "utf-8")
+    terminal.follow(PAGE, instead={"--wait 30": "--wait 100"})
+    code, said = terminal.run("bin/jurat registers list")
+    assert code == 0
+    assert said.splitlines()[1].split()[:6] == ["physicians", "1", "active", "0", "0", "2"]
