@@ -23,6 +23,7 @@ def test_it_could_be_published(name: str) -> None:
     assert len(examination.acted) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_no_mood_of_the_outside_world_accepts_or_refuses_anybody(name: str) -> None:
     shipped = Shipped.of(name)
