@@ -10,6 +10,7 @@ import click
 
 from worker.command import ConfiguredName, Group, Name, as_option
 from worker.output import Exit, Failure, Output, columns
+from worker.starting import FORMS
 
 _READS = ("JURAT_DATABASE_URL",)
 _LONGEST_PAUSE = "365d"
@@ -249,7 +250,7 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["json", "xml", "csv-register"]),
+    type=click.Choice(FORMS),
     default="json",
     show_default=True,
     help="What it answers: JSON, XML (SOAP too), or a list that is imported from a file.",
