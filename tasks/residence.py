@@ -36,6 +36,11 @@ MARGIN_M: Mapping[str, Mapping[Level, float]] = MappingProxyType(
 )
 """The margins of each type of source; one that is not listed has `DEFAULT_MARGIN_M`."""
 
+TOUCHING_M = 0.01
+"""Metres from the border below which a position lies on it, whatever its margin: no position is known better, and the
+last digits of a distance are the computer's.
+"""
+
 SCORE_FLOOR: Mapping[str, float] = MappingProxyType({"addok": 0.5, "pelias": 0.8})
 """The least score of a provider, by type of source; one that is not listed has no score worth asking for."""
 
@@ -139,7 +144,7 @@ class _Position:
 
     @property
     def side(self) -> Side:
-        if self.inside is None or self.distance < self.margin or self.distance == 0:
+        if self.inside is None or self.distance < max(self.margin, TOUCHING_M):
             return Side.BORDER
         return _side(inside=self.inside)
 

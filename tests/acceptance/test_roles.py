@@ -120,6 +120,7 @@ def prepared(people: People) -> list[str]:
     return codes
 
 
+@pytest.mark.slow
 def test_the_whole_way_is_gone_by_five_users_who_may_do_nothing_else(people: People) -> None:
     codes = prepared(people)
     private_key, reply_key = generate()

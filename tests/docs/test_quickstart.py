@@ -22,6 +22,7 @@ def test_a_verdict_of_ones_own_takes_fewer_than_ten_commands() -> None:
     assert first + 1 < 10
 
 
+@pytest.mark.slow
 def test_every_step_does_what_the_page_shows(terminal: Terminal) -> None:
     (terminal.folder / "try.py").write_text(block(PAGE, "python"), "utf-8")
     terminal.follow(PAGE, instead={"make demo": ":", **PATIENT})

@@ -305,6 +305,14 @@ def test_the_distance_is_rounded_towards_the_border(metres: float, told: int) ->
     assert decide_residence(ANSWER, Places("addok", [place]), WEST_ZONE).evidence["distance_m"] == told
 
 
+@pytest.mark.parametrize("metres", [0.0, 1e-9, -1e-9, 0.004])
+def test_a_position_on_the_border_decides_nothing_whatever_its_margin(metres: float) -> None:
+    place = replace(HOUSE, longitude=1.1 - metres * METRE)
+    for zone in (WEST_ZONE, EAST_ZONE):
+        finding = decide_residence(ANSWER, Places("addok", [place]), zone, {Level.HOUSENUMBER: 0.0}).finding
+        assert (finding.outcome, finding.reason) == (Outcome.UNDETERMINED, Reason.NEAR_BORDER)
+
+
 NEARBY = st.floats(1.08, 1.12)
 NAMES = st.sampled_from(["Rue du Moulin", "Rue du Moulinn", "Rue du Moulim", "Rue du Port", None])
 PLACES = st.lists(

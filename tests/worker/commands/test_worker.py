@@ -108,6 +108,7 @@ def test_json_goes_with_the_check_alone(shell: Shell) -> None:
 # --------------------------------------------------------------------------------------------------------- the real one
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance
 def test_a_worker_without_a_broker_takes_a_check_from_submit_to_its_verdict(shell: Shell, start: Start) -> None:
     worker = start("--slots", "2", "-Q", "checks.spring", JURAT_LOG="json")

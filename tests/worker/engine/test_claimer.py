@@ -314,6 +314,7 @@ def test_a_claimer_that_is_stopped_claims_no_more(claimer: Claimer) -> None:
     assert len(claims_of(claimer).asked) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_seldom")
 def test_a_source_with_a_rate_is_asked_again_when_its_next_start_comes(works: Works) -> None:
     towns = {"type": "simulated", "rate": "20/s"}

@@ -153,6 +153,7 @@ def test_a_source_of_many_answers_a_whole_claim_in_one_call(each_works: Works) -
 # ------------------------------------------------------------------------------------------------ sources in trouble
 
 
+@pytest.mark.slow
 def test_a_broken_source_is_left_alone_but_for_probes_and_goes_on_at_once_when_it_is_back(each_works: Works) -> None:
     works = each_works
     works.configure(slots=8, only=["rpps"])
