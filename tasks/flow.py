@@ -118,8 +118,9 @@ def price(demand: Demand, taken: int) -> float:
     return demand.look_ups(taken) * demand.step + demand.raised if taken else 0.0
 
 
-def starts(ahead: float, demand: Demand, most: int) -> list[float]:
-    """In how many seconds the look-up of each of up to `most` checks of a source with a rate may start, within `AHEAD`.
+def starts(ahead: float, demand: Demand, most: int, lead: float = 0.0) -> list[float]:
+    """In how many seconds the look-up of each of up to `most` checks of a source with a rate may start: within `AHEAD`
+    behind `lead`, before which none can.
 
     `ahead` is how many seconds the source's next paid start lies ahead; what is taken moves it by its `price`. Checks
     that follow each other share a look-up, `demand.batch` of them.
@@ -127,8 +128,8 @@ def starts(ahead: float, demand: Demand, most: int) -> list[float]:
     seconds at most W / interval + burst start, if each starts at its time or up to `demand.late` later.
     """
     paid = range(demand.look_ups(most))
-    offered = (max(0.0, max(0.0, ahead) + number * demand.step - demand.tolerance) for number in paid)
-    begin = list(takewhile(lambda start: start <= AHEAD, offered))
+    offered = (max(0.0, max(lead, ahead) + number * demand.step - demand.tolerance) for number in paid)
+    begin = list(takewhile(lambda start: start <= lead + AHEAD, offered))
     return begin if demand.batch == 1 else [start for start in begin for _ in range(demand.batch)][:most]
 
 

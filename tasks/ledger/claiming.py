@@ -280,15 +280,19 @@ class Claims:
         return more
 
     def _lead(self, demand: Demand) -> float:
-        """How far the first start must lie ahead: where hardly any lateness is allowed, twice what claims took."""
-        return 2 * self._delay if demand.interval is not None and demand.late < 3 * self._delay else 0.0
+        """How far the first start must lie ahead: where hardly any lateness is allowed, twice what claims took. No
+        more than a lease bears, so that a claim that stood for minutes does not make the next wait as long.
+        """
+        if demand.interval is None or demand.late >= 3 * self._delay:
+            return 0.0
+        return min(2 * self._delay, LEASE / 3)
 
     def _held(self, taken: Sequence[_Taken]) -> list[Held]:
         """What a claim returns now."""
         if not taken:
             return []
         now = time.monotonic()
-        self._delay = max(now - self._asked, 0.9 * self._delay)
+        self._delay = max(now - self._asked, 0.8 * self._delay)
         return [each.held(now - self._asked, now - self._read) for each in taken]
 
 

@@ -103,7 +103,7 @@ def offers(demand: Demand, room: Room, most: int, lead: float) -> list[float]:
         most = min(most, (demand.daily - _used(demand, room)) * demand.batch)
     if demand.interval is None:
         return [0.0] * most
-    return starts(max(room.ahead, lead), demand, most)
+    return starts(room.ahead, demand, most, lead)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from jurat.tables import checks
 from jurat.words import Priority, Reason
 from tasks.checks import MOST_LOST_LEASES, Ended, GiveBack, Held, Later, Review
 from tasks.flow import AHEAD, Queue, turns
-from tasks.ledger import Claims, Demand
+from tasks.ledger import Claims, Demand, claiming
 from tasks.ledger.claiming import LEASE
 from tests.tasks.desk import DOCUMENT, Desk, attempt, entry, ids
 
@@ -239,6 +239,21 @@ def test_what_a_claim_waited_for_another_s_makes_no_look_up_late(postgresql: Des
         held, took = claiming.result(60)
     assert took > waited
     assert 60.0 - held.late < took - 0.9 * waited
+
+
+def test_a_claim_that_took_long_once_does_not_keep_the_next_from_taking(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where little lateness is allowed, what claims took is waited for: longer than start times reach, after this."""
+    desk.submit_many(3)
+    demand = Demand("towns", 1, interval=0.001, burst=1, late=0.2)
+    monkeypatch.setattr(claiming, "crash_point", lambda name: time.sleep(1.0 if name == "claim.made" else 0.0))
+    assert len(desk.take([demand], 1)) == 1
+    monkeypatch.undo()
+    (held,) = desk.take([demand], 1)
+    assert held.starts_in + held.late > 1.0, "a claim that takes as long again is in time"
+    (held,) = desk.take([demand], 1)
+    assert held.starts_in > 0
 
 
 def test_claimers_at_once_never_take_the_same_check(desk: Desk) -> None:
