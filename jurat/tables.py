@@ -145,7 +145,15 @@ access = Table(
     Column("rounds_left", Document, nullable=False),
     Column("config_version", Integer, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    Column("granted_until", Moment),
+    Column("changes_at", Moment),
     Index("jurat_access_added_up", "consultation", "config_version"),
+    Index(
+        "jurat_access_changes",
+        "changes_at",
+        postgresql_where=text("changes_at IS NOT NULL"),
+        sqlite_where=text("changes_at IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -165,6 +173,38 @@ questions = Table(
     Column("consultation_title", Document, nullable=False),
     Column("contact", Document, nullable=False),
     Column("config_version", Integer, nullable=False),
+    Column("valid_s", Float),
+    Column("renew_s", Float),
+    Column("fields", Document, nullable=False, server_default=text("'[]'")),
+    Column("messages", Document, nullable=False, server_default=text("'{}'")),
+    sqlite_with_rowid=False,
+)
+
+criteria = Table(
+    "jurat_criteria",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("sources", Document, nullable=False),
+    Column("open", Document, nullable=False),
+    Column("answer_schema", Document, nullable=False),
+    Column("fields", Document, nullable=False),
+    Column("config_version", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+consultations = Table(
+    "jurat_consultations",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("document", Text),
+    Column("revision", Integer, nullable=False, server_default=text("1")),
+    Column("published_by", Text, nullable=False),
+    Column("published_at", Moment, nullable=False),
+    Column("answered_revision", Integer),
+    Column("answered_at", Moment),
+    Column("refused", Text),
+    Column("applied_document", Text),
     sqlite_with_rowid=False,
 )
 
@@ -366,6 +406,46 @@ reviews = Table(
         "due_at",
         postgresql_where=text("decided_at IS NULL"),
         sqlite_where=text("decided_at IS NULL"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+requests = Table(
+    "jurat_requests",
+    metadata,
+    Column("id", CheckId, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("consultation", Text),
+    Column("participant", Text),
+    Column("question", Text),
+    Column("check_id", CheckId),
+    Column("reason", Text),
+    Column("target", Text),
+    Column("note", LargeBinary),
+    Column("note_key", Text),
+    Column("document", Text),
+    Column("by_whom", Text, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("applied_at", Moment),
+    Column("refused", Text),
+    Index(
+        "jurat_requests_waiting",
+        "asked_at",
+        postgresql_where=text("applied_at IS NULL"),
+        sqlite_where=text("applied_at IS NULL"),
+    ),
+    Index(
+        "jurat_requests_standing",
+        "consultation",
+        "participant",
+        postgresql_where=text("kind IN ('reopen', 'revoke', 'restore')"),
+        sqlite_where=text("kind IN ('reopen', 'revoke', 'restore')"),
+    ),
+    Index(
+        "jurat_requests_check",
+        "check_id",
+        postgresql_where=text("check_id IS NOT NULL"),
+        sqlite_where=text("check_id IS NOT NULL"),
     ),
     sqlite_with_rowid=False,
 )

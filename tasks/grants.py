@@ -38,7 +38,9 @@ _SEEN = (
 )
 """Of a check all but the answer, the candidates and what only the worker sends on."""
 
-_ADDS_UP = "SELECT, INSERT, UPDATE (access, questions, rounds_left, config_version, updated_at)"
+_ADDS_UP = (
+    "SELECT, INSERT, UPDATE (access, questions, rounds_left, config_version, updated_at, granted_until, changes_at)"
+)
 _REVIEWS = "SELECT, INSERT, UPDATE (reason, evidence, config_version, opened_at, due_at, decided_at)"
 _PAYS = "next_start_at, probe_at, day, used"
 """What a look-up of a person costs a source as well."""
@@ -98,6 +100,23 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.REVIEWER: _REVIEWS,
         Role.ADMIN: "SELECT, UPDATE (decided_at)",
     },
+    "jurat_requests": {
+        Role.PLATFORM: "SELECT (id, kind, applied_at, refused)",
+        Role.WORKER: "SELECT, UPDATE (participant, target, note, note_key, applied_at, refused), DELETE",
+        Role.REVIEWER: "SELECT, INSERT, UPDATE (note, note_key, applied_at, refused)",
+        Role.ADMIN: "SELECT, INSERT, UPDATE (participant, target, note, note_key, applied_at, refused)",
+        Role.READER: (
+            "SELECT (id, kind, consultation, participant, question, check_id, reason, target, document, by_whom, "
+            "asked_at, applied_at, refused)"
+        ),
+    },
+    "jurat_criteria": {**_READS, Role.PLATFORM: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
+    "jurat_consultations": {
+        **_READS,
+        Role.PLATFORM: "SELECT",
+        Role.WORKER: "SELECT, UPDATE (answered_revision, answered_at, refused, applied_document), DELETE",
+        Role.ADMIN: "SELECT, UPDATE (answered_revision, answered_at, refused, applied_document), DELETE",
+    },
     "jurat_codes": {
         Role.WORKER: "SELECT, UPDATE (redeemed_by, redeemed_at)",
         Role.ADMIN: "SELECT, INSERT",
@@ -133,6 +152,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_listen": frozenset({Role.ADMIN}),
     "jurat_show_submitted": frozenset(),
     "jurat_refuse_change": frozenset(),
+    "jurat_refuse_renaming": frozenset(),
     "jurat_tell_results": frozenset(),
 }
 """Who may call each function. Those for triggers nobody calls."""

@@ -172,6 +172,7 @@ CALLED = {
     "jurat_listen": "SELECT jurat_listen(false)",
     "jurat_show_submitted": "SELECT jurat_show_submitted()",
     "jurat_refuse_change": "SELECT jurat_refuse_change()",
+    "jurat_refuse_renaming": "SELECT jurat_refuse_renaming()",
     "jurat_tell_results": "SELECT jurat_tell_results()",
 }
 
