@@ -357,6 +357,7 @@ def steps(desk: Desk, do: Callable[[], object]) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_on_sqlite_too_work_does_not_grow_with_what_waits_and_what_is_settled(sqlite: Desk) -> None:
     document = deepcopy(dict(DOCUMENT))
     document["consultations"]["culture"] = deepcopy(document["consultations"]["budget"])

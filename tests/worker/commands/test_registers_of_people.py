@@ -216,6 +216,7 @@ def test_an_address_base_takes_no_list_s_name(shell: Shell) -> None:
     assert "doctors is a list of people" in ran.err
 
 
+@pytest.mark.slow
 def test_a_killed_import_leaves_what_was_in_force_and_the_next_one_removes_the_rest(shell: Shell) -> None:
     ready(shell)
     assert imported(shell).code == 0
