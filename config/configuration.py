@@ -49,6 +49,7 @@ class Question:
     title: Mapping[str, str]
     consultation_title: Mapping[str, str]
     contact: Mapping[str, str]
+    messages: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ def _resolved(document: Document, consultation: str, name: str, position: int) -
         title=question.title or {},
         consultation_title=whole.title or {},
         contact=whole.contact or {},
+        messages=whole.messages,
     )
 
 

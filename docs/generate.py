@@ -35,7 +35,7 @@ from docs.markdown import Row, table
 from jurat import words
 from jurat.access import Confirmed
 from jurat.database import open_engine
-from jurat.messages import message_for
+from jurat.messages import KEYS, languages, message_for
 from jurat.tables import metadata
 from jurat.words import Outcome, Reason, State, outcomes_of
 from tasks.schema import upgrade, upgrade_sql
@@ -181,6 +181,17 @@ def _reason(reason: Reason) -> Row:
     return f"`{reason}`", " or ".join(outcomes), cost, message_for(reason, "en")
 
 
+def other_texts() -> Iterator[str]:
+    """What participants are told that is no reason."""
+    return table(("key", "text"), ((f"`{key}`", message_for(key, "en")) for key in KEYS if key not in set(Reason)))
+
+
+def text_files() -> Iterator[str]:
+    """The languages that have texts."""
+    files = ", ".join(f"[{tag}](../../jurat/messages/{tag}.json)" for tag in sorted(languages()))
+    yield f"All of them, in each language: {files}."
+
+
 # ------------------------------------------------------------------------------------------------------ configuration
 
 
@@ -246,6 +257,7 @@ _KINDS = {"boolean": "`true`, `false`", "integer": "whole number", "string": "te
 _CHOICES = {
     "Document.sources": "map to [source](#sources)",
     "Consultation.access": "[access rule](#access-rules)",
+    "Consultation.messages": "map from [reason](reasons.md) to text, or to map of texts by language",
     "RegistrySource.rules": "list of [rules](#rules-check-equals)",
     "RegistrySource.tests": "list of [tests](#tests)",
     "RegisterFileSource.rules": "list of [rules](#rules-check-equals)",
@@ -413,6 +425,8 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "refusals": refusals,
     **rights.made(meanings()),
     "reasons": reasons,
+    "other-texts": other_texts,
+    "text-files": text_files,
     "options": options,
     "magic": magic,
     "variables": variables,

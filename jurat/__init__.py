@@ -17,6 +17,7 @@ from jurat.errors import (
     UnknownQuestion,
     WaitTimeout,
 )
+from jurat.standing import Standing
 from jurat.submitting import Check, Submission
 from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State
 
@@ -36,6 +37,7 @@ __all__ = [
     "Reason",
     "Result",
     "SchemaMissing",
+    "Standing",
     "State",
     "Submission",
     "UnknownCheck",

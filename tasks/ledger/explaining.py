@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 from adapters.base import Box
 from jurat.columns import moment
 from jurat.database import reader
+from jurat.messages import OwnTexts
 
 PAGE = 1000
 """Verdicts that are read at once, so that memory does not grow with their number."""
@@ -150,6 +151,11 @@ class Explaining:
             access=None if row[8] is None else _effect(row[8], _document(row[9]), _document(row[10]), row[1]),
         )
 
+    def own_texts(self, consultation: str) -> OwnTexts:
+        """The texts for participants that a consultation has of its own; none where it is no longer configured."""
+        rows = self._all(_OWN_TEXTS, consultation=consultation)
+        return _document(rows[0][0]) if rows else {}
+
     def near_border(self, zone: str, version: int, metres: float) -> Iterator[AffectedRow]:
         """Verdicts about a version of a zone that a change within `metres` of its border may concern.
 
@@ -200,6 +206,8 @@ class Explaining:
         with self._engine.begin() as connection:
             return connection.execute(text(sql), parameters).all()
 
+
+_OWN_TEXTS = "SELECT messages FROM jurat_questions WHERE consultation = :consultation LIMIT 1"
 
 _ACTIVE = "SELECT id FROM jurat_registers WHERE name = :name AND state = 'active' AND key_id IS NULL"
 

@@ -58,6 +58,7 @@ def test_the_sample_lints_clean_and_keeps_to_the_schema(validate: Any, sample: d
         (("consultations", "budget", "questions", "work", "rounds"), "3"),
         (("consultations", "budget", "access"), {"all_off": ["residence"]}),
         (("consultations", "budget", "access"), {"at_least": 1}),
+        (("consultations", "budget", "messages"), {"outside_zon": "Elsewhere."}),
     ],
 )
 def test_an_editor_sees_a_mistake(validate: Any, sample: dict[str, Any], path: tuple[str, ...], value: object) -> None:

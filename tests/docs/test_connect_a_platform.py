@@ -31,6 +31,7 @@ from config.lint import lint
 from config.settings import read_settings
 from jurat.candidates import seal_candidates
 from jurat.ids import uuid7
+from jurat.messages import message_for
 from jurat.sealing import generate, key_id, key_to_text
 from tests.docs.pages import ROOT, block, blocks
 from worker.bootstrap import open_service
@@ -116,6 +117,44 @@ def test_every_kind_of_connection_gets_a_verdict(platform: Platform, capsys: pyt
         platform.run("client.result(")
         assert "accepted Le registre confirme votre réponse." in capsys.readouterr().out, kind
         assert platform.names["access"].open == ["profession"], kind
+
+
+def test_a_page_shows_all_that_stands(platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
+    names = platform.names
+    with names["engine"].begin() as connection:
+        check = names["client"].submit(
+            connection, consultation="budget", participant="p-1", question="residence", answer={"street": "refuse"}
+        )
+    names["client"].wait(check.id, timeout=PATIENCE)
+    platform.run("client.standing(")
+    assert capsys.readouterr().out.splitlines() == [
+        f"residence refused {message_for('status_inactive', 'de')}",
+        f"profession open {message_for('state.open', 'de')}",
+        f"{message_for('access.incomplete', 'de')} Write to participation@valmont.example",
+        "ask again in 0 ms",
+    ]
+    platform.run("client.state_message(")
+    assert capsys.readouterr().out.splitlines() == [
+        "Le registre ne vous connaît plus. Passez à la mairie avec votre carte.",
+        f"{message_for('state.review', 'fr')} Write to participation@valmont.example",
+    ]
+
+
+def test_any_language_shows_all_that_stands_with_one_statement(platform: Platform) -> None:
+    who = {"consultation": "budget", "participant": "p-12"}
+    for row in _list(platform.sql("q.messages", **who)):
+        assert [row[name] for name in ("access", "questions", "check_id", "state", "reason")] == [None] * 5
+    names = platform.names
+    with names["engine"].begin() as connection:
+        check = names["client"].submit(connection, **who, question="residence", answer={"street": "refuse"})
+    names["client"].wait(check.id, timeout=PATIENCE)
+    residence, profession = _list(platform.sql("q.messages", **who))
+    assert (residence["question"], str(residence["check_id"])) == ("residence", str(check.id))
+    assert (residence["outcome"], residence["reason"], residence["next_poll_ms"]) == ("refused", "status_inactive", 0)
+    assert _json(residence["questions"])["residence"] == residence["outcome"]
+    assert set(_json(residence["messages"])["status_inactive"]) == {"fr"}
+    assert (profession["question"], profession["check_id"]) == ("profession", None)
+    assert _json(profession["contact"]) == {"und": "Write to participation@valmont.example"}
 
 
 def test_the_addresses_that_may_be_meant_are_shown(platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
@@ -285,7 +324,7 @@ def test_every_error_of_the_package_stands_in_the_table() -> None:
 
 
 def test_every_block_is_run_by_one_of_these_tests() -> None:
-    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (9, 10, 0)
+    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (11, 11, 0)
 
 
 DJANGO = """\

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from adapters.base import NumberClaim
-from jurat import AlreadyConfirmed
+from jurat import AlreadyConfirmed, client
 from jurat.words import Outcome, Reason
 from tasks.checks import Entry, GiveBack, Later, NextSource, Review, Settle
 from tasks.ledger import Demand, SourceFigures
@@ -98,6 +98,10 @@ def full(_full: Desk) -> Desk:
     """A desk with many waiting and many settled checks."""
     _full.sql("UPDATE jurat_sources SET paused_until = NULL, next_start_at = NULL, opened_at = NULL, used = 0")
     return _full
+
+
+STANDING = str(client._STANDING)
+"""What `Client.standing` sends."""
 
 
 @dataclass(slots=True)
@@ -297,6 +301,14 @@ def test_a_platform_s_poll_touches_one_check(full: Desk) -> None:
     within(found, 30)
 
 
+@pytest.mark.parametrize("who", ["w-7", "s-7", "p-0", "nobody-yet"])
+def test_a_platform_s_page_touches_one_participant(full: Desk, who: str) -> None:
+    with explained(full) as found:
+        rows = full.sql(STANDING, consultation="budget", participant=who)
+    assert [row[0] is None for row in rows] == [who == "nobody-yet", True, True], "one answered residence"
+    within(found, 60)
+
+
 def test_what_is_on_its_way_is_read_without_what_is_settled(full: Desk) -> None:
     """With few waiting: where most are, reading all of them is the quickest."""
     full.sql("UPDATE jurat_checks SET state = 'settled', answer = NULL WHERE state = 'pending' AND source = 'towns'")
@@ -376,5 +388,6 @@ def test_on_sqlite_too_work_does_not_grow_with_what_waits_and_what_is_settled(sq
     assert steps(sqlite, lambda: sqlite.settling.write([entry(check) for check in held])) < 30
     assert steps(sqlite, lambda: sqlite.keeping.turns({"overdue": 1.0})) < 3
     assert steps(sqlite, sqlite.keeping.erase_candidates) < 3
+    assert steps(sqlite, lambda: sqlite.sql(STANDING, consultation="budget", participant="p-7")) < 3
     sqlite.sql("UPDATE jurat_checks SET state = 'settled', answer = NULL WHERE state = 'pending'")
     assert steps(sqlite, sqlite.reading.unsettled) < 3
