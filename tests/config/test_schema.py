@@ -71,7 +71,7 @@ def test_an_editor_sees_a_mistake(validate: Any, sample: dict[str, Any], path: t
 
 
 def test_a_preset_needs_nothing_but_its_name(validate: Any, sample: dict[str, Any]) -> None:
-    sample["sources"]["other"] = {"type": "registry", "preset": "valmont-roll", "timeout": "20s"}
+    sample["sources"]["other"] = {"type": "registry", "preset": "us-npi", "timeout": "20s"}
     validate(sample)
     sample["sources"]["other"] = {"type": "registry"}
     with pytest.raises(fastjsonschema.JsonSchemaValueException):
