@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 
 from tasks.ledger.access import AccessRows
 from tasks.ledger.asked import COLUMNS, CannotBeDone, Kind, Request, ask, mark_applied, request_of, this
+from tasks.ledger.deciding import contest, decide, open_again
 
 __all__ = ["DOING", "WAITING", "CannotBeDone", "Kind", "Request", "Requests"]
 
@@ -39,7 +40,7 @@ Doing = Callable[[Connection, AccessRows, Request], str | None]
 Raises CannotBeDone, and has then changed nothing that its savepoint would not take back.
 """
 
-DOING: Mapping[Kind, Doing] = {}
+DOING: Mapping[Kind, Doing] = {Kind.CONTEST: contest, Kind.DECIDE: decide, Kind.OPEN: open_again}
 """What each kind does. A kind that is not here is left to a newer worker."""
 
 
