@@ -105,6 +105,8 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
         log = rig.postgresql.folder / "server.log"
         with log.open(encoding="utf-8", errors="replace") as lines:
             figures[:0] = _in_the_database(list(statements(lines, _POLLER)))
+    foreign = (Usage.now({}) - before).foreign_share
+    figures.append(Figure("CPU of the machine that went to processes of others", foreign * 100, unit="%"))
     return {
         "scenario": "polling",
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -112,7 +114,6 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
         "command": options.command,
         "machine": processor(),
         "figures": [figure.as_data() for figure in figures],
-        "foreign_share": round((Usage.now({}) - before).foreign_share, 3),
     }
 
 

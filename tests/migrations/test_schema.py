@@ -233,8 +233,8 @@ def test_two_at_once_wait_for_each_other(
                 url = request.getfixturevalue("postgresql_server").create()
             case _:  # its one connection is everybody's, and so would a lock of the session be
                 empty = request.getfixturevalue("postgresql_server").create()
-                url = make_url(request.getfixturevalue("pooled_url")).set(database=make_url(empty).database)
-                url = url.render_as_string(hide_password=False)
+                pooled = make_url(request.getfixturevalue("pooled_url")).set(database=make_url(empty).database)
+                url = pooled.render_as_string(hide_password=False)
         ready, said = fork.Barrier(2), fork.Queue()
         processes = [fork.Process(target=upgrade_at_once, args=(url, ready, said)) for _ in range(2)]
         for process in processes:
