@@ -31,7 +31,7 @@ class PgBouncer(Server):
     last_signal = signal.SIGTERM
 
     def __init__(self, url: str, *, users: Sequence[str] = (), size: int = 1) -> None:
-        self._binary = _binary()
+        self._binary = pgbouncer_binary()
         self._place = make_url(url)
         super().__init__()
         names = [self._place.username or "postgres", *users]
@@ -40,7 +40,8 @@ class PgBouncer(Server):
             f"[databases]\n* = host=127.0.0.1 port={self._place.port}\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
             f"auth_type = trust\nauth_file = {self.folder}/users\n"
-            f"pool_mode = transaction\ndefault_pool_size = {size}\nmax_prepared_statements = 0\n",
+            f"pool_mode = transaction\ndefault_pool_size = {size}\nmax_client_conn = 200\n"
+            "max_prepared_statements = 0\n",
             encoding="utf-8",
         )
         if os.geteuid() == 0:  # it refuses to run as root
@@ -64,7 +65,8 @@ class PgBouncer(Server):
         return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _binary() -> str:
+def pgbouncer_binary() -> str:
+    """Where it is. Raises NoServer."""
     found = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
         raise NoServer("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
