@@ -250,6 +250,7 @@ def with_path(url: str, path: str) -> str:
     return make_url(url).set(query={"options": f"-csearch_path={path}"}).render_as_string(hide_password=False)
 
 
+@pytest.mark.slow
 def test_an_upgrade_follows_the_tables_that_are_there(postgresql_server: Databases) -> None:
     url = postgresql_server.create()
     with plain(url) as connection:

@@ -220,7 +220,9 @@ def upgrade_at_once(url: str, ready: Any, said: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-@pytest.mark.parametrize(("engine", "rounds"), [("sqlite", 6), ("postgresql", 2), ("pgbouncer", 1)])
+@pytest.mark.parametrize(
+    ("engine", "rounds"), [("sqlite", 6), ("postgresql", 2), pytest.param("pgbouncer", 1, marks=pytest.mark.slow)]
+)
 def test_two_at_once_wait_for_each_other(
     request: pytest.FixtureRequest, tmp_path: Path, engine: str, rounds: int
 ) -> None:
