@@ -250,6 +250,13 @@ def with_path(url: str, path: str) -> str:
     return make_url(url).set(query={"options": f"-csearch_path={path}"}).render_as_string(hide_password=False)
 
 
+def test_every_function_that_reads_tables_has_a_path_of_its_own(postgresql_url: str) -> None:
+    with plain(postgresql_url) as connection:
+        found = connection.execute("SELECT proname FROM pg_proc WHERE proname LIKE 'jurat%' AND proconfig IS NULL")
+        # The first two read none. The last is a trigger on what workers and administrators alone may change.
+        assert {name for (name,) in found} <= {"jurat_refuse_change", "jurat_tell_results", "jurat_refuse_renaming"}
+
+
 @pytest.mark.slow
 def test_an_upgrade_follows_the_tables_that_are_there(postgresql_server: Databases) -> None:
     url = postgresql_server.create()
