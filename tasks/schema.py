@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -60,16 +61,16 @@ def upgrade(engine: Engine) -> None:
 
     Raises ConfigurationError: the search path names no schema that is there.
     """
+    known = _revisions()
     with engine.connect() as connection:
-        while _step(connection):
+        while _step(connection, known):
             pass
 
 
-def _step(connection: Connection) -> bool:
-    """Run one migration more, on SQLite all of them, in a transaction of its own; whether there was one to run."""
+def _step(connection: Connection, known: Sequence[str]) -> bool:
+    """Run one of the `known` migrations more, on SQLite all, in a transaction of its own; whether there was one."""
     config = _config()
     config.attributes["connection"] = connection
-    known = _revisions()
     with connection.begin():
         postgresql = connection.dialect.name == "postgresql"
         if postgresql:
