@@ -47,6 +47,9 @@ WATCHED, BESIDE = "towns", "rpps"
 RATES = {WATCHED: 100, BESIDE: 500}
 """Look-ups a second that each source allows: of the participants who poll, and of what the workers do beside."""
 
+BUSY = 300
+"""Verdicts a second from which on a worker counts as busy."""
+
 PROCESSES = 2
 _FIRST = 10_000_000
 """The number of the first answer of the crowd, beyond all others."""
@@ -132,7 +135,7 @@ def _figures(rig: Rig, fleet: Fleet, options: argparse.Namespace) -> list[Figure
         return [
             *_in_the_web_tier(polled, options),
             *_of_the_plan(fleet.database_url),
-            Figure("verdicts a second meanwhile", settled / options.seconds, least=0.8 * sum(RATES.values())),
+            Figure("verdicts a second meanwhile", settled / options.seconds, least=BUSY),
             Figure("CPU of the worker meanwhile", used.parts["workers"] / options.seconds * 100, unit="% of a core"),
         ]
     finally:
