@@ -114,8 +114,8 @@ def test_postgresql_runs_from_binaries_that_its_user_may_not_read(
 ) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    (closed / "real").symlink_to(servers._postgresql_bindir().parent)
-    monkeypatch.setattr(servers, "_postgresql_bindir", lambda: closed / "real" / "bin")
+    (closed / "real").symlink_to(servers.postgresql_bindir().parent)
+    monkeypatch.setattr(servers, "postgresql_bindir", lambda: closed / "real" / "bin")
     with PostgreSQL() as server:
         assert (server.folder / "postgresql" / "bin" / "postgres").exists()
         connect(server.url).close()

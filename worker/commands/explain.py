@@ -73,7 +73,7 @@ def _rules(evidence: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def lines_of(found: Explained, texts: Mapping[str, str]) -> Iterator[str]:
-    """For people: the look-ups, the verdicts with what the participant reads, the review, and what they mean for access."""
+    """For people: look-ups, verdicts with what the participant reads, the review, and what they mean for access."""
     yield f"check {found.id}: {found.consultation}/{found.question}, round {found.round}, {found.state}"
     yield f"submitted {time_text(found.submitted_at)}, to be decided by {time_text(found.deadline_at)}"
     yield ""
