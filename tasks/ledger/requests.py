@@ -39,7 +39,13 @@ Doing = Callable[[Connection, AccessRows, Request], str | None]
 Raises CannotBeDone, and has then changed nothing that its savepoint would not take back.
 """
 
-DOING: Mapping[Kind, Doing] = {}
+DOING: Mapping[Kind, Doing] = {
+    Kind.REOPEN: reopen,
+    Kind.REVOKE: revoke,
+    Kind.RESTORE: restore,
+    Kind.TRANSFER: transfer,
+    Kind.ERASE: erase,
+}
 """What each kind does. A kind that is not here is left to a newer worker."""
 
 
