@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from config.durations import Distance, Duration, between, duration_default
@@ -207,13 +216,15 @@ class Consultation(_Part):
     """A consultation that only some may take part in, and the questions that they answer, in order.
 
     `retain` is how long verdicts are kept, in seconds (None: until somebody purges them); `review_due` how long a
-    review may take; `contact` whom a participant may ask. Access needs every question, where no rule is given.
+    review may take; `four_eyes`: a decision takes effect when two persons said the same; `contact` whom a participant
+    may ask. Access needs every question, where no rule is given.
     """
 
     title: Texts | None = None
     contact: Texts | None = None
     retain: Annotated[Duration, between("1h", "36500d")] | None = None
     review_due: Annotated[Duration, between("1h", "365d")] = duration_default("14d")
+    four_eyes: StrictBool = False
     questions: dict[Name, QuestionModel] = Field(min_length=1, max_length=50)
     access: AccessRule | None = None
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Engine, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
+from jurat import contesting
 from jurat.candidates import open_candidates, opening_key, reading_candidates
 from jurat.columns import CheckId, moment
 from jurat.database import is_missing_table, open_engine, reader
@@ -27,7 +28,7 @@ from jurat.errors import (
 from jurat.messages import message_for
 from jurat.ring import NO_BROKER, Bell
 from jurat.sealing import Seal, key_from_text
-from jurat.statements import require_tables, statements_on
+from jurat.statements import Statements, require_tables, statements_on
 from jurat.submitting import Check, Schemas, Submission, submit_all
 from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State, reason_from
 
@@ -146,11 +147,7 @@ class Client:
         if self._seal is None:
             raise ConfigurationError("submitting needs the seal_key (the public key of `bin/jurat keys generate`)")
         many = [item if isinstance(item, Submission) else _submission(item) for item in submissions]
-        statements = statements_on(connection)
-        if not self._tables_seen:
-            require_tables(statements)
-            self._tables_seen = True
-        checks, sources = submit_all(statements, many, self._seal, self._schemas)
+        checks, sources = submit_all(self._statements(connection), many, self._seal, self._schemas)
         if self._bell:
             self._bell.note(sources)
         return checks
@@ -162,6 +159,39 @@ class Client:
         """
         if self._bell:
             self._bell.ring()
+
+    def contest(
+        self,
+        connection: Any,
+        check_id: UUID,
+        *,
+        note: str,
+        document: str | None = None,
+        id: UUID | None = None,  # noqa: A002 - the contract's name
+    ) -> UUID:
+        """Put a verdict before a person, once, in the transaction of `connection`, which stays usable.
+
+        A worker does it within a second: the check is in review then, and its verdict stands until there is a decision.
+
+        Args:
+            connection: as for `submit`.
+            check_id: a settled check that was not accepted and that no person has decided.
+            note: what the participant says is wrong, at most 2,000 characters. It is sealed as an answer is, and erased
+                when the review ends.
+            document: the platform's own reference to a document that a reviewer may look at; no name and no address.
+            id: a UUID made by the platform. A second call with the same id is the same contest.
+
+        Returns the id of the contest.
+
+        Raises:
+            UnknownCheck: no check has this id.
+            NotContestable: it has no verdict now, was accepted, decided by a person, or contested before.
+            InvalidSubmission: an argument can not be used.
+            SchemaMissing: the database has no jurat tables, or those of another contract version.
+        """
+        if self._seal is None:
+            raise ConfigurationError("contesting needs the seal_key (the public key of `bin/jurat keys generate`)")
+        return contesting.contest(self._statements(connection), self._seal, check_id, note, document, id)
 
     # -- reading
 
@@ -246,6 +276,14 @@ class Client:
             self._bell.close()
         if self._engine:
             self._engine.dispose()
+
+    def _statements(self, connection: Any) -> Statements:
+        """The way to run statements on a platform's connection, once the tables were seen to be there."""
+        statements = statements_on(connection)
+        if not self._tables_seen:
+            require_tables(statements)
+            self._tables_seen = True
+        return statements
 
     def _read(self, statement: Any, parameters: Mapping[str, Any]) -> list[Any]:
         try:

@@ -77,14 +77,10 @@ def request_of(row: Sequence[Any]) -> Request:
 
 
 def ask(connection: Connection, request: Request) -> bool:
-    """Store a request; whether its id is new."""
-    row = {
-        **{name: getattr(request, name) for name in COLUMNS.split(", ")},
-        "id": str(request.id),
-        "kind": str(request.kind),
-        "check_id": None if request.check_id is None else str(request.check_id),
-    }
-    return connection.execute(text(_ask(connection.dialect.name)), row).rowcount == 1
+    """Store a request; whether its id is new. A reviewer may write just those columns that it needs."""
+    row: dict[str, Any] = {name: value for name in COLUMNS.split(", ") if (value := getattr(request, name)) is not None}
+    row |= {name: str(row[name]) for name in ("id", "kind", "check_id", "reason") if name in row}
+    return connection.execute(text(_ask(connection.dialect.name, tuple(row))), row).rowcount == 1
 
 
 def mark_applied(connection: Connection, request: UUID, refused: str | None = None) -> None:
@@ -100,11 +96,10 @@ def this(dialect: str, name: str = "id") -> str:
 
 
 @lru_cache
-def _ask(dialect: str) -> str:
+def _ask(dialect: str, names: tuple[str, ...]) -> str:
+    values = [this(dialect, name) if name in ("id", "check_id") else f":{name}" for name in names]
     return f"""
-        INSERT INTO jurat_requests ({COLUMNS}, asked_at)
-        VALUES ({this(dialect)}, :kind, :by_whom, :consultation, :participant, :question, {this(dialect, "check_id")},
-                :reason, :target, :note, :note_key, :document, {now(dialect)})
+        INSERT INTO jurat_requests ({", ".join(names)}, asked_at) VALUES ({", ".join(values)}, {now(dialect)})
         ON CONFLICT DO NOTHING"""
 
 

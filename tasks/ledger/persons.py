@@ -29,10 +29,10 @@ _UNIQUE = "23505"
 
 
 def reopen(connection: Connection, access: AccessRows, request: Request) -> None:
-    """Let a participant answer a question once more than it allows.
+    """Let a participant answer a question once more than it allows; an accepted one too, which holds meanwhile.
 
     Raises CannotBeDone: there is no such question or participant, access is revoked, or the question may be answered
-    already, is on its way, or is accepted.
+    already or is on its way.
     """
     key = _take(connection, access, request, "question")
     consultation, question = key[0], str(request.question)
@@ -46,8 +46,6 @@ def reopen(connection: Connection, access: AccessRows, request: Request) -> None
         raise CannotBeDone(f"the answer to {consultation}/{question} is on its way ({state}); wait for its verdict")
     if left:
         raise CannotBeDone(f"question {consultation}/{question} may be answered already; nothing needs to be reopened")
-    if state == QuestionState.ACCEPTED:
-        raise CannotBeDone(f"the answer to {consultation}/{question} is accepted; no other one is needed")
     mark_applied(connection, request.id)
     access.add_up(connection, {key})
     add_audit_row(connection, request.by_whom, "reopen", f"{consultation}/{question}", _pointing_to(request))

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 
 from tasks.ledger.access import AccessRows
 from tasks.ledger.asked import COLUMNS, CannotBeDone, Kind, Request, ask, mark_applied, request_of, this
+from tasks.ledger.deciding import contest, decide, open_again
 
 __all__ = ["DOING", "WAITING", "CannotBeDone", "Kind", "Request", "Requests"]
 
@@ -40,6 +41,9 @@ Raises CannotBeDone, and has then changed nothing that its savepoint would not t
 """
 
 DOING: Mapping[Kind, Doing] = {
+    Kind.CONTEST: contest,
+    Kind.DECIDE: decide,
+    Kind.OPEN: open_again,
     Kind.REOPEN: reopen,
     Kind.REVOKE: revoke,
     Kind.RESTORE: restore,
