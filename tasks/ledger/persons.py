@@ -221,7 +221,7 @@ def _lock_checks(dialect: str) -> str:
 
 @lru_cache
 def _stands_sql(dialect: str) -> str:
-    path = "CAST(:question AS text)" if dialect == "postgresql" else """'$."' || :question || '"'"""
+    path = "CAST(:question AS text)" if dialect == "postgresql" else """('$."' || :question || '"')"""
     return f"SELECT questions ->> {path}, rounds_left ->> {path} FROM jurat_access WHERE {_THEIRS}"
 
 

@@ -16,6 +16,8 @@ from sqlalchemy.exc import DataError, DBAPIError
 from tasks.ledger.access import AccessRows
 from tasks.ledger.asked import COLUMNS, CannotBeDone, Kind, Request, ask, mark_applied, request_of, this
 from tasks.ledger.deciding import contest, decide, open_again
+from tasks.ledger.erasing import erase
+from tasks.ledger.persons import reopen, restore, revoke, transfer
 
 __all__ = ["DOING", "WAITING", "CannotBeDone", "Kind", "Request", "Requests"]
 
