@@ -12,6 +12,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +99,11 @@ def _default(column: Column[Any]) -> str:
     return f"`{written.partition('DEFAULT ')[2].partition(' ')[0]}`"
 
 
-def view() -> Iterator[str]:
-    """The columns of `jurat_results`, as the migrations make it."""
-    told = meanings()["view"]
-    found = [column["name"] for column in _inspected(lambda made: inspect(made).get_columns("jurat_results"))]
-    return table(("column", "meaning"), ((f"`{name}`", told[name]) for name in found))
+def view(name: str, meaning: str) -> Iterator[str]:
+    """The columns of a view, as the migrations make it."""
+    told = meanings()[meaning]
+    found = [column["name"] for column in _inspected(lambda made: inspect(made).get_columns(name))]
+    return table(("column", "meaning"), ((f"`{column}`", told[column]) for column in found))
 
 
 def states() -> Iterator[str]:
@@ -408,7 +409,8 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "tables": tables,
-    "view": view,
+    "view": partial(view, "jurat_results", "view"),
+    "queue": partial(view, "jurat_review_queue", "queue"),
     "states": states,
     "refusals": refusals,
     **rights.made(meanings()),

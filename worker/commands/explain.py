@@ -13,7 +13,7 @@ from worker.command import CheckId, Command
 from worker.output import Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
-    from tasks.ledger.explaining import Explained, ReviewRow, VerdictRow
+    from tasks.ledger.explaining import ContestRow, Explained, ReviewRow, VerdictRow
 
 
 @click.command(
@@ -39,11 +39,11 @@ def explain(out: Output, check_id: UUID) -> Exit:
             found = Explaining(service.database).check(check_id)
         except LookupError as error:
             raise Failure(str(error), Exit.USAGE) from None
-    out.show(_document(found), _lines(found))
+    out.show(document_of(found), lines_of(found))
     return Exit.DONE
 
 
-def _document(found: Explained) -> dict[str, Any]:
+def document_of(found: Explained) -> dict[str, Any]:
     """For programs: as it is stored, with each rule in words beside it."""
     document = asdict(found)
     for verdict in document["verdicts"]:
@@ -59,7 +59,8 @@ def _rules(evidence: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"rule": rule, "held": held, "said": said(rule, evidence, held=held)} for rule, held in rules_of(evidence)]
 
 
-def _lines(found: Explained) -> Iterator[str]:
+def lines_of(found: Explained) -> Iterator[str]:
+    """For people: the look-ups, the verdicts, the review, and what they mean for access."""
     yield f"check {found.id}: {found.consultation}/{found.question}, round {found.round}, {found.state}"
     yield f"submitted {time_text(found.submitted_at)}, to be decided by {time_text(found.deadline_at)}"
     yield ""
@@ -77,8 +78,12 @@ def _lines(found: Explained) -> Iterator[str]:
         yield from _verdict(verdict)
     if not found.verdicts:
         yield from ("", f"no verdict yet; it is at the source {found.source}")
+    for contest in found.contests:
+        yield from ("", _contest(contest))
     if found.review is not None:
         yield from _review(found.review)
+    for word in found.words:
+        yield f"  {word.by_whom} said {word.reason}, {time_text(word.at)}; a second person must say the same"
     if found.access is not None:
         left = found.access.rounds_left or 0
         rounds = f", {left} more {'answer' if left == 1 else 'answers'} allowed" if left else ""
@@ -94,6 +99,14 @@ def _verdict(verdict: VerdictRow) -> Iterator[str]:
         f"{verdict.outcome}, {verdict.reason} ({verdict.source}{data}, configuration {verdict.config_version})"
     )
     yield from _evidence(dict(verdict.evidence))
+
+
+def _contest(contest: ContestRow) -> str:
+    document = f", with the document {contest.document}" if contest.document else ""
+    said = f"contested by the participant {time_text(contest.asked_at)}{document}"
+    if contest.refused is not None:
+        return f"{said}, which could not be done: {contest.refused}"
+    return said if contest.applied_at else f"{said}; a worker has yet to put it before a person"
 
 
 def _review(review: ReviewRow) -> Iterator[str]:
