@@ -159,8 +159,8 @@ def _changed(differs: str) -> str:
         (
             *(f"NEW.{name} {differs} OLD.{name}" for name in fixed),
             *(f"(NEW.{name} IS NOT NULL AND NEW.{name} {differs} OLD.{name})" for name in erased),
-            f"(OLD.applied_at IS NOT NULL AND (NEW.applied_at {differs} OLD.applied_at "
-            f"OR NEW.refused {differs} OLD.refused))",
+            f"(OLD.applied_at IS NOT NULL AND NEW.applied_at {differs} OLD.applied_at)",
+            f"(OLD.applied_at IS NOT NULL AND NEW.refused {differs} OLD.refused)",
             "(NEW.applied_at IS NULL AND NEW.refused IS NOT NULL)",
             *(_renamed(name, differs) for name in ("participant", "target")),
         )

@@ -172,13 +172,15 @@ _TRACE = f"""
 @lru_cache
 def _erase_checks(dialect: str) -> str:
     on_its_way = "state IN ('pending', 'leased')"
+    # Before any pause began: deadlines that pass while a source stands still are looked at only when that is over.
+    long_ago = "to_timestamp(0)" if dialect == "postgresql" else "'1970-01-01 00:00:00.000'"
     return f"""
         UPDATE jurat_checks SET
           participant = :word, answer = NULL, reply_key = NULL, candidates = NULL, candidates_until = NULL,
           traceparent = NULL, lease_until = NULL,
           state = CASE state WHEN 'leased' THEN 'pending' ELSE state END,
           due_at = CASE WHEN {on_its_way} THEN {now(dialect)} ELSE due_at END,
-          deadline_at = CASE WHEN {on_its_way} THEN {now(dialect)} ELSE deadline_at END,
+          deadline_at = CASE WHEN {on_its_way} THEN {long_ago} ELSE deadline_at END,
           stood_s = CASE WHEN {on_its_way} THEN {ENDED} ELSE stood_s END
         WHERE {_THEIRS}"""
 

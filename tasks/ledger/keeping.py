@@ -200,7 +200,8 @@ class Keeping:
                 *others, checks = rest
                 for sql in others:
                     connection.execute(text(sql), {"rows": rows})
-                forget_erased(connection, {(row[0], row[1]) for row in connection.execute(text(checks), {"rows": rows})})
+                theirs = connection.execute(text(checks), {"rows": rows}).all()
+                forget_erased(connection, {(row[0], row[1]) for row in theirs})
             forget_ended(connection, BATCH)
             pausing.forget(connection)
         return len(gone)
