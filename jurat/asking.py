@@ -30,7 +30,9 @@ class AskedState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came of a request. `refused` says why it could not be done, `dealt_with_at` when a worker did or refused it."""
+    """What came of a request. `refused` says why it could not be done; `dealt_with_at` is when a worker did it, or
+    refused to.
+    """
 
     id: UUID
     kind: str
@@ -117,7 +119,8 @@ _CONFIGURED = "SELECT 1 FROM jurat_questions WHERE consultation = :consultation 
 # Whoever was erased meanwhile may have been the one that the same id was about.
 _SAME = """
     SELECT 1 FROM jurat_requests WHERE id = :id AND kind = :kind AND consultation IS :consultation
-      AND (participant = :participant OR participant LIKE 'erased-%') AND (target IS :target OR target LIKE 'erased-%')"""
+      AND (participant = :participant OR participant LIKE 'erased-%')
+      AND (target IS :target OR target LIKE 'erased-%')"""
 
 
 @lru_cache

@@ -99,7 +99,7 @@ class AccessEffect:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Everything that is known of one check but the person and the answer. Attempts, verdicts, contests and the words of
+    """Everything that is known of one check but the person and the answer. Attempts, verdicts, contests and words of
     persons since it is in review, oldest first.
     """
 
@@ -195,7 +195,9 @@ class Explaining:
         return [
             QueuedRow(
                 UUID(str(row[0])),
-                *row[1:4],
+                row[1],
+                row[2],
+                row[3],
                 _document(row[4]),
                 moment(row[5]),
                 moment(row[6]),

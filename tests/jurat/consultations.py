@@ -60,6 +60,7 @@ class Town:
             connection.execute(text("UPDATE jurat_checks SET state = 'settled'"))  # others may not be deleted
             for table in (
                 "notes",
+                "jurat_requests",
                 "jurat_verdicts",
                 "jurat_checks",
                 "jurat_access",
@@ -99,16 +100,19 @@ class Town:
             "schema": json.dumps(schema),
         }
 
-    def settle(self, check: UUID, outcome: Outcome, reason: Reason | str, revision: int = 1) -> None:
-        """Write a verdict, as a worker does, without what it adds to `jurat_access`. It need not be kept."""
+    def settle(
+        self, check: UUID, outcome: Outcome, reason: Reason | str, revision: int = 1, by: str = "worker"
+    ) -> None:
+        """Write a verdict, as a worker or a reviewer does, without its part in `jurat_access`. It need not be kept."""
         self.write(
             "INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version,"
-            f" source, fence, decided_at, retain_until) VALUES (:id, :revision, :outcome, :reason, '{{}}', 'worker', 1,"
+            f" source, fence, decided_at, retain_until) VALUES (:id, :revision, :outcome, :reason, '{{}}', :by, 1,"
             f" 'towns', 1, {self._now}, {self._now})",
             id=str(check),
             revision=revision,
             outcome=outcome.value,
             reason=str(reason),
+            by=by,
         )
         self.write(
             f"UPDATE jurat_checks SET state = 'settled', answer = NULL, settled_at = {self._now} WHERE id = :id",
