@@ -147,6 +147,11 @@ FUNCTIONS = (
 KEPT = "of a request that is stored only the participant's id and what came of it may change"
 NAMED = "by_whom names who asks, and not the participant by the id that may have to be erased"
 WAITS = "a request that waits can not be deleted"
+NOT_TO_ASK = "who may store requests may not ask for this one"
+
+# A reviewer stores requests as well; the column that only a transfer has is not theirs, and so is neither kind.
+FOREIGN = """NEW.kind IN ('transfer', 'erase')
+      AND NOT has_column_privilege('jurat_requests'::regclass, 'target', 'INSERT')"""
 
 OWN_ID = "NEW.by_whom IN (NEW.participant, NEW.target) AND NEW.by_whom <> 'participant'"
 
@@ -195,6 +200,10 @@ POSTGRESQL = (
     EXECUTE FUNCTION jurat_refuse_change('{NAMED}')
     """,
     f"""
+    CREATE TRIGGER jurat_requests_allowed BEFORE INSERT ON jurat_requests FOR EACH ROW WHEN ({FOREIGN})
+    EXECUTE FUNCTION jurat_refuse_change('{NOT_TO_ASK}')
+    """,
+    f"""
     CREATE TRIGGER jurat_requests_kept BEFORE DELETE ON jurat_requests FOR EACH ROW WHEN (OLD.applied_at IS NULL)
     EXECUTE FUNCTION jurat_refuse_change('{WAITS}')
     """,
@@ -229,7 +238,7 @@ SQLITE = (
 
 CALLED = ("jurat_try_ask", "jurat_reopen", "jurat_revoke", "jurat_restore", "jurat_transfer", "jurat_erase")
 OURS = ("jurat_ask", *CALLED, "jurat_keep_request")
-TRIGGERS = ("jurat_requests_changed", "jurat_requests_named", "jurat_requests_kept", "jurat_requests_not_emptied")
+TRIGGERS = tuple(f"jurat_requests_{end}" for end in ("changed", "named", "allowed", "kept", "not_emptied"))
 
 # Also of an older one, which looks for the transfer that stands: a temporary table is no proof.
 PINNED = f"""
