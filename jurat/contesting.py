@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from uuid import UUID
 
@@ -46,7 +47,7 @@ def contest(
     return _contest_by_insert(statements, check_id, row)
 
 
-def _contest_by_insert(statements: Statements, check_id: UUID, row: dict[str, object]) -> UUID:
+def _contest_by_insert(statements: Statements, check_id: UUID, row: Mapping[str, object]) -> UUID:
     """What `jurat_try_contest` does, where there are no functions."""
     own = UUID(str(row["id"]))
     for kind, of in statements.run(_SAME, {"id": row["id"]}):
