@@ -226,7 +226,7 @@ def _why_not(connection: Connection, check: _Check, wanted: State) -> str:
             last = _last(connection, check.id)
             return (
                 f"check {check.id} is decided already: {last.outcome}, {last.reason} (revision {last.revision}); "
-                "reopen it first"
+                "open it again first"
             )
         case State.REVIEW:
             return f"check {check.id} is in review already; decide it"

@@ -124,7 +124,7 @@ def test_of_one_check_the_words_count_in_the_order_in_which_they_were_asked(desk
     applied, refused = stands(desk, second)
     assert applied
     assert refused is not None
-    assert "is decided already: refused, person_refused (revision 1); reopen it first" in refused
+    assert "is decided already: refused, person_refused (revision 1); open it again first" in refused
 
 
 def test_a_kind_that_this_version_does_not_know_is_left_to_a_newer_one(desk: Desk, requests: Requests) -> None:
