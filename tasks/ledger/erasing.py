@@ -58,14 +58,14 @@ def erase(connection: Connection, access: AccessRows, request: Request) -> None:
 
 
 def traces(engine: Engine, participant: str, consultation: str | None = None) -> list[Trace]:
-    """What is there of a participant, consultation by consultation; one in which nothing is there is left out."""
+    """What is there of a participant, consultation by consultation, be it only what was asked for about them."""
     with reader(engine).begin() as connection:
-        found = [
+        return [
             Trace(*row)
-            for key in sorted(_keys(connection, participant, consultation))
+            for key in sorted(_keys(connection, participant, None))
+            if consultation in (None, key[0])
             for row in connection.execute(text(_TRACE), _named(key))
         ]
-    return [trace for trace in found if trace.checks or trace.access]
 
 
 def forget_erased(connection: Connection, keys: Collection[Key]) -> None:

@@ -6,13 +6,19 @@ so each is marked as applied here before its participant is added up again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError
 
+from jurat.columns import moment
+from jurat.database import reader
 from jurat.statements import rows_json, rowset
 from jurat.words import QuestionState
 from tasks.ledger.access import AccessRows, Key
@@ -26,6 +32,66 @@ _LONGEST = 200
 _BUSY = (QuestionState.PENDING, QuestionState.REVIEW)
 _UNIQUE = "23505"
 """What PostgreSQL says where a key is there already: unique_violation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One confirmed answer: where its check stands, and what its last verdict says."""
+
+    check_id: UUID
+    question: str
+    round: int
+    state: str
+    outcome: str | None
+    reason: str | None
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """What a person asked for about a participant, and what came of it. `dealt_with_at` is None while it waits."""
+
+    request: UUID
+    kind: str
+    by_whom: str
+    question: str | None
+    asked_at: datetime | None
+    dealt_with_at: datetime | None
+    refused: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """What is known of a participant in a consultation, but for the answers themselves."""
+
+    access: str
+    revoked: bool
+    granted_until: datetime | None
+    questions: Mapping[str, str]
+    rounds_left: Mapping[str, int]
+    answers: Sequence[Answer]
+    interventions: Sequence[Intervention]
+
+
+def look(engine: Engine, key: Key) -> Participant | None:
+    """What is known of a participant; None where they have confirmed no answer."""
+    with reader(engine).begin() as connection:
+        row = connection.execute(text(_ACCESS), _named(key)).first()
+        if row is None:
+            return None
+        revoked = is_revoked(connection, key)
+        order = [each[0] for each in connection.execute(text(_ORDER), {"consultation": key[0]})]
+        answers = connection.execute(text(_ANSWERS), _named(key)).all()
+        asked = connection.execute(text(_INTERVENTIONS), _named(key)).all()
+    return Participant(
+        row[0],
+        revoked,
+        moment(row[3]),
+        _in_order(_json(row[1]), order),
+        _json(row[2]),
+        [Answer(UUID(str(each[0])), *each[1:6], moment(each[6])) for each in answers],
+        [Intervention(UUID(str(each[0])), *each[1:4], moment(each[4]), moment(each[5]), each[6]) for each in asked],
+    )
 
 
 def reopen(connection: Connection, access: AccessRows, request: Request) -> None:
@@ -119,6 +185,16 @@ def lock_checks(connection: Connection, key: Key) -> list[tuple[UUID, str]]:
     return [(UUID(str(row[0])), row[1]) for row in rows]
 
 
+def _json(value: Any) -> Any:
+    """A JSON column: text on SQLite, already read on PostgreSQL."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _in_order(states: Mapping[str, str], order: Sequence[str]) -> dict[str, str]:
+    """The states of questions in the order of the form, behind them those that are asked no more."""
+    return {name: states[name] for name in [*order, *states] if name in states}
+
+
 def _take(connection: Connection, access: AccessRows, request: Request, *more: str) -> Key:
     """The participant that a request is about, whose access row is ours from then on."""
     _require(request, "consultation", "participant", *more)
@@ -194,6 +270,20 @@ def rename_claims(dialect: str) -> str:
 
 
 _THEIRS = "consultation = :consultation AND participant = :participant"
+
+_ACCESS = f"SELECT access, questions, rounds_left, granted_until FROM jurat_access WHERE {_THEIRS}"
+
+_ORDER = "SELECT question FROM jurat_questions WHERE consultation = :consultation ORDER BY position"
+
+_ANSWERS = """
+    SELECT c.id, c.question, c.round, c.state, v.outcome, v.reason, v.decided_at
+    FROM jurat_checks c LEFT JOIN jurat_verdicts v ON v.check_id = c.id
+      AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
+    WHERE c.consultation = :consultation AND c.participant = :participant ORDER BY c.question, c.round"""
+
+_INTERVENTIONS = f"""
+    SELECT id, kind, by_whom, question, asked_at, applied_at, refused FROM jurat_requests
+    WHERE {_THEIRS} AND kind IN ('reopen', 'revoke', 'restore') ORDER BY asked_at, id"""
 
 _HAS_ACCESS = f"SELECT 1 FROM jurat_access WHERE {_THEIRS}"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
@@ -14,8 +13,9 @@ from jurat.ids import uuid7
 from tests.jurat.conftest import Platform
 from tests.jurat.consultations import Town, execute, plain
 
-NOBODY = UUID(int=7)
-ROWS = "SELECT kind, consultation, participant, question, target, applied_at FROM jurat_requests ORDER BY kind, participant"
+ROWS = """
+    SELECT kind, consultation, participant, question, target, applied_at FROM jurat_requests
+    ORDER BY kind, participant"""
 MOVE: dict[str, Any] = {"consultation": "budget", "participant": "p-1", "target": "p-2", "by": "a clerk"}
 
 

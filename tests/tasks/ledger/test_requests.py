@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 from typing import Any
 from uuid import UUID
@@ -12,11 +13,12 @@ import pytest
 from sqlalchemy import Connection
 
 from jurat.ids import uuid7
+from jurat.statements import now
 from jurat.words import Reason
 from tasks.checks import Held, Review
 from tasks.ledger import requests as module
 from tasks.ledger.access import AccessRows
-from tasks.ledger.asked import ask
+from tasks.ledger.asked import _ask, ask
 from tasks.ledger.requests import CannotBeDone, Kind, Request, Requests
 from tests.tasks.desk import REFUSED, Desk
 
@@ -42,11 +44,13 @@ def deciding(check: UUID, reason: str = Reason.PERSON_ACCEPTED, by_whom: str = C
 def asked(desk: Desk, *requests: Request) -> None:
     """Somebody's INSERT, each a while before the next."""
     with desk.engine.begin() as connection:
-        for request in requests:
-            assert ask(connection, request)
-    for number, request in enumerate(reversed(requests), 1):
-        sent = {"id": desk.id(request.id)}
-        desk.sql(f"UPDATE jurat_requests SET asked_at = NOW({-number}) WHERE id = :id", **sent)
+        for number, request in enumerate(requests):
+            earlier = partial(now, seconds=str(number - len(requests)))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("tasks.ledger.asked.now", earlier)
+                _ask.cache_clear()
+                assert ask(connection, request)
+    _ask.cache_clear()
 
 
 def stands(desk: Desk, request: Request) -> tuple[bool, str | None]:
