@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from threading import Barrier
 from typing import Any
@@ -108,7 +109,7 @@ def test_a_refused_request_leaves_nothing_behind(
     desk: Desk, requests: Requests, other_kind: Callable[[Callable[..., Any]], None]
 ) -> None:
     def half(connection: Connection, _: AccessRows, request: Request) -> None:
-        connection.exec_driver_sql("UPDATE jurat_requests SET document = 'half'")
+        connection.exec_driver_sql("UPDATE jurat_requests SET participant = 'erased-half'")
         raise CannotBeDone("not like this")
 
     other_kind(half)
@@ -116,7 +117,7 @@ def test_a_refused_request_leaves_nothing_behind(
     asked(desk, request)
     assert requests.apply_waiting() == 1
     assert stands(desk, request) == (True, "not like this")
-    assert desk.one("SELECT count(*) FROM jurat_requests WHERE document IS NOT NULL") == 0
+    assert desk.one("SELECT count(*) FROM jurat_requests WHERE participant LIKE 'erased-%'") == 0
 
 
 def test_of_one_check_the_words_count_in_the_order_in_which_they_were_asked(desk: Desk, requests: Requests) -> None:
@@ -133,8 +134,8 @@ def test_of_one_check_the_words_count_in_the_order_in_which_they_were_asked(desk
 
 def test_a_kind_that_this_version_does_not_know_is_left_to_a_newer_one(desk: Desk, requests: Requests) -> None:
     request = deciding(in_review(desk).id)
-    asked(desk, request)
-    desk.sql("UPDATE jurat_requests SET kind = 'invent'")
+    with desk.engine.begin() as connection:
+        assert ask(connection, replace(request, kind="invent"))  # type: ignore[arg-type]
     assert requests.apply_waiting() == 0
     assert stands(desk, request) == (False, None)
 
