@@ -162,9 +162,13 @@ def _request(kind: str, who: str, **given: Any) -> Request:
 
 
 def _agreed() -> bool:
-    if not sys.stdin.isatty():
+    if not _at_terminal():
         raise Failure("this can not be undone and nobody is here to ask: say --yes", Exit.USAGE)
     return click.confirm("It can not be undone. Erase?", err=True)
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _traces(found: Sequence[Trace]) -> Iterator[str]:
