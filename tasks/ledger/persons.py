@@ -89,8 +89,8 @@ def look(engine: Engine, key: Key) -> Participant | None:
         moment(row[3]),
         _in_order(_json(row[1]), order),
         _json(row[2]),
-        [Answer(UUID(str(each[0])), *each[1:6], moment(each[6])) for each in answers],
-        [Intervention(UUID(str(each[0])), *each[1:4], moment(each[4]), moment(each[5]), each[6]) for each in asked],
+        [Answer(UUID(str(each[0])), *each[1:6], decided_at=moment(each[6])) for each in answers],
+        [Intervention(UUID(str(each[0])), *each[1:4], *map(moment, each[4:6]), refused=each[6]) for each in asked],
     )
 
 

@@ -13,12 +13,12 @@ from jurat.database import bounded, open_engine
 from jurat.ids import uuid7
 from jurat.sealing import key_to_text
 from tasks.grants import Role
-from tasks.ledger import Claims, Keeping, Settling
+from tasks.ledger import Claims, Demand, Keeping, Settling
 from tasks.ledger.asked import CannotBeDone, Kind, Request
 from tasks.ledger.requests import Requests
 from tests.migrations.test_role_attacks import refusal
 from tests.rigs.logins import Logins, plain
-from tests.tasks.desk import PUBLIC_KEY, Demand, Desk, entry
+from tests.tasks.desk import PUBLIC_KEY, Desk, entry
 
 
 @pytest.fixture
