@@ -17,9 +17,11 @@ import pytest
 
 from adapters.base import NumberClaim
 from jurat import AlreadyConfirmed
+from jurat.ids import uuid7
 from jurat.words import Outcome, Reason
 from tasks.checks import Entry, GiveBack, Later, NextSource, Review, Settle
 from tasks.ledger import Demand, SourceFigures
+from tasks.ledger.asked import Kind, Request, ask
 from tests.rigs.servers import Databases
 from tests.tasks.desk import ACCEPTED, DOCUMENT, Desk, attempt, entry, listening
 
@@ -81,6 +83,11 @@ def _full(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[D
             f"INSERT INTO {table} (check_id, {columns}) "
             f"SELECT id, {values} FROM jurat_checks, generate_series(1, {times}) AS n WHERE state = 'settled'"
         )
+    desk.sql(
+        "INSERT INTO jurat_requests (id, kind, check_id, document, by_whom, asked_at, applied_at) "
+        "SELECT gen_random_uuid(), 'decide', id, repeat(id::text, 4), 'a clerk', NOW(-90), NOW(-89) "
+        "FROM jurat_checks WHERE state = 'settled'"
+    )
     vacuum(desk)
     yield desk
     desk.close()
@@ -260,6 +267,19 @@ def test_an_idle_worker_s_looks_touch_next_to_nothing(full: Desk) -> None:
             full.keeping.turns({task: 1.0})
         full.reading.newest()
     within(found, 100)
+
+
+def test_what_a_person_asked_for_is_found_among_all_requests_and_done(full: Desk) -> None:
+    (check,) = full.claim("towns", 1)
+    full.settle(check, Review(Reason.NAME_DIFFERS, 3600))
+    request = Request(uuid7(), Kind.DECIDE, "a clerk", check_id=check.id, reason=Reason.PERSON_REFUSED)
+    with full.engine.begin() as connection:
+        ask(connection, request)
+    with explained(full) as found:
+        full.keeping.turns({"requests": 0.0})
+        assert full.keeping.do_requests() == 1
+    within(found, 200)
+    assert full.verdicts(check.id) == [("refused", "person_refused")]
 
 
 def test_what_is_past_its_time_is_found_among_all_verdicts(full: Desk) -> None:
