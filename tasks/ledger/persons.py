@@ -81,17 +81,20 @@ def look(engine: Engine, key: Key) -> Participant | None:
             return None
         revoked = is_revoked(connection, key)
         order = [each[0] for each in connection.execute(text(_ORDER), {"consultation": key[0]})]
-        answers = connection.execute(text(_ANSWERS), _named(key)).all()
-        asked = connection.execute(text(_INTERVENTIONS), _named(key)).all()
-    return Participant(
-        row[0],
-        revoked,
-        moment(row[3]),
-        _in_order(_json(row[1]), order),
-        _json(row[2]),
-        [Answer(UUID(str(each[0])), *each[1:6], decided_at=moment(each[6])) for each in answers],
-        [Intervention(UUID(str(each[0])), *each[1:4], *map(moment, each[4:6]), refused=each[6]) for each in asked],
-    )
+        answers = [
+            Answer(UUID(str(check)), question, number, state, outcome, reason, moment(decided_at))
+            for check, question, number, state, outcome, reason, decided_at in connection.execute(
+                text(_ANSWERS), _named(key)
+            )
+        ]
+        interventions = [
+            Intervention(UUID(str(request)), kind, by_whom, question, moment(asked), moment(dealt_with), refused)
+            for request, kind, by_whom, question, asked, dealt_with, refused in connection.execute(
+                text(_INTERVENTIONS), _named(key)
+            )
+        ]
+    questions, left = _in_order(_json(row[1]), order), _json(row[2])
+    return Participant(row[0], revoked, moment(row[3]), questions, left, answers, interventions)
 
 
 def reopen(connection: Connection, access: AccessRows, request: Request) -> None:
