@@ -202,7 +202,7 @@ def _take(connection: Connection, access: AccessRows, request: Request, *more: s
     """The participant that a request is about, whose access row is ours from then on."""
     _require(request, "consultation", "participant", *more)
     key = _key(request)
-    if key[0] not in access.newest(connection).book.rounds:
+    if all(consultation != key[0] for consultation, _ in access.newest(connection).questions):
         raise CannotBeDone(f"no consultation {key[0]:.80} is configured; `bin/jurat config show` lists them")
     access.wait_for(connection, {key})
     if not connection.execute(text(_HAS_ACCESS), _named(key)).first():
