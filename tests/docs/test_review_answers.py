@@ -38,7 +38,7 @@ def sql(desk: Desk, holding: str, **values: Any) -> list[Mapping[str, Any]]:
     statement = block(PAGE, "sql", holding)
     with desk.engine.begin() as connection:
         result = connection.execute(text(statement), values)
-        return [row._mapping for row in result] if result.returns_rows else []
+        return [dict(row._mapping) for row in result] if result.returns_rows else []
 
 
 def submitted(desk: Desk, participant: str = "p-1") -> Check:
