@@ -4,6 +4,7 @@ A platform inserts a check in its own transaction, workers look it up in slow ou
 the verdict. This package is the contract between them: words, tables and the client. It needs nothing of the service.
 """
 
+from jurat.asking import Asked, AskedState
 from jurat.client import Access, Client, Result
 from jurat.errors import (
     AlreadyConfirmed,
@@ -16,6 +17,7 @@ from jurat.errors import (
     UnknownCheck,
     UnknownConsultation,
     UnknownQuestion,
+    UnknownRequest,
     WaitTimeout,
 )
 from jurat.standing import Standing
@@ -26,6 +28,8 @@ __all__ = [
     "Access",
     "AccessState",
     "AlreadyConfirmed",
+    "Asked",
+    "AskedState",
     "Check",
     "Client",
     "ConfigurationError",
@@ -45,5 +49,6 @@ __all__ = [
     "UnknownCheck",
     "UnknownConsultation",
     "UnknownQuestion",
+    "UnknownRequest",
     "WaitTimeout",
 ]

@@ -13,7 +13,8 @@ from uuid import UUID
 from sqlalchemy import Engine, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
-from jurat import contesting
+from jurat import asking, contesting
+from jurat.asking import Asked, AskedState
 from jurat.candidates import open_candidates, opening_key, reading_candidates
 from jurat.columns import CheckId, moment
 from jurat.database import is_missing_table, open_engine, reader
@@ -23,6 +24,7 @@ from jurat.errors import (
     SchemaMissing,
     UnknownCheck,
     UnknownConsultation,
+    UnknownRequest,
     WaitTimeout,
 )
 from jurat.messages import OwnTexts, message_for, spoken
@@ -194,7 +196,65 @@ class Client:
             raise ConfigurationError("contesting needs the seal_key (the public key of `bin/jurat keys generate`)")
         return contesting.contest(self._statements(connection), self._seal, check_id, note, document, id)
 
+    def transfer(
+        self,
+        connection: Any,
+        *,
+        consultation: str,
+        participant: str,
+        target: str,
+        by: str,
+        id: UUID | None = None,  # noqa: A002 - the contract's name
+    ) -> UUID:
+        """Ask for all that a participant has in a consultation to be given to another id of the same person, in the
+        transaction of `connection`, which stays usable. A worker does it within a second; `request` says what came of
+        it. Refused where there is nothing to give, or the other id has answered there itself.
+
+        Args:
+            connection: as for `submit`.
+            target: the other id, as opaque as the first.
+            by: who asks, as the audit names them; not one of the two ids.
+            id: a UUID made by the platform. A second call with the same id is the same request.
+
+        Returns the id of the request.
+
+        Raises:
+            UnknownConsultation: not in the applied configuration.
+            InvalidSubmission: an argument can not be used.
+            SchemaMissing: the database has no jurat tables, or those of another contract version.
+        """
+        return asking.transfer(self._statements(connection), consultation, participant, target, by, id)
+
+    def erase(
+        self,
+        connection: Any,
+        *,
+        participant: str,
+        consultation: str | None = None,
+        id: UUID | None = None,  # noqa: A002 - the contract's name
+    ) -> UUID:
+        """Ask for a participant to be erased from one consultation, or from all, in the transaction of `connection`,
+        which stays usable. A worker does it within a second, and it can not be undone; `request` says when it is done.
+
+        Where nothing is there of the participant, nothing is done. A number that they gave stays held.
+
+        Args and returns are those of `transfer`. Raises InvalidSubmission and SchemaMissing as that does.
+        """
+        return asking.erase(self._statements(connection), participant, consultation, id)
+
     # -- reading
+
+    def request(self, request_id: UUID) -> Asked:
+        """What came of a request of `contest`, `transfer` or `erase`.
+
+        Raises UnknownRequest when no committed request has this id, or it was dealt with long ago.
+        """
+        rows = self._read(_REQUEST, {"ids": [request_id]})
+        if not rows:
+            raise UnknownRequest(request_id)
+        _, kind, applied_at, refused = rows[0]
+        state = AskedState.WAITING if applied_at is None else AskedState.REFUSED if refused else AskedState.DONE
+        return Asked(request_id, kind, state, refused, moment(applied_at))
 
     def result(self, check_id: UUID) -> Result:
         """What is known of a check, by its primary key.
@@ -353,6 +413,10 @@ _RESULT = "check_id, consultation, participant, question, state, outcome, reason
 _RESULT_WIDTH = len(_RESULT.split())
 
 _RESULTS = text(f"SELECT {_RESULT} FROM jurat_results WHERE check_id IN :ids").bindparams(
+    bindparam("ids", expanding=True, type_=CheckId())
+)
+
+_REQUEST = text("SELECT id, kind, applied_at, refused FROM jurat_requests WHERE id IN :ids").bindparams(
     bindparam("ids", expanding=True, type_=CheckId())
 )
 

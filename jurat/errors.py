@@ -45,7 +45,9 @@ class InvalidAnswer(JuratError):
 
 
 class InvalidSubmission(JuratError):
-    """An argument of `submit` other than the answer, or one of `contest`, can not be used."""
+    """An argument of `submit` other than the answer, or one of `contest`, `transfer` or `erase`, can not be
+    used.
+    """
 
 
 class AlreadyConfirmed(JuratError):
@@ -67,6 +69,13 @@ class UnknownCheck(JuratError):
 
     def __init__(self, check_id: UUID) -> None:
         super().__init__(f"there is no check {check_id}; was the transaction that submitted it committed?")
+
+
+class UnknownRequest(JuratError):
+    """No request has this id. One of somebody of whom nothing is there any more is kept for 30 days."""
+
+    def __init__(self, request_id: UUID) -> None:
+        super().__init__(f"there is no request {request_id}; was the transaction that asked for it committed?")
 
 
 class NotContestable(JuratError):

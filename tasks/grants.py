@@ -38,9 +38,14 @@ _SEEN = (
 )
 """Of a check all but the answer, the candidates and what only the worker sends on."""
 
-_ADDS_UP = (
-    "SELECT, INSERT, UPDATE (access, questions, rounds_left, config_version, updated_at, granted_until, changes_at)"
-)
+_ERASED = "participant, answer, reply_key, candidates, candidates_until, traceparent, lease_until"
+"""What changes in a check as well where its participant is erased. The guards let an answer only go, and a participant
+become only the word for who was erased, or whom a waiting transfer names."""
+
+_ADDED_UP = "access, questions, rounds_left, config_version, updated_at, granted_until, changes_at"
+_ADDS_UP = f"SELECT, INSERT, UPDATE ({_ADDED_UP})"
+_ADDS_UP_AND_RENAMES = f"SELECT, INSERT, UPDATE (participant, {_ADDED_UP})"
+_DEALT_WITH = "participant, target, note, note_key, document, applied_at, refused"
 _REVIEWS = "SELECT, INSERT, UPDATE (reason, evidence, config_version, opened_at, due_at, decided_at)"
 _PAYS = "next_start_at, probe_at, day, used"
 """What a look-up of a person costs a source as well."""
@@ -56,11 +61,11 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
             "SELECT (id, consultation, participant, question, round, state, source, candidates, candidates_until)"
         ),
         Role.WORKER: (
-            "SELECT, UPDATE (state, source, due_at, fence, lease_until, lookups, lost_leases, answer, candidates, "
-            "candidates_until, deadline_at, settled_at, stood_s, leaning), DELETE"
+            f"SELECT, UPDATE (state, source, due_at, fence, lookups, lost_leases, deadline_at, settled_at, stood_s, "
+            f"leaning, {_ERASED}), DELETE"
         ),
         Role.REVIEWER: f"SELECT ({_SEEN}, answer), UPDATE (state, fence, answer, settled_at)",
-        Role.ADMIN: f"SELECT ({_SEEN}), UPDATE (state, due_at, deadline_at, settled_at, stood_s)",
+        Role.ADMIN: f"SELECT ({_SEEN}), UPDATE (state, due_at, deadline_at, settled_at, stood_s, {_ERASED})",
         Role.READER: f"SELECT ({_SEEN})",
     },
     "jurat_verdicts": {
@@ -73,9 +78,9 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_attempts": {**_READS, Role.WORKER: "SELECT, INSERT, DELETE"},
     "jurat_access": {
         Role.PLATFORM: "SELECT",
-        Role.WORKER: _ADDS_UP,
+        Role.WORKER: f"{_ADDS_UP_AND_RENAMES}, DELETE",
         Role.REVIEWER: _ADDS_UP,
-        Role.ADMIN: _ADDS_UP,
+        Role.ADMIN: _ADDS_UP_AND_RENAMES,
         Role.READER: "SELECT",
     },
     "jurat_questions": {**_READS, Role.PLATFORM: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
@@ -102,12 +107,12 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "jurat_requests": {
         Role.PLATFORM: "SELECT (id, kind, applied_at, refused)",
-        Role.WORKER: "SELECT, UPDATE (participant, target, note, note_key, applied_at, refused), DELETE",
+        Role.WORKER: f"SELECT, UPDATE ({_DEALT_WITH}), DELETE",
         Role.REVIEWER: (
             "SELECT, INSERT (id, kind, by_whom, consultation, participant, question, check_id, reason, asked_at), "
             "UPDATE (note, note_key, applied_at, refused)"
         ),
-        Role.ADMIN: "SELECT, INSERT, UPDATE (participant, target, note, note_key, applied_at, refused)",
+        Role.ADMIN: f"SELECT, INSERT, UPDATE ({_DEALT_WITH})",
         Role.READER: (
             "SELECT (id, kind, consultation, participant, question, check_id, reason, target, document, by_whom, "
             "asked_at, applied_at, refused)"
@@ -125,9 +130,9 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ADMIN: "SELECT, INSERT",
     },
     "jurat_claims": {
-        Role.WORKER: "SELECT, INSERT, UPDATE (holds), DELETE",
+        Role.WORKER: "SELECT, INSERT, UPDATE (participant, holds), DELETE",
         Role.REVIEWER: "SELECT, UPDATE (holds)",
-        Role.ADMIN: "SELECT (fingerprint, holds)",
+        Role.ADMIN: "SELECT (fingerprint, check_id, holds), UPDATE (participant)",
     },
     "jurat_zones": {**_READS, Role.ADMIN: "SELECT, INSERT"},
     "jurat_registers": {
@@ -157,10 +162,18 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_try_contest": frozenset({Role.PLATFORM}),
     "jurat_decide": frozenset({Role.REVIEWER}),
     "jurat_open_review": frozenset({Role.REVIEWER}),
+    "jurat_reopen": frozenset({Role.REVIEWER}),
+    "jurat_revoke": frozenset({Role.REVIEWER}),
+    "jurat_restore": frozenset({Role.REVIEWER}),
+    "jurat_transfer": frozenset({Role.PLATFORM, Role.ADMIN}),
+    "jurat_erase": frozenset({Role.PLATFORM, Role.ADMIN}),
+    "jurat_try_ask": frozenset({Role.PLATFORM, Role.ADMIN}),
+    "jurat_ask": frozenset(),
     "jurat_listen": frozenset({Role.ADMIN}),
     "jurat_show_submitted": frozenset(),
     "jurat_refuse_change": frozenset(),
     "jurat_refuse_renaming": frozenset(),
+    "jurat_keep_request": frozenset(),
     "jurat_tell_results": frozenset(),
 }
 """Who may call each function. Those for triggers nobody calls."""

@@ -105,9 +105,11 @@ def wait_for_zone(held: Held) -> Later:
 
 
 def decide_without_look_up(held: Held, question: Question) -> Decision | None:
-    """What becomes of `held` where no look-up is made: its deadline has passed, it lost too many workers, or its
-    question no longer names its source. None when it is to be looked up.
+    """What becomes of `held` where no look-up is made: it has no answer, its deadline has passed, it lost too many
+    workers, or its question no longer names its source. None when it is to be looked up.
     """
+    if held.sealed is None:  # its participant was erased: no person could decide it either
+        return Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
     if held.reviewed:
         return Settle(
             Outcome.UNDETERMINED, _technical(held.last_reason), {"review": "overdue", "before": held.last_reason}

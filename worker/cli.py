@@ -34,6 +34,9 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Decide": {
         "review": "List what waits for a person, look at it, and decide it.",
+        "access": "Show a participant's access, revoke, restore or transfer it.",
+        "reopen": "Allow a participant one more answer to a question.",
+        "erase": "Erase a participant.",
     },
     "Administer": {
         "config": "Check, compare, publish and show the configuration.",
@@ -59,6 +62,7 @@ _TARGETS: Final[Mapping[str, str]] = {
         "checks": ("submit", "status", "wait"),
         "explain": ("explain",),
         "reviews": ("review",),
+        "persons": ("access", "reopen", "erase"),
         "config": ("config",),
         "sources": ("sources",),
         "zones": ("zones",),

@@ -178,9 +178,12 @@ def _take(connection: Connection, access: AccessRows, request: Request) -> _Chec
     check = request.check_id
     if check is None:
         raise ReviewError("the request names no check; give its check_id")
-    found = _find(connection, check)
-    access.wait_for(connection, {found.key})
-    return _find(connection, check)
+    found, key = _find(connection, check), None
+    while found.key != key:  # they may have been transferred or erased while we waited
+        key = found.key
+        access.wait_for(connection, {key})
+        found = _find(connection, check)
+    return found
 
 
 def _find(connection: Connection, check: UUID) -> _Check:

@@ -19,6 +19,7 @@ from tasks.crashing import crash_point
 from tasks.flow import Breaker, Demand
 from tasks.ledger import figures, pausing, quotas
 from tasks.ledger.access import ANY_OUTDATED, AccessRows
+from tasks.ledger.erasing import forget_ended, forget_erased
 from tasks.ledger.figures import Noted, SourceFigures
 from tasks.ledger.numbers import release_numbers
 from tasks.ledger.overdue import any_passed
@@ -186,7 +187,9 @@ class Keeping:
             return connection.execute(text(_erase_candidates(self._dialect)), {"limit": BATCH}).rowcount
 
     def purge(self) -> int:
-        """Delete verdicts past their `retain_until`, with the checks they belong to; how many checks went."""
+        """Delete verdicts past their `retain_until`, with the checks they belong to; how many checks went. And what is
+        left of participants of whom nothing is kept any more.
+        """
         with self._engine.begin() as connection:
             gone: Sequence[Any] = connection.execute(text(_overdue_verdicts(self._dialect)), {"limit": BATCH}).all()
             if gone:
@@ -194,8 +197,12 @@ class Keeping:
                 verdicts, *rest = _purge(self._dialect)
                 connection.execute(text(verdicts), {"rows": rows})
                 release_numbers(connection, [UUID(str(row[0])) for row in gone])
-                for sql in rest:
+                *others, checks = rest
+                for sql in others:
                     connection.execute(text(sql), {"rows": rows})
+                theirs = connection.execute(text(checks), {"rows": rows}).all()
+                forget_erased(connection, {(row[0], row[1]) for row in theirs})
+            forget_ended(connection, BATCH)
             pausing.forget(connection)
         return len(gone)
 
@@ -281,5 +288,7 @@ def _overdue_verdicts(dialect: str) -> str:
 def _purge(dialect: str) -> list[str]:
     ids = f"(SELECT r.id FROM {rowset(dialect, 'id uuid')})"
     names = ("jurat_verdicts", "jurat_attempts", "jurat_reviews", "jurat_claims", "jurat_requests")
-    tables = tuple((name, "check_id") for name in names)
-    return [f"DELETE FROM {table} WHERE {column} IN {ids}" for table, column in (*tables, ("jurat_checks", "id"))]
+    return [
+        *(f"DELETE FROM {name} WHERE check_id IN {ids}" for name in names),
+        f"DELETE FROM jurat_checks WHERE id IN {ids} RETURNING consultation, participant",
+    ]

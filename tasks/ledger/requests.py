@@ -16,6 +16,8 @@ from sqlalchemy.exc import DataError, DBAPIError
 from tasks.ledger.access import AccessRows
 from tasks.ledger.asked import COLUMNS, CannotBeDone, Kind, Request, ask, mark_applied, request_of, this
 from tasks.ledger.deciding import contest, decide, open_again
+from tasks.ledger.erasing import erase
+from tasks.ledger.persons import reopen, restore, revoke, transfer
 
 __all__ = ["DOING", "WAITING", "CannotBeDone", "Kind", "Request", "Requests"]
 
@@ -40,7 +42,16 @@ Doing = Callable[[Connection, AccessRows, Request], str | None]
 Raises CannotBeDone, and has then changed nothing that its savepoint would not take back.
 """
 
-DOING: Mapping[Kind, Doing] = {Kind.CONTEST: contest, Kind.DECIDE: decide, Kind.OPEN: open_again}
+DOING: Mapping[Kind, Doing] = {
+    Kind.CONTEST: contest,
+    Kind.DECIDE: decide,
+    Kind.OPEN: open_again,
+    Kind.REOPEN: reopen,
+    Kind.REVOKE: revoke,
+    Kind.RESTORE: restore,
+    Kind.TRANSFER: transfer,
+    Kind.ERASE: erase,
+}
 """What each kind does. A kind that is not here is left to a newer worker."""
 
 

@@ -123,7 +123,8 @@ def end_reviews(connection: Connection, access: AccessRows, reviews: Mapping[UUI
     if not reviews:
         return 0
     dialect = connection.dialect.name
-    rows = rows_json([{"id": str(check)} for check in sorted(reviews)])
+    # Whoever was transferred or erased since has another access row, which is not ours: they have another turn.
+    rows = rows_json([{"id": str(check), "participant": reviews[check][1]} for check in sorted(reviews)])
     ended = [UUID(str(row[0])) for row in connection.execute(text(_end_reviews(dialect)), {"rows": rows})]
     run(connection, *close_reviews(dialect, ended))
     access.add_up(connection, {reviews[check] for check in ended})
@@ -169,5 +170,6 @@ def _end_reviews(dialect: str) -> str:
           due_at = CASE WHEN {decided} THEN due_at ELSE {now(dialect)} END,
           deadline_at = CASE WHEN {decided} THEN deadline_at ELSE {now(dialect)} END,
           stood_s = CASE WHEN {decided} THEN stood_s ELSE {ENDED} END
-        WHERE state = 'review' AND id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})
+        WHERE state = 'review' AND (id, participant) IN (
+          SELECT r.id, r.participant FROM {rowset(dialect, "id uuid, participant text")})
         RETURNING id"""

@@ -61,6 +61,11 @@ def _contest(held: Held) -> Request:
     return Request(uuid7(), Kind.CONTEST, "participant", check_id=held.id, note=b"sealed", note_key="0" * 16)
 
 
+def _asked(desk: Desk, kind: Kind, target: str | None = None) -> None:
+    request = Request(uuid7(), kind, ADMIN, consultation="budget", participant="p-1", target=target)
+    Requests(desk.engine).do(request)
+
+
 def _submit(desk: Desk, held: Held) -> None:
     """Asked again under the same id, as a platform does that did not hear the answer."""
     desk.submit("p-1", id=held.id)
@@ -81,6 +86,8 @@ STATEMENTS: Mapping[str, Callable[[Desk, Held], Any]] = {
     ),
     "`Reviewing.reopen`": lambda desk, held: _tried(lambda: Reviewing(desk.engine).reopen(held.id, ADMIN)),
     "`Requests.do` of `contest`": lambda desk, held: _tried(lambda: Requests(desk.engine).do(_contest(held))),
+    "`Requests.do` of `transfer`": lambda desk, _: _asked(desk, Kind.TRANSFER, "p-2"),
+    "`Requests.do` of `erase`": lambda desk, _: _asked(desk, Kind.ERASE),
     "`Publishing.apply`": lambda desk, _: desk.publishing.apply(configuration(WITHOUT), ADMIN, force=True),
     "`Keeping.purge`": lambda desk, _: desk.keeping.purge(),
 }

@@ -58,6 +58,7 @@ class Town:
         with self.engine.begin() as connection:
             connection.execute(text("CREATE TABLE IF NOT EXISTS notes (body text)"))
             connection.execute(text("UPDATE jurat_checks SET state = 'settled'"))  # others may not be deleted
+            connection.execute(text(f"UPDATE jurat_requests SET applied_at = {self._now} WHERE applied_at IS NULL"))
             for table in (
                 "notes",
                 "jurat_requests",

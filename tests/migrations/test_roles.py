@@ -173,10 +173,18 @@ CALLED = {
     "jurat_try_contest": "SELECT jurat_try_contest(NULL, NULL, NULL, NULL, NULL)",
     "jurat_decide": "SELECT jurat_decide(NULL, NULL, NULL)",
     "jurat_open_review": "SELECT jurat_open_review(NULL, NULL)",
+    "jurat_reopen": "SELECT jurat_reopen(NULL, NULL, NULL, NULL)",
+    "jurat_revoke": "SELECT jurat_revoke(NULL, NULL, NULL)",
+    "jurat_restore": "SELECT jurat_restore(NULL, NULL, NULL)",
+    "jurat_transfer": "SELECT jurat_transfer(NULL, NULL, NULL, NULL)",
+    "jurat_erase": "SELECT jurat_erase(NULL)",
+    "jurat_try_ask": "SELECT jurat_try_ask(NULL, NULL, NULL, NULL, NULL, NULL)",
+    "jurat_ask": "SELECT jurat_ask(NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
     "jurat_listen": "SELECT jurat_listen(false)",
     "jurat_show_submitted": "SELECT jurat_show_submitted()",
     "jurat_refuse_change": "SELECT jurat_refuse_change()",
     "jurat_refuse_renaming": "SELECT jurat_refuse_renaming()",
+    "jurat_keep_request": "SELECT jurat_keep_request()",
     "jurat_tell_results": "SELECT jurat_tell_results()",
 }
 

@@ -62,8 +62,8 @@ def question(*sources: str, **given: Any) -> Question:
     facts: dict[str, Any] = {"review": False, "zone": None, "margins": {}, **given}
     return Question(
         "budget", "residence", 0, "lives-in", sources or ("first",), SourceKind.ADDRESS, 1, 3600.0,
-        review_due_s=REVIEW_DUE, retain_s=None, requirement={}, answer_schema={}, title={}, consultation_title={},
-        contact={}, messages={}, **facts,
+        review_due_s=REVIEW_DUE, retain_s=None, four_eyes=False, requirement={}, answer_schema={}, title={},
+        consultation_title={}, contact={}, messages={}, **facts,
     )  # fmt: skip
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from threading import Barrier
 from typing import Any
 from uuid import UUID
@@ -12,11 +14,12 @@ import pytest
 from sqlalchemy import Connection
 
 from jurat.ids import uuid7
+from jurat.statements import now
 from jurat.words import Reason
 from tasks.checks import Held, Review
 from tasks.ledger import requests as module
 from tasks.ledger.access import AccessRows
-from tasks.ledger.asked import ask
+from tasks.ledger.asked import _ask, ask
 from tasks.ledger.requests import CannotBeDone, Kind, Request, Requests
 from tests.tasks.desk import REFUSED, Desk
 
@@ -42,11 +45,13 @@ def deciding(check: UUID, reason: str = Reason.PERSON_ACCEPTED, by_whom: str = C
 def asked(desk: Desk, *requests: Request) -> None:
     """Somebody's INSERT, each a while before the next."""
     with desk.engine.begin() as connection:
-        for request in requests:
-            assert ask(connection, request)
-    for number, request in enumerate(reversed(requests), 1):
-        sent = {"id": desk.id(request.id)}
-        desk.sql(f"UPDATE jurat_requests SET asked_at = NOW({-number}) WHERE id = :id", **sent)
+        for number, request in enumerate(requests):
+            earlier = partial(now, seconds=str(number - len(requests)))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("tasks.ledger.asked.now", earlier)
+                _ask.cache_clear()
+                assert ask(connection, request)
+    _ask.cache_clear()
 
 
 def stands(desk: Desk, request: Request) -> tuple[bool, str | None]:
@@ -104,7 +109,7 @@ def test_a_refused_request_leaves_nothing_behind(
     desk: Desk, requests: Requests, other_kind: Callable[[Callable[..., Any]], None]
 ) -> None:
     def half(connection: Connection, _: AccessRows, request: Request) -> None:
-        connection.exec_driver_sql("UPDATE jurat_requests SET document = 'half'")
+        connection.exec_driver_sql("UPDATE jurat_requests SET participant = 'erased-half'")
         raise CannotBeDone("not like this")
 
     other_kind(half)
@@ -112,7 +117,7 @@ def test_a_refused_request_leaves_nothing_behind(
     asked(desk, request)
     assert requests.apply_waiting() == 1
     assert stands(desk, request) == (True, "not like this")
-    assert desk.one("SELECT count(*) FROM jurat_requests WHERE document IS NOT NULL") == 0
+    assert desk.one("SELECT count(*) FROM jurat_requests WHERE participant LIKE 'erased-%'") == 0
 
 
 def test_of_one_check_the_words_count_in_the_order_in_which_they_were_asked(desk: Desk, requests: Requests) -> None:
@@ -129,8 +134,8 @@ def test_of_one_check_the_words_count_in_the_order_in_which_they_were_asked(desk
 
 def test_a_kind_that_this_version_does_not_know_is_left_to_a_newer_one(desk: Desk, requests: Requests) -> None:
     request = deciding(in_review(desk).id)
-    asked(desk, request)
-    desk.sql("UPDATE jurat_requests SET kind = 'invent'")
+    with desk.engine.begin() as connection:
+        assert ask(connection, replace(request, kind="invent"))  # type: ignore[arg-type]
     assert requests.apply_waiting() == 0
     assert stands(desk, request) == (False, None)
 

@@ -1,0 +1,134 @@
+"""What a platform asks about a participant: to give what they have to another id of theirs, or to erase them.
+
+A request is a row that a worker deals with within a second. The platform reads under its id what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from jurat.errors import InvalidSubmission, UnknownConsultation
+from jurat.ids import uuid7
+from jurat.statements import Statements, now
+
+_LONGEST = 200
+
+
+class AskedState(StrEnum):
+    """How a request stands."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of a request. `refused` says why it could not be done; `dealt_with_at` is when a worker did it, or
+    refused to.
+    """
+
+    id: UUID
+    kind: str
+    state: AskedState
+    refused: str | None
+    dealt_with_at: datetime | None
+
+
+def transfer(
+    statements: Statements, consultation: str, participant: str, target: str, by: str, request_id: UUID | None
+) -> UUID:
+    """Store a transfer; its id.
+
+    Raises as `Client.transfer` does; nothing is written then.
+    """
+    named = {"consultation": consultation, "participant": participant, "target": target}
+    for name, value in {**named, "by": by}.items():
+        _require_name(name, value)
+    if target == participant:
+        raise InvalidSubmission("target must be another id than participant")
+    return _ask(statements, "transfer", request_id, {**named, "by_whom": by})
+
+
+def erase(statements: Statements, participant: str, consultation: str | None, request_id: UUID | None) -> UUID:
+    """Store an erasure; its id.
+
+    Raises as `Client.erase` does; nothing is written then.
+    """
+    _require_name("participant", participant)
+    if consultation is not None:
+        _require_name("consultation", consultation)
+    given = {"consultation": consultation, "participant": participant, "target": None, "by_whom": None}
+    return _ask(statements, "erase", request_id, given)
+
+
+def _ask(statements: Statements, kind: str, request_id: UUID | None, given: Mapping[str, Any]) -> UUID:
+    own: object = uuid7() if request_id is None else request_id
+    if not isinstance(own, UUID):
+        raise InvalidSubmission("id must be a uuid.UUID")
+    if given["by_whom"] is not None and given["by_whom"] in (given["participant"], given["target"]):
+        raise InvalidSubmission("by must name who asks, and not the participant by the id that may have to be erased")
+    row = {"kind": kind, "id": str(own)} | {
+        name: given[name] for name in ("consultation", "participant", "target", "by_whom")
+    }
+    if statements.dialect == "postgresql":
+        ((_, code, problem),) = statements.run(_TRY_ASK, row)
+        if code is not None:
+            raise _refusal(statements, given, code, problem)
+        return own
+    return _ask_by_insert(statements, own, row)
+
+
+def _ask_by_insert(statements: Statements, own: UUID, row: Mapping[str, Any]) -> UUID:
+    """What `jurat_try_ask` does, where there are no functions."""
+    if row["kind"] != "erase" and not statements.run(_CONFIGURED, {"consultation": row["consultation"]}):
+        raise _refusal(statements, row, "JU001", "")
+    statements.change(insert_request(statements.dialect), {**row, "by_whom": row["by_whom"] or "platform"})
+    same = {name: row[name] for name in ("id", "kind", "consultation", "participant", "target")}
+    if not statements.run(_SAME, same):
+        raise _refusal(statements, row, "JU004", f"the id {own} belongs to another request")
+    return own
+
+
+def _refusal(
+    statements: Statements, given: Mapping[str, Any], code: str, problem: str
+) -> InvalidSubmission | UnknownConsultation:
+    if code == "JU001":
+        known = [row[0] for row in statements.run("SELECT DISTINCT consultation FROM jurat_questions", {})]
+        return UnknownConsultation(given["consultation"], known)
+    return InvalidSubmission(problem)
+
+
+def _require_name(name: str, value: object) -> None:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST or not value.isprintable():
+        raise InvalidSubmission(f"{name} must be 1 to {_LONGEST} printable characters")
+
+
+_TRY_ASK = """
+    SELECT request_id, code, problem FROM jurat_try_ask(CAST(:kind AS text), CAST(:consultation AS text),
+      CAST(:participant AS text), CAST(:target AS text), CAST(:by_whom AS text), CAST(:id AS uuid))"""
+
+_CONFIGURED = "SELECT 1 FROM jurat_questions WHERE consultation = :consultation LIMIT 1"
+
+# Whoever was erased meanwhile may have been the one that the same id was about.
+_SAME = """
+    SELECT 1 FROM jurat_requests WHERE id = :id AND kind = :kind AND consultation IS :consultation
+      AND (participant = :participant OR participant LIKE 'erased-%')
+      AND (target IS :target OR target LIKE 'erased-%')"""
+
+
+@lru_cache
+def insert_request(dialect: str) -> str:
+    """The documented INSERT of a request about a participant. A worker refuses one that can not be done, and says why
+    in `refused`.
+    """
+    return f"""
+        INSERT INTO jurat_requests (id, kind, consultation, participant, target, by_whom, asked_at)
+        VALUES (:id, :kind, :consultation, :participant, :target, :by_whom, {now(dialect)})
+        ON CONFLICT DO NOTHING"""

@@ -1,0 +1,135 @@
+"""What each role may ask for about a participant and do: on PostgreSQL, with users who have just one role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from jurat import AskedState, Client
+from jurat.database import bounded, open_engine
+from jurat.ids import uuid7
+from jurat.sealing import key_to_text
+from tasks.grants import Role
+from tasks.ledger import Claims, Demand, Keeping, Settling
+from tasks.ledger.asked import CannotBeDone, Kind, Request
+from tasks.ledger.requests import Requests
+from tests.migrations.test_role_attacks import refusal
+from tests.rigs.logins import Logins, plain
+from tests.tasks.desk import PUBLIC_KEY, Desk, entry
+
+
+@pytest.fixture
+def logins(postgresql_url: str) -> Iterator[tuple[Desk, Logins]]:
+    """A desk of the owner's, and its users."""
+    desk = Desk(postgresql_url)
+    with Logins(postgresql_url) as logins:
+        yield desk, logins
+    desk.close()
+
+
+def by(logins: Logins, role: Role) -> Any:
+    return bounded(open_engine(logins.url(role)))
+
+
+def asking(kind: Kind, **given: Any) -> Request:
+    return Request(uuid7(), kind, "a clerk", **{"consultation": "budget", "participant": "p-1", **given})
+
+
+def test_a_platform_asks_and_the_worker_does_it(logins: tuple[Desk, Logins]) -> None:
+    desk, users = logins
+    desk.submit("p-1")
+    desk.submit("p-3", "code")
+    platform, worker = by(users, Role.PLATFORM), by(users, Role.WORKER)
+    client = Client(users.url(Role.PLATFORM), seal_key=key_to_text(PUBLIC_KEY))
+    with platform.begin() as connection:
+        moved = client.transfer(connection, consultation="budget", participant="p-1", target="p-2", by="the platform")
+        erased = client.erase(connection, participant="p-3")
+        refused = client.transfer(connection, consultation="budget", participant="p-8", target="p-9", by="a clerk")
+    assert client.request(moved).state is AskedState.WAITING
+    assert Keeping(worker).do_requests() == 3
+    assert [client.request(each).state for each in (moved, erased)] == [AskedState.DONE] * 2
+    assert (
+        client.request(refused).refused
+        == "that participant has nothing in consultation budget to transfer; check the id"
+    )
+    held = Claims(worker).claim([Demand("towns", 10)], 10).held
+    assert [each.participant for each in held] == ["p-2"]
+    assert len(Settling(worker).write([entry(held[0], retain=-1.0)]).done) == 1
+    assert Keeping(worker).purge() == 1
+    client.close()
+    for engine in (platform, worker):
+        engine.dispose()
+
+
+def test_an_administrator_transfers_and_erases_at_once_and_a_reviewer_does_not(logins: tuple[Desk, Logins]) -> None:
+    desk, users = logins
+    desk.submit("p-1")
+    desk.held("p-1", "profession")
+    admin, reviewer = by(users, Role.ADMIN), by(users, Role.REVIEWER)
+    for kind, given in ((Kind.TRANSFER, {"target": "p-2"}), (Kind.ERASE, {})):
+        with pytest.raises(Exception, match=r"permission denied|may not ask for this"):
+            Requests(reviewer).do(asking(kind, **given))
+    Requests(admin).do(asking(Kind.TRANSFER, target="p-2"))
+    Requests(admin).do(asking(Kind.ERASE, participant="p-2"))
+    rows = desk.sql("SELECT participant LIKE 'erased-%', state, answer FROM jurat_checks")
+    assert [tuple(row) for row in rows] == [(True, "pending", None)] * 2
+    for engine in (admin, reviewer):
+        engine.dispose()
+
+
+def test_a_reviewer_reopens_revokes_and_restores_at_once(logins: tuple[Desk, Logins]) -> None:
+    desk, users = logins
+    desk.settle(desk.held("p-1"))
+    reviewer = by(users, Role.REVIEWER)
+    requests = Requests(reviewer)
+    requests.do(asking(Kind.REOPEN, question="residence"))
+    requests.do(asking(Kind.REVOKE))
+    with pytest.raises(CannotBeDone):
+        requests.do(asking(Kind.REVOKE))
+    requests.do(asking(Kind.RESTORE))
+    assert desk.one("SELECT count(*) FROM jurat_requests WHERE applied_at IS NOT NULL") == 3
+    reviewer.dispose()
+
+
+def test_who_may_erase_can_neither_give_an_answer_to_another_nor_change_it(logins: tuple[Desk, Logins]) -> None:
+    desk, users = logins
+    desk.submit("p-1")
+    desk.submit("p-2", "code")
+    before = desk.sql("SELECT * FROM jurat_checks")
+    shadow = (
+        "CREATE TEMP TABLE jurat_requests AS SELECT 'transfer'::text AS kind, 'budget'::text AS consultation, "
+        "'p-1'::text AS participant, 'p-9'::text AS target, NULL::timestamptz AS applied_at"
+    )
+    for role in (Role.WORKER, Role.ADMIN):
+        with plain(users.url(role)) as connection:
+            connection.execute(shadow.encode())
+            for attack in (
+                "UPDATE jurat_checks SET participant = 'p-9' WHERE participant = 'p-1'",
+                "UPDATE jurat_checks SET participant = 'erased_1'",
+                "UPDATE jurat_checks SET answer = 'other'",
+            ):
+                assert refusal(connection, attack) == "23000", (role, attack)
+    assert desk.sql("SELECT * FROM jurat_checks") == before
+
+
+def test_what_a_transfer_allows_is_over_when_it_is_done(logins: tuple[Desk, Logins]) -> None:
+    desk, users = logins
+    desk.submit("p-1")
+    Requests(desk.engine).do(asking(Kind.TRANSFER, target="p-2"))
+    with plain(users.url(Role.WORKER)) as connection:
+        assert refusal(connection, "UPDATE jurat_checks SET participant = 'p-1'") == "23000"
+        assert refusal(connection, "UPDATE jurat_requests SET applied_at = NULL") == "23000"
+    with desk.engine.begin() as connection:
+        connection.execute(text("SELECT 1"))
+
+
+def test_a_worker_deletes_no_request_that_waits(logins: tuple[Desk, Logins]) -> None:
+    desk, users = logins
+    desk.submit("p-1")
+    desk.sql("SELECT jurat_erase('p-1')")
+    with plain(users.url(Role.WORKER)) as connection:
+        assert refusal(connection, "DELETE FROM jurat_requests") == "23000"
+        assert refusal(connection, "UPDATE jurat_requests SET participant = 'p-9'") == "23000"

@@ -1,0 +1,421 @@
+"""What persons do with one participant, on both engines: further rounds, revocations, and a move to another id."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from jurat import AlreadyConfirmed
+from jurat.ids import uuid7
+from jurat.words import Reason
+from tasks.checks import Held, Later, NextSource, Review
+from tasks.ledger.access import AccessRows
+from tasks.ledger.asked import CannotBeDone, Kind, Request, ask
+from tasks.ledger.persons import is_revoked, transfer
+from tasks.ledger.requests import Requests
+from tests.tasks.desk import REFUSED, Desk, claiming, entry
+
+CLERK = "a clerk"
+
+
+@pytest.fixture
+def requests(desk: Desk) -> Requests:
+    return Requests(desk.engine)
+
+
+def asking(kind: Kind, participant: str = "p-1", **given: Any) -> Request:
+    return Request(uuid7(), kind, CLERK, **{"consultation": "budget", "participant": participant, **given})
+
+
+def wait(desk: Desk, request: Request) -> Request:
+    """As a platform asks: the request is stored, and a worker will do it."""
+    with desk.engine.begin() as connection:
+        assert ask(connection, request)
+    return request
+
+
+def stored(desk: Desk, request: Request) -> tuple[bool, str | None]:
+    """Whether it is dealt with, and why it was refused."""
+    ((applied_at, refused),) = desk.sql(
+        "SELECT applied_at, refused FROM jurat_requests WHERE id = :id", id=desk.id(request.id)
+    )
+    return applied_at is not None, refused
+
+
+def participants(desk: Desk, table: str) -> list[str]:
+    return [row[0] for row in desk.sql(f"SELECT participant FROM {table} ORDER BY participant")]
+
+
+def audited(desk: Desk) -> list[tuple[Any, ...]]:
+    rows = desk.sql("SELECT actor, action, subject FROM jurat_audit WHERE action <> 'config apply' ORDER BY id")
+    return [tuple(row) for row in rows]
+
+
+def refused(desk: Desk, participant: str = "p-1", question: str = "residence") -> Held:
+    held = desk.held(participant, question)
+    desk.settle(held, REFUSED)
+    return held
+
+
+# ------------------------------------------------------------------------------------------------ one more answer
+
+
+def test_a_question_is_reopened_and_that_is_in_the_audit_without_the_participant(
+    desk: Desk, requests: Requests
+) -> None:
+    refused(desk)
+    request = asking(Kind.REOPEN, question="residence")
+    assert requests.do(request) is None
+    assert stored(desk, request) == (True, None)
+    assert audited(desk) == [(CLERK, "reopen", "budget/residence")]
+    detail = desk.one("SELECT detail FROM jurat_audit WHERE action = 'reopen'")
+    assert (json.loads(detail) if isinstance(detail, str) else detail) == {"request": str(request.id)}
+
+
+def test_a_worker_does_what_waits_and_says_why_it_can_not(desk: Desk, requests: Requests) -> None:
+    refused(desk)
+    done = wait(desk, asking(Kind.REOPEN, question="residence"))
+    unknown = wait(desk, asking(Kind.REOPEN, "p-9", question="residence"))
+    assert requests.apply_waiting() == 2
+    assert stored(desk, done) == (True, None)
+    assert stored(desk, unknown) == (
+        True,
+        "that participant has confirmed no answer in consultation budget; check the id",
+    )
+    assert requests.apply_waiting() == 0
+
+
+SENSELESS = [
+    (asking(Kind.REOPEN, question="shoe-size"), "consultation budget has no question shoe-size"),
+    (asking(Kind.REOPEN, question="code"), "budget/code may be answered already"),
+    (asking(Kind.REOPEN, question="profession"), r"budget/profession is on its way \(pending\)"),
+    (asking(Kind.REOPEN), "a request of kind reopen needs question"),
+    (asking(Kind.REOPEN, consultation="vote", question="code"), "no consultation vote is configured"),
+    (asking(Kind.REOPEN, "p-9", question="code"), "has confirmed no answer in consultation budget"),
+    (asking(Kind.REVOKE, "p-9"), "has confirmed no answer in consultation budget"),
+    (asking(Kind.REVOKE, consultation="vote"), "no consultation vote is configured"),
+    (asking(Kind.REVOKE, consultation=None), "a request of kind revoke needs consultation"),
+    (asking(Kind.RESTORE), "access is not revoked; nothing was changed"),
+    (asking(Kind.TRANSFER), "a request of kind transfer needs target"),
+    (asking(Kind.TRANSFER, target="p-1"), "both ids are the same"),
+    (asking(Kind.TRANSFER, target="p\n2"), "must be 1 to 200 printable characters"),
+    (asking(Kind.TRANSFER, target="erased-1"), "who was erased can not be given anything"),
+    (asking(Kind.TRANSFER, "erased-1", target="p-2"), "nor has anything to give"),
+    (asking(Kind.TRANSFER, "p-9", target="p-2"), "has nothing in consultation budget to transfer"),
+    (asking(Kind.TRANSFER, consultation="vote", target="p-2"), "has nothing in consultation vote to transfer"),
+]
+"""What is asked of a participant who was refused and has another answer on its way."""
+
+
+def test_what_makes_no_sense_is_refused_with_a_sentence_and_nothing_is_stored(desk: Desk, requests: Requests) -> None:
+    refused(desk)
+    desk.submit("p-1", "profession")
+    tables = ("jurat_checks", "jurat_access", "jurat_requests")
+    before = [desk.sql(f"SELECT * FROM {table}") for table in tables]
+    for request, sentence in SENSELESS:
+        with pytest.raises(CannotBeDone, match=sentence) as raised:
+            requests.do(request)
+        assert "p-1" not in str(raised.value)
+        assert "p-9" not in str(raised.value)
+        assert [desk.sql(f"SELECT * FROM {table}") for table in tables] == before, sentence
+    assert audited(desk) == []
+
+
+def test_the_same_request_is_done_once(desk: Desk, requests: Requests) -> None:
+    refused(desk)
+    request = asking(Kind.REOPEN, question="residence")
+    requests.do(request)
+    assert requests.do(request) is None
+    assert len(audited(desk)) == 1
+
+
+# ------------------------------------------------------------------------------------------------ revoked, restored
+
+
+def test_access_is_revoked_and_restored_in_turns(desk: Desk, requests: Requests) -> None:
+    refused(desk)
+    with desk.engine.begin() as connection:
+        assert not is_revoked(connection, ("budget", "p-1"))
+    for _ in range(2):
+        requests.do(asking(Kind.REVOKE))
+        with pytest.raises(CannotBeDone, match="revoked already"):
+            requests.do(asking(Kind.REVOKE))
+        with pytest.raises(CannotBeDone, match="restore it first"):
+            requests.do(asking(Kind.REOPEN, question="residence"))
+        with desk.engine.begin() as connection:
+            assert is_revoked(connection, ("budget", "p-1"))
+            assert not is_revoked(connection, ("budget", "p-2"))
+        requests.do(asking(Kind.RESTORE))
+        with pytest.raises(CannotBeDone, match="is not revoked"):
+            requests.do(asking(Kind.RESTORE))
+    assert [row[1:] for row in audited(desk)] == [("access revoke", "budget"), ("access restore", "budget")] * 2
+
+
+def test_a_revocation_that_waits_or_was_refused_revokes_nothing(desk: Desk, requests: Requests) -> None:
+    refused(desk)
+    wait(desk, asking(Kind.REVOKE))
+    with desk.engine.begin() as connection:
+        assert not is_revoked(connection, ("budget", "p-1"))
+    assert requests.apply_waiting() == 1
+    requests.do(asking(Kind.RESTORE))
+    wait(desk, asking(Kind.RESTORE))
+    assert requests.apply_waiting() == 1
+    requests.do(asking(Kind.REVOKE))
+
+
+@pytest.mark.parametrize("times", [4])
+def test_of_several_who_revoke_at_once_one_does(postgresql: Desk, times: int) -> None:
+    desk = postgresql
+    refused(desk)
+    together = Barrier(times, timeout=30)
+
+    def revoke(_: int) -> bool:
+        mine = Requests(desk.engine)
+        together.wait()
+        try:
+            mine.do(asking(Kind.REVOKE))
+        except CannotBeDone:
+            return False
+        return True
+
+    with ThreadPoolExecutor(times) as pool:
+        assert sorted(pool.map(revoke, range(times))) == [False] * (times - 1) + [True]
+    assert len(audited(desk)) == 1
+
+
+# ------------------------------------------------------------------------------------------------ another id
+
+
+def test_a_transfer_moves_all_and_leaves_the_former_id_free(desk: Desk, requests: Requests) -> None:
+    desk.settle(desk.held("p-1", "profession"), claiming("10000000017", desk.fingerprints))
+    settled, waiting = refused(desk), desk.submit("p-1", "code")
+    desk.settle(desk.held("p-3"))
+    requests.do(asking(Kind.REVOKE))
+    before = desk.client.access("budget", "p-1")
+    request = asking(Kind.TRANSFER, target="p-2")
+    assert requests.do(request) is None
+    assert participants(desk, "jurat_checks") == ["p-2", "p-2", "p-2", "p-3"]
+    assert participants(desk, "jurat_access") == ["p-2", "p-3"]
+    assert participants(desk, "jurat_claims") == ["p-2"]
+    assert desk.client.access("budget", "p-2") == before
+    assert desk.result(settled.id).participant == "p-2"
+    assert desk.row(waiting.id, "state, answer IS NULL") in (("pending", False), ("pending", 0))
+    with desk.engine.begin() as connection:
+        assert is_revoked(connection, ("budget", "p-2"))
+        assert not is_revoked(connection, ("budget", "p-1"))
+    assert audited(desk)[-1] == (CLERK, "access transfer", "budget")
+    desk.submit("p-1")
+    assert participants(desk, "jurat_access") == ["p-1", "p-2", "p-3"]
+
+
+def _with_check(desk: Desk) -> None:
+    desk.submit("p-2", "code")
+
+
+def _with_access_alone(desk: Desk) -> None:
+    desk.write(entry(desk.held("p-2"), retain=-1.0))
+    assert desk.keeping.purge() == 1
+
+
+def _with_revocation_alone(desk: Desk) -> None:
+    request = asking(Kind.REVOKE, "p-2")
+    wait(desk, request)
+    desk.sql("UPDATE jurat_requests SET applied_at = NOW WHERE id = :id", id=desk.id(request.id))
+
+
+@pytest.mark.parametrize("make", [_with_check, _with_access_alone, _with_revocation_alone])
+def test_nothing_is_moved_to_an_id_that_has_something_there(
+    desk: Desk, requests: Requests, make: Callable[[Desk], None]
+) -> None:
+    refused(desk)
+    make(desk)
+    with pytest.raises(CannotBeDone, match="has answers of its own in consultation budget; nothing was moved"):
+        requests.do(asking(Kind.TRANSFER, target="p-2"))
+    assert "p-1" in participants(desk, "jurat_access")
+
+
+LATE = [
+    Review(Reason.NAME_DIFFERS, 60.0),
+    Later(1.0, Reason.SOURCE_UNAVAILABLE),
+    NextSource("ban", Reason.NAME_DIFFERS),
+]
+
+
+@pytest.mark.parametrize("decision", [None, *LATE], ids=lambda each: type(each).__name__)
+def test_what_a_worker_writes_that_knows_the_former_id_is_not_taken(
+    desk: Desk, requests: Requests, decision: Any
+) -> None:
+    held = desk.held()
+    requests.do(asking(Kind.TRANSFER, target="p-2"))
+    assert desk.row(held.id, "state, participant, fence, lost_leases") == ("pending", "p-2", held.fence, 0)
+    assert len(desk.settle(held, decision).stale) == 1
+    assert participants(desk, "jurat_access") == ["p-2"]
+    again = desk.claim_one()
+    assert (again.participant, again.sealed) == ("p-2", held.sealed)
+    desk.settle(again, REFUSED)
+    assert desk.client.access("budget", "p-2").questions["residence"] == "refused"
+
+
+def test_a_number_stays_with_the_person_whose_id_changed(desk: Desk, requests: Requests) -> None:
+    desk.settle(desk.held("p-1", "profession"), claiming("10000000017", desk.fingerprints))
+    requests.do(asking(Kind.TRANSFER, target="p-2"))
+    late = desk.held("p-1", "profession")
+    desk.settle(late, claiming("10000000017", desk.fingerprints))
+    assert desk.row(late.id, "state") == "review"
+
+
+def test_it_can_be_moved_on_and_back(desk: Desk, requests: Requests) -> None:
+    refused(desk)
+    for participant, target in (("p-1", "p-2"), ("p-2", "p-3"), ("p-3", "p-1")):
+        requests.do(asking(Kind.TRANSFER, participant, target=target))
+        assert participants(desk, "jurat_access") == [target]
+
+
+def test_what_was_asked_later_about_the_former_id_does_not_follow_its_answers(desk: Desk, requests: Requests) -> None:
+    refused(desk)
+    wait(desk, asking(Kind.TRANSFER, target="p-2"))
+    wait(desk, asking(Kind.ERASE))
+    assert requests.apply_waiting() == 2
+    assert participants(desk, "jurat_checks") == ["p-2"]
+
+
+def test_only_a_transfer_that_waits_lets_a_check_be_renamed(desk: Desk, requests: Requests) -> None:
+    refused(desk)
+    requests.do(asking(Kind.TRANSFER, target="p-2"))
+    with pytest.raises(Exception, match="whose answer to which question a check is can not be changed"):
+        desk.sql("UPDATE jurat_checks SET participant = 'p-1'")
+
+
+@pytest.mark.parametrize("question", ["residence", "code"])
+def test_who_submits_under_the_other_id_at_the_same_moment_keeps_their_own(postgresql: Desk, question: str) -> None:
+    """The platform's transaction is open: the transfer waits for it, and is refused once it is committed."""
+    desk = postgresql
+    refused(desk)
+    with ThreadPoolExecutor(1) as pool:
+        with desk.engine.begin() as platform:
+            desk.submit_on(platform, "p-2", question)
+            moving = pool.submit(Requests(desk.engine).do, asking(Kind.TRANSFER, target="p-2"))
+            _until_one_waits(desk, moving)
+        with pytest.raises(CannotBeDone, match="has answers of its own"):
+            moving.result(30)
+    assert participants(desk, "jurat_checks") == ["p-1", "p-2"]
+    assert participants(desk, "jurat_access") == ["p-1", "p-2"]
+
+
+def test_who_submits_while_the_transfer_is_open_answers_what_was_moved(postgresql: Desk) -> None:
+    desk = postgresql
+    refused(desk)
+    request = asking(Kind.TRANSFER, target="p-2")
+    with ThreadPoolExecutor(1) as pool:
+        with desk.engine.begin() as connection:
+            ask(connection, request)
+            transfer(connection, AccessRows(), request)
+            again = pool.submit(desk.submit, "p-2", "residence")
+            _until_one_waits(desk, again)
+        with pytest.raises(AlreadyConfirmed):
+            again.result(30)
+    assert participants(desk, "jurat_checks") == ["p-2"]
+
+
+def test_upkeep_leaves_a_participant_whom_a_platform_holds_for_the_next_turn(postgresql: Desk) -> None:
+    desk = postgresql
+    refused(desk)
+    request = wait(desk, asking(Kind.TRANSFER, target="p-2"))
+    with desk.engine.begin() as platform:
+        desk.submit_on(platform, "p-1", "code")
+        assert Requests(desk.engine).apply_waiting() == 0
+        assert stored(desk, request) == (False, None)
+    assert Requests(desk.engine).apply_waiting() == 1
+    assert participants(desk, "jurat_checks") == ["p-2", "p-2"]
+
+
+def test_a_decision_that_waited_for_a_transfer_counts_for_the_new_id(postgresql: Desk) -> None:
+    desk = postgresql
+    held = desk.held("p-1", "profession")
+    desk.settle(held, Review(Reason.NAME_DIFFERS, 3600.0))
+    request = asking(Kind.TRANSFER, target="p-2")
+    decision = Request(uuid7(), Kind.DECIDE, CLERK, check_id=held.id, reason=Reason.PERSON_ACCEPTED)
+    with ThreadPoolExecutor(1) as pool:
+        with desk.engine.begin() as connection:
+            ask(connection, request)
+            transfer(connection, AccessRows(), request)
+            deciding = pool.submit(Requests(desk.engine).do, decision)
+            _until_one_waits(desk, deciding)
+        deciding.result(30)
+    assert desk.client.access("budget", "p-2").questions["profession"] == "accepted"
+    assert participants(desk, "jurat_access") == ["p-2"]
+
+
+def _until_one_waits(desk: Desk, doing: Any) -> None:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while not desk.one(waiting):
+        assert not doing.done(), doing.result()
+
+
+def test_of_a_stored_request_only_what_came_of_it_changes(desk: Desk) -> None:
+    request = wait(desk, asking(Kind.REVOKE))
+    for attack in (
+        "DELETE FROM jurat_requests",
+        "UPDATE jurat_requests SET participant = 'p-2'",
+        "UPDATE jurat_requests SET participant = NULL",
+        "UPDATE jurat_requests SET target = 'p-2'",
+        "UPDATE jurat_requests SET kind = 'restore'",
+        "UPDATE jurat_requests SET by_whom = 'nobody'",
+        "UPDATE jurat_requests SET consultation = 'vote'",
+        "UPDATE jurat_requests SET question = 'code'",
+        "UPDATE jurat_requests SET reason = 'person_accepted'",
+        "UPDATE jurat_requests SET asked_at = NOW(60)",
+        "UPDATE jurat_requests SET document = 'a file'",
+        "UPDATE jurat_requests SET note_key = 'a key'",
+        "UPDATE jurat_requests SET refused = 'no'",
+    ):
+        with pytest.raises(Exception, match="jurat: "):
+            desk.sql(attack)
+    desk.sql("UPDATE jurat_requests SET applied_at = NOW, refused = 'no'")
+    for attack in (
+        "UPDATE jurat_requests SET applied_at = NULL",
+        "UPDATE jurat_requests SET applied_at = NOW(60)",
+        "UPDATE jurat_requests SET refused = NULL",
+        "UPDATE jurat_requests SET refused = 'perhaps'",
+    ):
+        with pytest.raises(Exception, match="jurat: "):
+            desk.sql(attack)
+    desk.sql("UPDATE jurat_requests SET participant = 'erased-1'")
+    assert stored(desk, request) == (True, "no")
+    desk.sql("DELETE FROM jurat_requests")
+
+
+def test_who_asks_is_not_named_by_the_id_that_may_have_to_be_erased(desk: Desk) -> None:
+    for participant, target in (("p-1", None), ("p-2", "p-1")):
+        request = replace(asking(Kind.TRANSFER, participant, target=target), by_whom="p-1")
+        with pytest.raises(Exception, match="by_whom names who asks"):
+            wait(desk, request)
+
+
+def test_sqlite_replaces_no_request(sqlite: Desk) -> None:
+    request = wait(sqlite, asking(Kind.REVOKE))
+    row = {"id": str(request.id)}
+    with sqlite.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT OR REPLACE INTO jurat_requests (id, kind, by_whom, asked_at)"
+                " VALUES (:id, 'erase', 'me', '2026-01-02 03:04:05.678')"
+            ),
+            row,
+        )
+    assert sqlite.one("SELECT kind FROM jurat_requests") == "revoke"
+    for id_, time in ((str(UUID(int=7)).upper() + "x", "2026-01-02 03:04:05.678"), (str(uuid7()), "yesterday")):
+        with pytest.raises(Exception, match="jurat: "):
+            sqlite.sql(
+                "INSERT INTO jurat_requests (id, kind, by_whom, asked_at) VALUES (:id, 'erase', 'me', :at)",
+                id=id_,
+                at=time,
+            )

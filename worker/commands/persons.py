@@ -1,0 +1,210 @@
+"""`access`, `reopen`, `erase`: what persons do with one participant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from worker.command import Command, Group, Name, as_option
+from worker.output import Exit, Failure, Output, columns, count_text, time_text
+
+if TYPE_CHECKING:
+    from tasks.ledger.asked import Request
+    from tasks.ledger.erasing import Trace
+    from tasks.ledger.persons import Participant
+
+_READS = ("JURAT_DATABASE_URL",)
+
+
+@click.group(cls=Group)
+def access() -> None:
+    """Show what a participant's verdicts add up to, take access away, give it back, or move it to another id."""
+
+
+@access.command(examples=("jurat access show budget p-42",), environment=_READS)
+@click.argument("consultation", type=Name())
+@click.argument("participant", type=Name())
+@click.pass_obj
+def show(out: Output, consultation: str, participant: str) -> Exit:
+    """Show a participant's access, each answer with its verdict, and what persons did about it.
+
+    It shows no answer itself. The exit code is 0 granted, 1 blocked, 4 pending, 5 incomplete.
+    """
+    from jurat import AccessState
+    from tasks.ledger.persons import look
+    from worker.database import opened
+
+    with opened() as service:
+        found = look(service.database, (consultation, participant))
+    if found is None:
+        raise Failure(f"that participant has confirmed no answer in consultation {consultation:.80}", Exit.USAGE)
+    out.show({"consultation": consultation, "participant": participant, **asdict(found)}, _lines(found))
+    return {
+        AccessState.GRANTED: Exit.DONE,
+        AccessState.BLOCKED: Exit.REFUSED,
+        AccessState.PENDING: Exit.PENDING,
+        AccessState.INCOMPLETE: Exit.UNDETERMINED,
+    }[AccessState(found.access)]
+
+
+@access.command(examples=("jurat access revoke budget p-42 --as clerk-7",), environment=_READS)
+@click.argument("consultation", type=Name())
+@click.argument("participant", type=Name())
+@as_option
+@click.pass_obj
+def revoke(out: Output, consultation: str, participant: str, *, who: str) -> Exit:
+    """Block a participant's access until it is restored. No answer of theirs is taken meanwhile."""
+    return _about(out, "revoke", "access is revoked", who, consultation=consultation, participant=participant)
+
+
+@access.command(examples=("jurat access restore budget p-42 --as clerk-7",), environment=_READS)
+@click.argument("consultation", type=Name())
+@click.argument("participant", type=Name())
+@as_option
+@click.pass_obj
+def restore(out: Output, consultation: str, participant: str, *, who: str) -> Exit:
+    """Take a revocation back: access is what the verdicts add up to again."""
+    return _about(out, "restore", "access is restored", who, consultation=consultation, participant=participant)
+
+
+@access.command(examples=("jurat access transfer budget p-42 p-97 --as clerk-7",), environment=_READS)
+@click.argument("consultation", type=Name())
+@click.argument("participant", type=Name())
+@click.argument("target", type=Name())
+@as_option
+@click.pass_obj
+def transfer(out: Output, consultation: str, participant: str, target: str, *, who: str) -> Exit:
+    """Give all that a participant has in a consultation to TARGET, another id of the same person.
+
+    Answers on their way go along. Refused where the other id has answered there itself.
+    """
+    named = {"consultation": consultation, "participant": participant, "target": target}
+    return _about(out, "transfer", "moved", who, **named)
+
+
+@click.command(cls=Command, examples=("jurat reopen budget p-42 residence --as clerk-7",), environment=_READS)
+@click.argument("consultation", type=Name())
+@click.argument("participant", type=Name())
+@click.argument("question", type=Name())
+@as_option
+@click.pass_obj
+def reopen(out: Output, consultation: str, participant: str, question: str, *, who: str) -> Exit:
+    """Allow a participant one more answer to a question than it takes. Verdicts stay as they are."""
+    named = {"consultation": consultation, "participant": participant, "question": question}
+    return _about(out, "reopen", "one more answer is allowed", who, **named)
+
+
+@click.command(
+    cls=Command,
+    examples=("jurat erase p-42", "jurat erase p-42 --consultation budget --yes"),
+    environment=_READS,
+)
+@click.argument("participant", type=Name())
+@click.option("--consultation", type=Name(), metavar="NAME", help="Only from this consultation.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_option
+@click.pass_obj
+def erase(out: Output, participant: str, *, consultation: str | None, yes: bool, who: str) -> Exit:
+    """Erase a participant: a random word takes the place of the id, and answers, candidates and notes go.
+
+    Verdicts stay, for they name nobody. Checks on their way end undetermined. A number stays held, so that nobody gets
+    a second access by being erased. Says first what is there, and asks. It can not be undone.
+    """
+    from tasks.ledger.erasing import traces
+    from tasks.ledger.requests import Requests
+    from worker.database import opened
+
+    with opened() as service:
+        found = traces(service.database, participant, consultation)
+        if not found:
+            where = "in any consultation" if consultation is None else f"in consultation {consultation:.80}"
+            raise Failure(f"nothing is there of that participant {where}; check the id", Exit.USAGE)
+        for line in _traces(found):
+            out.say(line)
+        if not yes and not _agreed():
+            raise Failure("nothing was erased", Exit.REFUSED)
+        request = _request("erase", who, consultation=consultation, participant=participant)
+        Requests(service.database).do(request)
+    document = {"request": request.id, "consultations": [asdict(each) for each in found]}
+    out.show(document, [f"erased from {count_text(len(found), 'consultation')}"])
+    return Exit.DONE
+
+
+def _about(out: Output, kind: str, done: str, who: str, **named: str) -> Exit:
+    """Ask for something about a participant and do it at once.
+
+    Raises CannotBeDone.
+    """
+    from tasks.ledger.persons import look
+    from tasks.ledger.requests import Requests
+    from worker.database import opened
+
+    request = _request(kind, who, **named)
+    with opened() as service:
+        Requests(service.database).do(request)
+        found = look(service.database, (named["consultation"], named.get("target", named["participant"])))
+    state = found.access if found else None
+    out.show({"request": request.id, "access": state}, [f"{done}; access: {state}" if state else done])
+    return Exit.DONE
+
+
+def _request(kind: str, who: str, **given: Any) -> Request:
+    from jurat.ids import uuid7
+    from tasks.ledger.asked import Kind, Request
+
+    if who in (given["participant"], given.get("target")):
+        raise Failure("--as must name who does this, and not the participant by their id", Exit.USAGE)
+    return Request(uuid7(), Kind(kind), who, **given)
+
+
+def _agreed() -> bool:
+    if not _at_terminal():
+        raise Failure("this can not be undone and nobody is here to ask: say --yes", Exit.USAGE)
+    return click.confirm("It can not be undone. Erase?", err=True)
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _traces(found: Sequence[Trace]) -> Iterator[str]:
+    yield from columns(
+        ("consultation", "checks", "on their way", "access"),
+        ([each.consultation, each.checks, each.on_their_way, each.access] for each in found),
+    )
+
+
+def _lines(found: Participant) -> Iterator[str]:
+    until = f" until {time_text(found.granted_until)}" if found.granted_until else ""
+    yield f"access: {found.access}{until}{', revoked by a person' if found.revoked else ''}"
+    yield ""
+    yield from columns(
+        ("question", "state", "answers left"),
+        ([name, state, found.rounds_left.get(name, 0)] for name, state in found.questions.items()),
+    )
+    if found.answers:
+        yield ""
+        yield from columns(
+            ("check", "question", "round", "state", "outcome", "reason", "decided"),
+            (
+                [each.check_id, each.question, each.round, each.state, each.outcome, each.reason, each.decided_at]
+                for each in found.answers
+            ),
+        )
+    if found.interventions:
+        yield ""
+        yield from columns(
+            ("at", "what", "question", "by", "came of it"),
+            (
+                [each.asked_at, each.kind, each.question, each.by_whom, each.refused or _came_of(each.dealt_with_at)]
+                for each in found.interventions
+            ),
+        )
+
+
+def _came_of(dealt_with_at: Any) -> str:
+    return "waits" if dealt_with_at is None else "done"
