@@ -64,7 +64,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.READER: f"SELECT ({_SEEN})",
     },
     "jurat_verdicts": {
-        Role.PLATFORM: "SELECT (check_id, revision, outcome, reason)",
+        Role.PLATFORM: "SELECT (check_id, revision, outcome, reason, decided_at)",
         Role.WORKER: "SELECT, INSERT, DELETE",
         Role.REVIEWER: "SELECT, INSERT",
         Role.ADMIN: "SELECT",
@@ -101,7 +101,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ADMIN: "SELECT, UPDATE (decided_at)",
     },
     "jurat_requests": {
-        Role.PLATFORM: "SELECT (id, kind, applied_at, refused)",
+        Role.PLATFORM: "SELECT (id, kind, consultation, participant, question, asked_at, applied_at, refused)",
         Role.WORKER: "SELECT, UPDATE (participant, target, note, note_key, applied_at, refused), DELETE",
         Role.REVIEWER: "SELECT, INSERT, UPDATE (note, note_key, applied_at, refused)",
         Role.ADMIN: "SELECT, INSERT, UPDATE (participant, target, note, note_key, applied_at, refused)",
