@@ -71,8 +71,8 @@ class AccessRows:
         dialect, taken = connection.dialect.name, set[Key]()
         for looking in (_passed(dialect), _outdated(dialect)):
             if len(taken) < limit:
-                rows = connection.execute(prepared(looking), {"limit": limit - len(taken)})
-                taken |= {(row[0], row[1]) for row in rows}
+                found = {(row[0], row[1]) for row in connection.execute(prepared(looking), {"limit": limit})}
+                taken |= set(sorted(found - taken)[: limit - len(taken)])
         return taken
 
     def add_up(self, connection: Connection, keys: set[Key]) -> None:
