@@ -51,11 +51,6 @@ class Question:
     consultation_title: Mapping[str, str]
     contact: Mapping[str, str]
 
-    @property
-    def rounds(self) -> int:
-        """How many answers may be given."""
-        return self.terms.rounds
-
 
 @dataclass(frozen=True, slots=True)
 class Configuration:

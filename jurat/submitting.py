@@ -22,7 +22,7 @@ from jurat.errors import (
 )
 from jurat.ids import uuid7
 from jurat.sealing import Seal
-from jurat.statements import Statements, history, insert, now, rows_json, taken
+from jurat.statements import Statements, history, in_force, insert, now, rows_json, taken
 from jurat.words import Outcome, Priority, State, reason_from
 
 _CHUNK = 500
@@ -152,7 +152,8 @@ def _check_names(submission: Submission) -> None:
 def _submit_first(
     statements: Statements, submission: Submission, seal: Seal, schemas: Schemas
 ) -> tuple[list[Check], set[str]] | None:
-    """Write a participant's first answer to a question in one statement, where its schema is known and still the same.
+    """Write a participant's first answer to a question in one statement, where its schema is known and still the same,
+    and no person asked for anything that counts.
 
     None where nothing was written: why not, only the long way tells.
     """
@@ -183,8 +184,8 @@ def _insert_first() -> str:
         WHERE q.consultation = CAST(:consultation AS text) AND q.question = CAST(:question AS text)
           AND CAST(q.answer_schema AS text) = CAST(:schema AS text)
           AND NOT EXISTS (
-            SELECT 1 FROM jurat_access a WHERE a.consultation = CAST(:consultation AS text)
-              AND a.participant = CAST(:participant AS text) AND a.access = 'blocked')
+            SELECT 1 FROM jurat_requests s WHERE s.consultation = CAST(:consultation AS text)
+              AND s.participant = CAST(:participant AS text) AND {in_force("s")})
           AND NOT EXISTS (
             SELECT 1 FROM jurat_checks c WHERE c.consultation = CAST(:consultation AS text)
               AND c.participant = CAST(:participant AS text) AND c.question = CAST(:question AS text))

@@ -98,7 +98,7 @@ class AccessRows:
                 rows.append(row)
             else:
                 purged.append({**row, "restored": history.restored})
-        written = [(_add_up(dialect), {"rows": rows_json(rows)})] if rows else []
+        written: list[Statement] = [(_add_up(dialect), {"rows": rows_json(rows)})] if rows else []
         return [*written, (_keep(dialect), {"rows": rows_json(purged)})] if purged else written
 
 
