@@ -83,8 +83,9 @@ def _full(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[D
         )
     desk.sql(
         "INSERT INTO jurat_requests (id, kind, consultation, participant, by_whom, asked_at, applied_at) "
-        "SELECT gen_random_uuid(), k.kind, consultation, participant, 'a clerk', NOW, NOW FROM jurat_checks, "
-        "(VALUES ('revoke'), ('restore'), ('contest')) AS k (kind) WHERE state = 'settled'"
+        "SELECT gen_random_uuid(), k.kind, consultation, participant, 'a clerk', NOW(-k.ago), NOW(-k.ago) "
+        "FROM jurat_checks, "
+        "(VALUES ('revoke', 9), ('restore', 5), ('contest', 3)) AS k (kind, ago) WHERE state = 'settled'"
     )
     desk.sql("UPDATE jurat_access SET changes_at = NOW(86400) WHERE participant LIKE 's-%'")
     vacuum(desk)
