@@ -239,13 +239,17 @@ def live(desk: Desk, steps: Sequence[Step], idle: Sequence[bool]) -> None:
 IDLE = st.lists(st.booleans(), min_size=1, max_size=4)
 A_RENEWAL: Sequence[Step] = (
     *GRANTED,
-    *(("let_pass", 16), ("submit", "profession"), ("settle", "profession", REFUSED)),
+    *(("let_pass", 16), ("submit", "profession"), ("ask", "restore"), ("settle", "profession", REFUSED)),
     *(("submit", "profession"), ("let_pass", 6), ("settle", "profession", ACCEPTED), ("let_pass", 101)),
 )
 A_PERSON_S_WORDS: Sequence[Step] = (
     *GRANTED,
     *(("ask", "revoke"), ("submit", "code"), ("let_pass", 75), ("ask", "restore"), ("ask", "reopen", "residence")),
     *(("submit", "residence"), ("settle", "residence", REFUSED), ("submit", "residence"), ("let_pass", 101)),
+)
+A_ROUND_THAT_IS_USED_UP: Sequence[Step] = (
+    *(("submit", "residence"), ("ask", "reopen", "residence"), ("settle", "residence", ACCEPTED)),
+    *(("submit", "residence"), ("let_pass", 101), ("submit", "residence"), ("settle", "residence", REFUSED)),
 )
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -255,6 +259,7 @@ QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.
 @example(steps=A_RENEWAL, idle=[False])
 @example(steps=A_RENEWAL, idle=[True])
 @example(steps=A_PERSON_S_WORDS, idle=[False])
+@example(steps=A_ROUND_THAT_IS_USED_UP, idle=[False])
 def test_access_is_what_its_history_adds_up_to(desk: Desk, steps: Sequence[Step], idle: Sequence[bool]) -> None:
     live(desk, steps, idle)
 
@@ -325,7 +330,8 @@ def test_who_has_no_checks_any_more_keeps_the_access_to_its_end(desk: Desk, kept
         player.let_pass(6)
         assert desk.keeping.add_up_access() == 1
         assert state_of(player) == "incomplete"
-        assert set(desk.client.access("budget", player.participant).questions.values()) == {"open"}
+        found = desk.client.access("budget", player.participant)
+        assert (set(found.questions.values()), found.granted_until) == ({"open"}, None)
 
 
 def test_who_has_no_checks_any_more_can_be_revoked_and_begins_anew_when_that_is_taken_back(desk: Desk) -> None:
