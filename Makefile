@@ -19,7 +19,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-examples lint format wheel lock clean bench bench-addresses bench-flow bench-names bench-nominatim bench-people bench-register bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale
+.PHONY: help demo test test-all test-examples lint format wheel lock clean bench bench-addresses bench-flow bench-names bench-nominatim bench-people bench-polling bench-register bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -84,6 +84,10 @@ bench-scale: $(VENV)/.dev ## Compare 1 M pending and 10 M settled checks with 1,
 bench-flow: $(VENV)/.dev ## See limits hold and be used over all workers, 30 minutes; SCENARIO="quota breaker" SECONDS=60 CHECKS=600 WORKERS=4
 	@PYTHONPATH=. $(PY) -m bench.flow $(SCENARIO) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(CHECKS),--checks $(CHECKS)) \
 		$(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
+
+bench-polling: $(VENV)/.dev ## Have 1,000 participants poll at once beside a busy worker, 2 minutes; PARTICIPANTS=200 SECONDS=10
+	@PYTHONPATH=. $(PY) -m bench.polling $(if $(PARTICIPANTS),--participants $(PARTICIPANTS)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 FAULTS := @PYTHONPATH=. $(PY) -m bench.faults $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(CHECKS),--checks $(CHECKS))
 

@@ -27,9 +27,9 @@ class Question:
     """One question of a consultation with everything that its criterion says.
 
     `sources` are asked in order; all are of `kind`. `deadline_s`, `review_due_s` and `retain_s` are seconds (None: kept
-    until purged), `margins` metres by level. `review`: a person decides what no source could. `terms` say how often it
-    may be answered, and for how long that holds. `position` counts the questions of a consultation from 0. Texts are by
-    language; `und` is a text whose language nobody gave.
+    until purged), `margins` metres by level. `review`: a person decides what no source could; `four_eyes`: two
+    persons must say the same. `terms` say how often it may be answered, and for how long that holds. `position` counts
+    the questions of a consultation from 0. Texts are by language; `und` is a text whose language nobody gave.
     """
 
     consultation: str
@@ -42,6 +42,7 @@ class Question:
     deadline_s: float
     review: bool
     review_due_s: float
+    four_eyes: bool
     retain_s: float | None
     zone: str | None
     margins: Mapping[str, float]
@@ -50,6 +51,7 @@ class Question:
     title: Mapping[str, str]
     consultation_title: Mapping[str, str]
     contact: Mapping[str, str]
+    messages: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ def _resolved(document: Document, consultation: str, name: str, position: int) -
         deadline_s=question.deadline,
         review=question.on_undetermined == "review",
         review_due_s=whole.review_due,
+        four_eyes=whole.four_eyes,
         retain_s=whole.retain,
         zone=question.parameters.get(Parameter.ZONE, criterion.zone),
         margins={level.value: metres for level, metres in criterion.margin.items()},
@@ -166,6 +169,7 @@ def _resolved(document: Document, consultation: str, name: str, position: int) -
         title=question.title or {},
         consultation_title=whole.title or {},
         contact=whole.contact or {},
+        messages=whole.messages,
     )
 
 

@@ -11,19 +11,26 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from config.durations import Distance, Duration, between, duration_default, parse_duration
+from config.languages import problem_of
 from config.limits import Name
 from config.problems import printable
 from config.sources import SourceModel
-from config.suggestions import suggest
+from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, Terms, parse_rule
-
-NO_LANGUAGE: Final = "und"
-"""The language tag of a text that was written without one (BCP 47: undetermined)."""
-
+from jurat.messages import KEYS, NO_LANGUAGE
 
 RENEW: Final = parse_duration("30d")
 """So long before its end an accepted answer may be given anew, where the question does not say."""
@@ -114,6 +121,20 @@ def _check_language(tag: str) -> str:
     raise PydanticCustomError("language", "a text's language is a tag such as en, fr or pt-BR")
 
 
+def _check_known_language(tag: str) -> str:
+    if problem := problem_of(_check_language(tag)):
+        raise PydanticCustomError("language", "{message}", {"message": problem})
+    return tag
+
+
+def _check_message_key(key: str) -> str:
+    if key in KEYS:
+        return key
+    said = f"there is no reason '{printable(key)}'"
+    hint = did_you_mean(key, KEYS) or "docs/reference/reasons.md has them all"
+    raise PydanticCustomError("message_key", "{message}", {"message": f"{said} — {hint}"})
+
+
 def _check_demand(value: Any) -> Any:
     match value:
         case str() | int() if not isinstance(value, bool):
@@ -135,6 +156,23 @@ Texts = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
 ]
 """A text in several languages, `{ en: …, fr: … }`, or a plain one."""
+
+_KnownLanguage = Annotated[str, AfterValidator(_check_known_language)]
+_MessageKey = Annotated[str, AfterValidator(_check_message_key)]
+_OwnTexts = Annotated[dict[_KnownLanguage, Text], BeforeValidator(_as_texts), Field(min_length=1)]
+Messages = Annotated[
+    dict[_MessageKey, _OwnTexts],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"enum": list(KEYS)},
+            "additionalProperties": {
+                "anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]
+            },
+        }
+    ),
+]
+"""Texts of a consultation, which participants read instead of those of jurat: by reason, then by language."""
 
 Names = Annotated[
     tuple[Name, ...],
@@ -221,13 +259,17 @@ class Consultation(_Part):
     """A consultation that only some may take part in, and the questions that they answer, in order.
 
     `retain` is how long verdicts are kept, in seconds (None: until somebody purges them); `review_due` how long a
-    review may take; `contact` whom a participant may ask. Access needs every question, where no rule is given.
+    review may take; `four_eyes`: a decision takes effect when two persons said the same; `contact` whom a participant
+    may ask, `messages` what they are told instead of jurat's own texts. Access needs every question, where no rule is
+    given.
     """
 
     title: Texts | None = None
     contact: Texts | None = None
+    messages: Messages = Field(default_factory=dict)
     retain: Annotated[Duration, between("1h", "36500d")] | None = None
     review_due: Annotated[Duration, between("1h", "365d")] = duration_default("14d")
+    four_eyes: StrictBool = False
     questions: dict[Name, QuestionModel] = Field(min_length=1, max_length=50)
     access: AccessRule | None = None
 

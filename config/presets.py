@@ -1,12 +1,13 @@
 """Presets: sources that come with jurat, to be named and changed in a few lines.
 
-`{ type: registry, preset: NAME, … }` stands for the map in `config/presets/NAME.yaml`, with what is written beside
-`preset` laid over it: maps are merged, everything else is replaced, and null takes away. Steps and tests have names, so
-that a map changes them by name: `steps: { lookup: { request: { url: … } } }`.
+`{ type: registry, preset: NAME, … }` stands for the map in `config/presets/NAME.yaml`, which is of the same type, with
+what is written beside `preset` laid over it: maps are merged, everything else is replaced, and null takes away. Steps
+and tests have names, so that a map changes them by name: `steps: { lookup: { request: { url: … } } }`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path as FilePath
@@ -18,6 +19,16 @@ from config.suggestions import suggest
 
 FOLDER: Final = FilePath(__file__).parent / "presets"
 _TYPES = ("registry", "register-file")
+_TYPE = re.compile(r"^type: *([a-z-]+)", re.MULTILINE)
+
+
+def names_by_type(folder: FilePath = FOLDER) -> dict[str, list[str]]:
+    """The names of the presets, by the type of source that each is."""
+    found: dict[str, list[str]] = {}
+    for file in sorted(folder.glob("*.yaml")):
+        if written := _TYPE.search(file.read_text("utf-8")):
+            found.setdefault(written[1], []).append(file.stem)
+    return found
 
 
 def expand(sources: Mapping[str, Any], folder: FilePath = FOLDER) -> tuple[dict[str, Any], list[Complaint]]:
@@ -38,8 +49,13 @@ def expand(sources: Mapping[str, Any], folder: FilePath = FOLDER) -> tuple[dict[
         elif preset is None or source.get("type") not in _TYPES:
             expanded[name] = source
         elif preset in known:
+            below = read([folder / f"{preset}.yaml"]).data
+            if below.get("type") != source["type"]:
+                said, hint = f"the preset '{preset}' is of another type", f"write type: {below.get('type')}"
+                complaints.append(Complaint(("sources", name, "type"), said, hint))
+                continue
             own = {key: value for key, value in source.items() if key != "preset"}
-            expanded[name] = _laid_over(read([folder / f"{preset}.yaml"]).data, own, ("sources", name), complaints)
+            expanded[name] = _laid_over(below, own, ("sources", name), complaints)
         else:
             complaints.append(
                 Complaint(

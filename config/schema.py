@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 from typing import Any, Final
 
 from config.document import ACCESS_RULE_SCHEMA, Document
-from config.limits import NAME_PATTERN
+from config.presets import names_by_type
 from config.problems import Path
 
 PUBLISHED: Final = FilePath(__file__).parent / "jurat.schema.json"
@@ -25,13 +25,24 @@ def schema() -> dict[str, Any]:
     # Pydantic knows no schema that refers to itself but a model's.
     made["$defs"]["AccessRule"] = dict(ACCESS_RULE_SCHEMA)
     made["$defs"]["Consultation"]["properties"]["access"] = {"$ref": "#/$defs/AccessRule"}
-    # A preset brings what a registry needs, so that only what is laid over it is written.
+    # A preset brings what a source needs, so that only what is laid over it is written.
+    presets = names_by_type()
     made["$defs"]["PresetSource"] = {
         "title": "PresetSource",
-        "description": "A registry that comes with jurat; what is written beside `preset` is laid over it.",
+        "description": "A source that comes with jurat; what is written beside `preset` is laid over it.",
         "type": "object",
         "required": ["type", "preset"],
-        "properties": {"type": {"const": "registry"}, "preset": {"type": "string", "pattern": NAME_PATTERN}},
+        "properties": {
+            "type": {"enum": sorted(presets)},
+            "preset": {"type": "string", "enum": sorted(name for names in presets.values() for name in names)},
+        },
+        "allOf": [
+            {
+                "if": {"properties": {"type": {"const": of_type}}},
+                "then": {"properties": {"preset": {"enum": names}}},
+            }
+            for of_type, names in sorted(presets.items())
+        ],
     }
     sources = made["properties"]["sources"]
     sources["patternProperties"] = {

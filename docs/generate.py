@@ -12,6 +12,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from docs.markdown import Row, table
 from jurat import words
 from jurat.access import Confirmed
 from jurat.database import open_engine
-from jurat.messages import message_for
+from jurat.messages import KEYS, languages, message_for
 from jurat.tables import metadata
 from jurat.words import Outcome, Reason, State, outcomes_of
 from tasks.schema import upgrade, upgrade_sql
@@ -98,11 +99,11 @@ def _default(column: Column[Any]) -> str:
     return f"`{written.partition('DEFAULT ')[2].partition(' ')[0]}`"
 
 
-def view() -> Iterator[str]:
-    """The columns of `jurat_results`, as the migrations make it."""
-    told = meanings()["view"]
-    found = [column["name"] for column in _inspected(lambda made: inspect(made).get_columns("jurat_results"))]
-    return table(("column", "meaning"), ((f"`{name}`", told[name]) for name in found))
+def view(name: str, meaning: str) -> Iterator[str]:
+    """The columns of a view, as the migrations make it."""
+    told = meanings()[meaning]
+    found = [column["name"] for column in _inspected(lambda made: inspect(made).get_columns(name))]
+    return table(("column", "meaning"), ((f"`{column}`", told[column]) for column in found))
 
 
 def states() -> Iterator[str]:
@@ -181,6 +182,17 @@ def _reason(reason: Reason) -> Row:
     return f"`{reason}`", " or ".join(outcomes), cost, message_for(reason, "en")
 
 
+def other_texts() -> Iterator[str]:
+    """What participants are told that is no reason."""
+    return table(("key", "text"), ((f"`{key}`", message_for(key, "en")) for key in KEYS if key not in set(Reason)))
+
+
+def text_files() -> Iterator[str]:
+    """The languages that have texts."""
+    files = ", ".join(f"[{tag}](../../jurat/messages/{tag}.json)" for tag in sorted(languages()))
+    yield f"All of them, in each language: {files}."
+
+
 # ------------------------------------------------------------------------------------------------------ configuration
 
 
@@ -246,6 +258,7 @@ _KINDS = {"boolean": "`true`, `false`", "integer": "whole number", "string": "te
 _CHOICES = {
     "Document.sources": "map to [source](#sources)",
     "Consultation.access": "[access rule](#access-rules)",
+    "Consultation.messages": "map from [reason](reasons.md) to text, or to map of texts by language",
     "RegistrySource.rules": "list of [rules](#rules-check-equals)",
     "RegistrySource.tests": "list of [tests](#tests)",
     "RegisterFileSource.rules": "list of [rules](#rules-check-equals)",
@@ -408,11 +421,14 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "tables": tables,
-    "view": view,
+    "view": partial(view, "jurat_results", "view"),
+    "queue": partial(view, "jurat_review_queue", "queue"),
     "states": states,
     "refusals": refusals,
     **rights.made(meanings()),
     "reasons": reasons,
+    "other-texts": other_texts,
+    "text-files": text_files,
     "options": options,
     "magic": magic,
     "variables": variables,

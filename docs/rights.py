@@ -67,11 +67,11 @@ def _errors(told: Mapping[str, Any]) -> Iterator[Row]:
 
     Raises KeyError where `told` and the migrations differ.
     """
-    made = set(re.findall(r"ERRCODE = '(JU\d+)'", upgrade_sql("postgresql")))
+    made = set(re.findall(r"'(JU\d+)'", upgrade_sql("postgresql")))
     if left := made ^ set(told):
         raise KeyError(f"meanings.yaml and the errors of the migrations differ in {sorted(left)}")
     for state, part in told.items():
-        yield f"`{state}`", part["means"], part["do"], f"`{part['client']}`"
+        yield f"`{state}`", part["means"], part["do"], f"`{part['client']}`" if part["client"] else "–"
 
 
 def _cell(role: Role, name: str) -> str:

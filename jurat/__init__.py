@@ -12,12 +12,14 @@ from jurat.errors import (
     InvalidAnswer,
     InvalidSubmission,
     JuratError,
+    NotContestable,
     SchemaMissing,
     UnknownCheck,
     UnknownConsultation,
     UnknownQuestion,
     WaitTimeout,
 )
+from jurat.standing import Standing
 from jurat.submitting import Check, Submission
 from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State
 
@@ -32,12 +34,14 @@ __all__ = [
     "InvalidAnswer",
     "InvalidSubmission",
     "JuratError",
+    "NotContestable",
     "Outcome",
     "Priority",
     "QuestionState",
     "Reason",
     "Result",
     "SchemaMissing",
+    "Standing",
     "State",
     "Submission",
     "UnknownCheck",

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Engine, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
+from jurat import contesting
 from jurat.candidates import open_candidates, opening_key, reading_candidates
 from jurat.columns import CheckId, moment
 from jurat.database import is_missing_table, open_engine, reader
@@ -24,10 +25,11 @@ from jurat.errors import (
     UnknownConsultation,
     WaitTimeout,
 )
-from jurat.messages import message_for
+from jurat.messages import OwnTexts, message_for, spoken
 from jurat.ring import NO_BROKER, Bell
 from jurat.sealing import Seal, key_from_text
-from jurat.statements import require_tables, statements_on
+from jurat.standing import Standing
+from jurat.statements import Statements, require_tables, statements_on
 from jurat.submitting import Check, Schemas, Submission, submit_all
 from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State, reason_from
 
@@ -162,11 +164,7 @@ class Client:
         if self._seal is None:
             raise ConfigurationError("submitting needs the seal_key (the public key of `bin/jurat keys generate`)")
         many = [item if isinstance(item, Submission) else _submission(item) for item in submissions]
-        statements = statements_on(connection)
-        if not self._tables_seen:
-            require_tables(statements)
-            self._tables_seen = True
-        checks, sources = submit_all(statements, many, self._seal, self._schemas)
+        checks, sources = submit_all(self._statements(connection), many, self._seal, self._schemas)
         if self._bell:
             self._bell.note(sources)
         return checks
@@ -178,6 +176,39 @@ class Client:
         """
         if self._bell:
             self._bell.ring()
+
+    def contest(
+        self,
+        connection: Any,
+        check_id: UUID,
+        *,
+        note: str,
+        document: str | None = None,
+        id: UUID | None = None,  # noqa: A002 - the contract's name
+    ) -> UUID:
+        """Put a verdict before a person, once, in the transaction of `connection`, which stays usable.
+
+        A worker does it within a second: the check is in review then, and its verdict stands until there is a decision.
+
+        Args:
+            connection: as for `submit`.
+            check_id: a settled check that was not accepted and that no person has decided.
+            note: what the participant says is wrong, at most 2,000 characters. It is sealed as an answer is, and erased
+                when the review ends.
+            document: the platform's own reference to a document that a reviewer may look at; no name and no address.
+            id: a UUID made by the platform. A second call with the same id is the same contest.
+
+        Returns the id of the contest.
+
+        Raises:
+            UnknownCheck: no check has this id.
+            NotContestable: it has no verdict now, was accepted, decided by a person, or contested before.
+            InvalidSubmission: an argument can not be used.
+            SchemaMissing: the database has no jurat tables, or those of another contract version.
+        """
+        if self._seal is None:
+            raise ConfigurationError("contesting needs the seal_key (the public key of `bin/jurat keys generate`)")
+        return contesting.contest(self._statements(connection), self._seal, check_id, note, document, id)
 
     # -- reading
 
@@ -204,19 +235,23 @@ class Client:
         """
         rows = self._read(_ACCESS, {"consultation": consultation, "participant": participant})
         if not rows:
-            raise UnknownConsultation(consultation, [row[0] for row in self._read(_CONSULTATIONS, {})])
-        names = [row[0] for row in rows]
-        if rows[0][2] is None:
-            states = dict.fromkeys(names, QuestionState.OPEN)
-            return Access(AccessState.INCOMPLETE, states, {row[0]: row[1] for row in rows})
-        kept = {name: QuestionState(state) for name, state in _json(rows[0][3]).items()}
-        left = _json(rows[0][4])
-        return Access(
-            AccessState(rows[0][2]),
-            {name: kept.get(name, QuestionState.OPEN) for name in names},
-            {row[0]: left.get(row[0], row[1]) for row in rows},
-            moment(rows[0][5]),
-        )
+            raise self._unknown(consultation)
+        return _access(rows)
+
+    def standing(self, consultation: str, participant: str) -> Standing:
+        """The participant's access with the newest result of each question, all of one moment: what a page shows.
+
+        One statement reads it. Of two, one after the other, the second may know more than the first.
+
+        Raises UnknownConsultation.
+        """
+        rows = self._read(_STANDING, {"consultation": consultation, "participant": participant})
+        if not rows:
+            raise self._unknown(consultation)
+        results = [_result(row[:_RESULT_WIDTH]) for row in rows if row[0] is not None]
+        contact, messages = map(_json, rows[0][_RESULT_WIDTH : _RESULT_WIDTH + 2])
+        access = _access([row[_RESULT_WIDTH + 2 :] for row in rows])
+        return Standing(access, {result.question: result for result in results}, contact, messages)
 
     def wait(self, check_id: UUID, timeout: float = 30.0) -> Result:
         """Poll until the check is settled or goes to review, for at most `timeout` seconds.
@@ -253,9 +288,33 @@ class Client:
         sealed = rows[0][0]
         return [] if sealed is None else open_candidates(bytes(sealed), key)
 
-    def message(self, reason: Reason | str, locale: str = "en") -> str:
-        """A text about `reason` that may be shown to the participant, in the language of `locale` or in English."""
-        return message_for(reason, locale)
+    def message(self, reason: Reason | str, locale: str = "en", consultation: str | None = None) -> str:
+        """A text about `reason` that may be shown to the participant, in the language of `locale` or in English.
+
+        With `consultation` the text that it has of its own goes first; the database is asked for that.
+        """
+        return message_for(reason, locale, self._own_texts(consultation))
+
+    def state_message(
+        self, state: QuestionState | State | str, locale: str = "en", consultation: str | None = None
+    ) -> str:
+        """A text about where a question or its check stands, as `message` has one for a reason."""
+        told = QuestionState.PENDING if state == State.LEASED else state
+        return message_for(f"state.{told}", locale, self._own_texts(consultation))
+
+    def access_message(self, state: AccessState | str, locale: str = "en", consultation: str | None = None) -> str:
+        """A text about what the verdicts add up to, as `message` has one for a reason."""
+        return message_for(f"access.{state}", locale, self._own_texts(consultation))
+
+    def contact(self, consultation: str, locale: str = "en") -> str:
+        """Whom a participant of the consultation may ask, in the language of `locale` if it is there; "" if nobody is.
+
+        Raises UnknownConsultation.
+        """
+        rows = self._read(_TEXTS, {"consultation": consultation})
+        if not rows:
+            raise self._unknown(consultation)
+        return spoken(_json(rows[0][0]), locale)
 
     def close(self) -> None:
         """Send bells that are still waiting and give back connections."""
@@ -263,6 +322,22 @@ class Client:
             self._bell.close()
         if self._engine:
             self._engine.dispose()
+
+    def _own_texts(self, consultation: str | None) -> OwnTexts:
+        """None where the consultation is no longer configured: an old verdict still has its text then."""
+        rows = self._read(_TEXTS, {"consultation": consultation}) if consultation else []
+        return _json(rows[0][1]) if rows else {}
+
+    def _unknown(self, consultation: str) -> UnknownConsultation:
+        return UnknownConsultation(consultation, [row[0] for row in self._read(_CONSULTATIONS, {})])
+
+    def _statements(self, connection: Any) -> Statements:
+        """The way to run statements on a platform's connection, once the tables were seen to be there."""
+        statements = statements_on(connection)
+        if not self._tables_seen:
+            require_tables(statements)
+            self._tables_seen = True
+        return statements
 
     def _read(self, statement: Any, parameters: Mapping[str, Any]) -> list[Any]:
         try:
@@ -290,16 +365,31 @@ def _submission(item: Any) -> Submission:
         ) from None
 
 
-_RESULTS = text(
-    "SELECT check_id, consultation, participant, question, state, outcome, reason, revision, decided_at, next_poll_ms "
-    "FROM jurat_results WHERE check_id IN :ids"
-).bindparams(bindparam("ids", expanding=True, type_=CheckId()))
+_RESULT = "check_id, consultation, participant, question, state, outcome, reason, revision, decided_at, next_poll_ms"
+_RESULT_WIDTH = len(_RESULT.split())
 
-_ACCESS = text(
-    "SELECT q.question, q.rounds, a.access, a.questions, a.rounds_left, a.granted_until FROM jurat_questions q "
-    "LEFT JOIN jurat_access a ON a.consultation = q.consultation AND a.participant = :participant "
-    "WHERE q.consultation = :consultation ORDER BY q.position"
+_RESULTS = text(f"SELECT {_RESULT} FROM jurat_results WHERE check_id IN :ids").bindparams(
+    bindparam("ids", expanding=True, type_=CheckId())
 )
+
+_ADDED_UP = "q.question, q.rounds, a.access, a.questions, a.rounds_left, a.granted_until"
+_FORM = """
+    jurat_questions q
+    LEFT JOIN jurat_access a ON a.consultation = q.consultation AND a.participant = :participant"""
+
+_ACCESS = text(f"SELECT {_ADDED_UP} FROM {_FORM} WHERE q.consultation = :consultation ORDER BY q.position")
+
+# SQLite looks for the participant's checks alone where the view is told whose with parameters, not with columns.
+_STANDING = text(f"""
+    SELECT {", ".join(f"r.{name}" for name in _RESULT.split(", "))}, q.contact, q.messages, {_ADDED_UP}
+    FROM {_FORM}
+    LEFT JOIN jurat_results r ON r.consultation = :consultation AND r.participant = :participant
+         AND r.question = q.question
+         AND r.round = (SELECT max(c.round) FROM jurat_checks c WHERE c.consultation = :consultation
+                        AND c.participant = :participant AND c.question = q.question)
+    WHERE q.consultation = :consultation ORDER BY q.position""")
+
+_TEXTS = text("SELECT contact, messages FROM jurat_questions WHERE consultation = :consultation LIMIT 1")
 
 _CONSULTATIONS = text("SELECT DISTINCT consultation FROM jurat_questions")
 
@@ -316,6 +406,22 @@ def _result(row: Any) -> Result:
         revision=row[7],
         decided_at=moment(row[8]),
         next_poll_ms=row[9],
+    )
+
+
+def _access(rows: Sequence[Any]) -> Access:
+    """What rows of `_ADDED_UP` say, of which there is one a question."""
+    names = [row[0] for row in rows]
+    if rows[0][2] is None:
+        states = dict.fromkeys(names, QuestionState.OPEN)
+        return Access(AccessState.INCOMPLETE, states, {row[0]: row[1] for row in rows})
+    kept = {name: QuestionState(state) for name, state in _json(rows[0][3]).items()}
+    left = _json(rows[0][4])
+    return Access(
+        AccessState(rows[0][2]),
+        {name: kept.get(name, QuestionState.OPEN) for name in names},
+        {row[0]: left.get(row[0], row[1]) for row in rows},
+        moment(rows[0][5]),
     )
 
 

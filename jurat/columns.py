@@ -1,4 +1,4 @@
-"""The kinds of columns that the two engines store in different ways."""
+"""The kinds of columns that the two engines store in different ways, and what all tables stand in."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CHAR, JSON, Dialect, Text, Uuid
+from sqlalchemy import CHAR, JSON, Dialect, MetaData, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+metadata = MetaData()
+"""The tables of `jurat.tables`."""
 
 
 class Moment(TypeDecorator[datetime]):

@@ -45,7 +45,7 @@ class InvalidAnswer(JuratError):
 
 
 class InvalidSubmission(JuratError):
-    """An argument of `submit` other than the answer can not be used."""
+    """An argument of `submit` other than the answer, or one of `contest`, can not be used."""
 
 
 class AlreadyConfirmed(JuratError):
@@ -77,6 +77,17 @@ class UnknownCheck(JuratError):
 
     def __init__(self, check_id: UUID) -> None:
         super().__init__(f"there is no check {check_id}; was the transaction that submitted it committed?")
+
+
+class NotContestable(JuratError):
+    """The verdict of a check can not be contested: there is none now, it accepted, a person gave it, or it was
+    contested before. Nothing was written.
+    """
+
+    def __init__(self, check_id: UUID, problem: str) -> None:
+        super().__init__(f"check {check_id} can not be contested: {problem}")
+        self.check_id = check_id
+        self.problem = problem
 
 
 class SchemaMissing(JuratError):

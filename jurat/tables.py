@@ -16,7 +16,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -24,14 +23,42 @@ from sqlalchemy import (
     text,
 )
 
-from jurat.columns import Bytewise, CheckId, Document, Moment
+from jurat.columns import Bytewise, CheckId, Document, Moment, metadata
+from jurat.register_tables import register_houses, register_people, register_streets, register_words, registers
+
+__all__ = [
+    "CONTRACT_VERSION",
+    "SQLITE_TIME",
+    "access",
+    "attempts",
+    "audit",
+    "checks",
+    "claims",
+    "codes",
+    "configs",
+    "consultations",
+    "contract",
+    "criteria",
+    "metadata",
+    "pauses",
+    "questions",
+    "register_houses",
+    "register_people",
+    "register_streets",
+    "register_words",
+    "registers",
+    "requests",
+    "reviews",
+    "sources",
+    "upkeep",
+    "verdicts",
+    "zones",
+]
 
 CONTRACT_VERSION = 1
 """Raised when a platform built on an earlier version would break. A migration within a version only adds."""
 
 SQLITE_TIME = "%Y-%m-%d %H:%M:%f"
-
-metadata = MetaData()
 
 checks = Table(
     "jurat_checks",
@@ -253,92 +280,6 @@ claims = Table(
         postgresql_where=text("holds"),
         sqlite_where=text("holds"),
     ),
-    sqlite_with_rowid=False,
-)
-
-registers = Table(
-    "jurat_registers",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("name", Text, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("state", Text, nullable=False, server_default=text("'staged'")),
-    Column("kind", Text, nullable=False),
-    Column("language", Text, nullable=False),
-    Column("digest", Text, nullable=False),
-    Column("data_date", Text, nullable=False),
-    Column("addresses", BigInteger, nullable=False, server_default=text("0")),
-    Column("houses", BigInteger, nullable=False, server_default=text("0")),
-    Column("streets", Integer, nullable=False, server_default=text("0")),
-    Column("imported_by", Text, nullable=False),
-    Column("imported_at", Moment, nullable=False),
-    Column("people", BigInteger, nullable=False, server_default=text("0")),
-    Column("left_out", BigInteger, nullable=False, server_default=text("0")),
-    Column("layout", Text),
-    Column("key_id", Text),
-    UniqueConstraint("name", "version", name="jurat_registers_versions"),
-    Index(
-        "jurat_registers_active",
-        "name",
-        unique=True,
-        postgresql_where=text("state = 'active'"),
-        sqlite_where=text("state = 'active'"),
-    ),
-)
-
-register_streets = Table(
-    "jurat_register_streets",
-    metadata,
-    Column("register", Integer, primary_key=True),
-    Column("street", BigInteger, primary_key=True),
-    Column("postcode", Bytewise, nullable=False),
-    Column("canonical", Bytewise, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("city", Text, nullable=False),
-    Column("city_code", Bytewise),
-    Column("longitude", Float, nullable=False),
-    Column("latitude", Float, nullable=False),
-    Column("west", Float, nullable=False),
-    Column("south", Float, nullable=False),
-    Column("east", Float, nullable=False),
-    Column("north", Float, nullable=False),
-    Column("numbers", Integer, nullable=False),
-    Index("jurat_register_streets_city", "register", "city_code", "canonical"),
-    Index("jurat_register_streets_name", "register", "canonical"),
-    Index("jurat_register_streets_postcode", "register", "postcode", "canonical"),
-    sqlite_with_rowid=False,
-)
-
-register_houses = Table(
-    "jurat_register_houses",
-    metadata,
-    Column("register", Integer, primary_key=True),
-    Column("street", BigInteger, primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("repetition", Bytewise, primary_key=True),
-    Column("line", Integer, primary_key=True),
-    Column("written", Text, nullable=False),
-    Column("longitude", Float, nullable=False),
-    Column("latitude", Float, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-register_words = Table(
-    "jurat_register_words",
-    metadata,
-    Column("register", Integer, primary_key=True),
-    Column("word", Bytewise, primary_key=True),
-    sqlite_with_rowid=False,
-)
-
-register_people = Table(
-    "jurat_register_people",
-    metadata,
-    Column("register", Integer, primary_key=True),
-    Column("line", Integer, primary_key=True),
-    Column("number", LargeBinary, nullable=False),
-    Column("kept", Document, nullable=False),
-    Index("jurat_register_people_number", "register", "number"),
     sqlite_with_rowid=False,
 )
 

@@ -25,7 +25,7 @@ else:
         target_metadata=metadata,
         version_table=VERSION_TABLE,
         include_name=lambda name, kind, _parents: kind != "table" or str(name).startswith("jurat_"),
-        # SQLite's one lock ends with its transaction: a second upgrade would get in between two migrations.
+        # Of a step back: an upgrade runs within a transaction of `tasks.schema`. SQLite's one lock ends with its own.
         transaction_per_migration=connection.dialect.name != "sqlite",
         transactional_ddl=True,  # of SQLite too: jurat.database begins transactions itself, Python's driver does not
     )

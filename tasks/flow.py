@@ -119,8 +119,8 @@ def price(demand: Demand, taken: int) -> float:
 
 
 def starts(ahead: float, demand: Demand, most: int, lead: float = 0.0) -> list[float]:
-    """In how many seconds the look-up of each of up to `most` checks of a source with a rate may start: within `AHEAD`
-    behind `lead`, before which none can.
+    """In how many seconds the look-up of each of up to `most` checks of a source with a rate may start, within `AHEAD`:
+    none before `lead`, and where that is long, within half of `AHEAD` behind it.
 
     `ahead` is how many seconds the source's next paid start lies ahead; what is taken moves it by its `price`. Checks
     that follow each other share a look-up, `demand.batch` of them.
@@ -129,7 +129,7 @@ def starts(ahead: float, demand: Demand, most: int, lead: float = 0.0) -> list[f
     """
     paid = range(demand.look_ups(most))
     offered = (max(0.0, max(lead, ahead) + number * demand.step - demand.tolerance) for number in paid)
-    begin = list(takewhile(lambda start: start <= lead + AHEAD, offered))
+    begin = list(takewhile(lambda start: start <= max(AHEAD, lead + AHEAD / 2), offered))
     return begin if demand.batch == 1 else [start for start in begin for _ in range(demand.batch)][:most]
 
 

@@ -103,7 +103,10 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_requests": {
         Role.PLATFORM: "SELECT (id, kind, consultation, participant, question, asked_at, applied_at, refused)",
         Role.WORKER: "SELECT, UPDATE (participant, target, note, note_key, applied_at, refused), DELETE",
-        Role.REVIEWER: "SELECT, INSERT, UPDATE (note, note_key, applied_at, refused)",
+        Role.REVIEWER: (
+            "SELECT, INSERT (id, kind, by_whom, consultation, participant, question, check_id, reason, asked_at), "
+            "UPDATE (note, note_key, applied_at, refused)"
+        ),
         Role.ADMIN: "SELECT, INSERT, UPDATE (participant, target, note, note_key, applied_at, refused)",
         Role.READER: (
             "SELECT (id, kind, consultation, participant, question, check_id, reason, target, document, by_whom, "
@@ -144,11 +147,16 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_contract": {**_READS, Role.PLATFORM: "SELECT"},
     "jurat_alembic_version": _READS,
     "jurat_results": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
+    "jurat_review_queue": dict.fromkeys((Role.REVIEWER, Role.READER), "SELECT"),
 }
 """What each role may do with each table and view, in the words of GRANT; nothing where it is not named."""
 
 CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_submit": frozenset({Role.PLATFORM}),
+    "jurat_contest": frozenset({Role.PLATFORM}),
+    "jurat_try_contest": frozenset({Role.PLATFORM}),
+    "jurat_decide": frozenset({Role.REVIEWER}),
+    "jurat_open_review": frozenset({Role.REVIEWER}),
     "jurat_listen": frozenset({Role.ADMIN}),
     "jurat_show_submitted": frozenset(),
     "jurat_refuse_change": frozenset(),

@@ -109,7 +109,7 @@ def make_plan(
         secret=_resolving(os.environ if environ is None else environ),
         loopback_http=configuration.environment == "test",
         registers=_StoredRegisters(reading),
-        people=_StoredPeople(reading),
+        people=StoredPeople(reading),
         private_networks=tuple(private_networks),
     )
     sources: dict[str, Source] = {}
@@ -206,7 +206,7 @@ class _StoredRegisters:
 
 
 @dataclass(frozen=True, slots=True)
-class _StoredPeople:
+class StoredPeople:
     """The lists of people in the database."""
 
     reading: Reading

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,12 +14,19 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from jurat.errors import ConfigurationError
 from jurat.tables import CONTRACT_VERSION
 from tasks.grants import granting
 
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 _VERSION_TABLE = "jurat_alembic_version"
 _LOCK = 0x6A75726174  # "jurat": two upgrades at once wait for each other
+
+_SCHEMAS = """
+    SELECT quote_ident(current_schema()) AS first,
+           (SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.oid = to_regclass(:table)) AS ours"""
+"""The schema in which a new table would be made, and that of our tables, as the search path finds them."""
 
 
 class Standing(StrEnum):
@@ -48,24 +56,47 @@ ADVICE = {
 def upgrade(engine: Engine) -> None:
     """Run all migrations that the database does not have yet, and set the rights of the roles that it has.
 
-    Safe to run from several places at once.
+    Safe to run from several places at once, also behind PgBouncer in transaction mode: no lock outlives a transaction.
+    Tables that are there stay in their schema, and new ones come to them.
+
+    Raises ConfigurationError: the search path names no schema that is there.
     """
+    known = _revisions()
     with engine.connect() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
-            connection.commit()
-        config = _config()
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-            if connection.dialect.name == "postgresql":
+        while _step(connection, known):
+            pass
+
+
+def _step(connection: Connection, known: Sequence[str]) -> bool:
+    """Run one of the `known` migrations more, on SQLite all, in a transaction of its own; whether there was one."""
+    config = _config()
+    config.attributes["connection"] = connection
+    with connection.begin():
+        postgresql = connection.dialect.name == "postgresql"
+        if postgresql:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            _stay_in_schema(connection)
+        current = _current(connection)
+        if current == known[-1]:
+            if postgresql:
                 connection.execute(text(granting()))
-            connection.commit()
-        finally:
-            if connection.dialect.name == "postgresql":
-                connection.rollback()
-                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
-                connection.commit()
+            return False
+        done = known.index(current) + 1 if current in known else 0
+        # SQLite's one lock ends with its transaction: a second upgrade would get in between two migrations.
+        command.upgrade(config, known[done] if postgresql else "head")
+        return True
+
+
+def _stay_in_schema(connection: Connection) -> None:
+    """Have what this transaction makes come into the schema of our tables, or into the first of the search path."""
+    where = connection.execute(text(_SCHEMAS), {"table": _VERSION_TABLE}).one()
+    if where.first is None and where.ours is None:
+        raise ConfigurationError(
+            "the search path of this user names no schema that is there, or none that it may use; an administrator of "
+            "the database runs CREATE SCHEMA, or mends the search_path"
+        )
+    if where.ours is not None and where.ours != where.first:
+        connection.execute(text("SELECT set_config('search_path', :path, true)"), {"path": where.ours})
 
 
 def upgrade_sql(dialect: str) -> str:
@@ -81,12 +112,10 @@ def standing(connection: Connection) -> Standing:
     """How the schema of this database stands to this code."""
     if not inspect(connection).has_table(_VERSION_TABLE):
         return Standing.EMPTY
-    known = [revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()]
-    context = MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE})
-    current = context.get_current_revision()
+    known, current = _revisions(), _current(connection)
     if current is None:
         return Standing.EMPTY
-    if current == known[0]:
+    if current == known[-1]:
         return Standing.CURRENT
     if current in known:
         return Standing.BEHIND
@@ -95,6 +124,16 @@ def standing(connection: Connection) -> Standing:
     except SQLAlchemyError:
         return Standing.FOREIGN
     return Standing.AHEAD if version == CONTRACT_VERSION else Standing.FOREIGN
+
+
+def _revisions() -> list[str]:
+    """Of all migrations, in their order."""
+    return [revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+
+
+def _current(connection: Connection) -> str | None:
+    """The revision that the database has."""
+    return MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE}).get_current_revision()
 
 
 def _config() -> Config:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from redis import Redis
 
+from tests.rigs.pgbouncer import PgBouncer
 from tests.rigs.servers import Databases, NoServer, PostgreSQL, Valkey
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +33,8 @@ def pytest_configure() -> None:
             del os.environ[name]
 
 
-def _missing(reason: str) -> NoReturn:
+def missing(reason: str) -> NoReturn:
+    """Something that this machine has not. CI must have it."""
     if IN_CI:
         pytest.fail(f"CI must have it: {reason}")
     pytest.skip(reason)
@@ -53,7 +55,7 @@ def postgresql_server() -> Iterator[Databases]:
         try:
             server = stack.enter_context(PostgreSQL())
         except NoServer as error:
-            _missing(f"{error}, or set JURAT_TEST_POSTGRESQL_URL")
+            missing(f"{error}, or set JURAT_TEST_POSTGRESQL_URL")
         yield server.databases
 
 
@@ -67,7 +69,7 @@ def valkey_server() -> Iterator[str]:
         try:
             server = stack.enter_context(Valkey())
         except NoServer as error:
-            _missing(f"{error}, or set JURAT_TEST_VALKEY_URL")
+            missing(f"{error}, or set JURAT_TEST_VALKEY_URL")
         yield server.url
 
 
@@ -108,6 +110,17 @@ def postgresql_url(postgresql_server: Databases, _migrated_postgresql: str) -> I
     url = postgresql_server.create(template=_migrated_postgresql)
     yield url
     postgresql_server.drop(url)
+
+
+@pytest.fixture
+def pooled_url(postgresql_url: str) -> Iterator[str]:
+    """The same database through PgBouncer in transaction mode, with a single connection for everybody."""
+    try:
+        pooler = PgBouncer(postgresql_url)
+    except NoServer as error:
+        missing(str(error))
+    with pooler:
+        yield pooler.through(postgresql_url)
 
 
 @pytest.fixture

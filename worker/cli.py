@@ -32,6 +32,9 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "wait": "Wait for a check's verdict.",
         "explain": "Show why a check ended as it did, rule by rule.",
     },
+    "Decide": {
+        "review": "List what waits for a person, look at it, and decide it.",
+    },
     "Administer": {
         "config": "Check, compare, publish and show the configuration.",
         "sources": "List, test and try sources, and begin new ones.",
@@ -55,6 +58,7 @@ _TARGETS: Final[Mapping[str, str]] = {
         "health": ("health",),
         "checks": ("submit", "status", "wait"),
         "explain": ("explain",),
+        "reviews": ("review",),
         "config": ("config",),
         "sources": ("sources",),
         "zones": ("zones",),
@@ -183,10 +187,11 @@ def _of_jurat(error: Exception) -> tuple[list[str], Exit] | None:
     from config.problems import InvalidConfiguration
     from config.settings import SettingsError
     from jurat.errors import JuratError, SchemaMissing, WaitTimeout
+    from tasks.ledger.asked import CannotBeDone
     from tasks.ledger.publishing import Unpublishable
 
     match error:
-        case Unpublishable():
+        case Unpublishable() | CannotBeDone():
             return [str(error)], Exit.REFUSED
         case ZoneFileError():
             return str(error).splitlines(), Exit.USAGE

@@ -61,8 +61,9 @@ def test_files(tests: Tests, name: str | None, paths: Sequence[Path], out: Outpu
             tests.steps.append(Step(f"source {source}", Mark.NOTE, said))
 
 
-def registry(name: str, paths: Sequence[Path], out: Output) -> tuple[RegistrySource, bool]:
-    """The registry of that name, of these files or else applied; and whether plain HTTP to this machine is allowed.
+def registry(name: str, paths: Sequence[Path], out: Output) -> tuple[RegistrySource | RegisterFileSource, bool]:
+    """The registry, or list of people, of that name, of these files or else applied; and whether plain HTTP to this
+    machine is allowed.
 
     Raises:
         Failure: there is none, or it is not well formed.
@@ -74,8 +75,10 @@ def registry(name: str, paths: Sequence[Path], out: Output) -> tuple[RegistrySou
             document = configuration_of(service).document
         require(name, document.sources)
     model = document.sources[name]
-    if not isinstance(model, RegistrySource):
-        raise Failure(f"{name} is of type {model.type}, and registries alone can be tried", Exit.USAGE)
+    if not isinstance(model, RegistrySource | RegisterFileSource):
+        raise Failure(
+            f"{name} is of type {model.type}, and registries and lists of people alone can be tried", Exit.USAGE
+        )
     return model, document.environment == "test"
 
 

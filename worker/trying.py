@@ -1,4 +1,6 @@
-"""One look-up of a registry in front of the administrator: what was sent, answered, asked of the answer, and decided.
+"""One look-up in front of the administrator: what was sent, answered, asked of the answer, and decided.
+
+A registry is asked itself; of a list of people the version that is imported is looked into.
 
 What is shown holds what was typed and what the registry answered, for the terminal alone: nothing of it is kept.
 """
@@ -13,25 +15,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from html.entities import codepoint2name
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from adapters.base import Finding, Found, Query, SourceError
 from adapters.registry.batches import adapter_class
 from adapters.registry.dates import Span
 from adapters.registry.decoding import Decoded
+from adapters.registry.people import ListInForce, RegisterFileAdapter
 from adapters.registry.record import Record
 from adapters.registry.rules import Failure as Unheld
 from adapters.registry.templates import Message
 from adapters.registry.watching import Watcher, mask
 from adapters.reply import Reply
 from config.networks import IPNetwork
-from config.registry import RegistrySource, demands_of, misfit
+from config.registry import RecordSource, RegisterFileSource, RegistrySource, demands_of, misfit
 from config.registry.rules import Demanded, OutcomeRule, Rule
 from config.secrets import SecretError, SecretReference, resolve
 from config.suggestions import suggest
 from jurat.words import Outcome
-from worker.output import Exit, Failure
+from tasks.plan import StoredPeople
+from worker.output import Exit, Failure, count_text
+
+if TYPE_CHECKING:
+    from worker.bootstrap import Service
 
 MOST_ENTRIES: Final = 20
 LONGEST_TEXT: Final = 400
@@ -53,6 +60,7 @@ class Shown(Watcher):
         self._masks: tuple[str, ...] = ()
         self._steps: list[dict[str, Any]] = []
         self._malformed: dict[str, str] | None = None
+        self._list: dict[str, Any] | None = None
         self._records: int | None = None
         self._record: dict[str, Any] | None = None
         self._rules: list[dict[str, Any]] = []
@@ -92,6 +100,10 @@ class Shown(Watcher):
     def kept(self, step: str, values: Mapping[str, str]) -> None:
         self._steps[-1]["set"] = dict(values)
 
+    def in_force(self, found: ListInForce) -> None:
+        parts = ("version", "data_date", "count", "left_out")
+        self._list = {part: getattr(found, part) for part in parts}
+
     def found(self, records: Sequence[Any]) -> None:
         self._records = len(records)
 
@@ -115,6 +127,7 @@ class Shown(Watcher):
             "steps": [
                 step | {part: self._safe(step[part]) for part in ("request", "answer", "set")} for step in self._steps
             ],
+            "list": self._list,
             "records": self._records,
             "record": None if self._record is None else self._safe(self._record),
             "rules": self._rules,
@@ -143,9 +156,7 @@ class Shown(Watcher):
         return self._masks[(found.lastindex or 1) - 1]
 
 
-def query_of(
-    source: RegistrySource, inputs: Sequence[tuple[str, str]], requirements: Sequence[tuple[str, str]]
-) -> Query:
+def query_of(source: RecordSource, inputs: Sequence[tuple[str, str]], requirements: Sequence[tuple[str, str]]) -> Query:
     """What was typed, as a look-up asks it.
 
     Raises:
@@ -191,6 +202,24 @@ def look_up(
     return shown.as_data(found), found
 
 
+def look_into(source: RegisterFileSource, query: Query, service: Service) -> tuple[dict[str, Any], Found | SourceError]:
+    """Look into the list that is imported; all that happened as one document, and what it came to.
+
+    Raises:
+        Failure: the keys are not set that its numbers were hashed with.
+    """
+    if service.fingerprints is None:
+        raise Failure("JURAT_HASH_KEYS is not set: numbers are found by their keyed hashes alone", Exit.USAGE)
+    shown = Shown()
+    adapter = RegisterFileAdapter(source, StoredPeople(service.reading), service.fingerprints, watch=shown)
+    found: Found | SourceError
+    try:
+        found = adapter.look_up(query)
+    except SourceError as error:
+        found = error
+    return shown.as_data(found), found
+
+
 def lines_of(document: Mapping[str, Any]) -> Iterator[str]:
     """The document of a look-up for people, step by step."""
     if document["malformed"] is not None:
@@ -213,6 +242,9 @@ def lines_of(document: Mapping[str, Any]) -> Iterator[str]:
             held = f"holds: {outcome['then']}" if outcome["held"] else "no"
             yield f"  outcomes[{outcome['index']}]  {outcome['when']}  {held}"
         yield from (f"  set {name} = {value}" for name, value in step["set"].items())
+    if (found := document["list"]) is not None:
+        left_out = f", {count_text(found['left_out'], 'row')} left out" if found["left_out"] else ""
+        yield f"list of {found['count']:,} people{left_out}, version {found['version']}, data of {found['data_date']}"
     if document["records"] is not None:
         yield f"records: {document['records']}"
     for name, values in (document["record"] or {}).items():
@@ -238,7 +270,7 @@ def _secret(reference: SecretReference) -> str:
     return resolve(reference, os.environ, Path.cwd())
 
 
-def _requirement(source: RegistrySource, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _requirement(source: RecordSource, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
     demands = demands_of(source)
     found: dict[str, Any] = {}
     for name, value in pairs:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import MAXYEAR, UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
@@ -42,8 +42,8 @@ _ISO = re.compile(
 class Span:
     """The days that a date may be, both ends included: one day, a month or a year."""
 
-    first: date
-    last: date
+    first: date = field(repr=False)
+    last: date = field(repr=False)
 
     def __contains__(self, day: date) -> bool:
         return self.first <= day <= self.last

@@ -15,7 +15,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -55,7 +55,7 @@ class Word(Enum):
 class Decoded:
     """An answer as plain data; `body` is None where nothing could be read. `trouble` says what was wrong with it."""
 
-    body: Any
+    body: Any = field(repr=False)
     word: Word
     trouble: str = ""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
 from adapters.base import Finding, Query, SourceError, Unavailable
@@ -14,13 +16,15 @@ from adapters.registry.people_rows import PeopleFileError, PeopleRows
 from adapters.registry.rehearsal import Path, Played, verdict_text
 from adapters.registry.rules import Failure
 from adapters.registry.trials import ReadFile, Tried, difference
+from adapters.registry.watching import Watcher
 from config.hours import parse_zone
-from config.registry.people import FILE, RegisterFileSource
+from config.registry.people import FILE, HOW_ROWS, PeopleFile, RegisterFileSource, are_rows
 from config.registry.rules import Rule
 from config.registry.trial_files import NoFile
-from config.registry.trials import Trial
+from config.registry.trials import Response, Trial
 from jurat.words import Outcome
 
+_ROWS = ".json"
 _MADE_UP = Fingerprints([b"made up for tests, and kept nowhere"])
 
 
@@ -32,12 +36,8 @@ def try_list(source: RegisterFileSource, read_file: ReadFile) -> Iterator[Tried]
 
 def _tried(path: Path, trial: Trial, source: RegisterFileSource, read_file: ReadFile) -> Tried:
     response, at = trial.responses.get(FILE), (*path, "responses", FILE)
-    content: bytes | None = None
     try:
-        if response is not None and response.file is not None:
-            content = read_file((*at, "file"), response.file)
-        elif response is not None and response.text is not None:
-            content = response.text.encode(source.file.encoding, "replace")
+        content = _content(response, source.file, (*at, "file"), read_file)
     except NoFile as missing:
         return Tried(trial, "", str(missing), (*at, "file"), {})
     shelf = _Shelf(source, content, trial.today or datetime.now(UTC).date())
@@ -55,16 +55,43 @@ def _tried(path: Path, trial: Trial, source: RegisterFileSource, read_file: Read
     return Tried(trial, found, "", path, {})
 
 
+def _content(response: Response | None, layout: PeopleFile, place: Path, read_file: ReadFile) -> bytes | None:
+    """The list as a file: rows in JSON are written as the description says, so that they fit whatever it says.
+
+    Raises:
+        NoFile: its file can not be read, or has no such rows.
+    """
+    if response is None:
+        return None
+    rows = response.content
+    if response.file is not None:
+        content = read_file(place, response.file)
+        if not response.file.lower().endswith(_ROWS):
+            return content
+        try:
+            rows = json.loads(content)
+        except ValueError:
+            rows = None
+        if not are_rows(rows):
+            raise NoFile(f"the file {response.file} has no rows — {HOW_ROWS}")
+    if rows is not None:
+        return _written(rows, layout).encode(layout.encoding, "replace")
+    return None if response.text is None else response.text.encode(layout.encoding, "replace")
+
+
+def _written(rows: Sequence[Mapping[str, str]], layout: PeopleFile) -> str:
+    made = io.StringIO(newline="")
+    writer = csv.DictWriter(made, list(rows[0]), delimiter=layout.delimiter)
+    writer.writeheader()
+    writer.writerows(rows)
+    return made.getvalue()
+
+
 def _play(source: RegisterFileSource, trial: Trial, shelf: _Shelf) -> Played:
     """What the look-up of `trial` comes to on its day."""
     now = datetime.combine(shelf.data_date, time(12), parse_zone(source.record.timezone))
-    failures: list[tuple[int, Failure]] = []
-
-    def ruled(index: int, _: Rule, failure: Failure | None) -> None:
-        if failure is not None:
-            failures.append((index, failure))
-
-    adapter = RegisterFileAdapter(source, shelf, _MADE_UP, lambda: now, ruled)
+    notes = _Notes()
+    adapter = RegisterFileAdapter(source, shelf, _MADE_UP, lambda: now, notes)
     asked: tuple[str, ...] = (FILE,)
     try:
         found = adapter.look_up(Query(trial.input, requirement=trial.require))
@@ -72,15 +99,31 @@ def _play(source: RegisterFileSource, trial: Trial, shelf: _Shelf) -> Played:
         return Played(Outcome.UNDETERMINED, error.reason, ("record", "fields"), asked, error.detail)
     if not isinstance(found, Finding):
         raise TypeError("a list finds no places")
+    if notes.unfit is not None:
+        name, failed = notes.unfit
+        return Played(found.outcome, found.reason, ("inputs", name), (), failed)
     place: Path = ("rules",)
-    if not shelf.asked:
-        place, asked = ("inputs",), ()
-    elif found.evidence.get("records") != 1:
+    if found.evidence.get("records") != 1:
         place = ("record", "absent") if found.evidence.get("records") == 0 else ("file", "number")
     else:
         verdict = (found.outcome, found.reason)
-        place = next((("rules", index) for index, failure in failures if failure == verdict), place)
+        place = next((("rules", index) for index, failure in notes.failures if failure == verdict), place)
     return Played(found.outcome, found.reason, place, asked)
+
+
+class _Notes(Watcher):
+    """Remembers where a look-up was decided."""
+
+    def __init__(self) -> None:
+        self.unfit: tuple[str, str] | None = None
+        self.failures: list[tuple[int, Failure]] = []
+
+    def malformed(self, name: str, failed: str) -> None:
+        self.unfit = name, failed
+
+    def ruled(self, index: int, rule: Rule, failure: Failure | None) -> None:
+        if failure is not None:
+            self.failures.append((index, failure))
 
 
 @dataclass(slots=True)
@@ -90,7 +133,7 @@ class _List:
     layout: str
     key_id: str
     data_date: date
-    people: Mapping[bytes, Sequence[Mapping[str, str]]]
+    people: Mapping[bytes, Sequence[Mapping[str, str]]] = field(repr=False)
     count: int
     version: int = 1
     left_out: int = 0

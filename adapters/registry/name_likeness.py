@@ -88,6 +88,9 @@ class Word(str):
     _consonants: frozenset[str]
     _heard: str
 
+    def __repr__(self) -> str:
+        return "Word(…)"
+
     @property
     def heard(self) -> str:
         """As it sounds, roughly, with its vowels: "Youri", "Juri" and "Yuri" are one."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -47,8 +47,8 @@ class Band(IntEnum):
 class Name:
     """A name of a person in two parts. An empty part is one that nobody gave."""
 
-    family: str
-    given: str = ""
+    family: str = field(repr=False)
+    given: str = field(default="", repr=False)
 
 
 class _Doubt(IntEnum):
@@ -64,10 +64,13 @@ class _Doubt(IntEnum):
 
 
 class _Part(NamedTuple):
-    """A family name, or given names: as written, and its words."""
+    """A family name, or given names: as written, and its words. No repr shows them."""
 
     text: str
     words: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "_Part(…)"
 
 
 class _Parts(NamedTuple):
@@ -98,7 +101,8 @@ def compare(typed: Name, recorded: Iterable[Name]) -> Band | None:
     """The best band of `typed` among a record's names; None where the record gives none, or withholds them all.
 
     Family and given name in the wrong order are at most close, and so is a record without a given name where one was
-    typed. Where none was typed, the family name alone is compared.
+    typed. Where none was typed, the family name alone is compared, and it is half of a name where the record has a
+    given name, or a mark in its place: at most close.
     """
     ours = _Parts(_part(typed.family), _part(typed.given))
     best: Band | None = None
@@ -132,6 +136,8 @@ def _band(ours: _Parts, theirs: _Parts) -> Band:
     of_family, of_given = _doubt_of_family(ours.family, theirs.family), _doubt_of_given(ours, theirs)
     if of_family + of_given <= _Doubt.MUCH and _may_be_of_one_generation(ours, theirs):
         alone = not ours.given.text.strip()
+        if alone and theirs.given.text.strip():
+            return Band.CLOSE
         if of_family is _Doubt.NONE and (of_given is _Doubt.NONE or alone):
             return Band.EXACT
         if alone and sorted(ours.family.words) == sorted(theirs.family.words):

@@ -17,7 +17,8 @@ from adapters.registry.adapter import utc_now
 from adapters.registry.holder import NumberHolder
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from adapters.registry.record import RecordReader
-from adapters.registry.rules import Case, Rules, Told
+from adapters.registry.rules import Case, Rules
+from adapters.registry.watching import Watcher
 from config.hours import parse_zone
 from config.registry.people import RegisterFileSource
 from jurat.words import Outcome, Reason
@@ -69,7 +70,7 @@ class _Asked:
 
 
 class RegisterFileAdapter:
-    """Looks a participant up in a list of people. `clock` tells how old its data are, `told` hears of each rule.
+    """Looks a participant up in a list of people. `clock` tells how old its data are, `watch` is told of each step.
 
     Numbers that count for one participant each are those of the source `name`.
     """
@@ -80,7 +81,7 @@ class RegisterFileAdapter:
         shelf: PeopleShelf,
         fingerprints: Fingerprints,
         clock: Callable[[], datetime] = utc_now,
-        told: Told | None = None,
+        watch: Watcher | None = None,
         name: str = "",
     ) -> None:
         self._model = model
@@ -93,7 +94,7 @@ class RegisterFileAdapter:
         self._reader = RecordReader(model.record)
         self._rules = Rules(model)
         self._holder = NumberHolder.of(model, name, fingerprints)
-        self._told = told
+        self._watch = watch
 
     def look_up(self, query: Query) -> Found:
         """What the list says of one participant.
@@ -157,12 +158,17 @@ class RegisterFileAdapter:
         try:
             inputs = clean(query.answer, self._inputs)
         except Malformed as malformed:
+            if self._watch is not None and malformed.input:
+                self._watch.malformed(malformed.input, malformed.failed)
             return Finding(Outcome.UNDETERMINED, malformed.reason, {"version": self._model.version})
         number = inputs[self._number]
         return _Asked(query, inputs, self._fingerprints.digests(namespace(self._model.register_name), number))
 
     def _judged(self, asked: _Asked, found: ListInForce) -> Finding | SourceError:
-        people = found.people.get(asked.numbers[found.key_id], ())
+        people, watch = found.people.get(asked.numbers[found.key_id], ()), self._watch
+        if watch is not None:
+            watch.in_force(found)
+            watch.found(people)
         evidence = {"version": self._model.version, "register_version": found.version, "records": len(people)}
         if not people:
             # Who stands in a row that was left out is not in the list, and may be in it all the same.
@@ -172,8 +178,12 @@ class RegisterFileAdapter:
             return Finding(Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD, evidence, found.data_date)
         row = {**people[0], self._model.file.number: asked.inputs[self._number]}
         try:
-            case = Case(self._reader.read(row), asked.inputs, asked.query.requirement, evidence, self._today())
-            finding = replace(self._rules.judge(case, self._told), data_date=found.data_date)
+            record = self._reader.read(row)
+            if watch is not None:
+                watch.read(record)
+            case = Case(record, asked.inputs, asked.query.requirement, evidence, self._today())
+            judged = self._rules.judge(case, None if watch is None else watch.ruled)
+            finding = replace(judged, data_date=found.data_date)
         except SourceError as error:
             return error
         return finding if self._holder is None else self._holder.held(finding, asked.inputs)

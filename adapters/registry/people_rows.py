@@ -37,6 +37,9 @@ class Person(NamedTuple):
     number: str
     kept: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"Person(line={self.line})"
+
 
 class _WrongRow(Exception):
     """What is wrong with a row, and in which column where it is one."""

@@ -26,9 +26,9 @@ _MOST_NAMES = 50
 class Record:
     """One record: its fields as texts, those that are dates as the days that they may be, and its names."""
 
-    fields: Mapping[str, tuple[str, ...]]
-    names: tuple[Name, ...] = ()
-    days: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    fields: Mapping[str, tuple[str, ...]] = field(repr=False)
+    names: tuple[Name, ...] = field(default=(), repr=False)
+    days: Mapping[str, tuple[Span, ...]] = field(default_factory=dict, repr=False)
 
     def values(self, field: str) -> tuple[str, ...]:
         """The values of a field that is no date; empty where the record has none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -45,8 +45,8 @@ _BANDS = tuple(band.name.lower() for band in Band)
 class Case:
     """One record, and what it is held against. `inputs` are the cleaned answer, `today` is the registry's own day."""
 
-    record: Record
-    inputs: Mapping[str, str]
+    record: Record = field(repr=False)
+    inputs: Mapping[str, str] = field(repr=False)
     requirement: Mapping[str, Any]
     evidence: dict[str, Any]
     today: date

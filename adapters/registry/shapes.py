@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -51,7 +51,7 @@ class Shape:
     """An answer in another shape. `place` is the key that was changed; () where it was the whole."""
 
     kind: Kind
-    tree: Any
+    tree: Any = field(repr=False)
     place: Place = ()
 
     def __str__(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapters.registry.decoding import Decoded
 from adapters.registry.record import Record
@@ -11,6 +11,9 @@ from adapters.registry.rules import Failure
 from adapters.registry.templates import Message
 from adapters.reply import Reply
 from config.registry.rules import OutcomeRule, Rule
+
+if TYPE_CHECKING:
+    from adapters.registry.people import ListInForce
 
 
 class Watcher:
@@ -40,6 +43,9 @@ class Watcher:
 
     def kept(self, step: str, values: Mapping[str, str]) -> None:
         """The step has set these values; those that are secret are told as `__NAME__`."""
+
+    def in_force(self, found: ListInForce) -> None:
+        """A list of people was looked into, in this version."""
 
     def found(self, records: Sequence[Any]) -> None:
         """So many records stand where one is described to stand."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -12,14 +11,15 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from bench.faults.proxy import Mode
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage, until
 from tasks.ledger.claiming import LEASE
-from tests.rigs.servers import PostgreSQL
+from tests.rigs.pgbouncer import PgBouncer, pgbouncer_binary
+from tests.rigs.servers import NoServer, PostgreSQL
 
 _UNDER_WAY = 0.1
 """Seconds in which the server ends the statements that it has already got."""
@@ -83,33 +83,15 @@ def _behind_pgbouncer(stage: Stage) -> float | None:
 
 def _pgbouncer(stage: Stage, url: str) -> str:
     """PgBouncer in transaction mode before the server; the URL that leads through it."""
-    place = make_url(url)
-    folder = Path(tempfile.mkdtemp(prefix="jurat-pgbouncer-"))
-    stage.stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    port = stage.postgresql.port + 1
-    (folder / "users").write_text('"postgres" ""\n', encoding="ascii")
-    settings = folder / "pgbouncer.ini"
-    settings.write_text(
-        f"[databases]\n* = host=127.0.0.1 port={stage.postgresql.port} user=postgres\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\nauth_file = {folder}/users\n"
-        f"pool_mode = transaction\ndefault_pool_size = 10\nmax_client_conn = 200\nunix_socket_dir =\n",
-        encoding="utf-8",
-    )
-    folder.chmod(0o755)
-    user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([_pgbouncer_binary(), str(settings)], user=user, stdout=log, stderr=log)
-    stage.stack.callback(process.wait)
-    stage.stack.callback(process.kill)
-    return place.set(port=port).render_as_string(hide_password=False)
-
-
-def _pgbouncer_binary() -> str:
-    return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
+    return stage.stack.enter_context(PgBouncer(url, size=10)).through(url)
 
 
 def _no_pgbouncer() -> str | None:
-    return None if _pgbouncer_binary() else "pgbouncer is not installed (Debian: apt-get install pgbouncer)"
+    try:
+        pgbouncer_binary()
+    except NoServer as error:
+        return str(error)
+    return None
 
 
 def _small_disk(stack: ExitStack) -> PostgreSQL:

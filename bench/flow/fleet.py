@@ -50,10 +50,14 @@ class Verdict:
 class Fleet:
     """Everything that one scenario needs: `units` are the workers, `sources` the registers that they ask."""
 
-    def __init__(self, rig: Rig, sources: Sources, client: Client, database_url: str, units: Sequence[Unit]) -> None:
+    def __init__(
+        self, rig: Rig, sources: Sources, client: Client, database_url: str, seal_key: str, units: Sequence[Unit]
+    ) -> None:
         self.rig = rig
         self.sources = sources
         self.units = units
+        self.database_url = database_url
+        self.seal_key = seal_key
         self.submitted_at: dict[str, float] = {}
         """By number: when its submit was committed, by the wall clock."""
         self._client = client
@@ -152,7 +156,7 @@ def running(
         for unit in units:
             if not until(lambda unit=unit: unit.ready, 120):  # type: ignore[misc]
                 raise TimeoutError(f"{unit.name} does not start:\n{unit.log.read_text(errors='replace')[-2000:]}")
-        fleet = Fleet(rig, sources, client, url, units)
+        fleet = Fleet(rig, sources, client, url, key_to_text(public), units)
         stack.callback(fleet.close)
         yield fleet
 

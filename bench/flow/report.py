@@ -39,12 +39,16 @@ def tables(rows: Sequence[Row]) -> str:
         if row.get("why"):
             parts.append(f"**MISSED:** {row['why']}")
         if row["figures"]:
-            lines = [
-                [figure["name"], _value(figure["value"], figure["unit"]), _limit(figure), _said(figure)]
-                for figure in row["figures"]
-            ]
-            parts.append(markdown(["figure", "value", "limit", ""], lines))
+            parts.append(table(row["figures"]))
     return "\n\n".join(parts)
+
+
+def table(figures: Sequence[Mapping[str, Any]]) -> str:
+    """Each figure with its limit, and whether that was kept."""
+    lines = [
+        [figure["name"], _value(figure["value"], figure["unit"]), _limit(figure), _said(figure)] for figure in figures
+    ]
+    return markdown(["figure", "value", "limit", ""], lines)
 
 
 def _said(figure: Mapping[str, Any]) -> str:
@@ -80,10 +84,11 @@ def filled_in(page: str, rows: Sequence[Row]) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the page has no {BEGIN} with an {END} after it")
-    return f"{before}{BEGIN}\n{_head(rows)}\n\n{tables(rows)}\n{END}{after}"
+    return f"{before}{BEGIN}\n{head(rows)}\n\n{tables(rows)}\n{END}{after}"
 
 
-def _head(rows: Sequence[Row]) -> str:
+def head(rows: Sequence[Row]) -> str:
+    """What was measured when, by which commands, on which machine."""
     commands = dict.fromkeys(f"`{row['command']}`" for row in rows)
     commits = ", ".join(dict.fromkeys(row["revision"] for row in rows))
     days = ", ".join(dict.fromkeys(row["at"][:10] for row in rows))

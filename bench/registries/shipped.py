@@ -1,4 +1,4 @@
-"""The presets that come with jurat, each with a question that its own registry accepts, to be asked anywhere."""
+"""The registries that come with jurat, each with a question that its own registry accepts, to be asked anywhere."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from adapters.registry.rehearsal import Rehearsal
 from adapters.registry.trials import Tried, try_all
 from adapters.reply import Reply
 from config.hours import parse_zone
-from config.presets import FOLDER, expand
+from config.presets import FOLDER, expand, names_by_type
 from config.registry import RegistrySource
 from config.registry.trial_files import TrialFiles
 from config.registry.trials import Trial
 from jurat.words import Outcome
 
-NAMES = tuple(sorted(file.stem for file in FOLDER.glob("*.yaml")))
+NAMES = tuple(names_by_type()["registry"])
 
 _SECRET = re.compile(r"\{secrets\.([a-z0-9_]+)")
 

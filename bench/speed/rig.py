@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
@@ -26,10 +26,14 @@ _SETTINGS = {
 
 
 class Rig:
-    """Runs until the `with` block ends. Each measurement has a database of its own, and a broker that was emptied."""
+    """Runs until the `with` block ends. Each measurement has a database of its own, and a broker that was emptied.
 
-    def __init__(self) -> None:
+    `settings` are more settings of PostgreSQL.
+    """
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         self._stack = ExitStack()
+        self._settings = {**_SETTINGS, **(settings or {})}
         self.folder: Path
         self.postgresql: PostgreSQL
         self.valkey: Valkey
@@ -39,7 +43,7 @@ class Rig:
         try:
             self.folder = Path(tempfile.mkdtemp(prefix="jurat-speed-"))
             self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            self.postgresql = self._stack.enter_context(PostgreSQL(durable=True, settings=_SETTINGS))
+            self.postgresql = self._stack.enter_context(PostgreSQL(durable=True, settings=self._settings))
             self.valkey = self._stack.enter_context(Valkey())
             self.source = self._stack.enter_context(SourceProcess())
         except BaseException:

@@ -134,7 +134,7 @@ def _check_record(source: RecordSource) -> Iterator[Problem]:
         yield ("record", "status"), "no field has this status — add fields: { status: EXPRESSION }"
     words = [word for listed in record.status.values() for word in listed]
     if len(words) != len(set(words)):
-        yield ("record", "status"), "a word of the registry stands twice — it means one thing"
+        yield ("record", "status"), "a word of the registry stands twice, and means one thing — keep it in one place"
     for name in (NUMBER, NAMES, STATUS):
         if name in record.dates:
             yield ("record", "fields", name, "date"), f"'{name}' is no date — write {name}: EXPRESSION"

@@ -43,7 +43,7 @@ _MOST_COPIES: Final = 100
 def check_expression(text: str) -> str:
     """`text`, if it is an expression that can be relied on. Raises PydanticCustomError with what to write instead."""
     if len(text) > LONGEST:
-        raise _error(f"an expression has at most {LONGEST} characters")
+        raise _error(f"an expression has at most {LONGEST} characters — shorten it")
     try:
         tree = jmespath.compile(text).parsed
     except JMESPathError as error:
@@ -52,7 +52,7 @@ def check_expression(text: str) -> str:
         where = f" (column {error.lex_position + 1})" if getattr(error, "lex_position", None) is not None else ""
         raise _error(f"this is no JMESPath{where} — see https://jmespath.org/specification.html") from None
     except (ValueError, RecursionError):
-        raise _error("this is no JMESPath, or nested too deep") from None
+        raise _error("this is no JMESPath, or nested too deep — see https://jmespath.org/specification.html") from None
     for node in _nodes(tree):
         _check_node(node)
     if found := _COMPARED_KEY.search(re.sub(r"`[^`]*`|'[^']*'", "``", text)):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated
+from collections.abc import Collection
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from config.problems import printable
 from config.registry.templates import NAME_PATTERN
+from config.suggestions import did_you_mean
 from jurat.words import Reason
 
 ANSWER_REASONS = frozenset(
@@ -51,6 +54,25 @@ REFUSALS = frozenset(
     }
 )
 """What a registry's record may refuse for."""
+
+
+def check_reason(value: Any, allowed: Collection[Reason]) -> Any:
+    """`value`, if it is a reason of the closed list; whether it is one of those `allowed` here, others say.
+
+    Raises PydanticCustomError with the nearest of those allowed here, or all of them.
+    """
+    if isinstance(value, str) and value in set(Reason):
+        return value
+    near = did_you_mean(value, allowed) if isinstance(value, str) else ""
+    said = f"there is no reason '{printable(value)}'" if isinstance(value, str) else "must be a reason"
+    message = f"{said} — {near or write_one_of(allowed)}"
+    raise PydanticCustomError("reason", "{message}", {"message": message})
+
+
+def write_one_of(reasons: Collection[Reason]) -> str:
+    """What may be written, as a hint."""
+    return f"write {'one of ' if len(reasons) > 1 else ''}{', '.join(sorted(reasons))}"
+
 
 PartName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """The name of an input, a field, a step, a secret: what a placeholder may refer to."""

@@ -63,7 +63,19 @@ Column = Annotated[
 
 
 FILE: Final = "file"
-"""What a test answers: the content of a file as it would be imported."""
+"""What a test answers: the content of a file as it would be imported, or its rows as JSON."""
+
+HOW_ROWS: Final = 'write each row as a map of texts, all of the same columns: [{ "Ref No": "1" }]'
+
+
+def are_rows(content: Any) -> bool:
+    """Whether a JSON value is a list of rows, each with a text for each of the same columns."""
+    return (
+        isinstance(content, list)
+        and bool(content)
+        and all(isinstance(row, dict) and row.keys() == content[0].keys() for row in content)
+        and all(isinstance(text, str) for row in content for text in (*row.keys(), *row.values()))
+    )
 
 
 class PeopleFile(Part):
@@ -91,7 +103,9 @@ class Row(Record):
 class RegisterFileSource(RecordSource):
     """A list of people that `registers import` has stored in the database under the name `register`.
 
-    Data older than `max_age`, in seconds, answers nothing. Each of `tests` brings a small list along, as `file`.
+    Data older than `max_age`, in seconds, answers nothing. Each of `tests` brings a small list along, as `file`: its
+    `text`, the name of a `file`, or rows as `json` (also in a file), which are written with the list's own delimiter
+    and encoding.
     """
 
     type: Literal["register-file"]
@@ -199,8 +213,12 @@ def _check_tests(source: RegisterFileSource) -> Iterator[Problem]:
     yield from trial_problems(source, [FILE])
     for index, test in enumerate(source.tests):
         response = test.responses.get(FILE)
-        if response is not None and response.text is None and response.file is None:
-            said = "has no content — give a few lines as text, or the name of a file"
+        if response is None:
+            continue
+        if response.content is not None and not are_rows(response.content):
+            yield ("tests", index, "responses", FILE, "json"), f"is no list of rows — {HOW_ROWS}"
+        elif response.text is None and response.file is None and response.content is None:
+            said = "has no content — give a few lines as text, rows as json, or the name of a file"
             yield ("tests", index, "responses", FILE), said
 
 

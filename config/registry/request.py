@@ -11,9 +11,9 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.registry.parts import Part, PartName, misplaced
-from config.registry.secrecy import is_secret, shows_secret, texts_in
+from config.registry.secrecy import HOLE, Keys, holds_part, is_secret, shows_secret, texts_in, with_holes
 from config.registry.templates import SECRETS, Filter, JsonTemplate, Template, XmlTemplate, pieces, placeholders
-from config.registry.wellformed import Fault, literal_length, literals_in
+from config.registry.wellformed import Fault, literal_length, texts_in_xml
 
 Place = tuple[str | int, ...]
 
@@ -23,7 +23,8 @@ _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection
 
 def _check_header_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}", name):
-        raise PydanticCustomError("header", "is no name of a header")
+        said = "this is no name of a header — write letters, digits and '-', such as X-Api-Key"
+        raise PydanticCustomError("header", "{said}", {"said": said})
     if name.lower() in _FRAMING:
         raise PydanticCustomError("header", "this header is set by jurat itself — remove it")
     return name
@@ -105,6 +106,11 @@ class BearerAuth(Part):
 
 
 _LITERAL_KEY = "a secret does not stand in the configuration — use auth:, or write {secrets.NAME}"
+_PART_OF_KEY = (
+    "a part of a secret stands in clear beside the placeholder — put the whole of it into the secret, and write "
+    "{secrets.NAME} alone, or behind a word and a space"
+)
+_AUTHORIZATION = ("authorization",)
 _LONGEST_BODY = 100_000
 _BODIES = ("json", "form", "xml")
 
@@ -155,9 +161,13 @@ class Request(Part):
             values = self.body if part == "json" else getattr(self, part)
             for keys, text in texts_in(values or {}):
                 place: Place = (part,) if part == "json" else (part, *keys)
-                if place not in told and is_secret(keys, text) and not list(placeholders(text)):
+                if place not in told and (said := _key_in(keys, with_holes(text))):
                     told.add(place)
-                    yield place, _LITERAL_KEY
+                    yield place, said
+        for place, text in self.templates():
+            if place[0] == "auth" and (said := _key_in(_AUTHORIZATION, with_holes(text))):
+                told.add(place)
+                yield place, said
         for place, tree in self.templates():
             if place not in told and any(
                 shows_secret(keys, text) for keys, text in texts_in(tree, tuple(map(str, place[1:])))
@@ -224,12 +234,18 @@ class Request(Part):
 
 def _document_faults(text: str) -> Iterator[str]:
     try:
-        literals = literals_in(text)
+        texts = texts_in_xml(text)
     except Fault as fault:
         yield str(fault)
         return
-    if any(is_secret((name,), value.strip()) for name, value in literals):
-        yield _LITERAL_KEY
+    yield from sorted({said for name, value in texts if (said := _key_in((name,), value.strip()))})
+
+
+def _key_in(keys: Keys, text: str) -> str:
+    """What is said of a text whose placeholders are holes, where a key or a part of one stands in it; else nothing."""
+    if HOLE in text:
+        return _PART_OF_KEY if holds_part(keys, text) else ""
+    return _LITERAL_KEY if is_secret(keys, text) else ""
 
 
 def _filters(tree: Any) -> set[Filter]:

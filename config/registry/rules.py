@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum, StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.registry.expressions import Expression
-from config.registry.parts import ANSWER_REASONS, ERROR_REASONS, REFUSALS, Part, PartName, Word, misplaced
+from config.registry.parts import (
+    ANSWER_REASONS,
+    ERROR_REASONS,
+    REFUSALS,
+    Part,
+    PartName,
+    Word,
+    check_reason,
+    misplaced,
+    write_one_of,
+)
 from jurat.words import Outcome, Reason
 
 
@@ -20,6 +31,15 @@ class Then(StrEnum):
     MAINTENANCE = "maintenance"
     UNDETERMINED = "undetermined"
     REFUSED = "refused"
+
+
+_REASONS: Final[Mapping[Then, frozenset[Reason]]] = {
+    Then.RETRY: ERROR_REASONS,
+    Then.MAINTENANCE: frozenset({Reason.SOURCE_MAINTENANCE}),
+    Then.UNDETERMINED: ANSWER_REASONS | ERROR_REASONS,
+    Then.REFUSED: frozenset({Reason.RECORD_NOT_FOUND}),
+}
+"""What an outcome may give as its reason, by what it does."""
 
 
 class Demanded(Enum):
@@ -49,27 +69,31 @@ class OutcomeRule(Part):
             Reason.SOURCE_MAINTENANCE if self.then is Then.MAINTENANCE else Reason.SOURCE_UNAVAILABLE
         )
 
+    @field_validator("reason", mode="before")
+    @classmethod
+    def _check_word(cls, value: Any, known: ValidationInfo) -> Any:
+        then = known.data.get("then")
+        allowed = frozenset[Reason]().union(*_REASONS.values()) if then is None else _REASONS[then]
+        return None if value is None else check_reason(value, allowed)
+
     @model_validator(mode="after")
     def _check_reason(self) -> Self:
-        allowed = {
-            Then.RETRY: ERROR_REASONS,
-            Then.MAINTENANCE: frozenset({Reason.SOURCE_MAINTENANCE}),
-            Then.UNDETERMINED: ANSWER_REASONS | ERROR_REASONS,
-            Then.REFUSED: frozenset({Reason.RECORD_NOT_FOUND}),
-        }[self.then]
+        allowed = _REASONS[self.then]
         goes_without_saying = self.reason is None and self.then in {Then.RETRY, Then.MAINTENANCE}
         if goes_without_saying or self.reason in allowed:
             return self
         if self.then is Then.REFUSED and self.reason is not None:
             said = "an outcome may refuse for record_not_found alone: no number and name were compared yet"
             raise misplaced("OutcomeRule", [(("reason",), f"{said} — write then: undetermined, or make it a rule")])
-        hint = ", ".join(sorted(allowed))
-        raise misplaced("OutcomeRule", [(("reason",), f"{self.then} needs one of these reasons — {hint}")])
+        said = f"{self.then} needs a reason" if self.reason is None else f"{self.then} does not go with {self.reason}"
+        raise misplaced("OutcomeRule", [(("reason",), f"{said} — {write_one_of(allowed)}")])
 
 
 MAX_AGE: Final = 120
 
 _Else = Literal["undetermined", "refused"]
+_BY_ELSE: Final[Mapping[str, frozenset[Reason]]] = {"undetermined": ANSWER_REASONS, "refused": REFUSALS}
+"""What a rule may give as its reason."""
 
 
 class _Rule(Part):
@@ -80,12 +104,18 @@ class _Rule(Part):
     def refuses(self) -> bool:
         return self.otherwise == "refused"
 
+    @field_validator("reason", mode="before")
+    @classmethod
+    def _check_word(cls, value: Any, known: ValidationInfo) -> Any:
+        otherwise = known.data.get("otherwise")
+        return check_reason(value, REFUSALS | ANSWER_REASONS if otherwise is None else _BY_ELSE[otherwise])
+
     @model_validator(mode="after")
     def _check_reason(self) -> Self:
-        allowed = REFUSALS if self.refuses else ANSWER_REASONS
+        allowed = _BY_ELSE[self.otherwise]
         if self.reason not in allowed:
             said = f"{self.reason} can not be {self.otherwise} by a rule"
-            raise misplaced("Rule", [(("reason",), f"{said} — write one of {', '.join(sorted(allowed))}")])
+            raise misplaced("Rule", [(("reason",), f"{said} — {write_one_of(allowed)}")])
         return self
 
     @property
@@ -112,8 +142,8 @@ class OneOfRule(_Rule):
 
     `match: prefix`: the record's value begins with one of them. `refuses`: the other words that the registry is known
     to have; one that is in neither list is new, and undetermined. `values` that refuse need it. The codes that a
-    criterion demands come from lists that nobody writes down whole, and go without. `optional`: holds where the
-    criterion demands nothing.
+    criterion demands may come from lists that nobody writes down whole, and may go without: then any other refuses, so
+    that presets list the codes of their registries. `optional`: holds where the criterion demands nothing.
     """
 
     demanded: ClassVar = Demanded.CODES
@@ -129,7 +159,7 @@ class OneOfRule(_Rule):
     @model_validator(mode="after")
     def _one_list(self) -> Self:
         if (self.values is None) == (self.requirement is None):
-            raise PydanticCustomError("one_of", "needs either values: [...] or requirement: NAME")
+            raise PydanticCustomError("one_of", "needs either values: [...] or requirement: NAME — write one of them")
         return self
 
 
@@ -195,7 +225,7 @@ class MinAgeRule(_Rule):
     @model_validator(mode="after")
     def _one_age(self) -> Self:
         if (self.years is None) == (self.requirement is None):
-            raise PydanticCustomError("min_age", "needs either years: N or requirement: NAME")
+            raise PydanticCustomError("min_age", "needs either years: N or requirement: NAME — write one of them")
         return self
 
 

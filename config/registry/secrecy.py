@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
+
+from config.registry.templates import pieces
 
 Keys = tuple[str, ...]
 """The keys that a text stands under, outermost first."""
@@ -24,7 +26,13 @@ _HOLDERS = frozenset({"value", "text", "content", "#text"})
 _TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.")
 """A JSON Web Token (RFC 7519), which begins with {" in Base64, or an encrypted one."""
 
+HOLE: Final = "\0"
+"""What stands for a placeholder in a text that is looked at here; no text that is sent holds one."""
+
 _KEY_FILE = "-----BEGIN"
+_BETWEEN = re.compile(r"[\s=:,;&\"']+")
+"""What may stand between a placeholder and a word that is none of its value, such as Bearer."""
+
 _SAID = re.compile(r"""["']([\w.-]{1,80})["']\s*:\s*["']([^"']+)["']|(?<![\w.-])([\w.-]{1,80})=([^&;\s"']+)""")
 """A pair as JSON or a form has it, inside of a text."""
 
@@ -33,15 +41,22 @@ def is_secret(keys: Keys, text: str) -> bool:
     """Whether a literal is taken for a key: for its name, or for its name and its looks."""
     if not text or not keys:
         return False
-    *above, name = keys
-    if _NAME.search(name) or (name.lower() in _HOLDERS and above and _NAME.search(above[-1])):
-        return True
-    looks = _LIKE_A_SECRET.fullmatch(text) is not None
-    return looks and (
-        _PERHAPS_A_NAME.search(name) is not None
-        or any(_NAME.search(key) for key in above)
-        or (name.lower() in _HOLDERS and bool(above) and _PERHAPS_A_NAME.search(above[-1]) is not None)
-    )
+    return _names_one(keys) or (_may_name_one(keys) and _LIKE_A_SECRET.fullmatch(text) is not None)
+
+
+def holds_part(keys: Keys, text: str) -> bool:
+    """Whether a part of a key stands beside the placeholders of a text, each a HOLE: glued to one, or by its looks.
+
+    A word before a space is none: the scheme of `Bearer {token}`.
+    """
+    if HOLE not in text or not keys or not (_names_one(keys) or _may_name_one(keys)):
+        return False
+    for word in _BETWEEN.split(text):
+        if HOLE in word and _names_one(keys) and any(map(str.isalnum, word)):
+            return True
+        if any(map(_LIKE_A_SECRET.fullmatch, word.split(HOLE))):
+            return True
+    return False
 
 
 def shows_secret(keys: Keys, text: str) -> bool:
@@ -49,13 +64,35 @@ def shows_secret(keys: Keys, text: str) -> bool:
     if _TOKEN.search(text) or _KEY_FILE in text:
         return True
     is_cookie = bool(keys) and keys[-1].lower() == "cookie"
-    for found in _SAID.finditer(text):
+    for found in _SAID.finditer(with_holes(text)):
         name, value = found[1] or found[3], found[2] or found[4]
-        if "{" in value.replace("{{", ""):
-            continue
-        if _NAME.search(name) or (is_cookie and is_secret((name,), value)):
+        if HOLE in value:
+            if (is_cookie or _NAME.search(name)) and holds_part((name,), value):
+                return True
+        elif _NAME.search(name) or (is_cookie and is_secret((name,), value)):
             return True
     return False
+
+
+def with_holes(text: str) -> str:
+    """The template `text` with a HOLE in place of each placeholder."""
+    return "".join(literal + ("" if found is None else HOLE) for literal, found in pieces(text))
+
+
+def _names_one(keys: Keys) -> bool:
+    *above, name = keys
+    return _NAME.search(name) is not None or (
+        name.lower() in _HOLDERS and bool(above) and _NAME.search(above[-1]) is not None
+    )
+
+
+def _may_name_one(keys: Keys) -> bool:
+    *above, name = keys
+    return (
+        _PERHAPS_A_NAME.search(name) is not None
+        or any(_NAME.search(key) for key in above)
+        or (name.lower() in _HOLDERS and bool(above) and _PERHAPS_A_NAME.search(above[-1]) is not None)
+    )
 
 
 def texts_in(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, str]]:

@@ -118,7 +118,7 @@ def _check_tree(tree: Any) -> Any:
     while waiting:
         node, depth = waiting.pop()
         if depth > _DEEPEST_JSON:
-            raise PydanticCustomError("json_body", f"is nested deeper than {_DEEPEST_JSON} levels")
+            raise PydanticCustomError("json_body", f"is nested deeper than {_DEEPEST_JSON} levels — write it flatter")
         match node:
             case str():
                 _check_template(node)

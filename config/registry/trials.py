@@ -6,6 +6,7 @@ They run offline, with every lint, and a description whose tests fail is not pub
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Final, Self
 
@@ -13,12 +14,35 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.limits import FileName
-from config.registry.parts import Part, PartName, misplaced
+from config.problems import printable
+from config.registry.parts import (
+    ANSWER_REASONS,
+    ERROR_REASONS,
+    REFUSALS,
+    Part,
+    PartName,
+    misplaced,
+    write_one_of,
+)
 from config.suggestions import did_you_mean
 from jurat.words import Outcome, Reason, outcomes_of
 
 PRESET_FILE: Final = "preset:"
 """Before the name of a file that comes with jurat, in `config/presets/answers`."""
+
+
+_EXPECTED: Final[Mapping[Outcome, frozenset[Reason]]] = {
+    Outcome.ACCEPTED: frozenset({Reason.RECORD_MATCHES}),
+    Outcome.REFUSED: REFUSALS,
+    Outcome.UNDETERMINED: ANSWER_REASONS | ERROR_REASONS | {Reason.ANSWER_UNREADABLE},
+}
+"""What a registry's description can come to in a test."""
+
+
+def _expectations() -> str:
+    """What a test may expect, as a pattern for editors."""
+    written = (f"{outcome}/({'|'.join(sorted(reasons))})" for outcome, reasons in _EXPECTED.items())
+    return f"^({Outcome.ACCEPTED}|{'|'.join(written)})$"
 
 
 def _check_expectation(text: str) -> str:
@@ -27,14 +51,18 @@ def _check_expectation(text: str) -> str:
         raise PydanticCustomError("expect", "begin with accepted, refused or undetermined")
     if outcome == Outcome.ACCEPTED and not reason:
         return text
-    if reason not in set(Reason) or Outcome(outcome) not in outcomes_of(Reason(reason)):
-        allowed = [each for each in Reason if Outcome(outcome) in outcomes_of(each)]
-        if hint := did_you_mean(reason, allowed) if reason not in set(Reason) and reason else "":
-            raise PydanticCustomError(
-                "expect", "no verdict is {outcome} for this — {hint}", {"outcome": outcome, "hint": hint}
-            )
+    if not reason:
         raise PydanticCustomError("expect", "write the reason behind it, such as refused/status_inactive")
-    return text
+    allowed = _EXPECTED[Outcome(outcome)]
+    if reason in allowed:
+        return text
+    if reason in set(Reason):
+        hint = " or ".join(f"{each}/{reason}" for each in sorted(outcomes_of(Reason(reason))))
+        hint = f"write {hint}" if any(reason in each for each in _EXPECTED.values()) else write_one_of(allowed)
+    else:
+        hint = did_you_mean(reason, allowed) or write_one_of(allowed)
+    said = f"nothing is {outcome} for '{printable(reason)}' here — {hint}"
+    raise PydanticCustomError("expect", "{message}", {"message": said})
 
 
 def _check_day(value: Any) -> Any:
@@ -53,9 +81,9 @@ class Response(Part):
     """
 
     status: Annotated[int, Field(ge=100, le=599)] = 200
-    headers: dict[str, str] = Field(default_factory=dict)
-    content: Any = Field(default=None, alias="json")
-    text: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    content: Any = Field(default=None, alias="json", repr=False)
+    text: str | None = Field(default=None, repr=False)
     file: FileName | None = None
 
     @model_validator(mode="after")
@@ -74,11 +102,11 @@ class Trial(Part):
     """
 
     name: Annotated[str, Field(min_length=1, max_length=120)]
-    input: dict[PartName, str]
+    input: dict[PartName, str] = Field(repr=False)
     require: dict[PartName, Any] = Field(default_factory=dict)
     today: Annotated[date, BeforeValidator(_check_day)] | None = None
     responses: dict[PartName, Response] = Field(default_factory=dict)
-    expect: Annotated[str, AfterValidator(_check_expectation)]
+    expect: Annotated[str, AfterValidator(_check_expectation), Field(json_schema_extra={"pattern": _expectations()})]
 
     @property
     def outcome(self) -> Outcome:

@@ -7,19 +7,22 @@ comment nobody would read it, and in CDATA the escapes themselves would be read 
 
 from __future__ import annotations
 
+import re
 from xml.parsers import expat
 
+from config.registry.secrecy import HOLE
 from config.registry.templates import pieces
 
 _MARK = "placeholder-{}."
+_MARKS = re.compile(r"placeholder-[0-9]+\.")
 
 
 class Fault(Exception):
     """What is wrong with a document, and what to do."""
 
 
-def literals_in(text: str) -> list[tuple[str, str]]:
-    """The texts of the template `text` that hold no placeholder, each with the name of its element or attribute.
+def texts_in_xml(text: str) -> list[tuple[str, str]]:
+    """The texts of the template `text` with a HOLE for each placeholder, each with its element's or attribute's name.
 
     Raises:
         Fault: it is no well-formed XML, holds a DOCTYPE or a processing instruction, or a placeholder where no value
@@ -39,7 +42,7 @@ def literals_in(text: str) -> list[tuple[str, str]]:
         if mark not in everything:
             said = f"{{{name}}} stands where no value can be escaped"
             raise Fault(f"{said} — put it between two tags or into an attribute, without a comment or CDATA around it")
-    return [(name, value) for name, value in reader.texts if not any(mark in value for mark in marks)]
+    return [(name, _MARKS.sub(HOLE, value)) for name, value in reader.texts]
 
 
 def literal_length(text: str) -> int:

@@ -22,15 +22,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from jurat import AlreadyConfirmed, Client, InvalidAnswer, JuratError
 
 CONSULTATION = "budget"
-WORDS = {
-    "open": "Not answered yet.",
-    "pending": "Your answer is being checked. You may leave this page and come back.",
-    "review": "A member of the team will look at it.",
-}
 SORRY = "This can not be done just now. Nothing was lost: please try again in a few minutes."
-FORM = "SELECT question, title, consultation_title, contact, answer_schema FROM jurat_questions \
+FORM = "SELECT question, title, consultation_title, answer_schema FROM jurat_questions \
         WHERE consultation = %s ORDER BY position"
-MINE = "SELECT check_id FROM platform_answers WHERE participant = %s ORDER BY confirmed_at"
 KEEP = "INSERT INTO platform_answers (check_id, participant, question) VALUES (%s, %s, %s)"
 
 url = make_url(os.environ["DATABASE_URL"])
@@ -83,19 +77,16 @@ def spoken(request: Any, texts: dict[str, str]) -> str:
 
 
 def overview(request: Any) -> Any:
-    who = request.session["participant"]
-    last = {result.question: result for result in client.results([row[0] for row in rows(MINE, who)])}
-    # After the results: a verdict that comes in between is then shown by a page that will load again.
-    access = client.access(CONSULTATION, who)
-    questions, whole, contact = [], "", ""
+    standing = client.standing(CONSULTATION, request.session["participant"])  # all of one moment
+    access, questions, whole, tag = standing.access, [], "", locale(request)
     for name, *texts, _ in rows(FORM, CONSULTATION):
-        title, whole, contact = (spoken(request, json.loads(each)) for each in texts)
-        state, told = access.questions.get(name, "open"), last.get(name)
-        message = client.message(told.reason or "", locale(request)) if told and told.settled else WORDS.get(state, "")
-        questions.append({"name": name, "title": title, "state": state, "message": message})
-    wait_ms = min((each.next_poll_ms for each in last.values() if not each.settled), default=0)
-    more = {"questions": questions, "access": access, "wait_s": math.ceil(wait_ms / 1000)}
-    return render(request, "page.html", {"title": whole, "contact": contact, "locale": locale(request), **more})
+        title, whole = (spoken(request, json.loads(each)) for each in texts)
+        if state := access.questions.get(name):  # else it was published since then, and is there the next time
+            told = {"state": state, "message": standing.message(name, tag), "open": name in access.open}
+            questions.append({"name": name, "title": title, **told})
+    more = {"questions": questions, "access": access, "wait_s": math.ceil(standing.next_poll_ms / 1000)}
+    whom = {"access_message": standing.access_message(tag), "contact": standing.contact(tag)}
+    return render(request, "page.html", {"title": whole, "locale": tag, **whom, **more})
 
 
 def question(request: Any, name: str, problem: InvalidAnswer | None = None) -> Any:

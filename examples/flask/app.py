@@ -13,17 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from jurat import AlreadyConfirmed, Client, InvalidAnswer, JuratError
 
 CONSULTATION = "budget"
-WORDS = {
-    "open": "Not answered yet.",
-    "pending": "Your answer is being checked. You may leave this page and come back.",
-    "review": "A member of the team will look at it.",
-}
 SORRY = "This can not be done just now. Nothing was lost: please try again in a few minutes."
 FORM = text(
-    "SELECT question, title, answer_schema, consultation_title, contact FROM jurat_questions "
+    "SELECT question, title, answer_schema, consultation_title FROM jurat_questions "
     "WHERE consultation = :consultation ORDER BY position"
 )
-MINE = text("SELECT check_id FROM platform_answers WHERE participant = :participant ORDER BY confirmed_at")
 KEEP = text("INSERT INTO platform_answers (check_id, participant, question) VALUES (:id, :participant, :question)")
 
 app = Flask(__name__, template_folder=".")
@@ -76,16 +70,14 @@ def read(statement: Any, **values: str) -> list[Any]:
 
 @app.get("/")
 def overview() -> Any:
-    mine = [row["check_id"] for row in read(MINE, participant=session["participant"])]
-    last = {result.question: result for result in client.results(mine)}
-    # After the results: a verdict that comes in between is then shown by a page that will load again.
-    access = client.access(CONSULTATION, session["participant"])
-    questions = read(FORM, consultation=CONSULTATION)
-    messages = {name: client.message(each.reason or "", locale()) for name, each in last.items() if each.settled}
-    wait_ms = min((each.next_poll_ms for each in last.values() if not each.settled), default=0)
+    standing = client.standing(CONSULTATION, session["participant"])  # all of one moment
+    # A question that was published since then is there the next time.
+    questions = [
+        each for each in read(FORM, consultation=CONSULTATION) if each["question"] in standing.access.questions
+    ]
     return render_template(
-        "page.html", title=spoken(questions[0]["consultation_title"]), contact=questions[0]["contact"], words=WORDS,
-        questions=questions, access=access, messages=messages, wait_s=math.ceil(wait_ms / 1000),
+        "page.html", title=spoken(questions[0]["consultation_title"]), questions=questions, standing=standing,
+        wait_s=math.ceil(standing.next_poll_ms / 1000),
     )  # fmt: skip
 
 

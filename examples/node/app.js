@@ -6,19 +6,15 @@ import sodium from 'libsodium-wrappers'
 import pg from 'pg'
 
 const CONSULTATION = 'budget'
-const WORDS = {
-  open: 'Not answered yet.',
-  pending: 'Your answer is being checked. You may leave this page and come back.',
-  review: 'A member of the team will look at it.',
-}
-// Each question with what stands: its state, how many answers are left, and which round the next one is.
+// Each question with what stands at this moment: its state, how many answers are left, and its newest check.
 const FORM = `
-  SELECT q.question, q.title, q.answer_schema, q.consultation_title, q.contact, q.rounds, a.access,
-         coalesce(a.questions ->> q.question, 'open') AS state,
+  SELECT q.question, q.title, q.answer_schema, q.consultation_title, q.contact, q.messages,
+         coalesce(a.access, 'incomplete') AS access, coalesce(a.questions ->> q.question, 'open') AS state,
          coalesce((a.rounds_left ->> q.question)::int, q.rounds) AS rounds_left,
-         (SELECT coalesce(max(c.round), 0) + 1 FROM jurat_checks c WHERE c.consultation = q.consultation
-            AND c.participant = $2 AND c.question = q.question) AS round
+         coalesce(r.round, 0) + 1 AS next_round, r.outcome, r.reason, r.next_poll_ms
   FROM jurat_questions q LEFT JOIN jurat_access a ON a.consultation = q.consultation AND a.participant = $2
+  LEFT JOIN LATERAL (SELECT round, outcome, reason, next_poll_ms FROM jurat_results WHERE question = q.question
+    AND consultation = q.consultation AND participant = $2 ORDER BY round DESC LIMIT 1) r ON true
   WHERE q.consultation = $1 ORDER BY q.position`
 const SUBMIT = `
   INSERT INTO jurat_checks (id, consultation, participant, question, round, answer, answer_key,
@@ -28,9 +24,6 @@ const SUBMIT = `
   FROM jurat_questions q WHERE q.consultation = $6 AND q.question = $7
   ON CONFLICT DO NOTHING`
 const KEEP = 'INSERT INTO platform_answers (check_id, participant, question) VALUES ($1, $2, $3)'
-const RESULTS = `
-  SELECT r.question, r.state, r.reason, r.next_poll_ms FROM platform_answers p
-  JOIN jurat_results r ON r.check_id = p.check_id WHERE p.participant = $1 ORDER BY p.confirmed_at`
 
 await sodium.ready
 const sealKey = sodium.from_base64(process.env.JURAT_SEAL_KEY, sodium.base64_variants.ORIGINAL)
@@ -43,7 +36,11 @@ const messages = Object.fromEntries(files.map((file) => [file.slice(0, -5), JSON
 
 const html = (text) => String(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt()};`)
 const spoken = (texts, locale) => texts[locale] ?? texts.en ?? Object.values(texts)[0] ?? ''
-const message = (reason, locale) => ({ ...messages.en, ...messages[locale] })[reason] ?? messages.en.other
+// The consultation's own text, or that of jurat. A reason that is not there may be of a newer worker.
+const message = (key, own, locale) => own[key]?.[locale] ?? own[key]?.und ?? { ...messages.en, ...messages[locale] }[key]
+// Why its verdict says so where the question counts as that, else where the question stands.
+const told = ({ outcome, state, reason, messages: own }, locale) =>
+  (outcome === state && message(reason, own, locale)) || message(`state.${state}`, own, locale)
 const isOpen = (row) => row.rounds_left > 0 && !['pending', 'review', 'accepted'].includes(row.state)
 const hash = (...parts) => createHash('sha256').update(parts.join(':')).digest('hex')
 
@@ -51,18 +48,15 @@ const page = (locale, title, body, waitS = 0) => `<!doctype html><html lang="${h
 ${waitS ? `<meta http-equiv="refresh" content="${waitS}">` : ''}<title>${html(title)}</title><h1>${html(title)}</h1>${body}`
 
 async function overview({ who, locale }) {
-  // The results first: a verdict that comes in between is then shown by a page that will load again.
-  const last = Object.fromEntries((await pool.query(RESULTS, [who])).rows.map((row) => [row.question, row]))
   const { rows } = await pool.query(FORM, [CONSULTATION, who])
-  const waiting = Object.values(last).filter((row) => row.state !== 'settled').map((row) => row.next_poll_ms)
   const sections = rows.map((row) => `<section id="${html(row.question)}" data-state="${html(row.state)}">
 <h2>${html(spoken(row.title, locale))}</h2>
-<p>${html(last[row.question]?.state === 'settled' ? message(last[row.question].reason, locale) : WORDS[row.state] ?? '')}</p>
+<p>${html(told(row, locale))}</p>
 ${isOpen(row) ? `<a href="/question/${html(row.question)}">Answer</a>` : ''}</section>`)
-  const access = html(rows[0].access ?? 'incomplete')
-  sections.push(`<p data-access="${access}">Access: ${access}. ${html(spoken(rows[0].contact, locale))}</p>`)
-  const waitS = waiting.length ? Math.ceil(Math.min(...waiting) / 1000) : 0
-  return [200, page(locale, spoken(rows[0].consultation_title, locale), sections.join(''), waitS)]
+  const [{ access, contact, messages: own, consultation_title: title }] = rows
+  sections.push(`<p data-access="${html(access)}">${html(message(`access.${access}`, own, locale))} ${html(spoken(contact, locale))}</p>`)
+  const waits = rows.map((row) => row.next_poll_ms).filter((ms) => ms > 0) // 0: settled, null: not answered
+  return [200, page(locale, spoken(title, locale), sections.join(''), waits.length ? Math.ceil(Math.min(...waits) / 1000) : 0)]
 }
 
 // What the schema of the question does not allow; the workers look again, and a bad answer costs no round.
@@ -105,7 +99,7 @@ async function confirmed(who, name, id, answer) {
     await connection.query('BEGIN')
     const row = (await connection.query(FORM, [CONSULTATION, who])).rows.find((each) => each.question === name)
     const sealed = Buffer.from(sodium.crypto_box_seal(JSON.stringify(answer), sealKey))
-    const values = [id, who, row.round, sealed, answerKey, CONSULTATION, name]
+    const values = [id, who, row.next_round, sealed, answerKey, CONSULTATION, name]
     // Nothing is written where it was confirmed before, here or in another tab: the overview shows what stands.
     if (isOpen(row) && (await connection.query(SUBMIT, values)).rowCount) await connection.query(KEEP, [id, who, name])
     await connection.query('COMMIT')

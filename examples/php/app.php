@@ -10,14 +10,15 @@ set_exception_handler(function (Throwable $error): void {
 define('LOCALE', preg_match('/^[a-z]{2}/', $_SERVER['HTTP_ACCEPT_LANGUAGE'] ?? '', $found) ? $found[0] : 'en');
 
 const CONSULTATION = 'budget';
-// Each question with what stands: its state, how many answers are left, and which round the next one is.
+// Each question with what stands at this moment: its state, how many answers are left, and its newest check.
 const FORM = <<<'SQL'
-    SELECT q.question, q.title, q.answer_schema, q.consultation_title, q.contact,
+    SELECT q.question, q.title, q.answer_schema, q.consultation_title, q.contact, q.messages,
            coalesce(a.access, 'incomplete') AS access, coalesce(a.questions ->> q.question, 'open') AS state,
            coalesce((a.rounds_left ->> q.question)::int, q.rounds) AS rounds_left,
-           (SELECT coalesce(max(c.round), 0) + 1 FROM jurat_checks c WHERE c.consultation = q.consultation
-              AND c.participant = :participant AND c.question = q.question) AS round
+           coalesce(r.round, 0) + 1 AS next_round, r.outcome, r.reason, r.next_poll_ms
     FROM jurat_questions q LEFT JOIN jurat_access a ON a.consultation = q.consultation AND a.participant = :participant
+    LEFT JOIN LATERAL (SELECT round, outcome, reason, next_poll_ms FROM jurat_results WHERE question = q.question
+      AND consultation = q.consultation AND participant = :participant ORDER BY round DESC LIMIT 1) r ON true
     WHERE q.consultation = :consultation ORDER BY q.position
     SQL;
 const SUBMIT = <<<'SQL'
@@ -28,8 +29,6 @@ const SUBMIT = <<<'SQL'
     FROM jurat_questions q WHERE q.consultation = :consultation AND q.question = :question ON CONFLICT DO NOTHING
     SQL;
 const KEEP = 'INSERT INTO platform_answers (check_id, participant, question) VALUES (:id, :participant, :question)';
-const RESULTS = 'SELECT r.question, r.state, r.reason, r.next_poll_ms FROM platform_answers p
-    JOIN jurat_results r ON r.check_id = p.check_id WHERE p.participant = :participant ORDER BY p.confirmed_at';
 
 function sql(string $statement, array $values): PDOStatement {
     ($prepared = database()->prepare($statement))->execute($values);
@@ -47,10 +46,17 @@ function html(mixed $text): string { return htmlspecialchars((string) $text, ENT
 
 function spoken(array $texts): string { return $texts[LOCALE] ?? $texts['en'] ?? (reset($texts) ?: ''); }
 
-function message(string $reason): string {
-    $folder = __DIR__ . '/../../jurat/messages/';   // or your own copy of it
-    $texts = json_decode(file_get_contents($folder . (is_file($folder . LOCALE . '.json') ? LOCALE : 'en') . '.json'), true);
-    return $texts[$reason] ?? $texts['other'];
+// The consultation's own text, or that of jurat. A reason that is not there may be of a newer worker.
+function message(string $key, array $own): ?string {
+    $files = __DIR__ . '/../../jurat/messages/%s.json';   // or your own copy of them
+    $texts = json_decode(file_get_contents(sprintf($files, is_file(sprintf($files, LOCALE)) ? LOCALE : 'en')), true);
+    return $own[$key][LOCALE] ?? $own[$key]['und'] ?? $texts[$key] ?? null;
+}
+
+// Why its verdict says so where the question counts as that, else where the question stands.
+function told(array $row): string {
+    return ($row['outcome'] === $row['state'] ? message($row['reason'], $row['messages']) : null)
+        ?? message("state.{$row['state']}", $row['messages']);
 }
 
 function page(int $status, string $title, array $more = []): never {
@@ -66,22 +72,16 @@ function page(int $status, string $title, array $more = []): never {
 function form(string $who): array {
     foreach (sql(FORM, ['consultation' => CONSULTATION, 'participant' => $who])->fetchAll(PDO::FETCH_ASSOC) as $row) {
         $open = $row['rounds_left'] > 0 && !in_array($row['state'], ['pending', 'review', 'accepted'], true);
-        $read = array_map(fn (string $json): array => json_decode($json, true), array_slice($row, 1, 4));
+        $read = array_map(fn (string $json): array => json_decode($json, true), array_slice($row, 1, 5));
         $form[$row['question']] = [...$row, ...$read, 'open' => $open];
     }
     return $form ?? [];
 }
 
 function overview(string $who): never {
-    // The results first: a verdict that comes in between is then shown by a page that will load again.
-    $last = array_column(sql(RESULTS, ['participant' => $who])->fetchAll(PDO::FETCH_ASSOC), null, 'question');
     $form = form($who) ?: throw new RuntimeException('there is no such consultation');
-    ['access' => $access, 'contact' => $contact, 'consultation_title' => $title] = current($form);
-    $settled = array_filter($last, fn (array $each): bool => $each['state'] === 'settled');
-    $messages = array_map(fn (array $each): string => message($each['reason']), $settled);
-    $waits = array_column(array_diff_key($last, $settled), 'next_poll_ms');
-    $wait = $waits ? (int) ceil(min($waits) / 1000) : 0;
-    page(200, spoken($title), compact('form', 'access', 'contact', 'messages', 'wait'));
+    $wait = min(array_filter(array_column($form, 'next_poll_ms')) ?: [0]);   // 0: settled, null: not answered
+    page(200, spoken(current($form)['consultation_title']), compact('form', 'wait'));
 }
 
 // What the schema of the question does not allow; the workers look again, and a bad answer costs no round.
@@ -124,7 +124,7 @@ function confirmed(string $who, string $name, string $id, array $answer): never 
     $row = form($who)[$name];
     $sealed = sodium_crypto_box_seal(json_encode($answer, JSON_THROW_ON_ERROR | JSON_FORCE_OBJECT), $key);
     $answer_key = substr(bin2hex(sodium_crypto_generichash($key, '', 32)), 0, 16);
-    $more = ['consultation' => CONSULTATION, 'round' => $row['round'], 'answer' => bin2hex($sealed), 'answer_key' => $answer_key];
+    $more = ['consultation' => CONSULTATION, 'round' => $row['next_round'], 'answer' => bin2hex($sealed), 'answer_key' => $answer_key];
     // Nothing is written where it was confirmed before, here or in another tab: the overview shows what stands.
     if ($row['open'] && sql(SUBMIT, [...$ours, ...$more])->rowCount()) {
         sql(KEEP, $ours);

@@ -1,7 +1,7 @@
 <!doctype html>
 <html lang="<?= LOCALE ?>">
 <meta charset="utf-8">
-<?php if ($wait ?? 0): ?><meta http-equiv="refresh" content="<?= $wait ?>"><?php endif ?>
+<?php if ($wait ?? 0): ?><meta http-equiv="refresh" content="<?= ceil($wait / 1000) ?>"><?php endif ?>
 <title><?= html($title) ?></title>
 <h1><?= html($title) ?></h1>
 <?php if (isset($fields)): ?>
@@ -16,13 +16,13 @@
   <button><?= $id ? 'Confirm' : 'Continue' ?></button> <a href="/">Back</a>
 </form>
 <?php endif ?>
-<?php $words = ['open' => 'Not answered yet.', 'review' => 'A member of the team will look at it.',
-                'pending' => 'Your answer is being checked. You may leave this page and come back.'] ?>
 <?php foreach ($form ?? [] as $name => $row): ?>
 <section id="<?= html($name) ?>" data-state="<?= html($row['state']) ?>">
   <h2><?= html(spoken($row['title'])) ?></h2>
-  <p><?= html($messages[$name] ?? $words[$row['state']] ?? '') ?></p>
+  <p><?= html(told($row)) ?></p>
   <?php if ($row['open']): ?><a href="/question/<?= html($name) ?>">Answer</a><?php endif ?>
 </section>
 <?php endforeach ?>
-<?php if (isset($access)): ?><p data-access="<?= $access ?>">Access: <?= $access ?>. <?= html(spoken($contact)) ?></p><?php endif ?>
+<?php if ($row = current($form ?? [])): ?>
+<p data-access="<?= html($row['access']) ?>"><?= html(message("access.{$row['access']}", $row['messages'])) ?> <?= html(spoken($row['contact'])) ?></p>
+<?php endif ?>

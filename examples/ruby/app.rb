@@ -9,14 +9,15 @@ require "securerandom"
 require "webrick"
 
 CONSULTATION = "budget"
-# Each question with what stands: its state, how many answers are left, and which round the next one is.
+# Each question with what stands at this moment: its state, how many answers are left, and its newest check.
 FORM = <<~SQL
-  SELECT q.question, q.title, q.answer_schema, q.consultation_title, q.contact,
+  SELECT q.question, q.title, q.answer_schema, q.consultation_title, q.contact, q.messages,
          coalesce(a.access, 'incomplete') AS access, coalesce(a.questions ->> q.question, 'open') AS state,
          coalesce((a.rounds_left ->> q.question)::int, q.rounds) AS rounds_left,
-         (SELECT coalesce(max(c.round), 0) + 1 FROM jurat_checks c WHERE c.consultation = q.consultation
-            AND c.participant = $2 AND c.question = q.question) AS round
+         coalesce(r.round, 0) + 1 AS next_round, r.outcome, r.reason, r.next_poll_ms
   FROM jurat_questions q LEFT JOIN jurat_access a ON a.consultation = q.consultation AND a.participant = $2
+  LEFT JOIN LATERAL (SELECT round, outcome, reason, next_poll_ms FROM jurat_results WHERE question = q.question
+    AND consultation = q.consultation AND participant = $2 ORDER BY round DESC LIMIT 1) r ON true
   WHERE q.consultation = $1 ORDER BY q.position
 SQL
 SUBMIT = <<~SQL
@@ -27,10 +28,6 @@ SUBMIT = <<~SQL
   FROM jurat_questions q WHERE q.consultation = $6 AND q.question = $7 ON CONFLICT DO NOTHING
 SQL
 KEEP = "INSERT INTO platform_answers (check_id, participant, question) VALUES ($1, $2, $3)"
-RESULTS = <<~SQL
-  SELECT r.question, r.state, r.reason, r.next_poll_ms FROM platform_answers p
-  JOIN jurat_results r ON r.check_id = p.check_id WHERE p.participant = $1 ORDER BY p.confirmed_at
-SQL
 
 SEAL_KEY = ENV.fetch("JURAT_SEAL_KEY").unpack1("m0")
 ANSWER_KEY = RbNaCl::Hash.blake2b(SEAL_KEY, digest_size: 32).unpack1("H16")
@@ -65,7 +62,7 @@ class Visit # one request
     page(404, "There is no such page.")
   rescue StandardError => error
     warn error.class # no more of it: the text of an error may quote a row
-    @fields = @form = @access = nil
+    @fields = @form = nil
     page(503, "This can not be done just now. Nothing was lost: please try again.")
   ensure
     @database&.close
@@ -78,13 +75,9 @@ class Visit # one request
   end
 
   def overview
-    # The results first: a verdict that comes in between is then shown by a page that will load again.
-    last = @database.exec_params(RESULTS, [@participant]).to_h { |row| [row["question"], row] }
-    settled, waiting = last.partition { |_, row| row["state"] == "settled" }.map(&:to_h)
-    @messages = settled.transform_values { |row| message(row["reason"]) }
-    @wait = waiting.values.map { |row| (row["next_poll_ms"].to_f / 1000).ceil }.min
     @form = form
-    @access, @contact = @form.first["access"], spoken(@form.first["contact"])
+    # 0: settled, NULL: not answered
+    @wait = @form.map { |row| (row["next_poll_ms"].to_f / 1000).ceil }.select(&:positive?).min
     page(200, spoken(@form.first["consultation_title"]))
   end
 
@@ -105,7 +98,7 @@ class Visit # one request
     @database.transaction do # the check and the platform's own row: both or none
       row = form.find { |each| each["question"] == @name }
       sealed = RbNaCl::Boxes::Sealed.from_public_key(SEAL_KEY).box(JSON.generate(@answer))
-      values = [id, @participant, row["round"], { value: sealed, format: 1 }, ANSWER_KEY, CONSULTATION, @name]
+      values = [id, @participant, row["next_round"], { value: sealed, format: 1 }, ANSWER_KEY, CONSULTATION, @name]
       # Nothing is written where it was confirmed before, here or in another tab: the overview shows what stands.
       written = open?(row) && @database.exec_params(SUBMIT, values).cmd_tuples.positive?
       @database.exec_params(KEEP, [id, @participant, @name]) if written
@@ -136,7 +129,14 @@ class Visit # one request
     texts[@locale] || texts["en"] || texts.values.first
   end
 
-  def message(reason) = { **MESSAGES["en"], **MESSAGES.fetch(@locale, {}) }.then { |all| all[reason] || all["other"] }
+  # The consultation's own text, or that of jurat. A reason that is not there may be of a newer worker.
+  def message(row, key)
+    own = JSON.parse(row["messages"])[key] || {}
+    own[@locale] || own["und"] || { **MESSAGES["en"], **MESSAGES.fetch(@locale, {}) }[key]
+  end
+
+  # Why its verdict says so where the question counts as that, else where the question stands.
+  def told(row) = row["outcome"] == row["state"] && message(row, row["reason"]) || message(row, "state.#{row["state"]}")
 
   def page(status, title)
     @title = title

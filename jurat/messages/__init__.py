@@ -1,33 +1,89 @@
-"""Texts for participants: one for each reason and language, as data that a translator can add to."""
+"""Texts for participants: one for each reason and state in each language, as data that a translator can add to.
+
+A file `LANGUAGE.json` is a language. Its keys are the reasons, `other`, `state.…` for each state of a question and
+`access.…` for each state of an access.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 
-from jurat.words import Reason
+from jurat.words import AccessState, QuestionState, Reason
 
 FALLBACK = "en"
+NO_LANGUAGE = "und"
+"""The language tag of a text that was written without one (BCP 47: undetermined)."""
+
 OTHER = "other"
 """The text for a reason that this version does not know."""
 
+KEYS: tuple[str, ...] = (
+    *(reason.value for reason in Reason),
+    OTHER,
+    *(f"state.{state}" for state in QuestionState),
+    *(f"access.{state}" for state in AccessState),
+)
+"""What there is a text for, in the order of the files."""
 
-def message_for(reason: Reason | str, locale: str) -> str:
-    """The text about `reason` in the language of `locale` ("fr", "fr-CA", "fr_CH"), or in English.
+OwnTexts = Mapping[str, Mapping[str, str]]
+"""Texts of a consultation, which go before ours: by key, then by language tag."""
 
-    It says what happened and what the participant can do, and holds no data of anybody.
+
+def message_for(key: Reason | str, locale: str, own: OwnTexts | None = None) -> str:
+    """The text about `key` in the language of `locale` ("fr", "fr-CA", "fr_CH"), or in English.
+
+    The text in `own` for that language goes first, and then the one without a language. It says what happened and what
+    the participant can do, and holds no data of anybody.
     """
-    language = locale.replace("_", "-").split("-")[0].lower()
-    texts = _texts(language if language in languages() else FALLBACK)
-    return texts.get(reason, texts[OTHER])
+    language = nearest({tag: tag for tag in languages()}, locale)
+    written = (own or {}).get(key, {})
+    said = nearest(written, locale) or written.get(NO_LANGUAGE)
+    if language is None:  # English is told then, the consultation's first
+        said = said or nearest(written, FALLBACK)
+    ours = _texts(language or FALLBACK)
+    return said or ours.get(key) or ours[OTHER]
+
+
+def key_of(state: str, outcome: str | None, reason: str | None) -> str:
+    """What to tell about a question: why its newest verdict says so where it counts as that verdict, else its state.
+
+    It does not where the check is on its way or with a person, nor where an earlier answer still holds.
+    """
+    return reason if reason in KEYS and outcome == state else f"state.{state}"
+
+
+def spoken(texts: Mapping[str, str], locale: str) -> str:
+    """One of `texts` (by language tag): in the language of `locale`, without a language, in English, or the first.
+
+    "" where there is none.
+    """
+    found = nearest(texts, locale) or texts.get(NO_LANGUAGE) or nearest(texts, FALLBACK)
+    return found or next(iter(texts.values()), "")
+
+
+def nearest(texts: Mapping[str, str], locale: str) -> str | None:
+    """The one of `texts` whose tag is `locale`, or `locale` without its last parts: pt-BR, then pt.
+
+    This is the look-up of RFC 4647, section 3.4.
+    """
+    by_tag = {tag.lower(): text for tag, text in texts.items()}
+    return next((by_tag[tag] for tag in _wider(locale) if tag in by_tag), None)
 
 
 @cache
 def languages() -> frozenset[str]:
     """The languages that have texts."""
     return frozenset(file.name[:-5] for file in files(__package__).iterdir() if file.name.endswith(".json"))
+
+
+def _wider(locale: str) -> Iterator[str]:
+    """The tag and what is left of it without its last parts. A locale of the system may end in `.UTF-8` or `@euro`."""
+    parts = re.split(r"[.@]", locale)[0].replace("_", "-").lower().split("-")
+    return ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
 
 
 @cache

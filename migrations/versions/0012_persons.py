@@ -1,4 +1,4 @@
-"""What persons ask for: contests, decisions, further rounds, revocations, transfers, erasures. And how long access holds.
+"""What persons ask for: contests, decisions, further rounds, revocations, transfers, erasures. How long access holds.
 
 A request is a row that a worker applies once; so a platform or a back office in any language asks with one INSERT, and
 one piece of code decides what comes of it.

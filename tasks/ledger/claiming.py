@@ -292,7 +292,7 @@ class Claims:
         if not taken:
             return []
         now = time.monotonic()
-        self._delay = max(now - self._asked, 0.8 * self._delay)
+        self._delay = max(now - self._asked, 0.9 * self._delay)
         return [each.held(now - self._asked, now - self._read) for each in taken]
 
 

@@ -15,6 +15,9 @@ from sqlalchemy import Engine, text
 from adapters.base import Box
 from jurat.columns import moment
 from jurat.database import reader
+from jurat.messages import OwnTexts
+from jurat.statements import now
+from tasks.ledger.deciding import Word, words
 
 PAGE = 1000
 """Verdicts that are read at once, so that memory does not grow with their number."""
@@ -58,6 +61,35 @@ class ReviewRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ContestRow:
+    """A participant contested the verdict. `refused` says why that could not be done, `applied_at` is None until a
+    worker has looked at it; `document` is the platform's own reference.
+    """
+
+    asked_at: datetime | None
+    applied_at: datetime | None
+    refused: str | None
+    document: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRow:
+    """A check that waits for a person, as `jurat_review_queue` has it. `words` are of a first of two persons."""
+
+    check_id: UUID
+    consultation: str
+    question: str
+    reason: str
+    evidence: Mapping[str, Any]
+    opened_at: datetime | None
+    due_at: datetime | None
+    contested: bool
+    document: str | None
+    words: Sequence[Mapping[str, Any]]
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AccessEffect:
     """What the participant's verdicts add up to now, and what this question counts as in that."""
 
@@ -68,7 +100,9 @@ class AccessEffect:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Everything that is known of one check but the person and the answer. Attempts and verdicts, oldest first."""
+    """Everything that is known of one check but the person and the answer. Attempts, verdicts, contests and words of
+    persons since it is in review, oldest first.
+    """
 
     id: UUID
     consultation: str
@@ -82,6 +116,8 @@ class Explained:
     attempts: tuple[AttemptRow, ...]
     verdicts: tuple[VerdictRow, ...]
     review: ReviewRow | None
+    contests: tuple[ContestRow, ...]
+    words: tuple[Word, ...]
     access: AccessEffect | None
 
 
@@ -130,6 +166,9 @@ class Explaining:
         attempts = self._all(_attempts(self._dialect), id=str(check))
         verdicts = self._all(_verdicts(self._dialect), id=str(check))
         reviews = self._all(_review(self._dialect), id=str(check))
+        contests = self._all(_contests(self._dialect), id=str(check))
+        with self._engine.begin() as connection:
+            said = words(connection, check)
         return Explained(
             id=check,
             consultation=row[0],
@@ -147,8 +186,34 @@ class Explaining:
             review=next(
                 (ReviewRow(each[0], _document(each[1]), *(moment(time) for time in each[2:])) for each in reviews), None
             ),
+            contests=tuple(ContestRow(moment(each[0]), moment(each[1]), *each[2:]) for each in contests),
+            words=tuple(said),
             access=None if row[8] is None else _effect(row[8], _document(row[9]), _document(row[10]), row[1]),
         )
+
+    def own_texts(self, consultation: str) -> OwnTexts:
+        """The texts for participants that a consultation has of its own; none where it is no longer configured."""
+        rows = self._all(_OWN_TEXTS, consultation=consultation)
+        return _document(rows[0][0]) if rows else {}
+
+    def queue(self, consultation: str | None = None, *, overdue: bool = False) -> list[QueuedRow]:
+        """The checks that wait for a person, of one consultation or of all; who must be decided first comes first."""
+        return [
+            QueuedRow(
+                UUID(str(row[0])),
+                row[1],
+                row[2],
+                row[3],
+                _document(row[4]),
+                moment(row[5]),
+                moment(row[6]),
+                bool(row[7]),
+                row[8],
+                json.loads(row[9]) if isinstance(row[9], str) else row[9],
+                bool(row[10]),
+            )
+            for row in self._all(_queue(self._dialect, overdue=overdue), consultation=consultation)
+        ]
 
     def near_border(self, zone: str, version: int, metres: float) -> Iterator[AffectedRow]:
         """Verdicts about a version of a zone that a change within `metres` of its border may concern.
@@ -200,6 +265,8 @@ class Explaining:
         with self._engine.begin() as connection:
             return connection.execute(text(sql), parameters).all()
 
+
+_OWN_TEXTS = "SELECT messages FROM jurat_questions WHERE consultation = :consultation LIMIT 1"
 
 _ACTIVE = "SELECT id FROM jurat_registers WHERE name = :name AND state = 'active' AND key_id IS NULL"
 
@@ -256,6 +323,24 @@ def _verdicts(dialect: str) -> str:
 def _review(dialect: str) -> str:
     return f"""
         SELECT reason, evidence, opened_at, due_at, decided_at FROM jurat_reviews WHERE check_id = {_this(dialect)}"""
+
+
+@lru_cache
+def _contests(dialect: str) -> str:
+    return f"""
+        SELECT asked_at, applied_at, refused, document FROM jurat_requests
+        WHERE check_id = {_this(dialect)} AND kind = 'contest' ORDER BY asked_at, id"""
+
+
+@lru_cache
+def _queue(dialect: str, *, overdue: bool) -> str:
+    return f"""
+        SELECT check_id, consultation, question, reason, evidence, opened_at, due_at, contested, document, words,
+               due_at <= {now(dialect)}
+        FROM jurat_review_queue
+        WHERE (CAST(:consultation AS text) IS NULL OR consultation = :consultation)
+          {f"AND due_at <= {now(dialect)}" if overdue else ""}
+        ORDER BY due_at, check_id"""
 
 
 @lru_cache

@@ -24,6 +24,7 @@ from tasks.ledger.numbers import release_numbers
 from tasks.ledger.overdue import any_passed
 from tasks.ledger.queues import seconds_between
 from tasks.ledger.records import WORKER, add_audit_row
+from tasks.ledger.requests import WAITING, Requests
 from tasks.ledger.reviewing import end_reviews
 
 OUTAGE = 10.0
@@ -35,6 +36,7 @@ BATCH = 500
 WORK = {
     "leases": "EXISTS (SELECT 1 FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now})",
     "reviews": "EXISTS (SELECT 1 FROM jurat_reviews WHERE decided_at IS NULL AND due_at <= {now})",
+    "requests": WAITING,
     "access": ANY_OUTDATED,
     "candidates": "EXISTS (SELECT 1 FROM jurat_checks WHERE candidates_until <= {now})",
 }
@@ -55,6 +57,7 @@ class Keeping:
         self._often = preparing(engine)
         self._dialect = engine.dialect.name
         self._access = AccessRows()
+        self._requests = Requests(engine)
         self._entered: set[str] = set()
 
     def turns(self, every: Mapping[str, float]) -> set[str]:
@@ -94,6 +97,10 @@ class Keeping:
             }
             free = self._access.lock(connection, set(over.values()))
             return end_reviews(connection, self._access, {check: key for check, key in over.items() if key in free})
+
+    def do_requests(self) -> int:
+        """Do what persons have asked for; how many requests were dealt with."""
+        return self._requests.apply_waiting()
 
     def add_up_access(self) -> int:
         """Add up again the access rows that are older than the last change of their consultation; how many.
@@ -267,11 +274,12 @@ def _overdue_verdicts(dialect: str) -> str:
           AND NOT EXISTS (SELECT 1 FROM jurat_verdicts w WHERE w.check_id = v.check_id
                           AND (w.retain_until IS NULL OR w.retain_until > {now(dialect)}))
           AND EXISTS (SELECT 1 FROM jurat_checks c WHERE c.id = v.check_id AND c.state = 'settled')
+          AND NOT EXISTS (SELECT 1 FROM jurat_requests q WHERE q.check_id = v.check_id AND q.applied_at IS NULL)
         LIMIT :limit"""
 
 
 def _purge(dialect: str) -> list[str]:
     ids = f"(SELECT r.id FROM {rowset(dialect, 'id uuid')})"
-    names = ("jurat_verdicts", "jurat_attempts", "jurat_reviews", "jurat_claims")
+    names = ("jurat_verdicts", "jurat_attempts", "jurat_reviews", "jurat_claims", "jurat_requests")
     tables = tuple((name, "check_id") for name in names)
     return [f"DELETE FROM {table} WHERE {column} IN {ids}" for table, column in (*tables, ("jurat_checks", "id"))]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from itertools import islice
@@ -34,6 +34,9 @@ class PersonRow(NamedTuple):
     line: int
     number: bytes
     kept: str
+
+    def __repr__(self) -> str:
+        return f"PersonRow(line={self.line})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ class PeopleInForce:
     data_date: date
     left_out: int
     count: int
-    people: Mapping[bytes, Sequence[Mapping[str, str]]]
+    people: Mapping[bytes, Sequence[Mapping[str, str]]] = field(repr=False)
 
 
 def find_people(engine: Engine, register: str, numbers: Sequence[bytes]) -> PeopleInForce | None:

@@ -217,6 +217,7 @@ class Publishing:
                 "title": question.title,
                 "consultation_title": question.consultation_title,
                 "contact": question.contact,
+                "messages": question.messages,
                 "config_version": versions.get(question.consultation, version),
             }
             for question in configuration.questions.values()
@@ -265,7 +266,7 @@ def _add_questions(dialect: str) -> str:
     columns = (
         "consultation text, question text, position int, criterion text, source text, sources jsonb, rounds int, "
         "valid_s float8, renew_s float8, deadline_s float8, answer_schema jsonb, title jsonb, "
-        "consultation_title jsonb, contact jsonb, config_version int"
+        "consultation_title jsonb, contact jsonb, messages jsonb, config_version int"
     )
     names = ", ".join(column.split()[0] for column in columns.split(", "))
     values = ", ".join(f"r.{name}" for name in names.split(", "))

@@ -36,8 +36,9 @@ def open_reviews(dialect: str, rows: Rows) -> list[Statement]:
 
 
 def close_reviews(dialect: str, checks: Iterable[UUID]) -> list[Statement]:
-    """Take checks away from the persons who review."""
-    return _statement(_close_reviews(dialect), [{"id": str(check)} for check in checks])
+    """Take checks away from the persons who review. Nobody needs the notes of who contested them from then on."""
+    rows = [{"id": str(check)} for check in checks]
+    return [*_statement(_close_reviews(dialect), rows), *_statement(_erase_notes(dialect), rows)]
 
 
 def add_attempts(dialect: str, rows: Rows) -> list[Statement]:
@@ -99,6 +100,15 @@ def _close_reviews(dialect: str) -> str:
     return f"""
         UPDATE jurat_reviews SET decided_at = {now(dialect)}
         WHERE decided_at IS NULL AND check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
+
+
+@lru_cache
+def _erase_notes(dialect: str) -> str:
+    # Not of requests that wait: whoever deals with one holds it, and waits for the participant's row, which is ours.
+    return f"""
+        UPDATE jurat_requests SET note = NULL, note_key = NULL
+        WHERE note IS NOT NULL AND applied_at IS NOT NULL
+          AND check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
 
 
 @lru_cache

@@ -1,6 +1,5 @@
-"""What a person does with a check: sees the answer in review and decides it, or opens a settled one again.
-
-A decision is the check's next verdict, by `reviewer`. Earlier verdicts stay as they are.
+"""What a person does with a check by the command line: sees the answer in review, decides it, or opens a settled one
+again. And the end of reviews that nobody decides.
 """
 
 from __future__ import annotations
@@ -14,26 +13,16 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from jurat.batches import run
+from jurat.ids import uuid7
 from jurat.statements import now, rows_json, rowset
-from jurat.words import REFUSING, Outcome, Reason, State, outcomes_of
+from jurat.words import Reason, State
 from tasks.ledger.access import AccessRows, Key
-from tasks.ledger.numbers import hold_numbers, release_numbers
+from tasks.ledger.asked import Kind, Request, ask, mark_applied, this
+from tasks.ledger.deciding import DECIDING, ReviewError, decide_check, open_again
 from tasks.ledger.overdue import ENDED
-from tasks.ledger.records import (
-    REVIEWER,
-    UNSTORABLE,
-    add_audit_row,
-    add_verdicts,
-    close_reviews,
-    open_reviews,
-)
+from tasks.ledger.records import UNSTORABLE, add_audit_row, close_reviews
 
-DECIDING = (Reason.PERSON_ACCEPTED, *sorted(REFUSING))
-"""What a person may say. Accepting has one word: no source bore it out."""
-
-
-class ReviewError(Exception):
-    """What a person wanted to do with a check can not be done. Nothing was changed."""
+__all__ = ["DECIDING", "ReviewError", "Reviewing", "SealedAnswer", "SealedReview", "end_reviews"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +36,18 @@ class SealedAnswer:
     key_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class SealedReview:
+    """All that a person may open while a check is in review: its answer, unless that was erased when it was settled,
+    and the note of who contests it. Each names the key that opens it.
+    """
+
+    answer: bytes | None = field(repr=False)
+    answer_key: str | None
+    note: bytes | None = field(repr=False)
+    note_key: str | None
+
+
 class Reviewing:
     """The reviewers' writes. Each is one transaction that waits for who holds the participant's access row."""
 
@@ -55,47 +56,35 @@ class Reviewing:
         self._dialect = engine.dialect.name
         self._access = AccessRows()
 
-    def decide(self, check: UUID, reason: Reason, who: str, evidence: Mapping[str, Any] | None = None) -> int:
-        """Settle a check in review by a person's word: one of `DECIDING`; the verdict's revision.
+    def decide(self, check: UUID, reason: Reason, who: str, evidence: Mapping[str, Any] | None = None) -> int | None:
+        """Settle a check in review by a person's word: one of `DECIDING`; the verdict's revision, None where a second
+        person must say the same.
 
         Of several who decide at once, or while upkeep ends the review, one does. `evidence` must name no participant.
 
         Raises ReviewError when the check is unknown or not in review, the reason decides nothing, or the evidence can
         not be stored.
         """
-        if reason not in DECIDING:
-            raise ReviewError(f"{reason} is not for a person to say; expected one of {', '.join(DECIDING)}")
-        (outcome,) = outcomes_of(reason)
+        request = Request(uuid7(), Kind.DECIDE, who, check_id=check, reason=reason)
         try:
             with self._engine.begin() as connection:
-                return self._decide(connection, check, outcome, reason, who, evidence or {})
+                ask(connection, request)
+                revision = decide_check(connection, self._access, request, evidence or {})
+                mark_applied(connection, request.id)
+                return revision
         except UNSTORABLE:
             raise ReviewError("the evidence can not be stored; expected JSON without NUL and half characters") from None
 
     def reopen(self, check: UUID, who: str) -> None:
-        """Put a settled check before a person again. Its verdict stands until there is a decision, or for good when
-        nobody decides in time; meanwhile the question is in review. The answer was erased when it was settled.
+        """Put a settled check before a person again, see `open_again`.
 
-        Raises ReviewError when the check is unknown or not settled, or its question is no longer configured.
+        Raises ReviewError as that does.
         """
+        request = Request(uuid7(), Kind.OPEN, who, check_id=check)
         with self._engine.begin() as connection:
-            key, question = self._take(connection, check)
-            edition = self._access.newest(connection)
-            if (configured := edition.questions.get((key[0], question))) is None:
-                raise ReviewError(f"question {key[0]}/{question} is no longer configured; check {check} stays settled")
-            if connection.execute(text(_reopen(self._dialect)), {"id": str(check)}).first() is None:
-                raise ReviewError(self._why_not(connection, check, State.SETTLED))
-            revision, _, reason = self._verdict(connection, check)
-            review = {
-                "check_id": str(check),
-                "reason": reason,
-                "evidence": {"reopened": revision},
-                "config_version": edition.version,
-                "due": configured.review_due_s,
-            }
-            run(connection, *open_reviews(self._dialect, [review]))
-            self._access.add_up(connection, {key})
-            add_audit_row(connection, who, "reopen", str(check), {"revision": revision, "reason": reason})
+            ask(connection, request)
+            open_again(connection, self._access, request)
+            mark_applied(connection, request.id)
 
     def answer(self, check: UUID, who: str) -> SealedAnswer:
         """Hand out the sealed answer of a check in review, for a person to see it; that is in the audit.
@@ -103,84 +92,26 @@ class Reviewing:
         Raises ReviewError when the check is unknown or not in review, or its answer was erased before it was reopened.
         """
         with self._engine.begin() as connection:
-            row = connection.execute(text(_sealed(self._dialect)), {"id": str(check)}).first()
-            if row is None:
-                raise ReviewError(f"there is no check {check}")
-            consultation, question, source, state, sealed, key = row
-            if state != State.REVIEW:
-                raise ReviewError(
-                    f"check {check} is {state}: its answer is shown only while it is in review; see "
-                    f"`bin/jurat explain {check}`"
-                )
+            consultation, question, source, sealed, key = _in_review(connection, check)
             if sealed is None:
                 raise ReviewError(f"the answer of check {check} was erased when it was settled; ask the participant")
             add_audit_row(connection, who, "review answer", str(check), {"question": question})
         return SealedAnswer(consultation, question, source, bytes(sealed), key)
 
-    def _decide(
-        self,
-        connection: Connection,
-        check: UUID,
-        outcome: Outcome,
-        reason: Reason,
-        who: str,
-        evidence: Mapping[str, Any],
-    ) -> int:
-        key, question = self._take(connection, check)
-        edition = self._access.newest(connection)
-        moved = connection.execute(text(_decide(self._dialect)), {"id": str(check)}).first()
-        if moved is None:
-            raise ReviewError(self._why_not(connection, check, State.REVIEW))
-        configured = edition.questions.get((key[0], question))
-        verdict = {
-            "check_id": str(check),
-            "outcome": outcome,
-            "reason": reason,
-            "evidence": evidence,
-            "decided_by": REVIEWER,
-            "config_version": edition.version,
-            "source": moved[1],
-            "fence": moved[0],
-            "retain": configured.retain_s if configured else None,
-        }
-        run(connection, *add_verdicts(self._dialect, [verdict]), *close_reviews(self._dialect, [check]))
-        if outcome is Outcome.ACCEPTED:
-            hold_numbers(connection, check)
-        else:  # whoever is refused after all does not keep the number from the person that it belongs to
-            release_numbers(connection, [check])
-        self._access.add_up(connection, {key})
-        revision = self._verdict(connection, check)[0]
-        add_audit_row(connection, who, "review decide", str(check), {"revision": revision, "reason": reason})
-        return revision
+    def sealed(self, check: UUID, who: str) -> SealedReview:
+        """Hand out what a person may open of a check in review, for a person to see it; that is in the audit.
 
-    def _take(self, connection: Connection, check: UUID) -> tuple[Key, str]:
-        """Whose answer to which question it is; the participant's access row is ours from then on."""
-        row = connection.execute(text(_of(self._dialect)), {"id": str(check)}).first()
-        if row is None:
-            raise ReviewError(f"there is no check {check}")
-        self._access.wait_for(connection, {(row[0], row[1])})
-        return (row[0], row[1]), row[2]
-
-    def _verdict(self, connection: Connection, check: UUID) -> tuple[int, str, str]:
-        """The last revision: its number, outcome and reason."""
-        row = connection.execute(text(_last_verdict(self._dialect)), {"id": str(check)}).one()
-        return row[0], row[1], row[2]
-
-    def _why_not(self, connection: Connection, check: UUID, wanted: State) -> str:
-        row = connection.execute(text(_of(self._dialect)), {"id": str(check)}).first()
-        state = row[3] if row else None
-        match state:
-            case State.SETTLED:
-                revision, outcome, reason = self._verdict(connection, check)
-                return f"check {check} is decided already: {outcome}, {reason} (revision {revision}); reopen it first"
-            case State.REVIEW:
-                return f"check {check} is in review already; decide it"
-            case State.PENDING | State.LEASED:
-                if wanted is State.SETTLED:
-                    return f"check {check} is on its way ({state}); wait for its verdict"
-                return f"check {check} is not in review ({state}): no person has to decide it, or nobody did in time"
-            case _:
-                return f"there is no check {check}"
+        Raises ReviewError when the check is unknown or not in review.
+        """
+        with self._engine.begin() as connection:
+            _, question, _, answer, key = _in_review(connection, check)
+            row = connection.execute(text(_note(self._dialect)), {"id": str(check)}).first()
+            note, note_key = row or (None, None)
+            seen = {"question": question, "answer": answer is not None, "note": note is not None}
+            add_audit_row(connection, who, "review answer", str(check), seen)
+        return SealedReview(
+            None if answer is None else bytes(answer), key, None if note is None else bytes(note), note_key
+        )
 
 
 def end_reviews(connection: Connection, access: AccessRows, reviews: Mapping[UUID, Key]) -> int:
@@ -199,42 +130,33 @@ def end_reviews(connection: Connection, access: AccessRows, reviews: Mapping[UUI
     return len(ended)
 
 
-def _this(dialect: str) -> str:
-    return "CAST(:id AS uuid)" if dialect == "postgresql" else ":id"
-
-
-@lru_cache
-def _of(dialect: str) -> str:
-    return f"SELECT consultation, participant, question, state FROM jurat_checks WHERE id = {_this(dialect)}"
+def _in_review(connection: Connection, check: UUID) -> tuple[str, str, str, bytes | None, str | None]:
+    """Consultation, question, source, sealed answer and its key of a check in review."""
+    row = connection.execute(text(_sealed(connection.dialect.name)), {"id": str(check)}).first()
+    if row is None:
+        raise ReviewError(f"there is no check {check}")
+    consultation, question, source, state, sealed, key = row
+    if state != State.REVIEW:
+        raise ReviewError(
+            f"check {check} is {state}: its answer is shown only while it is in review; see `bin/jurat explain {check}`"
+        )
+    return consultation, question, source, sealed, key
 
 
 @lru_cache
 def _sealed(dialect: str) -> str:
     return f"""
         SELECT consultation, question, source, state, answer, answer_key FROM jurat_checks
-        WHERE id = {_this(dialect)}"""
+        WHERE id = {this(dialect)}"""
 
 
 @lru_cache
-def _last_verdict(dialect: str) -> str:
+def _note(dialect: str) -> str:
     return f"""
-        SELECT revision, outcome, reason FROM jurat_verdicts WHERE check_id = {_this(dialect)}
-        ORDER BY revision DESC LIMIT 1"""
-
-
-@lru_cache
-def _decide(dialect: str) -> str:
-    # A fence of its own: no verdict of a worker can have the same, whenever it comes.
-    return f"""
-        UPDATE jurat_checks SET state = 'settled', fence = fence + 1, answer = NULL, settled_at = {now(dialect)}
-        WHERE id = {_this(dialect)} AND state = 'review' RETURNING fence, source"""
-
-
-@lru_cache
-def _reopen(dialect: str) -> str:
-    return f"""
-        UPDATE jurat_checks SET state = 'review', settled_at = NULL
-        WHERE id = {_this(dialect)} AND state = 'settled' RETURNING id"""
+        SELECT note, note_key FROM jurat_requests
+        WHERE check_id = {this(dialect)} AND kind = 'contest' AND applied_at IS NOT NULL AND refused IS NULL
+          AND note IS NOT NULL
+        ORDER BY applied_at DESC LIMIT 1"""
 
 
 @lru_cache

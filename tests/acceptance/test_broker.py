@@ -43,6 +43,7 @@ def test_no_message_of_whatever_shape_ends_a_worker_or_comes_to_stand_in_its_log
     assert "mingle" not in log, "it greets no other workers"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "state",
     [

@@ -59,6 +59,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(name: str, ends: Mapping[str
     assert len(said[-1]) < 200
 
 
+@pytest.mark.slow
 def test_a_worker_serves_the_queues_that_it_is_given_and_warns_of_unknown_ones(make_town: MakeTown) -> None:
     town = make_town()
     with town.worker("--concurrency", "4", "-Q", "checks.register,checks.registre") as worker:
@@ -82,6 +83,7 @@ def test_a_worker_starts_before_its_database_is_there_and_waits(make_town: MakeT
         assert "Traceback" not in worker.log
 
 
+@pytest.mark.slow
 def test_celerys_own_commands_work(make_town: MakeTown, sources: Sources) -> None:
     town = make_town()
     with town.worker("--concurrency", "16") as worker:

@@ -62,6 +62,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_look_ups_leaves_one_verdict_to
     assert 8 <= lost[1] <= 308 - states["settled"], "what was held, and nothing that was settled"
 
 
+@pytest.mark.slow
 def test_a_second_sigterm_drops_look_ups_that_have_started(make_town: MakeTown, sources: Sources) -> None:
     town = make_town()
     with town.worker("--concurrency", "16") as worker:

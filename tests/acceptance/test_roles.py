@@ -91,7 +91,7 @@ class People:
         self.engine.dispose()
 
 
-@pytest.fixture(params=["this version", "the next version"])
+@pytest.fixture(params=["this version", pytest.param("the next version", marks=pytest.mark.slow)])
 def people(
     request: pytest.FixtureRequest, postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[People]:

@@ -33,6 +33,7 @@ def test_every_variant_is_counted_once() -> None:
     assert bands[3] == "0"
 
 
+@pytest.mark.slow
 def test_it_prints_the_tables() -> None:
     made = registry_names.text([Sample("all cultures", [0, 3])], "make bench-names")
     assert "| all cultures | 2 | 39,800 | 1.5 | 3 | 1 of 2 |" in re.sub(" +", " ", made)

@@ -12,13 +12,14 @@ from pydantic import ValidationError
 
 from adapters.base import Level as SourceLevel
 from config.configuration import Configuration
-from config.document import NO_LANGUAGE, Document, Level
+from config.document import Document, Level
 from config.limits import SourceKind
 from config.lint import lint
 from config.problems import InvalidConfiguration
 from jurat.access import AtLeast, Terms, parse_rule
 from jurat.answers import check_schema, validate
 from jurat.errors import InvalidAnswer
+from jurat.messages import NO_LANGUAGE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SAMPLE = ROOT / "config" / "sample"
@@ -48,6 +49,7 @@ DATA: dict[str, Any] = {
         "budget": {
             "title": {"en": "Budget", "fr": "Budget"},
             "contact": "participation@valmont.example",
+            "messages": {"outside_zone": {"fr": "Ailleurs", "pt-BR": "Longe"}, "state.review": "A person looks."},
             "retain": "365d",
             "review_due": "7d",
             "questions": {
@@ -88,6 +90,21 @@ def test_a_question_has_everything_that_is_needed_to_decide_it() -> None:
     assert residence.title == {NO_LANGUAGE: "Where do you live?"}
     assert residence.consultation_title == {"en": "Budget", "fr": "Budget"}
     assert residence.contact == {NO_LANGUAGE: "participation@valmont.example"}
+    assert residence.messages == {
+        "outside_zone": {"fr": "Ailleurs", "pt-BR": "Longe"},
+        "state.review": {NO_LANGUAGE: "A person looks."},
+    }
+
+
+def test_a_text_has_at_most_two_thousand_characters_and_a_language_three_letters() -> None:
+    def told(**texts: str) -> Any:
+        budget = DATA["consultations"]["budget"] | {"messages": {"other": texts}}
+        return configuration(DATA | {"consultations": {"budget": budget}}).questions["budget", "code"].messages
+
+    assert len(told(br="x" * 2000)["other"]["br"]) == 2000
+    with pytest.raises(ValidationError, match="at most 2000 characters"):
+        told(br="x" * 2001)
+    assert told(ast="Otro") == {"other": {"ast": "Otro"}}
 
 
 def test_what_is_not_said_has_its_default() -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
+from itertools import groupby
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -66,14 +67,29 @@ consultations:
 """
 
 
-def mistakes(file: str) -> list[tuple[str, str, str]]:
-    """What stands in a good configuration, what is written instead, and what lint says then."""
+Changes = list[tuple[str, str]]
+
+
+def mistakes(file: str) -> list[tuple[Changes, list[str]]]:
+    """What stands in a good configuration and what is written instead, at one place or several, and what lint says."""
     found = []
     for block in (Path(__file__).parent / file).read_text(encoding="utf-8").split("\n\n")[1:]:
         marked = [line.partition(" ") for line in block.splitlines()]
-        good, bad, said = ("\n".join(text for mark, _, text in marked if mark == kind) for kind in "-+!")
-        found.append((good, bad, said))
+        groups = [
+            (mark, "\n".join(text for *_, text in group)) for mark, group in groupby(marked, lambda line: line[0])
+        ]
+        texts = [text for mark, text in groups if mark in "-+"]
+        said = [text for mark, _, text in marked if mark == "!"]
+        found.append((list(zip(texts[::2], texts[1::2], strict=True)), said))
     return found
+
+
+def mistaken(good: str, changes: Changes) -> str:
+    """The good configuration with these mistakes."""
+    for right, wrong in changes:
+        assert good.count(right) == 1, right
+        good = good.replace(right, wrong)
+    return good
 
 
 def report(folder: Path, text: str, **options: object) -> Report:
@@ -92,20 +108,22 @@ def test_a_good_configuration_has_no_problem(tmp_path: Path) -> None:
         assert lines(tmp_path, text) == []
 
 
-@pytest.mark.parametrize(("good", "bad", "expected"), mistakes("mistakes.txt"))
-def test_one_mistake_is_told_in_one_line(tmp_path: Path, good: str, bad: str, expected: str) -> None:
-    assert GOOD.count(good) == 1
-    found = lines(tmp_path, GOOD.replace(good, bad))
+@pytest.mark.parametrize(("changes", "said"), mistakes("mistakes.txt"))
+def test_one_mistake_is_told_in_one_line(tmp_path: Path, changes: Changes, said: list[str]) -> None:
+    (expected,) = said
+    found = lines(tmp_path, mistaken(GOOD, changes))
     assert expected in found
     # What the mistake leaves without a name, or unused, is told too.
     assert all(": there is no " in line or ": warning: " in line for line in found if line != expected)
 
 
-@pytest.mark.parametrize(("good", "bad", "expected"), mistakes("registry-mistakes.txt"))
-def test_one_mistake_about_a_registry_is_told_in_one_line(tmp_path: Path, good: str, bad: str, expected: str) -> None:
-    assert REGISTER.count(good) == 1
-    found = lines(tmp_path, REGISTER.replace(good, bad))
-    assert found == [expected]
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [each for part in ("source", "request", "rule", "test") for each in mistakes(f"registry-{part}-mistakes.txt")],
+)
+def test_one_mistake_about_a_registry_is_told_in_one_line(tmp_path: Path, changes: Changes, said: list[str]) -> None:
+    found = lines(tmp_path, mistaken(REGISTER, changes))
+    assert found == said
     assert "s3same" not in "".join(found)
 
 

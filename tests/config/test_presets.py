@@ -82,6 +82,15 @@ def test_an_unknown_preset_is_told(tmp_path: Path, presets: Path) -> None:
     ]
 
 
+def test_a_preset_of_another_type_is_told(tmp_path: Path, presets: Path) -> None:
+    assert lines(tmp_path, CONFIGURATION.replace("type: registry", "type: register-file"), presets) == [
+        (
+            "jurat.yaml:2:17: error: sources.roll.type: the preset 'valmont-roll' is of another type — write "
+            "type: registry"
+        )
+    ]
+
+
 def test_what_makes_a_preset_wrong_is_told_where_it_is_used(tmp_path: Path, presets: Path) -> None:
     assert lines(tmp_path, CONFIGURATION.replace("rate: 2/s", "steps: []"), presets) == [
         "jurat.yaml:2:56: error: sources.roll.steps: is empty"

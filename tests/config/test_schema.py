@@ -58,6 +58,7 @@ def test_the_sample_lints_clean_and_keeps_to_the_schema(validate: Any, sample: d
         (("consultations", "budget", "questions", "work", "rounds"), "3"),
         (("consultations", "budget", "access"), {"all_off": ["residence"]}),
         (("consultations", "budget", "access"), {"at_least": 1}),
+        (("consultations", "budget", "messages"), {"outside_zon": "Elsewhere."}),
     ],
 )
 def test_an_editor_sees_a_mistake(validate: Any, sample: dict[str, Any], path: tuple[str, ...], value: object) -> None:
@@ -70,7 +71,7 @@ def test_an_editor_sees_a_mistake(validate: Any, sample: dict[str, Any], path: t
 
 
 def test_a_preset_needs_nothing_but_its_name(validate: Any, sample: dict[str, Any]) -> None:
-    sample["sources"]["other"] = {"type": "registry", "preset": "valmont-roll", "timeout": "20s"}
+    sample["sources"]["other"] = {"type": "registry", "preset": "us-npi", "timeout": "20s"}
     validate(sample)
     sample["sources"]["other"] = {"type": "registry"}
     with pytest.raises(fastjsonschema.JsonSchemaValueException):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_what_a_new_source_begins_with_validates(validate: Any, form: str) -> No
 
 @pytest.mark.parametrize("preset", PRESETS, ids=[file.stem for file in PRESETS])
 def test_a_preset_validates_whole_and_by_its_name(validate: Any, preset: Path) -> None:
-    named = {"type": "registry", "preset": preset.stem, "rate": "1/s"}
+    named = {"type": read([preset]).data["type"], "preset": preset.stem, "rate": "1/s"}
     validate({"sources": {"roll": named}})
     sources, complaints = expand({"roll": named})
     assert complaints == []
@@ -74,6 +75,11 @@ def test_a_preset_validates_whole_and_by_its_name(validate: Any, preset: Path) -
         (("sources", "roll", "rules"), [{"check": "valid_at", "until": "end", "absent": "accept"}]),
         (("sources", "roll", "one_person"), "yes"),
         ((*TEST, "expect"), ["accepted"]),
+        ((*TEST, "expect"), "accept"),
+        ((*TEST, "expect"), "refused"),
+        ((*TEST, "expect"), "refused/name_differs"),
+        ((*TEST, "expect"), "undetermined/inactive"),
+        ((*TEST, "expect"), "undetermined/deadline_passed"),
         ((*TEST, "input", "number"), 12345678),
         ((*TEST, "today"), 2026),
         ((*TEST, "responses", "lookup"), {"status": 99}),
@@ -89,6 +95,39 @@ def test_an_editor_sees_a_mistake(validate: Any, census: dict[str, Any], path: t
     holder[path[-1]] = value
     with pytest.raises(fastjsonschema.JsonSchemaValueException):
         validate(census)
+
+
+@pytest.mark.parametrize(
+    ("source", "good"),
+    [
+        ({"type": "registry", "preset": "us-npi"}, True),
+        ({"type": "registry", "preset": "us-npii"}, False),
+        ({"type": "registry", "preset": "csv-register"}, False),
+        ({"type": "register-file", "preset": "csv-register", "register": "members"}, True),
+        ({"type": "register-file", "preset": "us-npi"}, False),
+        ({"preset": "us-npi"}, False),
+    ],
+)
+def test_a_preset_is_one_that_comes_with_jurat(validate: Any, source: dict[str, Any], good: bool) -> None:
+    if good:
+        validate({"sources": {"roll": source}})
+    else:
+        with pytest.raises(fastjsonschema.JsonSchemaValueException):
+            validate({"sources": {"roll": source}})
+
+
+def test_an_editor_completes_the_names_of_presets() -> None:
+    # An editor offers what stands beside `properties`, and a validator tells what is wrong there by itself.
+    brought = schema()["$defs"]["PresetSource"]["properties"]
+    assert brought["type"]["enum"] == ["register-file", "registry"]
+    assert brought["preset"]["enum"] == [file.stem for file in PRESETS]
+
+
+def test_every_verdict_that_the_presets_expect_is_one_that_an_editor_takes() -> None:
+    pattern = schema()["$defs"]["Trial"]["properties"]["expect"]["pattern"]
+    expected = {trial["expect"] for file in PRESETS for trial in read([file]).data["tests"]}
+    assert len(expected) > 20
+    assert [each for each in expected if not re.search(pattern, each)] == []
 
 
 def test_an_editor_completes_what_may_stand_at_a_place(census: dict[str, Any]) -> None:

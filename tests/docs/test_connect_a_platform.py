@@ -20,10 +20,8 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from nacl.public import PrivateKey, PublicKey, SealedBox
-from sqlalchemy import MetaData, create_engine, make_url, text
+from sqlalchemy import create_engine, make_url, text
 from structlog.testing import capture_logs
 
 import jurat
@@ -31,8 +29,12 @@ from config.lint import lint
 from config.settings import read_settings
 from jurat.candidates import seal_candidates
 from jurat.ids import uuid7
+from jurat.messages import message_for
 from jurat.sealing import generate, key_id, key_to_text
 from tests.docs.pages import ROOT, block, blocks
+from tests.docs.terminal import Terminal
+from tests.migrations.next_version import one_release_later
+from tests.rigs.servers import Databases
 from worker.bootstrap import open_service
 
 PAGE = ROOT / "docs" / "how-to" / "connect-a-platform.md"
@@ -71,8 +73,11 @@ def _rows(cursor: Any) -> list[dict[str, Any]] | int:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-@pytest.fixture
-def platform(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+@pytest.fixture(params=["this release", pytest.param("the next release", marks=pytest.mark.slow)])
+def platform(
+    request: pytest.FixtureRequest, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Platform]:
+    """On the schema of this release, and on one with more columns, tables and functions than the page knows."""
     private, public = generate()
     monkeypatch.setenv("JURAT_DATABASE_URL", database_url)
     monkeypatch.setenv("JURAT_UNSEAL_KEYS", key_to_text(private))
@@ -86,14 +91,16 @@ def platform(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     names: dict[str, Any] = {
         "database_url": url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False),
         "database_file": url.database,
-        "broker_url": None,
-        "seal_key": key_to_text(public),
         "engine": create_engine(
             url if url.get_backend_name() == "sqlite" else url.set(drivername="postgresql+psycopg")
         ),
     }
+    monkeypatch.setenv("JURAT_DATABASE_URL", names["database_url"])
+    monkeypatch.setenv("JURAT_SEAL_KEY", key_to_text(public))
     made = Platform(url=database_url, names=names, public_key=public)
     made.run("Client(")
+    if request.param == "the next release":
+        one_release_later(database_url)
     with capture_logs():
         worker.start()
         yield made
@@ -116,6 +123,44 @@ def test_every_kind_of_connection_gets_a_verdict(platform: Platform, capsys: pyt
         platform.run("client.result(")
         assert "accepted Le registre confirme votre réponse." in capsys.readouterr().out, kind
         assert platform.names["access"].open == ["profession"], kind
+
+
+def test_a_page_shows_all_that_stands(platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
+    names = platform.names
+    with names["engine"].begin() as connection:
+        check = names["client"].submit(
+            connection, consultation="budget", participant="p-1", question="residence", answer={"street": "refuse"}
+        )
+    names["client"].wait(check.id, timeout=PATIENCE)
+    platform.run("client.standing(")
+    assert capsys.readouterr().out.splitlines() == [
+        f"residence refused {message_for('status_inactive', 'de')}",
+        f"profession open {message_for('state.open', 'de')}",
+        f"{message_for('access.incomplete', 'de')} Write to participation@valmont.example",
+        "ask again in 0 ms",
+    ]
+    platform.run("client.state_message(")
+    assert capsys.readouterr().out.splitlines() == [
+        "Le registre ne vous connaît plus. Passez à la mairie avec votre carte.",
+        f"{message_for('state.review', 'fr')} Write to participation@valmont.example",
+    ]
+
+
+def test_any_language_shows_all_that_stands_with_one_statement(platform: Platform) -> None:
+    who = {"consultation": "budget", "participant": "p-12"}
+    for row in _list(platform.sql("q.messages", **who)):
+        assert [row[name] for name in ("access", "questions", "check_id", "state", "reason")] == [None] * 5
+    names = platform.names
+    with names["engine"].begin() as connection:
+        check = names["client"].submit(connection, **who, question="residence", answer={"street": "refuse"})
+    names["client"].wait(check.id, timeout=PATIENCE)
+    residence, profession = _list(platform.sql("q.messages", **who))
+    assert (residence["question"], str(residence["check_id"])) == ("residence", str(check.id))
+    assert (residence["outcome"], residence["reason"], residence["next_poll_ms"]) == ("refused", "status_inactive", 0)
+    assert _json(residence["questions"])["residence"] == residence["outcome"]
+    assert set(_json(residence["messages"])["status_inactive"]) == {"fr"}
+    assert (profession["question"], profession["check_id"]) == ("profession", None)
+    assert _json(profession["contact"]) == {"und": "Write to participation@valmont.example"}
 
 
 def test_the_addresses_that_may_be_meant_are_shown(platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
@@ -269,14 +314,6 @@ def test_a_platform_works_with_the_rights_that_the_page_grants(platform: Platfor
             admin.execute(f"DROP ROLE {role}".encode())
 
 
-def test_the_platforms_own_migrations_pass_our_tables_over(platform: Platform) -> None:
-    platform.run("include_name")
-    with platform.names["engine"].connect() as connection:
-        for options, found in (({}, True), ({"include_name": platform.names["include_name"]}, False)):
-            context = MigrationContext.configure(connection, opts=options)
-            assert bool(compare_metadata(context, MetaData())) is found
-
-
 def test_every_error_of_the_package_stands_in_the_table() -> None:
     errors = {name for name in jurat.__all__ if isinstance(getattr(jurat, name), type(Exception))}
     errors = {name for name in errors if issubclass(getattr(jurat, name), Exception)}
@@ -285,18 +322,17 @@ def test_every_error_of_the_package_stands_in_the_table() -> None:
 
 
 def test_every_block_is_run_by_one_of_these_tests() -> None:
-    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (9, 10, 0)
+    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (10, 11, 2)
 
 
 DJANGO = """\
 import sys
 import django
 from django.conf import settings
-url, file, seal_key = sys.argv[1:]
+(file,) = sys.argv[1:]
 options = {"transaction_mode": "IMMEDIATE", "timeout": 5}
 settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": file, "OPTIONS": options}})
 django.setup()
-database_url, broker_url = url, None
 """
 
 
@@ -311,10 +347,42 @@ def test_django_gets_a_verdict(tmp_path: Path, platform: Platform) -> None:
     assert brought.returncode == 0, brought.stderr
     script = (DJANGO, block(PAGE, "python", "Client("), block(PAGE, "python", "django.db"), "print(check.id)")
     (tmp_path / "try.py").write_text("\n".join(script), "utf-8")
-    given = [platform.names[name] for name in ("database_url", "database_file", "seal_key")]
-    ran = _ran(sys.executable, "-W", "error", tmp_path / "try.py", *given, PYTHONPATH=f"{libraries}:{ROOT}")
+    file = platform.names["database_file"]
+    ran = _ran(sys.executable, "-W", "error", tmp_path / "try.py", file, PYTHONPATH=f"{libraries}:{ROOT}")
     assert ran.returncode == 0, ran.stderr
     assert platform.names["client"].wait(UUID(ran.stdout.strip()), timeout=PATIENCE).outcome == "accepted"
+
+
+NEWCOMERS = {"SQLAlchemy": "import sqlalchemy\nengine = sqlalchemy.create_engine(URL)", "psycopg": ""}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_newcomer_gets_verdicts_by_what_stands_on_the_page(terminal: Terminal, postgresql_server: Databases) -> None:
+    url = make_url(postgresql_server.create())
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    (terminal.folder / "jurat.yaml").write_text(block(PAGE, "yaml"), "utf-8")
+    wheel = f'{sys.executable} -m hatchling build -t wheel -d "$OLDPWD/dist"'
+    told = {
+        "make demo": ":",
+        "make wheel": f"(cd {ROOT} && {wheel})",
+        "postgresql://postgres@localhost/valmont": plain,
+        "--wait 30": "--wait 100",
+    }
+    for each in blocks(PAGE, "sh"):
+        terminal.run_block(each, told)
+    for kind, before in NEWCOMERS.items():
+        first = before.replace("URL", repr(url.render_as_string(hide_password=False)))
+        client, submit, poll = (block(PAGE, "python", part) for part in ("Client(", SUBMITS[kind], "client.result("))
+        script = (first, client, submit, f"client.wait(check.id, timeout={PATIENCE})", poll)
+        (terminal.folder / "try.py").write_text("\n".join(script), "utf-8")
+        code, said = terminal.run("platform/bin/python -W error try.py")
+        assert code == 0, said
+        assert "accepted Le registre confirme votre réponse." in said
+        assert "['profession']" in said
+    code, said = terminal.run("kill %1; wait %1")
+    assert code == 0, said
+    postgresql_server.drop(url.render_as_string(hide_password=False))
 
 
 def _ran(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -42,7 +42,7 @@ def test_every_command_exists_with_its_options() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["purge", "review list", "codes generate --list spring", "config aply jurat.yaml", "submit a b c --feild x=y"],
+    ["purge", "reviews list", "codes generate --list spring", "config aply jurat.yaml", "submit a b c --feild x=y"],
 )
 def test_a_command_or_option_that_does_not_exist_is_found(line: str) -> None:
     assert mistake(line)

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from jurat.ids import uuid7
 from jurat.words import Outcome, Reason, State
 from tasks.checks import Decision, GiveBack, Held, Later, NextSource, Review, Settle
 from tasks.ledger import Demand, ReviewError, Reviewing
+from tasks.ledger.requests import Kind, Request, Requests
 from tests.docs.pages import ROOT, block
 from tests.rigs.servers import Databases
 from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration, entry
@@ -55,6 +57,10 @@ def _tried(do: Callable[[], Any]) -> None:
         do()
 
 
+def _contest(held: Held) -> Request:
+    return Request(uuid7(), Kind.CONTEST, "participant", check_id=held.id, note=b"sealed", note_key="0" * 16)
+
+
 def _submit(desk: Desk, held: Held) -> None:
     """Asked again under the same id, as a platform does that did not hear the answer."""
     desk.submit("p-1", id=held.id)
@@ -74,6 +80,7 @@ STATEMENTS: Mapping[str, Callable[[Desk, Held], Any]] = {
         lambda: Reviewing(desk.engine).decide(held.id, Reason.PERSON_REFUSED, ADMIN)
     ),
     "`Reviewing.reopen`": lambda desk, held: _tried(lambda: Reviewing(desk.engine).reopen(held.id, ADMIN)),
+    "`Requests.do` of `contest`": lambda desk, held: _tried(lambda: Requests(desk.engine).do(_contest(held))),
     "`Publishing.apply`": lambda desk, _: desk.publishing.apply(configuration(WITHOUT), ADMIN, force=True),
     "`Keeping.purge`": lambda desk, _: desk.keeping.purge(),
 }

@@ -1,18 +1,11 @@
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jurat import Client, UnknownCheck, database
@@ -168,44 +161,6 @@ def test_a_statement_that_no_longer_fits_its_tables_gets_a_new_connection(engine
         ask(often, "SELECT n FROM town")
     assert caught.value.connection_invalidated
     assert ask(often, "SELECT n FROM town") == "1"
-
-
-@pytest.fixture
-def pooled_url(postgresql_url: str) -> Iterator[str]:
-    """The same database through PgBouncer in transaction mode, with a single connection for everybody."""
-    binary = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if binary is None:
-        pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
-    place = make_url(postgresql_url)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = Path(tempfile.mkdtemp(prefix="jurat-pgbouncer-"))  # where another user may read
-    folder.chmod(0o755)
-    (folder / "users").write_text('"postgres" ""\n', encoding="ascii")
-    (folder / "pgbouncer.ini").write_text(
-        f"[databases]\n* = host=127.0.0.1 port={place.port} user={place.username or 'postgres'}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\nauth_file = {folder}/users\n"
-        "pool_mode = transaction\ndefault_pool_size = 1\nmax_prepared_statements = 0\nunix_socket_dir =\n",
-        encoding="utf-8",
-    )
-    user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([binary, str(folder / "pgbouncer.ini")], user=user, stdout=log, stderr=log)
-    url = place.set(port=port).render_as_string(hide_password=False)
-    try:
-        end = time.monotonic() + 60
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert time.monotonic() < end, (folder / "log").read_text()
-            time.sleep(0.05)
-        yield url
-    finally:
-        process.kill()
-        process.wait()
-        shutil.rmtree(folder)
 
 
 def test_behind_a_pooler_nothing_is_prepared_and_the_bounds_hold(pooled_url: str) -> None:

@@ -183,7 +183,7 @@ def move(town: Town, people: str, step: tuple[int, str, tuple[Outcome, Reason | 
         check = checks[number][0]
         if state == "decided":
             revision = town.read("SELECT count(*) FROM jurat_verdicts WHERE check_id = :id", id=check)[0][0]
-            town.settle(check, outcome, reason, revision + 1, days_ago)
+            town.settle(check, outcome, reason, revision + 1, days_ago=days_ago)
         else:
             town.write("UPDATE jurat_checks SET state = :state WHERE id = :id", state=state, id=check)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tasks.grants import Role
 from tests.migrations.attacks import CHECK, INTO_AUDIT, INTO_CHECKS, INTO_VERDICTS, STRANGER, check, entry, verdict
 
+_CONTEST = f"('{STRANGER}', 'contest', '{CHECK}', 'x', 'participant', now())"
 _WITH_STATE = INTO_CHECKS.replace("(id,", "(state, id,")
 
 ANYBODY = [
@@ -106,6 +107,23 @@ _MOVES = [
     "BEGIN;\nLOCK TABLE jurat_checks IN EXCLUSIVE MODE",
     ("MERGE INTO jurat_checks c USING (VALUES (1)) AS one ON true WHEN MATCHED THEN UPDATE SET state = 'settled'"),
 ]
+_NOTES = [
+    "SELECT note FROM jurat_requests",
+    "SELECT * FROM jurat_requests",
+    "SELECT q FROM jurat_requests q",
+    "SELECT id FROM jurat_requests WHERE note > 'a'",
+    "COPY jurat_requests (id, note) TO STDOUT",
+    "UPDATE jurat_requests SET note = NULL",
+]
+_REVIEWS = [
+    f"SELECT jurat_decide('{CHECK}', 'person_accepted', 'me')",
+    f"SELECT jurat_open_review('{CHECK}', 'me')",
+]
+_CONTESTS = [
+    f"SELECT jurat_contest('{CHECK}', 'x', 'x')",
+    f"SELECT jurat_try_contest('{CHECK}', 'x', 'x', NULL, NULL)",
+    f"INSERT INTO jurat_requests (id, kind, check_id, note, by_whom, asked_at) VALUES {_CONTEST}",
+]
 _ADDS_UP = [
     "UPDATE jurat_access SET access = 'granted'",
     "INSERT INTO jurat_access SELECT 'budget', 'p-99', 'granted', '{}', '{}', 1, now()",
@@ -120,6 +138,12 @@ BY: Mapping[Role, list[str]] = {
         *_MOVES,
         *_ADDS_UP,
         *_CONFIGURES,
+        *_NOTES,
+        *_REVIEWS,
+        f"INSERT INTO jurat_requests (id, kind, by_whom, asked_at) VALUES ('{STRANGER}', 'decide', 'me', now())",
+        f"INSERT INTO jurat_requests (id, kind, check_id, note, by_whom, asked_at) VALUES {_CONTEST}",
+        "SELECT * FROM jurat_review_queue",
+        "SELECT by_whom FROM jurat_requests",
         f"INSERT {_WITH_STATE} VALUES ('settled', {check(STRANGER, 'p-99')})",
         f"INSERT {INTO_CHECKS.replace('(id,', '(fence, id,')} VALUES (9, {check(STRANGER, 'p-99')})",
         f"INSERT {INTO_CHECKS.replace('(id,', '(settled_at, id,')} VALUES (now(), {check(STRANGER, 'p-99')})",
@@ -152,6 +176,9 @@ BY: Mapping[Role, list[str]] = {
     Role.WORKER: [
         *_CONFIRMS,
         *_CONFIGURES,
+        *_CONTESTS,
+        *_REVIEWS,
+        "UPDATE jurat_requests SET reason = 'person_accepted'",
         f"INSERT {INTO_CHECKS} SELECT {check(STRANGER, 'p-99')} FROM jurat_checks ON CONFLICT DO NOTHING",
         "UPDATE jurat_checks SET question = 'profession'",
         "UPDATE jurat_checks SET submitted_at = now()",
@@ -163,6 +190,9 @@ BY: Mapping[Role, list[str]] = {
         *_CONFIRMS,
         *_CONFIGURES,
         *_SECRETS,
+        *_CONTESTS,
+        "UPDATE jurat_requests SET by_whom = 'another'",
+        "DELETE FROM jurat_requests",
         "UPDATE jurat_checks SET source = 'mine'",
         "UPDATE jurat_checks SET deadline_at = now()",
         "DELETE FROM jurat_checks",
@@ -174,6 +204,7 @@ BY: Mapping[Role, list[str]] = {
         *_CONFIRMS,
         *_DECIDES,
         *_ANSWERS,
+        *_REVIEWS,
         "DELETE FROM jurat_verdicts",
         "UPDATE jurat_checks SET fence = fence + 1",
         "UPDATE jurat_checks SET answer = NULL",
@@ -194,6 +225,9 @@ BY: Mapping[Role, list[str]] = {
         *_ANSWERS,
         *_MOVES,
         *_ADDS_UP,
+        *_NOTES,
+        *_CONTESTS,
+        *_REVIEWS,
         "SELECT * FROM jurat_audit",
         "SELECT * FROM jurat_register_streets",
         "SELECT candidates FROM jurat_checks",

@@ -154,7 +154,7 @@ def test_both_engines_have_the_same_tables_columns_keys_and_indexes(sqlite_url: 
         engine.dispose()
     assert found[0] == found[1]
     assert set(metadata.tables) | {"jurat_alembic_version", "views", "view"} == set(found[0])
-    assert found[0]["views"] == ["jurat_results"]
+    assert found[0]["views"] == ["jurat_results", "jurat_review_queue"]
 
 
 @pytest.mark.parametrize(
@@ -232,16 +232,23 @@ def upgrade_at_once(url: str, ready: Any, said: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-@pytest.mark.parametrize(("engine", "rounds"), [("sqlite", 6), ("postgresql", 2)])
+@pytest.mark.parametrize(
+    ("engine", "rounds"), [("sqlite", 6), ("postgresql", 2), pytest.param("pgbouncer", 1, marks=pytest.mark.slow)]
+)
 def test_two_at_once_wait_for_each_other(
     request: pytest.FixtureRequest, tmp_path: Path, engine: str, rounds: int
 ) -> None:
     fork = multiprocessing.get_context("fork")  # alembic is not for threads, and new processes take seconds to start
     for number in range(rounds):
-        if engine == "sqlite":
-            url = f"sqlite:///{tmp_path}/{number}.db"
-        else:
-            url = request.getfixturevalue("postgresql_server").create()
+        match engine:
+            case "sqlite":
+                url = f"sqlite:///{tmp_path}/{number}.db"
+            case "postgresql":
+                url = request.getfixturevalue("postgresql_server").create()
+            case _:  # its one connection is everybody's, and so would a lock of the session be
+                empty = request.getfixturevalue("postgresql_server").create()
+                pooled = make_url(request.getfixturevalue("pooled_url")).set(database=make_url(empty).database)
+                url = pooled.render_as_string(hide_password=False)
         ready, said = fork.Barrier(2), fork.Queue()
         processes = [fork.Process(target=upgrade_at_once, args=(url, ready, said)) for _ in range(2)]
         for process in processes:

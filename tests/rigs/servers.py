@@ -286,7 +286,7 @@ class PostgreSQL(Server):
     last_signal = signal.SIGQUIT  # at once, but gives back its shared memory
 
     def __init__(self, *, durable: bool = False, settings: Mapping[str, str] | None = None) -> None:
-        bindir = _postgresql_bindir()
+        bindir = postgresql_bindir()
         self._settings = {} if durable else {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
         self._settings |= {"max_connections": "200", "shared_buffers": "64MB"} | dict(settings or {})
         super().__init__()
@@ -408,7 +408,8 @@ def _valkey_binary() -> str:
     )
 
 
-def _postgresql_bindir() -> Path:
+def postgresql_bindir() -> Path:
+    """The folder of PostgreSQL's own programs, of the server that `PostgreSQL` starts. Raises NoServer."""
     on_path = shutil.which("postgres")
     places = [Path(on_path).resolve().parent] if on_path else []
     places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)

@@ -48,6 +48,7 @@ def connect(url: str) -> psycopg.Connection:
     return psycopg.connect(dsn, autocommit=True, connect_timeout=2)
 
 
+@pytest.mark.slow
 def test_postgresql_is_the_version_the_contract_asks_for(postgresql: PostgreSQL) -> None:
     engine = create_engine(postgresql.url)
     with engine.connect() as connection:
@@ -56,6 +57,7 @@ def test_postgresql_is_the_version_the_contract_asks_for(postgresql: PostgreSQL)
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_postgresql_keeps_what_was_committed_when_it_is_killed(postgresql: PostgreSQL) -> None:
     url = postgresql.databases.create()
     with connect(url) as connection:
@@ -73,12 +75,14 @@ def test_postgresql_keeps_what_was_committed_when_it_is_killed(postgresql: Postg
         assert connection.execute("SELECT n FROM kept").fetchall() == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_durable_postgresql_writes_commits_to_disk() -> None:
     with PostgreSQL(durable=True, settings={"max_connections": "33"}) as server, connect(server.url) as connection:
         settings = [connection.execute(f"SHOW {name}").fetchone() for name in ("fsync", "max_connections")]
     assert settings == [("on",), ("33",)]
 
 
+@pytest.mark.slow
 def test_a_paused_postgresql_keeps_its_connections_and_answers_when_resumed(postgresql: PostgreSQL) -> None:
     with connect(postgresql.url) as connection:
         postgresql.pause()
@@ -103,14 +107,15 @@ def test_a_database_made_from_a_template_holds_what_the_template_holds(postgresq
         connect(copy)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as somebody else")
 def test_postgresql_runs_from_binaries_that_its_user_may_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    (closed / "real").symlink_to(servers._postgresql_bindir().parent)
-    monkeypatch.setattr(servers, "_postgresql_bindir", lambda: closed / "real" / "bin")
+    (closed / "real").symlink_to(servers.postgresql_bindir().parent)
+    monkeypatch.setattr(servers, "postgresql_bindir", lambda: closed / "real" / "bin")
     with PostgreSQL() as server:
         assert (server.folder / "postgresql" / "bin" / "postgres").exists()
         connect(server.url).close()
@@ -151,6 +156,7 @@ def test_a_paused_valkey_leaves_its_clients_waiting(valkey: Valkey) -> None:
         assert soon(connection.ping)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [PostgreSQL, Valkey])
 @pytest.mark.parametrize("end", ["running", "paused", "killed", "stopped"])
 def test_close_leaves_neither_process_nor_folder_nor_shared_memory(kind: type[Server], end: str) -> None:
@@ -195,6 +201,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "state"), [(signal.SIGKILL, "running"), (signal.SIGKILL, "paused"), (signal.SIGTERM, "running")]
 )
@@ -221,6 +228,7 @@ def test_nothing_outlives_the_process_that_started_it(number: signal.Signals, st
     assert not shared_memory(pids)
 
 
+@pytest.mark.slow
 def test_a_server_that_can_not_start_says_why_and_leaves_nothing() -> None:
     server = PostgreSQL(settings={"shared_buffers": "nonsense"})
     with pytest.raises(ServerFailed, match="shared_buffers"), server:

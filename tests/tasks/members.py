@@ -18,7 +18,7 @@ from jurat.words import Outcome, Reason
 from tasks.ledger import Reading
 from tasks.ledger.people import Enrolling
 from tasks.people import ImportedList, NewList, import_list
-from tasks.plan import _StoredPeople
+from tasks.plan import StoredPeople
 
 HEADER = "Ref No;Surname;Given;Status;Town"
 DAY = date(2026, 11, 1)
@@ -78,7 +78,7 @@ def enrolled(
 
 
 def adapter(engine: Engine, keys: Fingerprints = KEYS, now: datetime = NOW, **changes: Any) -> RegisterFileAdapter:
-    return RegisterFileAdapter(model(**changes), _StoredPeople(Reading(engine)), keys, lambda: now)
+    return RegisterFileAdapter(model(**changes), StoredPeople(Reading(engine)), keys, lambda: now)
 
 
 def told(found: object) -> tuple[Outcome, Reason]:

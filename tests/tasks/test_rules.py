@@ -64,7 +64,7 @@ def question(*sources: str, **given: Any) -> Question:
     return Question(
         "budget", "residence", 0, "lives-in", sources or ("first",), SourceKind.ADDRESS, Terms(1), 3600.0,
         review_due_s=REVIEW_DUE, retain_s=None, requirement={}, answer_schema={}, title={}, consultation_title={},
-        contact={}, **facts,
+        contact={}, messages={}, **facts,
     )  # fmt: skip
 
 

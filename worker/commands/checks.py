@@ -14,7 +14,7 @@ from worker.command import CheckId, Command, Name, locale_option
 from worker.output import Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
-    from jurat import Access, Client, Result
+    from jurat import Client, Result, Standing
 
 _LARGEST = 64 * 1024
 _READS = ("JURAT_DATABASE_URL",)
@@ -145,7 +145,7 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
         raise click.UsageError("Give the ids of checks, or --access with a consultation and a participant.")
     with client(read_settings()) as platform:
         if access:
-            return _show_access(out, platform.access(*access), *access)
+            return _show_access(out, platform.standing(*access), *access, locale)
         results = platform.results(list(dict.fromkeys(check_ids)))
         found = {result.check_id for result in results}
         missing = [str(check_id) for check_id in dict.fromkeys(check_ids) if check_id not in found]
@@ -228,7 +228,7 @@ def _document(platform: Client, result: Result, locale: str) -> dict[str, Any]:
         "revision": result.revision,
         "decided_at": result.decided_at,
         "next_poll_ms": result.next_poll_ms,
-        "message": platform.message(result.reason, locale) if result.reason else None,
+        "message": platform.message(result.reason, locale, result.consultation) if result.reason else None,
     }
 
 
@@ -242,9 +242,10 @@ def _table(documents: Sequence[dict[str, Any]]) -> list[str]:
     return columns(("check", *names[1:-1], "decided"), ([document[name] for name in names] for document in documents))
 
 
-def _show_access(out: Output, access: Access, consultation: str, participant: str) -> Exit:
+def _show_access(out: Output, standing: Standing, consultation: str, participant: str, locale: str) -> Exit:
     from jurat import AccessState
 
+    access, message = standing.access, standing.access_message(locale)
     questions = [
         {
             "question": name,
@@ -252,6 +253,7 @@ def _show_access(out: Output, access: Access, consultation: str, participant: st
             "rounds_left": access.rounds_left.get(name, 0),
             "open": name in access.open,
             "renewable": name in access.renewable,
+            "message": standing.message(name, locale),
         }
         for name, state in access.questions.items()
     ]
@@ -260,6 +262,8 @@ def _show_access(out: Output, access: Access, consultation: str, participant: st
         "participant": participant,
         "access": access.state,
         "granted_until": access.granted_until,
+        "message": message,
+        "contact": standing.contact(locale),
         "questions": questions,
     }
     rows = columns(
@@ -267,7 +271,7 @@ def _show_access(out: Output, access: Access, consultation: str, participant: st
         ([line["question"], line["state"], line["rounds_left"], _open_now(line)] for line in questions),
     )
     until = f" until {time_text(access.granted_until)}" if access.granted_until else ""
-    out.show(document, [f"access: {access.state}{until}", "", *rows])
+    out.show(document, [f"access: {access.state}{until}", "", *rows, message])
     return {
         AccessState.GRANTED: Exit.DONE,
         AccessState.BLOCKED: Exit.REFUSED,

@@ -2,51 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
-from worker.command import CheckId, Command
+from worker.command import CheckId, Command, locale_option
 from worker.output import Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
-    from tasks.ledger.explaining import Explained, ReviewRow, VerdictRow
+    from tasks.ledger.explaining import ContestRow, Explained, Explaining, ReviewRow, VerdictRow
 
 
 @click.command(
     cls=Command,
     examples=(
         "jurat explain 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
-        "jurat explain --json 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
+        "jurat explain --json --locale de 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
     ),
     environment=("JURAT_DATABASE_URL",),
 )
 @click.argument("check_id", metavar="ID", type=CheckId())
+@locale_option
 @click.pass_obj
-def explain(out: Output, check_id: UUID) -> Exit:
+def explain(out: Output, check_id: UUID, *, locale: str) -> Exit:
     """Show every look-up of a check, and each of its verdicts rule by rule, with what it means for access.
 
-    It names no participant and shows no answer: the evidence of a verdict holds neither.
+    With each verdict stands what the participant reads. It names no participant and shows no answer: the evidence of a
+    verdict holds neither.
     """
     from tasks.ledger.explaining import Explaining
     from worker.database import opened
 
     with opened() as service:
         try:
-            found = Explaining(service.database).check(check_id)
+            explaining = Explaining(service.database)
+            found = explaining.check(check_id)
         except LookupError as error:
             raise Failure(str(error), Exit.USAGE) from None
-    out.show(_document(found), _lines(found))
+        texts = texts_of(explaining, found, locale)
+    out.show(document_of(found, texts), lines_of(found, texts))
     return Exit.DONE
 
 
-def _document(found: Explained) -> dict[str, Any]:
+def texts_of(explaining: Explaining, found: Explained, locale: str) -> dict[str, str]:
+    """What the participant reads about each verdict, by its reason."""
+    from jurat.messages import message_for
+
+    own = explaining.own_texts(found.consultation)
+    return {verdict.reason: message_for(verdict.reason, locale, own) for verdict in found.verdicts}
+
+
+def document_of(found: Explained, texts: Mapping[str, str]) -> dict[str, Any]:
     """For programs: as it is stored, with each rule in words beside it."""
     document = asdict(found)
     for verdict in document["verdicts"]:
+        verdict["message"] = texts[verdict["reason"]]
         verdict["rules"] = _rules(verdict["evidence"])
     if document["review"] is not None:
         document["review"]["rules"] = _rules(document["review"]["evidence"])
@@ -59,7 +72,8 @@ def _rules(evidence: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"rule": rule, "held": held, "said": said(rule, evidence, held=held)} for rule, held in rules_of(evidence)]
 
 
-def _lines(found: Explained) -> Iterator[str]:
+def lines_of(found: Explained, texts: Mapping[str, str]) -> Iterator[str]:
+    """For people: look-ups, verdicts with what the participant reads, the review, and what they mean for access."""
     yield f"check {found.id}: {found.consultation}/{found.question}, round {found.round}, {found.state}"
     yield f"submitted {time_text(found.submitted_at)}, to be decided by {time_text(found.deadline_at)}"
     yield ""
@@ -75,10 +89,15 @@ def _lines(found: Explained) -> Iterator[str]:
         yield "no look-up was made"
     for verdict in found.verdicts:
         yield from _verdict(verdict)
+        yield f"  the participant reads: {texts[verdict.reason]}"
     if not found.verdicts:
         yield from ("", f"no verdict yet; it is at the source {found.source}")
+    for contest in found.contests:
+        yield from ("", _contest(contest))
     if found.review is not None:
         yield from _review(found.review)
+    for word in found.words:
+        yield f"  {word.by_whom} said {word.reason}, {time_text(word.at)}; a second person must say the same"
     if found.access is not None:
         left = found.access.rounds_left or 0
         rounds = f", {left} more {'answer' if left == 1 else 'answers'} allowed" if left else ""
@@ -94,6 +113,14 @@ def _verdict(verdict: VerdictRow) -> Iterator[str]:
         f"{verdict.outcome}, {verdict.reason} ({verdict.source}{data}, configuration {verdict.config_version})"
     )
     yield from _evidence(dict(verdict.evidence))
+
+
+def _contest(contest: ContestRow) -> str:
+    document = f", with the document {contest.document}" if contest.document else ""
+    said = f"contested by the participant {time_text(contest.asked_at)}{document}"
+    if contest.refused is not None:
+        return f"{said}, which could not be done: {contest.refused}"
+    return said if contest.applied_at else f"{said}; a worker has yet to put it before a person"
 
 
 def _review(review: ReviewRow) -> Iterator[str]:

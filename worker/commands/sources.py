@@ -201,7 +201,7 @@ def test(
     --input given_name=Iris --require professions=10""",
         "jurat sources try companies --config jurat.yaml --input number=923609016 --json",
     ),
-    environment=(*_READS, "JURAT_PRIVATE_NETWORKS"),
+    environment=(*_READS, "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS"),
 )
 @click.argument("name", metavar="NAME")
 @click.option(
@@ -221,24 +221,32 @@ def test(
 @_CONFIG
 @click.pass_obj
 def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequence[str], paths: Sequence[Path]) -> Exit:
-    """Look somebody up in a registry, once, and show all that happens: for yourself, or somebody who agrees.
+    """Look somebody up in a registry or a list of people, once, and show all that happens: for yourself, or somebody
+    who agrees.
 
     Prints the request with secrets masked, the answer as it was read, each outcome that was asked, the record, the
-    rules and the verdict. It is the real registry, and the request is paid as every other is, where the source is
-    applied. Nothing is written. What is printed is personal data: leave it on your own terminal.
+    rules and the verdict; of a list, the version that is imported. It is the real registry, and the request is paid as
+    every other is, where the source is applied. Nothing is written. What is printed is personal data: leave it on your
+    own terminal.
 
     Ends with 0 when it would be accepted, 1 refused, 5 undetermined.
     """
+    from config.registry import RegisterFileSource
     from config.settings import read_settings
     from worker import applied, testing, trying
+    from worker.database import opened
 
     answer = [_pair(text, "--input") for text in inputs]
     requirement = [_pair(text, "--require") for text in requirements]
     source, loopback = testing.registry(name, paths, out)
     query = trying.query_of(source, answer, requirement)
     applied.pay(name, out, from_files=bool(paths))
-    networks = read_settings().private_networks
-    document, found = trying.look_up(source, query, loopback_http=loopback, private_networks=networks)
+    if isinstance(source, RegisterFileSource):
+        with opened() as service:
+            document, found = trying.look_into(source, query, service)
+    else:
+        networks = read_settings().private_networks
+        document, found = trying.look_up(source, query, loopback_http=loopback, private_networks=networks)
     out.show(document, trying.lines_of(document))
     return trying.code_of(found)
 

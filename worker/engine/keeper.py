@@ -53,6 +53,7 @@ class Renewer(EngineThread):
 
 EVERY = {
     "leases": 1.0,
+    "requests": 1.0,
     "overdue": 3.0,
     "figures": 5.0,
     "access": 5.0,
@@ -87,6 +88,7 @@ class Keeper(EngineThread):
         self._next_refresh = 0.0
         self._tasks: Mapping[str, Callable[[], object]] = {
             "leases": self._end_leases,
+            "requests": keeping.do_requests,
             "overdue": self._end_overdue,
             "figures": keeping.count_waiting,
             "access": keeping.add_up_access,

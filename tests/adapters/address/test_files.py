@@ -160,6 +160,7 @@ def test_a_file_that_can_not_be_read_is_told(tmp_path: Path, spoil: Callable[[Pa
         AddressFile(path).load()
 
 
+@pytest.mark.slow
 def test_a_look_up_in_the_real_base_is_far_from_reading_all_of_it(shared: Path) -> None:
     source = AddressFile(shared / "data" / "ban-paris-1-10.csv.gz")
     started = time.thread_time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,12 @@ from config.registry.people import RegisterFileSource
 from config.registry.trial_files import NoFile
 
 LIST = "Ref No;Surname;Status\n9000 010 000;Valombre;on\n9000010372;Sardel;off\n7;X;on\n7;Y;on\n8;Z;gone\n"
+
+ROWS = [
+    {"Ref No": "9000 010 000", "Surname": "Valombre", "Status": "on"},
+    {"Ref No": "9000010372", "Surname": "Sardel", "Status": "off"},
+    {"Ref No": "3", "Surname": "Müller-Lyer, Ö;", "Status": "on"},
+]
 
 
 def trial(number: str, family: str, expect: str, **changes: Any) -> dict[str, Any]:
@@ -55,7 +62,7 @@ def examined(*tests: dict[str, Any], **changes: Any) -> Examination:
     def read(place: object, name: str) -> bytes:
         if name == "none.csv":
             raise NoFile("the file none.csv can not be read — mend it")
-        return LIST.encode()
+        return json.dumps(ROWS).encode() if name == "rows.json" else LIST.encode()
 
     return examine_list(source(*tests, **changes), read)
 
@@ -95,13 +102,27 @@ def test_a_file_is_read_as_an_imported_one_is() -> None:
         (trial("9000010372", "X", "accepted"), "tests.7.expect", "gives undetermined/name_differs: rules[1] decided"),
         (trial("1", "X", "accepted"), "tests.7.expect", "record_not_found: record.absent decided"),
         (trial("7", "X", "accepted"), "tests.7.expect", "ambiguous_record: file.number decided"),
-        (trial("x", "X", "accepted"), "tests.7.expect", "number_malformed: inputs decided"),
+        (
+            trial("x", "X", "accepted"),
+            "tests.7.expect",
+            "number_malformed: inputs.number decided (not fit for clean: [digits])",
+        ),
+        (
+            trial("1", "", "accepted"),
+            "tests.7.expect",
+            "gives undetermined/answer_unreadable: inputs.family_name decided (missing)",
+        ),
         (
             trial("1", "X", "accepted", responses={"file": {"text": "Ref No;Surname;Status\n;X;on\n"}}),
             "tests.7.responses.file",
             "its list can not be read: list:2: column Ref No: is empty",
         ),
         (trial("1", "X", "accepted", responses={}), "tests.7", "the list was asked, and the test has none"),
+        (
+            trial("1", "X", "accepted", responses={"file": {"file": "list.json"}}),
+            "tests.7.responses.file.file",
+            "the file list.json has no rows",
+        ),
         (
             trial("1", "X", "accepted", responses={"file": {"file": "none.csv"}}),
             "tests.7.responses.file.file",
@@ -113,6 +134,15 @@ def test_a_test_that_fails_says_where_and_why(test: dict[str, Any], place: str, 
     ((where, what),) = said(*GOOD, test)
     assert where == place
     assert told in what
+
+
+@pytest.mark.parametrize("response", [{"json": ROWS}, {"file": "rows.json"}, {"file": "rows.json", "status": 200}])
+@pytest.mark.parametrize(("delimiter", "encoding"), [(";", "utf-8"), (",", "windows-1252"), ("\t", "iso-8859-2")])
+def test_rows_are_written_as_the_list_is(response: dict[str, Any], delimiter: str, encoding: str) -> None:
+    layout = {"encoding": encoding, "delimiter": delimiter, "number": "Ref No", "keep": ["Surname", "Status"]}
+    rows = [{**test, "responses": {"file": response}} for test in GOOD[:3]]
+    unlike = trial("3", "Müller-Lyer, Ö;", "accepted", responses={"file": response})
+    assert said(*rows, unlike, file=layout) == []
 
 
 def test_the_day_of_a_test_is_the_day_of_its_list() -> None:

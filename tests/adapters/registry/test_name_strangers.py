@@ -29,6 +29,7 @@ def test_200_people_are_19900_pairs() -> None:
     assert pairs(PEOPLE) == 19_900
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
 def test_strangers_of_many_cultures_do_not_confirm_each_other(seed: int) -> None:
     assert len(wrong_acceptances(people(seed))) <= MOST

@@ -135,7 +135,15 @@ def test_any_of_a_persons_names_counts() -> None:
 
 
 def test_a_family_name_alone_is_compared_alone() -> None:
-    assert compare(Name("Valombre"), [Name("Valombre", "Iris")]) is EXACT
+    assert compare(Name("Valombre Iris"), [Name("Valombre Iris")]) is EXACT
+    assert compare(Name("Iris Valombre"), [Name("VALOMBRE Iris")]) is EXACT
+
+
+@pytest.mark.parametrize("given", ["Iris", "I.", "---", "[NON-DIFFUSIBLE]", "莎"])
+@pytest.mark.parametrize("typed", ["", " "])
+def test_a_family_name_alone_is_half_of_a_name_where_the_record_has_a_given_name(typed: str, given: str) -> None:
+    assert compare(Name("Valombre", typed), [Name("Valombre", given)]) is CLOSE
+    assert compare(Name("Valombre", typed), [Name("Valombre", given), Name("Valombre")]) is EXACT
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,20 @@ def test_nobody_is_accepted_on_one_word_of_a_name() -> None:
     assert verdict(held, asked("9000010000", "Plumbing Smith, LLC", ""), **changes)[0] is Outcome.REFUSED
 
 
+def test_nobody_is_accepted_on_half_of_a_name() -> None:
+    inputs = {**description()["inputs"], "given_name": {"required": False}}
+    assert "'given_name' may be missing — write required: true" in lint(inputs=inputs)
+    # An expression does not always show that the registry gives given names.
+    record = {**description()["record"], "fields": {**description()["record"]["fields"], "names": "names"}}
+    family = {"check": "name", "family": "family_name", "compatible": "undetermined"}
+    inputs = {name: field for name, field in description()["inputs"].items() if name != "given_name"}
+    changes = {"record": record, "inputs": inputs, "rules": [EQUALS, family, *OTHERS]}
+    for status in ("active", "suspended"):
+        held = records(person(status=status))
+        assert verdict(held, IRIS, **changes) == (Outcome.UNDETERMINED, Reason.NAME_DIFFERS)
+    assert verdict(records(person(names=[{"family": "Valombre"}])), IRIS, **changes)[0] is Outcome.ACCEPTED
+
+
 def test_nobody_is_accepted_on_the_names_of_two_people() -> None:
     two = [{"family": ["Valombre", "Corvec"], "given": ["Tugdual", "Iris"]}]
     with pytest.raises(Unreadable, match="several people"):

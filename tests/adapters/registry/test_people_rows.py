@@ -220,6 +220,7 @@ class Endless(io.RawIOBase):
         return len(part)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file() -> None:
     raw: BinaryIO = io.BufferedReader(Endless(40_000))
     tracemalloc.start()

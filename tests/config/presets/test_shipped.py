@@ -10,17 +10,19 @@ import pytest
 
 from config.lint import lint
 from config.presets import FOLDER
-from config.registry import RegistrySource
+from config.registry import RecordSource, RegisterFileSource
+from config.registry.rules import OneOfRule
 from config.registry.trials import PRESET_FILE
 from jurat.words import Outcome
 
 ANSWERS = FOLDER / "answers"
 NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml"))
 OF_COMPANIES = {"eu-vies", "fr-recherche-entreprises"}
+LISTS = {"csv-register"}
 
 CONFIGURATION = """\
 sources:
-  registry: { type: registry, preset: NAME, SECRETS }
+  registry: { type: TYPE, preset: NAME, SECRETS }
 criteria:
   listed: { source: registry, REQUIRE }
 consultations:
@@ -28,24 +30,31 @@ consultations:
 """
 
 
-def used(name: str, folder: Path) -> RegistrySource:
+def type_of(name: str) -> str:
+    return "register-file" if name in LISTS else "registry"
+
+
+def used(name: str, folder: Path) -> RecordSource:
     """The preset as a configuration names it, linted."""
     text = (FOLDER / f"{name}.yaml").read_text("utf-8")
     needed = sorted(set(re.findall(r"\{secrets\.([a-z_]+)\}", text)) - {"app_token"})
     secrets = ", ".join(f"{secret}: {{ env: {secret.upper()} }}" for secret in needed)
-    configuration = CONFIGURATION.replace("NAME", name).replace("SECRETS", f"secrets: {{ {secrets} }}")
+    written = f"secrets: {{ {secrets} }}" if name not in LISTS else "register: members"
+    configuration = CONFIGURATION.replace("TYPE", type_of(name)).replace("NAME", name).replace("SECRETS", written)
     demanded = 'require: { professions: ["10"] }' if name in {"us-npi", "fr-annuaire-sante"} else ""
     (folder / "jurat.yaml").write_text(configuration.replace("REQUIRE", demanded), "utf-8")
     found = lint([folder / "jurat.yaml"])
     assert str(found) == ""
     assert found.configuration is not None
     source = found.configuration.sources["registry"]
-    assert isinstance(source, RegistrySource)
+    assert isinstance(source, RecordSource)
+    assert isinstance(source, RegisterFileSource) is (name in LISTS)
     return source
 
 
 def test_these_are_there() -> None:
     assert NAMES == [
+        "csv-register",
         "es-census-soap",
         "eu-vies",
         "fhir-practitioner",
@@ -79,10 +88,17 @@ def test_its_form_is_in_english_and_french_and_its_limits_are_set(name: str, tmp
     source = used(name, tmp_path)
     titles = [source.title, *(field.title for field in source.inputs.values())]
     assert all({"en", "fr"} <= (title or {}).keys() for title in titles)
-    assert source.rate is not None
-    assert source.concurrency is not None
+    # A list is asked in the database, as often as is wanted.
+    assert (source.rate is None) is (source.concurrency is None) is (name in LISTS)
     assert source.version == 1
     assert {trial.outcome for trial in source.tests} == set(Outcome)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_code_that_its_registry_adds_later_refuses_nobody(name: str, tmp_path: Path) -> None:
+    rules = [rule for rule in used(name, tmp_path).rules if isinstance(rule, OneOfRule) and rule.refuses]
+    assert [rule.field for rule in rules if not rule.refusing] == []
+    assert bool(rules) is (name in {"es-census-soap", "fr-annuaire-sante", "fr-recherche-entreprises", "us-npi"})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,15 +106,21 @@ def test_every_answer_is_used_and_every_number_in_it_is_made_up(name: str, tmp_p
     files = {response.file for trial in used(name, tmp_path).tests for response in trial.responses.values()}
     there = {f"{PRESET_FILE}{name}/{file.name}" for file in (ANSWERS / name).iterdir()}
     assert there == files - {None}
-    marks = {"us-npi": "200000", "fr-annuaire-sante": "999000", "fr-recherche-entreprises": "999000"}
+    marks = {
+        "us-npi": "200000",
+        "fr-annuaire-sante": "999000",
+        "fr-recherche-entreprises": "999000",
+        "csv-register": "990001",
+    }
     for file in (ANSWERS / name).glob("*.json"):
         text = json.dumps(json.loads(file.read_text("utf-8")))
-        for number in re.findall(r'"(?:number|siren)": "?([0-9]{9,})', text):
+        for number in re.findall(r'"(?:number|siren)": "?([0-9]{8,})', text):
             assert number.startswith(marks[name])
 
 
 def test_presets_that_need_a_key_say_so_where_it_is_missing(tmp_path: Path) -> None:
-    text = CONFIGURATION.replace("NAME, SECRETS", "fr-annuaire-sante").replace("REQUIRE", "")
+    text = CONFIGURATION.replace("TYPE", "registry").replace("NAME, SECRETS", "fr-annuaire-sante")
+    text = text.replace("REQUIRE", "")
     (tmp_path / "jurat.yaml").write_text(text, "utf-8")
     said = [str(problem).partition("error: ")[2] for problem in lint([tmp_path / "jurat.yaml"]).errors]
     assert any("there is no secret 'api_key'" in line for line in said)

@@ -1,4 +1,4 @@
-"""Many numbers in one request: what a description says of it. Most mistakes stand in `registry-mistakes.txt`."""
+"""Many numbers in one request: what a description says of it. Most mistakes stand in `registry-source-mistakes.txt`."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from config.configuration import Configuration
 from config.lint import lint
 from config.registry import RegisterFileSource, answer_properties, check_order
-from tests.config.test_lint import lines, mistakes
+from tests.config.test_lint import Changes, lines, mistaken, mistakes
 
 PEOPLE = """\
 sources:
@@ -87,10 +87,9 @@ def test_the_number_needs_no_expression_and_survives_being_applied(tmp_path: Pat
     assert again.layout == found.layout
 
 
-@pytest.mark.parametrize(("good", "bad", "expected"), mistakes("people-mistakes.txt"))
-def test_one_mistake_about_a_list_is_told_in_one_line(tmp_path: Path, good: str, bad: str, expected: str) -> None:
-    assert PEOPLE.count(good) == 1
-    assert lines(tmp_path, PEOPLE.replace(good, bad)) == expected.splitlines()
+@pytest.mark.parametrize(("changes", "said"), mistakes("people-mistakes.txt"))
+def test_one_mistake_about_a_list_is_told_in_one_line(tmp_path: Path, changes: Changes, said: list[str]) -> None:
+    assert lines(tmp_path, mistaken(PEOPLE, changes)) == said
 
 
 @pytest.mark.parametrize(

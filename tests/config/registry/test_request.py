@@ -137,6 +137,24 @@ def test_a_body_of_each_kind_may_be_written(request_: dict[str, Any]) -> None:
         ({"xml": f"<a>{JWT}{{number}}</a>"}, "xml", "a secret does not stand in the configuration"),
         ({"url": f"https://registry.example/{JWT}"}, "url", "a secret does not stand in the configuration"),
         ({"form": {"k": "-----BEGIN PRIVATE KEY-----geheim"}}, "form.k", "a secret does not stand"),
+        # a part of a key beside a placeholder
+        ({"headers": {"X-Api-Key": "geheim-{secrets.key}"}}, "headers.X-Api-Key", "a part of a secret stands in clear"),
+        ({"headers": {"Authorization": "Bearer geheim{area}"}}, "headers.Authorization", "beside the placeholder"),
+        ({"headers": {"Authorization": "Bearer {area} geheim77"}}, "headers.Authorization", "{secrets.NAME} alone"),
+        ({"headers": {"Cookie": "lang=de; sid=geheim77{number}"}}, "headers.Cookie", "a part of a secret"),
+        ({"auth": {"type": "bearer", "token": "geheim{secrets.key}"}}, "auth.token", "a part of a secret"),
+        ({"auth": {"type": "basic", "user": "geheim_{secrets.key}"}}, "auth.user", "a part of a secret"),
+        ({"auth": {"type": "header", "name": "X", "value": "{secrets.key}.geheim"}}, "auth.value", "a part of"),
+        ({"auth": {"type": "query", "name": "k", "value": "geheim{secrets.key}"}}, "auth.value", "a part of a secret"),
+        ({"query": {"api_key": "{number}geheim"}}, "query.api_key", "a part of a secret"),
+        ({"query": {"token": "geheim77-{number}"}}, "query.token", "a part of a secret"),
+        ({"query": {"q": "{number}&pwd=geheim{area}"}}, "query.q", "a secret does not stand in the configuration"),
+        ({"form": {"password": "{{geheim{number}"}}, "form.password", "a part of a secret"),
+        ({"json": {"apiKey": [{"is": "geheim-77{number}"}]}}, "json", "a part of a secret"),
+        ({"json": {"password": {"value": "geheim{number}"}}}, "json", "a part of a secret"),
+        ({"xml": "<a><password>geheim{number}</password></a>"}, "xml", "a part of a secret"),
+        ({"xml": "<a token='geheim77{number}'/>"}, "xml", "a part of a secret"),
+        ({"xml": "<a>{p}</a>", "parts": {"p": "<pwd>{number}geheim</pwd>"}}, "parts.p", "a part of a secret"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_body_is_said_at_its_place(request_: dict[str, Any], place: str, said: str) -> None:
@@ -181,6 +199,12 @@ def test_a_body_refers_to_what_there_is(request_: dict[str, Any], place: str, sa
         },
         {"json": {"password": {"value": "{secrets.key}"}, "session": {"id": 7}, "note": "a=b, key: name"}},
         {"query": {"q": "password={secrets.key}&number={number}", "filter": "key=practice2026"}},
+        {"headers": {"Authorization": "Bearer {secrets.key}", "X-Api-Key": "{secrets.key}:{number}"}},
+        {"headers": {"Authorization": 'Token token={secrets.key}, number="{number}"'}},
+        {"auth": {"type": "header", "name": "Authorization", "value": "GIE {secrets.key}"}},
+        {"auth": {"type": "basic", "user": "{secrets.key}", "password": "{secrets.key}.{number}"}},
+        {"query": {"key": "licence-{number}-v2", "token": "v1-{number}", "sid": "fr{number}"}},
+        {"xml": "<a><key>dni-{number}</key><password>{secrets.key}</password></a>"},
     ],
 )
 def test_a_word_that_is_no_key_may_stand_under_the_name_of_one(request_: dict[str, Any]) -> None:

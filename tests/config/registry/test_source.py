@@ -129,9 +129,9 @@ R = "steps.0.request"
         ("record.fields.names", "names[?ends_with(kind, 'x')]", "record.fields.names.text", "not_null(…, '')"),
         # outcomes
         ("steps.0.outcomes.0.then", "accept", "steps.0.outcomes.0.then", "'refused'"),
-        ("steps.0.outcomes.0.reason", "inside_zone", "steps.0.outcomes.0.reason", "one of these reasons"),
+        ("steps.0.outcomes.0.reason", "inside_zone", "steps.0.outcomes.0.reason", "retry does not go with"),
         ("steps.0.outcomes.0.reason", "too_busy", "steps.0.outcomes.0.reason", "source_throttled"),
-        ("steps.0.outcomes.2.reason", ..., "steps.0.outcomes.2.reason", "one of these reasons"),
+        ("steps.0.outcomes.2.reason", ..., "steps.0.outcomes.2.reason", "write record_not_found"),
         ("steps.0.outcomes.2.reason", "status_inactive", "steps.0.outcomes.2.reason", "no number and name"),
         ("steps.0.outcomes.2.when", "status != `200`", "steps.0.outcomes.2.when", "refuse on an outage"),
         ("steps.0.outcomes.2.when", "status == `404`", "steps.0.outcomes.2.when", "not for a status or a header alone"),

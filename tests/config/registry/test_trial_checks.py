@@ -98,12 +98,26 @@ def test_the_tests_of_the_example_fit_it() -> None:
         (
             {"expect": "refused/name_differs"},
             "tests.0.expect",
-            "write the reason behind it, such as refused/status_inactive",
+            "nothing is refused for 'name_differs' here — write undetermined/name_differs",
         ),
         (
             {"expect": "refused/inactive"},
             "tests.0.expect",
-            "no verdict is refused for this — did you mean 'status_inactive'?",
+            "nothing is refused for 'inactive' here — did you mean 'status_inactive'?",
+        ),
+        (
+            {"expect": "refused/code_used"},
+            "tests.0.expect",
+            (
+                "nothing is refused for 'code_used' here — write one of activity_not_eligible, area_not_eligible, "
+                "birth_date_differs, not_a_person, not_valid_at_date, profession_not_eligible, record_not_found, "
+                "status_inactive, too_young"
+            ),
+        ),
+        (
+            {"expect": "accepted/yes"},
+            "tests.0.expect",
+            "nothing is accepted for 'yes' here — write record_matches",
         ),
         ({"today": "26/11/2026"}, "tests.0.today", "is no day — write the day as 2026-11-26"),
         ({"expect": "refused"}, "tests.0.expect", "write the reason behind it, such as refused/status_inactive"),

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from tests.examples.stacks.runtimes import RUNTIMES, lacking
+from tests.examples.stacks.runtimes import PLATFORMS, lacking
 from tests.examples.stacks.stage import Platform, Stage
 from tests.rigs.servers import NoServer
 
@@ -34,7 +34,7 @@ def stage() -> Iterator[Stage]:
         yield made
 
 
-@pytest.fixture(scope="module", params=list(RUNTIMES))
+@pytest.fixture(scope="module", params=PLATFORMS)
 def platform(request: pytest.FixtureRequest, stage: Stage) -> Iterator[Platform]:
     """A running platform, one after the other. Nothing that was typed into it may be in its log in the end."""
     if reason := lacking(request.param):

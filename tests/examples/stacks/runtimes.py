@@ -47,7 +47,14 @@ RUNTIMES: Mapping[str, Runtime] = {
         ("ruby", "-e", "%w[pg rbnacl webrick].each { |name| require name }"),
         ("ruby", "ruby-pg", "ruby-rbnacl", "ruby-webrick"),
     ),
+    "rails": Runtime(
+        ("ruby", "-e", "%w[pg active_record].each { |name| require name }"),
+        ("ruby", "ruby-pg", "ruby-activerecord"),
+    ),
 }
+
+PLATFORMS = [name for name in RUNTIMES if (EXAMPLES / name).is_dir()]
+"""Those that have an example platform."""
 
 
 def lacking(name: str) -> str | None:

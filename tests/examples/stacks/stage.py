@@ -60,9 +60,14 @@ class Stage:
         url = self._plain(self._url.set(username="platform"))
         return {"DATABASE_URL": url, "JURAT_SEAL_KEY": self._environment["JURAT_SEAL_KEY"]}
 
+    @property
+    def superuser_url(self) -> str:
+        """As psycopg knows it."""
+        return self._plain(self._url)
+
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """As the administrator."""
-        with psycopg.connect(self._plain(self._url)) as connection:
+        with psycopg.connect(self.superuser_url) as connection:
             cursor = connection.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from uuid import uuid4
 
 import pytest
+from ruamel.yaml import YAML
 
 from jurat.messages import message_for
 from tests.examples.stacks.participant import PATIENCE, Page, Participant
+from tests.examples.stacks.runtimes import EXAMPLES
 from tests.examples.stacks.stage import Platform, Stage
 
 pytestmark = [pytest.mark.stacks, pytest.mark.timeout(300)]
+
+TOWN = YAML(typ="safe").load(EXAMPLES / "platform" / "jurat.yaml")["consultations"]["budget"]
+NEAR_BORDER = TOWN["messages"]["near_border"]
+"""What the town says itself."""
 
 HOME = {"number": "6", "street": "Rue des Tanneurs", "postcode": "99001", "city": "Valmont"}
 ELSEWHERE = {"number": "12", "street": "quai des Sardiniers", "postcode": "99002", "city": "Valmont"}
@@ -66,20 +73,36 @@ def test_every_answer_gets_its_word(platform: Platform, people: list[Participant
     told = refused.told("residence")
     assert (told.state, told.words, told.may_answer) == ("refused", message_for("outside_zone", "en"), True)
     told = undecided.told("residence")
-    assert (told.state, told.words, told.may_answer) == ("undetermined", message_for("near_border", "en"), True)
+    assert (told.state, told.words, told.may_answer) == ("undetermined", NEAR_BORDER["en"], True)
     assert french.told("residence").words == message_for("inside_zone", "fr")
     page = french.get()
     assert (page.language, page.title) == ("fr", "Budget participatif de Valmont")
+    assert page.sections["profession"].words == message_for("state.open", "fr")
+    assert message_for("access.incomplete", "fr") in unescape(page.text)
+    assert "Écrivez à participation@valmont.example" in unescape(page.text)
     assert slow.told("residence").state == "accepted"
     told = reviewed.told("residence")
     assert (told.state, told.may_answer) == ("review", False)
-    assert "member of the team" in told.words
+    assert told.words == message_for("state.review", "en")
     assert reviewed.get().refresh == 60
     accepted.confirm("profession", answer="accept")
     assert accepted.told("profession").words == message_for("record_matches", "en")
     page = accepted.get()
     assert (page.access, page.refresh) == ("granted", 0)
     assert "participation@valmont.example" in refused.get().text
+
+
+def test_everything_is_told_in_the_participants_language_and_the_consultations_own_words(platform: Platform) -> None:
+    french, german, spanish = (Participant(platform.address, tag) for tag in ("fr", "de-AT", "es"))
+    for one in (french, german):
+        one.confirm("residence", **magic("undetermined:near_border"))
+    spanish.confirm("residence", **magic("review"))
+    assert french.told("residence").words == NEAR_BORDER["fr"]
+    assert german.told("residence").words == message_for("near_border", "de"), "the town has no German text"
+    assert spanish.told("residence").words == message_for("state.review", "es")
+    text = unescape(spanish.get().text)
+    assert message_for("access.pending", "es") in text
+    assert "Write to participation@valmont.example" in text
 
 
 def test_an_outage_costs_nothing_and_ends(people: list[Participant]) -> None:

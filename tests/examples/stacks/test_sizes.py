@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.examples.stacks.runtimes import EXAMPLES, RUNTIMES
+from tests.examples.stacks.runtimes import EXAMPLES, PLATFORMS
 
 
-@pytest.mark.parametrize("stack", list(RUNTIMES))
+@pytest.mark.parametrize("stack", PLATFORMS)
 def test_a_platform_is_small_enough_to_be_read(stack: str) -> None:
     lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in (EXAMPLES / stack).glob("*.*")}
     programs = {name: length for name, length in lengths.items() if name.startswith("app.")}

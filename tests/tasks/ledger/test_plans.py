@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 
 from adapters.base import NumberClaim
-from jurat import AlreadyConfirmed
+from jurat import AlreadyConfirmed, client
+from jurat.ids import uuid7
 from jurat.words import Outcome, Reason
 from tasks.checks import Entry, GiveBack, Later, NextSource, Review, Settle
 from tasks.ledger import Demand, SourceFigures
+from tasks.ledger.asked import Kind, Request, ask
 from tests.rigs.servers import Databases
 from tests.tasks.desk import ACCEPTED, DOCUMENT, Desk, attempt, entry, listening
 
@@ -88,6 +90,11 @@ def _full(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[D
         "(VALUES ('revoke', 9), ('restore', 5), ('contest', 3)) AS k (kind, ago) WHERE state = 'settled'"
     )
     desk.sql("UPDATE jurat_access SET changes_at = NOW(86400) WHERE participant LIKE 's-%'")
+    desk.sql(
+        "INSERT INTO jurat_requests (id, kind, check_id, document, by_whom, asked_at, applied_at) "
+        "SELECT gen_random_uuid(), 'decide', id, repeat(id::text, 4), 'a clerk', NOW(-90), NOW(-89) "
+        "FROM jurat_checks WHERE state = 'settled'"
+    )
     vacuum(desk)
     yield desk
     desk.close()
@@ -105,6 +112,10 @@ def full(_full: Desk) -> Desk:
     """A desk with many waiting and many settled checks."""
     _full.sql("UPDATE jurat_sources SET paused_until = NULL, next_start_at = NULL, opened_at = NULL, used = 0")
     return _full
+
+
+STANDING = str(client._STANDING)
+"""What `Client.standing` sends."""
 
 
 @dataclass(slots=True)
@@ -269,6 +280,19 @@ def test_an_idle_worker_s_looks_touch_next_to_nothing(full: Desk) -> None:
     within(found, 100)
 
 
+def test_what_a_person_asked_for_is_found_among_all_requests_and_done(full: Desk) -> None:
+    (check,) = full.claim("towns", 1)
+    full.settle(check, Review(Reason.NAME_DIFFERS, 3600))
+    request = Request(uuid7(), Kind.DECIDE, "a clerk", check_id=check.id, reason=Reason.PERSON_REFUSED)
+    with full.engine.begin() as connection:
+        ask(connection, request)
+    with explained(full) as found:
+        full.keeping.turns({"requests": 0.0})
+        assert full.keeping.do_requests() == 1
+    within(found, 200)
+    assert full.verdicts(check.id) == [("refused", "person_refused")]
+
+
 def test_what_is_past_its_time_is_found_among_all_verdicts(full: Desk) -> None:
     held = full.claims.claim([Demand("towns", 5)], 5).held
     full.write(*(entry(check, retain=-1.0, attempt=attempt()) for check in held))
@@ -320,6 +344,14 @@ def test_a_platform_s_poll_touches_one_check(full: Desk) -> None:
     with explained(full) as found:
         full.sql("SELECT * FROM jurat_results WHERE check_id = :id", id=settled)
     within(found, 30)
+
+
+@pytest.mark.parametrize("who", ["w-7", "s-7", "p-0", "nobody-yet"])
+def test_a_platform_s_page_touches_one_participant(full: Desk, who: str) -> None:
+    with explained(full) as found:
+        rows = full.sql(STANDING, consultation="budget", participant=who)
+    assert [row[0] is None for row in rows] == [who == "nobody-yet", True, True], "one answered residence"
+    within(found, 60)
 
 
 def test_what_is_on_its_way_is_read_without_what_is_settled(full: Desk) -> None:
@@ -382,6 +414,7 @@ def steps(desk: Desk, do: Callable[[], object]) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_on_sqlite_too_work_does_not_grow_with_what_waits_and_what_is_settled(sqlite: Desk) -> None:
     document = deepcopy(dict(DOCUMENT))
     document["consultations"]["culture"] = deepcopy(document["consultations"]["budget"])
@@ -400,5 +433,6 @@ def test_on_sqlite_too_work_does_not_grow_with_what_waits_and_what_is_settled(sq
     assert steps(sqlite, lambda: sqlite.settling.write([entry(check) for check in held])) < 30
     assert steps(sqlite, lambda: sqlite.keeping.turns({"overdue": 1.0})) < 3
     assert steps(sqlite, sqlite.keeping.erase_candidates) < 3
+    assert steps(sqlite, lambda: sqlite.sql(STANDING, consultation="budget", participant="p-7")) < 3
     sqlite.sql("UPDATE jurat_checks SET state = 'settled', answer = NULL WHERE state = 'pending'")
     assert steps(sqlite, sqlite.reading.unsettled) < 3

@@ -63,6 +63,14 @@ def test_for_how_long_an_accepted_answer_holds_is_published(desk: Desk) -> None:
     assert lives == [("residence", 365 * 86400, 60 * 86400), ("profession", None, None)]
 
 
+def test_texts_of_a_consultation_are_published_with_each_question(desk: Desk) -> None:
+    assert desk.sql("SELECT DISTINCT CAST(messages AS text) FROM jurat_questions") == [("{}",)]
+    own = {"outside_zone": {"fr": "Ailleurs"}, "other": "Ask us."}
+    desk.publishing.apply(configuration(document(consultations__budget__messages=own)), ADMIN)
+    ((stored,),) = desk.sql("SELECT DISTINCT CAST(messages AS text) FROM jurat_questions")
+    assert json.loads(stored) == {"outside_zone": {"fr": "Ailleurs"}, "other": {"und": "Ask us."}}
+
+
 def test_the_same_configuration_twice_is_no_new_version(desk: Desk) -> None:
     assert desk.publishing.apply(configuration(), "somebody else") == (1, False)
     assert desk.one("SELECT count(*) FROM jurat_audit") == 1

@@ -120,7 +120,7 @@ def _settled(desk: Desk) -> UUID:
         (lambda desk: NOBODY, f"there is no check {NOBODY}"),
         (lambda desk: desk.submit().id, r"is not in review \(pending\): no person has to decide it, or nobody did"),
         (lambda desk: desk.held().id, r"is not in review \(leased\)"),
-        (_settled, r"is decided already: refused, status_inactive \(revision 1\); reopen it first"),
+        (_settled, r"is decided already: refused, status_inactive \(revision 1\); open it again first"),
     ],
     ids=["unknown", "pending", "leased", "settled"],
 )

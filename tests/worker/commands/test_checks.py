@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jurat.ids import uuid7
+from jurat.messages import message_for
 from jurat.sealing import generate, key_to_text
 from jurat.words import Outcome, Reason, State
 from tests.worker.conftest import configure
@@ -20,6 +21,7 @@ from tests.worker.shell import Ran, Shell, is_one_sentence
 
 WHO = ("submit", "budget", "p-1", "who")
 SECRET = "7 rue du Puits"
+OTHERS = ("de", "es", "fr")
 
 
 def rows(shell: Shell, sql: str) -> list[tuple[Any, ...]]:
@@ -208,8 +210,39 @@ def test_the_exit_code_tells_pending_from_review(configured: Shell, state: State
 def test_the_message_is_in_the_language_that_was_asked_for(configured: Shell) -> None:
     check = submitted(configured)
     settle(configured, check, Outcome.REFUSED, Reason.STATUS_INACTIVE)
-    texts = {configured("status", check, "--locale", tag, "--json").json["message"] for tag in ("en", "fr", "xx")}
-    assert len(texts) == 2
+    for command in (("status", check), ("wait", check)):
+        told = {tag: configured(*command, "--locale", tag, "--json").json["message"] for tag in ("en", "xx", *OTHERS)}
+        assert told == {tag: message_for(Reason.STATUS_INACTIVE, tag) for tag in told}
+        assert len(set(told.values())) == 4, "xx is told in English"
+        assert configured(*command, "--locale", "de").out.splitlines()[-1] == told["de"]
+
+
+def test_a_participants_access_is_told_in_the_language_that_was_asked_for(configured: Shell) -> None:
+    check = submitted(configured)
+    settle(configured, check, Outcome.REFUSED, Reason.STATUS_INACTIVE)
+    # The worker's part, in the same transaction.
+    rows(configured, """UPDATE jurat_access SET access = 'blocked', questions = '{"who":"refused","code":"open"}'""")
+    whole = ("status", "--access", "budget", "p-1", "--locale")
+    for tag in OTHERS:
+        document = configured(*whole, tag, "--json").json
+        assert document["message"] == message_for("access.blocked", tag)
+        assert {each["question"]: each["message"] for each in document["questions"]} == {
+            "who": message_for(Reason.STATUS_INACTIVE, tag),
+            "code": message_for("state.open", tag),
+        }
+    assert configured(*whole, "es").out.splitlines()[-1] == message_for("access.blocked", "es")
+
+
+def test_the_consultations_own_text_is_shown(configured: Shell) -> None:
+    check = submitted(configured)
+    settle(configured, check, Outcome.REFUSED, Reason.STATUS_INACTIVE)
+    rows(configured, """UPDATE jurat_questions SET messages = '{"status_inactive":{"de":"Rufen Sie uns an."}}'""")
+    for command in ("status", "wait", "explain"):
+        assert "Rufen Sie uns an." in configured(command, check, "--locale", "de").out
+        assert "Rufen Sie uns an." not in configured(command, check, "--locale", "es").out
+    rows(configured, "DELETE FROM jurat_questions")
+    for command in ("status", "explain"):
+        assert message_for(Reason.STATUS_INACTIVE, "de") in configured(command, check, "--locale", "de").out
 
 
 def test_several_checks_are_shown_at_once_and_the_worst_decides(configured: Shell) -> None:

@@ -279,6 +279,7 @@ def test_without_a_configuration_everything_is_new(shell: Shell) -> None:
     assert "no configuration was applied yet" in ran.err
 
 
+@pytest.mark.slow
 def test_a_preset_is_compared_with_what_it_stands_for(shell: Shell) -> None:
     preset = (
         "sources: {{ npi: {{ type: registry, preset: us-npi{more} }} }}\n"

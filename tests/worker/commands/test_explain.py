@@ -9,6 +9,7 @@ import pytest
 
 from jurat.batches import run
 from jurat.database import open_engine
+from jurat.messages import message_for
 from tasks.ledger.records import add_attempts, add_verdicts
 from tests.worker.conftest import configure
 from tests.worker.shell import Shell, is_one_sentence
@@ -59,6 +60,14 @@ def test_it_tells_look_ups_and_rules_in_words_and_in_their_order(configured: She
     ]
     assert "zone_version: 3" in lines
     assert any(line.startswith("access: ") for line in lines)
+
+
+@pytest.mark.parametrize("tag", ["en", "de", "es", "fr"])
+def test_it_says_what_the_participant_reads(configured: Shell, tag: str) -> None:
+    check = settled(configured)
+    told = message_for("near_border", tag)
+    assert f"  the participant reads: {told}" in configured("explain", check, "--locale", tag).out.splitlines()
+    assert configured("explain", check, "--locale", tag, "--json").json["verdicts"][0]["message"] == told
 
 
 def test_it_names_no_participant(configured: Shell) -> None:

@@ -58,6 +58,7 @@ def test_it_works_the_same_on_postgresql(postgresql_shell: Shell) -> None:
     assert postgresql_shell("registers", "remove", "valmont").out == "valmont: 2 versions removed\n"
 
 
+@pytest.mark.slow
 def test_the_same_file_again_is_left_alone_in_another_process_too(shell: Shell) -> None:
     shell.write("a.csv", OWN)
     assert shell("registers", "import", "valmont", "a.csv", *COLUMNS).code == 0
@@ -177,6 +178,7 @@ def test_without_any_the_list_says_how_to_import_one(shell: Shell) -> None:
     assert "registers import NAME FILE" in ran.err
 
 
+@pytest.mark.slow
 def test_a_killed_import_leaves_what_the_next_one_removes(shell: Shell) -> None:
     rows = "\n".join(f"{n};;Rue du Moulin;99002;99901;Valmont;-37.98;44.005" for n in range(1, 60_000))
     shell.write("a.csv", f"{HEADER}\n{rows}\n")

@@ -216,6 +216,7 @@ def test_an_address_base_takes_no_list_s_name(shell: Shell) -> None:
     assert "doctors is a list of people" in ran.err
 
 
+@pytest.mark.slow
 def test_a_killed_import_leaves_what_was_in_force_and_the_next_one_removes_the_rest(shell: Shell) -> None:
     ready(shell)
     assert imported(shell).code == 0
@@ -254,3 +255,115 @@ def test_the_doctor_and_the_sources_say_how_a_list_stands(shell: Shell) -> None:
     ran = shell("sources", "test", "physicians")
     assert ran.code == 1
     assert "older than its source's max_age" in ran.out
+
+
+# -- trying
+
+
+def tried(shell: Shell, number: str, *options: str, family: str = "Valombre", given: str = "Iris") -> Ran:
+    typed = (f"number={number}", f"family_name={family}", f"given_name={given}")
+    return shell("sources", "try", "physicians", *(word for pair in typed for word in ("--input", pair)), *options)
+
+
+def test_somebody_is_tried_in_the_imported_list_and_all_is_shown(shell: Shell) -> None:
+    ready(shell, *ROWS, ROWS[1])
+    assert imported(shell, "--data-date", "2026-11-01").code == 0
+    ran = tried(shell, "9000 010 000")
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines() == [
+        "list of 3 people, version 1, data of 2026-11-01",
+        "records: 1",
+        '  number: ["9000010000"]',
+        '  status: ["Registered"]',
+        '  names: [{"family": "Valombre", "given": "Iris"}]',
+        "rules[0]  equals  holds",
+        "rules[1]  name  holds",
+        "rules[2]  status  holds",
+        "accepted record_matches",
+    ]
+    shown = tried(shell, "9000010000", "--json", family="Sardel").json
+    assert shown["list"] == {"version": 1, "data_date": "2026-11-01", "count": 3, "left_out": 0}
+    assert [rule["gives"] for rule in shown["rules"]] == [None, "undetermined/name_differs"]
+    assert shown["verdict"]["reason"] == "name_differs"
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "last"),
+    [
+        ("9000010372", 5, "undetermined ambiguous_record"),
+        ("1", 5, "undetermined record_not_found"),
+        ("12", 1, "refused status_inactive"),
+        ("none", 5, "undetermined number_malformed"),
+    ],
+)
+def test_what_trying_somebody_came_to_is_the_exit_code(shell: Shell, number: str, code: int, last: str) -> None:
+    ready(shell, *ROWS, ROWS[1], "12;Valombre;Iris;Suspended;Z")
+    assert imported(shell, "--data-date", "2026-11-01").code == 0
+    ran = tried(shell, number)
+    assert (ran.code, ran.out.splitlines()[-1]) == (code, last)
+    if number == "none":
+        assert ran.out.splitlines()[0] == "inputs.number: not fit for clean: [digits]"
+
+
+def test_a_list_is_tried_as_a_file_describes_it(shell: Shell) -> None:
+    shell.write("jurat.yaml", CONFIGURATION)
+    write(shell, *ROWS)
+    assert "the register doctors is not imported" in tried(shell, "9000010000", "--config", "jurat.yaml").out
+    assert imported(shell, "--config", "jurat.yaml").code == 0
+    assert tried(shell, "9000010000", "--config", "jurat.yaml").code == 0
+    assert tried(shell, "9000010000").code != 0  # nothing is applied
+    shell.write("jurat.yaml", CONFIGURATION.replace("active: [Registered]", "active: [Listed]"))
+    changed = tried(shell, "9000010000", "--config", "jurat.yaml")
+    assert (changed.code, changed.out.splitlines()[-1]) == (5, "undetermined status_unknown")
+
+
+def test_nobody_is_tried_without_the_keys_of_the_numbers(shell: Shell) -> None:
+    ready(shell)
+    assert imported(shell).code == 0
+    shell.environment.pop("JURAT_HASH_KEYS", None)
+    ran = tried(shell, "9000010000")
+    assert (ran.code, ran.out) == (2, "")
+    assert is_one_sentence(ran)
+    assert "JURAT_HASH_KEYS is not set" in ran.err
+
+
+def test_trying_works_the_same_on_postgresql_and_writes_nothing(postgresql_shell: Shell) -> None:
+    ready(postgresql_shell)
+    assert imported(postgresql_shell, "--data-date", "2026-11-01").code == 0
+    ran = tried(postgresql_shell, "9000010372", family="Sardel", given="Maelle")
+    assert (ran.code, ran.out.splitlines()[-1]) == (1, "refused status_inactive")
+    assert listed(postgresql_shell) == [("doctors", 1, "active", 2)]
+
+
+# -- the preset
+
+PRESET = """\
+sources:
+  members: { type: register-file, preset: csv-register, register: members, max_age: 3650d, OVER }
+criteria: { is-member: { source: members } }
+consultations: { board: { questions: { membership: { criterion: is-member } } } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("over", "delimiter", "encoding"),
+    [
+        ("record: { timezone: Europe/Paris }", ",", "utf-8"),
+        ('file: { delimiter: ";", encoding: windows-1252 }', ";", "windows-1252"),
+    ],
+)
+def test_the_preset_is_applied_imported_and_tried_in_one_line(
+    shell: Shell, over: str, delimiter: str, encoding: str
+) -> None:
+    shell.write("jurat.yaml", PRESET.replace("OVER", over))
+    ran = shell("config", "apply", "jurat.yaml")
+    assert ran.code == 0, ran.err
+    rows = ("number,family_name,given_name,status,valid_until", "7-A,Müller,Maëlle,active,2099-12-31")
+    (shell.folder / "m.csv").write_bytes("\n".join(rows).replace(",", delimiter).encode(encoding))
+    assert shell("registers", "import", "members", "m.csv", "--source", "members").code == 0
+    typed = ("--input", "number=7a", "--input", "family_name=MULLER", "--input", "given_name=Maelle")
+    tested = shell("sources", "test", "members")
+    assert tested.code == 0
+    assert "members: suspended" in tested.out
+    ran = shell("sources", "try", "members", *typed)
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "accepted record_matches")

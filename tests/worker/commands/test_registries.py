@@ -330,7 +330,7 @@ def test_a_paused_source_is_not_tried(shell: Shell, register: Sources) -> None:
         (("register",), "the form asks for number, family_name, given_name as well"),
         (("register", *TYPED, "--require", "profesions=10"), "no rule looks at 'profesions'"),
         (("registr", *TYPED), "there is no source 'registr' — did you mean 'register'?"),
-        (("proofs", *TYPED), "proofs is of type manual, and registries alone can be tried"),
+        (("proofs", *TYPED), "proofs is of type manual, and registries and lists of people alone can be tried"),
     ],
 )
 def test_what_can_not_be_tried_is_told_and_nobody_is_asked(

@@ -1,0 +1,32 @@
+"""Which language tags there are, for texts whose language nobody would miss until a participant asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_LANGUAGES: Final = """
+    aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en
+    eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja
+    jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb
+    nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq
+    sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
+"""
+"""ISO 639-1."""
+
+_TAKEN_FOR_LANGUAGES: Final[Mapping[str, str]] = {
+    "at": "de", "cn": "zh", "cz": "cs", "dk": "da", "gb": "en", "gr": "el", "jp": "ja", "us": "en",
+}  # fmt: skip
+"""Codes of countries that people write for the language spoken there."""
+
+
+def problem_of(tag: str) -> str | None:
+    """What is wrong with a well-formed tag such as `fr` or `pt-BR`, with a hint; None where nothing is.
+
+    A code of three letters is taken as it is: there are thousands.
+    """
+    code = tag.partition("-")[0]
+    if len(code) > 2 or code in _LANGUAGES.split():
+        return None
+    near = _TAKEN_FOR_LANGUAGES.get(code)
+    return f"'{code}' is no language — " + (f"did you mean '{near}'?" if near else "write one such as en, fr or pt-BR")

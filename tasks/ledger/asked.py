@@ -1,0 +1,116 @@
+"""What persons ask for: rows of `jurat_requests`. `tasks.ledger.requests` does what they ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from jurat.statements import now
+
+
+class Kind(StrEnum):
+    """What a person may ask for.
+
+    `contest` a verdict, `decide` a check in review, `open` a settled check before a person again, `reopen` a question
+    for one more answer, `revoke` and `restore` access, `transfer` what a participant has to another, `erase` them.
+    """
+
+    CONTEST = "contest"
+    DECIDE = "decide"
+    OPEN = "open"
+    REOPEN = "reopen"
+    REVOKE = "revoke"
+    RESTORE = "restore"
+    TRANSFER = "transfer"
+    ERASE = "erase"
+
+
+class CannotBeDone(Exception):
+    """What a person asked for can not be done; says why. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One row. Which fields it has depends on its kind; `note` is sealed for the key `note_key`."""
+
+    id: UUID
+    kind: Kind
+    by_whom: str
+    consultation: str | None = None
+    participant: str | None = field(default=None, repr=False)
+    question: str | None = None
+    check_id: UUID | None = None
+    reason: str | None = None
+    target: str | None = field(default=None, repr=False)
+    note: bytes | None = field(default=None, repr=False)
+    note_key: str | None = None
+    document: str | None = field(default=None, repr=False)
+
+
+COLUMNS = "id, kind, by_whom, consultation, participant, question, check_id, reason, target, note, note_key, document"
+"""In the order of `Request`."""
+
+
+def request_of(row: Sequence[Any]) -> Request:
+    """The request in a row of `COLUMNS`."""
+    request, kind, by_whom, consultation, participant, question, check, reason, target, note, note_key, document = row
+    return Request(
+        UUID(str(request)),
+        Kind(kind),
+        by_whom,
+        consultation,
+        participant,
+        question,
+        None if check is None else UUID(str(check)),
+        reason,
+        target,
+        None if note is None else bytes(note),
+        note_key,
+        document,
+    )
+
+
+def ask(connection: Connection, request: Request) -> bool:
+    """Store a request; whether its id is new. A reviewer may write just those columns that it needs."""
+    row: dict[str, Any] = {name: value for name in COLUMNS.split(", ") if (value := getattr(request, name)) is not None}
+    row |= {name: str(row[name]) for name in ("id", "kind", "check_id", "reason") if name in row}
+    return connection.execute(text(_ask(connection.dialect.name, tuple(row))), row).rowcount == 1
+
+
+def mark_applied(connection: Connection, request: UUID, refused: str | None = None) -> None:
+    """Say that a waiting request is dealt with: done, or `refused` with a sentence; then nobody needs its note."""
+    statement = _refuse if refused else _mark
+    said = {"refused": refused} if refused else {}
+    connection.execute(text(statement(connection.dialect.name)), {"id": str(request), **said})
+
+
+def this(dialect: str, name: str = "id") -> str:
+    """SQL for the id in a parameter."""
+    return f"CAST(:{name} AS uuid)" if dialect == "postgresql" else f":{name}"
+
+
+@lru_cache
+def _ask(dialect: str, names: tuple[str, ...]) -> str:
+    values = [this(dialect, name) if name in ("id", "check_id") else f":{name}" for name in names]
+    return f"""
+        INSERT INTO jurat_requests ({", ".join(names)}, asked_at) VALUES ({", ".join(values)}, {now(dialect)})
+        ON CONFLICT DO NOTHING"""
+
+
+@lru_cache
+def _mark(dialect: str) -> str:
+    return f"""
+        UPDATE jurat_requests SET applied_at = {now(dialect)} WHERE id = {this(dialect)} AND applied_at IS NULL"""
+
+
+@lru_cache
+def _refuse(dialect: str) -> str:
+    return f"""
+        UPDATE jurat_requests SET applied_at = {now(dialect)}, refused = :refused, note = NULL, note_key = NULL
+        WHERE id = {this(dialect)} AND applied_at IS NULL"""
