@@ -17,7 +17,7 @@ from config.problems import Complaint, InvalidConfiguration, Positions, Severity
 from config.references import Known, check_fit, check_names
 from config.sentences import complaints_of
 from config.sources import SourceModel, answer_schema
-from jurat.access import Rule
+from jurat.access import Rule, Terms
 
 _ORDER = "order"
 
@@ -28,8 +28,8 @@ class Question:
 
     `sources` are asked in order; all are of `kind`. `deadline_s`, `review_due_s` and `retain_s` are seconds (None: kept
     until purged), `margins` metres by level. `review`: a person decides what no source could; `four_eyes`: two
-    persons must say the same. `position` counts the questions of a consultation from 0. Texts are by language; `und` is
-    a text whose language nobody gave.
+    persons must say the same. `terms` say how often it may be answered, and for how long that holds. `position` counts
+    the questions of a consultation from 0. Texts are by language; `und` is a text whose language nobody gave.
     """
 
     consultation: str
@@ -38,7 +38,7 @@ class Question:
     criterion: str
     sources: tuple[str, ...]
     kind: SourceKind
-    rounds: int
+    terms: Terms
     deadline_s: float
     review: bool
     review_due_s: float
@@ -156,7 +156,7 @@ def _resolved(document: Document, consultation: str, name: str, position: int) -
         criterion=question.criterion,
         sources=criterion.source,
         kind=deciding.kind,
-        rounds=question.rounds,
+        terms=question.terms,
         deadline_s=question.deadline,
         review=question.on_undetermined == "review",
         review_due_s=whole.review_due,

@@ -23,14 +23,17 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from config.durations import Distance, Duration, between, duration_default
+from config.durations import Distance, Duration, between, duration_default, parse_duration
 from config.languages import problem_of
 from config.limits import Name
 from config.problems import printable
 from config.sources import SourceModel
 from config.suggestions import did_you_mean, suggest
-from jurat.access import AtLeast, Rule, parse_rule
+from jurat.access import AtLeast, Rule, Terms, parse_rule
 from jurat.messages import KEYS, NO_LANGUAGE
+
+RENEW: Final = parse_duration("30d")
+"""So long before its end an accepted answer may be given anew, where the question does not say."""
 
 
 class Environment(StrEnum):
@@ -231,7 +234,8 @@ class QuestionModel(_Part):
     """One line of a consultation's access form.
 
     `deadline` bounds a check from its submit, in seconds. `rounds` is how many answers may be given.
-    `on_undetermined: review` lets a person decide what no source could.
+    `on_undetermined: review` lets a person decide what no source could. An accepted answer holds for `valid_for`
+    seconds (None: for good); from `renew` seconds before that end on it may be answered anew.
     """
 
     criterion: Name
@@ -239,7 +243,16 @@ class QuestionModel(_Part):
     rounds: Annotated[int, Field(ge=1, le=20, strict=True)] = 1
     deadline: Annotated[Duration, between("1s", "60d")] = duration_default("1h")
     on_undetermined: Literal["undetermined", "review"] = "undetermined"
+    valid_for: Annotated[Duration, between("1min", "36500d")] | None = None
+    renew: Annotated[Duration, between("0s", "36500d")] | None = None
     title: Texts | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """The rounds, and for how long an accepted answer holds; it may be renewed for 30 days unless `renew` says."""
+        if self.valid_for is None:
+            return Terms(self.rounds)
+        return Terms(self.rounds, self.valid_for, min(RENEW, self.valid_for) if self.renew is None else self.renew)
 
 
 class Consultation(_Part):

@@ -91,6 +91,7 @@ def check_fit(document: Document) -> Iterator[Complaint]:
             yield Complaint(("consultations", name, "access"), said, "name each question once")
         for question_name, question in consultation.questions.items():
             yield from _check_question((*path, question_name), question, document)
+            yield from _check_life((*path, question_name), question, consultation.retain)
             if question_name not in spoken_of:
                 said = "access does not depend on this question"
                 hint = "name it in access, or leave access out"
@@ -284,6 +285,22 @@ def _check_question(path: Path, question: QuestionModel, document: Document) -> 
     for name in criterion.source:
         if name in document.sources:
             yield from _check_deadline((*path, "deadline"), question.deadline, name, document.sources[name])
+
+
+def _check_life(path: Path, question: QuestionModel, retain: float | None) -> Iterator[Complaint]:
+    """For how long an accepted answer holds, when it may be renewed, and whether it is kept as long."""
+    if question.valid_for is None:
+        if question.renew is not None:
+            said = "does nothing where an accepted answer holds for good"
+            yield Complaint((*path, "renew"), said, "add valid_for: …, or remove it", at_key=True)
+        return
+    valid_for = duration_text(question.valid_for)
+    if question.renew is not None and question.renew > question.valid_for:
+        said = f"an accepted answer holds for {valid_for}, and can not be renewed {duration_text(question.renew)} ahead"
+        yield Complaint((*path, "renew"), said, f"write {valid_for} or less")
+    if retain is not None and retain < question.valid_for:
+        said = f"its verdict is deleted after {duration_text(retain)}, before an accepted answer ends"
+        yield Complaint((*path, "valid_for"), said, "retain verdicts for longer, or shorten it", Severity.WARNING)
 
 
 def _check_deadline(path: Path, deadline_s: float, name: str, source: SourceModel) -> Iterator[Complaint]:

@@ -7,6 +7,7 @@ the verdict. This package is the contract between them: words, tables and the cl
 from jurat.asking import Asked, AskedState
 from jurat.client import Access, Client, Result
 from jurat.errors import (
+    AccessRevoked,
     AlreadyConfirmed,
     ConfigurationError,
     InvalidAnswer,
@@ -26,6 +27,7 @@ from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, S
 
 __all__ = [
     "Access",
+    "AccessRevoked",
     "AccessState",
     "AlreadyConfirmed",
     "Asked",

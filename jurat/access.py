@@ -1,4 +1,4 @@
-"""What the verdicts of one participant add up to in one consultation: a pure function over the question states.
+"""What the verdicts of one participant add up to in one consultation: pure functions over the history.
 
 A rule is a question's name, or `all_of`, `any_of` or `at_least` over rules, as the configuration has it:
 
@@ -8,8 +8,9 @@ A rule is a question's name, or `all_of`, `any_of` or `at_least` over rules, as 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from jurat.words import COSTS_NO_ROUND, AccessState, Outcome, QuestionState, Reason, State
@@ -81,11 +82,15 @@ def evaluate(rule: Rule, states: Mapping[str, QuestionState], rounds_left: Mappi
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """One confirmed answer of a participant to a question: where its check stands and what its last verdict says."""
+    """One confirmed answer of a participant to a question: where its check stands, and what its last verdict says.
+
+    `decided_at` is when that verdict was written.
+    """
 
     state: State
     outcome: Outcome | None = None
     reason: Reason | str | None = None
+    decided_at: datetime | None = None
 
     @property
     def costs_round(self) -> bool:
@@ -94,24 +99,127 @@ class Confirmed:
             return True
         return self.reason not in COSTS_NO_ROUND
 
+    @property
+    def accepted(self) -> bool:
+        """Whether it is accepted and no person looks at it again."""
+        return self.state is State.SETTLED and self.outcome is Outcome.ACCEPTED
 
-def standing(confirmed: Sequence[Confirmed], rounds: int) -> tuple[QuestionState, int]:
-    """Where a question stands after the answers in `confirmed` (oldest first), and how many more it may get.
 
-    `rounds` is the number of answers that the question allows. None is left while a check is under way, nor after an
-    answer was accepted.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How often a question may be answered, and for how long an accepted answer holds.
+
+    `valid_s` are seconds from its last verdict on; None: it holds for good. From `renew_s` seconds before that end on
+    it may be answered anew.
     """
+
+    rounds: int
+    valid_s: float | None = None
+    renew_s: float = 0.0
+
+    def end_of(self, decided_at: datetime | None) -> datetime | None:
+        """When an answer that was accepted then ends to hold; None where it holds for good."""
+        if self.valid_s is None or decided_at is None:
+            return None
+        return decided_at + timedelta(seconds=self.valid_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a question stands, and how many more answers it may get.
+
+    `until` is when its accepted answer ends to hold (None: never, or there is none), and `renewable_from` from when on
+    it may be answered anew.
+    """
+
+    state: QuestionState
+    left: int
+    until: datetime | None = None
+    renewable_from: datetime | None = None
+
+
+def standing(
+    confirmed: Sequence[Confirmed], terms: Terms, now: datetime, reopened: Collection[datetime] = ()
+) -> Standing:
+    """Where a question stands at `now`, after the answers in `confirmed` (oldest first).
+
+    Each of `reopened`, the times at which a person allowed one more answer, adds a round, until an answer is accepted.
+    While an accepted answer holds, the question stays accepted whatever comes after it: it may be answered anew towards
+    the end, or where a person allows it, once at a time. When it has ended, it is as if neither it nor what was
+    answered before it had been given.
+    """
+    accepted = [place for place, answer in enumerate(confirmed) if answer.accepted]
+    if not accepted:
+        return _unaccepted(confirmed, terms.rounds + len(reopened))
+    decided = max(filter(None, (confirmed[place].decided_at for place in accepted)), default=None)
+    since = confirmed[accepted[-1] + 1 :]
+    more = sum(decided is None or at >= decided for at in reopened)
+    until = terms.end_of(decided)
+    if until is not None and until <= now:
+        return _unaccepted(since, terms.rounds + more)
+    renewable_from = until and until - timedelta(seconds=terms.renew_s)
+    allowed = more + (terms.rounds if renewable_from is not None and renewable_from <= now else 0)
+    under_way = bool(since) and since[-1].state is not State.SETTLED
+    return Standing(QuestionState.ACCEPTED, 0 if under_way else _left(since, allowed), until, renewable_from)
+
+
+def _left(confirmed: Iterable[Confirmed], allowed: int) -> int:
+    return max(0, allowed - sum(answer.costs_round for answer in confirmed))
+
+
+def _unaccepted(confirmed: Sequence[Confirmed], allowed: int) -> Standing:
+    """Where a question stands of which no answer is accepted. One that is under way counts as given."""
     if not confirmed:
-        return QuestionState.OPEN, rounds
-    if any(answer.outcome is Outcome.ACCEPTED and answer.state is State.SETTLED for answer in confirmed):
-        return QuestionState.ACCEPTED, 0
-    left = max(0, rounds - sum(answer.costs_round for answer in confirmed))
+        return Standing(QuestionState.OPEN, allowed)
+    left = _left(confirmed, allowed)
     match confirmed[-1]:
         case Confirmed(state=State.PENDING | State.LEASED):
-            return QuestionState.PENDING, left
+            return Standing(QuestionState.PENDING, left)
         case Confirmed(state=State.REVIEW):
-            return QuestionState.REVIEW, left
+            return Standing(QuestionState.REVIEW, left)
         case Confirmed(outcome=Outcome.REFUSED):
-            return QuestionState.REFUSED, left
+            return Standing(QuestionState.REFUSED, left)
         case _:
-            return QuestionState.UNDETERMINED, left
+            return Standing(QuestionState.UNDETERMINED, left)
+
+
+@dataclass(frozen=True, slots=True)
+class AddedUp:
+    """A row of `jurat_access`, but for whose it is.
+
+    `granted_until` is when a granted access ends if nothing else happens (None: never), `changes_at` the next moment at
+    which time alone may change the row.
+    """
+
+    access: AccessState
+    states: Mapping[str, QuestionState]
+    rounds_left: Mapping[str, int]
+    granted_until: datetime | None = None
+    changes_at: datetime | None = None
+
+
+def add_up(rule: Rule, stands: Mapping[str, Standing], now: datetime, *, revoked: bool = False) -> AddedUp:
+    """What the standings of all questions, as they are at `now`, add up to under `rule`.
+
+    Where a person has revoked the access, it is blocked and nothing may be answered; the questions stand as they do.
+    """
+    states = {name: stand.state for name, stand in stands.items()}
+    ends = {name: stand.until for name, stand in stands.items() if stand.state is QuestionState.ACCEPTED}
+    moments = {end for end in ends.values() if end is not None}
+    if revoked:
+        return AddedUp(AccessState.BLOCKED, states, dict.fromkeys(states, 0), None, min(moments, default=None))
+    left = {name: stand.left for name, stand in stands.items()}
+    access = evaluate(rule, states, left)
+    until = _end_of_grant(rule, ends) if access is AccessState.GRANTED else None
+    moments |= {
+        stand.renewable_from for stand in stands.values() if stand.renewable_from and stand.renewable_from > now
+    }
+    return AddedUp(access, states, left, until, min(moments, default=None))
+
+
+def _end_of_grant(rule: Rule, ends: Mapping[str, datetime | None]) -> datetime | None:
+    """When `rule` ends to hold, of which the accepted answers end at `ends`."""
+    for moment in sorted({end for end in ends.values() if end is not None}):
+        if not holds(rule, {name for name, end in ends.items() if end is None or end > moment}):
+            return moment
+    return None

@@ -67,11 +67,14 @@ class Access:
     """What one participant's verdicts add up to in one consultation.
 
     `questions` has every question of the access form in its order, `rounds_left` how many more answers each may get.
+    `granted_until` is when a granted access ends if nothing else happens; None: never. Within a second or so after it
+    a worker writes what the access is then.
     """
 
     state: AccessState
     questions: Mapping[str, QuestionState]
     rounds_left: Mapping[str, int]
+    granted_until: datetime | None = None
 
     @property
     def open(self) -> list[str]:
@@ -79,6 +82,18 @@ class Access:
         busy = (QuestionState.PENDING, QuestionState.REVIEW, QuestionState.ACCEPTED)
         return [
             name for name, state in self.questions.items() if self.rounds_left.get(name, 0) > 0 and state not in busy
+        ]
+
+    @property
+    def renewable(self) -> list[str]:
+        """The accepted questions that may be answered anew now, before they end, in the order of the form.
+
+        That takes nothing away: what was accepted holds to its end, whatever comes of the new answer.
+        """
+        return [
+            name
+            for name, state in self.questions.items()
+            if self.rounds_left.get(name, 0) > 0 and state is QuestionState.ACCEPTED
         ]
 
 
@@ -135,6 +150,7 @@ class Client:
             UnknownConsultation, UnknownQuestion: not in the applied configuration.
             InvalidAnswer: the answer breaks the question's schema; says which field and rule.
             AlreadyConfirmed: an answer was confirmed before and no round is open.
+            AccessRevoked: a person took this participant's access away.
             InvalidSubmission: another argument can not be used.
             SchemaMissing: the database has no jurat tables, or those of another contract version.
         """
@@ -420,7 +436,7 @@ _REQUEST = text("SELECT id, kind, applied_at, refused FROM jurat_requests WHERE 
     bindparam("ids", expanding=True, type_=CheckId())
 )
 
-_ADDED_UP = "q.question, q.rounds, a.access, a.questions, a.rounds_left"
+_ADDED_UP = "q.question, q.rounds, a.access, a.questions, a.rounds_left, a.granted_until"
 _FORM = """
     jurat_questions q
     LEFT JOIN jurat_access a ON a.consultation = q.consultation AND a.participant = :participant"""
@@ -469,6 +485,7 @@ def _access(rows: Sequence[Any]) -> Access:
         AccessState(rows[0][2]),
         {name: kept.get(name, QuestionState.OPEN) for name in names},
         {row[0]: left.get(row[0], row[1]) for row in rows},
+        moment(rows[0][5]),
     )
 
 

@@ -43,6 +43,14 @@ def moment(value: Any) -> datetime | None:
     return datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
+def instant(value: Any) -> datetime:
+    """The same of a time that is there."""
+    found = moment(value)
+    if found is None:
+        raise ValueError("a time is missing")
+    return found
+
+
 class CheckId(TypeDecorator[UUID]):
     """A check's id: `uuid` on PostgreSQL, the usual 36 characters on SQLite."""
 

@@ -64,6 +64,16 @@ class AlreadyConfirmed(JuratError):
         self.check_id = check_id
 
 
+class AccessRevoked(JuratError):
+    """A person took this participant's access to the consultation away. Nothing was confirmed."""
+
+    def __init__(self, consultation: str) -> None:
+        super().__init__(
+            f"this participant's access to {consultation!r:.80} was revoked, and no answer is taken until it is "
+            "restored; show them whom to ask: `contact` in jurat_questions"
+        )
+
+
 class UnknownCheck(JuratError):
     """No check has this id. A transaction that was rolled back leaves none behind."""
 

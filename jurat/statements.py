@@ -47,26 +47,47 @@ def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:
     return json.dumps(rows, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
 
 
+def in_force(alias: str) -> str:
+    """SQL that is true for a row of `jurat_requests` that was applied and says something about access."""
+    standing = f"{alias}.kind IN ('reopen', 'revoke', 'restore')"
+    return f"{standing} AND {alias}.applied_at IS NOT NULL AND {alias}.refused IS NULL"
+
+
 @lru_cache
 def history(dialect: str) -> str:
-    """For each (position, consultation, participant, question) in `:rows`: the question, and what was confirmed."""
+    """For each (position, consultation, participant, question) in `:rows`: the question, and what was confirmed.
+
+    And what persons asked for that counts there, in rows without a source whose state is the kind of the request.
+    """
     schema = "CAST(q.answer_schema AS text)"
     theirs = "c.consultation = r.consultation AND c.participant = r.participant AND c.question = r.question"
     checks = f"LEFT JOIN jurat_checks c ON {theirs}"
+    about = f"""s.consultation = r.consultation AND s.participant = r.participant
+             AND (s.question = r.question OR s.kind <> 'reopen') AND {in_force("s")}"""
+    requests = f"JOIN jurat_requests s ON {about}"
     if dialect == "postgresql":
         # One row after the other. PostgreSQL takes them to be a hundred, however few there are, for which it would
         # rather read a table of some thousand rows from end to end.
         # And no more columns than are needed: a platform may not read all.
         mine = f"SELECT c.id, c.round, c.state FROM jurat_checks c WHERE {theirs} OFFSET 0"
         checks = f"LEFT JOIN LATERAL ({mine}) c ON true"
+        mine = f"SELECT s.id, s.kind, s.applied_at, s.asked_at FROM jurat_requests s WHERE {about} OFFSET 0"
+        requests = f"CROSS JOIN LATERAL ({mine}) s"
+    rows = rowset(dialect, "position int, consultation text, participant text, question text")
     return f"""
-        SELECT r.position, q.source, q.rounds, {schema}, c.id, c.round, c.state, v.outcome, v.reason
-        FROM {rowset(dialect, "position int, consultation text, participant text, question text")}
+        SELECT r.position AS position, q.source, q.rounds, {schema}, c.id AS id, c.round AS round, c.state, v.outcome,
+               v.reason, v.decided_at AS at, {now(dialect)}, q.valid_s, q.renew_s, NULL AS asked_at, 0 AS asked
+        FROM {rows}
         LEFT JOIN jurat_questions q ON q.consultation = r.consultation AND q.question = r.question
         {checks}
         LEFT JOIN jurat_verdicts v ON v.check_id = c.id
              AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
-        ORDER BY r.position, c.round"""
+        UNION ALL
+        SELECT r.position, NULL, NULL, NULL, s.id, NULL, s.kind, NULL,
+               NULL, s.applied_at, {now(dialect)}, NULL, NULL, s.asked_at, 1
+        FROM {rows}
+        {requests}
+        ORDER BY position, asked, round, at, asked_at, id"""
 
 
 @lru_cache

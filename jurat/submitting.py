@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from jurat.access import Confirmed, standing
+from jurat.access import Confirmed, Terms, standing
 from jurat.answers import encode, validate
-from jurat.errors import AlreadyConfirmed, InvalidAnswer, InvalidSubmission, UnknownConsultation, UnknownQuestion
+from jurat.columns import instant, moment
+from jurat.errors import (
+    AccessRevoked,
+    AlreadyConfirmed,
+    InvalidAnswer,
+    InvalidSubmission,
+    UnknownConsultation,
+    UnknownQuestion,
+)
 from jurat.ids import uuid7
 from jurat.sealing import Seal
-from jurat.statements import Statements, history, insert, now, rows_json, taken
+from jurat.statements import Statements, history, in_force, insert, now, rows_json, taken
 from jurat.words import Outcome, Priority, State, reason_from
 
 _CHUNK = 500
@@ -64,12 +73,25 @@ class _Earlier:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """The question of one submission as the database has it, with what was confirmed before."""
+    """The question of one submission as the database has it at `now`, with what was confirmed before.
+
+    `reopened` are the times at which a person allowed one more answer; `revoked`: a person took access away.
+    """
 
     source: str
-    rounds: int
+    terms: Terms
     schema: str
+    now: datetime
     earlier: tuple[_Earlier, ...]
+    reopened: tuple[datetime, ...]
+    revoked: bool
+
+    @property
+    def left(self) -> int:
+        """How many answers may be given now."""
+        if self.earlier and self.earlier[-1].confirmed.state is not State.SETTLED:
+            return 0
+        return standing([each.confirmed for each in self.earlier], self.terms, self.now, self.reopened).left
 
 
 def submit_all(
@@ -130,7 +152,8 @@ def _check_names(submission: Submission) -> None:
 def _submit_first(
     statements: Statements, submission: Submission, seal: Seal, schemas: Schemas
 ) -> tuple[list[Check], set[str]] | None:
-    """Write a participant's first answer to a question in one statement, where its schema is known and still the same.
+    """Write a participant's first answer to a question in one statement, where its schema is known and still the same,
+    and no person asked for anything that counts.
 
     None where nothing was written: why not, only the long way tells.
     """
@@ -160,6 +183,9 @@ def _insert_first() -> str:
         FROM jurat_questions q
         WHERE q.consultation = CAST(:consultation AS text) AND q.question = CAST(:question AS text)
           AND CAST(q.answer_schema AS text) = CAST(:schema AS text)
+          AND NOT EXISTS (
+            SELECT 1 FROM jurat_requests s WHERE s.consultation = CAST(:consultation AS text)
+              AND s.participant = CAST(:participant AS text) AND {in_force("s")})
           AND NOT EXISTS (
             SELECT 1 FROM jurat_checks c WHERE c.consultation = CAST(:consultation AS text)
               AND c.participant = CAST(:participant AS text) AND c.question = CAST(:question AS text))
@@ -201,23 +227,31 @@ def _look_up(statements: Statements, chunk: Sequence[Submission]) -> list[_Asked
 
 
 def _asked(statements: Statements, submission: Submission, rows: list[tuple[Any, ...]]) -> _Asked:
-    _, source, rounds, schema, *_ = rows[0]
+    _, source, rounds, schema, _, _, _, _, _, _, clock, valid_s, renew_s, *_ = rows[0]
     if source is None:
         known = statements.run("SELECT consultation, question FROM jurat_questions", {})
         mine = [question for consultation, question in known if consultation == submission.consultation]
         if not mine:
             raise UnknownConsultation(submission.consultation, {consultation for consultation, _ in known})
         raise UnknownQuestion(submission.consultation, submission.question, mine)
-    earlier = tuple(
-        _Earlier(
-            UUID(str(row[4])),
-            row[5],
-            Confirmed(State(row[6]), Outcome(row[7]) if row[7] else None, reason_from(row[8]) if row[8] else None),
-        )
-        for row in rows
-        if row[4] is not None
+    asked_for = [(row[6], row[9]) for row in rows if row[14]]
+    words = [kind for kind, _ in asked_for if kind != "reopen"]
+    return _Asked(
+        source,
+        Terms(rounds, valid_s, renew_s or 0.0),
+        schema,
+        instant(clock),
+        tuple(_Earlier(UUID(str(row[4])), row[5], _confirmed(row)) for row in rows if row[5] is not None),
+        tuple(instant(at) for kind, at in asked_for if kind == "reopen"),
+        words[-1:] == ["revoke"],
     )
-    return _Asked(source, rounds, schema, earlier)
+
+
+def _confirmed(row: tuple[Any, ...]) -> Confirmed:
+    state, outcome, reason, at = row[6:10]
+    return Confirmed(
+        State(state), Outcome(outcome) if outcome else None, reason_from(reason) if reason else None, moment(at)
+    )
 
 
 def _next_check(submission: Submission, asked: _Asked) -> Check:
@@ -226,11 +260,10 @@ def _next_check(submission: Submission, asked: _Asked) -> Check:
     for earlier in asked.earlier:
         if earlier.id == submission.id:
             return Check(earlier.id, *key, earlier.round, created=False)
-    if asked.earlier:
-        last = asked.earlier[-1]
-        _, left = standing([earlier.confirmed for earlier in asked.earlier], asked.rounds)
-        if left < 1 or last.confirmed.state is not State.SETTLED:
-            raise AlreadyConfirmed(submission.consultation, submission.question, last.id)
+    if asked.revoked:
+        raise AccessRevoked(submission.consultation)
+    if asked.earlier and asked.left < 1:
+        raise AlreadyConfirmed(submission.consultation, submission.question, asked.earlier[-1].id)
     validate(submission.answer, asked.schema)
     number = asked.earlier[-1].round + 1 if asked.earlier else 1
     return Check(submission.id or uuid7(), *key, number)

@@ -69,7 +69,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.READER: f"SELECT ({_SEEN})",
     },
     "jurat_verdicts": {
-        Role.PLATFORM: "SELECT (check_id, revision, outcome, reason)",
+        Role.PLATFORM: "SELECT (check_id, revision, outcome, reason, decided_at)",
         Role.WORKER: "SELECT, INSERT, DELETE",
         Role.REVIEWER: "SELECT, INSERT",
         Role.ADMIN: "SELECT",
@@ -106,7 +106,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ADMIN: "SELECT, UPDATE (decided_at)",
     },
     "jurat_requests": {
-        Role.PLATFORM: "SELECT (id, kind, applied_at, refused)",
+        Role.PLATFORM: "SELECT (id, kind, consultation, participant, question, asked_at, applied_at, refused)",
         Role.WORKER: f"SELECT, UPDATE ({_DEALT_WITH}), DELETE",
         Role.REVIEWER: (
             "SELECT, INSERT (id, kind, by_whom, consultation, participant, question, check_id, reason, asked_at), "

@@ -2,21 +2,26 @@
 
 Always from the whole history and by the configuration that is applied, never from the row before nor by the plan of a
 worker, which may be older. Each row says by which version it was added up; where that is older than the last change of
-its consultation, upkeep does it again.
+its consultation, upkeep does it again. It does as well where time alone has changed what the history adds up to:
+each row says when that will be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect
 
-from jurat.access import AtLeast, Confirmed, evaluate, standing
+from jurat.access import AddedUp, AtLeast, Confirmed, Terms, add_up, standing
 from jurat.batches import Rows, Statement, run
-from jurat.statements import now, prepared, rows_json, rowset
-from jurat.words import Outcome, QuestionState, State, reason_from
-from tasks.ledger.applied import NEWEST, Applied, Edition
+from jurat.columns import Moment, instant, moment
+from jurat.statements import in_force, now, prepared, rows_json, rowset
+from jurat.words import Outcome, State, reason_from
+from tasks.ledger.applied import NEWEST, Applied, Book, Edition
 
 Key = tuple[str, str]
 """(consultation, participant): one row of `jurat_access`."""
@@ -56,20 +61,25 @@ class AccessRows:
             run(connection, (_WAITING_LOCK, {"rows": _key_rows(keys)}))
 
     def lock_outdated(self, connection: Connection, limit: int) -> set[Key]:
-        """Take rows that were added up before their consultation last changed.
+        """Take rows that were added up before their consultation last changed, or that time has changed since.
 
-        None where that change can not be read here: a newer worker does it.
+        None where the last configuration can not be read here: a newer worker does it.
         """
         newest = connection.execute(prepared("SELECT max(version) FROM jurat_configs")).scalar()
         if self.newest(connection).version != newest:
             return set()
-        rows = connection.execute(prepared(_outdated(connection.dialect.name)), {"limit": limit})
-        return {(row[0], row[1]) for row in rows}
+        dialect, taken = connection.dialect.name, set[Key]()
+        for looking in (_passed(dialect), _outdated(dialect)):
+            if len(taken) < limit:
+                found = {(row[0], row[1]) for row in connection.execute(prepared(looking), {"limit": limit})}
+                taken |= set(sorted(found - taken)[: limit - len(taken)])
+        return taken
 
     def add_up(self, connection: Connection, keys: set[Key]) -> None:
         """Write what all answers of these participants add up to. Their rows must be ours.
 
-        A participant of whom every check is purged keeps what was added up while they were there.
+        A participant of whom every check is purged keeps what was added up while they were there, until the access that
+        it granted ends. Revoked it is all the same; restored then, they begin anew.
         """
         found = run(connection, *reading(connection.dialect.name, keys))
         run(connection, *self.adding_up(connection, keys, found))
@@ -80,38 +90,80 @@ class AccessRows:
             return []
         newest, answered = found
         edition, dialect = self._applied.edition(connection, newest), connection.dialect.name
-        history: dict[Key, dict[str, list[Confirmed]]] = {key: {} for key in sorted(keys)}
-        for row in answered:
-            confirmed = Confirmed(
-                State(row[3]), Outcome(row[4]) if row[4] else None, reason_from(row[5]) if row[5] else None
+        rows, purged = [], []
+        for key, history in _histories(keys, answered).items():
+            added = history.added_up(edition.book, key[0])
+            row = _row(connection.dialect, key, added, edition.version)
+            if history.answers or history.revoked:
+                rows.append(row)
+            else:
+                purged.append({**row, "restored": history.restored})
+        written: list[Statement] = [(_add_up(dialect), {"rows": rows_json(rows)})] if rows else []
+        return [*written, (_keep(dialect), {"rows": rows_json(purged)})] if purged else written
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+"""When nothing was read, it does not matter when."""
+
+
+@dataclass(slots=True)
+class _History:
+    """All that one participant's access adds up from, as it was read at `now`. `reopened` are times by question."""
+
+    now: datetime = _NEVER
+    answers: dict[str, list[Confirmed]] = field(default_factory=dict)
+    reopened: dict[str, list[datetime]] = field(default_factory=dict)
+    revoked: bool = False
+    restored: bool = False
+
+    def read(self, row: Any) -> None:
+        """Take in a row of `_history`: an answer, or where it has no round what a person asked for."""
+        _, _, question, number, word, outcome, reason, at, clock = row[:9]
+        self.now = instant(clock)
+        if number is not None:
+            said = Outcome(outcome) if outcome else None, reason_from(reason) if reason else None, moment(at)
+            self.answers.setdefault(question, []).append(Confirmed(State(word), *said))
+        elif word == "reopen":
+            self.reopened.setdefault(question, []).append(instant(at))
+        else:
+            self.revoked, self.restored = word == "revoke", word == "restore"
+
+    def added_up(self, book: Book, consultation: str) -> AddedUp:
+        terms = book.terms.get(consultation, {})
+        stands = {
+            name: standing(
+                self.answers.get(name, ()), terms.get(name, _NOT_ASKED), self.now, self.reopened.get(name, ())
             )
-            history[row[0], row[1]].setdefault(row[2], []).append(confirmed)
-        rows = []
-        purged = {key for key, answers in history.items() if not answers}
-        for (consultation, participant), answers in history.items():
-            if not answers:
-                continue
-            rounds = edition.book.rounds.get(consultation, {})
-            stands = {name: standing(answers.get(name, []), rounds.get(name, 0)) for name in [*rounds, *answers]}
-            states: dict[str, QuestionState] = {name: state for name, (state, _) in stands.items()}
-            left = {name: rounds_left for name, (_, rounds_left) in stands.items()}
-            rule = edition.book.rules.get(consultation) or AtLeast(len(states), tuple(states))
-            rows.append(
-                {
-                    "consultation": consultation,
-                    "participant": participant,
-                    "access": evaluate(rule, states, left),
-                    "questions": states,
-                    "rounds_left": left,
-                    "config_version": edition.version,
-                }
-            )
-        statements: list[Statement] = []
-        if rows:
-            statements.append((_add_up(dialect), {"rows": rows_json(rows)}))
-        if purged:
-            statements.append((_stamp(dialect), {"rows": _key_rows(purged), "version": edition.version}))
-        return statements
+            for name in [*terms, *self.answers]
+        }
+        rule = book.rules.get(consultation) or AtLeast(len(stands), tuple(stands))
+        return add_up(rule, stands, self.now, revoked=self.revoked)
+
+
+_NOT_ASKED = Terms(0)
+"""Of a question that the configuration has lost."""
+
+_MOMENT = Moment()
+
+
+def _histories(keys: set[Key], found: Rows) -> Mapping[Key, _History]:
+    histories = {key: _History() for key in sorted(keys)}
+    for row in found:
+        histories[row[0], row[1]].read(row)
+    return histories
+
+
+def _row(dialect: Dialect, key: Key, added: AddedUp, version: int) -> dict[str, Any]:
+    return {
+        "consultation": key[0],
+        "participant": key[1],
+        "access": added.access,
+        "questions": added.states,
+        "rounds_left": added.rounds_left,
+        "config_version": version,
+        "granted_until": _MOMENT.process_bind_param(added.granted_until, dialect),
+        "changes_at": _MOMENT.process_bind_param(added.changes_at, dialect),
+    }
 
 
 def locking(dialect: str, keys: set[Key]) -> list[Statement]:
@@ -147,10 +199,12 @@ _EXISTING = f"SELECT consultation, participant FROM {_KEYS} JOIN jurat_access a 
 _CHANGED = "(SELECT consultation, max(config_version) AS version FROM jurat_questions GROUP BY consultation) AS q"
 
 ANY_OUTDATED = f"""
-    EXISTS (SELECT 1 FROM {_CHANGED} WHERE (
+    (EXISTS (SELECT 1 FROM {_CHANGED} WHERE (
       SELECT a.config_version FROM jurat_access a WHERE a.consultation = q.consultation
-      ORDER BY a.config_version LIMIT 1) < q.version)"""
-"""SQL that is true where a row is older than the last change of its consultation. One step down an index for each."""
+      ORDER BY a.config_version LIMIT 1) < q.version)
+     OR EXISTS (SELECT 1 FROM jurat_access WHERE changes_at <= {{now}}))"""
+"""SQL that is true where a row is older than the last change of its consultation, or where time has changed one since.
+One step down an index for each consultation, and one more."""
 
 
 @lru_cache
@@ -167,35 +221,68 @@ def _outdated(dialect: str) -> str:
 
 
 @lru_cache
-def _history(dialect: str) -> str:
-    theirs = "c.consultation = r.consultation AND c.participant = r.participant"
-    checks = f"JOIN jurat_checks c ON {theirs}"
-    if dialect == "postgresql":  # one participant after the other, see `_lock`
-        columns = "c.id, c.consultation, c.participant, c.question, c.round, c.state"  # and no answer
-        checks = f"CROSS JOIN LATERAL (SELECT {columns} FROM jurat_checks c WHERE {theirs} OFFSET 0) c"
+def _passed(dialect: str) -> str:
+    lock = " FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     return f"""
-        SELECT c.consultation, c.participant, c.question, c.state, v.outcome, v.reason
-        FROM {rowset(dialect, "consultation text, participant text")}
-        {checks}
-        LEFT JOIN jurat_verdicts v ON v.check_id = c.id
-             AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
-        ORDER BY c.question, c.round"""
+        SELECT consultation, participant FROM jurat_access WHERE changes_at <= {now(dialect)}
+        ORDER BY changes_at LIMIT :limit{lock}"""
 
 
 @lru_cache
-def _stamp(dialect: str) -> str:
+def _history(dialect: str) -> str:
+    theirs = "{0}.consultation = r.consultation AND {0}.participant = r.participant"
+    checks = f"JOIN jurat_checks c ON {theirs.format('c')}"
+    requests = f"JOIN jurat_requests s ON {theirs.format('s')} AND {in_force('s')}"
+    if dialect == "postgresql":  # one participant after the other, see `_lock`
+        columns = "c.id, c.consultation, c.participant, c.question, c.round, c.state"  # and no answer
+        checks = f"CROSS JOIN LATERAL (SELECT {columns} FROM jurat_checks c WHERE {theirs.format('c')} OFFSET 0) c"
+        columns = "s.id, s.consultation, s.participant, s.question, s.kind, s.applied_at, s.asked_at"  # and no note
+        chosen = f"SELECT {columns} FROM jurat_requests s WHERE {theirs.format('s')} AND {in_force('s')} OFFSET 0"
+        requests = f"CROSS JOIN LATERAL ({chosen}) s"
+    rows = rowset(dialect, "consultation text, participant text")
     return f"""
-        UPDATE jurat_access SET config_version = :version FROM {rowset(dialect, "consultation text, participant text")}
-        WHERE jurat_access.consultation = r.consultation AND jurat_access.participant = r.participant"""
+        SELECT c.consultation, c.participant, c.question, c.round, c.state, v.outcome, v.reason, v.decided_at AS at,
+               {now(dialect)}, NULL AS asked_at, c.id AS id
+        FROM {rows}
+        {checks}
+        LEFT JOIN jurat_verdicts v ON v.check_id = c.id
+             AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
+        UNION ALL
+        SELECT s.consultation, s.participant, s.question, NULL, s.kind, NULL, NULL, s.applied_at,
+               {now(dialect)}, s.asked_at, s.id
+        FROM {rows}
+        {requests}
+        ORDER BY question, round, at, asked_at, id"""
+
+
+@lru_cache
+def _keep(dialect: str) -> str:
+    columns = f"{_COLUMNS}, restored boolean"
+    over = f"(a.granted_until <= {now(dialect)} OR (r.restored AND a.access = 'blocked'))"
+    kept = ", ".join(
+        f"{name} = CASE WHEN {over} THEN r.{name} ELSE a.{name} END" for name in ("access", "questions", "rounds_left")
+    )
+    return f"""
+        UPDATE jurat_access AS a SET {kept}, config_version = r.config_version,
+          granted_until = CASE WHEN NOT {over} THEN a.granted_until END,
+          changes_at = CASE WHEN {over} THEN NULL WHEN a.changes_at > {now(dialect)} THEN a.changes_at
+                            ELSE a.granted_until END
+        FROM {rowset(dialect, columns)}
+        WHERE a.consultation = r.consultation AND a.participant = r.participant"""
+
+
+_COLUMNS = (
+    "consultation text, participant text, access text, questions jsonb, rounds_left jsonb, config_version int, "
+    "granted_until timestamptz, changes_at timestamptz"
+)
 
 
 @lru_cache
 def _add_up(dialect: str) -> str:
-    columns = "consultation text, participant text, access text, questions jsonb, rounds_left jsonb, config_version int"
+    names = [column.split()[0] for column in _COLUMNS.split(", ")]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in [*names[2:], "updated_at"])
     return f"""
-        INSERT INTO jurat_access (consultation, participant, access, questions, rounds_left, config_version, updated_at)
-        SELECT r.consultation, r.participant, r.access, r.questions, r.rounds_left, r.config_version, {now(dialect)}
-        FROM {rowset(dialect, columns)} WHERE true
-        ON CONFLICT (consultation, participant) DO UPDATE SET access = excluded.access, questions = excluded.questions,
-          rounds_left = excluded.rounds_left, config_version = excluded.config_version,
-          updated_at = excluded.updated_at"""
+        INSERT INTO jurat_access ({", ".join(names)}, updated_at)
+        SELECT {", ".join(f"r.{name}" for name in names)}, {now(dialect)}
+        FROM {rowset(dialect, _COLUMNS)} WHERE true
+        ON CONFLICT (consultation, participant) DO UPDATE SET {changes}"""

@@ -11,30 +11,30 @@ from sqlalchemy import Connection, text
 
 from config.configuration import Configuration, Question
 from config.problems import InvalidConfiguration
-from jurat.access import Rule
+from jurat.access import Rule, Terms
 from jurat.batches import Rows, Statement, run
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """What the access rows add up by: each consultation's rule, and the rounds of its questions in their order."""
+    """What the access rows add up by: each consultation's rule, and the terms of its questions in their order."""
 
     rules: Mapping[str, Rule]
-    rounds: Mapping[str, Mapping[str, int]]
+    terms: Mapping[str, Mapping[str, Terms]]
 
     @classmethod
     def of(cls, configuration: Configuration) -> Self:
         """The book of a configuration."""
-        rounds: dict[str, dict[str, int]] = {}
+        terms: dict[str, dict[str, Terms]] = {}
         for question in sorted(configuration.questions.values(), key=lambda question: question.position):
-            rounds.setdefault(question.consultation, {})[question.name] = question.rounds
-        return cls(configuration.access, rounds)
+            terms.setdefault(question.consultation, {})[question.name] = question.terms
+        return cls(configuration.access, terms)
 
     def alike(self, other: Book, consultation: str) -> bool:
         """Whether a consultation adds up by both in the same way."""
-        return (self.rules.get(consultation), self.rounds.get(consultation)) == (
+        return (self.rules.get(consultation), self.terms.get(consultation)) == (
             other.rules.get(consultation),
-            other.rounds.get(consultation),
+            other.terms.get(consultation),
         )
 
 

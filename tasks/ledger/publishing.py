@@ -209,7 +209,9 @@ class Publishing:
                 "criterion": question.criterion,
                 "source": question.sources[0],
                 "sources": list(question.sources),
-                "rounds": question.rounds,
+                "rounds": question.terms.rounds,
+                "valid_s": question.terms.valid_s,
+                "renew_s": None if question.terms.valid_s is None else question.terms.renew_s,
                 "deadline_s": question.deadline_s,
                 "answer_schema": question.answer_schema,
                 "title": question.title,
@@ -263,8 +265,8 @@ def _in_review(dialect: str) -> str:
 def _add_questions(dialect: str) -> str:
     columns = (
         "consultation text, question text, position int, criterion text, source text, sources jsonb, rounds int, "
-        "deadline_s float8, answer_schema jsonb, title jsonb, consultation_title jsonb, contact jsonb, "
-        "messages jsonb, config_version int"
+        "valid_s float8, renew_s float8, deadline_s float8, answer_schema jsonb, title jsonb, "
+        "consultation_title jsonb, contact jsonb, messages jsonb, config_version int"
     )
     names = ", ".join(column.split()[0] for column in columns.split(", "))
     values = ", ".join(f"r.{name}" for name in names.split(", "))

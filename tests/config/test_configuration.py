@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from config.document import Document, Level
 from config.limits import SourceKind
 from config.lint import lint
 from config.problems import InvalidConfiguration
-from jurat.access import AtLeast, parse_rule
+from jurat.access import AtLeast, Terms, parse_rule
 from jurat.answers import check_schema, validate
 from jurat.errors import InvalidAnswer
 from jurat.messages import NO_LANGUAGE
@@ -78,7 +79,7 @@ def test_a_question_has_everything_that_is_needed_to_decide_it() -> None:
     assert residence.criterion == "lives-in"
     assert residence.sources == ("magic", "towns", "ban")
     assert residence.kind is SourceKind.ADDRESS
-    assert residence.rounds == 1
+    assert residence.terms.rounds == 1
     assert residence.deadline_s == 172_800
     assert residence.review is True
     assert residence.review_due_s == 7 * 86_400
@@ -108,7 +109,7 @@ def test_a_text_has_at_most_two_thousand_characters_and_a_language_three_letters
 
 def test_what_is_not_said_has_its_default() -> None:
     found = configuration().questions["survey", "any"]
-    assert (found.rounds, found.deadline_s, found.review, found.review_due_s, found.retain_s) == (
+    assert (found.terms.rounds, found.deadline_s, found.review, found.review_due_s, found.retain_s) == (
         1,
         3600,
         False,
@@ -227,7 +228,7 @@ def test_a_configuration_does_not_change() -> None:
     with pytest.raises(TypeError):
         found.sources["other"] = found.sources["ban"]  # type: ignore[index]
     with pytest.raises(AttributeError):
-        found.questions["budget", "code"].rounds = 4  # type: ignore[misc]
+        found.questions["budget", "code"].deadline_s = 4  # type: ignore[misc]
     with pytest.raises(ValidationError):
         found.sources["ban"].timeout = 3
 
@@ -257,6 +258,22 @@ def test_levels_are_those_of_the_sources() -> None:
     assert [level.value for level in Level] == [level.value for level in SourceLevel]
 
 
+@pytest.mark.parametrize(
+    ("said", "terms"),
+    [
+        ({}, Terms(1, None, 0.0)),
+        ({"valid_for": "365d", "rounds": 2}, Terms(2, 365 * 86_400, 30 * 86_400)),
+        ({"valid_for": "365d", "renew": "90d"}, Terms(1, 365 * 86_400, 90 * 86_400)),
+        ({"valid_for": "2d"}, Terms(1, 2 * 86_400, 2 * 86_400)),
+        ({"valid_for": "2d", "renew": "0s"}, Terms(1, 2 * 86_400, 0)),
+    ],
+)
+def test_an_accepted_answer_holds_as_long_as_the_question_says(said: dict[str, Any], terms: Terms) -> None:
+    data = deepcopy(DATA)
+    data["consultations"]["survey"]["questions"]["any"] |= said
+    assert configuration(data).questions["survey", "any"].terms == terms
+
+
 names = st.text("abc1-_", min_size=1, max_size=8).map(lambda name: f"n{name}")
 texts = st.dictionaries(st.sampled_from(["en", "fr", "pt-BR"]), st.text(min_size=1, max_size=20), min_size=1)
 durations = st.integers(3_600_000, 60 * 86_400_000).map(lambda n: f"{n}ms")
@@ -267,6 +284,7 @@ questions = st.fixed_dictionaries(
         "rounds": st.integers(1, 20),
         "deadline": durations,
         "on_undetermined": st.just("review"),
+        "valid_for": durations,
         "title": texts,
     },
 ).map(lambda question: question | ({"with": {"zone": "z"}} if question["criterion"] == "lives-in" else {}))

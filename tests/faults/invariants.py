@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
-from jurat.access import AtLeast, Confirmed, evaluate, standing
+from jurat.access import AtLeast, Confirmed, Terms, add_up, standing
 from jurat.words import TECHNICAL, Reason, State
 from tasks.checks import Held
 from tasks.ledger import Book
@@ -154,9 +154,7 @@ def wrong_access(after: Snapshot, book: Book, since: int) -> list[str]:
 
 
 def _added_up(book: Book, consultation: str, answers: Mapping[str, list[Confirmed]], version: int) -> AccessRow:
-    rounds = book.rounds.get(consultation, {})
-    stands = {name: standing(answers.get(name, []), rounds.get(name, 0)) for name in [*rounds, *answers]}
-    states = {name: state for name, (state, _) in stands.items()}
-    left = {name: rounds_left for name, (_, rounds_left) in stands.items()}
-    rule = book.rules.get(consultation) or AtLeast(len(states), tuple(states))
-    return AccessRow(evaluate(rule, states, left), states, left, version)
+    terms, now = book.terms.get(consultation, {}), datetime.now(UTC)  # no answer ends: it does not matter when
+    stands = {name: standing(answers.get(name, []), terms.get(name, Terms(0)), now) for name in [*terms, *answers]}
+    added = add_up(book.rules.get(consultation) or AtLeast(len(stands), tuple(stands)), stands, now)
+    return AccessRow(added.access, added.states, added.rounds_left, version)

@@ -66,7 +66,7 @@ class LedgerMachine(Persons):
             refused = UnknownQuestion
         elif earlier:
             confirmed = [self.now.confirmed(check) for _, check, _ in earlier]
-            if standing(confirmed, asked.rounds)[1] < 1 or earlier[-1][2].state != State.SETTLED:
+            if standing(confirmed, asked.terms, self.clock.now).left < 1 or earlier[-1][2].state != State.SETTLED:
                 refused = AlreadyConfirmed
         check = self._submit(participant, question, back, refused)
         if check is None or back or asked is None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, TextClause, create_engine, make_url, text
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from jurat.database import open_engine
+from jurat.ids import uuid7
 from jurat.words import Outcome, Reason
 
 ADDRESS = {"number": "8", "street": "quai des Tanneurs", "postcode": "99310", "city": "Valmont"}
@@ -33,8 +34,9 @@ FREE_SCHEMA = {"type": "object", "additionalProperties": {"type": "string"}}
 
 _ASK = text(
     "INSERT INTO jurat_questions (consultation, question, position, criterion, source, sources, rounds, deadline_s,"
-    " answer_schema, title, consultation_title, contact, config_version) VALUES (:consultation, :question, :position,"
-    " 'lives-in', :source, :sources, :rounds, 3600, :schema, '{}', '{}', '{}', 1)"
+    " answer_schema, title, consultation_title, contact, config_version, valid_s, renew_s) VALUES (:consultation,"
+    " :question, :position, 'lives-in', :source, :sources, :rounds, 3600, :schema, '{}', '{}', '{}', 1, :valid_s,"
+    " :renew_s)"
 )
 
 
@@ -90,6 +92,8 @@ class Town:
         rounds: int = 1,
         position: int = 1,
         source: str = "towns",
+        valid_s: float | None = None,
+        renew_s: float | None = None,
     ) -> dict[str, Any]:
         return {
             "consultation": consultation,
@@ -99,16 +103,24 @@ class Town:
             "sources": json.dumps([source]),
             "rounds": rounds,
             "schema": json.dumps(schema),
+            "valid_s": valid_s,
+            "renew_s": renew_s,
         }
 
     def settle(
-        self, check: UUID, outcome: Outcome, reason: Reason | str, revision: int = 1, by: str = "worker"
+        self,
+        check: UUID,
+        outcome: Outcome,
+        reason: Reason | str,
+        revision: int = 1,
+        by: str = "worker",
+        days_ago: float = 0,
     ) -> None:
         """Write a verdict, as a worker or a reviewer does, without its part in `jurat_access`. It need not be kept."""
         self.write(
             "INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version,"
             f" source, fence, decided_at, retain_until) VALUES (:id, :revision, :outcome, :reason, '{{}}', :by, 1,"
-            f" 'towns', 1, {self._now}, {self._now})",
+            f" 'towns', 1, {self.ago(days_ago)}, {self._now})",
             id=str(check),
             revision=revision,
             outcome=outcome.value,
@@ -119,6 +131,28 @@ class Town:
             f"UPDATE jurat_checks SET state = 'settled', answer = NULL, settled_at = {self._now} WHERE id = :id",
             id=str(check),
         )
+
+    def word(
+        self, participant: str, kind: str, question: str | None = None, *, applied: bool = True, **given: Any
+    ) -> None:
+        """What a person asked for, as a worker has applied it, without what it adds to `jurat_access`."""
+        self.write(
+            "INSERT INTO jurat_requests (id, kind, consultation, participant, question, by_whom, asked_at, applied_at,"
+            " refused) VALUES (:id, :kind, 'budget', :participant, :question, 'a clerk',"
+            f" {self.ago(given.get('days_ago', 0))}, {self.ago(given.get('days_ago', 0)) if applied else 'NULL'},"
+            " :refused)",
+            id=str(uuid7()),
+            kind=kind,
+            participant=participant,
+            question=question,
+            refused=given.get("refused"),
+        )
+
+    def ago(self, days: float) -> str:
+        """SQL for a time so many days ago."""
+        if self.engine.dialect.name == "postgresql":
+            return f"now() - make_interval(secs => {days * 86400})"
+        return f"strftime('%Y-%m-%d %H:%M:%f', 'now', '-{days} days')"
 
     def write(self, sql: str | TextClause, **parameters: Any) -> None:
         with self.engine.begin() as connection:

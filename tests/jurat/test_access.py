@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
@@ -8,9 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jurat.access import AtLeast, Confirmed, Rule, evaluate, holds, parse_rule, questions_in, standing
+from jurat.access import (
+    AtLeast,
+    Confirmed,
+    Rule,
+    Standing,
+    Terms,
+    add_up,
+    evaluate,
+    holds,
+    parse_rule,
+    questions_in,
+    standing,
+)
 from jurat.words import COSTS_NO_ROUND, AccessState, Outcome, QuestionState, Reason, State, outcomes_of
 
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
 NAMES = ("residence", "profession", "code", "age")
 BUSY = {QuestionState.PENDING, QuestionState.REVIEW}
 
@@ -148,11 +163,18 @@ def test_nobody_is_blocked_before_they_have_answered(rule: Rule) -> None:
 # -- where one question stands
 
 
+def stands(confirmed: list[Confirmed], rounds: int) -> tuple[QuestionState, int]:
+    """Where an accepted answer holds for good."""
+    found = standing(confirmed, Terms(rounds), NOW)
+    assert (found.until, found.renewable_from) == (None, None)
+    return found.state, found.left
+
+
 @given(st.lists(ANSWERS, max_size=6), st.integers(1, 4))
 def test_rounds_are_never_negative_and_never_more_than_the_question_has(
     confirmed: list[Confirmed], rounds: int
 ) -> None:
-    state, left = standing(confirmed, rounds)
+    state, left = stands(confirmed, rounds)
     assert 0 <= left <= rounds
     assert (state is QuestionState.OPEN) == (not confirmed)
     accepted = any(answer.outcome is Outcome.ACCEPTED for answer in confirmed)
@@ -163,7 +185,7 @@ def test_rounds_are_never_negative_and_never_more_than_the_question_has(
 
 @given(st.lists(ANSWERS, max_size=5), ANSWERS, st.integers(1, 4))
 def test_one_more_answer_never_opens_a_round(confirmed: list[Confirmed], answer: Confirmed, rounds: int) -> None:
-    assert standing([*confirmed, answer], rounds)[1] <= standing(confirmed, rounds)[1]
+    assert stands([*confirmed, answer], rounds)[1] <= stands(confirmed, rounds)[1]
 
 
 @given(st.lists(ANSWERS, max_size=5), st.sampled_from(sorted(COSTS_NO_ROUND)), st.integers(1, 4))
@@ -171,8 +193,8 @@ def test_an_answer_that_says_nothing_about_the_person_costs_no_round(
     confirmed: list[Confirmed], reason: Reason, rounds: int
 ) -> None:
     said_nothing = Confirmed(State.SETTLED, Outcome.UNDETERMINED, reason)
-    assert standing([*confirmed, said_nothing], rounds)[1] == standing(confirmed, rounds)[1]
-    assert standing([said_nothing], rounds) == (QuestionState.UNDETERMINED, rounds)
+    assert stands([*confirmed, said_nothing], rounds)[1] == stands(confirmed, rounds)[1]
+    assert stands([said_nothing], rounds) == (QuestionState.UNDETERMINED, rounds)
 
 
 @pytest.mark.parametrize(
@@ -191,10 +213,142 @@ def test_an_answer_that_says_nothing_about_the_person_costs_no_round(
 def test_what_one_answer_makes_of_a_question(
     answer: Confirmed, rounds: int, expected: tuple[QuestionState, int]
 ) -> None:
-    assert standing([answer], rounds) == expected
+    assert stands([answer], rounds) == expected
 
 
 def test_an_earlier_acceptance_is_not_undone_by_a_later_answer() -> None:
     accepted = Confirmed(State.SETTLED, Outcome.ACCEPTED, Reason.CODE_VALID)
     refused = Confirmed(State.SETTLED, Outcome.REFUSED, Reason.CODE_USED)
-    assert standing([accepted, refused], 3) == (QuestionState.ACCEPTED, 0)
+    assert stands([accepted, refused], 3) == (QuestionState.ACCEPTED, 0)
+
+
+# -- answers that end
+
+
+def held(days: float, *after: Confirmed, rounds: int = 1, valid: int = 100, renew: int = 30, **given: Any) -> Standing:
+    """An answer accepted so many days ago, that holds for `valid` days, and what was answered since."""
+    accepted = Confirmed(State.SETTLED, Outcome.ACCEPTED, Reason.INSIDE_ZONE, NOW - days * DAY)
+    return standing([accepted, *after], Terms(rounds, valid * 86400.0, renew * 86400.0), NOW, **given)
+
+
+PENDING = Confirmed(State.PENDING)
+REFUSED = Confirmed(State.SETTLED, Outcome.REFUSED, Reason.OUTSIDE_ZONE, NOW)
+DOWN = Confirmed(State.SETTLED, Outcome.UNDETERMINED, Reason.SOURCE_UNAVAILABLE, NOW)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (held(0), (QuestionState.ACCEPTED, 0)),
+        (held(69.999), (QuestionState.ACCEPTED, 0)),
+        (held(70), (QuestionState.ACCEPTED, 1)),
+        (held(99.999, rounds=3), (QuestionState.ACCEPTED, 3)),
+        (held(70, PENDING, rounds=3), (QuestionState.ACCEPTED, 0)),
+        (held(70, REFUSED, rounds=3), (QuestionState.ACCEPTED, 2)),
+        (held(70, DOWN), (QuestionState.ACCEPTED, 1)),
+        (held(70, REFUSED), (QuestionState.ACCEPTED, 0)),
+        (held(100), (QuestionState.OPEN, 1)),
+        (held(100, REFUSED), (QuestionState.REFUSED, 0)),
+        (held(100, PENDING, rounds=2), (QuestionState.PENDING, 1)),
+        (held(100, Confirmed(State.REVIEW)), (QuestionState.REVIEW, 0)),
+        (held(70, renew=0), (QuestionState.ACCEPTED, 0)),
+    ],
+)
+def test_an_accepted_answer_holds_to_its_end_and_may_be_given_anew_before(
+    found: Standing, expected: tuple[QuestionState, int]
+) -> None:
+    assert (found.state, found.left) == expected
+
+
+def test_a_question_that_is_accepted_says_when_that_ends_and_when_it_may_be_renewed() -> None:
+    assert (held(10).until, held(10).renewable_from) == (NOW + 90 * DAY, NOW + 60 * DAY)
+    assert (held(100).until, held(100).renewable_from) == (None, None)
+
+
+def test_a_renewal_that_is_accepted_holds_from_its_own_verdict_on() -> None:
+    renewed = Confirmed(State.SETTLED, Outcome.ACCEPTED, Reason.INSIDE_ZONE, NOW - DAY)
+    assert held(120, renewed).until == NOW + 99 * DAY
+    assert held(120, REFUSED, renewed, REFUSED) == held(1, REFUSED), "what came before it does not count"
+
+
+def test_an_earlier_answer_that_a_person_accepts_later_holds_from_then_on() -> None:
+    decided = Confirmed(State.SETTLED, Outcome.ACCEPTED, Reason.PERSON_ACCEPTED, NOW)
+    first = Confirmed(State.SETTLED, Outcome.ACCEPTED, Reason.INSIDE_ZONE, NOW - 120 * DAY)
+    assert standing([decided, first], Terms(1, 86400.0), NOW).until == NOW + DAY
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (standing([REFUSED], Terms(1), NOW, [NOW]), (QuestionState.REFUSED, 1)),
+        (standing([REFUSED, REFUSED], Terms(1), NOW, [NOW]), (QuestionState.REFUSED, 0)),
+        (standing([REFUSED, PENDING], Terms(1), NOW, [NOW]), (QuestionState.PENDING, 0)),
+        (held(10, reopened=[NOW]), (QuestionState.ACCEPTED, 1)),
+        (held(10, PENDING, reopened=[NOW, NOW]), (QuestionState.ACCEPTED, 0)),
+        (held(10, REFUSED, reopened=[NOW, NOW]), (QuestionState.ACCEPTED, 1)),
+        (held(10, reopened=[NOW - 11 * DAY]), (QuestionState.ACCEPTED, 0)),
+        (held(70, reopened=[NOW]), (QuestionState.ACCEPTED, 2)),
+        (held(100, REFUSED, reopened=[NOW]), (QuestionState.REFUSED, 1)),
+        (held(100, REFUSED, reopened=[NOW - 101 * DAY]), (QuestionState.REFUSED, 0)),
+    ],
+)
+def test_a_person_allows_one_more_answer_until_one_is_accepted(
+    found: Standing, expected: tuple[QuestionState, int]
+) -> None:
+    assert (found.state, found.left) == expected
+
+
+def test_one_more_answer_is_allowed_where_the_accepted_one_holds_for_good() -> None:
+    good = Confirmed(State.SETTLED, Outcome.ACCEPTED, Reason.INSIDE_ZONE, NOW)
+    assert standing([good], Terms(3), NOW, [NOW]) == Standing(QuestionState.ACCEPTED, 1)
+
+
+# -- how long access holds
+
+
+def accepted(days: float | None) -> Standing:
+    """Accepted until so many days from now; None: for good."""
+    if days is None:
+        return Standing(QuestionState.ACCEPTED, 0)
+    return Standing(QuestionState.ACCEPTED, 0, NOW + days * DAY, NOW + (days - 30) * DAY)
+
+
+@pytest.mark.parametrize(
+    ("stands", "granted_until", "changes_at"),
+    [
+        ({"residence": accepted(None), "profession": accepted(None)}, None, None),
+        ({"residence": accepted(50), "profession": accepted(None)}, 50, 20),
+        ({"residence": accepted(50), "profession": accepted(40)}, 40, 10),
+        ({"residence": accepted(50), "profession": accepted(10), "code": accepted(12)}, 12, 10),
+        ({"residence": accepted(50), "profession": accepted(10), "code": accepted(None)}, 50, 10),
+        ({"residence": accepted(50), "profession": Standing(QuestionState.OPEN, 1)}, None, 20),
+    ],
+)
+def test_access_holds_as_long_as_the_rule_does(
+    stands: dict[str, Standing], granted_until: float | None, changes_at: float | None
+) -> None:
+    rule = parse_rule({"all_of": ["residence", {"any_of": ["profession", "code"]}]})
+    found = add_up(rule, stands, NOW)
+    assert found.granted_until == (None if granted_until is None else NOW + granted_until * DAY)
+    assert found.changes_at == (None if changes_at is None else NOW + changes_at * DAY)
+
+
+def test_a_revoked_access_is_blocked_and_nothing_may_be_answered() -> None:
+    stands = {"residence": accepted(50), "profession": Standing(QuestionState.REFUSED, 2)}
+    found = add_up("residence", stands, NOW, revoked=True)
+    assert (found.access, found.granted_until) == (AccessState.BLOCKED, None)
+    assert found.states == {"residence": QuestionState.ACCEPTED, "profession": QuestionState.REFUSED}
+    assert found.rounds_left == {"residence": 0, "profession": 0}
+    assert found.changes_at == NOW + 50 * DAY, "the answer ends all the same"
+
+
+@given(RULES, st.dictionaries(st.sampled_from(NAMES), st.none() | st.integers(1, 99)))
+def test_access_is_granted_to_its_end_and_no_longer(rule: Rule, ends: dict[str, int | None]) -> None:
+    found = add_up(rule, {name: accepted(days) for name, days in ends.items()}, NOW)
+    if found.access is not AccessState.GRANTED:
+        assert found.granted_until is None
+        return
+    for days in range(101):
+        holding = {name for name, end in ends.items() if end is None or end > days}
+        over = found.granted_until is not None and found.granted_until <= NOW + days * DAY
+        assert holds(rule, holding) is not over

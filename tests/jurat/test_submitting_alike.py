@@ -14,7 +14,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from jurat import AlreadyConfirmed, Client, InvalidSubmission, JuratError, UnknownConsultation, UnknownQuestion
+from jurat import (
+    AccessRevoked,
+    AlreadyConfirmed,
+    Client,
+    InvalidSubmission,
+    JuratError,
+    UnknownConsultation,
+    UnknownQuestion,
+)
 from jurat.ids import uuid7
 from jurat.sealing import key_to_text
 from jurat.words import Outcome, Reason, outcomes_of
@@ -30,6 +38,7 @@ ERRORS = {
     "JU003": AlreadyConfirmed,
     "JU004": InvalidSubmission,
     "JU005": InvalidSubmission,
+    "JU006": AccessRevoked,
 }
 
 
@@ -126,8 +135,18 @@ MOVE = st.tuples(
     st.integers(0, 3),
     st.sampled_from(["decided", "decided", "decided", "leased", "review", "pending", "settled"]),
     VERDICT,
+    st.sampled_from([0, 0, 80, 101]),
 )
-STEPS = st.lists(st.one_of(PLAIN, PLAIN, CONFIRM, MOVE, MOVE, MOVE), min_size=1, max_size=16)
+WORD = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(["reopen", "reopen", "reopen", "revoke", "restore", "restore"]),
+        "question": st.sampled_from(["one", "three"]),
+        "applied": st.sampled_from([True, True, True, False]),
+        "refused": st.sampled_from([None, None, None, "a sentence"]),
+        "days_ago": st.sampled_from([0, 0, 90]),
+    }
+)
+STEPS = st.lists(st.one_of(PLAIN, PLAIN, CONFIRM, MOVE, MOVE, MOVE, WORD), min_size=1, max_size=16)
 ONE, THREE = (
     {"consultation": "budget", "participant": "a", "question": question, "id": None, "priority": "interactive",
      "reply_key": None, "traceparent": None}
@@ -135,13 +154,25 @@ ONE, THREE = (
 )  # fmt: skip
 ACCEPTED, REFUSED = (Outcome.ACCEPTED, Reason.INSIDE_ZONE), (Outcome.REFUSED, Reason.OUTSIDE_ZONE)
 DOWN = (Outcome.UNDETERMINED, Reason.SOURCE_UNAVAILABLE)
-ASKED = ("one", 1), ("two", 2), ("three", 3)
+
+
+def decided(verdict: tuple[Outcome, Reason], number: int = 0, days_ago: int = 0) -> tuple[Any, ...]:
+    return number, "decided", verdict, days_ago
+
+
+def word(kind: str, *, applied: bool = True) -> dict[str, Any]:
+    return {"kind": kind, "question": "three", "applied": applied, "refused": None, "days_ago": 0}
+
+
+ASKED = ("one", 1, None), ("two", 2, None), ("three", 3, 100.5)
+"""Questions, their rounds, and for how many days an accepted answer holds, of which thirty may be used to renew it."""
+
 _people = itertools.count()
 
 
-def move(town: Town, people: str, step: tuple[int, str, tuple[Outcome, Reason | str]]) -> None:
+def move(town: Town, people: str, step: tuple[int, str, tuple[Outcome, Reason | str], int]) -> None:
     """Whatever workers and reviewers may do with a check, of both ways' participants alike."""
-    number, state, (outcome, reason) = step
+    number, state, (outcome, reason), days_ago = step
     for way in ("client", "sql"):
         checks = town.read(
             "SELECT id FROM jurat_checks WHERE participant LIKE :who ORDER BY question, round, participant",
@@ -152,7 +183,7 @@ def move(town: Town, people: str, step: tuple[int, str, tuple[Outcome, Reason | 
         check = checks[number][0]
         if state == "decided":
             revision = town.read("SELECT count(*) FROM jurat_verdicts WHERE check_id = :id", id=check)[0][0]
-            town.settle(check, outcome, reason, revision + 1)
+            town.settle(check, outcome, reason, revision + 1, days_ago=days_ago)
         else:
             town.write("UPDATE jurat_checks SET state = :state WHERE id = :id", state=state, id=check)
 
@@ -188,30 +219,40 @@ def ways(request: pytest.FixtureRequest) -> Iterator[tuple[Town, Client, psycopg
 
 
 @given(steps=STEPS)
-@example(steps=[ONE, (0, "decided", DOWN), (0, "decided", REFUSED), ONE])
-@example(steps=[ONE, (0, "decided", REFUSED), (0, "decided", DOWN), ONE, ONE])
-@example(steps=[THREE, (0, "decided", ACCEPTED), THREE])
-@example(steps=[ONE, (0, "settled", DOWN), ONE])
-@example(steps=[THREE, (0, "decided", ACCEPTED), (0, "review", DOWN), THREE])
+@example(steps=[ONE, decided(DOWN), decided(REFUSED), ONE])
+@example(steps=[ONE, decided(REFUSED), decided(DOWN), ONE, ONE])
+@example(steps=[THREE, decided(ACCEPTED), THREE])
+@example(steps=[ONE, (0, "settled", DOWN, 0), ONE])
+@example(steps=[THREE, decided(ACCEPTED), (0, "review", DOWN, 0), THREE])
 @example(
     steps=[
-        *(THREE, (0, "decided", DOWN), THREE, (1, "decided", REFUSED)),
-        *((0, "decided", ACCEPTED), (0, "review", DOWN), THREE, (0, "settled", DOWN), THREE),
+        *(THREE, decided(DOWN), THREE, decided(REFUSED, 1)),
+        *(decided(ACCEPTED), (0, "review", DOWN, 0), THREE, (0, "settled", DOWN, 0), THREE),
     ]
 )
+@example(steps=[THREE, decided(ACCEPTED, days_ago=80), THREE, THREE, decided(REFUSED, 1), THREE])
+@example(steps=[THREE, decided(ACCEPTED, days_ago=101), THREE, THREE, decided(ACCEPTED, 1), THREE])
+@example(steps=[THREE, decided(ACCEPTED), word("reopen"), THREE, decided(REFUSED, 1), THREE])
+@example(steps=[THREE, word("reopen"), decided(ACCEPTED), THREE])
+@example(steps=[ONE, word("revoke"), ONE, THREE, word("restore"), THREE, word("revoke", applied=False), ONE])
+@example(steps=[word("revoke"), ONE])
 def test_after_any_history_it_says_and_writes_what_the_client_does(
     ways: tuple[Town, Client, psycopg.Connection[Any]], steps: list[Any]
 ) -> None:
     town, client, connection = ways
     people = f"h{next(_people)}"
     town.furnish()
-    for question, rounds in ASKED:
-        town.ask("budget", question, rounds=rounds, schema=FREE_SCHEMA)
+    for question, rounds, days in ASKED:
+        life = {"valid_s": days * 86400, "renew_s": 30.0 * 86400} if days else {}
+        town.ask("budget", question, rounds=rounds, schema=FREE_SCHEMA, **life)
     by_client = Way("client", client, town, connection, {})
     by_sql = Way("sql", None, town, connection, {})
     for step in steps:
         if isinstance(step, tuple):
             move(town, people, step)
+        elif "kind" in step:
+            for way in ("client", "sql"):
+                town.word(f"{people}-{way}-a", **step)
         else:
             assert by_sql.submit(people, step) == by_client.submit(people, step), step
             assert stands(town, by_sql, people) == stands(town, by_client, people), step

@@ -84,6 +84,18 @@ def how(engine: Engine) -> Standing:
         return standing(connection)
 
 
+def bodies(engine: Engine) -> set[tuple[str, ...]]:
+    """Every function and trigger of ours, what it does, as whom, and whether everybody may call it."""
+    if engine.dialect.name == "sqlite":
+        sql = "SELECT name, trim(replace(sql, '  ', '')) FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        sql = """SELECT proname, prosrc, prosecdef::text, proconfig::text,
+                        has_function_privilege('public', oid, 'EXECUTE')::text FROM pg_proc
+                 WHERE pronamespace = 'public'::regnamespace"""
+    with engine.connect() as connection:
+        return {tuple(map(str, row)) for row in connection.exec_driver_sql(sql)}
+
+
 # -- what the migrations make
 
 
@@ -342,3 +354,21 @@ def test_only_a_current_or_ahead_database_is_usable_and_each_standing_has_its_ad
     assert [standing for standing in Standing if standing.usable] == [Standing.CURRENT, Standing.AHEAD]
     assert set(ADVICE) == set(Standing)
     assert all("bin/jurat db upgrade" in ADVICE[standing] for standing in (Standing.EMPTY, Standing.BEHIND))
+
+
+def test_what_a_migration_replaces_it_puts_back(empty: Engine) -> None:
+    """Word for word, for the same callers and with the same search path."""
+    upgrade(empty)
+    newest = bodies(empty)
+    downgrade(empty, "0013")
+    before = bodies(empty)
+    downgrade(empty, "0001")
+    config = _config()
+    with empty.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0013")
+        connection.commit()
+    assert bodies(empty) == before
+    upgrade(empty)
+    assert bodies(empty) == newest
+    assert newest != before

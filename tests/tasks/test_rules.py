@@ -28,6 +28,7 @@ from adapters.base import (
 )
 from config.configuration import Question
 from config.limits import SourceKind
+from jurat.access import Terms
 from jurat.words import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason, outcomes_of
 from tasks.checks import MOST_LOST_LEASES, Decision, Held, Later, NextSource, Review, Settle
 from tasks.rules import (
@@ -61,7 +62,7 @@ def held(**given: Any) -> Held:
 def question(*sources: str, **given: Any) -> Question:
     facts: dict[str, Any] = {"review": False, "zone": None, "margins": {}, **given}
     return Question(
-        "budget", "residence", 0, "lives-in", sources or ("first",), SourceKind.ADDRESS, 1, 3600.0,
+        "budget", "residence", 0, "lives-in", sources or ("first",), SourceKind.ADDRESS, Terms(1), 3600.0,
         review_due_s=REVIEW_DUE, retain_s=None, four_eyes=False, requirement={}, answer_schema={}, title={},
         consultation_title={}, contact={}, messages={}, **facts,
     )  # fmt: skip

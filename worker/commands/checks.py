@@ -11,7 +11,7 @@ from uuid import UUID
 import click
 
 from worker.command import CheckId, Command, Name, locale_option
-from worker.output import Exit, Failure, Output, columns
+from worker.output import Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
     from jurat import Client, Result, Standing
@@ -252,6 +252,7 @@ def _show_access(out: Output, standing: Standing, consultation: str, participant
             "state": state,
             "rounds_left": access.rounds_left.get(name, 0),
             "open": name in access.open,
+            "renewable": name in access.renewable,
             "message": standing.message(name, locale),
         }
         for name, state in access.questions.items()
@@ -260,21 +261,29 @@ def _show_access(out: Output, standing: Standing, consultation: str, participant
         "consultation": consultation,
         "participant": participant,
         "access": access.state,
+        "granted_until": access.granted_until,
         "message": message,
         "contact": standing.contact(locale),
         "questions": questions,
     }
     rows = columns(
         ("question", "state", "answers left", "open now"),
-        ([line["question"], line["state"], line["rounds_left"], "yes" if line["open"] else "no"] for line in questions),
+        ([line["question"], line["state"], line["rounds_left"], _open_now(line)] for line in questions),
     )
-    out.show(document, [f"access: {access.state}", "", *rows, message])
+    until = f" until {time_text(access.granted_until)}" if access.granted_until else ""
+    out.show(document, [f"access: {access.state}{until}", "", *rows, message])
     return {
         AccessState.GRANTED: Exit.DONE,
         AccessState.BLOCKED: Exit.REFUSED,
         AccessState.PENDING: Exit.PENDING,
         AccessState.INCOMPLETE: Exit.UNDETERMINED,
     }[access.state]
+
+
+def _open_now(line: dict[str, Any]) -> str:
+    if line["renewable"]:
+        return "to renew"
+    return "yes" if line["open"] else "no"
 
 
 def given_answer(out: Output, answer: str | None, answer_file: str | None, fields: Sequence[str]) -> dict[str, Any]:

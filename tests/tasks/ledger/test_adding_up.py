@@ -5,17 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jurat import AlreadyConfirmed
-from jurat.access import Confirmed, evaluate, standing
+from jurat.access import Confirmed, Standing, add_up, standing
 from jurat.words import AccessState, Outcome, QuestionState, Reason, State
 from tasks.checks import Decision, Held, Later, Review, Settle
 from tasks.ledger import Settling
 from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
+
+NOW = datetime.now(UTC)
+"""Whenever: no answer of these ends."""
 
 SOURCES = {"residence": "towns", "profession": "rpps", "code": "spring"}
 DECISIONS: Sequence[Decision] = (
@@ -34,8 +38,8 @@ class Expected:
 
     def __init__(self, desk: Desk) -> None:
         self._rule = desk.book.rules["budget"]
-        self._rounds = desk.book.rounds["budget"]
-        self.confirmed: dict[str, list[Confirmed]] = {name: [] for name in self._rounds}
+        self._terms = desk.book.terms["budget"]
+        self.confirmed: dict[str, list[Confirmed]] = {name: [] for name in self._terms}
 
     def decided(self, question: str, decision: Decision) -> None:
         match decision:
@@ -45,13 +49,15 @@ class Expected:
                 self.confirmed[question][-1] = Confirmed(State.REVIEW)
 
     def check(self, desk: Desk, participant: str) -> None:
-        stands = {name: standing(self.confirmed[name], self._rounds[name]) for name in self._rounds}
-        states = {name: state for name, (state, _) in stands.items()}
-        left = {name: rounds for name, (_, rounds) in stands.items()}
+        stands = {name: self.stands(name) for name in self._terms}
+        expected = add_up(self._rule, stands, NOW)
         found = desk.client.access("budget", participant)
-        assert dict(found.questions) == states
-        assert dict(found.rounds_left) == left
-        assert found.state is evaluate(self._rule, states, left)
+        assert dict(found.questions) == expected.states
+        assert dict(found.rounds_left) == expected.rounds_left
+        assert found.state is expected.access
+
+    def stands(self, question: str) -> Standing:
+        return standing(self.confirmed[question], self._terms[question], NOW)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -67,9 +73,7 @@ def test_access_is_what_the_history_adds_up_to_after_every_submit_and_every_writ
         try:
             desk.submit(participant, question)
         except AlreadyConfirmed:
-            assert standing(expected.confirmed[question], desk.book.rounds["budget"][question])[1] == 0 or (
-                expected.confirmed[question][-1].state is not State.SETTLED
-            )
+            assert expected.stands(question).left == 0 or (expected.confirmed[question][-1].state is not State.SETTLED)
             continue
         expected.confirmed[question].append(Confirmed(State.PENDING))
         expected.check(desk, participant)

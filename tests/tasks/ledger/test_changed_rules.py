@@ -184,3 +184,13 @@ def test_a_review_that_is_ended_by_force_is_pending_for_its_participant_at_once(
     desk.apply({**DOCUMENT, "consultations": {"survey": survey}}, force=True)
     questions = desk.one("SELECT questions FROM jurat_access")
     assert '"profession":"pending"' in str(questions).replace("'", '"').replace(" ", "")
+
+
+def test_a_row_that_is_outdated_twice_over_counts_once_in_a_turn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By time and by a change of the rule: a turn would else take itself to be done before it is."""
+    monkeypatch.setattr(keeping, "BATCH", 4)
+    desk.submit_many(10)
+    desk.sql("UPDATE jurat_access SET changes_at = NOW(-1) WHERE participant IN ('p-0', 'p-1', 'p-2')")
+    desk.apply(ANY)
+    assert desk.keeping.add_up_access() == 10
+    assert versions(desk) == [2] * 10

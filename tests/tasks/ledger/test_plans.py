@@ -84,6 +84,13 @@ def _full(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[D
             f"SELECT id, {values} FROM jurat_checks, generate_series(1, {times}) AS n WHERE state = 'settled'"
         )
     desk.sql(
+        "INSERT INTO jurat_requests (id, kind, consultation, participant, by_whom, asked_at, applied_at) "
+        "SELECT gen_random_uuid(), k.kind, consultation, participant, 'a clerk', NOW(-k.ago), NOW(-k.ago) "
+        "FROM jurat_checks, "
+        "(VALUES ('revoke', 9), ('restore', 5), ('contest', 3)) AS k (kind, ago) WHERE state = 'settled'"
+    )
+    desk.sql("UPDATE jurat_access SET changes_at = NOW(86400) WHERE participant LIKE 's-%'")
+    desk.sql(
         "INSERT INTO jurat_requests (id, kind, check_id, document, by_whom, asked_at, applied_at) "
         "SELECT gen_random_uuid(), 'decide', id, repeat(id::text, 4), 'a clerk', NOW(-90), NOW(-89) "
         "FROM jurat_checks WHERE state = 'settled'"
@@ -306,6 +313,24 @@ def test_candidates_whose_time_is_over_are_found_among_all_checks(full: Desk) ->
     with explained(full) as found:
         assert full.keeping.erase_candidates() == 5
     within(found, 5 * 60)
+
+
+def test_accesses_that_time_has_changed_are_found_among_all_others(full: Desk) -> None:
+    full.sql(
+        "UPDATE jurat_access SET changes_at = NOW(-1) WHERE participant IN ('s-5', 's-6') AND consultation = 'budget'"
+    )
+    full.sql("UPDATE jurat_upkeep SET ran_at = NOW(-5)")
+    with explained(full) as found:
+        assert full.keeping.turns({"access": 1.0})
+        assert full.keeping.add_up_access() == 2
+    within(found, 200)
+
+
+def test_what_persons_asked_for_costs_a_submit_next_to_nothing(full: Desk) -> None:
+    with explained(full) as found:
+        full.submit("s-77", "code")
+        full.submit("s-77", "profession")
+    within(found, 100)
 
 
 def test_figures_are_counted_to_a_bound(full: Desk) -> None:

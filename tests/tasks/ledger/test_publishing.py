@@ -56,6 +56,13 @@ def test_a_configuration_is_stored_and_published(desk: Desk) -> None:
     assert desk.reading.applied(1).applied_by == ADMIN
 
 
+def test_for_how_long_an_accepted_answer_holds_is_published(desk: Desk) -> None:
+    residence = {"criterion": "lives-in", "valid_for": "365d", "renew": "60d"}
+    desk.apply(document(consultations__budget__questions__residence=residence))
+    lives = desk.sql("SELECT question, valid_s, renew_s FROM jurat_questions ORDER BY position LIMIT 2")
+    assert lives == [("residence", 365 * 86400, 60 * 86400), ("profession", None, None)]
+
+
 def test_texts_of_a_consultation_are_published_with_each_question(desk: Desk) -> None:
     assert desk.sql("SELECT DISTINCT CAST(messages AS text) FROM jurat_questions") == [("{}",)]
     own = {"outside_zone": {"fr": "Ailleurs"}, "other": "Ask us."}
