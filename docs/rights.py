@@ -37,7 +37,7 @@ def _functions(told: Mapping[str, Any]) -> Iterator[str]:
     Raises KeyError where `told` and the migrations differ.
     """
     found = {each["name"]: each for each in _FUNCTION.finditer(upgrade_sql("postgresql"))}
-    found = {name: each for name, each in found.items() if each["gives"] != "trigger"}
+    found = {name: each for name, each in found.items() if CALLS[name]}
     if left := set(told) ^ set(found):
         raise KeyError(f"meanings.yaml and the functions of the migrations differ in {sorted(left)}")
     for name, part in told.items():
@@ -67,7 +67,7 @@ def _errors(told: Mapping[str, Any]) -> Iterator[Row]:
 
     Raises KeyError where `told` and the migrations differ.
     """
-    made = set(re.findall(r"ERRCODE = '(JU\d+)'", upgrade_sql("postgresql")))
+    made = set(re.findall(r"(?:ERRCODE =|code :=) '(JU\d+)'", upgrade_sql("postgresql")))
     if left := made ^ set(told):
         raise KeyError(f"meanings.yaml and the errors of the migrations differ in {sorted(left)}")
     for state, part in told.items():
@@ -94,4 +94,5 @@ def _columns() -> Iterator[Row]:
 def _calls() -> Iterator[Row]:
     """Each function and who may call it."""
     for name, callers in CALLS.items():
-        yield f"`{name}`", ", ".join(f"`{role}`" for role in Role if role in callers) or "nobody: a trigger does"
+        named = ", ".join(f"`{role}`" for role in Role if role in callers)
+        yield f"`{name}`", named or "nobody: a trigger or another function does"

@@ -9,6 +9,7 @@ from jurat.errors import (
     AlreadyConfirmed,
     ConfigurationError,
     InvalidAnswer,
+    InvalidConsultation,
     InvalidSubmission,
     JuratError,
     SchemaMissing,
@@ -17,8 +18,9 @@ from jurat.errors import (
     UnknownQuestion,
     WaitTimeout,
 )
+from jurat.publications import Publication
 from jurat.submitting import Check, Submission
-from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State
+from jurat.words import AccessState, Outcome, Priority, PublicationState, QuestionState, Reason, State
 
 __all__ = [
     "Access",
@@ -28,10 +30,13 @@ __all__ = [
     "Client",
     "ConfigurationError",
     "InvalidAnswer",
+    "InvalidConsultation",
     "InvalidSubmission",
     "JuratError",
     "Outcome",
     "Priority",
+    "Publication",
+    "PublicationState",
     "QuestionState",
     "Reason",
     "Result",

@@ -25,9 +25,10 @@ from jurat.errors import (
     WaitTimeout,
 )
 from jurat.messages import message_for
+from jurat.publications import PUBLICATION, Publication, publication_from, publish
 from jurat.ring import NO_BROKER, Bell
 from jurat.sealing import Seal, key_from_text
-from jurat.statements import require_tables, statements_on
+from jurat.statements import Statements, require_tables, statements_on
 from jurat.submitting import Check, Schemas, Submission, submit_all
 from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State, reason_from
 
@@ -146,10 +147,7 @@ class Client:
         if self._seal is None:
             raise ConfigurationError("submitting needs the seal_key (the public key of `bin/jurat keys generate`)")
         many = [item if isinstance(item, Submission) else _submission(item) for item in submissions]
-        statements = statements_on(connection)
-        if not self._tables_seen:
-            require_tables(statements)
-            self._tables_seen = True
+        statements = self._statements(connection)
         checks, sources = submit_all(statements, many, self._seal, self._schemas)
         if self._bell:
             self._bell.note(sources)
@@ -162,6 +160,37 @@ class Client:
         """
         if self._bell:
             self._bell.ring()
+
+    # -- consultations of the platform's own
+
+    def publish_consultation(self, connection: Any, name: str, document: Mapping[str, Any] | None, *, by: str) -> int:
+        """Publish a consultation in the transaction of `connection`, which stays usable; its revision.
+
+        A worker puts it into the configuration within seconds of the commit, or says why not: see `publication`. Until
+        then, and where it is refused, the revision before stays in force.
+
+        Args:
+            connection: as `submit` takes it.
+            name: a new name, or that of a consultation that the platform published before, which it replaces.
+            document: a consultation in the shape of the configuration, with questions in the order of the form; None
+                withdraws it.
+            by: who publishes it, for the audit.
+
+        Raises:
+            InvalidConsultation: says which part is wrong, and what there is to choose from.
+            SchemaMissing: the database has no jurat tables, or those of another contract version.
+        """
+        return publish(self._statements(connection), name, document, by)
+
+    def publication(self, name: str) -> Publication:
+        """What became of the last publication of a consultation, once it is committed.
+
+        Raises UnknownConsultation where the platform never published one of this name.
+        """
+        rows = self._read(text(PUBLICATION), {"name": name})
+        if not rows:
+            raise UnknownConsultation(name, [row[0] for row in self._read(_PUBLISHED, {})])
+        return publication_from(name, rows[0])
 
     # -- reading
 
@@ -247,6 +276,13 @@ class Client:
         if self._engine:
             self._engine.dispose()
 
+    def _statements(self, connection: Any) -> Statements:
+        statements = statements_on(connection)
+        if not self._tables_seen:
+            require_tables(statements)
+            self._tables_seen = True
+        return statements
+
     def _read(self, statement: Any, parameters: Mapping[str, Any]) -> list[Any]:
         try:
             with reader(self._database()).begin() as connection:
@@ -283,6 +319,8 @@ _ACCESS = text(
     "LEFT JOIN jurat_access a ON a.consultation = q.consultation AND a.participant = :participant "
     "WHERE q.consultation = :consultation ORDER BY q.position"
 )
+
+_PUBLISHED = text("SELECT name FROM jurat_consultations")
 
 _CONSULTATIONS = text("SELECT DISTINCT consultation FROM jurat_questions")
 

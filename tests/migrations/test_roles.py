@@ -169,11 +169,14 @@ def test_a_row_as_a_whole_is_read_only_by_who_may_read_each_of_its_columns(datab
 
 CALLED = {
     "jurat_submit": "SELECT jurat_submit('nowhere', 'p', 'q', NULL, NULL)",
+    "jurat_check_consultation": "SELECT jurat_check_consultation('nowhere', NULL, 'a person')",
+    "jurat_publish_consultation": "SELECT jurat_publish_consultation('nowhere', NULL, 'a person')",
     "jurat_listen": "SELECT jurat_listen(false)",
     "jurat_show_submitted": "SELECT jurat_show_submitted()",
     "jurat_refuse_change": "SELECT jurat_refuse_change()",
     "jurat_refuse_renaming": "SELECT jurat_refuse_renaming()",
     "jurat_tell_results": "SELECT jurat_tell_results()",
+    "jurat_there_is": "SELECT jurat_there_is('a', NULL)",
 }
 
 

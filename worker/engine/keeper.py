@@ -53,6 +53,7 @@ class Renewer(EngineThread):
 
 EVERY = {
     "leases": 1.0,
+    "consultations": 1.0,
     "overdue": 3.0,
     "figures": 5.0,
     "access": 5.0,
@@ -87,6 +88,7 @@ class Keeper(EngineThread):
         self._next_refresh = 0.0
         self._tasks: Mapping[str, Callable[[], object]] = {
             "leases": self._end_leases,
+            "consultations": self._apply_publications,
             "overdue": self._end_overdue,
             "figures": keeping.count_waiting,
             "access": keeping.add_up_access,
@@ -112,6 +114,10 @@ class Keeper(EngineThread):
     def _end_leases(self) -> None:
         if ended := self._keeping.end_leases():
             log.warning("leases ended", checks=len(ended))
+            self._wake()
+
+    def _apply_publications(self) -> None:
+        if self._keeping.apply_publications() and self._plans.refresh():
             self._wake()
 
     def _end_overdue(self) -> None:
