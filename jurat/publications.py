@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from jurat.words import PublicationState
 
 LARGEST = 256 << 10
 """Bytes of the document as JSON in UTF-8."""
+
+DEEPEST = 40
 
 OPTIONS = ("access", "contact", "four_eyes", "messages", "questions", "retain", "review_due", "title")
 """What a consultation may say, sorted. Which of them a worker knows, it says itself."""
@@ -211,13 +213,31 @@ def _encoded(document: Mapping[str, Any]) -> str:
 
     Raises InvalidConsultation for what is no JSON, or could not be stored.
     """
+    deep = InvalidConsultation("document", f"maps and lists are nested more than {DEEPEST} deep", "check the brackets")
     try:
         written = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError):
+    except RecursionError:
+        raise deep from None
+    except (TypeError, ValueError):
         raise InvalidConsultation("document", "is no JSON: maps, lists, texts, numbers and booleans") from None
     if any("\ud800" <= character <= "\udfff" for character in written):
         raise InvalidConsultation("document", "a text in it holds a NUL or half a character", "remove it")
+    if len(written) <= LARGEST and _is_deep(document):
+        raise deep
     return written
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [part for each in level for part in _parts(each)]
+    return bool(level)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _texts(value: Any) -> Iterator[str]:

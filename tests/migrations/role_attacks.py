@@ -59,10 +59,28 @@ _CONFIRMS = [
     "COPY jurat_checks FROM STDIN",
     "SELECT jurat_submit('budget', 'p-99', 'residence', 'x', 'x')",
 ]
-_CONFIGURES = [
+_PUBLISHES = [
     "DELETE FROM jurat_questions",
-    "UPDATE jurat_questions SET rounds = 99",
     "INSERT INTO jurat_configs SELECT 99, '', '{}', '', now()",
+]
+"""What a worker may: it puts into the configuration what a platform has published."""
+
+_ASKS_TO_PUBLISH = [
+    "SELECT jurat_publish_consultation('mine', '{}', 'me')",
+    "SELECT jurat_check_consultation('mine', '{}', 'me')",
+]
+_CONFIGURES = [
+    "UPDATE jurat_questions SET rounds = 99",
+    "UPDATE jurat_configs SET document = '{}'",
+    "DELETE FROM jurat_configs",
+    "INSERT INTO jurat_criteria SELECT 'mine', '', '[]', '[]', '{}', '[]', 1",
+    "UPDATE jurat_criteria SET open = '[\"zone\"]'",
+    "DELETE FROM jurat_criteria",
+    "INSERT INTO jurat_consultations (name, document, published_by, published_at) VALUES ('mine', '{}', 'me', now())",
+    "UPDATE jurat_consultations SET document = '{}'",
+    "UPDATE jurat_consultations SET revision = 1",
+    "DELETE FROM jurat_consultations",
+    "SELECT jurat_there_is('a', NULL)",
     "INSERT INTO jurat_zones (name, version) VALUES ('old-town', 99)",
     "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', 'x', now())",
     "INSERT INTO jurat_sources (name) VALUES ('mine')",
@@ -120,6 +138,9 @@ BY: Mapping[Role, list[str]] = {
         *_MOVES,
         *_ADDS_UP,
         *_CONFIGURES,
+        *_PUBLISHES,
+        "UPDATE jurat_consultations SET applied_document = '{}'",
+        "UPDATE jurat_consultations SET refused = NULL",
         f"INSERT {_WITH_STATE} VALUES ('settled', {check(STRANGER, 'p-99')})",
         f"INSERT {INTO_CHECKS.replace('(id,', '(fence, id,')} VALUES (9, {check(STRANGER, 'p-99')})",
         f"INSERT {INTO_CHECKS.replace('(id,', '(settled_at, id,')} VALUES (now(), {check(STRANGER, 'p-99')})",
@@ -152,6 +173,7 @@ BY: Mapping[Role, list[str]] = {
     Role.WORKER: [
         *_CONFIRMS,
         *_CONFIGURES,
+        *_ASKS_TO_PUBLISH,
         f"INSERT {INTO_CHECKS} SELECT {check(STRANGER, 'p-99')} FROM jurat_checks ON CONFLICT DO NOTHING",
         "UPDATE jurat_checks SET question = 'profession'",
         "UPDATE jurat_checks SET submitted_at = now()",
@@ -162,6 +184,8 @@ BY: Mapping[Role, list[str]] = {
     Role.REVIEWER: [
         *_CONFIRMS,
         *_CONFIGURES,
+        *_PUBLISHES,
+        *_ASKS_TO_PUBLISH,
         *_SECRETS,
         "UPDATE jurat_checks SET source = 'mine'",
         "UPDATE jurat_checks SET deadline_at = now()",
@@ -172,6 +196,7 @@ BY: Mapping[Role, list[str]] = {
     ],
     Role.ADMIN: [
         *_CONFIRMS,
+        *_ASKS_TO_PUBLISH,
         *_DECIDES,
         *_ANSWERS,
         "DELETE FROM jurat_verdicts",
@@ -188,6 +213,8 @@ BY: Mapping[Role, list[str]] = {
     Role.READER: [
         *_CONFIRMS,
         *_CONFIGURES,
+        *_PUBLISHES,
+        *_ASKS_TO_PUBLISH,
         *_DECIDES,
         *_CLAIMS,
         *_SECRETS,

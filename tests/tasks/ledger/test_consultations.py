@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from jurat import Client, InvalidConsultation, PublicationState, UnknownConsultation
+from jurat.database import bounded, open_engine
 from jurat.words import Reason
 from tasks.checks import Review
-from tasks.ledger import Keeping, Unpublishable
+from tasks.grants import Role
+from tasks.ledger import Keeping, Publishing, Unpublishable
 from tasks.ledger.publishing import NewZone
+from tests.rigs.logins import Logins
 from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration, entry
 
 WHO = "Iris of the town"
@@ -475,10 +478,28 @@ def test_one_that_is_being_published_anew_holds_up_no_other(postgresql: Desk) ->
     assert desk.keeping.apply_publications() == 1
 
 
+def test_each_role_has_just_the_rights_that_its_part_needs(postgresql: Desk) -> None:
+    desk = postgresql
+    desk.apply(CHOOSABLE)
+    with Logins(desk.url) as logins:
+        engines = {role: open_engine(logins.url(role)) for role in (Role.PLATFORM, Role.WORKER, Role.ADMIN)}
+        platform = Client(logins.url(Role.PLATFORM))
+        for document in (SUMMER, {**SUMMER, "access": "work"}, None, SUMMER):
+            with engines[Role.PLATFORM].begin() as connection:
+                platform.publish_consultation(connection, "summer", document, by=WHO)
+            assert Keeping(bounded(engines[Role.WORKER])).apply_publications() == 1
+            expected = PublicationState.WITHDRAWN if document is None else PublicationState.PUBLISHED
+            assert platform.publication("summer").state is expected
+        changed = {**CHOOSABLE, "criteria": {**CHOOSABLE["criteria"], "new": {"source": "rpps"}}}
+        assert Publishing(engines[Role.ADMIN]).apply(configuration(changed), ADMIN)[1]
+        platform.close()
+        for engine in engines.values():
+            engine.dispose()
+    assert len(questions(desk)) == 2
+
+
 def test_before_the_first_configuration_there_is_nothing_to_choose(sqlite_url: str) -> None:
     client = Client(sqlite_url)
-    from jurat.database import open_engine
-
     engine = open_engine(sqlite_url)
     with engine.begin() as connection, pytest.raises(InvalidConsultation, match="there is none"):
         client.publish_consultation(connection, "summer", SUMMER, by=WHO)
