@@ -28,7 +28,7 @@ WORDS = {
     "review": "A member of the team will look at it.",
 }
 SORRY = "This can not be done just now. Nothing was lost: please try again in a few minutes."
-FORM = "SELECT question, title, consultation_title, contact, answer_schema FROM jurat_questions \
+FORM = "SELECT question, title, consultation_title, contact, fields, answer_schema FROM jurat_questions \
         WHERE consultation = %s ORDER BY position"
 MINE = "SELECT check_id FROM platform_answers WHERE participant = %s ORDER BY confirmed_at"
 KEEP = "INSERT INTO platform_answers (check_id, participant, question) VALUES (%s, %s, %s)"
@@ -106,9 +106,9 @@ def question(request: Any, name: str, problem: InvalidAnswer | None = None) -> A
     schema = json.loads(row[-1])  # a simulated source alone has no fields of its own, and takes any
     known = schema.get("properties") or {"answer": {"maxLength": 200, "titles": {"en": "Your answer"}}}
     fields = [
-        {"name": key, "label": spoken(request, field["titles"]), "most": field["maxLength"],
+        {"name": key, "label": spoken(request, known[key]["titles"]), "most": known[key]["maxLength"],
          "needed": key in schema.get("required", known), "value": typed(request).get(key, "")}
-        for key, field in known.items()
+        for key in json.loads(row[-2]) or known  # jsonb does not keep their order
     ]  # fmt: skip
     asked = {"name": name, "fields": fields}
     check_id = uuid4() if request.method == "POST" and not problem else None

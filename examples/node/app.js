@@ -13,7 +13,7 @@ const WORDS = {
 }
 // Each question with what stands: its state, how many answers are left, and which round the next one is.
 const FORM = `
-  SELECT q.question, q.title, q.answer_schema, q.consultation_title, q.contact, q.rounds, a.access,
+  SELECT q.question, q.title, q.fields, q.answer_schema, q.consultation_title, q.contact, q.rounds, a.access,
          coalesce(a.questions ->> q.question, 'open') AS state,
          coalesce((a.rounds_left ->> q.question)::int, q.rounds) AS rounds_left,
          (SELECT coalesce(max(c.round), 0) + 1 FROM jurat_checks c WHERE c.consultation = q.consultation
@@ -89,8 +89,8 @@ async function question({ who, locale, csrf, sent }, name, id) {
   const problem = sent && problemIn(fields, needed, answer)
   if (id && !problem) return confirmed(who, name, id, answer)
   const asked = sent && !problem // the id: sent twice, it is the same check
-  const inputs = Object.entries(fields).map(([key, rule]) => `<p><label>${html(spoken(rule.titles, locale))}
-<input name="answer-${html(key)}" value="${html(answer[key] ?? '')}" maxlength="${rule.maxLength}"
+  const inputs = (row.fields.length ? row.fields : needed).map((key) => `<p><label>${html(spoken(fields[key].titles, locale))}
+<input name="answer-${html(key)}" value="${html(answer[key] ?? '')}" maxlength="${fields[key].maxLength}"
 ${needed.includes(key) ? 'required' : ''} ${asked ? 'readonly' : ''}></label></p>`)
   return [problem ? 422 : 200, page(locale, spoken(row.title, locale), `
 <form method="post" action="/question/${html(name)}${asked ? `/${randomUUID()}` : ''}">

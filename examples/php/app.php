@@ -12,7 +12,7 @@ define('LOCALE', preg_match('/^[a-z]{2}/', $_SERVER['HTTP_ACCEPT_LANGUAGE'] ?? '
 const CONSULTATION = 'budget';
 // Each question with what stands: its state, how many answers are left, and which round the next one is.
 const FORM = <<<'SQL'
-    SELECT q.question, q.title, q.answer_schema, q.consultation_title, q.contact,
+    SELECT q.question, q.title, q.fields, q.answer_schema, q.consultation_title, q.contact,
            coalesce(a.access, 'incomplete') AS access, coalesce(a.questions ->> q.question, 'open') AS state,
            coalesce((a.rounds_left ->> q.question)::int, q.rounds) AS rounds_left,
            (SELECT coalesce(max(c.round), 0) + 1 FROM jurat_checks c WHERE c.consultation = q.consultation
@@ -66,7 +66,7 @@ function page(int $status, string $title, array $more = []): never {
 function form(string $who): array {
     foreach (sql(FORM, ['consultation' => CONSULTATION, 'participant' => $who])->fetchAll(PDO::FETCH_ASSOC) as $row) {
         $open = $row['rounds_left'] > 0 && !in_array($row['state'], ['pending', 'review', 'accepted'], true);
-        $read = array_map(fn (string $json): array => json_decode($json, true), array_slice($row, 1, 4));
+        $read = array_map(fn (string $json): array => json_decode($json, true), array_slice($row, 1, 5));
         $form[$row['question']] = [...$row, ...$read, 'open' => $open];
     }
     return $form ?? [];
@@ -103,9 +103,9 @@ function problem_in(array $fields, array $needed, array $answer): ?string {
 
 function question(string $who, string $name, ?string $id, ?array $sent): never {
     $row = form($who)[$name] ?? page(404, 'There is no such question.');
-    $schema = $row['answer_schema'];   // a simulated source alone has no fields of its own, and takes any
-    $fields = $schema['properties'] ?? ['answer' => ['maxLength' => 200, 'titles' => ['en' => 'Your answer']]];
-    $needed = $schema['required'] ?? array_keys($fields);
+    $known = $row['answer_schema']['properties'] ?? ['answer' => ['maxLength' => 200, 'titles' => ['en' => 'Your answer']]];
+    $fields = array_replace(array_flip($row['fields']), $known);   // jsonb does not keep their order
+    $needed = $row['answer_schema']['required'] ?? array_keys($fields);   // a simulated source alone takes any field
     $typed = array_map(fn (string $key): string => $sent["answer-$key"] ?? '', array_combine($keys = array_keys($fields), $keys));
     $answer = array_filter($typed, strlen(...));
     $problem = $sent === null ? null : problem_in($fields, $needed, $answer);

@@ -61,7 +61,8 @@ def publish(desk: Desk, name: str = "summer", document: Any = SUMMER, by: str = 
 def force(desk: Desk, name: str, document: str) -> None:
     """Past all that is looked at at once, as only the owner of the tables can on PostgreSQL."""
     desk.sql(
-        "INSERT INTO jurat_consultations (name, document, published_by, published_at) VALUES (:name, :document, 'x', NOW)"
+        "INSERT INTO jurat_consultations (name, document, published_by, published_at) "
+        "VALUES (:name, :document, 'x', NOW)"
         " ON CONFLICT (name) DO UPDATE SET document = excluded.document, revision = jurat_consultations.revision + 1",
         name=name,
         document=document,
@@ -78,7 +79,8 @@ def refused(desk: Desk, name: str = "summer") -> str:
 
 def questions(desk: Desk, consultation: str = "summer") -> list[tuple[Any, ...]]:
     rows = desk.sql(
-        "SELECT question, criterion, rounds, deadline_s FROM jurat_questions WHERE consultation = :name ORDER BY position",
+        "SELECT question, criterion, rounds, deadline_s FROM jurat_questions "
+        "WHERE consultation = :name ORDER BY position",
         name=consultation,
     )
     return [tuple(row) for row in rows]
