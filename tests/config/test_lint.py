@@ -115,7 +115,10 @@ def test_one_mistake_about_a_registry_is_told_in_one_line(tmp_path: Path, good: 
         (
             "source: spring }",
             "source: spring, open: [zone] }",
-            "7:34: error: criteria.spring-code.open: only a criterion with address sources leaves zone open — remove it",
+            (
+                "7:34: error: criteria.spring-code.open: only a criterion with address sources leaves zone open — "
+                "remove it"
+            ),
         ),
         (
             "open: [zone]",
@@ -126,8 +129,8 @@ def test_one_mistake_about_a_registry_is_told_in_one_line(tmp_path: Path, good: 
             "source: spring }",
             "source: spring, open: [list] }",
             (
-                "7:34: error: criteria.spring-code.open: source 'spring' has the list 'spring', and list is left open — "
-                "remove one of them"
+                "7:34: error: criteria.spring-code.open: source 'spring' has the list 'spring', and list is left open "
+                "— remove one of them"
             ),
         ),
     ],
