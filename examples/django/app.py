@@ -88,7 +88,7 @@ def overview(request: Any) -> Any:
     # After the results: a verdict that comes in between is then shown by a page that will load again.
     access = client.access(CONSULTATION, who)
     questions, whole, contact = [], "", ""
-    for name, *texts, _ in rows(FORM, CONSULTATION):
+    for name, *texts, _, _ in rows(FORM, CONSULTATION):
         title, whole, contact = (spoken(request, json.loads(each)) for each in texts)
         state, told = access.questions.get(name, "open"), last.get(name)
         message = client.message(told.reason or "", locale(request)) if told and told.settled else WORDS.get(state, "")
