@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from adapters.base import Credentials, Finding, Found, Query, Redemption, SourceError
+from adapters.base import Credentials, Finding, Found, Query, Redemption, SourceError, Unavailable
 from adapters.fingerprints import Fingerprints
 from jurat.words import Outcome, Reason
 
@@ -83,9 +83,11 @@ def _check_character(body: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """The codes of one list. `checked` says that they were made here and have a check character."""
+    """The codes of one list; without a `code_list`, of the list that each query names. `checked` says that they were
+    made here and have a check character.
+    """
 
-    code_list: str
+    code_list: str | None
     fingerprints: Fingerprints
     book: CodeBook
     checked: bool = True
@@ -98,45 +100,66 @@ class Codes:
         return found
 
     def look_up_many(self, queries: Sequence[Query]) -> list[Found | SourceError]:
-        """The same for many in one statement, and a few more where a code is not found."""
-        codes = [self._fingerprints(query) for query in queries]
+        """The same for many in one statement for each list, and a few more where a code is not found."""
+        by_list: dict[str, list[int]] = {}
+        for place, query in enumerate(queries):
+            by_list.setdefault(self._list_of(query), []).append(place)
+        found: dict[int, Found | SourceError] = {}
+        for code_list, places in by_list.items():
+            found |= zip(places, self._look_up_in(code_list, [queries[place] for place in places]), strict=True)
+        return [found[place] for place in range(len(queries))]
+
+    def _list_of(self, query: Query) -> str:
+        named: Any = query.requirement.get("list", self.code_list)
+        if not isinstance(named, str):
+            raise Unavailable("neither the source nor the question names a list of codes")
+        return named
+
+    def _look_up_in(self, code_list: str, queries: Sequence[Query]) -> list[Found | SourceError]:
+        codes = [self._fingerprints(code_list, query) for query in queries]
         every = [fingerprint for code in codes for fingerprint in code]
-        stored = self.book.find(self.code_list, every) if every else {}
+        stored = self.book.find(code_list, every) if every else {}
         rows = [next((stored[each] for each in code if each in stored), None) for code in codes]
         unknown: Finding | SourceError | None = None
         found: list[Found | SourceError] = []
         for code, row in zip(codes, rows, strict=True):
             if row is not None:
-                found.append(self._finding(row))
+                found.append(_finding(code_list, row))
             elif code:
-                unknown = unknown or self._unknown()
+                unknown = unknown or self._unknown(code_list)
                 found.append(unknown)
             else:
                 found.append(_MALFORMED)
         return found
 
-    def _unknown(self) -> Finding | SourceError:
-        """What is said of a code that the list does not have."""
-        if self.book.key_ids(self.code_list) - set(self.fingerprints.key_ids):
+    def _unknown(self, code_list: str) -> Finding | SourceError:
+        """What is said of a code that the list does not have. Where it has none at all, nobody can have got one yet,
+        and that proves nothing against whoever typed it.
+        """
+        key_ids = self.book.key_ids(code_list)
+        if not key_ids:
+            return Finding(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING, {"list": code_list})
+        if key_ids - set(self.fingerprints.key_ids):
             return Credentials("codes of the list were hashed with a key that JURAT_HASH_KEYS does not have here")
-        return Finding(Outcome.REFUSED, Reason.CODE_UNKNOWN, {"list": self.code_list})
+        return Finding(Outcome.REFUSED, Reason.CODE_UNKNOWN, {"list": code_list})
 
-    def _fingerprints(self, query: Query) -> list[str]:
+    def _fingerprints(self, code_list: str, query: Query) -> list[str]:
         """Under which the typed code may be stored; none where it can be no code."""
         typed: Any = query.answer.get("code")
         code = clean(typed, checked=self.checked) if isinstance(typed, str) else None
-        return self.fingerprints.all(self.code_list, code) if code else []
-
-    def _finding(self, stored: StoredCode) -> Finding:
-        evidence = {"list": self.code_list}
-        if stored.revoked:
-            return Finding(Outcome.REFUSED, Reason.CODE_REVOKED, evidence)
-        if stored.redeemed:
-            return Finding(Outcome.REFUSED, Reason.CODE_USED, evidence)
-        if stored.expired:
-            return Finding(Outcome.REFUSED, Reason.CODE_EXPIRED, evidence)
-        redemption = Redemption(self.code_list, stored.fingerprint)
-        return Finding(Outcome.ACCEPTED, Reason.CODE_VALID, evidence, redemption=redemption)
+        return self.fingerprints.all(code_list, code) if code else []
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+def _finding(code_list: str, stored: StoredCode) -> Finding:
+    evidence = {"list": code_list}
+    if stored.revoked:
+        return Finding(Outcome.REFUSED, Reason.CODE_REVOKED, evidence)
+    if stored.redeemed:
+        return Finding(Outcome.REFUSED, Reason.CODE_USED, evidence)
+    if stored.expired:
+        return Finding(Outcome.REFUSED, Reason.CODE_EXPIRED, evidence)
+    redemption = Redemption(code_list, stored.fingerprint)
+    return Finding(Outcome.ACCEPTED, Reason.CODE_VALID, evidence, redemption=redemption)

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from config.document import Document, Environment, Parameter, rule_as_json
+from config.document import Criterion, Document, Environment, Parameter, rule_as_json
 from config.limits import SourceKind
 from config.problems import Complaint, InvalidConfiguration, Positions, Severity
 from config.references import Known, check_fit, check_names
@@ -52,6 +52,27 @@ class Question:
     consultation_title: Mapping[str, str]
     contact: Mapping[str, str]
     messages: Mapping[str, Mapping[str, str]]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the answer's fields in the order of the form, which a database's JSON type may not keep."""
+        return tuple(self.answer_schema.get("properties", ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A criterion as who writes a consultation may choose it: its sources, what it leaves `open`, and what it asks."""
+
+    name: str
+    kind: SourceKind
+    sources: tuple[str, ...]
+    open: tuple[Parameter, ...]
+    answer_schema: Mapping[str, Any]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """As `Question.fields`."""
+        return tuple(self.answer_schema.get("properties", ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +154,15 @@ class Configuration:
         return json.dumps({**data, _ORDER: order}, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
     @property
+    def choices(self) -> list[Choice]:
+        """The criteria, in their order."""
+        found = []
+        for name, criterion in self.document.criteria.items():
+            source = _deciding(self.document, criterion)
+            found.append(Choice(name, source.kind, criterion.source, criterion.open, answer_schema(source)))
+        return found
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hexadecimal: equal for configurations that say the same."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
@@ -147,8 +177,8 @@ def _resolved(document: Document, consultation: str, name: str, position: int) -
     whole = document.consultations[consultation]
     question = whole.questions[name]
     criterion = document.criteria[question.criterion]
-    sources = [document.sources[source] for source in criterion.source]
-    deciding = next((source for source in sources if source.kind is not SourceKind.SIMULATED), sources[0])
+    deciding = _deciding(document, criterion)
+    code_list = question.parameters.get(Parameter.LIST)
     return Question(
         consultation=consultation,
         name=name,
@@ -164,13 +194,19 @@ def _resolved(document: Document, consultation: str, name: str, position: int) -
         retain_s=whole.retain,
         zone=question.parameters.get(Parameter.ZONE, criterion.zone),
         margins={level.value: metres for level, metres in criterion.margin.items()},
-        requirement=dict(criterion.require),
+        requirement=dict(criterion.require) | ({} if code_list is None else {"list": code_list}),
         answer_schema=answer_schema(deciding),
         title=question.title or {},
         consultation_title=whole.title or {},
         contact=whole.contact or {},
         messages=whole.messages,
     )
+
+
+def _deciding(document: Document, criterion: Criterion) -> SourceModel:
+    """The source whose form is asked for: the first that is not simulated."""
+    sources = [document.sources[source] for source in criterion.source]
+    return next((source for source in sources if source.kind is not SourceKind.SIMULATED), sources[0])
 
 
 def _reorder(data: dict[str, Any], path: list[str], keys: list[str]) -> None:

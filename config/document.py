@@ -55,9 +55,10 @@ class Level(StrEnum):
 
 
 class Parameter(StrEnum):
-    """What a criterion may leave open for its questions to fill."""
+    """What a criterion may leave open for its questions to fill: the zone of an address, the list of a code."""
 
     ZONE = "zone"
+    LIST = "list"
 
 
 class _Part(BaseModel):

@@ -23,11 +23,15 @@ from config.registry import (
     requirements_of,
     sending_problems,
 )
-from config.sources import SourceModel, answer_schema, urls_of
+from config.sources import CodesSource, SourceModel, answer_schema, urls_of
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, questions_in
 
 _WELL_USED = 0.9
+_NEEDED_BY: Mapping[Parameter, SourceKind] = {
+    Parameter.ZONE: SourceKind.ADDRESS,
+    Parameter.LIST: SourceKind.CODES,
+}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PUBLIC_NOMINATIM = "nominatim.openstreetmap.org"
 
@@ -214,7 +218,8 @@ def _check_criterion(path: Path, criterion: Criterion, document: Document) -> It
     kinds = {source.kind for source in sources.values()} - {SourceKind.SIMULATED}
     if len(sources) < len(criterion.source) or len(kinds) != 1:
         return
-    given: dict[str, object] = {"zone": criterion.zone, "open": criterion.open, "margin": criterion.margin}
+    yield from _check_open(path, criterion, sources, next(iter(kinds)))
+    given: dict[str, object] = {"zone": criterion.zone, "margin": criterion.margin}
     if kinds == {SourceKind.ADDRESS}:
         if criterion.zone is None and Parameter.ZONE not in criterion.open:
             hint = "add zone: NAME, or open: [zone] for its questions to name one"
@@ -230,6 +235,25 @@ def _check_criterion(path: Path, criterion: Criterion, document: Document) -> It
             yield Complaint(
                 (*path, option), f"only a criterion with {wanted} sources has this", "remove it", at_key=True
             )
+
+
+def _check_open(
+    path: Path, criterion: Criterion, sources: Mapping[str, SourceModel], kind: SourceKind
+) -> Iterator[Complaint]:
+    """What is left open is what sources of this kind need to be told, and what they do not say themselves."""
+    for parameter in dict.fromkeys(criterion.open):
+        if kind is not _NEEDED_BY[parameter]:
+            said = f"only a criterion with {_NEEDED_BY[parameter]} sources leaves {parameter} open"
+            yield Complaint((*path, "open"), said, "remove it", at_key=True)
+    for name, source in sources.items():
+        if not isinstance(source, CodesSource):
+            continue
+        if source.list is None and Parameter.LIST not in criterion.open:
+            said = f"source '{name}' has no list of codes, and this criterion leaves none open"
+            yield Complaint(path, said, "add list: NAME to the source, or open: [list] here", at_key=True)
+        elif source.list is not None and Parameter.LIST in criterion.open:
+            said = f"source '{name}' has the list '{source.list}', and list is left open"
+            yield Complaint((*path, "open"), said, "remove one of them", at_key=True)
 
 
 def _check_kinds(path: Path, sources: Mapping[str, SourceModel]) -> Iterator[Complaint]:

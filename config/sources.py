@@ -24,7 +24,8 @@ from config.secrets import SecretReference
 
 
 class CodesSource(LimitedSource):
-    """A list of access codes that administrators generated or imported under the name `list`.
+    """A list of access codes that administrators generated or imported under the name `list`. Without one, its criteria
+    leave the list open, and each of their questions names its own.
 
     `checked` says that they were generated here and so have a check character, by which a typing error is found before
     anything is looked up; set it to false for codes that were made elsewhere.
@@ -33,7 +34,7 @@ class CodesSource(LimitedSource):
     kind = SourceKind.CODES
 
     type: Literal["codes"]
-    list: Name
+    list: Name | None = None
     checked: bool = True
 
 

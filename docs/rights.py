@@ -94,4 +94,5 @@ def _columns() -> Iterator[Row]:
 def _calls() -> Iterator[Row]:
     """Each function and who may call it."""
     for name, callers in CALLS.items():
-        yield f"`{name}`", ", ".join(f"`{role}`" for role in Role if role in callers) or "nobody: a trigger does"
+        named = ", ".join(f"`{role}`" for role in Role if role in callers)
+        yield f"`{name}`", named or "nobody: a trigger or another function does"

@@ -11,6 +11,7 @@ from jurat.errors import (
     AlreadyConfirmed,
     ConfigurationError,
     InvalidAnswer,
+    InvalidConsultation,
     InvalidSubmission,
     JuratError,
     NotContestable,
@@ -21,9 +22,10 @@ from jurat.errors import (
     UnknownRequest,
     WaitTimeout,
 )
+from jurat.publications import Publication
 from jurat.standing import Standing
 from jurat.submitting import Check, Submission
-from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State
+from jurat.words import AccessState, Outcome, Priority, PublicationState, QuestionState, Reason, State
 
 __all__ = [
     "Access",
@@ -36,11 +38,14 @@ __all__ = [
     "Client",
     "ConfigurationError",
     "InvalidAnswer",
+    "InvalidConsultation",
     "InvalidSubmission",
     "JuratError",
     "NotContestable",
     "Outcome",
     "Priority",
+    "Publication",
+    "PublicationState",
     "QuestionState",
     "Reason",
     "Result",

@@ -28,6 +28,7 @@ from jurat.errors import (
     WaitTimeout,
 )
 from jurat.messages import OwnTexts, message_for, spoken
+from jurat.publications import PUBLICATION, Publication, publication_from, publish
 from jurat.ring import NO_BROKER, Bell
 from jurat.sealing import Seal, key_from_text
 from jurat.standing import Standing
@@ -258,6 +259,37 @@ class Client:
         """
         return asking.erase(self._statements(connection), participant, consultation, id)
 
+    # -- consultations of the platform's own
+
+    def publish_consultation(self, connection: Any, name: str, document: Mapping[str, Any] | None, *, by: str) -> int:
+        """Publish a consultation in the transaction of `connection`, which stays usable; its revision.
+
+        A worker puts it into the configuration within seconds of the commit, or says why not: see `publication`. Until
+        then, and where it is refused, the revision before stays in force.
+
+        Args:
+            connection: as `submit` takes it.
+            name: a new name, or that of a consultation that the platform published before, which it replaces.
+            document: a consultation in the shape of the configuration, with questions in the order of the form; None
+                withdraws it.
+            by: who publishes it, for the audit.
+
+        Raises:
+            InvalidConsultation: says which part is wrong, and what there is to choose from.
+            SchemaMissing: the database has no jurat tables, or those of another contract version.
+        """
+        return publish(self._statements(connection), name, document, by)
+
+    def publication(self, name: str) -> Publication:
+        """What became of the last publication of a consultation, once it is committed.
+
+        Raises UnknownConsultation where the platform never published one of this name.
+        """
+        rows = self._read(text(PUBLICATION), {"name": name})
+        if not rows:
+            raise UnknownConsultation(name, [row[0] for row in self._read(_PUBLISHED, {})])
+        return publication_from(name, rows[0])
+
     # -- reading
 
     def request(self, request_id: UUID) -> Asked:
@@ -454,6 +486,8 @@ _STANDING = text(f"""
     WHERE q.consultation = :consultation ORDER BY q.position""")
 
 _TEXTS = text("SELECT contact, messages FROM jurat_questions WHERE consultation = :consultation LIMIT 1")
+
+_PUBLISHED = text("SELECT name FROM jurat_consultations")
 
 _CONSULTATIONS = text("SELECT DISTINCT consultation FROM jurat_questions")
 

@@ -50,6 +50,20 @@ class InvalidSubmission(JuratError):
     """
 
 
+class InvalidConsultation(JuratError):
+    """A consultation can not be published as it is. Nothing was written.
+
+    `place` is the part that is wrong, such as `consultations.spring.questions.residence.criterion`, `problem` what is
+    wrong with it, `hint` what there is to choose from, or what to do.
+    """
+
+    def __init__(self, place: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{place}: {problem}" + (f" — {hint}" if hint else ""))
+        self.place = place
+        self.problem = problem
+        self.hint = hint
+
+
 class AlreadyConfirmed(JuratError):
     """This participant has confirmed an answer to this question before, and no further round is open.
 

@@ -53,6 +53,15 @@ class AccessState(StrEnum):
     BLOCKED = "blocked"
 
 
+class PublicationState(StrEnum):
+    """What became of a consultation that the platform published: a worker answers it within seconds."""
+
+    WAITING = "waiting"
+    PUBLISHED = "published"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
 class Reason(StrEnum):
     """Why a verdict says what it says: one closed list. `OUTCOMES` has the outcomes that each may carry."""
 

@@ -83,7 +83,12 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ADMIN: _ADDS_UP_AND_RENAMES,
         Role.READER: "SELECT",
     },
-    "jurat_questions": {**_READS, Role.PLATFORM: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
+    "jurat_questions": {
+        **_READS,
+        Role.PLATFORM: "SELECT",
+        Role.WORKER: "SELECT, INSERT, DELETE",
+        Role.ADMIN: "SELECT, INSERT, DELETE",
+    },
     "jurat_sources": {
         **_READS,
         Role.WORKER: (
@@ -122,8 +127,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_consultations": {
         **_READS,
         Role.PLATFORM: "SELECT",
-        Role.WORKER: "SELECT, UPDATE (answered_revision, answered_at, refused, applied_document), DELETE",
-        Role.ADMIN: "SELECT, UPDATE (answered_revision, answered_at, refused, applied_document), DELETE",
+        Role.WORKER: "SELECT, UPDATE (answered_revision, answered_at, refused, applied_document)",
     },
     "jurat_codes": {
         Role.WORKER: "SELECT, UPDATE (redeemed_by, redeemed_at)",
@@ -146,7 +150,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_register_people": {Role.WORKER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
     "jurat_register_houses": _REGISTER,
     "jurat_register_words": _REGISTER,
-    "jurat_configs": {**_READS, Role.ADMIN: "SELECT, INSERT"},
+    "jurat_configs": {**_READS, Role.WORKER: "SELECT, INSERT", Role.ADMIN: "SELECT, INSERT"},
     "jurat_audit": {Role.WORKER: "INSERT", Role.REVIEWER: "INSERT", Role.ADMIN: "SELECT, INSERT"},
     "jurat_upkeep": {Role.WORKER: "SELECT, INSERT, UPDATE (ran_at, hold_until)"},
     "jurat_contract": {**_READS, Role.PLATFORM: "SELECT"},
@@ -169,14 +173,17 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_erase": frozenset({Role.PLATFORM, Role.ADMIN}),
     "jurat_try_ask": frozenset({Role.PLATFORM, Role.ADMIN}),
     "jurat_ask": frozenset(),
+    "jurat_check_consultation": frozenset({Role.PLATFORM}),
+    "jurat_publish_consultation": frozenset({Role.PLATFORM}),
     "jurat_listen": frozenset({Role.ADMIN}),
     "jurat_show_submitted": frozenset(),
     "jurat_refuse_change": frozenset(),
     "jurat_refuse_renaming": frozenset(),
     "jurat_keep_request": frozenset(),
     "jurat_tell_results": frozenset(),
+    "jurat_there_is": frozenset(),
 }
-"""Who may call each function. Those for triggers nobody calls."""
+"""Who may call each function. Those for triggers and for other functions nobody calls."""
 
 ANALYZED = ("jurat_register_people", "jurat_register_streets", "jurat_register_houses", "jurat_register_words")
 """What an import counts anew, for which PostgreSQL has a right of its own from version 17 on."""

@@ -192,7 +192,7 @@ def _of_jurat(error: Exception) -> tuple[list[str], Exit] | None:
     from config.settings import SettingsError
     from jurat.errors import JuratError, SchemaMissing, WaitTimeout
     from tasks.ledger.asked import CannotBeDone
-    from tasks.ledger.publishing import Unpublishable
+    from tasks.ledger.consultations import Unpublishable
 
     match error:
         case Unpublishable() | CannotBeDone():

@@ -248,7 +248,7 @@ def source_step(name: str, plan: Plan, reading: Reading) -> Step:
             return _register_step(name, model, reading)
         case RegisterFileAdapter():
             return _list_step(name, source)
-    if isinstance(model, CodesSource):
+    if isinstance(model, CodesSource) and model.list is not None:
         row = reading.code_lists().get(model.list)
         if row is None:
             return Step(

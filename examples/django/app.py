@@ -23,7 +23,7 @@ from jurat import AlreadyConfirmed, Client, InvalidAnswer, JuratError
 
 CONSULTATION = "budget"
 SORRY = "This can not be done just now. Nothing was lost: please try again in a few minutes."
-FORM = "SELECT question, title, consultation_title, answer_schema FROM jurat_questions \
+FORM = "SELECT question, title, consultation_title, fields, answer_schema FROM jurat_questions \
         WHERE consultation = %s ORDER BY position"
 KEEP = "INSERT INTO platform_answers (check_id, participant, question) VALUES (%s, %s, %s)"
 
@@ -79,7 +79,7 @@ def spoken(request: Any, texts: dict[str, str]) -> str:
 def overview(request: Any) -> Any:
     standing = client.standing(CONSULTATION, request.session["participant"])  # all of one moment
     access, questions, whole, tag = standing.access, [], "", locale(request)
-    for name, *texts, _ in rows(FORM, CONSULTATION):
+    for name, *texts, _, _ in rows(FORM, CONSULTATION):
         title, whole = (spoken(request, json.loads(each)) for each in texts)
         if state := access.questions.get(name):  # else it was published since then, and is there the next time
             told = {"state": state, "message": standing.message(name, tag), "open": name in access.open}
@@ -97,9 +97,9 @@ def question(request: Any, name: str, problem: InvalidAnswer | None = None) -> A
     schema = json.loads(row[-1])  # a simulated source alone has no fields of its own, and takes any
     known = schema.get("properties") or {"answer": {"maxLength": 200, "titles": {"en": "Your answer"}}}
     fields = [
-        {"name": key, "label": spoken(request, field["titles"]), "most": field["maxLength"],
+        {"name": key, "label": spoken(request, known[key]["titles"]), "most": known[key]["maxLength"],
          "needed": key in schema.get("required", known), "value": typed(request).get(key, "")}
-        for key, field in known.items()
+        for key in json.loads(row[-2]) or known  # jsonb does not keep their order
     ]  # fmt: skip
     asked = {"name": name, "fields": fields}
     check_id = uuid4() if request.method == "POST" and not problem else None

@@ -15,7 +15,7 @@ from jurat import AlreadyConfirmed, Client, InvalidAnswer, JuratError
 CONSULTATION = "budget"
 SORRY = "This can not be done just now. Nothing was lost: please try again in a few minutes."
 FORM = text(
-    "SELECT question, title, answer_schema, consultation_title FROM jurat_questions "
+    "SELECT question, title, fields, answer_schema, consultation_title FROM jurat_questions "
     "WHERE consultation = :consultation ORDER BY position"
 )
 KEEP = text("INSERT INTO platform_answers (check_id, participant, question) VALUES (:id, :participant, :question)")
@@ -88,7 +88,8 @@ def question(name: str, problem: InvalidAnswer | None = None) -> Any:
         404
     )
     schema = asked["answer_schema"]  # a simulated source alone has no fields of its own, and takes any
-    fields = schema.get("properties") or {"answer": {"maxLength": 200, "titles": {"en": "Your answer"}}}
+    known = schema.get("properties") or {"answer": {"maxLength": 200, "titles": {"en": "Your answer"}}}
+    fields = {key: known[key] for key in asked["fields"] or known}  # jsonb does not keep their order
     return render_template(
         "page.html", title=spoken(asked["title"]), name=name, fields=fields, needed=schema.get("required", fields),
         values=typed(), problem=problem, id=uuid4() if request.method == "POST" and not problem else None,

@@ -8,7 +8,7 @@ import pg from 'pg'
 const CONSULTATION = 'budget'
 // Each question with what stands at this moment: its state, how many answers are left, and its newest check.
 const FORM = `
-  SELECT q.question, q.title, q.answer_schema, q.consultation_title, q.contact, q.messages,
+  SELECT q.question, q.title, q.fields, q.answer_schema, q.consultation_title, q.contact, q.messages,
          coalesce(a.access, 'incomplete') AS access, coalesce(a.questions ->> q.question, 'open') AS state,
          coalesce((a.rounds_left ->> q.question)::int, q.rounds) AS rounds_left,
          coalesce(r.round, 0) + 1 AS next_round, r.outcome, r.reason, r.next_poll_ms
@@ -83,8 +83,8 @@ async function question({ who, locale, csrf, sent }, name, id) {
   const problem = sent && problemIn(fields, needed, answer)
   if (id && !problem) return confirmed(who, name, id, answer)
   const asked = sent && !problem // the id: sent twice, it is the same check
-  const inputs = Object.entries(fields).map(([key, rule]) => `<p><label>${html(spoken(rule.titles, locale))}
-<input name="answer-${html(key)}" value="${html(answer[key] ?? '')}" maxlength="${rule.maxLength}"
+  const inputs = (row.fields.length ? row.fields : needed).map((key) => `<p><label>${html(spoken(fields[key].titles, locale))}
+<input name="answer-${html(key)}" value="${html(answer[key] ?? '')}" maxlength="${fields[key].maxLength}"
 ${needed.includes(key) ? 'required' : ''} ${asked ? 'readonly' : ''}></label></p>`)
   return [problem ? 422 : 200, page(locale, spoken(row.title, locale), `
 <form method="post" action="/question/${html(name)}${asked ? `/${randomUUID()}` : ''}">

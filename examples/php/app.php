@@ -12,7 +12,7 @@ define('LOCALE', preg_match('/^[a-z]{2}/', $_SERVER['HTTP_ACCEPT_LANGUAGE'] ?? '
 const CONSULTATION = 'budget';
 // Each question with what stands at this moment: its state, how many answers are left, and its newest check.
 const FORM = <<<'SQL'
-    SELECT q.question, q.title, q.answer_schema, q.consultation_title, q.contact, q.messages,
+    SELECT q.question, q.title, q.fields, q.answer_schema, q.consultation_title, q.contact, q.messages,
            coalesce(a.access, 'incomplete') AS access, coalesce(a.questions ->> q.question, 'open') AS state,
            coalesce((a.rounds_left ->> q.question)::int, q.rounds) AS rounds_left,
            coalesce(r.round, 0) + 1 AS next_round, r.outcome, r.reason, r.next_poll_ms
@@ -103,9 +103,9 @@ function problem_in(array $fields, array $needed, array $answer): ?string {
 
 function question(string $who, string $name, ?string $id, ?array $sent): never {
     $row = form($who)[$name] ?? page(404, 'There is no such question.');
-    $schema = $row['answer_schema'];   // a simulated source alone has no fields of its own, and takes any
-    $fields = $schema['properties'] ?? ['answer' => ['maxLength' => 200, 'titles' => ['en' => 'Your answer']]];
-    $needed = $schema['required'] ?? array_keys($fields);
+    $known = $row['answer_schema']['properties'] ?? ['answer' => ['maxLength' => 200, 'titles' => ['en' => 'Your answer']]];
+    $fields = array_replace(array_flip($row['fields']), $known);   // jsonb does not keep their order
+    $needed = $row['answer_schema']['required'] ?? array_keys($fields);   // a simulated source alone takes any field
     $typed = array_map(fn (string $key): string => $sent["answer-$key"] ?? '', array_combine($keys = array_keys($fields), $keys));
     $answer = array_filter($typed, strlen(...));
     $problem = $sent === null ? null : problem_in($fields, $needed, $answer);

@@ -11,7 +11,7 @@ require "webrick"
 CONSULTATION = "budget"
 # Each question with what stands at this moment: its state, how many answers are left, and its newest check.
 FORM = <<~SQL
-  SELECT q.question, q.title, q.answer_schema, q.consultation_title, q.contact, q.messages,
+  SELECT q.question, q.title, q.fields, q.answer_schema, q.consultation_title, q.contact, q.messages,
          coalesce(a.access, 'incomplete') AS access, coalesce(a.questions ->> q.question, 'open') AS state,
          coalesce((a.rounds_left ->> q.question)::int, q.rounds) AS rounds_left,
          coalesce(r.round, 0) + 1 AS next_round, r.outcome, r.reason, r.next_poll_ms
@@ -83,9 +83,9 @@ class Visit # one request
 
   def question(post, id)
     row = form.find { |each| each["question"] == @name } or return page(404, "There is no such question.")
-    schema = JSON.parse(row["answer_schema"]) # a simulated source alone has no fields of its own, and takes any
-    @fields = schema["properties"] || { "answer" => { "maxLength" => 200, "titles" => { "en" => "Your answer" } } }
-    @needed = schema["required"] || @fields.keys
+    known, @needed = JSON.parse(row["answer_schema"]).values_at("properties", "required")
+    known, @needed = { "answer" => { "maxLength" => 200, "titles" => { "en" => "Your answer" } } }, ["answer"] unless known
+    @fields = JSON.parse(row["fields"]).to_h { |key| [key, nil] }.merge(known) # jsonb does not keep their order
     typed = @fields.to_h { |key, _| [key, String.new(@request.query["answer-#{key}"].to_s, encoding: "UTF-8").scrub.strip] }
     @answer = typed.reject { |_, text| text.empty? }
     @problem = problem if post

@@ -7,9 +7,10 @@ times is made by the database with its own clock. No transaction is open during 
 from tasks.flow import Breaker, Demand
 from tasks.ledger.applied import Book
 from tasks.ledger.claiming import Claims
+from tasks.ledger.consultations import Unpublishable
 from tasks.ledger.figures import Noted, SourceFigures
 from tasks.ledger.keeping import Keeping
-from tasks.ledger.publishing import Publishing, Unpublishable
+from tasks.ledger.publishing import Publishing
 from tasks.ledger.reading import CodeRow, Reading, ZoneRow, ZoneVersion
 from tasks.ledger.reviewing import ReviewError, Reviewing
 from tasks.ledger.settling import Settling, Written

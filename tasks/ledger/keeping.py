@@ -19,10 +19,12 @@ from tasks.crashing import crash_point
 from tasks.flow import Breaker, Demand
 from tasks.ledger import figures, pausing, quotas
 from tasks.ledger.access import ANY_OUTDATED, AccessRows
+from tasks.ledger.consultations import ANY_WAITING, Consultations
 from tasks.ledger.erasing import forget_ended, forget_erased
 from tasks.ledger.figures import Noted, SourceFigures
 from tasks.ledger.numbers import release_numbers
 from tasks.ledger.overdue import any_passed
+from tasks.ledger.publishing import Publishing
 from tasks.ledger.queues import seconds_between
 from tasks.ledger.records import WORKER, add_audit_row
 from tasks.ledger.requests import WAITING, Requests
@@ -39,6 +41,7 @@ WORK = {
     "reviews": "EXISTS (SELECT 1 FROM jurat_reviews WHERE decided_at IS NULL AND due_at <= {now})",
     "requests": WAITING,
     "access": ANY_OUTDATED,
+    "consultations": ANY_WAITING,
     "candidates": "EXISTS (SELECT 1 FROM jurat_checks WHERE candidates_until <= {now})",
 }
 """Where the work of a task stands: looked for together with the turn, so that an idle worker costs the database one
@@ -59,6 +62,7 @@ class Keeping:
         self._dialect = engine.dialect.name
         self._access = AccessRows()
         self._requests = Requests(engine)
+        self._consultations = Consultations(engine, Publishing(engine))
         self._entered: set[str] = set()
 
     def turns(self, every: Mapping[str, float]) -> set[str]:
@@ -117,6 +121,10 @@ class Keeping:
             if len(keys) < BATCH:
                 break
         return count
+
+    def apply_publications(self) -> int:
+        """Put what platforms published into the configuration, or write down why not; how many were answered."""
+        return self._consultations.apply_waiting()
 
     def pause(self, source: str, seconds: float, reason: str, by: str | None = None) -> bool:
         """Stop a whole source for `seconds`: it asked for that, or a person (`by`) does; whether that changed anything.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -16,14 +16,11 @@ from jurat.columns import Moment, moment
 from jurat.statements import now, rows_json, rowset
 from tasks.ledger.access import AccessRows
 from tasks.ledger.applied import Book, Edition
+from tasks.ledger.consultations import ONE_AT_A_TIME, Unpublishable, with_published
 from tasks.ledger.overdue import ENDED
 from tasks.ledger.queues import unsettled
 from tasks.ledger.records import add_audit_row
 from tasks.ledger.reviewing import end_reviews
-
-
-class Unpublishable(Exception):
-    """The configuration would take a source or a question away from checks that are on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,8 @@ class Publishing:
         self._dialect = engine.dialect.name
 
     def apply(self, configuration: Configuration, who: str, *, force: bool = False) -> tuple[int, bool]:
-        """Store a configuration as the next version; its number, and whether it differs from the one before.
+        """Store a configuration as the next version, with the consultations that platforms published beside it; its
+        number, and whether it differs from the one before.
 
         With `force`, checks that lose their source or question end `configuration_missing`.
 
@@ -77,36 +75,61 @@ class Publishing:
         """
         with self._engine.begin() as connection:
             self._lock(connection)
-            last = connection.execute(
-                text("SELECT version, digest FROM jurat_configs ORDER BY version DESC LIMIT 1")
-            ).first()
+            configuration = with_published(connection, configuration)
+            last = self._last(connection)
             if last and last[1] == configuration.digest:
                 return last[0], False
-            access = AccessRows()
-            before = access.newest(connection)
             orphans = self._orphans(connection, configuration)
             if orphans and not force:
                 raise Unpublishable(_sentence(orphans))
-            version = (last[0] if last else 0) + 1
-            parameters = {
-                "version": version,
-                "digest": configuration.digest,
-                "document": configuration.to_json(),
-                "who": who,
-            }
-            document = "CAST(:document AS jsonb)" if self._dialect == "postgresql" else ":document"
-            connection.execute(
-                text(
-                    "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at) "
-                    f"VALUES (:version, :digest, {document}, :who, {now(self._dialect)})"
-                ),
-                parameters,
-            )
-            self._publish_questions(connection, configuration, version, before)
+            version = self.store(connection, configuration, last, who)
+            self._publish_choices(connection, configuration, version)
             if orphans:
-                self._end(connection, orphans, access)
+                self._end(connection, orphans, AccessRows())
             add_audit_row(connection, who, "config apply", f"version {version}", {"digest": configuration.digest})
         return version, True
+
+    def whole(self, configuration: Configuration) -> Configuration:
+        """What `apply` would store: the configuration with the consultations that platforms published.
+
+        Raises Unpublishable with what of it stands in their way.
+        """
+        with self._engine.begin() as connection:
+            return with_published(connection, configuration)
+
+    def store(
+        self,
+        connection: Connection,
+        configuration: Configuration,
+        last: tuple[int, str] | None,
+        who: str,
+        only: Collection[str] | None = None,
+    ) -> int:
+        """Store a configuration as the version after `last`, with its questions, or those of the consultations in
+        `only`; its number. Whoever calls it holds the lock.
+        """
+        before = AccessRows().newest(connection)
+        version = (last[0] if last else 0) + 1
+        parameters = {
+            "version": version,
+            "digest": configuration.digest,
+            "document": configuration.to_json(),
+            "who": who,
+        }
+        document = "CAST(:document AS jsonb)" if self._dialect == "postgresql" else ":document"
+        connection.execute(
+            text(
+                "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at) "
+                f"VALUES (:version, :digest, {document}, :who, {now(self._dialect)})"
+            ),
+            parameters,
+        )
+        self._publish_questions(connection, configuration, version, before, only)
+        return version
+
+    def orphaned(self, connection: Connection, configuration: Configuration, consultation: str) -> str:
+        """The checks of a consultation that are on their way and that `configuration` has no place for, "" for none."""
+        return _waiting(self._orphans(connection, configuration, consultation))
 
     def import_zones(
         self, zones: Sequence[NewZone], who: str, in_force_from: datetime | None = None, *, dry_run: bool = False
@@ -163,15 +186,25 @@ class Publishing:
     def _lock(self, connection: Connection) -> None:
         """One publication at a time; SQLite's BEGIN IMMEDIATE sees to that already."""
         if self._dialect == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(7882841)"))
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({ONE_AT_A_TIME})"))
 
-    def _orphans(self, connection: Connection, configuration: Configuration) -> list[_Orphans]:
+    def _last(self, connection: Connection) -> tuple[int, str] | None:
+        row = connection.execute(
+            text("SELECT version, digest FROM jurat_configs ORDER BY version DESC LIMIT 1")
+        ).first()
+        return (row[0], row[1]) if row else None
+
+    def _orphans(
+        self, connection: Connection, configuration: Configuration, consultation: str | None = None
+    ) -> list[_Orphans]:
+        only = "" if consultation is None else "WHERE consultation = :consultation "
         rows = connection.execute(
             text(
                 f"SELECT consultation, question, source, state = 'review', count(*) "
-                f"FROM {unsettled('consultation, question, source, state')} "
+                f"FROM {unsettled('consultation, question, source, state')} {only}"
                 "GROUP BY consultation, question, source, state = 'review'"
-            )
+            ),
+            {} if consultation is None else {"consultation": consultation},
         )
         orphans = [_Orphans(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
         return [each for each in orphans if not each.placed_in(configuration)]
@@ -189,10 +222,15 @@ class Publishing:
         end_reviews(connection, access, reviews)
 
     def _publish_questions(
-        self, connection: Connection, configuration: Configuration, version: int, before: Edition
+        self,
+        connection: Connection,
+        configuration: Configuration,
+        version: int,
+        before: Edition,
+        only: Collection[str] | None = None,
     ) -> None:
-        """Replace all questions. Those of a consultation that adds up as before keep the version in which that began:
-        access rows that are older than it are added up again by upkeep.
+        """Replace all questions, or those of the consultations in `only`. Those of a consultation that adds up as
+        before keep the version in which that began: access rows that are older than it are added up again by upkeep.
         """
         since = connection.execute(
             text("SELECT consultation, max(config_version) FROM jurat_questions GROUP BY consultation")
@@ -200,7 +238,11 @@ class Publishing:
         book = Book.of(configuration)
         known = before.version == version - 1  # or a newer jurat applied it, and nothing can be compared
         versions = {row[0]: row[1] for row in since if known and book.alike(before.book, row[0])}
-        connection.execute(text("DELETE FROM jurat_questions"))
+        if only is None:
+            connection.execute(text("DELETE FROM jurat_questions"))
+        else:
+            names = rows_json([{"name": name} for name in only])
+            connection.execute(text(_drop_questions(self._dialect)), {"rows": names})
         rows = [
             {
                 "consultation": question.consultation,
@@ -214,6 +256,7 @@ class Publishing:
                 "renew_s": None if question.terms.valid_s is None else question.terms.renew_s,
                 "deadline_s": question.deadline_s,
                 "answer_schema": question.answer_schema,
+                "fields": question.fields,
                 "title": question.title,
                 "consultation_title": question.consultation_title,
                 "contact": question.contact,
@@ -221,21 +264,43 @@ class Publishing:
                 "config_version": versions.get(question.consultation, version),
             }
             for question in configuration.questions.values()
+            if only is None or question.consultation in only
         ]
         connection.execute(text(_add_questions(self._dialect)), {"rows": rows_json(rows)})
+
+    def _publish_choices(self, connection: Connection, configuration: Configuration, version: int) -> None:
+        """Replace the criteria that a platform may choose from, and have a row for each source."""
+        connection.execute(text("DELETE FROM jurat_criteria"))
+        rows = [
+            {
+                "name": choice.name,
+                "kind": choice.kind,
+                "sources": choice.sources,
+                "open": choice.open,
+                "answer_schema": choice.answer_schema,
+                "fields": choice.fields,
+                "config_version": version,
+            }
+            for choice in configuration.choices
+        ]
+        connection.execute(text(_add_criteria(self._dialect)), {"rows": rows_json(rows)})
         names = rows_json([{"name": name} for name in configuration.sources])
         connection.execute(text(_add_sources(self._dialect)), {"rows": names})
 
 
-def _sentence(orphans: Sequence[_Orphans]) -> str:
-    waiting = ", ".join(
+def _waiting(orphans: Sequence[_Orphans]) -> str:
+    return ", ".join(
         f"{each.count} of {each.consultation}/{each.question} "
         + ("in review" if each.review else f"at source {each.source}")
         for each in orphans
     )
+
+
+def _sentence(orphans: Sequence[_Orphans]) -> str:
     return (
-        f"checks are on their way that this configuration has no place for: {waiting}. Wait until they are settled, "
-        "keep the source and question until then, or use --force: they then end undetermined (configuration_missing)"
+        f"checks are on their way that this configuration has no place for: {_waiting(orphans)}. Wait until "
+        "they are settled, keep the source and question until then, or use --force: they then end undetermined "
+        "(configuration_missing)"
     )
 
 
@@ -265,12 +330,25 @@ def _in_review(dialect: str) -> str:
 def _add_questions(dialect: str) -> str:
     columns = (
         "consultation text, question text, position int, criterion text, source text, sources jsonb, rounds int, "
-        "valid_s float8, renew_s float8, deadline_s float8, answer_schema jsonb, title jsonb, "
+        "valid_s float8, renew_s float8, deadline_s float8, answer_schema jsonb, fields jsonb, title jsonb, "
         "consultation_title jsonb, contact jsonb, messages jsonb, config_version int"
     )
     names = ", ".join(column.split()[0] for column in columns.split(", "))
     values = ", ".join(f"r.{name}" for name in names.split(", "))
     return f"INSERT INTO jurat_questions ({names}) SELECT {values} FROM {rowset(dialect, columns)} WHERE true"
+
+
+@lru_cache
+def _drop_questions(dialect: str) -> str:
+    return f"DELETE FROM jurat_questions WHERE consultation IN (SELECT r.name FROM {rowset(dialect, 'name text')})"
+
+
+@lru_cache
+def _add_criteria(dialect: str) -> str:
+    columns = "name text, kind text, sources jsonb, open jsonb, answer_schema jsonb, fields jsonb, config_version int"
+    names = ", ".join(column.split()[0] for column in columns.split(", "))
+    values = ", ".join(f"r.{name}" for name in names.split(", "))
+    return f"INSERT INTO jurat_criteria ({names}) SELECT {values} FROM {rowset(dialect, columns)} WHERE true"
 
 
 @lru_cache

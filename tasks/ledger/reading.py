@@ -112,7 +112,20 @@ class PauseRow:
 _BEGINS = "coalesce(in_force_from, imported_at)"
 """SQL: from when on a version of a zone is in force. An older jurat writes no date."""
 
+CODE_LISTS = """
+    WITH RECURSIVE found (list) AS (
+      SELECT min(list) FROM jurat_codes
+      UNION ALL SELECT (SELECT min(k.list) FROM jurat_codes k WHERE k.list > found.list) FROM found
+      WHERE found.list IS NOT NULL)
+    SELECT list FROM found WHERE list IS NOT NULL"""
+"""SQL: the names of the lists that have codes. Goes from one to the next by the index, whatever they hold."""
+
 _ZONE_COLUMNS = f"name, version, title, digest, crs, {_BEGINS}, imported_at, imported_by"
+
+
+def zones_in_force(dialect: str) -> str:
+    """SQL: the names of the zones of which a version is in force."""
+    return f"SELECT DISTINCT name FROM jurat_zones WHERE {_BEGINS} <= {now(dialect)}"
 
 
 class Reading:
@@ -147,6 +160,11 @@ class Reading:
             raise LookupError(f"no configuration has version {version}")
         document = rows[0][0]
         return document if isinstance(document, str) else json.dumps(document)
+
+    def published(self) -> set[str]:
+        """The names of the consultations in the configuration that the platform publishes itself."""
+        rows = self._all("SELECT name FROM jurat_consultations WHERE applied_document IS NOT NULL")
+        return {row[0] for row in rows}
 
     def applied(self, version: int) -> AppliedRow:
         """Who applied a version, and when.

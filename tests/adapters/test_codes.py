@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from adapters.base import Credentials, Finding, Query, Redemption, Source
+from adapters.base import Credentials, Finding, Query, Redemption, Source, Unavailable
 from adapters.codes import ALPHABET, LENGTH, Codes, StoredCode, clean, generate
 from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from jurat.words import Outcome, Reason
@@ -173,8 +173,32 @@ def test_a_code_that_is_spent_is_refused(stored: dict[str, bool], reason: Reason
 
 
 def test_a_code_of_nobody_is_refused() -> None:
-    finding = look_up(Lists(), generate())
+    lists = Lists()
+    lists.add(cleaned(generate()))
+    finding = look_up(lists, generate())
     assert (finding.outcome, finding.reason) == (Outcome.REFUSED, Reason.CODE_UNKNOWN)
+
+
+def test_a_list_that_has_no_codes_yet_refuses_nobody() -> None:
+    expected = Finding(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING, {"list": "spring"})
+    assert look_up(Lists(), generate()) == expected
+
+
+def test_each_question_has_its_own_list_where_the_source_has_none() -> None:
+    lists, code = Lists(), generate()
+    fingerprint = lists.add(cleaned(code))
+    other = FINGERPRINTS.newest("autumn", cleaned(generate()))
+    lists.codes["autumn"] = {other: Stored(other)}
+    source = Codes(None, FINGERPRINTS, lists)
+    found = source.look_up_many([Query({"code": code}, {"list": name}) for name in ("autumn", "spring", "autumn")])
+    unknown = Finding(Outcome.REFUSED, Reason.CODE_UNKNOWN, {"list": "autumn"})
+    valid = Finding(
+        Outcome.ACCEPTED, Reason.CODE_VALID, {"list": "spring"}, redemption=Redemption("spring", fingerprint)
+    )
+    assert found == [unknown, valid, unknown]
+    assert lists.finds == 2, "one for each list"
+    with pytest.raises(Unavailable):
+        source.look_up(Query({"code": code}))
 
 
 @pytest.mark.parametrize("typed", ["", "ABCD", "ABCD-EFGH-JKM!", "x" * 1_000_000, None, 7, ["A"], "\0", "\ud800"])

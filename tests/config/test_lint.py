@@ -127,11 +127,52 @@ def test_one_mistake_about_a_registry_is_told_in_one_line(tmp_path: Path, change
     assert "s3same" not in "".join(found)
 
 
+@pytest.mark.parametrize(
+    ("written", "instead", "said"),
+    [
+        (
+            "source: spring }",
+            "source: spring, open: [zone] }",
+            (
+                "7:34: error: criteria.spring-code.open: only a criterion with address sources leaves zone open — "
+                "remove it"
+            ),
+        ),
+        (
+            "open: [zone]",
+            "open: [zone, list]",
+            "6:37: error: criteria.lives-in.open: only a criterion with codes sources leaves list open — remove it",
+        ),
+        (
+            "source: spring }",
+            "source: spring, open: [list] }",
+            (
+                "7:34: error: criteria.spring-code.open: source 'spring' has the list 'spring', and list is left open "
+                "— remove one of them"
+            ),
+        ),
+    ],
+)
+def test_what_is_left_open_is_what_the_sources_need_to_be_told(
+    tmp_path: Path, written: str, instead: str, said: str
+) -> None:
+    assert said in lines(tmp_path, GOOD.replace(written, instead))
+
+
+def test_each_question_names_its_list_where_the_source_has_none(tmp_path: Path) -> None:
+    text = GOOD.replace("codes, list: spring", "codes").replace("source: spring }", "source: spring, open: [list] }")
+    assert "leaves list open, and this question does not fill it — add with: { list: NAME }" in str(
+        lines(tmp_path, text)
+    )
+    text = text.replace("criterion: spring-code }", "criterion: spring-code, with: { list: autumn } }")
+    assert not [line for line in lines(tmp_path, text) if "error" in line]
+
+
 def test_all_problems_are_told_at_once_by_place_and_nothing_that_follows_from_them(tmp_path: Path) -> None:
     text = """\
         sources:
           ban: { type: addok, url: https://geocoder.example, timout: 8s }
-          spring: { type: codes }
+          spring: { type: codes, lst: spring }
         criteria:
           lives-in: { source: bann, open: zone }
           spring-code: { source: spring }
@@ -144,7 +185,7 @@ def test_all_problems_are_told_at_once_by_place_and_nothing_that_follows_from_th
         """
     assert lines(tmp_path, text) == [
         "2:54: error: sources.ban.timout: unknown option — did you mean 'timeout'?",
-        "3:3: error: sources.spring: 'list' is missing",
+        "3:26: error: sources.spring.lst: unknown option — did you mean 'list'?",
         "5:23: error: criteria.lives-in.source: there is no source 'bann' — did you mean 'ban'?",
         "5:35: error: criteria.lives-in.open: must be a list",
         (

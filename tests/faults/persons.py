@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from jurat.words import Reason, State
-from tasks.ledger import Book, ReviewError
+from tasks.ledger import Book, ReviewError, Unpublishable
 from tasks.ledger.overdue import ENDED
-from tasks.ledger.publishing import Unpublishable
 from tests.faults.snapshot import CheckRow
 from tests.faults.stage import Stage, when
 from tests.faults.told import CONFIGURATIONS

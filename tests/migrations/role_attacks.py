@@ -57,10 +57,28 @@ _CONFIRMS = [
     "COPY jurat_checks FROM STDIN",
     "SELECT jurat_submit('budget', 'p-99', 'residence', 'x', 'x')",
 ]
-_CONFIGURES = [
+_PUBLISHES = [
     "DELETE FROM jurat_questions",
-    "UPDATE jurat_questions SET rounds = 99",
     "INSERT INTO jurat_configs SELECT 99, '', '{}', '', now()",
+]
+"""What a worker may: it puts into the configuration what a platform has published."""
+
+_ASKS_TO_PUBLISH = [
+    "SELECT jurat_publish_consultation('mine', '{}', 'me')",
+    "SELECT jurat_check_consultation('mine', '{}', 'me')",
+]
+_CONFIGURES = [
+    "UPDATE jurat_questions SET rounds = 99",
+    "UPDATE jurat_configs SET document = '{}'",
+    "DELETE FROM jurat_configs",
+    "INSERT INTO jurat_criteria SELECT 'mine', '', '[]', '[]', '{}', '[]', 1",
+    "UPDATE jurat_criteria SET open = '[\"zone\"]'",
+    "DELETE FROM jurat_criteria",
+    "INSERT INTO jurat_consultations (name, document, published_by, published_at) VALUES ('mine', '{}', 'me', now())",
+    "UPDATE jurat_consultations SET document = '{}'",
+    "UPDATE jurat_consultations SET revision = 1",
+    "DELETE FROM jurat_consultations",
+    "SELECT jurat_there_is('a', NULL)",
     "INSERT INTO jurat_zones (name, version) VALUES ('old-town', 99)",
     "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', 'x', now())",
     "INSERT INTO jurat_sources (name) VALUES ('mine')",
@@ -162,6 +180,9 @@ BY: Mapping[Role, list[str]] = {
         f"INSERT INTO jurat_requests (id, kind, check_id, note, by_whom, asked_at) VALUES {_CONTEST}",
         "SELECT * FROM jurat_review_queue",
         "SELECT by_whom FROM jurat_requests",
+        *_PUBLISHES,
+        "UPDATE jurat_consultations SET applied_document = '{}'",
+        "UPDATE jurat_consultations SET refused = NULL",
         f"INSERT {_WITH_STATE} VALUES ('settled', {check(STRANGER, 'p-99')})",
         f"INSERT {INTO_CHECKS.replace('(id,', '(fence, id,')} VALUES (9, {check(STRANGER, 'p-99')})",
         f"INSERT {INTO_CHECKS.replace('(id,', '(settled_at, id,')} VALUES (now(), {check(STRANGER, 'p-99')})",
@@ -200,6 +221,7 @@ BY: Mapping[Role, list[str]] = {
         *_ASKS_FOR_REVIEWERS,
         "SELECT jurat_ask('erase', NULL, 'p-42', NULL, NULL, 'me', NULL)",
         "UPDATE jurat_requests SET reason = 'person_accepted'",
+        *_ASKS_TO_PUBLISH,
         f"INSERT {INTO_CHECKS} SELECT {check(STRANGER, 'p-99')} FROM jurat_checks ON CONFLICT DO NOTHING",
         "UPDATE jurat_checks SET question = 'profession'",
         "UPDATE jurat_checks SET submitted_at = now()",
@@ -210,6 +232,8 @@ BY: Mapping[Role, list[str]] = {
     Role.REVIEWER: [
         *_CONFIRMS,
         *_CONFIGURES,
+        *_PUBLISHES,
+        *_ASKS_TO_PUBLISH,
         *_SECRETS,
         *_CONTESTS,
         *_ERASES,
@@ -226,6 +250,7 @@ BY: Mapping[Role, list[str]] = {
     ],
     Role.ADMIN: [
         *_CONFIRMS,
+        *_ASKS_TO_PUBLISH,
         *_DECIDES,
         *_ANSWERS,
         *_REVIEWS,
@@ -245,6 +270,8 @@ BY: Mapping[Role, list[str]] = {
     Role.READER: [
         *_CONFIRMS,
         *_CONFIGURES,
+        *_PUBLISHES,
+        *_ASKS_TO_PUBLISH,
         *_DECIDES,
         *_CLAIMS,
         *_SECRETS,

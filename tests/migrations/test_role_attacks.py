@@ -160,6 +160,33 @@ def test_temporary_tables_of_the_same_name_mislead_nothing(shared_database: Shar
     assert row == ("towns",)
 
 
+PUBLISH = "SELECT public.jurat_publish_consultation('summer', %s, 'Iris')"
+CONSULTATION = '{"questions": {"a": {"criterion": "%s"}}, "access": "a"}'
+CRITERION = """
+    INSERT INTO jurat_criteria (name, kind, sources, open, answer_schema, fields, config_version)
+    VALUES ('lives-in', 'address', '["towns"]', '[]', '{}', '[]', 1)"""
+
+
+def test_temporary_tables_publish_nothing_that_is_not_to_be_chosen(shared_database: Shared) -> None:
+    shared_database.owner.execute(CRITERION)
+    with shared_database.logins.connection(Role.PLATFORM) as connection:
+        for table in ("jurat_criteria", "jurat_consultations", "jurat_questions"):
+            connection.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {table} WHERE false".encode())
+        connection.execute(CRITERION.replace("jurat_criteria", "pg_temp.jurat_criteria").replace("lives-in", "mine"))
+        with pytest.raises(psycopg.Error) as told:
+            connection.execute(PUBLISH, (CONSULTATION % "mine",))
+        assert told.value.sqlstate == "JU011"
+        assert told.value.diag.message_hint == "there is lives-in"
+        with pytest.raises(psycopg.Error) as told:
+            connection.execute(PUBLISH.replace("summer", "budget"), (CONSULTATION % "lives-in",))
+        assert told.value.sqlstate == "JU012", "the administrators have one of this name"
+        assert connection.execute(PUBLISH, (CONSULTATION % "lives-in",)).fetchone() == (1,)
+    rows = shared_database.owner.execute(
+        "SELECT name, revision, published_by, applied_document FROM jurat_consultations"
+    )
+    assert rows.fetchall() == [("summer", 1, "Iris", None)]
+
+
 EVIL = [
     "CREATE TABLE {0}.jurat_access (participant text)",
     "CREATE TABLE {0}.jurat_questions (consultation text, question text)",
@@ -193,6 +220,9 @@ def test_a_search_path_of_ones_own_runs_nothing_of_ones_own_with_others_rights(
             connection.execute(insert.encode())
             submit = "SELECT round, created FROM public.jurat_submit('budget', 'p-99', 'residence', %s, %s)"
             assert connection.execute(submit, (SEALED, KEY)).fetchone() == (1, True)
+            with pytest.raises(psycopg.Error) as told:
+                connection.execute(PUBLISH, (CONSULTATION % "mine",))
+            assert told.value.sqlstate == "JU011"
         else:
             assert connection.execute("SELECT public.jurat_listen(true)").fetchone() == (True,)
             assert connection.execute("SELECT public.jurat_listen(false)").fetchone() == (True,)
@@ -208,7 +238,8 @@ def test_every_function_with_the_owners_rights_has_a_search_path_that_ends_with_
     ).fetchall()
     asking = {"jurat_try_contest", "jurat_decide", "jurat_open_review", "jurat_try_ask"}
     asking |= {f"jurat_{kind}" for kind in ("reopen", "revoke", "restore", "transfer", "erase")}
-    assert {name for name, _ in found} == {"jurat_show_submitted", "jurat_listen", *asking}
+    publishing = {"jurat_check_consultation", "jurat_publish_consultation"}
+    assert {name for name, _ in found} == {"jurat_show_submitted", "jurat_listen", *asking, *publishing}
     assert all("search_path=public, pg_temp" in config for _, config in found)
 
 

@@ -180,12 +180,15 @@ CALLED = {
     "jurat_erase": "SELECT jurat_erase(NULL)",
     "jurat_try_ask": "SELECT jurat_try_ask(NULL, NULL, NULL, NULL, NULL, NULL)",
     "jurat_ask": "SELECT jurat_ask(NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+    "jurat_check_consultation": "SELECT jurat_check_consultation('nowhere', NULL, 'a person')",
+    "jurat_publish_consultation": "SELECT jurat_publish_consultation('nowhere', NULL, 'a person')",
     "jurat_listen": "SELECT jurat_listen(false)",
     "jurat_show_submitted": "SELECT jurat_show_submitted()",
     "jurat_refuse_change": "SELECT jurat_refuse_change()",
     "jurat_refuse_renaming": "SELECT jurat_refuse_renaming()",
     "jurat_keep_request": "SELECT jurat_keep_request()",
     "jurat_tell_results": "SELECT jurat_tell_results()",
+    "jurat_there_is": "SELECT jurat_there_is('a', NULL)",
 }
 
 

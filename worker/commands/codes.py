@@ -201,11 +201,18 @@ def _mode(service: Service, code_list: str, asked: bool | None) -> bool:  # noqa
     from config.sources import CodesSource
 
     version = service.reading.config_version()
-    sources = Configuration.from_json(service.reading.config(version)).sources if version else {}
+    applied = Configuration.from_json(service.reading.config(version)) if version else None
+    sources = applied.sources if applied else {}
+    named = {
+        source
+        for question in (applied.questions.values() if applied else ())
+        for source in question.sources
+        if question.requirement.get("list") == code_list
+    }
     configured = {
         name: source.checked
         for name, source in sources.items()
-        if isinstance(source, CodesSource) and source.list == code_list
+        if isinstance(source, CodesSource) and (source.list == code_list or name in named)
     }
     for name, checked in configured.items():
         if asked is not None and asked is not checked:
@@ -216,7 +223,8 @@ def _mode(service: Service, code_list: str, asked: bool | None) -> bool:  # noqa
             )
     if asked is None and not configured:
         raise Failure(
-            f"no applied source has the list {code_list}; say --checked or --unchecked, as its source will", Exit.USAGE
+            f"no applied source or question has the list {code_list}; say --checked or --unchecked, as its source will",
+            Exit.USAGE,
         )
     return next(iter(configured.values()), bool(asked))
 

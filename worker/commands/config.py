@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from config.configuration import Configuration
     from config.document import Document
     from config.lint import Report
+    from config.problems import Path as Place
     from config.problems import Problem
     from tasks.ledger.reading import AppliedRow, CodeListRow, Reading
 
@@ -75,6 +76,7 @@ def schema(out: Output) -> Exit:
 def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who: str) -> Exit:
     """Publish a configuration as the next version. Running workers take it within 5 s.
 
+    Consultations that a platform has published itself are kept, and said; a name that both have is refused.
     An invalid one changes nothing, and so does one with a registry whose tests fail, or that takes an outage for an
     answer. One that says the same as the version before is no new version.
     """
@@ -92,14 +94,18 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
         if report.configuration is None or _count(problems, "error"):
             out.show({"version": None, "changed": False, **_document(problems)}, ())
             raise Failure(f"{_summary(problems)}; nothing was changed", Exit.USAGE)
+        whole = service.publishing.whole(report.configuration)
         if dry_run:
-            version, changed = _foresee(report.configuration, service.reading, force=force)
+            version, changed = _foresee(whole, service.reading, force=force)
         else:
             version, changed = service.publishing.apply(report.configuration, who, force=force)
-    document = {"version": version, "changed": changed, "digest": report.configuration.digest, **_document(problems)}
-    out.show({**document, "dry_run": dry_run}, [f"version {version}"])
+    kept = [name for name in whole.document.consultations if name not in report.document.consultations]
+    document = {"version": version, "changed": changed, "digest": whole.digest, **_document(problems)}
+    out.show({**document, "published": kept, "dry_run": dry_run}, [f"version {version}"])
     would = "would be " if dry_run else ""
     out.say(f"{would}applied" if changed else "nothing new: the version before says the same")
+    if kept:
+        out.say(_kept(kept))
     return Exit.DONE
 
 
@@ -113,7 +119,10 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
 )
 @click.pass_obj
 def show(out: Output, *, version: int | None, settings: bool) -> Exit:
-    """Show an applied configuration as YAML. Secrets are references in it, so none is shown."""
+    """Show an applied configuration as YAML. Secrets are references in it, so none is shown.
+
+    Consultations that the platform publishes itself stand behind it, as comments: `config apply` keeps them.
+    """
     if settings:
         return _show_settings(out)
     from worker.database import opened
@@ -127,7 +136,13 @@ def show(out: Output, *, version: int | None, settings: bool) -> Exit:
             text = service.reading.config(version or newest)
         except LookupError:
             raise Failure(f"there is no version {version}; the newest is {newest}", Exit.USAGE) from None
+        published = service.reading.published()
     document = _readable(text)
+    theirs = {name: part for name, part in document.get("consultations", {}).items() if name in published}
+    if left := {name: part for name, part in document.get("consultations", {}).items() if name not in theirs}:
+        document["consultations"] = left
+    else:
+        document.pop("consultations", None)
     facts = {
         "version": applied.version,
         "newest": newest,
@@ -135,7 +150,8 @@ def show(out: Output, *, version: int | None, settings: bool) -> Exit:
         "applied_at": applied.applied_at,
         "digest": applied.digest,
     }
-    out.show({**facts, "document": document}, () if out.json else [_comment(applied), *_yaml(document)])
+    shown = () if out.json else [_comment(applied), *_yaml(document), *_theirs(theirs)]
+    out.show({**facts, "document": document, "published": theirs}, shown)
     return Exit.DONE
 
 
@@ -158,6 +174,7 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
     from config.differences import differences
     from config.document import Document
     from config.problems import dotted
+    from config.publications import without
     from worker.database import opened
     from worker.gate import linted
 
@@ -168,18 +185,26 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
             text = None if against is None else service.reading.config(against)
         except LookupError:
             raise Failure(f"there is no version {version}; {_newest(newest)}", Exit.USAGE) from None
+        published = service.reading.published()
     report = linted(paths)
     if report.configuration is None:
         for problem in report.problems:
             out.say(str(problem))
         raise Failure(f"{_summary(report.problems)}; nothing was compared", Exit.USAGE)
     before = Document() if text is None else _stored(text, against)
-    found = differences(before, report.configuration.document)
+    kept = [name for name in before.consultations if name in published]
+    found = differences(without(before, kept), report.configuration.document)
     changes = [{"path": dotted(each.path), "change": each.change, "old": each.old, "new": each.new} for each in found]
-    out.show({"version": against, "differs": bool(found), "changes": changes}, map(str, found))
+    out.show({"version": against, "differs": bool(found), "changes": changes, "published": kept}, map(str, found))
     than = "no configuration was applied yet" if against is None else f"against version {against}"
     out.say(f"{count_text(len(found), 'difference')}, {than}" if found else f"nothing differs, {than}")
+    if kept:
+        out.say(_kept(kept))
     return Exit.REFUSED if found else Exit.DONE
+
+
+def _kept(names: Sequence[str]) -> str:
+    return f"kept: {count_text(len(names), 'consultation')} that the platform publishes itself ({', '.join(names)})"
 
 
 def _newest(newest: int | None) -> str:
@@ -198,18 +223,31 @@ def _stored(text: str, version: int | None) -> Document:
 
 
 def _unknown_lists(report: Report, lists: Mapping[str, CodeListRow]) -> list[Problem]:
-    """Sources whose list has no codes: each code would be refused as unknown, and a refusal needs positive evidence."""
-    from config.problems import Complaint
+    """Lists without codes. A source may not have one: nobody could have got a code of it. A question may, whose codes
+    are still to be made: until then what is typed is undetermined.
+    """
+    from config.document import Parameter
+    from config.problems import Complaint, Severity
     from config.sources import CodesSource
     from config.suggestions import did_you_mean
 
+    named: list[tuple[Place, str, Severity]] = [
+        (("sources", name, "list"), source.list, Severity.ERROR)
+        for name, source in report.document.sources.items()
+        if isinstance(source, CodesSource) and source.list is not None
+    ]
+    for name, consultation in report.document.consultations.items():
+        for question, asked in consultation.questions.items():
+            if code_list := asked.parameters.get(Parameter.LIST):
+                path = ("consultations", name, "questions", question, "with", "list")
+                named.append((path, code_list, Severity.WARNING))
     problems = []
-    for name, source in report.document.sources.items():
-        if isinstance(source, CodesSource) and source.list not in lists:
-            near = did_you_mean(source.list, lists)
-            command = f"run: bin/jurat codes generate {source.list} --count N"
+    for place, code_list, severity in named:
+        if code_list not in lists:
+            near = did_you_mean(code_list, lists)
+            command = f"run: bin/jurat codes generate {code_list} --count N"
             hint = f"{near} Otherwise {command}" if near else command
-            complaint = Complaint(("sources", name, "list"), f"the list '{source.list}' has no codes", hint)
+            complaint = Complaint(place, f"the list '{code_list}' has no codes", hint, severity)
             problems.append(complaint.placed(report.positions))
     return problems
 
@@ -263,6 +301,14 @@ def _readable(text: str) -> dict[str, Any]:
 
 def _comment(applied: AppliedRow) -> str:
     return f"# version {applied.version}, applied by {applied.applied_by} at {time_text(applied.applied_at)}"
+
+
+def _theirs(consultations: Mapping[str, Any]) -> list[str]:
+    """What the platform published, as comments: files that say it too would be refused."""
+    if not consultations:
+        return []
+    lines = _yaml({"consultations": dict(consultations)})
+    return ["# published by the platform, and kept by `config apply`:", *(f"# {line}" for line in lines)]
 
 
 def _yaml(document: dict[str, Any]) -> list[str]:

@@ -94,7 +94,7 @@ class Engine:
                 number,
                 running,
                 self.holdings,
-                plans.current,
+                plans,
                 self._queue,
                 self._hand_on,
                 self._gate.shut,

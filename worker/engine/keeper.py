@@ -54,6 +54,7 @@ class Renewer(EngineThread):
 EVERY = {
     "leases": 1.0,
     "requests": 1.0,
+    "consultations": 1.0,
     "overdue": 3.0,
     "figures": 5.0,
     "access": 5.0,
@@ -89,6 +90,7 @@ class Keeper(EngineThread):
         self._tasks: Mapping[str, Callable[[], object]] = {
             "leases": self._end_leases,
             "requests": keeping.do_requests,
+            "consultations": self._apply_publications,
             "overdue": self._end_overdue,
             "figures": keeping.count_waiting,
             "access": keeping.add_up_access,
@@ -114,6 +116,10 @@ class Keeper(EngineThread):
     def _end_leases(self) -> None:
         if ended := self._keeping.end_leases():
             log.warning("leases ended", checks=len(ended))
+            self._wake()
+
+    def _apply_publications(self) -> None:
+        if self._keeping.apply_publications() and self._plans.refresh():
             self._wake()
 
     def _end_overdue(self) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from queue import SimpleQueue
 
-from tasks.checks import Entry, GiveBack
+from jurat.words import Reason
+from tasks.checks import Entry, GiveBack, Held, Later
 from tasks.plan import Plan
 from tasks.running import Running
 from worker.engine.holdings import Holdings
+from worker.engine.plans import Plans
 from worker.engine.starter import Lot
 from worker.engine.threads import EngineThread
+
+UNKNOWN_RETRY = 5.0
+"""Seconds before a check is claimed again whose question stands in a configuration that only a newer jurat reads."""
 
 
 class LookUp(EngineThread):
@@ -21,7 +26,7 @@ class LookUp(EngineThread):
         number: int,
         running: Running,
         holdings: Holdings,
-        plan: Callable[[], Plan | None],
+        plans: Plans,
         queue: SimpleQueue[Lot | None],
         hand_on: Callable[[Sequence[Entry]], None],
         shut: Mapping[str, float],
@@ -30,7 +35,7 @@ class LookUp(EngineThread):
         super().__init__(f"look-up-{number}")
         self._running = running
         self._holdings = holdings
-        self._plan = plan
+        self._plans = plans
         self._queue = queue
         self._hand_on = hand_on
         self._shut = shut
@@ -41,7 +46,11 @@ class LookUp(EngineThread):
         if lot is None:
             self.stopping.set()
             return
-        plan = self._plan()
+        plan = self._plan_for(lot)
+        if plan is not None and self._plans.behind:
+            lot = self._left_to_others(lot, plan)
+        if not lot:
+            return
         started = []
         if plan is not None and not self._giving_back():
             # Less than the whole lot where a new plan allows less at once than the one that it was claimed under.
@@ -55,3 +64,26 @@ class LookUp(EngineThread):
             self._hand_on([self._running.run(started[0], plan)])
         else:
             self._hand_on(self._running.run_many(started, plan))
+
+    def _plan_for(self, lot: Lot) -> Plan | None:
+        """The plan in force; a newer one, if there is any, where it lacks a question, which may be newer than it is."""
+        plan = self._plans.current()
+        if plan is None or all(_asked(plan, held) for held in lot):
+            return plan
+        try:
+            return self._plans.fresh()
+        except Exception:
+            self._hand_on([Entry(held, GiveBack(), 0) for held in lot])
+            raise
+
+    def _left_to_others(self, lot: Lot, plan: Plan) -> Lot:
+        """Put off the checks whose question only workers of a newer jurat know; what remains of the lot."""
+        unknown = [held for held in lot if not _asked(plan, held) and not held.overdue]
+        later = Later(UNKNOWN_RETRY, Reason.CONFIGURATION_MISSING)
+        if unknown:
+            self._hand_on([Entry(held, later, plan.version) for held in unknown])
+        return [held for held in lot if _asked(plan, held) or held.overdue]
+
+
+def _asked(plan: Plan, held: Held) -> bool:
+    return plan.question(held.consultation, held.question) is not None

@@ -33,6 +33,8 @@ class Plans:
         self._current: Plan | None = None
         self._before: Plan | None = None
         self._seen: tuple[int | None, int, int] | None = None
+        self.behind = False
+        """Whether another version of jurat applied a newer configuration, which can not be read here."""
         self._lock = threading.Lock()
         self.listeners: list[Callable[[Plan], None]] = []
         self.taken = threading.Event()
@@ -40,6 +42,13 @@ class Plans:
 
     def current(self) -> Plan | None:
         """The plan in force, None before the first configuration was taken."""
+        return self._current
+
+    def fresh(self) -> Plan | None:
+        """The plan in force after a look for a newer configuration: for a check whose question the current one lacks,
+        which may have been published a moment ago. Raises what the database raises.
+        """
+        self.refresh()
         return self._current
 
     def longest(self, source: str) -> float:
@@ -68,7 +77,7 @@ class Plans:
             try:
                 configuration = Configuration.from_json(self._reading.config(version))
             except InvalidConfiguration as error:
-                self._seen = seen
+                self._seen, self.behind = seen, True
                 log.error(  # noqa: TRY400 - its sentences say it all
                     "configuration not taken: another version of jurat applied it; the one before stays in force",
                     config_version=version,
@@ -81,6 +90,7 @@ class Plans:
             if self._before is not None:
                 self._before.close()
             self._before, self._current, self._seen = self._current, plan, seen
+            self.behind = False
         log.info("configuration taken", config_version=version, sources=len(plan.sources))
         for listener in self.listeners:
             listener(plan)

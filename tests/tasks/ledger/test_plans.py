@@ -27,7 +27,10 @@ from tests.tasks.desk import ACCEPTED, DOCUMENT, Desk, attempt, entry, listening
 
 PENDING, SETTLED = 20_000, 20_000
 
-SMALL = {"jurat_sources", "jurat_upkeep", "jurat_questions", "jurat_configs", "jurat_pauses", "jurat_zones"}
+SMALL = {
+    *("jurat_sources", "jurat_upkeep", "jurat_questions", "jurat_configs", "jurat_pauses", "jurat_zones"),
+    "jurat_consultations",
+}
 """Tables of a few rows: reading them whole is the quickest."""
 
 _COPY = """

@@ -227,5 +227,5 @@ def test_a_configuration_of_another_list_does_not_count(shell: Shell) -> None:
     shell("codes", "generate", "spring", "--count", "1")
     shell("config", "apply", str(shell.write("jurat.yaml", CONFIGURATION)))
     shell.write("x.txt", "abcd")
-    assert "no applied source has the list autumn" in shell("codes", "import", "autumn", "x.txt").err
+    assert "no applied source or question has the list autumn" in shell("codes", "import", "autumn", "x.txt").err
     assert Path(shell.folder / "x.txt").exists()

@@ -9,6 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from config.schema import schema
+from jurat import Client
+from jurat.database import open_engine
+from tasks.ledger import Keeping
 from tests.worker.commands.test_zones import SQUARE, collection
 from tests.worker.conftest import CONFIGURATION, configure
 from tests.worker.shell import ROOT, Shell, is_one_sentence
@@ -298,3 +301,73 @@ def test_what_is_not_well_formed_is_not_compared(configured: Shell) -> None:
     assert ran.out == ""
     assert "jurat.yaml:4:3: error:" in ran.err
     assert "nothing was compared" in ran.err
+
+
+# ------------------------------------------------------------------------------------------- published by the platform
+
+SUMMER = {"questions": {"who": {"criterion": "anything"}}, "title": {"en": "Summer"}}
+
+
+def publish(shell: Shell, document: object = SUMMER) -> None:
+    """Publish a consultation as a platform and a worker do."""
+    engine = open_engine(shell.environment["JURAT_DATABASE_URL"])
+    client = Client(shell.environment["JURAT_DATABASE_URL"])
+    with engine.begin() as connection:
+        client.publish_consultation(connection, "summer", document, by="Iris")  # type: ignore[arg-type]
+    assert Keeping(engine).apply_publications() == 1
+    client.close()
+    engine.dispose()
+
+
+def test_what_the_platform_published_is_shown_apart_and_can_be_applied_again(configured: Shell) -> None:
+    publish(configured)
+    ran = configured("config", "show")
+    assert "# published by the platform, and kept by `config apply`:" in ran.out.splitlines()
+    assert "#   summer:" in ran.out.splitlines()
+    shown = configured("config", "show", "--json").json
+    assert list(shown["document"]["consultations"]) == ["budget"]
+    assert shown["published"]["summer"]["title"] == {"en": "Summer"}
+    assert YAML(typ="safe").load(ran.out) == shown["document"]
+    configured.write("again.yaml", ran.out)
+    again = configured("config", "apply", "again.yaml", "--json")
+    assert (again.json["changed"], again.json["published"]) == (False, ["summer"])
+    assert "kept: 1 consultation that the platform publishes itself (summer)" in again.err
+
+
+def test_a_difference_leaves_out_what_the_platform_published_and_says_so(configured: Shell) -> None:
+    publish(configured)
+    ran = configured("config", "diff", "jurat.yaml")
+    assert (ran.code, ran.out) == (0, "")
+    assert "kept: 1 consultation that the platform publishes itself (summer)" in ran.err
+    assert configured("config", "diff", "jurat.yaml", "--json").json["published"] == ["summer"]
+
+
+@pytest.mark.parametrize("words", [("--dry-run",), (), ("--force",)])
+def test_what_stands_in_the_way_of_a_published_one_is_refused_in_a_sentence(
+    configured: Shell, words: tuple[str, ...]
+) -> None:
+    publish(configured)
+    both = CONFIGURATION + "  summer:\n    questions:\n      who: { criterion: anything }\n"
+    gone = CONFIGURATION.replace("anything", "something")
+    for text, said in ((both, "a consultation 'summer' too"), (gone, "there is no criterion 'anything'")):
+        configured.write("jurat.yaml", text)
+        ran = configured("config", "apply", "jurat.yaml", *words)
+        assert ran.code == 1, ran.err
+        assert said in ran.err
+        assert "Traceback" not in ran.err
+    assert version(configured) == 2
+
+
+def test_a_question_may_name_a_list_whose_codes_are_still_to_be_made(shell: Shell) -> None:
+    text = CONFIGURATION.replace(", list: spring", "").replace("{ source: spring }", "{ source: spring, open: [list] }")
+    text = text.replace("{ criterion: spring-code, rounds: 3 }", "{ criterion: spring-code, with: { list: autumn } }")
+    shell.write("jurat.yaml", text)
+    ran = shell("config", "apply", "jurat.yaml")
+    assert ran.code == 0, ran.err
+    place = "consultations.budget.questions.code.with.list"
+    assert f": warning: {place}: the list 'autumn' has no codes — run: bin/jurat codes generate autumn" in ran.err
+    shell.write("codes.txt", "ABCD1234\n")
+    checked = shell("codes", "import", "autumn", "codes.txt")
+    assert checked.code == 2, "the applied source of the question's list says that jurat made its codes"
+    assert shell("codes", "generate", "autumn", "--count", "1").code == 0
+    assert "has no codes" not in shell("config", "apply", "jurat.yaml").err

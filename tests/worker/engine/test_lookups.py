@@ -13,6 +13,7 @@ from tests.tasks.desk import ACCEPTED, DOCUMENT, Desk, entry
 from tests.tasks.roll import document, number
 from worker.engine.holdings import Holdings
 from worker.engine.lookups import LookUp
+from worker.engine.plans import Plans
 from worker.engine.starter import Lot
 
 
@@ -44,7 +45,9 @@ def test_a_lot_that_a_new_plan_allows_less_of_at_once_is_given_back_but_for_that
     holdings.add(lot)
     queue: SimpleQueue[Lot | None] = SimpleQueue()
     queue.put(lot)
-    LookUp(0, running, holdings, sqlite.plan, queue, handed.extend, {}, lambda: False).step()  # type: ignore[arg-type]
+    plans = Plans(sqlite.reading, lambda *_: sqlite.plan())
+    assert plans.refresh()
+    LookUp(0, running, holdings, plans, queue, handed.extend, {}, lambda: False).step()  # type: ignore[arg-type]
     assert running.lots == [lot[:taken]]
     assert [each.held for each in handed if each.decision == GiveBack()] == lot[taken:]
     assert [each.held for each in handed if each.decision == ACCEPTED] == lot[:taken]

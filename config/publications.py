@@ -1,0 +1,143 @@
+"""Consultations that a platform published itself: read, looked at, and laid into the administrators' configuration.
+
+A platform chooses among the criteria and fills what they leave open. So only its own part of the document is looked at,
+by the models and checks that the administrators' files go through, and nothing else can be changed by it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from config.document import Consultation, Document, Parameter
+from config.problems import Complaint, InvalidConfiguration, Path, Positions, Severity
+from config.references import Known, check_fit, check_names
+from config.sentences import complaints_of
+from config.suggestions import suggest
+
+DEEPEST: Final = 40
+_SECTION: Final = "consultations"
+_MOST_SAID: Final = 5
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
+
+def published(
+    document: Document, name: str, text: str, zones: Collection[str] | None, lists: Collection[str] | None
+) -> Consultation:
+    """The consultation that a platform published as the JSON `text`, where it fits into `document`.
+
+    `zones` and `lists` are what is imported; None leaves that unchecked.
+
+    Raises:
+        InvalidConfiguration: it does not; has everything that is wrong with it.
+    """
+    data = {_SECTION: {name: _read(name, text)}}
+    try:
+        own = Document.model_validate(data)
+    except ValidationError as error:
+        raise _invalid(complaints_of(error, data)) from None
+    whole = document.model_copy(update={_SECTION: own.consultations})
+    known = Known(tuple(document.sources), tuple(document.criteria), _questions(own), zones)
+    complaints = [*check_names(whole, known), *check_fit(whole), *_check_lists(own, lists)]
+    ours = [
+        complaint
+        for complaint in complaints
+        if complaint.path[:1] == (_SECTION,) and complaint.severity is Severity.ERROR
+    ]
+    if ours:
+        raise _invalid(ours)
+    return own.consultations[name]
+
+
+def laid_over(document: Document, ours: Mapping[str, Consultation]) -> Document:
+    """The document with the consultations of the platform, which come after those of the administrators."""
+    return document.model_copy(update={_SECTION: {**without(document, ours).consultations, **ours}})
+
+
+def without(document: Document, names: Collection[str]) -> Document:
+    """The document without these consultations."""
+    left = {name: part for name, part in document.consultations.items() if name not in names}
+    return document.model_copy(update={_SECTION: left})
+
+
+def sentence(error: InvalidConfiguration) -> str:
+    """What is wrong in one line: each place with what to do, a few of them."""
+    said = [
+        (f"{problem.path}: " if problem.path else "") + problem.message + (f" — {problem.hint}" if problem.hint else "")
+        for problem in error.problems
+    ]
+    more = [f"and {len(said) - _MOST_SAID} more"] if len(said) > _MOST_SAID else []
+    line = "; ".join([*said[:_MOST_SAID], *more])
+    return "".join(character if character.isprintable() else "?" for character in line)
+
+
+def _read(name: str, text: str) -> dict[str, Any]:
+    path: Path = (_SECTION, name)
+    try:
+        data = json.loads(text, object_pairs_hook=_once)
+        _check_storable(data, path, 0)
+    except _Twice as error:
+        raise _invalid([Complaint(path, f"'{error}' stands twice in one map", "keep one")]) from None
+    except RecursionError:
+        raise _invalid([_too_deep(path)]) from None
+    except ValueError:
+        raise _invalid([Complaint(path, "this is no JSON", "publish it again")]) from None
+    if not isinstance(data, dict):
+        raise _invalid([Complaint(path, "must be a map (key: value)")])
+    return data
+
+
+class _Twice(Exception):
+    """A key that a map has twice."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _Twice(key)
+        found[key] = value
+    return found
+
+
+def _check_storable(value: Any, path: Path, depth: int) -> None:
+    if depth > DEEPEST:
+        raise _invalid([_too_deep(path[:2])])
+    match value:
+        case str() if _UNSTORABLE.search(value):
+            raise _invalid([Complaint(path, "this text holds a NUL or half a character", "remove it")])
+        case float() if value - value != 0:
+            raise _invalid([Complaint(path, "this is no number")])
+        case dict():
+            for key, part in value.items():
+                _check_storable(key, path, depth + 1)
+                _check_storable(part, (*path, key), depth + 1)
+        case list():
+            for index, part in enumerate(value):
+                _check_storable(part, (*path, index), depth + 1)
+
+
+def _too_deep(path: Path) -> Complaint:
+    return Complaint(path, f"maps and lists are nested more than {DEEPEST} deep", "check the brackets")
+
+
+def _questions(document: Document) -> dict[str, Collection[str]]:
+    return {name: tuple(part.questions) for name, part in document.consultations.items()}
+
+
+def _check_lists(document: Document, lists: Collection[str] | None) -> Iterator[Complaint]:
+    """A platform names a list that has codes: whoever types one of a list without them could only be left waiting."""
+    for name, consultation in document.consultations.items():
+        for question_name, question in consultation.questions.items():
+            code_list = question.parameters.get(Parameter.LIST)
+            if code_list is not None and lists is not None and code_list not in lists:
+                path = (_SECTION, name, "questions", question_name, "with", "list")
+                yield Complaint(path, f"there is no list of codes '{code_list}'", suggest(code_list, lists))
+
+
+def _invalid(complaints: Collection[Complaint]) -> InvalidConfiguration:
+    return InvalidConfiguration(complaint.placed(Positions({}, {})) for complaint in complaints)

@@ -1,0 +1,107 @@
+"""A check that is submitted right after its consultation was published, to workers that do not know it yet."""
+
+from __future__ import annotations
+
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from jurat.words import Reason
+from tasks.checks import Entry, GiveBack, Held, Later
+from tasks.running import Running
+from tests.tasks.desk import Desk, configuration
+from tests.worker.engine.works import Works, soon
+from worker.engine.holdings import Holdings
+from worker.engine.lookups import UNKNOWN_RETRY, LookUp
+from worker.engine.starter import Lot
+
+SUMMER = {"questions": {"address": {"criterion": "lives-in"}}}
+
+
+def publish(desk: Desk) -> None:
+    with desk.engine.begin() as connection:
+        desk.client.publish_consultation(connection, "summer", SUMMER, by="Iris")
+
+
+def look_up(works: Works, lot: list[Held]) -> list[Entry]:
+    """What one look-up thread makes of a lot."""
+    holdings, handed, queue = Holdings(9), list[Entry](), SimpleQueue[Lot | None]()
+    holdings.add(lot)
+    queue.put(lot)
+    running = Running(works.desk.unseal)
+    LookUp(0, running, holdings, works.plans, queue, handed.extend, {}, lambda: False).step()
+    return handed
+
+
+def test_a_worker_with_the_older_plan_takes_the_newer_one_before_it_decides(each_works: Works) -> None:
+    works, desk = each_works, each_works.desk
+    assert works.plans.refresh()
+    publish(desk)
+    assert desk.keeping.apply_publications() == 1, "another worker did"
+    desk.submit(question="address", consultation="summer")
+    plan = works.plans.current()
+    assert plan is not None
+    assert plan.question("summer", "address") is None, "this one has not looked since"
+    (entry,) = look_up(works, desk.claim("towns"))
+    desk.write(entry)
+    assert desk.sql("SELECT outcome, reason, config_version FROM jurat_verdicts") == [("accepted", "record_matches", 2)]
+
+
+def test_a_question_that_is_really_gone_still_ends(each_works: Works) -> None:
+    works, desk = each_works, each_works.desk
+    assert works.plans.refresh()
+    held = desk.held()
+    without: dict[str, Any] = {"sources": {"towns": {"type": "simulated"}}, "environment": "test"}
+    desk.publishing.apply(configuration(without), "an administrator", force=True)
+    assert works.plans.refresh()
+    (entry,) = look_up(works, [held])
+    desk.write(entry)
+    assert desk.verdicts(held.id) == [("undetermined", "configuration_missing")]
+
+
+def test_what_only_workers_of_a_newer_jurat_know_is_left_to_them(works: Works) -> None:
+    desk = works.desk
+    assert works.plans.refresh()
+    publish(desk)
+    desk.keeping.apply_publications()
+    known, unknown = desk.submit("p-1"), desk.submit("p-2", "address", consultation="summer")
+    desk.sql("UPDATE jurat_configs SET document = jsonb_set(document, '{invented}', '{}') WHERE version = 2")
+    handed = look_up(works, desk.claim("towns"))
+    found = {entry.held.id: entry.decision for entry in handed}
+    assert found[unknown.id] == Later(UNKNOWN_RETRY, Reason.CONFIGURATION_MISSING)
+    assert not isinstance(found[known.id], Later | GiveBack)
+
+
+def test_a_lot_is_given_back_where_the_database_is_away_meanwhile(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = works.desk
+    assert works.plans.refresh()
+    publish(desk)
+    desk.keeping.apply_publications()
+    desk.submit(question="address", consultation="summer")
+    lot = desk.claim("towns")
+
+    def away() -> Any:
+        raise OperationalError("", {}, Exception())
+
+    monkeypatch.setattr(works.plans, "fresh", away)
+    holdings, handed, queue = Holdings(9), list[Entry](), SimpleQueue[Lot | None]()
+    holdings.add(lot)
+    queue.put(lot)
+    thread = LookUp(0, Running(desk.unseal), holdings, works.plans, queue, handed.extend, {}, lambda: False)
+    with pytest.raises(OperationalError):
+        thread.step()
+    assert [entry.decision for entry in handed] == [GiveBack()]
+
+
+def test_an_engine_publishes_and_decides_by_itself(each_works: Works) -> None:
+    works, desk = each_works, each_works.desk
+    works.start()
+    publish(desk)
+    assert soon(lambda: desk.client.publication("summer").state == "published")
+    desk.submit(question="address", consultation="summer")
+    assert works.settles(1)
+    assert desk.client.access("summer", "p-1").state == "granted"
