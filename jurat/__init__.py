@@ -5,7 +5,7 @@ the verdict. This package is the contract between them: words, tables and the cl
 """
 
 from jurat.asking import Asked, AskedState
-from jurat.client import Access, Client, Result
+from jurat.client import Client
 from jurat.errors import (
     AccessRevoked,
     AlreadyConfirmed,
@@ -23,6 +23,7 @@ from jurat.errors import (
     WaitTimeout,
 )
 from jurat.publications import Publication
+from jurat.reading import Access, Result
 from jurat.standing import Standing
 from jurat.submitting import Check, Submission
 from jurat.words import AccessState, Outcome, Priority, PublicationState, QuestionState, Reason, State

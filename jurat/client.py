@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, bindparam, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from jurat import asking, contesting
 from jurat.asking import Asked, AskedState
 from jurat.candidates import open_candidates, opening_key, reading_candidates
-from jurat.columns import CheckId, moment
+from jurat.columns import moment
 from jurat.database import is_missing_table, open_engine, reader
 from jurat.errors import (
     ConfigurationError,
@@ -29,73 +26,27 @@ from jurat.errors import (
 )
 from jurat.messages import OwnTexts, message_for, spoken
 from jurat.publications import PUBLICATION, Publication, publication_from, publish
+from jurat.reading import (
+    ACCESS,
+    CONSULTATIONS,
+    PUBLISHED,
+    REQUEST,
+    RESULT_WIDTH,
+    RESULTS,
+    STANDING,
+    TEXTS,
+    Access,
+    Result,
+    access_from,
+    read_json,
+    result_from,
+)
 from jurat.ring import NO_BROKER, Bell
 from jurat.sealing import Seal, key_from_text
 from jurat.standing import Standing
 from jurat.statements import Statements, require_tables, statements_on
 from jurat.submitting import Check, Schemas, Submission, submit_all
-from jurat.words import AccessState, Outcome, Priority, QuestionState, Reason, State, reason_from
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What is known of one check. `outcome` to `decided_at` are None until it has a verdict.
-
-    `reason` is a plain text where the workers are newer than this client and know more reasons.
-
-    `next_poll_ms` says when to ask again, in milliseconds; 0 once the check is settled.
-    """
-
-    check_id: UUID
-    consultation: str
-    participant: str
-    question: str
-    state: State
-    outcome: Outcome | None
-    reason: Reason | str | None
-    revision: int | None
-    decided_at: datetime | None
-    next_poll_ms: int
-
-    @property
-    def settled(self) -> bool:
-        """Whether this is the last word, unless a person reopens the check."""
-        return self.state is State.SETTLED
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What one participant's verdicts add up to in one consultation.
-
-    `questions` has every question of the access form in its order, `rounds_left` how many more answers each may get.
-    `granted_until` is when a granted access ends if nothing else happens; None: never. Within a second or so after it
-    a worker writes what the access is then.
-    """
-
-    state: AccessState
-    questions: Mapping[str, QuestionState]
-    rounds_left: Mapping[str, int]
-    granted_until: datetime | None = None
-
-    @property
-    def open(self) -> list[str]:
-        """The questions that may be answered now, in the order of the form."""
-        busy = (QuestionState.PENDING, QuestionState.REVIEW, QuestionState.ACCEPTED)
-        return [
-            name for name, state in self.questions.items() if self.rounds_left.get(name, 0) > 0 and state not in busy
-        ]
-
-    @property
-    def renewable(self) -> list[str]:
-        """The accepted questions that may be answered anew now, before they end, in the order of the form.
-
-        That takes nothing away: what was accepted holds to its end, whatever comes of the new answer.
-        """
-        return [
-            name
-            for name, state in self.questions.items()
-            if self.rounds_left.get(name, 0) > 0 and state is QuestionState.ACCEPTED
-        ]
+from jurat.words import AccessState, Priority, QuestionState, Reason, State
 
 
 class Client:
@@ -287,7 +238,7 @@ class Client:
         """
         rows = self._read(text(PUBLICATION), {"name": name})
         if not rows:
-            raise UnknownConsultation(name, [row[0] for row in self._read(_PUBLISHED, {})])
+            raise UnknownConsultation(name, [row[0] for row in self._read(PUBLISHED, {})])
         return publication_from(name, rows[0])
 
     # -- reading
@@ -297,7 +248,7 @@ class Client:
 
         Raises UnknownRequest when no committed request has this id, or it was dealt with long ago.
         """
-        rows = self._read(_REQUEST, {"ids": [request_id]})
+        rows = self._read(REQUEST, {"ids": [request_id]})
         if not rows:
             raise UnknownRequest(request_id)
         _, kind, applied_at, refused = rows[0]
@@ -316,8 +267,8 @@ class Client:
 
     def results(self, check_ids: Sequence[UUID]) -> list[Result]:
         """What is known of several checks in one query, in the order of `check_ids`; unknown ones are left out."""
-        rows = self._read(_RESULTS, {"ids": list(check_ids)}) if check_ids else []
-        by_id = {result.check_id: result for result in map(_result, rows)}
+        rows = self._read(RESULTS, {"ids": list(check_ids)}) if check_ids else []
+        by_id = {result.check_id: result for result in map(result_from, rows)}
         return [by_id[check_id] for check_id in check_ids if check_id in by_id]
 
     def access(self, consultation: str, participant: str) -> Access:
@@ -325,10 +276,10 @@ class Client:
 
         Raises UnknownConsultation.
         """
-        rows = self._read(_ACCESS, {"consultation": consultation, "participant": participant})
+        rows = self._read(ACCESS, {"consultation": consultation, "participant": participant})
         if not rows:
             raise self._unknown(consultation)
-        return _access(rows)
+        return access_from(rows)
 
     def standing(self, consultation: str, participant: str) -> Standing:
         """The participant's access with the newest result of each question, all of one moment: what a page shows.
@@ -337,12 +288,12 @@ class Client:
 
         Raises UnknownConsultation.
         """
-        rows = self._read(_STANDING, {"consultation": consultation, "participant": participant})
+        rows = self._read(STANDING, {"consultation": consultation, "participant": participant})
         if not rows:
             raise self._unknown(consultation)
-        results = [_result(row[:_RESULT_WIDTH]) for row in rows if row[0] is not None]
-        contact, messages = map(_json, rows[0][_RESULT_WIDTH : _RESULT_WIDTH + 2])
-        access = _access([row[_RESULT_WIDTH + 2 :] for row in rows])
+        results = [result_from(row[:RESULT_WIDTH]) for row in rows if row[0] is not None]
+        contact, messages = map(read_json, rows[0][RESULT_WIDTH : RESULT_WIDTH + 2])
+        access = access_from([row[RESULT_WIDTH + 2 :] for row in rows])
         return Standing(access, {result.question: result for result in results}, contact, messages)
 
     def wait(self, check_id: UUID, timeout: float = 30.0) -> Result:
@@ -403,10 +354,10 @@ class Client:
 
         Raises UnknownConsultation.
         """
-        rows = self._read(_TEXTS, {"consultation": consultation})
+        rows = self._read(TEXTS, {"consultation": consultation})
         if not rows:
             raise self._unknown(consultation)
-        return spoken(_json(rows[0][0]), locale)
+        return spoken(read_json(rows[0][0]), locale)
 
     def close(self) -> None:
         """Send bells that are still waiting and give back connections."""
@@ -417,11 +368,11 @@ class Client:
 
     def _own_texts(self, consultation: str | None) -> OwnTexts:
         """None where the consultation is no longer configured: an old verdict still has its text then."""
-        rows = self._read(_TEXTS, {"consultation": consultation}) if consultation else []
-        return _json(rows[0][1]) if rows else {}
+        rows = self._read(TEXTS, {"consultation": consultation}) if consultation else []
+        return read_json(rows[0][1]) if rows else {}
 
     def _unknown(self, consultation: str) -> UnknownConsultation:
-        return UnknownConsultation(consultation, [row[0] for row in self._read(_CONSULTATIONS, {})])
+        return UnknownConsultation(consultation, [row[0] for row in self._read(CONSULTATIONS, {})])
 
     def _statements(self, connection: Any) -> Statements:
         """The way to run statements on a platform's connection, once the tables were seen to be there."""
@@ -455,74 +406,3 @@ def _submission(item: Any) -> Submission:
             "a submission has consultation, participant, question and answer, and may have id, priority, reply_key and "
             f"traceparent; this one has {has}"
         ) from None
-
-
-_RESULT = "check_id, consultation, participant, question, state, outcome, reason, revision, decided_at, next_poll_ms"
-_RESULT_WIDTH = len(_RESULT.split())
-
-_RESULTS = text(f"SELECT {_RESULT} FROM jurat_results WHERE check_id IN :ids").bindparams(
-    bindparam("ids", expanding=True, type_=CheckId())
-)
-
-_REQUEST = text("SELECT id, kind, applied_at, refused FROM jurat_requests WHERE id IN :ids").bindparams(
-    bindparam("ids", expanding=True, type_=CheckId())
-)
-
-_ADDED_UP = "q.question, q.rounds, a.access, a.questions, a.rounds_left, a.granted_until"
-_FORM = """
-    jurat_questions q
-    LEFT JOIN jurat_access a ON a.consultation = q.consultation AND a.participant = :participant"""
-
-_ACCESS = text(f"SELECT {_ADDED_UP} FROM {_FORM} WHERE q.consultation = :consultation ORDER BY q.position")
-
-# SQLite looks for the participant's checks alone where the view is told whose with parameters, not with columns.
-_STANDING = text(f"""
-    SELECT {", ".join(f"r.{name}" for name in _RESULT.split(", "))}, q.contact, q.messages, {_ADDED_UP}
-    FROM {_FORM}
-    LEFT JOIN jurat_results r ON r.consultation = :consultation AND r.participant = :participant
-         AND r.question = q.question
-         AND r.round = (SELECT max(c.round) FROM jurat_checks c WHERE c.consultation = :consultation
-                        AND c.participant = :participant AND c.question = q.question)
-    WHERE q.consultation = :consultation ORDER BY q.position""")
-
-_TEXTS = text("SELECT contact, messages FROM jurat_questions WHERE consultation = :consultation LIMIT 1")
-
-_PUBLISHED = text("SELECT name FROM jurat_consultations")
-
-_CONSULTATIONS = text("SELECT DISTINCT consultation FROM jurat_questions")
-
-
-def _result(row: Any) -> Result:
-    return Result(
-        check_id=UUID(str(row[0])),
-        consultation=row[1],
-        participant=row[2],
-        question=row[3],
-        state=State(row[4]),
-        outcome=Outcome(row[5]) if row[5] else None,
-        reason=reason_from(row[6]) if row[6] else None,
-        revision=row[7],
-        decided_at=moment(row[8]),
-        next_poll_ms=row[9],
-    )
-
-
-def _access(rows: Sequence[Any]) -> Access:
-    """What rows of `_ADDED_UP` say, of which there is one a question."""
-    names = [row[0] for row in rows]
-    if rows[0][2] is None:
-        states = dict.fromkeys(names, QuestionState.OPEN)
-        return Access(AccessState.INCOMPLETE, states, {row[0]: row[1] for row in rows})
-    kept = {name: QuestionState(state) for name, state in _json(rows[0][3]).items()}
-    left = _json(rows[0][4])
-    return Access(
-        AccessState(rows[0][2]),
-        {name: kept.get(name, QuestionState.OPEN) for name in names},
-        {row[0]: left.get(row[0], row[1]) for row in rows},
-        moment(rows[0][5]),
-    )
-
-
-def _json(value: Any) -> Any:
-    """A JSON column: text on SQLite, already read on PostgreSQL."""
-    return json.loads(value) if isinstance(value, str) else value

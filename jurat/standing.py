@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from jurat.messages import OwnTexts, key_of, message_for, spoken
-
-if TYPE_CHECKING:
-    from jurat.client import Access, Result
+from jurat.reading import Access, Result
 
 
 @dataclass(frozen=True, slots=True)

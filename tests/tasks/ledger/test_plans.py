@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from adapters.base import NumberClaim
-from jurat import AlreadyConfirmed, client
+from jurat import AlreadyConfirmed, reading
 from jurat.ids import uuid7
 from jurat.words import Outcome, Reason
 from tasks.checks import Entry, GiveBack, Later, NextSource, Review, Settle
@@ -117,7 +117,7 @@ def full(_full: Desk) -> Desk:
     return _full
 
 
-STANDING = str(client._STANDING)
+STANDING = str(reading.STANDING)
 """What `Client.standing` sends."""
 
 
