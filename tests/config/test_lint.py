@@ -6,9 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
-from itertools import groupby
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -16,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.configuration import Configuration
-from config.lint import Report, lint
+from config.lint import lint
 from config.reading import read
-
-ZONES = ("harbour", "old-town")
+from tests.config.linted import REGISTER, ZONES, Changes, lines, mistaken, mistakes, report
 
 GOOD = """\
 sources:
@@ -35,72 +32,6 @@ consultations:
       residence: { criterion: lives-in, with: { zone: old-town } }
       code: { criterion: spring-code }
 """
-
-REGISTER = """\
-sources:
-  roll:
-    type: registry
-    hosts: [registry.example]
-    secrets: { api_key: { env: ROLL_KEY } }
-    inputs:
-      number: { clean: [digits] }
-      family_name: {}
-    steps:
-      - request:
-          url: https://registry.example/people/{number}
-          auth: { type: bearer, token: "{secrets.api_key}" }
-        outcomes:
-          - { when: "status != `200`", then: retry }
-    record:
-      from: body.person
-      fields: { number: id, names: names, professions: professions }
-    rules:
-      - { check: equals, field: number, input: number }
-      - { check: name, family: family_name, compatible: undetermined }
-      - { check: codes, field: professions, requirement: professions, else: refused, reason: profession_not_eligible }
-criteria:
-  is-physician: { source: roll, require: { professions: ["10"] } }
-consultations:
-  board:
-    questions:
-      profession: { criterion: is-physician }
-"""
-
-
-Changes = list[tuple[str, str]]
-
-
-def mistakes(file: str) -> list[tuple[Changes, list[str]]]:
-    """What stands in a good configuration and what is written instead, at one place or several, and what lint says."""
-    found = []
-    for block in (Path(__file__).parent / file).read_text(encoding="utf-8").split("\n\n")[1:]:
-        marked = [line.partition(" ") for line in block.splitlines()]
-        groups = [
-            (mark, "\n".join(text for *_, text in group)) for mark, group in groupby(marked, lambda line: line[0])
-        ]
-        texts = [text for mark, text in groups if mark in "-+"]
-        said = [text for mark, _, text in marked if mark == "!"]
-        found.append((list(zip(texts[::2], texts[1::2], strict=True)), said))
-    return found
-
-
-def mistaken(good: str, changes: Changes) -> str:
-    """The good configuration with these mistakes."""
-    for right, wrong in changes:
-        assert good.count(right) == 1, right
-        good = good.replace(right, wrong)
-    return good
-
-
-def report(folder: Path, text: str, **options: object) -> Report:
-    (folder / "jurat.yaml").write_text(dedent(text), encoding="utf-8")
-    return lint([folder / "jurat.yaml"], zones=ZONES, **options)  # type: ignore[arg-type]
-
-
-def lines(folder: Path, text: str, **options: object) -> list[str]:
-    found = report(folder, text, **options)
-    assert (found.configuration is None) == any(": error: " in str(problem) for problem in found.problems)
-    return [str(problem).removeprefix(f"{folder}/jurat.yaml:") for problem in found.problems]
 
 
 def test_a_good_configuration_has_no_problem(tmp_path: Path) -> None:
@@ -251,71 +182,6 @@ TWO_STEPS = """\
 def test_limits_count_every_request_of_a_look_up(tmp_path: Path, limits: str, expected: list[str]) -> None:
     text = REGISTER.replace("    steps:\n", TWO_STEPS.replace("LIMITS", limits), 1)
     assert lines(tmp_path, text) == expected
-
-
-OSM = """\
-sources:
-  osm: { type: nominatim, OPTIONS }
-criteria:
-  lives-in: { source: osm, zone: harbour }
-"""
-PUBLIC = "nominatim.openstreetmap.org allows one request a second, from all of your workers together"
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ("rate: 1/s", []),
-        ("rate: 60/min", []),
-        ("rate: 1/1500ms", []),
-        ("url: https://geocoder.example, rate: 50/s, concurrency: 8", []),
-        ("url: https://geocoder.example", []),
-        (
-            "timeout: 8s",
-            [
-                (
-                    f"2:3: error: sources.osm: {PUBLIC}, and there is no rate — add rate: 1/s, "
-                    "or give the url of your own server"
-                )
-            ],
-        ),
-        (
-            "rate: 2/s",
-            [f"2:33: error: sources.osm.rate: {PUBLIC} — write 1/s or less, or give the url of your own server"],
-        ),
-        (
-            "rate: 60/min, burst: 5",
-            [f"2:48: error: sources.osm.burst: {PUBLIC} — write 1, or give the url of your own server"],
-        ),
-        (
-            "rate: 1/s, concurrency: 2",
-            [
-                (
-                    "2:51: error: sources.osm.concurrency: nominatim.openstreetmap.org allows one request at a time — "
-                    "write 1, or give the url of your own server"
-                )
-            ],
-        ),
-        (
-            "url: https://NOMINATIM.openstreetmap.org/, rate: 9/s",
-            [f"2:76: error: sources.osm.rate: {PUBLIC} — write 1/s or less, or give the url of your own server"],
-        ),
-    ],
-)
-def test_the_public_nominatim_is_not_asked_more_than_it_allows(
-    tmp_path: Path, options: str, expected: list[str]
-) -> None:
-    assert lines(tmp_path, OSM.replace("OPTIONS", options)) == expected
-
-
-def test_two_sources_at_the_public_nominatim_ask_more_than_it_allows_together(tmp_path: Path) -> None:
-    text = OSM.replace("OPTIONS", "rate: 1/s").replace("criteria:", "  maps: { type: nominatim, rate: 1/s }\ncriteria:")
-    assert lines(tmp_path, text.replace("source: osm", "source: [osm, maps]")) == [
-        (
-            "3:3: error: sources.maps.url: 'osm' asks nominatim.openstreetmap.org too, and it counts what both ask "
-            "together — use one of them in all criteria, or give the url of your own server"
-        )
-    ]
 
 
 def test_a_source_that_is_closed_for_longer_than_a_deadline_is_no_mistake(tmp_path: Path) -> None:

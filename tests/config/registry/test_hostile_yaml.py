@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.test_lint import REGISTER, Changes, lines, mistaken, mistakes
+from tests.config.linted import REGISTER, Changes, lines, mistaken, mistakes
 
 
 @pytest.mark.parametrize(("changes", "said"), mistakes("registry/hostile.txt"))

@@ -10,7 +10,7 @@ import pytest
 from config.configuration import Configuration
 from config.lint import lint
 from config.registry import RegisterFileSource, answer_properties, check_order
-from tests.config.test_lint import Changes, lines, mistaken, mistakes
+from tests.config.linted import Changes, lines, mistaken, mistakes
 
 PEOPLE = """\
 sources:

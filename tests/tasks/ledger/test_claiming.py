@@ -245,15 +245,13 @@ def test_a_claim_that_took_long_once_does_not_keep_the_next_from_taking(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where little lateness is allowed, what claims took is waited for: longer than start times reach, after this."""
-    desk.submit_many(3)
+    desk.submit_many(2)
     demand = Demand("towns", 1, interval=0.001, burst=1, late=0.2)
     monkeypatch.setattr(claiming, "crash_point", lambda name: time.sleep(1.0 if name == "claim.made" else 0.0))
     assert len(desk.take([demand], 1)) == 1
     monkeypatch.undo()
     (held,) = desk.take([demand], 1)
     assert held.starts_in + held.late > 1.0, "a claim that takes as long again is in time"
-    (held,) = desk.take([demand], 1)
-    assert held.starts_in > 0
 
 
 def test_claimers_at_once_never_take_the_same_check(desk: Desk) -> None:
