@@ -20,6 +20,7 @@ CONTROL = "/0.celery.pidbox"
 """The channel of remote control, as Celery names it in database 0 of Redis."""
 
 
+@pytest.mark.slow
 def test_no_message_of_whatever_shape_ends_a_worker_or_comes_to_stand_in_its_log(
     make_town: MakeTown, valkey_server: str
 ) -> None:

@@ -73,6 +73,7 @@ def test_a_worker_serves_the_queues_that_it_is_given_and_warns_of_unknown_ones(m
         assert "Traceback" not in worker.log
 
 
+@pytest.mark.slow
 def test_a_worker_starts_before_its_database_is_there_and_waits(make_town: MakeTown) -> None:
     town = make_town()
     away = "postgresql://nobody@127.0.0.1:1/none"

@@ -86,6 +86,7 @@ def ends_by_sigterm(worker: Worker) -> bool:
     return soon(lambda: not worker.running, 9)
 
 
+@pytest.mark.slow
 def test_with_no_broker_at_all_everything_gets_its_verdict(make_town: MakeTown, sqlite_url: str) -> None:
     town = make_town("none", sqlite_url)
     with town.worker("--concurrency", "8") as worker:

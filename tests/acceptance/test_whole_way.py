@@ -71,6 +71,7 @@ def test_many_answers_at_once_get_a_verdict_each(town: Town, worker: Worker) -> 
     assert town.verdicts_a_check(checks) == Counter({1: 200})
 
 
+@pytest.mark.slow
 def test_a_source_that_is_configured_later_is_served_and_its_bells_are_heard(town: Town, worker: Worker) -> None:
     document = {**town.document, "sources": {**town.document["sources"], "later": {"type": "simulated"}}}
     document["criteria"] = {**document["criteria"], "anything": {"source": "later"}}

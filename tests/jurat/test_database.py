@@ -38,6 +38,7 @@ def test_the_bounds_of_a_transaction_end_with_it(engine: Engine) -> None:
     assert set(bound(engine).values()) == {"0"}
 
 
+@pytest.mark.slow
 def test_a_transaction_that_stands_still_gives_its_row_locks_back(engine: Engine, postgresql_url: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE town (name text)"))

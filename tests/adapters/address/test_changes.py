@@ -123,7 +123,7 @@ RADII = st.lists(st.floats(0.7, 1.3), min_size=9, max_size=9).map(lambda radii: 
 HOLES = st.none() | st.floats(0.05, 0.9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(RADII, RADII, HOLES, HOLES, st.integers(0, 2**32))
 def test_who_is_farther_from_the_old_border_than_the_reach_stays_on_his_side(
     one: np.ndarray[tuple[int], np.dtype[np.float64]],

@@ -100,6 +100,7 @@ def test_two_hundred_checks_are_ten_requests_and_never_more_than_the_rate_allows
     assert soon(lambda: each_works.engine.holdings.free() == 8)
 
 
+@pytest.mark.slow
 def test_several_workers_share_the_rate_and_checks_that_come_one_by_one_gather_behind_it(
     works: Works, roll: Roll, url: str
 ) -> None:
@@ -132,6 +133,7 @@ def test_a_request_that_fails_for_twenty_is_one_failure(works: Works, roll: Roll
     assert works.desk.one(failures) == 0
 
 
+@pytest.mark.slow
 def test_a_broken_roll_is_probed_with_one_check_and_goes_on_with_batches(works: Works, roll: Roll, url: str) -> None:
     roll.status = 503
     submit(works.desk, 60)

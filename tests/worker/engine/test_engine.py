@@ -86,6 +86,7 @@ def test_a_source_of_little_concurrency_is_used_to_its_limit_and_never_above(eac
     assert each_works.steered.most_at_once == 1
 
 
+@pytest.mark.slow
 def test_a_worker_serves_only_the_sources_that_it_was_given(works: Works) -> None:
     works.configure(only=["rpps", "not-configured-yet"])
     works.start()
@@ -164,6 +165,7 @@ def test_a_review_waits_for_a_person_and_then_ends(works: Works) -> None:
     assert works.desk.verdicts(check.id) == [("undetermined", "deadline_passed")]
 
 
+@pytest.mark.slow
 def test_overdue_checks_of_a_source_that_nobody_serves_end(works: Works) -> None:
     works.configure(only=["spring"])
     works.start()
@@ -220,6 +222,7 @@ def test_a_new_configuration_is_taken_soon_and_named_in_each_verdict(works: Work
     assert versions == [("p-1", 1), ("p-2", 2)]
 
 
+@pytest.mark.slow
 def test_a_look_up_ends_under_the_plan_that_it_began_with(works: Works) -> None:
     works.steered.hold()
     works.start()
@@ -234,6 +237,7 @@ def test_a_look_up_ends_under_the_plan_that_it_began_with(works: Works) -> None:
     assert works.desk.one("SELECT config_version FROM jurat_verdicts") == 1
 
 
+@pytest.mark.slow
 def test_an_engine_without_a_configuration_waits_for_one(works: Works) -> None:
     works.desk.sql("DELETE FROM jurat_configs")
     works.engine.start()

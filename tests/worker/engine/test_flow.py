@@ -179,6 +179,7 @@ def test_a_broken_source_is_left_alone_but_for_probes_and_goes_on_at_once_when_i
     assert works.desk.one("SELECT max(lost_leases) FROM jurat_checks") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_seldom")
 def test_the_next_probe_and_the_closed_breaker_wake_the_claimer(works: Works) -> None:
     works.configure(slots=8, only=["rpps"])

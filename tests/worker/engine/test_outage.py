@@ -71,6 +71,7 @@ def test_an_engine_outlives_its_database_and_settles_each_check_once(works: Work
     assert works.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_an_engine_starts_without_its_database_and_begins_when_it_comes(works: Works, server: PostgreSQL) -> None:
     check = works.desk.submit()
