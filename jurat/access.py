@@ -63,11 +63,24 @@ def holds(rule: Rule, accepted: Collection[str]) -> bool:
     return sum(holds(part, accepted) for part in rule.rules) >= rule.count
 
 
+def needed(rule: Rule, accepted: Collection[str], possible: Collection[str]) -> set[str]:
+    """The questions whose answers can still change whether `rule` holds: `accepted` are accepted, and those in
+    `possible` may come to be.
+
+    Nothing below a part that holds counts any more, nor below one that can not come to hold.
+    """
+    if holds(rule, accepted) or not holds(rule, {*accepted, *possible}):
+        return set()
+    if isinstance(rule, str):
+        return {rule}
+    return set().union(*(needed(part, accepted, possible) for part in rule.rules))
+
+
 def evaluate(rule: Rule, states: Mapping[str, QuestionState], rounds_left: Mapping[str, int]) -> AccessState:
     """The access that `states` add up to under `rule`.
 
-    Granted when the rule holds; blocked when it can not come to hold any more; pending while a check that it could
-    need is under way (or with a reviewer); else incomplete: something is open to answer. `rounds_left` has the answers
+    Granted when the rule holds; blocked when it can not come to hold any more; pending while a check is under way
+    (or with a reviewer); else incomplete: something is open to answer. `rounds_left` has the answers
     that each question may still get.
     """
     accepted = {name for name, state in states.items() if state is QuestionState.ACCEPTED}
@@ -201,7 +214,9 @@ class AddedUp:
 def add_up(rule: Rule, stands: Mapping[str, Standing], now: datetime, *, revoked: bool = False) -> AddedUp:
     """What the standings of all questions, as they are at `now`, add up to under `rule`.
 
-    Where a person has revoked the access, it is blocked and nothing may be answered; the questions stand as they do.
+    A question whose answer can not change the access any more (another one was accepted in its place, or the access is
+    blocked without it) may get none; an accepted one may be renewed. Where a person has revoked the access, it is
+    blocked and nothing may be answered; the questions stand as they do.
     """
     states = {name: stand.state for name, stand in stands.items()}
     ends = {name: stand.until for name, stand in stands.items() if stand.state is QuestionState.ACCEPTED}
@@ -210,6 +225,10 @@ def add_up(rule: Rule, stands: Mapping[str, Standing], now: datetime, *, revoked
         return AddedUp(AccessState.BLOCKED, states, dict.fromkeys(states, 0), None, min(moments, default=None))
     left = {name: stand.left for name, stand in stands.items()}
     access = evaluate(rule, states, left)
+    possible = {name for name, rest in left.items() if rest > 0}
+    possible |= {name for name, state in states.items() if state in (QuestionState.PENDING, QuestionState.REVIEW)}
+    of_use = needed(rule, ends, possible - set(ends)) | set(ends)
+    left = {name: rest if name in of_use else 0 for name, rest in left.items()}
     until = _end_of_grant(rule, ends) if access is AccessState.GRANTED else None
     moments |= {
         stand.renewable_from for stand in stands.values() if stand.renewable_from and stand.renewable_from > now

@@ -57,11 +57,25 @@ class Access:
 
     @property
     def open(self) -> list[str]:
-        """The questions that may be answered now, in the order of the form."""
+        """The questions that may be answered now, in the order of the form: the first is to be asked next.
+
+        None that can not change the access any more: where a code was accepted in place of a proof, the proof is not
+        asked for.
+        """
         busy = (QuestionState.PENDING, QuestionState.REVIEW, QuestionState.ACCEPTED)
         return [
             name for name, state in self.questions.items() if self.rounds_left.get(name, 0) > 0 and state not in busy
         ]
+
+    @property
+    def blocked_by(self) -> list[str]:
+        """Where the access is blocked, the questions whose answers did not do, in the order of the form; none where a
+        person revoked it.
+        """
+        if self.state is not AccessState.BLOCKED:
+            return []
+        missed = (QuestionState.REFUSED, QuestionState.UNDETERMINED)
+        return [name for name, state in self.questions.items() if state in missed]
 
     @property
     def renewable(self) -> list[str]:

@@ -72,7 +72,7 @@ function page(int $status, string $title, array $more = []): never {
 function form(string $who): array {
     foreach (sql(FORM, ['consultation' => CONSULTATION, 'participant' => $who])->fetchAll(PDO::FETCH_ASSOC) as $row) {
         $open = $row['rounds_left'] > 0 && !in_array($row['state'], ['pending', 'review', 'accepted'], true);
-        $read = array_map(fn (string $json): array => json_decode($json, true), array_slice($row, 1, 5));
+        $read = array_map(fn (string $json): array => json_decode($json, true), array_slice($row, 1, 6));
         $form[$row['question']] = [...$row, ...$read, 'open' => $open];
     }
     return $form ?? [];

@@ -47,6 +47,9 @@ WORK = {
 """Where the work of a task stands: looked for together with the turn, so that an idle worker costs the database one
 statement and not two. For `overdue` it is `any_passed`."""
 
+ASKED_FOR = frozenset({"requests", "consultations"})
+"""Work that somebody waits for, and that takes no lease from a worker who is only late."""
+
 _FAILING = "SELECT name, failures FROM jurat_sources WHERE failures > 0"
 
 ACCESS_BATCHES = 10
@@ -69,7 +72,8 @@ class Keeping:
         """Which tasks are this worker's to do now. Each is done at most once in `every` seconds over all workers; but
         leases are ended whenever one is over.
 
-        None while leases are spared after an outage of the database, and none of `WORK` that has no work.
+        None while leases are spared after an outage of the database, but what persons and platforms ask for; and none
+        of `WORK` that has no work.
         """
         periods = tuple(sorted(every.items()))
         with self._engine.begin() as connection:
@@ -77,7 +81,7 @@ class Keeping:
                 connection.execute(text(_enter(self._dialect, periods)))
             due = connection.execute(text(_turns(self._dialect, periods)), {"outage": OUTAGE}).all()
         self._entered.update(every)
-        return {task for task, spared, work in due if work and not spared}
+        return {task for task, spared, work in due if work and (not spared or task in ASKED_FOR)}
 
     def end_leases(self) -> list[UUID]:
         """Give back the checks whose leases are over; each counts one lost lease. They stay due since they were before,

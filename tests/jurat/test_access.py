@@ -18,10 +18,12 @@ from jurat.access import (
     add_up,
     evaluate,
     holds,
+    needed,
     parse_rule,
     questions_in,
     standing,
 )
+from jurat.reading import Access
 from jurat.words import COSTS_NO_ROUND, AccessState, Outcome, QuestionState, Reason, State, outcomes_of
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -352,3 +354,37 @@ def test_access_is_granted_to_its_end_and_no_longer(rule: Rule, ends: dict[str, 
         holding = {name for name, end in ends.items() if end is None or end > days}
         over = found.granted_until is not None and found.granted_until <= NOW + days * DAY
         assert holds(rule, holding) is not over
+
+
+# -- what is still of use
+
+ONE_OF_TWO = AtLeast(2, ("residence", AtLeast(1, ("profession", "code"))))
+
+
+def stand(state: QuestionState, left: int = 0) -> Standing:
+    return Standing(state, left)
+
+
+def test_an_accepted_alternative_ends_the_rest() -> None:
+    opened = stand(QuestionState.OPEN, 2)
+    found = add_up(ONE_OF_TWO, {"residence": opened, "profession": opened, "code": stand(QuestionState.ACCEPTED)}, NOW)
+    assert found.access is AccessState.INCOMPLETE
+    assert found.rounds_left == {"residence": 2, "profession": 0, "code": 0}
+
+
+def test_nothing_is_asked_where_no_answer_could_help() -> None:
+    opened = stand(QuestionState.OPEN, 1)
+    found = add_up(ONE_OF_TWO, {"residence": stand(QuestionState.REFUSED), "profession": opened, "code": opened}, NOW)
+    assert found.access is AccessState.BLOCKED
+    assert found.rounds_left == {"residence": 0, "profession": 0, "code": 0}
+    assert Access(found.access, found.states, found.rounds_left).blocked_by == ["residence"]
+
+
+@given(RULES, st.sets(st.sampled_from(NAMES)), st.sets(st.sampled_from(NAMES)))
+def test_what_makes_a_difference_is_needed(rule: Rule, accepted: set[str], possible: set[str]) -> None:
+    found = needed(rule, accepted, possible)
+    assert found <= possible - accepted
+    ways = [set(way) for size in range(len(possible) + 1) for way in combinations(sorted(possible), size)]
+    for name in possible - accepted:
+        if any(holds(rule, accepted | way | {name}) and not holds(rule, accepted | way) for way in ways):
+            assert name in found

@@ -261,11 +261,11 @@ OWN = {"outside_zone": {"fr": "Chez nous", "pt-BR": "Aqui", "en": "Here"}, "code
         ("outside_zone", "pt-BR", "Aqui"),
         ("outside_zone", "en", "Here"),
         ("outside_zone", "de", texts("de")["outside_zone"]),
-        ("outside_zone", "it", "Here"),
+        ("outside_zone", "xx", "Here"),
         ("code_used", "de", "Hier"),
         ("code_used", "fr", "Ici"),
         ("code_expired", "fr", texts("fr")["code_expired"]),
-        ("code_expired", "it", texts("en")["code_expired"]),
+        ("code_expired", "xx", texts("en")["code_expired"]),
         ("brand_new", "fr", texts("fr")[OTHER]),
     ],
 )

@@ -162,14 +162,18 @@ def row_at(life: Life, consultation: Mapping[str, Any], now: datetime) -> Row:
     accepted = {name for name, state in states.items() if state == "accepted"}
     under_way = {name for name, state in states.items() if state in ("pending", "review")}
     possible = sorted(name for name in states if name not in accepted and (name in under_way or left[name] > 0))
-    ways = chain.from_iterable(combinations(possible, count) for count in range(len(possible) + 1))
+    ways = [
+        accepted | set(way)
+        for way in chain.from_iterable(combinations(possible, count) for count in range(len(possible) + 1))
+    ]
     if rule_holds(rule, accepted):
-        access = "granted"
-    elif not any(rule_holds(rule, accepted | set(way)) for way in ways):
-        access = "blocked"
-    else:
-        access = "pending" if under_way else "incomplete"
-    return Row(access, states, left)
+        return Row("granted", states, {name: rounds if name in accepted else 0 for name, rounds in left.items()})
+    # Those that make the difference in any way in which it may go on.
+    of_use = {name for name in possible for way in ways if rule_holds(rule, way | {name}) > rule_holds(rule, way)}
+    left = {name: rounds if name in accepted | of_use else 0 for name, rounds in left.items()}
+    if not any(rule_holds(rule, way) for way in ways):
+        return Row("blocked", states, left)
+    return Row("pending" if under_way else "incomplete", states, left)
 
 
 def moments(life: Life, consultation: Mapping[str, Any]) -> Iterator[datetime]:
