@@ -8,8 +8,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg.errors import InsufficientPrivilege
 from ruamel.yaml import YAML
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from config.lint import lint
 from jurat import Check
@@ -19,6 +20,7 @@ from jurat.words import Reason
 from tasks.checks import Review
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal
+from tests.rigs.logins import Logins, plain
 from tests.tasks.desk import PUBLIC_KEY, REFUSED, Desk
 
 PAGE = ROOT / "docs" / "how-to" / "review-answers.md"
@@ -101,19 +103,19 @@ def test_a_platform_and_a_back_office_do_with_sql_alone(desk: Desk) -> None:
     asked = contest(desk, check)
     desk.keeping.do_requests()
     assert became(desk, asked) == (True, None)
-    (row,) = sql(desk, "FROM jurat_review_queue", consultation="budget")
+    (row,) = sql(desk, "FROM jurat_review_queue WHERE", consultation="budget")
     assert (UUID(str(row["check_id"])), row["reason"], bool(row["contested"])) == (check.id, "status_inactive", True)
     assert row["document"] == "d-7"
     decide(desk, check, "person_accepted", "clerk-7")
     desk.keeping.do_requests()
-    (row,) = sql(desk, "FROM jurat_review_queue", consultation="budget")
+    (row,) = sql(desk, "FROM jurat_review_queue WHERE", consultation="budget")
     assert "clerk-7" in str(row["words"])
     decide(desk, check, "person_accepted", "clerk-8")
     desk.keeping.do_requests()
     assert desk.access() == "granted"
-    assert sql(desk, "FROM jurat_review_queue", consultation="budget") == []
+    assert sql(desk, "FROM jurat_review_queue WHERE", consultation="budget") == []
     if desk.postgresql:
-        (row,) = sql(desk, "jurat_open_review", check_id=check.id, by_whom="clerk-7")
+        (row,) = sql(desk, "jurat_open_review(", check_id=check.id, by_whom="clerk-7")
         opened = UUID(str(row["jurat_open_review"]))
     else:
         opened = uuid7()
@@ -126,6 +128,36 @@ def test_a_platform_and_a_back_office_do_with_sql_alone(desk: Desk) -> None:
     assert desk.row(check.id, "state") == "review"
 
 
+def test_a_back_office_with_the_functions_alone_can_do_nothing_else(desk: Desk) -> None:
+    if not desk.postgresql:
+        pytest.skip("SQLite knows no users")
+    check = refused(desk)
+    with Logins(desk.url) as logins:
+        url = logins.url()
+        user = make_url(url).username
+        assert user
+        with plain(desk.url) as owner:
+            owner.execute(block(PAGE, "sql", "GRANT EXECUTE").replace("TO backoffice", f"TO {user}").encode())
+        with plain(url) as office:
+            assert office.execute("SELECT check_id FROM jurat_review_queue").fetchall() == []
+            office.execute("SELECT jurat_open_review(check_id => %s, by_whom => 'clerk-7')", (check.id,))
+            desk.keeping.do_requests()
+            assert office.execute("SELECT check_id FROM jurat_review_queue").fetchall() == [(check.id,)]
+            office.execute("SELECT jurat_decide(%s, 'person_accepted', 'clerk-7')", (check.id,))
+            for refused_to_it in (
+                "SELECT answer FROM jurat_checks",
+                "SELECT note FROM jurat_requests",
+                "UPDATE jurat_checks SET state = 'settled'",
+                "INSERT INTO jurat_requests (id) VALUES (NULL)",
+                "UPDATE jurat_access SET access = 'granted'",
+                "INSERT INTO jurat_verdicts SELECT * FROM jurat_verdicts",
+            ):
+                with pytest.raises(InsufficientPrivilege):
+                    office.execute(refused_to_it)
+        with plain(desk.url) as owner:
+            owner.execute(f"DROP OWNED BY {user}".encode())
+
+
 def test_what_a_worker_finds_stands_in_refused(desk: Desk) -> None:
     check = submitted(desk)
     desk.settle(desk.claim_one("magic"), Review(Reason.NAME_DIFFERS, 3600))
@@ -136,4 +168,4 @@ def test_what_a_worker_finds_stands_in_refused(desk: Desk) -> None:
 
 
 def test_every_block_is_run_by_one_of_these_tests() -> None:
-    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql"))) == (1, 7)
+    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql"))) == (1, 8)

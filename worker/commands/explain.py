@@ -75,7 +75,7 @@ def _rules(evidence: dict[str, Any]) -> list[dict[str, Any]]:
 def lines_of(found: Explained, texts: Mapping[str, str]) -> Iterator[str]:
     """For people: look-ups, verdicts with what the participant reads, the review, and what they mean for access."""
     yield f"check {found.id}: {found.consultation}/{found.question}, round {found.round}, {found.state}"
-    yield f"submitted {time_text(found.submitted_at)}, to be decided by {time_text(found.deadline_at)}"
+    yield f"submitted {time_text(found.submitted_at)}, to be looked up by {time_text(found.deadline_at)}"
     yield ""
     if found.attempts:
         yield from columns(
@@ -91,7 +91,8 @@ def lines_of(found: Explained, texts: Mapping[str, str]) -> Iterator[str]:
         yield from _verdict(verdict)
         yield f"  the participant reads: {texts[verdict.reason]}"
     if not found.verdicts:
-        yield from ("", f"no verdict yet; it is at the source {found.source}")
+        where = "a person has it" if found.state == "review" else f"it is at the source {found.source}"
+        yield from ("", f"no verdict yet; {where}")
     for contest in found.contests:
         yield from ("", _contest(contest))
     if found.review is not None:
