@@ -145,7 +145,8 @@ def _check_demand(value: Any) -> Any:
         case [*parts] if any(isinstance(part, int | float) for part in parts):
             raise PydanticCustomError("demand", "the codes in this list must be texts — put each in quotes")
         case []:
-            raise PydanticCustomError("demand", 'is an empty list, which nobody matches — write ["…"], or remove the line')
+            said = 'is an empty list, which nobody matches — write ["…"], or remove the line'
+            raise PydanticCustomError("demand", "{message}", {"message": said})
     raise PydanticCustomError("demand", 'must be a whole number, a text or a list of texts — write 18, or ["…"]')
 
 

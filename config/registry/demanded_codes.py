@@ -49,8 +49,8 @@ def _by_rule(rule: OneOfRule, codes: Sequence[str], known: tuple[str, ...]) -> I
             said = f"'{shown}' has small letters, and no code that is known has any"
             yield Doubt(index, f"{said}: another spelling is another code", f"write '{printable(code.upper())}'")
         elif len(meant := [each for each in known if _goes_on(rule, each, code)]) > 1:
-            more = ", …" if len(meant) > _SHOWN else ""
-            said = f"'{shown}' is the beginning of {len(meant)} codes that are known ({', '.join(meant[:_SHOWN])}{more})"
+            listed = ", ".join([*meant[:_SHOWN], *("…" for _ in meant[_SHOWN : _SHOWN + 1])])
+            said = f"'{shown}' is the beginning of {len(meant)} codes that are known ({listed})"
             yield Doubt(index, f"{said}, and all of them pass", "write each that is meant")
 
 
