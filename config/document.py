@@ -144,7 +144,10 @@ def _check_demand(value: Any) -> Any:
             return tuple(value)
         case [*parts] if any(isinstance(part, int | float) for part in parts):
             raise PydanticCustomError("demand", "the codes in this list must be texts — put each in quotes")
-    raise PydanticCustomError("demand", "must be a whole number, a text or a list of texts")
+        case []:
+            said = 'is an empty list, which nobody matches — write ["…"], or remove the line'
+            raise PydanticCustomError("demand", "{message}", {"message": said})
+    raise PydanticCustomError("demand", 'must be a whole number, a text or a list of texts — write 18, or ["…"]')
 
 
 _LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
@@ -17,12 +17,14 @@ from config.registry import (
     RecordSource,
     RegisterFileSource,
     RegistrySource,
+    code_doubts,
     demands_of,
     doubt_of,
     misfit,
     requirements_of,
     sending_problems,
 )
+from config.registry.demanded_codes import Doubt
 from config.sources import CodesSource, SourceModel, answer_schema, urls_of
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, questions_in
@@ -287,10 +289,18 @@ def _check_requirement(path: Path, criterion: Criterion, sources: Mapping[str, S
                     yield Complaint(at, f"no rule of '{name}' looks at this", suggest(demand, known), at_key=True)
                 elif wrong := misfit(forms[demand], demand, value):
                     yield Complaint(at, *wrong)
+                elif isinstance(value, list | tuple):
+                    yield from _check_codes(at, name, code_doubts(source, demand, value))
             if criterion.require.keys() <= known:
                 for demand in sorted(needed - criterion.require.keys()):
                     said, hint = f"a rule of '{name}' needs to be told '{demand}'", f"add require: {{ {demand}: … }}"
                     yield Complaint(path, said, hint, at_key=True)
+
+
+def _check_codes(path: Path, source: str, doubts: Iterable[Doubt]) -> Iterator[Complaint]:
+    for doubt in doubts:
+        severity = Severity.ERROR if doubt.refuses_everybody else Severity.WARNING
+        yield Complaint((*path, doubt.index), f"{doubt.said} (source '{source}')", doubt.hint, severity)
 
 
 def _check_question(path: Path, question: QuestionModel, document: Document) -> Iterator[Complaint]:

@@ -96,7 +96,7 @@ def _complaint(details: ErrorDetails, data: Any, texts: Mapping[Path, str]) -> C
 
 def _limit(kind: str, context: Mapping[str, Any], otherwise: str) -> str:
     if context.get("min_length") == 1:
-        return "is empty"
+        return "is empty — fill it in, or remove the line"
     if context.get("pattern") == NAME_PATTERN:
         return "a name has lower-case letters, digits and '_', at most 63, and begins with a letter"
     if kind not in _LIMITS:

@@ -35,6 +35,10 @@ _STRANGERS_NAMES: Final = ("Xenquilth", "Ozymbry")
 
 _SAYS: Final = "ask for what the registry says, such as suspended == `false`, not for what it leaves out"
 _NULL: Final = "let it be null where the registry does not say so"
+_NAMELESS: Final = (
+    "remove absent: pass, for this registry gives names to compare; where it keeps no name of some who are gone, add a "
+    "test of such a record, refused for its status"
+)
 _OPEN_END: Final = (
     "let the field say what stands for an open end, such as end == '' && '9999-12-31' || end, and be null where "
     "nothing is said; or write absent: undetermined"
@@ -74,11 +78,13 @@ def play_moods(source: RegistrySource, rehearsal: Rehearsal, tried: Sequence[Tri
             yield from scene.shapes()
     if not accepted:
         return
+    keeps_no_name = _keeps_no_name(source, rehearsal, passed)
     others = [(test, _Role.REFUSED) for test in passed if test.trial.outcome is Outcome.REFUSED]
     others += [(test, _Role.STRANGER) for test in _strangers(source, rehearsal, passed)]
     for test, role in others:
         for scene in _scenes(source, rehearsal, test, role):
-            yield from (acted for acted in scene.shapes() if acted.place is not None)
+            wrong = (acted for acted in scene.shapes() if acted.place is not None)
+            yield from (acted for acted in wrong if not (keeps_no_name and acted.place == _nameless(source)))
 
 
 class _Role(Enum):
@@ -110,6 +116,35 @@ def _strangers(source: RegistrySource, rehearsal: Rehearsal, passed: Sequence[Tr
             continue
         if played.outcome is Outcome.UNDETERMINED:
             yield replace(test, trial=trial)
+
+
+def _keeps_no_name(source: RegistrySource, rehearsal: Rehearsal, passed: Sequence[Tried]) -> bool:
+    """Whether a test shows that a record without a name is refused for its status, as `absent: pass` says.
+
+    Then a record whose name is gone is no other shape, but one more of those.
+    """
+    if _nameless(source) is None:
+        return False
+    for test in passed:
+        trial = _of_a_stranger(source, test.trial)
+        if trial is None or test.trial.outcome is not Outcome.REFUSED:
+            continue
+        try:
+            place = rehearsal.play(trial, test.replies).place
+        except NoAnswer:
+            continue
+        match place:
+            case ("rules", int() as index) if isinstance(source.rules[index], StatusRule):
+                return True
+    return False
+
+
+def _nameless(source: RegistrySource) -> Path | None:
+    """Where a rule says that a record without a name may refuse."""
+    for index, rule in enumerate(source.rules):
+        if isinstance(rule, NameRule) and rule.absent == "pass":
+            return ("rules", index, "absent")
+    return None
 
 
 def _of_a_stranger(source: RegistrySource, trial: Trial) -> Trial | None:
@@ -214,9 +249,9 @@ class _Scene:
 
     def _refused_stranger(self, played: Played) -> tuple[Path, str, str]:
         said = "this refuses a stranger who typed the number by mistake"
-        for index, rule in enumerate(self._source.rules):
-            if isinstance(rule, NameRule) and rule.absent == "pass" and played.place[0] == "rules":
-                return ("rules", index, "absent"), said, "remove absent: pass, for this registry gives names to compare"
+        nameless = _nameless(self._source)
+        if nameless is not None and played.place[0] == "rules":
+            return nameless, said, _NAMELESS
         place = self._refusing(played)
         return place, said, _refusal_hint(place, None)
 

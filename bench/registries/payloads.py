@@ -117,7 +117,7 @@ def _made_up(**typed: str) -> Callable[[Payload], Mapping[str, str]]:
     return lambda _: {**STRANGER, **typed}
 
 
-_PHYSICIANS = {"professions": ["207"]}
+_PHYSICIANS = {"professions": ["202", "204", "207", "208", "209"]}
 _SOMEBODY = _made_up(number="2000000119")
 _DOCTOR, _PHARMACIST = {"professions": ["10"]}, {"professions": ["21"]}
 _DIRECTORY = _made_up(number="99900010002")
@@ -187,12 +187,12 @@ CASES = (
         *("undetermined/source_rejected_request", _DOCTOR),
     ),
     Case(
-        *(_DINUM, "recherche-entreprises/search-880878145.json", "who leads it, but it has ceased", _siren),
-        *("refused/status_inactive", {}, of_fixture),
+        *(_DINUM, "recherche-entreprises/search-880878145.json", "its liquidator alone is left", _siren),
+        *("undetermined/record_not_public", {}, of_fixture),
     ),
     Case(
         *(_DINUM, "recherche-entreprises/search-880878145.json", "another name", _stranger(_siren)),
-        *("undetermined/name_differs", {}, of_fixture),
+        *("undetermined/record_not_public", {}, of_fixture),
     ),
     Case(
         *(_DINUM, "recherche-entreprises/search-12345678900003.json", "nobody", _made_up(number="999000102")),

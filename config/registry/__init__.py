@@ -5,6 +5,7 @@ express a refusal that rests on an outage, on a changed shape or on a stranger's
 """
 
 from config.registry.checks import check_order
+from config.registry.demanded_codes import code_doubts
 from config.registry.demands import demands_of, misfit, requirements_of
 from config.registry.people import RegisterFileSource
 from config.registry.request_checks import sending_problems
@@ -17,6 +18,7 @@ __all__ = [
     "RegistrySource",
     "answer_properties",
     "check_order",
+    "code_doubts",
     "demands_of",
     "doubt_of",
     "misfit",

@@ -143,7 +143,8 @@ class OneOfRule(_Rule):
     `match: prefix`: the record's value begins with one of them. `refuses`: the other words that the registry is known
     to have; one that is in neither list is new, and undetermined. `values` that refuse need it. The codes that a
     criterion demands may come from lists that nobody writes down whole, and may go without: then any other refuses, so
-    that presets list the codes of their registries. `optional`: holds where the criterion demands nothing.
+    that presets list the codes of their registries, and lint tells what of a demand is not among them. `optional`:
+    holds where the criterion demands nothing.
     """
 
     demanded: ClassVar = Demanded.CODES

@@ -93,7 +93,7 @@ def test_a_preset_of_another_type_is_told(tmp_path: Path, presets: Path) -> None
 
 def test_what_makes_a_preset_wrong_is_told_where_it_is_used(tmp_path: Path, presets: Path) -> None:
     assert lines(tmp_path, CONFIGURATION.replace("rate: 2/s", "steps: []"), presets) == [
-        "jurat.yaml:2:56: error: sources.roll.steps: is empty"
+        "jurat.yaml:2:56: error: sources.roll.steps: is empty — fill it in, or remove the line"
     ]
     (presets / "valmont-roll.yaml").write_text(PRESET.replace("hosts", "hostes"), encoding="utf-8")
     assert lines(tmp_path, CONFIGURATION, presets) == [

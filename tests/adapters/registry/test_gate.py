@@ -276,11 +276,26 @@ def test_a_stranger_who_mistyped_the_number_is_not_refused_where_the_name_is_gon
         "this refuses a stranger who typed the number by mistake where in the answer professionals[].names is gone "
         "(test 'a suspended one', step 'lookup')"
     )
-    assert hint == "remove absent: pass, for this registry gives names to compare"
+    assert hint == (
+        "remove absent: pass, for this registry gives names to compare; where it keeps no name of some who are gone, "
+        "add a test of such a record, refused for its status"
+    )
     # Where the registry leaves no name of who is suspended, the number alone tells, and there is no stranger.
     tests = copy.deepcopy(WHOLE["tests"])
     del tests[1]["responses"]["lookup"]["json"]["professionals"][0]["names"]
     assert faults(rules=nameless, tests=tests) == []
+    # Of some it may leave the name: a test of one of them takes nothing away from what the other shows.
+    named = {**copy.deepcopy(WHOLE["tests"][1]), "name": "a suspended one, whose name is left"}
+    assert faults(rules=nameless, tests=[*tests, named]) == []
+
+
+def test_a_nameless_record_that_is_refused_for_something_else_shows_nothing() -> None:
+    nameless = [WHOLE["rules"][0], {**WHOLE["rules"][1], "absent": "pass"}, *WHOLE["rules"][2:]]
+    absent = copy.deepcopy(WHOLE["tests"])
+    del absent[0]["responses"]["lookup"]["json"]["professionals"][0]["names"]
+    absent[0]["expect"] = "undetermined/record_not_public"
+    tests = [*copy.deepcopy(WHOLE["tests"]), {**absent[0], "name": "active, without a name"}]
+    assert [place for place, *_ in faults(rules=nameless, tests=tests)] == ["rules.1.absent"]
 
 
 def test_a_first_step_that_goes_on_whatever_is_answered_is_found() -> None:

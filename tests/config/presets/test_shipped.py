@@ -41,7 +41,8 @@ def used(name: str, folder: Path) -> RecordSource:
     secrets = ", ".join(f"{secret}: {{ env: {secret.upper()} }}" for secret in needed)
     written = f"secrets: {{ {secrets} }}" if name not in LISTS else "register: members"
     configuration = CONFIGURATION.replace("TYPE", type_of(name)).replace("NAME", name).replace("SECRETS", written)
-    demanded = 'require: { professions: ["10"] }' if name in {"us-npi", "fr-annuaire-sante"} else ""
+    code = {"us-npi": "207", "fr-annuaire-sante": "10"}.get(name)
+    demanded = f'require: {{ professions: ["{code}"] }}' if code else ""
     (folder / "jurat.yaml").write_text(configuration.replace("REQUIRE", demanded), "utf-8")
     found = lint([folder / "jurat.yaml"])
     assert str(found) == ""

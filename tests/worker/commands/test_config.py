@@ -286,7 +286,8 @@ def test_without_a_configuration_everything_is_new(shell: Shell) -> None:
 def test_a_preset_is_compared_with_what_it_stands_for(shell: Shell) -> None:
     preset = (
         "sources: {{ npi: {{ type: registry, preset: us-npi{more} }} }}\n"
-        'criteria: {{ is-physician: {{ source: npi, require: {{ professions: ["207"] }} }} }}\n'
+        "criteria: {{ is-physician: {{ source: npi, "
+        'require: {{ professions: ["202", "204", "207", "208", "209"] }} }} }}\n'
     )
     shell.write("jurat.yaml", preset.format(more=""))
     assert shell("config", "apply", "jurat.yaml").code == 0

@@ -153,7 +153,7 @@ def test_files_of_tests_are_looked_for_beside_the_description(shell: Shell) -> N
 def test_what_a_preset_brings_is_told_where_the_preset_is_named(shell: Shell) -> None:
     text = (
         "sources:\n  npi:\n    type: registry\n    preset: us-npi\n    record:\n      fields: { status: \"'A'\" }\n"
-        'criteria:\n  is-physician: { source: npi, require: { professions: ["207"] } }\n'
+        'criteria:\n  is-physician: { source: npi, require: { professions: ["202", "204", "207", "208", "209"] } }\n'
         "consultations:\n  board:\n    questions:\n      profession: { criterion: is-physician }\n"
     )
     shell.write("jurat.yaml", text)
