@@ -187,12 +187,12 @@ CASES = (
         *("undetermined/source_rejected_request", _DOCTOR),
     ),
     Case(
-        *(_DINUM, "recherche-entreprises/search-880878145.json", "its liquidator alone is left", _siren),
-        *("undetermined/record_not_public", {}, of_fixture),
+        *(_DINUM, "recherche-entreprises/search-880878145.json", "who is left of it, but it has ceased", _siren),
+        *("refused/status_inactive", {}, of_fixture),
     ),
     Case(
         *(_DINUM, "recherche-entreprises/search-880878145.json", "another name", _stranger(_siren)),
-        *("undetermined/record_not_public", {}, of_fixture),
+        *("undetermined/name_differs", {}, of_fixture),
     ),
     Case(
         *(_DINUM, "recherche-entreprises/search-12345678900003.json", "nobody", _made_up(number="999000102")),
