@@ -165,12 +165,17 @@ class Configuration:
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hexadecimal: equal for configurations that say the same."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        return digest_of(self.to_json())
 
     @property
     def access_json(self) -> Mapping[str, str]:
         """Each consultation's access rule as JSON, as `jurat.access.parse_rule` reads it."""
         return {name: json.dumps(rule_as_json(rule), separators=(",", ":")) for name, rule in self.access.items()}
+
+
+def digest_of(written: str) -> str:
+    """The digest of the configuration that `to_json` wrote so."""
+    return hashlib.sha256(written.encode()).hexdigest()
 
 
 def _resolved(document: Document, consultation: str, name: str, position: int) -> Question:
