@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Self
 
 from pydantic import ValidationError
 
-from config.document import Criterion, Document, Environment, Parameter, rule_as_json
+from config.document import Consultation, Criterion, Document, Environment, Parameter, rule_as_json
 from config.limits import SourceKind
 from config.problems import Complaint, InvalidConfiguration, Positions, Severity
 from config.references import Known, check_fit, check_names
@@ -109,6 +109,23 @@ class Configuration:
                 }
             ),
             access=MappingProxyType({name: part.access_rule for name, part in document.consultations.items()}),
+        )
+
+    def republished(self, ours: Mapping[str, Consultation], gone: Collection[str]) -> Self:
+        """The configuration without the consultations `gone`, and then with `ours`: as `of` makes it, in the time that
+        those take alone. All others are valid already, and do not depend on them.
+
+        Raises InvalidConfiguration, about `ours`.
+        """
+        others = {name: part for name, part in self.document.consultations.items() if name not in {*gone, *ours}}
+        own = self.of(self.document.model_copy(update={"consultations": dict(ours)}))
+        kept = {key: question for key, question in self.questions.items() if key[0] in others}
+        rules = {name: rule for name, rule in self.access.items() if name in others}
+        return replace(
+            self,
+            document=self.document.model_copy(update={"consultations": {**others, **ours}}),
+            questions=MappingProxyType({**kept, **own.questions}),
+            access=MappingProxyType({**rules, **own.access}),
         )
 
     @classmethod

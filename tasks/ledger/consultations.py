@@ -304,11 +304,11 @@ class Consultations:
         version = last[0] if last else None
         if changed:
             laid = {name: part for name, part in accepted.items() if part is not None}
-            document = publications.laid_over(publications.without(base.document, before), laid)
+            configuration = base.republished(laid, before)
             people = {each.by for each in done}
             who = people.pop() if len(people) == 1 else WORKER
             edition = Edition(version or 0, Book.of(base), base.questions)
-            version = self._publishing.store(connection, Configuration.of(document), last, who, changed, edition)
+            version = self._publishing.store(connection, configuration, last, who, changed, edition)
         for each in done:
             action = "consultation withdraw" if each.document is None else "consultation publish"
             detail: dict[str, Any] = {"revision": each.revision, "version": version}
