@@ -105,10 +105,11 @@ def _add_questions(dialect: str) -> str:
     shared = "consultation_title jsonb, contact jsonb, messages jsonb"
     names, of_all = (", ".join(column.split()[0] for column in columns.split(", ")) for columns in (own, shared))
     values = ", ".join([f"r.{name}" for name in names.split(", ")] + [f"t.{name}" for name in of_all.split(", ")])
-    texts = f"(SELECT r.* FROM {rowset(dialect, f'consultation text, {shared}', 'texts')})"
+    texts = rowset(dialect, f"consultation text, {shared}", "texts")
     return f"""
+        WITH t AS MATERIALIZED (SELECT r.* FROM {texts})
         INSERT INTO jurat_questions ({names}, {of_all}) SELECT {values}
-        FROM {rowset(dialect, own)} JOIN {texts} AS t ON t.consultation = r.consultation WHERE true"""
+        FROM {rowset(dialect, own)} JOIN t ON t.consultation = r.consultation WHERE true"""
 
 
 @lru_cache
