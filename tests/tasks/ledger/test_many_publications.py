@@ -35,7 +35,8 @@ def desk(desk: Desk) -> Desk:
 
 def large(nth: int, asked: int = 50, size: int = 190_000) -> Mapping[str, Any]:
     """A consultation of about `size` bytes of texts, which stand in the row of each of its questions."""
-    texts = {reason.value: {"en": f"{nth} " + "x" * (size // len(Reason))} for reason in Reason}
+    said = f"{nth} " + "x" * (size // (2 * len(Reason)) - 20)
+    texts = {reason.value: {"en": said, "fr": said} for reason in Reason}
     return {"questions": {f"q{n}": {"criterion": "lives-in"} for n in range(asked)}, "messages": texts}
 
 
