@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Self
 
 from pydantic import ValidationError
 
-from config.document import Criterion, Document, Environment, Parameter, rule_as_json
+from config.document import Consultation, Criterion, Document, Environment, Parameter, rule_as_json
 from config.limits import SourceKind
 from config.problems import Complaint, InvalidConfiguration, Positions, Severity
 from config.references import Known, check_fit, check_names
@@ -111,6 +111,23 @@ class Configuration:
             access=MappingProxyType({name: part.access_rule for name, part in document.consultations.items()}),
         )
 
+    def republished(self, ours: Mapping[str, Consultation], gone: Collection[str]) -> Self:
+        """The configuration without the consultations `gone`, and then with `ours`: as `of` makes it, in the time that
+        those take alone. All others are valid already, and do not depend on them.
+
+        Raises InvalidConfiguration, about `ours`.
+        """
+        others = {name: part for name, part in self.document.consultations.items() if name not in {*gone, *ours}}
+        own = self.of(self.document.model_copy(update={"consultations": dict(ours)}))
+        kept = {key: question for key, question in self.questions.items() if key[0] in others}
+        rules = {name: rule for name, rule in self.access.items() if name in others}
+        return replace(
+            self,
+            document=self.document.model_copy(update={"consultations": {**others, **ours}}),
+            questions=MappingProxyType({**kept, **own.questions}),
+            access=MappingProxyType({**rules, **own.access}),
+        )
+
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The configuration that `to_json` wrote.
@@ -165,12 +182,17 @@ class Configuration:
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hexadecimal: equal for configurations that say the same."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        return digest_of(self.to_json())
 
     @property
     def access_json(self) -> Mapping[str, str]:
         """Each consultation's access rule as JSON, as `jurat.access.parse_rule` reads it."""
         return {name: json.dumps(rule_as_json(rule), separators=(",", ":")) for name, rule in self.access.items()}
+
+
+def digest_of(written: str) -> str:
+    """The digest of the configuration that `to_json` wrote so."""
+    return hashlib.sha256(written.encode()).hexdigest()
 
 
 def _resolved(document: Document, consultation: str, name: str, position: int) -> Question:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jurat.batches import Statement, raise_error, travel
@@ -136,6 +136,25 @@ def is_away(error: Exception) -> bool:
     if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
         return True
     return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def state_of(error: Exception) -> str:
+    """The SQLSTATE of what the database said; "" where it has none, as on SQLite."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+
+
+def is_too_much(error: DBAPIError) -> bool:
+    """Whether a statement failed because of what was given to it: a value that the database can not hold, more of them
+    than it takes, or so many that it ran out of memory or time.
+    """
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html: data_exception, program_limit_exceeded,
+    # internal_error (of a size), and the states of time and memory. SQLite says DataError, and Python that it is long.
+    return is_out_of_time(error) or state_of(error)[:2] in ("22", "54", "XX") or isinstance(error, DataError)
+
+
+def is_out_of_time(error: DBAPIError) -> bool:
+    """Whether a statement or transaction ended because it took longer, or more memory, than it may."""
+    return state_of(error) in ("25P03", "25P04", "53200", "57014")
 
 
 def is_missing_table(error: DBAPIError) -> bool:

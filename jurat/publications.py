@@ -28,6 +28,15 @@ OPTIONS = ("access", "contact", "four_eyes", "messages", "questions", "retain", 
 QUESTION_OPTIONS = (*("criterion", "deadline", "on_undetermined", "renew", "rounds", "title", "valid_for", "with"),)
 """The same of a question."""
 
+MOST_PUBLISHED = 1_000
+LARGEST_TOGETHER = 16 << 20
+"""So many consultations a platform has at most, of so many bytes together: each worker reads them all."""
+
+TOO_MANY = f"the platform has {MOST_PUBLISHED:,} consultations already, as many as it may"
+WITHDRAW_ONE = "withdraw one that is over"
+TOO_LARGE_TOGETHER = f"with it, all published consultations would be larger than {LARGEST_TOGETHER >> 20} MiB together"
+SHORTEN_OR_WITHDRAW = "shorten its texts, or withdraw one that is over"
+
 MOST_QUESTIONS = 50
 MOST_NAMED = 12
 
@@ -56,7 +65,8 @@ class Known:
     """What is there to choose from: each criterion with what it leaves open, zones in force, lists that have codes.
 
     `ours` are the consultations that the platform has published, `theirs` says that administrators have one of this
-    name.
+    name. `others` counts those of another name that the platform has, or that are still in the configuration, and
+    `bytes_of_others` what they take.
     """
 
     criteria: Mapping[str, Sequence[str]]
@@ -64,6 +74,8 @@ class Known:
     lists: Collection[str]
     ours: Collection[str] = ()
     theirs: bool = False
+    others: int = 0
+    bytes_of_others: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +134,13 @@ def _problems(name: str, document: str | None, by: str, known: Known) -> Iterato
         if name not in known.ours:
             yield Problem("JU012", here, "the platform has published no such consultation", _there_is(name, known.ours))
         return
-    if len(document.encode()) > LARGEST:
+    size = len(document.encode())
+    if size > LARGEST:
         yield Problem("JU010", "document", "is larger than 256 KiB", "shorten its texts")
+    if known.others >= MOST_PUBLISHED:
+        yield Problem("JU010", here, TOO_MANY, WITHDRAW_ONE)
+    if known.bytes_of_others + size > LARGEST_TOGETHER:
+        yield Problem("JU010", here, TOO_LARGE_TOGETHER, SHORTEN_OR_WITHDRAW)
     whole = json.loads(document)
     if any(map(_UNSTORABLE.search, _texts(whole))):
         yield Problem("JU010", "document", "a text in it holds a NUL or half a character", "remove it")
@@ -268,7 +285,8 @@ def _known(statements: Statements, name: str) -> Known:
     zones, lists = ({row[0] for row in statements.run(sql, {})} for sql in (_ZONES, _LISTS))
     ours = {row[0] for row in statements.run("SELECT name FROM jurat_consultations WHERE document IS NOT NULL", {})}
     theirs = bool(statements.run(_THEIRS, {"name": name}))
-    return Known(criteria, zones, lists, ours, theirs)
+    ((others, size),) = statements.run(_OTHERS, {"name": name})
+    return Known(criteria, zones, lists, ours, theirs, others, size)
 
 
 _ZONES = f"SELECT DISTINCT name FROM jurat_zones WHERE coalesce(in_force_from, imported_at) <= {now('sqlite')}"
@@ -279,6 +297,12 @@ _LISTS = """
       UNION ALL SELECT (SELECT min(k.list) FROM jurat_codes k WHERE k.list > found.list) FROM found
       WHERE found.list IS NOT NULL)
     SELECT list FROM found WHERE list IS NOT NULL"""
+
+_LENGTHS = [f"coalesce(length(CAST({column} AS blob)), 0)" for column in ("document", "applied_document")]
+
+_OTHERS = f"""
+    SELECT count(*), coalesce(sum(max({", ".join(_LENGTHS)})), 0) FROM jurat_consultations
+    WHERE name <> :name AND coalesce(document, applied_document) IS NOT NULL"""
 
 _THEIRS = """
     SELECT 1 FROM jurat_questions q WHERE q.consultation = :name AND NOT EXISTS (

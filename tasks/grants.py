@@ -47,6 +47,8 @@ _ADDS_UP = f"SELECT, INSERT, UPDATE ({_ADDED_UP})"
 _ADDS_UP_AND_RENAMES = f"SELECT, INSERT, UPDATE (participant, {_ADDED_UP})"
 _DEALT_WITH = "participant, target, note, note_key, document, applied_at, refused"
 _REVIEWS = "SELECT, INSERT, UPDATE (reason, evidence, config_version, opened_at, due_at, decided_at)"
+_ANSWERS = "answered_revision, answered_at, refused, applied_document"
+"""What came of a publication. Administrators withdraw one as well."""
 _PAYS = "next_start_at, probe_at, day, used"
 """What a look-up of a person costs a source as well."""
 
@@ -127,7 +129,8 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_consultations": {
         **_READS,
         Role.PLATFORM: "SELECT",
-        Role.WORKER: "SELECT, UPDATE (answered_revision, answered_at, refused, applied_document)",
+        Role.WORKER: f"SELECT, UPDATE ({_ANSWERS})",
+        Role.ADMIN: f"SELECT, UPDATE (document, revision, published_by, published_at, {_ANSWERS})",
     },
     "jurat_codes": {
         Role.WORKER: "SELECT, UPDATE (redeemed_by, redeemed_at)",

@@ -25,6 +25,9 @@ UNPRINTABLE = (
 OPTIONS = "{access,contact,four_eyes,messages,questions,retain,review_due,title}"
 QUESTION_OPTIONS = "{criterion,deadline,on_undetermined,renew,rounds,title,valid_for,with}"
 
+MOST_PUBLISHED = 1_000
+MIB_TOGETHER = 16
+
 # What begins as the word does comes first.
 THERE_IS = """
 CREATE FUNCTION jurat_there_is(word text, known text[]) RETURNS text LANGUAGE sql STABLE AS $$
@@ -104,6 +107,22 @@ BEGIN
     IF octet_length(given::text) > {256 << 10} THEN
       problem := 'is larger than 256 KiB';
       hint := 'shorten its texts';
+      EXIT looking;
+    END IF;
+    SELECT count(*) AS many,
+           coalesce(sum(greatest(octet_length(c.document), octet_length(c.applied_document))), 0) AS bytes
+    INTO each FROM jurat_consultations c
+    WHERE c.name <> this_name AND coalesce(c.document, c.applied_document) IS NOT NULL;
+    IF each.many >= {MOST_PUBLISHED} THEN
+      place := here;
+      problem := 'the platform has {MOST_PUBLISHED:,} consultations already, as many as it may';
+      hint := 'withdraw one that is over';
+      EXIT looking;
+    END IF;
+    IF each.bytes + octet_length(given::text) > {MIB_TOGETHER << 20} THEN
+      place := here;
+      problem := 'with it, all published consultations would be larger than {MIB_TOGETHER} MiB together';
+      hint := 'shorten its texts, or withdraw one that is over';
       EXIT looking;
     END IF;
     BEGIN

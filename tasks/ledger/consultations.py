@@ -8,16 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from config import publications
 from config.configuration import Configuration
 from config.document import Consultation, Document
 from config.problems import InvalidConfiguration
+from jurat.database import is_out_of_time, is_too_much, reader, state_of
+from jurat.publications import (
+    LARGEST_TOGETHER,
+    MOST_NAMED,
+    MOST_PUBLISHED,
+    SHORTEN_OR_WITHDRAW,
+    TOO_LARGE_TOGETHER,
+    TOO_MANY,
+    WITHDRAW_ONE,
+)
 from jurat.statements import now, rows_json, rowset
+from tasks.ledger.applied import Book, Edition
 from tasks.ledger.reading import CODE_LISTS, zones_in_force
 from tasks.ledger.records import WORKER, add_audit_row
 
@@ -27,7 +40,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger("jurat.consultations")
 
 BATCH = 50
-"""So many publications become one version of the configuration."""
+BATCH_BYTES = 2 << 20
+"""So many publications become one version of the configuration, at most of so many bytes together: a document stands in
+the row of each of its questions, and a worker's transaction may take 12 s."""
 
 ANY_WAITING = "EXISTS (SELECT 1 FROM jurat_consultations WHERE coalesce(answered_revision, 0) < revision)"
 """SQL that is true where a platform published something that no worker has answered yet."""
@@ -52,6 +67,11 @@ class _Asked:
     by: str
     applied: bool
     """Whether an earlier revision is in the configuration."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its document."""
+        return len((self.document or "").encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,35 +111,131 @@ class Consultations:
         self._engine = engine
         self._publishing = publishing
         self._dialect = engine.dialect.name
+        self._seen: tuple[tuple[int, str] | None, Configuration | None] = (None, None)
+        """The version and digest of what was applied last when it was read, and what it says."""
 
     def apply_waiting(self, limit: int = BATCH) -> int:
-        """Answer what is waiting, oldest first; how many publications were answered.
+        """Answer what is waiting, oldest first, in a transaction of about `BATCH_BYTES`; how many were answered.
+
+        What the database does not take as one is done in halves. A publication that it does not take alone is refused;
+        one that takes too long alone waits, and holds up no other.
 
         None where somebody publishes at this moment, nor where a newer jurat applied the configuration: it answers.
         """
+        answered = late = 0
+        parts: list[Sequence[_Asked]] = [()]
+        while parts:
+            try:
+                answered += self._apply(parts.pop(), limit)
+            except _NotTaken as error:
+                parts += error.halves()
+                if len(error.asked) > 1:
+                    continue
+                if not error.late:
+                    answered += self._refuse_alone(error)
+                    continue
+                log.warning("publication out of time", consultation=error.asked[0].name)
+                late += 1
+                if late > 1:  # it is the database that is slow
+                    raise error.reason from None
+        return answered
+
+    def withdraw(self, name: str, who: str) -> int | None:
+        """Withdraw a consultation of the platform at once, as its own withdrawal by a worker; the version without it.
+
+        Raises Unpublishable where there is none, or where checks on their way would lose their place: nothing changed.
+        """
         with self._engine.begin() as connection:
-            if not self._our_turn(connection):
-                return 0
-            asked = self._waiting(connection, limit)
-            last, base = _newest(connection)
-            if not asked or base is None:
-                return 0
-            imported = _imported(connection)
-            refused: dict[str, str] = {}
-            accepted: dict[str, Consultation | None] = {}
-            for each in asked:
-                try:
-                    accepted[each.name] = self._examined(connection, each, base, imported)
-                except _Refused as error:
-                    refused[each.name] = str(error)
-            document = publications.without(base, accepted)
-            document = publications.laid_over(document, {n: part for n, part in accepted.items() if part is not None})
-            version = self._publish(connection, asked, accepted, document, last)
-            self._answer(connection, asked, refused)
+            self._publishing.lock(connection)
+            if not connection.execute(text(_withdraw(self._dialect)), {"name": name, "who": who}).rowcount:
+                known = [row[0] for row in connection.execute(text(f"SELECT name FROM {_THERE} ORDER BY name"))]
+                raise Unpublishable(f"the platform has published no consultation '{name:.80}'. {_there_are(known)}")
+            last, base = self._newest(connection)
+            if base is None:
+                raise Unpublishable("a newer jurat applied the configuration: withdraw it with that one")
+            asked = self._asked(connection, "name = :name", {"name": name})
+            version, refused = self._merge(connection, asked, last, base)
+            if refused:
+                raise Unpublishable(f"consultation '{name}' can not be withdrawn: {refused[name]}")
+        return version
+
+    def _apply(self, only: Sequence[_Asked], limit: int) -> int:
+        """Answer what is waiting, or what of `only` still is, in one transaction. Raises _NotTaken."""
+        asked: Sequence[_Asked] = ()
+        self._read_ahead()
+        try:
+            with self._engine.begin() as connection:
+                if not self._our_turn(connection):
+                    return 0
+                asked = self._waiting(connection, limit, only)
+                last, base = self._newest(connection)
+                if not asked or base is None:
+                    return 0
+                version, refused = self._merge(connection, asked, last, base)
+        except DBAPIError as error:
+            if not asked or not is_too_much(error):
+                raise
+            raise _NotTaken(asked, error) from error
+        except (OverflowError, MemoryError) as error:  # SQLite's driver and Python say so of a text that is too long
+            raise _NotTaken(asked, error) from error
         for each in asked:
             facts = {"consultation": each.name, "revision": each.revision, "config_version": version}
             log.info("publication refused" if each.name in refused else "publication applied", **facts)
         return len(asked)
+
+    def _merge(
+        self, connection: Connection, asked: Sequence[_Asked], last: tuple[int, str] | None, base: Configuration
+    ) -> tuple[int | None, Mapping[str, str]]:
+        """Put what was asked for into the configuration; its version, and why what was refused."""
+        imported, room = _imported(connection), _Room.of(connection)
+        refused: dict[str, str] = {}
+        accepted: dict[str, Consultation | None] = {}
+        for each in asked:
+            try:
+                room.check(each)
+                accepted[each.name] = self._examined(connection, each, base.document, imported)
+                room.take(each)
+            except _Refused as error:
+                refused[each.name] = str(error)
+        version = self._publish(connection, asked, accepted, base, last)
+        self._answer(connection, asked, refused)
+        return version, refused
+
+    def _refuse_alone(self, error: _NotTaken) -> int:
+        """Refuse a publication that the database does not take, where it is still the last of its name."""
+        (alone,) = error.asked
+        said = state_of(error.reason) or type(error.reason).__name__
+        log.error("publication not taken", consultation=alone.name, error=said)
+        with self._engine.begin() as connection:
+            if not self._our_turn(connection):
+                return 0
+            asked = [each for each in self._waiting(connection, 1, error.asked) if each.revision == alone.revision]
+            self._answer(connection, asked, {alone.name: f"the database does not hold it ({said}): shorten its texts"})
+        return len(asked)
+
+    def _read_ahead(self) -> None:
+        """Read what was applied last while no transaction waits for it: a large one takes seconds."""
+        with reader(self._engine).begin() as connection:
+            last = _last(connection)
+            written = None if last == self._seen[0] else _written(connection, last)
+        self._keep(last, written)
+
+    def _newest(self, connection: Connection) -> tuple[tuple[int, str] | None, Configuration | None]:
+        """The version and digest of what was applied last, and what it says; None where only a newer jurat reads it."""
+        last = _last(connection)
+        if last is None:
+            return None, Configuration.of(Document())
+        if last != self._seen[0]:
+            self._keep(last, _written(connection, last))
+        return self._seen
+
+    def _keep(self, last: tuple[int, str] | None, written: str | None) -> None:
+        if written is None:
+            return
+        try:
+            self._seen = last, Configuration.from_json(written)
+        except InvalidConfiguration:
+            self._seen = last, None
 
     def _our_turn(self, connection: Connection) -> bool:
         if self._dialect != "postgresql":
@@ -127,15 +243,23 @@ class Consultations:
         sql = f"SELECT pg_try_advisory_xact_lock({ONE_AT_A_TIME})"
         return bool(connection.execute(text(sql)).scalar())
 
-    def _waiting(self, connection: Connection, limit: int) -> list[_Asked]:
+    def _waiting(self, connection: Connection, limit: int, only: Sequence[_Asked]) -> list[_Asked]:
         # What a platform publishes anew at this moment waits for its commit.
         lock = "FOR UPDATE SKIP LOCKED" if self._dialect == "postgresql" else ""
+        named = f"AND name IN (SELECT r.name FROM {rowset(self._dialect, 'name text')})" if only else ""
+        parameters = {"rows": rows_json([{"name": each.name} for each in only])} if only else {}
+        where = f"coalesce(answered_revision, 0) < revision {named} ORDER BY published_at, name LIMIT :limit {lock}"
+        asked = self._asked(connection, where, {"limit": limit, **parameters})
+        sizes = accumulate(each.size for each in asked)
+        return [each for n, (each, size) in enumerate(zip(asked, sizes, strict=True)) if not n or size <= BATCH_BYTES]
+
+    def _asked(self, connection: Connection, where: str, parameters: Mapping[str, Any]) -> list[_Asked]:
         rows = connection.execute(
             text(
                 "SELECT name, document, revision, published_by, applied_document IS NOT NULL FROM jurat_consultations "
-                f"WHERE coalesce(answered_revision, 0) < revision ORDER BY published_at, name LIMIT :limit {lock}"
+                f"WHERE {where}"
             ),
-            {"limit": limit},
+            parameters,
         )
         return [_Asked(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
@@ -143,7 +267,7 @@ class Consultations:
         self, connection: Connection, asked: _Asked, base: Document, imported: _Imported
     ) -> Consultation | None:
         """The consultation as it goes into the configuration; None where it is withdrawn. Raises _Refused."""
-        if not asked.applied and asked.name in base.consultations:
+        if asked.document is not None and not asked.applied and asked.name in base.consultations:
             raise _Refused(f"the administrators' configuration has a consultation '{asked.name}'; choose another name")
         consultation = None
         if asked.document is not None:
@@ -170,17 +294,21 @@ class Consultations:
         connection: Connection,
         asked: Sequence[_Asked],
         accepted: Mapping[str, Consultation | None],
-        document: Document,
+        base: Configuration,
         last: tuple[int, str] | None,
     ) -> int | None:
         """Store the next version of the configuration, with an audit row for each publication in it."""
         done = [each for each in asked if each.name in accepted]
+        before = {each.name: base.document.consultations.get(each.name) for each in done if each.applied}
+        changed = {name for name, part in accepted.items() if not _alike(part, before.get(name))}
         version = last[0] if last else None
-        configuration = Configuration.of(document)
-        if done and not (last and last[1] == configuration.digest):
+        if changed:
+            laid = {name: part for name, part in accepted.items() if part is not None}
+            configuration = base.republished(laid, before)
             people = {each.by for each in done}
             who = people.pop() if len(people) == 1 else WORKER
-            version = self._publishing.store(connection, configuration, last, who, only=set(accepted))
+            edition = Edition(version or 0, Book.of(base), base.questions)
+            version = self._publishing.store(connection, configuration, last, who, changed, edition)
         for each in done:
             action = "consultation withdraw" if each.document is None else "consultation publish"
             detail: dict[str, Any] = {"revision": each.revision, "version": version}
@@ -204,6 +332,54 @@ class _Refused(Exception):
     """What was published can not be put into the configuration; says why."""
 
 
+class _NotTaken(Exception):
+    """What was published is more than the database takes in one transaction. Nothing was changed."""
+
+    def __init__(self, asked: Sequence[_Asked], reason: Exception) -> None:
+        super().__init__(type(reason).__name__)
+        self.asked = asked
+        self.reason = reason
+        self.late = isinstance(reason, DBAPIError) and is_out_of_time(reason)
+
+    def halves(self) -> list[Sequence[_Asked]]:
+        """Both, the older last; none of one alone."""
+        half = len(self.asked) // 2
+        return [self.asked[half:], self.asked[:half]] if half else []
+
+
+class _Room:
+    """The bytes of each consultation that is published, by its name, and whether one more may be.
+
+    Who publishes is told so at once. But two may at the same moment, and SQLite takes any INSERT.
+    """
+
+    def __init__(self, sizes: dict[str, int]) -> None:
+        self._sizes = sizes
+        self._all = sum(sizes.values())
+
+    @classmethod
+    def of(cls, connection: Connection) -> Self:
+        length = "octet_length(applied_document)" if connection.dialect.name == "postgresql" else _LENGTH
+        sql = f"SELECT name, {length} FROM jurat_consultations WHERE applied_document IS NOT NULL"
+        return cls({row[0]: row[1] for row in connection.execute(text(sql))})
+
+    def check(self, asked: _Asked) -> None:
+        """Raises _Refused. What gets no larger than it was goes in."""
+        before = self._sizes.get(asked.name)
+        if asked.document is None or (before is not None and asked.size <= before):
+            return
+        if before is None and len(self._sizes) >= MOST_PUBLISHED:
+            raise _Refused(f"{TOO_MANY}; {WITHDRAW_ONE}")
+        if self._all - (before or 0) + asked.size > LARGEST_TOGETHER:
+            raise _Refused(f"{TOO_LARGE_TOGETHER}; {SHORTEN_OR_WITHDRAW}")
+
+    def take(self, asked: _Asked) -> None:
+        self._all -= self._sizes.pop(asked.name, 0)
+        if asked.document is not None:
+            self._sizes[asked.name] = asked.size
+            self._all += asked.size
+
+
 def _published(connection: Connection) -> dict[str, str]:
     rows = connection.execute(
         text("SELECT name, applied_document FROM jurat_consultations WHERE applied_document IS NOT NULL ORDER BY name")
@@ -211,23 +387,42 @@ def _published(connection: Connection) -> dict[str, str]:
     return {row[0]: row[1] for row in rows}
 
 
-def _newest(connection: Connection) -> tuple[tuple[int, str] | None, Document | None]:
-    """The version and digest of what was applied last, and its document; None for one that only a newer jurat reads."""
-    row = connection.execute(
-        text("SELECT version, digest, CAST(document AS text) FROM jurat_configs ORDER BY version DESC LIMIT 1")
-    ).first()
-    if row is None:
-        return None, Document()
-    try:
-        return (row[0], row[1]), Configuration.from_json(row[2]).document
-    except InvalidConfiguration:
-        return (row[0], row[1]), None
+def _alike(one: Consultation | None, other: Consultation | None) -> bool:
+    """Whether both say the same, with their questions in the same order."""
+    return one == other and (one is None or other is None or list(one.questions) == list(other.questions))
+
+
+def _last(connection: Connection) -> tuple[int, str] | None:
+    row = connection.execute(text("SELECT version, digest FROM jurat_configs ORDER BY version DESC LIMIT 1")).first()
+    return (row[0], row[1]) if row else None
+
+
+def _written(connection: Connection, last: tuple[int, str] | None) -> str | None:
+    sql = "SELECT CAST(document AS text) FROM jurat_configs WHERE version = :version"
+    return connection.execute(text(sql), {"version": last[0]}).scalar() if last else None
 
 
 def _imported(connection: Connection) -> _Imported:
     dialect = connection.dialect.name
     zones, lists = ({row[0] for row in connection.execute(text(sql))} for sql in (zones_in_force(dialect), CODE_LISTS))
     return _Imported(zones, lists)
+
+
+def _there_are(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"There is {', '.join(names[:MOST_NAMED]) or 'none'}{more}"
+
+
+_LENGTH = "length(CAST(applied_document AS blob))"
+
+_THERE = "jurat_consultations WHERE coalesce(document, applied_document) IS NOT NULL"
+
+
+def _withdraw(dialect: str) -> str:
+    return f"""
+        UPDATE jurat_consultations SET document = NULL, revision = revision + 1, published_by = :who,
+          published_at = {now(dialect)}
+        WHERE name = :name AND coalesce(document, applied_document) IS NOT NULL"""
 
 
 def _answer(dialect: str) -> str:

@@ -10,14 +10,17 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
-from config.configuration import Configuration
+from config.configuration import Configuration, digest_of
 from jurat.columns import Moment, moment
+from jurat.database import is_too_much, state_of
 from jurat.statements import now, rows_json, rowset
 from tasks.ledger.access import AccessRows
-from tasks.ledger.applied import Book, Edition
+from tasks.ledger.applied import Edition
 from tasks.ledger.consultations import ONE_AT_A_TIME, Unpublishable, with_published
 from tasks.ledger.overdue import ENDED
+from tasks.ledger.questions import replace_questions
 from tasks.ledger.queues import unsettled
 from tasks.ledger.records import add_audit_row
 from tasks.ledger.reviewing import end_reviews
@@ -73,8 +76,20 @@ class Publishing:
 
         Raises Unpublishable with what stands in the way.
         """
+        try:
+            return self._apply(configuration, who, force=force)
+        except DBAPIError as error:
+            if not is_too_much(error):
+                raise
+            raise Unpublishable(
+                f"the database does not hold this configuration ({state_of(error)}): it is too large, or took too "
+                "long; nothing was changed. Shorten its texts, or withdraw consultations of the platform that are "
+                "over: bin/jurat config withdraw NAME"
+            ) from error
+
+    def _apply(self, configuration: Configuration, who: str, *, force: bool) -> tuple[int, bool]:
         with self._engine.begin() as connection:
-            self._lock(connection)
+            self.lock(connection)
             configuration = with_published(connection, configuration)
             last = self._last(connection)
             if last and last[1] == configuration.digest:
@@ -104,16 +119,22 @@ class Publishing:
         last: tuple[int, str] | None,
         who: str,
         only: Collection[str] | None = None,
+        before: Edition | None = None,
     ) -> int:
         """Store a configuration as the version after `last`, with its questions, or those of the consultations in
-        `only`; its number. Whoever calls it holds the lock.
+        `only`; its number, or that of `last` where it says the same. Whoever calls it holds the lock, and may have read
+        the edition `before` already.
         """
-        before = AccessRows().newest(connection)
+        written = configuration.to_json()
+        digest = digest_of(written)
+        if last and last[1] == digest:
+            return last[0]
+        before = before or AccessRows().newest(connection)
         version = (last[0] if last else 0) + 1
         parameters = {
             "version": version,
-            "digest": configuration.digest,
-            "document": configuration.to_json(),
+            "digest": digest,
+            "document": written,
             "who": who,
         }
         document = "CAST(:document AS jsonb)" if self._dialect == "postgresql" else ":document"
@@ -124,7 +145,7 @@ class Publishing:
             ),
             parameters,
         )
-        self._publish_questions(connection, configuration, version, before, only)
+        replace_questions(connection, configuration, version, before, only)
         return version
 
     def orphaned(self, connection: Connection, configuration: Configuration, consultation: str) -> str:
@@ -142,7 +163,7 @@ class Publishing:
         versions: dict[str, int] = {}
         new: list[str] = []
         with self._engine.begin() as connection:
-            self._lock(connection)
+            self.lock(connection)
             begins = Moment().process_bind_param(in_force_from, connection.dialect)
             for zone in zones:
                 then, newest = connection.execute(
@@ -183,7 +204,7 @@ class Publishing:
             add_audit_row(connection, who, "codes add", code_list, {"codes": added})
         return added
 
-    def _lock(self, connection: Connection) -> None:
+    def lock(self, connection: Connection) -> None:
         """One publication at a time; SQLite's BEGIN IMMEDIATE sees to that already."""
         if self._dialect == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({ONE_AT_A_TIME})"))
@@ -220,53 +241,6 @@ class Publishing:
         reviews = {UUID(str(row[0])): (row[1], row[2]) for row in found}
         access.wait_for(connection, set(reviews.values()))
         end_reviews(connection, access, reviews)
-
-    def _publish_questions(
-        self,
-        connection: Connection,
-        configuration: Configuration,
-        version: int,
-        before: Edition,
-        only: Collection[str] | None = None,
-    ) -> None:
-        """Replace all questions, or those of the consultations in `only`. Those of a consultation that adds up as
-        before keep the version in which that began: access rows that are older than it are added up again by upkeep.
-        """
-        since = connection.execute(
-            text("SELECT consultation, max(config_version) FROM jurat_questions GROUP BY consultation")
-        )
-        book = Book.of(configuration)
-        known = before.version == version - 1  # or a newer jurat applied it, and nothing can be compared
-        versions = {row[0]: row[1] for row in since if known and book.alike(before.book, row[0])}
-        if only is None:
-            connection.execute(text("DELETE FROM jurat_questions"))
-        else:
-            names = rows_json([{"name": name} for name in only])
-            connection.execute(text(_drop_questions(self._dialect)), {"rows": names})
-        rows = [
-            {
-                "consultation": question.consultation,
-                "question": question.name,
-                "position": question.position,
-                "criterion": question.criterion,
-                "source": question.sources[0],
-                "sources": list(question.sources),
-                "rounds": question.terms.rounds,
-                "valid_s": question.terms.valid_s,
-                "renew_s": None if question.terms.valid_s is None else question.terms.renew_s,
-                "deadline_s": question.deadline_s,
-                "answer_schema": question.answer_schema,
-                "fields": question.fields,
-                "title": question.title,
-                "consultation_title": question.consultation_title,
-                "contact": question.contact,
-                "messages": question.messages,
-                "config_version": versions.get(question.consultation, version),
-            }
-            for question in configuration.questions.values()
-            if only is None or question.consultation in only
-        ]
-        connection.execute(text(_add_questions(self._dialect)), {"rows": rows_json(rows)})
 
     def _publish_choices(self, connection: Connection, configuration: Configuration, version: int) -> None:
         """Replace the criteria that a platform may choose from, and have a row for each source."""
@@ -324,23 +298,6 @@ def _end(dialect: str) -> str:
 def _in_review(dialect: str) -> str:
     orphaned = _orphaned(dialect, "id, consultation, participant, question, source, state")
     return f"SELECT u.id, u.consultation, u.participant FROM {orphaned} WHERE u.state = 'review'"
-
-
-@lru_cache
-def _add_questions(dialect: str) -> str:
-    columns = (
-        "consultation text, question text, position int, criterion text, source text, sources jsonb, rounds int, "
-        "valid_s float8, renew_s float8, deadline_s float8, answer_schema jsonb, fields jsonb, title jsonb, "
-        "consultation_title jsonb, contact jsonb, messages jsonb, config_version int"
-    )
-    names = ", ".join(column.split()[0] for column in columns.split(", "))
-    values = ", ".join(f"r.{name}" for name in names.split(", "))
-    return f"INSERT INTO jurat_questions ({names}) SELECT {values} FROM {rowset(dialect, columns)} WHERE true"
-
-
-@lru_cache
-def _drop_questions(dialect: str) -> str:
-    return f"DELETE FROM jurat_questions WHERE consultation IN (SELECT r.name FROM {rowset(dialect, 'name text')})"
 
 
 @lru_cache

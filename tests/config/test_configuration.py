@@ -191,6 +191,27 @@ def by_length(value: Any) -> Any:
     return [by_length(part) for part in value] if isinstance(value, list) else value
 
 
+def test_consultations_are_replaced_as_if_the_whole_were_made_anew() -> None:
+    def asking(*criteria: str) -> dict[str, Any]:
+        return {"questions": {f"q-{n}": {"criterion": criterion} for n, criterion in enumerate(criteria)}}
+
+    def made(consultations: dict[str, Any]) -> Configuration:
+        sources = {"town": {"type": "simulated"}}
+        criteria = {"one": {"source": "town"}, "two": {"source": "town"}}
+        document = {"environment": "test", "sources": sources, "criteria": criteria, "consultations": consultations}
+        return Configuration.of(Document.model_validate(document))
+
+    before = made({"a": asking("one"), "b": asking("one", "two"), "c": asking("two"), "d": asking("one")})
+    expected = made({"a": asking("one"), "d": asking("one"), "b": asking("two"), "e": asking("two", "one")})
+    ours = {name: expected.document.consultations[name] for name in ("b", "e")}
+    found = before.republished(ours, {"c", "never"})
+    assert found == expected
+    assert (list(found.questions), list(found.access)) == (list(expected.questions), list(expected.access))
+    assert found.to_json() == expected.to_json()
+    with pytest.raises(InvalidConfiguration, match="three"):
+        before.republished(Document.model_validate({"consultations": {"f": asking("three")}}).consultations, ())
+
+
 def test_the_digest_is_that_of_the_meaning() -> None:
     other_order = DATA | {"sources": dict(reversed(DATA["sources"].items()))}
     assert configuration(other_order).digest == configuration().digest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -212,6 +213,41 @@ def test_a_number_beyond_all_bounds_and_a_question_that_stands_twice_are_no_trac
     found = by_sql(connection, "summer", twice, "Iris")
     assert found is not None
     assert found[1] == "consultations.summer.questions.a.criterion"
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "name", "said"),
+    [
+        (publications.MOST_PUBLISHED - 1, 2, "summer", None),
+        (publications.MOST_PUBLISHED, 2, "summer", publications.TOO_MANY),
+        (publications.MOST_PUBLISHED, 2, "more-7", None),
+        (1, publications.LARGEST_TOGETHER, "summer", publications.TOO_LARGE_TOGETHER),
+        (1, publications.LARGEST_TOGETHER, "more-0", None),
+    ],
+)
+@pytest.mark.parametrize("waiting", [True, False])
+def test_so_many_and_so_large_is_said_alike(
+    connection: psycopg.Connection[Any], count: int, size: int, name: str, said: str | None, *, waiting: bool
+) -> None:
+    """What was asked for counts, and so does what is still in the configuration."""
+    columns = "'{}'::text, NULL" if waiting else "NULL::text, '{}'"
+    columns = columns.replace("'{}'", "repeat('x', %s)")
+    written = json.dumps(GOOD)
+    with connection.transaction(force_rollback=True):
+        connection.execute("DELETE FROM jurat_consultations")
+        connection.execute(
+            "INSERT INTO jurat_consultations (name, document, applied_document, published_by, published_at) "
+            f"SELECT 'more-' || n, {columns}, 'a', now() FROM generate_series(0, %s) n".encode(),
+            (size, count - 1),
+        )
+        others = count - name.startswith("more-")
+        known = replace(KNOWN, others=others, bytes_of_others=others * size)
+        found = problem_of(name, written, "Iris", known)
+        expected = (found.code, found.place, found.problem, found.hint) if found else None
+        assert by_sql(connection, name, written, "Iris") == expected
+    assert (found.problem if found else None) == said
+    if found:
+        assert (found.code, found.place) == ("JU010", "consultations.summer")
 
 
 def test_the_names_and_the_options_are_those_of_the_configuration() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.command import Group, as_option
+from worker.command import Group, Name, as_option
 from worker.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -201,6 +201,32 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
     if kept:
         out.say(_kept(kept))
     return Exit.REFUSED if found else Exit.DONE
+
+
+@config.command(
+    examples=("jurat config withdraw summer-call", "jurat config withdraw summer-call --yes"),
+    environment=("JURAT_DATABASE_URL",),
+)
+@click.argument("name", type=Name())
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_option
+@click.pass_obj
+def withdraw(out: Output, name: str, *, yes: bool, who: str) -> Exit:
+    """Withdraw a consultation that the platform published itself, at once, as the platform may. Asks first.
+
+    Participants can answer it no more; verdicts stay. Refused while checks are on their way that would lose their
+    question. The platform may publish it again.
+    """
+    from tasks.ledger.consultations import Consultations
+    from worker.asking import agreed
+    from worker.database import opened
+
+    with opened() as service:
+        if not yes and not agreed(f"Participants can answer '{name}' no more.", "Withdraw it?"):
+            raise Failure("nothing was withdrawn", Exit.REFUSED)
+        version = Consultations(service.database, service.publishing).withdraw(name, who)
+    out.show({"name": name, "version": version}, [f"withdrawn; version {version}"])
+    return Exit.DONE
 
 
 def _kept(names: Sequence[str]) -> str:

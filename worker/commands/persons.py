@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -116,6 +115,7 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
     """
     from tasks.ledger.erasing import traces
     from tasks.ledger.requests import Requests
+    from worker.asking import agreed
     from worker.database import opened
 
     with opened() as service:
@@ -125,7 +125,7 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
             raise Failure(f"nothing is there of that participant {where}; check the id", Exit.USAGE)
         for line in _traces(found):
             out.say(line)
-        if not yes and not _agreed():
+        if not yes and not agreed("This can not be undone.", "Erase?"):
             raise Failure("nothing was erased", Exit.REFUSED)
         request = _request("erase", who, consultation=consultation, participant=participant)
         Requests(service.database).do(request)
@@ -159,16 +159,6 @@ def _request(kind: str, who: str, **given: Any) -> Request:
     if who in (given["participant"], given.get("target")):
         raise Failure("--as must name who does this, and not the participant by their id", Exit.USAGE)
     return Request(uuid7(), Kind(kind), who, **given)
-
-
-def _agreed() -> bool:
-    if not _at_terminal():
-        raise Failure("this can not be undone and nobody is here to ask: say --yes", Exit.USAGE)
-    return click.confirm("It can not be undone. Erase?", err=True)
-
-
-def _at_terminal() -> bool:
-    return sys.stdin.isatty()
 
 
 def _traces(found: Sequence[Trace]) -> Iterator[str]:

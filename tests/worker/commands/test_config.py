@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from sqlalchemy.exc import DataError
 
 from config.schema import schema
 from jurat import Client
@@ -357,6 +358,42 @@ def test_what_stands_in_the_way_of_a_published_one_is_refused_in_a_sentence(
         assert said in ran.err
         assert "Traceback" not in ran.err
     assert version(configured) == 2
+
+
+def test_administrators_withdraw_what_the_platform_published(
+    configured: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(configured)
+    ran = configured("config", "withdraw", "summer")
+    assert (ran.code, is_one_sentence(ran)) == (2, True)
+    assert "say --yes" in ran.err
+    with monkeypatch.context() as patched:
+        patched.setattr("worker.asking.at_terminal", lambda: True)
+        assert configured("config", "withdraw", "summer", stdin="n\n").code == 1
+    assert version(configured) == 2
+    ran = configured("config", "withdraw", "summer", "--yes", "--json")
+    assert (ran.code, ran.json) == (0, {"name": "summer", "version": 3}), ran.err
+    assert configured("config", "show", "--json").json["published"] == {}
+    for name in ("summer", "budget"):
+        again = configured("config", "withdraw", name, "--yes")
+        assert (again.code, is_one_sentence(again)) == (1, True)
+        assert f"the platform has published no consultation '{name}'" in again.err
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_what_the_database_does_not_hold_is_a_sentence(
+    configured: Shell, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    def fails(*_: object) -> None:
+        raise DataError("INSERT INTO jurat_questions", {}, ValueError("string or blob too big"))
+
+    monkeypatch.setattr("tasks.ledger.publishing.replace_questions", fails)
+    configured.write("jurat.yaml", CONFIGURATION.replace("rounds: 3", "rounds: 4"))
+    ran = configured("config", "apply", "jurat.yaml", *words)
+    assert ran.code == 1
+    assert "the database does not hold this configuration" in ran.err
+    assert "INSERT" not in ran.err
+    assert version(configured) == 1
 
 
 def test_a_question_may_name_a_list_whose_codes_are_still_to_be_made(shell: Shell) -> None:
