@@ -48,18 +48,18 @@ class Purging:
         A turn ends when all that is past its time was looked at once, or with `BATCHES` transactions.
         """
         count, from_the_first = 0, self._after is None
-        for _ in range(BATCHES):
+        for batch in range(BATCHES):
             with self._engine.begin() as connection:
                 after, keys = self._look(connection)
                 count += self._purge(connection, keys)
+                if batch == 0:
+                    forget_ended(connection, BATCH)
+                    pausing.forget(connection)
             self._after = after
             if after is None:
                 if from_the_first:
                     break
                 from_the_first = True
-        with self._engine.begin() as connection:
-            forget_ended(connection, BATCH)
-            pausing.forget(connection)
         return count
 
     def _look(self, connection: Connection) -> tuple[tuple[Any, Any] | None, set[Key]]:
