@@ -164,7 +164,7 @@ class Player:
         self.retain(question)
         before, life = self.checks(), lives.read(self.desk, self.participant)
         goes = self._is_to_go(life)
-        assert self.desk.keeping.purge() == (len(before) if goes else 0)
+        self.desk.keeping.purge()  # it may find others, of examples before this one
         assert self.checks() == ([] if goes else before)
         if goes:
             found = lives.stored(self.desk, self.participant)
