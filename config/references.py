@@ -9,7 +9,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from config.addresses import AddressFileSource, NominatimSource
-from config.document import Criterion, Document, Environment, Parameter, QuestionModel
+from config.document import Consultation, Criterion, Document, Environment, Parameter, QuestionModel
 from config.durations import duration_text
 from config.limits import SourceKind
 from config.problems import Complaint, Path, Severity
@@ -92,12 +92,13 @@ def check_fit(document: Document) -> Iterator[Complaint]:
     for name, consultation in document.consultations.items():
         path = ("consultations", name, "questions")
         spoken_of = set(questions_in(consultation.access_rule))
+        yield from _check_retention(("consultations", name), consultation)
         for twice in _counted_twice(consultation.access_rule):
             said = f"'{twice}' stands twice in one list, and would be counted twice"
             yield Complaint(("consultations", name, "access"), said, "name each question once")
         for question_name, question in consultation.questions.items():
             yield from _check_question((*path, question_name), question, document)
-            yield from _check_life((*path, question_name), question, consultation.retain)
+            yield from _check_life((*path, question_name), question)
             if question_name not in spoken_of:
                 said = "access does not depend on this question"
                 hint = "name it in access, or leave access out"
@@ -321,8 +322,18 @@ def _check_question(path: Path, question: QuestionModel, document: Document) -> 
             yield from _check_deadline((*path, "deadline"), question.deadline, name, document.sources[name])
 
 
-def _check_life(path: Path, question: QuestionModel, retain: float | None) -> Iterator[Complaint]:
-    """For how long an accepted answer holds, when it may be renewed, and whether it is kept as long."""
+def _check_retention(path: Path, consultation: Consultation) -> Iterator[Complaint]:
+    """Whether what a granted access rests on can ever be deleted."""
+    if consultation.retain is None:
+        return
+    asked = (consultation.questions.get(name) for name in questions_in(consultation.access_rule))
+    if all(question is None or question.valid_for is None for question in asked):
+        said = "access that was granted never ends here, and keeps the verdicts that it rests on"
+        yield Complaint((*path, "retain"), said, "give a question valid_for: … for them to go", Severity.WARNING)
+
+
+def _check_life(path: Path, question: QuestionModel) -> Iterator[Complaint]:
+    """For how long an accepted answer holds, and when it may be renewed."""
     if question.valid_for is None:
         if question.renew is not None:
             said = "does nothing where an accepted answer holds for good"
@@ -332,9 +343,6 @@ def _check_life(path: Path, question: QuestionModel, retain: float | None) -> It
     if question.renew is not None and question.renew > question.valid_for:
         said = f"an accepted answer holds for {valid_for}, and can not be renewed {duration_text(question.renew)} ahead"
         yield Complaint((*path, "renew"), said, f"write {valid_for} or less")
-    if retain is not None and retain < question.valid_for:
-        said = f"its verdict is deleted after {duration_text(retain)}, before an accepted answer ends"
-        yield Complaint((*path, "valid_for"), said, "retain verdicts for longer, or shorten it", Severity.WARNING)
 
 
 def _check_deadline(path: Path, deadline_s: float, name: str, source: SourceModel) -> Iterator[Complaint]:

@@ -78,8 +78,8 @@ class AccessRows:
     def add_up(self, connection: Connection, keys: set[Key]) -> None:
         """Write what all answers of these participants add up to. Their rows must be ours.
 
-        A participant of whom every check is purged keeps what was added up while they were there, until the access that
-        it granted ends. Revoked it is all the same; restored then, they begin anew.
+        Of whom no check is there, nothing is made: a row that there is shows that they may begin. One that is granted
+        stays to its end: its checks were deleted before what an access rests on was kept.
         """
         found = run(connection, *reading(connection.dialect.name, keys))
         run(connection, *self.adding_up(connection, keys, found))
@@ -97,7 +97,7 @@ class AccessRows:
             if history.answers or history.revoked:
                 rows.append(row)
             else:
-                purged.append({**row, "restored": history.restored})
+                purged.append(row)
         written: list[Statement] = [(_add_up(dialect), {"rows": rows_json(rows)})] if rows else []
         return [*written, (_keep(dialect), {"rows": rows_json(purged)})] if purged else written
 
@@ -114,7 +114,6 @@ class _History:
     answers: dict[str, list[Confirmed]] = field(default_factory=dict)
     reopened: dict[str, list[datetime]] = field(default_factory=dict)
     revoked: bool = False
-    restored: bool = False
 
     def read(self, row: Any) -> None:
         """Take in a row of `_history`: an answer, or where it has no round what a person asked for."""
@@ -126,7 +125,7 @@ class _History:
         elif word == "reopen":
             self.reopened.setdefault(question, []).append(instant(at))
         else:
-            self.revoked, self.restored = word == "revoke", word == "restore"
+            self.revoked = word == "revoke"
 
     def added_up(self, book: Book, consultation: str) -> AddedUp:
         terms = book.terms.get(consultation, {})
@@ -257,8 +256,7 @@ def _history(dialect: str) -> str:
 
 @lru_cache
 def _keep(dialect: str) -> str:
-    columns = f"{_COLUMNS}, restored boolean"
-    over = f"(a.granted_until <= {now(dialect)} OR (r.restored AND a.access = 'blocked'))"
+    over = f"(a.access <> 'granted' OR (a.granted_until IS NOT NULL AND a.granted_until <= {now(dialect)}))"
     kept = ", ".join(
         f"{name} = CASE WHEN {over} THEN r.{name} ELSE a.{name} END" for name in ("access", "questions", "rounds_left")
     )
@@ -267,7 +265,7 @@ def _keep(dialect: str) -> str:
           granted_until = CASE WHEN NOT {over} THEN a.granted_until END,
           changes_at = CASE WHEN {over} THEN NULL WHEN a.changes_at > {now(dialect)} THEN a.changes_at
                             ELSE a.granted_until END
-        FROM {rowset(dialect, columns)}
+        FROM {rowset(dialect, _COLUMNS)}
         WHERE a.consultation = r.consultation AND a.participant = r.participant"""
 
 

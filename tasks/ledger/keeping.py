@@ -5,26 +5,24 @@ The database decides whose turn it is: by one conditional update of `jurat_upkee
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, text
 
 from jurat.batches import begin
 from jurat.database import preparing
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import now
 from tasks.crashing import crash_point
 from tasks.flow import Breaker, Demand
 from tasks.ledger import figures, pausing, quotas
 from tasks.ledger.access import ANY_OUTDATED, AccessRows
 from tasks.ledger.consultations import ANY_WAITING, Consultations
-from tasks.ledger.erasing import forget_ended, forget_erased
 from tasks.ledger.figures import Noted, SourceFigures
-from tasks.ledger.numbers import release_numbers
 from tasks.ledger.overdue import any_passed
 from tasks.ledger.publishing import Publishing
+from tasks.ledger.purging import Purging
 from tasks.ledger.queues import seconds_between
 from tasks.ledger.records import WORKER, add_audit_row
 from tasks.ledger.requests import WAITING, Requests
@@ -64,6 +62,7 @@ class Keeping:
         self._often = preparing(engine)
         self._dialect = engine.dialect.name
         self._access = AccessRows()
+        self._purging = Purging(engine, self._access)
         self._requests = Requests(engine)
         self._consultations = Consultations(engine, Publishing(engine))
         self._entered: set[str] = set()
@@ -199,24 +198,8 @@ class Keeping:
             return connection.execute(text(_erase_candidates(self._dialect)), {"limit": BATCH}).rowcount
 
     def purge(self) -> int:
-        """Delete verdicts past their `retain_until`, with the checks they belong to; how many checks went. And what is
-        left of participants of whom nothing is kept any more.
-        """
-        with self._engine.begin() as connection:
-            gone: Sequence[Any] = connection.execute(text(_overdue_verdicts(self._dialect)), {"limit": BATCH}).all()
-            if gone:
-                rows = rows_json([{"id": str(row[0])} for row in gone])
-                verdicts, *rest = _purge(self._dialect)
-                connection.execute(text(verdicts), {"rows": rows})
-                release_numbers(connection, [UUID(str(row[0])) for row in gone])
-                *others, checks = rest
-                for sql in others:
-                    connection.execute(text(sql), {"rows": rows})
-                theirs = connection.execute(text(checks), {"rows": rows}).all()
-                forget_erased(connection, {(row[0], row[1]) for row in theirs})
-            forget_ended(connection, BATCH)
-            pausing.forget(connection)
-        return len(gone)
+        """Delete what is past its `retain_until` and needed no more; how many checks went."""
+        return self._purging.purge()
 
 
 @lru_cache
@@ -284,23 +267,3 @@ def _erase_candidates(dialect: str) -> str:
         UPDATE jurat_checks SET candidates = NULL, candidates_until = NULL
         WHERE id IN (SELECT id FROM jurat_checks WHERE candidates_until <= {now(dialect)}
                      ORDER BY candidates_until LIMIT :limit {lock})"""
-
-
-@lru_cache
-def _overdue_verdicts(dialect: str) -> str:
-    return f"""
-        SELECT DISTINCT check_id FROM jurat_verdicts v WHERE retain_until <= {now(dialect)}
-          AND NOT EXISTS (SELECT 1 FROM jurat_verdicts w WHERE w.check_id = v.check_id
-                          AND (w.retain_until IS NULL OR w.retain_until > {now(dialect)}))
-          AND EXISTS (SELECT 1 FROM jurat_checks c WHERE c.id = v.check_id AND c.state = 'settled')
-          AND NOT EXISTS (SELECT 1 FROM jurat_requests q WHERE q.check_id = v.check_id AND q.applied_at IS NULL)
-        LIMIT :limit"""
-
-
-def _purge(dialect: str) -> list[str]:
-    ids = f"(SELECT r.id FROM {rowset(dialect, 'id uuid')})"
-    names = ("jurat_verdicts", "jurat_attempts", "jurat_reviews", "jurat_claims", "jurat_requests")
-    return [
-        *(f"DELETE FROM {name} WHERE check_id IN {ids}" for name in names),
-        f"DELETE FROM jurat_checks WHERE id IN {ids} RETURNING consultation, participant",
-    ]

@@ -45,6 +45,12 @@ def unguarded(connection: Connection) -> Iterator[None]:
         connection.exec_driver_sql(statement)
 
 
+def let_be_over(desk: Desk, which: str = "true") -> None:
+    """No verdict is to be kept any more, or none of `which`."""
+    with desk.engine.begin() as connection, unguarded(connection):
+        connection.execute(text(desk.clock(f"UPDATE jurat_verdicts SET retain_until = NOW(-1) WHERE {which}")))
+
+
 def let_pass(desk: Desk, days: float) -> None:
     """So many days go by: all that was written lies as much further back."""
     with desk.engine.begin() as connection, unguarded(connection):

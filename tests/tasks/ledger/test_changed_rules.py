@@ -162,9 +162,21 @@ def test_a_version_that_was_lost_with_its_database_is_not_remembered(desk: Desk)
     assert desk.access("p-2") == AccessState.INCOMPLETE
 
 
-def test_who_has_no_checks_any_more_keeps_what_was_added_up(desk: Desk) -> None:
+def test_what_a_granted_access_rests_on_is_purged_when_another_rule_takes_it_away(desk: Desk) -> None:
     desk.write(entry(desk.held(), ACCEPTED, retain=-1.0), entry(desk.held("p-1", "code"), retain=-1.0))
-    assert (desk.access(), desk.keeping.purge()) == (AccessState.GRANTED, 2)
+    assert (desk.access(), desk.keeping.purge()) == (AccessState.GRANTED, 0)
+    desk.apply(with_budget(access={"all_of": ["profession"]}))
+    assert desk.keeping.add_up_access() == 1
+    assert (desk.access(), desk.keeping.purge()) == (AccessState.INCOMPLETE, 2)
+    assert desk.one("SELECT count(*) FROM jurat_access") == 0
+
+
+def test_who_was_granted_access_and_has_no_checks_keeps_it(desk: Desk) -> None:
+    """Workers before this rule deleted checks that an access still rested on."""
+    desk.settle(desk.held(), ACCEPTED, retain=-1.0)
+    desk.settle(desk.held("p-1", "code"), ACCEPTED, retain=-1.0)
+    desk.sql("DELETE FROM jurat_verdicts")
+    desk.sql("DELETE FROM jurat_checks")
     desk.apply(with_budget(access={"all_of": ["profession"]}))
     assert desk.keeping.add_up_access() == 1
     assert desk.access() == AccessState.GRANTED

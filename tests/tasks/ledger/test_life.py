@@ -23,7 +23,7 @@ from tasks.ledger.access import AccessRows
 from tasks.ledger.reviewing import ReviewError, Reviewing
 from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk
 from tests.tasks.ledger import lives
-from tests.tasks.ledger.passing import let_pass, unguarded
+from tests.tasks.ledger.passing import let_be_over, let_pass
 
 # Ends stand half a day beside whole days: time passes in whole days, and so never to the very moment of an end.
 QUESTIONS: Mapping[str, Any] = {
@@ -159,8 +159,34 @@ class Player:
             with pytest.raises(ReviewError, match="no longer configured") if lost else nullcontext():
                 self.reviewing.reopen(check, "a clerk")
 
+    def purge(self, question: str | None = None) -> None:
+        """The time of all verdicts is over, or of those on one question; and upkeep deletes what is needed no more."""
+        self.retain(question)
+        before, life = self.checks(), lives.read(self.desk, self.participant)
+        goes = self._is_to_go(life)
+        self.desk.keeping.purge()  # it may find others, of examples before this one
+        assert self.checks() == ([] if goes else before)
+        if goes:
+            found = lives.stored(self.desk, self.participant)
+            assert (found[0].access if found else None) == ("blocked" if lives.revoked(life) else None)
+
+    def retain(self, question: str | None = None) -> None:
+        which = "" if question is None else f" AND question = '{question}'"
+        theirs = f"SELECT id FROM jurat_checks WHERE participant = '{self.participant}'{which}"
+        let_be_over(self.desk, f"check_id IN ({theirs})")
+
+    def _is_to_go(self, life: lives.Life) -> bool:
+        if not self.checks() or any(state != "settled" for _, state, _ in self.checks()):
+            return False
+        theirs = "JOIN jurat_checks c ON c.id = v.check_id WHERE c.participant = :participant"
+        kept = f"SELECT count(*) FROM jurat_verdicts v {theirs} AND v.retain_until IS NULL"
+        if self.desk.one(kept, participant=self.participant):
+            return False
+        row, until, _ = lives.stored(self.desk, self.participant) or (None, None, None)
+        return row is None or row.access != "granted" or (until is not None and until <= life.now)
+
     def ask(self, kind: str, question: str | None = None, refused: str | None = None) -> None:
-        if self.checks():  # of whom nothing is known nothing is asked
+        if self.checks() or lives.stored(self.desk, self.participant):  # of whom nothing is known nothing is asked
             ask(self.desk, self.participant, kind, question, refused)
 
     def configure(self, place: int) -> None:
@@ -202,6 +228,7 @@ STEP = st.one_of(
     st.tuples(st.just("open_again"), st.integers(0, 3)),
     st.tuples(st.just("ask"), st.just("reopen"), NAMES, st.sampled_from([None, None, "a sentence"])),
     st.tuples(st.just("ask"), st.sampled_from(["revoke", "restore", "restore"])),
+    st.tuples(st.just("purge"), st.one_of(st.none(), NAMES)),
     st.tuples(st.just("configure"), st.integers(0, len(CONSULTATIONS) - 1)),
     *[st.tuples(st.just("let_pass"), st.sampled_from([1, 3, 6, 16, 75, 101]))] * 2,
 )
@@ -251,6 +278,16 @@ A_ROUND_THAT_IS_USED_UP: Sequence[Step] = (
     *(("submit", "residence"), ("ask", "reopen", "residence"), ("settle", "residence", ACCEPTED)),
     *(("submit", "residence"), ("let_pass", 101), ("submit", "residence"), ("settle", "residence", REFUSED)),
 )
+WITHOUT_A_PART: Sequence[Step] = (
+    *GRANTED,
+    *(("purge", "residence"), ("let_pass", 16), ("purge", None), ("let_pass", 6), ("purge", "profession")),
+    *(("ask", "reopen", "code"), ("submit", "code"), ("settle", "code", REFUSED), ("purge", None), ("submit", "code")),
+)
+REVOKED_AND_GONE: Sequence[Step] = (
+    *GRANTED,
+    *(("ask", "revoke"), ("purge", None), ("configure", 3), ("ask", "restore"), ("configure", 0)),
+    *(("submit", "profession"), ("settle", "profession", REFUSED)),
+)
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
@@ -260,6 +297,9 @@ QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.
 @example(steps=A_RENEWAL, idle=[True])
 @example(steps=A_PERSON_S_WORDS, idle=[False])
 @example(steps=A_ROUND_THAT_IS_USED_UP, idle=[False])
+@example(steps=WITHOUT_A_PART, idle=[False])
+@example(steps=WITHOUT_A_PART, idle=[True])
+@example(steps=REVOKED_AND_GONE, idle=[False])
 def test_access_is_what_its_history_adds_up_to(desk: Desk, steps: Sequence[Step], idle: Sequence[bool]) -> None:
     live(desk, steps, idle)
 
@@ -318,26 +358,27 @@ def test_a_renewal_takes_nothing_away_between_the_answer_and_its_verdict(desk: D
     player.look()
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["kept", "gone"])
-def test_who_has_no_checks_any_more_keeps_the_access_to_its_end(desk: Desk, kept: bool) -> None:
+def test_what_a_granted_access_rests_on_stays_until_it_ends(desk: Desk) -> None:
+    """However short verdicts are kept: else the next adding up would find a part of it open."""
     player = granted(desk)
-    _purge(desk, player)
-    player.let_pass(16 if kept else 21)
+    player.retain("residence")
+    assert desk.keeping.purge() == 0
+    player.let_pass(16)
     assert desk.keeping.add_up_access() == 1
-    assert state_of(player) == ("granted" if kept else "incomplete")
-    assert desk.keeping.add_up_access() == 0
-    if kept:
-        player.let_pass(6)
-        assert desk.keeping.add_up_access() == 1
-        assert state_of(player) == "incomplete"
-        found = desk.client.access("budget", player.participant)
-        assert (set(found.questions.values()), found.granted_until) == ({"open"}, None)
+    assert state_of(player) == "granted"
+    player.retain()
+    assert desk.keeping.purge() == 0
+    player.let_pass(6)
+    assert desk.keeping.purge() == 2
+    assert lives.stored(desk, player.participant) is None
+    assert desk.client.access("budget", player.participant).state == "incomplete"
 
 
-def test_who_has_no_checks_any_more_can_be_revoked_and_begins_anew_when_that_is_taken_back(desk: Desk) -> None:
+def test_who_is_revoked_stays_so_without_checks_and_begins_anew_when_that_is_taken_back(desk: Desk) -> None:
     player = granted(desk)
-    _purge(desk, player)
     ask(desk, player.participant, "revoke")
+    player.purge()
+    assert not player.checks()
     assert state_of(player) == "blocked"
     with pytest.raises(AccessRevoked, match="was revoked, and no answer is taken until it is restored"):
         desk.submit(player.participant, "residence")
@@ -346,20 +387,21 @@ def test_who_has_no_checks_any_more_can_be_revoked_and_begins_anew_when_that_is_
     assert desk.submit(player.participant, "residence").created
 
 
+def test_a_round_that_a_person_opened_goes_with_the_answers_that_it_was_opened_after(desk: Desk) -> None:
+    player = Player(desk)
+    for step in (("submit", "code"), ("settle", "code", REFUSED), ("ask", "reopen", "code"), ("purge",)):
+        player.play(step)
+    desk.submit(player.participant, "residence")
+    player.look()
+    assert desk.client.access("budget", player.participant).rounds_left["code"] == 3
+
+
 def test_who_has_not_answered_yet_can_be_revoked(desk: Desk) -> None:
     desk.submit("p-1", "code")  # the client knows the schema from here on, and takes its short way
     ask(desk, "p-new", "revoke")
     with pytest.raises(AccessRevoked):
         desk.submit("p-new", "code")
     assert desk.access("p-new") == "blocked"
-
-
-def _purge(desk: Desk, player: Player) -> None:
-    with desk.engine.begin() as connection, unguarded(connection):
-        connection.execute(text(desk.clock("UPDATE jurat_verdicts SET retain_until = NOW(-1)")))
-    count = len(player.checks())
-    assert desk.keeping.purge() >= count
-    assert not player.checks()
 
 
 @pytest.mark.parametrize(

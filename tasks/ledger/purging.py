@@ -1,0 +1,183 @@
+"""Deleting what is past its `retain_until`, participant by participant.
+
+What an access is granted by stays as long as the access does, however short `retain` is: without these answers, the
+next time that they are added up would take it away, and a number would be free although it still opens a door. So the
+checks of a participant go together, once none of them is needed any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+
+from jurat.statements import in_force, now, rows_json, rowset
+from tasks.ledger import pausing
+from tasks.ledger.access import AccessRows, Key
+from tasks.ledger.erasing import forget_ended, forget_erased
+from tasks.ledger.numbers import release_numbers
+from tasks.ledger.persons import ERASED, ids_json
+
+BATCH = 500
+"""So many verdicts past their time are found at the most in one transaction; all checks of their participants go."""
+
+BATCHES = 20
+"""So many transactions in one turn."""
+
+LOOKED = 5000
+"""So many verdicts past their time are looked at in one transaction. Millions may be past it and belong to access that
+holds: the next transaction goes on where this one has stopped."""
+
+
+class Purging:
+    """Deletes verdicts with the checks they belong to. It remembers how far it has come: each turn goes on there."""
+
+    def __init__(self, engine: Engine, access: AccessRows) -> None:
+        self._engine = engine
+        self._dialect = engine.dialect.name
+        self._access = access
+        self._after: tuple[Any, Any] | None = None
+
+    def purge(self) -> int:
+        """Delete what is not needed any more; how many checks went. And what is left of participants of whom nothing is
+        kept any more.
+
+        A turn ends when all that is past its time was looked at once, or with `BATCHES` transactions.
+        """
+        count, from_the_first = 0, self._after is None
+        for batch in range(BATCHES):
+            with self._engine.begin() as connection:
+                after, keys = self._look(connection)
+                count += self._purge(connection, keys)
+                if batch == 0:
+                    forget_ended(connection, BATCH)
+                    pausing.forget(connection)
+            self._after = after
+            if after is None:
+                if from_the_first:
+                    break
+                from_the_first = True
+        return count
+
+    def _look(self, connection: Connection) -> tuple[tuple[Any, Any] | None, set[Key]]:
+        """After which verdict to go on (None: from the first), and of whom something is to go."""
+        parameters: dict[str, Any] = {"limit": BATCH, "looked": LOOKED}
+        if self._after is not None:
+            parameters |= {"at": self._after[0], "check": self._after[1]}
+        statement = _look(self._dialect, onward=self._after is not None)
+        *found, last = connection.execute(text(statement), parameters).all()
+        keys = {(row[3], row[4]) for row in found}
+        if len(found) == BATCH:
+            return (found[-1][1], found[-1][2]), keys
+        return ((last[1], last[2]) if last[0] == LOOKED else None), keys
+
+    def _purge(self, connection: Connection, keys: set[Key]) -> int:
+        """Delete all that is to go of these participants; of how many checks. Those whose access row somebody holds are
+        left for another turn: they may be answering at this moment.
+        """
+        free = self._access.lock(connection, keys) if keys else set()
+        if not free:
+            return 0
+        gone: Sequence[Any] = connection.execute(text(_over(self._dialect)), {"rows": _rows(free)}).all()
+        if not gone:
+            return 0
+        checks = [UUID(str(row[0])) for row in gone]
+        _delete_checks(connection, checks)
+        theirs = {(row[1], row[2]) for row in gone}
+        forget_erased(connection, theirs)
+        self._begin_anew(connection, {key for key in theirs if not key[1].startswith(ERASED)})
+        return len(gone)
+
+    def _begin_anew(self, connection: Connection, keys: set[Key]) -> None:
+        """Forget what the answers had added up to. A revocation stands all the same."""
+        if keys:
+            rows = {"rows": _rows(keys)}
+            connection.execute(text(_delete(self._dialect, "jurat_access", "true")), rows)
+            more_rounds = f"kind = 'reopen' AND {in_force('jurat_requests')}"
+            connection.execute(text(_delete(self._dialect, "jurat_requests", more_rounds)), rows)
+            self._access.add_up(connection, keys)
+
+
+def _delete_checks(connection: Connection, checks: Sequence[UUID]) -> None:
+    ids = f"(SELECT r.id FROM {rowset(connection.dialect.name, 'id uuid')})"
+    rows = {"rows": ids_json(checks)}
+    connection.execute(text(f"DELETE FROM jurat_verdicts WHERE check_id IN {ids}"), rows)
+    release_numbers(connection, checks)
+    for name in ("jurat_attempts", "jurat_reviews", "jurat_claims", "jurat_requests"):
+        connection.execute(text(f"DELETE FROM {name} WHERE check_id IN {ids}"), rows)
+    connection.execute(text(f"DELETE FROM jurat_checks WHERE id IN {ids}"), rows)
+
+
+def _rows(keys: Collection[Key]) -> str:
+    return rows_json([{"consultation": key[0], "participant": key[1]} for key in sorted(keys)])
+
+
+_KEYS = "consultation text, participant text"
+
+
+@lru_cache
+def _delete(dialect: str, table: str, which: str) -> str:
+    keys = f"SELECT r.consultation, r.participant FROM {rowset(dialect, _KEYS)}"
+    return f"DELETE FROM {table} WHERE (consultation, participant) IN ({keys}) AND {which}"
+
+
+@lru_cache
+def _look(dialect: str, *, onward: bool) -> str:
+    after = "AND v.retain_until >= :at AND (v.retain_until, v.check_id) > (:at, :check)" if onward else ""
+    checks = "JOIN jurat_checks c ON c.id = l.check_id"
+    if dialect == "postgresql":  # one verdict after the other, see `tasks.ledger.access._lock`
+        columns = "c.id, c.consultation, c.participant, c.state"  # and no answer
+        checks = f"CROSS JOIN LATERAL (SELECT {columns} FROM jurat_checks c WHERE c.id = l.check_id OFFSET 0) c"
+    return f"""
+        WITH looked AS MATERIALIZED (
+          SELECT v.retain_until, v.check_id FROM jurat_verdicts v WHERE v.retain_until <= {now(dialect)} {after}
+          ORDER BY v.retain_until, v.check_id LIMIT :looked),
+        found AS (
+          SELECT l.retain_until, l.check_id, c.consultation, c.participant FROM looked l {checks}
+          WHERE {_not_needed(dialect)} ORDER BY l.retain_until, l.check_id LIMIT :limit),
+        last AS (SELECT retain_until, check_id FROM looked ORDER BY retain_until DESC, check_id DESC LIMIT 1)
+        SELECT 0 AS looked, retain_until, check_id, consultation, participant FROM found
+        UNION ALL
+        SELECT (SELECT count(*) FROM looked), (SELECT retain_until FROM last), (SELECT check_id FROM last), NULL, NULL
+        ORDER BY looked, retain_until, check_id"""
+
+
+@lru_cache
+def _over(dialect: str) -> str:
+    """Which checks of the participants in `:rows` are to go: looked at again, now that their access rows are ours."""
+    theirs = "c.consultation = r.consultation AND c.participant = r.participant"
+    checks = f"JOIN jurat_checks c ON {theirs}"
+    if dialect == "postgresql":
+        columns = "c.id, c.consultation, c.participant, c.state"
+        checks = f"CROSS JOIN LATERAL (SELECT {columns} FROM jurat_checks c WHERE {theirs} OFFSET 0) c"
+    return f"""
+        SELECT c.id, c.consultation, c.participant FROM {rowset(dialect, _KEYS)} {checks}
+        WHERE {_not_needed(dialect)}"""
+
+
+def _not_needed(dialect: str) -> str:
+    """SQL that is true for a check `c` that may go: of who was erased by its own time, else with all of theirs.
+
+    With CASE, each part is looked up for one check after the other; as joins they could be read from end to end.
+    """
+    theirs = "{0}.consultation = c.consultation AND {0}.participant = c.participant"
+    return f"""
+        CASE WHEN substr(c.participant, 1, {len(ERASED)}) = '{ERASED}' THEN {_past(dialect, "c")}
+        WHEN EXISTS (
+          SELECT 1 FROM jurat_access a WHERE {theirs.format("a")} AND a.access = 'granted'
+            AND (a.granted_until IS NULL OR a.granted_until > {now(dialect)})
+            AND EXISTS (SELECT 1 FROM jurat_questions q WHERE q.consultation = a.consultation)) THEN false
+        ELSE NOT EXISTS (
+          SELECT 1 FROM jurat_checks d WHERE {theirs.format("d")} AND NOT ({_past(dialect, "d")})) END"""
+
+
+def _past(dialect: str, check: str) -> str:
+    """SQL that is true for a settled check whose verdicts are all past their time and that nobody asks about."""
+    return f"""
+        {check}.state = 'settled'
+        AND NOT EXISTS (SELECT 1 FROM jurat_verdicts w WHERE w.check_id = {check}.id
+                        AND (w.retain_until IS NULL OR w.retain_until > {now(dialect)}))
+        AND NOT EXISTS (SELECT 1 FROM jurat_requests s WHERE s.check_id = {check}.id AND s.applied_at IS NULL)"""
