@@ -72,6 +72,14 @@ BEGIN
                                                     left(jurat_ask.consultation, 80));
     RETURN;
   END IF;
+  -- What an erasure is about may be configured no more. Of nothing at all it would say to the end that it was done.
+  IF jurat_ask.kind = 'erase' AND jurat_ask.consultation IS NOT NULL
+     AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation)
+     AND NOT EXISTS (SELECT FROM jurat_checks c WHERE c.consultation = jurat_ask.consultation)
+     AND NOT EXISTS (SELECT FROM jurat_access a WHERE a.consultation = jurat_ask.consultation) THEN
+    RETURN QUERY SELECT NULL::uuid, 'JU001', 'no consultation of that name is known';
+    RETURN;
+  END IF;
   IF jurat_ask.kind = 'reopen'
      AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation
                        AND q.question = jurat_ask.question) THEN
@@ -114,6 +122,11 @@ END $$
 
 def _asking(kind: str, given: str, question: str = "NULL", target: str = "NULL", by_whom: str = "by_whom") -> str:
     """A function that stores a request of a kind, or fails."""
+    hint = (
+        "The participant comes first: jurat_erase(participant => …, consultation => …)."
+        if kind == "erase"
+        else "`bin/jurat config show` lists what is configured."
+    )
     return f"""
 CREATE FUNCTION jurat_{kind}({given}, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -127,7 +140,7 @@ BEGIN
       HINT = CASE told.code
         WHEN 'JU004' THEN 'Make a new id for each request, or leave it out.'
         WHEN 'JU005' THEN 'Mend the call; nothing was asked.'
-        ELSE '`bin/jurat config show` lists what is configured.' END;
+        ELSE '{hint}' END;
   END IF;
   RETURN told.request_id;
 END $$

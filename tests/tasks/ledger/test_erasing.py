@@ -17,7 +17,7 @@ from jurat.words import Outcome, Reason
 from tasks.checks import Held, Later, NextSource, Review, Settle
 from tasks.ledger import Reviewing
 from tasks.ledger.access import AccessRows
-from tasks.ledger.asked import Kind, Request, ask
+from tasks.ledger.asked import CannotBeDone, Kind, Request, ask
 from tasks.ledger.erasing import Trace, erase, traces
 from tasks.ledger.requests import Requests
 from tasks.running import Running
@@ -141,9 +141,30 @@ def test_in_one_consultation_the_others_stay(desk: Desk, requests: Requests) -> 
 
 
 def test_of_whom_nothing_is_there_nothing_is_left_either(desk: Desk, requests: Requests) -> None:
-    for consultation in (None, "budget", "never-configured"):
+    for consultation in (None, "budget"):
         assert requests.do(erasing("nobody-here", consultation)) is None
     assert "nobody-here" not in dump(desk)
+
+
+def test_swapped_arguments_never_reach_the_audit(desk: Desk, requests: Requests) -> None:
+    desk.settle(desk.held(GONE))
+    swapped = erasing("budget", GONE)
+    with pytest.raises(CannotBeDone, match="no consultation of that name is known") as told:
+        requests.do(swapped)
+    assert GONE not in str(told.value)
+    with desk.engine.begin() as connection:
+        ask(connection, swapped)
+    assert requests.apply_waiting() == 1
+    ((refused,),) = desk.sql("SELECT refused FROM jurat_requests")
+    assert refused.startswith("no consultation of that name is known")
+    assert desk.one("SELECT count(*) FROM jurat_audit WHERE action = 'erase'") == 0
+
+
+def test_from_a_consultation_that_is_asked_no_more(desk: Desk, requests: Requests) -> None:
+    desk.settle(desk.held(GONE))
+    desk.apply({**DOCUMENT, "consultations": {"vote": TWO["consultations"]["vote"]}}, force=True)
+    requests.do(erasing(consultation="budget"))
+    assert GONE not in dump(desk)
 
 
 def test_a_worker_erases_whom_a_platform_asks_it_to(desk: Desk, requests: Requests) -> None:
