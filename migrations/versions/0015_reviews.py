@@ -24,10 +24,10 @@ DECIDING = (
 
 # A UUIDv7: the milliseconds of the clock, then chance.
 NEW_ID = """encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
-    52, 1), 53, 1), 'hex')::uuid"""
+    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000::numeric)::bigint) FROM 3) FROM 1 FOR 6),
+    52::bigint, 1), 53::bigint, 1), 'hex')::uuid"""
 
-OF_OTHER = "'the id ' || this_id || ' belongs to another request'"
+OF_OTHER = "'the id ' || this_id::text || ' belongs to another request'"
 
 TRY_CONTEST = f"""
 CREATE FUNCTION jurat_try_contest(check_id uuid, note bytea, note_key text, document text, id uuid)
@@ -67,7 +67,7 @@ BEGIN
     SELECT w.outcome, w.decided_by FROM jurat_verdicts w WHERE w.check_id = c.id ORDER BY w.revision DESC LIMIT 1
   ) v ON true WHERE c.id = jurat_try_contest.check_id;
   IF NOT FOUND THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU007', 'there is no check ' || jurat_try_contest.check_id;
+    RETURN QUERY SELECT NULL::uuid, 'JU007', 'there is no check ' || jurat_try_contest.check_id::text;
     RETURN;
   END IF;
   problem := CASE
@@ -143,7 +143,7 @@ BEGIN
   IF NOT FOUND THEN
     SELECT c.state INTO stands FROM jurat_checks c WHERE c.id = {name}.check_id;
     IF NOT FOUND THEN
-      RAISE EXCEPTION USING ERRCODE = 'JU007', MESSAGE = 'jurat: there is no check ' || {name}.check_id,
+      RAISE EXCEPTION USING ERRCODE = 'JU007', MESSAGE = 'jurat: there is no check ' || {name}.check_id::text,
         HINT = 'jurat_review_queue has those that wait for a person.';
     END IF;
     IF stands <> '{state}' THEN

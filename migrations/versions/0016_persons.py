@@ -25,8 +25,8 @@ UNPRINTABLE = (
 
 # A UUIDv7: the milliseconds of the clock, then chance.
 NEW_ID = """encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
-    52, 1), 53, 1), 'hex')::uuid"""
+    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000::numeric)::bigint) FROM 3) FROM 1 FOR 6),
+    52::bigint, 1), 53::bigint, 1), 'hex')::uuid"""
 
 
 def _unusable(name: str) -> str:
@@ -99,7 +99,7 @@ BEGIN
       AND q.question IS NOT DISTINCT FROM jurat_ask.question
       AND (q.participant = jurat_ask.participant OR q.participant LIKE 'erased-%')
       AND (q.target IS NOT DISTINCT FROM jurat_ask.target OR q.target LIKE 'erased-%')) THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU004', 'the id ' || this_id || ' belongs to another request';
+    RETURN QUERY SELECT NULL::uuid, 'JU004', 'the id ' || this_id::text || ' belongs to another request';
     RETURN;
   END IF;
   RETURN QUERY SELECT this_id, NULL, NULL;

@@ -198,3 +198,22 @@ def test_a_client_may_not_ask_for_what_is_a_reviewers(connection: psycopg.Connec
             "SELECT code, problem FROM jurat_try_ask(%s, 'budget', 'p-1', NULL, 'me', NULL)", (kind,)
         ).fetchone()
         assert row == ("JU005", "kind must be transfer or erase")
+
+
+def test_no_operator_that_somebody_made_runs_with_the_owners_rights(connection: psycopg.Connection[Any]) -> None:
+    own = uuid7()
+    with connection.transaction(force_rollback=True):
+        connection.execute(
+            "CREATE FUNCTION evil(text, uuid) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$"
+        )
+        connection.execute("CREATE OPERATOR || (LEFTARG = text, RIGHTARG = uuid, FUNCTION = evil)")
+        connection.execute("SELECT jurat_revoke('budget', 'p-1', 'me', %s)", (own,))
+        for call in (
+            "jurat_restore('budget', 'p-1', 'me', %s)",
+            "jurat_decide(%s, 'person_accepted', 'me')",
+            "jurat_open_review(%s, 'me')",
+            "jurat_contest(%s, decode(repeat('00', 60), 'hex'), repeat('0', 16))",
+        ):
+            with connection.transaction(), pytest.raises(psycopg.Error) as told, connection.transaction():
+                connection.execute(f"SELECT {call}".encode(), (own,))
+            assert told.value.sqlstate in ("JU004", "JU007"), call

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect
 
+from jurat import InvalidSubmission
 from jurat.ids import uuid7
 from jurat.words import Outcome, Reason
 from tasks.checks import Held, Later, NextSource, Review, Settle
@@ -387,3 +388,20 @@ def test_a_request_goes_a_month_after_it_was_dealt_with_when_nothing_of_its_part
     desk.keeping.purge()
     found = [row[0] for row in desk.sql("SELECT participant FROM jurat_requests ORDER BY participant")]
     assert found == ["p-1", "p-7", "p-8", *["p-9"] * left]
+
+
+@pytest.mark.parametrize("participant", ["erased-1", "Erased-1"])
+def test_nobody_answers_under_a_name_for_who_was_erased(desk: Desk, participant: str) -> None:
+    with pytest.raises(InvalidSubmission, match="participant must not begin with erased-"):
+        desk.submit(participant)
+    check = desk.submit("p-1").id
+    copied = (
+        "INSERT INTO jurat_checks (id, consultation, participant, question, round, priority, answer, answer_key, "
+        "source, due_at, submitted_at, deadline_at) SELECT :id, consultation, :participant, question, round, priority, answer,"
+        " answer_key, source, due_at, submitted_at, deadline_at FROM jurat_checks WHERE id = :check"
+    )
+    with pytest.raises(Exception, match="jurat: participant must not begin with erased-"):
+        desk.sql(copied, id=desk.id(uuid7()), participant=participant, check=desk.id(check))
+    if desk.postgresql:
+        with pytest.raises(Exception, match="jurat: participant must not begin with erased-"):
+            desk.sql("SELECT jurat_submit('budget', :participant, 'code', NULL, NULL)", participant=participant)
