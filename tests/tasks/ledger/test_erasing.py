@@ -397,8 +397,8 @@ def test_nobody_answers_under_a_name_for_who_was_erased(desk: Desk, participant:
     check = desk.submit("p-1").id
     copied = (
         "INSERT INTO jurat_checks (id, consultation, participant, question, round, priority, answer, answer_key, "
-        "source, due_at, submitted_at, deadline_at) SELECT :id, consultation, :participant, question, round, priority, answer,"
-        " answer_key, source, due_at, submitted_at, deadline_at FROM jurat_checks WHERE id = :check"
+        "source, due_at, submitted_at, deadline_at) SELECT :id, consultation, :participant, question, round, priority, "
+        "answer, answer_key, source, due_at, submitted_at, deadline_at FROM jurat_checks WHERE id = :check"
     )
     with pytest.raises(Exception, match="jurat: participant must not begin with erased-"):
         desk.sql(copied, id=desk.id(uuid7()), participant=participant, check=desk.id(check))
