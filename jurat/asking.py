@@ -87,7 +87,8 @@ def _ask(statements: Statements, kind: str, request_id: UUID | None, given: Mapp
 
 def _ask_by_insert(statements: Statements, own: UUID, row: Mapping[str, Any]) -> UUID:
     """What `jurat_try_ask` does, where there are no functions."""
-    if row["kind"] != "erase" and not statements.run(_CONFIGURED, {"consultation": row["consultation"]}):
+    known = _KNOWN if row["kind"] == "erase" else _CONFIGURED
+    if row["consultation"] is not None and not statements.run(known, {"consultation": row["consultation"]}):
         raise _refusal(statements, row, "JU001", "")
     statements.change(insert_request(statements.dialect), {**row, "by_whom": row["by_whom"] or "platform"})
     same = {name: row[name] for name in ("id", "kind", "consultation", "participant", "target")}
@@ -115,6 +116,12 @@ _TRY_ASK = """
       CAST(:participant AS text), CAST(:target AS text), CAST(:by_whom AS text), CAST(:id AS uuid))"""
 
 _CONFIGURED = "SELECT 1 FROM jurat_questions WHERE consultation = :consultation LIMIT 1"
+
+# It may be configured no more: what is there of its participants can be erased all the same.
+_KNOWN = f"""
+    SELECT 1 WHERE EXISTS ({_CONFIGURED})
+      OR EXISTS (SELECT 1 FROM jurat_checks WHERE consultation = :consultation)
+      OR EXISTS (SELECT 1 FROM jurat_access WHERE consultation = :consultation)"""
 
 # Whoever was erased meanwhile may have been the one that the same id was about.
 _SAME = """

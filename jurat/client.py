@@ -206,7 +206,8 @@ class Client:
 
         Where nothing is there of the participant, nothing is done. A number that they gave stays held.
 
-        Args and returns are those of `transfer`. Raises InvalidSubmission and SchemaMissing as that does.
+        Args and returns are those of `transfer`. Raises InvalidSubmission and SchemaMissing as that does, and
+        UnknownConsultation where a consultation is given that is neither configured nor has any answer.
         """
         return asking.erase(self._statements(connection), participant, consultation, id)
 

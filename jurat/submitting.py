@@ -26,6 +26,7 @@ from jurat.statements import Statements, history, in_force, insert, now, rows_js
 from jurat.words import Outcome, Priority, State, reason_from
 
 _CHUNK = 500
+_ERASED = "erased-"
 _NAME_LIMIT = 200
 _PRIORITIES = tuple(Priority)
 
@@ -134,6 +135,8 @@ def _check_names(submission: Submission) -> None:
         value: object = getattr(submission, name)
         if not isinstance(value, str) or not 0 < len(value) <= _NAME_LIMIT or not value.isprintable():
             raise InvalidSubmission(f"{name} must be 1 to {_NAME_LIMIT} printable characters")
+    if submission.participant[: len(_ERASED)].lower() == _ERASED:
+        raise InvalidSubmission(f"participant must not begin with {_ERASED}, as the word for who was erased does")
     if submission.priority not in _PRIORITIES:
         raise InvalidSubmission(f"priority must be {' or '.join(Priority)}, not {submission.priority!r:.40}")
     given_id: object = submission.id

@@ -63,6 +63,8 @@ BEGIN
   wrong := CASE
     WHEN {_unusable("consultation")} THEN 'consultation must be 1 to 200 printable characters'
     WHEN {_unusable("participant")} THEN 'participant must be 1 to 200 printable characters'
+    WHEN lower(left(jurat_submit.participant, 7)) = 'erased-'
+      THEN 'participant must not begin with erased-, as the word for who was erased does'
     WHEN {_unusable("question")} THEN 'question must be 1 to 200 printable characters'
     WHEN jurat_submit.priority NOT IN ('interactive', 'bulk') THEN 'priority must be interactive or bulk'
     WHEN octet_length(jurat_submit.reply_key) <> 32 THEN 'reply_key must be the 32 bytes of a public key'
@@ -185,6 +187,10 @@ END $$
 SHOW_POSTGRESQL = """
 CREATE OR REPLACE FUNCTION jurat_show_submitted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+  IF lower(left(NEW.participant, 7)) = 'erased-' THEN
+    RAISE EXCEPTION 'jurat: participant must not begin with erased-, as the word for who was erased does'
+      USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
   INSERT INTO jurat_access AS a (consultation, participant, access, questions, rounds_left, config_version,
                                  updated_at)
   SELECT NEW.consultation, NEW.participant, 'pending',
@@ -212,6 +218,8 @@ CREATE TRIGGER jurat_checks_submitted AFTER INSERT ON jurat_checks BEGIN
   SELECT RAISE(ABORT, 'jurat: times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them')
     WHERE NEW.due_at NOT LIKE '{SQLITE_TIME}' OR NEW.submitted_at NOT LIKE '{SQLITE_TIME}'
        OR NEW.deadline_at NOT LIKE '{SQLITE_TIME}';
+  SELECT RAISE(ABORT, 'jurat: participant must not begin with erased-, as the word for who was erased does')
+    WHERE lower(substr(NEW.participant, 1, 7)) = 'erased-';
   SELECT RAISE(ABORT, 'jurat: a check id is a UUID in its usual 36 lower-case characters')
     WHERE NEW.id NOT GLOB '????????-????-????-????-????????????' OR NEW.id <> lower(NEW.id);
   INSERT INTO jurat_access (consultation, participant, access, questions, rounds_left, config_version, updated_at)

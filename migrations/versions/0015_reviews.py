@@ -24,10 +24,17 @@ DECIDING = (
 
 # A UUIDv7: the milliseconds of the clock, then chance.
 NEW_ID = """encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
-    52, 1), 53, 1), 'hex')::uuid"""
+    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000::numeric)::bigint) FROM 3) FROM 1 FOR 6),
+    52::bigint, 1), 53::bigint, 1), 'hex')::uuid"""
 
-OF_OTHER = "'the id ' || this_id || ' belongs to another request'"
+# Control, format and private-use characters and every blank but the common one, as Python's str.isprintable has them.
+UNPRINTABLE = (
+    r"[\u0001-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680\u180e\u2000-\u200f"
+    r"\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U00013438"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f\U000f0000-\U0010fffd]"
+)
+
+OF_OTHER = "'the id ' || this_id::text || ' belongs to another request'"
 
 TRY_CONTEST = f"""
 CREATE FUNCTION jurat_try_contest(check_id uuid, note bytea, note_key text, document text, id uuid)
@@ -67,7 +74,7 @@ BEGIN
     SELECT w.outcome, w.decided_by FROM jurat_verdicts w WHERE w.check_id = c.id ORDER BY w.revision DESC LIMIT 1
   ) v ON true WHERE c.id = jurat_try_contest.check_id;
   IF NOT FOUND THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU007', 'there is no check ' || jurat_try_contest.check_id;
+    RETURN QUERY SELECT NULL::uuid, 'JU007', 'there is no check ' || jurat_try_contest.check_id::text;
     RETURN;
   END IF;
   problem := CASE
@@ -132,7 +139,7 @@ DECLARE
 BEGIN
   wrong := CASE
     WHEN {name}.check_id IS NULL THEN 'check_id must be the id of a check'
-    WHEN length(btrim({name}.by_whom)) BETWEEN 1 AND 200 IS NOT TRUE OR {name}.by_whom ~ '[[:cntrl:]]'
+    WHEN length(btrim({name}.by_whom)) BETWEEN 1 AND 200 IS NOT TRUE OR {name}.by_whom ~ '{UNPRINTABLE}'
       THEN 'by_whom must be 1 to 200 printable characters: who says so'
     {wrong}
   END;
@@ -143,7 +150,7 @@ BEGIN
   IF NOT FOUND THEN
     SELECT c.state INTO stands FROM jurat_checks c WHERE c.id = {name}.check_id;
     IF NOT FOUND THEN
-      RAISE EXCEPTION USING ERRCODE = 'JU007', MESSAGE = 'jurat: there is no check ' || {name}.check_id,
+      RAISE EXCEPTION USING ERRCODE = 'JU007', MESSAGE = 'jurat: there is no check ' || {name}.check_id::text,
         HINT = 'jurat_review_queue has those that wait for a person.';
     END IF;
     IF stands <> '{state}' THEN
@@ -187,13 +194,23 @@ WORD = """
     AND q.applied_at >= v.opened_at
     AND NOT EXISTS (SELECT 1 FROM jurat_requests l WHERE l.check_id = q.check_id AND l.kind = 'decide'
                     AND l.refused IS NULL AND l.applied_at > q.applied_at
-                    AND lower(trim(l.by_whom)) = lower(trim(q.by_whom)))"""
+                    AND {one} = {other})"""
+
+
+def _word(name: str) -> str:
+    """`WORD`, where `name` compares persons: as `tasks.ledger.deciding` does, as far as the locale of the
+    database knows letters; SQLite knows those of ASCII alone. What counts is said there.
+    """
+    return WORD.format(one=name.format("l.by_whom"), other=name.format("q.by_whom"))
+
 
 WORDS = {
     "postgresql": f"""coalesce((SELECT jsonb_agg(jsonb_build_object(
-    'by_whom', q.by_whom, 'reason', q.reason, 'at', q.applied_at) ORDER BY q.applied_at){WORD}), '[]')""",
+    'by_whom', q.by_whom, 'reason', q.reason, 'at', q.applied_at) ORDER BY q.applied_at)
+  {_word("lower(normalize(regexp_replace(trim({}), '[[:space:]]+', ' ', 'g'), NFKC))")}), '[]')""",
     "sqlite": f"""(SELECT json_group_array(json_object(
-    'by_whom', q.by_whom, 'reason', q.reason, 'at', q.applied_at)){WORD})""",
+    'by_whom', q.by_whom, 'reason', q.reason, 'at', q.applied_at))
+  {_word("lower(trim({}))")})""",
 }
 
 CONTESTED = "q.check_id = v.check_id AND q.kind = 'contest' AND q.applied_at IS NOT NULL AND q.refused IS NULL"

@@ -25,8 +25,8 @@ UNPRINTABLE = (
 
 # A UUIDv7: the milliseconds of the clock, then chance.
 NEW_ID = """encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
-    52, 1), 53, 1), 'hex')::uuid"""
+    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000::numeric)::bigint) FROM 3) FROM 1 FOR 6),
+    52::bigint, 1), 53::bigint, 1), 'hex')::uuid"""
 
 
 def _unusable(name: str) -> str:
@@ -59,7 +59,9 @@ BEGIN
     WHEN jurat_ask.kind = 'transfer' AND jurat_ask.target = jurat_ask.participant
       THEN 'target must be another id than participant'
     {_wrong("by_whom")}
+    -- Who erases is the user of the database, whom a participant may be called like.
     WHEN jurat_ask.by_whom IN (jurat_ask.participant, jurat_ask.target)
+      AND (jurat_ask.kind <> 'erase' OR jurat_ask.by_whom <> session_user::text)
       THEN 'by_whom must name who asks, and not the participant by the id that may have to be erased'
   END;
   IF problem IS NOT NULL THEN
@@ -70,6 +72,14 @@ BEGIN
      AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation) THEN
     RETURN QUERY SELECT NULL::uuid, 'JU001', format('no consultation "%s" is configured',
                                                     left(jurat_ask.consultation, 80));
+    RETURN;
+  END IF;
+  -- What an erasure is about may be configured no more. Of nothing at all it would say to the end that it was done.
+  IF jurat_ask.kind = 'erase' AND jurat_ask.consultation IS NOT NULL
+     AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation)
+     AND NOT EXISTS (SELECT FROM jurat_checks c WHERE c.consultation = jurat_ask.consultation)
+     AND NOT EXISTS (SELECT FROM jurat_access a WHERE a.consultation = jurat_ask.consultation) THEN
+    RETURN QUERY SELECT NULL::uuid, 'JU001', 'no consultation of that name is known';
     RETURN;
   END IF;
   IF jurat_ask.kind = 'reopen'
@@ -89,7 +99,7 @@ BEGIN
       AND q.question IS NOT DISTINCT FROM jurat_ask.question
       AND (q.participant = jurat_ask.participant OR q.participant LIKE 'erased-%')
       AND (q.target IS NOT DISTINCT FROM jurat_ask.target OR q.target LIKE 'erased-%')) THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU004', 'the id ' || this_id || ' belongs to another request';
+    RETURN QUERY SELECT NULL::uuid, 'JU004', 'the id ' || this_id::text || ' belongs to another request';
     RETURN;
   END IF;
   RETURN QUERY SELECT this_id, NULL, NULL;
@@ -114,6 +124,11 @@ END $$
 
 def _asking(kind: str, given: str, question: str = "NULL", target: str = "NULL", by_whom: str = "by_whom") -> str:
     """A function that stores a request of a kind, or fails."""
+    hint = (
+        "The participant comes first: jurat_erase(participant => …, consultation => …)."
+        if kind == "erase"
+        else "`bin/jurat config show` lists what is configured."
+    )
     return f"""
 CREATE FUNCTION jurat_{kind}({given}, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -127,7 +142,7 @@ BEGIN
       HINT = CASE told.code
         WHEN 'JU004' THEN 'Make a new id for each request, or leave it out.'
         WHEN 'JU005' THEN 'Mend the call; nothing was asked.'
-        ELSE '`bin/jurat config show` lists what is configured.' END;
+        ELSE '{hint}' END;
   END IF;
   RETURN told.request_id;
 END $$
@@ -146,6 +161,7 @@ FUNCTIONS = (
 
 KEPT = "of a request that is stored only the participant's id and what came of it may change"
 NAMED = "by_whom names who asks, and not the participant by the id that may have to be erased"
+TIMES = "times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them, and not still to come"
 WAITS = "a request that waits can not be deleted"
 NOT_TO_ASK = "who may store requests may not ask for this one"
 
@@ -153,7 +169,23 @@ NOT_TO_ASK = "who may store requests may not ask for this one"
 FOREIGN = """NEW.kind IN ('transfer', 'erase')
       AND NOT has_column_privilege('jurat_requests'::regclass, 'target', 'INSERT')"""
 
-OWN_ID = "NEW.by_whom IN (NEW.participant, NEW.target) AND NEW.by_whom <> 'participant'"
+
+def _own_id(default: str) -> str:
+    """SQL that is true where `by_whom` is the participant's id. Whom nobody chose to name is not refused: `default`."""
+    return f"NEW.by_whom IN (NEW.participant, NEW.target) AND NEW.by_whom NOT IN ('participant', {default})"
+
+
+OWN_CHECK = """NEW.by_whom <> 'participant'
+      AND EXISTS (SELECT 1 FROM jurat_checks c WHERE c.id = NEW.check_id AND c.participant = NEW.by_whom)"""
+
+LEAST = "2000-01-01 00:00:00.000"
+
+
+def _no_time(name: str) -> str:
+    """SQL for SQLite that is true where a time can not be read, or is still to come."""
+    written = f"strftime('%Y-%m-%d %H:%M:%f', NEW.{name}) IS NEW.{name} AND NEW.{name} LIKE '{SQLITE_TIME}'"
+    past = f"NEW.{name} BETWEEN '{LEAST}' AND strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 seconds')"
+    return f"NOT coalesce({written} AND {past}, 0)"
 
 
 def _changed(differs: str) -> str:
@@ -182,21 +214,34 @@ def _renamed(name: str, differs: str) -> str:
 
 POSTGRESQL = (
     f"""
-    CREATE FUNCTION jurat_keep_request() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION jurat_keep_request() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
     BEGIN
-      IF {_changed("IS DISTINCT FROM")} THEN
+      IF TG_OP = 'INSERT' THEN
+        IF {OWN_CHECK} THEN
+          RAISE EXCEPTION 'jurat: % on % is refused: {NAMED.replace("'", "''")}', TG_OP, TG_TABLE_NAME
+            USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        -- A time that no worker can read, or that is still to come, would keep those of all others waiting.
+        IF (NEW.asked_at BETWEEN '{LEAST}Z' AND clock_timestamp()) IS NOT TRUE THEN
+          NEW.asked_at := statement_timestamp();
+        END IF;
+      ELSIF {_changed("IS DISTINCT FROM")} THEN
         RAISE EXCEPTION 'jurat: % on % is refused: {KEPT.replace("'", "''")}', TG_OP, TG_TABLE_NAME
           USING ERRCODE = 'integrity_constraint_violation';
+      END IF;
+      IF NEW.applied_at NOT BETWEEN '{LEAST}Z' AND clock_timestamp() THEN
+        NEW.applied_at := statement_timestamp();
       END IF;
       RETURN NEW;
     END $$
     """,
     """
-    CREATE TRIGGER jurat_requests_changed BEFORE UPDATE ON jurat_requests FOR EACH ROW
+    CREATE TRIGGER jurat_requests_changed BEFORE INSERT OR UPDATE ON jurat_requests FOR EACH ROW
     EXECUTE FUNCTION jurat_keep_request()
     """,
     f"""
-    CREATE TRIGGER jurat_requests_named BEFORE INSERT ON jurat_requests FOR EACH ROW WHEN ({OWN_ID})
+    CREATE TRIGGER jurat_requests_named BEFORE INSERT ON jurat_requests FOR EACH ROW
+    WHEN ({_own_id("session_user::text")})
     EXECUTE FUNCTION jurat_refuse_change('{NAMED}')
     """,
     f"""
@@ -217,9 +262,9 @@ SQLITE = (
     f"""
     CREATE TRIGGER jurat_requests_added BEFORE INSERT ON jurat_requests BEGIN
       SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM jurat_requests r WHERE r.id = NEW.id);
-      SELECT RAISE(ABORT, 'jurat: {NAMED}') WHERE {OWN_ID};
-      SELECT RAISE(ABORT, 'jurat: times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them')
-        WHERE NEW.asked_at NOT LIKE '{SQLITE_TIME}';
+      SELECT RAISE(ABORT, 'jurat: {NAMED}') WHERE ({_own_id("'platform'")}) OR ({OWN_CHECK});
+      SELECT RAISE(ABORT, 'jurat: {TIMES}')
+        WHERE {_no_time("asked_at")} OR (NEW.applied_at IS NOT NULL AND {_no_time("applied_at")});
       SELECT RAISE(ABORT, 'jurat: the id of a request is a UUID in its usual 36 lower-case characters')
         WHERE NEW.id NOT GLOB '????????-????-????-????-????????????' OR NEW.id <> lower(NEW.id);
     END
@@ -227,6 +272,12 @@ SQLITE = (
     f"""
     CREATE TRIGGER jurat_requests_changed BEFORE UPDATE ON jurat_requests WHEN {_changed("IS NOT")} BEGIN
       SELECT RAISE(ABORT, 'jurat: {KEPT.replace("'", "''")}');
+    END
+    """,
+    f"""
+    CREATE TRIGGER jurat_requests_dealt_with BEFORE UPDATE ON jurat_requests
+    WHEN NEW.applied_at IS NOT NULL AND {_no_time("applied_at")} BEGIN
+      SELECT RAISE(ABORT, 'jurat: {TIMES}');
     END
     """,
     f"""
@@ -269,8 +320,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_context().dialect.name != "postgresql":
-        for name in ("jurat_requests_added", "jurat_requests_changed", "jurat_requests_kept"):
-            op.execute(f"DROP TRIGGER {name}")
+        for name in ("added", "changed", "dealt_with", "kept"):
+            op.execute(f"DROP TRIGGER jurat_requests_{name}")
         return
     for name in TRIGGERS:
         op.execute(f"DROP TRIGGER {name} ON jurat_requests")

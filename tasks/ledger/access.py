@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jurat.access import AddedUp, AtLeast, Confirmed, Terms, add_up, standing
 from jurat.batches import Rows, Statement, run
@@ -83,6 +84,21 @@ class AccessRows:
         """
         found = run(connection, *reading(connection.dialect.name, keys))
         run(connection, *self.adding_up(connection, keys, found))
+
+    def add_up_each(self, connection: Connection, keys: set[Key], failures: list[Exception]) -> int:
+        """The same, but for those of whom it fails: why goes to `failures`. How many were added up."""
+        try:
+            with connection.begin_nested():
+                self.add_up(connection, keys)
+        except OperationalError:  # of the database, and not of any row
+            raise
+        except (DBAPIError, ArithmeticError, LookupError, TypeError, ValueError) as failure:
+            if len(keys) <= 1:
+                failures.append(failure)
+                return 0
+            half = sorted(keys)[: len(keys) // 2]
+            return sum(self.add_up_each(connection, some, failures) for some in (set(half), keys - set(half)))
+        return len(keys)
 
     def adding_up(self, connection: Connection, keys: set[Key], found: Sequence[Rows]) -> list[Statement]:
         """What `add_up` writes, where `reading` has just found so."""

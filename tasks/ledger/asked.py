@@ -77,10 +77,23 @@ def request_of(row: Sequence[Any]) -> Request:
 
 
 def ask(connection: Connection, request: Request) -> bool:
-    """Store a request; whether its id is new. A reviewer may write just those columns that it needs."""
+    """Store a request; whether its id is new. A reviewer may write just those columns that it needs.
+
+    Raises CannotBeDone where it is in the name of the participant: who asked is kept for good, and nobody erases it.
+    """
+    if request.by_whom in (request.participant, request.target) or _is_theirs(connection, request):
+        raise CannotBeDone("by_whom names who asks, and not the participant by the id that may have to be erased")
     row: dict[str, Any] = {name: value for name in COLUMNS.split(", ") if (value := getattr(request, name)) is not None}
     row |= {name: str(row[name]) for name in ("id", "kind", "check_id", "reason") if name in row}
     return connection.execute(text(_ask(connection.dialect.name, tuple(row))), row).rowcount == 1
+
+
+def _is_theirs(connection: Connection, request: Request) -> bool:
+    """Whether the request is in the name of whose check it is about. Who contests is named by nobody's id."""
+    if request.check_id is None or request.kind is Kind.CONTEST:
+        return False
+    given = {"check": str(request.check_id), "by_whom": request.by_whom}
+    return connection.execute(text(_theirs(connection.dialect.name)), given).first() is not None
 
 
 def mark_applied(connection: Connection, request: UUID, refused: str | None = None) -> None:
@@ -101,6 +114,11 @@ def _ask(dialect: str, names: tuple[str, ...]) -> str:
     return f"""
         INSERT INTO jurat_requests ({", ".join(names)}, asked_at) VALUES ({", ".join(values)}, {now(dialect)})
         ON CONFLICT DO NOTHING"""
+
+
+@lru_cache
+def _theirs(dialect: str) -> str:
+    return f"SELECT 1 FROM jurat_checks WHERE id = {this(dialect, 'check')} AND participant = :by_whom"
 
 
 @lru_cache

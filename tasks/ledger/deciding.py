@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from unicodedata import category, normalize
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -77,6 +78,8 @@ def decide_check(
 ) -> int | None:
     """The same; the revision of the verdict, None where the word waits. `evidence` must name no participant."""
     reason = _deciding(request.reason)
+    if not request.by_whom.isprintable():
+        raise ReviewError("by_whom must be of printable characters: who says so")
     check = _take(connection, access, request)
     if check.state is not State.REVIEW:
         raise ReviewError(_why_not(connection, check, State.REVIEW))
@@ -160,7 +163,8 @@ def words(connection: Connection, check: UUID) -> list[Word]:
 
 def _person(by_whom: str) -> str:
     """One person, however the name is written: a second person must be another one."""
-    return " ".join(by_whom.split()).casefold()
+    visible = "".join(sign for sign in normalize("NFKC", by_whom) if category(sign) != "Cf")
+    return normalize("NFKC", " ".join(visible.split()).casefold())
 
 
 def _agreed(said: Sequence[Word], by_whom: str, reason: Reason) -> bool:

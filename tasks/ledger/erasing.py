@@ -43,10 +43,13 @@ def erase(connection: Connection, access: AccessRows, request: Request) -> None:
     A check on its way loses its answer and ends undetermined: a worker that is looking it up still has the answer and
     the id, so its lease ends and nothing that it writes is taken. Nobody gets a number back by being erased.
 
-    Raises CannotBeDone where no participant is named.
+    Raises CannotBeDone where no participant is named, or a consultation that nothing is known of: the audit, which is
+    kept for good, names it.
     """
     if not request.participant:
         raise CannotBeDone("a request of kind erase needs participant")
+    if request.consultation is not None and not _is_known(connection, request.consultation):
+        raise CannotBeDone("no consultation of that name is known; are participant and consultation swapped?")
     keys = _keys(connection, request.participant, request.consultation)
     access.wait_for(connection, keys)
     checks = sum(_erase_from(connection, access, key, request.id) for key in sorted(keys))
@@ -88,6 +91,11 @@ def _keys(connection: Connection, participant: str, consultation: str | None) ->
     if consultation is not None:
         return {(consultation, participant)}
     return {(row[0], participant) for row in connection.execute(text(_CONSULTATIONS), {"participant": participant})}
+
+
+def _is_known(connection: Connection, consultation: str) -> bool:
+    """Whether it is configured, or something is left of its participants."""
+    return bool(connection.execute(text(_KNOWN), {"consultation": consultation}).scalar())
 
 
 def _erase_from(connection: Connection, access: AccessRows, key: Key, request: UUID) -> int:
@@ -157,6 +165,11 @@ _CONSULTATIONS = f"""{_ALL}
       SELECT 1 FROM jurat_access a WHERE a.consultation = k.consultation AND a.participant = :participant)
     UNION SELECT q.consultation FROM jurat_requests q
     WHERE q.consultation IS NOT NULL AND (q.participant = :participant OR q.target = :participant)"""
+
+_KNOWN = "SELECT " + " OR ".join(
+    f"EXISTS (SELECT 1 FROM {table} WHERE consultation = :consultation)"
+    for table in ("jurat_questions", "jurat_checks", "jurat_access")
+)
 
 _ENDED = f"""{_ALL}
     SELECT k.consultation FROM counted k WHERE k.consultation IS NOT NULL

@@ -113,16 +113,18 @@ class Keeping:
     def add_up_access(self) -> int:
         """Add up again the access rows that are older than the last change of their consultation; how many.
 
-        `config apply` does not do it: a consultation may have more participants than one transaction should hold.
+        `config apply` does not do it: a consultation may have more participants than one transaction should hold. One
+        whose row can not be added up keeps nobody else's waiting; why not is raised once the others are done.
         """
-        count = 0
+        count, failures = 0, list[Exception]()
         for _ in range(ACCESS_BATCHES):
             with self._engine.begin() as connection:
                 keys = self._access.lock_outdated(connection, BATCH)
-                self._access.add_up(connection, keys)
-            count += len(keys)
+                count += self._access.add_up_each(connection, keys, failures)
             if len(keys) < BATCH:
                 break
+        if failures:
+            raise failures[0]
         return count
 
     def apply_publications(self) -> int:

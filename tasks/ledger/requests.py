@@ -6,8 +6,12 @@ stands in `DOING`; the functions there take `tasks.ledger.asked`, and this modul
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
@@ -24,12 +28,23 @@ __all__ = ["DOING", "WAITING", "CannotBeDone", "Kind", "Request", "Requests"]
 WAITING = "EXISTS (SELECT 1 FROM jurat_requests WHERE applied_at IS NULL)"
 """SQL that is true while a request waits."""
 
-BATCH = 100
+BATCH = 500
 """Requests that one turn of upkeep deals with at most."""
 
+PAGE = 500
+"""Requests that are read at once, without what they ask for."""
+
+SHARE = 25
+"""So many requests about checks go first, then as many about participants, and so on."""
+
+TURN_S = 2.0
+"""A turn begins no further request after this time."""
+
 PATIENCE_MS = 200
-MOST_BUSY = 10
-"""So long upkeep waits for a participant whose row somebody holds, and for so many of them, before others' turn."""
+"""So long a turn waits for a participant whose row somebody holds; half as long for each further one."""
+
+_ABOUT_CHECKS = frozenset({Kind.CONTEST, Kind.DECIDE, Kind.OPEN})
+_FIRST = str(UUID(int=0))
 
 _BUSY_STATES = frozenset({"55P03", "40P01"})
 """What PostgreSQL says of a row that somebody holds: lock_not_available, deadlock_detected."""
@@ -69,23 +84,52 @@ class Requests:
         What can not be done is marked `refused` and never tried again. Those that another worker holds are skipped, and
         so is what was asked later about the same check or participant. One whose participant somebody holds waits for
         the next turn, and so does one that fails; the first such failure is raised once the others are dealt with.
+
+        A turn ends after `TURN_S`. What is about checks and what is about participants take turns, so that a decision
+        does not wait behind thousands of erasures.
         """
-        done, busy, after = 0, 0, ("", str(UUID(int=0)))
+        done = 0
         failure: Exception | None = None
-        while done < limit and busy < MOST_BUSY:
-            try:
-                found = self._apply_next(after)
-            except _Held as held:
-                busy, after = busy + 1, held.place
-            except _Failed as failed:
-                failure, after = failure or failed.why, failed.place
-            else:
-                if found is None:
+        end = time.monotonic() + TURN_S
+        lanes = [_Lane(tuple(kind for kind in DOING if (kind in _ABOUT_CHECKS) is about)) for about in (True, False)]
+        while lanes and done < limit and time.monotonic() < end:
+            lane = lanes.pop(0)
+            for _ in range(min(SHARE, limit - done)):
+                if (found := self._next(lane)) is None or time.monotonic() >= end:
                     break
-                done, after = done + 1, found
+                try:
+                    dealt_with = self._apply_one(found.id, lane.patience)
+                except _Held:
+                    dealt_with, lane.patience = False, max(1, lane.patience // 2)
+                except _Failed as failed:
+                    dealt_with, failure = False, failure or failed.why
+                if dealt_with:
+                    done += 1
+                else:
+                    lane.waits |= found.about
+            else:
+                lanes.append(lane)
         if failure is not None:
             raise failure
         return done
+
+    def _next(self, lane: _Lane) -> _Waiting | None:
+        """The next request of a lane before which nothing about the same waits; None where its end is reached."""
+        while True:
+            while lane.page:
+                found = lane.page.popleft()
+                lane.after = found.place, found.id
+                if lane.waits.isdisjoint(found.about):
+                    return found
+                lane.waits |= found.about
+            if not lane.kinds:
+                return None
+            given = {"at": lane.after[0], "id": lane.after[1], "limit": PAGE}
+            with self._engine.begin() as connection:
+                rows = connection.execute(text(_page(self._dialect, lane.kinds)), given).all()
+            lane.page.extend(_Waiting(str(row[0]), row[1], _about(*row[2:])) for row in rows)
+            if not rows:
+                return None
 
     def do(self, request: Request) -> str | None:
         """Ask and do it in one transaction; what is to be said where it is not simply done, such as that a second
@@ -115,32 +159,33 @@ class Requests:
         mark_applied(connection, request.id)
         return said
 
-    def _apply_next(self, after: tuple[str, str]) -> tuple[str, str] | None:
-        """Deal with the first waiting request behind a place in the queue; its place, None where none waits there.
+    def _apply_one(self, found: str, patience: int) -> bool:
+        """Deal with a waiting request; whether it still waited and nobody else had it.
 
-        Raises _Held or _Failed with the place of one that has to wait.
+        Raises _Held or _Failed where it has to wait.
         """
-        place = after
         try:
             with self._engine.begin() as connection:
                 if self._dialect == "postgresql":
-                    connection.execute(text(f"SET LOCAL lock_timeout = {PATIENCE_MS}"))
-                row = connection.execute(
-                    text(_next(self._dialect, tuple(DOING))), {"at": after[0], "id": after[1]}
-                ).first()
+                    connection.execute(text(f"SET LOCAL lock_timeout = {patience}"))
+                row = connection.execute(text(_take(self._dialect)), {"id": found}).first()
                 if row is None:
-                    return None
-                place = row[-1], str(row[0])
-                self._apply(connection, request_of(row[:-1]))
+                    return False
+                try:
+                    request = request_of(row)
+                except ValueError:  # SQLite keeps what is no UUID
+                    mark_applied(connection, UUID(found), "its check_id is not the id of a check; ask again with that")
+                else:
+                    self._apply(connection, request)
         except DBAPIError as error:
-            if error.connection_invalidated or place == after:
+            if error.connection_invalidated:
                 raise
             if getattr(error.orig, "sqlstate", None) in _BUSY_STATES:
-                raise _Held(place) from error
-            raise _Failed(place, error) from error
+                raise _Held from error
+            raise _Failed(error) from error
         except Exception as fault:  # one request must not keep all others waiting
-            raise _Failed(place, fault) from fault
-        return place
+            raise _Failed(fault) from fault
+        return True
 
     def _apply(self, connection: Connection, request: Request) -> None:
         try:
@@ -150,20 +195,43 @@ class Requests:
             mark_applied(connection, request.id, str(why))
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A request in the queue. `about` is the check and the participants that it is about."""
+
+    id: str
+    place: str
+    about: frozenset[tuple[str, str]] = field(repr=False)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One walk along the requests of some kinds, from the oldest on. `waits` is all that those still waiting that were
+    passed are about: what was asked later about the same waits as well.
+    """
+
+    kinds: tuple[Kind, ...]
+    after: tuple[str, str] = ("", _FIRST)
+    patience: int = PATIENCE_MS
+    page: deque[_Waiting] = field(default_factory=deque)
+    waits: set[tuple[str, str]] = field(default_factory=set, repr=False)
+
+
+def _about(check: Any, *participants: str | None) -> frozenset[tuple[str, str]]:
+    checks = () if check is None else (("check", str(check)),)
+    return frozenset((*checks, *(("participant", name) for name in participants if name is not None)))
+
+
 class _Held(Exception):
     """Somebody holds the participant's row."""
-
-    def __init__(self, place: tuple[str, str]) -> None:
-        super().__init__("held")
-        self.place = place
 
 
 class _Failed(Exception):
     """Dealing with a request failed in a way that its person can not mend."""
 
-    def __init__(self, place: tuple[str, str], why: Exception) -> None:
+    def __init__(self, why: Exception) -> None:
         super().__init__("failed")
-        self.place, self.why = place, why
+        self.why = why
 
 
 @lru_cache
@@ -172,17 +240,19 @@ def _one(dialect: str) -> str:
 
 
 @lru_cache
-def _next(dialect: str, kinds: tuple[Kind, ...]) -> str:
+def _take(dialect: str) -> str:
+    lock = " FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"SELECT {COLUMNS} FROM jurat_requests WHERE id = {this(dialect)} AND applied_at IS NULL{lock}"
+
+
+@lru_cache
+def _page(dialect: str, kinds: tuple[Kind, ...]) -> str:
     # The place is text: it comes back as it went, to the last digit.
     postgresql = dialect == "postgresql"
-    place = "CAST(q.asked_at AS text)" if postgresql else "q.asked_at"
-    behind = "(q.asked_at, q.id) > (coalesce(CAST(nullif(:at, '') AS timestamptz), '-infinity'), CAST(:id AS uuid))"
-    same = "(e.asked_at, e.id) < (q.asked_at, q.id)"
+    place = "CAST(asked_at AS text)" if postgresql else "asked_at"
+    behind = "(asked_at, id) > (coalesce(CAST(nullif(:at, '') AS timestamptz), '-infinity'), CAST(:id AS uuid))"
     return f"""
-        SELECT {", ".join(f"q.{name}" for name in COLUMNS.split(", "))}, {place} FROM jurat_requests q
-        WHERE q.applied_at IS NULL AND {behind if postgresql else "(q.asked_at, q.id) > (:at, :id)"}
-          AND q.kind IN ('{"', '".join(kinds)}')
-          AND NOT EXISTS (
-            SELECT 1 FROM jurat_requests e WHERE e.applied_at IS NULL AND {same}
-              AND (e.check_id = q.check_id OR e.participant = q.participant OR e.target = q.participant))
-        ORDER BY q.asked_at, q.id LIMIT 1 {"FOR UPDATE OF q SKIP LOCKED" if postgresql else ""}"""
+        SELECT id, {place}, check_id, participant, target FROM jurat_requests
+        WHERE applied_at IS NULL AND {behind if postgresql else "(asked_at, id) > (:at, :id)"}
+          AND kind IN ('{"', '".join(kinds)}')
+        ORDER BY asked_at, id LIMIT :limit"""

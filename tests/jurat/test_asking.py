@@ -42,7 +42,9 @@ def test_what_is_asked_for_is_stored_with_the_platforms_own_transaction(platform
         execute(connection, "INSERT INTO notes VALUES ('before')")
         moved = client.transfer(connection, **MOVE)
         erased = client.erase(connection, participant="p-3")
-        client.erase(connection, participant="p-4", consultation="never-configured")
+        client.erase(connection, participant="p-4", consultation="budget")
+        with pytest.raises(UnknownConsultation):
+            client.erase(connection, participant="budget", consultation="p-4")
         with pytest.raises(InvalidSubmission):
             client.erase(connection, participant="")
         with pytest.raises(UnknownConsultation):
@@ -53,7 +55,7 @@ def test_what_is_asked_for_is_stored_with_the_platforms_own_transaction(platform
     assert platform.notes == ["before", "behind"], "the transaction stays usable"
     assert platform.town.read(ROWS) == [
         ("erase", None, "p-3", None, None, None),
-        ("erase", "never-configured", "p-4", None, None, None),
+        ("erase", "budget", "p-4", None, None, None),
         ("transfer", "budget", "p-1", None, "p-2", None),
     ]
     for asked, kind in ((moved, "transfer"), (erased, "erase")):
@@ -126,7 +128,7 @@ CALLS = {
     "jurat_transfer('budget', 'p-1', 'p-2', 'a clerk')": ("transfer", "budget", "p-1", None, "p-2", None),
     "jurat_erase('p-1')": ("erase", None, "p-1", None, None, None),
     "jurat_erase('p-1', 'budget')": ("erase", "budget", "p-1", None, None, None),
-    "jurat_erase(consultation => 'gone', participant => 'p-1')": ("erase", "gone", "p-1", None, None, None),
+    "jurat_erase(consultation => 'budget', participant => 'p-1')": ("erase", "budget", "p-1", None, None, None),
 }
 
 
@@ -158,6 +160,7 @@ def test_who_erases_is_the_user_who_called(postgresql_town: Town, connection: ps
         ("jurat_revoke('budget', NULL, 'me')", "JU005", "participant must be 1 to 200 printable characters"),
         ("jurat_revoke('budget', E'p\\n', 'me')", "JU005", "participant must be"),
         ("jurat_revoke(NULL, 'p-1', 'me')", "JU005", "consultation must be"),
+        ("jurat_erase('budget', 'p-1')", "JU001", "no consultation of that name is known"),
         ("jurat_erase('p-1', '')", "JU005", "consultation must be"),
         ("jurat_erase('')", "JU005", "participant must be"),
         ("jurat_reopen('budget', 'p-1', NULL, 'me')", "JU005", "question must be"),
@@ -195,3 +198,22 @@ def test_a_client_may_not_ask_for_what_is_a_reviewers(connection: psycopg.Connec
             "SELECT code, problem FROM jurat_try_ask(%s, 'budget', 'p-1', NULL, 'me', NULL)", (kind,)
         ).fetchone()
         assert row == ("JU005", "kind must be transfer or erase")
+
+
+def test_no_operator_that_somebody_made_runs_with_the_owners_rights(connection: psycopg.Connection[Any]) -> None:
+    own = uuid7()
+    with connection.transaction(force_rollback=True):
+        connection.execute(
+            "CREATE FUNCTION evil(text, uuid) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$"
+        )
+        connection.execute("CREATE OPERATOR || (LEFTARG = text, RIGHTARG = uuid, FUNCTION = evil)")
+        connection.execute("SELECT jurat_revoke('budget', 'p-1', 'me', %s)", (own,))
+        for call in (
+            "jurat_restore('budget', 'p-1', 'me', %s)",
+            "jurat_decide(%s, 'person_accepted', 'me')",
+            "jurat_open_review(%s, 'me')",
+            "jurat_contest(%s, decode(repeat('00', 60), 'hex'), repeat('0', 16))",
+        ):
+            with connection.transaction(), pytest.raises(psycopg.Error) as told, connection.transaction():
+                connection.execute(f"SELECT {call}".encode(), (own,))
+            assert told.value.sqlstate in ("JU004", "JU007"), call

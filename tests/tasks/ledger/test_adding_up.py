@@ -10,13 +10,17 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import DataError
 
 from jurat import AlreadyConfirmed
 from jurat.access import Confirmed, Standing, add_up, standing
+from jurat.ids import uuid7
 from jurat.words import AccessState, Outcome, QuestionState, Reason, State
 from tasks.checks import Decision, Held, Later, Review, Settle
 from tasks.ledger import Settling
+from tasks.ledger.requests import Kind, Request, Requests
 from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
+from tests.tasks.ledger.passing import unguarded
 
 NOW = datetime.now(UTC)
 """Whenever: no answer of these ends."""
@@ -139,3 +143,16 @@ def test_two_answers_settled_by_two_workers_at_once_grant_access_hundreds_of_tim
     postgresql: Desk, times: int
 ) -> None:
     assert settle_at_once(postgresql, times) == ["granted"] * times
+
+
+def test_a_row_that_can_not_be_added_up_keeps_nobody_elses_waiting(desk: Desk) -> None:
+    desk.submit_many(9)
+    Requests(desk.engine).do(Request(uuid7(), Kind.REVOKE, "a clerk", consultation="budget", participant="p-4"))
+    unreadable = "infinity" if desk.postgresql else "yesterday"
+    with desk.engine.begin() as connection, unguarded(connection):
+        connection.exec_driver_sql(f"UPDATE jurat_requests SET kind = 'reopen', applied_at = '{unreadable}'")
+    desk.sql("UPDATE jurat_access SET changes_at = NOW(-1)")
+    for _ in range(2):
+        with pytest.raises((ValueError, DataError)):
+            desk.keeping.add_up_access()
+        assert desk.sql("SELECT participant FROM jurat_access WHERE changes_at IS NOT NULL") == [("p-4",)]

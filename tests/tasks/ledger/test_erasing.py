@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect
 
+from jurat import InvalidSubmission
 from jurat.ids import uuid7
 from jurat.words import Outcome, Reason
 from tasks.checks import Held, Later, NextSource, Review, Settle
 from tasks.ledger import Reviewing
 from tasks.ledger.access import AccessRows
-from tasks.ledger.asked import Kind, Request, ask
+from tasks.ledger.asked import CannotBeDone, Kind, Request, ask
 from tasks.ledger.erasing import Trace, erase, traces
 from tasks.ledger.requests import Requests
 from tasks.running import Running
@@ -141,9 +142,30 @@ def test_in_one_consultation_the_others_stay(desk: Desk, requests: Requests) -> 
 
 
 def test_of_whom_nothing_is_there_nothing_is_left_either(desk: Desk, requests: Requests) -> None:
-    for consultation in (None, "budget", "never-configured"):
+    for consultation in (None, "budget"):
         assert requests.do(erasing("nobody-here", consultation)) is None
     assert "nobody-here" not in dump(desk)
+
+
+def test_swapped_arguments_never_reach_the_audit(desk: Desk, requests: Requests) -> None:
+    desk.settle(desk.held(GONE))
+    swapped = erasing("budget", GONE)
+    with pytest.raises(CannotBeDone, match="no consultation of that name is known") as told:
+        requests.do(swapped)
+    assert GONE not in str(told.value)
+    with desk.engine.begin() as connection:
+        ask(connection, swapped)
+    assert requests.apply_waiting() == 1
+    ((refused,),) = desk.sql("SELECT refused FROM jurat_requests")
+    assert refused.startswith("no consultation of that name is known")
+    assert desk.one("SELECT count(*) FROM jurat_audit WHERE action = 'erase'") == 0
+
+
+def test_from_a_consultation_that_is_asked_no_more(desk: Desk, requests: Requests) -> None:
+    desk.settle(desk.held(GONE))
+    desk.apply({**DOCUMENT, "consultations": {"vote": TWO["consultations"]["vote"]}}, force=True)
+    requests.do(erasing(consultation="budget"))
+    assert GONE not in dump(desk)
 
 
 def test_a_worker_erases_whom_a_platform_asks_it_to(desk: Desk, requests: Requests) -> None:
@@ -366,3 +388,20 @@ def test_a_request_goes_a_month_after_it_was_dealt_with_when_nothing_of_its_part
     desk.keeping.purge()
     found = [row[0] for row in desk.sql("SELECT participant FROM jurat_requests ORDER BY participant")]
     assert found == ["p-1", "p-7", "p-8", *["p-9"] * left]
+
+
+@pytest.mark.parametrize("participant", ["erased-1", "Erased-1"])
+def test_nobody_answers_under_a_name_for_who_was_erased(desk: Desk, participant: str) -> None:
+    with pytest.raises(InvalidSubmission, match="participant must not begin with erased-"):
+        desk.submit(participant)
+    check = desk.submit("p-1").id
+    copied = (
+        "INSERT INTO jurat_checks (id, consultation, participant, question, round, priority, answer, answer_key, "
+        "source, due_at, submitted_at, deadline_at) SELECT :id, consultation, :participant, question, round, priority, "
+        "answer, answer_key, source, due_at, submitted_at, deadline_at FROM jurat_checks WHERE id = :check"
+    )
+    with pytest.raises(Exception, match="jurat: participant must not begin with erased-"):
+        desk.sql(copied, id=desk.id(uuid7()), participant=participant, check=desk.id(check))
+    if desk.postgresql:
+        with pytest.raises(Exception, match="jurat: participant must not begin with erased-"):
+            desk.sql("SELECT jurat_submit('budget', :participant, 'code', NULL, NULL)", participant=participant)

@@ -42,6 +42,10 @@ def deciding(check: UUID, reason: str = Reason.PERSON_ACCEPTED, by_whom: str = C
     return Request(uuid7(), Kind.DECIDE, by_whom, check_id=check, reason=reason)
 
 
+def about(participant: str) -> Request:
+    return Request(uuid7(), Kind.REVOKE, CLERK, consultation="budget", participant=participant)
+
+
 def asked(desk: Desk, *requests: Request) -> None:
     """Somebody's INSERT, each a while before the next."""
     with desk.engine.begin() as connection:
@@ -201,6 +205,65 @@ def test_what_was_asked_later_waits_while_another_worker_has_the_earlier(postgre
     assert desk.verdicts(held.id) == [("accepted", "person_accepted")]
 
 
+def test_many_held_participants_stop_nobody_elses_requests(postgresql: Desk) -> None:
+    desk, requests = postgresql, Requests(postgresql.engine)
+    held = [about(f"p-{number}") for number in range(12)]
+    desk.submit_many(13)
+    asked(desk, *held, free := about("p-12"))
+    with desk.engine.begin() as platform:
+        platform.exec_driver_sql("SELECT 1 FROM jurat_access WHERE participant <> 'p-12' FOR UPDATE")
+        assert requests.apply_waiting() == 1
+        assert stands(desk, free) == (True, None)
+    assert requests.apply_waiting() == len(held)
+
+
+def test_what_was_asked_later_about_who_gets_a_transfer_waits_as_well(postgresql: Desk) -> None:
+    """Else an erasure of the other id that was asked earlier would erase what came to it later."""
+    desk, requests = postgresql, Requests(postgresql.engine)
+    desk.submit_many(2)
+    erasing = Request(uuid7(), Kind.ERASE, CLERK, consultation="budget", participant="p-1")
+    asked(desk, erasing, Request(uuid7(), Kind.TRANSFER, CLERK, "budget", "p-0", target="p-1"))
+    with desk.engine.begin() as other:
+        other.exec_driver_sql("SELECT 1 FROM jurat_access WHERE participant = 'p-1' FOR UPDATE")
+        assert requests.apply_waiting() == 0
+    assert requests.apply_waiting() == 1, "who was erased is given nothing"
+    assert sorted(row[0][:7] for row in desk.sql("SELECT participant FROM jurat_checks")) == ["erased-", "p-0"]
+
+
+def test_a_decision_does_not_wait_behind_many_erasures(desk: Desk, requests: Requests) -> None:
+    decision = deciding(in_review(desk).id)
+    many = [Request(uuid7(), Kind.ERASE, CLERK, participant=f"n-{number}") for number in range(5)]
+    asked(desk, *many, decision)
+    assert requests.apply_waiting(1) == 1
+    assert stands(desk, decision) == (True, None)
+    assert requests.apply_waiting() == len(many)
+
+
+def test_a_backlog_is_read_in_pages(desk: Desk, requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAGE", 2)
+    asked(desk, *(deciding(NOBODY) for _ in range(5)))
+    with desk.statements() as seen:
+        assert requests.apply_waiting() == 5
+    assert sum("LIMIT" in statement for statement in seen) == 4 + 1
+
+
+def test_a_turn_ends_in_time(desk: Desk, requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TURN_S", 0.0)
+    asked(desk, deciding(NOBODY))
+    assert requests.apply_waiting() == 0
+
+
+def test_a_check_id_that_can_not_be_read_is_refused(sqlite: Desk) -> None:
+    request = deciding(NOBODY)
+    sqlite.sql(
+        "INSERT INTO jurat_requests (id, kind, check_id, reason, by_whom, asked_at) "
+        "VALUES (:id, 'decide', 'no-uuid', 'person_accepted', 'me', NOW)",
+        id=str(request.id),
+    )
+    assert Requests(sqlite.engine).apply_waiting() == 1
+    assert stands(sqlite, request) == (True, "its check_id is not the id of a check; ask again with that")
+
+
 # ------------------------------------------------------------------------------------------------ at once
 
 
@@ -270,5 +333,5 @@ def test_opening_is_reopening(desk: Desk, requests: Requests) -> None:
 
 
 def test_no_request_shows_who_it_is_about(desk: Desk) -> None:
-    request = Request(uuid7(), Kind.TRANSFER, CLERK, "budget", "p-1", target="p-2", note=b"secret", document="d-7")
-    assert all(secret not in repr(request) for secret in ("p-1", "p-2", "secret", "d-7"))
+    request = Request(uuid7(), Kind.TRANSFER, CLERK, "budget", "p-1", target="p-2", note=b"secret", document="doc")
+    assert all(secret not in repr(request) for secret in ("p-1", "p-2", "secret", "doc"))

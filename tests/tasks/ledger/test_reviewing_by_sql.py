@@ -17,9 +17,10 @@ from jurat.words import AccessState, Reason
 from tasks.checks import Held, Review
 from tasks.grants import Role
 from tasks.ledger import Keeping, Reviewing
-from tasks.ledger.deciding import DECIDING, SECOND_PERSON
+from tasks.ledger.asked import ask
+from tasks.ledger.deciding import DECIDING, SECOND_PERSON, _person
 from tasks.ledger.explaining import Explaining
-from tasks.ledger.requests import Kind, Request, Requests
+from tasks.ledger.requests import CannotBeDone, Kind, Request, Requests
 from tests.rigs.logins import Logins, plain
 from tests.tasks.desk import DOCUMENT, PUBLIC_KEY, REFUSED, Desk
 
@@ -227,3 +228,23 @@ def test_an_owner_needs_no_role(postgresql: Desk) -> None:
     with plain(postgresql.url) as owner:
         decide(owner, in_review(postgresql).id, "person_accepted")
     assert postgresql.keeping.do_requests() == 1
+
+
+def test_one_person_is_one_however_the_name_is_written(desk: Desk) -> None:
+    names = ("clerk ä", "CLERK Ä", "ｃｌｅｒｋ ä", "clerk  ä", "cle\u00adrk a\u0308")
+    assert len({_person(name) for name in names}) == 1
+    held = desk.held("p-1", "profession")
+    desk.settle(held, Review(Reason.NAME_DIFFERS, 3600))
+    with pytest.raises(CannotBeDone, match="by_whom must be of printable characters"):
+        Requests(desk.engine).do(
+            Request(uuid7(), Kind.DECIDE, "cle\u200brk", check_id=held.id, reason="person_accepted")
+        )
+    if desk.postgresql:
+        with pytest.raises(Exception, match="by_whom must be 1 to 200 printable characters"):
+            desk.sql("SELECT jurat_decide(:id, 'person_accepted', :by)", id=held.id, by="cle\u200brk")
+        with desk.engine.begin() as connection:
+            for name in ("clerk ä", "CLERK ä", "ｃｌｅｒｋ ä", "clerk  ä", "clerk a\u0308"):
+                ask(connection, Request(uuid7(), Kind.DECIDE, name, check_id=held.id, reason="person_accepted"))
+                applied = "UPDATE jurat_requests SET applied_at = clock_timestamp() WHERE applied_at IS NULL"
+                connection.exec_driver_sql(applied)
+        assert len(desk.one("SELECT words FROM jurat_review_queue")) == 1
