@@ -126,7 +126,7 @@ def open_again(connection: Connection, access: AccessRows, request: Request) -> 
     check = _take(connection, access, request)
     if check.state is not State.SETTLED:
         raise ReviewError(_why_not(connection, check, State.SETTLED))
-    _put_before_person(connection, access, check, request, "reopen", "reopened")
+    _put_before_person(connection, access, check, request, "review open", "reopened")
 
 
 def contest(connection: Connection, access: AccessRows, request: Request) -> None:

@@ -167,7 +167,7 @@ def decide(people: People, check: UUID) -> None:
     engine.dispose()
     with plain(people.logins.url(Role.ADMIN)) as admin:
         rows = admin.execute("SELECT action FROM jurat_audit WHERE actor = 'a clerk' ORDER BY at").fetchall()
-    assert [action for (action,) in rows] == ["review answer", "review decide", "reopen", "review decide"]
+    assert [action for (action,) in rows] == ["review answer", "review decide", "review open", "review decide"]
     assert people.done(Role.REVIEWER, "explain", str(check), "--json").json["verdicts"]
 
 

@@ -163,8 +163,9 @@ def test_what_a_worker_finds_stands_in_refused(desk: Desk) -> None:
     desk.settle(desk.claim_one("magic"), Review(Reason.NAME_DIFFERS, 3600))
     ids = [decide(desk, check, "person_accepted", by_whom) for by_whom in ("clerk-7", "clerk-8", "clerk-9")]
     desk.keeping.do_requests()
-    assert [became(desk, each)[1] is None for each in ids] == [True, True, False]
-    assert "is decided already: accepted, person_accepted (revision 1)" in str(became(desk, ids[2])[1])
+    said = [became(desk, each)[1] for each in ids]
+    (late,) = [each for each in said if each is not None]  # any of them: they were asked in one millisecond
+    assert "is decided already: accepted, person_accepted (revision 1)" in late
 
 
 def test_every_block_is_run_by_one_of_these_tests() -> None:

@@ -5,64 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from threading import Barrier
 from typing import Any
-from uuid import UUID
 
 import pytest
-from sqlalchemy import text
 
-from jurat import AccessRevoked, AlreadyConfirmed
+from jurat import AlreadyConfirmed
 from jurat.ids import uuid7
 from jurat.words import Reason
-from tasks.checks import Held, Later, NextSource, Review
+from tasks.checks import Later, NextSource, Review
 from tasks.ledger.access import AccessRows
 from tasks.ledger.asked import CannotBeDone, Kind, Request, ask
 from tasks.ledger.persons import is_revoked, transfer
 from tasks.ledger.requests import Requests
 from tests.tasks.desk import REFUSED, Desk, claiming, entry
-
-CLERK = "a clerk"
+from tests.tasks.ledger.asked import CLERK, asking, audited, participants, refused, stored, wait
 
 
 @pytest.fixture
 def requests(desk: Desk) -> Requests:
     return Requests(desk.engine)
-
-
-def asking(kind: Kind, participant: str = "p-1", **given: Any) -> Request:
-    return Request(uuid7(), kind, CLERK, **{"consultation": "budget", "participant": participant, **given})
-
-
-def wait(desk: Desk, request: Request) -> Request:
-    """As a platform asks: the request is stored, and a worker will do it."""
-    with desk.engine.begin() as connection:
-        assert ask(connection, request)
-    return request
-
-
-def stored(desk: Desk, request: Request) -> tuple[bool, str | None]:
-    """Whether it is dealt with, and why it was refused."""
-    ((applied_at, refused),) = desk.sql(
-        "SELECT applied_at, refused FROM jurat_requests WHERE id = :id", id=desk.id(request.id)
-    )
-    return applied_at is not None, refused
-
-
-def participants(desk: Desk, table: str) -> list[str]:
-    return [row[0] for row in desk.sql(f"SELECT participant FROM {table} ORDER BY participant")]
-
-
-def audited(desk: Desk) -> list[tuple[Any, ...]]:
-    rows = desk.sql("SELECT actor, action, subject FROM jurat_audit WHERE action <> 'config apply' ORDER BY id")
-    return [tuple(row) for row in rows]
-
-
-def refused(desk: Desk, participant: str = "p-1", question: str = "residence") -> Held:
-    held = desk.held(participant, question)
-    desk.settle(held, REFUSED)
-    return held
 
 
 # ------------------------------------------------------------------------------------------------ one more answer
@@ -95,7 +57,6 @@ def test_a_worker_does_what_waits_and_says_why_it_can_not(desk: Desk, requests: 
 
 SENSELESS = [
     (asking(Kind.REOPEN, question="shoe-size"), "consultation budget has no question shoe-size"),
-    (asking(Kind.REOPEN, question="code"), "budget/code may be answered already"),
     (asking(Kind.REOPEN, question="profession"), r"budget/profession is on its way \(pending\)"),
     (asking(Kind.REOPEN), "a request of kind reopen needs question"),
     (asking(Kind.REOPEN, consultation="vote", question="code"), "no consultation vote is configured"),
@@ -127,6 +88,12 @@ def test_what_makes_no_sense_is_refused_with_a_sentence_and_nothing_is_stored(de
         assert "p-9" not in str(raised.value)
         assert [desk.sql(f"SELECT * FROM {table}") for table in tables] == before, sentence
     assert audited(desk) == []
+
+
+def test_what_may_be_answered_anyway_is_not_reopened(desk: Desk, requests: Requests) -> None:
+    desk.settle(desk.held())
+    with pytest.raises(CannotBeDone, match="budget/code may be answered already"):
+        requests.do(asking(Kind.REOPEN, question="code"))
 
 
 def test_the_same_request_is_done_once(desk: Desk, requests: Requests) -> None:
@@ -359,134 +326,3 @@ def _until_one_waits(desk: Desk, doing: Any) -> None:
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     while not desk.one(waiting):
         assert not doing.done(), doing.result()
-
-
-def test_of_a_stored_request_only_what_came_of_it_changes(desk: Desk) -> None:
-    request = wait(desk, asking(Kind.REVOKE))
-    for attack in (
-        "DELETE FROM jurat_requests",
-        "UPDATE jurat_requests SET participant = 'p-2'",
-        "UPDATE jurat_requests SET participant = NULL",
-        "UPDATE jurat_requests SET target = 'p-2'",
-        "UPDATE jurat_requests SET kind = 'restore'",
-        "UPDATE jurat_requests SET by_whom = 'nobody'",
-        "UPDATE jurat_requests SET consultation = 'vote'",
-        "UPDATE jurat_requests SET question = 'code'",
-        "UPDATE jurat_requests SET reason = 'person_accepted'",
-        "UPDATE jurat_requests SET asked_at = NOW(60)",
-        "UPDATE jurat_requests SET document = 'a file'",
-        "UPDATE jurat_requests SET note_key = 'a key'",
-        "UPDATE jurat_requests SET refused = 'no'",
-    ):
-        with pytest.raises(Exception, match="jurat: "):
-            desk.sql(attack)
-    desk.sql("UPDATE jurat_requests SET applied_at = NOW, refused = 'no'")
-    for attack in (
-        "UPDATE jurat_requests SET applied_at = NULL",
-        "UPDATE jurat_requests SET applied_at = NOW(60)",
-        "UPDATE jurat_requests SET refused = NULL",
-        "UPDATE jurat_requests SET refused = 'perhaps'",
-    ):
-        with pytest.raises(Exception, match="jurat: "):
-            desk.sql(attack)
-    desk.sql("UPDATE jurat_requests SET participant = 'erased-1'")
-    assert stored(desk, request) == (True, "no")
-    desk.sql("DELETE FROM jurat_requests")
-
-
-def test_who_asks_is_not_named_by_the_id_that_may_have_to_be_erased(desk: Desk) -> None:
-    for participant, target in (("p-1", None), ("p-2", "p-1")):
-        request = replace(asking(Kind.TRANSFER, participant, target=target), by_whom="p-1")
-        with pytest.raises(CannotBeDone, match="by_whom names who asks"):
-            wait(desk, request)
-
-
-@pytest.mark.parametrize("kind", [Kind.DECIDE, Kind.OPEN])
-def test_nor_by_that_of_who_gave_the_answer(desk: Desk, requests: Requests, kind: Kind) -> None:
-    check = desk.submit("p-1").id
-    request = Request(uuid7(), kind, "p-1", check_id=check, reason="person_accepted")
-    with pytest.raises(CannotBeDone, match="by_whom names who asks"):
-        requests.do(request)
-    with pytest.raises(Exception, match=r"jurat: .*by_whom names who asks"):
-        desk.sql(
-            "INSERT INTO jurat_requests (id, kind, check_id, by_whom, asked_at) "
-            "VALUES (:id, :kind, :check, 'p-1', NOW)",
-            id=desk.id(request.id),
-            kind=kind,
-            check=desk.id(check),
-        )
-    assert desk.one("SELECT count(*) FROM jurat_requests") == 0
-
-
-def test_who_erases_may_be_called_like_the_participant(desk: Desk) -> None:
-    """The name is that of the database's user, or `platform`: nobody chose it."""
-    name = desk.one("SELECT session_user::text") if desk.postgresql else "platform"
-    desk.submit(name)
-    with desk.engine.begin() as connection:
-        desk.client.erase(connection, participant=name)
-    assert desk.keeping.do_requests() == 1
-    assert desk.one("SELECT participant FROM jurat_checks").startswith("erased-")
-
-
-@pytest.mark.parametrize("time", ["infinity", "-infinity", "9999-01-01 00:00:00.000", "0044-03-15 00:00:00.000 BC"])
-def test_no_time_that_can_not_be_read_or_is_still_to_come(postgresql: Desk, time: str) -> None:
-    desk = postgresql
-    desk.submit("p-1")
-    columns, row = "id, kind, consultation, participant, by_whom, asked_at", "'revoke', 'budget', 'p-1', 'me'"
-    desk.sql(f"INSERT INTO jurat_requests ({columns}) VALUES ('{uuid7()}', {row}, '{time}')")
-    taken = "max(abs(extract(epoch FROM statement_timestamp() - {}))) < 5"
-    assert desk.one(f"SELECT {taken.format('asked_at')} FROM jurat_requests")
-    desk.sql(f"UPDATE jurat_requests SET applied_at = '{time}'")
-    assert desk.one(f"SELECT {taken.format('applied_at')} FROM jurat_requests")
-    with pytest.raises(AccessRevoked):
-        desk.submit("p-1", "code")
-
-
-@pytest.mark.parametrize(
-    "time",
-    [
-        "infinity",
-        "2026-02-31 00:00:00.000",
-        "2026-01-02 03:04:05",
-        "2999-01-01 00:00:00.000",
-        "____-__-__ __:__:__.___",
-    ],
-)
-def test_sqlite_takes_no_such_time(sqlite: Desk, time: str) -> None:
-    insert = "INSERT INTO jurat_requests (id, kind, by_whom, asked_at, applied_at) VALUES (:id, 'erase', 'me', {}, {})"
-    for asked, applied in ((":time", "NULL"), ("NOW", ":time")):
-        with pytest.raises(Exception, match="jurat: times are UTC"):
-            sqlite.sql(insert.format(asked, applied), id=str(uuid7()), time=time)
-    request = wait(sqlite, asking(Kind.REVOKE))
-    with pytest.raises(Exception, match="jurat: times are UTC"):
-        sqlite.sql("UPDATE jurat_requests SET applied_at = :time", time=time)
-    assert stored(sqlite, request) == (False, None)
-
-
-def test_sqlite_takes_every_millisecond(sqlite: Desk) -> None:
-    insert = text("INSERT INTO jurat_requests (id, kind, by_whom, asked_at) VALUES (:id, 'erase', 'me', :at)")
-    with sqlite.engine.begin() as connection:
-        times = [{"id": str(uuid7()), "at": f"2025-12-31 23:59:59.{number:03}"} for number in range(1000)]
-        connection.execute(insert, times)
-    assert sqlite.one("SELECT count(*) FROM jurat_requests") == 1000
-
-
-def test_sqlite_replaces_no_request(sqlite: Desk) -> None:
-    request = wait(sqlite, asking(Kind.REVOKE))
-    row = {"id": str(request.id)}
-    with sqlite.engine.begin() as connection:
-        connection.execute(
-            text(
-                "INSERT OR REPLACE INTO jurat_requests (id, kind, by_whom, asked_at)"
-                " VALUES (:id, 'erase', 'me', '2026-01-02 03:04:05.678')"
-            ),
-            row,
-        )
-    assert sqlite.one("SELECT kind FROM jurat_requests") == "revoke"
-    for id_, time in ((str(UUID(int=7)).upper() + "x", "2026-01-02 03:04:05.678"), (str(uuid7()), "yesterday")):
-        with pytest.raises(Exception, match="jurat: "):
-            sqlite.sql(
-                "INSERT INTO jurat_requests (id, kind, by_whom, asked_at) VALUES (:id, 'erase', 'me', :at)",
-                id=id_,
-                at=time,
-            )

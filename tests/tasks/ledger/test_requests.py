@@ -322,13 +322,13 @@ def test_a_request_about_no_check_is_refused(desk: Desk, requests: Requests, kin
         requests.do(Request(uuid7(), kind, CLERK, reason=Reason.PERSON_ACCEPTED))
 
 
-def test_opening_is_reopening(desk: Desk, requests: Requests) -> None:
+def test_opening_puts_it_before_a_person_again(desk: Desk, requests: Requests) -> None:
     held = desk.held()
     desk.settle(held, REFUSED)
     requests.do(Request(uuid7(), Kind.OPEN, CLERK, check_id=held.id))
     assert desk.row(held.id, "state") == "review"
-    assert [tuple(row) for row in desk.sql("SELECT actor, action FROM jurat_audit WHERE action = 'reopen'")] == [
-        (CLERK, "reopen")
+    assert [tuple(row) for row in desk.sql("SELECT actor, action FROM jurat_audit WHERE action = 'review open'")] == [
+        (CLERK, "review open")
     ]
 
 

@@ -197,7 +197,7 @@ def test_a_settled_check_goes_before_a_person_and_its_verdict_stays(desk: Desk, 
     fortnight = 14 * 86400
     due = f"due_at > NOW({fortnight - 60}) AND due_at <= NOW({fortnight})"
     assert desk.one(f"SELECT count(*) FROM jurat_reviews WHERE {due}") == 1
-    assert audited(desk) == [(CLERK, "reopen", str(held.id))]
+    assert audited(desk) == [(CLERK, "review open", str(held.id))]
 
 
 def test_a_decision_after_reopening_is_the_next_revision(desk: Desk, reviewing: Reviewing) -> None:
