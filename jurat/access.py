@@ -214,8 +214,8 @@ class AddedUp:
 def add_up(rule: Rule, stands: Mapping[str, Standing], now: datetime, *, revoked: bool = False) -> AddedUp:
     """What the standings of all questions, as they are at `now`, add up to under `rule`.
 
-    A question whose answer can not change the access any more (another one was accepted in its place, or the access is
-    blocked without it) may get none; an accepted one may be renewed. Where a person has revoked the access, it is
+    A question of the rule whose answer can not change the access any more (another one was accepted in its place, or
+    the access is blocked whatever it is) may get none; an accepted one may be renewed. Where a person has revoked the access, it is
     blocked and nothing may be answered; the questions stand as they do.
     """
     states = {name: stand.state for name, stand in stands.items()}
@@ -227,8 +227,8 @@ def add_up(rule: Rule, stands: Mapping[str, Standing], now: datetime, *, revoked
     access = evaluate(rule, states, left)
     possible = {name for name, rest in left.items() if rest > 0}
     possible |= {name for name, state in states.items() if state in (QuestionState.PENDING, QuestionState.REVIEW)}
-    of_use = needed(rule, ends, possible - set(ends)) | set(ends)
-    left = {name: rest if name in of_use else 0 for name, rest in left.items()}
+    of_no_use = set(questions_in(rule)) - needed(rule, ends, possible - set(ends)) - set(ends)
+    left = {name: 0 if name in of_no_use else rest for name, rest in left.items()}
     until = _end_of_grant(rule, ends) if access is AccessState.GRANTED else None
     moments |= {
         stand.renewable_from for stand in stands.values() if stand.renewable_from and stand.renewable_from > now

@@ -36,7 +36,7 @@ _MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations" / "versions"
 _QUESTIONS = "ARRAY[" + ", ".join(f"'{name}'" for name in shape.SOURCES) + "]"
 _SOURCES = "ARRAY[" + ", ".join(f"'{name}'" for name in shape.SOURCES.values()) + "]"
 _OPEN = "'{" + ", ".join(f'"{name}": "open"' for name in shape.SOURCES) + "}'::jsonb"
-_ROUNDS = "'{" + ", ".join(f'"{name}": 1' for name in shape.SOURCES) + "}'::jsonb"
+_ROUNDS, _NO_ROUNDS = ("'{" + ", ".join(f'"{name}": {left}' for name in shape.SOURCES) + "}'::jsonb" for left in (1, 0))
 
 _EVIDENCE = """'{"matched": "number", "name": "exact", "status": "active", "professions": ["10"]}'::jsonb"""
 
@@ -126,7 +126,8 @@ def rows(size: Size) -> str:
                       WHEN bool_or(state = 'pending') THEN 'pending' ELSE 'granted' END,
                  {_OPEN} || jsonb_object_agg(question, CASE WHEN state = 'pending' THEN 'pending'
                                                             WHEN refused THEN 'refused' ELSE 'accepted' END),
-                 {_ROUNDS} || jsonb_object_agg(question, 0), 1, max(submitted_at)
+                 CASE WHEN bool_or(refused AND state = 'settled') THEN {_NO_ROUNDS} ELSE {_ROUNDS} END
+                   || jsonb_object_agg(question, 0), 1, max(submitted_at)
           FROM made GROUP BY consultation, participant)
         SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'settled') FROM made"""
 

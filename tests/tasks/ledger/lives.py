@@ -144,6 +144,12 @@ def rule_holds(rule: Any, accepted: set[str]) -> bool:
     return sum(rule_holds(part, accepted) for part in rule["of"]) >= int(rule["at_least"])
 
 
+def named_in(rule: Any) -> set[str]:
+    if isinstance(rule, str):
+        return {rule}
+    return set().union(*(named_in(part) for parts in rule.values() if isinstance(parts, list) for part in parts))
+
+
 def revoked(life: Life) -> bool:
     return [kind for kind, _, _ in life.asked if kind != "reopen"][-1:] == ["revoke"]
 
@@ -167,10 +173,12 @@ def row_at(life: Life, consultation: Mapping[str, Any], now: datetime) -> Row:
         for way in chain.from_iterable(combinations(possible, count) for count in range(len(possible) + 1))
     ]
     if rule_holds(rule, accepted):
-        return Row("granted", states, {name: rounds if name in accepted else 0 for name, rounds in left.items()})
+        ended = named_in(rule) - accepted
+        return Row("granted", states, {name: 0 if name in ended else rounds for name, rounds in left.items()})
     # Those that make the difference in any way in which it may go on.
     of_use = {name for name in possible for way in ways if rule_holds(rule, way | {name}) > rule_holds(rule, way)}
-    left = {name: rounds if name in accepted | of_use else 0 for name, rounds in left.items()}
+    ended = named_in(rule) - accepted - of_use
+    left = {name: 0 if name in ended else rounds for name, rounds in left.items()}
     if not any(rule_holds(rule, way) for way in ways):
         return Row("blocked", states, left)
     return Row("pending" if under_way else "incomplete", states, left)
