@@ -215,8 +215,8 @@ def add_up(rule: Rule, stands: Mapping[str, Standing], now: datetime, *, revoked
     """What the standings of all questions, as they are at `now`, add up to under `rule`.
 
     A question of the rule whose answer can not change the access any more (another one was accepted in its place, or
-    the access is blocked whatever it is) may get none; an accepted one may be renewed. Where a person has revoked the access, it is
-    blocked and nothing may be answered; the questions stand as they do.
+    the access is blocked whatever it is) may get none; an accepted one may be renewed. Where a person has revoked the
+    access, it is blocked and nothing may be answered; the questions stand as they do.
     """
     states = {name: stand.state for name, stand in stands.items()}
     ends = {name: stand.until for name, stand in stands.items() if stand.state is QuestionState.ACCEPTED}
