@@ -9,26 +9,21 @@ from __future__ import annotations
 
 import heapq
 import json
-import os
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Self
 from uuid import UUID
 
 import psycopg
 
+from bench.crowd import Processes, at_the_word
 from bench.faults.source import FAMILY, GIVEN, number_of
-from bench.faults.supervisor import ROOT
 from jurat import Client, Submission
 
 POLL = "SELECT state, outcome, reason, next_poll_ms FROM jurat_results WHERE check_id = %s"
 """The statement of docs/how-to/connect-a-platform.md."""
-
-_PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,80 +66,40 @@ class Crowd:
 
     def __init__(self, tasks: Sequence[Task]) -> None:
         self._tasks = tasks
-        self._processes: list[subprocess.Popen[str]] = []
+        self._processes = Processes("bench.polling.crowd")
 
     def gather(self) -> None:
         """Have the first answers confirmed. Raises RuntimeError when a process failed."""
-        for task in self._tasks:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "bench.polling.crowd"],
-                cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            self._processes.append(process)
-            _say(process, json.dumps(asdict(task)))
-        for process in self._processes:
-            if _read(process) != "ready":
-                raise RuntimeError("a process of the crowd has failed")
+        self._processes.gather([asdict(task) for task in self._tasks])
 
     def poll(self) -> Polled:
         """Have all of them poll from the same moment on; what came of it. Raises as `gather`."""
-        for process in self._processes:
-            _say(process, "go")
-        whole = Polled()
-        for process in self._processes:
-            whole.add(Polled(**json.loads(_read(process))))
-        return whole
+        return _together(Polled(**polled) for polled in self._processes.go())
 
     def close(self) -> None:
         """End the processes."""
-        for process in self._processes:
-            process.kill()
-            with process:  # waits for it, and closes its pipes
-                pass
+        self._processes.close()
 
 
-def _say(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdin is not None
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-
-
-def _read(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline().strip()
-    if not line:
-        raise RuntimeError("a process of the crowd has failed")
-    return line
+def _together(parts: Iterable[Polled]) -> Polled:
+    whole = Polled()
+    for part in parts:
+        whole.add(part)
+    return whole
 
 
 def _run(task: Task) -> Polled:
-    ready, go = threading.Barrier(task.connections + 1), threading.Event()
     found = [Polled() for _ in range(task.connections)]
 
-    def poll(thread: int) -> None:
+    def poll(thread: int, wait: Callable[[], None]) -> None:
         members = range(thread, task.participants, task.connections)
         with _Desk(task, thread) as desk:
             checks = desk.confirm(len(members))
-            ready.wait(_PATIENCE)
-            go.wait()
+            wait()
             desk.poll(checks, found[thread])
 
-    threads = [threading.Thread(target=poll, args=(number,), daemon=True) for number in range(task.connections)]
-    for thread in threads:
-        thread.start()
-    ready.wait(_PATIENCE)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    go.set()
-    whole = Polled()
-    for thread, polled in zip(threads, found, strict=True):
-        thread.join()
-        whole.add(polled)
-    return whole
+    at_the_word(task.connections, poll)
+    return _together(found)
 
 
 class _Desk:

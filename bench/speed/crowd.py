@@ -7,20 +7,14 @@ for a line, submits, and writes when each commit returned.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from bench.faults.supervisor import ROOT
+from bench.crowd import Processes, at_the_word
 from bench.speed.plan import Kind
 from bench.speed.platforms import Address, open_platform
-
-_PATIENCE = 60.0
-"""Seconds that a process has to connect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,75 +44,29 @@ class Crowd:
 
         Raises RuntimeError when a process failed; it has told why on standard error.
         """
-        processes = [_start(task) for task in self._tasks]
-        try:
-            for process in processes:  # all of them begin at the same moment
-                _read(process, "ready")
-            for process in processes:
-                _say(process, "go")
-            committed: dict[int, float] = {}
-            for process in processes:
-                committed.update({int(index): at for index, at in json.loads(_read(process)).items()})
-        finally:
-            for process in processes:
-                process.kill()
-                with process:  # waits for it, and closes its pipes
-                    pass
+        committed: dict[int, float] = {}
+        with Processes("bench.speed.crowd") as processes:
+            processes.gather([asdict(task) for task in self._tasks])
+            for times in processes.go():
+                committed.update({int(index): at for index, at in times.items()})
         return committed
-
-
-def _start(task: Task) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.speed.crowd"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    _say(process, json.dumps(asdict(task)))
-    return process
-
-
-def _say(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdin is not None
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-
-
-def _read(process: subprocess.Popen[str], wanted: str | None = None) -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline().strip()
-    if not line or (wanted is not None and line != wanted):
-        raise RuntimeError("a process of the crowd has failed")
-    return line
 
 
 def _run(task: Task) -> dict[int, float]:
     platform = open_platform(task.address)
     committed: dict[int, float] = {}
-    ready, go = threading.Barrier(task.threads + 1), threading.Event()
 
-    def submit(thread: int) -> None:
+    def submit(thread: int, wait: Callable[[], None]) -> None:
         # One submit that is thrown away opens each thread's connections; the index says that it is none of the task.
         platform.submit_one(-1 - task.first - thread)
-        ready.wait(_PATIENCE)
-        go.wait()
+        wait()
         begun = time.monotonic()
         for number in range(thread, task.count, task.threads):
             if task.rate is not None:
                 time.sleep(max(0.0, begun + number / task.rate - time.monotonic()))
             committed[task.first + number] = platform.submit_one(task.first + number).at
 
-    threads = [threading.Thread(target=submit, args=(number,), daemon=True) for number in range(task.threads)]
-    for thread in threads:
-        thread.start()
-    ready.wait(_PATIENCE)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    go.set()
-    for thread in threads:
-        thread.join()
+    at_the_word(task.threads, submit)
     platform.close()
     return committed
 
