@@ -28,7 +28,7 @@ def configuration_of(service: Service) -> Configuration:
     """The newest one that was applied. Raises Failure where there is none."""
     version = service.reading.config_version()
     if version is None:
-        raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.REFUSED)
+        raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.USAGE)
     return Configuration.from_json(service.reading.config(version))
 
 
@@ -37,7 +37,7 @@ def plan_of(service: Service) -> Iterator[Plan]:
     """The plan of the applied configuration. Raises Failure where it can not be used."""
     _, plan = diagnosis.configuration_steps(service)
     if plan is None:
-        raise Failure("no usable configuration is applied; run `bin/jurat config apply PATH`", Exit.REFUSED)
+        raise Failure("no usable configuration is applied; run `bin/jurat config apply PATH`", Exit.USAGE)
     try:
         yield plan
     finally:
@@ -89,7 +89,7 @@ class _NotNow(Failure):
     """The source may not be asked at the moment."""
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(f"not asked: {sentence}", Exit.REFUSED)
+        super().__init__(f"not asked: {sentence}", Exit.DEPENDENCY)
 
 
 def _turn(name: str, service: Service) -> float:

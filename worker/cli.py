@@ -191,10 +191,12 @@ def _of_jurat(error: Exception) -> tuple[list[str], Exit] | None:
     from config.problems import InvalidConfiguration
     from config.settings import SettingsError
     from jurat.errors import JuratError, SchemaMissing, WaitTimeout
-    from tasks.ledger.asked import CannotBeDone
-    from tasks.ledger.consultations import Unpublishable
+    from tasks.ledger.asked import CannotBeDone, WrongRequest
+    from tasks.ledger.consultations import NotPublished, Unpublishable
 
     match error:
+        case WrongRequest() | NotPublished():
+            return [str(error)], Exit.USAGE
         case Unpublishable() | CannotBeDone():
             return [str(error)], Exit.REFUSED
         case ZoneFileError():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 import click
 
-from worker.output import Output
+from worker.output import MEANINGS, Exit, Output
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,6 +30,8 @@ ENVIRONMENT = {
     "JURAT_LOG": "how logs are written: json or text (default text)",
 }
 """The settings. Each also comes as NAME_FILE, the path of a file that holds it."""
+
+_DEPENDENCIES = frozenset({"JURAT_DATABASE_URL", "JURAT_BROKER_URL"})
 
 
 class ConfiguredName(click.ParamType[str]):
@@ -51,26 +53,40 @@ class ConfiguredName(click.ParamType[str]):
 class Command(click.Command):
     """A command with `--json` and `--verbose`.
 
-    `examples` are whole command lines; `environment` names the settings that it reads.
+    `examples` are whole command lines; `environment` names the settings that it reads. `codes` says what its exit codes
+    mean: those that are its own, beside wrong usage, and a dependency that is down where it reads of one.
     """
 
     def __init__(
-        self, *args: Any, examples: Sequence[str] = (), environment: Sequence[str] = (), **kwargs: Any
+        self,
+        *args: Any,
+        examples: Sequence[str] = (),
+        environment: Sequence[str] = (),
+        codes: Mapping[Exit, str] | None = None,
+        **kwargs: Any,
     ) -> None:
         kwargs["context_settings"] = {"max_content_width": WIDTH, **(kwargs.get("context_settings") or {})}
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
         self.environment = tuple(environment)
+        common = {Exit.DONE: "done", Exit.USAGE: MEANINGS[Exit.USAGE]}
+        if not _DEPENDENCIES.isdisjoint(environment):
+            common[Exit.DEPENDENCY] = MEANINGS[Exit.DEPENDENCY]
+        self.codes = dict(sorted({**common, **(codes or {})}.items()))
         self.params += [_flag("--json", "json", "Print one JSON document."), _flag("--verbose", "verbose", _VERBOSE)]
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Examples, settings and what stands in `epilog`."""
+        """Examples, settings, exit codes and what stands in `epilog`."""
         if self.examples:
             with formatter.section("Examples"):
                 formatter.write("".join(f"  {line}\n" for example in self.examples for line in example.splitlines()))
         if self.environment:
             with formatter.section("Environment (each also as NAME_FILE, the path of a file that holds it)"):
                 formatter.write_dl([(name, ENVIRONMENT[name]) for name in self.environment])
+        with formatter.section("Exit codes"):
+            always = [Exit.FAULT, Exit.INTERRUPTED]
+            last = (", ".join(str(code.value) for code in always), "; ".join(MEANINGS[code] for code in always))
+            formatter.write_dl([*((str(code.value), meaning) for code, meaning in self.codes.items()), last])
         super().format_epilog(ctx, formatter)
 
 

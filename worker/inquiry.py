@@ -122,7 +122,7 @@ def planned(service: Service) -> Iterator[Plan]:
 
     version = service.reading.config_version()
     if version is None:
-        raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.REFUSED)
+        raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.USAGE)
     configuration = Configuration.from_json(service.reading.config(version))
     plan = make_plan(
         version,
@@ -176,7 +176,7 @@ def _chosen(plan: Plan, source: str | None, question: Question | None) -> str:
     own = [name for name in question.sources if name in known] if question else []
     asked = own[:1] or known
     if not asked:
-        raise Failure("the applied configuration has no address source; add one, and apply it", Exit.REFUSED)
+        raise Failure("the applied configuration has no address source; add one, and apply it", Exit.USAGE)
     if len(asked) > 1:
         said = f"nothing says which address source to ask, and there are several: {', '.join(sorted(asked))}"
         raise Failure(f"{said}; choose one with --source", Exit.USAGE)
@@ -263,7 +263,8 @@ def geometry_of(zone: str, wkb: bytes) -> Polygon | MultiPolygon:
         if not geometry.is_valid:
             raise ValueError("crosses itself")
     except ValueError as error:
-        raise Failure(f"the stored geometry of the zone {zone} {error}; import the zone again", Exit.REFUSED) from None
+        said = f"the stored geometry of the zone {zone} {error}; import the zone again"
+        raise Failure(said, Exit.DEPENDENCY) from None
     return geometry
 
 
@@ -283,6 +284,7 @@ def answer_in_review(
     """
     from jurat.sealing import Unopenable, Unseal, key_from_text
     from tasks.ledger import ReviewError, Reviewing
+    from tasks.ledger.asked import WrongRequest
 
     keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in service.settings.unseal_keys]
     if not keys:
@@ -294,6 +296,8 @@ def answer_in_review(
             about = f"the zone {question.zone}: show that one" if question and question.zone else "no zone"
             raise Failure(f"check {check} is about {about}", Exit.USAGE)
         answer: dict[str, Any] = json.loads(Unseal(keys).open(found.sealed, found.key_id))
+    except WrongRequest:
+        raise
     except (ReviewError, Unopenable) as error:
         raise Failure(str(error), Exit.REFUSED) from None
     except (ValueError, RecursionError):

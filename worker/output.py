@@ -29,13 +29,22 @@ class Exit(IntEnum):
 MEANINGS = {
     Exit.DONE: "done, or accepted",
     Exit.REFUSED: "refused, or something that was looked at is wrong",
-    Exit.USAGE: "wrong usage, settings or configuration",
+    Exit.USAGE: "wrong usage, settings or configuration, or nothing is there by a name that was given",
     Exit.DEPENDENCY: "the database or the broker is down, or is not what this program needs",
     Exit.PENDING: "still pending at the time-out",
     Exit.UNDETERMINED: "undetermined, or a person decides",
     Exit.FAULT: "a fault in jurat itself",
     Exit.INTERRUPTED: "interrupted from the keyboard",
 }
+
+
+ACCESS_CODES = {
+    "granted": Exit.DONE,
+    "blocked": Exit.REFUSED,
+    "pending": Exit.PENDING,
+    "incomplete": Exit.UNDETERMINED,
+}
+"""The code of each state of an access."""
 
 
 class Failure(Exception):

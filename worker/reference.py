@@ -80,6 +80,8 @@ def _section(command: click.Command, name: str, above: click.Context, level: int
         yield from ("", "```sh", *examples, "```")
     if names := getattr(command, "environment", ()):
         yield from ("", f"Reads {', '.join(f'`{name}`' for name in names)}.")
+    if codes := getattr(command, "codes", {}):
+        yield from ("", f"Ends with {'; '.join(f'`{code.value}`: {meaning}' for code, meaning in codes.items())}.")
 
 
 def _cell(text: str) -> str:

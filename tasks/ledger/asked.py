@@ -35,6 +35,12 @@ class CannotBeDone(Exception):
     """What a person asked for can not be done; says why. Nothing was changed."""
 
 
+class WrongRequest(CannotBeDone):
+    """The request itself is wrong, and would be at any time: nothing is there by a name or an id in it, it lacks
+    something, or it is in the name of the wrong person.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One row. Which fields it has depends on its kind; `note` is sealed for the key `note_key`."""
@@ -79,10 +85,10 @@ def request_of(row: Sequence[Any]) -> Request:
 def ask(connection: Connection, request: Request) -> bool:
     """Store a request; whether its id is new. A reviewer may write just those columns that it needs.
 
-    Raises CannotBeDone where it is in the name of the participant: who asked is kept for good, and nobody erases it.
+    Raises WrongRequest where it is in the name of the participant: who asked is kept for good, and nobody erases it.
     """
     if request.by_whom in (request.participant, request.target) or _is_theirs(connection, request):
-        raise CannotBeDone("by_whom names who asks, and not the participant by the id that may have to be erased")
+        raise WrongRequest("by_whom names who asks, and not the participant by the id that may have to be erased")
     row: dict[str, Any] = {name: value for name in COLUMNS.split(", ") if (value := getattr(request, name)) is not None}
     row |= {name: str(row[name]) for name in ("id", "kind", "check_id", "reason") if name in row}
     return connection.execute(text(_ask(connection.dialect.name, tuple(row))), row).rowcount == 1

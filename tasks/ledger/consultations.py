@@ -57,6 +57,10 @@ class Unpublishable(Exception):
     """
 
 
+class NotPublished(Unpublishable):
+    """The platform has published no consultation of that name."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What a platform asked for last about one consultation, and nobody has answered."""
@@ -143,13 +147,14 @@ class Consultations:
     def withdraw(self, name: str, who: str) -> int | None:
         """Withdraw a consultation of the platform at once, as its own withdrawal by a worker; the version without it.
 
-        Raises Unpublishable where there is none, or where checks on their way would lose their place: nothing changed.
+        Raises NotPublished where there is none, Unpublishable where checks on their way would lose their place: nothing
+        changed.
         """
         with self._engine.begin() as connection:
             self._publishing.lock(connection)
             if not connection.execute(text(_withdraw(self._dialect)), {"name": name, "who": who}).rowcount:
                 known = [row[0] for row in connection.execute(text(f"SELECT name FROM {_THERE} ORDER BY name"))]
-                raise Unpublishable(f"the platform has published no consultation '{name:.80}'. {_there_are(known)}")
+                raise NotPublished(f"the platform has published no consultation '{name:.80}'. {_there_are(known)}")
             last, base = self._newest(connection)
             if base is None:
                 raise Unpublishable("a newer jurat applied the configuration: withdraw it with that one")

@@ -22,7 +22,7 @@ from jurat.columns import moment
 from jurat.statements import now
 from jurat.words import REFUSING, Outcome, Reason, State, outcomes_of
 from tasks.ledger.access import AccessRows, Key
-from tasks.ledger.asked import CannotBeDone, Request, mark_applied, this
+from tasks.ledger.asked import CannotBeDone, Request, WrongRequest, mark_applied, this
 from tasks.ledger.numbers import hold_numbers, release_numbers
 from tasks.ledger.records import REVIEWER, add_audit_row, add_verdicts, close_reviews, open_reviews
 
@@ -34,6 +34,10 @@ SECOND_PERSON = "waiting for a second person: it takes effect once somebody else
 
 class ReviewError(CannotBeDone):
     """What a person wanted to do with a check can not be done. Nothing was changed."""
+
+
+class WrongReview(ReviewError, WrongRequest):
+    """What a person wanted to do names no check that is there, or does not say enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def decide_check(
     """The same; the revision of the verdict, None where the word waits. `evidence` must name no participant."""
     reason = _deciding(request.reason)
     if not request.by_whom.isprintable():
-        raise ReviewError("by_whom must be of printable characters: who says so")
+        raise WrongReview("by_whom must be of printable characters: who says so")
     check = _take(connection, access, request)
     if check.state is not State.REVIEW:
         raise ReviewError(_why_not(connection, check, State.REVIEW))
@@ -145,7 +149,7 @@ def contest(connection: Connection, access: AccessRows, request: Request) -> Non
     if check.key[1].startswith("erased-"):
         raise ReviewError(f"the participant of check {check.id} was erased")
     if request.note is None:
-        raise ReviewError("a contest has a note, which says what is wrong with the verdict")
+        raise WrongReview("a contest has a note, which says what is wrong with the verdict")
     asked = {"id": str(check.id), "request": str(request.id)}
     if connection.execute(text(_contested(connection.dialect.name)), asked).first():
         raise ReviewError(f"the verdict of check {check.id} was contested before; a verdict is contested once")
@@ -173,7 +177,7 @@ def _agreed(said: Sequence[Word], by_whom: str, reason: Reason) -> bool:
 
 def _deciding(reason: str | None) -> Reason:
     if reason not in DECIDING:
-        raise ReviewError(f"{reason or 'nothing'} is not for a person to say; expected one of {', '.join(DECIDING)}")
+        raise WrongReview(f"{reason or 'nothing'} is not for a person to say; expected one of {', '.join(DECIDING)}")
     return Reason(reason)
 
 
@@ -181,7 +185,7 @@ def _take(connection: Connection, access: AccessRows, request: Request) -> _Chec
     """The check that a request is about; the participant's access row is ours from then on."""
     check = request.check_id
     if check is None:
-        raise ReviewError("the request names no check; give its check_id")
+        raise WrongReview("the request names no check; give its check_id")
     found, key = _find(connection, check), None
     while found.key != key:  # they may have been transferred or erased while we waited
         key = found.key
@@ -193,7 +197,7 @@ def _take(connection: Connection, access: AccessRows, request: Request) -> _Chec
 def _find(connection: Connection, check: UUID) -> _Check:
     row = connection.execute(text(_of(connection.dialect.name)), {"id": str(check)}).first()
     if row is None:
-        raise ReviewError(f"there is no check {check}")
+        raise WrongReview(f"there is no check {check}")
     return _Check(check, (row[0], row[1]), row[2], State(row[3]))
 
 

@@ -17,7 +17,7 @@ from jurat.database import reader
 from jurat.statements import now, rows_json, rowset
 from jurat.words import State
 from tasks.ledger.access import AccessRows, Key
-from tasks.ledger.asked import CannotBeDone, Request, mark_applied, this
+from tasks.ledger.asked import Request, WrongRequest, mark_applied, this
 from tasks.ledger.overdue import ENDED
 from tasks.ledger.persons import ERASED, ids_json, lock_checks, rename_claims
 from tasks.ledger.records import add_audit_row
@@ -43,13 +43,13 @@ def erase(connection: Connection, access: AccessRows, request: Request) -> None:
     A check on its way loses its answer and ends undetermined: a worker that is looking it up still has the answer and
     the id, so its lease ends and nothing that it writes is taken. Nobody gets a number back by being erased.
 
-    Raises CannotBeDone where no participant is named, or a consultation that nothing is known of: the audit, which is
+    Raises WrongRequest where no participant is named, or a consultation that nothing is known of: the audit, which is
     kept for good, names it.
     """
     if not request.participant:
-        raise CannotBeDone("a request of kind erase needs participant")
+        raise WrongRequest("a request of kind erase needs participant")
     if request.consultation is not None and not _is_known(connection, request.consultation):
-        raise CannotBeDone("no consultation of that name is known; are participant and consultation swapped?")
+        raise WrongRequest("no consultation of that name is known; are participant and consultation swapped?")
     keys = _keys(connection, request.participant, request.consultation)
     access.wait_for(connection, keys)
     checks = sum(_erase_from(connection, access, key, request.id) for key in sorted(keys))

@@ -22,7 +22,7 @@ from jurat.database import reader
 from jurat.statements import rows_json, rowset
 from jurat.words import QuestionState
 from tasks.ledger.access import AccessRows, Key
-from tasks.ledger.asked import CannotBeDone, Request, mark_applied, this
+from tasks.ledger.asked import CannotBeDone, Request, WrongRequest, mark_applied, this
 from tasks.ledger.records import add_audit_row
 
 ERASED = "erased-"
@@ -106,7 +106,7 @@ def reopen(connection: Connection, access: AccessRows, request: Request) -> None
     key = _take(connection, access, request, "question")
     consultation, question = key[0], str(request.question)
     if (consultation, question) not in access.newest(connection).questions:
-        raise CannotBeDone(f"consultation {consultation:.80} has no question {question:.80}")
+        raise WrongRequest(f"consultation {consultation:.80} has no question {question:.80}")
     if is_revoked(connection, key):
         raise CannotBeDone("access is revoked: restore it first, then allow one more answer")
     access.add_up(connection, {key})
@@ -153,14 +153,14 @@ def transfer(connection: Connection, access: AccessRows, request: Request) -> No
     _require(request, "consultation", "participant", "target")
     key, target = _key(request), str(request.target)
     if not 0 < len(target) <= _LONGEST or not target.isprintable():
-        raise CannotBeDone(f"the id that it should go to must be 1 to {_LONGEST} printable characters")
+        raise WrongRequest(f"the id that it should go to must be 1 to {_LONGEST} printable characters")
     if target == key[1]:
-        raise CannotBeDone("both ids are the same; nothing was moved")
+        raise WrongRequest("both ids are the same; nothing was moved")
     if ERASED in (target[: len(ERASED)], key[1][: len(ERASED)]):
         raise CannotBeDone("who was erased can not be given anything, nor has anything to give")
     access.wait_for(connection, {key, (key[0], target)})
     if not _has_anything(connection, key):
-        raise CannotBeDone(f"that participant has nothing in consultation {key[0]:.80} to transfer; check the id")
+        raise WrongRequest(f"that participant has nothing in consultation {key[0]:.80} to transfer; check the id")
     taken = CannotBeDone(
         f"the id that it should go to has answers of its own in consultation {key[0]:.80}; nothing was moved"
     )
@@ -203,16 +203,16 @@ def _take(connection: Connection, access: AccessRows, request: Request, *more: s
     _require(request, "consultation", "participant", *more)
     key = _key(request)
     if all(consultation != key[0] for consultation, _ in access.newest(connection).questions):
-        raise CannotBeDone(f"no consultation {key[0]:.80} is configured; `bin/jurat config show` lists them")
+        raise WrongRequest(f"no consultation {key[0]:.80} is configured; `bin/jurat config show` lists them")
     access.wait_for(connection, {key})
     if not connection.execute(text(_HAS_ACCESS), _named(key)).first():
-        raise CannotBeDone(f"that participant has confirmed no answer in consultation {key[0]:.80}; check the id")
+        raise WrongRequest(f"that participant has confirmed no answer in consultation {key[0]:.80}; check the id")
     return key
 
 
 def _require(request: Request, *names: str) -> None:
     if missing := [name for name in names if not getattr(request, name)]:
-        raise CannotBeDone(f"a request of kind {request.kind} needs {' and '.join(missing)}")
+        raise WrongRequest(f"a request of kind {request.kind} needs {' and '.join(missing)}")
 
 
 def _key(request: Request) -> Key:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, DBAPIError
 
 from tasks.ledger.access import AccessRows
-from tasks.ledger.asked import COLUMNS, CannotBeDone, Kind, Request, ask, mark_applied, request_of, this
+from tasks.ledger.asked import COLUMNS, CannotBeDone, Kind, Request, WrongRequest, ask, mark_applied, request_of, this
 from tasks.ledger.deciding import contest, decide, open_again
 from tasks.ledger.erasing import erase
 from tasks.ledger.persons import reopen, restore, revoke, transfer
@@ -143,12 +143,12 @@ class Requests:
                     return self._again(connection, request)
                 return self._done(connection, request)
         except (DataError, ValueError):
-            raise CannotBeDone(_UNSTORABLE) from None
+            raise WrongRequest(_UNSTORABLE) from None
 
     def _again(self, connection: Connection, request: Request) -> str | None:
         row = connection.execute(text(_one(self._dialect)), {"id": str(request.id)}).one()
         if request_of(row[:-2]) != request:
-            raise CannotBeDone(f"the id {request.id} belongs to another request; make a new one")
+            raise WrongRequest(f"the id {request.id} belongs to another request; make a new one")
         applied_at, refused = row[-2:]
         if refused is not None:
             raise CannotBeDone(refused)

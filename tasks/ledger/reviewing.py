@@ -18,7 +18,7 @@ from jurat.statements import now, rows_json, rowset
 from jurat.words import Reason, State
 from tasks.ledger.access import AccessRows, Key
 from tasks.ledger.asked import Kind, Request, ask, mark_applied, this
-from tasks.ledger.deciding import DECIDING, ReviewError, decide_check, open_again
+from tasks.ledger.deciding import DECIDING, ReviewError, WrongReview, decide_check, open_again
 from tasks.ledger.overdue import ENDED
 from tasks.ledger.records import UNSTORABLE, add_audit_row, close_reviews
 
@@ -73,7 +73,7 @@ class Reviewing:
                 mark_applied(connection, request.id)
                 return revision
         except UNSTORABLE:
-            raise ReviewError("the evidence can not be stored; expected JSON without NUL and half characters") from None
+            raise WrongReview("the evidence can not be stored; expected JSON without NUL and half characters") from None
 
     def reopen(self, check: UUID, who: str) -> None:
         """Put a settled check before a person again, see `open_again`.
@@ -135,7 +135,7 @@ def _in_review(connection: Connection, check: UUID) -> tuple[str, str, str, byte
     """Consultation, question, source, sealed answer and its key of a check in review."""
     row = connection.execute(text(_sealed(connection.dialect.name)), {"id": str(check)}).first()
     if row is None:
-        raise ReviewError(f"there is no check {check}")
+        raise WrongReview(f"there is no check {check}")
     consultation, question, source, state, sealed, key = row
     if state != State.REVIEW:
         raise ReviewError(

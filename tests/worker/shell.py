@@ -8,16 +8,19 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import structlog
 
-from worker.cli import run
+from worker.cli import SECTIONS, load, run
+from worker.command import Command
+from worker.output import Exit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LAUNCHER = ROOT / "bin" / "jurat"
@@ -74,6 +77,7 @@ class Shell:
                 logging.root.handlers[:] = handlers
                 logging.root.setLevel(level)
                 structlog.reset_defaults()
+        assert_is_named(code, words)
         return Ran(code, *(buffer.getvalue().decode() for buffer in written))
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
@@ -92,6 +96,7 @@ class Shell:
         """As a process of its own, to its end."""
         with self.start(*words, **environment) as process:
             out, err = process.communicate(stdin, timeout=100)
+        assert_is_named(process.returncode, words)
         return Ran(process.returncode, out, err)
 
     def write(self, name: str, text: str) -> Path:
@@ -99,6 +104,23 @@ class Shell:
         path = self.folder / name
         path.write_text(text, encoding="utf-8")
         return path
+
+
+def assert_is_named(code: int, words: Sequence[str]) -> None:
+    """Whatever a test has a command do: the help of the command must name the exit code that comes of it."""
+    command = command_of(words)
+    if command is not None and code >= 0:  # below it is a signal
+        assert code in {*command.codes, Exit.FAULT, Exit.INTERRUPTED}, f"`{' '.join(words)}` ended with {code}"
+
+
+def command_of(words: Sequence[str]) -> Command | None:
+    """The command that a line calls, None where it calls none."""
+    if not words or not any(words[0] in part for part in SECTIONS.values()):
+        return None
+    command: click.Command | None = load(words[0])
+    if isinstance(command, click.Group):
+        command = command.commands.get(words[1]) if len(words) > 1 else None
+    return command if isinstance(command, Command) else None
 
 
 def is_one_sentence(ran: Ran) -> bool:

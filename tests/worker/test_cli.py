@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import re
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -20,13 +21,14 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from jurat import AccessState
 from jurat.errors import AlreadyConfirmed, SchemaMissing, WaitTimeout
 from jurat.ids import uuid7
 from tests.worker.conftest import configure
-from tests.worker.shell import LAUNCHER, ROOT, Shell, Terminal, is_one_sentence
+from tests.worker.shell import LAUNCHER, ROOT, Shell, Terminal, command_of, is_one_sentence
 from worker.cli import SECTIONS, VERSION, explain, load, run
 from worker.command import ENVIRONMENT, Command
-from worker.output import Exit, Failure
+from worker.output import ACCESS_CODES, Exit, Failure
 from worker.reference import reference
 
 
@@ -87,6 +89,82 @@ def test_every_command_has_json_a_help_text_and_examples(bare_shell: Shell, name
     assert f"Usage: jurat {name}" in ran.out
     assert f"  jurat {name}" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("name", [*ALL, "demo"])
+def test_the_help_of_every_command_names_its_exit_codes(bare_shell: Shell, name: str) -> None:
+    command = command_of(name.split())
+    assert command is not None
+    returned = {Exit[word] for word in re.findall(r"Exit\.([A-Z]+)", inspect.getsource(of_ours(command)))}
+    assert {Exit.DONE, Exit.USAGE, *(returned - {Exit.FAULT})} <= set(command.codes)
+    said = bare_shell(*name.split(), "--help").out
+    assert said.count("Exit codes:") == 1
+    listed = re.findall(r"^  (\d+)  +\w", said.partition("Exit codes:")[2], re.MULTILINE)
+    assert [int(code) for code in listed] == list(command.codes)
+    assert re.search(r"^  70, 130  +\w", said, re.MULTILINE)
+
+
+def test_every_state_of_an_access_has_its_code() -> None:
+    assert set(ACCESS_CODES) == set(AccessState)
+
+
+def of_ours(command: click.Command) -> Callable[..., object]:
+    """What a command calls, without the wrapping of click."""
+    assert command.callback is not None
+    ours: Callable[..., object] = inspect.unwrap(command.callback)
+    return ours
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("access show budget NOBODY", 2),
+        ("access revoke budget NOBODY", 2),
+        ("access restore budget NOBODY", 2),
+        ("access transfer budget NOBODY p-2", 2),
+        ("access revoke vote NOBODY", 2),
+        ("access show vote NOBODY", 2),
+        ("reopen budget NOBODY who", 2),
+        ("erase NOBODY --yes", 2),
+        ("review show CHECK", 2),
+        ("review show CHECK --answer", 2),
+        ("review decide CHECK person_accepted", 2),
+        ("review open CHECK", 2),
+        ("explain CHECK", 2),
+        ("status CHECK", 2),
+        ("wait CHECK", 2),
+        ("config show --version 99", 2),
+        ("config diff jurat.yaml --version 99", 2),
+        ("config withdraw nothing --yes", 2),
+        ("sources health nowhere", 2),
+        ("sources pause nowhere --for 2h --reason moving", 2),
+        ("sources resume nowhere", 2),
+        ("registers remove nowhere", 2),
+        ("zones show nowhere", 2),
+        ("submit vote p-1 who --field word=accept", 2),
+    ],
+)
+def test_what_is_not_there_by_a_name_that_was_given_ends_every_command_alike(
+    configured: Shell, words: str, code: int
+) -> None:
+    ran = configured(*words.replace("NOBODY", "p-nobody").replace("CHECK", str(uuid7())).split())
+    assert (ran.code, is_one_sentence(ran)) == (code, True), ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "config show",
+        "sources list",
+        "sources health",
+        "sources test --all",
+        "zones locate number=8,street=quai,postcode=00100,city=Valmont",
+        "registers import people LIST --source people",
+    ],
+)
+def test_without_a_configuration_or_a_zone_the_code_is_that_of_wrong_settings(shell: Shell, words: str) -> None:
+    ran = shell(*words.replace("LIST", str(shell.write("people.csv", "number\n1\n"))).split())
+    assert (ran.code, is_one_sentence(ran)) == (2, True), ran.err
 
 
 @pytest.mark.parametrize("name", ALL)

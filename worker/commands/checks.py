@@ -11,7 +11,7 @@ from uuid import UUID
 import click
 
 from worker.command import CheckId, Command, Name, locale_option
-from worker.output import Exit, Failure, Output, columns, time_text
+from worker.output import ACCESS_CODES, Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
     from jurat import Client, Result, Standing
@@ -29,6 +29,14 @@ _READS = ("JURAT_DATABASE_URL",)
         'echo \'{"code": "…"}\' | jurat submit budget p-42 code --answer-file -',
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_SEAL_KEY", "JURAT_BROKER_URL"),
+    codes={
+        Exit.DONE: "taken; with --wait: accepted",
+        Exit.REFUSED: "with --wait: refused",
+        Exit.USAGE: "not taken: wrong usage or settings, no such question, an answer that it does not take, or one "
+        "that was confirmed before",
+        Exit.PENDING: "with --wait: taken, and on its way still at the time-out",
+        Exit.UNDETERMINED: "with --wait: undetermined, or a person decides",
+    },
 )
 @click.argument("consultation", type=Name())
 @click.argument("participant", type=Name())
@@ -76,7 +84,7 @@ def submit(
     """Submit one confirmed answer, and print the id of its check.
 
     The answer is a JSON object with the fields that the question asks for. It is sealed before it is stored, and can
-    not be changed afterwards. Without --wait the exit code says whether it was taken; with it, what the verdict is.
+    not be changed afterwards.
     """
     from config.settings import read_settings
     from jurat.database import open_engine
@@ -121,6 +129,12 @@ def submit(
         "jurat status --json ID ID ID",
     ),
     environment=_READS,
+    codes={
+        Exit.DONE: "accepted; with --access: granted",
+        Exit.REFUSED: "refused; with --access: blocked",
+        Exit.PENDING: "on its way; with --access: pending",
+        Exit.UNDETERMINED: "undetermined, or a person decides; with --access: incomplete",
+    },
 )
 @click.argument("check_ids", metavar="[ID]…", type=CheckId(), nargs=-1)
 @click.option(
@@ -135,8 +149,7 @@ def submit(
 def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | None, locale: str) -> Exit:
     """Show where checks stand, or what a participant's verdicts add up to.
 
-    The exit code is that of the check: 0 accepted, 1 refused, 4 on its way, 5 undetermined or in review; of several
-    checks, the first of 1, 4, 5 that any of them has. With --access: 0 granted, 1 blocked, 4 pending, 5 incomplete.
+    Of several checks, the exit code is the first of 2, 1, 4, 5 that any of them has.
     """
     from config.settings import read_settings
     from worker.database import client
@@ -164,6 +177,12 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
     cls=Command,
     examples=("jurat wait 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071 --timeout 60",),
     environment=_READS,
+    codes={
+        Exit.DONE: "accepted",
+        Exit.REFUSED: "refused",
+        Exit.PENDING: "on its way still at the time-out",
+        Exit.UNDETERMINED: "undetermined, or a person decides",
+    },
 )
 @click.argument("check_id", metavar="ID", type=CheckId())
 @click.option(
@@ -177,10 +196,7 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
 @locale_option
 @click.pass_obj
 def wait(out: Output, check_id: UUID, *, timeout: float, locale: str) -> Exit:
-    """Wait until a check is settled or goes to review, and show it.
-
-    The exit code is 0 accepted, 1 refused, 4 still on its way at the time-out, 5 undetermined or in review.
-    """
+    """Wait until a check is settled or goes to review, and show it."""
     from config.settings import read_settings
     from worker.database import client
 
@@ -243,8 +259,6 @@ def _table(documents: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _show_access(out: Output, standing: Standing, consultation: str, participant: str, locale: str) -> Exit:
-    from jurat import AccessState
-
     access, message = standing.access, standing.access_message(locale)
     questions = [
         {
@@ -272,12 +286,7 @@ def _show_access(out: Output, standing: Standing, consultation: str, participant
     )
     until = f" until {time_text(access.granted_until)}" if access.granted_until else ""
     out.show(document, [f"access: {access.state}{until}", "", *rows, message])
-    return {
-        AccessState.GRANTED: Exit.DONE,
-        AccessState.BLOCKED: Exit.REFUSED,
-        AccessState.PENDING: Exit.PENDING,
-        AccessState.INCOMPLETE: Exit.UNDETERMINED,
-    }[access.state]
+    return ACCESS_CODES[access.state]
 
 
 def _open_now(line: dict[str, Any]) -> str:
@@ -346,4 +355,4 @@ def _refuse_wrong_key(settings: Any) -> None:
     from worker.keyring import mismatch
 
     if problem := mismatch(settings):
-        raise Failure(problem, Exit.DEPENDENCY)
+        raise Failure(problem, Exit.USAGE)

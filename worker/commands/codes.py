@@ -113,6 +113,7 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
     name="import",
     examples=("jurat codes import members numbers.txt --unchecked", "jurat codes import spring - < codes.txt"),
     environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
+    codes={Exit.USAGE: "bad lines in the file, wrong usage or settings; nothing was imported"},
 )
 @click.argument("code_list", metavar="LIST", type=ConfiguredName())
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True))

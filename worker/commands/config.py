@@ -27,7 +27,10 @@ def config() -> None:
     """Check, compare, publish and show the configuration: sources, criteria, consultations."""
 
 
-@config.command(examples=("jurat config lint jurat.yaml", "jurat config lint config.d/ --json"))
+@config.command(
+    examples=("jurat config lint jurat.yaml", "jurat config lint config.d/ --json"),
+    codes={Exit.DONE: "no errors", Exit.USAGE: "errors, or wrong usage"},
+)
 @_PATHS
 @click.pass_obj
 def lint(out: Output, paths: Sequence[Path]) -> Exit:
@@ -63,6 +66,11 @@ def schema(out: Output) -> Exit:
 @config.command(
     examples=("jurat config apply jurat.yaml", "jurat config apply config.d/ --dry-run"),
     environment=("JURAT_DATABASE_URL",),
+    codes={
+        Exit.DONE: "published, or nothing new; with --dry-run: it would be",
+        Exit.REFUSED: "refused: checks on their way, or what the platform publishes, need what it takes away",
+        Exit.USAGE: "errors in the configuration, wrong usage or settings; nothing was changed",
+    },
 )
 @_PATHS
 @click.option(
@@ -130,7 +138,7 @@ def show(out: Output, *, version: int | None, settings: bool) -> Exit:
     with opened() as service:
         newest = service.reading.config_version()
         if newest is None:
-            raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.REFUSED)
+            raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.USAGE)
         try:
             applied = service.reading.applied(version or newest)
             text = service.reading.config(version or newest)
@@ -158,6 +166,7 @@ def show(out: Output, *, version: int | None, settings: bool) -> Exit:
 @config.command(
     examples=("jurat config diff jurat.yaml", "jurat config diff config.d/ --version 3 --json"),
     environment=("JURAT_DATABASE_URL",),
+    codes={Exit.DONE: "nothing differs", Exit.REFUSED: "something differs, as diff(1) says it"},
 )
 @_PATHS
 @click.option(
@@ -168,8 +177,7 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
     """Show what files change against the applied configuration, option by option, with presets filled in.
 
     Each line begins with + (added), - (removed) or ~ (changed), and names the option as lint does. Defaults are left
-    out, secrets are references. Nothing is tested or published. Ends with 0 where nothing differs, 1 where something
-    does, as diff(1).
+    out, secrets are references. Nothing is tested or published.
     """
     from config.differences import differences
     from config.document import Document
@@ -206,6 +214,7 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
 @config.command(
     examples=("jurat config withdraw summer-call", "jurat config withdraw summer-call --yes"),
     environment=("JURAT_DATABASE_URL",),
+    codes={Exit.REFUSED: "you said no, or checks are on their way that would lose their question"},
 )
 @click.argument("name", type=Name())
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -66,10 +66,14 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
     return Exit.DONE
 
 
-@db.command(examples=("jurat db check && echo fine",), environment=_READS)
+@db.command(
+    examples=("jurat db check && echo fine",),
+    environment=_READS,
+    codes={Exit.DONE: "it can", Exit.DEPENDENCY: "it can not, or the database is down"},
+)
 @click.pass_obj
 def check(out: Output) -> Exit:
-    """Say whether this program can work with the database's schema: 0 when it can, otherwise 3 and what to do."""
+    """Say whether this program can work with the database's schema, and otherwise what to do."""
     from config.settings import read_settings
     from jurat.database import open_engine
     from tasks.schema import ADVICE

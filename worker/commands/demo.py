@@ -67,7 +67,14 @@ class Shown:
         return (self.outcome, self.reason) == (self.line.outcome, self.line.reason)
 
 
-@click.command(cls=Command, examples=("jurat demo", "jurat demo --json", "jurat demo --keep ./demo"))
+@click.command(
+    cls=Command,
+    examples=("jurat demo", "jurat demo --json", "jurat demo --keep ./demo"),
+    codes={
+        Exit.DONE: "every check has the verdict that it must have, and every access",
+        Exit.REFUSED: "one of them has another",
+    },
+)
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
@@ -79,7 +86,7 @@ def demo(out: Output, *, keep: Path | None) -> Exit:
     """Run the main job in one process: nothing to install or start.
 
     Twenty-nine answers are confirmed, looked up in an invented geocoder and an invented register (which are down, slow,
-    throttling or broken), and settled. The exit code is 0 only when every check has the verdict that it must have.
+    throttling or broken), and settled.
     """
     begun = time.monotonic()
     talk = Console(stderr=True)

@@ -14,13 +14,22 @@ if TYPE_CHECKING:
     from worker.diagnosis import Step
 
 
-@click.command(cls=Command, examples=("jurat doctor", "jurat doctor --json"), environment=tuple(ENVIRONMENT))
+@click.command(
+    cls=Command,
+    examples=("jurat doctor", "jurat doctor --json"),
+    environment=tuple(ENVIRONMENT),
+    codes={
+        Exit.DONE: "nothing is wrong",
+        Exit.REFUSED: "something is wrong here",
+        Exit.USAGE: "wrong usage",
+        Exit.DEPENDENCY: "the database or the broker is down, or is not what this program needs",
+    },
+)
 @click.pass_obj
 def doctor(out: Output) -> Exit:
     """Look at settings, keys, database, broker, configuration, sources, clock and workers, and say what is wrong.
 
-    One line a step, with what to do about it. Ends with 0 when nothing is wrong, with 3 when a dependency is down or
-    unfit, with 1 when something else is wrong. Changes nothing, and asks no source.
+    One line a step, with what to do about it. Changes nothing, and asks no source.
     """
     import logging
 

@@ -12,15 +12,15 @@ from worker.output import Exit, Output, columns
 @click.command(
     cls=Command,
     examples=("jurat health", "jurat health --ready"),
+    codes={Exit.DONE: "at least one runs, and all that run are alive", Exit.REFUSED: "none runs, or one is not well"},
 )
 @click.option("--ready", is_flag=True, help="Also demand that they reach the database and have a configuration.")
 @click.pass_obj
 def health(out: Output, *, ready: bool) -> Exit:
     """Say whether the workers on this machine are alive.
 
-    Ends with 0 when at least one runs and all that run are alive; otherwise with 1 and the reason. It asks neither
-    the database nor the broker: a worker waits for both and comes back by itself, so they are no reason to restart
-    it.
+    It asks neither the database nor the broker: a worker waits for both and comes back by itself, so they are no
+    reason to restart it.
     """
     beats = files.workers()
     problems = [problem for beat in beats if (problem := beat.trouble or (beat.unready if ready else None))]

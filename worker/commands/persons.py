@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from worker.command import Command, Group, Name, as_option
-from worker.output import Exit, Failure, Output, columns, count_text, time_text
+from worker.output import ACCESS_CODES, Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
     from tasks.ledger.asked import Request
@@ -24,16 +24,21 @@ def access() -> None:
     """Show what a participant's verdicts add up to, take access away, give it back, or move it to another id."""
 
 
-@access.command(examples=("jurat access show budget p-42",), environment=_READS)
+@access.command(
+    examples=("jurat access show budget p-42",),
+    environment=_READS,
+    codes={
+        Exit.DONE: "granted",
+        Exit.REFUSED: "blocked",
+        Exit.PENDING: "pending",
+        Exit.UNDETERMINED: "incomplete: something is open to answer",
+    },
+)
 @click.argument("consultation", type=Name())
 @click.argument("participant", type=Name())
 @click.pass_obj
 def show(out: Output, consultation: str, participant: str) -> Exit:
-    """Show a participant's access, each answer with its verdict, and what persons did about it.
-
-    It shows no answer itself. The exit code is 0 granted, 1 blocked, 4 pending, 5 incomplete.
-    """
-    from jurat import AccessState
+    """Show a participant's access, each answer with its verdict, and what persons did about it. No answer is shown."""
     from tasks.ledger.persons import look
     from worker.database import opened
 
@@ -42,65 +47,77 @@ def show(out: Output, consultation: str, participant: str) -> Exit:
     if found is None:
         raise Failure(f"that participant has confirmed no answer in consultation {consultation:.80}", Exit.USAGE)
     out.show({"consultation": consultation, "participant": participant, **asdict(found)}, _lines(found))
-    return {
-        AccessState.GRANTED: Exit.DONE,
-        AccessState.BLOCKED: Exit.REFUSED,
-        AccessState.PENDING: Exit.PENDING,
-        AccessState.INCOMPLETE: Exit.UNDETERMINED,
-    }[AccessState(found.access)]
+    return ACCESS_CODES[found.access]
 
 
-@access.command(examples=("jurat access revoke budget p-42 --as clerk-7",), environment=_READS)
-@click.argument("consultation", type=Name())
-@click.argument("participant", type=Name())
-@as_option
-@click.pass_obj
-def revoke(out: Output, consultation: str, participant: str, *, who: str) -> Exit:
-    """Block a participant's access until it is restored. No answer of theirs is taken meanwhile."""
-    return _about(out, "revoke", "access is revoked", who, consultation=consultation, participant=participant)
+def _asking(kind: str, words: str, *, about: str, done: str, refused: str, more: Sequence[str] = ()) -> click.Command:
+    """The command that asks for one thing about a participant and does it at once.
+
+    `words` are its help, `about` is an example of its arguments, which are those of `more` behind the participant.
+    `done` is said when it was done, and `refused` is why it may not be.
+    """
+
+    @as_option
+    @click.pass_obj
+    def ask(out: Output, /, *, who: str, **named: str) -> Exit:
+        return _about(out, kind, done, who, **named)
+
+    for name in reversed(("consultation", "participant", *more)):
+        ask = click.argument(name, type=Name())(ask)
+    make = click.command(
+        kind,
+        Command,
+        help=words,
+        examples=(f"jurat {about} --as clerk-7",),
+        environment=_READS,
+        codes={Exit.REFUSED: f"refused, and nothing was changed: {refused}"},
+    )
+    return make(ask)
 
 
-@access.command(examples=("jurat access restore budget p-42 --as clerk-7",), environment=_READS)
-@click.argument("consultation", type=Name())
-@click.argument("participant", type=Name())
-@as_option
-@click.pass_obj
-def restore(out: Output, consultation: str, participant: str, *, who: str) -> Exit:
-    """Take a revocation back: access is what the verdicts add up to again."""
-    return _about(out, "restore", "access is restored", who, consultation=consultation, participant=participant)
-
-
-@access.command(examples=("jurat access transfer budget p-42 p-97 --as clerk-7",), environment=_READS)
-@click.argument("consultation", type=Name())
-@click.argument("participant", type=Name())
-@click.argument("target", type=Name())
-@as_option
-@click.pass_obj
-def transfer(out: Output, consultation: str, participant: str, target: str, *, who: str) -> Exit:
+revoke = _asking(
+    "revoke",
+    "Block a participant's access until it is restored. No answer of theirs is taken meanwhile.",
+    about="access revoke budget p-42",
+    done="access is revoked",
+    refused="it is revoked already",
+)
+restore = _asking(
+    "restore",
+    "Take a revocation back: access is what the verdicts add up to again.",
+    about="access restore budget p-42",
+    done="access is restored",
+    refused="it is not revoked",
+)
+transfer = _asking(
+    "transfer",
     """Give all that a participant has in a consultation to TARGET, another id of the same person.
 
     Answers on their way go along. Refused where the other id has answered there itself.
-    """
-    named = {"consultation": consultation, "participant": participant, "target": target}
-    return _about(out, "transfer", "moved", who, **named)
+    """,
+    about="access transfer budget p-42 p-97",
+    done="moved",
+    refused="the other id has answers of its own, or one of both was erased",
+    more=("target",),
+)
+reopen = _asking(
+    "reopen",
+    "Allow a participant one more answer to a question than it takes. Verdicts stay as they are.",
+    about="reopen budget p-42 residence",
+    done="one more answer is allowed",
+    refused="the question may be answered already, an answer is on its way, or access is revoked",
+    more=("question",),
+)
 
-
-@click.command(cls=Command, examples=("jurat reopen budget p-42 residence --as clerk-7",), environment=_READS)
-@click.argument("consultation", type=Name())
-@click.argument("participant", type=Name())
-@click.argument("question", type=Name())
-@as_option
-@click.pass_obj
-def reopen(out: Output, consultation: str, participant: str, question: str, *, who: str) -> Exit:
-    """Allow a participant one more answer to a question than it takes. Verdicts stay as they are."""
-    named = {"consultation": consultation, "participant": participant, "question": question}
-    return _about(out, "reopen", "one more answer is allowed", who, **named)
+for _command in (revoke, restore, transfer):
+    access.add_command(_command)
 
 
 @click.command(
     cls=Command,
     examples=("jurat erase p-42", "jurat erase p-42 --consultation budget --yes"),
     environment=_READS,
+    codes={Exit.REFUSED: "you said no, and nothing was erased"},
 )
 @click.argument("participant", type=Name())
 @click.option("--consultation", type=Name(), metavar="NAME", help="Only from this consultation.")

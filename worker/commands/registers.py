@@ -81,6 +81,10 @@ def registers() -> None:
         "jurat registers import physicians physicians.csv --source physicians --config jurat.yaml --dry-run",
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
+    codes={
+        Exit.REFUSED: "refused: it is older or much shorter than what is in force, or another kind has the name",
+        Exit.USAGE: "bad rows in the file, wrong usage or settings; nothing was imported",
+    },
 )
 @click.argument("name", metavar="NAME", type=ConfiguredName())
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -259,6 +263,7 @@ def list_(out: Output) -> Exit:
 @registers.command(
     examples=("jurat registers remove valmont", "jurat registers remove valmont --force"),
     environment=("JURAT_DATABASE_URL",),
+    codes={Exit.REFUSED: "the applied configuration uses it, and nothing was removed"},
 )
 @click.argument("name", metavar="NAME", type=ConfiguredName())
 @click.option("--force", is_flag=True, help="Also one that the applied configuration uses: its checks wait then.")

@@ -56,6 +56,7 @@ def list_(out: Output, consultation: str | None, *, overdue: bool) -> Exit:
         "jurat review show 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071 --answer",
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS"),
+    codes={Exit.REFUSED: "the answer can not be opened: it is not in review, or is sealed for another key"},
 )
 @click.argument("check_id", metavar="ID", type=CheckId())
 @click.option(
@@ -97,6 +98,11 @@ def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) ->
         "jurat review decide 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071 profession_not_eligible --as clerk-7",
     ),
     environment=("JURAT_DATABASE_URL",),
+    codes={
+        Exit.DONE: "decided, whatever was decided",
+        Exit.REFUSED: "it is not in review, and nothing was changed",
+        Exit.PENDING: "said, and a second person must say the same",
+    },
 )
 @click.argument("check_id", metavar="ID", type=CheckId())
 @click.argument("reason", metavar="REASON")
@@ -106,7 +112,7 @@ def decide(out: Output, check_id: UUID, reason: str, *, who: str) -> Exit:
     """Decide a check that is in review: person_accepted, person_refused, or another reason that refuses.
 
     The decision is the check's next verdict. Where the consultation wants four eyes, it takes effect once a second
-    person has said the same; until then the exit code is 4.
+    person has said the same.
     """
     from tasks.ledger.asked import Kind
     from tasks.ledger.deciding import DECIDING
@@ -123,6 +129,7 @@ def decide(out: Output, check_id: UUID, reason: str, *, who: str) -> Exit:
     name="open",
     examples=("jurat review open 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",),
     environment=("JURAT_DATABASE_URL",),
+    codes={Exit.REFUSED: "it is not settled, or its question is asked no more, and nothing was changed"},
 )
 @click.argument("check_id", metavar="ID", type=CheckId())
 @as_option

@@ -71,14 +71,18 @@ def list_(out: Output) -> Exit:
     return Exit.DONE
 
 
-@sources.command(examples=("jurat sources health", "jurat sources health ban --json"), environment=_READS)
+@sources.command(
+    examples=("jurat sources health", "jurat sources health ban --json"),
+    environment=_READS,
+    codes={Exit.DONE: "all are well", Exit.REFUSED: "one is broken, or says itself that it is asked too often"},
+)
 @click.argument("name", metavar="[NAME]", required=False)
 @click.pass_obj
 def health(out: Output, *, name: str | None) -> Exit:
     """Say of each source, or of one, whether it is asked, how it answers, what of its day is used, and what waits.
 
-    Ends with 1 when one is broken, or says itself that it is asked too often. One that is closed, or that a person or
-    its own maintenance pauses, is well. It reads what workers wrote down and asks no source: see `sources test --live`.
+    A source that is closed, or that a person or its own maintenance pauses, is well. It reads what workers wrote down
+    and asks no source: see `sources test --live`.
     """
     from worker import applied, diagnosis
     from worker.database import opened
@@ -93,6 +97,7 @@ def health(out: Output, *, name: str | None) -> Exit:
 @sources.command(
     examples=('jurat sources pause ban --for 2h --reason "announced maintenance"',),
     environment=_READS,
+    codes={Exit.REFUSED: "it is paused for longer already, and nothing was changed"},
 )
 @click.argument("name", metavar="NAME")
 @click.option("--for", "seconds", required=True, type=Lasting(), help="How long, such as 30min, 2h or 3d.")
@@ -157,6 +162,11 @@ _CONFIG = click.option(
         "jurat sources test professionals --config jurat.yaml --moods",
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS"),
+    codes={
+        Exit.DONE: "all can work here",
+        Exit.REFUSED: "something is wrong with one",
+        Exit.DEPENDENCY: "a server does not answer, or the database",
+    },
 )
 @click.argument("name", metavar="[NAME]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Test every source.")
@@ -176,8 +186,6 @@ def test(
 
     The tests that a registry's description brings along are run, and the registry is played in every bad mood (down,
     throttling, a page of HTML, another shape …), without asking anybody. With --config no database is needed for that.
-
-    Ends with 1 when something is wrong, with 3 when a server does not answer.
     """
     from worker import diagnosis, testing
 
@@ -202,6 +210,12 @@ def test(
         "jurat sources try companies --config jurat.yaml --input number=923609016 --json",
     ),
     environment=(*_READS, "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS"),
+    codes={
+        Exit.DONE: "it would be accepted",
+        Exit.REFUSED: "it would be refused",
+        Exit.DEPENDENCY: "the database is down, or the source may not be asked now",
+        Exit.UNDETERMINED: "it would be undetermined",
+    },
 )
 @click.argument("name", metavar="NAME")
 @click.option(
@@ -228,8 +242,6 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     rules and the verdict; of a list, the version that is imported. It is the real registry, and the request is paid as
     every other is, where the source is applied. Nothing is written. What is printed is personal data: leave it on your
     own terminal.
-
-    Ends with 0 when it would be accepted, 1 refused, 5 undetermined.
     """
     from config.registry import RegisterFileSource
     from config.settings import read_settings

@@ -26,6 +26,11 @@ _PREFIX = "checks."
         "jurat worker --check",
     ),
     environment=tuple(ENVIRONMENT),
+    codes={
+        Exit.DONE: "it ended as it was told to; with --check: nothing is missing",
+        Exit.USAGE: "wrong usage or settings; with --check: something that it needs is not there",
+        Exit.DEPENDENCY: "with --check: the database or the broker is down, or is not what it needs",
+    },
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True},
 )
 @click.option(

@@ -64,6 +64,10 @@ def _register_option(function: F) -> F:
         "jurat zones show old-town --out review.svg --check 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_PRIVATE_NETWORKS"),
+    codes={
+        Exit.REFUSED: "the answer of the check can not be opened: it is not in review, or is sealed for another key",
+        Exit.DEPENDENCY: "the database is down, the source gives no answer now, or a PNG can not be made here",
+    },
 )
 @click.argument("zone", metavar="ZONE")
 @click.option(
@@ -150,6 +154,12 @@ def show(
         "jurat zones locate --answer-file address.json",
     ),
     environment=(*_READS, "JURAT_PRIVATE_NETWORKS"),
+    codes={
+        Exit.DONE: "it would be accepted; without --zone: by one zone",
+        Exit.REFUSED: "it would be refused; without --zone: by all",
+        Exit.DEPENDENCY: "the database is down, or the source gives no answer now",
+        Exit.UNDETERMINED: "it would be undetermined",
+    },
 )
 @click.argument("written", metavar="[ADDRESS]", required=False)
 @click.option("--zone", metavar="ZONE", help="What the rule says for this zone; else for all that are in force.")
@@ -167,8 +177,7 @@ def locate(
 ) -> Exit:
     """Say what the rule would decide about an address and why. Nothing is written but what the look-up costs.
 
-    ADDRESS is NAME=VALUE,… as with --address. The exit code is 0 where it would be accepted, 1 refused, 5 undetermined.
-    Without --zone it is 0 where one zone would accept it.
+    ADDRESS is NAME=VALUE,… as with --address.
     """
     from worker.database import opened
     from worker.inquiry import look_up, planned, question_of, zone_row
@@ -181,7 +190,7 @@ def locate(
     with opened() as service:
         rows = [zone_row(service, zone)] if zone else list(service.reading.zones().values())
         if not rows:
-            raise Failure("no zone is imported; run `bin/jurat zones import FILE`", Exit.REFUSED)
+            raise Failure("no zone is imported; run `bin/jurat zones import FILE`", Exit.USAGE)
         with planned(service) as plan:
             inquiry = look_up(service, plan, answer, source=source, question=question_of(plan, zone))
     if zone:

@@ -77,6 +77,7 @@ def zones() -> None:
         "jurat zones import districts.zip --expect 2.2,48.8,2.5,48.9 --from 2027-01-01",
     ),
     environment=("JURAT_DATABASE_URL",),
+    codes={Exit.USAGE: "something is wrong in the file, wrong usage or settings; nothing was imported"},
 )
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(

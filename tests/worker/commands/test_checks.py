@@ -142,7 +142,7 @@ def test_an_answer_confirmed_before_is_no_refusal_of_the_participant(configured:
 
 def test_an_answer_is_not_sealed_with_a_key_that_the_workers_do_not_have(configured: Shell) -> None:
     ran = configured(*WHO, "--field", "x=accept", JURAT_SEAL_KEY=key_to_text(generate()[1]))
-    assert ran.code == 3
+    assert ran.code == 2
     assert is_one_sentence(ran)
     assert "is the wrong key" in ran.err
     assert rows(configured, "SELECT 1 FROM jurat_checks") == []

@@ -214,7 +214,7 @@ def test_a_secret_is_shown_as_the_reference_that_it_is(shell: Shell) -> None:
 
 def test_without_a_configuration_show_says_what_to_do(shell: Shell) -> None:
     ran = shell("config", "show")
-    assert ran.code == 1
+    assert ran.code == 2
     assert is_one_sentence(ran)
     assert "config apply" in ran.err
 
@@ -376,7 +376,7 @@ def test_administrators_withdraw_what_the_platform_published(
     assert configured("config", "show", "--json").json["published"] == {}
     for name in ("summer", "budget"):
         again = configured("config", "withdraw", name, "--yes")
-        assert (again.code, is_one_sentence(again)) == (1, True)
+        assert (again.code, is_one_sentence(again)) == (2, True)
         assert f"the platform has published no consultation '{name}'" in again.err
 
 

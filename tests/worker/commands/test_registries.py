@@ -90,7 +90,7 @@ def test_without_tests_nothing_is_published(shell: Shell, words: tuple[str, ...]
         ran.out + ran.err
     )
     assert "1 error, 0 warnings" in ran.err
-    assert shell("config", "show").code == 1
+    assert shell("config", "show").code == 2
 
 
 def test_a_red_test_is_told_at_its_expectation(shell: Shell) -> None:
@@ -297,7 +297,7 @@ def test_a_try_of_an_applied_source_is_paid_and_writes_nothing_else(shell: Shell
     after = contents(shell)
     assert {table for table in before if before[table] != after[table]} == {"jurat_sources"}
     again = shell("sources", "try", "register", *TYPED)
-    assert again.code == 1
+    assert again.code == 3
     assert is_one_sentence(again)
     assert "not asked: what register allows is used up at the moment" in again.err
     from_file = shell("sources", "try", "register", "--config", "jurat.yaml", *TYPED)
@@ -317,7 +317,7 @@ def test_a_paused_source_is_not_tried(shell: Shell, register: Sources) -> None:
     before = register.count(Mood.OK)
     for words in ((), ("--config", "jurat.yaml")):
         ran = shell("sources", "try", "register", *words, *TYPED)
-        assert ran.code == 1
+        assert ran.code == 3
         assert "not asked: register is paused until" in ran.err
     assert register.count(Mood.OK) == before
 

@@ -288,6 +288,6 @@ def test_an_unknown_source_is_named_with_what_was_meant(configured: Shell) -> No
 def test_without_a_configuration_they_say_what_to_do(shell: Shell) -> None:
     for words in (("sources", "list"), ("sources", "health"), ("sources", "resume", "a"), ("sources", "test", "--all")):
         ran = shell(*words)
-        assert ran.code == 1
+        assert ran.code == 2
         assert is_one_sentence(ran)
         assert "config apply" in ran.err

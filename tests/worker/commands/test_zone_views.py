@@ -131,7 +131,7 @@ def test_a_stored_zone_that_is_damaged_is_told_and_draws_nothing(town: Shell, da
     sql(town, "UPDATE jurat_zones SET geometry = substr(geometry, 1, 40) WHERE name = :name", name=damaged)
     for words in ((), ("--address", NEAR)):
         ran = town("zones", "show", "old-town", "--out", "a.svg", *words)
-        assert ran.code == 1
+        assert ran.code == 3
         assert is_one_sentence(ran)
         assert damaged in ran.err.lower()
         assert "import the zone again" in ran.err
@@ -159,7 +159,7 @@ def test_a_check_that_is_not_in_review_is_not_opened(town: Shell) -> None:
         (("old-town", "--out", "a.svg", "--address", "8 rue du Puits"), 2, "is not NAME=VALUE"),
         (("old-town", "--out", "a.svg", "--address", NEAR, "--source", "tons"), 2, "did you mean 'towns'"),
         (("old-town", "--out", "a.svg", "--address", NEAR, "--check", str(UUID(int=7))), 2, "not both"),
-        (("old-town", "--out", "a.svg", "--check", str(UUID(int=7))), 1, "there is no check"),
+        (("old-town", "--out", "a.svg", "--check", str(UUID(int=7))), 2, "there is no check"),
         (("old-town", "--out", "a.svg", "--register", "nowhere"), 2, "registers import nowhere FILE"),
         (("harbour", "--out", "a.svg", "--address", NEAR), 2, "--source"),
         (("old-town", "--out", "missing/a.svg"), 2, "No such file"),
@@ -296,5 +296,5 @@ def test_without_a_configuration_it_says_what_to_do(shell: Shell) -> None:
     shell.write("zones.geojson", json.dumps(collection(("old-town", SQUARE))))
     shell("zones", "import", "zones.geojson")
     ran = shell("zones", "locate", "--zone", "old-town", "--address", NEAR)
-    assert ran.code == 1
+    assert ran.code == 2
     assert "config apply" in ran.err
