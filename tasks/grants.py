@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
@@ -298,3 +299,46 @@ def advice(roles: Sequence[Role]) -> str:
         f"them. All works without them, for who owns the tables. To have them, an administrator of the server runs: "
         f"{made}; and then you `bin/jurat db upgrade` again"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Creator:
+    """Somebody beside the owner of our tables who may create in their schema, and what takes the right away.
+
+    `who` is a role, or PUBLIC, which is everybody.
+    """
+
+    schema: str
+    who: str
+    remedy: str
+
+
+def creators(connection: Connection) -> list[Creator]:
+    """Who may create in the schema of our tables and should not: our functions run with the owner's rights, and look
+    there for what they call. Administrators of the server and roles that no other user has are left out.
+
+    None on SQLite, which knows no users.
+    """
+    if connection.dialect.name != "postgresql":
+        return []
+    return [Creator(*row) for row in connection.execute(text(_CREATORS))]
+
+
+# A member of the owner's role is the owner. Where nothing was ever granted, the schema's owner has the right by itself,
+# and of `public` that is whoever owns the database: such a right is kept by granting it again, so the owner changes.
+_CREATORS = """
+    SELECT quote_ident(n.nspname), coalesce(quote_ident(g.rolname), 'PUBLIC'),
+      CASE WHEN a.grantee = n.nspowner
+        THEN format('ALTER SCHEMA %I OWNER TO %I', n.nspname, o.rolname)
+        ELSE format('REVOKE CREATE ON SCHEMA %I FROM ', n.nspname) || coalesce(quote_ident(g.rolname), 'PUBLIC')
+      END
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_roles o ON o.oid = c.relowner
+    CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
+    LEFT JOIN pg_roles g ON g.oid = a.grantee
+    WHERE c.oid = 'jurat_checks'::regclass AND a.privilege_type = 'CREATE'
+      AND (a.grantee = 0 OR EXISTS (
+        SELECT FROM pg_roles u WHERE u.rolcanlogin AND NOT u.rolsuper
+          AND NOT pg_has_role(u.oid, c.relowner, 'MEMBER') AND pg_has_role(u.oid, a.grantee, 'MEMBER')))
+    GROUP BY 1, 2, 3 ORDER BY 2"""

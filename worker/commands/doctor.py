@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from worker.output import Exit, Output
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from worker.bootstrap import Service
     from worker.diagnosis import Step
 
 
@@ -57,6 +59,7 @@ def _with(settings: Settings) -> list[Step]:
         return [*steps, *diagnosis.key_steps(settings, None), *diagnosis.variable_steps(set())]
     known: set[str] = set()
     try:
+        steps += _rights_steps(service)
         steps += diagnosis.key_steps(settings, service)
         found, plan = diagnosis.configuration_steps(service)
         steps += found
@@ -72,3 +75,17 @@ def _with(settings: Settings) -> list[Step]:
     finally:
         service.close()
     return [*steps, *diagnosis.variable_steps(known)]
+
+
+def _rights_steps(service: Service) -> Iterator[Step]:
+    """Warns of each who may create in the schema of our tables beside their owner. PostgreSQL alone has such rights."""
+    from jurat.database import reader
+    from tasks.grants import creators
+    from worker.diagnosis import Mark, Step
+
+    with reader(service.database).begin() as connection:
+        found = creators(connection)
+    for each in found:
+        who = "everybody" if each.who == "PUBLIC" else f"{each.who}, which does not own the tables,"
+        said = f"{who} may create in their schema {each.schema}, where functions with the owner's rights look"
+        yield Step("rights", Mark.NOTE, said, f"an administrator of the database runs: {each.remedy}")

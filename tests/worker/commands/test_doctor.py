@@ -8,9 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from jurat.sealing import generate, key_to_text
+from tasks.grants import Role
 from tasks.ledger import Reading
+from tests.rigs.logins import Logins, plain
 from tests.rigs.servers import Databases
 from tests.worker.conftest import CONFIGURATION, configure
 from tests.worker.shell import Ran, Shell
@@ -165,3 +168,87 @@ def test_it_works_the_same_on_postgresql(postgresql_shell: Shell) -> None:
     ran = configure(postgresql_shell)("doctor", "--json")
     assert ran.code == 0
     assert step(ran, "database")["found"].startswith("PostgreSQL ")
+
+
+# --------------------------------------------------------------------------------------------------------------- rights
+
+
+def rights(shell: Shell, **environment: str) -> list[dict[str, Any]]:
+    ran = shell("doctor", "--json", **environment)
+    assert ran.code in (0, 1), ran.err
+    return [step for step in ran.json["steps"] if step["name"] == "rights"]
+
+
+def remedied(shell: Shell, url: str) -> None:
+    """Run just what the warning says, and look again."""
+    (warned,) = rights(shell)
+    assert warned["mark"] == "note"
+    statement = warned["advice"].removeprefix("an administrator of the database runs: ")
+    with plain(url) as administrator:
+        administrator.execute(statement.encode())
+    assert rights(shell) == []
+
+
+def test_where_the_owner_alone_may_create_beside_the_tables_nothing_is_said(
+    postgresql_shell: Shell, postgresql_url: str
+) -> None:
+    assert rights(postgresql_shell) == []
+    with Logins(postgresql_url) as logins:
+        assert rights(postgresql_shell, JURAT_DATABASE_URL=logins.url(Role.WORKER)) == []
+
+
+def test_on_sqlite_nobody_has_such_a_right(configured: Shell) -> None:
+    assert rights(configured) == []
+
+
+def test_a_user_who_may_create_beside_the_tables_is_warned_of_with_what_to_run(
+    postgresql_shell: Shell, postgresql_url: str
+) -> None:
+    with Logins(postgresql_url) as logins, plain(postgresql_url) as administrator:
+        web = make_url(logins.url(Role.PLATFORM)).username
+        administrator.execute(f"GRANT CREATE ON SCHEMA public TO {web}".encode())
+        (warned,) = rights(postgresql_shell, JURAT_DATABASE_URL=logins.url(Role.WORKER))
+        assert warned["found"].startswith(f"{web}, which does not own the tables, may create in their schema public")
+        assert warned["advice"].endswith(f"REVOKE CREATE ON SCHEMA public FROM {web}")
+        remedied(postgresql_shell, postgresql_url)
+
+
+def test_everybody_who_may_create_there_is_warned_of(postgresql_shell: Shell, postgresql_url: str) -> None:
+    with plain(postgresql_url) as administrator:
+        administrator.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    (warned,) = rights(postgresql_shell)
+    assert warned["found"].startswith("everybody may create")
+    remedied(postgresql_shell, postgresql_url)
+
+
+def test_who_owns_the_database_and_not_the_tables_may_create_in_public(
+    postgresql_shell: Shell, postgresql_url: str
+) -> None:
+    with Logins(postgresql_url) as logins, plain(postgresql_url) as administrator:
+        web, database = make_url(logins.url()).username, make_url(postgresql_url).database
+        administrator.execute(f"ALTER DATABASE {database} OWNER TO {web}".encode())
+        (warned,) = rights(postgresql_shell)
+        assert warned["found"].startswith("pg_database_owner, which")
+        remedied(postgresql_shell, postgresql_url)
+        administrator.execute(f"ALTER DATABASE {database} OWNER TO CURRENT_USER".encode())
+
+
+def test_a_group_is_warned_of_where_somebody_is_in_it(postgresql_shell: Shell, postgresql_url: str) -> None:
+    with Logins(postgresql_url) as logins, plain(postgresql_url) as administrator:
+        group = make_url(logins.url()).username
+        administrator.execute(f"ALTER ROLE {group} NOLOGIN".encode())
+        administrator.execute(f"GRANT CREATE ON SCHEMA public TO {group}".encode())
+        assert rights(postgresql_shell) == []
+        logins.url(group)
+        remedied(postgresql_shell, postgresql_url)
+
+
+def test_whoever_has_the_owners_role_is_the_owner(postgresql_shell: Shell, postgresql_url: str) -> None:
+    with Logins(postgresql_url) as logins, plain(postgresql_url) as administrator:
+        owner = make_url(logins.url()).username
+        one_of_them = make_url(logins.url(owner)).username
+        administrator.execute(f"GRANT CREATE ON SCHEMA public TO {owner}, {one_of_them}".encode())
+        assert len(rights(postgresql_shell)) == 2
+        administrator.execute(f"ALTER TABLE jurat_checks OWNER TO {owner}".encode())
+        assert rights(postgresql_shell) == []
+        administrator.execute(b"ALTER TABLE jurat_checks OWNER TO CURRENT_USER")
