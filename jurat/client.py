@@ -224,7 +224,7 @@ class Client:
             name: a new name, or that of a consultation that the platform published before, which it replaces.
             document: a consultation in the shape of the configuration, with questions in the order of the form; None
                 withdraws it.
-            by: who publishes it, for the audit.
+            by: who asks, as the audit names them.
 
         Raises:
             InvalidConsultation: says which part is wrong, and what there is to choose from.

@@ -45,7 +45,7 @@ def test_the_configuration_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_administrator_does_as_shown(terminal: Terminal, clone: Path) -> None:
-    (clone / "jurat.yaml").write_text(block(PAGE, "yaml"), "utf-8")
+    (clone / "try-persons.yaml").write_text(block(PAGE, "yaml"), "utf-8")
     terminal.follow(PAGE)
 
 

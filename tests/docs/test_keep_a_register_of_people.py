@@ -16,7 +16,7 @@ from tests.docs.pages import block, blocks
 from tests.docs.terminal import Terminal
 from worker.gate import gate, linted
 
-LIST = next(each.text for each in blocks(PAGE, "sh") if "physicians.csv" in each.text)
+LIST = next(each.text for each in blocks(PAGE, "sh") if "try-people.csv" in each.text)
 ROWS = LIST.partition("<<'END'\n")[2].partition("END\n")[0]
 SHOWN = {line.partition(": ")[2]: line for line in block(PAGE, "text", "its delimiter is").splitlines()}
 
@@ -63,7 +63,7 @@ def test_the_page_tells_what_the_bench_does() -> None:
 
 @pytest.mark.slow
 def test_the_commands_work_as_shown(terminal: Terminal) -> None:
-    (terminal.folder / "jurat.yaml").write_text(block(PAGE, "yaml"), "utf-8")
+    (terminal.folder / "try-people.yaml").write_text(block(PAGE, "yaml"), "utf-8")
     terminal.follow(PAGE, instead={"--wait 30": "--wait 100"})
     code, said = terminal.run("bin/jurat registers list")
     assert code == 0

@@ -60,7 +60,7 @@ def test_the_configuration_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_reviewer_does_as_shown(terminal: Terminal, clone: Path) -> None:
-    (clone / "jurat.yaml").write_text(block(PAGE, "yaml"), "utf-8")
+    (clone / "try-reviews.yaml").write_text(block(PAGE, "yaml"), "utf-8")
     terminal.follow(PAGE)
 
 
