@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -122,6 +123,7 @@ def _check_language(tag: str) -> str:
     raise PydanticCustomError("language", "a text's language is a tag such as en, fr or pt-BR")
 
 
+@lru_cache(maxsize=1024)  # the same few tags stand at each of hundreds of thousands of texts
 def _check_known_language(tag: str) -> str:
     if problem := problem_of(_check_language(tag)):
         raise PydanticCustomError("language", "{message}", {"message": problem})

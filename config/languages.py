@@ -14,6 +14,9 @@ _LANGUAGES: Final = """
 """
 """ISO 639-1."""
 
+_KNOWN: Final = frozenset(_LANGUAGES.split())
+"""Looked into once for each text, and platforms publish hundreds of thousands of them."""
+
 _TAKEN_FOR_LANGUAGES: Final[Mapping[str, str]] = {
     "at": "de", "cn": "zh", "cz": "cs", "dk": "da", "gb": "en", "gr": "el", "jp": "ja", "us": "en",
 }  # fmt: skip
@@ -26,7 +29,7 @@ def problem_of(tag: str) -> str | None:
     A code of three letters is taken as it is: there are thousands.
     """
     code = tag.partition("-")[0]
-    if len(code) > 2 or code in _LANGUAGES.split():
+    if len(code) > 2 or code in _KNOWN:
         return None
     near = _TAKEN_FOR_LANGUAGES.get(code)
     return f"'{code}' is no language — " + (f"did you mean '{near}'?" if near else "write one such as en, fr or pt-BR")

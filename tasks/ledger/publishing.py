@@ -92,16 +92,18 @@ class Publishing:
             self.lock(connection)
             configuration = with_published(connection, configuration)
             last = self._last(connection)
-            if last and last[1] == configuration.digest:
+            written = configuration.to_json()
+            digest = digest_of(written)
+            if last and last[1] == digest:
                 return last[0], False
             orphans = self._orphans(connection, configuration)
             if orphans and not force:
                 raise Unpublishable(_sentence(orphans))
-            version = self.store(connection, configuration, last, who)
+            version = self.store(connection, configuration, last, who, written=written)
             self._publish_choices(connection, configuration, version)
             if orphans:
                 self._end(connection, orphans, AccessRows())
-            add_audit_row(connection, who, "config apply", f"version {version}", {"digest": configuration.digest})
+            add_audit_row(connection, who, "config apply", f"version {version}", {"digest": digest})
         return version, True
 
     def whole(self, configuration: Configuration) -> Configuration:
@@ -120,12 +122,13 @@ class Publishing:
         who: str,
         only: Collection[str] | None = None,
         before: Edition | None = None,
+        written: str | None = None,
     ) -> int:
         """Store a configuration as the version after `last`, with its questions, or those of the consultations in
         `only`; its number, or that of `last` where it says the same. Whoever calls it holds the lock, and may have read
-        the edition `before` already.
+        the edition `before` and `written` the configuration already.
         """
-        written = configuration.to_json()
+        written = configuration.to_json() if written is None else written
         digest = digest_of(written)
         if last and last[1] == digest:
             return last[0]

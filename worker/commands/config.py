@@ -102,13 +102,15 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
         if report.configuration is None or _count(problems, "error"):
             out.show({"version": None, "changed": False, **_document(problems)}, ())
             raise Failure(f"{_summary(problems)}; nothing was changed", Exit.USAGE)
-        whole = service.publishing.whole(report.configuration)
         if dry_run:
+            whole = service.publishing.whole(report.configuration)
+            digest = whole.digest
             version, changed = _foresee(whole, service.reading, force=force)
         else:
             version, changed = service.publishing.apply(report.configuration, who, force=force)
-    kept = [name for name in whole.document.consultations if name not in report.document.consultations]
-    document = {"version": version, "changed": changed, "digest": whole.digest, **_document(problems)}
+            digest = service.reading.applied(version).digest
+        kept = sorted(service.reading.published())
+    document = {"version": version, "changed": changed, "digest": digest, **_document(problems)}
     out.show({**document, "published": kept, "dry_run": dry_run}, [f"version {version}"])
     would = "would be " if dry_run else ""
     out.say(f"{would}applied" if changed else "nothing new: the version before says the same")

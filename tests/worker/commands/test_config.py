@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 from sqlalchemy.exc import DataError
 
+from config import publications
 from config.schema import schema
 from jurat import Client
 from jurat.database import open_engine
@@ -358,6 +360,28 @@ def test_what_stands_in_the_way_of_a_published_one_is_refused_in_a_sentence(
         assert said in ran.err
         assert "Traceback" not in ran.err
     assert version(configured) == 2
+
+
+def test_what_is_published_is_read_once_to_be_applied_beside(
+    configured: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(configured)
+    read: list[str] = []
+    published = publications.published
+
+    def counted(document: Any, name: str, *rest: Any) -> Any:
+        read.append(name)
+        return published(document, name, *rest)
+
+    monkeypatch.setattr(publications, "published", counted)
+    configured.write("jurat.yaml", CONFIGURATION.replace("rounds: 3", "rounds: 4"))
+    ran = configured("config", "apply", "jurat.yaml", "--json")
+    assert ran.code == 0, ran.err
+    assert read == ["summer"], "at the limit there are 1,000 of them, of 16 MiB"
+    assert (ran.json["published"], ran.json["digest"]) == (
+        ["summer"],
+        configured("config", "show", "--json").json["digest"],
+    )
 
 
 def test_administrators_withdraw_what_the_platform_published(
