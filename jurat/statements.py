@@ -68,7 +68,8 @@ def ended_by(dialect: str) -> str:
         names, state = f"jsonb_array_elements_text({found}) AS b (name)", "a.questions ->> b.name"
     else:
         found = "(SELECT e.value FROM json_each(ended) e WHERE e.key = q.question)"
-        names, state = f"json_each({found}) AS b", "(SELECT s.value FROM json_each(a.questions) s WHERE s.key = b.value)"
+        names = f"json_each({found}) AS b"
+        state = "(SELECT s.value FROM json_each(a.questions) s WHERE s.key = b.value)"
     return f"""(
         SELECT CAST({found} AS text) FROM jurat_access a
         WHERE a.consultation = q.consultation AND a.participant = r.participant

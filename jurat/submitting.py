@@ -78,8 +78,8 @@ class _Earlier:
 class _Asked:
     """The question of one submission as the database has it at `now`, with what was confirmed before.
 
-    `reopened` are the times at which a person allowed one more answer; `revoked`: a person took access away; `ended_by`:
-    the accepted questions in whose place it is not asked for any more.
+    `reopened` are the times at which a person allowed one more answer; `revoked`: a person took access away.
+    `ended_by` are the accepted questions in whose place it is not asked for any more.
     """
 
     source: str

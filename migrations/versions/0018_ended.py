@@ -36,7 +36,8 @@ NEEDED = {
 }
 
 # The row is asked only where nothing has made it older than the answer: neither time nor a changed configuration.
-ENDED = """
+ANSWER = "    IF octet_length(jurat_submit.answer)"
+ENDED = """\
     SELECT ARRAY(SELECT jsonb_array_elements_text(a.ended -> jurat_submit.question)) INTO accepted
     FROM jurat_access a
     WHERE a.consultation = jurat_submit.consultation AND a.participant = jurat_submit.participant
@@ -92,7 +93,7 @@ def _submit() -> str:
         _former("0014_life.py", "SUBMIT"),
         ("  allowed int;\n", "  allowed int;\n  accepted text[];\n"),
         (" AS renew_s INTO asked", " AS renew_s, q.config_version INTO asked"),
-        ("    IF octet_length(jurat_submit.answer)", f"{ENDED.lstrip(chr(10))}    IF octet_length(jurat_submit.answer)"),
+        (ANSWER, f"{ENDED}{ANSWER}"),
     )
 
 

@@ -196,7 +196,7 @@ class Explaining:
             ),
             contests=tuple(ContestRow(moment(each[0]), moment(each[1]), *each[2:]) for each in contests),
             words=tuple(said),
-            access=None if row[8] is None else _effect(row[8], *map(_document, row[9:12]), row[1]),
+            access=None if row[8] is None else _effect(row[1], row[8], *(_document(each) for each in row[9:12])),
         )
 
     def own_texts(self, consultation: str) -> OwnTexts:
@@ -299,7 +299,7 @@ def _document(value: Any) -> dict[str, Any]:
 
 
 def _effect(
-    access: str, questions: Mapping[str, Any], rounds_left: Mapping[str, Any], ended: Mapping[str, Any], question: str
+    question: str, access: str, questions: Mapping[str, Any], rounds_left: Mapping[str, Any], ended: Mapping[str, Any]
 ) -> AccessEffect:
     by = tuple(ended.get(question, ()))
     stands = all(questions.get(name) == QuestionState.ACCEPTED for name in by)

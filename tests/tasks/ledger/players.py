@@ -179,8 +179,8 @@ class Player:
         if settled := [(check, asked) for check, state, asked in self.checks() if state == "settled"]:
             check, asked = settled[place % len(settled)]
             before = "SELECT count(*) FROM jurat_requests WHERE kind = 'contest' AND refused IS NULL AND check_id = :id"
-            verdict = "SELECT outcome, decided_by FROM jurat_verdicts WHERE check_id = :id ORDER BY revision DESC LIMIT 1"
-            ((outcome, by),) = self.desk.sql(verdict, id=self.desk.id(check))
+            verdicts = "SELECT outcome, decided_by FROM jurat_verdicts WHERE check_id = :id ORDER BY revision"
+            *_, (outcome, by) = self.desk.sql(verdicts, id=self.desk.id(check))
             last = outcome == "accepted" or by == "reviewer" or self.desk.one(before, id=self.desk.id(check))
             with pytest.raises(NotContestable) if last else nullcontext(), self.desk.engine.begin() as connection:
                 self.desk.client.contest(connection, check, note="I moved in May.")
