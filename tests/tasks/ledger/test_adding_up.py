@@ -78,7 +78,7 @@ def test_access_is_what_the_history_adds_up_to_after_every_submit_and_every_writ
     ):
         try:
             desk.submit(participant, question)
-        except NotNeeded as error:
+        except NotNeeded:
             assert question in expected.added_up().ended
             continue
         except AlreadyConfirmed:
