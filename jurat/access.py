@@ -9,7 +9,7 @@ A rule is a question's name, or `all_of`, `any_of` or `at_least` over rules, as 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -76,12 +76,40 @@ def needed(rule: Rule, accepted: Collection[str], possible: Collection[str]) -> 
     return set().union(*(needed(part, accepted, possible) for part in rule.rules))
 
 
+def ended(rule: Rule, accepted: Collection[str]) -> dict[str, list[str]]:
+    """The questions that accepted ones have ended: each with those in whose place it is not asked for any more.
+
+    These are the questions that were not accepted and stand in `rule` only below parts that hold without them. While
+    what is accepted stays so, no answer to them changes anything, whatever becomes of all others: a refusal may still
+    be contested, an acceptance is what counts.
+    """
+    closed: dict[str, set[str]] = {}
+    counting = _look_for_ended(rule, accepted, closed)
+    return {name: sorted(by) for name, by in sorted(closed.items()) if name not in counting}
+
+
+def _look_for_ended(rule: Rule, accepted: Collection[str], closed: dict[str, set[str]]) -> set[str]:
+    """The questions of `rule` that still count where they stand there; the others go to `closed`."""
+    if isinstance(rule, str):
+        return set() if rule in accepted else {rule}
+    holding = holds(rule, accepted)
+    by = set(questions_in(rule)) & set(accepted)
+    counting = set[str]()
+    for part in rule.rules:
+        if holding and not holds(part, accepted):
+            for name in set(questions_in(part)) - by:
+                closed.setdefault(name, set()).update(by)
+        else:
+            counting |= _look_for_ended(part, accepted, closed)
+    return counting
+
+
 def evaluate(rule: Rule, states: Mapping[str, QuestionState], rounds_left: Mapping[str, int]) -> AccessState:
     """The access that `states` add up to under `rule`.
 
     Granted when the rule holds; blocked when it can not come to hold any more; pending while a check is under way
-    (or with a reviewer); else incomplete: something is open to answer. `rounds_left` has the answers
-    that each question may still get.
+    (or with a reviewer) that no accepted one has ended; else incomplete: something is open to answer. `rounds_left` has
+    the answers that each question may still get.
     """
     accepted = {name for name, state in states.items() if state is QuestionState.ACCEPTED}
     if holds(rule, accepted):
@@ -90,7 +118,7 @@ def evaluate(rule: Rule, states: Mapping[str, QuestionState], rounds_left: Mappi
     still_open = {name for name, left in rounds_left.items() if left > 0 and name not in accepted}
     if not holds(rule, accepted | waiting | still_open):
         return AccessState.BLOCKED
-    return AccessState.PENDING if waiting else AccessState.INCOMPLETE
+    return AccessState.PENDING if waiting - set(ended(rule, accepted)) else AccessState.INCOMPLETE
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +229,7 @@ class AddedUp:
     """A row of `jurat_access`, but for whose it is.
 
     `granted_until` is when a granted access ends if nothing else happens (None: never), `changes_at` the next moment at
-    which time alone may change the row.
+    which time alone may change the row. `ended` has the questions that accepted ones have ended, each with those.
     """
 
     access: AccessState
@@ -209,6 +237,7 @@ class AddedUp:
     rounds_left: Mapping[str, int]
     granted_until: datetime | None = None
     changes_at: datetime | None = None
+    ended: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def add_up(rule: Rule, stands: Mapping[str, Standing], now: datetime, *, revoked: bool = False) -> AddedUp:
@@ -221,8 +250,9 @@ def add_up(rule: Rule, stands: Mapping[str, Standing], now: datetime, *, revoked
     states = {name: stand.state for name, stand in stands.items()}
     ends = {name: stand.until for name, stand in stands.items() if stand.state is QuestionState.ACCEPTED}
     moments = {end for end in ends.values() if end is not None}
+    over = ended(rule, ends)
     if revoked:
-        return AddedUp(AccessState.BLOCKED, states, dict.fromkeys(states, 0), None, min(moments, default=None))
+        return AddedUp(AccessState.BLOCKED, states, dict.fromkeys(states, 0), None, min(moments, default=None), over)
     left = {name: stand.left for name, stand in stands.items()}
     access = evaluate(rule, states, left)
     possible = {name for name, rest in left.items() if rest > 0}
@@ -233,7 +263,7 @@ def add_up(rule: Rule, stands: Mapping[str, Standing], now: datetime, *, revoked
     moments |= {
         stand.renewable_from for stand in stands.values() if stand.renewable_from and stand.renewable_from > now
     }
-    return AddedUp(access, states, left, until, min(moments, default=None))
+    return AddedUp(access, states, left, until, min(moments, default=None), over)
 
 
 def _end_of_grant(rule: Rule, ends: Mapping[str, datetime | None]) -> datetime | None:

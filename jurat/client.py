@@ -102,6 +102,7 @@ class Client:
             UnknownConsultation, UnknownQuestion: not in the applied configuration.
             InvalidAnswer: the answer breaks the question's schema; says which field and rule.
             AlreadyConfirmed: an answer was confirmed before and no round is open.
+            NotNeeded: an answer that stands in its place was accepted; a kind of AlreadyConfirmed.
             AccessRevoked: a person took this participant's access away.
             InvalidSubmission: another argument can not be used.
             SchemaMissing: the database has no jurat tables, or those of another contract version.

@@ -78,6 +78,24 @@ class AlreadyConfirmed(JuratError):
         self.check_id = check_id
 
 
+class NotNeeded(AlreadyConfirmed):
+    """The question takes no more answers of this participant: others that stand in its place were accepted. Nothing was
+    confirmed.
+
+    `accepted` are these questions; `check_id` is the check of the participant's last answer to this one, or else of the
+    newest accepted to one of those.
+    """
+
+    def __init__(self, consultation: str, question: str, check_id: UUID, accepted: Iterable[str]) -> None:
+        self.accepted = tuple(accepted)
+        self.check_id = check_id
+        JuratError.__init__(
+            self,
+            f"{consultation}/{question} takes no more answers: {', '.join(self.accepted)} was accepted in its place "
+            f"(check {check_id}); show what stands instead",
+        )
+
+
 class AccessRevoked(JuratError):
     """A person took this participant's access to the consultation away. Nothing was confirmed."""
 

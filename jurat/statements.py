@@ -53,9 +53,46 @@ def in_force(alias: str) -> str:
     return f"{standing} AND {alias}.applied_at IS NOT NULL AND {alias}.refused IS NULL"
 
 
+NO_ENDED = "(SELECT NULL AS ended) AS none"
+"""Where the schema is older than `jurat_access.ended`, that name means this one, farther out, and nothing is ended."""
+
+
+def ended_by(dialect: str) -> str:
+    """SQL for the accepted questions that have ended `q.question` for `r.participant`, as JSON; null where none have.
+
+    The row of `jurat_access` is believed only where neither time nor a changed configuration has made it older, and
+    while all that it names is accepted.
+    """
+    if dialect == "postgresql":
+        found = "CAST(ended AS jsonb) -> q.question"
+        names, state = f"jsonb_array_elements_text({found}) AS b (name)", "a.questions ->> b.name"
+    else:
+        found = "(SELECT e.value FROM json_each(ended) e WHERE e.key = q.question)"
+        names = f"json_each({found}) AS b"
+        state = "(SELECT s.value FROM json_each(a.questions) s WHERE s.key = b.value)"
+    return f"""(
+        SELECT CAST({found} AS text) FROM jurat_access a
+        WHERE a.consultation = q.consultation AND a.participant = r.participant
+          AND a.config_version >= q.config_version AND (a.changes_at IS NULL OR a.changes_at > {now(dialect)})
+          AND NOT EXISTS (SELECT 1 FROM {names} WHERE coalesce({state}, '') <> 'accepted'))"""
+
+
+@lru_cache
+def accepted(dialect: str) -> str:
+    """The newest accepted check of a participant to one of the questions in `:rows`."""
+    return f"""
+        SELECT c.id FROM {rowset(dialect, "question text")}
+        JOIN jurat_checks c ON c.consultation = :consultation AND c.participant = :participant
+          AND c.question = r.question AND c.state = 'settled'
+        JOIN jurat_verdicts v ON v.check_id = c.id AND v.outcome = 'accepted'
+          AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
+        ORDER BY v.decided_at DESC, c.id DESC LIMIT 1"""
+
+
 @lru_cache
 def history(dialect: str) -> str:
-    """For each (position, consultation, participant, question) in `:rows`: the question, and what was confirmed.
+    """For each (position, consultation, participant, question) in `:rows`: the question, what was confirmed, and which
+    accepted questions have ended it.
 
     And what persons asked for that counts there, in rows without a source whose state is the kind of the request.
     """
@@ -76,15 +113,16 @@ def history(dialect: str) -> str:
     rows = rowset(dialect, "position int, consultation text, participant text, question text")
     return f"""
         SELECT r.position AS position, q.source, q.rounds, {schema}, c.id AS id, c.round AS round, c.state, v.outcome,
-               v.reason, v.decided_at AS at, {now(dialect)}, q.valid_s, q.renew_s, NULL AS asked_at, 0 AS asked
-        FROM {rows}
+               v.reason, v.decided_at AS at, {now(dialect)}, q.valid_s, q.renew_s, NULL AS asked_at, 0 AS asked,
+               {ended_by(dialect)}
+        FROM {NO_ENDED} CROSS JOIN {rows}
         LEFT JOIN jurat_questions q ON q.consultation = r.consultation AND q.question = r.question
         {checks}
         LEFT JOIN jurat_verdicts v ON v.check_id = c.id
              AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
         UNION ALL
         SELECT r.position, NULL, NULL, NULL, s.id, NULL, s.kind, NULL,
-               NULL, s.applied_at, {now(dialect)}, NULL, NULL, s.asked_at, 1
+               NULL, s.applied_at, {now(dialect)}, NULL, NULL, s.asked_at, 1, NULL
         FROM {rows}
         {requests}
         ORDER BY position, asked, round, at, asked_at, id"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,12 +18,13 @@ from jurat.errors import (
     AlreadyConfirmed,
     InvalidAnswer,
     InvalidSubmission,
+    NotNeeded,
     UnknownConsultation,
     UnknownQuestion,
 )
 from jurat.ids import uuid7
 from jurat.sealing import Seal
-from jurat.statements import Statements, history, in_force, insert, now, rows_json, taken
+from jurat.statements import NO_ENDED, Statements, accepted, history, in_force, insert, now, rows_json, taken
 from jurat.words import Outcome, Priority, State, reason_from
 
 _CHUNK = 500
@@ -77,6 +79,7 @@ class _Asked:
     """The question of one submission as the database has it at `now`, with what was confirmed before.
 
     `reopened` are the times at which a person allowed one more answer; `revoked`: a person took access away.
+    `ended_by` are the accepted questions in whose place it is not asked for any more.
     """
 
     source: str
@@ -86,6 +89,7 @@ class _Asked:
     earlier: tuple[_Earlier, ...]
     reopened: tuple[datetime, ...]
     revoked: bool
+    ended_by: tuple[str, ...]
 
     @property
     def left(self) -> int:
@@ -117,7 +121,7 @@ def submit_all(
         chunk = submissions[start : start + _CHUNK]
         for submission, asked in zip(chunk, _look_up(statements, chunk), strict=True):
             schemas[submission.consultation, submission.question] = asked.schema
-            check = _next_check(submission, asked)
+            check = _next_check(statements, submission, asked)
             checks.append(check)
             if check.created:
                 rows.append(_row(submission, check, seal))
@@ -156,7 +160,7 @@ def _submit_first(
     statements: Statements, submission: Submission, seal: Seal, schemas: Schemas
 ) -> tuple[list[Check], set[str]] | None:
     """Write a participant's first answer to a question in one statement, where its schema is known and still the same,
-    and no person asked for anything that counts.
+    no person asked for anything that counts, and no accepted question has ended it.
 
     None where nothing was written: why not, only the long way tells.
     """
@@ -183,7 +187,7 @@ def _insert_first() -> str:
         SELECT CAST(:id AS uuid), q.consultation, CAST(:participant AS text), q.question, CAST(:round AS int),
           CAST(:priority AS text), CAST(:answer AS bytea), CAST(:answer_key AS text), CAST(:reply_key AS bytea),
           CAST(:traceparent AS text), q.source, {at}, {at}, {now("postgresql", "q.deadline_s")}
-        FROM jurat_questions q
+        FROM jurat_questions q CROSS JOIN {NO_ENDED}
         WHERE q.consultation = CAST(:consultation AS text) AND q.question = CAST(:question AS text)
           AND CAST(q.answer_schema AS text) = CAST(:schema AS text)
           AND NOT EXISTS (
@@ -192,6 +196,10 @@ def _insert_first() -> str:
           AND NOT EXISTS (
             SELECT 1 FROM jurat_checks c WHERE c.consultation = CAST(:consultation AS text)
               AND c.participant = CAST(:participant AS text) AND c.question = CAST(:question AS text))
+          AND NOT EXISTS (
+            SELECT 1 FROM jurat_access a WHERE a.consultation = CAST(:consultation AS text)
+              AND a.participant = CAST(:participant AS text)
+              AND CAST(ended AS jsonb) -> CAST(:question AS text) IS NOT NULL)
         ON CONFLICT DO NOTHING RETURNING source"""
 
 
@@ -230,7 +238,7 @@ def _look_up(statements: Statements, chunk: Sequence[Submission]) -> list[_Asked
 
 
 def _asked(statements: Statements, submission: Submission, rows: list[tuple[Any, ...]]) -> _Asked:
-    _, source, rounds, schema, _, _, _, _, _, _, clock, valid_s, renew_s, *_ = rows[0]
+    _, source, rounds, schema, _, _, _, _, _, _, clock, valid_s, renew_s, _, _, ended_by = rows[0]
     if source is None:
         known = statements.run("SELECT consultation, question FROM jurat_questions", {})
         mine = [question for consultation, question in known if consultation == submission.consultation]
@@ -247,6 +255,7 @@ def _asked(statements: Statements, submission: Submission, rows: list[tuple[Any,
         tuple(_Earlier(UUID(str(row[4])), row[5], _confirmed(row)) for row in rows if row[5] is not None),
         tuple(instant(at) for kind, at in asked_for if kind == "reopen"),
         words[-1:] == ["revoke"],
+        tuple(json.loads(ended_by or "[]")),
     )
 
 
@@ -257,7 +266,7 @@ def _confirmed(row: tuple[Any, ...]) -> Confirmed:
     )
 
 
-def _next_check(submission: Submission, asked: _Asked) -> Check:
+def _next_check(statements: Statements, submission: Submission, asked: _Asked) -> Check:
     """The check that this submission becomes, or became before under the same id."""
     key = (submission.consultation, submission.participant, submission.question)
     for earlier in asked.earlier:
@@ -267,9 +276,20 @@ def _next_check(submission: Submission, asked: _Asked) -> Check:
         raise AccessRevoked(submission.consultation)
     if asked.earlier and asked.left < 1:
         raise AlreadyConfirmed(submission.consultation, submission.question, asked.earlier[-1].id)
+    if asked.ended_by and (stands := _in_its_place(statements, submission, asked)):
+        raise NotNeeded(submission.consultation, submission.question, stands, asked.ended_by)
     validate(submission.answer, asked.schema)
     number = asked.earlier[-1].round + 1 if asked.earlier else 1
     return Check(submission.id or uuid7(), *key, number)
+
+
+def _in_its_place(statements: Statements, submission: Submission, asked: _Asked) -> UUID | None:
+    """The check to be shown instead; None where no acceptance is there that would have ended the question."""
+    names = rows_json([{"question": name} for name in asked.ended_by])
+    who = {"consultation": submission.consultation, "participant": submission.participant}
+    for (check,) in statements.run(accepted(statements.dialect), {"rows": names, **who}):
+        return asked.earlier[-1].id if asked.earlier else UUID(str(check))
+    return None
 
 
 def _row(submission: Submission, check: Check, seal: Seal) -> dict[str, Any]:

@@ -174,6 +174,7 @@ access = Table(
     Column("updated_at", Moment, nullable=False),
     Column("granted_until", Moment),
     Column("changes_at", Moment),
+    Column("ended", Document, nullable=False, server_default=text("'{}'")),
     Index("jurat_access_added_up", "consultation", "config_version"),
     Index(
         "jurat_access_changes",

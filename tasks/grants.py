@@ -43,7 +43,7 @@ _ERASED = "participant, answer, reply_key, candidates, candidates_until, tracepa
 """What changes in a check as well where its participant is erased. The guards let an answer only go, and a participant
 become only the word for who was erased, or whom a waiting transfer names."""
 
-_ADDED_UP = "access, questions, rounds_left, config_version, updated_at, granted_until, changes_at"
+_ADDED_UP = "access, questions, rounds_left, config_version, updated_at, granted_until, changes_at, ended"
 _ADDS_UP = f"SELECT, INSERT, UPDATE ({_ADDED_UP})"
 _ADDS_UP_AND_RENAMES = f"SELECT, INSERT, UPDATE (participant, {_ADDED_UP})"
 _DEALT_WITH = "participant, target, note, note_key, document, applied_at, refused"

@@ -178,6 +178,7 @@ def _row(dialect: Dialect, key: Key, added: AddedUp, version: int) -> dict[str, 
         "config_version": version,
         "granted_until": _MOMENT.process_bind_param(added.granted_until, dialect),
         "changes_at": _MOMENT.process_bind_param(added.changes_at, dialect),
+        "ended": added.ended,
     }
 
 
@@ -274,7 +275,8 @@ def _history(dialect: str) -> str:
 def _keep(dialect: str) -> str:
     over = f"(a.access <> 'granted' OR (a.granted_until IS NOT NULL AND a.granted_until <= {now(dialect)}))"
     kept = ", ".join(
-        f"{name} = CASE WHEN {over} THEN r.{name} ELSE a.{name} END" for name in ("access", "questions", "rounds_left")
+        f"{name} = CASE WHEN {over} THEN r.{name} ELSE a.{name} END"
+        for name in ("access", "questions", "rounds_left", "ended")
     )
     return f"""
         UPDATE jurat_access AS a SET {kept}, config_version = r.config_version,
@@ -287,7 +289,7 @@ def _keep(dialect: str) -> str:
 
 _COLUMNS = (
     "consultation text, participant text, access text, questions jsonb, rounds_left jsonb, config_version int, "
-    "granted_until timestamptz, changes_at timestamptz"
+    "granted_until timestamptz, changes_at timestamptz, ended jsonb"
 )
 
 

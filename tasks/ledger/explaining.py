@@ -17,6 +17,7 @@ from jurat.columns import moment
 from jurat.database import reader
 from jurat.messages import OwnTexts
 from jurat.statements import now
+from jurat.words import QuestionState
 from tasks.ledger.deciding import Word, words
 
 PAGE = 1000
@@ -74,7 +75,9 @@ class ContestRow:
 
 @dataclass(frozen=True, slots=True)
 class QueuedRow:
-    """A check that waits for a person, as `jurat_review_queue` has it. `words` are of a first of two persons."""
+    """A check that waits for a person, as `jurat_review_queue` has it. `words` are of a first of two persons; it is not
+    `needed` while another answer of the participant is accepted in its place.
+    """
 
     check_id: UUID
     consultation: str
@@ -86,16 +89,21 @@ class QueuedRow:
     contested: bool
     document: str | None
     words: Sequence[Mapping[str, Any]]
+    needed: bool
     overdue: bool
 
 
 @dataclass(frozen=True, slots=True)
 class AccessEffect:
-    """What the participant's verdicts add up to now, and what this question counts as in that."""
+    """What the participant's verdicts add up to now, and what this question counts as in that.
+
+    `ended_by` are the accepted questions in whose place it is not asked for any more.
+    """
 
     access: str
     question: str | None
     rounds_left: int | None
+    ended_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +196,7 @@ class Explaining:
             ),
             contests=tuple(ContestRow(moment(each[0]), moment(each[1]), *each[2:]) for each in contests),
             words=tuple(said),
-            access=None if row[8] is None else _effect(row[8], _document(row[9]), _document(row[10]), row[1]),
+            access=None if row[8] is None else _effect(row[1], row[8], *(_document(each) for each in row[9:12])),
         )
 
     def own_texts(self, consultation: str) -> OwnTexts:
@@ -197,7 +205,9 @@ class Explaining:
         return _document(rows[0][0]) if rows else {}
 
     def queue(self, consultation: str | None = None, *, overdue: bool = False) -> list[QueuedRow]:
-        """The checks that wait for a person, of one consultation or of all; who must be decided first comes first."""
+        """The checks that wait for a person, of one consultation or of all; who must be decided first comes first, and
+        last what is not needed now.
+        """
         return [
             QueuedRow(
                 UUID(str(row[0])),
@@ -211,6 +221,7 @@ class Explaining:
                 row[8],
                 json.loads(row[9]) if isinstance(row[9], str) else row[9],
                 bool(row[10]),
+                bool(row[11]),
             )
             for row in self._all(_queue(self._dialect, overdue=overdue), consultation=consultation)
         ]
@@ -287,8 +298,12 @@ def _document(value: Any) -> dict[str, Any]:
     return document
 
 
-def _effect(access: str, questions: Mapping[str, Any], rounds_left: Mapping[str, Any], question: str) -> AccessEffect:
-    return AccessEffect(access, questions.get(question), rounds_left.get(question))
+def _effect(
+    question: str, access: str, questions: Mapping[str, Any], rounds_left: Mapping[str, Any], ended: Mapping[str, Any]
+) -> AccessEffect:
+    by = tuple(ended.get(question, ()))
+    stands = all(questions.get(name) == QuestionState.ACCEPTED for name in by)
+    return AccessEffect(access, questions.get(question), rounds_left.get(question), by if stands else ())
 
 
 def _this(dialect: str) -> str:
@@ -299,7 +314,7 @@ def _this(dialect: str) -> str:
 def _check(dialect: str) -> str:
     return f"""
         SELECT c.consultation, c.question, c.round, c.state, c.source, c.submitted_at, c.deadline_at, c.settled_at,
-               a.access, a.questions, a.rounds_left
+               a.access, a.questions, a.rounds_left, a.ended
         FROM jurat_checks c
         LEFT JOIN jurat_access a ON a.consultation = c.consultation AND a.participant = c.participant
         WHERE c.id = {_this(dialect)}"""
@@ -336,11 +351,11 @@ def _contests(dialect: str) -> str:
 def _queue(dialect: str, *, overdue: bool) -> str:
     return f"""
         SELECT check_id, consultation, question, reason, evidence, opened_at, due_at, contested, document, words,
-               due_at <= {now(dialect)}
+               needed, due_at <= {now(dialect)}
         FROM jurat_review_queue
         WHERE (CAST(:consultation AS text) IS NULL OR consultation = :consultation)
           {f"AND due_at <= {now(dialect)}" if overdue else ""}
-        ORDER BY due_at, check_id"""
+        ORDER BY needed DESC, due_at, check_id"""
 
 
 @lru_cache

@@ -188,7 +188,10 @@ def test_a_platform_of_another_language_goes_the_same_way_with_sql_alone(people:
         assert (told.value.sqlstate, told.value.diag.message_detail) == ("JU003", str(row[0]))
         read = "SELECT access, questions ->> 'who' FROM jurat_access WHERE participant = 'gwenola'"
         assert platform.execute(read).fetchone() == ("incomplete", "accepted")
-        by_place = "SELECT round FROM jurat_submit('budget', 'gwenola', 'code', %s, %s)"
+        with pytest.raises(psycopg.Error, match="who was accepted in its place") as told:
+            platform.execute(CALL, {**given, "question": "code", "answer": seal.close(b'{"code": "x"}')})
+        assert (told.value.sqlstate, told.value.diag.message_detail) == ("JU003", str(row[0]))
+        by_place = "SELECT round FROM jurat_submit('budget', 'gwenola', 'residence', %s, %s)"
         assert platform.execute(by_place, (seal.close(b'{"code": "x"}'), seal.key_id)).fetchone() == (1,)
         assert platform.execute("SELECT max(version) = 1 FROM jurat_contract").fetchone() == (True,)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from jurat import (
     Client,
     InvalidSubmission,
     JuratError,
+    NotNeeded,
     UnknownConsultation,
     UnknownQuestion,
 )
@@ -82,11 +84,12 @@ class Way:
             else:
                 found = submit(self.connection, **values)
         except AlreadyConfirmed as error:
-            return AlreadyConfirmed, self._label(error.check_id)
+            return type(error), self._label(error.check_id)
         except JuratError as error:
             return (type(error),)
         except psycopg.Error as error:
-            kind = ERRORS[error.sqlstate or ""]
+            ended = "takes no more answers" in (error.diag.message_primary or "")
+            kind = NotNeeded if ended else ERRORS[error.sqlstate or ""]
             detail = error.diag.message_detail
             return (kind, self._label(UUID(detail))) if detail else (kind,)
         if label is None:
@@ -146,7 +149,15 @@ WORD = st.fixed_dictionaries(
         "days_ago": st.sampled_from([0, 0, 90]),
     }
 )
-STEPS = st.lists(st.one_of(PLAIN, PLAIN, CONFIRM, MOVE, MOVE, MOVE, WORD), min_size=1, max_size=16)
+ENDED = st.fixed_dictionaries(
+    {
+        "ended": st.sampled_from([{}, {"three": ["one"]}, {"one": ["three"]}, {"three": ["one", "two"]}]),
+        "accepted": st.sampled_from(["one", "three", "one, two, three"]),
+        "changes_at": st.sampled_from([None, None, "ahead", "over"]),
+        "config_version": st.sampled_from([1, 1, 1, 0, 2]),
+    }
+)
+STEPS = st.lists(st.one_of(PLAIN, PLAIN, CONFIRM, MOVE, MOVE, MOVE, WORD, ENDED), min_size=1, max_size=16)
 ONE, THREE = (
     {"consultation": "budget", "participant": "a", "question": question, "id": None, "priority": "interactive",
      "reply_key": None, "traceparent": None}
@@ -162,6 +173,10 @@ def decided(verdict: tuple[Outcome, Reason], number: int = 0, days_ago: int = 0)
 
 def word(kind: str, *, applied: bool = True) -> dict[str, Any]:
     return {"kind": kind, "question": "three", "applied": applied, "refused": None, "days_ago": 0}
+
+
+def ended(names: dict[str, list[str]], accepted: str = "one", **row: Any) -> dict[str, Any]:
+    return {"ended": names, "accepted": accepted, "changes_at": None, "config_version": 1, **row}
 
 
 ASKED = ("one", 1, None), ("two", 2, None), ("three", 3, 100.5)
@@ -186,6 +201,21 @@ def move(town: Town, people: str, step: tuple[int, str, tuple[Outcome, Reason | 
             town.settle(check, outcome, reason, revision + 1, days_ago=days_ago)
         else:
             town.write("UPDATE jurat_checks SET state = :state WHERE id = :id", state=state, id=check)
+
+
+def write_ended(town: Town, people: str, step: dict[str, Any]) -> None:
+    """What a worker may have written into the rows of both ways' participants `a`."""
+    moments = {None: "NULL", "ahead": town.ago(-1), "over": town.ago(1)}
+    states = json.dumps(dict.fromkeys(step["accepted"].split(", "), "accepted"))
+    town.write(
+        "UPDATE jurat_access SET ended = :ended, questions = questions || :states, config_version = :version, "
+        f"changes_at = {moments[step['changes_at']]} WHERE participant IN (:one, :other)",
+        ended=json.dumps(step["ended"]),
+        states=states,
+        version=step["config_version"],
+        one=f"{people}-client-a",
+        other=f"{people}-sql-a",
+    )
 
 
 def stands(town: Town, way: Way, people: str) -> list[Sequence[Any]]:
@@ -236,6 +266,12 @@ def ways(request: pytest.FixtureRequest) -> Iterator[tuple[Town, Client, psycopg
 @example(steps=[THREE, word("reopen"), decided(ACCEPTED), THREE])
 @example(steps=[ONE, word("revoke"), ONE, THREE, word("restore"), THREE, word("revoke", applied=False), ONE])
 @example(steps=[word("revoke"), ONE])
+@example(steps=[ONE, decided(ACCEPTED), ended({"three": ["one"]}), THREE, THREE])
+@example(steps=[THREE, ONE, decided(REFUSED, 1), decided(ACCEPTED), ended({"three": ["one"]}), THREE])
+@example(steps=[ONE, ended({"three": ["one"]}), THREE])
+@example(steps=[ONE, decided(ACCEPTED), ended({"three": ["one"]}, accepted="three"), THREE])
+@example(steps=[ONE, decided(ACCEPTED), ended({"three": ["one"]}, changes_at="over"), THREE])
+@example(steps=[ONE, decided(ACCEPTED), ended({"three": ["one"]}, config_version=0), THREE])
 def test_after_any_history_it_says_and_writes_what_the_client_does(
     ways: tuple[Town, Client, psycopg.Connection[Any]], steps: list[Any]
 ) -> None:
@@ -250,6 +286,8 @@ def test_after_any_history_it_says_and_writes_what_the_client_does(
     for step in steps:
         if isinstance(step, tuple):
             move(town, people, step)
+        elif "ended" in step:
+            write_ended(town, people, step)
         elif "kind" in step:
             for way in ("client", "sql"):
                 town.word(f"{people}-{way}-a", **step)

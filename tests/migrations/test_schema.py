@@ -16,9 +16,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, event, inspect, make_url, text
 
+from jurat import Client
 from jurat.database import open_engine
+from jurat.sealing import generate, key_to_text
 from jurat.tables import metadata
 from tasks.schema import ADVICE, Standing, _config, standing, upgrade, upgrade_sql
+from tests.jurat.consultations import Town
 from tests.migrations.attacks import attempt, fill
 from tests.rigs.servers import Databases
 
@@ -203,6 +206,23 @@ def test_a_step_back_keeps_the_checks_and_forgets_what_sources_saw(empty: Engine
         left = connection.exec_driver_sql("SELECT count(*), count(leaning) FROM jurat_checks").one()
     assert tuple(left) == (checks, 0)
     assert checks
+
+
+def test_a_client_submits_on_the_schema_before_its_own(empty: Engine) -> None:
+    """That is there until `db upgrade` has run. It ends no question then."""
+    upgrade(empty)
+    downgrade(empty, "0017")
+    assert "ended" not in {column["name"] for column in inspect(empty).get_columns("jurat_access")}
+    town = Town(empty.url.render_as_string(hide_password=False))
+    town.furnish()
+    client = Client(town.url, seal_key=key_to_text(generate()[1]))
+    for number in range(2):  # the second time it knows the schema of the answer
+        with town.engine.begin() as connection:
+            who, answer = f"p-{number}", {"code": "tilleul"}
+            check = client.submit(connection, consultation="budget", participant=who, question="code", answer=answer)
+            assert check.created
+    client.close()
+    town.close()
 
 
 # -- running them

@@ -104,6 +104,8 @@ def lines_of(found: Explained, texts: Mapping[str, str]) -> Iterator[str]:
         rounds = f", {left} more {'answer' if left == 1 else 'answers'} allowed" if left else ""
         state = found.access.question or "no longer asked"
         yield from ("", f"access: {found.access.access}; this question counts as {state}{rounds}")
+        if by := found.access.ended_by:
+            yield f"it is not needed now: {', '.join(by)} was accepted in its place"
 
 
 def _verdict(verdict: VerdictRow) -> Iterator[str]:

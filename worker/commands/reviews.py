@@ -33,19 +33,24 @@ def review() -> None:
 )
 @click.option("--consultation", type=Name(), metavar="NAME", help="Only of this consultation.")
 @click.option("--overdue", is_flag=True, help="Only those that should have been decided by now.")
+@click.option("--all", "whole", is_flag=True, help="Also those that are not needed now, behind the others.")
 @click.pass_obj
-def list_(out: Output, consultation: str | None, *, overdue: bool) -> Exit:
+def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) -> Exit:
     """List the checks that wait for a person; what is due first comes first.
 
-    It names no participant and shows no answer and no note.
+    A check is not needed while another answer of the participant is accepted in its place. It names no participant and
+    shows no answer and no note.
     """
     from tasks.ledger.explaining import Explaining
     from worker.database import opened
 
     with opened() as service:
         found = Explaining(service.database).queue(consultation, overdue=overdue)
-    out.show([asdict(each) for each in found], _table(found))
-    if not found:
+    shown = [each for each in found if whole or each.needed]
+    out.show([asdict(each) for each in shown], _table(shown))
+    if left_out := len(found) - len(shown):
+        out.say(f"{count_text(left_out, 'check')} left out that no decision is needed of now; `--all` shows them")
+    elif not found:
         out.say("nothing waits for a person")
     return Exit.DONE
 
@@ -250,4 +255,6 @@ def _table(found: list[QueuedRow]) -> Iterator[str]:
 
 
 def _due(queued: QueuedRow) -> str:
+    if not queued.needed:
+        return f"{time_text(queued.due_at)} (not needed now)"
     return f"{time_text(queued.due_at)}{' (overdue)' if queued.overdue else ''}"

@@ -56,9 +56,12 @@ class Life:
 
 @dataclass(frozen=True)
 class Row:
+    """`ended` are the questions in whose place another is accepted. They stand once in the rules of these tests."""
+
     access: str
     questions: Mapping[str, str]
     rounds_left: Mapping[str, int]
+    ended: frozenset[str]
 
 
 def read(desk: Desk, participant: str) -> Life:
@@ -74,7 +77,8 @@ def read(desk: Desk, participant: str) -> Life:
         answers.setdefault(question, []).append(Answer(state, outcome, reason, moment(decided_at)))
     asked = desk.sql(
         "SELECT kind, question, applied_at FROM jurat_requests WHERE participant = :participant "
-        "AND applied_at IS NOT NULL AND refused IS NULL ORDER BY applied_at, asked_at, id",
+        "AND kind NOT IN ('transfer', 'erase') AND applied_at IS NOT NULL AND refused IS NULL "
+        "ORDER BY applied_at, asked_at, id",
         participant=participant,
     )
     now = instant(desk.one("SELECT NOW"))
@@ -84,13 +88,14 @@ def read(desk: Desk, participant: str) -> Life:
 def stored(desk: Desk, participant: str) -> tuple[Row, datetime | None, datetime | None] | None:
     """The row as it stands, until when it is granted, and when it changes next."""
     rows = desk.sql(
-        "SELECT access, questions, rounds_left, granted_until, changes_at FROM jurat_access "
+        "SELECT access, questions, rounds_left, ended, granted_until, changes_at FROM jurat_access "
         "WHERE participant = :participant",
         participant=participant,
     )
-    for access, questions, left, until, changes in rows:
-        loaded = [json.loads(each) if isinstance(each, str) else each for each in (questions, left)]
-        return Row(access, *loaded), moment(until), moment(changes)
+    for access, *documents, until, changes in rows:
+        states, left, ended = [json.loads(each) if isinstance(each, str) else each for each in documents]
+        assert all(by and all(states[name] == "accepted" for name in by) for by in ended.values())
+        return Row(access, states, left, frozenset(ended)), moment(until), moment(changes)
     return None
 
 
@@ -161,11 +166,12 @@ def row_at(life: Life, consultation: Mapping[str, Any], now: datetime) -> Row:
     for name in life.answers:  # the configuration has lost it: it was answered for good, and takes no more
         found.setdefault(name, question(life, name, {"rounds": 0}, now))
     states = {name: state for name, (state, _) in found.items()}
-    if revoked(life):
-        return Row("blocked", states, dict.fromkeys(states, 0))
-    left = {name: rounds for name, (_, rounds) in found.items()}
     rule = consultation["access"]
     accepted = {name for name, state in states.items() if state == "accepted"}
+    over = no_matter(rule, accepted)
+    if revoked(life):
+        return Row("blocked", states, dict.fromkeys(states, 0), over)
+    left = {name: rounds for name, (_, rounds) in found.items()}
     under_way = {name for name, state in states.items() if state in ("pending", "review")}
     possible = sorted(name for name in states if name not in accepted and (name in under_way or left[name] > 0))
     ways = [
@@ -174,14 +180,26 @@ def row_at(life: Life, consultation: Mapping[str, Any], now: datetime) -> Row:
     ]
     if rule_holds(rule, accepted):
         ended = named_in(rule) - accepted
-        return Row("granted", states, {name: 0 if name in ended else rounds for name, rounds in left.items()})
+        return Row("granted", states, {name: 0 if name in ended else rounds for name, rounds in left.items()}, over)
     # Those that make the difference in any way in which it may go on.
     of_use = {name for name in possible for way in ways if rule_holds(rule, way | {name}) > rule_holds(rule, way)}
     ended = named_in(rule) - accepted - of_use
     left = {name: 0 if name in ended else rounds for name, rounds in left.items()}
     if not any(rule_holds(rule, way) for way in ways):
-        return Row("blocked", states, left)
-    return Row("pending" if under_way else "incomplete", states, left)
+        return Row("blocked", states, left, over)
+    return Row("pending" if under_way - over else "incomplete", states, left, over)
+
+
+def no_matter(rule: Any, accepted: set[str]) -> frozenset[str]:
+    """The questions of the rule that make no difference to it, whatever becomes of all others."""
+    others = sorted(named_in(rule) - accepted)
+    ways = [
+        accepted | set(way)
+        for way in chain.from_iterable(combinations(others, count) for count in range(len(others) + 1))
+    ]
+    return frozenset(
+        name for name in others if all(rule_holds(rule, way | {name}) == rule_holds(rule, way) for way in ways)
+    )
 
 
 def moments(life: Life, consultation: Mapping[str, Any]) -> Iterator[datetime]:

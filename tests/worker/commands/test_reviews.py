@@ -93,6 +93,29 @@ def test_the_list_has_what_waits_in_the_order_of_its_due_dates(configured: Shell
     assert len(configured("review", "list", "--consultation", "budget", "--json").json) == 4
 
 
+def test_what_is_not_needed_is_left_out_and_comes_last_where_all_is_asked_for(configured: Shell) -> None:
+    ended, waits = in_review(configured, "p-secret", 60), in_review(configured, "p-other")
+    row = (
+        """UPDATE jurat_access SET ended = '{"who": ["where"]}', questions = '{"who": "review", "where": "accepted"}'"""
+    )
+    written(configured, lambda _: [(f"{row} WHERE participant = 'p-secret'", {})])
+    ran = configured("review", "list")
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["CHECK", waits]
+    assert ran.err == "1 check left out that no decision is needed of now; `--all` shows them\n"
+    assert [(row["check_id"], row["needed"]) for row in configured("review", "list", "--json").json] == [(waits, True)]
+    ran = configured("review", "list", "--all")
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["CHECK", waits, ended]
+    assert "(not needed now)" in ran.out.splitlines()[2]
+    assert ran.err == ""
+    assert "it is not needed now: where was accepted in its place" in configured("review", "show", ended).out
+    written(
+        configured, lambda _: [("UPDATE jurat_reviews SET decided_at = due_at WHERE check_id = :id", {"id": waits})]
+    )
+    ran = configured("review", "list")
+    assert (ran.code, ran.out) == (0, "")
+    assert "1 check left out" in ran.err
+
+
 def test_an_empty_list_is_no_error(configured: Shell) -> None:
     in_review(configured)
     ran = configured("review", "list", "--consultation", "another")
