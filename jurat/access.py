@@ -142,7 +142,7 @@ class Confirmed:
 
     @property
     def accepted(self) -> bool:
-        """Whether it is accepted: also while a person looks at it again, for a verdict stands until there is another."""
+        """Whether it is accepted, also while a person looks at it again: a verdict stands until there is another."""
         return self.outcome is Outcome.ACCEPTED
 
     @property
