@@ -142,8 +142,13 @@ class Confirmed:
 
     @property
     def accepted(self) -> bool:
-        """Whether it is accepted and no person looks at it again."""
-        return self.state is State.SETTLED and self.outcome is Outcome.ACCEPTED
+        """Whether it is accepted, also while a person looks at it again: a verdict stands until there is another."""
+        return self.outcome is Outcome.ACCEPTED
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it is on its way, or with a person."""
+        return self.state is not State.SETTLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,7 @@ def standing(
         return _unaccepted(since, terms.rounds + more)
     renewable_from = until and until - timedelta(seconds=terms.renew_s)
     allowed = more + (terms.rounds if renewable_from is not None and renewable_from <= now else 0)
-    under_way = bool(since) and since[-1].state is not State.SETTLED
+    under_way = any(answer.under_way for answer in since)
     return Standing(QuestionState.ACCEPTED, 0 if under_way else _left(since, allowed), until, renewable_from)
 
 
@@ -209,19 +214,20 @@ def _left(confirmed: Iterable[Confirmed], allowed: int) -> int:
 
 
 def _unaccepted(confirmed: Sequence[Confirmed], allowed: int) -> Standing:
-    """Where a question stands of which no answer is accepted. One that is under way counts as given."""
+    """Where a question stands of which no answer is accepted. One that is under way counts as given.
+
+    The last answer tells, but for an earlier one that a person looks at again: what comes of that may count yet.
+    """
     if not confirmed:
         return Standing(QuestionState.OPEN, allowed)
+    states = {answer.state for answer in confirmed}
     left = _left(confirmed, allowed)
-    match confirmed[-1]:
-        case Confirmed(state=State.PENDING | State.LEASED):
-            return Standing(QuestionState.PENDING, left)
-        case Confirmed(state=State.REVIEW):
-            return Standing(QuestionState.REVIEW, left)
-        case Confirmed(outcome=Outcome.REFUSED):
-            return Standing(QuestionState.REFUSED, left)
-        case _:
-            return Standing(QuestionState.UNDETERMINED, left)
+    if states & {State.PENDING, State.LEASED}:
+        return Standing(QuestionState.PENDING, left)
+    if State.REVIEW in states:
+        return Standing(QuestionState.REVIEW, left)
+    refused = confirmed[-1].outcome is Outcome.REFUSED
+    return Standing(QuestionState.REFUSED if refused else QuestionState.UNDETERMINED, left)
 
 
 @dataclass(frozen=True, slots=True)

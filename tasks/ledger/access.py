@@ -80,7 +80,8 @@ class AccessRows:
         """Write what all answers of these participants add up to. Their rows must be ours.
 
         Of whom no check is there, nothing is made: a row that there is shows that they may begin. One that is granted
-        stays to its end: its checks were deleted before what an access rests on was kept.
+        stays to its end: its checks were deleted before what an access rests on was kept. So it is where the
+        configuration no longer has the consultation, for then nothing says what the answers add up to.
         """
         found = run(connection, *reading(connection.dialect.name, keys))
         run(connection, *self.adding_up(connection, keys, found))
@@ -106,16 +107,14 @@ class AccessRows:
             return []
         newest, answered = found
         edition, dialect = self._applied.edition(connection, newest), connection.dialect.name
-        rows, purged = [], []
+        rows, kept = [], []
         for key, history in _histories(keys, answered).items():
             added = history.added_up(edition.book, key[0])
             row = _row(connection.dialect, key, added, edition.version)
-            if history.answers or history.revoked:
-                rows.append(row)
-            else:
-                purged.append(row)
+            configured = key[0] in edition.book.terms
+            (rows if history.revoked or (history.answers and configured) else kept).append(row)
         written: list[Statement] = [(_add_up(dialect), {"rows": rows_json(rows)})] if rows else []
-        return [*written, (_keep(dialect), {"rows": rows_json(purged)})] if purged else written
+        return [*written, (_keep(dialect), {"rows": rows_json(kept)})] if kept else written
 
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -151,12 +150,15 @@ class _History:
             )
             for name in [*terms, *self.answers]
         }
-        rule = book.rules.get(consultation) or AtLeast(len(stands), tuple(stands))
+        rule = book.rules.get(consultation, _NOTHING_GRANTS)
         return add_up(rule, stands, self.now, revoked=self.revoked)
 
 
 _NOT_ASKED = Terms(0)
 """Of a question that the configuration has lost."""
+
+_NOTHING_GRANTS = AtLeast(1, ())
+"""The rule of a consultation that the configuration has lost, or that was never asked anything."""
 
 _MOMENT = Moment()
 

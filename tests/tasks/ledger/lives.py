@@ -38,7 +38,7 @@ class Answer:
 
     @property
     def says_yes(self) -> bool:
-        return self.state == "settled" and self.outcome == "accepted"
+        return self.outcome == "accepted"
 
     @property
     def costs(self) -> int:
@@ -124,7 +124,7 @@ def question(life: Life, name: str, asked: Mapping[str, Any], now: datetime) -> 
             answers.pop(0)
         over = ends(newest, asked)
         if over is None or over > now:
-            if answers and answers[-1].state != "settled":
+            if any(answer.state != "settled" for answer in answers):
                 return "accepted", 0
             rounds = len(more)
             if over is not None and now >= over - renewal_of(asked):
@@ -133,10 +133,12 @@ def question(life: Life, name: str, asked: Mapping[str, Any], now: datetime) -> 
     left = max(0, asked.get("rounds", 1) + len(more) - sum(answer.costs for answer in answers))
     if not answers:
         return "open", left
-    last = answers[-1]
-    if last.state == "settled":
-        return ("refused" if last.outcome == "refused" else "undetermined"), left
-    return {"pending": "pending", "leased": "pending", "review": "review"}[last.state], left
+    states = [answer.state for answer in answers]
+    if "pending" in states or "leased" in states:
+        return "pending", left
+    if "review" in states:
+        return "review", left
+    return ("refused" if answers[-1].outcome == "refused" else "undetermined"), left
 
 
 def rule_holds(rule: Any, accepted: set[str]) -> bool:

@@ -17,7 +17,7 @@ from jurat.access import AddedUp, Confirmed, Standing, add_up, standing
 from jurat.ids import uuid7
 from jurat.words import AccessState, Outcome, QuestionState, Reason, State
 from tasks.checks import Decision, Held, Later, Review, Settle
-from tasks.ledger import Settling
+from tasks.ledger import Reviewing, Settling
 from tasks.ledger.requests import Kind, Request, Requests
 from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
 from tests.tasks.ledger.passing import unguarded
@@ -103,14 +103,55 @@ def test_a_blocked_participant_stays_blocked_and_others_do_not_care(desk: Desk) 
     assert (desk.access("p-1"), desk.access("p-2")) == (AccessState.BLOCKED, AccessState.INCOMPLETE)
 
 
-def test_a_consultation_that_the_configuration_lost_adds_up_over_what_was_answered(desk: Desk) -> None:
+LOST = {"survey": {"questions": DOCUMENT["consultations"]["budget"]["questions"]}}
+
+
+def lose(desk: Desk) -> None:
+    """The configuration no longer has the consultation."""
+    desk.apply({**DOCUMENT, "consultations": LOST}, force=True)
+
+
+def test_a_consultation_that_the_configuration_lost_grants_nothing(desk: Desk) -> None:
     held = desk.held()
-    questions = DOCUMENT["consultations"]["budget"]["questions"]
-    desk.apply({**DOCUMENT, "consultations": {"survey": {"questions": questions}}}, force=True)
+    lose(desk)
     desk.settle(held)
-    ((access, questions),) = desk.sql("SELECT access, questions FROM jurat_access")
-    assert access == "granted"
-    assert questions in ({"residence": QuestionState.ACCEPTED}, '{"residence":"accepted"}')
+    assert desk.sql("SELECT access FROM jurat_access") == [("blocked",)]
+    desk.apply(DOCUMENT)
+    desk.keeping.add_up_access()
+    assert desk.access() == AccessState.INCOMPLETE
+
+
+def test_nor_does_time_grant_it(desk: Desk) -> None:
+    desk.settle(desk.held())
+    desk.sql("UPDATE jurat_access SET changes_at = NOW(-1)")
+    lose(desk)
+    desk.keeping.add_up_access()
+    assert desk.sql("SELECT access, changes_at FROM jurat_access") == [("blocked", None)]
+
+
+def test_what_it_granted_before_holds_to_its_end_and_no_longer(desk: Desk) -> None:
+    for question in ("residence", "profession"):
+        desk.settle(desk.held("p-1", question))
+    desk.sql("UPDATE jurat_access SET granted_until = NOW(3600), changes_at = NOW(-1)")
+    lose(desk)
+    desk.keeping.add_up_access()
+    assert desk.sql("SELECT access FROM jurat_access") == [("granted",)]
+    assert desk.one("SELECT changes_at = granted_until FROM jurat_access")
+    desk.sql("UPDATE jurat_access SET granted_until = NOW(-1), changes_at = NOW(-1)")
+    desk.keeping.add_up_access()
+    assert desk.sql("SELECT access, granted_until, changes_at FROM jurat_access") == [("blocked", None, None)]
+
+
+def test_an_earlier_refusal_that_a_person_looks_at_again_keeps_the_access_open(desk: Desk) -> None:
+    desk.settle(desk.held())
+    first = desk.held("p-1", "profession")
+    desk.settle(first, REFUSED)
+    for question in ("profession", "code", "code", "code"):
+        desk.settle(desk.held("p-1", question), REFUSED)
+    assert desk.access() == AccessState.BLOCKED
+    Reviewing(desk.engine).reopen(first.id, "a clerk")
+    assert desk.client.access("budget", "p-1").questions["profession"] is QuestionState.REVIEW
+    assert desk.access() == AccessState.PENDING
 
 
 def settle_at_once(desk: Desk, rounds: int) -> list[str]:

@@ -94,12 +94,12 @@ def test_it_is_needed_again_when_the_accepted_answer_ends(desk: Desk) -> None:
     assert desk.access() == AccessState.GRANTED
 
 
-def test_it_is_needed_again_when_a_person_looks_at_the_accepted_answer(desk: Desk) -> None:
+def test_it_is_needed_again_when_a_person_no_longer_accepts_the_accepted_answer(desk: Desk) -> None:
     review, code = in_review(desk), desk.held("p-1", "code")
     desk.settle(code, ACCEPTED)
     reviewing = Reviewing(desk.engine)
     reviewing.reopen(code.id, "a clerk")
-    assert sorted(needed(desk)) == sorted([(review.id, True), (code.id, True)])
+    assert sorted(needed(desk)) == sorted([(review.id, False), (code.id, True)])
     reviewing.decide(code.id, Reason.CODE_REVOKED, "a clerk")
     assert needed(desk) == [(review.id, True)]
 
