@@ -259,7 +259,6 @@ REFUSED: Mapping[Role, tuple[tuple[str, ...], ...]] = {
     Role.WORKER: (
         ("submit", "budget", "p-1", "who", "--field", "word=accept"),
         ("config", "apply", "less.yaml", "--force"),
-        ("codes", "generate", "spring", "--count", "1"),
     ),
     Role.REVIEWER: (
         ("submit", "budget", "p-1", "who", "--field", "word=accept"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import text
 
@@ -28,7 +30,9 @@ def test_a_page_draws_them(database_url: str, capsys: pytest.CaptureFixture[str]
     engine = open_engine(database_url)
     zones = [NewZone(each.id, each.title, each.digest, each.wkb) for each in read_zones(TOWN)]
     Publishing(engine).import_zones(zones, "an administrator")
-    exec(compile(block(PAGE, "python"), PAGE.name, "exec"), {"database_url": database_url})
+    names: dict[str, Any] = {"database_url": database_url}
+    exec(compile(block(PAGE, "python"), PAGE.name, "exec"), names)
+    names["client"].close()
     assert capsys.readouterr().out.splitlines()[0] == "harbour Le Port 13"
     with engine.begin() as connection:
         rows = connection.execute(text(block(PAGE, "sql"))).all()
