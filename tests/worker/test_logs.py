@@ -94,3 +94,31 @@ def test_a_full_disk_stops_no_work() -> None:
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=full, text=True, timeout=100, check=False
         )
     assert ran.stdout == "went on\n"
+
+
+HOST = """
+import logging, structlog
+from worker.logs import hand_on
+
+logging.basicConfig(format="%(name)s %(levelname)s %(message)s", level=logging.WARNING)
+hand_on()
+log = structlog.get_logger("jurat.engine")
+log.info("below the level of the host")
+log.warning("database away", thread="claimer", name="a word that a record has itself")
+try:
+    raise RuntimeError("broken")
+except RuntimeError:
+    log.exception("failed")
+structlog.configure(processors=[lambda *_: "the host's own way"])
+hand_on()
+log.warning("x")
+"""
+
+
+def test_in_somebody_elses_process_the_lines_go_their_way() -> None:
+    said = subprocess.run([sys.executable, "-c", HOST], cwd=ROOT, capture_output=True, text=True, check=True)
+    first, second, *trace = said.stderr.splitlines()
+    assert first.startswith("jurat.engine WARNING database away name=")
+    assert first.endswith("thread=claimer")
+    assert second.startswith("jurat.engine ERROR failed")
+    assert trace[-2:] == ["RuntimeError: broken", "jurat.engine WARNING the host's own way"]
