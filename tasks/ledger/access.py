@@ -107,7 +107,8 @@ class AccessRows:
             return []
         newest, answered = found
         edition, dialect = self._applied.edition(connection, newest), connection.dialect.name
-        rows, kept = [], []
+        rows: list[dict[str, Any]] = []
+        kept: list[dict[str, Any]] = []
         for key, history in _histories(keys, answered).items():
             added = history.added_up(edition.book, key[0])
             row = _row(connection.dialect, key, added, edition.version)
