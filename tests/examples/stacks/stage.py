@@ -49,7 +49,7 @@ class Stage:
         with psycopg.connect(self._plain(self._url)) as admin:
             admin.execute("CREATE ROLE platform LOGIN")
             admin.execute(block(CONNECT, "sql", "GRANT").encode())
-            admin.execute((EXAMPLES / "platform" / "platform.sql").read_bytes())
+            admin.execute((EXAMPLES / "shared" / "platform.sql").read_bytes())
         self.worker = self._left.enter_context(contextlib.closing(Worker(self._environment, "--concurrency", "8")))
         (self.worker.folder / "examples").symlink_to(EXAMPLES)  # it is started in the folder of the clone
         self.worker.start()

@@ -18,7 +18,7 @@ from tests.examples.stacks.stage import Platform, Stage
 
 pytestmark = [pytest.mark.stacks, pytest.mark.timeout(300)]
 
-TOWN = YAML(typ="safe").load(EXAMPLES / "platform" / "jurat.yaml")["consultations"]["budget"]
+TOWN = YAML(typ="safe").load(EXAMPLES / "shared" / "jurat.yaml")["consultations"]["budget"]
 NEAR_BORDER = TOWN["messages"]["near_border"]
 """What the town says itself."""
 
