@@ -47,6 +47,23 @@ def set_up(form: LogFormat, level: int = logging.INFO) -> None:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
+def hand_on() -> None:
+    """Have structlog write by the loggers of the standard library, where whoever runs this process has set up nothing
+    else: levels and handlers stay theirs.
+    """
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.processors.format_exc_info,
+            lambda _, __, facts: _short(facts),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
 class _Lines:
     """A named logger's way out: one write a line, so that lines of several threads do not mix.
 
@@ -103,8 +120,18 @@ def _renderer(form: LogFormat) -> Render:
 
 def _text(facts: EventDict) -> str:
     """As structlog's renderer for people lays a line out, without colours."""
+    head = f"{facts['timestamp']} [{facts['level']:<9}] {facts['event']:<30} [{facts['logger']}]"
+    return _line(head, facts)
+
+
+def _short(facts: EventDict) -> str:
+    """The same without what a record of the standard library has besides its text."""
+    return _line(facts["event"], facts)
+
+
+def _line(head: str, facts: EventDict) -> str:
     more = [f"{key}={_value(facts[key])}" for key in sorted(facts) if key not in _HEAD]
-    line = f"{facts['timestamp']} [{facts['level']:<9}] {facts['event']:<30} [{facts['logger']}] {' '.join(more)}"
+    line = f"{head} {' '.join(more)}"
     exception = facts.get("exception")
     return line.rstrip() if exception is None else f"{line.rstrip()}\n{exception}"
 

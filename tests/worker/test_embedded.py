@@ -1,0 +1,127 @@
+"""The engine in a process that serves pages itself."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from config.settings import Settings
+from jurat import Client
+from jurat.errors import ConfigurationError
+from jurat.sealing import generate, key_to_text
+from tests.tasks.desk import PRIVATE_KEY, PUBLIC_KEY, Desk
+from tests.worker.engine.works import PATIENCE, soon
+from worker import health
+from worker.embedded import embedded
+from worker.engine import claimer
+from worker.engine.threads import EngineThread
+
+KEYS: Mapping[str, Any] = {"unseal_keys": (key_to_text(PRIVATE_KEY),), "seal_key": key_to_text(PUBLIC_KEY)}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Health files of the test's own, and structlog as it was."""
+    monkeypatch.setattr(health, "folder", lambda: tmp_path)
+    yield
+    structlog.reset_defaults()
+
+
+def settings(url: str, **given: Any) -> Settings:
+    return Settings(database_url=url, **{"broker_url": "none", **KEYS, **given})
+
+
+def threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("jurat-")]
+
+
+def test_a_platform_with_an_engine_inside_needs_nothing_else(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(claimer, "IDLE", 2 * PATIENCE)  # what is done is done because it was woken
+    desk = Desk(database_url)
+    client = Client(database_url, "none", key_to_text(PUBLIC_KEY))
+    caplog.set_level(logging.INFO, "jurat")
+    with embedded(settings(database_url), slots=2) as engine:
+        assert engine.plans.current() is not None
+        assert health.workers(), "`jurat health` sees it as a worker"
+        for n in range(3):
+            with desk.engine.begin() as connection:
+                check = client.submit(
+                    connection,
+                    consultation="budget",
+                    participant=f"p-{n}",
+                    question="residence",
+                    answer={"word": "accept"},
+                )
+            threading.Thread(target=engine.wake).start()
+            assert client.wait(check.id, timeout=PATIENCE).outcome == "accepted"
+    assert threads() == []
+    assert health.workers() == []
+    assert desk.sql("SELECT state, count(*) FROM jurat_checks GROUP BY 1") == [("settled", 3)]
+    assert {"engine started slots=2", "engine stopped clean=True held=0"} <= {each.message for each in caplog.records}
+    client.close()
+    desk.close()
+
+
+def test_what_is_not_looked_up_at_its_end_waits_for_the_next(database_url: str) -> None:
+    desk = Desk(database_url)
+    with pytest.raises(ZeroDivisionError), embedded(settings(database_url)):
+        raise ZeroDivisionError
+    assert threads() == []
+    desk.submit()
+    assert desk.sql("SELECT state FROM jurat_checks") == [("pending",)]
+    with embedded(settings(database_url, broker_url=None)):
+        assert soon(lambda: desk.sql("SELECT state FROM jurat_checks") == [("settled",)])
+    desk.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"unseal_keys": ()}, "JURAT_UNSEAL_KEYS is not set"),
+        ({"seal_key": key_to_text(generate()[1])}, "JURAT_SEAL_KEY is the wrong key"),
+        ({"broker_url": "redis://localhost"}, "JURAT_BROKER_URL names a broker"),
+    ],
+)
+def test_settings_that_do_not_do_are_refused(sqlite_url: str, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said), embedded(settings(sqlite_url, **given)):
+        pass
+
+
+def test_a_database_without_tables_or_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.db"
+    with pytest.raises(ConfigurationError, match="there is no database"), embedded(settings(f"sqlite:///{missing}")):
+        pass
+    assert not missing.exists()
+    missing.touch()
+    with pytest.raises(ConfigurationError, match="no jurat tables"), embedded(settings(f"sqlite:///{missing}")):
+        pass
+    nobody = "postgresql://u:secret@127.0.0.1:1/x"
+    with pytest.raises(ConfigurationError, match="does not answer") as told, embedded(settings(nobody)):
+        pass
+    assert "secret" not in str(told.value)
+    assert threads() == []
+
+
+def test_it_does_without_celery() -> None:
+    looked = "import sys, worker.embedded; print(sorted({'celery', 'kombu', 'redis'} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", looked], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_threads_of_an_engine_have_names_of_their_own() -> None:
+    class Idle(EngineThread):
+        def step(self) -> None:
+            """Nothing."""
+
+    assert Idle("x")._thread.name.startswith("jurat-"), "what the tests above count by"

@@ -1,0 +1,88 @@
+"""The engine in somebody else's process, such as a small platform's web server: no Celery, no broker, one process.
+
+    with embedded(read_settings()) as engine:
+        …                # after each commit of a submit: engine.wake()
+
+Threads of the server may all call `wake`. A server that forks opens it in the process that serves, after the fork:
+threads do not come along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from config.settings import Settings
+from jurat.database import is_away, reader
+from jurat.errors import ConfigurationError
+from jurat.ring import NO_BROKER
+from tasks.schema import ADVICE, standing
+from worker.bootstrap import Service, open_service
+from worker.database import require_file
+from worker.engine import Engine
+from worker.keyring import mismatch
+from worker.logs import hand_on
+from worker.output import Failure
+
+SLOTS = 16
+
+FIRST_PLAN = 1.0
+"""Seconds that a start waits for the first plan. It goes on without one: a configuration may be applied later."""
+
+
+@contextmanager
+def embedded(settings: Settings, slots: int = SLOTS) -> Iterator[Engine]:
+    """An engine with `slots` look-up threads on the database alone; `wake()` has it look for work at once.
+
+    At the end look-ups that run come to their end, and what was not looked up yet is given back. As with a worker, the
+    process ends itself with code 70 where the engine comes to a standstill: have a supervisor start it again.
+
+    Raises:
+        ConfigurationError: keys, tables or the database are missing, or there is a broker: its bells ring in workers.
+    """
+    _require_settings(settings)
+    hand_on()
+    service = open_service(settings)
+    try:
+        _require_schema(service)
+        engine = service.engine(slots=slots)
+        engine.start()
+        try:
+            engine.plans.taken.wait(FIRST_PLAN)
+            yield engine
+        finally:
+            engine.stop()
+    finally:
+        service.close()
+
+
+def _require_settings(settings: Settings) -> None:
+    if settings.broker_url not in (None, NO_BROKER):
+        raise ConfigurationError(
+            "JURAT_BROKER_URL names a broker, whose bells an embedded engine does not hear: set it to `none`, or run "
+            "`bin/jurat worker` instead"
+        )
+    if not settings.unseal_keys:
+        raise ConfigurationError(
+            "JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; see `bin/jurat keys generate`"
+        )
+    if wrong := mismatch(settings):
+        raise ConfigurationError(wrong)
+    try:
+        require_file(settings)
+    except Failure as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def _require_schema(service: Service) -> None:
+    try:
+        with reader(service.database).begin() as connection:
+            found = standing(connection)
+    except Exception as error:
+        if not is_away(error):
+            raise
+        raise ConfigurationError(
+            "the database does not answer; look whether it runs and JURAT_DATABASE_URL is right: `bin/jurat doctor`"
+        ) from None
+    if not found.usable:
+        raise ConfigurationError(ADVICE[found])
