@@ -24,7 +24,7 @@ def account() -> Account | None:
     """Who is signed in."""
     if "account" not in g:
         name = session.get("account")
-        with parts().engine.begin() as connection:
+        with parts().reads.begin() as connection:
             g.account = store.find_account(connection, name) if name else None
     found: Account | None = g.account
     return found
@@ -75,7 +75,7 @@ def sign_in() -> Any:
     """Name and password."""
     if request.method == "GET":
         return render_template("sign-in.html", next=come_back())
-    with parts().engine.begin() as connection:
+    with parts().reads.begin() as connection:
         found = store.signed_in(connection, request.form.get("name", "").strip(), request.form.get("password", ""))
     if found is None:
         problems = {"name": _("There is no account with this name and password. Look at both again.")}

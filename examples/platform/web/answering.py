@@ -133,7 +133,7 @@ def word(name: str, check: UUID) -> Any:
     standing = parts().client.standing(name, member().participant)
     newest = standing.results[result.question].check_id == check
     again = newest and result.question in standing.access.open
-    with parts().engine.begin() as connection:
+    with parts().reads.begin() as connection:
         row = store.find_answer(connection, check, member().participant)
     page = make_response(
         render_template(
@@ -168,7 +168,7 @@ def contest(name: str, check: UUID) -> Any:
     found, result = consultation_or_404(name), _own(name, check)
     asked, problems = _question_or_404(name, result.question), {}
     note = request.form.get("note", "").strip().replace("\r\n", "\n")
-    with parts().engine.begin() as connection:
+    with parts().reads.begin() as connection:
         row = store.find_answer(connection, check, member().participant)
     if not _contestable(result) or _contested(row):
         return _to_word(name, check)

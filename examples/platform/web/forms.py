@@ -86,7 +86,7 @@ class Question:
 
 def questions_of(consultation: str) -> dict[str, Question]:
     """The access form of a consultation, in its order; empty while the consultation is not in force."""
-    with parts().engine.begin() as connection:
+    with parts().reads.begin() as connection:
         rows = connection.execute(FORM, {"consultation": consultation}).all()
     return {row.question: _question(row) for row in rows}
 

@@ -10,6 +10,7 @@ from flask import current_app
 from sqlalchemy import Engine
 
 from jurat import Client
+from jurat.database import reader
 
 KEY = "valmont"
 
@@ -26,6 +27,11 @@ class Parts:
     client: Client
     office: Engine
     ring: Callable[[], None]
+
+    @property
+    def reads(self) -> Engine:
+        """The same database for what only reads: on SQLite that waits for no writer, and no writer for it."""
+        return reader(self.engine)
 
 
 def parts() -> Parts:

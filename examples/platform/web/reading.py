@@ -16,14 +16,14 @@ pages = Blueprint("reading", __name__, url_prefix="/<locale>")
 
 def consultation_or_404(name: str) -> Any:
     """A consultation that is there."""
-    with parts().engine.begin() as connection:
+    with parts().reads.begin() as connection:
         return store.find_consultation(connection, name) or abort(404)
 
 
 @pages.get("/")
 def home() -> str:
     """All consultations."""
-    with parts().engine.begin() as connection:
+    with parts().reads.begin() as connection:
         return render_template("home.html", consultations=store.all_consultations(connection))
 
 
@@ -37,7 +37,7 @@ def consultation(name: str) -> str:
             access = parts().client.access(name, who.participant)
     except UnknownConsultation:  # published a moment ago, and not in force yet
         pass
-    with parts().engine.begin() as connection:
+    with parts().reads.begin() as connection:
         counted = store.count_votes(connection, name)
         if who:
             mine = store.find_vote(connection, name, who.participant)

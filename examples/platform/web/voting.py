@@ -24,7 +24,7 @@ def vote(name: str) -> Any:
     found, who = consultation_or_404(name), member()
     if parts().client.access(name, who.participant).state is not AccessState.GRANTED:
         return redirect(url_for("answering.overview", name=name), 303)
-    with parts().engine.begin() as connection:
+    with parts().reads.begin() as connection:
         mine = store.find_vote(connection, name, who.participant)
     if request.method == "GET":
         return render_template("vote.html", consultation=found, chosen=mine or [], most=MOST, voted=mine is not None)
