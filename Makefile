@@ -110,7 +110,7 @@ lock: ## Write requirements*.txt anew from pyproject.toml; ARGS="--upgrade" for 
 	$(COMPILE) $(ARGS) --extra service -o requirements.txt
 	$(COMPILE) $(ARGS) --extra service --extra dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) $(ARGS) --extra service --extra dev --extra bench -c requirements-dev.txt -o requirements-bench.txt
-	$(COMPILE) $(ARGS) --extra examples -c requirements.txt -o requirements-examples.txt
+	$(COMPILE) $(ARGS) --extra examples --extra platform --extra ring -c requirements.txt -o requirements-examples.txt
 
 clean: ## Remove .venv and all that tools left behind
 	rm -rf $(VENV) $(EXAMPLES) examples/node/node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -61,13 +61,10 @@ def _application(environment: Mapping[str, str], stack: ExitStack) -> tuple[Any,
 
     def setting(name: str, what: str, default: str | None = None) -> str:
         try:
-            value = _setting(environment, name) or default
+            return read(environment, name, what, default)
         except NotSet as error:
             problems.append(str(error))
-            return ""
-        if value is None:
-            problems.append(f"{name} is not set: {what}; {name}_FILE may name a file that holds it")
-        return value or ""
+            return default or ""
 
     database = setting("DATABASE_URL", "the database, for the user of the participants' pages")
     office = setting("OFFICE_DATABASE_URL", "the same database, for the user of the office's pages")
@@ -98,18 +95,23 @@ def _application(environment: Mapping[str, str], stack: ExitStack) -> tuple[Any,
     return app, host, int(port)
 
 
-def _setting(environment: Mapping[str, str], name: str) -> str | None:
-    """One setting, or what stands in the file of NAME_FILE. Empty counts as not set, as compose files pass it."""
+def read(environment: Mapping[str, str], name: str, what: str, default: str | None = None) -> str:
+    """The setting `name`, or what stands in the file of NAME_FILE. Empty is not set, as compose files pass it.
+
+    Raises NotSet, with `what` it is.
+    """
     plain, file = environment.get(name), environment.get(f"{name}_FILE")
     if plain and file:
         raise NotSet(f"{name} and {name}_FILE are both set; leave only one of them")
-    if not file:
-        return plain or None
-    try:
-        return Path(file).read_text("utf-8").strip() or None
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise NotSet(f"{name}_FILE can not be read: {why}") from None
+    if file:
+        try:
+            plain = Path(file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise NotSet(f"{name}_FILE can not be read: {why}") from None
+    if not plain and default is None:
+        raise NotSet(f"{name} is not set: {what}; or set {name}_FILE to the path of a file that holds it")
+    return plain or default or ""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -120,7 +122,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=1024)
     except OSError as error:
-        raise NotSet(f"port {port} of {host} can not be had: {os.strerror(error.errno) if error.errno else "no such address"}") from None
+        why = os.strerror(error.errno) if error.errno else "the address can not be used"
+        raise NotSet(f"port {port} of {host} can not be had: {why}") from None
 
 
 def run(app: Any, listening: socket.socket, began: Callable[[], None], grace: float = GRACE_S) -> None:

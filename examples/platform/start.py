@@ -51,7 +51,8 @@ class NotStarted(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Run until Ctrl-C or SIGTERM; the exit code."""
     given = _read(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
     try:
         with ExitStack() as stack:
             _start(given, stack)
@@ -157,7 +158,7 @@ def _look_at(engine: sqlalchemy.Engine, kept: Kept) -> None:
         )
     if configured and not ours and kept.new:
         raise NotStarted(
-            "this database has a configuration of jurat already, and it would be replaced: name an empty one"
+            "this database has a configuration of jurat already, which this one would replace: name an empty database"
         )
 
 

@@ -36,11 +36,11 @@ def welcome(address: str, codes: Sequence[str], settings: Path, *, new: bool) ->
     say("Take part in “Participatory budget of the old town”:")
     console.print(
         _people(
-            ("ada", "gets in", "6", "Rue des Tanneurs", "99001", f"then the code of a letter: {codes[0]}",
+            ("ada", "gets in", "6", "Rue des Tanneurs", "99001", f"then the code {codes[0]}",
              "Both answers are accepted, and she may vote."),
             ("ben", "is blocked", "12", "Quai des Sardiniers", "99002", "",
              "That is outside the old town. He sees why, whom to ask, and may have a person look at it."),
-            ("cleo", "waits", "28", "Rue du Passage", "99001", f"then a code: {codes[1]}",
+            ("cleo", "waits", "28", "Rue du Passage", "99001", f"then the code {codes[1]}",
              "That is right at the border, so a person decides."),
         )
     )  # fmt: skip
