@@ -99,6 +99,7 @@ def _start(given: argparse.Namespace, stack: ExitStack) -> None:
         listening = stack.enter_context(listen("127.0.0.1", given.port))
     except NotSet as error:
         raise NotStarted(f"{error}. Does it run already? Another one: make platform ARGS='--port 8081'") from None
+    print("Making the town of Valmont …", file=sys.stderr, flush=True)
     if given.keep:
         folder = given.keep.absolute()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
