@@ -14,9 +14,9 @@ import tempfile
 from pathlib import Path
 
 from adapters.address.zone_files import read_zones
-from adapters.codes import clean, generate
 from config.lint import lint
 from config.settings import SettingsError, read_settings
+from jurat.codes import clean, generate
 from jurat.errors import ConfigurationError
 from tasks import schema
 from tasks.ledger.publishing import NewZone

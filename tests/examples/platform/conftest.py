@@ -5,20 +5,13 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
+from tests.examples.platform.processes import missing
 from tests.examples.stacks.runtimes import PYTHON
 
 LIBRARIES = ("babel", "flask", "flask_wtf", "waitress")
-
-
-def missing(reason: str) -> NoReturn:
-    """Something that this machine has not. CI must have it."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"CI must have it: {reason}")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

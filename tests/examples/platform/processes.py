@@ -9,11 +9,20 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
+import pytest
 import requests
 
 from tests.examples.stacks.runtimes import EXAMPLES, ROOT
 from tests.rigs.servers import Server
+
+
+def missing(reason: str) -> NoReturn:
+    """Something that this machine has not. CI must have it."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must have it: {reason}")
+    pytest.skip(reason)
 
 
 class Web(Server):
