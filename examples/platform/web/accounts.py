@@ -39,7 +39,7 @@ def member() -> Account:
 
 
 def signed_in_as(*roles: str) -> Callable[[View], View]:
-    """A page for who is signed in, with one of these roles where some are given. Others sign in first, and come back."""
+    """A page for who is signed in, with one of these roles where some are given. Others sign in first."""
 
     def wrap(view: View) -> View:
         @functools.wraps(view)
