@@ -32,10 +32,7 @@ def account() -> Account | None:
 
 def member() -> Account:
     """Who is signed in, on a page that only they see."""
-    found = account()
-    if found is None:
-        abort(403)
-    return found
+    return account() or abort(403)
 
 
 def signed_in_as(*roles: str) -> Callable[[View], View]:

@@ -28,7 +28,6 @@ from jurat import (
     Reason,
     Result,
     State,
-    UnknownCheck,
     UnknownConsultation,
 )
 from jurat.sealing import generate
@@ -197,13 +196,11 @@ def _to_word(name: str, check: UUID) -> Any:
 
 def _own(name: str, check: UUID) -> Result:
     """What is known of a check of who is signed in; nobody sees that of somebody else."""
-    try:
-        result = parts().client.result(check)
-    except UnknownCheck:
-        result = None
-    if result is None or (result.consultation, result.participant) != (name, member().participant):
-        abort(404)
-    return result
+    whose = name, member().participant
+    results = parts().client.results([check])
+    return next((result for result in results if (result.consultation, result.participant) == whose), None) or abort(
+        404
+    )
 
 
 def _message(name: str, result: Result) -> str:
