@@ -43,10 +43,10 @@ class Page:
         return str(heading.text_content()).strip()
 
     @property
-    def said(self) -> str:
-        """What stands in the live region."""
-        (said,) = self.tree.xpath("//*[@id='said']")
-        return " ".join(str(said.text_content()).split())
+    def word(self) -> str:
+        """The state of the answer, or of the access, that the page is about."""
+        (of,) = self.tree.xpath("//*[@id='said']//*[contains(concat(' ', @class, ' '), ' word ')]/@class")
+        return str(of).split()[1]
 
 
 class Visitor:
@@ -93,7 +93,7 @@ class Visitor:
         """Type an answer, confirm it, and wait for the word on it."""
         page = self.send(self.to_confirm(consultation, question, **answer))
         end = time.monotonic() + PATIENCE_S
-        while page.tree.xpath("//*[@id='said']/@data-follow")[0] != "0" and "pending" in page.text:
+        while page.word == "pending":
             assert time.monotonic() < end, page.main
             time.sleep(0.2)
             page = self.get(page.path)
