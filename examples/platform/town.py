@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from adapters.address.zone_files import read_zones
-from adapters.codes import clean, generate
+from jurat.codes import clean, generate
 from config.lint import lint
 from config.reading import read
 from examples.platform.web import store
