@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from adapters.address.zone_files import read_zones
-from jurat.codes import clean, generate
 from config.lint import lint
 from config.reading import read
 from examples.platform.web import store
+from jurat.codes import clean, generate
 from tasks import schema
 from tasks.ledger.publishing import NewZone
 from worker.bootstrap import Service

@@ -271,7 +271,9 @@ def _rule_of(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _spoken(part: str, texts: Any) -> dict[str, str]:
-    return {f"{part}-{language}": texts[language] for language in LOCALES if isinstance(texts, dict) and language in texts}
+    return {
+        f"{part}-{language}": texts[language] for language in LOCALES if isinstance(texts, dict) and language in texts
+    }
 
 
 def _lines(text: str) -> list[str]:

@@ -88,7 +88,7 @@ class Answers:
     def add(self, told: str, reason: str | None, count: int) -> None:
         """Count some more."""
         self.told[told] += count
-        if reason is not None and told in Outcome:
+        if reason is not None and told not in (REVIEW, ON_ITS_WAY):
             of = self.reasons.setdefault(told, {})
             of[reason] = of.get(reason, 0) + count
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from examples.platform.web import figures
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
-from examples.platform.web.findings import reasons_of, words_of, why
+from examples.platform.web.findings import reasons_of, why, words_of
 from examples.platform.web.language import gettext as _
 from examples.platform.web.language import locale, say
 from examples.platform.web.maps import picture
@@ -136,7 +136,11 @@ def _ask(check: UUID, statements: Mapping[str, str], more: dict[str, str], reque
             case "JU007":
                 abort(404)
             case "JU009":
-                flash(_("This answer does not wait for a decision any more. Somebody else was faster, or its time was up."))
+                flash(
+                    _(
+                        "This answer does not wait for a decision any more. Somebody else was faster, or its time was up."
+                    )
+                )
             case "JU004" | "JU005":
                 flash(_("jurat did not take this. Nothing was decided. Please decide again."))
             case _:
