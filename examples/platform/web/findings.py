@@ -34,13 +34,16 @@ def why(reason: str) -> str:
     return _reasons().get(reason) or reason.replace("_", " ")
 
 
-def words_of(evidence: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The facts that have a meaning for a person, with labels; what is for machines alone is left out."""
-    labels = _labels()
+def words_of(evidence: Mapping[str, Any], area: str | None) -> list[tuple[str, str]]:
+    """The facts that have a meaning for a person, with labels; what is for machines alone is left out.
+
+    `area` is how people call the zone.
+    """
+    known = {**evidence, **({"zone": area} if area else {})}
     facts = [
         (label, said)
-        for name, label in labels.items()
-        if name in evidence and (said := _value(name, evidence[name])) is not None
+        for name, label in _labels().items()
+        if name in known and (said := _value(name, known[name])) is not None
     ]
     rules = evidence.get("rules")
     if isinstance(rules, dict):
@@ -89,10 +92,12 @@ def _labels() -> dict[str, str]:
 
 def _words() -> dict[str, str]:
     return {
-        "house": _("the house"),
+        "housenumber": _("the house"),
         "interpolated": _("a place along the street"),
         "street": _("the street"),
+        "postcode": _("the postcode"),
         "locality": _("the town or district"),
+        "municipality": _("the town"),
         "inside": _("inside the area"),
         "outside": _("outside the area"),
         "active": _("active"),

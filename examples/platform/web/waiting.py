@@ -9,7 +9,7 @@ from examples.platform.web.parts import parts
 from jurat import UnknownRequest
 from jurat.asking import Asked, AskedState
 
-PATIENCE_S = 0.8
+PATIENCE_S = 1.5
 PAUSE_S = 0.05
 
 
