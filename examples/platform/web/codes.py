@@ -6,12 +6,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+from babel.dates import format_date
 from flask import Blueprint, abort, render_template, request
 
 from examples.platform.web import figures
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
 from examples.platform.web.language import gettext as _
+from examples.platform.web.language import locale
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR
 from examples.platform.web.waiting import said_of, wait_for
@@ -49,7 +51,12 @@ def make() -> Any:
         else:
             parts().ring()
             return render_template(
-                "office/cards.html", codes=made, name=name, until=until, request_id=asked, asked=wait_for(asked)
+                "office/cards.html",
+                codes=made,
+                name=name,
+                until=until and _spoken(until),
+                request_id=asked,
+                asked=wait_for(asked),
             )
     return render_template("office/codes.html", lists=lists, values=values, problems=problems, most=MOST), 422
 
@@ -80,6 +87,10 @@ def _problems(values: dict[str, str], lists: list[str]) -> dict[str, str]:
         if until is None or not datetime.now(UTC).date() <= until < date(9998, 1, 1):
             found["until"] = _("Write a day that is still to come, as year-month-day, or leave it empty.")
     return found
+
+
+def _spoken(day: date) -> str:
+    return str(format_date(day, "long", locale=locale()))
 
 
 def _day(written: str) -> date | None:

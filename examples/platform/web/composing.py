@@ -68,7 +68,7 @@ class Draft:
 
     @property
     def asked(self) -> list[Asked]:
-        """The questions that are wanted, in the order of the criteria."""
+        """The questions that are wanted, by the places that they were given, else in the order of the criteria."""
         wanted: list[Asked] = []
         for criterion in self.choices.criteria:
             for n in range(1, self.count(criterion.name) + 1):
@@ -76,7 +76,8 @@ class Draft:
                 while name in {each.name for each in wanted}:
                     name = f"{name[:60]}-x"
                 wanted.append(Asked(f"{criterion.name}.{n}", name, criterion))
-        return wanted
+        places = {each.key: self._place(each) or n for n, each in enumerate(wanted, 1)}
+        return sorted(wanted, key=lambda each: places[each.key])
 
     def count(self, criterion: str) -> int:
         """How many questions of a criterion are wanted."""
@@ -140,6 +141,9 @@ class Draft:
         part = path[0] if path[0] in ("title", "contact") else ""
         return (ABOUT, f"{part}-{LOCALES[0]}") if part else (ABOUT, "name")
 
+    def _place(self, each: Asked) -> int | None:
+        return _number(self.values.get(each.field("place")), MOST_OF_ONE * len(self.choices.criteria))
+
     def _question(self, each: Asked) -> dict[str, Any]:
         made: dict[str, Any] = {
             "criterion": each.criterion.name,
@@ -179,10 +183,10 @@ class Draft:
             if language not in contact:
                 found[f"contact-{language}"] = _missing(_("Contact"), language)
         lines = {language: len(_lines(self.values.get(f"proposals-{language}", ""))) for language in LOCALES}
-        if 0 in lines.values():
-            empty = next(language for language in LOCALES if not lines[language])
-            found[f"proposals-{empty}"] = _missing(_("What is voted on"), empty)
-        elif len(set(lines.values())) > 1:
+        for language, count in lines.items():
+            if not count:
+                found[f"proposals-{language}"] = _missing(_("What is voted on"), language)
+        if 0 not in lines.values() and len(set(lines.values())) > 1:
             found[f"proposals-{LOCALES[-1]}"] = _("Write as many lines in one language as in the other.")
         for part, most in LONGEST.items():
             for language in LOCALES:
@@ -239,11 +243,12 @@ def values_of(name: str, kept: Any, document: str | None) -> dict[str, str]:
     if whole.get("four_eyes"):
         values["four-eyes"] = _TRUE
     seen: dict[str, int] = {}
-    for question in whole.get("questions", {}).values():
+    for place, question in enumerate(whole.get("questions", {}).values(), 1):
         criterion = question["criterion"]
         seen[criterion] = seen.get(criterion, 0) + 1
         key = f"{criterion}.{seen[criterion]}."
         values |= _spoken(f"{key}title", question.get("title"))
+        values[f"{key}place"] = str(place)
         values[f"{key}rounds"] = str(question.get("rounds", 1))
         if question.get("on_undetermined") == "review":
             values[f"{key}review"] = _TRUE
@@ -271,9 +276,8 @@ def _rule_of(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _spoken(part: str, texts: Any) -> dict[str, str]:
-    return {
-        f"{part}-{language}": texts[language] for language in LOCALES if isinstance(texts, dict) and language in texts
-    }
+    known = texts if isinstance(texts, dict) else {}
+    return {f"{part}-{language}": known[language] for language in LOCALES if language in known}
 
 
 def _lines(text: str) -> list[str]:

@@ -95,9 +95,12 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """How a source stands. `state` is `working`, `paused`, `resting` (it failed too often in a row) or `unused`."""
+    """How a source stands. `state` is `working`, `paused`, `resting` (it failed too often in a row), `unused`, or
+    `person` where nothing is looked up.
+    """
 
     name: str
+    kind: str
     state: str
     until: datetime | None = None
     since: datetime | None = None
@@ -170,13 +173,14 @@ def sources(connection: Connection, used: list[Criterion]) -> list[Source]:
         SELECT source, until, reason, by_whom FROM jurat_pauses
         WHERE began_at <= {clock} AND until > {clock} ORDER BY until"""  # noqa: S608 - our own clock
     pauses = {row.source: row for row in connection.execute(text(sentence))}  # of several the one that lasts longest
-    names = sorted({name for criterion in used for name in criterion.sources})
-    return [_source(name, rows.get(name), pauses.get(name)) for name in names]
+    kinds = {name: criterion.kind for criterion in used for name in criterion.sources}
+    return [_source(name, kinds[name], rows.get(name), pauses.get(name)) for name in sorted(kinds)]
 
 
-def _source(name: str, row: Any, pause: Any) -> Source:
+def _source(name: str, kind: str, row: Any, pause: Any) -> Source:
+    unused = "person" if kind == "manual" else "unused"
     if row is None:
-        return Source(name, "unused")
+        return Source(name, kind, unused)
     state, given = "working", _figures(row)
     if pause is not None:
         state = "paused"
@@ -185,8 +189,8 @@ def _source(name: str, row: Any, pause: Any) -> Source:
         state = "resting"
         given |= {"until": moment(row.probe_at), "since": moment(row.opened_at), "failures": row.failures}
     elif row.last_success_at is None and row.last_failure_at is None:
-        state = "unused"
-    return Source(name, state, **given)
+        state = unused
+    return Source(name, kind, state, **given)
 
 
 def _figures(row: Any) -> dict[str, Any]:

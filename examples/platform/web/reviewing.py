@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import BadRequest, NotFound
 
 from examples.platform.web import figures
 from examples.platform.web.accounts import member, signed_in_as
@@ -111,7 +112,7 @@ def said(check: UUID, asked_for: UUID) -> Any:
     """What came of a decision."""
     asked = said_of(asked_for)
     if asked is None or asked.kind not in ("decide", "open"):
-        abort(404)
+        raise NotFound
     with reading() as connection:
         found = _find(connection, check)
     result = parts().client.result(check)
@@ -134,13 +135,9 @@ def _ask(check: UUID, statements: Mapping[str, str], more: dict[str, str], reque
     except DBAPIError as error:
         match state_of(error):
             case "JU007":
-                abort(404)
+                raise NotFound from None
             case "JU009":
-                flash(
-                    _(
-                        "This answer does not wait for a decision any more. Somebody else was faster, or its time was up."
-                    )
-                )
+                flash(_("This answer does not wait for a decision any more. Somebody was faster, or its time was up."))
             case "JU004" | "JU005":
                 flash(_("jurat did not take this. Nothing was decided. Please decide again."))
             case _:
@@ -155,10 +152,11 @@ def _page(connection: Connection, found: dict[str, Any], problems: dict[str, str
     kind, evidence = _kind(connection, found), found["evidence"]
     zone = figures.zone_of(connection, found["consultation"], found["question"], evidence)
     drawn = picture(parts().client.zones()) if zone else None
+    shape = drawn.find(zone) if drawn else None
     return render_template(
-        "reviews/review.html", found=found, problems=problems, refusing=reasons_of(kind), facts=words_of(evidence),
+        "reviews/review.html", found=found, problems=problems, refusing=reasons_of(kind), facts=words_of(evidence, shape.title if shape else None),
         mine=next((word for word in found["words"] if word["by_whom"] == member().name), None),
-        picture=drawn, shape=drawn.find(zone) if drawn else None, explained=why(found["reason"]), why=why,
+        picture=drawn, shape=shape, explained=why(found["reason"]), why=why,
     )  # fmt: skip
 
 
@@ -167,7 +165,7 @@ def _gone(check: UUID) -> Any:
     try:
         result = parts().client.result(check)
     except UnknownCheck:
-        abort(404)
+        raise NotFound from None
     told = parts().client.message(result.reason, locale(), result.consultation) if result.reason else ""
     return render_template("reviews/gone.html", check=check, result=result, told=told, id=uuid4())
 
@@ -209,4 +207,4 @@ def _uuid(written: str) -> UUID:
     try:
         return UUID(written)
     except ValueError:
-        abort(400)
+        raise BadRequest from None
