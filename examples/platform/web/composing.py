@@ -173,28 +173,29 @@ class Draft:
             found["name"] = _(
                 "Choose a name of lower-case letters, digits and hyphens that begins with a letter or a digit."
             )
-        labels = {"title": _("Title"), "summary": _("Summary")}
-        for part, label in labels.items():
+        labels = {"title": _("Title"), "summary": _("Summary"), "contact": _("Contact")}
+        needed = labels if self.by_language("contact") else {part: labels[part] for part in ("title", "summary")}
+        for part, label in needed.items():
             for language in LOCALES:
                 if not self.values.get(f"{part}-{language}"):
                     found[f"{part}-{language}"] = _missing(label, language)
-        contact = self.by_language("contact")
-        for language in LOCALES if contact else ():
-            if language not in contact:
-                found[f"contact-{language}"] = _missing(_("Contact"), language)
+        return found | self._proposed() | self._too_long()
+
+    def _proposed(self) -> dict[str, str]:
         lines = {language: len(_lines(self.values.get(f"proposals-{language}", ""))) for language in LOCALES}
-        for language, count in lines.items():
-            if not count:
-                found[f"proposals-{language}"] = _missing(_("What is voted on"), language)
-        if 0 not in lines.values() and len(set(lines.values())) > 1:
+        label = _("What is voted on")
+        found = {f"proposals-{language}": _missing(label, language) for language, count in lines.items() if not count}
+        if not found and len(set(lines.values())) > 1:
             found[f"proposals-{LOCALES[-1]}"] = _("Write as many lines in one language as in the other.")
-        for part, most in LONGEST.items():
-            for language in LOCALES:
-                if len(self.values.get(f"{part}-{language}", "")) > most:
-                    found[f"{part}-{language}"] = _("This is too long. At most %(most)s characters fit.") % {
-                        "most": most
-                    }
         return found
+
+    def _too_long(self) -> dict[str, str]:
+        return {
+            f"{part}-{language}": _("This is too long. At most %(most)s characters fit.") % {"most": most}
+            for part, most in LONGEST.items()
+            for language in LOCALES
+            if len(self.values.get(f"{part}-{language}", "")) > most
+        }
 
     def _questions(self) -> dict[str, str]:
         found: dict[str, str] = {}

@@ -153,8 +153,9 @@ def _page(connection: Connection, found: dict[str, Any], problems: dict[str, str
     zone = figures.zone_of(connection, found["consultation"], found["question"], evidence)
     drawn = picture(parts().client.zones()) if zone else None
     shape = drawn.find(zone) if drawn else None
+    facts = words_of(evidence, shape.title if shape else None)
     return render_template(
-        "reviews/review.html", found=found, problems=problems, refusing=reasons_of(kind), facts=words_of(evidence, shape.title if shape else None),
+        "reviews/review.html", found=found, problems=problems, refusing=reasons_of(kind), facts=facts,
         mine=next((word for word in found["words"] if word["by_whom"] == member().name), None),
         picture=drawn, shape=shape, explained=why(found["reason"]), why=why,
     )  # fmt: skip
