@@ -16,7 +16,7 @@ import structlog
 
 from config.settings import Settings
 from jurat import Client
-from jurat.database import open_engine
+from jurat.database import open_engine, reader
 from jurat.sealing import generate, key_to_text
 from jurat.zones import Zone
 from worker import health
@@ -289,9 +289,10 @@ def test_codes_are_shown_once_and_open_the_door(valmont: Town) -> None:
     codes = re.findall(r'class="code">([^<]+)<', page)
     assert len(set(codes)) == 3
     assert "December 31, 2998" in page
-    request_id = valmont.engine.connect().exec_driver_sql(
-        "SELECT id FROM jurat_requests WHERE kind = 'codes' ORDER BY asked_at DESC LIMIT 1"
-    ).scalar()  # fmt: skip
+    with reader(valmont.engine).begin() as connection:
+        request_id = connection.exec_driver_sql(
+            "SELECT id FROM jurat_requests WHERE kind = 'codes' ORDER BY asked_at DESC LIMIT 1"
+        ).scalar()
     omar.until(f"/en/office/codes/requests/{request_id}", "These codes are valid")
     check = valmont.answer("code", {"code": codes[1]}, "p-codes")
     assert valmont.client.result(check).reason == "code_valid"
