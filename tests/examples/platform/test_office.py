@@ -6,19 +6,22 @@ import html
 import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import structlog
+from psycopg.errors import InsufficientPrivilege
+from sqlalchemy import make_url
 
 from config.settings import Settings
 from jurat import Client
 from jurat.database import open_engine, reader
 from jurat.sealing import generate, key_to_text
 from jurat.zones import Zone
+from tests.rigs.logins import Logins, plain
 from worker import health
 from worker.bootstrap import open_service
 
@@ -26,6 +29,7 @@ pytest.importorskip("flask_wtf")
 pytest.importorskip("babel")
 
 from examples.platform import town
+from examples.platform.web import office, store
 from examples.platform.web.app import create_app
 from examples.platform.web.maps import picture
 from examples.platform.web.parts import Parts
@@ -112,12 +116,12 @@ class Browser:
         return page
 
 
-@pytest.fixture(scope="module")
-def valmont(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    folder: Path = tmp_path_factory.mktemp("valmont")
+@contextmanager
+def opened(url: str, folder: Path, platform_url: str | None = None, office_url: str | None = None) -> Iterator[Town]:
+    """The seeded platform with an engine inside, on the database of `url`; the other two are those of its users."""
     private, public = generate()
     given: dict[str, Any] = {
-        "database_url": f"sqlite:///{folder / 'valmont.db'}",
+        "database_url": url,
         "broker_url": "none",
         "unseal_keys": (key_to_text(private),),
         "seal_key": key_to_text(public),
@@ -128,23 +132,31 @@ def valmont(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(health, "folder", lambda: folder)
         stack.callback(structlog.reset_defaults)
-        engine = open_engine(settings.database_url)
-        stack.callback(engine.dispose)
+        owner, engine, office = (open_engine(each or url) for each in (None, platform_url, office_url))
+        for each in (owner, engine, office):
+            stack.callback(each.dispose)
         service = open_service(settings)
-        town.seed(service, engine, "http://127.0.0.1:9")
+        town.seed(service, owner, "http://127.0.0.1:9")
         service.close()
         working = stack.enter_context(embedded(settings))
-        client = Client(settings.database_url, None, settings.seal_key)
+        client = Client(platform_url or url, None, settings.seal_key)
         stack.callback(client.close)
-        app = create_app(Parts(engine, client, engine, working.wake), SECRET)
-        yield Town(app, client, engine, working.wake)
+        app = create_app(Parts(engine, client, office if office_url else engine, working.wake), SECRET)
+        yield Town(app, client, owner, working.wake)
+
+
+@pytest.fixture(scope="module")
+def valmont(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    folder = tmp_path_factory.mktemp("valmont")
+    with opened(f"sqlite:///{folder / 'valmont.db'}", folder) as found:
+        yield found
 
 
 def test_only_the_office_sees_its_pages(valmont: Town) -> None:
-    for name, office, reviews in (("ada", 403, 403), ("rhea", 403, 200), ("omar", 200, 200)):
+    for name, desk, reviews in (("ada", 403, 403), ("rhea", 403, 200), ("omar", 200, 200)):
         browser = valmont.browser(name)
         for path in ("", "new-consultation", "codes/", "consultations/budget"):
-            browser.get(f"/en/office/{path}", office)
+            browser.get(f"/en/office/{path}", desk)
         browser.get("/en/reviews/", reviews)
     assert valmont.app.test_client().get("/en/office/").status_code == 302
 
@@ -338,6 +350,51 @@ def test_who_comes_second_is_told_that_somebody_was_faster(valmont: Town) -> Non
     valmont.wake()
     page = valmont.browser("omar").until(f"/en/reviews/{check}/said/{second}", "not done")
     assert "Somebody else was faster" in page
+
+
+def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page_and_no_more(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    with Logins(postgresql_url) as logins:
+        visitors, desk = logins.url("jurat_platform"), logins.url()
+        names = {url: make_url(url).username for url in (visitors, desk)}
+        owner = open_engine(postgresql_url)
+        with owner.begin() as connection:
+            store.metadata.create_all(connection)
+            for table in ("accounts", "consultations", "answers", "votes"):
+                rights = f"GRANT SELECT, INSERT, UPDATE, DELETE ON platform_{table} TO {names[visitors]}"
+                connection.exec_driver_sql(rights)
+            for granted in re.findall(r"^    (GRANT .*) TO office;$", office.__doc__ or "", re.MULTILINE):
+                connection.exec_driver_sql(f"{granted} TO {names[desk]}")
+        owner.dispose()
+        with opened(postgresql_url, tmp_path, visitors, desk) as valmont:
+            check = valmont.answer("residence", NEAR_BORDER)
+            omar = valmont.browser("omar")
+            for path in ("office/", "office/consultations/budget", "office/codes/", "reviews/", f"reviews/{check}"):
+                omar.get(f"/en/{path}")
+            form = {**ABOUT, **COUNTS, **QUESTIONS, "step": "questions", "go": "publish"}
+            there = omar.post("/en/office/new-consultation", form)
+            omar.until(there, "Those who meet its criteria can take part now.")
+            omar.post(f"{there}/withdraw", {})
+            omar.until(there, "Nobody can take part any more.")
+            omar.post(f"{there}/remove", {})
+            made = omar.post(
+                "/en/office/codes/", {"new": "letters", "count": "2", "list": "", "until": "2998-12-31"}, 200
+            )
+            request_id = re.search(r"codes/requests/([0-9a-f-]+)", made)
+            if request_id:
+                omar.until(f"/en/office/codes/requests/{request_id[1]}", "These codes are valid")
+            else:
+                assert "These codes are valid" in made
+            said = omar.post(f"/en/reviews/{check}", {"reason": "person_accepted", "id": str(uuid4())})
+            omar.until(said, "decided")
+            late = omar.post(f"/en/reviews/{check}", {"reason": "person_accepted", "id": str(uuid4())}, 200)
+            assert "This answer does not wait for a person" in late
+            omar.until(omar.post(f"/en/reviews/{check}/open", {"id": str(uuid4())}), "before a person again")
+            assert omar.post(f"/en/reviews/{check}/open", {"id": str(uuid4())}) == "/en/reviews/"
+            assert "Somebody was faster" in omar.get("/en/reviews/")
+            with plain(desk) as connection, pytest.raises(InsufficientPrivilege):
+                connection.execute("SELECT answer FROM jurat_checks")
 
 
 def test_a_map_is_as_wide_as_it_is_on_the_ground() -> None:
