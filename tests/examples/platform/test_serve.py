@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shlex
 import signal
@@ -248,7 +249,7 @@ def test_the_pages_of_participants_may_do_nothing_of_the_office(fleet: Fleet, st
         "SELECT * FROM jurat_codes",
         "SELECT * FROM platform_accounts",
         "SELECT * FROM platform_answers",
-        "SELECT * FROM platform_votes",
+        "SELECT participant FROM platform_votes",
         "UPDATE platform_consultations SET title = '{}'",
         "CREATE TABLE mine (id int)",
     ],
@@ -270,6 +271,13 @@ def test_the_pages_of_the_office_read_nobodys_answer(fleet: Fleet, statement: st
 )
 def test_the_pages_of_the_office_may_do_their_work(fleet: Fleet, statement: str) -> None:
     fleet.sql("office", statement)
+
+
+def test_the_rights_of_the_office_are_those_that_its_pages_name() -> None:
+    """They stand in the pages' own text as well, where who reads them looks."""
+    told = set(re.findall(r"^    (GRANT .*;)$", (EXAMPLES / "platform/web/office.py").read_text("utf-8"), re.MULTILINE))
+    given = (EXAMPLES / "platform" / "rights.sql").read_text("utf-8").splitlines()
+    assert told == {line for line in given if line.endswith("TO office;")}
 
 
 def test_a_password_stands_in_no_statement(fleet: Fleet) -> None:

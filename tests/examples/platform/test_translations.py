@@ -18,7 +18,7 @@ from tests.examples.stacks.runtimes import EXAMPLES
 pytestmark = [pytest.mark.stacks, pytest.mark.usefixtures("libraries")]
 WEB = EXAMPLES / "platform" / "web"
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
-TAG = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}|<!--.*?-->|<[^>]*>", re.DOTALL)
+TAG = re.compile(r"<code.*?</code>|\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}|<!--.*?-->|<[^>]*>", re.DOTALL)
 ATTRIBUTE = re.compile(r'\b[\w-]+="[\w -]*"')
 MARKED = re.compile(r"\{%-?\s*trans\b.*?endtrans\s*-?%\}", re.DOTALL)
 NAMES = {"Valmont", "UTC", "jurat"}
