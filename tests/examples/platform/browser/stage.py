@@ -1,4 +1,4 @@
-"""What stands behind the browser: a town in a database, the platform's web process, and workers beside it or inside it."""
+"""What stands behind the browser: a town in a database, the platform's web process, workers beside or inside it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -118,6 +119,13 @@ class Ground:
             "JOIN platform_accounts a ON a.participant = c.participant WHERE a.name = :name ORDER BY c.submitted_at",
             name=participant,
         )
+
+    def soon(self, participant: str, checks: list[tuple[Any, ...]], seconds: float = 20.0) -> bool:
+        """Whether this is what they have confirmed, within so many seconds."""
+        end = time.monotonic() + seconds
+        while self.checks(participant) != checks and time.monotonic() < end:
+            time.sleep(0.05)
+        return self.checks(participant) == checks
 
     def decide(self, participant: str, reason: Reason) -> None:
         """What a reviewer decides on the answer of this person that waits for one."""

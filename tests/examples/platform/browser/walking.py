@@ -1,4 +1,4 @@
-"""A person who walks through the platform: what they click and type, whatever the language and with or without script."""
+"""A person who walks through the platform: what they click and type, in any language, with and without script."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Walk:
     def hears(self, word: str, seconds: float = 20.0) -> None:
         """The page says this word on the answer; who has no script looks again until it does."""
         end = time.monotonic() + seconds
-        while self.told() == "pending" and time.monotonic() < end:
+        while self.told() == "pending" != word and time.monotonic() < end:
             if self.scripted:
                 self.page.wait_for_timeout(50)
             else:

@@ -17,7 +17,7 @@ class Watched:
         self.context = chromium.new_context(**given)
         self.context.set_default_timeout(patience_ms)
         self.faults: list[str] = []
-        self._hosts: set[str] = set()
+        self.requests: list[Any] = []
         self.context.on("console", self._heard)
         self.context.on("weberror", lambda error: self.faults.append(f"script: {error.error}"))
         self.context.on("request", self._asked)
@@ -25,12 +25,13 @@ class Watched:
 
     def close(self) -> None:
         """End it, and say where it has been."""
+        hosts = {urlsplit(request.url).hostname for request in self.requests}
         self.context.close()
-        self.faults += [f"asked {host}" for host in self._hosts if host != "127.0.0.1"]
+        self.faults += [f"asked {host}" for host in hosts if host != "127.0.0.1"]
 
     def _heard(self, message: Any) -> None:
         if message.type == "error" and not any(words in message.text for words in HARMLESS):
             self.faults.append(f"console: {message.text}")
 
     def _asked(self, request: Any) -> None:
-        self._hosts.add(urlsplit(request.url).hostname or "")
+        self.requests.append(request)
