@@ -127,7 +127,7 @@ lock: ## Write requirements*.txt anew from pyproject.toml; ARGS="--upgrade" for 
 	$(COMPILE) $(ARGS) --extra service --extra platform -c requirements.txt -o requirements-platform.txt
 	$(COMPILE) $(ARGS) --extra service --extra dev --extra platform --extra browser -c requirements-dev.txt \
 		-c requirements-platform.txt -o requirements-browser.txt
-	$(COMPILE) $(ARGS) --extra examples -c requirements.txt -o requirements-examples.txt
+	$(COMPILE) $(ARGS) --extra examples --extra platform --extra ring -c requirements.txt -o requirements-examples.txt
 
 clean: ## Remove .venv and all that tools left behind
 	rm -rf $(VENV) $(EXAMPLES) examples/node/node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -423,6 +423,8 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "tables": tables,
     "view": partial(view, "jurat_results", "view"),
     "queue": partial(view, "jurat_review_queue", "queue"),
+    "outlines": partial(view, "jurat_zone_outlines", "outlines"),
+    "lists": partial(view, "jurat_code_lists", "lists"),
     "states": states,
     "refusals": refusals,
     **rights.made(meanings()),

@@ -27,6 +27,7 @@ from jurat.reading import Access, Result
 from jurat.standing import Standing
 from jurat.submitting import Check, Submission
 from jurat.words import AccessState, Outcome, Priority, PublicationState, QuestionState, Reason, State
+from jurat.zones import Zone
 
 __all__ = [
     "Access",
@@ -59,4 +60,5 @@ __all__ = [
     "UnknownQuestion",
     "UnknownRequest",
     "WaitTimeout",
+    "Zone",
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from jurat import asking, contesting
+from jurat import asking, code_lists, contesting
 from jurat.asking import Asked, AskedState
 from jurat.candidates import open_candidates, opening_key, reading_candidates
 from jurat.columns import moment
@@ -47,6 +48,7 @@ from jurat.standing import Standing
 from jurat.statements import Statements, require_tables, statements_on
 from jurat.submitting import Check, Schemas, Submission, submit_all
 from jurat.words import AccessState, Priority, QuestionState, Reason, State
+from jurat.zones import ZONES, Zone, zone_from
 
 
 class Client:
@@ -211,6 +213,39 @@ class Client:
         """
         return asking.erase(self._statements(connection), participant, consultation, id)
 
+    def add_codes(
+        self,
+        connection: Any,
+        code_list: str,
+        codes: Iterable[str],
+        *,
+        by: str,
+        expires: datetime | None = None,
+        id: UUID | None = None,  # noqa: A002 - the contract's name
+    ) -> UUID:
+        """Ask for access codes to be added to a list, in the transaction of `connection`, which stays usable. For the
+        back office of administrators: on PostgreSQL the role of a platform may not.
+
+        A worker does it within a second, and refuses all where one is no code or nothing asks for the list; `request`
+        says which. Codes that the list has already stay as they are.
+
+        Args:
+            connection: as for `submit`.
+            code_list: the name of the list.
+            codes: at most 10,000, as `jurat.codes.generate` makes them. They are sealed as an answer is, and erased
+                once the list has what recognises them.
+            by: who adds them, for the audit.
+            expires: until when they can be redeemed; a time with its offset, None for ever.
+            id: a UUID made by the platform. A second call with the same id is the same request.
+
+        Returns the id of the request.
+
+        Raises InvalidSubmission where an argument can not be used, and SchemaMissing as `contest` does.
+        """
+        if self._seal is None:
+            raise ConfigurationError("adding codes needs the seal_key (the public key of `bin/jurat keys generate`)")
+        return code_lists.add_codes(self._statements(connection), self._seal, code_list, codes, by, expires, id)
+
     # -- consultations of the platform's own
 
     def publish_consultation(self, connection: Any, name: str, document: Mapping[str, Any] | None, *, by: str) -> int:
@@ -245,7 +280,7 @@ class Client:
     # -- reading
 
     def request(self, request_id: UUID) -> Asked:
-        """What came of a request of `contest`, `transfer` or `erase`.
+        """What came of a request of `contest`, `transfer`, `erase` or `add_codes`.
 
         Raises UnknownRequest when no committed request has this id, or it was dealt with long ago.
         """
@@ -331,6 +366,10 @@ class Client:
             raise UnknownCheck(check_id)
         sealed = rows[0][0]
         return [] if sealed is None else open_candidates(bytes(sealed), key)
+
+    def zones(self) -> list[Zone]:
+        """The zones that are in force now, by name, with outlines to draw them."""
+        return [zone_from(row) for row in self._read(text(ZONES), {})]
 
     def message(self, reason: Reason | str, locale: str = "en", consultation: str | None = None) -> str:
         """A text about `reason` that may be shown to the participant, in the language of `locale` or in English.

@@ -48,8 +48,8 @@ class InvalidAnswer(JuratError):
 
 
 class InvalidSubmission(JuratError):
-    """An argument of `submit` other than the answer, or one of `contest`, `transfer` or `erase`, can not be
-    used.
+    """An argument of `submit` other than the answer, or one of `contest`, `transfer`, `erase` or `add_codes`, can
+    not be used.
     """
 
 

@@ -40,9 +40,9 @@ SHORTEN_OR_WITHDRAW = "shorten its texts, or withdraw one that is over"
 MOST_QUESTIONS = 50
 MOST_NAMED = 12
 
-_NAME = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
+NAME = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_NAMED = "a name has lower-case letters, digits, '-' and '_', at most 63, and begins with a letter or digit"
+NAMED = "a name has lower-case letters, digits, '-' and '_', at most 63, and begins with a letter or digit"
 _MAP = "must be a map (key: value)"
 _NAMES = {"zone": ("zone", "zones"), "list": ("list of codes", "lists")}
 """Of each parameter what it names, and the attribute of `Known` that has those."""
@@ -125,8 +125,8 @@ def problem_of(name: str, document: str | None, by: str, known: Known) -> Proble
 
 
 def _problems(name: str, document: str | None, by: str, known: Known) -> Iterator[Problem]:
-    if not _NAME.fullmatch(name):
-        yield Problem("JU010", "name", _NAMED)
+    if not NAME.fullmatch(name):
+        yield Problem("JU010", "name", NAMED)
     if not 0 < len(by) <= 200 or not by.isprintable():
         yield Problem("JU010", "published_by", "must be 1 to 200 printable characters")
     here = f"consultations.{name}"
@@ -172,8 +172,8 @@ def _wrong_questions(here: str, whole: Mapping[str, Any], known: Known) -> Itera
 
 
 def _wrong_question(here: str, name: str, question: Any, known: Known) -> Iterator[Problem]:
-    if not _NAME.fullmatch(name):
-        yield Problem("JU011", here, _NAMED)
+    if not NAME.fullmatch(name):
+        yield Problem("JU011", here, NAMED)
     if not isinstance(question, dict):
         yield Problem("JU011", here, _MAP)
     yield from _unknown_options(here, question, QUESTION_OPTIONS)

@@ -257,6 +257,7 @@ zones = Table(
     Column("imported_at", Moment, nullable=False),
     Column("in_force_from", Moment),
     Column("crs", Text, nullable=False, server_default=text("'EPSG:4326'")),
+    Column("outline", Document),
     sqlite_with_rowid=False,
 )
 
@@ -369,6 +370,8 @@ requests = Table(
     Column("asked_at", Moment, nullable=False),
     Column("applied_at", Moment),
     Column("refused", Text),
+    Column("code_list", Text),
+    Column("expires_at", Moment),
     Index(
         "jurat_requests_waiting",
         "asked_at",

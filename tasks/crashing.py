@@ -26,6 +26,8 @@ POINTS = (
     "renewal.committed",
     "leases.ended",
     "leases.committed",
+    "request.made",
+    "request.committed",
 )
 
 

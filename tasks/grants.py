@@ -122,7 +122,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ADMIN: f"SELECT, INSERT, UPDATE ({_DEALT_WITH})",
         Role.READER: (
             "SELECT (id, kind, consultation, participant, question, check_id, reason, target, document, by_whom, "
-            "asked_at, applied_at, refused)"
+            "asked_at, applied_at, refused, code_list, expires_at)"
         ),
     },
     "jurat_criteria": {**_READS, Role.PLATFORM: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
@@ -133,7 +133,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ADMIN: f"SELECT, UPDATE (document, revision, published_by, published_at, {_ANSWERS})",
     },
     "jurat_codes": {
-        Role.WORKER: "SELECT, UPDATE (redeemed_by, redeemed_at)",
+        Role.WORKER: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (redeemed_by, redeemed_at)",
         Role.ADMIN: "SELECT, INSERT",
     },
     "jurat_claims": {
@@ -141,7 +141,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.REVIEWER: "SELECT, UPDATE (holds)",
         Role.ADMIN: "SELECT (fingerprint, check_id, holds), UPDATE (participant)",
     },
-    "jurat_zones": {**_READS, Role.ADMIN: "SELECT, INSERT"},
+    "jurat_zones": {**_READS, Role.ADMIN: "SELECT, INSERT, UPDATE (outline)"},
     "jurat_registers": {
         **_READS,
         Role.ADMIN: "SELECT, INSERT, UPDATE (state, addresses, houses, streets, people, left_out, imported_at)",
@@ -160,6 +160,8 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_alembic_version": _READS,
     "jurat_results": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
     "jurat_review_queue": dict.fromkeys((Role.REVIEWER, Role.READER), "SELECT"),
+    "jurat_zone_outlines": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
+    "jurat_code_lists": dict.fromkeys((Role.ADMIN, Role.READER), "SELECT"),
 }
 """What each role may do with each table and view, in the words of GRANT; nothing where it is not named."""
 
@@ -176,6 +178,8 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_erase": frozenset({Role.PLATFORM, Role.ADMIN}),
     "jurat_try_ask": frozenset({Role.PLATFORM, Role.ADMIN}),
     "jurat_ask": frozenset(),
+    "jurat_add_codes": frozenset({Role.ADMIN}),
+    "jurat_try_add_codes": frozenset({Role.ADMIN}),
     "jurat_check_consultation": frozenset({Role.PLATFORM}),
     "jurat_publish_consultation": frozenset({Role.PLATFORM}),
     "jurat_listen": frozenset({Role.ADMIN}),

@@ -13,7 +13,7 @@ from adapters.fingerprints import Fingerprints
 from config.settings import Settings
 from jurat.database import bounded, open_engine
 from jurat.sealing import Unseal, key_from_text
-from tasks.ledger import Claims, Keeping, Publishing, Reading, Settling
+from tasks.ledger import Claims, Keeping, Minting, Publishing, Reading, Settling
 from tasks.plan import make_plan
 from tasks.running import Running
 from worker.engine import Engine, Ledgers
@@ -36,6 +36,7 @@ class Service:
     def engine(self, *, slots: int, only: Collection[str] | None = None) -> Engine:
         """An engine with `slots` look-up threads for the sources in `only` (None: all). Not started yet."""
         keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in self.settings.unseal_keys]
+        unseal = Unseal(keys)
         database = bounded(self.database)
         make = partial(
             make_plan,
@@ -46,8 +47,9 @@ class Service:
             private_networks=self.settings.private_networks,
         )
         plans = Plans(self.reading, make)
-        ledgers = Ledgers(Claims(database), Settling(database), Keeping(database))
-        return Engine(ledgers, Running(Unseal(keys)), plans, slots=slots, only=only)
+        minting = Minting(unseal, self.fingerprints) if self.fingerprints is not None and keys else None
+        ledgers = Ledgers(Claims(database), Settling(database), Keeping(database, minting))
+        return Engine(ledgers, Running(unseal), plans, slots=slots, only=only)
 
     def close(self) -> None:
         """Give back the connections."""

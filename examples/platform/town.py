@@ -1,26 +1,18 @@
-"""The invented town: what is voted on, and who may be tried. `seed` puts it into a database once."""
+"""The invented town as the platform knows it: its tables, who may be tried, and what is voted on.
+
+Of jurat it needs nothing; what jurat needs stands in `seed.py`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from adapters.address.zone_files import read_zones
-from adapters.codes import clean, generate
-from config.lint import lint
-from config.reading import read
 from examples.platform.web import store
-from tasks import schema
-from tasks.ledger.publishing import NewZone
-from worker.bootstrap import Service
 
-HERE = Path(__file__).resolve().parent
-TOWN = HERE.parent / "town"
 PASSWORD = "valmont-example"  # noqa: S105 - printed to who tries it, for people who do not exist
-LETTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +21,13 @@ class Person:
 
     name: str
     role: str
-    what: str
 
 
-ADA = Person("ada", store.PARTICIPANT, "gets in")
-BEN = Person("ben", store.PARTICIPANT, "is blocked")
-CLEO = Person("cleo", store.PARTICIPANT, "waits")
-RHEA = Person("rhea", store.REVIEWER, "reviews")
-OMAR = Person("omar", store.ADMINISTRATOR, "administers")
+ADA = Person("ada", store.PARTICIPANT)  # gets in
+BEN = Person("ben", store.PARTICIPANT)  # is blocked
+CLEO = Person("cleo", store.PARTICIPANT)  # waits until a person has decided
+RHEA = Person("rhea", store.REVIEWER)
+OMAR = Person("omar", store.ADMINISTRATOR)
 PEOPLE = (ADA, BEN, CLEO, RHEA, OMAR)
 
 BUDGET: list[dict[str, Any]] = [
@@ -99,22 +90,12 @@ CARE: list[dict[str, Any]] = [
 ]
 
 
-def seed(service: Service, platform: Engine, sources: str) -> str:
-    """The tables of both, zones, codes, configuration, and people; a code of a letter, for the first who tries it.
-
-    `sources` is the URL at which the invented register answers.
-    """
-    schema.upgrade(service.database)
+def seed(platform: Engine) -> bool:
+    """The platform's own tables, people and proposals; False where they were there before."""
     store.metadata.create_all(platform)
-    zones = [NewZone(zone.id, zone.title, zone.digest, zone.wkb) for zone in read_zones(TOWN / "zones.geojson")]
-    service.publishing.import_zones(zones, "seed")
-    codes = [generate() for _ in range(LETTERS)]
-    assert service.fingerprints is not None
-    stored = [service.fingerprints.newest("letters", str(clean(code))) for code in codes]
-    service.publishing.add_codes("letters", stored, "seed")
-    text = (HERE / "jurat.yaml").read_text("utf-8").replace("SOURCES", sources)
-    _apply(service, text, {zone.name for zone in zones})
     with platform.begin() as connection:
+        if seeded(connection):
+            return False
         for person in PEOPLE:
             store.add_account(connection, person.name, PASSWORD, person.role)
         store.keep_consultation(
@@ -123,7 +104,8 @@ def seed(service: Service, platform: Engine, sources: str) -> str:
             {"en": "Care close to home", "fr": "Des soins près de chez soi"},
             {
                 "en": "What do those who treat people in Valmont need? The physicians of the town choose.",
-                "fr": "De quoi ont besoin celles et ceux qui soignent à Valmont ? Les médecins de la ville choisissent.",
+                "fr": "De quoi ont besoin celles et ceux qui soignent à Valmont\N{NARROW NO-BREAK SPACE}? "
+                "Les médecins de la ville choisissent.",
             },
             CARE,
         )
@@ -137,17 +119,9 @@ def seed(service: Service, platform: Engine, sources: str) -> str:
             },
             BUDGET,
         )
-    return codes[0]
+    return True
 
 
-def _apply(service: Service, text: str, zones: set[str]) -> None:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "jurat.yaml"
-        file.write_text(text, "utf-8")
-        read([file])
-        report = lint([file], zones=zones, environ={})
-    if report.configuration is None:
-        raise SystemExit("\n".join(map(str, report.problems)))
-    service.publishing.apply(report.configuration, "seed")
+def seeded(connection: Connection) -> bool:
+    """Whether the people of the town are there. All of them came in one transaction."""
+    return store.find_account(connection, ADA.name) is not None

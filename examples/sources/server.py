@@ -34,7 +34,7 @@ class Sources:
     `MOOD` is a `Mood`, or one with `-then-back` behind it: that one lasts for the first `troubled` requests under its
     path. `switch` gives a path another mood while it runs. `requests` counts what was asked under each path (without
     its query), as soon as it is asked. `retry_after_s` is the pause that a throttling source asks for. `services` are
-    there beside those named above. Prints nothing.
+    there beside those named above, or in their place. `port` 0 is a free one. Prints nothing.
     """
 
     def __init__(
@@ -44,6 +44,8 @@ class Sources:
         troubled: int = 2,
         retry_after_s: int = 2,
         services: Mapping[str, Service] = MappingProxyType({}),
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self.requests: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -56,6 +58,7 @@ class Sources:
         }
         self._troubled = troubled
         self._retry_after_s = retry_after_s
+        self._address = host, port
         self._switched: dict[str, tuple[Mood, int]] = {}
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -63,8 +66,8 @@ class Sources:
         self._server: _Server | None = None
 
     def start(self) -> Self:
-        """Listen on a free port of the loopback address."""
-        self._server = _Server(self)
+        """Listen. Raises OSError where the port can not be had."""
+        self._server = _Server(self, self._address)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), name="sources", daemon=True).start()
         return self
 
@@ -151,11 +154,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, address: tuple[str, int]) -> None:
         self.sources = sources
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(address, _Handler)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()

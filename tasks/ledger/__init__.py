@@ -7,6 +7,7 @@ times is made by the database with its own clock. No transaction is open during 
 from tasks.flow import Breaker, Demand
 from tasks.ledger.applied import Book
 from tasks.ledger.claiming import Claims
+from tasks.ledger.code_lists import Minting
 from tasks.ledger.consultations import Unpublishable
 from tasks.ledger.figures import Noted, SourceFigures
 from tasks.ledger.keeping import Keeping
@@ -22,6 +23,7 @@ __all__ = [
     "CodeRow",
     "Demand",
     "Keeping",
+    "Minting",
     "Noted",
     "Publishing",
     "Reading",

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from config.configuration import Configuration, Question
 from config.problems import InvalidConfiguration
+from config.sources import SourceModel
 from jurat.access import Rule, Terms
 from jurat.batches import Rows, Statement, run
 
@@ -45,9 +46,10 @@ class Edition:
     version: int
     book: Book
     questions: Mapping[tuple[str, str], Question]
+    sources: Mapping[str, SourceModel]
 
 
-NOTHING = Edition(0, Book({}, {}), {})
+NOTHING = Edition(0, Book({}, {}), {}, {})
 
 
 class Applied:
@@ -91,5 +93,5 @@ def _read(connection: Connection) -> Edition:
             statement = f"SELECT version, document FROM jurat_configs WHERE version < :version {_LAST}"
             parameters = {"version": version}
         else:
-            return Edition(version, Book.of(configuration), configuration.questions)
+            return Edition(version, Book.of(configuration), configuration.questions, configuration.sources)
     return NOTHING

@@ -18,7 +18,8 @@ class Kind(StrEnum):
     """What a person may ask for.
 
     `contest` a verdict, `decide` a check in review, `open` a settled check before a person again, `reopen` a question
-    for one more answer, `revoke` and `restore` access, `transfer` what a participant has to another, `erase` them.
+    for one more answer, `revoke` and `restore` access, `transfer` what a participant has to another, `erase` them; add
+    `codes` to a list.
     """
 
     CONTEST = "contest"
@@ -29,6 +30,7 @@ class Kind(StrEnum):
     RESTORE = "restore"
     TRANSFER = "transfer"
     ERASE = "erase"
+    CODES = "codes"
 
 
 class CannotBeDone(Exception):
@@ -37,7 +39,9 @@ class CannotBeDone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One row. Which fields it has depends on its kind; `note` is sealed for the key `note_key`."""
+    """One row. Which fields it has depends on its kind; `note`, or the codes in its place, is sealed for the key
+    `note_key`.
+    """
 
     id: UUID
     kind: Kind
@@ -51,15 +55,20 @@ class Request:
     note: bytes | None = field(default=None, repr=False)
     note_key: str | None = None
     document: str | None = field(default=None, repr=False)
+    code_list: str | None = None
 
 
-COLUMNS = "id, kind, by_whom, consultation, participant, question, check_id, reason, target, note, note_key, document"
+COLUMNS = (
+    "id, kind, by_whom, consultation, participant, question, check_id, reason, target, note, note_key, document, "
+    "code_list"
+)
 """In the order of `Request`."""
 
 
 def request_of(row: Sequence[Any]) -> Request:
     """The request in a row of `COLUMNS`."""
-    request, kind, by_whom, consultation, participant, question, check, reason, target, note, note_key, document = row
+    request, kind, by_whom, consultation, participant, question, check, reason, target, note, *more = row
+    note_key, document, code_list = more
     return Request(
         UUID(str(request)),
         Kind(kind),
@@ -73,6 +82,7 @@ def request_of(row: Sequence[Any]) -> Request:
         None if note is None else bytes(note),
         note_key,
         document,
+        code_list,
     )
 
 

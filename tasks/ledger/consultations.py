@@ -307,7 +307,7 @@ class Consultations:
             configuration = base.republished(laid, before)
             people = {each.by for each in done}
             who = people.pop() if len(people) == 1 else WORKER
-            edition = Edition(version or 0, Book.of(base), base.questions)
+            edition = Edition(version or 0, Book.of(base), base.questions, base.sources)
             version = self._publishing.store(connection, configuration, last, who, changed, edition)
         for each in done:
             action = "consultation withdraw" if each.document is None else "consultation publish"

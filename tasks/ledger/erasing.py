@@ -79,7 +79,7 @@ def forget_erased(connection: Connection, keys: Collection[Key]) -> None:
 
 def forget_ended(connection: Connection, limit: int) -> None:
     """Delete up to `limit` access rows of consultations that are asked no more and of which no check is left, and up to
-    `limit` requests of participants of whom nothing is left.
+    `limit` requests of participants of whom nothing is left, or that added codes.
     """
     dialect = connection.dialect.name
     for (consultation,) in connection.execute(text(_ENDED)).all():
@@ -243,6 +243,6 @@ def _forget_requests(dialect: str) -> str:
     return f"""
         DELETE FROM jurat_requests WHERE id IN (
           SELECT q.id FROM jurat_requests q
-          WHERE q.applied_at <= {now(dialect, str(-KEPT))} AND q.participant IS NOT NULL
-            AND {nothing_of("participant")} AND {nothing_of("target")}
+          WHERE q.applied_at <= {now(dialect, str(-KEPT))} AND (q.kind = 'codes' OR q.participant IS NOT NULL
+            AND {nothing_of("participant")} AND {nothing_of("target")})
           LIMIT :limit {lock})"""

@@ -18,6 +18,7 @@ from tasks.crashing import crash_point
 from tasks.flow import Breaker, Demand
 from tasks.ledger import figures, pausing, quotas
 from tasks.ledger.access import ANY_OUTDATED, AccessRows
+from tasks.ledger.code_lists import Minting
 from tasks.ledger.consultations import ANY_WAITING, Consultations
 from tasks.ledger.figures import Noted, SourceFigures
 from tasks.ledger.overdue import any_passed
@@ -55,15 +56,17 @@ ACCESS_BATCHES = 10
 
 
 class Keeping:
-    """The statements of upkeep. Each is safe to run in every worker at once."""
+    """The statements of upkeep. Each is safe to run in every worker at once. Without `minting` codes that a back office
+    asks to have added are left to other workers.
+    """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, minting: Minting | None = None) -> None:
         self._engine = engine
         self._often = preparing(engine)
         self._dialect = engine.dialect.name
         self._access = AccessRows()
         self._purging = Purging(engine, self._access)
-        self._requests = Requests(engine)
+        self._requests = Requests(engine, minting)
         self._consultations = Consultations(engine, Publishing(engine))
         self._entered: set[str] = set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from jurat.database import is_too_much, state_of
 from jurat.statements import now, rows_json, rowset
 from tasks.ledger.access import AccessRows
 from tasks.ledger.applied import Edition
+from tasks.ledger.code_lists import insert_codes
 from tasks.ledger.consultations import ONE_AT_A_TIME, Unpublishable, with_published
 from tasks.ledger.overdue import ENDED
 from tasks.ledger.questions import replace_questions
@@ -184,6 +186,7 @@ class Publishing:
 
     def _add_zone(self, connection: Connection, zone: NewZone, version: int, begins: Any, who: str) -> None:
         parameters = {**asdict(zone), "version": version, "begins": begins, "who": who}
+        parameters["outline"] = drawn(zone.geometry)
         (begun,) = connection.execute(text(_add_zone(self._dialect)), parameters).one()
         detail = {
             "version": version,
@@ -193,14 +196,25 @@ class Publishing:
         }
         add_audit_row(connection, who, "zones import", zone.name, detail)
 
+    def draw_outlines(self) -> int:
+        """Draw the outlines of zones that were imported before there were any; of how many versions."""
+        with self._engine.begin() as connection:
+            without = connection.execute(text("SELECT name, version FROM jurat_zones WHERE outline IS NULL")).all()
+        count = 0
+        for name, version in without:
+            this = {"name": name, "version": version}
+            with self._engine.begin() as connection:
+                geometry = connection.execute(text(_GEOMETRY), this).scalar_one()
+                if (outline := drawn(bytes(geometry))) is not None:
+                    connection.execute(text(_draw(self._dialect)), {**this, "outline": outline})
+                    count += 1
+        return count
+
     def add_codes(self, code_list: str, fingerprints: Iterable[str], who: str, expires: datetime | None = None) -> int:
         """Add access codes to a list by their keyed hashes; how many were new."""
-        rows = [{"list": code_list, "fingerprint": fingerprint} for fingerprint in fingerprints]
         with self._engine.begin() as connection:
             when = Moment().process_bind_param(expires, connection.dialect)
-            added = connection.execute(
-                text(_add_codes(self._dialect)), {"rows": rows_json(rows), "expires": when}
-            ).rowcount
+            added = insert_codes(connection, code_list, fingerprints, expires=when)
             add_audit_row(connection, who, "codes add", code_list, {"codes": added})
         return added
 
@@ -331,19 +345,33 @@ def _versions_then(dialect: str) -> str:
                (SELECT max(version) FROM jurat_zones WHERE name = :name)"""
 
 
+_GEOMETRY = "SELECT geometry FROM jurat_zones WHERE name = :name AND version = :version"
+
+
+def drawn(geometry: bytes) -> str | None:
+    """The outline of a zone as JSON; None where its geometry can not be read, which a worker says where it is used."""
+    from adapters.address.outlines import outline_of  # noqa: PLC0415 - its libraries are large, and workers import none
+
+    try:
+        return json.dumps(outline_of(geometry), separators=(",", ":"))
+    except ValueError:
+        return None
+
+
+def _outline(dialect: str) -> str:
+    return "CAST(:outline AS jsonb)" if dialect == "postgresql" else ":outline"
+
+
+@lru_cache
+def _draw(dialect: str) -> str:
+    return f"UPDATE jurat_zones SET outline = {_outline(dialect)} WHERE name = :name AND version = :version"
+
+
 @lru_cache
 def _add_zone(dialect: str) -> str:
     return f"""
-        INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at, in_force_from, crs)
-        VALUES (:name, :version, :title, :digest, :geometry, :who, {now(dialect)}, {_begins(dialect)}, :crs)
+        INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at, in_force_from, crs,
+                                 outline)
+        VALUES (:name, :version, :title, :digest, :geometry, :who, {now(dialect)}, {_begins(dialect)}, :crs,
+                {_outline(dialect)})
         RETURNING in_force_from"""
-
-
-@lru_cache
-def _add_codes(dialect: str) -> str:
-    expires = "CAST(:expires AS timestamptz)" if dialect == "postgresql" else ":expires"
-    return f"""
-        INSERT INTO jurat_codes (list, fingerprint, created_at, expires_at)
-        SELECT r.list, r.fingerprint, {now(dialect)}, {expires}
-        FROM {rowset(dialect, "list text, fingerprint text")} WHERE true
-        ON CONFLICT (list, fingerprint) DO NOTHING"""

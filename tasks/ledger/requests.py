@@ -17,8 +17,11 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, DBAPIError
 
+from jurat.statements import now
+from tasks.crashing import crash_point
 from tasks.ledger.access import AccessRows
 from tasks.ledger.asked import COLUMNS, CannotBeDone, Kind, Request, ask, mark_applied, request_of, this
+from tasks.ledger.code_lists import LEFT_TO_OTHERS, Minting
 from tasks.ledger.deciding import contest, decide, open_again
 from tasks.ledger.erasing import erase
 from tasks.ledger.persons import reopen, restore, revoke, transfer
@@ -67,14 +70,15 @@ DOING: Mapping[Kind, Doing] = {
     Kind.TRANSFER: transfer,
     Kind.ERASE: erase,
 }
-"""What each kind does. A kind that is not here is left to a newer worker."""
+"""What each kind does. A kind that is not here is left to a newer worker, and codes to one that has the keys."""
 
 
 class Requests:
-    """The requests of one database."""
+    """The requests of one database. With `minting` codes are added as well."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, minting: Minting | None = None) -> None:
         self._engine = engine
+        self._minting = minting
         self._dialect = engine.dialect.name
         self._access = AccessRows()
 
@@ -85,13 +89,15 @@ class Requests:
         so is what was asked later about the same check or participant. One whose participant somebody holds waits for
         the next turn, and so does one that fails; the first such failure is raised once the others are dealt with.
 
-        A turn ends after `TURN_S`. What is about checks and what is about participants take turns, so that a decision
-        does not wait behind thousands of erasures.
+        A turn ends after `TURN_S`. What is about checks, what is about participants and codes take turns, so that a
+        decision does not wait behind thousands of erasures.
         """
         done = 0
         failure: Exception | None = None
         end = time.monotonic() + TURN_S
         lanes = [_Lane(tuple(kind for kind in DOING if (kind in _ABOUT_CHECKS) is about)) for about in (True, False)]
+        if self._minting is not None:
+            lanes.append(_Lane((Kind.CODES,), tuple(self._minting.unseal.key_ids)))
         while lanes and done < limit and time.monotonic() < end:
             lane = lanes.pop(0)
             for _ in range(min(SHARE, limit - done)):
@@ -126,7 +132,7 @@ class Requests:
                 return None
             given = {"at": lane.after[0], "id": lane.after[1], "limit": PAGE}
             with self._engine.begin() as connection:
-                rows = connection.execute(text(_page(self._dialect, lane.kinds)), given).all()
+                rows = connection.execute(text(_page(self._dialect, lane.kinds, lane.keys)), given).all()
             lane.page.extend(_Waiting(str(row[0]), row[1], _about(*row[2:])) for row in rows)
             if not rows:
                 return None
@@ -155,9 +161,12 @@ class Requests:
         return None if applied_at is not None else self._done(connection, request)
 
     def _done(self, connection: Connection, request: Request) -> str | None:
-        said = DOING[request.kind](connection, self._access, request)
+        said = self._doing(request.kind)(connection, self._access, request)
         mark_applied(connection, request.id)
         return said
+
+    def _doing(self, kind: Kind) -> Doing:
+        return self._minting.add if kind is Kind.CODES and self._minting is not None else DOING[kind]
 
     def _apply_one(self, found: str, patience: int) -> bool:
         """Deal with a waiting request; whether it still waited and nobody else had it.
@@ -185,6 +194,7 @@ class Requests:
             raise _Failed(error) from error
         except Exception as fault:  # one request must not keep all others waiting
             raise _Failed(fault) from fault
+        crash_point("request.committed")
         return True
 
     def _apply(self, connection: Connection, request: Request) -> None:
@@ -207,10 +217,12 @@ class _Waiting:
 @dataclass(slots=True)
 class _Lane:
     """One walk along the requests of some kinds, from the oldest on. `waits` is all that those still waiting that were
-    passed are about: what was asked later about the same waits as well.
+    passed are about: what was asked later about the same waits as well. With `keys`, those alone that one of them
+    opens, or that nobody has dealt with for a day.
     """
 
     kinds: tuple[Kind, ...]
+    keys: tuple[str, ...] = ()
     after: tuple[str, str] = ("", _FIRST)
     patience: int = PATIENCE_MS
     page: deque[_Waiting] = field(default_factory=deque)
@@ -246,13 +258,16 @@ def _take(dialect: str) -> str:
 
 
 @lru_cache
-def _page(dialect: str, kinds: tuple[Kind, ...]) -> str:
+def _page(dialect: str, kinds: tuple[Kind, ...], keys: tuple[str, ...] = ()) -> str:
     # The place is text: it comes back as it went, to the last digit.
     postgresql = dialect == "postgresql"
     place = "CAST(asked_at AS text)" if postgresql else "asked_at"
     behind = "(asked_at, id) > (coalesce(CAST(nullif(:at, '') AS timestamptz), '-infinity'), CAST(:id AS uuid))"
+    left = now(dialect, str(-LEFT_TO_OTHERS))
+    named = "note_key IS NULL OR note_key IN ({})".format(", ".join(f"'{key}'" for key in keys))
+    ours = f" AND ({named} OR asked_at < {left})" if keys else ""
     return f"""
         SELECT id, {place}, check_id, participant, target FROM jurat_requests
         WHERE applied_at IS NULL AND {behind if postgresql else "(asked_at, id) > (:at, :id)"}
-          AND kind IN ('{"', '".join(kinds)}')
+          AND kind IN ('{"', '".join(kinds)}'){ours}
         ORDER BY asked_at, id LIMIT :limit"""

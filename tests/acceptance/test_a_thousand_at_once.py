@@ -16,11 +16,11 @@ import pytest
 from sqlalchemy import make_url
 from structlog.testing import capture_logs
 
-from adapters.codes import clean, generate
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings
 from jurat import AlreadyConfirmed, Client, Submission
+from jurat.codes import clean, generate
 from jurat.database import open_engine
 from jurat.ids import uuid7
 from jurat.sealing import Seal, key_to_text

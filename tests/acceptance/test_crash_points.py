@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from examples.sources import Mood, Sources
+from jurat.codes import generate
 from tasks.crashing import EXIT_CODE, POINTS, VARIABLE
 from tests.acceptance.conftest import MakeTown
 from tests.acceptance.town import PATIENCE, PHYSICIAN, soon
@@ -26,6 +27,10 @@ def test_a_crash_at_any_point_leaves_one_verdict_to_each_check(
         checks += town.submit_many(2, "patience", PHYSICIAN, prefix="stuck")
     if point.startswith("leases"):
         town.sql("UPDATE jurat_checks SET state = 'leased', fence = 1, lease_until = due_at")
+    codes = [generate() for _ in range(CHECKS)]
+    if point.startswith("request"):
+        with town.service.database.begin() as connection:
+            town.client.add_codes(connection, "spring", codes, by="Iris of the town")
     worker = town.worker("--concurrency", "4", **{VARIABLE: f"{point}:1"})
     with worker:
         rings = point.startswith("bell") and worker.says("ready.", PATIENCE)
@@ -41,8 +46,13 @@ def test_a_crash_at_any_point_leaves_one_verdict_to_each_check(
         town.leases_run_out()
         with town.worker("--concurrency", "4"):
             assert soon(lambda: town.states() == Counter(settled=len(checks))), town.states()
+            waits = "SELECT count(*) FROM jurat_requests WHERE applied_at IS NULL OR note IS NOT NULL"
+            assert soon(lambda: town.sql(waits) == [(0,)])
     finally:
         sources.switch("slow-headers", Mood.SLOW_HEADERS)
+    if point.startswith("request"):
+        assert town.sql("SELECT codes FROM jurat_code_lists") == [(CHECKS,)]
+        assert town.sql("SELECT count(*) FROM jurat_audit WHERE action = 'codes add'") == [(1,)]
     assert town.verdicts_a_check(checks) == Counter({1: len(checks)})
     assert town.sql("SELECT DISTINCT outcome, reason FROM jurat_verdicts") == [("accepted", "record_matches")]
     assert town.sql(

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from jurat import Client
+from jurat import codes as code
 from jurat.database import open_engine
 from jurat.sealing import Unseal, generate, key_from_text, key_to_text
 from jurat.words import AccessState, Outcome, Reason
@@ -193,6 +194,27 @@ def test_a_platform_of_another_language_goes_the_same_way_with_sql_alone(people:
         assert platform.execute("SELECT max(version) = 1 FROM jurat_contract").fetchone() == (True,)
 
 
+def test_an_office_makes_codes_that_let_people_in_and_the_platform_draws_the_zones(people: People) -> None:
+    prepared(people)
+    office = Client(people.logins.url(Role.ADMIN), seal_key=people.seal_key)
+    engine = open_engine(people.logins.url(Role.ADMIN))
+    codes = [code.generate() for _ in range(20)]
+    with people.worker():
+        with engine.begin() as connection:
+            asked = office.add_codes(connection, "spring", codes, by="Iris of the town")
+            wrong = office.add_codes(connection, "spring", [codes[0][:-1]], by="Iris of the town")
+        assert soon(lambda: office.request(wrong).state == "refused")
+        assert office.request(asked).state == "done"
+        check = people.submit("iris", "code", {"code": codes[7]})
+        assert people.client.wait(check, timeout=PATIENCE).reason is Reason.CODE_VALID
+    with plain(people.logins.url(Role.READER)) as reader:
+        row = reader.execute("SELECT codes, redeemed FROM jurat_code_lists WHERE list = 'spring'").fetchone()
+    assert row == (23, 1)
+    assert [zone.name for zone in people.client.zones() if zone.outline] == ["harbour", "hill", "old-town"]
+    office.close()
+    engine.dispose()
+
+
 ADMIN: tuple[tuple[str, ...], ...] = (
     ("zones", "list", "--all"),
     ("zones", "show", "old-town"),
@@ -237,7 +259,6 @@ REFUSED: Mapping[Role, tuple[tuple[str, ...], ...]] = {
     Role.WORKER: (
         ("submit", "budget", "p-1", "who", "--field", "word=accept"),
         ("config", "apply", "less.yaml", "--force"),
-        ("codes", "generate", "spring", "--count", "1"),
     ),
     Role.REVIEWER: (
         ("submit", "budget", "p-1", "who", "--field", "word=accept"),

@@ -10,8 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from adapters.base import Credentials, Finding, Query, Redemption, Source, Unavailable
-from adapters.codes import ALPHABET, LENGTH, Codes, StoredCode, clean, generate
+from adapters.codes import Codes, StoredCode
 from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
+from jurat.codes import ALPHABET, LENGTH, clean, generate
 from jurat.words import Outcome, Reason
 
 FINGERPRINTS = Fingerprints([bytes(32), bytes(range(32))])

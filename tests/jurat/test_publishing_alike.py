@@ -252,7 +252,7 @@ def test_so_many_and_so_large_is_said_alike(
 
 def test_the_names_and_the_options_are_those_of_the_configuration() -> None:
     """Options of a later version may be known here before a worker takes them; it says so then."""
-    assert f"^{publications._NAME.pattern}$" == NAME_PATTERN
+    assert f"^{publications.NAME.pattern}$" == NAME_PATTERN
     taken = {field.alias or name for name, field in QuestionModel.model_fields.items()}
     assert taken <= set(publications.QUESTION_OPTIONS)
     assert set(Consultation.model_fields) <= set(publications.OPTIONS)

@@ -80,11 +80,22 @@ _CONFIGURES = [
     "DELETE FROM jurat_consultations",
     "SELECT jurat_there_is('a', NULL)",
     "INSERT INTO jurat_zones (name, version) VALUES ('old-town', 99)",
-    "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', 'x', now())",
+    "UPDATE jurat_zones SET outline = '[]'",
     "INSERT INTO jurat_sources (name) VALUES ('mine')",
     "INSERT INTO jurat_registers (id) VALUES (99)",
     "DELETE FROM jurat_register_houses",
     "SELECT jurat_listen(true)",
+]
+_MINTS = ["INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', 'x', now())"]
+"""What a worker may: it alone has the keys of the codes that a back office asks to have added."""
+
+_ASKS_FOR_CODES = [
+    "SELECT jurat_add_codes('spring', 'x', 'x', 'me')",
+    "SELECT jurat_try_add_codes('spring', 'x', 'x', 'me', NULL, NULL)",
+    (
+        "INSERT INTO jurat_requests (id, kind, code_list, note, note_key, by_whom, asked_at)"
+        f" VALUES ('{STRANGER}', 'codes', 'spring', 'x', 'x', 'me', now())"
+    ),
 ]
 _DECIDES = [
     f"INSERT {INTO_VERDICTS} VALUES ({verdict(revision='2')})",
@@ -168,6 +179,9 @@ BY: Mapping[Role, list[str]] = {
         *_DECIDES,
         *_CLAIMS,
         *_SECRETS,
+        *_MINTS,
+        *_ASKS_FOR_CODES,
+        "SELECT * FROM jurat_code_lists",
         *_ANSWERS,
         *_MOVES,
         *_ADDS_UP,
@@ -215,6 +229,9 @@ BY: Mapping[Role, list[str]] = {
     Role.WORKER: [
         *_CONFIRMS,
         *_CONFIGURES,
+        *_ASKS_FOR_CODES,
+        "INSERT INTO jurat_codes (list, fingerprint, created_at, redeemed_by) SELECT 'spring', 'x', now(), NULL",
+        "SELECT * FROM jurat_code_lists",
         *_CONTESTS,
         *_REVIEWS,
         *_ASKS_FOR_PLATFORMS,
@@ -235,6 +252,9 @@ BY: Mapping[Role, list[str]] = {
         *_PUBLISHES,
         *_ASKS_TO_PUBLISH,
         *_SECRETS,
+        *_MINTS,
+        *_ASKS_FOR_CODES,
+        "SELECT * FROM jurat_code_lists",
         *_CONTESTS,
         *_ERASES,
         *_ASKS_FOR_PLATFORMS,
@@ -275,6 +295,8 @@ BY: Mapping[Role, list[str]] = {
         *_DECIDES,
         *_CLAIMS,
         *_SECRETS,
+        *_MINTS,
+        *_ASKS_FOR_CODES,
         *_ANSWERS,
         *_MOVES,
         *_ADDS_UP,

@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import shapely
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from jurat import AskedState, Client
+from jurat.codes import generate
 from jurat.database import bounded, open_engine
 from jurat.ids import uuid7
 from jurat.sealing import key_to_text
 from tasks.grants import Role
-from tasks.ledger import Claims, Demand, Keeping, Settling
+from tasks.ledger import Claims, Demand, Keeping, Minting, Settling
 from tasks.ledger.asked import CannotBeDone, Kind, Request
+from tasks.ledger.publishing import NewZone
 from tasks.ledger.requests import Requests
 from tests.migrations.test_role_attacks import refusal
 from tests.rigs.logins import Logins, plain
@@ -78,6 +82,47 @@ def test_an_administrator_transfers_and_erases_at_once_and_a_reviewer_does_not(l
     assert [tuple(row) for row in rows] == [(True, "pending", None)] * 2
     for engine in (admin, reviewer):
         engine.dispose()
+
+
+def test_an_administrator_asks_for_codes_and_the_worker_adds_them(logins: tuple[Desk, Logins]) -> None:
+    desk, users = logins
+    admin, worker = by(users, Role.ADMIN), by(users, Role.WORKER)
+    client = Client(users.url(Role.ADMIN), seal_key=key_to_text(PUBLIC_KEY))
+    codes = [generate() for _ in range(3)]
+    with admin.begin() as connection:
+        asked = client.add_codes(connection, "spring", codes, by="Iris of the town")
+    assert Keeping(worker, Minting(desk.unseal, desk.fingerprints)).do_requests() == 1
+    assert client.request(asked).state is AskedState.DONE
+    with plain(users.url(Role.READER)) as reader:
+        counted = reader.execute("SELECT list, codes, redeemed, revoked, expired FROM jurat_code_lists").fetchall()
+    assert counted == [("spring", 3, 0, 0, 0)]
+    client.close()
+    for engine in (admin, worker):
+        engine.dispose()
+
+
+def test_a_platform_mints_no_codes_nor_does_a_reviewer(logins: tuple[Desk, Logins]) -> None:
+    desk, users = logins
+    platform = by(users, Role.PLATFORM)
+    client = Client(users.url(Role.PLATFORM), seal_key=key_to_text(PUBLIC_KEY))
+    with pytest.raises(ProgrammingError, match="permission denied"), platform.begin() as connection:
+        client.add_codes(connection, "spring", [generate()], by="whoever stole it")
+    columns, values = "id, kind, by_whom, asked_at", "gen_random_uuid(), 'codes', 'me', now()"
+    with plain(users.url(Role.REVIEWER)) as connection:
+        assert refusal(connection, f"INSERT INTO jurat_requests ({columns}) VALUES ({values})") == "23000"
+    assert desk.sql("SELECT * FROM jurat_requests") == []
+    client.close()
+    platform.dispose()
+
+
+def test_each_role_that_draws_zones_reads_their_outlines(logins: tuple[Desk, Logins]) -> None:
+    desk, users = logins
+    square = shapely.to_wkb(shapely.box(5, 44, 6, 45))
+    desk.publishing.import_zones([NewZone("port", "Le Port", "a", square)], "an administrator")
+    for role in (Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER):
+        client = Client(users.url(role))
+        assert [(zone.name, zone.title) for zone in client.zones()] == [("port", "Le Port")]
+        client.close()
 
 
 def test_a_reviewer_reopens_revokes_and_restores_at_once(logins: tuple[Desk, Logins]) -> None:

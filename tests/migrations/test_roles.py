@@ -18,7 +18,7 @@ from tests.rigs.logins import Logins, plain
 Connection = psycopg.Connection[Any]
 COLUMNWISE = ("SELECT", "INSERT", "UPDATE")
 WHOLE = ("DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
-VIEWS = ("jurat_results", "jurat_review_queue")
+VIEWS = ("jurat_results", "jurat_review_queue", "jurat_zone_outlines", "jurat_code_lists")
 MAINTAINS = 170_000
 
 
@@ -180,6 +180,8 @@ CALLED = {
     "jurat_erase": "SELECT jurat_erase(NULL)",
     "jurat_try_ask": "SELECT jurat_try_ask(NULL, NULL, NULL, NULL, NULL, NULL)",
     "jurat_ask": "SELECT jurat_ask(NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+    "jurat_add_codes": "SELECT jurat_add_codes(NULL, NULL, NULL, NULL)",
+    "jurat_try_add_codes": "SELECT jurat_try_add_codes(NULL, NULL, NULL, NULL, NULL, NULL)",
     "jurat_check_consultation": "SELECT jurat_check_consultation('nowhere', NULL, 'a person')",
     "jurat_publish_consultation": "SELECT jurat_publish_consultation('nowhere', NULL, 'a person')",
     "jurat_listen": "SELECT jurat_listen(false)",

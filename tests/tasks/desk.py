@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import Connection, event, text
 
 from adapters.base import NumberClaim, Redemption
-from adapters.codes import clean, generate
 from adapters.fingerprints import Fingerprints
 from config.configuration import Configuration
 from config.document import Document
 from jurat import Check, Client, Result
 from jurat.batches import run
+from jurat.codes import clean, generate
 from jurat.database import bounded, open_engine
 from jurat.sealing import Unseal, key_to_text
 from jurat.sealing import generate as generate_keys

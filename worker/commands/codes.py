@@ -84,7 +84,7 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
 
     They are not kept: the database has only what it needs to recognise them. Print or send them, then remove them.
     """
-    from adapters.codes import generate as new_code
+    from jurat.codes import generate as new_code
     from worker.database import opened
 
     made: set[str] = set()
@@ -198,22 +198,11 @@ class _new_file:  # noqa: N801 - a context manager
 def _mode(service: Service, code_list: str, asked: bool | None) -> bool:  # noqa: FBT001 - three values, by position
     """Whether codes of this list are read as jurat's own: look-ups read what a participant types in the same way."""
     from config.configuration import Configuration
-    from config.sources import CodesSource
+    from tasks.ledger.code_lists import readers_of
 
     version = service.reading.config_version()
     applied = Configuration.from_json(service.reading.config(version)) if version else None
-    sources = applied.sources if applied else {}
-    named = {
-        source
-        for question in (applied.questions.values() if applied else ())
-        for source in question.sources
-        if question.requirement.get("list") == code_list
-    }
-    configured = {
-        name: source.checked
-        for name, source in sources.items()
-        if isinstance(source, CodesSource) and (source.list == code_list or name in named)
-    }
+    configured = readers_of(code_list, applied.sources, applied.questions.values(), open_ones=False) if applied else {}
     for name, checked in configured.items():
         if asked is not None and asked is not checked:
             raise Failure(
@@ -231,7 +220,7 @@ def _mode(service: Service, code_list: str, asked: bool | None) -> bool:  # noqa
 
 def _read(file: str, *, checked: bool) -> list[str]:
     """The cleaned codes of a file. Raises Failure with each bad line; none is shown, for it may be a code."""
-    from adapters.codes import clean
+    from jurat.codes import clean
 
     place = "standard input" if file == "-" else file
     wanted = "12 letters and digits with a check character" if checked else "4 to 64 letters and digits"

@@ -51,6 +51,7 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
         before = _standing(engine)
         if before not in (schema.Standing.FOREIGN, schema.Standing.AHEAD):
             schema.upgrade(engine)
+            _draw_outlines(engine)
         after = _standing(engine)
         with reader(engine).begin() as connection:
             without = missing(connection)
@@ -125,6 +126,14 @@ def engine_version(engine: Engine) -> str:
     info = getattr(engine.dialect, "server_version_info", None) or ()
     name = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}.get(engine.dialect.name, engine.dialect.name)
     return f"{name} {'.'.join(map(str, info))}"
+
+
+def _draw_outlines(engine: Engine) -> None:
+    """Of zones that were imported by an older release. A migration can not: they need a library of the service."""
+    from jurat.database import bounded
+    from tasks.ledger import Publishing
+
+    Publishing(bounded(engine)).draw_outlines()
 
 
 def _standing(engine: Engine) -> Standing:

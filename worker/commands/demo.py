@@ -26,7 +26,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from adapters.address.zone_files import read_zones
-from adapters.codes import clean, generate
 from config.lint import lint
 from config.reading import read
 from config.settings import LogFormat, Settings, read_settings
@@ -34,6 +33,7 @@ from examples.demo import scenario
 from examples.demo.scenario import Line
 from examples.sources.server import Sources
 from jurat import AlreadyConfirmed, Client, State
+from jurat.codes import clean, generate
 from jurat.sealing import generate as generate_keys
 from jurat.sealing import key_to_text
 from tasks import schema

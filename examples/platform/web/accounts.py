@@ -32,14 +32,11 @@ def account() -> Account | None:
 
 def member() -> Account:
     """Who is signed in, on a page that only they see."""
-    found = account()
-    if found is None:
-        abort(403)
-    return found
+    return account() or abort(403)
 
 
 def signed_in_as(*roles: str) -> Callable[[View], View]:
-    """A page for who is signed in, with one of these roles where some are given. Others sign in first, and come back."""
+    """A page for who is signed in, with one of these roles where some are given. Others sign in first."""
 
     def wrap(view: View) -> View:
         @functools.wraps(view)

@@ -11,7 +11,7 @@ from base64 import b64decode, b64encode
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 
 from examples.platform.web import drafts, store
 from examples.platform.web.accounts import member, signed_in_as
@@ -24,11 +24,10 @@ from jurat import (
     AccessRevoked,
     AlreadyConfirmed,
     NotContestable,
-    QuestionState,
+    Outcome,
     Reason,
     Result,
     State,
-    UnknownCheck,
     UnknownConsultation,
 )
 from jurat.sealing import generate
@@ -135,15 +134,12 @@ def word(name: str, check: UUID) -> Any:
     again = newest and result.question in standing.access.open
     with parts().reads.begin() as connection:
         row = store.find_answer(connection, check, member().participant)
-    page = make_response(
-        render_template(
-            "word.html", consultation=found, question=asked, result=result, standing=standing, access=standing.access,
-            message=_message(name, result), contact=parts().client.contact(name, locale()), again=again,
-            candidates=_candidates(check) if again and result.reason == Reason.AMBIGUOUS_ADDRESS else [],
-            contest=row.contest if row else None, may_contest=newest and _contestable(result) and not _contested(row),
-        )  # fmt: skip
-    )
-    return page
+    return render_template(
+        "word.html", consultation=found, question=asked, result=result, standing=standing, access=standing.access,
+        message=_message(name, result), contact=parts().client.contact(name, locale()), again=again,
+        candidates=_candidates(check) if again and result.reason == Reason.AMBIGUOUS_ADDRESS else [],
+        contested=_contested(row), may_contest=newest and _contestable(result) and not _contested(row),
+    )  # fmt: skip
 
 
 @pages.post("/answers/<uuid:check>/choose")
@@ -155,9 +151,8 @@ def choose(name: str, check: UUID) -> Any:
     if not chosen.isdecimal() or int(chosen) >= len(candidates):
         flash(_("Choose one of the addresses, or type yours again."))
         return _to_word(name, check)
-    asked = _question_or_404(name, result.question)
-    fields = {field.name for field in asked.fields}
-    drafts.keep(name, result.question, {key: value for key, value in candidates[int(chosen)].items() if key in fields})
+    known = _question_or_404(name, result.question).known
+    drafts.keep(name, result.question, {key: value for key, value in candidates[int(chosen)].items() if key in known})
     return redirect(url_for("answering.confirm", name=name, question=result.question), 303)
 
 
@@ -201,13 +196,11 @@ def _to_word(name: str, check: UUID) -> Any:
 
 def _own(name: str, check: UUID) -> Result:
     """What is known of a check of who is signed in; nobody sees that of somebody else."""
-    try:
-        result = parts().client.result(check)
-    except UnknownCheck:
-        abort(404)
-    if (result.consultation, result.participant) != (name, member().participant):
-        abort(404)
-    return result
+    whose = name, member().participant
+    results = parts().client.results([check])
+    return next((result for result in results if (result.consultation, result.participant) == whose), None) or abort(
+        404
+    )
 
 
 def _message(name: str, result: Result) -> str:
@@ -219,7 +212,7 @@ def _message(name: str, result: Result) -> str:
 
 def _contestable(result: Result) -> bool:
     """Whether a person may be asked to look: a source decided, and did not accept."""
-    return result.settled and result.outcome != QuestionState.ACCEPTED and result.reason not in BY_PERSONS
+    return result.settled and result.outcome is not Outcome.ACCEPTED and result.reason not in BY_PERSONS
 
 
 def _contested(row: Any) -> bool:

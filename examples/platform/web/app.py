@@ -71,7 +71,7 @@ def _guard(response: Response) -> Response:
     return response
 
 
-def _session_lost(error: CSRFError) -> tuple[str, int]:
+def _session_lost(_: CSRFError) -> tuple[str, int]:
     return render_template("session-lost.html", back=request.path), 400
 
 

@@ -30,6 +30,10 @@ PURPOSES = {
 }
 """What a browser may fill in by itself (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#autofill)."""
 
+NOT_ASKED = frozenset({"city_code", "country"})
+"""Fields that the form leaves out, where they need not be filled in: everybody here lives in one country, and nobody
+knows the code of their town by heart. An address that is chosen from a list brings them along."""
+
 _SHORT = 12
 """Characters of a field that is drawn short, for its width tells what is expected."""
 
@@ -60,6 +64,8 @@ class Question:
     title: str
     schema: str
     fields: tuple[Field, ...]
+    known: frozenset[str]
+    """Every field that an answer may have; `fields` are those that are asked."""
 
     def typed(self) -> dict[str, str]:
         """What was typed into its fields; what was left empty is not there."""
@@ -98,8 +104,9 @@ def _question(row: Any) -> Question:
     # A simulated source alone has no fields of its own, and takes any.
     known = schema.get("properties") or {"answer": {"type": "string", "titles": {"en": "Your answer", "fr": "Réponse"}}}
     needed = schema.get("required", list(known) if not schema.get("properties") else [])
-    fields = tuple(_field(name, known[name], required=name in needed) for name in names or known)
-    return Question(row.question, say(title), json.dumps(schema), fields)
+    asked = [name for name in names or known if name in needed or name not in NOT_ASKED]
+    fields = tuple(_field(name, known[name], required=name in needed) for name in asked)
+    return Question(row.question, say(title), json.dumps(schema), fields, frozenset(known))
 
 
 def _field(name: str, described: dict[str, Any], *, required: bool) -> Field:

@@ -116,9 +116,7 @@ def keep_consultation(
 def keep_answer(connection: Connection, check: UUID, participant: str, consultation: str, question: str) -> None:
     """Remember whose check this is, in the transaction that submits it."""
     connection.execute(
-        sa.insert(answers).values(
-            check_id=check, participant=participant, consultation=consultation, question=question
-        )
+        sa.insert(answers).values(check_id=check, participant=participant, consultation=consultation, question=question)
     )
 
 

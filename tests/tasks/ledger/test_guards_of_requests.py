@@ -36,6 +36,8 @@ def test_of_a_stored_request_only_what_came_of_it_changes(desk: Desk) -> None:
         "UPDATE jurat_requests SET asked_at = NOW(60)",
         "UPDATE jurat_requests SET document = 'a file'",
         "UPDATE jurat_requests SET note_key = 'a key'",
+        "UPDATE jurat_requests SET code_list = 'spring'",
+        "UPDATE jurat_requests SET expires_at = NOW(60)",
         "UPDATE jurat_requests SET refused = 'no'",
     ):
         with pytest.raises(Exception, match="jurat: "):

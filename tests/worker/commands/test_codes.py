@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.codes import clean, generate
+from jurat.codes import clean, generate
 from tests.worker.conftest import CONFIGURATION, configure
 from tests.worker.shell import Shell, is_one_sentence
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from examples.sources.server import Sources
 from tests.examples.platform.browser.chromium import ARGUMENTS, binary, lacking
-from tests.rigs.servers import Databases
+from tests.examples.platform.processes import missing
+from tests.rigs.servers import NoServer
 
 collect_ignore_glob = ["test_*.py"] if find_spec("playwright") is None or find_spec("flask_wtf") is None else []
 """`make test` collects without the browser's lock; `make test-browser` has it."""
@@ -19,13 +19,6 @@ collect_ignore_glob = ["test_*.py"] if find_spec("playwright") is None or find_s
 PATIENCE_MS = 20_000
 TYPED = ("Tanneurs", "tanneurs", "Criée", "slow:", "99002")
 """Words of the answers that tests confirm."""
-
-
-def missing(reason: str) -> NoReturn:
-    """Something that this machine has not. CI must have it."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"CI must have it: {reason}")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -49,25 +42,35 @@ def sources() -> Iterator[Sources]:
 
 
 @pytest.fixture(scope="session")
-def embedded(tmp_path_factory: pytest.TempPathFactory, sources: Sources) -> Iterator[Any]:
+def embedded(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One process on SQLite."""
     from tests.examples.platform.browser.stage import Fleet
 
-    with Fleet.embedded(tmp_path_factory.mktemp("valmont"), sources) as fleet:
+    with Fleet.embedded(tmp_path_factory.mktemp("valmont")) as fleet:
         yield fleet
-        assert [word for word in TYPED if word in fleet.web.log] == []
-        assert "Traceback" not in fleet.web.log
+        _looked_through(fleet)
 
 
 @pytest.fixture(scope="session")
-def separate(postgresql_server: Databases, valkey_server: str, sources: Sources) -> Iterator[Any]:
+def separate(
+    chromium: Any, tmp_path_factory: pytest.TempPathFactory, valkey_server: str, sources: Sources
+) -> Iterator[Any]:
     """PostgreSQL, Valkey, a worker and a web process."""
     from tests.examples.platform.browser.stage import Fleet
 
-    with Fleet.separate(postgresql_server, valkey_server, sources) as fleet:
+    try:
+        made = Fleet.separate(tmp_path_factory.mktemp("valmont"), valkey_server, sources)
+    except NoServer as error:
+        missing(str(error))
+    with made as fleet:
         yield fleet
-        assert [word for word in TYPED if word in fleet.web.log + fleet.worker.log] == []
-        assert "Traceback" not in fleet.web.log
+        _looked_through(fleet)
+
+
+def _looked_through(fleet: Any) -> None:
+    """No log has a word of what was typed, nor a traceback."""
+    assert [word for word in TYPED if word in fleet.log] == []
+    assert "Traceback" not in fleet.log
 
 
 @pytest.fixture(params=["embedded", "separate"])

@@ -1,11 +1,10 @@
-"""What stands behind the browser: a town in a database, the platform's web process, workers beside or inside it."""
+"""What stands behind the browser: `make platform` as it is, and the same in processes of their own, as Compose has it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
-import secrets
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -13,31 +12,25 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
-import requests
 from ruamel.yaml import YAML
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
-from adapters.codes import clean, generate
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings
-from examples.platform import town
+from examples.platform import seed, town
+from examples.platform.prepare import prepare
 from examples.platform.web import store
 from examples.sources.server import Sources
 from jurat.database import open_engine
-from jurat.sealing import generate as generate_keys
-from jurat.sealing import key_to_text
+from jurat.sealing import generate, key_to_text
 from jurat.words import Reason
 from tasks.ledger.reviewing import Reviewing
-from tests.rigs.logins import Logins
-from tests.rigs.servers import Databases, Server
+from tests.examples.platform.processes import Alone, Started, Web
+from tests.examples.stacks.runtimes import ROOT
+from tests.rigs.servers import PostgreSQL
 from tests.rigs.workers import Worker
 from worker.bootstrap import open_service
-
-ROOT = Path(__file__).resolve().parents[4]
-PLATFORM = ROOT / "examples" / "platform"
-LETTERS = 200
-"""Codes of a letter that tests may use, one for each who gets in."""
 
 MORE: Mapping[str, Any] = {
     "sources": {
@@ -77,34 +70,24 @@ MORE: Mapping[str, Any] = {
 
 
 class Ground:
-    """The town in a database: its keys, codes, configuration and people."""
+    """The town in its database, as its owner sees it. `folder` has its configuration, to which `MORE` is added."""
 
-    def __init__(self, database_url: str, broker_url: str, sources: Sources) -> None:
-        private, public = generate_keys()
-        self.url = database_url
-        self.environment = {
-            "JURAT_DATABASE_URL": database_url,
-            "JURAT_BROKER_URL": broker_url,
-            "JURAT_SEAL_KEY": key_to_text(public),
-            "JURAT_UNSEAL_KEYS": key_to_text(private),
-            "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
-        }
-        named = {name.removeprefix("JURAT_").lower(): value for name, value in self.environment.items()}
+    def __init__(self, service: Mapping[str, str], folder: Path) -> None:
+        named = {name.removeprefix("JURAT_").lower(): value for name, value in service.items()}
+        self.environment = service
         self.service = open_service(Settings.model_validate(named))
-        self.engine = open_engine(database_url)
-        origin = sources.url().removesuffix("/moods/ok")
-        town.seed(self.service, self.engine, origin)
+        self.engine = open_engine(service["JURAT_DATABASE_URL"])
         self._codes = self._letters()
-        self._apply(origin)
-
-    def code(self) -> str:
-        """The code of a letter that nobody has used."""
-        return next(self._codes)
+        self._add(folder / "jurat.yaml")
 
     def close(self) -> None:
         """Give back the connections."""
         self.engine.dispose()
         self.service.close()
+
+    def code(self) -> str:
+        """The code of a letter that nobody has used."""
+        return next(self._codes)
 
     def sql(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         """As the database's owner."""
@@ -134,136 +117,111 @@ class Ground:
             "WHERE a.name = :name AND c.state = 'review'",
             name=participant,
         )
-        Reviewing(self.service.database).decide(UUID(str(check)), reason, "rhea")
+        Reviewing(self.service.database).decide(UUID(str(check)), reason, town.RHEA.name)
 
     def _letters(self) -> Iterator[str]:
-        assert self.service.fingerprints is not None
-        codes = [generate() for _ in range(LETTERS)]
-        stored = [self.service.fingerprints.newest("letters", str(clean(code))) for code in codes]
-        self.service.publishing.add_codes("letters", stored, "tests")
-        return iter(codes)
+        while True:
+            yield from seed.letters(self.service)
 
-    def _apply(self, origin: str) -> None:
-        own = (PLATFORM / "jurat.yaml").read_text("utf-8").replace("SOURCES", origin)
-        document: dict[str, Any] = YAML(typ="safe").load(own)
+    def _add(self, configuration: Path) -> None:
+        document: dict[str, Any] = YAML(typ="safe").load(configuration.read_text("utf-8"))
         for part, added in MORE.items():
             document[part].update(added)
-        document["sources"]["towns"]["path"] = str(ROOT / document["sources"]["towns"]["path"])
         self.service.publishing.apply(Configuration.of(Document.model_validate(document)), "tests")
         with self.engine.begin() as connection:
-            for name in MORE["consultations"]:
-                shown = MORE["consultations"][name]["title"]
-                store.keep_consultation(connection, name, shown, shown, town.CARE)
+            for name, each in MORE["consultations"].items():
+                store.keep_consultation(connection, name, each["title"], each["title"], town.CARE)
             soon = {"en": "Not yet", "fr": "Pas encore"}
             store.keep_consultation(connection, "soon", soon, soon, [])  # published, and not in force
 
 
-class Process(Server):
-    """A web process of the platform."""
+class WebTier(Alone):
+    """`serve.py` with what the wheel has: of this checkout it sees `jurat` and the examples, and no more."""
 
-    name = "web"
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def log(self) -> str:
-        """All that it has written."""
-        return self._log.read_text("utf-8", errors="replace")
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(requests.RequestException), requests.Session() as session:
-            session.trust_env = False
-            return session.get(f"{self.address}/en/", timeout=10).status_code == 200
-        return False
-
-    def _environment(self) -> dict[str, str]:
-        folders = {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.folder), "LC_ALL": "C.UTF-8"}
-        return {**super()._environment(), **folders}
-
-
-class Web(Process):
-    """On a database that is there already; `embedded` with the engine inside."""
-
-    def __init__(self, environment: Mapping[str, str], *, embedded: bool) -> None:
-        super().__init__()
-        self._settings = {**environment, "VALMONT_SECRET": secrets.token_hex(32)}
-        self._options = ["--embedded"] if embedded else []
-
-    def _command(self) -> list[str]:
-        serving = [sys.executable, "-P", "-m", "tests.examples.platform.browser.serving"]
-        return [*serving, "--port", str(self.port), *self._options]
-
-    def _environment(self) -> dict[str, str]:
-        return {**super()._environment(), **self._settings}
-
-
-class Started(Process):
-    """What `make platform` starts."""
-
-    def start(self) -> None:
-        if not (self.folder / "examples").exists():  # it is started in the folder of the clone
-            (self.folder / "examples").symlink_to(ROOT / "examples")
-        super().start()
-
-    @property
-    def code(self) -> str:
-        """The code of a letter that it prints."""
-        found = re.search(r"code (\S+)", self.log)
-        assert found, self.log
-        return found[1]
-
-    def _command(self) -> list[str]:
-        return [sys.executable, "-P", "-m", "examples.platform.start", "--port", str(self.port)]
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        super().__init__(Path(sys.executable), settings)
+        (self.folder / "clone" / "jurat").symlink_to(ROOT / "jurat")
 
 
 class Fleet:
     """The platform and what it needs, in one of the two ways to run it."""
 
-    def __init__(self, ground: Ground, web: Web, worker: Worker | None) -> None:
-        self.ground = ground
-        self.web = web
-        self.worker = worker
-        self._left = contextlib.ExitStack()
+    def __init__(self) -> None:
+        self.left = contextlib.ExitStack()
+        self.web: Web
+        self.ground: Ground
+        self.worker: Worker | None = None
+        self.database: PostgreSQL | None = None
 
     @classmethod
-    def embedded(cls, folder: Path, sources: Sources) -> Self:
-        """One process on SQLite, as `make platform` has it."""
-        ground = Ground(f"sqlite:///{folder / 'valmont.db'}", "none", sources)
-        return cls(ground, Web(ground.environment, embedded=True), None)
+    def embedded(cls, folder: Path, *options: str) -> Self:
+        """What `make platform` starts: one process on SQLite."""
+        with cls().failing_cleanly() as fleet:
+            fleet.web = fleet.left.enter_context(contextlib.closing(Started("--keep", str(folder), *options)))
+            fleet.web.start()
+            words = shlex.split((folder / "settings.env").read_text("utf-8"))
+            kept = dict(word.split("=", 1) for word in words)
+            service = {name: value for name, value in kept.items() if name.startswith("JURAT_")}
+            fleet.ground = fleet.left.enter_context(contextlib.closing(Ground(service, folder)))
+            fleet.knows_trial()
+        return fleet
 
     @classmethod
-    def separate(cls, databases: Databases, broker_url: str, sources: Sources) -> Self:
-        """As Compose has it: PostgreSQL, Valkey, workers, and a web process that has no private key."""
-        ground = Ground(databases.create(), broker_url, sources)
-        logins = Logins(ground.url)
-        platform, office = logins.url("jurat_platform"), logins.url("jurat_reviewer")
-        for table in store.metadata.tables:
-            ground.sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO jurat_platform")
-        public = {name: ground.environment[name] for name in ("JURAT_BROKER_URL", "JURAT_SEAL_KEY")}
-        web = Web({**public, "JURAT_DATABASE_URL": platform, "VALMONT_OFFICE_URL": office}, embedded=False)
-        worker = Worker({**ground.environment, "JURAT_DATABASE_URL": logins.url("jurat_worker")}, "--concurrency", "8")
-        made = cls(ground, web, worker)
-        made._left.enter_context(logins)
-        return made
+    def separate(cls, folder: Path, broker_url: str, sources: Sources) -> Self:
+        """As Compose has it: PostgreSQL, Valkey, a worker, and a web process that has no private key."""
+        with cls().failing_cleanly() as fleet:
+            fleet.database = fleet.left.enter_context(PostgreSQL())
+            owner = fleet.database.databases.create()
+            private, public = generate()
+            service = {
+                "JURAT_DATABASE_URL": owner,
+                "JURAT_BROKER_URL": broker_url,
+                "JURAT_SEAL_KEY": key_to_text(public),
+                "JURAT_UNSEAL_KEYS": key_to_text(private),
+                "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
+            }
+            named = {name.removeprefix("JURAT_").lower(): value for name, value in service.items()}
+            with contextlib.closing(open_service(Settings.model_validate(named))) as opened:
+                seed.seed(opened, sources.url().removesuffix("/moods/ok"), folder)
+            users = {"web": "web-password", "office": "office-password"}
+            prepare(owner, users)
+            fleet.ground = fleet.left.enter_context(contextlib.closing(Ground(service, folder)))
+            web, office = (
+                make_url(owner).set(username=name, password=password).render_as_string(hide_password=False)
+                for name, password in users.items()
+            )
+            fleet.worker = fleet.left.enter_context(contextlib.closing(Worker(service, "--concurrency", "8")))
+            fleet.worker.start()
+            given = {"DATABASE_URL": web, "OFFICE_DATABASE_URL": office, "PLATFORM_SECRET": "s" * 40}
+            shared = {name: service[name] for name in ("JURAT_BROKER_URL", "JURAT_SEAL_KEY")}
+            fleet.web = fleet.left.enter_context(contextlib.closing(WebTier({**given, **shared})))
+            fleet.web.start()
+            fleet.knows_trial()
+        return fleet
+
+    @property
+    def log(self) -> str:
+        """Of all its processes."""
+        return self.web.log + (self.worker.log if self.worker else "")
+
+    def knows_trial(self) -> None:
+        """Wait until what was added to the configuration is in force."""
+        end = time.monotonic() + 30
+        while not self.ground.sql("SELECT 1 FROM jurat_questions WHERE consultation = 'trial'"):
+            assert time.monotonic() < end, self.log
+            time.sleep(0.02)
+
+    @contextlib.contextmanager
+    def failing_cleanly(self) -> Iterator[Self]:
+        """Leave no process behind where one of them does not start."""
+        try:
+            yield self
+        except BaseException:
+            self.left.close()
+            raise
 
     def __enter__(self) -> Self:
-        try:
-            if self.worker:
-                self._left.enter_context(contextlib.closing(self.worker))
-                self.worker.start()
-                assert self.worker.says("configuration taken"), self.worker.log
-            self._left.enter_context(contextlib.closing(self.web))
-            self.web.start()
-        except BaseException:
-            self.__exit__()
-            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.ground.close()
-        self.web.close()
-        if self.worker:
-            self.worker.close()
-        self._left.close()
+        self.left.close()

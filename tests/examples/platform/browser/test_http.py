@@ -73,7 +73,9 @@ def test_the_cookie_is_for_the_server_alone(browse: Callable[..., Any], embedded
 
 
 def test_behind_https_the_cookie_goes_nowhere_else(embedded: Fleet) -> None:
-    client = Client(embedded.ground.url, "none", embedded.ground.environment["JURAT_SEAL_KEY"])
+    client = Client(
+        embedded.ground.environment["JURAT_DATABASE_URL"], "none", embedded.ground.environment["JURAT_SEAL_KEY"]
+    )
     parts = Parts(embedded.ground.engine, client, embedded.ground.engine, lambda: None)
     app = create_app(parts, secrets.token_bytes(32), https=True)
     (cookie,) = app.test_client().get("/en/sign-in", base_url="https://valmont.example").headers.getlist("Set-Cookie")

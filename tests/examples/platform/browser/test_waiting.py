@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from examples.sources.server import Sources
-from tests.examples.platform.browser.conftest import PATIENCE_MS, missing
+from tests.examples.platform.browser.conftest import PATIENCE_MS
 from tests.examples.platform.browser.examining import examine
-from tests.examples.platform.browser.stage import Fleet, Ground, Web
+from tests.examples.platform.browser.stage import Fleet
 from tests.examples.platform.browser.walking import INSIDE, Walk
-from tests.rigs.servers import NoServer, PostgreSQL
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 SLOW = {"answer": "slow:2500ms"}
 QUICK = {"answer": "accept"}
 SETTLED = [("word", "settled", "accepted")]
+PHYSICIANS = [
+    {"number": "9000010000", "family_name": "Valombre", "given_name": "Iris"},
+    {"number": "9000010372", "family_name": "Kerouen-Sardel", "given_name": "Maëlle"},
+]
 FOCUSED = "document.activeElement.getAttribute('href')"
 
 
@@ -33,10 +36,10 @@ def walk(request: pytest.FixtureRequest, browse: Callable[..., Any], fleet: Flee
 
 
 def stopped(fleet: Fleet) -> Callable[[], None]:
-    """Kill who works, without warning: the worker, or the one process with the engine inside. What starts it again."""
-    process = fleet.worker or fleet.web
-    process.kill()
-    return process.start
+    """Kill the worker without warning. What starts it again."""
+    assert fleet.worker is not None
+    fleet.worker.kill()
+    return fleet.worker.start
 
 
 def by_itself(page: Any) -> Callable[[], bool]:
@@ -133,55 +136,70 @@ def test_nobody_is_shown_an_error_while_the_workers_are_down(browse: Callable[..
     bare.hears("granted")
 
 
-def test_a_look_up_that_died_with_its_worker_is_done_again(walk: Walk, fleet: Fleet) -> None:
-    """Killed in the middle of a look-up: the lease runs out, another look-up follows, and the page never fails.
-
-    Where the engine is inside, the whole platform is away for a moment, and the session outlives it.
-    """
+def test_a_look_up_that_died_with_its_worker_is_done_again(walk_separate: Walk, separate: Fleet) -> None:
+    """Killed in the middle of a look-up: the lease runs out, another look-up follows, and the page never fails."""
+    walk = walk_separate
     walk.type_answer("trial", "word", {"answer": "slow:1500ms"})
     walk.confirm()
     assert walk.told() == "pending"
-    same = by_itself(walk.page) if walk.scripted else None
-    stopped(fleet)()
+    same = by_itself(walk.page)
+    stopped(separate)()
     walk.hears("accepted", seconds=100)
-    assert fleet.ground.checks(walk.name) == SETTLED
-    assert same is None or same()
+    assert separate.ground.checks(walk.name) == SETTLED
+    assert same()
 
 
 @pytest.fixture
-def shaky(sources: Sources, browse: Callable[..., Any]) -> Iterator[tuple[PostgreSQL, Ground, Walk]]:
-    """A platform whose database the test may kill. Nobody works on it."""
-    try:
-        server = PostgreSQL()
-    except NoServer as error:
-        missing(str(error))
-    with server:
-        ground = Ground(server.databases.create(), "none", sources)
-        with Web(ground.environment, embedded=False) as web:
-            yield server, ground, Walk(browse(), web.address)
-        ground.close()
+def walk_separate(browse: Callable[..., Any], separate: Fleet) -> Walk:
+    walk = Walk(browse(), separate.web.address)
+    walk.sign_up()
+    return walk
+
+
+def test_the_page_outlives_the_whole_platform(browse: Callable[..., Any], tmp_path: Path) -> None:
+    """Engine and web server in one process, killed in the middle of a look-up, and started again as it was."""
+    with Fleet.embedded(tmp_path, "--register", "slow") as fleet:
+        live, bare = (Walk(browse(java_script_enabled=on), fleet.web.address, scripted=on) for on in (True, False))
+        for walk, physician in ((live, PHYSICIANS[0]), (bare, PHYSICIANS[1])):
+            walk.sign_up()
+            walk.type_answer("care", "profession", physician)
+        for walk in (live, bare):
+            walk.confirm()
+            assert walk.told() == "pending"
+        same = by_itself(live.page)
+        fleet.web.kill()
+        live.page.wait_for_event("requestfailed")
+        fleet.web.start()
+        for walk in (live, bare):
+            walk.hears("accepted", seconds=100)
+        assert same()
+        assert [fleet.ground.checks(walk.name) for walk in (live, bare)] == [
+            [("profession", "settled", "accepted")]
+        ] * 2
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_while_the_database_is_away_a_page_says_so_and_nothing_is_lost(
-    shaky: tuple[PostgreSQL, Ground, Walk], language: str
+    walk_separate: Walk, separate: Fleet, language: str
 ) -> None:
-    server, ground, walk = shaky
+    walk, server = walk_separate, separate.database
+    assert server is not None
     walk.locale = language
-    walk.sign_up()
     walk.type_answer("budget", "residence", INSIDE)
     server.kill()
-    with walk.page.expect_response(re.compile("/confirm$")) as told:
-        walk.press()
-    assert told.value.status == 503
-    expect(walk.page.locator("main .button")).to_have_count(1)
-    expect(walk.page.locator("html")).to_have_attribute("lang", language)
-    examine(walk.page)
-    for path in ("", "consultations/budget", "consultations/budget/access", "sign-in"):
-        assert walk.go(path).status in {200, 503}, path
-    server.start()
+    try:
+        with walk.page.expect_response(re.compile("/confirm$")) as told:
+            walk.press()
+        assert told.value.status == 503
+        expect(walk.page.locator("main .button")).to_have_count(1)
+        expect(walk.page.locator("html")).to_have_attribute("lang", language)
+        examine(walk.page)
+        for path in ("", "consultations/budget", "consultations/budget/access", "sign-in"):
+            assert walk.go(path).status == 503, path
+    finally:
+        server.start()
     walk.go("consultations/budget/access/residence/confirm")
     assert walk.page.locator(".answer dd").all_inner_texts() == list(INSIDE.values()), "what was typed is still there"
     walk.confirm()
-    assert walk.told() == "pending"
-    assert [each[1] for each in ground.checks(walk.name)] == ["pending"]
+    walk.hears("accepted", seconds=60)
+    assert separate.ground.checks(walk.name) == [("residence", "settled", "accepted")]

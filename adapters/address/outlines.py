@@ -1,0 +1,71 @@
+"""The outline of a zone: so few points that a page can draw it, and never what decides about an address."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import shapely
+from shapely import LinearRing, MultiPolygon, Polygon, box
+from shapely.geometry.base import BaseGeometry
+
+from adapters.address.borders import polygon_of
+
+POINTS = 200
+"""Points of an outline, over all rings; the last of each is its first again."""
+
+RINGS = 32
+"""Borders and holes of an outline at most. Of more, which a page could not show anyway, the largest are kept."""
+
+DECIMALS = 6
+"""Of a coordinate in degrees: a tenth of a metre."""
+
+_GRID = 10.0**-DECIMALS
+_FINEST = 1 / 4000
+"""Of the diagonal: what a line may be off in the first round. Each round allows half as much again."""
+
+Outline = list[list[list[list[float]]]]
+
+
+def outline_of(wkb: bytes) -> Outline:
+    """The `coordinates` of a GeoJSON MultiPolygon (RFC 7946) that looks like the zone, with parts and holes; no ring
+    crosses another. A zone beyond the antimeridian goes on above 180 degrees. Never empty.
+
+    Raises ValueError where `wkb` is no Polygon or MultiPolygon.
+    """
+    whole = polygon_of(wkb)
+    west, south, east, north = whole.bounds
+    few: BaseGeometry = _largest(whole)
+    allowed = math.hypot(east - west, north - south) * _FINEST
+    while shapely.get_num_coordinates(few) > POINTS and allowed < east - west + north - south:
+        few = few.simplify(allowed, preserve_topology=True)
+        allowed *= 1.5
+    # Rounded coordinates, and valid all the same; a zone that is smaller than they are exact becomes a small box.
+    few = shapely.set_precision(few, _GRID)
+    if few.is_empty:
+        few = box(west - _GRID, south - _GRID, east + _GRID, north + _GRID)
+    return [[_coordinates(ring) for ring in _rings(polygon)] for polygon in _polygons(few)]
+
+
+def _largest(whole: Polygon | MultiPolygon) -> Polygon | MultiPolygon:
+    """Without the smallest rings, where there are too many."""
+    rings = [(Polygon(ring).area, place, ring) for place, each in enumerate(_polygons(whole)) for ring in _rings(each)]
+    if len(rings) <= RINGS:
+        return whole
+    # A hole is smaller than what it is a hole of, and so comes behind it.
+    kept: dict[int, list[LinearRing]] = {}
+    for _, place, ring in sorted(rings, key=lambda each: -each[0])[:RINGS]:
+        kept.setdefault(place, []).append(ring)
+    return MultiPolygon([Polygon(border, holes) for border, *holes in kept.values()])
+
+
+def _polygons(shape: BaseGeometry) -> Iterable[Polygon]:
+    return (part for part in shapely.get_parts(shape) if isinstance(part, Polygon))
+
+
+def _rings(polygon: Polygon) -> list[LinearRing]:
+    return [polygon.exterior, *polygon.interiors]
+
+
+def _coordinates(ring: LinearRing) -> list[list[float]]:
+    return [[round(x, DECIMALS), round(y, DECIMALS)] for x, y, *_ in ring.coords]

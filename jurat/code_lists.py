@@ -1,0 +1,110 @@
+"""Codes that a back office made: a request by which a worker adds them to a list, sealed until then.
+
+Who asks needs no key that codes are hashed with, and the database never sees a code in clear.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from uuid import UUID
+
+from jurat.errors import InvalidSubmission
+from jurat.ids import uuid7
+from jurat.publications import NAME, NAMED
+from jurat.sealing import Seal
+from jurat.statements import Statements, now
+
+MOST_CODES = 10_000
+LONGEST_CODE = 100
+_LONGEST_NAME = 200
+
+_OF_OTHER = "the id {} belongs to another request"
+
+
+def add_codes(
+    statements: Statements,
+    seal: Seal,
+    code_list: str,
+    codes: Iterable[str],
+    by: str,
+    expires: datetime | None,
+    request_id: UUID | None,
+) -> UUID:
+    """Store a request to add codes; its id.
+
+    Raises as `Client.add_codes` does; nothing is written then.
+    """
+    own: object = uuid7() if request_id is None else request_id
+    if not isinstance(own, UUID):
+        raise InvalidSubmission("id must be a uuid.UUID")
+    _require_names(code_list, by)
+    row = {
+        "code_list": code_list,
+        "codes": seal.close(_written(codes)),
+        "codes_key": seal.key_id,
+        "by_whom": by,
+        "expires_at": _time(expires, statements.dialect),
+        "id": str(own),
+    }
+    if statements.dialect == "postgresql":
+        ((_, code, problem),) = statements.run(_TRY_ADD, row)
+        if code is not None:
+            raise InvalidSubmission(problem)
+        return own
+    statements.change(insert_codes(statements.dialect), row)
+    if not statements.run(_SAME, {name: row[name] for name in ("id", "code_list", "by_whom", "expires_at")}):
+        raise InvalidSubmission(_OF_OTHER.format(own))
+    return own
+
+
+def _require_names(code_list: object, by: object) -> None:
+    if not isinstance(code_list, str) or not NAME.fullmatch(code_list):
+        raise InvalidSubmission(f"code_list: {NAMED}")
+    if not isinstance(by, str) or not 0 < len(by) <= _LONGEST_NAME or not by.isprintable() or not by.strip():
+        raise InvalidSubmission(f"by must be 1 to {_LONGEST_NAME} printable characters")
+
+
+def _written(codes: Iterable[object]) -> bytes:
+    """The codes as they are sealed. An error shows none of them."""
+    given = list(codes)
+    wrong = InvalidSubmission(
+        f"codes must be 1 to {MOST_CODES:,} texts of 1 to {LONGEST_CODE} characters; ask several times for more"
+    )
+    if isinstance(codes, str) or not 0 < len(given) <= MOST_CODES:
+        raise wrong
+    if not all(isinstance(code, str) and 0 < len(code) <= LONGEST_CODE for code in given):
+        raise wrong
+    try:
+        return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        raise wrong from None
+
+
+def _time(expires: object, dialect: str) -> str | None:
+    if expires is None:
+        return None
+    if not isinstance(expires, datetime) or expires.tzinfo is None or expires <= datetime.now(UTC):
+        raise InvalidSubmission("expires must be a datetime with its offset that is still to come")
+    utc = expires.astimezone(UTC)
+    return utc.isoformat() if dialect == "postgresql" else utc.strftime("%Y-%m-%d %H:%M:%S.%f")[:23]
+
+
+_TRY_ADD = """
+    SELECT request_id, code, problem FROM jurat_try_add_codes(CAST(:code_list AS text), CAST(:codes AS bytea),
+      CAST(:codes_key AS text), CAST(:by_whom AS text), CAST(:expires_at AS timestamptz), CAST(:id AS uuid))"""
+
+_SAME = """
+    SELECT 1 FROM jurat_requests WHERE id = :id AND kind = 'codes' AND code_list = :code_list AND by_whom = :by_whom
+      AND expires_at IS :expires_at"""
+
+
+@lru_cache
+def insert_codes(dialect: str) -> str:
+    """The documented INSERT of codes. A worker refuses what it can not add, and says why in `refused`."""
+    return f"""
+        INSERT INTO jurat_requests (id, kind, code_list, note, note_key, by_whom, expires_at, asked_at)
+        VALUES (:id, 'codes', :code_list, :codes, :codes_key, :by_whom, :expires_at, {now(dialect)})
+        ON CONFLICT DO NOTHING"""

@@ -1,0 +1,34 @@
+"""Zones as a web tier draws them: their names, titles and simplified outlines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jurat.reading import read_json
+
+Outline = Sequence[Sequence[Sequence[Sequence[float]]]]
+"""Polygons, each of rings, each of [longitude, latitude] in degrees (WGS 84): the `coordinates` of a GeoJSON
+MultiPolygon (RFC 7946). The first ring of a polygon is its border, the others are holes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A zone in the version that is in force now.
+
+    `outline` is there to be drawn: some 200 points for the whole zone. What decides is the zone itself, to the metre.
+    None where there is none: the zone was imported by an older jurat, see `bin/jurat db upgrade`, or can not be read.
+    """
+
+    name: str
+    title: str
+    outline: Outline | None = field(repr=False)
+
+
+ZONES = "SELECT name, title, outline FROM jurat_zone_outlines ORDER BY name"
+
+
+def zone_from(row: Any) -> Zone:
+    """What a row of `ZONES` says."""
+    return Zone(row[0], row[1], None if row[2] is None else read_json(row[2]))

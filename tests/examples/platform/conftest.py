@@ -1,0 +1,30 @@
+"""What the platform's own tests need beside the service: its libraries, and the environment of the wheel."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.examples.platform.processes import missing
+from tests.examples.stacks.runtimes import PYTHON
+
+LIBRARIES = ("babel", "flask", "flask_wtf", "waitress")
+
+
+@pytest.fixture(scope="session")
+def libraries() -> None:
+    """Flask and the others beside the service, as `make platform` has them."""
+    if lacking := [name for name in LIBRARIES if find_spec(name) is None]:
+        missing(f"{', '.join(lacking)}; `make platform` installs them")
+
+
+@pytest.fixture(scope="session")
+def wheel_alone() -> Path:
+    """A Python that has the wheel and what platforms run on, and nothing of the service."""
+    python = Path(os.environ.get("VALMONT_PYTHON") or PYTHON)
+    if not python.exists():
+        missing("the environment in .venv-examples; `make test-examples` makes it")
+    return python
