@@ -21,6 +21,11 @@ TYPED = ("Tanneurs", "tanneurs", "Criée", "slow:", "99002")
 """Words of the answers that tests confirm."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make pictures` asks for."""
+    parser.addoption("--pictures", action="store_true", help="write the pictures of the platform to docs/pictures")
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """One browser for the whole run; each test has contexts of its own in it."""

@@ -1,4 +1,4 @@
-"""What stands behind the browser: `make platform` as it is, and the same in processes of their own, as Compose has it."""
+"""What stands behind the browser: `make platform` as it is, and the same in several processes, as Compose has it."""
 
 from __future__ import annotations
 
@@ -152,6 +152,7 @@ class Fleet:
         self.ground: Ground
         self.worker: Worker | None = None
         self.database: PostgreSQL | None = None
+        self._welcome = 0
 
     @classmethod
     def embedded(cls, folder: Path, *options: str) -> Self:
@@ -159,6 +160,7 @@ class Fleet:
         with cls().failing_cleanly() as fleet:
             fleet.web = fleet.left.enter_context(contextlib.closing(Started("--keep", str(folder), *options)))
             fleet.web.start()
+            fleet._welcome = len(fleet.web.log)  # it names people to try, and what to type
             words = shlex.split((folder / "settings.env").read_text("utf-8"))
             kept = dict(word.split("=", 1) for word in words)
             service = {name: value for name, value in kept.items() if name.startswith("JURAT_")}
@@ -201,8 +203,8 @@ class Fleet:
 
     @property
     def log(self) -> str:
-        """Of all its processes."""
-        return self.web.log + (self.worker.log if self.worker else "")
+        """What its processes have written since they said that they are there."""
+        return self.web.log[self._welcome :] + (self.worker.log if self.worker else "")
 
     def knows_trial(self) -> None:
         """Wait until what was added to the configuration is in force."""
