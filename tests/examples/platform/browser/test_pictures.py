@@ -19,7 +19,7 @@ from tests.examples.stacks.runtimes import ROOT
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 PICTURES = ROOT / "docs" / "pictures"
-DESK = {"width": 960, "height": 720}
+DESK = {"width": 960, "height": 800}
 PHONE = {"width": 360, "height": 720}
 HEAVIEST = 60 * 1024
 COLOURS = 64
