@@ -1,6 +1,6 @@
 """What an administrator of jurat does once for the town: tables, zones, the configuration, codes for letters.
 
-    python -m examples.platform.seed --register http://register:8000
+    python -m examples.platform.seed --register https://register:8443 --ca-file /run/secrets/register_certificate
 
 With `bin/jurat` it would be `db upgrade`, `zones import`, `config apply` and `codes generate`. All of it may be done
 again: what is there already stays as it is, and the letters get new codes.
@@ -28,10 +28,11 @@ LIST = "letters"
 LETTERS = 12
 
 
-def seed(service: Service, register: str, folder: Path) -> list[str]:
+def seed(service: Service, register: str, folder: Path, ca_file: Path | None = None) -> list[str]:
     """Everything, with the register at the URL `register`; the codes of the letters, which nobody can read again.
 
-    The configuration is left as `jurat.yaml` in `folder`.
+    The configuration is left as `jurat.yaml` in `folder`. Workers trust the register's certificate by
+    `ca_file`, a file where they run.
 
     Raises ConfigurationError where it can not be used.
     """
@@ -39,8 +40,10 @@ def seed(service: Service, register: str, folder: Path) -> list[str]:
     zones = [NewZone(zone.id, zone.title, zone.digest, zone.wkb) for zone in read_zones(TOWN / "zones.geojson")]
     service.publishing.import_zones(zones, "seed")
     written = folder / "jurat.yaml"
-    text = (HERE / "jurat.yaml").read_text("utf-8")
-    written.write_text(text.replace("SOURCES", register).replace("examples/town", str(TOWN)), "utf-8")
+    text = (HERE / "jurat.yaml").read_text("utf-8").replace("SOURCES", register).replace("examples/town", str(TOWN))
+    if ca_file:
+        text = text.replace("# ca_file: CERTIFICATE -", f"ca_file: {ca_file} #")
+    written.write_text(text, "utf-8")
     report = lint([written], zones={zone.name for zone in zones}, environ={})
     if report.configuration is None:
         raise ConfigurationError(str(report))
@@ -62,11 +65,12 @@ def main() -> int:
     """For Compose, where each part is a process of its own."""
     options = argparse.ArgumentParser(description="Seed the invented town.")
     options.add_argument("--register", required=True, metavar="URL", help="where the invented register answers")
+    options.add_argument("--ca-file", type=Path, metavar="FILE", help="what workers trust its certificate by")
     given = options.parse_args()
     try:
         service = open_service(read_settings())
         with tempfile.TemporaryDirectory() as folder:
-            codes = seed(service, given.register, Path(folder))
+            codes = seed(service, given.register, Path(folder), given.ca_file)
         service.close()
     except (ConfigurationError, SettingsError) as error:
         print(f"valmont: {error}", file=sys.stderr)

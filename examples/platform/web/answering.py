@@ -52,9 +52,11 @@ def overview(name: str) -> Any:
         standing = parts().client.standing(name, member().participant)
     except UnknownConsultation:
         return render_template("not-yet.html", consultation=found), 404
+    missed = [standing.results[each] for each in standing.access.blocked_by if each in standing.results]
     return render_template(
-        "access.html", consultation=found, questions=questions, standing=standing, access=standing.access
-    )
+        "access.html", consultation=found, questions=questions, standing=standing, access=standing.access,
+        may_contest=[result.question for result in missed if _contestable(result) and not _contested(result.check_id)],
+    )  # fmt: skip
 
 
 @pages.route("/access/<question>", methods=["GET", "POST"])
@@ -132,13 +134,12 @@ def word(name: str, check: UUID) -> Any:
     standing = parts().client.standing(name, member().participant)
     newest = standing.results[result.question].check_id == check
     again = newest and result.question in standing.access.open
-    with parts().reads.begin() as connection:
-        row = store.find_answer(connection, check, member().participant)
+    contested = _contested(check)
     return render_template(
         "word.html", consultation=found, question=asked, result=result, standing=standing, access=standing.access,
         message=_message(name, result), contact=parts().client.contact(name, locale()), again=again,
         candidates=_candidates(check) if again and result.reason == Reason.AMBIGUOUS_ADDRESS else [],
-        contested=_contested(row), may_contest=newest and _contestable(result) and not _contested(row),
+        contested=contested, may_contest=newest and _contestable(result) and not contested,
     )  # fmt: skip
 
 
@@ -163,9 +164,7 @@ def contest(name: str, check: UUID) -> Any:
     found, result = consultation_or_404(name), _own(name, check)
     asked, problems = _question_or_404(name, result.question), {}
     note = request.form.get("note", "").strip().replace("\r\n", "\n")
-    with parts().reads.begin() as connection:
-        row = store.find_answer(connection, check, member().participant)
-    if not _contestable(result) or _contested(row):
+    if not _contestable(result) or _contested(check):
         return _to_word(name, check)
     if request.method == "POST":
         if not 1 <= len(note) <= LONGEST_NOTE or "\0" in note:
@@ -215,7 +214,10 @@ def _contestable(result: Result) -> bool:
     return result.settled and result.outcome is not Outcome.ACCEPTED and result.reason not in BY_PERSONS
 
 
-def _contested(row: Any) -> bool:
+def _contested(check: UUID) -> bool:
+    """Whether the participant has asked for that before."""
+    with parts().reads.begin() as connection:
+        row = store.find_answer(connection, check, member().participant)
     return row is not None and row.contest is not None
 
 

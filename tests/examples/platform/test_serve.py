@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -22,6 +25,7 @@ from sqlalchemy import make_url
 
 from examples.sources.server import Sources
 from jurat.sealing import generate, key_to_text
+from tests.docs.pages import block
 from tests.examples.platform.processes import Alone, missing
 from tests.examples.platform.visitor import Visitor
 from tests.examples.stacks.runtimes import EXAMPLES, ROOT
@@ -29,6 +33,7 @@ from tests.rigs.servers import NoServer, PostgreSQL
 from tests.rigs.workers import Worker
 
 pytestmark = pytest.mark.stacks
+README = EXAMPLES / "platform" / "README.md"
 HOME = {"number": "6", "street": "Rue des Tanneurs", "postcode": "99001", "city": "Valmont"}
 BORDER = {"number": "28", "street": "Rue du Passage", "postcode": "99001", "city": "Valmont"}
 PHYSICIAN = {"number": "9000010000", "family_name": "Valombre", "given_name": "Iris"}
@@ -41,7 +46,8 @@ class Fleet:
     def __init__(self, python: Path, broker_url: str) -> None:
         self._left = contextlib.ExitStack()
         self.server = self._left.enter_context(PostgreSQL())
-        self.sources = self._left.enter_context(Sources())
+        certificate = self._certificate()
+        self.sources = self._left.enter_context(Sources(certificate=certificate))
         self.url = make_url(self.server.databases.create())
         self._ask_for_passwords()
         private, public = generate()
@@ -53,7 +59,8 @@ class Fleet:
             "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
         }
         self._jurat("worker", "db", "upgrade")
-        said = self._jurat("examples.platform.seed", "--register", self.sources.url().removesuffix("/moods/ok"))
+        register = ["--register", self.sources.url().removesuffix("/moods/ok"), "--ca-file", str(certificate[0])]
+        said = self._jurat("examples.platform.seed", *register)
         self.codes = iter(said.split()[5:])
         with contextlib.closing(Alone(python, {**self.web, "OWNER_DATABASE_URL": self.url.render_as_string()})) as web:
             for _ in range(2):  # twice is as once
@@ -82,6 +89,14 @@ class Fleet:
             rows = cursor.fetchall() if cursor.description else []
             connection.rollback()
             return rows
+
+    def _certificate(self) -> tuple[Path, Path]:
+        """Of the register, and its key: its own, as the README makes it for Compose."""
+        folder = Path(self._left.enter_context(tempfile.TemporaryDirectory()))
+        (made,) = [line for line in block(README, "sh", "openssl").splitlines() if line.startswith("openssl")]
+        made = made.replace("secrets/", f"{folder}/").replace("DNS:register", "IP:127.0.0.1")
+        subprocess.run(shlex.split(made.partition(" 2>")[0]), check=True, capture_output=True)
+        return folder / "register_certificate", folder / "register_key"
 
     def _ask_for_passwords(self) -> None:
         """Of the platform's two users; the rig trusts everybody."""
@@ -234,7 +249,7 @@ def test_the_pages_of_participants_may_do_nothing_of_the_office(fleet: Fleet, st
         "SELECT * FROM jurat_codes",
         "SELECT * FROM platform_accounts",
         "SELECT * FROM platform_answers",
-        "SELECT * FROM platform_votes",
+        "SELECT participant FROM platform_votes",
         "UPDATE platform_consultations SET title = '{}'",
         "CREATE TABLE mine (id int)",
     ],
@@ -256,6 +271,13 @@ def test_the_pages_of_the_office_read_nobodys_answer(fleet: Fleet, statement: st
 )
 def test_the_pages_of_the_office_may_do_their_work(fleet: Fleet, statement: str) -> None:
     fleet.sql("office", statement)
+
+
+def test_the_rights_of_the_office_are_those_that_its_pages_name() -> None:
+    """They stand in the pages' own text as well, where who reads them looks."""
+    told = set(re.findall(r"^    (GRANT .*;)$", (EXAMPLES / "platform/web/office.py").read_text("utf-8"), re.MULTILINE))
+    given = (EXAMPLES / "platform" / "rights.sql").read_text("utf-8").splitlines()
+    assert told == {line for line in given if line.endswith("TO office;")}
 
 
 def test_a_password_stands_in_no_statement(fleet: Fleet) -> None:
