@@ -35,6 +35,7 @@ from examples.platform.web.maps import picture
 from examples.platform.web.parts import Parts
 from worker.embedded import embedded
 
+pytestmark = pytest.mark.stacks
 PATIENCE = 30.0
 SECRET = b"for tests alone, and for nothing else"
 NEAR_BORDER = {"number": "21", "street": "boulevard des Remparts", "postcode": "99001", "city": "Valmont"}
