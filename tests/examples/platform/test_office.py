@@ -247,6 +247,8 @@ def test_a_consultation_is_made_in_three_steps_that_keep_what_was_typed(valmont:
 
     there = omar.post(path, {**ABOUT, **COUNTS, **QUESTIONS, "step": "questions", "go": "publish"})
     assert there == "/en/office/consultations/lamps"
+    twice = omar.post(path, {**ABOUT, **COUNTS, **QUESTIONS, "step": "questions", "go": "publish"})
+    assert twice == there, "a second press of the button is no second consultation, and no error"
     omar.until(there, "Those who meet its criteria can take part now.")
     assert "Ten small lamps" in omar.get("/en/consultations/lamps")
     with valmont.engine.connect() as connection:
