@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, current_app, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
@@ -47,7 +47,7 @@ def create_app(made: Parts, secret: bytes, *, https: bool = False) -> Flask:
     CSRFProtect(app)
     for blueprint in (reading, accounts, answering, voting, office, reviewing):
         app.register_blueprint(blueprint.pages)
-    app.jinja_env.globals.update(account=accounts.account, csrf=_csrf, in_language=_in_language)
+    app.jinja_env.globals.update(account=_shown, csrf=_csrf, in_language=_in_language)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.after_request(_guard)
     app.register_error_handler(CSRFError, _session_lost)
@@ -69,6 +69,15 @@ def _guard(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
         response.vary.add("Cookie")
     return response
+
+
+def _shown() -> accounts.Account | None:
+    """Who is signed in, for the head of a page. While the database is away the page that says so has a head as well."""
+    try:
+        return accounts.account()
+    except SQLAlchemyError:
+        g.account, g.away = None, True
+        return None
 
 
 def _session_lost(_: CSRFError) -> tuple[str, int]:
