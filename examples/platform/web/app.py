@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
-from examples.platform.web import accounts, answering, language, office, parts, reading, reviewing, voting
+from examples.platform.web import accounts, answering, language, office, parts, reading, reviewing, store, voting
 from examples.platform.web.parts import Parts
 from jurat import JuratError
 
@@ -71,7 +71,7 @@ def _guard(response: Response) -> Response:
     return response
 
 
-def _shown() -> accounts.Account | None:
+def _shown() -> store.Account | None:
     """Who is signed in, for the head of a page. While the database is away the page that says so has a head as well."""
     try:
         return accounts.account()
