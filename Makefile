@@ -36,9 +36,9 @@ test: $(VENV)/.dev ## Run the tests, in less than five minutes; ARGS="-k words t
 test-all: $(VENV)/.dev ## Run the tests that take longer, after `make test`: together they are all
 	$(PY) -m pytest $(TWO) -m "slow and not stacks and not browser" $(ARGS)
 
-test-examples: $(VENV)/.dev $(EXAMPLES)/.wheel ## Run the platforms of examples/: Django, Flask, Node, PHP, Ruby; as root on Debian it installs them
+test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the platforms of examples/: Django, Flask, Node, PHP, Ruby; as root on Debian it installs them
 	@PYTHONPATH=. $(PY) -m tests.examples.stacks.runtimes
-	$(PY) -m pytest -n 2 -m stacks tests/examples/stacks $(ARGS)
+	$(PY) -m pytest -n 2 -m stacks tests/examples $(ARGS)
 
 test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, six minutes; as root on Debian it installs that
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium

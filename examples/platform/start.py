@@ -114,7 +114,6 @@ def _start(given: argparse.Namespace, stack: ExitStack) -> None:
     stack.callback(engine.dispose)
     codes, new = _seed(settings, engine, sources, kept)
     working = stack.enter_context(embedded(settings))
-    stack.callback(sources.close)  # look-ups that wait for it end then, and the engine after them
     client = Client(settings.database_url, None, settings.seal_key)
     stack.callback(client.close)
     app = create_app(Parts(engine, client, engine, working.wake), secret)
