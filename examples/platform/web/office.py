@@ -3,12 +3,12 @@
 On PostgreSQL `parts().office` logs in as a user of its own, with
 
     GRANT jurat_platform, jurat_reader TO office;
-    GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_add_codes, jurat_try_add_codes TO office;
-    GRANT SELECT ON jurat_review_queue, jurat_code_lists, jurat_zone_outlines TO office;
+    GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_try_add_codes TO office;
     GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
     GRANT SELECT (consultation), DELETE ON platform_votes TO office;
 
-The Python client adds codes with `jurat_try_add_codes`, which never fails. The participants' pages need none of these.
+The Python client adds codes with `jurat_try_add_codes`, which never fails; other languages with `jurat_add_codes`. The
+participants' pages need nothing of this but `jurat_platform`, and all rights on the platform's own tables.
 """
 
 from __future__ import annotations

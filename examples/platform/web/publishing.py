@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import sqlalchemy as sa
@@ -115,6 +116,8 @@ def remove(name: str) -> Any:
 def _publish(draft: Draft) -> Any:
     name = draft.name
     if problems := _taken(name):
+        if _is_sent_twice(draft):
+            return redirect(url_for("office.consultation", name=name), 303)
         return _page(draft, ABOUT, problems), 422
     try:
         with parts().office.begin() as connection:  # jurat's request and the platform's own row: both or none
@@ -140,6 +143,14 @@ def _taken(name: str) -> dict[str, str]:
     if not there and _publication(name) is None:
         return {}
     return {} if _mendable(name) else {"name": _there_is_one()}
+
+
+def _is_sent_twice(draft: Draft) -> bool:
+    """Whether just this was published by this person: a button was pressed twice, or a page sent again."""
+    said = sa.text("SELECT document FROM jurat_consultations WHERE name = :name AND published_by = :by")
+    with reading() as connection:
+        document = connection.execute(said, {"name": draft.name, "by": member().name}).scalar()
+    return document is not None and json.loads(document) == draft.document()
 
 
 def _there_is_one() -> str:

@@ -75,10 +75,12 @@ class Town:
     def __init__(self, app: Any, client: Client, engine: Any, wake: Any) -> None:
         self.app, self.client, self.engine, self.wake = app, client, engine, wake
 
-    def answer(self, question: str, answer: dict[str, str], participant: str = "p-1") -> UUID:
+    def answer(
+        self, question: str, answer: dict[str, str], participant: str = "p-1", consultation: str = "budget"
+    ) -> UUID:
         with self.engine.begin() as connection:
             check = self.client.submit(
-                connection, consultation="budget", participant=participant, question=question, answer=answer
+                connection, consultation=consultation, participant=participant, question=question, answer=answer
             )
         self.wake()
         self.client.wait(check.id, PATIENCE)
@@ -243,6 +245,8 @@ def test_a_consultation_is_made_in_three_steps_that_keep_what_was_typed(valmont:
 
     there = omar.post(path, {**ABOUT, **COUNTS, **QUESTIONS, "step": "questions", "go": "publish"})
     assert there == "/en/office/consultations/lamps"
+    twice = omar.post(path, {**ABOUT, **COUNTS, **QUESTIONS, "step": "questions", "go": "publish"})
+    assert twice == there, "a second press of the button is no second consultation, and no error"
     omar.until(there, "Those who meet its criteria can take part now.")
     assert "Ten small lamps" in omar.get("/en/consultations/lamps")
     with valmont.engine.connect() as connection:
@@ -336,6 +340,28 @@ def test_a_reviewer_decides_and_learns_what_came_of_it(valmont: Town) -> None:
     assert "The verdict stands until there is another." in rhea.until(said, "before a person again")
 
 
+def test_under_four_eyes_a_second_person_sees_what_the_first_said(valmont: Town) -> None:
+    home = {
+        "criterion": "lives-in",
+        "with": {"zone": "old-town"},
+        "on_undetermined": "review",
+        "title": {"en": "Home?"},
+    }
+    rhea, omar = valmont.browser("rhea"), valmont.browser("omar")
+    with valmont.engine.begin() as connection:
+        document = {"title": {"en": "Two persons"}, "four_eyes": True, "questions": {"home": home}}
+        valmont.client.publish_consultation(connection, "two", document, by="omar")
+    omar.until("/en/office/consultations/two", "can take part now")
+    page = f"/en/reviews/{valmont.answer('home', NEAR_BORDER, consultation='two')}"
+    said = rhea.post(page, {"reason": "outside_zone", "id": str(uuid4())})
+    rhea.until(said, "Your word is kept.")
+    assert "waits for a second person" in rhea.get("/en/reviews/")
+    assert "You have said your word." in rhea.get(page)
+    assert "rhea: the address is outside the area" in omar.get(page)
+    said = omar.post(page, {"reason": "outside_zone", "id": str(uuid4())})
+    omar.until(said, "decided")
+
+
 def test_who_comes_second_is_told_that_somebody_was_faster(valmont: Town) -> None:
     rhea, check = valmont.browser("rhea"), valmont.answer("residence", NEAR_BORDER, "p-fast")
     first, second = str(uuid4()), str(uuid4())
@@ -352,9 +378,8 @@ def test_who_comes_second_is_told_that_somebody_was_faster(valmont: Town) -> Non
     assert "Somebody else was faster" in page
 
 
-def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page_and_no_more(
-    postgresql_url: str, tmp_path: Path
-) -> None:
+@pytest.mark.slow
+def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgresql_url: str, tmp_path: Path) -> None:
     with Logins(postgresql_url) as logins:
         visitors, desk = logins.url("jurat_platform"), logins.url()
         names = {url: make_url(url).username for url in (visitors, desk)}
