@@ -10,7 +10,6 @@ GRANT SELECT, INSERT, DELETE ON platform_votes TO web;
 
 -- The administrators' and reviewers' pages: consultations, codes, words of reviewers. They read no answer and no name.
 GRANT jurat_platform, jurat_reader TO office;
-GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_add_codes, jurat_try_add_codes TO office;
-GRANT SELECT ON jurat_review_queue, jurat_code_lists, jurat_zone_outlines TO office;
+GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_try_add_codes TO office;
 GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
 GRANT SELECT (consultation), DELETE ON platform_votes TO office;

@@ -54,7 +54,7 @@ BUDGET: list[dict[str, Any]] = [
         "title": {"en": "The library open on Sundays", "fr": "La bibliothèque ouverte le dimanche"},
         "text": {
             "en": "From 10 to 17, for one year to begin with, with a room in which to talk.",
-            "fr": "De 10 h à 17 h, pour un an d’abord, avec une salle où l’on peut parler.",
+            "fr": "De 10 h à 17 h, pour un an d’abord, avec une salle où l’on peut parler.",
         },
         "cost": 38_000,
     },
@@ -74,7 +74,7 @@ CARE: list[dict[str, Any]] = [
         "title": {"en": "A practice that is open in the evening", "fr": "Un cabinet ouvert le soir"},
         "text": {
             "en": "Three evenings a week until 21, shared between the practices of the town.",
-            "fr": "Trois soirs par semaine jusqu’à 21 h, partagés entre les cabinets de la ville.",
+            "fr": "Trois soirs par semaine jusqu’à 21 h, partagés entre les cabinets de la ville.",
         },
         "cost": 0,
     },
@@ -104,7 +104,7 @@ def seed(platform: Engine) -> bool:
             {"en": "Care close to home", "fr": "Des soins près de chez soi"},
             {
                 "en": "What do those who treat people in Valmont need? The physicians of the town choose.",
-                "fr": "De quoi ont besoin celles et ceux qui soignent à Valmont\N{NARROW NO-BREAK SPACE}? "
+                "fr": "De quoi ont besoin celles et ceux qui soignent à Valmont ? "
                 "Les médecins de la ville choisissent.",
             },
             CARE,
@@ -115,7 +115,7 @@ def seed(platform: Engine) -> bool:
             {"en": "Participatory budget of the old town", "fr": "Budget participatif de la vieille ville"},
             {
                 "en": "150,000 euros for the old town. Those who live there choose up to three of these proposals.",
-                "fr": "150 000 euros pour la vieille ville. Ses habitants choisissent jusqu’à trois de ces projets.",
+                "fr": "150 000 euros pour la vieille ville. Ses habitants choisissent jusqu’à trois de ces projets.",
             },
             BUDGET,
         )

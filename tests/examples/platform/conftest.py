@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tests.docs.terminal import Terminal
 from tests.examples.platform.processes import missing
-from tests.examples.stacks.runtimes import PYTHON
+from tests.examples.stacks.runtimes import PYTHON, ROOT
 
 LIBRARIES = ("babel", "flask", "flask_wtf", "waitress")
 
@@ -28,3 +31,16 @@ def wheel_alone() -> Path:
     if not python.exists():
         missing("the environment in .venv-examples; `make test-examples` makes it")
     return python
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    """In a folder that looks like a clone."""
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    for path in ROOT.iterdir():
+        if path.name not in {".venv", ".git", "dist", "secrets"}:
+            (clone / path.name).symlink_to(path)
+    (clone / ".venv").symlink_to(sys.prefix)
+    with Terminal(clone, {}) as opened:
+        yield opened

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,19 +45,6 @@ def services(compose: list[str], tmp_path_factory: pytest.TempPathFactory) -> di
     assert (said.returncode, said.stderr) == (0, "")
     made: dict[str, Any] = YAML(typ="safe").load(said.stdout)["services"]
     return made
-
-
-@pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    """In a folder that looks like a clone."""
-    clone = tmp_path / "clone"
-    clone.mkdir()
-    for path in ROOT.iterdir():
-        if path.name not in {".venv", ".git", "dist", "secrets"}:
-            (clone / path.name).symlink_to(path)
-    (clone / ".venv").symlink_to(sys.prefix)
-    with Terminal(clone, {}) as opened:
-        yield opened
 
 
 def test_the_commands_of_the_page_make_what_it_needs(compose: list[str], terminal: Terminal) -> None:

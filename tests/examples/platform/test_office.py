@@ -28,13 +28,14 @@ from worker.bootstrap import open_service
 pytest.importorskip("flask_wtf")
 pytest.importorskip("babel")
 
-from examples.platform import town
+from examples.platform import seed, town
 from examples.platform.web import office, store
 from examples.platform.web.app import create_app
 from examples.platform.web.maps import picture
 from examples.platform.web.parts import Parts
 from worker.embedded import embedded
 
+pytestmark = pytest.mark.stacks
 PATIENCE = 30.0
 SECRET = b"for tests alone, and for nothing else"
 NEAR_BORDER = {"number": "21", "street": "boulevard des Remparts", "postcode": "99001", "city": "Valmont"}
@@ -138,7 +139,8 @@ def opened(url: str, folder: Path, platform_url: str | None = None, office_url: 
         for each in (owner, engine, office):
             stack.callback(each.dispose)
         service = open_service(settings)
-        town.seed(service, owner, "http://127.0.0.1:9")
+        seed.seed(service, "http://127.0.0.1:9", folder)
+        town.seed(owner)
         service.close()
         working = stack.enter_context(embedded(settings))
         client = Client(platform_url or url, None, settings.seal_key)

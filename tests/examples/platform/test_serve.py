@@ -162,9 +162,32 @@ def test_who_waits_is_decided_about_by_a_person(fleet: Fleet, web: Alone) -> Non
         visitor.sign_in("cleo")
         page = visitor.answer("budget", "residence", **BORDER)
         assert page.word == "review"
-        check = page.path.rsplit("/", 1)[1]
-        fleet._jurat("worker", "review", "decide", check, "person_accepted", "--as", "rhea")
-        assert visitor.get(page.path).word == "accepted"
+        with Visitor(web.address, "fr") as reviewer:
+            reviewer.sign_in("rhea")
+            (waiting,) = reviewer.get("reviews/").tree.xpath("//ol[@class='queue']//h2/a/@href")
+            asked = reviewer.send(reviewer.get(waiting), reason="person_accepted")
+            assert reviewer.send(asked).status == 200
+        end = time.monotonic() + 60
+        while visitor.get(page.path).word != "accepted":
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+
+def test_an_administrator_makes_codes_that_open_the_door(fleet: Fleet, web: Alone) -> None:
+    with Visitor(web.address, "fr") as visitor:
+        visitor.sign_in("omar")
+        for path in ("office/", "office/new-consultation", "office/consultations/budget"):
+            assert visitor.get(path).status == 200
+        made = visitor.send(visitor.get("office/codes/"), list="letters", count="2")
+        (code, _other) = made.tree.xpath("//p[@class='code']/text()")
+    with Visitor(web.address) as visitor:
+        visitor.send(visitor.get("account/new"), name=secrets.token_hex(4), password="12345678")
+        visitor.answer("budget", "residence", **HOME)
+        end = time.monotonic() + 60
+        while fleet.sql("postgres", "SELECT count(*) FROM jurat_codes") < [(14,)]:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert visitor.answer("budget", "code", code=code).word == "accepted"
 
 
 def test_a_verdict_is_contested(fleet: Fleet, web: Alone) -> None:

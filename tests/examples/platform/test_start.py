@@ -14,11 +14,15 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from tests.docs.pages import blocks
+from tests.docs.terminal import Terminal
 from tests.examples.platform.processes import Started, refused
 from tests.examples.platform.visitor import Visitor
+from tests.examples.stacks.runtimes import EXAMPLES
 from tests.rigs.servers import Databases
 
 pytestmark = [pytest.mark.stacks, pytest.mark.usefixtures("libraries")]
+README = EXAMPLES / "platform" / "README.md"
 HOME = {"number": "6", "street": "Rue des Tanneurs", "postcode": "99001", "city": "Valmont"}
 OUTSIDE = {"number": "12", "street": "Quai des Sardiniers", "postcode": "99002", "city": "Valmont"}
 BORDER = {"number": "28", "street": "Rue du Passage", "postcode": "99001", "city": "Valmont"}
@@ -70,7 +74,7 @@ def test_it_ends_by_a_signal_and_leaves_nothing_behind(number: int) -> None:
         begun = time.monotonic()
         assert platform.end(number) == 0
         assert time.monotonic() - begun < 15  # 1 s on a quick machine
-        assert platform.left == []
+        assert [file.name for file in platform.folder.iterdir()] == ["server.log"]
         platform.start()  # the port is free again
 
 
@@ -145,6 +149,17 @@ def test_a_kept_folder_goes_on_where_it_was(tmp_path: Path) -> None:
         assert visitor.get("consultations/budget/access").word == "incomplete"
         assert visitor.answer("budget", "code", code=code).word == "accepted"  # hashed with a key that was kept
         assert platform.codes[0] != code
+
+
+def test_a_reviewer_opens_the_answer_on_the_command_line(terminal: Terminal) -> None:
+    """By the commands of the page, beside the running platform."""
+    with started("--keep", str(terminal.folder / "valmont")) as platform, Visitor(platform.address) as visitor:
+        visitor.sign_in("cleo")
+        page = visitor.answer("budget", "residence", **BORDER)
+        (commands,) = [each for each in blocks(README, "sh") if "review show" in each.text]
+        said = terminal.run_block(commands, {"CHECK": page.path.rsplit("/", 1)[1]})
+        assert BORDER["street"] in said
+        assert visitor.get(page.path).word == "accepted"
 
 
 def test_the_same_on_postgresql(postgresql_server: Databases, tmp_path: Path) -> None:
