@@ -81,12 +81,12 @@ def _shown() -> store.Account | None:
 
 
 def _session_lost(_: CSRFError) -> tuple[str, int]:
-    return render_template("session-lost.html", back=request.path), 400
+    return render_template("session-lost.html", back=_here()), 400
 
 
 def _apologise(error: Exception) -> tuple[str, int]:
     current_app.logger.error("%s", type(error).__name__)  # no more of it: the text of an error may quote a row
-    return render_template("sorry.html"), 503
+    return render_template("sorry.html", back=_here()), 503
 
 
 def _refuse(error: Any) -> tuple[str, int]:
@@ -97,8 +97,17 @@ def _csrf() -> Markup:
     return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
 
 
+def _may_be_asked_again() -> bool:
+    return request.url_rule is not None and "GET" in (request.url_rule.methods or ())
+
+
+def _here() -> str:
+    """This page's address; that of the first page where it only takes what is sent."""
+    return request.path if _may_be_asked_again() else url_for("reading.home")
+
+
 def _in_language(other: str) -> str:
     """This page in another language; the first page where it is none that can be asked for again."""
-    if request.endpoint is None or request.url_rule is None or "GET" not in (request.url_rule.methods or ()):
+    if request.endpoint is None or not _may_be_asked_again():
         return url_for("reading.home", locale=other)
     return url_for(request.endpoint, **{**(request.view_args or {}), "locale": other})
