@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, current_app, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
-from examples.platform.web import accounts, answering, language, office, parts, reading, reviewing, voting
+from examples.platform.web import accounts, answering, language, office, parts, reading, reviewing, store, voting
 from examples.platform.web.parts import Parts
 from jurat import JuratError
 
@@ -47,7 +47,7 @@ def create_app(made: Parts, secret: bytes, *, https: bool = False) -> Flask:
     CSRFProtect(app)
     for blueprint in (reading, accounts, answering, voting, office, reviewing):
         app.register_blueprint(blueprint.pages)
-    app.jinja_env.globals.update(account=accounts.account, csrf=_csrf, in_language=_in_language)
+    app.jinja_env.globals.update(account=_shown, csrf=_csrf, in_language=_in_language)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.after_request(_guard)
     app.register_error_handler(CSRFError, _session_lost)
@@ -71,13 +71,22 @@ def _guard(response: Response) -> Response:
     return response
 
 
+def _shown() -> store.Account | None:
+    """Who is signed in, for the head of a page. While the database is away the page that says so has a head as well."""
+    try:
+        return accounts.account()
+    except SQLAlchemyError:
+        g.account, g.away = None, True
+        return None
+
+
 def _session_lost(_: CSRFError) -> tuple[str, int]:
-    return render_template("session-lost.html", back=request.path), 400
+    return render_template("session-lost.html", back=_here()), 400
 
 
 def _apologise(error: Exception) -> tuple[str, int]:
     current_app.logger.error("%s", type(error).__name__)  # no more of it: the text of an error may quote a row
-    return render_template("sorry.html"), 503
+    return render_template("sorry.html", back=_here()), 503
 
 
 def _refuse(error: Any) -> tuple[str, int]:
@@ -88,8 +97,17 @@ def _csrf() -> Markup:
     return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
 
 
+def _may_be_asked_again() -> bool:
+    return request.url_rule is not None and "GET" in (request.url_rule.methods or ())
+
+
+def _here() -> str:
+    """This page's address; that of the first page where it only takes what is sent."""
+    return request.path if _may_be_asked_again() else url_for("reading.home")
+
+
 def _in_language(other: str) -> str:
     """This page in another language; the first page where it is none that can be asked for again."""
-    if request.endpoint is None or request.url_rule is None or "GET" not in (request.url_rule.methods or ()):
+    if request.endpoint is None or not _may_be_asked_again():
         return url_for("reading.home", locale=other)
     return url_for(request.endpoint, **{**(request.view_args or {}), "locale": other})

@@ -110,14 +110,18 @@ class Ground:
             time.sleep(0.05)
         return self.checks(participant) == checks
 
-    def decide(self, participant: str, reason: Reason) -> None:
-        """What a reviewer decides on the answer of this person that waits for one."""
+    def review_of(self, participant: str) -> UUID:
+        """The answer of this person that waits for a reviewer."""
         ((check,),) = self.sql(
             "SELECT c.id FROM jurat_checks c JOIN platform_accounts a ON a.participant = c.participant "
             "WHERE a.name = :name AND c.state = 'review'",
             name=participant,
         )
-        Reviewing(self.service.database).decide(UUID(str(check)), reason, town.RHEA.name)
+        return UUID(str(check))
+
+    def decide(self, participant: str, reason: Reason) -> None:
+        """What a reviewer decides about it."""
+        Reviewing(self.service.database).decide(self.review_of(participant), reason, town.RHEA.name)
 
     def _letters(self) -> Iterator[str]:
         while True:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.examples.platform.browser import examining
 from tests.examples.platform.browser.conftest import PATIENCE_MS
+from tests.examples.platform.browser.office_states import OFFICE_STATES
 from tests.examples.platform.browser.stage import Fleet
 from tests.examples.platform.browser.states import STATES, State
 from tests.examples.platform.browser.walking import Walk
@@ -20,7 +21,7 @@ HEAVIEST = 60 * 1024
 """Bytes of a page over the wire, with all that it asks for, on a first visit."""
 
 
-@pytest.fixture(scope="module", params=STATES, ids=lambda state: state.name)
+@pytest.fixture(scope="module", params=[*STATES, *OFFICE_STATES], ids=lambda state: state.name)
 def pages(request: pytest.FixtureRequest, chromium: Any, embedded: Fleet) -> Iterator[list[Any]]:
     """The page in this state, in each language."""
     state: State = request.param

@@ -12,6 +12,15 @@ from typing import Any
 
 import pytest
 
+from tests.examples.platform.browser.office_states import (
+    NEW,
+    as_administrator,
+    as_reviewer,
+    ask,
+    choose,
+    describe,
+    waiting,
+)
 from tests.examples.platform.browser.stage import Fleet
 from tests.examples.platform.browser.walking import INSIDE, OUTSIDE, TWO_PLACES, UNKNOWN, Walk
 from tests.examples.stacks.runtimes import ROOT
@@ -24,15 +33,21 @@ PHONE = {"width": 360, "height": 720}
 HEAVIEST = 60 * 1024
 COLOURS = 64
 
+Take = Callable[..., None]
+"""`take(page, name)`, or `take(page, name, at=".map")` to see that part of a long page."""
+
 
 @pytest.fixture
-def take(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Any, str], None]:
+def take(request: pytest.FixtureRequest, tmp_path: Path) -> Take:
     """Takes a picture of what a window shows, always of the same size, and small."""
     folder = PICTURES if request.config.getoption("--pictures", default=False) else tmp_path
 
-    def taken(page: Any, name: str) -> None:
+    def taken(page: Any, name: str, at: str = "body") -> None:
         page.mouse.move(0, 0)
-        page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+        page.evaluate("document.activeElement.blur()")
+        page.locator(at).evaluate(
+            "each => each.scrollIntoView({ block: 'center' })" if at != "body" else "scrollTo(0, 0)"
+        )
         small = _small(page.screenshot(animations="disabled"))
         assert len(small) <= HEAVIEST, f"{name}: {len(small)} bytes"
         folder.mkdir(exist_ok=True)
@@ -52,9 +67,7 @@ def _small(picture: bytes) -> bytes:
     return written.getvalue()
 
 
-def test_the_way_of_a_participant(
-    browse: Callable[..., Any], embedded: Fleet, take: Callable[[Any, str], None]
-) -> None:
+def test_the_way_of_a_participant(browse: Callable[..., Any], embedded: Fleet, take: Take) -> None:
     walk = Walk(browse(viewport=DESK), embedded.web.address)
     walk.sign_up("Ada Vigie")
     walk.go("consultations/budget")
@@ -73,7 +86,7 @@ def test_the_way_of_a_participant(
 
 
 def test_the_way_of_who_is_blocked_and_of_who_is_asked_which(
-    browse: Callable[..., Any], embedded: Fleet, take: Callable[[Any, str], None]
+    browse: Callable[..., Any], embedded: Fleet, take: Take
 ) -> None:
     walk = Walk(browse(viewport=DESK), embedded.web.address)
     walk.sign_up("Ben Criée")
@@ -83,8 +96,23 @@ def test_the_way_of_who_is_blocked_and_of_who_is_asked_which(
     take(walk.page, "picker")
 
 
-def test_the_way_on_a_phone(browse: Callable[..., Any], embedded: Fleet, take: Callable[[Any, str], None]) -> None:
+def test_the_way_on_a_phone(browse: Callable[..., Any], embedded: Fleet, take: Take) -> None:
     walk = Walk(browse(viewport=PHONE, color_scheme="dark"), embedded.web.address)
     walk.sign_up("Cleo Remparts")
     walk.answer("budget", "residence", UNKNOWN, "review")
     take(walk.page, "phone")
+
+
+def test_the_office(browse: Callable[..., Any], embedded: Fleet, take: Take) -> None:
+    walk = Walk(browse(viewport=DESK), embedded.web.address)
+    waiting(walk, contested=True)
+    name = waiting(walk)
+    as_reviewer(walk)
+    take(walk.page, "queue")
+    walk.page.locator(f".queue a[href$='/{embedded.ground.review_of(name)}']").click()
+    take(walk.page, "review")
+    as_administrator(walk, NEW)
+    describe(walk)
+    choose(walk, {"lives-in": "1"})
+    ask(walk, "lives-in", zone="old-town")
+    take(walk.page, "zones", at=".areas")

@@ -24,6 +24,9 @@ PHYSICIANS = [
     {"number": "9000010000", "family_name": "Valombre", "given_name": "Iris"},
     {"number": "9000010372", "family_name": "Kerouen-Sardel", "given_name": "Maëlle"},
 ]
+AWAY = {"": 503, "consultations/budget": 503, "consultations/budget/access": 503, "sign-in": 200, "nowhere": 404}
+"""What pages answer while the database is away."""
+
 FOCUSED = "document.activeElement.getAttribute('href')"
 
 
@@ -194,8 +197,9 @@ def test_while_the_database_is_away_a_page_says_so_and_nothing_is_lost(
         expect(walk.page.locator("main .button")).to_have_count(1)
         expect(walk.page.locator("html")).to_have_attribute("lang", language)
         examine(walk.page)
-        for path in ("", "consultations/budget", "consultations/budget/access", "sign-in"):
-            assert walk.go(path).status == 503, path
+        for path, status in AWAY.items():
+            assert walk.go(path).status == status, path
+            assert walk.page.locator("h1").count() == 1
     finally:
         server.start()
     walk.go("consultations/budget/access/residence/confirm")

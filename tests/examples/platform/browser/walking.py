@@ -37,7 +37,7 @@ class Walk:
     @property
     def path(self) -> str:
         """Of the page they see, without the language."""
-        return urlsplit(self.page.url).path.removeprefix(f"/{self.locale}/")
+        return str(urlsplit(self.page.url).path).removeprefix(f"/{self.locale}/")
 
     def go(self, path: str = "") -> Any:
         """Open a page by its address; the response."""
