@@ -19,7 +19,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-examples lint format wheel lock clean bench bench-addresses bench-flow bench-names bench-nominatim bench-people bench-polling bench-register bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale
+.PHONY: help demo platform test test-all test-examples test-browser pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-people bench-polling bench-register bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,15 +27,26 @@ help: ## Show this list
 demo: $(VENV)/.service ## See the whole way of a check in one process; ARGS="--json" for a program
 	@bin/jurat demo $(ARGS)
 
+platform: $(VENV)/.platform ## Try a platform in a browser, with an invented town behind it; ARGS="--port 8090"
+	@PYTHONPATH=. $(PY) -P -m examples.platform.start $(ARGS)
+
 test: $(VENV)/.dev ## Run the tests, in less than five minutes; ARGS="-k words tests/folder" for some
-	$(PY) -m pytest $(TWO) -m "not slow and not stacks" $(ARGS)
+	$(PY) -m pytest $(TWO) -m "not slow and not stacks and not browser" $(ARGS)
 
 test-all: $(VENV)/.dev ## Run the tests that take longer, after `make test`: together they are all
-	$(PY) -m pytest $(TWO) -m "slow and not stacks" $(ARGS)
+	$(PY) -m pytest $(TWO) -m "slow and not stacks and not browser" $(ARGS)
 
-test-examples: $(VENV)/.dev $(EXAMPLES)/.wheel ## Run the platforms of examples/: Django, Flask, Node, PHP, Ruby; as root on Debian it installs them
+test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the platforms of examples/: Django, Flask, Node, PHP, Ruby; as root on Debian it installs them
 	@PYTHONPATH=. $(PY) -m tests.examples.stacks.runtimes
-	$(PY) -m pytest -n 2 -m stacks tests/examples/stacks $(ARGS)
+	$(PY) -m pytest -n 2 -m stacks tests/examples $(ARGS)
+
+test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, six minutes; as root on Debian it installs that
+	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
+	$(PY) -m pytest -n 2 -m browser tests/examples/platform/browser $(ARGS)
+
+pictures: $(VENV)/.browser ## Make the pictures of the platform in docs/pictures/ anew
+	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
+	$(PY) -m pytest -m browser tests/examples/platform/browser/test_pictures.py --pictures $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and layers
 	$(PY) -m ruff check .
@@ -52,6 +63,9 @@ wheel: $(VENV)/.dev ## Build dist/jurat-….whl, what a platform installs
 
 bench-addresses: $(VENV)/.dev ## Ask a real geocoder 10,000 real addresses, minutes; SOURCE=address-file|register ARGS="--direct"
 	@PYTHONPATH=. $(PY) -m bench.real_addresses $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
+
+bench-browser: $(VENV)/.browser ## Time the way from Confirm to the word in Chromium, two minutes; CONFIRMATIONS=100
+	@PYTHONPATH=. $(PY) -m bench.browser $(if $(CONFIRMATIONS),--confirmations $(CONFIRMATIONS)) $(ARGS)
 
 bench-nominatim: $(VENV)/.dev ## Ask a real Nominatim the same; needs PostGIS and osm2pgsql, and says what is missing
 	@PYTHONPATH=. $(PY) -m bench.real_nominatim $(ARGS)
@@ -110,7 +124,10 @@ lock: ## Write requirements*.txt anew from pyproject.toml; ARGS="--upgrade" for 
 	$(COMPILE) $(ARGS) --extra service -o requirements.txt
 	$(COMPILE) $(ARGS) --extra service --extra dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) $(ARGS) --extra service --extra dev --extra bench -c requirements-dev.txt -o requirements-bench.txt
-	$(COMPILE) $(ARGS) --extra examples -c requirements.txt -o requirements-examples.txt
+	$(COMPILE) $(ARGS) --extra service --extra platform -c requirements.txt -o requirements-platform.txt
+	$(COMPILE) $(ARGS) --extra service --extra dev --extra platform --extra browser -c requirements-dev.txt \
+		-c requirements-platform.txt -o requirements-browser.txt
+	$(COMPILE) $(ARGS) --extra examples --extra platform --extra ring -c requirements.txt -o requirements-examples.txt
 
 clean: ## Remove .venv and all that tools left behind
 	rm -rf $(VENV) $(EXAMPLES) examples/node/node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -123,6 +140,14 @@ $(VENV)/.service: requirements.txt | $(VENV)/pyvenv.cfg
 
 $(VENV)/.dev: requirements-dev.txt | $(VENV)/pyvenv.cfg
 	@$(call install,requirements-dev.txt,$(VENV))
+	@touch $@
+
+$(VENV)/.platform: requirements-platform.txt | $(VENV)/pyvenv.cfg
+	@$(call install,requirements-platform.txt,$(VENV))
+	@touch $@
+
+$(VENV)/.browser: requirements-browser.txt | $(VENV)/pyvenv.cfg
+	@$(call install,requirements-browser.txt,$(VENV))
 	@touch $@
 
 $(VENV)/.bench: requirements-bench.txt | $(VENV)/pyvenv.cfg

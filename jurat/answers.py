@@ -192,20 +192,20 @@ def _explained(error: fastjsonschema.JsonSchemaValueException, answer: Mapping[s
     match error.rule:
         case "required":
             missing = [name for name in limit if name not in answer]
-            return InvalidAnswer(missing[0], "is missing")
+            return InvalidAnswer(missing[0], "is missing", error.rule)
         case "additionalProperties":
             return InvalidAnswer("", "has a field that the question does not ask for")
         case "type":
             return InvalidAnswer(field, f"must be of type {limit}")
         case "enum":
-            return InvalidAnswer(field, f"must be one of {', '.join(map(str, limit))}")
+            return InvalidAnswer(field, f"must be one of {', '.join(map(str, limit))}", error.rule)
         case "minLength":
-            return InvalidAnswer(field, f"must have at least {limit} character{'s' if limit != 1 else ''}")
+            return InvalidAnswer(field, f"must have at least {limit} character{'s' if limit != 1 else ''}", error.rule)
         case "maxLength":
-            return InvalidAnswer(field, f"must have at most {limit} character{'s' if limit != 1 else ''}")
+            return InvalidAnswer(field, f"must have at most {limit} character{'s' if limit != 1 else ''}", error.rule)
         case "pattern":
-            return InvalidAnswer(field, f"must match {limit}")
+            return InvalidAnswer(field, f"must match {limit}", error.rule)
         case "format":
-            return InvalidAnswer(field, "must be a date such as 1999-12-31")
+            return InvalidAnswer(field, "must be a date such as 1999-12-31", error.rule)
         case _:
             return InvalidAnswer(field, "does not keep to the question's schema")

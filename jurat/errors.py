@@ -35,13 +35,16 @@ class UnknownQuestion(JuratError):
 class InvalidAnswer(JuratError):
     """The answer breaks the schema of its question, or can not be stored. Nothing was confirmed.
 
-    `field` is the answer's field, or "" for the answer as a whole.
+    `field` is the answer's field, or "" for the answer as a whole. `rule` is the word of the schema that the field
+    breaks, for a platform that says it in its own words: required, enum, minLength, maxLength, pattern, format; "" for
+    whatever else is wrong.
     """
 
-    def __init__(self, field: str, problem: str) -> None:
+    def __init__(self, field: str, problem: str, rule: str = "") -> None:
         super().__init__(f"answer{'.' if field else ''}{field} {problem}")
         self.field = field
         self.problem = problem
+        self.rule = rule
 
 
 class InvalidSubmission(JuratError):

@@ -103,6 +103,8 @@ def locked(lock: str) -> dict[str, list[Version]]:
         ("requirements.txt", ["service"]),
         ("requirements-dev.txt", ["service", "dev"]),
         ("requirements-bench.txt", ["service", "dev", "bench"]),
+        ("requirements-platform.txt", ["service", "platform"]),
+        ("requirements-browser.txt", ["service", "dev", "platform", "browser"]),
         ("requirements-examples.txt", ["examples"]),
     ],
 )
@@ -117,7 +119,7 @@ def test_a_lock_holds_what_pyproject_asks_for(lock: str, extras: list[str]) -> N
 
 
 def test_every_locked_package_has_hashes() -> None:
-    for lock in ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt", "requirements-examples.txt"):
+    for lock in sorted(path.name for path in ROOT.glob("requirements*.txt")):
         text = (ROOT / lock).read_text()
         entries = re.findall(r"^[\w.-]+==.*(?:\n    --hash=sha256:[0-9a-f]{64}.*)+", text, re.MULTILINE)
         assert len(entries) == len(re.findall(r"^[\w.-]+==", text, re.MULTILINE)) > 0
@@ -125,7 +127,7 @@ def test_every_locked_package_has_hashes() -> None:
 
 def test_tests_run_on_the_versions_that_the_service_runs_on() -> None:
     service = locked("requirements.txt")
-    for other in map(locked, ("requirements-dev.txt", "requirements-bench.txt")):
+    for other in (locked(f"requirements-{name}.txt") for name in ("dev", "bench", "platform", "browser")):
         assert {name: other.get(name) for name in service} == service
     examples = locked("requirements-examples.txt")
     assert {name: examples[name] for name in service if name in examples} == {

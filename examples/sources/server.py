@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -34,7 +35,8 @@ class Sources:
     `MOOD` is a `Mood`, or one with `-then-back` behind it: that one lasts for the first `troubled` requests under its
     path. `switch` gives a path another mood while it runs. `requests` counts what was asked under each path (without
     its query), as soon as it is asked. `retry_after_s` is the pause that a throttling source asks for. `services` are
-    there beside those named above. Prints nothing.
+    there beside those named above, or in their place. `port` 0 is a free one. With the files of a `certificate` and
+    its key it speaks https. Prints nothing.
     """
 
     def __init__(
@@ -44,6 +46,9 @@ class Sources:
         troubled: int = 2,
         retry_after_s: int = 2,
         services: Mapping[str, Service] = MappingProxyType({}),
+        host: str = "127.0.0.1",
+        port: int = 0,
+        certificate: tuple[Path, Path] | None = None,
     ) -> None:
         self.requests: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -56,6 +61,11 @@ class Sources:
         }
         self._troubled = troubled
         self._retry_after_s = retry_after_s
+        self._address = host, port
+        self._tls: ssl.SSLContext | None = None
+        if certificate is not None:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(*certificate)
         self._switched: dict[str, tuple[Mood, int]] = {}
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -63,8 +73,8 @@ class Sources:
         self._server: _Server | None = None
 
     def start(self) -> Self:
-        """Listen on a free port of the loopback address."""
-        self._server = _Server(self)
+        """Listen. Raises OSError where the port can not be had."""
+        self._server = _Server(self, self._address, self._tls)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), name="sources", daemon=True).start()
         return self
 
@@ -88,7 +98,8 @@ class Sources:
         if self._server is None:
             raise RuntimeError("the sources are not running: call start() first")
         host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}/moods/{mood}" + (f"/{service}" if service else "")
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://{host!s}:{port}/moods/{mood}" + (f"/{service}" if service else "")
 
     def switch(self, mood: str, to: Mood, *, after: int = 0) -> None:
         """Answer what is asked under the path of `mood` as `to`, but the next `after` requests as its name says."""
@@ -151,15 +162,18 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, address: tuple[str, int], tls: ssl.SSLContext | None) -> None:
         self.sources = sources
+        self._tls = tls
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(address, _Handler)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tls is not None:  # the handshake waits for its thread: nobody holds up the others
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self._lock:
             self._open.add(connection)
         return connection, address

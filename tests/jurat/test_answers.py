@@ -162,6 +162,26 @@ def test_a_malformed_answer_is_told_with_its_field_and_the_rule(answer: Any, fie
     assert (caught.value.field, str(caught.value)) == (field, sentence)
 
 
+@pytest.mark.parametrize(
+    ("answer", "rule"),
+    [
+        ({"street": "Rue"}, "required"),
+        (GOOD | {"street": "R"}, "minLength"),
+        (GOOD | {"street": "R" * 7}, "maxLength"),
+        (GOOD | {"postcode": "9931"}, "pattern"),
+        (GOOD | {"kind": "Secret"}, "enum"),
+        (GOOD | {"since": "1999-02-30"}, "format"),
+        (GOOD | {"street": 4711}, ""),
+        (GOOD | {"e-mail": "Secret"}, ""),
+        ("Rue", ""),
+    ],
+)
+def test_a_platform_that_has_its_own_words_is_told_the_rule(answer: Any, rule: str) -> None:
+    with pytest.raises(InvalidAnswer) as caught:
+        validate(answer, ADDRESS)
+    assert caught.value.rule == rule
+
+
 @pytest.mark.parametrize("answer", [GOOD, GOOD | {"kind": "own", "since": "2000-02-29", "house.number": "8"}])
 def test_an_answer_that_keeps_to_its_schema_passes(answer: dict[str, str]) -> None:
     validate(answer, ADDRESS)

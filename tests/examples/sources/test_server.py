@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from examples.sources import Mood, Sources
 
+ROOT = Path(__file__).resolve().parents[3]
 NUMBER = {"number": "9000010000"}
 ADDRESS = {"q": "4 rue des Tanneurs 99001 Valmont"}
 
@@ -89,3 +96,33 @@ def test_closing_does_not_wait_for_those_who_dawdle() -> None:
     assert time.monotonic() - started < 30  # the one that says nothing would take a minute
     with pytest.raises(RuntimeError, match="start"):
         running.url()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_they_also_run_as_a_process_until_they_are_told(number: int) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "examples.sources", "--port", "0"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        assert get(f"{url}/registry/professionals", **NUMBER).json()["count"] == 1
+        process.send_signal(number)
+        assert process.wait(30) == 0
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with Sources() as running:
+        port = urlsplit(running.url()).port
+        ended = subprocess.run(
+            [sys.executable, "-P", "-m", "examples.sources", "--port", str(port)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"port {port}" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,15 @@
+-- What the two users of the platform may do on PostgreSQL, beside nothing. `prepare.py` runs it as the owner of the tables,
+-- after `bin/jurat db upgrade`, which makes the roles of jurat.
+
+-- The participants' pages: they confirm answers and read verdicts; they decide about nobody.
+GRANT jurat_platform TO web;
+GRANT SELECT, INSERT ON platform_accounts TO web;
+GRANT SELECT ON platform_consultations TO web;
+GRANT SELECT, INSERT, UPDATE (contest) ON platform_answers TO web;
+GRANT SELECT, INSERT, DELETE ON platform_votes TO web;
+
+-- The administrators' and reviewers' pages: consultations, codes, words of reviewers. They read no answer and no name.
+GRANT jurat_platform, jurat_reader TO office;
+GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_try_add_codes TO office;
+GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
+GRANT SELECT (consultation), DELETE ON platform_votes TO office;

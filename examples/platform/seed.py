@@ -1,0 +1,83 @@
+"""What an administrator of jurat does once for the town: tables, zones, the configuration, codes for letters.
+
+    python -m examples.platform.seed --register https://register:8443 --ca-file /run/secrets/register_certificate
+
+With `bin/jurat` it would be `db upgrade`, `zones import`, `config apply` and `codes generate`. All of it may be done
+again: what is there already stays as it is, and the letters get new codes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from adapters.address.zone_files import read_zones
+from config.lint import lint
+from config.settings import SettingsError, read_settings
+from jurat.codes import clean, generate
+from jurat.errors import ConfigurationError
+from tasks import schema
+from tasks.ledger.publishing import NewZone
+from worker.bootstrap import Service, open_service
+
+HERE = Path(__file__).resolve().parent
+TOWN = HERE.parent / "town"
+LIST = "letters"
+LETTERS = 12
+
+
+def seed(service: Service, register: str, folder: Path, ca_file: Path | None = None) -> list[str]:
+    """Everything, with the register at the URL `register`; the codes of the letters, which nobody can read again.
+
+    The configuration is left as `jurat.yaml` in `folder`. Workers trust the register's certificate by
+    `ca_file`, a file where they run.
+
+    Raises ConfigurationError where it can not be used.
+    """
+    schema.upgrade(service.database)
+    zones = [NewZone(zone.id, zone.title, zone.digest, zone.wkb) for zone in read_zones(TOWN / "zones.geojson")]
+    service.publishing.import_zones(zones, "seed")
+    written = folder / "jurat.yaml"
+    text = (HERE / "jurat.yaml").read_text("utf-8").replace("SOURCES", register).replace("examples/town", str(TOWN))
+    if ca_file:
+        text = text.replace("# ca_file: CERTIFICATE -", f"ca_file: {ca_file} #")
+    written.write_text(text, "utf-8")
+    report = lint([written], zones={zone.name for zone in zones}, environ={})
+    if report.configuration is None:
+        raise ConfigurationError(str(report))
+    service.publishing.apply(report.configuration, "seed")
+    return letters(service)
+
+
+def letters(service: Service) -> list[str]:
+    """New codes for letters. The database has only what it needs to recognise them."""
+    if service.fingerprints is None:
+        raise ConfigurationError("JURAT_HASH_KEYS is not set: codes need it; see `bin/jurat keys generate`")
+    codes = [generate() for _ in range(LETTERS)]
+    stored = [service.fingerprints.newest(LIST, str(clean(code))) for code in codes]
+    service.publishing.add_codes(LIST, stored, "seed")
+    return codes
+
+
+def main() -> int:
+    """For Compose, where each part is a process of its own."""
+    options = argparse.ArgumentParser(description="Seed the invented town.")
+    options.add_argument("--register", required=True, metavar="URL", help="where the invented register answers")
+    options.add_argument("--ca-file", type=Path, metavar="FILE", help="what workers trust its certificate by")
+    given = options.parse_args()
+    try:
+        service = open_service(read_settings())
+        with tempfile.TemporaryDirectory() as folder:
+            codes = seed(service, given.register, Path(folder), given.ca_file)
+        service.close()
+    except (ConfigurationError, SettingsError) as error:
+        print(f"valmont: {error}", file=sys.stderr)
+        return 2
+    print("Codes of letters, to try:", *codes, sep="\n  ")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

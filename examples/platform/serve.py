@@ -1,0 +1,173 @@
+"""The web tier alone, as it runs beside workers of its own: it needs the wheel and `requirements-examples.txt`.
+
+    python -m examples.platform.serve
+
+Its settings stand in the environment (README.md), each also as NAME_FILE, the path of a file that holds it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from waitress import wasyncore
+from waitress.server import create_server
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from examples.platform.web.app import create_app
+from examples.platform.web.parts import Parts
+from jurat import Client, JuratError
+from jurat.database import open_engine
+
+THREADS = 16
+GRACE_S = 10.0
+"""Seconds that the end waits for pages that are being made."""
+
+SHORTEST_SECRET = 32
+
+
+class NotSet(Exception):
+    """Settings that are missing or can not be used. `str` has a line for each, and shows no value."""
+
+
+def main() -> int:
+    """Serve until SIGTERM or Ctrl-C; the exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        with ExitStack() as stack:
+            app, host, port = _application(os.environ, stack)
+            listening = stack.enter_context(listen(host, port))
+            run(app, listening, lambda: print(f"listening on {host}:{listening.getsockname()[1]}", flush=True))
+    except (NotSet, JuratError) as error:
+        print("\n".join(f"valmont: {line}" for line in str(error).splitlines()), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:  # before it began to serve
+        pass
+    return 0
+
+
+def _application(environment: Mapping[str, str], stack: ExitStack) -> tuple[Any, str, int]:
+    problems: list[str] = []
+
+    def setting(name: str, what: str, default: str | None = None) -> str:
+        try:
+            return read(environment, name, what, default)
+        except NotSet as error:
+            problems.append(str(error))
+            return default or ""
+
+    database = setting("DATABASE_URL", "the database, for the user of the participants' pages")
+    office = setting("OFFICE_DATABASE_URL", "the same database, for the user of the office's pages")
+    seal_key = setting("JURAT_SEAL_KEY", "the public key that answers are sealed with")
+    secret = setting("PLATFORM_SECRET", f"what sessions are signed with, {SHORTEST_SECRET} random letters or more")
+    broker = setting("JURAT_BROKER_URL", "", "none")
+    host, port = setting("HOST", "", "127.0.0.1"), setting("PORT", "", "8080")
+    https, proxies = setting("HTTPS", "", "false").lower(), setting("PROXIES", "", "0")
+    if secret and len(secret) < SHORTEST_SECRET:
+        problems.append(f"PLATFORM_SECRET is short: take {SHORTEST_SECRET} random letters or more")
+    if https not in {"true", "false"}:
+        problems.append("HTTPS is neither true nor false")
+    if not (port.isdecimal() and int(port) < 1 << 16):
+        problems.append("PORT is no port: take a number from 1 to 65535")
+    if not (proxies.isdecimal() and int(proxies) < 10):
+        problems.append("PROXIES is the number of proxies before this server, such as 1")
+    if problems:
+        raise NotSet("\n".join(problems))
+    client = Client(database, broker, seal_key)
+    stack.callback(client.close)
+    engines = [open_engine(url) for url in (database, office)]
+    for engine in engines:
+        stack.callback(engine.dispose)
+    app = create_app(Parts(engines[0], client, engines[1], client.ring), secret.encode(), https=https == "true")
+    if trusted := int(proxies):
+        # Only what so many proxies said of the browser is believed.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted, x_proto=trusted, x_host=trusted)
+    return app, host, int(port)
+
+
+def read(environment: Mapping[str, str], name: str, what: str, default: str | None = None) -> str:
+    """The setting `name`, or what stands in the file of NAME_FILE. Empty is not set, as compose files pass it.
+
+    Raises NotSet, with `what` it is.
+    """
+    plain, file = environment.get(name), environment.get(f"{name}_FILE")
+    if plain and file:
+        raise NotSet(f"{name} and {name}_FILE are both set; leave only one of them")
+    if file:
+        try:
+            plain = Path(file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise NotSet(f"{name}_FILE can not be read: {why}") from None
+    if not plain and default is None:
+        raise NotSet(f"{name} is not set: {what}; or set {name}_FILE to the path of a file that holds it")
+    return plain or default or ""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that nobody else has.
+
+    Raises NotSet where somebody has it.
+    """
+    try:
+        return socket.create_server((host, port), backlog=1024)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else "the address can not be used"
+        raise NotSet(f"port {port} of {host} can not be had: {why}") from None
+
+
+def run(app: Any, listening: socket.socket, began: Callable[[], None], grace: float = GRACE_S) -> None:
+    """Serve until SIGTERM or Ctrl-C. Then nobody new is let in, and pages that are being made are sent to their end."""
+    channels: dict[int, Any] = {}
+    server: Any = create_server(
+        app, map=channels, sockets=[listening], threads=THREADS, ident=None, clear_untrusted_proxy_headers=False
+    )
+    try:
+        with _told_to_stop(server.pull_trigger) as stop:
+            began()
+            while not stop.is_set():
+                wasyncore.loop(1.0, use_poll=True, map=channels, count=1)
+            server.del_channel()
+            listening.close()
+            end = time.monotonic() + grace
+            wasyncore.loop(0.05, use_poll=True, map=channels, count=1)  # what has come in by now
+            while _busy(server) and time.monotonic() < end:
+                wasyncore.loop(0.05, use_poll=True, map=channels, count=1)
+    finally:
+        server.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(channels)
+
+
+def _busy(server: Any) -> bool:
+    return any(channel.requests or channel.total_outbufs_len for channel in server.active_channels.values())
+
+
+@contextmanager
+def _told_to_stop(wake: Callable[[], None]) -> Any:
+    """An event that SIGTERM and Ctrl-C set; a second one changes nothing."""
+    stop = threading.Event()
+
+    def tell(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+        wake()
+
+    before = {each: signal.signal(each, tell) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""The invented town as the platform knows it: its tables, who may be tried, and what is voted on.
+
+Of jurat it needs nothing; what jurat needs stands in `seed.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from examples.platform.web import store
+
+PASSWORD = "valmont-example"  # noqa: S105 - printed to who tries it, for people who do not exist
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody to try the platform as."""
+
+    name: str
+    role: str
+
+
+ADA = Person("ada", store.PARTICIPANT)  # gets in
+BEN = Person("ben", store.PARTICIPANT)  # is blocked
+CLEO = Person("cleo", store.PARTICIPANT)  # waits until a person has decided
+RHEA = Person("rhea", store.REVIEWER)
+OMAR = Person("omar", store.ADMINISTRATOR)
+PEOPLE = (ADA, BEN, CLEO, RHEA, OMAR)
+
+BUDGET: list[dict[str, Any]] = [
+    {
+        "id": "fountain",
+        "title": {"en": "The fountain on the herb market", "fr": "La fontaine du marché aux herbes"},
+        "text": {
+            "en": "It has been dry for eleven years. New pipes, a new basin, and benches in the shade around it.",
+            "fr": "Elle est à sec depuis onze ans. De nouveaux tuyaux, un nouveau bassin et des bancs à l’ombre.",
+        },
+        "cost": 84_000,
+    },
+    {
+        "id": "stairs",
+        "title": {"en": "A handrail on the Vigie stairs", "fr": "Une rampe pour l’escalier de la Vigie"},
+        "text": {
+            "en": "One hundred and twelve steps, lit at night, with a handrail on both sides and three places to rest.",
+            "fr": "Cent douze marches, éclairées la nuit, avec une rampe de chaque côté et trois paliers de repos.",
+        },
+        "cost": 46_500,
+    },
+    {
+        "id": "library",
+        "title": {"en": "The library open on Sundays", "fr": "La bibliothèque ouverte le dimanche"},
+        "text": {
+            "en": "From 10 to 17, for one year to begin with, with a room in which to talk.",
+            "fr": "De 10 h à 17 h, pour un an d’abord, avec une salle où l’on peut parler.",
+        },
+        "cost": 38_000,
+    },
+    {
+        "id": "courtyard",
+        "title": {"en": "A garden in the tanners’ courtyard", "fr": "Un jardin dans la cour des tanneurs"},
+        "text": {
+            "en": "Twelve beds for the neighbours, a tool shed, and rain water from the roofs.",
+            "fr": "Douze carrés pour le voisinage, un abri à outils et l’eau de pluie des toits.",
+        },
+        "cost": 21_200,
+    },
+]
+CARE: list[dict[str, Any]] = [
+    {
+        "id": "evening",
+        "title": {"en": "A practice that is open in the evening", "fr": "Un cabinet ouvert le soir"},
+        "text": {
+            "en": "Three evenings a week until 21, shared between the practices of the town.",
+            "fr": "Trois soirs par semaine jusqu’à 21 h, partagés entre les cabinets de la ville.",
+        },
+        "cost": 0,
+    },
+    {
+        "id": "visits",
+        "title": {"en": "Home visits by bicycle", "fr": "Des visites à domicile à vélo"},
+        "text": {
+            "en": "Two cargo bicycles for those who visit patients on the hill.",
+            "fr": "Deux vélos cargos pour celles et ceux qui visitent les malades de la colline.",
+        },
+        "cost": 9_400,
+    },
+]
+
+
+def seed(platform: Engine) -> bool:
+    """The platform's own tables, people and proposals; False where they were there before."""
+    store.metadata.create_all(platform)
+    with platform.begin() as connection:
+        if seeded(connection):
+            return False
+        for person in PEOPLE:
+            store.add_account(connection, person.name, PASSWORD, person.role)
+        store.keep_consultation(
+            connection,
+            "care",
+            {"en": "Care close to home", "fr": "Des soins près de chez soi"},
+            {
+                "en": "What do those who treat people in Valmont need? The physicians of the town choose.",
+                "fr": "De quoi ont besoin celles et ceux qui soignent à Valmont ? "
+                "Les médecins de la ville choisissent.",
+            },
+            CARE,
+        )
+        store.keep_consultation(
+            connection,
+            "budget",
+            {"en": "Participatory budget of the old town", "fr": "Budget participatif de la vieille ville"},
+            {
+                "en": "150,000 euros for the old town. Those who live there choose up to three of these proposals.",
+                "fr": "150 000 euros pour la vieille ville. Ses habitants choisissent jusqu’à trois de ces projets.",
+            },
+            BUDGET,
+        )
+    return True
+
+
+def seeded(connection: Connection) -> bool:
+    """Whether the people of the town are there. All of them came in one transaction."""
+    return store.find_account(connection, ADA.name) is not None

@@ -1,0 +1,237 @@
+"""The access form, from the first question to the last page.
+
+A question is asked, what was typed is shown to be confirmed, and the word on it follows. A confirmed answer can not be
+changed; what jurat says of it is always read anew, so that reloading, going back and a second window show what stands.
+"""
+
+from __future__ import annotations
+
+import time
+from base64 import b64decode, b64encode
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+
+from examples.platform.web import drafts, store
+from examples.platform.web.accounts import member, signed_in_as
+from examples.platform.web.forms import Question, questions_of
+from examples.platform.web.language import gettext as _
+from examples.platform.web.language import locale
+from examples.platform.web.parts import parts
+from examples.platform.web.reading import consultation_or_404
+from jurat import (
+    AccessRevoked,
+    AlreadyConfirmed,
+    NotContestable,
+    Outcome,
+    Reason,
+    Result,
+    State,
+    UnknownConsultation,
+)
+from jurat.sealing import generate
+
+pages = Blueprint("answering", __name__, url_prefix="/<locale>/consultations/<name>")
+
+PATIENCE_S = 0.8
+"""Seconds that Confirm waits for the verdict; then a page says that it is on its way."""
+
+PAUSES_S = (0.02, 0.03, 0.05, 0.1, 0.1, 0.1, 0.2, 0.2)
+
+LONGEST_NOTE = 2000
+BY_PERSONS = frozenset({Reason.PERSON_ACCEPTED, Reason.PERSON_REFUSED})
+
+
+@pages.get("/access")
+@signed_in_as()
+def overview(name: str) -> Any:
+    """Where the participant stands, and what comes next."""
+    found, questions = consultation_or_404(name), questions_of(name)
+    try:
+        standing = parts().client.standing(name, member().participant)
+    except UnknownConsultation:
+        return render_template("not-yet.html", consultation=found), 404
+    missed = [standing.results[each] for each in standing.access.blocked_by if each in standing.results]
+    return render_template(
+        "access.html", consultation=found, questions=questions, standing=standing, access=standing.access,
+        may_contest=[result.question for result in missed if _contestable(result) and not _contested(result.check_id)],
+    )  # fmt: skip
+
+
+@pages.route("/access/<question>", methods=["GET", "POST"])
+@signed_in_as()
+def ask(name: str, question: str) -> Any:
+    """One question. What was typed is looked at here, and confirmed on the next page."""
+    found, asked = consultation_or_404(name), _question_or_404(name, question)
+    standing = parts().client.standing(name, member().participant)
+    if question not in standing.access.open + standing.access.renewable:
+        last = standing.results.get(question)
+        return _to_word(name, last.check_id) if last else redirect(url_for("answering.overview", name=name), 303)
+    values, problems = asked.typed(), {}
+    if request.method == "POST":
+        problems = asked.problems(values)
+        if not problems:
+            try:
+                drafts.keep(name, question, values)
+                return redirect(url_for("answering.confirm", name=name, question=question), 303)
+            except drafts.TooLong:
+                problems = {asked.fields[0].name: _("This answer is too long to be checked. Please shorten it.")}
+    elif draft := drafts.kept(name, question):
+        values = dict(draft.answer)
+    place = list(standing.access.questions).index(question) + 1
+    page = render_template(
+        "question.html", consultation=found, question=asked, values=values, problems=problems, place=place,
+        count=len(standing.access.questions), left=standing.access.rounds_left[question],
+    )  # fmt: skip
+    return page, 422 if problems else 200
+
+
+@pages.route("/access/<question>/confirm", methods=["GET", "POST"])
+@signed_in_as()
+def confirm(name: str, question: str) -> Any:
+    """What was typed, to be confirmed. Sent twice, it is the same check."""
+    found, asked = consultation_or_404(name), _question_or_404(name, question)
+    draft = drafts.kept(name, question)
+    if draft is None:
+        return redirect(url_for("answering.ask", name=name, question=question), 303)
+    if request.method == "GET":
+        return render_template("confirm.html", consultation=found, question=asked, draft=draft)
+    if request.form.get("id") != str(draft.id):
+        flash(_("You changed this answer in another window. This is how it is now."))
+        return redirect(url_for("answering.confirm", name=name, question=question), 303)
+    private_key, reply_key = generate()
+    who = member().participant
+    try:
+        with parts().engine.begin() as connection:  # the check and the platform's own row: both or none
+            check = parts().client.submit(
+                connection, consultation=name, participant=who, question=question, answer=draft.answer, id=draft.id,
+                reply_key=reply_key,
+            )  # fmt: skip
+            if check.created:
+                store.keep_answer(connection, check.id, who, name, question)
+    except AlreadyConfirmed as error:
+        drafts.forget()
+        flash(_("You have confirmed an answer to this question before. This is what became of it."))
+        return _to_word(name, error.check_id)
+    except AccessRevoked:
+        drafts.forget()
+        return redirect(url_for("answering.overview", name=name), 303)
+    parts().ring()
+    if check.created:
+        session["reply"] = [str(check.id), b64encode(private_key).decode()]
+    drafts.forget()
+    _wait(check.id)
+    return _to_word(name, check.id)
+
+
+@pages.get("/answers/<uuid:check>")
+@signed_in_as()
+def word(name: str, check: UUID) -> Any:
+    """The word on one answer, and what comes next."""
+    found, result = consultation_or_404(name), _own(name, check)
+    asked = _question_or_404(name, result.question)
+    standing = parts().client.standing(name, member().participant)
+    newest = standing.results[result.question].check_id == check
+    again = newest and result.question in standing.access.open
+    contested = _contested(check)
+    return render_template(
+        "word.html", consultation=found, question=asked, result=result, standing=standing, access=standing.access,
+        message=_message(name, result), contact=parts().client.contact(name, locale()), again=again,
+        candidates=_candidates(check) if again and result.reason == Reason.AMBIGUOUS_ADDRESS else [],
+        contested=contested, may_contest=newest and _contestable(result) and not contested,
+    )  # fmt: skip
+
+
+@pages.post("/answers/<uuid:check>/choose")
+@signed_in_as()
+def choose(name: str, check: UUID) -> Any:
+    """One of the addresses that may be meant becomes the answer to confirm."""
+    result, candidates = _own(name, check), _candidates(check)
+    chosen = request.form.get("candidate", "")
+    if not chosen.isdecimal() or int(chosen) >= len(candidates):
+        flash(_("Choose one of the addresses, or type yours again."))
+        return _to_word(name, check)
+    known = _question_or_404(name, result.question).known
+    drafts.keep(name, result.question, {key: value for key, value in candidates[int(chosen)].items() if key in known})
+    return redirect(url_for("answering.confirm", name=name, question=result.question), 303)
+
+
+@pages.route("/answers/<uuid:check>/contest", methods=["GET", "POST"])
+@signed_in_as()
+def contest(name: str, check: UUID) -> Any:
+    """Put a verdict before a person."""
+    found, result = consultation_or_404(name), _own(name, check)
+    asked, problems = _question_or_404(name, result.question), {}
+    note = request.form.get("note", "").strip().replace("\r\n", "\n")
+    if not _contestable(result) or _contested(check):
+        return _to_word(name, check)
+    if request.method == "POST":
+        if not 1 <= len(note) <= LONGEST_NOTE or "\0" in note:
+            problems["note"] = _("Write what is wrong, in at most 2,000 characters.")
+        else:
+            try:
+                with parts().engine.begin() as connection:
+                    asked_for = parts().client.contest(connection, check, note=note)
+                    store.keep_contest(connection, check, asked_for)
+            except NotContestable:
+                flash(_("This answer can not be looked at again. Please ask the team."))
+            parts().ring()
+            return _to_word(name, check)
+    page = render_template(
+        "contest.html", consultation=found, question=asked, result=result, note=note, problems=problems,
+        message=_message(name, result), longest=LONGEST_NOTE,
+    )  # fmt: skip
+    return page, 422 if problems else 200
+
+
+def _question_or_404(name: str, question: str) -> Question:
+    return questions_of(name).get(question) or abort(404)
+
+
+def _to_word(name: str, check: UUID) -> Any:
+    return redirect(url_for("answering.word", name=name, check=check), 303)
+
+
+def _own(name: str, check: UUID) -> Result:
+    """What is known of a check of who is signed in; nobody sees that of somebody else."""
+    whose = name, member().participant
+    results = parts().client.results([check])
+    return next((result for result in results if (result.consultation, result.participant) == whose), None) or abort(
+        404
+    )
+
+
+def _message(name: str, result: Result) -> str:
+    client = parts().client
+    if result.settled and result.reason:
+        return client.message(result.reason, locale(), name)
+    return client.state_message(result.state, locale(), name)
+
+
+def _contestable(result: Result) -> bool:
+    """Whether a person may be asked to look: a source decided, and did not accept."""
+    return result.settled and result.outcome is not Outcome.ACCEPTED and result.reason not in BY_PERSONS
+
+
+def _contested(check: UUID) -> bool:
+    """Whether the participant has asked for that before."""
+    with parts().reads.begin() as connection:
+        row = store.find_answer(connection, check, member().participant)
+    return row is not None and row.contest is not None
+
+
+def _candidates(check: UUID) -> list[dict[str, str]]:
+    """The addresses that may be meant, where this browser submitted the answer."""
+    of, private_key = session.get("reply") or ("", "")
+    return parts().client.candidates(check, b64decode(private_key)) if of == str(check) else []
+
+
+def _wait(check: UUID) -> None:
+    """Give the workers a moment: most answers have their verdict before it is over."""
+    end = time.monotonic() + PATIENCE_S
+    for pause in PAUSES_S:
+        time.sleep(max(0.0, min(pause, end - time.monotonic())))
+        result = parts().client.result(check)
+        if result.settled or result.state is State.REVIEW:
+            return

@@ -1,0 +1,113 @@
+"""The application: its parts, its languages, what holds for every page, and what is shown when something goes wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
+from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
+from markupsafe import Markup
+from sqlalchemy.exc import SQLAlchemyError
+
+from examples.platform.web import accounts, answering, language, office, parts, reading, reviewing, store, voting
+from examples.platform.web.parts import Parts
+from jurat import JuratError
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+"""Nothing but our own files, and no script or style in a page (https://www.w3.org/TR/CSP3/)."""
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def create_app(made: Parts, secret: bytes, *, https: bool = False) -> Flask:
+    """The platform. `secret` signs sessions, and is the same for all its processes; `https`: browsers reach it so."""
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=secret,
+        SESSION_COOKIE_NAME="__Host-valmont" if https else "valmont",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=https,
+        MAX_CONTENT_LENGTH=256 * 1024,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session: who thinks about an answer for two hours must not lose it
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+    )
+    parts.install(app, made)
+    language.install(app)
+    CSRFProtect(app)
+    for blueprint in (reading, accounts, answering, voting, office, reviewing):
+        app.register_blueprint(blueprint.pages)
+    app.jinja_env.globals.update(account=_shown, csrf=_csrf, in_language=_in_language)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.after_request(_guard)
+    app.register_error_handler(CSRFError, _session_lost)
+    app.register_error_handler(SQLAlchemyError, _apologise)
+    app.register_error_handler(JuratError, _apologise)
+    for status in (400, 403, 404, 405, 413, 500):
+        app.register_error_handler(status, _refuse)
+
+    @app.get("/")
+    def start() -> Any:
+        return redirect(url_for("reading.home", locale=language.best()))
+
+    return app
+
+
+def _guard(response: Response) -> Response:
+    response.headers.update(HEADERS)
+    if request.endpoint != "static":  # pages are somebody's own; the back button asks again
+        response.headers["Cache-Control"] = "no-store"
+        response.vary.add("Cookie")
+    return response
+
+
+def _shown() -> store.Account | None:
+    """Who is signed in, for the head of a page. While the database is away the page that says so has a head as well."""
+    try:
+        return accounts.account()
+    except SQLAlchemyError:
+        g.account, g.away = None, True
+        return None
+
+
+def _session_lost(_: CSRFError) -> tuple[str, int]:
+    return render_template("session-lost.html", back=_here()), 400
+
+
+def _apologise(error: Exception) -> tuple[str, int]:
+    current_app.logger.error("%s", type(error).__name__)  # no more of it: the text of an error may quote a row
+    return render_template("sorry.html", back=_here()), 503
+
+
+def _refuse(error: Any) -> tuple[str, int]:
+    return render_template("refused.html", status=error.code), error.code
+
+
+def _csrf() -> Markup:
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
+
+
+def _may_be_asked_again() -> bool:
+    return request.url_rule is not None and "GET" in (request.url_rule.methods or ())
+
+
+def _here() -> str:
+    """This page's address; that of the first page where it only takes what is sent."""
+    return request.path if _may_be_asked_again() else url_for("reading.home")
+
+
+def _in_language(other: str) -> str:
+    """This page in another language; the first page where it is none that can be asked for again."""
+    if request.endpoint is None or not _may_be_asked_again():
+        return url_for("reading.home", locale=other)
+    return url_for(request.endpoint, **{**(request.view_args or {}), "locale": other})

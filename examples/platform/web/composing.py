@@ -1,0 +1,296 @@
+"""A new consultation while it is written: what was typed so far, what is wrong with it, and the document that it makes.
+
+The form has three steps, and carries what was typed in the others along: there is nothing to store before it is
+published, and the back button loses nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from babel import Locale
+
+from examples.platform.web.figures import Criterion
+from examples.platform.web.language import LOCALES, locale
+from examples.platform.web.language import gettext as _
+from jurat import InvalidConsultation
+from jurat.publications import NAME
+
+ABOUT, CRITERIA, QUESTIONS = STEPS = ("about", "criteria", "questions")
+
+LONGEST = {"title": 200, "summary": 1_000, "contact": 500, "proposals": 6_000}
+MOST_OF_ONE = 3
+"""Questions that one criterion makes at most; with several of one kind, `any` of them may be enough."""
+
+MOST_ROUNDS = 20
+RULES = ("all", "any", "at_least")
+_ABOUT = frozenset({"name", *(f"{part}-{language}" for part in LONGEST for language in LOCALES)})
+_TRUE = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question that is wanted: `key` begins the names of its fields, `name` is what jurat calls it."""
+
+    key: str
+    name: str
+    criterion: Criterion
+
+    def field(self, part: str) -> str:
+        """The name of one of its fields."""
+        return f"{self.key}.{part}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What there is to choose from."""
+
+    criteria: tuple[Criterion, ...]
+    zones: frozenset[str]
+    lists: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was typed, and what follows from it."""
+
+    values: Mapping[str, str]
+    choices: Choices
+
+    @property
+    def name(self) -> str:
+        """The name of the consultation."""
+        return self.values.get("name", "")
+
+    @property
+    def asked(self) -> list[Asked]:
+        """The questions that are wanted, by the places that they were given, else in the order of the criteria."""
+        wanted: list[Asked] = []
+        for criterion in self.choices.criteria:
+            for n in range(1, self.count(criterion.name) + 1):
+                name = criterion.name if n == 1 else f"{criterion.name[:60]}-{n}"
+                while name in {each.name for each in wanted}:
+                    name = f"{name[:60]}-x"
+                wanted.append(Asked(f"{criterion.name}.{n}", name, criterion))
+        places = {each.key: self._place(each) or n for n, each in enumerate(wanted, 1)}
+        return sorted(wanted, key=lambda each: places[each.key])
+
+    def count(self, criterion: str) -> int:
+        """How many questions of a criterion are wanted."""
+        return _number(self.values.get(f"count.{criterion}"), MOST_OF_ONE) or 0
+
+    def by_language(self, part: str, key: str = "") -> dict[str, str]:
+        """A text in the languages in which it was written."""
+        texts = {language: self.values.get(f"{key}{part}-{language}", "") for language in LOCALES}
+        return {language: text for language, text in texts.items() if text}
+
+    def carried(self, step: str) -> dict[str, str]:
+        """What the other steps have, to go along with this one."""
+        return {name: value for name, value in self.values.items() if step_of(name) != step}
+
+    def problems(self, step: str) -> dict[str, str]:
+        """What is wrong in one step, by field, in the order of the form."""
+        match step:
+            case "about":
+                return self._about()
+            case "criteria":
+                return {} if self.asked else {"criteria": _("Choose at least one question.")}
+            case _:
+                return self._questions()
+
+    def first_problems(self) -> tuple[str, dict[str, str]]:
+        """The first step in which something is wrong, and what."""
+        return next(((step, found) for step in STEPS if (found := self.problems(step))), (QUESTIONS, {}))
+
+    def proposals(self) -> list[dict[str, Any]]:
+        """What is voted on: one line each, in both languages in the same order."""
+        lines = {language: _lines(self.values.get(f"proposals-{language}", "")) for language in LOCALES}
+        return [
+            {"id": f"p{n}", "title": dict(zip(LOCALES, titles, strict=True)), "text": {}, "cost": 0}
+            for n, titles in enumerate(zip(*lines.values(), strict=True), 1)
+        ]
+
+    def document(self) -> dict[str, Any]:
+        """The consultation in the shape of jurat's configuration."""
+        asked = self.asked
+        document: dict[str, Any] = {
+            "title": self.by_language("title"),
+            "questions": {each.name: self._question(each) for each in asked},
+            "access": self._rule([each.name for each in asked]),
+        }
+        if contact := self.by_language("contact"):
+            document["contact"] = contact
+        if self.values.get("four-eyes") == _TRUE:
+            document["four_eyes"] = True
+        return document
+
+    def place_of(self, error: InvalidConsultation) -> tuple[str, str]:
+        """The step and the field that jurat's problem is about."""
+        path = error.place.removeprefix(f"consultations.{self.name}").removeprefix(".").split(".")
+        if path[0] == "questions" and len(path) > 1:
+            found = next((each for each in self.asked if each.name == path[1]), None)
+            if found:
+                part = path[-1] if path[-1] in (*found.criterion.open, "rounds") else f"title-{LOCALES[0]}"
+                return QUESTIONS, found.field(part)
+        if path[0] == "access":
+            return QUESTIONS, "rule"
+        part = path[0] if path[0] in ("title", "contact") else ""
+        return (ABOUT, f"{part}-{LOCALES[0]}") if part else (ABOUT, "name")
+
+    def _place(self, each: Asked) -> int | None:
+        return _number(self.values.get(each.field("place")), MOST_OF_ONE * len(self.choices.criteria))
+
+    def _question(self, each: Asked) -> dict[str, Any]:
+        made: dict[str, Any] = {
+            "criterion": each.criterion.name,
+            "title": self.by_language("title", f"{each.key}."),
+            "rounds": _number(self.values.get(each.field("rounds")), MOST_ROUNDS) or 1,
+        }
+        if self.values.get(each.field("review")) == _TRUE:
+            made["on_undetermined"] = "review"
+        if each.criterion.open:
+            made["with"] = {part: self.values.get(each.field(part), "") for part in each.criterion.open}
+        return made
+
+    def _rule(self, names: list[str]) -> Any:
+        if len(names) == 1:
+            return names[0]
+        match self.values.get("rule"):
+            case "any":
+                return {"any_of": names}
+            case "at_least":
+                return {"at_least": _number(self.values.get("least"), len(names)) or 1, "of": names}
+            case _:
+                return {"all_of": names}
+
+    def _about(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        if not NAME.fullmatch(self.name):
+            found["name"] = _(
+                "Choose a name of lower-case letters, digits and hyphens that begins with a letter or a digit."
+            )
+        labels = {"title": _("Title"), "summary": _("Summary"), "contact": _("Contact")}
+        needed = labels if self.by_language("contact") else {part: labels[part] for part in ("title", "summary")}
+        for part, label in needed.items():
+            for language in LOCALES:
+                if not self.values.get(f"{part}-{language}"):
+                    found[f"{part}-{language}"] = _missing(label, language)
+        return found | self._proposed() | self._too_long()
+
+    def _proposed(self) -> dict[str, str]:
+        lines = {language: len(_lines(self.values.get(f"proposals-{language}", ""))) for language in LOCALES}
+        label = _("What is voted on")
+        found = {f"proposals-{language}": _missing(label, language) for language, count in lines.items() if not count}
+        if not found and len(set(lines.values())) > 1:
+            found[f"proposals-{LOCALES[-1]}"] = _("Write as many lines in one language as in the other.")
+        return found
+
+    def _too_long(self) -> dict[str, str]:
+        return {
+            f"{part}-{language}": _("This is too long. At most %(most)s characters fit.") % {"most": most}
+            for part, most in LONGEST.items()
+            for language in LOCALES
+            if len(self.values.get(f"{part}-{language}", "")) > most
+        }
+
+    def _questions(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for n, each in enumerate(self.asked, 1):
+            for language in LOCALES:
+                if not self.values.get(each.field(f"title-{language}")):
+                    found[each.field(f"title-{language}")] = _missing(_("Question %(n)s") % {"n": n}, language)
+            if not _number(self.values.get(each.field("rounds")), MOST_ROUNDS):
+                found[each.field("rounds")] = _("Question %(n)s: allow 1 to 20 answers.") % {"n": n}
+            for part in each.criterion.open:
+                found |= self._parameter(n, each, part)
+        if len(self.asked) > 1:
+            if self.values.get("rule") not in RULES:
+                found["rule"] = _("Choose how many of the questions must be accepted.")
+            elif self.values["rule"] == "at_least" and not _number(self.values.get("least"), len(self.asked)):
+                found["least"] = _("Say how many, from 1 up to the number of questions.")
+        return found
+
+    def _parameter(self, n: int, each: Asked, part: str) -> dict[str, str]:
+        value = self.values.get(each.field(part), "")
+        if part == "zone" and value not in self.choices.zones:
+            return {each.field(part): _("Question %(n)s: choose an area.") % {"n": n}}
+        if part == "list" and value not in self.choices.lists:
+            return {each.field(part): _("Question %(n)s: choose a list of codes.") % {"n": n}}
+        return {} if value else {each.field(part): _("Question %(n)s: please fill this in.") % {"n": n}}
+
+
+def typed(form: Mapping[str, str]) -> dict[str, str]:
+    """What a browser sent, without what is the form's own."""
+    own = {"csrf_token", "step", "go"}
+    return {
+        name: value.replace("\r\n", "\n").replace("\0", "").strip() for name, value in form.items() if name not in own
+    }
+
+
+def values_of(name: str, kept: Any, document: str | None) -> dict[str, str]:
+    """What to put into the form, so that a consultation is written once and mended later."""
+    values = {"name": name}
+    if kept is not None:
+        values |= _spoken("title", kept.title) | _spoken("summary", kept.summary)
+        for language in LOCALES:
+            lines = [proposal["title"].get(language, "") for proposal in kept.proposals]
+            values[f"proposals-{language}"] = "\n".join(lines)
+    whole = json.loads(document) if document else {}
+    values |= _spoken("contact", whole.get("contact"))
+    if whole.get("four_eyes"):
+        values["four-eyes"] = _TRUE
+    seen: dict[str, int] = {}
+    for place, question in enumerate(whole.get("questions", {}).values(), 1):
+        criterion = question["criterion"]
+        seen[criterion] = seen.get(criterion, 0) + 1
+        key = f"{criterion}.{seen[criterion]}."
+        values |= _spoken(f"{key}title", question.get("title"))
+        values[f"{key}place"] = str(place)
+        values[f"{key}rounds"] = str(question.get("rounds", 1))
+        if question.get("on_undetermined") == "review":
+            values[f"{key}review"] = _TRUE
+        values |= {f"{key}{part}": value for part, value in question.get("with", {}).items()}
+    return values | {f"count.{criterion}": str(count) for criterion, count in seen.items()} | _rule_of(whole)
+
+
+def step_of(field: str) -> str:
+    """The step in which a field is filled."""
+    return ABOUT if field in _ABOUT else CRITERIA if field.startswith("count.") else QUESTIONS
+
+
+def in_words(language: str) -> str:
+    """The name of a language in the language of this request."""
+    return str(Locale(language).get_display_name(locale()))
+
+
+def _rule_of(document: Mapping[str, Any]) -> dict[str, str]:
+    rule = document.get("access")
+    if not isinstance(rule, dict):
+        return {}
+    if "at_least" in rule:
+        return {"rule": "at_least", "least": str(rule["at_least"])}
+    return {"rule": "any" if "any_of" in rule else "all"}
+
+
+def _spoken(part: str, texts: Any) -> dict[str, str]:
+    known = texts if isinstance(texts, dict) else {}
+    return {f"{part}-{language}": known[language] for language in LOCALES if language in known}
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _number(written: str | None, most: int) -> int | None:
+    """A whole number from 0 to `most`."""
+    if written is None or not re.fullmatch("[0-9]{1,4}", written) or int(written) > most:
+        return None
+    return int(written)
+
+
+def _missing(label: str, language: str) -> str:
+    return _("%(label)s (%(language)s): please fill this in.") % {"label": label, "language": in_words(language)}

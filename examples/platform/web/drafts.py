@@ -1,0 +1,67 @@
+"""What somebody typed and has not confirmed yet. It stays in their browser: a sealed value in the session's cookie.
+
+The database never has it. Who uses the browser next can not read it either: it opens with a key of this platform, and
+signing out removes it. libsodium's secret boxes (https://doc.libsodium.org/secret-key_cryptography/secretbox).
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from uuid import UUID, uuid4
+
+from flask import current_app, session
+from nacl.exceptions import CryptoError
+from nacl.secret import SecretBox
+
+LARGEST = 2400
+"""Bytes of a draft: a cookie has room for 4 KB, and a sealed value grows by a third."""
+
+
+class TooLong(Exception):
+    """The draft does not fit into a cookie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An answer that may be confirmed. Its `id` becomes that of the check: confirmed twice, it is the same check."""
+
+    id: UUID
+    consultation: str
+    question: str
+    answer: Mapping[str, str]
+
+
+def keep(consultation: str, question: str, answer: Mapping[str, str]) -> Draft:
+    """Keep an answer to be confirmed, in place of the one before.
+
+    Raises TooLong.
+    """
+    made = Draft(uuid4(), consultation, question, answer)
+    text = json.dumps([str(made.id), consultation, question, answer], ensure_ascii=False).encode()
+    if len(text) > LARGEST:
+        raise TooLong
+    session["draft"] = b64encode(_box().encrypt(text)).decode()
+    return made
+
+
+def kept(consultation: str, question: str) -> Draft | None:
+    """The draft for this question, None where there is none."""
+    try:
+        text = _box().decrypt(b64decode(session.get("draft", "")))
+    except (CryptoError, ValueError):
+        return None
+    made, of, asked, answer = json.loads(text)
+    return Draft(UUID(made), of, asked, answer) if (of, asked) == (consultation, question) else None
+
+
+def forget() -> None:
+    """The answer was confirmed, or can not be any more."""
+    session.pop("draft", None)
+
+
+def _box() -> SecretBox:
+    return SecretBox(sha256(b"drafts:" + bytes(current_app.config["SECRET_KEY"])).digest())

@@ -1,0 +1,175 @@
+"""What jurat found, in a reviewer's words: reasons, and the facts of the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from examples.platform.web.language import gettext as _
+from examples.platform.web.language import number
+from jurat import Reason
+
+_OF_ADDRESS = (Reason.OUTSIDE_ZONE,)
+_OF_REGISTER = (
+    Reason.STATUS_INACTIVE,
+    Reason.NOT_A_PERSON,
+    Reason.PROFESSION_NOT_ELIGIBLE,
+    Reason.AREA_NOT_ELIGIBLE,
+    Reason.ACTIVITY_NOT_ELIGIBLE,
+    Reason.BIRTH_DATE_DIFFERS,
+    Reason.TOO_YOUNG,
+    Reason.NOT_VALID_AT_DATE,
+)
+_OF_CODES = (Reason.CODE_UNKNOWN, Reason.CODE_USED, Reason.CODE_EXPIRED, Reason.CODE_REVOKED)
+_REFUSING = {"address": _OF_ADDRESS, "registry": _OF_REGISTER, "codes": _OF_CODES}
+
+
+def reasons_of(kind: str) -> tuple[Reason, ...]:
+    """With what a person may refuse an answer to a question of this kind; the one that fits all comes last."""
+    return (*_REFUSING.get(kind, ()), Reason.PERSON_REFUSED)
+
+
+def why(reason: str) -> str:
+    """A reason in a few words, as those say it who decide."""
+    return _reasons().get(reason) or reason.replace("_", " ")
+
+
+def words_of(evidence: Mapping[str, Any], area: str | None) -> list[tuple[str, str]]:
+    """The facts that have a meaning for a person, with labels; what is for machines alone is left out.
+
+    `area` is how people call the zone.
+    """
+    known = {**evidence, **({"zone": area} if area else {})}
+    facts = [
+        (label, said)
+        for name, label in _labels().items()
+        if name in known and (said := _value(name, known[name])) is not None
+    ]
+    rules = evidence.get("rules")
+    if isinstance(rules, dict):
+        named = _rules()
+        failed = [named.get(rule, rule.replace("_", " ")) for rule, held in rules.items() if held is False]
+        facts += [(_("What did not hold"), ", ".join(failed))] if failed else []
+    return facts
+
+
+def _value(name: str, value: Any) -> str | None:
+    if value is None or isinstance(value, dict | list):
+        return None
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if name.endswith("_m") and isinstance(value, int | float):
+        return _("%(metres)s m") % {"metres": number(round(value))}
+    if name in ("score", "next_score", "name_similarity") and isinstance(value, int | float):
+        return f"{round(value * 100)} %"
+    return _words().get(str(value), str(value))
+
+
+def _labels() -> dict[str, str]:
+    return {
+        "zone": _("Area"),
+        "zone_version": _("Version of the area"),
+        "distance_m": _("Distance to the border"),
+        "margin_m": _("Nearer than this, the map does not decide"),
+        "provider": _("Looked up with"),
+        "data_date": _("Data of"),
+        "candidates": _("Addresses that were found"),
+        "houses": _("Of these, houses that may be meant"),
+        "level": _("Found as precisely as"),
+        "score": _("How sure the source is"),
+        "next_score": _("How sure it is of the next one"),
+        "name_similarity": _("How alike the street’s name is"),
+        "leaning": _("Another source saw it"),
+        "list": _("List of codes"),
+        "records": _("Entries that were found"),
+        "status": _("Status in the register"),
+        "name": _("The name"),
+        "rule": _("Decided by the rule"),
+        "http_status": _("Answer of the source"),
+        "simulated": _("For trying out alone"),
+    }
+
+
+def _words() -> dict[str, str]:
+    return {
+        "housenumber": _("the house"),
+        "interpolated": _("a place along the street"),
+        "street": _("the street"),
+        "postcode": _("the postcode"),
+        "locality": _("the town or district"),
+        "municipality": _("the town"),
+        "inside": _("inside the area"),
+        "outside": _("outside the area"),
+        "active": _("active"),
+        "inactive": _("not active"),
+        "unknown": _("not known"),
+        "equal": _("is the same"),
+        "differs": _("is another one"),
+    }
+
+
+def _rules() -> dict[str, str]:
+    return {
+        "found": _("the address was found"),
+        "consistent": _("the parts of the answer fit together"),
+        "street": _("the street was found"),
+        "name": _("the street’s name is the same"),
+        "postcode": _("the postcode is the same"),
+        "number": _("the house number was found"),
+        "whole_street": _("the whole street is known"),
+        "score": _("the source is sure enough"),
+        "margin": _("the house is far enough from the border"),
+        "agreed": _("all houses that may be meant lie on one side"),
+    }
+
+
+def _reasons() -> dict[str, str]:
+    return {
+        Reason.PERSON_ACCEPTED: _("a person accepted it"),
+        Reason.PERSON_REFUSED: _("it does not meet the criterion"),
+        Reason.INSIDE_ZONE: _("the address is in the area"),
+        Reason.OUTSIDE_ZONE: _("the address is outside the area"),
+        Reason.STATUS_INACTIVE: _("the register does not show the entry as active"),
+        Reason.NOT_A_PERSON: _("the number belongs to an organisation"),
+        Reason.PROFESSION_NOT_ELIGIBLE: _("the profession is not one of those that may vote"),
+        Reason.AREA_NOT_ELIGIBLE: _("the area is not one of those that may vote"),
+        Reason.ACTIVITY_NOT_ELIGIBLE: _("the activity is not one of those that may vote"),
+        Reason.BIRTH_DATE_DIFFERS: _("the date of birth is another one"),
+        Reason.TOO_YOUNG: _("the person is too young"),
+        Reason.NOT_VALID_AT_DATE: _("the entry was not valid on the date that counts"),
+        Reason.CODE_UNKNOWN: _("the code is not on the list"),
+        Reason.CODE_USED: _("the code was used before"),
+        Reason.CODE_EXPIRED: _("the code is past its day"),
+        Reason.CODE_REVOKED: _("the code was withdrawn"),
+        Reason.CODE_MALFORMED: _("it does not have the form of a code"),
+        Reason.ADDRESS_NOT_FOUND: _("the address was not found"),
+        Reason.HOUSE_NUMBER_NOT_FOUND: _("the street was found, but not the house number"),
+        Reason.STREET_LEVEL: _("the street was found, but not the house"),
+        Reason.LOCALITY_LEVEL: _("the town was found, but not the street"),
+        Reason.POSTCODE_DIFFERS: _("the address was found under another postcode"),
+        Reason.STREET_DIFFERS: _("only a street with another name was found"),
+        Reason.SCORE_TOO_LOW: _("nothing close enough was found"),
+        Reason.AMBIGUOUS_ADDRESS: _("several addresses fit"),
+        Reason.NEAR_BORDER: _("the address is too close to the border for the map to decide"),
+        Reason.SOURCES_DISAGREE: _("the sources say different things"),
+        Reason.NUMBER_MALFORMED: _("the number does not have the form that the register uses"),
+        Reason.RECORD_NOT_FOUND: _("the register has no entry that fits"),
+        Reason.RECORD_DIFFERS: _("the register’s entry does not fit in full"),
+        Reason.AMBIGUOUS_RECORD: _("several entries fit"),
+        Reason.NAME_DIFFERS: _("the name does not fit the number"),
+        Reason.STATUS_UNKNOWN: _("the register does not say whether the entry is active"),
+        Reason.RECORD_NOT_PUBLIC: _("the register does not show the entry in public"),
+        Reason.REQUIREMENT_MISSING: _("what has to be known is in no source: a person decides"),
+        Reason.NUMBER_TAKEN: _("the number was entered in this consultation before"),
+        Reason.SOURCE_UNAVAILABLE: _("the source could not be reached in time"),
+        Reason.SOURCE_THROTTLED: _("the source had too many look-ups"),
+        Reason.SOURCE_MAINTENANCE: _("the source is under maintenance"),
+        Reason.SOURCE_CREDENTIALS: _("the source did not let us in"),
+        Reason.SOURCE_REJECTED_REQUEST: _("the source did not take our request"),
+        Reason.SOURCE_UNREADABLE: _("what the source sent could not be read"),
+        Reason.SOURCE_BLOCKED: _("the source may not be asked"),
+        Reason.ANSWER_UNREADABLE: _("the answer could not be opened"),
+        Reason.WORKER_LOST: _("the check was interrupted several times"),
+        Reason.CONFIGURATION_MISSING: _("the question was changed meanwhile"),
+        Reason.DEADLINE_PASSED: _("no source answered in time"),
+    }

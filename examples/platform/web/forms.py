@@ -1,0 +1,133 @@
+"""The access form: questions and their fields as the configuration has them, and what is wrong with what was typed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+from sqlalchemy import text
+
+from examples.platform.web.language import gettext as _
+from examples.platform.web.language import say
+from examples.platform.web.parts import parts
+from jurat import InvalidAnswer
+from jurat.answers import encode, validate
+
+FORM = text(
+    "SELECT question, title, fields, answer_schema, rounds FROM jurat_questions "
+    "WHERE consultation = :consultation ORDER BY position"
+)
+
+PURPOSES = {
+    "postcode": "postal-code",
+    "city": "address-level2",
+    "country": "country",
+    "family_name": "family-name",
+    "given_name": "given-name",
+    "birth_date": "bday",
+}
+"""What a browser may fill in by itself (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#autofill)."""
+
+NOT_ASKED = frozenset({"city_code", "country"})
+"""Fields that the form leaves out, where they need not be filled in: everybody here lives in one country, and nobody
+knows the code of their town by heart. An address that is chosen from a list brings them along."""
+
+_SHORT = 12
+"""Characters of a field that is drawn short, for its width tells what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a question."""
+
+    name: str
+    label: str
+    required: bool
+    most: int
+    choices: tuple[str, ...]
+    is_date: bool
+    purpose: str | None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether little is typed here."""
+        return self.is_date or self.most <= _SHORT or self.name in {"number", "postcode"}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of an access form."""
+
+    name: str
+    title: str
+    schema: str
+    fields: tuple[Field, ...]
+    known: frozenset[str]
+    """Every field that an answer may have; `fields` are those that are asked."""
+
+    def typed(self) -> dict[str, str]:
+        """What was typed into its fields; what was left empty is not there."""
+        values = {field.name: request.form.get(f"answer-{field.name}", "").strip() for field in self.fields}
+        return {name: value for name, value in values.items() if value}
+
+    def problems(self, answer: dict[str, str]) -> dict[str, str]:
+        """What is wrong with an answer, by field, in the order of the form; nothing was confirmed yet."""
+        found = {
+            field.name: _("%(label)s: please fill this in.") % {"label": field.label}
+            for field in self.fields
+            if field.required and field.name not in answer
+        }
+        if found:
+            return found
+        try:
+            encode(answer)
+            validate(answer, self.schema)
+        except InvalidAnswer as error:
+            wrong = next((field for field in self.fields if field.name == error.field), self.fields[0])
+            return {wrong.name: f"{wrong.label}: {_sentence(error.rule, wrong)}"}
+        return {}
+
+
+def questions_of(consultation: str) -> dict[str, Question]:
+    """The access form of a consultation, in its order; empty while the consultation is not in force."""
+    with parts().reads.begin() as connection:
+        rows = connection.execute(FORM, {"consultation": consultation}).all()
+    return {row.question: _question(row) for row in rows}
+
+
+def _question(row: Any) -> Question:
+    title, names, schema = (
+        json.loads(value) if isinstance(value, str) else value for value in (row.title, row.fields, row.answer_schema)
+    )
+    # A simulated source alone has no fields of its own, and takes any.
+    known = schema.get("properties") or {"answer": {"type": "string", "titles": {"en": "Your answer", "fr": "Réponse"}}}
+    needed = schema.get("required", list(known) if not schema.get("properties") else [])
+    asked = [name for name in names or known if name in needed or name not in NOT_ASKED]
+    fields = tuple(_field(name, known[name], required=name in needed) for name in asked)
+    return Question(row.question, say(title), json.dumps(schema), fields, frozenset(known))
+
+
+def _field(name: str, described: dict[str, Any], *, required: bool) -> Field:
+    return Field(
+        name,
+        say(described.get("titles")) or name,
+        required,
+        described.get("maxLength", 200),
+        tuple(described.get("enum", ())),
+        described.get("format") == "date",
+        PURPOSES.get(name),
+    )
+
+
+def _sentence(rule: str, field: Field) -> str:
+    match rule:
+        case "format":
+            return _("please write the date as year-month-day, such as 1999-12-31.")
+        case "enum":
+            return _("please choose one of the answers.")
+        case "maxLength":
+            return _("this is too long. At most %(most)s characters fit.") % {"most": field.most}
+        case _:
+            return _("this does not have the form that is expected. Please look at it again.")

@@ -1,0 +1,85 @@
+"""Administrators' pages: the results as counts, how the sources stand, and the way to what may be made.
+
+On PostgreSQL `parts().office` logs in as a user of its own, with
+
+    GRANT jurat_platform, jurat_reader TO office;
+    GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_try_add_codes TO office;
+    GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
+    GRANT SELECT (consultation), DELETE ON platform_votes TO office;
+
+The Python client adds codes with `jurat_try_add_codes`, which never fails; other languages with `jurat_add_codes`. The
+participants' pages need nothing of this but `jurat_platform`, and all rights on the platform's own tables.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, render_template
+
+from examples.platform.web import codes, figures, publishing, store
+from examples.platform.web.accounts import signed_in_as
+from examples.platform.web.figures import reading
+from examples.platform.web.language import gettext as _
+from examples.platform.web.language import locale
+from examples.platform.web.parts import parts
+from examples.platform.web.store import ADMINISTRATOR
+from jurat import Reason, UnknownConsultation
+
+pages = Blueprint("office", __name__, url_prefix="/<locale>/office")
+pages.register_blueprint(publishing.pages)
+pages.register_blueprint(codes.pages)
+
+
+@pages.get("/")
+@signed_in_as(ADMINISTRATOR)
+def dashboard() -> str:
+    """How everything stands."""
+    with parts().reads.begin() as connection:
+        ours = store.all_consultations(connection)
+    with reading() as connection:
+        published = figures.publications(connection)
+        names = {each.name for each in ours}
+        waiting = [row for row in published if row.name not in names]
+        return render_template(
+            "office/dashboard.html", consultations=list(reversed(ours)), others=waiting,
+            published={row.name: publishing.state_of(row) for row in published},
+            access=figures.access_counts(connection), lists=figures.code_lists(connection),
+            sources=figures.sources(connection, figures.criteria(connection)), failures=failures(),
+        )  # fmt: skip
+
+
+@pages.get("/consultations/<name>")
+@signed_in_as(ADMINISTRATOR)
+def consultation(name: str) -> Any:
+    """One consultation: what became of its publication, and its results as counts."""
+    with parts().reads.begin() as connection:
+        found = store.find_consultation(connection, name)
+    try:
+        publication = parts().client.publication(name)
+    except UnknownConsultation:  # it stands in the administrators' files
+        publication = None
+    with reading() as connection:
+        answers = figures.answer_counts(connection, name)
+        counted = figures.access_counts(connection).get(name, {})
+        title = figures.titles(connection).get(name, ({}, {}))[0]
+    if found is None and publication is None and not answers:
+        abort(404)
+    return render_template(
+        "office/consultation.html", name=name, consultation=found, title=found.title if found else title,
+        publication=publication, answers=answers, counted=counted,
+        says=lambda reason: parts().client.message(reason, locale(), name if answers and found else None),
+    )  # fmt: skip
+
+
+def failures() -> dict[str, str]:
+    """Why a source did not answer, as those say it who can do something about it."""
+    return {
+        Reason.SOURCE_UNAVAILABLE: _("it could not be reached"),
+        Reason.SOURCE_THROTTLED: _("it asked for fewer look-ups"),
+        Reason.SOURCE_MAINTENANCE: _("it is under maintenance"),
+        Reason.SOURCE_CREDENTIALS: _("it did not take our key or password"),
+        Reason.SOURCE_REJECTED_REQUEST: _("it did not take our request"),
+        Reason.SOURCE_UNREADABLE: _("what it sent could not be read"),
+        Reason.SOURCE_BLOCKED: _("its address may not be asked"),
+    }

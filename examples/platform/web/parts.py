@@ -1,0 +1,44 @@
+"""What every page works with: the platform's own database, the client of jurat, and the office's own user of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flask import current_app
+from sqlalchemy import Engine
+
+from jurat import Client
+from jurat.database import reader
+
+KEY = "valmont"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """One process's parts. Threads share them.
+
+    `engine` and `client` log in as the participants' pages, `office` as the administrators' and reviewers': on
+    PostgreSQL two users with different rights (README.md). `ring` wakes the workers after a commit.
+    """
+
+    engine: Engine
+    client: Client
+    office: Engine
+    ring: Callable[[], None]
+
+    @property
+    def reads(self) -> Engine:
+        """The same database for what only reads: on SQLite that waits for no writer, and no writer for it."""
+        return reader(self.engine)
+
+
+def parts() -> Parts:
+    """The parts of the application that serves this request."""
+    return cast("Parts", current_app.extensions[KEY])
+
+
+def install(app: Any, made: Parts) -> None:
+    """Give an application its parts."""
+    app.extensions[KEY] = made

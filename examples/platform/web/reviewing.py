@@ -1,0 +1,211 @@
+"""Reviewers' pages: what no source could decide, and what participants contested.
+
+The answer itself is sealed for the workers and can not be opened here: a reviewer opens it with
+`bin/jurat review show ID --answer`, which leaves a row with their name in the audit. What `parts().office` needs on
+PostgreSQL stands in `office.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import BadRequest, NotFound
+
+from examples.platform.web import figures
+from examples.platform.web.accounts import member, signed_in_as
+from examples.platform.web.figures import reading
+from examples.platform.web.findings import reasons_of, why, words_of
+from examples.platform.web.language import gettext as _
+from examples.platform.web.language import locale, say
+from examples.platform.web.maps import picture
+from examples.platform.web.parts import parts
+from examples.platform.web.store import ADMINISTRATOR, REVIEWER
+from examples.platform.web.waiting import said_of, wait_for
+from jurat import Reason, UnknownCheck
+from jurat.asking import AskedState
+from jurat.columns import instant
+from jurat.database import state_of
+from jurat.reading import read_json
+
+pages = Blueprint("reviewing", __name__, url_prefix="/<locale>/reviews")
+
+_COLUMNS = "check_id, consultation, question, reason, evidence, opened_at, due_at, contested, document, words"
+_QUEUE = text(f"SELECT {_COLUMNS} FROM jurat_review_queue ORDER BY due_at, check_id")  # noqa: S608 - our own names
+_ONE = f"SELECT {_COLUMNS} FROM jurat_review_queue WHERE check_id = "  # noqa: S608 - our own names
+_KIND = text("""
+    SELECT c.kind FROM jurat_questions q JOIN jurat_criteria c ON c.name = q.criterion
+    WHERE q.consultation = :consultation AND q.question = :question""")
+
+_DECIDE = {
+    "postgresql": """
+        SELECT jurat_decide(check_id => CAST(:check_id AS uuid), reason => :reason, by_whom => :by_whom,
+          id => CAST(:id AS uuid))""",
+    "sqlite": """
+        INSERT INTO jurat_requests (id, kind, check_id, reason, by_whom, asked_at)
+        VALUES (:id, 'decide', :check_id, :reason, :by_whom, strftime('%Y-%m-%d %H:%M:%f', 'now'))
+        ON CONFLICT DO NOTHING""",
+}
+_OPEN = {
+    "postgresql": """
+        SELECT jurat_open_review(check_id => CAST(:check_id AS uuid), by_whom => :by_whom, id => CAST(:id AS uuid))""",
+    "sqlite": """
+        INSERT INTO jurat_requests (id, kind, check_id, by_whom, asked_at)
+        VALUES (:id, 'open', :check_id, :by_whom, strftime('%Y-%m-%d %H:%M:%f', 'now')) ON CONFLICT DO NOTHING""",
+}
+
+
+@pages.get("/")
+@signed_in_as(REVIEWER, ADMINISTRATOR)
+def queue() -> str:
+    """What waits, due first."""
+    with reading() as connection:
+        titles = figures.titles(connection)
+        waiting = [_row(row, titles) for row in connection.execute(_QUEUE)]
+    return render_template("reviews/queue.html", waiting=waiting)
+
+
+@pages.get("/<uuid:check>")
+@signed_in_as(REVIEWER, ADMINISTRATOR)
+def review(check: UUID) -> Any:
+    """One answer: what is known of it, and what may be decided."""
+    with reading() as connection:
+        found = _find(connection, check)
+        if found is None:
+            return _gone(check)
+        return _page(connection, found, {})
+
+
+@pages.post("/<uuid:check>")
+@signed_in_as(REVIEWER, ADMINISTRATOR)
+def decide(check: UUID) -> Any:
+    """A decision: chosen, then confirmed, for it is final."""
+    reason, request_id = request.form.get("reason", ""), request.form.get("id", "")
+    with reading() as connection:
+        found = _find(connection, check)
+        if found is None:
+            return _gone(check)
+        kind = _kind(connection, found)
+        if reason not in (Reason.PERSON_ACCEPTED, *reasons_of(kind)):
+            return _page(connection, found, {"reason": _("Choose what you decide.")}), 422
+    if not request_id:
+        told = parts().client.message(reason, locale(), found["consultation"])
+        return render_template("reviews/confirm.html", found=found, reason=reason, told=told, id=uuid4())
+    return _ask(check, _DECIDE, {"reason": reason}, _uuid(request_id))
+
+
+@pages.post("/<uuid:check>/open")
+@signed_in_as(REVIEWER, ADMINISTRATOR)
+def open_again(check: UUID) -> Any:
+    """Put a decided answer before a person again."""
+    return _ask(check, _OPEN, {}, _uuid(request.form.get("id", "")))
+
+
+@pages.get("/<uuid:check>/said/<uuid:asked_for>")
+@signed_in_as(REVIEWER, ADMINISTRATOR)
+def said(check: UUID, asked_for: UUID) -> Any:
+    """What came of a decision."""
+    asked = said_of(asked_for)
+    if asked is None or asked.kind not in ("decide", "open"):
+        raise NotFound
+    with reading() as connection:
+        found = _find(connection, check)
+    result = parts().client.result(check)
+    state = "done"
+    if asked.state is AskedState.WAITING:
+        state = "waiting"
+    elif asked.state is AskedState.REFUSED:
+        state = "refused"
+    elif found is not None:
+        state = "open" if asked.kind == "open" else "second"
+    told = parts().client.message(result.reason, locale(), result.consultation) if result.reason else ""
+    return render_template("reviews/said.html", check=check, asked=asked, state=state, result=result, told=told)
+
+
+def _ask(check: UUID, statements: Mapping[str, str], more: dict[str, str], request_id: UUID) -> Any:
+    given = {"check_id": str(check), "by_whom": member().name, "id": str(request_id), **more}
+    try:
+        with parts().office.begin() as connection:
+            connection.execute(text(statements[connection.dialect.name]), given)
+    except DBAPIError as error:
+        match state_of(error):
+            case "JU007":
+                raise NotFound from None
+            case "JU009":
+                flash(_("This answer does not wait for a decision any more. Somebody was faster, or its time was up."))
+            case "JU004" | "JU005":
+                flash(_("jurat did not take this. Nothing was decided. Please decide again."))
+            case _:
+                raise
+        return redirect(url_for("reviewing.queue"), 303)
+    parts().ring()
+    wait_for(request_id)
+    return redirect(url_for("reviewing.said", check=check, asked_for=request_id), 303)
+
+
+def _page(connection: Connection, found: dict[str, Any], problems: dict[str, str]) -> str:
+    kind, evidence = _kind(connection, found), found["evidence"]
+    zone = figures.zone_of(connection, found["consultation"], found["question"], evidence)
+    drawn = picture(parts().client.zones()) if zone else None
+    shape = drawn.find(zone) if drawn else None
+    facts = words_of(evidence, shape.title if shape else None)
+    return render_template(
+        "reviews/review.html", found=found, problems=problems, refusing=reasons_of(kind), facts=facts,
+        mine=next((word for word in found["words"] if word["by_whom"] == member().name), None),
+        picture=drawn, shape=shape, explained=why(found["reason"]), why=why,
+    )  # fmt: skip
+
+
+def _gone(check: UUID) -> Any:
+    """The page of an answer that does not wait for a person."""
+    try:
+        result = parts().client.result(check)
+    except UnknownCheck:
+        raise NotFound from None
+    told = parts().client.message(result.reason, locale(), result.consultation) if result.reason else ""
+    return render_template("reviews/gone.html", check=check, result=result, told=told, id=uuid4())
+
+
+def _find(connection: Connection, check: UUID) -> dict[str, Any] | None:
+    mark = "CAST(:check_id AS uuid)" if connection.dialect.name == "postgresql" else ":check_id"
+    row = connection.execute(text(_ONE + mark), {"check_id": str(check)}).first()
+    return _row(row, figures.titles(connection)) if row else None
+
+
+def _row(row: Any, titles: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the queue, in words."""
+    title, questions = titles.get(row.consultation, ({}, {}))
+    due = instant(row.due_at)
+    return {
+        "check": str(row.check_id),
+        "consultation": row.consultation,
+        "question": row.question,
+        "title": say(title) or row.consultation,
+        "asked": say(questions.get(row.question)) or row.question,
+        "reason": row.reason,
+        "why": why(row.reason),
+        "evidence": read_json(row.evidence) or {},
+        "since": instant(row.opened_at),
+        "due": due,
+        "overdue": due <= datetime.now(UTC),
+        "contested": bool(row.contested),
+        "document": row.document,
+        "words": read_json(row.words) or [],
+    }
+
+
+def _kind(connection: Connection, found: Mapping[str, Any]) -> str:
+    given = {"consultation": found["consultation"], "question": found["question"]}
+    return str(connection.execute(_KIND, given).scalar() or "")
+
+
+def _uuid(written: str) -> UUID:
+    try:
+        return UUID(written)
+    except ValueError:
+        raise BadRequest from None

@@ -1,0 +1,157 @@
+"""The platform's own tables: accounts, what is voted on, votes, and which check answers which question.
+
+They stand in the same database as those of jurat, so that a check and the platform's own row are written together.
+An answer is in none of them: jurat keeps it sealed, and erases it when it is settled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from werkzeug.security import check_password_hash, generate_password_hash
+
+PARTICIPANT, REVIEWER, ADMINISTRATOR = "participant", "reviewer", "administrator"
+
+metadata = sa.MetaData()
+accounts = sa.Table(
+    "platform_accounts",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("password", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("participant", sa.Text, nullable=False, unique=True),  # what jurat gets: no name, no e-mail address
+)
+consultations = sa.Table(
+    "platform_consultations",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("title", sa.JSON, nullable=False),
+    sa.Column("summary", sa.JSON, nullable=False),
+    sa.Column("proposals", sa.JSON, nullable=False),  # a list of id, title, text (both by language) and cost
+    sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+)
+answers = sa.Table(
+    "platform_answers",
+    metadata,
+    sa.Column("check_id", sa.Uuid, primary_key=True),
+    sa.Column("participant", sa.Text, nullable=False),
+    sa.Column("consultation", sa.Text, nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("contest", sa.Uuid),
+)
+votes = sa.Table(
+    "platform_votes",
+    metadata,
+    sa.Column("consultation", sa.Text, primary_key=True),
+    sa.Column("participant", sa.Text, primary_key=True),
+    sa.Column("proposals", sa.JSON, nullable=False),
+    sa.Column("voted_at", sa.DateTime(timezone=True), nullable=False),
+)
+
+_NOBODY = generate_password_hash("nobody has this one")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who is signed in."""
+
+    name: str
+    role: str
+    participant: str
+
+
+def find_account(connection: Connection, name: str) -> Account | None:
+    """The account of this name."""
+    row = connection.execute(sa.select(accounts).where(accounts.c.name == name)).first()
+    return Account(row.name, row.role, row.participant) if row else None
+
+
+def signed_in(connection: Connection, name: str, password: str) -> Account | None:
+    """The account, where name and password are right. A name that nobody has takes as long as a wrong password."""
+    row = connection.execute(sa.select(accounts).where(accounts.c.name == name)).first()
+    if not check_password_hash(row.password if row else _NOBODY, password) or row is None:
+        return None
+    return Account(row.name, row.role, row.participant)
+
+
+def add_account(connection: Connection, name: str, password: str, role: str = PARTICIPANT) -> Account | None:
+    """A new account; None where somebody has the name."""
+    if find_account(connection, name):
+        return None
+    made = Account(name, role, f"p-{uuid4().hex}")
+    connection.execute(
+        sa.insert(accounts).values(
+            name=name, password=generate_password_hash(password), role=role, participant=made.participant
+        )
+    )
+    return made
+
+
+def all_consultations(connection: Connection) -> list[Any]:
+    """What may be voted on, the newest last."""
+    return list(connection.execute(sa.select(consultations).order_by(consultations.c.opened_at)))
+
+
+def find_consultation(connection: Connection, name: str) -> Any:
+    """One of them, None where there is none."""
+    return connection.execute(sa.select(consultations).where(consultations.c.name == name)).first()
+
+
+def keep_consultation(
+    connection: Connection, name: str, title: dict[str, str], summary: dict[str, str], proposals: list[dict[str, Any]]
+) -> None:
+    """Store what is voted on in a new consultation."""
+    connection.execute(
+        sa.insert(consultations).values(
+            name=name, title=title, summary=summary, proposals=proposals, opened_at=datetime.now(UTC)
+        )
+    )
+
+
+def keep_answer(connection: Connection, check: UUID, participant: str, consultation: str, question: str) -> None:
+    """Remember whose check this is, in the transaction that submits it."""
+    connection.execute(
+        sa.insert(answers).values(check_id=check, participant=participant, consultation=consultation, question=question)
+    )
+
+
+def find_answer(connection: Connection, check: UUID, participant: str) -> Any:
+    """The participant's own answer of this check; None for one of somebody else."""
+    wanted = (answers.c.check_id == check) & (answers.c.participant == participant)
+    return connection.execute(sa.select(answers).where(wanted)).first()
+
+
+def keep_contest(connection: Connection, check: UUID, contest: UUID) -> None:
+    """Remember that the verdict of a check was contested."""
+    connection.execute(sa.update(answers).where(answers.c.check_id == check).values(contest=contest))
+
+
+def find_vote(connection: Connection, consultation: str, participant: str) -> list[str] | None:
+    """The proposals that somebody voted for; None before they did."""
+    mine = (votes.c.consultation == consultation) & (votes.c.participant == participant)
+    return connection.execute(sa.select(votes.c.proposals).where(mine)).scalar()
+
+
+def keep_vote(connection: Connection, consultation: str, participant: str, chosen: list[str]) -> None:
+    """Store a vote, in place of the one before."""
+    mine = (votes.c.consultation == consultation) & (votes.c.participant == participant)
+    connection.execute(sa.delete(votes).where(mine))
+    connection.execute(
+        sa.insert(votes).values(
+            consultation=consultation, participant=participant, proposals=chosen, voted_at=datetime.now(UTC)
+        )
+    )
+
+
+def count_votes(connection: Connection, consultation: str) -> dict[str, int]:
+    """How many voted for each proposal."""
+    counted: dict[str, int] = {}
+    for (chosen,) in connection.execute(sa.select(votes.c.proposals).where(votes.c.consultation == consultation)):
+        for proposal in chosen:
+            counted[proposal] = counted.get(proposal, 0) + 1
+    return counted

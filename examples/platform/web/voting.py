@@ -1,0 +1,39 @@
+"""What access is for: the vote. Whether somebody may vote is asked at the moment in which they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+
+from examples.platform.web import store
+from examples.platform.web.accounts import member, signed_in_as
+from examples.platform.web.language import gettext as _
+from examples.platform.web.parts import parts
+from examples.platform.web.reading import consultation_or_404
+from jurat import AccessState
+
+pages = Blueprint("voting", __name__, url_prefix="/<locale>")
+MOST = 3
+
+
+@pages.route("/consultations/<name>/vote", methods=["GET", "POST"])
+@signed_in_as()
+def vote(name: str) -> Any:
+    """Up to three proposals, for those whose access is granted."""
+    found, who = consultation_or_404(name), member()
+    if parts().client.access(name, who.participant).state is not AccessState.GRANTED:
+        return redirect(url_for("answering.overview", name=name), 303)
+    with parts().reads.begin() as connection:
+        mine = store.find_vote(connection, name, who.participant)
+    if request.method == "GET":
+        return render_template("vote.html", consultation=found, chosen=mine or [], most=MOST, voted=mine is not None)
+    known = {proposal["id"] for proposal in found.proposals}
+    chosen = [each for each in request.form.getlist("proposal") if each in known][: len(known)]
+    if not 1 <= len(chosen) <= MOST:
+        problems = {"proposal": _("Choose one, two or three proposals.")}
+        return render_template("vote.html", consultation=found, chosen=chosen, most=MOST, problems=problems), 422
+    with parts().engine.begin() as connection:
+        store.keep_vote(connection, name, who.participant, chosen)
+    flash(_("Your vote is counted. You may change it until the vote ends."))
+    return redirect(url_for("reading.consultation", name=name), 303)

@@ -1,0 +1,150 @@
+"""What is asked of every page in every state: axe-core, names, the order of the Tab key, narrow screens."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+
+WIDTHS = (360, 1280)
+SCHEMES = ("light", "dark")
+OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+"""All rules that axe has on by itself, best practices among them, and the size of targets."""
+
+NAMED = frozenset({
+    "button", "checkbox", "combobox", "dialog", "group", "heading", "image", "img", "link", "listbox", "option",
+    "navigation", "progressbar", "radio", "radiogroup", "region", "searchbox", "slider", "spinbutton", "switch",
+    "table", "textbox",
+})  # fmt: skip
+"""Roles that need a name, or a screen reader tells nothing of them."""
+
+STOPS = "a[href], area[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]"
+MOST_STOPS = 200
+
+EXPECTED = """stops => {
+  const seen = new Set()
+  return [...document.querySelectorAll(stops)].filter(each => {
+    if (each.tabIndex < 0 || each.disabled || !each.checkVisibility({ visibilityProperty: true })) return false
+    if (each.type !== 'radio') return true
+    const group = [...document.getElementsByName(each.name)]
+    if (seen.has(each.name)) return false // a group of radio buttons is one stop: the chosen one, or the first
+    return (group.find(other => other.checked) ?? group[0]) === each && seen.add(each.name)
+  }).map(each => each.outerHTML.slice(0, 120))
+}"""
+BEGIN = """() => {
+  document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex'); scrollTo(0, 0)
+}"""
+FOCUSED = """() => {
+  const each = document.activeElement
+  if (!each || each === document.body || each === document.documentElement) return null
+  const box = each.getBoundingClientRect(), style = getComputedStyle(each)
+  const middle = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2)
+  return {
+    is: each.outerHTML.slice(0, 120), left: box.left, top: box.top + scrollY, bottom: box.bottom + scrollY,
+    seen: box.bottom > 0 && box.top < innerHeight && (each.contains(middle) || middle?.contains(each) || false),
+    ring: style.outlineStyle !== 'none' ? parseFloat(style.outlineWidth) : 0,
+    skips: each.classList.contains('skip'),
+  }
+}"""
+TOO_WIDE = """() => {
+  const page = document.documentElement
+  if (page.scrollWidth <= page.clientWidth) return []
+  return [...document.querySelectorAll('body *')].filter(each => each.getBoundingClientRect().right > page.clientWidth)
+    .map(each => each.outerHTML.slice(0, 120)).slice(0, 5).concat(page.scrollWidth + ' of ' + page.clientWidth)
+}"""
+
+
+def examine(page: Any) -> None:
+    """All of it, on a page that is shown now."""
+    assert violations(page) == []
+    assert nameless(page) == []
+    assert misplaced(page) == []
+    assert too_wide(page) == []
+
+
+def violations(page: Any) -> list[str]:
+    """What axe-core says against the page, light and dark, on a phone and on a desk."""
+    found = []
+    page.evaluate(Axe().axe_script)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            for each in page.evaluate("options => axe.run(document, options)", OPTIONS)["violations"]:
+                nodes = [node["html"][:200] for node in each["nodes"]]
+                found.append(f"{width} {scheme} {each['id']}: {each['help']}: {json.dumps(nodes, ensure_ascii=False)}")
+    page.emulate_media(color_scheme="light")
+    return found
+
+
+def nameless(page: Any) -> list[str]:
+    """Controls without a name in the browser's accessibility tree, and what else a screen reader's user misses."""
+    session = page.context.new_cdp_session(page)
+    nodes = [node for node in session.send("Accessibility.getFullAXTree")["nodes"] if not node.get("ignored")]
+    session.detach()
+    told = [(_value(node, "role"), _value(node, "name").strip(), node) for node in nodes]
+    found = [f"a {role} has no name" for role, name, _ in told if role in NAMED and not name]
+    roles = [role for role, _, _ in told]
+    found += [f"{roles.count(role)} of {role}" for role in ("main", "banner", "contentinfo") if roles.count(role) != 1]
+    top = [name for role, name, node in told if role == "heading" and {"name": "level", "value": 1} in _levels(node)]
+    found += [f"headings of the first level: {top}"] if len(top) != 1 else []
+    title = page.title()
+    found += [f"the title {title!r} does not begin with what the page is"] if title.startswith(("–", " ")) else []
+    links: dict[str, set[str]] = {}
+    for text, target in page.eval_on_selector_all("main a", "links => links.map(a => [a.textContent.trim(), a.href])"):
+        links.setdefault(text, set()).add(target)
+    return found + [f"{text!r} leads to {targets}" for text, targets in links.items() if len(targets) > 1]
+
+
+def misplaced(page: Any) -> list[str]:
+    """Where the Tab key goes otherwise than one reads, or nobody sees where it is."""
+    found = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        stops = tab_stops(page)
+        expected = page.evaluate(EXPECTED, STOPS)
+        if [stop["is"] for stop in stops] != expected:
+            found.append(f"{width}: Tab goes to {[stop['is'] for stop in stops]} and not to {expected}")
+        found += [f"{width}: no one sees the focus on {stop['is']}" for stop in stops if stop["ring"] < 2]
+        found += [f"{width}: the focus is out of sight on {stop['is']}" for stop in stops if not stop["seen"]]
+        read = [stop for stop in stops if not stop["skips"]]
+        for one, other in pairwise(read):
+            above = other["bottom"] <= one["top"]
+            beside = abs(other["top"] - one["top"]) < 4 and other["left"] < one["left"]
+            if above or beside:
+                found.append(f"{width}: {other['is']} stands before {one['is']}, and Tab reaches it after")
+    return found
+
+
+def tab_stops(page: Any) -> list[dict[str, Any]]:
+    """Where Tab goes, from the top of the page until it comes back to it."""
+    page.evaluate(BEGIN)
+    stops: list[dict[str, Any]] = []
+    while len(stops) < MOST_STOPS:
+        page.keyboard.press("Tab")
+        stop = page.evaluate(FOCUSED)
+        if stop is None or (stops and stop == stops[0]):
+            return stops
+        stops.append(stop)
+    raise AssertionError(f"Tab does not come back: {stops[-1]}")
+
+
+def too_wide(page: Any) -> list[str]:
+    """What sticks out at 320 pixels, at 200 % zoom of a desk's window, and with text twice as large."""
+    found = []
+    for width, size in ((320, ""), (640, ""), (640, "200%")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate("size => { document.documentElement.style.fontSize = size }", size)
+        found += [f"{width} {size}: {each}" for each in page.evaluate(TOO_WIDE)]
+    page.evaluate("document.documentElement.style.fontSize = ''")
+    return found
+
+
+def _value(node: dict[str, Any], name: str) -> str:
+    return str(node.get(name, {}).get("value", ""))
+
+
+def _levels(node: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"name": each["name"], "value": each["value"].get("value")} for each in node.get("properties", ())]

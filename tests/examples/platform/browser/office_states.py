@@ -1,0 +1,246 @@
+"""The pages of administrators and reviewers in every state, and the way to each."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+from collections.abc import Mapping
+
+from playwright.sync_api import expect
+
+from examples.platform import town
+from jurat import Reason
+from tests.examples.platform.browser.stage import Ground
+from tests.examples.platform.browser.states import State
+from tests.examples.platform.browser.walking import OUTSIDE, UNKNOWN, Walk
+
+NEW = "office/new-consultation"
+QUESTION = {"en": "Where do you live?", "fr": "Où habitez-vous ?"}
+_names = itertools.count(1)
+
+
+def as_administrator(walk: Walk, path: str = "office/") -> None:
+    """Signed in as Omar, on one of his pages."""
+    walk.page.context.clear_cookies()
+    walk.sign_in(town.OMAR.name, town.PASSWORD)
+    walk.go(path)
+
+
+def as_reviewer(walk: Walk, path: str = "reviews/") -> None:
+    """Signed in as Rhea."""
+    walk.page.context.clear_cookies()
+    walk.sign_in(town.RHEA.name, town.PASSWORD)
+    walk.go(path)
+
+
+def describe(walk: Walk, name: str = "") -> str:
+    """The first step of a new consultation, filled in and sent; its short name."""
+    name = name or f"lamps-{walk.locale}-{next(_names)}"
+    walk.page.fill("#name", name)
+    for part in ("title", "summary", "contact", "proposals"):
+        for language in ("en", "fr"):
+            walk.page.fill(f"#{part}-{language}", f"{part.capitalize()} of the lamps, {language}")
+    walk.press()
+    expect(walk.page.locator("#criteria")).to_be_visible()
+    return name
+
+
+def choose(walk: Walk, counts: Mapping[str, str]) -> None:
+    """The second step: how many questions of each kind."""
+    for criterion, count in counts.items():
+        walk.page.locator(f"select[name='count.{criterion}']").select_option(count)
+    walk.press()
+    expect(walk.page.locator("fieldset.part").first).to_be_visible()
+
+
+def ask(walk: Walk, criterion: str, **fields: str) -> None:
+    """The third step, for one question: its texts, and what the criterion leaves open."""
+    for language, title in QUESTION.items():
+        walk.page.fill(f"[name='{criterion}.1.title-{language}']", title)
+    for field, value in fields.items():
+        place = walk.page.locator(f"[name='{criterion}.1.{field}']")
+        if field == "zone":
+            walk.page.locator(f"[name='{criterion}.1.zone'][value='{value}']").check(force=True)
+        elif field == "list":
+            place.select_option(value)
+        else:
+            place.fill(value)
+
+
+def publish(walk: Walk) -> str:
+    """A consultation for the harbour, published and in force; its short name."""
+    as_administrator(walk, NEW)
+    name = describe(walk)
+    choose(walk, {"lives-in": "1"})
+    ask(walk, "lives-in", zone="harbour")
+    walk.press()
+    expect(walk.page).to_have_url(re.compile(f"/office/consultations/{name}$"))
+    walk.hears("accepted")
+    return name
+
+
+def waiting(walk: Walk, *, contested: bool = False) -> str:
+    """Somebody whose answer waits for a reviewer; their name."""
+    walk.page.context.clear_cookies()
+    name = walk.sign_up()
+    if contested:
+        walk.answer("budget", "residence", OUTSIDE, "refused")
+        walk.page.locator("#next a[href$='/contest']").click()
+        walk.page.fill("#note", "It is the other Rue de la Criée.")
+        walk.press()
+        expect(walk.page).to_have_url(re.compile("/answers/"))
+        end = time.monotonic() + 20  # a worker opens it again
+        while walk.told() != "review" and time.monotonic() < end:
+            walk.page.reload()
+    else:
+        walk.answer("budget", "residence", UNKNOWN, "review")
+    return name
+
+
+def to_review(walk: Walk, ground: Ground, *, contested: bool = False) -> str:
+    """The page on which a reviewer decides about somebody; whose answer it is."""
+    name = waiting(walk, contested=contested)
+    check = ground.review_of(name)
+    as_reviewer(walk)
+    walk.page.locator(f"main a[href$='/{check}']").click()
+    return name
+
+
+def _new(walk: Walk, ground: Ground) -> None:
+    as_administrator(walk, NEW)
+
+
+def _new_wrong(walk: Walk, ground: Ground) -> None:
+    as_administrator(walk, NEW)
+    walk.press()
+    expect(walk.page.locator(".problems")).to_be_focused()
+
+
+def _criteria(walk: Walk, ground: Ground) -> None:
+    as_administrator(walk, NEW)
+    describe(walk)
+
+
+def _criteria_wrong(walk: Walk, ground: Ground) -> None:
+    _criteria(walk, ground)
+    walk.press()
+    expect(walk.page.locator(".problems")).to_be_focused()
+
+
+def _questions(walk: Walk, ground: Ground) -> None:
+    _criteria(walk, ground)
+    choose(walk, {"lives-in": "1", "has-code": "1"})
+
+
+def _questions_wrong(walk: Walk, ground: Ground) -> None:
+    _questions(walk, ground)
+    walk.press()
+    expect(walk.page.locator(".problems")).to_be_focused()
+
+
+def _published(walk: Walk, ground: Ground) -> None:
+    publish(walk)
+
+
+def _withdraw(walk: Walk, ground: Ground) -> None:
+    walk.go(f"office/consultations/{publish(walk)}/withdraw")
+
+
+def _withdrawn(walk: Walk, ground: Ground) -> None:
+    _withdraw(walk, ground)
+    walk.press()
+    walk.hears("undetermined")
+
+
+def _counted(walk: Walk, ground: Ground) -> None:
+    waiting(walk)
+    as_administrator(walk, "office/consultations/budget")
+
+
+def _codes_wrong(walk: Walk, ground: Ground) -> None:
+    as_administrator(walk, "office/codes/")
+    walk.press()
+    expect(walk.page.locator(".problems")).to_be_focused()
+
+
+def make_codes(walk: Walk, count: str = "3") -> list[str]:
+    """New codes of the list of letters, as they come on paper."""
+    as_administrator(walk, "office/codes/")
+    walk.page.select_option("#list", "letters")
+    walk.page.fill("#count", count)
+    walk.press()
+    expect(walk.page.locator(".tickets li")).to_have_count(int(count))
+    return [str(text).strip() for text in walk.page.locator(".tickets .code").all_inner_texts()]
+
+
+def _queue(walk: Walk, ground: Ground) -> None:
+    waiting(walk)
+    waiting(walk, contested=True)
+    as_reviewer(walk)
+
+
+def _review(walk: Walk, ground: Ground) -> None:
+    to_review(walk, ground)
+
+
+def _contested(walk: Walk, ground: Ground) -> None:
+    to_review(walk, ground, contested=True)
+
+
+def _nothing_decided(walk: Walk, ground: Ground) -> None:
+    to_review(walk, ground)
+    walk.press()
+    expect(walk.page.locator(".problems")).to_be_focused()
+
+
+def _to_confirm(walk: Walk, ground: Ground) -> None:
+    to_review(walk, ground)
+    walk.page.get_by_role("radio").first.check()
+    walk.press()
+    expect(walk.page.locator(".warning")).to_be_visible()
+
+
+def _decided(walk: Walk, ground: Ground) -> None:
+    _to_confirm(walk, ground)
+    walk.press()
+    expect(walk.page).to_have_url(re.compile("/said/"))
+    walk.hears("accepted")
+
+
+def _too_late(walk: Walk, ground: Ground) -> None:
+    """Somebody else was faster."""
+    name = to_review(walk, ground)
+    ground.decide(name, Reason.PERSON_ACCEPTED)
+    walk.page.reload()
+
+
+def _forbidden(walk: Walk, ground: Ground) -> None:
+    walk.sign_up()
+    walk.go("office/")
+
+
+OFFICE_STATES = [
+    State("the office", lambda walk, ground: as_administrator(walk)),
+    State("the office, not for participants", _forbidden),
+    State("a consultation in figures", _counted),
+    State("codes", lambda walk, ground: as_administrator(walk, "office/codes/")),
+    State("codes, wrong", _codes_wrong, sent=True),
+    State("codes, made", lambda walk, ground: make_codes(walk), sent=True),
+    State("a new consultation", _new),
+    State("a new consultation, wrong", _new_wrong, sent=True),
+    State("its criteria", _criteria, sent=True),
+    State("its criteria, none", _criteria_wrong, sent=True),
+    State("its questions", _questions, sent=True),
+    State("its questions, wrong", _questions_wrong, sent=True),
+    State("published", _published),
+    State("withdraw", _withdraw),
+    State("withdrawn", _withdrawn),
+    State("the queue", _queue),
+    State("a review", _review),
+    State("a review of a contested answer", _contested),
+    State("a review, nothing decided", _nothing_decided, sent=True),
+    State("a review, to confirm", _to_confirm, sent=True),
+    State("a review, decided", _decided),
+    State("a review, too late", _too_late),
+]

@@ -1,0 +1,233 @@
+"""What stands behind the browser: `make platform` as it is, and the same in several processes, as Compose has it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+from uuid import UUID
+
+from ruamel.yaml import YAML
+from sqlalchemy import make_url, text
+
+from config.configuration import Configuration
+from config.document import Document
+from config.settings import Settings
+from examples.platform import seed, town
+from examples.platform.prepare import prepare
+from examples.platform.web import store
+from examples.sources.server import Sources
+from jurat.database import open_engine
+from jurat.sealing import generate, key_to_text
+from jurat.words import Reason
+from tasks.ledger.reviewing import Reviewing
+from tests.examples.platform.processes import Alone, Started, Web
+from tests.examples.stacks.runtimes import ROOT
+from tests.rigs.servers import PostgreSQL
+from tests.rigs.workers import Worker
+from worker.bootstrap import open_service
+
+MORE: Mapping[str, Any] = {
+    "sources": {
+        "magic": {"type": "simulated", "timeout": "20s"},
+        "away": {"type": "simulated"},  # of its own, for after a few errors nobody asks it for a while
+    },
+    "criteria": {"says": {"source": "magic"}, "never-says": {"source": "away"}},
+    "consultations": {
+        "trial": {
+            "title": {"en": "A trial", "fr": "Un essai"},
+            "contact": {"en": "Write to trial@valmont.example.", "fr": "Écrivez à essai@valmont.example."},
+            "questions": {
+                "word": {"criterion": "says", "title": {"en": "What is the word?", "fr": "Quel est le mot ?"}}
+            },
+        },
+        "patience": {
+            "title": {"en": "Patience", "fr": "Patience"},
+            "contact": {"en": "Write to patience@valmont.example.", "fr": "Écrivez à patience@valmont.example."},
+            "questions": {
+                "word": {"criterion": "never-says", "title": {"en": "What is the word?", "fr": "Quel est le mot ?"}}
+            },
+        },
+        "hill": {
+            "title": {"en": "The hill", "fr": "La colline"},
+            "contact": {"en": "Write to hill@valmont.example.", "fr": "Écrivez à colline@valmont.example."},
+            "questions": {
+                "home": {
+                    "criterion": "lives-in",
+                    "with": {"zone": "hill"},
+                    "title": {"en": "Where do you live?", "fr": "Où habitez-vous ?"},
+                }
+            },
+        },
+    },
+}
+"""What tests add to the platform's own configuration: a source that does as it is told, and a place that may be two."""
+
+
+class Ground:
+    """The town in its database, as its owner sees it. `folder` has its configuration, to which `MORE` is added."""
+
+    def __init__(self, service: Mapping[str, str], folder: Path) -> None:
+        named = {name.removeprefix("JURAT_").lower(): value for name, value in service.items()}
+        self.environment = service
+        self.service = open_service(Settings.model_validate(named))
+        self.engine = open_engine(service["JURAT_DATABASE_URL"])
+        self._codes = self._letters()
+        self._add(folder / "jurat.yaml")
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self.engine.dispose()
+        self.service.close()
+
+    def code(self) -> str:
+        """The code of a letter that nobody has used."""
+        return next(self._codes)
+
+    def sql(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """As the database's owner."""
+        with self.engine.begin() as connection:
+            ran = connection.execute(text(statement), values)
+            return [tuple(row) for row in ran] if ran.returns_rows else []
+
+    def checks(self, participant: str) -> list[tuple[Any, ...]]:
+        """Question, state and outcome of all that this person has confirmed."""
+        return self.sql(
+            "SELECT c.question, c.state, r.outcome FROM jurat_checks c JOIN jurat_results r ON r.check_id = c.id "
+            "JOIN platform_accounts a ON a.participant = c.participant WHERE a.name = :name ORDER BY c.submitted_at",
+            name=participant,
+        )
+
+    def soon(self, participant: str, checks: list[tuple[Any, ...]], seconds: float = 20.0) -> bool:
+        """Whether this is what they have confirmed, within so many seconds."""
+        end = time.monotonic() + seconds
+        while self.checks(participant) != checks and time.monotonic() < end:
+            time.sleep(0.05)
+        return self.checks(participant) == checks
+
+    def review_of(self, participant: str) -> UUID:
+        """The answer of this person that waits for a reviewer."""
+        ((check,),) = self.sql(
+            "SELECT c.id FROM jurat_checks c JOIN platform_accounts a ON a.participant = c.participant "
+            "WHERE a.name = :name AND c.state = 'review'",
+            name=participant,
+        )
+        return UUID(str(check))
+
+    def decide(self, participant: str, reason: Reason) -> None:
+        """What a reviewer decides about it."""
+        Reviewing(self.service.database).decide(self.review_of(participant), reason, town.RHEA.name)
+
+    def _letters(self) -> Iterator[str]:
+        while True:
+            yield from seed.letters(self.service)
+
+    def _add(self, configuration: Path) -> None:
+        document: dict[str, Any] = YAML(typ="safe").load(configuration.read_text("utf-8"))
+        for part, added in MORE.items():
+            document[part].update(added)
+        self.service.publishing.apply(Configuration.of(Document.model_validate(document)), "tests")
+        with self.engine.begin() as connection:
+            for name, each in MORE["consultations"].items():
+                store.keep_consultation(connection, name, each["title"], each["title"], town.CARE)
+            soon = {"en": "Not yet", "fr": "Pas encore"}
+            store.keep_consultation(connection, "soon", soon, soon, [])  # published, and not in force
+
+
+class WebTier(Alone):
+    """`serve.py` with what the wheel has: of this checkout it sees `jurat` and the examples, and no more."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        super().__init__(Path(sys.executable), settings)
+        (self.folder / "clone" / "jurat").symlink_to(ROOT / "jurat")
+
+
+class Fleet:
+    """The platform and what it needs, in one of the two ways to run it."""
+
+    def __init__(self) -> None:
+        self.left = contextlib.ExitStack()
+        self.web: Web
+        self.ground: Ground
+        self.worker: Worker | None = None
+        self.database: PostgreSQL | None = None
+        self._welcome = 0
+
+    @classmethod
+    def embedded(cls, folder: Path, *options: str) -> Self:
+        """What `make platform` starts: one process on SQLite."""
+        with cls().failing_cleanly() as fleet:
+            fleet.web = fleet.left.enter_context(contextlib.closing(Started("--keep", str(folder), *options)))
+            fleet.web.start()
+            fleet._welcome = len(fleet.web.log)  # it names people to try, and what to type
+            words = shlex.split((folder / "settings.env").read_text("utf-8"))
+            kept = dict(word.split("=", 1) for word in words)
+            service = {name: value for name, value in kept.items() if name.startswith("JURAT_")}
+            fleet.ground = fleet.left.enter_context(contextlib.closing(Ground(service, folder)))
+            fleet.knows_trial()
+        return fleet
+
+    @classmethod
+    def separate(cls, folder: Path, broker_url: str, sources: Sources) -> Self:
+        """As Compose has it: PostgreSQL, Valkey, a worker, and a web process that has no private key."""
+        with cls().failing_cleanly() as fleet:
+            fleet.database = fleet.left.enter_context(PostgreSQL())
+            owner = fleet.database.databases.create()
+            private, public = generate()
+            service = {
+                "JURAT_DATABASE_URL": owner,
+                "JURAT_BROKER_URL": broker_url,
+                "JURAT_SEAL_KEY": key_to_text(public),
+                "JURAT_UNSEAL_KEYS": key_to_text(private),
+                "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
+            }
+            named = {name.removeprefix("JURAT_").lower(): value for name, value in service.items()}
+            with contextlib.closing(open_service(Settings.model_validate(named))) as opened:
+                seed.seed(opened, sources.url().removesuffix("/moods/ok"), folder)
+            users = {"web": "web-password", "office": "office-password"}
+            prepare(owner, users)
+            fleet.ground = fleet.left.enter_context(contextlib.closing(Ground(service, folder)))
+            web, office = (
+                make_url(owner).set(username=name, password=password).render_as_string(hide_password=False)
+                for name, password in users.items()
+            )
+            fleet.worker = fleet.left.enter_context(contextlib.closing(Worker(service, "--concurrency", "8")))
+            fleet.worker.start()
+            given = {"DATABASE_URL": web, "OFFICE_DATABASE_URL": office, "PLATFORM_SECRET": "s" * 40}
+            shared = {name: service[name] for name in ("JURAT_BROKER_URL", "JURAT_SEAL_KEY")}
+            fleet.web = fleet.left.enter_context(contextlib.closing(WebTier({**given, **shared})))
+            fleet.web.start()
+            fleet.knows_trial()
+        return fleet
+
+    @property
+    def log(self) -> str:
+        """What its processes have written since they said that they are there."""
+        return self.web.log[self._welcome :] + (self.worker.log if self.worker else "")
+
+    def knows_trial(self) -> None:
+        """Wait until what was added to the configuration is in force."""
+        end = time.monotonic() + 30
+        while not self.ground.sql("SELECT 1 FROM jurat_questions WHERE consultation = 'trial'"):
+            assert time.monotonic() < end, self.log
+            time.sleep(0.02)
+
+    @contextlib.contextmanager
+    def failing_cleanly(self) -> Iterator[Self]:
+        """Leave no process behind where one of them does not start."""
+        try:
+            yield self
+        except BaseException:
+            self.left.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.left.close()

@@ -1,0 +1,68 @@
+"""Every page in every state: axe-core in both languages, light and dark, small and large; order, width, weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.examples.platform.browser import examining
+from tests.examples.platform.browser.conftest import PATIENCE_MS
+from tests.examples.platform.browser.office_states import OFFICE_STATES
+from tests.examples.platform.browser.stage import Fleet
+from tests.examples.platform.browser.states import STATES, State
+from tests.examples.platform.browser.walking import Walk
+from tests.examples.platform.browser.watching import Watched
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+HEAVIEST = 60 * 1024
+"""Bytes of a page over the wire, with all that it asks for, on a first visit."""
+
+
+@pytest.fixture(scope="module", params=[*STATES, *OFFICE_STATES], ids=lambda state: state.name)
+def pages(request: pytest.FixtureRequest, chromium: Any, embedded: Fleet) -> Iterator[list[Any]]:
+    """The page in this state, in each language."""
+    state: State = request.param
+    english, french = (Watched(chromium, PATIENCE_MS) for _ in range(2))
+    walks = [Walk(english.page, embedded.web.address, "en"), Walk(french.page, embedded.web.address, "fr")]
+    state.reach(walks[0], embedded.ground)
+    if state.sent:
+        state.reach(walks[1], embedded.ground)
+    else:
+        french.context.add_cookies(english.context.cookies())
+        french.page.goto(english.page.url.replace("/en/", "/fr/"))
+    yield [walk.page for walk in walks]
+    for watched in (english, french):
+        watched.close()
+    assert english.faults + french.faults == []
+
+
+def test_axe_finds_nothing(pages: list[Any]) -> None:
+    assert [page.get_attribute("html", "lang") for page in pages] == ["en", "fr"]
+    assert {page.get_attribute("html", "lang"): examining.violations(page) for page in pages} == {"en": [], "fr": []}
+
+
+def test_every_control_has_a_name_and_the_page_its_parts(pages: list[Any]) -> None:
+    assert [examining.nameless(page) for page in pages] == [[], []]
+
+
+def test_tab_goes_where_one_reads_and_is_seen(pages: list[Any]) -> None:
+    assert examining.misplaced(pages[0]) == []
+
+
+def test_nothing_sticks_out_when_it_is_narrow_or_large(pages: list[Any]) -> None:
+    assert [examining.too_wide(page) for page in pages] == [[], []]
+
+
+def test_it_is_light(pages: list[Any], chromium: Any) -> None:
+    """A page that answers a form weighs what its address does, which is asked for here on a first visit."""
+    first = Watched(chromium, PATIENCE_MS)
+    first.context.add_cookies(pages[0].context.cookies())
+    first.page.goto(pages[0].url)
+    sizes = [each.sizes() for each in first.requests if each.url.startswith("http")]
+    first.close()
+    assert len(sizes) >= 3, "the page, its stylesheet and the emblem"
+    assert sum(each["responseBodySize"] + each["responseHeadersSize"] for each in sizes) <= HEAVIEST
+    assert first.faults == []

@@ -1,0 +1,46 @@
+"""What the platform's own tests need beside the service: its libraries, and the environment of the wheel."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.docs.terminal import Terminal
+from tests.examples.platform.processes import missing
+from tests.examples.stacks.runtimes import PYTHON, ROOT
+
+LIBRARIES = ("babel", "flask", "flask_wtf", "waitress")
+
+
+@pytest.fixture(scope="session")
+def libraries() -> None:
+    """Flask and the others beside the service, as `make platform` has them."""
+    if lacking := [name for name in LIBRARIES if find_spec(name) is None]:
+        missing(f"{', '.join(lacking)}; `make platform` installs them")
+
+
+@pytest.fixture(scope="session")
+def wheel_alone() -> Path:
+    """A Python that has the wheel and what platforms run on, and nothing of the service."""
+    python = Path(os.environ.get("VALMONT_PYTHON") or PYTHON)
+    if not python.exists():
+        missing("the environment in .venv-examples; `make test-examples` makes it")
+    return python
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    """In a folder that looks like a clone."""
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    for path in ROOT.iterdir():
+        if path.name not in {".venv", ".git", "dist", "secrets"}:
+            (clone / path.name).symlink_to(path)
+    (clone / ".venv").symlink_to(sys.prefix)
+    with Terminal(clone, {}) as opened:
+        yield opened

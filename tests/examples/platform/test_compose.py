@@ -1,0 +1,123 @@
+"""The compose file, and the commands of the page that make what it needs. No engine is asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.docs.pages import blocks
+from tests.docs.terminal import Terminal
+from tests.examples.platform.processes import missing
+from tests.examples.stacks.runtimes import EXAMPLES, ROOT
+
+PLATFORM = EXAMPLES / "platform"
+FILES = ("-f", "docker-compose.yml", "-f", "examples/platform/compose.yml")
+
+
+def works(command: list[str]) -> bool:
+    return (
+        shutil.which(command[0]) is not None
+        and subprocess.run([*command, "version"], capture_output=True, check=False).returncode == 0
+    )
+
+
+@pytest.fixture(scope="module")
+def compose() -> list[str]:
+    found = next((command for command in (["docker", "compose"], ["docker-compose"]) if works(command)), None)
+    if found is None:
+        missing("docker compose (Debian: apt-get install docker-compose)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def services(compose: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What both files together say."""
+    environment = {**os.environ, "JURAT_SECRETS": str(tmp_path_factory.mktemp("secrets")), "JURAT_SEAL_KEY": "key"}
+    said = subprocess.run(
+        [*compose, *FILES, "config"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (said.returncode, said.stderr) == (0, "")
+    made: dict[str, Any] = YAML(typ="safe").load(said.stdout)["services"]
+    return made
+
+
+def test_the_commands_of_the_page_make_what_it_needs(compose: list[str], terminal: Terminal) -> None:
+    (making,) = [each for each in blocks(PLATFORM / "README.md", "sh") if "keys generate" in each.text]
+    terminal.run_block(making, {"make wheel": "true", "docker compose": " ".join(compose)})
+    folder = terminal.folder / "secrets"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    needed = YAML(typ="safe").load(terminal.run(f"{' '.join(compose)} config")[1])["secrets"]
+    for each in needed.values():
+        file = Path(each["file"])
+        assert file.parent == folder
+        assert file.read_text("utf-8").strip()
+        assert file.stat().st_mode & 0o777 == 0o444
+
+
+def test_each_container_may_as_little_as_those_of_the_service(services: dict[str, Any]) -> None:
+    assert {"postgresql", "valkey", "migrate", "worker", "register", "seed", "prepare", "web"} == set(services)
+    for name, service in services.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["logging"]["options"]["max-size"], name
+        assert "privileged" not in service, name
+
+
+def test_who_runs_on_is_looked_after(services: dict[str, Any]) -> None:
+    for name in ("postgresql", "valkey", "worker", "register", "web"):
+        assert services[name]["healthcheck"]["test"], name
+        assert services[name]["restart"] == "unless-stopped", name
+    assert services["worker"]["deploy"]["replicas"] == 2
+
+
+def test_only_the_web_tier_is_reached_and_only_from_this_machine(services: dict[str, Any]) -> None:
+    published = {name: service["ports"] for name, service in services.items() if service.get("ports")}
+    assert list(published) == ["web"]
+    assert [port["host_ip"] for port in published["web"]] == ["127.0.0.1"]
+
+
+def test_the_web_tier_gets_no_private_key(services: dict[str, Any]) -> None:
+    given = {name: {secret["source"] for secret in service.get("secrets", ())} for name, service in services.items()}
+    assert given["web"] == {"web_database_url", "office_database_url", "platform_secret", "seal_key"}
+    assert given["prepare"] == {"database_url", "web_database_url", "office_database_url"}
+    assert {name for name, secrets in given.items() if "unseal_keys" in secrets} == {"worker"}
+    assert {name for name, secrets in given.items() if "register_key" in secrets} == {"register"}
+    for name, service in services.items():
+        known = {key: value for key, value in (service.get("environment") or {}).items() if "KEY" in key}
+        assert all(key.endswith("_FILE") or key == "JURAT_SEAL_KEY" for key in known), name
+
+
+def test_it_says_what_it_needs(compose: list[str]) -> None:
+    said = subprocess.run(
+        [*compose, *FILES, "config", "--quiet"],
+        cwd=ROOT,
+        env={**os.environ, "JURAT_SECRETS": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode != 0
+    assert "JURAT_SECRETS" in said.stderr
+
+
+def test_the_image_gets_what_its_recipe_takes() -> None:
+    taken = (PLATFORM / "Dockerfile.dockerignore").read_text("utf-8")
+    for line in (PLATFORM / "Dockerfile").read_text("utf-8").splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            for source in line.split()[1:-1]:
+                assert f"!{source}" in taken.splitlines(), source
+
+
+def test_modules_that_it_runs_are_there(services: dict[str, Any]) -> None:
+    for service in services.values():
+        words = [*(service.get("entrypoint") or ()), *(service.get("command") or ())]
+        if "-m" in words:
+            path = ROOT / words[words.index("-m") + 1].replace(".", "/")
+            assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), path
