@@ -149,7 +149,7 @@ DECLARE
   last record;
   word text;
 BEGIN
-  SELECT c.version, c.document -> 'consultations' AS consultations, c.document -> 'order' AS ordered INTO last
+  SELECT c.version, c.change -> 'consultations' AS consultations, c.change -> 'order' AS ordered INTO last
   FROM jurat_configs c ORDER BY c.version DESC LIMIT 1;
   SELECT min(r.consultation) INTO word
   FROM jsonb_to_recordset(rows) AS r (consultation text, question text, deadline_s float8, valid_s float8,
@@ -158,7 +158,7 @@ BEGIN
   WHERE c.name IS NULL
      OR NOT coalesce(jsonb_exists(last.consultations -> r.consultation -> 'questions', r.question), false)
      OR r.config_version NOT BETWEEN 1 AND last.version OR r.deadline_s NOT BETWEEN 1 AND 5184000 OR r.valid_s <= 0;
-  {_refused("the newest version has no such question")}
+  {_refused("the newest version brought no such question")}
   WITH part AS MATERIALIZED (
     SELECT n.name, last.consultations -> n.name AS said,
            last.ordered -> format('consultations/%s/questions', n.name) AS ordered

@@ -177,9 +177,9 @@ def test_a_worker_lays_in_what_a_platform_waits_for_and_nothing_else(
         assert laid(thief, after, *parts) == said
     assert (newest(waiting), document(waiting)) == (version, before)
     assert laid(thief, version, part(sources={"towns": {"url": "mine"}}, environment="test")) == "done"
-    after = document(waiting)
-    assert {**after, "consultations": 0, "order": 0} == {**before, "consultations": 0, "order": 0}
-    assert after["consultations"]["budget"] == before["consultations"]["budget"]
+    stored = document(waiting)
+    assert {**stored, "consultations": 0, "order": 0} == {**before, "consultations": 0, "order": 0}
+    assert stored["consultations"]["budget"] == before["consultations"]["budget"]
     assert waiting.reading.applied(version + 1).applied_by == WHO
     assert len(questions(waiting, "budget")) == 3
 
@@ -206,7 +206,7 @@ def test_a_worker_writes_questions_as_the_version_has_them(waiting: Desk, thief:
             return str(error).splitlines()[0]
         return "done"
 
-    none = "jurat: {} can not be laid in: the newest version has no such question"
+    none = "jurat: {} can not be laid in: the newest version brought no such question"
     assert written(own) == none.format("summer"), "before it is laid in"
     assert laid(thief, newest(waiting), part()) == "done"
     assert written({"consultation": "budget", **row, "question": "more"}) == none.format("budget")
