@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 _LARGEST_FILE = 64 << 10
 
+SETTINGS: Final = tuple(
+    f"JURAT_{name}"
+    for name in ("DATABASE_URL", "BROKER_URL", "UNSEAL_KEYS", "SEAL_KEY", "HASH_KEYS", "PRIVATE_NETWORKS", "LOG")
+)
+"""The variables of `config.settings`. None of them, nor the file that holds it, is a secret of a source."""
+
 
 class SecretError(Exception):
     """A reference leads to no secret. The message is one sentence and names the place, never a value."""
+
+
+class OwnSecretError(SecretError):
+    """A reference leads to a key or password of jurat itself, which must never be sent to a source."""
 
 
 class SecretReference(BaseModel):
@@ -56,8 +66,10 @@ def resolve(reference: SecretReference, environ: Mapping[str, str], base_dir: Pa
     """The secret that `reference` leads to, without the line end that editors put after it.
 
     Raises:
+        OwnSecretError: it leads to a setting of jurat itself.
         SecretError: the variable is not set, the file can not be read, or the secret is empty or no UTF-8 text.
     """
+    refuse_own(reference, environ, base_dir)
     if reference.env is not None:
         value = environ.get(reference.env)
         if value is None:
@@ -66,6 +78,29 @@ def resolve(reference: SecretReference, environ: Mapping[str, str], base_dir: Pa
             raise SecretError(f"the environment variable {reference.env} is empty")
         return value
     return read_secret_file(base_dir / str(reference.file))
+
+
+def refuse_own(reference: SecretReference, environ: Mapping[str, str], base_dir: Path) -> None:
+    """Refuse what is jurat's own: its settings, and the files that `environ` names for them.
+
+    Raises:
+        OwnSecretError: it is.
+    """
+    if reference.env is not None and reference.env.removesuffix("_FILE") in SETTINGS:
+        raise OwnSecretError(f"{reference.env} is a setting of jurat itself, which no source may be sent")
+    for setting in SETTINGS:
+        mounted = environ.get(f"{setting}_FILE")
+        if reference.file is not None and mounted and _same(base_dir / reference.file, base_dir / mounted):
+            raise OwnSecretError(
+                f"the file {reference.file} holds {setting} of jurat itself, which no source may be sent"
+            )
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # one of them is not there, or can not be
+        return one.absolute() == other.absolute()
 
 
 def read_secret_file(path: Path) -> str:

@@ -244,6 +244,8 @@ configs = Table(
     Column("document", Document, nullable=False),
     Column("applied_by", Text, nullable=False),
     Column("applied_at", Moment, nullable=False),
+    Column("change", Document),
+    Column("whole", Boolean, nullable=False, server_default=text("true")),
 )
 
 zones = Table(

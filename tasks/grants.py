@@ -48,7 +48,7 @@ _ADDS_UP = f"SELECT, INSERT, UPDATE ({_ADDED_UP})"
 _ADDS_UP_AND_RENAMES = f"SELECT, INSERT, UPDATE (participant, {_ADDED_UP})"
 _DEALT_WITH = "participant, target, note, note_key, document, applied_at, refused"
 _REVIEWS = "SELECT, INSERT, UPDATE (reason, evidence, config_version, opened_at, due_at, decided_at)"
-_ANSWERS = "answered_revision, answered_at, refused, applied_document"
+_ANSWERS = "answered_revision, answered_at, refused"
 """What came of a publication. Administrators withdraw one as well."""
 _PAYS = "next_start_at, probe_at, day, used"
 """What a look-up of a person costs a source as well."""
@@ -89,7 +89,6 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_questions": {
         **_READS,
         Role.PLATFORM: "SELECT",
-        Role.WORKER: "SELECT, INSERT, DELETE",
         Role.ADMIN: "SELECT, INSERT, DELETE",
     },
     "jurat_sources": {
@@ -131,7 +130,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         **_READS,
         Role.PLATFORM: "SELECT",
         Role.WORKER: f"SELECT, UPDATE ({_ANSWERS})",
-        Role.ADMIN: f"SELECT, UPDATE (document, revision, published_by, published_at, {_ANSWERS})",
+        Role.ADMIN: f"SELECT, UPDATE (document, revision, published_by, published_at, {_ANSWERS}, applied_document)",
     },
     "jurat_codes": {
         Role.WORKER: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (redeemed_by, redeemed_at)",
@@ -154,7 +153,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_register_people": {Role.WORKER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
     "jurat_register_houses": _REGISTER,
     "jurat_register_words": _REGISTER,
-    "jurat_configs": {**_READS, Role.WORKER: "SELECT, INSERT", Role.ADMIN: "SELECT, INSERT"},
+    "jurat_configs": {**_READS, Role.ADMIN: "SELECT, INSERT"},
     "jurat_audit": {Role.WORKER: "INSERT", Role.REVIEWER: "INSERT", Role.ADMIN: "SELECT, INSERT"},
     "jurat_upkeep": {Role.WORKER: "SELECT, INSERT, UPDATE (ran_at, hold_until)"},
     "jurat_contract": {**_READS, Role.PLATFORM: "SELECT"},
@@ -165,6 +164,9 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_code_lists": dict.fromkeys((Role.ADMIN, Role.READER), "SELECT"),
 }
 """What each role may do with each table and view, in the words of GRANT; nothing where it is not named."""
+
+OUR_OWN = ("jurat_take_turn", "jurat_lay_in", "jurat_lay_in_questions", "jurat_answer_consultations")
+"""What our own programs alone call, and no contract has: workers and administrators lay publications in by them."""
 
 CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_submit": frozenset({Role.PLATFORM}),
@@ -184,6 +186,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_check_consultation": frozenset({Role.PLATFORM}),
     "jurat_publish_consultation": frozenset({Role.PLATFORM}),
     "jurat_listen": frozenset({Role.ADMIN}),
+    **dict.fromkeys(OUR_OWN, frozenset({Role.WORKER, Role.ADMIN})),
     "jurat_show_submitted": frozenset(),
     "jurat_refuse_change": frozenset(),
     "jurat_refuse_renaming": frozenset(),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from sqlalchemy import Connection, text
 
-from config.configuration import Configuration, Question
+from config.configuration import Configuration, Question, digest_of
 from config.problems import InvalidConfiguration
 from config.sources import SourceModel
 from jurat.access import Rule, Terms
 from jurat.batches import Rows, Statement, run
+from tasks.ledger.laying import written
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +83,24 @@ NEWEST: Statement = (f"SELECT version, digest FROM jurat_configs {_LAST}", {})
 
 
 def _read(connection: Connection) -> Edition:
-    statement = f"SELECT version, document FROM jurat_configs {_LAST}"
-    parameters: dict[str, int] = {}
-    while row := connection.execute(text(statement), parameters).first():
-        version, document = row
+    versions = connection.execute(text("SELECT version FROM jurat_configs ORDER BY version DESC")).scalars().all()
+    for version in versions:
         try:
-            configuration = Configuration.from_json(document if isinstance(document, str) else json.dumps(document))
+            configuration = Configuration.from_json(written(connection, version) or "")
         except InvalidConfiguration:
-            statement = f"SELECT version, document FROM jurat_configs WHERE version < :version {_LAST}"
-            parameters = {"version": version}
-        else:
-            return Edition(version, Book.of(configuration), configuration.questions, configuration.sources)
+            continue
+        return Edition(version, Book.of(configuration), configuration.questions, configuration.sources)
     return NOTHING
+
+
+def says(connection: Connection, version: int, document: str) -> bool:
+    """Whether the newest `version` says the same as this document, as `Configuration.to_json` writes it.
+
+    The digest of a version that PostgreSQL put together is of its own text, so that nobody else can say it.
+    """
+    sql = "SELECT digest, change IS NULL FROM jurat_configs WHERE version = :version"
+    digest, as_it_was_sent = connection.execute(text(sql), {"version": version}).one()
+    if as_it_was_sent or connection.dialect.name != "postgresql":
+        return bool(digest == digest_of(document))
+    sql = "SELECT document = CAST(:document AS jsonb) FROM jurat_configs WHERE version = :version"
+    return bool(connection.execute(text(sql), {"version": version, "document": document}).scalar())

@@ -31,6 +31,7 @@ from jurat.publications import (
 )
 from jurat.statements import now, rows_json, rowset
 from tasks.ledger.applied import Book, Edition
+from tasks.ledger.laying import take_turn, written
 from tasks.ledger.reading import CODE_LISTS, zones_in_force
 from tasks.ledger.records import WORKER, add_audit_row
 
@@ -46,9 +47,6 @@ the row of each of its questions, and a worker's transaction may take 12 s."""
 
 ANY_WAITING = "EXISTS (SELECT 1 FROM jurat_consultations WHERE coalesce(answered_revision, 0) < revision)"
 """SQL that is true where a platform published something that no worker has answered yet."""
-
-ONE_AT_A_TIME = 7882841
-"""The advisory lock of PostgreSQL under which configurations, zones and consultations are published."""
 
 
 class Unpublishable(Exception):
@@ -170,7 +168,7 @@ class Consultations:
         self._read_ahead()
         try:
             with self._engine.begin() as connection:
-                if not self._our_turn(connection):
+                if not take_turn(connection, wait=False):
                     return 0
                 asked = self._waiting(connection, limit, only)
                 last, base = self._newest(connection)
@@ -212,7 +210,7 @@ class Consultations:
         said = state_of(error.reason) or type(error.reason).__name__
         log.error("publication not taken", consultation=alone.name, error=said)
         with self._engine.begin() as connection:
-            if not self._our_turn(connection):
+            if not take_turn(connection, wait=False):
                 return 0
             asked = [each for each in self._waiting(connection, 1, error.asked) if each.revision == alone.revision]
             self._answer(connection, asked, {alone.name: f"the database does not hold it ({said}): shorten its texts"})
@@ -222,8 +220,8 @@ class Consultations:
         """Read what was applied last while no transaction waits for it: a large one takes seconds."""
         with reader(self._engine).begin() as connection:
             last = _last(connection)
-            written = None if last == self._seen[0] else _written(connection, last)
-        self._keep(last, written)
+            document = None if last == self._seen[0] else _written(connection, last)
+        self._keep(last, document)
 
     def _newest(self, connection: Connection) -> tuple[tuple[int, str] | None, Configuration | None]:
         """The version and digest of what was applied last, and what it says; None where only a newer jurat reads it."""
@@ -234,19 +232,13 @@ class Consultations:
             self._keep(last, _written(connection, last))
         return self._seen
 
-    def _keep(self, last: tuple[int, str] | None, written: str | None) -> None:
-        if written is None:
+    def _keep(self, last: tuple[int, str] | None, document: str | None) -> None:
+        if document is None:
             return
         try:
-            self._seen = last, Configuration.from_json(written)
+            self._seen = last, Configuration.from_json(document)
         except InvalidConfiguration:
             self._seen = last, None
-
-    def _our_turn(self, connection: Connection) -> bool:
-        if self._dialect != "postgresql":
-            return True
-        sql = f"SELECT pg_try_advisory_xact_lock({ONE_AT_A_TIME})"
-        return bool(connection.execute(text(sql)).scalar())
 
     def _waiting(self, connection: Connection, limit: int, only: Sequence[_Asked]) -> list[_Asked]:
         # What a platform publishes anew at this moment waits for its commit.
@@ -313,7 +305,7 @@ class Consultations:
             people = {each.by for each in done}
             who = people.pop() if len(people) == 1 else WORKER
             edition = Edition(version or 0, Book.of(base), base.questions, base.sources)
-            version = self._publishing.store(connection, configuration, last, who, changed, edition)
+            version = self._publishing.lay_in(connection, configuration, last, who, changed, edition)
         for each in done:
             action = "consultation withdraw" if each.document is None else "consultation publish"
             detail: dict[str, Any] = {"revision": each.revision, "version": version}
@@ -326,7 +318,6 @@ class Consultations:
                 "name": each.name,
                 "revision": each.revision,
                 "refused": refused.get(each.name),
-                "kept": each.name in refused,
             }
             for each in asked
         ]
@@ -403,8 +394,7 @@ def _last(connection: Connection) -> tuple[int, str] | None:
 
 
 def _written(connection: Connection, last: tuple[int, str] | None) -> str | None:
-    sql = "SELECT CAST(document AS text) FROM jurat_configs WHERE version = :version"
-    return connection.execute(text(sql), {"version": last[0]}).scalar() if last else None
+    return written(connection, last[0]) if last else None
 
 
 def _imported(connection: Connection) -> _Imported:
@@ -431,8 +421,11 @@ def _withdraw(dialect: str) -> str:
 
 
 def _answer(dialect: str) -> str:
-    columns = "name text, revision int, refused text, kept boolean"
+    if dialect == "postgresql":
+        return "SELECT jurat_answer_consultations(CAST(:rows AS jsonb))"
+    columns = "name text, revision int, refused text"
     return f"""
         UPDATE jurat_consultations SET answered_revision = r.revision, answered_at = {now(dialect)},
-          refused = r.refused, applied_document = CASE WHEN r.kept THEN applied_document ELSE document END
+          refused = r.refused,
+          applied_document = CASE WHEN r.refused IS NULL THEN document ELSE applied_document END
         FROM {rowset(dialect, columns)} WHERE jurat_consultations.name = r.name"""

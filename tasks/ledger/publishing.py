@@ -18,11 +18,12 @@ from jurat.columns import Moment, moment
 from jurat.database import is_too_much, state_of
 from jurat.statements import now, rows_json, rowset
 from tasks.ledger.access import AccessRows
-from tasks.ledger.applied import Edition
+from tasks.ledger.applied import Edition, says
 from tasks.ledger.code_lists import insert_codes
-from tasks.ledger.consultations import ONE_AT_A_TIME, Unpublishable, with_published
+from tasks.ledger.consultations import Unpublishable, with_published
+from tasks.ledger.laying import lay_in, take_turn
 from tasks.ledger.overdue import ENDED
-from tasks.ledger.questions import replace_questions
+from tasks.ledger.questions import replace_questions, since
 from tasks.ledger.queues import unsettled
 from tasks.ledger.records import add_audit_row
 from tasks.ledger.reviewing import end_reviews
@@ -95,17 +96,18 @@ class Publishing:
             configuration = with_published(connection, configuration)
             last = self._last(connection)
             written = configuration.to_json()
-            digest = digest_of(written)
-            if last and last[1] == digest:
+            if last and says(connection, last[0], written):
                 return last[0], False
             orphans = self._orphans(connection, configuration)
             if orphans and not force:
                 raise Unpublishable(_sentence(orphans))
-            version = self.store(connection, configuration, last, who, written=written)
+            before, began = AccessRows().newest(connection), since(connection)
+            version = self._store(connection, written, (last[0] if last else 0) + 1, who)
+            replace_questions(connection, configuration, version, before, began)
             self._publish_choices(connection, configuration, version)
             if orphans:
                 self._end(connection, orphans, AccessRows())
-            add_audit_row(connection, who, "config apply", f"version {version}", {"digest": digest})
+            add_audit_row(connection, who, "config apply", f"version {version}", {"digest": digest_of(written)})
         return version, True
 
     def whole(self, configuration: Configuration) -> Configuration:
@@ -116,41 +118,33 @@ class Publishing:
         with self._engine.begin() as connection:
             return with_published(connection, configuration)
 
-    def store(
+    def lay_in(
         self,
         connection: Connection,
         configuration: Configuration,
         last: tuple[int, str] | None,
         who: str,
-        only: Collection[str] | None = None,
-        before: Edition | None = None,
-        written: str | None = None,
+        only: Collection[str],
+        before: Edition,
     ) -> int:
-        """Store a configuration as the version after `last`, with its questions, or those of the consultations in
-        `only`; its number, or that of `last` where it says the same. Whoever calls it holds the lock, and may have read
-        the edition `before` and `written` the configuration already.
+        """Lay the consultations in `only` into the version `last`, of the edition `before`, as `configuration` has
+        them; the number of the next. Whoever calls it has taken the turn.
         """
-        written = configuration.to_json() if written is None else written
-        digest = digest_of(written)
-        if last and last[1] == digest:
-            return last[0]
-        before = before or AccessRows().newest(connection)
-        version = (last[0] if last else 0) + 1
-        parameters = {
-            "version": version,
-            "digest": digest,
-            "document": written,
-            "who": who,
-        }
+        began = since(connection)
+        version = lay_in(connection, configuration, only, last[0] if last else 0, who)
+        replace_questions(connection, configuration, version, before, began, only)
+        return version
+
+    def _store(self, connection: Connection, written: str, version: int, who: str) -> int:
+        """Store a configuration as `Configuration.to_json` wrote it; its number."""
         document = "CAST(:document AS jsonb)" if self._dialect == "postgresql" else ":document"
         connection.execute(
             text(
                 "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at) "
                 f"VALUES (:version, :digest, {document}, :who, {now(self._dialect)})"
             ),
-            parameters,
+            {"version": version, "digest": digest_of(written), "document": written, "who": who},
         )
-        replace_questions(connection, configuration, version, before, only)
         return version
 
     def orphaned(self, connection: Connection, configuration: Configuration, consultation: str) -> str:
@@ -222,9 +216,8 @@ class Publishing:
         return added
 
     def lock(self, connection: Connection) -> None:
-        """One publication at a time; SQLite's BEGIN IMMEDIATE sees to that already."""
-        if self._dialect == "postgresql":
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({ONE_AT_A_TIME})"))
+        """One publication at a time."""
+        take_turn(connection, wait=True)
 
     def _last(self, connection: Connection) -> tuple[int, str] | None:
         row = connection.execute(

@@ -16,30 +16,37 @@ CHUNK = 4 << 20
 """So many bytes of rows, about, are written by one statement: one of a worker may take 10 s."""
 
 
+def since(connection: Connection) -> Mapping[str, int]:
+    """Each consultation with the version since which it adds up as it does."""
+    sql = "SELECT consultation, max(config_version) FROM jurat_questions GROUP BY consultation"
+    return {row[0]: row[1] for row in connection.execute(text(sql))}
+
+
 def replace_questions(
     connection: Connection,
     configuration: Configuration,
     version: int,
     before: Edition,
+    began: Mapping[str, int],
     only: Collection[str] | None = None,
 ) -> None:
-    """Replace all questions, or those of the consultations in `only`. Those of a consultation that adds up as
-    before keep the version in which that began: access rows that are older than it are added up again by upkeep.
+    """Replace all questions, or add those of the consultations in `only`, which have none. Those of a consultation
+    that adds up as before keep the version in which that `began`: access rows that are older than it are added up
+    again by upkeep.
     """
     dialect = connection.dialect.name
-    since = connection.execute(
-        text("SELECT consultation, max(config_version) FROM jurat_questions GROUP BY consultation")
-    )
     book = Book.of(configuration)
     known = before.version == version - 1  # or a newer jurat applied it, and nothing can be compared
-    versions = {row[0]: row[1] for row in since if known and book.alike(before.book, row[0])}
+    versions = {name: number for name, number in began.items() if known and book.alike(before.book, name)}
     if only is None:
         connection.execute(text("DELETE FROM jurat_questions"))
-    else:
-        names = rows_json([{"name": name} for name in only])
-        connection.execute(text(_drop_questions(dialect)), {"rows": names})
     for rows, texts in _chunks(configuration, only, versions, version):
-        connection.execute(text(_add_questions(dialect)), {"rows": rows_json(rows), "texts": rows_json(texts)})
+        if only is not None and dialect == "postgresql":
+            # The version that is there says all else of them.
+            own = [{name: row[name] for name in _OWN} for row in rows]
+            connection.execute(text("SELECT jurat_lay_in_questions(CAST(:rows AS jsonb))"), {"rows": rows_json(own)})
+        else:
+            connection.execute(text(_add_questions(dialect)), {"rows": rows_json(rows), "texts": rows_json(texts)})
 
 
 def _chunks(
@@ -112,6 +119,5 @@ def _add_questions(dialect: str) -> str:
         FROM {rowset(dialect, own)} JOIN t ON t.consultation = r.consultation WHERE true"""
 
 
-@lru_cache
-def _drop_questions(dialect: str) -> str:
-    return f"DELETE FROM jurat_questions WHERE consultation IN (SELECT r.name FROM {rowset(dialect, 'name text')})"
+_OWN = ("consultation", "question", "deadline_s", "valid_s", "renew_s", "config_version")
+"""What a worker says of a question that it lays in."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
@@ -14,6 +13,8 @@ from sqlalchemy import Engine, text
 from jurat.columns import moment
 from jurat.database import reader
 from jurat.statements import now, rows_json, rowset
+from tasks.ledger.applied import says
+from tasks.ledger.laying import written
 from tasks.ledger.people import PeopleInForce, find_people
 from tasks.ledger.queues import unsettled
 from tasks.ledger.registers import OpenRegister, open_register
@@ -155,11 +156,16 @@ class Reading:
 
         Raises LookupError when there is no such version.
         """
-        rows = self._all("SELECT document FROM jurat_configs WHERE version = :version", {"version": version})
-        if not rows:
+        with self._engine.begin() as connection:
+            document = written(connection, version)
+        if document is None:
             raise LookupError(f"no configuration has version {version}")
-        document = rows[0][0]
-        return document if isinstance(document, str) else json.dumps(document)
+        return document
+
+    def says(self, version: int, document: str) -> bool:
+        """Whether the newest version says the same as this document, as a configuration's `to_json` writes it."""
+        with self._engine.begin() as connection:
+            return says(connection, version, document)
 
     def published(self) -> set[str]:
         """The names of the consultations in the configuration that the platform publishes itself."""

@@ -230,6 +230,22 @@ def test_zones_are_not_checked_where_nobody_knows_them(tmp_path: Path) -> None:
     assert [problem.message for problem in lint([tmp_path], zones=()).problems] == ["zone 'old-town' is not imported"]
 
 
+def test_a_secret_of_jurat_itself_is_an_error_wherever_lint_runs(tmp_path: Path) -> None:
+    hint = "name where the source's own secret stands"
+    own = REGISTER.replace("ROLL_KEY", "JURAT_UNSEAL_KEYS")
+    said = f"JURAT_UNSEAL_KEYS is a setting of jurat itself, which no source may be sent — {hint}"
+    for environ in (None, {}, {"JURAT_UNSEAL_KEYS": "s3same"}):
+        assert lines(tmp_path, own, environ=environ) == [f"5:25: error: sources.roll.secrets.api_key: {said}"]
+    (tmp_path / "unseal").write_text("s3same", encoding="utf-8")
+    mounted = REGISTER.replace("{ env: ROLL_KEY }", "{ file: unseal }")
+    environ = {"JURAT_UNSEAL_KEYS_FILE": str(tmp_path / "unseal")}
+    said = f"the file unseal holds JURAT_UNSEAL_KEYS of jurat itself, which no source may be sent — {hint}"
+    assert lines(tmp_path, mounted, environ=environ, base_dir=tmp_path) == [
+        f"5:25: error: sources.roll.secrets.api_key: {said}"
+    ]
+    assert lines(tmp_path, mounted, environ={}, base_dir=tmp_path) == []
+
+
 def test_secrets_and_files_that_are_not_on_this_machine_are_warnings(tmp_path: Path) -> None:
     assert lines(tmp_path, REGISTER, environ={}) == [
         (

@@ -42,6 +42,9 @@ ANYBODY = [
     "SET ROLE postgres",
     "UPDATE jurat_alembic_version SET version_num = '0001'",
     "UPDATE jurat_contract SET version = 2",
+    "SELECT version FROM jurat_contract FOR UPDATE",
+    "SELECT version FROM jurat_contract FOR KEY SHARE",
+    "BEGIN;\nLOCK TABLE jurat_contract IN SHARE MODE",
     "UPDATE jurat_verdicts SET outcome = 'accepted'",
     "UPDATE jurat_audit SET actor = 'nobody'",
     "DELETE FROM jurat_audit",
@@ -57,9 +60,13 @@ _CONFIRMS = [
     "COPY jurat_checks FROM STDIN",
     "SELECT jurat_submit('budget', 'p-99', 'residence', 'x', 'x')",
 ]
-_PUBLISHES = [
-    "DELETE FROM jurat_questions",
-    "INSERT INTO jurat_configs SELECT 99, '', '{}', '', now()",
+_LAYS_IN = [
+    "SELECT jurat_take_turn(false)",
+    "SELECT jurat_lay_in(1, '[]')",
+    "SELECT jurat_lay_in_questions('[]')",
+    "SELECT jurat_answer_consultations('[]')",
+    "UPDATE jurat_consultations SET refused = NULL",
+    "SELECT name FROM jurat_consultations FOR UPDATE",
 ]
 """What a worker may: it puts into the configuration what a platform has published."""
 
@@ -68,6 +75,12 @@ _ASKS_TO_PUBLISH = [
     "SELECT jurat_check_consultation('mine', '{}', 'me')",
 ]
 _CONFIGURES = [
+    "INSERT INTO jurat_configs SELECT 99, '', '{}', '', now()",
+    "INSERT INTO jurat_configs SELECT version + 1, digest, document, applied_by, applied_at FROM jurat_configs",
+    "UPDATE jurat_configs SET whole = false",
+    "DELETE FROM jurat_questions",
+    "INSERT INTO jurat_questions SELECT * FROM jurat_questions",
+    "UPDATE jurat_consultations SET applied_document = '{}'",
     "UPDATE jurat_questions SET rounds = 99",
     "UPDATE jurat_configs SET document = '{}'",
     "DELETE FROM jurat_configs",
@@ -194,9 +207,7 @@ BY: Mapping[Role, list[str]] = {
         f"INSERT INTO jurat_requests (id, kind, check_id, note, by_whom, asked_at) VALUES {_CONTEST}",
         "SELECT * FROM jurat_review_queue",
         "SELECT by_whom FROM jurat_requests",
-        *_PUBLISHES,
-        "UPDATE jurat_consultations SET applied_document = '{}'",
-        "UPDATE jurat_consultations SET refused = NULL",
+        *_LAYS_IN,
         f"INSERT {_WITH_STATE} VALUES ('settled', {check(STRANGER, 'p-99')})",
         f"INSERT {INTO_CHECKS.replace('(id,', '(fence, id,')} VALUES (9, {check(STRANGER, 'p-99')})",
         f"INSERT {INTO_CHECKS.replace('(id,', '(settled_at, id,')} VALUES (now(), {check(STRANGER, 'p-99')})",
@@ -249,7 +260,7 @@ BY: Mapping[Role, list[str]] = {
     Role.REVIEWER: [
         *_CONFIRMS,
         *_CONFIGURES,
-        *_PUBLISHES,
+        *_LAYS_IN,
         *_ASKS_TO_PUBLISH,
         *_SECRETS,
         *_MINTS,
@@ -290,7 +301,7 @@ BY: Mapping[Role, list[str]] = {
     Role.READER: [
         *_CONFIRMS,
         *_CONFIGURES,
-        *_PUBLISHES,
+        *_LAYS_IN,
         *_ASKS_TO_PUBLISH,
         *_DECIDES,
         *_CLAIMS,

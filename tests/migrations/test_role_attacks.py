@@ -13,7 +13,7 @@ from psycopg import sql
 from sqlalchemy import create_engine, make_url
 
 from jurat.database import open_engine
-from tasks.grants import Role, granting
+from tasks.grants import OUR_OWN, Role, granting
 from tasks.schema import upgrade
 from tests.migrations.attacks import INTO_CHECKS, INTO_VERDICTS, STRANGER, check, fill, kept, verdict
 from tests.migrations.role_attacks import ANYBODY, BY
@@ -241,7 +241,7 @@ def test_every_function_with_the_owners_rights_has_a_search_path_that_ends_with_
     asking |= {"jurat_try_add_codes", "jurat_add_codes"}
     publishing = {"jurat_check_consultation", "jurat_publish_consultation"}
     guarding = {"jurat_show_submitted", "jurat_keep_request"}
-    assert {name for name, _ in found} == {"jurat_listen", *guarding, *asking, *publishing}
+    assert {name for name, _ in found} == {"jurat_listen", *guarding, *asking, *publishing, *OUR_OWN}
     assert all("search_path=public, pg_temp" in config for _, config in found)
 
 

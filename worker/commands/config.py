@@ -305,7 +305,7 @@ def _foresee(configuration: Configuration, reading: Reading, *, force: bool) -> 
     newest = reading.config_version()
     if newest is None:
         return 1, True
-    return (newest, False) if reading.applied(newest).digest == configuration.digest else (newest + 1, True)
+    return (newest, False) if reading.says(newest, configuration.to_json()) else (newest + 1, True)
 
 
 def _document(problems: Sequence[Problem]) -> dict[str, Any]:

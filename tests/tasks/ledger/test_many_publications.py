@@ -49,7 +49,7 @@ class Failing:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, state: str, *names: str) -> None:
         self.tried = 0
-        store = Publishing.store
+        lay_in = Publishing.lay_in
 
         def failing(
             publishing: Publishing, connection: Connection, configuration: Any, *given: Any, **more: Any
@@ -58,9 +58,9 @@ class Failing:
                 self.tried += 1
                 original = type("Said", (Exception,), {"sqlstate": state})()
                 raise (DataError if not state else InternalError)("INSERT", {}, original)
-            return store(publishing, connection, configuration, *given, **more)
+            return lay_in(publishing, connection, configuration, *given, **more)
 
-        monkeypatch.setattr(Publishing, "store", failing)
+        monkeypatch.setattr(Publishing, "lay_in", failing)
 
 
 # -- large ones
