@@ -205,7 +205,7 @@ def standing(
         return _unaccepted(since, terms.rounds + more)
     renewable_from = until and until - timedelta(seconds=terms.renew_s)
     allowed = more + (terms.rounds if renewable_from is not None and renewable_from <= now else 0)
-    under_way = any(answer.under_way for answer in since)
+    under_way = any(answer.under_way for answer in confirmed)
     return Standing(QuestionState.ACCEPTED, 0 if under_way else _left(since, allowed), until, renewable_from)
 
 

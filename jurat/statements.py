@@ -83,7 +83,7 @@ def accepted(dialect: str) -> str:
     return f"""
         SELECT c.id FROM {rowset(dialect, "question text")}
         JOIN jurat_checks c ON c.consultation = :consultation AND c.participant = :participant
-          AND c.question = r.question AND c.state = 'settled'
+          AND c.question = r.question
         JOIN jurat_verdicts v ON v.check_id = c.id AND v.outcome = 'accepted'
           AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
         ORDER BY v.decided_at DESC, c.id DESC LIMIT 1"""

@@ -25,7 +25,7 @@ from jurat.errors import (
 from jurat.ids import uuid7
 from jurat.sealing import Seal
 from jurat.statements import NO_ENDED, Statements, accepted, history, in_force, insert, now, rows_json, taken
-from jurat.words import Outcome, Priority, State, reason_from
+from jurat.words import Outcome, Priority, QuestionState, State, reason_from
 
 _CHUNK = 500
 _ERASED = "erased-"
@@ -94,9 +94,8 @@ class _Asked:
     @property
     def left(self) -> int:
         """How many answers may be given now."""
-        if self.earlier and self.earlier[-1].confirmed.state is not State.SETTLED:
-            return 0
-        return standing([each.confirmed for each in self.earlier], self.terms, self.now, self.reopened).left
+        stands = standing([each.confirmed for each in self.earlier], self.terms, self.now, self.reopened)
+        return 0 if stands.state in (QuestionState.PENDING, QuestionState.REVIEW) else stands.left
 
 
 def submit_all(

@@ -117,6 +117,7 @@ def question(life: Life, name: str, asked: Mapping[str, Any], now: datetime) -> 
     more = [at for kind, about, at in life.asked if kind == "reopen" and about == name]
     yes = [answer for answer in answers if answer.says_yes]
     if yes:
+        under_way = any(answer.state != "settled" for answer in answers)
         newest = max(yes, key=lambda answer: answer.decided_at or now)
         assert newest.decided_at is not None
         more = [at for at in more if at >= newest.decided_at]
@@ -124,7 +125,7 @@ def question(life: Life, name: str, asked: Mapping[str, Any], now: datetime) -> 
             answers.pop(0)
         over = ends(newest, asked)
         if over is None or over > now:
-            if any(answer.state != "settled" for answer in answers):
+            if under_way:
                 return "accepted", 0
             rounds = len(more)
             if over is not None and now >= over - renewal_of(asked):
