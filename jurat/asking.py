@@ -15,6 +15,7 @@ from uuid import UUID
 
 from jurat.errors import InvalidSubmission, UnknownConsultation
 from jurat.ids import uuid7
+from jurat.naming import same_person
 from jurat.statements import Statements, now
 
 _LONGEST = 200
@@ -51,6 +52,8 @@ def transfer(
     named = {"consultation": consultation, "participant": participant, "target": target}
     for name, value in {**named, "by": by}.items():
         _require_name(name, value)
+    if target.lower().startswith("erased-"):
+        raise InvalidSubmission("target must not begin with erased-, as the word for who was erased does")
     if target == participant:
         raise InvalidSubmission("target must be another id than participant")
     return _ask(statements, "transfer", request_id, {**named, "by_whom": by})
@@ -72,7 +75,7 @@ def _ask(statements: Statements, kind: str, request_id: UUID | None, given: Mapp
     own: object = uuid7() if request_id is None else request_id
     if not isinstance(own, UUID):
         raise InvalidSubmission("id must be a uuid.UUID")
-    if given["by_whom"] is not None and given["by_whom"] in (given["participant"], given["target"]):
+    if given["by_whom"] is not None and same_person(given["by_whom"], given["participant"], given["target"]):
         raise InvalidSubmission("by must name who asks, and not the participant by the id that may have to be erased")
     row = {"kind": kind, "id": str(own)} | {
         name: given[name] for name in ("consultation", "participant", "target", "by_whom")

@@ -389,6 +389,24 @@ requests = Table(
         sqlite_where=text("kind IN ('reopen', 'revoke', 'restore')"),
     ),
     Index(
+        "jurat_requests_soon",
+        "asked_at",
+        postgresql_where=text("applied_at IS NULL AND kind NOT IN ('erase', 'transfer')"),
+        sqlite_where=text("applied_at IS NULL AND kind NOT IN ('erase', 'transfer')"),
+    ),
+    Index(
+        "jurat_requests_participant",
+        "participant",
+        postgresql_where=text("participant IS NOT NULL"),
+        sqlite_where=text("participant IS NOT NULL"),
+    ),
+    Index(
+        "jurat_requests_target",
+        "target",
+        postgresql_where=text("target IS NOT NULL"),
+        sqlite_where=text("target IS NOT NULL"),
+    ),
+    Index(
         "jurat_requests_check",
         "check_id",
         postgresql_where=text("check_id IS NOT NULL"),

@@ -191,6 +191,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_refuse_change": frozenset(),
     "jurat_refuse_renaming": frozenset(),
     "jurat_keep_request": frozenset(),
+    "jurat_mend_times": frozenset(),
     "jurat_tell_results": frozenset(),
     "jurat_there_is": frozenset(),
 }

@@ -11,7 +11,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from jurat.naming import same_person
 from jurat.statements import now
+from jurat.words import REFUSING, Reason
+
+DECIDING = (Reason.PERSON_ACCEPTED, *sorted(REFUSING))
+"""What a person may say of a check. Accepting has one word: no source bore it out."""
+
+NAMED = "by_whom names who asks, and not the participant by the id that may have to be erased"
 
 
 class Kind(StrEnum):
@@ -72,9 +79,15 @@ COLUMNS = (
 
 
 def request_of(row: Sequence[Any]) -> Request:
-    """The request in a row of `COLUMNS`."""
+    """The request in a row of `COLUMNS`.
+
+    Raises ValueError or TypeError where it holds what is none: SQLite keeps anything.
+    """
     request, kind, by_whom, consultation, participant, question, check, reason, target, note, *more = row
     note_key, document, code_list = more
+    for value in (by_whom, consultation, participant, question, reason, target, note_key, document, code_list):
+        if not isinstance(value, str | None):
+            raise TypeError("a request is of texts")
     return Request(
         UUID(str(request)),
         Kind(kind),
@@ -95,24 +108,53 @@ def request_of(row: Sequence[Any]) -> Request:
 def ask(connection: Connection, request: Request) -> bool:
     """Store a request; whether its id is new. A reviewer may write just those columns that it needs.
 
-    Raises WrongRequest where it is in the name of the participant: who asked is kept for good, and nobody erases it.
+    Raises WrongRequest where it is in the name of the participant: who asked is kept for good, and nobody erases it. Or
+    where it holds words that are not known here: an id among them would stay as well.
     """
-    if request.by_whom in (request.participant, request.target) or _is_theirs(connection, request):
-        raise WrongRequest("by_whom names who asks, and not the participant by the id that may have to be erased")
+    refuse_own_name(connection, request)
+    _refuse_unknown(connection, request)
     row: dict[str, Any] = {name: value for name in COLUMNS.split(", ") if (value := getattr(request, name)) is not None}
     row |= {name: str(row[name]) for name in ("id", "kind", "check_id", "reason") if name in row}
     return connection.execute(text(_ask(connection.dialect.name, tuple(row))), row).rowcount == 1
 
 
-def _is_theirs(connection: Connection, request: Request) -> bool:
-    """Whether the request is in the name of whose check it is about. Who contests is named by nobody's id."""
-    if request.check_id is None or request.kind is Kind.CONTEST:
-        return False
-    given = {"check": str(request.check_id), "by_whom": request.by_whom}
-    return connection.execute(text(_theirs(connection.dialect.name)), given).first() is not None
+def refuse_own_name(connection: Connection, request: Request) -> None:
+    """Raise CannotBeDone where a request is in the name of whom it is about, however that is written. Who contests is
+    named by nobody's id.
+    """
+    if request.kind is Kind.CONTEST:
+        return
+    theirs = [request.participant, request.target]
+    if request.check_id is not None:
+        given = {"check": str(request.check_id)}
+        theirs += connection.execute(text(_whose(connection.dialect.name)), given).scalars().all()
+    if same_person(request.by_whom, *theirs):
+        raise WrongRequest(NAMED)
 
 
-def mark_applied(connection: Connection, request: UUID, refused: str | None = None) -> None:
+def is_known(connection: Connection, consultation: str) -> bool:
+    """Whether it is configured, or something is left of its participants."""
+    return bool(connection.execute(text(_KNOWN), {"consultation": consultation}).scalar())
+
+
+def _refuse_unknown(connection: Connection, request: Request) -> None:
+    if request.kind is Kind.DECIDE and request.reason not in DECIDING:
+        raise WrongRequest(
+            f"{request.reason or 'nothing'} is not for a person to say; expected one of {', '.join(DECIDING)}"
+        )
+    if request.consultation is None:
+        return
+    if not is_known(connection, request.consultation):
+        raise WrongRequest(
+            "no consultation of that name is known; are participant and consultation swapped? "
+            "`bin/jurat config show` lists what is configured"
+        )
+    asked = {"consultation": request.consultation, "question": request.question}
+    if request.question is not None and not connection.execute(text(_ASKED), asked).scalar():
+        raise WrongRequest(f"consultation {request.consultation:.80} has no question {request.question:.80}")
+
+
+def mark_applied(connection: Connection, request: UUID | str, refused: str | None = None) -> None:
     """Say that a waiting request is dealt with: done, or `refused` with a sentence; then nobody needs its note."""
     statement = _refuse if refused else _mark
     said = {"refused": refused} if refused else {}
@@ -133,18 +175,39 @@ def _ask(dialect: str, names: tuple[str, ...]) -> str:
 
 
 @lru_cache
-def _theirs(dialect: str) -> str:
-    return f"SELECT 1 FROM jurat_checks WHERE id = {this(dialect, 'check')} AND participant = :by_whom"
+def _whose(dialect: str) -> str:
+    return f"SELECT participant FROM jurat_checks WHERE id = {this(dialect, 'check')}"
+
+
+_KNOWN = "SELECT " + " OR ".join(
+    f"EXISTS (SELECT 1 FROM {table} WHERE consultation = :consultation)"
+    for table in ("jurat_questions", "jurat_checks", "jurat_access")
+)
+
+_ASKED = """
+    SELECT EXISTS (SELECT 1 FROM jurat_questions WHERE consultation = :consultation AND question = :question)"""
 
 
 @lru_cache
 def _mark(dialect: str) -> str:
+    # A revocation and its end count by the order of these times: they keep theirs where the clock went back since.
+    if dialect == "postgresql":
+        latest, behind = "greatest", "max(l.applied_at) + interval '1 ms'"
+    else:
+        latest, behind = "max", "coalesce(strftime('%Y-%m-%d %H:%M:%f', max(l.applied_at), '+0.001 seconds'), '')"
+    last = f"""
+        SELECT {behind} FROM jurat_requests l
+        WHERE l.kind IN ('revoke', 'restore') AND jurat_requests.kind IN ('revoke', 'restore')
+          AND l.consultation = jurat_requests.consultation AND l.participant = jurat_requests.participant
+          AND l.applied_at IS NOT NULL AND l.refused IS NULL"""
     return f"""
-        UPDATE jurat_requests SET applied_at = {now(dialect)} WHERE id = {this(dialect)} AND applied_at IS NULL"""
+        UPDATE jurat_requests SET applied_at = {latest}({now(dialect)}, ({last}))
+        WHERE id = {this(dialect)} AND applied_at IS NULL"""
 
 
 @lru_cache
 def _refuse(dialect: str) -> str:
     return f"""
-        UPDATE jurat_requests SET applied_at = {now(dialect)}, refused = :refused, note = NULL, note_key = NULL
+        UPDATE jurat_requests SET applied_at = {now(dialect)}, refused = :refused, note = NULL, note_key = NULL,
+          document = NULL
         WHERE id = {this(dialect)} AND applied_at IS NULL"""

@@ -24,7 +24,7 @@ from tasks.checks import Held
 from tasks.crashing import crash_point
 from tasks.flow import Demand, Queue, turns
 from tasks.ledger import overdue, quotas
-from tasks.ledger.queues import SOME, clock, epoch, lengths, queues, seconds_between, waiting
+from tasks.ledger.queues import SOME, clock, epoch, lengths, queues, readable, seconds_between, waiting
 
 LEASE = 15.0
 """Seconds that a worker holds a check without renewing."""
@@ -327,7 +327,7 @@ def _due(dialect: str) -> str:
           WHERE {quotas.available(dialect)}),
         {queues(dialect, "served", SOME)},
         {lengths(dialect)}
-        SELECT d.source, d.priority, d.consultation, d.due, s.opened, {clock(dialect)}, d.since FROM (
+        SELECT d.source, d.priority, d.consultation, d.due, s.opened, {clock(dialect)}, CAST(d.since AS text) FROM (
           SELECT source, priority, consultation, since, due FROM lengths
           UNION ALL
           SELECT s.source, NULL, NULL, NULL, 1 FROM served s
@@ -337,12 +337,19 @@ def _due(dialect: str) -> str:
 
 
 def _lease(dialect: str, chosen: str) -> str:
-    left = seconds_between(dialect, "deadline_at", now(dialect))
+    # One row whose times nobody can read must not keep all others waiting. It gets the end of one without an answer.
+    good = readable(dialect, "due_at", "submitted_at", "deadline_at")
+
+    def read(value: str, otherwise: str) -> str:
+        return f"CASE WHEN {good} THEN {value} ELSE {otherwise} END"
+
+    left = read(seconds_between(dialect, "deadline_at", now(dialect)), f"{LEASE}")
     return f"""
         UPDATE jurat_checks
         SET state = 'leased', fence = fence + 1, lease_until = {now(dialect, str(LEASE))}
         WHERE id IN ({chosen})
-        RETURNING id, fence, consultation, participant, question, source, answer, answer_key, lookups, lost_leases,
+        RETURNING id, fence, consultation, participant, question, source, {read("answer", "NULL")}, answer_key, lookups,
+          lost_leases,
           {left},
           CASE WHEN deadline_at <= {now(dialect)} THEN coalesce(
             (SELECT v.reason FROM jurat_reviews v WHERE v.check_id = jurat_checks.id AND v.decided_at IS NOT NULL),
@@ -350,8 +357,9 @@ def _lease(dialect: str, chosen: str) -> str:
           ) END,
           deadline_at <= {now(dialect)} AND (
             SELECT v.decided_at FROM jurat_reviews v WHERE v.check_id = jurat_checks.id) IS NOT NULL,
-          traceparent, priority, {epoch(dialect, "due_at")}, {epoch(dialect, "submitted_at")},
-          {epoch(dialect, "deadline_at")}, stood_s, leaning, reply_key"""
+          traceparent, priority, {read(epoch(dialect, "due_at"), "0.0")},
+          {read(epoch(dialect, "submitted_at"), "0.0")}, {read(epoch(dialect, "deadline_at"), "0.0")}, stood_s, leaning,
+          reply_key"""
 
 
 @lru_cache

@@ -12,22 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from unicodedata import category, normalize
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from jurat.batches import run
 from jurat.columns import moment
+from jurat.naming import person, same_person
 from jurat.statements import now
-from jurat.words import REFUSING, Outcome, Reason, State, outcomes_of
+from jurat.words import Outcome, Reason, State, outcomes_of
 from tasks.ledger.access import AccessRows, Key
-from tasks.ledger.asked import CannotBeDone, Request, WrongRequest, mark_applied, this
+from tasks.ledger.asked import DECIDING, CannotBeDone, Request, WrongRequest, mark_applied, this
 from tasks.ledger.numbers import hold_numbers, release_numbers
 from tasks.ledger.records import REVIEWER, add_audit_row, add_verdicts, close_reviews, open_reviews
 
-DECIDING = (Reason.PERSON_ACCEPTED, *sorted(REFUSING))
-"""What a person may say. Accepting has one word: no source bore it out."""
+_LONGEST_DOCUMENT = 200
 
 SECOND_PERSON = "waiting for a second person: it takes effect once somebody else says the same"
 
@@ -148,6 +147,8 @@ def contest(connection: Connection, access: AccessRows, request: Request) -> Non
         raise ReviewError(f"check {check.id} was decided by a person, and that is the last word")
     if check.key[1].startswith("erased-"):
         raise ReviewError(f"the participant of check {check.id} was erased")
+    if not _is_document(request.document):
+        raise ReviewError(f"document must be 1 to {_LONGEST_DOCUMENT} printable characters")
     if request.note is None:
         raise WrongReview("a contest has a note, which says what is wrong with the verdict")
     asked = {"id": str(check.id), "request": str(request.id)}
@@ -160,24 +161,23 @@ def words(connection: Connection, check: UUID) -> list[Word]:
     """What persons have said since the review of a check was opened, the oldest first; of each the last word."""
     found: dict[str, Word] = {}
     for row in connection.execute(text(_words(connection.dialect.name)), {"id": str(check)}):
-        found.pop(_person(row[0]), None)
-        found[_person(row[0])] = Word(row[0], row[1], moment(row[2]))
+        found.pop(person(row[0]), None)
+        found[person(row[0])] = Word(row[0], row[1], moment(row[2]))
     return list(found.values())
 
 
-def _person(by_whom: str) -> str:
-    """One person, however the name is written: a second person must be another one."""
-    visible = "".join(sign for sign in normalize("NFKC", by_whom) if category(sign) != "Cf")
-    return normalize("NFKC", " ".join(visible.split()).casefold())
+def _is_document(document: str | None) -> bool:
+    """Whether it may be shown to a reviewer: a plain INSERT may say anything."""
+    return document is None or (0 < len(document) <= _LONGEST_DOCUMENT and document.isprintable())
 
 
 def _agreed(said: Sequence[Word], by_whom: str, reason: Reason) -> bool:
-    return any(word.reason == reason and _person(word.by_whom) != _person(by_whom) for word in said)
+    return any(word.reason == reason and not same_person(word.by_whom, by_whom) for word in said)
 
 
 def _deciding(reason: str | None) -> Reason:
     if reason not in DECIDING:
-        raise WrongReview(f"{reason or 'nothing'} is not for a person to say; expected one of {', '.join(DECIDING)}")
+        raise WrongReview(f"that reason is not for a person to say; expected one of {', '.join(DECIDING)}")
     return Reason(reason)
 
 

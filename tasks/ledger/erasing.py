@@ -17,7 +17,7 @@ from jurat.database import reader
 from jurat.statements import now, rows_json, rowset
 from jurat.words import State
 from tasks.ledger.access import AccessRows, Key
-from tasks.ledger.asked import Request, WrongRequest, mark_applied, this
+from tasks.ledger.asked import Request, WrongRequest, is_known, mark_applied, this
 from tasks.ledger.overdue import ENDED
 from tasks.ledger.persons import ERASED, ids_json, lock_checks, rename_claims
 from tasks.ledger.records import add_audit_row
@@ -48,7 +48,7 @@ def erase(connection: Connection, access: AccessRows, request: Request) -> None:
     """
     if not request.participant:
         raise WrongRequest("a request of kind erase needs participant")
-    if request.consultation is not None and not _is_known(connection, request.consultation):
+    if request.consultation is not None and not is_known(connection, request.consultation):
         raise WrongRequest("no consultation of that name is known; are participant and consultation swapped?")
     keys = _keys(connection, request.participant, request.consultation)
     access.wait_for(connection, keys)
@@ -79,7 +79,9 @@ def forget_erased(connection: Connection, keys: Collection[Key]) -> None:
 
 def forget_ended(connection: Connection, limit: int) -> None:
     """Delete up to `limit` access rows of consultations that are asked no more and of which no check is left, and up to
-    `limit` requests of participants of whom nothing is left, or that added codes.
+    `limit` requests of participants of whom nothing is left, about checks that are gone, or that added codes.
+
+    A revocation in force stays: the consultation may be published again. Whoever is erased takes it with them.
     """
     dialect = connection.dialect.name
     for (consultation,) in connection.execute(text(_ENDED)).all():
@@ -91,11 +93,6 @@ def _keys(connection: Connection, participant: str, consultation: str | None) ->
     if consultation is not None:
         return {(consultation, participant)}
     return {(row[0], participant) for row in connection.execute(text(_CONSULTATIONS), {"participant": participant})}
-
-
-def _is_known(connection: Connection, consultation: str) -> bool:
-    """Whether it is configured, or something is left of its participants."""
-    return bool(connection.execute(text(_KNOWN), {"consultation": consultation}).scalar())
 
 
 def _erase_from(connection: Connection, access: AccessRows, key: Key, request: UUID) -> int:
@@ -157,7 +154,6 @@ _ALL = f"""
     checked(consultation) AS ({_consultations("jurat_checks").format(known="checked")}),
     counted(consultation) AS ({_consultations("jurat_access").format(known="counted")})"""
 
-# Few read it: no index is kept for the participant of a request.
 _CONSULTATIONS = f"""{_ALL}
     SELECT k.consultation FROM checked k WHERE EXISTS (
       SELECT 1 FROM jurat_checks c WHERE c.consultation = k.consultation AND c.participant = :participant)
@@ -165,11 +161,6 @@ _CONSULTATIONS = f"""{_ALL}
       SELECT 1 FROM jurat_access a WHERE a.consultation = k.consultation AND a.participant = :participant)
     UNION SELECT q.consultation FROM jurat_requests q
     WHERE q.consultation IS NOT NULL AND (q.participant = :participant OR q.target = :participant)"""
-
-_KNOWN = "SELECT " + " OR ".join(
-    f"EXISTS (SELECT 1 FROM {table} WHERE consultation = :consultation)"
-    for table in ("jurat_questions", "jurat_checks", "jurat_access")
-)
 
 _ENDED = f"""{_ALL}
     SELECT k.consultation FROM counted k WHERE k.consultation IS NOT NULL
@@ -202,6 +193,12 @@ def _erase_checks(dialect: str) -> str:
 def _erase_requests_sql(dialect: str, *, everywhere: bool) -> str:
     # Whose access came to them by a transfer is the same person: both ids go. Who got theirs is another matter.
     where = "consultation IS NULL" if everywhere else "consultation = :consultation"
+    checks = f"SELECT r.id FROM {rowset(dialect, 'id uuid')}"
+    # Each by its own index: what else was asked, by then of whomever, may be millions of rows.
+    found = " UNION ".join(
+        f"SELECT t.id FROM jurat_requests t WHERE t.{by}"
+        for by in ("participant = :participant", "target = :participant", f"check_id IN ({checks})")
+    )
     waits = f"applied_at IS NULL AND id <> {this(dialect)}"
     return f"""
         UPDATE jurat_requests SET
@@ -210,8 +207,8 @@ def _erase_requests_sql(dialect: str, *, everywhere: bool) -> str:
           note = NULL, note_key = NULL, document = NULL,
           refused = CASE WHEN {waits} THEN 'the participant was erased before it was done' ELSE refused END,
           applied_at = CASE WHEN {waits} THEN {now(dialect)} ELSE applied_at END
-        WHERE ({where} AND (participant = :participant OR target = :participant))
-           OR check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
+        WHERE id IN ({found}) AND (
+          ({where} AND (participant = :participant OR target = :participant)) OR check_id IN ({checks}))"""
 
 
 @lru_cache
@@ -243,6 +240,20 @@ def _forget_requests(dialect: str) -> str:
     return f"""
         DELETE FROM jurat_requests WHERE id IN (
           SELECT q.id FROM jurat_requests q
-          WHERE q.applied_at <= {now(dialect, str(-KEPT))} AND (q.kind = 'codes' OR q.participant IS NOT NULL
-            AND {nothing_of("participant")} AND {nothing_of("target")})
+          WHERE q.applied_at <= {now(dialect, str(-KEPT))} AND CASE
+            WHEN q.kind = 'codes' THEN true
+            WHEN q.check_id IS NOT NULL THEN NOT EXISTS (SELECT 1 FROM jurat_checks c WHERE c.id = q.check_id)
+            ELSE q.participant IS NOT NULL AND {nothing_of("participant")} AND {nothing_of("target")}
+              AND NOT ({_is_in_force("q")}) END
           LIMIT :limit {lock})"""
+
+
+def _is_in_force(request: str) -> str:
+    """SQL that is true for a revocation that nobody has ended, of whom is not erased."""
+    order = "({0}.applied_at, {0}.asked_at, {0}.id)"
+    return f"""{request}.kind = 'revoke' AND {request}.refused IS NULL AND {request}.participant NOT LIKE '{ERASED}%'
+              AND NOT EXISTS (
+                SELECT 1 FROM jurat_requests l WHERE l.consultation = {request}.consultation
+                  AND l.participant = {request}.participant AND l.kind IN ('revoke', 'restore')
+                  AND l.applied_at IS NOT NULL AND l.refused IS NULL
+                  AND {order.format("l")} > {order.format(request)})"""

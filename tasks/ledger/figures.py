@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from jurat.statements import now, rows_json, rowset
 from jurat.words import Reason
 from tasks.flow import Breaker
-from tasks.ledger.queues import queues, seconds_between, waiting
+from tasks.ledger.queues import queues, readable, seconds_between, waiting
 from tasks.ledger.records import WORKER, add_audit_row
 
 MOST_COUNTED = 10_000
@@ -168,7 +168,8 @@ def _count(dialect: str) -> str:
               WHERE {waiting()} AND c.source = q.source AND c.priority = q.priority AND c.consultation = q.consultation
               ORDER BY c.due_at LIMIT 1) AS due_at
             FROM queues q WHERE q.consultation IS NOT NULL) AS heads GROUP BY source)
-        SELECT e.source, o.due_at{as_text} AS oldest, {least}(:most,
+        SELECT e.source, (CASE WHEN {readable(dialect, "o.due_at")} THEN o.due_at END){as_text} AS oldest,
+          {least}(:most,
             (SELECT count(*) FROM (
               SELECT 1 FROM jurat_checks c WHERE {waiting()} AND c.source = e.source
               ORDER BY c.priority, c.consultation, c.due_at LIMIT :most) AS counted) +

@@ -18,7 +18,7 @@ from config.hours import Hours
 from jurat.statements import now, rows_json, rowset
 from tasks.flow import Span, stands_since, stood
 from tasks.ledger.pausing import history
-from tasks.ledger.queues import clock, epoch
+from tasks.ledger.queues import clock, epoch, readable
 
 ENDED = 1e9
 """Seconds in `stood_s` of a check whose deadline somebody ended: nothing is added to that."""
@@ -128,7 +128,13 @@ def _with_passed(dialect: str) -> str:
 
 
 def _columns(dialect: str) -> str:
-    return f"c.id, c.source, {epoch(dialect, 'c.submitted_at')}, {epoch(dialect, 'c.deadline_at')}, c.stood_s"
+    good = readable(dialect, "c.due_at", "c.submitted_at", "c.deadline_at")
+
+    def read(moment: str) -> str:
+        return f"CASE WHEN {good} THEN {epoch(dialect, moment)} ELSE {clock(dialect)} END"
+
+    stood_s = f"CASE WHEN {good} THEN c.stood_s ELSE {ENDED} END"
+    return f"c.id, c.source, {read('c.submitted_at')}, {read('c.deadline_at')}, {stood_s}"
 
 
 _PASSED = f"""

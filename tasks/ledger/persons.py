@@ -22,7 +22,7 @@ from jurat.database import reader
 from jurat.statements import rows_json, rowset
 from jurat.words import QuestionState
 from tasks.ledger.access import AccessRows, Key
-from tasks.ledger.asked import CannotBeDone, Request, WrongRequest, mark_applied, this
+from tasks.ledger.asked import CannotBeDone, Kind, Request, WrongRequest, mark_applied, this
 from tasks.ledger.records import add_audit_row
 
 ERASED = "erased-"
@@ -100,8 +100,8 @@ def look(engine: Engine, key: Key) -> Participant | None:
 def reopen(connection: Connection, access: AccessRows, request: Request) -> None:
     """Let a participant answer a question once more than it allows; an accepted one too, which holds meanwhile.
 
-    Raises CannotBeDone: there is no such question or participant, access is revoked, or the question may be answered
-    already or is on its way.
+    Raises CannotBeDone: there is no such question or participant, access is revoked, the question may be answered
+    already or is on its way, or another answer to it could not change the access.
     """
     key = _take(connection, access, request, "question")
     consultation, question = key[0], str(request.question)
@@ -117,6 +117,11 @@ def reopen(connection: Connection, access: AccessRows, request: Request) -> None
         raise CannotBeDone(f"question {consultation}/{question} may be answered already; nothing needs to be reopened")
     mark_applied(connection, request.id)
     access.add_up(connection, {key})
+    if not _stands(connection, key, question)[1]:
+        raise CannotBeDone(
+            f"another answer to {consultation}/{question} could not change this access, whatever it is: nothing was "
+            "reopened. Reopen the question on which the access depends"
+        )
     add_audit_row(connection, request.by_whom, "reopen", f"{consultation}/{question}", _pointing_to(request))
 
 
@@ -156,7 +161,7 @@ def transfer(connection: Connection, access: AccessRows, request: Request) -> No
         raise WrongRequest(f"the id that it should go to must be 1 to {_LONGEST} printable characters")
     if target == key[1]:
         raise WrongRequest("both ids are the same; nothing was moved")
-    if ERASED in (target[: len(ERASED)], key[1][: len(ERASED)]):
+    if ERASED in (target[: len(ERASED)].lower(), key[1][: len(ERASED)].lower()):
         raise CannotBeDone("who was erased can not be given anything, nor has anything to give")
     access.wait_for(connection, {key, (key[0], target)})
     if not _has_anything(connection, key):
@@ -178,8 +183,8 @@ def transfer(connection: Connection, access: AccessRows, request: Request) -> No
 
 
 def is_revoked(connection: Connection, key: Key) -> bool:
-    """Whether a participant's access is revoked: a revocation and its end always take turns."""
-    return bool(connection.execute(text(_REVOKED), _named(key)).scalar())
+    """Whether a participant's access is revoked: what was done last counts, as it does where access adds up."""
+    return connection.execute(text(_REVOKED), _named(key)).scalar() == Kind.REVOKE
 
 
 def lock_checks(connection: Connection, key: Key) -> list[tuple[UUID, str]]:
@@ -297,8 +302,8 @@ _HAS_ANYTHING = f"""
     UNION ALL SELECT 1 FROM jurat_requests WHERE {_THEIRS} AND {_STANDING}"""
 
 _REVOKED = f"""
-    SELECT sum(CASE kind WHEN 'revoke' THEN 1 WHEN 'restore' THEN -1 ELSE 0 END) > 0 FROM jurat_requests
-    WHERE {_THEIRS} AND {_STANDING}"""
+    SELECT kind FROM jurat_requests WHERE {_THEIRS} AND {_STANDING} AND kind <> 'reopen'
+    ORDER BY applied_at DESC, asked_at DESC, id DESC LIMIT 1"""
 
 _MOVE_CHECKS = f"""
     UPDATE jurat_checks SET participant = :target, state = CASE state WHEN 'leased' THEN 'pending' ELSE state END,

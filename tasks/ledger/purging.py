@@ -1,8 +1,9 @@
 """Deleting what is past its `retain_until`, participant by participant.
 
 What an access is granted by stays as long as the access does, however short `retain` is: without these answers, the
-next time that they are added up would take it away, and a number would be free although it still opens a door. So the
-checks of a participant go together, once none of them is needed any more.
+next time that they are added up would take it away, and a number would be free although it still opens a door. So do
+the checks of whoever was revoked and holds a number, while the revocation is in force: else the same person would come
+back by another account. So the checks of a participant go together, once none of them is needed any more.
 """
 
 from __future__ import annotations
@@ -106,8 +107,10 @@ def _delete_checks(connection: Connection, checks: Sequence[UUID]) -> None:
     rows = {"rows": ids_json(checks)}
     connection.execute(text(f"DELETE FROM jurat_verdicts WHERE check_id IN {ids}"), rows)
     release_numbers(connection, checks)
-    for name in ("jurat_attempts", "jurat_reviews", "jurat_claims", "jurat_requests"):
+    for name in ("jurat_attempts", "jurat_reviews", "jurat_claims"):
         connection.execute(text(f"DELETE FROM {name} WHERE check_id IN {ids}"), rows)
+    # What was asked while we looked still waits, and is refused then.
+    connection.execute(text(f"DELETE FROM jurat_requests WHERE applied_at IS NOT NULL AND check_id IN {ids}"), rows)
     connection.execute(text(f"DELETE FROM jurat_checks WHERE id IN {ids}"), rows)
 
 
@@ -170,8 +173,21 @@ def _not_needed(dialect: str) -> str:
           SELECT 1 FROM jurat_access a WHERE {theirs.format("a")} AND a.access = 'granted'
             AND (a.granted_until IS NULL OR a.granted_until > {now(dialect)})
             AND EXISTS (SELECT 1 FROM jurat_questions q WHERE q.consultation = a.consultation)) THEN false
+        WHEN {_shut_out()} THEN false
         ELSE NOT EXISTS (
           SELECT 1 FROM jurat_checks d WHERE {theirs.format("d")} AND NOT ({_past(dialect, "d")})) END"""
+
+
+def _shut_out() -> str:
+    """SQL that is true where the participant of a check `c` holds a number, and is revoked."""
+    theirs = "{0}.consultation = c.consultation AND {0}.participant = c.participant"
+    return f"""
+          (SELECT s.kind FROM jurat_requests s
+           WHERE {theirs.format("s")} AND {in_force("s")} AND s.kind <> 'reopen'
+           ORDER BY s.applied_at DESC, s.asked_at DESC, s.id DESC LIMIT 1) = 'revoke'
+          AND EXISTS (SELECT 1 FROM jurat_questions q WHERE q.consultation = c.consultation)
+          AND EXISTS (SELECT 1 FROM jurat_checks d JOIN jurat_claims k ON k.check_id = d.id AND k.holds
+                      WHERE {theirs.format("d")})"""
 
 
 def _past(dialect: str, check: str) -> str:

@@ -135,6 +135,16 @@ def epoch(dialect: str, moment: str) -> str:
     return f"(julianday({moment}) - 2440587.5) * 86400.0"
 
 
+def readable(dialect: str, *moments: str) -> str:
+    """SQL that is true where all of these times of a row can be read, and false where not. A platform's INSERT may have
+    put anything there, before the database looked at it.
+    """
+    if dialect == "postgresql":
+        return " AND ".join(f"{moment} BETWEEN '1900-01-01Z' AND '9000-01-01Z'" for moment in moments)
+    bounds = "BETWEEN julianday('1900-01-01') AND julianday('9000-01-01')"
+    return " AND ".join(f"coalesce(julianday({moment}) {bounds}, 0)" for moment in moments)
+
+
 def clock(dialect: str) -> str:
     """SQL for the database's clock as seconds since 1970."""
     return epoch(dialect, now(dialect))

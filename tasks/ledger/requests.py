@@ -17,10 +17,21 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, DBAPIError
 
-from jurat.statements import now
+from jurat.statements import now, prepared
 from tasks.crashing import crash_point
 from tasks.ledger.access import AccessRows
-from tasks.ledger.asked import COLUMNS, CannotBeDone, Kind, Request, WrongRequest, ask, mark_applied, request_of, this
+from tasks.ledger.asked import (
+    COLUMNS,
+    CannotBeDone,
+    Kind,
+    Request,
+    WrongRequest,
+    ask,
+    mark_applied,
+    refuse_own_name,
+    request_of,
+    this,
+)
 from tasks.ledger.code_lists import LEFT_TO_OTHERS, Minting
 from tasks.ledger.deciding import contest, decide, open_again
 from tasks.ledger.erasing import erase
@@ -46,12 +57,23 @@ TURN_S = 2.0
 PATIENCE_MS = 200
 """So long a turn waits for a participant whose row somebody holds; half as long for each further one."""
 
-_ABOUT_CHECKS = frozenset({Kind.CONTEST, Kind.DECIDE, Kind.OPEN})
+_LANES = (
+    (Kind.CONTEST, Kind.DECIDE, Kind.OPEN),
+    (Kind.REOPEN, Kind.REVOKE, Kind.RESTORE),
+    (Kind.TRANSFER, Kind.ERASE),
+)
+"""What takes turns: a platform may ask for thousands of erasures at once."""
+
+_BY_NO_CONFIGURATION = frozenset({Kind.TRANSFER, Kind.ERASE})
+"""Done whatever is configured."""
+
 _FIRST = str(UUID(int=0))
 
 _BUSY_STATES = frozenset({"55P03", "40P01"})
 """What PostgreSQL says of a row that somebody holds: lock_not_available, deadlock_detected."""
 
+_UNREADABLE = "it holds what is no request, such as a check_id that is not the id of a check; mend it and ask again"
+_NEWER = "a newer version of jurat has applied the configuration: use its commands, or update this one"
 _UNSTORABLE = "it holds something that can not be stored; mend it and ask again"
 
 Doing = Callable[[Connection, AccessRows, Request], str | None]
@@ -88,14 +110,16 @@ class Requests:
         What can not be done is marked `refused` and never tried again. Those that another worker holds are skipped, and
         so is what was asked later about the same check or participant. One whose participant somebody holds waits for
         the next turn, and so does one that fails; the first such failure is raised once the others are dealt with.
+        While the last configuration can not be read here, what depends on it is left to a newer worker.
 
-        A turn ends after `TURN_S`. What is about checks, what is about participants and codes take turns, so that a
-        decision does not wait behind thousands of erasures.
+        A turn ends after `TURN_S`. The kinds of `_LANES` and codes take turns, so that neither a decision nor a
+        revocation waits behind thousands of erasures; but none overtakes what was asked before about the same
+        participant.
         """
         done = 0
         failure: Exception | None = None
         end = time.monotonic() + TURN_S
-        lanes = [_Lane(tuple(kind for kind in DOING if (kind in _ABOUT_CHECKS) is about)) for about in (True, False)]
+        lanes = [_Lane(kinds) for kinds in _LANES]
         if self._minting is not None:
             lanes.append(_Lane((Kind.CODES,), tuple(self._minting.unseal.key_ids)))
         while lanes and done < limit and time.monotonic() < end:
@@ -104,7 +128,7 @@ class Requests:
                 if (found := self._next(lane)) is None or time.monotonic() >= end:
                     break
                 try:
-                    dealt_with = self._apply_one(found.id, lane.patience)
+                    dealt_with = self._apply_one(found, lane.patience)
                 except _Held:
                     dealt_with, lane.patience = False, max(1, lane.patience // 2)
                 except _Failed as failed:
@@ -133,7 +157,7 @@ class Requests:
             given = {"at": lane.after[0], "id": lane.after[1], "limit": PAGE}
             with self._engine.begin() as connection:
                 rows = connection.execute(text(_page(self._dialect, lane.kinds, lane.keys)), given).all()
-            lane.page.extend(_Waiting(str(row[0]), row[1], _about(*row[2:])) for row in rows)
+            lane.page.extend(_Waiting(str(row[0]), row[1], _about(*row[2:]), *row[3:]) for row in rows)
             if not rows:
                 return None
 
@@ -145,6 +169,8 @@ class Requests:
         """
         try:
             with self._engine.begin() as connection:
+                if not self._can_read_configuration(connection, request.kind):
+                    raise CannotBeDone(_NEWER)
                 if not ask(connection, request):
                     return self._again(connection, request)
                 return self._done(connection, request)
@@ -168,8 +194,18 @@ class Requests:
     def _doing(self, kind: Kind) -> Doing:
         return self._minting.add if kind is Kind.CODES and self._minting is not None else DOING[kind]
 
-    def _apply_one(self, found: str, patience: int) -> bool:
-        """Deal with a waiting request; whether it still waited and nobody else had it.
+    def _can_read_configuration(self, connection: Connection, kind: Kind) -> bool:
+        """Whether what a request of this kind comes to is known here: by an older configuration it could be refused for
+        good, while a fleet is updated, and be right.
+        """
+        if kind in _BY_NO_CONFIGURATION:
+            return True
+        newest = connection.execute(prepared("SELECT max(version) FROM jurat_configs")).scalar()
+        return self._access.newest(connection).version == (newest or 0)
+
+    def _apply_one(self, found: _Waiting, patience: int) -> bool:
+        """Deal with a waiting request; whether it still waited, nobody else had it, and it is the next one about its
+        participants.
 
         Raises _Held or _Failed where it has to wait.
         """
@@ -177,15 +213,18 @@ class Requests:
             with self._engine.begin() as connection:
                 if self._dialect == "postgresql":
                     connection.execute(text(f"SET LOCAL lock_timeout = {patience}"))
-                row = connection.execute(text(_take(self._dialect)), {"id": found}).first()
+                given = {"id": found.id, "place": found.place, "one": found.participant, "other": found.target}
+                row = connection.execute(text(_take(self._dialect)), given).first()
                 if row is None:
                     return False
                 try:
                     request = request_of(row)
-                except ValueError:  # SQLite keeps what is no UUID
-                    mark_applied(connection, UUID(found), "its check_id is not the id of a check; ask again with that")
-                else:
-                    self._apply(connection, request)
+                except (TypeError, ValueError):  # SQLite keeps anything
+                    mark_applied(connection, found.id, _UNREADABLE)
+                    return True
+                if not self._can_read_configuration(connection, request.kind):
+                    return False
+                self._apply(connection, request)
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise
@@ -200,6 +239,8 @@ class Requests:
     def _apply(self, connection: Connection, request: Request) -> None:
         try:
             with connection.begin_nested():
+                if request.kind is not Kind.ERASE:  # in the name of the database's user, whom nobody chose
+                    refuse_own_name(connection, request)
                 self._done(connection, request)
         except CannotBeDone as why:
             mark_applied(connection, request.id, str(why))
@@ -212,6 +253,8 @@ class _Waiting:
     id: str
     place: str
     about: frozenset[tuple[str, str]] = field(repr=False)
+    participant: str | None = field(default=None, repr=False)
+    target: str | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -254,7 +297,16 @@ def _one(dialect: str) -> str:
 @lru_cache
 def _take(dialect: str) -> str:
     lock = " FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
-    return f"SELECT {COLUMNS} FROM jurat_requests WHERE id = {this(dialect)} AND applied_at IS NULL{lock}"
+    own, place, one, other = this(dialect), ":place", ":one", ":other"
+    if dialect == "postgresql":
+        place, one, other = f"CAST({place} AS timestamptz)", f"CAST({one} AS text)", f"CAST({other} AS text)"
+    # Of another lane: in its own, each waits for what is before it.
+    before = " OR ".join(f"e.{by} = {of}" for by in ("participant", "target") for of in (one, other))
+    kinds = ", ".join(f"'{kind}'" for lane in _LANES for kind in lane)
+    return f"""
+        SELECT {COLUMNS} FROM jurat_requests WHERE id = {own} AND applied_at IS NULL AND NOT EXISTS (
+          SELECT 1 FROM jurat_requests e WHERE ({before}) AND e.applied_at IS NULL
+            AND (e.asked_at, e.id) < ({place}, {own}) AND e.kind IN ({kinds})){lock}"""
 
 
 @lru_cache
@@ -266,8 +318,10 @@ def _page(dialect: str, kinds: tuple[Kind, ...], keys: tuple[str, ...] = ()) -> 
     left = now(dialect, str(-LEFT_TO_OTHERS))
     named = "note_key IS NULL OR note_key IN ({})".format(", ".join(f"'{key}'" for key in keys))
     ours = f" AND ({named} OR asked_at < {left})" if keys else ""
+    # By the index of what is soon done: what else waits may be a hundred thousand erasures.
+    soon = "" if _BY_NO_CONFIGURATION & set(kinds) else "AND kind NOT IN ('erase', 'transfer')"
     return f"""
         SELECT id, {place}, check_id, participant, target FROM jurat_requests
         WHERE applied_at IS NULL AND {behind if postgresql else "(asked_at, id) > (:at, :id)"}
-          AND kind IN ('{"', '".join(kinds)}'){ours}
+          AND kind IN ('{"', '".join(kinds)}') {soon}{ours}
         ORDER BY asked_at, id LIMIT :limit"""

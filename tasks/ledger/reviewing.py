@@ -17,8 +17,8 @@ from jurat.ids import uuid7
 from jurat.statements import now, rows_json, rowset
 from jurat.words import Reason, State
 from tasks.ledger.access import AccessRows, Key
-from tasks.ledger.asked import Kind, Request, ask, mark_applied, this
-from tasks.ledger.deciding import DECIDING, ReviewError, WrongReview, decide_check, open_again
+from tasks.ledger.asked import DECIDING, Kind, Request, WrongRequest, ask, mark_applied, this
+from tasks.ledger.deciding import ReviewError, WrongReview, decide_check, open_again
 from tasks.ledger.overdue import ENDED
 from tasks.ledger.records import UNSTORABLE, add_audit_row, close_reviews
 
@@ -68,7 +68,7 @@ class Reviewing:
         request = Request(uuid7(), Kind.DECIDE, who, check_id=check, reason=reason)
         try:
             with self._engine.begin() as connection:
-                ask(connection, request)
+                _ask(connection, request)
                 revision = decide_check(connection, self._access, request, evidence or {})
                 mark_applied(connection, request.id)
                 return revision
@@ -82,7 +82,7 @@ class Reviewing:
         """
         request = Request(uuid7(), Kind.OPEN, who, check_id=check)
         with self._engine.begin() as connection:
-            ask(connection, request)
+            _ask(connection, request)
             open_again(connection, self._access, request)
             mark_applied(connection, request.id)
 
@@ -129,6 +129,13 @@ def end_reviews(connection: Connection, access: AccessRows, reviews: Mapping[UUI
     run(connection, *close_reviews(dialect, ended))
     access.add_up(connection, {reviews[check] for check in ended})
     return len(ended)
+
+
+def _ask(connection: Connection, request: Request) -> None:
+    try:
+        ask(connection, request)
+    except WrongRequest as why:
+        raise WrongReview(str(why)) from None
 
 
 def _in_review(connection: Connection, check: UUID) -> tuple[str, str, str, bytes | None, str | None]:

@@ -119,8 +119,7 @@ def decide(out: Output, check_id: UUID, reason: str, *, who: str) -> Exit:
     The decision is the check's next verdict. Where the consultation wants four eyes, it takes effect once a second
     person has said the same.
     """
-    from tasks.ledger.asked import Kind
-    from tasks.ledger.deciding import DECIDING
+    from tasks.ledger.asked import DECIDING, Kind
 
     if reason not in DECIDING:
         raise Failure(f"{reason!r:.80} is not for a person to say; expected one of {', '.join(DECIDING)}", Exit.USAGE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from typing import Any
 from uuid import UUID
@@ -188,15 +190,29 @@ def erased(desk: Desk) -> UUID:
 def test_what_an_insert_asks_for_and_can_not_be_done_says_why_and_keeps_no_note(
     desk: Desk, make: Any, sentence: str
 ) -> None:
-    request = written(make(desk))
+    request = replace(written(make(desk)), document="files/a-paper.pdf")
     with desk.engine.begin() as connection:
         ask(connection, request)
     assert desk.keeping.do_requests() == 1
-    ((refused, note),) = desk.sql("SELECT refused, note FROM jurat_requests")
-    assert note is None
+    ((refused, note, document),) = desk.sql("SELECT refused, note, document FROM jurat_requests")
+    assert (note, document) == (None, None)
     with pytest.raises(CannotBeDone, match=sentence):
         raise CannotBeDone(refused)
     assert audited(desk) == []
+
+
+@pytest.mark.parametrize("document", ["a\u202egnp.exe", "y\u2028z", "z\ue000", "b\u200b", "c\u00ad", "x" * 201, ""])
+def test_no_document_is_shown_to_a_reviewer_that_says_other_than_it_seems(desk: Desk, document: str) -> None:
+    check = settled(desk)
+    if desk.postgresql:
+        call = "SELECT jurat_contest(:check, CAST(:note AS bytea), '0123456789abcdef', :document)"
+        with pytest.raises(Exception, match="document must be 1 to 200 printable characters"):
+            desk.sql(call, check=check, note=b"x" * 60, document=document)
+    with desk.engine.begin() as connection:
+        ask(connection, replace(written(check), document=document))
+    assert desk.keeping.do_requests() == 1
+    ((refused, left),) = desk.sql("SELECT refused, document FROM jurat_requests")
+    assert (refused, left) == ("document must be 1 to 200 printable characters", None)
 
 
 def test_a_contest_without_a_note_is_refused(desk: Desk) -> None:
@@ -299,12 +315,17 @@ def test_a_decision_takes_effect_when_a_second_person_says_the_same(watched: Des
     assert audited(watched) == [(CLERK, "review word"), (OTHER, "review decide")]
 
 
-@pytest.mark.parametrize("name", [CLERK, "A Clerk", "  a  clerk "])
+UNSEEN = ("\u034f", "\u115f", "\u17b4", "\u180b", "\u2800", "\u3164", "\ufe0f", "\uffa0", "\U000e0100")
+
+
+@pytest.mark.parametrize("name", [CLERK, "A Clerk", "  a  clerk ", *(f"a clerk{sign}" for sign in UNSEEN)])
 def test_one_person_is_not_two(watched: Desk, name: str) -> None:
     held = in_review(watched)
     say(watched, held.id, CLERK)
     assert say(watched, held.id, name) == SECOND_PERSON
     assert len(said(watched, held.id)) == 1
+    queued = watched.one("SELECT words FROM jurat_review_queue")
+    assert [word["by_whom"] for word in (json.loads(queued) if isinstance(queued, str) else queued)] == [name]
     assert watched.verdicts(held.id) == []
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect
 
-from jurat import InvalidSubmission
+from jurat import AccessRevoked, InvalidSubmission
 from jurat.ids import uuid7
 from jurat.words import Outcome, Reason
 from tasks.checks import Held, Later, NextSource, Review, Settle
@@ -23,6 +23,7 @@ from tasks.ledger.erasing import Trace, erase, traces
 from tasks.ledger.requests import Requests
 from tasks.running import Running
 from tests.tasks.desk import ACCEPTED, ADMIN, DOCUMENT, REFUSED, Desk, claiming, entry
+from tests.tasks.ledger.passing import let_pass
 
 CLERK = "a clerk"
 GONE = "the-one-who-goes"
@@ -153,11 +154,9 @@ def test_swapped_arguments_never_reach_the_audit(desk: Desk, requests: Requests)
     with pytest.raises(CannotBeDone, match="no consultation of that name is known") as told:
         requests.do(swapped)
     assert GONE not in str(told.value)
-    with desk.engine.begin() as connection:
+    with desk.engine.begin() as connection, pytest.raises(CannotBeDone):
         ask(connection, swapped)
-    assert requests.apply_waiting() == 1
-    ((refused,),) = desk.sql("SELECT refused FROM jurat_requests")
-    assert refused.startswith("no consultation of that name is known")
+    assert desk.one("SELECT count(*) FROM jurat_requests") == 0
     assert desk.one("SELECT count(*) FROM jurat_audit WHERE action = 'erase'") == 0
 
 
@@ -388,6 +387,27 @@ def test_a_request_goes_a_month_after_it_was_dealt_with_when_nothing_of_its_part
     desk.keeping.purge()
     found = [row[0] for row in desk.sql("SELECT participant FROM jurat_requests ORDER BY participant")]
     assert found == ["p-1", "p-7", "p-8", *["p-9"] * left]
+
+
+def test_a_revocation_is_kept_over_a_pause_of_its_consultation(desk: Desk, requests: Requests) -> None:
+    for participant in ("p-1", "p-2", "p-3"):
+        desk.write(entry(desk.held(participant), retain=-1.0))
+        requests.do(Request(uuid7(), Kind.REVOKE, CLERK, consultation="budget", participant=participant))
+    requests.do(Request(uuid7(), Kind.RESTORE, CLERK, consultation="budget", participant="p-2"))
+    requests.do(erasing("p-3"))
+    desk.apply({**DOCUMENT, "consultations": {"vote": TWO["consultations"]["vote"]}})
+    desk.keeping.purge()
+    let_pass(desk, 31)
+    desk.keeping.purge()
+    assert [tuple(row) for row in desk.sql("SELECT kind, participant FROM jurat_requests")] == [("revoke", "p-1")]
+    desk.apply(DOCUMENT)
+    with pytest.raises(AccessRevoked):
+        desk.submit("p-1")
+    desk.submit("p-2")
+    requests.do(erasing("p-1"))
+    let_pass(desk, 31)
+    desk.keeping.purge()
+    assert desk.one("SELECT count(*) FROM jurat_requests") == 0
 
 
 @pytest.mark.parametrize("participant", ["erased-1", "Erased-1"])

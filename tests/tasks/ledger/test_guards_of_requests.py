@@ -7,13 +7,16 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from jurat import AccessRevoked
 from jurat.ids import uuid7
 from tasks.ledger.asked import CannotBeDone, Kind, Request
 from tasks.ledger.requests import Requests
-from tests.tasks.desk import Desk
-from tests.tasks.ledger.asked import asking, stored, wait
+from tests.tasks.desk import REFUSED, Desk
+from tests.tasks.ledger.asked import CLERK, asking, stored, wait
+
+GONE = "the-one-who-goes"
 
 
 @pytest.fixture
@@ -152,3 +155,51 @@ def test_sqlite_replaces_no_request(sqlite: Desk) -> None:
                 id=id_,
                 at=time,
             )
+
+
+MISPLACED = [
+    {"kind": "reopen", "consultation": "budget", "participant": "p-1", "question": GONE},
+    {"kind": "revoke", "consultation": GONE, "participant": "budget"},
+    {"kind": "erase", "consultation": GONE, "participant": "budget"},
+    {"kind": "revoke", "consultation": "budget", "participant": "p-1", "question": GONE},
+    {"kind": "revoke", "consultation": "budget", "participant": "p-1", "reason": GONE},
+    {"kind": "erase", "participant": "p-1", "document": GONE},
+    {"kind": "erase", "participant": "p-1", "target": GONE},
+    {"kind": "decide", "check_id": "CHECK", "reason": GONE},
+    {"kind": "open", "check_id": "CHECK", "participant": GONE},
+    {"kind": "revoke", "consultation": "budget", "participant": GONE, "by_whom": f"{GONE} "},
+    {"kind": "revoke", "consultation": "budget", "participant": GONE, "by_whom": GONE.upper()},
+    {"kind": "transfer", "consultation": "budget", "participant": "p-1", "target": GONE, "by_whom": f" {GONE}"},
+    {"kind": "open", "check_id": "CHECK", "by_whom": f"{GONE}\ufe0f"},
+]
+"""An id where nobody looks for one: it would be there when its participant is erased."""
+
+
+@pytest.mark.parametrize("row", MISPLACED, ids=str)
+def test_no_id_is_stored_where_an_erasure_does_not_find_it(desk: Desk, row: dict[str, str]) -> None:
+    held = desk.held(GONE)
+    desk.settle(held, REFUSED)
+    given = {"id": desk.id(uuid7()), "by_whom": CLERK, **row}
+    if "check_id" in given:
+        given["check_id"] = desk.id(held.id)
+    insert = "INSERT INTO jurat_requests ({}, asked_at) VALUES ({}, NOW)"
+    with pytest.raises(IntegrityError, match="jurat: ") as told:
+        desk.sql(insert.format(", ".join(given), ", ".join(f":{name}" for name in given)), **given)
+    assert GONE not in str(told.value.orig).splitlines()[0]
+
+
+def test_nor_does_a_worker_do_what_is_asked_in_the_name_of_who_may_have_to_be_erased(
+    sqlite: Desk,
+) -> None:
+    """SQLite compares fewer letters than Python does."""
+    sqlite.settle(sqlite.held("clerk \u00e9"), REFUSED)
+    sqlite.sql(
+        "INSERT INTO jurat_requests (id, kind, consultation, participant, by_whom, asked_at) "
+        "VALUES (:id, 'revoke', 'budget', :participant, :by_whom, NOW)",
+        id=str(uuid7()),
+        participant="clerk \u00e9",
+        by_whom="CLERK \u00c9",
+    )
+    assert Requests(sqlite.engine).apply_waiting() == 1
+    assert "by_whom names who asks" in sqlite.one("SELECT refused FROM jurat_requests")
+    assert sqlite.one("SELECT count(*) FROM jurat_audit WHERE action = 'access revoke'") == 0

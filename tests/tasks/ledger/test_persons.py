@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from threading import Barrier
 from typing import Any
 
 import pytest
 
-from jurat import AlreadyConfirmed
+from jurat import AccessRevoked, AlreadyConfirmed
 from jurat.ids import uuid7
 from jurat.words import Reason
 from tasks.checks import Later, NextSource, Review
@@ -20,6 +21,7 @@ from tasks.ledger.persons import is_revoked, transfer
 from tasks.ledger.requests import Requests
 from tests.tasks.desk import REFUSED, Desk, claiming, entry
 from tests.tasks.ledger.asked import CLERK, asking, audited, participants, refused, stored, wait
+from tests.tasks.ledger.passing import unguarded
 
 
 @pytest.fixture
@@ -59,19 +61,20 @@ SENSELESS = [
     (asking(Kind.REOPEN, question="shoe-size"), "consultation budget has no question shoe-size"),
     (asking(Kind.REOPEN, question="profession"), r"budget/profession is on its way \(pending\)"),
     (asking(Kind.REOPEN), "a request of kind reopen needs question"),
-    (asking(Kind.REOPEN, consultation="vote", question="code"), "no consultation vote is configured"),
+    (asking(Kind.REOPEN, consultation="vote", question="code"), "no consultation of that name is known"),
     (asking(Kind.REOPEN, "p-9", question="code"), "has confirmed no answer in consultation budget"),
     (asking(Kind.REVOKE, "p-9"), "has confirmed no answer in consultation budget"),
-    (asking(Kind.REVOKE, consultation="vote"), "no consultation vote is configured"),
+    (asking(Kind.REVOKE, consultation="vote"), "no consultation of that name is known"),
     (asking(Kind.REVOKE, consultation=None), "a request of kind revoke needs consultation"),
     (asking(Kind.RESTORE), "access is not revoked; nothing was changed"),
     (asking(Kind.TRANSFER), "a request of kind transfer needs target"),
     (asking(Kind.TRANSFER, target="p-1"), "both ids are the same"),
     (asking(Kind.TRANSFER, target="p\n2"), "must be 1 to 200 printable characters"),
     (asking(Kind.TRANSFER, target="erased-1"), "who was erased can not be given anything"),
+    (asking(Kind.TRANSFER, target="Erased-1"), "who was erased can not be given anything"),
     (asking(Kind.TRANSFER, "erased-1", target="p-2"), "nor has anything to give"),
     (asking(Kind.TRANSFER, "p-9", target="p-2"), "has nothing in consultation budget to transfer"),
-    (asking(Kind.TRANSFER, consultation="vote", target="p-2"), "has nothing in consultation vote to transfer"),
+    (asking(Kind.TRANSFER, consultation="vote", target="p-2"), "no consultation of that name is known"),
 ]
 """What is asked of a participant who was refused and has another answer on its way."""
 
@@ -124,6 +127,43 @@ def test_access_is_revoked_and_restored_in_turns(desk: Desk, requests: Requests)
         with pytest.raises(CannotBeDone, match="is not revoked"):
             requests.do(asking(Kind.RESTORE))
     assert [row[1:] for row in audited(desk)] == [("access revoke", "budget"), ("access restore", "budget")] * 2
+
+
+def test_an_answer_that_could_change_nothing_is_not_reopened(desk: Desk, requests: Requests) -> None:
+    """All depends on `residence`, which was refused."""
+    refused(desk)
+    before = desk.client.access("budget", "p-1")
+    waiting = wait(desk, asking(Kind.REOPEN, question="profession"))
+    with pytest.raises(CannotBeDone, match="another answer to budget/profession could not change this access"):
+        requests.do(asking(Kind.REOPEN, question="profession"))
+    assert requests.apply_waiting() == 1
+    assert "could not change this access" in str(stored(desk, waiting)[1])
+    assert desk.client.access("budget", "p-1") == before
+    assert audited(desk) == []
+    requests.do(asking(Kind.REOPEN, question="residence"))
+    after = desk.client.access("budget", "p-1").rounds_left
+    assert (after["residence"], after["profession"]) == (1, 2), "no round of what was refused is left behind"
+
+
+def test_a_clock_that_steps_back_changes_no_order(desk: Desk, requests: Requests) -> None:
+    """Of what was done before by a server whose clock was ahead."""
+    desk.settle(desk.held("p-1"))
+    revoked = asking(Kind.REVOKE)
+    requests.do(revoked)
+    with desk.engine.begin() as connection, unguarded(connection):
+        ahead = "UPDATE jurat_requests SET asked_at = NOW(10), applied_at = NOW(10)"
+        connection.exec_driver_sql(desk.clock(ahead))
+    for kind in (Kind.RESTORE, Kind.REVOKE, Kind.RESTORE):
+        requests.do(asking(kind))
+        with desk.engine.begin() as connection:
+            revoked_now = is_revoked(connection, ("budget", "p-1"))
+        assert revoked_now is (kind is Kind.REVOKE)
+        assert_taken = nullcontext() if kind is Kind.RESTORE else pytest.raises(AccessRevoked)
+        with assert_taken, desk.engine.begin() as connection:
+            desk.submit_on(connection, "p-1", "profession")
+            connection.rollback()
+        state = desk.client.access("budget", "p-1")
+        assert (state.rounds_left["profession"] > 0) is (kind is Kind.RESTORE)
 
 
 def test_a_revocation_that_waits_or_was_refused_revokes_nothing(desk: Desk, requests: Requests) -> None:

@@ -90,12 +90,12 @@ def _full(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[D
         "INSERT INTO jurat_requests (id, kind, consultation, participant, by_whom, asked_at, applied_at) "
         "SELECT gen_random_uuid(), k.kind, consultation, participant, 'a clerk', NOW(-k.ago), NOW(-k.ago) "
         "FROM jurat_checks, "
-        "(VALUES ('revoke', 9), ('restore', 5), ('contest', 3)) AS k (kind, ago) WHERE state = 'settled'"
+        "(VALUES ('revoke', 9), ('restore', 5), ('erase', 3)) AS k (kind, ago) WHERE state = 'settled'"
     )
     desk.sql("UPDATE jurat_access SET changes_at = NOW(86400) WHERE participant LIKE 's-%'")
     desk.sql(
         "INSERT INTO jurat_requests (id, kind, check_id, document, by_whom, asked_at, applied_at) "
-        "SELECT gen_random_uuid(), 'decide', id, repeat(id::text, 4), 'a clerk', NOW(-90), NOW(-89) "
+        "SELECT gen_random_uuid(), 'contest', id, repeat(id::text, 4), 'a clerk', NOW(-90), NOW(-89) "
         "FROM jurat_checks WHERE state = 'settled'"
     )
     vacuum(desk)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 import pytest
 
+from jurat.database import open_engine
 from tasks.checks import Decision
 from tasks.ledger import purging
-from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, Desk, entry
+from tasks.ledger.asked import Kind
+from tasks.ledger.requests import Requests
+from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, Desk, claiming, entry, listening
+from tests.tasks.ledger.asked import asking
+from tests.tasks.ledger.passing import let_pass
 
 ONE = {"questions": {"residence": DOCUMENT["consultations"]["budget"]["questions"]["residence"]}}
 
@@ -53,6 +61,55 @@ def test_many_verdicts_of_one_moment_are_told_apart(few: Desk) -> None:
     few.write(*(entry(check, ACCEPTED, retain=-1.0) for check in held))
     settle(few, REFUSED, "q-1")
     assert few.keeping.purge() == 1
+
+
+def test_a_contest_that_comes_meanwhile_stops_no_purge_and_is_refused(postgresql: Desk) -> None:
+    desk = postgresql
+    held = [desk.held(f"p-{number}") for number in range(3)]
+    desk.write(*(entry(each, REFUSED, retain=-1.0) for each in held))
+    contested: list[UUID] = []
+
+    def contest(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if statement.lstrip().startswith("DELETE FROM jurat_verdicts") and not contested:
+            with other.begin() as connection:
+                contested.append(desk.client.contest(connection, held[1].id, note="wait", document="a paper"))
+
+    other = open_engine(desk.url)
+    with listening(desk.engine, "before_cursor_execute", contest):
+        assert desk.keeping.purge() == 3
+    other.dispose()
+    assert desk.keeping.do_requests() == 1
+    ((refused, document),) = desk.sql("SELECT refused, document FROM jurat_requests")
+    assert (refused, document) == (f"there is no check {held[1].id}", None)
+    let_pass(desk, 31)
+    desk.keeping.purge()
+    assert desk.one("SELECT count(*) FROM jurat_requests") == 0
+
+
+def test_the_number_of_who_was_revoked_is_nobody_elses_until_they_are_restored(desk: Desk) -> None:
+    def accept(participant: str) -> None:
+        claim = claiming("10000000017", desk.fingerprints)
+        desk.write(entry(desk.held(participant, "profession"), claim, retain=-1.0))
+
+    requests = Requests(desk.engine)
+    accept("p-1")
+    accept("p-2")
+    assert desk.row(desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-2'"), "state") == "review"
+    requests.do(asking(Kind.REVOKE))
+    assert desk.keeping.purge() == 0
+    accept("p-3")
+    assert desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'review'") == 2, "it is still held"
+    requests.do(asking(Kind.RESTORE))
+    assert desk.keeping.purge() == 1
+    accept("p-4")
+    assert desk.verdicts(desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-4'"))
+
+
+def test_of_who_was_revoked_without_a_number_nothing_is_kept(desk: Desk) -> None:
+    desk.write(entry(desk.held("p-1"), ACCEPTED, retain=-1.0))
+    Requests(desk.engine).do(asking(Kind.REVOKE))
+    assert desk.keeping.purge() == 1
+    assert desk.access("p-1") == "blocked"
 
 
 def test_checks_of_a_participant_go_together(desk: Desk) -> None:

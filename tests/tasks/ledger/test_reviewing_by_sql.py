@@ -12,13 +12,14 @@ import pytest
 from jurat import Client
 from jurat.database import bounded, open_engine
 from jurat.ids import uuid7
+from jurat.naming import person
 from jurat.sealing import key_to_text
 from jurat.words import AccessState, Reason
 from tasks.checks import Held, Review
 from tasks.grants import Role
 from tasks.ledger import Keeping, Reviewing
-from tasks.ledger.asked import ask
-from tasks.ledger.deciding import DECIDING, SECOND_PERSON, _person
+from tasks.ledger.asked import DECIDING, ask
+from tasks.ledger.deciding import SECOND_PERSON
 from tasks.ledger.explaining import Explaining
 from tasks.ledger.requests import CannotBeDone, Kind, Request, Requests
 from tests.rigs.logins import Logins, plain
@@ -232,7 +233,7 @@ def test_an_owner_needs_no_role(postgresql: Desk) -> None:
 
 def test_one_person_is_one_however_the_name_is_written(desk: Desk) -> None:
     names = ("clerk ä", "CLERK Ä", "ｃｌｅｒｋ ä", "clerk  ä", "cle\u00adrk a\u0308")
-    assert len({_person(name) for name in names}) == 1
+    assert len({person(name) for name in names}) == 1
     held = desk.held("p-1", "profession")
     desk.settle(held, Review(Reason.NAME_DIFFERS, 3600))
     with pytest.raises(CannotBeDone, match="by_whom must be of printable characters"):

@@ -1,0 +1,26 @@
+"""When two names are one person's, however they are written."""
+
+from __future__ import annotations
+
+from unicodedata import category, normalize
+
+UNSEEN = (
+    *((0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F)),
+    *((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x2800, 0x2800), (0x3164, 0x3164), (0xFE00, 0xFE0F)),
+    *((0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A)),
+    (0xE0000, 0xE0FFF),
+)
+"""Signs that show nothing: Default_Ignorable_Code_Point of Unicode 16, and the braille pattern without a dot."""
+
+_UNSEEN = frozenset(sign for first, last in UNSEEN for sign in range(first, last + 1))
+
+
+def person(name: str) -> str:
+    """What a name is compared by: case, blanks and signs that nobody sees make nobody another person."""
+    seen = "".join(sign for sign in normalize("NFKC", name) if ord(sign) not in _UNSEEN and category(sign) != "Cf")
+    return normalize("NFKC", " ".join(seen.split()).casefold())
+
+
+def same_person(name: str, *others: str | None) -> bool:
+    """Whether a name is also one of `others`."""
+    return any(other is not None and person(other) == person(name) for other in others)
