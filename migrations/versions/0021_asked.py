@@ -295,7 +295,12 @@ def _queue(dialect: str) -> str:
     whole: str = _released(REVIEWS, "_queue")(dialect)
     if compared not in words or words not in whole:
         raise ValueError("a released migration compares persons otherwise")
-    return whole.replace(words, words.replace(compared, word.format(**names)))
+    return _with_needed(whole.replace(words, words.replace(compared, word.format(**names))), dialect)
+
+
+def _with_needed(queue: str, dialect: str) -> str:
+    """The queue as 0018 has it: it says which reviews are needed."""
+    return queue.replace(" AS words\n", f" AS words,{_released('0018_ended.py', 'NEEDED')[dialect]}\n")
 
 
 FUNCTIONS = ("jurat_ask", "jurat_try_contest", "jurat_keep_request", "jurat_mend_times")
@@ -364,7 +369,7 @@ def downgrade() -> None:
             "DROP TRIGGER jurat_requests_dealt_with",
             dealt_with,
             "DROP VIEW jurat_review_queue",
-            _released(REVIEWS, "_queue")("sqlite"),
+            _with_needed(_released(REVIEWS, "_queue")("sqlite"), "sqlite"),
         ):
             op.execute(statement)
         return
@@ -378,6 +383,8 @@ def downgrade() -> None:
         "DROP TRIGGER jurat_requests_named ON jurat_requests",
         _named(_released(PERSONS, "_own_id")("session_user::text")),
         "ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_named",
-        _released(REVIEWS, "_queue")("postgresql").replace("CREATE VIEW", "CREATE OR REPLACE VIEW"),
+        _with_needed(_released(REVIEWS, "_queue")("postgresql"), "postgresql").replace(
+            "CREATE VIEW", "CREATE OR REPLACE VIEW"
+        ),
     ):
         op.execute(statement)

@@ -31,6 +31,7 @@ from jurat.publications import (
 )
 from jurat.statements import now, rows_json, rowset
 from tasks.ledger.applied import Book, Edition
+from tasks.ledger.criteria import of_another_criterion
 from tasks.ledger.laying import take_turn, written
 from tasks.ledger.reading import CODE_LISTS, zones_in_force
 from tasks.ledger.records import WORKER, add_audit_row
@@ -196,7 +197,7 @@ class Consultations:
         for each in asked:
             try:
                 room.check(each)
-                accepted[each.name] = self._examined(connection, each, base.document, imported)
+                accepted[each.name] = self._examined(connection, each, base, imported)
                 room.take(each)
             except _Refused as error:
                 refused[each.name] = str(error)
@@ -261,29 +262,35 @@ class Consultations:
         return [_Asked(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
     def _examined(
-        self, connection: Connection, asked: _Asked, base: Document, imported: _Imported
+        self, connection: Connection, asked: _Asked, base: Configuration, imported: _Imported
     ) -> Consultation | None:
         """The consultation as it goes into the configuration; None where it is withdrawn. Raises _Refused."""
-        if asked.document is not None and not asked.applied and asked.name in base.consultations:
+        if asked.document is not None and not asked.applied and asked.name in base.document.consultations:
             raise _Refused(f"the administrators' configuration has a consultation '{asked.name}'; choose another name")
         consultation = None
         if asked.document is not None:
             try:
-                consultation = publications.published(base, asked.name, asked.document, imported.zones, imported.lists)
+                consultation = publications.published(
+                    base.document, asked.name, asked.document, imported.zones, imported.lists
+                )
             except InvalidConfiguration as error:
                 raise _Refused(publications.sentence(error)) from None
             except Exception as error:
                 # One that our own code fails on must not keep all others from being published.
                 log.exception("publication unreadable", consultation=asked.name, error=type(error).__name__)
                 raise _Refused("it can not be read: tell the administrators, whose workers' log says why") from None
-        if asked.applied:
-            alone = {} if consultation is None else {asked.name: consultation}
-            candidate = Configuration.of(base.model_copy(update={"consultations": alone}))
-            if waiting := self._publishing.orphaned(connection, candidate, asked.name):
-                raise _Refused(
-                    f"checks are on their way that it would have no place for: {waiting}; "
-                    "publish it again once they are settled, or keep their questions until then"
-                )
+        alone = {} if consultation is None else {asked.name: consultation}
+        candidate = Configuration.of(base.document.model_copy(update={"consultations": alone}))
+        if others := of_another_criterion(connection, base, candidate.questions.values()):
+            raise _Refused(
+                f"answers to {', '.join(others)} were accepted under another criterion, zone or list, and would count "
+                "for this one: give the question another name"
+            )
+        if asked.applied and (waiting := self._publishing.orphaned(connection, candidate, asked.name)):
+            raise _Refused(
+                f"checks are on their way that it would have no place for: {waiting}; "
+                "publish it again once they are settled, or keep their questions until then"
+            )
         return consultation
 
     def _publish(

@@ -9,7 +9,7 @@ import pytest
 
 from jurat import InvalidConsultation, PublicationState, UnknownConsultation
 from tasks.ledger.publishing import NewZone
-from tests.tasks.desk import ADMIN, Desk
+from tests.tasks.desk import ADMIN, REFUSED, Desk
 from tests.tasks.publications import CHOOSABLE, SUMMER, WHO, force, publish, questions, refused
 
 
@@ -104,6 +104,37 @@ def test_one_is_withdrawn_and_may_come_back(desk: Desk) -> None:
     assert publish(desk) == 3
     desk.keeping.apply_publications()
     assert len(questions(desk)) == 2
+
+
+OTHER = {**SUMMER, "questions": {**SUMMER["questions"], "address": {"criterion": "is-physician"}}}
+
+
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_what_was_accepted_under_one_criterion_does_not_count_for_another(desk: Desk, *, withdrawn: bool) -> None:
+    publish(desk)
+    desk.keeping.apply_publications()
+    desk.submit(question="address", consultation="summer")
+    desk.settle(desk.claim_one("towns"), config_version=desk.reading.config_version())
+    if withdrawn:
+        publish(desk, document=None)
+        desk.keeping.apply_publications()
+    publish(desk, document=OTHER)
+    assert "answers to address were accepted under another criterion" in refused(desk)
+    publish(desk, document={**SUMMER, "title": "The same again"})
+    desk.keeping.apply_publications()
+    assert desk.client.publication("summer").state is PublicationState.PUBLISHED
+    desk.keeping.add_up_access()
+    assert desk.client.access("summer", "p-1").state == "granted"
+
+
+def test_a_criterion_may_change_while_nothing_was_accepted(desk: Desk) -> None:
+    publish(desk)
+    desk.keeping.apply_publications()
+    desk.submit(question="address", consultation="summer")
+    desk.settle(desk.claim_one("towns"), REFUSED)
+    publish(desk, document=OTHER)
+    desk.keeping.apply_publications()
+    assert desk.client.publication("summer").state is PublicationState.PUBLISHED
 
 
 def test_a_transaction_that_is_rolled_back_publishes_nothing(desk: Desk) -> None:
