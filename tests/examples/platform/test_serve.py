@@ -6,126 +6,42 @@ import contextlib
 import os
 import re
 import secrets
-import shlex
 import signal
 import subprocess
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
 
 import psycopg
 import pytest
 import requests
 from psycopg.errors import InsufficientPrivilege
-from sqlalchemy import make_url
 
-from examples.sources.server import Sources
-from jurat.sealing import generate, key_to_text
-from tests.docs.pages import block
+from tests.examples.platform.fleet import Fleet
 from tests.examples.platform.processes import Alone, missing
 from tests.examples.platform.visitor import Visitor
 from tests.examples.stacks.runtimes import EXAMPLES, ROOT
-from tests.rigs.servers import NoServer, PostgreSQL
-from tests.rigs.workers import Worker
+from tests.rigs.servers import NoServer
 
 pytestmark = pytest.mark.stacks
-README = EXAMPLES / "platform" / "README.md"
 HOME = {"number": "6", "street": "Rue des Tanneurs", "postcode": "99001", "city": "Valmont"}
 BORDER = {"number": "28", "street": "Rue du Passage", "postcode": "99001", "city": "Valmont"}
 PHYSICIAN = {"number": "9000010000", "family_name": "Valombre", "given_name": "Iris"}
 TYPED = ("Tanneurs", "Passage", "Valombre", "99001")
 
 
-class Fleet:
-    """Everything but the web tier, set up by the commands that compose.yml runs."""
+PATIENCE_S = 60.0
+HELD_S = 3.0
+"""How long a page is held up: longer than a server takes to end that waits for none."""
 
-    def __init__(self, python: Path, broker_url: str) -> None:
-        self._left = contextlib.ExitStack()
-        self.server = self._left.enter_context(PostgreSQL())
-        certificate = self._certificate()
-        self.sources = self._left.enter_context(Sources(certificate=certificate))
-        self.url = make_url(self.server.databases.create())
-        self._ask_for_passwords()
-        private, public = generate()
-        self.service = {
-            "JURAT_DATABASE_URL": self.url.render_as_string(),
-            "JURAT_BROKER_URL": broker_url,
-            "JURAT_SEAL_KEY": key_to_text(public),
-            "JURAT_UNSEAL_KEYS": key_to_text(private),
-            "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
-        }
-        self._jurat("worker", "db", "upgrade")
-        register = ["--register", self.sources.url().removesuffix("/moods/ok"), "--ca-file", str(certificate[0])]
-        said = self._jurat("examples.platform.seed", *register)
-        self.codes = iter(said.split()[5:])
-        with contextlib.closing(Alone(python, {**self.web, "OWNER_DATABASE_URL": self.url.render_as_string()})) as web:
-            for _ in range(2):  # twice is as once
-                prepared = web.run("-m", "examples.platform.prepare")
-                assert prepared.returncode == 0, prepared.stderr
-        worker = Worker(self.service, "--concurrency", "8")
-        self.worker = self._left.enter_context(contextlib.closing(worker))
-        self.worker.start()
 
-    @property
-    def web(self) -> Mapping[str, str]:
-        """What the web tier is told."""
-        return {
-            "DATABASE_URL": self._as("web"),
-            "OFFICE_DATABASE_URL": self._as("office"),
-            "JURAT_SEAL_KEY": self.service["JURAT_SEAL_KEY"],
-            "JURAT_BROKER_URL": self.service["JURAT_BROKER_URL"],
-            "PLATFORM_SECRET": "s" * 40,
-        }
-
-    def sql(self, user: str, statement: str) -> list[tuple[Any, ...]]:
-        """As one of the users, in a transaction that is thrown away."""
-        url = make_url(self._as(user)).set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(url) as connection:
-            cursor = connection.execute(statement.encode())
-            rows = cursor.fetchall() if cursor.description else []
-            connection.rollback()
-            return rows
-
-    def _certificate(self) -> tuple[Path, Path]:
-        """Of the register, and its key: its own, as the README makes it for Compose."""
-        folder = Path(self._left.enter_context(tempfile.TemporaryDirectory()))
-        (made,) = [line for line in block(README, "sh", "openssl").splitlines() if line.startswith("openssl")]
-        made = made.replace("secrets/", f"{folder}/").replace("DNS:register", "IP:127.0.0.1")
-        subprocess.run(shlex.split(made.partition(" 2>")[0]), check=True, capture_output=True)
-        return folder / "register_certificate", folder / "register_key"
-
-    def _ask_for_passwords(self) -> None:
-        """Of the platform's two users; the rig trusts everybody."""
-        rules = self.server._data / "pg_hba.conf"
-        rules.write_text("host all web,office 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
-        self.sql("postgres", "SELECT pg_reload_conf()")
-
-    def _as(self, user: str) -> str:
-        if user == "postgres":
-            return self.url.render_as_string()
-        return self.url.set(username=user, password=f"{user}-p@ss'word").render_as_string(hide_password=False)
-
-    def _jurat(self, *command: str) -> str:
-        ran = subprocess.run(
-            [sys.executable, "-P", "-m", *command],
-            cwd=ROOT,
-            env={**os.environ, **self.service, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return ran.stdout
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._left.close()
+def eventually(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -167,10 +83,7 @@ def test_who_waits_is_decided_about_by_a_person(fleet: Fleet, web: Alone) -> Non
             (waiting,) = reviewer.get("reviews/").tree.xpath("//ol[@class='queue']//h2/a/@href")
             asked = reviewer.send(reviewer.get(waiting), reason="person_accepted")
             assert reviewer.send(asked).status == 200
-        end = time.monotonic() + 60
-        while visitor.get(page.path).word != "accepted":
-            assert time.monotonic() < end
-            time.sleep(0.1)
+        eventually(lambda: visitor.get(page.path).word == "accepted")
 
 
 def test_an_administrator_makes_codes_that_open_the_door(fleet: Fleet, web: Alone) -> None:
@@ -183,10 +96,7 @@ def test_an_administrator_makes_codes_that_open_the_door(fleet: Fleet, web: Alon
     with Visitor(web.address) as visitor:
         visitor.send(visitor.get("account/new"), name=secrets.token_hex(4), password="12345678")
         visitor.answer("budget", "residence", **HOME)
-        end = time.monotonic() + 60
-        while fleet.sql("postgres", "SELECT count(*) FROM jurat_codes") < [(14,)]:
-            assert time.monotonic() < end
-            time.sleep(0.1)
+        eventually(lambda: fleet.sql("postgres", "SELECT count(*) FROM jurat_codes") == [(14,)])
         assert visitor.answer("budget", "code", code=code).word == "accepted"
 
 
@@ -198,10 +108,7 @@ def test_a_verdict_is_contested(fleet: Fleet, web: Alone) -> None:
         )
         assert page.word == "refused"
         visitor.send(visitor.get(f"{page.path}/contest"), note="I moved in May.")
-        end = time.monotonic() + 60
-        while visitor.get(page.path).word != "review":
-            assert time.monotonic() < end
-            time.sleep(0.1)
+        eventually(lambda: visitor.get(page.path).word == "review")
 
 
 def test_somebody_new_makes_an_account_and_asks_the_register(fleet: Fleet, web: Alone) -> None:
@@ -312,33 +219,31 @@ def test_a_password_stands_in_no_statement(fleet: Fleet) -> None:
 
 
 def test_a_page_that_is_being_made_is_sent_to_its_end(fleet: Fleet, wheel_alone: Path) -> None:
-    """Confirm waits 800 ms for a verdict that does not come, for the worker is paused."""
-    with contextlib.closing(Alone(wheel_alone, fleet.web)) as web, Visitor(web.address) as visitor:
+    """Nobody new is let in meanwhile. The page takes as long as somebody holds the table that it writes to."""
+    with (
+        contextlib.closing(Alone(wheel_alone, fleet.web)) as web,
+        Visitor(web.address) as visitor,
+        ThreadPoolExecutor(2) as threads,
+    ):
         web.start()
         visitor.send(visitor.get("account/new"), name=secrets.token_hex(4), password="12345678")
         page = visitor.to_confirm("budget", "residence", **HOME)
-        answers: list[requests.Response] = []
         (form,) = page.tree.xpath("//main//form")
         fields = {field.get("name"): field.get("value") for field in form.xpath(".//input")}
-
-        def confirm() -> None:
-            answers.append(visitor.session.post(page.url, data=fields, allow_redirects=False, timeout=60))
-
-        fleet.worker.pause()
-        try:
-            before = fleet.sql("postgres", "SELECT count(*) FROM jurat_checks")
-            sending = threading.Thread(target=confirm)
-            sending.start()
-            end = time.monotonic() + 30
-            while fleet.sql("postgres", "SELECT count(*) FROM jurat_checks") == before:
-                assert time.monotonic() < end
-            begun = time.monotonic()
-            assert web.end(signal.SIGTERM) == 0
-            assert time.monotonic() - begun < 15
-            sending.join()
-        finally:
-            fleet.worker.resume()
-        assert [answer.status_code for answer in answers] == [303]
+        with psycopg.connect(fleet.url.set(drivername="postgresql").render_as_string()) as holding:
+            holding.execute("LOCK TABLE platform_answers IN ACCESS EXCLUSIVE MODE")
+            confirmed = threads.submit(
+                visitor.session.post, page.url, data=fields, allow_redirects=False, timeout=PATIENCE_S
+            )
+            eventually(lambda: fleet.sql("postgres", "SELECT count(*) FROM pg_locks WHERE NOT granted") == [(1,)])
+            ended = threads.submit(web.end, signal.SIGTERM)
+            eventually(lambda: not web._answers())
+            time.sleep(HELD_S)
+            assert not confirmed.done()
+            assert not ended.done()
+            holding.rollback()
+        assert confirmed.result().status_code == 303
+        assert ended.result() == 0
 
 
 def test_browsers_reach_it_by_https_through_a_proxy(fleet: Fleet, wheel_alone: Path) -> None:
