@@ -16,7 +16,7 @@ OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": T
 NAMED = frozenset({
     "button", "checkbox", "combobox", "dialog", "group", "heading", "image", "img", "link", "listbox", "option",
     "navigation", "progressbar", "radio", "radiogroup", "region", "searchbox", "slider", "spinbutton", "switch",
-    "table", "textbox",
+    "textbox",
 })  # fmt: skip
 """Roles that need a name, or a screen reader tells nothing of them."""
 
@@ -40,10 +40,13 @@ FOCUSED = """() => {
   const each = document.activeElement
   if (!each || each === document.body || each === document.documentElement) return null
   const box = each.getBoundingClientRect(), style = getComputedStyle(each)
-  const middle = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2)
+  const shows = part => { // a tall field is scrolled to its first line
+    const there = document.elementFromPoint(box.left + box.width / 2, box.top + box.height * part)
+    return there !== null && (each.contains(there) || there.contains(each))
+  }
   return {
     is: each.outerHTML.slice(0, 120), left: box.left, top: box.top + scrollY, bottom: box.bottom + scrollY,
-    seen: box.bottom > 0 && box.top < innerHeight && (each.contains(middle) || middle?.contains(each) || false),
+    seen: [0.1, 0.5, 0.9].some(shows),
     ring: style.outlineStyle !== 'none' ? parseFloat(style.outlineWidth) : 0,
     skips: each.classList.contains('skip'),
   }
@@ -125,9 +128,10 @@ def tab_stops(page: Any) -> list[dict[str, Any]]:
     while len(stops) < MOST_STOPS:
         page.keyboard.press("Tab")
         stop = page.evaluate(FOCUSED)
-        if stop is None or (stops and stop == stops[0]):
+        if stop is None or (len(stops) > 1 and stop["is"] == stops[0]["is"]):
             return stops
-        stops.append(stop)
+        if not stops or stop["is"] != stops[-1]["is"]:  # a date is several stops in one field
+            stops.append(stop)
     raise AssertionError(f"Tab does not come back: {stops[-1]}")
 
 

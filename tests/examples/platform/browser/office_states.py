@@ -40,7 +40,7 @@ def describe(walk: Walk, name: str = "") -> str:
     walk.page.fill("#name", name)
     for part in ("title", "summary", "contact", "proposals"):
         for language in ("en", "fr"):
-            walk.page.fill(f"#{part}-{language}", f"{part.capitalize()} of the lamps, {language}")
+            walk.page.fill(f"#{part}-{language}", f"{part.capitalize()} of {name}, {language}")
     walk.press()
     expect(walk.page.locator("#criteria")).to_be_visible()
     return name
