@@ -186,8 +186,12 @@ ANSWER = """
 CREATE FUNCTION jurat_answer_consultations(rows jsonb) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
   UPDATE jurat_consultations c SET answered_revision = r.revision, answered_at = statement_timestamp(),
     refused = r.refused,
-    applied_document = CASE WHEN r.refused IS NOT NULL OR c.applied_document IS NULL THEN c.applied_document
-                            ELSE coalesce(c.document, c.applied_document) END
+    applied_document = CASE
+      WHEN r.refused IS NOT NULL OR c.applied_document IS NULL THEN c.applied_document
+      WHEN c.document IS NOT NULL THEN c.document
+      WHEN (SELECT f.document -> 'consultations' ? c.name FROM jurat_configs f ORDER BY f.version DESC LIMIT 1)
+        THEN c.applied_document
+    END
   FROM jsonb_to_recordset(rows) AS r (name text, revision int, refused text)
   WHERE c.name = r.name AND c.revision = r.revision
 $$

@@ -290,7 +290,8 @@ def test_after_any_history_it_says_and_writes_what_the_client_does(
             write_ended(town, people, step)
         elif "kind" in step:
             for way in ("client", "sql"):
-                town.word(f"{people}-{way}-a", **step)
+                about = step["question"] if step["kind"] == "reopen" else None
+                town.word(f"{people}-{way}-a", **{**step, "question": about})
         else:
             assert by_sql.submit(people, step) == by_client.submit(people, step), step
             assert stands(town, by_sql, people) == stands(town, by_client, people), step

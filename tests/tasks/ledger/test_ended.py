@@ -22,7 +22,7 @@ from tests.docs.pages import ROOT, block
 from tests.jurat.calls import submit
 from tests.rigs.logins import plain
 from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, UNDETERMINED, Desk
-from tests.tasks.ledger.passing import let_pass
+from tests.tasks.ledger.passing import let_pass, unguarded
 
 IN_REVIEW = Review(Reason.NAME_DIFFERS, 3600.0, {"version": 1})
 BUDGET = DOCUMENT["consultations"]["budget"]
@@ -229,7 +229,8 @@ def test_where_the_access_is_blocked_an_answer_is_taken(desk: Desk) -> None:
 def test_without_the_accepted_check_nothing_is_refused(desk: Desk) -> None:
     for participant in ("p-1", "p-2"):
         desk.settle(desk.held(participant, "code"), ACCEPTED)
-    desk.sql("UPDATE jurat_checks SET state = 'review' WHERE question = 'code'")
+    with desk.engine.begin() as connection, unguarded(connection):
+        connection.execute(text("DELETE FROM jurat_verdicts"))
     assert desk.submit("p-1", "profession").created
     assert by_sql(desk, "p-2", "profession") is None
 

@@ -83,11 +83,11 @@ def test_neither_the_id_nor_an_answer_nor_a_note_is_found_in_any_table(desk: Des
     given: dict[str, Any] = {"traceparent": trace, "reply_key": reply_key}
     home = desk.held(GONE, **given)
     desk.settle(home, Settle(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS, candidates=candidates))
-    number = desk.held(GONE, "profession", **given)
-    desk.settle(number, claiming(NUMBER, desk.fingerprints))
     contested = desk.held(GONE, "code", answer={"code": "7"}, **given)
     desk.settle(contested, REFUSED)
     desk.settle(desk.held(GONE, "code", answer={"code": "8"}), Review(Reason.NAME_DIFFERS, 60.0))
+    number = desk.held(GONE, "profession", **given)
+    desk.settle(number, claiming(NUMBER, desk.fingerprints))
     open_one = desk.submit(GONE, "home", consultation="vote", **given)
     for kind, more in (
         (Kind.CONTEST, {"check_id": contested.id, "note": note, "note_key": "0" * 16, "document": document}),

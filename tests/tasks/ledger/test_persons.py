@@ -202,8 +202,8 @@ def test_of_several_who_revoke_at_once_one_does(postgresql: Desk, times: int) ->
 
 
 def test_a_transfer_moves_all_and_leaves_the_former_id_free(desk: Desk, requests: Requests) -> None:
+    settled, waiting = refused(desk), desk.submit("p-1", "code")  # before what is accepted in its place
     desk.settle(desk.held("p-1", "profession"), claiming("10000000017", desk.fingerprints))
-    settled, waiting = refused(desk), desk.submit("p-1", "code")
     desk.settle(desk.held("p-3"))
     requests.do(asking(Kind.REVOKE))
     before = desk.client.access("budget", "p-1")
