@@ -106,7 +106,10 @@ def test_one_is_withdrawn_and_may_come_back(desk: Desk) -> None:
     assert len(questions(desk)) == 2
 
 
-OTHER = {**SUMMER, "questions": {**SUMMER["questions"], "address": {"criterion": "is-physician"}}}
+OTHER = {
+    **SUMMER,
+    "questions": {"work": {"criterion": "is-physician"}, "address": {"criterion": "is-physician"}},
+}
 
 
 @pytest.mark.parametrize("withdrawn", [False, True])
