@@ -23,12 +23,14 @@ from examples.platform.web.reading import consultation_or_404
 from jurat import (
     AccessRevoked,
     AlreadyConfirmed,
+    AskedState,
     NotContestable,
     Outcome,
     Reason,
     Result,
     State,
     UnknownConsultation,
+    UnknownRequest,
 )
 from jurat.sealing import generate
 
@@ -38,6 +40,9 @@ PATIENCE_S = 0.8
 """Seconds that Confirm waits for the verdict; then a page says that it is on its way."""
 
 PAUSES_S = (0.02, 0.03, 0.05, 0.1, 0.1, 0.1, 0.2, 0.2)
+
+CONTEST_MS = 1000
+"""How often the page looks until a worker has put a contested verdict before a person."""
 
 LONGEST_NOTE = 2000
 BY_PERSONS = frozenset({Reason.PERSON_ACCEPTED, Reason.PERSON_REFUSED})
@@ -55,7 +60,7 @@ def overview(name: str) -> Any:
     missed = [standing.results[each] for each in standing.access.blocked_by if each in standing.results]
     return render_template(
         "access.html", consultation=found, questions=questions, standing=standing, access=standing.access,
-        may_contest=[result.question for result in missed if _contestable(result) and not _contested(result.check_id)],
+        may_contest=[result.question for result in missed if _contestable(result) and not _contest_of(result.check_id)],
     )  # fmt: skip
 
 
@@ -134,12 +139,13 @@ def word(name: str, check: UUID) -> Any:
     standing = parts().client.standing(name, member().participant)
     newest = standing.results[result.question].check_id == check
     again = newest and result.question in standing.access.open
-    contested = _contested(check)
+    contest = _contest_of(check)
     return render_template(
         "word.html", consultation=found, question=asked, result=result, standing=standing, access=standing.access,
         message=_message(name, result), contact=parts().client.contact(name, locale()), again=again,
         candidates=_candidates(check) if again and result.reason == Reason.AMBIGUOUS_ADDRESS else [],
-        contested=contested, may_contest=newest and _contestable(result) and not contested,
+        contested=contest, may_contest=newest and _contestable(result) and not contest,
+        follow_ms=result.next_poll_ms or (CONTEST_MS if contest and _waits(contest) else 0),
     )  # fmt: skip
 
 
@@ -164,7 +170,7 @@ def contest(name: str, check: UUID) -> Any:
     found, result = consultation_or_404(name), _own(name, check)
     asked, problems = _question_or_404(name, result.question), {}
     note = request.form.get("note", "").strip().replace("\r\n", "\n")
-    if not _contestable(result) or _contested(check):
+    if not _contestable(result) or _contest_of(check):
         return _to_word(name, check)
     if request.method == "POST":
         if not 1 <= len(note) <= LONGEST_NOTE or "\0" in note:
@@ -214,11 +220,19 @@ def _contestable(result: Result) -> bool:
     return result.settled and result.outcome is not Outcome.ACCEPTED and result.reason not in BY_PERSONS
 
 
-def _contested(check: UUID) -> bool:
-    """Whether the participant has asked for that before."""
+def _contest_of(check: UUID) -> UUID | None:
+    """The participant's contest of a verdict, where they asked for one."""
     with parts().reads.begin() as connection:
         row = store.find_answer(connection, check, member().participant)
-    return row is not None and row.contest is not None
+    return row.contest if row else None
+
+
+def _waits(contest: UUID) -> bool:
+    """Whether a worker still has to put the check before a person, which takes a second or so."""
+    try:
+        return parts().client.request(contest).state is AskedState.WAITING
+    except UnknownRequest:  # dealt with long ago
+        return False
 
 
 def _candidates(check: UUID) -> list[dict[str, str]]:

@@ -118,7 +118,7 @@ def test_a_source_that_hangs_takes_its_share_of_slots_and_the_others_go_on(works
     works.start()
     assert works.settles(20)
     assert soon(lambda: hanging.at_once == share(8, 4))
-    works.desk.submit_many(20, "code")
+    works.desk.submit_many(20, "code", first=20)  # of others: nothing was accepted in its place
     works.engine.wake()
     assert works.settles(40)
     assert hanging.at_once == share(8, 4) == 5

@@ -9,7 +9,7 @@ async function look() {
   if (document.hidden) return document.addEventListener("visibilitychange", look, { once: true });
   try {
     const answer = await fetch(location.href, { redirect: "error" });
-    if (answer.status === 503) throw new Error("not just now");
+    if (answer.status >= 500) throw new Error("not just now");
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const told = page.getElementById("said");
