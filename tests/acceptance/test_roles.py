@@ -26,7 +26,7 @@ from tests.rigs.logins import Logins, plain
 from tests.rigs.workers import Worker
 from tests.worker.shell import Ran, Shell
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 CONFIGURATION = """\
 environment: test

@@ -36,6 +36,7 @@ FOR_THIS_TEST = {
 }
 
 
+@pytest.mark.slow
 def test_the_demonstration_says_what_the_table_shows() -> None:
     ran = subprocess.run([ROOT / "bin" / "jurat", "demo", "--json"], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

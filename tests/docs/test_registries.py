@@ -23,6 +23,7 @@ consultations: { budget: { questions: { listed: { criterion: listed } } } }
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=str)
 def test_a_configuration_could_be_published(snippet: Block, tmp_path: Path) -> None:
     file = tmp_path / "jurat.yaml"

@@ -167,6 +167,7 @@ def engine(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.mark.slow
 def test_every_statement_in_every_state_does_what_the_page_says_and_nothing_else(desks: Callable[[], Desk]) -> None:
     transitions, kept, *_ = tables()
     seen = [_submitted(desks())]

@@ -130,6 +130,7 @@ def test_roles_that_are_there_stay_as_they_are(url: str) -> None:
         assert ours(url) == set()
 
 
+@pytest.mark.slow
 def test_a_step_back_drops_the_roles_that_nobody_else_has(server: Databases, url: str) -> None:
     other = server.create()
     migrated(url)

@@ -191,6 +191,7 @@ def test_candidates_whose_time_is_over_have_an_index_of_their_own(migrated: Engi
     assert index["column_names"] == ["candidates_until"]
 
 
+@pytest.mark.slow
 def test_a_step_back_keeps_the_checks_and_forgets_what_sources_saw(empty: Engine) -> None:
     upgrade(empty)
     everything = content(empty)
@@ -252,6 +253,7 @@ def upgrade_at_once(url: str, ready: Any, said: Any) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize(
     ("engine", "rounds"), [("sqlite", 6), ("postgresql", 2), pytest.param("pgbouncer", 1, marks=pytest.mark.slow)]
@@ -302,6 +304,7 @@ def test_sqlite_shows_nobody_a_step_between_for_no_lock_outlives_a_transaction_t
     assert set(seen) == {"no such table: jurat_alembic_version"}
 
 
+@pytest.mark.slow
 def test_a_step_back_takes_the_guards_away_and_a_step_forward_brings_them_back(empty: Engine) -> None:
     upgrade(empty)
     everything = content(empty)

@@ -14,6 +14,7 @@ from bench.registries.shipped import NAMES, Shipped
 from examples.sources import Mood
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_could_be_published(name: str) -> None:
     shipped = Shipped.of(name)

@@ -25,6 +25,8 @@ from tasks.ledger.asked import Kind, Request, ask
 from tests.rigs.servers import Databases
 from tests.tasks.desk import ACCEPTED, DOCUMENT, Desk, attempt, entry, listening
 
+pytestmark = pytest.mark.slow
+
 PENDING, SETTLED = 20_000, 20_000
 
 SMALL = {

@@ -150,6 +150,7 @@ def test_files_of_tests_are_looked_for_beside_the_description(shell: Shell) -> N
     assert shell("sources", "test", "register", "--config", "config.d").code == 0
 
 
+@pytest.mark.slow
 def test_what_a_preset_brings_is_told_where_the_preset_is_named(shell: Shell) -> None:
     text = (
         "sources:\n  npi:\n    type: registry\n    preset: us-npi\n    record:\n      fields: { status: \"'A'\" }\n"
