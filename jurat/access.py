@@ -205,8 +205,8 @@ def standing(
         return _unaccepted(since, terms.rounds + more)
     renewable_from = until and until - timedelta(seconds=terms.renew_s)
     allowed = more + (terms.rounds if renewable_from is not None and renewable_from <= now else 0)
-    under_way = any(answer.under_way for answer in confirmed)
-    return Standing(QuestionState.ACCEPTED, 0 if under_way else _left(since, allowed), until, renewable_from)
+    left = 0 if confirmed[-1].under_way else _left(since, allowed)
+    return Standing(QuestionState.ACCEPTED, left, until, renewable_from)
 
 
 def _left(confirmed: Iterable[Confirmed], allowed: int) -> int:
@@ -216,18 +216,24 @@ def _left(confirmed: Iterable[Confirmed], allowed: int) -> int:
 def _unaccepted(confirmed: Sequence[Confirmed], allowed: int) -> Standing:
     """Where a question stands of which no answer is accepted. One that is under way counts as given.
 
-    The last answer tells, but for an earlier one that a person looks at again: what comes of that may count yet.
+    The last answer tells. Where it is settled and no other may be given, an earlier one does that a person looks at
+    again: what comes of that may count yet.
     """
     if not confirmed:
         return Standing(QuestionState.OPEN, allowed)
-    states = {answer.state for answer in confirmed}
     left = _left(confirmed, allowed)
-    if states & {State.PENDING, State.LEASED}:
-        return Standing(QuestionState.PENDING, left)
-    if State.REVIEW in states:
-        return Standing(QuestionState.REVIEW, left)
-    refused = confirmed[-1].outcome is Outcome.REFUSED
-    return Standing(QuestionState.REFUSED if refused else QuestionState.UNDETERMINED, left)
+    telling = confirmed[-1]
+    if not telling.under_way and left == 0:
+        telling = next((answer for answer in reversed(confirmed) if answer.under_way), telling)
+    match telling:
+        case Confirmed(state=State.PENDING | State.LEASED):
+            return Standing(QuestionState.PENDING, left)
+        case Confirmed(state=State.REVIEW):
+            return Standing(QuestionState.REVIEW, left)
+        case Confirmed(outcome=Outcome.REFUSED):
+            return Standing(QuestionState.REFUSED, left)
+        case _:
+            return Standing(QuestionState.UNDETERMINED, left)
 
 
 @dataclass(frozen=True, slots=True)

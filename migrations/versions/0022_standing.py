@@ -1,7 +1,6 @@
 """Verdicts that stand while a person looks at them again, for `jurat_submit` as for the Python client.
 
-An accepted answer counts also while it is in review. A question takes no further answer while any of those that count
-is under way, not the last one alone: an earlier refusal may be looked at again.
+An accepted answer counts also while it is in review. Once it has ended, it keeps nobody from answering anew.
 """
 
 from __future__ import annotations
@@ -18,20 +17,21 @@ branch_labels = None
 depends_on = None
 
 LAST = "         (array_agg(e.state ORDER BY e.round DESC))[1] AS state,\n"
-UNDER_WAY = """\
-         bool_or(e.state <> 'settled') AS under_way,
-         bool_or(e.state <> 'settled') FILTER (WHERE (e.round > e.last_accepted) IS NOT FALSE) AS under_way_since,
+SINCE = """\
+         (array_agg(e.state ORDER BY e.round DESC)
+            FILTER (WHERE (e.round > e.last_accepted) IS NOT FALSE))[1] AS state_since,
 """
 
 TAKEN = "(before.spent >= allowed OR before.state <> 'settled')"
 TAKEN_OR_UNDER_WAY = """(
-    before.spent >= allowed OR before.under_way_since
-    OR (before.accepted_at IS NOT NULL AND (until > statement_timestamp()) IS NOT FALSE AND before.under_way))"""
+    before.spent >= allowed OR before.state_since <> 'settled'
+    OR (before.state <> 'settled' AND before.accepted_at IS NOT NULL AND (until > statement_timestamp()) IS NOT FALSE)
+  )"""
 
 CHANGES = (
     ("c.state = 'settled' AND v.outcome = 'accepted' AS accepted", "v.outcome = 'accepted' AS accepted"),
     ("AND c.question = ANY (accepted) AND c.state = 'settled' AND", "AND c.question = ANY (accepted) AND"),
-    (LAST, UNDER_WAY),
+    (LAST, f"{LAST}{SINCE}"),
     (TAKEN, TAKEN_OR_UNDER_WAY),
 )
 

@@ -117,7 +117,7 @@ def question(life: Life, name: str, asked: Mapping[str, Any], now: datetime) -> 
     more = [at for kind, about, at in life.asked if kind == "reopen" and about == name]
     yes = [answer for answer in answers if answer.says_yes]
     if yes:
-        under_way = any(answer.state != "settled" for answer in answers)
+        under_way = answers[-1].state != "settled"
         newest = max(yes, key=lambda answer: answer.decided_at or now)
         assert newest.decided_at is not None
         more = [at for at in more if at >= newest.decided_at]
@@ -134,11 +134,9 @@ def question(life: Life, name: str, asked: Mapping[str, Any], now: datetime) -> 
     left = max(0, asked.get("rounds", 1) + len(more) - sum(answer.costs for answer in answers))
     if not answers:
         return "open", left
-    states = [answer.state for answer in answers]
-    if "pending" in states or "leased" in states:
-        return "pending", left
-    if "review" in states:
-        return "review", left
+    waiting = [answer.state for answer in (answers if left == 0 else answers[-1:]) if answer.state != "settled"]
+    if waiting:
+        return {"pending": "pending", "leased": "pending", "review": "review"}[waiting[-1]], left
     return ("refused" if answers[-1].outcome == "refused" else "undetermined"), left
 
 

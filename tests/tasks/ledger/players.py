@@ -126,12 +126,11 @@ class Player:
         if asked is None:
             return
         life = lives.read(self.desk, self.participant)
-        _, left = lives.question(life, question, asked, life.now)
-        under_way = [answer.state for answer in life.answers.get(question, ())][-1:]
+        stands, left = lives.question(life, question, asked, life.now)
         expected: set[type[Exception] | None] = {None}
         if lives.revoked(life):
             expected = {AccessRevoked}
-        elif left < 1 or under_way not in ([], ["settled"]):
+        elif left < 1 or stands in ("pending", "review"):
             expected = {AlreadyConfirmed}
         elif question in lives.row_at(life, self.consultation, life.now).ended:
             expected = {NotNeeded, None} if self.stale else {NotNeeded}

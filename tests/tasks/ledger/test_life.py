@@ -116,6 +116,17 @@ TWO_IDS_AND_NONE: Sequence[Step] = (
     *(("submit", "profession"), ("transfer",), ("settle", "profession", REFUSED), ("contest", 0), ("transfer",)),
     *(("submit", "code"), ("erase",), *GRANTED, ("erase",), ("let_pass", 75), ("purge", None), ("submit", "code")),
 )
+AN_EARLIER_REFUSAL: Sequence[Step] = (
+    *(("submit", "code"), ("settle", "code", REFUSED), ("submit", "code"), ("settle", "code", REFUSED)),
+    *(("open_again", 0), ("submit", "code"), ("settle", "code", REFUSED), ("submit", "code")),
+    *(
+        ("decide", 0, Reason.PERSON_ACCEPTED),
+        ("open_again", 0),
+        ("submit", "code"),
+        ("let_pass", 75),
+        ("submit", "code"),
+    ),
+)
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
@@ -131,6 +142,8 @@ QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.
 @example(steps=AN_ALTERNATIVE_THAT_ENDS, idle=[False])
 @example(steps=AN_ALTERNATIVE_THAT_ENDS, idle=[True])
 @example(steps=CONTESTED, idle=[False])
+@example(steps=AN_EARLIER_REFUSAL, idle=[False])
+@example(steps=AN_EARLIER_REFUSAL, idle=[True])
 @example(steps=TWO_IDS_AND_NONE, idle=[False])
 @example(steps=TWO_IDS_AND_NONE, idle=[True])
 def test_access_is_what_its_history_adds_up_to(desk: Desk, steps: Sequence[Step], idle: Sequence[bool]) -> None:
