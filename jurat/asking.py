@@ -15,10 +15,8 @@ from uuid import UUID
 
 from jurat.errors import InvalidSubmission, UnknownConsultation
 from jurat.ids import uuid7
-from jurat.naming import same_person
+from jurat.naming import require_printable, same_person
 from jurat.statements import Statements, now
-
-_LONGEST = 200
 
 
 class AskedState(StrEnum):
@@ -51,7 +49,7 @@ def transfer(
     """
     named = {"consultation": consultation, "participant": participant, "target": target}
     for name, value in {**named, "by": by}.items():
-        _require_name(name, value)
+        require_printable(name, value)
     if target.lower().startswith("erased-"):
         raise InvalidSubmission("target must not begin with erased-, as the word for who was erased does")
     if target == participant:
@@ -64,9 +62,9 @@ def erase(statements: Statements, participant: str, consultation: str | None, re
 
     Raises as `Client.erase` does; nothing is written then.
     """
-    _require_name("participant", participant)
+    require_printable("participant", participant)
     if consultation is not None:
-        _require_name("consultation", consultation)
+        require_printable("consultation", consultation)
     given = {"consultation": consultation, "participant": participant, "target": None, "by_whom": None}
     return _ask(statements, "erase", request_id, given)
 
@@ -107,11 +105,6 @@ def _refusal(
         known = [row[0] for row in statements.run("SELECT DISTINCT consultation FROM jurat_questions", {})]
         return UnknownConsultation(given["consultation"], known)
     return InvalidSubmission(problem)
-
-
-def _require_name(name: str, value: object) -> None:
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST or not value.isprintable():
-        raise InvalidSubmission(f"{name} must be 1 to {_LONGEST} printable characters")
 
 
 _TRY_ASK = """

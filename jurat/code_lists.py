@@ -13,13 +13,13 @@ from uuid import UUID
 
 from jurat.errors import InvalidSubmission
 from jurat.ids import uuid7
+from jurat.naming import require_printable
 from jurat.publications import NAME, NAMED
 from jurat.sealing import Seal
 from jurat.statements import Statements, now
 
 MOST_CODES = 10_000
 LONGEST_CODE = 100
-_LONGEST_NAME = 200
 
 _OF_OTHER = "the id {} belongs to another request"
 
@@ -63,8 +63,7 @@ def add_codes(
 def _require_names(code_list: object, by: object) -> None:
     if not isinstance(code_list, str) or not NAME.fullmatch(code_list):
         raise InvalidSubmission(f"code_list: {NAMED}")
-    if not isinstance(by, str) or not 0 < len(by) <= _LONGEST_NAME or not by.isprintable() or not by.strip():
-        raise InvalidSubmission(f"by must be 1 to {_LONGEST_NAME} printable characters")
+    require_printable("by", by.strip() and by if isinstance(by, str) else by)  # of blanks alone is nobody
 
 
 def _written(codes: Iterable[object]) -> bytes:

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from jurat.errors import InvalidSubmission, NotContestable, UnknownCheck
 from jurat.ids import uuid7
+from jurat.naming import require_printable
 from jurat.sealing import Seal
 from jurat.statements import Statements, now
 from jurat.words import Outcome, State
 
 LONGEST_NOTE = 2000
-_LONGEST_DOCUMENT = 200
 
 BEFORE = "its verdict was contested before; a verdict is contested once"
 ACCEPTED = "it was accepted; there is nothing to contest"
@@ -94,11 +94,7 @@ def _written(note: object) -> bytes:
 
 
 def _document(document: object) -> str | None:
-    if document is None:
-        return None
-    if not isinstance(document, str) or not 0 < len(document) <= _LONGEST_DOCUMENT or not document.isprintable():
-        raise InvalidSubmission(f"document must be 1 to {_LONGEST_DOCUMENT} printable characters")
-    return document
+    return None if document is None else require_printable("document", document)
 
 
 _CONTEST = """

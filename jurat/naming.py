@@ -1,8 +1,13 @@
-"""When two names are one person's, however they are written."""
+"""Names: what one may be, and when two are one person's, however they are written."""
 
 from __future__ import annotations
 
 from unicodedata import category, normalize
+
+from jurat.errors import InvalidSubmission
+
+LONGEST = 200
+"""Characters of a name, or of another text that is shown to a person as it is."""
 
 UNSEEN = (
     *((0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F)),
@@ -13,6 +18,16 @@ UNSEEN = (
 """Signs that show nothing: Default_Ignorable_Code_Point of Unicode 16, and the braille pattern without a dot."""
 
 _UNSEEN = frozenset(sign for first, last in UNSEEN for sign in range(first, last + 1))
+
+
+def require_printable(name: str, value: object) -> str:
+    """The value of the argument `name`, where it is a text that can be shown.
+
+    Raises InvalidSubmission, without the value.
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST or not value.isprintable():
+        raise InvalidSubmission(f"{name} must be 1 to {LONGEST} printable characters")
+    return value
 
 
 def person(name: str) -> str:

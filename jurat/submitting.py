@@ -23,13 +23,13 @@ from jurat.errors import (
     UnknownQuestion,
 )
 from jurat.ids import uuid7
+from jurat.naming import require_printable
 from jurat.sealing import Seal
 from jurat.statements import NO_ENDED, Statements, accepted, history, in_force, insert, now, rows_json, taken
 from jurat.words import Outcome, Priority, QuestionState, State, reason_from
 
 _CHUNK = 500
 _ERASED = "erased-"
-_NAME_LIMIT = 200
 _PRIORITIES = tuple(Priority)
 
 Schemas = MutableMapping[tuple[str, str], str]
@@ -135,9 +135,7 @@ def submit_all(
 
 def _check_names(submission: Submission) -> None:
     for name in ("consultation", "participant", "question"):
-        value: object = getattr(submission, name)
-        if not isinstance(value, str) or not 0 < len(value) <= _NAME_LIMIT or not value.isprintable():
-            raise InvalidSubmission(f"{name} must be 1 to {_NAME_LIMIT} printable characters")
+        require_printable(name, getattr(submission, name))
     if submission.participant[: len(_ERASED)].lower() == _ERASED:
         raise InvalidSubmission(f"participant must not begin with {_ERASED}, as the word for who was erased does")
     if submission.priority not in _PRIORITIES:
