@@ -17,6 +17,7 @@ from tasks.ledger.laying import written
 _ACCEPTED = """
     SELECT v.config_version FROM jurat_checks c
     JOIN jurat_verdicts v ON v.check_id = c.id AND v.outcome = 'accepted'
+      AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
     WHERE c.consultation = :consultation AND c.question = :question
     LIMIT 1"""
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from jurat import InvalidConsultation, PublicationState, UnknownConsultation
+from jurat import InvalidConsultation, PublicationState, Reason, UnknownConsultation
+from tasks.ledger import Reviewing
 from tasks.ledger.publishing import NewZone
 from tests.tasks.desk import ADMIN, REFUSED, Desk
 from tests.tasks.publications import CHOOSABLE, SUMMER, WHO, force, publish, questions, refused
@@ -135,6 +136,19 @@ def test_a_criterion_may_change_while_nothing_was_accepted(desk: Desk) -> None:
     desk.keeping.apply_publications()
     desk.submit(question="address", consultation="summer")
     desk.settle(desk.claim_one("towns"), REFUSED)
+    publish(desk, document=OTHER)
+    desk.keeping.apply_publications()
+    assert desk.client.publication("summer").state is PublicationState.PUBLISHED
+
+
+def test_and_once_a_person_no_longer_accepts_what_was_accepted(desk: Desk) -> None:
+    publish(desk)
+    desk.keeping.apply_publications()
+    check = desk.submit(question="address", consultation="summer")
+    desk.settle(desk.claim_one("towns"), config_version=desk.reading.config_version())
+    reviewing = Reviewing(desk.engine)
+    reviewing.reopen(check.id, WHO)
+    reviewing.decide(check.id, Reason.PERSON_REFUSED, WHO)
     publish(desk, document=OTHER)
     desk.keeping.apply_publications()
     assert desk.client.publication("summer").state is PublicationState.PUBLISHED
