@@ -24,7 +24,9 @@ from jurat import (
     AccessRevoked,
     AlreadyConfirmed,
     AskedState,
+    InvalidAnswer,
     NotContestable,
+    NotNeeded,
     Outcome,
     Reason,
     Result,
@@ -115,6 +117,12 @@ def confirm(name: str, question: str) -> Any:
             )  # fmt: skip
             if check.created:
                 store.keep_answer(connection, check.id, who, name, question)
+    except InvalidAnswer:  # the question asks for something else since; its form says what
+        return redirect(url_for("answering.ask", name=name, question=question), 303)
+    except NotNeeded:
+        drafts.forget()
+        flash(_("This does not need to be answered any more."))
+        return redirect(url_for("answering.overview", name=name), 303)
     except AlreadyConfirmed as error:
         drafts.forget()
         flash(_("You have confirmed an answer to this question before. This is what became of it."))
@@ -142,7 +150,7 @@ def word(name: str, check: UUID) -> Any:
     contest = _contest_of(check)
     return render_template(
         "word.html", consultation=found, question=asked, result=result, standing=standing, access=standing.access,
-        message=_message(name, result), contact=parts().client.contact(name, locale()), again=again,
+        message=_message(name, result), contact=standing.contact(locale()), again=again,
         candidates=_candidates(check) if again and result.reason == Reason.AMBIGUOUS_ADDRESS else [],
         contested=contest, may_contest=newest and _contestable(result) and not contest,
         follow_ms=result.next_poll_ms or (CONTEST_MS if contest and _waits(contest) else 0),

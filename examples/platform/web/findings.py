@@ -8,25 +8,20 @@ from typing import Any
 from examples.platform.web.language import gettext as _
 from examples.platform.web.language import number
 from jurat import Reason
-
-_OF_ADDRESS = (Reason.OUTSIDE_ZONE,)
-_OF_REGISTER = (
-    Reason.STATUS_INACTIVE,
-    Reason.NOT_A_PERSON,
-    Reason.PROFESSION_NOT_ELIGIBLE,
-    Reason.AREA_NOT_ELIGIBLE,
-    Reason.ACTIVITY_NOT_ELIGIBLE,
-    Reason.BIRTH_DATE_DIFFERS,
-    Reason.TOO_YOUNG,
-    Reason.NOT_VALID_AT_DATE,
-)
-_OF_CODES = (Reason.CODE_UNKNOWN, Reason.CODE_USED, Reason.CODE_EXPIRED, Reason.CODE_REVOKED)
-_REFUSING = {"address": _OF_ADDRESS, "registry": _OF_REGISTER, "codes": _OF_CODES}
+from jurat.words import REFUSING
 
 
-def reasons_of(kind: str) -> tuple[Reason, ...]:
+def reasons_of(kind: str) -> list[Reason]:
     """With what a person may refuse an answer to a question of this kind; the one that fits all comes last."""
-    return (*_REFUSING.get(kind, ()), Reason.PERSON_REFUSED)
+    return [*(reason for reason in Reason if reason in REFUSING and _kind_of(reason) == kind), Reason.PERSON_REFUSED]
+
+
+def _kind_of(reason: Reason) -> str:
+    if reason is Reason.PERSON_REFUSED:
+        return "manual"
+    if reason is Reason.OUTSIDE_ZONE:
+        return "address"
+    return "codes" if reason.startswith("code_") else "registry"
 
 
 def why(reason: str) -> str:

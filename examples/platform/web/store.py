@@ -49,7 +49,7 @@ votes = sa.Table(
     metadata,
     sa.Column("consultation", sa.Text, primary_key=True),
     sa.Column("participant", sa.Text, primary_key=True),
-    sa.Column("proposals", sa.JSON, nullable=False),
+    sa.Column("proposal", sa.Text, primary_key=True),  # one voice for each: sent twice, it counts once
     sa.Column("voted_at", sa.DateTime(timezone=True), nullable=False),
 )
 
@@ -131,27 +131,27 @@ def keep_contest(connection: Connection, check: UUID, contest: UUID) -> None:
     connection.execute(sa.update(answers).where(answers.c.check_id == check).values(contest=contest))
 
 
-def find_vote(connection: Connection, consultation: str, participant: str) -> list[str] | None:
-    """The proposals that somebody voted for; None before they did."""
+def find_vote(connection: Connection, consultation: str, participant: str) -> list[str]:
+    """The proposals that somebody voted for; none before they did."""
     mine = (votes.c.consultation == consultation) & (votes.c.participant == participant)
-    return connection.execute(sa.select(votes.c.proposals).where(mine)).scalar()
+    return list(connection.execute(sa.select(votes.c.proposal).where(mine)).scalars())
 
 
-def keep_vote(connection: Connection, consultation: str, participant: str, chosen: list[str]) -> None:
+def keep_vote(connection: Connection, consultation: str, participant: str, chosen: set[str]) -> None:
     """Store a vote, in place of the one before."""
     mine = (votes.c.consultation == consultation) & (votes.c.participant == participant)
     connection.execute(sa.delete(votes).where(mine))
+    when = datetime.now(UTC)
     connection.execute(
-        sa.insert(votes).values(
-            consultation=consultation, participant=participant, proposals=chosen, voted_at=datetime.now(UTC)
-        )
+        sa.insert(votes),
+        [
+            {"consultation": consultation, "participant": participant, "proposal": each, "voted_at": when}
+            for each in sorted(chosen)
+        ],
     )
 
 
 def count_votes(connection: Connection, consultation: str) -> dict[str, int]:
     """How many voted for each proposal."""
-    counted: dict[str, int] = {}
-    for (chosen,) in connection.execute(sa.select(votes.c.proposals).where(votes.c.consultation == consultation)):
-        for proposal in chosen:
-            counted[proposal] = counted.get(proposal, 0) + 1
-    return counted
+    counted = sa.select(votes.c.proposal, sa.func.count()).where(votes.c.consultation == consultation)
+    return {row[0]: row[1] for row in connection.execute(counted.group_by(votes.c.proposal))}

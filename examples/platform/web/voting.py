@@ -11,7 +11,7 @@ from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.language import gettext as _
 from examples.platform.web.parts import parts
 from examples.platform.web.reading import consultation_or_404
-from jurat import AccessState
+from jurat import AccessState, UnknownConsultation
 
 pages = Blueprint("voting", __name__, url_prefix="/<locale>")
 MOST = 3
@@ -22,14 +22,17 @@ MOST = 3
 def vote(name: str) -> Any:
     """Up to three proposals, for those whose access is granted."""
     found, who = consultation_or_404(name), member()
-    if parts().client.access(name, who.participant).state is not AccessState.GRANTED:
+    try:
+        state = parts().client.access(name, who.participant).state
+    except UnknownConsultation:  # it is not in force, and the overview says so
+        state = None
+    if state is not AccessState.GRANTED:
         return redirect(url_for("answering.overview", name=name), 303)
-    with parts().reads.begin() as connection:
-        mine = store.find_vote(connection, name, who.participant)
     if request.method == "GET":
-        return render_template("vote.html", consultation=found, chosen=mine or [], most=MOST, voted=mine is not None)
-    known = {proposal["id"] for proposal in found.proposals}
-    chosen = [each for each in request.form.getlist("proposal") if each in known][: len(known)]
+        with parts().reads.begin() as connection:
+            mine = store.find_vote(connection, name, who.participant)
+        return render_template("vote.html", consultation=found, chosen=mine, most=MOST, voted=bool(mine))
+    chosen = {proposal["id"] for proposal in found.proposals} & set(request.form.getlist("proposal"))
     if not 1 <= len(chosen) <= MOST:
         problems = {"proposal": _("Choose one, two or three proposals.")}
         return render_template("vote.html", consultation=found, chosen=chosen, most=MOST, problems=problems), 422

@@ -21,7 +21,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from tests.examples.platform.fleet import Fleet
 from tests.examples.platform.processes import Alone, missing
-from tests.examples.platform.visitor import Visitor
+from tests.examples.platform.visitor import PASSWORD, Visitor
 from tests.examples.stacks.runtimes import EXAMPLES, ROOT
 from tests.rigs.servers import NoServer
 
@@ -68,9 +68,36 @@ def test_the_way_to_the_vote(fleet: Fleet, web: Alone) -> None:
         visitor.sign_in("ada")
         assert visitor.answer("budget", "residence", **HOME).word == "accepted"
         assert visitor.answer("budget", "code", code=next(fleet.codes)).word == "accepted"
-        voted = visitor.send(visitor.get("consultations/budget/vote"), proposal=["fountain", "stairs"])
+        voted = visitor.send(visitor.get("consultations/budget/vote"), proposal=["fountain", "fountain", "stairs"])
         assert (voted.status, voted.path) == (200, "/fr/consultations/budget")
-    assert fleet.sql("postgres", "SELECT count(*) FROM platform_votes") == [(1,)]
+    votes = fleet.sql("postgres", "SELECT proposal FROM platform_votes ORDER BY proposal")
+    assert votes == [("fountain",), ("stairs",)], "each counts once, however often it was sent"
+
+
+def test_what_an_accepted_answer_has_ended_is_not_taken_from_another_window(fleet: Fleet, web: Alone) -> None:
+    with Visitor(web.address) as one, Visitor(web.address) as other:
+        name = {"name": "noor", "password": PASSWORD}
+        one.send(one.get("account/new"), **name)
+        other.send(other.get("sign-in"), **name)
+        assert one.answer("budget", "residence", **HOME).word == "accepted"
+        asked = other.to_confirm("budget", "proof", answer="I run a stall on the herb market.")
+        assert one.answer("budget", "code", code=next(fleet.codes)).word == "accepted"
+        told = other.send(asked)
+        assert told.path == "/en/consultations/budget/access"
+        assert "does not need to be answered any more" in told.main
+
+
+def test_who_votes_where_nothing_is_in_force_is_told_so(fleet: Fleet, web: Alone) -> None:
+    fleet.sql(
+        "postgres",
+        "INSERT INTO platform_consultations (name, title, summary, proposals, opened_at) "
+        "VALUES ('later', '{\"en\": \"Later\"}', '{\"en\": \"Later\"}', '[]', now()) RETURNING name",
+    )
+    with Visitor(web.address) as visitor:
+        visitor.sign_in("ada")
+        page = visitor.get("consultations/later/vote")
+        assert (page.status, page.path) == (404, "/en/consultations/later/access")
+        assert "at the moment" in page.main
 
 
 def test_who_waits_is_decided_about_by_a_person(fleet: Fleet, web: Alone) -> None:
