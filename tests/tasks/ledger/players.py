@@ -234,6 +234,8 @@ class Player:
         return row is None or row.access != "granted" or (until is not None and until <= life.now)
 
     def ask(self, kind: str, question: str | None = None, refused: str | None = None) -> None:
+        if question is not None and question not in self.consultation["questions"]:
+            return
         if self.checks() or lives.stored(self.desk, self.participant):  # of whom nothing is known nothing is asked
             ask(self.desk, self.participant, kind, question, refused)
 
