@@ -13,7 +13,7 @@ from examples.platform.web import figures
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
 from examples.platform.web.language import gettext as _
-from examples.platform.web.language import locale
+from examples.platform.web.language import locale, quoting
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR
 from examples.platform.web.waiting import said_of, wait_for
@@ -45,9 +45,8 @@ def make() -> Any:
             with parts().office.begin() as connection:
                 asked = parts().client.add_codes(connection, name, made, by=member().name, expires=expires)
         except InvalidSubmission as error:
-            problems["new" if values["new"] else "list"] = _("jurat did not take this: %(problem)s") % {
-                "problem": error
-            }
+            place = "new" if values["new"] else "list"
+            problems[place] = quoting(_("jurat did not take this: %(problem)s"), error)
         else:
             parts().ring()
             return render_template(

@@ -13,12 +13,11 @@ from jurat.words import REFUSING
 
 def reasons_of(kind: str) -> list[Reason]:
     """With what a person may refuse an answer to a question of this kind; the one that fits all comes last."""
-    return [*(reason for reason in Reason if reason in REFUSING and _kind_of(reason) == kind), Reason.PERSON_REFUSED]
+    own = (each for each in Reason if each in REFUSING and each is not Reason.PERSON_REFUSED and _kind_of(each) == kind)
+    return [*own, Reason.PERSON_REFUSED]
 
 
 def _kind_of(reason: Reason) -> str:
-    if reason is Reason.PERSON_REFUSED:
-        return "manual"
     if reason is Reason.OUTSIDE_ZONE:
         return "address"
     return "codes" if reason.startswith("code_") else "registry"

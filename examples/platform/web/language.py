@@ -19,6 +19,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
 from babel.support import NullTranslations, Translations
 from flask import Flask, abort, g, request
+from markupsafe import Markup, escape
 
 from jurat.messages import spoken
 
@@ -62,6 +63,11 @@ def ngettext(one: str, many: str, count: int) -> str:
 def say(by_language: dict[str, str] | None) -> str:
     """A text that stands as data, by language, in the language of this request."""
     return spoken(by_language or {}, locale())
+
+
+def quoting(sentence: str, problem: object) -> Markup:
+    """A sentence around what jurat says, which is English whatever the language of the page."""
+    return escape(sentence) % {"problem": Markup('<span lang="en">{}</span>').format(problem)}
 
 
 def money(amount: int) -> str:

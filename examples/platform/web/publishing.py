@@ -26,6 +26,7 @@ from examples.platform.web.composing import (
 )
 from examples.platform.web.figures import reading
 from examples.platform.web.language import gettext as _
+from examples.platform.web.language import quoting
 from examples.platform.web.maps import picture
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR
@@ -96,7 +97,7 @@ def withdraw(name: str) -> Any:
             parts().client.publish_consultation(connection, name, None, by=member().name)
         parts().ring()
     except InvalidConsultation as error:
-        flash(_("It was not withdrawn. %(problem)s") % {"problem": error.problem})
+        flash(quoting(_("It was not withdrawn. %(problem)s"), error.problem))
     return redirect(url_for("office.consultation", name=name), 303)
 
 
@@ -129,7 +130,7 @@ def _publish(draft: Draft) -> Any:
     except InvalidConsultation as error:
         step, field = draft.place_of(error)
         said = " – ".join(filter(None, (error.problem, error.hint)))
-        return _page(draft, step, {field: _("This can not be published: %(problem)s") % {"problem": said}}), 422
+        return _page(draft, step, {field: quoting(_("This can not be published: %(problem)s"), said)}), 422
     except IntegrityError:  # somebody else took the name at this moment
         return _page(draft, ABOUT, {"name": _there_is_one()}), 422
     parts().ring()
@@ -138,11 +139,13 @@ def _publish(draft: Draft) -> Any:
 
 def _taken(name: str) -> dict[str, str]:
     """Why a new consultation can not have this name."""
+    if _publication(name) is not None:
+        return {} if _mendable(name) else {"name": _there_is_one()}
     with parts().reads.begin() as connection:
         there = store.find_consultation(connection, name) is not None
-    if not there and _publication(name) is None:
-        return {}
-    return {} if _mendable(name) else {"name": _there_is_one()}
+    with reading() as connection:  # one that stands in the files of those who run jurat
+        there = there or name in figures.titles(connection)
+    return {"name": _there_is_one()} if there else {}
 
 
 def _is_sent_twice(draft: Draft) -> bool:

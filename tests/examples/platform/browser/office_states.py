@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from examples.platform import town
 from jurat import Reason
-from tests.examples.platform.browser.stage import Ground
+from tests.examples.platform.browser.stage import TAKEN, Ground
 from tests.examples.platform.browser.states import State
 from tests.examples.platform.browser.walking import OUTSIDE, UNKNOWN, Walk
 
@@ -68,15 +68,29 @@ def ask(walk: Walk, criterion: str, **fields: str) -> None:
             place.fill(value)
 
 
-def publish(walk: Walk) -> str:
-    """A consultation for the harbour, published and in force; its short name."""
+def send_in(walk: Walk, name: str = "") -> str:
+    """A consultation for the harbour, written and sent; its short name."""
     as_administrator(walk, NEW)
-    name = describe(walk)
+    name = describe(walk, name)
     choose(walk, {"lives-in": "1"})
     ask(walk, "lives-in", zone="harbour")
     walk.press()
     expect(walk.page).to_have_url(re.compile(f"/office/consultations/{name}$"))
+    return name
+
+
+def publish(walk: Walk) -> str:
+    """One that is published and in force; its short name."""
+    name = send_in(walk)
     walk.hears("accepted")
+    return name
+
+
+def craft(walk: Walk) -> str:
+    """Somebody about whose answer two persons decide; their name."""
+    walk.page.context.clear_cookies()
+    name = walk.sign_up()
+    walk.answer("guild", "craft", {"statement": "I bind books."}, "review")
     return name
 
 
@@ -220,20 +234,97 @@ def _forbidden(walk: Walk, ground: Ground) -> None:
     walk.go("office/")
 
 
+def _name_taken(walk: Walk, ground: Ground) -> None:
+    as_administrator(walk, NEW)
+    walk.page.fill("#name", TAKEN)
+    walk.press()
+    expect(walk.page.locator(".problems")).to_be_focused()
+
+
+def _not_published(walk: Walk, ground: Ground) -> None:
+    """Meanwhile those who run jurat have a consultation of the same name."""
+    ground.freeze()
+    ground.take(send_in(walk))
+    ground.thaw()
+    walk.hears("refused")
+
+
+def _sources(walk: Walk, ground: Ground) -> None:
+    """One that a person has paused, one that has asked for it, and one that fails."""
+    ground.pause("shut", "The register moves house until Monday.", town.OMAR.name)
+    ground.pause("busy", "source_throttled")
+    as_administrator(walk)
+
+
+def _being_published(walk: Walk, ground: Ground) -> None:
+    ground.freeze()
+    send_in(walk)
+    assert walk.told() == "pending"
+
+
+def _being_added(walk: Walk, ground: Ground) -> None:
+    ground.freeze()
+    make_codes(walk)
+    expect(walk.page.locator(".on-screen a[href*='/requests/']")).to_be_visible()
+
+
+def _not_valid_yet(walk: Walk, ground: Ground) -> None:
+    _being_added(walk, ground)
+    walk.page.goto(walk.base + str(walk.page.locator(".on-screen a[href*='/requests/']").get_attribute("href")))
+    assert walk.told() == "pending"
+
+
+def _being_decided(walk: Walk, ground: Ground) -> None:
+    _to_confirm(walk, ground)
+    ground.freeze()
+    walk.press()
+    expect(walk.page).to_have_url(re.compile("/said/"))
+    assert walk.told() == "pending"
+
+
+def _by_one(walk: Walk, ground: Ground) -> None:
+    """The first of two persons has said their word."""
+    check = ground.review_of(craft(walk))
+    as_reviewer(walk, f"reviews/{check}")
+    walk.page.get_by_role("radio").first.check()
+    walk.press()
+    walk.press()
+    expect(walk.page).to_have_url(re.compile("/said/"))
+    walk.hears("review")
+
+
+def _once_more(walk: Walk, ground: Ground) -> None:
+    _by_one(walk, ground)
+    walk.page.locator("#next a[href*='/reviews/']").last.click()
+    expect(walk.page.get_by_role("radio").first).to_be_visible()
+
+
+def _by_another(walk: Walk, ground: Ground) -> None:
+    """What the second of them finds."""
+    _once_more(walk, ground)
+    as_administrator(walk, walk.path)
+
+
 OFFICE_STATES = [
     State("the office", lambda walk, ground: as_administrator(walk)),
     State("the office, not for participants", _forbidden),
+    State("the office, with sources that rest", _sources),
     State("a consultation in figures", _counted),
     State("codes", lambda walk, ground: as_administrator(walk, "office/codes/")),
     State("codes, wrong", _codes_wrong, sent=True),
     State("codes, made", lambda walk, ground: make_codes(walk), sent=True),
+    State("codes, being added", _being_added, sent=True, separate=True),
+    State("codes, not valid yet", _not_valid_yet, separate=True),
     State("a new consultation", _new),
     State("a new consultation, wrong", _new_wrong, sent=True),
+    State("a new consultation, of a name that is taken", _name_taken, sent=True),
     State("its criteria", _criteria, sent=True),
     State("its criteria, none", _criteria_wrong, sent=True),
     State("its questions", _questions, sent=True),
     State("its questions, wrong", _questions_wrong, sent=True),
+    State("being published", _being_published, separate=True),
     State("published", _published),
+    State("not published", _not_published, separate=True),
     State("withdraw", _withdraw),
     State("withdrawn", _withdrawn),
     State("the queue", _queue),
@@ -241,6 +332,10 @@ OFFICE_STATES = [
     State("a review of a contested answer", _contested),
     State("a review, nothing decided", _nothing_decided, sent=True),
     State("a review, to confirm", _to_confirm, sent=True),
+    State("a review, being decided", _being_decided, separate=True),
     State("a review, decided", _decided),
+    State("a review, decided by one of two", _by_one),
+    State("a review, once more by the first", _once_more),
+    State("a review, by the second", _by_another),
     State("a review, too late", _too_late),
 ]

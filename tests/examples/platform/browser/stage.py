@@ -25,6 +25,7 @@ from examples.sources.server import Sources
 from jurat.database import open_engine
 from jurat.sealing import generate, key_to_text
 from jurat.words import Reason
+from tasks.ledger.keeping import Keeping
 from tasks.ledger.reviewing import Reviewing
 from tests.examples.platform.processes import Alone, Started, Web
 from tests.examples.stacks.runtimes import ROOT
@@ -32,10 +33,15 @@ from tests.rigs.servers import PostgreSQL
 from tests.rigs.workers import Worker
 from worker.bootstrap import open_service
 
+TAKEN = "taken"
+"""A consultation of the configuration that the platform knows nothing of."""
+
 MORE: Mapping[str, Any] = {
     "sources": {
         "magic": {"type": "simulated", "timeout": "20s"},
         "away": {"type": "simulated"},  # of its own, for after a few errors nobody asks it for a while
+        "shut": {"type": "simulated"},  # a person has paused it
+        "busy": {"type": "simulated"},  # it has asked to be left alone for a while
     },
     "criteria": {"says": {"source": "magic"}, "never-says": {"source": "away"}},
     "consultations": {
@@ -64,9 +70,22 @@ MORE: Mapping[str, Any] = {
                 }
             },
         },
+        "guild": {
+            "title": {"en": "The guild", "fr": "La guilde"},
+            "contact": {"en": "Write to guild@valmont.example.", "fr": "Écrivez à guilde@valmont.example."},
+            "four_eyes": True,
+            "questions": {
+                "craft": {
+                    "criterion": "shows-proof",
+                    "title": {"en": "What is your craft?", "fr": "Quel est votre métier ?"},
+                }
+            },
+        },
+        TAKEN: {"questions": {"word": {"criterion": "says"}}},
     },
 }
-"""What tests add to the platform's own configuration: a source that does as it is told, and a place that may be two."""
+"""What tests add to the platform's own configuration: a source that does as it is told, a place that may be two, and a
+consultation about which two persons decide."""
 
 
 class Ground:
@@ -77,8 +96,10 @@ class Ground:
         self.environment = service
         self.service = open_service(Settings.model_validate(named))
         self.engine = open_engine(service["JURAT_DATABASE_URL"])
+        self.worker: Worker | None = None
         self._codes = self._letters()
-        self._add(folder / "jurat.yaml")
+        self._document: dict[str, Any] = YAML(typ="safe").load((folder / "jurat.yaml").read_text("utf-8"))
+        self._add()
 
     def close(self) -> None:
         """Give back the connections."""
@@ -123,17 +144,40 @@ class Ground:
         """What a reviewer decides about it."""
         Reviewing(self.service.database).decide(self.review_of(participant), reason, town.RHEA.name)
 
+    def pause(self, source: str, reason: str, by: str | None = None) -> None:
+        """Nobody asks this source for an hour: it wishes so, or a person does."""
+        Keeping(self.service.database).pause(source, 3600, reason, by)
+
+    def take(self, name: str) -> None:
+        """The administrators' configuration gets a consultation of this name."""
+        self._document["consultations"][name] = MORE["consultations"][TAKEN]
+        self._apply()
+
+    def freeze(self) -> None:
+        """From now on no worker does anything, and what is asked for waits."""
+        assert self.worker is not None
+        self.worker.pause()
+
+    def thaw(self) -> None:
+        """Let the worker go on."""
+        if self.worker is not None:
+            self.worker.resume()
+
+    def _apply(self) -> None:
+        self.service.publishing.apply(Configuration.of(Document.model_validate(self._document)), "tests")
+
     def _letters(self) -> Iterator[str]:
         while True:
             yield from seed.letters(self.service)
 
-    def _add(self, configuration: Path) -> None:
-        document: dict[str, Any] = YAML(typ="safe").load(configuration.read_text("utf-8"))
+    def _add(self) -> None:
         for part, added in MORE.items():
-            document[part].update(added)
-        self.service.publishing.apply(Configuration.of(Document.model_validate(document)), "tests")
+            self._document[part].update(added)
+        self._apply()
         with self.engine.begin() as connection:
             for name, each in MORE["consultations"].items():
+                if name == TAKEN:
+                    continue
                 store.keep_consultation(connection, name, each["title"], each["title"], town.CARE)
             soon = {"en": "Not yet", "fr": "Pas encore"}
             store.keep_consultation(connection, "soon", soon, soon, [])  # published, and not in force
@@ -198,6 +242,7 @@ class Fleet:
             )
             fleet.worker = fleet.left.enter_context(contextlib.closing(Worker(service, "--concurrency", "8")))
             fleet.worker.start()
+            fleet.ground.worker = fleet.worker
             given = {"DATABASE_URL": web, "OFFICE_DATABASE_URL": office, "PLATFORM_SECRET": "s" * 40}
             shared = {name: service[name] for name in ("JURAT_BROKER_URL", "JURAT_SEAL_KEY")}
             fleet.web = fleet.left.enter_context(contextlib.closing(WebTier({**given, **shared})))

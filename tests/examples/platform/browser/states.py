@@ -18,11 +18,14 @@ ACCESS = "consultations/budget/access"
 
 @dataclass(frozen=True)
 class State:
-    """One of them. `sent`: it is the answer to a form, which no address has, so that it is reached in each language."""
+    """One of them. `sent`: it is the answer to a form, which no address has, so that it is reached in each language.
+    `separate`: the worker is a process of its own, which `reach` may freeze so that what is asked for waits.
+    """
 
     name: str
     reach: Callable[[Walk, Ground], object]
     sent: bool = False
+    separate: bool = False
 
 
 def _signed_up(path: str) -> Callable[[Walk, Ground], object]:

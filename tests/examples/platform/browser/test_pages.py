@@ -22,18 +22,23 @@ HEAVIEST = 60 * 1024
 
 
 @pytest.fixture(scope="module", params=[*STATES, *OFFICE_STATES], ids=lambda state: state.name)
-def pages(request: pytest.FixtureRequest, chromium: Any, embedded: Fleet) -> Iterator[list[Any]]:
+def pages(request: pytest.FixtureRequest, chromium: Any) -> Iterator[list[Any]]:
     """The page in this state, in each language."""
     state: State = request.param
+    fleet: Fleet = request.getfixturevalue("separate" if state.separate else "embedded")
     english, french = (Watched(chromium, PATIENCE_MS) for _ in range(2))
-    walks = [Walk(english.page, embedded.web.address, "en"), Walk(french.page, embedded.web.address, "fr")]
-    state.reach(walks[0], embedded.ground)
-    if state.sent:
-        state.reach(walks[1], embedded.ground)
-    else:
-        french.context.add_cookies(english.context.cookies())
-        french.page.goto(english.page.url.replace("/en/", "/fr/"))
-    yield [walk.page for walk in walks]
+    walks = [Walk(english.page, fleet.web.address, "en"), Walk(french.page, fleet.web.address, "fr")]
+    try:
+        state.reach(walks[0], fleet.ground)
+        if state.sent:
+            fleet.ground.thaw()
+            state.reach(walks[1], fleet.ground)
+        else:
+            french.context.add_cookies(english.context.cookies())
+            french.page.goto(english.page.url.replace("/en/", "/fr/"))
+        yield [walk.page for walk in walks]
+    finally:
+        fleet.ground.thaw()
     for watched in (english, french):
         watched.close()
     assert english.faults + french.faults == []
