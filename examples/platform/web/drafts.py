@@ -27,25 +27,26 @@ class TooLong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An answer that may be confirmed. Its `id` becomes that of the check: confirmed twice, it is the same check."""
+    """What was typed. Where it is `complete` it may be confirmed, and its `id` becomes that of the check: confirmed
+    twice, it is the same check.
+    """
 
     id: UUID
     consultation: str
     question: str
     answer: Mapping[str, str]
+    complete: bool
 
 
-def keep(consultation: str, question: str, answer: Mapping[str, str]) -> Draft:
-    """Keep an answer to be confirmed, in place of the one before.
+def keep(consultation: str, question: str, answer: Mapping[str, str], *, complete: bool) -> None:
+    """Keep an answer, in place of the one before.
 
     Raises TooLong.
     """
-    made = Draft(uuid4(), consultation, question, answer)
-    text = json.dumps([str(made.id), consultation, question, answer], ensure_ascii=False).encode()
+    text = json.dumps([str(uuid4()), consultation, question, answer, complete], ensure_ascii=False).encode()
     if len(text) > LARGEST:
         raise TooLong
     session["draft"] = b64encode(_box().encrypt(text)).decode()
-    return made
 
 
 def kept(consultation: str, question: str) -> Draft | None:
@@ -54,8 +55,8 @@ def kept(consultation: str, question: str) -> Draft | None:
         text = _box().decrypt(b64decode(session.get("draft", "")))
     except (CryptoError, ValueError):
         return None
-    made, of, asked, answer = json.loads(text)
-    return Draft(UUID(made), of, asked, answer) if (of, asked) == (consultation, question) else None
+    made, of, asked, answer, complete = json.loads(text)
+    return Draft(UUID(made), of, asked, answer, complete) if (of, asked) == (consultation, question) else None
 
 
 def forget() -> None:

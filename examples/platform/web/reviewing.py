@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.exceptions import NotFound
 
 from examples.platform.web import figures
 from examples.platform.web.accounts import member, signed_in_as
@@ -26,7 +26,7 @@ from examples.platform.web.language import locale, say
 from examples.platform.web.maps import picture
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR, REVIEWER
-from examples.platform.web.waiting import said_of, wait_for
+from examples.platform.web.waiting import said_of, uuid_or_400, wait_for
 from jurat import Reason, UnknownCheck
 from jurat.asking import AskedState
 from jurat.columns import instant
@@ -38,6 +38,8 @@ pages = Blueprint("reviewing", __name__, url_prefix="/<locale>/reviews")
 _COLUMNS = "check_id, consultation, question, reason, evidence, opened_at, due_at, contested, document, words"
 _QUEUE = text(f"SELECT {_COLUMNS} FROM jurat_review_queue ORDER BY due_at, check_id")  # noqa: S608 - our own names
 _ONE = f"SELECT {_COLUMNS} FROM jurat_review_queue WHERE check_id = "  # noqa: S608 - our own names
+_BEFORE = """
+    SELECT decided_by, reason, evidence FROM jurat_verdicts WHERE check_id = {} ORDER BY revision DESC LIMIT 1"""
 _KIND = text("""
     SELECT c.kind FROM jurat_questions q JOIN jurat_criteria c ON c.name = q.criterion
     WHERE q.consultation = :consultation AND q.question = :question""")
@@ -96,14 +98,14 @@ def decide(check: UUID) -> Any:
     if not request_id:
         told = parts().client.message(reason, locale(), found["consultation"])
         return render_template("reviews/confirm.html", found=found, reason=reason, told=told, id=uuid4())
-    return _ask(check, _DECIDE, {"reason": reason}, _uuid(request_id))
+    return _ask(check, _DECIDE, {"reason": reason}, uuid_or_400(request_id))
 
 
 @pages.post("/<uuid:check>/open")
 @signed_in_as(REVIEWER, ADMINISTRATOR)
 def open_again(check: UUID) -> Any:
     """Put a decided answer before a person again."""
-    return _ask(check, _OPEN, {}, _uuid(request.form.get("id", "")))
+    return _ask(check, _OPEN, {}, uuid_or_400(request.form.get("id", "")))
 
 
 @pages.get("/<uuid:check>/said/<uuid:asked_for>")
@@ -149,7 +151,8 @@ def _ask(check: UUID, statements: Mapping[str, str], more: dict[str, str], reque
 
 
 def _page(connection: Connection, found: dict[str, Any], problems: dict[str, str]) -> str:
-    kind, evidence = _kind(connection, found), found["evidence"]
+    kind, before = _kind(connection, found), _before(connection, found["check"])
+    evidence = {**(before["evidence"] if before else {}), **found["evidence"]}
     zone = figures.zone_of(connection, found["consultation"], found["question"], evidence)
     drawn = picture(parts().client.zones()) if zone else None
     shape = drawn.find(zone) if drawn else None
@@ -157,7 +160,7 @@ def _page(connection: Connection, found: dict[str, Any], problems: dict[str, str
     return render_template(
         "reviews/review.html", found=found, problems=problems, refusing=reasons_of(kind), facts=facts,
         mine=next((word for word in found["words"] if word["by_whom"] == member().name), None),
-        picture=drawn, shape=shape, explained=why(found["reason"]), why=why,
+        picture=drawn, shape=shape, why=why, before=before,
     )  # fmt: skip
 
 
@@ -172,9 +175,23 @@ def _gone(check: UUID) -> Any:
 
 
 def _find(connection: Connection, check: UUID) -> dict[str, Any] | None:
-    mark = "CAST(:check_id AS uuid)" if connection.dialect.name == "postgresql" else ":check_id"
-    row = connection.execute(text(_ONE + mark), {"check_id": str(check)}).first()
+    row = connection.execute(text(_ONE + _mark(connection)), {"check_id": str(check)}).first()
     return _row(row, figures.titles(connection)) if row else None
+
+
+def _before(connection: Connection, check: str) -> dict[str, Any] | None:
+    """The verdict that stands while a person looks at an answer again; None where there was none yet.
+
+    The answer was erased with it. What a participant wrote who contests it is kept until a person decides.
+    """
+    row = connection.execute(text(_BEFORE.format(_mark(connection))), {"check_id": check}).first()
+    if row is None:
+        return None
+    return {"reason": row.reason, "evidence": read_json(row.evidence) or {}, "by_person": row.decided_by != "worker"}
+
+
+def _mark(connection: Connection) -> str:
+    return "CAST(:check_id AS uuid)" if connection.dialect.name == "postgresql" else ":check_id"
 
 
 def _row(row: Any, titles: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,10 +219,3 @@ def _row(row: Any, titles: Mapping[str, Any]) -> dict[str, Any]:
 def _kind(connection: Connection, found: Mapping[str, Any]) -> str:
     given = {"consultation": found["consultation"], "question": found["question"]}
     return str(connection.execute(_KIND, given).scalar() or "")
-
-
-def _uuid(written: str) -> UUID:
-    try:
-        return UUID(written)
-    except ValueError:
-        raise BadRequest from None

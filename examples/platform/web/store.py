@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
 PARTICIPANT, REVIEWER, ADMINISTRATOR = "participant", "reviewer", "administrator"
@@ -51,6 +52,12 @@ votes = sa.Table(
     sa.Column("participant", sa.Text, primary_key=True),
     sa.Column("proposal", sa.Text, primary_key=True),  # one voice for each: sent twice, it counts once
     sa.Column("voted_at", sa.DateTime(timezone=True), nullable=False),
+)
+batches = sa.Table(
+    "platform_batches",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),  # of jurat's request: a form that is sent twice makes codes once
+    sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
 )
 
 _NOBODY = generate_password_hash("nobody has this one")
@@ -129,6 +136,16 @@ def find_answer(connection: Connection, check: UUID, participant: str) -> Any:
 def keep_contest(connection: Connection, check: UUID, contest: UUID) -> None:
     """Remember that the verdict of a check was contested."""
     connection.execute(sa.update(answers).where(answers.c.check_id == check).values(contest=contest))
+
+
+def begin_batch(connection: Connection, batch: UUID) -> bool:
+    """Store that codes are made for this form; False where they were made before."""
+    try:
+        with connection.begin_nested():
+            connection.execute(sa.insert(batches).values(id=batch, made_at=datetime.now(UTC)))
+    except IntegrityError:
+        return False
+    return True
 
 
 def find_vote(connection: Connection, consultation: str, participant: str) -> list[str]:

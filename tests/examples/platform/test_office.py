@@ -172,11 +172,11 @@ def test_results_are_counts_in_words_and_name_nobody(valmont: Town) -> None:
     dashboard = omar.get("/en/office/")
     assert "Participatory budget of the old town" in dashboard
     assert "letters" in dashboard
-    assert re.search(r"towns.*?works", dashboard, re.DOTALL)
-    assert re.search(r"register.*?nothing looked up yet", dashboard, re.DOTALL)
-    assert re.search(r"people.*?a person decides", dashboard, re.DOTALL)
+    assert re.search(r"Addresses of the town.*?works", dashboard, re.DOTALL)
+    assert re.search(r"Register of professionals.*?nothing looked up yet", dashboard, re.DOTALL)
+    assert re.search(r"The team.*?a person decides", dashboard, re.DOTALL)
     results = omar.get("/en/office/consultations/budget")
-    assert "Your address is in the area of this consultation." in results
+    assert "the address is in the area" in results
     assert "p-counted" not in dashboard + results
 
 
@@ -202,10 +202,10 @@ def test_how_a_source_stands_is_said_in_words(valmont: Town, columns: str, said:
         found = figures.sources(connection, [lab])
         stopped.rollback()
     with valmont.app.test_request_context("/en/office/"):
-        template = "{% from 'office/_words.html' import source_words with context %}{{ source_words(each, {}) }}"
+        template = "{% from 'office/_words.html' import source_words with context %}{{ source_words(each, {}, str) }}"
         from flask import render_template_string
 
-        assert said in render_template_string(template, each=found[0])
+        assert said in render_template_string(template, each=found[0], str=str)
 
 
 def test_a_pause_is_told_with_its_reason(valmont: Town) -> None:
@@ -292,7 +292,10 @@ def test_what_jurat_finds_wrong_stands_at_its_field(valmont: Town, monkeypatch: 
     page = valmont.browser("omar").post(
         "/en/office/new-consultation", {**form, "step": "questions", "go": "publish"}, 422
     )
-    assert "<a href=\"#lives-in.1.zone\">This can not be published: there is no zone 'moon' – there is" in page
+    assert (
+        '<a href="#lives-in.1.zone">This can not be published: <span lang="en">there is no zone &#39;moon&#39; – there is'
+        in page
+    )
     with valmont.engine.connect() as connection:
         kept = connection.exec_driver_sql("SELECT count(*) FROM platform_consultations WHERE name = 'moon'").scalar()
     assert kept == 0
@@ -303,7 +306,8 @@ def test_codes_are_shown_once_and_open_the_door(valmont: Town) -> None:
     wrong = omar.post(path, {"count": "1001", "until": "1999-12-31"}, 422)
     for field in ("list", "count", "until"):
         assert f'<a href="#{field}">' in wrong
-    page = omar.post(path, {"list": "letters", "count": "3", "until": "2998-12-31"}, 200)
+    form = {"id": str(uuid4()), "list": "letters", "count": "3", "until": "2998-12-31"}
+    page = omar.post(path, form, 200)
     codes = re.findall(r'class="code">([^<]+)<', page)
     assert len(set(codes)) == 3
     assert "December 31, 2998" in page
@@ -315,6 +319,22 @@ def test_codes_are_shown_once_and_open_the_door(valmont: Town) -> None:
     check = valmont.answer("code", {"code": codes[1]}, "p-codes")
     assert valmont.client.result(check).reason == "code_valid"
     assert not any(code in omar.get(path) for code in codes)
+    again = omar.get(omar.post(path, form))
+    assert "These codes were made already, and nobody can show them again." in again
+    assert not any(code in again for code in codes)
+    with reader(valmont.engine).begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM jurat_requests WHERE kind = 'codes'").scalar() == 1
+
+
+@pytest.mark.parametrize("count", ["0", "1001", "000001200000", "9" * 5000, "3.0", "³", ""])
+def test_how_many_codes_is_a_number_up_to_a_thousand(valmont: Town, count: str) -> None:
+    form = {"id": str(uuid4()), "list": "letters", "count": count}
+    assert '<a href="#count">' in valmont.browser("omar").post("/en/office/codes/", form, 422)
+
+
+def test_a_list_is_chosen_or_new(valmont: Town) -> None:
+    form = {"id": str(uuid4()), "list": "letters", "new": "others", "count": "3"}
+    assert '<a href="#list">' in valmont.browser("omar").post("/en/office/codes/", form, 422)
 
 
 def test_a_reviewer_decides_and_learns_what_came_of_it(valmont: Town) -> None:
@@ -337,7 +357,7 @@ def test_a_reviewer_decides_and_learns_what_came_of_it(valmont: Town) -> None:
     assert valmont.client.result(check).reason == "outside_zone"
 
     gone = rhea.get(f"/en/reviews/{check}")
-    assert "This answer does not wait for a person" in gone
+    assert "Nothing is left to decide here" in gone
     said = rhea.post(f"/en/reviews/{check}/open", {"id": str(uuid4())})
     assert "The verdict stands until there is another." in rhea.until(said, "before a person again")
 
@@ -406,7 +426,7 @@ def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgr
             omar.until(there, "Nobody can take part any more.")
             omar.post(f"{there}/remove", {})
             made = omar.post(
-                "/en/office/codes/", {"new": "letters", "count": "2", "list": "", "until": "2998-12-31"}, 200
+                "/en/office/codes/", {"id": str(uuid4()), "new": "letters", "count": "2", "until": "2998-12-31"}, 200
             )
             request_id = re.search(r"codes/requests/([0-9a-f-]+)", made)
             if request_id:
@@ -416,7 +436,7 @@ def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgr
             said = omar.post(f"/en/reviews/{check}", {"reason": "person_accepted", "id": str(uuid4())})
             omar.until(said, "decided")
             late = omar.post(f"/en/reviews/{check}", {"reason": "person_accepted", "id": str(uuid4())}, 200)
-            assert "This answer does not wait for a person" in late
+            assert "Nothing is left to decide here" in late
             omar.until(omar.post(f"/en/reviews/{check}/open", {"id": str(uuid4())}), "before a person again")
             assert omar.post(f"/en/reviews/{check}/open", {"id": str(uuid4())}) == "/en/reviews/"
             assert "Somebody was faster" in omar.get("/en/reviews/")
