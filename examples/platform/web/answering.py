@@ -32,7 +32,6 @@ from jurat import (
     Result,
     UnknownConsultation,
 )
-from jurat.sealing import generate
 
 pages = Blueprint("answering", __name__, url_prefix="/<locale>/consultations/<name>")
 
@@ -100,6 +99,8 @@ def confirm(name: str, question: str) -> Any:
     """What was typed, to be confirmed. Sent twice, it is the same check."""
     found, asked = consultation_or_404(name), _question_or_404(name, question)
     draft = drafts.kept(name, question)
+    if draft is None and request.method == "POST":
+        flash(_("You typed another answer since. Please type this one again."))
     if draft is None or not draft.complete:
         return redirect(url_for("answering.ask", name=name, question=question), 303)
     if request.method != "POST":
@@ -107,13 +108,12 @@ def confirm(name: str, question: str) -> Any:
     if request.form.get("id") != str(draft.id):
         flash(_("You changed this answer in another window. This is how it is now."))
         return redirect(url_for("answering.confirm", name=name, question=question), 303)
-    private_key, reply_key = generate()
     who = member().participant
     try:
         with parts().engine.begin() as connection:  # the check and the platform's own row: both or none
             check = parts().client.submit(
                 connection, consultation=name, participant=who, question=question, answer=draft.answer, id=draft.id,
-                reply_key=reply_key,
+                reply_key=draft.reply_public_key,
             )  # fmt: skip
             if check.created:
                 store.keep_answer(connection, check.id, who, name, question)
@@ -133,8 +133,7 @@ def confirm(name: str, question: str) -> Any:
         drafts.forget()
         return redirect(url_for("answering.overview", name=name), 303)
     parts().ring()
-    if check.created:
-        session["reply"] = [str(check.id), b64encode(private_key).decode()]
+    session["reply"] = [str(check.id), b64encode(draft.reply_key).decode()]
     drafts.forget()
     wait_for_word(check.id)
     return _to_word(name, check.id)
@@ -165,7 +164,7 @@ def choose(name: str, check: UUID) -> Any:
     """One of the addresses that may be meant becomes the answer to confirm."""
     result, candidates = _own(name, check), _candidates(check)
     chosen = request.form.get("candidate", "")
-    if not chosen.isdecimal() or int(chosen) >= len(candidates):
+    if chosen not in map(str, range(len(candidates))):
         flash(_("Choose one of the addresses, or type yours again."))
         return _to_word(name, check)
     known = _question_or_404(name, result.question).known
@@ -181,7 +180,8 @@ def contest(name: str, check: UUID) -> Any:
     found, result = consultation_or_404(name), _own(name, check)
     asked, problems = _question_or_404(name, result.question), {}
     note = request.form.get("note", "").strip().replace("\r\n", "\n")
-    if not _contestable(result) or _contest_of(check):
+    newest = parts().client.standing(name, member().participant).results[result.question].check_id == check
+    if not newest or not _contestable(result) or _contest_of(check):
         return _to_word(name, check)
     if request.method == "POST":
         if not 1 <= len(note) <= LONGEST_NOTE or "\0" in note:
@@ -192,7 +192,8 @@ def contest(name: str, check: UUID) -> Any:
                     asked_for = parts().client.contest(connection, check, note=note)
                     store.keep_contest(connection, check, asked_for)
             except NotContestable:
-                flash(_("This answer can not be looked at again. Please ask the team."))
+                if not _contest_of(check):  # else the form was sent twice
+                    flash(_("This answer can not be looked at again. Please ask the team."))
             else:
                 parts().ring()
                 wait_for(asked_for)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import NotFound
@@ -43,6 +43,8 @@ _BEFORE = """
 _KIND = text("""
     SELECT c.kind FROM jurat_questions q JOIN jurat_criteria c ON c.name = q.criterion
     WHERE q.consultation = :consultation AND q.question = :question""")
+
+_REQUEST = "SELECT check_id, by_whom FROM jurat_requests WHERE kind IN ('decide', 'open') AND id = {}"
 
 _DECIDE = {
     "postgresql": """
@@ -95,6 +97,8 @@ def decide(check: UUID) -> Any:
         kind = _kind(connection, found)
         if reason not in (Reason.PERSON_ACCEPTED, *reasons_of(kind)):
             return _page(connection, found, {"reason": _("Choose what you decide.")}), 422
+        if _is_own(check):
+            return _page(connection, found, {"reason": _("This is your own answer. Somebody else has to decide.")}), 403
     if not request_id:
         told = parts().client.message(reason, locale(), found["consultation"])
         return render_template("reviews/confirm.html", found=found, reason=reason, told=told, id=uuid4())
@@ -105,6 +109,8 @@ def decide(check: UUID) -> Any:
 @signed_in_as(REVIEWER, ADMINISTRATOR)
 def open_again(check: UUID) -> Any:
     """Put a decided answer before a person again."""
+    if _is_own(check):
+        abort(403)
     return _ask(check, _OPEN, {}, uuid_or_400(request.form.get("id", "")))
 
 
@@ -113,10 +119,12 @@ def open_again(check: UUID) -> Any:
 def said(check: UUID, asked_for: UUID) -> Any:
     """What came of a decision."""
     asked = said_of(asked_for)
-    if asked is None or asked.kind not in ("decide", "open"):
-        raise NotFound
     with reading() as connection:
+        given = {"check_id": str(asked_for)}
+        request_ = connection.execute(text(_REQUEST.format(_mark(connection))), given).first()
         found = _find(connection, check)
+    if asked is None or request_ is None or UUID(str(request_.check_id)) != check:
+        raise NotFound
     result = parts().client.result(check)
     state = "done"
     if asked.state is AskedState.WAITING:
@@ -124,9 +132,18 @@ def said(check: UUID, asked_for: UUID) -> Any:
     elif asked.state is AskedState.REFUSED:
         state = "refused"
     elif found is not None:
-        state = "open" if asked.kind == "open" else "second"
+        first = any(word["by_whom"] == request_.by_whom for word in found["words"])
+        state = "second" if asked.kind == "decide" and first else "open"
     told = parts().client.message(result.reason, locale(), result.consultation) if result.reason else ""
     return render_template("reviews/said.html", check=check, asked=asked, state=state, result=result, told=told)
+
+
+def _is_own(check: UUID) -> bool:
+    """Whether it is an answer of who would decide about it."""
+    try:
+        return parts().client.result(check).participant == member().participant
+    except UnknownCheck:
+        raise NotFound from None
 
 
 def _ask(check: UUID, statements: Mapping[str, str], more: dict[str, str], request_id: UUID) -> Any:

@@ -293,7 +293,7 @@ def test_what_jurat_finds_wrong_stands_at_its_field(valmont: Town, monkeypatch: 
         "/en/office/new-consultation", {**form, "step": "questions", "go": "publish"}, 422
     )
     assert (
-        '<a href="#lives-in.1.zone">This can not be published: <span lang="en">there is no zone &#39;moon&#39; – there is'
+        '<a href="#lives-in.1.zone">This can not be published: <span lang="en">there is no zone \'moon\' – there is'
         in page
     )
     with valmont.engine.connect() as connection:
