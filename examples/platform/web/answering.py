@@ -90,7 +90,7 @@ def ask(name: str, question: str) -> Any:
         "question.html", consultation=found, question=asked, values=values, problems=problems, place=place,
         count=len(standing.access.questions), left=standing.access.rounds_left[question],
     )  # fmt: skip
-    return page, 422 if problems else 200
+    return page, 422 if request.method == "POST" else 200
 
 
 @pages.route("/access/<question>/confirm", methods=["GET", "POST"])

@@ -155,7 +155,12 @@ def find_vote(connection: Connection, consultation: str, participant: str) -> li
 
 
 def keep_vote(connection: Connection, consultation: str, participant: str, chosen: set[str]) -> None:
-    """Store a vote, in place of the one before."""
+    """Store a vote, in place of the one before. One person's votes are stored one after the other: of two that are sent
+    at once the later one counts, and not both.
+    """
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        own = sa.func.hashtextextended(f"vote/{consultation}/{participant}", 0)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(own)))
     mine = (votes.c.consultation == consultation) & (votes.c.participant == participant)
     connection.execute(sa.delete(votes).where(mine))
     when = datetime.now(UTC)
@@ -169,6 +174,11 @@ def keep_vote(connection: Connection, consultation: str, participant: str, chose
 
 
 def count_votes(connection: Connection, consultation: str) -> dict[str, int]:
-    """How many voted for each proposal."""
-    counted = sa.select(votes.c.proposal, sa.func.count()).where(votes.c.consultation == consultation)
-    return {row[0]: row[1] for row in connection.execute(counted.group_by(votes.c.proposal))}
+    """How many of those who have access voted for each proposal: not who lost it since, nor who passed it on to another
+    account. A platform that lets access end counts once the vote is closed, by who had it then.
+    """
+    counted = sa.text("""
+        SELECT v.proposal, count(*) FROM platform_votes v
+        JOIN jurat_access a ON a.consultation = v.consultation AND a.participant = v.participant
+        WHERE v.consultation = :consultation AND a.access = 'granted' GROUP BY v.proposal""")
+    return {row[0]: row[1] for row in connection.execute(counted, {"consultation": consultation})}

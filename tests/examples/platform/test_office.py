@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-import html
 import re
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-import structlog
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import make_url
 
-from config.settings import Settings
-from jurat import Client
 from jurat.database import open_engine, reader
-from jurat.sealing import generate, key_to_text
 from jurat.zones import Zone
 from tests.rigs.logins import Logins, plain
-from worker import health
-from worker.bootstrap import open_service
 
 pytest.importorskip("flask_wtf")
 pytest.importorskip("babel")
 
-from examples.platform import seed, town
 from examples.platform.web import office, store
-from examples.platform.web.app import create_app
 from examples.platform.web.maps import picture
-from examples.platform.web.parts import Parts
-from worker.embedded import embedded
+from tests.examples.platform.inside import AT_HOME, NEAR_BORDER, Town, opened
 
 pytestmark = pytest.mark.stacks
-PATIENCE = 30.0
-SECRET = b"for tests alone, and for nothing else"
-NEAR_BORDER = {"number": "21", "street": "boulevard des Remparts", "postcode": "99001", "city": "Valmont"}
-AT_HOME = {"number": "6", "street": "Rue des Tanneurs", "postcode": "99001", "city": "Valmont"}
 
 ABOUT = {
     "name": "lamps",
@@ -68,85 +51,6 @@ QUESTIONS = {
     "least": "2",
 }
 COUNTS = {"count.lives-in": "1", "count.has-code": "1"}
-
-
-class Town:
-    """The platform, and the browsers of those who use it."""
-
-    def __init__(self, app: Any, client: Client, engine: Any, wake: Any) -> None:
-        self.app, self.client, self.engine, self.wake = app, client, engine, wake
-
-    def answer(
-        self, question: str, answer: dict[str, str], participant: str = "p-1", consultation: str = "budget"
-    ) -> UUID:
-        with self.engine.begin() as connection:
-            check = self.client.submit(
-                connection, consultation=consultation, participant=participant, question=question, answer=answer
-            )
-        self.wake()
-        self.client.wait(check.id, PATIENCE)
-        return check.id
-
-    def browser(self, name: str) -> Browser:
-        return Browser(self, name)
-
-
-class Browser:
-    """Somebody who is signed in."""
-
-    def __init__(self, town_: Town, name: str) -> None:
-        self._client = town_.app.test_client()
-        self.post("/en/sign-in", {"name": name, "password": town.PASSWORD})
-
-    def get(self, path: str, status: int = 200) -> str:
-        answer = self._client.get(path)
-        assert answer.status_code == status, answer.text
-        return html.unescape(answer.text)
-
-    def post(self, path: str, form: dict[str, str], status: int = 303, page: str | None = None) -> str:
-        """What the answer shows, or where it leads."""
-        token = re.search(r'name="csrf_token" value="([^"]+)"', self._client.get(page or "/en/sign-in").text)
-        assert token is not None
-        answer = self._client.post(path, data={**form, "csrf_token": token[1]})
-        assert answer.status_code == status, answer.text
-        return str(answer.headers.get("Location")) if status == 303 else html.unescape(answer.text)
-
-    def until(self, path: str, text: str) -> str:
-        end = time.monotonic() + PATIENCE
-        while text not in (page := self.get(path)):
-            assert time.monotonic() < end, page
-            time.sleep(0.05)
-        return page
-
-
-@contextmanager
-def opened(url: str, folder: Path, platform_url: str | None = None, office_url: str | None = None) -> Iterator[Town]:
-    """The seeded platform with an engine inside, on the database of `url`; the other two are those of its users."""
-    private, public = generate()
-    given: dict[str, Any] = {
-        "database_url": url,
-        "broker_url": "none",
-        "unseal_keys": (key_to_text(private),),
-        "seal_key": key_to_text(public),
-        "hash_keys": (key_to_text(b"h" * 32),),
-    }
-    settings = Settings(**given)
-    with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(health, "folder", lambda: folder)
-        stack.callback(structlog.reset_defaults)
-        owner, engine, office = (open_engine(each or url) for each in (None, platform_url, office_url))
-        for each in (owner, engine, office):
-            stack.callback(each.dispose)
-        service = open_service(settings)
-        seed.seed(service, "http://127.0.0.1:9", folder)
-        town.seed(owner)
-        service.close()
-        working = stack.enter_context(embedded(settings))
-        client = Client(platform_url or url, None, settings.seal_key)
-        stack.callback(client.close)
-        app = create_app(Parts(engine, client, office if office_url else engine, working.wake), SECRET)
-        yield Town(app, client, owner, working.wake)
 
 
 @pytest.fixture(scope="module")
