@@ -35,9 +35,8 @@ platform: $(VENV)/.platform ## Try a platform in a browser, with an invented tow
 test: $(VENV)/.dev ## Run the tests, in less than five minutes; ARGS="-k words tests/folder" for some
 	$(PY) -m pytest $(TWO) -m "not slow and not stacks and not browser" $(ARGS)
 
-test-all: $(VENV)/.dev ## Run the tests that take longer, after `make test`: together they are all
-	$(PY) -m pytest $(TWO) -m "slow and not stacks and not browser" $(ARGS)
-	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(TWO) -m "hypothesis and not slow and not stacks and not browser" $(ARGS)
+test-all: $(VENV)/.dev ## Run the tests that take longer, and all properties on more examples, after `make test`
+	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(TWO) -m "(slow or hypothesis) and not stacks and not browser" $(ARGS)
 
 test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the platforms of examples/: Django, Flask, Node, PHP, Ruby; as root on Debian it installs them
 	@PYTHONPATH=. $(PY) -m tests.examples.stacks.runtimes
