@@ -126,6 +126,8 @@ def _reasons() -> dict[str, str]:
         Reason.PERSON_ACCEPTED: _("a person accepted it"),
         Reason.PERSON_REFUSED: _("it does not meet the criterion"),
         Reason.INSIDE_ZONE: _("the address is in the area"),
+        Reason.RECORD_MATCHES: _("the register confirms it"),
+        Reason.CODE_VALID: _("the code is valid"),
         Reason.OUTSIDE_ZONE: _("the address is outside the area"),
         Reason.STATUS_INACTIVE: _("the register does not show the entry as active"),
         Reason.NOT_A_PERSON: _("the number belongs to an organisation"),
