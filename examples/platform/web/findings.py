@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from examples.platform.web.language import day, number
+from examples.platform.web.language import day, number, percent
 from examples.platform.web.language import gettext as _
 from jurat import Reason
 from jurat.words import REFUSING
@@ -55,7 +55,7 @@ def _value(name: str, value: Any) -> str | None:
     if name.endswith("_m") and isinstance(value, int | float):
         return _("%(metres)s m") % {"metres": number(round(value))}
     if name in ("score", "next_score", "name_similarity") and isinstance(value, int | float):
-        return f"{round(value * 100)} %"
+        return percent(value)
     if name == "data_date" and isinstance(value, str):
         return day(value)
     return _words().get(str(value), str(value))
