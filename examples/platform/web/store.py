@@ -58,13 +58,14 @@ drafts = sa.Table(
     metadata,
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("owner", sa.Text, nullable=False),  # the name of an account
-    sa.Column("typed", sa.JSON, nullable=False),  # what stands in the form, by field; nothing once it is published
-    sa.Column("consultation", sa.Text),  # what it became
+    sa.Column("typed", sa.JSON, nullable=False),  # what stands in the form, by field
+    sa.Column("consultation", sa.Text),  # what it became; then it can not be changed any more
     sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
 )
 
 DRAFTS_LAST = timedelta(days=30)
-"""A draft that nobody has changed for so long goes when another one is begun."""
+"""A draft that nobody has changed for so long goes when another one is begun. One that was published stays as long as
+the consultation, to be mended: jurat forgets what it was told once it is withdrawn."""
 
 _NOBODY = generate_password_hash("nobody has this one")
 
@@ -185,7 +186,8 @@ def votes_in(connection: Connection, consultation: str) -> int:
 
 
 def remove_consultation(connection: Connection, name: str) -> None:
-    """A consultation and the votes in it are gone."""
+    """A consultation, the votes in it and what it was made from are gone."""
+    connection.execute(sa.delete(drafts).where(drafts.c.consultation == name))
     connection.execute(sa.delete(votes).where(votes.c.consultation == name))
     connection.execute(sa.delete(consultations).where(consultations.c.name == name))
 
@@ -193,7 +195,8 @@ def remove_consultation(connection: Connection, name: str) -> None:
 def begin_draft(connection: Connection, owner: str, typed: dict[str, str]) -> UUID:
     """A new draft; those that were left alone for long are gone."""
     when = datetime.now(UTC)
-    connection.execute(sa.delete(drafts).where(drafts.c.changed_at < when - DRAFTS_LAST))
+    old = (drafts.c.changed_at < when - DRAFTS_LAST) & drafts.c.consultation.is_(None)
+    connection.execute(sa.delete(drafts).where(old))
     made = uuid4()
     connection.execute(sa.insert(drafts).values(id=made, owner=owner, typed=typed, changed_at=when))
     return made
@@ -212,10 +215,17 @@ def keep_draft(connection: Connection, draft: UUID, typed: dict[str, str]) -> No
 
 
 def publish_draft(connection: Connection, draft: UUID, seen_at: datetime, consultation: str) -> bool:
-    """What was typed is gone, and the row says what it became. False where it was changed or published meanwhile."""
+    """The draft is one no more: it became a consultation. False where it was changed or published meanwhile."""
     same = (drafts.c.id == draft) & (drafts.c.changed_at == seen_at) & drafts.c.consultation.is_(None)
-    changed = sa.update(drafts).where(same).values(typed={}, consultation=consultation)
+    changed = sa.update(drafts).where(same).values(consultation=consultation, changed_at=datetime.now(UTC))
     return connection.execute(changed).rowcount == 1
+
+
+def typed_for(connection: Connection, consultation: str) -> dict[str, str] | None:
+    """What a consultation was made from, where it was made here."""
+    made = sa.select(drafts.c.typed).where(drafts.c.consultation == consultation)
+    found: dict[str, str] | None = connection.execute(made.order_by(drafts.c.changed_at.desc())).scalar()
+    return found
 
 
 def drafts_of(connection: Connection, owner: str) -> list[Any]:

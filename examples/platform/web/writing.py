@@ -60,8 +60,10 @@ def begin() -> Any:
         if not mendable(name):
             abort(404)
         with reading() as connection:
-            kept = store.find_consultation(connection, name)
-            values = values_of(name, kept, connection.execute(_DOCUMENT, {"name": name}).scalar())
+            kept, document = store.find_consultation(connection, name), connection.scalar(_DOCUMENT, {"name": name})
+            values = values_of(name, kept, document)
+            if document is None:  # it was withdrawn
+                values = store.typed_for(connection, name) or values
     with parts().office.begin() as connection:
         made = store.begin_draft(connection, member().name, values)
     return _to(made, ABOUT)
