@@ -8,6 +8,8 @@ EXAMPLES := .venv-examples
 # The first of these that is Python 3.11 or newer; `make PYTHON=/path/to/python3` names another.
 PYTHON ?= python3 python3.11 python3.12 python3.13 python3.14
 ARGS ?=
+# Tests start hundreds of processes: with this set, each of them would compile anew what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 # Two processes; a file's tests stay together, for they share servers and timings.
 TWO := -n 2 --dist loadfile
 
@@ -33,8 +35,8 @@ platform: $(VENV)/.platform ## Try a platform in a browser, with an invented tow
 test: $(VENV)/.dev ## Run the tests, in less than five minutes; ARGS="-k words tests/folder" for some
 	$(PY) -m pytest $(TWO) -m "not slow and not stacks and not browser" $(ARGS)
 
-test-all: $(VENV)/.dev ## Run the tests that take longer, after `make test`: together they are all
-	$(PY) -m pytest $(TWO) -m "slow and not stacks and not browser" $(ARGS)
+test-all: $(VENV)/.dev ## Run the tests that take longer, and all properties on more examples, after `make test`
+	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(TWO) -m "(slow or hypothesis) and not stacks and not browser" $(ARGS)
 
 test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the platforms of examples/: Django, Flask, Node, PHP, Ruby; as root on Debian it installs them
 	@PYTHONPATH=. $(PY) -m tests.examples.stacks.runtimes

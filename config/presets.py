@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -49,7 +51,8 @@ def expand(sources: Mapping[str, Any], folder: FilePath = FOLDER) -> tuple[dict[
         elif preset is None or source.get("type") not in _TYPES:
             expanded[name] = source
         elif preset in known:
-            below = read([folder / f"{preset}.yaml"]).data
+            file = folder / f"{preset}.yaml"
+            below = deepcopy(_shipped(file)) if folder == FOLDER else read([file]).data
             if below.get("type") != source["type"]:
                 said, hint = f"the preset '{preset}' is of another type", f"write type: {below.get('type')}"
                 complaints.append(Complaint(("sources", name, "type"), said, hint))
@@ -65,6 +68,12 @@ def expand(sources: Mapping[str, Any], folder: FilePath = FOLDER) -> tuple[dict[
                 )
             )
     return expanded, complaints
+
+
+@cache
+def _shipped(file: FilePath) -> dict[str, Any]:
+    """What stands in a preset that comes with the program, and is the same as long as it runs."""
+    return read([file]).data
 
 
 def _mistyped(source: Any) -> str:

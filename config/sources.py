@@ -93,7 +93,7 @@ def answer_schema(source: SourceModel) -> dict[str, Any]:
         case AddressSource():
             return _closed(*address_properties())
         case CodesSource():
-            return _closed({"code": _text("Access code", "Code d'accès", longest=64)}, ["code"])
+            return _closed({"code": _text("Access code", "Code d’accès", longest=64)}, ["code"])
         case ManualSource():
             return _closed({"statement": _text("Your statement", "Votre déclaration", longest=6000)}, ["statement"])
         case RecordSource():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -126,8 +127,9 @@ def standing(connection: Connection) -> Standing:
     return Standing.AHEAD if version == CONTRACT_VERSION else Standing.FOREIGN
 
 
-def _revisions() -> list[str]:
-    """Of all migrations, in their order."""
+@cache
+def _revisions() -> Sequence[str]:
+    """Of all migrations, in their order. To find them each of their files is run, so it is done once."""
     return [revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
 
 

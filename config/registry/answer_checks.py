@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import jmespath
@@ -42,6 +43,9 @@ _IN_HEADERS: Final = ("application/json", "text/html; charset=utf-8", "0")
 _MOST_HEADERS: Final = 200
 """Combinations of headers that one expression is tried with."""
 
+_KEPT: Final = 1024
+"""Expressions that are remembered with what came of trying them: hundreds of answers each, and most come again."""
+
 _ASKED_AGAIN: Final[Mapping[Reason, Then]] = {
     Reason.SOURCE_UNAVAILABLE: Then.RETRY,
     Reason.SOURCE_THROTTLED: Then.RETRY,
@@ -54,7 +58,7 @@ def answer_problems(path: Path, step: Step) -> Iterator[Problem]:
     """What is wrong with how a step at `path` reads answers, and with its outcomes."""
     yield from _decoding_problems(path, step)
     for index, outcome in enumerate(step.outcomes):
-        if outcome.then is Then.REFUSED and _is_hasty(step, outcome.when):
+        if outcome.then is Then.REFUSED and _is_hasty(_read_as(step), outcome.when):
             said = "this would refuse on an outage, or on an answer that is empty or of another shape"
             hint = "ask for what the registry itself says in the body when nobody is there"
             yield (*path, "outcomes", index, "when"), f"{said} — {hint}, not for a status or a header alone"
@@ -68,17 +72,24 @@ def absence_problems(source: RegistrySource) -> Iterator[Problem]:
     origin = source.record.origin
     if source.record.absent != "refused":
         return
-    whole = ({"status": 200, "headers": {}, "body": body} for body in _stumps(origin, to_the_end=True))
-    if any(_found(origin, answer) == [] for answer in (*_foreign(source.steps[-1], origin), *whole)):
+    if _is_empty_elsewhere(_read_as(source.steps[-1]), origin):
         said = "this is an empty list also for an answer of another shape, and absent: refused would refuse"
         hint = "let it be null there, without not_null(…) or [?…], and make [?…] an outcome or a rule"
         yield ("record", "from"), f"{said} — {hint}"
 
 
-def _is_hasty(step: Step, expression: str) -> bool:
+@lru_cache(_KEPT)
+def _is_empty_elsewhere(read_as: str, origin: str) -> bool:
+    """Whether an expression gives an empty list for answers that say nothing, or are of another shape."""
+    whole = ({"status": 200, "headers": {}, "body": body} for body in _stumps(origin, to_the_end=True))
+    return any(_found(origin, answer) == [] for answer in (*_foreign(read_as, origin), *whole))
+
+
+@lru_cache(_KEPT)
+def _is_hasty(read_as: str, expression: str) -> bool:
     """Whether an expression holds for answers that say nothing about anybody; gateways write status and headers."""
     fields = {node["value"] for node in _nodes(expression) if node["type"] == "field"}
-    return "body" not in fields or any(_gives(expression, answer) for answer in _foreign(step, expression))
+    return "body" not in fields or any(_gives(expression, answer) for answer in _foreign(read_as, expression))
 
 
 def _reason_problems(path: Path, outcome: OutcomeRule) -> Iterator[Problem]:
@@ -113,10 +124,15 @@ def _from_the_root(path: str) -> str:
     return f"this counts from the root of the document — write {path.removeprefix(_PLACE_OF_BODY)}"
 
 
-def _foreign(step: Step, expression: str) -> Iterator[dict[str, Any]]:
-    """Answers that say nothing about anybody: outages, redirects, quotas, empty and foreign documents, and stumps."""
+def _read_as(step: Step) -> str:
+    """What the answer of a step is, of those in `_BODIES`."""
     first = step.decoders[0]
-    bodies = (*_BODIES[first if isinstance(first, str) else "csv"], *_stumps(expression))
+    return first if isinstance(first, str) else "csv"
+
+
+def _foreign(read_as: str, expression: str) -> Iterator[dict[str, Any]]:
+    """Answers that say nothing about anybody: outages, redirects, quotas, empty and foreign documents, and stumps."""
+    bodies = (*_BODIES[read_as], *_stumps(expression))
     literals = list(_literals(expression))
     statuses = {*_STATUSES, *(each for each in literals if type(each) is int and 100 <= each < 600)}
     for headers in _headers(expression, literals):

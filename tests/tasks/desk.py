@@ -36,6 +36,19 @@ TABLES = (
     *("jurat_register_streets", "jurat_register_houses", "jurat_register_words"),
 )
 
+EMPTYING = f"""
+DO $$
+DECLARE
+    guards CONSTANT text[] := ARRAY(
+        SELECT 'ALTER TABLE ' || tgrelid::regclass || ' # TRIGGER ' || tgname FROM pg_trigger WHERE tgenabled = 'A');
+    guard text;
+BEGIN
+    FOREACH guard IN ARRAY guards LOOP EXECUTE replace(guard, '#', 'DISABLE'); END LOOP;
+    {" ".join(f"DELETE FROM {table};" for table in TABLES)}
+    FOREACH guard IN ARRAY guards LOOP EXECUTE replace(guard, '#', 'ENABLE ALWAYS'); END LOOP;
+END $$"""
+"""Empties every table of PostgreSQL in one statement: what is done before each test should not take longer than it."""
+
 DOCUMENT: Mapping[str, Any] = {
     "environment": "test",
     "sources": {
@@ -239,22 +252,14 @@ class Desk:
             yield seen
 
     def clear(self) -> None:
-        """Empty every table, on PostgreSQL alone. Only its owner can: the guards are down for one transaction.
+        """Empty every table, on PostgreSQL alone. Only its owner can: the guards are down for one statement.
 
         The worker starts anew as well.
         """
         self.claims = Claims(self.engine, dice=lambda: 0.5)
         self.keeping = Keeping(self.engine)
         with self.engine.begin() as connection:
-            guards = connection.execute(
-                text("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgenabled = 'A'")
-            ).all()
-            for table, name in guards:
-                connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER {name}"))
-            for table in TABLES:
-                connection.execute(text(f"DELETE FROM {table}"))
-            for table, name in guards:
-                connection.execute(text(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"))
+            connection.exec_driver_sql(EMPTYING)
 
     def close(self) -> None:
         self.client.close()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -59,10 +62,27 @@ def postgresql_shell(bare_shell: Shell, postgresql_url: str, keys: Mapping[str, 
     return bare_shell
 
 
+@pytest.fixture(scope="session")
+def _configured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first `configured` leaves what it made for the others."""
+    return tmp_path_factory.mktemp("configured")
+
+
 @pytest.fixture
-def configured(shell: Shell) -> Shell:
+def configured(shell: Shell, _configured: Path) -> Shell:
     """A shell on a database with some codes and an applied configuration."""
-    return configure(shell)
+    if not (_configured / "jurat.db").exists():
+        _leave(configure(shell).folder, _configured)
+    else:
+        _leave(_configured, shell.folder)
+    return shell
+
+
+def _leave(made: Path, there: Path) -> None:
+    for name in ("codes.txt", "jurat.yaml"):
+        shutil.copy(made / name, there)
+    with closing(sqlite3.connect(made / "jurat.db")) as one, closing(sqlite3.connect(there / "jurat.db")) as other:
+        one.backup(other)
 
 
 def configure(shell: Shell) -> Shell:

@@ -6,7 +6,6 @@ changed; what jurat says of it is always read anew, so that reloading, going bac
 
 from __future__ import annotations
 
-import time
 from base64 import b64decode, b64encode
 from typing import Any
 from uuid import UUID
@@ -20,6 +19,7 @@ from examples.platform.web.language import gettext as _
 from examples.platform.web.language import locale
 from examples.platform.web.parts import parts
 from examples.platform.web.reading import consultation_or_404
+from examples.platform.web.waiting import said_of, wait_for, wait_for_word
 from jurat import (
     AccessRevoked,
     AlreadyConfirmed,
@@ -30,18 +30,10 @@ from jurat import (
     Outcome,
     Reason,
     Result,
-    State,
     UnknownConsultation,
-    UnknownRequest,
 )
-from jurat.sealing import generate
 
 pages = Blueprint("answering", __name__, url_prefix="/<locale>/consultations/<name>")
-
-PATIENCE_S = 0.8
-"""Seconds that Confirm waits for the verdict; then a page says that it is on its way."""
-
-PAUSES_S = (0.02, 0.03, 0.05, 0.1, 0.1, 0.1, 0.2, 0.2)
 
 CONTEST_MS = 1000
 """How often the page looks until a worker has put a contested verdict before a person."""
@@ -69,29 +61,36 @@ def overview(name: str) -> Any:
 @pages.route("/access/<question>", methods=["GET", "POST"])
 @signed_in_as()
 def ask(name: str, question: str) -> Any:
-    """One question. What was typed is looked at here, and confirmed on the next page."""
+    """One question. What was typed is looked at here, and confirmed on the next page.
+
+    What is wrong with it is told by a page of its own address, so that the back button and the other language find it.
+    """
     found, asked = consultation_or_404(name), _question_or_404(name, question)
     standing = parts().client.standing(name, member().participant)
     if question not in standing.access.open + standing.access.renewable:
         last = standing.results.get(question)
         return _to_word(name, last.check_id) if last else redirect(url_for("answering.overview", name=name), 303)
-    values, problems = asked.typed(), {}
+    values: dict[str, str] = {}
+    problems: dict[str, str] = {}
     if request.method == "POST":
-        problems = asked.problems(values)
-        if not problems:
-            try:
-                drafts.keep(name, question, values)
-                return redirect(url_for("answering.confirm", name=name, question=question), 303)
-            except drafts.TooLong:
-                problems = {asked.fields[0].name: _("This answer is too long to be checked. Please shorten it.")}
+        values = asked.typed()
+        complete = not asked.problems(values)
+        try:
+            drafts.keep(name, question, values, complete=complete)
+            return redirect(
+                url_for("answering.confirm" if complete else "answering.ask", name=name, question=question), 303
+            )
+        except drafts.TooLong:
+            problems = {asked.fields[0].name: _("This answer is too long to be checked. Please shorten it.")}
     elif draft := drafts.kept(name, question):
         values = dict(draft.answer)
+        problems = {} if draft.complete else asked.problems(values)
     place = list(standing.access.questions).index(question) + 1
     page = render_template(
         "question.html", consultation=found, question=asked, values=values, problems=problems, place=place,
         count=len(standing.access.questions), left=standing.access.rounds_left[question],
     )  # fmt: skip
-    return page, 422 if problems else 200
+    return page, 422 if request.method == "POST" else 200
 
 
 @pages.route("/access/<question>/confirm", methods=["GET", "POST"])
@@ -100,24 +99,27 @@ def confirm(name: str, question: str) -> Any:
     """What was typed, to be confirmed. Sent twice, it is the same check."""
     found, asked = consultation_or_404(name), _question_or_404(name, question)
     draft = drafts.kept(name, question)
-    if draft is None:
+    if draft is None and request.method == "POST":
+        flash(_("You typed another answer since. Please type this one again."))
+    if draft is None or not draft.complete:
         return redirect(url_for("answering.ask", name=name, question=question), 303)
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("confirm.html", consultation=found, question=asked, draft=draft)
     if request.form.get("id") != str(draft.id):
         flash(_("You changed this answer in another window. This is how it is now."))
         return redirect(url_for("answering.confirm", name=name, question=question), 303)
-    private_key, reply_key = generate()
     who = member().participant
     try:
         with parts().engine.begin() as connection:  # the check and the platform's own row: both or none
             check = parts().client.submit(
                 connection, consultation=name, participant=who, question=question, answer=draft.answer, id=draft.id,
-                reply_key=reply_key,
+                reply_key=draft.reply_public_key,
             )  # fmt: skip
             if check.created:
                 store.keep_answer(connection, check.id, who, name, question)
-    except InvalidAnswer:  # the question asks for something else since; its form says what
+    except InvalidAnswer:  # the question asks for something else since, and its form says what
+        drafts.keep(name, question, draft.answer, complete=False)
+        flash(_("This question has changed. Please look at your answer again."))
         return redirect(url_for("answering.ask", name=name, question=question), 303)
     except NotNeeded:
         drafts.forget()
@@ -131,10 +133,9 @@ def confirm(name: str, question: str) -> Any:
         drafts.forget()
         return redirect(url_for("answering.overview", name=name), 303)
     parts().ring()
-    if check.created:
-        session["reply"] = [str(check.id), b64encode(private_key).decode()]
+    session["reply"] = [str(check.id), b64encode(draft.reply_key).decode()]
     drafts.forget()
-    _wait(check.id)
+    wait_for_word(check.id)
     return _to_word(name, check.id)
 
 
@@ -163,11 +164,12 @@ def choose(name: str, check: UUID) -> Any:
     """One of the addresses that may be meant becomes the answer to confirm."""
     result, candidates = _own(name, check), _candidates(check)
     chosen = request.form.get("candidate", "")
-    if not chosen.isdecimal() or int(chosen) >= len(candidates):
+    if chosen not in map(str, range(len(candidates))):
         flash(_("Choose one of the addresses, or type yours again."))
         return _to_word(name, check)
     known = _question_or_404(name, result.question).known
-    drafts.keep(name, result.question, {key: value for key, value in candidates[int(chosen)].items() if key in known})
+    address = {key: value for key, value in candidates[int(chosen)].items() if key in known}
+    drafts.keep(name, result.question, address, complete=True)
     return redirect(url_for("answering.confirm", name=name, question=result.question), 303)
 
 
@@ -178,7 +180,8 @@ def contest(name: str, check: UUID) -> Any:
     found, result = consultation_or_404(name), _own(name, check)
     asked, problems = _question_or_404(name, result.question), {}
     note = request.form.get("note", "").strip().replace("\r\n", "\n")
-    if not _contestable(result) or _contest_of(check):
+    newest = parts().client.standing(name, member().participant).results[result.question].check_id == check
+    if not newest or not _contestable(result) or _contest_of(check):
         return _to_word(name, check)
     if request.method == "POST":
         if not 1 <= len(note) <= LONGEST_NOTE or "\0" in note:
@@ -189,8 +192,12 @@ def contest(name: str, check: UUID) -> Any:
                     asked_for = parts().client.contest(connection, check, note=note)
                     store.keep_contest(connection, check, asked_for)
             except NotContestable:
-                flash(_("This answer can not be looked at again. Please ask the team."))
-            parts().ring()
+                if not _contest_of(check):  # else the form was sent twice
+                    flash(_("This answer can not be looked at again. Please ask the team."))
+            else:
+                parts().ring()
+                wait_for(asked_for)
+                flash(_("Your message is with the team. You see here what they decide."))
             return _to_word(name, check)
     page = render_template(
         "contest.html", consultation=found, question=asked, result=result, note=note, problems=problems,
@@ -237,23 +244,11 @@ def _contest_of(check: UUID) -> UUID | None:
 
 def _waits(contest: UUID) -> bool:
     """Whether a worker still has to put the check before a person, which takes a second or so."""
-    try:
-        return parts().client.request(contest).state is AskedState.WAITING
-    except UnknownRequest:  # dealt with long ago
-        return False
+    asked = said_of(contest)
+    return asked is not None and asked.state is AskedState.WAITING
 
 
 def _candidates(check: UUID) -> list[dict[str, str]]:
     """The addresses that may be meant, where this browser submitted the answer."""
     of, private_key = session.get("reply") or ("", "")
     return parts().client.candidates(check, b64decode(private_key)) if of == str(check) else []
-
-
-def _wait(check: UUID) -> None:
-    """Give the workers a moment: most answers have their verdict before it is over."""
-    end = time.monotonic() + PATIENCE_S
-    for pause in PAUSES_S:
-        time.sleep(max(0.0, min(pause, end - time.monotonic())))
-        result = parts().client.result(check)
-        if result.settled or result.state is State.REVIEW:
-            return

@@ -86,7 +86,7 @@ def _session_lost(_: CSRFError) -> tuple[str, int]:
 
 def _apologise(error: Exception) -> tuple[str, int]:
     current_app.logger.error("%s", type(error).__name__)  # no more of it: the text of an error may quote a row
-    return render_template("sorry.html", back=_here()), 503
+    return render_template("sorry.html", back=_here(), sent=_sent()), 503
 
 
 def _refuse(error: Any) -> tuple[str, int]:
@@ -99,6 +99,13 @@ def _csrf() -> Markup:
 
 def _may_be_asked_again() -> bool:
     return request.url_rule is not None and "GET" in (request.url_rule.methods or ())
+
+
+def _sent() -> list[tuple[str, str]]:
+    """What was sent and is not stored, to be sent again: every form may be sent twice. A password is typed anew."""
+    if request.method != "POST" or "password" in request.form:
+        return []
+    return [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
 
 
 def _here() -> str:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from re import fullmatch
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from babel.dates import format_date
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy.exc import SQLAlchemyError
 
-from examples.platform.web import figures
+from examples.platform.web import figures, store
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
+from examples.platform.web.language import day, quoting
 from examples.platform.web.language import gettext as _
-from examples.platform.web.language import locale, quoting
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR
-from examples.platform.web.waiting import said_of, wait_for
+from examples.platform.web.waiting import said_of, uuid_or_400, wait_for
 from jurat import InvalidSubmission
 from jurat.codes import generate
 from jurat.publications import NAME
@@ -33,31 +34,37 @@ def make() -> Any:
     """The lists, and a form to add to one. What it made is shown in answer, once."""
     with reading() as connection:
         lists = figures.code_lists(connection)
-    if request.method == "GET":
-        return render_template("office/codes.html", lists=lists, values={}, problems={}, most=MOST)
-    values = {name: request.form.get(name, "").strip() for name in ("list", "new", "count", "until")}
+    if request.method != "POST":
+        return render_template("office/codes.html", lists=lists, values={"id": uuid4()}, problems={})
+    values = {name: request.form.get(name, "").strip() for name in ("id", "list", "new", "count", "until")}
     problems = _problems(values, [row.list for row in lists])
     if not problems:
-        made = [generate() for __ in range(int(values["count"]))]
+        own, made = uuid_or_400(values["id"]), [generate() for __ in range(int(values["count"]))]
         name, until = values["new"] or values["list"], _day(values["until"])
         expires = datetime.combine(until + timedelta(days=1), time(), UTC) if until else None
         try:
             with parts().office.begin() as connection:
-                asked = parts().client.add_codes(connection, name, made, by=member().name, expires=expires)
+                if not store.begin_batch(connection, own):  # a page that is sent again makes no second codes
+                    return _made_before(own)
+                parts().client.add_codes(connection, name, made, by=member().name, expires=expires, id=own)
         except InvalidSubmission as error:
             place = "new" if values["new"] else "list"
             problems[place] = quoting(_("jurat did not take this: %(problem)s"), error)
         else:
             parts().ring()
+            try:
+                asked = wait_for(own)
+            except SQLAlchemyError:  # the codes are on their way, and nobody else will ever show them
+                asked = None
             return render_template(
                 "office/cards.html",
                 codes=made,
                 name=name,
-                until=until and _spoken(until),
-                request_id=asked,
-                asked=wait_for(asked),
+                until=until and day(values["until"]),
+                request_id=own,
+                asked=asked,
             )
-    return render_template("office/codes.html", lists=lists, values=values, problems=problems, most=MOST), 422
+    return render_template("office/codes.html", lists=lists, values=values, problems=problems), 422
 
 
 @pages.get("/requests/<uuid:request_id>")
@@ -70,26 +77,29 @@ def added(request_id: UUID) -> Any:
     return render_template("office/added.html", asked=asked)
 
 
+def _made_before(request_id: UUID) -> Any:
+    flash(_("These codes were made already, and nobody can show them again. Make others if they are lost."))
+    return redirect(url_for("office.codes.added", request_id=request_id), 303)
+
+
 def _problems(values: dict[str, str], lists: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    if values["new"]:
+    if values["new"] and values["list"]:
+        found["list"] = _("Choose a list, or write the name of a new one, not both.")
+    elif values["new"]:
         if not NAME.fullmatch(values["new"]):
             found["new"] = _(
                 "Choose a name of lower-case letters, digits and hyphens that begins with a letter or a digit."
             )
     elif values["list"] not in lists:
         found["list"] = _("Choose a list, or write the name of a new one.")
-    if not (values["count"].isascii() and values["count"].isdecimal()) or not 1 <= int(values["count"][:6]) <= MOST:
+    if not fullmatch("[1-9][0-9]{0,3}", values["count"]) or int(values["count"]) > MOST:
         found["count"] = _("How many codes? At most 1,000 at once.")
     if values["until"]:
         until = _day(values["until"])
         if until is None or not datetime.now(UTC).date() <= until < date(9998, 1, 1):
             found["until"] = _("Write a day that is still to come, as year-month-day, or leave it empty.")
     return found
-
-
-def _spoken(day: date) -> str:
-    return str(format_date(day, "long", locale=locale()))
 
 
 def _day(written: str) -> date | None:

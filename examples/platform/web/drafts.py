@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 from flask import current_app, session
 from nacl.exceptions import CryptoError
+from nacl.public import PrivateKey
 from nacl.secret import SecretBox
 
 LARGEST = 2400
@@ -27,25 +28,34 @@ class TooLong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An answer that may be confirmed. Its `id` becomes that of the check: confirmed twice, it is the same check."""
+    """What was typed. Where it is `complete` it may be confirmed, and its `id` becomes that of the check: confirmed
+    twice, it is the same check.
+    """
 
     id: UUID
     consultation: str
     question: str
     answer: Mapping[str, str]
+    complete: bool
+    reply_key: bytes
+
+    @property
+    def reply_public_key(self) -> bytes:
+        """What jurat seals for: the addresses that may be meant. Sent twice, both get the same."""
+        return bytes(PrivateKey(self.reply_key).public_key)
 
 
-def keep(consultation: str, question: str, answer: Mapping[str, str]) -> Draft:
-    """Keep an answer to be confirmed, in place of the one before.
+def keep(consultation: str, question: str, answer: Mapping[str, str], *, complete: bool) -> None:
+    """Keep an answer, in place of the one before.
 
     Raises TooLong.
     """
-    made = Draft(uuid4(), consultation, question, answer)
-    text = json.dumps([str(made.id), consultation, question, answer], ensure_ascii=False).encode()
+    reply_key = b64encode(bytes(PrivateKey.generate())).decode()
+    kept = [str(uuid4()), consultation, question, answer, complete, reply_key]
+    text = json.dumps(kept, ensure_ascii=False).encode()
     if len(text) > LARGEST:
         raise TooLong
     session["draft"] = b64encode(_box().encrypt(text)).decode()
-    return made
 
 
 def kept(consultation: str, question: str) -> Draft | None:
@@ -54,8 +64,10 @@ def kept(consultation: str, question: str) -> Draft | None:
         text = _box().decrypt(b64decode(session.get("draft", "")))
     except (CryptoError, ValueError):
         return None
-    made, of, asked, answer = json.loads(text)
-    return Draft(UUID(made), of, asked, answer) if (of, asked) == (consultation, question) else None
+    made, of, asked, answer, complete, reply_key = json.loads(text)
+    if (of, asked) != (consultation, question):
+        return None
+    return Draft(UUID(made), of, asked, answer, complete, b64decode(reply_key))
 
 
 def forget() -> None:

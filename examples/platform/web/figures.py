@@ -185,9 +185,10 @@ def sources(connection: Connection, used: list[Criterion]) -> list[Source]:
 
 
 def _source(name: str, kind: str, row: Any, pause: Any) -> Source:
-    unused = "person" if kind == "manual" else "unused"
+    if kind == "manual":
+        return Source(name, kind, "person")
     if row is None:
-        return Source(name, kind, unused)
+        return Source(name, kind, "unused")
     state, given = "working", _figures(row)
     if pause is not None:
         state = "paused"
@@ -196,7 +197,7 @@ def _source(name: str, kind: str, row: Any, pause: Any) -> Source:
         state = "resting"
         given |= {"until": moment(row.probe_at), "since": moment(row.opened_at), "failures": row.failures}
     elif row.last_success_at is None and row.last_failure_at is None:
-        state = unused
+        state = "unused"
     return Source(name, kind, state, **given)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from examples.platform.web.language import day, number
 from examples.platform.web.language import gettext as _
-from examples.platform.web.language import number
 from jurat import Reason
 from jurat.words import REFUSING
 
@@ -43,7 +43,7 @@ def words_of(evidence: Mapping[str, Any], area: str | None) -> list[tuple[str, s
     if isinstance(rules, dict):
         named = _rules()
         failed = [named.get(rule, rule.replace("_", " ")) for rule, held in rules.items() if held is False]
-        facts += [(_("What did not hold"), ", ".join(failed))] if failed else []
+        facts += [(_("What keeps it from being decided"), ", ".join(failed))] if failed else []
     return facts
 
 
@@ -56,6 +56,8 @@ def _value(name: str, value: Any) -> str | None:
         return _("%(metres)s m") % {"metres": number(round(value))}
     if name in ("score", "next_score", "name_similarity") and isinstance(value, int | float):
         return f"{round(value * 100)} %"
+    if name == "data_date" and isinstance(value, str):
+        return day(value)
     return _words().get(str(value), str(value))
 
 
@@ -94,6 +96,7 @@ def _words() -> dict[str, str]:
         "municipality": _("the town"),
         "inside": _("inside the area"),
         "outside": _("outside the area"),
+        "address-file": _("the list of addresses"),
         "active": _("active"),
         "inactive": _("not active"),
         "unknown": _("not known"),
@@ -103,17 +106,18 @@ def _words() -> dict[str, str]:
 
 
 def _rules() -> dict[str, str]:
+    """What it means that a rule of the evidence does not hold."""
     return {
-        "found": _("the address was found"),
-        "consistent": _("the parts of the answer fit together"),
-        "street": _("the street was found"),
-        "name": _("the street’s name is the same"),
-        "postcode": _("the postcode is the same"),
-        "number": _("the house number was found"),
-        "whole_street": _("the whole street is known"),
-        "score": _("the source is sure enough"),
-        "margin": _("the house is far enough from the border"),
-        "agreed": _("all houses that may be meant lie on one side"),
+        "found": _("the address was not found"),
+        "consistent": _("the parts of the answer do not fit together"),
+        "street": _("the street was not found"),
+        "name": _("the street’s name is another one"),
+        "postcode": _("the postcode is another one"),
+        "number": _("the house number was not found"),
+        "whole_street": _("not all of the street is known"),
+        "score": _("the source is not sure enough"),
+        "margin": _("the house is too close to the border"),
+        "agreed": _("the houses that may be meant lie on both sides of the border"),
     }
 
 

@@ -34,8 +34,11 @@ NOT_ASKED = frozenset({"city_code", "country"})
 """Fields that the form leaves out, where they need not be filled in: everybody here lives in one country, and nobody
 knows the code of their town by heart. An address that is chosen from a list brings them along."""
 
-_SHORT = 12
-"""Characters of a field that is drawn short, for its width tells what is expected."""
+_SHORT, _LONG = 12, 500
+"""Characters up to which a field is drawn short, for its width tells what is expected, and from which in lines."""
+
+_MOST = 1_500
+"""Characters of an answer that fit into the browser's cookie until it is confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,25 @@ class Field:
         """Whether little is typed here."""
         return self.is_date or self.most <= _SHORT or self.name in {"number", "postcode"}
 
+    @property
+    def is_long(self) -> bool:
+        """Whether somebody may write some lines here."""
+        return self.most >= _LONG
+
+    @property
+    def hint(self) -> str:
+        """What helps to fill it in; empty where its name says enough."""
+        if self.is_long:
+            return _("Only who reviews your answer can read it, and it is erased after the decision.")
+        if self.name == "number" and not self.required:
+            return _("Leave it empty only if your house has none.")
+        return ""
+
+    @property
+    def is_code(self) -> bool:
+        """Whether it is no word of a language, which a phone would like to mend."""
+        return self.name == "code"
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -69,7 +91,8 @@ class Question:
 
     def typed(self) -> dict[str, str]:
         """What was typed into its fields; what was left empty is not there."""
-        values = {field.name: request.form.get(f"answer-{field.name}", "").strip() for field in self.fields}
+        values = {field.name: request.form.get(f"answer-{field.name}", "") for field in self.fields}
+        values = {name: value.replace("\r\n", "\n").strip() for name, value in values.items()}
         return {name: value for name, value in values.items() if value}
 
     def problems(self, answer: dict[str, str]) -> dict[str, str]:
@@ -86,7 +109,8 @@ class Question:
             validate(answer, self.schema)
         except InvalidAnswer as error:
             wrong = next((field for field in self.fields if field.name == error.field), self.fields[0])
-            return {wrong.name: f"{wrong.label}: {_sentence(error.rule, wrong)}"}
+            said = {"label": wrong.label, "problem": _sentence(error.rule, wrong)}
+            return {wrong.name: _("%(label)s: %(problem)s") % said}
         return {}
 
 
@@ -114,7 +138,7 @@ def _field(name: str, described: dict[str, Any], *, required: bool) -> Field:
         name,
         say(described.get("titles")) or name,
         required,
-        described.get("maxLength", 200),
+        min(described.get("maxLength", 200), _MOST),
         tuple(described.get("enum", ())),
         described.get("format") == "date",
         PURPOSES.get(name),

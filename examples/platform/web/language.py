@@ -6,14 +6,14 @@ translators' file; a test sees to it that none is missing.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
@@ -78,6 +78,14 @@ def money(amount: int) -> str:
 def moment(when: datetime) -> str:
     """A date with its time."""
     return format_datetime(when, "d MMMM y, HH:mm 'UTC'", locale=locale())
+
+
+def day(written: str) -> str:
+    """A date, which stands as year-month-day."""
+    try:
+        return str(format_date(date.fromisoformat(written), "long", locale=locale()))
+    except ValueError:
+        return written
 
 
 def number(amount: int) -> str:

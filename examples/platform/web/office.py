@@ -6,6 +6,7 @@ On PostgreSQL `parts().office` logs in as a user of its own, with
     GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_try_add_codes TO office;
     GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
     GRANT SELECT (consultation), DELETE ON platform_votes TO office;
+    GRANT INSERT ON platform_batches TO office;
     GRANT SELECT, INSERT, UPDATE (typed, consultation, changed_at), DELETE ON platform_drafts TO office;
 
 The Python client adds codes with `jurat_try_add_codes`, which never fails; other languages with `jurat_add_codes`. The
@@ -18,11 +19,11 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template
 
-from examples.platform.web import codes, figures, publishing, store, writing
+from examples.platform.web import called, codes, figures, publishing, store, writing
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
+from examples.platform.web.findings import why
 from examples.platform.web.language import gettext as _
-from examples.platform.web.language import locale
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR
 from jurat import Reason
@@ -52,6 +53,7 @@ def dashboard() -> str:
             published={row.name: publishing.state_of(row) for row in published},
             access=figures.access_counts(connection), lists=figures.code_lists(connection),
             sources=figures.sources(connection, figures.criteria(connection)), failures=failures(),
+            called=called.source,
         )  # fmt: skip
 
 
@@ -71,8 +73,7 @@ def consultation(name: str) -> Any:
     return render_template(
         "office/consultation.html", name=name, consultation=found, title=found.title if found else title,
         publication=publication, state=publishing.state_of(publication) if publication else None, answers=answers,
-        counted=counted,
-        says=lambda reason: parts().client.message(reason, locale(), name if answers and found else None),
+        counted=counted, why=why,
     )  # fmt: skip
 
 

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.exceptions import NotFound
 
 from examples.platform.web import figures
 from examples.platform.web.accounts import member, signed_in_as
@@ -26,7 +26,7 @@ from examples.platform.web.language import locale, say
 from examples.platform.web.maps import picture
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR, REVIEWER
-from examples.platform.web.waiting import said_of, wait_for
+from examples.platform.web.waiting import said_of, uuid_or_400, wait_for
 from jurat import Reason, UnknownCheck
 from jurat.asking import AskedState
 from jurat.columns import instant
@@ -38,9 +38,13 @@ pages = Blueprint("reviewing", __name__, url_prefix="/<locale>/reviews")
 _COLUMNS = "check_id, consultation, question, reason, evidence, opened_at, due_at, contested, document, words"
 _QUEUE = text(f"SELECT {_COLUMNS} FROM jurat_review_queue ORDER BY due_at, check_id")  # noqa: S608 - our own names
 _ONE = f"SELECT {_COLUMNS} FROM jurat_review_queue WHERE check_id = "  # noqa: S608 - our own names
+_BEFORE = """
+    SELECT decided_by, reason, evidence FROM jurat_verdicts WHERE check_id = {} ORDER BY revision DESC LIMIT 1"""
 _KIND = text("""
     SELECT c.kind FROM jurat_questions q JOIN jurat_criteria c ON c.name = q.criterion
     WHERE q.consultation = :consultation AND q.question = :question""")
+
+_REQUEST = "SELECT check_id, by_whom FROM jurat_requests WHERE kind IN ('decide', 'open') AND id = {}"
 
 _DECIDE = {
     "postgresql": """
@@ -93,17 +97,21 @@ def decide(check: UUID) -> Any:
         kind = _kind(connection, found)
         if reason not in (Reason.PERSON_ACCEPTED, *reasons_of(kind)):
             return _page(connection, found, {"reason": _("Choose what you decide.")}), 422
+        if _is_own(check):
+            return _page(connection, found, {"reason": _("This is your own answer. Somebody else has to decide.")}), 403
     if not request_id:
         told = parts().client.message(reason, locale(), found["consultation"])
         return render_template("reviews/confirm.html", found=found, reason=reason, told=told, id=uuid4())
-    return _ask(check, _DECIDE, {"reason": reason}, _uuid(request_id))
+    return _ask(check, _DECIDE, {"reason": reason}, uuid_or_400(request_id))
 
 
 @pages.post("/<uuid:check>/open")
 @signed_in_as(REVIEWER, ADMINISTRATOR)
 def open_again(check: UUID) -> Any:
     """Put a decided answer before a person again."""
-    return _ask(check, _OPEN, {}, _uuid(request.form.get("id", "")))
+    if _is_own(check):
+        abort(403)
+    return _ask(check, _OPEN, {}, uuid_or_400(request.form.get("id", "")))
 
 
 @pages.get("/<uuid:check>/said/<uuid:asked_for>")
@@ -111,10 +119,12 @@ def open_again(check: UUID) -> Any:
 def said(check: UUID, asked_for: UUID) -> Any:
     """What came of a decision."""
     asked = said_of(asked_for)
-    if asked is None or asked.kind not in ("decide", "open"):
-        raise NotFound
     with reading() as connection:
+        given = {"check_id": str(asked_for)}
+        request_ = connection.execute(text(_REQUEST.format(_mark(connection))), given).first()
         found = _find(connection, check)
+    if asked is None or request_ is None or UUID(str(request_.check_id)) != check:
+        raise NotFound
     result = parts().client.result(check)
     state = "done"
     if asked.state is AskedState.WAITING:
@@ -122,9 +132,18 @@ def said(check: UUID, asked_for: UUID) -> Any:
     elif asked.state is AskedState.REFUSED:
         state = "refused"
     elif found is not None:
-        state = "open" if asked.kind == "open" else "second"
+        first = any(word["by_whom"] == request_.by_whom for word in found["words"])
+        state = "second" if asked.kind == "decide" and first else "open"
     told = parts().client.message(result.reason, locale(), result.consultation) if result.reason else ""
     return render_template("reviews/said.html", check=check, asked=asked, state=state, result=result, told=told)
+
+
+def _is_own(check: UUID) -> bool:
+    """Whether it is an answer of who would decide about it."""
+    try:
+        return parts().client.result(check).participant == member().participant
+    except UnknownCheck:
+        raise NotFound from None
 
 
 def _ask(check: UUID, statements: Mapping[str, str], more: dict[str, str], request_id: UUID) -> Any:
@@ -149,7 +168,8 @@ def _ask(check: UUID, statements: Mapping[str, str], more: dict[str, str], reque
 
 
 def _page(connection: Connection, found: dict[str, Any], problems: dict[str, str]) -> str:
-    kind, evidence = _kind(connection, found), found["evidence"]
+    kind, before = _kind(connection, found), _before(connection, found["check"])
+    evidence = {**(before["evidence"] if before else {}), **found["evidence"]}
     zone = figures.zone_of(connection, found["consultation"], found["question"], evidence)
     drawn = picture(parts().client.zones()) if zone else None
     shape = drawn.find(zone) if drawn else None
@@ -157,7 +177,7 @@ def _page(connection: Connection, found: dict[str, Any], problems: dict[str, str
     return render_template(
         "reviews/review.html", found=found, problems=problems, refusing=reasons_of(kind), facts=facts,
         mine=next((word for word in found["words"] if word["by_whom"] == member().name), None),
-        picture=drawn, shape=shape, explained=why(found["reason"]), why=why,
+        picture=drawn, shape=shape, why=why, before=before,
     )  # fmt: skip
 
 
@@ -172,9 +192,23 @@ def _gone(check: UUID) -> Any:
 
 
 def _find(connection: Connection, check: UUID) -> dict[str, Any] | None:
-    mark = "CAST(:check_id AS uuid)" if connection.dialect.name == "postgresql" else ":check_id"
-    row = connection.execute(text(_ONE + mark), {"check_id": str(check)}).first()
+    row = connection.execute(text(_ONE + _mark(connection)), {"check_id": str(check)}).first()
     return _row(row, figures.titles(connection)) if row else None
+
+
+def _before(connection: Connection, check: str) -> dict[str, Any] | None:
+    """The verdict that stands while a person looks at an answer again; None where there was none yet.
+
+    The answer was erased with it. What a participant wrote who contests it is kept until a person decides.
+    """
+    row = connection.execute(text(_BEFORE.format(_mark(connection))), {"check_id": check}).first()
+    if row is None:
+        return None
+    return {"reason": row.reason, "evidence": read_json(row.evidence) or {}, "by_person": row.decided_by != "worker"}
+
+
+def _mark(connection: Connection) -> str:
+    return "CAST(:check_id AS uuid)" if connection.dialect.name == "postgresql" else ":check_id"
 
 
 def _row(row: Any, titles: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,10 +236,3 @@ def _row(row: Any, titles: Mapping[str, Any]) -> dict[str, Any]:
 def _kind(connection: Connection, found: Mapping[str, Any]) -> str:
     given = {"consultation": found["consultation"], "question": found["question"]}
     return str(connection.execute(_KIND, given).scalar() or "")
-
-
-def _uuid(written: str) -> UUID:
-    try:
-        return UUID(written)
-    except ValueError:
-        raise BadRequest from None

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
 PARTICIPANT, REVIEWER, ADMINISTRATOR = "participant", "reviewer", "administrator"
@@ -61,6 +62,12 @@ drafts = sa.Table(
     sa.Column("typed", sa.JSON, nullable=False),  # what stands in the form, by field
     sa.Column("consultation", sa.Text),  # what it became; then it can not be changed any more
     sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+)
+batches = sa.Table(
+    "platform_batches",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),  # of jurat's request: a form that is sent twice makes codes once
+    sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
 )
 
 DRAFTS_LAST = timedelta(days=30)
@@ -153,6 +160,16 @@ def keep_contest(connection: Connection, check: UUID, contest: UUID) -> None:
     connection.execute(sa.update(answers).where(answers.c.check_id == check).values(contest=contest))
 
 
+def begin_batch(connection: Connection, batch: UUID) -> bool:
+    """Store that codes are made for this form; False where they were made before."""
+    try:
+        with connection.begin_nested():
+            connection.execute(sa.insert(batches).values(id=batch, made_at=datetime.now(UTC)))
+    except IntegrityError:
+        return False
+    return True
+
+
 def find_vote(connection: Connection, consultation: str, participant: str) -> list[str]:
     """The proposals that somebody voted for; none before they did."""
     mine = (votes.c.consultation == consultation) & (votes.c.participant == participant)
@@ -160,7 +177,12 @@ def find_vote(connection: Connection, consultation: str, participant: str) -> li
 
 
 def keep_vote(connection: Connection, consultation: str, participant: str, chosen: set[str]) -> None:
-    """Store a vote, in place of the one before."""
+    """Store a vote, in place of the one before. One person's votes are stored one after the other: of two that are sent
+    at once the later one counts, and not both.
+    """
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        own = sa.func.hashtextextended(f"vote/{consultation}/{participant}", 0)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(own)))
     mine = (votes.c.consultation == consultation) & (votes.c.participant == participant)
     connection.execute(sa.delete(votes).where(mine))
     when = datetime.now(UTC)
@@ -174,9 +196,14 @@ def keep_vote(connection: Connection, consultation: str, participant: str, chose
 
 
 def count_votes(connection: Connection, consultation: str) -> dict[str, int]:
-    """How many voted for each proposal."""
-    counted = sa.select(votes.c.proposal, sa.func.count()).where(votes.c.consultation == consultation)
-    return {row[0]: row[1] for row in connection.execute(counted.group_by(votes.c.proposal))}
+    """How many of those who have access voted for each proposal: not who lost it since, nor who passed it on to another
+    account. A platform that lets access end counts once the vote is closed, by who had it then.
+    """
+    counted = sa.text("""
+        SELECT v.proposal, count(*) FROM platform_votes v
+        JOIN jurat_access a ON a.consultation = v.consultation AND a.participant = v.participant
+        WHERE v.consultation = :consultation AND a.access = 'granted' GROUP BY v.proposal""")
+    return {row[0]: row[1] for row in connection.execute(counted, {"consultation": consultation})}
 
 
 def votes_in(connection: Connection, consultation: str) -> int:

@@ -28,7 +28,7 @@ def vote(name: str) -> Any:
         state = None
     if state is not AccessState.GRANTED:
         return redirect(url_for("answering.overview", name=name), 303)
-    if request.method == "GET":
+    if request.method != "POST":
         with parts().reads.begin() as connection:
             mine = store.find_vote(connection, name, who.participant)
         return render_template("vote.html", consultation=found, chosen=mine, most=MOST, voted=bool(mine))

@@ -1,16 +1,34 @@
-"""Requests that a worker deals with within a second: wait a moment for that, so that most pages already know."""
+"""What workers do within a second: wait a moment for it, so that most pages already know."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from itertools import chain, repeat
 from uuid import UUID
 
-from examples.platform.web.parts import parts
-from jurat import UnknownRequest
-from jurat.asking import Asked, AskedState
+from werkzeug.exceptions import BadRequest
 
-PATIENCE_S = 1.5
-PAUSE_S = 0.05
+from examples.platform.web.parts import parts
+from jurat import AskedState, State, UnknownRequest
+from jurat.asking import Asked
+
+VERDICT_S = 0.8
+"""Seconds that Confirm waits for the verdict; then a page says that it is on its way."""
+
+REQUEST_S = 1.5
+"""Seconds to wait until a worker has done what a person asked for."""
+
+PAUSES_S = (0.02, 0.03, 0.05)
+"""Between two looks; the last one holds on."""
+
+
+def uuid_or_400(written: str) -> UUID:
+    """The id that a form brings along for its request: sent twice, it is one request."""
+    try:
+        return UUID(written)
+    except ValueError:
+        raise BadRequest from None
 
 
 def said_of(request: UUID) -> Asked | None:
@@ -23,7 +41,26 @@ def said_of(request: UUID) -> Asked | None:
 
 def wait_for(request: UUID) -> Asked | None:
     """The same, once it was dealt with, or after a moment."""
-    end = time.monotonic() + PATIENCE_S
-    while (found := said_of(request)) and found.state is AskedState.WAITING and time.monotonic() < end:
-        time.sleep(PAUSE_S)
+    looks = _looks(REQUEST_S)
+    while (found := said_of(request)) and found.state is AskedState.WAITING and next(looks, False):
+        pass
     return found
+
+
+def wait_for_word(check: UUID) -> None:
+    """Give the workers a moment: most answers have their verdict before it is over."""
+    for _ in _looks(VERDICT_S):
+        result = parts().client.result(check)
+        if result.settled or result.state is State.REVIEW:
+            return
+
+
+def _looks(seconds: float) -> Iterator[bool]:
+    """Comes back after each pause, for so many seconds."""
+    end = time.monotonic() + seconds
+    for pause in chain(PAUSES_S, repeat(PAUSES_S[-1])):
+        left = end - time.monotonic()
+        if left <= 0:
+            return
+        time.sleep(min(pause, left))
+        yield True

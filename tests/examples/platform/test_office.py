@@ -2,182 +2,28 @@
 
 from __future__ import annotations
 
-import html
 import re
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-import structlog
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import make_url
 
-from config.settings import Settings
-from jurat import Client
 from jurat.database import open_engine, reader
-from jurat.sealing import generate, key_to_text
 from jurat.zones import Zone
 from tests.rigs.logins import Logins, plain
-from worker import health
-from worker.bootstrap import open_service
 
 pytest.importorskip("flask_wtf")
 pytest.importorskip("babel")
 
-from examples.platform import seed, town
 from examples.platform.web import office, store
-from examples.platform.web.app import create_app
 from examples.platform.web.maps import picture
-from examples.platform.web.parts import Parts
-from worker.embedded import embedded
+from tests.examples.platform.drafting import publish, write
+from tests.examples.platform.inside import AT_HOME, NEAR_BORDER, Town, opened
 
 pytestmark = pytest.mark.stacks
-PATIENCE = 30.0
-SECRET = b"for tests alone, and for nothing else"
-NEAR_BORDER = {"number": "21", "street": "boulevard des Remparts", "postcode": "99001", "city": "Valmont"}
-AT_HOME = {"number": "6", "street": "Rue des Tanneurs", "postcode": "99001", "city": "Valmont"}
-
-ABOUT = {
-    "name": "lamps",
-    "title-en": "Lamps by the harbour",
-    "title-fr": "Des lampes au port",
-    "summary-en": "Which lamps?",
-    "summary-fr": "Quelles lampes ?",
-    "contact-en": "lamps@valmont.example",
-    "contact-fr": "lamps@valmont.example",
-    "proposals-en": "Ten small lamps\nThree large ones",
-    "proposals-fr": "Dix petites lampes\nTrois grandes",
-}
-QUESTIONS = {
-    "lives-in.1.title-en": "Where do you live?",
-    "lives-in.1.title-fr": "Où habitez-vous ?",
-    "lives-in.1.zone": "harbour",
-    "lives-in.1.rounds": "2",
-    "lives-in.1.review": "1",
-    "has-code.1.title-en": "Your code?",
-    "has-code.1.title-fr": "Votre code ?",
-    "has-code.1.list": "letters",
-    "has-code.1.rounds": "3",
-    "lives-in.1.place": "1",
-    "has-code.1.place": "2",
-    "rule": "at_least",
-    "least": "2",
-}
-COUNTS = {"count.lives-in": "1", "count.has-code": "1"}
-NEW = "/en/office/new-consultation"
-DESK = "/en/office/"
-
-
-class Town:
-    """The platform, and the browsers of those who use it."""
-
-    def __init__(self, app: Any, client: Client, engine: Any, wake: Any) -> None:
-        self.app, self.client, self.engine, self.wake = app, client, engine, wake
-
-    def answer(
-        self, question: str, answer: dict[str, str], participant: str = "p-1", consultation: str = "budget"
-    ) -> UUID:
-        with self.engine.begin() as connection:
-            check = self.client.submit(
-                connection, consultation=consultation, participant=participant, question=question, answer=answer
-            )
-        self.wake()
-        self.client.wait(check.id, PATIENCE)
-        return check.id
-
-    def browser(self, name: str) -> Browser:
-        return Browser(self, name)
-
-
-class Browser:
-    """Somebody who is signed in."""
-
-    def __init__(self, town_: Town, name: str) -> None:
-        self._client = town_.app.test_client()
-        self.post("/en/sign-in", {"name": name, "password": town.PASSWORD})
-
-    def get(self, path: str, status: int = 200) -> str:
-        answer = self._client.get(path)
-        assert answer.status_code == status, answer.text
-        return html.unescape(answer.text)
-
-    def led(self, path: str) -> str:
-        """Where a page leads that is not shown any more."""
-        return str(self._client.get(path).headers.get("Location"))
-
-    def post(self, path: str, form: dict[str, str], status: int = 303, page: str | None = None) -> str:
-        """What the answer shows, or where it leads."""
-        token = re.search(r'name="csrf_token" value="([^"]+)"', self._client.get(page or "/en/sign-in").text)
-        assert token is not None
-        answer = self._client.post(path, data={**form, "csrf_token": token[1]})
-        assert answer.status_code == status, answer.text
-        return str(answer.headers.get("Location")) if status == 303 else html.unescape(answer.text)
-
-    def until(self, path: str, text: str) -> str:
-        end = time.monotonic() + PATIENCE
-        while text not in (page := self.get(path)):
-            assert time.monotonic() < end, page
-            time.sleep(0.05)
-        return page
-
-
-def begin(omar: Browser, mend: str = "") -> str:
-    """A new draft: the address of its steps."""
-    return omar.post(NEW, {"mend": mend} if mend else {}).removesuffix("/about")
-
-
-def write(omar: Browser, **other: str) -> str:
-    """A draft that is written to its end, and not published; the address of its steps."""
-    draft = begin(omar)
-    for step, form, after in (("about", {**ABOUT, **other}, "criteria"), ("criteria", COUNTS, "questions")):
-        assert omar.post(f"{draft}/{step}", {**form, "go": after}) == f"{draft}/{after}"
-    omar.post(f"{draft}/questions", {**QUESTIONS, "go": "check"})
-    return draft
-
-
-def publish(omar: Browser, draft: str) -> str:
-    """Publish what the last step shows; where that leads."""
-    return omar.post(f"{draft}/check", {"seen": seen(omar, draft)})
-
-
-def seen(omar: Browser, draft: str) -> str:
-    """What the last step says about when the draft was changed."""
-    (found,) = re.findall(r'name="seen" value="([^"]+)"', omar.get(f"{draft}/check"))
-    return str(found)
-
-
-@contextmanager
-def opened(url: str, folder: Path, platform_url: str | None = None, office_url: str | None = None) -> Iterator[Town]:
-    """The seeded platform with an engine inside, on the database of `url`; the other two are those of its users."""
-    private, public = generate()
-    given: dict[str, Any] = {
-        "database_url": url,
-        "broker_url": "none",
-        "unseal_keys": (key_to_text(private),),
-        "seal_key": key_to_text(public),
-        "hash_keys": (key_to_text(b"h" * 32),),
-    }
-    settings = Settings(**given)
-    with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(health, "folder", lambda: folder)
-        stack.callback(structlog.reset_defaults)
-        owner, engine, office = (open_engine(each or url) for each in (None, platform_url, office_url))
-        for each in (owner, engine, office):
-            stack.callback(each.dispose)
-        service = open_service(settings)
-        seed.seed(service, "http://127.0.0.1:9", folder)
-        town.seed(owner)
-        service.close()
-        working = stack.enter_context(embedded(settings))
-        client = Client(platform_url or url, None, settings.seal_key)
-        stack.callback(client.close)
-        app = create_app(Parts(engine, client, office if office_url else engine, working.wake), SECRET)
-        yield Town(app, client, owner, working.wake)
 
 
 @pytest.fixture(scope="module")
@@ -203,11 +49,11 @@ def test_results_are_counts_in_words_and_name_nobody(valmont: Town) -> None:
     dashboard = omar.get("/en/office/")
     assert "Participatory budget of the old town" in dashboard
     assert "letters" in dashboard
-    assert re.search(r"towns.*?works", dashboard, re.DOTALL)
-    assert re.search(r"register.*?nothing looked up yet", dashboard, re.DOTALL)
-    assert re.search(r"people.*?a person decides", dashboard, re.DOTALL)
+    assert re.search(r"Addresses of the town.*?works", dashboard, re.DOTALL)
+    assert re.search(r"Register of professionals.*?nothing looked up yet", dashboard, re.DOTALL)
+    assert re.search(r"The team.*?a person decides", dashboard, re.DOTALL)
     results = omar.get("/en/office/consultations/budget")
-    assert "Your address is in the area of this consultation." in results
+    assert "the address is in the area" in results
     assert "p-counted" not in dashboard + results
 
 
@@ -233,10 +79,10 @@ def test_how_a_source_stands_is_said_in_words(valmont: Town, columns: str, said:
         found = figures.sources(connection, [lab])
         stopped.rollback()
     with valmont.app.test_request_context("/en/office/"):
-        template = "{% from 'office/_words.html' import source_words with context %}{{ source_words(each, {}) }}"
+        template = "{% from 'office/_words.html' import source_words with context %}{{ source_words(each, {}, str) }}"
         from flask import render_template_string
 
-        assert said in render_template_string(template, each=found[0])
+        assert said in render_template_string(template, each=found[0], str=str)
 
 
 def test_a_pause_is_told_with_its_reason(valmont: Town) -> None:
@@ -262,7 +108,8 @@ def test_codes_are_shown_once_and_open_the_door(valmont: Town) -> None:
     wrong = omar.post(path, {"count": "1001", "until": "1999-12-31"}, 422)
     for field in ("list", "count", "until"):
         assert f'<a href="#{field}">' in wrong
-    page = omar.post(path, {"list": "letters", "count": "3", "until": "2998-12-31"}, 200)
+    form = {"id": str(uuid4()), "list": "letters", "count": "3", "until": "2998-12-31"}
+    page = omar.post(path, form, 200)
     codes = re.findall(r'class="code">([^<]+)<', page)
     assert len(set(codes)) == 3
     assert "December 31, 2998" in page
@@ -274,6 +121,22 @@ def test_codes_are_shown_once_and_open_the_door(valmont: Town) -> None:
     check = valmont.answer("code", {"code": codes[1]}, "p-codes")
     assert valmont.client.result(check).reason == "code_valid"
     assert not any(code in omar.get(path) for code in codes)
+    again = omar.get(omar.post(path, form))
+    assert "These codes were made already, and nobody can show them again." in again
+    assert not any(code in again for code in codes)
+    with reader(valmont.engine).begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM jurat_requests WHERE kind = 'codes'").scalar() == 1
+
+
+@pytest.mark.parametrize("count", ["0", "1001", "000001200000", "9" * 5000, "3.0", "³", ""])
+def test_how_many_codes_is_a_number_up_to_a_thousand(valmont: Town, count: str) -> None:
+    form = {"id": str(uuid4()), "list": "letters", "count": count}
+    assert '<a href="#count">' in valmont.browser("omar").post("/en/office/codes/", form, 422)
+
+
+def test_a_list_is_chosen_or_new(valmont: Town) -> None:
+    form = {"id": str(uuid4()), "list": "letters", "new": "others", "count": "3"}
+    assert '<a href="#list">' in valmont.browser("omar").post("/en/office/codes/", form, 422)
 
 
 def test_a_reviewer_decides_and_learns_what_came_of_it(valmont: Town) -> None:
@@ -296,7 +159,7 @@ def test_a_reviewer_decides_and_learns_what_came_of_it(valmont: Town) -> None:
     assert valmont.client.result(check).reason == "outside_zone"
 
     gone = rhea.get(f"/en/reviews/{check}")
-    assert "This answer does not wait for a person" in gone
+    assert "Nothing is left to decide here" in gone
     said = rhea.post(f"/en/reviews/{check}/open", {"id": str(uuid4())})
     assert "The verdict stands until there is another." in rhea.until(said, "before a person again")
 
@@ -364,7 +227,7 @@ def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgr
             omar.until(there, "Nobody can take part any more.")
             omar.post(f"{there}/remove", {})
             made = omar.post(
-                "/en/office/codes/", {"new": "letters", "count": "2", "list": "", "until": "2998-12-31"}, 200
+                "/en/office/codes/", {"id": str(uuid4()), "new": "letters", "count": "2", "until": "2998-12-31"}, 200
             )
             request_id = re.search(r"codes/requests/([0-9a-f-]+)", made)
             if request_id:
@@ -374,7 +237,7 @@ def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgr
             said = omar.post(f"/en/reviews/{check}", {"reason": "person_accepted", "id": str(uuid4())})
             omar.until(said, "decided")
             late = omar.post(f"/en/reviews/{check}", {"reason": "person_accepted", "id": str(uuid4())}, 200)
-            assert "This answer does not wait for a person" in late
+            assert "Nothing is left to decide here" in late
             omar.until(omar.post(f"/en/reviews/{check}/open", {"id": str(uuid4())}), "before a person again")
             assert omar.post(f"/en/reviews/{check}/open", {"id": str(uuid4())}) == "/en/reviews/"
             assert "Somebody was faster" in omar.get("/en/reviews/")

@@ -19,6 +19,7 @@ import pytest
 import requests
 from psycopg.errors import InsufficientPrivilege
 
+from jurat.database import open_engine
 from tests.examples.platform.fleet import Fleet
 from tests.examples.platform.processes import Alone, missing
 from tests.examples.platform.visitor import PASSWORD, Visitor
@@ -80,24 +81,31 @@ def test_what_an_accepted_answer_has_ended_is_not_taken_from_another_window(flee
         one.send(one.get("account/new"), **name)
         other.send(other.get("sign-in"), **name)
         assert one.answer("budget", "residence", **HOME).word == "accepted"
-        asked = other.to_confirm("budget", "proof", answer="I run a stall on the herb market.")
+        asked = other.to_confirm("budget", "proof", statement="I run a stall on the herb market.")
         assert one.answer("budget", "code", code=next(fleet.codes)).word == "accepted"
         told = other.send(asked)
         assert told.path == "/en/consultations/budget/access"
         assert "does not need to be answered any more" in told.main
 
 
-def test_who_votes_where_nothing_is_in_force_is_told_so(fleet: Fleet, web: Alone) -> None:
-    fleet.sql(
-        "postgres",
-        "INSERT INTO platform_consultations (name, title, summary, proposals, opened_at) "
-        "VALUES ('later', '{\"en\": \"Later\"}', '{\"en\": \"Later\"}', '[]', now()) RETURNING name",
-    )
-    with Visitor(web.address) as visitor:
-        visitor.sign_in("ada")
-        page = visitor.get("consultations/later/vote")
-        assert (page.status, page.path) == (404, "/en/consultations/later/access")
-        assert "at the moment" in page.main
+def test_of_two_votes_that_are_sent_at_once_one_counts(fleet: Fleet, web: Alone) -> None:
+    """Two windows of one person: what comes second waits for the first, and takes its place."""
+    from examples.platform.web import store
+
+    engine = open_engine(fleet.url.render_as_string())
+    with engine.connect() as first, engine.connect() as second, ThreadPoolExecutor() as threads:
+        store.keep_vote(first, "budget", "p-two-windows", {"fountain", "stairs", "library"})
+        later = threads.submit(store.keep_vote, second, "budget", "p-two-windows", {"fountain", "trees"})
+        waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid()"
+        end = time.monotonic() + 20
+        while not fleet.sql("postgres", waits):
+            assert time.monotonic() < end, "it did not wait"
+            time.sleep(0.02)
+        first.commit()
+        later.result(timeout=20)
+        second.commit()
+        assert sorted(store.find_vote(second, "budget", "p-two-windows")) == ["fountain", "trees"]
+    engine.dispose()
 
 
 def test_who_waits_is_decided_about_by_a_person(fleet: Fleet, web: Alone) -> None:

@@ -16,18 +16,8 @@ pytest.importorskip("babel")
 
 from examples.platform import town
 from examples.platform.web import composing, publishing, store, writing
-from tests.examples.platform.test_office import (
-    ABOUT,
-    COUNTS,
-    DESK,
-    QUESTIONS,
-    Town,
-    begin,
-    opened,
-    publish,
-    seen,
-    write,
-)
+from tests.examples.platform.drafting import ABOUT, COUNTS, DESK, QUESTIONS, begin, led, publish, seen, write
+from tests.examples.platform.inside import Town, opened
 
 pytestmark = pytest.mark.stacks
 
@@ -183,7 +173,7 @@ def test_drafts_go_when_they_are_old_and_are_none_once_they_are_published(valmon
     assert left[made].consultation == "gone"
     assert draft not in omar.get(DESK)
     for step in composing.STEPS:
-        assert omar.led(f"{draft}/{step}") == there
+        assert led(omar, f"{draft}/{step}") == there
         assert omar.post(f"{draft}/{step}", {**ABOUT, "title-en": "Too late", "go": "about"}) == there
     with valmont.engine.begin() as connection:
         assert store.find_draft(connection, made, "omar").typed["title-en"] == title
@@ -209,10 +199,10 @@ def test_steps_and_publishing_at_the_same_moment_lose_nothing(valmont: Town) -> 
             assert f"Title {n}" in page
             assert f"Question {n}" in page
         form = {"seen": seen(omar, draft)}
-        led = [pool.submit(window.post, f"{draft}/check", form) for window in windows]
-        there = {each.result() for each in led}
+        sent = [pool.submit(window.post, f"{draft}/check", form) for window in windows]
+        there = {each.result() for each in sent}
     for place in there:
-        assert "/consultations/" in place or omar.led(place) == "/en/office/consultations/race"
+        assert "/consultations/" in place or led(omar, place) == "/en/office/consultations/race"
     assert revision(valmont, "race") == 1
 
 

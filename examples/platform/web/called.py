@@ -1,0 +1,28 @@
+"""What people call the criteria and the sources that this platform's configuration names (`jurat.yaml`).
+
+Who configures another one gives it a name here; until then its own stands there.
+"""
+
+from __future__ import annotations
+
+from examples.platform.web.language import gettext as _
+
+
+def criterion(name: str) -> str:
+    """What an administrator may ask for."""
+    return {
+        "lives-in": _("Lives in an area"),
+        "has-code": _("Has a code"),
+        "is-physician": _("Is a physician"),
+        "shows-proof": _("Shows something to a person"),
+    }.get(name, name)
+
+
+def source(name: str) -> str:
+    """Where answers are looked up."""
+    return {
+        "towns": _("Addresses of the town"),
+        "codes": _("Codes"),
+        "people": _("The team"),
+        "register": _("Register of professionals of Valmont"),
+    }.get(name, name)

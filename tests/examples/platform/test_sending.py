@@ -1,0 +1,278 @@
+"""What is sent twice, late, by the wrong person, or by no form at all."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Connection, text
+
+from jurat import AskedState, Reason
+from jurat.codes import generate
+
+pytest.importorskip("flask_wtf")
+pytest.importorskip("babel")
+
+from examples.platform import town
+from examples.platform.web import store
+from tests.examples.platform.inside import AT_HOME, AWAY, NEAR_BORDER, PATIENCE, Browser, Town, opened
+
+pytestmark = pytest.mark.stacks
+ACCESS = "/en/consultations/budget/access"
+CHOICE = town.CARE[0]["id"]
+TWO_PLACES = {"number": "4", "street": "rue de l'Église", "postcode": "99002"}
+
+
+@pytest.fixture(scope="module")
+def valmont(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    folder = tmp_path_factory.mktemp("valmont")
+    with opened(f"sqlite:///{folder / 'valmont.db'}", folder) as found:
+        title = {"en": "Where do you live?", "fr": "Où habitez-vous ?"}
+        for name, zone in (("twice", "hill"), ("quay", "old-town")):
+            found.open(name, {"home": {"criterion": "lives-in", "with": {"zone": zone}, "title": title}})
+        yield found
+
+
+@pytest.fixture
+def somebody(valmont: Town) -> Browser:
+    """With a new account."""
+    return valmont.newcomer()
+
+
+def confirmed(browser: Browser, question: str, answer: dict[str, str]) -> str:
+    """Where the word on an answer stands."""
+    form = {f"answer-{field}": value for field, value in answer.items()}
+    there = browser.post(f"{ACCESS}/{question}", form)
+    return browser.post(there, {"id": draft_of(browser, there)})
+
+
+def draft_of(browser: Browser, there: str) -> str:
+    found = re.search(r'name="id" value="([^"]+)"', browser.get(there))
+    assert found is not None
+    return found[1]
+
+
+def participant(connection: Connection, browser: Browser) -> str:
+    """What jurat calls somebody."""
+    found = store.find_account(connection, browser.name)
+    assert found is not None
+    return found.participant
+
+
+def done(valmont: Town, request: UUID) -> None:
+    """A worker has done what was asked for."""
+    end = time.monotonic() + PATIENCE
+    while valmont.client.request(request).state is AskedState.WAITING:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert valmont.client.request(request).state is AskedState.DONE
+
+
+def rows(valmont: Town) -> dict[str, list[Any]]:
+    """All that people have done, and when codes and consultations were asked for."""
+    tables = ("jurat_checks", "platform_votes", "platform_accounts", "platform_consultations", "platform_batches")
+    ours = {
+        "requests": "SELECT id, kind FROM jurat_requests",
+        "published": "SELECT name, revision, document FROM jurat_consultations",
+    }
+    with valmont.engine.connect() as connection:
+        counted = {name: f"SELECT count(*) FROM {name}" for name in tables}
+        return {name: list(connection.execute(text(sql))) for name, sql in {**ours, **counted}.items()}
+
+
+def test_a_request_for_the_head_of_a_page_does_nothing(valmont: Town, somebody: Browser) -> None:
+    """Browsers and link checkers send it without a token: it is like GET, whatever comes along with it."""
+    confirmed(somebody, "residence", AT_HOME)
+    omar = valmont.browser("omar")
+    form = {
+        "id": str(uuid4()), "list": "letters", "count": "3", "proposal": "fountain", "name": "x" * 8,
+        "password": "y" * 8, "go": "publish", "step": "about", "note": "a note", "answer-code": "x",
+        "reason": "person_accepted",
+    }  # fmt: skip
+    before = rows(valmont)
+    given = {"locale": "en", "name": "budget", "question": "code", "check": uuid4(), "filename": "style.css"}
+    tried = 0
+    adapter = valmont.app.url_map.bind("localhost")
+    for rule in valmont.app.url_map.iter_rules():
+        if not {"POST", "HEAD"} <= (rule.methods or set()):
+            continue
+        values = {name: given.get(name, uuid4()) for name in rule.arguments}
+        for browser in (omar, somebody):
+            answer = browser.client.head(adapter.build(rule.endpoint, values), data=form)
+            assert answer.status_code in (200, 302, 303, 403, 404), rule
+            tried += 1
+    assert tried >= 14
+    assert rows(valmont) == before
+
+
+def test_what_is_wrong_with_an_answer_has_an_address(somebody: Browser) -> None:
+    """So that the back button and the other language find it."""
+    there = somebody.post(f"{ACCESS}/residence", {"answer-street": "Rue des Tanneurs"})
+    assert there == f"{ACCESS}/residence"
+    for locale in ("en", "fr"):
+        page = somebody.get(there.replace("/en/", f"/{locale}/"))
+        assert 'class="problems"' in page
+        assert 'value="Rue des Tanneurs"' in page
+    assert somebody.client.get(f"{there}/confirm").headers["Location"] == there, "it can not be confirmed"
+    there = somebody.post(f"{ACCESS}/residence", {f"answer-{name}": value for name, value in AT_HOME.items()})
+    assert "Is this right?" in somebody.get(there)
+
+
+def test_who_typed_another_answer_since_is_told(somebody: Browser) -> None:
+    form = {f"answer-{name}": value for name, value in AT_HOME.items()}
+    there = somebody.post(f"{ACCESS}/residence", form)
+    somebody.post(f"{ACCESS}/code", {"answer-code": "ABCD"})
+    back = somebody.post(there, {"id": str(uuid4())})
+    assert "You typed another answer since." in somebody.get(back)
+
+
+@pytest.mark.parametrize("chosen", ["", "2", "-1", "9" * 5000, "٣", "1.0"])
+def test_an_address_that_is_none_of_those_is_not_taken(valmont: Town, somebody: Browser, chosen: str) -> None:
+    form = {f"answer-{name}": value for name, value in TWO_PLACES.items()}
+    there = somebody.post("/en/consultations/twice/access/home", form)
+    word = somebody.post(there, {"id": draft_of(somebody, there)})
+    somebody.until(word, "Is one of these your address?")
+    assert somebody.post(f"{word}/choose", {"candidate": chosen}) == word
+
+
+def test_confirmed_twice_the_addresses_to_choose_from_are_there(valmont: Town, somebody: Browser) -> None:
+    """As an impatient person does it: the second click is sent with the cookies of the first, and its answer counts."""
+    form = {f"answer-{name}": value for name, value in TWO_PLACES.items()}
+    there = somebody.post("/en/consultations/twice/access/home", form)
+    own = draft_of(somebody, there)
+    cookie = somebody.client.get_cookie("valmont")
+    word = somebody.post(there, {"id": own})
+    somebody.client.set_cookie("valmont", cookie.value)
+    assert somebody.post(there, {"id": own}) == word
+    somebody.until(word, "Is one of these your address?")
+
+
+def test_a_message_to_the_team_that_is_sent_twice_is_one_and_told_so(valmont: Town, somebody: Browser) -> None:
+    word = confirmed(somebody, "residence", AWAY)
+    somebody.until(word, "Not accepted")
+    for _ in range(2):
+        assert somebody.post(f"{word}/contest", {"note": "It is the other street."}) == word
+        assert "can not be looked at again" not in somebody.get(word)
+
+
+def test_an_answer_that_was_followed_by_another_is_contested_no_more(valmont: Town, somebody: Browser) -> None:
+    first = confirmed(somebody, "code", {"code": generate()})
+    somebody.until(first, "Not accepted")
+    second = confirmed(somebody, "code", {"code": generate()})
+    somebody.until(second, "Not accepted")
+    assert somebody.client.get(f"{first}/contest").headers["Location"] == first
+    assert somebody.client.get(f"{second}/contest").status_code == 200
+
+
+def test_who_votes_where_nothing_is_in_force_is_told_so(valmont: Town, somebody: Browser) -> None:
+    later = {"en": "Later", "fr": "Plus tard"}
+    with valmont.engine.begin() as connection:
+        store.keep_consultation(connection, "later", later, later, [])
+    assert somebody.client.get("/en/consultations/later/vote").headers["Location"] == "/en/consultations/later/access"
+
+
+def test_a_vote_counts_while_its_access_does(valmont: Town, somebody: Browser) -> None:
+    """Who lost it has no voice any more, and who passed it on to another account has one and not two."""
+    home = {f"answer-{name}": value for name, value in AT_HOME.items()}
+    access = "/en/consultations/quay/access/home"
+    there = somebody.post(access, home)
+    somebody.until(somebody.post(there, {"id": draft_of(somebody, there)}), "You can take part")
+    somebody.post("/en/consultations/quay/vote", {"proposal": CHOICE})
+
+    def counted() -> dict[str, int]:
+        with valmont.engine.connect() as connection:
+            return store.count_votes(connection, "quay")
+
+    assert counted() == {CHOICE: 1}
+    other = valmont.newcomer()
+    with valmont.engine.begin() as connection:
+        one, two = (
+            account.participant for each in (somebody, other) if (account := store.find_account(connection, each.name))
+        )
+        request = valmont.client.transfer(connection, consultation="quay", participant=one, target=two, by="omar")
+    valmont.wake()
+    done(valmont, request)
+    assert counted() == {}
+    other.post("/en/consultations/quay/vote", {"proposal": CHOICE})
+    assert counted() == {CHOICE: 1}
+    revoke = text(
+        "INSERT INTO jurat_requests (id, kind, consultation, participant, by_whom, asked_at) VALUES "
+        "(:id, 'revoke', 'quay', :participant, 'omar', strftime('%Y-%m-%d %H:%M:%f', 'now'))"
+    )
+    request = uuid4()
+    with valmont.engine.begin() as connection:
+        connection.execute(revoke, {"id": str(request), "participant": two})
+    valmont.wake()
+    done(valmont, request)
+    assert counted() == {}
+
+
+def test_nobody_decides_about_their_own_answer(valmont: Town) -> None:
+    rhea = valmont.browser("rhea")
+    word = confirmed(rhea, "residence", NEAR_BORDER)
+    rhea.until(word, "A member of the team will look at your answer")
+    review = f"/en/reviews/{word.rpartition('/')[2]}"
+    assert "This is your own answer." in rhea.post(review, {"reason": "person_accepted", "id": str(uuid4())}, 403)
+    omar = valmont.browser("omar")
+    omar.until(omar.post(review, {"reason": "person_refused", "id": str(uuid4())}), "decided")
+    rhea.post(f"{review}/open", {"id": str(uuid4())}, 403)
+
+
+def test_what_came_of_a_decision_is_told_of_its_own_answer_and_as_it_is_now(valmont: Town) -> None:
+    one, other = (valmont.answer("residence", NEAR_BORDER, f"p-said-{n}") for n in "ab")
+    rhea = valmont.browser("rhea")
+    said = rhea.post(f"/en/reviews/{one}", {"reason": str(Reason.PERSON_REFUSED), "id": str(uuid4())})
+    rhea.until(said, "decided")
+    rhea.get(said.replace(str(one), str(other)), 404)
+    rhea.until(rhea.post(f"/en/reviews/{one}/open", {"id": str(uuid4())}), "before a person again")
+    page = rhea.get(said)
+    assert "Your word is kept" not in page
+    assert "before a person again" in page
+
+
+def test_who_looks_again_reads_what_was_known_and_that_the_answer_is_gone(valmont: Town, somebody: Browser) -> None:
+    word = confirmed(somebody, "residence", AWAY)
+    somebody.until(word, "Not accepted")
+    check = word.rpartition("/")[2]
+    rhea, review = valmont.browser("rhea"), f"/en/reviews/{check}"
+    somebody.post(f"{word}/contest", {"note": "It is the other street."})
+    page = rhea.until(review, "The participant contests this:")
+    assert "the address is outside the area" in page
+    assert "Distance to the border" in page
+    assert "The answer was erased with the first decision. What the participant wrote is sealed" in page
+    assert f"bin/jurat review show {check} --answer --as rhea" in page
+    rhea.until(rhea.post(review, {"reason": "outside_zone", "id": str(uuid4())}), "decided")
+    rhea.until(rhea.post(f"{review}/open", {"id": str(uuid4())}), "before a person again")
+    page = rhea.get(review)
+    assert "Please ask the participant." in page
+    assert "bin/jurat review show" not in page
+
+
+def test_while_the_database_is_away_what_was_sent_can_be_sent_again(tmp_path: Path) -> None:
+    """A table that every page reads is away for a moment; to the platform any error of the database is alike."""
+    path = tmp_path / "valmont.db"
+    with opened(f"sqlite:///{path}", tmp_path) as valmont:
+        ada = valmont.browser("ada")
+        word = confirmed(ada, "residence", AWAY)
+        ada.until(word, "Not accepted")
+        token = re.search(r'name="csrf_token" value="([^"]+)"', ada.get(f"{word}/contest"))
+        assert token is not None
+        with valmont.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE platform_accounts RENAME TO away"))
+        form = {"note": "It is the\nother street.", "csrf_token": token[1]}
+        answer = ada.client.post(f"{word}/contest", data=form)
+        assert answer.status_code == 503
+        assert 'name="note" value="It is the\nother street."' in answer.text
+        assert "nothing was lost" not in answer.text
+        assert (
+            ada.client.post("/en/sign-in", data={"name": "ada", "password": "secret", **form}).text.count("secret") == 0
+        )
+        with valmont.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE away RENAME TO platform_accounts"))
+        assert ada.post(f"{word}/contest", {"note": form["note"]}) == word
+        ada.until(word, "A member of the team will look at your answer")
