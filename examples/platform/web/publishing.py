@@ -40,7 +40,7 @@ def withdraw(name: str) -> Any:
         return there
     with parts().reads.begin() as connection:
         found = store.find_consultation(connection, name)
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("office/withdraw.html", name=name, consultation=found)
     try:
         with parts().office.begin() as connection:
@@ -59,7 +59,7 @@ def remove(name: str) -> Any:
         found, votes = store.find_consultation(connection, name), store.votes_in(connection, name)
     if found is None or _state(name) != PublicationState.WITHDRAWN:
         abort(404)
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("office/remove.html", consultation=found, votes=votes)
     with parts().office.begin() as connection:
         store.remove_consultation(connection, name)

@@ -53,7 +53,7 @@ class _Overtaken(Exception):
 @signed_in_as(ADMINISTRATOR)
 def begin() -> Any:
     """A new draft: empty, or with a consultation that was refused or withdrawn."""
-    if request.method == "GET":  # who had to sign in first: the button stands there
+    if request.method != "POST":  # who had to sign in first: the button stands there
         return redirect(url_for("office.dashboard"), 303)
     values: dict[str, str] = {}
     if name := request.form.get("mend"):

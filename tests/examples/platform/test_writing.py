@@ -87,6 +87,9 @@ def test_a_withdrawn_consultation_is_closed_and_mended_or_removed(valmont: Town)
     assert omar.post(f"{there}/withdraw", {}) == there, "pressed twice it is once"
     omar.until(there, "Nobody can take part any more.")
     assert revision(valmont, "quay") == 2
+    for path in ("withdraw", "remove"):
+        omar.client.head(f"{there}/{path}")
+    assert revision(valmont, "quay") == 2, "a browser that only looks changes nothing"
     draft = begin(omar, mend="quay")
     mended = omar.get(f"{draft}/about")
     assert 'value="Des lampes au port"' in mended
