@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from examples.platform.web.language import day, number
+from examples.platform.web.language import day, number, percent
 from examples.platform.web.language import gettext as _
 from jurat import Reason
 from jurat.words import REFUSING
@@ -55,7 +55,7 @@ def _value(name: str, value: Any) -> str | None:
     if name.endswith("_m") and isinstance(value, int | float):
         return _("%(metres)s m") % {"metres": number(round(value))}
     if name in ("score", "next_score", "name_similarity") and isinstance(value, int | float):
-        return f"{round(value * 100)} %"
+        return percent(value)
     if name == "data_date" and isinstance(value, str):
         return day(value)
     return _words().get(str(value), str(value))
@@ -126,6 +126,8 @@ def _reasons() -> dict[str, str]:
         Reason.PERSON_ACCEPTED: _("a person accepted it"),
         Reason.PERSON_REFUSED: _("it does not meet the criterion"),
         Reason.INSIDE_ZONE: _("the address is in the area"),
+        Reason.RECORD_MATCHES: _("the register confirms it"),
+        Reason.CODE_VALID: _("the code is valid"),
         Reason.OUTSIDE_ZONE: _("the address is outside the area"),
         Reason.STATUS_INACTIVE: _("the register does not show the entry as active"),
         Reason.NOT_A_PERSON: _("the number belongs to an organisation"),

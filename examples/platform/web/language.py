@@ -16,7 +16,7 @@ from babel import Locale
 from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, format_percent
 from babel.support import NullTranslations, Translations
 from flask import Flask, abort, g, request
 from markupsafe import Markup, escape
@@ -91,6 +91,11 @@ def day(written: str) -> str:
 def number(amount: int) -> str:
     """A number as the language groups its digits."""
     return format_decimal(amount, locale=locale())
+
+
+def percent(share: float) -> str:
+    """A share of one, in hundredths."""
+    return format_percent(share, locale=locale())
 
 
 def install(app: Flask) -> None:

@@ -61,6 +61,18 @@ def test_each_has_a_translation_and_none_is_left_over(marked: dict[Any, str], fr
     assert french.obsolete == {}
 
 
+def test_every_reason_has_words_of_its_own() -> None:
+    from flask import Flask
+
+    from examples.platform.web import findings, language
+    from jurat import Reason
+
+    app = Flask(__name__)
+    language.install(app)
+    with app.test_request_context("/en/"):
+        assert [reason for reason in Reason if findings.why(reason) == reason.replace("_", " ")] == []
+
+
 def test_none_is_a_guess(french: Any) -> None:
     assert not french.fuzzy
     assert [message.id for message in french if message.id and message.fuzzy] == []

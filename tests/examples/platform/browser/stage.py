@@ -43,7 +43,12 @@ MORE: Mapping[str, Any] = {
         "shut": {"type": "simulated"},  # a person has paused it
         "busy": {"type": "simulated"},  # it has asked to be left alone for a while
     },
-    "criteria": {"says": {"source": "magic"}, "never-says": {"source": "away"}},
+    "criteria": {
+        "says": {"source": "magic"},
+        "never-says": {"source": "away"},
+        "is-shut": {"source": "shut"},
+        "is-busy": {"source": "busy"},
+    },
     "consultations": {
         "trial": {
             "title": {"en": "A trial", "fr": "Un essai"},
