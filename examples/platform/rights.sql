@@ -8,9 +8,11 @@ GRANT SELECT ON platform_consultations TO web;
 GRANT SELECT, INSERT, UPDATE (contest) ON platform_answers TO web;
 GRANT SELECT, INSERT, DELETE ON platform_votes TO web;
 
--- The administrators' and reviewers' pages: consultations, codes, words of reviewers. They read no answer and no name.
+-- The administrators' and reviewers' pages: consultations and their drafts, codes, words of
+-- reviewers. They read no answer and no name.
 GRANT jurat_platform, jurat_reader TO office;
 GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_try_add_codes TO office;
 GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
 GRANT SELECT (consultation), DELETE ON platform_votes TO office;
 GRANT INSERT ON platform_batches TO office;
+GRANT SELECT, INSERT, UPDATE (typed, consultation, changed_at), DELETE ON platform_drafts TO office;

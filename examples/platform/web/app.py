@@ -47,7 +47,7 @@ def create_app(made: Parts, secret: bytes, *, https: bool = False) -> Flask:
     CSRFProtect(app)
     for blueprint in (reading, accounts, answering, voting, office, reviewing):
         app.register_blueprint(blueprint.pages)
-    app.jinja_env.globals.update(account=_shown, csrf=_csrf, in_language=_in_language)
+    app.jinja_env.globals.update(account=_shown, csrf=_csrf, in_language=_in_language, is_closed=reading.is_closed)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.after_request(_guard)
     app.register_error_handler(CSRFError, _session_lost)
@@ -117,4 +117,5 @@ def _in_language(other: str) -> str:
     """This page in another language; the first page where it is none that can be asked for again."""
     if request.endpoint is None or not _may_be_asked_again():
         return url_for("reading.home", locale=other)
-    return url_for(request.endpoint, **{**(request.view_args or {}), "locale": other})
+    shown = {"wrong": 1} if "wrong" in request.args else {}  # what is wrong stays said
+    return url_for(request.endpoint, **{**(request.view_args or {}), **shown, "locale": other})

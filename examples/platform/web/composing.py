@@ -1,7 +1,8 @@
 """A new consultation while it is written: what was typed so far, what is wrong with it, and the document that it makes.
 
-The form has three steps, and carries what was typed in the others along: there is nothing to store before it is
-published, and the back button loses nothing.
+It is written in three steps and looked at in a fourth. What was sent of a step is kept in `store.drafts` before the
+next one is shown, so that going back, reloading, another language and a second window show it as it is; what was sent
+last counts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from examples.platform.web.language import gettext as _
 from jurat import InvalidConsultation
 from jurat.publications import NAME
 
-ABOUT, CRITERIA, QUESTIONS = STEPS = ("about", "criteria", "questions")
+ABOUT, CRITERIA, QUESTIONS, CHECK = STEPS = ("about", "criteria", "questions", "check")
 
 LONGEST = {"title": 200, "summary": 1_000, "contact": 500, "proposals": 6_000}
 MOST_OF_ONE = 3
@@ -29,6 +30,7 @@ MOST_OF_ONE = 3
 MOST_ROUNDS = 20
 RULES = ("all", "any", "at_least")
 _ABOUT = frozenset({"name", *(f"{part}-{language}" for part in LONGEST for language in LOCALES)})
+_NOT_TYPED = frozenset({"csrf_token", "go"})
 _TRUE = "1"
 
 
@@ -50,7 +52,9 @@ class Choices:
     """What there is to choose from."""
 
     criteria: tuple[Criterion, ...]
-    zones: frozenset[str]
+    zones: Mapping[str, str]
+    """The name of each area, and its title."""
+
     lists: tuple[str, ...]
 
 
@@ -88,9 +92,11 @@ class Draft:
         texts = {language: self.values.get(f"{key}{part}-{language}", "") for language in LOCALES}
         return {language: text for language, text in texts.items() if text}
 
-    def carried(self, step: str) -> dict[str, str]:
-        """What the other steps have, to go along with this one."""
-        return {name: value for name, value in self.values.items() if step_of(name) != step}
+    @property
+    def rule(self) -> tuple[str, int]:
+        """How many of the questions must be accepted: one of `RULES`, and the number that `at_least` has."""
+        rule = self.values.get("rule", "")
+        return rule if rule in RULES else "all", _number(self.values.get("least"), len(self.asked)) or 1
 
     def problems(self, step: str) -> dict[str, str]:
         """What is wrong in one step, by field, in the order of the form."""
@@ -99,8 +105,10 @@ class Draft:
                 return self._about()
             case "criteria":
                 return {} if self.asked else {"criteria": _("Choose at least one question.")}
-            case _:
+            case "questions":
                 return self._questions()
+            case _:
+                return {}
 
     def first_problems(self) -> tuple[str, dict[str, str]]:
         """The first step in which something is wrong, and what."""
@@ -159,11 +167,11 @@ class Draft:
     def _rule(self, names: list[str]) -> Any:
         if len(names) == 1:
             return names[0]
-        match self.values.get("rule"):
-            case "any":
+        match self.rule:
+            case "any", _:
                 return {"any_of": names}
-            case "at_least":
-                return {"at_least": _number(self.values.get("least"), len(names)) or 1, "of": names}
+            case "at_least", least:
+                return {"at_least": least, "of": names}
             case _:
                 return {"all_of": names}
 
@@ -223,12 +231,11 @@ class Draft:
         return {} if value else {each.field(part): _("Question %(n)s: please fill this in.") % {"n": n}}
 
 
-def typed(form: Mapping[str, str]) -> dict[str, str]:
-    """What a browser sent, without what is the form's own."""
-    own = {"csrf_token", "step", "go"}
-    return {
-        name: value.replace("\r\n", "\n").replace("\0", "").strip() for name, value in form.items() if name not in own
-    }
+def sent(values: Mapping[str, str], step: str, form: Mapping[str, str]) -> dict[str, str]:
+    """The values of a draft after a step was sent: those of this step are what the browser says, the others stay."""
+    typed = {name: value.replace("\r\n", "\n").replace("\0", "").strip() for name, value in form.items()}
+    own = {name: value for name, value in typed.items() if name not in _NOT_TYPED and step_of(name) == step}
+    return {name: value for name, value in values.items() if step_of(name) != step} | own
 
 
 def values_of(name: str, kept: Any, document: str | None) -> dict[str, str]:

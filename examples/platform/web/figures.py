@@ -52,9 +52,11 @@ _SOURCES = text("""
     SELECT name, paused_until, pause_reason, last_success_at, last_failure_at, last_failure, waiting, oldest_due_at,
       failures, opened_at, probe_at FROM jurat_sources""")
 
-_PUBLISHED = text("""
+_PUBLICATION = """
     SELECT name, document IS NULL AS withdrawn, revision, answered_revision, refused, published_by, published_at
-    FROM jurat_consultations ORDER BY published_at DESC""")
+    FROM jurat_consultations"""
+_PUBLISHED = text(f"{_PUBLICATION} ORDER BY published_at DESC")
+_PUBLISHED_ONE = text(f"{_PUBLICATION} WHERE name = :name")
 
 
 @contextmanager
@@ -158,6 +160,11 @@ def code_lists(connection: Connection) -> list[Any]:
 def publications(connection: Connection) -> list[Any]:
     """What the platform published, the latest first."""
     return list(connection.execute(_PUBLISHED))
+
+
+def publication(connection: Connection, name: str) -> Any:
+    """The same of one consultation; None where the platform never published it."""
+    return connection.execute(_PUBLISHED_ONE, {"name": name}).first()
 
 
 def criteria(connection: Connection) -> list[Criterion]:

@@ -130,7 +130,7 @@ def _question(row: Any) -> Question:
     needed = schema.get("required", list(known) if not schema.get("properties") else [])
     asked = [name for name in names or known if name in needed or name not in NOT_ASKED]
     fields = tuple(_field(name, known[name], required=name in needed) for name in asked)
-    return Question(row.question, say(title), json.dumps(schema), fields, frozenset(known))
+    return Question(row.question, say(title) or row.question, json.dumps(schema), fields, frozenset(known))
 
 
 def _field(name: str, described: dict[str, Any], *, required: bool) -> Field:

@@ -7,6 +7,7 @@ On PostgreSQL `parts().office` logs in as a user of its own, with
     GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
     GRANT SELECT (consultation), DELETE ON platform_votes TO office;
     GRANT INSERT ON platform_batches TO office;
+    GRANT SELECT, INSERT, UPDATE (typed, consultation, changed_at), DELETE ON platform_drafts TO office;
 
 The Python client adds codes with `jurat_try_add_codes`, which never fails; other languages with `jurat_add_codes`. The
 participants' pages need nothing of this but `jurat_platform`, and all rights on the platform's own tables.
@@ -18,18 +19,22 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template
 
-from examples.platform.web import called, codes, figures, publishing, store
-from examples.platform.web.accounts import signed_in_as
+from examples.platform.web import called, codes, figures, publishing, store, writing
+from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
 from examples.platform.web.findings import why
 from examples.platform.web.language import gettext as _
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR
-from jurat import Reason, UnknownConsultation
+from jurat import Reason
 
 pages = Blueprint("office", __name__, url_prefix="/<locale>/office")
+pages.register_blueprint(writing.pages)
 pages.register_blueprint(publishing.pages)
 pages.register_blueprint(codes.pages)
+
+MOST_DRAFTS = 10
+"""Of the drafts that somebody has begun, so many are shown."""
 
 
 @pages.get("/")
@@ -42,8 +47,9 @@ def dashboard() -> str:
         published = figures.publications(connection)
         names = {each.name for each in ours}
         waiting = [row for row in published if row.name not in names]
+        drafts = [each for each in store.drafts_of(connection, member().name) if each.typed][:MOST_DRAFTS]
         return render_template(
-            "office/dashboard.html", consultations=list(reversed(ours)), others=waiting,
+            "office/dashboard.html", consultations=list(reversed(ours)), others=waiting, drafts=drafts,
             published={row.name: publishing.state_of(row) for row in published},
             access=figures.access_counts(connection), lists=figures.code_lists(connection),
             sources=figures.sources(connection, figures.criteria(connection)), failures=failures(),
@@ -57,11 +63,8 @@ def consultation(name: str) -> Any:
     """One consultation: what became of its publication, and its results as counts."""
     with parts().reads.begin() as connection:
         found = store.find_consultation(connection, name)
-    try:
-        publication = parts().client.publication(name)
-    except UnknownConsultation:  # it stands in the administrators' files
-        publication = None
     with reading() as connection:
+        publication = figures.publication(connection, name)  # none of what stands in the administrators' files
         answers = figures.answer_counts(connection, name)
         counted = figures.access_counts(connection).get(name, {})
         title = figures.titles(connection).get(name, ({}, {}))[0]
@@ -69,8 +72,8 @@ def consultation(name: str) -> Any:
         abort(404)
     return render_template(
         "office/consultation.html", name=name, consultation=found, title=found.title if found else title,
-        publication=publication, answers=answers, counted=counted,
-        why=why,
+        publication=publication, state=publishing.state_of(publication) if publication else None, answers=answers,
+        counted=counted, why=why,
     )  # fmt: skip
 
 

@@ -1,4 +1,5 @@
-"""The platform's own tables: accounts, what is voted on, votes, and which check answers which question.
+"""The platform's own tables: accounts, what is voted on, votes, which check answers which question, and consultations
+that are still being written.
 
 They stand in the same database as those of jurat, so that a check and the platform's own row are written together.
 An answer is in none of them: jurat keeps it sealed, and erases it when it is settled.
@@ -7,7 +8,7 @@ An answer is in none of them: jurat keeps it sealed, and erases it when it is se
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -53,12 +54,25 @@ votes = sa.Table(
     sa.Column("proposal", sa.Text, primary_key=True),  # one voice for each: sent twice, it counts once
     sa.Column("voted_at", sa.DateTime(timezone=True), nullable=False),
 )
+drafts = sa.Table(
+    "platform_drafts",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),  # the name of an account
+    sa.Column("typed", sa.JSON, nullable=False),  # what stands in the form, by field
+    sa.Column("consultation", sa.Text),  # what it became; then it can not be changed any more
+    sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+)
 batches = sa.Table(
     "platform_batches",
     metadata,
     sa.Column("id", sa.Uuid, primary_key=True),  # of jurat's request: a form that is sent twice makes codes once
     sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
 )
+
+DRAFTS_LAST = timedelta(days=30)
+"""A draft that nobody has changed for so long goes when another one is begun. One that was published stays as long as
+the consultation, to be mended: jurat forgets what it was told once it is withdrawn."""
 
 _NOBODY = generate_password_hash("nobody has this one")
 
@@ -118,6 +132,14 @@ def keep_consultation(
             name=name, title=title, summary=summary, proposals=proposals, opened_at=datetime.now(UTC)
         )
     )
+
+
+def replace_consultation(
+    connection: Connection, name: str, title: dict[str, str], summary: dict[str, str], proposals: list[dict[str, Any]]
+) -> None:
+    """The same where there may be one of this name, whose votes stay."""
+    connection.execute(sa.delete(consultations).where(consultations.c.name == name))
+    keep_consultation(connection, name, title, summary, proposals)
 
 
 def keep_answer(connection: Connection, check: UUID, participant: str, consultation: str, question: str) -> None:
@@ -182,3 +204,58 @@ def count_votes(connection: Connection, consultation: str) -> dict[str, int]:
         JOIN jurat_access a ON a.consultation = v.consultation AND a.participant = v.participant
         WHERE v.consultation = :consultation AND a.access = 'granted' GROUP BY v.proposal""")
     return {row[0]: row[1] for row in connection.execute(counted, {"consultation": consultation})}
+
+
+def votes_in(connection: Connection, consultation: str) -> int:
+    """How many votes there are in a consultation."""
+    counted = sa.select(sa.func.count(votes.c.consultation)).where(votes.c.consultation == consultation)
+    return int(connection.execute(counted).scalar_one())
+
+
+def remove_consultation(connection: Connection, name: str) -> None:
+    """A consultation, the votes in it and what it was made from are gone."""
+    connection.execute(sa.delete(drafts).where(drafts.c.consultation == name))
+    connection.execute(sa.delete(votes).where(votes.c.consultation == name))
+    connection.execute(sa.delete(consultations).where(consultations.c.name == name))
+
+
+def begin_draft(connection: Connection, owner: str, typed: dict[str, str]) -> UUID:
+    """A new draft; those that were left alone for long are gone."""
+    when = datetime.now(UTC)
+    old = (drafts.c.changed_at < when - DRAFTS_LAST) & drafts.c.consultation.is_(None)
+    connection.execute(sa.delete(drafts).where(old))
+    made = uuid4()
+    connection.execute(sa.insert(drafts).values(id=made, owner=owner, typed=typed, changed_at=when))
+    return made
+
+
+def find_draft(connection: Connection, draft: UUID, owner: str, *, to_change: bool = False) -> Any:
+    """A draft of this person; None for one of somebody else. Where it is `to_change`, others wait until it was."""
+    wanted = sa.select(drafts).where((drafts.c.id == draft) & (drafts.c.owner == owner))
+    return connection.execute(wanted.with_for_update() if to_change else wanted).first()
+
+
+def keep_draft(connection: Connection, draft: UUID, typed: dict[str, str]) -> None:
+    """Store what stands in the form now."""
+    changed = sa.update(drafts).where(drafts.c.id == draft)
+    connection.execute(changed.values(typed=typed, changed_at=datetime.now(UTC)))
+
+
+def publish_draft(connection: Connection, draft: UUID, seen_at: datetime, consultation: str) -> bool:
+    """The draft is one no more: it became a consultation. False where it was changed or published meanwhile."""
+    same = (drafts.c.id == draft) & (drafts.c.changed_at == seen_at) & drafts.c.consultation.is_(None)
+    changed = sa.update(drafts).where(same).values(consultation=consultation, changed_at=datetime.now(UTC))
+    return connection.execute(changed).rowcount == 1
+
+
+def typed_for(connection: Connection, consultation: str) -> dict[str, str] | None:
+    """What a consultation was made from, where it was made here."""
+    made = sa.select(drafts.c.typed).where(drafts.c.consultation == consultation)
+    found: dict[str, str] | None = connection.execute(made.order_by(drafts.c.changed_at.desc())).scalar()
+    return found
+
+
+def drafts_of(connection: Connection, owner: str) -> list[Any]:
+    """What this person is writing, the latest first."""
+    open_ones = (drafts.c.owner == owner) & drafts.c.consultation.is_(None)
+    return list(connection.execute(sa.select(drafts).where(open_ones).order_by(drafts.c.changed_at.desc())))

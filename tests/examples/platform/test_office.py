@@ -20,37 +20,10 @@ pytest.importorskip("babel")
 
 from examples.platform.web import office, store
 from examples.platform.web.maps import picture
+from tests.examples.platform.drafting import publish, write
 from tests.examples.platform.inside import AT_HOME, NEAR_BORDER, Town, opened
 
 pytestmark = pytest.mark.stacks
-
-ABOUT = {
-    "name": "lamps",
-    "title-en": "Lamps by the harbour",
-    "title-fr": "Des lampes au port",
-    "summary-en": "Which lamps?",
-    "summary-fr": "Quelles lampes ?",
-    "contact-en": "lamps@valmont.example",
-    "contact-fr": "lamps@valmont.example",
-    "proposals-en": "Ten small lamps\nThree large ones",
-    "proposals-fr": "Dix petites lampes\nTrois grandes",
-}
-QUESTIONS = {
-    "lives-in.1.title-en": "Where do you live?",
-    "lives-in.1.title-fr": "Où habitez-vous ?",
-    "lives-in.1.zone": "harbour",
-    "lives-in.1.rounds": "2",
-    "lives-in.1.review": "1",
-    "has-code.1.title-en": "Your code?",
-    "has-code.1.title-fr": "Votre code ?",
-    "has-code.1.list": "letters",
-    "has-code.1.rounds": "3",
-    "lives-in.1.place": "1",
-    "has-code.1.place": "2",
-    "rule": "at_least",
-    "least": "2",
-}
-COUNTS = {"count.lives-in": "1", "count.has-code": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +36,7 @@ def valmont(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 def test_only_the_office_sees_its_pages(valmont: Town) -> None:
     for name, desk, reviews in (("ada", 403, 403), ("rhea", 403, 200), ("omar", 200, 200)):
         browser = valmont.browser(name)
-        for path in ("", "new-consultation", "codes/", "consultations/budget"):
+        for path in ("", "codes/", "consultations/budget"):
             browser.get(f"/en/office/{path}", desk)
         browser.get("/en/reviews/", reviews)
     assert valmont.app.test_client().get("/en/office/").status_code == 302
@@ -128,81 +101,6 @@ def test_a_pause_is_told_with_its_reason(valmont: Town) -> None:
         (lab,) = figures.sources(connection, [figures.Criterion("c", "registry", ("lab",), ())])
         stopped.rollback()
     assert (lab.state, lab.reason, lab.by_person) == ("paused", "moving house", True)
-
-
-def test_a_consultation_is_made_in_three_steps_that_keep_what_was_typed(valmont: Town) -> None:
-    omar, path = valmont.browser("omar"), "/en/office/new-consultation"
-    page = omar.post(path, {"step": "about", "go": "criteria"}, 422)
-    for field in ("name", "title-en", "title-fr", "summary-en", "proposals-en", "proposals-fr"):
-        assert f'<a href="#{field}">' in page
-        assert f'id="{field}"' in page
-    page = omar.post(path, {**ABOUT, "step": "about", "go": "criteria"}, 200)
-    assert 'name="title-fr" value="Des lampes au port"' in page
-    assert '<a href="#criteria">' in omar.post(path, {**ABOUT, "step": "criteria", "go": "questions"}, 422)
-    page = omar.post(path, {**ABOUT, **COUNTS, "step": "criteria", "go": "questions"}, 200)
-    assert 'value="harbour"' in page
-    assert 'class="shape"' in page
-    page = omar.post(path, {**ABOUT, **COUNTS, "step": "questions", "go": "publish"}, 422)
-    assert '<a href="#lives-in.1.zone">' in page
-    assert 'id="lives-in.1.zone"' in page
-    back = omar.post(path, {**ABOUT, **COUNTS, **QUESTIONS, "step": "questions", "go": "criteria"}, 200)
-    assert 'name="lives-in.1.zone" value="harbour"' in back
-    assert "budget" in omar.post(path, {**ABOUT, "name": "budget", "step": "about", "go": "criteria"}, 422)
-
-    there = omar.post(path, {**ABOUT, **COUNTS, **QUESTIONS, "step": "questions", "go": "publish"})
-    assert there == "/en/office/consultations/lamps"
-    twice = omar.post(path, {**ABOUT, **COUNTS, **QUESTIONS, "step": "questions", "go": "publish"})
-    assert twice == there, "a second press of the button is no second consultation, and no error"
-    omar.until(there, "Those who meet its criteria can take part now.")
-    assert "Ten small lamps" in omar.get("/en/consultations/lamps")
-    with valmont.engine.connect() as connection:
-        form = connection.exec_driver_sql(
-            "SELECT question, rounds FROM jurat_questions WHERE consultation = 'lamps' ORDER BY position"
-        ).all()
-    assert [tuple(row) for row in form] == [("lives-in", 2), ("has-code", 3)]
-
-    assert omar.post(f"{there}/withdraw", {}) == there
-    omar.until(there, "Nobody can take part any more.")
-    mended = omar.get(f"{path}?mend=lamps")
-    assert 'value="Des lampes au port"' in mended
-    assert "Trois grandes" in mended
-    assert omar.post(f"{there}/remove", {}) == "/en/office/"
-    omar.get("/en/consultations/lamps", 404)
-
-
-def test_what_a_worker_refuses_is_told_and_can_be_mended(valmont: Town) -> None:
-    document = {
-        "contact": {"en": "moon@valmont.example"},
-        "questions": {
-            "home": {"criterion": "lives-in", "with": {"zone": "hill"}, "rounds": 99, "title": {"fr": "Où ?"}}
-        },
-        "access": {"at_least": 1, "of": ["home"]},
-    }
-    omar = valmont.browser("omar")
-    with valmont.engine.begin() as connection:
-        valmont.client.publish_consultation(connection, "late", document, by="omar")
-    page = omar.until("/en/office/consultations/late", "could not be published")
-    assert "rounds" in page
-    mended = omar.get("/en/office/new-consultation?mend=late")
-    for field, value in {"lives-in.1.zone": "hill", "lives-in.1.title-fr": "Où ?", "least": "1"}.items():
-        assert f'name="{field}" value="{value}"' in mended
-
-
-def test_what_jurat_finds_wrong_stands_at_its_field(valmont: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    from examples.platform.web import composing
-
-    monkeypatch.setattr(composing.Draft, "_parameter", lambda *_: {})  # nothing is noticed here before jurat looks
-    form = {**ABOUT, "name": "moon", **COUNTS, **QUESTIONS, "lives-in.1.zone": "moon"}
-    page = valmont.browser("omar").post(
-        "/en/office/new-consultation", {**form, "step": "questions", "go": "publish"}, 422
-    )
-    assert (
-        '<a href="#lives-in.1.zone">This can not be published: <span lang="en">there is no zone \'moon\' – there is'
-        in page
-    )
-    with valmont.engine.connect() as connection:
-        kept = connection.exec_driver_sql("SELECT count(*) FROM platform_consultations WHERE name = 'moon'").scalar()
-    assert kept == 0
 
 
 def test_codes_are_shown_once_and_open_the_door(valmont: Town) -> None:
@@ -323,8 +221,7 @@ def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgr
             omar = valmont.browser("omar")
             for path in ("office/", "office/consultations/budget", "office/codes/", "reviews/", f"reviews/{check}"):
                 omar.get(f"/en/{path}")
-            form = {**ABOUT, **COUNTS, **QUESTIONS, "step": "questions", "go": "publish"}
-            there = omar.post("/en/office/new-consultation", form)
+            there = publish(omar, write(omar))
             omar.until(there, "Those who meet its criteria can take part now.")
             omar.post(f"{there}/withdraw", {})
             omar.until(there, "Nobody can take part any more.")

@@ -124,7 +124,7 @@ def test_who_waits_is_decided_about_by_a_person(fleet: Fleet, web: Alone) -> Non
 def test_an_administrator_makes_codes_that_open_the_door(fleet: Fleet, web: Alone) -> None:
     with Visitor(web.address, "fr") as visitor:
         visitor.sign_in("omar")
-        for path in ("office/", "office/new-consultation", "office/consultations/budget"):
+        for path in ("office/", "office/consultations/budget"):
             assert visitor.get(path).status == 200
         made = visitor.send(visitor.get("office/codes/"), list="letters", count="2")
         (code, _other) = made.tree.xpath("//p[@class='code']/text()")
@@ -188,6 +188,7 @@ def test_it_imports_nothing_of_the_service(fleet: Fleet, web: Alone) -> None:
         "DELETE FROM platform_answers",
         "UPDATE platform_answers SET participant = 'p'",
         "INSERT INTO platform_consultations SELECT * FROM platform_consultations",
+        "SELECT * FROM platform_drafts",
         "DROP TABLE platform_votes",
         "CREATE TABLE mine (id int)",
     ],
@@ -216,6 +217,7 @@ def test_the_pages_of_participants_may_do_nothing_of_the_office(fleet: Fleet, st
         "SELECT * FROM platform_answers",
         "SELECT participant FROM platform_votes",
         "UPDATE platform_consultations SET title = '{}'",
+        "UPDATE platform_drafts SET owner = 'omar'",
         "CREATE TABLE mine (id int)",
     ],
 )
@@ -232,6 +234,8 @@ def test_the_pages_of_the_office_read_nobodys_answer(fleet: Fleet, statement: st
         "SELECT * FROM jurat_zone_outlines",
         "SELECT * FROM jurat_criteria",
         "SELECT * FROM platform_consultations",
+        "SELECT * FROM platform_drafts FOR UPDATE",
+        "SELECT count(consultation) FROM platform_votes",
     ],
 )
 def test_the_pages_of_the_office_may_do_their_work(fleet: Fleet, statement: str) -> None:

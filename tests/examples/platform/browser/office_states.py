@@ -15,7 +15,6 @@ from tests.examples.platform.browser.stage import TAKEN, Ground
 from tests.examples.platform.browser.states import State
 from tests.examples.platform.browser.walking import OUTSIDE, UNKNOWN, Walk
 
-NEW = "office/new-consultation"
 QUESTION = {"en": "Where do you live?", "fr": "Où habitez-vous ?"}
 _names = itertools.count(1)
 
@@ -32,6 +31,13 @@ def as_reviewer(walk: Walk, path: str = "reviews/") -> None:
     walk.page.context.clear_cookies()
     walk.sign_in(town.RHEA.name, town.PASSWORD)
     walk.go(path)
+
+
+def begin(walk: Walk) -> None:
+    """Signed in as Omar, at the first step of a new consultation."""
+    as_administrator(walk)
+    walk.press()
+    expect(walk.page.locator("#name")).to_be_visible()
 
 
 def describe(walk: Walk, name: str = "") -> str:
@@ -68,12 +74,20 @@ def ask(walk: Walk, criterion: str, **fields: str) -> None:
             place.fill(value)
 
 
-def send_in(walk: Walk, name: str = "") -> str:
-    """A consultation for the harbour, written and sent; its short name."""
-    as_administrator(walk, NEW)
+def write(walk: Walk, name: str = "") -> str:
+    """A consultation for the harbour, up to the page on which it is looked at; its short name."""
+    begin(walk)
     name = describe(walk, name)
     choose(walk, {"lives-in": "1"})
     ask(walk, "lives-in", zone="harbour")
+    walk.press()
+    expect(walk.page).to_have_url(re.compile("/check$"))
+    return name
+
+
+def send_in(walk: Walk, name: str = "") -> str:
+    """The same, published; its short name."""
+    name = write(walk, name)
     walk.press()
     expect(walk.page).to_have_url(re.compile(f"/office/consultations/{name}$"))
     return name
@@ -121,18 +135,27 @@ def to_review(walk: Walk, ground: Ground, *, contested: bool = False) -> str:
     return name
 
 
+def withdraw(walk: Walk) -> str:
+    """One that was in force and is withdrawn; its short name."""
+    name = publish(walk)
+    walk.go(f"office/consultations/{name}/withdraw")
+    walk.press()
+    walk.hears("undetermined")
+    return name
+
+
 def _new(walk: Walk, ground: Ground) -> None:
-    as_administrator(walk, NEW)
+    begin(walk)
 
 
 def _new_wrong(walk: Walk, ground: Ground) -> None:
-    as_administrator(walk, NEW)
+    begin(walk)
     walk.press()
     expect(walk.page.locator(".problems")).to_be_focused()
 
 
 def _criteria(walk: Walk, ground: Ground) -> None:
-    as_administrator(walk, NEW)
+    begin(walk)
     describe(walk)
 
 
@@ -161,10 +184,64 @@ def _withdraw(walk: Walk, ground: Ground) -> None:
     walk.go(f"office/consultations/{publish(walk)}/withdraw")
 
 
-def _withdrawn(walk: Walk, ground: Ground) -> None:
+def _being_withdrawn(walk: Walk, ground: Ground) -> None:
     _withdraw(walk, ground)
+    ground.freeze()
     walk.press()
-    walk.hears("undetermined")
+    assert walk.told() == "pending"
+
+
+def _withdrawn(walk: Walk, ground: Ground) -> None:
+    withdraw(walk)
+
+
+def _remove(walk: Walk, ground: Ground) -> None:
+    walk.go(f"office/consultations/{withdraw(walk)}/remove")
+
+
+def _remove_with_votes(walk: Walk, ground: Ground) -> None:
+    name = withdraw(walk)
+    ground.vote(name, "p1")
+    walk.go(f"office/consultations/{name}/remove")
+
+
+def _closed(walk: Walk, ground: Ground) -> None:
+    walk.go(f"consultations/{withdraw(walk)}")
+
+
+def _closed_access(walk: Walk, ground: Ground) -> None:
+    walk.go(f"consultations/{withdraw(walk)}/access")
+
+
+def _first_page(walk: Walk, ground: Ground) -> None:
+    withdraw(walk)
+    walk.page.context.clear_cookies()
+    walk.go()
+
+
+def _not_open_yet(walk: Walk, ground: Ground) -> None:
+    """Published, and no worker has put it into force."""
+    ground.freeze()
+    walk.go(f"consultations/{send_in(walk)}/access")
+
+
+def _many_questions(walk: Walk, ground: Ground) -> None:
+    begin(walk)
+    describe(walk)
+    choose(walk, {"lives-in": "1", "has-code": "1"})
+    ask(walk, "lives-in", zone="harbour")
+    ask(walk, "has-code", list="letters")
+    walk.page.locator("#rule-at_least").check()
+    walk.page.locator("#four-eyes").check()
+    walk.press()
+    expect(walk.page).to_have_url(re.compile("/check$"))
+
+
+def _changed_elsewhere(walk: Walk, ground: Ground) -> None:
+    write(walk)
+    walk.page.locator("main [name=seen]").evaluate("each => { each.value = 'another window' }")
+    walk.press()
+    expect(walk.page.locator(".notice")).to_be_visible()
 
 
 def _counted(walk: Walk, ground: Ground) -> None:
@@ -235,7 +312,7 @@ def _forbidden(walk: Walk, ground: Ground) -> None:
 
 
 def _name_taken(walk: Walk, ground: Ground) -> None:
-    as_administrator(walk, NEW)
+    begin(walk)
     walk.page.fill("#name", TAKEN)
     walk.press()
     expect(walk.page.locator(".problems")).to_be_focused()
@@ -316,17 +393,27 @@ OFFICE_STATES = [
     State("codes, being added", _being_added, sent=True, separate=True),
     State("codes, not valid yet", _not_valid_yet, separate=True),
     State("a new consultation", _new),
-    State("a new consultation, wrong", _new_wrong, sent=True),
-    State("a new consultation, of a name that is taken", _name_taken, sent=True),
-    State("its criteria", _criteria, sent=True),
-    State("its criteria, none", _criteria_wrong, sent=True),
-    State("its questions", _questions, sent=True),
-    State("its questions, wrong", _questions_wrong, sent=True),
+    State("a new consultation, wrong", _new_wrong),
+    State("a new consultation, of a name that is taken", _name_taken),
+    State("its criteria", _criteria),
+    State("its criteria, none", _criteria_wrong),
+    State("its questions", _questions),
+    State("its questions, wrong", _questions_wrong),
+    State("to publish", lambda walk, ground: write(walk)),
+    State("to publish, many questions", _many_questions),
+    State("to publish, changed elsewhere", _changed_elsewhere, sent=True),
     State("being published", _being_published, separate=True),
     State("published", _published),
     State("not published", _not_published, separate=True),
     State("withdraw", _withdraw),
+    State("being withdrawn", _being_withdrawn, separate=True),
     State("withdrawn", _withdrawn),
+    State("remove", _remove),
+    State("remove, with votes", _remove_with_votes),
+    State("the first page, with one that is closed", _first_page),
+    State("a closed consultation", _closed),
+    State("access to a closed consultation", _closed_access),
+    State("access to a consultation that is not open yet", _not_open_yet, separate=True),
     State("the queue", _queue),
     State("a review", _review),
     State("a review of a contested answer", _contested),

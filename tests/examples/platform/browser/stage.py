@@ -158,6 +158,16 @@ class Ground:
         self._document["consultations"][name] = MORE["consultations"][TAKEN]
         self._apply()
 
+    def drop(self, name: str) -> None:
+        """The administrators' configuration has no consultation of this name any more."""
+        del self._document["consultations"][name]
+        self._apply()
+
+    def vote(self, consultation: str, *proposals: str) -> None:
+        """Somebody has voted, while that was open."""
+        with self.engine.begin() as connection:
+            store.keep_vote(connection, consultation, "p-somebody", set(proposals))
+
     def freeze(self) -> None:
         """From now on no worker does anything, and what is asked for waits."""
         assert self.worker is not None
@@ -185,7 +195,7 @@ class Ground:
                     continue
                 store.keep_consultation(connection, name, each["title"], each["title"], town.CARE)
             soon = {"en": "Not yet", "fr": "Pas encore"}
-            store.keep_consultation(connection, "soon", soon, soon, [])  # published, and not in force
+            store.keep_consultation(connection, "soon", soon, soon, [])  # nothing of it is in force
 
 
 class WebTier(Alone):

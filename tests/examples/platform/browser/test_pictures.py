@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from tests.examples.platform.browser.office_states import (
-    NEW,
-    as_administrator,
     as_reviewer,
     ask,
+    begin,
     choose,
     describe,
     waiting,
@@ -111,7 +110,7 @@ def test_the_office(browse: Callable[..., Any], embedded: Fleet, take: Take) -> 
     take(walk.page, "queue")
     walk.page.locator(f".queue a[href$='/{embedded.ground.review_of(name)}']").click()
     take(walk.page, "review")
-    as_administrator(walk, NEW)
+    begin(walk)
     describe(walk)
     choose(walk, {"lives-in": "1"})
     ask(walk, "lives-in", zone="old-town")
