@@ -98,8 +98,6 @@ def _session_lost(_: CSRFError) -> tuple[str, int]:
 
 def _apologise(error: Exception) -> tuple[str, int]:
     current_app.logger.error("%s", type(error).__name__)  # no more of it: the text of an error may quote a row
-    if "account" not in g:  # the head of this page does not ask what has just not answered
-        g.account, g.away = None, True
     return render_template("sorry.html", back=_here(), sent=_sent()), 503
 
 
