@@ -61,7 +61,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
 # --------------------------------------------------------------------------------------------------------------- names
 
 
-@pytest.mark.parametrize("written", ["Ada", "ADA", " ada ", "\uff21da", "a\u0064a"])
+@pytest.mark.parametrize("written", ["Ada", "ADA", " ada ", "\uff21da"])
 def test_capitals_and_width_make_no_other_name(pages: Pages, written: str) -> None:
     assert pages.enter("sign-in", written)[0] == 303
     before = pages.accounts()
