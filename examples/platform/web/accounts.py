@@ -81,7 +81,7 @@ def begin_session(found: Account) -> None:
 @pages.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> Any:
     """Name and password."""
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("sign-in.html", next=come_back())
     found = _let_in(store.folded(request.form.get("name", "")), request.form.get("password", ""))
     if found is None:
@@ -107,7 +107,7 @@ def sign_out() -> Response:
 @pages.route("/account/new", methods=["GET", "POST"])
 def new() -> Any:
     """An account of one's own, to try the way more than once: a confirmed answer can not be changed."""
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("new-account.html", next=come_back())
     name, password = store.folded(request.form.get("name", "")), request.form.get("password", "")
     problems: dict[str, str] = {}
