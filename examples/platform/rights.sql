@@ -13,7 +13,7 @@ GRANT SELECT, INSERT, DELETE ON platform_votes TO web;
 GRANT jurat_platform, jurat_reader TO office;
 GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_try_add_codes TO office;
 GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
-GRANT SELECT (consultation), DELETE ON platform_votes TO office;
+GRANT SELECT (consultation, proposal), DELETE ON platform_votes TO office;
 GRANT INSERT ON platform_batches TO office;
 GRANT SELECT, INSERT, UPDATE (typed, consultation, changed_at), DELETE ON platform_drafts TO office;
 

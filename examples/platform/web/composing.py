@@ -7,9 +7,10 @@ last counts.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,12 +115,22 @@ class Draft:
         """The first step in which something is wrong, and what."""
         return next(((step, found) for step in STEPS if (found := self.problems(step))), (QUESTIONS, {}))
 
-    def proposals(self) -> list[dict[str, Any]]:
-        """What is voted on: one line each, in both languages in the same order."""
+    def proposals(self, before: Iterable[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
+        """What is voted on: one line each, in both languages in the same order. What was there `before` keeps its id,
+        wherever its line stands now, for votes name it by that.
+        """
         lines = {language: _lines(self.values.get(f"proposals-{language}", "")) for language in LOCALES}
+        known = {tuple(each["title"].get(language) for language in LOCALES): each["id"] for each in before}
+        taken = set(known.values())
+        unused = (own for n in itertools.count(1) if (own := f"p{n}") not in taken)
         return [
-            {"id": f"p{n}", "title": dict(zip(LOCALES, titles, strict=True)), "text": {}, "cost": 0}
-            for n, titles in enumerate(zip(*lines.values(), strict=True), 1)
+            {
+                "id": known.pop(titles, None) or next(unused),
+                "title": dict(zip(LOCALES, titles, strict=True)),
+                "text": {},
+                "cost": 0,
+            }
+            for titles in zip(*lines.values(), strict=True)
         ]
 
     def document(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ On PostgreSQL `parts().office` logs in as a user of its own, with
     GRANT jurat_platform, jurat_reader TO office;
     GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_try_add_codes TO office;
     GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
-    GRANT SELECT (consultation), DELETE ON platform_votes TO office;
+    GRANT SELECT (consultation, proposal), DELETE ON platform_votes TO office;
     GRANT INSERT ON platform_batches TO office;
     GRANT SELECT, INSERT, UPDATE (typed, consultation, changed_at), DELETE ON platform_drafts TO office;
 

@@ -251,6 +251,12 @@ def count_votes(connection: Connection, consultation: str) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(counted, {"consultation": consultation})}
 
 
+def voted_for(connection: Connection, consultation: str) -> set[str]:
+    """The proposals that somebody voted for."""
+    mine = sa.select(votes.c.proposal).where(votes.c.consultation == consultation).distinct()
+    return set(connection.execute(mine).scalars())
+
+
 def votes_in(connection: Connection, consultation: str) -> int:
     """How many votes there are in a consultation."""
     counted = sa.select(sa.func.count(votes.c.consultation)).where(votes.c.consultation == consultation)

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from examples.platform.web import figures, store
@@ -31,8 +31,8 @@ from examples.platform.web.composing import (
     values_of,
 )
 from examples.platform.web.figures import reading
+from examples.platform.web.language import LOCALES, quoting, say
 from examples.platform.web.language import gettext as _
-from examples.platform.web.language import quoting
 from examples.platform.web.maps import picture
 from examples.platform.web.parts import parts
 from examples.platform.web.publishing import mendable, revision_of, taken
@@ -46,7 +46,7 @@ _DOCUMENT = text("SELECT coalesce(document, applied_document) FROM jurat_consult
 
 
 class _Overtaken(Exception):
-    """Somebody else published under this name at the same moment."""
+    """Somebody else published under this name at the same moment, or voted for what is not there any more."""
 
 
 @pages.route("", methods=["GET", "POST"])
@@ -128,7 +128,7 @@ def _publish(draft: UUID) -> Any:
     written = Draft(row.typed, _choices())
     name, revision = written.name, revision_of(written.name)
     step, problems = written.first_problems()
-    if not problems and (problems := taken(name)):
+    if not problems and (problems := taken(name) or _voted(written)):
         step = ABOUT
     if problems:
         return _to(draft, step, wrong=True)
@@ -137,10 +137,11 @@ def _publish(draft: UUID) -> Any:
             if not store.publish_draft(connection, draft, row.changed_at, name):
                 return _to(draft, CHECK)  # sent twice, or changed at this moment: the page shows which
             asked = parts().client.publish_consultation(connection, name, written.document(), by=member().name)
-            if asked != revision + 1:
+            proposals, lost = _proposals(connection, written)
+            if asked != revision + 1 or lost:
                 raise _Overtaken
             store.replace_consultation(
-                connection, name, written.by_language("title"), written.by_language("summary"), written.proposals()
+                connection, name, written.by_language("title"), written.by_language("summary"), proposals
             )
     except InvalidConsultation as error:
         step, _field = written.place_of(error)
@@ -168,10 +169,28 @@ def _problems(draft: Draft, step: str) -> dict[str, str]:
     """What is wrong in a step, by field; once all of it is written, what jurat has against it too."""
     found = draft.problems(step)
     if not found and step == ABOUT:
-        found = taken(draft.name)
+        found = taken(draft.name) or _voted(draft)
     if not found and not draft.first_problems()[1]:
         found = _refused(draft, step)
     return found
+
+
+def _voted(draft: Draft) -> dict[str, str]:
+    """Proposals that people voted for stay as they are: nobody's vote goes to another one, or is lost."""
+    with reading() as connection:
+        _new, lost = _proposals(connection, draft)
+    titles = ", ".join(say(each["title"]) for each in lost)
+    said = _("People voted for these already, so they have to stay as they are: %(titles)s")
+    return {f"proposals-{LOCALES[0]}": said % {"titles": titles}} if lost else {}
+
+
+def _proposals(connection: Connection, draft: Draft) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What is voted on, and what is not any more although it has votes."""
+    kept = store.find_consultation(connection, draft.name)
+    before = kept.proposals if kept else []
+    proposals = draft.proposals(before)
+    gone = store.voted_for(connection, draft.name) - {each["id"] for each in proposals}
+    return proposals, [each for each in before if each["id"] in gone]
 
 
 def _refused(draft: Draft, step: str) -> dict[str, str]:

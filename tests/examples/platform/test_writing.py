@@ -29,6 +29,34 @@ def valmont(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         yield found
 
 
+def lines(*titles: str) -> dict[str, str]:
+    """What is voted on, the same in both languages."""
+    return {f"proposals-{language}": "\n".join(titles) for language in ("en", "fr")}
+
+
+def test_a_vote_stays_with_what_it_was_given_to(valmont: Town) -> None:
+    """Whatever is written above it later; and what has votes can not be taken away or become another thing."""
+    omar, ada = valmont.browser("omar"), valmont.newcomer()
+    there = publish(omar, write(omar, name="quays", **lines("Alpha", "Beta", "Gamma")))
+    omar.until(there, "Those who meet its criteria can take part now.")
+    with valmont.engine.begin() as connection:
+        proposals = store.find_consultation(connection, "quays").proposals
+        store.keep_vote(connection, "quays", "p-voter", {proposals[0]["id"]})
+    omar.post(f"{there}/withdraw", {})
+    omar.until(there, "Nobody can take part any more.")
+    draft = begin(omar, "quays")
+    for wrong in (("Beta", "Gamma"), ("Motorway", "Beta", "Gamma")):
+        page = omar.get(omar.post(f"{draft}/about", {**ABOUT, "name": "quays", **lines(*wrong), "go": "check"}))
+        assert "People voted for these already, so they have to stay as they are: Alpha" in page
+    omar.post(f"{draft}/about", {**ABOUT, "name": "quays", **lines("Gamma", "Delta", "Alpha"), "go": "check"})
+    assert omar.post(f"{draft}/check", {"seen": seen(omar, draft)}) == there
+    with valmont.engine.connect() as connection:
+        now = {each["id"]: each["title"]["en"] for each in store.find_consultation(connection, "quays").proposals}
+        assert list(now.values()) == ["Gamma", "Delta", "Alpha"]
+        assert [now[voted] for voted in store.find_vote(connection, "quays", "p-voter")] == ["Alpha"]
+    assert "Alpha" in ada.get("/en/consultations/quays")
+
+
 def revision(valmont: Town, name: str) -> int:
     return valmont.client.publication(name).revision
 
