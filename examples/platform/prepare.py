@@ -3,22 +3,25 @@
     python -m examples.platform.prepare
 
 It connects as the owner of the tables (OWNER_DATABASE_URL). The users are those that DATABASE_URL and
-OFFICE_DATABASE_URL name, with the passwords in them: `web` and `office`. All of it may be done again.
+OFFICE_DATABASE_URL name, with the passwords in them: `web` and `office`. The people of the town get random passwords,
+which are printed this once, or that of PEOPLE_PASSWORD. All of it may be done again.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from examples.platform import town
 from examples.platform.serve import NotSet, read
+from examples.platform.web.store import SHORTEST_PASSWORD
 from jurat.database import open_engine, parse_url
 from jurat.errors import ConfigurationError
 
@@ -29,7 +32,8 @@ USERS = {"DATABASE_URL": "web", "OFFICE_DATABASE_URL": "office"}
 def main() -> int:
     """Prepare the database; the exit code."""
     try:
-        prepare(read(os.environ, "OWNER_DATABASE_URL", "the database, for the owner of its tables"), _users())
+        owner = read(os.environ, "OWNER_DATABASE_URL", "the database, for the owner of its tables")
+        told = prepare(owner, _users(), _people_password())
     except (NotSet, ConfigurationError) as error:
         print("\n".join(f"valmont: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 2
@@ -38,15 +42,18 @@ def main() -> int:
         said = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
         print(f"valmont: the database could not be prepared: {said or type(cause).__name__}", file=sys.stderr)
         return 1
-    print("the platform's tables, users and people are there")
+    print("the platform's tables, users and people are there", *told, sep="\n")
     return 0
 
 
-def prepare(owner: str, users: dict[str, str]) -> None:
-    """Tables and people, then users with their passwords, then rights."""
+def prepare(owner: str, users: dict[str, str], of_people: str = "") -> list[str]:
+    """Tables and people, then users with their passwords, then rights; what is to be told of the people's passwords.
+
+    Without a password `of_people` each of them gets a random one, once: the next time it stays.
+    """
     engine = open_engine(owner)
     try:
-        town.seed(engine)
+        told = _people(engine, of_people)
     finally:
         engine.dispose()
     plain = parse_url(owner).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -61,6 +68,29 @@ def prepare(owner: str, users: dict[str, str]) -> None:
                 )
             )
         connection.execute(RIGHTS.read_bytes())
+    return told
+
+
+def _people(engine: Engine, password: str) -> list[str]:
+    passwords = {person.name: password or secrets.token_urlsafe(12) for person in town.PEOPLE}
+    if town.seed(engine, passwords):
+        changed = list(passwords)
+    else:  # the password that stands in this repository, as older releases gave it, lets nobody in
+        changed = town.change_passwords(engine, passwords, only=None if password else town.PASSWORD)
+    if password:
+        return ["the password of each of the people is that of PEOPLE_PASSWORD"]
+    if not changed:
+        return ["the people keep the passwords that they have; PEOPLE_PASSWORD gives them another one"]
+    return ["passwords of the people, printed this once:", *(f"  {name}  {passwords[name]}" for name in changed)]
+
+
+def _people_password() -> str:
+    password = read(os.environ, "PEOPLE_PASSWORD", "", "")
+    if password and len(password) < SHORTEST_PASSWORD:
+        raise NotSet(
+            f"PEOPLE_PASSWORD is short: take {SHORTEST_PASSWORD} characters or more, or leave it out for random ones"
+        )
+    return password
 
 
 def _users() -> dict[str, str]:

@@ -3,7 +3,7 @@
 
 -- The participants' pages: they confirm answers and read verdicts; they decide about nobody.
 GRANT jurat_platform TO web;
-GRANT SELECT, INSERT ON platform_accounts TO web;
+GRANT SELECT, INSERT, UPDATE (session) ON platform_accounts TO web;
 GRANT SELECT ON platform_consultations TO web;
 GRANT SELECT, INSERT, UPDATE (contest) ON platform_answers TO web;
 GRANT SELECT, INSERT, DELETE ON platform_votes TO web;
@@ -16,3 +16,10 @@ GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
 GRANT SELECT (consultation), DELETE ON platform_votes TO office;
 GRANT INSERT ON platform_batches TO office;
 GRANT SELECT, INSERT, UPDATE (typed, consultation, changed_at), DELETE ON platform_drafts TO office;
+
+-- A page that takes longer is of use to nobody, and what it holds is needed by others. `web/patience.py` has the same for
+-- a server that hangs and can not keep these.
+ALTER ROLE web SET statement_timeout = '8s';
+ALTER ROLE web SET idle_in_transaction_session_timeout = '10s';
+ALTER ROLE office SET statement_timeout = '8s';
+ALTER ROLE office SET idle_in_transaction_session_timeout = '10s';

@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 from waitress import wasyncore
 from waitress.server import create_server
@@ -26,10 +27,25 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from examples.platform.web.app import create_app
 from examples.platform.web.parts import Parts
+from examples.platform.web.patience import be_patient
 from jurat import Client, JuratError
 from jurat.database import open_engine
 
 THREADS = 16
+"""Pages at once. Most wait for the database, and a few for a verdict; more threads would only wait for each other."""
+
+CONNECTIONS = 800
+"""Browsers at once. Each keeps one open between two pages and takes no thread for it, so that there may be many more
+than threads: with waitress' own limit of 100 as many idle ones block everybody. Fewer than the 1024 files that a
+process may open where nobody says otherwise."""
+
+IDLE_S, LOOK_S = 30, 5
+"""After so many seconds an idle connection is closed; how often that is looked at."""
+
+LONGEST_BODY = 1 << 20
+"""Bytes of a request that are read at all; the pages themselves refuse more than a quarter of it, with a page. Without
+it waitress takes a whole gigabyte before anybody looks."""
+
 GRACE_S = 10.0
 """Seconds that the end waits for pages that are being made."""
 
@@ -73,6 +89,7 @@ def _application(environment: Mapping[str, str], stack: ExitStack) -> tuple[Any,
     broker = setting("JURAT_BROKER_URL", "", "none")
     host, port = setting("HOST", "", "127.0.0.1"), setting("PORT", "", "8080")
     https, proxies = setting("HTTPS", "", "false").lower(), setting("PROXIES", "", "0")
+    address = setting("ADDRESS", "", "")
     if secret and len(secret) < SHORTEST_SECRET:
         problems.append(f"PLATFORM_SECRET is short: take {SHORTEST_SECRET} random letters or more")
     if https not in {"true", "false"}:
@@ -81,18 +98,41 @@ def _application(environment: Mapping[str, str], stack: ExitStack) -> tuple[Any,
         problems.append("PORT is no port: take a number from 1 to 65535")
     if not (proxies.isdecimal() and int(proxies) < 10):
         problems.append("PROXIES is the number of proxies before this server, such as 1")
+    public = _host(address, "https" if https == "true" else "http", problems)
+    if not address and (https == "true" or proxies != "0"):
+        problems.append("ADDRESS is not set: where browsers reach the platform, such as https://valmont.example")
     if problems:
         raise NotSet("\n".join(problems))
+    be_patient()
     client = Client(database, broker, seal_key)
     stack.callback(client.close)
     engines = [open_engine(url) for url in (database, office)]
     for engine in engines:
         stack.callback(engine.dispose)
-    app = create_app(Parts(engines[0], client, engines[1], client.ring), secret.encode(), https=https == "true")
+    made = Parts(engines[0], client, engines[1], client.ring)
+    app = create_app(made, secret.encode(), https=https == "true", host=public)
     if trusted := int(proxies):
         # Only what so many proxies said of the browser is believed.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted, x_proto=trusted, x_host=trusted)
     return app, host, int(port)
+
+
+def _host(address: str, scheme: str, problems: list[str]) -> str | None:
+    """The name by which browsers ask for the platform, with its port where that is not the usual one."""
+    if not address:
+        return None
+    try:
+        url = urlsplit(address.lower())
+        port = url.port
+    except ValueError:
+        url, port = urlsplit(""), None
+    if not url.hostname or url.path.strip("/") or url.query or url.fragment or "@" in url.netloc:
+        problems.append("ADDRESS is no address: take scheme and name alone, such as https://valmont.example")
+    elif url.scheme != scheme:
+        problems.append(
+            f"ADDRESS and HTTPS do not fit: with HTTPS={str(scheme == 'https').lower()} it begins with {scheme}://"
+        )
+    return url.netloc.removesuffix(f":{port}") if port == {"http": 80, "https": 443}[scheme] else url.netloc
 
 
 def read(environment: Mapping[str, str], name: str, what: str, default: str | None = None) -> str:
@@ -130,7 +170,16 @@ def run(app: Any, listening: socket.socket, began: Callable[[], None], grace: fl
     """Serve until SIGTERM or Ctrl-C. Then nobody new is let in, and pages that are being made are sent to their end."""
     channels: dict[int, Any] = {}
     server: Any = create_server(
-        app, map=channels, sockets=[listening], threads=THREADS, ident=None, clear_untrusted_proxy_headers=False
+        app,
+        map=channels,
+        sockets=[listening],
+        threads=THREADS,
+        connection_limit=CONNECTIONS,
+        channel_timeout=IDLE_S,
+        cleanup_interval=LOOK_S,
+        max_request_body_size=LONGEST_BODY,
+        ident=None,
+        clear_untrusted_proxy_headers=False,  # ProxyFix believes none that PROXIES does not name
     )
     try:
         with _told_to_stop(server.pull_trigger) as stop:

@@ -100,11 +100,14 @@ def _start(given: argparse.Namespace, stack: ExitStack) -> None:
     except NotSet as error:
         raise NotStarted(f"{error}. Does it run already? Another one: make platform ARGS='--port 8081'") from None
     print("Making the town of Valmont …", file=sys.stderr, flush=True)
+    os.umask(0o077)  # keys, answers and sessions are nobody else's on this machine
     if given.keep:
         folder = given.keep.absolute()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     else:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="valmont-")))
+    for file in folder.glob("valmont.db*"):  # an older release left them as the folder was
+        file.chmod(0o600)
     kept = _kept(folder, given.database)
     secret = kept.take()
     set_up(LogFormat.TEXT, logging.ERROR)

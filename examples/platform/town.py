@@ -5,6 +5,7 @@ Of jurat it needs nothing; what jurat needs stands in `seed.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,14 +91,19 @@ CARE: list[dict[str, Any]] = [
 ]
 
 
-def seed(platform: Engine) -> bool:
-    """The platform's own tables, people and proposals; False where they were there before."""
-    store.metadata.create_all(platform)
+def seed(platform: Engine, passwords: Mapping[str, str] | None = None) -> bool:
+    """The platform's own tables, people and proposals; False where they were there before.
+
+    Each of the people has one of the `passwords`, or `PASSWORD`.
+    """
+    store.make_tables(platform)
     with platform.begin() as connection:
         if seeded(connection):
             return False
+    known = {person.name: store.hashed((passwords or {}).get(person.name, PASSWORD)) for person in PEOPLE}
+    with platform.begin() as connection:
         for person in PEOPLE:
-            store.add_account(connection, person.name, PASSWORD, person.role)
+            store.add_account(connection, person.name, known[person.name], person.role)
         store.keep_consultation(
             connection,
             "care",
@@ -125,3 +131,18 @@ def seed(platform: Engine) -> bool:
 def seeded(connection: Connection) -> bool:
     """Whether the people of the town are there. All of them came in one transaction."""
     return store.find_account(connection, ADA.name) is not None
+
+
+def change_passwords(platform: Engine, passwords: Mapping[str, str], *, only: str | None = None) -> list[str]:
+    """Give the people these passwords, or `only` those who have that one; the names of those who got another one."""
+    with platform.begin() as connection:
+        found = {person.name: store.find_login(connection, person.name) for person in PEOPLE}
+    changed = {
+        name: store.hashed(passwords[name])
+        for name, login in found.items()
+        if login and (store.let_in(login, only) if only else not store.let_in(login, passwords[name]))
+    }
+    with platform.begin() as connection:
+        for name, known in changed.items():
+            store.change_password(connection, name, known)
+    return list(changed)

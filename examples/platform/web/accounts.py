@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import secrets
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, session, url_for
@@ -12,22 +14,31 @@ from flask import Blueprint, Response, abort, flash, g, redirect, render_templat
 from examples.platform.web import store
 from examples.platform.web.language import gettext as _
 from examples.platform.web.parts import parts
-from examples.platform.web.store import Account
+from examples.platform.web.store import SHORTEST_PASSWORD, Account
 
 pages = Blueprint("accounts", __name__, url_prefix="/<locale>")
 View = TypeVar("View", bound=Callable[..., Any])
 
-LONGEST_NAME, SHORTEST_PASSWORD, LONGEST_PASSWORD = 40, 8, 200
+LONGEST_NAME, LONGEST_PASSWORD = 40, 200
+SESSION_LASTS = timedelta(hours=12)
+"""From signing in, whatever happens meanwhile: a cookie that was copied does not outlive the day."""
 
 
 def account() -> Account | None:
     """Who is signed in."""
     if "account" not in g:
-        name = session.get("account")
-        with parts().reads.begin() as connection:
-            g.account = store.find_account(connection, name) if name else None
+        g.account = _of_session()
     found: Account | None = g.account
     return found
+
+
+def _of_session() -> Account | None:
+    name, number, since = (session.get(key) for key in ("account", "session", "since"))
+    if not name or since is None or time.time() - since > SESSION_LASTS.total_seconds():
+        return None  # the database is not asked: pages for everyone do without it
+    with parts().reads.begin() as connection:
+        found = store.find_account(connection, name)
+    return found if found and found.session == number else None
 
 
 def member() -> Account:
@@ -63,17 +74,16 @@ def come_back() -> str:
 def begin_session(found: Account) -> None:
     """A session that has nothing of the one before."""
     session.clear()
-    session["account"] = found.name
+    session.update(account=found.name, session=found.session, since=int(time.time()))
     session["csrf_token"] = secrets.token_hex(20)
 
 
 @pages.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> Any:
     """Name and password."""
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("sign-in.html", next=come_back())
-    with parts().reads.begin() as connection:
-        found = store.signed_in(connection, request.form.get("name", "").strip(), request.form.get("password", ""))
+    found = _let_in(store.folded(request.form.get("name", "")), request.form.get("password", ""))
     if found is None:
         problems = {"name": _("There is no account with this name and password. Look at both again.")}
         return render_template("sign-in.html", next=come_back(), problems=problems), 422
@@ -83,30 +93,50 @@ def sign_in() -> Any:
 
 @pages.post("/sign-out")
 def sign_out() -> Response:
-    """Forget who this is."""
-    session.clear()
-    flash(_("You are signed out."))
+    """Forget who this is, here and wherever this account was signed in: a cookie may have been copied."""
+    try:
+        if who := account():
+            with parts().engine.begin() as connection:
+                store.end_sessions(connection, who.name)
+    finally:
+        session.clear()  # also while the database is away: this browser may be shared
+    flash(_("You are signed out, on every device."))
     return redirect(url_for("reading.home"), 303)
 
 
 @pages.route("/account/new", methods=["GET", "POST"])
 def new() -> Any:
     """An account of one's own, to try the way more than once: a confirmed answer can not be changed."""
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("new-account.html", next=come_back())
-    name, password = request.form.get("name", "").strip(), request.form.get("password", "")
+    name, password = store.folded(request.form.get("name", "")), request.form.get("password", "")
     problems: dict[str, str] = {}
-    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
+    if not _is_name(name):
         problems["name"] = _("Choose a name of at most 40 letters.")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD or "\0" in password:
         problems["password"] = _("Choose a password of at least 8 characters.")
     made = None
     if not problems:
+        known = store.hashed(password)  # before the transaction: on SQLite all others who write wait for it
         with parts().engine.begin() as connection:
-            made = store.add_account(connection, name, password)
+            made = store.add_account(connection, name, known)
+        made = made or _let_in(name, password)  # the form was sent twice
         if made is None:
             problems["name"] = _("Somebody has this name already. Choose another one.")
     if made is None:
         return render_template("new-account.html", next=come_back(), problems=problems), 422
     begin_session(made)
     return redirect(come_back(), 303)
+
+
+def _is_name(name: str) -> bool:
+    return 1 <= len(name) <= LONGEST_NAME and name.isprintable()
+
+
+def _let_in(name: str, password: str) -> Account | None:
+    """Who has this name and password. The transaction is over before the password is looked at, which takes long."""
+    found = None
+    if _is_name(name):  # PostgreSQL takes no NUL, not even to find nobody
+        with parts().reads.begin() as connection:
+            found = store.find_login(connection, name)
+    return store.let_in(found, password)

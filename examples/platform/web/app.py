@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
-from examples.platform.web import accounts, answering, language, office, parts, reading, reviewing, store, voting
+from examples.platform.web import accounts, answering, door, language, office, parts, reading, reviewing, store, voting
 from examples.platform.web.parts import Parts
 from jurat import JuratError
 
@@ -29,8 +29,16 @@ HEADERS = {
 }
 
 
-def create_app(made: Parts, secret: bytes, *, https: bool = False) -> Flask:
-    """The platform. `secret` signs sessions, and is the same for all its processes; `https`: browsers reach it so."""
+STRICT = {"Strict-Transport-Security": "max-age=31536000"}
+"""A browser that was here by https once comes by nothing else for a year (RFC 6797)."""
+
+
+def create_app(made: Parts, secret: bytes, *, https: bool = False, host: str | None = None) -> Flask:
+    """The platform.
+
+    `secret` signs sessions, and is the same for all its processes; `https`: browsers reach it so; `host`: the only name
+    by which they do, or none where all are on this machine.
+    """
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=secret,
@@ -38,12 +46,14 @@ def create_app(made: Parts, secret: bytes, *, https: bool = False) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=https,
+        PERMANENT_SESSION_LIFETIME=accounts.SESSION_LASTS,  # for every signature, whether its cookie lasts or not
         MAX_CONTENT_LENGTH=256 * 1024,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: who thinks about an answer for two hours must not lose it
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     parts.install(app, made)
     language.install(app)
+    door.install(app, host)
     CSRFProtect(app)
     for blueprint in (reading, accounts, answering, voting, office, reviewing):
         app.register_blueprint(blueprint.pages)
@@ -65,6 +75,8 @@ def create_app(made: Parts, secret: bytes, *, https: bool = False) -> Flask:
 
 def _guard(response: Response) -> Response:
     response.headers.update(HEADERS)
+    if current_app.config["SESSION_COOKIE_SECURE"]:
+        response.headers.update(STRICT)
     if request.endpoint != "static":  # pages are somebody's own; the back button asks again
         response.headers["Cache-Control"] = "no-store"
         response.vary.add("Cookie")

@@ -18,7 +18,6 @@ from jurat import AccessState, Outcome, State
 from jurat.columns import moment
 from jurat.database import reader
 from jurat.reading import read_json
-from jurat.statements import now
 
 REVIEW = "review"
 ON_ITS_WAY = "pending"
@@ -44,6 +43,10 @@ _TITLES = text("SELECT consultation, question, title, consultation_title FROM ju
 _LISTS = text("SELECT list, codes, redeemed, revoked, expired FROM jurat_code_lists ORDER BY list")
 
 _CRITERIA = text("SELECT name, kind, sources, open FROM jurat_criteria ORDER BY name")
+
+_PAUSES = """
+    SELECT source, until, reason, by_whom FROM jurat_pauses WHERE began_at <= {0} AND until > {0} ORDER BY until"""
+_CLOCK = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')"}
 
 _SOURCES = text("""
     SELECT name, paused_until, pause_reason, last_success_at, last_failure_at, last_failure, waiting, oldest_due_at,
@@ -175,11 +178,8 @@ def criteria(connection: Connection) -> list[Criterion]:
 def sources(connection: Connection, used: list[Criterion]) -> list[Source]:
     """The sources that the criteria ask, by name."""
     rows = {row.name: row for row in connection.execute(_SOURCES)}
-    clock = now(connection.dialect.name)
-    sentence = f"""
-        SELECT source, until, reason, by_whom FROM jurat_pauses
-        WHERE began_at <= {clock} AND until > {clock} ORDER BY until"""  # noqa: S608 - our own clock
-    pauses = {row.source: row for row in connection.execute(text(sentence))}  # of several the one that lasts longest
+    running = text(_PAUSES.format(_CLOCK[connection.dialect.name]))
+    pauses = {row.source: row for row in connection.execute(running)}  # of several the one that lasts longest
     kinds = {name: criterion.kind for criterion in used for name in criterion.sources}
     return [_source(name, kinds[name], rows.get(name), pauses.get(name)) for name in sorted(kinds)]
 

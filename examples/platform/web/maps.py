@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jurat.zones import Outline, Zone
+from jurat import Zone
+from jurat.zones import Outline
 
 WIDTH = 1000
 """Units of the picture from its left to its right."""

@@ -27,8 +27,7 @@ from examples.platform.web.maps import picture
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR, REVIEWER
 from examples.platform.web.waiting import said_of, uuid_or_400, wait_for
-from jurat import Reason, UnknownCheck
-from jurat.asking import AskedState
+from jurat import AskedState, Reason, UnknownCheck
 from jurat.columns import instant
 from jurat.database import state_of
 from jurat.reading import read_json

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unicodedata import normalize
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -27,6 +28,7 @@ accounts = sa.Table(
     sa.Column("password", sa.Text, nullable=False),
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("participant", sa.Text, nullable=False, unique=True),  # what jurat gets: no name, no e-mail address
+    sa.Column("session", sa.Integer, nullable=False, server_default="0"),  # signing out raises it: cookies name it
 )
 consultations = sa.Table(
     "platform_consultations",
@@ -75,42 +77,85 @@ DRAFTS_LAST = timedelta(days=30)
 the consultation, to be mended: jurat forgets what it was told once it is withdrawn."""
 
 _NOBODY = generate_password_hash("nobody has this one")
+SHORTEST_PASSWORD = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who is signed in."""
+    """Somebody who has one. `name` is folded; `session` is the number that valid cookies have."""
 
     name: str
     role: str
     participant: str
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """An account with the hash of its password."""
+
+    account: Account
+    known: str
+
+
+def make_tables(platform: Engine) -> None:
+    """The tables, and what those of an older release lack."""
+    metadata.create_all(platform)
+    with platform.begin() as connection:
+        if "session" not in {column["name"] for column in sa.inspect(connection).get_columns(accounts.name)}:
+            connection.exec_driver_sql("ALTER TABLE platform_accounts ADD COLUMN session INTEGER NOT NULL DEFAULT 0")
+
+
+def folded(name: str) -> str:
+    """A name as it is kept and compared: capitals, wide letters and blanks make no other one (Unicode's NFKC)."""
+    return " ".join(normalize("NFKC", normalize("NFKC", name).casefold()).split())
+
+
+def hashed(password: str) -> str:
+    """What is kept of a password. It takes a tenth of a second on purpose: not in a transaction, where others wait."""
+    return generate_password_hash(password)
 
 
 def find_account(connection: Connection, name: str) -> Account | None:
-    """The account of this name."""
+    """The account of this folded name."""
+    found = find_login(connection, name)
+    return found.account if found else None
+
+
+def find_login(connection: Connection, name: str) -> Login | None:
+    """The same with the hash of its password, for `let_in`."""
     row = connection.execute(sa.select(accounts).where(accounts.c.name == name)).first()
-    return Account(row.name, row.role, row.participant) if row else None
+    return Login(Account(row.name, row.role, row.participant, row.session), row.password) if row else None
 
 
-def signed_in(connection: Connection, name: str, password: str) -> Account | None:
-    """The account, where name and password are right. A name that nobody has takes as long as a wrong password."""
-    row = connection.execute(sa.select(accounts).where(accounts.c.name == name)).first()
-    if not check_password_hash(row.password if row else _NOBODY, password) or row is None:
+def let_in(found: Login | None, password: str) -> Account | None:
+    """The account, where the password is right. A name that nobody has takes as long as a wrong password."""
+    fits = check_password_hash(found.known if found else _NOBODY, password)
+    return found.account if found and fits else None
+
+
+def add_account(connection: Connection, name: str, known: str, role: str = PARTICIPANT) -> Account | None:
+    """A new account with a `hashed` password; None where somebody has the name, also since a moment ago."""
+    made = Account(name, role, f"p-{uuid4().hex}", 0)
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                sa.insert(accounts).values(name=name, password=known, role=role, participant=made.participant)
+            )
+    except IntegrityError:
         return None
-    return Account(row.name, row.role, row.participant)
-
-
-def add_account(connection: Connection, name: str, password: str, role: str = PARTICIPANT) -> Account | None:
-    """A new account; None where somebody has the name."""
-    if find_account(connection, name):
-        return None
-    made = Account(name, role, f"p-{uuid4().hex}")
-    connection.execute(
-        sa.insert(accounts).values(
-            name=name, password=generate_password_hash(password), role=role, participant=made.participant
-        )
-    )
     return made
+
+
+def end_sessions(connection: Connection, name: str) -> None:
+    """No cookie that was given to this account is valid any more, on any device."""
+    connection.execute(sa.update(accounts).where(accounts.c.name == name).values(session=accounts.c.session + 1))
+
+
+def change_password(connection: Connection, name: str, known: str) -> None:
+    """Another `hashed` password, and no session of who knew the one before."""
+    end_sessions(connection, name)
+    connection.execute(sa.update(accounts).where(accounts.c.name == name).values(password=known))
 
 
 def all_consultations(connection: Connection) -> list[Any]:

@@ -10,8 +10,7 @@ from uuid import UUID
 from werkzeug.exceptions import BadRequest
 
 from examples.platform.web.parts import parts
-from jurat import AskedState, State, UnknownRequest
-from jurat.asking import Asked
+from jurat import Asked, AskedState, State, UnknownRequest
 
 VERDICT_S = 0.8
 """Seconds that Confirm waits for the verdict; then a page says that it is on its way."""

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.docs.terminal import Terminal
+from tests.examples.platform.fleet import Fleet
 from tests.examples.platform.processes import missing
 from tests.examples.stacks.runtimes import PYTHON, ROOT
+from tests.rigs.servers import NoServer
 
 LIBRARIES = ("babel", "flask", "flask_wtf", "waitress")
 
@@ -31,6 +33,17 @@ def wheel_alone() -> Path:
     if not python.exists():
         missing("the environment in .venv-examples; `make test-examples` makes it")
     return python
+
+
+@pytest.fixture(scope="module")
+def fleet(wheel_alone: Path, valkey_server: str) -> Iterator[Fleet]:
+    """Everything but the web tier, as Compose has it."""
+    try:
+        made = Fleet(wheel_alone, valkey_server)
+    except NoServer as error:
+        missing(str(error))
+    with made:
+        yield made
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from examples.sources.server import Sources
 from jurat.sealing import generate, key_to_text
 from tests.docs.pages import block
 from tests.examples.platform.processes import Alone
+from tests.examples.platform.visitor import PASSWORD
 from tests.examples.stacks.runtimes import EXAMPLES, ROOT
 from tests.rigs.servers import PostgreSQL
 from tests.rigs.workers import Worker
@@ -48,10 +49,10 @@ class Fleet:
         register = ["--register", self.sources.url().removesuffix("/moods/ok"), "--ca-file", str(certificate[0])]
         said = self._jurat("examples.platform.seed", *register)
         self.codes = iter(said.split()[5:])
-        with contextlib.closing(Alone(python, {**self.web, "OWNER_DATABASE_URL": self.url.render_as_string()})) as web:
-            for _ in range(2):  # twice is as once
-                prepared = web.run("-m", "examples.platform.prepare")
-                assert prepared.returncode == 0, prepared.stderr
+        for _ in range(2):  # twice is as once
+            prepared = self.prepare(python, PEOPLE_PASSWORD=PASSWORD)
+            assert prepared.returncode == 0, prepared.stderr
+            assert PASSWORD not in prepared.stdout
         worker = Worker(self.service, "--concurrency", "8")
         self.worker = self._left.enter_context(contextlib.closing(worker))
         self.worker.start()
@@ -66,6 +67,12 @@ class Fleet:
             "JURAT_BROKER_URL": self.service["JURAT_BROKER_URL"],
             "PLATFORM_SECRET": "s" * 40,
         }
+
+    def prepare(self, python: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+        """What the platform's own migration does."""
+        owner = {"OWNER_DATABASE_URL": self.url.render_as_string()}
+        with contextlib.closing(Alone(python, {**self.web, **owner, **settings})) as web:
+            return web.run("-m", "examples.platform.prepare")
 
     def sql(self, user: str, statement: str) -> list[tuple[Any, ...]]:
         """As one of the users, in a transaction that is thrown away."""

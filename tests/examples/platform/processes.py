@@ -55,7 +55,7 @@ class Web(Server):
     def _answers(self) -> bool:
         with contextlib.suppress(requests.RequestException), requests.Session() as session:
             session.trust_env = False
-            return session.get(f"{self.address}/en/", timeout=10).status_code == 200
+            return session.get(f"{self.address}/health", timeout=10).status_code == 204
         return False
 
     def _environment(self) -> dict[str, str]:

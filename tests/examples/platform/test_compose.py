@@ -75,6 +75,12 @@ def test_who_runs_on_is_looked_after(services: dict[str, Any]) -> None:
         assert services[name]["healthcheck"]["test"], name
         assert services[name]["restart"] == "unless-stopped", name
     assert services["worker"]["deploy"]["replicas"] == 2
+    assert "/health'" in services["web"]["healthcheck"]["test"][-1]  # which asks no database
+
+
+def test_people_have_no_password_of_this_repository(services: dict[str, Any]) -> None:
+    """Without one that is chosen, `prepare` makes random ones."""
+    assert services["prepare"]["environment"]["PEOPLE_PASSWORD"] == ""
 
 
 def test_only_the_web_tier_is_reached_and_only_from_this_machine(services: dict[str, Any]) -> None:

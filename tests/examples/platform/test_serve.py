@@ -21,10 +21,9 @@ from psycopg.errors import InsufficientPrivilege
 
 from jurat.database import open_engine
 from tests.examples.platform.fleet import Fleet
-from tests.examples.platform.processes import Alone, missing
+from tests.examples.platform.processes import Alone
 from tests.examples.platform.visitor import PASSWORD, Visitor
 from tests.examples.stacks.runtimes import EXAMPLES, ROOT
-from tests.rigs.servers import NoServer
 
 pytestmark = pytest.mark.stacks
 HOME = {"number": "6", "street": "Rue des Tanneurs", "postcode": "99001", "city": "Valmont"}
@@ -43,16 +42,6 @@ def eventually(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def fleet(wheel_alone: Path, valkey_server: str) -> Iterator[Fleet]:
-    try:
-        made = Fleet(wheel_alone, valkey_server)
-    except NoServer as error:
-        missing(str(error))
-    with made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +173,7 @@ def test_it_imports_nothing_of_the_service(fleet: Fleet, web: Alone) -> None:
         "SELECT jurat_open_review(check_id => gen_random_uuid(), by_whom => 'ada')",
         "SELECT jurat_add_codes(NULL, NULL, NULL)",
         "UPDATE platform_accounts SET role = 'administrator'",
+        "UPDATE platform_accounts SET password = ''",
         "DELETE FROM platform_accounts",
         "DELETE FROM platform_answers",
         "UPDATE platform_answers SET participant = 'p'",
@@ -287,11 +277,13 @@ def test_a_page_that_is_being_made_is_sent_to_its_end(fleet: Fleet, wheel_alone:
 
 def test_browsers_reach_it_by_https_through_a_proxy(fleet: Fleet, wheel_alone: Path) -> None:
     told = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "valmont.example", "X-Forwarded-For": "192.0.2.7"}
-    with contextlib.closing(Alone(wheel_alone, {**fleet.web, "HTTPS": "true", "PROXIES": "1"})) as web:
+    settings = {"HTTPS": "true", "PROXIES": "1", "ADDRESS": "https://valmont.example"}
+    with contextlib.closing(Alone(wheel_alone, {**fleet.web, **settings})) as web:
         web.start()
         with requests.Session() as session:
             session.trust_env = False
             answer = session.get(f"{web.address}/en/sign-in", headers=told, timeout=30)
+            assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
             kept = answer.headers["Set-Cookie"]
             assert kept.startswith("__Host-valmont=")
             for word in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
@@ -328,6 +320,12 @@ def test_what_is_missing_is_told_all_at_once(fleet: Fleet, wheel_alone: Path, tm
     wrong = {**fleet.web, "PLATFORM_SECRET": "short", "HTTPS": "yes", "PORT": "http", "PROXIES": "-1"}
     for settings, told in (
         (wrong, ["PLATFORM_SECRET is short", "HTTPS is neither", "PORT is no port", "PROXIES is the number"]),
+        ({**fleet.web, "ADDRESS": "x"}, ["ADDRESS is no address"]),
+        ({**fleet.web, "HTTPS": "true"}, ["ADDRESS is not set"]),
+        ({**fleet.web, "PROXIES": "1"}, ["ADDRESS is not set"]),
+        ({**fleet.web, "HTTPS": "true", "ADDRESS": "http://valmont.example"}, ["HTTPS=true it begins with https://"]),
+        ({**fleet.web, "ADDRESS": "https://valmont.example"}, ["HTTPS=false it begins with http://"]),
+        ({**fleet.web, "ADDRESS": "http://valmont.example:x/"}, ["ADDRESS is no address"]),
         ({**fleet.web, "JURAT_SEAL_KEY_FILE": "/dev/null"}, ["JURAT_SEAL_KEY and JURAT_SEAL_KEY_FILE are both set"]),
         ({**fleet.web, "DATABASE_URL": "mysql://h/d"}, ["neither PostgreSQL nor SQLite"]),
         ({**fleet.web, "JURAT_SEAL_KEY": "no-key"}, ["seal_key"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+import sqlite3
 import stat
 import time
 from collections.abc import Iterator
@@ -149,6 +150,28 @@ def test_a_kept_folder_goes_on_where_it_was(tmp_path: Path) -> None:
         assert visitor.get("consultations/budget/access").word == "incomplete"
         assert visitor.answer("budget", "code", code=code).word == "accepted"  # hashed with a key that was kept
         assert platform.codes[0] != code
+
+
+def test_nobody_else_on_the_machine_reads_what_is_kept(tmp_path: Path) -> None:
+    """Also in a folder that everybody may enter, where an older release left the database as it came."""
+    tmp_path.chmod(0o755)
+    with contextlib.closing(sqlite3.connect(tmp_path / "valmont.db")) as older:
+        older.execute("PRAGMA journal_mode=WAL")
+    (tmp_path / "valmont.db").chmod(0o644)
+    with started("--keep", str(tmp_path)) as platform:
+        readable = [file.name for file in tmp_path.iterdir() if file.stat().st_mode & 0o077]
+        assert readable == []
+        assert {"valmont.db", "valmont.db-wal", "settings.env"} <= {file.name for file in tmp_path.iterdir()}
+        assert platform.end(signal.SIGTERM) == 0
+
+
+def test_pages_come_by_no_other_name() -> None:
+    with started() as platform, requests.Session() as session:
+        session.trust_env = False
+        for host, status in (("elsewhere.example", 400), (f"localhost:{platform.port}", 200), ("127.0.0.1:9", 200)):
+            answer = session.get(f"{platform.address}/en/", headers={"Host": host}, timeout=30)
+            assert answer.status_code == status
+            assert "elsewhere" not in answer.text
 
 
 def test_a_reviewer_opens_the_answer_on_the_command_line(terminal: Terminal) -> None:

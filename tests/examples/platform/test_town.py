@@ -42,7 +42,7 @@ def test_it_is_made_once(sqlite_url: str) -> None:
         assert [each.name for each in store.all_consultations(connection)] == ["care", "budget"]
         assert connection.scalar(select(func.count()).select_from(store.votes)) == 0
         for person in town.PEOPLE:
-            found = store.signed_in(connection, person.name, town.PASSWORD)
+            found = store.let_in(store.find_login(connection, person.name), town.PASSWORD)
             assert found is not None
             assert found.role == person.role
             assert re.fullmatch("p-[0-9a-f]{32}", found.participant)  # what jurat gets names nobody

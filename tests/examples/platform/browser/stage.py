@@ -249,7 +249,7 @@ class Fleet:
             with contextlib.closing(open_service(Settings.model_validate(named))) as opened:
                 seed.seed(opened, sources.url().removesuffix("/moods/ok"), folder)
             users = {"web": "web-password", "office": "office-password"}
-            prepare(owner, users)
+            prepare(owner, users, town.PASSWORD)
             fleet.ground = fleet.left.enter_context(contextlib.closing(Ground(service, folder)))
             web, office = (
                 make_url(owner).set(username=name, password=password).render_as_string(hide_password=False)
