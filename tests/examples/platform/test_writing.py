@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 pytest.importorskip("flask_wtf")
 pytest.importorskip("babel")
 
 from examples.platform import town
 from examples.platform.web import composing, publishing, store, writing
+from jurat.database import open_engine
 from tests.examples.platform.drafting import ABOUT, COUNTS, DESK, QUESTIONS, begin, led, publish, seen, write
 from tests.examples.platform.inside import Town, opened
 
@@ -111,13 +113,14 @@ def test_a_withdrawn_consultation_is_closed_and_mended_or_removed(valmont: Town)
     there = publish(omar, write(omar, name="quay"))
     omar.until(there, "Those who meet its criteria can take part now.")
     omar.get(f"{there}/remove", 404)
+    omar.client.head(f"{there}/withdraw")
+    assert revision(valmont, "quay") == 1, "a browser that asks for the head of a page changes nothing"
     assert omar.post(f"{there}/withdraw", {}) == there
     assert omar.post(f"{there}/withdraw", {}) == there, "pressed twice it is once"
+    assert "It was not withdrawn" not in omar.get(there)
     omar.until(there, "Nobody can take part any more.")
     assert revision(valmont, "quay") == 2
-    for path in ("withdraw", "remove"):
-        omar.client.head(f"{there}/{path}")
-    assert revision(valmont, "quay") == 2, "a browser that only looks changes nothing"
+    omar.client.head(f"{there}/remove")
     draft = begin(omar, mend="quay")
     mended = omar.get(f"{draft}/about")
     assert 'value="Des lampes au port"' in mended
@@ -235,6 +238,38 @@ def test_steps_and_publishing_at_the_same_moment_lose_nothing(valmont: Town) -> 
     for place in there:
         assert "/consultations/" in place or led(omar, place) == "/en/office/consultations/race"
     assert revision(valmont, "race") == 1
+
+
+@pytest.mark.slow
+def test_on_postgresql_the_second_of_two_windows_waits_for_the_first(postgresql_url: str) -> None:
+    engine = open_engine(postgresql_url)
+    store.metadata.create_all(engine)
+    with engine.begin() as connection:
+        draft = store.begin_draft(connection, "omar", {"name": "before"})
+
+    def add(field: str) -> None:
+        with engine.begin() as connection:
+            row = store.find_draft(connection, draft, "omar", to_change=True)
+            store.keep_draft(connection, draft, {**row.typed, field: "kept"})
+
+    with ThreadPoolExecutor(2) as pool, engine.connect() as first, engine.connect() as other:
+        with first.begin():
+            row = store.find_draft(first, draft, "omar", to_change=True)
+            second = pool.submit(add, "title-fr")
+            waits = text(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            end = time.monotonic() + 20
+            while not second.done() and not other.execute(waits).first() and time.monotonic() < end:
+                time.sleep(0.02)
+            store.keep_draft(first, draft, {**row.typed, "title-en": "kept"})
+        second.result(20)
+        found = store.find_draft(other, draft, "omar")
+        assert found.typed == {"name": "before", "title-en": "kept", "title-fr": "kept"}
+        seen_at = (row.changed_at, found.changed_at, found.changed_at)
+        published = [store.publish_draft(other, draft, each, "lamps") for each in seen_at]
+        assert published == [False, True, False], "neither what was changed since, nor twice"
+    engine.dispose()
 
 
 def test_what_was_changed_meanwhile_is_shown_before_it_is_published(valmont: Town) -> None:
