@@ -33,10 +33,8 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], tuple[str, ...], str]] = {
     "no broker": ({"JURAT_BROKER_URL": ""}, (), "JURAT_BROKER_URL is not set"),
     "no database": ({"JURAT_DATABASE_URL": "mysql://root:geheim@localhost/x"}, (), "JURAT_DATABASE_URL"),
 }
-
-
 OTHER_SPELLINGS = ("--pool=solo", "-Pprocesses", "no key at all", "no database")
-"""Of these a quicker test knows the rule: most of two seconds goes into loading Celery."""
+"""Of these another one or a quicker test knows the rule: each takes two seconds, most of it to load Celery."""
 
 
 @pytest.mark.parametrize(
