@@ -7,6 +7,7 @@ duplicate keys, many aliases, directives, keys that are no text. Dates stay text
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -85,8 +86,7 @@ def read_text(text: str, file: str) -> Written:
         name = "a NUL character" if found[0] == "\x00" else f"the control character U+{ord(found[0]):04X}"
         raise _refusal(_position(text, found.start(), file), f"{name} does not belong in YAML", "remove it")
     try:
-        _check_events(_yaml().parse(text), file)
-        node = _yaml().compose(text)
+        node = _composed(_checked(_yaml().parse(text), file))
     except MarkedYAMLError as error:
         raise _sentence(error, text, file) from None
     except YAMLError as error:
@@ -184,8 +184,33 @@ class _Builder:
         self.problems.append(_problem(place, message, hint, path))
 
 
-def _check_events(events: Iterator[Event], file: str) -> None:
-    """Refuse what would be dear or dangerous to compose. Raises ReadingError at the first such place."""
+def _composed(events: Iterable[Event]) -> Node | None:
+    """The tree of one document's events, all of which are there before the first is composed. None: it is empty."""
+    yaml = _yaml()
+    parsed = _Parsed(events)
+    yaml.Parser = lambda **_: parsed
+    node: Node | None = yaml.composer.get_single_node()
+    return node
+
+
+class _Parsed:
+    """Gives a composer events that were parsed before, as its parser would: to parse them again takes longest."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._left = deque(events)
+
+    def check_event(self, *kinds: type[Event]) -> bool:
+        return isinstance(self._left[0], kinds)
+
+    def peek_event(self) -> Event:
+        return self._left[0]
+
+    def get_event(self) -> Event:
+        return self._left.popleft()
+
+
+def _checked(events: Iterable[Event], file: str) -> Iterator[Event]:
+    """The same events. Raises ReadingError at the first that would be dear or dangerous to compose."""
     aliases = depth = documents = 0
     anchors: set[str] = set()
     for event in events:
@@ -212,6 +237,7 @@ def _check_events(events: Iterator[Event], file: str) -> None:
                 depth -= 1
             case ScalarEvent():
                 _check_properties(event, anchors, place)
+        yield event
 
 
 def _check_properties(event: ScalarEvent | CollectionStartEvent, anchors: set[str], place: Position) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from redis import Redis
 
+from tests.rigs.memory import memory
 from tests.rigs.pgbouncer import PgBouncer
 from tests.rigs.servers import Databases, NoServer, PostgreSQL, Valkey
 
@@ -65,16 +66,16 @@ def postgresql_server() -> Iterator[Databases]:
     Not for faults: a test that kills its server starts a `PostgreSQL` of its own.
     """
     if url := os.environ.get("JURAT_TEST_POSTGRESQL_URL"):
-        databases = Databases(url)
-        yield databases
-        databases.drop_all()
+        with Databases(url) as databases:
+            yield databases
+            databases.drop_all()
         return
     with contextlib.ExitStack() as stack:
         try:
-            server = stack.enter_context(PostgreSQL())
+            server = stack.enter_context(PostgreSQL(place=memory()))
         except NoServer as error:
             missing(f"{error}, or set JURAT_TEST_POSTGRESQL_URL")
-        yield server.databases
+        yield stack.enter_context(server.databases)
 
 
 @pytest.fixture(scope="session")

@@ -110,15 +110,24 @@ class Border:
         """
         x, y = self._turned(longitude), latitude
         across, along = metres_per_degree(y)
+        if self._edges.shape[1] > 1:
+            x1, y1, x2, y2 = self._near_runs(x, y, half_width, half_height, across, along)
+        else:
+            x1, y1, x2, y2 = self._edges[:, 0]
+        step_x, step_y = (x2 - x1) * across, (y2 - y1) * along
+        return (x1 - x) * across, (y1 - y) * along, step_x, step_y, half_width * across, half_height * along
+
+    def _near_runs(
+        self, x: float, y: float, half_width: float, half_height: float, across: float, along: float
+    ) -> Array:
+        """The edges of all runs that may hold the nearest one: those no farther off than the nearest first vertex."""
         gap_x = np.maximum(np.maximum(self._west - x, x - self._east) - half_width, 0) * across
         gap_y = np.maximum(np.maximum(self._south - y, y - self._north) - half_height, 0) * along
         first_x = np.maximum(np.abs(self._first[0] - x) - half_width, 0) * across
         first_y = np.maximum(np.abs(self._first[1] - y) - half_height, 0) * along
         farthest = (first_x * first_x + first_y * first_y).min()
         near = np.flatnonzero(gap_x * gap_x + gap_y * gap_y <= farthest)
-        x1, y1, x2, y2 = self._edges.take(near, axis=1).reshape(4, -1)
-        step_x, step_y = (x2 - x1) * across, (y2 - y1) * along
-        return (x1 - x) * across, (y1 - y) * along, step_x, step_y, half_width * across, half_height * along
+        return self._edges.take(near, axis=1).reshape(4, -1)
 
     def _turned(self, longitude: float) -> float:
         """The longitude, whole turns away, as it is nearest to the zone: the short way round, also over 180 degrees."""

@@ -20,9 +20,15 @@ def validate() -> Any:
     return fastjsonschema.compile(copy.deepcopy(schema()), use_default=False)
 
 
-@pytest.fixture
-def sample() -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def _sample() -> dict[str, Any]:
     return read([SAMPLE]).data
+
+
+@pytest.fixture
+def sample(_sample: dict[str, Any]) -> dict[str, Any]:
+    """Each test's own, to change."""
+    return copy.deepcopy(_sample)
 
 
 def test_the_published_schema_is_up_to_date() -> None:

@@ -28,10 +28,15 @@ def validate() -> Any:
     return fastjsonschema.compile(copy.deepcopy(schema()), use_default=False)
 
 
-@pytest.fixture
-def census() -> dict[str, Any]:
-    """A registry that answers XML, with all kinds of parts."""
+@pytest.fixture(scope="module")
+def _census() -> dict[str, Any]:
     return read_text(begun("xml", "roll"), "xml.yaml").data
+
+
+@pytest.fixture
+def census(_census: dict[str, Any]) -> dict[str, Any]:
+    """A registry that answers XML, with all kinds of parts. Each test's own, to change."""
+    return copy.deepcopy(_census)
 
 
 @pytest.mark.parametrize("form", ["json", "xml"])

@@ -86,7 +86,7 @@ def _run(start: Start, examples: int) -> None:
 
 @pytest.mark.timeout(600)  # a failure is made small before it is shown
 def test_every_check_gets_one_verdict_of_who_still_held_it(start: Start) -> None:
-    _run(start, 15)
+    _run(start, 6)
 
 
 @pytest.mark.slow

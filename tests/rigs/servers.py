@@ -60,9 +60,9 @@ class Server(ABC):
     last_signal = signal.SIGKILL
     """What the warden sends: the quickest end after which nothing stays behind in the system."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, place: Path | None = None) -> None:
         self.port = _free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"jurat-{self.name}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"jurat-{self.name}-", dir=place))
         self._log = self.folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._warden = subprocess.Popen(
@@ -233,11 +233,24 @@ class Valkey(Server):
 
 
 class Databases:
-    """The databases of one PostgreSQL server, reached through its maintenance database `url` (a SQLAlchemy URL)."""
+    """The databases of one PostgreSQL server, reached through its maintenance database `url` (a SQLAlchemy URL).
+
+    In a `with` they are made and dropped over one connection, which saves a third of the time.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._made: list[str] = []
+        self._kept: psycopg.Connection | None = None
+
+    def __enter__(self) -> Self:
+        self._kept = self._connected()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._kept is not None:
+            self._kept.close()
+        self._kept = None
 
     def create(self, *, template: str | None = None) -> str:
         """Make a database and return its URL. `template` is the URL of one to copy, which nobody may be using."""
@@ -267,9 +280,15 @@ class Databases:
 
     @contextlib.contextmanager
     def _maintenance(self) -> Iterator[psycopg.Connection]:
-        url = make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+        if self._kept is not None:
+            yield self._kept
+            return
+        with self._connected() as connection:
             yield connection
+
+    def _connected(self) -> psycopg.Connection:
+        url = make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
+        return psycopg.connect(url, autocommit=True, connect_timeout=5)
 
 
 class PostgreSQL(Server):
@@ -278,18 +297,20 @@ class PostgreSQL(Server):
     `durable` writes each commit to disk before it returns, as in production. Without it a crash of the server (`kill`)
     loses the last commits, up to 0.6 s of them, for they wait in its own memory (synchronous_commit=off); a crash of
     the machine may leave a database that can not be read any more (fsync=off). `settings` are server settings
-    (`{"max_connections": "400"}`).
+    (`{"max_connections": "400"}`). Its folder is made in `place`, by default where temporary folders are.
     """
 
     name = "postgresql"
     stop_signal = signal.SIGINT  # fast shutdown: does not wait for clients
     last_signal = signal.SIGQUIT  # at once, but gives back its shared memory
 
-    def __init__(self, *, durable: bool = False, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *, durable: bool = False, settings: Mapping[str, str] | None = None, place: Path | None = None
+    ) -> None:
         bindir = postgresql_bindir()
         self._settings = {} if durable else {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
         self._settings |= {"max_connections": "200", "shared_buffers": "64MB"} | dict(settings or {})
-        super().__init__()
+        super().__init__(place=place)
         self._bindir = self._readable(bindir)
         self._data = self.folder / "data"
 

@@ -83,7 +83,6 @@ def boxes(draw: st.DrawFn) -> Box:
     return *degrees((west, south)), *degrees((west + width, south + height))
 
 
-@settings(max_examples=150)
 @given(rings(), st.lists(POINTS, min_size=1, max_size=3), st.none() | boxes(), MARGINS)
 def test_nobody_is_accepted_for_a_zone_and_for_all_that_is_not_the_zone(
     ring: list[Point], points: list[Point], extent: Box | None, margin: float
@@ -102,7 +101,6 @@ def test_nobody_is_accepted_for_a_zone_and_for_all_that_is_not_the_zone(
 # -------------------------------------------------------------------------------------------------- further inside
 
 
-@settings(max_examples=150)
 @given(rings(), st.floats(0.0, 2 * math.pi), st.floats(0.0, 1.0), st.floats(0.0, 1.0), MARGINS)
 def test_moving_further_inside_never_turns_accepted_into_anything_else(
     ring: list[Point], direction: float, out: float, inwards: float, margin: float
@@ -121,7 +119,6 @@ def test_moving_further_inside_never_turns_accepted_into_anything_else(
 # --------------------------------------------------------------------------------------------------- another place
 
 
-@settings(max_examples=150)
 @given(rings(), POINTS, st.floats(-170.0, 170.0), st.floats(-0.0001, 0.0001), MARGINS)
 def test_a_scene_that_is_moved_is_decided_in_the_same_way(
     ring: list[Point], point: Point, east: float, north: float, margin: float
@@ -136,7 +133,6 @@ def test_a_scene_that_is_moved_is_decided_in_the_same_way(
     assert there.locate(*degrees(point, moved))[1] == pytest.approx(distance, rel=1e-4)
 
 
-@settings(max_examples=150)
 @given(rings(), POINTS, st.floats(-60.0, 70.0), MARGINS)
 def test_a_scene_that_is_drawn_at_another_latitude_is_decided_in_the_same_way(
     ring: list[Point], point: Point, latitude: float, margin: float
@@ -157,7 +153,6 @@ def test_a_scene_that_is_drawn_at_another_latitude_is_decided_in_the_same_way(
     assert decided(there, margin, house_at(at(point, latitude))) == before
 
 
-@settings(max_examples=100)
 @given(rings(), POINTS, MARGINS)
 @pytest.mark.parametrize("crs", ["EPSG:2154", "EPSG:32631"])
 def test_a_scene_that_is_drawn_in_metres_is_decided_as_in_degrees(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ structlog.get_logger("jurat").debug("not at this level")
 """
 
 
+@cache
 def speak(form: LogFormat) -> str:
     """What a process that fails twice, once in Celery's logs and once in ours, writes to standard error."""
     said = subprocess.run(

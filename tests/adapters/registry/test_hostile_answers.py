@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -201,7 +201,6 @@ PIECES = st.lists(st.sampled_from([word for word in HOSTILE if len(word) < 50]),
 
 
 @pytest.mark.parametrize("kind", BODIES)
-@settings(max_examples=150)
 @given(word=ANYTHING | PIECES)
 def test_no_text_leaves_the_place_where_it_stands(kind: str, word: str) -> None:
     message = _filled(kind, word)
@@ -214,7 +213,6 @@ def test_no_text_leaves_the_place_where_it_stands(kind: str, word: str) -> None:
         assert secret == SECRET
 
 
-@settings(max_examples=150)
 @given(word=ANYTHING | PIECES)
 def test_no_text_leaves_its_segment_of_the_path(word: str) -> None:
     message = _filled("path", word)

@@ -130,7 +130,7 @@ AN_EARLIER_REFUSAL: Sequence[Step] = (
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=12, suppress_health_check=QUIET)
+@settings(max_examples=5, suppress_health_check=QUIET)
 @given(steps=STEPS, idle=IDLE)
 @example(steps=A_RENEWAL, idle=[False])
 @example(steps=A_RENEWAL, idle=[True])
