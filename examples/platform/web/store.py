@@ -102,8 +102,12 @@ def make_tables(platform: Engine) -> None:
     """The tables, and what those of an older release lack."""
     metadata.create_all(platform)
     with platform.begin() as connection:
-        if "session" not in {column["name"] for column in sa.inspect(connection).get_columns(accounts.name)}:
-            connection.exec_driver_sql("ALTER TABLE platform_accounts ADD COLUMN session INTEGER NOT NULL DEFAULT 0")
+        if "session" in {column["name"] for column in sa.inspect(connection).get_columns(accounts.name)}:
+            return
+        connection.exec_driver_sql("ALTER TABLE platform_accounts ADD COLUMN session INTEGER NOT NULL DEFAULT 0")
+        for name in connection.execute(sa.select(accounts.c.name)).scalars().all():  # nor did that one fold them
+            if folded(name) != name and not find_account(connection, folded(name)):
+                connection.execute(sa.update(accounts).where(accounts.c.name == name).values(name=folded(name)))
 
 
 def folded(name: str) -> str:

@@ -137,18 +137,25 @@ def test_no_signature_lasts_longer(pages: Pages, hours: float, lasts: bool) -> N
 
 
 def test_tables_of_an_older_release_get_what_they_lack(tmp_path: Path) -> None:
+    from werkzeug.security import generate_password_hash
+
     file = tmp_path / "valmont.db"
     with sqlite3.connect(file) as older:
         older.execute(
             "CREATE TABLE platform_accounts "
             "(name TEXT PRIMARY KEY, password TEXT NOT NULL, role TEXT NOT NULL, participant TEXT NOT NULL UNIQUE)"
         )
+        for name in ("Zoé", "Lou", "lou"):
+            row = (name, generate_password_hash(PASSWORD), f"p-{name}")
+            older.execute("INSERT INTO platform_accounts VALUES (?, ?, 'participant', ?)", row)
     older.close()
     for _ in range(2):
         made = Pages(file)
-        status, browser = made.enter("sign-in", "ada")
-        assert status == 303
-        assert made.knows(browser)
+        for name in ("ada", "Zoé", "lou"):
+            status, browser = made.enter("sign-in", name)
+            assert status == 303
+            assert made.knows(browser)
+        assert "Lou" in made.accounts()  # whose name somebody has: an administrator decides
         made.close()
 
 

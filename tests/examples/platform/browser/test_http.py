@@ -77,7 +77,7 @@ def test_behind_https_the_cookie_goes_nowhere_else(embedded: Fleet) -> None:
         embedded.ground.environment["JURAT_DATABASE_URL"], "none", embedded.ground.environment["JURAT_SEAL_KEY"]
     )
     parts = Parts(embedded.ground.engine, client, embedded.ground.engine, lambda: None)
-    app = create_app(parts, secrets.token_bytes(32), https=True)
+    app = create_app(parts, secrets.token_bytes(32), https=True, host="valmont.example")
     (cookie,) = app.test_client().get("/en/sign-in", base_url="https://valmont.example").headers.getlist("Set-Cookie")
     client.close()
     assert cookie.startswith("__Host-"), "the browser itself refuses it without Secure, and with a Domain"
