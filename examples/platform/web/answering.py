@@ -144,7 +144,9 @@ def confirm(name: str, question: str) -> Any:
 def word(name: str, check: UUID) -> Any:
     """The word on one answer, and what comes next."""
     found, result = consultation_or_404(name), _own(name, check)
-    asked = _question_or_404(name, result.question)
+    asked = questions_of(name).get(result.question)
+    if asked is None:  # the question is not asked any more, or the consultation is closed: the overview says so
+        return redirect(url_for("answering.overview", name=name), 303)
     standing = parts().client.standing(name, member().participant)
     newest = standing.results[result.question].check_id == check
     again = newest and result.question in standing.access.open

@@ -210,7 +210,7 @@ class Draft:
 
     def _too_long(self) -> dict[str, str]:
         return {
-            f"{part}-{language}": _("This is too long. At most %(most)s characters fit.") % {"most": most}
+            f"{part}-{language}": _too_long(most)
             for part, most in LONGEST.items()
             for language in LOCALES
             if len(self.values.get(f"{part}-{language}", "")) > most
@@ -222,6 +222,8 @@ class Draft:
             for language in LOCALES:
                 if not self.values.get(each.field(f"title-{language}")):
                     found[each.field(f"title-{language}")] = _missing(_("Question %(n)s") % {"n": n}, language)
+                elif len(self.values[each.field(f"title-{language}")]) > LONGEST["title"]:
+                    found[each.field(f"title-{language}")] = _too_long(LONGEST["title"])
             if not _number(self.values.get(each.field("rounds")), MOST_ROUNDS):
                 found[each.field("rounds")] = _("Question %(n)s: allow 1 to 20 answers.") % {"n": n}
             for part in each.criterion.open:
@@ -242,11 +244,20 @@ class Draft:
         return {} if value else {each.field(part): _("Question %(n)s: please fill this in.") % {"n": n}}
 
 
+def _too_long(most: int) -> str:
+    return _("This is too long. At most %(most)s characters fit.") % {"most": most}
+
+
 def sent(values: Mapping[str, str], step: str, form: Mapping[str, str]) -> dict[str, str]:
     """The values of a draft after a step was sent: those of this step are what the browser says, the others stay."""
-    typed = {name: value.replace("\r\n", "\n").replace("\0", "").strip() for name, value in form.items()}
+    typed = {name: _seen(value).strip() for name, value in form.items()}
     own = {name: value for name, value in typed.items() if name not in _NOT_TYPED and step_of(name) == step}
     return {name: value for name, value in values.items() if step_of(name) != step} | own
+
+
+def _seen(written: str) -> str:
+    """A text without signs that nobody sees, and that would change how others are shown."""
+    return "".join(sign for sign in written if sign == "\n" or sign.isprintable())
 
 
 def values_of(name: str, kept: Any, document: str | None) -> dict[str, str]:

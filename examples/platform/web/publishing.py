@@ -87,8 +87,13 @@ def taken(name: str) -> dict[str, str]:
 
 
 def mendable(name: str) -> bool:
-    """Whether a consultation may be changed and published again."""
-    return _state(name) in (PublicationState.REFUSED, PublicationState.WITHDRAWN)
+    """Whether a consultation may be changed and published again. One that was taken off may not: who had access to it
+    would have access to whatever takes its name.
+    """
+    with reading() as connection:
+        ours = store.find_consultation(connection, name) is not None
+    state = _state(name)
+    return state == PublicationState.REFUSED or (ours and state == PublicationState.WITHDRAWN)
 
 
 def _state(name: str) -> str | None:

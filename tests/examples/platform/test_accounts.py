@@ -124,13 +124,10 @@ def test_no_signature_lasts_longer(pages: Pages, hours: float, lasts: bool) -> N
     from flask.sessions import SecureCookieSessionInterface
     from itsdangerous import TimestampSigner
 
-    class Earlier(TimestampSigner):
-        def get_timestamp(self) -> int:
-            return int(time.time() - hours * HOUR)
-
     serializer = SecureCookieSessionInterface().get_signing_serializer(pages.app)
     assert serializer is not None
-    serializer.signer = Earlier
+    earlier = int(time.time() - hours * HOUR)
+    serializer.signer = type("Earlier", (TimestampSigner,), {"get_timestamp": lambda _: earlier})
     browser = pages.app.test_client()
     browser.set_cookie("valmont", str(serializer.dumps({"_flashes": [("message", "kept")]})))
     assert ("kept" in browser.get("/en/").text) is lasts

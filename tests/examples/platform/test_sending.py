@@ -212,6 +212,22 @@ def test_a_vote_counts_while_its_access_does(valmont: Town, somebody: Browser) -
     assert counted() == {}
 
 
+def test_the_word_on_an_answer_to_what_is_not_asked_any_more_leads_to_what_stands(
+    valmont: Town, somebody: Browser
+) -> None:
+    title = {"en": "Where do you live?", "fr": "Où habitez-vous ?"}
+    valmont.open("brief", {"home": {"criterion": "lives-in", "with": {"zone": "hill"}, "title": title}})
+    form = {f"answer-{name}": value for name, value in AWAY.items()}
+    there = somebody.post("/en/consultations/brief/access/home", form)
+    word = somebody.post(there, {"id": draft_of(somebody, there)})
+    with valmont.engine.begin() as connection:
+        valmont.client.publish_consultation(connection, "brief", None, by="omar")
+    valmont.wake()
+    somebody.until("/en/consultations/brief", "This consultation is closed.")
+    overview = somebody.client.get(word).headers["Location"]
+    assert "This consultation is closed." in somebody.get(overview, 404)
+
+
 def test_nobody_decides_about_their_own_answer(valmont: Town) -> None:
     rhea = valmont.browser("rhea")
     word = confirmed(rhea, "residence", NEAR_BORDER)

@@ -18,7 +18,7 @@ pytest.importorskip("babel")
 from examples.platform import town
 from examples.platform.web import composing, publishing, store, writing
 from jurat.database import open_engine
-from tests.examples.platform.drafting import ABOUT, COUNTS, DESK, QUESTIONS, begin, led, publish, seen, write
+from tests.examples.platform.drafting import ABOUT, COUNTS, DESK, NEW, QUESTIONS, begin, led, publish, seen, write
 from tests.examples.platform.inside import Town, opened
 
 pytestmark = pytest.mark.stacks
@@ -57,6 +57,36 @@ def test_a_vote_stays_with_what_it_was_given_to(valmont: Town) -> None:
         assert list(now.values()) == ["Gamma", "Delta", "Alpha"]
         assert [now[voted] for voted in store.find_vote(connection, "quays", "p-voter")] == ["Alpha"]
     assert "Alpha" in ada.get("/en/consultations/quays")
+
+
+def test_the_name_of_what_was_taken_off_is_not_used_again(valmont: Town) -> None:
+    """Who had access to it would have access to whatever is published under it."""
+    omar = valmont.browser("omar")
+    there = publish(omar, write(omar, name="sold"))
+    omar.until(there, "Those who meet its criteria can take part now.")
+    omar.post(f"{there}/withdraw", {})
+    omar.until(there, "Nobody can take part any more.")
+    omar.post(f"{there}/remove", {})
+    page = omar.get(there)
+    assert "Its name can not be used again" in page
+    assert "Change it and publish it again" not in page
+    omar.post(NEW, {"mend": "sold"}, 404)
+    wrong = omar.post(f"{begin(omar)}/about", {**ABOUT, "name": "sold", "go": "criteria"})
+    assert "There is a consultation of this name already." in omar.get(wrong)
+
+
+def test_signs_that_nobody_sees_are_not_kept(valmont: Town) -> None:
+    omar = valmont.browser("omar")
+    draft = begin(omar)
+    omar.post(f"{draft}/about", {**ABOUT, "title-en": "La\u202emps\x1b[31m\x00", "go": "criteria"})
+    assert 'value="Lamps[31m"' in omar.get(f"{draft}/about")
+
+
+def test_a_question_is_as_long_as_a_title(valmont: Town) -> None:
+    omar = valmont.browser("omar")
+    draft = write(omar, name="long", **{"title-en": "x" * 200})
+    wrong = omar.post(f"{draft}/questions", {**QUESTIONS, "lives-in.1.title-en": "x" * 201, "go": "check"})
+    assert '<a href="#lives-in.1.title-en">This is too long. At most 200 characters fit.' in omar.get(wrong)
 
 
 def revision(valmont: Town, name: str) -> int:
