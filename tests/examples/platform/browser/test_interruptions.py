@@ -60,6 +60,23 @@ def test_what_was_typed_can_still_be_changed_before_it_is_confirmed(walk: Walk) 
     assert walk.page.locator(".answer dd").all_inner_texts() == list(INSIDE.values())
 
 
+def test_the_back_button_finds_a_question_again_that_was_sent_wrongly(walk: Walk) -> None:
+    """Not the browser's own page about a form that was sent before."""
+    walk.go("consultations/budget/access/residence")
+    walk.press()
+    expect(walk.page.locator(".problems")).to_be_visible()
+    assert walk.page.reload().status == 200
+    walk.fill(INSIDE)
+    walk.press()
+    expect(walk.page).to_have_url(re.compile("/confirm$"))
+    walk.page.go_back()
+    expect(walk.page.locator("[name='answer-street']")).to_have_value(INSIDE["street"])
+    assert walk.path == "consultations/budget/access/residence"
+    walk.press()
+    walk.confirm()
+    walk.hears("accepted")
+
+
 def test_reloading_while_pending_asks_again_and_confirms_nothing(walk: Walk, embedded: Fleet) -> None:
     walk.type_answer("trial", "word", {"answer": "slow:3s"})
     walk.confirm()
