@@ -83,7 +83,7 @@ def moment(when: datetime) -> str:
 def day(written: str) -> str:
     """A date, which stands as year-month-day."""
     try:
-        return str(format_date(date.fromisoformat(written), "long", locale=locale()))
+        return str(format_date(date.fromisoformat(written), "d MMMM y", locale=locale()))
     except ValueError:
         return written
 
