@@ -42,7 +42,7 @@ test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the plat
 	@PYTHONPATH=. $(PY) -m tests.examples.stacks.runtimes
 	$(PY) -m pytest -n 2 -m stacks tests/examples $(ARGS)
 
-test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, six minutes; as root on Debian it installs that
+test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, some ten minutes; as root on Debian it installs that
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
 	$(PY) -m pytest -n 2 -m browser tests/examples/platform/browser $(ARGS)
 
