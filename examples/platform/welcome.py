@@ -47,7 +47,7 @@ def welcome(address: str, codes: Sequence[str], settings: Path, *, new: bool) ->
     say("Then, in another browser or a private window:")
     console.print(
         _table(
-            ("rhea", "reviews", "“Reviews” in the head of the page: decide about Cleo, and see Cleo’s page turn."),
+            ("rhea", "reviews", "“To review” in the head of the page: decide about Cleo, and see Cleo’s page turn."),
             ("omar", "administers", "“Administration”: make a consultation, print codes, see what was counted."),
         )
     )
