@@ -99,7 +99,7 @@ def confirm(name: str, question: str) -> Any:
     """What was typed, to be confirmed. Sent twice, it is the same check."""
     found, asked = consultation_or_404(name), _question_or_404(name, question)
     draft = drafts.kept(name, question)
-    if draft is None and request.method == "POST":
+    if draft is None and request.method == "POST" and drafts.is_another():
         flash(_("You typed another answer since. Please type this one again."))
     if draft is None or not draft.complete:
         return redirect(url_for("answering.ask", name=name, question=question), 303)

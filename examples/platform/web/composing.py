@@ -198,7 +198,7 @@ class Draft:
             for language in LOCALES:
                 if not self.values.get(f"{part}-{language}"):
                     found[f"{part}-{language}"] = _missing(label, language)
-        return found | self._proposed() | self._too_long()
+        return found | self._proposed() | self._overlong()
 
     def _proposed(self) -> dict[str, str]:
         lines = {language: len(_lines(self.values.get(f"proposals-{language}", ""))) for language in LOCALES}
@@ -208,7 +208,7 @@ class Draft:
             found[f"proposals-{LOCALES[-1]}"] = _("Write as many lines in one language as in the other.")
         return found
 
-    def _too_long(self) -> dict[str, str]:
+    def _overlong(self) -> dict[str, str]:
         return {
             f"{part}-{language}": _too_long(most)
             for part, most in LONGEST.items()

@@ -70,6 +70,11 @@ def kept(consultation: str, question: str) -> Draft | None:
     return Draft(UUID(made), of, asked, answer, complete, b64decode(reply_key))
 
 
+def is_another() -> bool:
+    """Whether what was typed last is an answer to some question: one that was confirmed is kept no more."""
+    return "draft" in session
+
+
 def forget() -> None:
     """The answer was confirmed, or can not be any more."""
     session.pop("draft", None)

@@ -36,7 +36,7 @@ pages = Blueprint("reviewing", __name__, url_prefix="/<locale>/reviews")
 
 _COLUMNS = "check_id, consultation, question, reason, evidence, opened_at, due_at, contested, document, words"
 _QUEUE = text(f"SELECT {_COLUMNS} FROM jurat_review_queue ORDER BY due_at, check_id")  # noqa: S608 - our own names
-_ONE = f"SELECT {_COLUMNS} FROM jurat_review_queue WHERE check_id = "  # noqa: S608 - our own names
+_ONE = f"SELECT {_COLUMNS} FROM jurat_review_queue WHERE check_id = {{}}"  # noqa: S608 - our own names
 _BEFORE = """
     SELECT decided_by, reason, evidence FROM jurat_verdicts WHERE check_id = {} ORDER BY revision DESC LIMIT 1"""
 _KIND = text("""
@@ -88,7 +88,7 @@ def review(check: UUID) -> Any:
 @signed_in_as(REVIEWER, ADMINISTRATOR)
 def decide(check: UUID) -> Any:
     """A decision: chosen, then confirmed, for it is final."""
-    reason, request_id = request.form.get("reason", ""), request.form.get("id", "")
+    reason, request_id, own = request.form.get("reason", ""), request.form.get("id", ""), _is_own(check)
     with reading() as connection:
         found = _find(connection, check)
         if found is None:
@@ -96,7 +96,7 @@ def decide(check: UUID) -> Any:
         kind = _kind(connection, found)
         if reason not in (Reason.PERSON_ACCEPTED, *reasons_of(kind)):
             return _page(connection, found, {"reason": _("Choose what you decide.")}), 422
-        if _is_own(check):
+        if own:
             return _page(connection, found, {"reason": _("This is your own answer. Somebody else has to decide.")}), 403
     if not request_id:
         told = parts().client.message(reason, locale(), found["consultation"])
@@ -119,8 +119,7 @@ def said(check: UUID, asked_for: UUID) -> Any:
     """What came of a decision."""
     asked = said_of(asked_for)
     with reading() as connection:
-        given = {"check_id": str(asked_for)}
-        request_ = connection.execute(text(_REQUEST.format(_mark(connection))), given).first()
+        request_ = _first(connection, _REQUEST, asked_for)
         found = _find(connection, check)
     if asked is None or request_ is None or UUID(str(request_.check_id)) != check:
         raise NotFound
@@ -167,7 +166,7 @@ def _ask(check: UUID, statements: Mapping[str, str], more: dict[str, str], reque
 
 
 def _page(connection: Connection, found: dict[str, Any], problems: dict[str, str]) -> str:
-    kind, before = _kind(connection, found), _before(connection, found["check"])
+    kind, before = _kind(connection, found), _before(connection, UUID(found["check"]))
     evidence = {**(before["evidence"] if before else {}), **found["evidence"]}
     zone = figures.zone_of(connection, found["consultation"], found["question"], evidence)
     drawn = picture(parts().client.zones()) if zone else None
@@ -191,23 +190,25 @@ def _gone(check: UUID) -> Any:
 
 
 def _find(connection: Connection, check: UUID) -> dict[str, Any] | None:
-    row = connection.execute(text(_ONE + _mark(connection)), {"check_id": str(check)}).first()
+    row = _first(connection, _ONE, check)
     return _row(row, figures.titles(connection)) if row else None
 
 
-def _before(connection: Connection, check: str) -> dict[str, Any] | None:
+def _before(connection: Connection, check: UUID) -> dict[str, Any] | None:
     """The verdict that stands while a person looks at an answer again; None where there was none yet.
 
     The answer was erased with it. What a participant wrote who contests it is kept until a person decides.
     """
-    row = connection.execute(text(_BEFORE.format(_mark(connection))), {"check_id": check}).first()
+    row = _first(connection, _BEFORE, check)
     if row is None:
         return None
     return {"reason": row.reason, "evidence": read_json(row.evidence) or {}, "by_person": row.decided_by != "worker"}
 
 
-def _mark(connection: Connection) -> str:
-    return "CAST(:check_id AS uuid)" if connection.dialect.name == "postgresql" else ":check_id"
+def _first(connection: Connection, statement: str, own: UUID) -> Any:
+    """The first row of what asks for one id, which is a text on SQLite."""
+    mark = "CAST(:id AS uuid)" if connection.dialect.name == "postgresql" else ":id"
+    return connection.execute(text(statement.format(mark)), {"id": str(own)}).first()
 
 
 def _row(row: Any, titles: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,3 +58,13 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     (clone / ".venv").symlink_to(sys.prefix)
     with Terminal(clone, {}) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def valmont(tmp_path_factory: pytest.TempPathFactory, libraries: None) -> Iterator[Any]:
+    """The town of a module, on SQLite with an engine inside."""
+    from tests.examples.platform.inside import opened
+
+    folder = tmp_path_factory.mktemp("valmont")
+    with opened(f"sqlite:///{folder / 'valmont.db'}", folder) as found:
+        yield found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -24,13 +23,6 @@ from tests.examples.platform.drafting import publish, write
 from tests.examples.platform.inside import AT_HOME, NEAR_BORDER, Town, opened
 
 pytestmark = pytest.mark.stacks
-
-
-@pytest.fixture(scope="module")
-def valmont(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    folder = tmp_path_factory.mktemp("valmont")
-    with opened(f"sqlite:///{folder / 'valmont.db'}", folder) as found:
-        yield found
 
 
 def test_only_the_office_sees_its_pages(valmont: Town) -> None:

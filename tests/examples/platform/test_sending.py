@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -28,14 +27,12 @@ CHOICE = town.CARE[0]["id"]
 TWO_PLACES = {"number": "4", "street": "rue de l'Église", "postcode": "99002"}
 
 
-@pytest.fixture(scope="module")
-def valmont(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    folder = tmp_path_factory.mktemp("valmont")
-    with opened(f"sqlite:///{folder / 'valmont.db'}", folder) as found:
-        title = {"en": "Where do you live?", "fr": "Où habitez-vous ?"}
-        for name, zone in (("twice", "hill"), ("quay", "old-town")):
-            found.open(name, {"home": {"criterion": "lives-in", "with": {"zone": zone}, "title": title}})
-        yield found
+@pytest.fixture(scope="module", autouse=True)
+def two_places(valmont: Town) -> None:
+    """Consultations of a place that has one address twice, and of one that has it once."""
+    title = {"en": "Where do you live?", "fr": "Où habitez-vous ?"}
+    for name, zone in (("twice", "hill"), ("quay", "old-town")):
+        valmont.open(name, {"home": {"criterion": "lives-in", "with": {"zone": zone}, "title": title}})
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -19,16 +18,9 @@ from examples.platform import town
 from examples.platform.web import composing, publishing, store, writing
 from jurat.database import open_engine
 from tests.examples.platform.drafting import ABOUT, COUNTS, DESK, NEW, QUESTIONS, begin, led, publish, seen, write
-from tests.examples.platform.inside import Town, opened
+from tests.examples.platform.inside import Town
 
 pytestmark = pytest.mark.stacks
-
-
-@pytest.fixture(scope="module")
-def valmont(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    folder = tmp_path_factory.mktemp("valmont")
-    with opened(f"sqlite:///{folder / 'valmont.db'}", folder) as found:
-        yield found
 
 
 def lines(*titles: str) -> dict[str, str]:

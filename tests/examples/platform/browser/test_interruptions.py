@@ -121,6 +121,7 @@ def test_a_second_window_gets_the_word_of_the_first(walk: Walk, embedded: Fleet)
     other.confirm()
     assert other.page.url == walk.page.url
     assert other.told() == "accepted"
+    assert other.page.locator(".notice").all_inner_texts() == [], "nothing else was typed"
     assert embedded.ground.checks(walk.name) == ACCEPTED
 
 
