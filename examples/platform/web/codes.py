@@ -18,7 +18,7 @@ from examples.platform.web.language import gettext as _
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR
 from examples.platform.web.waiting import said_of, uuid_or_400, wait_for
-from jurat import InvalidSubmission
+from jurat import InvalidSubmission, JuratError
 from jurat.codes import generate
 from jurat.publications import NAME
 
@@ -54,7 +54,7 @@ def make() -> Any:
             parts().ring()
             try:
                 asked = wait_for(own)
-            except SQLAlchemyError:  # the codes are on their way, and nobody else will ever show them
+            except (SQLAlchemyError, JuratError):  # the codes are on their way, and nobody else will ever show them
                 asked = None
             return render_template(
                 "office/cards.html",

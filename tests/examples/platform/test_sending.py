@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,14 +12,17 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection, text
 
-from jurat import AskedState, Reason
+from jurat import AskedState, Client, Reason
 from jurat.codes import generate
+from jurat.sealing import generate as keys
+from jurat.sealing import key_to_text
 
 pytest.importorskip("flask_wtf")
 pytest.importorskip("babel")
 
 from examples.platform import town
 from examples.platform.web import store
+from examples.platform.web.parts import KEY
 from tests.examples.platform.inside import AT_HOME, AWAY, NEAR_BORDER, PATIENCE, Browser, Town, opened
 
 pytestmark = pytest.mark.stacks
@@ -264,6 +268,21 @@ def test_who_looks_again_reads_what_was_known_and_that_the_answer_is_gone(valmon
     page = rhea.get(review)
     assert "Please ask the participant." in page
     assert "bin/jurat review show" not in page
+
+
+def test_codes_are_shown_although_nobody_can_say_what_became_of_them(valmont: Town, tmp_path: Path) -> None:
+    """The database goes once they are stored: a client that finds none. Nobody would ever see them again."""
+    omar, made = valmont.browser("omar"), valmont.app.extensions[KEY]
+    elsewhere = Client(f"sqlite:///{tmp_path / 'away.db'}", None, key_to_text(keys()[1]))
+    form = {"id": str(uuid4()), "list": "letters", "count": "2"}
+    try:
+        valmont.app.extensions[KEY] = replace(made, client=elsewhere)
+        page = omar.post("/en/office/codes/", form, 200)
+    finally:
+        valmont.app.extensions[KEY] = made
+        elsewhere.close()
+    assert len(re.findall(r'class="code">[^<]+<', page)) == 2
+    assert "These codes are being added" in page
 
 
 def test_while_the_database_is_away_what_was_sent_can_be_sent_again(tmp_path: Path) -> None:
