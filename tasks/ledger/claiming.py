@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from config.hours import Hours
 from jurat.batches import Rows, Statement, begin, run
-from jurat.database import preparing
+from jurat.database import is_away, preparing
 from jurat.statements import now, rows_json, rowset
 from jurat.words import Reason
 from tasks.checks import Held
@@ -158,10 +159,26 @@ class Claims:
             (leased,) = run(connection, (_claim_these(self._dialect), {"rows": rows}))
             return [_Taken(row, row[10]).held() for row in leased]
 
-    def renew(self, held: Iterable[Held]) -> set[UUID]:
-        """Prolong the leases of `held`; the ids that are still ours. One statement for all."""
+    def renew(self, held: Iterable[Held], seconds: float = LEASE) -> set[UUID]:
+        """Prolong the leases of `held`; the ids that are still ours. One statement for all, unless the database refuses
+        it: then each half by itself, so that one check does not cost all others their leases.
+        """
+        held = list(held)
+        if not held:
+            return set()
+        try:
+            return self._renew(held, seconds)
+        except DBAPIError as error:
+            if is_away(error):
+                raise
+            if len(held) == 1:
+                return set()
+            half = len(held) // 2
+            return self.renew(held[:half], seconds) | self.renew(held[half:], seconds)
+
+    def _renew(self, held: Sequence[Held], seconds: float) -> set[UUID]:
         rows = [{"id": str(check.id), "fence": check.fence} for check in held]
-        with begin(self._often, (_renew(self._dialect), {"rows": rows_json(rows)})) as (_, (renewed,)):
+        with begin(self._often, (_renew(self._dialect, seconds), {"rows": rows_json(rows)})) as (_, (renewed,)):
             crash_point("renewal.made")
         crash_point("renewal.committed")
         return {_id(row[0]) for row in renewed}
@@ -374,7 +391,7 @@ def _claim_postgresql(most: int, *, alone: bool) -> str:
           CROSS JOIN LATERAL (
             SELECT c.id FROM jurat_checks c
             WHERE {waiting(alone=alone)} AND c.source = r.source {queue} AND c.due_at <= statement_timestamp()
-            ORDER BY c.due_at LIMIT r.most FOR UPDATE SKIP LOCKED) d
+            ORDER BY c.due_at LIMIT r.most FOR NO KEY UPDATE SKIP LOCKED) d
           LIMIT {most})
         SELECT id FROM due"""
     return _lease("postgresql", chosen)
@@ -396,9 +413,9 @@ def _claim_these(dialect: str) -> str:
 
 
 @lru_cache
-def _renew(dialect: str) -> str:
+def _renew(dialect: str, seconds: float) -> str:
     rows = rowset(dialect, "id uuid, fence bigint")
-    lease = now(dialect, str(LEASE))
+    lease = now(dialect, str(seconds))
     if dialect == "sqlite":
         return f"""
             UPDATE jurat_checks SET lease_until = {lease} FROM {rows}
@@ -409,6 +426,6 @@ def _renew(dialect: str) -> str:
     ours = f"{rows} JOIN jurat_checks c ON c.id = r.id AND c.fence = r.fence WHERE c.state = 'leased'"
     return f"""
         WITH ours AS (SELECT c.id FROM {ours}),
-        free AS MATERIALIZED (SELECT c.id FROM {ours} FOR UPDATE OF c SKIP LOCKED),
+        free AS MATERIALIZED (SELECT c.id FROM {ours} FOR NO KEY UPDATE OF c SKIP LOCKED),
         renewed AS (UPDATE jurat_checks SET lease_until = {lease} WHERE id IN (SELECT id FROM free))
         SELECT id FROM ours"""

@@ -248,7 +248,7 @@ def _work(dialect: str, task: str) -> str:
 
 @lru_cache
 def _end_leases(dialect: str) -> str:
-    lock = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     return f"""
         UPDATE jurat_checks
         SET state = 'pending', lease_until = NULL, lost_leases = lost_leases + 1
@@ -267,7 +267,7 @@ def _overdue_reviews(dialect: str) -> str:
 
 @lru_cache
 def _erase_candidates(dialect: str) -> str:
-    lock = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     return f"""
         UPDATE jurat_checks SET candidates = NULL, candidates_until = NULL
         WHERE id IN (SELECT id FROM jurat_checks WHERE candidates_until <= {now(dialect)}

@@ -141,7 +141,7 @@ _PASSED = f"""
     SELECT p.* FROM {rowset("postgresql", "source text, before float8")} CROSS JOIN LATERAL (
       SELECT {_columns("postgresql")} FROM jurat_checks c
       WHERE c.state = 'pending' AND c.source = r.source AND c.deadline_at <= to_timestamp(r.before)
-      ORDER BY c.deadline_at LIMIT :limit FOR UPDATE SKIP LOCKED) p"""
+      ORDER BY c.deadline_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED) p"""
 
 
 @lru_cache

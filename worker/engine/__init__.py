@@ -18,6 +18,7 @@ import structlog
 
 from tasks.checks import Entry, GiveBack, Held
 from tasks.ledger import Claims, Keeping, Settling
+from tasks.ledger.quotas import KEPT
 from tasks.running import Running
 from worker.engine.claimer import Claimer
 from worker.engine.gate import Gate
@@ -80,7 +81,14 @@ class Engine:
             self._give_back,
         )
         self._notes = Notes(ledgers.keeping, self._gate, plans.breaker, self.claimer.wake_in)
-        self.writer = Writer(ledgers.settling, self.holdings, self.claimer, self._gate, self._notes)
+        self.writer = Writer(
+            ledgers.settling,
+            self.holdings,
+            self.claimer,
+            self._gate,
+            self._notes,
+            lambda held: ledgers.claims.renew(held, seconds=KEPT),
+        )
         self._renewer = Renewer(ledgers.claims, self.holdings, plans.longest)
         self._keeper = Keeper(
             ledgers.keeping, ledgers.claims, plans, self._notes, self.holdings, self._accept, self.claimer.wake
@@ -88,7 +96,7 @@ class Engine:
         self._lookout = Lookout(ledgers.keeping, self._starter, self._gate)
         beating = (self.claimer, self._starter, self.writer, self._renewer, self._keeper)
         self._pulse = Pulse(self.holdings, plans, beating)
-        self._watchdog = Watchdog(self.holdings, beating, lambda: self.writer.written, plans.longest, self._end_process)
+        self._watchdog = Watchdog(self.holdings, beating, lambda: self.writer.handled, plans.longest, self._end_process)
         self._look_ups = [
             LookUp(
                 number,

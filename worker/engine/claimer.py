@@ -247,7 +247,7 @@ class Claimer(EngineThread):
         all goes to everything else afterwards.
         """
         self._held_back = True  # each write wakes
-        if self._holdings.leases(self._longest):  # but for what hangs: another worker gets that
+        if not self._holdings.hold_only_apart(self._longest):
             return True
         asked = time.monotonic()
         took = asked - last_chance.begun

@@ -11,6 +11,7 @@ import structlog
 from tasks.checks import Held
 from tasks.ledger import Claims, Keeping
 from tasks.ledger.claiming import LEASE
+from tasks.ledger.quotas import KEPT
 from worker.engine.holdings import Holdings
 from worker.engine.notes import Notes
 from worker.engine.plans import Plans
@@ -44,7 +45,9 @@ class Renewer(EngineThread):
         held = self._holdings.leases(self._longest)
         if not held:
             return
-        kept = self._claims.renew(held)
+        apart = self._holdings.apart()
+        kept = self._claims.renew(check for check in held if (check.id, check.fence) not in apart)
+        kept |= self._claims.renew((check for check in held if (check.id, check.fence) in apart), seconds=KEPT)
         self._holdings.renewed((check for check in held if check.id in kept), asked)
         for check in held:
             if check.id not in kept:
@@ -124,6 +127,6 @@ class Keeper(EngineThread):
 
     def _end_overdue(self) -> None:
         # They need no slot, but a thread each: none are taken while those of the last time still wait for one.
-        room = OVERDUE_BATCH + self._holdings.slots - len(self._holdings)
+        room = OVERDUE_BATCH + self._holdings.slots - self._holdings.under_way()
         if room > 0 and self._plans.current() is not None:
             self._accept(self._claims.claim_overdue(room, self._plans.hours()))

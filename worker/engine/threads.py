@@ -7,8 +7,9 @@ import time
 from abc import ABC, abstractmethod
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
-from jurat.database import is_away
+from jurat.database import is_away, state_of
 
 log = structlog.get_logger("jurat.engine")
 
@@ -26,7 +27,7 @@ class EngineThread(ABC):
         """Whether the database was away at the last step."""
         self.stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"jurat-{name}", daemon=True)
-        self._said = float("-inf")
+        self._said: dict[str, float] = {}
 
     @abstractmethod
     def step(self) -> None:
@@ -60,15 +61,28 @@ class EngineThread(ABC):
                 if is_away(error):
                     self.away = True
                     self._say("database away", error=type(getattr(error, "orig", None) or error).__name__)
-                else:
+                elif isinstance(error, DBAPIError):  # of a trigger or constraint, say: no fault of the code around it
+                    self._say("engine thread failed: the database refuses a statement", error=_name(error))
+                elif self._may_say(f"failed {type(error).__name__}"):
                     log.exception("engine thread failed", thread=self.name, error=type(error).__name__)
             else:
                 continue
             self.stopping.wait(rest)
             rest = min(_LONGEST_REST, rest * 2)
 
-    def _say(self, event: str, **facts: str) -> None:
+    def _say(self, event: str, **facts: object) -> None:
         """Once a minute: an outage must not fill the disk with its own description."""
-        if time.monotonic() - self._said >= _SAY_EVERY:
-            self._said = time.monotonic()
+        if self._may_say(event):
             log.warning(event, thread=self.name, **facts)
+
+    def _may_say(self, event: str) -> bool:
+        now = time.monotonic()
+        if now - self._said.get(event, float("-inf")) < _SAY_EVERY:
+            return False
+        self._said[event] = now
+        return True
+
+
+def _name(error: DBAPIError) -> str:
+    """What the database calls it; never what it says, which may name a person."""
+    return state_of(error) or type(error.orig or error).__name__

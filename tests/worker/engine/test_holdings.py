@@ -37,7 +37,7 @@ def test_checks_that_share_a_look_up_take_one_slot_and_are_all_held() -> None:
     assert holdings.room(lambda _: 10.0) == (2, {"towns": 2})
     assert holdings.start(lot) == lot
     now[0] += 11.0
-    assert holdings.hanging(lambda _: 10.0) == 1
+    assert holdings.running() == {(lot[0].id, 1): "towns"}
     assert holdings.unfinished() == [*lot, alone]
     assert holdings.looked_up(lot) == 1
     assert (holdings.free(), holdings.unwritten(), holdings.ended()) == (2, 3, {"towns": 3})

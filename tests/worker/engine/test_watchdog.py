@@ -38,10 +38,17 @@ class Kennel:
             self.holdings, [self.thread], lambda: self.written, lambda _: 10.0, self.ended.append, lambda: self.now
         )
 
-    def pass_time(self, seconds: float) -> str | None:
-        self.now += seconds
-        self.thread.beat = self.now
-        return self.dog.trouble()
+    def pass_time(self, seconds: float, *, beating: bool = True) -> str | None:
+        """What the watchdog says at last, which looks each second meanwhile."""
+        said = self.dog.trouble()
+        while seconds > 0 and said is None:
+            step = min(1.0, seconds)
+            seconds -= step
+            self.now += step
+            if beating:
+                self.thread.beat = self.now
+            said = self.dog.trouble()
+        return said
 
 
 def held(number: int) -> Held:
@@ -55,8 +62,8 @@ def test_a_worker_without_work_is_left_alone_for_ever() -> None:
 
 def test_a_thread_that_stands_still_is_named() -> None:
     kennel = Kennel()
-    kennel.now = STANDSTILL + 1
-    assert kennel.dog.trouble() == "its claimer has stood still for 61 s"
+    assert kennel.pass_time(STANDSTILL, beating=False) is None
+    assert kennel.pass_time(1, beating=False) == "its claimer has stood still for 61 s"
 
 
 def test_look_ups_that_hang_are_counted_by_twice_their_source_s_timeout() -> None:
@@ -80,6 +87,28 @@ def test_checks_that_are_held_and_not_written_are_a_standstill() -> None:
     assert kennel.pass_time(STANDSTILL + 1) == "nothing was written for 61 s although checks are held"
 
 
+def test_what_was_put_apart_is_no_standstill_however_long_it_lasts() -> None:
+    kennel = Kennel()
+    kennel.holdings.add([held(1)])
+    kennel.holdings.looked_up([held(1)])
+    kennel.holdings.put_apart([held(1)])
+    assert not any(kennel.pass_time(STANDSTILL) for _ in range(5))
+
+
+def test_the_time_in_which_the_process_did_not_run_does_not_count() -> None:
+    """Its clock goes on while it is stopped: it wakes, and an hour seems to have passed since its last look."""
+    kennel = Kennel()
+    for number in range(2):
+        kennel.holdings.add([held(number)])
+        kennel.holdings.start([held(number)])
+    assert kennel.pass_time(5) is None
+    for _ in range(3):
+        kennel.now += 3600
+        assert kennel.dog.trouble() is None
+    assert kennel.pass_time(8.5) is None
+    assert kennel.pass_time(1) == "2 of 8 look-ups have run for twice their source's timeout"
+
+
 def test_an_outage_of_the_database_is_waited_for() -> None:
     kennel = Kennel()
     kennel.holdings.add([held(1)])
@@ -91,7 +120,8 @@ def test_an_outage_of_the_database_is_waited_for() -> None:
 
 def test_it_says_why_and_ends_the_process_once() -> None:
     kennel = Kennel()
-    kennel.now = STANDSTILL + 1
+    assert kennel.pass_time(STANDSTILL, beating=False) is None
+    kennel.now += 1
     with capture_logs() as logs:
         kennel.dog.start()
         assert kennel.dog.join(60)
