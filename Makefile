@@ -110,7 +110,7 @@ FAULTS := @PYTHONPATH=. $(PY) -m bench.faults $(SCENARIO) $(if $(SEED),--seed $(
 faults: $(VENV)/.dev ## Break a running fleet in every way; SCENARIO="kill sigstop" SEED="1 2 3" CHECKS=2000
 	$(FAULTS) $(ARGS)
 
-faults-short: $(VENV)/.dev ## The same in less than six minutes: 300 checks, and what ends within half a minute
+faults-short: $(VENV)/.dev ## The same in about seven minutes: 300 checks, and what ends within half a minute
 	$(FAULTS) --short --anew $(ARGS)
 
 control-arm: $(VENV)/.dev ## Kill workers of plain Celery as often, to see it lose what jurat must not

@@ -110,7 +110,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """The look-up was not started, or what came of it can not be written here: due again in `seconds`, at no cost."""
+    """The look-up was not started, or what came of it cannot be written here: due again in `seconds`, at no cost."""
 
     seconds: float = 0.0
 

@@ -253,10 +253,19 @@ class Stage:
         finally:
             self.troubles.append((begun, time.monotonic()))
 
-    def scalar(self, statement: str) -> int:
+    def scalar(self, statement: str, **parameters: Any) -> int:
         """One number from the database."""
+        return int(self.column(statement, **parameters)[0] or 0)
+
+    def column(self, statement: str, **parameters: Any) -> list[Any]:
+        """One column of rows from the database."""
         with self.service.database.begin() as connection:
-            return int(connection.execute(text(statement)).scalar_one() or 0)
+            return list(connection.execute(text(statement), parameters).scalars())
+
+    def clock(self) -> float:
+        """The time of the database."""
+        (seconds,) = self.column("SELECT CAST(extract(epoch FROM clock_timestamp()) AS float8)")
+        return float(seconds)
 
     def leased(self) -> int:
         """How many checks workers hold at the moment."""

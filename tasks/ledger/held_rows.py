@@ -19,7 +19,7 @@ from jurat.statements import rows_json, rowset
 from tasks.checks import Entry
 
 Fenced = tuple[UUID, int]
-"""One claim of one check: a process may hold a check twice, once in a look-up that hangs."""
+"""One claim of one check: a process may hold a check twice, once in a lookup that hangs."""
 
 _HELD = frozenset({"55P03", "40P01"})
 """What PostgreSQL says of a row that somebody holds: lock_not_available, deadlock_detected."""
@@ -55,7 +55,7 @@ def id_of(value: Any) -> UUID:
 
 
 def fenced(entry: Entry) -> Fenced:
-    """One claim of one check: a process may hold a check twice, once in a look-up that hangs."""
+    """One claim of one check: a process may hold a check twice, once in a lookup that hangs."""
     return entry.held.id, entry.held.fence
 
 

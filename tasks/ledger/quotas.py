@@ -20,10 +20,10 @@ from tasks.ledger.pausing import pause
 from tasks.ledger.queues import clock, seconds_between
 
 KEPT = 30.0
-"""Seconds of the lease of a check that was looked up and that can not be written for now."""
+"""Seconds of the lease of a check that was looked up and that cannot be written for now."""
 
 AT_WORK = 20.0
-"""A lease that lasts longer is such a one: its look-up has ended, and takes no room at its source any more. It lies
+"""A lease that lasts longer is such a one: its lookup has ended, and takes no room at its source any more. It lies
 between a lease (`tasks.ledger.claiming.LEASE`) and what is left of a kept one when it is renewed."""
 
 

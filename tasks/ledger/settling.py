@@ -65,8 +65,8 @@ class Settling:
         """Write `entries` in one transaction.
 
         What the database refuses for any other reason than being away, such as a platform's own trigger or a value
-        that it can not store (a NUL or half a surrogate pair from a source), would fail the whole batch for ever. So
-        the batch is halved until the bad check stands alone. With a value that can not be stored it ends
+        that it cannot store (a NUL or half a surrogate pair from a source), would fail the whole batch for ever. So
+        the batch is halved until the bad check stands alone. With a value that cannot be stored it ends
         `source_unreadable`; else it is `failed`, and nothing of it was written.
 
         Waits for nobody: an entry whose rows somebody holds is `busy`.
@@ -89,7 +89,7 @@ class Settling:
             return Written(busy=list(entries)) if held else self._write_alone(entries[0], error)
 
     def _write_alone(self, bad: Entry, error: Exception) -> Written:
-        """End a check whose evidence can not be stored. Any other failure is for the caller to wait for."""
+        """End a check whose evidence cannot be stored. Any other failure is for the caller to wait for."""
         if not isinstance(error, UNSTORABLE) or isinstance(bad.decision, GiveBack):
             return Written(failed=[(bad, error)])
         attempt = bad.attempt and replace(bad.attempt, ended=Ended.FAILED, reason=Reason.SOURCE_UNREADABLE)

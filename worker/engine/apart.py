@@ -1,4 +1,4 @@
-"""What can not be written for now, kept apart so that nothing else waits for it.
+"""What cannot be written for now, kept apart so that nothing else waits for it.
 
 An entry is busy while a transaction of a platform holds its participant's row, for as long as the platform likes. Or
 the database refuses it, say by a trigger of the platform's own, until somebody has put that right. Each is tried again

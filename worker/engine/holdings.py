@@ -46,7 +46,7 @@ class Holdings:
         self._open = 0
         """Checks that are not looked up yet."""
         self._apart = 0
-        """Checks that can not be written for now."""
+        """Checks that cannot be written for now."""
         self._freed = 0
         self._ended: Counter[str] = Counter()
 
@@ -183,7 +183,7 @@ class Holdings:
             return len(self._all) - self._apart
 
     def running(self) -> Mapping[tuple[UUID, int], str]:
-        """The look-ups that are under way, each in a slot of its own, by id and fence; of each its source."""
+        """The lookups that are under way, each in a slot of its own, by id and fence; of each its source."""
         with self._lock:
             return {
                 key: holding.held.source
@@ -197,7 +197,7 @@ class Holdings:
             return [holding.held for holding in self._all.values() if not holding.looked_up]
 
     def hold_only_apart(self, longest: Callable[[str], float]) -> bool:
-        """Whether nothing is held but what was put apart, and look-ups that hang: another worker gets those."""
+        """Whether nothing is held but what was put apart, and lookups that hang: another worker gets those."""
         now = self._clock()
         with self._lock:
             return all(

@@ -91,7 +91,7 @@ class Watchdog(EngineThread):
         return None
 
     def _hanging(self) -> int:
-        """How many look-ups have run for twice their source's timeout since they were seen first."""
+        """How many lookups have run for twice their source's timeout since they were seen first."""
         running = self._holdings.running()
         self._running = {key: self._running.get(key, self._ran) for key in running}
         return sum(self._ran - seen > 2 * self._longest(running[key]) for key, seen in self._running.items())

@@ -32,7 +32,7 @@ LAST_TRIES = 1.0
 """Seconds for which a writer that ends tries what it could not write; then it gives it back."""
 
 BACK_IN = 60.0
-"""Seconds after which a check is due again that was given back because too many can not be written."""
+"""Seconds after which a check is due again that was given back because too many cannot be written."""
 
 
 class Writer(EngineThread):
@@ -98,7 +98,7 @@ class Writer(EngineThread):
             self.stopping.set()
 
     def _write_waiting(self) -> None:
-        """Write what is waiting. What can not be written now is put apart, or given back where too much is."""
+        """Write what is waiting. What cannot be written now is put apart, or given back where too much is."""
         if not self._waiting:
             return
         only_read = self._unknown
@@ -131,7 +131,7 @@ class Writer(EngineThread):
             self._keep_leases([entry.held for entry in lasting])
             self._claimer.written()
         if beyond:
-            self._say("checks given back: too many can not be written", checks=len(beyond))
+            self._say("checks given back: too many cannot be written", checks=len(beyond))
         for entry in beyond:
             if isinstance(entry.decision, GiveBack):  # nor can that be written: its lease ends
                 self._holdings.release([entry.held])

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 from structlog.testing import capture_logs
@@ -9,6 +14,8 @@ from tasks.checks import Held
 from worker.engine.holdings import Holdings
 from worker.engine.threads import EngineThread
 from worker.engine.watchdog import EXIT_CODE, STANDSTILL, Watchdog
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Still(EngineThread):
@@ -129,3 +136,42 @@ def test_it_says_why_and_ends_the_process_once() -> None:
     assert [(line["event"], line["why"]) for line in logs] == [
         ("worker ends itself", "its claimer has stood still for 61 s")
     ]
+
+
+FROZEN = 6.0
+"""Seconds: more than twice the timeout below, and than all that this takes where nobody stops it."""
+
+SCRIPT = """
+import os, sys, time
+from tests.worker.engine.test_watchdog import Still, held
+from worker.engine.holdings import Holdings
+from worker.engine.watchdog import Watchdog
+
+holdings = Holdings(4)
+holdings.add([held(1)])
+holdings.start([held(1)])
+dog = Watchdog(holdings, [Still("claimer", time.monotonic())], lambda: 0, lambda _: 2.0, os._exit)
+dog.start()
+print("looking", flush=True)
+for _ in range(30):
+    time.sleep(0.05)
+holdings.looked_up([held(1)])
+holdings.release([held(1)])
+looks = 0
+while looks < 3:
+    before = dog.beat
+    while dog.beat == before:
+        time.sleep(0.01)
+    looks += 1
+"""
+
+
+def test_a_process_that_was_stopped_for_long_does_not_end_itself_when_it_wakes() -> None:
+    command = [sys.executable, "-c", SCRIPT]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "looking\n"
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(FROZEN)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(60) == 0
