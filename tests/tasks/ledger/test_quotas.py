@@ -47,6 +47,21 @@ def test_the_start_times_of_a_claim_are_those_of_the_rate_in_the_order_of_what_i
     assert all(check.late <= 0.2 for check in again)
 
 
+def test_what_has_waited_longest_starts_first(two: Desk) -> None:
+    """Whatever the order in which the database finds and returns the rows."""
+    waited = {"budget": [3, 9, 1, 7, 5, 11], "culture": [8, 2, 10, 4, 12, 6]}
+    for consultation, all_of_them in waited.items():
+        for seconds in all_of_them:
+            two.submit(f"p-{seconds}", consultation=consultation)
+            two.set_back("due_at", 60.0 * seconds, f"participant = 'p-{seconds}'")
+    held = two.claim(free=12, interval=0.01, burst=1, late=0.0)
+    assert len({check.starts_in for check in held}) == len(held) == 12
+    for consultation, all_of_them in waited.items():
+        starts = {c.starts_in: int(c.participant.removeprefix("p-")) for c in held if c.consultation == consultation}
+        assert [starts[at] for at in sorted(starts)] == sorted(all_of_them, reverse=True)
+    assert [check.starts_in for check in held] == sorted(check.starts_in for check in held)
+
+
 def test_what_a_claim_took_counts_as_lateness(desk: Desk) -> None:
     desk.submit_many(2)
     asked = time.monotonic()

@@ -7,9 +7,9 @@ from structlog.testing import capture_logs
 
 from tasks.checks import Held
 from tasks.ledger.claiming import LEASE
-from tests.tasks.desk import ids
+from tests.tasks.desk import ids, listening
 from tests.worker.engine.works import Works
-from worker.engine.holdings import HANGING, Holdings
+from worker.engine.holdings import HANGING, TRUSTED, Holdings
 from worker.engine.keeper import EVERY, Keeper, Renewer
 
 
@@ -28,6 +28,20 @@ def test_the_renewer_prolongs_what_is_held_in_one_statement_each_third_of_a_leas
     assert len(seen) == 1
     assert works.desk.one("SELECT count(*) FROM jurat_checks WHERE lease_until > NOW(10)") == 3
     assert 0 < renewer._next - time.monotonic() <= LEASE / 3
+
+
+def test_a_renewal_is_trusted_from_before_its_statement_was_sent(works: Works) -> None:
+    works.plans.refresh()
+    holdings = Holdings(3)
+    check = works.desk.held()
+    holdings.add([check], asked=0.0)
+    renewer = Renewer(works.desk.claims, holdings, works.plans.longest)
+    renewer._next = 0.0
+    sent: list[float] = []
+    with listening(works.desk.engine, "before_cursor_execute", lambda *_: sent.append(time.monotonic())):
+        begun = time.monotonic()
+        renewer.step()
+    assert begun <= holdings._all[check.id, check.fence].trusted_until - TRUSTED <= sent[0]
 
 
 def test_the_lease_of_a_look_up_that_hangs_is_let_go(works: Works) -> None:
