@@ -25,6 +25,7 @@ from tasks.checks import Held
 from tasks.crashing import crash_point
 from tasks.flow import Demand, Queue, turns
 from tasks.ledger import overdue, quotas
+from tasks.ledger.in_parts import in_parts
 from tasks.ledger.queues import SOME, clock, epoch, lengths, queues, readable, seconds_between, waiting
 
 LEASE = 15.0
@@ -155,9 +156,16 @@ class Claims:
             over = overdue.find(connection, hours, limit)
             if not over:
                 return []
-            rows = rows_json([{"id": str(check)} for check in over])
-            (leased,) = run(connection, (_claim_these(self._dialect), {"rows": rows}))
-            return [_Taken(row, row[10]).held() for row in leased]
+
+            def lease(checks: Sequence[UUID]) -> Sequence[Any]:
+                rows = rows_json([{"id": str(check)} for check in checks])
+                return run(connection, (_claim_these(self._dialect), {"rows": rows}))[0]
+
+            failures: list[Exception] = []
+            leased = in_parts(connection, over, lease, failures)
+        if failures and not leased:
+            raise failures[0]
+        return [_Taken(row, row[10]).held() for row in leased]
 
     def renew(self, held: Iterable[Held], seconds: float = LEASE) -> set[UUID]:
         """Prolong the leases of `held`; the ids that are still ours. One statement for all, unless the database refuses

@@ -5,15 +5,16 @@ The database decides whose turn it is: by one conditional update of `jurat_upkee
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from jurat.batches import begin
 from jurat.database import preparing
-from jurat.statements import now
+from jurat.statements import now, rows_json, rowset
 from tasks.crashing import crash_point
 from tasks.flow import Breaker, Demand
 from tasks.ledger import figures, pausing, quotas
@@ -21,6 +22,7 @@ from tasks.ledger.access import ANY_OUTDATED, AccessRows
 from tasks.ledger.code_lists import Minting
 from tasks.ledger.consultations import ANY_WAITING, Consultations
 from tasks.ledger.figures import Noted, SourceFigures
+from tasks.ledger.in_parts import in_parts
 from tasks.ledger.overdue import any_passed
 from tasks.ledger.publishing import Publishing
 from tasks.ledger.purging import Purging
@@ -89,11 +91,21 @@ class Keeping:
         """Give back the checks whose leases are over; each counts one lost lease. They stay due since they were before,
         and so go before what came later.
         """
+        failures: list[Exception] = []
         with self._engine.begin() as connection:
-            ended = connection.execute(text(_end_leases(self._dialect)), {"limit": BATCH}).all()
+            over = connection.execute(text(_leases_over(self._dialect)), {"limit": BATCH}).scalars().all()
+            ended = in_parts(connection, over, partial(self._change, connection, _END_LEASES), failures)
             crash_point("leases.ended")
         crash_point("leases.committed")
-        return [UUID(str(row[0])) for row in ended]
+        if failures and not ended:
+            raise failures[0]
+        return ended
+
+    def _change(self, connection: Connection, change: str, checks: Sequence[Any]) -> list[UUID]:
+        """Change these checks; their ids."""
+        rows = rows_json([{"id": str(check)} for check in checks])
+        sql = f"{change} WHERE id IN (SELECT r.id FROM {rowset(self._dialect, 'id uuid')}) RETURNING id"
+        return [UUID(str(check)) for check in connection.execute(text(sql), {"rows": rows}).scalars()]
 
     def end_reviews(self) -> int:
         """End the reviews that are overdue; how many. Who was never decided about returns to the workers, past the
@@ -101,13 +113,21 @@ class Keeping:
 
         Those of participants whose access row somebody holds are left for the next turn.
         """
+        failures: list[Exception] = []
         with self._engine.begin() as connection:
             over = {
                 UUID(str(row[0])): (row[1], row[2])
                 for row in connection.execute(text(_overdue_reviews(self._dialect)), {"limit": BATCH})
             }
             free = self._access.lock(connection, set(over.values()))
-            return end_reviews(connection, self._access, {check: key for check, key in over.items() if key in free})
+
+            def end(checks: Sequence[UUID]) -> list[int]:
+                return [end_reviews(connection, self._access, {check: over[check] for check in checks})]
+
+            ended = sum(in_parts(connection, [check for check, key in over.items() if key in free], end, failures))
+        if failures:
+            raise failures[0]
+        return ended
 
     def do_requests(self) -> int:
         """Do what persons have asked for; how many requests were dealt with."""
@@ -199,8 +219,13 @@ class Keeping:
 
     def erase_candidates(self) -> int:
         """Erase the candidates of ambiguous addresses whose time is over; of how many checks."""
+        failures: list[Exception] = []
         with self._engine.begin() as connection:
-            return connection.execute(text(_erase_candidates(self._dialect)), {"limit": BATCH}).rowcount
+            over = connection.execute(text(_candidates_over(self._dialect)), {"limit": BATCH}).scalars().all()
+            erased = in_parts(connection, over, partial(self._change, connection, _ERASE_CANDIDATES), failures)
+        if failures:
+            raise failures[0]
+        return len(erased)
 
     def purge(self) -> int:
         """Delete what is past its `retain_until` and needed no more; how many checks went."""
@@ -246,15 +271,17 @@ def _work(dialect: str, task: str) -> str:
     return WORK[task].format(now=now(dialect)) if task in WORK else "true"
 
 
+_END_LEASES = "UPDATE jurat_checks SET state = 'pending', lease_until = NULL, lost_leases = lost_leases + 1"
+
+_ERASE_CANDIDATES = "UPDATE jurat_checks SET candidates = NULL, candidates_until = NULL"
+
+
 @lru_cache
-def _end_leases(dialect: str) -> str:
+def _leases_over(dialect: str) -> str:
     lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     return f"""
-        UPDATE jurat_checks
-        SET state = 'pending', lease_until = NULL, lost_leases = lost_leases + 1
-        WHERE id IN (SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now(dialect)}
-                     ORDER BY lease_until LIMIT :limit {lock})
-        RETURNING id"""
+        SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now(dialect)}
+        ORDER BY lease_until LIMIT :limit {lock}"""
 
 
 @lru_cache
@@ -266,9 +293,8 @@ def _overdue_reviews(dialect: str) -> str:
 
 
 @lru_cache
-def _erase_candidates(dialect: str) -> str:
+def _candidates_over(dialect: str) -> str:
     lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     return f"""
-        UPDATE jurat_checks SET candidates = NULL, candidates_until = NULL
-        WHERE id IN (SELECT id FROM jurat_checks WHERE candidates_until <= {now(dialect)}
-                     ORDER BY candidates_until LIMIT :limit {lock})"""
+        SELECT id FROM jurat_checks WHERE candidates_until <= {now(dialect)}
+        ORDER BY candidates_until LIMIT :limit {lock}"""

@@ -8,8 +8,8 @@ back by another account. So the checks of a participant go together, once none o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from jurat.statements import in_force, now, rows_json, rowset
 from tasks.ledger import pausing
 from tasks.ledger.access import AccessRows, Key
 from tasks.ledger.erasing import forget_ended, forget_erased
+from tasks.ledger.in_parts import in_parts
 from tasks.ledger.numbers import release_numbers
 from tasks.ledger.persons import ERASED, ids_json
 
@@ -41,6 +42,7 @@ class Purging:
         self._dialect = engine.dialect.name
         self._access = access
         self._after: tuple[Any, Any] | None = None
+        self._failures: list[Exception] = []
 
     def purge(self) -> int:
         """Delete what is not needed any more; how many checks went. And what is left of participants of whom nothing is
@@ -54,13 +56,16 @@ class Purging:
                 after, keys = self._look(connection)
                 count += self._purge(connection, keys)
                 if batch == 0:
-                    forget_ended(connection, BATCH)
-                    pausing.forget(connection)
+                    for forget in (partial(forget_ended, connection, BATCH), partial(pausing.forget, connection)):
+                        in_parts(connection, [forget], _call, self._failures)
             self._after = after
             if after is None:
                 if from_the_first:
                     break
                 from_the_first = True
+        if self._failures:
+            failure, self._failures = self._failures[0], []
+            raise failure
         return count
 
     def _look(self, connection: Connection) -> tuple[tuple[Any, Any] | None, set[Key]]:
@@ -76,6 +81,14 @@ class Purging:
         return ((last[1], last[2]) if last[0] == LOOKED else None), keys
 
     def _purge(self, connection: Connection, keys: set[Key]) -> int:
+        """Delete all that is to go of these participants; of how many checks. One whose rows the database does not let
+        go keeps nobody else's.
+        """
+        return sum(
+            in_parts(connection, sorted(keys), lambda some: [self._purge_all(connection, set(some))], self._failures)
+        )
+
+    def _purge_all(self, connection: Connection, keys: set[Key]) -> int:
         """Delete all that is to go of these participants; of how many checks. Those whose access row somebody holds are
         left for another turn: they may be answering at this moment.
         """
@@ -100,6 +113,10 @@ class Purging:
             more_rounds = f"kind = 'reopen' AND {in_force('jurat_requests')}"
             connection.execute(text(_delete(self._dialect, "jurat_requests", more_rounds)), rows)
             self._access.add_up(connection, keys)
+
+
+def _call(what: Sequence[Callable[[], None]]) -> list[None]:
+    return [each() for each in what]
 
 
 def _delete_checks(connection: Connection, checks: Sequence[UUID]) -> None:

@@ -20,11 +20,14 @@ def refusing(
 ) -> Iterator[None]:
     """While it lasts, a trigger of `table` raises for this participant, where `when` holds for the new row."""
     condition = f"{_PARTICIPANT[table]} = '{participant}' AND {when}"
+    if event == "DELETE":
+        condition = condition.replace("NEW", "OLD")
     drops = ["DROP TRIGGER platform_refuses ON " + table, "DROP FUNCTION platform_refuses()"]
     if desk.postgresql:
         desk.sql(
             "CREATE FUNCTION platform_refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            f"IF {condition} THEN RAISE EXCEPTION 'no, %', NEW; END IF; RETURN NEW; END $$"
+            f"IF {condition} THEN RAISE EXCEPTION 'no, %', to_jsonb(coalesce(NEW, OLD)); END IF; "
+            "RETURN coalesce(NEW, OLD); END $$"
         )
         each = "FOR EACH ROW EXECUTE FUNCTION platform_refuses()"
         desk.sql(f"CREATE TRIGGER platform_refuses BEFORE {event} ON {table} {each}")

@@ -110,10 +110,10 @@ class Keeper(EngineThread):
         # Before the first wait: a fleet whose workers live for a second each must not look like an outage.
         turns = self._keeping.turns(EVERY)
         with ExitStack() as last_first:  # runs all of them, whatever one raises: none loses the turn that it got
+            last_first.callback(self._notes.tell)
             for task in reversed(EVERY):
                 if task in turns:
                     last_first.callback(self._tasks[task])
-        self._notes.tell()
         self.stopping.wait(LOOK_EVERY)
 
     def _end_leases(self) -> None:
