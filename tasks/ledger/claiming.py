@@ -14,18 +14,17 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from config.hours import Hours
 from jurat.batches import Rows, Statement, begin, run
-from jurat.database import is_away, preparing
+from jurat.database import preparing
 from jurat.statements import now, rows_json, rowset
 from jurat.words import Reason
 from tasks.checks import Held
 from tasks.crashing import crash_point
 from tasks.flow import Demand, Queue, turns
 from tasks.ledger import overdue, quotas
-from tasks.ledger.in_parts import in_parts
+from tasks.ledger.in_parts import LeftOut, in_halves, in_parts, without
 from tasks.ledger.queues import SOME, clock, epoch, lengths, queues, readable, seconds_between, waiting
 
 LEASE = 15.0
@@ -109,6 +108,7 @@ class Claims:
         self._often = preparing(engine)
         self._dialect = engine.dialect.name
         self._dice = dice
+        self._left_out = LeftOut(engine)
         self.cut: set[str] = set()
         """The sources of which the last claim would have taken more, were it not for what is under lease by now: each
         write makes room for it."""
@@ -127,6 +127,9 @@ class Claims:
         probe. The order of `demands` decides who is served first when slots are short; within a source, consultations
         take turns.
         """
+        return self._left_out.around(lambda: self._claim(demands, slots), [demand.source for demand in demands])
+
+    def _claim(self, demands: Sequence[Demand], slots: int) -> Claimed:
         with begin(self._often, self._looking(demands, slots)) as (connection, (found,)):
             due = self._due(demands, found)
             able = [demand for demand in demands if due.get(demand.source)]
@@ -140,6 +143,9 @@ class Claims:
 
         It may be what kills them, or it was only there when another did: alone, it can not be taken for the other.
         """
+        return self._left_out.around(lambda: self._claim_alone(demands), [demand.source for demand in demands])
+
+    def _claim_alone(self, demands: Sequence[Demand]) -> Held | None:
         with begin(self._often, self._looking(demands, 1)) as (connection, (found,)):
             due = self._due(demands, found)
             able = [demand for demand in demands if demand.source in due and due[demand.source].last_chance]
@@ -169,20 +175,9 @@ class Claims:
 
     def renew(self, held: Iterable[Held], seconds: float = LEASE) -> set[UUID]:
         """Prolong the leases of `held`; the ids that are still ours. One statement for all, unless the database refuses
-        it: then each half by itself, so that one check does not cost all others their leases.
+        it: one check must not cost all others their leases.
         """
-        held = list(held)
-        if not held:
-            return set()
-        try:
-            return self._renew(held, seconds)
-        except DBAPIError as error:
-            if is_away(error):
-                raise
-            if len(held) == 1:
-                return set()
-            half = len(held) // 2
-            return self.renew(held[:half], seconds) | self.renew(held[half:], seconds)
+        return set(in_halves(list(held), lambda some: self._renew(some, seconds), lambda *_: None))
 
     def _renew(self, held: Sequence[Held], seconds: float) -> set[UUID]:
         rows = [{"id": str(check.id), "fence": check.fence} for check in held]
@@ -284,12 +279,14 @@ class Claims:
         ]
         if not rows:
             return []
+        left_out = self._left_out.parameters()
+        some = bool(left_out)
         if self._dialect == "postgresql":
             most = _round_up(sum(map(len, orders.values())))
-            return run(connection, (_claim_postgresql(most, alone=alone), {"rows": rows_json(rows)}))[0]
-        return [
-            row for found in run(connection, *((_claim_sqlite(alone=alone), each) for each in rows)) for row in found
-        ]
+            sql = _claim_postgresql(most, alone=alone, some_left_out=some)
+            return run(connection, (sql, {"rows": rows_json(rows), **left_out}))[0]
+        sql = _claim_sqlite(alone=alone, some_left_out=some)
+        return [row for found in run(connection, *((sql, {**each, **left_out}) for each in rows)) for row in found]
 
     def _given_back(
         self, connection: Connection, leased: Mapping[str, Sequence[Any]], demands: Sequence[Demand]
@@ -388,7 +385,7 @@ def _lease(dialect: str, chosen: str) -> str:
 
 
 @lru_cache
-def _claim_postgresql(most: int, *, alone: bool) -> str:
+def _claim_postgresql(most: int, *, alone: bool, some_left_out: bool) -> str:
     # MATERIALIZED: the locking select runs once, whatever the planner thinks of joining it again. LIMIT {most} is for
     # the planner, who can not know how few rows the limits in it leave, and would read the whole table for many.
     columns = "source text, priority text, consultation text, since timestamptz, most int"
@@ -399,6 +396,7 @@ def _claim_postgresql(most: int, *, alone: bool) -> str:
           CROSS JOIN LATERAL (
             SELECT c.id FROM jurat_checks c
             WHERE {waiting(alone=alone)} AND c.source = r.source {queue} AND c.due_at <= statement_timestamp()
+              {without("postgresql", some=some_left_out)}
             ORDER BY c.due_at LIMIT r.most FOR NO KEY UPDATE SKIP LOCKED) d
           LIMIT {most})
         SELECT id FROM due"""
@@ -406,11 +404,12 @@ def _claim_postgresql(most: int, *, alone: bool) -> str:
 
 
 @lru_cache
-def _claim_sqlite(*, alone: bool) -> str:
+def _claim_sqlite(*, alone: bool, some_left_out: bool) -> str:
     queue = "" if alone else "AND c.priority = :priority AND c.consultation = :consultation"
     chosen = f"""
         SELECT c.id FROM jurat_checks c
         WHERE {waiting(alone=alone)} AND c.source = :source {queue} AND c.due_at <= {now("sqlite")}
+          {without("sqlite", some=some_left_out)}
         ORDER BY c.due_at LIMIT :most"""
     return _lease("sqlite", chosen)
 

@@ -54,12 +54,15 @@ def test_what_has_waited_longest_starts_first(two: Desk) -> None:
         for seconds in all_of_them:
             two.submit(f"p-{seconds}", consultation=consultation)
             two.set_back("due_at", 60.0 * seconds, f"participant = 'p-{seconds}'")
+    two.sql("UPDATE jurat_sources SET next_start_at = NOW(0.6) WHERE name = 'towns'")
     held = two.claim(free=12, interval=0.01, burst=1, late=0.0)
-    assert len({check.starts_in for check in held}) == len(held) == 12
+    assert len(held) == 12
     for consultation, all_of_them in waited.items():
-        starts = {c.starts_in: int(c.participant.removeprefix("p-")) for c in held if c.consultation == consultation}
-        assert [starts[at] for at in sorted(starts)] == sorted(all_of_them, reverse=True)
-    assert [check.starts_in for check in held] == sorted(check.starts_in for check in held)
+        theirs = [int(check.participant.removeprefix("p-")) for check in held if check.consultation == consultation]
+        assert theirs == sorted(all_of_them, reverse=True)
+    starts = [check.starts_in for check in held]  # of those that are over while a slow machine looks, all are 0
+    assert starts == sorted(starts)
+    assert starts[-1] > 0
 
 
 def test_what_a_claim_took_counts_as_lateness(desk: Desk) -> None:

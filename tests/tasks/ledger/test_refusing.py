@@ -7,9 +7,12 @@ from datetime import date
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
 
 from jurat.words import Outcome, Reason
-from tasks.checks import Later, Review, Settle
+from tasks.checks import MOST_LOST_LEASES, Later, Review, Settle
+from tasks.ledger import Demand
+from tasks.ledger.in_parts import LEFT_OUT_S, LeftOut
 from tests.tasks.desk import ACCEPTED, UNDETERMINED, Desk, entry, ids
 from tests.tasks.refusing import refusing
 
@@ -85,6 +88,32 @@ def test_a_platforms_foreign_key_on_what_is_looked_up_keeps_nobody_waiting(postg
             assert len(desk.settle(held).done) == 1
     finally:
         desk.sql("DROP TABLE votes")
+
+
+# ------------------------------------------------------------------------------------------------ claims
+
+
+def test_the_others_are_claimed_and_the_one_once_it_may_be(desk: Desk) -> None:
+    now = [100.0]
+    desk.claims._left_out = LeftOut(desk.engine, lambda: now[0])
+    desk.submit_many(5)
+    with refusing(desk, "p-0", "jurat_checks"), capture_logs() as logs:
+        assert len(desk.claim(free=3)) == 3
+        assert len(desk.claim(free=3, concurrency=9)) == 1
+        assert desk.claim() == []
+    assert [line["event"].partition(":")[0] for line in logs] == ["check not claimed"], "and not each time"
+    assert desk.claim() == []
+    now[0] += LEFT_OUT_S
+    (held,) = desk.claim()
+    assert (held.participant, held.fence) == ("p-0", 1)
+
+
+def test_a_last_chance_is_given_to_another_where_the_first_is_refused(desk: Desk) -> None:
+    desk.submit_many(3)
+    desk.sql("UPDATE jurat_checks SET lost_leases = :lost", lost=MOST_LOST_LEASES - 1)
+    with refusing(desk, "p-0", "jurat_checks"):
+        taken = [desk.claims.claim_alone([Demand("towns", 1)]) for _ in range(3)]
+    assert {held.participant for held in taken if held} == {"p-1", "p-2"}
 
 
 # ------------------------------------------------------------------------------------------------ upkeep
