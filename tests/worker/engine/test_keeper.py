@@ -108,6 +108,18 @@ def test_overdue_checks_are_taken_only_while_there_is_room_and_a_configuration(w
     assert len(ids(accepted)) == 5
 
 
+def test_what_was_put_apart_takes_no_room_from_overdue_checks(works: Works) -> None:
+    works.plans.refresh()
+    busy = [Held(works.desk.submit(f"x-{n}").id, 1, "", "", "", "", b"", "", 0, 0, 0.0) for n in range(100)]
+    works.desk.set_back("deadline_at", 1)
+    holdings, accepted = Holdings(0), list[Held]()
+    holdings.add(busy)
+    holdings.looked_up(busy)
+    holdings.put_apart(busy)
+    keeper(works, holdings, accepted)._end_overdue()
+    assert len(accepted) == 100
+
+
 def test_a_piece_of_upkeep_that_fails_takes_no_turn_from_the_others(works: Works) -> None:
     works.desk.submit_many(3)
     each = keeper(works, Holdings(3), [])
