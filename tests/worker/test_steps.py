@@ -125,10 +125,7 @@ def test_a_second_sigterm_gives_back_lookups_that_have_begun(desk: Desk) -> None
     with working(desk, look_up=LONG) as worker:
         os.kill(worker.pid, signal.SIGTERM)
         assert worker.says("Warm shutdown")
-        # One that comes before the first was dealt with is the same one to a process.
-        assert any(
-            soon(ends(worker), 6) for _ in range(4) if worker.running and not os.kill(worker.pid, signal.SIGTERM)
-        )
+        assert any(is_dropped(worker) for _ in range(4)), "the lookups would take far longer"
         assert worker.exit_code == 0
     assert states(desk) == Counter(pending=10)
     assert desk.sql("SELECT max(lost_leases), max(lookups) FROM jurat_checks") == [(0, 0)]

@@ -367,28 +367,6 @@ def test_look_ups_that_hang_do_not_keep_a_last_chance_waiting(works: Works) -> N
     assert [held.participant for held in lot] == ["p-1"]
 
 
-def test_what_was_put_apart_does_not_keep_a_last_chance_waiting(works: Works) -> None:
-    """It was looked up; a platform may hold its participant's row for hours."""
-    works.plans.refresh()
-    works.desk.submit_many(2)
-    works.desk.sql("UPDATE jurat_checks SET lost_leases = 2 WHERE participant = 'p-1'")
-    busy = works.desk.claim(free=1)
-    holdings = Holdings(8)
-    holdings.add(busy)
-    holdings.looked_up(busy)
-    claimer = make(works, works.desk.claims, holdings)
-    for _ in range(3):
-        claimer.wake()
-        claimer.step()
-    assert claimer._queue.empty(), "it is about to be written"
-    holdings.put_apart(busy)
-    claimer.wake()
-    claimer.step()
-    lot = claimer._queue.get_nowait()
-    assert lot is not None
-    assert [held.participant for held in lot] == ["p-1"]
-
-
 @pytest.mark.parametrize(("one_by_one", "others_wait"), [(600.0, True), (0.0, False)])
 def test_as_much_time_as_last_chances_took_goes_to_all_others(
     works: Works, monkeypatch: pytest.MonkeyPatch, one_by_one: float, *, others_wait: bool

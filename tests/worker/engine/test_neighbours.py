@@ -8,9 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.tasks.refusing import refusing
+from tests.worker.engine.test_claimer import make
 from tests.worker.engine.test_writer import held_row
 from tests.worker.engine.works import Works, soon
 from worker import health
+from worker.engine.holdings import Holdings
 
 BAD = 30
 """Far more than four times the slots: so many that wait to be written would keep others from being claimed."""
@@ -65,3 +67,25 @@ def test_a_piece_of_upkeep_that_always_fails_keeps_back_nothing_that_is_to_be_to
         told = "SELECT count(*) FROM jurat_sources WHERE last_success_at IS NOT NULL"
         assert soon(lambda: desk.one(told))
         assert not works.engine._keeper.away, "the database is well"
+
+
+def test_what_was_put_apart_does_not_keep_a_last_chance_waiting(works: Works) -> None:
+    """It was looked up; a platform may hold its participant's row for hours."""
+    works.plans.refresh()
+    works.desk.submit_many(2)
+    works.desk.sql("UPDATE jurat_checks SET lost_leases = 2 WHERE participant = 'p-1'")
+    busy = works.desk.claim(free=1)
+    holdings = Holdings(8)
+    holdings.add(busy)
+    holdings.looked_up(busy)
+    claimer = make(works, works.desk.claims, holdings)
+    for _ in range(3):
+        claimer.wake()
+        claimer.step()
+    assert claimer._queue.empty(), "it is about to be written"
+    holdings.put_apart(busy)
+    claimer.wake()
+    claimer.step()
+    lot = claimer._queue.get_nowait()
+    assert lot is not None
+    assert [held.participant for held in lot] == ["p-1"]
