@@ -42,9 +42,12 @@ def key_to_text(key: bytes) -> str:
     return base64.b64encode(key).decode("ascii")
 
 
+KEY_ID_LENGTH = 16
+
+
 def key_id(public_key: bytes) -> str:
     """The id under which rows name a public key: 16 hexadecimal digits."""
-    return hashlib.blake2b(public_key, digest_size=32).hexdigest()[:16]
+    return hashlib.blake2b(public_key, digest_size=32).hexdigest()[:KEY_ID_LENGTH]
 
 
 class Seal:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from jurat.columns import Bytewise, CheckId, Document, Moment, metadata
+from jurat.fleet_tables import missing_keys, workers
 from jurat.register_tables import register_houses, register_people, register_streets, register_words, registers
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "contract",
     "criteria",
     "metadata",
+    "missing_keys",
     "pauses",
     "questions",
     "register_houses",
@@ -52,6 +54,7 @@ __all__ = [
     "sources",
     "upkeep",
     "verdicts",
+    "workers",
     "zones",
 ]
 

@@ -30,8 +30,8 @@ def make_app(settings: Settings) -> Any:
     app.steps["worker"].add(EngineStep)
     service = open_service(settings)
 
-    def make_engine(slots: int, only: set[str] | None) -> Engine:
-        return service.engine(slots=slots, only=only)
+    def make_engine(slots: int, only: set[str] | None, name: str) -> Engine:
+        return service.engine(slots=slots, only=only, name=name)
 
     app.jurat_make_engine = make_engine
     return app

@@ -23,8 +23,19 @@ from jurat.words import Reason
 from tasks.checks import Held
 from tasks.crashing import crash_point
 from tasks.flow import Demand, Queue, turns
-from tasks.ledger import overdue, quotas
-from tasks.ledger.queues import SOME, clock, epoch, lengths, queues, readable, seconds_between, waiting
+from tasks.ledger import fleet, overdue, quotas
+from tasks.ledger.queues import (
+    SOME,
+    Keys,
+    clock,
+    epoch,
+    lengths,
+    queues,
+    readable,
+    sealed_for,
+    seconds_between,
+    waiting,
+)
 
 LEASE = 15.0
 """Seconds that a worker holds a check without renewing."""
@@ -59,7 +70,7 @@ class _Taken(NamedTuple):
     late: float = math.inf
     probe: bool = False
 
-    def held(self, asked_ago: float = 0.0, read_ago: float = 0.0) -> Held:
+    def held(self, asked_ago: float = 0.0, read_ago: float = 0.0, *, forsaken: bool = False) -> Held:
         """What a worker gets to see, where the clock was read between `asked_ago` and `read_ago` seconds before now.
 
         Never early: its start counts as if the clock had been read at the last moment. Never late: its lateness ends as
@@ -87,6 +98,7 @@ class _Taken(NamedTuple):
             probe=self.probe,
             leaning=row[19],
             reply_key=row[20],
+            forsaken=forsaken,
         )
 
 
@@ -96,13 +108,19 @@ def _id(value: Any) -> UUID:
 
 def _passed(row: Any) -> overdue.Passed:
     submitted, deadline = (datetime.fromtimestamp(seconds, UTC) for seconds in (row[16], row[17]))
-    return overdue.Passed(_id(row[0]), row[5], submitted, deadline, row[18])
+    return overdue.Passed(_id(row[0]), row[5], submitted, deadline, row[18], row[7])
 
 
 class Claims:
-    """Claims and renewals. Commits durably: a fence is never given out twice, not even over a crash."""
+    """Claims and renewals. Commits durably: a fence is never given out twice, not even over a crash.
 
-    def __init__(self, engine: Engine, dice: Callable[[], float] = random.random) -> None:
+    Answers that are sealed for none of `keys` are left to other workers; None takes them all.
+    """
+
+    def __init__(
+        self, engine: Engine, dice: Callable[[], float] = random.random, keys: Iterable[str] | None = None
+    ) -> None:
+        self._keys = None if keys is None else frozenset(keys)
         self._engine = engine
         self._often = preparing(engine)
         self._dialect = engine.dialect.name
@@ -148,15 +166,18 @@ class Claims:
     def claim_overdue(self, limit: int, hours: Mapping[str, Hours]) -> list[Held]:
         """Checks whose deadline has passed, of any source, so that a paused or forgotten one does not hold them.
 
-        Deadlines do not run down while a source is closed by its `hours` or paused: those are moved on instead.
+        Deadlines do not run down while a source is closed by its `hours` or paused, nor while no worker has the key of
+        the answer: those are moved on instead. What waited a day for its key is among them, and forsaken.
         """
         with self._engine.begin() as connection:
-            over = overdue.find(connection, hours, limit)
-            if not over:
+            keys = None if self._keys is None else self._keys | fleet.openable(connection)
+            over = overdue.find(connection, hours, limit, keys)
+            forsaken = set(overdue.forsaken(connection, limit - len(over), keys)) if keys is not None else set()
+            if not over and not forsaken:
                 return []
-            rows = rows_json([{"id": str(check)} for check in over])
+            rows = rows_json([{"id": str(check)} for check in (*over, *(forsaken - set(over)))])
             (leased,) = run(connection, (_claim_these(self._dialect), {"rows": rows}))
-            return [_Taken(row, row[10]).held() for row in leased]
+            return [_Taken(row, row[10]).held(forsaken=_id(row[0]) in forsaken) for row in leased]
 
     def renew(self, held: Iterable[Held]) -> set[UUID]:
         """Prolong the leases of `held`; the ids that are still ours. One statement for all."""
@@ -170,7 +191,7 @@ class Claims:
         """The statement that finds what is due."""
         rows = [{"source": demand.source} for demand in demands if demand.free > 0]
         most = max((min(demand.free, slots * demand.batch) for demand in demands), default=0)
-        return _due(self._dialect), {"rows": rows_json(rows), "most": most}
+        return _due(self._dialect, self._keys), {"rows": rows_json(rows), "most": most}
 
     def _due(self, demands: Sequence[Demand], rows: Rows) -> dict[str, _Due]:
         """What is due at each source that may be asked now, from what `_looking` found."""
@@ -261,10 +282,9 @@ class Claims:
             return []
         if self._dialect == "postgresql":
             most = _round_up(sum(map(len, orders.values())))
-            return run(connection, (_claim_postgresql(most, alone=alone), {"rows": rows_json(rows)}))[0]
-        return [
-            row for found in run(connection, *((_claim_sqlite(alone=alone), each) for each in rows)) for row in found
-        ]
+            return run(connection, (_claim_postgresql(most, self._keys, alone=alone), {"rows": rows_json(rows)}))[0]
+        each_queue = _claim_sqlite(self._keys, alone=alone)
+        return [row for found in run(connection, *((each_queue, each) for each in rows)) for row in found]
 
     def _given_back(
         self, connection: Connection, leased: Mapping[str, Sequence[Any]], demands: Sequence[Demand]
@@ -319,20 +339,21 @@ def _round_up(most: int) -> int:
 
 
 @lru_cache
-def _due(dialect: str) -> str:
+def _due(dialect: str, keys: Keys) -> str:
     return f"""
         WITH RECURSIVE served AS (
           SELECT s.name AS source, s.opened_at IS NOT NULL OR s.failures > 0 AS opened
           FROM {rowset(dialect, "source text")} JOIN jurat_sources s ON s.name = r.source
           WHERE {quotas.available(dialect)}),
-        {queues(dialect, "served", SOME)},
-        {lengths(dialect)}
+        {queues(dialect, "served", SOME, keys)},
+        {lengths(dialect, keys)}
         SELECT d.source, d.priority, d.consultation, d.due, s.opened, {clock(dialect)}, CAST(d.since AS text) FROM (
           SELECT source, priority, consultation, since, due FROM lengths
           UNION ALL
           SELECT s.source, NULL, NULL, NULL, 1 FROM served s
           WHERE EXISTS (SELECT 1 FROM jurat_checks c
-                        WHERE {waiting(alone=True)} AND c.source = s.source AND c.due_at <= {now(dialect)})
+                        WHERE {waiting(alone=True)}{sealed_for(keys)}
+                          AND c.source = s.source AND c.due_at <= {now(dialect)})
         ) AS d JOIN served s ON s.source = d.source WHERE d.due > 0"""
 
 
@@ -363,7 +384,7 @@ def _lease(dialect: str, chosen: str) -> str:
 
 
 @lru_cache
-def _claim_postgresql(most: int, *, alone: bool) -> str:
+def _claim_postgresql(most: int, keys: Keys, *, alone: bool) -> str:
     # MATERIALIZED: the locking select runs once, whatever the planner thinks of joining it again. LIMIT {most} is for
     # the planner, who can not know how few rows the limits in it leave, and would read the whole table for many.
     columns = "source text, priority text, consultation text, since timestamptz, most int"
@@ -373,7 +394,8 @@ def _claim_postgresql(most: int, *, alone: bool) -> str:
           SELECT d.id FROM {rowset("postgresql", columns)}
           CROSS JOIN LATERAL (
             SELECT c.id FROM jurat_checks c
-            WHERE {waiting(alone=alone)} AND c.source = r.source {queue} AND c.due_at <= statement_timestamp()
+            WHERE {waiting(alone=alone)}{sealed_for(keys)} AND c.source = r.source {queue}
+              AND c.due_at <= statement_timestamp()
             ORDER BY c.due_at LIMIT r.most FOR UPDATE SKIP LOCKED) d
           LIMIT {most})
         SELECT id FROM due"""
@@ -381,11 +403,11 @@ def _claim_postgresql(most: int, *, alone: bool) -> str:
 
 
 @lru_cache
-def _claim_sqlite(*, alone: bool) -> str:
+def _claim_sqlite(keys: Keys, *, alone: bool) -> str:
     queue = "" if alone else "AND c.priority = :priority AND c.consultation = :consultation"
     chosen = f"""
         SELECT c.id FROM jurat_checks c
-        WHERE {waiting(alone=alone)} AND c.source = :source {queue} AND c.due_at <= {now("sqlite")}
+        WHERE {waiting(alone=alone)}{sealed_for(keys)} AND c.source = :source {queue} AND c.due_at <= {now("sqlite")}
         ORDER BY c.due_at LIMIT :most"""
     return _lease("sqlite", chosen)
 

@@ -16,7 +16,7 @@ from jurat.database import preparing
 from jurat.statements import now
 from tasks.crashing import crash_point
 from tasks.flow import Breaker, Demand
-from tasks.ledger import figures, pausing, quotas
+from tasks.ledger import figures, fleet, pausing, quotas
 from tasks.ledger.access import ANY_OUTDATED, AccessRows
 from tasks.ledger.code_lists import Minting
 from tasks.ledger.consultations import ANY_WAITING, Consultations
@@ -204,6 +204,8 @@ class Keeping:
 
     def purge(self) -> int:
         """Delete what is past its `retain_until` and needed no more; how many checks went."""
+        with self._engine.begin() as connection:
+            fleet.forget(connection)
         return self._purging.purge()
 
 

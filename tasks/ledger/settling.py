@@ -246,8 +246,8 @@ def _movement(decision: Decision) -> dict[str, Any]:
             return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 1, "leaning": None}
         case NextSource(source=source, leaning=leaning):
             return {"state": State.PENDING, "wait": 0, "source": source, "failed": 0, "leaning": leaning}
-        case GiveBack():
-            return {"state": State.PENDING, "wait": 0, "source": None, "failed": 0, "leaning": None}
+        case GiveBack(seconds=seconds):
+            return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 0, "leaning": None}
 
 
 def _verdict(entry: Entry, verdict: Settle) -> dict[str, Any]:

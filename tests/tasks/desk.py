@@ -34,6 +34,7 @@ TABLES = (
     *("jurat_questions", "jurat_configs", "jurat_zones", "jurat_codes", "jurat_sources", "jurat_audit", "jurat_upkeep"),
     *("jurat_requests", "jurat_criteria", "jurat_consultations", "jurat_pauses", "jurat_registers"),
     *("jurat_register_streets", "jurat_register_houses", "jurat_register_words"),
+    *("jurat_workers", "jurat_missing_keys"),
 )
 
 EMPTYING = f"""
@@ -95,7 +96,7 @@ class Desk:
         self.url = url
         self.engine = bounded(open_engine(url, pool_size=16))
         self.postgresql = self.engine.dialect.name == "postgresql"
-        self.claims = Claims(self.engine, dice=lambda: 0.5)
+        self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
         self.settling = Settling(self.engine)
         self.keeping = Keeping(self.engine)
         self.publishing = Publishing(self.engine)
@@ -256,7 +257,7 @@ class Desk:
 
         The worker starts anew as well.
         """
-        self.claims = Claims(self.engine, dice=lambda: 0.5)
+        self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
         self.keeping = Keeping(self.engine)
         with self.engine.begin() as connection:
             connection.exec_driver_sql(EMPTYING)
