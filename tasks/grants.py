@@ -157,17 +157,10 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_audit": {Role.WORKER: "INSERT", Role.REVIEWER: "INSERT", Role.ADMIN: "SELECT, INSERT"},
     "jurat_upkeep": {Role.WORKER: "SELECT, INSERT, UPDATE (ran_at, hold_until)"},
     "jurat_workers": {
-        Role.WORKER: (
-            "SELECT, INSERT, UPDATE (seen_at, slots, held, sources, config_version, ready, stopping), DELETE"
-        ),
-        Role.ADMIN: "SELECT",
-        Role.READER: "SELECT",
+        **_READS,
+        Role.WORKER: "SELECT, INSERT, UPDATE (seen_at, slots, held, sources, config_version, ready, stopping), DELETE",
     },
-    "jurat_missing_keys": {
-        Role.WORKER: "SELECT, INSERT, UPDATE (seen_at), DELETE",
-        Role.ADMIN: "SELECT",
-        Role.READER: "SELECT",
-    },
+    "jurat_missing_keys": {**_READS, Role.WORKER: "SELECT, INSERT, UPDATE (seen_at), DELETE"},
     "jurat_contract": {**_READS, Role.PLATFORM: "SELECT"},
     "jurat_alembic_version": _READS,
     "jurat_results": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),

@@ -39,8 +39,6 @@ def _settings() -> Settings:
         refuse(str(error))
     if settings.broker_url is None:
         refuse("JURAT_BROKER_URL is not set: give a broker such as redis://localhost:6379/0, or `none` to do without")
-    if not settings.unseal_keys:
-        refuse("JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; see `bin/jurat keys generate`")
     return settings
 
 

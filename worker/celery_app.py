@@ -17,6 +17,7 @@ from worker.bootstrap import open_service
 from worker.broker import Broker, oddities
 from worker.celery_settings import DEFAULT_QUEUE, celery_settings
 from worker.engine import Engine
+from worker.keyring import UNKNOWN
 from worker.logs import set_up
 from worker.steps import EngineStep, queue
 
@@ -34,6 +35,7 @@ def make_app(settings: Settings) -> Any:
         return service.engine(slots=slots, only=only, name=name)
 
     app.jurat_make_engine = make_engine
+    app.jurat_lacks_keys = not settings.unseal_keys
     return app
 
 
@@ -45,7 +47,11 @@ def refuse(sentence: str) -> NoReturn:
 
 @celeryd_init.connect
 def _look_at_options(options: dict[str, Any], instance: Any, **_: Any) -> None:
-    """Declare the queues of -Q as given, since sources may be configured later; refuse pools that do harm."""
+    """Declare the queues of -Q as given, since sources may be configured later; refuse pools that do harm, and a worker
+    without keys. Celery's other commands, such as `inspect`, need none.
+    """
+    if getattr(instance.app, "jurat_lacks_keys", False):
+        refuse(f"JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; {UNKNOWN}")
     context = click.get_current_context(silent=True)
     if context is not None:
         _refuse_unfit(context)

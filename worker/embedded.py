@@ -20,7 +20,7 @@ from tasks.schema import ADVICE, standing
 from worker.bootstrap import Service, open_service
 from worker.database import require_file
 from worker.engine import Engine
-from worker.keyring import mismatch
+from worker.keyring import UNKNOWN, mismatch
 from worker.logs import hand_on
 from worker.output import Failure
 
@@ -63,9 +63,7 @@ def _require_settings(settings: Settings) -> None:
             "`bin/jurat worker` instead"
         )
     if not settings.unseal_keys:
-        raise ConfigurationError(
-            "JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; see `bin/jurat keys generate`"
-        )
+        raise ConfigurationError(f"JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; {UNKNOWN}")
     if wrong := mismatch(settings):
         raise ConfigurationError(wrong)
     try:

@@ -50,6 +50,8 @@ class Setting:
     """How a stage is set: sizes, what stands between its parts, and how the source behaves."""
 
     workers: int = 3
+    strange: int = 0
+    """So many of them have a private key of their own that opens nothing."""
     slots: int = 8
     broker: bool = True
     rabbitmq: bool = False
@@ -143,6 +145,8 @@ class Stage:
             prefix = setting.prefixes[number] if number < len(setting.prefixes) else ()
             named = place.update_query_dict({"application_name": name}).render_as_string(hide_password=False)
             own = {**environment, "JURAT_DATABASE_URL": named}
+            if number < setting.strange:
+                own["JURAT_UNSEAL_KEYS"] = key_to_text(generate()[0])
             self.units.append(Unit(name, self.folder, own, setting.slots, prefix=prefix))
         broker = self._broker() if setting.broker else None
         client = Client(url, broker, key_to_text(public))

@@ -31,6 +31,7 @@ SUMMARY = ("fault", "runs", "checks", "lost", "doubled", "stale accepted", "othe
 
 WORDS: Mapping[str, str] = {
     "cut": "connections cut",
+    "claimed_by_wrong": "claimed by the wrong worker",
     "clocks_off_h": "clocks off by h",
     "held_again": "held by others at its return",
     "held_at_outages": "held when it went away",
@@ -52,6 +53,8 @@ WORDS: Mapping[str, str] = {
     "troubled": "requests troubled",
     "unclean_exits": "unclean exits",
     "versions_used": "versions used",
+    "said_key_missing": "times that it said why",
+    "unreadable": "answers ended unreadable",
 }
 """What the figures are called that only some scenarios have a limit for."""
 

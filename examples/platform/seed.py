@@ -54,7 +54,10 @@ def seed(service: Service, register: str, folder: Path, ca_file: Path | None = N
 def letters(service: Service) -> list[str]:
     """New codes for letters. The database has only what it needs to recognise them."""
     if service.fingerprints is None:
-        raise ConfigurationError("JURAT_HASH_KEYS is not set: codes need it; see `bin/jurat keys generate`")
+        raise ConfigurationError(
+            "JURAT_HASH_KEYS is not set: codes need it; bring back the key of this installation, or only where there "
+            "was none yet make it with `bin/jurat keys generate`"
+        )
     codes = [generate() for _ in range(LETTERS)]
     stored = [service.fingerprints.newest(LIST, str(clean(code))) for code in codes]
     service.publishing.add_codes(LIST, stored, "seed")

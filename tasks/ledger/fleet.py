@@ -84,8 +84,8 @@ class Fleet:
         self._engine = engine
 
     def tell(self, member: Member) -> Mapping[str, int]:
-        """Say that this worker is there; how many answers at the heads of the queues wait for each key that is not its
-        own. Those that no live worker has are written down as missing.
+        """Say that this worker is there; how many answers at the heads of the queues, or with other workers, are sealed
+        for each key that is not its own. Keys that no live worker has are written down as missing.
         """
         with self._engine.begin() as connection:
             connection.execute(text(_tell(connection.dialect.name)), {"row": json.dumps(_row(member))})
@@ -203,7 +203,7 @@ def _tell(dialect: str) -> str:
 
 
 def _at_heads(connection: Connection) -> Mapping[str, int]:
-    """How many of the due answers at the heads of the queues are sealed for each key."""
+    """How many of the due answers at the heads of the queues, and of those that are held, are sealed for each key."""
     dialect = connection.dialect.name
     if dialect == "postgresql":
         rows = connection.execute(text(_HEADS), {"most": HEADS}).all()
@@ -218,9 +218,15 @@ def _at_heads(connection: Connection) -> Mapping[str, int]:
             )
         ]
     counts: dict[str, int] = {}
-    for key, count in rows:
+    for key, count in (*rows, *connection.execute(text(_HELD))):
         counts[key] = counts.get(key, 0) + count
     return counts
+
+
+_HELD = f"""
+    SELECT c.answer_key, count(*) FROM jurat_checks c
+    WHERE c.state = 'leased' AND c.answer IS NOT NULL AND length(c.answer_key) = {KEY_ID_LENGTH}
+    GROUP BY c.answer_key"""
 
 
 def _every(dialect: str) -> str:

@@ -74,22 +74,28 @@ def list_(out: Output) -> Exit:
 @sources.command(
     examples=("jurat sources health", "jurat sources health ban --json"),
     environment=_READS,
-    codes={Exit.DONE: "all are well", Exit.REFUSED: "one is broken, or says itself that it is asked too often"},
+    codes={
+        Exit.DONE: "all are well",
+        Exit.REFUSED: "one is broken, says that it is asked too often, or has nobody who serves it or counts what "
+        "waits; or workers lack keys",
+    },
 )
 @click.argument("name", metavar="[NAME]", required=False)
 @click.pass_obj
 def health(out: Output, *, name: str | None) -> Exit:
     """Say of each source, or of one, whether it is asked, how it answers, what of its day is used, and what waits.
 
-    A source that is closed, or that a person or its own maintenance pauses, is well. It reads what workers wrote down
+    It says as well which workers serve it, how old their figures are, and which keys of waiting answers they lack. A
+    source that is closed, or that a person or its own maintenance pauses, is well. It reads what workers wrote down
     and asks no source: see `sources test --live`.
     """
-    from worker import applied, diagnosis
+    from worker import applied, diagnosis, staffing
     from worker.database import opened
 
     with opened() as service:
         standings = applied.standings(service, name)
-    steps = [diagnosis.standing_step(each) for each in standings]
+        steps = [diagnosis.standing_step(each) for each in standings]
+        steps += staffing.missing_steps(service.reading)
     diagnosis.show(out, steps, sources=[each.as_data() for each in standings])
     return diagnosis.code_of(steps)
 

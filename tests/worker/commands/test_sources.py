@@ -82,7 +82,8 @@ def audited(shell: Shell) -> list[tuple[str, str, str, dict[str, object]]]:
 
 def test_the_list_says_how_each_source_stands(configured: Shell) -> None:
     paused = {"paused_until": FAR, "pause_reason": "source_throttled"}
-    set_standing(configured, "spring", waiting=7, last_success_at="2026-11-25 10:00:00.000", **paused)
+    fresh = {"figures_at": "2998-01-01 00:00:00.000", "waiting": 7}
+    set_standing(configured, "spring", **fresh, last_success_at="2026-11-25 10:00:00.000", **paused)
     with closing(sqlite3.connect(configured.folder / "jurat.db")) as connection, connection:
         connection.execute("INSERT INTO jurat_sources (name) VALUES ('removed')")
     rows = {row["source"]: row for row in configured("sources", "list", "--json").json}
@@ -115,18 +116,19 @@ def test_health_ends_with_1_where_a_breaker_is_open_and_says_what_to_do(configur
     well = configured("sources", "health")
     assert (well.code, well.err) == (0, "")
     assert well.out.splitlines() == [
-        "ok  magic   open; never asked; nothing waits",
-        "ok  spring  open; never asked; nothing waits",
+        "ok  magic   open; never asked; nothing waits; no live worker serves it",
+        "ok  spring  open; never asked; nothing waits; no live worker serves it",
     ]
     moment = "2026-11-25 10:00:00.000"
     failed = {"last_failure_at": moment, "last_failure": "source_unavailable"}
-    set_standing(configured, "magic", opened_at=moment, failures=7, waiting=5000, **failed)
+    fresh = {"figures_at": "2998-01-01 00:00:00.000", "waiting": 5000}
+    set_standing(configured, "magic", opened_at=moment, failures=7, **fresh, **failed)
     ran = configured("sources", "health")
     assert ran.code == 1
     assert ran.out.splitlines()[0] == (
         "problem  magic   broken since 2026-11-25 10:00:00Z: 7 failures in a row, the last source_unavailable; never "
-        "answered, last failure 2026-11-25 10:00:00Z (source_unavailable); 5,000 checks wait — workers ask it for one "
-        "look-up at a time until it answers; see `bin/jurat sources test magic --live`"
+        "answered, last failure 2026-11-25 10:00:00Z (source_unavailable); 5,000 checks wait; no live worker serves "
+        "it — workers ask it for one look-up at a time until it answers; see `bin/jurat sources test magic --live`"
     )
     document = configured("sources", "health", "magic", "--json")
     assert (document.code, document.json["ok"]) == (1, False)
