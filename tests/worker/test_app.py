@@ -76,3 +76,28 @@ def test_a_library_is_loaded_when_an_answer_needs_it(tmp_path: Path) -> None:
         register = described.at(sources.url(Mood.OK, "registry"))
         answer = {**ANSWER, "family_name": "Παπαδόπουλος"}
         assert loaded_by(register, answer, tmp_path) == ("name_differs", {"anyascii"})
+
+
+def celery(broker: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Celery's own command without any key."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JURAT_")}
+    environment |= {"JURAT_DATABASE_URL": f"sqlite:///{folder / 'jurat.db'}", "JURAT_BROKER_URL": broker}
+    command = [sys.executable, "-P", "-m", "celery", "-A", "worker.app", *words]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+def test_who_asks_workers_needs_no_key_and_who_is_one_does(tmp_path: Path, valkey_url: str) -> None:
+    asked = celery(valkey_url, tmp_path, "inspect", "ping", "--timeout", "1")
+    assert "JURAT_UNSEAL_KEYS" not in asked.stdout + asked.stderr
+    assert "No nodes replied" in asked.stdout + asked.stderr
+    worker = celery(valkey_url, tmp_path, "worker", "--concurrency", "1")
+    assert worker.returncode == 2
+    assert worker.stderr.strip().splitlines()[-1].startswith("JURAT_UNSEAL_KEYS is not set")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
@@ -135,6 +139,36 @@ def test_answers_that_no_key_opens_are_counted(configured: Shell) -> None:
     both = f"{private},{configured.environment['JURAT_UNSEAL_KEYS']}"
     names = {each["name"] for each in configured("doctor", "--json", JURAT_UNSEAL_KEYS=both).json["steps"]}
     assert "sealed answers" not in names
+
+
+def test_keys_that_rows_need_are_to_be_brought_back_and_no_new_ones_made(configured: Shell) -> None:
+    unseal = step(configured("doctor", "--json"), "keys")["found"].split("with the id ")[1][:16]
+    new = configured("doctor", "--json", JURAT_UNSEAL_KEYS="")
+    assert step(new, "keys")["advice"] == "run `bin/jurat keys generate`", "nothing waits"
+    configured("submit", "budget", "p-1", "who", "--field", "x=accept")
+    lost = configured("doctor", "--json", JURAT_UNSEAL_KEYS="", JURAT_HASH_KEYS="")
+    assert lost.code == 1
+    for name, key in (("keys", unseal), ("hash keys", "")):
+        advice = step(lost, name)["advice"]
+        assert advice.startswith("bring back the key with the id ")
+        assert "keys generate" not in advice
+        assert key in advice
+    another = configured("doctor", "--json", JURAT_HASH_KEYS=key_to_text(bytes(32)))
+    assert "lacks" in step(another, "hash keys")["found"]
+    refused = configured("codes", "generate", "spring", "--count", "1", JURAT_HASH_KEYS="")
+    assert (refused.code, "bring back the key with the id" in refused.err) == (2, True)
+    assert "keys generate" not in refused.err
+
+
+def test_the_time_of_the_broker_is_its_own(configured: Shell, valkey_url: str) -> None:
+    """In a fresh process, where asking it begins with an import of 300 ms."""
+    process = configured.start("doctor", "--json", JURAT_BROKER_URL=valkey_url)
+    out, err = process.communicate(timeout=100)
+    found = next(each["found"] for each in json.loads(out)["steps"] if each["name"] == "broker")
+    (took,) = re.findall(r"answers in (\d+) ms", found)
+    loading = "import time; b = time.monotonic(); import kombu, kombu.transport.redis; print(time.monotonic() - b)"
+    imported = subprocess.run([sys.executable, "-c", loading], capture_output=True, text=True, check=True).stdout
+    assert int(took) < float(imported) * 1000 / 2, (found, imported, err)
 
 
 def test_a_clock_that_is_wrong_is_told(configured: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
