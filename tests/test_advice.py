@@ -37,7 +37,8 @@ SAFE_COMMAND = re.compile(r"set -C; (bin/)?jurat keys generate >|keys generate -
 """Commands that write over nothing and add to nothing: `--out-dir` refuses files that are there."""
 
 DESTROYS = re.compile(
-    r">>\s*\.?/?\.env|FLUSH(ALL|DB)|DROP (DATABASE|TABLE|SCHEMA)|TRUNCATE (TABLE|jurat)|down -v\b|down --volumes|db downgrade"
+    r">>\s*\.?/?\.env|FLUSH(ALL|DB)|DROP (DATABASE|TABLE|SCHEMA)|TRUNCATE (TABLE|jurat)|down -v\b|down --volumes"
+    r"|db downgrade"
     r"|rm (-\w+ )*(\S*/)?(jurat\.db|secrets|\.env)|unset JURAT_(UNSEAL|HASH)_KEYS"
 )
 
@@ -68,9 +69,9 @@ def texts() -> Iterator[tuple[str, str]]:
 def _strings(tree: ast.AST) -> Iterator[str]:
     said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     whole = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
-    inside = {id(part) for node in whole for part in node.values}
-    for node in whole:
-        yield "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    inside = {id(part) for each in whole for part in each.values}
+    for each in whole:
+        yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in each.values)
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said | inside:
             yield node.value
