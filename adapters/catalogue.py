@@ -38,6 +38,10 @@ class SourceUnusable(Exception):
     """A configured source can not be made here: a missing secret, key or file. The message says what to do."""
 
 
+class LacksKeys(SourceUnusable):
+    """It needs JURAT_HASH_KEYS that are not here; another worker may have them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a process offers its sources. `loopback_http` allows plain HTTP to this machine (environment: test).
@@ -141,7 +145,7 @@ def _registry(model: RegistrySource, surroundings: Surroundings) -> Source:
 
     if model.one_person and surroundings.fingerprints is None:
         hint = f"{_BRING_BACK}; or write one_person: false"
-        raise SourceUnusable(f"that a number counts for one participant needs JURAT_HASH_KEYS; {hint}")
+        raise LacksKeys(f"that a number counts for one participant needs JURAT_HASH_KEYS; {hint}")
     return adapter_class(model)(
         model,
         secret=surroundings.secret,
@@ -156,7 +160,7 @@ def _register_file(model: RegisterFileSource, surroundings: Surroundings) -> Sou
     from adapters.registry.people import RegisterFileAdapter
 
     if surroundings.fingerprints is None:
-        raise SourceUnusable(f"a list of people needs JURAT_HASH_KEYS; {_BRING_BACK}")
+        raise LacksKeys(f"a list of people needs JURAT_HASH_KEYS; {_BRING_BACK}")
     if surroundings.people is None:
         raise SourceUnusable("a list of people needs a database, and there is none here")
     return RegisterFileAdapter(model, surroundings.people, surroundings.fingerprints, name=surroundings.name)
@@ -166,7 +170,7 @@ def _codes(model: CodesSource, surroundings: Surroundings) -> Source:
     from adapters.codes import Codes
 
     if surroundings.fingerprints is None:
-        raise SourceUnusable(f"access codes need JURAT_HASH_KEYS; {_BRING_BACK}")
+        raise LacksKeys(f"access codes need JURAT_HASH_KEYS; {_BRING_BACK}")
     return Codes(model.list, surroundings.fingerprints, surroundings.codes, checked=model.checked)
 
 

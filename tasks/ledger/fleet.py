@@ -82,17 +82,21 @@ class Fleet:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._entered = False
 
     def tell(self, member: Member) -> Mapping[str, int]:
         """Say that this worker is there; how many answers at the heads of the queues, or with other workers, are sealed
         for each key that is not its own. Keys that no live worker has are written down as missing.
         """
         with self._engine.begin() as connection:
+            if not self._entered:
+                _forget_before(connection, member)
             connection.execute(text(_tell(connection.dialect.name)), {"row": json.dumps(_row(member))})
             strange = {key: count for key, count in _at_heads(connection).items() if key not in member.unseal_keys}
             if strange and (missing := sorted(set(strange) - openable(connection))):
                 _note_missing(connection, missing)
-            return strange
+        self._entered = True
+        return strange
 
     def leave(self, member: UUID) -> None:
         """Take the row of a worker away that ends."""
@@ -164,6 +168,15 @@ def forget(connection: Connection) -> None:
     dialect = connection.dialect.name
     connection.execute(text(f"DELETE FROM jurat_workers WHERE seen_at < {now(dialect, str(-KEPT))}"))
     connection.execute(text(f"DELETE FROM jurat_missing_keys WHERE seen_at < {now(dialect, str(-SPANS_KEPT))}"))
+
+
+def _forget_before(connection: Connection, member: Member) -> None:
+    """Delete what runs of the same worker left that went without a word: one that is killed again and again would fill
+    the table.
+    """
+    gone = f"seen_at < {now(connection.dialect.name, str(-LIVE))}"
+    same = {"host": member.host, "name": member.name}
+    connection.execute(text(f"DELETE FROM jurat_workers WHERE host = :host AND name = :name AND {gone}"), same)
 
 
 def _row(member: Member) -> Mapping[str, Any]:

@@ -273,7 +273,8 @@ class Claimer(EngineThread):
     def _scope_of(self, plan: Plan) -> _Scope:
         if self._scope is not None and self._scope.plan is plan:
             return self._scope
-        names = [name for name in plan.sources if self._only is None or name in self._only]
+        ours = [name for name in plan.sources if self._only is None or name in self._only]
+        names = [name for name in ours if name not in plan.left_to_others]
         slots = self._holdings.slots
         # A few more than can be looked up at once, so that no slot waits for a claim. Not where there are start times:
         # every check that has one must find a slot then.

@@ -9,6 +9,7 @@ from dataclasses import replace
 import structlog
 
 from tasks.ledger.fleet import SEEN_EVERY, Fleet, Member
+from tasks.plan import Plan
 from worker.engine.holdings import Holdings
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
@@ -43,6 +44,7 @@ class Registrar(EngineThread):
             member = replace(
                 self._member,
                 held=len(self._holdings),
+                sources=_served(self._member.sources, plan),
                 config_version=plan.version if plan else None,
                 ready=plan is not None and not self.strange and not self._ending,
                 stopping=self._ending,
@@ -62,6 +64,13 @@ class Registrar(EngineThread):
             )
         self.strange = strange
         self._told = set(strange)
+
+
+def _served(only: tuple[str, ...] | None, plan: Plan | None) -> tuple[str, ...] | None:
+    """The sources that this worker serves, None for all: of those that it was told, the ones that it has keys for."""
+    if plan is None or not plan.left_to_others:
+        return only
+    return tuple(sorted(set(plan.sources if only is None else only) - plan.left_to_others))
 
 
 def strange_keys(registrar: Registrar | None) -> Callable[[], Mapping[str, int]]:

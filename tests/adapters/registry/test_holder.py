@@ -60,7 +60,7 @@ def test_sources_of_one_kind_of_number_share_what_is_claimed() -> None:
 
 def test_without_keys_for_the_hash_such_a_source_says_what_to_do() -> None:
     model = RegistrySource.model_validate(description())
-    with pytest.raises(SourceUnusable, match="JURAT_HASH_KEYS; `bin/jurat keys generate` makes one"):
+    with pytest.raises(SourceUnusable, match="needs JURAT_HASH_KEYS; bring back the key"):
         build("professionals", model, surroundings(fingerprints=None))
     shared = RegistrySource.model_validate(description(one_person=False))
     build("professionals", shared, surroundings(fingerprints=None)).close()

@@ -275,6 +275,17 @@ def test_who_said_nothing_for_half_a_minute_is_gone_and_its_row_goes_after_a_day
     assert rows(desk) == []
 
 
+def test_a_worker_that_starts_again_takes_the_place_of_its_runs_that_were_killed(desk: Desk, right: Worker) -> None:
+    right.tell()
+    moved(desk, LIVE + 1)
+    again, beside = Worker(desk, right.keys), Worker(desk, right.keys)
+    beside.member = replace(beside.member, name="another")
+    beside.tell()
+    moved(desk, LIVE + 1)
+    again.tell()
+    assert {row.id for row in rows(desk)} == {again.member.id, beside.member.id}
+
+
 def test_who_serves_a_source(desk: Desk, right: Worker) -> None:
     right.tell()
     (every,) = rows(desk)

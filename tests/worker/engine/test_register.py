@@ -10,22 +10,28 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from adapters.fingerprints import Fingerprints
 from jurat.database import open_engine
 from jurat.sealing import Unseal, generate, key_id
 from tasks.ledger import Claims, Keeping, Settling, fleet
 from tasks.ledger.fleet import Fleet, Member, WorkerRow
 from tasks.running import Running
-from tests.tasks.desk import PRIVATE_KEY, PUBLIC_KEY, Desk
+from tests.tasks.desk import HASH_KEY, PRIVATE_KEY, PUBLIC_KEY, Desk
 from tests.worker.engine.works import PATIENCE, Steered, Works, soon
 from worker.engine import Engine, Ledgers
 from worker.engine import register as registering
+
+FINGERPRINTS = Fingerprints([HASH_KEY])
 
 
 class Registered(Works):
     """An engine that is in the register, with keys of its own."""
 
-    def __init__(self, desk: Desk, steered: Steered, *keys: bytes) -> None:
+    def __init__(
+        self, desk: Desk, steered: Steered, *keys: bytes, fingerprints: Fingerprints | None = FINGERPRINTS
+    ) -> None:
         super().__init__(desk, steered)
+        self.fingerprints = fingerprints
         unseal = Unseal(keys)
         self.member = Member(uuid4(), "here", f"w-{uuid4().hex[:6]}", "0", "0", 4, unseal_keys=tuple(unseal.key_ids))
         claims = Claims(desk.engine, keys=unseal.key_ids)
@@ -101,6 +107,24 @@ def test_a_worker_that_opens_nothing_claims_nothing_and_says_so_once(wrong: Regi
     assert [entry["keys"] for entry in said] == [[key_id(PUBLIC_KEY)]]
     assert {tuple(wrong.desk.verdicts(check.id)) for check in checks} == {(("accepted", "record_matches"),)}
     assert soon(lambda: wrong.row is not None and wrong.row.ready), "nothing waits any more"
+
+
+def test_a_worker_without_hash_keys_leaves_codes_to_others(postgresql: Desk, steered: Steered, often: None) -> None:
+    """It fails no look-up, which would open the breaker for all, and says what it serves."""
+    without = Registered(postgresql, steered, PRIVATE_KEY, fingerprints=None)
+    postgresql.add_codes()
+    without.start()
+    code, other = postgresql.submit(question="code"), postgresql.submit("p-2")
+    assert without.settles(1)
+    assert postgresql.verdicts(other.id) == [("accepted", "record_matches")]
+    assert soon(lambda: without.row is not None and without.row.sources == ("ban", "rpps", "towns"))
+    assert postgresql.row(code.id, "state, fence, lookups") == ("pending", 0, 0)
+    beside = Registered(postgresql, steered, PRIVATE_KEY)
+    beside.start()
+    assert beside.settles(2)
+    assert postgresql.one("SELECT count(*) FROM jurat_attempts WHERE result = 'failed'") == 0
+    beside.close()
+    without.close()
 
 
 def test_a_register_that_can_not_be_written_holds_nobody_up(postgresql: Desk, steered: Steered, often: None) -> None:
