@@ -100,7 +100,7 @@ _MASKS = {
     r"\b\d+(?:\.\d+)? ms\b": "MS",
     r"(?m)^version \d+$": "version N",
     r"127\.0\.0\.1:\d+": "HOST",
-    r"(?m)^\d+ +\d+ s ago": "PID SEEN",
+    r"(?m)^\d+ +(\S+)@\S+ +(\S+) +\d+ s ago": r"PID \1@HOST \2 SEEN",
     r"SQLite [\d.]+": "SQLite N",
     r"looked in \S+\)": "looked in FOLDER)",
     r"[ \t]+": " ",
