@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -23,7 +22,6 @@ from jurat.words import Outcome, Reason
 from tasks.checks import Entry, GiveBack, Later, NextSource, Review, Settle
 from tasks.ledger import Demand, SourceFigures
 from tasks.ledger.asked import Kind, Request, ask
-from tasks.ledger.fleet import HEADS, Fleet, Member
 from tests.rigs.servers import Databases
 from tests.tasks.desk import ACCEPTED, DOCUMENT, Desk, attempt, entry, listening
 
@@ -276,17 +274,6 @@ def test_thousands_of_checks_whose_source_stands_still_cost_upkeep_nothing(full:
     full.sql("UPDATE jurat_checks SET deadline_at = NOW(3600) WHERE state = 'pending'")
     full.sql("DELETE FROM jurat_pauses")
     vacuum(full)
-
-
-def test_who_looks_for_keys_that_are_missing_reads_the_heads_of_the_queues_alone(full: Desk) -> None:
-    member = Member(uuid4(), "here", "w", "0", "0", 4)
-    with explained(full) as found:
-        strange = Fleet(full.engine).tell(member)
-    (count,) = strange.values()
-    assert 2 * HEADS <= count < 3 * HEADS, "those at the heads, and those that are held"
-    within(found, 500)
-    full.sql("DELETE FROM jurat_workers")
-    full.sql("DELETE FROM jurat_missing_keys")
 
 
 def test_an_idle_worker_s_looks_touch_next_to_nothing(full: Desk) -> None:
