@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -20,7 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from config.networks import IPNetwork, networks_of
 from config.secrets import SecretError, read_secret_file
 from config.suggestions import did_you_mean
-from jurat.database import parse_url
+from jurat.database import ESCAPES, parse_url
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
 from jurat.sealing import key_from_text
@@ -48,8 +49,9 @@ def _database_url(value: str) -> str:
     try:
         url = parse_url(value)
     except ConfigurationError:
+        hint = f"; {ESCAPES}" if value.startswith("postgres") else ""
         raise ValueError(
-            "is no URL of a database; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+            f"is no URL of a database; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME{hint}"
         ) from None
     if url.get_backend_name() == "sqlite" and (not url.database or ":memory:" in url.database or "mode" in url.query):
         raise ValueError("names a database in memory, which only one connection sees; write sqlite:///FILE")
@@ -62,6 +64,14 @@ def _broker_url(value: str) -> str:
     scheme = value.partition("://")[0]
     if value != NO_BROKER and ("://" not in value or scheme not in _BROKERS):
         raise ValueError("is no URL of a broker; write redis://HOST:6379/0, another broker's URL, or none")
+    for each in value.split(";") if "socket" not in scheme else ():
+        parts = urlsplit(each)
+        try:
+            readable = "@" not in parts.path and (parts.port is None or parts.port > 0)
+        except ValueError:  # of the port, which an unescaped / ends
+            readable = False
+        if not readable:
+            raise ValueError(f"names no host and port that can be read; {ESCAPES}")
     return value
 
 
@@ -184,7 +194,7 @@ def shown(settings: Settings) -> Mapping[str, str]:
     def masked(url: str | None) -> str:
         # Greedy, for a password may hold any of "/:@" where its writer forgot to escape it.
         hidden = re.sub(r"//([^:/@]*).*@", r"//\1:***@", url or "not set")
-        return re.sub(r"(?i)(pass\w*=)[^&]*", r"\1***", hidden)
+        return re.sub(r"(?i)(pass\w*=)[^&]*", r"\1***", hidden).replace("%2C", ",")  # between several hosts
 
     def counted(keys: Collection[SecretStr]) -> str:
         return f"{len(keys)} key{'s' if len(keys) > 1 else ''}" if keys else "not set"

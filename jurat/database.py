@@ -7,6 +7,7 @@ starts with BEGIN IMMEDIATE, because a reader that becomes a writer fails at onc
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from functools import lru_cache
@@ -54,24 +55,52 @@ _NOT_PREPARED = frozenset({"26000", "42P05", "0A000"})
 """What PostgreSQL says where a prepared statement is not there, is there already, or no longer fits its tables:
 invalid_sql_statement_name, duplicate_prepared_statement, feature_not_supported."""
 
+_READ_ONLY = "25006"
+"""What PostgreSQL says to a write where it takes none: read_only_sql_transaction."""
+
+_SEVERAL_HOSTS = re.compile(r"(?P<before>postgres[a-z0-9+]*://(?:[^:/@]*(?::[^@]*)?@)?+)(?P<hosts>[^/?@]*,[^/?@]*)")
+_HOST = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*)(?::(?P<port>\d*))?")
+
+ESCAPES = "in a password write @ as %40, / as %2F, : as %3A and % as %25"
+"""What to say of a URL that cannot be read."""
+
 
 def parse_url(text: str) -> URL:
-    """The database's URL with the driver that jurat uses.
+    """The database's URL with the driver that jurat uses. It may name several hosts (`h1:5432,h2`) as libpq takes them.
 
     Raises ConfigurationError; the message never holds the URL, which may hold a password.
     """
     try:
-        url = make_url(text)
+        url = _with_several_hosts(text) or make_url(text)
     except (ArgumentError, ValueError):
-        raise ConfigurationError("the database URL can not be read; expected postgresql://… or sqlite:///…") from None
+        raise ConfigurationError(
+            f"the database URL can not be read; expected postgresql://… or sqlite:///…; {ESCAPES}"
+        ) from None
     match url.get_backend_name():
         case "postgresql" | "postgres":
+            if text.partition("?")[0].count("@") > (url.username is not None):
+                # A part of the password would be taken for a host, asked of the name server, and told in errors.
+                raise ConfigurationError(f"the database URL has an @ too many; {ESCAPES}")
             return url.set(drivername="postgresql+psycopg")
         case "sqlite":
             return url.set(drivername="sqlite+pysqlite")
     raise ConfigurationError(
         "the database URL names neither PostgreSQL nor SQLite; expected postgresql://… or sqlite:///…"
     )
+
+
+def _with_several_hosts(text: str) -> URL | None:
+    """SQLAlchemy's form of a URL with several hosts, None where there is one. Raises ValueError."""
+    # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS
+    found = _SEVERAL_HOSTS.match(text)
+    if found is None:
+        return None
+    each = [_HOST.fullmatch(part) for part in found["hosts"].split(",")]
+    if not all(each):
+        raise ValueError
+    hosts = ",".join(host["host"].strip("[]") for host in each if host)
+    ports = ",".join(host["port"] or "" for host in each if host)
+    return make_url(found["before"] + text[found.end() :]).update_query_dict({"host": hosts, "port": ports})
 
 
 def open_engine(text: str, *, pool_size: int = 5) -> Engine:
@@ -95,9 +124,10 @@ def open_engine(text: str, *, pool_size: int = 5) -> Engine:
                 hide_parameters=True,  # errors are logged, and parameters name participants
                 connect_args=_POSTGRESQL_ARGUMENTS,
             )
+            event.listen(engine, "connect", _refuse_bytes, insert=True)  # before SQLAlchemy reads the first text
             event.listen(engine, "connect", _look_who_answers)
             event.listen(engine, "begin", _begin_postgresql)
-            event.listen(engine, "handle_error", _drop_unprepared)
+            event.listen(engine, "handle_error", _drop_useless)
             event.listen(engine, "do_execute", raise_error)
             return engine
         engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 5.0, "check_same_thread": False})
@@ -132,15 +162,28 @@ def reader(engine: Engine) -> Engine:
 
 
 def is_away(error: Exception) -> bool:
-    """Whether the database is down, hung or full, or has ended our connection: what SQLAlchemy raises for that."""
+    """Whether the database is down, hung, full or read-only, or ended our connection: what SQLAlchemy raises then."""
     if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
         return True
-    return isinstance(error, DBAPIError) and error.connection_invalidated
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or is_read_only(error))
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether the database takes no writes: a standby, a primary of before, or one that was told so."""
+    return state_of(error) == _READ_ONLY
 
 
 def state_of(error: Exception) -> str:
     """The SQLSTATE of what the database said; "" where it has none, as on SQLite."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+
+
+def is_unfit(error: Exception) -> bool:
+    """Whether the database lacks what a statement names, or this user may not use it: its schema is missing or older
+    than this code, or the user is another one than was meant.
+    """
+    # insufficient_privilege, undefined_column, undefined_function, undefined_table, invalid_schema_name
+    return state_of(error) in ("42501", "42703", "42883", "42P01", "3F000")
 
 
 def is_too_much(error: DBAPIError) -> bool:
@@ -161,6 +204,15 @@ def is_missing_table(error: DBAPIError) -> bool:
     """Whether a statement failed because a table or view that it names is not there."""
     # https://www.postgresql.org/docs/current/errcodes-appendix.html: undefined_table. SQLite has only the text.
     return getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig)
+
+
+def _refuse_bytes(connection: Any, _record: Any) -> None:
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        # No driver can tell what its bytes mean. Raised as the driver's own error, so that it is told as one.
+        raise connection.OperationalError(
+            "the database has the encoding SQL_ASCII, in which texts are bytes of any kind; make one with "
+            "CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
+        )
 
 
 def _look_who_answers(connection: Any, record: Any) -> None:
@@ -218,12 +270,14 @@ def _set(settings: tuple[tuple[str, Any], ...]) -> tuple[str, ...]:
     return (f"SELECT {', '.join(each)}",) if settings else ()
 
 
-def _drop_unprepared(context: ExceptionContext) -> None:
-    # The connection goes, with all that was prepared on it, and whoever used it tries again.
-    if getattr(context.original_exception, "sqlstate", None) in _NOT_PREPARED:
-        raw: Any = context.connection and context.connection.connection.dbapi_connection
-        if raw is not None and raw.prepare_threshold is not None:
-            context.is_disconnect = True
+def _drop_useless(context: ExceptionContext) -> None:
+    # The connections go, with all that was prepared on them, and whoever used one tries again: another one of several
+    # hosts may be the primary by now.
+    state = getattr(context.original_exception, "sqlstate", None)
+    raw: Any = context.connection and context.connection.connection.dbapi_connection
+    unprepared = state in _NOT_PREPARED and raw is not None and raw.prepare_threshold is not None
+    if unprepared or state == _READ_ONLY:
+        context.is_disconnect = True
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -16,6 +16,7 @@ from jurat.sealing import Unseal, key_from_text
 from tasks.ledger import Claims, Keeping, Minting, Publishing, Reading, Settling
 from tasks.plan import make_plan
 from tasks.running import Running
+from worker.database import give_up_on, why_not
 from worker.engine import Engine, Ledgers
 from worker.engine.plans import Plans
 
@@ -35,6 +36,7 @@ class Service:
 
     def engine(self, *, slots: int, only: Collection[str] | None = None) -> Engine:
         """An engine with `slots` look-up threads for the sources in `only` (None: all). Not started yet."""
+        give_up_on(self.database)
         keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in self.settings.unseal_keys]
         unseal = Unseal(keys)
         database = bounded(self.database)
@@ -49,7 +51,8 @@ class Service:
         plans = Plans(self.reading, make)
         minting = Minting(unseal, self.fingerprints) if self.fingerprints is not None and keys else None
         ledgers = Ledgers(Claims(database), Settling(database), Keeping(database, minting))
-        return Engine(ledgers, Running(unseal), plans, slots=slots, only=only)
+        explain = partial(why_not, self.database)
+        return Engine(ledgers, Running(unseal), plans, slots=slots, only=only, explain=explain)
 
     def close(self) -> None:
         """Give back the connections."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -16,6 +17,7 @@ from config.settings import Settings, read_settings
 from worker.bootstrap import open_service
 from worker.broker import Broker, oddities
 from worker.celery_settings import DEFAULT_QUEUE, celery_settings
+from worker.database import look
 from worker.engine import Engine
 from worker.logs import set_up
 from worker.steps import EngineStep, queue
@@ -31,7 +33,9 @@ def make_app(settings: Settings) -> Any:
     service = open_service(settings)
 
     def make_engine(slots: int, only: set[str] | None) -> Engine:
-        return service.engine(slots=slots, only=only)
+        engine = service.engine(slots=slots, only=only)
+        threading.Thread(target=look, args=(service,), name="look", daemon=True).start()  # which may take its time
+        return engine
 
     app.jurat_make_engine = make_engine
     return app

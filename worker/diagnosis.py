@@ -42,8 +42,6 @@ LONGEST_WAIT = 10.0
 CLOCKS_APART = 5.0
 """Seconds between this machine's time and the database's that are too much: logs and certificates suffer."""
 
-_OLDEST = {"postgresql": (16,), "sqlite": (3, 38)}
-
 
 class Mark(StrEnum):
     """How one step ended. `note` is neither good nor bad; `down` is a dependency that does not answer."""
@@ -140,8 +138,7 @@ def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
     from tasks.schema import ADVICE, Standing, standing
     from worker.bootstrap import open_service
     from worker.cli import first_line
-    from worker.commands.db import engine_version
-    from worker.database import sqlite_file
+    from worker.database import advice_on, engine_version, give_up_on, sqlite_file, too_old
 
     file = sqlite_file(settings)
     if file is not None and not file.exists():
@@ -149,20 +146,19 @@ def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
     service = None
     try:
         service = open_service(settings)
+        give_up_on(service.database, command=True)
         with reader(service.database).begin() as connection:
             found = standing(connection)
-        version = engine_version(service.database)
+        version, old = engine_version(service.database), too_old(service.database)
     except ConfigurationError as error:
         return [Step("database", Mark.PROBLEM, str(error))], None
     except SQLAlchemyError as error:
         if service is not None:
             service.close()
         said = first_line(getattr(error, "orig", None) or error)
-        return [Step("database", Mark.DOWN, said, "start it, or mend JURAT_DATABASE_URL")], None
-    info, oldest = getattr(service.database.dialect, "server_version_info", ()), _OLDEST[service.database.dialect.name]
-    if tuple(info or ()) < oldest:
-        wanted = ".".join(map(str, oldest))
-        steps = [Step("database", Mark.PROBLEM, f"{version} is too old", f"update it to {wanted} or later")]
+        return [Step("database", Mark.DOWN, said, advice_on(error, said))], None
+    if old:
+        steps = [Step("database", Mark.PROBLEM, *old.split("; "))]
     else:
         steps = [Step("database", Mark.OK, f"{version} answers")]
     sentence, _, advice = ADVICE[found].partition("; ")

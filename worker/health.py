@@ -77,7 +77,7 @@ class Beat:
     def unready(self) -> str | None:
         """Why this worker can do no checks, in a sentence; None when it can."""
         if not self.facts.database:
-            return f"worker {self.pid} does not reach the database"
+            return f"worker {self.pid} does not reach the database, or may not write there"
         if self.facts.config_version is None:
             return f"worker {self.pid} has no configuration; run `bin/jurat config apply`"
         return None

@@ -30,6 +30,7 @@ from worker.engine.plans import LONGEST_LOOK_UP, Plans
 from worker.engine.pulse import Pulse
 from worker.engine.reserve import Reserve
 from worker.engine.starter import Lot, Starter
+from worker.engine.threads import Explain, Outage, in_short
 from worker.engine.watchdog import Watchdog
 from worker.engine.writer import Writer
 
@@ -55,10 +56,18 @@ class Engine:
     Args:
         slots: look-ups at once.
         only: the sources that this worker serves, None for all.
+        explain: says in the log why the database cannot be used.
     """
 
     def __init__(
-        self, ledgers: Ledgers, running: Running, plans: Plans, *, slots: int, only: Collection[str] | None = None
+        self,
+        ledgers: Ledgers,
+        running: Running,
+        plans: Plans,
+        *,
+        slots: int,
+        only: Collection[str] | None = None,
+        explain: Explain = in_short,
     ) -> None:
         self.plans = plans
         self.holdings = Holdings(slots)
@@ -102,6 +111,7 @@ class Engine:
             )
             for number in range(slots)
         ]
+        self._outage = Outage(explain)
 
     def start(self) -> None:
         """Begin to work. Needs neither database nor broker to be there yet."""
@@ -116,6 +126,7 @@ class Engine:
             self.claimer,
             *self._look_ups,
         ):
+            thread.outage = self._outage
             thread.start()
         log.info("engine started", slots=self.holdings.slots)
 

@@ -109,9 +109,13 @@ class Keeper(EngineThread):
         with ExitStack() as last_first:  # runs all of them, whatever one raises: none loses the turn that it got
             for task in reversed(EVERY):
                 if task in turns:
-                    last_first.callback(self._tasks[task])
+                    last_first.callback(self._do, task)
         self._notes.tell()
         self.stopping.wait(LOOK_EVERY)
+
+    def _do(self, task: str) -> None:
+        self.beat = time.monotonic()  # a database that hangs holds each of them for a while
+        self._tasks[task]()
 
     def _end_leases(self) -> None:
         if ended := self._keeping.end_leases():

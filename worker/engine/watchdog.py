@@ -20,6 +20,10 @@ log = structlog.get_logger("jurat.engine")
 STANDSTILL = 60.0
 """Seconds without a beat of a thread, or without a write while checks are held."""
 
+FRESH = 30.0
+"""Seconds in which a thread that the database keeps waiting tries again. One that has not been heard of for longer says
+nothing of the database any more."""
+
 EXIT_CODE = 70
 
 
@@ -65,7 +69,8 @@ class Watchdog(EngineThread):
         if hanging >= max(1, self._holdings.slots // 4):
             return f"{hanging} of {self._holdings.slots} look-ups have run for twice their source's timeout"
         written = self._written()
-        if written != self._seen or not len(self._holdings) or any(thread.away for thread in self._threads):
+        away = any(thread.away and now - thread.beat <= FRESH for thread in self._threads)
+        if written != self._seen or not len(self._holdings) or away:
             self._seen, self._progress = written, now
         if now - self._progress > STANDSTILL:
             return f"nothing was written for {now - self._progress:.0f} s although checks are held"
