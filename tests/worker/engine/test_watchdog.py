@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from tasks.checks import Held
 from worker.engine.holdings import Holdings
 from worker.engine.threads import EngineThread
-from worker.engine.watchdog import EXIT_CODE, STANDSTILL, Watchdog
+from worker.engine.watchdog import EXIT_CODE, FRESH, STANDSTILL, Watchdog
 
 
 class Still(EngineThread):
@@ -99,3 +99,13 @@ def test_it_says_why_and_ends_the_process_once() -> None:
     assert [(line["event"], line["why"]) for line in logs] == [
         ("worker ends itself", "its claimer has stood still for 61 s")
     ]
+
+
+def test_a_thread_that_said_away_and_was_not_heard_of_since_excuses_nothing() -> None:
+    kennel = Kennel()
+    kennel.holdings.add([held(1)])
+    kennel.thread.away = True
+    assert kennel.dog.trouble() is None
+    kennel.now = STANDSTILL + 1
+    kennel.thread.beat = kennel.now - FRESH - 1
+    assert kennel.dog.trouble() == "nothing was written for 61 s although checks are held"
