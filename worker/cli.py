@@ -218,7 +218,13 @@ def _of_the_system(error: Exception) -> tuple[list[str], Exit] | None:
     from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
     from sqlalchemy.exc import TimeoutError as NoConnection
 
+    from jurat.database import is_read_only
+    from worker.database import advice_on
+
     match error:
+        case DBAPIError() if is_read_only(error):
+            said = first_line(error.orig)
+            return [f"the database is read-only: {said}; {advice_on(error, said)}"], Exit.DEPENDENCY
         case OperationalError() | InterfaceError():
             return [f"the database can not be used: {first_line(error.orig)}"], Exit.DEPENDENCY
         case NoConnection():
