@@ -5,10 +5,12 @@ The database decides whose turn it is: by one conditional update of `jurat_upkee
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Engine, text
 
 from jurat.batches import begin
@@ -16,7 +18,7 @@ from jurat.database import preparing
 from jurat.statements import now
 from tasks.crashing import crash_point
 from tasks.flow import Breaker, Demand
-from tasks.ledger import figures, pausing, quotas
+from tasks.ledger import clocks, figures, pausing, quotas
 from tasks.ledger.access import ANY_OUTDATED, AccessRows
 from tasks.ledger.code_lists import Minting
 from tasks.ledger.consultations import ANY_WAITING, Consultations
@@ -28,6 +30,11 @@ from tasks.ledger.queues import seconds_between
 from tasks.ledger.records import WORKER, add_audit_row
 from tasks.ledger.requests import WAITING, Requests
 from tasks.ledger.reviewing import end_reviews
+
+log = structlog.get_logger("jurat.engine")
+
+LOOK_AT_CLOCK = 5.0
+"""Seconds between two looks whether the database's clock was put back."""
 
 OUTAGE = 10.0
 """Upkeep that last ran longer ago than this many seconds means that the database was away: leases then get as long to
@@ -60,7 +67,9 @@ class Keeping:
     asks to have added are left to other workers.
     """
 
-    def __init__(self, engine: Engine, minting: Minting | None = None) -> None:
+    def __init__(
+        self, engine: Engine, minting: Minting | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._engine = engine
         self._often = preparing(engine)
         self._dialect = engine.dialect.name
@@ -69,6 +78,9 @@ class Keeping:
         self._requests = Requests(engine, minting)
         self._consultations = Consultations(engine, Publishing(engine))
         self._entered: set[str] = set()
+        self._clock = clock
+        self._look_at_clock = float("-inf")
+        self._make_due = False
 
     def turns(self, every: Mapping[str, float]) -> set[str]:
         """Which tasks are this worker's to do now. Each is done at most once in `every` seconds over all workers; but
@@ -78,12 +90,27 @@ class Keeping:
         of `WORK` that has no work.
         """
         periods = tuple(sorted(every.items()))
+        if self._clock() >= self._look_at_clock:
+            self._look_at_clock = self._clock() + LOOK_AT_CLOCK
+            self._catch_up()
         with self._engine.begin() as connection:
             if not self._entered.issuperset(every):
                 connection.execute(text(_enter(self._dialect, periods)))
             due = connection.execute(text(_turns(self._dialect, periods)), {"outage": OUTAGE}).all()
         self._entered.update(every)
         return {task for task, spared, work in due if work and (not spared or task in ASKED_FOR)}
+
+    def _catch_up(self) -> None:
+        """Where the database's clock was put back, have what was written before count as now."""
+        with self._engine.begin() as connection:
+            seconds = clocks.put_back(connection)
+            if seconds:
+                clocks.move(connection, seconds)
+        if seconds:
+            log.warning("the database's clock was put back", seconds=round(seconds))
+        if seconds or self._make_due:
+            self._make_due = True  # also where this fails
+            self._make_due = clocks.make_due(self._engine)
 
     def end_leases(self) -> list[UUID]:
         """Give back the checks whose leases are over; each counts one lost lease. They stay due since they were before,
