@@ -142,13 +142,14 @@ def in_the_way(connection: Connection) -> str:
     if not found:
         return "a lock that it needs was held, and no more"
     first = found[0]
-    told = [f"process {first.pid} of the user {first.usename}"]
-    told += [f"application {first.application_name}"] * bool(first.application_name)
-    told += [f"{first.state or 'in a transaction'} since {first.since}"] * bool(first.since)
+    about = [f"application {first.application_name}"] * bool(first.application_name)
+    about += [f"{first.state or 'in a transaction'} since {first.since}"] * bool(first.since)
+    beside = f" ({', '.join(about)})" if about else ""
+    told = f"process {first.pid} of the user {first.usename}{beside} holds a lock"
+    if len(found) > 1:
+        told += f", and {len(found) - 1} more"
     query = " ".join(_WRITTEN.sub("?", first.query or "").split())
-    told += [f"last query: {query[:_QUERY_SHOWN]}{'…' * (len(query) > _QUERY_SHOWN)}"] * bool(query)
-    others = f", and {len(found) - 1} more" * (len(found) > 1)
-    return f"{', '.join(told)} holds a lock{others}"
+    return f"{told}; its last query is `{query[:_QUERY_SHOWN]}{'…' * (len(query) > _QUERY_SHOWN)}`" if query else told
 
 
 def _step(connection: Connection, known: Sequence[str]) -> bool:

@@ -165,9 +165,29 @@ def engine_version(engine: Engine) -> str:
     return f"{name} {'.'.join(map(str, info))}"
 
 
-def advice_on(error: Exception, said: str) -> str:
+def oddities(service: Service) -> Iterator[tuple[bool, str, str]]:
+    """What keeps a database that answers from being of use (True), or will once another host is the primary (False);
+    what to do about it. Raises SQLAlchemy's errors when it is away.
+    """
+    engine = service.database
+    if old := too_old(engine):
+        said, _, advice = old.partition("; ")
+        yield True, said, advice
+    if engine.dialect.name != "postgresql":
+        return
+    with reader(engine).begin() as connection:
+        read_only = connection.execute(text("SHOW transaction_read_only")).scalar() == "on"
+    if read_only:
+        yield True, "it takes no writes", advice_on(None, "read-only")
+    query = make_url(service.settings.database_url).query
+    if len(str(query.get("host", "")).split(",")) > 1 and "target_session_attrs" not in query:
+        said = "the first of several hosts that answers is taken, though it may take no writes"
+        yield False, said, "add ?target_session_attrs=read-write to JURAT_DATABASE_URL"
+
+
+def advice_on(error: Exception | None, said: str) -> str:
     """What to do about a database that says `said`."""
-    if is_read_only(error) or "read-only" in said:
+    if (error is not None and is_read_only(error)) or "read-only" in said:
         several = "with several hosts add ?target_session_attrs=read-write"
         return f"let it take writes, or name the primary in JURAT_DATABASE_URL ({several})"
     if "password" in said or "no pg_hba.conf entry" in said or ("role" in said and "does not exist" in said):

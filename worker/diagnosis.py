@@ -138,7 +138,7 @@ def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
     from tasks.schema import ADVICE, Standing, standing
     from worker.bootstrap import open_service
     from worker.cli import first_line
-    from worker.database import advice_on, engine_version, give_up_on, sqlite_file, too_old
+    from worker.database import advice_on, engine_version, give_up_on, oddities, sqlite_file
 
     file = sqlite_file(settings)
     if file is not None and not file.exists():
@@ -149,7 +149,7 @@ def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
         give_up_on(service.database, command=True)
         with reader(service.database).begin() as connection:
             found = standing(connection)
-        version, old = engine_version(service.database), too_old(service.database)
+        version, odd = engine_version(service.database), list(oddities(service))
     except ConfigurationError as error:
         return [Step("database", Mark.PROBLEM, str(error))], None
     except SQLAlchemyError as error:
@@ -157,10 +157,8 @@ def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
             service.close()
         said = first_line(getattr(error, "orig", None) or error)
         return [Step("database", Mark.DOWN, said, advice_on(error, said))], None
-    if old:
-        steps = [Step("database", Mark.PROBLEM, *old.split("; "))]
-    else:
-        steps = [Step("database", Mark.OK, f"{version} answers")]
+    steps = [Step("database", Mark.OK, f"{version} answers")]
+    steps += [Step("database", Mark.PROBLEM if grave else Mark.NOTE, said, advice) for grave, said, advice in odd]
     sentence, _, advice = ADVICE[found].partition("; ")
     if not found.usable:
         service.close()

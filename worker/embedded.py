@@ -18,7 +18,7 @@ from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
 from tasks.schema import ADVICE, standing
 from worker.bootstrap import Service, open_service
-from worker.database import require_file
+from worker.database import require_file, why_not
 from worker.engine import Engine
 from worker.keyring import mismatch
 from worker.logs import hand_on
@@ -81,8 +81,9 @@ def _require_schema(service: Service) -> None:
     except Exception as error:
         if not is_away(error):
             raise
+        why = why_not(service.database, error)
         raise ConfigurationError(
-            "the database does not answer; look whether it runs and JURAT_DATABASE_URL is right: `bin/jurat doctor`"
+            f"the database does not answer: {why['why']}; {why['advice']}; see `bin/jurat doctor`"
         ) from None
     if not found.usable:
         raise ConfigurationError(ADVICE[found])

@@ -238,3 +238,18 @@ def test_a_database_that_takes_no_writes_is_one_sentence(
     assert is_one_sentence(ran)
     assert "read-only" in ran.err
     assert "target_session_attrs=read-write" in ran.err
+
+
+def test_every_command_takes_several_hosts_as_libpq_does(bare_shell: Shell, postgresql_server: Databases) -> None:
+    from sqlalchemy import make_url
+
+    url = make_url(postgresql_server.create())
+    hosts = f"127.0.0.1:1,{url.host}:{url.port}"
+    bare_shell.environment["JURAT_DATABASE_URL"] = (
+        f"postgresql://{url.username}@{hosts}/{url.database}?target_session_attrs=read-write"
+    )
+    for words in ("db upgrade", "db check", "db status", "zones list", "codes list"):
+        assert bare_shell(*words.split()).code == 0, words
+    ran = bare_shell("status", "--access", "budget", "p-1")
+    assert (ran.code, "no consultation" in ran.err) == (2, True)
+    postgresql_server.drop(url.render_as_string(hide_password=False))

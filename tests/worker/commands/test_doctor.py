@@ -252,3 +252,23 @@ def test_whoever_has_the_owners_role_is_the_owner(postgresql_shell: Shell, postg
         administrator.execute(f"ALTER TABLE jurat_checks OWNER TO {owner}".encode())
         assert rights(postgresql_shell) == []
         administrator.execute(b"ALTER TABLE jurat_checks OWNER TO CURRENT_USER")
+
+
+def test_a_database_that_takes_no_writes_is_told(postgresql_shell: Shell, postgresql_url: str) -> None:
+    with plain(postgresql_url) as administrator:
+        name = make_url(postgresql_url).database
+        administrator.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on".encode())
+    for words, code in (("doctor", 1), ("worker --check", 2)):
+        ran = postgresql_shell(*words.split())
+        assert ran.code == code
+        assert "it takes no writes — let it take writes, or name the primary" in ran.out
+
+
+def test_several_hosts_are_told_how_to_find_the_primary(postgresql_shell: Shell, postgresql_url: str) -> None:
+    url = make_url(postgresql_url)
+    hosts = f"postgresql://postgres@127.0.0.1:1,127.0.0.1:{url.port}/{url.database}"
+    ran = postgresql_shell("doctor", JURAT_DATABASE_URL=hosts)
+    assert "may take no writes — add ?target_session_attrs=read-write to JURAT_DATABASE_URL" in ran.out
+    ran = postgresql_shell("doctor", JURAT_DATABASE_URL=f"{hosts}?target_session_attrs=read-write")
+    assert "may take no writes" not in ran.out
+    assert "is up to date" in ran.out
