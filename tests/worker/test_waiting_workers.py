@@ -157,3 +157,24 @@ def test_a_standby_counts_as_away_and_its_workers_as_not_ready(server: PostgreSQ
             assert_said_once(worker, "database away", "read-only", "target_session_attrs=read-write")
             why = f"worker {worker.pid} does not reach the database, or may not write there"
             assert soon(lambda: [beat.unready for beat in health.workers(worker.folder)] == [why])
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+def test_a_worker_outlives_a_database_that_hangs(server: PostgreSQL) -> None:
+    """It waited for the server to answer until its own watchdog ended it."""
+    url = server.databases.create()
+    engine = open_engine(url)
+    upgrade(engine)
+    engine.dispose()
+    desk = Desk(url)
+    with working(JURAT_DATABASE_URL=url) as worker:
+        assert worker.says("configuration taken")
+        server.pause()
+        assert worker.says("database away"), worker.log
+        assert "Traceback" not in worker.log
+        server.resume()
+        check = desk.submit()
+        assert soon(lambda: desk.verdicts(check.id) != [])
+        assert worker.says("database back")
+    desk.close()
