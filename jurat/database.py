@@ -180,10 +180,12 @@ def state_of(error: Exception) -> str:
 
 def is_unfit(error: Exception) -> bool:
     """Whether the database lacks what a statement names, or this user may not use it: its schema is missing or older
-    than this code, or the user is another one than was meant.
+    than this code, or the user is another one than was meant. Or the URL has an option that the driver does not know.
     """
     # insufficient_privilege, undefined_column, undefined_function, undefined_table, invalid_schema_name
-    return state_of(error) in ("42501", "42703", "42883", "42P01", "3F000")
+    if state_of(error) in ("42501", "42703", "42883", "42P01", "3F000"):
+        return True
+    return isinstance(error, DBAPIError) and "invalid connection option" in str(error.orig)
 
 
 def is_too_much(error: DBAPIError) -> bool:

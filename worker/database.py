@@ -192,6 +192,8 @@ def advice_on(error: Exception | None, said: str) -> str:
         return f"let it take writes, or name the primary in JURAT_DATABASE_URL ({several})"
     if "password" in said or "no pg_hba.conf entry" in said or ("role" in said and "does not exist" in said):
         return "correct user and password in JURAT_DATABASE_URL"
+    if "connection option" in said:
+        return "correct what follows the ? in JURAT_DATABASE_URL"
     if "resolve host" in said or "translate host" in said:
         return "correct the host in JURAT_DATABASE_URL"
     if "database" in said and "does not exist" in said:

@@ -163,6 +163,13 @@ def test_a_client_reads_on_when_its_connection_was_cut(postgresql_url: str) -> N
             end_sessions(postgresql_url)
 
 
+def test_a_client_takes_several_hosts(postgresql_url: str) -> None:
+    url = make_url(postgresql_url)
+    several = f"postgresql://{url.username}@127.0.0.1:1,{url.host}:{url.port}/{url.database}"
+    with closing(Client(several)) as client, pytest.raises(UnknownCheck):
+        client.result(uuid7())
+
+
 def test_a_connection_that_is_cut_inside_a_transaction_fails_it(engine: Engine, postgresql_url: str) -> None:
     """What was done in it is lost, so it must not go on elsewhere."""
     with engine.connect() as connection:

@@ -84,6 +84,12 @@ def test_a_worker_says_why_it_cannot_reach_its_database(server: PostgreSQL, plac
         assert_said_once(worker, "database away", *words)
 
 
+def test_a_worker_says_which_option_of_its_url_is_none(server: PostgreSQL) -> None:
+    url = f"postgresql://postgres@127.0.0.1:{server.port}/postgres?pasword=confidential"
+    with working(JURAT_DATABASE_URL=url) as worker:
+        assert_said_once(worker, "database unusable", 'option "pasword"', "correct what follows the ?")
+
+
 def test_a_worker_without_tables_makes_none_and_begins_when_they_are_there(server: PostgreSQL) -> None:
     url = server.databases.create()
     engine = open_engine(url)
