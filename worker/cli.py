@@ -224,7 +224,7 @@ def _of_the_system(error: Exception) -> tuple[list[str], Exit] | None:
     match error:
         case DBAPIError() if is_read_only(error):
             said = first_line(error.orig)
-            return [f"the database is read-only: {said}; {advice_on(error, said)}"], Exit.DEPENDENCY
+            return [f"the database is read-only: {said}; {advice_on(said)}"], Exit.DEPENDENCY
         case OperationalError() | InterfaceError():
             return [f"the database can not be used: {first_line(error.orig)}"], Exit.DEPENDENCY
         case NoConnection():

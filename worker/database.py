@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from sqlalchemy import Engine, event, make_url, text
 
 from config.settings import Settings, read_settings
 from jurat import Client
-from jurat.database import is_read_only, is_unfit, open_engine, reader, state_of
+from jurat.database import is_unfit, open_engine, reader, state_of
 from jurat.ring import NO_BROKER
 from jurat.statements import require_tables, statements_on
 from worker.output import Exit, Failure
@@ -99,6 +100,7 @@ def give_up_on(engine: Engine, *, command: bool = False) -> None:
         from worker import connections
 
         connections.give_up(engine, connections.LONGEST if command else connections.LONGER)
+        engine.dispose()  # what was connected before waits for ever
     elif not command:
         event.listen(engine, "do_connect", _make_no_file)
 
@@ -112,7 +114,7 @@ def why_not(engine: Engine, error: Exception) -> Mapping[str, str]:
     said = first_line(getattr(error, "orig", None) or error)
     known = said if said.startswith(_NO_FILE) else _of_the_schema(engine, error)
     why, _, advice = known.partition("; ")
-    return {"why": why or said, "advice": advice or advice_on(error, said), "look": "bin/jurat worker --check"}
+    return {"why": why or said, "advice": advice or advice_on(said), "look": "bin/jurat worker --check"}
 
 
 def look(service: Service) -> None:
@@ -140,7 +142,7 @@ def look(service: Service) -> None:
         return
     for sentence in said:
         why, _, advice = sentence.partition("; ")
-        log.warning("worker waits", why=why, advice=advice)
+        log.warning("not fully set up", why=why, advice=advice)
 
 
 def too_old(engine: Engine) -> str | None:
@@ -178,27 +180,34 @@ def oddities(service: Service) -> Iterator[tuple[bool, str, str]]:
     with reader(engine).begin() as connection:
         read_only = connection.execute(text("SHOW transaction_read_only")).scalar() == "on"
     if read_only:
-        yield True, "it takes no writes", advice_on(None, "read-only")
+        yield True, "it takes no writes", advice_on("read-only")
     query = make_url(service.settings.database_url).query
     if len(str(query.get("host", "")).split(",")) > 1 and "target_session_attrs" not in query:
         said = "the first of several hosts that answers is taken, though it may take no writes"
         yield False, said, "add ?target_session_attrs=read-write to JURAT_DATABASE_URL"
 
 
-def advice_on(error: Exception | None, said: str) -> str:
+_ADVICE = {
+    "read-only": "let it take writes, or name the primary in JURAT_DATABASE_URL (with several hosts add "
+    "?target_session_attrs=read-write)",
+    "password|pg_hba.conf|role .* does not exist": "correct user and password in JURAT_DATABASE_URL",
+    "connection option": "correct what follows the ? in JURAT_DATABASE_URL",
+    "(resolve|translate) host": "correct the host in JURAT_DATABASE_URL",
+    "database .* does not exist": "make it and run `bin/jurat db upgrade`, or correct its name in JURAT_DATABASE_URL",
+    "permission denied": "give this user the role that its process needs (docs/how-to/separate-roles.md)",
+    "connection timeout|connection timed out": "look whether it hangs, or correct the host in JURAT_DATABASE_URL",
+    "timeout": "look in pg_stat_activity who holds a lock, or what takes so long",
+    "not answered": "look whether it hangs",
+    "connection slots|too many clients": "let it take more connections (max_connections), or start fewer workers",
+    "SQL_ASCII": "make one with ENCODING 'UTF8', and copy what is in it",
+}
+"""What to do about a database, by what it says."""
+
+
+def advice_on(said: str) -> str:
     """What to do about a database that says `said`."""
-    if (error is not None and is_read_only(error)) or "read-only" in said:
-        several = "with several hosts add ?target_session_attrs=read-write"
-        return f"let it take writes, or name the primary in JURAT_DATABASE_URL ({several})"
-    if "password" in said or "no pg_hba.conf entry" in said or ("role" in said and "does not exist" in said):
-        return "correct user and password in JURAT_DATABASE_URL"
-    if "connection option" in said:
-        return "correct what follows the ? in JURAT_DATABASE_URL"
-    if "resolve host" in said or "translate host" in said:
-        return "correct the host in JURAT_DATABASE_URL"
-    if "database" in said and "does not exist" in said:
-        return "make it and run `bin/jurat db upgrade`, or correct its name in JURAT_DATABASE_URL"
-    return "start it, or correct JURAT_DATABASE_URL"
+    found = (advice for words, advice in _ADVICE.items() if re.search(words, said, re.IGNORECASE))
+    return next(found, "start it, or correct JURAT_DATABASE_URL")
 
 
 def _of_the_schema(engine: Engine, error: Exception) -> str:

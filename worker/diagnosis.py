@@ -156,7 +156,7 @@ def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
         if service is not None:
             service.close()
         said = first_line(getattr(error, "orig", None) or error)
-        return [Step("database", Mark.DOWN, said, advice_on(error, said))], None
+        return [Step("database", Mark.DOWN, said, advice_on(said))], None
     steps = [Step("database", Mark.OK, f"{version} answers")]
     steps += [Step("database", Mark.PROBLEM if grave else Mark.NOTE, said, advice) for grave, said, advice in odd]
     sentence, _, advice = ADVICE[found].partition("; ")

@@ -85,11 +85,12 @@ def check(out: Output) -> Exit:
     from config.settings import read_settings
     from jurat.database import open_engine
     from tasks.schema import ADVICE
-    from worker.database import require_file
+    from worker.database import give_up_on, require_file
 
     settings = read_settings()
     require_file(settings)
     engine = open_engine(settings.database_url)
+    give_up_on(engine)
     try:
         found = _standing(engine)
     finally:
