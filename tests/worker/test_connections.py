@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from config.settings import Settings
@@ -26,8 +25,8 @@ def patience(engine: Engine) -> float | None:
 
 
 def test_a_worker_gives_up_also_on_what_was_connected_before_it_began(postgresql_url: str) -> None:
-    keys = (SecretStr(key_to_text(generate()[0])),)
-    with closing(open_service(Settings(database_url=postgresql_url, broker_url="none", unseal_keys=keys))) as service:
+    given = {"database_url": postgresql_url, "broker_url": "none", "unseal_keys": key_to_text(generate()[0])}
+    with closing(open_service(Settings.model_validate(given))) as service:
         database = service.database
         assert patience(database) is None
         service.engine(slots=1)
