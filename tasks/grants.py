@@ -119,7 +119,10 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
             "SELECT, INSERT (id, kind, by_whom, consultation, participant, question, check_id, reason, asked_at), "
             "UPDATE (note, note_key, applied_at, refused)"
         ),
-        Role.ADMIN: f"SELECT, INSERT, UPDATE ({_DEALT_WITH})",
+        Role.ADMIN: (
+            "SELECT, INSERT (id, kind, by_whom, consultation, participant, target, note, note_key, code_list, "
+            f"expires_at, asked_at), UPDATE ({_DEALT_WITH})"
+        ),
         Role.READER: (
             "SELECT (id, kind, consultation, participant, question, check_id, reason, target, document, by_whom, "
             "asked_at, applied_at, refused, code_list, expires_at)"
@@ -197,6 +200,20 @@ CALLS: Mapping[str, frozenset[Role]] = {
 }
 """Who may call each function. Those for triggers and for other functions nobody calls."""
 
+ASKS: Mapping[str, str] = {
+    "contest": "jurat_contest",
+    "decide": "jurat_decide",
+    "open": "jurat_open_review",
+    "reopen": "jurat_reopen",
+    "revoke": "jurat_revoke",
+    "restore": "jurat_restore",
+    "transfer": "jurat_transfer",
+    "erase": "jurat_erase",
+    "codes": "jurat_add_codes",
+}
+"""The function that asks for each kind of request. Who may call it may ask for that kind in any other way as well, and
+say that it is done; nobody else may. The database asks for this right whenever a request is stored."""
+
 ANALYZED = ("jurat_register_people", "jurat_register_streets", "jurat_register_houses", "jurat_register_words")
 """What an import counts anew, for which PostgreSQL has a right of its own from version 17 on."""
 
@@ -208,6 +225,11 @@ def rights_of(role: Role, table: str) -> Mapping[str, frozenset[str] | None]:
     """The privileges of a role on a table or view, each with its columns; None stands for all of them."""
     found = _ONE_RIGHT.findall(RIGHTS[table].get(role, ""))
     return {privilege: frozenset(columns.split(", ")) if columns else None for privilege, columns in found}
+
+
+def asking_for(kind: str) -> frozenset[Role]:
+    """Who may ask for requests of a kind."""
+    return CALLS[ASKS[kind]]
 
 
 @cache

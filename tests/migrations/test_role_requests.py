@@ -109,7 +109,7 @@ def test_a_platform_mints_no_codes_nor_does_a_reviewer(logins: tuple[Desk, Login
         client.add_codes(connection, "spring", [generate()], by="whoever stole it")
     columns, values = "id, kind, by_whom, asked_at", "gen_random_uuid(), 'codes', 'me', now()"
     with plain(users.url(Role.REVIEWER)) as connection:
-        assert refusal(connection, f"INSERT INTO jurat_requests ({columns}) VALUES ({values})") == "23000"
+        assert refusal(connection, f"INSERT INTO jurat_requests ({columns}) VALUES ({values})") == "42501"
     assert desk.sql("SELECT * FROM jurat_requests") == []
     client.close()
     platform.dispose()
