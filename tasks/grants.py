@@ -191,6 +191,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_listen": frozenset({Role.ADMIN}),
     **dict.fromkeys(OUR_OWN, frozenset({Role.WORKER, Role.ADMIN})),
     "jurat_show_submitted": frozenset(),
+    "jurat_require_open": frozenset(),
     "jurat_refuse_change": frozenset(),
     "jurat_refuse_renaming": frozenset(),
     "jurat_keep_request": frozenset(),

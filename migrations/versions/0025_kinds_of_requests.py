@@ -1,4 +1,4 @@
-"""Who may ask for what, whichever way they ask: a request is stored only for who may call the function that asks for it.
+"""Who may ask for what: a request is stored only for who may call the function that asks for its kind.
 
 PostgreSQL alone, for SQLite knows no users. The trigger of before looked at transfers, erasures and codes alone: an
 administrator stored decisions, in names that they made up. Nor may anybody say of a request that is not theirs to ask

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from jurat.batches import Statement, begin, commit, run
-from jurat.candidates import LIFETIME
+from jurat.candidates import LARGEST, LIFETIME
 from jurat.database import preparing
 from jurat.statements import now, rows_json, rowset
 from jurat.words import Outcome, Reason, State
@@ -176,7 +176,8 @@ class Settling:
         candidates = [
             (_keep_candidates(self._dialect), _candidates(entry, entry.decision.candidates))
             for entry in entries
-            if isinstance(entry.decision, Settle) and entry.decision.candidates
+            # What is too large is nothing to choose from: names that long came from no list of streets.
+            if isinstance(entry.decision, Settle) and 0 < len(entry.decision.candidates or b"") <= LARGEST
         ]
         return [
             *add_verdicts(self._dialect, settled),

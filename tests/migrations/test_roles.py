@@ -190,6 +190,7 @@ CALLED = {
     "jurat_lay_in_questions": "SELECT jurat_lay_in_questions('[]')",
     "jurat_answer_consultations": "SELECT jurat_answer_consultations('[]')",
     "jurat_show_submitted": "SELECT jurat_show_submitted()",
+    "jurat_require_open": "SELECT jurat_require_open(NULL)",
     "jurat_refuse_change": "SELECT jurat_refuse_change()",
     "jurat_refuse_renaming": "SELECT jurat_refuse_renaming()",
     "jurat_keep_request": "SELECT jurat_keep_request()",
