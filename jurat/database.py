@@ -7,8 +7,10 @@ starts with BEGIN IMMEDIATE, because a reader that becomes a writer fails at onc
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -103,6 +105,7 @@ def open_engine(text: str, *, pool_size: int = 5) -> Engine:
         engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 5.0, "check_same_thread": False})
     except ImportError:  # also psycopg without its C library
         raise ConfigurationError("PostgreSQL needs psycopg 3: pip install 'psycopg[binary]'") from None
+    event.listen(engine, "do_connect", _make_private)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin)
     return engine
@@ -224,6 +227,15 @@ def _drop_unprepared(context: ExceptionContext) -> None:
         raw: Any = context.connection and context.connection.connection.dbapi_connection
         if raw is not None and raw.prepare_threshold is not None:
             context.is_disconnect = True
+
+
+def _make_private(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
+    # SQLite gives what it writes beside a database, -wal and -shm, the database's own mode; and a new one that of the
+    # umask. It holds who takes part in what: only its owner may read it, until the operator says otherwise.
+    name = str(arguments[0]) if arguments else str(options.get("database", ""))
+    if name and name != ":memory:" and not options.get("uri"):
+        with suppress(OSError):  # it is there, or can not be made, which SQLite itself says next
+            os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
