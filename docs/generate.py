@@ -126,23 +126,11 @@ def refusals() -> Iterator[str]:
     for trigger in _inspected(_sqlite_triggers):
         for said in re.findall(r"RAISE\(ABORT, 'jurat: ((?:[^']|'')+)'\)", trigger):
             found.setdefault((*_place(trigger), said.replace("''", "'")), set()).add("SQLite")
-    for trigger in _postgresql_triggers():
+    for trigger in rights.postgresql_triggers():
         for said in re.findall(r"jurat_refuse_change\('((?:[^']|'')+)'(?:, '\w+')?\)", trigger):
             found.setdefault((*_place(trigger), said), set()).add("PostgreSQL")
     rows = ((f"`{name}`", event, said, ", ".join(sorted(found[name, event, said]))) for name, event, said in found)
     return table(("table", "statement", "why", "on"), iter(sorted(rows)))
-
-
-def _postgresql_triggers() -> list[str]:
-    """Those that are left after the last migration."""
-    left: dict[str, str] = {}
-    for statement in re.findall(r"(?:CREATE|DROP) TRIGGER .*?;\n", upgrade_sql("postgresql"), re.DOTALL):
-        done, _, name = statement.split()[:3]
-        if done == "CREATE":
-            left[name] = statement
-        else:
-            left.pop(name, None)
-    return list(left.values())
 
 
 def _place(trigger: str) -> tuple[str, str]:

@@ -104,3 +104,15 @@ def _kinds() -> Iterator[Row]:
     """Each kind of request and who may ask for it."""
     for kind, function in ASKS.items():
         yield f"`{kind}`", f"`{function}`", ", ".join(f"`{role}`" for role in Role if role in asking_for(kind))
+
+
+def postgresql_triggers() -> list[str]:
+    """Those that are left after the last migration."""
+    left: dict[str, str] = {}
+    for statement in re.findall(r"(?:CREATE|DROP) TRIGGER .*?;\n", upgrade_sql("postgresql"), re.DOTALL):
+        done, _, name = statement.split()[:3]
+        if done == "CREATE":
+            left[name] = statement
+        else:
+            left.pop(name, None)
+    return list(left.values())

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from jurat.errors import InvalidSubmission, UnknownConsultation
+from jurat.errors import InvalidSubmission, LimitReached, UnknownConsultation
 from jurat.ids import uuid7
 from jurat.naming import require_printable, same_person
 from jurat.statements import Statements, now
@@ -100,7 +100,9 @@ def _ask_by_insert(statements: Statements, own: UUID, row: Mapping[str, Any]) ->
 
 def _refusal(
     statements: Statements, given: Mapping[str, Any], code: str, problem: str
-) -> InvalidSubmission | UnknownConsultation:
+) -> InvalidSubmission | LimitReached | UnknownConsultation:
+    if code == "JU013":
+        return LimitReached(problem)
     if code == "JU001":
         known = [row[0] for row in statements.run("SELECT DISTINCT consultation FROM jurat_questions", {})]
         return UnknownConsultation(given["consultation"], known)

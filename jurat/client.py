@@ -191,7 +191,7 @@ class Client:
 
         Raises:
             UnknownConsultation: not in the applied configuration.
-            InvalidSubmission: an argument can not be used.
+            InvalidSubmission, LimitReached: an argument can not be used; enough was asked for in this hour.
             SchemaMissing: the database has no jurat tables, or those of another contract version.
         """
         return asking.transfer(self._statements(connection), consultation, participant, target, by, id)
@@ -209,7 +209,7 @@ class Client:
 
         Where nothing is there of the participant, nothing is done. A number that they gave stays held.
 
-        Args and returns are those of `transfer`. Raises InvalidSubmission and SchemaMissing as that does, and
+        As for `transfer`, with its arguments. Raises InvalidSubmission, LimitReached and SchemaMissing as that, and
         UnknownConsultation where a consultation is given that is neither configured nor has any answer.
         """
         return asking.erase(self._statements(connection), participant, consultation, id)

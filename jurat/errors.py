@@ -53,6 +53,10 @@ class InvalidSubmission(JuratError):
     """
 
 
+class LimitReached(JuratError):
+    """This user of the database asked for as many transfers and erasures as it may in an hour. Nothing was asked."""
+
+
 class InvalidConsultation(JuratError):
     """A consultation can not be published as it is. Nothing was written.
 

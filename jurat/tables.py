@@ -23,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 
+from jurat.allowance_tables import allowances
 from jurat.columns import Bytewise, CheckId, Document, Moment, metadata
 from jurat.register_tables import register_houses, register_people, register_streets, register_words, registers
 
@@ -30,6 +31,7 @@ __all__ = [
     "CONTRACT_VERSION",
     "SQLITE_TIME",
     "access",
+    "allowances",
     "attempts",
     "audit",
     "checks",

@@ -128,6 +128,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
             "asked_at, applied_at, refused, code_list, expires_at)"
         ),
     },
+    "jurat_allowances": {**_READS, Role.ADMIN: "SELECT, INSERT (login, per_hour), UPDATE (per_hour)"},
     "jurat_criteria": {**_READS, Role.PLATFORM: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
     "jurat_consultations": {
         **_READS,
@@ -195,6 +196,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_refuse_change": frozenset(),
     "jurat_refuse_renaming": frozenset(),
     "jurat_keep_request": frozenset(),
+    "jurat_count_asked": frozenset(),
     "jurat_mend_times": frozenset(),
     "jurat_tell_results": frozenset(),
     "jurat_there_is": frozenset(),

@@ -177,7 +177,9 @@ class Settling:
             (_keep_candidates(self._dialect), _candidates(entry, entry.decision.candidates))
             for entry in entries
             # What is too large is nothing to choose from: names that long came from no list of streets.
-            if isinstance(entry.decision, Settle) and 0 < len(entry.decision.candidates or b"") <= LARGEST
+            if isinstance(entry.decision, Settle)
+            and entry.decision.candidates
+            and len(entry.decision.candidates) <= LARGEST
         ]
         return [
             *add_verdicts(self._dialect, settled),

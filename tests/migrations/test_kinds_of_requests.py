@@ -112,7 +112,7 @@ def test_each_kind_is_asked_for_by_who_may_call_its_function_and_by_nobody_else(
             if not allowed and (told := office.insert(by, kind)) != REFUSED:
                 wrong.append((role, "INSERT of the least", told))
             if office.count() != before + allowed + (allowed and stores):
-                wrong.append((role, "rows", office.count() - before))
+                wrong.append((role, "rows", str(office.count() - before)))
     assert wrong == []
 
 

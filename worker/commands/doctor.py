@@ -52,6 +52,7 @@ def doctor(out: Output) -> Exit:
 def _with(settings: Settings) -> list[Step]:
     from config.sources import secrets_of
     from worker import diagnosis
+    from worker.allowances import allowance_steps
 
     steps, service = diagnosis.database_steps(settings)
     steps += diagnosis.broker_steps(settings)
@@ -60,6 +61,7 @@ def _with(settings: Settings) -> list[Step]:
     known: set[str] = set()
     try:
         steps += _rights_steps(service)
+        steps += allowance_steps(service)
         steps += diagnosis.key_steps(settings, service)
         found, plan = diagnosis.configuration_steps(service)
         steps += found

@@ -74,7 +74,10 @@ def list_(out: Output) -> Exit:
 @sources.command(
     examples=("jurat sources health", "jurat sources health ban --json"),
     environment=_READS,
-    codes={Exit.DONE: "all are well", Exit.REFUSED: "one is broken, or says itself that it is asked too often"},
+    codes={
+        Exit.DONE: "all are well",
+        Exit.REFUSED: "one is broken or says itself that it is asked too often, or a platform erased as many as it may",
+    },
 )
 @click.argument("name", metavar="[NAME]", required=False)
 @click.pass_obj
@@ -85,11 +88,13 @@ def health(out: Output, *, name: str | None) -> Exit:
     and asks no source: see `sources test --live`.
     """
     from worker import applied, diagnosis
+    from worker.allowances import allowance_steps
     from worker.database import opened
 
     with opened() as service:
         standings = applied.standings(service, name)
-    steps = [diagnosis.standing_step(each) for each in standings]
+        asked = list(allowance_steps(service))
+    steps = [diagnosis.standing_step(each) for each in standings] + asked
     diagnosis.show(out, steps, sources=[each.as_data() for each in standings])
     return diagnosis.code_of(steps)
 
