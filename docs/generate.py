@@ -39,7 +39,7 @@ from jurat.database import open_engine
 from jurat.messages import KEYS, languages, message_for
 from jurat.tables import metadata
 from jurat.words import Outcome, Reason, State, outcomes_of
-from tasks.schema import upgrade, upgrade_sql
+from tasks.schema import upgrade
 from worker.cli import SECTIONS, load
 from worker.command import ENVIRONMENT
 
