@@ -84,6 +84,17 @@ def test_an_administrator_transfers_and_erases_at_once_and_a_reviewer_does_not(l
         engine.dispose()
 
 
+def test_an_administrator_decides_about_nobody_by_the_commands_either(logins: tuple[Desk, Logins]) -> None:
+    desk, users = logins
+    desk.settle(desk.held("p-1"))
+    admin = by(users, Role.ADMIN)
+    for kind, given in ((Kind.REVOKE, {}), (Kind.RESTORE, {}), (Kind.REOPEN, {"question": "residence"})):
+        with pytest.raises(ProgrammingError, match=r"permission denied|jurat_requests .* may not ask for this kind"):
+            Requests(admin).do(asking(kind, **given))
+    assert desk.one("SELECT count(*) FROM jurat_requests") == 0
+    admin.dispose()
+
+
 def test_an_administrator_asks_for_codes_and_the_worker_adds_them(logins: tuple[Desk, Logins]) -> None:
     desk, users = logins
     admin, worker = by(users, Role.ADMIN), by(users, Role.WORKER)
