@@ -40,7 +40,7 @@ class SourceUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a process offers its sources. `loopback_http` allows plain HTTP to this machine (environment: test).
+    """What a process offers its sources. `loopback_http` lets plain HTTP do to this machine (environment: test).
 
     `name` is that of the source that is made. `private_networks` are those that the operator lets sources and proxies
     be in, beside the public internet. `registers` are the address bases in the database, `people` its lists of people,

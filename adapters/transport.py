@@ -60,9 +60,9 @@ class Transport:
     is closed after each answer. None is opened before it is needed. `max_bytes` bounds the decoded body. `ca_file`
     holds the certificates that may sign the source's own, instead of the public ones, `client_certificate` says where
     ours is, for a source that asks for it. `proxy` is an `http://host:port`.
-    `loopback_http` allows this very machine, also by plain HTTP, for demonstrations and tests. `private_networks` are
-    the private addresses that may be connected to, a proxy's included; public ones always may. `resolver` looks up
-    names. `connect_timeout` and `read_timeout` bound single waits, in seconds.
+    `private_networks` are the private addresses that may be connected to, a proxy's and this very machine's included;
+    public ones always may. `loopback_http` lets plain HTTP do where this machine is among them, for demonstrations and
+    tests. `resolver` looks up names. `connect_timeout` and `read_timeout` bound single waits, in seconds.
 
     Raises:
         ValueError: the proxy or a file is not usable; the message says why.
@@ -90,7 +90,7 @@ class Transport:
         )
         self._max_bytes = max_bytes
         self._loopback_http = loopback_http
-        self._destinations = Destinations(tuple(private_networks), loopback_http, resolver)
+        self._destinations = Destinations(tuple(private_networks), resolver)
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip"}

@@ -18,7 +18,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.networks import IPNetwork, networks_of
-from config.secrets import SecretError, read_secret_file
+from config.secrets import FOLDER, SecretError, read_secret_file
+from config.secrets import PREFIX as SOURCE_PREFIX
 from config.suggestions import did_you_mean
 from jurat.database import parse_url
 from jurat.errors import ConfigurationError
@@ -81,6 +82,12 @@ def _networks(value: object) -> object:
     return networks_of(value) if isinstance(value, str) else value
 
 
+def _folder(value: object) -> object:
+    if isinstance(value, str) and Path(value).resolve() == Path(value).resolve().parent:
+        raise ValueError("names the root of all files; write the folder that holds the secrets of sources alone")
+    return value
+
+
 _Key = Annotated[SecretStr, BeforeValidator(_check_key)]
 _Keys = Annotated[tuple[_Key, ...], NoDecode, BeforeValidator(_split_keys)]
 _Networks = Annotated[tuple[IPNetwork, ...], NoDecode, BeforeValidator(_networks)]
@@ -93,7 +100,7 @@ class Settings(BaseSettings):
     on the database alone. `unseal_keys` are private keys that open answers, newest first; `seal_key` is the public one;
     `hash_keys` make the fingerprints of codes and numbers, newest first. Keys are base64 texts
     of 32 bytes, as `keys generate` prints them. Sources and proxies may be in `private_networks` alone besides the
-    public internet.
+    public internet. `source_secrets` is the folder with the secrets of sources.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -104,6 +111,7 @@ class Settings(BaseSettings):
     seal_key: Annotated[str, BeforeValidator(_check_key)] | None = None
     hash_keys: _Keys = Field(default=(), repr=False)
     private_networks: _Networks = ()
+    source_secrets: Annotated[Path, BeforeValidator(_folder)] | None = None
     log: LogFormat = LogFormat.TEXT
 
     @classmethod
@@ -197,15 +205,40 @@ def shown(settings: Settings) -> Mapping[str, str]:
             "JURAT_SEAL_KEY": settings.seal_key or "not set",
             "JURAT_HASH_KEYS": counted(settings.hash_keys),
             "JURAT_PRIVATE_NETWORKS": ", ".join(map(str, settings.private_networks)) or "not set",
+            "JURAT_SOURCE_SECRETS": str(settings.source_secrets or "not set"),
             "JURAT_LOG": settings.log.value,
         }
     )
 
 
-def unknown_variables(known: Collection[str] = ()) -> list[str]:
-    """A sentence for every `JURAT_…` variable that is no setting and not in `known` (what secrets are read from)."""
+def unknown_variables(known: Collection[str] | None = None) -> list[str]:
+    """A sentence for every `JURAT_…` variable that is no setting and not in `known` (what secrets are read from).
+
+    Without `known`, any that a source may be sent is taken for such a secret, unless it is spelled nearly as a setting.
+    """
     settings = [PREFIX + name.upper() for name in Settings.model_fields]
     names = [*settings, *(f"{name}_FILE" for name in settings)]
-    strangers = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in {*names, *known})
+    strangers = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in {*names, *(known or ())})
     hints = {name: did_you_mean(name, names) for name in strangers}
-    return [f"{name} is no setting of jurat{f'; {hint}' if hint else ''}" for name, hint in hints.items()]
+    return [
+        f"{name} is no setting of jurat{f'; {hint}' if hint else ''}"
+        for name, hint in hints.items()
+        if known is not None or FOLDER in hint or not name.startswith(SOURCE_PREFIX)
+    ]
+
+
+def as_environment(settings: Settings) -> Mapping[str, str]:
+    """The variables of this process, and over them what `settings` were told by arguments."""
+
+    def listed(keys: Collection[SecretStr]) -> str:
+        return " ".join(key.get_secret_value() for key in keys)
+
+    told = {
+        "JURAT_DATABASE_URL": settings.database_url,
+        "JURAT_BROKER_URL": settings.broker_url or "",
+        "JURAT_UNSEAL_KEYS": listed(settings.unseal_keys),
+        "JURAT_SEAL_KEY": settings.seal_key or "",
+        "JURAT_HASH_KEYS": listed(settings.hash_keys),
+        FOLDER: str(settings.source_secrets or ""),
+    }
+    return MappingProxyType({**os.environ, **{name: value for name, value in told.items() if value}})

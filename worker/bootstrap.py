@@ -10,7 +10,7 @@ import sqlalchemy
 
 from adapters.address.zones import Zones
 from adapters.fingerprints import Fingerprints
-from config.settings import Settings
+from config.settings import Settings, as_environment
 from jurat.database import bounded, open_engine
 from jurat.sealing import Unseal, key_from_text
 from tasks.ledger import Claims, Keeping, Minting, Publishing, Reading, Settling
@@ -42,6 +42,7 @@ class Service:
             make_plan,
             reading=self.reading,
             fingerprints=self.fingerprints,
+            environ=as_environment(self.settings),
             ready=Zones(),
             purse=Keeping(database),
             private_networks=self.settings.private_networks,

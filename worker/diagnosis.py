@@ -235,7 +235,7 @@ def source_step(name: str, plan: Plan, reading: Reading) -> Step:
         try:
             resolve(reference, os.environ, Path.cwd())
         except SecretError as error:
-            return Step(f"source {name}", Mark.PROBLEM, str(error), "set it where the workers run")
+            return Step(f"source {name}", Mark.PROBLEM, str(error), error.hint)
     match source:
         case Unusable(why=why):
             return Step(f"source {name}", Mark.PROBLEM, why)

@@ -135,6 +135,7 @@ class Stage:
         environment = {
             **keys,
             "JURAT_BROKER_URL": self._broker(),
+            "JURAT_PRIVATE_NETWORKS": "127.0.0.1",
             **setting.environment,
         }
         place = make_url(self._between(url))

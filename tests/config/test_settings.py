@@ -52,8 +52,10 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
     monkeypatch.setenv("JURAT_HASH_KEYS", f"{KEY},{OTHER_KEY}")
     monkeypatch.setenv("JURAT_SEAL_KEY", KEY)
     monkeypatch.setenv("JURAT_PRIVATE_NETWORKS", "10.20.0.0/16, 192.168.4.7 fd12::/64")
+    monkeypatch.setenv("JURAT_SOURCE_SECRETS", str(tmp_path))
     monkeypatch.setenv("JURAT_LOG", "json")
     settings = read_settings()
+    assert settings.source_secrets == tmp_path
     assert settings.database_url == "postgresql+psycopg://jurat:s3same@db.example/jurat"
     assert settings.broker_url == "none"
     assert [key.get_secret_value() for key in settings.unseal_keys] == [KEY, OTHER_KEY]
@@ -68,6 +70,7 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
         "JURAT_SEAL_KEY": "environment",
         "JURAT_HASH_KEYS": "environment",
         "JURAT_PRIVATE_NETWORKS": "environment",
+        "JURAT_SOURCE_SECRETS": "environment",
         "JURAT_LOG": "environment",
     }
 
@@ -96,6 +99,7 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
         "JURAT_SEAL_KEY": "not set",
         "JURAT_HASH_KEYS": "2 keys",
         "JURAT_PRIVATE_NETWORKS": "10.20.0.0/16, 192.168.4.7/32",
+        "JURAT_SOURCE_SECRETS": "not set",
         "JURAT_LOG": "text",
     }
 

@@ -13,6 +13,7 @@ from adapters.base import NumberClaim, Redemption
 from adapters.fingerprints import Fingerprints
 from config.configuration import Configuration
 from config.document import Document
+from config.networks import LOOPBACK
 from jurat import Check, Client, Result
 from jurat.batches import run
 from jurat.codes import clean, generate
@@ -113,7 +114,15 @@ class Desk:
     def plan(self) -> Plan:
         version = self.reading.config_version()
         assert version is not None
-        return make_plan(version, self.configuration, self.reading, self.fingerprints, {}, purse=self.keeping)
+        return make_plan(
+            version,
+            self.configuration,
+            self.reading,
+            self.fingerprints,
+            {},
+            purse=self.keeping,
+            private_networks=LOOPBACK,
+        )
 
     # -- the platform
 

@@ -29,7 +29,8 @@ from worker.bootstrap import open_service
 configuration = Configuration.of(Document.model_validate(json.loads(sys.argv[1])))
 service = open_service(read_settings())
 upgrade(service.database)
-plan = make_plan(1, configuration, service.reading, service.fingerprints)
+networks = service.settings.private_networks
+plan = make_plan(1, configuration, service.reading, service.fingerprints, private_networks=networks)
 answer = json.loads(sys.argv[2])
 print(*[source.look_up(Query(answer)).reason for source in plan.sources.values()])
 print(*[name for name in {LARGE} if name in sys.modules])
@@ -42,6 +43,7 @@ def loaded_by(source: dict[str, Any], answer: dict[str, str], folder: Path) -> t
     environment |= {
         "JURAT_DATABASE_URL": f"sqlite:///{folder / 'jurat.db'}",
         "JURAT_BROKER_URL": "none",
+        "JURAT_PRIVATE_NETWORKS": "127.0.0.1",
         "JURAT_UNSEAL_KEYS": key_to_text(generate()[0]),
         "JURAT_HASH_KEYS": key_to_text(bytes(32)),
     }

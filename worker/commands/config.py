@@ -29,6 +29,7 @@ def config() -> None:
 
 @config.command(
     examples=("jurat config lint jurat.yaml", "jurat config lint config.d/ --json"),
+    environment=("JURAT_SOURCE_SECRETS",),
     codes={Exit.DONE: "no errors", Exit.USAGE: "errors, or wrong usage"},
 )
 @_PATHS
@@ -65,7 +66,7 @@ def schema(out: Output) -> Exit:
 
 @config.command(
     examples=("jurat config apply jurat.yaml", "jurat config apply config.d/ --dry-run"),
-    environment=("JURAT_DATABASE_URL",),
+    environment=("JURAT_DATABASE_URL", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.DONE: "published, or nothing new; with --dry-run: it would be",
         Exit.REFUSED: "refused: checks on their way, or what the platform publishes, need what it takes away",

@@ -161,7 +161,7 @@ _CONFIG = click.option(
         "jurat sources test ban --live",
         "jurat sources test professionals --config jurat.yaml --moods",
     ),
-    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS"),
+    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.DONE: "all can work here",
         Exit.REFUSED: "something is wrong with one",
@@ -209,7 +209,7 @@ def test(
     --input given_name=Iris --require professions=10""",
         "jurat sources try companies --config jurat.yaml --input number=923609016 --json",
     ),
-    environment=(*_READS, "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS"),
+    environment=(*_READS, "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.DONE: "it would be accepted",
         Exit.REFUSED: "it would be refused",

@@ -63,7 +63,7 @@ def _register_option(function: F) -> F:
         f'jurat zones show old-town --out near.png --address "{_ADDRESS}"',
         "jurat zones show old-town --out review.svg --check 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
     ),
-    environment=("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_PRIVATE_NETWORKS"),
+    environment=("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.REFUSED: "the answer of the check can not be opened: it is not in review, or is sealed for another key",
         Exit.DEPENDENCY: "the database is down, the source gives no answer now, or a PNG can not be made here",
@@ -153,7 +153,7 @@ def show(
         f'jurat zones locate --zone old-town --address "{_ADDRESS}"',
         "jurat zones locate --answer-file address.json",
     ),
-    environment=(*_READS, "JURAT_PRIVATE_NETWORKS"),
+    environment=(*_READS, "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.DONE: "it would be accepted; without --zone: by one zone",
         Exit.REFUSED: "it would be refused; without --zone: by all",
