@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from worker.command import ConfiguredName, Group, Name, as_option
 from worker.output import Exit, Failure, Output, columns
 from worker.starting import FORMS
+
+if TYPE_CHECKING:
+    from worker.standing import Standing
 
 _READS = ("JURAT_DATABASE_URL",)
 _LONGEST_PAUSE = "365d"
@@ -46,8 +49,9 @@ def sources() -> None:
 def list_(out: Output) -> Exit:
     """List the sources of the applied configuration, and whether each is asked now.
 
-    A source is open, closed by its hours, paused (by itself, by a used-up day or by a person) or broken (its breaker is
-    open). `waiting` counts checks that are due or will be, as workers last counted them (each 5 s).
+    A source is open, closed by its hours, paused (by itself, by a used-up day or by a person), failing (it is asked,
+    and gave no answer the last time) or broken (after several failures it is asked for one look-up at a time).
+    `waiting` counts checks that are due or will be, as workers last counted them (each 5 s).
     """
     from worker import applied
     from worker.database import opened
@@ -63,12 +67,25 @@ def list_(out: Output) -> Exit:
             each.row.last_success_at,
             each.row.last_failure_at,
             each.row.last_failure,
-            each.said(),
+            _FAILING if _fails(each) else each.said(),
         )
         for each in standings
     )
-    out.show([each.as_data() for each in standings], columns(head, rows))
+    data = [each.as_data() | ({"state": _FAILING} if _fails(each) else {}) for each in standings]
+    out.show(data, columns(head, rows))
     return Exit.DONE
+
+
+_FAILING = "failing"
+
+
+def _fails(standing: Standing) -> bool:
+    """Whether a source that is asked gave no answer the last time: its breaker may open only after more of that."""
+    from worker.standing import State
+
+    failed, answered = standing.row.last_failure_at, standing.row.last_success_at
+    ended_so = failed is not None and (answered is None or failed > answered)
+    return standing.state is State.OPEN and (standing.row.failures > 0 or ended_so)
 
 
 @sources.command(

@@ -95,6 +95,27 @@ def test_the_list_says_how_each_source_stands(configured: Shell) -> None:
     assert "paused until 2999-01-01 00:00:00Z (source_throttled)" in text
 
 
+@pytest.mark.parametrize(
+    ("columns", "state"),
+    [
+        (
+            {"failures": 1, "last_failure_at": "2026-11-25 10:00:02.000", "last_failure": "source_unavailable"},
+            "failing",
+        ),
+        ({"last_failure_at": "2026-11-25 10:00:02.000", "last_failure": "source_credentials"}, "failing"),
+        ({"last_failure_at": "2026-11-25 09:00:00.000", "last_failure": "source_unavailable"}, "open"),
+        ({"failures": 5, "opened_at": "2026-11-25 10:00:03.000", "last_failure": "source_unavailable"}, "broken"),
+        ({"failures": 1, "paused_until": FAR, "pause_reason": "source_throttled"}, "paused"),
+    ],
+)
+def test_a_source_that_fails_is_not_listed_as_open(configured: Shell, columns: dict[str, object], state: str) -> None:
+    set_standing(configured, "spring", last_success_at="2026-11-25 10:00:00.000", **columns)
+    rows = {row["source"]: row for row in configured("sources", "list", "--json").json}
+    assert (rows["spring"]["state"], rows["magic"]["state"]) == (state, "open")
+    (line,) = [line for line in configured("sources", "list").out.splitlines() if line.startswith("spring")]
+    assert f"  {state}" in line
+
+
 def test_a_pause_that_is_over_is_none(configured: Shell) -> None:
     set_standing(configured, "spring", paused_until="2020-01-01 00:00:00.000", pause_reason="x")
     rows = configured("sources", "list", "--json").json
@@ -268,11 +289,12 @@ sources:
 
 
 def test_a_server_in_a_private_network_is_asked_where_the_network_is_listed(shell: Shell) -> None:
-    (shell.folder / "jurat.yaml").write_text(PRIVATE)
-    assert shell("config", "apply", "jurat.yaml").code == 0
-    ran = shell("sources", "test", "ban", "--live")
-    assert ran.code == 1
-    assert "127.0.0.1 is this machine; list it in JURAT_PRIVATE_NETWORKS if that is meant" in ran.out
+    for text in (PRIVATE, f"environment: test\n{PRIVATE}"):
+        (shell.folder / "jurat.yaml").write_text(text)
+        assert shell("config", "apply", "jurat.yaml").code == 0
+        ran = shell("sources", "test", "ban", "--live", JURAT_PRIVATE_NETWORKS="")
+        assert ran.code == 1
+        assert "127.0.0.1 is this machine; list it in JURAT_PRIVATE_NETWORKS if that is meant" in ran.out
     ran = shell("sources", "test", "ban", "--live", JURAT_PRIVATE_NETWORKS="10.0.0.0/8 127.0.0.1")
     assert ran.code == 3
     assert "connection refused" in ran.out
