@@ -9,6 +9,7 @@ from typing import Final
 from adapters.registry.conformance import Acted, play_moods
 from adapters.registry.list_trials import try_list
 from adapters.registry.rehearsal import Path, Rehearsal
+from adapters.registry.showing import unshown
 from adapters.registry.trials import ReadFile, Tried, try_all
 from config.registry.people import RegisterFileSource
 from config.registry.rules import NameRule, Then
@@ -41,7 +42,8 @@ def examine(source: RegistrySource, read_file: ReadFile) -> Examination:
     rehearsal = Rehearsal(source)
     tried = tuple(try_all(source, rehearsal, read_file))
     acted = tuple(play_moods(source, rehearsal, tried))
-    return Examination(tried, acted, (*_missing(source), *_red(tried), *_taken_for_a_word(acted)))
+    hidden = (Fault(*each) for each in unshown(source, rehearsal, tried))
+    return Examination(tried, acted, (*_missing(source), *_red(tried), *hidden, *_taken_for_a_word(acted)))
 
 
 def examine_list(source: RegisterFileSource, read_file: ReadFile) -> Examination:

@@ -38,6 +38,15 @@ class Resting:
             return False
         return self._depends(self._expression(name), levels, level, tree, place)
 
+    def says(self, name: str) -> bool:
+        """Whether the field `name` has a value, wherever that comes from."""
+        return name in self._source.record.fields and not _is_nothing(self._value(self._expression(name), self._reply))
+
+    def rests_on_any(self, name: str, levels: Levels) -> bool:
+        """Whether the field `name` rests on anything that stands in the answer, also where that is null."""
+        expression = self._expression(name)
+        return any(self._leaves(expression, levels, level, tree) for level, tree in enumerate(levels.trees))
+
     def makes_up(
         self, name: str, levels: Levels, level: int, place: Place, changed: Any, accepts: Callable[[Reply], bool]
     ) -> bool:
