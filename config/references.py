@@ -23,6 +23,7 @@ from config.registry import (
     misfit,
     requirements_of,
     sending_problems,
+    slip_problems,
 )
 from config.registry.demanded_codes import Doubt
 from config.sources import CodesSource, SourceModel, answer_schema, urls_of
@@ -136,9 +137,10 @@ def _check_source(path: Path, source: SourceModel, environment: Environment) -> 
         said, _, hint = text.partition(" — ")
         yield Complaint((*path, *below), said, hint, Severity.WARNING, at_key=True)
     if isinstance(source, RegistrySource):
-        for place, text in sending_problems(source):
+        slips = list(slip_problems(source))
+        for place, text in slips or sending_problems(source):
             said, _, hint = text.partition(" — ")
-            yield Complaint((*path, *place), said, hint, at_key=True)
+            yield Complaint((*path, *place), said, hint, at_key=not slips)
     yield from _check_limits(path, source)
 
 

@@ -40,7 +40,9 @@ def unshown(source: RegistrySource, rehearsal: Rehearsal, tried: Sequence[Tried]
         for name in _fields_of(rule):
             if not _may_be_absent(rule):
                 if any(each.makes_up(name) for each in telling) and not any(each.rests(name) for each in telling):
-                    said = f"no accepted test shows '{name}' as the registry says it, only what stands here in its place"
+                    said = (
+                        f"no accepted test shows '{name}' as the registry says it, only what stands here in its place"
+                    )
                     hint = "add a test whose answer has it, so that it is seen what happens where its key is another"
                     yield ("record", "fields", name), said, hint
             elif not any(each.says(name) for each in telling):

@@ -231,7 +231,7 @@ def test_zones_are_not_checked_where_nobody_knows_them(tmp_path: Path) -> None:
 
 
 NO_VARIABLE = "a source is sent no variable but those whose names begin with JURAT_SOURCE_"
-NO_FILE = "a source is sent no file but those in the folder that JURAT_SOURCE_SECRETS names — put it there where the workers run"
+NO_FILE = "a source is sent no file but those in the folder that JURAT_SOURCE_SECRETS names"
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,10 @@ NO_FILE = "a source is sent no file but those in the folder that JURAT_SOURCE_SE
             f"{NO_VARIABLE} — call it JURAT_SOURCE_UNSEAL_KEYS, here and where the workers run",
         ),
         ("{ env: ROLL_KEY }", f"{NO_VARIABLE} — call it JURAT_SOURCE_ROLL_KEY, here and where the workers run"),
-        ("{ file: /run/secrets/roll }", f"{NO_FILE}, and write its name alone: {{ file: roll }}"),
+        (
+            "{ file: /run/secrets/roll }",
+            f"{NO_FILE} — put it there where the workers run, and write its name alone: {{ file: roll }}",
+        ),
     ],
 )
 def test_a_secret_that_stands_elsewhere_is_an_error_wherever_lint_runs(tmp_path: Path, written: str, said: str) -> None:

@@ -66,7 +66,7 @@ def test_a_body_of_each_kind_may_be_written(request_: dict[str, Any]) -> None:
         ({"form": {"a": "{number|uper}"}}, "form.a", "there is no filter 'uper' — did you mean 'upper'?"),
         ({"form": {"a": "{number|x}"}}, "form.a", "— there is date, digits, lower, upper, xml"),
         ({"form": {"a": "{number|upper:x}"}}, "form.a", "there is no filter 'upper:x'"),
-        ({"form": {"a": "{number|}"}}, "form.a", "a placeholder is a name in braces"),
+        ({"form": {"a": "{number|}"}}, "form.a", "'{number|}' is no placeholder — write {number}"),
         ({"form": {"a": "{birth_date|date}"}}, "form.a", "'date' writes no date — use %Y, %y, %m and %d once"),
         ({"form": {"a": "{birth_date|date:%d %B}"}}, "form.a", "'date:%d %B' writes no date"),
         ({"form": {"a": "{birth_date|date:%Y|date:%m}"}}, "form.a", "'date:%m' writes no date"),
