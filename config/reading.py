@@ -26,6 +26,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from config.problems import Complaint, InvalidConfiguration, Path, Position, Positions, Problem, printable
+from config.regular_files import NoRegularFile, read_regular
 
 LARGEST_FILE: Final = 256 << 10
 MOST_ALIASES: Final = 100
@@ -290,8 +291,9 @@ def _files_of(path: FilePath) -> list[FilePath]:
 def _content(file: FilePath) -> str:
     shown = str(file)
     try:
-        with file.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
+        content = read_regular(file, LARGEST_FILE + 1)
+    except NoRegularFile as error:
+        raise _refusal(Position(shown), f"can not be read: {error.strerror}", "write it into a file first") from None
     except OSError as error:
         raise _refusal(Position(shown), f"can not be read: {error.strerror}") from None
     if len(content) > LARGEST_FILE:

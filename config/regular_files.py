@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 _KINDS: Final = (
-    (stat.S_ISDIR, "it is a folder"),
+    (stat.S_ISDIR, "Is a directory"),
     (stat.S_ISFIFO, "it is a pipe, and no file"),
     (stat.S_ISCHR, "it is a device, and no file"),
     (stat.S_ISBLK, "it is a device, and no file"),

@@ -19,6 +19,7 @@ from config.registry.source import RegistrySource
 from jurat.words import Outcome
 
 _STATUS: Final = "status"
+_SEEN: Final = "so that it is seen what happens where its key is another"
 
 Unshown = tuple[Path, str, str]
 """A place below the source, what is wrong there, and what to do."""
@@ -40,18 +41,12 @@ def unshown(source: RegistrySource, rehearsal: Rehearsal, tried: Sequence[Tried]
         for name in _fields_of(rule):
             if not _may_be_absent(rule):
                 if any(each.makes_up(name) for each in telling) and not any(each.rests(name) for each in telling):
-                    said = (
-                        f"no accepted test shows '{name}' as the registry says it, only what stands here in its place"
-                    )
-                    hint = "add a test whose answer has it, so that it is seen what happens where its key is another"
-                    yield ("record", "fields", name), said, hint
+                    said = f"no accepted test shows '{name}' as the registry says it, only what is filled in here"
+                    yield ("record", "fields", name), said, f"add a test whose answer has it, {_SEEN}"
             elif not any(each.says(name) for each in telling):
                 what = "a date in " if isinstance(rule, ValidAtRule) else ""
                 said = f"no accepted test shows {what}'{name}', and this passes whatever becomes of it"
-                hint = (
-                    f"add a test whose answer has {what}it, so that it is seen what happens where its key is another; or "
-                    "write absent: undetermined"
-                )
+                hint = f"add a test whose answer has {what}it, {_SEEN}; or write absent: undetermined"
                 yield ("rules", index, "absent"), said, hint
 
 

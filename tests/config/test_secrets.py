@@ -89,7 +89,7 @@ def test_a_file_that_is_none_is_named_and_not_waited_for(folder: Path) -> None:
     with pytest.raises(SecretError, match=r"key can not be read: No such file or directory$"):
         of_file("key", folder)
     (folder / "below").mkdir()
-    with pytest.raises(SecretError, match=r"can not be read: it is a folder$"):
+    with pytest.raises(SecretError, match=r"can not be read: Is a directory$"):
         of_file("below", folder)
     os.mkfifo(folder / "pipe")
     with pytest.raises(SecretError, match=r"can not be read: it is a pipe, and no file$"):

@@ -154,6 +154,7 @@ def import_(
     and column. Workers use the new version from their next look-up on. The version before stays in the database, older
     ones go.
     """
+    _require_readable(file)
     day = data_date or datetime.fromtimestamp(file.stat().st_mtime, UTC).date()
     if source is not None:
         from worker.people import import_list, look_at_list
@@ -336,6 +337,16 @@ def _box_text(box: Box) -> str:
     """So that somebody sees swapped axes."""
     west, south, east, north = box
     return f"between longitudes {west:.3f} and {east:.3f}, latitudes {south:.3f} and {north:.3f}"
+
+
+def _require_readable(file: Path) -> None:
+    """It is read twice, and a pipe gives what it has once."""
+    from config.regular_files import open_regular
+
+    try:
+        open_regular(file).close()
+    except OSError as error:
+        raise Failure(f"{file} can not be read: {error.strerror}", Exit.USAGE) from None
 
 
 def _progress(out: Output, started: float) -> Callable[[int], None]:

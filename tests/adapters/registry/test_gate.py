@@ -295,7 +295,7 @@ def test_what_the_description_fills_in_where_no_test_shows_it_is_found(
 ) -> None:
     found = {place: (said, hint) for place, said, hint in never_shown(field, value, rule)}
     said, hint = found[f"record.fields.{field}"]
-    assert said == f"no accepted test shows '{field}' as the registry says it, only what stands here in its place"
+    assert said == f"no accepted test shows '{field}' as the registry says it, only what is filled in here"
     assert hint == SHOW_IT.format("")
 
 
