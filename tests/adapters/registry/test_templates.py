@@ -214,7 +214,7 @@ def test_no_request_leaves_for_a_port_that_is_not_listed() -> None:
         ("https://registry.example/v1/{number}", "registry.example"),
         ("HTTPS://Registry.example:8443", "registry.example:8443"),
         ("https://registry.example:443/{number}", "registry.example"),
-        ("http://127.0.0.1:8000/{number}", "127.0.0.1"),
+        ("http://127.0.0.1:8000/{number}", "127.0.0.1:8000"),
         ("https://[FD00:0:0::5]/{number}", "[fd00::5]"),
         ("https://[fd00::5]:8443/", "[fd00::5]:8443"),
         ("https://registry.example", "registry.example"),
