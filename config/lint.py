@@ -20,6 +20,7 @@ from config.reading import ReadingError, Written, read
 from config.references import Known, check_fit, check_names, check_use
 from config.secrets import ForbiddenSecretError, SecretError, check_place, resolve
 from config.sentences import complaints_of
+from config.slips_of_pen import SECTIONS, misplaced_sections
 from config.sources import secrets_of
 
 
@@ -62,6 +63,8 @@ def lint(
     except ReadingError as error:
         return Report(tuple(sorted(error.problems)), None)
     positions = replace(written.positions, brought=_brought(written))
+    if astray := misplaced_sections(written.data):
+        return Report(tuple(complaint.placed(positions) for complaint in astray), None, positions=positions)
     readable, sound, misshapen = _validate(data, positions.texts)
     complaints += misshapen
     complaints += check_names(readable, _known(written.data, zones))
@@ -124,16 +127,19 @@ def _without(data: dict[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
 
 
 def _known(data: Mapping[str, Any], zones: Collection[str] | None) -> Known:
-    def names_in(part: Any) -> Collection[str]:
-        return tuple(part) if isinstance(part, dict) else ()
+    def names_in(part: Any, *, absent: Collection[str] | None = ()) -> Collection[str] | None:
+        return tuple(part) if isinstance(part, dict) else absent if part is None else None
 
+    # A section that is not there may be one that is called otherwise.
+    absent = None if data.keys() - set(SECTIONS) else ()
     consultations = data.get("consultations")
     questions = {
         name: names_in(part.get("questions"))
         for name, part in (consultations.items() if isinstance(consultations, dict) else ())
         if isinstance(part, dict)
     }
-    return Known(names_in(data.get("sources")), names_in(data.get("criteria")), questions, zones)
+    sources, criteria = (names_in(data.get(section), absent=absent) for section in ("sources", "criteria"))
+    return Known(sources, criteria, questions, zones)
 
 
 def _unsendable(document: Document, environ: Mapping[str, str] | None, base_dir: FilePath) -> Iterator[Complaint]:

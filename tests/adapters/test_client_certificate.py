@@ -75,7 +75,7 @@ def test_a_pipe_is_named_and_not_waited_for(ours: ClientCertificate, tmp_path: P
     os.mkfifo(pipe)
     files = {"ca_file": pipe} if option == "ca_file" else {"client_certificate": ours.model_copy(update={option: pipe})}
     with pytest.raises(ValueError, match="pipe can not be read: it is a pipe, and no file"):
-        Transport(**files)  # type: ignore[arg-type]
+        Transport(**files)
 
 
 def test_a_key_that_any_user_can_read_is_refused(ours: ClientCertificate) -> None:

@@ -118,7 +118,7 @@ def test_all_problems_are_told_at_once_by_place_and_nothing_that_follows_from_th
         "2:54: error: sources.ban.timout: unknown option — did you mean 'timeout'?",
         "3:26: error: sources.spring.lst: unknown option — did you mean 'list'?",
         "5:23: error: criteria.lives-in.source: there is no source 'bann' — did you mean 'ban'?",
-        "5:35: error: criteria.lives-in.open: must be a list",
+        "5:35: error: criteria.lives-in.open: must be a list — write it in brackets: [zone]",
         (
             "10:55: error: consultations.budget.questions.residence.with.zone: zone 'nowhere' is not imported — "
             "run: bin/jurat zones import FILE"
@@ -301,9 +301,12 @@ def test_a_file_that_can_not_be_read_is_a_report_too(tmp_path: Path) -> None:
     assert [problem.message for problem in found.errors] == ["a ',' or the closing '}' is missing"]
 
 
+UNDER_NAMES = "write each entry under a name of its own, NAME: …, without the -"
+
+
 def test_sections_of_the_wrong_kind_are_told(tmp_path: Path) -> None:
     assert lines(tmp_path, "sources: [a]\ncriteria:\nconsultations: { budget: 1 }\n") == [
-        "1:10: error: sources: must be a map (key: value)",
+        f"1:10: error: sources: must be a map (key: value) — {UNDER_NAMES}",
         "2:1: error: criteria: is empty, and must be a map (key: value) — fill it in, or remove the line",
         "3:26: error: consultations.budget: must be a map (key: value)",
     ]
