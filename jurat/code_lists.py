@@ -12,7 +12,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from jurat.errors import InvalidSubmission
-from jurat.ids import uuid7
+from jurat.ids import own_id
 from jurat.naming import require_printable
 from jurat.publications import NAME, NAMED
 from jurat.sealing import Seal
@@ -31,15 +31,13 @@ def add_codes(
     codes: Iterable[str],
     by: str,
     expires: datetime | None,
-    request_id: UUID | None,
+    request_id: UUID | str | None,
 ) -> UUID:
     """Store a request to add codes; its id.
 
     Raises as `Client.add_codes` does; nothing is written then.
     """
-    own: object = uuid7() if request_id is None else request_id
-    if not isinstance(own, UUID):
-        raise InvalidSubmission("id must be a uuid.UUID")
+    own = own_id(request_id)
     _require_names(code_list, by)
     row = {
         "code_list": code_list,
@@ -63,16 +61,16 @@ def add_codes(
 def _require_names(code_list: object, by: object) -> None:
     if not isinstance(code_list, str) or not NAME.fullmatch(code_list):
         raise InvalidSubmission(f"code_list: {NAMED}")
-    require_printable("by", by.strip() and by if isinstance(by, str) else by)  # of blanks alone is nobody
+    require_printable("by", "" if isinstance(by, str) and not by.strip() else by)  # of blanks alone is nobody
 
 
-def _written(codes: Iterable[object]) -> bytes:
+def _written(codes: object) -> bytes:
     """The codes as they are sealed. An error shows none of them."""
-    given = list(codes)
+    given = list(codes) if isinstance(codes, Iterable) and not isinstance(codes, str) else []
     wrong = InvalidSubmission(
         f"codes must be 1 to {MOST_CODES:,} texts of 1 to {LONGEST_CODE} characters; ask several times for more"
     )
-    if isinstance(codes, str) or not 0 < len(given) <= MOST_CODES:
+    if not 0 < len(given) <= MOST_CODES:
         raise wrong
     if not all(isinstance(code, str) and 0 < len(code) <= LONGEST_CODE for code in given):
         raise wrong
@@ -87,7 +85,10 @@ def _time(expires: object, dialect: str) -> str | None:
         return None
     if not isinstance(expires, datetime) or expires.tzinfo is None or expires <= datetime.now(UTC):
         raise InvalidSubmission("expires must be a datetime with its offset that is still to come")
-    utc = expires.astimezone(UTC)
+    try:
+        utc = expires.astimezone(UTC)
+    except OverflowError:  # in the year 10000
+        raise InvalidSubmission("expires must be a datetime before the year 10000; leave it out for ever") from None
     return utc.isoformat() if dialect == "postgresql" else utc.strftime("%Y-%m-%d %H:%M:%S.%f")[:23]
 
 

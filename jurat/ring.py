@@ -57,7 +57,8 @@ class Bell:
         except ImportError:
             raise ConfigurationError("a broker_url needs Celery: pip install 'jurat[ring]', or leave it out") from None
         unusable = ConfigurationError("the broker_url can not be used; expected redis://host:6379/0")
-        if "://" not in broker_url:
+        given: object = broker_url
+        if not isinstance(given, str) or "://" not in given:
             raise unusable
         self._celery: Any = Celery("jurat-ring", broker=broker_url, set_as_current=False)
         self._celery.conf.update(

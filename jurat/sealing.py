@@ -30,7 +30,7 @@ def key_from_text(text: str, name: str) -> bytes:
     """
     try:
         key = base64.b64decode(text.strip(), validate=True)
-    except (binascii.Error, ValueError):
+    except (AttributeError, binascii.Error, ValueError):  # AttributeError: it is no text
         key = b""
     if len(key) != 32:
         raise ConfigurationError(f"{name} is not a key: 32 bytes in base64 are expected (`bin/jurat keys generate`)")
