@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from jurat.publications import publish
 from jurat.reader import Reader
 from jurat.ring import NO_BROKER, Bell
 from jurat.sealing import Seal, key_from_text
+from jurat.silence import silence_limited
 from jurat.statements import Statements, require_tables, statements_on
 from jurat.submitting import Check, Schemas, Submission, submit_all
 from jurat.words import Priority
@@ -29,15 +31,23 @@ class Client(Reader):
         broker_url: the workers' broker (`redis://…`), only to ring; without it, or with `none`, workers look once a
             second.
         seal_key: the public key of `bin/jurat keys generate` as base64; needed to submit.
+        deadline: seconds for which PostgreSQL may say nothing. A server that hangs then raises what one that is away
+            does, an OperationalError, and its connection is closed; on the platform's own connections this holds while
+            they are lent to the client, where they are psycopg 3's. None waits without end.
 
     Raises:
         ConfigurationError: an argument can not be used, or a library that it needs is missing.
     """
 
     def __init__(
-        self, database_url: str | None = None, broker_url: str | None = None, seal_key: str | None = None
+        self,
+        database_url: str | None = None,
+        broker_url: str | None = None,
+        seal_key: str | None = None,
+        *,
+        deadline: float | None = 10.0,
     ) -> None:
-        super().__init__(database_url)
+        super().__init__(database_url, deadline)
         self._seal = Seal(key_from_text(seal_key, "seal_key")) if seal_key else None
         self._bell = Bell(broker_url) if broker_url and broker_url != NO_BROKER else None
         self._tables_seen = False
@@ -95,7 +105,8 @@ class Client(Reader):
         if not isinstance(given, Iterable):
             raise InvalidSubmission(f"submissions must be a list of them, not {type(given).__name__}")
         many = [item if isinstance(item, Submission) else _submission(item) for item in given]
-        checks, sources = submit_all(self._statements(connection), many, self._seal, self._schemas)
+        with self._statements(connection) as statements:
+            checks, sources = submit_all(statements, many, self._seal, self._schemas)
         if self._bell:
             self._bell.note(sources)
         return checks
@@ -139,7 +150,8 @@ class Client(Reader):
         """
         if self._seal is None:
             raise ConfigurationError("contesting needs the seal_key (the public key of `bin/jurat keys generate`)")
-        return contesting.contest(self._statements(connection), self._seal, check_id, note, document, id)
+        with self._statements(connection) as statements:
+            return contesting.contest(statements, self._seal, check_id, note, document, id)
 
     def transfer(
         self,
@@ -168,7 +180,8 @@ class Client(Reader):
             InvalidSubmission: an argument can not be used.
             SchemaMissing: the database has no jurat tables, or those of another contract version.
         """
-        return asking.transfer(self._statements(connection), consultation, participant, target, by, id)
+        with self._statements(connection) as statements:
+            return asking.transfer(statements, consultation, participant, target, by, id)
 
     def erase(
         self,
@@ -186,7 +199,8 @@ class Client(Reader):
         Args and returns are those of `transfer`. Raises InvalidSubmission and SchemaMissing as that does, and
         UnknownConsultation where a consultation is given that is neither configured nor has any answer.
         """
-        return asking.erase(self._statements(connection), participant, consultation, id)
+        with self._statements(connection) as statements:
+            return asking.erase(statements, participant, consultation, id)
 
     def add_codes(
         self,
@@ -219,7 +233,8 @@ class Client(Reader):
         """
         if self._seal is None:
             raise ConfigurationError("adding codes needs the seal_key (the public key of `bin/jurat keys generate`)")
-        return code_lists.add_codes(self._statements(connection), self._seal, code_list, codes, by, expires, id)
+        with self._statements(connection) as statements:
+            return code_lists.add_codes(statements, self._seal, code_list, codes, by, expires, id)
 
     # -- consultations of the platform's own
 
@@ -240,7 +255,8 @@ class Client(Reader):
             InvalidConsultation: says which part is wrong, and what there is to choose from.
             SchemaMissing: the database has no jurat tables, or those of another contract version.
         """
-        return publish(self._statements(connection), name, document, by)
+        with self._statements(connection) as statements:
+            return publish(statements, name, document, by)
 
     def close(self) -> None:
         """Send bells that are still waiting and give back connections."""
@@ -249,13 +265,15 @@ class Client(Reader):
         if self._engine:
             self._engine.dispose()
 
-    def _statements(self, connection: Any) -> Statements:
+    @contextmanager
+    def _statements(self, connection: Any) -> Iterator[Statements]:
         """The way to run statements on a platform's connection, once the tables were seen to be there."""
         statements = statements_on(connection)
-        if not self._tables_seen:
-            require_tables(statements)
-            self._tables_seen = True
-        return statements
+        with silence_limited(connection, self._deadline):
+            if not self._tables_seen:
+                require_tables(statements)
+                self._tables_seen = True
+            yield statements
 
 
 def _submission(item: Any) -> Submission:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jurat.batches import Statement, raise_error, travel
 from jurat.errors import ConfigurationError
+from jurat.silence import is_silence, limit_silence
 
 _BUSY = 5.0
 _BUSY_REST = 0.001
@@ -32,6 +33,9 @@ _POSTGRESQL_ARGUMENTS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+
+_POOL_TIMEOUT = 30.0
+"""Seconds to wait for a free connection, which is SQLAlchemy's own default."""
 
 _BOUNDS = {"idle_in_transaction_session_timeout": 5_000, "lock_timeout": 3_000, "statement_timeout": 10_000}
 """A transaction of a worker lasts milliseconds. Its locks must be free again long before a lease (15 s) is over."""
@@ -74,8 +78,12 @@ def parse_url(text: str) -> URL:
     )
 
 
-def open_engine(text: str, *, pool_size: int = 5) -> Engine:
+def open_engine(text: str, *, pool_size: int = 5, deadline: float | None = None) -> Engine:
     """An engine on the shared database. Connects lazily; commits nothing by itself.
+
+    With a `deadline`, no answer of PostgreSQL and no free connection is waited for longer than so many seconds: what
+    waits raises OperationalError then, or the pool's TimeoutError. `is_away` knows both. The connection is closed, for
+    nobody knows what is under way on it, and so are all others of the pool before they are used again.
 
     For `begin()`, which replaces a connection that was cut while it was idle. Where a statement begins the transaction
     by itself, it is too late for that.
@@ -89,12 +97,15 @@ def open_engine(text: str, *, pool_size: int = 5) -> Engine:
                 url,
                 pool_size=pool_size,
                 max_overflow=2,
+                pool_timeout=_POOL_TIMEOUT if deadline is None else deadline,
                 pool_use_lifo=True,  # few connections do most of the work, and have its statements prepared
                 isolation_level="AUTOCOMMIT",  # the driver starts no transactions of its own; _begin_postgresql does
                 use_native_hstore=False,  # or each new connection asks for the type, in a transaction of its own
                 hide_parameters=True,  # errors are logged, and parameters name participants
                 connect_args=_POSTGRESQL_ARGUMENTS,
             )
+            if deadline is not None:
+                limit_silence(engine, deadline)
             event.listen(engine, "connect", _look_who_answers)
             event.listen(engine, "begin", _begin_postgresql)
             event.listen(engine, "handle_error", _drop_unprepared)
@@ -181,7 +192,7 @@ def _begin_postgresql(connection: Connection) -> None:
     try:
         _send_begin(connection)
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        if not error.connection_invalidated or is_silence(error):
             raise
         _send_begin(connection)
 

@@ -42,6 +42,7 @@ from jurat.reading import (
     read_json,
     result_from,
 )
+from jurat.silence import seconds_of
 from jurat.standing import Standing
 from jurat.words import AccessState, QuestionState, Reason, State
 from jurat.zones import ZONES, Zone, zone_from
@@ -50,8 +51,9 @@ from jurat.zones import ZONES, Zone, zone_from
 class Reader:
     """The half of `jurat.Client` that reads; `Client` says what its arguments are."""
 
-    def __init__(self, database_url: str | None) -> None:
-        self._engine = open_engine(database_url) if database_url else None
+    def __init__(self, database_url: str | None, deadline: float | None) -> None:
+        self._deadline = seconds_of(deadline)
+        self._engine = open_engine(database_url, deadline=self._deadline) if database_url else None
 
     def publication(self, name: str) -> Publication:
         """What became of the last publication of a consultation, once it is committed.
