@@ -2,13 +2,14 @@
 
 A server that hangs ends no statement, so its own time limits do not help; and its kernel acknowledges what it is sent,
 so that neither keep-alives nor `tcp_user_timeout` notice. Only who waits can give up. psycopg 3 has no time limit for
-an answer, but it waits in one place, `Connection.wait`, and looks up ten times a second there while nothing comes.
+an answer, but it waits in one place, `Connection.wait`.
 """
 
 from __future__ import annotations
 
+import math
+import select
 import sys
-import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -47,9 +48,8 @@ def silence_limited(connection: Any, seconds: float | None) -> Iterator[None]:
     try:
         yield
     finally:
-        if before is None:
-            del raw.wait
-        else:
+        vars(raw).pop("wait", None)
+        if before is not None:
             raw.wait = before
 
 
@@ -71,31 +71,53 @@ def seconds_of(deadline: object) -> float | None:
 
 
 def _limit(raw: Any, seconds: float) -> None:
+    if not type(raw).wait.__module__.startswith("psycopg"):
+        return  # a class of the platform's own, which waits as it likes
     wait = raw.wait
 
     def wait_within(answering: Any, *arguments: Any, **values: Any) -> Any:
-        return wait(_within(answering, raw, seconds), *arguments, **values)
+        if arguments or values:  # with limits of its own, as when it listens or cancels
+            return wait(answering, *arguments, **values)
+        return _wait(answering, raw, seconds)
 
     raw.wait = wait_within
 
 
-def _within(answering: Generator[Any, Any, Any], raw: Any, seconds: float) -> Generator[Any, Any, Any]:
-    """What psycopg waits for, which ends in an error after `seconds` in which nothing could be read or written."""
-    give_up_at = None
+def _wait(answering: Generator[int, int, Any], raw: Any, seconds: float) -> Any:
+    """What psycopg's own `wait` does: have `answering` go on whenever what it wants of the socket can be done.
+
+    That one has no limit in most releases of psycopg, and never tells of a pause in older ones.
+    """
+    socket = raw.pgconn.socket
     try:
         wanted = next(answering)
         while True:
-            ready = yield wanted
-            if ready:
-                give_up_at = None
-            elif give_up_at is None:
-                give_up_at = time.monotonic() + seconds
-            elif time.monotonic() > give_up_at:
+            try:
+                ready = _ready(socket, wanted, seconds)
+            except BaseException:
                 raw.pgconn.finish()  # nobody knows what is under way on it
+                raise
+            if not ready:
+                raw.pgconn.finish()
                 raise _silence(raw.OperationalError)(f"the database has not answered for {seconds:g} s")
             wanted = answering.send(ready)
     except StopIteration as ended:
         return ended.value
+
+
+def _ready(socket: int, wanted: int, seconds: float) -> int:
+    """What of `wanted` can be done, after `seconds` at most: 1 to read, 2 to write, as psycopg's `Wait` and `Ready`."""
+    if not hasattr(select, "poll"):  # on Windows, and where it was replaced by a library of green threads
+        readable, writable, _ = select.select([socket] * (wanted & 1), [socket] * (wanted >> 1), [], seconds)
+        return bool(readable) | bool(writable) << 1
+    poll = select.poll()
+    poll.register(socket, select.POLLIN * (wanted & 1) | select.POLLOUT * (wanted >> 1))
+    found = poll.poll(math.ceil(seconds * 1000))
+    if not found:
+        return 0
+    events = found[0][1]
+    told = bool(events & select.POLLIN) | bool(events & select.POLLOUT) << 1
+    return told or wanted  # it was closed, or broke: whoever reads or writes is told
 
 
 @cache

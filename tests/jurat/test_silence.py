@@ -158,6 +158,22 @@ def test_a_submit_leaves_the_platforms_own_statements_as_patient_as_they_were(to
         assert connection.execute(f"SELECT 1 FROM pg_sleep({3 * DEADLINE})").fetchone() == (1,)
 
 
+def test_a_connection_that_waits_in_its_own_way_goes_on_to(town: Town, seal_key: str) -> None:
+    waited: list[object] = []
+
+    class Patient(psycopg.Connection[Any]):
+        def wait(self, gen: Any, *arguments: Any, **values: Any) -> Any:
+            waited.append(gen)
+            return super().wait(gen, *arguments, **values)
+
+    url = town.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(Client(town.url, seal_key=seal_key)) as client, Patient.connect(url) as connection:
+        before = len(waited)
+        submit(client, connection)
+        assert len(waited) > before
+        connection.rollback()
+
+
 def test_a_slow_answer_that_keeps_coming_is_no_silence(town: Town) -> None:
     engine = open_engine(town.url, deadline=DEADLINE)
     slowly = "SELECT repeat('x', 20000) FROM generate_series(1, 15), LATERAL (SELECT pg_sleep(0.1)) AS s"
