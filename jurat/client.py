@@ -94,10 +94,11 @@ class Client(Reader):
         return self.submit_many(connection, [submission])[0]
 
     def submit_many(self, connection: Any, submissions: Iterable[Submission | Mapping[str, Any]]) -> list[Check]:
-        """Insert many confirmed answers in few statements. All are looked at first: one is bad, nothing is written.
+        """Insert many confirmed answers in few statements: all of them or, where one cannot be, none.
 
-        Raises as `submit` does. Where the same answer is confirmed elsewhere at the same moment, AlreadyConfirmed may
-        come after others were written: roll the transaction back then.
+        Raises as `submit` does; nothing is written then, also where the same answer is confirmed elsewhere at the same
+        moment, and the transaction stays usable. Where each statement is a transaction of its own (autocommit), all of
+        them are written in one.
         """
         if self._seal is None:
             raise ConfigurationError("submitting needs the seal_key (the public key of `bin/jurat keys generate`)")

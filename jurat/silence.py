@@ -39,7 +39,7 @@ def silence_limited(connection: Any, seconds: float | None) -> Iterator[None]:
 
     For one of psycopg 3, also where SQLAlchemy or Django wraps it. Any other waits as long as it does by itself.
     """
-    raw = _psycopg_of(connection)
+    raw = psycopg_of(connection)
     if raw is None or seconds is None:
         yield
         return
@@ -125,7 +125,7 @@ def _silence(driver_error: type[Exception]) -> type[Exception]:
     return type("Silence", (Silence, driver_error), {"__doc__": Silence.__doc__, "__module__": __name__})
 
 
-def _psycopg_of(connection: Any) -> Any:
+def psycopg_of(connection: Any) -> Any:
     """The connection of psycopg 3 itself; None where it is another driver's, or asynchronous."""
     psycopg: Any = sys.modules.get("psycopg")  # who has a connection of it has loaded it
     if psycopg is None:

@@ -24,12 +24,15 @@ from jurat.errors import (
 )
 from jurat.ids import own_id
 from jurat.naming import require_printable
+from jurat.savepoint import all_or_nothing
 from jurat.sealing import Seal
 from jurat.statements import NO_ENDED, Statements, accepted, history, in_force, insert, now, rows_json, taken
 from jurat.words import Outcome, Priority, QuestionState, State, reason_from
 
 _CHUNK = 500
 _ERASED = "erased-"
+_REFUSED = "jurat: "
+"""How the triggers of the tables begin what they say."""
 _PRIORITIES = tuple(Priority)
 
 Schemas = MutableMapping[tuple[str, str], str]
@@ -112,6 +115,18 @@ def submit_all(
         raise InvalidSubmission("two of the submissions answer the same question of the same participant; keep one")
     if len(submissions) > 1:  # of a single one nothing is written anyway
         _check_ids(statements, submissions)
+    try:
+        return _submit_looked_at(statements, submissions, seal, schemas)
+    except Exception as error:
+        if _REFUSED not in str(error):
+            raise
+    # The database itself refused one that could be taken a moment ago. What has changed says why.
+    return _submit_looked_at(statements, submissions, seal, schemas)
+
+
+def _submit_looked_at(
+    statements: Statements, submissions: Sequence[Submission], seal: Seal, schemas: Schemas
+) -> tuple[list[Check], set[str]]:
     checks: list[Check] = []
     rows: list[dict[str, Any]] = []
     sources: set[str] = set()
@@ -127,8 +142,10 @@ def submit_all(
     # In the order of their keys, so that two platforms never wait for each other in a circle.
     rows.sort(key=lambda row: (row["consultation"], row["participant"], row["question"]))
     known: set[UUID] = set()
-    for start in range(0, len(rows), _CHUNK):
-        known |= _insert(statements, rows[start : start + _CHUNK])
+    if rows:
+        with all_or_nothing(statements):
+            for start in range(0, len(rows), _CHUNK):
+                known |= _insert(statements, rows[start : start + _CHUNK])
     return [replace(check, created=False) if check.id in known else check for check in checks], sources
 
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import functools
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -10,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jurat import Client, UnknownCheck, database
 from jurat.batches import begin, commit
-from jurat.database import bounded, open_engine, preparing
+from jurat.database import bounded, open_engine, preparing, reader
 from jurat.ids import uuid7
 
 
@@ -179,3 +182,26 @@ def test_behind_a_pooler_nothing_is_prepared_and_the_bounds_hold(pooled_url: str
     assert bound(engines[2])["statement_timeout"] == "0"
     for each in engines:
         each.dispose()
+
+
+def test_a_commit_on_sqlite_is_on_the_disk_however_the_driver_was_built(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's driver writes each commit through by itself, macOS's does not: ours says so."""
+
+    class Careless(sqlite3.Connection):
+        def __init__(self, *arguments: Any, **values: Any) -> None:
+            super().__init__(*arguments, **values)
+            for pragma in ("synchronous=OFF", "foreign_keys=OFF", "busy_timeout=0"):
+                self.execute(f"PRAGMA {pragma}").close()
+
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", functools.partial(sqlite3.connect, factory=Careless))
+    engine = open_engine(sqlite_url)
+    for each in (reader(engine), engine):
+        with each.begin() as connection:
+            set_to = [
+                connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("synchronous", "foreign_keys", "busy_timeout", "journal_mode")
+            ]
+        assert set_to == [2, 1, 5000, "wal"]
+    engine.dispose()
