@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jurat.batches import Statement, raise_error, travel
 from jurat.errors import ConfigurationError
+from jurat.forks import connect_anew_in_children
 from jurat.silence import is_silence, limit_silence
 
 _BUSY = 5.0
@@ -79,7 +80,8 @@ def parse_url(text: str) -> URL:
 
 
 def open_engine(text: str, *, pool_size: int = 5, deadline: float | None = None) -> Engine:
-    """An engine on the shared database. Connects lazily; commits nothing by itself.
+    """An engine on the shared database. Connects lazily; commits nothing by itself. A process that is forked off later
+    opens connections of its own.
 
     With a `deadline`, no answer of PostgreSQL and no free connection is waited for longer than so many seconds: what
     waits raises OperationalError then, or the pool's TimeoutError. `is_away` knows both. The connection is closed, for
@@ -90,7 +92,12 @@ def open_engine(text: str, *, pool_size: int = 5, deadline: float | None = None)
 
     Raises ConfigurationError when the URL can not be read or PostgreSQL's driver is not installed.
     """
-    url = parse_url(text)
+    engine = _open(parse_url(text), pool_size, deadline)
+    connect_anew_in_children(engine)
+    return engine
+
+
+def _open(url: URL, pool_size: int, deadline: float | None) -> Engine:
     try:
         if url.get_backend_name() == "postgresql":
             engine = create_engine(

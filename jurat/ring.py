@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import math
-import os
 import threading
 import time
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from jurat.errors import ConfigurationError
+from jurat.forks import start_over_in_children
 
 TASK = "jurat.ring"
 """Name of the task that the workers know."""
@@ -74,14 +74,16 @@ class Bell:
             raise ConfigurationError("the broker_url needs a library: pip install 'jurat[ring]' for Redis") from None
         except Exception:  # noqa: BLE001 - each transport has its own; none may show the URL, which may hold a password
             raise unusable from None
-        self._noted = threading.local()
-        self._start_over()
+        self._closed = False
+        self.start_over()
         atexit.register(self.close)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._start_over)
+        start_over_in_children(self)
 
-    def _start_over(self) -> None:
-        """As new. A forked web process has no sending thread, and a lock that this thread held would stay held."""
+    def start_over(self) -> None:
+        """As new. A forked web process has no sending thread, and a lock that this thread held would stay held. What
+        its parent has submitted and not rung for, its parent rings for.
+        """
+        self._noted = threading.local()
         self._wanted: dict[str, float] = {}
         """When to ring for a source, as a reading of `time.monotonic`."""
         self._rung: dict[str, float] = {}
@@ -91,7 +93,6 @@ class Bell:
         self._rest_until = 0.0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._closed = False
 
     def note(self, sources: Iterable[str]) -> None:
         """Remember that this thread has submitted to `sources`; `ring` rings for them."""

@@ -19,10 +19,8 @@ from redis import Redis
 from jurat import Client
 from jurat.ring import BURST, EXPIRES, INTERVAL, STEADY, TASK, Bell, queue_of
 from tests.jurat.consultations import ADDRESS, Town
+from tests.jurat.forks import PATIENCE, in_children
 from tests.rigs.servers import NoServer, Valkey
-
-PATIENCE = 60.0
-"""Seconds for what a quick machine does at once: only what never comes is told from what comes late."""
 
 NEVER = 100 * PATIENCE
 """Seconds that no test lasts."""
@@ -316,26 +314,6 @@ def test_a_broker_that_hangs_or_dies_is_never_noticed_and_is_rung_again_when_it_
 # -- forks, as pre-forking web servers do them
 
 
-def in_a_child(work: Callable[[], None]) -> int:
-    """The exit code of a forked child that does `work`: 0, 1 where it raised, or minus a signal."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.kill(child, 9)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_web_process_rings_with_a_thread_and_a_connection_of_its_own(
@@ -345,12 +323,12 @@ def test_a_forked_web_process_rings_with_a_thread_and_a_connection_of_its_own(
     ring(bell, "parent")
     messages(broker, "parent")
 
-    def ring_in_child() -> None:
+    def ring_in_child(_number: int) -> None:
         ring(bell, "child")
         bell.close(PATIENCE)
 
     for number in range(1, 6):
-        assert in_a_child(ring_in_child) == 0
+        assert in_children(1, ring_in_child) == [0]
         assert len(messages(broker, "child", at_least=number)) == number
         ring(bell, "parent")
         messages(broker, "parent", at_least=number + 1)
@@ -373,12 +351,12 @@ def test_a_fork_while_the_sending_thread_holds_the_lock_does_not_stop_the_child(
     holder.start()
     assert held.wait(PATIENCE)
 
-    def ring_in_child() -> None:
+    def ring_in_child(_number: int) -> None:
         ring(bell, "child")
         bell.close(PATIENCE)
 
     try:
-        assert in_a_child(ring_in_child) == 0
+        assert in_children(1, ring_in_child) == [0]
     finally:
         release.set()
         holder.join()
