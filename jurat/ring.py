@@ -37,6 +37,9 @@ REST = 1.0
 """
 
 EXPIRES = 5
+_INSTALL = "pip install 'celery[redis]>=5.4'"
+"""What the wheel's extra [ring] brings, for whoever has installed the wheel without it."""
+
 _BROKER_LIMITS = {"socket_timeout": 1.0, "socket_connect_timeout": 0.5, "max_retries": 0}
 
 
@@ -55,7 +58,7 @@ class Bell:
         try:
             from celery import Celery
         except ImportError:
-            raise ConfigurationError("a broker_url needs Celery: pip install 'jurat[ring]', or leave it out") from None
+            raise ConfigurationError(f"a broker_url needs Celery: {_INSTALL}, or leave it out") from None
         unusable = ConfigurationError("the broker_url can not be used; expected redis://host:6379/0")
         given: object = broker_url
         if not isinstance(given, str) or "://" not in given:
@@ -71,7 +74,7 @@ class Bell:
         try:
             self._celery.connection_for_write().transport  # noqa: B018 - loads the broker's library, connects nowhere
         except ImportError:
-            raise ConfigurationError("the broker_url needs a library: pip install 'jurat[ring]' for Redis") from None
+            raise ConfigurationError(f"the broker_url needs a library: {_INSTALL} for Redis") from None
         except Exception:  # noqa: BLE001 - each transport has its own; none may show the URL, which may hold a password
             raise unusable from None
         self._closed = False

@@ -226,7 +226,7 @@ assert client.access("budget", "p-1").state == "pending"
 try:
     jurat.Client(url, "redis://127.0.0.1:1/0")
 except jurat.ConfigurationError as error:
-    assert "jurat[ring]" in str(error)
+    assert "pip install 'celery[redis]" in str(error)
 else:
     raise AssertionError("no Celery here, and nobody said so")
 engine.dispose()
