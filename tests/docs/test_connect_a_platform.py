@@ -41,7 +41,7 @@ PAGE = ROOT / "docs" / "how-to" / "connect-a-platform.md"
 PATIENCE = 60.0
 """Seconds for a verdict that a quick machine gives at once."""
 
-SUBMITS = {"SQLAlchemy": "engine.begin", "psycopg": "psycopg.connect", "sqlite3": "sqlite3.connect"}
+SUBMITS = {"SQLAlchemy": "with engine.begin", "psycopg": "psycopg.connect", "sqlite3": "sqlite3.connect"}
 
 
 @dataclass
