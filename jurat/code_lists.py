@@ -15,11 +15,13 @@ from jurat.errors import InvalidSubmission
 from jurat.ids import own_id
 from jurat.naming import require_printable
 from jurat.publications import NAME, NAMED
-from jurat.sealing import Seal
+from jurat.sealing import SEALED, Seal
 from jurat.statements import Statements, now
 
 MOST_CODES = 10_000
 LONGEST_CODE = 100
+LARGEST = 4 << 20
+"""Bytes of all codes as they are sealed, which the database takes as well."""
 
 _OF_OTHER = "the id {} belongs to another request"
 
@@ -75,9 +77,12 @@ def _written(codes: object) -> bytes:
     if not all(isinstance(code, str) and 0 < len(code) <= LONGEST_CODE for code in given):
         raise wrong
     try:
-        return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
+        written = json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
         raise wrong from None
+    if len(written) + SEALED > LARGEST:
+        raise InvalidSubmission("codes are larger than 4 MiB together; ask several times for more")
+    return written
 
 
 def _time(expires: object, dialect: str) -> str | None:

@@ -19,6 +19,10 @@ from nacl.public import PrivateKey, PublicKey, SealedBox
 from jurat.errors import ConfigurationError
 
 
+SEALED = 48
+"""Bytes that a sealed text has more than the text."""
+
+
 class Unopenable(Exception):
     """No key at hand opens this ciphertext, or it was damaged."""
 
@@ -62,7 +66,7 @@ class Seal:
             raise ConfigurationError("the public key is not one that `bin/jurat keys generate` makes") from None
 
     def close(self, plain: bytes) -> bytes:
-        """The ciphertext of `plain`: 48 bytes longer, different each time."""
+        """The ciphertext of `plain`: `SEALED` bytes longer, different each time."""
         return bytes(self._box.encrypt(plain))
 
 

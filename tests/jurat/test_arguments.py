@@ -22,10 +22,10 @@ from jurat import (
     UnknownConsultation,
     UnknownRequest,
 )
-from jurat.answers import encode, validate
+from jurat.answers import MAX_BYTES, encode, validate
 from jurat.codes import clean
 from jurat.ids import parse_id, uuid7
-from jurat.sealing import generate
+from jurat.sealing import SEALED, generate
 from tests.jurat.consultations import ADDRESS, Town, execute
 
 ID = UUID("0192a000-abcd-7000-8000-00000000ffff")
@@ -270,6 +270,24 @@ def test_a_note_that_can_not_be_used_is_named(client: Client, town: Town, note: 
 def test_what_are_no_codes_is_named(client: Client, town: Town, codes: Any) -> None:
     with town.engine.begin() as connection, pytest.raises(InvalidSubmission, match="codes must be 1 to 10,000 texts"):
         client.add_codes(connection, "spring", codes, by="Ada")
+
+
+def test_the_largest_of_each_is_taken_and_one_more_is_not(client: Client, town: Town) -> None:
+    """The tables refuse what is larger than the client lets through: an answer of 16 KiB, 200 characters, 4 MiB."""
+    whole: dict[str, Any] = {"consultation": "budget", "question": "profession"}
+    largest = {"name": "x" * (MAX_BYTES - len('{"name":""}'))}
+    codes = ["\U0001f600" * 100] * 10_000
+    with town.engine.begin() as connection:
+        client.submit(connection, **whole, participant="\U0001f600" * 200, answer=largest)
+        client.add_codes(connection, "spring", codes, by="\U0001f600" * 200)
+        with pytest.raises(InvalidAnswer, match="at most 16384 are allowed"):
+            client.submit(connection, **whole, participant="p-1", answer={"name": largest["name"] + "x"})
+        with pytest.raises(InvalidSubmission, match="codes are larger than 4 MiB together"):
+            client.add_codes(connection, "spring", ["\1" * 100] * 10_000, by="Ada")
+    (sealed,) = town.read("SELECT length(answer) FROM jurat_checks")[0]
+    assert sealed == MAX_BYTES + SEALED == 16 * 1024 + 48
+    (sealed,) = town.read("SELECT length(note) FROM jurat_requests")[0]
+    assert sealed <= 4 << 20
 
 
 @pytest.mark.parametrize("name", [*NO_TEXT, *UNUSABLE], ids=shown)
