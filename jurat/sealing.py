@@ -18,7 +18,6 @@ from nacl.public import PrivateKey, PublicKey, SealedBox
 
 from jurat.errors import ConfigurationError
 
-
 SEALED = 48
 """Bytes that a sealed text has more than the text."""
 
