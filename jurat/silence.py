@@ -40,17 +40,14 @@ def silence_limited(connection: Any, seconds: float | None) -> Iterator[None]:
     For one of psycopg 3, also where SQLAlchemy or Django wraps it. Any other waits as long as it does by itself.
     """
     raw = psycopg_of(connection)
-    if raw is None or seconds is None:
+    if raw is None or seconds is None or "wait" in vars(raw):  # limited already, by its engine or by another thread
         yield
         return
-    before = vars(raw).get("wait")
     _limit(raw, seconds)
     try:
         yield
     finally:
         vars(raw).pop("wait", None)
-        if before is not None:
-            raw.wait = before
 
 
 def is_silence(error: Exception) -> bool:

@@ -219,6 +219,9 @@ def test_what_the_tables_refuse_now_is_told_as_what_has_changed(town: Town, clie
     assert town.read("SELECT body FROM notes") == [("after",)]
 
 
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
 # -- a second try of the platform's while the first is still open
 
 
@@ -258,7 +261,7 @@ def test_a_second_try_under_the_same_id_while_the_first_is_open_gets_the_same_ch
         assert submit(client, first, given) == (given, True)
         thread = threading.Thread(target=try_again)
         thread.start()
-        _until(lambda: bool(town.read(f"SELECT 1 FROM pg_locks WHERE NOT granted AND pid <> {first.info.backend_pid}")))
+        _until(lambda: bool(town.read(WAITING)))
         assert outcomes == []
     thread.join(60)
     if level != "READ COMMITTED":  # it sees nothing that was committed since it began
@@ -266,6 +269,39 @@ def test_a_second_try_under_the_same_id_while_the_first_is_open_gets_the_same_ch
         try_again()
     assert outcomes == [(given, False)]
     assert town.count("jurat_checks") == 1
+
+
+@pytest.mark.parametrize("kind", ["contest", "transfer", "erase", "add_codes"])
+def test_a_second_try_of_a_request_while_the_first_is_open_is_the_same_request(
+    town: Town, client: Client, kind: str
+) -> None:
+    check, given, outcomes = confirm(client, town, "p-1"), uuid7(), list[Any]()
+    town.settle(check.id, Outcome.REFUSED, Reason.STATUS_INACTIVE)
+    about = {"consultation": "budget", "participant": "p-1"}
+
+    def ask(connection: Any) -> UUID:
+        match kind:
+            case "contest":
+                return client.contest(connection, check.id, note="It is mine.", id=given)
+            case "transfer":
+                return client.transfer(connection, **about, target="p-2", by="Ada", id=given)
+            case "erase":
+                return client.erase(connection, **about, id=given)
+            case _:
+                return client.add_codes(connection, "spring", ["A1B2"], by="Ada", id=given)
+
+    def try_again() -> None:
+        with plain(town.url) as second:
+            outcomes.append(ask(second))
+
+    with plain(town.url) as first:
+        assert ask(first) == given
+        thread = threading.Thread(target=try_again)
+        thread.start()
+        _until(lambda: bool(town.read(WAITING)))
+    thread.join(60)
+    assert outcomes == [given]
+    assert town.count("jurat_requests") == 1
 
 
 def _until(there: Callable[[], bool]) -> None:
