@@ -81,6 +81,13 @@ def _networks(value: object) -> object:
     return networks_of(value) if isinstance(value, str) else value
 
 
+def _yes_or_no(value: object) -> object:
+    words = {"true": True, "false": False}
+    if isinstance(value, str) and value.strip().lower() not in words:
+        raise ValueError("is neither true nor false")
+    return words[value.strip().lower()] if isinstance(value, str) else value
+
+
 _Key = Annotated[SecretStr, BeforeValidator(_check_key)]
 _Keys = Annotated[tuple[_Key, ...], NoDecode, BeforeValidator(_split_keys)]
 _Networks = Annotated[tuple[IPNetwork, ...], NoDecode, BeforeValidator(_networks)]
@@ -93,7 +100,7 @@ class Settings(BaseSettings):
     on the database alone. `unseal_keys` are private keys that open answers, newest first; `seal_key` is the public one;
     `hash_keys` make the fingerprints of codes and numbers, newest first. Keys are base64 texts
     of 32 bytes, as `keys generate` prints them. Sources and proxies may be in `private_networks` alone besides the
-    public internet.
+    public internet. With `remote_control` workers obey Celery's commands that come over the broker.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -104,6 +111,7 @@ class Settings(BaseSettings):
     seal_key: Annotated[str, BeforeValidator(_check_key)] | None = None
     hash_keys: _Keys = Field(default=(), repr=False)
     private_networks: _Networks = ()
+    remote_control: Annotated[bool, BeforeValidator(_yes_or_no)] = False
     log: LogFormat = LogFormat.TEXT
 
     @classmethod
@@ -197,6 +205,7 @@ def shown(settings: Settings) -> Mapping[str, str]:
             "JURAT_SEAL_KEY": settings.seal_key or "not set",
             "JURAT_HASH_KEYS": counted(settings.hash_keys),
             "JURAT_PRIVATE_NETWORKS": ", ".join(map(str, settings.private_networks)) or "not set",
+            "JURAT_REMOTE_CONTROL": str(settings.remote_control).lower(),
             "JURAT_LOG": settings.log.value,
         }
     )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from config.settings import Settings, SettingsError, read_settings
+from worker.cores import leave_none
 
 
 @contextmanager
@@ -44,4 +45,5 @@ def _settings() -> Settings:
     return settings
 
 
+leave_none()
 app = make_app(_settings())

@@ -26,7 +26,8 @@ _UNFIT_POOLS = ("prefork", "processes", "solo", "gevent", "eventlet")
 def make_app(settings: Settings) -> Any:
     """The application for these settings. Connects to nothing yet."""
     app: Any = Celery("jurat", amqp=Broker)
-    app.conf.update(celery_settings(settings.broker_url or "none"), task_queues=[queue(DEFAULT_QUEUE)])
+    celery = celery_settings(settings.broker_url or "none", remote_control=settings.remote_control)
+    app.conf.update(celery, task_queues=[queue(DEFAULT_QUEUE)])
     app.steps["worker"].add(EngineStep)
     service = open_service(settings)
 

@@ -5,6 +5,8 @@
 
 Threads of the server may all call `wake`. A server that forks opens it in the process that serves, after the fork:
 threads do not come along.
+
+The keys lie in that server's memory. Whether it leaves a core file is for the server to say: `worker.cores.leave_none`.
 """
 
 from __future__ import annotations

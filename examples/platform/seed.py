@@ -21,6 +21,7 @@ from jurat.errors import ConfigurationError
 from tasks import schema
 from tasks.ledger.publishing import NewZone
 from worker.bootstrap import Service, open_service
+from worker.cores import leave_none
 
 HERE = Path(__file__).resolve().parent
 TOWN = HERE.parent / "town"
@@ -80,4 +81,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    leave_none()  # it holds keys
     sys.exit(main())

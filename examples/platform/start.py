@@ -33,6 +33,7 @@ from jurat import Client, JuratError
 from jurat.database import is_away, open_engine
 from jurat.sealing import generate, key_to_text
 from worker.bootstrap import open_service
+from worker.cores import leave_none
 from worker.embedded import embedded
 from worker.logs import set_up
 
@@ -218,4 +219,5 @@ def _fail(sentence: str) -> int:
 
 
 if __name__ == "__main__":
+    leave_none()  # it holds keys
     sys.exit(main())

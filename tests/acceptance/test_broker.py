@@ -25,7 +25,8 @@ def test_no_message_of_whatever_shape_ends_a_worker_or_comes_to_stand_in_its_log
     make_town: MakeTown, valkey_server: str
 ) -> None:
     town = make_town()
-    with town.worker("--concurrency", "2") as worker, Redis.from_url(valkey_server) as broker:
+    asked = {"JURAT_REMOTE_CONTROL": "true"}
+    with town.worker("--concurrency", "2", **asked) as worker, Redis.from_url(valkey_server) as broker:
         assert worker.says("ready.", 60)
         for item in ALL:
             broker.lpush("checks", item)

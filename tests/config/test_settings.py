@@ -40,6 +40,7 @@ def test_without_any_setting_there_is_a_local_database_and_no_broker() -> None:
     assert settings.seal_key is None
     assert settings.hash_keys == ()
     assert settings.private_networks == ()
+    assert settings.remote_control is False
     assert settings.log is LogFormat.TEXT
     assert set(provenance().values()) == {"default"}
 
@@ -52,6 +53,7 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
     monkeypatch.setenv("JURAT_HASH_KEYS", f"{KEY},{OTHER_KEY}")
     monkeypatch.setenv("JURAT_SEAL_KEY", KEY)
     monkeypatch.setenv("JURAT_PRIVATE_NETWORKS", "10.20.0.0/16, 192.168.4.7 fd12::/64")
+    monkeypatch.setenv("JURAT_REMOTE_CONTROL", "true")
     monkeypatch.setenv("JURAT_LOG", "json")
     settings = read_settings()
     assert settings.database_url == "postgresql+psycopg://jurat:s3same@db.example/jurat"
@@ -60,6 +62,7 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
     assert [key.get_secret_value() for key in settings.hash_keys] == [KEY, OTHER_KEY]
     assert settings.seal_key == KEY
     assert [str(network) for network in settings.private_networks] == ["10.20.0.0/16", "192.168.4.7/32", "fd12::/64"]
+    assert settings.remote_control is True
     assert settings.log is LogFormat.JSON
     assert dict(provenance()) == {
         "JURAT_DATABASE_URL": "environment",
@@ -68,6 +71,7 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
         "JURAT_SEAL_KEY": "environment",
         "JURAT_HASH_KEYS": "environment",
         "JURAT_PRIVATE_NETWORKS": "environment",
+        "JURAT_REMOTE_CONTROL": "environment",
         "JURAT_LOG": "environment",
     }
 
@@ -96,6 +100,7 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
         "JURAT_SEAL_KEY": "not set",
         "JURAT_HASH_KEYS": "2 keys",
         "JURAT_PRIVATE_NETWORKS": "10.20.0.0/16, 192.168.4.7/32",
+        "JURAT_REMOTE_CONTROL": "false",
         "JURAT_LOG": "text",
     }
 
@@ -123,6 +128,7 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
         ("PRIVATE_NETWORKS", "169.254.0.0/16", NOT_PRIVATE),
         ("PRIVATE_NETWORKS", "100.100.100.200", NOT_PRIVATE),
         ("PRIVATE_NETWORKS", "::ffff:10.0.0.1", NOT_PRIVATE),
+        ("REMOTE_CONTROL", "s3same", "is neither true nor false"),
         ("LOG", "s3same", "is neither json nor text"),
     ],
 )  # fmt: skip
