@@ -100,11 +100,11 @@ def locked(lock: str) -> dict[str, list[Version]]:
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
-        ("requirements.txt", ["service"]),
-        ("requirements-dev.txt", ["service", "dev"]),
-        ("requirements-bench.txt", ["service", "dev", "bench"]),
-        ("requirements-platform.txt", ["service", "platform"]),
-        ("requirements-browser.txt", ["service", "dev", "platform", "browser"]),
+        ("requirements.txt", ["service", "zones"]),
+        ("requirements-dev.txt", ["service", "zones", "dev"]),
+        ("requirements-bench.txt", ["service", "zones", "dev", "bench"]),
+        ("requirements-platform.txt", ["service", "zones", "platform"]),
+        ("requirements-browser.txt", ["service", "zones", "dev", "platform", "browser"]),
         ("requirements-examples.txt", ["examples"]),
     ],
 )
