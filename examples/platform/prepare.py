@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from examples.platform import town
 from examples.platform.serve import NotSet, read
+from examples.platform.web import store
 from examples.platform.web.store import SHORTEST_PASSWORD
 from jurat.database import open_engine, parse_url
 from jurat.errors import ConfigurationError
@@ -72,6 +73,12 @@ def prepare(owner: str, users: dict[str, str], of_people: str = "") -> list[str]
 
 
 def _people(engine: Engine, password: str) -> list[str]:
+    moved = store.make_tables(engine)
+    told = [f"accounts of the office, from the table of all: {', '.join(moved)}; look whether all belong there"]
+    return (told if moved else []) + _passwords(engine, password)
+
+
+def _passwords(engine: Engine, password: str) -> list[str]:
     passwords = {person.name: password or secrets.token_urlsafe(12) for person in town.PEOPLE}
     if town.seed(engine, passwords):
         changed = list(passwords)

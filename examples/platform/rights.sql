@@ -1,17 +1,23 @@
 -- What the two users of the platform may do on PostgreSQL, beside nothing. `prepare.py` runs it as the owner of the tables,
--- after `bin/jurat db upgrade`, which makes the roles of jurat.
+-- after `bin/jurat db upgrade`, which makes the roles of jurat. What an older release granted goes first.
+REVOKE ALL ON platform_accounts, platform_office, platform_consultations, platform_answers, platform_votes,
+  platform_batches, platform_drafts FROM web, office;
 
--- The participants' pages: they confirm answers and read verdicts; they decide about nobody.
+-- The participants' pages: they confirm answers and read verdicts; they decide about nobody. They make accounts of
+-- participants alone, read no hash of a password, and change a vote without being able to take one away.
 GRANT jurat_platform TO web;
-GRANT SELECT, INSERT, UPDATE (session) ON platform_accounts TO web;
+GRANT SELECT (name, participant, session), INSERT (name, password, participant), UPDATE (session) ON platform_accounts TO web;
+GRANT EXECUTE ON FUNCTION platform_recipe, platform_enter, platform_vote TO web;
 GRANT SELECT ON platform_consultations TO web;
 GRANT SELECT, INSERT, UPDATE (contest) ON platform_answers TO web;
-GRANT SELECT, INSERT, DELETE ON platform_votes TO web;
+GRANT SELECT ON platform_votes TO web;
 
 -- The administrators' and reviewers' pages: consultations and their drafts, codes, words of
--- reviewers. They read no answer and no name.
+-- reviewers. They read no answer and no name of a participant.
 GRANT jurat_platform, jurat_reader TO office;
 GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_try_add_codes TO office;
+GRANT SELECT (name, role, participant, session), UPDATE (session) ON platform_office TO office;
+GRANT EXECUTE ON FUNCTION platform_office_recipe, platform_office_enter TO office;
 GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
 GRANT SELECT (consultation, proposal), DELETE ON platform_votes TO office;
 GRANT INSERT ON platform_batches TO office;

@@ -21,6 +21,7 @@ from examples.platform.web import office, store
 from examples.platform.web.maps import picture
 from tests.examples.platform.drafting import publish, write
 from tests.examples.platform.inside import AT_HOME, NEAR_BORDER, Town, opened
+from tests.examples.stacks.runtimes import EXAMPLES
 
 pytestmark = pytest.mark.stacks
 
@@ -200,11 +201,11 @@ def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgr
         visitors, desk = logins.url("jurat_platform"), logins.url()
         names = {url: make_url(url).username for url in (visitors, desk)}
         owner = open_engine(postgresql_url)
+        store.make_tables(owner)
         with owner.begin() as connection:
-            store.metadata.create_all(connection)
-            for table in ("accounts", "consultations", "answers", "votes"):
-                rights = f"GRANT SELECT, INSERT, UPDATE, DELETE ON platform_{table} TO {names[visitors]}"
-                connection.exec_driver_sql(rights)
+            given = (EXAMPLES / "platform" / "rights.sql").read_text("utf-8")
+            for granted in re.findall(r"^(GRANT .*) TO web;$", given, re.MULTILINE):
+                connection.exec_driver_sql(f"{granted} TO {names[visitors]}")
             for granted in re.findall(r"^    (GRANT .*) TO office;$", office.__doc__ or "", re.MULTILINE):
                 connection.exec_driver_sql(f"{granted} TO {names[desk]}")
         owner.dispose()

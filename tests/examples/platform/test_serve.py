@@ -172,7 +172,7 @@ def test_it_imports_nothing_of_the_service(fleet: Fleet, web: Alone) -> None:
         "SELECT jurat_decide(check_id => gen_random_uuid(), reason => 'person_accepted', by_whom => 'ada')",
         "SELECT jurat_open_review(check_id => gen_random_uuid(), by_whom => 'ada')",
         "SELECT jurat_add_codes(NULL, NULL, NULL)",
-        "UPDATE platform_accounts SET role = 'administrator'",
+        "UPDATE platform_office SET role = 'administrator'",
         "UPDATE platform_accounts SET password = ''",
         "DELETE FROM platform_accounts",
         "DELETE FROM platform_answers",
