@@ -332,6 +332,19 @@ def creators(connection: Connection) -> list[Creator]:
     return [Creator(*row) for row in connection.execute(text(_CREATORS))]
 
 
+def unbound(connection: Connection) -> str | None:
+    """Why no right and no trigger of ours binds who is logged in, None where they do. SQLite knows no users."""
+    if connection.dialect.name != "postgresql":
+        return None
+    found: str | None = connection.scalar(text(_UNBOUND))
+    return found
+
+
+_UNBOUND = """
+    SELECT CASE WHEN u.rolsuper THEN quote_ident(u.rolname) || ' is a superuser of the server'
+      WHEN pg_has_role(u.oid, c.relowner, 'USAGE') THEN quote_ident(u.rolname) || ' owns the tables' END
+    FROM pg_class c, pg_roles u WHERE c.oid = 'jurat_checks'::regclass AND u.rolname = current_user"""
+
 # A member of the owner's role is the owner. Where nothing was ever granted, the schema's owner has the right by itself,
 # and of `public` that is whoever owns the database: such a right is kept by granting it again, so the owner changes.
 _CREATORS = """

@@ -84,10 +84,10 @@ def test_the_commands_work_as_they_stand_there(
     result = given["client"].wait(given["check"].id, timeout=100)
     assert (result.outcome, result.reason) == (Outcome.ACCEPTED, Reason.INSIDE_ZONE)
     assert given["client"].access("budget", "p-42").state == "incomplete", "the code is still to be answered"
-    code = terminal.run("sed -n 1p codes.txt")[1].strip()
+    letter = terminal.run("sed -n 1p codes.txt")[1].strip()
     with given["engine"].begin() as connection:
         who = {"consultation": "budget", "participant": "p-42", "question": "code"}
-        check = given["client"].submit(connection, **who, answer={"code": code})
+        check = given["client"].submit(connection, **who, answer={"code": letter})
     given["client"].ring()
     assert given["client"].wait(check.id, timeout=100).outcome == Outcome.ACCEPTED
     assert given["client"].access("budget", "p-42").state == "granted"

@@ -116,7 +116,7 @@ def test_every_command_is_such_a_process(tmp_path: Path) -> None:
     subprocess.run([ROOT / "bin/jurat", "db", "upgrade"], env=environment, check=True, capture_output=True)
     file = tmp_path / "pipe"
     os.mkfifo(file)
-    command = [ROOT / "bin/jurat", "codes", "import", "spring", file]
+    command: list[str | Path] = [ROOT / "bin/jurat", "codes", "import", "spring", file]
     with cores_allowed(), subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as waiting:
         end = time.monotonic() + 60
         while limits(waiting.pid) != ["0", "0"]:

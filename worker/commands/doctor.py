@@ -59,6 +59,7 @@ def _with(settings: Settings) -> list[Step]:
         return [*steps, *diagnosis.key_steps(settings, None), *diagnosis.variable_steps(set())]
     known: set[str] = set()
     try:
+        steps += _login_steps(service)
         steps += _rights_steps(service)
         steps += diagnosis.key_steps(settings, service)
         found, plan = diagnosis.configuration_steps(service)
@@ -75,6 +76,19 @@ def _with(settings: Settings) -> list[Step]:
     finally:
         service.close()
     return [*steps, *diagnosis.variable_steps(known)]
+
+
+def _login_steps(service: Service) -> Iterator[Step]:
+    """Warns of a login that no right binds: whoever takes over its process may change verdicts and read everything."""
+    from jurat.database import reader
+    from tasks.grants import unbound
+    from worker.diagnosis import Mark, Step
+
+    with reader(service.database).begin() as connection:
+        why = unbound(connection)
+    if why is not None:
+        advice = "give workers and commands users of their own: docs/how-to/separate-roles.md"
+        yield Step("login", Mark.NOTE, f"{why}, so that none of the rights and guards of the tables binds it", advice)
 
 
 def _rights_steps(service: Service) -> Iterator[Step]:

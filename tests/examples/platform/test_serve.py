@@ -235,7 +235,8 @@ def test_the_pages_of_the_office_may_do_their_work(fleet: Fleet, statement: str)
 def test_the_rights_of_the_office_are_those_that_its_pages_name() -> None:
     """They stand in the pages' own text as well, where who reads them looks."""
     told = set(re.findall(r"^    (GRANT .*;)$", (EXAMPLES / "platform/web/office.py").read_text("utf-8"), re.MULTILINE))
-    given = (EXAMPLES / "platform" / "rights.sql").read_text("utf-8").splitlines()
+    files = [EXAMPLES / "platform" / name for name in ("users.sql", "rights.sql")]
+    given = [line for file in files for line in file.read_text("utf-8").splitlines()]
     assert told == {line for line in given if line.endswith("TO office;")}
 
 

@@ -154,6 +154,7 @@ def test_a_draft_is_found_again_and_is_its_owners_alone(
         "SELECT name, password, 'administrator', participant FROM platform_accounts WHERE name = :name",
         name=other.name,
     )
+    other.sign_in(other.name)
     assert other.go("office/").status == 200
     for step in ("about", "criteria", "questions", "check"):
         assert other.go(steps + step).status == 404
