@@ -158,6 +158,34 @@ def test_tables_of_an_older_release_get_what_they_lack(tmp_path: Path) -> None:
         made.close()
 
 
+def test_on_postgresql_accounts_of_the_office_move_to_their_table(postgresql_url: str) -> None:
+    from sqlalchemy.exc import IntegrityError
+
+    from examples.platform.web import store
+    from jurat.database import open_engine
+
+    engine = open_engine(postgresql_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE platform_accounts (name text PRIMARY KEY, password text NOT NULL, role text NOT NULL, "
+            "participant text NOT NULL UNIQUE, session integer NOT NULL DEFAULT 0)"
+        )
+        for name, role in (("noor", "participant"), ("omar", "administrator"), ("mallory", "administrator")):
+            row = f"('{name}', '{store.hashed(PASSWORD)}', '{role}', 'p-{name}', 3)"
+            connection.exec_driver_sql(f"INSERT INTO platform_accounts VALUES {row}")
+    assert store.make_tables(engine) == ["mallory", "omar"], "who prepares is told, and removes whom nobody made"
+    assert store.make_tables(engine) == []
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT name, session FROM platform_accounts").all() == [("noor", 3)]
+        recipe = store.recipe_of(connection, "omar", in_office=True)
+        assert recipe is not None
+        found = store.enter(connection, "omar", store.derived(PASSWORD, recipe), in_office=True)
+        assert found == store.Account("omar", store.ADMINISTRATOR, "p-omar", 3)
+        with pytest.raises(IntegrityError):
+            store.add_officer(connection, "eve", "h", store.PARTICIPANT)
+    engine.dispose()
+
+
 # ------------------------------------------------------------------------------------------------- nobody is held up
 
 
