@@ -19,7 +19,8 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.address.answer import MAX_LETTERS, read_number, read_postcode, repetition
+from adapters.address.answer import MAX_LETTERS, read_postcode
+from adapters.address.house_numbers import read_number, repetition
 from adapters.address.matching import fold
 from adapters.address.register_layouts import (
     FIELDS,

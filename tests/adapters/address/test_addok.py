@@ -143,6 +143,12 @@ def test_what_names_no_street_is_not_asked(geocoder: Answering, street: str) -> 
     assert geocoder.asked == []
 
 
+@pytest.mark.parametrize("number", ["-4", "①", "<b>4</b>", "🙂"])
+def test_for_what_is_no_house_number_nobody_is_asked(geocoder: Answering, number: str) -> None:
+    assert ask(geocoder, {**HOUSE, "number": number}).places == ()
+    assert geocoder.asked == []
+
+
 def test_no_candidate_is_an_answer(geocoder: Answering) -> None:
     geocoder.bodies = [{"type": "FeatureCollection", "features": []}]
     assert ask(geocoder).places == ()

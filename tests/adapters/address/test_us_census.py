@@ -70,6 +70,12 @@ def test_what_it_can_not_find_is_not_asked(geocoder: Answering, missing: str) ->
     assert geocoder.asked == []
 
 
+@pytest.mark.parametrize("number", ["-4", "①", "<b>4</b>", "🙂"])
+def test_for_what_is_no_house_number_nobody_is_asked(geocoder: Answering, number: str) -> None:
+    assert ask(geocoder, {**MILL, "number": number}).places == ()
+    assert geocoder.asked == []
+
+
 def test_every_place_is_interpolated_and_keeps_what_the_rule_needs(geocoder: Answering) -> None:
     geocoder.bodies = [body(match())]
     places = ask(geocoder)
