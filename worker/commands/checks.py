@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -300,7 +300,7 @@ def given_answer(out: Output, answer: str | None, answer_file: str | None, field
     if (answer is not None) + (answer_file is not None) + bool(fields) != 1:
         raise click.UsageError("Give the answer once: with --answer-file, --answer or --field.")
     if fields:
-        return _fields(fields)
+        return named_fields(fields)
     if answer is not None:
         return _parsed(answer.encode("utf-8", "surrogatepass"), "--answer")
     if answer_file == "-":
@@ -312,14 +312,17 @@ def given_answer(out: Output, answer: str | None, answer_file: str | None, field
         return _parsed(file.read(_LARGEST + 1), str(answer_file))
 
 
-def _fields(fields: Sequence[str]) -> dict[str, Any]:
+def named_fields(fields: Sequence[str], place: str = "--field", known: Container[str] = ()) -> dict[str, Any]:
+    """What NAME=VALUE says, again and again. A mistake is told of `place`, where somebody has written it, and by its
+    number there: the text is nobody's business. `known` are fields that were given elsewhere.
+    """
     content: dict[str, Any] = {}
     for number, field in enumerate(fields, 1):
         name, sign, value = field.partition("=")
         if not sign or not name:
-            raise click.BadParameter(f"number {number} is not NAME=VALUE", param_hint="--field")
-        if name in content:
-            raise click.BadParameter(f"number {number} gives a field that was given before", param_hint="--field")
+            raise click.BadParameter(f"number {number} is not NAME=VALUE", param_hint=place)
+        if name in content or name in known:
+            raise click.BadParameter(f"number {number} gives a field that was given before", param_hint=place)
         content[name] = value
     return content
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import click
 
 from worker.command import CheckId, Command, as_option
-from worker.commands.checks import given_answer
+from worker.commands.checks import given_answer, named_fields
 from worker.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -184,7 +184,8 @@ def locate(
 
     if written is not None and (address is not None or fields or answer_file is not None):
         raise click.UsageError("Give the address once: as ADDRESS, or with --address, --field or --answer-file.")
-    answer = _answer(out, written or address, fields, answer_file)
+    place = "ADDRESS" if written else "--address"
+    answer = _answer(out, written or address, fields, answer_file, place)
     if answer is None:
         raise click.UsageError("Give the address: as NAME=VALUE,…, or with --address, --field or --answer-file.")
     with opened() as service:
@@ -350,12 +351,18 @@ def _verdict_line(row: AffectedRow) -> str:
     return f"{row.check}  {row.consultation}/{row.question}  {row.outcome}  {row.reason}  {where}  {decided}"
 
 
-def _answer(out: Output, address: str | None, fields: Sequence[str], file: str | None) -> dict[str, Any] | None:
-    """The address from the one place where it was given; None where it was not."""
+def _answer(
+    out: Output, address: str | None, fields: Sequence[str], file: str | None, place: str = "--address"
+) -> dict[str, Any] | None:
+    """The address from the one place where it was given (`place`: the words themselves); None where it was not."""
     parts = [part.strip() for part in re.split(rf",(?=\s*(?:{_FIELDS})\s*=)", address)] if address else []
-    if not parts and not fields and file is None:
-        return None
-    return given_answer(out, None, file, [*parts, *fields])
+    if file is not None:
+        if parts or fields:
+            option = place if parts else "--field"
+            raise click.UsageError(f"Give the address once: with --answer-file or with {option}.")
+        return given_answer(out, None, file, ())
+    content = named_fields(parts, place)
+    return {**content, **named_fields(fields, known=content)} or None
 
 
 def _area(square_metres: float) -> str:
