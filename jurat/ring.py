@@ -37,6 +37,14 @@ REST = 1.0
 """
 
 EXPIRES = 5
+"""Seconds after which a bell says nothing any more: workers have looked by themselves since."""
+
+KEPT = 1
+KEPT_FOR = 5
+"""So many bells of a source wait in Redis at most, and for so many seconds. Where no worker runs nobody takes them, and
+a list there has no end of its own; one says as much as a thousand. RabbitMQ drops each after `EXPIRES`.
+"""
+
 _BROKER_LIMITS = {"socket_timeout": 1.0, "socket_connect_timeout": 0.5, "max_retries": 0}
 
 
@@ -140,7 +148,9 @@ class Bell:
                     connection = self._celery.connection_for_write()
                     producer = amqp.Producer(connection)
                 message = amqp.as_task_v2(str(uuid4()), TASK, expires=EXPIRES)
-                amqp.send_task_message(producer, TASK, message, queue=queue_of(source), retry=False)
+                queue = queue_of(source)
+                amqp.send_task_message(producer, TASK, message, queue=queue, retry=False, expiration=EXPIRES)
+                _forget_others(connection, producer.channel, queue)
             except Exception:  # noqa: BLE001 - whatever the broker does, the platform must not notice
                 _hang_up(connection)
                 connection = None
@@ -165,6 +175,16 @@ class Bell:
                     self._rung[source] = now
                     return source
                 self._changed.wait(pause)
+
+
+def _forget_others(connection: Any, channel: Any, queue: str) -> None:
+    """Leave but the last bells in a list of Redis, and let it go with them: its messages have no end of their own."""
+    if connection.transport.driver_type != "redis":
+        return
+    with channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
+        pipe.ltrim(queue, 0, KEPT - 1)
+        pipe.expire(queue, KEPT_FOR)
+        pipe.execute()
 
 
 def _hang_up(connection: Any) -> None:
