@@ -5,7 +5,8 @@ The database decides whose turn it is: by one conditional update of `jurat_upkee
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from uuid import UUID
 
@@ -34,6 +35,10 @@ OUTAGE = 10.0
 be renewed before any is ended."""
 
 BATCH = 500
+TURN_S = 1.0
+"""So many are ended or erased in one transaction; and for so many seconds, one such transaction after the other, in one
+turn: with one of them in each, a million reviews would be ended after 17 hours.
+"""
 
 WORK = {
     "leases": "EXISTS (SELECT 1 FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now})",
@@ -101,13 +106,19 @@ class Keeping:
 
         Those of participants whose access row somebody holds are left for the next turn.
         """
-        with self._engine.begin() as connection:
-            over = {
-                UUID(str(row[0])): (row[1], row[2])
-                for row in connection.execute(text(_overdue_reviews(self._dialect)), {"limit": BATCH})
-            }
-            free = self._access.lock(connection, set(over.values()))
-            return end_reviews(connection, self._access, {check: key for check, key in over.items() if key in free})
+        count, end = 0, time.monotonic() + TURN_S
+        while True:
+            with self._engine.begin() as connection:
+                over = {
+                    UUID(str(row[0])): (row[1], row[2])
+                    for row in connection.execute(text(_overdue_reviews(self._dialect)), {"limit": BATCH})
+                }
+                free = self._access.lock(connection, set(over.values()))
+                ours = {check: key for check, key in over.items() if key in free}
+                ended = end_reviews(connection, self._access, ours)
+            count += ended
+            if not ended or len(over) < BATCH or time.monotonic() >= end:
+                return count
 
     def do_requests(self) -> int:
         """Do what persons have asked for; how many requests were dealt with."""
@@ -199,12 +210,23 @@ class Keeping:
 
     def erase_candidates(self) -> int:
         """Erase the candidates of ambiguous addresses whose time is over; of how many checks."""
-        with self._engine.begin() as connection:
-            return connection.execute(text(_erase_candidates(self._dialect)), {"limit": BATCH}).rowcount
+        count, end = 0, time.monotonic() + TURN_S
+        while True:
+            with self._engine.begin() as connection:
+                erased = connection.execute(text(_erase_candidates(self._dialect)), {"limit": BATCH}).rowcount
+            count += erased
+            if erased < BATCH or time.monotonic() >= end:
+                return count
+
+    def purging(self) -> Iterator[int]:
+        """Delete what is past its `retain_until` and needed no more, a short transaction with each step, until nothing
+        is left; how many checks went with it. Rest between the steps.
+        """
+        return self._purging.pieces()
 
     def purge(self) -> int:
-        """Delete what is past its `retain_until` and needed no more; how many checks went."""
-        return self._purging.purge()
+        """The same at once, without a rest."""
+        return sum(self.purging())
 
 
 @lru_cache

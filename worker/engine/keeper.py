@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
 import structlog
 
+from jurat.database import is_away
 from tasks.checks import Held
 from tasks.ledger import Claims, Keeping
 from tasks.ledger.claiming import LEASE
@@ -60,9 +61,13 @@ EVERY = {
     "access": 5.0,
     "candidates": 15.0,
     "reviews": 30.0,
-    "purge": 3600.0,
+    "purge": 600.0,
 }
-"""Seconds in which each piece of upkeep is done once over all workers."""
+"""Seconds in which each piece of upkeep is done once over all workers. For `purge` it is from the end of one to the
+beginning of the next, and whoever vanishes during one is followed by another worker after that."""
+
+PURGE_REST = 3.0
+"""Times as long as a piece of a purge took, the next one waits: others work with the database meanwhile."""
 
 
 class Keeper(EngineThread):
@@ -87,6 +92,7 @@ class Keeper(EngineThread):
         self._accept = accept
         self._wake = wake
         self._next_refresh = 0.0
+        self._purge: Iterator[int] | None = None
         self._tasks: Mapping[str, Callable[[], object]] = {
             "leases": self._end_leases,
             "requests": keeping.do_requests,
@@ -96,7 +102,7 @@ class Keeper(EngineThread):
             "access": keeping.add_up_access,
             "candidates": keeping.erase_candidates,
             "reviews": keeping.end_reviews,
-            "purge": keeping.purge,
+            "purge": self._begin_purge,
         }
 
     def step(self) -> None:
@@ -111,7 +117,27 @@ class Keeper(EngineThread):
                 if task in turns:
                     last_first.callback(self._tasks[task])
         self._notes.tell()
-        self.stopping.wait(LOOK_EVERY)
+        self._purge_until(time.monotonic() + LOOK_EVERY)
+
+    def _begin_purge(self) -> None:
+        self._purge = self._purge or self._keeping.purging()
+
+    def _purge_until(self, end: float) -> None:
+        """Wait for the next look for upkeep; where a purge is under way, do some of it in that time.
+
+        There may be millions of checks to purge, and upkeep that others wait for comes first.
+        """
+        while self._purge is not None and not self.stopping.is_set() and (begun := time.monotonic()) < end:
+            try:
+                next(self._purge)
+            except StopIteration:
+                self._purge = None
+            except Exception as error:
+                # From the beginning once the database is back; whatever else it was, at the next turn.
+                self._purge = self._keeping.purging() if is_away(error) else None
+                raise
+            self.stopping.wait(PURGE_REST * (time.monotonic() - begun))
+        self.stopping.wait(max(0.0, end - time.monotonic()))
 
     def _end_leases(self) -> None:
         if ended := self._keeping.end_leases():
