@@ -50,6 +50,9 @@ UNREADABLE = HouseNumber(0)
 
 def read_number(text: str, code: str = "fr") -> HouseNumber | None:
     """A house number as it is written by people and address bases: "8", "8 bis", "8B", "n° 8", "8-10". Else None."""
+    text = plain(text)
+    if not text.isascii() and any(_is_foreign(each) and _has_digit(each) for each in text):
+        return None  # folding would make 82 of "8²"
     match = number_patterns(code).one.fullmatch(fold(with_signs(text, language(code))))
     if match is None:
         return None

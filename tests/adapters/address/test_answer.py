@@ -100,7 +100,9 @@ def test_postcodes_are_read_without_blanks_and_country(written: str, read: str) 
     assert read_answer({"street": "rue X", "postcode": written}).postcode == read
 
 
-@pytest.mark.parametrize("text", ["0", "", "rue", "8 rue", "8-9", "8-90", "10-8", "8 les", "123456", "8.5.3", "-8"])
+@pytest.mark.parametrize(
+    "text", ["0", "", "rue", "8 rue", "8-9", "8-90", "10-8", "8 les", "123456", "8.5.3", "-8", "8²", "①", "½"]
+)
 def test_what_is_no_house_number_is_none(text: str) -> None:
     number = read_number(text)
     assert number is None or str(number) == "8"  # "-8" is an 8 with a dash before it
@@ -122,6 +124,9 @@ def test_what_is_no_house_number_is_none(text: str) -> None:
         ("8", "", False),
         ("8", None, False),
         ("8", "18", False),
+        ("82", "8²", False),
+        ("1", "①", False),
+        ("8", "８", True),
     ],
 )
 def test_a_number_is_echoed_only_by_itself(asked: str, found: str | None, same: bool) -> None:
