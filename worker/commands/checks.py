@@ -317,12 +317,13 @@ def named_fields(fields: Sequence[str], place: str = "--field", known: Container
     number there: the text is nobody's business. `known` are fields that were given elsewhere.
     """
     content: dict[str, Any] = {}
+    part = "number" if place == "--field" else "part"  # of an address, "number" is one of its fields
     for number, field in enumerate(fields, 1):
         name, sign, value = field.partition("=")
         if not sign or not name:
-            raise click.BadParameter(f"number {number} is not NAME=VALUE", param_hint=place)
+            raise click.BadParameter(f"{part} {number} is not NAME=VALUE", param_hint=place)
         if name in content or name in known:
-            raise click.BadParameter(f"number {number} gives a field that was given before", param_hint=place)
+            raise click.BadParameter(f"{part} {number} gives a field that was given before", param_hint=place)
         content[name] = value
     return content
 
