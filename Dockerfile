@@ -13,6 +13,7 @@ COPY . .
 RUN rm requirements.txt && /opt/venv/bin/python -m compileall -q /srv/jurat
 
 FROM python:${PYTHON_VERSION}-slim
+LABEL org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin jurat
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /srv/jurat /srv/jurat

@@ -110,7 +110,7 @@ FAULTS := @PYTHONPATH=. $(PY) -m bench.faults $(SCENARIO) $(if $(SEED),--seed $(
 faults: $(VENV)/.dev ## Break a running fleet in every way; SCENARIO="kill sigstop" SEED="1 2 3" CHECKS=2000
 	$(FAULTS) $(ARGS)
 
-faults-short: $(VENV)/.dev ## The same in less than six minutes: 300 checks, and what ends within half a minute
+faults-short: $(VENV)/.dev ## The same in about seven minutes: 300 checks, and what ends within half a minute
 	$(FAULTS) --short --anew $(ARGS)
 
 control-arm: $(VENV)/.dev ## Kill workers of plain Celery as often, to see it lose what jurat must not
@@ -123,11 +123,11 @@ COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 lock: ## Write requirements*.txt anew from pyproject.toml; ARGS="--upgrade" for newer versions
 	@uv --version >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv" >&2; exit 2; }
-	$(COMPILE) $(ARGS) --extra service -o requirements.txt
-	$(COMPILE) $(ARGS) --extra service --extra dev -c requirements.txt -o requirements-dev.txt
-	$(COMPILE) $(ARGS) --extra service --extra dev --extra bench -c requirements-dev.txt -o requirements-bench.txt
-	$(COMPILE) $(ARGS) --extra service --extra platform -c requirements.txt -o requirements-platform.txt
-	$(COMPILE) $(ARGS) --extra service --extra dev --extra platform --extra browser -c requirements-dev.txt \
+	$(COMPILE) $(ARGS) --extra service --extra zones -o requirements.txt
+	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev --extra bench -c requirements-dev.txt -o requirements-bench.txt
+	$(COMPILE) $(ARGS) --extra service --extra zones --extra platform -c requirements.txt -o requirements-platform.txt
+	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev --extra platform --extra browser -c requirements-dev.txt \
 		-c requirements-platform.txt -o requirements-browser.txt
 	$(COMPILE) $(ARGS) --extra examples --extra platform --extra ring -c requirements.txt -o requirements-examples.txt
 
@@ -161,22 +161,35 @@ $(EXAMPLES)/.libraries: requirements-examples.txt | $(EXAMPLES)/pyvenv.cfg
 	@touch $@
 
 $(EXAMPLES)/.wheel: $(EXAMPLES)/.libraries pyproject.toml $(wildcard jurat/*.py jurat/messages/*) | $(VENV)/.dev
+	@echo "$(EXAMPLES): building the wheel of jurat, and installing it ..." >&2
 	@rm -rf $(EXAMPLES)/dist
 	@$(PY) -m hatchling build -t wheel -d $(EXAMPLES)/dist >/dev/null
 	@$(call pip,$(EXAMPLES),--no-deps --force-reinstall $(EXAMPLES)/dist/jurat-*.whl)
 	@touch $@
 
+# What is told goes to standard error: the output of `make demo ARGS=--json` is one document.
 define install
-echo "Installing $$(grep -c '==' $(1)) locked packages into $(2) …" >&2; \
-$(call pip,$(2),--require-hashes -r $(1))
+packages=$$(grep -cE '^[A-Za-z0-9._-]+==' $(1)); \
+echo "$(2): installing the $$packages packages of $(1), $$(if $(HAS_UV); then echo 'some seconds with uv'; else echo 'about a minute with pip'; fi) ..." >&2; \
+begun=$$(date +%s); \
+$(call pip,$(2),--require-hashes -r $(1)) && echo "$(2): done in $$(($$(date +%s) - begun)) s" >&2
 endef
 
+HAS_UV := uv --version >/dev/null 2>&1
+
+# Of what pip says, which is much, a line for each ten packages. Its errors are on standard error, and stay.
 define pip
-if uv --version >/dev/null 2>&1; then \
+if $(HAS_UV); then \
 	uv pip install --quiet --python $(1)/bin/python $(2); \
 else \
 	{ $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(1)/bin/python -m ensurepip >/dev/null; } && \
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2); \
+	{ PYTHONUNBUFFERED=1 $(1)/bin/python -m pip install --disable-pip-version-check --progress-bar off $(2); echo "ended $$?"; } \
+		| { looked=0; while read -r line; do case $$line in \
+			Ignoring\ *|*"(from -r "*) looked=$$((looked + 1)); \
+				[ $$((looked % 10)) -ne 0 ] || echo "$(1): fetched $$looked of $$packages" ;; \
+			"Installing collected"*) echo "$(1): unpacking, which takes as long again ..." ;; \
+			ended\ *) exit $${line#ended } ;; \
+		esac; done; } >&2; \
 fi
 endef
 
@@ -189,7 +202,8 @@ $(VENV)/pyvenv.cfg $(EXAMPLES)/pyvenv.cfg:
 		echo "Install one (Debian, Ubuntu: apt-get install python3 python3-venv), or name it: make PYTHON=/path/to/python3" >&2; \
 		exit 2; \
 	fi; \
-	if uv --version >/dev/null 2>&1; then \
+	echo "$(@D): making it with $$python, $$("$$python" --version) ..." >&2; \
+	if $(HAS_UV); then \
 		uv venv --quiet --python "$$python" $(@D); \
 	elif "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
 		"$$python" -m venv $(@D); \

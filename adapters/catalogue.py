@@ -38,9 +38,13 @@ class SourceUnusable(Exception):
     """A configured source can not be made here: a missing secret, key or file. The message says what to do."""
 
 
+class LacksKeys(SourceUnusable):
+    """It needs JURAT_HASH_KEYS that are not here; another worker may have them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a process offers its sources. `loopback_http` allows plain HTTP to this machine (environment: test).
+    """What a process offers its sources. `loopback_http` lets plain HTTP do to this machine (environment: test).
 
     `name` is that of the source that is made. `private_networks` are those that the operator lets sources and proxies
     be in, beside the public internet. `registers` are the address bases in the database, `people` its lists of people,
@@ -131,12 +135,17 @@ def _address_file(model: AddressFileSource, surroundings: Surroundings) -> Sourc
     return AddressRegister(model.register_name, surroundings.registers, model.language)
 
 
+_BRING_BACK = (
+    "bring back the key of this installation; only where there was none yet, `bin/jurat keys generate` makes one"
+)
+
+
 def _registry(model: RegistrySource, surroundings: Surroundings) -> Source:
     from adapters.registry import adapter_class
 
     if model.one_person and surroundings.fingerprints is None:
-        hint = "`bin/jurat keys generate` makes one; or write one_person: false"
-        raise SourceUnusable(f"that a number counts for one participant needs JURAT_HASH_KEYS; {hint}")
+        hint = f"{_BRING_BACK}; or write one_person: false"
+        raise LacksKeys(f"that a number counts for one participant needs JURAT_HASH_KEYS; {hint}")
     return adapter_class(model)(
         model,
         secret=surroundings.secret,
@@ -151,7 +160,7 @@ def _register_file(model: RegisterFileSource, surroundings: Surroundings) -> Sou
     from adapters.registry.people import RegisterFileAdapter
 
     if surroundings.fingerprints is None:
-        raise SourceUnusable("a list of people needs JURAT_HASH_KEYS; `bin/jurat keys generate` makes one")
+        raise LacksKeys(f"a list of people needs JURAT_HASH_KEYS; {_BRING_BACK}")
     if surroundings.people is None:
         raise SourceUnusable("a list of people needs a database, and there is none here")
     return RegisterFileAdapter(model, surroundings.people, surroundings.fingerprints, name=surroundings.name)
@@ -161,7 +170,7 @@ def _codes(model: CodesSource, surroundings: Surroundings) -> Source:
     from adapters.codes import Codes
 
     if surroundings.fingerprints is None:
-        raise SourceUnusable("access codes need JURAT_HASH_KEYS; `bin/jurat keys generate` makes one")
+        raise LacksKeys(f"access codes need JURAT_HASH_KEYS; {_BRING_BACK}")
     return Codes(model.list, surroundings.fingerprints, surroundings.codes, checked=model.checked)
 
 

@@ -40,10 +40,9 @@ def system_resolver(host: str, port: int) -> Sequence[SocketAddress]:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """Public addresses, those in `private`, and this machine's own where `loopback` says so."""
+    """Public addresses, and those in `private`, which the operator lists; this machine's own are among the private."""
 
     private: tuple[IPNetwork, ...] = ()
-    loopback: bool = False
     resolver: Resolver = system_resolver
 
     def check_host(self, host: str) -> None:
@@ -120,8 +119,7 @@ class Destinations:
             return Scope.NOBODY if any(ip in network for network in EXTRA_BLOCKED_NET_RANGES) else None
         if scope is Scope.NOBODY:
             return scope
-        is_allowed = (scope is Scope.LOOPBACK and self.loopback) or self._is_listed(ip)
-        return None if is_allowed else scope
+        return None if self._is_listed(ip) else scope
 
     def _is_listed(self, ip: IPAddress) -> bool:
         mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None

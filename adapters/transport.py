@@ -29,6 +29,7 @@ from adapters.destinations import Destinations, HostNotFound, Resolver, system_r
 from adapters.reply import Reply, raise_for_trouble, retry_after
 from config.limits import ClientCertificate
 from config.networks import IPNetwork
+from config.regular_files import NoRegularFile, open_regular
 
 __all__ = ["Reply", "Transport", "raise_for_trouble"]
 
@@ -60,9 +61,9 @@ class Transport:
     is closed after each answer. None is opened before it is needed. `max_bytes` bounds the decoded body. `ca_file`
     holds the certificates that may sign the source's own, instead of the public ones, `client_certificate` says where
     ours is, for a source that asks for it. `proxy` is an `http://host:port`.
-    `loopback_http` allows this very machine, also by plain HTTP, for demonstrations and tests. `private_networks` are
-    the private addresses that may be connected to, a proxy's included; public ones always may. `resolver` looks up
-    names. `connect_timeout` and `read_timeout` bound single waits, in seconds.
+    `private_networks` are the private addresses that may be connected to, a proxy's and this very machine's included;
+    public ones always may. `loopback_http` lets plain HTTP do where this machine is among them, for demonstrations and
+    tests. `resolver` looks up names. `connect_timeout` and `read_timeout` bound single waits, in seconds.
 
     Raises:
         ValueError: the proxy or a file is not usable; the message says why.
@@ -90,7 +91,7 @@ class Transport:
         )
         self._max_bytes = max_bytes
         self._loopback_http = loopback_http
-        self._destinations = Destinations(tuple(private_networks), loopback_http, resolver)
+        self._destinations = Destinations(tuple(private_networks), resolver)
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip"}
@@ -278,6 +279,8 @@ def _tls_context(ca_file: str | None, client: ClientCertificate | None) -> ssl.S
     if client is None:
         return _public_tls_context() if ca_file is None else _trusting(ca_file)
     context = _trusting(ca_file or certifi.where())
+    for file in (client.certificate, client.key):
+        _require_file("client_certificate", file)
     try:
         if Path(client.key).stat().st_mode & stat.S_IROTH:
             raise ValueError(f"client_certificate: any user can read the key {client.key}; run `chmod o= {client.key}`")
@@ -291,7 +294,18 @@ def _tls_context(ca_file: str | None, client: ClientCertificate | None) -> ssl.S
     return context
 
 
+def _require_file(option: str, path: str) -> None:
+    """What is no file OpenSSL would wait for, for ever. One that is not there it names itself."""
+    try:
+        open_regular(Path(path)).close()
+    except NoRegularFile as error:
+        raise ValueError(f"{option}: {path} can not be read: {error.strerror}") from None
+    except OSError:
+        return
+
+
 def _trusting(ca_file: str) -> ssl.SSLContext:
+    _require_file("ca_file", ca_file)
     try:
         return ssl.create_default_context(cafile=ca_file)
     except FileNotFoundError:

@@ -65,6 +65,7 @@ class Fleet:
             "JURAT_UNSEAL_KEYS": key_to_text(private),
             "JURAT_SEAL_KEY": key_to_text(public),
             "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
+            "JURAT_PRIVATE_NETWORKS": "127.0.0.1",
         }
         settings = Settings.model_validate({name[6:].lower(): value for name, value in environment.items()})
         self.service = open_service(settings)

@@ -20,6 +20,9 @@ EMAIL_PATTERN: Final = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,253}$"
 CITY_CODE_PATTERN: Final = r"^[0-9A-Za-z-]{1,12}$"
 """The official codes of towns: 99901 and 2A004 in France, eight digits in Germany."""
 
+WRITTEN_PATTERN: Final = r"^[^<>\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+"""What may stand in an address: no markup and nothing that no keyboard types. Whether it is one, a source knows."""
+
 
 def _check_country(code: str) -> str:
     if len(code) == 2 and code.isascii() and code.isalpha() and code.isupper():
@@ -126,7 +129,8 @@ class AddressFileSource(AddressSource):
 
 
 def _text(en: str, fr: str, longest: int, **more: Any) -> dict[str, Any]:
-    return {"type": "string", "minLength": 1, "maxLength": longest, "titles": {"en": en, "fr": fr}, **more}
+    field = {"type": "string", "minLength": 1, "maxLength": longest, "pattern": WRITTEN_PATTERN}
+    return {**field, "titles": {"en": en, "fr": fr}, **more}
 
 
 def address_properties() -> tuple[Mapping[str, Any], list[str]]:

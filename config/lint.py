@@ -18,8 +18,9 @@ from config.document import Document
 from config.problems import Complaint, Path, Position, Positions, Problem, Severity
 from config.reading import ReadingError, Written, read
 from config.references import Known, check_fit, check_names, check_use
-from config.secrets import OwnSecretError, SecretError, refuse_own, resolve
+from config.secrets import ForbiddenSecretError, SecretError, check_place, resolve
 from config.sentences import complaints_of
+from config.slips_of_pen import SECTIONS, misplaced_sections
 from config.sources import secrets_of
 
 
@@ -62,15 +63,17 @@ def lint(
     except ReadingError as error:
         return Report(tuple(sorted(error.problems)), None)
     positions = replace(written.positions, brought=_brought(written))
+    if astray := misplaced_sections(written.data):
+        return Report(tuple(complaint.placed(positions) for complaint in astray), None, positions=positions)
     readable, sound, misshapen = _validate(data, positions.texts)
     complaints += misshapen
     complaints += check_names(readable, _known(written.data, zones))
     complaints += check_fit(sound)
     if all(complaint.severity is Severity.WARNING for complaint in complaints):
         complaints += check_use(sound)
-    complaints += _own_secrets(sound, environ or {}, base_dir or FilePath.cwd())
+    complaints += _unsendable(sound, environ, base_dir or FilePath.cwd())
     if environ is not None:
-        complaints += _unreachable(sound, environ, base_dir or FilePath.cwd())
+        complaints += _unreachable(sound, base_dir or FilePath.cwd())
     problems = tuple(sorted({complaint.placed(positions) for complaint in complaints}))
     usable = all(problem.severity is Severity.WARNING for problem in problems)
     return Report(problems, Configuration.of(sound) if usable else None, sound, positions)
@@ -124,39 +127,39 @@ def _without(data: dict[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
 
 
 def _known(data: Mapping[str, Any], zones: Collection[str] | None) -> Known:
-    def names_in(part: Any) -> Collection[str]:
-        return tuple(part) if isinstance(part, dict) else ()
+    def names_in(part: Any, *, absent: Collection[str] | None = ()) -> Collection[str] | None:
+        return tuple(part) if isinstance(part, dict) else absent if part is None else None
 
+    # A section that is not there may be one that is called otherwise.
+    absent = None if data.keys() - set(SECTIONS) else ()
     consultations = data.get("consultations")
     questions = {
         name: names_in(part.get("questions"))
         for name, part in (consultations.items() if isinstance(consultations, dict) else ())
         if isinstance(part, dict)
     }
-    return Known(names_in(data.get("sources")), names_in(data.get("criteria")), questions, zones)
+    sources, criteria = (names_in(data.get(section), absent=absent) for section in ("sources", "criteria"))
+    return Known(sources, criteria, questions, zones)
 
 
-def _own_secrets(document: Document, environ: Mapping[str, str], base_dir: FilePath) -> Iterator[Complaint]:
-    """References to jurat's own keys and passwords. An error: a source would be sent them."""
+def _unsendable(document: Document, environ: Mapping[str, str] | None, base_dir: FilePath) -> Iterator[Complaint]:
+    """Secrets that no source may be sent: errors. With `environ`, those that are not on this machine: warnings, for
+    the workers may run on another.
+    """
     for name, source in document.sources.items():
         for path, reference in secrets_of(source):
             try:
-                refuse_own(reference, environ, base_dir)
-            except OwnSecretError as error:
-                yield Complaint(("sources", name, *path), str(error), "name where the source's own secret stands")
-
-
-def _unreachable(document: Document, environ: Mapping[str, str], base_dir: FilePath) -> Iterator[Complaint]:
-    """Secrets and files that are not on this machine. A warning: the workers may run on another."""
-    for name, source in document.sources.items():
-        for path, reference in secrets_of(source):
-            try:
-                resolve(reference, environ, base_dir)
-            except OwnSecretError:
-                continue  # an error already
+                check_place(reference)
+                if environ is not None:
+                    resolve(reference, environ, base_dir)
             except SecretError as error:
-                hint = "set it where the workers run"
-                yield Complaint(("sources", name, *path), str(error), hint, Severity.WARNING)
+                severity = Severity.ERROR if isinstance(error, ForbiddenSecretError) else Severity.WARNING
+                yield Complaint(("sources", name, *path), str(error), error.hint, severity)
+
+
+def _unreachable(document: Document, base_dir: FilePath) -> Iterator[Complaint]:
+    """Files that are not on this machine. A warning: the workers may run on another."""
+    for name, source in document.sources.items():
         if isinstance(source, AddressFileSource) and source.path and not (base_dir / source.path).is_file():
             said, hint = "there is no such file here", "a relative path counts from the folder where the worker runs"
             yield Complaint(("sources", name, "path"), said, hint, Severity.WARNING)

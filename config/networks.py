@@ -43,7 +43,8 @@ def _networks(*texts: str) -> tuple[IPNetwork, ...]:
 _NAT64 = _networks("64:ff9b::/96", "64:ff9b:1::/48")
 """Ways from IPv6 to the IPv4 address in their last 32 bits (RFC 6052, RFC 8215)."""
 
-_LOOPBACK = _networks("127.0.0.0/8", "::1/128")
+LOOPBACK = _networks("127.0.0.0/8", "::1/128")
+"""This very machine."""
 _PRIVATE = (
     *_networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
     *_networks("100.64.0.0/10"),  # shared with the provider (RFC 6598); clusters use it inside
@@ -72,7 +73,7 @@ def scope_of(ip: IPAddress) -> Scope:
     """Who may be at `ip`. An IPv4 address inside an IPv6 one counts as itself where IPv6 is only its spelling."""
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
         return scope_of(ip.ipv4_mapped)
-    if _within(ip, _LOOPBACK):
+    if _within(ip, LOOPBACK):
         return Scope.LOOPBACK
     if _within(ip, _METADATA):
         return Scope.NOBODY
@@ -136,7 +137,7 @@ def _network(entry: str, index: int) -> IPNetwork:
     except ValueError:
         said = f"has no network in entry {index}; write each by its first address, like 10.20.0.0/16, 192.168.4.7"
         raise ValueError(said) from None
-    inside = any(_within(network[0], (known,)) and _within(network[-1], (known,)) for known in _PRIVATE + _LOOPBACK)
+    inside = any(_within(network[0], (known,)) and _within(network[-1], (known,)) for known in _PRIVATE + LOOPBACK)
     if not inside or (network.num_addresses == 1 and scope_of(network[0]) is Scope.NOBODY):
         raise ValueError(f"has no private network in entry {index}; public ones need none, others can not be opened")
     return network

@@ -26,6 +26,8 @@ from ruamel.yaml.events import (
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from config.problems import Complaint, InvalidConfiguration, Path, Position, Positions, Problem, printable
+from config.regular_files import NoRegularFile, read_regular
+from config.yaml_errors import ODD_SPACE, fault_of
 
 LARGEST_FILE: Final = 256 << 10
 MOST_ALIASES: Final = 100
@@ -85,8 +87,9 @@ def read_text(text: str, file: str) -> Written:
     if found := _UNPRINTABLE.search(text):
         name = "a NUL character" if found[0] == "\x00" else f"the control character U+{ord(found[0]):04X}"
         raise _refusal(_position(text, found.start(), file), f"{name} does not belong in YAML", "remove it")
+    spare: dict[str, Position] = {}
     try:
-        node = _composed(_checked(_yaml().parse(text), file))
+        node = _composed(_checked(_yaml().parse(text), file, spare))
     except MarkedYAMLError as error:
         raise _sentence(error, text, file) from None
     except YAMLError as error:
@@ -101,6 +104,10 @@ def read_text(text: str, file: str) -> Written:
         )
     builder = _Builder(file)
     data = builder.build(node, ())
+    for name, place in spare.items():
+        # It is the beginning of a text, which would be lost: `contact: &Co`.
+        said = f"the anchor &{printable(name, 40)} is used nowhere, and is no part of a text"
+        builder.problems.append(_problem(place, said, "put the text in quotes, if it is one, or remove the anchor"))
     if builder.problems:
         raise ReadingError(builder.problems)
     return Written(data, Positions(builder.keys, builder.values, builder.texts))
@@ -148,6 +155,14 @@ class _Builder:
                 continue
             if _UNSTORABLE.search(key):
                 self._complain(place, path, "a key holds a NUL or half a character")
+                continue
+            if odd := re.search(f"^{ODD_SPACE}|{ODD_SPACE}$", key):
+                said = f"the key holds a special space or a character that nobody sees (U+{ord(odd[0]):04X})"
+                self._complain(place, path, said, "write it anew")
+                continue
+            if ":" in key and value_node.value == "" and key_node.style is None:
+                place = Position(place.file, place.line, place.column + key.index(":") + 1)
+                self._complain(place, path, "a space is missing behind the colon", "write KEY: VALUE, with one")
                 continue
             self.keys[below] = place
             found[key] = self.build(value_node, below)
@@ -209,8 +224,11 @@ class _Parsed:
         return self._left.popleft()
 
 
-def _checked(events: Iterable[Event], file: str) -> Iterator[Event]:
-    """The same events. Raises ReadingError at the first that would be dear or dangerous to compose."""
+def _checked(events: Iterable[Event], file: str, spare: dict[str, Position]) -> Iterator[Event]:
+    """The same events. Raises ReadingError at the first that would be dear or dangerous to compose.
+
+    Anchors that nothing refers to are left in `spare`.
+    """
     aliases = depth = documents = 0
     anchors: set[str] = set()
     for event in events:
@@ -226,21 +244,24 @@ def _checked(events: Iterable[Event], file: str) -> Iterator[Event]:
                     raise _refusal(place, "directives (lines that begin with %) are not allowed", "remove them")
             case AliasEvent():
                 aliases += 1
+                spare.pop(str(event.anchor), None)
                 if aliases > MOST_ALIASES:
                     raise _refusal(place, f"more than {MOST_ALIASES} aliases (*name)", "write the values out")
             case CollectionStartEvent():
                 depth += 1
                 if depth > DEEPEST:
                     raise _refusal(place, f"maps and lists are nested more than {DEEPEST} deep", "check the brackets")
-                _check_properties(event, anchors, place)
+                _check_properties(event, anchors, spare, place)
             case CollectionEndEvent():
                 depth -= 1
             case ScalarEvent():
-                _check_properties(event, anchors, place)
+                _check_properties(event, anchors, spare, place)
         yield event
 
 
-def _check_properties(event: ScalarEvent | CollectionStartEvent, anchors: set[str], place: Position) -> None:
+def _check_properties(
+    event: ScalarEvent | CollectionStartEvent, anchors: set[str], spare: dict[str, Position], place: Position
+) -> None:
     if event.tag is not None:
         tag = printable(str(event.tag).replace("tag:yaml.org,2002:", "!!"), 40)
         raise _refusal(place, f"the tag {tag} is not allowed", "remove it; put texts in quotes")
@@ -248,6 +269,7 @@ def _check_properties(event: ScalarEvent | CollectionStartEvent, anchors: set[st
         if event.anchor in anchors:
             raise _refusal(place, "this anchor (&name) stands twice", "give it another name")
         anchors.add(event.anchor)
+        spare[event.anchor] = place
 
 
 def _merge(documents: Iterable[Written]) -> tuple[Written, list[Problem]]:
@@ -290,8 +312,9 @@ def _files_of(path: FilePath) -> list[FilePath]:
 def _content(file: FilePath) -> str:
     shown = str(file)
     try:
-        with file.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
+        content = read_regular(file, LARGEST_FILE + 1)
+    except NoRegularFile as error:
+        raise _refusal(Position(shown), f"can not be read: {error.strerror}", "write it into a file first") from None
     except OSError as error:
         raise _refusal(Position(shown), f"can not be read: {error.strerror}") from None
     if len(content) > LARGEST_FILE:
@@ -328,41 +351,7 @@ def _refusal(place: Position, message: str, hint: str = "") -> ReadingError:
     return ReadingError([_problem(place, message, hint)])
 
 
-_SENTENCES: Final = (
-    (r"cannot start any token", "this character can not begin a value", "put the value in quotes"),
-    (r"mapping values are not allowed", "a colon does not belong here", "quote the text, or check the lines above"),
-    (r"could not find expected ':'", "this is no 'key: value'", "check the colon after the key, and the quotes above"),
-    (r"expected <block end>", "this line does not fit the indentation of the lines above", "line it up with them"),
-    (r"expected ',' or '([\]}])'", "a ',' or the closing '{0}' is missing", "check the brackets"),
-    (r"expected the node content", "a value is missing here", "check the commas and brackets"),
-    (
-        r"sequence entries are not allowed",
-        "a '-' does not belong here",
-        "put each entry of a list on a line of its own",
-    ),
-    (r"undefined alias", "this alias has no anchor (&name) before it", "put the text in quotes, if it is one"),
-    (r"unknown escape character", "a backslash stands before a character that it can not escape", "use single quotes"),
-    (r"unexpected end of stream", "a quote is not closed", "close it"),
-)
-
-
 def _sentence(error: MarkedYAMLError, text: str, file: str) -> ReadingError:
-    """The scanner's or parser's complaint as a sentence at its place."""
-    mark = error.problem_mark or error.context_mark
-    place = _at(mark, file) if mark else Position(file)
-    lines = text.splitlines() or [""]
-    line = lines[min(place.line, len(lines)) - 1]
-    indent = line[: len(line) - len(line.lstrip(" \t"))]
-    if "\t" in indent:
-        return _refusal(
-            Position(file, place.line, indent.index("\t") + 1), "a tab stands in the indentation", "use spaces"
-        )
-    said = str(error.problem or error.context or "")
-    if "<block end>" in said and place.column > len(indent) + 1:
-        return _refusal(place, "this does not belong after the value", "put the whole value in one pair of quotes")
-    for pattern, message, hint in _SENTENCES:
-        if found := re.search(pattern, said):
-            if "unexpected end" in said and error.context_mark:
-                place = _at(error.context_mark, file)
-            return _refusal(place, message.format(*found.groups()), hint)
-    return _refusal(place, f"is no YAML: {printable(said)}")
+    """The scanner's or parser's complaint as a sentence at the place of the mistake."""
+    fault = fault_of(error, text)
+    return _refusal(Position(file, fault.line + 1, fault.column + 1), fault.message, fault.hint)

@@ -23,6 +23,7 @@ from config.registry import (
     misfit,
     requirements_of,
     sending_problems,
+    slip_problems,
 )
 from config.registry.demanded_codes import Doubt
 from config.sources import CodesSource, SourceModel, answer_schema, urls_of
@@ -42,12 +43,13 @@ _PUBLIC_NOMINATIM = "nominatim.openstreetmap.org"
 class Known:
     """The names that may be referred to, whether what they name is well formed or not.
 
-    `questions` are by consultation. `zones` is None where nobody knows which zones are imported.
+    `questions` are by consultation. A part is None where nobody knows its names: zones that are imported elsewhere, a
+    section that can not be read.
     """
 
-    sources: Collection[str]
-    criteria: Collection[str]
-    questions: Mapping[str, Collection[str]]
+    sources: Collection[str] | None
+    criteria: Collection[str] | None
+    questions: Mapping[str, Collection[str] | None]
     zones: Collection[str] | None = None
 
     @classmethod
@@ -61,7 +63,7 @@ def check_names(document: Document, known: Known) -> Iterator[Complaint]:
     for name, criterion in document.criteria.items():
         path: Path = ("criteria", name)
         for index, source in enumerate(criterion.source):
-            if source not in known.sources:
+            if known.sources is not None and source not in known.sources:
                 place = (*path, "source", index) if len(criterion.source) > 1 else (*path, "source")
                 yield Complaint(place, f"there is no source '{source}'", suggest(source, known.sources))
         if criterion.zone is not None:
@@ -69,14 +71,14 @@ def check_names(document: Document, known: Known) -> Iterator[Complaint]:
     for name, consultation in document.consultations.items():
         for question_name, question in consultation.questions.items():
             path = ("consultations", name, "questions", question_name)
-            if question.criterion not in known.criteria:
+            if known.criteria is not None and question.criterion not in known.criteria:
                 hint = suggest(question.criterion, known.criteria)
                 yield Complaint((*path, "criterion"), f"there is no criterion '{question.criterion}'", hint)
             if Parameter.ZONE in question.parameters:
                 yield from _check_zone((*path, "with", "zone"), question.parameters[Parameter.ZONE], known.zones)
         here = known.questions.get(name, ())
         for spoken_of in dict.fromkeys(questions_in(consultation.access_rule)):
-            if spoken_of not in here:
+            if here is not None and spoken_of not in here:
                 said = f"there is no question '{spoken_of}' here"
                 yield Complaint(("consultations", name, "access"), said, suggest(spoken_of, here))
 
@@ -136,9 +138,10 @@ def _check_source(path: Path, source: SourceModel, environment: Environment) -> 
         said, _, hint = text.partition(" — ")
         yield Complaint((*path, *below), said, hint, Severity.WARNING, at_key=True)
     if isinstance(source, RegistrySource):
-        for place, text in sending_problems(source):
+        slips = list(slip_problems(source))
+        for place, text in slips or sending_problems(source):
             said, _, hint = text.partition(" — ")
-            yield Complaint((*path, *place), said, hint, at_key=True)
+            yield Complaint((*path, *place), said, hint, at_key=not slips)
     yield from _check_limits(path, source)
 
 

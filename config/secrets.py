@@ -1,4 +1,9 @@
-"""References to secrets: the configuration says where a key stands, never the key itself."""
+"""References to secrets: the configuration says where a key stands, never the key itself.
+
+What may be sent to a source stands where the operator has put it for that: in a variable whose name begins with
+JURAT_SOURCE_, or in a file of the folder that JURAT_SOURCE_SECRETS names. Nothing else is read, and what is read is not
+sent where it holds a key or password of jurat itself.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +14,36 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-_LARGEST_FILE = 64 << 10
+from config.own_values import own_value_in
+from config.problems import printable
+from config.regular_files import read_regular
 
-SETTINGS: Final = tuple(
-    f"JURAT_{name}"
-    for name in ("DATABASE_URL", "BROKER_URL", "UNSEAL_KEYS", "SEAL_KEY", "HASH_KEYS", "PRIVATE_NETWORKS", "LOG")
-)
-"""The variables of `config.settings`. None of them, nor the file that holds it, is a secret of a source."""
+FOLDER: Final = "JURAT_SOURCE_SECRETS"
+PREFIX: Final = "JURAT_SOURCE_"
+
+_LARGEST_FILE = 64 << 10
+_SETTINGS: Final = (FOLDER, f"{FOLDER}_FILE")
+"""What begins as variables of sources do, and is a setting."""
 
 
 class SecretError(Exception):
-    """A reference leads to no secret. The message is one sentence and names the place, never a value."""
+    """A reference leads to no secret. The message is one sentence and names the place, never a value; `hint` says what
+    to do.
+    """
+
+    def __init__(self, message: str, hint: str = "set it where the workers run") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
-class OwnSecretError(SecretError):
-    """A reference leads to a key or password of jurat itself, which must never be sent to a source."""
+class ForbiddenSecretError(SecretError):
+    """A reference leads to what no source may be sent: to a place that is not for that, or to jurat's own keys."""
 
 
 class SecretReference(BaseModel):
-    """Where a secret stands: `{ env: NAME }` or `{ file: PATH }`, exactly one of them.
+    """Where a secret stands: `{ env: JURAT_SOURCE_NAME }` or `{ file: NAME }`, exactly one of them.
 
-    A relative path counts from the folder where the worker runs. Holds no value, so it may be shown and stored.
+    A file is named as it stands in the folder JURAT_SOURCE_SECRETS. Holds no value, so it may be shown and stored.
     """
 
     model_config = ConfigDict(
@@ -49,13 +63,14 @@ class SecretReference(BaseModel):
             return value
         raise PydanticCustomError(
             "literal_secret",
-            "a secret does not stand in the configuration — write { env: NAME } or { file: PATH } and put it there",
+            "a secret does not stand in the configuration — write { env: JURAT_SOURCE_NAME } or { file: NAME } and put "
+            "it there",
         )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.env is None) == (self.file is None):
-            raise PydanticCustomError("secret_reference", "write either { env: NAME } or { file: PATH }")
+            raise PydanticCustomError("secret_reference", "write either { env: JURAT_SOURCE_NAME } or { file: NAME }")
         return self
 
     def __str__(self) -> str:
@@ -66,54 +81,89 @@ def resolve(reference: SecretReference, environ: Mapping[str, str], base_dir: Pa
     """The secret that `reference` leads to, without the line end that editors put after it.
 
     Raises:
-        OwnSecretError: it leads to a setting of jurat itself.
-        SecretError: the variable is not set, the file can not be read, or the secret is empty or no UTF-8 text.
+        ForbiddenSecretError: it leads elsewhere than to the places for secrets of sources, or to a key or password of
+            jurat itself.
+        SecretError: the variable or the folder is not set, the file can not be read, or the secret is empty or no
+            UTF-8 text.
     """
-    refuse_own(reference, environ, base_dir)
+    check_place(reference)
     if reference.env is not None:
-        value = environ.get(reference.env)
+        value, place = environ.get(reference.env), f"the environment variable {reference.env}"
         if value is None:
-            raise SecretError(f"the environment variable {reference.env} is not set")
+            raise SecretError(f"{place} is not set")
         if not value.strip():
-            raise SecretError(f"the environment variable {reference.env} is empty")
-        return value
-    return read_secret_file(base_dir / str(reference.file))
+            raise SecretError(f"{place} is empty")
+    else:
+        place = f"the file {reference.file}"
+        value = read_secret_file(_inside(str(reference.file), environ, base_dir))
+    if (own := own_value_in(value, environ, base_dir)) is not None:
+        raise ForbiddenSecretError(
+            f"{place} holds {own} of jurat itself, which no source may be sent", "put the source's own secret there"
+        )
+    return value
 
 
-def refuse_own(reference: SecretReference, environ: Mapping[str, str], base_dir: Path) -> None:
-    """Refuse what is jurat's own: its settings, and the files that `environ` names for them.
+def check_place(reference: SecretReference) -> None:
+    """Whether `reference` names a place for secrets of sources, as far as its words tell.
 
     Raises:
-        OwnSecretError: it is.
+        ForbiddenSecretError: it does not.
     """
-    if reference.env is not None and reference.env.removesuffix("_FILE") in SETTINGS:
-        raise OwnSecretError(f"{reference.env} is a setting of jurat itself, which no source may be sent")
-    for setting in SETTINGS:
-        mounted = environ.get(f"{setting}_FILE")
-        if reference.file is not None and mounted and _same(base_dir / reference.file, base_dir / mounted):
-            raise OwnSecretError(
-                f"the file {reference.file} holds {setting} of jurat itself, which no source may be sent"
+    if (name := reference.env) is not None:
+        if name in _SETTINGS:
+            raise ForbiddenSecretError(
+                f"{name} is a setting of jurat itself, which no source may be sent",
+                f"name the variable {PREFIX}…, here and where the workers run",
             )
+        if not name.startswith(PREFIX) or name == PREFIX:
+            suggested = f"{PREFIX}{name.removeprefix('JURAT_').removesuffix('_FILE').upper()}"
+            raise ForbiddenSecretError(
+                f"a source is sent no variable but those whose names begin with {PREFIX}",
+                f"call it {suggested}, here and where the workers run",
+            )
+        return
+    file = Path(str(reference.file))
+    if file.is_absolute() or ".." in file.parts or file.parts[:1] == ("~",) or not file.name:
+        said = f"a source is sent no file but those in the folder that {FOLDER} names"
+        inside = f"{{ file: {printable(file.name)} }}" if file.name not in ("", "..", "~") else "{ file: NAME }"
+        raise ForbiddenSecretError(said, f"put it there where the workers run, and write its name alone: {inside}")
 
 
-def _same(one: Path, other: Path) -> bool:
+def _inside(name: str, environ: Mapping[str, str], base_dir: Path) -> Path:
+    """The file of that name in the operator's folder, which links may not lead out of. Mounts link within it."""
+    written = environ.get(FOLDER)
+    if not written and (mounted := environ.get(f"{FOLDER}_FILE")):
+        written = read_secret_file(base_dir / mounted)
+    if not written:
+        raise SecretError(
+            f"{FOLDER} is not set, so there is no folder for the file {name}",
+            "set it to the folder with the secrets of sources where the workers run",
+        )
     try:
-        return one.samefile(other)
-    except (OSError, ValueError):  # one of them is not there, or can not be
-        return one.absolute() == other.absolute()
+        folder = (base_dir / written).resolve(strict=True)
+    except OSError as error:
+        raise SecretError(f"the folder {written} ({FOLDER}) can not be read: {_why(error)}") from None
+    try:
+        file = (folder / name).resolve(strict=True)
+    except OSError as error:
+        raise SecretError(f"the file {folder / name} can not be read: {_why(error)}") from None
+    if folder not in file.parents or folder == folder.parent:
+        raise ForbiddenSecretError(
+            f"the file {name} is a link that leads out of the folder {written} ({FOLDER})", "put the file itself there"
+        )
+    return file
 
 
 def read_secret_file(path: Path) -> str:
     """The text of a mounted secret without its last line end.
 
     Raises:
-        SecretError: the file can not be read, is empty, larger than 64 KiB, or no UTF-8 text.
+        SecretError: it is no file, can not be read, is empty, larger than 64 KiB, or no UTF-8 text.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
+        content = read_regular(path, _LARGEST_FILE + 1)
     except OSError as error:
-        raise SecretError(f"the file {path} can not be read: {error.strerror or 'unknown error'}") from None
+        raise SecretError(f"the file {path} can not be read: {_why(error)}") from None
     if len(content) > _LARGEST_FILE:
         raise SecretError(f"the file {path} is larger than 64 KiB, which no secret is")
     try:
@@ -125,3 +175,7 @@ def read_secret_file(path: Path) -> str:
     if "\x00" in value:
         raise SecretError(f"the file {path} holds a NUL character")
     return value
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or "unknown error"

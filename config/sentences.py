@@ -11,10 +11,9 @@ from pydantic_core import ErrorDetails
 from config.problems import Complaint, Path, printable
 from config.registry.templates import NAME_PATTERN
 from config.schema import choices_at, options_at
+from config.slips_of_pen import MISSING, UNKNOWN, plainer
 from config.suggestions import did_you_mean, suggest
 
-_UNKNOWN = "unknown option"
-_MISSING = " is missing"
 _MAY_HOLD_KEYS = {"auth", "headers", "json", "query", "secrets"}
 _MUST_BE: Mapping[str, str] = {
     "string_type": "text",
@@ -56,12 +55,13 @@ def complaints_of(error: ValidationError, data: Any, texts: Mapping[Path, str] |
         by_path.setdefault((complaint.path, complaint.at_key), []).append(complaint)
     found = [complaint for group in by_path.values() for complaint in _united(group)]
     # A mistyped option is both unknown and missing; the first says how to mend both.
-    mended = {(complaint.path[:-1], complaint.hint) for complaint in found if complaint.message == _UNKNOWN}
-    return [
+    mended = {(complaint.path[:-1], complaint.hint) for complaint in found if complaint.message == UNKNOWN}
+    left = [
         complaint
         for complaint in found
-        if (complaint.path, f"did you mean {complaint.message.removesuffix(_MISSING)}?") not in mended
+        if (complaint.path, f"did you mean {complaint.message.removesuffix(MISSING)}?") not in mended
     ]
+    return list(plainer(left, data))
 
 
 def _complaint(details: ErrorDetails, data: Any, texts: Mapping[Path, str]) -> Complaint | None:
@@ -69,13 +69,13 @@ def _complaint(details: ErrorDetails, data: Any, texts: Mapping[Path, str]) -> C
     path, value, of_key = _locate(details["loc"], data, whole=kind in ("extra_forbidden", "missing"))
     match kind:
         case "extra_forbidden":
-            return Complaint(path, _UNKNOWN, suggest(str(path[-1]), options_at(path[:-1], data)), at_key=True)
+            return Complaint(path, UNKNOWN, suggest(str(path[-1]), options_at(path[:-1], data)), at_key=True)
         case "missing":
-            return Complaint(path[:-1], f"'{path[-1]}'{_MISSING}", at_key=True)
+            return Complaint(path[:-1], f"'{path[-1]}'{MISSING}", at_key=True)
         case "union_tag_not_found":
             name = _unquoted(context["discriminator"])
             hint = f"write one of {', '.join(sorted(choices_at((*path, name), data)))}"
-            return Complaint(path, f"'{name}'{_MISSING}", hint, at_key=True)
+            return Complaint(path, f"'{name}'{MISSING}", hint, at_key=True)
         case "union_tag_invalid":
             name, tag = _unquoted(context["discriminator"]), str(context["tag"])
             hint = suggest(tag, _unquoted(context["expected_tags"]).split(", "))

@@ -12,15 +12,17 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.networks import IPNetwork, networks_of
-from config.secrets import SecretError, read_secret_file
+from config.secrets import FOLDER, SecretError, read_secret_file
+from config.secrets import PREFIX as SOURCE_PREFIX
 from config.suggestions import did_you_mean
-from jurat.database import parse_url
+from jurat.database import ESCAPES, parse_url
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
 from jurat.sealing import key_from_text
@@ -48,8 +50,9 @@ def _database_url(value: str) -> str:
     try:
         url = parse_url(value)
     except ConfigurationError:
+        hint = f"; {ESCAPES}" if value.startswith("postgres") else ""
         raise ValueError(
-            "is no URL of a database; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+            f"is no URL of a database; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME{hint}"
         ) from None
     if url.get_backend_name() == "sqlite" and (not url.database or ":memory:" in url.database or "mode" in url.query):
         raise ValueError("names a database in memory, which only one connection sees; write sqlite:///FILE")
@@ -62,6 +65,14 @@ def _broker_url(value: str) -> str:
     scheme = value.partition("://")[0]
     if value != NO_BROKER and ("://" not in value or scheme not in _BROKERS):
         raise ValueError("is no URL of a broker; write redis://HOST:6379/0, another broker's URL, or none")
+    for each in value.split(";") if "socket" not in scheme else ():
+        parts = urlsplit(each)
+        try:
+            readable = "@" not in parts.path and (parts.port is None or parts.port > 0)
+        except ValueError:  # of the port, which an unescaped / ends
+            readable = False
+        if not readable:
+            raise ValueError(f"names no host and port that can be read; {ESCAPES}")
     return value
 
 
@@ -81,6 +92,19 @@ def _networks(value: object) -> object:
     return networks_of(value) if isinstance(value, str) else value
 
 
+def _yes_or_no(value: object) -> object:
+    words = {"true": True, "false": False}
+    if isinstance(value, str) and value.strip().lower() not in words:
+        raise ValueError("is neither true nor false")
+    return words[value.strip().lower()] if isinstance(value, str) else value
+
+
+def _folder(value: object) -> object:
+    if isinstance(value, str) and Path(value).resolve() == Path(value).resolve().parent:
+        raise ValueError("names the root of all files; write the folder that holds the secrets of sources alone")
+    return value
+
+
 _Key = Annotated[SecretStr, BeforeValidator(_check_key)]
 _Keys = Annotated[tuple[_Key, ...], NoDecode, BeforeValidator(_split_keys)]
 _Networks = Annotated[tuple[IPNetwork, ...], NoDecode, BeforeValidator(_networks)]
@@ -93,7 +117,8 @@ class Settings(BaseSettings):
     on the database alone. `unseal_keys` are private keys that open answers, newest first; `seal_key` is the public one;
     `hash_keys` make the fingerprints of codes and numbers, newest first. Keys are base64 texts
     of 32 bytes, as `keys generate` prints them. Sources and proxies may be in `private_networks` alone besides the
-    public internet.
+    public internet. `source_secrets` is the folder with the secrets of sources. With `remote_control` workers obey
+    Celery's commands that come over the broker.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -104,6 +129,8 @@ class Settings(BaseSettings):
     seal_key: Annotated[str, BeforeValidator(_check_key)] | None = None
     hash_keys: _Keys = Field(default=(), repr=False)
     private_networks: _Networks = ()
+    remote_control: Annotated[bool, BeforeValidator(_yes_or_no)] = False
+    source_secrets: Annotated[Path, BeforeValidator(_folder)] | None = None
     log: LogFormat = LogFormat.TEXT
 
     @classmethod
@@ -184,7 +211,7 @@ def shown(settings: Settings) -> Mapping[str, str]:
     def masked(url: str | None) -> str:
         # Greedy, for a password may hold any of "/:@" where its writer forgot to escape it.
         hidden = re.sub(r"//([^:/@]*).*@", r"//\1:***@", url or "not set")
-        return re.sub(r"(?i)(pass\w*=)[^&]*", r"\1***", hidden)
+        return re.sub(r"(?i)(pass\w*=)[^&]*", r"\1***", hidden).replace("%2C", ",")  # between several hosts
 
     def counted(keys: Collection[SecretStr]) -> str:
         return f"{len(keys)} key{'s' if len(keys) > 1 else ''}" if keys else "not set"
@@ -197,15 +224,41 @@ def shown(settings: Settings) -> Mapping[str, str]:
             "JURAT_SEAL_KEY": settings.seal_key or "not set",
             "JURAT_HASH_KEYS": counted(settings.hash_keys),
             "JURAT_PRIVATE_NETWORKS": ", ".join(map(str, settings.private_networks)) or "not set",
+            "JURAT_REMOTE_CONTROL": str(settings.remote_control).lower(),
+            "JURAT_SOURCE_SECRETS": str(settings.source_secrets or "not set"),
             "JURAT_LOG": settings.log.value,
         }
     )
 
 
-def unknown_variables(known: Collection[str] = ()) -> list[str]:
-    """A sentence for every `JURAT_…` variable that is no setting and not in `known` (what secrets are read from)."""
+def unknown_variables(known: Collection[str] | None = None) -> list[str]:
+    """A sentence for every `JURAT_…` variable that is no setting and not in `known` (what secrets are read from).
+
+    Without `known`, any that a source may be sent is taken for such a secret, unless it is spelled nearly as a setting.
+    """
     settings = [PREFIX + name.upper() for name in Settings.model_fields]
     names = [*settings, *(f"{name}_FILE" for name in settings)]
-    strangers = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in {*names, *known})
+    strangers = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in {*names, *(known or ())})
     hints = {name: did_you_mean(name, names) for name in strangers}
-    return [f"{name} is no setting of jurat{f'; {hint}' if hint else ''}" for name, hint in hints.items()]
+    return [
+        f"{name} is no setting of jurat{f'; {hint}' if hint else ''}"
+        for name, hint in hints.items()
+        if known is not None or FOLDER in hint or not name.startswith(SOURCE_PREFIX)
+    ]
+
+
+def as_environment(settings: Settings) -> Mapping[str, str]:
+    """The variables of this process, and over them what `settings` were told by arguments."""
+
+    def listed(keys: Collection[SecretStr]) -> str:
+        return " ".join(key.get_secret_value() for key in keys)
+
+    told = {
+        "JURAT_DATABASE_URL": settings.database_url,
+        "JURAT_BROKER_URL": settings.broker_url or "",
+        "JURAT_UNSEAL_KEYS": listed(settings.unseal_keys),
+        "JURAT_SEAL_KEY": settings.seal_key or "",
+        "JURAT_HASH_KEYS": listed(settings.hash_keys),
+        FOLDER: str(settings.source_secrets or ""),
+    }
+    return MappingProxyType({**os.environ, **{name: value for name, value in told.items() if value}})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_MOST = 12
+_MOST = 40
 _LEAST_PART = 3
 
 

@@ -39,7 +39,7 @@ from jurat.database import open_engine
 from jurat.messages import KEYS, languages, message_for
 from jurat.tables import metadata
 from jurat.words import Outcome, Reason, State, outcomes_of
-from tasks.schema import upgrade, upgrade_sql
+from tasks.schema import upgrade
 from worker.cli import SECTIONS, load
 from worker.command import ENVIRONMENT
 
@@ -126,8 +126,8 @@ def refusals() -> Iterator[str]:
     for trigger in _inspected(_sqlite_triggers):
         for said in re.findall(r"RAISE\(ABORT, 'jurat: ((?:[^']|'')+)'\)", trigger):
             found.setdefault((*_place(trigger), said.replace("''", "'")), set()).add("SQLite")
-    for trigger in re.findall(r"CREATE TRIGGER .*?;\n", upgrade_sql("postgresql"), re.DOTALL):
-        for said in re.findall(r"jurat_refuse_change\('((?:[^']|'')+)'\)", trigger):
+    for trigger in rights.postgresql_triggers():
+        for said in re.findall(r"jurat_refuse_change\('((?:[^']|'')+)'(?:, '\w+')?\)", trigger):
             found.setdefault((*_place(trigger), said), set()).add("PostgreSQL")
     rows = ((f"`{name}`", event, said, ", ".join(sorted(found[name, event, said]))) for name, event, said in found)
     return table(("table", "statement", "why", "on"), iter(sorted(rows)))

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from docs.markdown import Row, table
-from tasks.grants import ABOUT, CALLS, OUR_OWN, RIGHTS, Role, rights_of
+from tasks.grants import ABOUT, ASKS, CALLS, OUR_OWN, RIGHTS, Role, asking_for, rights_of
 from tasks.schema import upgrade_sql
 
 _FUNCTION = re.compile(
@@ -28,6 +28,7 @@ def made(told: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str]]]:
         "rights": lambda: table(by_role, ((f"`{name}`", *(_cell(role, name) for role in Role)) for name in RIGHTS)),
         "columns": lambda: table(("table", "role", "right", "columns"), _columns()),
         "calls": lambda: table(("function", "who may call it"), _calls()),
+        "kinds": lambda: table(("kind", "function", "who may ask for it"), _kinds()),
     }
 
 
@@ -97,3 +98,21 @@ def _calls() -> Iterator[Row]:
     for name, callers in CALLS.items():
         named = ", ".join(f"`{role}`" for role in Role if role in callers)
         yield f"`{name}`", named or "nobody: a trigger or another function does"
+
+
+def _kinds() -> Iterator[Row]:
+    """Each kind of request and who may ask for it."""
+    for kind, function in ASKS.items():
+        yield f"`{kind}`", f"`{function}`", ", ".join(f"`{role}`" for role in Role if role in asking_for(kind))
+
+
+def postgresql_triggers() -> list[str]:
+    """Those that are left after the last migration."""
+    left: dict[str, str] = {}
+    for statement in re.findall(r"(?:CREATE|DROP) TRIGGER .*?;\n", upgrade_sql("postgresql"), re.DOTALL):
+        done, _, name = statement.split()[:3]
+        if done == "CREATE":
+            left[name] = statement
+        else:
+            left.pop(name, None)
+    return list(left.values())

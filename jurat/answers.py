@@ -99,6 +99,8 @@ def encode(answer: Mapping[str, Any]) -> bytes:
     Raises InvalidAnswer for what no database and no source could take: NUL characters, lone surrogates, values that are
     not JSON, more than 16 KiB.
     """
+    if not isinstance(answer, Mapping):
+        raise InvalidAnswer("", "is not an object of strings")
     try:
         text = _CANONICAL.encode(answer)
     except (TypeError, ValueError, RecursionError):

@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from jurat.errors import InvalidSubmission, UnknownConsultation
-from jurat.ids import uuid7
+from jurat.errors import InvalidSubmission, LimitReached, UnknownConsultation
+from jurat.ids import own_id
 from jurat.naming import require_printable, same_person
 from jurat.statements import Statements, now
 
@@ -41,7 +41,7 @@ class Asked:
 
 
 def transfer(
-    statements: Statements, consultation: str, participant: str, target: str, by: str, request_id: UUID | None
+    statements: Statements, consultation: str, participant: str, target: str, by: str, request_id: UUID | str | None
 ) -> UUID:
     """Store a transfer; its id.
 
@@ -57,7 +57,7 @@ def transfer(
     return _ask(statements, "transfer", request_id, {**named, "by_whom": by})
 
 
-def erase(statements: Statements, participant: str, consultation: str | None, request_id: UUID | None) -> UUID:
+def erase(statements: Statements, participant: str, consultation: str | None, request_id: UUID | str | None) -> UUID:
     """Store an erasure; its id.
 
     Raises as `Client.erase` does; nothing is written then.
@@ -69,10 +69,8 @@ def erase(statements: Statements, participant: str, consultation: str | None, re
     return _ask(statements, "erase", request_id, given)
 
 
-def _ask(statements: Statements, kind: str, request_id: UUID | None, given: Mapping[str, Any]) -> UUID:
-    own: object = uuid7() if request_id is None else request_id
-    if not isinstance(own, UUID):
-        raise InvalidSubmission("id must be a uuid.UUID")
+def _ask(statements: Statements, kind: str, request_id: UUID | str | None, given: Mapping[str, Any]) -> UUID:
+    own = own_id(request_id)
     if given["by_whom"] is not None and same_person(given["by_whom"], given["participant"], given["target"]):
         raise InvalidSubmission("by must name who asks, and not the participant by the id that may have to be erased")
     row = {"kind": kind, "id": str(own)} | {
@@ -100,7 +98,9 @@ def _ask_by_insert(statements: Statements, own: UUID, row: Mapping[str, Any]) ->
 
 def _refusal(
     statements: Statements, given: Mapping[str, Any], code: str, problem: str
-) -> InvalidSubmission | UnknownConsultation:
+) -> InvalidSubmission | LimitReached | UnknownConsultation:
+    if code == "JU013":
+        return LimitReached(problem)
     if code == "JU001":
         known = [row[0] for row in statements.run("SELECT DISTINCT consultation FROM jurat_questions", {})]
         return UnknownConsultation(given["consultation"], known)

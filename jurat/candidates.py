@@ -20,6 +20,9 @@ from jurat.statements import now
 LIFETIME = 900.0
 """Seconds for which candidates can be read: as long as somebody may take over the next page."""
 
+LARGEST = 64 << 10
+"""Bytes that they may have, sealed: ten addresses come to some 2 KiB. The database takes no more."""
+
 
 def seal_candidates(candidates: Sequence[Mapping[str, str]], reply_key: bytes) -> bytes:
     """The ciphertext of `candidates` for the holder of the private key of `reply_key`.

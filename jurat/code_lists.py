@@ -12,14 +12,16 @@ from functools import lru_cache
 from uuid import UUID
 
 from jurat.errors import InvalidSubmission
-from jurat.ids import uuid7
+from jurat.ids import own_id
 from jurat.naming import require_printable
 from jurat.publications import NAME, NAMED
-from jurat.sealing import Seal
+from jurat.sealing import SEALED, Seal
 from jurat.statements import Statements, now
 
 MOST_CODES = 10_000
 LONGEST_CODE = 100
+LARGEST = 4 << 20
+"""Bytes of all codes as they are sealed, which the database takes as well."""
 
 _OF_OTHER = "the id {} belongs to another request"
 
@@ -31,15 +33,13 @@ def add_codes(
     codes: Iterable[str],
     by: str,
     expires: datetime | None,
-    request_id: UUID | None,
+    request_id: UUID | str | None,
 ) -> UUID:
     """Store a request to add codes; its id.
 
     Raises as `Client.add_codes` does; nothing is written then.
     """
-    own: object = uuid7() if request_id is None else request_id
-    if not isinstance(own, UUID):
-        raise InvalidSubmission("id must be a uuid.UUID")
+    own = own_id(request_id)
     _require_names(code_list, by)
     row = {
         "code_list": code_list,
@@ -63,23 +63,26 @@ def add_codes(
 def _require_names(code_list: object, by: object) -> None:
     if not isinstance(code_list, str) or not NAME.fullmatch(code_list):
         raise InvalidSubmission(f"code_list: {NAMED}")
-    require_printable("by", by.strip() and by if isinstance(by, str) else by)  # of blanks alone is nobody
+    require_printable("by", "" if isinstance(by, str) and not by.strip() else by)  # of blanks alone is nobody
 
 
-def _written(codes: Iterable[object]) -> bytes:
+def _written(codes: object) -> bytes:
     """The codes as they are sealed. An error shows none of them."""
-    given = list(codes)
+    given = list(codes) if isinstance(codes, Iterable) and not isinstance(codes, str) else []
     wrong = InvalidSubmission(
         f"codes must be 1 to {MOST_CODES:,} texts of 1 to {LONGEST_CODE} characters; ask several times for more"
     )
-    if isinstance(codes, str) or not 0 < len(given) <= MOST_CODES:
+    if not 0 < len(given) <= MOST_CODES:
         raise wrong
     if not all(isinstance(code, str) and 0 < len(code) <= LONGEST_CODE for code in given):
         raise wrong
     try:
-        return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
+        written = json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
         raise wrong from None
+    if len(written) + SEALED > LARGEST:
+        raise InvalidSubmission("codes are larger than 4 MiB together; ask several times for more")
+    return written
 
 
 def _time(expires: object, dialect: str) -> str | None:
@@ -87,7 +90,10 @@ def _time(expires: object, dialect: str) -> str | None:
         return None
     if not isinstance(expires, datetime) or expires.tzinfo is None or expires <= datetime.now(UTC):
         raise InvalidSubmission("expires must be a datetime with its offset that is still to come")
-    utc = expires.astimezone(UTC)
+    try:
+        utc = expires.astimezone(UTC)
+    except OverflowError:  # in the year 10000
+        raise InvalidSubmission("expires must be a datetime before the year 10000; leave it out for ever") from None
     return utc.isoformat() if dialect == "postgresql" else utc.strftime("%Y-%m-%d %H:%M:%S.%f")[:23]
 
 

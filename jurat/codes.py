@@ -34,7 +34,10 @@ def clean(typed: str, *, checked: bool = True) -> str | None:
     Spaces, hyphens and case do not count. With `checked`, look-alikes are read as what they look like, and the check
     character must agree; without, it is somebody else's code of 4 to 64 letters and digits.
     """
-    text = "".join(character for character in typed.upper() if character not in " -\u00a0\u2010\u2011\u2013\t\r\n")
+    given: object = typed
+    if not isinstance(given, str):  # such as the None of a form that was sent without the field
+        return None
+    text = "".join(character for character in given.upper() if character not in " -\u00a0\u2010\u2011\u2013\t\r\n")
     if not checked:
         return text if len(text) in _FREE_LENGTH and text.isascii() and text.isalnum() else None
     text = text.translate(_LOOK_ALIKES)

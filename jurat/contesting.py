@@ -7,8 +7,8 @@ from functools import lru_cache
 from uuid import UUID
 
 from jurat.errors import InvalidSubmission, NotContestable, UnknownCheck
-from jurat.ids import uuid7
-from jurat.naming import require_printable
+from jurat.ids import own_id, parse_id
+from jurat.naming import require_printable, require_text
 from jurat.sealing import Seal
 from jurat.statements import Statements, now
 from jurat.words import Outcome, State
@@ -22,29 +22,33 @@ ERASED = "its participant was erased"
 
 
 def contest(
-    statements: Statements, seal: Seal, check_id: UUID, note: str, document: str | None, request_id: UUID | None
+    statements: Statements,
+    seal: Seal,
+    check_id: UUID | str,
+    note: str,
+    document: str | None,
+    request_id: UUID | str | None,
 ) -> UUID:
     """Store a contest; its id.
 
     Raises as `Client.contest` does; nothing is written then.
     """
-    for name, value in (("check_id", check_id), ("id", request_id or uuid7())):
-        given: object = value
-        if not isinstance(given, UUID):
-            raise InvalidSubmission(f"{name} must be a uuid.UUID")
+    own, check = own_id(request_id), parse_id(check_id)
+    if check is None:
+        raise UnknownCheck(check_id)
     row = {
-        "check_id": str(check_id),
+        "check_id": str(check),
         "note": seal.close(_written(note)),
         "note_key": seal.key_id,
         "document": _document(document),
-        "id": str(request_id or uuid7()),
+        "id": str(own),
     }
     if statements.dialect == "postgresql":
         ((found, code, problem),) = statements.run(_CONTEST, row)
         if code is not None:
-            raise _refusal(check_id, code, problem)
+            raise _refusal(check, code, problem)
         return UUID(str(found))
-    return _contest_by_insert(statements, check_id, row)
+    return _contest_by_insert(statements, check, row)
 
 
 def _contest_by_insert(statements: Statements, check_id: UUID, row: Mapping[str, object]) -> UUID:
@@ -85,10 +89,13 @@ def _refusal(check_id: UUID, code: str, problem: str) -> InvalidSubmission | Not
 
 
 def _written(note: object) -> bytes:
-    if not isinstance(note, str) or not note.strip() or len(note) > LONGEST_NOTE:
+    text = require_text("note", note)
+    if not text.strip() or len(text) > LONGEST_NOTE:
         raise InvalidSubmission(f"note must be a text of 1 to {LONGEST_NOTE} characters")
+    if "\0" in text:
+        raise InvalidSubmission("note holds a NUL character; remove it")
     try:
-        return note.encode()
+        return text.encode()
     except UnicodeEncodeError:
         raise InvalidSubmission("note holds half a character (a lone surrogate), which is no text") from None
 

@@ -7,8 +7,11 @@ starts with BEGIN IMMEDIATE, because a reader that becomes a writer fails at onc
 
 from __future__ import annotations
 
+import os
+import re
 import sqlite3
 import time
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +21,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jurat.batches import Statement, raise_error, travel
 from jurat.errors import ConfigurationError
+from jurat.forks import connect_anew_in_children
+from jurat.silence import is_silence, limit_silence
 
 _BUSY = 5.0
 _BUSY_REST = 0.001
@@ -32,6 +37,9 @@ _POSTGRESQL_ARGUMENTS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+
+_POOL_TIMEOUT = 30.0
+"""Seconds to wait for a free connection, which is SQLAlchemy's own default."""
 
 _BOUNDS = {"idle_in_transaction_session_timeout": 5_000, "lock_timeout": 3_000, "statement_timeout": 10_000}
 """A transaction of a worker lasts milliseconds. Its locks must be free again long before a lease (15 s) is over."""
@@ -54,18 +62,32 @@ _NOT_PREPARED = frozenset({"26000", "42P05", "0A000"})
 """What PostgreSQL says where a prepared statement is not there, is there already, or no longer fits its tables:
 invalid_sql_statement_name, duplicate_prepared_statement, feature_not_supported."""
 
+_READ_ONLY = "25006"
+"""What PostgreSQL says to a write where it takes none: read_only_sql_transaction."""
+
+_SEVERAL_HOSTS = re.compile(r"(?P<before>postgres[a-z0-9+]*://(?:[^:/@]*(?::[^@]*)?@)?+)(?P<hosts>[^/?@]*,[^/?@]*)")
+_HOST = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*)(?::(?P<port>\d*))?")
+
+ESCAPES = "in a password write @ as %40, / as %2F, : as %3A and % as %25"
+"""What to say of a URL that cannot be read."""
+
 
 def parse_url(text: str) -> URL:
-    """The database's URL with the driver that jurat uses.
+    """The database's URL with the driver that jurat uses. It may name several hosts (`h1:5432,h2`) as libpq takes them.
 
     Raises ConfigurationError; the message never holds the URL, which may hold a password.
     """
     try:
-        url = make_url(text)
+        url = _with_several_hosts(text) or make_url(text)
     except (ArgumentError, ValueError):
-        raise ConfigurationError("the database URL can not be read; expected postgresql://… or sqlite:///…") from None
+        raise ConfigurationError(
+            f"the database URL can not be read; expected postgresql://… or sqlite:///…; {ESCAPES}"
+        ) from None
     match url.get_backend_name():
         case "postgresql" | "postgres":
+            if text.partition("?")[0].count("@") > (url.username is not None):
+                # A part of the password would be taken for a host, asked of the name server, and told in errors.
+                raise ConfigurationError(f"the database URL has an @ too many; {ESCAPES}")
             return url.set(drivername="postgresql+psycopg")
         case "sqlite":
             return url.set(drivername="sqlite+pysqlite")
@@ -74,35 +96,64 @@ def parse_url(text: str) -> URL:
     )
 
 
-def open_engine(text: str, *, pool_size: int = 5) -> Engine:
-    """An engine on the shared database. Connects lazily; commits nothing by itself.
+def _with_several_hosts(text: str) -> URL | None:
+    """SQLAlchemy's form of a URL with several hosts, None where there is one. Raises ValueError."""
+    # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS
+    found = _SEVERAL_HOSTS.match(text)
+    if found is None:
+        return None
+    each = [_HOST.fullmatch(part) for part in found["hosts"].split(",")]
+    if not all(each):
+        raise ValueError
+    hosts = ",".join(host["host"].strip("[]") for host in each if host)
+    ports = ",".join(host["port"] or "" for host in each if host)
+    return make_url(found["before"] + text[found.end() :]).update_query_dict({"host": hosts, "port": ports})
+
+
+def open_engine(text: str, *, pool_size: int = 5, deadline: float | None = None) -> Engine:
+    """An engine on the shared database. Connects lazily; commits nothing by itself. A process that is forked off later
+    opens connections of its own.
+
+    With a `deadline`, no answer of PostgreSQL and no free connection is waited for longer than so many seconds: what
+    waits raises OperationalError then, or the pool's TimeoutError. `is_away` knows both. The connection is closed, for
+    nobody knows what is under way on it, and so are all others of the pool before they are used again.
 
     For `begin()`, which replaces a connection that was cut while it was idle. Where a statement begins the transaction
     by itself, it is too late for that.
 
     Raises ConfigurationError when the URL can not be read or PostgreSQL's driver is not installed.
     """
-    url = parse_url(text)
+    engine = _open(parse_url(text), pool_size, deadline)
+    connect_anew_in_children(engine)
+    return engine
+
+
+def _open(url: URL, pool_size: int, deadline: float | None) -> Engine:
     try:
         if url.get_backend_name() == "postgresql":
             engine = create_engine(
                 url,
                 pool_size=pool_size,
                 max_overflow=2,
+                pool_timeout=_POOL_TIMEOUT if deadline is None else deadline,
                 pool_use_lifo=True,  # few connections do most of the work, and have its statements prepared
                 isolation_level="AUTOCOMMIT",  # the driver starts no transactions of its own; _begin_postgresql does
                 use_native_hstore=False,  # or each new connection asks for the type, in a transaction of its own
                 hide_parameters=True,  # errors are logged, and parameters name participants
                 connect_args=_POSTGRESQL_ARGUMENTS,
             )
+            if deadline is not None:
+                limit_silence(engine, deadline)
+            event.listen(engine, "connect", _refuse_bytes, insert=True)  # before SQLAlchemy reads the first text
             event.listen(engine, "connect", _look_who_answers)
             event.listen(engine, "begin", _begin_postgresql)
-            event.listen(engine, "handle_error", _drop_unprepared)
+            event.listen(engine, "handle_error", _drop_useless)
             event.listen(engine, "do_execute", raise_error)
             return engine
         engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 5.0, "check_same_thread": False})
     except ImportError:  # also psycopg without its C library
         raise ConfigurationError("PostgreSQL needs psycopg 3: pip install 'psycopg[binary]'") from None
+    event.listen(engine, "do_connect", _make_private)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin)
     return engine
@@ -132,15 +183,30 @@ def reader(engine: Engine) -> Engine:
 
 
 def is_away(error: Exception) -> bool:
-    """Whether the database is down, hung or full, or has ended our connection: what SQLAlchemy raises for that."""
+    """Whether the database is down, hung, full or read-only, or ended our connection: what SQLAlchemy raises then."""
     if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
         return True
-    return isinstance(error, DBAPIError) and error.connection_invalidated
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or is_read_only(error))
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether the database takes no writes: a standby, a primary of before, or one that was told so."""
+    return state_of(error) == _READ_ONLY
 
 
 def state_of(error: Exception) -> str:
     """The SQLSTATE of what the database said; "" where it has none, as on SQLite."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+
+
+def is_unfit(error: Exception) -> bool:
+    """Whether the database lacks what a statement names, or this user may not use it: its schema is missing or older
+    than this code, or the user is another one than was meant. Or the URL has an option that the driver does not know.
+    """
+    # insufficient_privilege, undefined_column, undefined_function, undefined_table, invalid_schema_name
+    if state_of(error) in ("42501", "42703", "42883", "42P01", "3F000"):
+        return True
+    return isinstance(error, DBAPIError) and "invalid connection option" in str(error.orig)
 
 
 def is_too_much(error: DBAPIError) -> bool:
@@ -163,6 +229,15 @@ def is_missing_table(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig)
 
 
+def _refuse_bytes(connection: Any, _record: Any) -> None:
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        # No driver can tell what its bytes mean. Raised as the driver's own error, so that it is told as one.
+        raise connection.OperationalError(
+            "the database has the encoding SQL_ASCII, in which texts are bytes of any kind; make one with "
+            "CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
+        )
+
+
 def _look_who_answers(connection: Any, record: Any) -> None:
     # A pooler has a session of its own with us, under a number of its own, and ours with PostgreSQL may be another's
     # next time: what is prepared in it would be lost, or somebody else's.
@@ -181,7 +256,7 @@ def _begin_postgresql(connection: Connection) -> None:
     try:
         _send_begin(connection)
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        if not error.connection_invalidated or is_silence(error):
             raise
         _send_begin(connection)
 
@@ -218,12 +293,23 @@ def _set(settings: tuple[tuple[str, Any], ...]) -> tuple[str, ...]:
     return (f"SELECT {', '.join(each)}",) if settings else ()
 
 
-def _drop_unprepared(context: ExceptionContext) -> None:
-    # The connection goes, with all that was prepared on it, and whoever used it tries again.
-    if getattr(context.original_exception, "sqlstate", None) in _NOT_PREPARED:
-        raw: Any = context.connection and context.connection.connection.dbapi_connection
-        if raw is not None and raw.prepare_threshold is not None:
-            context.is_disconnect = True
+def _drop_useless(context: ExceptionContext) -> None:
+    # The connections go, with all that was prepared on them, and whoever used one tries again: another one of several
+    # hosts may be the primary by now.
+    state = getattr(context.original_exception, "sqlstate", None)
+    raw: Any = context.connection and context.connection.connection.dbapi_connection
+    unprepared = state in _NOT_PREPARED and raw is not None and raw.prepare_threshold is not None
+    if unprepared or state == _READ_ONLY:
+        context.is_disconnect = True
+
+
+def _make_private(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
+    # SQLite gives what it writes beside a database, -wal and -shm, the database's own mode; and a new one that of the
+    # umask. It holds who takes part in what: only its owner may read it, until the operator says otherwise.
+    name = str(arguments[0]) if arguments else str(options.get("database", ""))
+    if name and name != ":memory:" and not options.get("uri"):
+        with suppress(OSError):  # it is there, or can not be made, which SQLite itself says next
+            os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

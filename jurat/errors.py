@@ -48,9 +48,11 @@ class InvalidAnswer(JuratError):
 
 
 class InvalidSubmission(JuratError):
-    """An argument of `submit` other than the answer, or one of `contest`, `transfer`, `erase` or `add_codes`, can
-    not be used.
-    """
+    """An argument cannot be used: one of `submit` other than the answer, or one of any other method."""
+
+
+class LimitReached(JuratError):
+    """This user of the database asked for as many transfers and erasures as it may in an hour. Nothing was asked."""
 
 
 class InvalidConsultation(JuratError):
@@ -112,15 +114,15 @@ class AccessRevoked(JuratError):
 class UnknownCheck(JuratError):
     """No check has this id. A transaction that was rolled back leaves none behind."""
 
-    def __init__(self, check_id: UUID) -> None:
-        super().__init__(f"there is no check {check_id}; was the transaction that submitted it committed?")
+    def __init__(self, check_id: object) -> None:
+        super().__init__(_nothing_under("check", check_id, "submitted it"))
 
 
 class UnknownRequest(JuratError):
     """No request has this id. One of somebody of whom nothing is there any more is kept for 30 days."""
 
-    def __init__(self, request_id: UUID) -> None:
-        super().__init__(f"there is no request {request_id}; was the transaction that asked for it committed?")
+    def __init__(self, request_id: object) -> None:
+        super().__init__(_nothing_under("request", request_id, "asked for it"))
 
 
 class NotContestable(JuratError):
@@ -143,6 +145,23 @@ class WaitTimeout(JuratError, TimeoutError):
 
     def __init__(self, check_id: UUID, timeout: float) -> None:
         super().__init__(f"check {check_id} has no verdict after {timeout:g} s; it goes on, ask again later")
+
+
+def _nothing_under(kind: str, given: object, done: str) -> str:
+    if isinstance(given, UUID):
+        return f"there is no {kind} {given}; was the transaction that {done} committed?"
+    # What was given may be anything, also somebody's name.
+    what = "it is no UUID" if isinstance(given, str) else f"it is no UUID, but {_kind_of(given)}"
+    return f"there is no {kind} under this id: {what}; keep the id that the client gave"
+
+
+def text_expected(name: str, given: object) -> str:
+    """What to say where the argument `name` is no text. It does not hold the value."""
+    return f"{name} must be text, not {_kind_of(given)}"
+
+
+def _kind_of(given: object) -> str:
+    return "None" if given is None else type(given).__name__
 
 
 def _hint(word: str, known: Iterable[str]) -> str:

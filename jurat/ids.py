@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from uuid import UUID
+
+from jurat.errors import InvalidSubmission
+
+_WRITTEN = re.compile("(?i)(?:urn:uuid:)?[{]?(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[}]?")
 
 
 def uuid7(now_ms: int | None = None) -> UUID:
@@ -13,3 +18,28 @@ def uuid7(now_ms: int | None = None) -> UUID:
     value = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+
+
+def parse_id(given: object) -> UUID | None:
+    """The id that a platform gave, as a UUID or as its text; None where it is no id.
+
+    The text may be that of `str(id)`, `id.hex` or `id.urn`, or stand in braces. `UUID` itself takes signs, blanks and
+    underscores between the digits as well, as `int` does.
+    """
+    if isinstance(given, UUID):
+        return given
+    if isinstance(given, str) and _WRITTEN.fullmatch(given):
+        return UUID(given)
+    return None
+
+
+def own_id(given: object) -> UUID:
+    """The id that a platform gave to something new of its own, or one made here where it gave None.
+
+    Raises InvalidSubmission, without what was given.
+    """
+    if given is None:
+        return uuid7()
+    if (found := parse_id(given)) is None:
+        raise InvalidSubmission("id must be a UUID: a uuid.UUID, or its text")
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unicodedata import category, normalize
 
-from jurat.errors import InvalidSubmission
+from jurat.errors import InvalidSubmission, text_expected
 
 LONGEST = 200
 """Characters of a name, or of another text that is shown to a person as it is."""
@@ -25,9 +25,25 @@ def require_printable(name: str, value: object) -> str:
 
     Raises InvalidSubmission, without the value.
     """
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST or not value.isprintable():
+    written = require_text(name, value)
+    if not 0 < len(written) <= LONGEST or not written.isprintable():
         raise InvalidSubmission(f"{name} must be 1 to {LONGEST} printable characters")
+    return written
+
+
+def require_text(name: str, value: object) -> str:
+    """The value of the argument `name`, where it is a text.
+
+    Raises InvalidSubmission, without the value.
+    """
+    if not isinstance(value, str):
+        raise InvalidSubmission(text_expected(name, value))
     return value
+
+
+def is_storable(text: str) -> bool:
+    """Whether a database can hold it: PostgreSQL takes no NUL, and half a character (a lone surrogate) is no UTF-8."""
+    return not any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def person(name: str) -> str:

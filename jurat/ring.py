@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import math
-import os
 import threading
 import time
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from jurat.errors import ConfigurationError
+from jurat.forks import start_over_in_children
 
 TASK = "jurat.ring"
 """Name of the task that the workers know."""
@@ -37,6 +37,17 @@ REST = 1.0
 """
 
 EXPIRES = 5
+"""Seconds after which a bell says nothing any more: workers have looked by themselves since."""
+
+KEPT = 1
+KEPT_FOR = 5
+"""So many bells of a source wait in Redis at most, and for so many seconds. Where no worker runs nobody takes them, and
+a list there has no end of its own; one says as much as a thousand. RabbitMQ drops each after `EXPIRES`.
+"""
+
+_INSTALL = "pip install 'celery[redis]>=5.4'"
+"""What the wheel's extra [ring] brings, for whoever has installed the wheel without it."""
+
 _BROKER_LIMITS = {"socket_timeout": 1.0, "socket_connect_timeout": 0.5, "max_retries": 0}
 
 
@@ -55,9 +66,10 @@ class Bell:
         try:
             from celery import Celery
         except ImportError:
-            raise ConfigurationError("a broker_url needs Celery: pip install 'jurat[ring]', or leave it out") from None
+            raise ConfigurationError(f"a broker_url needs Celery: {_INSTALL}, or leave it out") from None
         unusable = ConfigurationError("the broker_url can not be used; expected redis://host:6379/0")
-        if "://" not in broker_url:
+        given: object = broker_url
+        if not isinstance(given, str) or "://" not in given:
             raise unusable
         self._celery: Any = Celery("jurat-ring", broker=broker_url, set_as_current=False)
         self._celery.conf.update(
@@ -70,17 +82,19 @@ class Bell:
         try:
             self._celery.connection_for_write().transport  # noqa: B018 - loads the broker's library, connects nowhere
         except ImportError:
-            raise ConfigurationError("the broker_url needs a library: pip install 'jurat[ring]' for Redis") from None
+            raise ConfigurationError(f"the broker_url needs a library: {_INSTALL} for Redis") from None
         except Exception:  # noqa: BLE001 - each transport has its own; none may show the URL, which may hold a password
             raise unusable from None
-        self._noted = threading.local()
-        self._start_over()
+        self._closed = False
+        self.start_over()
         atexit.register(self.close)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._start_over)
+        start_over_in_children(self)
 
-    def _start_over(self) -> None:
-        """As new. A forked web process has no sending thread, and a lock that this thread held would stay held."""
+    def start_over(self) -> None:
+        """As new. A forked web process has no sending thread, and a lock that this thread held would stay held. What
+        its parent has submitted and not rung for, its parent rings for.
+        """
+        self._noted = threading.local()
         self._wanted: dict[str, float] = {}
         """When to ring for a source, as a reading of `time.monotonic`."""
         self._rung: dict[str, float] = {}
@@ -90,7 +104,6 @@ class Bell:
         self._rest_until = 0.0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._closed = False
 
     def note(self, sources: Iterable[str]) -> None:
         """Remember that this thread has submitted to `sources`; `ring` rings for them."""
@@ -140,7 +153,9 @@ class Bell:
                     connection = self._celery.connection_for_write()
                     producer = amqp.Producer(connection)
                 message = amqp.as_task_v2(str(uuid4()), TASK, expires=EXPIRES)
-                amqp.send_task_message(producer, TASK, message, queue=queue_of(source), retry=False)
+                queue = queue_of(source)
+                amqp.send_task_message(producer, TASK, message, queue=queue, retry=False, expiration=EXPIRES)
+                _forget_others(connection, producer.channel, queue)
             except Exception:  # noqa: BLE001 - whatever the broker does, the platform must not notice
                 _hang_up(connection)
                 connection = None
@@ -165,6 +180,16 @@ class Bell:
                     self._rung[source] = now
                     return source
                 self._changed.wait(pause)
+
+
+def _forget_others(connection: Any, channel: Any, queue: str) -> None:
+    """Leave but the last bells in a list of Redis, and let it go with them: its messages have no end of their own."""
+    if connection.transport.driver_type != "redis":
+        return
+    with channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
+        pipe.ltrim(queue, 0, KEPT - 1)
+        pipe.expire(queue, KEPT_FOR)
+        pipe.execute()
 
 
 def _hang_up(connection: Any) -> None:

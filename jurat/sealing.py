@@ -18,6 +18,9 @@ from nacl.public import PrivateKey, PublicKey, SealedBox
 
 from jurat.errors import ConfigurationError
 
+SEALED = 48
+"""Bytes that a sealed text has more than the text."""
+
 
 class Unopenable(Exception):
     """No key at hand opens this ciphertext, or it was damaged."""
@@ -30,7 +33,7 @@ def key_from_text(text: str, name: str) -> bytes:
     """
     try:
         key = base64.b64decode(text.strip(), validate=True)
-    except (binascii.Error, ValueError):
+    except (AttributeError, binascii.Error, ValueError):  # AttributeError: it is no text
         key = b""
     if len(key) != 32:
         raise ConfigurationError(f"{name} is not a key: 32 bytes in base64 are expected (`bin/jurat keys generate`)")
@@ -42,9 +45,12 @@ def key_to_text(key: bytes) -> str:
     return base64.b64encode(key).decode("ascii")
 
 
+KEY_ID_LENGTH = 16
+
+
 def key_id(public_key: bytes) -> str:
     """The id under which rows name a public key: 16 hexadecimal digits."""
-    return hashlib.blake2b(public_key, digest_size=32).hexdigest()[:16]
+    return hashlib.blake2b(public_key, digest_size=32).hexdigest()[:KEY_ID_LENGTH]
 
 
 class Seal:
@@ -62,7 +68,7 @@ class Seal:
             raise ConfigurationError("the public key is not one that `bin/jurat keys generate` makes") from None
 
     def close(self, plain: bytes) -> bytes:
-        """The ciphertext of `plain`: 48 bytes longer, different each time."""
+        """The ciphertext of `plain`: `SEALED` bytes longer, different each time."""
         return bytes(self._box.encrypt(plain))
 
 

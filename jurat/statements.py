@@ -179,6 +179,8 @@ class Statements(Protocol):
     """Runs SQL with named parameters inside somebody else's transaction."""
 
     dialect: str
+    connection: Any
+    """What the platform handed over, or the connection of its Session."""
 
     def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Rows of a SELECT."""
@@ -193,14 +195,14 @@ class OnSqlAlchemy:
     """A SQLAlchemy Connection, or a Session's."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self.dialect = connection.dialect.name
 
     def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in self._connection.execute(prepared(sql), dict(parameters))]
+        return [tuple(row) for row in self.connection.execute(prepared(sql), dict(parameters))]
 
     def change(self, sql: str, parameters: Mapping[str, Any]) -> int:
-        return self._connection.execute(prepared(sql), dict(parameters)).rowcount
+        return self.connection.execute(prepared(sql), dict(parameters)).rowcount
 
 
 @lru_cache(maxsize=256)
@@ -213,7 +215,7 @@ class OnDbApi:
     """A DB-API connection: psycopg, sqlite3, or one that Django wraps around them."""
 
     def __init__(self, connection: Any, dialect: str) -> None:
-        self._connection = connection
+        self.connection = connection
         self._driver = _driver(connection)
         self.dialect = dialect
 
@@ -230,7 +232,7 @@ class OnDbApi:
         return count
 
     def _execute(self, sql: str, parameters: Mapping[str, Any]) -> Any:
-        cursor = self._connection.cursor()
+        cursor = self.connection.cursor()
         if self._driver in _TUPLES:
             cursor.row_factory = _TUPLES[self._driver]
         # Only sqlite3 itself takes :name; Django takes %(name)s for SQLite too.

@@ -22,14 +22,17 @@ from jurat.errors import (
     UnknownConsultation,
     UnknownQuestion,
 )
-from jurat.ids import uuid7
+from jurat.ids import own_id
 from jurat.naming import require_printable
+from jurat.savepoint import all_or_nothing
 from jurat.sealing import Seal
 from jurat.statements import NO_ENDED, Statements, accepted, history, in_force, insert, now, rows_json, taken
 from jurat.words import Outcome, Priority, QuestionState, State, reason_from
 
 _CHUNK = 500
 _ERASED = "erased-"
+_REFUSED = "jurat: "
+"""How the triggers of the tables begin what they say."""
 _PRIORITIES = tuple(Priority)
 
 Schemas = MutableMapping[tuple[str, str], str]
@@ -44,7 +47,7 @@ class Submission:
     participant: str
     question: str
     answer: Mapping[str, Any]
-    id: UUID | None = None
+    id: UUID | str | None = None
     priority: Priority | str = Priority.INTERACTIVE
     reply_key: bytes | None = None
     traceparent: str | None = None
@@ -105,14 +108,25 @@ def submit_all(
 
     Raises as `Client.submit` does; nothing is written unless all can be.
     """
-    for submission in submissions:
-        _check_names(submission)
+    submissions = [_looked_at(submission) for submission in submissions]
     if len(submissions) == 1 and (first := _submit_first(statements, submissions[0], seal, schemas)):
         return first
     if len({(item.consultation, item.participant, item.question) for item in submissions}) < len(submissions):
         raise InvalidSubmission("two of the submissions answer the same question of the same participant; keep one")
     if len(submissions) > 1:  # of a single one nothing is written anyway
         _check_ids(statements, submissions)
+    try:
+        return _submit_looked_at(statements, submissions, seal, schemas)
+    except Exception as error:
+        if _REFUSED not in str(error):
+            raise
+    # The database itself refused one that could be taken a moment ago. What has changed says why.
+    return _submit_looked_at(statements, submissions, seal, schemas)
+
+
+def _submit_looked_at(
+    statements: Statements, submissions: Sequence[Submission], seal: Seal, schemas: Schemas
+) -> tuple[list[Check], set[str]]:
     checks: list[Check] = []
     rows: list[dict[str, Any]] = []
     sources: set[str] = set()
@@ -128,21 +142,24 @@ def submit_all(
     # In the order of their keys, so that two platforms never wait for each other in a circle.
     rows.sort(key=lambda row: (row["consultation"], row["participant"], row["question"]))
     known: set[UUID] = set()
-    for start in range(0, len(rows), _CHUNK):
-        known |= _insert(statements, rows[start : start + _CHUNK])
+    if rows:
+        with all_or_nothing(statements):
+            for start in range(0, len(rows), _CHUNK):
+                known |= _insert(statements, rows[start : start + _CHUNK])
     return [replace(check, created=False) if check.id in known else check for check in checks], sources
 
 
-def _check_names(submission: Submission) -> None:
+def _looked_at(submission: Submission) -> Submission:
+    """The submission with its id, where it has one, as a UUID.
+
+    Raises InvalidSubmission where an argument other than the answer cannot be used.
+    """
     for name in ("consultation", "participant", "question"):
         require_printable(name, getattr(submission, name))
     if submission.participant[: len(_ERASED)].lower() == _ERASED:
         raise InvalidSubmission(f"participant must not begin with {_ERASED}, as the word for who was erased does")
     if submission.priority not in _PRIORITIES:
         raise InvalidSubmission(f"priority must be {' or '.join(Priority)}, not {submission.priority!r:.40}")
-    given_id: object = submission.id
-    if given_id is not None and not isinstance(given_id, UUID):
-        raise InvalidSubmission("id must be a uuid.UUID")
     reply_key: object = submission.reply_key
     if reply_key is not None and not (isinstance(reply_key, bytes) and len(reply_key) == 32):
         raise InvalidSubmission("reply_key must be the 32 bytes of a public key")
@@ -151,6 +168,8 @@ def _check_names(submission: Submission) -> None:
         isinstance(trace, str) and len(trace) <= 100 and trace.isascii() and trace.isprintable()
     ):
         raise InvalidSubmission("traceparent must be a W3C trace context of at most 100 ASCII characters")
+    given_id: object = submission.id
+    return submission if given_id is None or isinstance(given_id, UUID) else replace(submission, id=own_id(given_id))
 
 
 def _submit_first(
@@ -164,7 +183,7 @@ def _submit_first(
     schema = schemas.get((submission.consultation, submission.question))
     if schema is None or statements.dialect != "postgresql":  # a statement on SQLite costs next to nothing
         return None
-    check = Check(submission.id or uuid7(), submission.consultation, submission.participant, submission.question, 1)
+    check = Check(own_id(submission.id), submission.consultation, submission.participant, submission.question, 1)
     try:
         validate(submission.answer, schema)
         row = _row(submission, check, seal)
@@ -277,7 +296,7 @@ def _next_check(statements: Statements, submission: Submission, asked: _Asked) -
         raise NotNeeded(submission.consultation, submission.question, stands, asked.ended_by)
     validate(submission.answer, asked.schema)
     number = asked.earlier[-1].round + 1 if asked.earlier else 1
-    return Check(submission.id or uuid7(), *key, number)
+    return Check(own_id(submission.id), *key, number)
 
 
 def _in_its_place(statements: Statements, submission: Submission, asked: _Asked) -> UUID | None:

@@ -23,13 +23,16 @@ from sqlalchemy import (
     text,
 )
 
+from jurat.allowance_tables import allowances
 from jurat.columns import Bytewise, CheckId, Document, Moment, metadata
+from jurat.fleet_tables import missing_keys, workers
 from jurat.register_tables import register_houses, register_people, register_streets, register_words, registers
 
 __all__ = [
     "CONTRACT_VERSION",
     "SQLITE_TIME",
     "access",
+    "allowances",
     "attempts",
     "audit",
     "checks",
@@ -40,6 +43,7 @@ __all__ = [
     "contract",
     "criteria",
     "metadata",
+    "missing_keys",
     "pauses",
     "questions",
     "register_houses",
@@ -52,6 +56,7 @@ __all__ = [
     "sources",
     "upkeep",
     "verdicts",
+    "workers",
     "zones",
 ]
 

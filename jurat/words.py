@@ -96,8 +96,9 @@ class Reason(StrEnum):
     AMBIGUOUS_ADDRESS = "ambiguous_address"
     NEAR_BORDER = "near_border"
     SOURCES_DISAGREE = "sources_disagree"
-    # undetermined: the registry. record_not_found refuses where the adapter says that absence is proof
+    # undetermined: the number, of a house or in a registry, has no form that can be one
     NUMBER_MALFORMED = "number_malformed"
+    # undetermined: the registry. record_not_found refuses where the adapter says that absence is proof
     RECORD_NOT_FOUND = "record_not_found"
     RECORD_DIFFERS = "record_differs"
     AMBIGUOUS_RECORD = "ambiguous_record"

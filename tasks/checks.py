@@ -51,6 +51,7 @@ class Held:
     probe: bool = False
     leaning: str | None = None
     reply_key: bytes | None = None
+    forsaken: bool = False
 
     @property
     def overdue(self) -> bool:
@@ -110,7 +111,9 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """The look-up was not started: due again at once, at no cost."""
+    """The look-up was not started, or what came of it cannot be written here: due again in `seconds`, at no cost."""
+
+    seconds: float = 0.0
 
 
 Decision = Settle | Later | NextSource | Review | GiveBack

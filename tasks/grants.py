@@ -119,12 +119,16 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
             "SELECT, INSERT (id, kind, by_whom, consultation, participant, question, check_id, reason, asked_at), "
             "UPDATE (note, note_key, applied_at, refused)"
         ),
-        Role.ADMIN: f"SELECT, INSERT, UPDATE ({_DEALT_WITH})",
+        Role.ADMIN: (
+            "SELECT, INSERT (id, kind, by_whom, consultation, participant, target, note, note_key, code_list, "
+            f"expires_at, asked_at), UPDATE ({_DEALT_WITH})"
+        ),
         Role.READER: (
             "SELECT (id, kind, consultation, participant, question, check_id, reason, target, document, by_whom, "
             "asked_at, applied_at, refused, code_list, expires_at)"
         ),
     },
+    "jurat_allowances": {**_READS, Role.ADMIN: "SELECT, INSERT (login, per_hour), UPDATE (per_hour)"},
     "jurat_criteria": {**_READS, Role.PLATFORM: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
     "jurat_consultations": {
         **_READS,
@@ -156,6 +160,11 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_configs": {**_READS, Role.ADMIN: "SELECT, INSERT"},
     "jurat_audit": {Role.WORKER: "INSERT", Role.REVIEWER: "INSERT", Role.ADMIN: "SELECT, INSERT"},
     "jurat_upkeep": {Role.WORKER: "SELECT, INSERT, UPDATE (ran_at, hold_until)"},
+    "jurat_workers": {
+        **_READS,
+        Role.WORKER: "SELECT, INSERT, UPDATE (seen_at, slots, held, sources, config_version, ready, stopping), DELETE",
+    },
+    "jurat_missing_keys": {**_READS, Role.WORKER: "SELECT, INSERT, UPDATE (seen_at), DELETE"},
     "jurat_contract": {**_READS, Role.PLATFORM: "SELECT"},
     "jurat_alembic_version": _READS,
     "jurat_results": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
@@ -188,14 +197,30 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_listen": frozenset({Role.ADMIN}),
     **dict.fromkeys(OUR_OWN, frozenset({Role.WORKER, Role.ADMIN})),
     "jurat_show_submitted": frozenset(),
+    "jurat_require_open": frozenset(),
     "jurat_refuse_change": frozenset(),
     "jurat_refuse_renaming": frozenset(),
     "jurat_keep_request": frozenset(),
+    "jurat_count_asked": frozenset(),
     "jurat_mend_times": frozenset(),
     "jurat_tell_results": frozenset(),
     "jurat_there_is": frozenset(),
 }
 """Who may call each function. Those for triggers and for other functions nobody calls."""
+
+ASKS: Mapping[str, str] = {
+    "contest": "jurat_contest",
+    "decide": "jurat_decide",
+    "open": "jurat_open_review",
+    "reopen": "jurat_reopen",
+    "revoke": "jurat_revoke",
+    "restore": "jurat_restore",
+    "transfer": "jurat_transfer",
+    "erase": "jurat_erase",
+    "codes": "jurat_add_codes",
+}
+"""The function that asks for each kind of request. Who may call it may ask for that kind in any other way as well, and
+say that it is done; nobody else may. The database asks for this right whenever a request is stored."""
 
 ANALYZED = ("jurat_register_people", "jurat_register_streets", "jurat_register_houses", "jurat_register_words")
 """What an import counts anew, for which PostgreSQL has a right of its own from version 17 on."""
@@ -208,6 +233,11 @@ def rights_of(role: Role, table: str) -> Mapping[str, frozenset[str] | None]:
     """The privileges of a role on a table or view, each with its columns; None stands for all of them."""
     found = _ONE_RIGHT.findall(RIGHTS[table].get(role, ""))
     return {privilege: frozenset(columns.split(", ")) if columns else None for privilege, columns in found}
+
+
+def asking_for(kind: str) -> frozenset[Role]:
+    """Who may ask for requests of a kind."""
+    return CALLS[ASKS[kind]]
 
 
 @cache
@@ -331,6 +361,19 @@ def creators(connection: Connection) -> list[Creator]:
         return []
     return [Creator(*row) for row in connection.execute(text(_CREATORS))]
 
+
+def unbound(connection: Connection) -> str | None:
+    """Why no right and no trigger of ours binds who is logged in, None where they do. SQLite knows no users."""
+    if connection.dialect.name != "postgresql":
+        return None
+    found: str | None = connection.scalar(text(_UNBOUND))
+    return found
+
+
+_UNBOUND = """
+    SELECT CASE WHEN u.rolsuper THEN quote_ident(u.rolname) || ' is a superuser of the server'
+      WHEN pg_has_role(u.oid, c.relowner, 'USAGE') THEN quote_ident(u.rolname) || ' owns the tables' END
+    FROM pg_class c, pg_roles u WHERE c.oid = 'jurat_checks'::regclass AND u.rolname = current_user"""
 
 # A member of the owner's role is the owner. Where nothing was ever granted, the schema's owner has the right by itself,
 # and of `public` that is whoever owns the database: such a right is kept by granting it again, so the owner changes.

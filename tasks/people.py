@@ -22,6 +22,7 @@ from adapters.registry.people_rows import SHOWN_PROBLEMS, PeopleFileError, Peopl
 from adapters.registry.record import RecordReader
 from config.registry import RegisterFileSource
 from config.registry.checks import STATUS
+from config.regular_files import open_regular
 from tasks.ledger.people import Enrolling, PersonRow
 from tasks.ledger.registers import RegisterRow
 from tasks.registers import file_digest
@@ -66,7 +67,7 @@ class NewList:
         """
         try:
             before = self.path.stat()
-            with self.path.open("rb") as raw:
+            with open_regular(self.path) as raw:
                 yield PeopleRows(
                     raw,
                     self.path.name,

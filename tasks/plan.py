@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.address.zones import Zone, Zones
 from adapters.base import Found, Query, Source, Unavailable, of_many
-from adapters.catalogue import SourceUnusable, Surroundings, build
+from adapters.catalogue import LacksKeys, SourceUnusable, Surroundings, build
 from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from config.configuration import Configuration, Question
 from config.networks import IPNetwork
@@ -48,7 +48,9 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a worker needs to know to do a check."""
+    """What a worker needs to know to do a check. Sources that are `left_to_others` need keys that are not here: what
+    waits for them is not claimed.
+    """
 
     version: int
     configuration: Configuration
@@ -56,6 +58,7 @@ class Plan:
     zones: Mapping[str, Zone]
     answer_schemas: Mapping[tuple[str, str], str]
     problems: tuple[str, ...] = field(default=())
+    left_to_others: frozenset[str] = field(default=frozenset())
 
     def question(self, consultation: str, name: str) -> Question | None:
         """The question as configured, None when there is none."""
@@ -114,16 +117,19 @@ def make_plan(
     )
     sources: dict[str, Source] = {}
     problems: list[str] = []
+    left: set[str] = set()
     unheard = _unheard_of(configuration, reading, fingerprints)
     for name, model in configuration.sources.items():
         try:
             if unheard and getattr(model, "one_person", False):
-                raise SourceUnusable(f"source {name} can not be used: {unheard}")
+                raise LacksKeys(f"source {name} can not be used: {unheard}")
             another = partial(_pay, purse, _demand(name, model, 1)) if purse else None
             sources[name] = build(name, model, replace(surroundings, another=another))
         except SourceUnusable as error:
             sources[name] = Unusable(str(error))
             problems.append(str(error))
+            if isinstance(error, LacksKeys):
+                left.add(name)
     wanted = {question.zone for question in configuration.questions.values() if question.zone}
     in_force = reading.zone_versions(wanted) if wanted else {}
     zones: dict[str, Zone] = {}
@@ -137,7 +143,7 @@ def make_plan(
         for name in sorted(wanted - set(in_force))
     ]
     schemas = {key: json.dumps(question.answer_schema) for key, question in configuration.questions.items()}
-    return Plan(version, configuration, sources, zones, schemas, tuple(problems))
+    return Plan(version, configuration, sources, zones, schemas, tuple(problems), frozenset(left))
 
 
 def _unheard_of(configuration: Configuration, reading: Reading, fingerprints: Fingerprints | None) -> str:

@@ -15,6 +15,7 @@ from adapters.address.register_batches import batches
 from adapters.address.register_layouts import Layout
 from adapters.address.register_rows import AddressRows
 from adapters.base import Box
+from config.regular_files import open_regular
 from tasks.ledger.registering import Registering
 from tasks.ledger.registers import RegisterRow
 
@@ -43,7 +44,7 @@ class NewBase:
 def file_digest(path: Path, *settings: object) -> str:
     """A hash of a file, and of the settings that it is read with."""
     hashed = hashlib.sha256(repr(settings).encode())
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while part := stream.read(1 << 20):
             hashed.update(part)
     return hashed.hexdigest()

@@ -15,7 +15,8 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
-from adapters.address.answer import Asked, read_answer, read_postcode, same_number
+from adapters.address.answer import Asked, read_answer, read_postcode
+from adapters.address.house_numbers import same_number
 from adapters.address.matching import THRESHOLD, has_initial, same_city, similarity
 from adapters.address.zones import Zone
 from adapters.base import Finding, Level, Place, Places
@@ -55,6 +56,7 @@ MOST_CANDIDATES = 10
 """So many addresses of an ambiguous answer are offered for choice at most."""
 
 RULES = (
+    "readable",
     "consistent",
     "found",
     "street",
@@ -178,6 +180,8 @@ def decide_residence(
     """
     asked = read_answer(answer, language)
     case = _Case(places, zone)
+    if not case.holds("readable", held=not asked.malformed):
+        return case.undetermined(Reason.NUMBER_MALFORMED)
     if not case.holds("consistent", held=not asked.contradictory):
         return case.undetermined(Reason.AMBIGUOUS_ADDRESS)
     candidates = [_compared(asked, place, places, language) for place in places.places]

@@ -105,8 +105,8 @@ def wait_for_zone(held: Held) -> Later:
 
 
 def decide_without_look_up(held: Held, question: Question) -> Decision | None:
-    """What becomes of `held` where no look-up is made: it has no answer, its deadline has passed, it lost too many
-    workers, or its question no longer names its source. None when it is to be looked up.
+    """What becomes of `held` where no look-up is made: it has no answer or none that anybody could open, its deadline
+    has passed, it lost too many workers, or its question no longer names its source. None when it is to be looked up.
     """
     if held.sealed is None:  # its participant was erased: no person could decide it either
         return Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
@@ -114,6 +114,8 @@ def decide_without_look_up(held: Held, question: Question) -> Decision | None:
         return Settle(
             Outcome.UNDETERMINED, _technical(held.last_reason), {"review": "overdue", "before": held.last_reason}
         )
+    if held.forsaken:
+        return Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
     if held.lost_leases >= MOST_LOST_LEASES:
         return _give_up(question, Reason.WORKER_LOST, {"lost_leases": held.lost_leases})
     if held.overdue:

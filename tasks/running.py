@@ -29,7 +29,7 @@ from config.configuration import Question
 from jurat.answers import encode, validate
 from jurat.candidates import seal_candidates
 from jurat.errors import InvalidAnswer
-from jurat.sealing import Unopenable, Unseal
+from jurat.sealing import KEY_ID_LENGTH, Unopenable, Unseal
 from jurat.words import Outcome, Reason
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Later, Settle
 from tasks.crashing import crash_point
@@ -37,6 +37,10 @@ from tasks.plan import Plan
 from tasks.rules import Candidates, decide, decide_without_look_up, wait_for_zone
 
 log = structlog.get_logger("jurat.checks")
+
+KEY_RETRY = 5.0
+"""Seconds before a check is claimed again whose answer no key of ours is for. Claims leave those to other workers, so
+that hardly any comes so far."""
 
 FAILED_RETRY = 30.0
 """Seconds before a check is tried again that our own code failed on."""
@@ -53,6 +57,7 @@ class Running:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._unseal = unseal
+        self._keys = frozenset(unseal.key_ids)
         self._clock = clock
         self._jitter = jitter
 
@@ -106,6 +111,8 @@ class Running:
             return Entry(held, Settle(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING), plan.version)
         if decision := decide_without_look_up(held, question):
             return Entry(held, decision, plan.version, retain=question.retain_s)
+        if len(held.answer_key or "") == KEY_ID_LENGTH and held.answer_key not in self._keys:
+            return Entry(held, GiveBack(KEY_RETRY), plan.version)
         try:
             answer = self._open(held, plan.answer_schemas[question.consultation, question.name])
         except (Unopenable, InvalidAnswer, ValueError, RecursionError) as error:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from config.settings import Settings, SettingsError, read_settings
+from worker.cores import leave_none
 
 
 @contextmanager
@@ -39,9 +40,8 @@ def _settings() -> Settings:
         refuse(str(error))
     if settings.broker_url is None:
         refuse("JURAT_BROKER_URL is not set: give a broker such as redis://localhost:6379/0, or `none` to do without")
-    if not settings.unseal_keys:
-        refuse("JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; see `bin/jurat keys generate`")
     return settings
 
 
+leave_none()
 app = make_app(_settings())

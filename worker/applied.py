@@ -18,6 +18,7 @@ from worker import diagnosis
 from worker.database import opened
 from worker.output import Exit, Failure, Output
 from worker.standing import Standing
+from worker.standing import standings as every
 
 if TYPE_CHECKING:
     from tasks.plan import Plan
@@ -49,10 +50,8 @@ def standings(service: Service, name: str | None = None) -> list[Standing]:
     configured = configuration_of(service).sources
     if name is not None:
         require(name, configured)
-    rows = {row.name: row for row in service.reading.sources()}
-    now = service.reading.clock()
     models = configured if name is None else {name: configured[name]}
-    return [Standing(each, model, rows[each], now) for each, model in models.items()]
+    return every(models, service.reading)
 
 
 def keeping(service: Service) -> Keeping:

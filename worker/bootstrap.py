@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
+from uuid import uuid4
 
 import sqlalchemy
 
 from adapters.address.zones import Zones
 from adapters.fingerprints import Fingerprints
-from config.settings import Settings
+from config.settings import Settings, as_environment
 from jurat.database import bounded, open_engine
 from jurat.sealing import Unseal, key_from_text
 from tasks.ledger import Claims, Keeping, Minting, Publishing, Reading, Settling
+from tasks.ledger.fleet import Fleet, Member
 from tasks.plan import make_plan
 from tasks.running import Running
+from worker.database import give_up_on, why_not
 from worker.engine import Engine, Ledgers
 from worker.engine.plans import Plans
+from worker.installation import VERSION, installation, newest_revision
 
 CONNECTIONS = 8
 """Database connections of a process: one for each engine thread that writes or reads, and a few for code look-ups."""
@@ -33,8 +39,12 @@ class Service:
     publishing: Publishing
     fingerprints: Fingerprints | None
 
-    def engine(self, *, slots: int, only: Collection[str] | None = None) -> Engine:
-        """An engine with `slots` look-up threads for the sources in `only` (None: all). Not started yet."""
+    def engine(self, *, slots: int, only: Collection[str] | None = None, name: str = "") -> Engine:
+        """An engine with `slots` look-up threads for the sources in `only` (None: all). Not started yet.
+
+        `name` is that of the worker, on which people tell it from others.
+        """
+        give_up_on(self.database)
         keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in self.settings.unseal_keys]
         unseal = Unseal(keys)
         database = bounded(self.database)
@@ -42,14 +52,36 @@ class Service:
             make_plan,
             reading=self.reading,
             fingerprints=self.fingerprints,
+            environ=as_environment(self.settings),
             ready=Zones(),
             purse=Keeping(database),
             private_networks=self.settings.private_networks,
         )
         plans = Plans(self.reading, make)
         minting = Minting(unseal, self.fingerprints) if self.fingerprints is not None and keys else None
-        ledgers = Ledgers(Claims(database), Settling(database), Keeping(database, minting))
-        return Engine(ledgers, Running(unseal), plans, slots=slots, only=only)
+        claims = Claims(database, keys=unseal.key_ids)
+        ledgers = Ledgers(claims, Settling(database), Keeping(database, minting), Fleet(database))
+        member = Member(
+            uuid4(),
+            socket.gethostname(),
+            name or f"{os.getpid()}@{socket.gethostname()}",
+            VERSION,
+            newest_revision(),
+            slots,
+            sources=None if only is None else tuple(sorted(only)),
+            unseal_keys=tuple(unseal.key_ids),
+            hash_keys=tuple(self.fingerprints.key_ids) if self.fingerprints is not None else (),
+        )
+        return Engine(
+            ledgers,
+            Running(unseal),
+            plans,
+            slots=slots,
+            only=only,
+            member=member,
+            database=installation(self.settings.database_url),
+            explain=partial(why_not, self.database),
+        )
 
     def close(self) -> None:
         """Give back the connections."""

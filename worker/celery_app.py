@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -16,7 +17,9 @@ from config.settings import Settings, read_settings
 from worker.bootstrap import open_service
 from worker.broker import Broker, oddities
 from worker.celery_settings import DEFAULT_QUEUE, celery_settings
+from worker.database import look
 from worker.engine import Engine
+from worker.keyring import UNKNOWN
 from worker.logs import set_up
 from worker.steps import EngineStep, queue
 
@@ -26,14 +29,18 @@ _UNFIT_POOLS = ("prefork", "processes", "solo", "gevent", "eventlet")
 def make_app(settings: Settings) -> Any:
     """The application for these settings. Connects to nothing yet."""
     app: Any = Celery("jurat", amqp=Broker)
-    app.conf.update(celery_settings(settings.broker_url or "none"), task_queues=[queue(DEFAULT_QUEUE)])
+    celery = celery_settings(settings.broker_url or "none", remote_control=settings.remote_control)
+    app.conf.update(celery, task_queues=[queue(DEFAULT_QUEUE)])
     app.steps["worker"].add(EngineStep)
     service = open_service(settings)
 
-    def make_engine(slots: int, only: set[str] | None) -> Engine:
-        return service.engine(slots=slots, only=only)
+    def make_engine(slots: int, only: set[str] | None, name: str) -> Engine:
+        engine = service.engine(slots=slots, only=only, name=name)
+        threading.Thread(target=look, args=(service,), name="look", daemon=True).start()  # which may take its time
+        return engine
 
     app.jurat_make_engine = make_engine
+    app.jurat_lacks_keys = not settings.unseal_keys
     return app
 
 
@@ -45,7 +52,11 @@ def refuse(sentence: str) -> NoReturn:
 
 @celeryd_init.connect
 def _look_at_options(options: dict[str, Any], instance: Any, **_: Any) -> None:
-    """Declare the queues of -Q as given, since sources may be configured later; refuse pools that do harm."""
+    """Declare the queues of -Q as given, since sources may be configured later; refuse pools that do harm, and a worker
+    without keys. Celery's other commands, such as `inspect`, need none.
+    """
+    if getattr(instance.app, "jurat_lacks_keys", False):
+        refuse(f"JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; {UNKNOWN}")
     context = click.get_current_context(silent=True)
     if context is not None:
         _refuse_unfit(context)

@@ -26,8 +26,11 @@ _REDIS = {
 }
 
 
-def celery_settings(broker_url: str) -> dict[str, Any]:
-    """The settings for a broker; `none` is Celery's transport in memory, which nobody else reaches."""
+def celery_settings(broker_url: str, *, remote_control: bool = False) -> dict[str, Any]:
+    """The settings for a broker; `none` is Celery's transport in memory, which nobody else reaches.
+
+    With `remote_control` whoever reaches the broker may ask workers what they do, and may end them.
+    """
     in_memory = broker_url in (NO_BROKER, "memory://")
     redis = broker_url.startswith(("redis", "rediss", "sentinel", "valkey"))
     return {
@@ -48,7 +51,7 @@ def celery_settings(broker_url: str) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": True,  # there are none; False warns at each loss
         "worker_timer_precision": 0.2,  # so long a worker without a broker waits for Celery's timer when it ends
-        "worker_enable_remote_control": True,
+        "worker_enable_remote_control": remote_control,
         "worker_send_task_events": False,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,

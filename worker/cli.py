@@ -12,11 +12,10 @@ from typing import Final
 import click
 
 from worker.command import ENVIRONMENT, WIDTH, Group
+from worker.installation import VERSION
 from worker.output import MEANINGS, Exit, Failure, Output
 
 PROGRAM: Final = "jurat"
-VERSION: Final = "0.1.0"
-"""That of pyproject.toml, which the image does not have."""
 
 _COMPLETE: Final = "_JURAT_COMPLETE"
 
@@ -25,6 +24,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "demo": "See the whole way of a check in one process, with nothing to install.",
         "worker": "Run a worker: it looks up answers and writes verdicts.",
         "health": "Say whether the workers on this machine are alive.",
+        "fleet": "List the workers of the database, on all machines.",
     },
     "Check answers": {
         "submit": "Submit one confirmed answer.",
@@ -59,6 +59,7 @@ _TARGETS: Final[Mapping[str, str]] = {
         "demo": ("demo",),
         "worker": ("worker",),
         "health": ("health",),
+        "fleet": ("fleet",),
         "checks": ("submit", "status", "wait"),
         "explain": ("explain",),
         "reviews": ("review",),
@@ -218,7 +219,13 @@ def _of_the_system(error: Exception) -> tuple[list[str], Exit] | None:
     from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
     from sqlalchemy.exc import TimeoutError as NoConnection
 
+    from jurat.database import is_read_only
+    from worker.database import advice_on
+
     match error:
+        case DBAPIError() if is_read_only(error):
+            said = first_line(error.orig)
+            return [f"the database is read-only: {said}; {advice_on(said)}"], Exit.DEPENDENCY
         case OperationalError() | InterfaceError():
             return [f"the database can not be used: {first_line(error.orig)}"], Exit.DEPENDENCY
         case NoConnection():

@@ -27,6 +27,8 @@ ENVIRONMENT = {
     "JURAT_HASH_KEYS": "the keys that access codes and numbers are hashed with, newest first",
     "JURAT_PRIVATE_NETWORKS": "the private networks and addresses that sources and proxies may be at, such as "
     "10.20.0.0/16, 192.168.4.7",
+    "JURAT_REMOTE_CONTROL": "whether workers obey `celery inspect` and `celery control`: true or false (default false)",
+    "JURAT_SOURCE_SECRETS": "the folder with the secrets of sources, which `{ file: NAME }` reads, and no other",
     "JURAT_LOG": "how logs are written: json or text (default text)",
 }
 """The settings. Each also comes as NAME_FILE, the path of a file that holds it."""

@@ -1,24 +1,35 @@
-"""The shared database as commands open it: with a sentence where it is not there, or not what this program needs."""
+"""The shared database as commands and workers open it: with a sentence where it is not there, or not what this program
+needs. Commands end with it, workers say it in their log and wait.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import make_url
+import structlog
+from sqlalchemy import Engine, event, make_url, text
 
 from config.settings import Settings, read_settings
 from jurat import Client
-from jurat.database import open_engine, reader
+from jurat.database import is_unfit, open_engine, reader, state_of
 from jurat.ring import NO_BROKER
 from jurat.statements import require_tables, statements_on
 from worker.output import Exit, Failure
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service
+
+log = structlog.get_logger("jurat.worker")
+
+_OLDEST = {"postgresql": (16,), "sqlite": (3, 38)}
+_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations" / "versions"
 
 
 @contextmanager
@@ -36,6 +47,7 @@ def opened() -> Iterator[Service]:
     set_up(settings.log, logging.WARNING)
     require_file(settings)
     service = open_service(settings)
+    give_up_on(service.database, command=True)
     try:
         with reader(service.database).begin() as connection:
             found = standing(connection)
@@ -71,13 +83,159 @@ def require_file(settings: Settings) -> None:
     """Raise Failure where a SQLite database is no file yet: connecting would leave an empty one behind."""
     file = sqlite_file(settings)
     if file is not None and not file.exists():
-        raise Failure(
-            f"there is no database {file}; run `bin/jurat db upgrade`, or set JURAT_DATABASE_URL to another one",
-            Exit.DEPENDENCY,
-        )
+        raise Failure(_no_file(file), Exit.DEPENDENCY)
 
 
 def sqlite_file(settings: Settings) -> Path | None:
     """The file of a SQLite database, None for PostgreSQL."""
     url = make_url(settings.database_url)
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def give_up_on(engine: Engine, *, command: bool = False) -> None:
+    """Have statements of a worker's engine, or of a `command`, fail when PostgreSQL has stopped answering, and a worker
+    make no SQLite file: it waits for one with our tables.
+    """
+    if engine.dialect.name == "postgresql":
+        from worker import connections
+
+        connections.give_up(engine, connections.LONGEST if command else connections.LONGER)
+    elif not command:
+        event.listen(engine, "do_connect", _make_no_file, insert=True)  # before one is made
+
+
+def why_not(engine: Engine, error: Exception) -> Mapping[str, str]:
+    """Why a worker cannot use the database, and what to do, for its log: the driver's first line, or what is wrong with
+    the schema. Holds no secret. Never raises.
+    """
+    from worker.cli import first_line
+
+    said = first_line(getattr(error, "orig", None) or error)
+    known = said if said.startswith(_NO_FILE) else _of_the_schema(engine, error)
+    why, _, advice = known.partition("; ")
+    return {"why": why or said, "advice": advice or advice_on(said), "look": "bin/jurat worker --check"}
+
+
+def look(service: Service) -> None:
+    """Say in the log what a worker that starts would not meet: a schema of before, a PostgreSQL that is too old, or no
+    configuration. Why the database cannot be used at all, its engine says.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from tasks.ledger.reading import Reading
+
+    said = []
+    try:
+        with reader(service.database).begin() as connection:
+            revision = connection.execute(text("SELECT version_num FROM jurat_alembic_version")).scalar()
+        if revision != max(_MIGRATIONS.glob("[0-9]*.py")).name.partition("_")[0]:
+            from tasks.schema import ADVICE, Standing, standing  # loads alembic, which checks do not need
+
+            with reader(service.database).begin() as connection:
+                found = standing(connection)
+            said += [ADVICE[found]] if found not in (Standing.CURRENT, Standing.AHEAD) else []
+        said += filter(None, [too_old(service.database)])
+        if Reading(service.database).config_version() is None:
+            said.append("no configuration was applied; run `bin/jurat config apply PATH`")
+    except SQLAlchemyError:
+        return
+    for sentence in said:
+        why, _, advice = sentence.partition("; ")
+        log.warning("not fully set up", why=why, advice=advice)
+
+
+def too_old(engine: Engine) -> str | None:
+    """That the database's own program is too old for us, and what to do; None where it is not. Connects where needed.
+
+    Raises SQLAlchemy's errors when it is away.
+    """
+    if not getattr(engine.dialect, "server_version_info", None):
+        engine.connect().close()
+    oldest = _OLDEST[engine.dialect.name]
+    if tuple(getattr(engine.dialect, "server_version_info", None) or ()) >= oldest:
+        return None
+    return f"{engine_version(engine)} is too old; update it to {'.'.join(map(str, oldest))} or later"
+
+
+def engine_version(engine: Engine) -> str:
+    """The name and version of the database's own program. Connects when nobody did before."""
+    if not getattr(engine.dialect, "server_version_info", None):
+        engine.connect().close()
+    info = getattr(engine.dialect, "server_version_info", None) or ()
+    name = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}.get(engine.dialect.name, engine.dialect.name)
+    return f"{name} {'.'.join(map(str, info))}"
+
+
+def oddities(service: Service) -> Iterator[tuple[bool, str, str]]:
+    """What keeps a database that answers from being of use (True), or will once another host is the primary (False);
+    what to do about it. Raises SQLAlchemy's errors when it is away.
+    """
+    engine = service.database
+    if old := too_old(engine):
+        said, _, advice = old.partition("; ")
+        yield True, said, advice
+    if engine.dialect.name != "postgresql":
+        return
+    with reader(engine).begin() as connection:
+        read_only = connection.execute(text("SHOW transaction_read_only")).scalar() == "on"
+    if read_only:
+        yield True, "it takes no writes", advice_on("read-only")
+    query = make_url(service.settings.database_url).query
+    if len(str(query.get("host", "")).split(",")) > 1 and "target_session_attrs" not in query:
+        said = "the first of several hosts that answers is taken, though it may take no writes"
+        yield False, said, "add ?target_session_attrs=read-write to JURAT_DATABASE_URL"
+
+
+_ADVICE = {
+    "read-only": "let it take writes, or name the primary in JURAT_DATABASE_URL (with several hosts add "
+    "?target_session_attrs=read-write)",
+    "password|pg_hba.conf|role .* does not exist": "correct user and password in JURAT_DATABASE_URL",
+    "connection option": "correct what follows the ? in JURAT_DATABASE_URL",
+    "(resolve|translate) host": "correct the host in JURAT_DATABASE_URL",
+    "database .* does not exist": "make it and run `bin/jurat db upgrade`, or correct its name in JURAT_DATABASE_URL",
+    "permission denied": "give this user the role that its process needs (docs/how-to/separate-roles.md)",
+    "connection timeout|connection timed out": "look whether it hangs, or correct the host in JURAT_DATABASE_URL",
+    "timeout": "look in pg_stat_activity who holds a lock, or what takes so long",
+    "not answered": "look whether it hangs",
+    "connection slots|too many clients": "let it take more connections (max_connections), or start fewer workers",
+    "SQL_ASCII": "make one with ENCODING 'UTF8', and copy what is in it",
+}
+"""What to do about a database, by what it says."""
+
+
+def advice_on(said: str) -> str:
+    """What to do about a database that says `said`."""
+    found = (advice for words, advice in _ADVICE.items() if re.search(words, said, re.IGNORECASE))
+    return next(found, "start it, or correct JURAT_DATABASE_URL")
+
+
+def _of_the_schema(engine: Engine, error: Exception) -> str:
+    """What is wrong with the schema, where the error may come of that, and what to do; "" where nothing is known."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if state_of(error) == "42501" or not (is_unfit(error) or "no such " in str(getattr(error, "orig", ""))):
+        return ""
+    from tasks.schema import ADVICE, standing  # loads alembic, which a worker that can work does without
+
+    try:
+        with reader(engine).begin() as connection:
+            found = standing(connection)
+    except SQLAlchemyError:
+        return ""
+    return "" if found.usable else ADVICE[found]
+
+
+def _no_file(file: Path) -> str:
+    unset = "" if os.environ.get("JURAT_DATABASE_URL") or os.environ.get("JURAT_DATABASE_URL_FILE") else _UNSET
+    return f"{_NO_FILE} {file}{unset}; run `bin/jurat db upgrade`, or set JURAT_DATABASE_URL to another one"
+
+
+_NO_FILE = "there is no database"
+_UNSET = ", and JURAT_DATABASE_URL is not set"
+
+
+def _make_no_file(_dialect: Any, _record: Any, arguments: list[Any], _values: Any) -> None:
+    """Raises OperationalError where connecting would leave an empty file behind."""
+    file = Path(arguments[0])
+    if not file.exists():
+        raise sqlite3.OperationalError(_no_file(file))

@@ -22,8 +22,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.settings import Settings, SettingsError, provenance, read_settings, shown, unknown_variables
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
-from worker import health
-from worker.keyring import mismatch, seal_id, unseal_ids
 from worker.output import Exit, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -41,8 +39,6 @@ LONGEST_WAIT = 10.0
 
 CLOCKS_APART = 5.0
 """Seconds between this machine's time and the database's that are too much: logs and certificates suffer."""
-
-_OLDEST = {"postgresql": (16,), "sqlite": (3, 38)}
 
 
 class Mark(StrEnum):
@@ -109,39 +105,13 @@ def variable_steps(known: set[str]) -> Iterator[Step]:
         yield Step("environment", Mark.PROBLEM, sentence)
 
 
-def key_steps(settings: Settings, service: Service | None) -> Iterator[Step]:
-    """Whether there are keys, whether they fit each other, and whether they open the answers that wait."""
-    command = "run `bin/jurat keys generate`"
-    opened = unseal_ids(settings)
-    if not opened:
-        yield Step("keys", Mark.PROBLEM, "JURAT_UNSEAL_KEYS is not set: a worker can open no answer", command)
-    elif problem := mismatch(settings):
-        yield Step("keys", Mark.DOWN, problem)
-    else:
-        mine = seal_id(settings)
-        fits = f"answers are sealed for {mine}, which they open" if mine else "JURAT_SEAL_KEY is not set here"
-        yield Step("keys", Mark.OK, f"{count_text(len(opened), 'unseal key')} with the id {', '.join(opened)}; {fits}")
-    if service is None:
-        return
-    waiting = service.reading.waiting_keys()
-    if strange := {key: count for key, count in waiting.items() if key not in opened} if opened else {}:
-        what = ", ".join(f"{count_text(count, 'answer')} for {key}" for key, count in strange.items())
-        advice = "add their private keys to JURAT_UNSEAL_KEYS; without them these end undetermined (answer_unreadable)"
-        yield Step(
-            "sealed answers", Mark.DOWN, f"waiting answers are sealed for a key that is not here: {what}", advice
-        )
-    if not settings.hash_keys and service.reading.code_lists():
-        yield Step("hash keys", Mark.PROBLEM, "there are access codes, and JURAT_HASH_KEYS is not set", command)
-
-
 def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
     """Whether the database answers and has a schema that this program can use; then the service on it."""
     from jurat.database import reader
     from tasks.schema import ADVICE, Standing, standing
     from worker.bootstrap import open_service
     from worker.cli import first_line
-    from worker.commands.db import engine_version
-    from worker.database import sqlite_file
+    from worker.database import advice_on, engine_version, give_up_on, oddities, sqlite_file
 
     file = sqlite_file(settings)
     if file is not None and not file.exists():
@@ -149,22 +119,19 @@ def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
     service = None
     try:
         service = open_service(settings)
+        give_up_on(service.database, command=True)
         with reader(service.database).begin() as connection:
             found = standing(connection)
-        version = engine_version(service.database)
+        version, odd = engine_version(service.database), list(oddities(service))
     except ConfigurationError as error:
         return [Step("database", Mark.PROBLEM, str(error))], None
     except SQLAlchemyError as error:
         if service is not None:
             service.close()
         said = first_line(getattr(error, "orig", None) or error)
-        return [Step("database", Mark.DOWN, said, "start it, or mend JURAT_DATABASE_URL")], None
-    info, oldest = getattr(service.database.dialect, "server_version_info", ()), _OLDEST[service.database.dialect.name]
-    if tuple(info or ()) < oldest:
-        wanted = ".".join(map(str, oldest))
-        steps = [Step("database", Mark.PROBLEM, f"{version} is too old", f"update it to {wanted} or later")]
-    else:
-        steps = [Step("database", Mark.OK, f"{version} answers")]
+        return [Step("database", Mark.DOWN, said, advice_on(said))], None
+    steps = [Step("database", Mark.OK, f"{version} answers")]
+    steps += [Step("database", Mark.PROBLEM if grave else Mark.NOTE, said, advice) for grave, said, advice in odd]
     sentence, _, advice = ADVICE[found].partition("; ")
     if not found.usable:
         service.close()
@@ -179,12 +146,12 @@ def broker_steps(settings: Settings) -> Iterator[Step]:
         if settings.broker_url == NO_BROKER:
             yield Step("broker", Mark.OK, "none: workers ask the database each second")
         return
-    begun = time.monotonic()
-    if problem := _broker_problem(str(settings.broker_url)):
+    problem, took = _broker_problem(str(settings.broker_url))
+    if problem:
         advice = "start it, or mend JURAT_BROKER_URL; until then workers look into the database each second"
         yield Step("broker", Mark.DOWN, f"does not answer ({problem})", advice)
     else:
-        yield Step("broker", Mark.OK, f"answers in {(time.monotonic() - begun) * 1000:.0f} ms")
+        yield Step("broker", Mark.OK, f"answers in {took * 1000:.0f} ms")
 
 
 def configuration_steps(service: Service) -> tuple[list[Step], Plan | None]:
@@ -235,7 +202,7 @@ def source_step(name: str, plan: Plan, reading: Reading) -> Step:
         try:
             resolve(reference, os.environ, Path.cwd())
         except SecretError as error:
-            return Step(f"source {name}", Mark.PROBLEM, str(error), "set it where the workers run")
+            return Step(f"source {name}", Mark.PROBLEM, str(error), error.hint)
     match source:
         case Unusable(why=why):
             return Step(f"source {name}", Mark.PROBLEM, why)
@@ -292,22 +259,22 @@ def _list_step(name: str, source: RegisterFileAdapter) -> Step:
 
 
 def trouble_steps(plan: Plan, reading: Reading) -> Iterator[Step]:
-    """The sources whose breakers are open, or that say that they are asked too often."""
-    from worker.standing import Standing
+    """The sources whose breakers are open, that say that they are asked too often, or at which something waits and no
+    worker is.
+    """
+    from worker.standing import standings
 
-    models, now = plan.configuration.sources, reading.clock()
-    for row in reading.sources():
-        if row.name in models:
-            step = standing_step(Standing(row.name, models[row.name], row, now))
-            if step.mark is Mark.PROBLEM:
-                yield replace(step, name=f"source {row.name}")
+    for standing in standings(plan.configuration.sources, reading):
+        step = standing_step(standing)
+        if step.mark is Mark.PROBLEM:
+            yield replace(step, name=f"source {standing.name}")
 
 
 def standing_step(standing: Standing) -> Step:
     """How a source stands, as workers wrote it down."""
     from worker.standing import State
 
-    said = (standing.said(), standing.answers(), standing.quota(), standing.waits())
+    said = (standing.said(), standing.answers(), standing.quota(), standing.waits(), standing.served(), standing.told())
     found, name = "; ".join(filter(None, said)), standing.name
     if standing.state is State.BROKEN:
         advice = (
@@ -318,6 +285,11 @@ def standing_step(standing: Standing) -> Step:
         return Step(
             name, Mark.PROBLEM, found, "it says that it is asked too often: lower its rate, burst or concurrency"
         )
+    if standing.unserved:
+        return Step(name, Mark.PROBLEM, found, "start a worker that serves it, and see `bin/jurat fleet`")
+    if standing.stale:
+        advice = "no worker has counted what waits for so long: see `bin/jurat fleet` and the workers' logs"
+        return Step(name, Mark.PROBLEM, found, advice)
     return Step(name, Mark.OK if standing.state is State.OPEN else Mark.NOTE, found)
 
 
@@ -387,21 +359,6 @@ def clock_step(reading: Reading) -> Step:
     return Step("clock", Mark.OK, f"the database's time is this machine's to {max(abs(apart), rough):.2f} s")
 
 
-def worker_steps() -> Iterator[Step]:
-    """The workers that run on this machine."""
-    beats = health.workers()
-    if not beats:
-        yield Step("workers", Mark.NOTE, "none of this user runs on this machine")
-    for beat in beats:
-        if problem := beat.trouble:
-            yield Step("workers", Mark.PROBLEM, problem, "restart it")
-        elif unready := beat.unready:
-            yield Step("workers", Mark.NOTE, f"alive, but {unready}")
-        else:
-            held = f"holds {beat.facts.held} with {count_text(beat.facts.slots, 'slot')}"
-            yield Step("workers", Mark.OK, f"worker {beat.pid} is alive and ready, {held}")
-
-
 def _origin(origin: str) -> str:
     return "the default" if origin == "default" else f"from {'the ' if origin == 'environment' else ''}{origin}"
 
@@ -410,8 +367,10 @@ def _instead(steps: list[Step], step: Step) -> list[Step]:
     return [step if other.name == step.name else other for other in steps]
 
 
-def _broker_problem(url: str) -> str | None:
-    """Why the broker does not answer, None when it does. The URL may hold a password and is not told."""
+def _broker_problem(url: str) -> tuple[str | None, float]:
+    """Why the broker does not answer, None when it does, and in how many seconds: its own, without the import of what
+    asks it. The URL may hold a password and is not told.
+    """
     from kombu import Connection
 
     from worker.celery_settings import celery_settings
@@ -420,6 +379,8 @@ def _broker_problem(url: str) -> str | None:
     if "socket_timeout" in options:
         options |= {"socket_timeout": BROKER_TIMEOUT, "socket_connect_timeout": BROKER_TIMEOUT}
     connection = Connection(url, connect_timeout=BROKER_TIMEOUT, transport_options=options)
+    connection.get_transport_cls()  # imports the driver
+    begun = time.monotonic()
     try:
         connection.ensure_connection(max_retries=1, timeout=int(BROKER_TIMEOUT), interval_start=0, interval_step=0)
     except Exception as error:  # noqa: BLE001 - whatever a broker's driver raises
@@ -428,8 +389,9 @@ def _broker_problem(url: str) -> str | None:
             cause = cause.__cause__
         said = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
         password = urlsplit(url).password
-        return said.replace(password, "***") if password else said
+        return (said.replace(password, "***") if password else said), 0.0
+    else:
+        return None, time.monotonic() - begun
     finally:
         with suppress(Exception):
             connection.release()
-    return None

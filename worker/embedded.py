@@ -5,6 +5,8 @@
 
 Threads of the server may all call `wake`. A server that forks opens it in the process that serves, after the fork:
 threads do not come along.
+
+The keys lie in that server's memory. Whether it leaves a core file is for the server to say: `worker.cores.leave_none`.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
 from tasks.schema import ADVICE, standing
 from worker.bootstrap import Service, open_service
-from worker.database import require_file
+from worker.database import require_file, why_not
 from worker.engine import Engine
-from worker.keyring import mismatch
+from worker.keyring import UNKNOWN, mismatch
 from worker.logs import hand_on
 from worker.output import Failure
 
@@ -63,9 +65,7 @@ def _require_settings(settings: Settings) -> None:
             "`bin/jurat worker` instead"
         )
     if not settings.unseal_keys:
-        raise ConfigurationError(
-            "JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; see `bin/jurat keys generate`"
-        )
+        raise ConfigurationError(f"JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; {UNKNOWN}")
     if wrong := mismatch(settings):
         raise ConfigurationError(wrong)
     try:
@@ -81,8 +81,9 @@ def _require_schema(service: Service) -> None:
     except Exception as error:
         if not is_away(error):
             raise
+        why = why_not(service.database, error)
         raise ConfigurationError(
-            "the database does not answer; look whether it runs and JURAT_DATABASE_URL is right: `bin/jurat doctor`"
+            f"the database does not answer: {why['why']}; {why['advice']}; see `bin/jurat doctor`"
         ) from None
     if not found.usable:
         raise ConfigurationError(ADVICE[found])

@@ -6,9 +6,9 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from config.problems import Complaint, Positions, dotted
+from config.problems import Complaint, Positions, Severity, dotted
 from config.registry import RegisterFileSource, RegistrySource
 from jurat.words import Outcome
 from worker.diagnosis import Mark, Step
@@ -19,6 +19,20 @@ if TYPE_CHECKING:
     from adapters.registry.gate import Examination
     from config.lint import Report
     from config.problems import Problem
+
+
+MOST_TOLD: Final = 100
+"""Problems that are printed; who has more mends these first."""
+
+
+def told(problems: Sequence[Problem]) -> Iterator[str]:
+    """The problems as lines, errors before warnings where not all are told, and how many are left out."""
+    shown = problems
+    if len(problems) > MOST_TOLD:
+        shown = sorted(sorted(problems, key=lambda problem: problem.severity != Severity.ERROR)[:MOST_TOLD])
+    yield from map(str, shown)
+    if left := len(problems) - len(shown):
+        yield f"… and {left:,} more: mend these first, and run it again"
 
 
 def linted(paths: Iterable[Path], zones: Collection[str] | None = None) -> Report:

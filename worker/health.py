@@ -25,9 +25,13 @@ OLDEST_THREAD = 60.0
 """Seconds after which a thread of the engine that has not moved counts as hanging. A database that is away may hold one
 for some 15 s."""
 
+MOST_KEYS = 8
+"""Keys of waiting answers that a worker tells of: its file has one size."""
+
 _PREFIX = "jurat-worker-"
 _SIZE = 4096
 _READS = 3
+_OPENS = 20
 
 
 def clock() -> float:
@@ -41,6 +45,8 @@ class Facts:
 
     `threads` has the seconds since each engine thread last moved, without look-up threads, which may wait for long;
     `database` says whether the database answered last; `config_version` is None before a configuration was taken.
+    `strange` counts the answers that wait for each key which the worker does not have. `installation` tells its
+    database from others; it is "" in the file of a worker that does not say so.
     """
 
     slots: int
@@ -48,6 +54,10 @@ class Facts:
     database: bool
     config_version: int | None = None
     threads: Mapping[str, float] = field(default_factory=dict)
+    strange: Mapping[str, int] = field(default_factory=dict)
+    name: str = ""
+    version: str = ""
+    installation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +68,14 @@ class Beat:
     age: float
     facts: Facts
 
+    def is_of(self, installation: str) -> bool:
+        """Whether it works on this database, or does not say on which."""
+        return self.facts.installation in ("", installation)
+
     @property
     def ready(self) -> bool:
-        """Whether it can do checks: the database answers and a configuration was taken."""
-        return self.facts.database and self.facts.config_version is not None
+        """Whether it can do checks: the database answers, a configuration was taken, and its keys open what waits."""
+        return self.unready is None
 
     @property
     def trouble(self) -> str | None:
@@ -77,9 +91,15 @@ class Beat:
     def unready(self) -> str | None:
         """Why this worker can do no checks, in a sentence; None when it can."""
         if not self.facts.database:
-            return f"worker {self.pid} does not reach the database"
+            return f"worker {self.pid} does not reach the database, or may not write there"
         if self.facts.config_version is None:
             return f"worker {self.pid} has no configuration; run `bin/jurat config apply`"
+        if self.facts.strange:
+            what = ", ".join(f"{count} for the key {key}" for key, count in self.facts.strange.items())
+            return (
+                f"worker {self.pid} has not the keys of answers that wait: {what}, or more; "
+                "bring back the keys with these ids: add them to its JURAT_UNSEAL_KEYS"
+            )
         return None
 
 
@@ -111,22 +131,36 @@ class Health:
             self._file = None
 
     def _open(self) -> int | None:
+        for attempt in range(_OPENS):
+            try:
+                file = self._open_once()
+            except BlockingIOError as error:  # somebody looks at it just now
+                if attempt == _OPENS - 1:
+                    self._give_up(error)
+                time.sleep(0.01)
+            except OSError as error:
+                self._give_up(error)
+                return None
+            else:
+                if file is not None:
+                    return file
+        return None
+
+    def _open_once(self) -> int | None:
+        """The file, locked; None where somebody who looked has removed it at this moment. Raises OSError."""
         # The folder may be open to everybody: nobody's link is followed, and nobody else's file taken over.
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            file = os.open(self._path, flags, 0o644)
-        except OSError as error:
-            self._give_up(error)
-            return None
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             if os.fstat(file).st_uid != os.geteuid():
                 raise PermissionError(None, "belongs to another user")
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            if os.fstat(file).st_nlink:
+                return file
+        except OSError:
             os.close(file)
-            self._give_up(error)
-            return None
-        return file
+            raise
+        os.close(file)
+        return None
 
     def _give_up(self, error: OSError) -> None:
         self._file = None
@@ -141,13 +175,15 @@ def folder() -> Path:
 
 
 def workers(where: Path | None = None, now: Callable[[], float] = clock) -> list[Beat]:
-    """The workers that run on this machine, as far as this user may see them. Files left behind are passed over."""
+    """The workers that run on this machine, as far as this user may see them. Files left behind are removed."""
     beats = (read(path, now) for path in sorted((where or folder()).glob(f"{_PREFIX}*.json")))
     return [beat for beat in beats if beat is not None]
 
 
 def read(path: Path, now: Callable[[], float] = clock) -> Beat | None:
-    """The worker whose file this is, None when it runs no more or the file is not a worker's."""
+    """The worker whose file this is, None when it runs no more or the file is not a worker's. One that nobody holds is
+    removed.
+    """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -159,6 +195,11 @@ def read(path: Path, now: Callable[[], float] = clock) -> Beat | None:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             return _beat(file, now)
+        # Nobody holds it. One alone removes it, and who opened it before that sees that it is gone and makes another.
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(file).st_nlink:
+                path.unlink()
         return None
     finally:
         os.close(file)
@@ -168,7 +209,15 @@ def _beat(file: int, now: Callable[[], float]) -> Beat | None:
     for _ in range(_READS):
         try:
             told = json.loads(os.pread(file, _SIZE, 0))
-            facts = Facts(told["slots"], told["held"], told["database"], told["config_version"], dict(told["threads"]))
+            facts = Facts(
+                told["slots"],
+                told["held"],
+                told["database"],
+                told["config_version"],
+                dict(told["threads"]),
+                dict(told.get("strange", {})),
+                *(str(told.get(name, "")) for name in ("name", "version", "installation")),
+            )
             return Beat(told["pid"], max(0.0, now() - told["clock"]), facts)
         except (ValueError, KeyError, TypeError):
             time.sleep(0.02)  # just made, and nothing written yet

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from adapters.fingerprints import Fingerprints
 from config.settings import Settings
 from jurat.sealing import Unseal, key_from_text, key_id
 
@@ -19,6 +22,33 @@ def unseal_ids(settings: Settings) -> list[str]:
     return Unseal(keys).key_ids
 
 
+def hash_ids(settings: Settings) -> list[str]:
+    """The ids of the keys that codes and numbers can be found with here, newest first."""
+    keys = [key_from_text(key.get_secret_value(), "JURAT_HASH_KEYS") for key in settings.hash_keys]
+    return Fingerprints(keys).key_ids if keys else []
+
+
+def how_to_set(setting: str, needed: Collection[str] | None = None) -> str:
+    """What to do about keys that are not set. `needed` are the ids of those that rows in the database need; None where
+    nobody can look. New keys are advised only where no row needs an older one: they open nothing of what is there.
+    """
+    if needed is None:
+        return UNKNOWN
+    if not needed:
+        return "run `bin/jurat keys generate`"
+    several = len(needed) > 1
+    return (
+        f"bring back the key{'s' if several else ''} with the id{'s' if several else ''} {', '.join(sorted(needed))}: "
+        f"add {'them' if several else 'it'} to {setting}, behind those that are there"
+    )
+
+
+UNKNOWN = (
+    "bring back the keys of this installation; only where there were none yet, `bin/jurat keys generate` makes them"
+)
+"""What to do about keys that are not set where nobody can look whether a row needs them."""
+
+
 def mismatch(settings: Settings) -> str | None:
     """A sentence where both kinds of keys are set here and do not fit; None otherwise."""
     mine, opened = seal_id(settings), unseal_ids(settings)
@@ -26,5 +56,5 @@ def mismatch(settings: Settings) -> str | None:
         return None
     return (
         f"JURAT_SEAL_KEY is the wrong key: it has the id {mine}, and JURAT_UNSEAL_KEYS open only {', '.join(opened)}; "
-        "set both from one run of `bin/jurat keys generate`"
+        "set JURAT_SEAL_KEY to the public key of one of those, or bring back the private key with its id"
     )

@@ -73,15 +73,15 @@ def import_list(
     from tasks import people
     from tasks.ledger.people import Enrolling
     from worker.database import opened
+    from worker.keyring import how_to_set
+    from worker.staffing import hashed_with
 
     started = time.monotonic()
     with opened() as service:
         model = _source(_written(paths) if paths else _applied(service), source, name)
         if service.fingerprints is None:
-            raise Failure(
-                "JURAT_HASH_KEYS is not set: numbers are kept as keyed hashes alone; see `bin/jurat keys generate`",
-                Exit.USAGE,
-            )
+            advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.reading))
+            raise Failure(f"JURAT_HASH_KEYS is not set: numbers are kept as keyed hashes alone; {advice}", Exit.USAGE)
         new = people.NewList(file, model, day, skip_malformed)
         with _failures():
             done = people.import_list(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from worker.inquiry import Inquiry, Sighting
 
 RULES: Final[Mapping[str, tuple[str, str]]] = {
+    "readable": ("what stands for the house number can be one", "what stands for the house number is none"),
     "consistent": ("the answer does not contradict itself", "the answer holds two different house numbers"),
     "found": ("the source knows places for it", "the source knows no such address"),
     "street": ("a street was found", "only a town or a postcode was found"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,12 @@ from config.durations import duration_text
 from config.hours import Hours
 from jurat.words import Reason
 from tasks.ledger.figures import MOST_COUNTED
+from tasks.ledger.fleet import LIVE
 from worker.output import count_text, time_text
 
 if TYPE_CHECKING:
     from config.sources import SourceModel
-    from tasks.ledger.reading import SourceRow
+    from tasks.ledger.reading import Reading, SourceRow
 
 
 class State(StrEnum):
@@ -31,13 +33,15 @@ class State(StrEnum):
 class Standing:
     """One source as it stands at a moment of the database's clock.
 
-    `used` counts requests of today; `daily` is how many there may be.
+    `used` counts requests of today; `daily` is how many there may be. `servers` are the names of the live workers that
+    serve it, None where nobody looked.
     """
 
     name: str
     model: SourceModel
     row: SourceRow
     now: datetime
+    servers: tuple[str, ...] | None = None
 
     @property
     def broken_since(self) -> datetime | None:
@@ -78,6 +82,34 @@ class Standing:
     def throttled(self) -> bool:
         """Whether it said itself that it is asked too often, and pauses for that."""
         return bool(self.paused_until) and self.row.pause_reason == Reason.SOURCE_THROTTLED and not self.spent
+
+    @property
+    def age(self) -> float | None:
+        """How many seconds ago workers counted what waits; None where they never did."""
+        return None if self.row.figures_at is None else (self.now - self.row.figures_at).total_seconds()
+
+    @property
+    def stale(self) -> bool:
+        """Whether workers once counted what waits, and do so no more."""
+        return self.age is not None and self.age > LIVE
+
+    @property
+    def unserved(self) -> bool:
+        """Whether something waits and no live worker serves it."""
+        return self.servers == () and self.row.waiting > 0
+
+    def served(self) -> str:
+        """Who serves it, in words; empty where nobody looked."""
+        if self.servers is None:
+            return ""
+        if not self.servers:
+            return "no live worker serves it"
+        shown = ", ".join(self.servers[:3]) + (" …" if len(self.servers) > 3 else "")
+        return f"served by {count_text(len(self.servers), 'worker')} ({shown})"
+
+    def told(self) -> str:
+        """How old the figures are that workers wrote, in words; empty where they are fresh."""
+        return f"the workers' figures are {self.age:.0f} s old" if self.stale else ""
 
     def said(self) -> str:
         """Whether it is asked, in words."""
@@ -136,11 +168,14 @@ class Standing:
             "daily": self.model.daily,
             "waiting": row.waiting,
             "oldest_due_at": row.oldest_due_at,
-            "wait_s": row.wait_s,
+            "wait_s": None if self.stale else row.wait_s,
+            "figures_at": row.figures_at,
+            "figures_age_s": None if self.age is None else round(self.age, 3),
+            "workers": self.servers,
         }
 
     def _how_long(self) -> str:
-        if self.row.wait_s is None or self.state is State.BROKEN:
+        if self.row.wait_s is None or self.state is State.BROKEN or self.stale:
             return ""
         unit = next((unit for unit in (3600, 60) if self.row.wait_s >= unit), 1)
         return f", some {duration_text(unit * max(1, round(self.row.wait_s / unit)))}"
@@ -148,3 +183,22 @@ class Standing:
     @property
     def _hours(self) -> Hours:
         return self.model.hours.parsed if self.model.hours else Hours()
+
+
+def standings(models: Mapping[str, SourceModel], reading: Reading) -> list[Standing]:
+    """How these sources stand. Where no worker counts what waits, it is counted here."""
+    now, workers = reading.clock(), reading.workers()
+    found = []
+    rows = {row.name: row for row in reading.sources()}
+    for name, model in models.items():
+        servers = tuple(worker.name for worker in workers if worker.serves(name))
+        found.append(Standing(name, model, rows[name], now, servers))
+    if all(each.age is not None and not each.stale for each in found):
+        return found
+    counted = reading.waiting()
+    return [
+        replace(each, row=replace(each.row, waiting=counted[each.name][0], oldest_due_at=counted[each.name][1]))
+        if each.age is None or each.stale
+        else each
+        for each in found
+    ]

@@ -22,7 +22,7 @@ from worker.engine.plans import LONGEST_LOOK_UP
 
 log = structlog.get_logger("jurat.worker")
 
-MakeEngine = Callable[[int, set[str] | None], Engine]
+MakeEngine = Callable[[int, set[str] | None, str], Engine]
 
 FIRST_PLAN = 1.0
 """Seconds that a start waits for the first plan. It goes on without one: the database may come later."""
@@ -58,7 +58,7 @@ class EngineStep(bootsteps.StartStopStep):
         """Start the engine with the worker's concurrency as its slots."""
         queues = set(parent.app.amqp.queues.consume_from)
         only = None if DEFAULT_QUEUE in queues else {name.removeprefix(_PREFIX) for name in queues}
-        self.engine = parent.app.jurat_make_engine(parent.concurrency, only)
+        self.engine = parent.app.jurat_make_engine(parent.concurrency, only, parent.hostname)
         self.engine.plans.listeners.append(lambda plan: _follow(parent, plan, only))
         listen(self.engine.wake)
         EngineStep.running.append(self)

@@ -13,7 +13,7 @@ from worker import diagnosis
 from worker.applied import configuration_of, keeping, plan_of, require, standings
 from worker.database import opened
 from worker.diagnosis import Mark, Step
-from worker.gate import examination_data, examination_steps, examined, linted
+from worker.gate import examination_data, examination_steps, examined, linted, told
 from worker.output import Exit, Failure, Output
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def _report(paths: Sequence[Path], name: str | None, out: Output) -> Report:
     report = linted(paths)
     if name in report.document.sources or (name is None and not report.errors):
         return report
-    for problem in report.problems:
-        out.say(str(problem))
+    for line in told(report.problems):
+        out.say(line)
     if report.errors:
         raise Failure(f"mend that first: {name or 'the configuration'} is not well formed", Exit.USAGE)
     require(str(name), report.document.sources)

@@ -31,7 +31,7 @@ from adapters.reply import Reply
 from config.networks import IPNetwork
 from config.registry import RecordSource, RegisterFileSource, RegistrySource, demands_of, misfit
 from config.registry.rules import Demanded, OutcomeRule, Rule
-from config.secrets import SecretError, SecretReference, resolve
+from config.secrets import ForbiddenSecretError, SecretError, SecretReference, resolve
 from config.suggestions import suggest
 from jurat.words import Outcome
 from tasks.plan import StoredPeople
@@ -191,7 +191,8 @@ def look_up(
             source, secret=_secret, loopback_http=loopback_http, private_networks=private_networks, watch=shown
         )
     except (SecretError, ValueError) as error:
-        raise Failure(f"{error}; set it here to try the source", Exit.USAGE) from None
+        hint = error.hint if isinstance(error, ForbiddenSecretError) else "set it here to try the source"
+        raise Failure(f"{error}; {hint}", Exit.USAGE) from None
     found: Found | SourceError
     try:
         found = adapter.look_up(query)

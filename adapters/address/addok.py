@@ -12,7 +12,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from adapters.address.answer import Asked, read_answer, read_postcode, same_number
+from adapters.address.answer import Asked, read_answer, read_postcode
+from adapters.address.house_numbers import same_number
 from adapters.address.matching import THRESHOLD, doubtful_words, expand, fold, name_words, similarity
 from adapters.address.payload import Part, position
 from adapters.base import Another, Level, Place, Places, Query, Unreadable
@@ -63,7 +64,8 @@ class Addok:
         self._sleep = sleep
 
     def look_up(self, query: Query) -> Places:
-        """The candidates for the answer's address, best first. An answer without a street is not asked for.
+        """The candidates for the answer's address, best first. An answer without a street is not asked for,
+        nor one whose house number is none.
 
         Raises:
             SourceError: as `adapters.transport` says; `Unreadable` for an answer of another shape than documented.
@@ -75,7 +77,7 @@ class Addok:
         number = str(asked.number or "").replace(" ", "")
         # Postcode and town are no filter: a street of this name elsewhere tells that they are wrong and not the name.
         text = f"{f'{number} {words}'.strip()[:LONGEST_TEXT]} {asked.postcode[:8]}".strip()
-        if not words or len(text) < SHORTEST_QUERY:
+        if not words or asked.malformed or len(text) < SHORTEST_QUERY:
             return Places("addok", ())
         places, attribution = self._search({"q": text}, deadline)
         word = doubtful_word(asked, places, self._language)

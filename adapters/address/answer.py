@@ -11,35 +11,25 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from adapters.address.house_numbers import (
+    RANGE_SIGN,
+    SEPARATORS,
+    UNREADABLE,
+    HouseNumber,
+    holds_no_number,
+    number_patterns,
+    plain,
+    read_number,
+    says_none,
+    spoils_number,
+    with_signs,
+)
 from adapters.address.matching import ELIDED, ELISION, Language, fold, language
 
 MAX_LETTERS = 300
 """No field of an address is longer; what is, is read as far as this."""
 
-SEPARATORS = re.compile(r"[,;\n\r\t()|]+")
 DASH = re.compile(r"(?<!\d)\s[-–—]\s|\s[-–—]\s(?!\d)")
-SIGN = re.compile(r"(\d[a-z]?)\s*([-–—./])\s*(?=\d)", re.IGNORECASE)
-RANGE_SIGN = "\ua78f"
-"""Stands for a sign between two numbers that folding must not lose, twice for one that joins no range: "8.5", and "4/8"
-where that is flat 4 of house 8. It is a letter that looks like a dot (sinological dot)."""
-RANGE_WIDTH = 12
-"""The widest span read as one building with several numbers ("8-10"): beyond it the two ends may be far apart."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class HouseNumber:
-    """A house number: its value, its repetition in one spelling ("bis", "ter", "a" or ""), and where a range ends."""
-
-    value: int
-    repetition: str = ""
-    until: int | None = None
-
-    def __str__(self) -> str:
-        return f"{self.value} {self.repetition}".rstrip()
-
-
-UNREADABLE = HouseNumber(0)
-"""A house number that was written and can be none, or more than one ("8-80"): no house has it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,7 +38,7 @@ class Asked:
 
     `city_code` is the official code of the town, which a platform may fill in (in France INSEE's). `contradictory`
     says that the answer holds two different house numbers, so that nobody knows which is meant, `numbered` that a house
-    number was written, also one that can not be read.
+    number was written, also one that can not be read. `malformed`: what stands for the number is none.
     """
 
     number: HouseNumber | None
@@ -58,6 +48,7 @@ class Asked:
     city_code: str = ""
     contradictory: bool = False
     numbered: bool = False
+    malformed: bool = False
 
 
 def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
@@ -68,21 +59,34 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
     numbers: list[HouseNumber] = []
     streets: list[str] = []
     dropped: list[str] = []
-    fields = (_text(answer, "number"), _without_town(_text(answer, "street"), postcode, city))
+    malformed = False
+    written = plain(_text(answer, "number"))
+    fields = (
+        "" if says_none(written, code) else written,
+        _without_town(plain(_text(answer, "street")), postcode, city),
+    )
     for position, field in enumerate(fields):
         for part in _parts(field, words, dropped, numbers):
             number = read_number(part, code)
-            if number is None and _number_patterns(code).several.fullmatch(part):
+            if number is None and number_patterns(code).several.fullmatch(part):
                 number = UNREADABLE
             if number is not None:
                 numbers.append(number)
-            elif (apart := _apart(part, words, numbers)) is None:
-                streets.append(part)
-            elif position == 0 and fields[1] and not _names_kind(apart[1].split(), words):
+                continue
+            apart = _apart(part, words, numbers)
+            name = apart[1] if apart else part
+            beside = position == 0 and bool(fields[1]) and not _names_kind(name.split(), words)
+            if beside and (apart or part.strip("0")[:1].isdigit()):
                 numbers.append(UNREADABLE)  # "8 quinquies" beside a street: nobody knows what that is
+            elif apart is None:
+                streets.append(part)
+                malformed = malformed or beside
             else:
                 numbers.append(apart[0])
                 streets.append(apart[1])
+        if position == 0:  # a name beside a number may be that of a house, "Les Lilas, 8"; alone it is no number
+            malformed = malformed and not numbers
+    malformed = malformed or (bool(fields[0]) and (not numbers or holds_no_number(fields[0], code)))
     return Asked(
         number=numbers[0] if numbers else None,
         street=_written(_best(streets or dropped, words), fields),
@@ -90,7 +94,8 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
         city=city,
         city_code=re.sub(r"\s", "", _text(answer, "city_code")).upper(),
         contradictory=len(set(numbers)) > 1,
-        numbered=bool(numbers or fold(_text(answer, "number"))),
+        numbered=bool(numbers or fields[0]),
+        malformed=malformed or spoils_number(fields[1]),
     )
 
 
@@ -98,32 +103,6 @@ def read_postcode(text: str) -> str:
     """A postcode in one spelling: without blanks, the country ("D-99002") and a delivery route ("99002-1234")."""
     compact = re.sub(r"\s", "", text).upper()
     return re.sub(r"^[A-Z]{1,2}-(?=\d)|(?<=^\d{5})-\d{4}$", "", compact)
-
-
-def read_number(text: str, code: str = "fr") -> HouseNumber | None:
-    """A house number as it is written by people and address bases: "8", "8 bis", "8B", "n° 8", "8-10". Else None."""
-    match = _number_patterns(code).one.fullmatch(fold(_with_signs(text, language(code))))
-    if match is None:
-        return None
-    value = int(match["value"])
-    until = int(match["until"]) if match["until"] else None
-    if until is not None and not (value < until <= value + RANGE_WIDTH and (until - value) % 2 == 0):
-        return None
-    return HouseNumber(value, repetition(match["repetition"] or "", code), until)
-
-
-def repetition(written: str, code: str = "fr") -> str:
-    """One spelling of what stands behind a number: "B" and "bis" are the same, and nobody can tell which was meant."""
-    folded = fold(written)
-    return str(language(code).table["repetitions"].get(folded, folded))
-
-
-def same_number(asked: HouseNumber, found: str | None, code: str = "fr") -> bool:
-    """Whether a source's house number is the one asked for. A range is answered by its first number or by itself."""
-    number = read_number(found or "", code)
-    if number is None or number.repetition != asked.repetition:
-        return False
-    return number.value == asked.value and (number.until is None or number.until == asked.until)
 
 
 def _text(answer: Mapping[str, Any], name: str) -> str:
@@ -142,40 +121,6 @@ def _written(street: str, fields: Iterable[str]) -> str:
     return street
 
 
-def _with_signs(text: str, words: Language) -> str:
-    """`text` with `RANGE_SIGN` for what stands between two numbers."""
-    ranges = words.table["range_signs"]
-    return SIGN.sub(lambda match: f"{match[1]} {RANGE_SIGN * (1 if match[2] in ranges else 2)} ", text)
-
-
-@dataclass(frozen=True, slots=True)
-class _NumberPatterns:
-    """A house number; `several` numbers; numbers that a sign or a word joins, `behind` a name."""
-
-    one: re.Pattern[str]
-    several: re.Pattern[str]
-    behind: re.Pattern[str]
-
-
-@lru_cache(maxsize=32)
-def _number_patterns(code: str) -> _NumberPatterns:
-    table = language(code).table
-    marks, ranges = "|".join(table["number_marks"]), "|".join(table["range_words"])
-    known = "|".join(sorted({*table["repetitions"], *table["repetitions"].values()}, key=len, reverse=True))
-    others = "|".join(word for word in (*table["particles"], *table["city"]["ordinals"]) if len(word) > 1)
-    mark = rf"(?:(?:{marks}) ?)?"
-    behind = rf"(?!(?:{ranges}) \d|(?:{others})\b)(?:{known}|[a-z]{{1,2}}\d?)"
-    any_one, joint = rf"{mark}\d+(?: ?{behind})?", rf" (?:{ranges}|{RANGE_SIGN}{{1,2}})"
-    return _NumberPatterns(
-        one=re.compile(
-            rf"{mark}0*(?P<value>[1-9]\d{{0,4}})(?: ?(?P<repetition>{behind}))?"
-            rf"(?:(?: (?:{ranges}|{RANGE_SIGN}))? 0*(?P<until>[1-9]\d{{0,4}}))?"
-        ),
-        several=re.compile(rf"{any_one}(?:(?:{joint})? {any_one})+"),
-        behind=re.compile(rf"(?<=\S) (?P<numbers>{any_one}(?:{joint} {any_one})+)$"),
-    )
-
-
 def _parts(text: str, words: Language, dropped: list[str], known: Sequence[HouseNumber]) -> Iterator[str]:
     """The parts of a field between commas, folded, without what leads to a flat.
 
@@ -185,7 +130,7 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
     begins, inside = _noise_patterns(words.code)
     for sign, word in words.table["noise"]["signs"].items():
         text = re.sub(rf"(?<=\S)\s*{re.escape(sign)}", word, text)  # "8 Main St #4"
-    for folded in _pieces(_with_signs(text, words), begins):
+    for folded in _pieces(with_signs(text, words), begins):
         without_flat = inside.sub(lambda match: match[0] if _in_name(match, words, known) else " ", folded)
         rest = " ".join(without_flat.replace(ELIDED, "").split()).lstrip(f"{RANGE_SIGN} ")
         if begins.match(rest):
@@ -328,7 +273,7 @@ def _split_behind(part: str, words: Language, known: Sequence[HouseNumber]) -> t
 
     Numbers that are joined ("8-10", "8-80") are no name, and only a number where they are one.
     """
-    if joined := _number_patterns(words.code).behind.search(part):
+    if joined := number_patterns(words.code).behind.search(part):
         tokens, numbers = part[: joined.start()].split(), read_number(joined["numbers"], words.code) or UNREADABLE
         return None if _begins_or_leads(tokens, words) else (numbers, " ".join(tokens))
     tokens = part.split()

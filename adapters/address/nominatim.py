@@ -63,14 +63,15 @@ class Nominatim:
         }
 
     def look_up(self, query: Query) -> Places:
-        """The candidates for the answer's address, best first. An answer without a street is not asked for.
+        """The candidates for the answer's address, best first. An answer without a street is not asked for,
+        nor one whose house number is none.
 
         Raises:
             SourceError: as `adapters.transport` says; `Unreadable` for an answer of another shape than documented.
         """
         asked = read_answer(query.answer, self._language)
         street = expand(asked.street, self._language)
-        if not street:
+        if not street or asked.malformed:
             return Places("nominatim", ())
         parts = {"street": f"{asked.number or ''} {street}".strip(), "city": asked.city, "postalcode": asked.postcode}
         params = {name: text for name, text in parts.items() if text} | self._always

@@ -54,7 +54,8 @@ class Pelias:
         self._key = {"api_key": api_key} if api_key else {}
 
     def look_up(self, query: Query) -> Places:
-        """The candidates for the answer's address, best first. An answer without a street is not asked for.
+        """The candidates for the answer's address, best first. An answer without a street is not asked for,
+        nor one whose house number is none.
 
         Raises:
             SourceError: as `adapters.transport` says; `Unavailable` also where an answer with the status 200 names an
@@ -62,7 +63,7 @@ class Pelias:
         """
         asked = read_answer(query.answer, self._language)
         street = expand(asked.street, self._language)
-        if not street:
+        if not street or asked.malformed:
             return Places("pelias", ())
         parts = {
             "address": f"{asked.number or ''} {street}".strip(),

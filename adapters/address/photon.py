@@ -42,7 +42,8 @@ class Photon:
         self._country = country or ""
 
     def look_up(self, query: Query) -> Places:
-        """The candidates for the answer's address, best first. An answer without a street is not asked for.
+        """The candidates for the answer's address, best first. An answer without a street is not asked for,
+        nor one whose house number is none.
 
         Raises:
             SourceError: as `adapters.transport` says; `Unreadable` for an answer of another shape than documented.
@@ -55,7 +56,7 @@ class Photon:
             "city": asked.city,
             "countrycode": self._country,
         }
-        if not parts["street"]:
+        if not parts["street"] or asked.malformed:
             return Places("photon", ())
         params = {name: text for name, text in parts.items() if text}
         # Without `dedupe=0` only one of the ways of a street comes, and nobody knows how far the street goes.

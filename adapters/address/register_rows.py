@@ -19,7 +19,8 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.address.answer import MAX_LETTERS, read_number, read_postcode, repetition
+from adapters.address.answer import MAX_LETTERS, read_postcode
+from adapters.address.house_numbers import read_number, repetition
 from adapters.address.matching import fold
 from adapters.address.register_layouts import (
     FIELDS,
@@ -30,6 +31,7 @@ from adapters.address.register_layouts import (
     read_header,
 )
 from adapters.file_lines import Lines, Problems, WrongFile
+from config.regular_files import open_regular
 
 SHOWN_PROBLEMS = 20
 
@@ -95,7 +97,7 @@ class AddressRows:
 
     def _addresses(self) -> Iterator[Address]:
         before = self._path.stat()
-        with self._path.open("rb") as raw, closing(Lines(raw, packed=self._path.suffix == ".gz")) as lines:
+        with open_regular(self._path) as raw, closing(Lines(raw, packed=self._path.suffix == ".gz")) as lines:
             for line, texts in self._texts(lines):
                 self.rows += 1
                 if self.rows > self._most:
@@ -279,7 +281,7 @@ def layout_of(path: Path) -> Layout:
     """
     first = ""
     try:
-        with path.open("rb") as raw, closing(Lines(raw, packed=path.suffix == ".gz")) as lines:
+        with open_regular(path) as raw, closing(Lines(raw, packed=path.suffix == ".gz")) as lines:
             first = next(lines, "")
     except WrongFile as error:
         raise AddressFileError(f"{path.name}:{error.line}: {error}") from None

@@ -56,7 +56,7 @@ def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names:
     stands in for `base.streets` where somebody remembers them.
     """
     cases = [_case(query, code) for query in queries]
-    named = [case for case in cases if case.wanted.canonical]
+    named = [case for case in cases if case.wanted.canonical and not case.asked.malformed]
     wanted = [case.wanted for case in named]
     for case, matches in zip(named, base.named(wanted) if named else [], strict=True):
         _keep(case, matches, code)

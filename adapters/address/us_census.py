@@ -47,7 +47,7 @@ class UsCensus:
         """
         asked = read_answer(query.answer, self._language)
         street, code = expand(asked.street, self._language), asked.postcode[:ZIP_LETTERS]
-        if not (street and code and asked.number):
+        if not (street and code and asked.number) or asked.malformed:
             return Places("us-census", ())
         params = {"street": f"{asked.number} {street}", "zip": code, "benchmark": BENCHMARK, "format": "json"}
         if asked.city:

@@ -129,7 +129,7 @@ def read_zipped_shapefile(path: Path, labels: Labels) -> Layer:
     """The features of the one Shapefile in a zip, which may lie in a folder there. Unpacks it beside the zip.
 
     Raises:
-        FileProblem: the zip holds something else, or what no zone file needs, or the extra [zones] is missing.
+        FileProblem: the zip holds something else, or what no zone file needs, or pyogrio is missing.
     """
     stem = path.with_name("unpacked")
     _unpack(path, stem)
@@ -138,7 +138,8 @@ def read_zipped_shapefile(path: Path, labels: Labels) -> Layer:
         import pyogrio.raw  # noqa: PLC0415 - an extra
     except ImportError:
         raise FileProblem(
-            "is a Shapefile, for which pyogrio is needed: install the extra [zones], or export the file as GeoJSON"
+            "is a Shapefile, for which pyogrio is needed: pip install pyogrio (`make demo` does it), or export the "
+            "file as GeoJSON"
         ) from None
     _forget_other_drivers(pyogrio)
     source = stem.with_suffix(".shp")

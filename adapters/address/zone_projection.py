@@ -85,7 +85,7 @@ def system_of(crs: str, said: str | None = None) -> System:
     """The coordinate system that a file names (a name such as EPSG:2154, or WKT), or `said` where it names none.
 
     Raises:
-        FileProblem: it is unknown, can not be used for zones, differs from `said`, or needs the extra [zones].
+        FileProblem: it is unknown, can not be used for zones, differs from `said`, or needs pyproj.
     """
     if said is not None and name_of(said) is None:
         raise FileProblem(f"can not be read in {said[:60]!r}: a coordinate system is named as in EPSG:2154")
@@ -120,8 +120,8 @@ def _system(crs: str) -> System:
         import pyproj  # noqa: PLC0415 - an extra, and only files in another system need it
     except ImportError:
         raise FileProblem(
-            f"is in the coordinate system {shown}, for which pyproj is needed: install the extra [zones], "
-            "or export the file in WGS 84 (EPSG:4326)"
+            f"is in the coordinate system {shown}, for which pyproj is needed: pip install pyproj (`make demo` does "
+            "it), or export the file in WGS 84 (EPSG:4326)"
         ) from None
     try:
         made = pyproj.CRS.from_user_input(name) if name else pyproj.CRS.from_wkt(crs)

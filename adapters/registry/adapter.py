@@ -36,6 +36,7 @@ from adapters.reply import LONGEST_WAIT_S
 from adapters.transport import Reply, Transport, raise_for_trouble
 from config.hours import parse_zone
 from config.networks import IPNetwork
+from config.registry.hosts import is_listed
 from config.registry.inputs import Input
 from config.registry.rules import Then
 from config.registry.source import Kept, RegistrySource, Step
@@ -259,7 +260,7 @@ class RegistryAdapter:
         return finding if self._holder is None else self._holder.held(finding, inputs)
 
     def _send(self, step: _Step, message: Message, deadline: float) -> Reply:
-        if step.request.host not in self._model.hosts:
+        if not is_listed(step.request.host, self._model.hosts):
             raise Blocked("the request would go to a host that this source does not list")
         return self._transport.send(
             message.method,

@@ -8,7 +8,9 @@ from typing import Final
 
 from adapters.registry.conformance import Acted, play_moods
 from adapters.registry.list_trials import try_list
+from adapters.registry.pointing import pointed
 from adapters.registry.rehearsal import Path, Rehearsal
+from adapters.registry.showing import unshown
 from adapters.registry.trials import ReadFile, Tried, try_all
 from config.registry.people import RegisterFileSource
 from config.registry.rules import NameRule, Then
@@ -41,7 +43,8 @@ def examine(source: RegistrySource, read_file: ReadFile) -> Examination:
     rehearsal = Rehearsal(source)
     tried = tuple(try_all(source, rehearsal, read_file))
     acted = tuple(play_moods(source, rehearsal, tried))
-    return Examination(tried, acted, (*_missing(source), *_red(tried), *_taken_for_a_word(acted)))
+    hidden = (Fault(*each) for each in unshown(source, rehearsal, tried))
+    return Examination(tried, acted, (*_missing(source), *_red(tried, source), *hidden, *_taken_for_a_word(acted)))
 
 
 def examine_list(source: RegisterFileSource, read_file: ReadFile) -> Examination:
@@ -72,11 +75,19 @@ def _missing(source: RecordSource) -> Iterator[Fault]:
         yield Fault(("tests",), f"no test expects {listed}, and without it nothing is published", hint)
 
 
-def _red(tried: Sequence[Tried]) -> Iterator[Fault]:
+def _red(tried: Sequence[Tried], source: RegistrySource | None = None) -> Iterator[Fault]:
+    """A fault for each test that failed; one for all that fail for an expression that gives nothing."""
+    told: set[Path] = set()
     for test in tried:
-        if not test.passed:
+        if test.passed:
+            continue
+        line = None if source is None else pointed(source, test)
+        if line is None:
             said, _, hint = test.said.partition(" — ")
             yield Fault(test.place, said, hint)
+        elif line[0] not in told:
+            told.add(line[0])
+            yield Fault(*line)
 
 
 def _taken_for_a_word(acted: Sequence[Acted]) -> Iterator[Fault]:

@@ -16,6 +16,7 @@ from config.registry.inputs import Cleaning, Input, NumberFormat
 from jurat.words import Reason
 
 _SEPARATORS = re.compile(r"[\s\-_./,'·\u2010-\u2015\u2212]+")
+_SIGN = re.compile(r"\s*[+\-\u2010-\u2015\u2212]")
 _NUMBER = re.compile(r"[0-9A-Za-z.+-]{1,40}")
 _SPACE = re.compile(r"\s")
 _NO_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
@@ -151,7 +152,7 @@ def clean(answer: Mapping[str, Any], inputs: Mapping[str, Cleaner]) -> dict[str,
 def compact(form: NumberFormat, text: str) -> str | None:
     """The number as its registry writes it, without separators; None when its form or check digit is wrong."""
     plain = _ascii_digits(text)
-    if not plain.isascii():
+    if not plain.isascii() or _SIGN.match(plain):
         return None
     number = _compactors()[form](plain)
     return number if number is not None and _NUMBER.fullmatch(number) else None
@@ -181,6 +182,8 @@ def _trim(text: str) -> str:
 
 def _only(text: str, *, wanted: Callable[[str], bool]) -> str | None:
     """The text without separators and with plain digits, None where something else is left."""
+    if _SIGN.match(text):
+        return None
     bare = text if text.isascii() and wanted(text) else _SEPARATORS.sub("", _ascii_digits(text))
     return bare if bare.isascii() and wanted(bare) else None
 
@@ -197,11 +200,20 @@ def _day(text: str) -> str | None:
 
 
 def _ascii_digits(text: str) -> str:
-    """The text with digits of any script as ASCII ones, and without mere forms of letters, such as full-width ones."""
+    """The text with digits of any script as ASCII ones, and without mere forms of letters, such as full-width ones.
+
+    What has a number in it and is no digit ("①", "²", "½") stays as it is, so that it is none.
+    """
     if text.isascii():
         return text
-    plain = unicodedata.normalize("NFKC", text)
-    return "".join(str(unicodedata.decimal(character, character)) for character in plain)
+    return "".join(map(_ascii_digit, text))
+
+
+def _ascii_digit(character: str) -> str:
+    if unicodedata.category(character) == "No":
+        return character
+    plain = unicodedata.normalize("NFKC", character)
+    return "".join(str(unicodedata.decimal(each, each)) for each in plain)
 
 
 _STEPS: Mapping[Cleaning, _Step] = {

@@ -36,7 +36,16 @@ class Resting:
         tree = levels.trees[level]
         if all(value in _NOTHING for value in value_at(tree, place)):
             return False
-        return self._depends(self._expression(name), levels, level, tree, place)
+        return self._depends(self.expression(name), levels, level, tree, place)
+
+    def says(self, name: str) -> bool:
+        """Whether the field `name` has a value, wherever that comes from."""
+        return name in self._source.record.fields and not _is_nothing(self._value(self.expression(name), self._reply))
+
+    def rests_on_any(self, name: str, levels: Levels) -> bool:
+        """Whether the field `name` rests on anything that stands in the answer, also where that is null."""
+        expression = self.expression(name)
+        return any(self._leaves(expression, levels, level, tree) for level, tree in enumerate(levels.trees))
 
     def makes_up(
         self, name: str, levels: Levels, level: int, place: Place, changed: Any, accepts: Callable[[Reply], bool]
@@ -46,7 +55,7 @@ class Resting:
         A field may find the same elsewhere. It is made up where a literal of the description has come in, or where it
         is still accepted without anything that it rests on.
         """
-        expression, tree = self._expression(name), levels.trees[level]
+        expression, tree = self.expression(name), levels.trees[level]
         come_in = _used_literals(expression, self._record(levels.with_tree(level, changed)))
         if come_in - _used_literals(expression, self._record(self._reply)):
             return True
@@ -60,7 +69,18 @@ class Resting:
         reply = levels.with_tree(level, bare)
         return not _is_nothing(self._value(expression, reply)) and accepts(reply)
 
-    def _expression(self, name: str) -> str:
+    @property
+    def body(self) -> Any:
+        """The answer as it is decoded; None where it can not be."""
+        return self._decoding.read(self._reply).body
+
+    @property
+    def record(self) -> Any:
+        """The first record of the answer; None where there is none."""
+        return self._record(self._reply)
+
+    def expression(self, name: str) -> str:
+        """What the field `name` asks of a record."""
         field = self._source.record.fields[name]
         return field.value if isinstance(field, DateField) else field
 

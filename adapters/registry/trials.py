@@ -32,7 +32,7 @@ _TYPES: Final[Mapping[str, str]] = {
 class Tried:
     """One test and what it came to. `replies` are those of its steps.
 
-    Where it failed, `said` says why and `place` where, below the source.
+    Where it failed, `said` says why and `place` where, below the source; `decided` is the option that decided instead.
     """
 
     trial: Trial
@@ -40,6 +40,7 @@ class Tried:
     said: str
     place: Path
     replies: Mapping[str, Reply]
+    decided: Path = ()
 
     @property
     def passed(self) -> bool:
@@ -73,7 +74,7 @@ def _tried(path: Path, trial: Trial, source: RegistrySource, rehearsal: Rehearsa
         return Tried(trial, "", said, (*path, "responses"), replies)
     found = str(played)
     if found != verdict_text(trial.outcome, trial.reason):
-        return Tried(trial, found, difference(trial, played), (*path, "expect"), replies)
+        return Tried(trial, found, difference(trial, played), (*path, "expect"), replies, played.place)
     for name in trial.responses:
         if name not in played.asked:
             said = f"the look-up ended before the step '{name}' was asked ({_why(played)}) — remove this response"

@@ -16,6 +16,7 @@ from adapters.base import Source
 from bench.faults.supervisor import ROOT
 from config.configuration import Configuration
 from config.document import Document
+from config.networks import LOOPBACK
 from config.settings import Settings
 from tasks import schema
 from tasks.flow import Demand
@@ -117,6 +118,8 @@ def alone(one: Asked) -> Iterator[Source]:
         schema.upgrade(service.database)
         one.prepare({"JURAT_DATABASE_URL": url})
         configuration = Configuration.of(Document.model_validate(one.document({"a": "a"})))
-        plan = make_plan(1, configuration, service.reading, service.fingerprints, purse=_Free())
+        plan = make_plan(
+            1, configuration, service.reading, service.fingerprints, purse=_Free(), private_networks=LOOPBACK
+        )
         stack.callback(plan.close)
         yield plan.sources[NAME]

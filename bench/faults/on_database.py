@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from bench.faults.proxy import Mode
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage, until
-from tasks.ledger.claiming import LEASE
+from tasks.ledger.leasing import LEASE
 from tests.rigs.pgbouncer import PgBouncer, pgbouncer_binary
 from tests.rigs.servers import NoServer, PostgreSQL
 
@@ -52,9 +52,31 @@ def _hung(stage: Stage) -> float | None:
     proxy.mode = Mode.HANG
     time.sleep(_UNDER_WAY)
     stage.gone()
-    stage.over(10.0 if stage.short else 30.0, begin=0.3, end=0.8)
+    stage.over(10.0 if stage.short else 75.0, begin=0.3, end=0.8)
     proxy.mode = Mode.PASS
     return stage.all_settle()
+
+
+def _read_only(stage: Stage) -> float | None:
+    stage.over(2.0, end=0.3)
+    until(lambda: stage.leased() > 0, 5)
+    stage.gone()
+    _takes_writes(stage, "off")
+    stage.over(5.0 if stage.short else 30.0, begin=0.3, end=0.8)
+    _takes_writes(stage, "on")
+    recovery = stage.all_settle()
+    stage.notes["said_away"] = sum(unit.said('"event": "database away"') for unit in stage.units)
+    return recovery
+
+
+def _takes_writes(stage: Stage, on: str) -> None:
+    """Told to the server itself, which tells it to all connections that it has."""
+    administrator = stage.service.database.execution_options(isolation_level="AUTOCOMMIT")
+    with administrator.connect() as connection:
+        connection.execute(text("SET default_transaction_read_only = off"))
+        reads_only = "off" if on == "on" else "on"
+        connection.execute(text(f"ALTER SYSTEM SET default_transaction_read_only = {reads_only}"))
+        connection.execute(text("SELECT pg_reload_conf()"))
 
 
 def _cut(stage: Stage) -> float | None:
@@ -161,6 +183,13 @@ SCENARIOS = (
         setting=Setting(proxied_database=True),
         limits={"recovery_s": 5, **_QUIET},
         at_least={"held_at_outages": 1},
+    ),
+    Scenario(
+        "postgresql-read-only",
+        "PostgreSQL takes no writes",
+        _read_only,
+        limits={"recovery_s": 5, **_QUIET},
+        at_least={"held_at_outages": 1, "said_away": 1},
     ),
     Scenario(
         "postgresql-cut",

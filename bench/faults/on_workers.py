@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.faults.scenario import Scenario
 from bench.faults.stage import TIMEOUT, Setting, Stage, until
-from tasks.ledger.claiming import LEASE
+from tasks.ledger.leasing import LEASE
 
 
 def submit_all(stage: Stage) -> None:
@@ -107,6 +107,30 @@ def _take_up(stage: Stage, version: int) -> None:
     until(used, 30)
 
 
+def _wrong_key(stage: Stage) -> float | None:
+    wrong, *right = stage.units
+    stage.pace(0.4)
+    stage.start_workers()
+    for number in range(2 if stage.short else 6):  # for what they held, upkeep of the wrong one may come first
+        unit = right[number % len(right)]
+        until(lambda: stage.leased() > 0, 5)
+        stage.kill(unit)
+        unit.ended(5)
+        stage.over(2.0, begin=0.4 + number / 20, end=0.45 + number / 20)
+    stage.pace(1.0)
+    took = stage.drain(120)
+    reason = "SELECT count(*) FROM jurat_verdicts WHERE reason = '{}'"
+    stage.notes["unreadable"] = stage.scalar(reason.format("answer_unreadable"))
+    stage.notes["claimed_by_wrong"] = stage.scalar(
+        "SELECT count(*) FROM bench_moves WHERE state = 'leased' AND worker = 'worker0'"
+    )
+    stage.notes["said_key_missing"] = wrong.said(_KEY_MISSING)
+    return took
+
+
+_KEY_MISSING = "no key of this worker opens"
+
+
 def _clocks(stage: Stage) -> float | None:
     took = _kills(stage, 30)
     now = datetime.now(UTC)
@@ -167,6 +191,15 @@ SCENARIOS = (
         _configurations,
         limits={"repeated": 0, "submit_errors": 0},
         at_least={"versions_used": 3},
+    ),
+    Scenario(
+        "wrong-key",
+        "one of three workers has another private key, the others are killed",
+        _wrong_key,
+        setting=Setting(started=False, strange=1, concurrency=64),
+        limits={"unreadable": 0, "claimed_by_wrong": 0, "submit_errors": 0},
+        at_least={"said_key_missing": 1},
+        undetermined=frozenset({"worker_lost"}),
     ),
     Scenario(
         "clocks",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.faults import on_broker, on_database, on_sources, on_workers
+from bench.faults import on_broker, on_database, on_platforms, on_sources, on_workers
 from bench.faults.scenario import Scenario
 
 ALL: tuple[Scenario, ...] = (
@@ -12,5 +12,6 @@ ALL: tuple[Scenario, ...] = (
     *on_broker.SCENARIOS,
     *on_database.SCENARIOS,
     *on_sources.SCENARIOS,
+    *on_platforms.SCENARIOS,
 )
 BY_NAME: Mapping[str, Scenario] = {scenario.name: scenario for scenario in ALL}

@@ -50,6 +50,8 @@ class Setting:
     """How a stage is set: sizes, what stands between its parts, and how the source behaves."""
 
     workers: int = 3
+    strange: int = 0
+    """So many of them have a private key of their own that opens nothing."""
     slots: int = 8
     broker: bool = True
     rabbitmq: bool = False
@@ -135,6 +137,7 @@ class Stage:
         environment = {
             **keys,
             "JURAT_BROKER_URL": self._broker(),
+            "JURAT_PRIVATE_NETWORKS": "127.0.0.1",
             **setting.environment,
         }
         place = make_url(self._between(url))
@@ -143,6 +146,8 @@ class Stage:
             prefix = setting.prefixes[number] if number < len(setting.prefixes) else ()
             named = place.update_query_dict({"application_name": name}).render_as_string(hide_password=False)
             own = {**environment, "JURAT_DATABASE_URL": named}
+            if number < setting.strange:
+                own["JURAT_UNSEAL_KEYS"] = key_to_text(generate()[0])
             self.units.append(Unit(name, self.folder, own, setting.slots, prefix=prefix))
         broker = self._broker() if setting.broker else None
         client = Client(url, broker, key_to_text(public))
@@ -253,10 +258,19 @@ class Stage:
         finally:
             self.troubles.append((begun, time.monotonic()))
 
-    def scalar(self, statement: str) -> int:
+    def scalar(self, statement: str, **parameters: Any) -> int:
         """One number from the database."""
+        return int(self.column(statement, **parameters)[0] or 0)
+
+    def column(self, statement: str, **parameters: Any) -> list[Any]:
+        """One column of rows from the database."""
         with self.service.database.begin() as connection:
-            return int(connection.execute(text(statement)).scalar_one() or 0)
+            return list(connection.execute(text(statement), parameters).scalars())
+
+    def clock(self) -> float:
+        """The time of the database."""
+        (seconds,) = self.column("SELECT CAST(extract(epoch FROM clock_timestamp()) AS float8)")
+        return float(seconds)
 
     def leased(self) -> int:
         """How many checks workers hold at the moment."""

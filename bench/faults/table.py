@@ -31,18 +31,24 @@ SUMMARY = ("fault", "runs", "checks", "lost", "doubled", "stale accepted", "othe
 
 WORDS: Mapping[str, str] = {
     "cut": "connections cut",
+    "claimed_by_wrong": "claimed by the wrong worker",
     "clocks_off_h": "clocks off by h",
+    "given_up": "given up",
     "held_again": "held by others at its return",
     "held_at_outages": "held when it went away",
     "held_at_sigterms": "held when asked",
     "innocent_given_up": "others given up",
     "leased_again_s": "leased again after s",
+    "leases_lost": "leases lost",
     "leases_cut": "leases of killed workers",
     "longest_exit_s": "longest exit s",
+    "looked_up_meanwhile": "of them looked up meanwhile",
     "most_lost_leases": "most leases lost by a check",
+    "p99_times": "p99 of others times that without",
     "poison_given_up": "of them given up",
     "rate_share": "share of the normal rate",
     "repeated_a_slot": "repeated look-ups a killed slot",
+    "rows_held": "rows held",
     "said_away": "times that workers said so",
     "server_gave_up": "times that the server gave up",
     "stampede": "leases lost beyond those held",
@@ -52,6 +58,8 @@ WORDS: Mapping[str, str] = {
     "troubled": "requests troubled",
     "unclean_exits": "unclean exits",
     "versions_used": "versions used",
+    "said_key_missing": "times that it said why",
+    "unreadable": "answers ended unreadable",
 }
 """What the figures are called that only some scenarios have a limit for."""
 

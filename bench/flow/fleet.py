@@ -144,6 +144,7 @@ def running(
         keys = {"JURAT_UNSEAL_KEYS": key_to_text(private), "JURAT_HASH_KEYS": key_to_text(os.urandom(32))}
         _set_up(url, keys, _document(sources, limits))
         environment = {**keys, "JURAT_DATABASE_URL": url, "JURAT_BROKER_URL": rig.valkey.url}
+        environment["JURAT_PRIVATE_NETWORKS"] = "127.0.0.1"
         client = Client(None, rig.valkey.url, key_to_text(public))
         stack.callback(client.close)
         units = []

@@ -17,6 +17,7 @@ from adapters.registry.rehearsal import Rehearsal
 from adapters.registry.trials import Tried, try_all
 from adapters.reply import Reply
 from config.hours import parse_zone
+from config.networks import LOOPBACK
 from config.presets import FOLDER, expand, names_by_type
 from config.registry import RegistrySource
 from config.registry.trial_files import TrialFiles
@@ -78,7 +79,12 @@ def asked(
     zone = parse_zone(source.record.timezone)
     noon = datetime.combine(trial.today, time(12), zone) if trial.today else datetime.now(UTC)
     adapter = RegistryAdapter(
-        source, secret=lambda _: "made-up", loopback_http=True, transport=transport, clock=lambda: noon
+        source,
+        secret=lambda _: "made-up",
+        loopback_http=True,
+        private_networks=LOOPBACK,
+        transport=transport,
+        clock=lambda: noon,
     )
     return adapter, Query(trial.input, requirement=trial.require, timeout=timeout)
 

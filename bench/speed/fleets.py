@@ -130,6 +130,7 @@ class _Jurat(Fleet):
         service.close()
         environment = {f"JURAT_{name.upper()}": value for name, value in keys.items()}
         environment |= {"JURAT_DATABASE_URL": database_url, "JURAT_BROKER_URL": rig.valkey.url}
+        environment["JURAT_PRIVATE_NETWORKS"] = "127.0.0.1"
         self._folder = rig.folder / arm.name
         self._folder.mkdir(exist_ok=True)
         self._units = [Unit(f"worker{n}", self._folder, environment, arm.slots) for n in range(arm.processes)]

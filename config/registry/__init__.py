@@ -10,6 +10,7 @@ from config.registry.demands import demands_of, misfit, requirements_of
 from config.registry.people import RegisterFileSource
 from config.registry.request_checks import sending_problems
 from config.registry.rule_checks import doubt_of
+from config.registry.slips import slip_problems
 from config.registry.source import RecordSource, RegistrySource, answer_properties
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "misfit",
     "requirements_of",
     "sending_problems",
+    "slip_problems",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from ipaddress import IPv6Address
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -18,18 +19,19 @@ _HIGHEST = 65535
 
 
 def listing_of(url: str) -> str:
-    """What `hosts` must list for a request to `url`; "" where it names no host.
-
-    The port counts where it is not 443, but on this very machine, which only a test environment reaches.
-    """
+    """What `hosts` must list for a request to `url`, its port too where that is not 443; "" where it names no host."""
     split = urlsplit(url)
     host = split.hostname or ""
     ip = literal(host)
     if isinstance(ip, IPv6Address):
         host = f"[{ip}]"
-    if split.port in (None, _HTTPS) or _is_loopback(host):
-        return host
-    return f"{host}:{split.port}"
+    return host if split.port in (None, _HTTPS) else f"{host}:{split.port}"
+
+
+def is_listed(listing: str, hosts: Collection[str]) -> bool:
+    """Whether `hosts` list it. This very machine may be listed without a port, for all of its ports."""
+    host = host_of(listing)
+    return listing in hosts or (_is_loopback(host) and host in hosts)
 
 
 def host_of(listed: str) -> str:
@@ -51,8 +53,8 @@ def _check_listed(listed: str) -> str:
     ip = literal(host)
     if not 0 < port <= _HIGHEST or not (_is_name(host) if ip is None or ip.version == 4 else "%" not in host):
         raise _error("write the bare name of a host, lower-case, like registry.example or registry.example:8443")
-    if found and found[2] and (port == _HTTPS or _is_loopback(host)):
-        raise _error("a host is listed for 443 without its port, and this machine for every port — leave the port out")
+    if found and found[2] and port == _HTTPS:
+        raise _error("a host is listed for 443 without its port — leave the port out")
     check_host(host)
     return listed.replace(host, f"[{ip}]") if isinstance(ip, IPv6Address) else listed
 

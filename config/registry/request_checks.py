@@ -9,7 +9,7 @@ import jmespath
 
 from config.networks import literal
 from config.problems import printable
-from config.registry.hosts import host_of, listing_of
+from config.registry.hosts import host_of, is_listed, listing_of
 from config.registry.inputs import Input
 from config.registry.request import Place, Request
 from config.registry.rules import EqualsRule
@@ -26,7 +26,7 @@ def request_problems(
 ) -> Iterator[Problem]:
     """What is wrong with a request at `path`; `known` may be referred to, and `always` has a value for everybody."""
     host = listing_of(next(pieces(request.url))[0])
-    if host not in source.hosts:
+    if not is_listed(host, source.hosts):
         # A host that is listed for another port is not meant by mistake.
         others = [other for other in source.hosts if host_of(other) != host_of(host) and not _is_number(other)]
         hint = "" if _is_number(host) else did_you_mean(host, others)

@@ -12,10 +12,11 @@ Keys = tuple[str, ...]
 """The keys that a text stands under, outermost first."""
 
 _NAME = re.compile(
-    r"(?i:authorization|api[-_]?key|secret|password|passphrase|passwd|pwd|(?:^|[-_.])pass)$|(?<=[a-z0-9])Pass$"
+    r"(?i:authorization|api[-_]?key|secret|password|passphrase|passwd|pwd|(?:^|[-_.])pass"
+    r"|mot[-_]?de[-_]?passe|mdp|contrase[nñ]a|passwor[dt]|kennwort|senha)$|(?<=[a-z0-9])Pass$"
 )
 _PERHAPS_A_NAME = re.compile(
-    r"(?i:auth|key|token|cookie|session|session[-_]?id|signature|(?:^|[-_.])s(?:ig|id))$|(?<=[a-z0-9])S(?:ig|id)$"
+    r"(?i:auth|key|token|jeton|clave|cookie|session|session[-_]?id|signature|(?:^|[-_.])s(?:ig|id))$|(?<=[a-z0-9])S(?:ig|id)$"
 )
 _LIKE_A_SECRET = re.compile(r"(?=\D*\d).{8,}", re.DOTALL)
 """At least eight characters with a digit among them; words such as `name` in `sort-key: name` are no secret."""
@@ -23,8 +24,12 @@ _LIKE_A_SECRET = re.compile(r"(?=\D*\d).{8,}", re.DOTALL)
 _HOLDERS = frozenset({"value", "text", "content", "#text"})
 """Keys under which a map that has a name of its own holds what it is for."""
 
-_TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.")
-"""A JSON Web Token (RFC 7519), which begins with {" in Base64, or an encrypted one."""
+_TOKEN = re.compile(
+    r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\."
+    r"|(?<![A-Za-z0-9])(?:[spr]k_(?:live|test)_\w{8,}|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{8,}"
+    r"|(?:AKIA|ASIA)[A-Z0-9]{12,}|AIza[\w-]{20,}|xox[abeprs]-[\w-]{8,})"
+)
+"""A JSON Web Token (RFC 7519), which begins with {" in Base64, or an encrypted one; or a key of a well-known form."""
 
 HOLE: Final = "\0"
 """What stands for a placeholder in a text that is looked at here; no text that is sent holds one."""

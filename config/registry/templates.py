@@ -15,12 +15,14 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from config.problems import printable
 from config.suggestions import suggest
 
 NAME_PATTERN: Final = r"^[a-z][a-z0-9_]{0,62}$"
 SECRETS: Final = "secrets."
 _TOKEN = re.compile(r"\{\{|\}\}|\{((?:secrets\.)?[a-z][a-z0-9_]{0,62})((?:\|[^{}|\n]+)*)\}|[{}]")
 _UNCLOSED = re.compile(r"\{(?:secrets\.)?[a-z][a-z0-9_]{0,62}(?![\w|.}])")
+_NEARLY = re.compile(r"\{([^{}\n]{1,80})\}")
 _DATE = re.compile(r"(?:[^%]|%[Yymd])+")
 _DEEPEST_JSON = 16
 _LONGEST = 2000
@@ -63,6 +65,8 @@ def pieces(text: str) -> Iterator[tuple[str, Placeholder | None]]:
         if token[0] in ("{{", "}}"):
             literal += token[0][0]
         elif token[1] is None:
+            if (meant := _NEARLY.match(text, token.start())) and (name := _name_in(meant[1])):
+                raise _error(f"'{printable(meant[0])}' is no placeholder — write {{{name}}}, without anything else")
             if opened := _UNCLOSED.match(text, token.start()):
                 raise _error(f"'{opened[0]}' is not closed — write {opened[0]}}}")
             raise PydanticCustomError(
@@ -85,6 +89,14 @@ def placeholders(value: Any) -> Iterator[Placeholder]:
         case list():
             for child in value:
                 yield from placeholders(child)
+
+
+def _name_in(written: str) -> str:
+    """What somebody meant who wrote this between braces: a name with its filters; "" where it can not be told."""
+    name, *filters = (part.strip() for part in written.strip(" $%#").split("|"))
+    beginning = SECRETS if name.lower().startswith(SECRETS) else ""
+    name = re.sub(r"[\s-]+", "_", name[len(beginning) :].strip()).lower()
+    return "|".join(filter(None, [beginning + name, *filters])) if re.fullmatch(NAME_PATTERN, name) else ""
 
 
 def _placeholder(name: str, written: str) -> Placeholder:

@@ -8,6 +8,7 @@ from typing import Final
 
 from config.problems import Path, Position
 from config.registry.trials import PRESET_FILE
+from config.regular_files import read_regular
 
 ANSWERS: Final = FilePath(__file__).parent.parent / "presets" / "answers"
 """Where the files of presets stand."""
@@ -55,8 +56,7 @@ class TrialFiles:
             folder, inner = self._base_dir, name
             hint = "run it with --config and the file in which the test stands"
         try:
-            with (folder / inner).open("rb") as file:
-                content = file.read(LARGEST + 1)
+            content = read_regular(folder / inner, LARGEST + 1)
         except OSError as error:
             raise NoFile(f"the file {name} can not be read: {error.strerror} — {hint}") from None
         if len(content) > LARGEST:

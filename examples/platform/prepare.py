@@ -3,7 +3,8 @@
     python -m examples.platform.prepare
 
 It connects as the owner of the tables (OWNER_DATABASE_URL). The users are those that DATABASE_URL and
-OFFICE_DATABASE_URL name, with the passwords in them: `web` and `office`. The people of the town get random passwords,
+OFFICE_DATABASE_URL name, with the passwords in them: `web` and `office`. Who owns the tables and may make no users
+finds them there already, made by an administrator of the server. The people of the town get random passwords,
 which are printed this once, or that of PEOPLE_PASSWORD. All of it may be done again.
 """
 
@@ -21,11 +22,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from examples.platform import town
 from examples.platform.serve import NotSet, read
+from examples.platform.web import store
 from examples.platform.web.store import SHORTEST_PASSWORD
 from jurat.database import open_engine, parse_url
 from jurat.errors import ConfigurationError
 
 RIGHTS = Path(__file__).with_name("rights.sql")
+USERS_SQL = Path(__file__).with_name("users.sql")
 USERS = {"DATABASE_URL": "web", "OFFICE_DATABASE_URL": "office"}
 
 
@@ -58,6 +61,10 @@ def prepare(owner: str, users: dict[str, str], of_people: str = "") -> list[str]
         engine.dispose()
     plain = parse_url(owner).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, connect_timeout=10) as connection:
+        if not _may_make_users(connection):
+            _require_users(connection, users)
+            connection.execute(RIGHTS.read_bytes())
+            return told
         for name, password in users.items():
             there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
             # Its hash, so that the password stands in no statement that a server may log.
@@ -67,11 +74,34 @@ def prepare(owner: str, users: dict[str, str], of_people: str = "") -> list[str]
                     sql.SQL("ALTER" if there else "CREATE"), sql.Identifier(name), sql.Literal(known)
                 )
             )
+        connection.execute(USERS_SQL.read_bytes())
         connection.execute(RIGHTS.read_bytes())
     return told
 
 
+def _may_make_users(connection: psycopg.Connection) -> bool:
+    asked = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+    return connection.execute(asked).fetchone() == (True,)
+
+
+def _require_users(connection: psycopg.Connection, users: dict[str, str]) -> None:
+    """Where the owner of the tables owns nothing else, an administrator of the server has made them."""
+    for name in users:
+        there = "SELECT coalesce(pg_has_role(to_regrole(%s), 'jurat_platform', 'USAGE'), false)"
+        if connection.execute(there, (name,)).fetchone() != (True,):
+            raise NotSet(
+                f"the user `{name}` is not there or lacks the role jurat_platform, and OWNER_DATABASE_URL may make no "
+                "users: an administrator of the server makes it and runs examples/platform/users.sql"
+            )
+
+
 def _people(engine: Engine, password: str) -> list[str]:
+    moved = store.make_tables(engine)
+    told = [f"accounts of the office, from the table of all: {', '.join(moved)}; look whether all belong there"]
+    return (told if moved else []) + _passwords(engine, password)
+
+
+def _passwords(engine: Engine, password: str) -> list[str]:
     passwords = {person.name: password or secrets.token_urlsafe(12) for person in town.PEOPLE}
     if town.seed(engine, passwords):
         changed = list(passwords)

@@ -21,6 +21,7 @@ from jurat.errors import ConfigurationError
 from tasks import schema
 from tasks.ledger.publishing import NewZone
 from worker.bootstrap import Service, open_service
+from worker.cores import leave_none
 
 HERE = Path(__file__).resolve().parent
 TOWN = HERE.parent / "town"
@@ -54,7 +55,10 @@ def seed(service: Service, register: str, folder: Path, ca_file: Path | None = N
 def letters(service: Service) -> list[str]:
     """New codes for letters. The database has only what it needs to recognise them."""
     if service.fingerprints is None:
-        raise ConfigurationError("JURAT_HASH_KEYS is not set: codes need it; see `bin/jurat keys generate`")
+        raise ConfigurationError(
+            "JURAT_HASH_KEYS is not set: codes need it; bring back the key of this installation, or only where there "
+            "was none yet make it with `bin/jurat keys generate`"
+        )
     codes = [generate() for _ in range(LETTERS)]
     stored = [service.fingerprints.newest(LIST, str(clean(code))) for code in codes]
     service.publishing.add_codes(LIST, stored, "seed")
@@ -80,4 +84,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    leave_none()  # it holds keys
     sys.exit(main())

@@ -33,6 +33,7 @@ from jurat import Client, JuratError
 from jurat.database import is_away, open_engine
 from jurat.sealing import generate, key_to_text
 from worker.bootstrap import open_service
+from worker.cores import leave_none
 from worker.embedded import embedded
 from worker.logs import set_up
 
@@ -42,6 +43,8 @@ SLOW_S = 3.0
 
 GRACE_S = 3.0
 SETTINGS = "settings.env"
+_HERE = {"JURAT_PRIVATE_NETWORKS": "127.0.0.1"}
+"""The invented registers run on this machine, which sources may be on where the operator says so."""
 
 
 class NotStarted(Exception):
@@ -191,13 +194,14 @@ def _kept(folder: Path, database: str | None) -> Kept:
             "JURAT_SEAL_KEY": key_to_text(public),
             "JURAT_UNSEAL_KEYS": key_to_text(private),
             "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
+            **_HERE,
             "PLATFORM_SECRET": secrets.token_urlsafe(32),
         }
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
             stream.writelines(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
         return Kept(file, values, new=True)
     try:
-        values = dict(word.split("=", 1) for word in shlex.split(file.read_text("utf-8")))
+        values = _HERE | dict(word.split("=", 1) for word in shlex.split(file.read_text("utf-8")))
         known = values["JURAT_DATABASE_URL"], values["PLATFORM_SECRET"]
     except (ValueError, KeyError):
         raise NotStarted(f"{file} is not as it was written; remove the folder, or choose another one") from None
@@ -218,4 +222,5 @@ def _fail(sentence: str) -> int:
 
 
 if __name__ == "__main__":
+    leave_none()  # it holds keys
     sys.exit(main())

@@ -103,7 +103,10 @@ def seed(platform: Engine, passwords: Mapping[str, str] | None = None) -> bool:
     known = {person.name: store.hashed((passwords or {}).get(person.name, PASSWORD)) for person in PEOPLE}
     with platform.begin() as connection:
         for person in PEOPLE:
-            store.add_account(connection, person.name, known[person.name], person.role)
+            if person.role == store.PARTICIPANT:
+                store.add_account(connection, person.name, known[person.name])
+            else:
+                store.add_officer(connection, person.name, known[person.name], person.role)
         store.keep_consultation(
             connection,
             "care",
@@ -136,13 +139,27 @@ def seeded(connection: Connection) -> bool:
 def change_passwords(platform: Engine, passwords: Mapping[str, str], *, only: str | None = None) -> list[str]:
     """Give the people these passwords, or `only` those who have that one; the names of those who got another one."""
     with platform.begin() as connection:
-        found = {person.name: store.find_login(connection, person.name) for person in PEOPLE}
+        found = [each for person in PEOPLE if (each := _found(connection, person)) is not None]
     changed = {
-        name: store.hashed(passwords[name])
-        for name, login in found.items()
-        if login and (store.let_in(login, only) if only else not store.let_in(login, passwords[name]))
+        who.name: store.hashed(passwords[who.name])
+        for who, recipe in found
+        if (_fits(platform, who, recipe, only) if only else not _fits(platform, who, recipe, passwords[who.name]))
     }
     with platform.begin() as connection:
-        for name, known in changed.items():
-            store.change_password(connection, name, known)
+        for who, _recipe in found:
+            if who.name in changed:
+                store.change_password(connection, who, changed[who.name])
     return list(changed)
+
+
+def _found(connection: Connection, person: Person) -> tuple[store.Account, str] | None:
+    in_office = person.role != store.PARTICIPANT
+    who = (store.find_officer if in_office else store.find_account)(connection, person.name)
+    recipe = store.recipe_of(connection, person.name, in_office=in_office)
+    return (who, recipe) if who and recipe else None
+
+
+def _fits(platform: Engine, who: store.Account, recipe: str, password: str) -> bool:
+    known = store.derived(password, recipe)
+    with platform.begin() as connection:
+        return store.enter(connection, who.name, known, in_office=who.in_office) is not None

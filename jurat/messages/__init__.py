@@ -40,6 +40,8 @@ def message_for(key: Reason | str, locale: str, own: OwnTexts | None = None) -> 
     the participant can do, and holds no data of anybody.
     """
     language = nearest({tag: tag for tag in languages()}, locale)
+    asked: object = key
+    key = asked if isinstance(asked, str) else OTHER
     written = (own or {}).get(key, {})
     said = nearest(written, locale) or written.get(NO_LANGUAGE)
     if language is None:  # English is told then, the consultation's first
@@ -82,7 +84,10 @@ def languages() -> frozenset[str]:
 
 def _wider(locale: str) -> Iterator[str]:
     """The tag and what is left of it without its last parts. A locale of the system may end in `.UTF-8` or `@euro`."""
-    parts = re.split(r"[.@]", locale)[0].replace("_", "-").lower().split("-")
+    asked: object = locale
+    if not isinstance(asked, str):  # such as the None of a request that names no language
+        return iter(())
+    parts = re.split(r"[.@]", asked)[0].replace("_", "-").lower().split("-")
     return ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
 
 

@@ -208,7 +208,7 @@ def _lock(how: str) -> str:
     return f"""
         SELECT a.consultation, a.participant FROM {_KEYS} CROSS JOIN LATERAL (
           SELECT l.consultation, l.participant FROM jurat_access l
-          WHERE l.consultation = r.consultation AND l.participant = r.participant FOR UPDATE{how}) a"""
+          WHERE l.consultation = r.consultation AND l.participant = r.participant FOR NO KEY UPDATE{how}) a"""
 
 
 _WAITING_LOCK, _LOCK = _lock(""), _lock(" SKIP LOCKED")
@@ -234,14 +234,14 @@ def _outdated(dialect: str) -> str:
         return f"""
             SELECT a.consultation, a.participant FROM {_CHANGED} CROSS JOIN LATERAL (
               SELECT a.consultation, a.participant FROM jurat_access a WHERE {older}
-              ORDER BY a.config_version LIMIT :limit FOR UPDATE SKIP LOCKED) a
+              ORDER BY a.config_version LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED) a
             LIMIT :limit"""
     return f"SELECT a.consultation, a.participant FROM {_CHANGED} JOIN jurat_access a ON {older} LIMIT :limit"
 
 
 @lru_cache
 def _passed(dialect: str) -> str:
-    lock = " FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    lock = " FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     return f"""
         SELECT consultation, participant FROM jurat_access WHERE changes_at <= {now(dialect)}
         ORDER BY changes_at LIMIT :limit{lock}"""

@@ -9,7 +9,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,16 +17,14 @@ from sqlalchemy import Connection, Engine
 from config.hours import Hours
 from jurat.batches import Rows, Statement, begin, run
 from jurat.database import preparing
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
 from jurat.words import Reason
 from tasks.checks import Held
 from tasks.crashing import crash_point
 from tasks.flow import Demand, Queue, turns
-from tasks.ledger import overdue, quotas
-from tasks.ledger.queues import SOME, clock, epoch, lengths, queues, readable, seconds_between, waiting
-
-LEASE = 15.0
-"""Seconds that a worker holds a check without renewing."""
+from tasks.ledger import fleet, overdue, quotas
+from tasks.ledger.in_parts import LeftOut, in_halves, in_parts
+from tasks.ledger.leasing import LEASE, claim_postgresql, claim_sqlite, claim_these, due, renew, round_up
 
 
 class Claimed(NamedTuple):
@@ -59,7 +56,7 @@ class _Taken(NamedTuple):
     late: float = math.inf
     probe: bool = False
 
-    def held(self, asked_ago: float = 0.0, read_ago: float = 0.0) -> Held:
+    def held(self, asked_ago: float = 0.0, read_ago: float = 0.0, *, forsaken: bool = False) -> Held:
         """What a worker gets to see, where the clock was read between `asked_ago` and `read_ago` seconds before now.
 
         Never early: its start counts as if the clock had been read at the last moment. Never late: its lateness ends as
@@ -87,6 +84,7 @@ class _Taken(NamedTuple):
             probe=self.probe,
             leaning=row[19],
             reply_key=row[20],
+            forsaken=forsaken,
         )
 
 
@@ -96,17 +94,24 @@ def _id(value: Any) -> UUID:
 
 def _passed(row: Any) -> overdue.Passed:
     submitted, deadline = (datetime.fromtimestamp(seconds, UTC) for seconds in (row[16], row[17]))
-    return overdue.Passed(_id(row[0]), row[5], submitted, deadline, row[18])
+    return overdue.Passed(_id(row[0]), row[5], submitted, deadline, row[18], row[7])
 
 
 class Claims:
-    """Claims and renewals. Commits durably: a fence is never given out twice, not even over a crash."""
+    """Claims and renewals. Commits durably: a fence is never given out twice, not even over a crash.
 
-    def __init__(self, engine: Engine, dice: Callable[[], float] = random.random) -> None:
+    Answers that are sealed for none of `keys` are left to other workers; None takes them all.
+    """
+
+    def __init__(
+        self, engine: Engine, dice: Callable[[], float] = random.random, keys: Iterable[str] | None = None
+    ) -> None:
+        self._keys = None if keys is None else frozenset(keys)
         self._engine = engine
         self._often = preparing(engine)
         self._dialect = engine.dialect.name
         self._dice = dice
+        self._left_out = LeftOut(engine)
         self.cut: set[str] = set()
         """The sources of which the last claim would have taken more, were it not for what is under lease by now: each
         write makes room for it."""
@@ -125,6 +130,9 @@ class Claims:
         probe. The order of `demands` decides who is served first when slots are short; within a source, consultations
         take turns.
         """
+        return self._left_out.around(lambda: self._claim(demands, slots), [demand.source for demand in demands])
+
+    def _claim(self, demands: Sequence[Demand], slots: int) -> Claimed:
         with begin(self._often, self._looking(demands, slots)) as (connection, (found,)):
             due = self._due(demands, found)
             able = [demand for demand in demands if due.get(demand.source)]
@@ -138,6 +146,9 @@ class Claims:
 
         It may be what kills them, or it was only there when another did: alone, it can not be taken for the other.
         """
+        return self._left_out.around(lambda: self._claim_alone(demands), [demand.source for demand in demands])
+
+    def _claim_alone(self, demands: Sequence[Demand]) -> Held | None:
         with begin(self._often, self._looking(demands, 1)) as (connection, (found,)):
             due = self._due(demands, found)
             able = [demand for demand in demands if demand.source in due and due[demand.source].last_chance]
@@ -148,20 +159,35 @@ class Claims:
     def claim_overdue(self, limit: int, hours: Mapping[str, Hours]) -> list[Held]:
         """Checks whose deadline has passed, of any source, so that a paused or forgotten one does not hold them.
 
-        Deadlines do not run down while a source is closed by its `hours` or paused: those are moved on instead.
+        Deadlines do not run down while a source is closed by its `hours` or paused, nor while no worker has the key of
+        the answer: those are moved on instead. What waited a day for its key is among them, and forsaken.
         """
         with self._engine.begin() as connection:
-            over = overdue.find(connection, hours, limit)
-            if not over:
+            keys = None if self._keys is None else self._keys | fleet.openable(connection)
+            over = overdue.find(connection, hours, limit, keys)
+            forsaken = set(overdue.forsaken(connection, limit - len(over), keys)) if keys is not None else set()
+            if not over and not forsaken:
                 return []
-            rows = rows_json([{"id": str(check)} for check in over])
-            (leased,) = run(connection, (_claim_these(self._dialect), {"rows": rows}))
-            return [_Taken(row, row[10]).held() for row in leased]
 
-    def renew(self, held: Iterable[Held]) -> set[UUID]:
-        """Prolong the leases of `held`; the ids that are still ours. One statement for all."""
+            def lease(checks: Sequence[UUID]) -> Sequence[Any]:
+                rows = rows_json([{"id": str(check)} for check in checks])
+                return run(connection, (claim_these(self._dialect), {"rows": rows}))[0]
+
+            failures: list[Exception] = []
+            leased = in_parts(connection, [*over, *(forsaken - set(over))], lease, failures)
+        if failures and not leased:
+            raise failures[0]
+        return [_Taken(row, row[10]).held(forsaken=_id(row[0]) in forsaken) for row in leased]
+
+    def renew(self, held: Iterable[Held], seconds: float = LEASE) -> set[UUID]:
+        """Prolong the leases of `held`; the ids that are still ours. One statement for all, unless the database refuses
+        it: one check must not cost all others their leases.
+        """
+        return set(in_halves(list(held), lambda some: self._renew(some, seconds), lambda *_: None))
+
+    def _renew(self, held: Sequence[Held], seconds: float) -> set[UUID]:
         rows = [{"id": str(check.id), "fence": check.fence} for check in held]
-        with begin(self._often, (_renew(self._dialect), {"rows": rows_json(rows)})) as (_, (renewed,)):
+        with begin(self._often, (renew(self._dialect, seconds), {"rows": rows_json(rows)})) as (_, (renewed,)):
             crash_point("renewal.made")
         crash_point("renewal.committed")
         return {_id(row[0]) for row in renewed}
@@ -170,7 +196,7 @@ class Claims:
         """The statement that finds what is due."""
         rows = [{"source": demand.source} for demand in demands if demand.free > 0]
         most = max((min(demand.free, slots * demand.batch) for demand in demands), default=0)
-        return _due(self._dialect), {"rows": rows_json(rows), "most": most}
+        return due(self._dialect, self._keys), {"rows": rows_json(rows), "most": most}
 
     def _due(self, demands: Sequence[Demand], rows: Rows) -> dict[str, _Due]:
         """What is due at each source that may be asked now, from what `_looking` found."""
@@ -259,12 +285,14 @@ class Claims:
         ]
         if not rows:
             return []
+        left_out = self._left_out.parameters()
+        some = bool(left_out)
         if self._dialect == "postgresql":
-            most = _round_up(sum(map(len, orders.values())))
-            return run(connection, (_claim_postgresql(most, alone=alone), {"rows": rows_json(rows)}))[0]
-        return [
-            row for found in run(connection, *((_claim_sqlite(alone=alone), each) for each in rows)) for row in found
-        ]
+            most = round_up(sum(map(len, orders.values())))
+            sql = claim_postgresql(most, self._keys, alone=alone, some_left_out=some)
+            return run(connection, (sql, {"rows": rows_json(rows), **left_out}))[0]
+        sql = claim_sqlite(self._keys, alone=alone, some_left_out=some)
+        return [row for found in run(connection, *((sql, {**each, **left_out}) for each in rows)) for row in found]
 
     def _given_back(
         self, connection: Connection, leased: Mapping[str, Sequence[Any]], demands: Sequence[Demand]
@@ -308,107 +336,3 @@ def _in_turn(order: Sequence[Queue], leased: Sequence[Any]) -> Sequence[Any]:
     for row in sorted(leased, key=lambda row: row[15]):
         by_queue.setdefault(Queue(row[14], row[2]), deque()).append(row)
     return [by_queue[queue].popleft() for queue in order if by_queue.get(queue)]
-
-
-def _round_up(most: int) -> int:
-    """A limit that stands in a statement: at least `most`, and one of a few."""
-    limit = 16
-    while limit < most:
-        limit *= 4
-    return limit
-
-
-@lru_cache
-def _due(dialect: str) -> str:
-    return f"""
-        WITH RECURSIVE served AS (
-          SELECT s.name AS source, s.opened_at IS NOT NULL OR s.failures > 0 AS opened
-          FROM {rowset(dialect, "source text")} JOIN jurat_sources s ON s.name = r.source
-          WHERE {quotas.available(dialect)}),
-        {queues(dialect, "served", SOME)},
-        {lengths(dialect)}
-        SELECT d.source, d.priority, d.consultation, d.due, s.opened, {clock(dialect)}, CAST(d.since AS text) FROM (
-          SELECT source, priority, consultation, since, due FROM lengths
-          UNION ALL
-          SELECT s.source, NULL, NULL, NULL, 1 FROM served s
-          WHERE EXISTS (SELECT 1 FROM jurat_checks c
-                        WHERE {waiting(alone=True)} AND c.source = s.source AND c.due_at <= {now(dialect)})
-        ) AS d JOIN served s ON s.source = d.source WHERE d.due > 0"""
-
-
-def _lease(dialect: str, chosen: str) -> str:
-    # One row whose times nobody can read must not keep all others waiting. It gets the end of one without an answer.
-    good = readable(dialect, "due_at", "submitted_at", "deadline_at")
-
-    def read(value: str, otherwise: str) -> str:
-        return f"CASE WHEN {good} THEN {value} ELSE {otherwise} END"
-
-    left = read(seconds_between(dialect, "deadline_at", now(dialect)), f"{LEASE}")
-    return f"""
-        UPDATE jurat_checks
-        SET state = 'leased', fence = fence + 1, lease_until = {now(dialect, str(LEASE))}
-        WHERE id IN ({chosen})
-        RETURNING id, fence, consultation, participant, question, source, {read("answer", "NULL")}, answer_key, lookups,
-          lost_leases,
-          {left},
-          CASE WHEN deadline_at <= {now(dialect)} THEN coalesce(
-            (SELECT v.reason FROM jurat_reviews v WHERE v.check_id = jurat_checks.id AND v.decided_at IS NOT NULL),
-            (SELECT a.reason FROM jurat_attempts a WHERE a.check_id = jurat_checks.id ORDER BY a.fence DESC LIMIT 1)
-          ) END,
-          deadline_at <= {now(dialect)} AND (
-            SELECT v.decided_at FROM jurat_reviews v WHERE v.check_id = jurat_checks.id) IS NOT NULL,
-          traceparent, priority, {read(epoch(dialect, "due_at"), "0.0")},
-          {read(epoch(dialect, "submitted_at"), "0.0")}, {read(epoch(dialect, "deadline_at"), "0.0")}, stood_s, leaning,
-          reply_key"""
-
-
-@lru_cache
-def _claim_postgresql(most: int, *, alone: bool) -> str:
-    # MATERIALIZED: the locking select runs once, whatever the planner thinks of joining it again. LIMIT {most} is for
-    # the planner, who can not know how few rows the limits in it leave, and would read the whole table for many.
-    columns = "source text, priority text, consultation text, since timestamptz, most int"
-    queue = "" if alone else "AND c.priority = r.priority AND c.consultation = r.consultation AND c.due_at >= r.since"
-    chosen = f"""
-        WITH due AS MATERIALIZED (
-          SELECT d.id FROM {rowset("postgresql", columns)}
-          CROSS JOIN LATERAL (
-            SELECT c.id FROM jurat_checks c
-            WHERE {waiting(alone=alone)} AND c.source = r.source {queue} AND c.due_at <= statement_timestamp()
-            ORDER BY c.due_at LIMIT r.most FOR UPDATE SKIP LOCKED) d
-          LIMIT {most})
-        SELECT id FROM due"""
-    return _lease("postgresql", chosen)
-
-
-@lru_cache
-def _claim_sqlite(*, alone: bool) -> str:
-    queue = "" if alone else "AND c.priority = :priority AND c.consultation = :consultation"
-    chosen = f"""
-        SELECT c.id FROM jurat_checks c
-        WHERE {waiting(alone=alone)} AND c.source = :source {queue} AND c.due_at <= {now("sqlite")}
-        ORDER BY c.due_at LIMIT :most"""
-    return _lease("sqlite", chosen)
-
-
-@lru_cache
-def _claim_these(dialect: str) -> str:
-    return _lease(dialect, f"SELECT r.id FROM {rowset(dialect, 'id uuid')}")
-
-
-@lru_cache
-def _renew(dialect: str) -> str:
-    rows = rowset(dialect, "id uuid, fence bigint")
-    lease = now(dialect, str(LEASE))
-    if dialect == "sqlite":
-        return f"""
-            UPDATE jurat_checks SET lease_until = {lease} FROM {rows}
-            WHERE jurat_checks.id = r.id AND jurat_checks.fence = r.fence AND jurat_checks.state = 'leased'
-            RETURNING jurat_checks.id"""
-    # Rows that the writer is settling right now are left alone: two statements that change many rows, each in the order
-    # of its own plan, would wait for each other in a circle.
-    ours = f"{rows} JOIN jurat_checks c ON c.id = r.id AND c.fence = r.fence WHERE c.state = 'leased'"
-    return f"""
-        WITH ours AS (SELECT c.id FROM {ours}),
-        free AS MATERIALIZED (SELECT c.id FROM {ours} FOR UPDATE OF c SKIP LOCKED),
-        renewed AS (UPDATE jurat_checks SET lease_until = {lease} WHERE id IN (SELECT id FROM free))
-        SELECT id FROM ours"""

@@ -77,16 +77,20 @@ def forget_erased(connection: Connection, keys: Collection[Key]) -> None:
         connection.execute(text(_forget_access(connection.dialect.name)), {"rows": rows_json(erased)})
 
 
-def forget_ended(connection: Connection, limit: int) -> None:
+def forget_ended(connection: Connection, limit: int) -> bool:
     """Delete up to `limit` access rows of consultations that are asked no more and of which no check is left, and up to
-    `limit` requests of participants of whom nothing is left, about checks that are gone, or that added codes.
+    `limit` requests of participants of whom nothing is left, about checks that are gone, or that added codes. Whether
+    there may be more of them.
 
     A revocation in force stays: the consultation may be published again. Whoever is erased takes it with them.
     """
     dialect = connection.dialect.name
-    for (consultation,) in connection.execute(text(_ENDED)).all():
-        connection.execute(text(_forget_ended(dialect)), {"consultation": consultation, "limit": limit})
-    connection.execute(text(_forget_requests(dialect)), {"limit": limit})
+    gone = [
+        connection.execute(text(_forget_ended(dialect)), {"consultation": consultation, "limit": limit}).rowcount
+        for (consultation,) in connection.execute(text(_ENDED)).all()
+    ]
+    gone.append(connection.execute(text(_forget_requests(dialect)), {"limit": limit}).rowcount)
+    return max(gone) >= limit
 
 
 def _keys(connection: Connection, participant: str, consultation: str | None) -> set[Key]:

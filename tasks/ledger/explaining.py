@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -16,9 +17,11 @@ from adapters.base import Box
 from jurat.columns import moment
 from jurat.database import reader
 from jurat.messages import OwnTexts
+from jurat.sealing import KEY_ID_LENGTH
 from jurat.statements import now
-from jurat.words import QuestionState
+from jurat.words import QuestionState, State
 from tasks.ledger.deciding import Word, words
+from tasks.ledger.fleet import WorkerRow, workers
 
 PAGE = 1000
 """Verdicts that are read at once, so that memory does not grow with their number."""
@@ -106,10 +109,19 @@ class AccessEffect:
     ended_by: tuple[str, ...] = ()
 
 
+class WaitsFor(StrEnum):
+    """Why a check is not looked up, where the workers are the reason."""
+
+    NO_WORKER = "no_worker"
+    """No live worker serves its source."""
+    KEY_MISSING = "key_missing"
+    """No live worker that serves its source has the key that opens its answer. Its deadline stands still meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class Explained:
     """Everything that is known of one check but the person and the answer. Attempts, verdicts, contests and words of
-    persons since it is in review, oldest first.
+    persons since it is in review, oldest first. `waits_for` is None where nothing of that keeps it waiting.
     """
 
     id: UUID
@@ -127,6 +139,8 @@ class Explained:
     contests: tuple[ContestRow, ...]
     words: tuple[Word, ...]
     access: AccessEffect | None
+    answer_key: str | None = None
+    waits_for: WaitsFor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +191,7 @@ class Explaining:
         contests = self._all(_contests(self._dialect), id=str(check))
         with self._engine.begin() as connection:
             said = words(connection, check)
+            serving = [each for each in workers(connection) if each.serves(row[4])]
         return Explained(
             id=check,
             consultation=row[0],
@@ -197,6 +212,8 @@ class Explaining:
             contests=tuple(ContestRow(moment(each[0]), moment(each[1]), *each[2:]) for each in contests),
             words=tuple(said),
             access=None if row[8] is None else _effect(row[1], row[8], *(_document(each) for each in row[9:12])),
+            answer_key=row[12],
+            waits_for=_waits_for(row[12], serving) if row[3] == State.PENDING else None,
         )
 
     def own_texts(self, consultation: str) -> OwnTexts:
@@ -306,6 +323,13 @@ def _effect(
     return AccessEffect(access, questions.get(question), rounds_left.get(question), by if stands else ())
 
 
+def _waits_for(key: str | None, serving: Sequence[WorkerRow]) -> WaitsFor | None:
+    if not serving:
+        return WaitsFor.NO_WORKER
+    nobodys = len(key or "") != KEY_ID_LENGTH
+    return None if nobodys or any(key in each.unseal_keys for each in serving) else WaitsFor.KEY_MISSING
+
+
 def _this(dialect: str) -> str:
     return "CAST(:id AS uuid)" if dialect == "postgresql" else ":id"
 
@@ -314,7 +338,7 @@ def _this(dialect: str) -> str:
 def _check(dialect: str) -> str:
     return f"""
         SELECT c.consultation, c.question, c.round, c.state, c.source, c.submitted_at, c.deadline_at, c.settled_at,
-               a.access, a.questions, a.rounds_left, a.ended
+               a.access, a.questions, a.rounds_left, a.ended, c.answer_key
         FROM jurat_checks c
         LEFT JOIN jurat_access a ON a.consultation = c.consultation AND a.participant = c.participant
         WHERE c.id = {_this(dialect)}"""

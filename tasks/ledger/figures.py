@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -100,12 +101,18 @@ def count_waiting(connection: Connection) -> None:
     The pace is only taken while there was work all the time, or it would be that of the participants.
     """
     dialect = connection.dialect.name
-    # Counted before any row is locked: claims of sources with limits wait for theirs.
-    counted = connection.execute(text(_count(dialect)), {"most": MOST_COUNTED}).mappings().all()
+    # Before any row is locked: claims of sources with limits wait for theirs.
+    found = counted(connection)
     if dialect == "postgresql":
         # In the order in which a claim takes them: no two can wait in a circle.
         connection.execute(text("SELECT name FROM jurat_sources ORDER BY name FOR UPDATE"))
-    connection.execute(text(_keep_counts(dialect)), {"rows": rows_json([dict(row) for row in counted])})
+    connection.execute(text(_keep_counts(dialect)), {"rows": rows_json([dict(row) for row in found])})
+
+
+def counted(connection: Connection) -> Sequence[Mapping[str, Any]]:
+    """How many checks wait for each source (`source`, `waiting`, up to `MOST_COUNTED`), the `oldest` due since when."""
+    statement = text(_count(connection.dialect.name))
+    return [dict(row) for row in connection.execute(statement, {"most": MOST_COUNTED}).mappings()]
 
 
 def since_throttled(connection: Connection, source: str) -> float | None:

@@ -5,22 +5,26 @@ The database decides whose turn it is: by one conditional update of `jurat_upkee
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+import structlog
+from sqlalchemy import Connection, Engine, text
 
 from jurat.batches import begin
 from jurat.database import preparing
-from jurat.statements import now
+from jurat.statements import now, rows_json, rowset
 from tasks.crashing import crash_point
 from tasks.flow import Breaker, Demand
-from tasks.ledger import figures, pausing, quotas
-from tasks.ledger.access import ANY_OUTDATED, AccessRows
+from tasks.ledger import clocks, figures, pausing, quotas
+from tasks.ledger.access import ANY_OUTDATED, AccessRows, Key
 from tasks.ledger.code_lists import Minting
 from tasks.ledger.consultations import ANY_WAITING, Consultations
 from tasks.ledger.figures import Noted, SourceFigures
+from tasks.ledger.in_parts import in_parts
 from tasks.ledger.overdue import any_passed
 from tasks.ledger.publishing import Publishing
 from tasks.ledger.purging import Purging
@@ -29,11 +33,20 @@ from tasks.ledger.records import WORKER, add_audit_row
 from tasks.ledger.requests import WAITING, Requests
 from tasks.ledger.reviewing import end_reviews
 
+log = structlog.get_logger("jurat.engine")
+
+LOOK_AT_CLOCK = 5.0
+"""Seconds between two looks whether the database's clock was put back."""
+
 OUTAGE = 10.0
 """Upkeep that last ran longer ago than this many seconds means that the database was away: leases then get as long to
 be renewed before any is ended."""
 
 BATCH = 500
+TURN_S = 1.0
+"""So many are ended or erased in one transaction; and for so many seconds, one such transaction after the other, in one
+turn: with one of them in each, a million reviews would be ended after 17 hours.
+"""
 
 WORK = {
     "leases": "EXISTS (SELECT 1 FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now})",
@@ -60,7 +73,9 @@ class Keeping:
     asks to have added are left to other workers.
     """
 
-    def __init__(self, engine: Engine, minting: Minting | None = None) -> None:
+    def __init__(
+        self, engine: Engine, minting: Minting | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._engine = engine
         self._often = preparing(engine)
         self._dialect = engine.dialect.name
@@ -69,6 +84,9 @@ class Keeping:
         self._requests = Requests(engine, minting)
         self._consultations = Consultations(engine, Publishing(engine))
         self._entered: set[str] = set()
+        self._clock = clock
+        self._look_at_clock = float("-inf")
+        self._make_due = False
 
     def turns(self, every: Mapping[str, float]) -> set[str]:
         """Which tasks are this worker's to do now. Each is done at most once in `every` seconds over all workers; but
@@ -78,6 +96,9 @@ class Keeping:
         of `WORK` that has no work.
         """
         periods = tuple(sorted(every.items()))
+        if self._clock() >= self._look_at_clock:
+            self._look_at_clock = self._clock() + LOOK_AT_CLOCK
+            self._catch_up()
         with self._engine.begin() as connection:
             if not self._entered.issuperset(every):
                 connection.execute(text(_enter(self._dialect, periods)))
@@ -85,15 +106,37 @@ class Keeping:
         self._entered.update(every)
         return {task for task, spared, work in due if work and (not spared or task in ASKED_FOR)}
 
+    def _catch_up(self) -> None:
+        """Where the database's clock was put back, have what was written before count as now."""
+        with self._engine.begin() as connection:
+            seconds = clocks.put_back(connection)
+            if seconds:
+                clocks.move(connection, seconds)
+        if seconds:
+            log.warning("the database's clock was put back", seconds=round(seconds))
+        if seconds or self._make_due:
+            self._make_due = True  # also where this fails
+            self._make_due = clocks.make_due(self._engine)
+
     def end_leases(self) -> list[UUID]:
         """Give back the checks whose leases are over; each counts one lost lease. They stay due since they were before,
         and so go before what came later.
         """
+        failures: list[Exception] = []
         with self._engine.begin() as connection:
-            ended = connection.execute(text(_end_leases(self._dialect)), {"limit": BATCH}).all()
+            over = connection.execute(text(_leases_over(self._dialect)), {"limit": BATCH}).scalars().all()
+            ended = in_parts(connection, over, partial(self._change, connection, _END_LEASES), failures)
             crash_point("leases.ended")
         crash_point("leases.committed")
-        return [UUID(str(row[0])) for row in ended]
+        if failures and not ended:
+            raise failures[0]
+        return ended
+
+    def _change(self, connection: Connection, change: str, checks: Sequence[Any]) -> list[UUID]:
+        """Change these checks; their ids."""
+        rows = rows_json([{"id": str(check)} for check in checks])
+        sql = f"{change} WHERE id IN (SELECT r.id FROM {rowset(self._dialect, 'id uuid')}) RETURNING id"
+        return [UUID(str(check)) for check in connection.execute(text(sql), {"rows": rows}).scalars()]
 
     def end_reviews(self) -> int:
         """End the reviews that are overdue; how many. Who was never decided about returns to the workers, past the
@@ -101,13 +144,26 @@ class Keeping:
 
         Those of participants whose access row somebody holds are left for the next turn.
         """
-        with self._engine.begin() as connection:
-            over = {
-                UUID(str(row[0])): (row[1], row[2])
-                for row in connection.execute(text(_overdue_reviews(self._dialect)), {"limit": BATCH})
-            }
-            free = self._access.lock(connection, set(over.values()))
-            return end_reviews(connection, self._access, {check: key for check, key in over.items() if key in free})
+        count, end = 0, time.monotonic() + TURN_S
+        failures: list[Exception] = []
+        while True:
+            with self._engine.begin() as connection:
+                over = {
+                    UUID(str(row[0])): (row[1], row[2])
+                    for row in connection.execute(text(_overdue_reviews(self._dialect)), {"limit": BATCH})
+                }
+                free = self._access.lock(connection, set(over.values()))
+                ours = [check for check, key in over.items() if key in free]
+                ended = sum(in_parts(connection, ours, partial(self._end_reviews, connection, over), failures))
+            count += ended
+            if not ended or len(over) < BATCH or time.monotonic() >= end:
+                break
+        if failures:
+            raise failures[0]
+        return count
+
+    def _end_reviews(self, connection: Connection, over: Mapping[UUID, Key], checks: Sequence[UUID]) -> list[int]:
+        return [end_reviews(connection, self._access, {check: over[check] for check in checks})]
 
     def do_requests(self) -> int:
         """Do what persons have asked for; how many requests were dealt with."""
@@ -199,12 +255,28 @@ class Keeping:
 
     def erase_candidates(self) -> int:
         """Erase the candidates of ambiguous addresses whose time is over; of how many checks."""
-        with self._engine.begin() as connection:
-            return connection.execute(text(_erase_candidates(self._dialect)), {"limit": BATCH}).rowcount
+        count, end = 0, time.monotonic() + TURN_S
+        failures: list[Exception] = []
+        while True:
+            with self._engine.begin() as connection:
+                over = connection.execute(text(_candidates_over(self._dialect)), {"limit": BATCH}).scalars().all()
+                erased = in_parts(connection, over, partial(self._change, connection, _ERASE_CANDIDATES), failures)
+            count += len(erased)
+            if not erased or len(over) < BATCH or time.monotonic() >= end:
+                break
+        if failures:
+            raise failures[0]
+        return count
+
+    def purging(self) -> Iterator[int]:
+        """Delete what is past its `retain_until` and needed no more, a short transaction with each step, until nothing
+        is left; how many checks went with it. Rest between the steps.
+        """
+        return self._purging.pieces()
 
     def purge(self) -> int:
-        """Delete what is past its `retain_until` and needed no more; how many checks went."""
-        return self._purging.purge()
+        """The same at once, without a rest."""
+        return sum(self.purging())
 
 
 @lru_cache
@@ -246,15 +318,17 @@ def _work(dialect: str, task: str) -> str:
     return WORK[task].format(now=now(dialect)) if task in WORK else "true"
 
 
+_END_LEASES = "UPDATE jurat_checks SET state = 'pending', lease_until = NULL, lost_leases = lost_leases + 1"
+
+_ERASE_CANDIDATES = "UPDATE jurat_checks SET candidates = NULL, candidates_until = NULL"
+
+
 @lru_cache
-def _end_leases(dialect: str) -> str:
-    lock = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+def _leases_over(dialect: str) -> str:
+    lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     return f"""
-        UPDATE jurat_checks
-        SET state = 'pending', lease_until = NULL, lost_leases = lost_leases + 1
-        WHERE id IN (SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now(dialect)}
-                     ORDER BY lease_until LIMIT :limit {lock})
-        RETURNING id"""
+        SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now(dialect)}
+        ORDER BY lease_until LIMIT :limit {lock}"""
 
 
 @lru_cache
@@ -266,9 +340,8 @@ def _overdue_reviews(dialect: str) -> str:
 
 
 @lru_cache
-def _erase_candidates(dialect: str) -> str:
-    lock = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+def _candidates_over(dialect: str) -> str:
+    lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     return f"""
-        UPDATE jurat_checks SET candidates = NULL, candidates_until = NULL
-        WHERE id IN (SELECT id FROM jurat_checks WHERE candidates_until <= {now(dialect)}
-                     ORDER BY candidates_until LIMIT :limit {lock})"""
+        SELECT id FROM jurat_checks WHERE candidates_until <= {now(dialect)}
+        ORDER BY candidates_until LIMIT :limit {lock}"""

@@ -132,7 +132,7 @@ def _claim(dialect: str, *, holds: bool) -> str:
         FROM {rowset(dialect, _COLUMNS)} JOIN jurat_checks c ON c.id = r.check_id
         WHERE c.fence = r.fence AND c.state = 'leased'
         ORDER BY r.consultation, r.namespace, r.fingerprint, r.check_id
-        {"FOR UPDATE OF c" if dialect == "postgresql" else ""}
+        {"FOR NO KEY UPDATE OF c" if dialect == "postgresql" else ""}
         ON CONFLICT DO NOTHING
         RETURNING check_id"""
 

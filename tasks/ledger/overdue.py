@@ -17,11 +17,15 @@ from sqlalchemy import Connection, text
 from config.hours import Hours
 from jurat.statements import now, rows_json, rowset
 from tasks.flow import Span, stands_since, stood
+from tasks.ledger import fleet
 from tasks.ledger.pausing import history
-from tasks.ledger.queues import clock, epoch, readable
+from tasks.ledger.queues import Keys, clock, epoch, readable, sealed_for
 
 ENDED = 1e9
 """Seconds in `stood_s` of a check whose deadline somebody ended: nothing is added to that."""
+
+LEFT_TO_OTHERS = 86_400.0
+"""Seconds for which an answer that no worker can open waits for one that can."""
 
 BATCH = 500
 """Checks whose deadlines are looked at in one turn, for each source."""
@@ -29,28 +33,37 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A check whose deadline has passed. `stood` seconds were added to it already."""
+    """A check whose deadline has passed. `stood` seconds were added to it already; `key` opens its answer."""
 
     id: UUID
     source: str
     submitted_at: datetime
     deadline_at: datetime
     stood: float
+    key: str | None = None
 
 
 class Standstills:
-    """For how long each source has taken no work, up to the database's time `now`."""
+    """For how long each source has taken no work, and each key was missing, up to the database's time `now`."""
 
-    def __init__(self, now: datetime, hours: Mapping[str, Hours], pauses: Mapping[str, list[Span]]) -> None:
+    def __init__(
+        self,
+        now: datetime,
+        hours: Mapping[str, Hours],
+        pauses: Mapping[str, list[Span]],
+        missing: Mapping[str, list[Span]],
+    ) -> None:
         self._now = now
         self._hours = hours
         self._pauses = pauses
+        self._missing = missing
 
     @classmethod
     def read(cls, connection: Connection, sources: Collection[str], hours: Mapping[str, Hours]) -> Standstills:
         """The standstills of `sources`, whose opening hours are `hours`."""
         ((seconds,),) = connection.execute(text(f"SELECT {clock(connection.dialect.name)}"))
-        return cls(datetime.fromtimestamp(seconds, UTC), hours, history(connection, sources))
+        spans = fleet.missing_spans(connection)
+        return cls(datetime.fromtimestamp(seconds, UTC), hours, history(connection, sources), spans)
 
     def since(self, source: str) -> datetime:
         """Since when it has taken no work; now when it does. Deadlines that passed later are no concern yet."""
@@ -58,7 +71,10 @@ class Standstills:
 
     def due(self, check: Passed) -> float:
         """How many seconds its deadline moves on; 0 when it stays passed even so."""
-        still = stood(check.submitted_at, self._now, self._hours.get(check.source), self._pauses.get(check.source, []))
+        pauses = self._pauses.get(check.source, [])
+        if missing := self._missing.get(check.key or ""):
+            pauses = fleet.merged([*pauses, *missing])
+        still = stood(check.submitted_at, self._now, self._hours.get(check.source), pauses)
         more = still - check.stood
         return more if more > (self._now - check.deadline_at).total_seconds() else 0.0
 
@@ -70,31 +86,50 @@ def move_on(connection: Connection, seconds: Mapping[UUID, float]) -> None:
         connection.execute(text(_move_on(connection.dialect.name)), {"rows": rows})
 
 
-def find(connection: Connection, hours: Mapping[str, Hours], limit: int) -> list[UUID]:
+def find(connection: Connection, hours: Mapping[str, Hours], limit: int, keys: Keys = None) -> list[UUID]:
     """Up to `limit` waiting checks whose deadlines have passed for good, the oldest first; their rows are ours.
 
-    Deadlines of others are moved on, each once for a standstill, when that is over.
+    Deadlines of others are moved on, each once for a standstill, when that is over. Those whose answers are sealed for
+    none of `keys` stand still: see `forsaken`.
     """
     dialect = connection.dialect.name
     sources = [row[0] for row in connection.execute(text(_with_passed(dialect)))]
     if not sources:
         return []
     still = Standstills.read(connection, sources, hours)
-    passed = _passed(connection, {source: still.since(source) for source in sources})
+    passed = _passed(connection, {source: still.since(source) for source in sources}, keys)
     more = {check.id: still.due(check) for check in passed}
     move_on(connection, {check: seconds for check, seconds in more.items() if seconds})
     over = sorted((check for check in passed if not more[check.id]), key=lambda check: check.deadline_at)
     return [check.id for check in over[:limit]]
 
 
-def _passed(connection: Connection, before: Mapping[str, datetime]) -> Iterable[Passed]:
+def forsaken(connection: Connection, limit: int, keys: Keys) -> list[UUID]:
+    """Up to `limit` waiting checks whose answers have waited a day for a key that no worker has had as long; their rows
+    are ours. `keys` are there now.
+    """
+    dialect = connection.dialect.name
+    ((seconds,),) = connection.execute(text(f"SELECT {clock(dialect)}"))
+    before = datetime.fromtimestamp(seconds - LEFT_TO_OTHERS, UTC)
+    since = fleet.missing_since(connection)
+    lost = sorted(key for key, began in since.items() if began <= before and key not in (keys or ()))
+    if not lost or limit < 1:
+        return []
+    rows = rows_json([{"key": key} for key in lost])
+    found = connection.execute(text(_forsaken(dialect)), {"rows": rows, "limit": limit})
+    return [UUID(str(row[0])) for row in found]
+
+
+def _passed(connection: Connection, before: Mapping[str, datetime], keys: Keys) -> Iterable[Passed]:
     dialect = connection.dialect.name
     rows = [{"source": source, "before": time.timestamp()} for source, time in before.items()]
     if dialect == "postgresql":
-        found = connection.execute(text(_PASSED), {"rows": rows_json(rows), "limit": BATCH}).all()
+        found = connection.execute(text(_passed_postgresql(keys)), {"rows": rows_json(rows), "limit": BATCH}).all()
     else:
         found = [
-            row for each in rows for row in connection.execute(text(_passed_sqlite()), {**each, "limit": BATCH}).all()
+            row
+            for each in rows
+            for row in connection.execute(text(_passed_sqlite(keys)), {**each, "limit": BATCH}).all()
         ]
     return [
         Passed(
@@ -103,14 +138,16 @@ def _passed(connection: Connection, before: Mapping[str, datetime]) -> Iterable[
             datetime.fromtimestamp(row[2], UTC),
             datetime.fromtimestamp(row[3], UTC),
             row[4],
+            row[5],
         )
         for row in found
     ]
 
 
 def any_passed(dialect: str) -> str:
-    """SQL that is true where a deadline has passed."""
-    return f"EXISTS ({_with_passed(dialect)})"
+    """SQL that is true where a deadline has passed, or a key was missing for a day."""
+    day = f"SELECT 1 FROM jurat_missing_keys WHERE since <= {now(dialect, str(-LEFT_TO_OTHERS))}"
+    return f"(EXISTS ({_with_passed(dialect)}) OR EXISTS ({day} AND seen_at >= {now(dialect, str(-fleet.LIVE))}))"
 
 
 _LEAST = "(SELECT c.source FROM jurat_checks c WHERE c.state = 'pending'{after} ORDER BY c.source LIMIT 1)"
@@ -134,21 +171,36 @@ def _columns(dialect: str) -> str:
         return f"CASE WHEN {good} THEN {epoch(dialect, moment)} ELSE {clock(dialect)} END"
 
     stood_s = f"CASE WHEN {good} THEN c.stood_s ELSE {ENDED} END"
-    return f"c.id, c.source, {read('c.submitted_at')}, {read('c.deadline_at')}, {stood_s}"
+    return f"c.id, c.source, {read('c.submitted_at')}, {read('c.deadline_at')}, {stood_s}, c.answer_key"
 
 
-_PASSED = f"""
-    SELECT p.* FROM {rowset("postgresql", "source text, before float8")} CROSS JOIN LATERAL (
-      SELECT {_columns("postgresql")} FROM jurat_checks c
-      WHERE c.state = 'pending' AND c.source = r.source AND c.deadline_at <= to_timestamp(r.before)
-      ORDER BY c.deadline_at LIMIT :limit FOR UPDATE SKIP LOCKED) p"""
+def _readable_by(keys: Keys) -> str:
+    """As `sealed_for`; but a deadline that somebody ended needs no key."""
+    return f" AND (c.stood_s >= {ENDED} OR (true{sealed_for(keys)}))" if keys is not None else ""
+
+
+def _passed_postgresql(keys: Keys) -> str:
+    return f"""
+        SELECT p.* FROM {rowset("postgresql", "source text, before float8")} CROSS JOIN LATERAL (
+          SELECT {_columns("postgresql")} FROM jurat_checks c
+          WHERE c.state = 'pending' AND c.source = r.source AND c.deadline_at <= to_timestamp(r.before)
+            {_readable_by(keys)}
+          ORDER BY c.deadline_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED) p"""
 
 
 @lru_cache
-def _passed_sqlite() -> str:
+def _forsaken(dialect: str) -> str:
+    lock = "FOR NO KEY UPDATE OF c SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"""
+        SELECT c.id FROM {rowset(dialect, "key text")} JOIN jurat_checks c ON c.answer_key = r.key
+        WHERE c.state = 'pending' AND c.answer IS NOT NULL AND c.submitted_at <= {now(dialect, str(-LEFT_TO_OTHERS))}
+        LIMIT :limit {lock}"""
+
+
+def _passed_sqlite(keys: Keys) -> str:
     return f"""
         SELECT {_columns("sqlite")} FROM jurat_checks c
-        WHERE c.state = 'pending' AND c.source = :source
+        WHERE c.state = 'pending' AND c.source = :source {_readable_by(keys)}
           AND c.deadline_at <= strftime('%Y-%m-%d %H:%M:%f', :before, 'unixepoch')
         ORDER BY c.deadline_at LIMIT :limit"""
 

@@ -8,89 +8,105 @@ back by another account. So the checks of a participant go together, once none o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
+from jurat.database import reader
 from jurat.statements import in_force, now, rows_json, rowset
-from tasks.ledger import pausing
+from tasks.ledger import fleet, pausing
 from tasks.ledger.access import AccessRows, Key
 from tasks.ledger.erasing import forget_ended, forget_erased
+from tasks.ledger.in_parts import in_parts
 from tasks.ledger.numbers import release_numbers
 from tasks.ledger.persons import ERASED, ids_json
 
-BATCH = 500
-"""So many verdicts past their time are found at the most in one transaction; all checks of their participants go."""
+Place = tuple[Any, Any]
+"""Where a verdict stands in the order in which they are looked at: its `retain_until`, and its check."""
 
-BATCHES = 20
-"""So many transactions in one turn."""
+BATCH = 100
+"""So many verdicts past their time are found at the most for one transaction; all checks of their participants go. On
+SQLite nobody else writes meanwhile.
+"""
 
 LOOKED = 5000
-"""So many verdicts past their time are looked at in one transaction. Millions may be past it and belong to access that
-holds: the next transaction goes on where this one has stopped."""
+"""So many verdicts past their time are looked at in one go, at the most: millions may be past it and belong to access
+that holds. Where most of them may go, it is as few as a piece has."""
+
+STILL = "UPDATE jurat_upkeep SET ran_at = {now} WHERE task = 'purge'"
+"""Whoever is at it keeps the turn. When they vanish, another worker's turn comes after the period."""
 
 
 class Purging:
-    """Deletes verdicts with the checks they belong to. It remembers how far it has come: each turn goes on there."""
+    """Deletes verdicts with the checks they belong to, and what is left of participants of whom nothing is kept."""
 
     def __init__(self, engine: Engine, access: AccessRows) -> None:
         self._engine = engine
+        self._reader = reader(engine)
         self._dialect = engine.dialect.name
         self._access = access
-        self._after: tuple[Any, Any] | None = None
 
-    def purge(self) -> int:
-        """Delete what is not needed any more; how many checks went. And what is left of participants of whom nothing is
-        kept any more.
+    def pieces(self) -> Iterator[int]:
+        """Delete what is not needed any more, a piece with each step; how many checks went with it.
 
-        A turn ends when all that is past its time was looked at once, or with `BATCHES` transactions.
+        Each is a short transaction. It ends when all that is past its time was looked at once.
         """
-        count, from_the_first = 0, self._after is None
-        for batch in range(BATCHES):
-            with self._engine.begin() as connection:
-                after, keys = self._look(connection)
-                count += self._purge(connection, keys)
-                if batch == 0:
-                    forget_ended(connection, BATCH)
-                    pausing.forget(connection)
-            self._after = after
+        after: Place | None = None
+        looked, failures = BATCH, list[Exception]()
+        while True:
+            with self._reader.begin() as connection:
+                after, keys = self._look(connection, after, looked)
+            looked = min(2 * looked, LOOKED) if len(keys) < BATCH // 4 else BATCH
+            gone = 0
+            if keys:
+                with self._engine.begin() as connection:
+                    connection.execute(text(STILL.format(now=now(self._dialect))))
+                    # One whose rows the database does not let go keeps nobody else's.
+                    gone = sum(in_parts(connection, sorted(keys), partial(self._purge, connection), failures))
+            yield gone
             if after is None:
-                if from_the_first:
-                    break
-                from_the_first = True
-        return count
+                break
+        more = True
+        while more:
+            with self._engine.begin() as connection:
+                more = any(in_parts(connection, [BATCH], partial(_forget_ended, connection), failures))
+                for forget in (pausing.forget, fleet.forget):
+                    in_parts(connection, [forget], partial(_call, connection), failures)
+            yield 0
+        if failures:
+            raise failures[0]
 
-    def _look(self, connection: Connection) -> tuple[tuple[Any, Any] | None, set[Key]]:
-        """After which verdict to go on (None: from the first), and of whom something is to go."""
-        parameters: dict[str, Any] = {"limit": BATCH, "looked": LOOKED}
-        if self._after is not None:
-            parameters |= {"at": self._after[0], "check": self._after[1]}
-        statement = _look(self._dialect, onward=self._after is not None)
+    def _look(self, connection: Connection, after: Place | None, looked: int) -> tuple[Place | None, set[Key]]:
+        """Behind which verdict to go on (None: that was all), and of whom something is to go."""
+        parameters: dict[str, Any] = {"limit": BATCH, "looked": looked}
+        if after is not None:
+            parameters |= {"at": after[0], "check": after[1]}
+        statement = _look(self._dialect, onward=after is not None)
         *found, last = connection.execute(text(statement), parameters).all()
         keys = {(row[3], row[4]) for row in found}
         if len(found) == BATCH:
             return (found[-1][1], found[-1][2]), keys
-        return ((last[1], last[2]) if last[0] == LOOKED else None), keys
+        return ((last[1], last[2]) if last[0] == looked else None), keys
 
-    def _purge(self, connection: Connection, keys: set[Key]) -> int:
+    def _purge(self, connection: Connection, keys: Sequence[Key]) -> list[int]:
         """Delete all that is to go of these participants; of how many checks. Those whose access row somebody holds are
         left for another turn: they may be answering at this moment.
         """
-        free = self._access.lock(connection, keys) if keys else set()
+        free = self._access.lock(connection, set(keys))
         if not free:
-            return 0
+            return [0]
         gone: Sequence[Any] = connection.execute(text(_over(self._dialect)), {"rows": _rows(free)}).all()
         if not gone:
-            return 0
+            return [0]
         checks = [UUID(str(row[0])) for row in gone]
         _delete_checks(connection, checks)
         theirs = {(row[1], row[2]) for row in gone}
         forget_erased(connection, theirs)
         self._begin_anew(connection, {key for key in theirs if not key[1].startswith(ERASED)})
-        return len(gone)
+        return [len(gone)]
 
     def _begin_anew(self, connection: Connection, keys: set[Key]) -> None:
         """Forget what the answers had added up to. A revocation stands all the same."""
@@ -100,6 +116,14 @@ class Purging:
             more_rounds = f"kind = 'reopen' AND {in_force('jurat_requests')}"
             connection.execute(text(_delete(self._dialect, "jurat_requests", more_rounds)), rows)
             self._access.add_up(connection, keys)
+
+
+def _forget_ended(connection: Connection, limits: Sequence[int]) -> list[bool]:
+    return [forget_ended(connection, limit) for limit in limits]
+
+
+def _call(connection: Connection, forgets: Sequence[Callable[[Connection], object]]) -> list[object]:
+    return [forget(connection) for forget in forgets]
 
 
 def _delete_checks(connection: Connection, checks: Sequence[UUID]) -> None:

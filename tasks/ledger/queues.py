@@ -9,6 +9,10 @@ them, so who looks at it again begins at its first check; and each step down rea
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+
+from jurat.sealing import KEY_ID_LENGTH
 from jurat.statements import now
 from tasks.checks import MOST_LOST_LEASES
 
@@ -26,18 +30,40 @@ def waiting(alias: str = "c", *, alone: bool = False) -> str:
     return f"{alias}.state = 'pending' AND {alias}.lost_leases {'=' if alone else '<>'} {LAST_CHANCE}"
 
 
-def queues(dialect: str, served: str, some: str = "1") -> str:
-    """SQL for the common table `queues` (source, priority, consultation): every queue of the sources in `served`.
+_KEY_ID = re.compile("[0-9a-f]{16}")
+
+Keys = Collection[str] | None
+"""The ids of the keys whose answers are wanted; None is all, whatever their keys."""
+
+
+def sealed_for(keys: Keys, alias: str = "c") -> str:
+    """SQL for "and its answer is sealed for one of these keys"; "" for all. What has no answer, or names nothing that
+    could be a key, is anybody's.
+
+    A worker leaves other answers to those that can open them. The ids are written into the statement: they are few,
+    stay the same while a process lives, and have no characters that mean anything.
+    """
+    if keys is None:
+        return ""
+    known = ", ".join(f"'{key}'" for key in sorted(keys) if _KEY_ID.fullmatch(key)) or "''"
+    nobodys = f"{alias}.answer_key IS NULL OR {alias}.answer IS NULL OR length({alias}.answer_key) <> {KEY_ID_LENGTH}"
+    return f" AND ({alias}.answer_key IN ({known}) OR {nobodys})"
+
+
+def queues(dialect: str, served: str, some: str = "1", keys: Keys = None) -> str:
+    """SQL for the common table `queues` (source, priority, consultation): every queue of the sources in `served`, with
+    those checks alone whose answers are sealed for one of `keys`.
 
     To be used behind WITH RECURSIVE. Rows without a consultation are no queues. On PostgreSQL there are also `since`,
     when the first check of a queue is due, and `due`, how many of its first `some` are.
     """
+    of_queue = waiting() + sealed_for(keys)
     if dialect == "postgresql":
 
         def first(where: str) -> str:
             return f"""LATERAL (
                 SELECT f.priority, f.consultation, min(f.due_at), count(*) FILTER (WHERE f.due_at <= {now(dialect)})
-                FROM (SELECT c.priority, c.consultation, c.due_at FROM jurat_checks c WHERE {waiting()} AND {where}
+                FROM (SELECT c.priority, c.consultation, c.due_at FROM jurat_checks c WHERE {of_queue} AND {where}
                       ORDER BY c.priority, c.consultation, c.due_at LIMIT {some}) AS f
                 GROUP BY f.priority, f.consultation ORDER BY f.priority, f.consultation LIMIT 1
               ) AS f(priority, consultation, since, due)"""
@@ -50,7 +76,7 @@ def queues(dialect: str, served: str, some: str = "1") -> str:
 
     def least(column: str, where: str) -> str:
         return (
-            f"(SELECT c.{column} FROM jurat_checks c WHERE {waiting()} AND {where} "
+            f"(SELECT c.{column} FROM jurat_checks c WHERE {of_queue} AND {where} "
             "ORDER BY c.priority, c.consultation LIMIT 1)"
         )
 
@@ -67,7 +93,7 @@ def queues(dialect: str, served: str, some: str = "1") -> str:
         FROM queues q WHERE q.consultation IS NOT NULL)"""
 
 
-def lengths(dialect: str) -> str:
+def lengths(dialect: str, keys: Keys = None) -> str:
     """SQL for the common table `lengths` (source, priority, consultation, since, due), behind `queues` with `SOME`: how
     many checks of each queue are due, as far as it matters to who takes `:most` of a source, a check of each
     consultation in turn. The first is due `since`; SQLite, which keeps no entries of what went, does not tell.
@@ -83,7 +109,7 @@ def lengths(dialect: str) -> str:
         # reads the table from its begin.
         return f"""(SELECT count(*) FROM (
             SELECT 1 FROM jurat_checks c
-            WHERE {waiting()} AND c.source = q.source AND c.priority = q.priority
+            WHERE {waiting()}{sealed_for(keys)} AND c.source = q.source AND c.priority = q.priority
               AND c.consultation = q.consultation AND {first} c.due_at <= {now(dialect)}
             ORDER BY c.due_at LIMIT {limit}) AS counted)"""
 

@@ -19,6 +19,13 @@ from tasks.flow import AHEAD, Demand, allowing, next_start, price, starts
 from tasks.ledger.pausing import pause
 from tasks.ledger.queues import clock, seconds_between
 
+KEPT = 30.0
+"""Seconds of the lease of a check that was looked up and that cannot be written for now."""
+
+AT_WORK = 20.0
+"""A lease that lasts longer is such a one: its lookup has ended, and takes no room at its source any more. It lies
+between a lease (`tasks.ledger.leasing.LEASE`) and what is left of a kept one when it is renewed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Room:
@@ -204,7 +211,8 @@ def available(dialect: str) -> str:
 def _room(dialect: str) -> str:
     ahead = seconds_between(dialect, f"coalesce(s.next_start_at, {now(dialect)})", now(dialect))
     return f"""
-        SELECT s.name, (SELECT count(*) FROM jurat_checks c WHERE c.state = 'leased' AND c.source = s.name), {ahead},
+        SELECT s.name, (SELECT count(*) FROM jurat_checks c WHERE c.state = 'leased' AND c.source = s.name
+                        AND c.lease_until < {now(dialect, str(AT_WORK))}), {ahead},
                s.day, s.used, s.failures, s.opened_at IS NOT NULL, {available(dialect)}, {clock(dialect)}
         FROM jurat_sources s WHERE s.name IN (SELECT r.source FROM {rowset(dialect, "source text")})"""
 

@@ -13,7 +13,9 @@ from sqlalchemy import Engine, text
 from jurat.columns import moment
 from jurat.database import reader
 from jurat.statements import now, rows_json, rowset
+from tasks.ledger import figures
 from tasks.ledger.applied import says
+from tasks.ledger.fleet import WorkerRow, workers
 from tasks.ledger.laying import written
 from tasks.ledger.people import PeopleInForce, find_people
 from tasks.ledger.queues import unsettled
@@ -98,6 +100,7 @@ class SourceRow:
     day: str | None = None
     used: int = 0
     wait_s: float | None = None
+    figures_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +255,19 @@ class Reading:
             after = key_id + "~"  # behind every fingerprint of this key
         return found
 
+    def code_list_names(self) -> list[str]:
+        """The names of the lists that have codes."""
+        return [row[0] for row in self._all(CODE_LISTS)]
+
+    def people_keys(self) -> set[str]:
+        """The ids of the keys that numbers of imported people in force were hashed with."""
+        return {
+            row[0]
+            for row in self._all(
+                "SELECT DISTINCT key_id FROM jurat_registers WHERE key_id IS NOT NULL AND state = 'active'"
+            )
+        }
+
     def register(self, name: str) -> AbstractContextManager[OpenRegister | None]:
         """The version of an address base that is in force, to be searched while the block lasts; None without one."""
         return open_register(self._engine, name)
@@ -262,7 +278,15 @@ class Reading:
 
     def sources(self) -> list[SourceRow]:
         """How each source stands that a configuration ever had."""
-        times = {"paused_until", "last_success_at", "last_failure_at", "oldest_due_at", "opened_at", "probe_at"}
+        times = {
+            "paused_until",
+            "last_success_at",
+            "last_failure_at",
+            "oldest_due_at",
+            "opened_at",
+            "probe_at",
+            "figures_at",
+        }
         columns = [field.name for field in fields(SourceRow)]
         rows = self._all(f"SELECT {', '.join(columns)} FROM jurat_sources ORDER BY name")
         found = []
@@ -270,6 +294,16 @@ class Reading:
             values: dict[str, Any] = dict(zip(columns, row, strict=True))
             found.append(SourceRow(**values | {column: moment(values[column]) for column in times}))
         return found
+
+    def waiting(self) -> dict[str, tuple[int, datetime | None]]:
+        """How many checks wait for each source (up to `figures.MOST_COUNTED`) and since when the first, counted now."""
+        with self._engine.begin() as connection:
+            return {row["source"]: (row["waiting"], moment(row["oldest"])) for row in figures.counted(connection)}
+
+    def workers(self) -> list[WorkerRow]:
+        """The register of workers: those that were seen in the last day, live or not."""
+        with self._engine.begin() as connection:
+            return workers(connection)
 
     def pauses(self, source: str, limit: int = 20) -> list[PauseRow]:
         """The last pauses of a source, the newest first."""

@@ -2,65 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from jurat.batches import Statement, begin, commit, run
-from jurat.candidates import LIFETIME
-from jurat.database import preparing
+from jurat.candidates import LARGEST, LIFETIME
+from jurat.database import is_away, preparing
 from jurat.statements import now, rows_json, rowset
 from jurat.words import Outcome, Reason, State
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Later, NextSource, Review, Settle
 from tasks.crashing import crash_point
 from tasks.ledger.access import AccessRows, Key, locking, reading
+from tasks.ledger.held_rows import fenced, id_of, is_held, skipped, taking_free
 from tasks.ledger.numbers import claim_numbers
 from tasks.ledger.records import UNSTORABLE, WORKER, add_attempts, add_verdicts, open_reviews
+
+CAREFUL_S = 60.0
+"""Seconds for which rows of checks are taken without waiting, after one of them was held for too long by somebody."""
 
 
 @dataclass(slots=True)
 class Written:
     """What came of a batch: `done` was written, `stale` was refused because the fence is no longer ours, and `busy`
-    must be written again: somebody else holds the participant's access row, or a commit did not go through.
+    must be written again: somebody else holds the row of the check or of its participant's access, or a commit did not
+    go through. `failed` are those that the database refused to write, each alone, and what it raised.
     """
 
     done: list[Entry] = field(default_factory=list)
     stale: list[Entry] = field(default_factory=list)
     busy: list[Entry] = field(default_factory=list)
+    failed: list[tuple[Entry, Exception]] = field(default_factory=list)
+
+    def add(self, other: Written) -> Written:
+        """This and what came of the rest of the batch."""
+        self.done += other.done
+        self.stale += other.stale
+        self.busy += other.busy
+        self.failed += other.failed
+        return self
 
 
 class Settling:
     """The writer's side of the ledger."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = preparing(engine)
         self._dialect = engine.dialect.name
         self._access = AccessRows()
+        self._clock = clock
+        self._careful_until = -math.inf
+        """Until when nothing is waited for, since somebody held a row for long that nobody else has to hold."""
 
     def write(self, entries: Sequence[Entry]) -> Written:
         """Write `entries` in one transaction.
 
-        A value that can not be stored (a NUL or half a surrogate pair from a source) would fail the whole batch for
-        ever: the batch is halved until the bad check stands alone, and that one ends `source_unreadable`.
+        What the database refuses for any other reason than being away, such as a platform's own trigger or a value
+        that it cannot store (a NUL or half a surrogate pair from a source), would fail the whole batch for ever. So
+        the batch is halved until the bad check stands alone. With a value that cannot be stored it ends
+        `source_unreadable`; else it is `failed`, and nothing of it was written.
+
+        Waits for nobody: an entry whose rows somebody holds is `busy`.
 
         Raises sqlalchemy's errors when the database is away; whether anything was written is then not known until
         `read_again` has said so.
         """
         try:
             return self._write(entries)
-        except UNSTORABLE:
-            if len(entries) == 1:
-                bad = entries[0]
-                attempt = bad.attempt and replace(bad.attempt, ended=Ended.FAILED, reason=Reason.SOURCE_UNREADABLE)
-                verdict = Settle(Outcome.UNDETERMINED, Reason.SOURCE_UNREADABLE)
-                return self._write([replace(bad, decision=verdict, attempt=attempt)])
-            half = len(entries) // 2
-            first, second = self.write(entries[:half]), self.write(entries[half:])
-            return Written(first.done + second.done, first.stale + second.stale, first.busy + second.busy)
+        except Exception as error:
+            held = is_held(error)
+            if is_away(error) and not held:
+                raise
+            if held and not self._careful:
+                self._careful_until = self._clock() + CAREFUL_S
+                return self.write(entries)
+            if len(entries) > 1:
+                half = len(entries) // 2
+                return self.write(entries[:half]).add(self.write(entries[half:]))
+            return Written(busy=list(entries)) if held else self._write_alone(entries[0], error)
+
+    def _write_alone(self, bad: Entry, error: Exception) -> Written:
+        """End a check whose evidence cannot be stored. Any other failure is for the caller to wait for."""
+        if not isinstance(error, UNSTORABLE) or isinstance(bad.decision, GiveBack):
+            return Written(failed=[(bad, error)])
+        attempt = bad.attempt and replace(bad.attempt, ended=Ended.FAILED, reason=Reason.SOURCE_UNREADABLE)
+        verdict = Settle(Outcome.UNDETERMINED, Reason.SOURCE_UNREADABLE)
+        try:
+            return self._write([replace(bad, decision=verdict, attempt=attempt)])
+        except Exception as failure:
+            if is_held(failure):
+                return Written(busy=[bad])
+            if is_away(failure):
+                raise
+            return Written(failed=[(bad, failure)])
+
+    @property
+    def _careful(self) -> bool:
+        return self._clock() < self._careful_until
 
     def read_again(self, entries: Sequence[Entry]) -> Written:
         """What has become of `entries` after a `write` of them that raised, so that its commit may have gone through.
@@ -72,7 +117,18 @@ class Settling:
         """
         if not entries:
             return Written()
-        rows = [{"id": str(check), "fence": fence} for check, fence in {_fenced(entry): None for entry in entries}]
+        try:
+            return self._read_again(entries)
+        except DBAPIError as error:
+            if not is_held(error):
+                raise
+            if len(entries) == 1:  # no commit takes so long: the next write waits for who holds it, and is fenced
+                return Written(busy=list(entries))
+            half = len(entries) // 2
+            return self.read_again(entries[:half]).add(self.read_again(entries[half:]))
+
+    def _read_again(self, entries: Sequence[Entry]) -> Written:
+        rows = [{"id": str(check), "fence": fence} for check, fence in {fenced(entry): None for entry in entries}]
         parameters = {"rows": rows_json(rows)}
         with self._engine.begin() as connection:
             if self._dialect == "postgresql":
@@ -80,26 +136,30 @@ class Settling:
                 # it wrote is seen by a statement that begins after that.
                 run(connection, (_LOCK_CHECKS, parameters))
             (found,) = run(connection, (_read_again(self._dialect), parameters))
-        stands = {(_id(row[0]), row[1]): _Stand(*row[2:]) for row in found}
+        stands = {(id_of(row[0]), row[1]): _Stand(*row[2:]) for row in found}
         written, seen = Written(), set()
         for entry in entries:
-            stand = stands.get(_fenced(entry))  # None: settled by somebody, and purged since
+            stand = stands.get(fenced(entry))  # None: settled by somebody, and purged since
             if stand is not None and stand.ours:
                 written.busy.append(entry)
-            elif stand is None or stand.lost(entry.held) or _fenced(entry) in seen:
+            elif stand is None or stand.lost(entry.held) or fenced(entry) in seen:
                 written.stale.append(entry)
             else:
                 written.done.append(stand.as_written(entry))
-                seen.add(_fenced(entry))
+                seen.add(fenced(entry))
         return written
 
     def _write(self, entries: Sequence[Entry]) -> Written:
         keys = {_key(entry) for entry in entries if isinstance(entry.decision, Settle | Review)}
-        with begin(self._engine, *locking(self._dialect, keys)) as (connection, locked):
-            written, last = self._make(connection, entries, self._access.locked(connection, keys, locked))
+        before = taking_free(entries) if self._careful and self._dialect == "postgresql" else []
+        with begin(self._engine, *before, *locking(self._dialect, keys)) as (connection, found):
+            free = self._access.locked(connection, keys, found[len(before) :])
+            held = skipped(connection, entries, found[len(before) - 1]) if before else set()
+            written, last = self._make(connection, [entry for entry in entries if fenced(entry) not in held], free)
             crash_point("write.made")
             commit(connection, *last)
         crash_point("write.committed")
+        written.busy += [entry for entry in entries if fenced(entry) in held]
         return written
 
     def _make(
@@ -110,10 +170,10 @@ class Settling:
         ready, seen = [], set()
         for entry in entries:
             # A worker that is told to drop a look-up gives it back; its answer may come all the same, and too late.
-            if _fenced(entry) in seen:
+            if fenced(entry) in seen:
                 written.stale.append(entry)
                 continue
-            seen.add(_fenced(entry))
+            seen.add(fenced(entry))
             if isinstance(entry.decision, Settle | Review) and _key(entry) not in free:
                 written.busy.append(entry)
             else:
@@ -121,7 +181,7 @@ class Settling:
         ready = claim_numbers(connection, ready)
         ours = self._move(connection, ready)
         for entry in ready:
-            (written.done if _fenced(entry) in ours else written.stale).append(entry)
+            (written.done if fenced(entry) in ours else written.stale).append(entry)
         written.done = self._redeem(connection, written.done)
         added = self._added(written.done)
         keys = {_key(entry) for entry in written.done if isinstance(entry.decision, Settle | Review)}
@@ -139,7 +199,7 @@ class Settling:
             for entry in sorted(entries, key=lambda entry: entry.held.id)
         ]
         (moved,) = run(connection, (_move(self._dialect), {"rows": rows_json(rows)}))
-        return {(_id(row[0]), row[1]) for row in moved}
+        return {(id_of(row[0]), row[1]) for row in moved}
 
     def _redeem(self, connection: Connection, entries: list[Entry]) -> list[Entry]:
         """Use up codes in one conditional statement; who comes too late is refused with the reason read again."""
@@ -157,11 +217,11 @@ class Settling:
             ]
         )
         (found,) = run(connection, (_redeem(self._dialect), {"rows": rows}))
-        redeemed = {_id(row[0]) for row in found}
+        redeemed = {id_of(row[0]) for row in found}
         if len(redeemed) == len(wanted):
             return entries
         (late,) = run(connection, (_why_not(self._dialect), {"rows": rows}))
-        reasons = {_id(row[0]): Reason(row[1]) for row in late}
+        reasons = {id_of(row[0]): Reason(row[1]) for row in late}
         return [
             replace(entry, decision=Settle(Outcome.REFUSED, reasons[entry.held.id]))
             if entry.held.id in wanted and entry.held.id not in redeemed
@@ -176,7 +236,10 @@ class Settling:
         candidates = [
             (_keep_candidates(self._dialect), _candidates(entry, entry.decision.candidates))
             for entry in entries
-            if isinstance(entry.decision, Settle) and entry.decision.candidates
+            # What is too large is nothing to choose from: names that long came from no list of streets.
+            if isinstance(entry.decision, Settle)
+            and entry.decision.candidates
+            and len(entry.decision.candidates) <= LARGEST
         ]
         return [
             *add_verdicts(self._dialect, settled),
@@ -220,15 +283,6 @@ class _Stand:
         return replace(entry, decision=Settle(*said))
 
 
-def _id(value: Any) -> UUID:
-    return value if isinstance(value, UUID) else UUID(value)
-
-
-def _fenced(entry: Entry) -> tuple[UUID, int]:
-    """One claim of one check: a process may hold a check twice, once in a look-up that hangs."""
-    return entry.held.id, entry.held.fence
-
-
 def _key(entry: Entry) -> Key:
     return entry.held.consultation, entry.held.participant
 
@@ -246,8 +300,8 @@ def _movement(decision: Decision) -> dict[str, Any]:
             return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 1, "leaning": None}
         case NextSource(source=source, leaning=leaning):
             return {"state": State.PENDING, "wait": 0, "source": source, "failed": 0, "leaning": leaning}
-        case GiveBack():
-            return {"state": State.PENDING, "wait": 0, "source": None, "failed": 0, "leaning": None}
+        case GiveBack(seconds=seconds):
+            return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 0, "leaning": None}
 
 
 def _verdict(entry: Entry, verdict: Settle) -> dict[str, Any]:
@@ -321,7 +375,7 @@ def _keep_candidates(dialect: str) -> str:
 
 _LOCK_CHECKS = f"""
     SELECT c.id FROM {rowset("postgresql", "id uuid, fence bigint")} JOIN jurat_checks c ON c.id = r.id
-    ORDER BY c.id FOR UPDATE OF c"""
+    ORDER BY c.id FOR NO KEY UPDATE OF c"""
 
 
 @lru_cache

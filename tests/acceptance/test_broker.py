@@ -25,7 +25,8 @@ def test_no_message_of_whatever_shape_ends_a_worker_or_comes_to_stand_in_its_log
     make_town: MakeTown, valkey_server: str
 ) -> None:
     town = make_town()
-    with town.worker("--concurrency", "2") as worker, Redis.from_url(valkey_server) as broker:
+    asked = {"JURAT_REMOTE_CONTROL": "true"}
+    with town.worker("--concurrency", "2", **asked) as worker, Redis.from_url(valkey_server) as broker:
         assert worker.says("ready.", 60)
         for item in ALL:
             broker.lpush("checks", item)
@@ -42,6 +43,22 @@ def test_no_message_of_whatever_shape_ends_a_worker_or_comes_to_stand_in_its_log
     assert "Traceback" not in log
     assert "Connection to broker lost" not in log
     assert "mingle" not in log, "it greets no other workers"
+
+
+@pytest.mark.slow
+def test_a_worker_that_starts_after_many_bells_that_nobody_heard_works_at_once(
+    make_town: MakeTown, valkey_server: str
+) -> None:
+    town = make_town()
+    checks = [town.submit(f"p-{number}", "profession", PHYSICIAN) for number in range(200)]
+    with Redis.from_url(valkey_server) as broker:
+        assert soon(lambda: broker.llen("checks.register") <= 1)
+        assert broker.pttl("checks.register") != -1, "none stays for ever"
+    with town.worker("--concurrency", "8") as worker:
+        assert worker.says("ready.", 60)
+        assert soon(lambda: town.verdicts_a_check(checks) == {1: len(checks)}, 60)
+        assert town.hears_bells("profession", PHYSICIAN, "later")
+        assert worker.stop(60) == 0
 
 
 @pytest.mark.slow

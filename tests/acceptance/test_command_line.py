@@ -79,7 +79,7 @@ def test_a_worker_starts_before_its_database_is_there_and_waits(make_town: MakeT
 @pytest.mark.slow
 def test_celerys_own_commands_work(make_town: MakeTown, sources: Sources) -> None:
     town = make_town()
-    with town.worker("--concurrency", "16") as worker:
+    with town.worker("--concurrency", "16", JURAT_REMOTE_CONTROL="true") as worker:
         assert worker.says("ready.", PATIENCE)
         asked = sources.count("slow-headers")
         checks = town.submit_many(8, "patience", PHYSICIAN, prefix="stuck")

@@ -60,6 +60,7 @@ class Town:
             "JURAT_BROKER_URL": broker_url,
             "JURAT_UNSEAL_KEYS": key_to_text(private),
             "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
+            "JURAT_PRIVATE_NETWORKS": "127.0.0.1",
         }
         settings = {name.removeprefix("JURAT_").lower(): value for name, value in self.environment.items()}
         self.service = open_service(Settings.model_validate(settings))

@@ -5,7 +5,7 @@ A new adapter over HTTP passes it with one line in its tests:
     class TestAddok(Conformance):
         subject = Subject(
             service="geocoder",  # what of examples/sources it asks
-            build=lambda url: Addok(url, Transport(loopback_http=True)),  # a source whose requests go below `url`
+            build=lambda url: Addok(url, Transport(…)),  # a source whose requests go below `url`
             found=Case(Query({"number": "4", "street": "Rue des Tanneurs", ...}), lambda found: bool(found.places)),
             missing=Case(Query({...}), lambda found: not found.places),
             ambiguous=Case(Query({...}), lambda found: len(found.places) > 1),

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from adapters.base import Blocked, Query, Refused, Source, Unavailable, Unreadable
 from adapters.catalogue import CATALOGUE, SourceUnusable, Surroundings, build
 from adapters.fingerprints import Fingerprints
-from config.networks import networks_of
+from config.networks import LOOPBACK, networks_of
 from config.secrets import SecretError, SecretReference
 from config.sources import SourceModel
 from tests.adapters.address.answering import Answering
@@ -73,13 +73,15 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
         make(description).look_up(Query(answer))
 
 
-def test_plain_http_to_this_machine_needs_a_test_environment() -> None:
+def test_plain_http_to_this_machine_needs_a_test_environment_and_the_operator() -> None:
     description = {"type": "addok", "url": "http://127.0.0.1:9"}
     answer = {"street": "rue des Tanneurs", "postcode": "99001"}
-    with pytest.raises(Blocked):
-        make(description).look_up(Query(answer))
-    with pytest.raises(Unavailable):
+    with pytest.raises(Blocked, match="only https is allowed"):
+        make(description, private_networks=LOOPBACK).look_up(Query(answer))
+    with pytest.raises(Blocked, match="is this machine; list it in JURAT_PRIVATE_NETWORKS"):
         make(description, loopback_http=True).look_up(Query(answer))
+    with pytest.raises(Unavailable):
+        make(description, loopback_http=True, private_networks=LOOPBACK).look_up(Query(answer))
 
 
 @pytest.mark.parametrize("kind", ["addok", "nominatim", "photon", "pelias", "us-census", "registry"])
@@ -118,7 +120,9 @@ def test_an_address_base_in_the_database_needs_one() -> None:
 def test_nominatim_is_told_who_asks(given: dict[str, str], agent: str) -> None:
     with Answering() as geocoder:
         geocoder.bodies = [[]]
-        source = make({"type": "nominatim", "url": geocoder.url, **given}, loopback_http=True)
+        source = make(
+            {"type": "nominatim", "url": geocoder.url, **given}, loopback_http=True, private_networks=LOOPBACK
+        )
         source.look_up(Query({"street": "rue des Tanneurs", "postcode": "99001"}))
         source.close()
         assert geocoder.told[0]["User-Agent"] == agent
@@ -128,7 +132,7 @@ def test_a_geocoder_gets_its_key_its_language_and_its_country() -> None:
     with Answering() as geocoder:
         geocoder.bodies = [{"features": []}]
         description = {**DESCRIPTIONS["pelias"], "url": geocoder.url, "country": "FR", "language": "fr"}
-        source = make(description, loopback_http=True)
+        source = make(description, loopback_http=True, private_networks=LOOPBACK)
         source.look_up(Query({"street": "bd des Tanneurs", "postcode": "99001"}))
         source.close()
         query = geocoder.query

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -66,6 +67,15 @@ def test_a_file_that_is_not_there_is_named(ours: ClientCertificate, missing: str
     path.unlink()
     with pytest.raises(ValueError, match=rf"^client_certificate: there is no file .*{path}"):
         Transport(client_certificate=ours)
+
+
+@pytest.mark.parametrize("option", ["certificate", "key", "ca_file"])
+def test_a_pipe_is_named_and_not_waited_for(ours: ClientCertificate, tmp_path: Path, option: str) -> None:
+    pipe = str(tmp_path / "pipe")
+    os.mkfifo(pipe)
+    files = {"ca_file": pipe} if option == "ca_file" else {"client_certificate": ours.model_copy(update={option: pipe})}
+    with pytest.raises(ValueError, match="pipe can not be read: it is a pipe, and no file"):
+        Transport(**files)
 
 
 def test_a_key_that_any_user_can_read_is_refused(ours: ClientCertificate) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from adapters.base import Blocked, RejectedRequest, Unavailable
 from adapters.transport import Transport
-from config.networks import networks_of
+from config.networks import LOOPBACK, networks_of
 from tests.adapters.conftest import Listen, Script, read_request
 
 HERE = networks_of("127.0.0.0/8")
@@ -28,7 +28,7 @@ PATIENCE = 60.0
 
 @pytest.fixture
 def transport() -> Iterator[Transport]:
-    transport = Transport(loopback_http=True)
+    transport = Transport(loopback_http=True, private_networks=LOOPBACK)
     yield transport
     transport.close()
 
@@ -121,7 +121,7 @@ def test_a_stale_connection_is_replaced_by_a_new_one_also_where_no_more_can_be_k
             another_kept.wait(PATIENCE)
 
     url = f"http://127.0.0.1:{listen(script)}/"
-    transport = Transport(loopback_http=True, connections=1)
+    transport = Transport(loopback_http=True, private_networks=LOOPBACK, connections=1)
     assert transport.send("GET", url, timeout=PATIENCE).body == b"ok"
     with ThreadPoolExecutor(1) as threads:
         late = threads.submit(transport.send, "GET", url, timeout=PATIENCE)
@@ -254,7 +254,7 @@ def test_a_checked_origin_lets_no_other_pass(url: str, transport: Transport, lis
 def test_plain_http_is_asked_of_the_proxy_as_a_whole_url(listen: Listen) -> None:
     serving = Serving(OK)
     proxy = f"http://somebody:word@127.0.0.1:{listen(serving)}"
-    transport = Transport(loopback_http=True, proxy=proxy)
+    transport = Transport(loopback_http=True, private_networks=LOOPBACK, proxy=proxy)
     for _ in range(2):
         assert transport.send("GET", "http://127.0.0.1:9/a", params={"b": "c"}, timeout=PATIENCE).body == b"ok"
     transport.close()

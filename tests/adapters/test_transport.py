@@ -16,6 +16,7 @@ import pytest
 
 from adapters.base import Blocked, RejectedRequest, SourceError, Unavailable, Unreadable
 from adapters.transport import Transport
+from config.networks import LOOPBACK
 from examples.sources import Mood, Sources
 from tests.adapters.conftest import Listen, Script, read_request
 
@@ -27,7 +28,7 @@ PATIENCE = 60.0
 
 @pytest.fixture
 def transport() -> Iterator[Transport]:
-    transport = Transport(loopback_http=True, max_bytes=50_000)
+    transport = Transport(loopback_http=True, private_networks=LOOPBACK, max_bytes=50_000)
     yield transport
     transport.close()
 
@@ -184,7 +185,7 @@ def test_the_deadline_holds_over_the_whole_exchange(slow: str, transport: Transp
 
 
 def test_a_wait_is_bounded_by_the_read_timeout_as_well(listen: Listen) -> None:
-    transport = Transport(loopback_http=True, read_timeout=0.2)
+    transport = Transport(loopback_http=True, private_networks=LOOPBACK, read_timeout=0.2)
     port = listen(SLOW["no answer"])
     error = error_of(lambda: transport.send("GET", f"http://127.0.0.1:{port}/", timeout=PATIENCE))
     assert error.detail == "no answer within 0.2 s"
@@ -192,7 +193,7 @@ def test_a_wait_is_bounded_by_the_read_timeout_as_well(listen: Listen) -> None:
 
 
 def test_connecting_has_a_time_out_of_its_own() -> None:
-    transport = Transport(loopback_http=True, connect_timeout=0.2)
+    transport = Transport(loopback_http=True, private_networks=LOOPBACK, connect_timeout=0.2)
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -413,7 +414,7 @@ def test_a_kept_connection_that_stays_silent_is_not_repeated(transport: Transpor
 
 
 def test_a_closed_transport_sends_nothing(sources: Sources) -> None:
-    transport = Transport(loopback_http=True)
+    transport = Transport(loopback_http=True, private_networks=LOOPBACK)
     transport.send("GET", sources.url(), timeout=PATIENCE)
     transport.close()
     assert isinstance(error_of(lambda: transport.send("GET", sources.url(), timeout=PATIENCE)), Unavailable)

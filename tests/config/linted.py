@@ -15,7 +15,7 @@ sources:
   roll:
     type: registry
     hosts: [registry.example]
-    secrets: { api_key: { env: ROLL_KEY } }
+    secrets: { api_key: { env: JURAT_SOURCE_ROLL } }
     inputs:
       number: { clean: [digits] }
       family_name: {}

@@ -37,6 +37,19 @@ def test_all_sources_of_addresses_take_the_same_answer(kind: str) -> None:
     assert list(schema["properties"]) == ["number", "street", "postcode", "city", "city_code", "country"]
 
 
+@pytest.mark.parametrize("field", ["number", "street", "postcode", "city", "country"])
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "8>", "8\x00", "8\x1b[2J", "\x7f"])
+def test_markup_and_control_characters_are_refused_before_an_answer_is_confirmed(field: str, text: str) -> None:
+    with pytest.raises(InvalidAnswer) as caught:
+        validate({**ANSWER, field: text[:12]}, json.dumps(answer_schema(model("addok"))))
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("number", ["8", "8 bis", "n° 8-10", "s/n", "８", "①", "-1", "8\n2e étage", "Appt 3\t8"])
+def test_whether_a_number_is_one_a_source_says(number: str) -> None:
+    validate({**ANSWER, "number": number}, json.dumps(answer_schema(model("addok"))))
+
+
 @pytest.mark.parametrize("code", ["99901", "2A004", "05315000"])
 def test_a_town_may_be_given_by_its_code(code: str) -> None:
     validate({**ANSWER, "city_code": code}, json.dumps(answer_schema(model("addok"))))

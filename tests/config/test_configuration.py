@@ -228,7 +228,7 @@ def test_the_digest_is_that_of_the_meaning() -> None:
 def test_json_and_printed_configurations_hold_references_to_secrets_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ROLL_API_KEY", "s3same")
+    monkeypatch.setenv("JURAT_SOURCE_ROLL_KEY", "s3same")
     text = (
         (SAMPLE / "jurat.yaml")
         .read_text(encoding="utf-8")
@@ -236,9 +236,9 @@ def test_json_and_printed_configurations_hold_references_to_secrets_alone(
         .replace("# auth:", "auth:")
     )
     (tmp_path / "jurat.yaml").write_text(text, encoding="utf-8")
-    found = lint([tmp_path], environ={"ROLL_API_KEY": "s3same"}).configuration
+    found = lint([tmp_path], environ={"JURAT_SOURCE_ROLL_KEY": "s3same"}).configuration
     assert found is not None
-    assert '"api_key":{"env":"ROLL_API_KEY"' in found.to_json()
+    assert '"api_key":{"env":"JURAT_SOURCE_ROLL_KEY"' in found.to_json()
     for shown in (found.to_json(), repr(found), repr(found.sources)):
         assert "s3same" not in shown
     assert Configuration.from_json(found.to_json()) == found

@@ -118,7 +118,7 @@ def test_all_problems_are_told_at_once_by_place_and_nothing_that_follows_from_th
         "2:54: error: sources.ban.timout: unknown option — did you mean 'timeout'?",
         "3:26: error: sources.spring.lst: unknown option — did you mean 'list'?",
         "5:23: error: criteria.lives-in.source: there is no source 'bann' — did you mean 'ban'?",
-        "5:35: error: criteria.lives-in.open: must be a list",
+        "5:35: error: criteria.lives-in.open: must be a list — write it in brackets: [zone]",
         (
             "10:55: error: consultations.budget.questions.residence.with.zone: zone 'nowhere' is not imported — "
             "run: bin/jurat zones import FILE"
@@ -230,30 +230,51 @@ def test_zones_are_not_checked_where_nobody_knows_them(tmp_path: Path) -> None:
     assert [problem.message for problem in lint([tmp_path], zones=()).problems] == ["zone 'old-town' is not imported"]
 
 
-def test_a_secret_of_jurat_itself_is_an_error_wherever_lint_runs(tmp_path: Path) -> None:
-    hint = "name where the source's own secret stands"
-    own = REGISTER.replace("ROLL_KEY", "JURAT_UNSEAL_KEYS")
-    said = f"JURAT_UNSEAL_KEYS is a setting of jurat itself, which no source may be sent — {hint}"
-    for environ in (None, {}, {"JURAT_UNSEAL_KEYS": "s3same"}):
-        assert lines(tmp_path, own, environ=environ) == [f"5:25: error: sources.roll.secrets.api_key: {said}"]
-    (tmp_path / "unseal").write_text("s3same", encoding="utf-8")
-    mounted = REGISTER.replace("{ env: ROLL_KEY }", "{ file: unseal }")
-    environ = {"JURAT_UNSEAL_KEYS_FILE": str(tmp_path / "unseal")}
-    said = f"the file unseal holds JURAT_UNSEAL_KEYS of jurat itself, which no source may be sent — {hint}"
-    assert lines(tmp_path, mounted, environ=environ, base_dir=tmp_path) == [
-        f"5:25: error: sources.roll.secrets.api_key: {said}"
-    ]
-    assert lines(tmp_path, mounted, environ={}, base_dir=tmp_path) == []
+NO_VARIABLE = "a source is sent no variable but those whose names begin with JURAT_SOURCE_"
+NO_FILE = "a source is sent no file but those in the folder that JURAT_SOURCE_SECRETS names"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            "{ env: JURAT_UNSEAL_KEYS }",
+            f"{NO_VARIABLE} — call it JURAT_SOURCE_UNSEAL_KEYS, here and where the workers run",
+        ),
+        ("{ env: ROLL_KEY }", f"{NO_VARIABLE} — call it JURAT_SOURCE_ROLL_KEY, here and where the workers run"),
+        (
+            "{ file: /run/secrets/roll }",
+            f"{NO_FILE} — put it there where the workers run, and write its name alone: {{ file: roll }}",
+        ),
+    ],
+)
+def test_a_secret_that_stands_elsewhere_is_an_error_wherever_lint_runs(tmp_path: Path, written: str, said: str) -> None:
+    other = REGISTER.replace("{ env: JURAT_SOURCE_ROLL }", written)
+    for environ in (None, {}, {"JURAT_UNSEAL_KEYS": "s3same", "ROLL_KEY": "s3same"}):
+        assert lines(tmp_path, other, environ=environ) == [f"5:25: error: sources.roll.secrets.api_key: {said}"]
+
+
+def test_a_secret_of_jurat_itself_is_an_error(tmp_path: Path) -> None:
+    key = "b3BlbnMgYWxsIHRoYXQgcGFydGljaXBhbnRzIHNhaWQ="
+    (tmp_path / "roll").write_text(f"[{key}]", encoding="utf-8")
+    of_file = REGISTER.replace("{ env: JURAT_SOURCE_ROLL }", "{ file: roll }")
+    environ = {"JURAT_UNSEAL_KEYS": key, "JURAT_SOURCE_SECRETS": str(tmp_path), "JURAT_SOURCE_ROLL": f"k={key}"}
+    for text, place in ((of_file, "the file roll"), (REGISTER, "the environment variable JURAT_SOURCE_ROLL")):
+        said = f"{place} holds JURAT_UNSEAL_KEYS of jurat itself, which no source may be sent"
+        assert lines(tmp_path, text, environ=environ) == [
+            f"5:25: error: sources.roll.secrets.api_key: {said} — put the source's own secret there"
+        ]
+        assert lines(tmp_path, text, environ={**environ, "JURAT_UNSEAL_KEYS": ""}) == []
 
 
 def test_secrets_and_files_that_are_not_on_this_machine_are_warnings(tmp_path: Path) -> None:
     assert lines(tmp_path, REGISTER, environ={}) == [
         (
-            "5:25: warning: sources.roll.secrets.api_key: the environment variable ROLL_KEY is not set — "
+            "5:25: warning: sources.roll.secrets.api_key: the environment variable JURAT_SOURCE_ROLL is not set — "
             "set it where the workers run"
         )
     ]
-    assert lines(tmp_path, REGISTER, environ={"ROLL_KEY": "s3same"}) == []
+    assert lines(tmp_path, REGISTER, environ={"JURAT_SOURCE_ROLL": "s3same"}) == []
     assert lines(tmp_path, GOOD, environ={}, base_dir=tmp_path) == [
         (
             "2:38: warning: sources.towns.path: there is no such file here — "
@@ -280,9 +301,12 @@ def test_a_file_that_can_not_be_read_is_a_report_too(tmp_path: Path) -> None:
     assert [problem.message for problem in found.errors] == ["a ',' or the closing '}' is missing"]
 
 
+UNDER_NAMES = "write each entry under a name of its own, NAME: …, without the -"
+
+
 def test_sections_of_the_wrong_kind_are_told(tmp_path: Path) -> None:
     assert lines(tmp_path, "sources: [a]\ncriteria:\nconsultations: { budget: 1 }\n") == [
-        "1:10: error: sources: must be a map (key: value)",
+        f"1:10: error: sources: must be a map (key: value) — {UNDER_NAMES}",
         "2:1: error: criteria: is empty, and must be a map (key: value) — fill it in, or remove the line",
         "3:26: error: consultations.budget: must be a map (key: value)",
     ]

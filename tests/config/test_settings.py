@@ -12,6 +12,7 @@ KEY = base64.b64encode(b"k" * 32).decode()
 OTHER_KEY = base64.b64encode(b"o" * 32).decode()
 
 NO_DATABASE_URL = "is no URL of a database; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+ESCAPES = "; in a password write @ as %40, / as %2F, : as %3A and % as %25"
 NO_BROKER_URL = "is no URL of a broker; write redis://HOST:6379/0, another broker's URL, or none"
 NO_KEY = "holds something that is no key of 32 bytes in base64; see bin/jurat keys generate"
 
@@ -40,6 +41,7 @@ def test_without_any_setting_there_is_a_local_database_and_no_broker() -> None:
     assert settings.seal_key is None
     assert settings.hash_keys == ()
     assert settings.private_networks == ()
+    assert settings.remote_control is False
     assert settings.log is LogFormat.TEXT
     assert set(provenance().values()) == {"default"}
 
@@ -52,14 +54,18 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
     monkeypatch.setenv("JURAT_HASH_KEYS", f"{KEY},{OTHER_KEY}")
     monkeypatch.setenv("JURAT_SEAL_KEY", KEY)
     monkeypatch.setenv("JURAT_PRIVATE_NETWORKS", "10.20.0.0/16, 192.168.4.7 fd12::/64")
+    monkeypatch.setenv("JURAT_REMOTE_CONTROL", "true")
+    monkeypatch.setenv("JURAT_SOURCE_SECRETS", str(tmp_path))
     monkeypatch.setenv("JURAT_LOG", "json")
     settings = read_settings()
+    assert settings.source_secrets == tmp_path
     assert settings.database_url == "postgresql+psycopg://jurat:s3same@db.example/jurat"
     assert settings.broker_url == "none"
     assert [key.get_secret_value() for key in settings.unseal_keys] == [KEY, OTHER_KEY]
     assert [key.get_secret_value() for key in settings.hash_keys] == [KEY, OTHER_KEY]
     assert settings.seal_key == KEY
     assert [str(network) for network in settings.private_networks] == ["10.20.0.0/16", "192.168.4.7/32", "fd12::/64"]
+    assert settings.remote_control is True
     assert settings.log is LogFormat.JSON
     assert dict(provenance()) == {
         "JURAT_DATABASE_URL": "environment",
@@ -68,6 +74,8 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
         "JURAT_SEAL_KEY": "environment",
         "JURAT_HASH_KEYS": "environment",
         "JURAT_PRIVATE_NETWORKS": "environment",
+        "JURAT_REMOTE_CONTROL": "environment",
+        "JURAT_SOURCE_SECRETS": "environment",
         "JURAT_LOG": "environment",
     }
 
@@ -81,7 +89,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JURAT_DATABASE_URL", "postgresql://jurat:s3same@db.example/jurat?sslpassword=s3same&x=1")
-    monkeypatch.setenv("JURAT_BROKER_URL", "redis://:s3/s@me@broker.example:6379/0")
+    monkeypatch.setenv("JURAT_BROKER_URL", "redis://:s3%2Fs@me@broker.example:6379/0")
     monkeypatch.setenv("JURAT_UNSEAL_KEYS", KEY)
     monkeypatch.setenv("JURAT_HASH_KEYS", f"{KEY} {OTHER_KEY}")
     monkeypatch.setenv("JURAT_PRIVATE_NETWORKS", "10.20.0.0/16,192.168.4.7")
@@ -96,8 +104,26 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
         "JURAT_SEAL_KEY": "not set",
         "JURAT_HASH_KEYS": "2 keys",
         "JURAT_PRIVATE_NETWORKS": "10.20.0.0/16, 192.168.4.7/32",
+        "JURAT_REMOTE_CONTROL": "false",
+        "JURAT_SOURCE_SECRETS": "not set",
         "JURAT_LOG": "text",
     }
+
+
+def test_a_database_url_may_name_several_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://jurat:s3same@h1:5432,h2:5433/jurat?target_session_attrs=read-write"
+    monkeypatch.setenv("JURAT_DATABASE_URL", url)
+    settings = read_settings()
+    assert read_settings().database_url == settings.database_url
+    assert shown(settings)["JURAT_DATABASE_URL"] == (
+        "postgresql+psycopg://jurat:***@/jurat?host=h1,h2&port=5432,5433&target_session_attrs=read-write"
+    )
+
+
+@pytest.mark.parametrize("url", ["redis+socket:///run/valkey.sock", "sentinel://h1:26379;sentinel://h2:26379"])
+def test_brokers_of_several_kinds_are_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("JURAT_BROKER_URL", url)
+    assert read_settings().broker_url == url
 
 
 @pytest.mark.parametrize(
@@ -108,7 +134,16 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
         ("DATABASE_URL", "sqlite://", "names a database in memory, which only one connection sees; write sqlite:///FILE"),
         ("DATABASE_URL", "sqlite:///:memory:", "names a database in memory, which only one connection sees; write sqlite:///FILE"),
         ("DATABASE_URL", "postgresql://a:s3same@b", "names no database; write postgresql://USER:PASSWORD@HOST/NAME"),
+        ("DATABASE_URL", "postgresql://a:s3@same@b/c", NO_DATABASE_URL + ESCAPES),
+        ("DATABASE_URL", "postgresql://a:s3/s@me@b/c", NO_DATABASE_URL + ESCAPES),
+        ("DATABASE_URL", "postgresql://a/s3:same@b/c", NO_DATABASE_URL + ESCAPES),
+        ("DATABASE_URL", "postgresql://a:s3same@b:x/c", NO_DATABASE_URL + ESCAPES),
+        ("DATABASE_URL", "postgresql://a:s3same@b:1,c:x/d", NO_DATABASE_URL + ESCAPES),
+        ("DATABASE_URL", "postgresql://a:s3same@b,c", "names no database; write postgresql://USER:PASSWORD@HOST/NAME"),
         ("BROKER_URL", "s3same", NO_BROKER_URL),
+        ("BROKER_URL", "redis://:s3/same@b:6379/0", "names no host and port that can be read" + ESCAPES),
+        ("BROKER_URL", "redis://:33/s3same@b:6379/0", "names no host and port that can be read" + ESCAPES),
+        ("BROKER_URL", "amqp://a:b@c:5672;amqp://a:s3/same@b", "names no host and port that can be read" + ESCAPES),
         ("BROKER_URL", "http://a:s3same@b", NO_BROKER_URL),
         ("UNSEAL_KEYS", f"{KEY},s3same", NO_KEY),
         ("SEAL_KEY", "s3same", NO_KEY),
@@ -123,6 +158,7 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
         ("PRIVATE_NETWORKS", "169.254.0.0/16", NOT_PRIVATE),
         ("PRIVATE_NETWORKS", "100.100.100.200", NOT_PRIVATE),
         ("PRIVATE_NETWORKS", "::ffff:10.0.0.1", NOT_PRIVATE),
+        ("REMOTE_CONTROL", "s3same", "is neither true nor false"),
         ("LOG", "s3same", "is neither json nor text"),
     ],
 )  # fmt: skip

@@ -9,7 +9,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = [ROOT / "examples" / "README.md", *(ROOT / "examples").glob("*/README.md")]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *EXAMPLES])
+PAGES = sorted(
+    [*map(ROOT.joinpath, ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *(ROOT / "docs").rglob("*.md"), *EXAMPLES]
+)
 
 _FENCE = re.compile(
     r"^(?:<!-- not run: (?P<why>.+?) -->\n+)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
@@ -100,7 +102,7 @@ _MASKS = {
     r"\b\d+(?:\.\d+)? ms\b": "MS",
     r"(?m)^version \d+$": "version N",
     r"127\.0\.0\.1:\d+": "HOST",
-    r"(?m)^\d+ +\d+ s ago": "PID SEEN",
+    r"(?m)^\d+ +(\S+)@\S+ +(\S+) +\d+ s ago": r"PID \1@HOST \2 SEEN",
     r"SQLite [\d.]+": "SQLite N",
     r"looked in \S+\)": "looked in FOLDER)",
     r"[ \t]+": " ",

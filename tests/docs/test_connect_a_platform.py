@@ -41,7 +41,7 @@ PAGE = ROOT / "docs" / "how-to" / "connect-a-platform.md"
 PATIENCE = 60.0
 """Seconds for a verdict that a quick machine gives at once."""
 
-SUBMITS = {"SQLAlchemy": "engine.begin", "psycopg": "psycopg.connect", "sqlite3": "sqlite3.connect"}
+SUBMITS = {"SQLAlchemy": "with engine.begin", "psycopg": "psycopg.connect", "sqlite3": "sqlite3.connect"}
 
 
 @dataclass
@@ -322,7 +322,7 @@ def test_every_error_of_the_package_stands_in_the_table() -> None:
 
 
 def test_every_block_is_run_by_one_of_these_tests() -> None:
-    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (10, 11, 2)
+    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (11, 11, 2)
 
 
 DJANGO = """\
@@ -351,6 +351,64 @@ def test_django_gets_a_verdict(tmp_path: Path, platform: Platform) -> None:
     ran = _ran(sys.executable, "-W", "error", tmp_path / "try.py", file, PYTHONPATH=f"{libraries}:{ROOT}")
     assert ran.returncode == 0, ran.stderr
     assert platform.names["client"].wait(UUID(ran.stdout.strip()), timeout=PATIENCE).outcome == "accepted"
+
+
+STARLETTE = """\
+import asyncio
+import sys
+import httpx
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+async_engine = create_async_engine(sys.argv[1])
+"""
+
+ASKED = """\
+async def confirm_by_session(request):
+    given = {"consultation": "budget", "participant": "p-7", "question": "residence", "answer": answer}
+    async with AsyncSession(async_engine) as session, session.begin():
+        check = await session.run_sync(client.submit, **given)
+    return JSONResponse({"id": str(check.id)})
+
+async def confirm_many(request):
+    given = {"consultation": "budget", "question": "profession", "answer": answer}
+    async with async_engine.begin() as connection:
+        checks = await connection.run_sync(client.submit_many, [{**given, "participant": f"q-{n}"} for n in range(9)])
+    return JSONResponse({"id": str(checks[-1].id)})
+
+async def main():
+    views = (confirm, confirm_by_session, confirm_many)
+    posted = [Route(f"/{view.__name__}", view, methods=["POST"]) for view in views]
+    app = Starlette(routes=[*posted, Route("/state/{id}", state)])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://platform") as browser:
+        for route in posted:
+            made = await browser.post(route.path)
+            while (seen := (await browser.get("/state/" + made.json()["id"])).json())["state"] != "settled":
+                await asyncio.sleep(0.01)
+            print(seen["outcome"])
+    await async_engine.dispose()
+
+asyncio.run(main())
+client.close()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_asynchronous_platform_gets_verdicts(tmp_path: Path, platform: Platform) -> None:
+    libraries = tmp_path / "libraries"
+    tool = ["uv", "pip"] if shutil.which("uv") else [sys.executable, "-m", "pip"]
+    python = ["--python", sys.executable] if shutil.which("uv") else []
+    brought = _ran(*tool, "install", "--quiet", *python, "--target", libraries, "starlette>=0.50", "httpx>=0.28")
+    assert brought.returncode == 0, brought.stderr
+    script = (STARLETTE, block(PAGE, "python", "Client("), block(PAGE, "python", "run_sync"), ASKED)
+    (tmp_path / "try.py").write_text("\n".join(script), "utf-8")
+    url = make_url(platform.url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    ran = _ran(sys.executable, "-W", "error", tmp_path / "try.py", url, PYTHONPATH=f"{libraries}:{ROOT}")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split() == ["accepted"] * 3
 
 
 NEWCOMERS = {"SQLAlchemy": "import sqlalchemy\nengine = sqlalchemy.create_engine(URL)", "psycopg": ""}

@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 
 from jurat import Outcome, Reason
 from tests.docs.pages import ROOT, block
 from tests.docs.terminal import Terminal
+from tests.rigs.logins import Logins, plain
+from tests.rigs.servers import Databases
 
 PAGE = ROOT / "README.md"
 
 _LINE = re.compile(r"^(.+?) +(accepted|refused|undetermined|review) +(\w*?) *\d+ [\d.]+ s$", re.MULTILINE)
 
-CONFIGURATION = """\
-sources:
-  town: { type: address-file, path: examples/town/addresses.csv }
-criteria:
-  lives-in: { source: town, open: [zone] }
-consultations:
-  budget:
-    questions:
-      residence: { criterion: lives-in, with: { zone: old-town } }
-"""
-FOR_THIS_TEST = {
-    "postgresql://jurat@localhost/platform": "sqlite:///jurat.db",
-    "redis://localhost:6379/0": "none",
-    "bin/jurat worker ": "bin/jurat worker > worker.log 2>&1 & : ",
-}
+WORKER = "bin/jurat worker "
+IN_THE_BACKGROUND = "bin/jurat worker > worker.log 2>&1 & : "
 
 
 @pytest.mark.slow
@@ -51,30 +40,58 @@ def test_the_demonstration_says_what_the_table_shows() -> None:
     assert f"{len(said['checks'])} of {len(said['checks'])} as expected" in shown
 
 
-def test_an_administrator_and_a_platform_get_a_verdict_with_what_it_says(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def owner_url(postgresql_server: Databases) -> Iterator[str]:
+    """An empty database, for a user who owns it and is nothing more."""
+    url = postgresql_server.create()
+    with Logins(url) as logins:
+        owner = logins.url()
+        with plain(url) as connection:
+            connection.execute(
+                f'ALTER DATABASE "{make_url(url).database}" OWNER TO "{make_url(owner).username}"'.encode()
+            )
+        yield make_url(owner).set(drivername="postgresql").render_as_string(hide_password=False)
+        with plain(url) as connection:
+            connection.execute(f'ALTER DATABASE "{make_url(url).database}" OWNER TO CURRENT_USER'.encode())
+    postgresql_server.drop(url)
+
+
+def test_the_commands_work_as_they_stand_there(
+    terminal: Terminal, owner_url: str, valkey_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copy(ROOT / "examples" / "town" / "zones.geojson", terminal.folder)
-    (terminal.folder / "jurat.yaml").write_text(CONFIGURATION, "utf-8")
+    """In a fresh clone, on an empty database. Where the servers are differs, and the worker goes to the background."""
     script = block(PAGE, "sh")
-    for theirs, ours in FOR_THIS_TEST.items():
-        assert theirs in script
+    instead = {
+        "postgresql://jurat@localhost/platform": f"'{owner_url}'",
+        "redis://localhost:6379/0": f"'{valkey_url}'",
+        WORKER: IN_THE_BACKGROUND,
+    }
+    for theirs, ours in instead.items():
+        assert script.count(theirs) == 1
         script = script.replace(theirs, ours)
     for command in script.splitlines():
         code, said = terminal.run(command)
         assert code == 0, said
-    _, seal_key = terminal.run("printenv JURAT_SEAL_KEY")
-    url = f"sqlite:///{terminal.folder / 'jurat.db'}"
+    seal_key = terminal.run("printenv JURAT_SEAL_KEY")[1].strip()
     given: dict[str, Any] = {
-        "engine": create_engine(url),
-        "database_url": url,
-        "broker_url": None,
-        "seal_key": seal_key.strip(),
+        "engine": create_engine(make_url(owner_url).set(drivername="postgresql+psycopg")),
+        "database_url": owner_url,
+        "broker_url": valkey_url,
+        "seal_key": seal_key,
     }
     exec(compile(block(PAGE, "python"), "README.md", "exec"), given)
-    assert capsys.readouterr().out.splitlines()[-1] in ("pending", "granted")
+    assert capsys.readouterr().out.splitlines()[-1] in ("pending", "incomplete")
     result = given["client"].wait(given["check"].id, timeout=100)
     assert (result.outcome, result.reason) == (Outcome.ACCEPTED, Reason.INSIDE_ZONE)
+    assert given["client"].access("budget", "p-42").state == "incomplete", "the code is still to be answered"
+    letter = terminal.run("sed -n 1p codes.txt")[1].strip()
+    with given["engine"].begin() as connection:
+        who = {"consultation": "budget", "participant": "p-42", "question": "code"}
+        check = given["client"].submit(connection, **who, answer={"code": letter})
+    given["client"].ring()
+    assert given["client"].wait(check.id, timeout=100).outcome == Outcome.ACCEPTED
     assert given["client"].access("budget", "p-42").state == "granted"
     given["client"].close()
     given["engine"].dispose()
+    log = (terminal.folder / "worker.log").read_text("utf-8")
+    assert "Connected to redis://" in log, "the bell rings over the broker"

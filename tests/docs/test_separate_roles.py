@@ -52,7 +52,21 @@ def test_the_pages_users_have_their_roles_and_this_database_alone(postgresql_url
         assert web.execute("SELECT count(*) FROM jurat_results").fetchone() == (0,)
 
 
+def test_an_administrator_says_how_many_a_platform_may_ask_for(postgresql_url: str, names: dict[str, str]) -> None:
+    with plain(postgresql_url) as owner:
+        run(owner, block(PAGE, "sql", "CREATE USER"), names)
+    as_who = {name: make_url(postgresql_url).set(username=called) for name, called in names.items()}
+    with plain(as_who["administrator"].render_as_string(hide_password=False)) as administrator:
+        for _ in range(2):
+            run(administrator, block(PAGE, "sql", "jurat_allowances"), names)
+        rows = administrator.execute("SELECT login, per_hour, used FROM jurat_allowances").fetchall()
+    assert rows == [(names["web"], 1000, 0)]
+    with plain(as_who["web"].render_as_string(hide_password=False)) as web:
+        for number in range(101):
+            web.execute("SELECT jurat_erase(%s)", (f"p-{number}",))
+
+
 def test_the_page_names_every_role_and_no_block_is_left_out() -> None:
     text = PAGE.read_text("utf-8")
     assert all(f"with `{role}`" in text for role in Role)
-    assert (len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (2, 0)
+    assert (len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (3, 0)

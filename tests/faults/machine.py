@@ -24,7 +24,7 @@ from jurat.access import ended, standing
 from jurat.words import Outcome, Reason, State
 from tasks.checks import MOST_LOST_LEASES, Entry, GiveBack, Held, Later, NextSource, Review, Settle
 from tasks.ledger import Book, Breaker, Demand
-from tasks.ledger.claiming import LEASE
+from tasks.ledger.leasing import LEASE
 from tests.faults.persons import Persons
 from tests.faults.snapshot import CheckRow, read
 from tests.faults.stage import Worker, first, when

@@ -262,13 +262,13 @@ def without(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
 
 def test_a_broker_url_without_celery_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, "celery")
-    with pytest.raises(ConfigurationError, match=r"pip install 'jurat\[ring\]', or leave it out"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'celery\[redis\]>=5\.4', or leave it out"):
         Client(broker_url="redis://127.0.0.1:1/0")
     Client().ring()
 
 
 def test_a_broker_url_without_its_library_is_refused_with_what_to_install() -> None:
-    with pytest.raises(ConfigurationError, match=r"pip install 'jurat\[ring\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'celery\[redis\]>=5\.4'"):
         Client(broker_url="sqs://")
 
 

@@ -199,13 +199,13 @@ def test_an_id_of_another_contest_is_refused(town: Town, client: Client) -> None
         ({"note": ""}, "note must be a text of 1 to 2000 characters"),
         ({"note": " \n"}, "note must be a text of 1 to 2000 characters"),
         ({"note": "é" * 2001}, "note must be a text of 1 to 2000 characters"),
-        ({"note": b"bytes"}, "note must be a text of 1 to 2000 characters"),
+        ({"note": b"bytes"}, "note must be text, not bytes"),
         ({"note": "half \ud800"}, "note holds half a character"),
         ({"document": ""}, "document must be 1 to 200 printable characters"),
         ({"document": "d" * 201}, "document must be 1 to 200 printable characters"),
         ({"document": "two\nlines"}, "document must be 1 to 200 printable characters"),
-        ({"document": 7}, "document must be 1 to 200 printable characters"),
-        ({"id": "0192a000-0000-7000-8000-000000000001"}, "id must be a uuid.UUID"),
+        ({"document": 7}, "document must be text, not int"),
+        ({"id": "0192a000-0000-7000-8000-00000000000"}, "id must be a UUID"),
     ],
 )
 def test_a_bad_argument_is_told_and_not_shown(town: Town, client: Client, given: dict[str, Any], sentence: str) -> None:
@@ -218,12 +218,6 @@ def test_a_bad_argument_is_told_and_not_shown(town: Town, client: Client, given:
 def test_the_longest_note_is_taken_in_any_script(town: Town, client: Client) -> None:
     contest(town, client, refused(town, client), note="\U0001f600" * 2000)
     assert len(stored(town)) == 1
-
-
-def test_the_check_must_be_an_id(town: Town, client: Client) -> None:
-    check: Any = str(refused(town, client))
-    with pytest.raises(InvalidSubmission, match=r"check_id must be a uuid\.UUID"):
-        contest(town, client, check)
 
 
 def test_contesting_needs_the_seal_key(town: Town, client: Client) -> None:

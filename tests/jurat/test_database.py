@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import functools
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jurat import Client, UnknownCheck, database
-from jurat.batches import begin, commit
-from jurat.database import bounded, open_engine, preparing
+from jurat.batches import Statement, begin, commit, run
+from jurat.database import bounded, is_away, open_engine, parse_url, preparing, reader
+from jurat.errors import ConfigurationError
 from jurat.ids import uuid7
+from tests.rigs.servers import Databases
 
 
 @pytest.fixture
@@ -20,6 +26,70 @@ def engine(postgresql_url: str) -> Iterator[Engine]:
     engine = open_engine(postgresql_url, pool_size=1)
     yield engine
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("place", "host", "port"),
+    [
+        ("h1,h2", "h1,h2", ","),
+        ("u:p@h1:5432,h2:5433", "h1,h2", "5432,5433"),
+        ("u@h1,h2:5433", "h1,h2", ",5433"),
+        ("u:a%2Fb,c@h1,h2", "h1,h2", ","),
+        ("u@[::1]:5432,h2", "::1,h2", "5432,"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
+def test_several_hosts_are_taken_as_libpq_takes_them(scheme: str, place: str, host: str, port: str) -> None:
+    url = parse_url(f"{scheme}://{place}/town?target_session_attrs=read-write")
+    engine = open_engine(url.render_as_string(hide_password=False))
+    given = engine.dialect.create_connect_args(engine.url)[1]
+    assert (given["host"], given["port"], given["dbname"]) == (host, port, "town")
+    assert given["target_session_attrs"] == "read-write"
+    assert conninfo_to_dict(f"postgresql://{place}/town")["host"] == host
+    engine.dispose()
+
+
+@pytest.mark.parametrize("password", ["a,b", "a/b,c", "a,b/c"])
+def test_a_comma_in_a_password_makes_no_second_host(password: str) -> None:
+    url = parse_url(f"postgresql://u:{password}@h/town")
+    assert (url.password, url.host) == (password, "h")
+
+
+@pytest.mark.parametrize("place", ["u:se@cret@h", "u:se/c@ret@h", "u/se:cret@h", "u:se@c,ret@h"])
+def test_a_part_of_a_password_is_never_taken_for_a_host(place: str) -> None:
+    with pytest.raises(ConfigurationError, match="write @ as %40, / as %2F") as caught:
+        parse_url(f"postgresql://{place}/town")
+    assert "cret" not in str(caught.value)
+
+
+def test_a_database_that_takes_no_writes_is_away_and_its_connections_go(engine: Engine) -> None:
+    """Also where one is read-only by itself: with several hosts another may be the primary by now."""
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE town (name text)"))
+    writes: list[Statement] = [("SELECT 1", {}), ("INSERT INTO town VALUES ('Valmont')", {})]
+    for each in (engine, bounded(engine), preparing(bounded(engine))):
+        before = ask(each, "SELECT pg_backend_pid()")
+        with each.connect() as connection:
+            connection.execute(text("SET TRANSACTION READ ONLY"))
+            with pytest.raises(DBAPIError) as caught:
+                run(connection, *writes)
+        assert is_away(caught.value)
+        assert caught.value.connection_invalidated
+        assert ask(each, "SELECT pg_backend_pid()") != before
+
+
+def test_a_database_whose_texts_are_bytes_is_refused_in_a_sentence(postgresql_server: Databases) -> None:
+    maintenance = open_engine(postgresql_server.url).execution_options(isolation_level="AUTOCOMMIT")
+    name = f"bytes_{uuid7().hex}"
+    with maintenance.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'"))
+    engine = open_engine(str(make_url(postgresql_server.url).set(database=name)))
+    with pytest.raises(OperationalError, match="encoding SQL_ASCII"):
+        ask(engine)
+    engine.dispose()
+    with maintenance.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    maintenance.dispose()
 
 
 def bound(engine: Engine) -> dict[str, str]:
@@ -94,6 +164,13 @@ def test_a_client_reads_on_when_its_connection_was_cut(postgresql_url: str) -> N
             with pytest.raises(UnknownCheck):
                 client.result(uuid7())
             end_sessions(postgresql_url)
+
+
+def test_a_client_takes_several_hosts(postgresql_url: str) -> None:
+    url = make_url(postgresql_url)
+    several = f"postgresql://{url.username}@127.0.0.1:1,{url.host}:{url.port}/{url.database}"
+    with closing(Client(several)) as client, pytest.raises(UnknownCheck):
+        client.result(uuid7())
 
 
 def test_a_connection_that_is_cut_inside_a_transaction_fails_it(engine: Engine, postgresql_url: str) -> None:
@@ -179,3 +256,26 @@ def test_behind_a_pooler_nothing_is_prepared_and_the_bounds_hold(pooled_url: str
     assert bound(engines[2])["statement_timeout"] == "0"
     for each in engines:
         each.dispose()
+
+
+def test_a_commit_on_sqlite_is_on_the_disk_however_the_driver_was_built(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's driver writes each commit through by itself, macOS's does not: ours says so."""
+
+    class Careless(sqlite3.Connection):
+        def __init__(self, *arguments: Any, **values: Any) -> None:
+            super().__init__(*arguments, **values)
+            for pragma in ("synchronous=OFF", "foreign_keys=OFF", "busy_timeout=0"):
+                self.execute(f"PRAGMA {pragma}").close()
+
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", functools.partial(sqlite3.connect, factory=Careless))
+    engine = open_engine(sqlite_url)
+    for each in (reader(engine), engine):
+        with each.begin() as connection:
+            set_to = [
+                connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("synchronous", "foreign_keys", "busy_timeout", "journal_mode")
+            ]
+        assert set_to == [2, 1, 5000, "wal"]
+    engine.dispose()

@@ -19,10 +19,8 @@ from redis import Redis
 from jurat import Client
 from jurat.ring import BURST, EXPIRES, INTERVAL, STEADY, TASK, Bell, queue_of
 from tests.jurat.consultations import ADDRESS, Town
+from tests.jurat.forks import PATIENCE, in_children
 from tests.rigs.servers import NoServer, Valkey
-
-PATIENCE = 60.0
-"""Seconds for what a quick machine does at once: only what never comes is told from what comes late."""
 
 NEVER = 100 * PATIENCE
 """Seconds that no test lasts."""
@@ -32,9 +30,17 @@ ENDLESS = {"socket_timeout": 600.0, "socket_connect_timeout": 600.0, "max_retrie
 
 
 @pytest.fixture
-def broker(valkey_url: str) -> Iterator[Redis]:
+def real_broker(valkey_url: str) -> Iterator[Redis]:
     with Redis.from_url(valkey_url) as connection:
         yield connection
+
+
+@pytest.fixture
+def broker(real_broker: Redis, monkeypatch: pytest.MonkeyPatch) -> Redis:
+    """One in which every bell stays, so that they can be counted."""
+    monkeypatch.setattr("jurat.ring.KEPT", 1_000_000)
+    monkeypatch.setattr("jurat.ring.KEPT_FOR", round(NEVER))
+    return real_broker
 
 
 @pytest.fixture
@@ -91,6 +97,63 @@ def test_a_bell_expires_after_five_seconds(broker: Redis, open_bell: Callable[[s
     expires = datetime.fromisoformat(message["headers"]["expires"])
     assert before <= expires - timedelta(seconds=EXPIRES) <= datetime.now(UTC)
     assert EXPIRES == 5
+
+
+@pytest.mark.slow
+def test_ten_thousand_bells_that_nobody_hears_leave_one_for_each_source_and_that_one_goes(
+    real_broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jurat.ring.STEADY", math.inf)
+    monkeypatch.setattr("jurat.ring.INTERVAL", 0.0)
+    bell, sources = open_bell(valkey_url), ("towns", "rpps")
+    real_broker.config_resetstat()
+    sent, end = 0, time.monotonic() + 2 * PATIENCE
+    while sent < 10_000 and time.monotonic() < end:
+        for _ in range(100):
+            ring(bell, *sources)
+            time.sleep(0.0001)
+        assert all(real_broker.llen(queue_of(source)) <= 2 for source in sources)
+        sent = real_broker.info("commandstats").get("cmdstat_lpush", {"calls": 0})["calls"]
+    bell.close(PATIENCE)
+    assert sent >= 10_000
+    for source in sources:
+        assert real_broker.llen(queue_of(source)) <= 1
+        assert real_broker.pttl(queue_of(source)) != -1, "it has an end"
+    end = time.monotonic() + PATIENCE
+    while real_broker.exists(*map(queue_of, sources)) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not real_broker.exists(*map(queue_of, sources))
+
+
+def test_of_bells_that_nobody_hears_one_is_left_and_that_one_goes(
+    real_broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str
+) -> None:
+    bell = open_bell(valkey_url)
+    for _ in range(BURST):
+        ring(bell, "towns")
+    bell.close(PATIENCE)
+    assert real_broker.llen("checks.towns") <= 1
+    assert 0 < real_broker.pttl("checks.towns") <= 1000 * EXPIRES or not real_broker.exists("checks.towns")
+
+
+def test_a_bell_that_a_worker_takes_is_whole_whatever_waited_before_it(
+    real_broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str
+) -> None:
+    real_broker.lpush("checks.towns", *[b"left by an older client"] * 1_000)
+    ring(open_bell(valkey_url), "towns")
+    end = time.monotonic() + PATIENCE
+    while real_broker.llen("checks.towns") != 1 and time.monotonic() < end:
+        time.sleep(0.005)
+    taken = real_broker.rpop("checks.towns")
+    assert json.loads(taken)["headers"]["task"] == TASK  # type: ignore[arg-type] # bytes, as this client is synchronous
+
+
+def test_a_broker_that_drops_what_is_too_old_is_told_how_old(
+    broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str
+) -> None:
+    ring(open_bell(valkey_url), "towns")
+    [message] = messages(broker)
+    assert message["properties"]["expiration"] == str(1000 * EXPIRES), "RabbitMQ's own, in milliseconds"
 
 
 def test_while_few_ring_each_bell_is_sent_at_once(
@@ -316,26 +379,6 @@ def test_a_broker_that_hangs_or_dies_is_never_noticed_and_is_rung_again_when_it_
 # -- forks, as pre-forking web servers do them
 
 
-def in_a_child(work: Callable[[], None]) -> int:
-    """The exit code of a forked child that does `work`: 0, 1 where it raised, or minus a signal."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.kill(child, 9)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_web_process_rings_with_a_thread_and_a_connection_of_its_own(
@@ -345,12 +388,12 @@ def test_a_forked_web_process_rings_with_a_thread_and_a_connection_of_its_own(
     ring(bell, "parent")
     messages(broker, "parent")
 
-    def ring_in_child() -> None:
+    def ring_in_child(_number: int) -> None:
         ring(bell, "child")
         bell.close(PATIENCE)
 
     for number in range(1, 6):
-        assert in_a_child(ring_in_child) == 0
+        assert in_children(1, ring_in_child) == [0]
         assert len(messages(broker, "child", at_least=number)) == number
         ring(bell, "parent")
         messages(broker, "parent", at_least=number + 1)
@@ -373,12 +416,12 @@ def test_a_fork_while_the_sending_thread_holds_the_lock_does_not_stop_the_child(
     holder.start()
     assert held.wait(PATIENCE)
 
-    def ring_in_child() -> None:
+    def ring_in_child(_number: int) -> None:
         ring(bell, "child")
         bell.close(PATIENCE)
 
     try:
-        assert in_a_child(ring_in_child) == 0
+        assert in_children(1, ring_in_child) == [0]
     finally:
         release.set()
         holder.join()

@@ -182,6 +182,18 @@ _ASKS_FOR_REVIEWERS = [
     "SELECT jurat_revoke('budget', 'p-42', 'me')",
     "SELECT jurat_restore('budget', 'p-42', 'me')",
 ]
+_ASKED = "INSERT INTO jurat_requests (id, kind, by_whom, consultation, participant, asked_at) VALUES "
+_ASKS_AS_A_REVIEWER = [
+    *(
+        f"{_ASKED} (gen_random_uuid(), '{kind}', 'me', 'budget', 'p-42', now())"
+        for kind in ("reopen", "revoke", "restore", "contest", "decide", "open")
+    ),
+    (
+        "INSERT INTO jurat_requests (id, kind, check_id, reason, by_whom, asked_at)"
+        f" VALUES ('{STRANGER}', 'decide', '{CHECK}', 'person_accepted', 'alice', now())"
+    ),
+    "INSERT INTO jurat_requests (id, kind, by_whom, asked_at, applied_at) SELECT NULL, 'erase', 'me', now(), now()",
+]
 _ADDS_UP = [
     "UPDATE jurat_access SET access = 'granted'",
     "INSERT INTO jurat_access SELECT 'budget', 'p-99', 'granted', '{}', '{}', 1, now()",
@@ -280,6 +292,7 @@ BY: Mapping[Role, list[str]] = {
         "SET ROLE jurat_worker",
     ],
     Role.ADMIN: [
+        *_ASKS_AS_A_REVIEWER,
         *_CONFIRMS,
         *_ASKS_TO_PUBLISH,
         *_DECIDES,

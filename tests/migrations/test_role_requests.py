@@ -84,6 +84,17 @@ def test_an_administrator_transfers_and_erases_at_once_and_a_reviewer_does_not(l
         engine.dispose()
 
 
+def test_an_administrator_decides_about_nobody_by_the_commands_either(logins: tuple[Desk, Logins]) -> None:
+    desk, users = logins
+    desk.settle(desk.held("p-1"))
+    admin = by(users, Role.ADMIN)
+    for kind, given in ((Kind.REVOKE, {}), (Kind.RESTORE, {}), (Kind.REOPEN, {"question": "residence"})):
+        with pytest.raises(ProgrammingError, match=r"permission denied|jurat_requests .* may not ask for this kind"):
+            Requests(admin).do(asking(kind, **given))
+    assert desk.one("SELECT count(*) FROM jurat_requests") == 0
+    admin.dispose()
+
+
 def test_an_administrator_asks_for_codes_and_the_worker_adds_them(logins: tuple[Desk, Logins]) -> None:
     desk, users = logins
     admin, worker = by(users, Role.ADMIN), by(users, Role.WORKER)
@@ -109,7 +120,7 @@ def test_a_platform_mints_no_codes_nor_does_a_reviewer(logins: tuple[Desk, Login
         client.add_codes(connection, "spring", [generate()], by="whoever stole it")
     columns, values = "id, kind, by_whom, asked_at", "gen_random_uuid(), 'codes', 'me', now()"
     with plain(users.url(Role.REVIEWER)) as connection:
-        assert refusal(connection, f"INSERT INTO jurat_requests ({columns}) VALUES ({values})") == "23000"
+        assert refusal(connection, f"INSERT INTO jurat_requests ({columns}) VALUES ({values})") == "42501"
     assert desk.sql("SELECT * FROM jurat_requests") == []
     client.close()
     platform.dispose()

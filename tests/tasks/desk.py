@@ -13,6 +13,7 @@ from adapters.base import NumberClaim, Redemption
 from adapters.fingerprints import Fingerprints
 from config.configuration import Configuration
 from config.document import Document
+from config.networks import LOOPBACK
 from jurat import Check, Client, Result
 from jurat.batches import run
 from jurat.codes import clean, generate
@@ -34,6 +35,7 @@ TABLES = (
     *("jurat_questions", "jurat_configs", "jurat_zones", "jurat_codes", "jurat_sources", "jurat_audit", "jurat_upkeep"),
     *("jurat_requests", "jurat_criteria", "jurat_consultations", "jurat_pauses", "jurat_registers"),
     *("jurat_register_streets", "jurat_register_houses", "jurat_register_words"),
+    *("jurat_workers", "jurat_missing_keys"),
 )
 
 EMPTYING = f"""
@@ -95,7 +97,7 @@ class Desk:
         self.url = url
         self.engine = bounded(open_engine(url, pool_size=16))
         self.postgresql = self.engine.dialect.name == "postgresql"
-        self.claims = Claims(self.engine, dice=lambda: 0.5)
+        self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
         self.settling = Settling(self.engine)
         self.keeping = Keeping(self.engine)
         self.publishing = Publishing(self.engine)
@@ -113,7 +115,15 @@ class Desk:
     def plan(self) -> Plan:
         version = self.reading.config_version()
         assert version is not None
-        return make_plan(version, self.configuration, self.reading, self.fingerprints, {}, purse=self.keeping)
+        return make_plan(
+            version,
+            self.configuration,
+            self.reading,
+            self.fingerprints,
+            {},
+            purse=self.keeping,
+            private_networks=LOOPBACK,
+        )
 
     # -- the platform
 
@@ -256,7 +266,7 @@ class Desk:
 
         The worker starts anew as well.
         """
-        self.claims = Claims(self.engine, dice=lambda: 0.5)
+        self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
         self.keeping = Keeping(self.engine)
         with self.engine.begin() as connection:
             connection.exec_driver_sql(EMPTYING)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,10 +11,10 @@ import shapely
 from sqlalchemy.exc import InternalError
 
 from adapters.address.zones import Zones, digest_of
-from adapters.base import Blocked, Finding, Places, Query, Refused, Unavailable
+from adapters.base import Blocked, Finding, Places, Query, Refused, SourceError, Unavailable
 from adapters.fingerprints import Fingerprints
 from config.hours import Hours
-from config.networks import networks_of
+from config.networks import LOOPBACK, networks_of
 from jurat.database import open_engine
 from tasks.flow import Breaker, Demand
 from tasks.ledger import Reading
@@ -97,6 +100,71 @@ def test_a_private_network_is_open_to_the_sources_of_a_plan_where_it_is_listed(s
         plan.close()
 
 
+def test_a_test_environment_opens_this_machine_nowhere_but_where_it_is_listed(
+    sqlite: Desk, geocoder: Answering
+) -> None:
+    """Who writes configurations may not choose to reach what stands beside the worker."""
+    document = {"environment": "test", "sources": {"geo": {"type": "addok", "url": geocoder.url}}}
+    answer = Query({"number": "4", "street": "rue Pelanfer", "postcode": "99001"})
+    for networks, asks in ((), False), (networks_of("10.0.0.0/8"), False), (networks_of("127.0.0.1"), True):
+        plan = make_plan(1, configuration(document), sqlite.reading, None, {}, private_networks=networks)
+        if asks:
+            assert isinstance(plan.sources["geo"].look_up(answer), Places)
+        else:
+            with pytest.raises(Blocked, match="is this machine; list it in JURAT_PRIVATE_NETWORKS"):
+                plan.sources["geo"].look_up(answer)
+        plan.close()
+    assert len(geocoder.asked) == 1
+
+
+KEY = "b3BlbnMgYWxsIHRoYXQgcGFydGljaXBhbnRzIHNhaWQ="
+
+
+@pytest.mark.parametrize("kind", ["registry", "geocoder"])
+def test_a_source_is_sent_its_own_key_and_never_one_of_jurat(
+    sqlite: Desk, geocoder: Answering, tmp_path: Path, kind: str
+) -> None:
+    """Sent as a worker sends it, over HTTP: what is compared is what the source was told."""
+    for name, text in (("own", "s3same"), ("copy", KEY), ("line", f"JURAT_UNSEAL_KEYS={KEY}")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    environ = {"JURAT_UNSEAL_KEYS": KEY, "JURAT_SOURCE_SECRETS": str(tmp_path)}
+    environ |= {"PGPASSWORD": "of-the-database", "JURAT_SOURCE_A": "s3same", "JURAT_SOURCE_B": "of-the-database"}
+    geocoder.bodies = [{"features": []}]
+    answer = {"number": "4", "street": "rue Pelanfer", "postcode": "99001"}
+    for reference, sent in (
+        ({"file": "own"}, True),
+        ({"env": "JURAT_SOURCE_A"}, True),
+        ({"file": "copy"}, False),
+        ({"file": "line"}, False),
+        ({"env": "JURAT_SOURCE_B"}, False),
+        ({"env": "PGPASSWORD"}, False),
+    ):
+        if kind == "geocoder":
+            source: dict[str, Any] = {"type": "pelias", "url": geocoder.url, "api_key": reference}
+        else:
+            request = {"url": f"{geocoder.url}/{{number}}", "auth": {"type": "bearer", "token": "{secrets.k}"}}
+            source = {**ROLL, "hosts": ["127.0.0.1"], "steps": [{"request": request}], "secrets": {"k": reference}}
+            source["one_person"] = False
+            answer = {"number": "4711", "family": "Valombre"}
+        plan = make_plan(
+            1,
+            configuration({"environment": "test", "sources": {"geo": source}}),
+            sqlite.reading,
+            None,
+            environ,
+            private_networks=LOOPBACK,
+        )
+        before = len(geocoder.asked)
+        with suppress(SourceError):
+            plan.sources["geo"].look_up(Query(answer))
+        assert (len(geocoder.asked) > before) is sent
+        assert bool(plan.problems) is not sent
+        plan.close()
+    told = json.dumps([geocoder.told, geocoder.asked])
+    assert "s3same" in told
+    assert not [own for own in (KEY, "of-the-database") if own in told]
+
+
 def test_codes_without_a_database_are_an_unavailable_source(sqlite: Desk) -> None:
     away = Reading(open_engine("postgresql://nobody@127.0.0.1:1/none"))
     plan = plan_of({}, away, fingerprints=sqlite.fingerprints)
@@ -159,7 +227,7 @@ def test_a_second_request_of_a_look_up_is_paid_from_its_source_s_quota(desk: Des
 
 
 def test_without_a_purse_no_second_request_is_sent(sqlite: Desk, geocoder: Answering) -> None:
-    plan = plan_of({"geo": {"type": "addok", "url": geocoder.url}}, sqlite.reading)
+    plan = plan_of({"geo": {"type": "addok", "url": geocoder.url}}, sqlite.reading, private_networks=LOOPBACK)
     found = plan.sources["geo"].look_up(Query({"number": "4", "street": "rue Pelanfer", "postcode": "99001"}))
     assert isinstance(found, Places)
     assert (found.unknown_words, len(geocoder.asked)) == (frozenset(), 1)

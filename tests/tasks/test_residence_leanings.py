@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.base import Place
-from jurat.words import Outcome, Reason
+from jurat.words import COSTS_NO_ROUND, Outcome, Reason
 from tasks.residence import MOST_CANDIDATES, RULES, Side
 from tests.tasks.valmont import (
     ANSWER,
@@ -56,11 +56,25 @@ def test_a_street_whose_extent_nobody_knows_does_not_decide() -> None:
     assert decide(part, unknown, answer=UNNUMBERED) == undetermined(Reason.STREET_LEVEL)
 
 
-@pytest.mark.parametrize("number", ["8", "eight", "8.5", "?"])
+@pytest.mark.parametrize("number", ["8", "8.5", "12/3/4"])
 def test_a_number_that_was_given_and_not_found_never_decides(number: str) -> None:
     found = residence(street(1.02, 1.06), answer={**ANSWER, "number": number})
-    assert found.outcome is (Outcome.ACCEPTED if number == "?" else Outcome.UNDETERMINED)
-    assert found.leaning is (None if number == "?" else Side.INSIDE)
+    assert (found.reason, found.leaning) == (Reason.HOUSE_NUMBER_NOT_FOUND, Side.INSIDE)
+
+
+@pytest.mark.parametrize("number", ["eight", "?", "-8", "①", "🙂", "()", "<script>alert(1)</script>"])
+@pytest.mark.parametrize("places", [(), (HOUSE,), (replace(HOUSE, number="1"),), (street(1.02, 1.06),)])
+def test_a_number_that_is_none_decides_nothing_and_costs_no_round(number: str, places: tuple[Place, ...]) -> None:
+    found = residence(*places, answer={**ANSWER, "number": number})
+    assert (found.outcome, found.reason) == undetermined(Reason.NUMBER_MALFORMED)
+    assert (found.leaning, found.evidence["rules"]) == (None, {"readable": False})
+    assert found.reason in COSTS_NO_ROUND
+
+
+@pytest.mark.parametrize("number", ["", "-", "s/n"])
+def test_an_address_without_a_number_is_the_whole_street(number: str) -> None:
+    found = residence(street(1.02, 1.06), answer={**ANSWER, "number": number})
+    assert (found.outcome, found.reason) == (Outcome.ACCEPTED, Reason.INSIDE_ZONE)
 
 
 def test_a_street_needs_its_score_too() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -182,6 +184,37 @@ def test_a_scene_that_is_drawn_in_metres_is_decided_as_in_degrees(
     event(str(expected[1]))
     assert decided(zone, margin, house) == expected
     assert zone.locate(house.longitude, house.latitude)[1] == pytest.approx(plain, abs=scale)
+
+
+# ------------------------------------------------------------------------------------------------- written numbers
+
+NUMBER_PARTS = st.sampled_from(
+    ["8", "10", "1", "bis", "B", " ", "-", "/", ",", ".", "(", ")", "n°", "²", "①", "½", "🙂", "<b>", "+", "−", "?",
+     "８", "</b>", "\u200b", "\ufe0f\u20e3", "\x00", "\n", "Appt 3", "rue du Moulin", "*", "huit", "s/n", "\ua78f"]
+)  # fmt: skip
+WRITTEN = st.text(max_size=8) | st.lists(NUMBER_PARTS, max_size=5).map("".join)
+ORDINARY = frozenset(chr(code) for code in range(0x20, 0x7F)) - frozenset("!<=>?@[]{}*~^$%_") | frozenset("\t\n\r")
+PUNCTUATION = frozenset("°º−–—‐‑’‘`´“”«»·•№℅")
+NO_NUMBER = frozenset({"", "-", "--", "/", "//", ".", "s n", "sn", "sans numero", "ss n"})
+
+
+@settings(max_examples=500)
+@given(WRITTEN, st.sampled_from(["rue du Moulin", "8 rue du Moulin"]))
+def test_a_house_decides_only_for_a_number_that_is_written_as_numbers_are(number: str, street: str) -> None:
+    """An oracle of its own: the digits stand there by themselves, with nothing around them that no number has."""
+    answer = {**ANSWER, "number": number, "street": street}
+    whole = replace(HOUSE, level=Level.STREET, number=None, extent=(LONGITUDE, LATITUDE, LONGITUDE, LATITUDE))
+    for places in ([replace(HOUSE, number=each) for each in ("1", "2", "8", "8bis", "8b", "10", "1e3")], [whole]):
+        finding = decide_residence(answer, Places("nominatim", places), INSIDE)
+        event(str(finding.reason))
+        if finding.outcome is Outcome.UNDETERMINED:
+            continue
+        plain = "".join(str(unicodedata.decimal(each, each)) for each in number.strip())
+        strange = {each for each in plain if each not in ORDINARY and unicodedata.category(each)[0] not in "LZ"}
+        assert {each for each in strange if unicodedata.category(each) not in {"Cf", "Mn"}} <= PUNCTUATION
+        none = fold(plain) in NO_NUMBER or not plain.strip(" \t\n\r-–—−‐‑/.")
+        assert none or re.search(r"\d", plain) or "rue du moulin" in fold(plain)
+        assert not re.match(r"\s*[-+−–—‐‑]\s*\d", plain)
 
 
 # ------------------------------------------------------------------------------------------------- invented streets

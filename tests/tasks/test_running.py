@@ -24,9 +24,9 @@ from adapters.base import (
 )
 from jurat.sealing import Seal, Unseal, generate
 from jurat.words import AccessState, Outcome, Reason
-from tasks.checks import Attempt, Ended, Entry, Held, Later, NextSource, Review, Settle
+from tasks.checks import Attempt, Ended, Entry, GiveBack, Held, Later, NextSource, Review, Settle
 from tasks.plan import Plan
-from tasks.running import FAILED_RETRY, Running
+from tasks.running import FAILED_RETRY, KEY_RETRY, Running
 from tests.tasks.desk import PUBLIC_KEY, Desk
 
 SECRET = "12 rue des Tanneurs, Sidonie Valombre"
@@ -320,7 +320,7 @@ def test_a_ciphertext_that_no_key_opens_ends_unreadable(sqlite: Desk) -> None:
         {"sealed": Seal(another[1]).close(b'{"word": "accept"}')},
         {"sealed": None},
         {"sealed": "a text, where SQLite takes one"},
-        {"answer_key": "0" * 16},
+        {"answer_key": "k"},
         {"answer_key": None},
     ]
     for change in changes:
@@ -328,9 +328,19 @@ def test_a_ciphertext_that_no_key_opens_ends_unreadable(sqlite: Desk) -> None:
         assert entry.decision == Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE), change
 
 
-def test_a_worker_with_another_key_reads_nothing(sqlite: Desk) -> None:
-    running = Running(Unseal([generate()[0]]))
-    entry = running.run(sqlite.held(), planned(sqlite, Adapter(MATCHES)))
+def test_a_worker_with_another_key_leaves_the_answer_to_others_at_no_cost(sqlite: Desk) -> None:
+    running, adapter, held = Running(Unseal([generate()[0]])), Adapter(MATCHES), sqlite.held()
+    entry = running.run(held, planned(sqlite, adapter))
+    assert (entry.decision, entry.attempt, adapter.asked) == (GiveBack(KEY_RETRY), None, [])
+    sqlite.write(entry)
+    columns = "state, lookups, lost_leases, answer IS NULL, lease_until IS NULL"
+    assert sqlite.row(held.id, columns) == ("pending", 0, 0, False, True)
+    assert sqlite.one("SELECT count(*) FROM jurat_checks WHERE due_at > NOW(2) AND due_at <= NOW(5)") == 1
+
+
+def test_what_was_forsaken_for_a_day_ends_unreadable_also_where_its_deadline_is_far(sqlite: Desk) -> None:
+    held = replace(sqlite.held(), answer_key="0" * 16, forsaken=True)
+    entry, _ = run(sqlite, held, Adapter(MATCHES))
     assert entry.decision == Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
 
 

@@ -44,8 +44,8 @@ def keys() -> Mapping[str, str]:
 
 @pytest.fixture
 def bare_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """A shell in an empty folder, with nothing set."""
-    return Shell(tmp_path, {"TMPDIR": str(tmp_path)}, monkeypatch)
+    """A shell in an empty folder, with nothing set but that sources may be on this machine."""
+    return Shell(tmp_path, {"TMPDIR": str(tmp_path), "JURAT_PRIVATE_NETWORKS": "127.0.0.1"}, monkeypatch)
 
 
 @pytest.fixture

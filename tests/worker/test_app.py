@@ -29,7 +29,8 @@ from worker.bootstrap import open_service
 configuration = Configuration.of(Document.model_validate(json.loads(sys.argv[1])))
 service = open_service(read_settings())
 upgrade(service.database)
-plan = make_plan(1, configuration, service.reading, service.fingerprints)
+networks = service.settings.private_networks
+plan = make_plan(1, configuration, service.reading, service.fingerprints, private_networks=networks)
 answer = json.loads(sys.argv[2])
 print(*[source.look_up(Query(answer)).reason for source in plan.sources.values()])
 print(*[name for name in {LARGE} if name in sys.modules])
@@ -42,6 +43,7 @@ def loaded_by(source: dict[str, Any], answer: dict[str, str], folder: Path) -> t
     environment |= {
         "JURAT_DATABASE_URL": f"sqlite:///{folder / 'jurat.db'}",
         "JURAT_BROKER_URL": "none",
+        "JURAT_PRIVATE_NETWORKS": "127.0.0.1",
         "JURAT_UNSEAL_KEYS": key_to_text(generate()[0]),
         "JURAT_HASH_KEYS": key_to_text(bytes(32)),
     }
@@ -76,3 +78,28 @@ def test_a_library_is_loaded_when_an_answer_needs_it(tmp_path: Path) -> None:
         register = described.at(sources.url(Mood.OK, "registry"))
         answer = {**ANSWER, "family_name": "Παπαδόπουλος"}
         assert loaded_by(register, answer, tmp_path) == ("name_differs", {"anyascii"})
+
+
+def celery(broker: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Celery's own command without any key."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JURAT_")}
+    environment |= {"JURAT_DATABASE_URL": f"sqlite:///{folder / 'jurat.db'}", "JURAT_BROKER_URL": broker}
+    command = [sys.executable, "-P", "-m", "celery", "-A", "worker.app", *words]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+def test_who_asks_workers_needs_no_key_and_who_is_one_does(tmp_path: Path, valkey_url: str) -> None:
+    asked = celery(valkey_url, tmp_path, "inspect", "ping", "--timeout", "1")
+    assert "JURAT_UNSEAL_KEYS" not in asked.stdout + asked.stderr
+    assert "No nodes replied" in asked.stdout + asked.stderr
+    worker = celery(valkey_url, tmp_path, "worker", "--concurrency", "1")
+    assert worker.returncode == 2
+    assert worker.stderr.strip().splitlines()[-1].startswith("JURAT_UNSEAL_KEYS is not set")

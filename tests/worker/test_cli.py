@@ -26,8 +26,9 @@ from jurat.errors import AlreadyConfirmed, SchemaMissing, WaitTimeout
 from jurat.ids import uuid7
 from tests.worker.conftest import configure
 from tests.worker.shell import LAUNCHER, ROOT, Shell, Terminal, command_of, is_one_sentence
-from worker.cli import SECTIONS, VERSION, explain, load, run
+from worker.cli import SECTIONS, explain, load, run
 from worker.command import ENVIRONMENT, Command
+from worker.installation import VERSION
 from worker.output import ACCESS_CODES, Exit, Failure
 from worker.reference import reference
 

@@ -16,7 +16,7 @@ from config.settings import Settings
 from jurat import Client
 from jurat.errors import ConfigurationError
 from jurat.sealing import generate, key_to_text
-from tests.tasks.desk import PRIVATE_KEY, PUBLIC_KEY, Desk
+from tests.tasks.desk import DOCUMENT, PRIVATE_KEY, PUBLIC_KEY, Desk
 from tests.worker.engine.works import PATIENCE, soon
 from worker import health
 from worker.embedded import embedded
@@ -79,6 +79,23 @@ def test_what_is_not_looked_up_at_its_end_waits_for_the_next(database_url: str) 
     assert desk.sql("SELECT state FROM jurat_checks") == [("pending",)]
     with embedded(settings(database_url, broker_url=None)):
         assert soon(lambda: desk.sql("SELECT state FROM jurat_checks") == [("settled",)])
+    desk.close()
+
+
+def test_a_key_that_it_was_given_as_an_argument_is_sent_to_no_source(sqlite_url: str, tmp_path: Path) -> None:
+    """No variable holds it, and none names the folder."""
+    desk = Desk(sqlite_url)
+    source = {"type": "pelias", "url": "https://geocoder.example", "api_key": {"file": "geocoder"}}
+    desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "geo": source}})
+    found: list[list[str]] = []
+    for written in ("its own", key_to_text(PRIVATE_KEY)):
+        (tmp_path / "geocoder").write_text(written, encoding="utf-8")
+        with embedded(settings(sqlite_url, source_secrets=tmp_path)) as engine:
+            plan = engine.plans.current()
+            assert plan is not None
+            found.append([each for each in plan.problems if each.startswith("source geo ")])
+    assert found[0] == []
+    assert "holds JURAT_UNSEAL_KEYS of jurat itself, which no source may be sent" in found[1][0]
     desk.close()
 
 

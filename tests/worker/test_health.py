@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,41 @@ def test_what_is_no_worker_is_not_read(tmp_path: Path) -> None:
 
 def test_the_clock_goes_on() -> None:
     assert clock() <= clock()
+
+
+def test_files_that_nobody_holds_are_removed_and_those_of_workers_stay(tmp_path: Path) -> None:
+    left, held = tmp_path / "jurat-worker-1.json", tmp_path / "jurat-worker-2.json"
+    left.write_text("{}")
+    other = tmp_path / "another-1.json"
+    other.write_text("{}")
+    health = Health(held)
+    health.write(FACTS)
+    assert [beat.facts for beat in workers(tmp_path)] == [FACTS]
+    assert (left.exists(), held.exists(), other.exists()) == (False, True, True)
+    health.close()
+
+
+def test_a_worker_that_starts_while_its_old_file_is_looked_at_is_seen(tmp_path: Path) -> None:
+    """Whoever looks holds the file for a moment, and may remove it under the worker that opens it."""
+    path = tmp_path / "jurat-worker-1.json"
+    looking = threading.Event()
+
+    def look() -> None:
+        while not looking.is_set():
+            read(path)
+
+    with ThreadPoolExecutor(4) as pool:
+        looks = [pool.submit(look) for _ in range(4)]
+        try:
+            for _ in range(50):
+                path.write_text("left behind")
+                health = Health(path)
+                health.write(FACTS)
+                beat = read(path)
+                assert beat is not None
+                assert beat.facts == FACTS
+                health.close()
+        finally:
+            looking.set()
+        for each in looks:
+            each.result()

@@ -24,7 +24,7 @@ SECRET = 's3 cret&"ü"/+='
 
 
 def shown(*answers: Any, secret: str = SECRET, **changes: Any) -> dict[str, Any]:
-    described = description(secrets={"key": {"env": "KEY"}}, **changes)
+    described = description(secrets={"key": {"env": "JURAT_SOURCE_KEY"}}, **changes)
     watcher = Shown()
     source = RegistryAdapter(
         RegistrySource.model_validate(described),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -94,7 +94,9 @@ def submit(
     settings = read_settings()
     if settings.seal_key is None:
         raise Failure(
-            "JURAT_SEAL_KEY is not set: an answer can not be sealed; see `bin/jurat keys generate`", Exit.USAGE
+            "JURAT_SEAL_KEY is not set: an answer can not be sealed; set it to the workers' public key, or only where "
+            "there are no keys yet make them with `bin/jurat keys generate`",
+            Exit.USAGE,
         )
     _refuse_wrong_key(settings)
     with client(settings) as platform:
@@ -300,7 +302,7 @@ def given_answer(out: Output, answer: str | None, answer_file: str | None, field
     if (answer is not None) + (answer_file is not None) + bool(fields) != 1:
         raise click.UsageError("Give the answer once: with --answer-file, --answer or --field.")
     if fields:
-        return _fields(fields)
+        return named_fields(fields)
     if answer is not None:
         return _parsed(answer.encode("utf-8", "surrogatepass"), "--answer")
     if answer_file == "-":
@@ -312,14 +314,18 @@ def given_answer(out: Output, answer: str | None, answer_file: str | None, field
         return _parsed(file.read(_LARGEST + 1), str(answer_file))
 
 
-def _fields(fields: Sequence[str]) -> dict[str, Any]:
+def named_fields(fields: Sequence[str], place: str = "--field", known: Container[str] = ()) -> dict[str, Any]:
+    """What NAME=VALUE says, again and again. A mistake is told of `place`, where somebody has written it, and by its
+    number there: the text is nobody's business. `known` are fields that were given elsewhere.
+    """
     content: dict[str, Any] = {}
+    part = "number" if place == "--field" else "part"  # of an address, "number" is one of its fields
     for number, field in enumerate(fields, 1):
         name, sign, value = field.partition("=")
         if not sign or not name:
-            raise click.BadParameter(f"number {number} is not NAME=VALUE", param_hint="--field")
-        if name in content:
-            raise click.BadParameter(f"number {number} gives a field that was given before", param_hint="--field")
+            raise click.BadParameter(f"{part} {number} is not NAME=VALUE", param_hint=place)
+        if name in content or name in known:
+            raise click.BadParameter(f"{part} {number} gives a field that was given before", param_hint=place)
         content[name] = value
     return content
 

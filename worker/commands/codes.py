@@ -165,10 +165,11 @@ def list_(out: Output) -> Exit:
 
 def _fingerprints(service: Service) -> Fingerprints:
     if service.fingerprints is None:
-        raise Failure(
-            "JURAT_HASH_KEYS is not set: codes are kept as keyed hashes alone; see `bin/jurat keys generate`",
-            Exit.USAGE,
-        )
+        from worker.keyring import how_to_set
+        from worker.staffing import hashed_with
+
+        advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.reading))
+        raise Failure(f"JURAT_HASH_KEYS is not set: codes are kept as keyed hashes alone; {advice}", Exit.USAGE)
     return service.fingerprints
 
 

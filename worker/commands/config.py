@@ -29,6 +29,7 @@ def config() -> None:
 
 @config.command(
     examples=("jurat config lint jurat.yaml", "jurat config lint config.d/ --json"),
+    environment=("JURAT_SOURCE_SECRETS",),
     codes={Exit.DONE: "no errors", Exit.USAGE: "errors, or wrong usage"},
 )
 @_PATHS
@@ -40,11 +41,11 @@ def lint(out: Output, paths: Sequence[Path]) -> Exit:
     configuration from being published. The tests of registries are run, and each registry is played in every bad mood,
     without asking anybody. Zones and code lists are checked by `config apply`, against the database.
     """
-    from worker.gate import gate, linted
+    from worker.gate import gate, linted, told
 
     report = linted(paths)
     problems = sorted([*report.problems, *gate(report)])
-    out.show(_document(problems), map(str, problems))
+    out.show(_document(problems), told(problems))
     out.say(_summary(problems))
     return Exit.USAGE if _count(problems, "error") else Exit.DONE
 
@@ -65,7 +66,7 @@ def schema(out: Output) -> Exit:
 
 @config.command(
     examples=("jurat config apply jurat.yaml", "jurat config apply config.d/ --dry-run"),
-    environment=("JURAT_DATABASE_URL",),
+    environment=("JURAT_DATABASE_URL", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.DONE: "published, or nothing new; with --dry-run: it would be",
         Exit.REFUSED: "refused: checks on their way, or what the platform publishes, need what it takes away",
@@ -89,7 +90,7 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     answer. One that says the same as the version before is no new version.
     """
     from worker.database import opened
-    from worker.gate import gate, linted
+    from worker.gate import gate, linted, told
 
     with opened() as service:
         report = linted(paths, service.reading.zone_versions())
@@ -97,8 +98,8 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
         if report.configuration is not None:
             problems += _unknown_lists(report, service.reading.code_lists())
         problems.sort()
-        for problem in problems:
-            out.say(str(problem))
+        for line in told(problems):
+            out.say(line)
         if report.configuration is None or _count(problems, "error"):
             out.show({"version": None, "changed": False, **_document(problems)}, ())
             raise Failure(f"{_summary(problems)}; nothing was changed", Exit.USAGE)
@@ -186,7 +187,7 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
     from config.problems import dotted
     from config.publications import without
     from worker.database import opened
-    from worker.gate import linted
+    from worker.gate import linted, told
 
     with opened() as service:
         newest = service.reading.config_version()
@@ -198,8 +199,8 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
         published = service.reading.published()
     report = linted(paths)
     if report.configuration is None:
-        for problem in report.problems:
-            out.say(str(problem))
+        for line in told(report.problems):
+            out.say(line)
         raise Failure(f"{_summary(report.problems)}; nothing was compared", Exit.USAGE)
     before = Document() if text is None else _stored(text, against)
     kept = [name for name in before.consultations if name in published]

@@ -33,11 +33,13 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
 
     Running it again, or from several places at once, is safe.
     A SQLite database is made where there is none.
+    Where somebody holds a lock that it needs, it says who, lets others go on, and tries again for five minutes.
     """
     from config.settings import read_settings
     from jurat.database import open_engine, parse_url, reader
     from tasks import schema
     from tasks.grants import advice, missing
+    from worker.database import too_old
 
     settings = read_settings()
     if sql:
@@ -48,9 +50,14 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
     _refuse_missing_folder(settings)
     engine = open_engine(settings.database_url)
     try:
+        if old := too_old(engine):
+            raise Failure(old, Exit.DEPENDENCY)
         before = _standing(engine)
         if before not in (schema.Standing.FOREIGN, schema.Standing.AHEAD):
-            schema.upgrade(engine)
+            try:
+                schema.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"))
+            except schema.Blocked as error:
+                raise Failure(str(error), Exit.DEPENDENCY) from None
             _draw_outlines(engine)
         after = _standing(engine)
         with reader(engine).begin() as connection:
@@ -78,11 +85,12 @@ def check(out: Output) -> Exit:
     from config.settings import read_settings
     from jurat.database import open_engine
     from tasks.schema import ADVICE
-    from worker.database import require_file
+    from worker.database import give_up_on, require_file
 
     settings = read_settings()
     require_file(settings)
     engine = open_engine(settings.database_url)
+    give_up_on(engine)
     try:
         found = _standing(engine)
     finally:
@@ -99,7 +107,7 @@ def check(out: Output) -> Exit:
 def status(out: Output) -> Exit:
     """Show which database this is, how its schema stands, and how many checks wait where."""
     from config.settings import shown
-    from worker.database import opened
+    from worker.database import engine_version, opened
 
     with opened() as service:
         standing = _standing(service.database)
@@ -121,15 +129,6 @@ def status(out: Output) -> Exit:
     table = columns(head, (list(row.values()) for row in rows))
     out.show({**facts, "waiting": rows}, [*lines, *(["", *table] if table else [])])
     return Exit.DONE
-
-
-def engine_version(engine: Engine) -> str:
-    """The name and version of the database's own program. Connects when nobody did before."""
-    if not getattr(engine.dialect, "server_version_info", None):
-        engine.connect().close()
-    info = getattr(engine.dialect, "server_version_info", None) or ()
-    name = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}.get(engine.dialect.name, engine.dialect.name)
-    return f"{name} {'.'.join(map(str, info))}"
 
 
 def _draw_outlines(engine: Engine) -> None:

@@ -130,6 +130,7 @@ def _settings(database: Path) -> Settings:
         JURAT_UNSEAL_KEYS=key_to_text(private),
         JURAT_SEAL_KEY=key_to_text(public),
         JURAT_HASH_KEYS=key_to_text(os.urandom(32)),
+        JURAT_PRIVATE_NETWORKS="127.0.0.1",
     )
     set_up(LogFormat.TEXT, logging.CRITICAL)
     return read_settings()

@@ -27,15 +27,17 @@ if TYPE_CHECKING:
         Exit.DEPENDENCY: "the database or the broker is down, or is not what this program needs",
     },
 )
+@click.option("--all", "everybody", is_flag=True, help="Also show the workers of other databases on this machine.")
 @click.pass_obj
-def doctor(out: Output) -> Exit:
+def doctor(out: Output, *, everybody: bool) -> Exit:
     """Look at settings, keys, database, broker, configuration, sources, clock and workers, and say what is wrong.
 
     One line a step, with what to do about it. Changes nothing, and asks no source.
     """
     import logging
 
-    from worker import diagnosis
+    from worker import diagnosis, staffing
+    from worker.installation import installation_here
     from worker.logs import set_up
 
     steps, settings = diagnosis.settings_steps()
@@ -44,23 +46,28 @@ def doctor(out: Output) -> Exit:
         steps += _with(settings)
     else:
         steps += diagnosis.variable_steps(set())
-    steps += diagnosis.worker_steps()
+    steps += staffing.worker_steps(None if everybody else installation_here())
     diagnosis.show(out, steps)
     return diagnosis.code_of(steps)
 
 
 def _with(settings: Settings) -> list[Step]:
     from config.sources import secrets_of
-    from worker import diagnosis
+    from worker import diagnosis, staffing
+    from worker.allowances import allowance_steps
 
     steps, service = diagnosis.database_steps(settings)
     steps += diagnosis.broker_steps(settings)
     if service is None:
-        return [*steps, *diagnosis.key_steps(settings, None), *diagnosis.variable_steps(set())]
+        return [*steps, *staffing.key_steps(settings, None), *diagnosis.variable_steps(set())]
     known: set[str] = set()
     try:
+        steps += _login_steps(service)
         steps += _rights_steps(service)
-        steps += diagnosis.key_steps(settings, service)
+        steps += allowance_steps(service)
+        steps += staffing.key_steps(settings, service)
+        steps += staffing.missing_steps(service.reading)
+        steps.append(staffing.fleet_step(service.reading))
         found, plan = diagnosis.configuration_steps(service)
         steps += found
         if plan is not None:
@@ -75,6 +82,19 @@ def _with(settings: Settings) -> list[Step]:
     finally:
         service.close()
     return [*steps, *diagnosis.variable_steps(known)]
+
+
+def _login_steps(service: Service) -> Iterator[Step]:
+    """Warns of a login that no right binds: whoever takes over its process may change verdicts and read everything."""
+    from jurat.database import reader
+    from tasks.grants import unbound
+    from worker.diagnosis import Mark, Step
+
+    with reader(service.database).begin() as connection:
+        why = unbound(connection)
+    if why is not None:
+        advice = "give workers and commands users of their own: docs/how-to/separate-roles.md"
+        yield Step("login", Mark.NOTE, f"{why}, so that none of the rights and guards of the tables binds it", advice)
 
 
 def _rights_steps(service: Service) -> Iterator[Step]:

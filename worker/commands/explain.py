@@ -93,6 +93,7 @@ def lines_of(found: Explained, texts: Mapping[str, str]) -> Iterator[str]:
     if not found.verdicts:
         where = "a person has it" if found.state == "review" else f"it is at the source {found.source}"
         yield from ("", f"no verdict yet; {where}")
+        yield from _waiting(found)
     for contest in found.contests:
         yield from ("", _contest(contest))
     if found.review is not None:
@@ -106,6 +107,16 @@ def lines_of(found: Explained, texts: Mapping[str, str]) -> Iterator[str]:
         yield from ("", f"access: {found.access.access}; this question counts as {state}{rounds}")
         if by := found.access.ended_by:
             yield f"it is not needed now: {', '.join(by)} was accepted in its place"
+
+
+def _waiting(found: Explained) -> Iterator[str]:
+    from tasks.ledger.explaining import WaitsFor
+
+    match found.waits_for:
+        case WaitsFor.NO_WORKER:
+            yield f"no live worker serves {found.source} (no_worker); see `bin/jurat fleet`"
+        case WaitsFor.KEY_MISSING:
+            yield f"no live worker has the key {found.answer_key} (key_missing): its deadline stands still"
 
 
 def _verdict(verdict: VerdictRow) -> Iterator[str]:

@@ -6,26 +6,34 @@ import click
 
 from worker import health as files
 from worker.command import Command
+from worker.installation import installation_here
 from worker.output import Exit, Output, columns
 
 
 @click.command(
     cls=Command,
-    examples=("jurat health", "jurat health --ready"),
+    examples=("jurat health", "jurat health --ready", "jurat health --all"),
+    environment=("JURAT_DATABASE_URL",),
     codes={Exit.DONE: "at least one runs, and all that run are alive", Exit.REFUSED: "none runs, or one is not well"},
 )
-@click.option("--ready", is_flag=True, help="Also demand that they reach the database and have a configuration.")
+@click.option("--ready", is_flag=True, help="Also demand that they can do checks: see below.")
+@click.option("--all", "everybody", is_flag=True, help="Also show workers of other databases.")
 @click.pass_obj
-def health(out: Output, *, ready: bool) -> Exit:
-    """Say whether the workers on this machine are alive.
+def health(out: Output, *, ready: bool, everybody: bool) -> Exit:
+    """Say whether the workers on this machine are alive: those of this user and of JURAT_DATABASE_URL.
+
+    With --ready they must also reach the database, have a configuration, and have the keys of all answers that wait.
 
     It asks neither the database nor the broker: a worker waits for both and comes back by itself, so they are no
     reason to restart it.
     """
-    beats = files.workers()
+    found = files.workers()
+    beats = found if everybody else [beat for beat in found if beat.is_of(installation_here())]
     problems = [problem for beat in beats if (problem := beat.trouble or (beat.unready if ready else None))]
     if not beats:
-        problems = [f"no worker of this user runs on this machine (looked in {files.folder()})"]
+        others = f"; {len(found)} of other databases, see --all" if found else ""
+        where = f"no worker of this user and database runs on this machine (looked in {files.folder()}{others})"
+        problems = [where]
     document = {
         "ok": not problems,
         "problems": problems,
@@ -34,10 +42,12 @@ def health(out: Output, *, ready: bool) -> Exit:
         ],
     }
     rows = columns(
-        ("pid", "seen", "ready", "holds", "slots", "configuration"),
+        ("pid", "name", "version", "seen", "ready", "holds", "slots", "configuration"),
         (
             (
                 beat.pid,
+                beat.facts.name,
+                beat.facts.version,
                 f"{beat.age:.0f} s ago",
                 "yes" if beat.ready else "no",
                 beat.facts.held,
@@ -61,4 +71,7 @@ def _facts(beat: files.Beat) -> dict[str, object]:
         "database": facts.database,
         "config_version": facts.config_version,
         "threads": dict(facts.threads),
+        "key_missing": dict(facts.strange),
+        "name": facts.name,
+        "version": facts.version,
     }

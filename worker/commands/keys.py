@@ -18,7 +18,7 @@ def keys() -> None:
 
 @keys.command(
     examples=(
-        "jurat keys generate >> .env",
+        "(umask 077; set -C; jurat keys generate > .env)",
         "jurat keys generate --out-dir /etc/jurat/secrets",
         "jurat keys generate --out-dir secrets --for-compose",
     ),
@@ -37,7 +37,10 @@ def keys() -> None:
 )
 @click.pass_obj
 def generate(out: Output, *, out_dir: Path | None, for_compose: bool) -> Exit:
-    """Generate a new set of keys, and print them as settings.
+    """Generate a new set of keys, and print them as settings: for a new installation.
+
+    Where answers wait or codes were made, bring back their keys: new ones open and find nothing of what is there. A
+    second set in one file hides the first. `set -C` keeps the shell from writing over a file that is there.
 
     JURAT_SEAL_KEY is public: the platform seals answers with it. JURAT_UNSEAL_KEYS opens them and JURAT_HASH_KEYS
     makes the fingerprints of access codes: these two belong on the workers' machines alone. Keep copies: without

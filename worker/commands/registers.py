@@ -154,24 +154,22 @@ def import_(
     and column. Workers use the new version from their next look-up on. The version before stays in the database, older
     ones go.
     """
+    _require_readable(file)
     day = data_date or datetime.fromtimestamp(file.stat().st_mtime, UTC).date()
     if source is not None:
         from worker.people import import_list, look_at_list
 
-        if kind or named or separator or language:
-            raise Failure(
-                "--format, --columns, --separator and --language are for address bases: how a list of people is read, "
-                "its source says",
-                Exit.USAGE,
-            )
+        given = {"--format": kind, "--columns": named, "--separator": separator, "--language": language}
+        if misplaced := _given(given):
+            raise Failure(f"{misplaced} for an address base: how a list of people is read, its source says", Exit.USAGE)
         if dry_run:
             return look_at_list(out, file, name, source, paths, day, skip_malformed=skip_malformed)
         progress = _progress(out, time.monotonic())
         return import_list(
             out, file, name, source, paths, day, who, skip_malformed=skip_malformed, force=force, progress=progress
         )
-    if paths or skip_malformed or force:
-        raise Failure("--config, --skip-malformed and --force are for lists of people: name their --source", Exit.USAGE)
+    if misplaced := _given({"--config": paths, "--skip-malformed": skip_malformed, "--force": force}):
+        raise Failure(f"{misplaced} for a list of people: add its --source", Exit.USAGE)
     language = language or "fr"
     from adapters.address.matching import language as words_of
     from adapters.address.register_batches import StreetsMixed
@@ -336,6 +334,24 @@ def _box_text(box: Box) -> str:
     """So that somebody sees swapped axes."""
     west, south, east, north = box
     return f"between longitudes {west:.3f} and {east:.3f}, latitudes {south:.3f} and {north:.3f}"
+
+
+def _given(options: Mapping[str, object]) -> str:
+    """Those of `options` that were given, as the beginning of a sentence; "" where none was."""
+    names = [name for name, value in options.items() if value]
+    if not names:
+        return ""
+    return f"{', '.join(names[:-1])} and {names[-1]} are" if len(names) > 1 else f"{names[0]} is"
+
+
+def _require_readable(file: Path) -> None:
+    """It is read twice, and a pipe gives what it has once."""
+    from config.regular_files import open_regular
+
+    try:
+        open_regular(file).close()
+    except OSError as error:
+        raise Failure(f"{file} can not be read: {error.strerror}", Exit.USAGE) from None
 
 
 def _progress(out: Output, started: float) -> Callable[[int], None]:

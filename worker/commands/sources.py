@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from worker.command import ConfiguredName, Group, Name, as_option
 from worker.output import Exit, Failure, Output, columns
 from worker.starting import FORMS
+
+if TYPE_CHECKING:
+    from worker.standing import Standing
 
 _READS = ("JURAT_DATABASE_URL",)
 _LONGEST_PAUSE = "365d"
@@ -46,8 +49,9 @@ def sources() -> None:
 def list_(out: Output) -> Exit:
     """List the sources of the applied configuration, and whether each is asked now.
 
-    A source is open, closed by its hours, paused (by itself, by a used-up day or by a person) or broken (its breaker is
-    open). `waiting` counts checks that are due or will be, as workers last counted them (each 5 s).
+    A source is open, closed by its hours, paused (by itself, by a used-up day or by a person), failing (it is asked,
+    and gave no answer the last time) or broken (after several failures it is asked for one look-up at a time).
+    `waiting` counts checks that are due or will be, as workers last counted them (each 5 s).
     """
     from worker import applied
     from worker.database import opened
@@ -63,33 +67,54 @@ def list_(out: Output) -> Exit:
             each.row.last_success_at,
             each.row.last_failure_at,
             each.row.last_failure,
-            each.said(),
+            _FAILING if _fails(each) else each.said(),
         )
         for each in standings
     )
-    out.show([each.as_data() for each in standings], columns(head, rows))
+    data = [each.as_data() | ({"state": _FAILING} if _fails(each) else {}) for each in standings]
+    out.show(data, columns(head, rows))
     return Exit.DONE
+
+
+_FAILING = "failing"
+
+
+def _fails(standing: Standing) -> bool:
+    """Whether a source that is asked gave no answer the last time: its breaker may open only after more of that."""
+    from worker.standing import State
+
+    failed, answered = standing.row.last_failure_at, standing.row.last_success_at
+    ended_so = failed is not None and (answered is None or failed > answered)
+    return standing.state is State.OPEN and (standing.row.failures > 0 or ended_so)
 
 
 @sources.command(
     examples=("jurat sources health", "jurat sources health ban --json"),
     environment=_READS,
-    codes={Exit.DONE: "all are well", Exit.REFUSED: "one is broken, or says itself that it is asked too often"},
+    codes={
+        Exit.DONE: "all are well",
+        Exit.REFUSED: "one is broken, says that it is asked too often, or has nobody who serves it or counts what "
+        "waits; or workers lack keys; or a platform erased as many as it may",
+    },
 )
 @click.argument("name", metavar="[NAME]", required=False)
 @click.pass_obj
 def health(out: Output, *, name: str | None) -> Exit:
     """Say of each source, or of one, whether it is asked, how it answers, what of its day is used, and what waits.
 
-    A source that is closed, or that a person or its own maintenance pauses, is well. It reads what workers wrote down
+    It says as well which workers serve it, how old their figures are, and which keys of waiting answers they lack. A
+    source that is closed, or that a person or its own maintenance pauses, is well. It reads what workers wrote down
     and asks no source: see `sources test --live`.
     """
-    from worker import applied, diagnosis
+    from worker import applied, diagnosis, staffing
+    from worker.allowances import allowance_steps
     from worker.database import opened
 
     with opened() as service:
         standings = applied.standings(service, name)
-    steps = [diagnosis.standing_step(each) for each in standings]
+        steps = [diagnosis.standing_step(each) for each in standings]
+        steps += staffing.missing_steps(service.reading)
+        steps += allowance_steps(service)
     diagnosis.show(out, steps, sources=[each.as_data() for each in standings])
     return diagnosis.code_of(steps)
 
@@ -161,7 +186,7 @@ _CONFIG = click.option(
         "jurat sources test ban --live",
         "jurat sources test professionals --config jurat.yaml --moods",
     ),
-    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS"),
+    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.DONE: "all can work here",
         Exit.REFUSED: "something is wrong with one",
@@ -209,7 +234,7 @@ def test(
     --input given_name=Iris --require professions=10""",
         "jurat sources try companies --config jurat.yaml --input number=923609016 --json",
     ),
-    environment=(*_READS, "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS"),
+    environment=(*_READS, "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.DONE: "it would be accepted",
         Exit.REFUSED: "it would be refused",

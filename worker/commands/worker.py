@@ -90,7 +90,7 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     """Everything that a worker would meet, without starting one."""
     import logging
 
-    from worker import diagnosis
+    from worker import diagnosis, staffing
     from worker.celery_settings import SLOTS
     from worker.diagnosis import Mark, Step
     from worker.logs import set_up
@@ -98,7 +98,7 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     steps, settings = diagnosis.settings_steps()
     if settings is None or settings.broker_url is None or not settings.unseal_keys:
         if settings is not None:
-            steps += diagnosis.key_steps(settings, None)
+            steps += staffing.key_steps(settings, None)
         diagnosis.show(out, [step for step in steps if step.mark is not Mark.OK])
         return Exit.USAGE
     set_up(settings.log, logging.CRITICAL)
@@ -106,10 +106,10 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     steps += diagnosis.broker_steps(settings)
     served: list[str] = []
     if service is None:
-        steps += diagnosis.key_steps(settings, None)
+        steps += staffing.key_steps(settings, None)
     else:
         try:
-            steps += diagnosis.key_steps(settings, service)
+            steps += staffing.key_steps(settings, service)
             found, plan = diagnosis.configuration_steps(service)
             steps += found
             if plan is not None:

@@ -11,7 +11,7 @@ from uuid import UUID
 import click
 
 from worker.command import CheckId, Command, as_option
-from worker.commands.checks import given_answer
+from worker.commands.checks import given_answer, named_fields
 from worker.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _register_option(function: F) -> F:
         f'jurat zones show old-town --out near.png --address "{_ADDRESS}"',
         "jurat zones show old-town --out review.svg --check 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
     ),
-    environment=("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_PRIVATE_NETWORKS"),
+    environment=("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.REFUSED: "the answer of the check can not be opened: it is not in review, or is sealed for another key",
         Exit.DEPENDENCY: "the database is down, the source gives no answer now, or a PNG can not be made here",
@@ -153,7 +153,7 @@ def show(
         f'jurat zones locate --zone old-town --address "{_ADDRESS}"',
         "jurat zones locate --answer-file address.json",
     ),
-    environment=(*_READS, "JURAT_PRIVATE_NETWORKS"),
+    environment=(*_READS, "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.DONE: "it would be accepted; without --zone: by one zone",
         Exit.REFUSED: "it would be refused; without --zone: by all",
@@ -184,7 +184,8 @@ def locate(
 
     if written is not None and (address is not None or fields or answer_file is not None):
         raise click.UsageError("Give the address once: as ADDRESS, or with --address, --field or --answer-file.")
-    answer = _answer(out, written or address, fields, answer_file)
+    place = "ADDRESS" if written else "--address"
+    answer = _answer(out, written or address, fields, answer_file, place)
     if answer is None:
         raise click.UsageError("Give the address: as NAME=VALUE,…, or with --address, --field or --answer-file.")
     with opened() as service:
@@ -350,12 +351,18 @@ def _verdict_line(row: AffectedRow) -> str:
     return f"{row.check}  {row.consultation}/{row.question}  {row.outcome}  {row.reason}  {where}  {decided}"
 
 
-def _answer(out: Output, address: str | None, fields: Sequence[str], file: str | None) -> dict[str, Any] | None:
-    """The address from the one place where it was given; None where it was not."""
+def _answer(
+    out: Output, address: str | None, fields: Sequence[str], file: str | None, place: str = "--address"
+) -> dict[str, Any] | None:
+    """The address from the one place where it was given (`place`: the words themselves); None where it was not."""
     parts = [part.strip() for part in re.split(rf",(?=\s*(?:{_FIELDS})\s*=)", address)] if address else []
-    if not parts and not fields and file is None:
-        return None
-    return given_answer(out, None, file, [*parts, *fields])
+    if file is not None:
+        if parts or fields:
+            option = place if parts else "--field"
+            raise click.UsageError(f"Give the address once: with --answer-file or with {option}.")
+        return given_answer(out, None, file, ())
+    content = named_fields(parts, place)
+    return {**content, **named_fields(fields, known=content)} or None
 
 
 def _area(square_metres: float) -> str:

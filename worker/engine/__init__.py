@@ -18,6 +18,8 @@ import structlog
 
 from tasks.checks import Entry, GiveBack, Held
 from tasks.ledger import Claims, Keeping, Settling
+from tasks.ledger.fleet import Fleet, Member
+from tasks.ledger.quotas import KEPT
 from tasks.running import Running
 from worker.engine.claimer import Claimer
 from worker.engine.gate import Gate
@@ -28,8 +30,10 @@ from worker.engine.lookups import LookUp
 from worker.engine.notes import Notes
 from worker.engine.plans import LONGEST_LOOK_UP, Plans
 from worker.engine.pulse import Pulse
+from worker.engine.register import Registrar, strange_keys
 from worker.engine.reserve import Reserve
 from worker.engine.starter import Lot, Starter
+from worker.engine.threads import Explain, Outage, in_short
 from worker.engine.watchdog import Watchdog
 from worker.engine.writer import Writer
 
@@ -42,11 +46,12 @@ LAST_WRITE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Ledgers:
-    """The parts of the ledger that the engine uses."""
+    """The parts of the ledger that the engine uses. Without a `fleet` it is in no register."""
 
     claims: Claims
     settling: Settling
     keeping: Keeping
+    fleet: Fleet | None = None
 
 
 class Engine:
@@ -55,10 +60,22 @@ class Engine:
     Args:
         slots: look-ups at once.
         only: the sources that this worker serves, None for all.
+        member: what it says of itself in the register of workers, and in its health file.
+        database: tells the health file's reader which database this is.
+        explain: says in the log why the database cannot be used.
     """
 
     def __init__(
-        self, ledgers: Ledgers, running: Running, plans: Plans, *, slots: int, only: Collection[str] | None = None
+        self,
+        ledgers: Ledgers,
+        running: Running,
+        plans: Plans,
+        *,
+        slots: int,
+        only: Collection[str] | None = None,
+        member: Member | None = None,
+        database: str = "",
+        explain: Explain = in_short,
     ) -> None:
         self.plans = plans
         self.holdings = Holdings(slots)
@@ -80,15 +97,27 @@ class Engine:
             self._give_back,
         )
         self._notes = Notes(ledgers.keeping, self._gate, plans.breaker, self.claimer.wake_in)
-        self.writer = Writer(ledgers.settling, self.holdings, self.claimer, self._gate, self._notes)
+        self.writer = Writer(
+            ledgers.settling,
+            self.holdings,
+            self.claimer,
+            self._gate,
+            self._notes,
+            lambda held: ledgers.claims.renew(held, seconds=KEPT),
+        )
         self._renewer = Renewer(ledgers.claims, self.holdings, plans.longest)
         self._keeper = Keeper(
             ledgers.keeping, ledgers.claims, plans, self._notes, self.holdings, self._accept, self.claimer.wake
         )
         self._lookout = Lookout(ledgers.keeping, self._starter, self._gate)
         beating = (self.claimer, self._starter, self.writer, self._renewer, self._keeper)
-        self._pulse = Pulse(self.holdings, plans, beating)
-        self._watchdog = Watchdog(self.holdings, beating, lambda: self.writer.written, plans.longest, self._end_process)
+        self._registrar: Registrar | None = None
+        if ledgers.fleet is not None and member is not None:
+            self._registrar = Registrar(ledgers.fleet, member, self.holdings, plans)
+        strange = strange_keys(self._registrar)
+        self.claimer.strange = strange
+        self._pulse = Pulse(self.holdings, plans, beating, strange, member, database)
+        self._watchdog = Watchdog(self.holdings, beating, lambda: self.writer.handled, plans.longest, self._end_process)
         self._look_ups = [
             LookUp(
                 number,
@@ -102,6 +131,7 @@ class Engine:
             )
             for number in range(slots)
         ]
+        self._outage = Outage(explain)
 
     def start(self) -> None:
         """Begin to work. Needs neither database nor broker to be there yet."""
@@ -114,8 +144,10 @@ class Engine:
             self._starter,
             self._lookout,
             self.claimer,
+            *((self._registrar,) if self._registrar else ()),
             *self._look_ups,
         ):
+            thread.outage = self._outage
             thread.start()
         log.info("engine started", slots=self.holdings.slots)
 
@@ -128,6 +160,8 @@ class Engine:
         if self._giving_back:
             return
         self._giving_back = True
+        if self._registrar is not None:
+            self._registrar.end()
         self.claimer.stop()
         self._keeper.stop()
         self._starter.stop()
@@ -148,8 +182,10 @@ class Engine:
         self.writer.stop()
         # Time to write what is there, even where a look-up has hung until now.
         clean = self.writer.join(max(end - time.monotonic(), LAST_WRITE)) and all(ended)
-        for thread in (self._renewer, self._pulse):
+        last = [self._renewer, self._pulse, *((self._registrar,) if self._registrar else ())]
+        for thread in last:
             thread.stop()
+        for thread in last:
             thread.join(LAST_WRITE)
         if clean:
             self.plans.close()

@@ -38,6 +38,10 @@ GRAIN = 0.01
 ONE_BY_ONE = 2.0
 """Seconds after which no further check is looked up alone before all others had their turn."""
 
+SELDOM, SLOW = 10.0, 0.1
+"""Where answers wait that are not for us, a claim passes them all. One that took longer than `SLOW` seconds and found
+nothing has the next one wait so many times as long as it took."""
+
 WIDE = 4
 """Times the slots: a concurrency from that on is not what holds a process back."""
 
@@ -111,6 +115,9 @@ class Claimer(EngineThread):
         self._turn = 0
         self._last_chance: _LastChance | None = None
         self._together_until = 0.0
+        self._not_before = 0.0
+        self.strange: Callable[[], Collection[str]] = tuple
+        """Gives the keys of waiting answers that are not for this worker."""
 
     def wake(self) -> None:
         """There may be work now."""
@@ -127,7 +134,7 @@ class Claimer(EngineThread):
 
     def wakes_at(self) -> float:
         """When it looks next, as a reading of `time.monotonic`."""
-        return min([self._look_at, *self._times])
+        return max(self._not_before, min([self._look_at, *self._times]))
 
     def slot_freed(self, freed: int) -> None:
         """Look-ups have ended, `freed` of them since the last claim. Worth a claim when there was more than could be
@@ -179,6 +186,8 @@ class Claimer(EngineThread):
         asked = time.monotonic()
         held, last_chances = self._claims.claim(demands, free)
         answered = time.monotonic()
+        if not held and answered - asked > SLOW and self.strange():
+            self._not_before = answered + SELDOM * (answered - asked)
         self._held_back = bool(self._claims.cut)
         if self._held_back and self._writes != writes:
             self.wake()  # one came while nobody knew that there was more
@@ -247,7 +256,7 @@ class Claimer(EngineThread):
         all goes to everything else afterwards.
         """
         self._held_back = True  # each write wakes
-        if self._holdings.leases(self._longest):  # but for what hangs: another worker gets that
+        if not self._holdings.hold_only_apart(self._longest):
             return True
         asked = time.monotonic()
         took = asked - last_chance.begun
@@ -264,7 +273,8 @@ class Claimer(EngineThread):
     def _scope_of(self, plan: Plan) -> _Scope:
         if self._scope is not None and self._scope.plan is plan:
             return self._scope
-        names = [name for name in plan.sources if self._only is None or name in self._only]
+        ours = [name for name in plan.sources if self._only is None or name in self._only]
+        names = [name for name in ours if name not in plan.left_to_others]
         slots = self._holdings.slots
         # A few more than can be looked up at once, so that no slot waits for a claim. Not where there are start times:
         # every check that has one must find a slot then.

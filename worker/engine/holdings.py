@@ -12,7 +12,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from tasks.checks import Held
-from tasks.ledger.claiming import LEASE
+from tasks.ledger.leasing import LEASE
 
 TRUSTED = LEASE - 2.0
 """Seconds after the statement that gave a lease was sent: so long the lease is ours, whatever the database's clock."""
@@ -30,6 +30,7 @@ class _Holding:
     slots: int
     started: float | None = None
     looked_up: bool = False
+    apart: bool = False
 
 
 class Holdings:
@@ -44,6 +45,8 @@ class Holdings:
         self._busy: Counter[str] = Counter()
         self._open = 0
         """Checks that are not looked up yet."""
+        self._apart = 0
+        """Checks that cannot be written for now."""
         self._freed = 0
         self._ended: Counter[str] = Counter()
 
@@ -142,10 +145,27 @@ class Holdings:
         with self._lock:
             for held in written:
                 holding = self._all.pop((held.id, held.fence), None)
+                self._apart -= holding is not None and holding.apart
                 if holding and not holding.looked_up:
                     self._busy[held.source] -= holding.slots
                     self._freed += holding.slots
                     self._open -= 1
+
+    def put_apart(self, unwritten: Iterable[Held]) -> None:
+        """Looked up, but not to be written for now, whatever this process does: their leases are renewed, and nothing
+        else waits for them.
+        """
+        with self._lock:
+            for held in unwritten:
+                holding = self._all.get((held.id, held.fence))
+                if holding and holding.looked_up and not holding.apart:
+                    holding.apart = True
+                    self._apart += 1
+
+    def apart(self) -> set[tuple[UUID, int]]:
+        """What was put apart, by id and fence."""
+        with self._lock:
+            return {key for key, holding in self._all.items() if holding.apart} if self._apart else set()
 
     def free(self) -> int:
         """Slots for further look-ups."""
@@ -153,26 +173,37 @@ class Holdings:
             return self.slots - self._busy.total()
 
     def unwritten(self) -> int:
-        """Checks that are looked up and not yet written."""
+        """Checks that are looked up and not yet written, but for those that were put apart."""
         with self._lock:
-            return len(self._all) - self._open
+            return len(self._all) - self._open - self._apart
 
-    def hanging(self, longest: Callable[[str], float]) -> int:
-        """How many slots hold a look-up that has run for more than `longest(source)` seconds."""
-        now = self._clock()
+    def under_way(self) -> int:
+        """All checks that are held, but for those that were put apart."""
         with self._lock:
-            return sum(
-                holding.slots > 0
-                and holding.started is not None
-                and not holding.looked_up
-                and now - holding.started > longest(holding.held.source)
-                for holding in self._all.values()
-            )
+            return len(self._all) - self._apart
+
+    def running(self) -> Mapping[tuple[UUID, int], str]:
+        """The lookups that are under way, each in a slot of its own, by id and fence; of each its source."""
+        with self._lock:
+            return {
+                key: holding.held.source
+                for key, holding in self._all.items()
+                if holding.slots > 0 and holding.started is not None and not holding.looked_up
+            }
 
     def unfinished(self) -> list[Held]:
         """Everything that is not looked up yet, started or not."""
         with self._lock:
             return [holding.held for holding in self._all.values() if not holding.looked_up]
+
+    def hold_only_apart(self, longest: Callable[[str], float]) -> bool:
+        """Whether nothing is held but what was put apart, and lookups that hang: another worker gets those."""
+        now = self._clock()
+        with self._lock:
+            return all(
+                holding.apart or (not holding.looked_up and _hangs(holding, now, longest))
+                for holding in self._all.values()
+            )
 
     def leases(self, longest: Callable[[str], float]) -> list[Held]:
         """The checks whose leases are to be renewed. One whose look-up takes far longer than `longest(source)` seconds

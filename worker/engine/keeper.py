@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
 import structlog
 
+from jurat.database import is_away
 from tasks.checks import Held
 from tasks.ledger import Claims, Keeping
-from tasks.ledger.claiming import LEASE
+from tasks.ledger.leasing import LEASE
+from tasks.ledger.quotas import KEPT
 from worker.engine.holdings import Holdings
 from worker.engine.notes import Notes
 from worker.engine.plans import Plans
@@ -44,7 +46,9 @@ class Renewer(EngineThread):
         held = self._holdings.leases(self._longest)
         if not held:
             return
-        kept = self._claims.renew(held)
+        apart = self._holdings.apart()
+        kept = self._claims.renew(check for check in held if (check.id, check.fence) not in apart)
+        kept |= self._claims.renew((check for check in held if (check.id, check.fence) in apart), seconds=KEPT)
         self._holdings.renewed((check for check in held if check.id in kept), asked)
         for check in held:
             if check.id not in kept:
@@ -60,9 +64,13 @@ EVERY = {
     "access": 5.0,
     "candidates": 15.0,
     "reviews": 30.0,
-    "purge": 3600.0,
+    "purge": 600.0,
 }
-"""Seconds in which each piece of upkeep is done once over all workers."""
+"""Seconds in which each piece of upkeep is done once over all workers. For `purge` it is from the end of one to the
+beginning of the next, and whoever vanishes during one is followed by another worker after that."""
+
+PURGE_REST = 3.0
+"""Times as long as a piece of a purge took, the next one waits: others work with the database meanwhile."""
 
 
 class Keeper(EngineThread):
@@ -87,6 +95,7 @@ class Keeper(EngineThread):
         self._accept = accept
         self._wake = wake
         self._next_refresh = 0.0
+        self._purge: Iterator[int] | None = None
         self._tasks: Mapping[str, Callable[[], object]] = {
             "leases": self._end_leases,
             "requests": keeping.do_requests,
@@ -96,7 +105,7 @@ class Keeper(EngineThread):
             "access": keeping.add_up_access,
             "candidates": keeping.erase_candidates,
             "reviews": keeping.end_reviews,
-            "purge": keeping.purge,
+            "purge": self._begin_purge,
         }
 
     def step(self) -> None:
@@ -107,11 +116,36 @@ class Keeper(EngineThread):
         # Before the first wait: a fleet whose workers live for a second each must not look like an outage.
         turns = self._keeping.turns(EVERY)
         with ExitStack() as last_first:  # runs all of them, whatever one raises: none loses the turn that it got
+            last_first.callback(self._notes.tell)
             for task in reversed(EVERY):
                 if task in turns:
-                    last_first.callback(self._tasks[task])
-        self._notes.tell()
-        self.stopping.wait(LOOK_EVERY)
+                    last_first.callback(self._do, task)
+        self._purge_until(time.monotonic() + LOOK_EVERY)
+
+    def _begin_purge(self) -> None:
+        self._purge = self._purge or self._keeping.purging()
+
+    def _purge_until(self, end: float) -> None:
+        """Wait for the next look for upkeep; where a purge is under way, do some of it in that time.
+
+        There may be millions of checks to purge, and upkeep that others wait for comes first.
+        """
+        while self._purge is not None and not self.stopping.is_set() and (begun := time.monotonic()) < end:
+            self.beat = begun
+            try:
+                next(self._purge)
+            except StopIteration:
+                self._purge = None
+            except Exception as error:
+                # From the beginning once the database is back; whatever else it was, at the next turn.
+                self._purge = self._keeping.purging() if is_away(error) else None
+                raise
+            self.stopping.wait(PURGE_REST * (time.monotonic() - begun))
+        self.stopping.wait(max(0.0, end - time.monotonic()))
+
+    def _do(self, task: str) -> None:
+        self.beat = time.monotonic()  # a database that hangs holds each of them for a while
+        self._tasks[task]()
 
     def _end_leases(self) -> None:
         if ended := self._keeping.end_leases():
@@ -124,6 +158,6 @@ class Keeper(EngineThread):
 
     def _end_overdue(self) -> None:
         # They need no slot, but a thread each: none are taken while those of the last time still wait for one.
-        room = OVERDUE_BATCH + self._holdings.slots - len(self._holdings)
+        room = OVERDUE_BATCH + self._holdings.slots - self._holdings.under_way()
         if room > 0 and self._plans.current() is not None:
             self._accept(self._claims.claim_overdue(room, self._plans.hours()))

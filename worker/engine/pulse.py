@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from tasks.ledger.fleet import Member
 from worker.engine.holdings import Holdings
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
-from worker.health import Facts, Health
+from worker.health import MOST_KEYS, Facts, Health
 
 
 class Pulse(EngineThread):
-    """Writes the facts of the engine to this worker's health file."""
+    """Writes the facts of the engine to this worker's health file. `strange` gives the keys that answers wait for and
+    that are not here, `database` is its digest.
+    """
 
-    def __init__(self, holdings: Holdings, plans: Plans, threads: Sequence[EngineThread]) -> None:
+    def __init__(
+        self,
+        holdings: Holdings,
+        plans: Plans,
+        threads: Sequence[EngineThread],
+        strange: Callable[[], Mapping[str, int]] = dict,
+        member: Member | None = None,
+        database: str = "",
+    ) -> None:
         super().__init__("pulse")
         self._holdings = holdings
         self._plans = plans
         self._threads = threads
+        self._strange = strange
+        self._named = (member.name, member.version) if member else ("", "")
+        self._database = database
         self._health: Health | None = None
 
     def step(self) -> None:
@@ -32,6 +46,10 @@ class Pulse(EngineThread):
                 database=not any(thread.away for thread in self._threads),
                 config_version=plan.version if plan else None,
                 threads={thread.name: round(now - thread.beat, 1) for thread in self._threads},
+                strange=dict(list(self._strange().items())[:MOST_KEYS]),
+                name=self._named[0],
+                version=self._named[1],
+                installation=self._database,
             )
         )
         if self.stopping.wait(1.0):

@@ -5,15 +5,55 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
-from jurat.database import is_away
+from jurat.database import is_away, is_unfit, state_of
 
 log = structlog.get_logger("jurat.engine")
 
 _SAY_EVERY = 60.0
 _LONGEST_REST = 2.0
+
+Explain = Callable[[Exception], Mapping[str, str]]
+"""Says why the database cannot be used and what to do, without a secret. Never raises."""
+
+
+def in_short(error: Exception) -> Mapping[str, str]:
+    """The kind of an error, where nobody explains it better."""
+    return {"error": type(getattr(error, "orig", None) or error).__name__}
+
+
+class Outage:
+    """What the threads of an engine say together of a database that they cannot use: one sentence a minute, for it must
+    not fill the disk with its own description. Thread-safe.
+    """
+
+    def __init__(self, explain: Explain = in_short) -> None:
+        self._explain = explain
+        self._lock = threading.Lock()
+        self._without: set[str] = set()
+        """The threads that cannot use it."""
+        self._said = float("-inf")
+
+    def met_by(self, thread: str, error: Exception) -> None:
+        """A thread could not use the database."""
+        with self._lock:
+            self._without.add(thread)
+            if time.monotonic() - self._said < _SAY_EVERY:
+                return
+            self._said = time.monotonic()
+        log.warning("database away" if is_away(error) else "database unusable", thread=thread, **self._explain(error))
+
+    def over_for(self, thread: str) -> None:
+        """A thread that could not use the database has gone on."""
+        with self._lock:
+            self._without.discard(thread)
+            if self._without:
+                return
+        log.info("database back", thread=thread)
 
 
 class EngineThread(ABC):
@@ -23,10 +63,14 @@ class EngineThread(ABC):
         self.name = name
         self.beat = time.monotonic()
         self.away = False
-        """Whether the database was away at the last step."""
+        """Whether the database could not be used at the last step: it was away, or has not the tables that we need."""
+        self.away_at = 0.0
+        """When that was found out last, as a reading of `time.monotonic`."""
+        self.outage = Outage()
+        """Shared by all threads of an engine."""
         self.stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"jurat-{name}", daemon=True)
-        self._said = float("-inf")
+        self._said: dict[str, float] = {}
 
     @abstractmethod
     def step(self) -> None:
@@ -55,20 +99,33 @@ class EngineThread(ABC):
                 rest = 0.1
                 if self.away:
                     self.away = False
-                    log.info("database back", thread=self.name)
+                    self.outage.over_for(self.name)
             except Exception as error:
-                if is_away(error):
-                    self.away = True
-                    self._say("database away", error=type(getattr(error, "orig", None) or error).__name__)
-                else:
+                if is_away(error) or is_unfit(error):
+                    self.away, self.away_at = True, time.monotonic()
+                    self.outage.met_by(self.name, error)
+                elif isinstance(error, DBAPIError):  # of a trigger or constraint, say: no fault of the code around it
+                    self._say("engine thread failed: the database refuses a statement", error=_name(error))
+                elif self._may_say(f"failed {type(error).__name__}"):
                     log.exception("engine thread failed", thread=self.name, error=type(error).__name__)
             else:
                 continue
             self.stopping.wait(rest)
             rest = min(_LONGEST_REST, rest * 2)
 
-    def _say(self, event: str, **facts: str) -> None:
+    def _say(self, event: str, **facts: object) -> None:
         """Once a minute: an outage must not fill the disk with its own description."""
-        if time.monotonic() - self._said >= _SAY_EVERY:
-            self._said = time.monotonic()
+        if self._may_say(event):
             log.warning(event, thread=self.name, **facts)
+
+    def _may_say(self, event: str) -> bool:
+        now = time.monotonic()
+        if now - self._said.get(event, float("-inf")) < _SAY_EVERY:
+            return False
+        self._said[event] = now
+        return True
+
+
+def _name(error: DBAPIError) -> str:
+    """What the database calls it; never what it says, which may name a person."""
+    return state_of(error) or type(error.orig or error).__name__

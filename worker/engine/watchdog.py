@@ -3,12 +3,17 @@
 Threads can not be killed, and a look-up that never ends would keep its slot for ever. So when a quarter of the slots
 hang, when a thread of the engine stands still, or when nothing is written although checks are held, this process is of
 no use any more. An outage of the database is none of these: the worker waits for it.
+
+All of that is measured in the time in which this process ran, look by look. Its clock goes on while it is stopped, and
+whoever wakes after an hour has not hung for an hour.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
 
 import structlog
 
@@ -20,12 +25,20 @@ log = structlog.get_logger("jurat.engine")
 STANDSTILL = 60.0
 """Seconds without a beat of a thread, or without a write while checks are held."""
 
+FRESH = 45.0
+"""Seconds for which a thread that found the database away excuses that nothing is written. Longer than a statement may
+hang, so that an outage excuses it without a gap; what lies further back says nothing of the database any more."""
+
 EXIT_CODE = 70
+
+LOOK_EVERY = 1.0
+LONGEST_STEP = 2 * LOOK_EVERY
+"""Seconds that count at the most between two looks: whatever is beyond, this process did not run."""
 
 
 class Watchdog(EngineThread):
-    """Looks each second. `written` counts what was written, `longest` is the most seconds that a source's look-up may
-    take, `end` ends the process after claiming was stopped.
+    """Looks each second. `written` counts what was written or put apart, `longest` is the most seconds that a source's
+    look-up may take, `end` ends the process after claiming was stopped.
     """
 
     def __init__(
@@ -44,11 +57,19 @@ class Watchdog(EngineThread):
         self._longest = longest
         self._end = end
         self._clock = clock
+        self._looked = clock()
+        self._ran = 0.0
+        """Seconds for which this process has run."""
         self._seen = -1
-        self._progress = clock()
+        self._progress = 0.0
+        self._beats: dict[str, tuple[float, float]] = {}
+        """By thread: its last beat, and when it was seen first, in seconds of `_ran`. So are all below."""
+        self._outages: dict[str, tuple[float, float]] = {}
+        """The same of the last time that it found the database away."""
+        self._running: Mapping[tuple[UUID, int], float] = {}
 
     def step(self) -> None:
-        if self.stopping.wait(1.0):
+        if self.stopping.wait(LOOK_EVERY):
             return
         if why := self.trouble():
             log.critical("worker ends itself", why=why, held=len(self._holdings))
@@ -58,15 +79,33 @@ class Watchdog(EngineThread):
     def trouble(self) -> str | None:
         """Why this process is of no use any more, None when it is."""
         now = self._clock()
+        self._ran += min(now - self._looked, LONGEST_STEP)
+        self._looked = now
         for thread in self._threads:
-            if now - thread.beat > STANDSTILL:
-                return f"its {thread.name} has stood still for {now - thread.beat:.0f} s"
-        hanging = self._holdings.hanging(lambda source: 2 * self._longest(source))
+            still = self._since(self._beats, thread.name, thread.beat)
+            if still > STANDSTILL:
+                return f"its {thread.name} has stood still for {still:.0f} s"
+        hanging = self._hanging()
         if hanging >= max(1, self._holdings.slots // 4):
             return f"{hanging} of {self._holdings.slots} look-ups have run for twice their source's timeout"
         written = self._written()
-        if written != self._seen or not len(self._holdings) or any(thread.away for thread in self._threads):
-            self._seen, self._progress = written, now
-        if now - self._progress > STANDSTILL:
-            return f"nothing was written for {now - self._progress:.0f} s although checks are held"
+        since = [self._since(self._outages, each.name, each.away_at) for each in self._threads if each.away]
+        if written != self._seen or not self._holdings.under_way() or min(since, default=math.inf) <= FRESH:
+            self._seen, self._progress = written, self._ran
+        if self._ran - self._progress > STANDSTILL:
+            return f"nothing was written for {self._ran - self._progress:.0f} s although checks are held"
         return None
+
+    def _since(self, seen: dict[str, tuple[float, float]], thread: str, at: float) -> float:
+        """For how many seconds of this process a thread's last beat, or its last outage, has been the one of `at`."""
+        before, ran = seen.get(thread, (None, 0.0))
+        if before != at:
+            seen[thread] = at, self._ran
+            return 0.0
+        return self._ran - ran
+
+    def _hanging(self) -> int:
+        """How many lookups have run for twice their source's timeout since they were seen first."""
+        running = self._holdings.running()
+        self._running = {key: self._running.get(key, self._ran) for key in running}
+        return sum(self._ran - seen > 2 * self._longest(running[key]) for key, seen in self._running.items())

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 import structlog
 
-from tasks.checks import Ended, Entry, GiveBack, Later, NextSource, Settle
+from jurat.database import state_of
+from tasks.checks import Ended, Entry, GiveBack, Held, Later, NextSource, Settle
 from tasks.ledger import Settling, Written
+from worker.engine.apart import Apart, Key
 from worker.engine.claimer import Claimer
 from worker.engine.gate import Gate
 from worker.engine.holdings import Holdings
@@ -23,8 +28,11 @@ LINGER, SLICE = 0.1, 0.01
 """While more checks of a source wait than can be looked up, a write waits until it has so many of them, so many
 seconds at the most, and looks so often. None ends any later for it in all, and a larger write costs each less."""
 
-BUSY_REST = 0.02
-"""Seconds before checks whose participant's row was held by somebody else are written again."""
+LAST_TRIES = 1.0
+"""Seconds for which a writer that ends tries what it could not write; then it gives it back."""
+
+BACK_IN = 60.0
+"""Seconds after which a check is due again that was given back because too many cannot be written."""
 
 
 class Writer(EngineThread):
@@ -37,18 +45,24 @@ class Writer(EngineThread):
         claimer: Claimer,
         gate: Gate,
         notes: Notes,
+        keep_leases: Callable[[Sequence[Held]], object],
     ) -> None:
         super().__init__("writer")
         self.refused = 0
         self.written = 0
+        self.handled = 0
+        """What was written or refused, or put apart: that goes on while a platform keeps somebody's row."""
         self._settling = settling
         self._holdings = holdings
         self._claimer = claimer
         self._gate = gate
         self._notes = notes
+        self._keep_leases = keep_leases
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._waiting: list[Entry] = []
+        self._apart = Apart()
         self._ending = False
+        self._ends_at = math.inf
         self._unknown = False
         """Whether a write failed, so that nobody knows what of it was committed."""
 
@@ -61,17 +75,69 @@ class Writer(EngineThread):
         self._queue.put(None)
 
     def step(self) -> None:
-        self._ending = self._collect() or self._ending
-        if self._waiting:
-            written = self._write()
-            self._waiting = written.busy
-            self._follow_up(written)
+        if self._collect() and not self._ending:
+            self._ending, self._ends_at = True, time.monotonic() + LAST_TRIES
+        self._write_waiting()
+        busy, failed = self._apart.due(BATCH)
+        for entries in (busy, *([entry] for entry in failed)):
+            if entries and not self._waiting:
+                self._waiting = entries
+                self._write_waiting()
         if self._notes.urgent:
             self._notes.tell()
-        if self._waiting:
-            time.sleep(BUSY_REST)
-        elif self._ending:
+        if self._ending and not self._waiting:
+            self._end()
+
+    def _end(self) -> None:
+        """End when nothing is left. What could not be written for a while is given back, or left to its lease."""
+        if not self._apart:
             self.stopping.set()
+        elif time.monotonic() >= self._ends_at:
+            log.warning("given back: they could not be written before the end", checks=len(self._apart))
+            self._settling.write([replace(entry, decision=GiveBack()) for entry in self._apart.all()])
+            self.stopping.set()
+
+    def _write_waiting(self) -> None:
+        """Write what is waiting. What cannot be written now is put apart, or given back where too much is."""
+        if not self._waiting:
+            return
+        only_read = self._unknown
+        written = self._write()
+        self._waiting = []
+        if only_read:  # what is still ours is to be written next
+            self._waiting, written.busy = written.busy, []
+        self._follow_up(written)
+        self._put_apart(written.busy, failed=False)
+        self._put_apart([entry for entry, _ in written.failed], failed=True)
+        for entry, error in written.failed:
+            self._say(
+                "check not written: the database refuses it; look for a trigger or constraint of the platform",
+                check_id=str(entry.held.id),
+                error=state_of(error) or type(getattr(error, "orig", None) or error).__name__,
+                checks=self._apart.failed(),
+            )
+
+    def _put_apart(self, entries: Sequence[Entry], *, failed: bool) -> None:
+        """Keep these for later; where too many are kept, give them back for a while.
+
+        Where it lasts, what was looked up is noted now: no breaker waits for one participant's row.
+        """
+        lasting, beyond = self._apart.keep(entries, failed=failed)
+        if lasting:
+            self._holdings.put_apart(entry.held for entry in lasting)
+            self._gate.written(lasting)
+            self._notes.count(lasting)
+            self.handled += len(lasting)
+            self._keep_leases([entry.held for entry in lasting])
+            self._claimer.written()
+        if beyond:
+            self._say("checks given back: too many cannot be written", checks=len(beyond))
+        for entry in beyond:
+            if isinstance(entry.decision, GiveBack):  # nor can that be written: its lease ends
+                self._holdings.release([entry.held])
+                self._gate.written([entry])
+            else:
+                self._waiting.append(replace(entry, decision=GiveBack(BACK_IN)))
 
     def _write(self) -> Written:
         """Write what is waiting; after a write that failed, only read again what it has left to write."""
@@ -86,7 +152,8 @@ class Writer(EngineThread):
     def _collect(self) -> bool:
         """Take what has finished; waits up to a second when there is nothing. Whether the end was announced."""
         again = bool(self._waiting)
-        ended = self._take(0.0 if again else 1.0)
+        most = LAST_TRIES / 10 if self._ending else 1.0
+        ended = self._take(0.0 if again else self._apart.seconds(most))
         end = time.monotonic() + LINGER
         while not (ended or again) and self._may_wait() and time.monotonic() < end:
             time.sleep(SLICE)
@@ -119,7 +186,10 @@ class Writer(EngineThread):
         )
 
     def _follow_up(self, written: Written) -> None:
-        self._holdings.release(entry.held for entry in written.done + written.stale)
+        ended = written.done + written.stale
+        self._holdings.release(entry.held for entry in ended)
+        noted = self._apart.drop(ended)
+        self.handled += len(ended)
         if written.done:
             self._claimer.written()
         self.refused += len(written.stale)
@@ -143,5 +213,9 @@ class Writer(EngineThread):
             self._claimer.wake_in(soonest)
         if given_back and not self._ending:
             log.info("given back", checks=given_back)
-        self._gate.written(written.done + written.stale)
-        self._notes.count(written.done)
+        self._gate.written(entry for entry in ended if _key(entry) not in noted)
+        self._notes.count(entry for entry in written.done if _key(entry) not in noted)
+
+
+def _key(entry: Entry) -> Key:
+    return entry.held.id, entry.held.fence

@@ -22,7 +22,8 @@ def to_png(svg: str) -> bytes:
         import resvg_py
     except ImportError:
         raise Failure(
-            "a PNG needs resvg-py: install the extra `[zones]`, or write an SVG (--out picture.svg)", Exit.DEPENDENCY
+            "a PNG needs resvg-py: pip install resvg-py (`make demo` does it), or write an SVG (--out picture.svg)",
+            Exit.DEPENDENCY,
         ) from None
     empty, written = (bytes(resvg_py.svg_to_bytes(svg_string=_SHEET.format(text))) for text in ("", _LETTER))
     if empty == written:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, session, url_for
 
 from examples.platform.web import store
+from examples.platform.web.figures import reading
 from examples.platform.web.language import gettext as _
 from examples.platform.web.parts import parts
 from examples.platform.web.store import SHORTEST_PASSWORD, Account
@@ -36,8 +37,12 @@ def _of_session() -> Account | None:
     name, number, since = (session.get(key) for key in ("account", "session", "since"))
     if not name or since is None or time.time() - since > SESSION_LASTS.total_seconds():
         return None  # the database is not asked: pages for everyone do without it
-    with parts().reads.begin() as connection:
-        found = store.find_account(connection, name)
+    if session.get("office"):
+        with reading() as connection:
+            found = store.find_officer(connection, name)
+    else:
+        with parts().reads.begin() as connection:
+            found = store.find_account(connection, name)
     return found if found and found.session == number else None
 
 
@@ -74,7 +79,7 @@ def come_back() -> str:
 def begin_session(found: Account) -> None:
     """A session that has nothing of the one before."""
     session.clear()
-    session.update(account=found.name, session=found.session, since=int(time.time()))
+    session.update(account=found.name, session=found.session, office=found.in_office, since=int(time.time()))
     session["csrf_token"] = secrets.token_hex(20)
 
 
@@ -96,8 +101,8 @@ def sign_out() -> Response:
     """Forget who this is, here and wherever this account was signed in: a cookie may have been copied."""
     try:
         if who := account():
-            with parts().engine.begin() as connection:
-                store.end_sessions(connection, who.name)
+            with (parts().office if who.in_office else parts().engine).begin() as connection:
+                store.end_sessions(connection, who)
     finally:
         session.clear()  # also while the database is away: this browser may be shared
     flash(_("You are signed out, on every device."))
@@ -118,8 +123,9 @@ def new() -> Any:
     made = None
     if not problems:
         known = store.hashed(password)  # before the transaction: on SQLite all others who write wait for it
-        with parts().engine.begin() as connection:
-            made = store.add_account(connection, name, known)
+        if not _is_of_the_office(name):
+            with parts().engine.begin() as connection:
+                made = store.add_account(connection, name, known)
         made = made or _let_in(name, password)  # the form was sent twice
         if made is None:
             problems["name"] = _("Somebody has this name already. Choose another one.")
@@ -133,10 +139,26 @@ def _is_name(name: str) -> bool:
     return 1 <= len(name) <= LONGEST_NAME and name.isprintable()
 
 
+def _is_of_the_office(name: str) -> bool:
+    with reading() as connection:
+        return store.find_officer(connection, name) is not None
+
+
 def _let_in(name: str, password: str) -> Account | None:
-    """Who has this name and password. The transaction is over before the password is looked at, which takes long."""
-    found = None
+    """Who has this name and password. The password is looked at, which takes long, while no transaction is open.
+
+    A name of the office is the office's alone, whatever the participants' pages have stored under it.
+    """
+    in_office, recipe = False, None
     if _is_name(name):  # PostgreSQL takes no NUL, not even to find nobody
-        with parts().reads.begin() as connection:
-            found = store.find_login(connection, name)
-    return store.let_in(found, password)
+        with reading() as connection:
+            recipe = store.recipe_of(connection, name, in_office=True)
+        in_office = recipe is not None
+        if not in_office:
+            with parts().reads.begin() as connection:
+                recipe = store.recipe_of(connection, name, in_office=False)
+    known = store.derived(password, recipe or store.NOBODYS)
+    if recipe is None:
+        return None
+    with reading() if in_office else parts().reads.begin() as connection:
+        return store.enter(connection, name, known, in_office=in_office)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
@@ -58,6 +59,7 @@ def create_app(made: Parts, secret: bytes, *, https: bool = False, host: str | N
     for blueprint in (reading, accounts, answering, voting, office, reviewing):
         app.register_blueprint(blueprint.pages)
     app.jinja_env.globals.update(account=_shown, csrf=_csrf, in_language=_in_language, is_closed=reading.is_closed)
+    app.jinja_env.filters["quoted"] = shlex.quote
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.after_request(_guard)
     app.register_error_handler(CSRFError, _session_lost)

@@ -109,6 +109,7 @@ def _rules() -> dict[str, str]:
     """What it means that a rule of the evidence does not hold."""
     return {
         "found": _("the address was not found"),
+        "readable": _("the house number is none"),
         "consistent": _("the parts of the answer do not fit together"),
         "street": _("the street was not found"),
         "name": _("the street’s name is another one"),
@@ -152,7 +153,7 @@ def _reasons() -> dict[str, str]:
         Reason.AMBIGUOUS_ADDRESS: _("several addresses fit"),
         Reason.NEAR_BORDER: _("the address is too close to the border for the map to decide"),
         Reason.SOURCES_DISAGREE: _("the sources say different things"),
-        Reason.NUMBER_MALFORMED: _("the number does not have the form that the register uses"),
+        Reason.NUMBER_MALFORMED: _("the number does not have a form that can be checked"),
         Reason.RECORD_NOT_FOUND: _("the register has no entry that fits"),
         Reason.RECORD_DIFFERS: _("the register’s entry does not fit in full"),
         Reason.AMBIGUOUS_RECORD: _("several entries fit"),

@@ -4,13 +4,15 @@ On PostgreSQL `parts().office` logs in as a user of its own, with
 
     GRANT jurat_platform, jurat_reader TO office;
     GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_try_add_codes TO office;
+    GRANT SELECT (name, role, participant, session), UPDATE (session) ON platform_office TO office;
+    GRANT EXECUTE ON FUNCTION platform_office_recipe, platform_office_enter TO office;
     GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
     GRANT SELECT (consultation, proposal), DELETE ON platform_votes TO office;
     GRANT INSERT ON platform_batches TO office;
     GRANT SELECT, INSERT, UPDATE (typed, consultation, changed_at), DELETE ON platform_drafts TO office;
 
 The Python client adds codes with `jurat_try_add_codes`, which never fails; other languages with `jurat_add_codes`. The
-participants' pages need nothing of this but `jurat_platform`, and all rights on the platform's own tables.
+participants' pages need nothing of this but `jurat_platform`, and what `rights.sql` has of the platform's own tables.
 """
 
 from __future__ import annotations

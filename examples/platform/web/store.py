@@ -7,6 +7,8 @@ An answer is in none of them: jurat keeps it sealed, and erases it when it is se
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +18,8 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
-from werkzeug.security import check_password_hash, generate_password_hash
+
+from examples.platform.web.functions import make_functions
 
 PARTICIPANT, REVIEWER, ADMINISTRATOR = "participant", "reviewer", "administrator"
 
@@ -25,10 +28,18 @@ accounts = sa.Table(
     "platform_accounts",
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("password", sa.Text, nullable=False),
-    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("password", sa.Text, nullable=False),  # method, salt and hash, as `derived` makes them
     sa.Column("participant", sa.Text, nullable=False, unique=True),  # what jurat gets: no name, no e-mail address
     sa.Column("session", sa.Integer, nullable=False, server_default="0"),  # signing out raises it: cookies name it
+)
+office = sa.Table(  # of reviewers and administrators: the participants' pages can neither make nor read one
+    "platform_office",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("password", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, sa.CheckConstraint(f"role IN ('{REVIEWER}', '{ADMINISTRATOR}')"), nullable=False),
+    sa.Column("participant", sa.Text, nullable=False, unique=True),
+    sa.Column("session", sa.Integer, nullable=False, server_default="0"),
 )
 consultations = sa.Table(
     "platform_consultations",
@@ -76,8 +87,10 @@ DRAFTS_LAST = timedelta(days=30)
 """A draft that nobody has changed for so long goes when another one is begun. One that was published stays as long as
 the consultation, to be mended: jurat forgets what it was told once it is withdrawn."""
 
-_NOBODY = generate_password_hash("nobody has this one")
 SHORTEST_PASSWORD = 8
+_METHOD = "scrypt:32768:8:1"
+NOBODYS = f"{_METHOD}$0123456789abcdef"
+"""The recipe of a name that nobody has: it takes as long as a wrong password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +102,42 @@ class Account:
     participant: str
     session: int
 
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """An account with the hash of its password."""
-
-    account: Account
-    known: str
+    @property
+    def in_office(self) -> bool:
+        """Whether it is one of the office's."""
+        return self.role != PARTICIPANT
 
 
-def make_tables(platform: Engine) -> None:
-    """The tables, and what those of an older release lack."""
+def make_tables(platform: Engine) -> list[str]:
+    """The tables, and what those of an older release lack; whose accounts have become the office's thereby."""
     metadata.create_all(platform)
     with platform.begin() as connection:
-        if "session" in {column["name"] for column in sa.inspect(connection).get_columns(accounts.name)}:
-            return
-        connection.exec_driver_sql("ALTER TABLE platform_accounts ADD COLUMN session INTEGER NOT NULL DEFAULT 0")
-        for name in connection.execute(sa.select(accounts.c.name)).scalars().all():  # nor did that one fold them
-            if folded(name) != name and not find_account(connection, folded(name)):
-                connection.execute(sa.update(accounts).where(accounts.c.name == name).values(name=folded(name)))
+        found = {column["name"] for column in sa.inspect(connection).get_columns(accounts.name)}
+        if "session" not in found:
+            _add_sessions(connection)
+        moved = _move_office(connection) if "role" in found else []
+        if connection.dialect.name == "postgresql":
+            make_functions(connection)
+    return moved
+
+
+def _add_sessions(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE platform_accounts ADD COLUMN session INTEGER NOT NULL DEFAULT 0")
+    for name in connection.execute(sa.select(accounts.c.name)).scalars().all():  # nor did that release fold them
+        if folded(name) != name and not find_account(connection, folded(name)):
+            connection.execute(sa.update(accounts).where(accounts.c.name == name).values(name=folded(name)))
+
+
+def _move_office(connection: Connection) -> list[str]:
+    """All were in one table, with their roles."""
+    connection.exec_driver_sql(
+        "INSERT INTO platform_office (name, password, role, participant, session) "
+        "SELECT name, password, role, participant, session FROM platform_accounts WHERE role <> 'participant'"
+    )
+    moved = list(connection.execute(sa.select(office.c.name).order_by(office.c.name)).scalars())
+    connection.exec_driver_sql("DELETE FROM platform_accounts WHERE role <> 'participant'")
+    connection.exec_driver_sql("ALTER TABLE platform_accounts DROP COLUMN role")
+    return moved
 
 
 def folded(name: str) -> str:
@@ -115,51 +145,92 @@ def folded(name: str) -> str:
     return " ".join(normalize("NFKC", normalize("NFKC", name).casefold()).split())
 
 
+def derived(password: str, recipe: str) -> str:
+    """What is kept of a password under a `recipe`, which is method and salt: `scrypt:32768:8:1$SALT`.
+
+    It takes a tenth of a second on purpose: not in a transaction, where others wait.
+    """
+    method, salt = recipe.split("$")
+    n, r, p = map(int, method.removeprefix("scrypt:").split(":"))
+    memory = 132 * n * r * p
+    made = hashlib.scrypt(password.encode(), salt=salt.encode(), n=n, r=r, p=p, maxmem=memory)
+    return f"{recipe}${made.hex()}"
+
+
 def hashed(password: str) -> str:
-    """What is kept of a password. It takes a tenth of a second on purpose: not in a transaction, where others wait."""
-    return generate_password_hash(password)
+    """What is kept of a new password."""
+    return derived(password, f"{_METHOD}${secrets.token_urlsafe(12)}")
 
 
 def find_account(connection: Connection, name: str) -> Account | None:
-    """The account of this folded name."""
-    found = find_login(connection, name)
-    return found.account if found else None
+    """The participant's account of this folded name."""
+    wanted = sa.select(accounts.c.name, accounts.c.participant, accounts.c.session).where(accounts.c.name == name)
+    row = connection.execute(wanted).first()
+    return Account(row.name, PARTICIPANT, row.participant, row.session) if row else None
 
 
-def find_login(connection: Connection, name: str) -> Login | None:
-    """The same with the hash of its password, for `let_in`."""
-    row = connection.execute(sa.select(accounts).where(accounts.c.name == name)).first()
-    return Login(Account(row.name, row.role, row.participant, row.session), row.password) if row else None
+def find_officer(connection: Connection, name: str) -> Account | None:
+    """The office's account of this folded name."""
+    kept = office.c.name, office.c.role, office.c.participant, office.c.session
+    row = connection.execute(sa.select(*kept).where(office.c.name == name)).first()
+    return Account(*row) if row else None
 
 
-def let_in(found: Login | None, password: str) -> Account | None:
-    """The account, where the password is right. A name that nobody has takes as long as a wrong password."""
-    fits = check_password_hash(found.known if found else _NOBODY, password)
-    return found.account if found and fits else None
+def recipe_of(connection: Connection, name: str, *, in_office: bool) -> str | None:
+    """How the password of an account is kept; None where there is none. What is kept is read by nobody."""
+    if connection.dialect.name == "postgresql":
+        asked = sa.func.platform_office_recipe if in_office else sa.func.platform_recipe
+        found: str = connection.scalar(sa.select(asked(name))) or ""
+    else:
+        table = office if in_office else accounts
+        found = (connection.scalar(sa.select(table.c.password).where(table.c.name == name)) or "").rpartition("$")[0]
+    # Whoever writes into the table chooses no other method, such as one that takes all memory.
+    return found if found.startswith(f"{_METHOD}$") else None
 
 
-def add_account(connection: Connection, name: str, known: str, role: str = PARTICIPANT) -> Account | None:
-    """A new account with a `hashed` password; None where somebody has the name, also since a moment ago."""
-    made = Account(name, role, f"p-{uuid4().hex}", 0)
+def enter(connection: Connection, name: str, known: str, *, in_office: bool) -> Account | None:
+    """The account of this name, where `known` is what is kept of its password."""
+    if connection.dialect.name == "postgresql":
+        entering = sa.func.platform_office_enter if in_office else sa.func.platform_enter
+        asked = sa.select(sa.func.count()).select_from(entering(name, known).table_valued("name"))
+        fits = bool(connection.scalar(asked))
+    else:
+        table = office if in_office else accounts
+        wanted = (table.c.name == name) & (table.c.password == known)
+        fits = connection.scalar(sa.select(table.c.name).where(wanted)) is not None
+    return (find_officer if in_office else find_account)(connection, name) if fits else None
+
+
+def add_account(connection: Connection, name: str, known: str) -> Account | None:
+    """A participant's new account with a `hashed` password; None where somebody has the name, also since a moment ago.
+
+    Who has a name of the office has it as well, and is never asked for: see `accounts._let_in`.
+    """
+    made = Account(name, PARTICIPANT, f"p-{uuid4().hex}", 0)
     try:
         with connection.begin_nested():
-            connection.execute(
-                sa.insert(accounts).values(name=name, password=known, role=role, participant=made.participant)
-            )
+            connection.execute(sa.insert(accounts).values(name=name, password=known, participant=made.participant))
     except IntegrityError:
         return None
     return made
 
 
-def end_sessions(connection: Connection, name: str) -> None:
+def add_officer(connection: Connection, name: str, known: str, role: str) -> None:
+    """A new account of the office. No page makes one: who owns the tables does."""
+    connection.execute(sa.insert(office).values(name=name, password=known, role=role, participant=f"p-{uuid4().hex}"))
+
+
+def end_sessions(connection: Connection, who: Account) -> None:
     """No cookie that was given to this account is valid any more, on any device."""
-    connection.execute(sa.update(accounts).where(accounts.c.name == name).values(session=accounts.c.session + 1))
+    table = office if who.in_office else accounts
+    connection.execute(sa.update(table).where(table.c.name == who.name).values(session=table.c.session + 1))
 
 
-def change_password(connection: Connection, name: str, known: str) -> None:
+def change_password(connection: Connection, who: Account, known: str) -> None:
     """Another `hashed` password, and no session of who knew the one before."""
-    end_sessions(connection, name)
-    connection.execute(sa.update(accounts).where(accounts.c.name == name).values(password=known))
+    end_sessions(connection, who)
+    table = office if who.in_office else accounts
+    connection.execute(sa.update(table).where(table.c.name == who.name).values(password=known))
 
 
 def all_consultations(connection: Connection) -> list[Any]:
@@ -230,8 +301,9 @@ def keep_vote(connection: Connection, consultation: str, participant: str, chose
     at once the later one counts, and not both.
     """
     if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-        own = sa.func.hashtextextended(f"vote/{consultation}/{participant}", 0)
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(own)))
+        given = {"consultation": consultation, "participant": participant, "chosen": sorted(chosen)}
+        connection.execute(sa.text("SELECT platform_vote(:consultation, :participant, :chosen)"), given)
+        return
     mine = (votes.c.consultation == consultation) & (votes.c.participant == participant)
     connection.execute(sa.delete(votes).where(mine))
     when = datetime.now(UTC)

@@ -10,6 +10,7 @@ import pytest
 from adapters.address.addok import Addok
 from adapters.base import Another, Level, Places, Query, RejectedRequest, Throttled, Unavailable, Unreadable
 from adapters.transport import Transport
+from config.networks import LOOPBACK
 from tests.adapters.address.answering import Answering, changed
 from tests.adapters.conformance import Case, Conformance, Subject
 
@@ -49,7 +50,7 @@ BODY: dict[str, Any] = {
 
 
 def build(url: str) -> Addok:
-    return Addok(url, Transport(loopback_http=True))
+    return Addok(url, Transport(loopback_http=True, private_networks=LOOPBACK))
 
 
 class TestAddok(Conformance):
@@ -66,7 +67,7 @@ class TestAddok(Conformance):
 
 def ask(geocoder: Answering, answer: dict[str, str] | None = None, *, timeout: float = 10.0, **options: Any) -> Places:
     options.setdefault("another", lambda _: 0.0)
-    source = Addok(geocoder.url + "/", Transport(loopback_http=True), **options)
+    source = Addok(geocoder.url + "/", Transport(loopback_http=True, private_networks=LOOPBACK), **options)
     try:
         return source.look_up(Query(answer or HOUSE, timeout=timeout))
     finally:
@@ -140,6 +141,12 @@ def test_a_long_street_is_cut_to_what_the_geocoder_takes(geocoder: Answering) ->
 @pytest.mark.parametrize("street", ["", "  ", "!?", "x"])
 def test_what_names_no_street_is_not_asked(geocoder: Answering, street: str) -> None:
     assert ask(geocoder, {"street": street}).places == ()
+    assert geocoder.asked == []
+
+
+@pytest.mark.parametrize("number", ["-4", "①", "<b>4</b>", "🙂"])
+def test_for_what_is_no_house_number_nobody_is_asked(geocoder: Answering, number: str) -> None:
+    assert ask(geocoder, {**HOUSE, "number": number}).places == ()
     assert geocoder.asked == []
 
 

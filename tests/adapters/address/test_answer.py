@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.address.answer import HouseNumber, read_answer, read_number, same_number
+from adapters.address.answer import read_answer
+from adapters.address.house_numbers import HouseNumber, read_number, same_number
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,9 @@ def test_postcodes_are_read_without_blanks_and_country(written: str, read: str) 
     assert read_answer({"street": "rue X", "postcode": written}).postcode == read
 
 
-@pytest.mark.parametrize("text", ["0", "", "rue", "8 rue", "8-9", "8-90", "10-8", "8 les", "123456", "8.5.3", "-8"])
+@pytest.mark.parametrize(
+    "text", ["0", "", "rue", "8 rue", "8-9", "8-90", "10-8", "8 les", "123456", "8.5.3", "-8", "8²", "①", "½"]
+)
 def test_what_is_no_house_number_is_none(text: str) -> None:
     number = read_number(text)
     assert number is None or str(number) == "8"  # "-8" is an 8 with a dash before it
@@ -121,6 +124,9 @@ def test_what_is_no_house_number_is_none(text: str) -> None:
         ("8", "", False),
         ("8", None, False),
         ("8", "18", False),
+        ("82", "8²", False),
+        ("1", "①", False),
+        ("8", "８", True),
     ],
 )
 def test_a_number_is_echoed_only_by_itself(asked: str, found: str | None, same: bool) -> None:
@@ -147,6 +153,93 @@ def test_the_code_of_the_town_is_read_where_a_platform_gives_it(written: str | N
 )
 def test_a_number_that_can_not_be_read_is_still_a_number(number: str, street: str, numbered: bool) -> None:
     assert read_answer({"number": number, "street": street}).numbered is numbered
+
+
+NO_NUMBERS = (
+    "<script>alert(1)</script>", "-1", "- 1", "−1", "+1", "n° -8", "①", "²", "8²", "1①", "⓵", "⒈", "㊇",
+    "🙂", "8🙂", "8️⃣", "[]", "()", "[8]", "{8}", "<8>", "8*", "8?", "8!", "~8", "=8", "8%", "$8", "@8", "8_", "8\x00",
+    "8\x07", "8\ue000", "alert(1)", "Lilas (8)", "8 (b)", "8, b", "?", "…", "huit", "0", "000", "xx",
+    "№", "\ua78f8", "8 \ua78c",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("code", ["fr", "en", "de", "es", "it"])
+@pytest.mark.parametrize("number", NO_NUMBERS)
+def test_what_is_no_house_number_is_malformed(number: str, code: str) -> None:
+    asked = read_answer({"number": number, "street": "rue du Moulin", "postcode": "99002"}, code)
+    assert asked.malformed
+
+
+@pytest.mark.parametrize("code", ["fr", "en", "de", "es", "it"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        "8", "008", " 8 ", "8\n", "8\u00a0", "8\u200e", "８", "٨", "8 bis", "8bis", "8 B", "8/A", "8-10", "8–10",
+        "8/10", "8 - 10", "8, 10", "8 quater", "8.", "(8)", "Nº 8", "№ 8", "No. 8", "1e3",
+        # what no house here has, and what is written so elsewhere: no such house is found
+        "8 & 10", "8-80", "8.5", "8 et 9", "12-II", "12/3/4", "123-45", "123/4", "3 A 12", "12 1/2", "12½", "8 decies",
+    ],
+)  # fmt: skip
+def test_what_looks_like_a_house_number_is_none_that_is_malformed(number: str, code: str) -> None:
+    asked = read_answer({"number": number, "street": "rue du Moulin", "postcode": "99002"}, code)
+    assert not asked.malformed
+    assert asked.number is not None
+
+
+@pytest.mark.parametrize(
+    "street", ["-1 rue du Moulin", "① rue du Moulin", "8² rue du Moulin", "8🙂 rue du Moulin", "8* rue du Moulin"]
+)
+def test_nor_is_it_a_number_before_the_street(street: str) -> None:
+    assert read_answer({"street": street}).malformed
+    assert read_answer({"number": "8", "street": street}).malformed
+
+
+@pytest.mark.parametrize("street", ["rue du Moulin 🙂", "8 rue du Moulin !", "8 rue du Moulin, -"])
+def test_what_stands_elsewhere_in_the_street_is_no_part_of_its_number(street: str) -> None:
+    asked = read_answer({"street": street})
+    assert (asked.malformed, asked.street) == (False, "rue du moulin")
+
+
+@pytest.mark.parametrize(
+    ("code", "number"),
+    [
+        *(("fr", each) for each in ("", " ", "-", "–", "--", "/", ".", "s/n", "sans numéro")),
+        *(("es", each) for each in ("s/n", "S/N", "s.n.", "sin número")),
+        *(("it", each) for each in ("snc", "s.n.c.", "senza numero")),
+        *(("de", each) for each in ("o. Nr.", "ohne Nummer")),
+        *(("en", each) for each in ("none", "no number", "n/a")),
+    ],
+)
+def test_there_are_ways_to_say_that_a_house_has_no_number(code: str, number: str) -> None:
+    asked = read_answer({"number": number, "street": "rue du Moulin"}, code)
+    assert (asked.number, asked.numbered, asked.malformed) == (None, False, False)
+
+
+@pytest.mark.parametrize("number", ["8 (bis)", "8, bis", "8, ter"])
+def test_a_suffix_apart_may_be_the_numbers_or_a_flats(number: str) -> None:
+    assert read_answer({"number": number, "street": "rue du Moulin"}).malformed
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["n° 8", "n⁰ 8", "N⁰8", "Nº8", "8 (2e étage)", "Les Lilas, 8", "Appt 3, bât B, 8", "8, esc. 2", "chez Corvec, 8"],
+)
+def test_what_stands_around_a_number_makes_it_no_other(number: str) -> None:
+    asked = read_answer({"number": number, "street": "rue du Moulin"})
+    assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
+
+
+@pytest.mark.parametrize("number", ["Appt 3", "bât B", "Résidence les Lilas"])
+def test_a_flat_alone_is_no_house_number_but_may_stand_in_its_field(number: str) -> None:
+    asked = read_answer({"number": number, "street": "rue du Moulin"})
+    assert (asked.number, asked.malformed) == (None, True)
+    asked = read_answer({"number": number, "street": "8 rue du Moulin"})
+    assert (asked.number, asked.malformed) == (HouseNumber(8), False)
+
+
+@pytest.mark.parametrize("number", ["seven", "sept", "Corvec"])
+def test_a_word_in_the_field_of_the_number_is_none_whatever_the_street_says(number: str) -> None:
+    assert read_answer({"number": number, "street": "8 rue du Moulin"}).malformed
 
 
 def test_personal_values_do_not_show_in_reprs() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -150,6 +151,7 @@ def test_several_bad_rows_are_told_at_once(tmp_path: Path) -> None:
         lambda path: path.write_bytes(b"no gzip at all"),
         lambda path: path.write_bytes(gzip.compress(f"{HEADER}\n{GOOD}\n".encode())[:-12]),
         lambda path: path.mkdir(),
+        os.mkfifo,
         lambda path: None,
     ],
 )

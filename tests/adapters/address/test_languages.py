@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from adapters.address.answer import read_answer, read_number
+from adapters.address.answer import read_answer
+from adapters.address.house_numbers import read_number
 from adapters.address.matching import TABLES, THRESHOLD, canonical, expand, fold, language, similarity
 
 CODES = sorted(file.stem for file in TABLES.glob("*.json"))

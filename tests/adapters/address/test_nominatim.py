@@ -9,6 +9,7 @@ import pytest
 from adapters.address.nominatim import CANDIDATES, Nominatim
 from adapters.base import Credentials, Level, Places, Query, RejectedRequest, Throttled, Unavailable, Unreadable
 from adapters.transport import Transport
+from config.networks import LOOPBACK
 from examples.sources import Mood
 from tests.adapters.address.answering import Answering, changed
 from tests.adapters.conformance import Case, Conformance, Subject
@@ -37,7 +38,7 @@ def way(south: str, north: str, west: str, east: str, **given: Any) -> dict[str,
 
 
 def build(url: str) -> Nominatim:
-    return Nominatim(url, Transport(loopback_http=True))
+    return Nominatim(url, Transport(loopback_http=True, private_networks=LOOPBACK))
 
 
 class TestNominatim(Conformance):
@@ -52,7 +53,7 @@ class TestNominatim(Conformance):
 
 
 def ask(geocoder: Answering, answer: dict[str, str] | None = None, **options: Any) -> Places:
-    source = Nominatim(geocoder.url + "/", Transport(loopback_http=True), **options)
+    source = Nominatim(geocoder.url + "/", Transport(loopback_http=True, private_networks=LOOPBACK), **options)
     try:
         return source.look_up(Query(answer or HOUSE))
     finally:
@@ -96,6 +97,12 @@ def test_it_never_has_the_name_of_a_library(geocoder: Answering) -> None:
 @pytest.mark.parametrize("street", ["", " ", "?!"])
 def test_what_names_no_street_is_not_asked(geocoder: Answering, street: str) -> None:
     assert ask(geocoder, {"street": street}).places == ()
+    assert geocoder.asked == []
+
+
+@pytest.mark.parametrize("number", ["-4", "①", "<b>4</b>", "🙂"])
+def test_for_what_is_no_house_number_nobody_is_asked(geocoder: Answering, number: str) -> None:
+    assert ask(geocoder, {**HOUSE, "number": number}).places == ()
     assert geocoder.asked == []
 
 

@@ -11,6 +11,7 @@ import pytest
 from adapters.address.pelias import Pelias
 from adapters.base import Credentials, Level, Places, Query, RejectedRequest, Throttled, Unavailable, Unreadable
 from adapters.transport import Transport
+from config.networks import LOOPBACK
 from tests.adapters.address.answering import Answering, changed
 from tests.adapters.conformance import Case, Conformance, Subject
 
@@ -39,7 +40,7 @@ def body(*features: dict[str, Any], **about: Any) -> dict[str, Any]:
 
 
 def build(url: str) -> Pelias:
-    return Pelias(url, Transport(loopback_http=True), api_key=KEY)
+    return Pelias(url, Transport(loopback_http=True, private_networks=LOOPBACK), api_key=KEY)
 
 
 class TestPelias(Conformance):
@@ -53,7 +54,7 @@ class TestPelias(Conformance):
 
 
 def ask(geocoder: Answering, answer: dict[str, str] | None = None, **options: Any) -> Places:
-    source = Pelias(geocoder.url + "/", Transport(loopback_http=True), **options)
+    source = Pelias(geocoder.url + "/", Transport(loopback_http=True, private_networks=LOOPBACK), **options)
     try:
         return source.look_up(Query(answer or HOUSE))
     finally:
@@ -79,6 +80,12 @@ def test_a_server_of_ones_own_gets_no_key(geocoder: Answering) -> None:
 @pytest.mark.parametrize("written", ["", " ", "?!"])
 def test_what_names_no_street_is_not_asked(geocoder: Answering, written: str) -> None:
     assert ask(geocoder, {"street": written}).places == ()
+    assert geocoder.asked == []
+
+
+@pytest.mark.parametrize("number", ["-4", "①", "<b>4</b>", "🙂"])
+def test_for_what_is_no_house_number_nobody_is_asked(geocoder: Answering, number: str) -> None:
+    assert ask(geocoder, {**HOUSE, "number": number}).places == ()
     assert geocoder.asked == []
 
 

@@ -9,6 +9,7 @@ import pytest
 from adapters.address.photon import CANDIDATES, Photon
 from adapters.base import Level, Places, Query, RejectedRequest, Throttled, Unavailable, Unreadable
 from adapters.transport import Transport
+from config.networks import LOOPBACK
 from tests.adapters.address.answering import Answering, changed
 from tests.adapters.conformance import Case, Conformance, Subject
 
@@ -41,7 +42,7 @@ def body(*features: dict[str, Any]) -> dict[str, Any]:
 
 
 def build(url: str) -> Photon:
-    return Photon(url, Transport(loopback_http=True))
+    return Photon(url, Transport(loopback_http=True, private_networks=LOOPBACK))
 
 
 class TestPhoton(Conformance):
@@ -55,7 +56,7 @@ class TestPhoton(Conformance):
 
 
 def ask(geocoder: Answering, answer: dict[str, str] | None = None, **options: Any) -> Places:
-    source = Photon(geocoder.url + "/", Transport(loopback_http=True), **options)
+    source = Photon(geocoder.url + "/", Transport(loopback_http=True, private_networks=LOOPBACK), **options)
     try:
         return source.look_up(Query(answer or HOUSE))
     finally:
@@ -76,6 +77,12 @@ def test_it_asks_for_the_parts_of_the_address_and_no_language(geocoder: Answerin
 @pytest.mark.parametrize("written", ["", " ", "?!"])
 def test_what_names_no_street_is_not_asked(geocoder: Answering, written: str) -> None:
     assert ask(geocoder, {"street": written}).places == ()
+    assert geocoder.asked == []
+
+
+@pytest.mark.parametrize("number", ["-4", "①", "<b>4</b>", "🙂"])
+def test_for_what_is_no_house_number_nobody_is_asked(geocoder: Answering, number: str) -> None:
+    assert ask(geocoder, {**HOUSE, "number": number}).places == ()
     assert geocoder.asked == []
 
 

@@ -9,6 +9,7 @@ import pytest
 from adapters.address.us_census import UsCensus
 from adapters.base import Level, Places, Query, RejectedRequest, Unavailable, Unreadable
 from adapters.transport import Transport
+from config.networks import LOOPBACK
 from tests.adapters.address.answering import Answering, changed
 from tests.adapters.conformance import Case, Conformance, Subject
 
@@ -39,7 +40,7 @@ def body(*matches: dict[str, Any]) -> dict[str, Any]:
 class TestUsCensus(Conformance):
     subject = Subject(
         service="us-census",
-        build=lambda url: UsCensus(url, Transport(loopback_http=True), language="fr"),
+        build=lambda url: UsCensus(url, Transport(loopback_http=True, private_networks=LOOPBACK), language="fr"),
         found=Case(Query(HOUSE), lambda found: found.places[0].number == "4"),
         missing=Case(Query({**HOUSE, "street": "Zzyzx"}), lambda found: not found.places),
         ambiguous=Case(Query(CHURCH), lambda found: len({place.city for place in found.places}) > 1),
@@ -47,7 +48,7 @@ class TestUsCensus(Conformance):
 
 
 def ask(geocoder: Answering, answer: dict[str, str] | None = None) -> Places:
-    source = UsCensus(geocoder.url + "/", Transport(loopback_http=True))
+    source = UsCensus(geocoder.url + "/", Transport(loopback_http=True, private_networks=LOOPBACK))
     try:
         return source.look_up(Query(answer or MILL))
     finally:
@@ -67,6 +68,12 @@ def test_it_asks_for_the_parts_of_the_address(geocoder: Answering) -> None:
 @pytest.mark.parametrize("missing", ["number", "street", "postcode"])
 def test_what_it_can_not_find_is_not_asked(geocoder: Answering, missing: str) -> None:
     assert ask(geocoder, {**MILL, missing: ""}).places == ()
+    assert geocoder.asked == []
+
+
+@pytest.mark.parametrize("number", ["-4", "①", "<b>4</b>", "🙂"])
+def test_for_what_is_no_house_number_nobody_is_asked(geocoder: Answering, number: str) -> None:
+    assert ask(geocoder, {**MILL, "number": number}).places == ()
     assert geocoder.asked == []
 
 

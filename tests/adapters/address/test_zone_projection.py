@@ -189,5 +189,5 @@ def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(builtins, "__import__", without)
     assert system_of("EPSG:4326").name == "EPSG:4326"
-    with pytest.raises(FileProblem, match=r"pyproj is needed: install the extra \[zones\]"):
+    with pytest.raises(FileProblem, match="pyproj is needed: pip install pyproj"):
         system_of("EPSG:2154")

@@ -18,6 +18,7 @@ from adapters.base import Finding, Query
 from adapters.registry import RegistryAdapter, adapter_class
 from adapters.registry.watching import Watcher
 from adapters.reply import Reply
+from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from config.secrets import SecretReference
 from tests.adapters.conftest import Listen, read_request
@@ -49,7 +50,7 @@ def adapter(described: Mapping[str, Any], secrets: Mapping[str, str] | None = No
         return (secrets or {})[reference.env or ""]
 
     model = RegistrySource.model_validate(described)
-    return adapter_class(model)(model, secret=secret, loopback_http=True)
+    return adapter_class(model)(model, secret=secret, loopback_http=True, private_networks=LOOPBACK)
 
 
 def asked(number: str, family: str, given: str, *, timeout: float = 5.0, **requirement: Any) -> Query:

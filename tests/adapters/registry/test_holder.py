@@ -11,6 +11,7 @@ from adapters.catalogue import SourceUnusable, build
 from adapters.fingerprints import Fingerprints
 from adapters.registry import RegistryAdapter
 from adapters.registry.holder import NumberHolder
+from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from jurat.words import Outcome, Reason
 from tests.adapters.conftest import Listen
@@ -22,7 +23,14 @@ FINGERPRINTS = Fingerprints([bytes(range(32)), bytes(range(32, 64))])
 
 def ask(listen: Listen, body: Any, **changes: Any) -> Finding:
     model = RegistrySource.model_validate(at(Registry(listen, body).url, **changes))
-    source = RegistryAdapter(model, secret=str, loopback_http=True, name="professionals", fingerprints=FINGERPRINTS)
+    source = RegistryAdapter(
+        model,
+        secret=str,
+        loopback_http=True,
+        private_networks=LOOPBACK,
+        name="professionals",
+        fingerprints=FINGERPRINTS,
+    )
     try:
         found = source.look_up(IRIS)
     finally:
@@ -60,7 +68,7 @@ def test_sources_of_one_kind_of_number_share_what_is_claimed() -> None:
 
 def test_without_keys_for_the_hash_such_a_source_says_what_to_do() -> None:
     model = RegistrySource.model_validate(description())
-    with pytest.raises(SourceUnusable, match="JURAT_HASH_KEYS; `bin/jurat keys generate` makes one"):
+    with pytest.raises(SourceUnusable, match="needs JURAT_HASH_KEYS; bring back the key"):
         build("professionals", model, surroundings(fingerprints=None))
     shared = RegistrySource.model_validate(description(one_person=False))
     build("professionals", shared, surroundings(fingerprints=None)).close()

@@ -81,7 +81,9 @@ def test_however_a_number_is_typed_it_is_sent_in_plain_digits(typed: str) -> Non
     "typed",
     [
         "1234567890", "12345678931", "I234567893", "1234567893x", "../../admin", "..", "%2e%2e", "?x=1", "#f", "a/b",
-        "</IDNUMBER><X>", "{secrets.api_key}", "²", "⑫", "x" * 121, " ", "\u200b", 1234567893, None, ["1234567893"],
+        "</IDNUMBER><X>", "{secrets.api_key}", "²", "⑫", "①234567893", "1234567893²", "123456789③", "12345６789¾",
+        "🄂234567893", "-1234567893", "− 1234567893", "+1234567893", "–1234567893", "1.234567893e9", "x" * 121,
+        " ", "\u200b", 1234567893, None, ["1234567893"],
     ],
 )  # fmt: skip
 def test_what_can_be_no_number_is_malformed(typed: Any) -> None:

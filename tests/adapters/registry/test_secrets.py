@@ -21,6 +21,7 @@ from adapters.registry import RegistryAdapter
 from adapters.registry.templates import Message, RequestTemplate
 from adapters.registry.watching import Watcher
 from adapters.reply import Reply
+from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from examples.sources import Mood, Sources
 from tests.adapters.conftest import Listen
@@ -122,7 +123,7 @@ def test_no_repr_holds_a_key_or_what_was_typed_or_answered() -> None:
 def test_a_rehearsal_shows_the_request_without_the_key(auth: dict[str, Any], listen: Listen) -> None:
     registry, watch = Registry(listen, records(person())), Noting()
     model = RegistrySource.model_validate(described(registry.url, auth))
-    source = RegistryAdapter(model, secret=lambda _: KEY, loopback_http=True, watch=watch)
+    source = RegistryAdapter(model, secret=lambda _: KEY, loopback_http=True, private_networks=LOOPBACK, watch=watch)
     source.look_up(IRIS)
     source.close()
     assert (len(watch.shown), watch.secrets) == (1, [KEY])

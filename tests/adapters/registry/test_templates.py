@@ -19,6 +19,7 @@ from adapters.base import (
 )
 from adapters.registry import RegistryAdapter
 from adapters.registry.templates import RequestTemplate
+from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from config.registry.request import Request
 from config.registry.source import Step
@@ -185,7 +186,12 @@ def test_the_time_out_holds_over_all_steps_together(sources: Sources) -> None:
 
 def test_no_request_leaves_for_a_host_that_is_not_listed(sources: Sources) -> None:
     model = RegistrySource.model_validate(at(sources.url(Mood.OK, "registry")))
-    source = RegistryAdapter(model.model_copy(update={"hosts": ("registry.example",)}), secret=str, loopback_http=True)
+    source = RegistryAdapter(
+        model.model_copy(update={"hosts": ("registry.example",)}),
+        secret=str,
+        loopback_http=True,
+        private_networks=LOOPBACK,
+    )
     with pytest.raises(Blocked):
         source.look_up(IRIS)
 
@@ -208,7 +214,7 @@ def test_no_request_leaves_for_a_port_that_is_not_listed() -> None:
         ("https://registry.example/v1/{number}", "registry.example"),
         ("HTTPS://Registry.example:8443", "registry.example:8443"),
         ("https://registry.example:443/{number}", "registry.example"),
-        ("http://127.0.0.1:8000/{number}", "127.0.0.1"),
+        ("http://127.0.0.1:8000/{number}", "127.0.0.1:8000"),
         ("https://[FD00:0:0::5]/{number}", "[fd00::5]"),
         ("https://[fd00::5]:8443/", "[fd00::5]:8443"),
         ("https://registry.example", "registry.example"),

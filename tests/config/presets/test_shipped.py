@@ -38,7 +38,7 @@ def used(name: str, folder: Path) -> RecordSource:
     """The preset as a configuration names it, linted."""
     text = (FOLDER / f"{name}.yaml").read_text("utf-8")
     needed = sorted(set(re.findall(r"\{secrets\.([a-z_]+)\}", text)) - {"app_token"})
-    secrets = ", ".join(f"{secret}: {{ env: {secret.upper()} }}" for secret in needed)
+    secrets = ", ".join(f"{secret}: {{ env: JURAT_SOURCE_{secret.upper()} }}" for secret in needed)
     written = f"secrets: {{ {secrets} }}" if name not in LISTS else "register: members"
     configuration = CONFIGURATION.replace("TYPE", type_of(name)).replace("NAME", name).replace("SECRETS", written)
     code = {"us-npi": "207", "fr-annuaire-sante": "10"}.get(name)

@@ -24,7 +24,7 @@ PHYSICIANS = 'professions: ["202", "204", "207", "208", "209"]'
 
 def told(folder: Path, preset: str, require: str) -> list[str]:
     """What lint says of a criterion that demands this of a preset, without its place."""
-    secrets = "fr-annuaire-sante, secrets: { api_key: { env: PATH } }"
+    secrets = "fr-annuaire-sante, secrets: { api_key: { env: JURAT_SOURCE_ESANTE } }"
     written = CONFIGURATION.replace("PRESET", secrets if preset == "fr-annuaire-sante" else preset)
     (folder / "jurat.yaml").write_text(written.replace("REQUIRE", require), "utf-8")
     return [line.partition(": ")[2].partition(" — ")[0] for line in str(lint([folder / "jurat.yaml"])).splitlines()]

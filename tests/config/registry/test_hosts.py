@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config.registry import RegistrySource
-from config.registry.hosts import listing_of
+from config.registry.hosts import is_listed, listing_of
 from tests.config.registry.test_source import VALID, complaints
 
 
@@ -26,12 +26,15 @@ def described(url: str, *hosts: str) -> dict[str, Any]:
         ("127.0.0.1", ["http://127.0.0.1/", "http://127.0.0.1:8000/x", "https://127.0.0.1:8443/"]),
         ("[::1]", ["http://[::1]:8000/x", "https://[0:0::1]/"]),
         ("localhost", ["http://localhost:8000/x"]),
+        ("127.0.0.1:8099", ["http://127.0.0.1:8099/x", "https://127.0.0.1:8099/"]),
+        ("localhost:8099", ["http://localhost:8099/x"]),
+        ("[::1]:8099", ["http://[0:0::1]:8099/x"]),
     ],
 )  # fmt: skip
-def test_a_host_is_listed_for_443_alone_and_this_machine_for_every_port(listed: str, urls: list[str]) -> None:
+def test_a_host_is_listed_with_its_port_and_this_machine_also_for_all(listed: str, urls: list[str]) -> None:
     for url in urls:
         assert complaints(described(url, listed)) == []
-        assert RegistrySource.model_validate(described(url, listed)).hosts == (listing_of(url),)
+        assert is_listed(listing_of(url), RegistrySource.model_validate(described(url, listed)).hosts)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,8 @@ def test_a_host_is_listed_for_443_alone_and_this_machine_for_every_port(listed: 
         ("https://[fd00::5]:8443/", "[fd00::5]", "add it there"),
         ("https://registri.example:8443/", "registry.example:8443", "did you mean 'registry.example:8443'?"),
         ("https://127.0.0.1:8000/", "[::1]", "add it there"),
+        ("https://127.0.0.1:8000/", "127.0.0.1:8099", "add it there"),
+        ("https://127.0.0.1/", "127.0.0.1:8099", "add it there"),
     ],
 )
 def test_another_port_is_another_host(url: str, listed: str, hint: str) -> None:
@@ -54,9 +59,8 @@ def test_another_port_is_another_host(url: str, listed: str, hint: str) -> None:
     ("listed", "said"),
     [
         ("registry.example:443", "leave the port out"),
-        ("127.0.0.1:8000", "this machine for every port — leave the port out"),
-        ("localhost:8000", "leave the port out"),
-        ("[::1]:8000", "leave the port out"),
+        ("127.0.0.1:443", "a host is listed for 443 without its port — leave the port out"),
+        ("127.0.0.1:80800", "write the bare name of a host"),
         ("fd00::5", "an IPv6 address stands in brackets — write '[fd00::5]'"),
         ("FD00:0:0::5", "an IPv6 address stands in brackets — write '[fd00::5]'"),
         ("[fe80::5]", "no source is at fe80::5 — write the name of the host"),

@@ -95,7 +95,7 @@ R = "steps.0.request"
         (R, {"method": "POST", "url": "http://127.0.0.1/", "json": {"a": {"apiKey": "x"}}}, f"{R}.json", "a secret"),
         (R, {"method": "POST", "url": "http://127.0.0.1/", "json": {"a": ["{nix}"]}}, f"{R}.json", "no input 'nix'"),
         (f"{R}.method", "DELETE", f"{R}.method", "'GET' or 'POST'"),
-        ("secrets", {"key": "geheim"}, "secrets.key", "{ env: NAME } or { file: PATH }"),
+        ("secrets", {"key": "geheim"}, "secrets.key", "{ env: JURAT_SOURCE_NAME } or { file: NAME }"),
         ("hosts", ["https://x.example"], "hosts.0", "bare name of a host"),
         ("hosts", ["X.example"], "hosts.0", "lower-case"),
         ("hosts", [], "hosts", "at least 1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,12 @@ def test_a_path_counts_from_the_file_in_which_the_test_stands(folder: Path) -> N
 def test_a_test_of_a_preset_may_be_changed_by_its_name(folder: Path) -> None:
     by_name = ("tests", "a physician", *PLACE[2:])
     assert files(folder, place=by_name).read(PLACE, "answers/one.json") == b"config/answers"
+
+
+def test_a_pipe_is_told_and_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "config" / "answers" / "pipe")
+    with pytest.raises(NoFile, match="can not be read: it is a pipe, and no file"):
+        files(folder).read(PLACE, "answers/pipe")
 
 
 def test_a_file_of_a_preset_stands_beside_the_presets(folder: Path) -> None:

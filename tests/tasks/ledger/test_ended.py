@@ -11,8 +11,10 @@ from uuid import UUID
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from jurat import AlreadyConfirmed, NotNeeded
+from jurat.database import state_of
 from jurat.ids import uuid7
 from jurat.words import AccessState, Reason, State
 from tasks.checks import Held, Review
@@ -235,18 +237,16 @@ def test_without_the_accepted_check_nothing_is_refused(desk: Desk) -> None:
     assert by_sql(desk, "p-2", "profession") is None
 
 
-def test_the_documented_insert_stays_harmless(desk: Desk) -> None:
-    """It is taken and looked up, and takes nothing away."""
+def test_the_documented_insert_is_refused_as_well(desk: Desk) -> None:
+    """Nobody is looked up without need, and no code or number is used up for nothing."""
     for question in ("residence", "code"):
         desk.settle(desk.held("p-1", question), ACCEPTED)
     place = "make_interval" if desk.postgresql else "' seconds')"
     documented = block(ROOT / "docs" / "how-to" / "connect-a-platform.md", "sql", place)
-    check = uuid7()
-    row = {"id": str(check), "consultation": "budget", "participant": "p-1", "question": "profession", "round": 1}
-    with desk.engine.begin() as connection:
+    row = {"id": str(uuid7()), "consultation": "budget", "participant": "p-1", "question": "profession", "round": 1}
+    with pytest.raises(DBAPIError) as told, desk.engine.begin() as connection:
         connection.execute(text(documented), {**row, "answer": bytes(60), "answer_key": "0" * 16, "reply_key": None})
+    assert state_of(told.value) == "JU003" if desk.postgresql else "jurat: JU003: " in str(told.value.orig)
     found = desk.client.access("budget", "p-1")
-    assert (found.state, found.questions["profession"]) == (AccessState.GRANTED, "pending")
-    held = desk.claim_one("rpps")
-    desk.settle(held, REFUSED)
-    assert (held.id, desk.access()) == (check, AccessState.GRANTED)
+    assert (found.state, found.questions["profession"]) == (AccessState.GRANTED, "open")
+    assert desk.claim("rpps") == []

@@ -6,10 +6,13 @@ import pytest
 
 from jurat.words import AccessState, Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, GiveBack, Later, Review, Settle
-from tasks.ledger import Keeping
+from tasks.ledger import Keeping, keeping
 from tasks.ledger.keeping import OUTAGE
 from tasks.rules import decide_without_look_up
 from tests.tasks.desk import ACCEPTED, UNDETERMINED, Desk, attempt, entry, ids
+
+PATIENCE = 60.0
+"""Seconds that no turn of a test lasts."""
 
 # ------------------------------------------------------------------------------------------------ turns
 
@@ -152,6 +155,37 @@ def test_candidates_are_erased_when_their_time_is_over(desk: Desk) -> None:
     left = desk.sql("SELECT participant FROM jurat_checks WHERE candidates IS NOT NULL")
     assert [row[0] for row in left] == ["p-1"]
     assert desk.one("SELECT count(*) FROM jurat_checks WHERE candidates_until IS NULL") == 2
+
+
+def test_candidates_of_many_are_erased_in_one_turn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "BATCH", 2)
+    monkeypatch.setattr(keeping, "TURN_S", PATIENCE)
+    for number in range(7):
+        held = desk.held(f"p-{number}")
+        desk.settle(held, Settle(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS, candidates=b"sealed"))
+    desk.set_back("candidates_until", 1)
+    assert desk.keeping.erase_candidates() == 7
+    desk.submit_many(1)
+    assert desk.keeping.erase_candidates() == 0
+
+
+def test_many_reviews_are_ended_in_one_turn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "BATCH", 2)
+    monkeypatch.setattr(keeping, "TURN_S", PATIENCE)
+    for number in range(7):
+        desk.settle(desk.held(f"p-{number}"), Review(Reason.NAME_DIFFERS, 60.0))
+    desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
+    assert desk.keeping.end_reviews() == 7
+    assert desk.keeping.end_reviews() == 0
+
+
+def test_a_turn_is_over_after_its_time_however_much_is_left(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "BATCH", 2)
+    monkeypatch.setattr(keeping, "TURN_S", 0.0)
+    for number in range(5):
+        desk.settle(desk.held(f"p-{number}"), Review(Reason.NAME_DIFFERS, 60.0))
+    desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
+    assert [desk.keeping.end_reviews() for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_candidates_have_a_turn_only_where_some_are_over(desk: Desk) -> None:

@@ -47,6 +47,24 @@ def test_the_start_times_of_a_claim_are_those_of_the_rate_in_the_order_of_what_i
     assert all(check.late <= 0.2 for check in again)
 
 
+def test_what_has_waited_longest_starts_first(two: Desk) -> None:
+    """Whatever the order in which the database finds and returns the rows."""
+    waited = {"budget": [3, 9, 1, 7, 5, 11], "culture": [8, 2, 10, 4, 12, 6]}
+    for consultation, all_of_them in waited.items():
+        for seconds in all_of_them:
+            two.submit(f"p-{seconds}", consultation=consultation)
+            two.set_back("due_at", 60.0 * seconds, f"participant = 'p-{seconds}'")
+    two.sql("UPDATE jurat_sources SET next_start_at = NOW(0.6) WHERE name = 'towns'")
+    held = two.claim(free=12, interval=0.005, burst=1, late=0.0)
+    assert len(held) > 3, "a slow machine takes fewer at a time"
+    for consultation, all_of_them in waited.items():
+        theirs = [int(check.participant.removeprefix("p-")) for check in held if check.consultation == consultation]
+        assert theirs == sorted(all_of_them, reverse=True)[: len(theirs)]
+    starts = [check.starts_in for check in held]  # of those that are over while a slow machine looks, all are 0
+    assert starts == sorted(starts)
+    assert starts[-1] > 0
+
+
 def test_what_a_claim_took_counts_as_lateness(desk: Desk) -> None:
     desk.submit_many(2)
     asked = time.monotonic()

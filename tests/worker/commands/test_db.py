@@ -12,6 +12,7 @@ from jurat import Client
 from jurat.tables import CONTRACT_VERSION
 from tests.rigs.servers import Databases
 from tests.worker.shell import ROOT, Shell, is_one_sentence
+from worker import database
 
 NEEDY = (
     "status --access budget p-1",
@@ -187,3 +188,68 @@ def test_a_user_who_may_not_read_the_tables_is_told_so(postgresql_shell: Shell, 
     finally:
         with psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
             connection.execute("DROP ROLE stranger")
+
+
+def test_a_server_that_is_too_old_is_refused_before_anything_is_made(
+    bare_shell: Shell, postgresql_server: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgresql_server.create()
+    bare_shell.environment["JURAT_DATABASE_URL"] = url
+    with monkeypatch.context() as patch:
+        patch.setitem(database._OLDEST, "postgresql", (99, 1))  # as 15 is to us, the server of the tests is to that
+        ran = bare_shell("db", "upgrade")
+    assert ran.code == 3
+    assert is_one_sentence(ran)
+    assert "is too old; update it to 99.1 or later" in ran.err
+    assert bare_shell("db", "check", "--json").code == 3
+    assert "no jurat tables" in bare_shell("db", "check").err
+    postgresql_server.drop(url)
+
+
+@pytest.mark.parametrize("words", ["db upgrade", "db check", "zones list", "status --access budget p-1"])
+def test_a_database_whose_texts_are_bytes_is_one_sentence(
+    bare_shell: Shell, postgresql_server: Databases, words: str
+) -> None:
+    import psycopg
+    from sqlalchemy import make_url
+
+    url = make_url(postgresql_server.url)
+    with psycopg.connect(url.set(drivername="postgresql").render_as_string(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE of_bytes TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+        ran = bare_shell(*words.split(), JURAT_DATABASE_URL=url.set(database="of_bytes").render_as_string())
+        connection.execute("DROP DATABASE of_bytes WITH (FORCE)")
+    assert ran.code == 3
+    assert is_one_sentence(ran)
+    assert "encoding SQL_ASCII" in ran.err
+
+
+@pytest.mark.parametrize("words", ["codes generate spring --count 2"])
+def test_a_database_that_takes_no_writes_is_one_sentence(
+    postgresql_shell: Shell, postgresql_url: str, words: str
+) -> None:
+    import psycopg
+    from sqlalchemy import make_url
+
+    url = make_url(postgresql_url)
+    with psycopg.connect(url.set(drivername="postgresql").render_as_string(), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {url.database} SET default_transaction_read_only = on".encode())
+    ran = postgresql_shell(*words.split())
+    assert ran.code == 3
+    assert is_one_sentence(ran)
+    assert "read-only" in ran.err
+    assert "target_session_attrs=read-write" in ran.err
+
+
+def test_every_command_takes_several_hosts_as_libpq_does(bare_shell: Shell, postgresql_server: Databases) -> None:
+    from sqlalchemy import make_url
+
+    url = make_url(postgresql_server.create())
+    hosts = f"127.0.0.1:1,{url.host}:{url.port}"
+    bare_shell.environment["JURAT_DATABASE_URL"] = (
+        f"postgresql://{url.username}@{hosts}/{url.database}?target_session_attrs=read-write"
+    )
+    for words in ("db upgrade", "db check", "db status", "zones list", "codes list"):
+        assert bare_shell(*words.split()).code == 0, words
+    ran = bare_shell("status", "--access", "budget", "p-1")
+    assert (ran.code, "no consultation" in ran.err) == (2, True)
+    postgresql_server.drop(url.render_as_string(hide_password=False))

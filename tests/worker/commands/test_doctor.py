@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
@@ -71,8 +75,8 @@ def test_a_mistyped_variable_is_told_with_what_was_meant(configured: Shell) -> N
 
 
 def test_a_variable_that_a_secret_comes_from_is_no_stranger(shell: Shell) -> None:
-    register = {"env": "JURAT_TEST_REGISTER"}
-    assert "JURAT_TEST_REGISTER" in configured_with_secret(shell, register)
+    register = {"env": "JURAT_SOURCE_REGISTER"}
+    assert "JURAT_SOURCE_REGISTER" in configured_with_secret(shell, register)
 
 
 def configured_with_secret(shell: Shell, reference: dict[str, str]) -> str:
@@ -83,13 +87,13 @@ def configured_with_secret(shell: Shell, reference: dict[str, str]) -> str:
 
     from tests.worker.shell import ROOT
 
-    before = shell("doctor", JURAT_TEST_REGISTER="x").out
+    before = shell("doctor", JURAT_SOURCE_REGISTER="x").out
     source = YAML(typ="safe").load((ROOT / "examples" / "sources" / "register.yaml").read_text())
     source["secrets"] = {"api_key": reference}
     source["steps"][0]["request"]["headers"] = {"X-Key": "{secrets.api_key}"}
     shell.write("jurat.yaml", json.dumps({"environment": "test", "sources": {"register": source}}))
     assert shell("config", "apply", "jurat.yaml").code == 0
-    assert "JURAT_TEST_REGISTER" not in shell("doctor", JURAT_TEST_REGISTER="x").out
+    assert "JURAT_SOURCE_REGISTER" not in shell("doctor", JURAT_SOURCE_REGISTER="x").out
     return before
 
 
@@ -130,10 +134,41 @@ def test_answers_that_no_key_opens_are_counted(configured: Shell) -> None:
     configured("submit", "budget", "p-1", "who", "--field", "x=accept")
     private, public = map(key_to_text, generate())
     ran = configured("doctor", "--json", JURAT_SEAL_KEY=public, JURAT_UNSEAL_KEYS=private)
-    assert ran.code == 3
+    assert ran.code == 1
     assert "1 answer for " in step(ran, "sealed answers")["found"]
     both = f"{private},{configured.environment['JURAT_UNSEAL_KEYS']}"
-    assert configured("doctor", JURAT_UNSEAL_KEYS=both).code == 0
+    names = {each["name"] for each in configured("doctor", "--json", JURAT_UNSEAL_KEYS=both).json["steps"]}
+    assert "sealed answers" not in names
+
+
+def test_keys_that_rows_need_are_to_be_brought_back_and_no_new_ones_made(configured: Shell) -> None:
+    unseal = step(configured("doctor", "--json"), "keys")["found"].split("with the id ")[1][:16]
+    new = configured("doctor", "--json", JURAT_UNSEAL_KEYS="")
+    assert step(new, "keys")["advice"] == "run `bin/jurat keys generate`", "nothing waits"
+    configured("submit", "budget", "p-1", "who", "--field", "x=accept")
+    lost = configured("doctor", "--json", JURAT_UNSEAL_KEYS="", JURAT_HASH_KEYS="")
+    assert lost.code == 1
+    for name, key in (("keys", unseal), ("hash keys", "")):
+        advice = step(lost, name)["advice"]
+        assert advice.startswith("bring back the key with the id ")
+        assert "keys generate" not in advice
+        assert key in advice
+    another = configured("doctor", "--json", JURAT_HASH_KEYS=key_to_text(bytes(32)))
+    assert "lacks" in step(another, "hash keys")["found"]
+    refused = configured("codes", "generate", "spring", "--count", "1", JURAT_HASH_KEYS="")
+    assert (refused.code, "bring back the key with the id" in refused.err) == (2, True)
+    assert "keys generate" not in refused.err
+
+
+def test_the_time_of_the_broker_is_its_own(configured: Shell, valkey_url: str) -> None:
+    """In a fresh process, where asking it begins with an import of 300 ms."""
+    process = configured.start("doctor", "--json", JURAT_BROKER_URL=valkey_url)
+    out, err = process.communicate(timeout=100)
+    found = next(each["found"] for each in json.loads(out)["steps"] if each["name"] == "broker")
+    (took,) = re.findall(r"answers in (\d+) ms", found)
+    loading = "import time; b = time.monotonic(); import kombu, kombu.transport.redis; print(time.monotonic() - b)"
+    imported = subprocess.run([sys.executable, "-c", loading], capture_output=True, text=True, check=True).stdout
+    assert int(took) < float(imported) * 1000 / 2, (found, imported, err)
 
 
 def test_a_clock_that_is_wrong_is_told(configured: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,3 +287,23 @@ def test_whoever_has_the_owners_role_is_the_owner(postgresql_shell: Shell, postg
         administrator.execute(f"ALTER TABLE jurat_checks OWNER TO {owner}".encode())
         assert rights(postgresql_shell) == []
         administrator.execute(b"ALTER TABLE jurat_checks OWNER TO CURRENT_USER")
+
+
+def test_a_database_that_takes_no_writes_is_told(postgresql_shell: Shell, postgresql_url: str) -> None:
+    with plain(postgresql_url) as administrator:
+        name = make_url(postgresql_url).database
+        administrator.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on".encode())
+    for words, code in (("doctor", 1), ("worker --check", 2)):
+        ran = postgresql_shell(*words.split())
+        assert ran.code == code
+        assert "it takes no writes — let it take writes, or name the primary" in ran.out
+
+
+def test_several_hosts_are_told_how_to_find_the_primary(postgresql_shell: Shell, postgresql_url: str) -> None:
+    url = make_url(postgresql_url)
+    hosts = f"postgresql://postgres@127.0.0.1:1,127.0.0.1:{url.port}/{url.database}"
+    ran = postgresql_shell("doctor", JURAT_DATABASE_URL=hosts)
+    assert "may take no writes — add ?target_session_attrs=read-write to JURAT_DATABASE_URL" in ran.out
+    ran = postgresql_shell("doctor", JURAT_DATABASE_URL=f"{hosts}?target_session_attrs=read-write")
+    assert "may take no writes" not in ran.out
+    assert "is up to date" in ran.out

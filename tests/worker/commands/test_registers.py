@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -194,3 +195,12 @@ def test_a_killed_import_leaves_what_the_next_one_removes(shell: Shell) -> None:
     assert ran.code == 0, ran.err
     assert ("valmont", 2, "active") in listed(shell)
     assert "staged" not in {state for _, _, state in listed(shell)}
+
+
+def test_a_pipe_is_told_and_not_waited_for(shell: Shell) -> None:
+    os.mkfifo(shell.folder / "a.csv")
+    for more in ((), ("--columns", "street=s,number=n,postcode=p,city=c,longitude=x,latitude=y")):
+        ran = shell.process("registers", "import", "valmont", "a.csv", "--data-date", "2026-11-01", *more)
+        assert ran.code == 2, ran.err
+        assert "can not be read" in ran.err
+        assert "Traceback" not in ran.err

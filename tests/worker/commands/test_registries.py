@@ -348,13 +348,46 @@ def test_what_can_not_be_tried_is_told_and_nobody_is_asked(
 def test_a_secret_that_is_not_here_is_told_before_anybody_is_asked(bare_shell: Shell) -> None:
     text = configuration(
         OK,
-        ("timeout: 5s", "timeout: 5s\nsecrets: { key: { env: REGISTER_KEY } }"),
+        ("timeout: 5s", "timeout: 5s\nsecrets: { key: { env: JURAT_SOURCE_REGISTER } }"),
         ("query: { number:", 'headers: { X-Key: "{secrets.key}" }\n      query: { number:'),
     )
     bare_shell.write("jurat.yaml", text)
     ran = bare_shell("sources", "try", "register", "--config", "jurat.yaml", *TYPED)
     assert ran.code == 2
-    assert "the environment variable REGISTER_KEY is not set; set it here to try the source" in ran.err
+    assert "the environment variable JURAT_SOURCE_REGISTER is not set; set it here to try the source" in ran.err
+
+
+def test_this_machine_is_asked_where_the_operator_lists_it_alone(bare_shell: Shell, register: Sources) -> None:
+    text = configuration(f"{register.url(Mood.OK, 'registry')}/professionals")
+    bare_shell.write("jurat.yaml", text)
+    command = ("sources", "try", "register", "--config", "jurat.yaml", "--require", "professions=10", *TYPED)
+    assert bare_shell(*command).code == 0
+    ran = bare_shell(*command, JURAT_PRIVATE_NETWORKS="10.0.0.0/8")
+    assert ran.code == 5
+    assert "source_blocked: 127.0.0.1 is this machine; list it in JURAT_PRIVATE_NETWORKS if that is meant" in ran.out
+
+
+def test_a_key_of_jurat_is_not_sent_by_who_tries_a_source(shell: Shell, register: Sources) -> None:
+    text = configuration(
+        f"{register.url(Mood.OK, 'registry')}/professionals",
+        ("timeout: 5s", "timeout: 5s\nsecrets: { key: { file: roll } }"),
+        ("query: { number:", 'headers: { X-Key: "{secrets.key}" }\n      query: { number:'),
+    )
+    shell.write("jurat.yaml", text)
+    secrets = shell.folder / "secrets"
+    secrets.mkdir()
+    command = ("sources", "try", "register", "--config", "jurat.yaml", "--require", "professions=10", *TYPED)
+    (secrets / "roll").write_text("confidential", encoding="utf-8")
+    ran = shell(*command, JURAT_SOURCE_SECRETS="secrets")
+    assert ran.code == 0, ran.err
+    assert "confidential" not in ran.out
+    (secrets / "roll").write_text(shell.environment["JURAT_UNSEAL_KEYS"], encoding="utf-8")
+    said = "the file roll holds JURAT_UNSEAL_KEYS of jurat itself, which no source may be sent"
+    for words in (command, ("config", "lint", "jurat.yaml"), ("config", "apply", "jurat.yaml")):
+        ran = shell(*words, JURAT_SOURCE_SECRETS="secrets")
+        assert ran.code == 2
+        assert said in ran.out + ran.err
+    assert shell("config", "show").code == 2
 
 
 def test_the_help_says_that_it_is_a_real_person(bare_shell: Shell) -> None:

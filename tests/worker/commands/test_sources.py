@@ -82,7 +82,8 @@ def audited(shell: Shell) -> list[tuple[str, str, str, dict[str, object]]]:
 
 def test_the_list_says_how_each_source_stands(configured: Shell) -> None:
     paused = {"paused_until": FAR, "pause_reason": "source_throttled"}
-    set_standing(configured, "spring", waiting=7, last_success_at="2026-11-25 10:00:00.000", **paused)
+    fresh = {"figures_at": "2998-01-01 00:00:00.000", "waiting": 7}
+    set_standing(configured, "spring", **fresh, last_success_at="2026-11-25 10:00:00.000", **paused)
     with closing(sqlite3.connect(configured.folder / "jurat.db")) as connection, connection:
         connection.execute("INSERT INTO jurat_sources (name) VALUES ('removed')")
     rows = {row["source"]: row for row in configured("sources", "list", "--json").json}
@@ -93,6 +94,27 @@ def test_the_list_says_how_each_source_stands(configured: Shell) -> None:
     text = configured("sources", "list").out
     assert "2026-11-25 10:00:00Z" in text
     assert "paused until 2999-01-01 00:00:00Z (source_throttled)" in text
+
+
+@pytest.mark.parametrize(
+    ("columns", "state"),
+    [
+        (
+            {"failures": 1, "last_failure_at": "2026-11-25 10:00:02.000", "last_failure": "source_unavailable"},
+            "failing",
+        ),
+        ({"last_failure_at": "2026-11-25 10:00:02.000", "last_failure": "source_credentials"}, "failing"),
+        ({"last_failure_at": "2026-11-25 09:00:00.000", "last_failure": "source_unavailable"}, "open"),
+        ({"failures": 5, "opened_at": "2026-11-25 10:00:03.000", "last_failure": "source_unavailable"}, "broken"),
+        ({"failures": 1, "paused_until": FAR, "pause_reason": "source_throttled"}, "paused"),
+    ],
+)
+def test_a_source_that_fails_is_not_listed_as_open(configured: Shell, columns: dict[str, object], state: str) -> None:
+    set_standing(configured, "spring", last_success_at="2026-11-25 10:00:00.000", **columns)
+    rows = {row["source"]: row for row in configured("sources", "list", "--json").json}
+    assert (rows["spring"]["state"], rows["magic"]["state"]) == (state, "open")
+    (line,) = [line for line in configured("sources", "list").out.splitlines() if line.startswith("spring")]
+    assert f"  {state}" in line
 
 
 def test_a_pause_that_is_over_is_none(configured: Shell) -> None:
@@ -115,18 +137,19 @@ def test_health_ends_with_1_where_a_breaker_is_open_and_says_what_to_do(configur
     well = configured("sources", "health")
     assert (well.code, well.err) == (0, "")
     assert well.out.splitlines() == [
-        "ok  magic   open; never asked; nothing waits",
-        "ok  spring  open; never asked; nothing waits",
+        "ok  magic   open; never asked; nothing waits; no live worker serves it",
+        "ok  spring  open; never asked; nothing waits; no live worker serves it",
     ]
     moment = "2026-11-25 10:00:00.000"
     failed = {"last_failure_at": moment, "last_failure": "source_unavailable"}
-    set_standing(configured, "magic", opened_at=moment, failures=7, waiting=5000, **failed)
+    fresh = {"figures_at": "2998-01-01 00:00:00.000", "waiting": 5000}
+    set_standing(configured, "magic", opened_at=moment, failures=7, **fresh, **failed)
     ran = configured("sources", "health")
     assert ran.code == 1
     assert ran.out.splitlines()[0] == (
         "problem  magic   broken since 2026-11-25 10:00:00Z: 7 failures in a row, the last source_unavailable; never "
-        "answered, last failure 2026-11-25 10:00:00Z (source_unavailable); 5,000 checks wait — workers ask it for one "
-        "look-up at a time until it answers; see `bin/jurat sources test magic --live`"
+        "answered, last failure 2026-11-25 10:00:00Z (source_unavailable); 5,000 checks wait; no live worker serves "
+        "it — workers ask it for one look-up at a time until it answers; see `bin/jurat sources test magic --live`"
     )
     document = configured("sources", "health", "magic", "--json")
     assert (document.code, document.json["ok"]) == (1, False)
@@ -268,11 +291,12 @@ sources:
 
 
 def test_a_server_in_a_private_network_is_asked_where_the_network_is_listed(shell: Shell) -> None:
-    (shell.folder / "jurat.yaml").write_text(PRIVATE)
-    assert shell("config", "apply", "jurat.yaml").code == 0
-    ran = shell("sources", "test", "ban", "--live")
-    assert ran.code == 1
-    assert "127.0.0.1 is this machine; list it in JURAT_PRIVATE_NETWORKS if that is meant" in ran.out
+    for text in (PRIVATE, f"environment: test\n{PRIVATE}"):
+        (shell.folder / "jurat.yaml").write_text(text)
+        assert shell("config", "apply", "jurat.yaml").code == 0
+        ran = shell("sources", "test", "ban", "--live", JURAT_PRIVATE_NETWORKS="")
+        assert ran.code == 1
+        assert "127.0.0.1 is this machine; list it in JURAT_PRIVATE_NETWORKS if that is meant" in ran.out
     ran = shell("sources", "test", "ban", "--live", JURAT_PRIVATE_NETWORKS="10.0.0.0/8 127.0.0.1")
     assert ran.code == 3
     assert "connection refused" in ran.out

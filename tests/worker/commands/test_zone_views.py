@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from uuid import UUID
 from xml.etree import ElementTree as ET
@@ -252,6 +253,32 @@ def test_an_address_by_itself_is_given_once_and_by_its_fields(town: Shell, words
     assert is_one_sentence(ran)
     assert said in ran.err
     assert "Puits" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("1 Rue du Puits",), "ADDRESS"),
+        (("8,street=rue du Puits",), "ADDRESS"),
+        (("--address", "1 Rue du Puits"), "--address"),
+        (("--address", INSIDE, "--field", "Puits"), "--field"),
+        (("--address", INSIDE, "--field", "number=9"), "--field"),
+        (("--address", INSIDE, "--answer-file", "address.json"), "--address --answer-file"),
+        (("--field", "number=8", "--answer-file", "address.json"), "--field --answer-file"),
+    ],
+)
+def test_a_mistake_in_an_address_is_told_of_the_words_that_were_given(
+    town: Shell, words: tuple[str, ...], named: str
+) -> None:
+    for command in ("locate", "show"):
+        if command == "show" and not words[0].startswith("--"):
+            continue
+        ran = town("zones", command, *(("--zone", "old-town") if command == "locate" else ("old-town",)), *words)
+        assert ran.code == 2
+        assert is_one_sentence(ran)
+        said = set(re.findall(r"--[a-z-]+|ADDRESS", ran.err))
+        assert said - {"--help"} == set(named.split())
+        assert "Puits" not in ran.err
 
 
 def test_nothing_is_written_by_looking(town: Shell) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.registry import adapter_class
+from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from examples.sources import Mood, Sources
 from tests.tasks.desk import Desk
@@ -47,7 +48,7 @@ def asking(works: Works, url: str, *, slots: int = 8, **limits: Any) -> Works:
     """The engine, whose professions are looked up in the roll."""
     works.desk.apply(document(url, **limits))
     model = RegistrySource.model_validate(described(url, **limits))
-    works.others["rpps"] = adapter_class(model)(model, secret=str, loopback_http=True)
+    works.others["rpps"] = adapter_class(model)(model, secret=str, loopback_http=True, private_networks=LOOPBACK)
     works.configure(slots=slots, only=["rpps"])
     return works
 

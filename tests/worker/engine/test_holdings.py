@@ -37,7 +37,7 @@ def test_checks_that_share_a_look_up_take_one_slot_and_are_all_held() -> None:
     assert holdings.room(lambda _: 10.0) == (2, {"towns": 2})
     assert holdings.start(lot) == lot
     now[0] += 11.0
-    assert holdings.hanging(lambda _: 10.0) == 1
+    assert holdings.running() == {(lot[0].id, 1): "towns"}
     assert holdings.unfinished() == [*lot, alone]
     assert holdings.looked_up(lot) == 1
     assert (holdings.free(), holdings.unwritten(), holdings.ended()) == (2, 3, {"towns": 3})
@@ -72,6 +72,19 @@ def test_a_look_up_begins_only_while_its_lease_can_be_trusted_by_our_own_clock()
     assert holdings.start([held(2)]), "it was renewed"
     holdings.add([held(3)], asked=now[0] - TRUSTED)
     assert not holdings.start([held(3)]), "the process stood still after its claim"
+
+
+def test_a_renewed_lease_is_trusted_from_when_the_statement_was_sent() -> None:
+    """However late its answer comes: the database may have begun to count at once."""
+    now = [100.0]
+    holdings = Holdings(3, clock=lambda: now[0])
+    holdings.add([held(1), held(2), held(3)], asked=now[0])
+    asked, now[0] = 105.0, 109.0
+    holdings.renewed([held(1), held(2)], asked=asked)
+    now[0] = asked + TRUSTED - 0.01
+    assert holdings.start([held(1), held(3)]) == [held(1)], "the third was not renewed"
+    now[0] = asked + TRUSTED
+    assert holdings.start([held(2)]) == []
 
 
 def test_a_look_up_that_comes_too_late_for_its_start_does_not_begin() -> None:

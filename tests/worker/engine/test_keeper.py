@@ -3,13 +3,14 @@ from __future__ import annotations
 import time
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from tasks.checks import Held
-from tasks.ledger.claiming import LEASE
-from tests.tasks.desk import ids
-from tests.worker.engine.works import Works
-from worker.engine.holdings import HANGING, Holdings
+from tasks.ledger.leasing import LEASE
+from tests.tasks.desk import REFUSED, entry, ids, listening
+from tests.worker.engine.works import PATIENCE, Works
+from worker.engine.holdings import HANGING, TRUSTED, Holdings
 from worker.engine.keeper import EVERY, Keeper, Renewer
 
 
@@ -28,6 +29,20 @@ def test_the_renewer_prolongs_what_is_held_in_one_statement_each_third_of_a_leas
     assert len(seen) == 1
     assert works.desk.one("SELECT count(*) FROM jurat_checks WHERE lease_until > NOW(10)") == 3
     assert 0 < renewer._next - time.monotonic() <= LEASE / 3
+
+
+def test_a_renewal_is_trusted_from_before_its_statement_was_sent(works: Works) -> None:
+    works.plans.refresh()
+    holdings = Holdings(3)
+    check = works.desk.held()
+    holdings.add([check], asked=0.0)
+    renewer = Renewer(works.desk.claims, holdings, works.plans.longest)
+    renewer._next = 0.0
+    sent: list[float] = []
+    with listening(works.desk.engine, "before_cursor_execute", lambda *_: sent.append(time.monotonic())):
+        begun = time.monotonic()
+        renewer.step()
+    assert begun <= holdings._all[check.id, check.fence].trusted_until - TRUSTED <= sent[0]
 
 
 def test_the_lease_of_a_look_up_that_hangs_is_let_go(works: Works) -> None:
@@ -94,6 +109,18 @@ def test_overdue_checks_are_taken_only_while_there_is_room_and_a_configuration(w
     assert len(ids(accepted)) == 5
 
 
+def test_what_was_put_apart_takes_no_room_from_overdue_checks(works: Works) -> None:
+    works.plans.refresh()
+    busy = [Held(works.desk.submit(f"x-{n}").id, 1, "", "", "", "", b"", "", 0, 0, 0.0) for n in range(100)]
+    works.desk.set_back("deadline_at", 1)
+    holdings, accepted = Holdings(0), list[Held]()
+    holdings.add(busy)
+    holdings.looked_up(busy)
+    holdings.put_apart(busy)
+    keeper(works, holdings, accepted)._end_overdue()
+    assert len(accepted) == 100
+
+
 def test_a_piece_of_upkeep_that_fails_takes_no_turn_from_the_others(works: Works) -> None:
     works.desk.submit_many(3)
     each = keeper(works, Holdings(3), [])
@@ -109,6 +136,79 @@ def test_a_piece_of_upkeep_that_fails_takes_no_turn_from_the_others(works: Works
     with pytest.raises(OSError, match="the disk"):
         each.step()
     assert done == ["leases", "figures", "purge"], "what had work, in its order"
+
+
+def purged(works: Works, count: int) -> None:
+    """So many checks are there, settled and past their time."""
+    works.desk.submit_many(count)
+    held = works.desk.claim(free=count, slots=count)
+    works.desk.write(*(entry(each, REFUSED, retain=-1.0) for each in held))
+
+
+def test_a_keeper_purges_until_nothing_is_left_and_does_other_upkeep_on_the_way(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.ledger.purging.BATCH", 1)
+    monkeypatch.setattr("worker.engine.keeper.LOOK_EVERY", 0.0001)  # a piece in each step
+    purged(works, 9)
+    each = keeper(works, Holdings(3), [])
+    left: list[int] = []
+    while not left or left[-1]:
+        works.desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-5) WHERE task <> 'purge'")
+        works.desk.submit_many(1, first=100 + len(left))
+        each.step()
+        left.append(works.desk.one("SELECT count(*) FROM jurat_verdicts"))
+        assert works.desk.one("SELECT waiting FROM jurat_sources WHERE name = 'towns'") == len(left)
+        assert len(left) < 100
+    assert len(left) > 3, "in pieces"
+    while each._purge is not None:
+        each.step()
+
+
+def test_a_keeper_that_is_told_to_end_purges_no_further(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.ledger.purging.BATCH", 1)
+    purged(works, 5)
+    each = keeper(works, Holdings(3), [])
+    waited: list[float] = []
+
+    def rest(seconds: float = 0.0) -> bool:
+        waited.append(seconds)
+        each.stopping.set()
+        return True
+
+    each.stopping.wait = rest  # type: ignore[method-assign,assignment] # it is told to in the first rest
+    each.step()
+    assert works.desk.one("SELECT count(*) FROM jurat_verdicts") == 4
+    assert waited[0] > 0
+
+
+def is_purging(keeper: Keeper) -> bool:
+    return keeper._purge is not None
+
+
+def test_a_purge_that_fails_waits_for_its_next_turn_and_goes_on_after_an_outage(works: Works) -> None:
+    class Broken:
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
+        def __iter__(self) -> Broken:
+            return self
+
+        def __next__(self) -> int:
+            raise self.error
+
+    each = keeper(works, Holdings(3), [])
+    each._purge = Broken(ValueError("a bug"))
+    with pytest.raises(ValueError, match="a bug"):
+        each._purge_until(time.monotonic() + PATIENCE)
+    assert not is_purging(each)
+    purged(works, 3)
+    each._purge = Broken(OperationalError("SELECT 1", {}, Exception("it is away")))
+    with pytest.raises(OperationalError):
+        each._purge_until(time.monotonic() + PATIENCE)
+    assert is_purging(each)
+    each._purge_until(time.monotonic() + PATIENCE)
+    assert works.desk.one("SELECT count(*) FROM jurat_verdicts") == 0
 
 
 def test_a_worker_that_lives_for_a_moment_has_done_its_upkeep(works: Works) -> None:

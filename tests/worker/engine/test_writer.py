@@ -2,17 +2,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from jurat.words import Reason
-from tasks.checks import Ended, Entry, Later, NextSource
-from tests.tasks.desk import attempt, entry
-from tests.worker.engine.works import Works
+from tasks.checks import Ended, Entry, Held, Later, NextSource
+from tasks.ledger.quotas import KEPT
+from tests.tasks.desk import UNAVAILABLE, Desk, attempt, entry
+from tests.tasks.refusing import refusing
+from tests.worker.engine.works import Works, soon
+from worker.engine import apart
 from worker.engine import writer as writing
 from worker.engine.gate import Gate
 from worker.engine.holdings import Holdings
@@ -50,11 +57,16 @@ def writer(works: Works, bells: Bells) -> Writer:
     desk = works.desk
     gate = Gate(works.plans.breaker)
     notes = Notes(desk.keeping, gate, works.plans.breaker, bells.wake_in)
-    return Writer(desk.settling, Holdings(99), bells, gate, notes)  # type: ignore[arg-type]
+    return Writer(desk.settling, Holdings(99), bells, gate, notes, keep_leases(desk))  # type: ignore[arg-type]
+
+
+def keep_leases(desk: Desk) -> Callable[[Sequence[Held]], object]:
+    return lambda held: desk.claims.renew(held, seconds=KEPT)
 
 
 def hand_on(writer: Writer, *entries: Entry) -> None:
     writer._holdings.add(each.held for each in entries)
+    writer._holdings.looked_up(each.held for each in entries)
     for each in entries:
         writer.hand_on(each)
 
@@ -190,10 +202,36 @@ def test_what_was_committed_without_an_answer_is_neither_repeated_nor_refused(wo
     assert (writer.written, writer.refused, works.settled) == (2, 0, 2)
 
 
-def test_a_busy_row_is_tried_again_until_it_is_free_and_the_end_waits_for_it(works: Works, writer: Writer) -> None:
+# ------------------------------------------------------------------------------------------------ what is busy
+
+
+@contextmanager
+def held_row(desk: Desk, *participants: str) -> Iterator[None]:
+    """A transaction of the platform that holds the access rows of these participants."""
+    with desk.engine.connect() as platform, platform.begin() as transaction:
+        platform.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        sql = "SELECT 1 FROM jurat_access WHERE participant = ANY(:names) FOR UPDATE"
+        platform.execute(text(sql), {"names": list(participants)})
+        yield
+        transaction.rollback()
+
+
+def step_until(writer: Writer, condition: Callable[[], object]) -> bool:
+    """Whether the condition comes to hold while the writer does one step after the other."""
+
+    def after_step() -> object:
+        writer.step()
+        return condition()
+
+    return soon(after_step)
+
+
+def test_a_busy_row_is_tried_again_until_it_is_free_and_the_end_waits_for_it(
+    works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "LAST_TRIES", 60.0)
     held = works.desk.held()
-    with works.desk.engine.begin() as platform:
-        works.desk.submit_on(platform, held.participant, "code")
+    with held_row(works.desk, held.participant):
         hand_on(writer, entry(held))
         writer.stop()
         writer.start()
@@ -201,6 +239,130 @@ def test_a_busy_row_is_tried_again_until_it_is_free_and_the_end_waits_for_it(wor
         assert works.settled == 0
     assert writer.join(60)
     assert works.settled == 1
+
+
+def test_a_writer_that_ends_gives_back_what_stays_busy(works: Works, writer: Writer) -> None:
+    held = works.desk.held()
+    with held_row(works.desk, held.participant):
+        hand_on(writer, entry(held, attempt=attempt()))
+        writer.stop()
+        writer.start()
+        assert writer.join(60)
+    assert works.desk.row(held.id, "state, lookups, lost_leases, lease_until") == ("pending", 0, 0, None)
+    assert works.desk.one("SELECT count(*) FROM jurat_checks WHERE due_at <= NOW") == 1
+
+
+def test_what_stays_busy_counts_against_nothing_and_is_written_once_it_is_free(
+    works: Works, writer: Writer, bells: Bells
+) -> None:
+    works.desk.submit_many(6)
+    held = works.desk.claim(free=6)
+    busy = [check for check in held if check.participant in ("p-1", "p-4")]
+    with held_row(works.desk, "p-1", "p-4"):
+        hand_on(writer, *(entry(check, attempt=attempt()) for check in held))
+        assert step_until(writer, lambda: not writer._holdings.under_way())
+        assert works.settled == 4
+        assert (writer._holdings.unwritten(), len(writer._holdings), writer.handled) == (0, 2, 6)
+        assert writer._holdings.hold_only_apart(works.plans.longest), "a check that must be alone can be"
+        assert works.desk.one("SELECT count(*) FROM jurat_checks WHERE lease_until > NOW(20)") == 2
+        works.desk.submit("p-9")
+        assert len(works.desk.claim(concurrency=1)) == 1, "nor does their source's concurrency count them"
+    assert step_until(writer, lambda: works.settled == 6)
+    assert len(writer._holdings) == 0
+    assert {verdict for check in busy for verdict in works.desk.verdicts(check.id)} == {("accepted", "record_matches")}
+    assert writer.refused == 0
+
+
+def test_the_breaker_does_not_wait_for_a_row_that_somebody_holds(works: Works, writer: Writer) -> None:
+    """The look-up of a probe has succeeded; that its participant's row is held is nothing to its source."""
+    held = works.desk.held()
+    failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
+    writer._gate.saw([entry(held, UNAVAILABLE, attempt=failed)])
+    with held_row(works.desk, held.participant):
+        hand_on(writer, entry(held, UNAVAILABLE, attempt=failed))
+        assert step_until(writer, lambda: not writer._gate._unwritten["towns"])
+        assert works.desk.one("SELECT failures FROM jurat_sources WHERE name = 'towns'") == 1
+    assert step_until(writer, lambda: works.settled)
+    assert writer._gate._unwritten["towns"] == 0
+    writer._notes.tell()
+    assert works.desk.one("SELECT failures FROM jurat_sources WHERE name = 'towns'") == 1, "counted once"
+
+
+def test_pauses_grow_while_a_row_is_held(works: Works, writer: Writer) -> None:
+    held = works.desk.held()
+    with held_row(works.desk, held.participant), works.desk.statements() as seen:
+        hand_on(writer, entry(held))
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            writer.step()
+    assert sum("SKIP LOCKED" in statement and "jurat_access" in statement for statement in seen) < 15
+
+
+def test_no_more_is_kept_than_there_is_room_for(works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "MOST", 2)
+    works.desk.submit_many(5)
+    held = works.desk.claim(free=5)
+    with held_row(works.desk, *(check.participant for check in held)):
+        hand_on(writer, *map(entry, held))
+        assert step_until(writer, lambda: len(writer._holdings) == 2)
+        assert works.desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'pending' AND due_at > NOW(50)") == 3
+    assert works.desk.one("SELECT sum(lookups + lost_leases) FROM jurat_checks") == 0
+
+
+# --------------------------------------------------------------------------------- what the database refuses
+
+
+@pytest.mark.parametrize("table", ["jurat_verdicts", "jurat_access", "jurat_checks"])
+def test_what_the_platforms_own_trigger_refuses_harms_no_neighbour_and_is_written_once_it_does_not(
+    works: Works, writer: Writer, table: str
+) -> None:
+    works.desk.submit_many(8)
+    held = works.desk.claim(free=8)
+    (bad,) = (check for check in held if check.participant == "p-3")
+    when = "NEW.state <> 'leased'" if table == "jurat_checks" else "true"
+    with refusing(works.desk, "p-3", table, when), capture_logs() as logs:
+        hand_on(writer, *map(entry, held))
+        assert step_until(writer, lambda: works.settled == 7)
+        tried = writer._apart._kept[bad.id, bad.fence].pause
+        assert step_until(writer, lambda: writer._apart._kept[bad.id, bad.fence].pause > tried)
+        assert (writer._holdings.under_way(), len(writer._holdings)) == (0, 1)
+        assert works.desk.row(bad.id, "state") == "leased"
+    said = [line for line in logs if line["log_level"] in ("warning", "error")]
+    assert [line["event"].partition(":")[0] for line in said] == ["check not written"]
+    assert (said[0]["check_id"], said[0]["error"], "exception" in said[0]) == (str(bad.id), "P0001", False)
+    assert "p-3" not in str(said)
+    assert step_until(writer, lambda: works.settled == 8)
+    assert works.desk.verdicts(bad.id) == [("accepted", "record_matches")]
+
+
+def test_what_is_refused_until_its_deadline_ends_undetermined(
+    works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "FAILED_REST", 0.01)
+    monkeypatch.setattr(apart, "FAILED_LONGEST", 0.05)
+    held = replace(works.desk.held(), seconds_left=0.3)
+    with refusing(works.desk, held.participant, when="NEW.outcome = 'accepted'"):
+        hand_on(writer, entry(held))
+        assert step_until(writer, lambda: works.settled)
+    assert works.desk.verdicts(held.id) == [("undetermined", "deadline_passed")]
+
+
+def test_a_verdict_that_nobody_lets_in_is_tried_ever_more_seldom_and_said_once(
+    works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "FAILED_REST", 0.01)
+    held = replace(works.desk.held(), seconds_left=-1.0)
+    with refusing(works.desk, held.participant), capture_logs() as logs:
+        hand_on(writer, entry(held))
+        assert step_until(writer, lambda: writer._apart._kept and writer._apart.seconds(9) > 0.3)
+        writer.stop()
+        writer.start()
+        assert writer.join(60), "nor does the end wait for it"
+    assert [line["event"].partition(":")[0] for line in logs if line["log_level"] != "info"] == [
+        "check not written",
+        "given back",
+    ]
+    assert works.desk.row(held.id, "state, lost_leases") == ("pending", 0)
 
 
 def write_of_two(works: Works, writer: Writer) -> int:

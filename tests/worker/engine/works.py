@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from adapters.base import Finding, Found, Query, Source, SourceError
+from adapters.fingerprints import Fingerprints
 from config.configuration import Configuration
 from jurat.words import Outcome, Reason
 from tasks.ledger import Claims, Keeping, Reading, Settling
@@ -79,6 +80,7 @@ class Works:
     def __init__(self, desk: Desk, steered: Steered, *, slots: int = 4, only: Collection[str] | None = None) -> None:
         self.desk = desk
         self.steered = steered
+        self.fingerprints: Fingerprints | None = desk.fingerprints
         self.others: dict[str, Source] = {}
         self.configure(slots=slots, only=only)
         self._started = False
@@ -88,7 +90,7 @@ class Works:
         reading = Reading(self.desk.engine)
 
         def make(version: int, configuration: Configuration) -> Plan:
-            plan = make_plan(version, configuration, reading, self.desk.fingerprints, {})
+            plan = make_plan(version, configuration, reading, self.fingerprints, {})
             return replace(plan, sources={**dict.fromkeys(plan.sources, self.steered), **self.others})
 
         ledgers = Ledgers(Claims(self.desk.engine), Settling(self.desk.engine), Keeping(self.desk.engine))

@@ -149,7 +149,12 @@ def test_a_draft_is_found_again_and_is_its_owners_alone(
     expect(walk.page.locator("#name")).to_have_value(name)
     other = Walk(browse(), embedded.web.address)
     other.sign_up()
-    embedded.ground.sql("UPDATE platform_accounts SET role = 'administrator' WHERE name = :name", name=other.name)
+    embedded.ground.sql(
+        "INSERT INTO platform_office (name, password, role, participant) "
+        "SELECT name, password, 'administrator', participant FROM platform_accounts WHERE name = :name",
+        name=other.name,
+    )
+    other.sign_in(other.name)
     assert other.go("office/").status == 200
     for step in ("about", "criteria", "questions", "check"):
         assert other.go(steps + step).status == 404

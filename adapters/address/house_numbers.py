@@ -1,0 +1,173 @@
+"""House numbers as people and address bases write them, and what is none. Pure.
+
+What a number is made of is narrow on purpose: folding would make a 1 of "①", of "-1" and of "<b>1</b>". Whoever wrote
+that has given no house number, and nothing may be decided as if it were one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from adapters.address.matching import ELIDED, Language, fold, language
+
+SEPARATORS = re.compile(r"[,;\n\r\t()|]+")
+SIGN = re.compile(r"(\d[a-z]?)\s*([-–—./])\s*(?=\d)", re.IGNORECASE)
+RANGE_SIGN = "\ua78f"
+"""Stands for a sign between two numbers that folding must not lose, twice for one that joins no range: "8.5", and "4/8"
+where that is flat 4 of house 8. It is a letter that looks like a dot (sinological dot)."""
+RANGE_WIDTH = 12
+"""The widest span read as one building with several numbers ("8-10"): beyond it the two ends may be far apart."""
+
+_DASHES = "–—−‐‑-"
+_PUNCTUATION = frozenset(f"{_DASHES}/\\.,;:()'’‘`´\"“”«»°#&+|·•№℅\n\r\t")
+_SIGNED = re.compile(rf"(?:^|[^\w)\s{_DASHES}])\s*[+{_DASHES}]+\s*\d")
+_SIGNED_PART = re.compile(rf"(?:^|[,;\n\r\t(|])\s*[+{_DASHES}]+\s*\d")
+_IN_BRACKETS = re.compile(r"(?<=[^\s(])\s*\(([^()]*)\)?")
+_NOTHING = re.compile(rf"[/. {_DASHES}]*")
+_MARK_ZERO = re.compile("(?<=[nN])\N{SUPERSCRIPT ZERO}")
+_FRACTION_SLASH = "\N{FRACTION SLASH}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HouseNumber:
+    """A house number: its value, its repetition in one spelling ("bis", "ter", "a" or ""), and where a range ends."""
+
+    value: int
+    repetition: str = ""
+    until: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.repetition}".rstrip()
+
+
+UNREADABLE = HouseNumber(0)
+"""A house number that was written and can be none, or more than one ("8-80"): no house has it."""
+
+
+def read_number(text: str, code: str = "fr") -> HouseNumber | None:
+    """A house number as it is written by people and address bases: "8", "8 bis", "8B", "n° 8", "8-10". Else None."""
+    text = plain(text)
+    if not text.isascii() and any(_is_foreign(each) and _has_digit(each) for each in text):
+        return None  # folding would make 82 of "8²"
+    match = number_patterns(code).one.fullmatch(fold(with_signs(text, language(code))))
+    if match is None:
+        return None
+    value = int(match["value"])
+    until = int(match["until"]) if match["until"] else None
+    if until is not None and not (value < until <= value + RANGE_WIDTH and (until - value) % 2 == 0):
+        return None
+    return HouseNumber(value, repetition(match["repetition"] or "", code), until)
+
+
+def repetition(written: str, code: str = "fr") -> str:
+    """One spelling of what stands behind a number: "B" and "bis" are the same, and nobody can tell which was meant."""
+    folded = fold(written)
+    return str(language(code).table["repetitions"].get(folded, folded))
+
+
+def same_number(asked: HouseNumber, found: str | None, code: str = "fr") -> bool:
+    """Whether a source's house number is the one asked for. A range is answered by its first number or by itself."""
+    number = read_number(found or "", code)
+    if number is None or number.repetition != asked.repetition:
+        return False
+    return number.value == asked.value and (number.until is None or number.until == asked.until)
+
+
+def plain(text: str) -> str:
+    """`text` with digits of any script as ASCII ones, fractions as "1/2", the zero of "n⁰ 8" as a "°"."""
+    if text.isascii():
+        return text
+    return "".join(map(_plain, _MARK_ZERO.sub("°", text)))
+
+
+def says_none(text: str, code: str = "fr") -> bool:
+    """Whether the field of the number says that the house has none: it is empty, a dash, or "s/n"."""
+    if any(map(_is_foreign, text)):
+        return False
+    return _NOTHING.fullmatch(text) is not None or fold(text) in language(code).table["no_number"]
+
+
+def holds_no_number(text: str, code: str = "fr") -> bool:
+    """Whether the field of the number (`plain`) holds what no house number is made of, such as "-1", "²" or "<b>8</b>".
+
+    So do a number in brackets behind something else, "f(8)", and a suffix apart, "8 (bis)": it may be a flat's.
+    """
+    if any(map(_is_foreign, text)) or _SIGNED.search(text):
+        return True
+    if any(read_number(match[1], code) for match in _IN_BRACKETS.finditer(text)):
+        return True
+    pieces = [fold(piece) for piece in SEPARATORS.split(text)]
+    return any(
+        not number.repetition and behind[:1].isalpha() and read_number(f"{piece} {behind}", code)
+        for piece, behind in pairwise(pieces)
+        if (number := read_number(piece, code))
+    )
+
+
+def spoils_number(street: str) -> bool:
+    """Whether a number in the field of the street (`plain`) is none, as `holds_no_number` says."""
+    if _SIGNED_PART.search(street) or any(_is_foreign(each) and _has_digit(each) for each in street):
+        return True
+    return any(
+        one.isdigit() != other.isdigit() and (_is_foreign(one) or _is_foreign(other)) for one, other in pairwise(street)
+    )
+
+
+def _plain(character: str) -> str:
+    if unicodedata.decomposition(character).startswith("<fraction>"):
+        return f" {unicodedata.normalize('NFKD', character).replace(_FRACTION_SLASH, '/')}"
+    return str(unicodedata.decimal(character, character))
+
+
+@lru_cache(maxsize=4096)
+def _is_foreign(character: str) -> bool:
+    """Whether no house number, nor what people write around one, has such a character."""
+    if character in _PUNCTUATION:
+        return False
+    if character in {RANGE_SIGN, ELIDED}:
+        return True
+    category = unicodedata.category(character)
+    return not (category[0] == "L" or category in {"Nd", "Zs", "Cf"} or unicodedata.combining(character))
+
+
+def _has_digit(character: str) -> bool:
+    return any(each.isdigit() for each in unicodedata.normalize("NFKD", character))
+
+
+def with_signs(text: str, words: Language) -> str:
+    """`text` with `RANGE_SIGN` for what stands between two numbers."""
+    ranges = words.table["range_signs"]
+    return SIGN.sub(lambda match: f"{match[1]} {RANGE_SIGN * (1 if match[2] in ranges else 2)} ", text)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberPatterns:
+    """A house number; `several` numbers; numbers that a sign or a word joins, `behind` a name."""
+
+    one: re.Pattern[str]
+    several: re.Pattern[str]
+    behind: re.Pattern[str]
+
+
+@lru_cache(maxsize=32)
+def number_patterns(code: str) -> NumberPatterns:
+    """Those of a language."""
+    table = language(code).table
+    marks, ranges = "|".join(table["number_marks"]), "|".join(table["range_words"])
+    known = "|".join(sorted({*table["repetitions"], *table["repetitions"].values()}, key=len, reverse=True))
+    others = "|".join(word for word in (*table["particles"], *table["city"]["ordinals"]) if len(word) > 1)
+    mark = rf"(?:(?:{marks}) ?)?"
+    behind = rf"(?!(?:{ranges}) \d|(?:{others})\b)(?:{known}|[a-z]{{1,2}}\d?)"
+    any_one, joint = rf"{mark}\d+(?: ?{behind})?", rf" (?:{ranges}|{RANGE_SIGN}{{1,2}})"
+    return NumberPatterns(
+        one=re.compile(
+            rf"{mark}0*(?P<value>[1-9]\d{{0,4}})(?: ?(?P<repetition>{behind}))?"
+            rf"(?:(?: (?:{ranges}|{RANGE_SIGN}))? 0*(?P<until>[1-9]\d{{0,4}}))?"
+        ),
+        several=re.compile(rf"{any_one}(?:(?:{joint})? {any_one})+"),
+        behind=re.compile(rf"(?<=\S) (?P<numbers>{any_one}(?:{joint} {any_one})+)$"),
+    )

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Prints the users of Valkey, for the file `valkey_users`: compose/valkey-users.sh WORKERS_PASSWORD PLATFORMS_PASSWORD
+#
+# Whoever names no user may ask whether it is alive. Workers read bells and ring them. A platform rings, and can neither
+# read nor remove what others rang, nor send what workers would obey.
+set -eu
+
+digest() { printf %s "$1" | sha256sum | cut -d ' ' -f 1; }
+
+echo "user default on nopass resetkeys resetchannels -@all +ping"
+echo "user worker on #$(digest "$1") ~* &* +@all -@admin -@dangerous +info"
+echo "user platform on #$(digest "$2") resetchannels ~checks ~checks.* ~_kombu.binding*.checks* +@connection" \
+    "+lpush +llen +sadd +smembers +multi +exec"

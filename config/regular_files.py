@@ -1,0 +1,50 @@
+"""Opens files by name and nothing else: a pipe, a device or a socket would be waited for, for ever."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO, Final
+
+_KINDS: Final = (
+    (stat.S_ISDIR, "Is a directory"),
+    (stat.S_ISFIFO, "it is a pipe, and no file"),
+    (stat.S_ISCHR, "it is a device, and no file"),
+    (stat.S_ISBLK, "it is a device, and no file"),
+    (stat.S_ISSOCK, "it is a socket, and no file"),
+)
+
+
+class NoRegularFile(OSError):
+    """What has this name is no file. `strerror` says what it is."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """The file at `path`, open for reading. Never waits for anybody who would write to it.
+
+    Raises:
+        OSError: it can not be opened; NoRegularFile where it is a folder, a pipe, a device or a socket.
+    """
+    _check(path.stat().st_mode)
+    # It may have become another since: only what is open counts, and a pipe must not be waited for.
+    opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        _check(os.fstat(opened).st_mode)
+        return os.fdopen(opened, "rb")
+    except BaseException:
+        os.close(opened)
+        raise
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """At most `most` bytes from the beginning of the file at `path`. Raises as `open_regular`."""
+    with open_regular(path) as file:
+        return file.read(most)
+
+
+def _check(mode: int) -> None:
+    for is_one, said in _KINDS:
+        if is_one(mode):
+            raise NoRegularFile(errno.EINVAL, said)

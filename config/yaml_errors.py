@@ -1,0 +1,230 @@
+"""What YAML's scanner and parser complain of, told at the place of the mistake: often that is before where they notice.
+
+An unclosed quote is noticed at the next one, a missing space behind a colon in the line below, an unclosed bracket at
+the end of the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
+from ruamel.yaml.tokens import ScalarToken
+
+from config.problems import printable
+
+ODD_SPACE: Final = "[\u00a0\u1680\u2000-\u200f\u2028\u2029\u202f\u2060\u3000\ufeff]"
+"""Spaces that YAML takes for letters, and characters that nobody sees."""
+
+CURLY: Final = "“”„‟‘’‚‛«»‹›"
+
+_ODD_PLACE = re.compile(rf"^[ \t-]*({ODD_SPACE})|[:,-]({ODD_SPACE})|({ODD_SPACE})\s*:")
+_KEY = r"[\w.$-]+"
+_GLUED = re.compile(rf"^(\s*(?:- +)*{_KEY}:)(?=[^\s:])")
+_EQUALS = re.compile(rf"^\s*(?:- +)*{_KEY}\s*(=)")
+_NO_COLON = re.compile(rf"^\s*(?:- +)*({_KEY})(?:\s+[^:]*)?$")
+_WHOLE = re.compile(rf"^\s*(?:- +)*{_KEY}:\s+[^\s#]")
+_COMMENT = re.compile(r"^\s*(//|/\*|--|;)")
+
+_PLAIN_QUOTES: Final = 'write plain quotes "…", for these are letters to YAML'
+_SENTENCES: Final = (
+    (r"cannot start any token", "this character can not begin a value", "put the value in quotes"),
+    (r"expected ',' or '([\]}])'", "a ',' or the closing '{0}' is missing", "check the brackets"),
+    (r"expected the node content", "a value is missing here", "check the commas and brackets"),
+    (
+        r"sequence entries are not allowed",
+        "a '-' does not belong here",
+        "put each entry of a list on a line of its own",
+    ),
+    (r"undefined alias", "this alias has no anchor (&name) before it", "put the text in quotes, if it is one"),
+    (r"unknown escape character", "a backslash stands before a character that it can not escape", "use single quotes"),
+    (r"comment or a line break", "behind | or > a text begins on the next line", "put it there, or all in quotes"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, at a line and column that count from 0, and what to do."""
+
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+
+
+def fault_of(error: MarkedYAMLError, text: str) -> Fault:
+    """The complaint as a sentence at the place of the mistake."""
+    return next(_explanations(_Trouble(error, text)))
+
+
+class _Trouble:
+    """An error, and the lines around it."""
+
+    def __init__(self, error: MarkedYAMLError, text: str) -> None:
+        self.text = text
+        self.said = str(error.problem or error.context or "")
+        self.context: StreamMark | None = error.context_mark
+        mark = error.problem_mark or error.context_mark
+        self._lines = [*text.splitlines(), ""]  # the last is where the text ends
+        self.number = min(mark.line, len(self._lines) - 1) if mark else 0
+        self.column = mark.column if mark else 0
+        self.line = self._lines[self.number]
+        above = range(self.number - 1, -1, -1)
+        self.above = next((n for n in above if self._lines[n].strip() and self._lines[n].strip()[0] != "#"), None)
+
+    def at(self, number: int) -> str:
+        return self._lines[number]
+
+    @property
+    def found(self) -> str:
+        """The character at the place of the error."""
+        return self.line[self.column : self.column + 1]
+
+    @property
+    def indent(self) -> int:
+        return indent_of(self.line)
+
+
+def indent_of(line: str) -> int:
+    """How many spaces or tabs a line begins with."""
+    return len(line) - len(line.lstrip(" \t"))
+
+
+def _explanations(trouble: _Trouble) -> Iterator[Fault]:
+    yield from _odd_characters(trouble)
+    yield from _quotes(trouble)
+    if "mapping values are not allowed" in trouble.said:
+        yield from _colons(trouble)
+    if "could not find expected ':'" in trouble.said:
+        yield from _no_colon(trouble)
+    if "<block end>" in trouble.said:
+        yield from _indentation(trouble)
+    if "expected ',' or" in trouble.said:
+        yield from _brackets(trouble)
+    for pattern, message, hint in _SENTENCES:
+        if found := re.search(pattern, trouble.said):
+            yield Fault(trouble.number, trouble.column, message.format(*found.groups()), hint)
+    yield Fault(trouble.number, trouble.column, f"is no YAML: {printable(trouble.said)}")
+
+
+def _odd_characters(trouble: _Trouble) -> Iterator[Fault]:
+    tab = trouble.line[: trouble.indent].find("\t")
+    if tab >= 0:
+        yield Fault(trouble.number, tab, "a tab stands in the indentation", "use spaces")
+    elif trouble.found == "\t":
+        yield Fault(trouble.number, trouble.column, "a tab stands here", "use spaces")
+    for number in (trouble.number, trouble.above):
+        if number is not None and (found := _ODD_PLACE.search(trouble.at(number))):
+            column = max(found.start(group) for group in (1, 2, 3))
+            yield Fault(
+                number,
+                column,
+                f"a special space (U+{ord(trouble.at(number)[column]):04X}) stands here",
+                "write a plain one",
+            )
+    if trouble.line.startswith("```"):
+        yield Fault(trouble.number, 0, "``` is Markdown and no YAML", "remove the line")
+
+
+def _quotes(trouble: _Trouble) -> Iterator[Fault]:
+    if "unexpected end of stream" in trouble.said and trouble.context:
+        yield Fault(trouble.context.line, trouble.context.column, "a quote is not closed", "close it")
+    if (opened := _quote_over_lines(trouble)) is not None:
+        said = f"a quote is not closed here, and ends at the next one, in line {trouble.number + 1}"
+        yield Fault(opened.line, opened.column, said, "close it in its own line")
+    before = trouble.line[: trouble.column].rstrip()
+    if "expected ','" in trouble.said and before[-1:] in {'"', "'"} and trouble.found.isalnum():
+        hint = "put the whole value in one pair of quotes, of the kind that it does not hold"
+        yield Fault(trouble.number, trouble.column, "this does not belong after the value", hint)
+
+
+def _quote_over_lines(trouble: _Trouble) -> StreamMark | None:
+    """Where a text in quotes begins that ends in the line of the error, and not in its own."""
+    found: StreamMark | None = None
+    try:
+        for token in YAML(typ="safe", pure=True).scan(trouble.text):
+            if token.start_mark.line > trouble.number:
+                break
+            if isinstance(token, ScalarToken) and token.style in {'"', "'"}:
+                ends_here = token.start_mark.line < token.end_mark.line == trouble.number
+                found = found or (token.start_mark if ends_here else None)
+    except YAMLError:
+        pass  # the error itself
+    return found
+
+
+def _colons(trouble: _Trouble) -> Iterator[Fault]:
+    before = trouble.line[: trouble.column]
+    curly = any(letter in trouble.line for letter in CURLY)
+    if re.search(r":\s", before):
+        hint = _PLAIN_QUOTES if curly else "put the whole text behind the first colon in quotes"
+        yield Fault(trouble.number, trouble.column, "a colon does not belong here", hint)
+    if trouble.above is None:
+        return
+    above = trouble.at(trouble.above)
+    if found := _GLUED.search(above):
+        said = "a space is missing behind the colon"
+        yield Fault(trouble.above, found.end(1), said, "write KEY: VALUE, with one")
+    if found := _EQUALS.search(above):
+        yield Fault(trouble.above, found.start(1), "this is no 'key: value'", "write a colon and a space in place of =")
+    if _NO_COLON.search(above):
+        yield Fault(trouble.above, indent_of(above), "a colon is missing behind the key", "write KEY: VALUE")
+    if _WHOLE.search(above) and trouble.indent > indent_of(above):
+        said = "this line stands further right than the one above, which has its value already"
+        yield Fault(trouble.number, trouble.indent, said, "line it up with that")
+    yield Fault(
+        trouble.number, trouble.column, "a colon does not belong here", "quote the text, or check the lines above"
+    )
+
+
+def _no_colon(trouble: _Trouble) -> Iterator[Fault]:
+    mark = trouble.context
+    number, column = (mark.line, mark.column) if mark else (trouble.number, trouble.column)
+    line = trouble.at(min(number, trouble.number))
+    if _COMMENT.search(line):
+        yield Fault(number, column, "this is no comment", "begin it with #")
+    if _NO_COLON.search(line):
+        yield Fault(
+            number, column, "a colon is missing behind the key", "write KEY: VALUE, or KEY: before what belongs to it"
+        )
+    yield Fault(number, column, "this is no 'key: value'", "check the colon after the key, and the quotes above")
+
+
+def _indentation(trouble: _Trouble) -> Iterator[Fault]:
+    if trouble.column > trouble.indent:
+        if trouble.found in {",", "}", "]"}:
+            said = f"this '{trouble.found}' closes nothing" if trouble.found != "," else "this ',' does not belong here"
+            yield Fault(trouble.number, trouble.column, said, "remove it")
+        said, hint = "this does not belong after the value", "put the whole value in one pair of quotes"
+        yield Fault(trouble.number, trouble.column, said, hint)
+    lists = [
+        number
+        for number in range(trouble.number)
+        if indent_of(trouble.at(number)) == trouble.indent and trouble.at(number).lstrip().startswith("- ")
+    ]
+    if lists and not trouble.line.lstrip().startswith("-"):
+        said = f"a list begins here, and line {trouble.number + 1} is no entry of it"
+        yield Fault(lists[-1], trouble.indent, said, "begin all with '- ', or none, where names stand before a colon")
+    said = "this line does not fit the indentation of the lines above"
+    yield Fault(trouble.number, trouble.column, said, "line it up with them")
+
+
+def _brackets(trouble: _Trouble) -> Iterator[Fault]:
+    if trouble.found in {"{", "["}:
+        said = f"a text with '{trouble.found}' in it stands in quotes here"
+        yield Fault(trouble.number, trouble.column, said, "put the whole value in quotes")
+    if trouble.found == ":":
+        hint = _PLAIN_QUOTES if any(letter in trouble.line for letter in CURLY) else "put the whole text in quotes"
+        same = trouble.context is not None and trouble.context.line == trouble.number
+        if same and re.search(r":\s", trouble.line[: trouble.column]):
+            yield Fault(trouble.number, trouble.column, "a colon does not belong here", hint)
+    if trouble.context and trouble.context.line < trouble.number and trouble.above is not None:
+        above = trouble.at(trouble.above).rstrip()
+        closing = "]" if "']'" in trouble.said else "}"
+        if above and above[-1] not in ",{[":
+            said = f"a ',' or the closing '{closing}' is missing at the end of this line"
+            yield Fault(trouble.above, len(above), said, "check the brackets")

@@ -1,0 +1,37 @@
+"""The tables in which workers say that they are there, and which keys no worker has."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Integer, Table, Text
+
+from jurat.columns import CheckId, Document, Moment, metadata
+
+workers = Table(
+    "jurat_workers",
+    metadata,
+    Column("id", CheckId, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("sources", Document),
+    Column("config_version", Integer),
+    Column("unseal_keys", Document, nullable=False),
+    Column("hash_keys", Document, nullable=False),
+    Column("ready", Boolean, nullable=False),
+    Column("stopping", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+missing_keys = Table(
+    "jurat_missing_keys",
+    metadata,
+    Column("answer_key", Text, primary_key=True),
+    Column("since", Moment, primary_key=True),
+    Column("seen_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)

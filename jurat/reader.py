@@ -1,0 +1,224 @@
+"""What a platform reads of the shared database, through connections of the client's own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from jurat.asking import Asked, AskedState
+from jurat.candidates import open_candidates, opening_key, reading_candidates
+from jurat.columns import moment
+from jurat.database import is_missing_table, open_engine, reader
+from jurat.errors import (
+    ConfigurationError,
+    InvalidSubmission,
+    SchemaMissing,
+    UnknownCheck,
+    UnknownConsultation,
+    UnknownRequest,
+    WaitTimeout,
+)
+from jurat.ids import parse_id
+from jurat.messages import OwnTexts, message_for, spoken
+from jurat.naming import is_storable, require_printable, require_text
+from jurat.publications import PUBLICATION, Publication, publication_from
+from jurat.reading import (
+    ACCESS,
+    CONSULTATIONS,
+    PUBLISHED,
+    REQUEST,
+    RESULT_WIDTH,
+    RESULTS,
+    STANDING,
+    TEXTS,
+    Access,
+    Result,
+    access_from,
+    read_json,
+    result_from,
+)
+from jurat.silence import seconds_of
+from jurat.standing import Standing
+from jurat.words import AccessState, QuestionState, Reason, State
+from jurat.zones import ZONES, Zone, zone_from
+
+
+class Reader:
+    """The half of `jurat.Client` that reads; `Client` says what its arguments are."""
+
+    def __init__(self, database_url: str | None, deadline: float | None) -> None:
+        self._deadline = seconds_of(deadline)
+        self._engine = open_engine(database_url, deadline=self._deadline) if database_url else None
+
+    def publication(self, name: str) -> Publication:
+        """What became of the last publication of a consultation, once it is committed.
+
+        Raises UnknownConsultation where the platform never published one of this name.
+        """
+        rows = self._read(text(PUBLICATION), {"name": name}) if is_storable(require_text("name", name)) else []
+        if not rows:
+            raise UnknownConsultation(name, [row[0] for row in self._read(PUBLISHED, {})])
+        return publication_from(name, rows[0])
+
+    def request(self, request_id: UUID | str) -> Asked:
+        """What came of a request of `contest`, `transfer`, `erase` or `add_codes`.
+
+        Raises UnknownRequest when no committed request has this id, or it was dealt with long ago.
+        """
+        known = parse_id(request_id)
+        rows = self._read(REQUEST, {"ids": [known]}) if known else []
+        if not known or not rows:
+            raise UnknownRequest(known or request_id)
+        _, kind, applied_at, refused = rows[0]
+        state = AskedState.WAITING if applied_at is None else AskedState.REFUSED if refused else AskedState.DONE
+        return Asked(known, kind, state, refused, moment(applied_at))
+
+    def result(self, check_id: UUID | str) -> Result:
+        """What is known of a check, by its primary key.
+
+        Raises UnknownCheck when no committed check has this id, or it is no id at all.
+        """
+        found = self.results([check_id])
+        if not found:
+            raise UnknownCheck(parse_id(check_id) or check_id)
+        return found[0]
+
+    def results(self, check_ids: Iterable[UUID | str]) -> list[Result]:
+        """What is known of several checks in one query, in the order of `check_ids`.
+
+        Unknown ones are left out, and so is what is no id at all: each result says of which check it is.
+        """
+        given: object = check_ids
+        if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
+            raise InvalidSubmission("check_ids must be a list of ids; ask `result` for a single one")
+        wanted = [known for each in given if (known := parse_id(each))]
+        rows = self._read(RESULTS, {"ids": wanted}) if wanted else []
+        by_id = {result.check_id: result for result in map(result_from, rows)}
+        return [by_id[check_id] for check_id in wanted if check_id in by_id]
+
+    def access(self, consultation: str, participant: str) -> Access:
+        """What the participant's verdicts add up to. A submit shows here as soon as it is committed.
+
+        Raises UnknownConsultation.
+        """
+        rows = self._read_of(consultation, ACCESS, participant=require_printable("participant", participant))
+        if not rows:
+            raise self._unknown(consultation)
+        return access_from(rows)
+
+    def standing(self, consultation: str, participant: str) -> Standing:
+        """The participant's access with the newest result of each question, all of one moment: what a page shows.
+
+        One statement reads it. Of two, one after the other, the second may know more than the first.
+
+        Raises UnknownConsultation.
+        """
+        rows = self._read_of(consultation, STANDING, participant=require_printable("participant", participant))
+        if not rows:
+            raise self._unknown(consultation)
+        results = [result_from(row[:RESULT_WIDTH]) for row in rows if row[0] is not None]
+        contact, messages = map(read_json, rows[0][RESULT_WIDTH : RESULT_WIDTH + 2])
+        access = access_from([row[RESULT_WIDTH + 2 :] for row in rows])
+        return Standing(access, {result.question: result for result in results}, contact, messages)
+
+    def wait(self, check_id: UUID | str, timeout: float = 30.0) -> Result:
+        """Poll until the check is settled or goes to review, for at most `timeout` seconds.
+
+        Raises UnknownCheck, or WaitTimeout when it is still on its way.
+        """
+        end = time.monotonic() + timeout
+        while not (result := self.result(check_id)).settled and result.state is not State.REVIEW:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise WaitTimeout(result.check_id, timeout)
+            time.sleep(min(left, result.next_poll_ms / 1000))
+        return result
+
+    def candidates(self, check_id: UUID | str, private_key: bytes) -> list[dict[str, str]]:
+        """The addresses that an ambiguous answer may mean, each as an answer that can be submitted; at most ten.
+
+        Each has those of `number`, `street`, `postcode`, `city` and `city_code` that are known. A list of one is there
+        to have its town confirmed. Only where the check was submitted with a `reply_key`, settled as
+        `ambiguous_address`, there is something to ask, and for 15 minutes from then on; else the list is empty. Never
+        log what it holds.
+
+        Args:
+            private_key: the 32 bytes of the private key that belongs to the `reply_key`.
+
+        Raises:
+            UnknownCheck: no committed check has this id.
+            ConfigurationError: the private key can not be used, or is another one.
+        """
+        key = opening_key(private_key)
+        known = parse_id(check_id)
+        sql = reading_candidates(self._database().dialect.name)
+        rows = self._read(text(sql), {"id": str(known)}) if known else []
+        if not rows:
+            raise UnknownCheck(known or check_id)
+        sealed = rows[0][0]
+        return [] if sealed is None else open_candidates(bytes(sealed), key)
+
+    def zones(self) -> list[Zone]:
+        """The zones that are in force now, by name, with outlines to draw them."""
+        return [zone_from(row) for row in self._read(text(ZONES), {})]
+
+    def message(self, reason: Reason | str, locale: str = "en", consultation: str | None = None) -> str:
+        """A text about `reason` that may be shown to the participant, in the language of `locale` or in English.
+
+        With `consultation` the text that it has of its own goes first; the database is asked for that.
+        """
+        return message_for(reason, locale, self._own_texts(consultation))
+
+    def state_message(
+        self, state: QuestionState | State | str, locale: str = "en", consultation: str | None = None
+    ) -> str:
+        """A text about where a question or its check stands, as `message` has one for a reason."""
+        told = QuestionState.PENDING if state == State.LEASED else state
+        return message_for(f"state.{told}", locale, self._own_texts(consultation))
+
+    def access_message(self, state: AccessState | str, locale: str = "en", consultation: str | None = None) -> str:
+        """A text about what the verdicts add up to, as `message` has one for a reason."""
+        return message_for(f"access.{state}", locale, self._own_texts(consultation))
+
+    def contact(self, consultation: str, locale: str = "en") -> str:
+        """Whom a participant of the consultation may ask, in the language of `locale` if it is there; "" if nobody is.
+
+        Raises UnknownConsultation.
+        """
+        rows = self._read_of(consultation, TEXTS)
+        if not rows:
+            raise self._unknown(consultation)
+        return spoken(read_json(rows[0][0]), locale)
+
+    def _own_texts(self, consultation: str | None) -> OwnTexts:
+        """None where the consultation is no longer configured: an old verdict still has its text then."""
+        rows = self._read_of(consultation, TEXTS) if consultation is not None else []
+        return read_json(rows[0][1]) if rows else {}
+
+    def _read_of(self, consultation: str, statement: Any, **parameters: str) -> list[Any]:
+        """Rows about a consultation; none where no consultation can have this name."""
+        if not is_storable(require_text("consultation", consultation)):
+            return []
+        return self._read(statement, {"consultation": consultation, **parameters})
+
+    def _unknown(self, consultation: str) -> UnknownConsultation:
+        return UnknownConsultation(consultation, [row[0] for row in self._read(CONSULTATIONS, {})])
+
+    def _read(self, statement: Any, parameters: Mapping[str, Any]) -> list[Any]:
+        try:
+            with reader(self._database()).begin() as connection:
+                return list(connection.execute(statement, parameters))
+        except DBAPIError as error:
+            if is_missing_table(error):
+                raise SchemaMissing("the database has no jurat tables; run `bin/jurat db upgrade`") from None
+            raise
+
+    def _database(self) -> Engine:
+        if self._engine is None:
+            raise ConfigurationError("reading needs the database_url that the client was made without")
+        return self._engine

@@ -1,0 +1,137 @@
+"""How long PostgreSQL may say nothing: a server that hangs must not hold for ever whoever waits for it.
+
+A server that hangs ends no statement, so its own time limits do not help; and its kernel acknowledges what it is sent,
+so that neither keep-alives nor `tcp_user_timeout` notice. Only who waits can give up. psycopg 3 has no time limit for
+an answer, but it waits in one place, `Connection.wait`.
+"""
+
+from __future__ import annotations
+
+import math
+import select
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.orm import Session, scoped_session
+
+from jurat.errors import ConfigurationError
+
+
+class Silence(Exception):
+    """The database has said nothing for too long. It is raised as the driver's own OperationalError as well."""
+
+
+def limit_silence(engine: Engine, seconds: float) -> None:
+    """Have each new connection of an engine on PostgreSQL give up after `seconds` without a word, and be closed then.
+
+    What waits raises OperationalError, as with a connection that was cut. Each answer is waited for anew.
+    """
+    event.listen(engine, "connect", lambda raw, _record: limit(raw, seconds), insert=True)
+
+
+@contextmanager
+def silence_limited(connection: Any, seconds: float | None) -> Iterator[None]:
+    """The same for a connection of somebody else, while the block lasts.
+
+    For one of psycopg 3, also where SQLAlchemy or Django wraps it. Any other waits as long as it does by itself.
+    """
+    raw = psycopg_of(connection)
+    if raw is None or seconds is None or "wait" in vars(raw):  # limited already, by its engine or by another thread
+        yield
+        return
+    limit(raw, seconds)
+    try:
+        yield
+    finally:
+        vars(raw).pop("wait", None)
+
+
+def is_silence(error: Exception) -> bool:
+    """Whether SQLAlchemy raises this because the database said nothing for too long."""
+    return isinstance(getattr(error, "orig", None), Silence)
+
+
+def seconds_of(deadline: object) -> float | None:
+    """A deadline that a platform gave, in seconds; None for none.
+
+    Raises ConfigurationError.
+    """
+    if deadline is None:
+        return None
+    if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not 0 < deadline < float("inf"):
+        raise ConfigurationError("deadline must be a number of seconds above 0, or None to wait without end")
+    return float(deadline)
+
+
+def limit(raw: Any, seconds: float) -> None:
+    """The same for one connection of psycopg 3, from now on. One that is limited already gets the new limit."""
+    if not type(raw).wait.__module__.startswith("psycopg"):
+        return  # a class of the platform's own, which waits as it likes
+    raw.wait = partial(_wait_within, raw, type(raw).wait, seconds)
+
+
+def _wait_within(raw: Any, wait: Any, seconds: float, answering: Any, *arguments: Any, **values: Any) -> Any:
+    if arguments or values:  # with limits of its own, as when it listens or cancels
+        return wait(raw, answering, *arguments, **values)
+    return _wait(answering, raw, seconds)
+
+
+def _wait(answering: Generator[int, int, Any], raw: Any, seconds: float) -> Any:
+    """What psycopg's own `wait` does: have `answering` go on whenever what it wants of the socket can be done.
+
+    That one has no limit in most releases of psycopg, and never tells of a pause in older ones.
+    """
+    socket = raw.pgconn.socket
+    try:
+        wanted = next(answering)
+        while True:
+            try:
+                ready = _ready(socket, wanted, seconds)
+            except BaseException:
+                raw.pgconn.finish()  # nobody knows what is under way on it
+                raise
+            if not ready:
+                raw.pgconn.finish()
+                raise _silence(raw.OperationalError)(f"the database has not answered for {seconds:g} s")
+            wanted = answering.send(ready)
+    except StopIteration as ended:
+        return ended.value
+
+
+def _ready(socket: int, wanted: int, seconds: float) -> int:
+    """What of `wanted` can be done, after `seconds` at most: 1 to read, 2 to write, as psycopg's `Wait` and `Ready`."""
+    if not hasattr(select, "poll"):  # on Windows, and where it was replaced by a library of green threads
+        readable, writable, _ = select.select([socket] * (wanted & 1), [socket] * (wanted >> 1), [], seconds)
+        return bool(readable) | bool(writable) << 1
+    poll = select.poll()
+    poll.register(socket, select.POLLIN * (wanted & 1) | select.POLLOUT * (wanted >> 1))
+    found = poll.poll(math.ceil(seconds * 1000))
+    if not found:
+        return 0
+    events = found[0][1]
+    told = bool(events & select.POLLIN) | bool(events & select.POLLOUT) << 1
+    return told or wanted  # it was closed, or broke: whoever reads or writes is told
+
+
+@cache
+def _silence(driver_error: type[Exception]) -> type[Exception]:
+    return type("Silence", (Silence, driver_error), {"__doc__": Silence.__doc__, "__module__": __name__})
+
+
+def psycopg_of(connection: Any) -> Any:
+    """The connection of psycopg 3 itself; None where it is another driver's, or asynchronous."""
+    psycopg: Any = sys.modules.get("psycopg")  # who has a connection of it has loaded it
+    if psycopg is None:
+        return None
+    if isinstance(connection, Session | scoped_session):
+        connection = connection.connection()
+    if isinstance(connection, Connection):
+        connection = connection.connection.dbapi_connection
+    elif getattr(connection, "vendor", None) == "postgresql":  # Django's, which connects when it is first used
+        connection.ensure_connection()
+        connection = connection.connection
+    return connection if isinstance(connection, psycopg.Connection) else None

@@ -1,0 +1,39 @@
+"""Users of the database who asked for as many transfers and erasures as they may in an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, text
+
+from jurat.columns import instant
+from jurat.database import reader
+
+WATCHED = "1 day"
+"""So long it is told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A user, how many requests they may store in an hour, and when they last stored that many."""
+
+    login: str
+    per_hour: int
+    at: datetime
+
+
+def reached(engine: Engine) -> Sequence[Reached]:
+    """Those of late, the last first. None on SQLite, which knows no users, and where the schema is older than that."""
+    if engine.dialect.name != "postgresql":
+        return []
+    with reader(engine).begin() as connection:
+        if connection.scalar(text("SELECT to_regclass('jurat_allowances')")) is None:
+            return []
+        return [Reached(login, per_hour, instant(at)) for login, per_hour, at in connection.execute(text(_REACHED))]
+
+
+_REACHED = f"""
+    SELECT login, per_hour, reached_at FROM jurat_allowances
+    WHERE reached_at > statement_timestamp() - interval '{WATCHED}' ORDER BY reached_at DESC, login"""

@@ -1,0 +1,104 @@
+"""A database's clock that was put back: times that were written before lie in its future, and count as now.
+
+Else nothing that waits for its time would be done until the clock is there again: no upkeep, no start at a source that
+has a rate, no probe, no look-up of what was submitted. Deadlines, reviews and whatever else is kept for a time are left
+as they are: they end as much later.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sqlalchemy import Connection, Engine, text
+
+from jurat.statements import now
+from tasks.ledger.leasing import LEASE
+from tasks.ledger.queues import seconds_between
+
+APART = 5.0
+"""Seconds in the future that are no sign of a clock that was put back: it is waited for."""
+
+BATCH = 5_000
+BATCHES = 10
+"""Waiting checks that are made due in one transaction, and transactions in one turn."""
+
+
+def put_back(connection: Connection) -> float:
+    """By how many seconds the clock was put back, as the newest turn of upkeep tells; 0.0 where it was not.
+
+    Told to one worker alone, and only once: what this transaction then does not move is not moved.
+    """
+    dialect = connection.dialect.name
+    ahead = connection.execute(text(_ahead(dialect))).scalar()
+    if ahead is None or ahead <= APART or not connection.execute(text(_turns(dialect))).rowcount:
+        return 0.0
+    return float(ahead)
+
+
+def move(connection: Connection, seconds: float) -> None:
+    """Move what workers have written so many seconds back, and no further than to now: starts at sources, probes and
+    pauses lie as far ahead as before, so that no source is asked more than it allows. Leases end as new ones do.
+    """
+    dialect = connection.dialect.name
+    for statement in (_sources(dialect), _pauses(dialect)):
+        connection.execute(text(statement), {"seconds": seconds})
+    connection.execute(text(_leases(dialect)))
+
+
+def make_due(engine: Engine) -> bool:
+    """Make due what would be due far in the future; whether there may be more of it."""
+    for _ in range(BATCHES):
+        with engine.begin() as connection:
+            if connection.execute(text(_due(engine.dialect.name)), {"limit": BATCH}).rowcount < BATCH:
+                return False
+    return True
+
+
+def _moved(dialect: str, column: str) -> str:
+    """SQL for a time, moved back by `:seconds` where it lies in the future."""
+    if dialect == "postgresql":
+        earlier = f"greatest({column} - make_interval(secs => CAST(:seconds AS float8)), {now(dialect)})"
+    else:
+        earlier = f"max(strftime('%Y-%m-%d %H:%M:%f', {column}, (-:seconds) || ' seconds'), {now(dialect)})"
+    return f"{column} = CASE WHEN {column} > {now(dialect)} THEN {earlier} ELSE {column} END"
+
+
+@lru_cache
+def _ahead(dialect: str) -> str:
+    return f"SELECT {seconds_between(dialect, 'max(ran_at)', now(dialect))} FROM jurat_upkeep"
+
+
+@lru_cache
+def _turns(dialect: str) -> str:
+    # Whoever waited for this finds no such row any more.
+    return f"""
+        UPDATE jurat_upkeep SET ran_at = CASE WHEN ran_at > {now(dialect)} THEN {now(dialect)} ELSE ran_at END,
+          hold_until = NULL
+        WHERE ran_at > {now(dialect, str(APART))}"""
+
+
+@lru_cache
+def _sources(dialect: str) -> str:
+    moved = ("next_start_at", "probe_at", "paused_until", "last_success_at", "last_failure_at", "figures_at")
+    return f"UPDATE jurat_sources SET {', '.join(_moved(dialect, column) for column in moved)}"
+
+
+@lru_cache
+def _pauses(dialect: str) -> str:
+    return f"UPDATE jurat_pauses SET {_moved(dialect, 'until')} WHERE until > {now(dialect)}"
+
+
+@lru_cache
+def _leases(dialect: str) -> str:
+    # Whoever is alive renews it long before; whoever is not loses it as ever.
+    lease = now(dialect, str(LEASE))
+    return f"UPDATE jurat_checks SET lease_until = {lease} WHERE state = 'leased' AND lease_until > {lease}"
+
+
+@lru_cache
+def _due(dialect: str) -> str:
+    lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"""
+        UPDATE jurat_checks SET due_at = {now(dialect)}
+        WHERE id IN (SELECT id FROM jurat_checks
+                     WHERE state = 'pending' AND due_at > {now(dialect, str(APART))} LIMIT :limit {lock})"""

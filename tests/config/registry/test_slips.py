@@ -1,0 +1,62 @@
+"""What other template languages write is told where it would be sent; what only looks alike is left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.config.linted import REGISTER, lines
+
+URL = "https://registry.example/people/{number}"
+
+
+def said_of(folder: Path, request: str) -> list[str]:
+    return lines(folder, REGISTER.replace(URL, f"https://registry.example/people\n          {request}"))
+
+
+@pytest.mark.parametrize(
+    "request_of_a_registry",
+    [
+        'query: { q: "urn:oid:1.2|{number}" }',
+        "query: { $where: \"licence = '{number}' and name like '%{number}%'\" }",
+        'query: { q: "%{number}%" }',
+        'query: { q: "{number}", sort: number, order: family_name }',
+        'query: { q: "No. #{number}", price: "5 $" }',
+        'query: { q: "{number}", show: "{{number}}" }',
+        """method: POST
+          json: { query: "query($number: ID!) {{ p(number: $number) {{id}} }}", variables: { number: "{number}" } }""",
+        "method: POST\n          xml: <a><number>{number}</number><family_name/></a>",
+    ],
+)
+def test_what_only_looks_like_a_slip_is_left_alone(tmp_path: Path, request_of_a_registry: str) -> None:
+    assert said_of(tmp_path, request_of_a_registry) == []
+
+
+TEXT = "is no placeholder, for it is text here, and would be sent as it stands"
+
+
+@pytest.mark.parametrize(
+    ("request_of_a_registry", "place", "said"),
+    [
+        (
+            "method: POST\n          xml: <a>${number}</a>",
+            "13:16: error: sources.roll.steps[0].request.xml",
+            "the '$' before {number} would be sent as well — write {number} alone",
+        ),
+        (
+            'method: POST\n          json: { who: { name: "<family_name>", number: "{number}" } }',
+            "13:17: error: sources.roll.steps[0].request.json",
+            f"'<family_name>' {TEXT} — write {{family_name}}",
+        ),
+        (
+            'query: { q: "{number}", name: ":family_name" }',
+            "12:41: error: sources.roll.steps[0].request.query.name",
+            f"':family_name' {TEXT} — write {{family_name}}",
+        ),
+    ],
+)
+def test_a_slip_in_a_body_or_beside_what_is_right_is_told(
+    tmp_path: Path, request_of_a_registry: str, place: str, said: str
+) -> None:
+    assert said_of(tmp_path, request_of_a_registry) == [f"{place}: {said}"]

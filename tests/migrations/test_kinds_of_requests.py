@@ -1,0 +1,209 @@
+"""Who may ask for what: each kind of request by each role, by plain INSERT and by function, on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from jurat.ids import uuid7
+from jurat.words import Outcome, Reason
+from tasks.checks import Review, Settle
+from tasks.grants import ASKS, Role, asking_for, rights_of
+from tasks.ledger.asked import Kind
+from tests.migrations.test_role_attacks import KEY, SEALED
+from tests.rigs.logins import Logins, plain
+from tests.tasks.desk import DOCUMENT, Desk
+
+REFUSED = "42501"
+WHO = {"consultation": "budget", "participant": "p-1"}
+FOUR_EYES = {**DOCUMENT["consultations"]["budget"], "four_eyes": True}
+
+
+@dataclass(frozen=True)
+class Office:
+    """A database with a check in review and a settled one, and its users."""
+
+    desk: Desk
+    logins: Logins
+    in_review: UUID
+    settled: UUID
+
+    def asked(self, kind: Kind) -> dict[str, Any]:
+        """All that a request of this kind has, but who asks."""
+        given: dict[Kind, dict[str, Any]] = {
+            Kind.CONTEST: {"check_id": self.settled, "note": SEALED, "note_key": KEY},
+            Kind.DECIDE: {"check_id": self.in_review, "reason": "person_accepted"},
+            Kind.OPEN: {"check_id": self.settled},
+            Kind.REOPEN: {**WHO, "question": "residence"},
+            Kind.REVOKE: WHO,
+            Kind.RESTORE: WHO,
+            Kind.TRANSFER: {**WHO, "target": "p-9"},
+            Kind.ERASE: WHO,
+            Kind.CODES: {"code_list": "spring", "note": SEALED, "note_key": KEY},
+        }
+        return given[kind]
+
+    def insert(self, by: psycopg.Connection[Any], kind: str, **given: Any) -> str:
+        """Store a request, as it is documented; the SQLSTATE with which that is refused, "" where it is stored."""
+        row = {"id": uuid7(), "kind": kind, "by_whom": "a clerk", "asked_at": "2026-01-02 03:04:05Z", **given}
+        columns, values = sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(sql.Placeholder() * len(row))
+        statement = sql.SQL("INSERT INTO jurat_requests ({}) VALUES ({})").format(columns, values)
+        return said(by, statement, list(row.values()))
+
+    def call(self, by: psycopg.Connection[Any], kind: Kind) -> str:
+        """The same by the function of the kind."""
+        given = self.asked(kind)
+        if kind is Kind.CODES:
+            given = {"code_list": "spring", "codes": SEALED, "codes_key": KEY}
+        if kind not in (Kind.CONTEST, Kind.ERASE):
+            given = {**given, "by_whom": "a clerk"}
+        named = sql.SQL(", ").join(
+            sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder()) for name in given
+        )
+        statement = sql.SQL("SELECT {}({})").format(sql.Identifier(ASKS[kind]), named)
+        return said(by, statement, list(given.values()))
+
+    def count(self) -> int:
+        return int(self.desk.one("SELECT count(*) FROM jurat_requests"))
+
+
+def said(by: psycopg.Connection[Any], statement: sql.Composed, values: list[Any]) -> str:
+    try:
+        by.execute(statement, values)
+    except psycopg.Error as error:
+        return error.sqlstate or "?"
+    return ""
+
+
+@pytest.fixture
+def office(postgresql_url: str) -> Iterator[Office]:
+    desk = Desk(postgresql_url, {**DOCUMENT, "consultations": {"budget": FOUR_EYES}})
+    in_review, settled = desk.held("p-1"), desk.held("p-2")
+    desk.settle(in_review, Review(Reason.NUMBER_TAKEN, 3600.0, {}))
+    desk.settle(settled, Settle(Outcome.REFUSED, Reason.STATUS_INACTIVE))
+    with Logins(postgresql_url) as logins:
+        yield Office(desk, logins, in_review.id, settled.id)
+    desk.close()
+
+
+def test_each_kind_has_the_function_that_asks_for_it() -> None:
+    assert set(ASKS) == set(Kind)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_each_kind_is_asked_for_by_who_may_call_its_function_and_by_nobody_else(office: Office, kind: Kind) -> None:
+    wrong = []
+    for role in Role:
+        allowed = role in asking_for(kind)
+        stores = "INSERT" in rights_of(role, "jurat_requests")
+        with office.logins.connection(role) as by:
+            before = office.count()
+            if (told := office.call(by, kind)) != ("" if allowed else REFUSED):
+                wrong.append((role, "function", told))
+            if (told := office.insert(by, kind, **office.asked(kind))) != ("" if allowed and stores else REFUSED):
+                wrong.append((role, "INSERT", told))
+            # Without what this role may not write: so nothing but the rule about kinds stands in the way.
+            if not allowed and (told := office.insert(by, kind)) != REFUSED:
+                wrong.append((role, "INSERT of the least", told))
+            if office.count() != before + allowed + (allowed and stores):
+                wrong.append((role, "rows", str(office.count() - before)))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_kind_that_is_not_known_is_for_no_role_to_ask(office: Office, role: Role) -> None:
+    with office.logins.connection(role) as by:
+        for kind in ("review", "DECIDE", "decide ", ""):
+            assert office.insert(by, kind) == REFUSED
+
+
+def test_an_administrator_decides_no_review_in_two_names(office: Office) -> None:
+    with office.logins.connection(Role.ADMIN) as admin:
+        for name in ("alice", "bob"):
+            assert office.insert(admin, "decide", **office.asked(Kind.DECIDE), by_whom=name) == REFUSED
+    assert office.desk.keeping.do_requests() == 0
+    assert office.desk.verdicts(office.in_review) == []
+    assert office.desk.row(office.in_review, "state") == "review"
+
+
+def test_who_has_two_roles_may_what_either_may(office: Office) -> None:
+    url = office.logins.url(Role.ADMIN, options="IN ROLE jurat_reviewer")
+    with plain(url) as both:
+        for kind in (Kind.DECIDE, Kind.ERASE):
+            assert office.insert(both, kind, **office.asked(kind)) == ""
+        assert office.insert(both, Kind.CONTEST) == REFUSED
+        both.execute("SET ROLE jurat_admin")
+        assert office.insert(both, Kind.DECIDE) == REFUSED, "by the role that was taken on, and no other"
+        assert office.insert(both, Kind.ERASE, participant="p-1") == ""
+
+
+def test_who_does_not_inherit_asks_by_the_role_that_was_taken_on(office: Office) -> None:
+    with plain(office.logins.url(Role.REVIEWER, options="NOINHERIT")) as by:
+        assert office.insert(by, Kind.DECIDE) == REFUSED
+        by.execute("SET ROLE jurat_reviewer")
+        assert office.insert(by, Kind.DECIDE, **office.asked(Kind.DECIDE)) == ""
+        assert office.insert(by, Kind.ERASE) == REFUSED
+
+
+def test_the_owner_may_ask_for_anything(office: Office) -> None:
+    with plain(office.desk.url) as owner:
+        for kind in Kind:
+            assert office.insert(owner, kind, **office.asked(kind)) == "", kind
+        assert office.insert(owner, "review") == "", "a kind of a later version"
+
+
+def test_a_right_that_is_taken_from_a_function_is_gone_for_the_insert_too(office: Office) -> None:
+    with plain(office.desk.url) as owner:
+        owner.execute("REVOKE EXECUTE ON FUNCTION jurat_revoke FROM jurat_reviewer")
+    with office.logins.connection(Role.REVIEWER) as reviewer:
+        assert office.insert(reviewer, Kind.REVOKE, **WHO) == REFUSED
+        assert office.insert(reviewer, Kind.RESTORE, **WHO) == ""
+
+
+CHANGES = (
+    "kind = 'decide'",
+    "by_whom = 'bob'",
+    "reason = 'person_accepted'",
+    "check_id = (SELECT id FROM jurat_checks LIMIT 1)",
+    "consultation = 'other'",
+    "question = 'code'",
+    "asked_at = now()",
+    "code_list = 'other'",
+    "expires_at = now()",
+    "id = gen_random_uuid()",
+)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_no_role_makes_another_request_of_one_that_is_stored(office: Office, role: Role) -> None:
+    with plain(office.desk.url) as owner:
+        for kind in Kind:
+            assert office.insert(owner, kind, **office.asked(kind)) == ""
+    before = office.desk.sql("SELECT * FROM jurat_requests ORDER BY id")
+    with office.logins.connection(role) as by:
+        for change in CHANGES:
+            assert said(by, sql.SQL("UPDATE jurat_requests SET ").format() + sql.SQL(change), []) in ("42501", "23000")
+    assert office.desk.sql("SELECT * FROM jurat_requests ORDER BY id") == before
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_only_a_worker_and_who_may_ask_for_it_says_that_a_request_is_done(office: Office, kind: Kind) -> None:
+    with plain(office.desk.url) as owner:
+        for role in Role:
+            assert office.insert(owner, kind, **{**office.asked(kind), "by_whom": role}) == ""
+    wrong = []
+    for role in Role:
+        with office.logins.connection(role) as by:
+            done = sql.SQL("UPDATE jurat_requests SET applied_at = now() WHERE id = {}").format(
+                sql.Literal(office.desk.one("SELECT id FROM jurat_requests WHERE by_whom = :by", by=role))
+            )
+            allowed = role is Role.WORKER or (role in asking_for(kind) and role in (Role.REVIEWER, Role.ADMIN))
+            if (told := said(by, done, [])) != ("" if allowed else REFUSED):
+                wrong.append((role, told))
+    assert wrong == []

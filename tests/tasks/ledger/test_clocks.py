@@ -1,0 +1,148 @@
+"""The database's clock is put back by an hour: what workers wrote before lies in its future, and work goes on."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from structlog.testing import capture_logs
+
+from tasks.flow import Demand
+from tasks.ledger import Keeping, clocks
+from tasks.ledger.keeping import LOOK_AT_CLOCK
+from tasks.ledger.leasing import LEASE
+from tests.tasks.desk import Desk
+from worker.engine.keeper import EVERY
+
+HOUR = 3600
+AT_ONCE = dict.fromkeys(EVERY, 0.0)
+
+TIMES = {
+    "jurat_upkeep": ("ran_at", "hold_until"),
+    "jurat_sources": ("next_start_at", "probe_at", "paused_until", "last_success_at", "last_failure_at", "figures_at"),
+    "jurat_pauses": ("until",),
+    "jurat_checks": ("due_at", "lease_until"),
+}
+
+
+def put_back(desk: Desk) -> None:
+    """As a clock that goes back leaves them: all times lie an hour later than they did."""
+    for table, columns in TIMES.items():
+        later = "{0} = {0} + interval '1 hour'" if desk.postgresql else LATER
+        desk.sql(f"UPDATE {table} SET {', '.join(later.format(column) for column in columns)}")
+
+
+LATER = "{0} = strftime('%Y-%m-%d %H:%M:%f', {0}, '3600 seconds')"
+
+
+@pytest.fixture
+def now() -> list[float]:
+    """Our own clock, which nobody puts back."""
+    return [0.0]
+
+
+@pytest.fixture
+def keeping(desk: Desk, now: list[float]) -> Keeping:
+    """A worker's upkeep that has been doing its work for a while."""
+    made = Keeping(desk.engine, clock=lambda: now[0])
+    made.turns(EVERY)
+    return made
+
+
+def due_again(keeping: Keeping, now: list[float]) -> set[str]:
+    now[0] += LOOK_AT_CLOCK
+    keeping.turns(EVERY)
+    return keeping.turns(AT_ONCE)
+
+
+def test_upkeep_goes_on_and_says_so_once(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+    put_back(desk)
+    with capture_logs() as logs:
+        assert {"figures", "purge"} <= due_again(keeping, now)
+        assert {"figures", "purge"} <= due_again(keeping, now)
+    said = [line for line in logs if line["event"] == "the database's clock was put back"]
+    assert len(said) == 1
+    assert abs(said[0]["seconds"] - HOUR) < 60
+
+
+def test_leases_are_not_spared_for_as_long(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+    desk.held()
+    desk.sql("UPDATE jurat_upkeep SET hold_until = NOW(5)")
+    put_back(desk)
+    due_again(keeping, now)
+    assert desk.one(f"SELECT count(*) FROM jurat_checks WHERE lease_until <= NOW({LEASE})") == 1
+    assert desk.one("SELECT count(*) FROM jurat_upkeep WHERE hold_until > NOW") == 0
+    desk.set_back("lease_until", 1, "state = 'leased'")
+    assert "leases" in keeping.turns(EVERY)
+
+
+def test_what_was_submitted_and_put_off_is_looked_up(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+    desk.submit_many(7)
+    desk.sql("UPDATE jurat_checks SET due_at = NOW(60) WHERE participant = 'p-0'")
+    put_back(desk)
+    assert desk.claim() == []
+    due_again(keeping, now)
+    assert len(desk.claim()) == 7
+
+
+def test_more_than_a_turn_can_take_is_looked_up_after_the_next(
+    desk: Desk, keeping: Keeping, now: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clocks, "BATCH", 2)
+    monkeypatch.setattr(clocks, "BATCHES", 1)
+    desk.submit_many(5)
+    put_back(desk)
+    for waiting in (3, 1, 0):
+        due_again(keeping, now)
+        assert desk.one("SELECT count(*) FROM jurat_checks WHERE due_at > NOW(5)") == waiting
+
+
+def test_a_source_with_a_rate_goes_on_and_is_asked_no_more_than_it_allows(
+    desk: Desk, keeping: Keeping, now: list[float]
+) -> None:
+    desk.submit_many(4)
+    slow = Demand("towns", 10, interval=300.0)
+    assert len(desk.take([slow], 10)) == 1
+    put_back(desk)
+    due_again(keeping, now)
+    assert desk.take([slow], 10) == [], "its next start is 300 s after the last one, as before"
+    ahead = desk.one("SELECT count(*) FROM jurat_sources WHERE next_start_at BETWEEN NOW(200) AND NOW(301)")
+    assert ahead == 1
+    desk.sql("UPDATE jurat_sources SET next_start_at = NOW(-1) WHERE name = 'towns'")
+    assert len(desk.take([slow], 10)) == 1
+
+
+def test_breakers_and_pauses_last_as_long_as_before(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+    desk.sql("UPDATE jurat_sources SET opened_at = NOW(-60), failures = 9, probe_at = NOW(1) WHERE name = 'towns'")
+    keeping.pause("ban", 600.0, "source_throttled")
+    put_back(desk)
+    due_again(keeping, now)
+    assert desk.one("SELECT count(*) FROM jurat_sources WHERE name = 'towns' AND probe_at <= NOW(2)") == 1
+    assert desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until BETWEEN NOW(500) AND NOW(601)") == 1
+    assert desk.one("SELECT count(*) FROM jurat_pauses WHERE until BETWEEN NOW(500) AND NOW(601)") == 1
+
+
+def test_a_clock_that_goes_on_changes_nothing(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+    desk.submit_many(3)
+    desk.sql("UPDATE jurat_checks SET due_at = NOW(60)")
+    desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(2) WHERE task = 'leases'")
+    due_again(keeping, now)
+    assert desk.one("SELECT count(*) FROM jurat_checks WHERE due_at > NOW(5)") == 3
+
+
+def test_one_of_several_workers_moves_them(desk: Desk, now: list[float]) -> None:
+    """Moved twice, a source's start would come too early."""
+    workers = [Keeping(desk.engine, clock=lambda: now[0]) for _ in range(4)]
+    for each in workers:
+        each.turns(EVERY)
+    desk.sql("UPDATE jurat_sources SET paused_until = NOW(7100) WHERE name = 'towns'")
+    put_back(desk)
+    now[0] += LOOK_AT_CLOCK
+    with capture_logs() as logs:
+        threads = [threading.Thread(target=each.turns, args=(EVERY,)) for each in workers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    assert [line["event"] for line in logs] == ["the database's clock was put back"]
+    assert desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until > NOW(7000)") == 1

@@ -1,0 +1,307 @@
+"""What docker-compose.yml starts, without an engine: its users, its commands and its brokers' users on real servers.
+
+The secrets are made by the page's own commands. Only the hosts in them are replaced by those of the servers here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors
+from redis import Redis
+from redis.exceptions import NoPermissionError
+from ruamel.yaml import YAML
+from sqlalchemy import create_engine, make_url
+
+from jurat import Client, Outcome
+from tests.docs.pages import blocks
+from tests.docs.terminal import Terminal
+from tests.rigs.servers import NoServer, PostgreSQL, Valkey, postgresql_bindir
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "how-to" / "run-workers.md"
+SERVICES = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+PATIENCE = 100.0
+
+
+class Bells(Valkey):
+    """Valkey as the file starts it. Who names no user may only ask whether it is alive."""
+
+    def __init__(self, users: Path) -> None:
+        super().__init__()
+        self._users = users
+
+    def _command(self) -> list[str]:
+        return [*super()._command(), "--aclfile", str(self._users)]
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), Redis(port=self.port, socket_timeout=1) as asking:
+            return bool(asking.ping())
+        return False
+
+
+class Stack:
+    """The servers, with the secrets; each service's command is run as the file says."""
+
+    def __init__(self, postgresql: PostgreSQL, bells: Bells, secrets: Path) -> None:
+        self.postgresql, self.bells, self.secrets = postgresql, bells, secrets
+
+    def secret(self, name: str) -> str:
+        return (self.secrets / name).read_text("utf-8").strip()
+
+    def psql(self, part: str) -> psycopg.Connection[Any]:
+        """As the user of one part."""
+        return psycopg.connect(self.secret(f"{part}_database_url"), autocommit=True)
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What the file gives a service, with the folder of the secrets in the place of theirs."""
+        given: Mapping[str, str] = SERVICES[service]["environment"]
+        seal = {"JURAT_SEAL_KEY": self.secret("seal_key")} if "JURAT_SEAL_KEY" in given else {}
+        said = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value)) for name, value in given.items()}
+        said = {name: value.replace("/run/secrets", str(self.secrets)) for name, value in said.items()}
+        for value in given.values():  # a container sees the secrets that it is given, and no other
+            if "/run/secrets/" in str(value):
+                assert Path(str(value)).name in SERVICES[service]["secrets"], (service, value)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("JURAT_")}
+        return {**kept, **said, **seal}
+
+    def run(self, service: str, *command: str, code: int = 0) -> str:
+        """Its own command, or another one as `docker compose run` gives it."""
+        ran = subprocess.run(
+            [ROOT / "bin" / "jurat", *(command or SERVICES[service]["command"])],
+            cwd=ROOT,
+            env=self.environment(service),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == code, ran.stdout + ran.stderr
+        return ran.stdout + ran.stderr
+
+
+def make_users(postgresql: PostgreSQL, secrets: Path) -> subprocess.CompletedProcess[str]:
+    """What the image does with each program in its folder, when it has made the database."""
+    url = make_url(postgresql.url)
+    return subprocess.run(
+        [ROOT / "compose" / "users.sh"],
+        env={
+            **os.environ,
+            "PATH": f"{postgresql_bindir()}:{os.environ['PATH']}",
+            "PGHOST": str(url.host),  # there it is the socket
+            "PGPORT": str(url.port),
+            "POSTGRES_USER": SERVICES["postgresql"]["environment"]["POSTGRES_USER"],
+            "POSTGRES_DB": SERVICES["postgresql"]["environment"]["POSTGRES_DB"],
+            "SECRETS": str(secrets),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def made_secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """By the commands of the page."""
+    clone = tmp_path_factory.mktemp("compose") / "clone"
+    clone.mkdir()
+    for path in ROOT.iterdir():
+        if path.name not in {".venv", ".git", "secrets"}:
+            (clone / path.name).symlink_to(path)
+    (clone / ".venv").symlink_to(sys.prefix)
+    (making,) = [each for each in blocks(PAGE, "sh") if "docker compose config" in each.text]
+    with Terminal(clone, {}) as terminal:
+        terminal.run_block(making, {"docker compose config": ": docker compose config"})
+    return clone / "secrets"
+
+
+@pytest.fixture(scope="module")
+def stack(made_secrets: Path) -> Iterator[Stack]:
+    with contextlib.ExitStack() as left:
+        try:
+            postgresql = left.enter_context(
+                PostgreSQL(settings={"log_statement": "all", "log_min_error_statement": "info"})
+            )
+            bells = left.enter_context(Bells(made_secrets / "valkey_users"))
+        except NoServer as error:
+            pytest.skip(str(error))
+        for file in made_secrets.iterdir():
+            text = file.read_text("utf-8").replace("@postgresql/", f"@127.0.0.1:{postgresql.port}/")
+            file.chmod(0o600)
+            file.write_text(text.replace("@valkey:6379/", f"@127.0.0.1:{bells.port}/"), "utf-8")
+        administrator = make_url(postgresql.url).set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(administrator, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE jurat")
+            for _ in range(2):  # once more is as once
+                made = make_users(postgresql, made_secrets)
+                assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
+            rules = postgresql._data / "pg_hba.conf"  # as the image leaves it: whoever comes names a password
+            rules.write_text("host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+            connection.execute("SELECT pg_reload_conf()")
+        stack = Stack(postgresql, bells, made_secrets)
+        assert "WARNING" not in stack.run("migrate")
+        stack.run("admin", "zones", "import", "examples/town/zones.geojson")
+        stack.run(
+            "admin", "codes", "generate", "spring", "--count", "3", "--out", str(made_secrets.parent / "codes.txt")
+        )
+        stack.run("admin", "config", "apply", "config/sample")
+        yield stack
+
+
+def test_each_service_does_its_work_with_its_own_user(stack: Stack) -> None:
+    assert re.search(r"^schema +current$", stack.run("admin"), re.MULTILINE)
+    stack.run("reviewer")
+    stack.run("worker", "worker", "--check")
+    told = stack.run("worker", "doctor")
+    assert " login " not in told, "the workers' user is bound"
+    log = stack.secrets.parent / "worker.log"
+    with log.open("w") as stream:
+        command = [ROOT / "bin" / "jurat", *SERVICES["worker"]["command"]]
+        working = subprocess.Popen(
+            command, cwd=ROOT, env=stack.environment("worker"), stdout=stream, stderr=stream, start_new_session=True
+        )
+    try:
+        client = Client(
+            stack.secret("platform_database_url"), stack.secret("platform_broker_url"), stack.secret("seal_key")
+        )
+        engine = create_engine(make_url(stack.secret("platform_database_url")).set(drivername="postgresql+psycopg"))
+        code = (stack.secrets.parent / "codes.txt").read_text().split()[0]
+        with engine.begin() as connection:
+            check = client.submit(
+                connection, consultation="budget", participant="p-1", question="code", answer={"code": code}
+            )
+        client.ring()
+        assert client.wait(check.id, timeout=PATIENCE).outcome == Outcome.ACCEPTED
+        client.close()
+        engine.dispose()
+    finally:
+        working.terminate()
+        assert working.wait(PATIENCE) == 0, log.read_text()
+    assert "Connected to redis://worker:**@" in log.read_text()
+    assert "NOPERM" not in log.read_text()
+
+
+@pytest.mark.parametrize("part", ["worker", "admin", "reviewer", "platform"])
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "ALTER TABLE jurat_verdicts DISABLE TRIGGER ALL",
+        "SET session_replication_role = replica",
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+        "CREATE TABLE mine (id int)",
+        "CREATE ROLE somebody",
+        "GRANT jurat_owner TO CURRENT_USER",
+        "SET ROLE jurat_owner",
+        "SET ROLE postgres",
+        "ALTER DATABASE jurat OWNER TO CURRENT_USER",
+        "DROP TABLE jurat_audit",
+    ],
+)
+def test_no_service_is_owner_or_superuser(stack: Stack, part: str, attack: str) -> None:
+    with stack.psql(part) as connection, pytest.raises(errors.InsufficientPrivilege):
+        connection.execute(attack.encode())
+
+
+@pytest.mark.parametrize("attack", ["CREATE ROLE somebody", "COPY (SELECT 1) TO PROGRAM 'true'", "SET ROLE postgres"])
+def test_the_owner_owns_the_tables_and_is_nothing_more(stack: Stack, attack: str) -> None:
+    with stack.psql("owner") as connection:
+        connection.execute("CREATE TABLE mine (id int)")
+        connection.execute("DROP TABLE mine")
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute(attack.encode())
+
+
+def test_a_wrong_password_is_refused_and_none_stands_in_a_log(stack: Stack) -> None:
+    url = make_url(stack.secret("worker_database_url"))
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(url.set(password="wrong").render_as_string(hide_password=False))
+    said = stack.postgresql._log.read_text("utf-8", errors="replace")
+    assert "CREATE ROLE" in said, "statements are logged here"
+    for file in stack.secrets.glob("*_database_url"):
+        assert str(make_url(file.read_text()).password) not in said
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://verifier:p%40ss@postgresql/jurat", "letters, digits, - and _ in PASSWORD"),
+        ("postgresql://verifier@postgresql/jurat", "letters, digits, - and _ in PASSWORD"),
+        ("postgresql://postgres:abc@postgresql/jurat", "names the server's administrator"),
+    ],
+)
+def test_a_url_that_it_does_not_take_is_told(stack: Stack, tmp_path: Path, url: str, told: str) -> None:
+    (tmp_path / "worker_database_url").write_text(url)
+    ended = make_users(stack.postgresql, tmp_path)
+    assert ended.returncode == 1
+    assert told in ended.stderr
+    assert "abc" not in ended.stderr
+
+
+def test_who_brings_no_password_may_only_ask_whether_it_is_alive(stack: Stack) -> None:
+    with Redis(port=stack.bells.port) as stranger:
+        assert stranger.ping()
+        for command in (("LPUSH", "checks", "x"), ("PUBLISH", "/0.celery.pidbox", "x"), ("KEYS", "*"), ("INFO",)):
+            with pytest.raises(NoPermissionError):
+                stranger.execute_command(*command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("PUBLISH", "/0.celery.pidbox", "x"),
+        ("LPUSH", "other", "x"),
+        ("LRANGE", "checks", "0", "-1"),
+        ("RPOP", "checks"),
+        ("DEL", "checks"),
+        ("KEYS", "*"),
+        ("FLUSHALL",),
+        ("CONFIG", "GET", "*"),
+        ("ACL", "LIST"),
+        ("MONITOR",),
+        ("SUBSCRIBE", "x"),
+    ],
+)
+def test_a_platform_rings_and_does_nothing_else(stack: Stack, command: tuple[str, ...]) -> None:
+    with Redis.from_url(stack.secret("platform_broker_url")) as platform, pytest.raises(NoPermissionError):
+        platform.execute_command(*command)
+
+
+def test_a_platforms_bell_is_heard(stack: Stack) -> None:
+    client = Client(
+        stack.secret("platform_database_url"), stack.secret("platform_broker_url"), stack.secret("seal_key")
+    )
+    with Redis.from_url(stack.secret("broker_url")) as worker:
+        worker.delete("checks.spring", "checks")
+        engine = create_engine(make_url(stack.secret("platform_database_url")).set(drivername="postgresql+psycopg"))
+        with engine.begin() as connection:
+            client.submit(
+                connection, consultation="budget", participant="p-2", question="code", answer={"code": "AAAA-BBBB-CCCC"}
+            )
+        client.ring()
+        end = time.monotonic() + PATIENCE
+        while not worker.llen("checks.spring"):
+            assert time.monotonic() < end, "no bell came"
+            time.sleep(0.02)
+        engine.dispose()
+    client.close()
+
+
+def test_no_service_has_a_secret_of_another_one() -> None:
+    given = {name: set(service.get("secrets", ())) for name, service in SERVICES.items()}
+    assert given["migrate"] == {"owner_database_url"}
+    assert given["worker"] == {"worker_database_url", "broker_url", "unseal_keys", "hash_keys"}
+    assert given["admin"] == {"admin_database_url", "broker_url", "hash_keys"}
+    assert given["reviewer"] == {"reviewer_database_url", "unseal_keys"}
+    assert {name for name, secrets in given.items() if "superuser_password" in secrets} == {"postgresql"}
+    for name in ("migrate", "worker", "admin", "reviewer"):
+        assert SERVICES[name]["ulimits"] == {"core": 0}
+    assert "LimitCORE=0" in PAGE.read_text("utf-8")

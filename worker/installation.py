@@ -1,0 +1,54 @@
+"""What this program is, and on which database: told without a URL, a user or a password. The standard library alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+VERSION: Final = "0.1.0"
+"""That of pyproject.toml, which the image does not have."""
+
+_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations" / "versions"
+_DEFAULT = "sqlite:///jurat.db"
+_DEFAULT_PORT = "5432"
+
+
+def newest_revision() -> str:
+    """The newest migration that this program knows. By its file: to ask alembic costs a worker megabytes."""
+    return max(path.name.split("_", 1)[0] for path in _MIGRATIONS.glob("[0-9]*.py"))
+
+
+def installation(database_url: str) -> str:
+    """16 hexadecimal digits that tell one database from another: from its hosts, ports and name, or from its file."""
+    parts = urlsplit(database_url)
+    if parts.scheme.startswith("sqlite"):
+        name = unquote(parts.path.removeprefix("/"))
+        place = ["sqlite", os.path.realpath(name)]
+    else:
+        given = parse_qs(parts.query)
+        where = parts.netloc.rpartition("@")[2]
+        hosts = [_with_port(each, given) for each in (where or given.get("host", [""])[0]).lower().split(",")]
+        name = unquote(parts.path.removeprefix("/")) or given.get("dbname", [""])[0] or unquote(parts.username or "")
+        place = ["postgresql", ",".join(hosts), name]
+    return hashlib.blake2b("\0".join(place).encode(errors="replace"), digest_size=8).hexdigest()
+
+
+def installation_here() -> str:
+    """That of the database which this process's environment names."""
+    url, file = os.environ.get("JURAT_DATABASE_URL"), os.environ.get("JURAT_DATABASE_URL_FILE")
+    if not url and file:
+        try:
+            url = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            url = None
+    return installation(url or _DEFAULT)
+
+
+def _with_port(host: str, given: dict[str, list[str]]) -> str:
+    name, colon, port = host.rpartition(":")
+    if colon and port.isdigit():
+        return f"{name}:{port}"
+    return f"{host}:{given.get('port', [_DEFAULT_PORT])[0]}"

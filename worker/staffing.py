@@ -1,0 +1,100 @@
+"""Whether workers are there for what waits, and whether they and this machine have its keys: steps for `doctor`,
+`worker --check` and `sources health`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from adapters.fingerprints import KEY_ID_LENGTH
+from worker import health
+from worker.diagnosis import Mark, Step
+from worker.keyring import hash_ids, how_to_set, mismatch, seal_id, unseal_ids
+from worker.output import count_text
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from tasks.ledger import Reading
+    from worker.bootstrap import Service
+
+
+def key_steps(settings: Settings, service: Service | None) -> Iterator[Step]:
+    """Whether there are keys, whether they fit each other, and whether they open the answers that wait."""
+    opened = unseal_ids(settings)
+    waiting = service.reading.waiting_keys() if service is not None else {}
+    if not opened:
+        advice = how_to_set("JURAT_UNSEAL_KEYS", waiting if service is not None else None)
+        yield Step("keys", Mark.PROBLEM, "JURAT_UNSEAL_KEYS is not set: a worker can open no answer", advice)
+    elif problem := mismatch(settings):
+        yield Step("keys", Mark.DOWN, problem)
+    else:
+        mine = seal_id(settings)
+        fits = f"answers are sealed for {mine}, which they open" if mine else "JURAT_SEAL_KEY is not set here"
+        yield Step("keys", Mark.OK, f"{count_text(len(opened), 'unseal key')} with the id {', '.join(opened)}; {fits}")
+    if service is None:
+        return
+    if opened and (strange := {key: count for key, count in waiting.items() if key not in opened}):
+        found = f"waiting answers are sealed for a key that is not here (key_missing): {_counted(strange)}"
+        advice = f"{how_to_set('JURAT_UNSEAL_KEYS', strange)}; a worker here leaves these answers to others"
+        yield Step("sealed answers", Mark.PROBLEM, found, advice)
+    if missing := sorted(hashed_with(service.reading) - set(hash_ids(settings))):
+        what = "is not set" if not settings.hash_keys else f"lacks {', '.join(missing)}"
+        found = f"codes or numbers are kept as keyed hashes, and JURAT_HASH_KEYS {what}"
+        yield Step("hash keys", Mark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
+
+
+def hashed_with(reading: Reading) -> set[str]:
+    """The ids of the keys that codes and numbers in the database were hashed with."""
+    found = reading.claim_keys(KEY_ID_LENGTH) | reading.people_keys()
+    for code_list in reading.code_list_names():
+        found |= reading.code_keys(code_list, KEY_ID_LENGTH)
+    return found
+
+
+def missing_steps(reading: Reading) -> Iterator[Step]:
+    """The keys of waiting answers that live workers do not have."""
+    live = [each for each in reading.workers() if each.live and not each.stopping]
+    waiting = reading.waiting_keys()
+    everybodys = {key for worker in live for key in worker.unseal_keys}
+    if live and (lost := {key: count for key, count in waiting.items() if key not in everybodys}):
+        advice = f"{how_to_set('JURAT_UNSEAL_KEYS', lost)}; after a day they end undetermined (answer_unreadable)"
+        found = f"answers wait that no live worker opens (key_missing): {_counted(lost)}; their deadlines stand still"
+        yield Step("keys of workers", Mark.PROBLEM, found, advice)
+    for worker in live:
+        lacks = {key: count for key, count in waiting.items() if key in everybodys and key not in worker.unseal_keys}
+        if lacks:
+            found = f"worker {worker.name} leaves answers to others (key_missing): {_counted(lacks)}"
+            yield Step("keys of workers", Mark.PROBLEM, found, how_to_set("its JURAT_UNSEAL_KEYS", lacks))
+
+
+def worker_steps(here: str | None) -> Iterator[Step]:
+    """The workers that run on this machine, for the database `here`; None is any."""
+    found = health.workers()
+    beats = [beat for beat in found if here is None or beat.is_of(here)]
+    if not beats:
+        yield Step("workers", Mark.NOTE, "none of this user and database runs on this machine")
+    for beat in beats:
+        if problem := beat.trouble:
+            yield Step("workers", Mark.PROBLEM, problem, "restart it")
+        elif unready := beat.unready:
+            mark = Mark.PROBLEM if beat.facts.strange else Mark.NOTE
+            yield Step("workers", mark, f"alive, but {unready}")
+        else:
+            held = f"holds {beat.facts.held} with {count_text(beat.facts.slots, 'slot')}"
+            yield Step("workers", Mark.OK, f"worker {beat.pid} is alive and ready, {held}")
+
+
+def fleet_step(reading: Reading) -> Step:
+    """How many workers of the database are live, on all machines."""
+    live = [each for each in reading.workers() if each.live]
+    if not live:
+        return Step(
+            "fleet", Mark.NOTE, "no worker of this database was seen in the last 30 s", "run `bin/jurat worker`"
+        )
+    names = ", ".join(each.name for each in live[:5]) + (" …" if len(live) > 5 else "")
+    return Step("fleet", Mark.OK, f"{count_text(len(live), 'worker')} seen in the last 30 s: {names}")
+
+
+def _counted(keys: Mapping[str, int]) -> str:
+    return ", ".join(f"{count_text(count, 'answer')} for {key}" for key, count in sorted(keys.items()))
