@@ -79,7 +79,7 @@ def parse_url(text: str) -> URL:
     """
     try:
         url = _with_several_hosts(text) or make_url(text)
-    except (ArgumentError, ValueError):
+    except (ArgumentError, TypeError, ValueError):
         raise ConfigurationError(
             f"the database URL can not be read; expected postgresql://… or sqlite:///…; {ESCAPES}"
         ) from None
@@ -153,7 +153,7 @@ def _open(url: URL, pool_size: int, deadline: float | None) -> Engine:
         engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 5.0, "check_same_thread": False})
     except ImportError:  # also psycopg without its C library
         raise ConfigurationError("PostgreSQL needs psycopg 3: pip install 'psycopg[binary]'") from None
-    event.listen(engine, "do_connect", _make_private)
+    event.listen(engine, "do_connect", make_private)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin)
     return engine
@@ -303,7 +303,8 @@ def _drop_useless(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
-def _make_private(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
+def make_private(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
+    """Have a SQLite file that is new be its owner's alone. Listens to `do_connect`."""
     # SQLite gives what it writes beside a database, -wal and -shm, the database's own mode; and a new one that of the
     # umask. It holds who takes part in what: only its owner may read it, until the operator says otherwise.
     name = str(arguments[0]) if arguments else str(options.get("database", ""))

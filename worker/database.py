@@ -18,7 +18,7 @@ from sqlalchemy import Engine, event, make_url, text
 
 from config.settings import Settings, read_settings
 from jurat import Client
-from jurat.database import is_unfit, open_engine, reader, state_of
+from jurat.database import is_unfit, make_private, open_engine, reader, state_of
 from jurat.ring import NO_BROKER
 from jurat.statements import require_tables, statements_on
 from worker.output import Exit, Failure
@@ -101,7 +101,9 @@ def give_up_on(engine: Engine, *, command: bool = False) -> None:
 
         connections.give_up(engine, connections.LONGEST if command else connections.LONGER)
     elif not command:
-        event.listen(engine, "do_connect", _make_no_file, insert=True)  # before one is made
+        event.listen(engine, "do_connect", _make_no_file)
+        if event.contains(engine, "do_connect", make_private):
+            event.remove(engine, "do_connect", make_private)
 
 
 def why_not(engine: Engine, error: Exception) -> Mapping[str, str]:

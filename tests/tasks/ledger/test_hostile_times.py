@@ -7,10 +7,11 @@ from itertools import product
 import pytest
 
 from jurat.ids import uuid7
+from jurat.sealing import key_id
 from jurat.words import Outcome, Reason
 from tasks.checks import Settle
 from tasks.rules import decide_without_look_up
-from tests.tasks.desk import Desk, entry
+from tests.tasks.desk import PUBLIC_KEY, Desk, entry
 
 COLUMNS = ("submitted_at", "due_at", "deadline_at")
 ON_POSTGRESQL = ("infinity", "-infinity", "0001-01-01 00:00:00 BC", "20000-01-01", "1700-01-01")
@@ -25,8 +26,8 @@ def insert(desk: Desk, column: str, time: str) -> None:
     values = {"submitted_at": "NOW", "due_at": "NOW", "deadline_at": "NOW(3600)"} | {column: f"'{time}'"}
     desk.sql(
         "INSERT INTO jurat_checks (id, consultation, participant, question, answer, answer_key, source, "
-        f"{', '.join(values)}) VALUES ('{uuid7()}', 'budget', 'p-bad', 'residence', 'x', '0123456789abcdef', 'towns', "
-        f"{', '.join(values.values())})"
+        f"{', '.join(values)}) VALUES ('{uuid7()}', 'budget', 'p-bad', 'residence', 'x', '{key_id(PUBLIC_KEY)}', "
+        f"'towns', {', '.join(values.values())})"
     )
 
 

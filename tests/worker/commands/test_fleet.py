@@ -178,7 +178,7 @@ def test_a_worker_without_the_key_is_named_everywhere_and_settles_nothing(town: 
         assert "bring back" in step["advice"]
     assert f"no live worker has the key {missing}" in town("explain", check).out
     assert town("explain", check, "--json").json["waits_for"] == "key_missing"
-    assert fleet(town)["wrong@here"]["ready"] is False
+    assert until(lambda: fleet(town)["wrong@here"]["ready"] is False)
 
     keys = f"{key_to_text(private)},{town.environment['JURAT_UNSEAL_KEYS']}"
     start("--hostname", "right@here", JURAT_UNSEAL_KEYS=keys)
