@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
+from weakref import ref
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session, scoped_session
@@ -71,12 +72,14 @@ def limit(raw: Any, seconds: float) -> None:
     """The same for one connection of psycopg 3, from now on. One that is limited already gets the new limit."""
     if not type(raw).wait.__module__.startswith("psycopg"):
         return  # a class of the platform's own, which waits as it likes
-    raw.wait = partial(_wait_within, raw, type(raw).wait, seconds)
+    # Weak: one that nobody holds any more is to go at once, and not when somebody looks for circles.
+    raw.wait = partial(_wait_within, ref(raw), seconds)
 
 
-def _wait_within(raw: Any, wait: Any, seconds: float, answering: Any, *arguments: Any, **values: Any) -> Any:
+def _wait_within(connection: Any, seconds: float, answering: Any, *arguments: Any, **values: Any) -> Any:
+    raw = connection()
     if arguments or values:  # with limits of its own, as when it listens or cancels
-        return wait(raw, answering, *arguments, **values)
+        return type(raw).wait(raw, answering, *arguments, **values)
     return _wait(answering, raw, seconds)
 
 
