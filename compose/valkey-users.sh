@@ -10,4 +10,4 @@ digest() { printf %s "$1" | sha256sum | cut -d ' ' -f 1; }
 echo "user default on nopass resetkeys resetchannels -@all +ping"
 echo "user worker on #$(digest "$1") ~* &* +@all -@admin -@dangerous +info"
 echo "user platform on #$(digest "$2") resetchannels ~checks ~checks.* ~_kombu.binding*.checks* +@connection" \
-    "+lpush +llen +sadd +smembers +multi +exec"
+    "+lpush +ltrim +expire +llen +sadd +smembers +multi +exec"
