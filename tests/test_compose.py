@@ -33,6 +33,8 @@ PAGE = ROOT / "docs" / "how-to" / "run-workers.md"
 SERVICES = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
 PATIENCE = 100.0
 
+pytestmark = pytest.mark.slow
+
 
 class Bells(Valkey):
     """Valkey as the file starts it. Who names no user may only ask whether it is alive."""

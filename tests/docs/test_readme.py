@@ -56,6 +56,7 @@ def owner_url(postgresql_server: Databases) -> Iterator[str]:
     postgresql_server.drop(url)
 
 
+@pytest.mark.slow
 def test_the_commands_work_as_they_stand_there(
     terminal: Terminal, owner_url: str, valkey_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

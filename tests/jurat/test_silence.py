@@ -193,6 +193,7 @@ def test_a_slow_answer_that_keeps_coming_is_no_silence(town: Town) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prepare", [lambda engine: engine, bounded], ids=["one by one", "together"])
 def test_a_transaction_gives_up_wherever_it_is(server: PostgreSQL, town: Town, prepare: Any) -> None:
     engine: Engine = open_engine(town.url, deadline=DEADLINE)

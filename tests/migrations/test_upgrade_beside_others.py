@@ -64,6 +64,7 @@ def stands(engine: Engine) -> Standing:
         return standing(connection)
 
 
+@pytest.mark.slow
 def test_an_upgrade_beside_a_reader_lets_others_go_on_and_says_who_is_in_its_way(behind: Engine) -> None:
     said: list[str] = []
     rests: list[float] = []
@@ -96,6 +97,7 @@ def test_an_upgrade_beside_a_reader_lets_others_go_on_and_says_who_is_in_its_way
     assert "4711" not in said[0]
 
 
+@pytest.mark.slow
 def test_an_upgrade_gives_up_after_five_minutes_and_the_next_goes_on(behind: Engine) -> None:
     now = [0.0]
     rests: list[float] = []

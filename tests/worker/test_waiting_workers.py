@@ -19,7 +19,7 @@ from tests.tasks.desk import HASH_KEY, PRIVATE_KEY, PUBLIC_KEY, Desk
 from tests.worker.engine.works import soon
 from worker import health
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 KEYS = {
     "JURAT_BROKER_URL": "none",
@@ -165,7 +165,6 @@ def test_a_standby_counts_as_away_and_its_workers_as_not_ready(server: PostgreSQ
             assert soon(lambda: [beat.unready for beat in health.workers(worker.folder)] == [why])
 
 
-@pytest.mark.slow
 @pytest.mark.faults
 def test_a_worker_outlives_a_database_that_hangs(server: PostgreSQL) -> None:
     """It waited for the server to answer until its own watchdog ended it."""

@@ -84,6 +84,7 @@ def opened_by(shell: Shell) -> str:
     return Unseal([key_from_text(shell.environment["JURAT_UNSEAL_KEYS"], "")]).key_ids[0]
 
 
+@pytest.mark.slow
 def test_it_lists_the_live_workers_and_ends_with_1_where_there_is_none(town: Shell, start: Start) -> None:
     none = town("fleet")
     assert (none.code, "no worker of this database was seen" in none.err) == (1, True)
@@ -111,6 +112,7 @@ def test_it_lists_the_live_workers_and_ends_with_1_where_there_is_none(town: She
     assert town("fleet").code == 1
 
 
+@pytest.mark.slow
 def test_what_waits_and_is_served_by_nobody_is_a_problem(town: Shell, start: Start) -> None:
     assert town("sources", "health").code == 0
     for n in range(3):

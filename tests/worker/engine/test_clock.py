@@ -23,6 +23,7 @@ CLOCK = (
 LIMITED = {**DOCUMENT, "sources": {**DOCUMENT["sources"], "towns": {"type": "simulated", "rate": "20/s"}}}
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_an_engine_goes_on_when_the_clock_is_put_back(postgresql_url: str, steered: Steered) -> None:
     before = Desk(postgresql_url)

@@ -104,6 +104,7 @@ def test_stopping_while_the_database_is_away_waits_for_it_as_long_as_it_may(work
     assert works.settled == 1
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_a_database_that_hangs_is_away_and_no_thread_waits_for_it(works: Works, server: PostgreSQL) -> None:
     """Its kernel acknowledges what it is sent, so that the driver alone would wait for ever, and the watchdog not."""

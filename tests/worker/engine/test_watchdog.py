@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+import pytest
 from structlog.testing import capture_logs
 
 from tasks.checks import Held
@@ -157,6 +158,7 @@ while looks < 3:
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_was_stopped_for_long_does_not_end_itself_when_it_wakes() -> None:
     command = [sys.executable, "-c", SCRIPT]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
