@@ -43,6 +43,7 @@ def set_up(form: LogFormat, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.getLogger("psycopg").setLevel(max(level, logging.ERROR))  # it tells once more what it raises
     for name in _TALK_OF_EACH_BELL:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 

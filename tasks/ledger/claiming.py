@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -24,7 +25,17 @@ from tasks.crashing import crash_point
 from tasks.flow import Demand, Queue, turns
 from tasks.ledger import fleet, overdue, quotas
 from tasks.ledger.in_parts import LeftOut, in_halves, in_parts
-from tasks.ledger.leasing import LEASE, claim_postgresql, claim_sqlite, claim_these, due, renew, round_up
+from tasks.ledger.leasing import (
+    LEASE,
+    chosen_postgresql,
+    chosen_sqlite,
+    claim_postgresql,
+    claim_sqlite,
+    claim_these,
+    due,
+    renew,
+    round_up,
+)
 
 
 class Claimed(NamedTuple):
@@ -112,6 +123,8 @@ class Claims:
         self._dialect = engine.dialect.name
         self._dice = dice
         self._left_out = LeftOut(engine)
+        self._chosen: Callable[[], list[Statement]] = list
+        """Gives what finds the checks that the claim under way is about to lease."""
         self.cut: set[str] = set()
         """The sources of which the last claim would have taken more, were it not for what is under lease by now: each
         write makes room for it."""
@@ -130,9 +143,10 @@ class Claims:
         probe. The order of `demands` decides who is served first when slots are short; within a source, consultations
         take turns.
         """
-        return self._left_out.around(lambda: self._claim(demands, slots), [demand.source for demand in demands])
+        return self._left_out.around(lambda: self._claim(demands, slots), self._about_to_lease)
 
     def _claim(self, demands: Sequence[Demand], slots: int) -> Claimed:
+        self._chosen = list
         with begin(self._often, self._looking(demands, slots)) as (connection, (found,)):
             due = self._due(demands, found)
             able = [demand for demand in demands if due.get(demand.source)]
@@ -141,14 +155,18 @@ class Claims:
         crash_point("claim.committed")
         return Claimed(self._held(taken), any(found.last_chance for found in due.values()))
 
+    def _about_to_lease(self) -> Sequence[Statement]:
+        return self._chosen()
+
     def claim_alone(self, demands: Sequence[Demand]) -> Held | None:
         """One due check that has lost all workers but its last, for a process that holds nothing else.
 
         It may be what kills them, or it was only there when another did: alone, it can not be taken for the other.
         """
-        return self._left_out.around(lambda: self._claim_alone(demands), [demand.source for demand in demands])
+        return self._left_out.around(lambda: self._claim_alone(demands), self._about_to_lease)
 
     def _claim_alone(self, demands: Sequence[Demand]) -> Held | None:
+        self._chosen = list
         with begin(self._often, self._looking(demands, 1)) as (connection, (found,)):
             due = self._due(demands, found)
             able = [demand for demand in demands if demand.source in due and due[demand.source].last_chance]
@@ -196,7 +214,9 @@ class Claims:
         """The statement that finds what is due."""
         rows = [{"source": demand.source} for demand in demands if demand.free > 0]
         most = max((min(demand.free, slots * demand.batch) for demand in demands), default=0)
-        return due(self._dialect, self._keys), {"rows": rows_json(rows), "most": most}
+        left_out = self._left_out.parameters()
+        sql = due(self._dialect, self._keys, some_left_out=bool(left_out))
+        return sql, {"rows": rows_json(rows), "most": most, **left_out}
 
     def _due(self, demands: Sequence[Demand], rows: Rows) -> dict[str, _Due]:
         """What is due at each source that may be asked now, from what `_looking` found."""
@@ -289,8 +309,13 @@ class Claims:
         some = bool(left_out)
         if self._dialect == "postgresql":
             most = round_up(sum(map(len, orders.values())))
+            parameters = {"rows": rows_json(rows), **left_out}
+            chosen = partial(chosen_postgresql, most, self._keys, alone=alone, some_left_out=some)
+            self._chosen = lambda: [(chosen(), parameters)]
             sql = claim_postgresql(most, self._keys, alone=alone, some_left_out=some)
-            return run(connection, (sql, {"rows": rows_json(rows), **left_out}))[0]
+            return run(connection, (sql, parameters))[0]
+        chosen = partial(chosen_sqlite, self._keys, alone=alone, some_left_out=some)
+        self._chosen = lambda: [(chosen(), {**each, **left_out}) for each in rows]
         sql = claim_sqlite(self._keys, alone=alone, some_left_out=some)
         return [row for found in run(connection, *((sql, {**each, **left_out}) for each in rows)) for row in found]
 

@@ -7,11 +7,14 @@ as they are: they end as much later.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from jurat.statements import now
+from jurat.statements import now, rows_json, rowset
+from tasks.ledger.in_parts import in_parts
 from tasks.ledger.leasing import LEASE
 from tasks.ledger.queues import seconds_between
 
@@ -40,6 +43,8 @@ def move(connection: Connection, seconds: float) -> None:
     pauses lie as far ahead as before, so that no source is asked more than it allows. Leases end as new ones do.
     """
     dialect = connection.dialect.name
+    # Or a worker that is gone would count as live, and its keys as there.
+    connection.execute(text(f"UPDATE jurat_workers SET seen_at = {now(dialect)} WHERE seen_at > {now(dialect)}"))
     for statement in (_sources(dialect), _pauses(dialect)):
         connection.execute(text(statement), {"seconds": seconds})
     connection.execute(text(_leases(dialect)))
@@ -47,11 +52,24 @@ def move(connection: Connection, seconds: float) -> None:
 
 def make_due(engine: Engine) -> bool:
     """Make due what would be due far in the future; whether there may be more of it."""
+    failures: list[Exception] = []
     for _ in range(BATCHES):
         with engine.begin() as connection:
-            if connection.execute(text(_due(engine.dialect.name)), {"limit": BATCH}).rowcount < BATCH:
-                return False
-    return True
+            ahead = connection.execute(text(_ahead_of_time(engine.dialect.name)), {"limit": BATCH}).scalars().all()
+            in_parts(connection, ahead, partial(_make_due, connection), failures)
+        if len(ahead) < BATCH:
+            break
+    else:
+        return True
+    if failures:
+        raise failures[0]
+    return False
+
+
+def _make_due(connection: Connection, checks: Sequence[Any]) -> list[None]:
+    rows = rows_json([{"id": str(check)} for check in checks])
+    connection.execute(text(_due(connection.dialect.name)), {"rows": rows})
+    return []
 
 
 def _moved(dialect: str, column: str) -> str:
@@ -92,13 +110,22 @@ def _pauses(dialect: str) -> str:
 def _leases(dialect: str) -> str:
     # Whoever is alive renews it long before; whoever is not loses it as ever.
     lease = now(dialect, str(LEASE))
-    return f"UPDATE jurat_checks SET lease_until = {lease} WHERE state = 'leased' AND lease_until > {lease}"
+    lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"""
+        UPDATE jurat_checks SET lease_until = {lease}
+        WHERE id IN (SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until > {lease} {lock})"""
+
+
+@lru_cache
+def _ahead_of_time(dialect: str) -> str:
+    lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"""
+        SELECT id FROM jurat_checks WHERE state = 'pending' AND due_at > {now(dialect, str(APART))}
+        LIMIT :limit {lock}"""
 
 
 @lru_cache
 def _due(dialect: str) -> str:
-    lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     return f"""
         UPDATE jurat_checks SET due_at = {now(dialect)}
-        WHERE id IN (SELECT id FROM jurat_checks
-                     WHERE state = 'pending' AND due_at > {now(dialect, str(APART))} LIMIT :limit {lock})"""
+        WHERE id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""

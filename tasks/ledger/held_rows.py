@@ -24,7 +24,7 @@ Fenced = tuple[UUID, int]
 _HELD = frozenset({"55P03", "40P01"})
 """What PostgreSQL says of a row that somebody holds: lock_not_available, deadlock_detected."""
 
-_HARDLY_WAIT: Statement = ("SELECT set_config('lock_timeout', '100', true)", {})
+HARDLY_WAIT: Statement = ("SELECT set_config('lock_timeout', '100', true)", {})
 
 
 def is_held(error: Exception) -> bool:
@@ -35,7 +35,7 @@ def is_held(error: Exception) -> bool:
 def taking_free(entries: Sequence[Entry]) -> list[Statement]:
     """What takes the rows of those checks that nobody holds, and has whatever follows wait for hardly any time."""
     rows = [{"id": str(check), "fence": fence} for check, fence in {fenced(entry): None for entry in entries}]
-    return [_HARDLY_WAIT, (_TAKE_FREE, {"rows": rows_json(rows)})]
+    return [HARDLY_WAIT, (_TAKE_FREE, {"rows": rows_json(rows)})]
 
 
 def skipped(connection: Connection, entries: Sequence[Entry], free: Rows) -> set[Fenced]:

@@ -11,8 +11,10 @@ import structlog
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from jurat.batches import Statement, run
 from jurat.database import is_away, state_of
 from jurat.statements import now, rows_json, rowset
+from tasks.ledger.held_rows import HARDLY_WAIT, is_held
 
 log = structlog.get_logger("jurat.checks")
 
@@ -21,8 +23,6 @@ Result = TypeVar("Result")
 
 LEFT_OUT_S = 60.0
 """Seconds for which a check is not claimed that the database did not let be leased."""
-
-_CANDIDATES = 1000
 
 
 def in_halves(
@@ -39,7 +39,7 @@ def in_halves(
     try:
         return list(do(items))
     except DBAPIError as error:
-        if is_away(error):
+        if is_away(error) and not is_held(error):
             raise
         if len(items) == 1:
             refused(items[0], error)
@@ -54,13 +54,20 @@ def in_parts(
     do: Callable[[Sequence[Item]], Iterable[Result]],
     failures: list[Exception],
 ) -> list[Result]:
-    """The same in one transaction, each part under a savepoint. Why an item is refused goes to `failures`."""
+    """The same in one transaction, each part under a savepoint. Why an item is refused goes to `failures`; one whose
+    row somebody holds is left for another turn.
+    """
 
     def guarded(some: Sequence[Item]) -> list[Result]:
-        with connection.begin_nested():
-            return list(do(some))
+        try:
+            with connection.begin_nested():
+                return list(do(some))
+        except DBAPIError as error:
+            if is_held(error):  # each half would wait as long, and the transaction is bounded
+                run(connection, HARDLY_WAIT)
+            raise
 
-    return in_halves(items, guarded, lambda _, error: failures.append(error))
+    return in_halves(items, guarded, lambda _, error: None if is_held(error) else failures.append(error))
 
 
 class LeftOut:
@@ -79,25 +86,25 @@ class LeftOut:
         self._until = {check: until for check, until in self._until.items() if until > now}
         return {"without": rows_json([{"id": str(check)} for check in self._until])} if self._until else {}
 
-    def around(self, claim: Callable[[], Result], sources: Iterable[str]) -> Result:
-        """What `claim` gives; where the database refuses it, without the checks of `sources` that it refuses.
+    def around(self, claim: Callable[[], Result], chosen: Callable[[], Sequence[Statement]]) -> Result:
+        """What `claim` gives; where the database refuses it, without those that it refuses of what was `chosen`: the
+        very checks that it was about to lease, for there may be any number of others that are due.
 
         Raises what it raised where there is none, and sqlalchemy's errors when the database is away.
         """
         try:
             return claim()
         except DBAPIError as error:
-            if is_away(error) or not self._find(sources):
+            if is_away(error) or not self._find(chosen()):
                 raise
         return claim()
 
-    def _find(self, sources: Iterable[str]) -> bool:
+    def _find(self, chosen: Sequence[Statement]) -> bool:
         """Try to lease what is due, and take it all back; whether any is refused."""
         refused: dict[UUID, Exception] = {}
         dialect = self._engine.dialect.name
         with self._engine.connect() as connection, connection.begin() as transaction:
-            rows = rows_json([{"source": source} for source in sources])
-            found = connection.execute(text(_due(dialect)), {"rows": rows, "limit": _CANDIDATES}).scalars().all()
+            found = [row[0] for rows in run(connection, *chosen) for row in rows]
 
             def lease(some: Sequence[Any]) -> list[None]:
                 with connection.begin_nested():
@@ -122,14 +129,6 @@ class LeftOut:
 def without(dialect: str, *, some: bool) -> str:
     """SQL for a condition on a check `c`: that it is not left out."""
     return f"AND c.id NOT IN (SELECT r.id FROM {rowset(dialect, 'id uuid', 'without')})" if some else ""
-
-
-def _due(dialect: str) -> str:
-    lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
-    return f"""
-        SELECT c.id FROM jurat_checks c WHERE c.state = 'pending' AND c.due_at <= {now(dialect)}
-          AND c.source IN (SELECT r.source FROM {rowset(dialect, "source text")})
-        ORDER BY c.due_at LIMIT :limit {lock}"""
 
 
 def _try(dialect: str) -> str:

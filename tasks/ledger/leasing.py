@@ -33,7 +33,7 @@ def round_up(most: int) -> int:
 
 
 @lru_cache
-def due(dialect: str, keys: Keys) -> str:
+def due(dialect: str, keys: Keys, *, some_left_out: bool) -> str:
     """What is due at each source in `:rows` that may be asked: of each queue since when, and up to `:most` of it."""
     return f"""
         WITH RECURSIVE served AS (
@@ -48,7 +48,8 @@ def due(dialect: str, keys: Keys) -> str:
           SELECT s.source, NULL, NULL, NULL, 1 FROM served s
           WHERE EXISTS (SELECT 1 FROM jurat_checks c
                         WHERE {waiting(alone=True)}{sealed_for(keys)}
-                          AND c.source = s.source AND c.due_at <= {now(dialect)})
+                          AND c.source = s.source AND c.due_at <= {now(dialect)}
+                          {without(dialect, some=some_left_out)})
         ) AS d JOIN served s ON s.source = d.source WHERE d.due > 0"""
 
 
@@ -81,11 +82,16 @@ def _lease(dialect: str, chosen: str) -> str:
 @lru_cache
 def claim_postgresql(most: int, keys: Keys, *, alone: bool, some_left_out: bool) -> str:
     """Leases what is due of each queue in `:rows`, no more than its `most`; `most` bounds them all."""
+    return _lease("postgresql", chosen_postgresql(most, keys, alone=alone, some_left_out=some_left_out))
+
+
+def chosen_postgresql(most: int, keys: Keys, *, alone: bool, some_left_out: bool) -> str:
+    """The ids of what `claim_postgresql` leases."""
     # MATERIALIZED: the locking select runs once, whatever the planner thinks of joining it again. LIMIT {most} is for
     # the planner, who can not know how few rows the limits in it leave, and would read the whole table for many.
     columns = "source text, priority text, consultation text, since timestamptz, most int"
     queue = "" if alone else "AND c.priority = r.priority AND c.consultation = r.consultation AND c.due_at >= r.since"
-    chosen = f"""
+    return f"""
         WITH due AS MATERIALIZED (
           SELECT d.id FROM {rowset("postgresql", columns)}
           CROSS JOIN LATERAL (
@@ -96,19 +102,22 @@ def claim_postgresql(most: int, keys: Keys, *, alone: bool, some_left_out: bool)
             ORDER BY c.due_at LIMIT r.most FOR NO KEY UPDATE SKIP LOCKED) d
           LIMIT {most})
         SELECT id FROM due"""
-    return _lease("postgresql", chosen)
 
 
 @lru_cache
 def claim_sqlite(keys: Keys, *, alone: bool, some_left_out: bool) -> str:
     """The same for one queue."""
+    return _lease("sqlite", chosen_sqlite(keys, alone=alone, some_left_out=some_left_out))
+
+
+def chosen_sqlite(keys: Keys, *, alone: bool, some_left_out: bool) -> str:
+    """The ids of what `claim_sqlite` leases."""
     queue = "" if alone else "AND c.priority = :priority AND c.consultation = :consultation"
-    chosen = f"""
+    return f"""
         SELECT c.id FROM jurat_checks c
         WHERE {waiting(alone=alone)}{sealed_for(keys)} AND c.source = :source {queue} AND c.due_at <= {now("sqlite")}
           {without("sqlite", some=some_left_out)}
         ORDER BY c.due_at LIMIT :most"""
-    return _lease("sqlite", chosen)
 
 
 @lru_cache

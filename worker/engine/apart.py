@@ -63,6 +63,11 @@ class Apart:
         """How many the database refuses."""
         return sum(kept.failed for kept in self._kept.values())
 
+    def refused(self, entry: Entry) -> bool:
+        """Whether the database has refused this one before."""
+        kept = self._kept.get(_key(entry))
+        return kept is not None and kept.failed
+
     def keep(self, entries: Iterable[Entry], *, failed: bool) -> tuple[list[Entry], list[Entry]]:
         """Keep these for another try. Of which it is known only now that this lasts, and which are not kept because
         too many are.

@@ -38,9 +38,9 @@ GRAIN = 0.01
 ONE_BY_ONE = 2.0
 """Seconds after which no further check is looked up alone before all others had their turn."""
 
-SELDOM, SLOW = 10.0, 0.1
+SELDOM, SLOW, MOST_SELDOM = 10.0, 0.1, 5.0
 """Where answers wait that are not for us, a claim passes them all. One that took longer than `SLOW` seconds and found
-nothing has the next one wait so many times as long as it took."""
+nothing has the next one wait so many times as long as it took, and `MOST_SELDOM` seconds at the most."""
 
 WIDE = 4
 """Times the slots: a concurrency from that on is not what holds a process back."""
@@ -156,7 +156,7 @@ class Claimer(EngineThread):
     def step(self) -> None:
         with self._changed:
             while (pause := self.wakes_at() - time.monotonic()) > 0 and not self.stopping.is_set():
-                self._changed.wait(pause)
+                self._changed.wait(min(pause, IDLE))  # and show that it is alive
                 self.beat = time.monotonic()
             now = time.monotonic()
             self._times = {at for at in self._times if at > now}
@@ -187,7 +187,7 @@ class Claimer(EngineThread):
         held, last_chances = self._claims.claim(demands, free)
         answered = time.monotonic()
         if not held and answered - asked > SLOW and self.strange():
-            self._not_before = answered + SELDOM * (answered - asked)
+            self._not_before = answered + min(MOST_SELDOM, SELDOM * (answered - asked))
         self._held_back = bool(self._claims.cut)
         if self._held_back and self._writes != writes:
             self.wake()  # one came while nobody knew that there was more

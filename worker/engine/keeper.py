@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import structlog
 
-from jurat.database import is_away
+from jurat.database import is_away, state_of
 from tasks.checks import Held
 from tasks.ledger import Claims, Keeping
 from tasks.ledger.leasing import LEASE
@@ -96,6 +96,7 @@ class Keeper(EngineThread):
         self._wake = wake
         self._next_refresh = 0.0
         self._purge: Iterator[int] | None = None
+        self._purge_again = 0.0
         self._tasks: Mapping[str, Callable[[], object]] = {
             "leases": self._end_leases,
             "requests": keeping.do_requests,
@@ -115,11 +116,16 @@ class Keeper(EngineThread):
                 self._wake()
         # Before the first wait: a fleet whose workers live for a second each must not look like an outage.
         turns = self._keeping.turns(EVERY)
-        with ExitStack() as last_first:  # runs all of them, whatever one raises: none loses the turn that it got
-            last_first.callback(self._notes.tell)
-            for task in reversed(EVERY):
-                if task in turns:
-                    last_first.callback(self._do, task)
+        try:
+            with ExitStack() as last_first:  # runs all of them, whatever one raises: none loses the turn that it got
+                last_first.callback(self._notes.tell)
+                for task in reversed(EVERY):
+                    if task in turns:
+                        last_first.callback(self._do, task)
+        except Exception as error:
+            if not is_away(error):  # one lease that the database does not let end stops no purge
+                self._purge_until(time.monotonic() + LOOK_EVERY)
+            raise
         self._purge_until(time.monotonic() + LOOK_EVERY)
 
     def _begin_purge(self) -> None:
@@ -131,16 +137,21 @@ class Keeper(EngineThread):
         There may be millions of checks to purge, and upkeep that others wait for comes first.
         """
         while self._purge is not None and not self.stopping.is_set() and (begun := time.monotonic()) < end:
+            if begun < self._purge_again:  # other upkeep does not wait for its rest
+                self.stopping.wait(min(end, self._purge_again) - begun)
+                continue
             self.beat = begun
             try:
                 next(self._purge)
             except StopIteration:
                 self._purge = None
             except Exception as error:
-                # From the beginning once the database is back; whatever else it was, at the next turn.
-                self._purge = self._keeping.purging() if is_away(error) else None
+                # From the beginning once the database is back; whatever else it was, also a piece that took too long,
+                # at the next turn.
+                cut = getattr(error, "connection_invalidated", False) or not state_of(error)
+                self._purge = self._keeping.purging() if is_away(error) and cut else None
                 raise
-            self.stopping.wait(PURGE_REST * (time.monotonic() - begun))
+            self._purge_again = time.monotonic() + PURGE_REST * (time.monotonic() - begun)
         self.stopping.wait(max(0.0, end - time.monotonic()))
 
     def _do(self, task: str) -> None:

@@ -31,6 +31,11 @@ seconds at the most, and looks so often. None ends any later for it in all, and 
 LAST_TRIES = 1.0
 """Seconds for which a writer that ends tries what it could not write; then it gives it back."""
 
+DOUBTED, ALONE = 2, 3
+"""After so many failures of a write one after the other, with the database there in between, it is tried with half of
+its checks; and after so many of a single one, it is that check which fails. A trigger of the platform's own that takes
+too long, say, looks as if the database were away."""
+
 BACK_IN = 60.0
 """Seconds after which a check is due again that was given back because too many cannot be written."""
 
@@ -65,6 +70,10 @@ class Writer(EngineThread):
         self._ends_at = math.inf
         self._unknown = False
         """Whether a write failed, so that nobody knows what of it was committed."""
+        self._most = BATCH
+        self._tried: list[Entry] = []
+        self._failures: list[Exception] = []
+        """Of the writes one after the other that failed; `_tried` is what the last one was to write."""
 
     def hand_on(self, entry: Entry) -> None:
         """Have an entry written."""
@@ -103,33 +112,47 @@ class Writer(EngineThread):
             return
         only_read = self._unknown
         written = self._write()
-        self._waiting = []
+        self._waiting = [] if only_read else self._waiting[self._most :]
         if only_read:  # what is still ours is to be written next
             self._waiting, written.busy = written.busy, []
+            self._doubt(written)
+        else:
+            self._most, self._failures = min(BATCH, 2 * self._most), []
         self._follow_up(written)
-        self._put_apart(written.busy, failed=False)
-        self._put_apart([entry for entry, _ in written.failed], failed=True)
         for entry, error in written.failed:
             self._say(
                 "check not written: the database refuses it; look for a trigger or constraint of the platform",
                 check_id=str(entry.held.id),
                 error=state_of(error) or type(getattr(error, "orig", None) or error).__name__,
-                checks=self._apart.failed(),
+                checks=self._apart.failed() + len(written.failed),
             )
+        self._put_apart(written)
 
-    def _put_apart(self, entries: Sequence[Entry], *, failed: bool) -> None:
-        """Keep these for later; where too many are kept, give them back for a while.
+    def _doubt(self, written: Written) -> None:
+        """A write failed though the database is there: have the next one be smaller, until the one stands alone that it
+        fails on.
+        """
+        tried = {_key(entry) for entry in self._tried}
+        left = [entry for entry in self._waiting if _key(entry) in tried]
+        if not self._failures or not left:
+            self._most, self._failures = BATCH, []
+            return
+        self._waiting = [*left, *(entry for entry in self._waiting if _key(entry) not in tried)]
+        self._most = len(left)
+        if len(left) == 1 and (len(self._failures) >= ALONE or self._apart.refused(left[0])):
+            written.failed.append((left[0], self._failures[-1]))
+            self._waiting, self._most, self._failures = self._waiting[1:], BATCH, []
+        elif len(self._failures) >= DOUBTED:
+            self._most = max(1, len(left) // 2)
+
+    def _put_apart(self, written: Written) -> None:
+        """Keep for later what cannot be written now; where too much is kept, give it back for a while.
 
         Where it lasts, what was looked up is noted now: no breaker waits for one participant's row.
         """
-        lasting, beyond = self._apart.keep(entries, failed=failed)
-        if lasting:
-            self._holdings.put_apart(entry.held for entry in lasting)
-            self._gate.written(lasting)
-            self._notes.count(lasting)
-            self.handled += len(lasting)
-            self._keep_leases([entry.held for entry in lasting])
-            self._claimer.written()
+        lasting, beyond = self._apart.keep(written.busy, failed=False)
+        more = self._apart.keep([entry for entry, _ in written.failed], failed=True)
+        lasting, beyond = [*lasting, *more[0]], [*beyond, *more[1]]
         if beyond:
             self._say("checks given back: too many cannot be written", checks=len(beyond))
         for entry in beyond:
@@ -138,12 +161,24 @@ class Writer(EngineThread):
                 self._gate.written([entry])
             else:
                 self._waiting.append(replace(entry, decision=GiveBack(BACK_IN)))
+        if lasting:
+            self._holdings.put_apart(entry.held for entry in lasting)
+            self._gate.written(lasting)
+            self._notes.count(lasting)
+            self.handled += len(lasting)
+            self._claimer.written()
+            self._keep_leases([entry.held for entry in lasting])  # last, for it may find the database away
 
     def _write(self) -> Written:
         """Write what is waiting; after a write that failed, only read again what it has left to write."""
         if not self._unknown:
             self._unknown = True
-            written = self._settling.write(self._waiting)
+            self._tried = self._waiting[: self._most]
+            try:
+                written = self._settling.write(self._tried)
+            except Exception as error:
+                self._failures.append(error)
+                raise
         else:
             written = self._settling.read_again(self._waiting)
         self._unknown = False

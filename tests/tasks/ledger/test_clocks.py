@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+from uuid import uuid4
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from tasks.flow import Demand
 from tasks.ledger import Keeping, clocks
+from tasks.ledger.fleet import Fleet, Member, workers
 from tasks.ledger.keeping import LOOK_AT_CLOCK
 from tasks.ledger.leasing import LEASE
 from tests.tasks.desk import Desk
+from tests.tasks.refusing import refusing
 from worker.engine.keeper import EVERY
 
 HOUR = 3600
@@ -22,6 +26,7 @@ TIMES = {
     "jurat_sources": ("next_start_at", "probe_at", "paused_until", "last_success_at", "last_failure_at", "figures_at"),
     "jurat_pauses": ("until",),
     "jurat_checks": ("due_at", "lease_until"),
+    "jurat_workers": ("seen_at",),
 }
 
 
@@ -146,3 +151,22 @@ def test_one_of_several_workers_moves_them(desk: Desk, now: list[float]) -> None
             thread.join(60)
     assert [line["event"] for line in logs] == ["the database's clock was put back"]
     assert desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until > NOW(7000)") == 1
+
+
+def test_a_worker_that_is_gone_is_live_no_longer_than_ever(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+    Fleet(desk.engine).tell(Member(uuid4(), "h", "w", "1", "0027", 4, unseal_keys=("a" * 16,), ready=True))
+    put_back(desk)
+    due_again(keeping, now)
+    with desk.engine.begin() as connection:
+        (worker,) = workers(connection)
+    assert worker.age >= 0
+
+
+def test_a_check_that_a_trigger_refuses_keeps_no_other_from_being_due(
+    desk: Desk, keeping: Keeping, now: list[float]
+) -> None:
+    desk.submit_many(3)
+    put_back(desk)
+    with refusing(desk, "p-1", "jurat_checks"), pytest.raises(DBAPIError):
+        due_again(keeping, now)
+    assert sorted(held.participant for held in desk.claim()) == ["p-0", "p-2"]

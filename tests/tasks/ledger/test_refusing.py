@@ -187,3 +187,34 @@ def test_a_look_up_that_failed_is_put_off_for_the_others(desk: Desk) -> None:
         written = desk.write(*(entry(check, Later(1, Reason.SOURCE_UNAVAILABLE)) for check in held))
     assert (len(written.done), len(written.failed)) == (2, 1)
     assert len(desk.settle(written.failed[0][0].held, ACCEPTED).done) == 1
+
+
+def test_a_lease_that_is_refused_is_found_behind_any_number_of_checks_that_nobody_may_take(desk: Desk) -> None:
+    desk.submit_many(1001)
+    desk.submit("p-bad", "profession")
+    desk.submit("p-good", "profession")
+    desk.sql("UPDATE jurat_sources SET paused_until = NOW(600) WHERE name = 'towns'")
+    with refusing(desk, "p-bad", "jurat_checks"):
+        held, _ = desk.claims.claim([Demand("towns", 4), Demand("rpps", 4)], 4)
+    assert [each.participant for each in held] == ["p-good"]
+
+
+def test_a_row_that_a_platform_holds_keeps_nobody_else_s_from_being_purged(postgresql: Desk) -> None:
+    postgresql.submit_many(5)
+    for check in postgresql.claim():
+        postgresql.settle(check, UNDETERMINED, retain=0.0)
+    with postgresql.engine.execution_options(jurat_bounded=False).connect() as platform, platform.begin():
+        platform.execute(text("SELECT 1 FROM jurat_checks WHERE participant = 'p-0' FOR KEY SHARE"))
+        assert postgresql.keeping.purge() == 4
+    assert postgresql.keeping.purge() == 1
+
+
+def test_a_row_that_somebody_holds_keeps_no_other_review_from_its_end(postgresql: Desk) -> None:
+    postgresql.submit_many(3)
+    for check in postgresql.claim():
+        postgresql.settle(check, Review(Reason.NAME_DIFFERS, 3600))
+    postgresql.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
+    with postgresql.engine.execution_options(jurat_bounded=False).connect() as holder, holder.begin():
+        holder.execute(text("SELECT 1 FROM jurat_checks WHERE participant = 'p-0' FOR UPDATE"))
+        assert postgresql.keeping.end_reviews() == 2
+    assert postgresql.keeping.end_reviews() == 1

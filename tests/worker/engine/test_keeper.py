@@ -3,12 +3,13 @@ from __future__ import annotations
 import time
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from structlog.testing import capture_logs
 
 from tasks.checks import Held
 from tasks.ledger.leasing import LEASE
 from tests.tasks.desk import REFUSED, entry, ids, listening
+from tests.tasks.refusing import refusing
 from tests.worker.engine.works import PATIENCE, Works
 from worker.engine.holdings import HANGING, TRUSTED, Holdings
 from worker.engine.keeper import EVERY, Keeper, Renewer
@@ -216,3 +217,16 @@ def test_a_worker_that_lives_for_a_moment_has_done_its_upkeep(works: Works) -> N
     short_lived.stopping.wait = lambda timeout=None: True  # type: ignore[method-assign] # it ends at its first wait
     short_lived.step()
     assert works.desk.one("SELECT count(*) FROM jurat_upkeep WHERE task = 'leases'") == 1
+
+
+def test_a_keeper_purges_also_where_other_upkeep_fails(works: Works) -> None:
+    purged(works, 3)
+    works.desk.submit_many(1, first=50)
+    works.desk.claim(free=1)
+    works.desk.set_back("lease_until", 1, "state = 'leased'")
+    each = keeper(works, Holdings(3), [])
+    with refusing(works.desk, "p-50", "jurat_checks", "NEW.state = 'pending'", "UPDATE"):
+        for _ in range(3):
+            with pytest.raises(DBAPIError):
+                each.step()
+    assert works.desk.one("SELECT count(*) FROM jurat_verdicts") == 0

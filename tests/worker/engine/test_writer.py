@@ -53,6 +53,10 @@ def bells() -> Bells:
 @pytest.fixture
 def writer(works: Works, bells: Bells) -> Writer:
     """A writer that was not started."""
+    return make_writer(works, bells)
+
+
+def make_writer(works: Works, bells: Bells) -> Writer:
     works.plans.refresh()
     desk = works.desk
     gate = Gate(works.plans.breaker)

@@ -1,0 +1,105 @@
+"""Writes that fail as if the database were away, although it is there; and claims that take long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from tasks.checks import Held
+from tasks.ledger import Demand
+from tasks.ledger.claiming import Claimed
+from tests.tasks.desk import entry
+from tests.tasks.refusing import refusing
+from tests.worker.engine import test_claimer as claims
+from tests.worker.engine.test_writer import Bells, hand_on, held_row, make_writer
+from tests.worker.engine.works import Works
+from worker.engine.claimer import IDLE, MOST_SELDOM
+from worker.engine.holdings import Holdings
+from worker.engine.writer import Writer
+
+TRIES = 80
+
+
+def stepped(writer: Writer, done: Callable[[], bool]) -> bool:
+    """Whether it is done within some steps, of which each may find the database away."""
+    for _ in range(TRIES):
+        with suppress(OperationalError):
+            writer.step()
+        if done():
+            return True
+    return False
+
+
+@pytest.mark.parametrize("state", ["54001", "08001", "57014", "55000", "HV000"])
+def test_a_trigger_that_looks_like_an_outage_harms_nobody_else(
+    works: Works, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For psycopg these are operational errors: a recursion, another server that is down, a time-out."""
+    monkeypatch.setattr("worker.engine.apart.FAILED_REST", 0.01)
+    writer = make_writer(works, Bells())
+    works.desk.submit_many(40)
+    held = works.desk.claim(free=40)
+    with refusing(works.desk, "p-2"):
+        works.desk.sql(
+            "CREATE OR REPLACE FUNCTION platform_refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "IF (SELECT c.participant FROM jurat_checks c WHERE c.id = NEW.check_id) = 'p-2' THEN "
+            f"RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END IF; RETURN NEW; END $$"
+        )
+        hand_on(writer, *map(entry, held))
+        assert stepped(writer, lambda: works.settled == 39 and writer._apart.failed() == 1)
+        works.desk.submit("p-next")
+        hand_on(writer, *map(entry, works.desk.claim()))
+        assert stepped(writer, lambda: works.settled == 40)
+        assert writer._apart.failed() == 1
+    assert stepped(writer, lambda: works.settled == 41)
+
+
+def test_what_was_refused_is_kept_although_a_renewal_finds_the_database_away(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.engine.apart.LASTING", 0.0)
+    writer = make_writer(works, Bells())
+    works.desk.submit_many(3)
+    held = sorted(works.desk.claim(free=3), key=lambda check: check.participant)
+    keep = writer._keep_leases
+
+    def away(_: Sequence[Held]) -> NoReturn:
+        writer._keep_leases = keep
+        raise OperationalError("SELECT 1", {}, Exception("cut"))
+
+    writer._keep_leases = away
+    with refusing(works.desk, "p-2"), held_row(works.desk, "p-1"):
+        hand_on(writer, *map(entry, held))
+        with pytest.raises(OperationalError):
+            writer.step()
+    assert stepped(writer, lambda: works.settled == 3)
+
+
+def test_a_claim_that_takes_long_has_the_next_one_wait_for_seconds_and_no_thread_stand_still(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works.plans.refresh()
+    claimer: Any = claims.make(works, claims.Claims(), Holdings(2))
+    claimer.strange = lambda: ("0123456789abcdef",)
+    clock, waits = [1000.0], list[float]()
+    monkeypatch.setattr("worker.engine.claimer.time.monotonic", lambda: clock[0])
+
+    def slow(demands: Sequence[Demand], slots: int) -> Claimed:
+        clock[0] += 8.0
+        return Claimed([], last_chances=False)
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        clock[0] += seconds
+
+    claimer._claims.claim = slow
+    claimer.wake()
+    claimer.step()
+    claimer._changed.wait = wait
+    claimer.step()
+    assert max(waits) <= IDLE
+    assert sum(waits) <= MOST_SELDOM + IDLE
