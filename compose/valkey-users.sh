@@ -2,7 +2,7 @@
 # Prints the users of Valkey, for the file `valkey_users`: compose/valkey-users.sh WORKERS_PASSWORD PLATFORMS_PASSWORD
 #
 # Whoever names no user may ask whether it is alive. Workers read bells and ring them. A platform rings, and can neither
-# read nor remove what others rang, nor send what workers would obey.
+# read what others rang, nor send what workers would obey. It could take bells away, which costs a second.
 set -eu
 
 digest() { printf %s "$1" | sha256sum | cut -d ' ' -f 1; }

@@ -201,6 +201,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_refuse_change": frozenset(),
     "jurat_refuse_renaming": frozenset(),
     "jurat_keep_request": frozenset(),
+    "jurat_keep_asked": frozenset(),
     "jurat_count_asked": frozenset(),
     "jurat_mend_times": frozenset(),
     "jurat_tell_results": frozenset(),

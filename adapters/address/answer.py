@@ -22,6 +22,7 @@ from adapters.address.house_numbers import (
     read_number,
     says_none,
     spoils_number,
+    stands_as_written,
     with_signs,
 )
 from adapters.address.matching import ELIDED, ELISION, Language, fold, language
@@ -87,6 +88,7 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
         if position == 0:  # a name beside a number may be that of a house, "Les Lilas, 8"; alone it is no number
             malformed = malformed and not numbers
     malformed = malformed or (bool(fields[0]) and (not numbers or holds_no_number(fields[0], code)))
+    malformed = malformed or not all(stands_as_written(number, " ".join(fields)) for number in numbers)
     return Asked(
         number=numbers[0] if numbers else None,
         street=_written(_best(streets or dropped, words), fields),

@@ -26,6 +26,8 @@ _DASHES = "–—−‐‑-"
 _PUNCTUATION = frozenset(f"{_DASHES}/\\.,;:()'’‘`´\"“”«»°#&+|·•№℅\n\r\t")
 _SIGNED = re.compile(rf"(?:^|[^\w)\s{_DASHES}])\s*[+{_DASHES}]+\s*\d")
 _SIGNED_PART = re.compile(rf"(?:^|[,;\n\r\t(|])\s*[+{_DASHES}]+\s*\d")
+_BEHIND_A_WORD = rf"(?<=[^\s\d,;({_DASHES}])\s+[+{_DASHES}]+\d+"
+_SIGNED_OR_FRACTION = re.compile(rf"{_BEHIND_A_WORD}|(?<=\d)\.\d+|\bkm\b\.?\s*\d+[.,]\d+", re.IGNORECASE)
 _IN_BRACKETS = re.compile(r"(?<=[^\s(])\s*\(([^()]*)\)?")
 _NOTHING = re.compile(rf"[/. {_DASHES}]*")
 _MARK_ZERO = re.compile("(?<=[nN])\N{SUPERSCRIPT ZERO}")
@@ -96,7 +98,7 @@ def holds_no_number(text: str, code: str = "fr") -> bool:
 
     So do a number in brackets behind something else, "f(8)", and a suffix apart, "8 (bis)": it may be a flat's.
     """
-    if any(map(_is_foreign, text)) or _SIGNED.search(text):
+    if any(map(_is_foreign, text)) or _SIGNED.search(text) or _is_struck_out(text):
         return True
     if any(read_number(match[1], code) for match in _IN_BRACKETS.finditer(text)):
         return True
@@ -108,9 +110,19 @@ def holds_no_number(text: str, code: str = "fr") -> bool:
     )
 
 
+def stands_as_written(number: HouseNumber, fields: str) -> bool:
+    """Whether the digits of a number stand in `fields` (`plain`) by themselves: not only behind a sign after a word,
+    as the floor in "8 étage -1", or behind a dot, as the metres in "km 12.3".
+    """
+    digits = re.findall(r"\d+", _SIGNED_OR_FRACTION.sub(" ", fields))
+    return number == UNREADABLE or number.value in set(map(int, digits))
+
+
 def spoils_number(street: str) -> bool:
     """Whether a number in the field of the street (`plain`) is none, as `holds_no_number` says."""
-    if _SIGNED_PART.search(street) or any(_is_foreign(each) and _has_digit(each) for each in street):
+    if _SIGNED_PART.search(street) or _is_struck_out(street):
+        return True
+    if any(_is_foreign(each) and _has_digit(each) for each in street):
         return True
     return any(
         one.isdigit() != other.isdigit() and (_is_foreign(one) or _is_foreign(other)) for one, other in pairwise(street)
@@ -132,6 +144,11 @@ def _is_foreign(character: str) -> bool:
         return True
     category = unicodedata.category(character)
     return not (category[0] == "L" or category in {"Nd", "Zs", "Cf"} or unicodedata.combining(character))
+
+
+def _is_struck_out(text: str) -> bool:
+    """Whether a digit has a mark of its own, such as the stroke through "8̶"."""
+    return any(one.isdigit() and unicodedata.combining(other) for one, other in pairwise(text))
 
 
 def _has_digit(character: str) -> bool:

@@ -33,6 +33,7 @@ from adapters.address.zone_layers import (
 from adapters.address.zone_projection import Box
 from adapters.address.zone_reader import MOST_MEMORY, MOST_SECONDS, MOST_WRITTEN, TOO_MUCH
 from adapters.address.zones import digest_of
+from config.regular_files import open_regular
 
 SHOWN_PROBLEMS = 50
 
@@ -139,7 +140,7 @@ def _copy(path: Path, folder: Path) -> str:
 
     Raises OSError, and FileProblem where it is too large.
     """
-    with path.open("rb") as source:
+    with open_regular(path) as source:  # a pipe would be waited for
         first = source.read(_CHUNK)
         if first.startswith(b"SQLite format 3\0"):
             kind = "geopackage"

@@ -27,6 +27,9 @@ _BEFORE: Final = "$"
 _BEFORE_ALL: Final = tuple("#%@:\\")
 """What none wants before one that is the whole text."""
 
+_BEHIND_ALL: Final = ("", "}", "$")
+"""What none wants behind one that begins the text, where nothing else follows."""
+
 _AROUND: Final = (("{", "}"), ("<", ">"))
 _OTHERS: Final = (
     r"(?:^|/)\{{{name}\}}(?=$|/)",
@@ -77,6 +80,9 @@ def _glued(text: str, *, in_document: bool) -> str:
         if before.endswith(_BEFORE):
             return f"the '{_BEFORE}' before {written} would be sent as well — write {written} alone"
         whole = len(parts) == 2
+        if whole and not (in_document or before) and after and after.strip() in _BEHIND_ALL:
+            shown = f"'{after.strip()}'" if after.strip() else "space"
+            return f"the {shown} behind {written} would be sent as well — write {written} alone"
         for begin, end in _AROUND if not in_document else _AROUND[:1]:
             if before.endswith(begin) and after.startswith(end):
                 return f"the '{begin}' and '{end}' around {written} would be sent as well — write {written} alone"

@@ -2,7 +2,7 @@
 
 PostgreSQL alone, for SQLite knows no users. The trigger of before looked at transfers, erasures and codes alone: an
 administrator stored decisions, in names that they made up. Nor may anybody say of a request that is not theirs to ask
-for that it is done; workers may.
+for that it is done or refused, or take it away from its participant; workers may, and who erases that participant.
 
 The functions run with the owner's rights, who may call each of them; whoever calls them was asked before.
 `jurat_refuse_change` raises another SQLSTATE where it is told one.
@@ -62,13 +62,41 @@ WHEN (({_may_ask("NEW.kind")}) IS NOT TRUE)
 EXECUTE FUNCTION jurat_refuse_change('{NOT_TO_ASK}', 'insufficient_privilege')
 """
 
+NOT_TO_REFUSE = "it is refused by a worker, by who may ask for this kind of request, or where its participant is erased"
+NOT_TO_RENAME = "the participant's id changes where all that they have is erased or transferred"
+
+# Whoever does an erasure refuses what waits about that participant, and renames all: first what they have, then this.
+KEEP_ASKED = f"""
+CREATE FUNCTION jurat_keep_asked() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  said text := CASE WHEN OLD.applied_at IS NULL AND NEW.applied_at IS NOT NULL THEN
+    CASE WHEN NEW.refused IS NULL THEN '{NOT_TO_SAY}' ELSE '{NOT_TO_REFUSE}' END END;
+BEGIN
+  IF said IS NOT NULL AND NOT (NEW.refused IS NOT NULL AND ((NEW.participant LIKE 'erased-%') IS TRUE OR EXISTS (
+    SELECT FROM jurat_checks c WHERE c.id = NEW.check_id AND c.participant LIKE 'erased-%'))) THEN
+    RAISE EXCEPTION 'jurat: % on % is refused: %', TG_OP, TG_TABLE_NAME, said USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  IF NEW.participant IS DISTINCT FROM OLD.participant AND EXISTS (
+    SELECT FROM jurat_access a WHERE a.consultation = OLD.consultation AND a.participant = OLD.participant) THEN
+    RAISE EXCEPTION 'jurat: % on % is refused: {NOT_TO_RENAME.replace("'", "''")}', TG_OP, TG_TABLE_NAME
+      USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN NEW;
+END $$
+"""
+
 # Workers alone delete requests.
 DONE = f"""
 CREATE TRIGGER jurat_requests_done BEFORE UPDATE ON jurat_requests FOR EACH ROW
-WHEN (OLD.applied_at IS NULL AND NEW.applied_at IS NOT NULL AND NEW.refused IS NULL
-      AND NOT has_table_privilege('jurat_requests'::regclass, 'DELETE')
-      AND ({_may_ask("OLD.kind")}) IS NOT TRUE)
-EXECUTE FUNCTION jurat_refuse_change('{NOT_TO_SAY}', 'insufficient_privilege')
+WHEN (NOT has_table_privilege('jurat_requests'::regclass, 'DELETE') AND ({_may_ask("OLD.kind")}) IS NOT TRUE)
+EXECUTE FUNCTION jurat_keep_asked()
+"""
+
+PINNED = """
+DO $$
+BEGIN
+  EXECUTE format('ALTER FUNCTION jurat_keep_asked SET search_path = %I, pg_temp', current_schema());
+END $$
 """
 
 GUARDS, PERSONS, OUTLINES = "0002_guards.py", "0016_persons.py", "0019_codes_and_outlines.py"
@@ -92,6 +120,9 @@ def upgrade() -> None:
         "DROP TRIGGER jurat_requests_allowed ON jurat_requests",
         ALLOWED,
         _always("jurat_requests_allowed"),
+        KEEP_ASKED,
+        PINNED,
+        "REVOKE ALL ON FUNCTION jurat_keep_asked FROM PUBLIC",
         DONE,
         _always("jurat_requests_done"),
     ):
@@ -106,6 +137,7 @@ def downgrade() -> None:
     refuse = next(each for each in _released(GUARDS, "POSTGRESQL") if "FUNCTION jurat_refuse_change()" in each)
     for statement in (
         "DROP TRIGGER jurat_requests_done ON jurat_requests",
+        "DROP FUNCTION jurat_keep_asked",
         "DROP TRIGGER jurat_requests_allowed ON jurat_requests",
         allowed,
         _always("jurat_requests_allowed"),

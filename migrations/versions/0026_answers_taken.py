@@ -51,23 +51,24 @@ _REQUEST_TEXTS = (
 )
 
 
-def _too_long(size: str) -> dict[str, str]:
-    """SQL that is true for what is too long, by what is said of it; `size` is SQL for the bytes of a value."""
-    texts = " OR ".join(
-        f"length(NEW.{name}) > {most}" for name, most in {**_CHECK_TEXTS, "traceparent": 100, "answer_key": 16}.items()
-    )
+def _too_long(size: str, length: str) -> dict[str, str]:
+    """SQL that is true for what is too long, by what is said of it. `size` is SQL for the bytes of a value, and
+    `length` for the characters of a text.
+    """
+    longest = {**_CHECK_TEXTS, "traceparent": 100, "answer_key": 16}
+    texts = " OR ".join(f"{length.format(f'NEW.{name}')} > {most}" for name, most in longest.items())
     return {
         ANSWERS: f"{size.format('NEW.answer')} > {ANSWER}",
         TEXTS: f"{texts} OR {size.format('NEW.reply_key')} > 32",
     }
 
 
-def _too_much(size: str) -> dict[str, str]:
+def _too_much(size: str, length: str) -> dict[str, str]:
     """The same of a request."""
     note = size.format("NEW.note")
     return {
         NOTES: f"{note} > CASE NEW.kind WHEN 'codes' THEN {CODES} ELSE {NOTE} END",
-        REQUESTED: " OR ".join(f"length(NEW.{name}) > {TEXT}" for name in _REQUEST_TEXTS),
+        REQUESTED: " OR ".join(f"{length.format(f'NEW.{name}')} > {TEXT}" for name in _REQUEST_TEXTS),
     }
 
 
@@ -242,7 +243,7 @@ def _postgresql() -> list[str]:
         *_sized(CANDIDATES_SIZED, "UPDATE OF candidates", f"octet_length(NEW.candidates) > {CANDIDATES}", SHOWN),
         "REVOKE ALL ON FUNCTION jurat_require_open FROM PUBLIC",
     ]
-    for table, wrong in (("checks", _too_long(size)), ("requests", _too_much(size))):
+    for table, wrong in (("checks", _too_long(size, "length({})")), ("requests", _too_much(size, "length({})"))):
         for number, (said, too_much) in enumerate(wrong.items(), 1):
             made += _sized(f"jurat_{table}_sized_{number}", "INSERT", too_much, said)
     return made
@@ -251,6 +252,9 @@ def _postgresql() -> list[str]:
 # -- SQLite
 
 NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+
+# Its own `length` ends at a NUL. A character has four bytes at the most.
+LENGTH = "max(length({0}), length(CAST({0} AS BLOB)) / 4)"
 
 
 def _later(time: str, seconds: str) -> str:
@@ -345,7 +349,7 @@ WHEN {size.format("NEW.candidates")} > {CANDIDATES} BEGIN
 END
 """,
     ]
-    for table, wrong in (("checks", _too_long(size)), ("requests", _too_much(size))):
+    for table, wrong in (("checks", _too_long(size, LENGTH)), ("requests", _too_much(size, LENGTH))):
         refusals = "\n".join(
             f"  SELECT RAISE(ABORT, 'jurat: JU005: {said}') WHERE {too_much};" for said, too_much in wrong.items()
         )

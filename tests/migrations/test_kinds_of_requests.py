@@ -207,3 +207,32 @@ def test_only_a_worker_and_who_may_ask_for_it_says_that_a_request_is_done(office
             if (told := said(by, done, [])) != ("" if allowed else REFUSED):
                 wrong.append((role, told))
     assert wrong == []
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_nor_does_anybody_else_refuse_what_waits(office: Office, kind: Kind) -> None:
+    with plain(office.desk.url) as owner:
+        for role in Role:
+            assert office.insert(owner, kind, **{**office.asked(kind), "by_whom": role}) == ""
+    wrong = []
+    for role in Role:
+        with office.logins.connection(role) as by:
+            refuse = sql.SQL("UPDATE jurat_requests SET applied_at = now(), refused = 'x' WHERE id = {}").format(
+                sql.Literal(office.desk.one("SELECT id FROM jurat_requests WHERE by_whom = :by", by=role))
+            )
+            allowed = role is Role.WORKER or (role in asking_for(kind) and role in (Role.REVIEWER, Role.ADMIN))
+            if (told := said(by, refuse, [])) != ("" if allowed else REFUSED):
+                wrong.append((role, told))
+    assert wrong == []
+
+
+def test_an_administrator_lifts_no_revocation(office: Office) -> None:
+    """By renaming it: to the word for who was erased, and by a transfer that waits."""
+    with office.logins.connection(Role.REVIEWER) as reviewer:
+        assert office.insert(reviewer, Kind.REVOKE, consultation="budget", participant="p-2") == ""
+    office.desk.keeping.do_requests()
+    with office.logins.connection(Role.ADMIN) as admin:
+        assert office.insert(admin, Kind.TRANSFER, consultation="budget", participant="p-2", target="p-9") == ""
+        for name in ("erased-0", "p-9"):
+            renaming = sql.SQL("UPDATE jurat_requests SET participant = {} WHERE kind = 'revoke'")
+            assert said(admin, renaming.format(sql.Literal(name)), []) == REFUSED

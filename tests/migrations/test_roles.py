@@ -195,6 +195,7 @@ CALLED = {
     "jurat_refuse_renaming": "SELECT jurat_refuse_renaming()",
     "jurat_keep_request": "SELECT jurat_keep_request()",
     "jurat_count_asked": "SELECT jurat_count_asked()",
+    "jurat_keep_asked": "SELECT jurat_keep_asked()",
     "jurat_mend_times": "SELECT jurat_mend_times()",
     "jurat_tell_results": "SELECT jurat_tell_results()",
     "jurat_there_is": "SELECT jurat_there_is('a', NULL)",

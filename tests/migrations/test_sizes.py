@@ -192,3 +192,10 @@ def test_candidates_that_are_too_large_are_left_out_and_the_verdict_is_written(d
         assert len(desk.settle(held, ambiguous).done) == 1
         assert desk.row(held.id, "length(candidates)") == left
         assert desk.row(held.id, "state") == "settled"
+
+
+def test_a_text_does_not_end_at_a_sign_that_nobody_sees(sqlite_url: str) -> None:
+    """SQLite's own length of a text does. PostgreSQL stores no NUL."""
+    desk = Desk(sqlite_url)
+    assert insert(desk, participant=f"a\0{'b' * (1 << 20)}") == "JU005"
+    desk.close()

@@ -30,6 +30,13 @@ BEGIN
   IF coalesce(cardinality(chosen), 0) = 0 THEN
     RAISE EXCEPTION 'a vote is for one proposal or more';
   END IF;
+  IF EXISTS (
+    SELECT FROM unnest(chosen) AS proposal WHERE NOT EXISTS (
+      SELECT FROM platform_consultations c, json_array_elements(c.proposals) AS p
+      WHERE c.name = into_ AND p ->> 'id' = proposal)
+  ) THEN
+    RAISE EXCEPTION 'a vote is for proposals of the consultation';
+  END IF;
   PERFORM pg_advisory_xact_lock(hashtextextended('vote/' || into_ || '/' || by_, 0));
   DELETE FROM platform_votes WHERE consultation = into_ AND participant = by_;
   INSERT INTO platform_votes SELECT into_, by_, proposal, now() FROM unnest(chosen) AS proposal;

@@ -194,6 +194,37 @@ def test_nor_is_it_a_number_before_the_street(street: str) -> None:
     assert read_answer({"number": "8", "street": street}).malformed
 
 
+@pytest.mark.parametrize(
+    ("code", "number", "street"),
+    [
+        *(("fr", each, "rue du Moulin") for each in ("no -1", "nº -1", "numéro -1", "8 étage -1", "3ème étage -1")),
+        ("fr", "8\u0336", "rue du Moulin"),
+        *(("fr", each, "rue du Moulin") for each in ("appt 3.12", "km 12.3", "KM 12,3")),
+        ("en", "8 floor -1", "Mill Street"),
+        ("es", "KM 12.3", "Carretera de Burgos"),
+        ("es", "", "Carretera de Burgos, km 12.3"),
+        ("de", "", "Mühlstraße -1"),
+        ("fr", "", "8\u0336 rue du Moulin"),
+    ],
+)
+def test_nor_is_it_one_behind_a_word_or_a_dot(code: str, number: str, street: str) -> None:
+    assert read_answer({"number": number, "street": street}, code).malformed
+
+
+@pytest.mark.parametrize(
+    ("code", "number", "street"),
+    [
+        *(("fr", each, "rue du Moulin") for each in ("8, étage -1", "8, apt -3", "n° 8", "Appt B - 8", "8 -10")),
+        ("en", "Unit 3/8", "Mill Street"),
+        ("de", "", "Mühlstraße - 8"),
+        ("de", "8, 1. OG", "Mühlstraße"),
+    ],
+)
+def test_a_sign_elsewhere_takes_no_number_away(code: str, number: str, street: str) -> None:
+    asked = read_answer({"number": number, "street": street}, code)
+    assert (asked.malformed, asked.number and asked.number.value) == (False, 8)
+
+
 @pytest.mark.parametrize("street", ["rue du Moulin 🙂", "8 rue du Moulin !", "8 rue du Moulin, -"])
 def test_what_stands_elsewhere_in_the_street_is_no_part_of_its_number(street: str) -> None:
     asked = read_answer({"street": street})

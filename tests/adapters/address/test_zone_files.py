@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -143,6 +144,13 @@ def test_names_that_gdal_would_follow_are_names_of_no_file(tmp_path: Path, asked
 
 def test_deep_nesting_is_refused(tmp_path: Path) -> None:
     assert "nested too deeply" in refused(tmp_path / "deep.geojson", b'{"a":' * 200_000)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "zones.geojson"
+    os.mkfifo(pipe)
+    with pytest.raises((OSError, ZoneFileError), match="pipe"):
+        read_zone_file(pipe)
 
 
 def test_a_file_that_is_too_large_is_not_even_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,14 @@ TEXT = "is no placeholder, for it is text here, and would be sent as it stands"
             "12:41: error: sources.roll.steps[0].request.query.name",
             f"':family_name' {TEXT} — write {{family_name}}",
         ),
+        *(
+            (
+                f'query: {{ q: "{written}" }}',
+                "12:23: error: sources.roll.steps[0].request.query.q",
+                f"the {shown} behind {{number}} would be sent as well — write {{number}} alone",
+            )
+            for written, shown in (("{number}}}", "'}'"), ("{number}$", "'$'"), ("{number} ", "space"))
+        ),
     ],
 )
 def test_a_slip_in_a_body_or_beside_what_is_right_is_told(

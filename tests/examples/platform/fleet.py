@@ -44,6 +44,7 @@ class Fleet:
             "JURAT_SEAL_KEY": key_to_text(public),
             "JURAT_UNSEAL_KEYS": key_to_text(private),
             "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
+            "JURAT_PRIVATE_NETWORKS": "127.0.0.1",  # where the town's register is
         }
         self._jurat("worker", "db", "upgrade")
         register = ["--register", self.sources.url().removesuffix("/moods/ok"), "--ca-file", str(certificate[0])]

@@ -97,7 +97,7 @@ def test_the_office_makes_no_account_and_reads_no_hash_either(fleet: Fleet, stat
 
 def test_a_vote_can_be_changed_and_not_taken_away(fleet: Fleet) -> None:
     fleet.sql("web", "SELECT platform_vote('budget', 'p-1', ARRAY['fountain', 'stairs'])")
-    for nothing in ("ARRAY[]::text[]", "NULL", "ARRAY[NULL]::text[]"):
+    for nothing in ("ARRAY[]::text[]", "NULL", "ARRAY[NULL]::text[]", "ARRAY['']", "ARRAY['fountain', 'nowhere']"):
         with pytest.raises((errors.RaiseException, errors.NotNullViolation)):
             fleet.sql("web", f"SELECT platform_vote('budget', 'p-1', {nothing})")
 
