@@ -84,7 +84,7 @@ def test_of_two_votes_that_are_sent_at_once_one_counts(fleet: Fleet, web: Alone)
     engine = open_engine(fleet.url.render_as_string())
     with engine.connect() as first, engine.connect() as second, ThreadPoolExecutor() as threads:
         store.keep_vote(first, "budget", "p-two-windows", {"fountain", "stairs", "library"})
-        later = threads.submit(store.keep_vote, second, "budget", "p-two-windows", {"fountain", "trees"})
+        later = threads.submit(store.keep_vote, second, "budget", "p-two-windows", {"fountain", "courtyard"})
         waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid()"
         end = time.monotonic() + 20
         while not fleet.sql("postgres", waits):
@@ -93,7 +93,7 @@ def test_of_two_votes_that_are_sent_at_once_one_counts(fleet: Fleet, web: Alone)
         first.commit()
         later.result(timeout=20)
         second.commit()
-        assert sorted(store.find_vote(second, "budget", "p-two-windows")) == ["fountain", "trees"]
+        assert sorted(store.find_vote(second, "budget", "p-two-windows")) == ["courtyard", "fountain"]
     engine.dispose()
 
 

@@ -152,8 +152,16 @@ def test_what_somebody_types_is_text_and_nothing_else(browse: Callable[..., Any]
     walk = Walk(browse(), embedded.web.address)
     walk.sign_up()
     hostile = {**INSIDE, "street": "<img src=x onerror=alert(1)>\"'{{7*7}}", "city": "</dd><script>alert(1)</script>"}
-    walk.type_answer("budget", "residence", hostile)
-    assert walk.page.locator(".answer dd").all_inner_texts()[1] == hostile["street"]
+    walk.go("consultations/budget/access/residence")
+    walk.fill(hostile)
+    walk.press()
+    expect(walk.page.locator("main [role='alert']")).to_be_visible()
+    for field, value in hostile.items():
+        expect(walk.page.locator(f"[name='answer-{field}']")).to_have_value(value)
+    assert walk.page.locator("main script, main img").count() == 0
+    odd = {**INSIDE, "street": "&lt;img src=x onerror=alert(1)&gt;\"'{{7*7}}"}
+    walk.type_answer("budget", "residence", odd)
+    assert walk.page.locator(".answer dd").all_inner_texts()[1] == odd["street"]
     assert walk.page.locator("main script, main img").count() == 0
 
 

@@ -57,6 +57,7 @@ def test_what_was_typed_can_still_be_changed_before_it_is_confirmed(walk: Walk) 
         expect(walk.page.locator(f"[name='answer-{field}']")).to_have_value(value)
     walk.fill(INSIDE)
     walk.press()
+    expect(walk.page).to_have_url(re.compile(r"/confirm$"))
     assert walk.page.locator(".answer dd").all_inner_texts() == list(INSIDE.values())
 
 
