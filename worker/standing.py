@@ -193,12 +193,17 @@ def standings(models: Mapping[str, SourceModel], reading: Reading) -> list[Stand
     for name, model in models.items():
         servers = tuple(worker.name for worker in workers if worker.serves(name))
         found.append(Standing(name, model, rows[name], now, servers))
-    if all(each.age is not None and not each.stale for each in found):
+    if all(map(_is_counted, found)):
         return found
     counted = reading.waiting()
     return [
         replace(each, row=replace(each.row, waiting=counted[each.name][0], oldest_due_at=counted[each.name][1]))
-        if each.age is None or each.stale
+        if not _is_counted(each)
         else each
         for each in found
     ]
+
+
+def _is_counted(standing: Standing) -> bool:
+    """Whether workers count what waits for it: not where the last one that serves it has just ended."""
+    return standing.age is not None and not standing.stale and bool(standing.servers)

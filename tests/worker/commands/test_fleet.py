@@ -151,6 +151,15 @@ def test_figures_that_nobody_keeps_are_a_problem_and_their_age_is_told(town: She
     assert town("status", check, "--json").json["next_poll_ms"] == 5000
 
 
+def test_what_came_since_the_last_worker_ended_is_counted_at_once(town: Shell) -> None:
+    sql(town, f"UPDATE jurat_sources SET waiting = 0, figures_at = {ago(town, 5)}")
+    submit(town, "p-1")
+    ran = town("sources", "health", "magic")
+    assert ran.code == 1
+    assert "1 check waits; no live worker serves it" in ran.out
+    assert town("doctor").code == 1
+
+
 def test_polls_grow_rarer_while_nobody_counts(town: Shell) -> None:
     check = submit(town, "p-1")
     polls = []

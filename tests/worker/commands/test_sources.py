@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import uuid4
 
 import pytest
 
@@ -80,7 +81,19 @@ def audited(shell: Shell) -> list[tuple[str, str, str, dict[str, object]]]:
     return [(*row[:3], json.loads(row[3])) for row in rows if row[1].startswith("sources ")]
 
 
+def serve(shell: Shell) -> None:
+    """A live worker serves all sources, as its row says."""
+    with closing(sqlite3.connect(shell.folder / "jurat.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO jurat_workers (id, host, name, version, revision, started_at, seen_at, slots, held, "
+            "unseal_keys, hash_keys, ready, stopping) VALUES (:id, 'here', 'w@here', '0.1.0', '0027', :at, :at, 4, 0, "
+            "'[]', '[]', 1, 0)",
+            {"id": str(uuid4()), "at": "2998-01-01 00:00:00.000"},
+        )
+
+
 def test_the_list_says_how_each_source_stands(configured: Shell) -> None:
+    serve(configured)
     paused = {"paused_until": FAR, "pause_reason": "source_throttled"}
     fresh = {"figures_at": "2998-01-01 00:00:00.000", "waiting": 7}
     set_standing(configured, "spring", **fresh, last_success_at="2026-11-25 10:00:00.000", **paused)
@@ -143,13 +156,15 @@ def test_health_ends_with_1_where_a_breaker_is_open_and_says_what_to_do(configur
     moment = "2026-11-25 10:00:00.000"
     failed = {"last_failure_at": moment, "last_failure": "source_unavailable"}
     fresh = {"figures_at": "2998-01-01 00:00:00.000", "waiting": 5000}
+    serve(configured)
     set_standing(configured, "magic", opened_at=moment, failures=7, **fresh, **failed)
     ran = configured("sources", "health")
     assert ran.code == 1
     assert ran.out.splitlines()[0] == (
         "problem  magic   broken since 2026-11-25 10:00:00Z: 7 failures in a row, the last source_unavailable; never "
-        "answered, last failure 2026-11-25 10:00:00Z (source_unavailable); 5,000 checks wait; no live worker serves "
-        "it — workers ask it for one look-up at a time until it answers; see `bin/jurat sources test magic --live`"
+        "answered, last failure 2026-11-25 10:00:00Z (source_unavailable); 5,000 checks wait; served by 1 worker "
+        "(w@here) — workers ask it for one look-up at a time until it answers; see `bin/jurat sources test magic "
+        "--live`"
     )
     document = configured("sources", "health", "magic", "--json")
     assert (document.code, document.json["ok"]) == (1, False)
