@@ -401,7 +401,8 @@ def test_an_asynchronous_platform_gets_verdicts(tmp_path: Path, platform: Platfo
     libraries = tmp_path / "libraries"
     tool = ["uv", "pip"] if shutil.which("uv") else [sys.executable, "-m", "pip"]
     python = ["--python", sys.executable] if shutil.which("uv") else []
-    brought = _ran(*tool, "install", "--quiet", *python, "--target", libraries, "starlette>=0.50", "httpx>=0.28")
+    needed = ("starlette>=0.50", "httpx>=0.28", "greenlet>=3")  # the last is what sqlalchemy[asyncio] brings
+    brought = _ran(*tool, "install", "--quiet", *python, "--target", libraries, *needed)
     assert brought.returncode == 0, brought.stderr
     script = (STARLETTE, block(PAGE, "python", "Client("), block(PAGE, "python", "run_sync"), ASKED)
     (tmp_path / "try.py").write_text("\n".join(script), "utf-8")
