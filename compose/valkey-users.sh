@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints the users of Valkey, for the file `valkey_users`: compose/valkey-users.sh WORKERS_PASSWORD PLATFORMS_PASSWORD
 #
-# Whoever names no user may ask whether it is alive. Workers read bells and ring them. A platform rings, and can neither
+# A client without a user may only ask whether it is alive. Workers read bells and ring them. A platform rings, and can neither
 # read what others rang, nor send what workers would obey. It could take bells away, which costs a second.
 set -eu
 

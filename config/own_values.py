@@ -75,7 +75,7 @@ def own_value_in(text: str, environ: Mapping[str, str], base_dir: Path) -> str |
 
 
 def own_values(environ: Mapping[str, str], base_dir: Path) -> Iterator[OwnValue]:
-    """All keys and passwords of jurat that `environ` leads to. What can not be read is left out."""
+    """All keys and passwords of jurat that `environ` leads to. What cannot be read is left out."""
     for setting in KEYS:
         for text in _texts(setting, environ, base_dir):
             for key in filter(None, re.split(r"[\s,]+", text)):

@@ -44,7 +44,7 @@ class Known:
     """The names that may be referred to, whether what they name is well formed or not.
 
     `questions` are by consultation. A part is None where nobody knows its names: zones that are imported elsewhere, a
-    section that can not be read.
+    section that cannot be read.
     """
 
     sources: Collection[str] | None

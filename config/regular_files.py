@@ -25,7 +25,7 @@ def open_regular(path: Path) -> BinaryIO:
     """The file at `path`, open for reading. Never waits for anybody who would write to it.
 
     Raises:
-        OSError: it can not be opened; NoRegularFile where it is a folder, a pipe, a device or a socket.
+        OSError: it cannot be opened; NoRegularFile where it is a folder, a pipe, a device or a socket.
     """
     _check(path.stat().st_mode)
     # It may have become another since: only what is open counts, and a pipe must not be waited for.

@@ -83,7 +83,7 @@ def resolve(reference: SecretReference, environ: Mapping[str, str], base_dir: Pa
     Raises:
         ForbiddenSecretError: it leads elsewhere than to the places for secrets of sources, or to a key or password of
             jurat itself.
-        SecretError: the variable or the folder is not set, the file can not be read, or the secret is empty or no
+        SecretError: the variable or the folder is not set, the file cannot be read, or the secret is empty or no
             UTF-8 text.
     """
     check_place(reference)
@@ -158,7 +158,7 @@ def read_secret_file(path: Path) -> str:
     """The text of a mounted secret without its last line end.
 
     Raises:
-        SecretError: it is no file, can not be read, is empty, larger than 64 KiB, or no UTF-8 text.
+        SecretError: it is no file, cannot be read, is empty, larger than 64 KiB, or no UTF-8 text.
     """
     try:
         content = read_regular(path, _LARGEST_FILE + 1)

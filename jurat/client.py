@@ -178,7 +178,7 @@ class Client(Reader):
 
         Raises:
             UnknownConsultation: not in the applied configuration.
-            InvalidSubmission, LimitReached: an argument can not be used; enough was asked for in this hour.
+            InvalidSubmission, LimitReached: an argument cannot be used; enough was asked for in this hour.
             SchemaMissing: the database has no jurat tables, or those of another contract version.
         """
         with self._statements(connection) as statements:

@@ -309,7 +309,7 @@ def make_private(_dialect: Any, _record: Any, arguments: Any, options: Any) -> N
     # umask. It holds who takes part in what: only its owner may read it, until the operator says otherwise.
     name = str(arguments[0]) if arguments else str(options.get("database", ""))
     if name and name != ":memory:" and not options.get("uri"):
-        with suppress(OSError):  # it is there, or can not be made, which SQLite itself says next
+        with suppress(OSError):  # it is there, or cannot be made, which SQLite itself says next
             os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 

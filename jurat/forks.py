@@ -1,4 +1,4 @@
-"""What must begin anew in a process that was forked off, as web servers do that load the platform first (preload).
+"""What must start afresh in a forked process, as web servers do that load the platform first (preload).
 
 A child has the parent's connections and locks, but none of its other threads: on one connection, two processes would
 read each other's answers; a lock that such a thread held stays held.
@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 
 class StartsOver(Protocol):
-    """Something that a child can not go on with as it is."""
+    """Something that a child process cannot go on using as it is."""
 
     def start_over(self) -> None:
         """Be as new. Runs in the child, which has no other thread yet."""

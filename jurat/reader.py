@@ -152,7 +152,7 @@ class Reader:
 
         Raises:
             UnknownCheck: no committed check has this id.
-            ConfigurationError: the private key can not be used, or is another one.
+            ConfigurationError: the private key cannot be used, or is another one.
         """
         key = opening_key(private_key)
         known = parse_id(check_id)

@@ -46,7 +46,7 @@ a list there has no end of its own; one says as much as a thousand. RabbitMQ dro
 """
 
 _INSTALL = "pip install 'celery[redis]>=5.4'"
-"""What the wheel's extra [ring] brings, for whoever has installed the wheel without it."""
+"""What the wheel's extra [ring] brings, for platforms that installed the wheel without it."""
 
 _BROKER_LIMITS = {"socket_timeout": 1.0, "socket_connect_timeout": 0.5, "max_retries": 0}
 

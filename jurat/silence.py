@@ -1,4 +1,4 @@
-"""How long PostgreSQL may say nothing: a server that hangs must not hold for ever whoever waits for it.
+"""How long PostgreSQL may say nothing: a server that hangs must not block its callers for ever.
 
 A server that hangs ends no statement, so its own time limits do not help; and its kernel acknowledges what it is sent,
 so that neither keep-alives nor `tcp_user_timeout` notice. Only who waits can give up. psycopg 3 has no time limit for
@@ -29,7 +29,7 @@ class Silence(Exception):
 def limit_silence(engine: Engine, seconds: float) -> None:
     """Have each new connection of an engine on PostgreSQL give up after `seconds` without a word, and be closed then.
 
-    What waits raises OperationalError, as with a connection that was cut. Each answer is waited for anew.
+    What waits raises OperationalError, as with a connection that was cut. The time starts again with each answer.
     """
     event.listen(engine, "connect", lambda raw, _record: limit(raw, seconds), insert=True)
 
@@ -117,7 +117,7 @@ def _ready(socket: int, wanted: int, seconds: float) -> int:
         return 0
     events = found[0][1]
     told = bool(events & select.POLLIN) | bool(events & select.POLLOUT) << 1
-    return told or wanted  # it was closed, or broke: whoever reads or writes is told
+    return told or wanted  # it was closed, or broke: the next read or write says so
 
 
 @cache

@@ -39,7 +39,7 @@ class Asked:
 
     `city_code` is the official code of the town, which a platform may fill in (in France INSEE's). `contradictory`
     says that the answer holds two different house numbers, so that nobody knows which is meant, `numbered` that a house
-    number was written, also one that can not be read. `malformed`: what stands for the number is none.
+    number was written, even one that cannot be read. `malformed`: what stands for the number is none.
     """
 
     number: HouseNumber | None

@@ -85,7 +85,7 @@ def system_of(crs: str, said: str | None = None) -> System:
     """The coordinate system that a file names (a name such as EPSG:2154, or WKT), or `said` where it names none.
 
     Raises:
-        FileProblem: it is unknown, can not be used for zones, differs from `said`, or needs pyproj.
+        FileProblem: it is unknown, cannot be used for zones, differs from `said`, or needs pyproj.
     """
     if said is not None and name_of(said) is None:
         raise FileProblem(f"can not be read in {said[:60]!r}: a coordinate system is named as in EPSG:2154")

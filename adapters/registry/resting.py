@@ -71,7 +71,7 @@ class Resting:
 
     @property
     def body(self) -> Any:
-        """The answer as it is decoded; None where it can not be."""
+        """The answer as it is decoded; None where it cannot be."""
         return self._decoding.read(self._reply).body
 
     @property

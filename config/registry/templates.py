@@ -92,7 +92,7 @@ def placeholders(value: Any) -> Iterator[Placeholder]:
 
 
 def _name_in(written: str) -> str:
-    """What somebody meant who wrote this between braces: a name with its filters; "" where it can not be told."""
+    """What somebody meant who wrote this between braces: a name with its filters; "" where it cannot be told."""
     name, *filters = (part.strip() for part in written.strip(" $%#").split("|"))
     beginning = SECRETS if name.lower().startswith(SECRETS) else ""
     name = re.sub(r"[\s-]+", "_", name[len(beginning) :].strip()).lower()

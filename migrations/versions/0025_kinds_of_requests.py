@@ -4,7 +4,7 @@ PostgreSQL alone, for SQLite knows no users. The trigger of before looked at tra
 administrator stored decisions, in names that they made up. Nor may anybody say of a request that is not theirs to ask
 for that it is done or refused, or take it away from its participant; workers may, and who erases that participant.
 
-The functions run with the owner's rights, who may call each of them; whoever calls them was asked before.
+The functions run with the owner's rights, and grants say who may call each of them, so a caller was checked before.
 `jurat_refuse_change` raises another SQLSTATE where it is told one.
 """
 
@@ -47,7 +47,7 @@ NOT_TO_SAY = "only a worker, and who may ask for this kind of request, may say t
 
 
 def _may_ask(kind: str) -> str:
-    """SQL for whether whoever runs the statement may ask for that kind. One that is not known is the owner's alone."""
+    """SQL for whether the current user may ask for that kind. An unknown kind is the owner's alone."""
     each = " ".join(
         f"WHEN '{name}' THEN has_function_privilege('{function}'::regprocedure, 'EXECUTE')"
         for name, function in ASKS.items()
@@ -65,7 +65,7 @@ EXECUTE FUNCTION jurat_refuse_change('{NOT_TO_ASK}', 'insufficient_privilege')
 NOT_TO_REFUSE = "it is refused by a worker, by who may ask for this kind of request, or where its participant is erased"
 NOT_TO_RENAME = "the participant's id changes where all that they have is erased or transferred"
 
-# Whoever does an erasure refuses what waits about that participant, and renames all: first what they have, then this.
+# An erasure refuses what waits about that participant, and renames everything: what they have first, then this.
 KEEP_ASKED = f"""
 CREATE FUNCTION jurat_keep_asked() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE

@@ -88,7 +88,7 @@ def _ahead(dialect: str) -> str:
 
 @lru_cache
 def _turns(dialect: str) -> str:
-    # Whoever waited for this finds no such row any more.
+    # A worker that waited for this finds no such row any more.
     return f"""
         UPDATE jurat_upkeep SET ran_at = CASE WHEN ran_at > {now(dialect)} THEN {now(dialect)} ELSE ran_at END,
           hold_until = NULL
@@ -108,7 +108,7 @@ def _pauses(dialect: str) -> str:
 
 @lru_cache
 def _leases(dialect: str) -> str:
-    # Whoever is alive renews it long before; whoever is not loses it as ever.
+    # A live worker renews it long before that; a dead one loses it as always.
     lease = now(dialect, str(LEASE))
     lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     return f"""

@@ -35,7 +35,7 @@ HEADS = 100
 """Checks at the head of each queue whose keys are looked at. What nobody opens stays there, what follows goes by."""
 
 SAME_SPAN = 600.0
-"""Seconds without a worker that looked, after which a key that is missing counts as missing anew."""
+"""Seconds without a worker that looked, after which a key that is missing counts as missing again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def claim_postgresql(most: int, keys: Keys, *, alone: bool, some_left_out: bool)
 def chosen_postgresql(most: int, keys: Keys, *, alone: bool, some_left_out: bool) -> str:
     """The ids of what `claim_postgresql` leases."""
     # MATERIALIZED: the locking select runs once, whatever the planner thinks of joining it again. LIMIT {most} is for
-    # the planner, who can not know how few rows the limits in it leave, and would read the whole table for many.
+    # the planner, which cannot know how few rows the limits in it leave, and would read the whole table for many.
     columns = "source text, priority text, consultation text, since timestamptz, most int"
     queue = "" if alone else "AND c.priority = r.priority AND c.consultation = r.consultation AND c.due_at >= r.since"
     return f"""

@@ -37,7 +37,7 @@ LOOKED = 5000
 that holds. Where most of them may go, it is as few as a piece has."""
 
 STILL = "UPDATE jurat_upkeep SET ran_at = {now} WHERE task = 'purge'"
-"""Whoever is at it keeps the turn. When they vanish, another worker's turn comes after the period."""
+"""The worker that purges keeps the turn. If it vanishes, another worker's turn comes after the period."""
 
 
 class Purging:

@@ -67,7 +67,7 @@ EVERY = {
     "purge": 600.0,
 }
 """Seconds in which each piece of upkeep is done once over all workers. For `purge` it is from the end of one to the
-beginning of the next, and whoever vanishes during one is followed by another worker after that."""
+beginning of the next, and a worker that vanishes during one is followed by another after that."""
 
 PURGE_REST = 3.0
 """Times as long as a piece of a purge took, the next one waits: others work with the database meanwhile."""

@@ -5,7 +5,7 @@ hang, when a thread of the engine stands still, or when nothing is written altho
 no use any more. An outage of the database is none of these: the worker waits for it.
 
 All of that is measured in the time in which this process ran, look by look. Its clock goes on while it is stopped, and
-whoever wakes after an hour has not hung for an hour.
+a process that wakes after an hour has not hung for an hour.
 """
 
 from __future__ import annotations

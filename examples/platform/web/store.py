@@ -184,7 +184,7 @@ def recipe_of(connection: Connection, name: str, *, in_office: bool) -> str | No
     else:
         table = office if in_office else accounts
         found = (connection.scalar(sa.select(table.c.password).where(table.c.name == name)) or "").rpartition("$")[0]
-    # Whoever writes into the table chooses no other method, such as one that takes all memory.
+    # A login that writes into the table chooses no other method, such as one that takes all memory.
     return found if found.startswith(f"{_METHOD}$") else None
 
 
