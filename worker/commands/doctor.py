@@ -85,7 +85,7 @@ def _with(settings: Settings) -> list[Step]:
 
 
 def _login_steps(service: Service) -> Iterator[Step]:
-    """Warns of a login that no right binds: with its process taken over, verdicts can be changed and all can be read."""
+    """Warns of a login that no right binds: through its process all can be read, and verdicts can be changed."""
     from jurat.database import reader
     from tasks.grants import unbound
     from worker.diagnosis import Mark, Step
