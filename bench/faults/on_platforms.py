@@ -21,7 +21,7 @@ def _open_transactions(stage: Stage) -> float | None:
     """Two transactions of the platform stay open: one over the row of one participant, one over those of many."""
     keeping = Keeping(stage.service.database)
     whole = 20.0 if stage.short else 180.0
-    stage.over(whole / 4, end=0.3)
+    stage.over(whole / 4, end=0.2)
     until(lambda: stage.unsettled() == 0, 60)
     without = stage.clock()
     for source in _SOURCES:  # so that the rows are held before anything of theirs is looked up
@@ -39,7 +39,7 @@ def _open_transactions(stage: Stage) -> float | None:
         for source in _SOURCES:
             keeping.resume(source, "bench")
         begun = stage.clock()
-        stage.over(whole, begin=0.6, end=1.0)
+        stage.over(whole, begin=len(stage.web.submits) / stage.checks)  # at no other rate than before
         others = "SELECT count(*) FROM jurat_checks WHERE state <> 'settled' AND participant <> ALL(:of)"
         until(lambda: stage.scalar(others, of=chosen) == 0, 60)
         leased = (
