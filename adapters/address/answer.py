@@ -17,6 +17,7 @@ from adapters.address.house_numbers import (
     UNREADABLE,
     HouseNumber,
     holds_no_number,
+    is_misjoined,
     number_patterns,
     plain,
     read_number,
@@ -88,6 +89,7 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
         if position == 0:  # a name beside a number may be that of a house, "Les Lilas, 8"; alone it is no number
             malformed = malformed and not numbers
     malformed = malformed or (bool(fields[0]) and (not numbers or holds_no_number(fields[0], code)))
+    malformed = malformed or (UNREADABLE in numbers and any(map(is_misjoined, fields)))
     malformed = malformed or not all(stands_as_written(number, " ".join(fields)) for number in numbers)
     return Asked(
         number=numbers[0] if numbers else None,

@@ -15,7 +15,7 @@ from itertools import pairwise
 from adapters.address.matching import ELIDED, Language, fold, language
 
 SEPARATORS = re.compile(r"[,;\n\r\t()|]+")
-SIGN = re.compile(r"(\d[a-z]?)\s*([-–—./])\s*(?=\d)", re.IGNORECASE)
+SIGN = re.compile(r"(\d[a-z]?)\s*([-–—./:\\·'’]+)\s*(?=\d)", re.IGNORECASE)
 RANGE_SIGN = "\ua78f"
 """Stands for a sign between two numbers that folding must not lose, twice for one that joins no range: "8.5", and "4/8"
 where that is flat 4 of house 8. It is a letter that looks like a dot (sinological dot)."""
@@ -32,6 +32,9 @@ _IN_BRACKETS = re.compile(r"(?<=[^\s(])\s*\(([^()]*)\)?")
 _NOTHING = re.compile(rf"[/. {_DASHES}]*")
 _MARK_ZERO = re.compile("(?<=[nN])\N{SUPERSCRIPT ZERO}")
 _FRACTION_SLASH = "\N{FRACTION SLASH}"
+_MISJOINED = re.compile(r"\d[a-z]?\s*[.:\\·'’°º]+\s*\d|\d\s+(?!\d+\s*/\s*\d)\d|[1-9]\d{5}", re.IGNORECASE)
+_ESCAPED = re.compile(r"&(?:#\w+|[a-z]+);", re.IGNORECASE)
+_ESCAPED_BY_NUMBER = re.compile(r"&#\w+;")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -98,7 +101,7 @@ def holds_no_number(text: str, code: str = "fr") -> bool:
 
     So do a number in brackets behind something else, "f(8)", and a suffix apart, "8 (bis)": it may be a flat's.
     """
-    if any(map(_is_foreign, text)) or _SIGNED.search(text) or _is_struck_out(text):
+    if any(map(_is_foreign, text)) or _SIGNED.search(text) or _ESCAPED.search(text) or _is_struck_out(text):
         return True
     if any(read_number(match[1], code) for match in _IN_BRACKETS.finditer(text)):
         return True
@@ -108,6 +111,14 @@ def holds_no_number(text: str, code: str = "fr") -> bool:
         for piece, behind in pairwise(pieces)
         if (number := read_number(piece, code))
     )
+
+
+def is_misjoined(text: str) -> bool:
+    """Whether digits in `text` (`plain`) are joined by what joins no house numbers, or are too many for one.
+
+    A dot, a colon and a blank join none: "8.5", "8:9", "1 234". A fraction is one: "12 1/2".
+    """
+    return _MISJOINED.search(text) is not None
 
 
 def stands_as_written(number: HouseNumber, fields: str) -> bool:
@@ -120,7 +131,7 @@ def stands_as_written(number: HouseNumber, fields: str) -> bool:
 
 def spoils_number(street: str) -> bool:
     """Whether a number in the field of the street (`plain`) is none, as `holds_no_number` says."""
-    if _SIGNED_PART.search(street) or _is_struck_out(street):
+    if _SIGNED_PART.search(street) or _ESCAPED_BY_NUMBER.search(street) or _is_struck_out(street):
         return True
     if any(_is_foreign(each) and _has_digit(each) for each in street):
         return True
@@ -158,7 +169,7 @@ def _has_digit(character: str) -> bool:
 def with_signs(text: str, words: Language) -> str:
     """`text` with `RANGE_SIGN` for what stands between two numbers."""
     ranges = words.table["range_signs"]
-    return SIGN.sub(lambda match: f"{match[1]} {RANGE_SIGN * (1 if match[2] in ranges else 2)} ", text)
+    return SIGN.sub(lambda match: f"{match[1]} {RANGE_SIGN * (1 if set(match[2]) <= set(ranges) else 2)} ", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,13 +56,15 @@ def test_a_street_whose_extent_nobody_knows_does_not_decide() -> None:
     assert decide(part, unknown, answer=UNNUMBERED) == undetermined(Reason.STREET_LEVEL)
 
 
-@pytest.mark.parametrize("number", ["8", "8.5", "12/3/4"])
+@pytest.mark.parametrize("number", ["8", "8-80", "12/3/4"])
 def test_a_number_that_was_given_and_not_found_never_decides(number: str) -> None:
     found = residence(street(1.02, 1.06), answer={**ANSWER, "number": number})
     assert (found.reason, found.leaning) == (Reason.HOUSE_NUMBER_NOT_FOUND, Side.INSIDE)
 
 
-@pytest.mark.parametrize("number", ["eight", "?", "-8", "①", "🙂", "()", "<script>alert(1)</script>"])
+@pytest.mark.parametrize(
+    "number", ["eight", "?", "-8", "①", "🙂", "()", "8.5", "8:10", "1 234", "888888", "<script>alert(1)</script>"]
+)
 @pytest.mark.parametrize("places", [(), (HOUSE,), (replace(HOUSE, number="1"),), (street(1.02, 1.06),)])
 def test_a_number_that_is_none_decides_nothing_and_costs_no_round(number: str, places: tuple[Place, ...]) -> None:
     found = residence(*places, answer={**ANSWER, "number": number})

@@ -101,7 +101,8 @@ def test_postcodes_are_read_without_blanks_and_country(written: str, read: str) 
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "", "rue", "8 rue", "8-9", "8-90", "10-8", "8 les", "123456", "8.5.3", "-8", "8²", "①", "½"]
+    "text",
+    ["0", "", "rue", "8 rue", "8-9", "8-90", "10-8", "8 les", "123456", "8.5.3", "-8", "8²", "①", "½", "8.10", "8:10"],
 )
 def test_what_is_no_house_number_is_none(text: str) -> None:
     number = read_number(text)
@@ -160,6 +161,9 @@ NO_NUMBERS = (
     "🙂", "8🙂", "8️⃣", "[]", "()", "[8]", "{8}", "<8>", "8*", "8?", "8!", "~8", "=8", "8%", "$8", "@8", "8_", "8\x00",
     "8\x07", "8\ue000", "alert(1)", "Lilas (8)", "8 (b)", "8, b", "?", "…", "huit", "0", "000", "xx",
     "№", "\ua78f8", "8 \ua78c",
+    # what joins no house numbers, more digits than one has, and what was escaped for a page
+    "8.5", "8.10", "8:9", "8:10", "8..10", "8 . 10", "8'10", "8\\10", "8·10", "1 234", "8 4", "8 2 3", "8 123456",
+    "888888", "123456 A", "8° 5", "&#49;", "8 &amp; 10",
 )  # fmt: skip
 
 
@@ -177,7 +181,8 @@ def test_what_is_no_house_number_is_malformed(number: str, code: str) -> None:
         "8", "008", " 8 ", "8\n", "8\u00a0", "8\u200e", "８", "٨", "8 bis", "8bis", "8 B", "8/A", "8-10", "8–10",
         "8/10", "8 - 10", "8, 10", "8 quater", "8.", "(8)", "Nº 8", "№ 8", "No. 8", "1e3",
         # what no house here has, and what is written so elsewhere: no such house is found
-        "8 & 10", "8-80", "8.5", "8 et 9", "12-II", "12/3/4", "123-45", "123/4", "3 A 12", "12 1/2", "12½", "8 decies",
+        "8 & 10", "8-80", "10-8", "8 et 9", "8--10", "8 – 80", "8 10", "12-II", "12/3/4", "123-45", "123/4", "3 A 12",
+        "12 1/2", "12½", "8 decies",
     ],
 )  # fmt: skip
 def test_what_looks_like_a_house_number_is_none_that_is_malformed(number: str, code: str) -> None:
@@ -187,9 +192,11 @@ def test_what_looks_like_a_house_number_is_none_that_is_malformed(number: str, c
 
 
 @pytest.mark.parametrize(
-    "street", ["-1 rue du Moulin", "① rue du Moulin", "8² rue du Moulin", "8🙂 rue du Moulin", "8* rue du Moulin"]
+    "number",
+    ["-1", "①", "8²", "8🙂", "8*", "8.5", "8.10", "8:9", "888888", "&#49;"],
 )
-def test_nor_is_it_a_number_before_the_street(street: str) -> None:
+def test_nor_is_it_a_number_before_the_street(number: str) -> None:
+    street = f"{number} rue du Moulin"
     assert read_answer({"street": street}).malformed
     assert read_answer({"number": "8", "street": street}).malformed
 
