@@ -349,6 +349,9 @@ def _joined(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> 
     if not same and any(_is_short(word, words) for word in (*asked, *found)):
         opening = max(asked, found, key=len)[0]  # "Ruepla Fayette": a letter where the blank was
         return _likeness(left, right, asked) if _is_kind(opening, words) and _slips(left, right) == 1 else 0.0
+    one, (name, *kind) = min(asked, found, key=len)[0].text, max(asked, found, key=len)
+    if name.onto and one.startswith(name.text) and _slips(one.removeprefix(name.text), kind[0].text, most=1) > 1:
+        return 0.0  # "Schillerst." is rather the Schillerstraße than the Schillersteg with two slips
     return _likeness(left, right, asked)
 
 
@@ -390,9 +393,9 @@ def _likeness(left: str, right: str, asked: Sequence[_Word]) -> float:
     share = 1 - slips / max(len(left), len(right))
     if slips < 2:
         return share
-    if not any(word.unknown for word in asked):
+    if slips > 2 or not any(word.unknown for word in asked):
         return min(share, CONFIRMED)
-    return max(share, THRESHOLD) if slips == 2 and share >= CONFIRMED else share
+    return max(share, THRESHOLD) if share >= CONFIRMED else share
 
 
 def _slips(left: str, right: str, most: int | None = None) -> int:

@@ -66,7 +66,9 @@ FRENCH = Style(
         ("69002", "Lyon"), ("13001", "Marseille"), ("33000", "Bordeaux"), ("59000", "Lille"), ("93200", "Saint-Denis"),
         ("92100", "Boulogne-Billancourt"), ("31000", "Toulouse"), ("44000", "Nantes"), ("94200", "Ivry-sur-Seine"),
     ),
-    articles=frozenset(["d", "de", "du", "des", "l", "la", "le", "les", "et", "à", "au", "aux"]),
+    articles=frozenset(
+        ["d", "de", "du", "des", "l", "la", "le", "les", "et", "à", "au", "aux", "del", "dels", "lo", "las"]
+    ),
 )  # fmt: skip
 
 ENGLISH = Style(

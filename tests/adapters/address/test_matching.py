@@ -293,3 +293,9 @@ def test_towns_are_compared_without_their_postal_trimmings(asked: str, found: st
 def test_a_language_without_tables_is_refused_with_those_that_have_them(code: str) -> None:
     with pytest.raises(ValueError, match=r"known are: .*fr"):
         language(code)
+
+
+def test_three_slips_are_never_believed_however_long_the_word() -> None:
+    asked, found = "rue Konstentinoble", "rue Constantinople"
+    assert similarity(asked, found, "fr", name_words(asked)) < THRESHOLD
+    assert similarity("rue Konstantinoble", found, "fr", name_words("rue Konstantinoble")) == pytest.approx(12 / 14)
