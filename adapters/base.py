@@ -60,7 +60,7 @@ _CARRIED = frozenset((outcome, reason) for reason in Reason for outcome in outco
 class Finding:
     """What a source found, decided as far as the source itself can decide it.
 
-    Raises ValueError when the reason may not carry the outcome: an adapter can not invent a refusal.
+    Raises ValueError when the reason may not carry the outcome: an adapter cannot invent a refusal.
     """
 
     outcome: Outcome
@@ -72,7 +72,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         if (self.outcome, self.reason) not in _CARRIED:
-            raise ValueError(f"{self.reason} can not be {self.outcome}")
+            raise ValueError(f"{self.reason} cannot be {self.outcome}")
 
 
 class Level(StrEnum):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class SourceUnusable(Exception):
-    """A configured source can not be made here: a missing secret, key or file. The message says what to do."""
+    """A configured source cannot be made here: a missing secret, key or file. The message says what to do."""
 
 
 class LacksKeys(SourceUnusable):
@@ -72,7 +72,7 @@ def build(name: str, model: SourceModel, surroundings: Surroundings) -> Source:
     except SourceUnusable:
         raise
     except Exception as error:
-        raise SourceUnusable(f"source {name} can not be used: {error}") from error
+        raise SourceUnusable(f"source {name} cannot be used: {error}") from error
 
 
 def _addok(model: AddokSource, surroundings: Surroundings) -> Source:

@@ -61,7 +61,7 @@ class Problems:
             raise WrongFile(line, f"read no further: more than {MOST_WRONG:.0%} of the rows are wrong")
 
     def end(self, what: str, line: int = 0) -> None:
-        """The file can not be used as a whole."""
+        """The file cannot be used as a whole."""
         self._end = f"{self._name}:{line}: {what}" if line else f"{self._name}: {what}"
 
     @contextmanager
@@ -72,7 +72,7 @@ class Problems:
         except WrongFile as error:
             self.end(str(error), error.line)
         except OSError as error:
-            self.end(f"can not be read: {error.strerror or 'it is no gzip file'}")
+            self.end(f"cannot be read: {error.strerror or 'it is no gzip file'}")
         except (EOFError, zlib.error):
             self.end("the gzip file is cut off or damaged")
 

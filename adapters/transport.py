@@ -116,7 +116,7 @@ class Transport:
         Raises:
             Blocked: the URL is not https, or holds a user and password; or its host has no address that may be
                 connected to.
-            RejectedRequest: the URL or a header can not be sent as HTTP, or the method is another.
+            RejectedRequest: the URL or a header cannot be sent as HTTP, or the method is another.
             Unavailable: no connection, no trusted certificate, or no whole answer in time.
             Unreadable: the answer is too large, or no HTTP.
         """
@@ -299,7 +299,7 @@ def _require_file(option: str, path: str) -> None:
     try:
         open_regular(Path(path)).close()
     except NoRegularFile as error:
-        raise ValueError(f"{option}: {path} can not be read: {error.strerror}") from None
+        raise ValueError(f"{option}: {path} cannot be read: {error.strerror}") from None
     except OSError:
         return
 

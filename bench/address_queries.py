@@ -27,7 +27,7 @@ Point = tuple[float, float]
 """Longitude and latitude in degrees (WGS 84)."""
 
 MOST_TRIES = 2000
-"""Rows drawn in vain one after the other before a kind counts as one that the base can not give."""
+"""Rows drawn in vain one after the other before a kind counts as one that the base cannot give."""
 
 
 class Kind(StrEnum):
@@ -101,7 +101,7 @@ def read_base(path: Path) -> list[Row]:
 def queries(rows: list[Row], each: int, seed: int, style: Style = FRENCH) -> Iterator[Typed]:
     """`each` queries of every kind, from rows drawn at random; the same ones for the same seed.
 
-    A kind that the base can not give (a wrong postcode where there is only one) has fewer, or none.
+    A kind that the base cannot give (a wrong postcode where there is only one) has fewer, or none.
     """
     rng = random.Random(seed)
     maker = _Maker(rows, rng, style)

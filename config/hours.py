@@ -54,7 +54,7 @@ class Hours:
 
     def __post_init__(self) -> None:
         if not self.week:
-            raise ValueError("a source that is never open can not be asked")
+            raise ValueError("a source that is never open cannot be asked")
 
     @classmethod
     def parse(cls, timezone: str, openings: Iterable[str], closings: Iterable[str]) -> Self:

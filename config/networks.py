@@ -139,7 +139,7 @@ def _network(entry: str, index: int) -> IPNetwork:
         raise ValueError(said) from None
     inside = any(_within(network[0], (known,)) and _within(network[-1], (known,)) for known in _PRIVATE + LOOPBACK)
     if not inside or (network.num_addresses == 1 and scope_of(network[0]) is Scope.NOBODY):
-        raise ValueError(f"has no private network in entry {index}; public ones need none, others can not be opened")
+        raise ValueError(f"has no private network in entry {index}; public ones need none, others cannot be opened")
     return network
 
 

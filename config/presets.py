@@ -37,7 +37,7 @@ def expand(sources: Mapping[str, Any], folder: FilePath = FOLDER) -> tuple[dict[
     """`sources` with presets filled in, without those whose preset is unknown; each of them has a complaint.
 
     Raises:
-        ReadingError: a preset's own file can not be read.
+        ReadingError: a preset's own file cannot be read.
     """
     expanded: dict[str, Any] = {}
     complaints: list[Complaint] = []

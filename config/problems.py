@@ -92,7 +92,7 @@ class Problem:
 
 
 class InvalidConfiguration(Exception):
-    """A configuration that can not be used, with everything that is wrong with it."""
+    """A configuration that cannot be used, with everything that is wrong with it."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)

@@ -40,7 +40,7 @@ _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 class ReadingError(InvalidConfiguration):
-    """Files that can not be read as YAML; `problems` has every place."""
+    """Files that cannot be read as YAML; `problems` has every place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class _Builder:
                 continue
             if odd := re.search(f"^{ODD_SPACE}|{ODD_SPACE}$", key):
                 said = f"the key holds a special space or a character that nobody sees (U+{ord(odd[0]):04X})"
-                self._complain(place, path, said, "write it anew")
+                self._complain(place, path, said, "type it again")
                 continue
             if ":" in key and value_node.value == "" and key_node.style is None:
                 place = Position(place.file, place.line, place.column + key.index(":") + 1)
@@ -303,7 +303,7 @@ def _files_of(path: FilePath) -> list[FilePath]:
             return [path]
         files = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.name[0] != ".")
     except OSError as error:
-        raise _refusal(Position(str(path)), f"can not be read: {error.strerror}") from None
+        raise _refusal(Position(str(path)), f"cannot be read: {error.strerror}") from None
     if not files:
         raise _refusal(Position(str(path)), "the folder holds no *.yaml file")
     return files
@@ -314,9 +314,9 @@ def _content(file: FilePath) -> str:
     try:
         content = read_regular(file, LARGEST_FILE + 1)
     except NoRegularFile as error:
-        raise _refusal(Position(shown), f"can not be read: {error.strerror}", "write it into a file first") from None
+        raise _refusal(Position(shown), f"cannot be read: {error.strerror}", "write it into a file first") from None
     except OSError as error:
-        raise _refusal(Position(shown), f"can not be read: {error.strerror}") from None
+        raise _refusal(Position(shown), f"cannot be read: {error.strerror}") from None
     if len(content) > LARGEST_FILE:
         raise _refusal(
             Position(shown), "the file is larger than 256 KiB", "split it; a folder of files is one configuration"

@@ -191,7 +191,7 @@ def _check_registers(document: Document) -> Iterator[Complaint]:
 
 
 def _check_limits(path: Path, source: SourceModel) -> Iterator[Complaint]:
-    """Limits that contradict each other, or that a look-up can not keep."""
+    """Limits that contradict each other, or that a look-up cannot keep."""
     sends = f"one look-up sends {source.requests} requests"
     if source.daily is not None and source.daily < source.requests:
         yield Complaint((*path, "daily"), f"{sends}, so none would ever be made", f"allow at least {source.requests}")
@@ -344,7 +344,7 @@ def _check_life(path: Path, question: QuestionModel) -> Iterator[Complaint]:
         return
     valid_for = duration_text(question.valid_for)
     if question.renew is not None and question.renew > question.valid_for:
-        said = f"an accepted answer holds for {valid_for}, and can not be renewed {duration_text(question.renew)} ahead"
+        said = f"an accepted answer holds for {valid_for}, and cannot be renewed {duration_text(question.renew)} ahead"
         yield Complaint((*path, "renew"), said, f"write {valid_for} or less")
 
 

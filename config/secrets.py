@@ -142,11 +142,11 @@ def _inside(name: str, environ: Mapping[str, str], base_dir: Path) -> Path:
     try:
         folder = (base_dir / written).resolve(strict=True)
     except OSError as error:
-        raise SecretError(f"the folder {written} ({FOLDER}) can not be read: {_why(error)}") from None
+        raise SecretError(f"the folder {written} ({FOLDER}) cannot be read: {_why(error)}") from None
     try:
         file = (folder / name).resolve(strict=True)
     except OSError as error:
-        raise SecretError(f"the file {folder / name} can not be read: {_why(error)}") from None
+        raise SecretError(f"the file {folder / name} cannot be read: {_why(error)}") from None
     if folder not in file.parents or folder == folder.parent:
         raise ForbiddenSecretError(
             f"the file {name} is a link that leads out of the folder {written} ({FOLDER})", "put the file itself there"
@@ -163,7 +163,7 @@ def read_secret_file(path: Path) -> str:
     try:
         content = read_regular(path, _LARGEST_FILE + 1)
     except OSError as error:
-        raise SecretError(f"the file {path} can not be read: {_why(error)}") from None
+        raise SecretError(f"the file {path} cannot be read: {_why(error)}") from None
     if len(content) > _LARGEST_FILE:
         raise SecretError(f"the file {path} is larger than 64 KiB, which no secret is")
     try:

@@ -55,11 +55,11 @@ def complaints_of(error: ValidationError, data: Any, texts: Mapping[Path, str] |
         by_path.setdefault((complaint.path, complaint.at_key), []).append(complaint)
     found = [complaint for group in by_path.values() for complaint in _united(group)]
     # A mistyped option is both unknown and missing; the first says how to mend both.
-    mended = {(complaint.path[:-1], complaint.hint) for complaint in found if complaint.message == UNKNOWN}
+    fixed = {(complaint.path[:-1], complaint.hint) for complaint in found if complaint.message == UNKNOWN}
     left = [
         complaint
         for complaint in found
-        if (complaint.path, f"did you mean {complaint.message.removesuffix(MISSING)}?") not in mended
+        if (complaint.path, f"did you mean {complaint.message.removesuffix(MISSING)}?") not in fixed
     ]
     return list(plainer(left, data))
 

@@ -39,7 +39,7 @@ class LogFormat(StrEnum):
 
 
 class SettingsError(Exception):
-    """Settings that can not be used. `problems` has one sentence for each; none of them shows a value."""
+    """Settings that cannot be used. `problems` has one sentence for each; none of them shows a value."""
 
     def __init__(self, problems: Collection[str]) -> None:
         super().__init__("\n".join(problems))
@@ -150,7 +150,7 @@ def read_settings() -> Settings:
     """The settings of this process.
 
     Raises:
-        SettingsError: with every setting that can not be used.
+        SettingsError: with every setting that cannot be used.
     """
     try:
         return Settings()
@@ -158,7 +158,7 @@ def read_settings() -> Settings:
         problems: dict[str, None] = {}
         for trouble in error.errors(include_url=False, include_input=False):
             name = PREFIX + str(trouble["loc"][0]).upper()
-            reason = str(trouble.get("ctx", {}).get("error", "")) or f"can not be used: {trouble['msg']}"
+            reason = str(trouble.get("ctx", {}).get("error", "")) or f"cannot be used: {trouble['msg']}"
             if trouble["type"] == "enum":
                 reason = f"is neither {LogFormat.JSON} nor {LogFormat.TEXT}"
             problems[f"{name} {reason}"] = None

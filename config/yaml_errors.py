@@ -32,7 +32,7 @@ _COMMENT = re.compile(r"^\s*(//|/\*|--|;)")
 
 _PLAIN_QUOTES: Final = 'write plain quotes "…", for these are letters to YAML'
 _SENTENCES: Final = (
-    (r"cannot start any token", "this character can not begin a value", "put the value in quotes"),
+    (r"cannot start any token", "this character cannot begin a value", "put the value in quotes"),
     (r"expected ',' or '([\]}])'", "a ',' or the closing '{0}' is missing", "check the brackets"),
     (r"expected the node content", "a value is missing here", "check the commas and brackets"),
     (
@@ -41,7 +41,7 @@ _SENTENCES: Final = (
         "put each entry of a list on a line of its own",
     ),
     (r"undefined alias", "this alias has no anchor (&name) before it", "put the text in quotes, if it is one"),
-    (r"unknown escape character", "a backslash stands before a character that it can not escape", "use single quotes"),
+    (r"unknown escape character", "a backslash stands before a character that it cannot escape", "use single quotes"),
     (r"comment or a line break", "behind | or > a text begins on the next line", "put it there, or all in quotes"),
 )
 

@@ -67,7 +67,7 @@ def needed(rule: Rule, accepted: Collection[str], possible: Collection[str]) -> 
     """The questions whose answers can still change whether `rule` holds: `accepted` are accepted, and those in
     `possible` may come to be.
 
-    Nothing below a part that holds counts any more, nor below one that can not come to hold.
+    Nothing below a part that holds counts any more, nor below one that cannot come to hold.
     """
     if holds(rule, accepted) or not holds(rule, {*accepted, *possible}):
         return set()
@@ -107,7 +107,7 @@ def _look_for_ended(rule: Rule, accepted: Collection[str], closed: dict[str, set
 def evaluate(rule: Rule, states: Mapping[str, QuestionState], rounds_left: Mapping[str, int]) -> AccessState:
     """The access that `states` add up to under `rule`.
 
-    Granted when the rule holds; blocked when it can not come to hold any more; pending while a check is under way
+    Granted when the rule holds; blocked when it cannot come to hold any more; pending while a check is under way
     (or with a reviewer) that no accepted one has ended; else incomplete: something is open to answer. `rounds_left` has
     the answers that each question may still get.
     """
@@ -255,7 +255,7 @@ class AddedUp:
 def add_up(rule: Rule, stands: Mapping[str, Standing], now: datetime, *, revoked: bool = False) -> AddedUp:
     """What the standings of all questions, as they are at `now`, add up to under `rule`.
 
-    A question of the rule whose answer can not change the access any more (another one was accepted in its place, or
+    A question of the rule whose answer cannot change the access any more (another one was accepted in its place, or
     the access is blocked whatever it is) may get none; an accepted one may be renewed. Where a person has revoked the
     access, it is blocked and nothing may be answered; the questions stand as they do.
     """

@@ -52,7 +52,7 @@ def check_schema(schema: Any) -> None:
     try:
         _compile(schema)
     except (fastjsonschema.JsonSchemaException, re.error) as error:
-        raise ValueError(f"the schema can not be used: {error}") from None
+        raise ValueError(f"the schema cannot be used: {error}") from None
 
 
 def _check_field(name: Any, field: Any) -> None:

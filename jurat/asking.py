@@ -128,7 +128,7 @@ _SAME = """
 
 @lru_cache
 def insert_request(dialect: str) -> str:
-    """The documented INSERT of a request about a participant. A worker refuses one that can not be done, and says why
+    """The documented INSERT of a request about a participant. A worker refuses one that cannot be done, and says why
     in `refused`.
     """
     return f"""

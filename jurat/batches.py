@@ -75,7 +75,7 @@ def travel(connection: Connection, statements: Sequence[Statement]) -> list[Rows
     raw: Any = connection.connection.dbapi_connection
     psycopg: Any = connection.dialect.loaded_dbapi
     try:
-        # A libpq older than 14 can not: they run one after the other then.
+        # A libpq older than 14 cannot: they run one after the other then.
         with raw.pipeline() if len(statements) > 1 and psycopg.Pipeline.is_supported() else nullcontext():
             cursors = [
                 raw.execute(percent(sql, tuple(parameters)), parameters) if parameters else raw.execute(sql)

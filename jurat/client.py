@@ -36,7 +36,7 @@ class Client(Reader):
             they are lent to the client, where they are psycopg 3's. None waits without end.
 
     Raises:
-        ConfigurationError: an argument can not be used, or a library that it needs is missing.
+        ConfigurationError: an argument cannot be used, or a library that it needs is missing.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Client(Reader):
             AlreadyConfirmed: an answer was confirmed before and no round is open.
             NotNeeded: an answer that stands in its place was accepted; a kind of AlreadyConfirmed.
             AccessRevoked: a person took this participant's access away.
-            InvalidSubmission: another argument can not be used.
+            InvalidSubmission: another argument cannot be used.
             SchemaMissing: the database has no jurat tables, or those of another contract version.
         """
         submission = Submission(consultation, participant, question, answer, id, priority, reply_key, traceparent)
@@ -146,7 +146,7 @@ class Client(Reader):
         Raises:
             UnknownCheck: no check has this id.
             NotContestable: it has no verdict now, was accepted, decided by a person, or contested before.
-            InvalidSubmission: an argument can not be used.
+            InvalidSubmission: an argument cannot be used.
             SchemaMissing: the database has no jurat tables, or those of another contract version.
         """
         if self._seal is None:
@@ -193,7 +193,7 @@ class Client(Reader):
         id: UUID | str | None = None,  # noqa: A002 - the contract's name
     ) -> UUID:
         """Ask for a participant to be erased from one consultation, or from all, in the transaction of `connection`,
-        which stays usable. A worker does it within a second, and it can not be undone; `request` says when it is done.
+        which stays usable. A worker does it within a second, and it cannot be undone; `request` says when it is done.
 
         Where nothing is there of the participant, nothing is done. A number that they gave stays held.
 
@@ -230,7 +230,7 @@ class Client(Reader):
 
         Returns the id of the request.
 
-        Raises InvalidSubmission where an argument can not be used, and SchemaMissing as `contest` does.
+        Raises InvalidSubmission where an argument cannot be used, and SchemaMissing as `contest` does.
         """
         if self._seal is None:
             raise ConfigurationError("adding codes needs the seal_key (the public key of `bin/jurat keys generate`)")

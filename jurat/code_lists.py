@@ -108,7 +108,7 @@ _SAME = """
 
 @lru_cache
 def insert_codes(dialect: str) -> str:
-    """The documented INSERT of codes. A worker refuses what it can not add, and says why in `refused`."""
+    """The documented INSERT of codes. A worker refuses what it cannot add, and says why in `refused`."""
     return f"""
         INSERT INTO jurat_requests (id, kind, code_list, note, note_key, by_whom, expires_at, asked_at)
         VALUES (:id, 'codes', :code_list, :codes, :codes_key, :by_whom, :expires_at, {now(dialect)})

@@ -121,7 +121,7 @@ _STANDS = """
 
 @lru_cache
 def insert_contest(dialect: str) -> str:
-    """The documented INSERT of a contest. A worker refuses one that can not be done, and says why in `refused`."""
+    """The documented INSERT of a contest. A worker refuses one that cannot be done, and says why in `refused`."""
     return (
         "INSERT INTO jurat_requests (id, kind, check_id, note, note_key, document, by_whom, asked_at)\n"
         f"VALUES (:id, 'contest', :check_id, :note, :note_key, :document, 'participant', {now(dialect)})\n"

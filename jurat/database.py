@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jurat.batches import Statement, raise_error, travel
 from jurat.errors import ConfigurationError
-from jurat.forks import connect_anew_in_children
+from jurat.forks import reconnect_in_children
 from jurat.silence import is_silence, limit_silence
 
 _BUSY = 5.0
@@ -81,7 +81,7 @@ def parse_url(text: str) -> URL:
         url = _with_several_hosts(text) or make_url(text)
     except (ArgumentError, TypeError, ValueError):
         raise ConfigurationError(
-            f"the database URL can not be read; expected postgresql://… or sqlite:///…; {ESCAPES}"
+            f"the database URL cannot be read; expected postgresql://… or sqlite:///…; {ESCAPES}"
         ) from None
     match url.get_backend_name():
         case "postgresql" | "postgres":
@@ -121,10 +121,10 @@ def open_engine(text: str, *, pool_size: int = 5, deadline: float | None = None)
     For `begin()`, which replaces a connection that was cut while it was idle. Where a statement begins the transaction
     by itself, it is too late for that.
 
-    Raises ConfigurationError when the URL can not be read or PostgreSQL's driver is not installed.
+    Raises ConfigurationError when the URL cannot be read or PostgreSQL's driver is not installed.
     """
     engine = _open(parse_url(text), pool_size, deadline)
-    connect_anew_in_children(engine)
+    reconnect_in_children(engine)
     return engine
 
 
@@ -210,7 +210,7 @@ def is_unfit(error: Exception) -> bool:
 
 
 def is_too_much(error: DBAPIError) -> bool:
-    """Whether a statement failed because of what was given to it: a value that the database can not hold, more of them
+    """Whether a statement failed because of what was given to it: a value that the database cannot hold, more of them
     than it takes, or so many that it ran out of memory or time.
     """
     # https://www.postgresql.org/docs/current/errcodes-appendix.html: data_exception, program_limit_exceeded,

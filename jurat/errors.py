@@ -12,7 +12,7 @@ class JuratError(Exception):
 
 
 class ConfigurationError(JuratError):
-    """The client was made with something it can not use: a bad URL, a bad key, a missing library."""
+    """The client was made with something it cannot use: a bad URL, a bad key, a missing library."""
 
 
 class UnknownConsultation(JuratError):
@@ -33,7 +33,7 @@ class UnknownQuestion(JuratError):
 
 
 class InvalidAnswer(JuratError):
-    """The answer breaks the schema of its question, or can not be stored. Nothing was confirmed.
+    """The answer breaks the schema of its question, or cannot be stored. Nothing was confirmed.
 
     `field` is the answer's field, or "" for the answer as a whole. `rule` is the word of the schema that the field
     breaks, for a platform that says it in its own words: required, enum, minLength, maxLength, pattern, format; "" for
@@ -56,7 +56,7 @@ class LimitReached(JuratError):
 
 
 class InvalidConsultation(JuratError):
-    """A consultation can not be published as it is. Nothing was written.
+    """A consultation cannot be published as it is. Nothing was written.
 
     `place` is the part that is wrong, such as `consultations.spring.questions.residence.criterion`, `problem` what is
     wrong with it, `hint` what there is to choose from, or what to do.
@@ -77,7 +77,7 @@ class AlreadyConfirmed(JuratError):
 
     def __init__(self, consultation: str, question: str, check_id: UUID) -> None:
         super().__init__(
-            f"an answer to {consultation}/{question} is confirmed already (check {check_id}) and can not be changed; "
+            f"an answer to {consultation}/{question} is confirmed already (check {check_id}) and cannot be changed; "
             "show its result instead"
         )
         self.check_id = check_id
@@ -126,12 +126,12 @@ class UnknownRequest(JuratError):
 
 
 class NotContestable(JuratError):
-    """The verdict of a check can not be contested: there is none now, it accepted, a person gave it, or it was
+    """The verdict of a check cannot be contested: there is none now, it accepted, a person gave it, or it was
     contested before. Nothing was written.
     """
 
     def __init__(self, check_id: UUID, problem: str) -> None:
-        super().__init__(f"check {check_id} can not be contested: {problem}")
+        super().__init__(f"check {check_id} cannot be contested: {problem}")
         self.check_id = check_id
         self.problem = problem
 

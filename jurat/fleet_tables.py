@@ -1,8 +1,8 @@
-"""The tables in which workers say that they are there, and which keys no worker has."""
+"""The tables in which workers say that they are there, and which keys are missing."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Integer, Table, Text
+from sqlalchemy import Boolean, Column, Integer, PrimaryKeyConstraint, Table, Text, text
 
 from jurat.columns import CheckId, Document, Moment, metadata
 
@@ -30,8 +30,10 @@ workers = Table(
 missing_keys = Table(
     "jurat_missing_keys",
     metadata,
-    Column("answer_key", Text, primary_key=True),
-    Column("since", Moment, primary_key=True),
+    Column("answer_key", Text),
+    Column("since", Moment),
     Column("seen_at", Moment, nullable=False),
+    Column("source", Text, nullable=False, server_default=text("''")),
+    PrimaryKeyConstraint("source", "answer_key", "since"),
     sqlite_with_rowid=False,
 )

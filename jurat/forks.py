@@ -32,7 +32,7 @@ def start_over_in_children(thing: StartsOver) -> None:
     _things.add(thing)
 
 
-def connect_anew_in_children(engine: Engine) -> None:
+def reconnect_in_children(engine: Engine) -> None:
     """Have each child open connections of its own; those of the parent stay as they are."""
     _engines.add(engine)
 

@@ -59,7 +59,7 @@ class Access:
     def open(self) -> list[str]:
         """The questions that may be answered now, in the order of the form: the first is to be asked next.
 
-        None that can not change the access any more: where a code was accepted in place of a proof, the proof is not
+        None that cannot change the access any more: where a code was accepted in place of a proof, the proof is not
         asked for.
         """
         busy = (QuestionState.PENDING, QuestionState.REVIEW, QuestionState.ACCEPTED)

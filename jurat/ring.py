@@ -59,7 +59,7 @@ def queue_of(source: str) -> str:
 class Bell:
     """Rings for the sources that were noted: at once where few do, else once in 50 ms each, plus a trailing one.
 
-    Raises ConfigurationError when Celery or the broker's own library is not installed, or the URL can not be used.
+    Raises ConfigurationError when Celery or the broker's own library is not installed, or the URL cannot be used.
     """
 
     def __init__(self, broker_url: str) -> None:
@@ -67,7 +67,7 @@ class Bell:
             from celery import Celery
         except ImportError:
             raise ConfigurationError(f"a broker_url needs Celery: {_INSTALL}, or leave it out") from None
-        unusable = ConfigurationError("the broker_url can not be used; expected redis://host:6379/0")
+        unusable = ConfigurationError("the broker_url cannot be used; expected redis://host:6379/0")
         given: object = broker_url
         if not isinstance(given, str) or "://" not in given:
             raise unusable

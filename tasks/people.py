@@ -63,7 +63,7 @@ class NewList:
         """The people of the file, to be gone through once.
 
         Raises:
-            PeopleFileError: it can not be read, or was changed meanwhile.
+            PeopleFileError: it cannot be read, or was changed meanwhile.
         """
         try:
             before = self.path.stat()
@@ -78,7 +78,7 @@ class NewList:
                 )
             after = self.path.stat()
         except OSError as error:
-            raise PeopleFileError(f"{self.path.name}: can not be read: {error.strerror}") from None
+            raise PeopleFileError(f"{self.path.name}: cannot be read: {error.strerror}") from None
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise PeopleFileError(f"{self.path.name}: was changed while it was read; try again")
 

@@ -34,7 +34,7 @@ from tasks.ledger.registers import OpenRegister
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Stands in for a source that can not be made here, so that its checks wait instead of failing for good."""
+    """Stands in for a source that cannot be made here, so that its checks wait instead of failing for good."""
 
     why: str
 
@@ -99,7 +99,7 @@ def make_plan(
     purse: Purse | None = None,
     private_networks: Sequence[IPNetwork] = (),
 ) -> Plan:
-    """The plan of a configuration. Sources that can not be made here are named in `problems` and their checks wait.
+    """The plan of a configuration. Sources that cannot be made here are named in `problems` and their checks wait.
 
     `ready` keeps zones from one plan to the next, so that only what changed is prepared anew. Without a `purse` no
     look-up sends more requests than its claim has paid. `private_networks` are where sources may be beside the public
@@ -122,7 +122,7 @@ def make_plan(
     for name, model in configuration.sources.items():
         try:
             if unheard and getattr(model, "one_person", False):
-                raise LacksKeys(f"source {name} can not be used: {unheard}")
+                raise LacksKeys(f"source {name} cannot be used: {unheard}")
             another = partial(_pay, purse, _demand(name, model, 1)) if purse else None
             sources[name] = build(name, model, replace(surroundings, another=another))
         except SourceUnusable as error:

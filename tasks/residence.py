@@ -203,7 +203,7 @@ def decide_residence(
     case.describe(best, candidates)
     likely = bool(judged) and best.name == max(each.name for each in meant)
     if asked.number is None:
-        # A number that is written but can not be read is one that nobody can find.
+        # A number that is written but cannot be read is one that nobody can find.
         whole = likely and not asked.numbered and all(each.place.extent for each in judged)
         if not case.holds("whole_street", held=whole):
             return case.undetermined(Reason.STREET_LEVEL, _leaning(meant, zone))
@@ -270,7 +270,7 @@ def _by_position(
     others: Sequence[_Candidate],
     margins: Mapping[Level, float],
 ) -> Residence:
-    """What follows from where the places lie: those `judged`, the best first, can decide, the `others` can not."""
+    """What follows from where the places lie: those `judged`, the best first, can decide, the `others` cannot."""
     houses: dict[tuple[str | None, ...], list[Place]] = {}
     for each in judged:
         houses.setdefault(each.address, []).append(each.place)

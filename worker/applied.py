@@ -35,7 +35,7 @@ def configuration_of(service: Service) -> Configuration:
 
 @contextmanager
 def plan_of(service: Service) -> Iterator[Plan]:
-    """The plan of the applied configuration. Raises Failure where it can not be used."""
+    """The plan of the applied configuration. Raises Failure where it cannot be used."""
     _, plan = diagnosis.configuration_steps(service)
     if plan is None:
         raise Failure("no usable configuration is applied; run `bin/jurat config apply PATH`", Exit.USAGE)

@@ -108,7 +108,7 @@ class _SturdyChannel(redis.Channel):
             return True
 
     def _handle_message(self, client: Any, r: Any) -> Any:
-        """What came on remote control's channel. kombu logs the whole of what it can not read."""
+        """What came on remote control's channel. kombu logs the whole of what it cannot read."""
         received = super()._handle_message(client, r)  # type: ignore[misc] # as above
         if bytes_to_str(received["type"]).endswith("message"):
             try:

@@ -227,7 +227,7 @@ def _of_the_system(error: Exception) -> tuple[list[str], Exit] | None:
             said = first_line(error.orig)
             return [f"the database is read-only: {said}; {advice_on(said)}"], Exit.DEPENDENCY
         case OperationalError() | InterfaceError():
-            return [f"the database can not be used: {first_line(error.orig)}"], Exit.DEPENDENCY
+            return [f"the database cannot be used: {first_line(error.orig)}"], Exit.DEPENDENCY
         case NoConnection():
             return ["the database gives no further connection; try again later"], Exit.DEPENDENCY
         case DBAPIError(orig=orig):

@@ -83,7 +83,7 @@ def show(out: Output, steps: list[Step], **more: Any) -> None:
 
 
 def settings_steps() -> tuple[list[Step], Settings | None]:
-    """Where each setting comes from, and the settings; None where they can not be used."""
+    """Where each setting comes from, and the settings; None where they cannot be used."""
     try:
         settings = read_settings()
     except SettingsError as error:

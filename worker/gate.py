@@ -32,7 +32,7 @@ def told(problems: Sequence[Problem]) -> Iterator[str]:
         shown = sorted(sorted(problems, key=lambda problem: problem.severity != Severity.ERROR)[:MOST_TOLD])
     yield from map(str, shown)
     if left := len(problems) - len(shown):
-        yield f"… and {left:,} more: mend these first, and run it again"
+        yield f"… and {left:,} more: fix these first, and run it again"
 
 
 def linted(paths: Iterable[Path], zones: Collection[str] | None = None) -> Report:

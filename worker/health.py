@@ -104,7 +104,7 @@ class Beat:
 
 
 class Health:
-    """This worker's file. Never raises: a worker that can not write it goes on, and says so once in its log."""
+    """This worker's file. Never raises: a worker that cannot write it goes on, and says so once in its log."""
 
     def __init__(self, path: Path | None = None, clock: Callable[[], float] = clock) -> None:
         self._path = path or folder() / f"{_PREFIX}{os.getpid()}.json"
@@ -165,7 +165,7 @@ class Health:
     def _give_up(self, error: OSError) -> None:
         self._file = None
         logging.getLogger("jurat.worker").warning(
-            "health file %s can not be written: %s; `jurat health` will not see this worker", self._path, error.strerror
+            "health file %s cannot be written: %s; `jurat health` will not see this worker", self._path, error.strerror
         )
 
 

@@ -288,7 +288,7 @@ def answer_in_review(
 
     keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in service.settings.unseal_keys]
     if not keys:
-        raise Failure("JURAT_UNSEAL_KEYS is not set: the answer can not be opened here", Exit.USAGE)
+        raise Failure("JURAT_UNSEAL_KEYS is not set: the answer cannot be opened here", Exit.USAGE)
     try:
         found = Reviewing(service.database).answer(check, who)
         question = plan.question(found.consultation, found.question)
@@ -301,5 +301,5 @@ def answer_in_review(
     except (ReviewError, Unopenable) as error:
         raise Failure(str(error), Exit.REFUSED) from None
     except (ValueError, RecursionError):
-        raise Failure(f"the answer of check {check} can not be read", Exit.REFUSED) from None
+        raise Failure(f"the answer of check {check} cannot be read", Exit.REFUSED) from None
     return answer, question, found.source if found.source in _address_sources(plan) else None

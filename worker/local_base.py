@@ -57,7 +57,7 @@ def moved(
 
     All of them lie in the box `where`. With `target` they are listed there, as CSV. Memory does not grow with them.
 
-    Raises Failure: `register` is imported under no such name, the base can not be read, or `target` is there already.
+    Raises Failure: `register` is imported under no such name, the base cannot be read, or `target` is there already.
     """
     from adapters.address.register_layouts import AddressFileError
 

@@ -68,7 +68,7 @@ def hand_on() -> None:
 class _Lines:
     """A named logger's way out: one write a line, so that lines of several threads do not mix.
 
-    What can not be written is lost, as with the standard library: a full disk or a closed pipe must stop no work.
+    What cannot be written is lost, as with the standard library: a full disk or a closed pipe must stop no work.
     """
 
     def __init__(self, stream: TextIO, name: str = "jurat") -> None:

@@ -192,7 +192,7 @@ def _tell(out: Output, rows: PeopleRows, model: RegisterFileSource) -> None:
 def _tell_records(out: Output, found: LookedThrough) -> None:
     if found.unreadable:
         out.say(
-            f"{count_text(found.unreadable, 'row')} can not be read as the source's record says, such as dates of "
+            f"{count_text(found.unreadable, 'row')} cannot be read as the source's record says, such as dates of "
             f"another format: {_lines(found.unreadable_at, found.unreadable)}"
         )
     for meaning, count in sorted(found.statuses.items(), key=lambda item: -item[1]):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def key_steps(settings: Settings, service: Service | None) -> Iterator[Step]:
     """Whether there are keys, whether they fit each other, and whether they open the answers that wait."""
     opened = unseal_ids(settings)
-    waiting = service.reading.waiting_keys() if service is not None else {}
+    waiting = _by_key(service.reading.waiting_keys()) if service is not None else {}
     if not opened:
         advice = how_to_set("JURAT_UNSEAL_KEYS", waiting if service is not None else None)
         yield Step("keys", Mark.PROBLEM, "JURAT_UNSEAL_KEYS is not set: a worker can open no answer", advice)
@@ -54,16 +54,25 @@ def hashed_with(reading: Reading) -> set[str]:
 
 def missing_steps(reading: Reading) -> Iterator[Step]:
     """The keys of waiting answers that live workers do not have."""
+    from tasks.ledger.fleet import Keyholders
+
     live = [each for each in reading.workers() if each.live and not each.stopping]
     waiting = reading.waiting_keys()
-    everybodys = {key for worker in live for key in worker.unseal_keys}
-    if live and (lost := {key: count for key, count in waiting.items() if key not in everybodys}):
+    missing = Keyholders(live).lack(waiting)
+    if live and (lost := _by_key({lock: count for lock, count in waiting.items() if lock in missing})):
         advice = f"{how_to_set('JURAT_UNSEAL_KEYS', lost)}; after a day they end undetermined (answer_unreadable)"
         found = f"answers wait that no live worker opens (key_missing): {_counted(lost)}; their deadlines stand still"
+        places = sorted({source for source, key in missing if any(key in each.unseal_keys for each in live)})
+        if places:
+            found += f"; workers that have such a key do not serve {', '.join(places)}"
         yield Step("keys of workers", Mark.PROBLEM, found, advice)
     for worker in live:
-        lacks = {key: count for key, count in waiting.items() if key in everybodys and key not in worker.unseal_keys}
-        if lacks:
+        own = {
+            (source, key): count
+            for (source, key), count in waiting.items()
+            if (source, key) not in missing and worker.is_for(source) and key not in worker.unseal_keys
+        }
+        if lacks := _by_key(own):
             found = f"worker {worker.name} leaves answers to others (key_missing): {_counted(lacks)}"
             yield Step("keys of workers", Mark.PROBLEM, found, how_to_set("its JURAT_UNSEAL_KEYS", lacks))
 
@@ -94,6 +103,13 @@ def fleet_step(reading: Reading) -> Step:
         )
     names = ", ".join(each.name for each in live[:5]) + (" …" if len(live) > 5 else "")
     return Step("fleet", Mark.OK, f"{count_text(len(live), 'worker')} seen in the last 30 s: {names}")
+
+
+def _by_key(locks: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for (_, key), count in locks.items():
+        counts[key] = counts.get(key, 0) + count
+    return counts
 
 
 def _counted(keys: Mapping[str, int]) -> str:

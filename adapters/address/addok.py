@@ -3,7 +3,7 @@
 Contract: GET {url}/search, https://geoservices.ign.fr/documentation/services/services-geoplateforme/geocodage and
 https://addok.readthedocs.io. The national service allows 50 calls a second from one address and answers 429 with
 Retry-After beyond that; its data are those of the Base Adresse Nationale (Licence Ouverte 2.0), whose date it does not
-tell. It says 400 for what it can not parse, 413 for a query that is too long, and 404 in HTML for a wrong `url`: none
+tell. It says 400 for what it cannot parse, 413 for a query that is too long, and 404 in HTML for a wrong `url`: none
 of these is a "not found", which is an empty list.
 """
 

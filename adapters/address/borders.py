@@ -172,7 +172,7 @@ def polygon_of(wkb: bytes) -> Polygon | MultiPolygon:
             raise ValueError("is no polygon")
         return _in_one_piece(geometry)
     except shapely.errors.GEOSException:
-        raise ValueError("can not be read") from None
+        raise ValueError("cannot be read") from None
 
 
 def _in_one_piece(geometry: Polygon | MultiPolygon) -> Polygon | MultiPolygon:

@@ -51,7 +51,7 @@ class AddressFile:
         """What `street_search.search` finds.
 
         Raises:
-            Unreadable: the file can not be used.
+            Unreadable: the file cannot be used.
         """
         return self.look_up_many([query])[0]
 
@@ -59,7 +59,7 @@ class AddressFile:
         """The same for many.
 
         Raises:
-            Unreadable: the file can not be used.
+            Unreadable: the file cannot be used.
         """
         try:
             base = self._loaded()

@@ -243,7 +243,7 @@ def doubtful_words(asked: str, found: str, code: str = "fr") -> frozenset[str]:
     """The words of `asked` (of its `name_words`) that a source is to be asked for before anybody knows whether the
     names are alike: they are if none of these stands in a name that the source knows.
 
-    Empty where the names are alike without that, or can not become alike. These are words with two slips, at least
+    Empty where the names are alike without that, or cannot become alike. These are words with two slips, at least
     `CONFIRMED` alike.
     """
     doubtful = name_words(asked, code)

@@ -17,7 +17,7 @@ SEPARATORS = ";,\t|"
 
 
 class AddressFileError(ValueError):
-    """The file can not be used; the message has a line for each problem: file, line, column, and what to do."""
+    """The file cannot be used; the message has a line for each problem: file, line, column, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Layout:
     """One format. `columns` maps our words to the file's columns, of which those in `optional` may be missing and those
     in `blank` empty. `separators` are tried in turn.
 
-    `loose` says that it is no complete address base: a number that can not be read is no mistake, but a house that can
+    `loose` says that it is no complete address base: a number that cannot be read is no mistake, but a house that can
     not be found, and nobody knows whether a street's houses are all there. `no_number` is how it writes, beside 0 and
     nothing, that there is none.
     """

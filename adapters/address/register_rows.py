@@ -69,7 +69,7 @@ class AddressRows:
     """The addresses of the file at `path`, to be gone through once. `code` is the language of its numbers.
 
     `rows` counts what was read, `unplaced` the rows without a postcode and city code, `unnumbered` those whose number
-    can not be read, `nameless` those without a street, which are passed over; the last three only where the format
+    cannot be read, `nameless` those without a street, which are passed over; the last three only where the format
     allows it.
     """
 
@@ -286,7 +286,7 @@ def layout_of(path: Path) -> Layout:
     except WrongFile as error:
         raise AddressFileError(f"{path.name}:{error.line}: {error}") from None
     except (OSError, EOFError, zlib.error):
-        raise AddressFileError(f"{path.name}: can not be read, or is no gzip file") from None
+        raise AddressFileError(f"{path.name}: cannot be read, or is no gzip file") from None
     layout = guessed(first)
     if layout is None:
         raise AddressFileError(

@@ -66,7 +66,7 @@ class UsCensus:
 
 
 def _place(match: Part) -> Place:
-    """A match; one whose text can not be taken apart is a place that decides nothing."""
+    """A match; one whose text cannot be taken apart is a place that decides nothing."""
     components, coordinates = match.member("addressComponents"), match.member("coordinates")
     street = " ".join(part for name in NAME if (part := components.text(name)))
     # `fromAddress` and `toAddress` are the ends of the range: the number itself stands in the whole address alone.

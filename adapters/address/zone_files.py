@@ -77,7 +77,7 @@ class ZoneFile:
 
 
 class ZoneFileError(ValueError):
-    """A file whose zones can not be taken; none of them are. `problems` has one line each, with feature and vertex."""
+    """A file whose zones cannot be taken; none of them are. `problems` has one line each, with feature and vertex."""
 
     def __init__(self, path: Path, problems: Sequence[str]) -> None:
         shown = [f"{path.name}: {problem}" for problem in problems[:SHOWN_PROBLEMS]]
@@ -127,7 +127,7 @@ def read_zone_file(
             _have_read(Path(name), request, said)
             found, problems = _answer(said)
     except OSError as error:
-        raise ZoneFileError(path, [f"can not be read: {error.strerror or 'no such file'}"]) from None
+        raise ZoneFileError(path, [f"cannot be read: {error.strerror or 'no such file'}"]) from None
     except ValueError as error:
         raise ZoneFileError(path, [str(error)]) from None
     if problems:
@@ -186,7 +186,7 @@ def _have_read(folder: Path, request: Request, said: IO[bytes]) -> None:
             raise FileProblem(f"took more than {most} MB to read; simplify the borders or split the file")
         if ended:
             failure = _failure(failed, ended)
-            raise FileProblem(f"can not be read: its reader failed ({failure}); export it again as GeoJSON")
+            raise FileProblem(f"cannot be read: its reader failed ({failure}); export it again as GeoJSON")
 
 
 def _failure(failed: IO[bytes], ended: int) -> str:
@@ -218,7 +218,7 @@ def _answer(said: IO[bytes]) -> tuple[ZoneFile, list[str]]:
         OSError,
     ):
         raise FileProblem(
-            "can not be read: its reader gave no usable answer; export the file again as GeoJSON"
+            "cannot be read: its reader gave no usable answer; export the file again as GeoJSON"
         ) from None
 
 

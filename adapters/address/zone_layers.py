@@ -24,7 +24,7 @@ Shape = Polygon | MultiPolygon
 
 
 class FileProblem(ValueError):
-    """The file as a whole can not be taken; the message says why and what to do, without the file's name."""
+    """The file as a whole cannot be taken; the message says why and what to do, without the file's name."""
 
 
 @dataclass(frozen=True, slots=True)

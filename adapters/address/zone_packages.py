@@ -60,7 +60,7 @@ def read_geopackage(path: Path, labels: Labels, layer: str | None = None) -> Lay
             package.row_factory = sqlite3.Row
             return _layer(package, labels, layer)
     except sqlite3.DatabaseError as error:
-        raise FileProblem(f"can not be read as a GeoPackage: {str(error)[:100]}") from None
+        raise FileProblem(f"cannot be read as a GeoPackage: {str(error)[:100]}") from None
 
 
 def _only_reading(action: int, *_: str | None) -> int:
@@ -151,7 +151,7 @@ def read_zipped_shapefile(path: Path, labels: Labels) -> Layer:
             raise too_many(int(there["features"]))
         meta, _, shapes, fields = pyogrio.raw.read(source, force_2d=True, max_features=MOST_FEATURES + 1)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, UnicodeDecodeError):
-        raise FileProblem("can not be read as a Shapefile: it is damaged; export it again, with its .cpg") from None
+        raise FileProblem("cannot be read as a Shapefile: it is damaged; export it again, with its .cpg") from None
     if shapes is None:
         raise FileProblem("has no features")
     columns = dict(zip((str(name) for name in meta["fields"]), fields, strict=True))
@@ -187,7 +187,7 @@ def _unpack(path: Path, stem: Path) -> None:
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError) as error:
         if isinstance(error, FileProblem):
             raise
-        raise FileProblem("can not be unpacked: the zip is damaged; zip the Shapefile again") from None
+        raise FileProblem("cannot be unpacked: the zip is damaged; zip the Shapefile again") from None
 
 
 def _checked(entries: Iterable[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
@@ -259,7 +259,7 @@ def _feature(index: int, properties: Mapping[str, Any], labels: Labels, wkb: byt
     except (shapely.errors.GEOSException, TypeError) as error:
         closed = "closed" in str(error)
         why = "a ring is not closed, its last vertex must equal its first" if closed else "it is damaged"
-        feature.wrong(f"its geometry can not be read: {why}; mend it in the programme that it was drawn with")
+        feature.wrong(f"its geometry cannot be read: {why}; mend it in the programme that it was drawn with")
         return feature
     if not isinstance(shape, Polygon | MultiPolygon) or shape.is_empty:
         kind = "an empty geometry" if shape.is_empty else f"the geometry {shape.geom_type}"

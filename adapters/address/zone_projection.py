@@ -70,7 +70,7 @@ class System:
         """The shape in degrees, longitude first, with its border within `CLOSE_M` of where it was.
 
         Raises:
-            OutOfReach: it can not be transformed.
+            OutOfReach: it cannot be transformed.
         """
         if self.to_degrees is None:
             return shape
@@ -88,7 +88,7 @@ def system_of(crs: str, said: str | None = None) -> System:
         FileProblem: it is unknown, cannot be used for zones, differs from `said`, or needs pyproj.
     """
     if said is not None and name_of(said) is None:
-        raise FileProblem(f"can not be read in {said[:60]!r}: a coordinate system is named as in EPSG:2154")
+        raise FileProblem(f"cannot be read in {said[:60]!r}: a coordinate system is named as in EPSG:2154")
     if not crs and said is None:
         raise FileProblem(
             "does not say its coordinate system: a Shapefile has it in a .prj beside it, a GeoPackage in its layer. "

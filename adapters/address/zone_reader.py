@@ -31,7 +31,7 @@ def main() -> int:
     """Do what the request on standard input asks for; the exit code."""
     shut_in()
     try:
-        # numpy starts threads, and a process with threads can not shut itself in.
+        # numpy starts threads, and a process with threads cannot shut itself in.
         from adapters.address.zone_examination import Request, examine, say  # noqa: PLC0415
 
         members = json.loads(sys.stdin.read())

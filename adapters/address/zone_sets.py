@@ -91,7 +91,7 @@ def _check_overlaps(features: Sequence[Feature], shapes: Shapes, system: System)
         if not shapely.buffer(overlap, -SLIVER_M / 2).is_empty:
             overlaps += 1
             if overlaps > MOST_TOLD:
-                feature.wrong("more overlaps follow, which are not told: mend these first")
+                feature.wrong("more overlaps follow, which are not told: fix these first")
                 return
             feature.wrong(
                 f"overlaps {other.where} by {overlap.area:,.0f} m² near {at}: mend the border that they share, or use "

@@ -144,7 +144,7 @@ class RegistryAdapter:
     hash numbers that count for one participant each, of the source `name`; without them no number is claimed.
 
     Raises:
-        ValueError: a secret can not be sent, or the proxy or a certificate's file is not usable.
+        ValueError: a secret cannot be sent, or the proxy or a certificate's file is not usable.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ class RegistryAdapter:
         self._transport.close()
 
     def _malformed(self, malformed: Malformed, evidence: dict[str, Any]) -> Finding:
-        """What an input that can not be right comes to. Which it was, a watcher alone is told."""
+        """What an input that cannot be right comes to. Which it was, a watcher alone is told."""
         if self._watch is not None and malformed.input:
             self._watch.malformed(malformed.input, malformed.failed)
         return Finding(Outcome.UNDETERMINED, malformed.reason, evidence)

@@ -114,7 +114,7 @@ class RegistryOfMany(RegistryAdapter):
         except Malformed:
             answer = None
         if answer is None:
-            raise Unreadable("the numbers can not stand in the request together")
+            raise Unreadable("the numbers cannot stand in the request together")
         if isinstance(answer, Finding):
             return answer
         theirs: dict[str, list[Any]] = defaultdict(list)
@@ -129,7 +129,7 @@ class RegistryOfMany(RegistryAdapter):
         return _Answer(len(numbers), theirs, strange)
 
     def _numbers(self, record: Mapping[str, Any]) -> set[str | None]:
-        """The numbers of a record, as those that were typed are cleaned; none where they can not be read."""
+        """The numbers of a record, as those that were typed are cleaned; none where they cannot be read."""
         try:
             return set(map(self._inputs[self._key].text, self._reader.numbers(record)))
         except Unreadable:

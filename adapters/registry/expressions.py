@@ -33,7 +33,7 @@ class Expression:
         """What the expression gives.
 
         Raises:
-            Unreadable: it can not be applied, as when a function meets another type than described.
+            Unreadable: it cannot be applied, as when a function meets another type than described.
         """
         try:
             return self._evaluate(document)

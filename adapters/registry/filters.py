@@ -16,7 +16,7 @@ _ISO_LENGTH = 10
 def filtered(placeholder: Placeholder, encode: Callable[[str], str]) -> Callable[[str], str]:
     """What writes the value of `placeholder`: its filters in order, then `encode`.
 
-    It raises ValueError where a filter can not be applied.
+    It raises ValueError where a filter cannot be applied.
     """
     steps = [_step(each, placeholder.date_format) for each in placeholder.filters if each is not Filter.XML]
     if not steps:

@@ -44,7 +44,7 @@ def _tried(path: Path, trial: Trial, source: RegisterFileSource, read_file: Read
     try:
         played = _play(source, trial, shelf)
     except PeopleFileError as error:
-        said = f"its list can not be read: {str(error).splitlines()[0]} — mend the list, or what file: says of it"
+        said = f"its list cannot be read: {str(error).splitlines()[0]} — mend the list, or what file: says of it"
         return Tried(trial, "", said, at, {})
     found = str(played)
     if shelf.asked and content is None:
@@ -59,7 +59,7 @@ def _content(response: Response | None, layout: PeopleFile, place: Path, read_fi
     """The list as a file: rows in JSON are written as the description says, so that they fit whatever it says.
 
     Raises:
-        NoFile: its file can not be read, or has no such rows.
+        NoFile: its file cannot be read, or has no such rows.
     """
     if response is None:
         return None

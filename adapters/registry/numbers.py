@@ -30,7 +30,7 @@ _Step = Callable[[str], str | None]
 
 
 class Malformed(Exception):
-    """An input can not be what it should be. `reason` is `number_malformed` or `answer_unreadable`.
+    """An input cannot be what it should be. `reason` is `number_malformed` or `answer_unreadable`.
 
     `failed` is what it did not pass, as the description has it, and `input` its name: never what was typed.
     """
@@ -71,7 +71,7 @@ class Cleaner:
         Spaces, and what nobody sees, are as good as nothing where nothing need be given.
 
         Raises:
-            Malformed: it is missing, too long, of another type, or can not be what it should be.
+            Malformed: it is missing, too long, of another type, or cannot be what it should be.
         """
         if value is None or value == "":
             if self._required:
@@ -112,7 +112,7 @@ class Cleaner:
         return formed.removeprefix(before)
 
     def text(self, value: str) -> str | None:
-        """A record's own `value`, cleaned the same way; None when it can not be right.
+        """A record's own `value`, cleaned the same way; None when it cannot be right.
 
         Where the form depends on what else was typed, a value that does not have it stays as it is.
         """
@@ -134,7 +134,7 @@ def clean(answer: Mapping[str, Any], inputs: Mapping[str, Cleaner]) -> dict[str,
     """The answer as it is sent and compared, without inputs that are not required and were not given.
 
     Raises:
-        Malformed: an input can not be what it should be.
+        Malformed: an input cannot be what it should be.
     """
     name, typed, sent = "", dict[str, str](), dict[str, str]()
     try:

@@ -27,7 +27,7 @@ _SHOWN_COLUMNS = 40
 
 
 class PeopleFileError(ValueError):
-    """The file can not be used; the message has a line for each problem: file, line, column, and what to do."""
+    """The file cannot be used; the message has a line for each problem: file, line, column, and what to do."""
 
 
 class Person(NamedTuple):
@@ -48,7 +48,7 @@ class _WrongRow(Exception):
 class PeopleRows:
     """The people in `raw`, to be gone through once. `name` is what the file is called in messages.
 
-    With `skip_malformed`, a row is left out and counted whose number is empty or can not be right (`left_out`, and
+    With `skip_malformed`, a row is left out and counted whose number is empty or cannot be right (`left_out`, and
     `left_out_at` has the first lines); it is a mistake without. `rows` counts what was read, `columns` are those of the
     first line.
     """

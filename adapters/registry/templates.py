@@ -26,7 +26,7 @@ Values = Mapping[str, str]
 """Inputs, values set by earlier steps, and secrets under `secrets.NAME`."""
 
 Encode = Callable[[str], str]
-"""Writes a value for its place. Raises ValueError where it can not stand there."""
+"""Writes a value for its place. Raises ValueError where it cannot stand there."""
 
 _JSON_TYPE = "application/json"
 _FORM_TYPE = "application/x-www-form-urlencoded"
@@ -42,7 +42,7 @@ class _Missing(Exception):
 
 
 class _Unfit(Exception):
-    """The value of the placeholder `name` can not stand in its place."""
+    """The value of the placeholder `name` cannot stand in its place."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -79,7 +79,7 @@ class Template:
 
         Raises:
             _Missing: there is no value, and nothing to take its place.
-            _Unfit: a value can not stand there.
+            _Unfit: a value cannot stand there.
         """
         if not self._pieces:
             return self._end
@@ -148,9 +148,9 @@ class RequestTemplate:
         """The request for `values`. Parts whose value was not given are left out.
 
         Raises:
-            Malformed: an input can not stand where it belongs: '..' in a path, an emoji in a header.
-            Credentials: a secret can not, or a filter does not take it.
-            Unreadable: a value that an earlier step kept can not.
+            Malformed: an input cannot stand where it belongs: '..' in a path, an emoji in a header.
+            Credentials: a secret cannot, or a filter does not take it.
+            Unreadable: a value that an earlier step kept cannot.
         """
         try:
             url = self._url.expand(values)
@@ -169,9 +169,9 @@ class RequestTemplate:
     def _trouble(self, name: str) -> Malformed | SourceError:
         field = self._inputs.get(name)
         if name.startswith(SECRETS):
-            return Credentials(f"{name} can not be sent where it stands, or the filter behind it does not take it")
+            return Credentials(f"{name} cannot be sent where it stands, or the filter behind it does not take it")
         if field is None:
-            return Unreadable("a value that an earlier step gave can not be sent")
+            return Unreadable("a value that an earlier step gave cannot be sent")
         is_number = field.is_number or name in self._in_path
         return Malformed(Reason.NUMBER_MALFORMED if is_number else Reason.ANSWER_UNREADABLE)
 

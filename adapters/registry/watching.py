@@ -30,7 +30,7 @@ class Watcher:
         """
 
     def malformed(self, name: str, failed: str) -> None:
-        """The input `name` can not be right; `failed` is what it did not pass, without what was typed."""
+        """The input `name` cannot be right; `failed` is what it did not pass, without what was typed."""
 
     def asking(self, step: str, message: Message) -> None:
         """`message` is about to be sent, with `__NAME__` in it for each secret."""

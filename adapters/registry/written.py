@@ -23,7 +23,7 @@ _NIL: Final = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="t
 
 
 class Unwritable(Exception):
-    """A tree that an answer of this form can not hold, such as a list in a table."""
+    """A tree that an answer of this form cannot hold, such as a list in a table."""
 
 
 class Levels:
@@ -47,7 +47,7 @@ class Levels:
         """The answer with another tree at one level.
 
         Raises:
-            Unwritable: an answer of this form can not hold it.
+            Unwritable: an answer of this form cannot hold it.
         """
         for depth in range(level, 0, -1):
             text = _xml(tree)
@@ -60,7 +60,7 @@ def written(tree: Any, decoder: Decoder) -> bytes:
     """`tree` as the body of an answer that `decoder` reads.
 
     Raises:
-        Unwritable: the form can not hold it.
+        Unwritable: the form cannot hold it.
     """
     match decoder:
         case "xml":
@@ -141,4 +141,4 @@ def _text(value: Any) -> str:
             return "true" if value else "false"
         case str() | int() | float():
             return str(value)
-    raise Unwritable("a text can not hold a tree")
+    raise Unwritable("a text cannot hold a tree")

@@ -18,7 +18,7 @@ _SPACES = {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
 
 _MARKUP = re.compile("[&<>\"'\r\n\t]")
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 can not hold (https://www.w3.org/TR/xml/#charsets)."""
+"""What XML 1.0 cannot hold (https://www.w3.org/TR/xml/#charsets)."""
 
 
 def flat_pieces(text: str, parts: Mapping[str, str], depth: int = 0) -> Iterator[tuple[str, Placeholder | None, int]]:
@@ -44,7 +44,7 @@ def flat_pieces(text: str, parts: Mapping[str, str], depth: int = 0) -> Iterator
 def escaped(times: int) -> Callable[[str], str]:
     """What writes a value as text of XML, so often escaped; in attributes too.
 
-    It raises ValueError for characters that XML can not hold.
+    It raises ValueError for characters that XML cannot hold.
     """
     table = _table(_ESCAPES | _SPACES, times)
 

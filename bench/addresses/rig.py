@@ -21,7 +21,7 @@ START_TIMEOUT = 600.0
 
 
 class NoRig(Exception):
-    """The geocoder can not be asked. The message says what was tried and what to do."""
+    """The geocoder cannot be asked. The message says what was tried and what to do."""
 
 
 @contextlib.contextmanager

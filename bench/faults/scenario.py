@@ -25,7 +25,7 @@ class Scenario:
     at_least: Mapping[str, float] = field(default_factory=dict)
     undetermined: frozenset[str] = frozenset()
     skip: Callable[[], str | None] = lambda: None
-    """Why it can not run on this machine, None when it can."""
+    """Why it cannot run on this machine, None when it can."""
     short: bool = True
     """Whether it is short enough for `make faults-short`."""
     checks: int = 2000

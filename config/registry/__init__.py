@@ -1,6 +1,6 @@
 """The declarative format of registries: what to send, what the answers mean, and what a record must say.
 
-A registry that answers JSON, XML or CSV over HTTPS is described in a page of YAML, without code. The format can not
+A registry that answers JSON, XML or CSV over HTTPS is described in a page of YAML, without code. The format cannot
 express a refusal that rests on an outage, on a changed shape or on a stranger's record; `checks` says why not.
 """
 

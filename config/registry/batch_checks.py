@@ -64,7 +64,7 @@ def _number_problems(source: RegistrySource, number: str) -> Iterator[Problem]:
                     said = "a filter sees the numbers of a batch joined, and would change what joins them"
                     yield path, f"{said} — leave it out, and write clean: at the input"
             elif found.name in source.inputs:
-                said = f"a request about many can not hold one's '{found.name}'"
+                said = f"a request about many cannot hold one's '{found.name}'"
                 yield path, f"{said} — leave it out, or remove batch:"
     if not used:
         said = f"the request does not hold '{number}', so it asks for nobody of a batch"

@@ -1,4 +1,4 @@
-"""What must fit together in a registry's description, so that it can not refuse anybody without evidence."""
+"""What must fit together in a registry's description, so that it cannot refuse anybody without evidence."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def verdict_problems(source: RecordSource) -> Iterator[Problem]:
 
 
 def check_order(source: RecordSource) -> list[str]:
-    """Why the rules of `source` could refuse somebody for a stranger's record; empty when they can not.
+    """Why the rules of `source` could refuse somebody for a stranger's record; empty when they cannot.
 
     A record refuses only after its number, and its name where the record gives one, matched: a mistyped number leads to
     a stranger, whose status is no reason. A source that was validated has no such problem.

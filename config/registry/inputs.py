@@ -96,7 +96,7 @@ class Input(Part):
 
     @property
     def is_number(self) -> bool:
-        """Whether a value that can not be right is a malformed number, rather than an unreadable answer."""
+        """Whether a value that cannot be right is a malformed number, rather than an unreadable answer."""
         return self.format is not None or bool({Cleaning.DIGITS, Cleaning.ALNUM} & set(self.clean))
 
     @model_validator(mode="after")

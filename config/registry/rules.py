@@ -53,7 +53,7 @@ class Demanded(Enum):
 class OutcomeRule(Part):
     """What an answer means that holds no record. `when` is asked of {status, headers, body}; the first match counts.
 
-    `headers` have lower-case names; `body` is null where the answer can not be read. `retry_after` gives seconds, for
+    `headers` have lower-case names; `body` is null where the answer cannot be read. `retry_after` gives seconds, for
     registries that say in the body how long they are closed.
     """
 
@@ -114,7 +114,7 @@ class _Rule(Part):
     def _check_reason(self) -> Self:
         allowed = _BY_ELSE[self.otherwise]
         if self.reason not in allowed:
-            said = f"{self.reason} can not be {self.otherwise} by a rule"
+            said = f"{self.reason} cannot be {self.otherwise} by a rule"
             raise misplaced("Rule", [(("reason",), f"{said} — {write_one_of(allowed)}")])
         return self
 

@@ -17,7 +17,7 @@ LARGEST: Final = 16 << 20
 
 
 class NoFile(Exception):
-    """A file of a test can not be read. The message says why, and what to do behind ` — `."""
+    """A file of a test cannot be read. The message says why, and what to do behind ` — `."""
 
 
 class TrialFiles:
@@ -44,7 +44,7 @@ class TrialFiles:
         """The content of the file that is named at `place` below the source.
 
         Raises:
-            NoFile: it is not there, can not be read, or is larger than 16 MiB.
+            NoFile: it is not there, cannot be read, or is larger than 16 MiB.
         """
         position = self._position(place)
         if name.startswith(PRESET_FILE):
@@ -58,7 +58,7 @@ class TrialFiles:
         try:
             content = read_regular(folder / inner, LARGEST + 1)
         except OSError as error:
-            raise NoFile(f"the file {name} can not be read: {error.strerror} — {hint}") from None
+            raise NoFile(f"the file {name} cannot be read: {error.strerror} — {hint}") from None
         if len(content) > LARGEST:
             raise NoFile(f"the file {name} is larger than 16 MiB — shorten it, an answer has to be read in whole")
         return content

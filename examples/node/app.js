@@ -89,7 +89,7 @@ ${needed.includes(key) ? 'required' : ''} ${asked ? 'readonly' : ''}></label></p
   return [problem ? 422 : 200, page(locale, spoken(row.title, locale), `
 <form method="post" action="/question/${html(name)}${asked ? `/${randomUUID()}` : ''}">
 <input type="hidden" name="csrf" value="${csrf}">${problem ? `<p role="alert">${html(problem)}</p>` : ''}
-${asked ? '<p>Is this right? A confirmed answer can not be changed.</p>' : ''}${inputs.join('')}
+${asked ? '<p>Is this right? A confirmed answer cannot be changed.</p>' : ''}${inputs.join('')}
 <button>${asked ? 'Confirm' : 'Continue'}</button> <a href="/">Back</a></form>`)]
 }
 
@@ -139,6 +139,6 @@ createServer(async (request, response) => {
     response.writeHead(status, status === 303 ? { ...headers, Location: '/' } : headers).end(body)
   } catch (error) {
     console.error(error.code ?? error.name) // no more of it: the text of an error may quote a row
-    response.writeHead(503, headers).end(page('en', 'This can not be done just now. Nothing was lost: please try again.', ''))
+    response.writeHead(503, headers).end(page('en', 'This cannot be done just now. Nothing was lost: please try again.', ''))
   }
 }).listen(process.env.PORT ?? 8000, '127.0.0.1')

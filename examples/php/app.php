@@ -5,7 +5,7 @@ ini_set('display_errors', '0');
 ini_set('zend.exception_ignore_args', '1');   // what was typed must not come into a log
 set_exception_handler(function (Throwable $error): void {
     error_log(get_class($error) . ' ' . $error->getCode());   // no more of it: the text of an error may quote a row
-    page(503, 'This can not be done just now. Nothing was lost: please try again.');
+    page(503, 'This cannot be done just now. Nothing was lost: please try again.');
 });
 define('LOCALE', preg_match('/^[a-z]{2}/', $_SERVER['HTTP_ACCEPT_LANGUAGE'] ?? '', $found) ? $found[0] : 'en');
 

@@ -35,7 +35,7 @@ def seed(service: Service, register: str, folder: Path, ca_file: Path | None = N
     The configuration is left as `jurat.yaml` in `folder`. Workers trust the register's certificate by
     `ca_file`, a file where they run.
 
-    Raises ConfigurationError where it can not be used.
+    Raises ConfigurationError where it cannot be used.
     """
     schema.upgrade(service.database)
     zones = [NewZone(zone.id, zone.title, zone.digest, zone.wkb) for zone in read_zones(TOWN / "zones.geojson")]

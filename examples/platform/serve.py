@@ -53,7 +53,7 @@ SHORTEST_SECRET = 32
 
 
 class NotSet(Exception):
-    """Settings that are missing or can not be used. `str` has a line for each, and shows no value."""
+    """Settings that are missing or cannot be used. `str` has a line for each, and shows no value."""
 
 
 def main() -> int:
@@ -148,7 +148,7 @@ def read(environment: Mapping[str, str], name: str, what: str, default: str | No
             plain = Path(file).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise NotSet(f"{name}_FILE can not be read: {why}") from None
+            raise NotSet(f"{name}_FILE cannot be read: {why}") from None
     if not plain and default is None:
         raise NotSet(f"{name} is not set: {what}; or set {name}_FILE to the path of a file that holds it")
     return plain or default or ""
@@ -162,8 +162,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=1024)
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else "the address can not be used"
-        raise NotSet(f"port {port} of {host} can not be had: {why}") from None
+        why = os.strerror(error.errno) if error.errno else "the address cannot be used"
+        raise NotSet(f"port {port} of {host} cannot be had: {why}") from None
 
 
 def run(app: Any, listening: socket.socket, began: Callable[[], None], grace: float = GRACE_S) -> None:

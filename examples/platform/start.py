@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     except SQLAlchemyError as error:
         return _fail(_about_database(error))
     except OSError as error:
-        return _fail(f"{error.filename or 'a file'} can not be used: {error.strerror or type(error).__name__}")
+        return _fail(f"{error.filename or 'a file'} cannot be used: {error.strerror or type(error).__name__}")
     return 0
 
 

@@ -4,7 +4,7 @@ GRANT jurat_platform TO web;
 GRANT jurat_platform, jurat_reader TO office;
 
 -- A page that takes longer is of use to nobody, and what it holds is needed by others. `web/patience.py` has the same for
--- a server that hangs and can not keep these.
+-- a server that hangs and cannot keep these.
 ALTER ROLE web SET statement_timeout = '8s';
 ALTER ROLE web SET idle_in_transaction_session_timeout = '10s';
 ALTER ROLE office SET statement_timeout = '8s';

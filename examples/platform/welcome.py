@@ -55,7 +55,7 @@ def welcome(address: str, codes: Sequence[str], settings: Path, *, new: bool) ->
         "“Care close to home” asks a register: 9000010000 Iris Valombre is a physician and gets in,",
         "9000011487 Solène Brévan is a pharmacist and does not.",
         "",
-        "A confirmed answer can not be changed: make accounts of your own to try more, with these codes:",
+        "A confirmed answer cannot be changed: make accounts of your own to try more, with these codes:",
     )
     for start in range(2, len(codes), 4):
         say("  " + "  ".join(codes[start : start + 4]))

@@ -63,7 +63,7 @@ class Visit # one request
   rescue StandardError => error
     warn error.class # no more of it: the text of an error may quote a row
     @fields = @form = nil
-    page(503, "This can not be done just now. Nothing was lost: please try again.")
+    page(503, "This cannot be done just now. Nothing was lost: please try again.")
   ensure
     @database&.close
   end

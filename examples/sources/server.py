@@ -73,7 +73,7 @@ class Sources:
         self._server: _Server | None = None
 
     def start(self) -> Self:
-        """Listen. Raises OSError where the port can not be had."""
+        """Listen. Raises OSError where the port cannot be had."""
         self._server = _Server(self, self._address, self._tls)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), name="sources", daemon=True).start()
         return self

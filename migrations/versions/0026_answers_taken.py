@@ -133,7 +133,7 @@ BEGIN
     OR (before.state <> 'settled' AND before.accepted_at IS NOT NULL AND (until > statement_timestamp()) IS NOT FALSE)
   ) THEN
     RAISE EXCEPTION USING ERRCODE = 'JU003',
-      MESSAGE = format('jurat: an answer to %s is confirmed already (check %s) and can not be changed', place,
+      MESSAGE = format('jurat: an answer to %s is confirmed already (check %s) and cannot be changed', place,
                        before.id),
       DETAIL = before.id::text,
       HINT = 'Show its result instead: jurat_results has it by check_id, and DETAIL is the id.';
@@ -313,7 +313,7 @@ ENDED = f"""EXISTS (
           WHERE {THEIRS.format("c")} AND v.outcome = 'accepted'
             AND c.question IN (SELECT n.value FROM json_each(e.value) n)))"""
 
-TAKEN = "JU003: an answer is confirmed already, and can not be changed; show its result instead"
+TAKEN = "JU003: an answer is confirmed already, and cannot be changed; show its result instead"
 ENDED_BY = "JU003: another answer was accepted in its place, and this question takes no more; show what stands"
 GONE = "JU006: this participant''s access was revoked; no answer is taken until it is restored"
 WRONG_ROUND = "JU005: round is 1 for the first answer, and then one more than the last"

@@ -64,7 +64,7 @@ class AccessRows:
     def lock_outdated(self, connection: Connection, limit: int) -> set[Key]:
         """Take rows that were added up before their consultation last changed, or that time has changed since.
 
-        None where the last configuration can not be read here: a newer worker does it.
+        None where the last configuration cannot be read here: a newer worker does it.
         """
         newest = connection.execute(prepared("SELECT max(version) FROM jurat_configs")).scalar()
         if self.newest(connection).version != newest:

@@ -41,7 +41,7 @@ class Kind(StrEnum):
 
 
 class CannotBeDone(Exception):
-    """What a person asked for can not be done; says why. Nothing was changed."""
+    """What a person asked for cannot be done; says why. Nothing was changed."""
 
 
 class WrongRequest(CannotBeDone):

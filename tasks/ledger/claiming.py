@@ -161,7 +161,7 @@ class Claims:
     def claim_alone(self, demands: Sequence[Demand]) -> Held | None:
         """One due check that has lost all workers but its last, for a process that holds nothing else.
 
-        It may be what kills them, or it was only there when another did: alone, it can not be taken for the other.
+        It may be what kills them, or it was only there when another did: alone, it cannot be taken for the other.
         """
         return self._left_out.around(lambda: self._claim_alone(demands), self._about_to_lease)
 
@@ -177,13 +177,13 @@ class Claims:
     def claim_overdue(self, limit: int, hours: Mapping[str, Hours]) -> list[Held]:
         """Checks whose deadline has passed, of any source, so that a paused or forgotten one does not hold them.
 
-        Deadlines do not run down while a source is closed by its `hours` or paused, nor while no worker has the key of
-        the answer: those are moved on instead. What waited a day for its key is among them, and forsaken.
+        Deadlines do not run down while a source is closed by its `hours` or paused, nor while no worker that serves it
+        has the key of the answer: those are moved on instead. What waited a day for its key is among them, forsaken.
         """
         with self._engine.begin() as connection:
-            keys = None if self._keys is None else self._keys | fleet.openable(connection)
-            over = overdue.find(connection, hours, limit, keys)
-            forsaken = set(overdue.forsaken(connection, limit - len(over), keys)) if keys is not None else set()
+            holders = None if self._keys is None else fleet.Keyholders.read(connection, self._keys)
+            over = overdue.find(connection, hours, limit, holders)
+            forsaken = set(overdue.forsaken(connection, limit - len(over), holders)) if holders is not None else set()
             if not over and not forsaken:
                 return []
 

@@ -160,7 +160,7 @@ class Consultations:
             asked = self._asked(connection, "name = :name", {"name": name})
             version, refused = self._merge(connection, asked, last, base)
             if refused:
-                raise Unpublishable(f"consultation '{name}' can not be withdrawn: {refused[name]}")
+                raise Unpublishable(f"consultation '{name}' cannot be withdrawn: {refused[name]}")
         return version
 
     def _apply(self, only: Sequence[_Asked], limit: int) -> int:
@@ -278,7 +278,7 @@ class Consultations:
             except Exception as error:
                 # One that our own code fails on must not keep all others from being published.
                 log.exception("publication unreadable", consultation=asked.name, error=type(error).__name__)
-                raise _Refused("it can not be read: tell the administrators, whose workers' log says why") from None
+                raise _Refused("it cannot be read: tell the administrators, whose workers' log says why") from None
         alone = {} if consultation is None else {asked.name: consultation}
         candidate = Configuration.of(base.document.model_copy(update={"consultations": alone}))
         if others := of_another_criterion(connection, base, candidate.questions.values()):
@@ -332,7 +332,7 @@ class Consultations:
 
 
 class _Refused(Exception):
-    """What was published can not be put into the configuration; says why."""
+    """What was published cannot be put into the configuration; says why."""
 
 
 class _NotTaken(Exception):

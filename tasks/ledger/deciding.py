@@ -32,7 +32,7 @@ SECOND_PERSON = "waiting for a second person: it takes effect once somebody else
 
 
 class ReviewError(CannotBeDone):
-    """What a person wanted to do with a check can not be done. Nothing was changed."""
+    """What a person wanted to do with a check cannot be done. Nothing was changed."""
 
 
 class WrongReview(ReviewError, WrongRequest):
@@ -135,7 +135,7 @@ def open_again(connection: Connection, access: AccessRows, request: Request) -> 
 def contest(connection: Connection, access: AccessRows, request: Request) -> None:
     """A participant wants a person to look at a verdict, once: as `open_again`, with a note.
 
-    Raises ReviewError as that does, and where the verdict can not be contested.
+    Raises ReviewError as that does, and where the verdict cannot be contested.
     """
     check = _take(connection, access, request)
     if check.state is not State.SETTLED:

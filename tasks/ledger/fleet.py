@@ -1,4 +1,4 @@
-"""The register of workers: who runs, what each serves and which keys it has; and the keys that none of them has.
+"""The register of workers: who runs, what each serves and which keys it has; and the keys that are missing.
 
 A worker says every `SEEN_EVERY` seconds that it is there. What is told of a fleet is read from these rows.
 """
@@ -6,7 +6,7 @@ A worker says every `SEEN_EVERY` seconds that it is there. What is told of a fle
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
@@ -37,6 +37,9 @@ HEADS = 100
 SAME_SPAN = 600.0
 """Seconds without a worker that looked, after which a key that is missing counts as missing again."""
 
+Lock = tuple[str, str]
+"""A source and the id of the key that opens an answer which waits there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -58,6 +61,10 @@ class Member:
     ready: bool = False
     stopping: bool = False
 
+    def is_for(self, source: str) -> bool:
+        """Whether it serves a source while it runs."""
+        return self.sources is None or source in self.sources
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRow(Member):
@@ -74,7 +81,30 @@ class WorkerRow(Member):
 
     def serves(self, source: str) -> bool:
         """Whether it looks up what waits for a source, now."""
-        return self.live and not self.stopping and (self.sources is None or source in self.sources)
+        return self.live and not self.stopping and self.is_for(source)
+
+
+class Keyholders:
+    """Which keys are there for the answers of each source. `own` are those of a worker that is in no row yet."""
+
+    def __init__(self, workers: Iterable[WorkerRow], own: Collection[str] = ()) -> None:
+        self._live = [worker for worker in workers if worker.live]
+        self._own = frozenset(own)
+
+    @classmethod
+    def read(cls, connection: Connection, own: Collection[str] = ()) -> Keyholders:
+        """Those of the register."""
+        return cls(workers(connection), own)
+
+    def of(self, source: str) -> frozenset[str]:
+        """The keys of the live workers that serve a source; where none serves it, those of all."""
+        serving = [worker for worker in self._live if worker.is_for(source)] or self._live
+        keys = frozenset(key for worker in serving for key in worker.unseal_keys)
+        return keys if serving else self._own
+
+    def lack(self, locks: Iterable[Lock]) -> set[Lock]:
+        """Those of `locks` whose key is not there for their source."""
+        return {(source, key) for source, key in locks if key not in self.of(source)}
 
 
 class Fleet:
@@ -85,17 +115,22 @@ class Fleet:
         self._entered = False
 
     def tell(self, member: Member) -> Mapping[str, int]:
-        """Say that this worker is there; how many answers at the heads of the queues, or with other workers, are sealed
-        for each key that is not its own. Keys that no live worker has are written down as missing.
+        """Say that this worker is there; how many answers of its sources, at the heads of the queues or with other
+        workers, are sealed for each key that is not its own. Keys that no live worker has which serves the source are
+        written down as missing.
         """
         with self._engine.begin() as connection:
             if not self._entered:
                 _forget_before(connection, member)
             connection.execute(text(_tell(connection.dialect.name)), {"row": json.dumps(_row(member))})
-            strange = {key: count for key, count in _at_heads(connection).items() if key not in member.unseal_keys}
-            if strange and (missing := sorted(set(strange) - openable(connection))):
-                _note_missing(connection, missing)
+            found = _at_heads(connection)
+            if missing := Keyholders.read(connection).lack(found) if found else ():
+                _note_missing(connection, sorted(missing))
         self._entered = True
+        strange: dict[str, int] = {}
+        for (source, key), count in found.items():
+            if member.is_for(source) and key not in member.unseal_keys:
+                strange[key] = strange.get(key, 0) + count
         return strange
 
     def leave(self, member: UUID) -> None:
@@ -126,30 +161,27 @@ def _worker(row: dict[str, Any]) -> WorkerRow:
     return WorkerRow(**{**row, **as_stored})
 
 
-def openable(connection: Connection) -> set[str]:
-    """The ids of the keys that live workers have."""
-    return {key for worker in workers(connection) if worker.live for key in worker.unseal_keys}
-
-
-def missing_spans(connection: Connection) -> dict[str, list[Span]]:
-    """When each key was missing, no span overlapping another: answers that are sealed for it stood still meanwhile."""
-    rows = connection.execute(text("SELECT answer_key, since, seen_at FROM jurat_missing_keys ORDER BY since"))
-    spans: dict[str, list[Span]] = {}
-    for key, since, seen in rows:
-        spans[key] = merged([*spans.get(key, []), (instant(since), instant(seen))])
+def missing_spans(connection: Connection) -> dict[Lock, list[Span]]:
+    """When each key was missing at a source, no span overlapping another: answers there that are sealed for it stood
+    still meanwhile.
+    """
+    rows = connection.execute(text("SELECT source, answer_key, since, seen_at FROM jurat_missing_keys ORDER BY since"))
+    spans: dict[Lock, list[Span]] = {}
+    for source, key, since, seen in rows:
+        spans[source, key] = merged([*spans.get((source, key), []), (instant(since), instant(seen))])
     return spans
 
 
-def missing_since(connection: Connection) -> dict[str, datetime]:
-    """The keys that are missing now, and since when."""
+def missing_since(connection: Connection) -> dict[Lock, datetime]:
+    """The keys that are missing now, at which source, and since when."""
     dialect = connection.dialect.name
     rows = connection.execute(
         text(
-            f"SELECT answer_key, min(since) FROM jurat_missing_keys WHERE seen_at >= {now(dialect, str(-LIVE))} "
-            "GROUP BY answer_key"
+            "SELECT source, answer_key, min(since) FROM jurat_missing_keys "
+            f"WHERE seen_at >= {now(dialect, str(-LIVE))} GROUP BY source, answer_key"
         )
     )
-    return {row[0]: instant(row[1]) for row in rows}
+    return {(source, key): instant(since) for source, key, since in rows}
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
@@ -215,7 +247,7 @@ def _tell(dialect: str) -> str:
         ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in changed)}"""
 
 
-def _at_heads(connection: Connection) -> Mapping[str, int]:
+def _at_heads(connection: Connection) -> Mapping[Lock, int]:
     """How many of the due answers at the heads of the queues, and of those that are held, are sealed for each key."""
     dialect = connection.dialect.name
     if dialect == "postgresql":
@@ -230,16 +262,16 @@ def _at_heads(connection: Connection) -> Mapping[str, int]:
                 {"source": source, "priority": priority, "consultation": consultation, "most": HEADS},
             )
         ]
-    counts: dict[str, int] = {}
-    for key, count in (*rows, *connection.execute(text(_HELD))):
-        counts[key] = counts.get(key, 0) + count
+    counts: dict[Lock, int] = {}
+    for source, key, count in (*rows, *connection.execute(text(_HELD))):
+        counts[source, key] = counts.get((source, key), 0) + count
     return counts
 
 
 _HELD = f"""
-    SELECT c.answer_key, count(*) FROM jurat_checks c
+    SELECT c.source, c.answer_key, count(*) FROM jurat_checks c
     WHERE c.state = 'leased' AND c.answer IS NOT NULL AND length(c.answer_key) = {KEY_ID_LENGTH}
-    GROUP BY c.answer_key"""
+    GROUP BY c.source, c.answer_key"""
 
 
 def _every(dialect: str) -> str:
@@ -250,39 +282,40 @@ def _head(dialect: str, of: str = ":") -> str:
     """SQL for the keys at the head of one queue, whose columns are parameters or those of the alias in `of`."""
     same = " AND ".join(f"c.{name} = {of}{name}" for name in ("source", "priority", "consultation"))
     return f"""
-        SELECT h.answer_key, count(*) FROM (
-          SELECT c.answer_key, c.answer IS NOT NULL AS there FROM jurat_checks c
+        SELECT h.source, h.answer_key, count(*) FROM (
+          SELECT c.source, c.answer_key, c.answer IS NOT NULL AS there FROM jurat_checks c
           WHERE {waiting()} AND {same} AND c.due_at <= {now(dialect)} ORDER BY c.due_at LIMIT :most) AS h
-        WHERE h.there AND length(h.answer_key) = {KEY_ID_LENGTH} GROUP BY h.answer_key"""
+        WHERE h.there AND length(h.answer_key) = {KEY_ID_LENGTH} GROUP BY h.source, h.answer_key"""
 
 
 _HEADS = f"""{_every("postgresql")}
-    SELECT k.answer_key, CAST(sum(k.count) AS int) FROM queues q CROSS JOIN LATERAL ({_head("postgresql", "q.")}) AS k
-    GROUP BY k.answer_key"""
+    SELECT k.source, k.answer_key, CAST(sum(k.count) AS int)
+    FROM queues q CROSS JOIN LATERAL ({_head("postgresql", "q.")}) AS k
+    GROUP BY k.source, k.answer_key"""
 
 
-def _note_missing(connection: Connection, keys: Iterable[str]) -> None:
-    """Keep that these keys, in their order, are missing now."""
+def _note_missing(connection: Connection, locks: Iterable[Lock]) -> None:
+    """Keep that the keys of these locks, in their order, are missing now."""
     dialect = connection.dialect.name
-    rows = rows_json([{"key": key} for key in keys])
+    rows = rows_json([{"source": source, "key": key} for source, key in locks])
     connection.execute(text(_prolong(dialect)), {"rows": rows})
     connection.execute(text(_begin(dialect)), {"rows": rows})
 
 
 def _is_open(dialect: str) -> str:
-    return f"m.answer_key = r.key AND m.seen_at >= {now(dialect, str(-SAME_SPAN))}"
+    return f"m.source = r.source AND m.answer_key = r.key AND m.seen_at >= {now(dialect, str(-SAME_SPAN))}"
 
 
 @lru_cache
 def _prolong(dialect: str) -> str:
     return f"""
         UPDATE jurat_missing_keys AS m SET seen_at = {now(dialect)}
-        FROM {rowset(dialect, "key text")} WHERE {_is_open(dialect)}"""
+        FROM {rowset(dialect, "source text, key text")} WHERE {_is_open(dialect)}"""
 
 
 @lru_cache
 def _begin(dialect: str) -> str:
     return f"""
-        INSERT INTO jurat_missing_keys (answer_key, since, seen_at)
-        SELECT r.key, {now(dialect)}, {now(dialect)} FROM {rowset(dialect, "key text")}
+        INSERT INTO jurat_missing_keys (source, answer_key, since, seen_at)
+        SELECT r.source, r.key, {now(dialect)}, {now(dialect)} FROM {rowset(dialect, "source text, key text")}
         WHERE NOT EXISTS (SELECT 1 FROM jurat_missing_keys m WHERE {_is_open(dialect)}) ON CONFLICT DO NOTHING"""

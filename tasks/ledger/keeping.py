@@ -173,7 +173,7 @@ class Keeping:
         """Add up again the access rows that are older than the last change of their consultation; how many.
 
         `config apply` does not do it: a consultation may have more participants than one transaction should hold. One
-        whose row can not be added up keeps nobody else's waiting; why not is raised once the others are done.
+        whose row cannot be added up keeps nobody else's waiting; why not is raised once the others are done.
         """
         count, failures = 0, list[Exception]()
         for _ in range(ACCESS_BATCHES):

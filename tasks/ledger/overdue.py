@@ -44,14 +44,14 @@ class Passed:
 
 
 class Standstills:
-    """For how long each source has taken no work, and each key was missing, up to the database's time `now`."""
+    """For how long each source has taken no work, and each key was missing there, up to the database's time `now`."""
 
     def __init__(
         self,
         now: datetime,
         hours: Mapping[str, Hours],
         pauses: Mapping[str, list[Span]],
-        missing: Mapping[str, list[Span]],
+        missing: Mapping[fleet.Lock, list[Span]],
     ) -> None:
         self._now = now
         self._hours = hours
@@ -72,7 +72,7 @@ class Standstills:
     def due(self, check: Passed) -> float:
         """How many seconds its deadline moves on; 0 when it stays passed even so."""
         pauses = self._pauses.get(check.source, [])
-        if missing := self._missing.get(check.key or ""):
+        if missing := self._missing.get((check.source, check.key or "")):
             pauses = fleet.merged([*pauses, *missing])
         still = stood(check.submitted_at, self._now, self._hours.get(check.source), pauses)
         more = still - check.stood
@@ -86,36 +86,42 @@ def move_on(connection: Connection, seconds: Mapping[UUID, float]) -> None:
         connection.execute(text(_move_on(connection.dialect.name)), {"rows": rows})
 
 
-def find(connection: Connection, hours: Mapping[str, Hours], limit: int, keys: Keys = None) -> list[UUID]:
+def find(
+    connection: Connection, hours: Mapping[str, Hours], limit: int, holders: fleet.Keyholders | None = None
+) -> list[UUID]:
     """Up to `limit` waiting checks whose deadlines have passed for good, the oldest first; their rows are ours.
 
     Deadlines of others are moved on, each once for a standstill, when that is over. Those whose answers are sealed for
-    none of `keys` stand still: see `forsaken`.
+    a key that `holders` lack at their source stand still: see `forsaken`.
     """
     dialect = connection.dialect.name
     sources = [row[0] for row in connection.execute(text(_with_passed(dialect)))]
     if not sources:
         return []
     still = Standstills.read(connection, sources, hours)
-    passed = _passed(connection, {source: still.since(source) for source in sources}, keys)
+    alike: dict[frozenset[str] | None, dict[str, datetime]] = {}
+    for source in sources:
+        keys = holders.of(source) if holders is not None else None
+        alike.setdefault(keys, {})[source] = still.since(source)
+    passed = [check for keys, before in alike.items() for check in _passed(connection, before, keys)]
     more = {check.id: still.due(check) for check in passed}
     move_on(connection, {check: seconds for check, seconds in more.items() if seconds})
     over = sorted((check for check in passed if not more[check.id]), key=lambda check: check.deadline_at)
     return [check.id for check in over[:limit]]
 
 
-def forsaken(connection: Connection, limit: int, keys: Keys) -> list[UUID]:
-    """Up to `limit` waiting checks whose answers have waited a day for a key that no worker has had as long; their rows
-    are ours. `keys` are there now.
+def forsaken(connection: Connection, limit: int, holders: fleet.Keyholders) -> list[UUID]:
+    """Up to `limit` waiting checks whose answers have waited a day for a key that was missing as long at their source;
+    their rows are ours. `holders` have the keys that are there now.
     """
     dialect = connection.dialect.name
     ((seconds,),) = connection.execute(text(f"SELECT {clock(dialect)}"))
     before = datetime.fromtimestamp(seconds - LEFT_TO_OTHERS, UTC)
     since = fleet.missing_since(connection)
-    lost = sorted(key for key, began in since.items() if began <= before and key not in (keys or ()))
+    lost = sorted(holders.lack(lock for lock, began in since.items() if began <= before))
     if not lost or limit < 1:
         return []
-    rows = rows_json([{"key": key} for key in lost])
+    rows = rows_json([{"source": source, "key": key} for source, key in lost])
     found = connection.execute(text(_forsaken(dialect)), {"rows": rows, "limit": limit})
     return [UUID(str(row[0])) for row in found]
 
@@ -192,7 +198,8 @@ def _passed_postgresql(keys: Keys) -> str:
 def _forsaken(dialect: str) -> str:
     lock = "FOR NO KEY UPDATE OF c SKIP LOCKED" if dialect == "postgresql" else ""
     return f"""
-        SELECT c.id FROM {rowset(dialect, "key text")} JOIN jurat_checks c ON c.answer_key = r.key
+        SELECT c.id FROM {rowset(dialect, "source text, key text")}
+        JOIN jurat_checks c ON c.source = r.source AND c.answer_key = r.key
         WHERE c.state = 'pending' AND c.answer IS NOT NULL AND c.submitted_at <= {now(dialect, str(-LEFT_TO_OTHERS))}
         LIMIT :limit {lock}"""
 

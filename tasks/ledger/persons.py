@@ -162,7 +162,7 @@ def transfer(connection: Connection, access: AccessRows, request: Request) -> No
     if target == key[1]:
         raise WrongRequest("both ids are the same; nothing was moved")
     if ERASED in (target[: len(ERASED)].lower(), key[1][: len(ERASED)].lower()):
-        raise CannotBeDone("who was erased can not be given anything, nor has anything to give")
+        raise CannotBeDone("who was erased cannot be given anything, nor has anything to give")
     access.wait_for(connection, {key, (key[0], target)})
     if not _has_anything(connection, key):
         raise WrongRequest(f"that participant has nothing in consultation {key[0]:.80} to transfer; check the id")

@@ -345,7 +345,7 @@ _GEOMETRY = "SELECT geometry FROM jurat_zones WHERE name = :name AND version = :
 
 
 def drawn(geometry: bytes) -> str | None:
-    """The outline of a zone as JSON; None where its geometry can not be read, which a worker says where it is used."""
+    """The outline of a zone as JSON; None where its geometry cannot be read, which a worker says where it is used."""
     from adapters.address.outlines import outline_of  # noqa: PLC0415 - its libraries are large, and workers import none
 
     try:

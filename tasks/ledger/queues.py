@@ -99,7 +99,7 @@ def lengths(dialect: str, keys: Keys = None) -> str:
     consultation in turn. The first is due `since`; SQLite, which keeps no entries of what went, does not tell.
 
     So each queue is counted up to its even share, and further only where not all of them fill theirs. SQLite, whose
-    limits can not differ from row to row, counts each up to `:most`.
+    limits cannot differ from row to row, counts each up to `:most`.
     """
     postgresql = dialect == "postgresql"
     most, first = ("CAST(:most AS int)", "c.due_at >= q.since AND") if postgresql else (":most", "")

@@ -16,7 +16,7 @@ from jurat.ids import uuid7
 from jurat.statements import now, rows_json, rowset
 
 UNSTORABLE = (DataError, ValueError, TypeError, RecursionError)
-"""What a value raises that the database, its driver or JSON can not take."""
+"""What a value raises that the database, its driver or JSON cannot take."""
 
 WORKER = "worker"
 REVIEWER = "reviewer"

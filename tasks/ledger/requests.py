@@ -74,7 +74,7 @@ _BUSY_STATES = frozenset({"55P03", "40P01"})
 
 _UNREADABLE = "it holds what is no request, such as a check_id that is not the id of a check; mend it and ask again"
 _NEWER = "a newer version of jurat has applied the configuration: use its commands, or update this one"
-_UNSTORABLE = "it holds something that can not be stored; mend it and ask again"
+_UNSTORABLE = "it holds something that cannot be stored; mend it and ask again"
 
 Doing = Callable[[Connection, AccessRows, Request], str | None]
 """Does what a request asks for, and writes its audit row. It returns what is to be said where it is not simply done.
@@ -107,10 +107,10 @@ class Requests:
     def apply_waiting(self, limit: int = BATCH) -> int:
         """Do what was asked for: each request in a transaction of its own, the oldest first; how many were dealt with.
 
-        What can not be done is marked `refused` and never tried again. Those that another worker holds are skipped, and
+        What cannot be done is marked `refused` and never tried again. Those that another worker holds are skipped, and
         so is what was asked later about the same check or participant. One whose participant somebody holds waits for
         the next turn, and so does one that fails; the first such failure is raised once the others are dealt with.
-        While the last configuration can not be read here, what depends on it is left to a newer worker.
+        While the last configuration cannot be read here, what depends on it is left to a newer worker.
 
         A turn ends after `TURN_S`. The kinds of `_LANES` and codes take turns, so that neither a decision nor a
         revocation waits behind thousands of erasures; but none overtakes what was asked before about the same
@@ -282,7 +282,7 @@ class _Held(Exception):
 
 
 class _Failed(Exception):
-    """Dealing with a request failed in a way that its person can not mend."""
+    """Dealing with a request failed in a way that its person cannot mend."""
 
     def __init__(self, why: Exception) -> None:
         super().__init__("failed")

@@ -73,7 +73,7 @@ class Reviewing:
                 mark_applied(connection, request.id)
                 return revision
         except UNSTORABLE:
-            raise WrongReview("the evidence can not be stored; expected JSON without NUL and half characters") from None
+            raise WrongReview("the evidence cannot be stored; expected JSON without NUL and half characters") from None
 
     def reopen(self, check: UUID, who: str) -> None:
         """Put a settled check before a person again, see `open_again`.

@@ -1,4 +1,4 @@
-"""Celery's remote control, over a real broker: whoever may ring can not end a worker with it."""
+"""Celery's remote control, over a real broker: whoever may ring cannot end a worker with it."""
 
 from __future__ import annotations
 

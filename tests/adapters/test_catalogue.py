@@ -103,7 +103,7 @@ def test_a_secret_that_is_missing_makes_the_source_unusable_and_is_named() -> No
 
     description = described.description(secrets={"key": {"env": "REGISTER_KEY"}})
     description["steps"][0]["request"]["auth"] = {"type": "bearer", "token": "{secrets.key}"}
-    with pytest.raises(SourceUnusable, match="source mine can not be used: REGISTER_KEY is not set"):
+    with pytest.raises(SourceUnusable, match="source mine cannot be used: REGISTER_KEY is not set"):
         make(description, secret=secret)
 
 

@@ -74,7 +74,7 @@ def test_a_pipe_is_named_and_not_waited_for(ours: ClientCertificate, tmp_path: P
     pipe = str(tmp_path / "pipe")
     os.mkfifo(pipe)
     files = {"ca_file": pipe} if option == "ca_file" else {"client_certificate": ours.model_copy(update={option: pipe})}
-    with pytest.raises(ValueError, match="pipe can not be read: it is a pipe, and no file"):
+    with pytest.raises(ValueError, match="pipe cannot be read: it is a pipe, and no file"):
         Transport(**files)
 
 

@@ -63,7 +63,7 @@ def test_an_error_says_what_is_wrong_with_a_certificate(
     try:
         wrong = certificate_for(tmp_path, names, *options)
     except subprocess.CalledProcessError:
-        pytest.skip("this openssl can not make a certificate of the past")
+        pytest.skip("this openssl cannot make a certificate of the past")
     transport = Transport(private_networks=HERE, ca_file=str(wrong))
     port = listen(over_tls(wrong, serve))
     assert (

@@ -104,7 +104,7 @@ def test_what_is_meant_so_is_left_alone(tmp_path: Path, content: bytes) -> None:
         ),
         (
             GOOD.replace("    source: ban", "    \u200bsource: ban").encode(),
-            f"6:5: error: criteria.lives-in: {UNSEEN} (U+200B) — write it anew",
+            f"6:5: error: criteria.lives-in: {UNSEEN} (U+200B) — type it again",
         ),
     ],
 )

@@ -351,7 +351,7 @@ def test_whatever_stands_in_a_place_is_taken_or_told(
     assert (found.configuration is None) == bool(found.errors)
     for problem in found.problems:
         assert str(problem).isprintable()
-        # Words of pydantic, Python and JSON Schema that an administrator can not know.
+        # Words of pydantic, Python and JSON Schema that an administrator cannot know.
         assert not re.search(
             r"pydantic|Input should|Extra inputs|<class|Traceback|valid dictionary|tuple", str(problem)
         )

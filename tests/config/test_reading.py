@@ -73,9 +73,9 @@ BOMB = "\n".join(
             "a:\n  b: 1\n c: 2\n",
             "3:2: error: this line does not fit the indentation of the lines above — line it up with them",
         ),
-        ("a: @x\n", "1:4: error: this character can not begin a value — put the value in quotes"),
+        ("a: @x\n", "1:4: error: this character cannot begin a value — put the value in quotes"),
         ("a: - b\n", "1:4: error: a '-' does not belong here — put each entry of a list on a line of its own"),
-        ('a: "\\q"\n', "1:6: error: a backslash stands before a character that it can not escape — use single quotes"),
+        ('a: "\\q"\n', "1:6: error: a backslash stands before a character that it cannot escape — use single quotes"),
         ("a: *x\n", "1:4: error: this alias has no anchor (&name) before it — put the text in quotes, if it is one"),
         ("a: &x 1\nb: &x 2\n", "2:4: error: this anchor (&name) stands twice — give it another name"),
         (
@@ -145,7 +145,7 @@ def test_every_bad_file_of_a_folder_is_told(tmp_path: Path) -> None:
         "a.yaml:2:4: error: this is not UTF-8 text — save the file as UTF-8",
         "b.yaml:1:1: error: the file is empty — remove it, or write a map such as sources: {…}",
         "c.yaml:1:1: error: the file is larger than 256 KiB — split it; a folder of files is one configuration",
-        "absent.yaml:1:1: error: can not be read: No such file or directory",
+        "absent.yaml:1:1: error: cannot be read: No such file or directory",
     ]
 
 

@@ -86,13 +86,13 @@ def test_a_file_that_holds_no_secret_is_named(folder: Path, content: bytes, said
 
 
 def test_a_file_that_is_none_is_named_and_not_waited_for(folder: Path) -> None:
-    with pytest.raises(SecretError, match=r"key can not be read: No such file or directory$"):
+    with pytest.raises(SecretError, match=r"key cannot be read: No such file or directory$"):
         of_file("key", folder)
     (folder / "below").mkdir()
-    with pytest.raises(SecretError, match=r"can not be read: Is a directory$"):
+    with pytest.raises(SecretError, match=r"cannot be read: Is a directory$"):
         of_file("below", folder)
     os.mkfifo(folder / "pipe")
-    with pytest.raises(SecretError, match=r"can not be read: it is a pipe, and no file$"):
+    with pytest.raises(SecretError, match=r"cannot be read: it is a pipe, and no file$"):
         of_file("pipe", folder)
 
 
@@ -142,7 +142,7 @@ def test_without_a_folder_no_file_is_read(tmp_path: Path) -> None:
     with pytest.raises(SecretError) as told:
         resolve(SecretReference(file="key"), {}, tmp_path)
     assert str(told.value) == "JURAT_SOURCE_SECRETS is not set, so there is no folder for the file key"
-    with pytest.raises(SecretError, match=r"^the folder gone \(JURAT_SOURCE_SECRETS\) can not be read: No such"):
+    with pytest.raises(SecretError, match=r"^the folder gone \(JURAT_SOURCE_SECRETS\) cannot be read: No such"):
         resolve(SecretReference(file="key"), {FOLDER: "gone"}, tmp_path)
     with pytest.raises(ForbiddenSecretError):  # everything stands in the root
         resolve(SecretReference(file="etc/hostname"), {FOLDER: "/"}, tmp_path)

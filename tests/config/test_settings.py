@@ -17,7 +17,7 @@ NO_BROKER_URL = "is no URL of a broker; write redis://HOST:6379/0, another broke
 NO_KEY = "holds something that is no key of 32 bytes in base64; see bin/jurat keys generate"
 
 NO_NETWORK = "has no network in entry 2; write each by its first address, like 10.20.0.0/16, 192.168.4.7"
-NOT_PRIVATE = "has no private network in entry 1; public ones need none, others can not be opened"
+NOT_PRIVATE = "has no private network in entry 1; public ones need none, others cannot be opened"
 
 
 @pytest.fixture(autouse=True)
@@ -174,7 +174,7 @@ def test_a_setting_and_its_file_can_not_both_be_set(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("JURAT_LOG_FILE", str(tmp_path / "log"))
     monkeypatch.setenv("JURAT_HASH_KEYS_FILE", str(tmp_path / "absent"))
     assert problems() == (
-        f"JURAT_HASH_KEYS_FILE: the file {tmp_path / 'absent'} can not be read: No such file or directory",
+        f"JURAT_HASH_KEYS_FILE: the file {tmp_path / 'absent'} cannot be read: No such file or directory",
         "JURAT_LOG and JURAT_LOG_FILE are both set; leave only one of them",
     )
 

@@ -171,7 +171,7 @@ def test_what_is_told_is_there() -> None:
 
 
 def shown() -> dict[Path, list[str]]:
-    """Every picture that a page shows, with what is told to who can not see it."""
+    """Every picture that a page shows, with what is told to who cannot see it."""
     found: dict[Path, list[str]] = {}
     for page in PAGES:
         for each in _SHOWN.finditer(page.read_text("utf-8")):

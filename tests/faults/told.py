@@ -22,7 +22,7 @@ from tests.tasks.desk import DOCUMENT, configuration
 
 CODES = ("0a" * 32, "0b" * 32)
 UNSTORABLE = {"fact": "\0"}
-"""Evidence that PostgreSQL can not take: the check ends `source_unreadable` there."""
+"""Evidence that PostgreSQL cannot take: the check ends `source_unreadable` there."""
 
 
 _QUESTIONS = DOCUMENT["consultations"]["budget"]["questions"]

@@ -1,4 +1,4 @@
-"""What the public methods say of arguments that can not be used: their own errors, never the database's."""
+"""What the public methods say of arguments that cannot be used: their own errors, never the database's."""
 
 from __future__ import annotations
 

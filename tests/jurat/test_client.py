@@ -209,7 +209,7 @@ def test_wait_gives_up_in_time_and_says_that_the_check_goes_on(client: Client, t
         client.wait(UUID(int=0))
 
 
-# -- a client that can not work
+# -- a client that cannot work
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_a_bad_database_url_is_refused_without_being_shown(url: str) -> None:
     ],
 )
 def test_a_bad_broker_url_is_refused_without_being_shown(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="broker_url can not be used; expected redis://host:6379/0") as caught:
+    with pytest.raises(ConfigurationError, match="broker_url cannot be used; expected redis://host:6379/0") as caught:
         Client(broker_url=url)
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
 

@@ -146,7 +146,7 @@ def test_what_can_not_be_contested_says_why(
     with pytest.raises(NotContestable) as told:
         contest(town, client, check)
     assert (told.value.check_id, told.value.problem) == (check, sentence)
-    assert str(told.value) == f"check {check} can not be contested: {sentence}"
+    assert str(told.value) == f"check {check} cannot be contested: {sentence}"
     assert stored(town) == before
 
 

@@ -270,7 +270,7 @@ def test_an_error_about_an_answer_names_its_field_and_not_its_value(client: Clie
 def test_an_answer_confirmed_before_names_its_check(client: Client, town: Town) -> None:
     with town.engine.begin() as connection:
         check = submit(client, connection)
-        with pytest.raises(AlreadyConfirmed, match="can not be changed") as caught:
+        with pytest.raises(AlreadyConfirmed, match="cannot be changed") as caught:
             submit(client, connection, id=uuid7())
     assert caught.value.check_id == check.id
 

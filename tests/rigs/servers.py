@@ -296,7 +296,7 @@ class PostgreSQL(Server):
 
     `durable` writes each commit to disk before it returns, as in production. Without it a crash of the server (`kill`)
     loses the last commits, up to 0.6 s of them, for they wait in its own memory (synchronous_commit=off); a crash of
-    the machine may leave a database that can not be read any more (fsync=off). `settings` are server settings
+    the machine may leave a database that cannot be read any more (fsync=off). `settings` are server settings
     (`{"max_connections": "400"}`). Its folder is made in `place`, by default where temporary folders are.
     """
 

@@ -229,7 +229,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_put_in_force(
         import_list(enrolling, new, KEYS, "Iris", meddle)
     assert states(engine) == {1: "removed"}
     with (
-        pytest.raises(PeopleFileError, match="can not be read: No such file"),
+        pytest.raises(PeopleFileError, match="cannot be read: No such file"),
         replace(new, path=tmp_path / "none.csv").opened(),
     ):
         pass

@@ -265,7 +265,7 @@ def test_a_registry_waits_where_a_key_is_missing_with_which_numbers_were_hashed(
     another = Fingerprints([bytes(range(64, 96))])
     plan = plan_of({"roll": roll, "companies": {**roll, "one_person": False}}, sqlite.reading, fingerprints=another)
     (problem,) = plan.problems
-    assert problem.startswith("source roll can not be used: numbers that participants have used were hashed with a key")
+    assert problem.startswith("source roll cannot be used: numbers that participants have used were hashed with a key")
     assert isinstance(plan.sources["roll"], Unusable)
     assert not isinstance(plan.sources["companies"], Unusable)
     plan.close()

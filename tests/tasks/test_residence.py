@@ -202,7 +202,7 @@ def test_a_real_word_is_never_taken_for_a_misspelled_one() -> None:
     assert decide(square, answer=answer) == undetermined(Reason.STREET_DIFFERS)
     assert decide(square, answer=answer, provider="address-file") == undetermined(Reason.STREET_DIFFERS)
     assert decide(square, answer=answer, unknown={"mabillon"})[0] is Outcome.ACCEPTED
-    for provider in ("nominatim", "photon", "pelias", "another"):  # they can not tell
+    for provider in ("nominatim", "photon", "pelias", "another"):  # they cannot tell
         assert decide(square, answer=answer, provider=provider) == undetermined(Reason.STREET_DIFFERS)
 
 

@@ -98,7 +98,7 @@ def test_a_link_that_somebody_laid_is_not_followed(tmp_path: Path, caplog: pytes
     path.symlink_to(victim)
     Health(path).write(FACTS)
     assert victim.read_text() == "precious"
-    assert "can not be written" in caplog.text
+    assert "cannot be written" in caplog.text
     assert read(path) is None
 
 
@@ -117,7 +117,7 @@ def test_two_workers_do_not_share_a_file(tmp_path: Path, caplog: pytest.LogCaptu
     beat = read(tmp_path / "jurat-worker-1.json")
     assert beat is not None
     assert beat.facts == FACTS
-    assert "can not be written" in caplog.text
+    assert "cannot be written" in caplog.text
     first.close()
 
 

@@ -94,7 +94,7 @@ def submit(
     settings = read_settings()
     if settings.seal_key is None:
         raise Failure(
-            "JURAT_SEAL_KEY is not set: an answer can not be sealed; set it to the workers' public key, or only where "
+            "JURAT_SEAL_KEY is not set: an answer cannot be sealed; set it to the workers' public key, or only where "
             "there are no keys yet make them with `bin/jurat keys generate`",
             Exit.USAGE,
         )

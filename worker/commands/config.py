@@ -256,7 +256,7 @@ def _stored(text: str, version: int | None) -> Document:
     try:
         return Configuration.from_json(text).document
     except InvalidConfiguration:
-        said = f"version {version} was applied by another version of jurat, and can not be compared by this one"
+        said = f"version {version} was applied by another version of jurat, and cannot be compared by this one"
         raise Failure(f"{said}; see `bin/jurat config show --version {version}`", Exit.DEPENDENCY) from None
 
 

@@ -77,7 +77,7 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
 @db.command(
     examples=("jurat db check && echo fine",),
     environment=_READS,
-    codes={Exit.DONE: "it can", Exit.DEPENDENCY: "it can not, or the database is down"},
+    codes={Exit.DONE: "it can", Exit.DEPENDENCY: "it cannot, or the database is down"},
 )
 @click.pass_obj
 def check(out: Output) -> Exit:
@@ -132,7 +132,7 @@ def status(out: Output) -> Exit:
 
 
 def _draw_outlines(engine: Engine) -> None:
-    """Of zones that were imported by an older release. A migration can not: they need a library of the service."""
+    """Of zones that were imported by an older release. A migration cannot: they need a library of the service."""
     from jurat.database import bounded
     from tasks.ledger import Publishing
 

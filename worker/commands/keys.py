@@ -44,7 +44,7 @@ def generate(out: Output, *, out_dir: Path | None, for_compose: bool) -> Exit:
 
     JURAT_SEAL_KEY is public: the platform seals answers with it. JURAT_UNSEAL_KEYS opens them and JURAT_HASH_KEYS
     makes the fingerprints of access codes: these two belong on the workers' machines alone. Keep copies: without
-    them, waiting answers can not be opened any more and no code is found.
+    them, waiting answers cannot be opened any more and no code is found.
     """
     from jurat.sealing import generate as new_pair
     from jurat.sealing import key_id, key_to_text

@@ -128,7 +128,7 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
     """Erase a participant: a random word takes the place of the id, and answers, candidates and notes go.
 
     Verdicts stay, for they name nobody. Checks on their way end undetermined. A number stays held, so that nobody gets
-    a second access by being erased. Says first what is there, and asks. It can not be undone.
+    a second access by being erased. Says first what is there, and asks. It cannot be undone.
     """
     from tasks.ledger.erasing import traces
     from tasks.ledger.requests import Requests
@@ -142,7 +142,7 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
             raise Failure(f"nothing is there of that participant {where}; check the id", Exit.USAGE)
         for line in _traces(found):
             out.say(line)
-        if not yes and not agreed("This can not be undone.", "Erase?"):
+        if not yes and not agreed("This cannot be undone.", "Erase?"):
             raise Failure("nothing was erased", Exit.REFUSED)
         request = _request("erase", who, consultation=consultation, participant=participant)
         Requests(service.database).do(request)

@@ -323,7 +323,7 @@ def _tell(out: Output, rows: AddressRows) -> None:
     """What is no mistake, and yet finds no house."""
     for count, what in (
         (rows.unplaced, "without a postcode: they decide nothing"),
-        (rows.unnumbered, "with a house number that can not be read: such a house is not found"),
+        (rows.unnumbered, "with a house number that cannot be read: such a house is not found"),
         (rows.nameless, "without a street, passed over: nobody could ask for them"),
     ):
         if count:
@@ -351,7 +351,7 @@ def _require_readable(file: Path) -> None:
     try:
         open_regular(file).close()
     except OSError as error:
-        raise Failure(f"{file} can not be read: {error.strerror}", Exit.USAGE) from None
+        raise Failure(f"{file} cannot be read: {error.strerror}", Exit.USAGE) from None
 
 
 def _progress(out: Output, started: float) -> Callable[[int], None]:

@@ -61,7 +61,7 @@ def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) 
         "jurat review show 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071 --answer",
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS"),
-    codes={Exit.REFUSED: "the answer can not be opened: it is not in review, or is sealed for another key"},
+    codes={Exit.REFUSED: "the answer cannot be opened: it is not in review, or is sealed for another key"},
 )
 @click.argument("check_id", metavar="ID", type=CheckId())
 @click.option(
@@ -204,7 +204,7 @@ def _opened(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
     except Unopenable as error:
         raise Failure(str(error), Exit.REFUSED) from None
     except (ValueError, RecursionError):
-        raise Failure(f"the answer or the note of check {check_id} can not be read", Exit.REFUSED) from None
+        raise Failure(f"the answer or the note of check {check_id} cannot be read", Exit.REFUSED) from None
     return {"answer": answer, "note": note}
 
 
@@ -213,7 +213,7 @@ def _unseal(settings: Settings) -> Unseal:
 
     keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in settings.unseal_keys]
     if not keys:
-        raise Failure("JURAT_UNSEAL_KEYS is not set: the answer can not be opened here", Exit.USAGE)
+        raise Failure("JURAT_UNSEAL_KEYS is not set: the answer cannot be opened here", Exit.USAGE)
     return Unseal(keys)
 
 

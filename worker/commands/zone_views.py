@@ -65,8 +65,8 @@ def _register_option(function: F) -> F:
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
-        Exit.REFUSED: "the answer of the check can not be opened: it is not in review, or is sealed for another key",
-        Exit.DEPENDENCY: "the database is down, the source gives no answer now, or a PNG can not be made here",
+        Exit.REFUSED: "the answer of the check cannot be opened: it is not in review, or is sealed for another key",
+        Exit.DEPENDENCY: "the database is down, the source gives no answer now, or a PNG cannot be made here",
     },
 )
 @click.argument("zone", metavar="ZONE")

@@ -34,7 +34,7 @@ class Plans:
         self._before: Plan | None = None
         self._seen: tuple[int | None, int, int] | None = None
         self.behind = False
-        """Whether another version of jurat applied a newer configuration, which can not be read here."""
+        """Whether another version of jurat applied a newer configuration, which cannot be read here."""
         self._lock = threading.Lock()
         self.listeners: list[Callable[[Plan], None]] = []
         self.taken = threading.Event()

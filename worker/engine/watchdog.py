@@ -1,6 +1,6 @@
 """Ends a worker that has come to a standstill, so that its supervisor starts a new one. Leases bring the work back.
 
-Threads can not be killed, and a look-up that never ends would keep its slot for ever. So when a quarter of the slots
+Threads cannot be killed, and a look-up that never ends would keep its slot for ever. So when a quarter of the slots
 hang, when a thread of the engine stands still, or when nothing is written although checks are held, this process is of
 no use any more. An outage of the database is none of these: the worker waits for it.
 

@@ -14,7 +14,7 @@ from worker.pictures.svg import draw
 def write_picture(scene: Scene, target: Path) -> None:
     """Draw `scene` into `target` (.svg or .png), with mode 0600. A file that was there is replaced as a whole.
 
-    Raises Failure as `png.to_png`, OSError where the file can not be written.
+    Raises Failure as `png.to_png`, OSError where the file cannot be written.
     """
     svg = draw(scene)
     content = to_png(svg) if target.suffix == ".png" else svg.encode()

@@ -27,7 +27,7 @@ HEADLINE_LETTERS = 112
 LONGEST_LABEL = 40
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 can not hold, escaped or not (https://www.w3.org/TR/xml/#charsets)."""
+"""What XML 1.0 cannot hold, escaped or not (https://www.w3.org/TR/xml/#charsets)."""
 
 FONTS = "'DejaVu Sans', 'Liberation Sans', Arial, Helvetica, sans-serif"
 
@@ -69,7 +69,7 @@ PATTERNS = (
 
 
 def draw(scene: Scene) -> str:
-    """The picture as the text of an SVG file. Its title and description say the same for who can not see it."""
+    """The picture as the text of an SVG file. Its title and description say the same for who cannot see it."""
     views = [_View("Overview", scene.overview, GAP)]
     if scene.close_up is not None:
         name = f"Close-up: {scene.close_up.side:.0f} m across"

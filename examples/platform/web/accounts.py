@@ -111,7 +111,7 @@ def sign_out() -> Response:
 
 @pages.route("/account/new", methods=["GET", "POST"])
 def new() -> Any:
-    """An account of one's own, to try the way more than once: a confirmed answer can not be changed."""
+    """An account of one's own, to try the way more than once: a confirmed answer cannot be changed."""
     if request.method != "POST":
         return render_template("new-account.html", next=come_back())
     name, password = store.folded(request.form.get("name", "")), request.form.get("password", "")

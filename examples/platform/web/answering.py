@@ -1,6 +1,6 @@
 """The access form, from the first question to the last page.
 
-A question is asked, what was typed is shown to be confirmed, and the word on it follows. A confirmed answer can not be
+A question is asked, what was typed is shown to be confirmed, and the word on it follows. A confirmed answer cannot be
 changed; what jurat says of it is always read anew, so that reloading, going back and a second window show what stands.
 """
 
@@ -195,7 +195,7 @@ def contest(name: str, check: UUID) -> Any:
                     store.keep_contest(connection, check, asked_for)
             except NotContestable:
                 if not _contest_of(check):  # else the form was sent twice
-                    flash(_("This answer can not be looked at again. Please ask the team."))
+                    flash(_("This answer cannot be looked at again. Please ask the team."))
             else:
                 parts().ring()
                 wait_for(asked_for)

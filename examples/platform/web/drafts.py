@@ -1,6 +1,6 @@
 """What somebody typed and has not confirmed yet. It stays in their browser: a sealed value in the session's cookie.
 
-The database never has it. Who uses the browser next can not read it either: it opens with a key of this platform, and
+The database never has it. Who uses the browser next cannot read it either: it opens with a key of this platform, and
 signing out removes it. libsodium's secret boxes (https://doc.libsodium.org/secret-key_cryptography/secretbox).
 """
 
@@ -76,7 +76,7 @@ def is_another() -> bool:
 
 
 def forget() -> None:
-    """The answer was confirmed, or can not be any more."""
+    """The answer was confirmed, or cannot be any more."""
     session.pop("draft", None)
 
 

@@ -76,7 +76,7 @@ def revision_of(name: str) -> int:
 
 
 def taken(name: str) -> dict[str, str]:
-    """Why a new consultation can not have this name."""
+    """Why a new consultation cannot have this name."""
     there = _("There is a consultation of this name already. Choose another one.")
     if _state(name) is not None:
         return {} if mendable(name) else {"name": there}

@@ -1,6 +1,6 @@
 """Reviewers' pages: what no source could decide, and what participants contested.
 
-The answer itself is sealed for the workers and can not be opened here: a reviewer opens it with
+The answer itself is sealed for the workers and cannot be opened here: a reviewer opens it with
 `bin/jurat review show ID --answer`, which leaves a row with their name in the audit. What `parts().office` needs on
 PostgreSQL stands in `office.py`.
 """

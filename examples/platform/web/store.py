@@ -73,7 +73,7 @@ drafts = sa.Table(
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("owner", sa.Text, nullable=False),  # the name of an account
     sa.Column("typed", sa.JSON, nullable=False),  # what stands in the form, by field
-    sa.Column("consultation", sa.Text),  # what it became; then it can not be changed any more
+    sa.Column("consultation", sa.Text),  # what it became; then it cannot be changed any more
     sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
 )
 batches = sa.Table(

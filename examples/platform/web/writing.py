@@ -200,7 +200,7 @@ def _refused(draft: Draft, step: str) -> dict[str, str]:
         except InvalidConsultation as error:
             place, field = draft.place_of(error)
             said = " – ".join(filter(None, (error.problem, error.hint)))
-            problem = quoting(_("This can not be published: %(problem)s"), said)
+            problem = quoting(_("This cannot be published: %(problem)s"), said)
             return {field: problem} if place == step else {}
         finally:
             tried.rollback()  # it was asked, and is not published

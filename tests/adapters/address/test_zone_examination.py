@@ -61,7 +61,7 @@ def test_a_crs_that_is_wgs84_is_taken(tmp_path: Path, name: str) -> None:
         ({"type": {}}, "is no GeoJSON FeatureCollection"),
         ({"type": "FeatureCollection"}, "has no features"),
         (collection(), "has no features"),
-        (collection(feature(), crs={"type": "link"}), "names its coordinate system in a way that can not be read"),
+        (collection(feature(), crs={"type": "link"}), "names its coordinate system in a way that cannot be read"),
         (collection(feature(), crs=named("EPSG:999999")), "is in a coordinate system that is not known (EPSG:999999)"),
         (collection(feature(), crs=named("EPSG:4978")), "is in EPSG:4978, which has no place for zones"),
         (collection(feature(), crs=named("@/etc/hostname")), "is in a coordinate system that is not known"),

@@ -115,7 +115,7 @@ def test_a_virtual_layer_reads_nothing_and_asks_nobody(tmp_path: Path, asked: tu
         assert "is not JSON" in refused(tmp_path / name, vrt(source))
         files = shapefile(tmp_path, {"mill": square()})
         said = refused(tmp_path / "zones.zip", zipped(files | {"zones.shp": vrt(source)}))
-        assert "can not be read as a Shapefile" in said
+        assert "cannot be read as a Shapefile" in said
     assert paths == []
 
 
@@ -134,10 +134,10 @@ def test_gdal_would_have_followed_that_virtual_layer(tmp_path: Path) -> None:
 def test_names_that_gdal_would_follow_are_names_of_no_file(tmp_path: Path, asked: tuple[str, list[str]]) -> None:
     url, paths = asked
     for name in (f"/vsicurl/{url}/zones.gpkg", f"{url}/zones.gpkg", "/vsizip/zones.zip/zones.shp"):
-        with pytest.raises(ZoneFileError, match="can not be read"):
+        with pytest.raises(ZoneFileError, match="cannot be read"):
             read_zones(Path(name))
     for path in (tmp_path / "none.geojson", tmp_path):
-        with pytest.raises(ZoneFileError, match="can not be read"):
+        with pytest.raises(ZoneFileError, match="cannot be read"):
             read_zones(path)
     assert paths == []
 
@@ -207,7 +207,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("kill -SEGV $$", "can not be read: its reader failed (SIGSEGV)"),
+        ("kill -SEGV $$", "cannot be read: its reader failed (SIGSEGV)"),
         ("kill -XCPU $$", "took more than 60 s to read"),
         ("kill -KILL $$", "took more than 60 s to read"),
         ("exit 3", "took more than 2048 MB to read"),

@@ -113,7 +113,7 @@ def add_layer(path: Path, layer: str) -> None:
         (["UPDATE upload SET geom = X'4750' WHERE id = 'quay'"], "feature 1 ('quay'): has no geometry"),
         (
             ["UPDATE upload SET geom = substr(geom, 1, 60) WHERE id = 'quay'"],
-            "feature 1 ('quay'): its geometry can not be read: it is damaged",
+            "feature 1 ('quay'): its geometry cannot be read: it is damaged",
         ),
         (
             [f"UPDATE upload SET geom = X'{CURVED.hex()}' WHERE id = 'quay'"],
@@ -121,7 +121,7 @@ def add_layer(path: Path, layer: str) -> None:
         ),
         (["DELETE FROM upload"], "has no features"),
         (["DELETE FROM gpkg_geometry_columns"], "has the layers none"),
-        (["DROP TABLE gpkg_contents"], "can not be read as a GeoPackage"),
+        (["DROP TABLE gpkg_contents"], "cannot be read as a GeoPackage"),
     ],
 )
 def test_a_damaged_geopackage_is_told(tmp_path: Path, statements: Sequence[str], said: str) -> None:
@@ -147,7 +147,7 @@ def test_a_layer_that_runs_something_is_not_read(tmp_path: Path, layer: str) -> 
         "UPDATE gpkg_geometry_columns SET table_name = 'trick'",
     )
     (problem,) = found_in(tmp_path).problems
-    assert "as something else than a plain table" in problem or "can not be read as a GeoPackage" in problem
+    assert "as something else than a plain table" in problem or "cannot be read as a GeoPackage" in problem
 
 
 def test_a_table_that_claims_to_be_a_view_s_neighbour_can_not_write_or_attach(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ documents = st.recursive(
 
 
 def given_by(evaluate: Any, document: Any) -> Any:
-    """What an expression gives, as JSON has it: true is not 1. None at all where it can not be applied."""
+    """What an expression gives, as JSON has it: true is not 1. None at all where it cannot be applied."""
     try:
         return typed(evaluate(document)), True
     except Exception:  # noqa: BLE001 - jmespath lets anything out

@@ -23,7 +23,7 @@ ASK = {"url": "http://127.0.0.1/people", "query": {"number": "{number}"}}
 
 
 def no_file(_: object, name: str) -> bytes:
-    raise NoFile(f"the file {name} can not be read — look for it")
+    raise NoFile(f"the file {name} cannot be read — look for it")
 
 
 def examined(**changes: Any) -> Examination:
@@ -401,7 +401,7 @@ def test_a_table_whose_last_column_refuses_is_published() -> None:
         "tests.0.expect",
         "the test 'a physician' expects accepted and gives undetermined/source_unreadable",
     )
-    # Where the registry never ends the last line, it can not be seen whether it is whole.
+    # Where the registry never ends the last line, it cannot be seen whether it is whole.
     assert in_csv(tests=_unended(tests), steps__0__decode={"csv": {"delimiter": ";", "final_line_end": False}}) == []
 
 

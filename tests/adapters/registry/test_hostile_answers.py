@@ -239,7 +239,7 @@ def test_values_of_earlier_steps_are_escaped_too(first: str, second: str) -> Non
 
 
 def _filled(place: str, word: str) -> Any:
-    """The request for `word`; None where it can not be sent."""
+    """The request for `word`; None where it cannot be sent."""
     request: Mapping[str, Any] = BODIES.get(place) or {"url": "https://registry.example/v1/{word}/x", "json": {}}
     step = Step(request=Request.model_validate({"method": "POST", "url": "https://registry.example/", **request}))
     try:

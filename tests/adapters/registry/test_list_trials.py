@@ -61,7 +61,7 @@ GOOD = (
 def examined(*tests: dict[str, Any], **changes: Any) -> Examination:
     def read(place: object, name: str) -> bytes:
         if name == "none.csv":
-            raise NoFile("the file none.csv can not be read — mend it")
+            raise NoFile("the file none.csv cannot be read — mend it")
         return json.dumps(ROWS).encode() if name == "rows.json" else LIST.encode()
 
     return examine_list(source(*tests, **changes), read)
@@ -115,7 +115,7 @@ def test_a_file_is_read_as_an_imported_one_is() -> None:
         (
             trial("1", "X", "accepted", responses={"file": {"text": "Ref No;Surname;Status\n;X;on\n"}}),
             "tests.7.responses.file",
-            "its list can not be read: list:2: column Ref No: is empty",
+            "its list cannot be read: list:2: column Ref No: is empty",
         ),
         (trial("1", "X", "accepted", responses={}), "tests.7", "the list was asked, and the test has none"),
         (
@@ -126,7 +126,7 @@ def test_a_file_is_read_as_an_imported_one_is() -> None:
         (
             trial("1", "X", "accepted", responses={"file": {"file": "none.csv"}}),
             "tests.7.responses.file.file",
-            "the file none.csv can not be read",
+            "the file none.csv cannot be read",
         ),
     ],
 )

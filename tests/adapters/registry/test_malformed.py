@@ -1,4 +1,4 @@
-"""Which input can not be right, and what it did not pass, is told without what was typed."""
+"""Which input cannot be right, and what it did not pass, is told without what was typed."""
 
 from __future__ import annotations
 

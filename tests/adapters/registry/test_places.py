@@ -156,7 +156,7 @@ def test_a_certificate_that_is_not_right_is_an_outage(
     try:
         wrong = certificate_for(tmp_path, names, *options)
     except subprocess.CalledProcessError:
-        pytest.skip("this openssl can not make a certificate of the past")
+        pytest.skip("this openssl cannot make a certificate of the past")
     port = listen(over_tls(wrong, answering()))
     ca_file = str(wrong) if trusted else None
     error = refusal(over(Transport(ca_file=ca_file, private_networks=HERE, resolver=Names(["127.0.0.1"])), port))

@@ -105,7 +105,7 @@ class Noting(Watcher):
 def test_a_key_that_can_not_be_sent_is_told_by_its_name(text: str, key: str) -> None:
     whole = description(secrets={"key": {"env": "KEY"}})
     whole["steps"][0]["request"]["headers"] = {"X-Key": text}
-    with pytest.raises(Credentials, match=r"^secrets\.key can not be sent where it stands") as caught:
+    with pytest.raises(Credentials, match=r"^secrets\.key cannot be sent where it stands") as caught:
         judged(whole, IRIS, records(person()), secrets={"KEY": key}, watch=Watcher())
     assert key not in "".join(shown_by(caught.value))
 

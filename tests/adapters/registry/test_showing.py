@@ -1,4 +1,4 @@
-"""What no test shows can not be played in another shape, so that a key that moves would pass: it is demanded."""
+"""What no test shows cannot be played in another shape, so that a key that moves would pass: it is demanded."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def tried(test: dict[str, Any], files: dict[str, bytes] | None = None, **changes
     def read_file(place: tuple[str | int, ...], name: str) -> bytes:
         assert place == ("tests", 0, "responses", "lookup", "file")
         if name not in (files or {}):
-            raise NoFile(f"the file {name} can not be read: No such file or directory — look for it")
+            raise NoFile(f"the file {name} cannot be read: No such file or directory — look for it")
         return (files or {})[name]
 
     (found,) = try_all(source, Rehearsal(source), read_file)
@@ -130,7 +130,7 @@ def test_a_response_that_is_not_asked_for_is_too_many() -> None:
 
 def test_a_file_that_is_not_there_is_told_where_it_is_named() -> None:
     found = tried(answered(file="no.json"))
-    assert found.said.startswith("the file no.json can not be read: No such file or directory — ")
+    assert found.said.startswith("the file no.json cannot be read: No such file or directory — ")
     assert found.place == ("tests", 0, "responses", "lookup", "file")
 
 

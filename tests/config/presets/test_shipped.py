@@ -77,7 +77,7 @@ def test_it_is_used_in_three_lines_and_lint_has_nothing_to_say(name: str, tmp_pa
 def test_it_says_what_whoever_uses_it_must_know(name: str) -> None:
     text = (FOLDER / f"{name}.yaml").read_text("utf-8")
     comments = "\n".join(line for line in text.splitlines() if line.startswith("#"))
-    for word in ("# Documentation ", "# Terms", "# Can not tell "):
+    for word in ("# Documentation ", "# Terms", "# Cannot tell "):
         assert word in comments
     assert re.search(r"^# (Limits|Terms, limits) ", comments, re.MULTILINE)
     assert "https://" in comments

@@ -177,7 +177,7 @@ def test_a_date_that_could_not_be_read_is_told(form: Any, said: str) -> None:
         (with_dates({**VALID_AT, "from": "status"}), "rules.4.from", "write status: { value: EXPRESSION, date: FORM"),
         (with_dates({"check": "valid_at"}), "rules.4.valid_at", "add from: FIELD, until: FIELD or both"),
         (with_dates({**VALID_AT, "optional": True}), "rules.4.optional", "nothing is demanded of the criterion"),
-        (with_dates({**VALID_AT, "reason": "record_differs"}), "rules.4.valid_at.reason", "can not be refused"),
+        (with_dates({**VALID_AT, "reason": "record_differs"}), "rules.4.valid_at.reason", "cannot be refused"),
         (with_dates({**VALID_AT, "absent": "refused"}), "rules.4.valid_at.absent", "'pass' or 'undetermined'"),
         (with_dates({**MIN_AGE, "field": "birth"}), "rules.4.field", "there is no field of the record 'birth'"),
         (with_dates({**MIN_AGE, "field": "professions"}), "rules.4.field", "is read as text"),

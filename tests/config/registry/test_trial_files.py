@@ -39,7 +39,7 @@ def test_a_test_of_a_preset_may_be_changed_by_its_name(folder: Path) -> None:
 
 def test_a_pipe_is_told_and_not_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "config" / "answers" / "pipe")
-    with pytest.raises(NoFile, match="can not be read: it is a pipe, and no file"):
+    with pytest.raises(NoFile, match="cannot be read: it is a pipe, and no file"):
         files(folder).read(PLACE, "answers/pipe")
 
 
@@ -63,7 +63,7 @@ def test_where_nobody_knows_the_file_a_path_counts_from_the_folder(folder: Path)
 def test_a_file_that_can_not_be_read_is_told_with_what_to_do(folder: Path, name: str, written: bool, said: str) -> None:
     with pytest.raises(NoFile) as caught:
         files(folder, written=written).read(PLACE, name)
-    assert str(caught.value) == f"the file {name} can not be read: {said}"
+    assert str(caught.value) == f"the file {name} cannot be read: {said}"
 
 
 def test_an_endless_file_is_not_read_to_its_end(folder: Path) -> None:

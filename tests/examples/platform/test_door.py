@@ -73,7 +73,7 @@ def test_a_database_that_hangs_holds_no_page_for_long(fleet: Fleet, web: Alone) 
                 assert took < TOO_LONG_S
             began = time.monotonic()
             page = visitor.get("consultations/budget/access")
-            assert page.heading == "This can not be done just now"
+            assert page.heading == "This cannot be done just now"
             assert ask(web, "/health").status_code == 204
             assert nobody.get("sign-in").status == 200
             assert time.monotonic() - began < 4  # nobody asks again what did not answer a moment ago

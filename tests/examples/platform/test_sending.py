@@ -119,7 +119,7 @@ def test_what_is_wrong_with_an_answer_has_an_address(somebody: Browser) -> None:
         page = somebody.get(there.replace("/en/", f"/{locale}/"))
         assert 'class="problems"' in page
         assert 'value="Rue des Tanneurs"' in page
-    assert somebody.client.get(f"{there}/confirm").headers["Location"] == there, "it can not be confirmed"
+    assert somebody.client.get(f"{there}/confirm").headers["Location"] == there, "it cannot be confirmed"
     there = somebody.post(f"{ACCESS}/residence", {f"answer-{name}": value for name, value in AT_HOME.items()})
     assert "Is this right?" in somebody.get(there)
 
@@ -158,7 +158,7 @@ def test_a_message_to_the_team_that_is_sent_twice_is_one_and_told_so(valmont: To
     somebody.until(word, "Not accepted")
     for _ in range(2):
         assert somebody.post(f"{word}/contest", {"note": "It is the other street."}) == word
-        assert "can not be looked at again" not in somebody.get(word)
+        assert "cannot be looked at again" not in somebody.get(word)
 
 
 def test_an_answer_that_was_followed_by_another_is_contested_no_more(valmont: Town, somebody: Browser) -> None:

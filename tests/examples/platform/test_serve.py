@@ -330,8 +330,8 @@ def test_what_is_missing_is_told_all_at_once(fleet: Fleet, wheel_alone: Path, tm
         ({**fleet.web, "JURAT_SEAL_KEY_FILE": "/dev/null"}, ["JURAT_SEAL_KEY and JURAT_SEAL_KEY_FILE are both set"]),
         ({**fleet.web, "DATABASE_URL": "mysql://h/d"}, ["neither PostgreSQL nor SQLite"]),
         ({**fleet.web, "JURAT_SEAL_KEY": "no-key"}, ["seal_key"]),
-        ({**fleet.web, "PLATFORM_SECRET": "", "PLATFORM_SECRET_FILE": str(tmp_path / "none")}, ["can not be read"]),
-        ({**fleet.web, "HOST": "192.0.2.1"}, ["can not be had"]),
+        ({**fleet.web, "PLATFORM_SECRET": "", "PLATFORM_SECRET_FILE": str(tmp_path / "none")}, ["cannot be read"]),
+        ({**fleet.web, "HOST": "192.0.2.1"}, ["cannot be had"]),
     ):
         with contextlib.closing(Alone(wheel_alone, settings)) as web:
             if "PORT" in settings:

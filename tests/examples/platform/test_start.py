@@ -227,7 +227,7 @@ def test_a_database_of_somebody_else_is_left_alone(sqlite_url: str, tmp_path: Pa
     [
         (["--port", "http"], "take a number from 1 to 65535"),
         (["--database", "sqlite:///x.db"], "--database needs --keep"),
-        (["--port", "0", "--keep", __file__], "can not be used"),
+        (["--port", "0", "--keep", __file__], "cannot be used"),
         (["--port", "0", "--database", "mysql://localhost/x", "--keep", "KEEP"], "JURAT_DATABASE_URL"),
         (["--port", "0", "--database", "postgresql://nobody@127.0.0.1:1/x", "--keep", "KEEP"], "does not answer"),
     ],

@@ -29,7 +29,7 @@ def lines(*titles: str) -> dict[str, str]:
 
 
 def test_a_vote_stays_with_what_it_was_given_to(valmont: Town) -> None:
-    """Whatever is written above it later; and what has votes can not be taken away or become another thing."""
+    """Whatever is written above it later; and what has votes cannot be taken away or become another thing."""
     omar, ada = valmont.browser("omar"), valmont.newcomer()
     there = publish(omar, write(omar, name="quays", **lines("Alpha", "Beta", "Gamma")))
     omar.until(there, "Those who meet its criteria can take part now.")
@@ -60,7 +60,7 @@ def test_the_name_of_what_was_taken_off_is_not_used_again(valmont: Town) -> None
     omar.until(there, "Nobody can take part any more.")
     omar.post(f"{there}/remove", {})
     page = omar.get(there)
-    assert "Its name can not be used again" in page
+    assert "Its name cannot be used again" in page
     assert "Change it and publish it again" not in page
     omar.post(NEW, {"mend": "sold"}, 404)
     wrong = omar.post(f"{begin(omar)}/about", {**ABOUT, "name": "sold", "go": "criteria"})
@@ -185,7 +185,7 @@ def test_what_jurat_finds_wrong_stands_at_its_field(valmont: Town, monkeypatch: 
     omar = valmont.browser("omar")
     draft = write(omar, name="moon")
     wrong = omar.post(f"{draft}/questions", {**QUESTIONS, "lives-in.1.zone": "moon", "go": "check"})
-    assert '<a href="#lives-in.1.zone">This can not be published: <span' in omar.get(wrong)
+    assert '<a href="#lives-in.1.zone">This cannot be published: <span' in omar.get(wrong)
     assert "there is no zone 'moon'" in omar.get(wrong)
     assert omar.post(f"{draft}/check", {"seen": seen(omar, draft)}) == wrong, "nor is it published from the last step"
     with valmont.engine.connect() as connection:

@@ -94,7 +94,7 @@ def test_a_turn_adds_up_so_many_and_no_more(desk: Desk, monkeypatch: pytest.Monk
 
 
 def test_who_answers_before_upkeep_comes_is_added_up_as_well(desk: Desk) -> None:
-    """The trigger at submit can not add up; it leaves the row to upkeep."""
+    """The trigger at submit cannot add up; it leaves the row to upkeep."""
     desk.settle(desk.held())
     desk.apply(ANY)
     desk.submit("p-1", "code")
@@ -135,7 +135,7 @@ def test_an_answer_that_was_submitted_while_the_rule_changed_is_added_up(postgre
 
 
 def test_a_configuration_of_a_newer_jurat_is_left_to_its_workers(desk: Desk) -> None:
-    """They add up by it; who can not read it goes on by the one before, and leaves their rows alone."""
+    """They add up by it; who cannot read it goes on by the one before, and leaves their rows alone."""
     desk.settle(desk.held())
     document = "CAST('{\"newer\": 1}' AS jsonb)" if desk.postgresql else "'{\"newer\": 1}'"
     desk.sql(

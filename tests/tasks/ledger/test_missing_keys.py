@@ -18,7 +18,7 @@ from jurat.sealing import Unseal, generate, key_id, key_to_text
 from jurat.words import Outcome, Reason
 from tasks.checks import Held
 from tasks.ledger import Claims, Demand
-from tasks.ledger.fleet import KEPT, LIVE, Fleet, Member, forget, missing_since, openable, workers
+from tasks.ledger.fleet import KEPT, LIVE, Fleet, Keyholders, Member, forget, missing_since, workers
 from tasks.ledger.overdue import LEFT_TO_OTHERS
 from tasks.plan import Plan
 from tasks.running import Running
@@ -267,7 +267,7 @@ def test_who_said_nothing_for_half_a_minute_is_gone_and_its_row_goes_after_a_day
     (row,) = rows(desk)
     assert not row.live
     with desk.engine.begin() as connection:
-        assert openable(connection) == set()
+        assert Keyholders.read(connection).of("towns") == set()
         forget(connection)
     assert len(rows(desk)) == 1
     moved(desk, KEPT)
@@ -305,8 +305,53 @@ def test_a_key_is_missing_where_no_live_worker_has_it(desk: Desk, right: Worker,
     wrong.tell()
     wrong.tell()
     with desk.engine.begin() as connection:
-        assert list(missing_since(connection)) == [key_id(OLD[1])]
+        assert list(missing_since(connection)) == [("towns", key_id(OLD[1]))]
     assert desk.one("SELECT count(*) FROM jurat_missing_keys") == 1
+
+
+def serving(worker: Worker, *sources: str) -> Worker:
+    worker.member = replace(worker.member, sources=sources)
+    return worker
+
+
+def test_a_key_is_missing_where_the_worker_that_has_it_does_not_serve_the_source(
+    desk: Desk, right: Worker, wrong: Worker
+) -> None:
+    """The deadline of its answer stands still, as where nobody has the key. At the worker's own source it runs."""
+    (check,), elsewhere = submit(desk, "p-1"), desk.submit("p-2", "profession")
+    desk.sql("UPDATE jurat_checks SET answer_key = :key WHERE participant = 'p-2'", key=key_id(OLD[1]))
+    serving(right, "rpps").tell()
+    assert wrong.tell() == {key_id(OLD[1]): 2}, "it serves both, and opens neither"
+    with desk.engine.begin() as connection:
+        assert list(missing_since(connection)) == [("towns", key_id(OLD[1]))]
+    for _ in range(20):
+        moved(desk, 500)
+        right.tell()
+        wrong.tell()
+    assert ids(wrong.overdue()) == {elsewhere.id}
+    assert right.overdue() == []
+    assert desk.row(check.id, "state, lookups") == ("pending", 0)
+
+
+def test_a_worker_does_not_lack_the_keys_of_sources_that_it_does_not_serve(desk: Desk, wrong: Worker) -> None:
+    submit(desk, "p-1")
+    right = serving(Worker(desk, [NEW[0]]), "towns")
+    right.tell()
+    assert serving(wrong, "rpps").tell() == {}
+    with desk.engine.begin() as connection:
+        assert list(missing_since(connection)) == [("towns", key_id(OLD[1]))], "it is missing nevertheless"
+
+
+def test_where_no_worker_serves_the_source_the_key_of_any_live_one_is_there(
+    desk: Desk, right: Worker, wrong: Worker
+) -> None:
+    """Deadlines run there as before: what is missing is a worker, and no key."""
+    submit(desk, "p-1")
+    serving(right, "rpps").tell()
+    serving(wrong, "rpps").tell()
+    with desk.engine.begin() as connection:
+        assert missing_since(connection) == {}
+        assert Keyholders.read(connection).of("towns") == {key_id(OLD[1]), key_id(NEW[1])}
 
 
 # ------------------------------------------------------------------------------------------------ whoever has the key

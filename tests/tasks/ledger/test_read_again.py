@@ -206,7 +206,7 @@ def test_a_verdict_is_told_as_it_was_written(desk: Desk) -> None:
 
 
 def test_half_a_batch_may_stand(desk: Desk) -> None:
-    """A batch with a value that can not be stored is written in parts, and any of them may be the last."""
+    """A batch with a value that cannot be stored is written in parts, and any of them may be the last."""
     desk.submit_many(2)
     first, second = map(entry, desk.claim())
     desk.write(first)

@@ -1,4 +1,4 @@
-"""Requests of persons, on both engines: each is done once and in order; what can not be done says why."""
+"""Requests of persons, on both engines: each is done once and in order; what cannot be done says why."""
 
 from __future__ import annotations
 
@@ -337,7 +337,7 @@ def test_one_that_was_refused_says_so_again(desk: Desk, requests: Requests) -> N
 
 def test_a_name_that_can_not_be_stored_is_a_sentence(desk: Desk, requests: Requests) -> None:
     held = in_review(desk)
-    with pytest.raises(CannotBeDone, match="can not be stored; mend it and ask again"):
+    with pytest.raises(CannotBeDone, match="cannot be stored; mend it and ask again"):
         requests.do(deciding(held.id, by_whom="half \ud800"))
     assert desk.row(held.id, "state") == "review"
 

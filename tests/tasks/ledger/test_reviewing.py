@@ -102,7 +102,7 @@ def test_a_reason_that_is_no_persons_decides_nothing(desk: Desk, reviewing: Revi
 )
 def test_evidence_that_can_not_be_stored_changes_nothing(desk: Desk, reviewing: Reviewing, evidence: Any) -> None:
     held = in_review(desk)
-    with pytest.raises(ReviewError, match="the evidence can not be stored"):
+    with pytest.raises(ReviewError, match="the evidence cannot be stored"):
         reviewing.decide(held.id, Reason.PERSON_ACCEPTED, CLERK, evidence)
     assert desk.row(held.id, "state, answer") == ("review", held.sealed)
     assert (desk.verdicts(held.id), audited(desk)) == ([], [])

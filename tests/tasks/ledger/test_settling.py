@@ -316,7 +316,7 @@ def test_a_stale_entry_redeems_nothing(desk: Desk) -> None:
     assert desk.verdicts(second.id) == [("accepted", "code_valid")]
 
 
-# ----------------------------------------------------------------------------------------------- what can not be stored
+# ----------------------------------------------------------------------------------------------- what cannot be stored
 
 CIRCLE: dict[str, Any] = {}
 CIRCLE["self"] = CIRCLE

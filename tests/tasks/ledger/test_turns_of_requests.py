@@ -1,5 +1,5 @@
 """Whose request goes first: revocations do not wait behind erasures, nobody's order changes, and an older worker leaves
-alone what it can not know.
+alone what it cannot know.
 """
 
 from __future__ import annotations

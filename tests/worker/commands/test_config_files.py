@@ -9,8 +9,8 @@ import pytest
 from tests.worker.conftest import CONFIGURATION
 from tests.worker.shell import Shell
 
-PIPE = "can not be read: it is a pipe, and no file — write it into a file first"
-DEVICE = "can not be read: it is a device, and no file — write it into a file first"
+PIPE = "cannot be read: it is a pipe, and no file — write it into a file first"
+DEVICE = "cannot be read: it is a device, and no file — write it into a file first"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_what_is_no_file_of_a_configuration_is_told_and_not_waited_for(bare_shel
 def test_a_file_that_may_not_be_read_is_told(bare_shell: Shell) -> None:
     bare_shell.write("jurat.yaml", CONFIGURATION).chmod(0)
     ran = bare_shell("config", "lint", "jurat.yaml")
-    assert (ran.code, ran.out) == (2, "jurat.yaml:1:1: error: can not be read: Permission denied\n")
+    assert (ran.code, ran.out) == (2, "jurat.yaml:1:1: error: cannot be read: Permission denied\n")
 
 
 def test_of_thousands_of_mistakes_the_first_are_told_and_the_others_counted(configured: Shell) -> None:
@@ -53,7 +53,7 @@ def test_of_thousands_of_mistakes_the_first_are_told_and_the_others_counted(conf
     assert (ran.code, ran.err) == (2, "3,000 errors, 0 warnings\n")
     assert len(told) == 101
     assert told[0].startswith("jurat.yaml:4:7: error: criteria.c0: ")
-    assert told[-1] == "… and 2,900 more: mend these first, and run it again"
+    assert told[-1] == "… and 2,900 more: fix these first, and run it again"
     assert len(configured("config", "lint", "jurat.yaml", "--json").json["problems"]) == 3000
     for words in (("config", "apply"), ("config", "diff"), ("sources", "test", "--all", "--config")):
         ran = configured(*words, "jurat.yaml")

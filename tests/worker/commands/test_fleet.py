@@ -7,12 +7,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
 from jurat.database import open_engine
 from jurat.sealing import Unseal, generate, key_from_text, key_id, key_to_text
+from tasks.ledger.fleet import Fleet, Member
 from tests.worker.conftest import configure
 from tests.worker.shell import Ran, Shell
 
@@ -190,6 +192,13 @@ def test_a_worker_without_the_key_is_named_everywhere_and_settles_nothing(town: 
     assert f"no live worker has the key {missing}" in town("explain", check).out
     assert town("explain", check, "--json").json["waits_for"] == "key_missing"
     assert until(lambda: fleet(town)["wrong@here"]["ready"] is False)
+
+    elsewhere = Member(uuid4(), "here", "aside@here", "0", "0028", 4, sources=("other",), unseal_keys=(missing,))
+    engine = open_engine(town.environment["JURAT_DATABASE_URL"])
+    Fleet(engine).tell(elsewhere)
+    engine.dispose()
+    (step,) = steps(town("doctor", "--json"), "keys of workers")
+    assert step["found"].endswith("stand still; workers that have such a key do not serve magic")
 
     keys = f"{key_to_text(private)},{town.environment['JURAT_UNSEAL_KEYS']}"
     start("--hostname", "right@here", JURAT_UNSEAL_KEYS=keys)

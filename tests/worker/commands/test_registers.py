@@ -202,5 +202,5 @@ def test_a_pipe_is_told_and_not_waited_for(shell: Shell) -> None:
     for more in ((), ("--columns", "street=s,number=n,postcode=p,city=c,longitude=x,latitude=y")):
         ran = shell.process("registers", "import", "valmont", "a.csv", "--data-date", "2026-11-01", *more)
         assert ran.code == 2, ran.err
-        assert "can not be read" in ran.err
+        assert "cannot be read" in ran.err
         assert "Traceback" not in ran.err

@@ -137,7 +137,7 @@ def test_a_dry_run_says_what_the_source_makes_of_the_rows_and_needs_no_database(
             "1 row left out, whose number is empty or malformed: line 6; while some are, absence from the list refuses "
             "nobody"
         ),
-        "1 row can not be read as the source's record says, such as dates of another format: line 5",
+        "1 row cannot be read as the source's record says, such as dates of another format: line 5",
         "1 row with a status that means inactive",
         "1 row with a status that the source does not know",
     ):

@@ -136,7 +136,7 @@ def test_files_of_tests_are_looked_for_beside_the_description(shell: Shell) -> N
     assert ran.code == 2
     assert ran.out == (
         f"config.d/jurat.yaml:{line_of(text, 'answers/')}: error: sources.register.tests[0].responses.lookup.file: the "
-        "file answers/physician.json can not be read: No such file or directory — a path counts from the file in "
+        "file answers/physician.json cannot be read: No such file or directory — a path counts from the file in "
         "which the test stands\n"
     )
     person = {"number": "9000010000", "names": [{"family": "Valombre", "given": "Iris"}], "status": "active"}

@@ -209,7 +209,7 @@ def test_without_the_workers_key_nothing_is_opened_nor_audited(configured: Shell
     check = in_review(configured)
     ran = configured("review", "show", check, "--answer", JURAT_UNSEAL_KEYS="")
     assert ran.code == 2
-    assert "JURAT_UNSEAL_KEYS is not set: the answer can not be opened here" in ran.err
+    assert "JURAT_UNSEAL_KEYS is not set: the answer cannot be opened here" in ran.err
     assert audited(configured) == []
 
 

@@ -122,7 +122,7 @@ def test_a_line_that_is_not_seen_is_not_drawn() -> None:
 
 def test_a_damaged_zone_is_one_sentence_with_its_name() -> None:
     crossing = shapely.Polygon([(2.02, 45.0), (2.04, 45.02), (2.04, 45.0), (2.02, 45.02)])
-    for wkb, how in ((HARBOUR.wkb[:-9], "can not be read"), (shapely.to_wkb(crossing), "crosses itself")):
+    for wkb, how in ((HARBOUR.wkb[:-9], "cannot be read"), (shapely.to_wkb(crossing), "crosses itself")):
         harbour = Stored("Harbour", wkb)
         for zone, neighbour in ((harbour, TOWN), (TOWN, harbour)):
             with pytest.raises(Failure, match=f"geometry of the zone Harbour {how}; import the zone again"):

@@ -1,6 +1,6 @@
 """The pictures of the README and the docs, taken on the way: `make pictures` writes docs/pictures/*.png.
 
-Without the option they are taken all the same, and thrown away: a page that can not be reached is noticed.
+Without the option they are taken all the same, and thrown away: a page that cannot be reached is noticed.
 """
 
 from __future__ import annotations
