@@ -38,9 +38,10 @@ def _open_transactions(stage: Stage) -> float | None:
             platform.execute(text(sql), {"those": participants})
         for source in _SOURCES:
             keeping.resume(source, "bench")
+        others = "SELECT count(*) FROM jurat_checks WHERE state <> 'settled' AND participant <> ALL(:of)"
+        until(lambda: stage.scalar(others, of=chosen) == 0, 60)  # what queued while nothing was looked up
         begun = stage.clock()
         stage.over(whole, begin=len(stage.web.submits) / stage.checks)  # at no other rate than before
-        others = "SELECT count(*) FROM jurat_checks WHERE state <> 'settled' AND participant <> ALL(:of)"
         until(lambda: stage.scalar(others, of=chosen) == 0, 60)
         leased = (
             "SELECT count(DISTINCT participant) FROM jurat_checks WHERE state = 'leased' AND participant = ANY(:of)"
