@@ -27,7 +27,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from config.problems import Complaint, InvalidConfiguration, Path, Position, Positions, Problem, printable
 from config.regular_files import NoRegularFile, read_regular
-from config.yaml_errors import ODD_SPACE, fault_of
+from config.yaml_errors import CURLY, ODD_SPACE, fault_of
 
 LARGEST_FILE: Final = 256 << 10
 MOST_ALIASES: Final = 100
@@ -148,6 +148,10 @@ class _Builder:
                 self._complain(place, path, "a key is a text before a colon")
                 continue
             key = key_node.value
+            if len(key) > 2 and key[0] in CURLY and key[-1] in CURLY:
+                key = key[1:-1]
+                said = "the key stands in typographic quotes, which YAML takes for letters"
+                self._complain(place, (*path, key), said, 'write plain ones: "…"')
             below = (*path, key)
             if key in found:
                 first = self.keys[below]
