@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import OperationalError
 
 from bench.faults.proxy import Proxy
@@ -233,3 +233,15 @@ def test_reading_nothing_again_asks_nothing(desk: Desk) -> None:
     with desk.statements() as statements:
         assert parts(desk.settling.read_again([])) == ([], [], [])
     assert statements == []
+
+
+def test_what_a_neighbour_holds_is_ours_still_and_keeps_nobody_else(postgresql: Desk) -> None:
+    """A write failed, and meanwhile somebody holds one of its checks: the others are known all the same."""
+    desk = postgresql
+    desk.submit_many(2)
+    written, held = (entry(held) for held in desk.claim())
+    desk.write(written)
+    with desk.engine.execution_options(jurat_bounded=False).connect() as neighbour, neighbour.begin():
+        row = {"id": desk.id(held.held.id)}
+        neighbour.execute(text("SELECT 1 FROM jurat_checks WHERE id = :id FOR UPDATE"), row)
+        assert parts(desk.settling.read_again([held, written])) == ([written], [held], [])
