@@ -204,7 +204,8 @@ SCENARIOS = (
         "behind PgBouncer in transaction mode, workers killed",
         _behind_pgbouncer,
         setting=Setting(between=_pgbouncer),
-        limits={"repeated_a_slot": 1, "leased_again_s": LEASE + 2},
+        # Killed under full load, a slot has a look-up under way and one whose verdict waits to be written.
+        limits={"repeated_a_slot": 2, "leased_again_s": LEASE + 2},
         at_least={"leases_cut": 1},
         undetermined=frozenset({"worker_lost"}),
         skip=_no_pgbouncer,
