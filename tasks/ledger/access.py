@@ -23,6 +23,8 @@ from jurat.columns import Moment, instant, moment
 from jurat.statements import in_force, now, prepared, rows_json, rowset
 from jurat.words import Outcome, State, reason_from
 from tasks.ledger.applied import NEWEST, Applied, Book, Edition
+from tasks.ledger.held_rows import HARDLY_WAIT, is_held
+from tasks.ledger.in_parts import savepoint
 
 Key = tuple[str, str]
 """(consultation, participant): one row of `jurat_access`."""
@@ -87,15 +89,20 @@ class AccessRows:
         run(connection, *self.adding_up(connection, keys, found))
 
     def add_up_each(self, connection: Connection, keys: set[Key], failures: list[Exception]) -> int:
-        """The same, but for those of whom it fails: why goes to `failures`. How many were added up."""
+        """The same, but for those of whom it fails: why goes to `failures`, but where somebody holds what it needs. How
+        many were added up.
+        """
         try:
-            with connection.begin_nested():
+            with savepoint(connection):
                 self.add_up(connection, keys)
-        except OperationalError:  # of the database, and not of any row
-            raise
         except (DBAPIError, ArithmeticError, LookupError, TypeError, ValueError) as failure:
+            held = is_held(failure)
+            if held:
+                run(connection, HARDLY_WAIT)
+            elif isinstance(failure, OperationalError):  # of the database, and not of any row
+                raise
             if len(keys) <= 1:
-                failures.append(failure)
+                failures.extend([] if held else [failure])
                 return 0
             half = sorted(keys)[: len(keys) // 2]
             return sum(self.add_up_each(connection, some, failures) for some in (set(half), keys - set(half)))

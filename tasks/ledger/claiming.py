@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from config.hours import Hours
 from jurat.batches import Rows, Statement, begin, run
@@ -24,6 +25,7 @@ from tasks.checks import Held
 from tasks.crashing import crash_point
 from tasks.flow import Demand, Queue, turns
 from tasks.ledger import fleet, overdue, quotas
+from tasks.ledger.held_rows import HARDLY_WAIT, is_held
 from tasks.ledger.in_parts import LeftOut, in_halves, in_parts
 from tasks.ledger.leasing import (
     LEASE,
@@ -199,13 +201,24 @@ class Claims:
 
     def renew(self, held: Iterable[Held], seconds: float = LEASE) -> set[UUID]:
         """Prolong the leases of `held`; the ids that are still ours. One statement for all, unless the database refuses
-        it: one check must not cost all others their leases.
+        it, or somebody holds what it needs: one check must not cost all others their leases.
         """
-        return set(in_halves(list(held), lambda some: self._renew(some, seconds), lambda *_: None))
+        before: list[Statement] = []
 
-    def _renew(self, held: Sequence[Held], seconds: float) -> set[UUID]:
+        def prolong(some: Sequence[Held]) -> set[UUID]:
+            try:
+                return self._renew(some, seconds, before)
+            except DBAPIError as error:
+                if is_held(error):  # each half would wait as long
+                    before[:] = [HARDLY_WAIT]
+                raise
+
+        return set(in_halves(list(held), prolong, lambda *_: None))
+
+    def _renew(self, held: Sequence[Held], seconds: float, before: Sequence[Statement]) -> set[UUID]:
         rows = [{"id": str(check.id), "fence": check.fence} for check in held]
-        with begin(self._often, (renew(self._dialect, seconds), {"rows": rows_json(rows)})) as (_, (renewed,)):
+        prolonging = (renew(self._dialect, seconds), {"rows": rows_json(rows)})
+        with begin(self._often, *before, prolonging) as (_, (*_, renewed)):
             crash_point("renewal.made")
         crash_point("renewal.committed")
         return {_id(row[0]) for row in renewed}

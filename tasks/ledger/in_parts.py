@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -48,6 +49,17 @@ def in_halves(
     return in_halves(items[:half], do, refused) + in_halves(items[half:], do, refused)
 
 
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """A savepoint in which everything fails that the database refuses of the block: what a platform's own constraints
+    put off to the commit, as all foreign keys of Django's do, is checked at its end.
+    """
+    with connection.begin_nested():
+        yield
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+
+
 def in_parts(
     connection: Connection,
     items: Sequence[Item],
@@ -60,7 +72,7 @@ def in_parts(
 
     def guarded(some: Sequence[Item]) -> list[Result]:
         try:
-            with connection.begin_nested():
+            with savepoint(connection):
                 return list(do(some))
         except DBAPIError as error:
             if is_held(error):  # each half would wait as long, and the transaction is bounded
@@ -95,7 +107,7 @@ class LeftOut:
         try:
             return claim()
         except DBAPIError as error:
-            if is_away(error) or not self._find(chosen()):
+            if (is_away(error) and not is_held(error)) or not self._find(chosen()):
                 raise
         return claim()
 
@@ -105,9 +117,11 @@ class LeftOut:
         dialect = self._engine.dialect.name
         with self._engine.connect() as connection, connection.begin() as transaction:
             found = [row[0] for rows in run(connection, *chosen) for row in rows]
+            if dialect == "postgresql":  # the claim has waited
+                run(connection, HARDLY_WAIT)
 
             def lease(some: Sequence[Any]) -> list[None]:
-                with connection.begin_nested():
+                with savepoint(connection):
                     given = {"rows": rows_json([{"id": str(check)} for check in some])}
                     connection.execute(text(_try(dialect)), given)
                 return []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import text
+
 from tests.tasks.desk import Desk
 
 _PARTICIPANT = {
@@ -16,9 +18,17 @@ _PARTICIPANT = {
 
 @contextmanager
 def refusing(
-    desk: Desk, participant: str, table: str = "jurat_verdicts", when: str = "true", event: str = "INSERT OR UPDATE"
+    desk: Desk,
+    participant: str,
+    table: str = "jurat_verdicts",
+    when: str = "true",
+    event: str = "INSERT OR UPDATE",
+    *,
+    deferred: bool = False,
 ) -> Iterator[None]:
-    """While it lasts, a trigger of `table` raises for this participant, where `when` holds for the new row."""
+    """While it lasts, a trigger of `table` raises for this participant, where `when` holds for the new row; `deferred`,
+    it does so at the commit, as a foreign key of Django's does.
+    """
     condition = f"{_PARTICIPANT[table]} = '{participant}' AND {when}"
     if event == "DELETE":
         condition = condition.replace("NEW", "OLD")
@@ -30,7 +40,13 @@ def refusing(
             "RETURN coalesce(NEW, OLD); END $$"
         )
         each = "FOR EACH ROW EXECUTE FUNCTION platform_refuses()"
-        desk.sql(f"CREATE TRIGGER platform_refuses BEFORE {event} ON {table} {each}")
+        if deferred:
+            desk.sql(
+                f"CREATE CONSTRAINT TRIGGER platform_refuses AFTER {event} ON {table} "
+                f"DEFERRABLE INITIALLY DEFERRED {each}"
+            )
+        else:
+            desk.sql(f"CREATE TRIGGER platform_refuses BEFORE {event} ON {table} {each}")
     else:
         events = event.split(" OR ")
         drops = [f"DROP TRIGGER platform_refuses_{each.lower()}" for each in events]
@@ -44,3 +60,26 @@ def refusing(
     finally:
         for drop in drops:
             desk.sql(drop)
+
+
+@contextmanager
+def row_of_the_platforms_held(desk: Desk, participant: str, table: str = "jurat_checks") -> Iterator[None]:
+    """While it lasts, a trigger of `table` changes a row of the platform's own for each participant, and an open
+    transaction of the platform holds that of this one. For PostgreSQL.
+    """
+    desk.sql("CREATE TABLE platform_people (participant text PRIMARY KEY, changes int NOT NULL DEFAULT 0)")
+    desk.sql("INSERT INTO platform_people (participant) SELECT DISTINCT participant FROM jurat_checks")
+    desk.sql(
+        "CREATE FUNCTION platform_counts() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "UPDATE platform_people SET changes = changes + 1 WHERE participant = NEW.participant; RETURN NULL; END $$"
+    )
+    each = "FOR EACH ROW EXECUTE FUNCTION platform_counts()"
+    desk.sql(f"CREATE TRIGGER platform_counts AFTER UPDATE ON {table} {each}")
+    try:
+        with desk.engine.execution_options(jurat_bounded=False).connect() as platform, platform.begin():
+            row = {"participant": participant}
+            platform.execute(text("SELECT 1 FROM platform_people WHERE participant = :participant FOR UPDATE"), row)
+            yield
+    finally:
+        for drop in (f"TRIGGER platform_counts ON {table}", "FUNCTION platform_counts()", "TABLE platform_people"):
+            desk.sql(f"DROP {drop}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import date
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -13,8 +16,8 @@ from jurat.words import Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, Later, Review, Settle
 from tasks.ledger import Demand
 from tasks.ledger.in_parts import LEFT_OUT_S, LeftOut
-from tests.tasks.desk import ACCEPTED, UNDETERMINED, Desk, entry, ids
-from tests.tasks.refusing import refusing
+from tests.tasks.desk import ACCEPTED, DOCUMENT, UNDETERMINED, Desk, entry, ids
+from tests.tasks.refusing import refusing, row_of_the_platforms_held
 
 # ------------------------------------------------------------------------------------------------ the writer
 
@@ -90,14 +93,34 @@ def test_a_platforms_foreign_key_on_what_is_looked_up_keeps_nobody_waiting(postg
         desk.sql("DROP TABLE votes")
 
 
+def test_a_look_up_that_failed_is_put_off_for_the_others(desk: Desk) -> None:
+    desk.submit_many(3)
+    held = desk.claim()
+    with refusing(desk, "p-1", "jurat_checks"):
+        written = desk.write(*(entry(check, Later(1, Reason.SOURCE_UNAVAILABLE)) for check in held))
+    assert (len(written.done), len(written.failed)) == (2, 1)
+    assert len(desk.settle(written.failed[0][0].held, ACCEPTED).done) == 1
+
+
 # ------------------------------------------------------------------------------------------------ claims
 
+Refuses = Callable[..., AbstractContextManager[None]]
 
-def test_the_others_are_claimed_and_the_one_once_it_may_be(desk: Desk) -> None:
+
+@pytest.fixture(params=["at once", "at the commit"])
+def refuses(request: pytest.FixtureRequest, desk: Desk) -> Refuses:
+    """`refusing`, also by a constraint that is deferred."""
+    deferred = request.param == "at the commit"
+    if deferred and not desk.postgresql:
+        pytest.skip("SQLite defers no trigger")
+    return partial(refusing, deferred=deferred)
+
+
+def test_the_others_are_claimed_and_the_one_once_it_may_be(desk: Desk, refuses: Refuses) -> None:
     now = [100.0]
     desk.claims._left_out = LeftOut(desk.engine, lambda: now[0])
     desk.submit_many(5)
-    with refusing(desk, "p-0", "jurat_checks"), capture_logs() as logs:
+    with refuses(desk, "p-0", "jurat_checks"), capture_logs() as logs:
         assert len(desk.claim(free=3)) == 3
         assert len(desk.claim(free=3, concurrency=9)) == 1
         assert desk.claim() == []
@@ -108,10 +131,10 @@ def test_the_others_are_claimed_and_the_one_once_it_may_be(desk: Desk) -> None:
     assert (held.participant, held.fence) == ("p-0", 1)
 
 
-def test_a_last_chance_is_given_to_another_where_the_first_is_refused(desk: Desk) -> None:
+def test_a_last_chance_is_given_to_another_where_the_first_is_refused(desk: Desk, refuses: Refuses) -> None:
     desk.submit_many(3)
     desk.sql("UPDATE jurat_checks SET lost_leases = :lost", lost=MOST_LOST_LEASES - 1)
-    with refusing(desk, "p-0", "jurat_checks"):
+    with refuses(desk, "p-0", "jurat_checks"):
         taken = [desk.claims.claim_alone([Demand("towns", 1)]) for _ in range(3)]
     assert {held.participant for held in taken if held} == {"p-1", "p-2"}
 
@@ -119,18 +142,18 @@ def test_a_last_chance_is_given_to_another_where_the_first_is_refused(desk: Desk
 # ------------------------------------------------------------------------------------------------ upkeep
 
 
-def test_the_other_leases_are_renewed(desk: Desk) -> None:
+def test_the_other_leases_are_renewed(desk: Desk, refuses: Refuses) -> None:
     desk.submit_many(5)
     held = desk.claim()
-    with refusing(desk, "p-3", "jurat_checks"):
+    with refuses(desk, "p-3", "jurat_checks"):
         assert desk.claims.renew(held) == {check.id for check in held if check.participant != "p-3"}
 
 
-def test_the_other_leases_are_ended(desk: Desk) -> None:
+def test_the_other_leases_are_ended(desk: Desk, refuses: Refuses) -> None:
     desk.submit_many(5)
     desk.claim()
     desk.set_back("lease_until", 1)
-    with refusing(desk, "p-3", "jurat_checks"):
+    with refuses(desk, "p-3", "jurat_checks"):
         assert len(desk.keeping.end_leases()) == 4
         with pytest.raises(DBAPIError):
             desk.keeping.end_leases()
@@ -138,63 +161,56 @@ def test_the_other_leases_are_ended(desk: Desk) -> None:
     assert desk.one("SELECT sum(lost_leases) FROM jurat_checks") == 5
 
 
-def test_the_other_deadlines_are_ended(desk: Desk) -> None:
+def test_the_other_deadlines_are_ended(desk: Desk, refuses: Refuses) -> None:
     desk.submit_many(5)
     desk.set_back("deadline_at", 1)
-    with refusing(desk, "p-3", "jurat_checks"):
+    with refuses(desk, "p-3", "jurat_checks"):
         assert len(desk.claims.claim_overdue(100, {})) == 4
         with pytest.raises(DBAPIError):
             desk.claims.claim_overdue(100, {})
     assert len(desk.claims.claim_overdue(100, {})) == 1
 
 
-def test_the_other_candidates_are_erased(desk: Desk) -> None:
+def test_the_other_candidates_are_erased(desk: Desk, refuses: Refuses) -> None:
     desk.submit_many(5)
     for check in desk.claim():
         desk.settle(check, Settle(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS, candidates=b"sealed"))
     desk.set_back("candidates_until", 1)
-    with refusing(desk, "p-3", "jurat_checks"), pytest.raises(DBAPIError):
+    with refuses(desk, "p-3", "jurat_checks"), pytest.raises(DBAPIError):
         desk.keeping.erase_candidates()
     assert desk.one("SELECT count(*) FROM jurat_checks WHERE candidates IS NOT NULL") == 1
     assert desk.keeping.erase_candidates() == 1
 
 
-def test_the_other_reviews_are_ended(desk: Desk) -> None:
+def test_the_other_reviews_are_ended(desk: Desk, refuses: Refuses) -> None:
     desk.submit_many(5)
     for check in desk.claim():
         desk.settle(check, Review(Reason.NAME_DIFFERS, 3600))
     desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
-    with refusing(desk, "p-3", "jurat_access"), pytest.raises(DBAPIError):
+    with refuses(desk, "p-3", "jurat_access"), pytest.raises(DBAPIError):
         desk.keeping.end_reviews()
     assert desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'review'") == 1
     assert desk.keeping.end_reviews() == 1
 
 
-def test_the_others_are_purged(desk: Desk) -> None:
+def test_the_others_are_purged(desk: Desk, refuses: Refuses) -> None:
     desk.submit_many(5)
     for check in desk.claim():
         desk.settle(check, UNDETERMINED, retain=0.0)
-    with refusing(desk, "p-3", "jurat_checks", event="DELETE"), pytest.raises(DBAPIError):
+    with refuses(desk, "p-3", "jurat_checks", event="DELETE"), pytest.raises(DBAPIError):
         desk.keeping.purge()
     assert desk.one("SELECT count(*) FROM jurat_checks") == 1
     assert desk.keeping.purge() == 1
 
 
-def test_a_look_up_that_failed_is_put_off_for_the_others(desk: Desk) -> None:
-    desk.submit_many(3)
-    held = desk.claim()
-    with refusing(desk, "p-1", "jurat_checks"):
-        written = desk.write(*(entry(check, Later(1, Reason.SOURCE_UNAVAILABLE)) for check in held))
-    assert (len(written.done), len(written.failed)) == (2, 1)
-    assert len(desk.settle(written.failed[0][0].held, ACCEPTED).done) == 1
-
-
-def test_a_lease_that_is_refused_is_found_behind_any_number_of_checks_that_nobody_may_take(desk: Desk) -> None:
+def test_a_lease_that_is_refused_is_found_behind_any_number_of_checks_that_nobody_may_take(
+    desk: Desk, refuses: Refuses
+) -> None:
     desk.submit_many(1001)
     desk.submit("p-bad", "profession")
     desk.submit("p-good", "profession")
     desk.sql("UPDATE jurat_sources SET paused_until = NOW(600) WHERE name = 'towns'")
-    with refusing(desk, "p-bad", "jurat_checks"):
+    with refuses(desk, "p-bad", "jurat_checks"):
         held, _ = desk.claims.claim([Demand("towns", 4), Demand("rpps", 4)], 4)
     assert [each.participant for each in held] == ["p-good"]
 
@@ -218,3 +234,62 @@ def test_a_row_that_somebody_holds_keeps_no_other_review_from_its_end(postgresql
         holder.execute(text("SELECT 1 FROM jurat_checks WHERE participant = 'p-0' FOR UPDATE"))
         assert postgresql.keeping.end_reviews() == 2
     assert postgresql.keeping.end_reviews() == 1
+
+
+# ------------------------------------------------------------------------------------------------ rows that are held
+
+
+def test_a_row_of_the_platforms_own_that_it_holds_keeps_no_other_check_from_a_claim(postgresql: Desk) -> None:
+    postgresql.submit_many(5)
+    with row_of_the_platforms_held(postgresql, "p-3"):
+        assert {each.participant for each in postgresql.claim()} == {f"p-{n}" for n in range(5) if n != 3}
+
+
+def test_nor_from_keeping_its_lease_and_no_half_waits_as_long_as_the_whole(postgresql: Desk) -> None:
+    postgresql.submit_many(16)
+    held = postgresql.claim(free=16)
+    with row_of_the_platforms_held(postgresql, "p-3"), postgresql.statements() as seen:
+        assert postgresql.claims.renew(held) == {check.id for check in held if check.participant != "p-3"}
+    renewals = sum("lease_until" in statement for statement in seen)
+    assert sum("lock_timeout" in statement for statement in seen) == renewals - 1 > 2
+
+
+def test_nor_from_what_upkeep_does(postgresql: Desk) -> None:
+    postgresql.submit_many(5)
+    postgresql.claim()
+    postgresql.set_back("lease_until", 1)
+    with row_of_the_platforms_held(postgresql, "p-3"):
+        assert len(postgresql.keeping.end_leases()) == 4
+    postgresql.set_back("deadline_at", 1)
+    with row_of_the_platforms_held(postgresql, "p-3"):
+        assert len(postgresql.claims.claim_overdue(100, {})) == 4
+
+
+def test_access_is_added_up_for_all_but_those_whom_the_database_refuses_or_the_platform_holds(
+    desk: Desk, refuses: Refuses
+) -> None:
+    settled_before_the_rule_changed(desk)
+    with refuses(desk, "p-1", "jurat_access"), pytest.raises(DBAPIError):
+        desk.keeping.add_up_access()
+    assert granted(desk) == {"p-0", "p-2", "p-3"}
+    assert desk.keeping.add_up_access() == 1
+
+
+def test_access_is_added_up_for_all_but_those_whose_row_of_the_platforms_is_held(postgresql: Desk) -> None:
+    settled_before_the_rule_changed(postgresql)
+    with row_of_the_platforms_held(postgresql, "p-1", "jurat_access"):
+        assert postgresql.keeping.add_up_access() == 3
+    assert granted(postgresql) == {"p-0", "p-2", "p-3"}
+    assert postgresql.keeping.add_up_access() == 1
+
+
+def settled_before_the_rule_changed(desk: Desk) -> None:
+    """One of two answers of four participants is accepted, and then it is enough."""
+    desk.submit_many(4)
+    desk.write(*map(entry, desk.claim()))
+    budget = {**DOCUMENT["consultations"]["budget"], "access": "residence"}
+    desk.apply({**DOCUMENT, "consultations": {**DOCUMENT["consultations"], "budget": budget}})
+
+
+def granted(desk: Desk) -> set[str]:
+    return {row[0] for row in desk.sql("SELECT participant FROM jurat_access WHERE access = 'granted'")}
