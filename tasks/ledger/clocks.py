@@ -40,14 +40,17 @@ def put_back(connection: Connection) -> float:
 
 def move(connection: Connection, seconds: float) -> None:
     """Move what workers have written so many seconds back, and no further than to now: starts at sources, probes and
-    pauses lie as far ahead as before, so that no source is asked more than it allows. Leases end as new ones do.
+    pauses lie as far ahead as before, so that no source is asked more than it allows. Pauses and missing keys began as
+    long ago as before, so that deadlines stand still for as long. Leases end as new ones do.
     """
     dialect = connection.dialect.name
     # Or a worker that is gone would count as live, and its keys as there.
     connection.execute(text(f"UPDATE jurat_workers SET seen_at = {now(dialect)} WHERE seen_at > {now(dialect)}"))
-    for statement in (_sources(dialect), _pauses(dialect)):
+    for statement in (_sources(dialect), _pauses(dialect), _missing_keys(dialect)):
         connection.execute(text(statement), {"seconds": seconds})
-    connection.execute(text(_leases(dialect)))
+    leased = connection.execute(text(_leased_too_long(dialect))).scalars().all()
+    failures: list[Exception] = []  # such a lease ends later
+    in_parts(connection, leased, partial(_change, connection, _lease(dialect)), failures)
 
 
 def make_due(engine: Engine) -> bool:
@@ -56,7 +59,7 @@ def make_due(engine: Engine) -> bool:
     for _ in range(BATCHES):
         with engine.begin() as connection:
             ahead = connection.execute(text(_ahead_of_time(engine.dialect.name)), {"limit": BATCH}).scalars().all()
-            in_parts(connection, ahead, partial(_make_due, connection), failures)
+            in_parts(connection, ahead, partial(_change, connection, _due(engine.dialect.name)), failures)
         if len(ahead) < BATCH:
             break
     else:
@@ -66,18 +69,19 @@ def make_due(engine: Engine) -> bool:
     return False
 
 
-def _make_due(connection: Connection, checks: Sequence[Any]) -> list[None]:
-    rows = rows_json([{"id": str(check)} for check in checks])
-    connection.execute(text(_due(connection.dialect.name)), {"rows": rows})
+def _change(connection: Connection, sql: str, checks: Sequence[Any]) -> list[None]:
+    connection.execute(text(sql), {"rows": rows_json([{"id": str(check)} for check in checks])})
     return []
 
 
-def _moved(dialect: str, column: str) -> str:
-    """SQL for a time, moved back by `:seconds` where it lies in the future."""
+def _moved(dialect: str, column: str, *, to_now: bool = True) -> str:
+    """SQL for a time, moved back by `:seconds` where it lies in the future; `to_now`, no further than to now."""
     if dialect == "postgresql":
-        earlier = f"greatest({column} - make_interval(secs => CAST(:seconds AS float8)), {now(dialect)})"
+        earlier, latest = f"{column} - make_interval(secs => CAST(:seconds AS float8))", "greatest"
     else:
-        earlier = f"max(strftime('%Y-%m-%d %H:%M:%f', {column}, (-:seconds) || ' seconds'), {now(dialect)})"
+        earlier, latest = f"strftime('%Y-%m-%d %H:%M:%f', {column}, (-:seconds) || ' seconds')", "max"
+    if to_now:
+        earlier = f"{latest}({earlier}, {now(dialect)})"
     return f"{column} = CASE WHEN {column} > {now(dialect)} THEN {earlier} ELSE {column} END"
 
 
@@ -103,17 +107,28 @@ def _sources(dialect: str) -> str:
 
 @lru_cache
 def _pauses(dialect: str) -> str:
-    return f"UPDATE jurat_pauses SET {_moved(dialect, 'until')} WHERE until > {now(dialect)}"
+    began = _moved(dialect, "began_at", to_now=False)
+    return f"UPDATE jurat_pauses SET {began}, {_moved(dialect, 'until')} WHERE until > {now(dialect)}"
 
 
 @lru_cache
-def _leases(dialect: str) -> str:
+def _missing_keys(dialect: str) -> str:
+    spans = ", ".join(_moved(dialect, column, to_now=False) for column in ("since", "seen_at"))
+    return f"UPDATE jurat_missing_keys SET {spans} WHERE seen_at > {now(dialect)}"
+
+
+@lru_cache
+def _leased_too_long(dialect: str) -> str:
     # A live worker renews it long before that; a dead one loses it as always.
-    lease = now(dialect, str(LEASE))
     lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until > {now(dialect, str(LEASE))} {lock}"
+
+
+@lru_cache
+def _lease(dialect: str) -> str:
     return f"""
-        UPDATE jurat_checks SET lease_until = {lease}
-        WHERE id IN (SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until > {lease} {lock})"""
+        UPDATE jurat_checks SET lease_until = {now(dialect, str(LEASE))}
+        WHERE id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
 
 
 @lru_cache

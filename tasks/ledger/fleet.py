@@ -80,8 +80,8 @@ class WorkerRow(Member):
         return self.age <= LIVE
 
     def serves(self, source: str) -> bool:
-        """Whether it looks up what waits for a source, now."""
-        return self.live and not self.stopping and self.is_for(source)
+        """Whether it looks up what waits for a source, now. Without a configuration it looks nothing up."""
+        return self.live and not self.stopping and self.config_version is not None and self.is_for(source)
 
 
 class Keyholders:

@@ -6,7 +6,7 @@ The database decides whose turn it is: by one conditional update of `jurat_upkee
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
@@ -123,14 +123,36 @@ class Keeping:
         and so go before what came later.
         """
         failures: list[Exception] = []
-        with self._engine.begin() as connection:
-            over = connection.execute(text(_leases_over(self._dialect)), {"limit": BATCH}).scalars().all()
-            ended = in_parts(connection, over, partial(self._change, connection, _END_LEASES), failures)
+
+        def end(connection: Connection, over: Sequence[Sequence[Any]]) -> list[UUID]:
+            checks = [row[0] for row in over]
+            ended = in_parts(connection, checks, partial(self._change, connection, _END_LEASES), failures)
             crash_point("leases.ended")
+            return ended
+
+        ended = self._through(_leases_over(self._dialect), end)
         crash_point("leases.committed")
         if failures and not ended:
             raise failures[0]
         return ended
+
+    def _through(
+        self, looking: str, do: Callable[[Connection, Sequence[Sequence[Any]]], Collection[UUID]]
+    ) -> list[UUID]:
+        """What `do` did of all that `looking` finds, in transactions of BATCH checks, for `TURN_S` seconds at the most.
+        What it could not do, it passes: that is found first again, and would keep all that is behind it.
+        """
+        done, passed, end = list[UUID](), set[UUID](), time.monotonic() + TURN_S
+        while True:
+            limit = BATCH + len(passed)
+            with self._engine.begin() as connection:
+                found = connection.execute(text(looking), {"limit": limit}).all()
+                rest = {UUID(str(row[0])): row for row in found if UUID(str(row[0])) not in passed}
+                now_done = do(connection, list(rest.values())) if rest else []
+            done += now_done
+            passed |= rest.keys() - set(now_done)
+            if len(found) < limit or time.monotonic() >= end:
+                return done
 
     def _change(self, connection: Connection, change: str, checks: Sequence[Any]) -> list[UUID]:
         """Change these checks; their ids."""
@@ -144,26 +166,21 @@ class Keeping:
 
         Those of participants whose access row somebody holds are left for the next turn.
         """
-        count, end = 0, time.monotonic() + TURN_S
         failures: list[Exception] = []
-        while True:
-            with self._engine.begin() as connection:
-                over = {
-                    UUID(str(row[0])): (row[1], row[2])
-                    for row in connection.execute(text(_overdue_reviews(self._dialect)), {"limit": BATCH})
-                }
-                free = self._access.lock(connection, set(over.values()))
-                ours = [check for check, key in over.items() if key in free]
-                ended = sum(in_parts(connection, ours, partial(self._end_reviews, connection, over), failures))
-            count += ended
-            if not ended or len(over) < BATCH or time.monotonic() >= end:
-                break
+
+        def end(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[UUID]:
+            over = {UUID(str(row[0])): (row[1], row[2]) for row in rows}
+            free = self._access.lock(connection, set(over.values()))
+            ours = [check for check, key in over.items() if key in free]
+            return in_parts(connection, ours, partial(self._end_reviews, connection, over), failures)
+
+        ended = self._through(_overdue_reviews(self._dialect), end)
         if failures:
             raise failures[0]
-        return count
+        return len(ended)
 
-    def _end_reviews(self, connection: Connection, over: Mapping[UUID, Key], checks: Sequence[UUID]) -> list[int]:
-        return [end_reviews(connection, self._access, {check: over[check] for check in checks})]
+    def _end_reviews(self, connection: Connection, over: Mapping[UUID, Key], checks: Sequence[UUID]) -> list[UUID]:
+        return end_reviews(connection, self._access, {check: over[check] for check in checks})
 
     def do_requests(self) -> int:
         """Do what persons have asked for; how many requests were dealt with."""
@@ -255,18 +272,16 @@ class Keeping:
 
     def erase_candidates(self) -> int:
         """Erase the candidates of ambiguous addresses whose time is over; of how many checks."""
-        count, end = 0, time.monotonic() + TURN_S
         failures: list[Exception] = []
-        while True:
-            with self._engine.begin() as connection:
-                over = connection.execute(text(_candidates_over(self._dialect)), {"limit": BATCH}).scalars().all()
-                erased = in_parts(connection, over, partial(self._change, connection, _ERASE_CANDIDATES), failures)
-            count += len(erased)
-            if not erased or len(over) < BATCH or time.monotonic() >= end:
-                break
+
+        def erase(connection: Connection, over: Sequence[Sequence[Any]]) -> list[UUID]:
+            checks = [row[0] for row in over]
+            return in_parts(connection, checks, partial(self._change, connection, _ERASE_CANDIDATES), failures)
+
+        erased = self._through(_candidates_over(self._dialect), erase)
         if failures:
             raise failures[0]
-        return count
+        return len(erased)
 
     def purging(self) -> Iterator[int]:
         """Delete what is past its `retain_until` and needed no more, a short transaction with each step, until nothing

@@ -114,21 +114,21 @@ class Reviewing:
         )
 
 
-def end_reviews(connection: Connection, access: AccessRows, reviews: Mapping[UUID, Key]) -> int:
-    """End these reviews without a decision; how many were still open. The access rows of `reviews` must be ours.
+def end_reviews(connection: Connection, access: AccessRows, reviews: Mapping[UUID, Key]) -> list[UUID]:
+    """End these reviews without a decision; those that were still open. The access rows of `reviews` must be ours.
 
     A check without a verdict returns to the workers, due now and past its deadline. One that was reopened is settled
     again, with the verdict that it had.
     """
     if not reviews:
-        return 0
+        return []
     dialect = connection.dialect.name
     # Whoever was transferred or erased since has another access row, which is not ours: they have another turn.
     rows = rows_json([{"id": str(check), "participant": reviews[check][1]} for check in sorted(reviews)])
     ended = [UUID(str(row[0])) for row in connection.execute(text(_end_reviews(dialect)), {"rows": rows})]
     run(connection, *close_reviews(dialect, ended))
     access.add_up(connection, {reviews[check] for check in ended})
-    return len(ended)
+    return ended
 
 
 def _ask(connection: Connection, request: Request) -> None:

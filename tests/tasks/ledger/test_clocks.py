@@ -24,7 +24,8 @@ AT_ONCE = dict.fromkeys(EVERY, 0.0)
 TIMES = {
     "jurat_upkeep": ("ran_at", "hold_until"),
     "jurat_sources": ("next_start_at", "probe_at", "paused_until", "last_success_at", "last_failure_at", "figures_at"),
-    "jurat_pauses": ("until",),
+    "jurat_pauses": ("began_at", "until"),
+    "jurat_missing_keys": ("since", "seen_at"),
     "jurat_checks": ("due_at", "lease_until"),
     "jurat_workers": ("seen_at",),
 }
@@ -125,6 +126,49 @@ def test_breakers_and_pauses_last_as_long_as_before(desk: Desk, keeping: Keeping
     assert desk.one("SELECT count(*) FROM jurat_sources WHERE name = 'towns' AND probe_at <= NOW(2)") == 1
     assert desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until BETWEEN NOW(500) AND NOW(601)") == 1
     assert desk.one("SELECT count(*) FROM jurat_pauses WHERE until BETWEEN NOW(500) AND NOW(601)") == 1
+
+
+def test_the_deadline_of_an_answer_stands_still_for_the_whole_pause(
+    desk: Desk, keeping: Keeping, now: list[float]
+) -> None:
+    """It was submitted in the pause, after the clock went back: half an hour later its 20 minutes are not over."""
+    keeping.pause("towns", 2 * HOUR, "maintenance", "an operator")
+    put_back(desk)
+    due_again(keeping, now)
+    desk.submit("p-1")
+    desk.set_back("submitted_at", 1800)
+    desk.set_back("due_at", 1800)
+    desk.set_back("deadline_at", 600)
+    desk.sql("UPDATE jurat_sources SET paused_until = NOW(5000) WHERE name = 'towns'")
+    desk.sql("UPDATE jurat_pauses SET began_at = NOW(-2000), until = NOW(5000) WHERE began_at <= NOW")
+    assert desk.claims.claim_overdue(10, {}) == []
+
+
+def test_a_key_is_missing_for_as_long_as_it_was(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+    stranger = Member(uuid4(), "h", "w", "1", "0028", 4, unseal_keys=("a" * 16,), ready=True)
+    fleet = Fleet(desk.engine)
+    desk.submit("p-1")
+    fleet.tell(stranger)
+    desk.sql("UPDATE jurat_missing_keys SET since = NOW(-60)")
+    put_back(desk)
+    due_again(keeping, now)
+    fleet.tell(stranger)
+    began = "since BETWEEN NOW(-90) AND NOW(-50)"
+    assert desk.one(f"SELECT count(*) FROM jurat_missing_keys WHERE {began} AND seen_at <= NOW") == 1
+    assert desk.one("SELECT count(*) FROM jurat_missing_keys") == 1
+
+
+def test_a_lease_that_a_trigger_refuses_keeps_nothing_else_from_being_moved(
+    desk: Desk, keeping: Keeping, now: list[float]
+) -> None:
+    desk.submit_many(3)
+    desk.claim()
+    keeping.pause("ban", 600.0, "source_throttled")
+    put_back(desk)
+    with refusing(desk, "p-1", "jurat_checks"):
+        due_again(keeping, now)
+    assert desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until BETWEEN NOW(500) AND NOW(601)") == 1
+    assert desk.one(f"SELECT count(*) FROM jurat_checks WHERE lease_until <= NOW({LEASE})") == 2
 
 
 def test_a_clock_that_goes_on_changes_nothing(desk: Desk, keeping: Keeping, now: list[float]) -> None:

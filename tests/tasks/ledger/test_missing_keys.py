@@ -287,9 +287,11 @@ def test_a_worker_that_starts_again_takes_the_place_of_its_runs_that_were_killed
 
 
 def test_who_serves_a_source(desk: Desk, right: Worker) -> None:
+    right.member = replace(right.member, config_version=1)
     right.tell()
     (every,) = rows(desk)
     assert every.serves("towns")
+    assert not replace(every, config_version=None).serves("towns"), "it cannot read the configuration"
     assert not replace(every, sources=("rpps",)).serves("towns")
     assert not replace(every, stopping=True).serves("towns")
     assert not replace(every, age=LIVE + 1).serves("towns")

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from jurat.words import Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, Later, Review, Settle
-from tasks.ledger import Demand
+from tasks.ledger import Demand, keeping
 from tasks.ledger.in_parts import LEFT_OUT_S, LeftOut
 from tests.tasks.desk import ACCEPTED, DOCUMENT, UNDETERMINED, Desk, entry, ids
 from tests.tasks.refusing import refusing, row_of_the_platforms_held
@@ -234,6 +234,36 @@ def test_a_row_that_somebody_holds_keeps_no_other_review_from_its_end(postgresql
         holder.execute(text("SELECT 1 FROM jurat_checks WHERE participant = 'p-0' FOR UPDATE"))
         assert postgresql.keeping.end_reviews() == 2
     assert postgresql.keeping.end_reviews() == 1
+
+
+@pytest.fixture
+def two_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "BATCH", 2)
+
+
+def test_any_number_of_leases_that_are_refused_keep_no_other(desk: Desk, two_at_a_time: None) -> None:
+    desk.submit_many(7)
+    for held in desk.claim():
+        desk.set_back("lease_until", 9 - int(held.participant[2:]), f"participant = '{held.participant}'")
+    with refusing(desk, "p-0", "jurat_checks", when="true OR NEW.participant < 'p-4'"):
+        assert len(desk.keeping.end_leases()) == 3
+
+
+def test_any_number_of_reviews_that_are_refused_or_held_keep_no_other(postgresql: Desk, two_at_a_time: None) -> None:
+    postgresql.submit_many(7)
+    for check in postgresql.claim():
+        postgresql.settle(check, Review(Reason.NAME_DIFFERS, 3600))
+    postgresql.sql(
+        "UPDATE jurat_reviews r SET due_at = NOW(-9) + make_interval(secs => right(c.participant, 1)::int) "
+        "FROM jurat_checks c WHERE c.id = r.check_id"
+    )
+    bounded = postgresql.engine.execution_options(jurat_bounded=False)
+    with refusing(postgresql, "p-3", "jurat_access"), bounded.connect() as platform, platform.begin():
+        platform.execute(text("SELECT 1 FROM jurat_access WHERE participant IN ('p-0', 'p-1', 'p-2') FOR UPDATE"))
+        with pytest.raises(DBAPIError):
+            postgresql.keeping.end_reviews()
+    assert postgresql.one("SELECT count(*) FROM jurat_checks WHERE state = 'review'") == 4
+    assert postgresql.keeping.end_reviews() == 4
 
 
 # ------------------------------------------------------------------------------------------------ rows that are held
