@@ -1,7 +1,7 @@
 """What must start afresh in a forked process, as web servers do that load the platform first (preload).
 
 A child has the parent's connections and locks, but none of its other threads: on one connection, two processes would
-read each other's answers; a lock that such a thread held stays held.
+read each other's answers; a lock that such a thread held stays held. Files of SQLite are let go of before.
 """
 
 from __future__ import annotations
@@ -37,6 +37,16 @@ def reconnect_in_children(engine: Engine) -> None:
     _engines.add(engine)
 
 
+def _let_go_of_files() -> None:
+    """Close idle connections to SQLite files, which may not be carried over a fork
+    (https://www.sqlite.org/howtocorrupt.html, 2.6): a child believes in locks that end with its parent, and what it
+    commits is lost.
+    """
+    for engine in list(_engines):
+        if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
+            engine.dispose()
+
+
 def _start_over() -> None:
     for thing in list(_things):
         thing.start_over()
@@ -46,4 +56,4 @@ def _start_over() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_over)
+    os.register_at_fork(before=_let_go_of_files, after_in_child=_start_over)

@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import gc
 import os
+import sqlite3
+import subprocess
+import sys
 import threading
+import time
 import weakref
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from jurat import Client, Outcome, Reason, UnknownCheck
 from jurat.database import open_engine
@@ -83,6 +88,45 @@ def test_a_child_leaves_the_connections_of_its_parent_open_when_it_ends(postgres
     assert in_children(2, end, lambda: None) == [0, 0]
     assert session() == before
     engine.dispose()
+
+
+DAEMON = """
+import os, sqlite3, sys, time
+from jurat import Client
+
+url, key, file, told = sys.argv[1:]
+client = Client(url, seal_key=key)
+client.access("budget", "p-0")
+parent = os.getpid()
+if os.fork():
+    os._exit(0)
+while os.getppid() == parent:
+    time.sleep(0.01)
+with open(told, "w") as out:
+    for number in range(3):
+        own = sqlite3.connect(file)
+        answer = {"consultation": "budget", "participant": f"p-{number}", "question": "profession", "answer": {}}
+        client.submit(own, **answer)
+        own.commit()
+        own.close()
+    print("done", file=out)
+"""
+
+
+@pytest.mark.parametrize("town", ["sqlite"], indirect=True)
+def test_a_daemon_that_forks_and_lets_its_parent_end_loses_no_answer_in_an_sqlite_file(
+    town: Town, seal_key: str, tmp_path: Path
+) -> None:
+    """Its parent's locks on the file are gone: what it commits would be on a file that it does not hold."""
+    town.engine.dispose()
+    file, told = str(make_url(town.url).database), tmp_path / "told"
+    subprocess.run([sys.executable, "-c", DAEMON, town.url, seal_key, file, str(told)], check=True, timeout=PATIENCE)
+    end = time.monotonic() + PATIENCE
+    while not (told.exists() and told.read_text()) and time.monotonic() < end:
+        with closing(sqlite3.connect(file)) as other:  # others open and close the file meanwhile
+            other.execute("SELECT count(*) FROM jurat_checks").fetchone()
+    assert told.read_text() == "done\n"
+    assert town.count("jurat_checks") == 3
 
 
 def test_a_fork_while_all_connections_are_in_use_does_not_stop_the_child(postgresql_url: str) -> None:
