@@ -86,7 +86,8 @@ def serve(shell: Shell) -> None:
     with closing(sqlite3.connect(shell.folder / "jurat.db")) as connection, connection:
         connection.execute(
             "INSERT INTO jurat_workers (id, host, name, version, revision, started_at, seen_at, slots, held, "
-            "unseal_keys, hash_keys, ready, stopping) VALUES (:id, 'here', 'w@here', '0.1.0', '0027', :at, :at, 4, 0, "
+            "config_version, unseal_keys, hash_keys, ready, stopping) "
+            "VALUES (:id, 'here', 'w@here', '0.1.0', '0028', :at, :at, 4, 0, 1, "
             "'[]', '[]', 1, 0)",
             {"id": str(uuid4()), "at": "2998-01-01 00:00:00.000"},
         )
