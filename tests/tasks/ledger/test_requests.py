@@ -277,7 +277,7 @@ def test_one_that_can_not_be_read_is_refused_and_keeps_nothing_waiting(
     sqlite.submit("p-1")
     insert = (
         "INSERT INTO jurat_requests (id, kind, consultation, participant, note, by_whom, asked_at) "
-        "VALUES (:id, 'revoke', 'budget', 'p-1', :note, :by_whom, NOW(-1))"
+        "VALUES (:id, 'revoke', 'budget', 'p-1', :note, :by_whom, NOW(-2))"
     )
     row = {"id": own, "note": note, "by_whom": by_whom}
     with pytest.raises(IntegrityError, match="jurat: "):
