@@ -30,7 +30,8 @@ _BEHIND_A_WORD = rf"(?<=[^\s\d,;({_DASHES}])\s+[+{_DASHES}]+\d+"
 _SIGNED_OR_FRACTION = re.compile(rf"{_BEHIND_A_WORD}|(?<=\d)\.\d+|\bkm\b\.?\s*\d+[.,]\d+", re.IGNORECASE)
 _IN_BRACKETS = re.compile(r"(?<=[^\s(])\s*\(([^()]*)\)?")
 _NOTHING = re.compile(rf"[/. {_DASHES}]*")
-_MARK_ZERO = re.compile("(?<=[nN])\N{SUPERSCRIPT ZERO}")
+_MARK_ZERO = re.compile("(?<=[nN])\N{SUPERSCRIPT ZERO}|\N{RING ABOVE}")
+_FRACTION = re.compile(r"(?<=\d)(\s?)([\u00bc-\u00be\u2150-\u215e\u2189])")
 _FRACTION_SLASH = "\N{FRACTION SLASH}"
 _MISJOINED = re.compile(r"\d[a-z]?\s*[.:\\·'’°º]+\s*\d|\d\s+(?!\d+\s*/\s*\d)\d|[1-9]\d{5}", re.IGNORECASE)
 _ESCAPED = re.compile(r"&(?:#\w+|[a-z]+);", re.IGNORECASE)
@@ -83,10 +84,13 @@ def same_number(asked: HouseNumber, found: str | None, code: str = "fr") -> bool
 
 
 def plain(text: str) -> str:
-    """`text` with digits of any script as ASCII ones, fractions as "1/2", the zero of "n⁰ 8" as a "°"."""
+    """`text` with digits of any script as ASCII ones, the zero of "n⁰ 8" as a "°", a fraction behind a digit as "1/2".
+
+    A fraction by itself stays as it is: no house is number "⅓", nor one of 1 to 3.
+    """
     if text.isascii():
         return text
-    return "".join(map(_plain, _MARK_ZERO.sub("°", text)))
+    return _FRACTION.sub(_spelled_out, "".join(map(_ascii_digit, _MARK_ZERO.sub("°", text))))
 
 
 def says_none(text: str, code: str = "fr") -> bool:
@@ -140,10 +144,12 @@ def spoils_number(street: str) -> bool:
     )
 
 
-def _plain(character: str) -> str:
-    if unicodedata.decomposition(character).startswith("<fraction>"):
-        return f" {unicodedata.normalize('NFKD', character).replace(_FRACTION_SLASH, '/')}"
+def _ascii_digit(character: str) -> str:
     return str(unicodedata.decimal(character, character))
+
+
+def _spelled_out(fraction: re.Match[str]) -> str:
+    return f" {unicodedata.normalize('NFKD', fraction[2]).replace(_FRACTION_SLASH, '/')}"
 
 
 @lru_cache(maxsize=4096)

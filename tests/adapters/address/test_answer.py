@@ -164,6 +164,8 @@ NO_NUMBERS = (
     # what joins no house numbers, more digits than one has, and what was escaped for a page
     "8.5", "8.10", "8:9", "8:10", "8..10", "8 . 10", "8'10", "8\\10", "8·10", "1 234", "8 4", "8 2 3", "8 123456",
     "888888", "123456 A", "8° 5", "&#49;", "8 &amp; 10",
+    # a fraction that no digit stands before
+    "⅓", "⅕", "⅗", "⅐", "⅑", "¼", "n° ⅓", "bis ⅓", "⅟",
 )  # fmt: skip
 
 
@@ -211,6 +213,8 @@ def test_nor_is_it_a_number_before_the_street(number: str) -> None:
         ("es", "KM 12.3", "Carretera de Burgos"),
         ("es", "", "Carretera de Burgos, km 12.3"),
         ("de", "", "Mühlstraße -1"),
+        ("fr", "", "⅓ rue du Moulin"),
+        *((code, "", f"{name} ⅓") for code, name in (("de", "Mühlstraße"), ("es", "Calle Mayor"), ("it", "Via Roma"))),
         ("fr", "", "8\u0336 rue du Moulin"),
     ],
 )
