@@ -22,8 +22,8 @@ from adapters.address.house_numbers import (
     plain,
     read_number,
     says_none,
-    spoils_number,
     stands_as_written,
+    without_spoiled,
     with_signs,
 )
 from adapters.address.matching import ELIDED, ELISION, Language, fold, language
@@ -58,19 +58,40 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
     words = language(code)
     postcode = read_postcode(_text(answer, "postcode"))
     city = _text(answer, "city")
-    numbers: list[HouseNumber] = []
-    streets: list[str] = []
-    dropped: list[str] = []
-    malformed = False
     written = plain(_text(answer, "number"))
     fields = (
         "" if says_none(written, code) else written,
         _without_town(plain(_text(answer, "street")), postcode, city),
     )
+    numbers, streets, malformed = _read(fields, words)
+    malformed = malformed or (bool(fields[0]) and (not numbers or holds_no_number(fields[0], code)))
+    malformed = malformed or (UNREADABLE in numbers and any(map(is_misjoined, fields)))
+    malformed = malformed or not all(stands_as_written(number, " ".join(fields)) for number in numbers)
+    sound = without_spoiled(fields[1])
+    return Asked(
+        number=numbers[0] if numbers else None,
+        street=_written(_best(streets, words), fields),
+        postcode=postcode,
+        city=city,
+        city_code=re.sub(r"\s", "", _text(answer, "city_code")).upper(),
+        contradictory=len(set(numbers)) > 1,
+        numbered=bool(numbers or fields[0]),
+        malformed=malformed or (sound != fields[1] and _read((fields[0], sound), words)[0] != numbers),
+    )
+
+
+def _read(fields: tuple[str, str], words: Language) -> tuple[list[HouseNumber], list[str], bool]:
+    """The numbers and the streets in the fields of the number and of the street, and whether a word stands alone for
+    the number.
+    """
+    numbers: list[HouseNumber] = []
+    streets: list[str] = []
+    dropped: list[str] = []
+    malformed = False
     for position, field in enumerate(fields):
         for part in _parts(field, words, dropped, numbers):
-            number = read_number(part, code)
-            if number is None and number_patterns(code).several.fullmatch(part):
+            number = read_number(part, words.code)
+            if number is None and number_patterns(words.code).several.fullmatch(part):
                 number = UNREADABLE
             if number is not None:
                 numbers.append(number)
@@ -88,19 +109,7 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
                 streets.append(apart[1])
         if position == 0:  # a name beside a number may be that of a house, "Les Lilas, 8"; alone it is no number
             malformed = malformed and not numbers
-    malformed = malformed or (bool(fields[0]) and (not numbers or holds_no_number(fields[0], code)))
-    malformed = malformed or (UNREADABLE in numbers and any(map(is_misjoined, fields)))
-    malformed = malformed or not all(stands_as_written(number, " ".join(fields)) for number in numbers)
-    return Asked(
-        number=numbers[0] if numbers else None,
-        street=_written(_best(streets or dropped, words), fields),
-        postcode=postcode,
-        city=city,
-        city_code=re.sub(r"\s", "", _text(answer, "city_code")).upper(),
-        contradictory=len(set(numbers)) > 1,
-        numbered=bool(numbers or fields[0]),
-        malformed=malformed or spoils_number(fields[1]),
-    )
+    return numbers, streets or dropped, malformed
 
 
 def read_postcode(text: str) -> str:

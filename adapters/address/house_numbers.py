@@ -10,7 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from adapters.address.matching import ELIDED, Language, fold, language
 
@@ -25,7 +25,7 @@ RANGE_WIDTH = 12
 _DASHES = "–—−‐‑-"
 _PUNCTUATION = frozenset(f"{_DASHES}/\\.,;:()'’‘`´\"“”«»°#&+|·•№℅\n\r\t")
 _SIGNED = re.compile(rf"(?:^|[^\w)\s{_DASHES}])\s*[+{_DASHES}]+\s*\d")
-_SIGNED_PART = re.compile(rf"(?:^|[,;\n\r\t(|])\s*[+{_DASHES}]+\s*\d")
+_SIGNED_OR_PARTED = re.compile(rf"(?:^|(?<=[,;\n\r\t(|]))\s*[+{_DASHES}]+\s*\d+|&#\w+;")
 _BEHIND_A_WORD = rf"(?<=[^\s\d,;({_DASHES}])\s+[+{_DASHES}]+\d+"
 _SIGNED_OR_FRACTION = re.compile(rf"{_BEHIND_A_WORD}|(?<=\d)\.\d+|\bkm\b\.?\s*\d+[.,]\d+", re.IGNORECASE)
 _IN_BRACKETS = re.compile(r"(?<=[^\s(])\s*\(([^()]*)\)?")
@@ -35,7 +35,6 @@ _FRACTION = re.compile(r"(?<=\d)(\s?)([\u00bc-\u00be\u2150-\u215e\u2189])")
 _FRACTION_SLASH = "\N{FRACTION SLASH}"
 _MISJOINED = re.compile(r"\d[a-z]?\s*[.:\\·'’°º]+\s*\d|\d\s+(?!\d+\s*/\s*\d)\d|[1-9]\d{5}", re.IGNORECASE)
 _ESCAPED = re.compile(r"&(?:#\w+|[a-z]+);", re.IGNORECASE)
-_ESCAPED_BY_NUMBER = re.compile(r"&#\w+;")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -133,15 +132,17 @@ def stands_as_written(number: HouseNumber, fields: str) -> bool:
     return number == UNREADABLE or number.value in set(map(int, digits))
 
 
-def spoils_number(street: str) -> bool:
-    """Whether a number in the field of the street (`plain`) is none, as `holds_no_number` says."""
-    if _SIGNED_PART.search(street) or _ESCAPED_BY_NUMBER.search(street) or _is_struck_out(street):
-        return True
-    if any(_is_foreign(each) and _has_digit(each) for each in street):
-        return True
-    return any(
-        one.isdigit() != other.isdigit() and (_is_foreign(one) or _is_foreign(other)) for one, other in pairwise(street)
-    )
+def without_spoiled(street: str) -> str:
+    """`street` (`plain`) without the digits that are no house number, as `holds_no_number` says.
+
+    What is read from it besides its number stays: the digits may be a flat's, or of a name.
+    """
+    runs = ["".join(run) for _, run in groupby(_SIGNED_OR_PARTED.sub(" ", street), _is_numeral)]
+    for before, (position, run), after in zip(["", *runs], enumerate(runs), [*runs[1:], ""], strict=False):
+        marked = unicodedata.combining(after[:1] or " ") or any(map(_is_foreign, (*before[-1:], *run, *after[:1])))
+        if _is_numeral(run[0]) and marked:
+            runs[position] = " "
+    return "".join(runs)
 
 
 def _ascii_digit(character: str) -> str:
@@ -161,6 +162,10 @@ def _is_foreign(character: str) -> bool:
         return True
     category = unicodedata.category(character)
     return not (category[0] == "L" or category in {"Nd", "Zs", "Cf"} or unicodedata.combining(character))
+
+
+def _is_numeral(character: str) -> bool:
+    return character.isdigit() or (_is_foreign(character) and _has_digit(character))
 
 
 def _is_struck_out(text: str) -> bool:

@@ -236,6 +236,38 @@ def test_a_sign_elsewhere_takes_no_number_away(code: str, number: str, street: s
     assert (asked.malformed, asked.number and asked.number.value) == (False, 8)
 
 
+@pytest.mark.parametrize(
+    ("code", "street"),
+    [
+        *(("fr", f"rue du Moulin{end}") for end in (" [bât 3]", ", -2e étage", " bât 3*", " {2}", " ²")),
+        *(("fr", each) for each in ("rue du 8 mai 1945!", "rue du 8* mai 1945", "rue du Moulin <3e étage>")),
+        *(("fr", each) for each in ("rue de l&#39;Église", "rue du 1️⃣1 novembre", "rue du Moulin 3!")),
+        ("en", "Mill Street [flat 3]"),
+        ("de", "Straße des 17.! Juni"),
+        ("de", "Mühlstraße [2. OG]"),
+        ("es", "Calle 2! de Mayo"),
+        ("it", "Via 20* Settembre"),
+    ],
+)
+def test_what_spoils_no_number_in_the_street_leaves_the_one_in_its_field(code: str, street: str) -> None:
+    asked = read_answer({"number": "12", "street": street}, code)
+    assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(12), False, False)
+    assert not read_answer({"street": f"12, {street}"}, code).malformed
+
+
+@pytest.mark.parametrize(
+    ("code", "street"),
+    [
+        *(("fr", each) for each in ("famille Corvec 8* rue du Moulin", "rue du Moulin, 8!", "rue du Moulin, ⅓")),
+        *(("de", f"Mühlstraße {each}") for each in ("8*", "[8]", "8²", "⑧", "8🙂", "12 8!")),
+        *(("es", each) for each in ("Calle Mayor 8!", "Calle Mayor, -8", "8* Calle Mayor")),
+        *(("it", each) for each in ("Via 20 Settembre 8*", "Via Roma {8}")),
+    ],
+)
+def test_what_would_be_read_as_a_number_spoils_it_wherever_it_stands(code: str, street: str) -> None:
+    assert read_answer({"street": street}, code).malformed
+
+
 @pytest.mark.parametrize("street", ["rue du Moulin 🙂", "8 rue du Moulin !", "8 rue du Moulin, -"])
 def test_what_stands_elsewhere_in_the_street_is_no_part_of_its_number(street: str) -> None:
     asked = read_answer({"street": street})
