@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from adapters.address.house_numbers import (
+    KILOMETRE_POST,
     RANGE_SIGN,
     SEPARATORS,
     UNREADABLE,
@@ -23,8 +24,8 @@ from adapters.address.house_numbers import (
     read_number,
     says_none,
     stands_as_written,
-    without_spoiled,
     with_signs,
+    without_spoiled,
 )
 from adapters.address.matching import ELIDED, ELISION, Language, fold, language
 
@@ -32,6 +33,9 @@ MAX_LETTERS = 300
 """No field of an address is longer; what is, is read as far as this."""
 
 DASH = re.compile(r"(?<!\d)\s[-–—]\s|\s[-–—]\s(?!\d)")
+
+_DASH_BEFORE = re.compile(r"(?<=\w)\s+[-–—]\s+(?=(\d[^,;\n\r\t()|]*))")
+"""A dash that joins two numbers, or parts a floor from a number: "8 - 3e étage"."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,12 +63,11 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
     postcode = read_postcode(_text(answer, "postcode"))
     city = _text(answer, "city")
     written = plain(_text(answer, "number"))
-    fields = (
-        "" if says_none(written, code) else written,
-        _without_town(plain(_text(answer, "street")), postcode, city),
-    )
+    given = ("" if says_none(written, code) else written, _without_town(plain(_text(answer, "street")), postcode, city))
+    fields = (KILOMETRE_POST.sub(" ", given[0]), KILOMETRE_POST.sub(" ", given[1]))
     numbers, streets, malformed = _read(fields, words)
-    malformed = malformed or (bool(fields[0]) and (not numbers or holds_no_number(fields[0], code)))
+    malformed = malformed or (not numbers and (bool(given[0]) or fields != given))
+    malformed = malformed or holds_no_number(fields[0], code)
     malformed = malformed or (UNREADABLE in numbers and any(map(is_misjoined, fields)))
     malformed = malformed or not all(stands_as_written(number, " ".join(fields)) for number in numbers)
     sound = without_spoiled(fields[1])
@@ -75,7 +78,7 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
         city=city,
         city_code=re.sub(r"\s", "", _text(answer, "city_code")).upper(),
         contradictory=len(set(numbers)) > 1,
-        numbered=bool(numbers or fields[0]),
+        numbered=bool(numbers or given[0]),
         malformed=malformed or (sound != fields[1] and _read((fields[0], sound), words)[0] != numbers),
     )
 
@@ -143,6 +146,7 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
     begins, inside = _noise_patterns(words.code)
     for sign, word in words.table["noise"]["signs"].items():
         text = re.sub(rf"(?<=\S)\s*{re.escape(sign)}", word, text)  # "8 Main St #4"
+    text = _DASH_BEFORE.sub(lambda match: "," if begins.match(fold(match[1])) else match[0], text)
     for folded in _pieces(with_signs(text, words), begins):
         without_flat = inside.sub(lambda match: match[0] if _in_name(match, words, known) else " ", folded)
         rest = " ".join(without_flat.replace(ELIDED, "").split()).lstrip(f"{RANGE_SIGN} ")

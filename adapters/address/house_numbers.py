@@ -25,13 +25,23 @@ RANGE_WIDTH = 12
 _DASHES = "–—−‐‑-"
 _PUNCTUATION = frozenset(f"{_DASHES}/\\.,;:()'’‘`´\"“”«»°#&+|·•№℅\n\r\t")
 _SIGNED = re.compile(rf"(?:^|[^\w)\s{_DASHES}])\s*[+{_DASHES}]+\s*\d")
-_SIGNED_OR_PARTED = re.compile(rf"(?:^|(?<=[,;\n\r\t(|]))\s*[+{_DASHES}]+\s*\d+|&#\w+;")
+_SIGNED_OR_PARTED = re.compile(rf"(?:^|(?<=[,;\n\r\t(|]))\s*[+{_DASHES}]+\s*\d+|&#\w+;|\b\d+,\s*0+\b|\b0+,\s*\d+")
 _BEHIND_A_WORD = rf"(?<=[^\s\d,;({_DASHES}])\s+[+{_DASHES}]+\d+"
-_SIGNED_OR_FRACTION = re.compile(rf"{_BEHIND_A_WORD}|(?<=\d)\.\d+|\bkm\b\.?\s*\d+[.,]\d+", re.IGNORECASE)
+_SIGNED_OR_FRACTION = re.compile(rf"{_BEHIND_A_WORD}|(?<=\d)\.\d+")
+_KM = r"(?:km|p\.?\s?k|(?:k|ch)il[oó]m[eèé]tr[eio]|kilometer)s?\b"
+_MORE_KM = r"(?:[-–.,/:]\d+|\s*\+\s*\d+|,?\s+\d{3}\b)*"
+KILOMETRE_POST = re.compile(
+    rf"\b{_KM}(?:[\s.,:]|n[.º°]+)*\d+{_MORE_KM}\s?[a-z]?\b|\b\d+{_MORE_KM}\s*{_KM}(?![\s.:]*\d)", re.IGNORECASE
+)
+"""A place on a road ("km 12+300"), which is no house number."""
 _IN_BRACKETS = re.compile(r"(?<=[^\s(])\s*\(([^()]*)\)?")
 _NOTHING = re.compile(rf"[/. {_DASHES}]*")
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
+"""Characters that show nothing. Those that turn the text around ("\\u202e") are none of them: 12 would look like 21."""
 _MARK_ZERO = re.compile("(?<=[nN])\N{SUPERSCRIPT ZERO}|\N{RING ABOVE}")
 _FRACTION = re.compile(r"(?<=\d)(\s?)([\u00bc-\u00be\u2150-\u215e\u2189])")
+_DOTTED_ORDINAL = re.compile(r"(?<=\w)\.(?=[º°ª])")
+_ORDINAL = re.compile(r"(?<=\d)([º°ª])(?=\w)")
 _FRACTION_SLASH = "\N{FRACTION SLASH}"
 _MISJOINED = re.compile(r"\d[a-z]?\s*[.:\\·'’°º]+\s*\d|\d\s+(?!\d+\s*/\s*\d)\d|[1-9]\d{5}", re.IGNORECASE)
 _ESCAPED = re.compile(r"&(?:#\w+|[a-z]+);", re.IGNORECASE)
@@ -83,13 +93,15 @@ def same_number(asked: HouseNumber, found: str | None, code: str = "fr") -> bool
 
 
 def plain(text: str) -> str:
-    """`text` with digits of any script as ASCII ones, the zero of "n⁰ 8" as a "°", a fraction behind a digit as "1/2".
+    """`text` with digits of any script as ASCII ones, the zero of "n⁰ 8" as a "°", "n.º" as "nº", "3.ºB" as "3º B", a
+    fraction behind a digit as "1/2", and without what cannot be seen.
 
     A fraction by itself stays as it is: no house is number "⅓", nor one of 1 to 3.
     """
     if text.isascii():
         return text
-    return _FRACTION.sub(_spelled_out, "".join(map(_ascii_digit, _MARK_ZERO.sub("°", text))))
+    digits = "".join(map(_ascii_digit, _MARK_ZERO.sub("°", text.translate(_UNSEEN))))
+    return _FRACTION.sub(_spelled_out, _ORDINAL.sub(r"\1 ", _DOTTED_ORDINAL.sub("", digits)))
 
 
 def says_none(text: str, code: str = "fr") -> bool:
@@ -102,15 +114,17 @@ def says_none(text: str, code: str = "fr") -> bool:
 def holds_no_number(text: str, code: str = "fr") -> bool:
     """Whether the field of the number (`plain`) holds what no house number is made of, such as "-1", "²" or "<b>8</b>".
 
-    So do a number in brackets behind something else, "f(8)", and a suffix apart, "8 (bis)": it may be a flat's.
+    So do a number in brackets behind something else, "Lilas (8)", a suffix apart, "8 (bis)", for it may be a flat's,
+    and a zero apart, "0,8".
     """
     if any(map(_is_foreign, text)) or _SIGNED.search(text) or _ESCAPED.search(text) or _is_struck_out(text):
         return True
-    if any(read_number(match[1], code) for match in _IN_BRACKETS.finditer(text)):
+    bracketed = (read_number(match[1], code) for match in _IN_BRACKETS.finditer(text))
+    if any(number and (not number.repetition or _is_suffix(number.repetition, code)) for number in bracketed):
         return True
     pieces = [fold(piece) for piece in SEPARATORS.split(text)]
-    return any(
-        not number.repetition and behind[:1].isalpha() and read_number(f"{piece} {behind}", code)
+    return any(piece and not piece.strip("0") for piece in pieces) or any(
+        not number.repetition and _is_suffix(behind, code)
         for piece, behind in pairwise(pieces)
         if (number := read_number(piece, code))
     )
@@ -126,7 +140,7 @@ def is_misjoined(text: str) -> bool:
 
 def stands_as_written(number: HouseNumber, fields: str) -> bool:
     """Whether the digits of a number stand in `fields` (`plain`) by themselves: not only behind a sign after a word,
-    as the floor in "8 étage -1", or behind a dot, as the metres in "km 12.3".
+    as the floor in "8 étage -1", or behind a dot, as in "appt 3.12".
     """
     digits = re.findall(r"\d+", _SIGNED_OR_FRACTION.sub(" ", fields))
     return number == UNREADABLE or number.value in set(map(int, digits))
@@ -161,7 +175,13 @@ def _is_foreign(character: str) -> bool:
     if character in {RANGE_SIGN, ELIDED}:
         return True
     category = unicodedata.category(character)
-    return not (category[0] == "L" or category in {"Nd", "Zs", "Cf"} or unicodedata.combining(character))
+    return not (category[0] == "L" or category in {"Nd", "Zs"} or unicodedata.combining(character))
+
+
+def _is_suffix(word: str, code: str) -> bool:
+    """Whether a word (folded) may be a number's suffix, and not only a flat, floor or staircase ("EG", "A3")."""
+    repetitions = language(code).table["repetitions"]
+    return word.isalpha() and (len(word) == 1 or word in repetitions or word in repetitions.values())
 
 
 def _is_numeral(character: str) -> bool:
