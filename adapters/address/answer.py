@@ -34,8 +34,11 @@ MAX_LETTERS = 300
 
 DASH = re.compile(r"(?<!\d)\s[-–—]\s|\s[-–—]\s(?!\d)")
 
-_DASH_BEFORE = re.compile(r"(?<=\w)\s+[-–—]\s+(?=(\d[^,;\n\r\t()|]*))")
-"""A dash that joins two numbers, or parts a floor from a number: "8 - 3e étage"."""
+_JOINT = re.compile(r"(?<=\w)\s*[-–—/]+\s*(?=(\d[^,;\n\r\t()|]*))")
+"""A sign that joins two numbers, or parts a floor from a number: "8 - 3e étage"."""
+_CARE_OF = re.compile(r"(?:(?<=\d)|(?<=\d[a-z]))\s+(?=c\s?/\s?o\b)", re.IGNORECASE)
+_CUT = "\n"
+"""Stands where a flat was taken out."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -102,8 +105,11 @@ def _read(fields: tuple[str, str], words: Language) -> tuple[list[HouseNumber], 
             apart = _apart(part, words, numbers)
             name = apart[1] if apart else part
             beside = position == 0 and bool(fields[1]) and not _names_kind(name.split(), words)
-            if beside and (apart or part.strip("0")[:1].isdigit()):
-                numbers.append(UNREADABLE)  # "8 quinquies" beside a street: nobody knows what that is
+            if beside and numbers and words.ordinal.fullmatch(part.split()[0]):
+                dropped.append(part)  # "8, 2ème gauche"
+            elif beside and (apart or part.strip("0")[:1].isdigit()):
+                # "8 quinquies" beside a street: nobody knows what that is
+                numbers.append(_before_noise(part, words) or UNREADABLE)
             elif apart is None:
                 streets.append(part)
                 malformed = malformed or beside
@@ -144,12 +150,17 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
     house numbers that were read until now.
     """
     begins, inside = _noise_patterns(words.code)
+    between, door = _flat_patterns(words.code)
     for sign, word in words.table["noise"]["signs"].items():
         text = re.sub(rf"(?<=\S)\s*{re.escape(sign)}", word, text)  # "8 Main St #4"
-    text = _DASH_BEFORE.sub(lambda match: "," if begins.match(fold(match[1])) else match[0], text)
+    text = _JOINT.sub(lambda match: "," if begins.match(fold(match[1])) else match[0], _CARE_OF.sub(",", text))
     for folded in _pieces(with_signs(text, words), begins):
-        without_flat = inside.sub(lambda match: match[0] if _in_name(match, words, known) else " ", folded)
-        rest = " ".join(without_flat.replace(ELIDED, "").split()).lstrip(f"{RANGE_SIGN} ")
+        kept = between.sub(rf"\1 {RANGE_SIGN * 2} \2", folded)
+        without_flat = inside.sub(lambda match: match[0] if _in_name(match, words, known) else _CUT, kept)
+        rest = " ".join(door.sub(r"\1 ", without_flat).replace(ELIDED, "").split()).lstrip(f"{RANGE_SIGN} ")
+        marked = re.match(rf"(?:{_marks(words)}) ?(?=\d)", rest)
+        if marked and marked[0].strip() != "n" and any(map(words.kinds, rest[marked.end() :].split()[1:5])):
+            rest = rest[marked.end() :]  # "n° 8 rue du Moulin", but not "N 7 route de Lyon"
         if begins.match(rest):
             tail = _tail(rest.split(), words)
             if tail[0].isdigit() or (tail != rest and _apart(tail, words, ()) is not None):
@@ -158,6 +169,22 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
                 dropped.append(tail)
         elif rest:
             yield rest
+
+
+def _before_noise(part: str, words: Language) -> HouseNumber | None:
+    """The number in "8 chez Corvec": what stands before words that begin no street."""
+    begins, _ = _noise_patterns(words.code)
+    tokens = part.split()
+    for length in range(min(4, len(tokens) - 1), 0, -1):
+        rest = " ".join(tokens[length:])
+        if (
+            rest[0].isalpha()
+            and tokens[length] not in words.table["noise"]["after_number"]
+            and begins.match(rest)
+            and (number := read_number(" ".join(tokens[:length]), words.code))
+        ):
+            return number
+    return None
 
 
 def _in_name(match: re.Match[str], words: Language, known: Sequence[HouseNumber]) -> bool:
@@ -226,7 +253,8 @@ def _noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
         floor = rf"(?!\d+ (?:{'|'.join(grounds)})\b){floor}"  # "Via Roma 8 piano terra" is house 8, and no floor 8
     if noise["bare_floors"]:  # "3º B", "2º piso 1ª"
         door = rf"(?: (?:\d+{ending}?|[a-z])(?= |$))?"
-        floor = rf"(?:{floor}{door}|\d+(?:{either('bare_floors')}){door}$)"
+        floor = rf"(?:{floor}{door}|\d+(?:{either('bare_floors')}){door}(?=$| (?:{either('with_value')})\b))"
+        floor = rf"(?:{floor}|(?<=\d )\d{{1,2}}(?: (?:{either('behind')})\b| ?[a-h]$))"  # "8 3 izq", "8 3B"
     value = rf"(?: ?(?:(?:{marks}) ?)?\d+{ending}?[a-z]?| [a-z]\d*)(?= |$)"
     behind = rf" (?:{either('behind')})\b"
     by_itself = rf"(?:^|(?<=\S ))(?:{either('alone')})(?:{behind})?$|^(?:{either('behind')})$"
@@ -238,6 +266,27 @@ def _noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
         rf"|{by_itself})"
     )
     return begins, inside
+
+
+@lru_cache(maxsize=32)
+def _flat_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A floor between two numbers, of which nobody knows which is its own ("8 étage 2"); and a letter behind a number
+    and a flat, for it is the flat's ("8 appt 3 B"), unless it may begin a street ("8 Apt 3 E Main St").
+    """
+    words = language(code)
+    table = words.table
+    known = "|".join({*table["repetitions"], *table["repetitions"].values()})
+    ways = "|".join({*table["directions"], *(word for word in words.senses if len(word) == 1 and words.kinds(word))})
+    way = rf"(?!(?:{ways}) \S)" if ways else ""
+    where = "^" if table["number_position"] == "before" else "(?!)"
+    between = (
+        rf"{where}(\d+(?: ?[a-z])?) (?:{'|'.join(table['noise']['after_number'])}) (?:(?:{_marks(words)}) ?)?(\d+)\b"
+    )
+    return re.compile(between), re.compile(rf"(\d(?: ?(?:{known}|[a-z]))?) *{_CUT} *{way}(?:{known}|[a-z])(?= |$)")
+
+
+def _marks(words: Language) -> str:
+    return "|".join(words.table["number_marks"])
 
 
 def _apart(part: str, words: Language, known: Sequence[HouseNumber]) -> tuple[HouseNumber, str] | None:

@@ -15,7 +15,7 @@ from itertools import groupby, pairwise
 from adapters.address.matching import ELIDED, Language, fold, language
 
 SEPARATORS = re.compile(r"[,;\n\r\t()|]+")
-SIGN = re.compile(r"(\d[a-z]?)\s*([-–—./:\\·'’]+)\s*(?=\d)", re.IGNORECASE)
+SIGN = re.compile(r"(\d[a-z]?)\s*([-–—./:\\·•'’]+)\s*(?=\d)", re.IGNORECASE)
 RANGE_SIGN = "\ua78f"
 """Stands for a sign between two numbers that folding must not lose, twice for one that joins no range: "8.5", and "4/8"
 where that is flat 4 of house 8. It is a letter that looks like a dot (sinological dot)."""
@@ -24,8 +24,11 @@ RANGE_WIDTH = 12
 
 _DASHES = "–—−‐‑-"
 _PUNCTUATION = frozenset(f"{_DASHES}/\\.,;:()'’‘`´\"“”«»°#&+|·•№℅\n\r\t")
-_SIGNED = re.compile(rf"(?:^|[^\w)\s{_DASHES}])\s*[+{_DASHES}]+\s*\d")
-_SIGNED_OR_PARTED = re.compile(rf"(?:^|(?<=[,;\n\r\t(|]))\s*[+{_DASHES}]+\s*\d+|&#\w+;|\b\d+,\s*0+\b|\b0+,\s*\d+")
+_ROAD = rf"\b[nN][{_DASHES}]\d+"
+_SIGNED = re.compile(rf"(?:^|[^\w)\s{_DASHES}])\s*[+{_DASHES}]+\s*\d|{_ROAD}|\b(\d+),\1\b")
+_SIGNED_OR_PARTED = re.compile(
+    rf"(?:^|(?<=[,;\n\r\t(|]))\s*[+{_DASHES}]+\s*\d+|{_ROAD}|&#\w+;|\b\d+,\s*0+\b|\b0+,\s*\d+"
+)
 _BEHIND_A_WORD = rf"(?<=[^\s\d,;({_DASHES}])\s+[+{_DASHES}]+\d+"
 _SIGNED_OR_FRACTION = re.compile(rf"{_BEHIND_A_WORD}|(?<=\d)\.\d+")
 _KM = r"(?:km|p\.?\s?k|(?:k|ch)il[oó]m[eèé]tr[eio]|kilometer)s?\b"
@@ -38,12 +41,14 @@ _IN_BRACKETS = re.compile(r"(?<=[^\s(])\s*\(([^()]*)\)?")
 _NOTHING = re.compile(rf"[/. {_DASHES}]*")
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
 """Characters that show nothing. Those that turn the text around ("\\u202e") are none of them: 12 would look like 21."""
-_MARK_ZERO = re.compile("(?<=[nN])\N{SUPERSCRIPT ZERO}|\N{RING ABOVE}")
+_MARK = re.compile("(?<=\\b[nN])\\.?\\s?[\N{SUPERSCRIPT ZERO}°º\N{RING ABOVE}]")
 _FRACTION = re.compile(r"(?<=\d)(\s?)([\u00bc-\u00be\u2150-\u215e\u2189])")
 _DOTTED_ORDINAL = re.compile(r"(?<=\w)\.(?=[º°ª])")
 _ORDINAL = re.compile(r"(?<=\d)([º°ª])(?=\w)")
 _FRACTION_SLASH = "\N{FRACTION SLASH}"
-_MISJOINED = re.compile(r"\d[a-z]?\s*[.:\\·'’°º]+\s*\d|\d\s+(?!\d+\s*/\s*\d)\d|[1-9]\d{5}", re.IGNORECASE)
+_MISJOINED = re.compile(
+    r"\d[a-z]?\s*[.:\\·•'’°º]+\s*\d|\d\s+(?!\d+\s*/\s*\d)\d|[1-9]\d{5}|[^\W\d]{4}\s+[-+]+\d", re.IGNORECASE
+)
 _ESCAPED = re.compile(r"&(?:#\w+|[a-z]+);", re.IGNORECASE)
 
 
@@ -93,14 +98,14 @@ def same_number(asked: HouseNumber, found: str | None, code: str = "fr") -> bool
 
 
 def plain(text: str) -> str:
-    """`text` with digits of any script as ASCII ones, the zero of "n⁰ 8" as a "°", "n.º" as "nº", "3.ºB" as "3º B", a
-    fraction behind a digit as "1/2", and without what cannot be seen.
+    """`text` with digits of any script as ASCII ones, "n⁰", "n°" and "n.º" as "nº", "3.ºB" as "3º B", a fraction behind
+    a digit as "1/2", and without what cannot be seen.
 
     A fraction by itself stays as it is: no house is number "⅓", nor one of 1 to 3.
     """
     if text.isascii():
         return text
-    digits = "".join(map(_ascii_digit, _MARK_ZERO.sub("°", text.translate(_UNSEEN))))
+    digits = "".join(map(_ascii_digit, _MARK.sub("º", text.translate(_UNSEEN)).replace("\N{RING ABOVE}", "°")))
     return _FRACTION.sub(_spelled_out, _ORDINAL.sub(r"\1 ", _DOTTED_ORDINAL.sub("", digits)))
 
 
@@ -115,7 +120,7 @@ def holds_no_number(text: str, code: str = "fr") -> bool:
     """Whether the field of the number (`plain`) holds what no house number is made of, such as "-1", "²" or "<b>8</b>".
 
     So do a number in brackets behind something else, "Lilas (8)", a suffix apart, "8 (bis)", for it may be a flat's,
-    and a zero apart, "0,8".
+    a zero apart, "0,8", and the number of a road, "N-340".
     """
     if any(map(_is_foreign, text)) or _SIGNED.search(text) or _ESCAPED.search(text) or _is_struck_out(text):
         return True
@@ -123,10 +128,9 @@ def holds_no_number(text: str, code: str = "fr") -> bool:
     if any(number and (not number.repetition or _is_suffix(number.repetition, code)) for number in bracketed):
         return True
     pieces = [fold(piece) for piece in SEPARATORS.split(text)]
+    numbers = [(number, behind) for piece, behind in pairwise(pieces) if (number := read_number(piece, code))]
     return any(piece and not piece.strip("0") for piece in pieces) or any(
-        not number.repetition and _is_suffix(behind, code)
-        for piece, behind in pairwise(pieces)
-        if (number := read_number(piece, code))
+        not number.repetition and _is_suffix(behind, code) for number, behind in numbers[:1]
     )
 
 
@@ -151,12 +155,15 @@ def without_spoiled(street: str) -> str:
 
     What is read from it besides its number stays: the digits may be a flat's, or of a name.
     """
-    runs = ["".join(run) for _, run in groupby(_SIGNED_OR_PARTED.sub(" ", street), _is_numeral)]
-    for before, (position, run), after in zip(["", *runs], enumerate(runs), [*runs[1:], ""], strict=False):
-        marked = unicodedata.combining(after[:1] or " ") or any(map(_is_foreign, (*before[-1:], *run, *after[:1])))
-        if _is_numeral(run[0]) and marked:
-            runs[position] = " "
-    return "".join(runs)
+    text = _SIGNED_OR_PARTED.sub(" ", street)
+    runs = [" ", *("".join(run) for _, run in groupby(text, _is_numeral)), " "]
+    sound = list(runs)
+    for position, run in enumerate(runs[1:-1], start=1):
+        before, after = runs[position - 1], runs[position + 1]
+        marked = unicodedata.combining(after[0]) or any(map(_is_foreign, (before[-1], *run, after[0])))
+        if _is_numeral(run[0]) and (marked or _all_foreign(before) or _all_foreign(after)):
+            sound[position] = " "
+    return "".join(sound[1:-1])
 
 
 def _ascii_digit(character: str) -> str:
@@ -176,6 +183,11 @@ def _is_foreign(character: str) -> bool:
         return True
     category = unicodedata.category(character)
     return not (category[0] == "L" or category in {"Nd", "Zs"} or unicodedata.combining(character))
+
+
+def _all_foreign(text: str) -> bool:
+    """Whether nothing but signs that no house number has stands between two: "8 ~ 10"."""
+    return bool(text.strip()) and all(map(_is_foreign, text.replace(" ", "")))
 
 
 def _is_suffix(word: str, code: str) -> bool:

@@ -139,3 +139,86 @@ def test_a_dash_before_a_floor_joins_nothing(code: str, number: str) -> None:
 def test_people_say_in_words_that_a_house_has_no_number(code: str, number: str) -> None:
     asked = read(code, number)
     assert (asked.number, asked.numbered, asked.malformed) == (None, False, False)
+
+
+@pytest.mark.parametrize(
+    ("code", "number"),
+    in_languages(
+        fr="8 appt 3 B | 8 appt 3 A | 8 2e étage B | 8 bât 2 A | 8 porte 3 bis | 8 esc 2 ter | 8 bât A B",
+        en="8 Apt 3 B | 8 2nd floor B | 8 Unit 3 A | 8 Flat B A",
+        de="8 Whg 3 B | 8 Top 3 A | 8 Stiege 2 a",
+        es="8 piso 3 B | 8 piso 3º B | 8 piso 3ºB | 8 esc 2 B | 8 portal 2 A | 8 planta 3 bis"
+        " | 8 2ºA esc. 2 | 8 3 izq | 8 3B | 8 1 D",
+        it="8 int. 3 B | 8 scala 2 A | 8 2° piano A | 8 int 3 R | 8 int 3 bis",
+    ),
+)
+def test_the_letter_of_a_flat_is_no_suffix_of_the_house(code: str, number: str) -> None:
+    before = code in {"fr", "en"}
+    for asked in (
+        read(code, number),
+        read(code, "", f"{number} {STREETS[code]}" if before else f"{STREETS[code]} {number}"),
+    ):
+        assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
+
+
+def test_a_letter_behind_a_flat_that_begins_a_street_stays() -> None:
+    assert read("en", "", "8 Apt 3 E Mill Street").street == "e mill street"
+    assert read("fr", "", "8 appt 3 r du Moulin").street == "r du moulin"
+    assert read("fr", "8", "appt 3 d'Artagnan").street == "d'artagnan"
+
+
+@pytest.mark.parametrize(("code", "number"), in_languages(fr="8 étage 2 | 2 étage 8", en="8 floor 2 | 2 floor 8"))
+def test_nobody_knows_which_of_two_numbers_around_a_floor_is_the_house(code: str, number: str) -> None:
+    for asked in (read(code, number), read(code, "", f"{number} {STREETS[code]}")):
+        assert asked.number == HouseNumber(0)
+
+
+@pytest.mark.parametrize(
+    ("code", "number"),
+    in_languages(
+        fr="8, 2ème | 8, 2ème gauche | 8 (3ème gauche) | 8-2e étage | 8 chez Mme Corvec | 8 c/o Corvec | 8/2e étage",
+        en="8 c/o Smith | 8 Ground floor | 8, 2nd",
+        de="8/2. Stiege | 8 c/o Müller | 8 / 2. OG | 8-2. OG | 8 bei Familie Müller",
+        es="8-3º B | 8-3ºB | 8/3ºB | 8, 3°, B | 8, 3º, B",
+        it="n. civ. 8 | n.c. 8 | 8 presso Rossi | 8 c/o Rossi | 8 condominio Aurora | 8/2° piano",
+    ),
+)
+def test_floors_and_people_behind_a_number_leave_it(code: str, number: str) -> None:
+    asked = read(code, number)
+    assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
+
+
+@pytest.mark.parametrize(
+    ("code", "number"),
+    in_languages(fr="nos 8-10 | n°s 8 et 10 | nᵒˢ 8-10", it="nn. 8-10", es="n.os 8-10 | nos 8 y 10", en="Nos. 8-10"),
+)
+def test_the_mark_of_several_numbers_is_one_too(code: str, number: str) -> None:
+    assert read(code, number).number == HouseNumber(8, until=10)
+
+
+@pytest.mark.parametrize(
+    "street", ["n°8 rue du Moulin", "Nº 8, rue du Moulin", "no 8 r. du Moulin", "numéro 8 rue du Moulin"]
+)
+def test_a_mark_may_stand_before_the_number_in_the_street(street: str) -> None:
+    asked = read("fr", "", street)
+    assert (asked.number, asked.malformed) == (HouseNumber(8), False)
+    assert asked.street in {"rue du moulin", "r du moulin"}
+
+
+@pytest.mark.parametrize("code", STREETS)
+@pytest.mark.parametrize("number", ["8•10", "8,8", "N-340", "n-8"])
+def test_a_dot_a_decimal_and_the_number_of_a_road_are_none(code: str, number: str) -> None:
+    assert read(code, number).malformed
+
+
+@pytest.mark.parametrize("code", STREETS)
+@pytest.mark.parametrize("joint", ["~", "=", "_", "→", "🙂"])
+def test_signs_between_two_numbers_join_none_in_the_street_either(code: str, joint: str) -> None:
+    number = f"8 {joint} 10"
+    before = code in {"fr", "en"}
+    assert read(code, number).malformed
+    assert read(code, "", f"{number} {STREETS[code]}" if before else f"{STREETS[code]} {number}").malformed
+
+
+def test_the_number_of_a_road_is_not_read_from_the_street() -> None:
+    assert read("es", "", "Carretera de Cádiz N-340").malformed
