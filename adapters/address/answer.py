@@ -37,6 +37,8 @@ DASH = re.compile(r"(?<!\d)\s[-–—]\s|\s[-–—]\s(?!\d)")
 _JOINT = re.compile(r"(?<=\w)\s*[-–—/]+\s*(?=(\d[^,;\n\r\t()|]*))")
 """A sign that joins two numbers, or parts a floor from a number: "8 - 3e étage"."""
 _CARE_OF = re.compile(r"(?:(?<=\d)|(?<=\d[a-z]))\s+(?=c\s?/\s?o\b)", re.IGNORECASE)
+_BARE_FLOOR = re.compile(r"^(\d{1,4}) 1?\d ?[a-h]$")
+"""Floor and door behind a number in its own field, where people leave the "º" away: "8 3B"."""
 _CUT = "\n"
 """Stands where a flat was taken out."""
 
@@ -95,7 +97,9 @@ def _read(fields: tuple[str, str], words: Language) -> tuple[list[HouseNumber], 
     dropped: list[str] = []
     malformed = False
     for position, field in enumerate(fields):
-        for part in _parts(field, words, dropped, numbers):
+        bare = position == 0 and bool(words.table["noise"]["bare_floors"])
+        for each in _parts(field, words, dropped, numbers):
+            part = _BARE_FLOOR.sub(r"\1", each) if bare else each
             number = read_number(part, words.code)
             if number is None and number_patterns(words.code).several.fullmatch(part):
                 number = UNREADABLE
@@ -254,7 +258,6 @@ def _noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     if noise["bare_floors"]:  # "3º B", "2º piso 1ª"
         door = rf"(?: (?:\d+{ending}?|[a-z])(?= |$))?"
         floor = rf"(?:{floor}{door}|\d+(?:{either('bare_floors')}){door}(?=$| (?:{either('with_value')})\b))"
-        floor = rf"(?:{floor}|(?<=\d )\d{{1,2}}(?: (?:{either('behind')})\b| ?[a-h]$))"  # "8 3 izq", "8 3B"
     value = rf"(?: ?(?:(?:{marks}) ?)?\d+{ending}?[a-z]?| [a-z]\d*)(?= |$)"
     behind = rf" (?:{either('behind')})\b"
     by_itself = rf"(?:^|(?<=\S ))(?:{either('alone')})(?:{behind})?$|^(?:{either('behind')})$"

@@ -31,7 +31,7 @@ _SIGNED_OR_PARTED = re.compile(
 )
 _BEHIND_A_WORD = rf"(?<=[^\s\d,;({_DASHES}])\s+[+{_DASHES}]+\d+"
 _SIGNED_OR_FRACTION = re.compile(rf"{_BEHIND_A_WORD}|(?<=\d)\.\d+")
-_KM = r"(?:km|p\.?\s?k|(?:k|ch)il[oó]m[eèé]tr[eio]|kilometer)s?\b"
+_KM = r"(?<!\bde )(?<!\bdel )(?<!\bdu )(?:km|p\.?\s?k|(?:k|ch)il[oó]m[eèé]tr[eio]|kilometer)s?\b"
 _MORE_KM = r"(?:[-–.,/:]\d+|\s*\+\s*\d+|,?\s+\d{3}\b)*"
 KILOMETRE_POST = re.compile(
     rf"\b{_KM}(?:[\s.,:]|n[.º°]+)*\d+{_MORE_KM}\s?[a-z]?\b|\b\d+{_MORE_KM}\s*{_KM}(?![\s.:]*\d)", re.IGNORECASE

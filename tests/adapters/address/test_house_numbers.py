@@ -147,8 +147,7 @@ def test_people_say_in_words_that_a_house_has_no_number(code: str, number: str) 
         fr="8 appt 3 B | 8 appt 3 A | 8 2e étage B | 8 bât 2 A | 8 porte 3 bis | 8 esc 2 ter | 8 bât A B",
         en="8 Apt 3 B | 8 2nd floor B | 8 Unit 3 A | 8 Flat B A",
         de="8 Whg 3 B | 8 Top 3 A | 8 Stiege 2 a",
-        es="8 piso 3 B | 8 piso 3º B | 8 piso 3ºB | 8 esc 2 B | 8 portal 2 A | 8 planta 3 bis"
-        " | 8 2ºA esc. 2 | 8 3 izq | 8 3B | 8 1 D",
+        es="8 piso 3 B | 8 piso 3º B | 8 piso 3ºB | 8 esc 2 B | 8 portal 2 A | 8 planta 3 bis | 8 2ºA esc. 2",
         it="8 int. 3 B | 8 scala 2 A | 8 2° piano A | 8 int 3 R | 8 int 3 bis",
     ),
 )
@@ -222,3 +221,20 @@ def test_signs_between_two_numbers_join_none_in_the_street_either(code: str, joi
 
 def test_the_number_of_a_road_is_not_read_from_the_street() -> None:
     assert read("es", "", "Carretera de Cádiz N-340").malformed
+
+
+@pytest.mark.parametrize(
+    ("code", "street"),
+    [("it", "Via del Chilometro 8"), ("es", "Calle del Kilómetro 8"), ("fr", "8 rue du Kilomètre 5")],
+)
+def test_a_street_may_be_called_after_a_kilometre(code: str, street: str) -> None:
+    asked = read(code, "", street)
+    assert (asked.number, asked.malformed) == (HouseNumber(8), False)
+    assert "metr" in asked.street
+
+
+@pytest.mark.parametrize("number", ["8 3B", "8 1 D", "8 10 C"])
+def test_spanish_floors_need_no_ordinal_sign_in_the_field_of_the_number(number: str) -> None:
+    asked = read("es", number)
+    assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
+    assert read("es", "", "Calle 12 8 B").street == "calle 12"
