@@ -5,6 +5,7 @@ People write "Appt 3, bât B, 8 bis" into the field of the number, and the numbe
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,10 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
     postcode = read_postcode(_text(answer, "postcode"))
     city = _text(answer, "city")
     written = plain(_text(answer, "number"))
-    given = ("" if says_none(written, code) else written, _without_town(plain(_text(answer, "street")), postcode, city))
+    given = (
+        "" if says_none(written, code) else written,
+        _without_town(plain(_unescaped(_text(answer, "street"))), postcode, city),
+    )
     fields = (KILOMETRE_POST.sub(" ", given[0]), KILOMETRE_POST.sub(" ", given[1]))
     numbers, streets, malformed = _read(fields, words)
     malformed = malformed or (not numbers and (bool(given[0]) or fields != given))
@@ -138,6 +142,16 @@ def _text(answer: Mapping[str, Any], name: str) -> str:
     return value.strip()[:MAX_LETTERS] if isinstance(value, str) else ""
 
 
+def _unescaped(street: str) -> str:
+    """`street` with the letters and apostrophes that were escaped for a page: "l&#39;Église"."""
+
+    def letter(match: re.Match[str]) -> str:
+        character = html.unescape(match[0])
+        return character if character.isalpha() or character in "'’" else match[0]
+
+    return re.sub(r"&#?\w+;", letter, street)
+
+
 def _written(street: str, fields: Iterable[str]) -> str:
     """`street` as it was read from `fields`, with their apostrophes, for these tell "d'Amont" from "D. Amont"."""
     street = street.replace(f"{RANGE_SIGN}{RANGE_SIGN} ", "").replace(f"{RANGE_SIGN} ", "")
@@ -156,6 +170,9 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
     begins, inside = _noise_patterns(words.code)
     between, door = _flat_patterns(words.code)
     for sign, word in words.table["noise"]["signs"].items():
+        text = re.sub(
+            rf"\b({'|'.join(words.table['noise']['with_value'])})\.?\s*{sign}", r"\1 ", text, flags=re.IGNORECASE
+        )
         text = re.sub(rf"(?<=\S)\s*{re.escape(sign)}", word, text)  # "8 Main St #4"
     text = _JOINT.sub(lambda match: "," if begins.match(fold(match[1])) else match[0], _CARE_OF.sub(",", text))
     for folded in _pieces(with_signs(text, words), begins):
@@ -285,7 +302,10 @@ def _flat_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     between = (
         rf"{where}(\d+(?: ?[a-z])?) (?:{'|'.join(table['noise']['after_number'])}) (?:(?:{_marks(words)}) ?)?(\d+)\b"
     )
-    return re.compile(between), re.compile(rf"(\d(?: ?(?:{known}|[a-z]))?) *{_CUT} *{way}(?:{known}|[a-z])(?= |$)")
+    directions = "|".join(table["directions"])
+    stays = rf"(?!(?:{directions})$)" if directions else ""  # "8 Main St Apt 3 N" may be in Main St N
+    letter = rf"(\d(?: ?(?:{known}|[a-z]))?) *{_CUT} *{way}(?:{known}|[a-z])(?= |$)|{_CUT} *{stays}[a-z]$"
+    return re.compile(between), re.compile(letter)
 
 
 def _marks(words: Language) -> str:

@@ -238,3 +238,24 @@ def test_spanish_floors_need_no_ordinal_sign_in_the_field_of_the_number(number: 
     asked = read("es", number)
     assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
     assert read("es", "", "Calle 12 8 B").street == "calle 12"
+
+
+@pytest.mark.parametrize(
+    ("code", "street", "name"),
+    [
+        ("fr", "8 rue du Moulin appt 3 B", "rue du moulin"),
+        ("fr", "8 rue de l&#39;&Eacute;glise", "rue de l'eglise"),
+        ("fr", "8 rue de l&rsquo;Escalier", "rue de l'escalier"),
+        ("en", "8 Mill Street Apt 3 B", "mill street"),
+        ("en", "8 Mill Street Apt #3", "mill street"),
+        ("en", "8 Mill Street Unit #3B", "mill street"),
+        ("en", "U3/8 Mill Street", "mill street"),
+        ("en", "8 Mill Street Apt 3 N", "mill street n"),
+        ("it", "Via Roma 8 int. 3 B", "via roma"),
+    ],
+)
+def test_the_name_of_the_street_is_read_without_flat_and_as_it_was_before_a_page_escaped_it(
+    code: str, street: str, name: str
+) -> None:
+    asked = read(code, "", street)
+    assert (asked.number, asked.street, asked.malformed) == (HouseNumber(8), name, False)
