@@ -24,7 +24,7 @@ RANGE_WIDTH = 12
 
 _DASHES = "–—−‐‑-"
 _PUNCTUATION = frozenset(f"{_DASHES}/\\.,;:()'’‘`´\"“”«»°#&+|·•№℅\n\r\t")
-_ROAD = rf"\b[nN][{_DASHES}]\d+"
+_ROAD = rf"\b[nN][or]?(?:[º°.]+\s*)?[+{_DASHES}]+\d+"
 _SIGNED = re.compile(rf"(?:^|[^\w)\s{_DASHES}])\s*[+{_DASHES}]+\s*\d|{_ROAD}|\b(\d+),\1\b")
 _SIGNED_OR_PARTED = re.compile(
     rf"(?:^|(?<=[,;\n\r\t(|]))\s*[+{_DASHES}]+\s*\d+|{_ROAD}|&#\w+;|\b\d+,\s*0+\b|\b0+,\s*\d+"
@@ -34,7 +34,9 @@ _SIGNED_OR_FRACTION = re.compile(rf"{_BEHIND_A_WORD}|(?<=\d)\.\d+")
 _KM = r"(?<!\bde )(?<!\bdel )(?<!\bdu )(?:km|p\.?\s?k|(?:k|ch)il[oó]m[eèé]tr[eio]|kilometer)s?\b"
 _MORE_KM = r"(?:[-–.,/:]\d+|\s*\+\s*\d+|,?\s+\d{3}\b)*"
 KILOMETRE_POST = re.compile(
-    rf"\b{_KM}(?:[\s.,:]|n[.º°]+)*\d+{_MORE_KM}\s?[a-z]?\b|\b\d+{_MORE_KM}\s*{_KM}(?![\s.:]*\d)", re.IGNORECASE
+    rf"\b\d+\s*{_KM}\s*\d{{3}}\b|"
+    rf"\b{_KM}(?:[\s.,:]|n[.º°]+)*\d+{_MORE_KM}\s?[a-z]?\b|\b\d+{_MORE_KM}\s*{_KM}(?![\s.:]*\d)",
+    re.IGNORECASE,
 )
 """A place on a road ("km 12+300"), which is no house number."""
 _IN_BRACKETS = re.compile(r"(?<=[^\s(])\s*\(([^()]*)\)?")

@@ -24,7 +24,7 @@ def in_languages(**texts: str) -> list[tuple[str, str]]:
     ("code", "number"),
     in_languages(
         fr="km 12 | km 12+300 | km. 12,3 | Km 12.300 | pk 12 | PK 12+300 | P.K. 12 | kilomètre 12 | 12 km | 12km"
-        " | km n° 12",
+        " | km n° 12 | 12 km 500",
         en="km 12 | kilometre 12 | kilometer 12.5 | 12 km",
         de="km 12 | km 12,3 | Kilometer 12 | 12 km",
         es="km 12 | km 12+300 | km 12,300 | km. 12 | p.k. 12 | kilómetro 12 | Kilometro 12.3 | 12 km"
@@ -205,7 +205,7 @@ def test_a_mark_may_stand_before_the_number_in_the_street(street: str) -> None:
 
 
 @pytest.mark.parametrize("code", STREETS)
-@pytest.mark.parametrize("number", ["8•10", "8,8", "N-340", "n-8"])
+@pytest.mark.parametrize("number", ["8•10", "8,8", "N-340", "n-8", "n°-8", "n.º -8", "Nr.-8", "n°+8"])
 def test_a_dot_a_decimal_and_the_number_of_a_road_are_none(code: str, number: str) -> None:
     assert read(code, number).malformed
 
@@ -220,6 +220,8 @@ def test_signs_between_two_numbers_join_none_in_the_street_either(code: str, joi
 
 
 def test_the_number_of_a_road_is_not_read_from_the_street() -> None:
+    assert read("fr", "", "n°-8 rue du Moulin").malformed
+    assert read("fr", "", "n° -8 rue du Moulin").malformed
     assert read("es", "", "Carretera de Cádiz N-340").malformed
 
 
