@@ -38,8 +38,6 @@ DASH = re.compile(r"(?<!\d)\s[-–—]\s|\s[-–—]\s(?!\d)")
 _JOINT = re.compile(r"(?<=\w)\s*[-–—/]+\s*(?=(\d[^,;\n\r\t()|]*))")
 """A sign that joins two numbers, or parts a floor from a number: "8 - 3e étage"."""
 _CARE_OF = re.compile(r"(?:(?<=\d)|(?<=\d[a-z]))\s+(?=c\s?/\s?o\b)", re.IGNORECASE)
-_BARE_FLOOR = re.compile(r"^(\d{1,4}) 1?\d ?[a-h]$")
-"""Floor and door behind a number in its own field, where people leave the "º" away: "8 3B"."""
 _CUT = "\n"
 """Stands where a flat was taken out."""
 
@@ -101,9 +99,8 @@ def _read(fields: tuple[str, str], words: Language) -> tuple[list[HouseNumber], 
     dropped: list[str] = []
     malformed = False
     for position, field in enumerate(fields):
-        bare = position == 0 and bool(words.table["noise"]["bare_floors"])
-        for each in _parts(field, words, dropped, numbers):
-            part = _BARE_FLOOR.sub(r"\1", each) if bare else each
+        text = _bare_floor(words.code).sub(r"\1", field) if position == 0 else field
+        for part in _parts(text, words, dropped, numbers):
             number = read_number(part, words.code)
             if number is None and number_patterns(words.code).several.fullmatch(part):
                 number = UNREADABLE
@@ -306,6 +303,14 @@ def _flat_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     stays = rf"(?!(?:{directions})$)" if directions else ""  # "8 Main St Apt 3 N" may be in Main St N
     letter = rf"(\d(?: ?(?:{known}|[a-z]))?) *{_CUT} *{way}(?:{known}|[a-z])(?= |$)|{_CUT} *{stays}[a-z]$"
     return re.compile(between), re.compile(letter)
+
+
+@lru_cache(maxsize=32)
+def _bare_floor(code: str) -> re.Pattern[str]:
+    """Floor and door behind a number in its own field, where people leave the "º" away: "8 3B", "8 3 izq."."""
+    noise = language(code).table["noise"]
+    floor = rf"\s+1?\d\s?(?:[a-h]|(?:{'|'.join(noise['behind'])})\.?)$" if noise["bare_floors"] else "(?!)"
+    return re.compile(rf"^(\d{{1,4}}){floor}", re.IGNORECASE)
 
 
 def _marks(words: Language) -> str:

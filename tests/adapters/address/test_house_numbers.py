@@ -235,7 +235,7 @@ def test_a_street_may_be_called_after_a_kilometre(code: str, street: str) -> Non
     assert "metr" in asked.street
 
 
-@pytest.mark.parametrize("number", ["8 3B", "8 1 D", "8 10 C"])
+@pytest.mark.parametrize("number", ["8 3B", "8 1 D", "8 10 C", "8 3 izq", "8 1 izda.", "8 12 dcha"])
 def test_spanish_floors_need_no_ordinal_sign_in_the_field_of_the_number(number: str) -> None:
     asked = read("es", number)
     assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
