@@ -5,6 +5,7 @@ People write "Appt 3, bât B, 8 bis" into the field of the number, and the numbe
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from adapters.address.house_numbers import (
+    KILOMETRE_POST,
     RANGE_SIGN,
     SEPARATORS,
     UNREADABLE,
@@ -22,9 +24,9 @@ from adapters.address.house_numbers import (
     plain,
     read_number,
     says_none,
-    spoils_number,
     stands_as_written,
     with_signs,
+    without_spoiled,
 )
 from adapters.address.matching import ELIDED, ELISION, Language, fold, language
 
@@ -32,6 +34,12 @@ MAX_LETTERS = 300
 """No field of an address is longer; what is, is read as far as this."""
 
 DASH = re.compile(r"(?<!\d)\s[-–—]\s|\s[-–—]\s(?!\d)")
+
+_JOINT = re.compile(r"(?<=\w)\s*[-–—/]+\s*(?=(\d[^,;\n\r\t()|]*))")
+"""A sign that joins two numbers, or parts a floor from a number: "8 - 3e étage"."""
+_CARE_OF = re.compile(r"(?:(?<=\d)|(?<=\d[a-z]))\s+(?=c\s?/\s?o\b)", re.IGNORECASE)
+_CUT = "\n"
+"""Stands where a flat was taken out."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -58,19 +66,43 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
     words = language(code)
     postcode = read_postcode(_text(answer, "postcode"))
     city = _text(answer, "city")
+    written = plain(_text(answer, "number"))
+    given = (
+        "" if says_none(written, code) else written,
+        _without_town(plain(_unescaped(_text(answer, "street"))), postcode, city),
+    )
+    fields = (KILOMETRE_POST.sub(" ", given[0]), KILOMETRE_POST.sub(" ", given[1]))
+    numbers, streets, malformed = _read(fields, words)
+    malformed = malformed or (not numbers and (bool(given[0]) or fields != given))
+    malformed = malformed or holds_no_number(fields[0], code)
+    malformed = malformed or (UNREADABLE in numbers and any(map(is_misjoined, fields)))
+    malformed = malformed or not all(stands_as_written(number, " ".join(fields)) for number in numbers)
+    sound = without_spoiled(fields[1])
+    return Asked(
+        number=numbers[0] if numbers else None,
+        street=_written(_best(streets, words), fields),
+        postcode=postcode,
+        city=city,
+        city_code=re.sub(r"\s", "", _text(answer, "city_code")).upper(),
+        contradictory=len(set(numbers)) > 1,
+        numbered=bool(numbers or given[0]),
+        malformed=malformed or (sound != fields[1] and _read((fields[0], sound), words)[0] != numbers),
+    )
+
+
+def _read(fields: tuple[str, str], words: Language) -> tuple[list[HouseNumber], list[str], bool]:
+    """The numbers and the streets in the fields of the number and of the street, and whether a word stands alone for
+    the number.
+    """
     numbers: list[HouseNumber] = []
     streets: list[str] = []
     dropped: list[str] = []
     malformed = False
-    written = plain(_text(answer, "number"))
-    fields = (
-        "" if says_none(written, code) else written,
-        _without_town(plain(_text(answer, "street")), postcode, city),
-    )
     for position, field in enumerate(fields):
-        for part in _parts(field, words, dropped, numbers):
-            number = read_number(part, code)
-            if number is None and number_patterns(code).several.fullmatch(part):
+        text = _bare_floor(words.code).sub(r"\1", field) if position == 0 else field
+        for part in _parts(text, words, dropped, numbers):
+            number = read_number(part, words.code)
+            if number is None and number_patterns(words.code).several.fullmatch(part):
                 number = UNREADABLE
             if number is not None:
                 numbers.append(number)
@@ -78,8 +110,11 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
             apart = _apart(part, words, numbers)
             name = apart[1] if apart else part
             beside = position == 0 and bool(fields[1]) and not _names_kind(name.split(), words)
-            if beside and (apart or part.strip("0")[:1].isdigit()):
-                numbers.append(UNREADABLE)  # "8 quinquies" beside a street: nobody knows what that is
+            if beside and numbers and words.ordinal.fullmatch(part.split()[0]):
+                dropped.append(part)  # "8, 2ème gauche"
+            elif beside and (apart or part.strip("0")[:1].isdigit()):
+                # "8 quinquies" beside a street: nobody knows what that is
+                numbers.append(_before_noise(part, words) or UNREADABLE)
             elif apart is None:
                 streets.append(part)
                 malformed = malformed or beside
@@ -88,19 +123,7 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
                 streets.append(apart[1])
         if position == 0:  # a name beside a number may be that of a house, "Les Lilas, 8"; alone it is no number
             malformed = malformed and not numbers
-    malformed = malformed or (bool(fields[0]) and (not numbers or holds_no_number(fields[0], code)))
-    malformed = malformed or (UNREADABLE in numbers and any(map(is_misjoined, fields)))
-    malformed = malformed or not all(stands_as_written(number, " ".join(fields)) for number in numbers)
-    return Asked(
-        number=numbers[0] if numbers else None,
-        street=_written(_best(streets or dropped, words), fields),
-        postcode=postcode,
-        city=city,
-        city_code=re.sub(r"\s", "", _text(answer, "city_code")).upper(),
-        contradictory=len(set(numbers)) > 1,
-        numbered=bool(numbers or fields[0]),
-        malformed=malformed or spoils_number(fields[1]),
-    )
+    return numbers, streets or dropped, malformed
 
 
 def read_postcode(text: str) -> str:
@@ -114,6 +137,16 @@ def _text(answer: Mapping[str, Any], name: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return value.strip()[:MAX_LETTERS] if isinstance(value, str) else ""
+
+
+def _unescaped(street: str) -> str:
+    """`street` with the letters and apostrophes that were escaped for a page: "l&#39;Église"."""
+
+    def letter(match: re.Match[str]) -> str:
+        character = html.unescape(match[0])
+        return character if character.isalpha() or character in "'’" else match[0]
+
+    return re.sub(r"&#?\w+;", letter, street)
 
 
 def _written(street: str, fields: Iterable[str]) -> str:
@@ -132,11 +165,20 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
     house numbers that were read until now.
     """
     begins, inside = _noise_patterns(words.code)
+    between, door = _flat_patterns(words.code)
     for sign, word in words.table["noise"]["signs"].items():
+        text = re.sub(
+            rf"\b({'|'.join(words.table['noise']['with_value'])})\.?\s*{sign}", r"\1 ", text, flags=re.IGNORECASE
+        )
         text = re.sub(rf"(?<=\S)\s*{re.escape(sign)}", word, text)  # "8 Main St #4"
+    text = _JOINT.sub(lambda match: "," if begins.match(fold(match[1])) else match[0], _CARE_OF.sub(",", text))
     for folded in _pieces(with_signs(text, words), begins):
-        without_flat = inside.sub(lambda match: match[0] if _in_name(match, words, known) else " ", folded)
-        rest = " ".join(without_flat.replace(ELIDED, "").split()).lstrip(f"{RANGE_SIGN} ")
+        kept = between.sub(rf"\1 {RANGE_SIGN * 2} \2", folded)
+        without_flat = inside.sub(lambda match: match[0] if _in_name(match, words, known) else _CUT, kept)
+        rest = " ".join(door.sub(r"\1 ", without_flat).replace(ELIDED, "").split()).lstrip(f"{RANGE_SIGN} ")
+        marked = re.match(rf"(?:{_marks(words)}) ?(?=\d)", rest)
+        if marked and marked[0].strip() != "n" and any(map(words.kinds, rest[marked.end() :].split()[1:5])):
+            rest = rest[marked.end() :]  # "n° 8 rue du Moulin", but not "N 7 route de Lyon"
         if begins.match(rest):
             tail = _tail(rest.split(), words)
             if tail[0].isdigit() or (tail != rest and _apart(tail, words, ()) is not None):
@@ -145,6 +187,22 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
                 dropped.append(tail)
         elif rest:
             yield rest
+
+
+def _before_noise(part: str, words: Language) -> HouseNumber | None:
+    """The number in "8 chez Corvec": what stands before words that begin no street."""
+    begins, _ = _noise_patterns(words.code)
+    tokens = part.split()
+    for length in range(min(4, len(tokens) - 1), 0, -1):
+        rest = " ".join(tokens[length:])
+        if (
+            rest[0].isalpha()
+            and tokens[length] not in words.table["noise"]["after_number"]
+            and begins.match(rest)
+            and (number := read_number(" ".join(tokens[:length]), words.code))
+        ):
+            return number
+    return None
 
 
 def _in_name(match: re.Match[str], words: Language, known: Sequence[HouseNumber]) -> bool:
@@ -213,7 +271,7 @@ def _noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
         floor = rf"(?!\d+ (?:{'|'.join(grounds)})\b){floor}"  # "Via Roma 8 piano terra" is house 8, and no floor 8
     if noise["bare_floors"]:  # "3º B", "2º piso 1ª"
         door = rf"(?: (?:\d+{ending}?|[a-z])(?= |$))?"
-        floor = rf"(?:{floor}{door}|\d+(?:{either('bare_floors')}){door}$)"
+        floor = rf"(?:{floor}{door}|\d+(?:{either('bare_floors')}){door}(?=$| (?:{either('with_value')})\b))"
     value = rf"(?: ?(?:(?:{marks}) ?)?\d+{ending}?[a-z]?| [a-z]\d*)(?= |$)"
     behind = rf" (?:{either('behind')})\b"
     by_itself = rf"(?:^|(?<=\S ))(?:{either('alone')})(?:{behind})?$|^(?:{either('behind')})$"
@@ -225,6 +283,38 @@ def _noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
         rf"|{by_itself})"
     )
     return begins, inside
+
+
+@lru_cache(maxsize=32)
+def _flat_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A floor between two numbers, of which nobody knows which is its own ("8 étage 2"); and a letter behind a number
+    and a flat, for it is the flat's ("8 appt 3 B"), unless it may begin a street ("8 Apt 3 E Main St").
+    """
+    words = language(code)
+    table = words.table
+    known = "|".join({*table["repetitions"], *table["repetitions"].values()})
+    ways = "|".join({*table["directions"], *(word for word in words.senses if len(word) == 1 and words.kinds(word))})
+    way = rf"(?!(?:{ways}) \S)" if ways else ""
+    where = "^" if table["number_position"] == "before" else "(?!)"
+    between = (
+        rf"{where}(\d+(?: ?[a-z])?) (?:{'|'.join(table['noise']['after_number'])}) (?:(?:{_marks(words)}) ?)?(\d+)\b"
+    )
+    directions = "|".join(table["directions"])
+    stays = rf"(?!(?:{directions})$)" if directions else ""  # "8 Main St Apt 3 N" may be in Main St N
+    letter = rf"(\d(?: ?(?:{known}|[a-z]))?) *{_CUT} *{way}(?:{known}|[a-z])(?= |$)|{_CUT} *{stays}[a-z]$"
+    return re.compile(between), re.compile(letter)
+
+
+@lru_cache(maxsize=32)
+def _bare_floor(code: str) -> re.Pattern[str]:
+    """Floor and door behind a number in its own field, where people leave the "º" away: "8 3B", "8 3 izq."."""
+    noise = language(code).table["noise"]
+    floor = rf"\s+1?\d\s?(?:[a-h]|(?:{'|'.join(noise['behind'])})\.?)$" if noise["bare_floors"] else "(?!)"
+    return re.compile(rf"^(\d{{1,4}}){floor}", re.IGNORECASE)
+
+
+def _marks(words: Language) -> str:
+    return "|".join(words.table["number_marks"])
 
 
 def _apart(part: str, words: Language, known: Sequence[HouseNumber]) -> tuple[HouseNumber, str] | None:

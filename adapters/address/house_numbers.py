@@ -10,12 +10,12 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from adapters.address.matching import ELIDED, Language, fold, language
 
 SEPARATORS = re.compile(r"[,;\n\r\t()|]+")
-SIGN = re.compile(r"(\d[a-z]?)\s*([-–—./:\\·'’]+)\s*(?=\d)", re.IGNORECASE)
+SIGN = re.compile(r"(\d[a-z]?)\s*([-–—./:\\·•'’]+)\s*(?=\d)", re.IGNORECASE)
 RANGE_SIGN = "\ua78f"
 """Stands for a sign between two numbers that folding must not lose, twice for one that joins no range: "8.5", and "4/8"
 where that is flat 4 of house 8. It is a letter that looks like a dot (sinological dot)."""
@@ -24,17 +24,34 @@ RANGE_WIDTH = 12
 
 _DASHES = "–—−‐‑-"
 _PUNCTUATION = frozenset(f"{_DASHES}/\\.,;:()'’‘`´\"“”«»°#&+|·•№℅\n\r\t")
-_SIGNED = re.compile(rf"(?:^|[^\w)\s{_DASHES}])\s*[+{_DASHES}]+\s*\d")
-_SIGNED_PART = re.compile(rf"(?:^|[,;\n\r\t(|])\s*[+{_DASHES}]+\s*\d")
+_ROAD = rf"\b[nN][or]?(?:[º°.]+\s*)?[+{_DASHES}]+\d+"
+_SIGNED = re.compile(rf"(?:^|[^\w)\s{_DASHES}])\s*[+{_DASHES}]+\s*\d|{_ROAD}|\b(\d+),\1\b")
+_SIGNED_OR_PARTED = re.compile(
+    rf"(?:^|(?<=[,;\n\r\t(|]))\s*[+{_DASHES}]+\s*\d+|{_ROAD}|&#\w+;|\b\d+,\s*0+\b|\b0+,\s*\d+"
+)
 _BEHIND_A_WORD = rf"(?<=[^\s\d,;({_DASHES}])\s+[+{_DASHES}]+\d+"
-_SIGNED_OR_FRACTION = re.compile(rf"{_BEHIND_A_WORD}|(?<=\d)\.\d+|\bkm\b\.?\s*\d+[.,]\d+", re.IGNORECASE)
+_SIGNED_OR_FRACTION = re.compile(rf"{_BEHIND_A_WORD}|(?<=\d)\.\d+")
+_KM = r"(?<!\bde )(?<!\bdel )(?<!\bdu )(?:km|p\.?\s?k|(?:k|ch)il[oó]m[eèé]tr[eio]|kilometer)s?\b"
+_MORE_KM = r"(?:[-–.,/:]\d+|\s*\+\s*\d+|,?\s+\d{3}\b)*"
+KILOMETRE_POST = re.compile(
+    rf"\b\d+\s*{_KM}\s*\d{{3}}\b|"
+    rf"\b{_KM}(?:[\s.,:]|n[.º°]+)*\d+{_MORE_KM}\s?[a-z]?\b|\b\d+{_MORE_KM}\s*{_KM}(?![\s.:]*\d)",
+    re.IGNORECASE,
+)
+"""A place on a road ("km 12+300"), which is no house number."""
 _IN_BRACKETS = re.compile(r"(?<=[^\s(])\s*\(([^()]*)\)?")
 _NOTHING = re.compile(rf"[/. {_DASHES}]*")
-_MARK_ZERO = re.compile("(?<=[nN])\N{SUPERSCRIPT ZERO}")
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
+"""Characters that show nothing. Those that turn the text around ("\\u202e") are none of them: 12 would look like 21."""
+_MARK = re.compile("(?<=\\b[nN])\\.?\\s?[\N{SUPERSCRIPT ZERO}°º\N{RING ABOVE}]")
+_FRACTION = re.compile(r"(?<=\d)(\s?)([\u00bc-\u00be\u2150-\u215e\u2189])")
+_DOTTED_ORDINAL = re.compile(r"(?<=\w)\.(?=[º°ª])")
+_ORDINAL = re.compile(r"(?<=\d)([º°ª])(?=\w)")
 _FRACTION_SLASH = "\N{FRACTION SLASH}"
-_MISJOINED = re.compile(r"\d[a-z]?\s*[.:\\·'’°º]+\s*\d|\d\s+(?!\d+\s*/\s*\d)\d|[1-9]\d{5}", re.IGNORECASE)
+_MISJOINED = re.compile(
+    r"\d[a-z]?\s*[.:\\·•'’°º]+\s*\d|\d\s+(?!\d+\s*/\s*\d)\d|[1-9]\d{5}|[^\W\d]{4}\s+[-+]+\d", re.IGNORECASE
+)
 _ESCAPED = re.compile(r"&(?:#\w+|[a-z]+);", re.IGNORECASE)
-_ESCAPED_BY_NUMBER = re.compile(r"&#\w+;")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,10 +100,15 @@ def same_number(asked: HouseNumber, found: str | None, code: str = "fr") -> bool
 
 
 def plain(text: str) -> str:
-    """`text` with digits of any script as ASCII ones, fractions as "1/2", the zero of "n⁰ 8" as a "°"."""
+    """`text` with digits of any script as ASCII ones, "n⁰", "n°" and "n.º" as "nº", "3.ºB" as "3º B", a fraction behind
+    a digit as "1/2", and without what cannot be seen.
+
+    A fraction by itself stays as it is: no house is number "⅓", nor one of 1 to 3.
+    """
     if text.isascii():
         return text
-    return "".join(map(_plain, _MARK_ZERO.sub("°", text)))
+    digits = "".join(map(_ascii_digit, _MARK.sub("º", text.translate(_UNSEEN)).replace("\N{RING ABOVE}", "°")))
+    return _FRACTION.sub(_spelled_out, _ORDINAL.sub(r"\1 ", _DOTTED_ORDINAL.sub("", digits)))
 
 
 def says_none(text: str, code: str = "fr") -> bool:
@@ -99,17 +121,18 @@ def says_none(text: str, code: str = "fr") -> bool:
 def holds_no_number(text: str, code: str = "fr") -> bool:
     """Whether the field of the number (`plain`) holds what no house number is made of, such as "-1", "²" or "<b>8</b>".
 
-    So do a number in brackets behind something else, "f(8)", and a suffix apart, "8 (bis)": it may be a flat's.
+    So do a number in brackets behind something else, "Lilas (8)", a suffix apart, "8 (bis)", for it may be a flat's,
+    a zero apart, "0,8", and the number of a road, "N-340".
     """
     if any(map(_is_foreign, text)) or _SIGNED.search(text) or _ESCAPED.search(text) or _is_struck_out(text):
         return True
-    if any(read_number(match[1], code) for match in _IN_BRACKETS.finditer(text)):
+    bracketed = (read_number(match[1], code) for match in _IN_BRACKETS.finditer(text))
+    if any(number and (not number.repetition or _is_suffix(number.repetition, code)) for number in bracketed):
         return True
     pieces = [fold(piece) for piece in SEPARATORS.split(text)]
-    return any(
-        not number.repetition and behind[:1].isalpha() and read_number(f"{piece} {behind}", code)
-        for piece, behind in pairwise(pieces)
-        if (number := read_number(piece, code))
+    numbers = [(number, behind) for piece, behind in pairwise(pieces) if (number := read_number(piece, code))]
+    return any(piece and not piece.strip("0") for piece in pieces) or any(
+        not number.repetition and _is_suffix(behind, code) for number, behind in numbers[:1]
     )
 
 
@@ -123,27 +146,34 @@ def is_misjoined(text: str) -> bool:
 
 def stands_as_written(number: HouseNumber, fields: str) -> bool:
     """Whether the digits of a number stand in `fields` (`plain`) by themselves: not only behind a sign after a word,
-    as the floor in "8 étage -1", or behind a dot, as the metres in "km 12.3".
+    as the floor in "8 étage -1", or behind a dot, as in "appt 3.12".
     """
     digits = re.findall(r"\d+", _SIGNED_OR_FRACTION.sub(" ", fields))
     return number == UNREADABLE or number.value in set(map(int, digits))
 
 
-def spoils_number(street: str) -> bool:
-    """Whether a number in the field of the street (`plain`) is none, as `holds_no_number` says."""
-    if _SIGNED_PART.search(street) or _ESCAPED_BY_NUMBER.search(street) or _is_struck_out(street):
-        return True
-    if any(_is_foreign(each) and _has_digit(each) for each in street):
-        return True
-    return any(
-        one.isdigit() != other.isdigit() and (_is_foreign(one) or _is_foreign(other)) for one, other in pairwise(street)
-    )
+def without_spoiled(street: str) -> str:
+    """`street` (`plain`) without the digits that are no house number, as `holds_no_number` says.
+
+    What is read from it besides its number stays: the digits may be a flat's, or of a name.
+    """
+    text = _SIGNED_OR_PARTED.sub(" ", street)
+    runs = [" ", *("".join(run) for _, run in groupby(text, _is_numeral)), " "]
+    sound = list(runs)
+    for position, run in enumerate(runs[1:-1], start=1):
+        before, after = runs[position - 1], runs[position + 1]
+        marked = unicodedata.combining(after[0]) or any(map(_is_foreign, (before[-1], *run, after[0])))
+        if _is_numeral(run[0]) and (marked or _all_foreign(before) or _all_foreign(after)):
+            sound[position] = " "
+    return "".join(sound[1:-1])
 
 
-def _plain(character: str) -> str:
-    if unicodedata.decomposition(character).startswith("<fraction>"):
-        return f" {unicodedata.normalize('NFKD', character).replace(_FRACTION_SLASH, '/')}"
+def _ascii_digit(character: str) -> str:
     return str(unicodedata.decimal(character, character))
+
+
+def _spelled_out(fraction: re.Match[str]) -> str:
+    return f" {unicodedata.normalize('NFKD', fraction[2]).replace(_FRACTION_SLASH, '/')}"
 
 
 @lru_cache(maxsize=4096)
@@ -154,7 +184,22 @@ def _is_foreign(character: str) -> bool:
     if character in {RANGE_SIGN, ELIDED}:
         return True
     category = unicodedata.category(character)
-    return not (category[0] == "L" or category in {"Nd", "Zs", "Cf"} or unicodedata.combining(character))
+    return not (category[0] == "L" or category in {"Nd", "Zs"} or unicodedata.combining(character))
+
+
+def _all_foreign(text: str) -> bool:
+    """Whether nothing but signs that no house number has stands between two: "8 ~ 10"."""
+    return bool(text.strip()) and all(map(_is_foreign, text.replace(" ", "")))
+
+
+def _is_suffix(word: str, code: str) -> bool:
+    """Whether a word (folded) may be a number's suffix, and not only a flat, floor or staircase ("EG", "A3")."""
+    repetitions = language(code).table["repetitions"]
+    return word.isalpha() and (len(word) == 1 or word in repetitions or word in repetitions.values())
+
+
+def _is_numeral(character: str) -> bool:
+    return character.isdigit() or (_is_foreign(character) and _has_digit(character))
 
 
 def _is_struck_out(text: str) -> bool:

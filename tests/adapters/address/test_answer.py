@@ -164,6 +164,8 @@ NO_NUMBERS = (
     # what joins no house numbers, more digits than one has, and what was escaped for a page
     "8.5", "8.10", "8:9", "8:10", "8..10", "8 . 10", "8'10", "8\\10", "8·10", "1 234", "8 4", "8 2 3", "8 123456",
     "888888", "123456 A", "8° 5", "&#49;", "8 &amp; 10",
+    # a fraction that no digit stands before
+    "⅓", "⅕", "⅗", "⅐", "⅑", "¼", "n° ⅓", "bis ⅓", "⅟",
 )  # fmt: skip
 
 
@@ -211,6 +213,8 @@ def test_nor_is_it_a_number_before_the_street(number: str) -> None:
         ("es", "KM 12.3", "Carretera de Burgos"),
         ("es", "", "Carretera de Burgos, km 12.3"),
         ("de", "", "Mühlstraße -1"),
+        ("fr", "", "⅓ rue du Moulin"),
+        *((code, "", f"{name} ⅓") for code, name in (("de", "Mühlstraße"), ("es", "Calle Mayor"), ("it", "Via Roma"))),
         ("fr", "", "8\u0336 rue du Moulin"),
     ],
 )
@@ -230,6 +234,38 @@ def test_nor_is_it_one_behind_a_word_or_a_dot(code: str, number: str, street: st
 def test_a_sign_elsewhere_takes_no_number_away(code: str, number: str, street: str) -> None:
     asked = read_answer({"number": number, "street": street}, code)
     assert (asked.malformed, asked.number and asked.number.value) == (False, 8)
+
+
+@pytest.mark.parametrize(
+    ("code", "street"),
+    [
+        *(("fr", f"rue du Moulin{end}") for end in (" [bât 3]", ", -2e étage", " bât 3*", " {2}", " ²")),
+        *(("fr", each) for each in ("rue du 8 mai 1945!", "rue du 8* mai 1945", "rue du Moulin <3e étage>")),
+        *(("fr", each) for each in ("rue de l&#39;Église", "rue du 1️⃣1 novembre", "rue du Moulin 3!")),
+        ("en", "Mill Street [flat 3]"),
+        ("de", "Straße des 17.! Juni"),
+        ("de", "Mühlstraße [2. OG]"),
+        ("es", "Calle 2! de Mayo"),
+        ("it", "Via 20* Settembre"),
+    ],
+)
+def test_what_spoils_no_number_in_the_street_leaves_the_one_in_its_field(code: str, street: str) -> None:
+    asked = read_answer({"number": "12", "street": street}, code)
+    assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(12), False, False)
+    assert not read_answer({"street": f"12, {street}"}, code).malformed
+
+
+@pytest.mark.parametrize(
+    ("code", "street"),
+    [
+        *(("fr", each) for each in ("famille Corvec 8* rue du Moulin", "rue du Moulin, 8!", "rue du Moulin, ⅓")),
+        *(("de", f"Mühlstraße {each}") for each in ("8*", "[8]", "8²", "⑧", "8🙂", "12 8!")),
+        *(("es", each) for each in ("Calle Mayor 8!", "Calle Mayor, -8", "8* Calle Mayor")),
+        *(("it", each) for each in ("Via 20 Settembre 8*", "Via Roma {8}")),
+    ],
+)
+def test_what_would_be_read_as_a_number_spoils_it_wherever_it_stands(code: str, street: str) -> None:
+    assert read_answer({"street": street}, code).malformed
 
 
 @pytest.mark.parametrize("street", ["rue du Moulin 🙂", "8 rue du Moulin !", "8 rue du Moulin, -"])
