@@ -144,7 +144,7 @@ def _open(url: URL, pool_size: int, deadline: float | None) -> Engine:
             )
             if deadline is not None:
                 limit_silence(engine, deadline)
-            event.listen(engine, "connect", _refuse_bytes, insert=True)  # before SQLAlchemy reads the first text
+            event.listen(engine, "connect", _refuse_encodings, insert=True)  # before SQLAlchemy reads the first text
             event.listen(engine, "connect", _look_who_answers)
             event.listen(engine, "begin", _begin_postgresql)
             event.listen(engine, "handle_error", _drop_useless)
@@ -229,11 +229,12 @@ def is_missing_table(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig)
 
 
-def _refuse_bytes(connection: Any, _record: Any) -> None:
-    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
-        # No driver can tell what its bytes mean. Raised as the driver's own error, so that it is told as one.
+def _refuse_encodings(connection: Any, _record: Any) -> None:
+    encoding = connection.info.parameter_status("server_encoding") or "UTF8"  # a pooler may not say
+    if encoding != "UTF8":
+        # Another holds some texts alone, and SQL_ASCII bytes of any kind. The driver's own error, to be told as one.
         raise connection.OperationalError(
-            "the database has the encoding SQL_ASCII, in which texts are bytes of any kind; make one with "
+            f"the database has the encoding {encoding}, which cannot hold every text; make one with "
             "CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
         )
 

@@ -200,7 +200,7 @@ _ADVICE = {
     "timeout": "look in pg_stat_activity who holds a lock, or what takes so long",
     "not answered": "look whether it hangs",
     "connection slots|too many clients": "let it take more connections (max_connections), or start fewer workers",
-    "SQL_ASCII": "make one with ENCODING 'UTF8', and copy what is in it",
+    "has the encoding": "make one with ENCODING 'UTF8', and copy what is in it",
 }
 """What to do about a database, by what it says."""
 
