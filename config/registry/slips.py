@@ -32,7 +32,7 @@ _BEHIND_ALL: Final = ("", "}", "$")
 
 _AROUND: Final = (("{", "}"), ("<", ">"))
 _OTHERS: Final = (
-    r"(?:^|/)\{{{name}\}}(?=$|/)",
+    r"(?:^|/)\{{ *{name} *\}}(?=$|/)",
     r"\${name}\b",
     r"\$\({name}\)",
     r"%\({name}\)s?",
@@ -100,7 +100,7 @@ def _foreign(text: str, names: Collection[str], *, in_document: bool) -> str:
                 continue
             if found := re.search(other.format(name=re.escape(name)), literal):
                 shown = printable(found[0].lstrip("/"))
-                doubled = shown == f"{{{name}}}"
+                doubled = shown.startswith("{")
                 shown = f"{{{shown}}}" if doubled else shown
                 why = "doubled braces are literal" if doubled else "it is text here, and would be sent as it stands"
                 return f"'{shown}' is no placeholder, for {why} — write {{{name}}}"
