@@ -245,7 +245,7 @@ def _indentation(trouble: _Trouble) -> Iterator[Fault]:
 
 def _too_far_right(trouble: _Trouble, in_list: int) -> Iterator[Fault]:
     """An option that belongs beside the one that holds the list, and stands as far right as the list's entries."""
-    from config.schema import are_siblings  # which reads presets, and those are YAML too
+    from config.schema import are_siblings  # noqa: PLC0415 - it reads presets, and those are YAML too
 
     holder = next((n for n in range(in_list, -1, -1) if indent_of(trouble.at(n)) < trouble.indent), None)
     if holder is None:
