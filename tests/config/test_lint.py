@@ -239,7 +239,8 @@ NO_FILE = "a source is sent no file but those in the folder that JURAT_SOURCE_SE
     [
         (
             "{ env: JURAT_UNSEAL_KEYS }",
-            f"{NO_VARIABLE} — call it JURAT_SOURCE_UNSEAL_KEYS, here and where the workers run",
+            "JURAT_UNSEAL_KEYS is a setting of jurat itself, which no source may be sent — put the source's own secret "
+            "into a variable JURAT_SOURCE_…, and name that",
         ),
         ("{ env: ROLL_KEY }", f"{NO_VARIABLE} — call it JURAT_SOURCE_ROLL_KEY, here and where the workers run"),
         (
