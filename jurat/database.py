@@ -11,8 +11,10 @@ import os
 import re
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
@@ -223,6 +225,10 @@ def is_out_of_time(error: DBAPIError) -> bool:
     return state_of(error) in ("25P03", "25P04", "53200", "57014")
 
 
+NO_FILE = "there is no database"
+"""How a SQLite file that is not there is told."""
+
+
 def is_missing_table(error: DBAPIError) -> bool:
     """Whether a statement failed because a table or view that it names is not there."""
     # https://www.postgresql.org/docs/current/errcodes-appendix.html: undefined_table. SQLite has only the text.
@@ -312,6 +318,23 @@ def make_private(_dialect: Any, _record: Any, arguments: Any, options: Any) -> N
     if name and name != ":memory:" and not options.get("uri"):
         with suppress(OSError):  # it is there, or cannot be made, which SQLite itself says next
             os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def make_no_file(engine: Engine, why: Callable[[Path], str]) -> None:
+    """Have a SQLite engine make no file: where there is none, connecting raises OperationalError with what `why` says,
+    which begins with NO_FILE. For all but `db upgrade`, for an empty file would hide that there is no database.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+
+    def refuse(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
+        name = str(arguments[0]) if arguments else ""
+        if name and name != ":memory:" and not options.get("uri") and not Path(name).exists():
+            raise sqlite3.OperationalError(why(Path(name)))
+
+    event.listen(engine, "do_connect", refuse)
+    if event.contains(engine, "do_connect", make_private):
+        event.remove(engine, "do_connect", make_private)
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
