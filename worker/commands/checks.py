@@ -83,8 +83,8 @@ def submit(
 ) -> Exit:
     """Submit one confirmed answer, and print the id of its check.
 
-    The answer is a JSON object with the fields that the question asks for. It is sealed before it is stored, and can
-    not be changed afterwards.
+    The answer is a JSON object with the fields that the question asks for. It is sealed before it is stored, and
+    cannot be changed afterwards.
     """
     from config.settings import read_settings
     from jurat.database import open_engine
