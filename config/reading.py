@@ -27,7 +27,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from config.problems import Complaint, InvalidConfiguration, Path, Position, Positions, Problem, printable
 from config.regular_files import NoRegularFile, read_regular
-from config.yaml_errors import CURLY, ODD_SPACE, fault_of
+from config.yaml_errors import CURLY, ENTRY, NO_COMMENT, ODD_SPACE, fault_of, not_an_entry
 
 LARGEST_FILE: Final = 256 << 10
 MOST_ALIASES: Final = 100
@@ -157,6 +157,14 @@ class _Builder:
                 first = self.keys[below]
                 self._complain(place, below, f"stands twice in this map; the first is in line {first.line}", "keep one")
                 continue
+            if key_node.style is None and not node.flow_style:
+                if key.startswith("//"):
+                    self._complain(place, path, *NO_COMMENT)
+                    continue
+                if entry := not_an_entry(key):
+                    place = Position(place.file, place.line, place.column + entry[0])
+                    self._complain(place, path, entry[1], ENTRY)
+                    continue
             if _UNSTORABLE.search(key):
                 self._complain(place, path, "a key holds a NUL or half a character")
                 continue

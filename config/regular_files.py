@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -15,6 +16,9 @@ _KINDS: Final = (
     (stat.S_ISBLK, "it is a device, and no file"),
     (stat.S_ISSOCK, "it is a socket, and no file"),
 )
+
+
+_IS_OPEN: Final = re.compile(r"/dev/(?:stdin|fd/[0-9]+)|/proc/(?:self|[0-9]+)/fd/[0-9]+")
 
 
 class NoRegularFile(OSError):
@@ -42,6 +46,22 @@ def read_regular(path: Path, most: int) -> bytes:
     """At most `most` bytes from the beginning of the file at `path`. Raises as `open_regular`."""
     with open_regular(path) as file:
         return file.read(most)
+
+
+def read_given(path: Path, most: int) -> bytes:
+    """The same of what a command is given, which may be open already: `/dev/stdin`, and `/dev/fd/63` of `<(…)`. These
+    are waited for, as whoever started them wants it.
+
+    Raises OSError, which names the file and says what to do instead of a pipe.
+    """
+    if _IS_OPEN.fullmatch(str(path)):
+        with path.open("rb") as file:
+            return file.read(most)
+    try:
+        return read_regular(path, most)
+    except NoRegularFile as error:
+        hint = "" if path.is_dir() else "; write it into a file first, or give - and pipe it in"
+        raise NoRegularFile(error.errno, f"{error.strerror}{hint}", str(path)) from None
 
 
 def _check(mode: int) -> None:

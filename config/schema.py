@@ -77,6 +77,12 @@ def options_at(path: Path, data: Any) -> set[str]:
     return {key for node in _nodes_at(path, data) for key in node.get("properties", ())}
 
 
+def are_siblings(one: str, other: str) -> bool:
+    """Whether the schema knows a map that may hold both options."""
+    maps = [schema(), *schema()["$defs"].values()]
+    return one != other and any({one, other} <= each.get("properties", {}).keys() for each in maps)
+
+
 def choices_at(path: Path, data: Any) -> set[str]:
     """What the value at `path` of `data` may be, where that is a closed list."""
     *above, last = path

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from config.own_values import own_value_in
+from config.own_values import KEYS, URLS, own_value_in
 from config.problems import printable
 from config.regular_files import read_regular
 
@@ -22,8 +22,11 @@ FOLDER: Final = "JURAT_SOURCE_SECRETS"
 PREFIX: Final = "JURAT_SOURCE_"
 
 _LARGEST_FILE = 64 << 10
-_SETTINGS: Final = (FOLDER, f"{FOLDER}_FILE")
-"""What begins as variables of sources do, and is a setting."""
+_OTHERS: Final = ("JURAT_PRIVATE_NETWORKS", "JURAT_REMOTE_CONTROL", "JURAT_LOG", FOLDER)
+_SETTINGS: Final = frozenset(
+    {"PGPASSWORD", "PGPASSFILE"}.union(*({name, f"{name}_FILE"} for name in (*KEYS, *URLS, *_OTHERS)))
+)
+"""What jurat itself is set with. Under another name it would be the same key, so that none is advised."""
 
 
 class SecretError(Exception):
@@ -113,7 +116,7 @@ def check_place(reference: SecretReference) -> None:
         if name in _SETTINGS:
             raise ForbiddenSecretError(
                 f"{name} is a setting of jurat itself, which no source may be sent",
-                f"name the variable {PREFIX}…, here and where the workers run",
+                f"put the source's own secret into a variable {PREFIX}…, and name that",
             )
         if not name.startswith(PREFIX) or name == PREFIX:
             suggested = f"{PREFIX}{name.removeprefix('JURAT_').removesuffix('_FILE').upper()}"

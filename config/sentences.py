@@ -54,7 +54,7 @@ def complaints_of(error: ValidationError, data: Any, texts: Mapping[Path, str] |
             continue
         by_path.setdefault((complaint.path, complaint.at_key), []).append(complaint)
     found = [complaint for group in by_path.values() for complaint in _united(group)]
-    # A mistyped option is both unknown and missing; the first says how to mend both.
+    # A mistyped option is both unknown and missing; the first says how to fix both.
     fixed = {(complaint.path[:-1], complaint.hint) for complaint in found if complaint.message == UNKNOWN}
     left = [
         complaint

@@ -12,7 +12,6 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -24,7 +23,7 @@ from config.secrets import PREFIX as SOURCE_PREFIX
 from config.suggestions import did_you_mean
 from jurat.database import ESCAPES, parse_url
 from jurat.errors import ConfigurationError
-from jurat.ring import NO_BROKER
+from jurat.ring import NO_BROKER, is_readable
 from jurat.sealing import key_from_text
 
 PREFIX = "JURAT_"
@@ -65,14 +64,8 @@ def _broker_url(value: str) -> str:
     scheme = value.partition("://")[0]
     if value != NO_BROKER and ("://" not in value or scheme not in _BROKERS):
         raise ValueError("is no URL of a broker; write redis://HOST:6379/0, another broker's URL, or none")
-    for each in value.split(";") if "socket" not in scheme else ():
-        parts = urlsplit(each)
-        try:
-            readable = "@" not in parts.path and (parts.port is None or parts.port > 0)
-        except ValueError:  # of the port, which an unescaped / ends
-            readable = False
-        if not readable:
-            raise ValueError(f"names no host and port that can be read; {ESCAPES}")
+    if not is_readable(value):
+        raise ValueError(f"names no host and port that can be read; {ESCAPES}")
     return value
 
 

@@ -75,6 +75,8 @@ def _unbraced(complaints: Iterable[Complaint], data: Any) -> Iterator[Complaint]
             (each.path[:end] for end in range(3, len(each.path) + 1) if each.path[end - 2] in _EXPRESSIONS), ()
         )
         value = _at(data, above)
+        in_list = isinstance(value, list) and len(value) == 1
+        value = value[0] if in_list else value
         if (
             not above
             or not isinstance(value, dict)
@@ -86,7 +88,8 @@ def _unbraced(complaints: Iterable[Complaint], data: Any) -> Iterator[Complaint]
         elif above not in told:
             told.add(above)
             written = ", ".join(f"{key}: {part}" for key, part in value.items() if isinstance(part, str))
-            example = f': {above[-1]}: "{{{printable(written)}}}"' if written else ""
+            braced = f"[{{{printable(written)}}}]" if in_list else f"{{{printable(written)}}}"
+            example = f': {above[-1]}: "{braced}"' if written else ""
             yield Complaint(above, "an expression in braces needs quotes around it", f"write it in quotes{example}")
 
 

@@ -29,7 +29,10 @@ _EQUALS = re.compile(rf"^\s*(?:- +)*{_KEY}\s*(=)")
 _NO_COLON = re.compile(rf"^\s*(?:- +)*({_KEY})(?:\s+[^:]*)?$")
 _WHOLE = re.compile(rf"^\s*(?:- +)*{_KEY}:\s+[^\s#]")
 _COMMENT = re.compile(r"^\s*(//|/\*|--|;)")
+_NO_ENTRY: Final = re.compile(r"""[ ]*(-(?=[A-Za-z_{\["'])|[•·‣*–—]\ +\S)""")
+"""What a line begins with that was meant as the entry of a list."""
 
+NO_COMMENT: Final = ("this is no comment", "begin it with #")
 _PLAIN_QUOTES: Final = 'write plain quotes "…", for these are letters to YAML'
 _SENTENCES: Final = (
     (r"cannot start any token", "this character cannot begin a value", "put the value in quotes"),
@@ -97,6 +100,7 @@ def indent_of(line: str) -> int:
 def _explanations(trouble: _Trouble) -> Iterator[Fault]:
     yield from _odd_characters(trouble)
     yield from _quotes(trouble)
+    yield from _entries(trouble)
     if "mapping values are not allowed" in trouble.said:
         yield from _colons(trouble)
     if "could not find expected ':'" in trouble.said:
@@ -128,6 +132,26 @@ def _odd_characters(trouble: _Trouble) -> Iterator[Fault]:
             )
     if trouble.line.startswith("```"):
         yield Fault(trouble.number, 0, "``` is Markdown and no YAML", "remove the line")
+
+
+def not_an_entry(line: str) -> tuple[int, str] | None:
+    """At which column a line that was meant as the entry of a list goes wrong, and how; None where it is none."""
+    found = _NO_ENTRY.match(line)
+    if found is None:
+        return None
+    if found[1] == "-":
+        return found.end(1), "a space is missing behind the '-'"
+    return found.start(1), f"a '{found[1][0]}' makes no entry of a list"
+
+
+ENTRY: Final = "begin the entry with '- '"
+
+
+def _entries(trouble: _Trouble) -> Iterator[Fault]:
+    begun = trouble.context.line if trouble.context else None
+    for number in (trouble.number, trouble.above, begun):
+        if number is not None and (found := not_an_entry(trouble.at(min(number, trouble.number)))):
+            yield Fault(min(number, trouble.number), *found, ENTRY)
 
 
 def _quotes(trouble: _Trouble) -> Iterator[Fault]:
@@ -166,6 +190,11 @@ def _colons(trouble: _Trouble) -> Iterator[Fault]:
     if trouble.above is None:
         return
     above = trouble.at(trouble.above)
+    if _COMMENT.search(above):
+        first = trouble.above
+        while first and _COMMENT.search(trouble.at(first - 1)):
+            first -= 1
+        yield Fault(first, indent_of(trouble.at(first)), *NO_COMMENT)
     if found := _GLUED.search(above):
         said = "a space is missing behind the colon"
         yield Fault(trouble.above, found.end(1), said, "write KEY: VALUE, with one")
@@ -186,7 +215,7 @@ def _no_colon(trouble: _Trouble) -> Iterator[Fault]:
     number, column = (mark.line, mark.column) if mark else (trouble.number, trouble.column)
     line = trouble.at(min(number, trouble.number))
     if _COMMENT.search(line):
-        yield Fault(number, column, "this is no comment", "begin it with #")
+        yield Fault(number, column, *NO_COMMENT)
     if _NO_COLON.search(line):
         yield Fault(
             number, column, "a colon is missing behind the key", "write KEY: VALUE, or KEY: before what belongs to it"
@@ -207,13 +236,34 @@ def _indentation(trouble: _Trouble) -> Iterator[Fault]:
         if indent_of(trouble.at(number)) == trouble.indent and trouble.at(number).lstrip().startswith("- ")
     ]
     if lists and not trouble.line.lstrip().startswith("-"):
+        yield from _too_far_right(trouble, lists[-1])
         said = f"a list begins here, and line {trouble.number + 1} is no entry of it"
         yield Fault(lists[-1], trouble.indent, said, "begin all with '- ', or none, where names stand before a colon")
     said = "this line does not fit the indentation of the lines above"
     yield Fault(trouble.number, trouble.column, said, "line it up with them")
 
 
+def _too_far_right(trouble: _Trouble, in_list: int) -> Iterator[Fault]:
+    """An option that belongs beside the one that holds the list, and stands as far right as the list's entries."""
+    from config.schema import are_siblings  # noqa: PLC0415 - it reads presets, and those are YAML too
+
+    holder = next((n for n in range(in_list, -1, -1) if indent_of(trouble.at(n)) < trouble.indent), None)
+    if holder is None:
+        return
+    holds, stands = (re.match(rf"\s*(?:- +)*({_KEY}):", line) for line in (trouble.at(holder), trouble.line))
+    if holds and stands and are_siblings(holds[1], stands[1]):
+        first = next(n for n in range(holder, in_list + 1) if trouble.at(n).lstrip().startswith("- "))
+        said = f"'{stands[1]}' stands as far right as the list in line {first + 1}, and is no entry of it"
+        yield Fault(trouble.number, trouble.indent, said, f"line it up with '{holds[1]}' in line {holder + 1}")
+
+
 def _brackets(trouble: _Trouble) -> Iterator[Fault]:
+    if trouble.context and trouble.context.line < trouble.number and trouble.above is not None:
+        above = trouble.at(trouble.above).rstrip()
+        closing = "]" if "']'" in trouble.said else "}"
+        if above and above[-1] not in ",{[":
+            said = f"a ',' or the closing '{closing}' is missing at the end of this line"
+            yield Fault(trouble.above, len(above), said, "check the brackets")
     if trouble.found in {"{", "["}:
         said = f"a text with '{trouble.found}' in it stands in quotes here"
         yield Fault(trouble.number, trouble.column, said, "put the whole value in quotes")
@@ -222,9 +272,3 @@ def _brackets(trouble: _Trouble) -> Iterator[Fault]:
         same = trouble.context is not None and trouble.context.line == trouble.number
         if same and re.search(r":\s", trouble.line[: trouble.column]):
             yield Fault(trouble.number, trouble.column, "a colon does not belong here", hint)
-    if trouble.context and trouble.context.line < trouble.number and trouble.above is not None:
-        above = trouble.at(trouble.above).rstrip()
-        closing = "]" if "']'" in trouble.said else "}"
-        if above and above[-1] not in ",{[":
-            said = f"a ',' or the closing '{closing}' is missing at the end of this line"
-            yield Fault(trouble.above, len(above), said, "check the brackets")

@@ -11,8 +11,10 @@ import os
 import re
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
@@ -144,7 +146,7 @@ def _open(url: URL, pool_size: int, deadline: float | None) -> Engine:
             )
             if deadline is not None:
                 limit_silence(engine, deadline)
-            event.listen(engine, "connect", _refuse_bytes, insert=True)  # before SQLAlchemy reads the first text
+            event.listen(engine, "connect", _refuse_encodings, insert=True)  # before SQLAlchemy reads the first text
             event.listen(engine, "connect", _look_who_answers)
             event.listen(engine, "begin", _begin_postgresql)
             event.listen(engine, "handle_error", _drop_useless)
@@ -223,17 +225,22 @@ def is_out_of_time(error: DBAPIError) -> bool:
     return state_of(error) in ("25P03", "25P04", "53200", "57014")
 
 
+NO_FILE = "there is no database"
+"""How a SQLite file that is not there is told."""
+
+
 def is_missing_table(error: DBAPIError) -> bool:
     """Whether a statement failed because a table or view that it names is not there."""
     # https://www.postgresql.org/docs/current/errcodes-appendix.html: undefined_table. SQLite has only the text.
     return getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig)
 
 
-def _refuse_bytes(connection: Any, _record: Any) -> None:
-    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
-        # No driver can tell what its bytes mean. Raised as the driver's own error, so that it is told as one.
+def _refuse_encodings(connection: Any, _record: Any) -> None:
+    encoding = connection.info.parameter_status("server_encoding") or "UTF8"  # a pooler may not say
+    if encoding != "UTF8":
+        # Another holds some texts alone, and SQL_ASCII bytes of any kind. The driver's own error, to be told as one.
         raise connection.OperationalError(
-            "the database has the encoding SQL_ASCII, in which texts are bytes of any kind; make one with "
+            f"the database has the encoding {encoding}, which cannot hold every text; make one with "
             "CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
         )
 
@@ -311,6 +318,23 @@ def make_private(_dialect: Any, _record: Any, arguments: Any, options: Any) -> N
     if name and name != ":memory:" and not options.get("uri"):
         with suppress(OSError):  # it is there, or cannot be made, which SQLite itself says next
             os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def make_no_file(engine: Engine, why: Callable[[Path], str]) -> None:
+    """Have a SQLite engine make no file: where there is none, connecting raises OperationalError with what `why` says,
+    which begins with NO_FILE. For all but `db upgrade`, for an empty file would hide that there is no database.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+
+    def refuse(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
+        name = str(arguments[0]) if arguments else ""
+        if name and name != ":memory:" and not options.get("uri") and not Path(name).exists():
+            raise sqlite3.OperationalError(why(Path(name)))
+
+    event.listen(engine, "do_connect", refuse)
+    if event.contains(engine, "do_connect", make_private):
+        event.remove(engine, "do_connect", make_private)
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from jurat.asking import Asked, AskedState
 from jurat.candidates import open_candidates, opening_key, reading_candidates
 from jurat.columns import moment
-from jurat.database import is_missing_table, open_engine, reader
+from jurat.database import NO_FILE, is_missing_table, make_no_file, open_engine, reader
 from jurat.errors import (
     ConfigurationError,
     InvalidSubmission,
@@ -54,6 +56,8 @@ class Reader:
     def __init__(self, database_url: str | None, deadline: float | None) -> None:
         self._deadline = seconds_of(deadline)
         self._engine = open_engine(database_url, deadline=self._deadline) if database_url else None
+        if self._engine is not None:
+            make_no_file(self._engine, _no_file)
 
     def publication(self, name: str) -> Publication:
         """What became of the last publication of a consultation, once it is committed.
@@ -129,8 +133,11 @@ class Reader:
     def wait(self, check_id: UUID | str, timeout: float = 30.0) -> Result:
         """Poll until the check is settled or goes to review, for at most `timeout` seconds.
 
-        Raises UnknownCheck, or WaitTimeout when it is still on its way.
+        Raises UnknownCheck, or WaitTimeout when it is still on its way. InvalidSubmission: `timeout` is no number.
         """
+        given: object = timeout
+        if isinstance(given, bool) or not isinstance(given, int | float) or math.isnan(given):
+            raise InvalidSubmission("timeout must be a number of seconds")
         end = time.monotonic() + timeout
         while not (result := self.result(check_id)).settled and result.state is not State.REVIEW:
             left = end - time.monotonic()
@@ -214,6 +221,8 @@ class Reader:
             with reader(self._database()).begin() as connection:
                 return list(connection.execute(statement, parameters))
         except DBAPIError as error:
+            if NO_FILE in str(error.orig) and Path(self._database().url.database or "").parent.is_dir():
+                raise SchemaMissing(str(error.orig)) from None
             if is_missing_table(error):
                 raise SchemaMissing("the database has no jurat tables; run `bin/jurat db upgrade`") from None
             raise
@@ -222,3 +231,7 @@ class Reader:
         if self._engine is None:
             raise ConfigurationError("reading needs the database_url that the client was made without")
         return self._engine
+
+
+def _no_file(file: Path) -> str:
+    return f"{NO_FILE} {file}; run `bin/jurat db upgrade`, or correct the database_url"

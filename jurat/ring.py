@@ -14,8 +14,10 @@ import threading
 import time
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
+from jurat.database import ESCAPES
 from jurat.errors import ConfigurationError
 from jurat.forks import start_over_in_children
 
@@ -56,6 +58,18 @@ def queue_of(source: str) -> str:
     return f"checks.{source}"
 
 
+def is_readable(broker_url: str) -> bool:
+    """Whether it names a host and a port: a / in a password that is not escaped ends both too early."""
+    for each in broker_url.split(";") if "socket" not in broker_url.partition("://")[0] else ():
+        try:
+            parts = urlsplit(each)
+            if "@" in parts.path or parts.port == 0:
+                return False
+        except ValueError:  # of the port
+            return False
+    return True
+
+
 class Bell:
     """Rings for the sources that were noted: at once where few do, else once in 50 ms each, plus a trailing one.
 
@@ -67,9 +81,10 @@ class Bell:
             from celery import Celery
         except ImportError:
             raise ConfigurationError(f"a broker_url needs Celery: {_INSTALL}, or leave it out") from None
-        unusable = ConfigurationError("the broker_url cannot be used; expected redis://host:6379/0")
         given: object = broker_url
-        if not isinstance(given, str) or "://" not in given:
+        hint = f"; {ESCAPES}" if isinstance(given, str) and not is_readable(given) else ""
+        unusable = ConfigurationError(f"the broker_url cannot be used; expected redis://host:6379/0{hint}")
+        if not isinstance(given, str) or "://" not in given or hint:
             raise unusable
         self._celery: Any = Celery("jurat-ring", broker=broker_url, set_as_current=False)
         self._celery.conf.update(

@@ -179,7 +179,7 @@ def _stay_in_schema(connection: Connection) -> None:
     if where.first is None and where.ours is None:
         raise ConfigurationError(
             "the search path of this user names no schema that is there, or none that it may use; an administrator of "
-            "the database runs CREATE SCHEMA, or mends the search_path"
+            "the database runs CREATE SCHEMA, or fixes the search_path"
         )
     if where.ours is not None and where.ours != where.first:
         connection.execute(text("SELECT set_config('search_path', :path, true)"), {"path": where.ours})

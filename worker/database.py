@@ -7,18 +7,17 @@ from __future__ import annotations
 import logging
 import os
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import Engine, event, make_url, text
+from sqlalchemy import Engine, make_url, text
 
 from config.settings import Settings, read_settings
 from jurat import Client
-from jurat.database import is_unfit, make_private, open_engine, reader, state_of
+from jurat.database import NO_FILE, is_unfit, make_no_file, open_engine, reader, state_of
 from jurat.ring import NO_BROKER
 from jurat.statements import require_tables, statements_on
 from worker.output import Exit, Failure
@@ -101,9 +100,7 @@ def give_up_on(engine: Engine, *, command: bool = False) -> None:
 
         connections.give_up(engine, connections.LONGEST if command else connections.LONGER)
     elif not command:
-        event.listen(engine, "do_connect", _make_no_file)
-        if event.contains(engine, "do_connect", make_private):
-            event.remove(engine, "do_connect", make_private)
+        make_no_file(engine, _no_file)
 
 
 def why_not(engine: Engine, error: Exception) -> Mapping[str, str]:
@@ -113,7 +110,7 @@ def why_not(engine: Engine, error: Exception) -> Mapping[str, str]:
     from worker.cli import first_line
 
     said = first_line(getattr(error, "orig", None) or error)
-    known = said if said.startswith(_NO_FILE) else _of_the_schema(engine, error)
+    known = said if said.startswith(NO_FILE) else _of_the_schema(engine, error)
     why, _, advice = known.partition("; ")
     return {"why": why or said, "advice": advice or advice_on(said), "look": "bin/jurat worker --check"}
 
@@ -200,7 +197,7 @@ _ADVICE = {
     "timeout": "look in pg_stat_activity who holds a lock, or what takes so long",
     "not answered": "look whether it hangs",
     "connection slots|too many clients": "let it take more connections (max_connections), or start fewer workers",
-    "SQL_ASCII": "make one with ENCODING 'UTF8', and copy what is in it",
+    "has the encoding": "make one with ENCODING 'UTF8', and copy what is in it",
 }
 """What to do about a database, by what it says."""
 
@@ -229,15 +226,7 @@ def _of_the_schema(engine: Engine, error: Exception) -> str:
 
 def _no_file(file: Path) -> str:
     unset = "" if os.environ.get("JURAT_DATABASE_URL") or os.environ.get("JURAT_DATABASE_URL_FILE") else _UNSET
-    return f"{_NO_FILE} {file}{unset}; run `bin/jurat db upgrade`, or set JURAT_DATABASE_URL to another one"
+    return f"{NO_FILE} {file}{unset}; run `bin/jurat db upgrade`, or set JURAT_DATABASE_URL to another one"
 
 
-_NO_FILE = "there is no database"
 _UNSET = ", and JURAT_DATABASE_URL is not set"
-
-
-def _make_no_file(_dialect: Any, _record: Any, arguments: list[Any], _values: Any) -> None:
-    """Raises OperationalError where connecting would leave an empty file behind."""
-    file = Path(arguments[0])
-    if not file.exists():
-        raise sqlite3.OperationalError(_no_file(file))

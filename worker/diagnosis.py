@@ -148,7 +148,7 @@ def broker_steps(settings: Settings) -> Iterator[Step]:
         return
     problem, took = _broker_problem(str(settings.broker_url))
     if problem:
-        advice = "start it, or mend JURAT_BROKER_URL; until then workers look into the database each second"
+        advice = "start it, or fix JURAT_BROKER_URL; until then workers look into the database each second"
         yield Step("broker", Mark.DOWN, f"does not answer ({problem})", advice)
     else:
         yield Step("broker", Mark.OK, f"answers in {took * 1000:.0f} ms")
@@ -339,7 +339,7 @@ def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings
                 return Step(name, Mark.PROBLEM, f"{origin}: {error.detail}")
             except SourceError as error:
                 return Step(
-                    name, Mark.DOWN, f"{origin}: {error.detail}", "mend the network, or the source's url and proxy"
+                    name, Mark.DOWN, f"{origin}: {error.detail}", "fix the network, or the source's url and proxy"
                 )
             said.append(f"{origin} answers {status} in {(time.monotonic() - begun) * 1000:.0f} ms")
     finally:

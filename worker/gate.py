@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 MOST_TOLD: Final = 100
-"""Problems that are printed; who has more mends these first."""
+"""Problems that are printed; who has more fixes these first."""
 
 
 def told(problems: Sequence[Problem]) -> Iterator[str]:

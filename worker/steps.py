@@ -119,7 +119,7 @@ def _follow(worker: Any, plan: Plan, only: set[str] | None) -> None:
     """Listen for the bells of newly configured sources as well; warn about sources that nobody configured."""
     if only is not None:
         for name in sorted(only - set(plan.sources)):
-            log.warning("no such source", queue=queue_of(name), advice="apply a configuration that has it, or mend -Q")
+            log.warning("no such source", queue=queue_of(name), advice="apply a configuration that has it, or fix -Q")
         return
     queues = worker.app.amqp.queues
     added = [name for name in map(queue_of, plan.sources) if name not in queues.consume_from]

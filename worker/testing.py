@@ -90,6 +90,6 @@ def _report(paths: Sequence[Path], name: str | None, out: Output) -> Report:
     for line in told(report.problems):
         out.say(line)
     if report.errors:
-        raise Failure(f"mend that first: {name or 'the configuration'} is not well formed", Exit.USAGE)
+        raise Failure(f"fix that first: {name or 'the configuration'} is not well formed", Exit.USAGE)
     require(str(name), report.document.sources)
     return report

@@ -39,6 +39,12 @@ SHOWN_PROBLEMS = 50
 
 _LONGEST_SENTENCE = 600
 _MOST_SENTENCES = 100_000
+_SHAPEFILE = b"\x00\x00\x27\x0a"
+"""How .shp and .shx begin."""
+
+_SHAPEFILE_HAS = (".shp", ".shx", ".dbf", ".prj")
+_OF_SHAPEFILES = frozenset({*_SHAPEFILE_HAS, ".cpg"})
+
 _CHUNK = 1024 * 1024
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -138,7 +144,7 @@ def read_zone_file(
 def _copy(path: Path, folder: Path) -> str:
     """Copy the file under a name of our own; its kind by its first bytes, whatever it is called.
 
-    Raises OSError, and FileProblem where it is too large.
+    Raises OSError, and FileProblem where it is too large, or one file of several.
     """
     with open_regular(path) as source:  # a pipe would be waited for
         first = source.read(_CHUNK)
@@ -146,6 +152,8 @@ def _copy(path: Path, folder: Path) -> str:
             kind = "geopackage"
         else:
             kind = "zip" if first.startswith(b"PK") else "geojson"
+        if kind == "geojson" and (path.suffix.lower() in _OF_SHAPEFILES or first.startswith(_SHAPEFILE)):
+            raise FileProblem(_lone(path.suffix.lower()))
         copied = 0
         with (folder / FILES[kind]).open("xb") as copy:
             while first:
@@ -157,6 +165,12 @@ def _copy(path: Path, folder: Path) -> str:
                 copy.write(first)
                 first = source.read(_CHUNK)
     return kind
+
+
+def _lone(suffix: str) -> str:
+    *others, last = (each for each in _SHAPEFILE_HAS if each != suffix)
+    it = "it with its" if suffix in _OF_SHAPEFILES else "its"
+    return f"is one file of a Shapefile; zip {it} {', '.join(others)} and {last}, and import the zip"
 
 
 def _have_read(folder: Path, request: Request, said: IO[bytes]) -> None:

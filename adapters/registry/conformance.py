@@ -49,7 +49,7 @@ _OPEN_END: Final = (
 class Acted:
     """One mood, or one other `shaped` form of the answer of `test`, at one step, and what it came to.
 
-    Where that is wrong, `place` is the option to mend, below the source, and `said` and `hint` what is wrong with it.
+    Where that is wrong, `place` is the option to fix, below the source, and `said` and `hint` what is wrong with it.
     """
 
     test: str
@@ -231,11 +231,11 @@ class _Scene:
         return self._rehearsal.play(self._test.trial, {**self._test.replies, self._step.name: answer})
 
     def _wrong(self, acted: Acted, place: Path, said: str, hint: str) -> Acted:
-        where = f"{said} where {acted.mood} (test '{acted.test}', step '{acted.step}')"
+        where = f"{said} when {acted.mood} (test '{acted.test}', step '{acted.step}')"
         return replace(acted, place=place, said=where, hint=hint)
 
     def _refusing(self, played: Played) -> Path:
-        """The line to mend: of a rule that refuses, the field that it was misled by."""
+        """The line to fix: of a rule that refuses, the field that it was misled by."""
         match played.place:
             case ("rules", int() as index):
                 match self._source.rules[index]:
@@ -269,7 +269,7 @@ class _Scene:
             return ("record", "fields", _STATUS), "this still gives a status that accepts", _SAYS
         for name in self._dates():
             if self._rests(name, shape, level, _MOVED):
-                return ("record", "fields", name), "this still passes for a date that accepts", _OPEN_END
+                return ("record", "fields", name), "this would still accept", _OPEN_END
         if self._role is _Role.ACCEPTED and (made_up := self._made_up(shape, level)):
             hint = _OPEN_END if made_up in self._dates() else _NULL
             return ("record", "fields", made_up), "this still accepts", hint

@@ -22,7 +22,7 @@ _SEE: Final = "see docs/how-to/add-a-registry.md"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something to mend before the description is published, at a place below the source."""
+    """Something to fix before the description is published, at a place below the source."""
 
     place: Path
     said: str

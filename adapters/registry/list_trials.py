@@ -44,7 +44,7 @@ def _tried(path: Path, trial: Trial, source: RegisterFileSource, read_file: Read
     try:
         played = _play(source, trial, shelf)
     except PeopleFileError as error:
-        said = f"its list cannot be read: {str(error).splitlines()[0]} — mend the list, or what file: says of it"
+        said = f"its list cannot be read: {str(error).splitlines()[0]} — fix the list, or what file: says of it"
         return Tried(trial, "", said, at, {})
     found = str(played)
     if shelf.asked and content is None:

@@ -12,11 +12,12 @@ from adapters.registry.trials import Tried
 from config.problems import printable
 from config.registry.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
 from config.registry.source import RegistrySource
-from config.suggestions import suggest
+from config.suggestions import did_you_mean, suggest
 from jurat.words import Outcome, Reason
 
 _DEEPEST: Final = 3
 _MOST: Final = 60
+_NAME: Final = ("family", "given")
 
 Pointed = tuple[Path, str, str]
 """A place below the source, what is wrong there, and what to do."""
@@ -43,7 +44,7 @@ def pointed(source: RegistrySource, test: Tried) -> Pointed | None:
             hint = suggest(source.record.origin, choices) if choices else ""
             return (("record", "from"), f"no record stands here in {of_test}", hint) if choices else None
         case ("record", "fields"):
-            return _field(source, seen, ["number"], of_test)
+            return _field(source, seen, ["number"], of_test) or _no_names(seen, of_test)
         case ("rules", int() as index):
             rule = source.rules[index]
             if isinstance(rule, StatusRule) and seen.says("status"):
@@ -69,6 +70,19 @@ def _field(source: RegistrySource, seen: Resting, names: list[str], of_test: str
     written = re.findall(r"[A-Za-z_]\w*", seen.expression(silent))
     word = next((each for each in written if each not in keys), silent)
     return ("record", "fields", silent), f"nothing stands here in {of_test}", suggest(word, keys)
+
+
+def _no_names(seen: Resting, of_test: str) -> Pointed | None:
+    if not seen.says("names"):
+        return None
+    found = seen.value("names")
+    listed = found if isinstance(found, list) else [found]
+    odd = next((part for part in listed if not isinstance(part, dict) or "family" not in part), None)
+    if odd is None:
+        return None
+    near = filter(None, (did_you_mean(key, _NAME) for key in odd if key not in _NAME) if isinstance(odd, dict) else ())
+    hint = next(near, 'write it like "[{family: KEY, given: KEY}]"')
+    return ("record", "fields", "names"), f"what stands here in {of_test} is no list of {{family, given}}", hint
 
 
 def _fields_of(rule: Rule) -> list[str]:

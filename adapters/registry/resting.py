@@ -40,7 +40,11 @@ class Resting:
 
     def says(self, name: str) -> bool:
         """Whether the field `name` has a value, wherever that comes from."""
-        return name in self._source.record.fields and not _is_nothing(self._value(self.expression(name), self._reply))
+        return name in self._source.record.fields and not _is_nothing(self.value(name))
+
+    def value(self, name: str) -> Any:
+        """What the field `name` finds in the record; Unreadable where its expression fails there."""
+        return self._value(self.expression(name), self._reply)
 
     def rests_on_any(self, name: str, levels: Levels) -> bool:
         """Whether the field `name` rests on anything that stands in the answer, also where that is null."""

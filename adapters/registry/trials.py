@@ -85,7 +85,7 @@ def _tried(path: Path, trial: Trial, source: RegistrySource, rehearsal: Rehearsa
 def difference(trial: Trial, played: Played) -> str:
     """What is told of a test that came to something else."""
     expected = verdict_text(trial.outcome, trial.reason)
-    hint = "mend the description, or the test where it is mistaken"
+    hint = "fix the description, or the test where it is mistaken"
     return f"the test '{trial.name}' expects {expected} and gives {played}: {_why(played)} — {hint}"
 
 

@@ -123,7 +123,8 @@ def _unrooted(path: Path, expression: str) -> Iterator[Problem]:
     """What is asked of an answer as if its body were the whole would be null for everybody."""
     for key in dict.fromkeys(root_keys(expression)):
         if key not in _ANSWER:
-            yield path, f"'{printable(key)}' is none of {', '.join(_ANSWER)} — write body.{printable(key)}"
+            meant = key.lower() if key.lower() in _ANSWER else f"body.{printable(key)}"
+            yield path, f"'{printable(key)}' is none of {', '.join(_ANSWER)} — write {meant}"
 
 
 def _check_record(source: RecordSource) -> Iterator[Problem]:

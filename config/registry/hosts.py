@@ -48,6 +48,8 @@ def _is_loopback(host: str) -> bool:
 def _check_listed(listed: str) -> str:
     if not re.search(r"[\[\]%]", listed) and isinstance(ip := literal(listed), IPv6Address):
         raise _error(f"an IPv6 address stands in brackets — write '[{ip}]'")
+    if "*" in listed:
+        raise _error("a host is listed by its whole name, without * — list each, like registry.example")
     found = _LISTED.fullmatch(listed)
     host, port = (found[1], int(found[2] or _HTTPS)) if found else (listed, 0)
     ip = literal(host)

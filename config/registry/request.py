@@ -55,6 +55,9 @@ def _check_request_url(url: str) -> str:
         good = split.scheme in ("http", "https") and split.hostname and split.port != 0
     except ValueError:
         split, good = urlsplit(""), False
+    if doubled := re.search(r"\{\{ *([a-z][a-z0-9_]*) *\}\}", url) if " " in url else None:
+        said = f"'{doubled[0]}' is no placeholder, for doubled braces are literal — write {{{doubled[1]}}}"
+        raise PydanticCustomError("url", "{said}", {"said": said})
     if not good or re.search(r"[\s\\]", url):
         raise PydanticCustomError("url", "this is no web address — write it like https://registry.example/path")
     if "{" in url[: len(split.scheme) + 3 + len(split.netloc)]:

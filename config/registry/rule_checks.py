@@ -49,7 +49,8 @@ def _check_rule(rule: Rule, source: RecordSource) -> Iterator[Problem]:
         case NameRule():
             yield from _check_name(rule, source)
         case StatusRule() if rule.meaning not in meanings:
-            yield ("is",), _unknown("meaning in the status map of the record", rule.meaning, meanings)
+            hint = did_you_mean(rule.meaning, meanings) or "declare it"
+            yield ("is",), f"the status map has no meaning '{rule.meaning}' — {hint}"
         case EqualsRule() | OneOfRule() if rule.field == NAMES:
             yield ("field",), "names are compared by a rule of their own — write check: name"
         case EqualsRule() | OneOfRule() if rule.field not in fields:

@@ -69,6 +69,9 @@ def pieces(text: str) -> Iterator[tuple[str, Placeholder | None]]:
                 raise _error(f"'{printable(meant[0])}' is no placeholder — write {{{name}}}, without anything else")
             if opened := _UNCLOSED.match(text, token.start()):
                 raise _error(f"'{opened[0]}' is not closed — write {opened[0]}}}")
+            if meant:
+                said = f"'{printable(meant[0])}' is no placeholder — write the name of an input in braces"
+                raise _error(f"{said}, such as {{number}}, and a brace that is meant as such twice")
             raise PydanticCustomError(
                 "template", "a brace stands for itself where it is written twice — a placeholder is a name in braces"
             )
@@ -94,6 +97,7 @@ def placeholders(value: Any) -> Iterator[Placeholder]:
 def _name_in(written: str) -> str:
     """What somebody meant who wrote this between braces: a name with its filters; "" where it cannot be told."""
     name, *filters = (part.strip() for part in written.strip(" $%#").split("|"))
+    name = re.sub(r"^inputs?\.", "", name, flags=re.IGNORECASE)
     beginning = SECRETS if name.lower().startswith(SECRETS) else ""
     name = re.sub(r"[\s-]+", "_", name[len(beginning) :].strip()).lower()
     return "|".join(filter(None, [beginning + name, *filters])) if re.fullmatch(NAME_PATTERN, name) else ""

@@ -231,6 +231,10 @@ def test_zones_are_not_checked_where_nobody_knows_them(tmp_path: Path) -> None:
 
 
 NO_VARIABLE = "a source is sent no variable but those whose names begin with JURAT_SOURCE_"
+NO_SETTING = (
+    "is a setting of jurat itself, which no source may be sent — put the source's own secret into a variable "
+    "JURAT_SOURCE_…, and name that"
+)
 NO_FILE = "a source is sent no file but those in the folder that JURAT_SOURCE_SECRETS names"
 
 
@@ -239,7 +243,7 @@ NO_FILE = "a source is sent no file but those in the folder that JURAT_SOURCE_SE
     [
         (
             "{ env: JURAT_UNSEAL_KEYS }",
-            f"{NO_VARIABLE} — call it JURAT_SOURCE_UNSEAL_KEYS, here and where the workers run",
+            f"JURAT_UNSEAL_KEYS {NO_SETTING}",
         ),
         ("{ env: ROLL_KEY }", f"{NO_VARIABLE} — call it JURAT_SOURCE_ROLL_KEY, here and where the workers run"),
         (

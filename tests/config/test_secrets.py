@@ -109,7 +109,7 @@ def test_a_variable_that_is_not_set_or_empty_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("name", "suggested"),
-    [("PATH", "PATH"), ("PGPASSWORD", "PGPASSWORD"), ("JURAT_UNSEAL_KEYS_FILE", "UNSEAL_KEYS"), ("roll", "ROLL")],
+    [("PATH", "PATH"), ("JURAT_ROLL_KEY", "ROLL_KEY"), ("JURAT_ROLL_FILE", "ROLL"), ("roll", "ROLL")],
 )
 def test_no_other_variable_is_read(name: str, suggested: str) -> None:
     with pytest.raises(ForbiddenSecretError) as told:
@@ -121,10 +121,12 @@ def test_no_other_variable_is_read(name: str, suggested: str) -> None:
 SETTINGS = [PREFIX + name.upper() for name in Settings.model_fields]
 
 
-@pytest.mark.parametrize("name", [*SETTINGS, *(f"{setting}_FILE" for setting in SETTINGS)])
-def test_no_setting_of_jurat_is_read(name: str) -> None:
-    with pytest.raises(ForbiddenSecretError):
+@pytest.mark.parametrize("name", [*SETTINGS, *(f"{setting}_FILE" for setting in SETTINGS), "PGPASSWORD", "PGPASSFILE"])
+def test_no_setting_of_jurat_is_read_nor_advised_to_be_copied(name: str) -> None:
+    with pytest.raises(ForbiddenSecretError) as told:
         of_variable(name, "s3same")
+    assert str(told.value) == f"{name} is a setting of jurat itself, which no source may be sent"
+    assert told.value.hint == "put the source's own secret into a variable JURAT_SOURCE_…, and name that"
 
 
 @pytest.mark.parametrize("file", ["/etc/hostname", "/proc/self/environ", "../keys", "a/../../keys", "~/.pgpass", ".."])

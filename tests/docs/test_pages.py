@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -42,6 +43,15 @@ def test_every_command_exists_with_its_options() -> None:
     found = [(place, line, mistake(line)) for page in PAGES for place, line in command_lines(page)]
     assert len(found) > 50
     assert [each for each in found if each[2]] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_keys_are_made_where_there_is_an_environment(page: Path) -> None:
+    """In a fresh clone the line would fail, and leave an empty file that it does not write over the next time."""
+    text = page.read_text("utf-8")
+    before, makes, _ = text.partition("bin/jurat keys generate ")
+    said = re.search(r"^make (demo|wheel)\b|`make demo` has run", before, re.MULTILINE)
+    assert said or not makes, "say `make demo` before it"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from jurat import (
     UnknownCheck,
     UnknownConsultation,
     UnknownRequest,
+    WaitTimeout,
 )
 from jurat.answers import MAX_BYTES, encode, validate
 from jurat.codes import clean
@@ -129,6 +130,20 @@ def test_results_take_any_series_of_ids(client: Client, town: Town) -> None:
     check = submitted(client, town)
     for ids in ((check,), {check}, iter([check]), (each for each in [str(check)])):
         assert [result.check_id for result in client.results(ids)] == [check]
+
+
+@pytest.mark.parametrize("timeout", ["x", "30", None, True, float("nan"), [1]], ids=shown)
+def test_a_time_to_wait_is_a_number_of_seconds(client: Client, town: Town, timeout: Any) -> None:
+    check = submitted(client, town)
+    with pytest.raises(InvalidSubmission, match="timeout must be a number of seconds"):
+        client.wait(check, timeout=timeout)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, 0.01])
+def test_a_time_to_wait_that_is_over_is_no_mistake(client: Client, town: Town, timeout: float) -> None:
+    check = submitted(client, town)
+    with pytest.raises(WaitTimeout):
+        client.wait(check, timeout=timeout)
 
 
 # -- texts

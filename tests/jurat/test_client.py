@@ -236,12 +236,15 @@ def test_a_bad_database_url_is_refused_without_being_shown(url: str) -> None:
         f"http://jurat:{PASSWORD}@broker",
         f"valkey://jurat:{PASSWORD}@broker",
         f"redis://jurat:{PASSWORD}@broker:port/0",
+        "redis://:12/" + PASSWORD + "@broker:6379/0",
+        "redis://:p/" + PASSWORD + "@broker:6379/0",
         PASSWORD,
     ],
 )
 def test_a_bad_broker_url_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(ConfigurationError, match="broker_url cannot be used; expected redis://host:6379/0") as caught:
         Client(broker_url=url)
+    assert ("write @ as %40, / as %2F" in str(caught.value)) is (":port" in url or "/correct" in url)
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
 
 
@@ -291,9 +294,28 @@ def test_a_client_says_which_argument_it_was_made_without(town: Town) -> None:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
+        (tmp_path / "empty.db").touch()
         return f"sqlite:///{tmp_path}/empty.db"
     server: Databases = request.getfixturevalue("postgresql_server")
     return server.create()
+
+
+def test_a_database_that_is_no_file_yet_is_told_and_not_made(tmp_path: Path, seal_key: str) -> None:
+    file = tmp_path / "nope.db"
+    client = Client(f"sqlite:///{file}", seal_key=seal_key)
+    for read in (
+        lambda: client.result(uuid7()),
+        lambda: client.wait(uuid7()),
+        lambda: client.access("budget", "p-42"),
+        lambda: client.publication("budget"),
+    ):
+        with pytest.raises(SchemaMissing, match=f"there is no database {file}; run `bin/jurat db upgrade`, or correct"):
+            read()
+        assert list(tmp_path.iterdir()) == []
+    file.touch()  # as another process makes it
+    with pytest.raises(SchemaMissing, match="no jurat tables"):
+        client.result(uuid7())
+    client.close()
 
 
 def test_a_database_without_our_tables_is_told_at_once(empty_url: str, seal_key: str) -> None:

@@ -78,15 +78,21 @@ def test_a_database_that_takes_no_writes_is_away_and_its_connections_go(engine: 
         assert ask(each, "SELECT pg_backend_pid()") != before
 
 
-def test_a_database_whose_texts_are_bytes_is_refused_in_a_sentence(postgresql_server: Databases) -> None:
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "LATIN9", "WIN1252"])
+def test_a_database_that_cannot_hold_every_text_is_refused_in_a_sentence(
+    postgresql_server: Databases, encoding: str
+) -> None:
     maintenance = open_engine(postgresql_server.url).execution_options(isolation_level="AUTOCOMMIT")
-    name = f"bytes_{uuid7().hex}"
+    name = f"encoded_{uuid7().hex}"
     with maintenance.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'"))
-    engine = open_engine(str(make_url(postgresql_server.url).set(database=name)))
-    with pytest.raises(OperationalError, match="encoding SQL_ASCII"):
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"))
+    url = str(make_url(postgresql_server.url).set(database=name))
+    engine = open_engine(url)
+    with pytest.raises(OperationalError, match=f"the database has the encoding {encoding}, .* ENCODING 'UTF8'"):
         ask(engine)
     engine.dispose()
+    with closing(Client(url, None)) as client, pytest.raises(OperationalError, match=encoding):
+        client.access("budget", "p-1")
     with maintenance.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     maintenance.dispose()

@@ -142,6 +142,7 @@ def test_a_question_that_was_published_since_is_open(client: Client, town: Town)
 
 
 def test_a_database_without_our_tables_is_told(tmp_path: Any) -> None:
+    (tmp_path / "empty.db").touch()
     client = Client(f"sqlite:///{tmp_path}/empty.db")
     with pytest.raises(SchemaMissing, match="no jurat tables"):
         client.standing("budget", "p-42")

@@ -83,8 +83,8 @@ def submit(
 ) -> Exit:
     """Submit one confirmed answer, and print the id of its check.
 
-    The answer is a JSON object with the fields that the question asks for. It is sealed before it is stored, and can
-    not be changed afterwards.
+    The answer is a JSON object with the fields that the question asks for. It is sealed before it is stored, and
+    cannot be changed afterwards.
     """
     from config.settings import read_settings
     from jurat.database import open_engine
@@ -299,6 +299,8 @@ def _open_now(line: dict[str, Any]) -> str:
 
 def given_answer(out: Output, answer: str | None, answer_file: str | None, fields: Sequence[str]) -> dict[str, Any]:
     """The answer from the one place where it was given."""
+    from config.regular_files import read_given
+
     if (answer is not None) + (answer_file is not None) + bool(fields) != 1:
         raise click.UsageError("Give the answer once: with --answer-file, --answer or --field.")
     if fields:
@@ -310,8 +312,7 @@ def given_answer(out: Output, answer: str | None, answer_file: str | None, field
         if stream.isatty():
             out.say("Type the answer as JSON; end with Ctrl-D.")
         return _parsed(stream.read(_LARGEST + 1), "standard input")
-    with Path(str(answer_file)).open("rb") as file:
-        return _parsed(file.read(_LARGEST + 1), str(answer_file))
+    return _parsed(read_given(Path(str(answer_file)), _LARGEST + 1), str(answer_file))
 
 
 def named_fields(fields: Sequence[str], place: str = "--field", known: Container[str] = ()) -> dict[str, Any]:

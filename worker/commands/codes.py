@@ -251,11 +251,10 @@ def _read(file: str, *, checked: bool) -> list[str]:
 
 
 def _lines(file: str, place: str) -> Iterator[str]:
-    if file == "-":
-        content = sys.stdin.buffer.read(_LARGEST_FILE + 1)
-    else:
-        with Path(file).open("rb") as stream:
-            content = stream.read(_LARGEST_FILE + 1)
+    from config.regular_files import read_given
+
+    most = _LARGEST_FILE + 1
+    content = sys.stdin.buffer.read(most) if file == "-" else read_given(Path(file), most)
     if len(content) > _LARGEST_FILE:
         raise Failure(f"{place}: is larger than {_LARGEST_FILE >> 20} MiB; split it", Exit.USAGE)
     try:

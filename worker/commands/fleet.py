@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def fleet(out: Output) -> Exit:
     """List the live workers of the database, on all machines: what each serves, by which configuration and keys.
 
-    A worker says each 10 s that it is there. One that was not seen for 30 s is gone and not listed. Keys are told by
-    their ids. `ready` means: it has a configuration, opens all answers that wait, and was not told to end.
+    Each worker reports every 10 s. One that was not seen for 30 s is gone and not listed. Keys are shown by id.
+    `ready` means: it has a configuration, opens all answers that wait, and was not told to end.
     """
     from worker.database import opened
 

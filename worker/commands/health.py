@@ -16,7 +16,7 @@ from worker.output import Exit, Output, columns
     environment=("JURAT_DATABASE_URL",),
     codes={Exit.DONE: "at least one runs, and all that run are alive", Exit.REFUSED: "none runs, or one is not well"},
 )
-@click.option("--ready", is_flag=True, help="Also demand that they can do checks: see below.")
+@click.option("--ready", is_flag=True, help="Also demand that they can do checks: as above.")
 @click.option("--all", "everybody", is_flag=True, help="Also show workers of other databases.")
 @click.pass_obj
 def health(out: Output, *, ready: bool, everybody: bool) -> Exit:

@@ -140,7 +140,7 @@ def import_(
     )
     with opened() as service:
         if expected is None and _seem_swapped(read.zones, service.reading):
-            hint = "mend the file, or give --expect with where they do lie"
+            hint = "fix the file, or give --expect with where they do lie"
             raise ZoneFileError(
                 file, [f"latitude seems to stand before longitude, by the zones that are imported already: {hint}"]
             )

@@ -1,4 +1,6 @@
-"""Says in the database every ten seconds that this worker is there, and looks which keys wait that it does not have."""
+"""Says in the database that this worker is there, every ten seconds and with each new plan, and looks which keys wait
+that it does not have.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +31,7 @@ class Registrar(EngineThread):
         self._next = 0.0
         self._ending = False
         self._told: Collection[str] = ()
+        self._told_of: Plan | None = None
         self.strange: Mapping[str, int] = {}
         """How many answers waited, when it last looked, for each key that is not ours; it counts up to 100 a queue."""
 
@@ -38,9 +41,9 @@ class Registrar(EngineThread):
         self._next = 0.0
 
     def step(self) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + SEEN_EVERY
-            plan = self._plans.current()
+        plan = self._plans.current()
+        if time.monotonic() >= self._next or plan is not self._told_of:
+            self._next, self._told_of = time.monotonic() + SEEN_EVERY, plan
             member = replace(
                 self._member,
                 held=len(self._holdings),

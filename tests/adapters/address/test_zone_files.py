@@ -153,6 +153,26 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         read_zone_file(pipe)
 
 
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("zones.shp", ".shx, .dbf and .prj"),
+        ("ZONES.SHX", ".shp, .dbf and .prj"),
+        ("zones.dbf", ".shp, .shx and .prj"),
+        ("zones.prj", ".shp, .shx and .dbf"),
+        ("zones.cpg", ".shp, .shx, .dbf and .prj"),
+    ],
+)
+def test_one_file_of_a_shapefile_is_told_to_be_zipped_with_the_others(tmp_path: Path, name: str, others: str) -> None:
+    said = refused(tmp_path / name, b"\x00\x00\x27\x0a" + bytes(20) + b"\x00\x00\xff\xfe" + bytes(72))
+    assert f"is one file of a Shapefile; zip it with its {others}, and import the zip" in said
+
+
+def test_a_shapefile_under_another_name_is_told_as_well(tmp_path: Path) -> None:
+    said = refused(tmp_path / "zones", b"\x00\x00\x27\x0a" + bytes(96))
+    assert "is one file of a Shapefile; zip its .shp, .shx, .dbf and .prj, and import the zip" in said
+
+
 def test_a_file_that_is_too_large_is_not_even_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zone_files, "LARGEST_FILE", 100)
     assert "is larger than" in refused(tmp_path / "large.geojson", bytes(101))

@@ -88,7 +88,7 @@ def test_a_red_test_is_a_fault_at_its_own_place_and_its_moods_are_not_played() -
     ((place, said, hint),) = faults(tests=tests)
     assert place == "tests.0.expect"
     assert said == ("the test 'a physician' expects accepted and gives undetermined/name_differs: rules[1] decided")
-    assert hint == "mend the description, or the test where it is mistaken"
+    assert hint == "fix the description, or the test where it is mistaken"
     assert examined(tests=tests).acted == ()
 
 
@@ -99,7 +99,7 @@ def test_a_status_that_is_good_where_nothing_is_said_is_found() -> None:
     ((place, said, hint),) = faults(record__fields__status="status == 'suspended' && 'suspended' || 'active'")
     assert place == "record.fields.status"
     assert said == (
-        "this still gives a status that accepts where in the answer professionals[].status is gone (test "
+        "this still gives a status that accepts when in the answer professionals[].status is gone (test "
         "'a physician', step 'lookup'), and in 7 more"
     )
     assert hint == "ask for what the registry says, such as suspended == `false`, not for what it leaves out"
@@ -121,14 +121,14 @@ def test_a_flag_is_asked_for_what_it_says() -> None:
 def test_a_status_that_is_bad_where_nothing_is_said_is_found() -> None:
     ((place, said, hint),) = faults(record__fields__status="status == 'active' && 'active' || 'suspended'")
     assert place == "record.fields.status"
-    assert said.startswith("this refuses where in the answer ")
+    assert said.startswith("this refuses when in the answer ")
     assert hint == "let it be null where the registry does not say so, so that nothing is refused"
 
 
 def test_a_field_that_is_made_up_where_nothing_is_said_is_found() -> None:
     ((place, said, _),) = faults(record__fields__professions="profession.code || '00'")
     assert place == "record.fields.professions"
-    assert "this refuses where in the answer professionals[].profession is gone" in said
+    assert "this refuses when in the answer professionals[].profession is gone" in said
 
 
 def test_an_outcome_that_takes_a_missing_key_for_nobody_is_found() -> None:
@@ -138,7 +138,7 @@ def test_an_outcome_that_takes_a_missing_key_for_nobody_is_found() -> None:
     ]
     ((place, said, hint),) = faults(steps__0__outcomes=outcomes)
     assert place == "steps.0.outcomes.3"
-    assert said.startswith("this refuses where in the answer ")
+    assert said.startswith("this refuses when in the answer ")
     assert hint == "ask for what the registry itself says in the body when nobody is there"
 
 
@@ -168,7 +168,7 @@ def test_what_frameworks_say_of_an_unknown_path_is_no_word_of_the_registry() -> 
     ((place, said, _),) = faults(steps__0__outcomes=outcomes, tests=tests)
     assert place == "steps.0.outcomes.0"
     assert said == (
-        "this refuses where the registry answers HTTP 404 as FastAPI and Django does for a path that it does not know "
+        "this refuses when the registry answers HTTP 404 as FastAPI and Django does for a path that it does not know "
         "(test 'a physician', step 'lookup'), and in 1 more"
     )
 
@@ -191,7 +191,7 @@ def test_what_any_gateway_says_with_404_refuses_nobody(said: str) -> None:
     outcome = {"when": f"status == `404` && {said}", "then": "refused", "reason": "record_not_found"}
     ((place, what, hint),) = faults(steps__0__outcomes=[*WHOLE["steps"][0]["outcomes"], outcome])
     assert place == "steps.0.outcomes.3"
-    assert what.startswith("this refuses where the registry answers HTTP 404 as ")
+    assert what.startswith("this refuses when the registry answers HTTP 404 as ")
     assert hint == "ask for what the registry itself says in the body when nobody is there"
     outcome["when"] += " && body.register == 'professionals'"
     assert faults(steps__0__outcomes=[*WHOLE["steps"][0]["outcomes"], outcome]) == []
@@ -220,7 +220,7 @@ def test_a_licence_whose_last_day_has_another_key_is_not_open() -> None:
     assert [place for place, _, _ in found] == ["record.fields.since", "record.fields.until"]
     for place, said, hint in found:
         key = place.rpartition(".")[2]
-        assert said.startswith(f"this still passes for a date that accepts where in the answer professionals[].{key} ")
+        assert said.startswith(f"this would still accept when in the answer professionals[].{key} ")
         assert hint.startswith(
             "let the field say what stands for an open end, such as end == '' && '9999-12-31' || end"
         )
@@ -245,7 +245,7 @@ def test_a_refusal_for_the_rest_of_a_list_is_found() -> None:
         person["profession"] = [{"code": "21"}, {"code": "10"}]
     ((place, said, hint),) = faults(record__fields__professions="profession[].code", tests=tests)
     assert place == "record.fields.professions"
-    assert said.startswith("this refuses where in the answer professionals[0].profession[1].code is gone ")
+    assert said.startswith("this refuses when in the answer professionals[0].profession[1].code is gone ")
     assert hint == (
         "let it be null where an entry of the list lacks it, such as (!(list[?!(code)]) && list[].code) || `null`, "
         "so that nothing is refused for the rest"
@@ -264,7 +264,7 @@ def test_who_is_refused_is_not_accepted_where_a_key_is_gone() -> None:
     changes = {"rules": [*WHOLE["rules"], {**rule, "reason": "not_a_person"}], "tests": tests}
     ((place, said, hint),) = faults(record__fields__banned="bans[?kind == 'for life'] && 'yes' || 'no'", **changes)
     assert place == "record.fields.banned"
-    assert said.startswith("who is refused by this is accepted where in the answer professionals[].bans is gone")
+    assert said.startswith("who is refused by this is accepted when in the answer professionals[].bans is gone")
     assert hint == "ask for what the registry says, such as suspended == `false`, not for what it leaves out"
 
 
@@ -273,7 +273,7 @@ def test_a_stranger_who_mistyped_the_number_is_not_refused_where_the_name_is_gon
     ((place, said, hint),) = faults(rules=nameless)
     assert place == "rules.1.absent"
     assert said.startswith(
-        "this refuses a stranger who typed the number by mistake where in the answer professionals[].names is gone "
+        "this refuses a stranger who typed the number by mistake when in the answer professionals[].names is gone "
         "(test 'a suspended one', step 'lookup')"
     )
     assert hint == (
@@ -308,7 +308,7 @@ def test_a_first_step_that_goes_on_whatever_is_answered_is_found() -> None:
     changes = {"steps": [banned, *WHOLE["steps"]], "tests": tests}
     ((place, said, hint),) = faults(**changes)
     assert place == "steps.0"
-    assert said.startswith("this step goes on, and somebody is accepted where the registry answers HTTP 200 with")
+    assert said.startswith("this step goes on, and somebody is accepted when the registry answers HTTP 200 with")
     assert hint == ("add an outcome that ends with every answer that is not as it should be, such as when: !(…)")
     banned["outcomes"] = [{"when": "!(body.total == `0`)", "then": "undetermined", "reason": "source_unreadable"}]
     assert faults(**changes) == []

@@ -61,7 +61,7 @@ GOOD = (
 def examined(*tests: dict[str, Any], **changes: Any) -> Examination:
     def read(place: object, name: str) -> bytes:
         if name == "none.csv":
-            raise NoFile("the file none.csv cannot be read — mend it")
+            raise NoFile("the file none.csv cannot be read — fix it")
         return json.dumps(ROWS).encode() if name == "rows.json" else LIST.encode()
 
     return examine_list(source(*tests, **changes), read)

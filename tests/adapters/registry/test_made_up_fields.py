@@ -26,7 +26,7 @@ def test_a_field_that_still_accepts_where_nothing_is_said_is_found(field: str, v
     ((place, said, hint),) = faults(**{f"record__fields__{field}": value})
     assert place == f"record.fields.{field}"
     assert said.startswith(
-        f"this still accepts where in the answer professionals[].{gone} is gone (test 'a physician', step 'lookup')"
+        f"this still accepts when in the answer professionals[].{gone} is gone (test 'a physician', step 'lookup')"
     )
     assert hint == "let it be null where the registry does not say so"
 
@@ -39,7 +39,7 @@ def test_a_flag_that_is_good_where_nothing_is_said_is_found() -> None:
     changes = {"rules": [*WHOLE["rules"], rule], "tests": tests}
     ((place, said, _),) = faults(record__fields__free="!(banned)", **changes)
     assert place == "record.fields.free"
-    assert said.startswith("this still accepts where in the answer professionals[].banned is gone ")
+    assert said.startswith("this still accepts when in the answer professionals[].banned is gone ")
     tests[0]["require"]["free"] = ["false"]
     assert faults(record__fields__free="to_string(banned)", **changes) == []
 

@@ -48,6 +48,21 @@ from tests.adapters.registry.test_gate import WHOLE, faults
             "no family name stands here in {}",
             "did you mean 'family'?",
         ),
+        *(
+            (
+                "record__fields__names",
+                written,
+                "record.fields.names",
+                "what stands here in {} is no list of {{family, given}}",
+                hint,
+            )
+            for written, hint in (
+                ("names[].family", 'write it like "[{family: KEY, given: KEY}]"'),
+                ("names[0].family", 'write it like "[{family: KEY, given: KEY}]"'),
+                ("names[].{famly: family, given: given}", "did you mean 'family'?"),
+                ("[{famly: names[0].family, given: names[0].given}]", "did you mean 'family'?"),
+            )
+        ),
         (
             "record__fields__status",
             "state",

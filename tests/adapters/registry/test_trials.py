@@ -109,7 +109,7 @@ def test_the_expectation_names_outcome_and_reason() -> None:
 )
 def test_a_red_test_says_what_decided(test: dict[str, Any], said: str) -> None:
     found = tried(test)
-    assert found.said == f"the test 'one' {said} — mend the description, or the test where it is mistaken"
+    assert found.said == f"the test 'one' {said} — fix the description, or the test where it is mistaken"
     assert found.place == ("tests", 0, "expect")
 
 

@@ -52,7 +52,7 @@ def parts(node: ast.JoinedStr | ast.Constant) -> tuple[str, str]:
 
 def told() -> str:
     """All that lint is seen to say in the files of mistakes."""
-    files = [*MISTAKES.glob("*mistakes*.txt"), *MISTAKES.glob("registry/*.txt")]
+    files = [*MISTAKES.glob("*mistakes*.txt"), MISTAKES / "beginners.txt", *MISTAKES.glob("registry/*.txt")]
     lines = (line for file in files for line in file.read_text("utf-8").splitlines())
     return "\n".join(line for line in lines if line.startswith("! "))
 

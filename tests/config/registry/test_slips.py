@@ -21,6 +21,34 @@ def said_of(folder: Path, request: str) -> list[str]:
         'query: { q: "urn:oid:1.2|{number}" }',
         "query: { $where: \"licence = '{number}' and name like '%{number}%'\" }",
         'query: { q: "%{number}%" }',
+        *(
+            f'query: {{ q: "{written}" }}'
+            for written in (
+                "AB-{number}",
+                "AB {number}",
+                "DE{number}",
+                "eq.{number}",
+                "urn:oid:1.2|{number}",
+                "|{number}",
+                "id:{number}",
+                "-{number}",
+                "+{number}",
+                ".{number}",
+                "/{number}",
+                "{number}/1",
+                "{number}*",
+                "*{number}*",
+                "{number}~",
+                "({number})",
+                "[{number}]",
+                "'{number}'",
+                r"\"{number}\"",
+                "number = '{number}', x",
+                "look up {number}, ",
+                "number eq '{number}'",
+                "like '%20{number}'",
+            )
+        ),
         'query: { q: "{number}", sort: number, order: family_name }',
         'query: { q: "No. #{number}", price: "5 $" }',
         'query: { q: "{number}", show: "{{number}}" }',
@@ -60,7 +88,43 @@ TEXT = "is no placeholder, for it is text here, and would be sent as it stands"
                 "12:23: error: sources.roll.steps[0].request.query.q",
                 f"the {shown} behind {{number}} would be sent as well — write {{number}} alone",
             )
-            for written, shown in (("{number}}}", "'}'"), ("{number}$", "'$'"), ("{number} ", "space"))
+            for written, shown in (
+                ("{number}}}", "'}'"),
+                ("{number}$", "'$'"),
+                ("{number} ", "space"),
+                ("AB{number} ", "space"),
+                *((f"{before}{{number}}{mark}", f"'{mark}'") for mark in ",;" for before in ("", "AB-", "id:")),
+                ("{number}, ", "','"),
+                *((f"{{number}}{mark}", f"'{mark}'") for mark in ".&#!"),
+            )
+        ),
+        *(
+            (
+                f'query: {{ q: "{written}" }}',
+                "12:23: error: sources.roll.steps[0].request.query.q",
+                f"the {shown} before {{number}} would be sent as well — write {{number}} alone",
+            )
+            for written, shown in (
+                (" {number}", "space"),
+                (" {number} ", "space"),
+                *((f"{mark}{{number}}", f"'{mark}'") for mark in "~,;&?!^`#@:"),
+                (", {number}", "','"),
+            )
+        ),
+        *(
+            (
+                f'query: {{ q: "{written}" }}',
+                "12:23: error: sources.roll.steps[0].request.query.q",
+                f"'{shown}' is sent as it stands, for values are encoded when they are sent — {hint}",
+            )
+            for written, shown, hint in (
+                ("%24{number}", "%24", "write {number} alone"),
+                ("AB%2D{number}", "%2D", "write '-' itself"),
+                ("AB%20{number}", "%20", "write ' ' itself"),
+                ("urn:x%7C{number}", "%7C", "write '|' itself"),
+                ("{number}%2c1", "%2c", "write ',' itself"),
+                ("{number}%20", "%20", "write {number} alone"),
+            )
         ),
     ],
 )

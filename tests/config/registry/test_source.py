@@ -78,7 +78,7 @@ R = "steps.0.request"
         (f"{R}.url", "https://127.0.0.1/a/../b", f"{R}.url", "no place in a path"),
         (f"{R}.url", "https://{number}.example/x", f"{R}.url", "in the path, not before it"),
         (f"{R}.url", "https://127.0.0.1/{nummer}", f"{R}.url", "there is no input 'nummer' — did you mean 'number'?"),
-        (f"{R}.url", "https://127.0.0.1/{number.__class__}", f"{R}.url", "a placeholder is a name in braces"),
+        (f"{R}.url", "https://127.0.0.1/{number.__class__}", f"{R}.url", "write the name of an input in braces"),
         (f"{R}.url", "https://127.0.0.1/{number", f"{R}.url", "is not closed — write {number}"),
         (f"{R}.url", "https://127.0.0.1/{}", f"{R}.url", "a placeholder is a name in braces"),
         (f"{R}.query", {"q": "{nummer}"}, f"{R}.query.q", "there is no input 'nummer'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from contextlib import closing
@@ -144,6 +145,25 @@ def test_imported_codes_are_read_as_the_configured_source_reads_them(configured:
     refused = configured("codes", "import", "spring", "more.txt", "--unchecked")
     assert refused.code == 2
     assert "checked: true" in refused.err
+
+
+@pytest.mark.parametrize(
+    "words", ["codes import spring pipe", "submit budget p-1 who --answer-file pipe", "zones locate --answer-file pipe"]
+)
+def test_a_pipe_with_a_name_is_told_and_not_waited_for(configured: Shell, words: str) -> None:
+    os.mkfifo(configured.folder / "pipe")
+    ran = configured.process(*words.split())
+    assert ran.code == 2, ran.err
+    assert is_one_sentence(ran)
+    assert "pipe: it is a pipe, and no file; write it into a file first, or give - and pipe it in" in ran.err
+
+
+@pytest.mark.parametrize("place", ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_a_pipe_that_the_shell_has_opened_is_read(configured: Shell, place: str) -> None:
+    ran = configured.process("codes", "import", "spring", place, stdin=f"{generate()}\n")
+    assert (ran.code, ran.out) == (0, "1 of 1\n"), ran.err
+    ran = configured.process("submit", "budget", "p-1", "who", "--answer-file", place, stdin='{"x": "accept"}')
+    assert (ran.code, ran.err) == (0, "")
 
 
 def test_codes_of_others_are_imported_before_their_source_is_configured(shell: Shell) -> None:

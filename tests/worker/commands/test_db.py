@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -206,21 +207,34 @@ def test_a_server_that_is_too_old_is_refused_before_anything_is_made(
     postgresql_server.drop(url)
 
 
-@pytest.mark.parametrize("words", ["db upgrade", "db check", "zones list", "status --access budget p-1"])
-def test_a_database_whose_texts_are_bytes_is_one_sentence(
-    bare_shell: Shell, postgresql_server: Databases, words: str
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "WIN1252"])
+def test_a_database_that_cannot_hold_every_text_is_one_sentence(
+    bare_shell: Shell, postgresql_server: Databases, keys: Mapping[str, str], encoding: str
 ) -> None:
     import psycopg
     from sqlalchemy import make_url
 
     url = make_url(postgresql_server.url)
+    bare_shell.environment |= {
+        **keys,
+        "JURAT_DATABASE_URL": url.set(database="encoded").render_as_string(),
+        "JURAT_BROKER_URL": "none",
+    }
     with psycopg.connect(url.set(drivername="postgresql").render_as_string(), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE of_bytes TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
-        ran = bare_shell(*words.split(), JURAT_DATABASE_URL=url.set(database="of_bytes").render_as_string())
-        connection.execute("DROP DATABASE of_bytes WITH (FORCE)")
-    assert ran.code == 3
-    assert is_one_sentence(ran)
-    assert "encoding SQL_ASCII" in ran.err
+        connection.execute(f"CREATE DATABASE encoded TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'".encode())
+        commands = ("db upgrade", "db check", "zones list", "status --access budget p-1")
+        refused = [bare_shell(*words.split()) for words in commands]
+        looked = [bare_shell("worker", "--check"), bare_shell("doctor")]
+        connection.execute("DROP DATABASE encoded WITH (FORCE)")
+    for ran in refused:
+        assert ran.code == 3
+        assert is_one_sentence(ran)
+        assert f"encoding {encoding}" in ran.err
+    for ran in looked:
+        assert ran.code != 0
+        assert f"encoding {encoding}" in ran.out
+        assert "make one with ENCODING 'UTF8', and copy what is in it" in ran.out
+        assert "db upgrade" not in ran.out
 
 
 @pytest.mark.parametrize("words", ["codes generate spring --count 2"])

@@ -100,7 +100,7 @@ def test_a_red_test_is_told_at_its_expectation(shell: Shell) -> None:
     assert ran.code == 2
     assert ran.out == (
         f"jurat.yaml:{line_of(text, 'accepted')}: error: sources.register.tests[0].expect: the test 'a physician' "
-        "expects accepted and gives undetermined/name_differs: rules[1] decided — mend the description, or the test "
+        "expects accepted and gives undetermined/name_differs: rules[1] decided — fix the description, or the test "
         "where it is mistaken\n"
     )
 
@@ -114,7 +114,7 @@ def test_a_bad_mood_is_told_at_the_line_to_mend(shell: Shell) -> None:
     (problem,) = ran.json["problems"]
     assert f"{problem['line']}:{problem['column']}" == line_of(text, careless)
     assert problem["path"] == "sources.register.record.fields.status"
-    assert problem["message"].startswith("this still gives a status that accepts where in the answer professionals[]")
+    assert problem["message"].startswith("this still gives a status that accepts when in the answer professionals[]")
 
 
 def test_other_mistakes_are_told_with_those_of_the_gate(shell: Shell) -> None:
@@ -244,7 +244,7 @@ def test_a_description_that_is_not_well_formed_is_told_as_lint_does(bare_shell: 
     ran = bare_shell("sources", "test", "register", "--config", "jurat.yaml")
     assert ran.code == 2
     assert "sources.register.hostes: unknown option — did you mean 'hosts'?" in ran.err
-    assert ran.err.endswith("jurat: mend that first: register is not well formed\n")
+    assert ran.err.endswith("jurat: fix that first: register is not well formed\n")
 
 
 # ------------------------------------------------------------------------------------------------------------------ try

@@ -78,6 +78,25 @@ def test_an_engine_is_in_the_register_while_it_runs(right: Registered) -> None:
     assert right.row is None
 
 
+def test_who_has_read_the_configuration_says_so_at_once(right: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registering, "SEEN_EVERY", 10_000)
+    registrar = registering.Registrar(Fleet(right.desk.engine), right.member, right.engine.holdings, right.plans)
+    registrar.step()
+    row = right.row
+    assert row is not None
+    assert (row.ready, row.config_version) == (False, None)
+    assert right.plans.refresh()
+    registrar.step()
+    row = right.row
+    assert row is not None
+    assert (row.ready, row.config_version) == (True, 1)
+    seen = row.seen_at
+    registrar.step()
+    row = right.row
+    assert row is not None
+    assert row.seen_at == seen, "nothing is new"
+
+
 def test_who_is_told_to_end_says_so_while_its_look_ups_run(right: Registered, steered: Steered) -> None:
     steered.hold()
     right.start()
