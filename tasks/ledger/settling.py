@@ -21,7 +21,7 @@ from jurat.words import Outcome, Reason, State
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Later, NextSource, Review, Settle
 from tasks.crashing import crash_point
 from tasks.ledger.access import AccessRows, Key, locking, reading
-from tasks.ledger.held_rows import fenced, id_of, is_held, skipped, taking_free
+from tasks.ledger.held_rows import HARDLY_WAIT, fenced, id_of, is_held, skipped, taking_free
 from tasks.ledger.numbers import claim_numbers
 from tasks.ledger.records import UNSTORABLE, WORKER, add_attempts, add_verdicts, open_reviews
 
@@ -115,22 +115,25 @@ class Settling:
 
         Raises sqlalchemy's errors when the database is away; it is not known then either.
         """
-        if not entries:
-            return Written()
+        return self._read_in_halves(entries) if entries else Written()
+
+    def _read_in_halves(self, entries: Sequence[Entry], *before: Statement) -> Written:
         try:
-            return self._read_again(entries)
+            return self._read_again(entries, before)
         except DBAPIError as error:
             if not is_held(error):
                 raise
             if len(entries) == 1:  # no commit takes so long: the next write waits for who holds it, and is fenced
                 return Written(busy=list(entries))
-            half = len(entries) // 2
-            return self.read_again(entries[:half]).add(self.read_again(entries[half:]))
+            halves = entries[: len(entries) // 2], entries[len(entries) // 2 :]
+            first, second = (self._read_in_halves(half, HARDLY_WAIT) for half in halves)  # each would wait as long
+            return first.add(second)
 
-    def _read_again(self, entries: Sequence[Entry]) -> Written:
+    def _read_again(self, entries: Sequence[Entry], before: Sequence[Statement]) -> Written:
         rows = [{"id": str(check), "fence": fence} for check, fence in {fenced(entry): None for entry in entries}]
         parameters = {"rows": rows_json(rows)}
         with self._engine.begin() as connection:
+            run(connection, *before)
             if self._dialect == "postgresql":
                 # A commit that is still under way holds the rows, and has happened or failed once they are ours. What
                 # it wrote is seen by a statement that begins after that.

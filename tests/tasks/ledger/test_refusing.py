@@ -269,6 +269,7 @@ def test_any_number_of_reviews_that_are_refused_or_held_keep_no_other(postgresql
 # ------------------------------------------------------------------------------------------------ rows that are held
 
 
+@pytest.mark.slow
 def test_a_row_of_the_platforms_own_that_it_holds_keeps_no_other_check_from_a_claim(postgresql: Desk) -> None:
     postgresql.submit_many(5)
     with row_of_the_platforms_held(postgresql, "p-3"):
@@ -284,6 +285,7 @@ def test_nor_from_keeping_its_lease_and_no_half_waits_as_long_as_the_whole(postg
     assert sum("lock_timeout" in statement for statement in seen) == renewals - 1 > 2
 
 
+@pytest.mark.slow
 def test_nor_from_what_upkeep_does(postgresql: Desk) -> None:
     postgresql.submit_many(5)
     postgresql.claim()
@@ -305,6 +307,7 @@ def test_access_is_added_up_for_all_but_those_whom_the_database_refuses_or_the_p
     assert desk.keeping.add_up_access() == 1
 
 
+@pytest.mark.slow
 def test_access_is_added_up_for_all_but_those_whose_row_of_the_platforms_is_held(postgresql: Desk) -> None:
     settled_before_the_rule_changed(postgresql)
     with row_of_the_platforms_held(postgresql, "p-1", "jurat_access"):
