@@ -127,7 +127,7 @@ def _mended(feature: Feature, shape: Shape, system: System) -> Shape | None:
     changed = abs(after - before) > MOST_CHANGED * max(before, after)
     if not isinstance(mended, Polygon | MultiPolygon) or not mended.is_valid or after == 0 or changed:
         feature.wrong(
-            f"its border is not simple: {what}; mended, {areas}: mend it in the programme that it was drawn with", place
+            f"its border is not simple: {what}; repaired, {areas}: fix it in the program that it was drawn with", place
         )
         return None
     feature.note(

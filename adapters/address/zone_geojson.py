@@ -75,7 +75,7 @@ def _crs(member: Any) -> str:
     properties = member.get("properties") if isinstance(member, dict) else None
     name = properties.get("name") if isinstance(properties, dict) else None
     if not isinstance(name, str) or not name or len(name) > 100:
-        raise FileProblem('names its coordinate system in a way that cannot be read: mend or remove "crs"')
+        raise FileProblem('names its coordinate system in a way that cannot be read: fix or remove "crs"')
     return name
 
 

@@ -259,7 +259,7 @@ def _feature(index: int, properties: Mapping[str, Any], labels: Labels, wkb: byt
     except (shapely.errors.GEOSException, TypeError) as error:
         closed = "closed" in str(error)
         why = "a ring is not closed, its last vertex must equal its first" if closed else "it is damaged"
-        feature.wrong(f"its geometry cannot be read: {why}; mend it in the programme that it was drawn with")
+        feature.wrong(f"its geometry cannot be read: {why}; fix it in the program that it was drawn with")
         return feature
     if not isinstance(shape, Polygon | MultiPolygon) or shape.is_empty:
         kind = "an empty geometry" if shape.is_empty else f"the geometry {shape.geom_type}"

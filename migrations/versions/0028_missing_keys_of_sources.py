@@ -15,7 +15,7 @@ down_revision = "0027"
 branch_labels = None
 depends_on = None
 
-TABLE = "jurat_missing_keys"
+TABLE, BEFORE = "jurat_missing_keys", "jurat_missing_keys_before"
 KEY = ("source", "answer_key", "since")
 
 
@@ -35,22 +35,23 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute(
-        f"CREATE TEMPORARY TABLE kept AS SELECT answer_key, since, max(seen_at) AS seen_at FROM {TABLE} GROUP BY 1, 2"
-    )
+    seen = f"SELECT answer_key, since, max(seen_at) AS seen_at FROM {TABLE} GROUP BY answer_key, since"
+    op.execute(f"CREATE TEMPORARY TABLE jurat_kept_keys AS {seen}")
     op.execute(f"DELETE FROM {TABLE}")
     if op.get_context().dialect.name == "postgresql":
         op.drop_column(TABLE, "source")
         op.create_primary_key(f"{TABLE}_pkey", TABLE, KEY[1:])
     else:
         _again(key=KEY[1:], columns="answer_key, since, seen_at")
-    op.execute(f"INSERT INTO {TABLE} (answer_key, since, seen_at) SELECT answer_key, since, seen_at FROM kept")
-    op.execute("DROP TABLE kept")
+    op.execute(
+        f"INSERT INTO {TABLE} (answer_key, since, seen_at) SELECT answer_key, since, seen_at FROM jurat_kept_keys"
+    )
+    op.execute("DROP TABLE jurat_kept_keys")
 
 
 def _again(*more: sa.Column[str], key: tuple[str, ...], columns: str) -> None:
     """On SQLite a key is that of the table as a whole: make the table again, with what it holds."""
-    op.rename_table(TABLE, "before")
+    op.rename_table(TABLE, BEFORE)
     op.create_table(
         TABLE,
         sa.Column("answer_key", sa.Text(), nullable=False),
@@ -60,5 +61,5 @@ def _again(*more: sa.Column[str], key: tuple[str, ...], columns: str) -> None:
         sa.PrimaryKeyConstraint(*key),
         sqlite_with_rowid=False,
     )
-    op.execute(f"INSERT INTO {TABLE} SELECT {columns} FROM before")
-    op.drop_table("before")
+    op.execute(f"INSERT INTO {TABLE} SELECT {columns} FROM {BEFORE}")
+    op.drop_table(BEFORE)

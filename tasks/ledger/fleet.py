@@ -37,7 +37,7 @@ HEADS = 100
 SAME_SPAN = 600.0
 """Seconds without a worker that looked, after which a key that is missing counts as missing again."""
 
-Lock = tuple[str, str]
+SourceKey = tuple[str, str]
 """A source and the id of the key that opens an answer which waits there."""
 
 
@@ -102,9 +102,9 @@ class Keyholders:
         keys = frozenset(key for worker in serving for key in worker.unseal_keys)
         return keys if serving else self._own
 
-    def lack(self, locks: Iterable[Lock]) -> set[Lock]:
-        """Those of `locks` whose key is not there for their source."""
-        return {(source, key) for source, key in locks if key not in self.of(source)}
+    def lack(self, wanted: Iterable[SourceKey]) -> set[SourceKey]:
+        """Those of `wanted` whose key is not there for their source."""
+        return {(source, key) for source, key in wanted if key not in self.of(source)}
 
 
 class Fleet:
@@ -161,18 +161,18 @@ def _worker(row: dict[str, Any]) -> WorkerRow:
     return WorkerRow(**{**row, **as_stored})
 
 
-def missing_spans(connection: Connection) -> dict[Lock, list[Span]]:
+def missing_spans(connection: Connection) -> dict[SourceKey, list[Span]]:
     """When each key was missing at a source, no span overlapping another: answers there that are sealed for it stood
     still meanwhile.
     """
     rows = connection.execute(text("SELECT source, answer_key, since, seen_at FROM jurat_missing_keys ORDER BY since"))
-    spans: dict[Lock, list[Span]] = {}
+    spans: dict[SourceKey, list[Span]] = {}
     for source, key, since, seen in rows:
         spans[source, key] = merged([*spans.get((source, key), []), (instant(since), instant(seen))])
     return spans
 
 
-def missing_since(connection: Connection) -> dict[Lock, datetime]:
+def missing_since(connection: Connection) -> dict[SourceKey, datetime]:
     """The keys that are missing now, at which source, and since when."""
     dialect = connection.dialect.name
     rows = connection.execute(
@@ -247,7 +247,7 @@ def _tell(dialect: str) -> str:
         ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in changed)}"""
 
 
-def _at_heads(connection: Connection) -> Mapping[Lock, int]:
+def _at_heads(connection: Connection) -> Mapping[SourceKey, int]:
     """How many of the due answers at the heads of the queues, and of those that are held, are sealed for each key."""
     dialect = connection.dialect.name
     if dialect == "postgresql":
@@ -262,7 +262,7 @@ def _at_heads(connection: Connection) -> Mapping[Lock, int]:
                 {"source": source, "priority": priority, "consultation": consultation, "most": HEADS},
             )
         ]
-    counts: dict[Lock, int] = {}
+    counts: dict[SourceKey, int] = {}
     for source, key, count in (*rows, *connection.execute(text(_HELD))):
         counts[source, key] = counts.get((source, key), 0) + count
     return counts
@@ -294,10 +294,10 @@ _HEADS = f"""{_every("postgresql")}
     GROUP BY k.source, k.answer_key"""
 
 
-def _note_missing(connection: Connection, locks: Iterable[Lock]) -> None:
-    """Keep that the keys of these locks, in their order, are missing now."""
+def _note_missing(connection: Connection, wanted: Iterable[SourceKey]) -> None:
+    """Keep that the keys of these sources, in their order, are missing now."""
     dialect = connection.dialect.name
-    rows = rows_json([{"source": source, "key": key} for source, key in locks])
+    rows = rows_json([{"source": source, "key": key} for source, key in wanted])
     connection.execute(text(_prolong(dialect)), {"rows": rows})
     connection.execute(text(_begin(dialect)), {"rows": rows})
 

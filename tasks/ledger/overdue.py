@@ -51,7 +51,7 @@ class Standstills:
         now: datetime,
         hours: Mapping[str, Hours],
         pauses: Mapping[str, list[Span]],
-        missing: Mapping[fleet.Lock, list[Span]],
+        missing: Mapping[fleet.SourceKey, list[Span]],
     ) -> None:
         self._now = now
         self._hours = hours

@@ -15,7 +15,7 @@ from jurat.database import reader
 from jurat.statements import now, rows_json, rowset
 from tasks.ledger import figures
 from tasks.ledger.applied import says
-from tasks.ledger.fleet import Lock, WorkerRow, workers
+from tasks.ledger.fleet import SourceKey, WorkerRow, workers
 from tasks.ledger.laying import written
 from tasks.ledger.people import PeopleInForce, find_people
 from tasks.ledger.queues import unsettled
@@ -320,7 +320,7 @@ class Reading:
         rows = self._all(f"SELECT {columns}, count(*) FROM {unsettled(columns)} GROUP BY {columns}")
         return {(row[0], row[1], row[2]): row[3] for row in rows}
 
-    def waiting_keys(self) -> dict[Lock, int]:
+    def waiting_keys(self) -> dict[SourceKey, int]:
         """How many waiting answers are sealed for each key, by source and the key's id."""
         rows = self._all(
             f"""SELECT source, answer_key, count(*) FROM {unsettled("source, answer_key")}

@@ -72,9 +72,9 @@ _FIRST = str(UUID(int=0))
 _BUSY_STATES = frozenset({"55P03", "40P01"})
 """What PostgreSQL says of a row that somebody holds: lock_not_available, deadlock_detected."""
 
-_UNREADABLE = "it holds what is no request, such as a check_id that is not the id of a check; mend it and ask again"
+_UNREADABLE = "it holds what is no request, such as a check_id that is not the id of a check; fix it and ask again"
 _NEWER = "a newer version of jurat has applied the configuration: use its commands, or update this one"
-_UNSTORABLE = "it holds something that cannot be stored; mend it and ask again"
+_UNSTORABLE = "it holds something that cannot be stored; fix it and ask again"
 
 Doing = Callable[[Connection, AccessRows, Request], str | None]
 """Does what a request asks for, and writes its audit row. It returns what is to be said where it is not simply done.
@@ -282,7 +282,7 @@ class _Held(Exception):
 
 
 class _Failed(Exception):
-    """Dealing with a request failed in a way that its person cannot mend."""
+    """Dealing with a request failed in a way that its person cannot fix."""
 
     def __init__(self, why: Exception) -> None:
         super().__init__("failed")

@@ -115,7 +115,7 @@ def test_a_file_that_is_no_geojson_of_zones_is_refused(tmp_path: Path, document:
         ),
         (
             feature([RING[0], RING[2], RING[1], RING[3], RING[0]]),
-            "its border is not simple: Self-intersection at 1.05, 44.05; mended, its area",
+            "its border is not simple: Self-intersection at 1.05, 44.05; repaired, its area",
         ),
         (feature([RING[0], RING[1], RING[0], RING[0]]), "its border is not simple"),
         (parts([RING], [box(1.05, 44.0, 1.15, 44.1)]), "near vertex"),

@@ -263,7 +263,7 @@ def test_a_check_id_that_can_not_be_read_is_refused(sqlite: Desk) -> None:
         id=str(request.id),
     )
     assert Requests(sqlite.engine).apply_waiting() == 1
-    sentence = "it holds what is no request, such as a check_id that is not the id of a check; mend it and ask again"
+    sentence = "it holds what is no request, such as a check_id that is not the id of a check; fix it and ask again"
     assert stands(sqlite, request) == (True, sentence)
 
 
@@ -337,7 +337,7 @@ def test_one_that_was_refused_says_so_again(desk: Desk, requests: Requests) -> N
 
 def test_a_name_that_can_not_be_stored_is_a_sentence(desk: Desk, requests: Requests) -> None:
     held = in_review(desk)
-    with pytest.raises(CannotBeDone, match="cannot be stored; mend it and ask again"):
+    with pytest.raises(CannotBeDone, match="cannot be stored; fix it and ask again"):
         requests.do(deciding(held.id, by_whom="half \ud800"))
     assert desk.row(held.id, "state") == "review"
 
