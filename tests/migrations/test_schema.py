@@ -210,6 +210,28 @@ def test_a_step_back_keeps_the_checks_and_forgets_what_sources_saw(empty: Engine
     assert checks
 
 
+def test_spans_of_missing_keys_are_kept_on_the_way_back_and_forth(empty: Engine) -> None:
+    """Beside a platform's own table, whatever it is called."""
+    upgrade(empty)
+    spans = (("ban", "2026-01-02 00:00:00.000"), ("rpps", "2026-01-03 00:00:00.000"))
+    with empty.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE before (x int)")
+        for source, seen in spans:
+            connection.exec_driver_sql(f"INSERT INTO jurat_sources (name) VALUES ('{source}')")
+            connection.exec_driver_sql(
+                "INSERT INTO jurat_missing_keys (source, answer_key, since, seen_at) "
+                f"VALUES ('{source}', 'k', '2026-01-01 00:00:00.000', '{seen}')"
+            )
+    downgrade(empty, "0027")
+    rows = "SELECT CAST(seen_at AS text) FROM jurat_missing_keys"
+    with empty.begin() as connection:
+        assert [seen[:10] for (seen,) in connection.exec_driver_sql(rows)] == ["2026-01-03"]
+    upgrade(empty)
+    with empty.begin() as connection:
+        found = connection.exec_driver_sql("SELECT source, answer_key FROM jurat_missing_keys ORDER BY source").all()
+    assert [tuple(row) for row in found] == [("ban", "k"), ("rpps", "k")]
+
+
 def test_a_client_submits_on_the_schema_before_its_own(empty: Engine) -> None:
     """That is there until `db upgrade` has run. It ends no question then."""
     upgrade(empty)
