@@ -324,7 +324,7 @@ def test_no_thread_is_left_behind(works: Works) -> None:
 
 
 @pytest.mark.slow
-def test_an_idle_worker_asks_the_database_four_times_a_second_at_most(works: Works) -> None:
+def test_an_idle_worker_asks_the_database_five_times_a_second_at_most(works: Works) -> None:
     works.start()
     works.desk.submit()
     assert works.settles(1)
@@ -332,5 +332,6 @@ def test_an_idle_worker_asks_the_database_four_times_a_second_at_most(works: Wor
     assert soon(lambda: len(works.engine.holdings) == 0 and works.desk.one(noted) == 1)
     begun = time.monotonic()
     with works.desk.statements() as seen:
-        assert soon(lambda: len(seen) >= 36)
-    assert time.monotonic() - begun > 36 / 4
+        assert soon(lambda: len(seen) >= 45)
+    # Upkeep's turn twice a second, a claim each second, and now and then figures, configurations and the clock.
+    assert time.monotonic() - begun > 45 / 5
