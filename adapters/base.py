@@ -13,7 +13,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
-from jurat.words import Outcome, Reason, outcomes_of
+from jurat.vocabulary import Outcome, Reason, outcomes_of
 
 Evidence = Mapping[str, Any]
 """Facts behind a verdict, as a JSON object without personal data: no name, number, address, position or label."""

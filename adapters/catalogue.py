@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from adapters.base import Another, Source
 
 if TYPE_CHECKING:
-    from adapters.address.registers import Shelf
+    from adapters.address.base.database import Shelf
     from adapters.codes import CodeBook
     from adapters.fingerprints import Fingerprints
-    from adapters.registry.people import PeopleShelf
-    from adapters.transport import Transport
+    from adapters.http_client.transport import Transport
+    from adapters.registry.roster import PeopleShelf
     from config.addresses import (
         AddokSource,
         AddressFileSource,
@@ -76,13 +76,13 @@ def build(name: str, model: SourceModel, surroundings: Surroundings) -> Source:
 
 
 def _addok(model: AddokSource, surroundings: Surroundings) -> Source:
-    from adapters.address.addok import Addok
+    from adapters.address.geocoders.addok import Addok
 
     return Addok(model.url, _transport(model, surroundings), language=model.language, another=surroundings.another)
 
 
 def _nominatim(model: NominatimSource, surroundings: Surroundings) -> Source:
-    from adapters.address.nominatim import Nominatim
+    from adapters.address.geocoders.nominatim import Nominatim
 
     # The policy of the public server wants to know who asks.
     agent = f"jurat ({model.email})" if model.email else "jurat"
@@ -91,13 +91,13 @@ def _nominatim(model: NominatimSource, surroundings: Surroundings) -> Source:
 
 
 def _photon(model: PhotonSource, surroundings: Surroundings) -> Source:
-    from adapters.address.photon import Photon
+    from adapters.address.geocoders.photon import Photon
 
     return Photon(model.url, _transport(model, surroundings), language=model.language, country=model.country)
 
 
 def _pelias(model: PeliasSource, surroundings: Surroundings) -> Source:
-    from adapters.address.pelias import Pelias
+    from adapters.address.geocoders.pelias import Pelias
 
     key = None if model.api_key is None else surroundings.secret(model.api_key)
     transport = _transport(model, surroundings)
@@ -105,13 +105,13 @@ def _pelias(model: PeliasSource, surroundings: Surroundings) -> Source:
 
 
 def _us_census(model: UsCensusSource, surroundings: Surroundings) -> Source:
-    from adapters.address.us_census import UsCensus
+    from adapters.address.geocoders.us_census import UsCensus
 
     return UsCensus(model.url, _transport(model, surroundings), language=model.language)
 
 
 def _transport(model: GeocoderSource, surroundings: Surroundings, *, user_agent: str = "jurat") -> Transport:
-    from adapters.transport import Transport
+    from adapters.http_client.transport import Transport
 
     return Transport(
         proxy=model.proxy,
@@ -125,12 +125,12 @@ def _transport(model: GeocoderSource, surroundings: Surroundings, *, user_agent:
 
 def _address_file(model: AddressFileSource, surroundings: Surroundings) -> Source:
     if model.path is not None:
-        from adapters.address.files import AddressFile
+        from adapters.address.base.file import AddressFile
 
         return AddressFile(Path(model.path), model.language)
     if model.register_name is None or surroundings.registers is None:
         raise SourceUnusable("the register of an address-file source needs a database, and there is none here")
-    from adapters.address.registers import AddressRegister
+    from adapters.address.base.database import AddressRegister
 
     return AddressRegister(model.register_name, surroundings.registers, model.language)
 
@@ -157,7 +157,7 @@ def _registry(model: RegistrySource, surroundings: Surroundings) -> Source:
 
 
 def _register_file(model: RegisterFileSource, surroundings: Surroundings) -> Source:
-    from adapters.registry.people import RegisterFileAdapter
+    from adapters.registry.roster import RegisterFileAdapter
 
     if surroundings.fingerprints is None:
         raise LacksKeys(f"a list of people needs JURAT_HASH_KEYS; {_BRING_BACK}")

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from adapters.base import Credentials, Finding, Found, Query, Redemption, SourceError, Unavailable
 from adapters.fingerprints import Fingerprints
 from jurat.codes import clean
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 _MALFORMED = Finding(Outcome.UNDETERMINED, Reason.CODE_MALFORMED)
 

@@ -32,9 +32,9 @@ from bench.speed.report import markdown
 from config.configuration import Configuration
 from config.document import Document
 from jurat.database import open_engine
-from tasks.ledger import Reading
+from store.queries import Reading
+from store.schema.migrations import upgrade
 from tasks.plan import Plan, make_plan
-from tasks.schema import upgrade
 from tests.rigs.servers import PostgreSQL
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -27,11 +27,11 @@ from bench.speed.report import markdown
 from config.configuration import Configuration
 from config.lint import lint
 from jurat.database import open_engine
-from jurat.sealing import key_from_text
-from jurat.words import Outcome
-from tasks.ledger import Reading
+from jurat.seal import key_from_text
+from jurat.vocabulary import Outcome
+from store.queries import Reading
+from store.schema.migrations import upgrade
 from tasks.plan import make_plan
-from tasks.schema import upgrade
 from tests.rigs.servers import PostgreSQL
 
 PAGE = ROOT / "docs" / "how-to" / "keep-a-register-of-people.md"

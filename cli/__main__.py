@@ -1,10 +1,10 @@
-"""`python -m worker`, which `bin/jurat` calls."""
+"""`python -m cli`, which `bin/jurat` calls."""
 
 from __future__ import annotations
 
 import sys
 
-from worker.cli import run
+from cli.main import run
 from worker.cores import leave_none
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import click
 
-from worker.output import MEANINGS, Exit, Output
+from cli.output import MEANINGS, Exit, Output
 
 F = TypeVar("F", bound=Callable[..., Any])
 

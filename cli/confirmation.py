@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from worker.output import Exit, Failure
+from cli.output import Exit, Failure
 
 
 def agreed(warning: str, question: str) -> bool:

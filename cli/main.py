@@ -11,9 +11,9 @@ from typing import Final
 
 import click
 
-from worker.command import ENVIRONMENT, WIDTH, Group
+from cli.command import ENVIRONMENT, WIDTH, Group
+from cli.output import MEANINGS, Exit, Failure, Output
 from worker.installation import VERSION
-from worker.output import MEANINGS, Exit, Failure, Output
 
 PROGRAM: Final = "jurat"
 
@@ -54,7 +54,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
 """Every command with its line in the help, for which no command is loaded."""
 
 _TARGETS: Final[Mapping[str, str]] = {
-    name: f"worker.commands.{module}:{name}"
+    name: f"cli.commands.{module}:{name}"
     for module, names in {
         "demo": ("demo",),
         "worker": ("worker",),
@@ -188,12 +188,12 @@ def explain(error: Exception) -> tuple[list[str], Exit]:
 
 
 def _of_jurat(error: Exception) -> tuple[list[str], Exit] | None:
-    from adapters.address.zone_files import ZoneFileError
+    from adapters.zone_import.files import ZoneFileError
     from config.problems import InvalidConfiguration
     from config.settings import SettingsError
     from jurat.errors import JuratError, SchemaMissing, WaitTimeout
-    from tasks.ledger.asked import CannotBeDone, WrongRequest
-    from tasks.ledger.consultations import NotPublished, Unpublishable
+    from store.configurations.consultations import NotPublished, Unpublishable
+    from store.requests.request_rows import CannotBeDone, WrongRequest
 
     match error:
         case WrongRequest() | NotPublished():

@@ -1,6 +1,6 @@
 """Writes the reference of all commands from their own help.
 
-python -m worker.reference > docs/reference/commands.md
+python -m cli.reference > docs/reference/commands.md
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 import click
 
-from worker.cli import SECTIONS, load, root
-from worker.command import ENVIRONMENT
-from worker.output import MEANINGS
+from cli.command import ENVIRONMENT
+from cli.main import SECTIONS, load, root
+from cli.output import MEANINGS
 
 _HEAD = """# Commands
 
-Made from the commands' own help by `python -m worker.reference`; a test holds it up to date.
+Made from the commands' own help by `python -m cli.reference`; a test holds it up to date.
 
 Data goes to standard output, talk to standard error. Every command has `--help`, and `--json` for one JSON document
 instead of text. An error is a sentence on standard error and an exit code; `--verbose` adds a traceback.

@@ -8,15 +8,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from cli.diagnosis.checkup import Mark, Step
+from cli.output import count_text
 from config.problems import Complaint, Positions, Severity, dotted
 from config.registry import RegisterFileSource, RegistrySource
-from jurat.words import Outcome
-from worker.diagnosis import Mark, Step
-from worker.output import count_text
+from jurat.vocabulary import Outcome
 
 if TYPE_CHECKING:
-    from adapters.registry.conformance import Acted
-    from adapters.registry.gate import Examination
+    from adapters.registry_tests.conformance import Acted
+    from adapters.registry_tests.examination import Examination
     from config.lint import Report
     from config.problems import Problem
 
@@ -57,7 +57,7 @@ def examined(name: str, source: RegistrySource | RegisterFileSource, positions: 
     """What became of the tests and moods of one registry, or of the tests of a list of people. `positions` say in which
     files its parts stand.
     """
-    from adapters.registry.gate import examine, examine_list
+    from adapters.registry_tests.examination import examine, examine_list
     from config.registry.trial_files import TrialFiles
 
     written = {} if positions is None else positions.values

@@ -15,8 +15,8 @@ from config.document import Consultation, Criterion, Document, Environment, Para
 from config.limits import SourceKind
 from config.problems import Complaint, InvalidConfiguration, Positions, Severity
 from config.references import Known, check_fit, check_names
-from config.sentences import complaints_of
 from config.sources import SourceModel, answer_schema
+from config.validation_messages import complaints_of
 from jurat.access import Rule, Terms
 
 _ORDER = "order"

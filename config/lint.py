@@ -16,12 +16,12 @@ from config.addresses import AddressFileSource
 from config.configuration import Configuration
 from config.document import Document
 from config.problems import Complaint, Path, Position, Positions, Problem, Severity
-from config.reading import ReadingError, Written, read
 from config.references import Known, check_fit, check_names, check_use
 from config.secrets import ForbiddenSecretError, SecretError, check_place, resolve
-from config.sentences import complaints_of
 from config.slips_of_pen import SECTIONS, misplaced_sections
 from config.sources import secrets_of
+from config.validation_messages import complaints_of
+from config.yaml_reader import ReadingError, Written, read
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from config.document import Consultation, Document, Parameter
 from config.problems import Complaint, InvalidConfiguration, Path, Positions, Severity
 from config.references import Known, check_fit, check_names
-from config.sentences import complaints_of
 from config.suggestions import suggest
+from config.validation_messages import complaints_of
 
 DEEPEST: Final = 40
 _SECTION: Final = "consultations"

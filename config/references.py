@@ -25,7 +25,7 @@ from config.registry import (
     sending_problems,
     slip_problems,
 )
-from config.registry.demanded_codes import Doubt
+from config.registry.lint.demanded_codes import Doubt
 from config.sources import CodesSource, SourceModel, answer_schema, urls_of
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, questions_in

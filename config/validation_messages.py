@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config.problems import Complaint, Path, printable
-from config.registry.templates import NAME_PATTERN
+from config.registry.model.templates import NAME_PATTERN
 from config.schema import choices_at, options_at
 from config.slips_of_pen import MISSING, UNKNOWN, plainer
 from config.suggestions import did_you_mean, suggest

@@ -4,7 +4,6 @@ A platform inserts a check in its own transaction, workers look it up in slow ou
 the verdict. This package is the contract between them: words, tables and the client. It needs nothing of the service.
 """
 
-from jurat.asking import Asked, AskedState
 from jurat.client import Client
 from jurat.errors import (
     AccessRevoked,
@@ -24,11 +23,12 @@ from jurat.errors import (
     UnknownRequest,
     WaitTimeout,
 )
+from jurat.participant_requests import Asked, AskedState
+from jurat.participant_status import Standing
 from jurat.publications import Publication
-from jurat.reading import Access, Result
-from jurat.standing import Standing
-from jurat.submitting import Check, Submission
-from jurat.words import AccessState, Outcome, Priority, PublicationState, QuestionState, Reason, State
+from jurat.queries import Access, Result
+from jurat.submission import Check, Submission
+from jurat.vocabulary import AccessState, Outcome, Priority, PublicationState, QuestionState, Reason, State
 from jurat.zones import Zone
 
 __all__ = [

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from jurat.words import COSTS_NO_ROUND, AccessState, Outcome, QuestionState, Reason, State
+from jurat.vocabulary import COSTS_NO_ROUND, AccessState, Outcome, QuestionState, Reason, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from jurat.errors import InvalidSubmission, NotContestable, UnknownCheck
 from jurat.ids import own_id, parse_id
-from jurat.naming import require_printable, require_text
-from jurat.sealing import Seal
+from jurat.names import require_printable, require_text
+from jurat.seal import Seal
 from jurat.statements import Statements, now
-from jurat.words import Outcome, State
+from jurat.vocabulary import Outcome, State
 
 LONGEST_NOTE = 2000
 

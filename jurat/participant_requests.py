@@ -15,7 +15,7 @@ from uuid import UUID
 
 from jurat.errors import InvalidSubmission, LimitReached, UnknownConsultation
 from jurat.ids import own_id
-from jurat.naming import require_printable, same_person
+from jurat.names import require_printable, same_person
 from jurat.statements import Statements, now
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jurat.messages import OwnTexts, key_of, message_for, spoken
-from jurat.reading import Access, Result
+from jurat.queries import Access, Result
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from jurat.errors import InvalidConsultation
 from jurat.statements import Statements, now
-from jurat.words import PublicationState
+from jurat.vocabulary import PublicationState
 
 LARGEST = 256 << 10
 """Bytes of the document as JSON in UTF-8."""

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, text
 
 from jurat.columns import CheckId, moment
-from jurat.words import AccessState, Outcome, QuestionState, Reason, State, reason_from
+from jurat.vocabulary import AccessState, Outcome, QuestionState, Reason, State, reason_from
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from jurat.asking import Asked, AskedState
 from jurat.candidates import open_candidates, opening_key, reading_candidates
 from jurat.columns import moment
 from jurat.database import NO_FILE, is_missing_table, make_no_file, open_engine, reader
@@ -27,9 +26,11 @@ from jurat.errors import (
 )
 from jurat.ids import parse_id
 from jurat.messages import OwnTexts, message_for, spoken
-from jurat.naming import is_storable, require_printable, require_text
+from jurat.names import is_storable, require_printable, require_text
+from jurat.participant_requests import Asked, AskedState
+from jurat.participant_status import Standing
 from jurat.publications import PUBLICATION, Publication, publication_from
-from jurat.reading import (
+from jurat.queries import (
     ACCESS,
     CONSULTATIONS,
     PUBLISHED,
@@ -45,8 +46,7 @@ from jurat.reading import (
     result_from,
 )
 from jurat.silence import seconds_of
-from jurat.standing import Standing
-from jurat.words import AccessState, QuestionState, Reason, State
+from jurat.vocabulary import AccessState, QuestionState, Reason, State
 from jurat.zones import ZONES, Zone, zone_from
 
 

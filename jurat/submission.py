@@ -23,11 +23,11 @@ from jurat.errors import (
     UnknownQuestion,
 )
 from jurat.ids import own_id
-from jurat.naming import require_printable
+from jurat.names import require_printable
 from jurat.savepoint import all_or_nothing
-from jurat.sealing import Seal
+from jurat.seal import Seal
 from jurat.statements import NO_ENDED, Statements, accepted, history, in_force, insert, now, rows_json, taken
-from jurat.words import Outcome, Priority, QuestionState, State, reason_from
+from jurat.vocabulary import Outcome, Priority, QuestionState, State, reason_from
 
 _CHUNK = 500
 _ERASED = "erased-"

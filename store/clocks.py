@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from jurat.statements import now, rows_json, rowset
-from tasks.ledger.in_parts import in_parts
-from tasks.ledger.leasing import LEASE
-from tasks.ledger.queues import seconds_between
+from store.in_parts import in_parts
+from store.queue.leases import LEASE
+from store.queue.turns import seconds_between
 
 APART = 5.0
 """Seconds in the future that are no sign of a clock that was put back: it is waited for."""

@@ -17,11 +17,11 @@ from adapters.base import Box
 from jurat.columns import moment
 from jurat.database import reader
 from jurat.messages import OwnTexts
-from jurat.sealing import KEY_ID_LENGTH
+from jurat.seal import KEY_ID_LENGTH
 from jurat.statements import now
-from jurat.words import QuestionState, State
-from tasks.ledger.deciding import Word, words
-from tasks.ledger.fleet import WorkerRow, workers
+from jurat.vocabulary import QuestionState, State
+from store.requests.decisions import Word, words
+from store.workers import WorkerRow, workers
 
 PAGE = 1000
 """Verdicts that are read at once, so that memory does not grow with their number."""

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from jurat.batches import Statement, run
 from jurat.database import is_away, state_of
 from jurat.statements import now, rows_json, rowset
-from tasks.ledger.held_rows import HARDLY_WAIT, is_held
+from store.held_rows import HARDLY_WAIT, is_held
 
 log = structlog.get_logger("jurat.checks")
 

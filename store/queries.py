@@ -13,13 +13,13 @@ from sqlalchemy import Engine, text
 from jurat.columns import moment
 from jurat.database import reader
 from jurat.statements import now, rows_json, rowset
-from tasks.ledger import figures
-from tasks.ledger.applied import says
-from tasks.ledger.fleet import SourceKey, WorkerRow, workers
-from tasks.ledger.laying import written
-from tasks.ledger.people import PeopleInForce, find_people
-from tasks.ledger.queues import unsettled
-from tasks.ledger.registers import OpenRegister, open_register
+from store.configurations.applied_config import says
+from store.configurations.config_versions import written
+from store.datasets.address_bases import OpenRegister, open_register
+from store.datasets.rosters import PeopleInForce, find_people
+from store.queue import source_health
+from store.queue.turns import unsettled
+from store.workers import SourceKey, WorkerRow, workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +298,7 @@ class Reading:
     def waiting(self) -> dict[str, tuple[int, datetime | None]]:
         """How many checks wait for each source (up to `figures.MOST_COUNTED`) and since when the first, counted now."""
         with self._engine.begin() as connection:
-            return {row["source"]: (row["waiting"], moment(row["oldest"])) for row in figures.counted(connection)}
+            return {row["source"]: (row["waiting"], moment(row["oldest"])) for row in source_health.counted(connection)}
 
     def workers(self) -> list[WorkerRow]:
         """The register of workers: those that were seen in the last day, live or not."""

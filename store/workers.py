@@ -16,11 +16,11 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from jurat.columns import instant
-from jurat.sealing import KEY_ID_LENGTH
+from jurat.seal import KEY_ID_LENGTH
 from jurat.statements import now, rows_json, rowset
-from tasks.flow import Span
-from tasks.ledger.pausing import KEPT as SPANS_KEPT
-from tasks.ledger.queues import queues, seconds_between, waiting
+from store.queue.pauses import KEPT as SPANS_KEPT
+from store.queue.turns import queues, seconds_between, waiting
+from tasks.rules.rate_limits import Span
 
 SEEN_EVERY = 10.0
 """Seconds in which a worker says that it is there."""

@@ -29,12 +29,12 @@ from config.configuration import Question
 from jurat.answers import encode, validate
 from jurat.candidates import seal_candidates
 from jurat.errors import InvalidAnswer
-from jurat.sealing import KEY_ID_LENGTH, Unopenable, Unseal
-from jurat.words import Outcome, Reason
+from jurat.seal import KEY_ID_LENGTH, Unopenable, Unseal
+from jurat.vocabulary import Outcome, Reason
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Later, Settle
-from tasks.crashing import crash_point
+from tasks.crash_points import crash_point
 from tasks.plan import Plan
-from tasks.rules import Candidates, decide, decide_without_look_up, wait_for_zone
+from tasks.rules.decision import Candidates, decide, decide_without_look_up, wait_for_zone
 
 log = structlog.get_logger("jurat.checks")
 

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.base import NumberClaim, Redemption
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 MOST_LOST_LEASES = 3
 """A check whose workers vanished this often is not looked up again: it may be what kills them."""

@@ -26,10 +26,10 @@ from config.networks import IPNetwork
 from config.secrets import SecretReference, resolve
 from config.sources import SourceModel
 from jurat.database import is_away
-from tasks.flow import Breaker, Demand
-from tasks.ledger import CodeRow, Reading, ZoneVersion
-from tasks.ledger.people import PeopleInForce
-from tasks.ledger.registers import OpenRegister
+from store.datasets.address_bases import OpenRegister
+from store.datasets.rosters import PeopleInForce
+from store.queries import CodeRow, Reading, ZoneVersion
+from tasks.rules.rate_limits import Breaker, Demand
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Purse(Protocol):
     """Pays for requests that no claim has paid."""
 
     def pay_for_request(self, demand: Demand, longest: float, *, unless_stopped: bool = False) -> float | None:
-        """As `tasks.ledger.Keeping.pay_for_request`."""
+        """As `store.Keeping.pay_for_request`."""
         ...
 
 

@@ -21,7 +21,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
-OUR_NAMES = ("adapters", "bench", "config", "console", "examples", "jurat", "migrations", "tasks", "tests", "worker")
+FLOORS = ("adapters", "cli", "config", "jurat", "store", "tasks", "worker")
+OUR_NAMES = (*FLOORS, "bench", "console", "examples", "migrations", "tests")
 LONGEST = 450
 VAGUE = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 
@@ -53,7 +54,7 @@ def test_no_other_distribution_owns_one_of_our_names() -> None:
     assert {name: owners[name] for name in OUR_NAMES if name in owners} == {}
 
 
-@pytest.mark.parametrize("name", ["adapters", "config", "jurat", "tasks", "worker"])
+@pytest.mark.parametrize("name", FLOORS)
 def test_our_packages_are_those_of_this_checkout(name: str) -> None:
     assert Path(str(importlib.import_module(name).__file__)).parent == ROOT / name
 
@@ -156,7 +157,7 @@ BREACHES = {
 
 
 def test_import_linter_finds_every_kind_of_breach(tmp_path: Path) -> None:
-    for folder in ("adapters", "config", "jurat", "tasks", "worker"):
+    for folder in FLOORS:
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for path, imports in BREACHES.items():
@@ -198,7 +199,7 @@ import sys
 from nacl.public import PrivateKey
 from sqlalchemy import create_engine, insert
 import jurat
-from jurat.sealing import key_to_text
+from jurat.seal import key_to_text
 from jurat.tables import questions
 
 url = sys.argv[1]

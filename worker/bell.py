@@ -7,7 +7,7 @@ from collections.abc import Callable
 from celery import shared_task
 
 from jurat.ring import TASK
-from tasks.crashing import crash_point
+from tasks.crash_points import crash_point
 
 _listeners: list[Callable[[], None]] = []
 

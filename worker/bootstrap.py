@@ -15,11 +15,16 @@ from adapters.address.zones import Zones
 from adapters.fingerprints import Fingerprints
 from config.settings import Settings, as_environment
 from jurat.database import bounded, open_engine
-from jurat.sealing import Unseal, key_from_text
-from tasks.ledger import Claims, Keeping, Minting, Publishing, Reading, Settling
-from tasks.ledger.fleet import Fleet, Member
+from jurat.seal import Unseal, key_from_text
+from store.configurations.publisher import Publishing
+from store.queries import Reading
+from store.queue.claims import Claims
+from store.requests.code_lists import Minting
+from store.upkeep.upkeep import Keeping
+from store.verdicts.verdict_writer import Settling
+from store.workers import Fleet, Member
+from tasks.check_runner import Running
 from tasks.plan import make_plan
-from tasks.running import Running
 from worker.database import give_up_on, why_not
 from worker.engine import Engine, Ledgers
 from worker.engine.plans import Plans

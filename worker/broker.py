@@ -24,7 +24,7 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 from redis.exceptions import RedisError
 
-from tasks.bells import wake
+from worker.bell import wake
 
 log = structlog.get_logger("jurat.broker")
 

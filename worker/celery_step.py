@@ -14,8 +14,8 @@ from celery.apps.worker import Worker
 from kombu import Queue
 
 from jurat.ring import queue_of
-from tasks.bells import forget, listen
 from tasks.plan import Plan
+from worker.bell import forget, listen
 from worker.celery_settings import DEFAULT_QUEUE
 from worker.engine import GRACE, Engine
 from worker.engine.plans import LONGEST_LOOK_UP

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy import Engine, make_url, text
 
+from cli.output import Exit, Failure
 from config.settings import Settings, read_settings
 from jurat import Client
 from jurat.database import NO_FILE, is_unfit, make_no_file, open_engine, reader, state_of
 from jurat.ring import NO_BROKER
 from jurat.statements import require_tables, statements_on
-from worker.output import Exit, Failure
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service
@@ -38,7 +38,7 @@ def opened() -> Iterator[Service]:
     Raises Failure: there is no database file, or the schema is missing, behind or foreign. SettingsError, and
     SQLAlchemy's errors when the database is away.
     """
-    from tasks.schema import ADVICE, standing  # loads alembic, and the next shapely: checks need neither
+    from store.schema.migrations import ADVICE, standing  # loads alembic, and the next shapely: checks need neither
     from worker.bootstrap import open_service
     from worker.logs import set_up
 
@@ -107,7 +107,7 @@ def why_not(engine: Engine, error: Exception) -> Mapping[str, str]:
     """Why a worker cannot use the database, and what to do, for its log: the driver's first line, or what is wrong with
     the schema. Holds no secret. Never raises.
     """
-    from worker.cli import first_line
+    from cli.main import first_line
 
     said = first_line(getattr(error, "orig", None) or error)
     known = said if said.startswith(NO_FILE) else _of_the_schema(engine, error)
@@ -121,14 +121,14 @@ def look(service: Service) -> None:
     """
     from sqlalchemy.exc import SQLAlchemyError
 
-    from tasks.ledger.reading import Reading
+    from store.queries import Reading
 
     said = []
     try:
         with reader(service.database).begin() as connection:
             revision = connection.execute(text("SELECT version_num FROM jurat_alembic_version")).scalar()
         if revision != max(_MIGRATIONS.glob("[0-9]*.py")).name.partition("_")[0]:
-            from tasks.schema import ADVICE, Standing, standing  # loads alembic, which checks do not need
+            from store.schema.migrations import ADVICE, Standing, standing  # loads alembic, which checks do not need
 
             with reader(service.database).begin() as connection:
                 found = standing(connection)
@@ -214,7 +214,7 @@ def _of_the_schema(engine: Engine, error: Exception) -> str:
 
     if state_of(error) == "42501" or not (is_unfit(error) or "no such " in str(getattr(error, "orig", ""))):
         return ""
-    from tasks.schema import ADVICE, standing  # loads alembic, which a worker that can work does without
+    from store.schema.migrations import ADVICE, standing  # loads alembic, which a worker that can work does without
 
     try:
         with reader(engine).begin() as connection:

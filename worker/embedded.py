@@ -14,17 +14,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cli.output import Failure
 from config.settings import Settings
 from jurat.database import is_away, reader
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
-from tasks.schema import ADVICE, standing
+from store.schema.migrations import ADVICE, standing
 from worker.bootstrap import Service, open_service
 from worker.database import require_file, why_not
 from worker.engine import Engine
 from worker.keyring import UNKNOWN, mismatch
 from worker.logs import hand_on
-from worker.output import Failure
 
 SLOTS = 16
 

@@ -28,7 +28,7 @@ from adapters.address.house_numbers import (
     with_signs,
     without_spoiled,
 )
-from adapters.address.matching import ELIDED, ELISION, Language, fold, language
+from adapters.address.street_names import ELIDED, ELISION, Language, fold, language
 
 MAX_LETTERS = 300
 """No field of an address is longer; what is, is read as far as this."""

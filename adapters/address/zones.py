@@ -1,4 +1,4 @@
-"""Whether a point lies in a zone, and how far from its border. Zone files are read by `adapters.address.zone_files`."""
+"""Whether a point lies in a zone, and how far from its border. Zone files are read by `adapters.zone_import.files`."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 A socket's time-out bounds one wait, so a server that sends a byte now and then holds a thread for ever. Here each wait
 is given what is left of the whole exchange: TLS, the answer of a proxy, head, body. `TimedAdapter` is a transport
 adapter of requests. It leaves it to urllib3 to open, secure, check and keep connections, and writes and reads the
-messages itself (`adapters.message`): what requests, urllib3 and http.client do beyond that for each request (cookies,
+messages itself (`message`): what requests, urllib3 and http.client do beyond that for each request (cookies,
 redirects, retries, an e-mail parser for the head) takes several times as long as the exchange.
 """
 
@@ -28,8 +28,8 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.poolmanager import PoolManager
 
 from adapters.base import SourceError
-from adapters.destinations import Destinations
-from adapters.message import Answer, read_answer, read_status, written
+from adapters.http_client.destinations import Destinations
+from adapters.http_client.message import Answer, read_answer, read_status, written
 
 _HOSTS = 8
 """How many hosts one source may keep connections to; most have one."""
@@ -215,7 +215,7 @@ class TimedAdapter(HTTPAdapter):
         The other options of requests are settled by how this adapter was made.
 
         Raises:
-            SourceError: as `adapters.message` says of what came back.
+            SourceError: as `adapters.http_client.message` says of what came back.
             OSError, urllib3.exceptions.HTTPError: there was no connection, or it ended.
         """
         url = request.url or ""

@@ -24,9 +24,9 @@ import requests
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from adapters.base import Blocked, Refused, RejectedRequest, SourceError, Unavailable
-from adapters.connections import Exchange, NoTunnel, TimedAdapter
-from adapters.destinations import Destinations, HostNotFound, Resolver, system_resolver
-from adapters.reply import Reply, raise_for_trouble, retry_after
+from adapters.http_client.connections import Exchange, NoTunnel, TimedAdapter
+from adapters.http_client.destinations import Destinations, HostNotFound, Resolver, system_resolver
+from adapters.http_client.reply import Reply, raise_for_trouble, retry_after
 from config.limits import ClientCertificate
 from config.networks import IPNetwork
 from config.regular_files import NoRegularFile, open_regular

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-from adapters.registry.name_folding import LONGEST, fold, is_chinese, is_foreign, unmarked
-from adapters.registry.name_likeness import Word, rearranged, similar
-from adapters.registry.name_lists import (
+from adapters.person_names.letters import LONGEST, fold, is_chinese, is_foreign, unmarked
+from adapters.person_names.likeness import Word, rearranged, similar
+from adapters.person_names.word_lists import (
     BESIDE,
     COMMON,
     FOREWORDS,

@@ -23,26 +23,26 @@ from adapters.base import (
     Unreadable,
 )
 from adapters.fingerprints import Fingerprints
+from adapters.http_client.reply import LONGEST_WAIT_S
+from adapters.http_client.transport import Reply, Transport, raise_for_trouble
 from adapters.registry.columns import Columns, columns_of
-from adapters.registry.decoding import Decoded, Decoding, Word
+from adapters.registry.decoder import Decoded, Decoding, Word
 from adapters.registry.expressions import Expression, holds
 from adapters.registry.holder import NumberHolder
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from adapters.registry.record import RecordReader, text_of
 from adapters.registry.rules import Case, Rules
 from adapters.registry.templates import Message, RequestTemplate
-from adapters.registry.watching import Watcher, mask
-from adapters.reply import LONGEST_WAIT_S
-from adapters.transport import Reply, Transport, raise_for_trouble
+from adapters.registry.trace import Watcher, mask
 from config.hours import parse_zone
 from config.networks import IPNetwork
-from config.registry.hosts import is_listed
-from config.registry.inputs import Input
-from config.registry.rules import Then
-from config.registry.source import Kept, RegistrySource, Step
-from config.registry.templates import SECRETS
+from config.registry.model.hosts import is_listed
+from config.registry.model.inputs import Input
+from config.registry.model.rules import Then
+from config.registry.model.source import Kept, RegistrySource, Step
+from config.registry.model.templates import SECRETS
 from config.secrets import SecretReference
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 _ERRORS: Mapping[Reason, type[SourceError]] = {
     kind.reason: kind for kind in (Unavailable, Throttled, InMaintenance, Credentials, RejectedRequest, Unreadable)

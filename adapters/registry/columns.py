@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import jmespath
 
-from config.registry.record import DateField, Record
+from config.registry.model.record import DateField, Record
 
 Columns = tuple[frozenset[str], ...]
 """Groups of names: of each group a table has at least one."""

@@ -14,7 +14,7 @@ from datetime import MAXYEAR, UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from adapters.base import Unreadable
-from config.registry import record as written
+from config.registry.model import record as written
 
 _EARLIEST: Final = date(1900, 1, 1)
 """Databases write this day and earlier ones (0001-01-01, 1753-01-01, 1899-12-30) where they have no date at all."""

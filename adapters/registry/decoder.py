@@ -22,10 +22,10 @@ from typing import Any
 from lxml import etree
 
 from adapters.base import Unreadable
+from adapters.http_client.reply import WHOLE, Reply
 from adapters.registry.expressions import Expression
-from adapters.reply import WHOLE, Reply
-from config.registry.decoding import Csv, CsvTable, XmlIn
-from config.registry.source import Step
+from config.registry.model.answer_formats import Csv, CsvTable, XmlIn
+from config.registry.model.source import Step
 
 _DEEPEST_XML = 64
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"

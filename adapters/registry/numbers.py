@@ -12,8 +12,8 @@ from typing import Any
 
 from adapters.base import Unreadable
 from adapters.registry.expressions import Expression, holds
-from config.registry.inputs import Cleaning, Input, NumberFormat
-from jurat.words import Reason
+from config.registry.model.inputs import Cleaning, Input, NumberFormat
+from jurat.vocabulary import Reason
 
 _SEPARATORS = re.compile(r"[\s\-_./,'·\u2010-\u2015\u2212]+")
 _SIGN = re.compile(r"\s*[+\-\u2010-\u2015\u2212]")

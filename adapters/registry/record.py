@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.base import Unreadable
+from adapters.person_names.comparison import LONGEST, Name
 from adapters.registry.dates import DateReader, Span
 from adapters.registry.expressions import Expression
-from adapters.registry.names import LONGEST, Name
 from config.hours import parse_zone
-from config.registry.checks import NAMES, NUMBER
-from config.registry.naming import lists_families
-from config.registry.record import DateField
-from config.registry.record import Record as RecordModel
+from config.registry.lint.description import NAMES, NUMBER
+from config.registry.model.name_expressions import lists_families
+from config.registry.model.record import DateField
+from config.registry.model.record import Record as RecordModel
 
 _LONGEST_VALUE = 1000
 _MOST_VALUES = 1000

@@ -18,10 +18,10 @@ from adapters.registry.holder import NumberHolder
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from adapters.registry.record import RecordReader
 from adapters.registry.rules import Case, Rules
-from adapters.registry.watching import Watcher
+from adapters.registry.trace import Watcher
 from config.hours import parse_zone
-from config.registry.people import RegisterFileSource
-from jurat.words import Outcome, Reason
+from config.registry.roster import RegisterFileSource
+from jurat.vocabulary import Outcome, Reason
 
 
 class ListInForce(Protocol):

@@ -13,8 +13,8 @@ from typing import BinaryIO, NamedTuple
 
 from adapters.file_lines import UTF_8, Lines, Problems, WrongFile
 from adapters.registry.numbers import Cleaner
-from config.registry.inputs import Input
-from config.registry.people import PeopleFile
+from config.registry.model.inputs import Input
+from config.registry.roster import PeopleFile
 from config.suggestions import did_you_mean
 
 SHOWN_PROBLEMS = 10

@@ -13,15 +13,15 @@ from datetime import date, timedelta
 from typing import Any
 
 from adapters.base import Finding, Unreadable
+from adapters.person_names.comparison import Band, Name, compare, is_withheld
 from adapters.registry.dates import Span
-from adapters.registry.names import Band, Name, compare, is_withheld
 from adapters.registry.numbers import Cleaner, compact
 from adapters.registry.record import Record, text_of
-from config.registry.checks import NAMES, NUMBER, STATUS
-from config.registry.inputs import Input, NumberFormat
-from config.registry.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
-from config.registry.source import RecordSource
-from jurat.words import Outcome, Reason
+from config.registry.lint.description import NAMES, NUMBER, STATUS
+from config.registry.model.inputs import Input, NumberFormat
+from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
+from config.registry.model.source import RecordSource
+from jurat.vocabulary import Outcome, Reason
 
 Failure = tuple[Outcome, Reason]
 """What a rule that does not hold makes of the record."""

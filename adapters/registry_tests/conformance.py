@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
-from adapters.registry.moods import MOODS
-from adapters.registry.rehearsal import Answer, NoAnswer, Path, Played, Rehearsal
-from adapters.registry.resting import Resting, keys_read
-from adapters.registry.shapes import TAKEN_AWAY, Kind, Shape, shapes
-from adapters.registry.trials import Tried
-from adapters.registry.written import Levels, Unwritable
-from adapters.reply import Reply
-from config.registry.decoding import Csv
-from config.registry.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, StatusRule, ValidAtRule
-from config.registry.source import RegistrySource, Step
-from config.registry.trials import Trial
-from jurat.words import Outcome
+from adapters.http_client.reply import Reply
+from adapters.registry_tests.dependence import Resting, keys_read
+from adapters.registry_tests.description_tests import Tried
+from adapters.registry_tests.encoder import Levels, Unwritable
+from adapters.registry_tests.failure_cases import MOODS
+from adapters.registry_tests.mutations import TAKEN_AWAY, Kind, Shape, shapes
+from adapters.registry_tests.offline_run import Answer, NoAnswer, Path, Played, Rehearsal
+from config.registry.model.answer_formats import Csv
+from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, StatusRule, ValidAtRule
+from config.registry.model.source import RegistrySource, Step
+from config.registry.model.trials import Trial
+from jurat.vocabulary import Outcome
 
 _STATUS: Final = "status"
 _WHOLE: Final = frozenset({Kind.ALL_NULL, Kind.ALL_RENAMED})

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from adapters.registry.rehearsal import NoAnswer, Path, Rehearsal
-from adapters.registry.resting import Resting
-from adapters.registry.trials import Tried
-from adapters.registry.written import Levels
-from config.registry.decoding import Csv
-from config.registry.rules import EqualsRule, MinAgeRule, OneOfRule, Rule, StatusRule, ValidAtRule
-from config.registry.source import RegistrySource
-from jurat.words import Outcome
+from adapters.registry_tests.dependence import Resting
+from adapters.registry_tests.description_tests import Tried
+from adapters.registry_tests.encoder import Levels
+from adapters.registry_tests.offline_run import NoAnswer, Path, Rehearsal
+from config.registry.model.answer_formats import Csv
+from config.registry.model.rules import EqualsRule, MinAgeRule, OneOfRule, Rule, StatusRule, ValidAtRule
+from config.registry.model.source import RegistrySource
+from jurat.vocabulary import Outcome
 
 _STATUS: Final = "status"
 _SEEN: Final = "so that it is seen what happens where its key is another"

@@ -8,14 +8,14 @@ from typing import Any, Final
 import jmespath
 
 from adapters.base import Unreadable
-from adapters.registry.decoding import Decoding
+from adapters.http_client.reply import Reply
+from adapters.registry.decoder import Decoding
 from adapters.registry.expressions import Expression
-from adapters.registry.shapes import Place, at, gone, places, replaced, value_at
-from adapters.registry.written import Levels, Unwritable
-from adapters.reply import Reply
-from config.registry.decoding import XmlIn
-from config.registry.record import DateField
-from config.registry.source import Kept, RegistrySource
+from adapters.registry_tests.encoder import Levels, Unwritable
+from adapters.registry_tests.mutations import Place, at, gone, places, replaced, value_at
+from config.registry.model.answer_formats import XmlIn
+from config.registry.model.record import DateField
+from config.registry.model.source import Kept, RegistrySource
 
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
 _INSTEAD: Final[tuple[Any, ...]] = ("~", True, False, 0, 10**9)

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from adapters.registry.rehearsal import NoAnswer, Path, Played, Rehearsal, verdict_text
-from adapters.reply import Reply, retry_after
+from adapters.http_client.reply import Reply, retry_after
+from adapters.registry_tests.offline_run import NoAnswer, Path, Played, Rehearsal, verdict_text
 from config.problems import dotted
-from config.registry.decoding import Csv
-from config.registry.source import RegistrySource, Step
+from config.registry.model.answer_formats import Csv
+from config.registry.model.source import RegistrySource, Step
+from config.registry.model.trials import Response, Trial
 from config.registry.trial_files import NoFile
-from config.registry.trials import Response, Trial
-from jurat.words import Outcome
+from jurat.vocabulary import Outcome
 
 ReadFile = Callable[[Path, str], bytes]
 """The content of the file that is named at a place below the source. Raises NoFile."""

@@ -12,11 +12,11 @@ from xml.sax.saxutils import escape, quoteattr
 
 import jmespath
 
-from adapters.registry.decoding import Decoding
-from adapters.registry.shapes import Place, at, replaced
-from adapters.reply import Reply
-from config.registry.decoding import Csv, CsvTable, Decoder, XmlIn
-from config.registry.source import Step
+from adapters.http_client.reply import Reply
+from adapters.registry.decoder import Decoding
+from adapters.registry_tests.mutations import Place, at, replaced
+from config.registry.model.answer_formats import Csv, CsvTable, Decoder, XmlIn
+from config.registry.model.source import Step
 
 _NAME: Final = re.compile(r"[^\W\d][\w.-]*")
 _NIL: Final = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"'

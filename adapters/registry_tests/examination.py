@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from adapters.registry.conformance import Acted, play_moods
-from adapters.registry.list_trials import try_list
-from adapters.registry.pointing import pointed
-from adapters.registry.rehearsal import Path, Rehearsal
-from adapters.registry.showing import unshown
-from adapters.registry.trials import ReadFile, Tried, try_all
-from config.registry.people import RegisterFileSource
-from config.registry.rules import NameRule, Then
-from config.registry.source import RecordSource, RegistrySource
-from jurat.words import Outcome
+from adapters.registry_tests.conformance import Acted, play_moods
+from adapters.registry_tests.coverage import unshown
+from adapters.registry_tests.description_tests import ReadFile, Tried, try_all
+from adapters.registry_tests.failure_places import pointed
+from adapters.registry_tests.offline_run import Path, Rehearsal
+from adapters.registry_tests.roster_tests import try_list
+from config.registry.model.rules import NameRule, Then
+from config.registry.model.source import RecordSource, RegistrySource
+from config.registry.roster import RegisterFileSource
+from jurat.vocabulary import Outcome
 
 _SEE: Final = "see docs/how-to/add-a-registry.md"
 

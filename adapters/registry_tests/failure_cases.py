@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from adapters.base import Refused, Unavailable, Unreadable
-from adapters.registry.rehearsal import Answer
-from adapters.reply import Reply
+from adapters.http_client.reply import Reply
+from adapters.registry_tests.offline_run import Answer
 
 _PAGE: Final = (
     "<html><head><title>Maintenance</title></head><body><p>We will be back soon.</p><p>Please wait.</p></body></html>"

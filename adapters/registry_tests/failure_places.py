@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from adapters.registry.rehearsal import Path
-from adapters.registry.resting import Resting
-from adapters.registry.trials import Tried
+from adapters.registry_tests.dependence import Resting
+from adapters.registry_tests.description_tests import Tried
+from adapters.registry_tests.offline_run import Path
 from config.problems import printable
-from config.registry.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
-from config.registry.source import RegistrySource
+from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
+from config.registry.model.source import RegistrySource
 from config.suggestions import did_you_mean, suggest
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 _DEEPEST: Final = 3
 _MOST: Final = 60

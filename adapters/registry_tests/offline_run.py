@@ -9,15 +9,15 @@ from types import MappingProxyType
 from typing import Any
 
 from adapters.base import Finding, Query, SourceError, Unreadable
+from adapters.http_client.reply import Reply
 from adapters.registry.batches import adapter_class
 from adapters.registry.rules import Failure
-from adapters.registry.watching import Watcher
-from adapters.reply import Reply
+from adapters.registry.trace import Watcher
 from config.hours import parse_zone
-from config.registry.rules import OutcomeRule, Rule
-from config.registry.source import RegistrySource
-from config.registry.trials import Trial
-from jurat.words import Outcome, Reason
+from config.registry.model.rules import OutcomeRule, Rule
+from config.registry.model.source import RegistrySource
+from config.registry.model.trials import Trial
+from jurat.vocabulary import Outcome, Reason
 
 Path = tuple[str | int, ...]
 """A place below the source, as ("steps", 0, "outcomes", 2)."""

@@ -11,18 +11,18 @@ from datetime import UTC, date, datetime, time
 
 from adapters.base import Finding, Query, SourceError, Unavailable
 from adapters.fingerprints import Fingerprints
-from adapters.registry.people import RegisterFileAdapter, namespace
-from adapters.registry.people_rows import PeopleFileError, PeopleRows
-from adapters.registry.rehearsal import Path, Played, verdict_text
+from adapters.registry.roster import RegisterFileAdapter, namespace
+from adapters.registry.roster_rows import PeopleFileError, PeopleRows
 from adapters.registry.rules import Failure
-from adapters.registry.trials import ReadFile, Tried, difference
-from adapters.registry.watching import Watcher
+from adapters.registry.trace import Watcher
+from adapters.registry_tests.description_tests import ReadFile, Tried, difference
+from adapters.registry_tests.offline_run import Path, Played, verdict_text
 from config.hours import parse_zone
-from config.registry.people import FILE, HOW_ROWS, PeopleFile, RegisterFileSource, are_rows
-from config.registry.rules import Rule
+from config.registry.model.rules import Rule
+from config.registry.model.trials import Response, Trial
+from config.registry.roster import FILE, HOW_ROWS, PeopleFile, RegisterFileSource, are_rows
 from config.registry.trial_files import NoFile
-from config.registry.trials import Response, Trial
-from jurat.words import Outcome
+from jurat.vocabulary import Outcome
 
 _ROWS = ".json"
 _MADE_UP = Fingerprints([b"made up for tests, and kept nowhere"])

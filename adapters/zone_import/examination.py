@@ -10,12 +10,12 @@ from typing import IO
 
 import shapely
 
-from adapters.address.zone_features import check_shape, in_degrees
-from adapters.address.zone_geojson import read_geojson
-from adapters.address.zone_layers import MOST_VERTICES, WGS84, FileProblem, Labels, Layer, Shape
-from adapters.address.zone_packages import read_geopackage, read_zipped_shapefile
-from adapters.address.zone_projection import Box, system_of
-from adapters.address.zone_sets import check_set
+from adapters.zone_import.features import check_shape, in_degrees
+from adapters.zone_import.geojson import read_geojson
+from adapters.zone_import.layers import MOST_VERTICES, WGS84, FileProblem, Labels, Layer, Shape
+from adapters.zone_import.packages import read_geopackage, read_zipped_shapefile
+from adapters.zone_import.projection import Box, system_of
+from adapters.zone_import.sets import check_set
 
 FILES = {"geojson": "upload.json", "geopackage": "upload.gpkg", "zip": "upload.zip"}
 """The kinds of files, and the names under which they lie in a folder. Nobody's own name reaches a library."""
@@ -23,7 +23,7 @@ FILES = {"geojson": "upload.json", "geopackage": "upload.gpkg", "zip": "upload.z
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to read, and how: see `adapters.address.zone_files.read_zone_file`."""
+    """What to read, and how: see `adapters.zone_import.files.read_zone_file`."""
 
     kind: str
     name_property: str = "id"

@@ -8,8 +8,8 @@ import numpy as np
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from adapters.address.zone_layers import Feature, Shape
-from adapters.address.zone_projection import Box, OutOfReach, System
+from adapters.zone_import.layers import Feature, Shape
+from adapters.zone_import.projection import Box, OutOfReach, System
 
 MOST_CHANGED = 0.01
 """The share of its area that mending may change. Beyond it nobody knows which shape was meant."""

@@ -1,7 +1,7 @@
 """Takes zones from files that somebody uploads: GeoJSON, GeoPackage, zipped Shapefile. Says all that is wrong at once.
 
 Nothing of a file is parsed in this process. It finds out the kind from the first bytes, copies the file into an empty
-folder under a name of our own, has `adapters.address.zone_reader` read it there, and looks at everything that comes
+folder under a name of our own, has `adapters.zone_import.reader` read it there, and looks at everything that comes
 back again.
 """
 
@@ -21,8 +21,9 @@ from typing import IO, Any
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from adapters.address.zone_examination import FILES, Request
-from adapters.address.zone_layers import (
+from adapters.address.zones import digest_of
+from adapters.zone_import.examination import FILES, Request
+from adapters.zone_import.layers import (
     LARGEST_FILE,
     LONGEST_TITLE,
     MOST_FEATURES,
@@ -30,9 +31,8 @@ from adapters.address.zone_layers import (
     ZONE_ID,
     FileProblem,
 )
-from adapters.address.zone_projection import Box
-from adapters.address.zone_reader import MOST_MEMORY, MOST_SECONDS, MOST_WRITTEN, TOO_MUCH
-from adapters.address.zones import digest_of
+from adapters.zone_import.projection import Box
+from adapters.zone_import.reader import MOST_MEMORY, MOST_SECONDS, MOST_WRITTEN, TOO_MUCH
 from config.regular_files import open_regular
 
 SHOWN_PROBLEMS = 50
@@ -178,7 +178,7 @@ def _have_read(folder: Path, request: Request, said: IO[bytes]) -> None:
 
     Raises OSError, and FileProblem with what went wrong with the reader itself.
     """
-    command = [sys.executable, "-P", "-s", "-B", "-m", "adapters.address.zone_reader"]
+    command = [sys.executable, "-P", "-s", "-B", "-m", "adapters.zone_import.reader"]
     with tempfile.TemporaryFile() as failed:
         try:
             ended = subprocess.run(  # noqa: S603 - our own module, by this interpreter

@@ -13,7 +13,7 @@ from typing import Any
 
 from shapely import MultiPolygon, Polygon
 
-from adapters.address.zone_layers import (
+from adapters.zone_import.layers import (
     MOST_FEATURES,
     Feature,
     FileProblem,

@@ -20,7 +20,7 @@ from typing import Any
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from adapters.address.zone_layers import (
+from adapters.zone_import.layers import (
     MOST_FEATURES,
     Feature,
     FileProblem,

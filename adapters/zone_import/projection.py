@@ -21,7 +21,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
-from adapters.address.zone_layers import MOST_VERTICES, WGS84, FileProblem, Shape
+from adapters.zone_import.layers import MOST_VERTICES, WGS84, FileProblem, Shape
 
 CLOSE_M = 0.05
 """How far a border may lie from where the file has it, in metres."""

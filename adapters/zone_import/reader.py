@@ -1,4 +1,4 @@
-"""Reads an uploaded file of zones in a process of its own: `python -m adapters.address.zone_reader`.
+"""Reads an uploaded file of zones in a process of its own: `python -m adapters.zone_import.reader`.
 
 Whoever made the file may want more than to be read. So this process has little: limits on memory, time and what it may
 write, an empty folder, an environment that names nothing, and no network on a Linux that lets it leave it. It takes a
@@ -32,7 +32,7 @@ def main() -> int:
     shut_in()
     try:
         # numpy starts threads, and a process with threads cannot shut itself in.
-        from adapters.address.zone_examination import Request, examine, say  # noqa: PLC0415
+        from adapters.zone_import.examination import Request, examine, say  # noqa: PLC0415
 
         members = json.loads(sys.stdin.read())
         say(examine(Path(), Request(**members)), sys.stdout)

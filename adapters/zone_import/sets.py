@@ -12,8 +12,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from adapters.address.zone_layers import Feature, Shape
-from adapters.address.zone_projection import System
+from adapters.zone_import.layers import Feature, Shape
+from adapters.zone_import.projection import System
 
 SLIVER_M = 2.0
 """Overlaps that are nowhere wider, and gaps up to this width, come from drawing the same border twice."""

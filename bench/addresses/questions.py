@@ -16,8 +16,8 @@ from adapters.address.zones import Zone
 from adapters.base import Level, Places, Query, Source
 from bench.address_queries import Kind, Typed
 from bench.addresses.zones import Shape
-from jurat.words import Outcome, Reason
-from tasks.residence import DEFAULT_MARGIN_M, decide_residence
+from jurat.vocabulary import Outcome, Reason
+from tasks.rules.residence import DEFAULT_MARGIN_M, decide_residence
 
 MARGIN_M = DEFAULT_MARGIN_M[Level.HOUSENUMBER]
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage, until, waited
-from tasks.ledger import Keeping
+from store.upkeep.upkeep import Keeping
 
 _SLOTS = 8
 _MANY = 5 * _SLOTS

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from bench.faults.scenario import Scenario
 from bench.faults.source import Mood, number_of
 from bench.faults.stage import Setting, Stage
-from jurat.words import Reason
+from jurat.vocabulary import Reason
 
 POISONED = (31, 77)
 """The submits whose look-up kills the worker that makes it."""

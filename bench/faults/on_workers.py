@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.faults.scenario import Scenario
 from bench.faults.stage import TIMEOUT, Setting, Stage, until
-from tasks.ledger.leasing import LEASE
+from store.queue.leases import LEASE
 
 
 def submit_all(stage: Stage) -> None:

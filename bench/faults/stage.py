@@ -34,8 +34,8 @@ from config.document import Document
 from config.settings import Settings
 from jurat import Client
 from jurat.database import parse_url
-from jurat.sealing import generate, key_to_text
-from tasks import schema
+from jurat.seal import generate, key_to_text
+from store.schema import migrations
 from tests.rigs.servers import PostgreSQL, Valkey
 from worker.bootstrap import Service, open_service
 
@@ -130,7 +130,7 @@ class Stage:
         settings = {name[6:].lower(): value for name, value in keys.items()}
         self.service = open_service(Settings.model_validate({**settings, "database_url": url, "broker_url": "none"}))
         self.stack.callback(self.service.close)
-        schema.upgrade(self.service.database)
+        migrations.upgrade(self.service.database)
         with self.service.database.begin() as connection:
             moves.watch(connection)
         self.apply()

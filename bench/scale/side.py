@@ -14,11 +14,14 @@ from bench.scale.server import connect, create_anew, exists, url_of
 from bench.scale.shape import BATCH, Size
 from jurat import Client
 from jurat.database import bounded, open_engine
-from jurat.sealing import Seal, generate, key_to_text
-from jurat.words import Outcome, Reason
-from tasks import schema
+from jurat.seal import Seal, generate, key_to_text
+from jurat.vocabulary import Outcome, Reason
+from store.configurations.publisher import Publishing
+from store.queue.claims import Claims
+from store.schema import migrations
+from store.upkeep.upkeep import Keeping
+from store.verdicts.verdict_writer import Settling
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Settle
-from tasks.ledger import Claims, Keeping, Publishing, Settling
 from tests.rigs.servers import PostgreSQL
 from worker.engine.keeper import EVERY
 
@@ -68,7 +71,7 @@ class Side:
 
     def _make_tables(self) -> None:
         engine = open_engine(self.url)
-        schema.upgrade(engine)
+        migrations.upgrade(engine)
         Publishing(engine).apply(shape.configuration(), "bench")
         engine.dispose()
 

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import click
 
-from worker.command import CheckId, Command, Name, locale_option
-from worker.output import ACCESS_CODES, Exit, Failure, Output, columns, time_text
+from cli.command import CheckId, Command, Name, locale_option
+from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
     from jurat import Client, Result, Standing

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.command import ConfiguredName, Group, as_option
-from worker.output import Exit, Failure, Output, columns, count_text, time_text
+from cli.command import ConfiguredName, Group, as_option
+from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
     from adapters.fingerprints import Fingerprints
@@ -165,8 +165,8 @@ def list_(out: Output) -> Exit:
 
 def _fingerprints(service: Service) -> Fingerprints:
     if service.fingerprints is None:
+        from cli.diagnosis.workforce import hashed_with
         from worker.keyring import how_to_set
-        from worker.staffing import hashed_with
 
         advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.reading))
         raise Failure(f"JURAT_HASH_KEYS is not set: codes are kept as keyed hashes alone; {advice}", Exit.USAGE)
@@ -200,7 +200,7 @@ class _new_file:  # noqa: N801 - a context manager
 def _mode(service: Service, code_list: str, asked: bool | None) -> bool:  # noqa: FBT001 - three values, by position
     """Whether codes of this list are read as jurat's own: look-ups read what a participant types in the same way."""
     from config.configuration import Configuration
-    from tasks.ledger.code_lists import readers_of
+    from store.requests.code_lists import readers_of
 
     version = service.reading.config_version()
     applied = Configuration.from_json(service.reading.config(version)) if version else None

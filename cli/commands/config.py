@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.command import Group, Name, as_option
-from worker.output import Exit, Failure, Output, columns, count_text, time_text
+from cli.command import Group, Name, as_option
+from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
     from config.configuration import Configuration
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from config.lint import Report
     from config.problems import Path as Place
     from config.problems import Problem
-    from tasks.ledger.reading import AppliedRow, CodeListRow, Reading
+    from store.queries import AppliedRow, CodeListRow, Reading
 
 _PATHS = click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 
@@ -41,7 +41,7 @@ def lint(out: Output, paths: Sequence[Path]) -> Exit:
     configuration from being published. The tests of registries are run, and each registry is played in every bad mood,
     without asking anybody. Zones and code lists are checked by `config apply`, against the database.
     """
-    from worker.gate import gate, linted, told
+    from cli.registry_lint import gate, linted, told
 
     report = linted(paths)
     problems = sorted([*report.problems, *gate(report)])
@@ -89,8 +89,8 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     An invalid one changes nothing, and so does one with a registry whose tests fail, or that takes an outage for an
     answer. One that says the same as the version before is no new version.
     """
+    from cli.registry_lint import gate, linted, told
     from worker.database import opened
-    from worker.gate import gate, linted, told
 
     with opened() as service:
         report = linted(paths, service.reading.zone_versions())
@@ -182,12 +182,12 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
     Each line begins with + (added), - (removed) or ~ (changed), and names the option as lint does. Defaults are left
     out, secrets are references. Nothing is tested or published.
     """
+    from cli.registry_lint import linted, told
     from config.differences import differences
     from config.document import Document
     from config.problems import dotted
     from config.publications import without
     from worker.database import opened
-    from worker.gate import linted, told
 
     with opened() as service:
         newest = service.reading.config_version()
@@ -229,8 +229,8 @@ def withdraw(out: Output, name: str, *, yes: bool, who: str) -> Exit:
     Participants can answer it no more; verdicts stay. Refused while checks are on their way that would lose their
     question. The platform may publish it again.
     """
-    from tasks.ledger.consultations import Consultations
-    from worker.asking import agreed
+    from cli.confirmation import agreed
+    from store.configurations.consultations import Consultations
     from worker.database import opened
 
     with opened() as service:

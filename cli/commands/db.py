@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.command import Group
-from worker.output import Exit, Failure, Output, columns
+from cli.command import Group
+from cli.output import Exit, Failure, Output, columns
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from config.settings import Settings
-    from tasks.schema import Standing
+    from store.schema.migrations import Standing
 
 _READS = ("JURAT_DATABASE_URL",)
 
@@ -37,14 +37,14 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
     """
     from config.settings import read_settings
     from jurat.database import open_engine, parse_url, reader
-    from tasks import schema
-    from tasks.grants import advice, missing
+    from store.schema import migrations
+    from store.schema.grants import advice, missing
     from worker.database import too_old
 
     settings = read_settings()
     if sql:
         dialect = parse_url(settings.database_url).get_backend_name()
-        statements = schema.upgrade_sql(dialect)
+        statements = migrations.upgrade_sql(dialect)
         out.show({"dialect": dialect, "sql": statements}, statements.splitlines())
         return Exit.DONE
     _refuse_missing_folder(settings)
@@ -53,10 +53,10 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
         if old := too_old(engine):
             raise Failure(old, Exit.DEPENDENCY)
         before = _standing(engine)
-        if before not in (schema.Standing.FOREIGN, schema.Standing.AHEAD):
+        if before not in (migrations.Standing.FOREIGN, migrations.Standing.AHEAD):
             try:
-                schema.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"))
-            except schema.Blocked as error:
+                migrations.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"))
+            except migrations.Blocked as error:
                 raise Failure(str(error), Exit.DEPENDENCY) from None
             _draw_outlines(engine)
         after = _standing(engine)
@@ -67,8 +67,8 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
     told = {"before": before, "after": after} | ({"roles_missing": without} if without else {})
     out.show(told, [str(after)])
     if not after.usable:
-        raise Failure(schema.ADVICE[after], Exit.DEPENDENCY)
-    out.say(schema.ADVICE[after] + (f"; it was {before}" if after is not before else ""))
+        raise Failure(migrations.ADVICE[after], Exit.DEPENDENCY)
+    out.say(migrations.ADVICE[after] + (f"; it was {before}" if after is not before else ""))
     if without:
         out.say(advice(without))
     return Exit.DONE
@@ -84,7 +84,7 @@ def check(out: Output) -> Exit:
     """Say whether this program can work with the database's schema, and otherwise what to do."""
     from config.settings import read_settings
     from jurat.database import open_engine
-    from tasks.schema import ADVICE
+    from store.schema.migrations import ADVICE
     from worker.database import give_up_on, require_file
 
     settings = read_settings()
@@ -134,14 +134,14 @@ def status(out: Output) -> Exit:
 def _draw_outlines(engine: Engine) -> None:
     """Of zones that were imported by an older release. A migration cannot: they need a library of the service."""
     from jurat.database import bounded
-    from tasks.ledger import Publishing
+    from store.configurations.publisher import Publishing
 
     Publishing(bounded(engine)).draw_outlines()
 
 
 def _standing(engine: Engine) -> Standing:
     from jurat.database import reader
-    from tasks.schema import standing
+    from store.schema.migrations import standing
 
     with reader(engine).begin() as connection:
         return standing(connection)

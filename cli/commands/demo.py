@@ -25,24 +25,24 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from adapters.address.zone_files import read_zones
+from adapters.zone_import.files import read_zones
+from cli.command import Command
+from cli.output import Exit, Output
 from config.lint import lint
-from config.reading import read
 from config.settings import LogFormat, Settings, read_settings
+from config.yaml_reader import read
 from examples.demo import scenario
 from examples.demo.scenario import Line
 from examples.sources.server import Sources
 from jurat import AlreadyConfirmed, Client, State
 from jurat.codes import clean, generate
-from jurat.sealing import generate as generate_keys
-from jurat.sealing import key_to_text
-from tasks import schema
-from tasks.ledger.publishing import NewZone
+from jurat.seal import generate as generate_keys
+from jurat.seal import key_to_text
+from store.configurations.publisher import NewZone
+from store.schema import migrations
 from worker.bootstrap import Service, open_service
 from worker.celery_app import make_app
-from worker.command import Command
 from worker.logs import set_up
-from worker.output import Exit, Output
 
 SLOTS = 16
 PATIENCE = 60.0
@@ -138,7 +138,7 @@ def _settings(database: Path) -> Settings:
 
 def _prepare(service: Service, folder: Path, sources: Sources) -> list[str]:
     """What an administrator does once: tables, zones, codes, configuration. Three codes, the last one not stored."""
-    schema.upgrade(service.database)
+    migrations.upgrade(service.database)
     zones = [
         NewZone(zone.id, zone.title, zone.digest, zone.wkb) for zone in read_zones(scenario.TOWN / "zones.geojson")
     ]

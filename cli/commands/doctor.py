@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.command import ENVIRONMENT, Command
-from worker.output import Exit, Output
+from cli.command import ENVIRONMENT, Command
+from cli.output import Exit, Output
 
 if TYPE_CHECKING:
+    from cli.diagnosis.checkup import Step
     from config.settings import Settings
     from worker.bootstrap import Service
-    from worker.diagnosis import Step
 
 
 @click.command(
@@ -36,59 +36,59 @@ def doctor(out: Output, *, everybody: bool) -> Exit:
     """
     import logging
 
-    from worker import diagnosis, staffing
+    from cli.diagnosis import checkup, workforce
     from worker.installation import installation_here
     from worker.logs import set_up
 
-    steps, settings = diagnosis.settings_steps()
+    steps, settings = checkup.settings_steps()
     if settings is not None:
         set_up(settings.log, logging.CRITICAL)
         steps += _with(settings)
     else:
-        steps += diagnosis.variable_steps(set())
-    steps += staffing.worker_steps(None if everybody else installation_here())
-    diagnosis.show(out, steps)
-    return diagnosis.code_of(steps)
+        steps += checkup.variable_steps(set())
+    steps += workforce.worker_steps(None if everybody else installation_here())
+    checkup.show(out, steps)
+    return checkup.code_of(steps)
 
 
 def _with(settings: Settings) -> list[Step]:
+    from cli.diagnosis import checkup, workforce
+    from cli.diagnosis.allowances import allowance_steps
     from config.sources import secrets_of
-    from worker import diagnosis, staffing
-    from worker.allowances import allowance_steps
 
-    steps, service = diagnosis.database_steps(settings)
-    steps += diagnosis.broker_steps(settings)
+    steps, service = checkup.database_steps(settings)
+    steps += checkup.broker_steps(settings)
     if service is None:
-        return [*steps, *staffing.key_steps(settings, None), *diagnosis.variable_steps(set())]
+        return [*steps, *workforce.key_steps(settings, None), *checkup.variable_steps(set())]
     known: set[str] = set()
     try:
         steps += _login_steps(service)
         steps += _rights_steps(service)
         steps += allowance_steps(service)
-        steps += staffing.key_steps(settings, service)
-        steps += staffing.missing_steps(service.reading)
-        steps.append(staffing.fleet_step(service.reading))
-        found, plan = diagnosis.configuration_steps(service)
+        steps += workforce.key_steps(settings, service)
+        steps += workforce.missing_steps(service.reading)
+        steps.append(workforce.fleet_step(service.reading))
+        found, plan = checkup.configuration_steps(service)
         steps += found
         if plan is not None:
-            steps += [diagnosis.source_step(name, plan, service.reading) for name in plan.sources]
-            steps += diagnosis.trouble_steps(plan, service.reading)
+            steps += [checkup.source_step(name, plan, service.reading) for name in plan.sources]
+            steps += checkup.trouble_steps(plan, service.reading)
             references = [
                 reference for model in plan.configuration.sources.values() for _, reference in secrets_of(model)
             ]
             known = {reference.env for reference in references if reference.env}
             plan.close()
-        steps.append(diagnosis.clock_step(service.reading))
+        steps.append(checkup.clock_step(service.reading))
     finally:
         service.close()
-    return [*steps, *diagnosis.variable_steps(known)]
+    return [*steps, *checkup.variable_steps(known)]
 
 
 def _login_steps(service: Service) -> Iterator[Step]:
     """Warns of a login that no right binds: through its process all can be read, and verdicts can be changed."""
+    from cli.diagnosis.checkup import Mark, Step
     from jurat.database import reader
-    from tasks.grants import unbound
-    from worker.diagnosis import Mark, Step
+    from store.schema.grants import unbound
 
     with reader(service.database).begin() as connection:
         why = unbound(connection)
@@ -99,9 +99,9 @@ def _login_steps(service: Service) -> Iterator[Step]:
 
 def _rights_steps(service: Service) -> Iterator[Step]:
     """Warns of each who may create in the schema of our tables beside their owner. PostgreSQL alone has such rights."""
+    from cli.diagnosis.checkup import Mark, Step
     from jurat.database import reader
-    from tasks.grants import creators
-    from worker.diagnosis import Mark, Step
+    from store.schema.grants import creators
 
     with reader(service.database).begin() as connection:
         found = creators(connection)

@@ -9,11 +9,11 @@ from uuid import UUID
 
 import click
 
-from worker.command import CheckId, Command, locale_option
-from worker.output import Exit, Failure, Output, columns, time_text
+from cli.command import CheckId, Command, locale_option
+from cli.output import Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
-    from tasks.ledger.explaining import ContestRow, Explained, Explaining, ReviewRow, VerdictRow
+    from store.explanation import ContestRow, Explained, Explaining, ReviewRow, VerdictRow
 
 
 @click.command(
@@ -33,7 +33,7 @@ def explain(out: Output, check_id: UUID, *, locale: str) -> Exit:
     With each verdict stands what the participant reads. It names no participant and shows no answer: the evidence of a
     verdict holds neither.
     """
-    from tasks.ledger.explaining import Explaining
+    from store.explanation import Explaining
     from worker.database import opened
 
     with opened() as service:
@@ -67,7 +67,7 @@ def document_of(found: Explained, texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _rules(evidence: dict[str, Any]) -> list[dict[str, Any]]:
-    from worker.reasoning import rules_of, said
+    from cli.lookups.verdict_text import rules_of, said
 
     return [{"rule": rule, "held": held, "said": said(rule, evidence, held=held)} for rule, held in rules_of(evidence)]
 
@@ -110,7 +110,7 @@ def lines_of(found: Explained, texts: Mapping[str, str]) -> Iterator[str]:
 
 
 def _waiting(found: Explained) -> Iterator[str]:
-    from tasks.ledger.explaining import WaitsFor
+    from store.explanation import WaitsFor
 
     match found.waits_for:
         case WaitsFor.NO_WORKER:
@@ -147,7 +147,7 @@ def _review(review: ReviewRow) -> Iterator[str]:
 
 
 def _evidence(evidence: dict[str, Any]) -> Iterator[str]:
-    from worker.reasoning import fact_lines, rule_lines
+    from cli.lookups.verdict_text import fact_lines, rule_lines
 
     yield from (f"  {line}" for line in rule_lines(evidence))
     yield from (f"  {line}" for line in fact_lines(evidence))

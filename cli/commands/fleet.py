@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.command import Command
-from worker.output import Exit, Output, columns
+from cli.command import Command
+from cli.output import Exit, Output, columns
 
 if TYPE_CHECKING:
-    from tasks.ledger.fleet import WorkerRow
+    from store.workers import WorkerRow
 
 
 @click.command(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
+from cli.command import Command
+from cli.output import Exit, Output, columns
 from worker import health as files
-from worker.command import Command
 from worker.installation import installation_here
-from worker.output import Exit, Output, columns
 
 
 @click.command(

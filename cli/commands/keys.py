@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from worker.command import Group
-from worker.output import Exit, Failure, Output
+from cli.command import Group
+from cli.output import Exit, Failure, Output
 
 
 @click.group(cls=Group)
@@ -46,8 +46,8 @@ def generate(out: Output, *, out_dir: Path | None, for_compose: bool) -> Exit:
     makes the fingerprints of access codes: these two belong on the workers' machines alone. Keep copies: without
     them, waiting answers cannot be opened any more and no code is found.
     """
-    from jurat.sealing import generate as new_pair
-    from jurat.sealing import key_id, key_to_text
+    from jurat.seal import generate as new_pair
+    from jurat.seal import key_id, key_to_text
 
     if for_compose and out_dir is None:
         raise click.UsageError("--for-compose needs --out-dir.")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.command import Command, Group, Name, as_option
-from worker.output import ACCESS_CODES, Exit, Failure, Output, columns, count_text, time_text
+from cli.command import Command, Group, Name, as_option
+from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
-    from tasks.ledger.asked import Request
-    from tasks.ledger.erasing import Trace
-    from tasks.ledger.persons import Participant
+    from store.requests.erasure import Trace
+    from store.requests.participants import Participant
+    from store.requests.request_rows import Request
 
 _READS = ("JURAT_DATABASE_URL",)
 
@@ -39,7 +39,7 @@ def access() -> None:
 @click.pass_obj
 def show(out: Output, consultation: str, participant: str) -> Exit:
     """Show a participant's access, each answer with its verdict, and what persons did about it. No answer is shown."""
-    from tasks.ledger.persons import look
+    from store.requests.participants import look
     from worker.database import opened
 
     with opened() as service:
@@ -130,9 +130,9 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
     Verdicts stay, for they name nobody. Checks on their way end undetermined. A number stays held, so that nobody gets
     a second access by being erased. Says first what is there, and asks. It cannot be undone.
     """
-    from tasks.ledger.erasing import traces
-    from tasks.ledger.requests import Requests
-    from worker.asking import agreed
+    from cli.confirmation import agreed
+    from store.requests.erasure import traces
+    from store.requests.request_runner import Requests
     from worker.database import opened
 
     with opened() as service:
@@ -156,8 +156,8 @@ def _about(out: Output, kind: str, done: str, who: str, **named: str) -> Exit:
 
     Raises CannotBeDone.
     """
-    from tasks.ledger.persons import look
-    from tasks.ledger.requests import Requests
+    from store.requests.participants import look
+    from store.requests.request_runner import Requests
     from worker.database import opened
 
     request = _request(kind, who, **named)
@@ -171,7 +171,7 @@ def _about(out: Output, kind: str, done: str, who: str, **named: str) -> Exit:
 
 def _request(kind: str, who: str, **given: Any) -> Request:
     from jurat.ids import uuid7
-    from tasks.ledger.asked import Kind, Request
+    from store.requests.request_rows import Kind, Request
 
     if who in (given["participant"], given.get("target")):
         raise Failure("--as must name who does this, and not the participant by their id", Exit.USAGE)

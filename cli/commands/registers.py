@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.command import ConfiguredName, Group, as_option
-from worker.output import Exit, Failure, Output, columns, count_text
+from cli.command import ConfiguredName, Group, as_option
+from cli.output import Exit, Failure, Output, columns, count_text
 
 if TYPE_CHECKING:
-    from adapters.address.register_layouts import Layout
-    from adapters.address.register_rows import AddressRows
+    from adapters.address.base.columns import Layout
+    from adapters.address.base.rows import AddressRows
     from adapters.base import Box
     from worker.bootstrap import Service
 
@@ -157,7 +157,7 @@ def import_(
     _require_readable(file)
     day = data_date or datetime.fromtimestamp(file.stat().st_mtime, UTC).date()
     if source is not None:
-        from worker.people import import_list, look_at_list
+        from cli.imports.roster_report import import_list, look_at_list
 
         given = {"--format": kind, "--columns": named, "--separator": separator, "--language": language}
         if misplaced := _given(given):
@@ -171,11 +171,11 @@ def import_(
     if misplaced := _given({"--config": paths, "--skip-malformed": skip_malformed, "--force": force}):
         raise Failure(f"{misplaced} for a list of people: add its --source", Exit.USAGE)
     language = language or "fr"
-    from adapters.address.matching import language as words_of
-    from adapters.address.register_batches import StreetsMixed
-    from adapters.address.register_layouts import AddressFileError
-    from tasks.ledger.registering import OtherKind, Overtaken, Registering
-    from tasks.registers import NewBase, import_base
+    from adapters.address.base.batches import StreetsMixed
+    from adapters.address.base.columns import AddressFileError
+    from adapters.address.street_names import language as words_of
+    from cli.imports.address_base import NewBase, import_base
+    from store.datasets.imports import OtherKind, Overtaken, Registering
     from worker.database import opened
 
     try:
@@ -223,7 +223,7 @@ def import_(
 @click.pass_obj
 def list_(out: Output) -> Exit:
     """List what is imported: the version in force, the one before, and one that is being imported."""
-    from tasks.ledger.registering import Versions
+    from store.datasets.imports import Versions
     from worker.database import opened
 
     with opened() as service:
@@ -269,7 +269,7 @@ def list_(out: Output) -> Exit:
 @click.pass_obj
 def remove(out: Output, name: str, *, force: bool, who: str) -> Exit:
     """Remove all versions of a register, and end an import of it that is running."""
-    from tasks.ledger.registering import Versions
+    from store.datasets.imports import Versions
     from worker.database import opened
 
     with opened() as service:
@@ -288,8 +288,8 @@ def remove(out: Output, name: str, *, force: bool, who: str) -> Exit:
 
 def _layout(file: Path, kind: str | None, named: Mapping[str, str] | None, separator: str | None) -> Layout:
     """Raises ValueError, as an AddressFileError is one, where the options do not say how the file is to be read."""
-    from adapters.address.register_layouts import BAN, OPENADDRESSES, own_layout
-    from adapters.address.register_rows import layout_of
+    from adapters.address.base.columns import BAN, OPENADDRESSES, own_layout
+    from adapters.address.base.rows import layout_of
 
     if kind in (BAN.kind, OPENADDRESSES.kind):
         if named or separator:

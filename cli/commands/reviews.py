@@ -10,14 +10,14 @@ from uuid import UUID
 
 import click
 
-from worker.command import CheckId, Group, Name, as_option, locale_option
-from worker.output import Exit, Failure, Output, columns, count_text, time_text
+from cli.command import CheckId, Group, Name, as_option, locale_option
+from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from jurat.sealing import Unseal
-    from tasks.ledger.asked import Request
-    from tasks.ledger.explaining import Explained, QueuedRow
+    from jurat.seal import Unseal
+    from store.explanation import Explained, QueuedRow
+    from store.requests.request_rows import Request
     from worker.bootstrap import Service
 
 
@@ -41,7 +41,7 @@ def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) 
     A check is not needed while another answer of the participant is accepted in its place. It names no participant and
     shows no answer and no note.
     """
-    from tasks.ledger.explaining import Explaining
+    from store.explanation import Explaining
     from worker.database import opened
 
     with opened() as service:
@@ -78,8 +78,8 @@ def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) ->
     Without --answer it shows nobody's data. The answer of a check that was settled before is erased; its note is there
     as long as it is in review.
     """
-    from tasks.ledger.explaining import Explaining
-    from worker.commands.explain import document_of, lines_of, texts_of
+    from cli.commands.explain import document_of, lines_of, texts_of
+    from store.explanation import Explaining
     from worker.database import opened
 
     with opened() as service:
@@ -119,7 +119,7 @@ def decide(out: Output, check_id: UUID, reason: str, *, who: str) -> Exit:
     The decision is the check's next verdict. Where the consultation wants four eyes, it takes effect once a second
     person has said the same.
     """
-    from tasks.ledger.asked import DECIDING, Kind
+    from store.requests.request_rows import DECIDING, Kind
 
     if reason not in DECIDING:
         raise Failure(f"{reason!r:.80} is not for a person to say; expected one of {', '.join(DECIDING)}", Exit.USAGE)
@@ -144,7 +144,7 @@ def open_(out: Output, check_id: UUID, *, who: str) -> Exit:
     Its verdict stands until there is a decision, or for good when nobody decides in time. Its answer is erased: what a
     person decides by comes from the participant.
     """
-    from tasks.ledger.asked import Kind
+    from store.requests.request_rows import Kind
 
     found, _ = _ask(_request(Kind.OPEN, check_id, who))
     due = found.review.due_at if found.review else None
@@ -154,7 +154,7 @@ def open_(out: Output, check_id: UUID, *, who: str) -> Exit:
 
 def _request(kind: Any, check_id: UUID, who: str, reason: str | None = None) -> Request:
     from jurat.ids import uuid7
-    from tasks.ledger.asked import Request
+    from store.requests.request_rows import Request
 
     return Request(uuid7(), kind, who, check_id=check_id, reason=reason)
 
@@ -164,8 +164,8 @@ def _ask(request: Request) -> tuple[Explained, str | None]:
 
     Raises CannotBeDone.
     """
-    from tasks.ledger.explaining import Explaining
-    from tasks.ledger.requests import Requests
+    from store.explanation import Explaining
+    from store.requests.request_runner import Requests
     from worker.database import opened
 
     with opened() as service:
@@ -193,8 +193,8 @@ def _opened(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
 
     Raises Failure: no key opens them here. CannotBeDone: it is not in review.
     """
-    from jurat.sealing import Unopenable
-    from tasks.ledger import Reviewing
+    from jurat.seal import Unopenable
+    from store.requests.reviews import Reviewing
 
     unseal = _unseal(service.settings)
     found = Reviewing(service.database).sealed(check_id, who)
@@ -209,7 +209,7 @@ def _opened(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
 
 
 def _unseal(settings: Settings) -> Unseal:
-    from jurat.sealing import Unseal, key_from_text
+    from jurat.seal import Unseal, key_from_text
 
     keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in settings.unseal_keys]
     if not keys:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.command import ConfiguredName, Group, Name, as_option
-from worker.output import Exit, Failure, Output, columns
-from worker.starting import FORMS
+from cli.command import ConfiguredName, Group, Name, as_option
+from cli.output import Exit, Failure, Output, columns
+from cli.starters import FORMS
 
 if TYPE_CHECKING:
-    from worker.standing import Standing
+    from cli.diagnosis.source_status import Standing
 
 _READS = ("JURAT_DATABASE_URL",)
 _LONGEST_PAUSE = "365d"
@@ -53,11 +53,11 @@ def list_(out: Output) -> Exit:
     and gave no answer the last time) or broken (after several failures it is asked for one look-up at a time).
     `waiting` counts checks that are due or will be, as workers last counted them (each 5 s).
     """
-    from worker import applied
+    from cli.diagnosis import applied_sources
     from worker.database import opened
 
     with opened() as service:
-        standings = applied.standings(service)
+        standings = applied_sources.standings(service)
     head = ("source", "type", "waiting", "last success", "last failure", "failed with", "state")
     rows = (
         (
@@ -81,7 +81,7 @@ _FAILING = "failing"
 
 def _fails(standing: Standing) -> bool:
     """Whether a source that is asked gave no answer the last time: its breaker may open only after more of that."""
-    from worker.standing import State
+    from cli.diagnosis.source_status import State
 
     failed, answered = standing.row.last_failure_at, standing.row.last_success_at
     ended_so = failed is not None and (answered is None or failed > answered)
@@ -106,17 +106,17 @@ def health(out: Output, *, name: str | None) -> Exit:
     source that is closed, or that a person or its own maintenance pauses, is well. It reads what workers wrote down
     and asks no source: see `sources test --live`.
     """
-    from worker import applied, diagnosis, staffing
-    from worker.allowances import allowance_steps
+    from cli.diagnosis import applied_sources, checkup, workforce
+    from cli.diagnosis.allowances import allowance_steps
     from worker.database import opened
 
     with opened() as service:
-        standings = applied.standings(service, name)
-        steps = [diagnosis.standing_step(each) for each in standings]
-        steps += staffing.missing_steps(service.reading)
+        standings = applied_sources.standings(service, name)
+        steps = [checkup.standing_step(each) for each in standings]
+        steps += workforce.missing_steps(service.reading)
         steps += allowance_steps(service)
-    diagnosis.show(out, steps, sources=[each.as_data() for each in standings])
-    return diagnosis.code_of(steps)
+    checkup.show(out, steps, sources=[each.as_data() for each in standings])
+    return checkup.code_of(steps)
 
 
 @sources.command(
@@ -135,13 +135,13 @@ def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> E
     Its checks wait, and their deadlines stand still. Look-ups that are under way end. A pause that already lasts longer
     stays as it is: resume it first.
     """
-    from worker import applied
+    from cli.diagnosis import applied_sources
     from worker.database import opened
 
     with opened() as service:
-        applied.standings(service, name)
-        changed = applied.keeping(service).pause(name, seconds, reason, who)
-        (standing,) = applied.standings(service, name)
+        applied_sources.standings(service, name)
+        changed = applied_sources.keeping(service).pause(name, seconds, reason, who)
+        (standing,) = applied_sources.standings(service, name)
     if not changed:
         said = f"{name} is paused for longer already: {standing.said()}"
         raise Failure(f"{said}; to shorten that, run `bin/jurat sources resume {name}` first", Exit.REFUSED)
@@ -158,13 +158,13 @@ def resume(out: Output, *, name: str, who: str) -> Exit:
 
     A source that paused itself may count that as asking too often. What its hours close stays closed.
     """
-    from worker import applied
+    from cli.diagnosis import applied_sources
     from worker.database import opened
 
     with opened() as service:
-        applied.standings(service, name)
-        ended = applied.keeping(service).resume(name, who)
-        (standing,) = applied.standings(service, name)
+        applied_sources.standings(service, name)
+        ended = applied_sources.keeping(service).resume(name, who)
+        (standing,) = applied_sources.standings(service, name)
     changed = "" if ended else "was not paused, and "
     out.show(standing.as_data(), [f"{name} {changed}is {standing.said()}"])
     return Exit.DONE
@@ -212,19 +212,20 @@ def test(
     The tests that a registry's description brings along are run, and the registry is played in every bad mood (down,
     throttling, a page of HTML, another shape …), without asking anybody. With --config no database is needed for that.
     """
-    from worker import diagnosis, testing
+    from cli.diagnosis import checkup
+    from cli.lookups import source_tests
 
     if bool(name) == everything:
         raise click.UsageError("Give the name of a source, or --all.")
     if paths and live:
         raise click.UsageError("--live pays as the applied configuration says: leave --config out.")
-    tests = testing.Tests(every_mood)
+    tests = source_tests.Tests(every_mood)
     if paths:
-        testing.test_files(tests, name, paths, out)
+        source_tests.test_files(tests, name, paths, out)
     else:
-        testing.test_applied(tests, name, live=live)
-    diagnosis.show(out, tests.steps, registries=tests.registries)
-    return diagnosis.code_of(tests.steps)
+        source_tests.test_applied(tests, name, live=live)
+    checkup.show(out, tests.steps, registries=tests.registries)
+    return checkup.code_of(tests.steps)
 
 
 @sources.command(
@@ -268,24 +269,25 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     every other is, where the source is applied. Nothing is written. What is printed is personal data: leave it on your
     own terminal.
     """
+    from cli.diagnosis import applied_sources
+    from cli.lookups import look_up_once, source_tests
     from config.registry import RegisterFileSource
     from config.settings import read_settings
-    from worker import applied, testing, trying
     from worker.database import opened
 
     answer = [_pair(text, "--input") for text in inputs]
     requirement = [_pair(text, "--require") for text in requirements]
-    source, loopback = testing.registry(name, paths, out)
-    query = trying.query_of(source, answer, requirement)
-    applied.pay(name, out, from_files=bool(paths))
+    source, loopback = source_tests.registry(name, paths, out)
+    query = look_up_once.query_of(source, answer, requirement)
+    applied_sources.pay(name, out, from_files=bool(paths))
     if isinstance(source, RegisterFileSource):
         with opened() as service:
-            document, found = trying.look_into(source, query, service)
+            document, found = look_up_once.look_into(source, query, service)
     else:
         networks = read_settings().private_networks
-        document, found = trying.look_up(source, query, loopback_http=loopback, private_networks=networks)
-    out.show(document, trying.lines_of(document))
-    return trying.code_of(found)
+        document, found = look_up_once.look_up(source, query, loopback_http=loopback, private_networks=networks)
+    out.show(document, look_up_once.lines_of(document))
+    return look_up_once.code_of(found)
 
 
 @sources.command(
@@ -303,7 +305,7 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
 @click.pass_obj
 def new(out: Output, *, name: str, form: str) -> Exit:
     """Print a configuration to begin a registry with, commented, with tests. It passes `config lint` as it stands."""
-    from worker.starting import begun
+    from cli.starters import begun
 
     text = begun(form, name)
     out.show({"name": name, "format": form, "text": text}, text.splitlines())

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.command import ENVIRONMENT, Command
-from worker.output import Exit, Failure, Output, count_text
+from cli.command import ENVIRONMENT, Command
+from cli.output import Exit, Failure, Output, count_text
 
 if TYPE_CHECKING:
-    from worker.diagnosis import Step
+    from cli.diagnosis.checkup import Step
 
 _PREFIX = "checks."
 
@@ -71,7 +71,7 @@ def worker(out: Output, *, slots: int | None, queues: str | None, check: bool, c
     if not any(option.startswith(("-l", "--loglevel")) for option in celery_options):
         arguments += ["--loglevel", "INFO"]
     # At SIGHUP Celery replaces this process by `python` and sys.argv; `-P` keeps the current folder off the path.
-    sys.argv = ["-P", "-m", "worker", *sys.argv[1:]]
+    sys.argv = ["-P", "-m", "cli", *sys.argv[1:]]
     quiet = ["--quiet"] if _logs_are_json() else []
     try:
         app.start([*quiet, *arguments, *celery_options])
@@ -90,45 +90,45 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     """Everything that a worker would meet, without starting one."""
     import logging
 
-    from worker import diagnosis, staffing
+    from cli.diagnosis import checkup, workforce
+    from cli.diagnosis.checkup import Mark, Step
     from worker.celery_settings import SLOTS
-    from worker.diagnosis import Mark, Step
     from worker.logs import set_up
 
-    steps, settings = diagnosis.settings_steps()
+    steps, settings = checkup.settings_steps()
     if settings is None or settings.broker_url is None or not settings.unseal_keys:
         if settings is not None:
-            steps += staffing.key_steps(settings, None)
-        diagnosis.show(out, [step for step in steps if step.mark is not Mark.OK])
+            steps += workforce.key_steps(settings, None)
+        checkup.show(out, [step for step in steps if step.mark is not Mark.OK])
         return Exit.USAGE
     set_up(settings.log, logging.CRITICAL)
-    steps, service = diagnosis.database_steps(settings)
-    steps += diagnosis.broker_steps(settings)
+    steps, service = checkup.database_steps(settings)
+    steps += checkup.broker_steps(settings)
     served: list[str] = []
     if service is None:
-        steps += staffing.key_steps(settings, None)
+        steps += workforce.key_steps(settings, None)
     else:
         try:
-            steps += staffing.key_steps(settings, service)
-            found, plan = diagnosis.configuration_steps(service)
+            steps += workforce.key_steps(settings, service)
+            found, plan = checkup.configuration_steps(service)
             steps += found
             if plan is not None:
                 served, more = _served(list(plan.sources), queues)
                 steps += more
-                steps += [diagnosis.source_step(name, plan, service.reading) for name in served]
+                steps += [checkup.source_step(name, plan, service.reading) for name in served]
                 plan.close()
         finally:
             service.close()
     steps.append(Step("slots", Mark.OK, f"{count_text(slots or SLOTS, 'look-up')} at once"))
-    diagnosis.show(out, steps, slots=slots or SLOTS, sources=served)
-    code = diagnosis.code_of(steps)
+    checkup.show(out, steps, slots=slots or SLOTS, sources=served)
+    code = checkup.code_of(steps)
     return Exit.USAGE if code is Exit.REFUSED else code
 
 
 def _served(sources: list[str], queues: str | None) -> tuple[list[str], list[Step]]:
+    from cli.diagnosis.checkup import Mark, Step
     from config.suggestions import suggest
     from worker.celery_settings import DEFAULT_QUEUE
-    from worker.diagnosis import Mark, Step
 
     names = [name.strip() for name in queues.split(",")] if queues else [DEFAULT_QUEUE]
     if DEFAULT_QUEUE in names:

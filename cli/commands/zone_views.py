@@ -10,14 +10,14 @@ from uuid import UUID
 
 import click
 
-from worker.command import CheckId, Command, as_option
-from worker.commands.checks import given_answer, named_fields
-from worker.output import Exit, Failure, Output, columns, count_text, time_text
+from cli.command import CheckId, Command, as_option
+from cli.commands.checks import given_answer, named_fields
+from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
-    from tasks.ledger import ZoneRow
-    from tasks.ledger.explaining import AffectedRow
-    from worker.inquiry import Inquiry, Sighting
+    from cli.lookups.address_query import Inquiry, Sighting
+    from store.explanation import AffectedRow
+    from store.queries import ZoneRow
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -104,12 +104,12 @@ def show(
     count. It shows a home: nothing keeps it but the file. --check opens a sealed answer, which is in the audit.
     Without --out the words alone are printed, and no file is written.
     """
-    from worker import local_base
+    from cli.lookups import known_addresses
+    from cli.lookups.address_query import answer_in_review, look_up, planned, question_of, zone_of, zone_row
+    from cli.lookups.verdict_text import story
+    from cli.pictures.files import write_picture
+    from cli.pictures.scene import Stored, compose
     from worker.database import opened
-    from worker.inquiry import answer_in_review, look_up, planned, question_of, zone_of, zone_row
-    from worker.pictures.files import write_picture
-    from worker.pictures.scene import Stored, compose
-    from worker.reasoning import story
 
     if target and target.suffix not in {".svg", ".png"}:
         raise click.BadParameter("a name that ends in .svg or .png is expected", param_hint="--out")
@@ -119,7 +119,7 @@ def show(
     with opened() as service:
         row = zone_row(service, zone, version)
         shown = zone_of(row)
-        houses = local_base.houses(service, zone, register)
+        houses = known_addresses.houses(service, zone, register)
         lines = [f"{row.title} ({row.name}), version {row.version}"]
         sightings: list[Sighting] = []
         if answer is not None or check_id is not None:
@@ -179,8 +179,8 @@ def locate(
 
     ADDRESS is NAME=VALUE,… as with --address.
     """
+    from cli.lookups.address_query import look_up, planned, question_of, zone_row
     from worker.database import opened
-    from worker.inquiry import look_up, planned, question_of, zone_row
 
     if written is not None and (address is not None or fields or answer_file is not None):
         raise click.UsageError("Give the address once: as ADDRESS, or with --address, --field or --answer-file.")
@@ -200,8 +200,8 @@ def locate(
 
 
 def _locate_in(out: Output, row: ZoneRow, inquiry: Inquiry) -> Exit:
-    from worker.inquiry import zone_of
-    from worker.reasoning import candidate_data, decision_data, story
+    from cli.lookups.address_query import zone_of
+    from cli.lookups.verdict_text import candidate_data, decision_data, story
 
     zone = zone_of(row)
     sightings = inquiry.sightings(zone)
@@ -216,8 +216,8 @@ def _locate_in(out: Output, row: ZoneRow, inquiry: Inquiry) -> Exit:
 def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> Exit:
     """What holds for each zone that does not refuse; where no zone could be decided, why not is told once."""
     from adapters.address.borders import ZoneIndex
-    from worker.inquiry import zone_of
-    from worker.reasoning import candidate_data, decision_data, story
+    from cli.lookups.address_query import zone_of
+    from cli.lookups.verdict_text import candidate_data, decision_data, story
 
     zones = {row.name: zone_of(row) for row in rows}
     said = [decision_data(zone, inquiry.residence(zone)) for zone in zones.values()]
@@ -266,16 +266,16 @@ def diff(
     out: Output, zone: str, *, before: int | None, after: int | None, register: str | None, target: Path | None
 ) -> Exit:
     """Say what changed between two versions of a zone: its area, its border, and which addresses move."""
-    from adapters.address.changes import compare, touched
-    from worker import local_base
+    from adapters.zone_import.changes import compare, touched
+    from cli.lookups import known_addresses
+    from cli.lookups.address_query import two_versions, zone_of
     from worker.database import opened
-    from worker.inquiry import two_versions, zone_of
 
     with opened() as service:
         old, new = two_versions(service, zone, before, after)
         zones = (zone_of(old), zone_of(new))
         change = compare(old.geometry, new.geometry)
-        moved = local_base.moved(service, *zones, touched(old.geometry, new.geometry), register, target)
+        moved = known_addresses.moved(service, *zones, touched(old.geometry, new.geometry), register, target)
     document = {
         "zone": zone,
         "from": old.version,
@@ -321,10 +321,10 @@ def affected(out: Output, zone: str, *, before: int, after: int) -> Exit:
     The addresses are erased, so this is an upper bound: every verdict whose distance to the border, as its evidence has
     it, is at most that of the farthest place that came in or went out. A person can reopen those checks.
     """
-    from adapters.address.changes import compare
-    from tasks.ledger.explaining import Explaining
+    from adapters.zone_import.changes import compare
+    from cli.lookups.address_query import two_versions, zone_of
+    from store.explanation import Explaining
     from worker.database import opened
-    from worker.inquiry import two_versions, zone_of
 
     with opened() as service:
         old, new = two_versions(service, zone, before, after)

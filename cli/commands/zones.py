@@ -1,4 +1,4 @@
-"""`zones`: the areas that addresses are looked for in. What looks at them stands in `worker.commands.zone_views`."""
+"""`zones`: the areas that addresses are looked for in. What looks at them stands in `cli.commands.zone_views`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.command import Group, as_option
-from worker.commands.zone_views import affected, diff, locate, show
-from worker.output import Exit, Output, columns, count_text, time_text
+from cli.command import Group, as_option
+from cli.commands.zone_views import affected, diff, locate, show
+from cli.output import Exit, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
-    from adapters.address.zone_files import ZoneFile, ZoneShape
-    from tasks.ledger import Reading, ZoneVersion
+    from adapters.zone_import.files import ZoneFile, ZoneShape
+    from store.queries import Reading, ZoneVersion
     from worker.bootstrap import Service
 
 COMPARED_ZONES = 20
@@ -125,8 +125,8 @@ def import_(
     A zone that did not change keeps its version. With one bad feature nothing is imported, and everything that is
     wrong is told with feature and vertex. Running workers use a new version within 5 s of its time.
     """
-    from adapters.address.zone_files import ZoneFileError, read_zone_file
-    from tasks.ledger.publishing import NewZone
+    from adapters.zone_import.files import ZoneFileError, read_zone_file
+    from store.configurations.publisher import NewZone
     from worker.database import opened
 
     read = read_zone_file(
@@ -233,7 +233,7 @@ def _seem_swapped(found: Sequence[ZoneShape], reading: Reading) -> bool:
     """Whether the zones of a file would lie among those in force if their axes were swapped, and do not so."""
     import shapely
 
-    from adapters.address.zone_sets import seem_swapped
+    from adapters.zone_import.sets import seem_swapped
 
     names = sorted(reading.zone_versions())[:COMPARED_ZONES]
     known = shapely.from_wkb([zone.geometry for zone in reading.zones(names).values()], on_invalid="ignore")

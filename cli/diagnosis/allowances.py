@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tasks.ledger.allowances import reached
-from worker.diagnosis import Mark, Step
-from worker.output import time_text
+from cli.diagnosis.checkup import Mark, Step
+from cli.output import time_text
+from store.requests.allowances import reached
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service

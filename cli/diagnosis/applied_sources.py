@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.diagnosis import checkup
+from cli.diagnosis.source_status import Standing
+from cli.diagnosis.source_status import standings as every
+from cli.output import Exit, Failure, Output
 from config.configuration import Configuration
 from config.settings import SettingsError
 from config.suggestions import suggest
 from jurat.database import bounded
-from tasks.ledger import Keeping
-from worker import diagnosis
+from store.upkeep.upkeep import Keeping
 from worker.database import opened
-from worker.output import Exit, Failure, Output
-from worker.standing import Standing
-from worker.standing import standings as every
 
 if TYPE_CHECKING:
     from tasks.plan import Plan
@@ -36,7 +36,7 @@ def configuration_of(service: Service) -> Configuration:
 @contextmanager
 def plan_of(service: Service) -> Iterator[Plan]:
     """The plan of the applied configuration. Raises Failure where it cannot be used."""
-    _, plan = diagnosis.configuration_steps(service)
+    _, plan = checkup.configuration_steps(service)
     if plan is None:
         raise Failure("no usable configuration is applied; run `bin/jurat config apply PATH`", Exit.USAGE)
     try:
@@ -98,7 +98,7 @@ def _turn(name: str, service: Service) -> float:
         raise _NotNow(f"{name} is {standing.said()}")
     with plan_of(service) as plan:
         demand = plan.demand(name, 1)
-    wait = keeping(service).pay_for_request(demand, diagnosis.LONGEST_WAIT)
+    wait = keeping(service).pay_for_request(demand, checkup.LONGEST_WAIT)
     if wait is None:
         raise _NotNow(f"what {name} allows is used up at the moment; try again later")
     return wait

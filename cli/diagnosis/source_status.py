@@ -8,16 +8,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from cli.output import count_text, time_text
 from config.durations import duration_text
 from config.hours import Hours
-from jurat.words import Reason
-from tasks.ledger.figures import MOST_COUNTED
-from tasks.ledger.fleet import LIVE
-from worker.output import count_text, time_text
+from jurat.vocabulary import Reason
+from store.queue.source_health import MOST_COUNTED
+from store.workers import LIVE
 
 if TYPE_CHECKING:
     from config.sources import SourceModel
-    from tasks.ledger.reading import Reading, SourceRow
+    from store.queries import Reading, SourceRow
 
 
 class State(StrEnum):

@@ -1,6 +1,6 @@
 """Importing an address base: a file becomes a version of a register, batch by batch, and is switched to as a whole.
 
-A list of people becomes one in `tasks.people`.
+A list of people becomes one in `cli.imports.roster`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from adapters.address.register_batches import batches
-from adapters.address.register_layouts import Layout
-from adapters.address.register_rows import AddressRows
+from adapters.address.base.batches import batches
+from adapters.address.base.columns import Layout
+from adapters.address.base.rows import AddressRows
 from adapters.base import Box
 from config.regular_files import open_regular
-from tasks.ledger.registering import Registering
-from tasks.ledger.registers import RegisterRow
+from store.datasets.address_bases import RegisterRow
+from store.datasets.imports import Registering
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,15 @@ from typing import Final
 
 from adapters.base import Unreadable
 from adapters.fingerprints import Fingerprints
-from adapters.registry.people import namespace
-from adapters.registry.people_rows import SHOWN_PROBLEMS, PeopleFileError, PeopleRows, Person
 from adapters.registry.record import RecordReader
+from adapters.registry.roster import namespace
+from adapters.registry.roster_rows import SHOWN_PROBLEMS, PeopleFileError, PeopleRows, Person
+from cli.imports.address_base import file_digest
 from config.registry import RegisterFileSource
-from config.registry.checks import STATUS
+from config.registry.lint.description import STATUS
 from config.regular_files import open_regular
-from tasks.ledger.people import Enrolling, PersonRow
-from tasks.ledger.registers import RegisterRow
-from tasks.registers import file_digest
+from store.datasets.address_bases import RegisterRow
+from store.datasets.rosters import Enrolling, PersonRow
 
 BATCH = 20_000
 KIND: Final = "people"

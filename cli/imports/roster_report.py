@@ -9,15 +9,15 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker.output import Exit, Failure, Output, columns, count_text
+from cli.output import Exit, Failure, Output, columns, count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from adapters.registry.people_rows import PeopleRows
+    from adapters.registry.roster_rows import PeopleRows
+    from cli.imports.roster import ImportedList, LookedThrough, NewList
     from config.configuration import Configuration
     from config.registry import RegisterFileSource
-    from tasks.people import ImportedList, LookedThrough, NewList
     from worker.bootstrap import Service
 
 
@@ -25,7 +25,7 @@ def look_at_list(
     out: Output, file: Path, name: str, source: str, paths: Sequence[Path], day: date, *, skip_malformed: bool
 ) -> Exit:
     """Go through the file and say what the source would make of it. With `paths` no database is needed."""
-    from tasks.people import NewList, look_through
+    from cli.imports.roster import NewList, look_through
 
     if paths:
         model = _source(_written(paths), source, name)
@@ -70,11 +70,11 @@ def import_list(
     progress: Callable[[int], None],
 ) -> Exit:
     """Import the file, and switch to it."""
-    from tasks import people
-    from tasks.ledger.people import Enrolling
+    from cli.diagnosis.workforce import hashed_with
+    from cli.imports import roster
+    from store.datasets.rosters import Enrolling
     from worker.database import opened
     from worker.keyring import how_to_set
-    from worker.staffing import hashed_with
 
     started = time.monotonic()
     with opened() as service:
@@ -82,9 +82,9 @@ def import_list(
         if service.fingerprints is None:
             advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.reading))
             raise Failure(f"JURAT_HASH_KEYS is not set: numbers are kept as keyed hashes alone; {advice}", Exit.USAGE)
-        new = people.NewList(file, model, day, skip_malformed)
+        new = roster.NewList(file, model, day, skip_malformed)
         with _failures():
-            done = people.import_list(
+            done = roster.import_list(
                 Enrolling(service.database), new, service.fingerprints, who, progress, force=force
             )
     _show(out, done, new, time.monotonic() - started)
@@ -120,9 +120,9 @@ def _show(out: Output, done: ImportedList, new: NewList, seconds: float) -> None
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    from adapters.registry.people_rows import PeopleFileError
-    from tasks.ledger.registering import OtherKind, Overtaken
-    from tasks.people import Doubtful
+    from adapters.registry.roster_rows import PeopleFileError
+    from cli.imports.roster import Doubtful
+    from store.datasets.imports import OtherKind, Overtaken
 
     try:
         yield

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from adapters.base import Level, Place, Places, Query, SourceError
-from jurat.words import Reason
-from worker.output import Exit, Failure
+from cli.output import Exit, Failure
+from jurat.vocabulary import Reason
 
 if TYPE_CHECKING:
     from shapely import MultiPolygon, Polygon
 
     from adapters.address.zones import Zone
     from config.configuration import Question
-    from tasks.ledger import ZoneRow
+    from store.queries import ZoneRow
     from tasks.plan import Plan
-    from tasks.residence import Residence
+    from tasks.rules.residence import Residence
     from worker.bootstrap import Service
 
 
@@ -60,7 +60,7 @@ class Inquiry:
 
     def sightings(self, zone: Zone) -> list[Sighting]:
         """Every candidate by itself, in the source's order."""
-        from tasks.residence import margins_of
+        from tasks.rules.residence import margins_of
 
         whole = self.residence(zone).evidence
         margins = margins_of(self.places.provider, self.margins)
@@ -94,7 +94,7 @@ class Inquiry:
         ]
 
     def _decided(self, places: Places, zone: Zone) -> Residence:
-        from tasks.residence import decide_residence
+        from tasks.rules.residence import decide_residence
 
         return decide_residence(self.answer, places, zone, self.margins, language=self.language)
 
@@ -117,7 +117,7 @@ def planned(service: Service) -> Iterator[Plan]:
     """
     from config.configuration import Configuration
     from jurat.database import bounded
-    from tasks.ledger import Keeping
+    from store.upkeep.upkeep import Keeping
     from tasks.plan import make_plan
 
     version = service.reading.config_version()
@@ -191,10 +191,10 @@ def _address_sources(plan: Plan) -> list[str]:
 
 def _wait_for_turn(service: Service, plan: Plan, name: str) -> None:
     """Pay for one request, and wait until it may be sent."""
+    from cli.diagnosis.checkup import LONGEST_WAIT
+    from cli.diagnosis.source_status import Standing
     from jurat.database import bounded
-    from tasks.ledger import Keeping
-    from worker.diagnosis import LONGEST_WAIT
-    from worker.standing import Standing
+    from store.upkeep.upkeep import Keeping
 
     row = next((row for row in service.reading.sources() if row.name == name), None)
     if row is not None:
@@ -282,9 +282,9 @@ def answer_in_review(
 
     Raises Failure: no key opens it here, it is not in review, or is not about this zone.
     """
-    from jurat.sealing import Unopenable, Unseal, key_from_text
-    from tasks.ledger import ReviewError, Reviewing
-    from tasks.ledger.asked import WrongRequest
+    from jurat.seal import Unopenable, Unseal, key_from_text
+    from store.requests.request_rows import WrongRequest
+    from store.requests.reviews import ReviewError, Reviewing
 
     keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in service.settings.unseal_keys]
     if not keys:

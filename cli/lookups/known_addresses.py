@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.base import Box
-from tasks.ledger.explaining import Explaining, HouseRow
-from worker.output import Exit, Failure
+from cli.output import Exit, Failure
+from store.explanation import Explaining, HouseRow
 
 if TYPE_CHECKING:
     from adapters.address.zones import Zone
@@ -39,7 +39,7 @@ def houses(service: Service, zone: str, register: str | None) -> Houses:
 
     Raises Failure where `register` is imported under no such name.
     """
-    from adapters.address.register_layouts import AddressFileError
+    from adapters.address.base.columns import AddressFileError
 
     base = _base(service, zone, register)
 
@@ -59,7 +59,7 @@ def moved(
 
     Raises Failure: `register` is imported under no such name, the base cannot be read, or `target` is there already.
     """
-    from adapters.address.register_layouts import AddressFileError
+    from adapters.address.base.columns import AddressFileError
 
     base = _base(service, before.name, register)
     if base is None:
@@ -132,8 +132,8 @@ def _in_register(explaining: Explaining, register: str, box: Box) -> Iterator[Ho
 
 
 def _in_file(model: AddressFileSource, box: Box) -> Iterator[HouseRow]:
-    from adapters.address.register_layouts import BAN
-    from adapters.address.register_rows import AddressRows
+    from adapters.address.base.columns import BAN
+    from adapters.address.base.rows import AddressRows
 
     parts = _parts(box)
     for row in AddressRows(Path(str(model.path)), BAN, model.language):

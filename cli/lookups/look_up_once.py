@@ -19,23 +19,23 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from adapters.base import Finding, Found, Query, SourceError
+from adapters.http_client.reply import Reply
 from adapters.registry.batches import adapter_class
 from adapters.registry.dates import Span
-from adapters.registry.decoding import Decoded
-from adapters.registry.people import ListInForce, RegisterFileAdapter
+from adapters.registry.decoder import Decoded
 from adapters.registry.record import Record
+from adapters.registry.roster import ListInForce, RegisterFileAdapter
 from adapters.registry.rules import Failure as Unheld
 from adapters.registry.templates import Message
-from adapters.registry.watching import Watcher, mask
-from adapters.reply import Reply
+from adapters.registry.trace import Watcher, mask
+from cli.output import Exit, Failure, count_text
 from config.networks import IPNetwork
 from config.registry import RecordSource, RegisterFileSource, RegistrySource, demands_of, misfit
-from config.registry.rules import Demanded, OutcomeRule, Rule
+from config.registry.model.rules import Demanded, OutcomeRule, Rule
 from config.secrets import ForbiddenSecretError, SecretError, SecretReference, resolve
 from config.suggestions import suggest
-from jurat.words import Outcome
+from jurat.vocabulary import Outcome
 from tasks.plan import StoredPeople
-from worker.output import Exit, Failure, count_text
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service

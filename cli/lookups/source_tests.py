@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.diagnosis import checkup
+from cli.diagnosis.applied_sources import configuration_of, keeping, plan_of, require, standings
+from cli.diagnosis.checkup import Mark, Step
+from cli.output import Exit, Failure, Output
+from cli.registry_lint import examination_data, examination_steps, examined, linted, told
 from config.problems import Positions
 from config.registry import RegisterFileSource, RegistrySource
-from worker import diagnosis
-from worker.applied import configuration_of, keeping, plan_of, require, standings
 from worker.database import opened
-from worker.diagnosis import Mark, Step
-from worker.gate import examination_data, examination_steps, examined, linted, told
-from worker.output import Exit, Failure, Output
 
 if TYPE_CHECKING:
     from config.lint import Report
@@ -45,11 +45,11 @@ def test_applied(tests: Tests, name: str | None, *, live: bool) -> None:
         if name:
             require(name, plan.sources)
         for source in [name] if name else plan.sources:
-            tests.steps.append(diagnosis.source_step(source, plan, service.reading))
+            tests.steps.append(checkup.source_step(source, plan, service.reading))
             tests.examine(source, plan.configuration.sources[source])
             if live:
                 (standing,) = standings(service, source)
-                tests.steps += diagnosis.reach_steps(standing, plan, keeping(service), service.settings)
+                tests.steps += checkup.reach_steps(standing, plan, keeping(service), service.settings)
 
 
 def test_files(tests: Tests, name: str | None, paths: Sequence[Path], out: Output) -> None:

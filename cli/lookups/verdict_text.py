@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from adapters.base import Level
-from jurat.words import Outcome
-from worker.output import count_text
+from cli.output import count_text
+from jurat.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from adapters.address.zones import Zone
-    from tasks.residence import Residence
-    from worker.inquiry import Inquiry, Sighting
+    from cli.lookups.address_query import Inquiry, Sighting
+    from tasks.rules.residence import Residence
 
 RULES: Final[Mapping[str, tuple[str, str]]] = {
     "readable": ("what stands for the house number can be one", "what stands for the house number is none"),
@@ -37,7 +37,7 @@ RULES: Final[Mapping[str, tuple[str, str]]] = {
         "another place may be meant that does not surely lie on the same side, or the answer does not name its town",
     ),
 }
-"""Each rule of the address rule (`tasks.residence.RULES`): what it says where it holds, and where it does not."""
+"""Each rule of the address rule (`tasks.rules.residence.RULES`): what it says where it holds, and where it does not."""
 
 LEVELS: Final[Mapping[Level, str]] = {
     Level.HOUSENUMBER: "a house",

@@ -6,9 +6,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from worker.pictures.png import to_png
-from worker.pictures.scene import Scene
-from worker.pictures.svg import draw
+from cli.pictures.png import to_png
+from cli.pictures.scene import Scene
+from cli.pictures.svg import draw
 
 
 def write_picture(scene: Scene, target: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from worker.output import Exit, Failure
-from worker.pictures.svg import FONTS
+from cli.output import Exit, Failure
+from cli.pictures.svg import FONTS
 
 ZOOM = 2
 """Pixels of the PNG for each of the SVG, so that small numbers stay legible."""

@@ -12,10 +12,10 @@ from shapely import MultiPolygon, Polygon
 
 from adapters.address.borders import metres_per_degree
 from adapters.base import Box
-from tasks.ledger.explaining import HouseRow
-from worker.inquiry import Sighting, geometry_of
-from worker.pictures.clipping import Window
-from worker.reasoning import metres_text
+from cli.lookups.address_query import Sighting, geometry_of
+from cli.lookups.verdict_text import metres_text
+from cli.pictures.window import Window
+from store.explanation import HouseRow
 
 CLOSE_UP_M = 150.0
 """The side of the close-up; more where the circle or the box of the deciding candidate would not fit."""

@@ -14,8 +14,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 import shapely
 
-from worker.pictures.clipping import Path, Window, rings_of, visible_area, visible_lines
-from worker.pictures.scene import Area, Mark, Scene, Span
+from cli.pictures.scene import Area, Mark, Scene, Span
+from cli.pictures.window import Path, Window, rings_of, visible_area, visible_lines
 
 SIDE, GAP, TOP = 440.0, 20.0, 104.0
 """Pixels: the side of a view, what is free around it, and where the views begin, below title and headline."""

@@ -16,14 +16,14 @@ from pydantic_core import PydanticCustomError
 from config.durations import Duration, between
 from config.limits import Name
 from config.problems import printable
-from config.registry.checks import NUMBER, Path, Problem, verdict_problems
-from config.registry.decoding import Delimiter
-from config.registry.inputs import Input
-from config.registry.parts import Part, misplaced
-from config.registry.record import FieldValue, Record
-from config.registry.rules import EqualsRule, Rule
-from config.registry.source import RecordSource
-from config.registry.trial_checks import trial_problems
+from config.registry.lint.description import NUMBER, Path, Problem, verdict_problems
+from config.registry.lint.trials import trial_problems
+from config.registry.model.answer_formats import Delimiter
+from config.registry.model.inputs import Input
+from config.registry.model.parts import Part, misplaced
+from config.registry.model.record import FieldValue, Record
+from config.registry.model.rules import EqualsRule, Rule
+from config.registry.model.source import RecordSource
 from config.suggestions import did_you_mean
 
 Encoding = Literal[

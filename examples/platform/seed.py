@@ -13,13 +13,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from adapters.address.zone_files import read_zones
+from adapters.zone_import.files import read_zones
 from config.lint import lint
 from config.settings import SettingsError, read_settings
 from jurat.codes import clean, generate
 from jurat.errors import ConfigurationError
-from tasks import schema
-from tasks.ledger.publishing import NewZone
+from store.configurations.publisher import NewZone
+from store.schema import migrations
 from worker.bootstrap import Service, open_service
 from worker.cores import leave_none
 
@@ -37,7 +37,7 @@ def seed(service: Service, register: str, folder: Path, ca_file: Path | None = N
 
     Raises ConfigurationError where it cannot be used.
     """
-    schema.upgrade(service.database)
+    migrations.upgrade(service.database)
     zones = [NewZone(zone.id, zone.title, zone.digest, zone.wkb) for zone in read_zones(TOWN / "zones.geojson")]
     service.publishing.import_zones(zones, "seed")
     written = folder / "jurat.yaml"

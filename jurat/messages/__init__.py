@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 
-from jurat.words import AccessState, QuestionState, Reason
+from jurat.vocabulary import AccessState, QuestionState, Reason
 
 FALLBACK = "en"
 NO_LANGUAGE = "und"

@@ -13,7 +13,7 @@ from config.problems import InvalidConfiguration
 from config.sources import SourceModel
 from jurat.access import Rule, Terms
 from jurat.batches import Rows, Statement, run
-from tasks.ledger.laying import written
+from store.configurations.config_versions import written
 
 
 @dataclass(frozen=True, slots=True)

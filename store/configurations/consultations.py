@@ -30,14 +30,14 @@ from jurat.publications import (
     WITHDRAW_ONE,
 )
 from jurat.statements import now, rows_json, rowset
-from tasks.ledger.applied import Book, Edition
-from tasks.ledger.criteria import of_another_criterion
-from tasks.ledger.laying import take_turn, written
-from tasks.ledger.reading import CODE_LISTS, zones_in_force
-from tasks.ledger.records import WORKER, add_audit_row
+from store.configurations.applied_config import Book, Edition
+from store.configurations.config_versions import take_turn, written
+from store.configurations.criteria import of_another_criterion
+from store.queries import CODE_LISTS, zones_in_force
+from store.verdicts.records import WORKER, add_audit_row
 
 if TYPE_CHECKING:
-    from tasks.ledger.publishing import Publishing
+    from store.configurations.publisher import Publishing
 
 log = structlog.get_logger("jurat.consultations")
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from config.configuration import Configuration, Question
 from config.problems import InvalidConfiguration
-from tasks.ledger.laying import written
+from store.configurations.config_versions import written
 
 _ACCEPTED = """
     SELECT v.config_version FROM jurat_checks c

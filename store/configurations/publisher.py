@@ -17,16 +17,16 @@ from config.configuration import Configuration, digest_of
 from jurat.columns import Moment, moment
 from jurat.database import is_too_much, state_of
 from jurat.statements import now, rows_json, rowset
-from tasks.ledger.access import AccessRows
-from tasks.ledger.applied import Edition, says
-from tasks.ledger.code_lists import insert_codes
-from tasks.ledger.consultations import Unpublishable, with_published
-from tasks.ledger.laying import lay_in, take_turn
-from tasks.ledger.overdue import ENDED
-from tasks.ledger.questions import replace_questions, since
-from tasks.ledger.queues import unsettled
-from tasks.ledger.records import add_audit_row
-from tasks.ledger.reviewing import end_reviews
+from store.configurations.applied_config import Edition, says
+from store.configurations.config_versions import lay_in, take_turn
+from store.configurations.consultations import Unpublishable, with_published
+from store.configurations.questions import replace_questions, since
+from store.queue.deadlines import ENDED
+from store.queue.turns import unsettled
+from store.requests.code_lists import insert_codes
+from store.requests.reviews import end_reviews
+from store.verdicts.access import AccessRows
+from store.verdicts.records import add_audit_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +346,7 @@ _GEOMETRY = "SELECT geometry FROM jurat_zones WHERE name = :name AND version = :
 
 def drawn(geometry: bytes) -> str | None:
     """The outline of a zone as JSON; None where its geometry cannot be read, which a worker says where it is used."""
-    from adapters.address.outlines import outline_of  # noqa: PLC0415 - its libraries are large, and workers import none
+    from adapters.zone_import.outlines import outline_of  # noqa: PLC0415 - its libraries are large, and workers import none
 
     try:
         return json.dumps(outline_of(geometry), separators=(",", ":"))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from config.configuration import Configuration, Question
 from jurat.statements import rows_json, rowset
-from tasks.ledger.applied import Book, Edition
+from store.configurations.applied_config import Book, Edition
 
 CHUNK = 4 << 20
 """So many bytes of rows, about, are written by one statement: one of a worker may take 10 s."""

@@ -16,8 +16,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from adapters.address.register_layouts import LOOSE
-from adapters.address.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
+from adapters.address.base.columns import LOOSE
+from adapters.address.base.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
 from jurat.batches import Statement, run
 from jurat.columns import moment
 from jurat.database import bounded, preparing, reader

@@ -1,5 +1,5 @@
 """How an address base gets into the database: as a new version that nobody sees until one transaction switches to it.
-What is true of its versions is true of those of a list of people as well (see `tasks.ledger.people`).
+What is true of its versions is true of those of a list of people as well (see `store.datasets.rosters`).
 
 An import that crashed leaves a staged version, which the next import of that name removes. An import that is still
 running then is overtaken: it ends at its next batch, and the newer one wins.
@@ -15,12 +15,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from adapters.address.register_batches import Batch, HouseRow, StreetsMixed
+from adapters.address.base.batches import Batch, HouseRow, StreetsMixed
 from adapters.base import Box
 from jurat.database import reader
 from jurat.statements import now, rows_json, rowset
-from tasks.ledger.records import add_audit_row
-from tasks.ledger.registers import COLUMNS, RegisterRow
+from store.datasets.address_bases import COLUMNS, RegisterRow
+from store.verdicts.records import add_audit_row
 
 KEPT = 1
 """So many versions that were active before stay in the database: the files that made them may be gone."""

@@ -1,7 +1,7 @@
 """Lists of people: how one gets into the database, and how it is looked up.
 
 A row has the keyed hash of its number, and of the file's other columns those that the rules look at. It goes with its
-version, as an address base does (see `tasks.ledger.registering`).
+version, as an address base does (see `store.datasets.imports`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.batches import run
 from jurat.database import bounded, preparing, reader
-from tasks.ledger.registering import Versions
-from tasks.ledger.registers import RegisterRow
+from store.datasets.address_bases import RegisterRow
+from store.datasets.imports import Versions
 
 ALIKE = 2
 """So many of those who share a number are read: they are ambiguous, however many there are."""
@@ -125,7 +125,7 @@ _AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class PeopleInForce:
-    """An `adapters.registry.people.ListInForce`. `count` is how many people it has."""
+    """An `adapters.registry.roster.ListInForce`. `count` is how many people it has."""
 
     version: int
     layout: str

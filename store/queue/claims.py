@@ -20,14 +20,12 @@ from config.hours import Hours
 from jurat.batches import Rows, Statement, begin, run
 from jurat.database import preparing
 from jurat.statements import rows_json
-from jurat.words import Reason
-from tasks.checks import Held
-from tasks.crashing import crash_point
-from tasks.flow import Demand, Queue, turns
-from tasks.ledger import fleet, overdue, quotas
-from tasks.ledger.held_rows import HARDLY_WAIT, is_held
-from tasks.ledger.in_parts import LeftOut, in_halves, in_parts
-from tasks.ledger.leasing import (
+from jurat.vocabulary import Reason
+from store import workers
+from store.held_rows import HARDLY_WAIT, is_held
+from store.in_parts import LeftOut, in_halves, in_parts
+from store.queue import deadlines, quotas
+from store.queue.leases import (
     LEASE,
     chosen_postgresql,
     chosen_sqlite,
@@ -38,6 +36,9 @@ from tasks.ledger.leasing import (
     renew,
     round_up,
 )
+from tasks.checks import Held
+from tasks.crash_points import crash_point
+from tasks.rules.rate_limits import Demand, Queue, turns
 
 
 class Claimed(NamedTuple):
@@ -105,9 +106,9 @@ def _id(value: Any) -> UUID:
     return value if isinstance(value, UUID) else UUID(value)
 
 
-def _passed(row: Any) -> overdue.Passed:
+def _passed(row: Any) -> deadlines.Passed:
     submitted, deadline = (datetime.fromtimestamp(seconds, UTC) for seconds in (row[16], row[17]))
-    return overdue.Passed(_id(row[0]), row[5], submitted, deadline, row[18], row[7])
+    return deadlines.Passed(_id(row[0]), row[5], submitted, deadline, row[18], row[7])
 
 
 class Claims:
@@ -183,9 +184,9 @@ class Claims:
         has the key of the answer: those are moved on instead. What waited a day for its key is among them, forsaken.
         """
         with self._engine.begin() as connection:
-            holders = None if self._keys is None else fleet.Keyholders.read(connection, self._keys)
-            over = overdue.find(connection, hours, limit, holders)
-            forsaken = set(overdue.forsaken(connection, limit - len(over), holders)) if holders is not None else set()
+            holders = None if self._keys is None else workers.Keyholders.read(connection, self._keys)
+            over = deadlines.find(connection, hours, limit, holders)
+            forsaken = set(deadlines.forsaken(connection, limit - len(over), holders)) if holders is not None else set()
             if not over and not forsaken:
                 return []
 
@@ -340,9 +341,9 @@ class Claims:
         if not late:
             return {}
         hours = {demand.source: demand.hours for demand in demands if demand.hours}
-        still = overdue.Standstills.read(connection, {check.source for check in late.values()}, hours)
+        still = deadlines.Standstills.read(connection, {check.source for check in late.values()}, hours)
         more = {row_id: seconds for row_id, check in late.items() if (seconds := still.due(check))}
-        overdue.move_on(connection, {late[row_id].id: seconds for row_id, seconds in more.items()})
+        deadlines.move_on(connection, {late[row_id].id: seconds for row_id, seconds in more.items()})
         return more
 
     def _lead(self, demand: Demand) -> float:

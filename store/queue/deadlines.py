@@ -16,10 +16,10 @@ from sqlalchemy import Connection, text
 
 from config.hours import Hours
 from jurat.statements import now, rows_json, rowset
-from tasks.flow import Span, stands_since, stood
-from tasks.ledger import fleet
-from tasks.ledger.pausing import history
-from tasks.ledger.queues import Keys, clock, epoch, readable, sealed_for
+from store import workers
+from store.queue.pauses import history
+from store.queue.turns import Keys, clock, epoch, readable, sealed_for
+from tasks.rules.rate_limits import Span, stands_since, stood
 
 ENDED = 1e9
 """Seconds in `stood_s` of a check whose deadline somebody ended: nothing is added to that."""
@@ -51,7 +51,7 @@ class Standstills:
         now: datetime,
         hours: Mapping[str, Hours],
         pauses: Mapping[str, list[Span]],
-        missing: Mapping[fleet.SourceKey, list[Span]],
+        missing: Mapping[workers.SourceKey, list[Span]],
     ) -> None:
         self._now = now
         self._hours = hours
@@ -62,7 +62,7 @@ class Standstills:
     def read(cls, connection: Connection, sources: Collection[str], hours: Mapping[str, Hours]) -> Standstills:
         """The standstills of `sources`, whose opening hours are `hours`."""
         ((seconds,),) = connection.execute(text(f"SELECT {clock(connection.dialect.name)}"))
-        spans = fleet.missing_spans(connection)
+        spans = workers.missing_spans(connection)
         return cls(datetime.fromtimestamp(seconds, UTC), hours, history(connection, sources), spans)
 
     def since(self, source: str) -> datetime:
@@ -73,7 +73,7 @@ class Standstills:
         """How many seconds its deadline moves on; 0 when it stays passed even so."""
         pauses = self._pauses.get(check.source, [])
         if missing := self._missing.get((check.source, check.key or "")):
-            pauses = fleet.merged([*pauses, *missing])
+            pauses = workers.merged([*pauses, *missing])
         still = stood(check.submitted_at, self._now, self._hours.get(check.source), pauses)
         more = still - check.stood
         return more if more > (self._now - check.deadline_at).total_seconds() else 0.0
@@ -87,7 +87,7 @@ def move_on(connection: Connection, seconds: Mapping[UUID, float]) -> None:
 
 
 def find(
-    connection: Connection, hours: Mapping[str, Hours], limit: int, holders: fleet.Keyholders | None = None
+    connection: Connection, hours: Mapping[str, Hours], limit: int, holders: workers.Keyholders | None = None
 ) -> list[UUID]:
     """Up to `limit` waiting checks whose deadlines have passed for good, the oldest first; their rows are ours.
 
@@ -110,14 +110,14 @@ def find(
     return [check.id for check in over[:limit]]
 
 
-def forsaken(connection: Connection, limit: int, holders: fleet.Keyholders) -> list[UUID]:
+def forsaken(connection: Connection, limit: int, holders: workers.Keyholders) -> list[UUID]:
     """Up to `limit` waiting checks whose answers have waited a day for a key that was missing as long at their source;
     their rows are ours. `holders` have the keys that are there now.
     """
     dialect = connection.dialect.name
     ((seconds,),) = connection.execute(text(f"SELECT {clock(dialect)}"))
     before = datetime.fromtimestamp(seconds - LEFT_TO_OTHERS, UTC)
-    since = fleet.missing_since(connection)
+    since = workers.missing_since(connection)
     lost = sorted(holders.lack(lock for lock, began in since.items() if began <= before))
     if not lost or limit < 1:
         return []
@@ -153,7 +153,7 @@ def _passed(connection: Connection, before: Mapping[str, datetime], keys: Keys) 
 def any_passed(dialect: str) -> str:
     """SQL that is true where a deadline has passed, or a key was missing for a day."""
     day = f"SELECT 1 FROM jurat_missing_keys WHERE since <= {now(dialect, str(-LEFT_TO_OTHERS))}"
-    return f"(EXISTS ({_with_passed(dialect)}) OR EXISTS ({day} AND seen_at >= {now(dialect, str(-fleet.LIVE))}))"
+    return f"(EXISTS ({_with_passed(dialect)}) OR EXISTS ({day} AND seen_at >= {now(dialect, str(-workers.LIVE))}))"
 
 
 _LEAST = "(SELECT c.source FROM jurat_checks c WHERE c.state = 'pending'{after} ORDER BY c.source LIMIT 1)"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from jurat.statements import now, rowset
-from tasks.ledger import quotas
-from tasks.ledger.in_parts import without
-from tasks.ledger.queues import (
+from store.in_parts import without
+from store.queue import quotas
+from store.queue.turns import (
     SOME,
     Keys,
     clock,

@@ -14,17 +14,17 @@ from sqlalchemy import Connection
 from config.hours import Hours
 from jurat.batches import Statement, commit, run
 from jurat.statements import now, rows_json, rowset
-from jurat.words import Reason
-from tasks.flow import AHEAD, Demand, allowing, next_start, price, starts
-from tasks.ledger.pausing import pause
-from tasks.ledger.queues import clock, seconds_between
+from jurat.vocabulary import Reason
+from store.queue.pauses import pause
+from store.queue.turns import clock, seconds_between
+from tasks.rules.rate_limits import AHEAD, Demand, allowing, next_start, price, starts
 
 KEPT = 30.0
 """Seconds of the lease of a check that was looked up and that cannot be written for now."""
 
 AT_WORK = 20.0
 """A lease that lasts longer is such a one: its lookup has ended, and takes no room at its source any more. It lies
-between a lease (`tasks.ledger.leasing.LEASE`) and what is left of a kept one when it is renewed."""
+between a lease (`store.queue.leases.LEASE`) and what is left of a kept one when it is renewed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from jurat.statements import now, rows_json, rowset
-from jurat.words import Reason
-from tasks.flow import Breaker
-from tasks.ledger.queues import queues, readable, seconds_between, waiting
-from tasks.ledger.records import WORKER, add_audit_row
+from jurat.vocabulary import Reason
+from store.queue.turns import queues, readable, seconds_between, waiting
+from store.verdicts.records import WORKER, add_audit_row
+from tasks.rules.rate_limits import Breaker
 
 MOST_COUNTED = 10_000
 """Waiting checks are counted up to so many for each source."""

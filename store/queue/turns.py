@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from jurat.sealing import KEY_ID_LENGTH
+from jurat.seal import KEY_ID_LENGTH
 from jurat.statements import now
 from tasks.checks import MOST_LOST_LEASES
 

@@ -18,12 +18,12 @@ from config.configuration import Question
 from config.sources import CodesSource, SourceModel
 from jurat.code_lists import LONGEST_CODE, MOST_CODES
 from jurat.codes import clean
-from jurat.sealing import Unopenable, Unseal
+from jurat.seal import Unopenable, Unseal
 from jurat.statements import now, rows_json, rowset
-from tasks.crashing import crash_point
-from tasks.ledger.access import AccessRows
-from tasks.ledger.asked import CannotBeDone, Request, this
-from tasks.ledger.records import add_audit_row
+from store.requests.request_rows import CannotBeDone, Request, this
+from store.verdicts.access import AccessRows
+from store.verdicts.records import add_audit_row
+from tasks.crash_points import crash_point
 
 LEFT_TO_OTHERS = 86_400.0
 """Seconds for which codes that are sealed for a key which is not here are left to workers that may have it."""

@@ -18,13 +18,13 @@ from sqlalchemy import Connection, text
 
 from jurat.batches import run
 from jurat.columns import moment
-from jurat.naming import person, same_person
+from jurat.names import person, same_person
 from jurat.statements import now
-from jurat.words import Outcome, Reason, State, outcomes_of
-from tasks.ledger.access import AccessRows, Key
-from tasks.ledger.asked import DECIDING, CannotBeDone, Request, WrongRequest, mark_applied, this
-from tasks.ledger.numbers import hold_numbers, release_numbers
-from tasks.ledger.records import REVIEWER, add_audit_row, add_verdicts, close_reviews, open_reviews
+from jurat.vocabulary import Outcome, Reason, State, outcomes_of
+from store.requests.request_rows import DECIDING, CannotBeDone, Request, WrongRequest, mark_applied, this
+from store.verdicts.access import AccessRows, Key
+from store.verdicts.numbers import hold_numbers, release_numbers
+from store.verdicts.records import REVIEWER, add_audit_row, add_verdicts, close_reviews, open_reviews
 
 _LONGEST_DOCUMENT = 200
 

@@ -15,13 +15,13 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.database import reader
 from jurat.statements import now, rows_json, rowset
-from jurat.words import State
-from tasks.ledger.access import AccessRows, Key
-from tasks.ledger.asked import Request, WrongRequest, is_known, mark_applied, this
-from tasks.ledger.overdue import ENDED
-from tasks.ledger.persons import ERASED, ids_json, lock_checks, rename_claims
-from tasks.ledger.records import add_audit_row
-from tasks.ledger.reviewing import end_reviews
+from jurat.vocabulary import State
+from store.queue.deadlines import ENDED
+from store.requests.participants import ERASED, ids_json, lock_checks, rename_claims
+from store.requests.request_rows import Request, WrongRequest, is_known, mark_applied, this
+from store.requests.reviews import end_reviews
+from store.verdicts.access import AccessRows, Key
+from store.verdicts.records import add_audit_row
 
 KEPT = 30 * 86_400.0
 """Seconds that a request of somebody of whom nothing else is there is kept after it was dealt with."""

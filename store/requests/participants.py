@@ -1,6 +1,6 @@
 """What persons do with one participant: allow one more answer, take access and give it back, move all to another id.
 
-What a further round or a revocation comes to is added up in `tasks.ledger.access`, from the requests that were applied:
+What a further round or a revocation comes to is added up in `verdicts.access`, from the requests that were applied:
 so each is marked as applied here before its participant is added up again.
 """
 
@@ -20,10 +20,10 @@ from sqlalchemy.exc import IntegrityError
 from jurat.columns import moment
 from jurat.database import reader
 from jurat.statements import rows_json, rowset
-from jurat.words import QuestionState
-from tasks.ledger.access import AccessRows, Key
-from tasks.ledger.asked import CannotBeDone, Kind, Request, WrongRequest, mark_applied, this
-from tasks.ledger.records import add_audit_row
+from jurat.vocabulary import QuestionState
+from store.requests.request_rows import CannotBeDone, Kind, Request, WrongRequest, mark_applied, this
+from store.verdicts.access import AccessRows, Key
+from store.verdicts.records import add_audit_row
 
 ERASED = "erased-"
 """How the word begins that stands for whoever was erased."""

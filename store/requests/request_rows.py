@@ -1,4 +1,4 @@
-"""What persons ask for: rows of `jurat_requests`. `tasks.ledger.requests` does what they ask."""
+"""What persons ask for: rows of `jurat_requests`. `store.requests.request_runner` does what they ask."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from jurat.naming import same_person
+from jurat.names import same_person
 from jurat.statements import now
-from jurat.words import REFUSING, Reason
+from jurat.vocabulary import REFUSING, Reason
 
 DECIDING = (Reason.PERSON_ACCEPTED, *sorted(REFUSING))
 """What a person may say of a check. Accepting has one word: no source bore it out."""

@@ -1,7 +1,7 @@
 """Doing what persons ask for: each request once, by the upkeep of a worker or at once by the command line.
 
 One piece of code decides what comes of a request, whoever asked for it and in which language. What each kind does
-stands in `DOING`; the functions there take `tasks.ledger.asked`, and this module takes them.
+stands in `DOING`; the functions there take `store.requests.request_rows`, and this module takes them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, DBAPIError
 
 from jurat.statements import now, prepared
-from tasks.crashing import crash_point
-from tasks.ledger.access import AccessRows
-from tasks.ledger.asked import (
+from store.requests.code_lists import LEFT_TO_OTHERS, Minting
+from store.requests.decisions import contest, decide, open_again
+from store.requests.erasure import erase
+from store.requests.participants import reopen, restore, revoke, transfer
+from store.requests.request_rows import (
     COLUMNS,
     CannotBeDone,
     Kind,
@@ -32,10 +34,8 @@ from tasks.ledger.asked import (
     request_of,
     this,
 )
-from tasks.ledger.code_lists import LEFT_TO_OTHERS, Minting
-from tasks.ledger.deciding import contest, decide, open_again
-from tasks.ledger.erasing import erase
-from tasks.ledger.persons import reopen, restore, revoke, transfer
+from store.verdicts.access import AccessRows
+from tasks.crash_points import crash_point
 
 __all__ = ["DOING", "WAITING", "CannotBeDone", "Kind", "Request", "Requests"]
 

@@ -15,12 +15,12 @@ from sqlalchemy import Connection, Engine, text
 from jurat.batches import run
 from jurat.ids import uuid7
 from jurat.statements import now, rows_json, rowset
-from jurat.words import Reason, State
-from tasks.ledger.access import AccessRows, Key
-from tasks.ledger.asked import DECIDING, Kind, Request, WrongRequest, ask, mark_applied, this
-from tasks.ledger.deciding import ReviewError, WrongReview, decide_check, open_again
-from tasks.ledger.overdue import ENDED
-from tasks.ledger.records import UNSTORABLE, add_audit_row, close_reviews
+from jurat.vocabulary import Reason, State
+from store.queue.deadlines import ENDED
+from store.requests.decisions import ReviewError, WrongReview, decide_check, open_again
+from store.requests.request_rows import DECIDING, Kind, Request, WrongRequest, ask, mark_applied, this
+from store.verdicts.access import AccessRows, Key
+from store.verdicts.records import UNSTORABLE, add_audit_row, close_reviews
 
 __all__ = ["DECIDING", "ReviewError", "Reviewing", "SealedAnswer", "SealedReview", "end_reviews"]
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from jurat.database import state_of
 from jurat.errors import ConfigurationError
 from jurat.tables import CONTRACT_VERSION
-from tasks.grants import granting
+from store.schema.grants import granting
 
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 _VERSION_TABLE = "jurat_alembic_version"

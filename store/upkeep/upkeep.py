@@ -17,21 +17,22 @@ from sqlalchemy import Connection, Engine, text
 from jurat.batches import begin
 from jurat.database import preparing
 from jurat.statements import now, rows_json, rowset
-from tasks.crashing import crash_point
-from tasks.flow import Breaker, Demand
-from tasks.ledger import clocks, figures, pausing, quotas
-from tasks.ledger.access import ANY_OUTDATED, AccessRows, Key
-from tasks.ledger.code_lists import Minting
-from tasks.ledger.consultations import ANY_WAITING, Consultations
-from tasks.ledger.figures import Noted, SourceFigures
-from tasks.ledger.in_parts import in_parts
-from tasks.ledger.overdue import any_passed
-from tasks.ledger.publishing import Publishing
-from tasks.ledger.purging import Purging
-from tasks.ledger.queues import seconds_between
-from tasks.ledger.records import WORKER, add_audit_row
-from tasks.ledger.requests import WAITING, Requests
-from tasks.ledger.reviewing import end_reviews
+from store import clocks
+from store.configurations.consultations import ANY_WAITING, Consultations
+from store.configurations.publisher import Publishing
+from store.in_parts import in_parts
+from store.queue import pauses, quotas, source_health
+from store.queue.deadlines import any_passed
+from store.queue.source_health import Noted, SourceFigures
+from store.queue.turns import seconds_between
+from store.requests.code_lists import Minting
+from store.requests.request_runner import WAITING, Requests
+from store.requests.reviews import end_reviews
+from store.verdicts.access import ANY_OUTDATED, AccessRows, Key
+from store.verdicts.purge import Purging
+from store.verdicts.records import WORKER, add_audit_row
+from tasks.crash_points import crash_point
+from tasks.rules.rate_limits import Breaker, Demand
 
 log = structlog.get_logger("jurat.engine")
 
@@ -213,7 +214,7 @@ class Keeping:
         A longer pause that stands already is kept.
         """
         with self._engine.begin() as connection:
-            changed = pausing.pause(connection, source, seconds, reason, by)
+            changed = pauses.pause(connection, source, seconds, reason, by)
             if changed and by is not None:
                 add_audit_row(connection, by, "sources pause", source, {"seconds": seconds, "reason": reason})
         return changed
@@ -221,18 +222,18 @@ class Keeping:
     def cut_off(self, source: str, seconds: float, reason: str) -> None:
         """Stop a source that refuses us after it had asked for patience; that is in the audit for a person to see."""
         with self._engine.begin() as connection:
-            if pausing.pause(connection, source, seconds, reason):
+            if pauses.pause(connection, source, seconds, reason):
                 add_audit_row(connection, WORKER, "source refuses us", source, {"seconds": seconds, "reason": reason})
 
     def since_throttled(self, source: str) -> float | None:
         """Seconds since a source told any worker that it was asked too often; None where it last failed otherwise."""
         with self._engine.begin() as connection:
-            return figures.since_throttled(connection, source)
+            return source_health.since_throttled(connection, source)
 
     def resume(self, source: str, by: str) -> bool:
         """End the pause of a source; whether there was one."""
         with self._engine.begin() as connection:
-            ended = pausing.resume(connection, source)
+            ended = pauses.resume(connection, source)
             if ended:
                 add_audit_row(connection, by, "sources resume", source, {})
         return ended
@@ -254,7 +255,7 @@ class Keeping:
         if not seen:
             return Noted()
         with self._engine.begin() as connection:
-            return figures.note(connection, seen, breakers)
+            return source_health.note(connection, seen, breakers)
 
     def failing(self) -> Mapping[str, int]:
         """How many failures in a row each source has that failed last, over all workers; as many as open its breaker at
@@ -268,7 +269,7 @@ class Keeping:
         soon its platforms should poll again.
         """
         with self._engine.begin() as connection:
-            figures.count_waiting(connection)
+            source_health.count_waiting(connection)
 
     def erase_candidates(self) -> int:
         """Erase the candidates of ambiguous addresses whose time is over; of how many checks."""

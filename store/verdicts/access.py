@@ -21,10 +21,10 @@ from jurat.access import AddedUp, AtLeast, Confirmed, Terms, add_up, standing
 from jurat.batches import Rows, Statement, run
 from jurat.columns import Moment, instant, moment
 from jurat.statements import in_force, now, prepared, rows_json, rowset
-from jurat.words import Outcome, State, reason_from
-from tasks.ledger.applied import NEWEST, Applied, Book, Edition
-from tasks.ledger.held_rows import HARDLY_WAIT, is_held
-from tasks.ledger.in_parts import savepoint
+from jurat.vocabulary import Outcome, State, reason_from
+from store.configurations.applied_config import NEWEST, Applied, Book, Edition
+from store.held_rows import HARDLY_WAIT, is_held
+from store.in_parts import savepoint
 
 Key = tuple[str, str]
 """(consultation, participant): one row of `jurat_access`."""

@@ -17,12 +17,13 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.database import reader
 from jurat.statements import in_force, now, rows_json, rowset
-from tasks.ledger import fleet, pausing
-from tasks.ledger.access import AccessRows, Key
-from tasks.ledger.erasing import forget_ended, forget_erased
-from tasks.ledger.in_parts import in_parts
-from tasks.ledger.numbers import release_numbers
-from tasks.ledger.persons import ERASED, ids_json
+from store import workers
+from store.in_parts import in_parts
+from store.queue import pauses
+from store.requests.erasure import forget_ended, forget_erased
+from store.requests.participants import ERASED, ids_json
+from store.verdicts.access import AccessRows, Key
+from store.verdicts.numbers import release_numbers
 
 Place = tuple[Any, Any]
 """Where a verdict stands in the order in which they are looked at: its `retain_until`, and its check."""
@@ -73,7 +74,7 @@ class Purging:
         while more:
             with self._engine.begin() as connection:
                 more = any(in_parts(connection, [BATCH], partial(_forget_ended, connection), failures))
-                for forget in (pausing.forget, fleet.forget):
+                for forget in (pauses.forget, workers.forget):
                     in_parts(connection, [forget], partial(_call, connection), failures)
             yield 0
         if failures:
@@ -155,7 +156,7 @@ def _delete(dialect: str, table: str, which: str) -> str:
 def _look(dialect: str, *, onward: bool) -> str:
     after = "AND v.retain_until >= :at AND (v.retain_until, v.check_id) > (:at, :check)" if onward else ""
     checks = "JOIN jurat_checks c ON c.id = l.check_id"
-    if dialect == "postgresql":  # one verdict after the other, see `tasks.ledger.access._lock`
+    if dialect == "postgresql":  # one verdict after the other, see `store.verdicts.access._lock`
         columns = "c.id, c.consultation, c.participant, c.state"  # and no answer
         checks = f"CROSS JOIN LATERAL (SELECT {columns} FROM jurat_checks c WHERE c.id = l.check_id OFFSET 0) c"
     return f"""

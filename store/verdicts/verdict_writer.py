@@ -17,13 +17,13 @@ from jurat.batches import Statement, begin, commit, run
 from jurat.candidates import LARGEST, LIFETIME
 from jurat.database import is_away, preparing
 from jurat.statements import now, rows_json, rowset
-from jurat.words import Outcome, Reason, State
+from jurat.vocabulary import Outcome, Reason, State
+from store.held_rows import HARDLY_WAIT, fenced, id_of, is_held, skipped, taking_free
+from store.verdicts.access import AccessRows, Key, locking, reading
+from store.verdicts.numbers import claim_numbers
+from store.verdicts.records import UNSTORABLE, WORKER, add_attempts, add_verdicts, open_reviews
 from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Later, NextSource, Review, Settle
-from tasks.crashing import crash_point
-from tasks.ledger.access import AccessRows, Key, locking, reading
-from tasks.ledger.held_rows import HARDLY_WAIT, fenced, id_of, is_held, skipped, taking_free
-from tasks.ledger.numbers import claim_numbers
-from tasks.ledger.records import UNSTORABLE, WORKER, add_attempts, add_verdicts, open_reviews
+from tasks.crash_points import crash_point
 
 CAREFUL_S = 60.0
 """Seconds for which rows of checks are taken without waiting, after one of them was held for too long by somebody."""

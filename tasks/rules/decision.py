@@ -27,9 +27,9 @@ from adapters.base import (
     Throttled,
 )
 from config.configuration import Question
-from jurat.words import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
+from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, Decision, Held, Later, NextSource, Review, Settle
-from tasks.residence import Residence, Side, decide_residence
+from tasks.rules.residence import Residence, Side, decide_residence
 
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 60.0

@@ -1,6 +1,6 @@
 """How much of a source may be taken, when its look-ups may start, whose turn it is, and for how long it stood still.
 
-Pure: what the database's clock and rows say goes in. `tasks.ledger` reads and writes them.
+Pure: what the database's clock and rows say goes in. `store` reads and writes them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from config.hours import Hours
 from config.limits import LEAST_LATE, TRAVEL
-from jurat.words import Priority
+from jurat.vocabulary import Priority
 
 AHEAD = 0.8
 """Seconds: a claim hands out start times up to so far ahead, so that no thread waits for a quota. What comes anew waits

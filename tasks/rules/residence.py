@@ -15,12 +15,12 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
-from adapters.address.answer import Asked, read_answer, read_postcode
 from adapters.address.house_numbers import same_number
-from adapters.address.matching import THRESHOLD, has_initial, same_city, similarity
+from adapters.address.parsed_address import Asked, read_answer, read_postcode
+from adapters.address.street_names import THRESHOLD, has_initial, same_city, similarity
 from adapters.address.zones import Zone
 from adapters.base import Finding, Level, Place, Places
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 DEFAULT_MARGIN_M: Mapping[Level, float] = MappingProxyType(
     {Level.HOUSENUMBER: 20.0, Level.INTERPOLATED: 150.0, Level.STREET: 150.0}

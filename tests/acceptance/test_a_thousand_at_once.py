@@ -23,8 +23,8 @@ from jurat import AlreadyConfirmed, Client, Submission
 from jurat.codes import clean, generate
 from jurat.database import open_engine
 from jurat.ids import uuid7
-from jurat.sealing import Seal, key_to_text
-from jurat.sealing import generate as generate_keys
+from jurat.seal import Seal, key_to_text
+from jurat.seal import generate as generate_keys
 from jurat.statements import insert
 from tests.acceptance.town import PATIENCE, soon
 from tests.jurat.calls import CALL

@@ -15,16 +15,16 @@ import pytest
 from jurat import Client
 from jurat import codes as code
 from jurat.database import open_engine
-from jurat.sealing import Unseal, generate, key_from_text, key_to_text
-from jurat.words import AccessState, Outcome, Reason
-from tasks.grants import Role
-from tasks.ledger import ReviewError, Reviewing
+from jurat.seal import Unseal, generate, key_from_text, key_to_text
+from jurat.vocabulary import AccessState, Outcome, Reason
+from store.requests.reviews import ReviewError, Reviewing
+from store.schema.grants import Role
 from tests.acceptance.town import INSIDE, PATIENCE, ROOT, soon
+from tests.cli.shell import Ran, Shell
 from tests.jurat.calls import CALL
 from tests.migrations.next_version import step_ahead
 from tests.rigs.logins import Logins, plain
 from tests.rigs.workers import Worker
-from tests.worker.shell import Ran, Shell
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
@@ -173,7 +173,7 @@ def decide(people: People, check: UUID) -> None:
 
 
 def test_a_platform_of_another_language_goes_the_same_way_with_sql_alone(people: People) -> None:
-    from jurat.sealing import Seal
+    from jurat.seal import Seal
 
     prepared(people)
     seal = Seal(key_from_text(people.seal_key, "key"))

@@ -14,16 +14,16 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from adapters.address.zone_files import read_zones
+from adapters.zone_import.files import read_zones
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings
 from examples.sources import Sources
 from jurat import Client, Submission
 from jurat.codes import clean, generate
-from jurat.sealing import generate as generate_keys
-from jurat.sealing import key_to_text
-from tasks.ledger.publishing import NewZone
+from jurat.seal import generate as generate_keys
+from jurat.seal import key_to_text
+from store.configurations.publisher import NewZone
 from tests.adapters.registry import described
 from tests.rigs.workers import Worker
 from worker.bootstrap import open_service

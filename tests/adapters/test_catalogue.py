@@ -14,7 +14,7 @@ from adapters.fingerprints import Fingerprints
 from config.networks import LOOPBACK, networks_of
 from config.secrets import SecretError, SecretReference
 from config.sources import SourceModel
-from tests.adapters.address.answering import Answering
+from tests.adapters.address.servers import Answering
 from tests.adapters.registry import described
 
 MODELS: TypeAdapter[SourceModel] = TypeAdapter(SourceModel)

@@ -13,7 +13,7 @@ from bench.address_queries import Kind, Row, Typed
 from bench.addresses import report
 from bench.addresses.questions import Question, Tally, questions
 from bench.addresses.zones import around, cut
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 BOX = shapely.box(2.0, 45.0, 2.1, 45.1)
 ZONE = Zone("old-town", 1, shapely.to_wkb(BOX))

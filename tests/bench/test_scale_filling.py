@@ -13,9 +13,9 @@ from bench.scale import shape
 from bench.scale.filling import TABLES, Filling, filled_with
 from bench.scale.shape import Size
 from jurat.database import open_engine
-from jurat.sealing import Seal, generate
-from tasks.ledger import Publishing
-from tasks.ledger.access import AccessRows
+from jurat.seal import Seal, generate
+from store.configurations.publisher import Publishing
+from store.verdicts.access import AccessRows
 from tests.rigs.servers import Databases
 
 SIZE = Size(300, 1_500)

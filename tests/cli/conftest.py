@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from jurat.sealing import generate, key_to_text
-from tests.worker.shell import Shell
+from jurat.seal import generate, key_to_text
+from tests.cli.shell import Shell
 
 CONFIGURATION = """\
 environment: test

@@ -18,9 +18,9 @@ import click
 import pytest
 import structlog
 
-from worker.cli import SECTIONS, load, run
-from worker.command import Command
-from worker.output import Exit
+from cli.command import Command
+from cli.main import SECTIONS, load, run
+from cli.output import Exit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LAUNCHER = ROOT / "bin" / "jurat"

@@ -21,16 +21,16 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from cli.command import ENVIRONMENT, Command
+from cli.main import SECTIONS, explain, load, run
+from cli.output import ACCESS_CODES, Exit, Failure
+from cli.reference import reference
 from jurat import AccessState
 from jurat.errors import AlreadyConfirmed, SchemaMissing, WaitTimeout
 from jurat.ids import uuid7
-from tests.worker.conftest import configure
-from tests.worker.shell import LAUNCHER, ROOT, Shell, Terminal, command_of, is_one_sentence
-from worker.cli import SECTIONS, explain, load, run
-from worker.command import ENVIRONMENT, Command
+from tests.cli.conftest import configure
+from tests.cli.shell import LAUNCHER, ROOT, Shell, Terminal, command_of, is_one_sentence
 from worker.installation import VERSION
-from worker.output import ACCESS_CODES, Exit, Failure
-from worker.reference import reference
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
@@ -50,7 +50,7 @@ ALL = dict(commands())
 
 def test_help_loads_none_of_the_large_libraries() -> None:
     script = (
-        "import sys; from worker.cli import run; run(['--help']); "
+        "import sys; from cli.main import run; run(['--help']); "
         "print(*[name for name in ('alembic', 'celery', 'pydantic', 'rich', 'shapely', 'sqlalchemy', 'structlog') "
         "if name in sys.modules])"
     )
@@ -60,7 +60,7 @@ def test_help_loads_none_of_the_large_libraries() -> None:
 
 def test_the_health_check_loads_none_of_them_either(tmp_path: Path) -> None:
     script = (
-        "import sys; from worker.cli import run; run(['health']); "
+        "import sys; from cli.main import run; run(['health']); "
         "print(*[name for name in ('celery', 'pydantic', 'sqlalchemy') if name in sys.modules])"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
@@ -182,7 +182,7 @@ def test_examples_use_only_options_that_there_are(name: str) -> None:
 
 def test_the_reference_is_up_to_date() -> None:
     page = ROOT / "docs" / "reference" / "commands.md"
-    assert page.read_text("utf-8") == reference(), "run `python -m worker.reference > docs/reference/commands.md`"
+    assert page.read_text("utf-8") == reference(), "run `python -m cli.reference > docs/reference/commands.md`"
 
 
 def test_the_version_is_that_of_the_project(bare_shell: Shell) -> None:

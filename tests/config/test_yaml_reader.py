@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.problems import Position, Problem
-from config.reading import ReadingError, read, read_text
+from config.yaml_reader import ReadingError, read, read_text
 
 
 def refusal(text: str) -> str:

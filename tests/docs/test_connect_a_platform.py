@@ -30,7 +30,7 @@ from config.settings import read_settings
 from jurat.candidates import seal_candidates
 from jurat.ids import uuid7
 from jurat.messages import message_for
-from jurat.sealing import generate, key_id, key_to_text
+from jurat.seal import generate, key_id, key_to_text
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal
 from tests.migrations.next_version import one_release_later

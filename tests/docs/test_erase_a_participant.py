@@ -14,7 +14,7 @@ from config.lint import lint
 from jurat.ids import uuid7
 from tests.docs.pages import ROOT, block
 from tests.docs.terminal import Terminal
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 
 PAGE = ROOT / "docs" / "how-to" / "erase-a-participant.md"
 CONFIGURATION: Mapping[str, Any] = YAML(typ="safe").load(block(PAGE, "yaml"))

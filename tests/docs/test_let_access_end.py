@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 
 from config.lint import lint
 from tests.docs.pages import ROOT, block
-from tests.tasks.desk import REFUSED, Desk
-from tests.tasks.ledger.passing import let_pass
+from tests.store.desk import REFUSED, Desk
+from tests.store.passing import let_pass
 
 PAGE = ROOT / "docs" / "how-to" / "let-access-end.md"
 WHO = {"consultation": "budget", "participant": "p-42"}

@@ -14,10 +14,10 @@ from sqlalchemy import text
 import jurat
 from jurat import Client
 from jurat.ids import uuid7
-from jurat.words import Reason
+from jurat.vocabulary import Reason
 from tasks.checks import Review
 from tests.docs.pages import PAGES, ROOT, anchors, block, blocks
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 
 PAGE = ROOT / "examples" / "platform" / "README.md"
 CONNECT = ROOT / "docs" / "how-to" / "connect-a-platform.md"

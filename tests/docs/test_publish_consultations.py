@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from config.lint import lint
 from jurat.database import open_engine
-from tasks.ledger import Keeping, Publishing
-from tasks.ledger.publishing import NewZone
+from store.configurations.publisher import NewZone, Publishing
+from store.upkeep.upkeep import Keeping
 from tests.docs.pages import ROOT, block, blocks
 
 PAGE = ROOT / "docs" / "how-to" / "publish-consultations.md"

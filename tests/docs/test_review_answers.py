@@ -15,13 +15,13 @@ from sqlalchemy import make_url, text
 from config.lint import lint
 from jurat import Check
 from jurat.ids import uuid7
-from jurat.sealing import Seal
-from jurat.words import Reason
+from jurat.seal import Seal
+from jurat.vocabulary import Reason
 from tasks.checks import Review
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal
 from tests.rigs.logins import Logins, plain
-from tests.tasks.desk import PUBLIC_KEY, REFUSED, Desk
+from tests.store.desk import PUBLIC_KEY, REFUSED, Desk
 
 PAGE = ROOT / "docs" / "how-to" / "review-answers.md"
 CONFIGURATION: Mapping[str, Any] = YAML(typ="safe").load(block(PAGE, "yaml"))

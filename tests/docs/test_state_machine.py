@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from jurat.ids import uuid7
-from jurat.words import Outcome, Reason, State
+from jurat.vocabulary import Outcome, Reason, State
+from store.requests.request_runner import Kind, Request, Requests
+from store.requests.reviews import ReviewError, Reviewing
 from tasks.checks import Decision, GiveBack, Held, Later, NextSource, Review, Settle
-from tasks.ledger import Demand, ReviewError, Reviewing
-from tasks.ledger.requests import Kind, Request, Requests
+from tasks.rules.rate_limits import Demand
 from tests.docs.pages import ROOT, block
 from tests.rigs.servers import Databases
-from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration, entry
+from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration, entry
 
 PAGE = ROOT / "docs" / "state-machine.md"
 GONE = "–"

@@ -25,9 +25,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from jurat.access import AtLeast, Confirmed, Terms, add_up, standing
-from jurat.words import TECHNICAL, Reason, State
+from jurat.vocabulary import TECHNICAL, Reason, State
+from store.configurations.applied_config import Book
 from tasks.checks import Held
-from tasks.ledger import Book
 from tests.faults.snapshot import AccessRow, CheckRow, Key, Snapshot, VerdictRow
 
 

@@ -21,10 +21,11 @@ from hypothesis.stateful import initialize, rule
 
 from jurat import AlreadyConfirmed, Check, NotNeeded, UnknownQuestion
 from jurat.access import ended, standing
-from jurat.words import Outcome, Reason, State
+from jurat.vocabulary import Outcome, Reason, State
+from store.configurations.applied_config import Book
+from store.queue.leases import LEASE
 from tasks.checks import MOST_LOST_LEASES, Entry, GiveBack, Held, Later, NextSource, Review, Settle
-from tasks.ledger import Book, Breaker, Demand
-from tasks.ledger.leasing import LEASE
+from tasks.rules.rate_limits import Breaker, Demand
 from tests.faults.persons import Persons
 from tests.faults.snapshot import CheckRow, read
 from tests.faults.stage import Worker, first, when

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from jurat.words import Reason, State
-from tasks.ledger import Breaker, Demand, Noted, SourceFigures
+from jurat.vocabulary import Reason, State
+from store.queue.source_health import Noted, SourceFigures
+from tasks.rules.rate_limits import Breaker, Demand
 from tests.faults.machine import WORKERS, LedgerMachine
 from tests.faults.persons import SOURCES
 from tests.faults.stage import when

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from jurat.words import Reason, State
-from tasks.ledger import Book, ReviewError, Unpublishable
-from tasks.ledger.overdue import ENDED
+from jurat.vocabulary import Reason, State
+from store.configurations.applied_config import Book
+from store.configurations.consultations import Unpublishable
+from store.queue.deadlines import ENDED
+from store.requests.reviews import ReviewError
 from tests.faults.snapshot import CheckRow
 from tests.faults.stage import Stage, when
 from tests.faults.told import CONFIGURATIONS
-from tests.tasks.desk import ADMIN
+from tests.store.desk import ADMIN
 
 CLERK = "a clerk"
 PLACES = st.integers(0, 50)

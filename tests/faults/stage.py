@@ -13,16 +13,17 @@ from uuid import UUID
 import structlog
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from jurat.words import State
+from jurat.vocabulary import State
+from store.configurations.applied_config import Book
+from store.requests.reviews import Reviewing
+from tasks.check_runner import Running
 from tasks.checks import Entry, GiveBack, Held, Later, NextSource, Review, Settle
-from tasks.ledger import Book, Reviewing
 from tasks.plan import Plan, make_plan
-from tasks.running import Running
 from tests.faults.invariants import History, broken, wrong_access
 from tests.faults.snapshot import CheckRow, read
 from tests.faults.standing_clock import StandingClock
 from tests.faults.told import CONFIGURATIONS, Told
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from tests.faults.outages import Outages
 from tests.faults.standing_clock import StandingClock
 from tests.faults.told import CODES, CONFIGURATIONS
 from tests.rigs.servers import Databases
-from tests.tasks.desk import ADMIN, Desk
+from tests.store.desk import ADMIN, Desk
 
 Start = Callable[[], Outages]
 

@@ -24,8 +24,8 @@ from jurat.access import (
     questions_in,
     standing,
 )
-from jurat.reading import Access
-from jurat.words import COSTS_NO_ROUND, AccessState, Outcome, QuestionState, Reason, State, outcomes_of
+from jurat.queries import Access
+from jurat.vocabulary import COSTS_NO_ROUND, AccessState, Outcome, QuestionState, Reason, State, outcomes_of
 
 NOW, DAY = datetime(2026, 11, 26, 12, tzinfo=UTC), timedelta(days=1)
 NAMES = ("residence", "profession", "code", "age")

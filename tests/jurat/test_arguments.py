@@ -26,7 +26,7 @@ from jurat import (
 from jurat.answers import MAX_BYTES, encode, validate
 from jurat.codes import clean
 from jurat.ids import parse_id, uuid7
-from jurat.sealing import SEALED, generate
+from jurat.seal import SEALED, generate
 from tests.jurat.consultations import ADDRESS, Town, execute
 
 ID = UUID("0192a000-abcd-7000-8000-00000000ffff")

@@ -20,7 +20,7 @@ from jurat import (
     UnknownCheck,
 )
 from jurat.ids import uuid7
-from jurat.sealing import Seal, Unseal
+from jurat.seal import Seal, Unseal
 from tests.jurat.conftest import PRIVATE_KEY, PUBLIC_KEY, Platform
 from tests.jurat.consultations import ADDRESS, Town, execute, plain
 

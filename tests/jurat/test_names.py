@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jurat import naming
-from jurat.naming import same_person
+from jurat import names
+from jurat.names import same_person
 
 MIGRATION = Path(__file__).resolve().parents[2] / "migrations" / "versions" / "0021_asked.py"
 
@@ -22,4 +22,4 @@ def test_other_names_are_other_persons(name: str) -> None:
 
 
 def test_the_database_leaves_out_the_same_signs() -> None:
-    assert runpy.run_path(str(MIGRATION))["UNSEEN"] == naming.UNSEEN
+    assert runpy.run_path(str(MIGRATION))["UNSEEN"] == names.UNSEEN

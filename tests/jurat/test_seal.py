@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jurat import Client, ConfigurationError
-from jurat.sealing import Seal, Unopenable, Unseal, generate, key_from_text, key_id, key_to_text
+from jurat.seal import Seal, Unopenable, Unseal, generate, key_from_text, key_id, key_to_text
 
 PRIVATE, PUBLIC = generate()
 OTHER_PRIVATE, OTHER_PUBLIC = generate()

@@ -37,7 +37,7 @@ def server() -> Iterator[PostgreSQL]:
 
 @pytest.fixture
 def town(server: PostgreSQL) -> Iterator[Town]:
-    from tasks.schema import upgrade
+    from store.schema.migrations import upgrade
 
     url = server.databases.create()
     town = Town(url)

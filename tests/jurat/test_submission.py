@@ -24,9 +24,9 @@ from jurat import (
     UnknownQuestion,
 )
 from jurat.ids import uuid7
-from jurat.sealing import Seal, Unseal
+from jurat.seal import Seal, Unseal
 from jurat.statements import statements_on
-from jurat.submitting import submit_all
+from jurat.submission import submit_all
 from tests.jurat.conftest import PRIVATE_KEY, PUBLIC_KEY, Platform
 from tests.jurat.consultations import ADDRESS, CODE_SCHEMA, WAYS, Town, execute, plain
 

@@ -26,8 +26,8 @@ from jurat import (
     UnknownQuestion,
 )
 from jurat.ids import uuid7
-from jurat.sealing import key_to_text
-from jurat.words import Outcome, Reason, outcomes_of
+from jurat.seal import key_to_text
+from jurat.vocabulary import Outcome, Reason, outcomes_of
 from tests.docs.pages import ROOT, block
 from tests.jurat.calls import submit
 from tests.jurat.conftest import PUBLIC_KEY
@@ -319,7 +319,7 @@ def test_it_counts_a_round_for_each_reason_as_the_client_does(
             said.append(submit(connection, question="one", participant=f"sql-{outcome}")[1])
         except psycopg.Error as error:
             said.append(0 if error.sqlstate == "JU003" else -1)
-        assert said[0] == said[1], (outcome, "is `COSTS_NO_ROUND` of the newest jurat_submit that of jurat.words?")
+        assert said[0] == said[1], (outcome, "is `COSTS_NO_ROUND` of the newest jurat_submit that of jurat.vocabulary?")
     client.close()
 
 

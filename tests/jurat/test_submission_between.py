@@ -24,7 +24,7 @@ from jurat import (
     Reason,
     Submission,
     savepoint,
-    submitting,
+    submission,
 )
 from jurat.ids import uuid7
 from tests.jurat import calls
@@ -86,7 +86,7 @@ def between(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]],
                 waiting.pop()()
             return really(statements)
 
-        monkeypatch.setattr(submitting, "all_or_nothing", first)
+        monkeypatch.setattr(submission, "all_or_nothing", first)
 
     return arrange
 

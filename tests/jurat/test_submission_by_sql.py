@@ -15,7 +15,7 @@ from jurat import AlreadyConfirmed, Client
 from jurat.ids import uuid7
 from tests.jurat.calls import SEAL, submit
 from tests.jurat.consultations import FREE_SCHEMA, Town, plain
-from tests.jurat.test_submitting_at_once import together
+from tests.jurat.test_submission_at_once import together
 
 
 @pytest.fixture

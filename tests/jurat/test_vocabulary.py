@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from jurat.words import ACCEPTING, COSTS_NO_ROUND, REFUSING, TECHNICAL, Outcome, Reason, outcomes_of
+from jurat.vocabulary import ACCEPTING, COSTS_NO_ROUND, REFUSING, TECHNICAL, Outcome, Reason, outcomes_of
 
 ACCEPTED = {"inside_zone", "record_matches", "code_valid", "person_accepted"}
 REFUSED = {

@@ -15,14 +15,14 @@ from sqlalchemy import Engine, make_url
 from jurat import AskedState, Client, LimitReached
 from jurat.database import open_engine
 from jurat.ids import uuid7
-from jurat.sealing import key_to_text
-from tasks.grants import Role
-from tasks.ledger.allowances import reached
-from tasks.ledger.asked import Kind, Request
-from tasks.ledger.requests import Requests
+from jurat.seal import key_to_text
+from store.requests.allowances import reached
+from store.requests.request_rows import Kind, Request
+from store.requests.request_runner import Requests
+from store.schema.grants import Role
+from tests.cli.shell import Shell
 from tests.rigs.logins import Logins, plain
-from tests.tasks.desk import PUBLIC_KEY, Desk
-from tests.worker.shell import Shell
+from tests.store.desk import PUBLIC_KEY, Desk
 
 PER_HOUR = 100
 """What a user may, to whom nobody gave another number."""

@@ -12,13 +12,13 @@ import pytest
 from psycopg import sql
 
 from jurat.ids import uuid7
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
+from store.requests.request_rows import Kind
+from store.schema.grants import ASKS, Role, asking_for, rights_of
 from tasks.checks import Review, Settle
-from tasks.grants import ASKS, Role, asking_for, rights_of
-from tasks.ledger.asked import Kind
 from tests.migrations.test_role_attacks import KEY, SEALED
 from tests.rigs.logins import Logins, plain
-from tests.tasks.desk import DOCUMENT, Desk
+from tests.store.desk import DOCUMENT, Desk
 
 REFUSED = "42501"
 WHO = {"consultation": "budget", "participant": "p-1"}

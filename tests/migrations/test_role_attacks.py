@@ -13,8 +13,8 @@ from psycopg import sql
 from sqlalchemy import create_engine, make_url
 
 from jurat.database import open_engine
-from tasks.grants import OUR_OWN, Role, granting
-from tasks.schema import upgrade
+from store.schema.grants import OUR_OWN, Role, granting
+from store.schema.migrations import upgrade
 from tests.migrations.attacks import INTO_CHECKS, INTO_VERDICTS, STRANGER, check, fill, kept, verdict
 from tests.migrations.role_attacks import ANYBODY, BY
 from tests.rigs.logins import Logins, plain

@@ -14,15 +14,19 @@ from jurat import AskedState, Client
 from jurat.codes import generate
 from jurat.database import bounded, open_engine
 from jurat.ids import uuid7
-from jurat.sealing import key_to_text
-from tasks.grants import Role
-from tasks.ledger import Claims, Demand, Keeping, Minting, Settling
-from tasks.ledger.asked import CannotBeDone, Kind, Request
-from tasks.ledger.publishing import NewZone
-from tasks.ledger.requests import Requests
+from jurat.seal import key_to_text
+from store.configurations.publisher import NewZone
+from store.queue.claims import Claims
+from store.requests.code_lists import Minting
+from store.requests.request_rows import CannotBeDone, Kind, Request
+from store.requests.request_runner import Requests
+from store.schema.grants import Role
+from store.upkeep.upkeep import Keeping
+from store.verdicts.verdict_writer import Settling
+from tasks.rules.rate_limits import Demand
 from tests.migrations.test_role_attacks import refusal
 from tests.rigs.logins import Logins, plain
-from tests.tasks.desk import PUBLIC_KEY, Desk, entry
+from tests.store.desk import PUBLIC_KEY, Desk, entry
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from sqlalchemy import Engine, event, inspect, make_url, text
 
 from jurat import Client
 from jurat.database import open_engine
-from jurat.sealing import generate, key_to_text
+from jurat.seal import generate, key_to_text
 from jurat.tables import metadata
-from tasks.schema import ADVICE, Standing, _config, standing, upgrade, upgrade_sql
+from store.schema.migrations import ADVICE, Standing, _config, standing, upgrade, upgrade_sql
 from tests.jurat.consultations import Town
 from tests.migrations.attacks import attempt, fill
 from tests.rigs.servers import Databases

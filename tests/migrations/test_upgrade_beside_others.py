@@ -11,11 +11,11 @@ from alembic import command
 from sqlalchemy import Engine, make_url, text
 
 from jurat.database import open_engine
-from tasks import schema
-from tasks.schema import Blocked, Standing, _config, standing, upgrade
+from store.schema import migrations
+from store.schema.migrations import Blocked, Standing, _config, standing, upgrade
+from tests.cli.conftest import bare_shell
+from tests.cli.shell import Shell, is_one_sentence
 from tests.rigs.servers import Databases
-from tests.worker.conftest import bare_shell
-from tests.worker.shell import Shell, is_one_sentence
 
 __all__ = ["bare_shell"]
 
@@ -119,7 +119,7 @@ def test_an_upgrade_gives_up_after_five_minutes_and_the_next_goes_on(behind: Eng
 
 def test_a_second_upgrade_says_that_another_is_under_way(behind: Engine) -> None:
     said: list[str] = []
-    with reader(behind, f"SELECT pg_advisory_xact_lock({schema._LOCK})") as connection:
+    with reader(behind, f"SELECT pg_advisory_xact_lock({migrations._LOCK})") as connection:
         upgrade(behind, said.append, sleep=lambda _: connection.rollback())
         assert len(said) == 1
         assert f"process {connection.info.backend_pid} of the user postgres" in said[0]
@@ -128,7 +128,7 @@ def test_a_second_upgrade_says_that_another_is_under_way(behind: Engine) -> None
 
 def test_the_command_ends_with_a_sentence(behind: Engine, bare_shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     bare_shell.environment["JURAT_DATABASE_URL"] = behind.url.render_as_string(hide_password=False)
-    monkeypatch.setattr(schema, "PATIENCE", 1.0)
+    monkeypatch.setattr(migrations, "PATIENCE", 1.0)
     with reader(behind):
         ran = bare_shell("db", "upgrade")
     assert ran.code == 3

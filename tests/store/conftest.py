@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from tests.rigs.servers import Databases
-from tests.tasks.desk import DOCUMENT, Desk
+from tests.store.desk import DOCUMENT, Desk
 
 
 @pytest.fixture(scope="session")

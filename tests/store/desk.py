@@ -18,13 +18,19 @@ from jurat import Check, Client, Result
 from jurat.batches import run
 from jurat.codes import clean, generate
 from jurat.database import bounded, open_engine
-from jurat.sealing import Unseal, key_to_text
-from jurat.sealing import generate as generate_keys
-from jurat.words import Outcome, Reason
+from jurat.seal import Unseal, key_to_text
+from jurat.seal import generate as generate_keys
+from jurat.vocabulary import Outcome, Reason
+from store.configurations.applied_config import Book
+from store.configurations.publisher import Publishing
+from store.queries import Reading
+from store.queue.claims import Claims
+from store.upkeep.upkeep import Keeping
+from store.verdicts.access import locking
+from store.verdicts.verdict_writer import Settling, Written
 from tasks.checks import Attempt, Decision, Ended, Entry, Held, Review, Settle
-from tasks.ledger import Book, Claims, Demand, Keeping, Publishing, Reading, Settling, Written
-from tasks.ledger.access import locking
 from tasks.plan import Plan, make_plan
+from tasks.rules.rate_limits import Demand
 
 PRIVATE_KEY, PUBLIC_KEY = generate_keys()
 HASH_KEY = bytes(range(32))

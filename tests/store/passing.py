@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 
 MOVED = {
     "jurat_checks": ("submitted_at", "settled_at"),

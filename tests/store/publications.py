@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jurat import PublicationState
-from tests.tasks.desk import DOCUMENT, Desk
+from tests.store.desk import DOCUMENT, Desk
 
 WHO = "Iris of the town"
 

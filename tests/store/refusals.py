@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import text
 
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 
 _PARTICIPANT = {
     "jurat_checks": "NEW.participant",

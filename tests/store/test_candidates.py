@@ -12,12 +12,12 @@ from structlog.testing import capture_logs
 
 from adapters.address.zones import Zone
 from adapters.base import Found, Level, Place, Places, Query
-from jurat.sealing import generate
-from jurat.words import AccessState, Outcome, Reason
+from jurat.seal import generate
+from jurat.vocabulary import AccessState, Outcome, Reason
+from tasks.check_runner import Running
 from tasks.checks import Entry, Held, Settle
 from tasks.plan import Plan
-from tasks.running import Running
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 
 ADDRESS = {"number": "4", "street": "rue de l'Église", "postcode": "99002"}
 HERE = Place(Level.HOUSENUMBER, 2.05, 48.05, "4", "Rue de l'Église", "99002", "Valmont", "99901", 0.97)
@@ -102,7 +102,7 @@ def test_names_are_compared_in_the_language_of_the_source(sqlite: Desk, monkeypa
         seen.append(language)
         return Settle(Outcome.UNDETERMINED, Reason.NEAR_BORDER)
 
-    monkeypatch.setattr("tasks.running.decide", decide)
+    monkeypatch.setattr("tasks.check_runner.decide", decide)
     plan, held = plan_of(sqlite), sqlite.held(answer=ADDRESS)
     german: Any = {"towns": SimpleNamespace(timeout=1.0, language="de")}
     for configuration in (plan.configuration, replace(plan.configuration, sources=german)):

@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
-from tasks.flow import Demand
-from tasks.ledger import Keeping, clocks
-from tasks.ledger.fleet import Fleet, Member, workers
-from tasks.ledger.keeping import LOOK_AT_CLOCK
-from tasks.ledger.leasing import LEASE
-from tests.tasks.desk import Desk
-from tests.tasks.refusing import refusing
+from store import clocks
+from store.queue.leases import LEASE
+from store.upkeep.upkeep import LOOK_AT_CLOCK, Keeping
+from store.workers import Fleet, Member, workers
+from tasks.rules.rate_limits import Demand
+from tests.store.desk import Desk
+from tests.store.refusals import refusing
 from worker.engine.keeper import EVERY
 
 HOUR = 3600

@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
+from store.explanation import Explaining, HouseRow
+from store.requests.reviews import Reviewing
 from tasks.checks import Ended, NextSource, Review, Settle
-from tasks.ledger import Reviewing
-from tasks.ledger.explaining import Explaining, HouseRow
-from tests.tasks.desk import Desk, attempt
+from tests.store.desk import Desk, attempt
 
 BOX = (2.0, 45.0, 2.01, 45.01)
 
@@ -151,7 +151,7 @@ def test_what_was_undetermined_before_a_position_was_looked_at_is_not_listed(
 
 
 def test_pages_leave_nothing_out(desk: Desk, explaining: Explaining, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.ledger.explaining.PAGE", 2)
+    monkeypatch.setattr("store.explanation.PAGE", 2)
     checks = {inside(desk, f"p{number}", 10) for number in range(5)}
     found = [row.check for row in explaining.near_border("old-town", 2, 10)]
     assert len(found) == 5
@@ -209,7 +209,7 @@ def test_the_houses_in_a_box_are_found(with_registers: Desk, explaining: Explain
 def test_streets_without_a_house_in_the_box_end_no_page(
     with_registers: Desk, explaining: Explaining, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.ledger.explaining.PAGE", 2)
+    monkeypatch.setattr("store.explanation.PAGE", 2)
     add_register(with_registers, streets=5)
     assert len(list(explaining.houses("towns", (1.9, 44.9, 2.2, 45.2)))) == 15
     assert [house.street for house in explaining.houses("towns", (2.0, 45.014, 2.2, 45.2))] == [

@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 
 from adapters.base import Finding, Found, Query
 from jurat import Check, Client
-from jurat.sealing import Unseal, generate, key_id, key_to_text
-from jurat.words import Outcome, Reason
+from jurat.seal import Unseal, generate, key_id, key_to_text
+from jurat.vocabulary import Outcome, Reason
+from store.queue.claims import Claims
+from store.queue.deadlines import LEFT_TO_OTHERS
+from store.workers import KEPT, LIVE, Fleet, Keyholders, Member, forget, missing_since, workers
+from tasks.check_runner import Running
 from tasks.checks import Held
-from tasks.ledger import Claims, Demand
-from tasks.ledger.fleet import KEPT, LIVE, Fleet, Keyholders, Member, forget, missing_since, workers
-from tasks.ledger.overdue import LEFT_TO_OTHERS
 from tasks.plan import Plan
-from tasks.running import Running
-from tests.tasks.desk import Desk, ids
+from tasks.rules.rate_limits import Demand
+from tests.store.desk import Desk, ids
 
 OLD, NEW = generate(), generate()
 HOUR = 3600.0

@@ -7,11 +7,11 @@ from sqlalchemy.exc import OperationalError
 
 from config.configuration import Configuration
 from jurat.database import open_engine
-from jurat.words import Reason
+from jurat.vocabulary import Reason
+from store.configurations.publisher import NewZone
+from store.queries import CodeRow, Reading
 from tasks.checks import Review
-from tasks.ledger import CodeRow, Reading
-from tasks.ledger.publishing import NewZone
-from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration
+from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration
 
 
 def test_a_stored_configuration_is_read_as_it_was_applied(desk: Desk) -> None:

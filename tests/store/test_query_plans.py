@@ -16,14 +16,15 @@ from typing import Any
 import pytest
 
 from adapters.base import NumberClaim
-from jurat import AlreadyConfirmed, reading
+from jurat import AlreadyConfirmed, queries
 from jurat.ids import uuid7
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
+from store.queue.source_health import SourceFigures
+from store.requests.request_rows import Kind, Request, ask
 from tasks.checks import Entry, GiveBack, Later, NextSource, Review, Settle
-from tasks.ledger import Demand, SourceFigures
-from tasks.ledger.asked import Kind, Request, ask
+from tasks.rules.rate_limits import Demand
 from tests.rigs.servers import Databases
-from tests.tasks.desk import ACCEPTED, DOCUMENT, Desk, attempt, entry, listening
+from tests.store.desk import ACCEPTED, DOCUMENT, Desk, attempt, entry, listening
 
 pytestmark = pytest.mark.slow
 
@@ -119,7 +120,7 @@ def full(_full: Desk) -> Desk:
     return _full
 
 
-STANDING = str(reading.STANDING)
+STANDING = str(queries.STANDING)
 """What `Client.standing` sends."""
 
 

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from tasks.ledger.fleet import HEADS, Fleet, Member
-from tests.tasks.desk import Desk
-from tests.tasks.ledger.test_plans import _full, explained, full, within
+from store.workers import HEADS, Fleet, Member
+from tests.store.desk import Desk
+from tests.store.test_query_plans import _full, explained, full, within
 
 __all__ = ["_full", "full"]
 

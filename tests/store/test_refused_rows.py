@@ -12,12 +12,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
+from store.in_parts import LEFT_OUT_S, LeftOut
+from store.upkeep import upkeep
 from tasks.checks import MOST_LOST_LEASES, Later, Review, Settle
-from tasks.ledger import Demand, keeping
-from tasks.ledger.in_parts import LEFT_OUT_S, LeftOut
-from tests.tasks.desk import ACCEPTED, DOCUMENT, UNDETERMINED, Desk, entry, ids
-from tests.tasks.refusing import refusing, row_of_the_platforms_held
+from tasks.rules.rate_limits import Demand
+from tests.store.desk import ACCEPTED, DOCUMENT, UNDETERMINED, Desk, entry, ids
+from tests.store.refusals import refusing, row_of_the_platforms_held
 
 # ------------------------------------------------------------------------------------------------ the writer
 
@@ -238,7 +239,7 @@ def test_a_row_that_somebody_holds_keeps_no_other_review_from_its_end(postgresql
 
 @pytest.fixture
 def two_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "BATCH", 2)
+    monkeypatch.setattr(upkeep, "BATCH", 2)
 
 
 def test_any_number_of_leases_that_are_refused_keep_no_other(desk: Desk, two_at_a_time: None) -> None:

@@ -22,12 +22,12 @@ from adapters.base import (
     Throttled,
     Unavailable,
 )
-from jurat.sealing import Seal, Unseal, generate
-from jurat.words import AccessState, Outcome, Reason
+from jurat.seal import Seal, Unseal, generate
+from jurat.vocabulary import AccessState, Outcome, Reason
+from tasks.check_runner import FAILED_RETRY, KEY_RETRY, Running
 from tasks.checks import Attempt, Ended, Entry, GiveBack, Held, Later, NextSource, Review, Settle
 from tasks.plan import Plan
-from tasks.running import FAILED_RETRY, KEY_RETRY, Running
-from tests.tasks.desk import PUBLIC_KEY, Desk
+from tests.store.desk import PUBLIC_KEY, Desk
 
 SECRET = "12 rue des Tanneurs, Sidonie Valombre"
 

@@ -9,11 +9,11 @@ from unittest.mock import Mock
 import pytest
 
 from adapters.base import Finding, Found, SourceError, Unavailable, Unreadable
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tasks.checks import Entry, Later
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 from tests.tasks.roll import document, number
-from tests.tasks.test_running import MATCHES, SECRET, Adapter, run_many
+from tests.tasks.test_check_runner import MATCHES, SECRET, Adapter, run_many
 
 pytestmark = pytest.mark.usefixtures("plain_logs")
 

@@ -16,12 +16,12 @@ from adapters.fingerprints import Fingerprints
 from config.hours import Hours
 from config.networks import LOOPBACK, networks_of
 from jurat.database import open_engine
-from tasks.flow import Breaker, Demand
-from tasks.ledger import Reading
-from tasks.ledger.publishing import NewZone
+from store.configurations.publisher import NewZone
+from store.queries import Reading
 from tasks.plan import Plan, Unusable, make_plan
-from tests.adapters.address.answering import Answering
-from tests.tasks.desk import ADMIN, DOCUMENT, HASH_KEY, Desk, claiming, configuration
+from tasks.rules.rate_limits import Breaker, Demand
+from tests.adapters.address.servers import Answering
+from tests.store.desk import ADMIN, DOCUMENT, HASH_KEY, Desk, claiming, configuration
 
 LIMITS: dict[str, Any] = {
     "fast": {"type": "simulated", "rate": "40/s", "concurrency": 6},

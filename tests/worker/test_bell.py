@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from jurat.ring import TASK
-from tasks.bells import forget, listen, ring, wake
+from worker.bell import forget, listen, ring, wake
 
 
 def test_a_bell_wakes_everybody_who_listens() -> None:

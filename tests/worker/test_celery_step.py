@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from jurat.sealing import key_to_text
+from jurat.seal import key_to_text
 from tests.rigs.workers import Worker
-from tests.tasks.desk import DOCUMENT, PRIVATE_KEY, Desk
+from tests.store.desk import DOCUMENT, PRIVATE_KEY, Desk
 from tests.worker.engine.works import soon
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,9 +74,9 @@ def ends(worker: Worker) -> Callable[[], bool]:
 CELERY_HANGS = """
 import sys, threading, time
 from types import SimpleNamespace
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 from tests.worker.engine.works import Steered, Works, soon
-from worker.steps import EngineStep
+from worker.celery_step import EngineStep
 
 desk = Desk(sys.argv[1])
 works = Works(desk, Steered(), slots=2)

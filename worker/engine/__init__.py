@@ -1,6 +1,6 @@
 """The engine: claims due checks, looks them up in bounded threads, writes what came of it. One for each process.
 
-Celery starts and stops it (`worker.steps`) and rings it; it works without a broker as well. Its parts are small
+Celery starts and stops it (`worker.celery_step`) and rings it; it works without a broker as well. Its parts are small
 threads with queues between them:
 
     claimer → (starter →) look-up threads → writer      renewer      keeper (upkeep, new configurations)      pulse
@@ -16,23 +16,25 @@ from queue import Empty, SimpleQueue
 
 import structlog
 
+from store.queue.claims import Claims
+from store.queue.quotas import KEPT
+from store.upkeep.upkeep import Keeping
+from store.verdicts.verdict_writer import Settling
+from store.workers import Fleet, Member
+from tasks.check_runner import Running
 from tasks.checks import Entry, GiveBack, Held
-from tasks.ledger import Claims, Keeping, Settling
-from tasks.ledger.fleet import Fleet, Member
-from tasks.ledger.quotas import KEPT
-from tasks.running import Running
+from worker.engine.breaker import Gate
+from worker.engine.breaker_watch import Lookout
+from worker.engine.claim_buffer import Reserve
 from worker.engine.claimer import Claimer
-from worker.engine.gate import Gate
-from worker.engine.holdings import Holdings
+from worker.engine.delay_queue import Lot, Starter
+from worker.engine.failure_reporter import Notes
+from worker.engine.heartbeat import Pulse
+from worker.engine.in_flight import Holdings
 from worker.engine.keeper import Keeper, Renewer
-from worker.engine.lookout import Lookout
 from worker.engine.lookups import LookUp
-from worker.engine.notes import Notes
 from worker.engine.plans import LONGEST_LOOK_UP, Plans
-from worker.engine.pulse import Pulse
-from worker.engine.register import Registrar, strange_keys
-from worker.engine.reserve import Reserve
-from worker.engine.starter import Lot, Starter
+from worker.engine.registration import Registrar, strange_keys
 from worker.engine.threads import Explain, Outage, in_short
 from worker.engine.watchdog import Watchdog
 from worker.engine.writer import Writer

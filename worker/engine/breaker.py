@@ -15,8 +15,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from tasks.checks import Attempt, Ended, Entry, Later, NextSource
-from tasks.flow import Breaker
-from tasks.rules import TROUBLE
+from tasks.rules.decision import TROUBLE
+from tasks.rules.rate_limits import Breaker
 
 
 class Gate:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
-from worker.engine.gate import Gate
-from worker.engine.starter import Starter
+from worker.engine.breaker import Gate
+from worker.engine.delay_queue import Starter
 from worker.engine.threads import EngineThread
 
 LOOK_EVERY = 0.05

@@ -10,8 +10,8 @@ from queue import SimpleQueue
 from types import MappingProxyType
 
 from tasks.checks import Held
-from worker.engine.holdings import Holdings
-from worker.engine.starter import Lot
+from worker.engine.delay_queue import Lot
+from worker.engine.in_flight import Holdings
 
 WAITS = 1.0
 """Seconds that a check waits here at the most, where its source has come to a halt. Another worker may have it then."""

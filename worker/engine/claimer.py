@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from types import MappingProxyType
 
+from store.queue.claims import Claims
 from tasks.checks import Held
-from tasks.flow import AHEAD, Demand
-from tasks.ledger import Claims
 from tasks.plan import Plan
-from worker.engine.gate import Gate
-from worker.engine.holdings import Holdings
-from worker.engine.pace import Pace
-from worker.engine.reserve import Reserve
-from worker.engine.starter import Lot, Starter
+from tasks.rules.rate_limits import AHEAD, Demand
+from worker.engine.breaker import Gate
+from worker.engine.claim_buffer import Reserve
+from worker.engine.delay_queue import Lot, Starter
+from worker.engine.in_flight import Holdings
 from worker.engine.threads import EngineThread
+from worker.engine.throughput import Pace
 
 RESERVE = 0.25
 """Seconds of work that are claimed ahead of the slots, at the pace of late: a claim then takes many checks, and no slot

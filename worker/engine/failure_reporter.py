@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from jurat.words import Reason
+from jurat.vocabulary import Reason
+from store.queue.source_health import SourceFigures
+from store.upkeep.upkeep import Keeping
 from tasks.checks import Attempt, Ended, Entry, Later, NextSource
-from tasks.flow import LATE, Breaker
-from tasks.ledger import Keeping, SourceFigures
-from tasks.rules import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
-from worker.engine.gate import Gate
+from tasks.rules.decision import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
+from tasks.rules.rate_limits import LATE, Breaker
+from worker.engine.breaker import Gate
 
 log = structlog.get_logger("jurat.sources")
 

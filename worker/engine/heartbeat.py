@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from tasks.ledger.fleet import Member
-from worker.engine.holdings import Holdings
+from store.workers import Member
+from worker.engine.in_flight import Holdings
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
 from worker.health import MOST_KEYS, Facts, Health

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import UUID
 
+from store.queue.leases import LEASE
 from tasks.checks import Held
-from tasks.ledger.leasing import LEASE
 
 TRUSTED = LEASE - 2.0
 """Seconds after the statement that gave a lease was sent: so long the lease is ours, whatever the database's clock."""

@@ -9,12 +9,13 @@ from contextlib import ExitStack
 import structlog
 
 from jurat.database import is_away, state_of
+from store.queue.claims import Claims
+from store.queue.leases import LEASE
+from store.queue.quotas import KEPT
+from store.upkeep.upkeep import Keeping
 from tasks.checks import Held
-from tasks.ledger import Claims, Keeping
-from tasks.ledger.leasing import LEASE
-from tasks.ledger.quotas import KEPT
-from worker.engine.holdings import Holdings
-from worker.engine.notes import Notes
+from worker.engine.failure_reporter import Notes
+from worker.engine.in_flight import Holdings
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
 

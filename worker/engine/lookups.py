@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from queue import SimpleQueue
 
-from jurat.words import Reason
+from jurat.vocabulary import Reason
+from tasks.check_runner import Running
 from tasks.checks import Entry, GiveBack, Held, Later
 from tasks.plan import Plan
-from tasks.running import Running
-from worker.engine.holdings import Holdings
+from worker.engine.delay_queue import Lot
+from worker.engine.in_flight import Holdings
 from worker.engine.plans import Plans
-from worker.engine.starter import Lot
 from worker.engine.threads import EngineThread
 
 UNKNOWN_RETRY = 5.0

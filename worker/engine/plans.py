@@ -10,9 +10,9 @@ import structlog
 from config.configuration import Configuration
 from config.hours import Hours
 from config.problems import InvalidConfiguration
-from tasks.flow import Breaker
-from tasks.ledger import Reading
+from store.queries import Reading
 from tasks.plan import Plan
+from tasks.rules.rate_limits import Breaker
 
 log = structlog.get_logger("jurat.engine")
 

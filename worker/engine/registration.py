@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import structlog
 
-from tasks.ledger.fleet import SEEN_EVERY, Fleet, Member
+from store.workers import SEEN_EVERY, Fleet, Member
 from tasks.plan import Plan
-from worker.engine.holdings import Holdings
+from worker.engine.in_flight import Holdings
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
 

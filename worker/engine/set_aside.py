@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tasks.checks import Entry, Settle
 
 MOST = 5000

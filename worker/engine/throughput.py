@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from worker.engine.holdings import Holdings
+from worker.engine.in_flight import Holdings
 
 LEAST = 0.1
 """Seconds over which look-ups are counted at least."""

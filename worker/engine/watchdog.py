@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 
-from worker.engine.holdings import Holdings
+from worker.engine.in_flight import Holdings
 from worker.engine.threads import EngineThread
 
 log = structlog.get_logger("jurat.engine")

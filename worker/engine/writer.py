@@ -11,13 +11,13 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from jurat.database import state_of
+from store.verdicts.verdict_writer import Settling, Written
 from tasks.checks import Ended, Entry, GiveBack, Held, Later, NextSource, Settle
-from tasks.ledger import Settling, Written
-from worker.engine.apart import Apart, Key
+from worker.engine.breaker import Gate
 from worker.engine.claimer import Claimer
-from worker.engine.gate import Gate
-from worker.engine.holdings import Holdings
-from worker.engine.notes import Notes
+from worker.engine.failure_reporter import Notes
+from worker.engine.in_flight import Holdings
+from worker.engine.set_aside import Apart, Key
 from worker.engine.threads import EngineThread
 
 log = structlog.get_logger("jurat.checks")

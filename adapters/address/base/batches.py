@@ -12,9 +12,9 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from adapters.address.matching import canonical, fold, name_words
-from adapters.address.register_rows import Address
-from adapters.address.streets import number_bit
+from adapters.address.base.rows import Address
+from adapters.address.base.streets import number_bit
+from adapters.address.street_names import canonical, fold, name_words
 
 BATCH = 20_000
 """Rows."""

@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Protocol
 
-from adapters.address.street_search import search
-from adapters.address.streets import AddressBase, Area, Street
+from adapters.address.base.search import search
+from adapters.address.base.streets import AddressBase, Area, Street
 from adapters.base import Places, Query, Unavailable
 
 STREETS_REMEMBERED = 50_000

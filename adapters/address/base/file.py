@@ -14,11 +14,11 @@ from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from adapters.address.register_batches import StreetRow, StreetsMixed, batches
-from adapters.address.register_layouts import BAN, AddressFileError
-from adapters.address.register_rows import AddressRows
-from adapters.address.street_search import search
-from adapters.address.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
+from adapters.address.base.batches import StreetRow, StreetsMixed, batches
+from adapters.address.base.columns import BAN, AddressFileError
+from adapters.address.base.rows import AddressRows
+from adapters.address.base.search import search
+from adapters.address.base.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
 from adapters.base import Places, Query, Unreadable
 
 __all__ = ["AddressFile", "AddressFileError"]

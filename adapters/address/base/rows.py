@@ -19,10 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.address.answer import MAX_LETTERS, read_postcode
-from adapters.address.house_numbers import read_number, repetition
-from adapters.address.matching import fold
-from adapters.address.register_layouts import (
+from adapters.address.base.columns import (
     FIELDS,
     AddressFileError,
     Layout,
@@ -30,6 +27,9 @@ from adapters.address.register_layouts import (
     positions,
     read_header,
 )
+from adapters.address.house_numbers import read_number, repetition
+from adapters.address.parsed_address import MAX_LETTERS, read_postcode
+from adapters.address.street_names import fold
 from adapters.file_lines import Lines, Problems, WrongFile
 from config.regular_files import open_regular
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from adapters.address.answer import Asked, read_answer
-from adapters.address.matching import THRESHOLD, canonical, has_initial, language, name_words, similarity
-from adapters.address.streets import AddressBase, Area, House, Street, Wanted
+from adapters.address.base.streets import AddressBase, Area, House, Street, Wanted
+from adapters.address.parsed_address import Asked, read_answer
+from adapters.address.street_names import THRESHOLD, canonical, has_initial, language, name_words, similarity
 from adapters.base import Level, Place, Places, Query
 
 PROVIDER = "address-file"

@@ -12,12 +12,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from adapters.address.answer import Asked, read_answer, read_postcode
+from adapters.address.geocoders.payload import Part, position
 from adapters.address.house_numbers import same_number
-from adapters.address.matching import THRESHOLD, doubtful_words, expand, fold, name_words, similarity
-from adapters.address.payload import Part, position
+from adapters.address.parsed_address import Asked, read_answer, read_postcode
+from adapters.address.street_names import THRESHOLD, doubtful_words, expand, fold, name_words, similarity
 from adapters.base import Another, Level, Place, Places, Query, Unreadable
-from adapters.transport import Transport, raise_for_trouble
+from adapters.http_client.transport import Transport, raise_for_trouble
 
 LEVELS = {
     "housenumber": Level.HOUSENUMBER,
@@ -68,7 +68,7 @@ class Addok:
         nor one whose house number is none.
 
         Raises:
-            SourceError: as `adapters.transport` says; `Unreadable` for an answer of another shape than documented.
+            SourceError: as `transport` says; `Unreadable` for an answer of another shape than documented.
         """
         deadline = time.monotonic() + query.timeout
         asked = read_answer(query.answer, self._language)

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adapters.address.answer import Asked, read_answer
-from adapters.address.matching import expand, same_city
-from adapters.address.payload import OPENSTREETMAP, Part, whole_streets
+from adapters.address.geocoders.payload import OPENSTREETMAP, Part, whole_streets
+from adapters.address.parsed_address import Asked, read_answer
+from adapters.address.street_names import expand, same_city
 from adapters.base import Box, Level, Place, Places, Query
-from adapters.transport import Transport, raise_for_trouble
+from adapters.http_client.transport import Transport, raise_for_trouble
 
 CANDIDATES = 40
 """As many as it gives at most: one street is many ways."""
@@ -67,7 +67,7 @@ class Nominatim:
         nor one whose house number is none.
 
         Raises:
-            SourceError: as `adapters.transport` says; `Unreadable` for an answer of another shape than documented.
+            SourceError: as `transport` says; `Unreadable` for an answer of another shape than documented.
         """
         asked = read_answer(query.answer, self._language)
         street = expand(asked.street, self._language)

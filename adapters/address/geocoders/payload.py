@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapters.address.matching import fold
+from adapters.address.street_names import fold
 from adapters.base import Box, Level, Place, Unreadable
 
 OPENSTREETMAP = "© OpenStreetMap contributors, ODbL 1.0"

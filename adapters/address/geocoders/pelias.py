@@ -11,11 +11,11 @@ which results may not be in order. There is no extent of a street, and no date o
 
 from __future__ import annotations
 
-from adapters.address.answer import read_answer
-from adapters.address.matching import expand
-from adapters.address.payload import OPENSTREETMAP, Part, position
+from adapters.address.geocoders.payload import OPENSTREETMAP, Part, position
+from adapters.address.parsed_address import read_answer
+from adapters.address.street_names import expand
 from adapters.base import Level, Place, Places, Query, Unavailable
-from adapters.transport import Transport, raise_for_trouble
+from adapters.http_client.transport import Transport, raise_for_trouble
 
 LEVELS = {
     "address": Level.HOUSENUMBER,
@@ -58,7 +58,7 @@ class Pelias:
         nor one whose house number is none.
 
         Raises:
-            SourceError: as `adapters.transport` says; `Unavailable` also where an answer with the status 200 names an
+            SourceError: as `transport` says; `Unavailable` also where an answer with the status 200 names an
                 error, `Unreadable` for one of another shape than documented.
         """
         asked = read_answer(query.answer, self._language)

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adapters.address.answer import read_answer
-from adapters.address.matching import expand
-from adapters.address.payload import OPENSTREETMAP, Part, position, whole_streets
+from adapters.address.geocoders.payload import OPENSTREETMAP, Part, position, whole_streets
+from adapters.address.parsed_address import read_answer
+from adapters.address.street_names import expand
 from adapters.base import Level, Place, Places, Query
-from adapters.transport import Transport, raise_for_trouble
+from adapters.http_client.transport import Transport, raise_for_trouble
 
 LEVELS = {
     "house": Level.HOUSENUMBER,
@@ -46,7 +46,7 @@ class Photon:
         nor one whose house number is none.
 
         Raises:
-            SourceError: as `adapters.transport` says; `Unreadable` for an answer of another shape than documented.
+            SourceError: as `transport` says; `Unreadable` for an answer of another shape than documented.
         """
         asked = read_answer(query.answer, self._language)
         parts = {

@@ -11,11 +11,11 @@ No match is an empty `addressMatches`. Errors come with the status 400 or inside
 
 from __future__ import annotations
 
-from adapters.address.answer import read_answer
-from adapters.address.matching import expand
-from adapters.address.payload import Part
+from adapters.address.geocoders.payload import Part
+from adapters.address.parsed_address import read_answer
+from adapters.address.street_names import expand
 from adapters.base import Level, Place, Places, Query, Unavailable
-from adapters.transport import Transport, raise_for_trouble
+from adapters.http_client.transport import Transport, raise_for_trouble
 
 BENCHMARK = "Public_AR_Current"
 CANDIDATES = 20
@@ -42,7 +42,7 @@ class UsCensus:
         """The places where the answer's number would stand. Without number, street or ZIP code nothing is asked for.
 
         Raises:
-            SourceError: as `adapters.transport` says; `Unavailable` also where an answer with the status 200 names an
+            SourceError: as `transport` says; `Unavailable` also where an answer with the status 200 names an
                 error, `Unreadable` for one of another shape than documented.
         """
         asked = read_answer(query.answer, self._language)

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import jmespath
 
-from config.registry.decoding import XmlIn
-from config.registry.rules import OutcomeRule, Then
-from config.registry.source import RegistrySource, Step
-from jurat.words import Reason
+from config.registry.model.answer_formats import XmlIn
+from config.registry.model.rules import OutcomeRule, Then
+from config.registry.model.source import RegistrySource, Step
+from jurat.vocabulary import Reason
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]

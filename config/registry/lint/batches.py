@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from config.registry.inputs import Cleaning
-from config.registry.rules import EqualsRule, Then
-from config.registry.source import RegistrySource, Step
-from config.registry.templates import Filter, placeholders
-from jurat.words import Reason
+from config.registry.model.inputs import Cleaning
+from config.registry.model.rules import EqualsRule, Then
+from config.registry.model.source import RegistrySource, Step
+from config.registry.model.templates import Filter, placeholders
+from jurat.vocabulary import Reason
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]

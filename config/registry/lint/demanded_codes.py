@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from config.problems import printable
-from config.registry.rules import OneOfRule
+from config.registry.model.rules import OneOfRule
 from config.suggestions import did_you_mean, suggest
-from jurat.words import Outcome
+from jurat.vocabulary import Outcome
 
 if TYPE_CHECKING:
-    from config.registry.source import RecordSource
+    from config.registry.model.source import RecordSource
 
 _SHOWN: Final = 3
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from config.problems import printable
-from config.registry.answer_checks import absence_problems, answer_problems
-from config.registry.batch_checks import batch_problems
-from config.registry.expressions import root_keys
-from config.registry.request_checks import input_problems, request_problems
-from config.registry.rule_checks import NAMES, rule_problems
-from config.registry.rules import EqualsRule, NameRule
-from config.registry.source import Kept, RecordSource, RegistrySource, Step
-from config.registry.templates import SECRETS, placeholders
-from config.registry.trial_checks import trial_problems
+from config.registry.lint.answers import absence_problems, answer_problems
+from config.registry.lint.batches import batch_problems
+from config.registry.lint.requests import input_problems, request_problems
+from config.registry.lint.rules import NAMES, rule_problems
+from config.registry.lint.trials import trial_problems
+from config.registry.model.expressions import root_keys
+from config.registry.model.rules import EqualsRule, NameRule
+from config.registry.model.source import Kept, RecordSource, RegistrySource, Step
+from config.registry.model.templates import SECRETS, placeholders
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]

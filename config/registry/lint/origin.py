@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import jmespath
 
-from config.registry.record import DateField
-from config.registry.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, StatusRule, ValidAtRule
-from config.registry.source import RegistrySource
+from config.registry.model.record import DateField
+from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, StatusRule, ValidAtRule
+from config.registry.model.source import RegistrySource
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]

@@ -9,13 +9,13 @@ import jmespath
 
 from config.networks import literal
 from config.problems import printable
-from config.registry.hosts import host_of, is_listed, listing_of
-from config.registry.inputs import Input
-from config.registry.request import Place, Request
-from config.registry.rules import EqualsRule
-from config.registry.secrecy import texts_in
-from config.registry.source import Kept, RecordSource, RegistrySource
-from config.registry.templates import SECRETS, Filter, Placeholder, pieces, placeholders
+from config.registry.model.hosts import host_of, is_listed, listing_of
+from config.registry.model.inputs import Input
+from config.registry.model.request import Place, Request
+from config.registry.model.rules import EqualsRule
+from config.registry.model.secrecy import texts_in
+from config.registry.model.source import Kept, RecordSource, RegistrySource
+from config.registry.model.templates import SECRETS, Filter, Placeholder, pieces, placeholders
 from config.suggestions import did_you_mean, suggest
 
 Problem = tuple[Place, str]

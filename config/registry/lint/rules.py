@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from config.problems import printable
-from config.registry.decoding import Csv
-from config.registry.demands import demanding, demands_of
-from config.registry.naming import gives_given
-from config.registry.origin_checks import origin_problems
-from config.registry.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
-from config.registry.source import RecordSource, RegistrySource
+from config.registry.lint.origin import origin_problems
+from config.registry.model.answer_formats import Csv
+from config.registry.model.demands import demanding, demands_of
+from config.registry.model.name_expressions import gives_given
+from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
+from config.registry.model.source import RecordSource, RegistrySource
 from config.suggestions import did_you_mean
-from jurat.words import Reason
+from jurat.vocabulary import Reason
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]

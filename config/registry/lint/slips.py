@@ -13,11 +13,11 @@ from typing import Final
 from urllib.parse import unquote
 
 from config.problems import printable
-from config.registry.request import Place, Request
-from config.registry.rules import EqualsRule
-from config.registry.secrecy import texts_in
-from config.registry.source import RegistrySource
-from config.registry.templates import Placeholder, pieces, placeholders
+from config.registry.model.request import Place, Request
+from config.registry.model.rules import EqualsRule
+from config.registry.model.secrecy import texts_in
+from config.registry.model.source import RegistrySource
+from config.registry.model.templates import Placeholder, pieces, placeholders
 
 Problem = tuple[Place, str]
 

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from config.problems import printable
-from config.registry.demands import demands_of, misfit
-from config.registry.trials import PRESET_FILE, Trial
+from config.registry.model.demands import demands_of, misfit
+from config.registry.model.trials import PRESET_FILE, Trial
 from config.suggestions import did_you_mean
 
 if TYPE_CHECKING:
-    from config.registry.source import RecordSource
+    from config.registry.model.source import RecordSource
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]

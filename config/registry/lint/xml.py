@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from xml.parsers import expat
 
-from config.registry.secrecy import HOLE
-from config.registry.templates import pieces
+from config.registry.model.secrecy import HOLE
+from config.registry.model.templates import pieces
 
 _MARK = "placeholder-{}."
 _MARKS = re.compile(r"placeholder-[0-9]+\.")

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from config.registry.expressions import Expression
-from config.registry.parts import Part
+from config.registry.model.expressions import Expression
+from config.registry.model.parts import Part
 
 _ELEMENTS = re.compile(r"[^\s.:@#\[\]]{1,100}(\.[^\s.:@#\[\]]{1,100}){0,30}")
 

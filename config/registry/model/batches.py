@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from config.registry.parts import Part
+from config.registry.model.parts import Part
 
 _IN_NO_NUMBER = re.compile(r"[^0-9A-Za-z.+-]")
 """What no number holds that was cleaned by `digits` or `alnum`, or that has a format."""

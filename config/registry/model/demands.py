@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from config.registry.rules import MAX_AGE, Demanded, MinAgeRule, OneOfRule, ValidAtRule
+from config.registry.model.rules import MAX_AGE, Demanded, MinAgeRule, OneOfRule, ValidAtRule
 
 if TYPE_CHECKING:
-    from config.registry.source import RecordSource
+    from config.registry.model.source import RecordSource
 
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WRITTEN: Final = {

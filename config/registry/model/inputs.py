@@ -9,8 +9,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from config.registry.expressions import Expression
-from config.registry.parts import Part, PartName, Titles, Word, misplaced
+from config.registry.model.expressions import Expression
+from config.registry.model.parts import Part, PartName, Titles, Word, misplaced
 
 
 class NumberFormat(StrEnum):

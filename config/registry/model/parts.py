@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from config.problems import printable
-from config.registry.templates import NAME_PATTERN
+from config.registry.model.templates import NAME_PATTERN
 from config.suggestions import did_you_mean
-from jurat.words import Reason
+from jurat.vocabulary import Reason
 
 ANSWER_REASONS = frozenset(
     {

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from config.limits import TimeZone
-from config.registry.expressions import Expression
-from config.registry.parts import Part, PartName, Word
+from config.registry.model.expressions import Expression
+from config.registry.model.parts import Part, PartName, Word
 
 EPOCH_S: Final = "epoch_s"
 EPOCH_MS: Final = "epoch_ms"

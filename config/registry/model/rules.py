@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from config.registry.expressions import Expression
-from config.registry.parts import (
+from config.registry.model.expressions import Expression
+from config.registry.model.parts import (
     ANSWER_REASONS,
     ERROR_REASONS,
     REFUSALS,
@@ -21,7 +21,7 @@ from config.registry.parts import (
     misplaced,
     write_one_of,
 )
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 
 class Then(StrEnum):

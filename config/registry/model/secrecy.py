@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from config.registry.templates import pieces
+from config.registry.model.templates import pieces
 
 Keys = tuple[str, ...]
 """The keys that a text stands under, outermost first."""

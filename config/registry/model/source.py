@@ -8,16 +8,16 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from config.durations import ByteSize, at_most
 from config.limits import ClientCertificate, FileName, LimitedSource, Name, ProxyUrl, SourceKind
-from config.registry.batches import Batch
-from config.registry.decoding import Decoder, Decoders, ElementPath
-from config.registry.expressions import Expression
-from config.registry.hosts import Host
-from config.registry.inputs import Input
-from config.registry.parts import Part, PartName, Titles, misplaced
-from config.registry.record import Record
-from config.registry.request import Request
-from config.registry.rules import OutcomeRule, Rule
-from config.registry.trials import Trial
+from config.registry.model.answer_formats import Decoder, Decoders, ElementPath
+from config.registry.model.batches import Batch
+from config.registry.model.expressions import Expression
+from config.registry.model.hosts import Host
+from config.registry.model.inputs import Input
+from config.registry.model.parts import Part, PartName, Titles, misplaced
+from config.registry.model.record import Record
+from config.registry.model.request import Request
+from config.registry.model.rules import OutcomeRule, Rule
+from config.registry.model.trials import Trial
 from config.secrets import SecretReference
 
 
@@ -105,7 +105,7 @@ class RegistrySource(RecordSource):
 
     @model_validator(mode="after")
     def _check_whole(self) -> Self:
-        from config.registry.checks import problems_of  # noqa: PLC0415 - it needs the models above
+        from config.registry.lint.description import problems_of  # noqa: PLC0415 - it needs the models above
 
         if found := list(problems_of(self)):
             raise misplaced("RegistrySource", found)

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from config.limits import FileName
 from config.problems import printable
-from config.registry.parts import (
+from config.registry.model.parts import (
     ANSWER_REASONS,
     ERROR_REASONS,
     REFUSALS,
@@ -25,7 +25,7 @@ from config.registry.parts import (
     write_one_of,
 )
 from config.suggestions import did_you_mean
-from jurat.words import Outcome, Reason, outcomes_of
+from jurat.vocabulary import Outcome, Reason, outcomes_of
 
 PRESET_FILE: Final = "preset:"
 """Before the name of a file that comes with jurat, in `config/presets/answers`."""

@@ -30,7 +30,7 @@ from examples.platform.web.waiting import said_of, uuid_or_400, wait_for
 from jurat import AskedState, Reason, UnknownCheck
 from jurat.columns import instant
 from jurat.database import state_of
-from jurat.reading import read_json
+from jurat.queries import read_json
 
 pages = Blueprint("reviewing", __name__, url_prefix="/<locale>/reviews")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.address.answer import Asked, read_answer
 from adapters.address.house_numbers import HouseNumber, read_number
+from adapters.address.parsed_address import Asked, read_answer
 
 STREETS = {"fr": "rue du Moulin", "en": "Mill Street", "de": "Mühlstraße", "es": "Calle Mayor", "it": "Via Roma"}
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.address.answer import read_answer
 from adapters.address.house_numbers import HouseNumber, read_number, same_number
+from adapters.address.parsed_address import read_answer
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.address.matching import (
+from adapters.address.street_names import (
     CONFIRMED,
     INITIAL,
     THRESHOLD,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.base import Unavailable
-from adapters.transport import Transport
+from adapters.http_client.transport import Transport
 from config.limits import ClientCertificate
 from config.networks import networks_of
 from tests.adapters.conftest import Listen

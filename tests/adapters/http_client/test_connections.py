@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import Blocked, RejectedRequest, Unavailable
-from adapters.transport import Transport
+from adapters.http_client.transport import Transport
 from config.networks import LOOPBACK, networks_of
 from tests.adapters.conftest import Listen, Script, read_request
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from adapters.base import Blocked, Unavailable
-from adapters.destinations import Destinations
-from adapters.transport import Transport
+from adapters.http_client.destinations import Destinations
+from adapters.http_client.transport import Transport
 from config.networks import networks_of
 from tests.adapters.conftest import Listen, read_request
 from tests.adapters.names import Names

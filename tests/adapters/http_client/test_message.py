@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import Unavailable, Unreadable
-from adapters.message import MAX_HEAD_BYTES, Answer, Receive, read_answer, read_status, written
+from adapters.http_client.message import MAX_HEAD_BYTES, Answer, Receive, read_answer, read_status, written
 
 CAP = 5_000
 PIECE = 16 << 10

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import Credentials, RejectedRequest, SourceError, Throttled, Unavailable, Unreadable
-from adapters.reply import LONGEST_WAIT_S, Reply, raise_for_trouble, retry_after
+from adapters.http_client.reply import LONGEST_WAIT_S, Reply, raise_for_trouble, retry_after
 
 NOW = datetime(2031, 5, 4, 12, 0, tzinfo=UTC).timestamp()
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from adapters.base import Blocked, RejectedRequest, SourceError, Unavailable, Unreadable
-from adapters.transport import Transport
+from adapters.http_client.transport import Transport
 from config.networks import LOOPBACK
 from examples.sources import Mood, Sources
 from tests.adapters.conftest import Listen, Script, read_request

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.base import Refused, SourceError, Unavailable
-from adapters.transport import Transport
+from adapters.http_client.transport import Transport
 from config.networks import networks_of
 from tests.adapters.conftest import Listen, Script, read_request
 from tests.adapters.tls import OK, certificate_for, over_tls, serve

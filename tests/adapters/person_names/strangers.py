@@ -15,7 +15,7 @@ from itertools import accumulate, combinations
 from pathlib import Path
 from typing import Any
 
-from adapters.registry.names import Band, Name, compare, fold
+from adapters.person_names.comparison import Band, Name, compare, fold
 
 CULTURES: Mapping[str, Mapping[str, Any]] = tomllib.loads(
     (Path(__file__).parent / "cultures.toml").read_text(encoding="utf-8")

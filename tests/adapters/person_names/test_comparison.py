@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.registry.names import LONGEST, Band, Name, compare, fold, is_withheld
+from adapters.person_names.comparison import LONGEST, Band, Name, compare, fold, is_withheld
 
 EXACT, COMPATIBLE, CLOSE, DIFFERENT = Band.EXACT, Band.COMPATIBLE, Band.CLOSE, Band.DIFFERENT
 

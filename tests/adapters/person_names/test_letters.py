@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.registry.name_folding import LONGEST, fold, is_chinese, is_foreign, unmarked
+from adapters.person_names.letters import LONGEST, fold, is_chinese, is_foreign, unmarked
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.registry.name_folding import fold
-from adapters.registry.name_likeness import _GROUPS, Word, rearranged, similar
+from adapters.person_names.letters import fold
+from adapters.person_names.likeness import _GROUPS, Word, rearranged, similar
 
 
 def words(text: str) -> tuple[Word, ...]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from adapters.registry.names import Name, fold
-from tests.adapters.registry.strangers import (
+from adapters.person_names.comparison import Name, fold
+from tests.adapters.person_names.strangers import (
     CULTURES,
     PEOPLE,
     Person,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.registry.names import Band, Name, compare
-from tests.adapters.registry.variants import VARIANTS
+from adapters.person_names.comparison import Band, Name, compare
+from tests.adapters.person_names.variants import VARIANTS
 
 LANGUAGES = sorted({variant.language for variant in VARIANTS})
 

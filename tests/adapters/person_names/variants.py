@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.registry.name_lists import BESIDE
-from adapters.registry.names import Band, Name, compare, fold, is_withheld
+from adapters.person_names.comparison import Band, Name, compare, fold, is_withheld
+from adapters.person_names.word_lists import BESIDE
 
 _TABLE = Path(__file__).parent / "name-variants.tsv"
 _NAMES = " / "

@@ -15,9 +15,9 @@ from ruamel.yaml import YAML
 
 import examples.sources
 from adapters.base import Finding, Query
+from adapters.http_client.reply import Reply
 from adapters.registry import RegistryAdapter, adapter_class
-from adapters.registry.watching import Watcher
-from adapters.reply import Reply
+from adapters.registry.trace import Watcher
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from config.secrets import SecretReference

@@ -15,14 +15,14 @@ from adapters.catalogue import build
 from adapters.fingerprints import Fingerprints
 from adapters.registry import RegistryAdapter, adapter_class
 from adapters.registry.batches import RegistryOfMany
-from adapters.registry.gate import examine
+from adapters.registry_tests.examination import examine
 from config.registry import RegistrySource
 from examples.sources import Mood, Sources
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conformance import Case, Conformance, Subject
 from tests.adapters.conftest import Listen
 from tests.adapters.registry.described import IRIS, Canned, Registry, adapter, asked, at, description, person, records
-from tests.adapters.registry.test_conformance import finds
+from tests.adapters.registry_tests.test_conformance import finds
 from tests.adapters.test_catalogue import surroundings
 
 BATCH = {"most": 20}

@@ -11,10 +11,10 @@ from lxml import etree
 from adapters.base import Query, Unreadable
 from adapters.registry.numbers import Malformed
 from adapters.registry.templates import RequestTemplate
-from config.registry.inputs import Input
-from config.registry.request import Request
-from config.registry.source import Step
-from jurat.words import Reason
+from config.registry.model.inputs import Input
+from config.registry.model.request import Request
+from config.registry.model.source import Step
+from jurat.vocabulary import Reason
 from tests.adapters.conftest import Listen
 from tests.adapters.registry.described import IRIS, Registry, description, person, records
 

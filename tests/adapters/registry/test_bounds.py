@@ -21,9 +21,9 @@ from adapters.base import SourceError, Throttled, Unavailable, Unreadable
 from adapters.registry import RegistryAdapter
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from config.registry import RegistrySource
-from config.registry.inputs import Cleaning, Input, NumberFormat
+from config.registry.model.inputs import Cleaning, Input, NumberFormat
 from examples.sources import Mood, Sources
-from jurat.words import Reason
+from jurat.vocabulary import Reason
 from tests.adapters.conftest import Listen, read_request
 from tests.adapters.registry.described import (
     IRIS,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.registry.columns import columns_of
-from config.registry.record import Record
+from config.registry.model.record import Record
 
 
 @pytest.mark.parametrize(

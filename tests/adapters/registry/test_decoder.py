@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import Unreadable
-from adapters.registry.decoding import Decoding, Word, table, xml_tree
-from adapters.reply import Reply
-from config.registry.decoding import CsvTable
-from config.registry.source import Step
-from tests.adapters.registry import census
+from adapters.http_client.reply import Reply
+from adapters.registry.decoder import Decoding, Word, table, xml_tree
+from config.registry.model.answer_formats import CsvTable
+from config.registry.model.source import Step
+from tests.adapters.person_names import census
 from tests.adapters.registry.described import reply
 
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from adapters.registry.numbers import Cleaner, Malformed, clean
-from config.registry.inputs import Cleaning, Input, NumberFormat
-from jurat.words import Reason
+from config.registry.model.inputs import Cleaning, Input, NumberFormat
+from jurat.vocabulary import Reason
 
 CLEANERS = {
     "country": Cleaner(Input(values={"EL": "EL", "FR": "FR", "AT": "AT"})),

@@ -13,7 +13,7 @@ from adapters.registry import RegistryAdapter
 from adapters.registry.holder import NumberHolder
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conftest import Listen
 from tests.adapters.registry.described import IRIS, Registry, at, description, person, records
 from tests.adapters.test_catalogue import surroundings

@@ -17,10 +17,10 @@ from adapters.base import Finding, Query, Unreadable
 from adapters.registry.adapter import RegistryAdapter
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from adapters.registry.templates import RequestTemplate
-from config.registry.inputs import Input
-from config.registry.request import Request
-from config.registry.source import Step
-from jurat.words import Outcome, Reason
+from config.registry.model.inputs import Input
+from config.registry.model.request import Request
+from config.registry.model.source import Step
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conftest import Listen
 from tests.adapters.registry.described import Registry, adapter, at, description, person, records
 

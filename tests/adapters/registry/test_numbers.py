@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.registry.numbers import Cleaner, Malformed, clean, compact, utc_today
-from config.registry.inputs import Cleaning, Input, NumberFormat
-from jurat.words import Reason
+from config.registry.model.inputs import Cleaning, Input, NumberFormat
+from jurat.vocabulary import Reason
 
 NPI = Cleaner(Input(clean=(Cleaning.TRIM, Cleaning.DIGITS), format=NumberFormat.US_NPI))
 

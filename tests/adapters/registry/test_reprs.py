@@ -17,14 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.base import Query, SourceError
+from adapters.http_client.reply import Reply
 from adapters.registry import adapter_class
 from adapters.registry.batches import RegistryOfMany
-from adapters.registry.list_trials import try_list
-from adapters.registry.watching import Watcher
-from adapters.reply import Reply
+from adapters.registry.trace import Watcher
+from adapters.registry_tests.roster_tests import try_list
 from config.registry import RegistrySource
 from tests.adapters.registry.described import NOON, Canned, description
-from tests.adapters.registry.test_list_trials import source as list_of
+from tests.adapters.registry_tests.test_roster_tests import source as list_of
 
 DESCRIPTION = "config.registry"
 OURS = ("adapters.", DESCRIPTION)
@@ -131,7 +131,7 @@ def test_nothing_that_a_look_up_builds_shows_who_is_looked_up(words: list[str], 
     assert showing(seen, *words, BORN.isoformat(), repr(BORN)) == {}
     built = {"record.Record", "rules.Case", "decoding.Decoded", "names.Name", "dates.Span", "templates.Message"}
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
-    assert {"adapters.registry.numbers.Malformed", "adapters.registry.names._Part"} <= seen.reprs.keys()
+    assert {"adapters.registry.numbers.Malformed", "adapters.person_names.comparison._Part"} <= seen.reprs.keys()
 
 
 @settings(max_examples=6, deadline=None)

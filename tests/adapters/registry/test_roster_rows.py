@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import file_lines
-from adapters.registry.people_rows import LONGEST_VALUE, PeopleFileError, PeopleRows, Person
 from adapters.registry.record import RecordReader
-from config.registry.inputs import Cleaning, Input
-from config.registry.people import PeopleFile, Row
+from adapters.registry.roster_rows import LONGEST_VALUE, PeopleFileError, PeopleRows, Person
+from config.registry.model.inputs import Cleaning, Input
+from config.registry.roster import PeopleFile, Row
 
 HEADER = "Ref No;Surname;Given Name;Town;Status"
 IRIS = "9000 010 000;Valombre;Iris Anne;Valmont;Registered"

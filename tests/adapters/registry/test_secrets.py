@@ -17,10 +17,10 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from adapters.base import Credentials, Query, SourceError
+from adapters.http_client.reply import Reply
 from adapters.registry import RegistryAdapter
 from adapters.registry.templates import Message, RequestTemplate
-from adapters.registry.watching import Watcher
-from adapters.reply import Reply
+from adapters.registry.trace import Watcher
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from examples.sources import Mood, Sources

@@ -21,10 +21,10 @@ from adapters.registry import RegistryAdapter
 from adapters.registry.templates import RequestTemplate
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
-from config.registry.request import Request
-from config.registry.source import Step
+from config.registry.model.request import Request
+from config.registry.model.source import Step
 from examples.sources import Mood, Sources
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conftest import Listen, read_request
 from tests.adapters.registry.described import IRIS, Canned, Registry, adapter, asked, at, description, person, records
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from adapters.base import Unreadable
-from adapters.registry.watching import Watcher
-from config.registry.rules import EqualsRule
-from jurat.words import Outcome, Reason
-from tests.adapters.registry import census
+from adapters.registry.trace import Watcher
+from config.registry.model.rules import EqualsRule
+from jurat.vocabulary import Outcome, Reason
+from tests.adapters.person_names import census
 from tests.adapters.registry.described import IRIS, description, judged, person, records
 
 

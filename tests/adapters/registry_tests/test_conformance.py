@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from adapters.base import Finding
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conformance import Case, Conformance, Subject
 from tests.adapters.registry.described import adapter, asked, at
 

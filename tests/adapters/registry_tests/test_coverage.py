@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.registry.test_gate import DATED, WHOLE, faults
+from tests.adapters.registry_tests.test_examination import DATED, WHOLE, faults
 
 
 def never_shown(field: str, value: Any, rule: dict[str, Any], **person: Any) -> list[tuple[str, str, str]]:

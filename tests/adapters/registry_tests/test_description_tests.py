@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from adapters.registry.rehearsal import Rehearsal
-from adapters.registry.trials import Tried, try_all
+from adapters.registry_tests.description_tests import Tried, try_all
+from adapters.registry_tests.offline_run import Rehearsal
 from config.registry import RegistrySource
 from config.registry.trial_files import NoFile
 from tests.adapters.registry.described import description, person, records

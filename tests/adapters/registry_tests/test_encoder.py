@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from adapters.registry.decoding import Decoding
-from adapters.registry.written import Levels, Unwritable, written
-from adapters.reply import Reply
-from config.registry.decoding import Csv, CsvTable
-from config.registry.source import Step
+from adapters.http_client.reply import Reply
+from adapters.registry.decoder import Decoding
+from adapters.registry_tests.encoder import Levels, Unwritable, written
+from config.registry.model.answer_formats import Csv, CsvTable
+from config.registry.model.source import Step
 
 REQUEST = {"url": "https://registry.example/people"}
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=6)

@@ -10,9 +10,9 @@ import pytest
 from ruamel.yaml import YAML
 
 import examples.sources
-from adapters.registry.conformance import Acted
-from adapters.registry.gate import Examination, examine, refuses
-from adapters.registry.moods import MOODS
+from adapters.registry_tests.conformance import Acted
+from adapters.registry_tests.examination import Examination, examine, refuses
+from adapters.registry_tests.failure_cases import MOODS
 from config.registry import RegistrySource
 from config.registry.trial_files import NoFile
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.registry.shapes import (
+from adapters.registry_tests.mutations import (
     EACH,
     MOST_ENTRIES,
     MOST_PLACES,

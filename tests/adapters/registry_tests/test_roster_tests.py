@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from adapters.registry.gate import Examination, examine_list
-from config.registry.people import RegisterFileSource
+from adapters.registry_tests.examination import Examination, examine_list
+from config.registry.roster import RegisterFileSource
 from config.registry.trial_files import NoFile
 
 LIST = "Ref No;Surname;Status\n9000 010 000;Valombre;on\n9000010372;Sardel;off\n7;X;on\n7;Y;on\n8;Z;gone\n"

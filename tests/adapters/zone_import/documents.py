@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 from shapely import Polygon
 
-from adapters.address.zone_examination import FILES, Found, Request, examine
+from adapters.zone_import.examination import FILES, Found, Request, examine
 
 RING = [[1.0, 44.0], [1.1, 44.0], [1.1, 44.1], [1.0, 44.1], [1.0, 44.0]]
 

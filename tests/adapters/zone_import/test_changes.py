@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import MultiPolygon, Polygon
 
-from adapters.address import changes
 from adapters.address.borders import Border
-from adapters.address.changes import TOLERANCE, TOLERANCE_M, Change, compare, touched
+from adapters.zone_import import changes
+from adapters.zone_import.changes import TOLERANCE, TOLERANCE_M, Change, compare, touched
 
 NORTH = 1 / 111_132.0
 """A metre to the north at 45 degrees, in degrees."""

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import shapely
 
-from adapters.address import zone_examination, zone_geojson
-from tests.adapters.address.zone_documents import RING, box, collection, examined, feature, named, parts
+from adapters.zone_import import examination, geojson
+from tests.adapters.zone_import.documents import RING, box, collection, examined, feature, named, parts
 
 SPIKE = [[1.05, 44.0], [1.0501, 44.0001], [1.0501, 43.9999], [1.05, 44.0001]]
 
@@ -176,10 +176,10 @@ def test_latitude_before_longitude_is_seen_where_the_area_is_known(tmp_path: Pat
 
 
 def test_limits_on_vertices_and_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zone_examination, "MOST_VERTICES", 7)
+    monkeypatch.setattr(examination, "MOST_VERTICES", 7)
     two = collection(feature(id="a"), feature([[lon + 1, lat] for lon, lat in RING], id="b"))
     assert "10 vertices; at most 7 are taken" in problems(tmp_path, two)[0]
-    monkeypatch.setattr(zone_geojson, "MOST_FEATURES", 1)
+    monkeypatch.setattr(geojson, "MOST_FEATURES", 1)
     assert "has 2 features; at most 10,000" in problems(tmp_path, two)[0]
 
 

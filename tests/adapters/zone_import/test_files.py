@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import shapely
 
-from adapters.address import zone_files
-from adapters.address.zone_files import ZoneFileError, read_zone_file, read_zones
-from adapters.address.zone_reader import MOST_MEMORY
-from tests.adapters.address.zone_documents import box, collection, feature, shapefile, square, write, zipped
+from adapters.zone_import import files as zone_files
+from adapters.zone_import.files import ZoneFileError, read_zone_file, read_zones
+from adapters.zone_import.reader import MOST_MEMORY
+from tests.adapters.zone_import.documents import box, collection, feature, shapefile, square, write, zipped
 
 ROOT = Path(__file__).parents[3]
 TOWN = ROOT / "examples" / "town" / "zones.geojson"
@@ -193,7 +193,7 @@ def test_a_long_list_of_problems_is_cut_in_the_message_alone(tmp_path: Path) -> 
 def test_the_reader_gives_up_memory_files_time_and_network(asked: tuple[str, list[str]]) -> None:
     url, _ = asked
     script = (
-        "import os, resource as r, socket; from adapters.address.zone_reader import shut_in\n"
+        "import os, resource as r, socket; from adapters.zone_import.reader import shut_in\n"
         "before = os.path.realpath('/proc/self/ns/net'); shut_in()\n"
         "print([r.getrlimit(limit)[1] for limit in (r.RLIMIT_AS, r.RLIMIT_CPU, r.RLIMIT_FSIZE, r.RLIMIT_CORE)])\n"
         "try: bytearray(3 * 1024 ** 3)\n"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from shapely import MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
-from adapters.address.outlines import POINTS, RINGS, Outline, outline_of
-from adapters.address.zone_files import read_zones
+from adapters.zone_import.files import read_zones
+from adapters.zone_import.outlines import POINTS, RINGS, Outline, outline_of
 from tests.conftest import ROOT
 
 

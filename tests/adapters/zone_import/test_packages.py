@@ -14,11 +14,11 @@ import pytest
 import shapely
 from shapely import Polygon
 
-from adapters.address import zone_packages
-from adapters.address.zone_examination import FILES, Found, Request, examine
-from adapters.address.zone_layers import FileProblem
-from adapters.address.zone_packages import _checked, _parts_of
-from tests.adapters.address.zone_documents import square, write, zipped
+from adapters.zone_import import packages
+from adapters.zone_import.examination import FILES, Found, Request, examine
+from adapters.zone_import.layers import FileProblem
+from adapters.zone_import.packages import _checked, _parts_of
+from tests.adapters.zone_import.documents import square, write, zipped
 
 TWO = {"mill": square(), "quay": square(1000)}
 
@@ -153,7 +153,7 @@ def test_a_layer_that_runs_something_is_not_read(tmp_path: Path, layer: str) -> 
 def test_a_table_that_claims_to_be_a_view_s_neighbour_can_not_write_or_attach(tmp_path: Path) -> None:
     path = package(tmp_path)
     with closing(sqlite3.connect(path)) as connection:
-        connection.set_authorizer(zone_packages._only_reading)
+        connection.set_authorizer(packages._only_reading)
         for statement in ("DELETE FROM upload", f"ATTACH '{path}' AS other", "SELECT hex(geom) FROM upload"):
             with pytest.raises(sqlite3.DatabaseError, match=r"not authorized|prohibited"):
                 connection.execute(statement).fetchall()
@@ -218,7 +218,7 @@ def test_a_zip_with_too_much_or_too_little_is_refused(tmp_path: Path, monkeypatc
         checked(tmp_path, zipped({"zones.shp": b"s", "other.dbf": b"d"}))
     with pytest.raises(FileProblem, match="holds 0 Shapefiles"):
         checked(tmp_path, zipped({"zones.geojson": b"{}"}))
-    monkeypatch.setattr(zone_packages, "LARGEST_UNPACKED", 3)
+    monkeypatch.setattr(packages, "LARGEST_UNPACKED", 3)
     with pytest.raises(FileProblem, match="is larger than"):
         checked(tmp_path, zipped(PARTS))
 

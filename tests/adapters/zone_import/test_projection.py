@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import MultiPolygon, Polygon
 
-from adapters.address.zone_layers import FileProblem, Shape
-from adapters.address.zone_projection import CLOSE_M, DEGREE_M, name_of, system_of
+from adapters.zone_import.layers import FileProblem, Shape
+from adapters.zone_import.projection import CLOSE_M, DEGREE_M, name_of, system_of
 
 known = functools.lru_cache(system_of)
 

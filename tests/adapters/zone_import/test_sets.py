@@ -10,10 +10,10 @@ import pytest
 import shapely
 from shapely import Polygon
 
-from adapters.address.zone_examination import Found
-from adapters.address.zone_projection import DEGREE_M
-from adapters.address.zone_sets import seem_swapped
-from tests.adapters.address.zone_documents import VALMONT, box, collection, examined, feature, parts
+from adapters.zone_import.examination import Found
+from adapters.zone_import.projection import DEGREE_M
+from adapters.zone_import.sets import seem_swapped
+from tests.adapters.zone_import.documents import VALMONT, box, collection, examined, feature, parts
 
 METRE = 1 / 111_320 / 0.7193
 """Degrees of longitude in a metre, at 44° north."""

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.commands.valmont import settle
-from tests.worker.shell import Shell
+from tests.cli.commands.valmont import settle
+from tests.cli.shell import Shell
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from jurat.ids import uuid7
 from jurat.messages import message_for
-from jurat.sealing import generate, key_to_text
-from jurat.words import Outcome, Reason, State
-from tests.worker.conftest import configure
-from tests.worker.shell import Ran, Shell, is_one_sentence
+from jurat.seal import generate, key_to_text
+from jurat.vocabulary import Outcome, Reason, State
+from tests.cli.conftest import configure
+from tests.cli.shell import Ran, Shell, is_one_sentence
 
 WHO = ("submit", "budget", "p-1", "who")
 SECRET = "7 rue du Puits"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from jurat.codes import clean, generate
-from tests.worker.conftest import CONFIGURATION, configure
-from tests.worker.shell import Shell, is_one_sentence
+from tests.cli.conftest import CONFIGURATION, configure
+from tests.cli.shell import Shell, is_one_sentence
 
 GENERATE = ("codes", "generate", "spring")
 

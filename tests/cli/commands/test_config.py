@@ -14,10 +14,10 @@ from config import publications
 from config.schema import schema
 from jurat import Client
 from jurat.database import open_engine
-from tasks.ledger import Keeping
-from tests.worker.commands.test_zones import SQUARE, collection
-from tests.worker.conftest import CONFIGURATION, configure
-from tests.worker.shell import ROOT, Shell, is_one_sentence
+from store.upkeep.upkeep import Keeping
+from tests.cli.commands.test_zones import SQUARE, collection
+from tests.cli.conftest import CONFIGURATION, configure
+from tests.cli.shell import ROOT, Shell, is_one_sentence
 
 TYPO = CONFIGURATION.replace("type: simulated", "typ: simulated").replace("criterion: anything", "criterion: anythin")
 ADDRESS = """\
@@ -392,7 +392,7 @@ def test_administrators_withdraw_what_the_platform_published(
     assert (ran.code, is_one_sentence(ran)) == (2, True)
     assert "say --yes" in ran.err
     with monkeypatch.context() as patched:
-        patched.setattr("worker.asking.at_terminal", lambda: True)
+        patched.setattr("cli.confirmation.at_terminal", lambda: True)
         assert configured("config", "withdraw", "summer", stdin="n\n").code == 1
     assert version(configured) == 2
     ran = configured("config", "withdraw", "summer", "--yes", "--json")
@@ -411,7 +411,7 @@ def test_what_the_database_does_not_hold_is_a_sentence(
     def fails(*_: object) -> None:
         raise DataError("INSERT INTO jurat_questions", {}, ValueError("string or blob too big"))
 
-    monkeypatch.setattr("tasks.ledger.publishing.replace_questions", fails)
+    monkeypatch.setattr("store.configurations.publisher.replace_questions", fails)
     configured.write("jurat.yaml", CONFIGURATION.replace("rounds: 3", "rounds: 4"))
     ran = configured("config", "apply", "jurat.yaml", *words)
     assert ran.code == 1

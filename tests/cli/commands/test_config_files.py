@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from tests.worker.conftest import CONFIGURATION
-from tests.worker.shell import Shell
+from tests.cli.conftest import CONFIGURATION
+from tests.cli.shell import Shell
 
 PIPE = "cannot be read: it is a pipe, and no file — write it into a file first"
 DEVICE = "cannot be read: it is a device, and no file — write it into a file first"

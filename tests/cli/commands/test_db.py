@@ -11,8 +11,8 @@ import pytest
 
 from jurat import Client
 from jurat.tables import CONTRACT_VERSION
+from tests.cli.shell import ROOT, Shell, is_one_sentence
 from tests.rigs.servers import Databases
-from tests.worker.shell import ROOT, Shell, is_one_sentence
 from worker import database
 
 NEEDY = (

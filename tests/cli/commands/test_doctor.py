@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from jurat.sealing import generate, key_to_text
-from tasks.grants import Role
-from tasks.ledger import Reading
+from jurat.seal import generate, key_to_text
+from store.queries import Reading
+from store.schema.grants import Role
+from tests.cli.conftest import CONFIGURATION, configure
+from tests.cli.shell import Ran, Shell
 from tests.rigs.logins import Logins, plain
 from tests.rigs.servers import Databases
-from tests.worker.conftest import CONFIGURATION, configure
-from tests.worker.shell import Ran, Shell
 
 DOWN = "redis://:confidential@127.0.0.1:1/0"
 
@@ -85,7 +85,7 @@ def configured_with_secret(shell: Shell, reference: dict[str, str]) -> str:
 
     from ruamel.yaml import YAML
 
-    from tests.worker.shell import ROOT
+    from tests.cli.shell import ROOT
 
     before = shell("doctor", JURAT_SOURCE_REGISTER="x").out
     source = YAML(typ="safe").load((ROOT / "examples" / "sources" / "register.yaml").read_text())

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from tasks.grants import Role
+from store.schema.grants import Role
+from tests.cli.shell import Shell
 from tests.rigs.logins import Logins, plain
-from tests.worker.shell import Shell
 
 
 def logins_told(shell: Shell, **environment: str) -> list[dict[str, Any]]:

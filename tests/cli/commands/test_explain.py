@@ -10,9 +10,9 @@ import pytest
 from jurat.batches import run
 from jurat.database import open_engine
 from jurat.messages import message_for
-from tasks.ledger.records import add_attempts, add_verdicts
-from tests.worker.conftest import configure
-from tests.worker.shell import Shell, is_one_sentence
+from store.verdicts.records import add_attempts, add_verdicts
+from tests.cli.conftest import configure
+from tests.cli.shell import Shell, is_one_sentence
 
 EVIDENCE = {
     "provider": "addok",

@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import text
 
 from jurat.database import open_engine
-from jurat.sealing import Unseal, generate, key_from_text, key_id, key_to_text
-from tasks.ledger.fleet import Fleet, Member
-from tests.worker.conftest import configure
-from tests.worker.shell import Ran, Shell
+from jurat.seal import Unseal, generate, key_from_text, key_id, key_to_text
+from store.workers import Fleet, Member
+from tests.cli.conftest import configure
+from tests.cli.shell import Ran, Shell
 
 Start = Callable[..., "subprocess.Popen[str]"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.schema import _revisions
-from tests.worker.shell import Shell
+from store.schema.migrations import _revisions
+from tests.cli.shell import Shell
 from worker import health as files
 from worker.health import Facts, Health
 from worker.installation import installation, newest_revision

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jurat.sealing import Seal, Unseal, key_from_text
-from tests.worker.shell import Shell, is_one_sentence
+from jurat.seal import Seal, Unseal, key_from_text
+from tests.cli.shell import Shell, is_one_sentence
 
 FILES = ("seal_key", "unseal_keys", "hash_keys")
 

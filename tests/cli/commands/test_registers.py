@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.shell import ROOT, Shell, is_one_sentence
+from tests.cli.shell import ROOT, Shell, is_one_sentence
 
 TOWN = ROOT / "examples" / "town" / "addresses.csv"
 HEADER = "numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"

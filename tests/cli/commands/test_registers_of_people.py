@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.shell import Ran, Shell, is_one_sentence
+from tests.cli.shell import Ran, Shell, is_one_sentence
 
 HEADER = "Ref No;Surname;Given;Status;Town"
 ROWS = ("9000 010 000;Valombre;Iris;Registered;Valmont", "9000010372;Sardel;Maëlle;Suspended;Valmont")

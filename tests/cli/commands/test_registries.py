@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from examples.sources import Mood, Sources
-from tests.worker.shell import ROOT, Shell, is_one_sentence
+from tests.cli.shell import ROOT, Shell, is_one_sentence
 
 TYPED = ("--input", "number=9000 010 000", "--input", "family_name=Valombre", "--input", "given_name=Iris")
 ON_FILE = """\
@@ -402,7 +402,7 @@ def test_the_help_says_that_it_is_a_real_person(bare_shell: Shell) -> None:
 @pytest.mark.parametrize("form", ["json", "xml", "csv-register"])
 def test_a_new_source_passes_lint_with_its_tests_and_every_mood(bare_shell: Shell, form: str) -> None:
     if form == "csv-register":
-        pytest.importorskip("config.registry.people", reason="lists of people come with registers of people")
+        pytest.importorskip("config.registry.roster", reason="lists of people come with registers of people")
     made = bare_shell("sources", "new", "professionals", "--format", form)
     assert made.code == 0
     bare_shell.write("new.yaml", made.out)

@@ -11,10 +11,10 @@ from jurat import Client
 from jurat.batches import run
 from jurat.database import open_engine
 from jurat.statements import now
-from tasks.ledger.keeping import Keeping
-from tasks.ledger.records import add_verdicts, close_reviews, open_reviews
-from tests.worker.conftest import CONFIGURATION, configure
-from tests.worker.shell import Shell, is_one_sentence
+from store.upkeep.upkeep import Keeping
+from store.verdicts.records import add_verdicts, close_reviews, open_reviews
+from tests.cli.conftest import CONFIGURATION, configure
+from tests.cli.shell import Shell, is_one_sentence
 
 SECRET, NOTE = "7 rue du Puits", "I moved\x1b[2J here\nin May"
 NOBODY = str(UUID(int=7))

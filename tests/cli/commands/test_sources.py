@@ -15,8 +15,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.worker.conftest import configure
-from tests.worker.shell import Shell, is_one_sentence
+from tests.cli.conftest import configure
+from tests.cli.shell import Shell, is_one_sentence
 
 FAR = "2999-01-01 00:00:00.000"
 REGISTERS = """\

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.worker.conftest import configure
-from tests.worker.shell import Shell, is_one_sentence
+from tests.cli.conftest import configure
+from tests.cli.shell import Shell, is_one_sentence
 
 Start = Callable[..., "subprocess.Popen[str]"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.worker.commands.test_zones import SQUARE, WIDER, collection
-from tests.worker.commands.valmont import sql
-from tests.worker.shell import Shell, is_one_sentence
+from tests.cli.commands.test_zones import SQUARE, WIDER, collection
+from tests.cli.commands.valmont import sql
+from tests.cli.shell import Shell, is_one_sentence
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import shapely
 
 from adapters.address.zones import Zone
 from adapters.base import Level, Place, Places
-from tests.worker.commands.test_zones import SQUARE, collection
-from tests.worker.commands.valmont import CONFIGURATION, sql
-from tests.worker.shell import Shell, is_one_sentence
-from worker.inquiry import Inquiry
+from cli.lookups.address_query import Inquiry
+from tests.cli.commands.test_zones import SQUARE, collection
+from tests.cli.commands.valmont import CONFIGURATION, sql
+from tests.cli.shell import Shell, is_one_sentence
 
 NEAR = "number=8,street=Rue du Puits,postcode=00100,city=Valmont"
 INSIDE = "number=10,street=rue du Puits,postcode=00100,city=Valmont"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.address.zone_documents import square, write
-from tests.worker.shell import Shell, is_one_sentence
+from tests.adapters.zone_import.documents import square, write
+from tests.cli.shell import Shell, is_one_sentence
 
 Ring = list[list[float]]
 

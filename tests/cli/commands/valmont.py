@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.worker.commands.test_zones import EAST, SQUARE, collection
-from tests.worker.shell import Shell
+from tests.cli.commands.test_zones import EAST, SQUARE, collection
+from tests.cli.shell import Shell
 
 CONFIGURATION = """\
 environment: test

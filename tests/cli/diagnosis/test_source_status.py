@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from cli.diagnosis.checkup import Mark, standing_step
+from cli.diagnosis.source_status import Standing, State
 from config.sources import CodesSource
-from tasks.ledger.reading import SourceRow
-from worker.diagnosis import Mark, standing_step
-from worker.standing import Standing, State
+from store.queries import SourceRow
 
 NOW = datetime(2026, 11, 25, 17, 0, tzinfo=UTC)
 EARLIER = datetime(2026, 11, 25, 16, 30, tzinfo=UTC)

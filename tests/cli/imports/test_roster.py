@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from adapters.address.register_layouts import BAN
+from adapters.address.base.columns import BAN
 from adapters.base import Unavailable
-from adapters.registry.people_rows import PeopleFileError
+from adapters.registry.roster_rows import PeopleFileError
+from cli.imports import roster
+from cli.imports.address_base import NewBase, import_base
+from cli.imports.roster import Doubtful, NewList, import_list, look_through
 from jurat.database import open_engine
-from tasks import people as importing
-from tasks.ledger import Reading
-from tasks.ledger import registering as module
-from tasks.ledger.people import Enrolling, PersonRow
-from tasks.ledger.registering import OtherKind, Overtaken, Registering, Versions
-from tasks.ledger.registers import RegisterRow
-from tasks.people import Doubtful, NewList, import_list, look_through
-from tasks.registers import NewBase, import_base
-from tests.tasks.members import (
+from store.datasets import imports as module
+from store.datasets.address_bases import RegisterRow
+from store.datasets.imports import OtherKind, Overtaken, Registering, Versions
+from store.datasets.rosters import Enrolling, PersonRow
+from store.queries import Reading
+from tests.store.datasets.members import (
     ACCEPTED,
     DAY,
     INACTIVE,
@@ -154,7 +154,7 @@ def test_who_imported_stands_in_the_audit_without_anybody(enrolling: Enrolling, 
 def test_a_list_and_an_address_base_never_take_each_other_s_name(
     enrolling: Enrolling, engine: Engine, tmp_path: Path
 ) -> None:
-    town = Path(__file__).parents[2] / "examples" / "town" / "addresses.csv"
+    town = Path(__file__).parents[3] / "examples" / "town" / "addresses.csv"
     base = NewBase("members", town, BAN, "fr", DAY)
     enrolled(enrolling, tmp_path, *ROWS)
     with pytest.raises(OtherKind, match="members is a list of people"):
@@ -174,7 +174,7 @@ def test_a_list_and_an_address_base_never_take_each_other_s_name(
 def test_a_bad_row_at_the_end_changes_nothing(
     enrolling: Enrolling, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr(roster, "BATCH", 2)
     enrolled(enrolling, tmp_path, *ROWS)
     more = [f"{number};X;Y;on;Z" for number in range(1, 7)]
     with pytest.raises(PeopleFileError, match=r"a\.csv:8: column Ref No: is empty"):
@@ -218,7 +218,7 @@ def test_of_two_imports_at_once_the_one_that_began_last_wins(enrolling: Enrollin
 def test_a_file_that_changes_while_it_is_read_is_not_put_in_force(
     enrolling: Enrolling, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 1)
+    monkeypatch.setattr(roster, "BATCH", 1)
     new = NewList(file_of(tmp_path / "a.csv", *ROWS), model(), DAY)
 
     def meddle(rows: int) -> None:

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import Finding
+from adapters.http_client.reply import Reply
 from adapters.registry import RegistryAdapter
-from adapters.reply import Reply
+from cli.lookups.look_up_once import LONGEST_TEXT, MOST_ENTRIES, MOST_LINES, Shown, code_of, lines_of, query_of
+from cli.output import Exit, Failure
 from config.registry import RegistrySource
 from tests.adapters.registry.described import IRIS, Canned, description, person, records
-from worker.output import Exit, Failure
-from worker.trying import LONGEST_TEXT, MOST_ENTRIES, MOST_LINES, Shown, code_of, lines_of, query_of
 
 SECRET = 's3 cret&"ü"/+='
 
@@ -221,7 +221,7 @@ def test_an_age_and_a_day_are_required_in_their_own_form() -> None:
 
 def test_the_exit_code_says_the_verdict() -> None:
     from adapters.base import Unavailable
-    from jurat.words import Outcome, Reason
+    from jurat.vocabulary import Outcome, Reason
 
     assert code_of(Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)) is Exit.DONE
     assert code_of(Finding(Outcome.REFUSED, Reason.STATUS_INACTIVE)) is Exit.REFUSED

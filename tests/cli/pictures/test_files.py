@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import shapely
 
-from worker.output import Failure
-from worker.pictures.files import write_picture
-from worker.pictures.scene import Stored, compose
+from cli.output import Failure
+from cli.pictures.files import write_picture
+from cli.pictures.scene import Stored, compose
 
 SCENE = compose("Zone", ["words"], Stored("Zone", shapely.to_wkb(shapely.box(2.0, 45.0, 2.01, 45.01))))
 

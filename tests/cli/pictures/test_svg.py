@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.base import Level, Place
-from jurat.words import Reason
-from tasks.ledger.explaining import HouseRow
-from worker.inquiry import Sighting
-from worker.output import Failure
-from worker.pictures.scene import CLOSE_UP_M, Scene, Stored, compose
-from worker.pictures.svg import draw
+from cli.lookups.address_query import Sighting
+from cli.output import Failure
+from cli.pictures.scene import CLOSE_UP_M, Scene, Stored, compose
+from cli.pictures.svg import draw
+from jurat.vocabulary import Reason
+from store.explanation import HouseRow
 
 SVG = "{http://www.w3.org/2000/svg}"
 METRE = 1 / 111_132.0

@@ -9,7 +9,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.pictures.clipping import Window, rings_of, visible_area, visible_lines
+from cli.pictures.window import Window, rings_of, visible_area, visible_lines
 
 
 def blob(x: float, y: float, radii: list[float]) -> shapely.Polygon:

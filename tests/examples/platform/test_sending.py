@@ -14,8 +14,8 @@ from sqlalchemy import Connection, text
 
 from jurat import AskedState, Client, Reason
 from jurat.codes import generate
-from jurat.sealing import generate as keys
-from jurat.sealing import key_to_text
+from jurat.seal import generate as keys
+from jurat.seal import key_to_text
 
 pytest.importorskip("flask_wtf")
 pytest.importorskip("babel")

@@ -57,8 +57,8 @@ def test_it_is_made_once(sqlite_url: str) -> None:
 def test_what_jurat_has_of_it_may_be_seeded_again(sqlite_url: str, tmp_path: Path) -> None:
     from config.settings import Settings
     from examples.platform import seed
-    from jurat.sealing import key_to_text
-    from tasks.ledger import Reading
+    from jurat.seal import key_to_text
+    from store.queries import Reading
     from worker.bootstrap import open_service
 
     settings = Settings.model_validate({"database_url": sqlite_url, "hash_keys": [key_to_text(b"h" * 32)]})

@@ -16,11 +16,12 @@ from sqlalchemy.exc import DBAPIError
 
 from config.configuration import Configuration
 from jurat.database import bounded, open_engine
-from tasks.grants import Role
-from tasks.ledger import Keeping, Publishing
+from store.configurations.publisher import Publishing
+from store.schema.grants import Role
+from store.upkeep.upkeep import Keeping
 from tests.rigs.logins import Logins, plain
-from tests.tasks.desk import Desk, configuration
-from tests.tasks.publications import CHOOSABLE, SUMMER, WHO, force, publish, questions
+from tests.store.desk import Desk, configuration
+from tests.store.publications import CHOOSABLE, SUMMER, WHO, force, publish, questions
 
 FORMER_LOCK = 7882841
 """What programs of before lock alone."""
@@ -127,7 +128,7 @@ def test_an_edition_before_a_newer_jurats_is_read_as_it_was(desk: Desk) -> None:
         it='{"order": {}, "consultations": {}, "invented": 1}',
         version=version,
     )
-    from tasks.ledger.access import AccessRows
+    from store.verdicts.access import AccessRows
 
     with desk.engine.begin() as connection:
         edition = AccessRows().newest(connection)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from jurat import InvalidConsultation, PublicationState, Reason, UnknownConsultation
-from tasks.ledger import Reviewing
-from tasks.ledger.publishing import NewZone
-from tests.tasks.desk import ADMIN, REFUSED, Desk
-from tests.tasks.publications import CHOOSABLE, SUMMER, WHO, force, publish, questions, refused
+from store.configurations.publisher import NewZone
+from store.requests.reviews import Reviewing
+from tests.store.desk import ADMIN, REFUSED, Desk
+from tests.store.publications import CHOOSABLE, SUMMER, WHO, force, publish, questions, refused
 
 
 @pytest.fixture
@@ -309,7 +309,7 @@ def test_zones_and_lists_are_named_where_they_are_left_open(desk: Desk) -> None:
 
 def test_two_consultations_have_codes_of_their_own(desk: Desk) -> None:
     from config.configuration import Configuration
-    from tasks.running import Running
+    from tasks.check_runner import Running
 
     for name in ("summer", "autumn"):
         desk.add_codes(code_list=name)

@@ -14,14 +14,16 @@ from sqlalchemy.exc import DataError, InternalError
 from jurat import InvalidConsultation, PublicationState
 from jurat import publications as limits
 from jurat.database import bounded, open_engine
-from jurat.words import Reason
-from tasks.grants import Role
-from tasks.ledger import Keeping, Publishing, Unpublishable, consultations, questions
-from tasks.ledger.consultations import Consultations
+from jurat.vocabulary import Reason
+from store.configurations import consultations, questions
+from store.configurations.consultations import Consultations, Unpublishable
+from store.configurations.publisher import Publishing
+from store.schema.grants import Role
+from store.upkeep.upkeep import Keeping
 from tests.rigs.logins import Logins
-from tests.tasks.desk import ADMIN, Desk
-from tests.tasks.publications import CHOOSABLE, SUMMER, WHO, force, publish, refused
-from tests.tasks.publications import questions as published_questions
+from tests.store.desk import ADMIN, Desk
+from tests.store.publications import CHOOSABLE, SUMMER, WHO, force, publish, refused
+from tests.store.publications import questions as published_questions
 
 OTHER = {**CHOOSABLE, "sources": {**CHOOSABLE["sources"], "more": {"type": "simulated"}}}
 """The administrators' next configuration."""
@@ -189,7 +191,7 @@ def test_administrators_are_told_in_a_sentence(desk: Desk, monkeypatch: pytest.M
     def fails(*_: Any) -> None:
         raise InternalError("INSERT", {}, type("Said", (Exception,), {"sqlstate": "54000"})())
 
-    monkeypatch.setattr("tasks.ledger.publishing.replace_questions", fails)
+    monkeypatch.setattr("store.configurations.publisher.replace_questions", fails)
     before = desk.reading.config_version()
     with pytest.raises(Unpublishable, match=r"does not hold this configuration \(54000\).*config withdraw NAME"):
         desk.apply(OTHER)

@@ -9,8 +9,8 @@ import shapely
 
 from jurat import Client, SchemaMissing, Zone
 from jurat.database import open_engine
-from tasks.ledger.publishing import NewZone
-from tests.tasks.desk import ADMIN, Desk
+from store.configurations.publisher import NewZone
+from tests.store.desk import ADMIN, Desk
 
 
 def square(west: float, name: str = "port", title: str = "Le Port") -> NewZone:

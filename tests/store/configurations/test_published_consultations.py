@@ -11,14 +11,15 @@ import pytest
 
 from jurat import Client, InvalidConsultation, PublicationState
 from jurat.database import bounded, open_engine
-from jurat.words import Reason
+from jurat.vocabulary import Reason
+from store.configurations.consultations import Unpublishable
+from store.configurations.publisher import NewZone, Publishing
+from store.schema.grants import Role
+from store.upkeep.upkeep import Keeping
 from tasks.checks import Review
-from tasks.grants import Role
-from tasks.ledger import Keeping, Publishing, Unpublishable
-from tasks.ledger.publishing import NewZone
 from tests.rigs.logins import Logins
-from tests.tasks.desk import ADMIN, Desk, configuration, entry
-from tests.tasks.publications import CHOOSABLE, SUMMER, WHO, publish, questions, refused
+from tests.store.desk import ADMIN, Desk, configuration, entry
+from tests.store.publications import CHOOSABLE, SUMMER, WHO, publish, questions, refused
 
 
 @pytest.fixture

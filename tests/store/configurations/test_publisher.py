@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DataError, IntegrityError
 
-from jurat.words import Reason, State
+from jurat.vocabulary import Reason, State
+from store.configurations.consultations import Unpublishable
+from store.configurations.publisher import NewZone, Publishing
 from tasks.checks import NextSource, Review
-from tasks.ledger import Publishing, Unpublishable
-from tasks.ledger.publishing import NewZone
-from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration
+from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def test_a_question_is_not_taken_away_from_a_review(desk: Desk) -> None:
 
 def run(desk: Desk) -> None:
     """Do what is due as a worker does, until nothing is."""
-    from tasks.running import Running
+    from tasks.check_runner import Running
 
     plan, running = desk.plan(), Running(desk.unseal)
     for _ in range(5):

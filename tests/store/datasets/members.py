@@ -12,12 +12,12 @@ from sqlalchemy import Engine, text
 
 from adapters.base import Finding, Query, SourceError
 from adapters.fingerprints import Fingerprints
-from adapters.registry.people import RegisterFileAdapter
+from adapters.registry.roster import RegisterFileAdapter
+from cli.imports.roster import ImportedList, NewList, import_list
 from config.registry import RegisterFileSource
-from jurat.words import Outcome, Reason
-from tasks.ledger import Reading
-from tasks.ledger.people import Enrolling
-from tasks.people import ImportedList, NewList, import_list
+from jurat.vocabulary import Outcome, Reason
+from store.datasets.rosters import Enrolling
+from store.queries import Reading
 from tasks.plan import StoredPeople
 
 HEADER = "Ref No;Surname;Given;Status;Town"

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from adapters.address.files import AddressFile
-from adapters.address.register_batches import Batch, StreetsMixed
-from adapters.address.register_layouts import BAN, OPENADDRESSES, AddressFileError
-from adapters.address.registers import AddressRegister
+from adapters.address.base.batches import Batch, StreetsMixed
+from adapters.address.base.columns import BAN, OPENADDRESSES, AddressFileError
+from adapters.address.base.database import AddressRegister
+from adapters.address.base.file import AddressFile
 from adapters.base import Level, Places, Query, Unavailable
+from cli.imports.address_base import NewBase, import_base
 from jurat.database import open_engine
-from tasks.ledger import Reading
-from tasks.ledger import registering as module
-from tasks.ledger.registering import Overtaken, Registering
-from tasks.ledger.registers import RegisterRow
+from store.datasets import imports as module
+from store.datasets.address_bases import RegisterRow
+from store.datasets.imports import Overtaken, Registering
+from store.queries import Reading
 from tasks.plan import _StoredRegisters
-from tasks.registers import NewBase, import_base
 
 TOWN = Path(__file__).parents[3] / "examples" / "town" / "addresses.csv"
 HEADER = "numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"
@@ -119,7 +119,7 @@ def test_it_answers_as_the_same_file_does_in_memory(registering: Registering, so
 def test_a_street_of_several_batches_is_put_together(
     registering: Registering, source: AddressRegister, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.registers.batches", _small)
+    monkeypatch.setattr("cli.imports.address_base.batches", _small)
     lines = [*houses(2.5, 5), *houses(2.25, 1, "Rue Neuve"), *houses(2.75, 2, "rue du moulin")]
     done = import_base(registering, town_of(tmp_path / "a.csv", *lines), "Iris")
     assert done.box == (2.25, 44.005, 2.75, 44.005)
@@ -133,7 +133,7 @@ def test_a_street_of_several_batches_is_put_together(
 def test_a_number_that_comes_again_in_another_batch_is_no_further_one(
     registering: Registering, source: AddressRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.registers.batches", _small)
+    monkeypatch.setattr("cli.imports.address_base.batches", _small)
     import_base(registering, town_of(tmp_path / "a.csv", *houses(2.5, 4), *houses(2.75, 4)), "Iris")
     (street,) = source.look_up(query("", "rue du Moulin", "99002")).places
     assert street.extent is None
@@ -152,7 +152,7 @@ def test_a_base_that_may_lack_houses_knows_no_whole_street(
 
 
 def _small(rows: object, code: str, salt: int) -> object:
-    from adapters.address.register_batches import batches
+    from adapters.address.base.batches import batches
 
     return batches(rows, code, salt, size=2)  # type: ignore[arg-type]
 
@@ -277,7 +277,7 @@ def test_who_imported_and_removed_stands_in_the_audit(registering: Registering, 
 def test_a_bad_row_at_the_end_changes_nothing(
     registering: Registering, source: AddressRegister, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.registers.batches", _small)
+    monkeypatch.setattr("cli.imports.address_base.batches", _small)
     import_base(registering, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
     before = rows(engine)
     with pytest.raises(AddressFileError, match=r"a\.csv:10: column lon or lat"):
@@ -289,7 +289,7 @@ def test_a_bad_row_at_the_end_changes_nothing(
 
 def crash(registering: Registering, base: NewBase) -> RegisterRow:
     """What an import leaves that is killed in the middle."""
-    from adapters.address.register_batches import batches
+    from adapters.address.base.batches import batches
 
     staged = registering.stage(base.name, "ban", "fr", base.digest(), base.data_date, "Iris")
     for batch in batches(base.rows(), "fr", staged.id):
@@ -333,7 +333,7 @@ def test_an_import_of_another_name_is_left_alone(registering: Registering, engin
 
 
 def test_two_streets_of_one_number_end_the_import(registering: Registering, engine: Engine, tmp_path: Path) -> None:
-    from adapters.address.register_batches import batches
+    from adapters.address.base.batches import batches
 
     staged = crash(registering, town_of(tmp_path / "a.csv", *houses(2.0)))
     (other,) = batches(town_of(tmp_path / "b.csv", *houses(3.0, 2, "Rue Neuve")).rows(), "fr", staged.id)

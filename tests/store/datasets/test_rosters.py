@@ -14,10 +14,10 @@ from sqlalchemy import Engine, text
 from adapters.base import Credentials, Finding, Unavailable
 from adapters.fingerprints import Fingerprints
 from jurat.database import open_engine
-from jurat.words import Outcome, Reason
-from tasks.ledger import Reading
-from tasks.ledger.people import Enrolling
-from tests.tasks.members import (
+from jurat.vocabulary import Outcome, Reason
+from store.datasets.rosters import Enrolling
+from store.queries import Reading
+from tests.store.datasets.members import (
     ACCEPTED,
     AMBIGUOUS,
     DAY,

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from jurat.words import Reason
+from jurat.vocabulary import Reason
+from store.queue.source_health import SourceFigures
 from tasks.checks import GiveBack
-from tasks.ledger import Breaker, Demand, SourceFigures
-from tests.tasks.desk import Desk, entry
+from tasks.rules.rate_limits import Breaker, Demand
+from tests.store.desk import Desk, entry
 
 BROKEN = SourceFigures(failed=5, trailing=5, last_failure=Reason.SOURCE_UNAVAILABLE)
 

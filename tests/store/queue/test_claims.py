@@ -11,12 +11,13 @@ import pytest
 from sqlalchemy import text
 
 from jurat.tables import checks
-from jurat.words import Priority, Reason
+from jurat.vocabulary import Priority, Reason
+from store.queue import claims as claiming
+from store.queue.claims import Claims
+from store.queue.leases import LEASE
 from tasks.checks import MOST_LOST_LEASES, Ended, GiveBack, Held, Later, Review
-from tasks.flow import AHEAD, Queue, turns
-from tasks.ledger import Claims, Demand, claiming
-from tasks.ledger.leasing import LEASE
-from tests.tasks.desk import DOCUMENT, Desk, attempt, entry, ids
+from tasks.rules.rate_limits import AHEAD, Demand, Queue, turns
+from tests.store.desk import DOCUMENT, Desk, attempt, entry, ids
 
 
 def give_back(desk: Desk, held: list[Held]) -> None:

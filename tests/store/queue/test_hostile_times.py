@@ -7,11 +7,11 @@ from itertools import product
 import pytest
 
 from jurat.ids import uuid7
-from jurat.sealing import key_id
-from jurat.words import Outcome, Reason
+from jurat.seal import key_id
+from jurat.vocabulary import Outcome, Reason
 from tasks.checks import Settle
-from tasks.rules import decide_without_look_up
-from tests.tasks.desk import PUBLIC_KEY, Desk, entry
+from tasks.rules.decision import decide_without_look_up
+from tests.store.desk import PUBLIC_KEY, Desk, entry
 
 COLUMNS = ("submitted_at", "due_at", "deadline_at")
 ON_POSTGRESQL = ("infinity", "-infinity", "0001-01-01 00:00:00 BC", "20000-01-01", "1700-01-01")

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from config.hours import Hours
-from jurat.words import Priority, Reason
+from jurat.vocabulary import Priority, Reason
+from store.queue.claims import Claims
+from store.queue.source_health import SourceFigures
 from tasks.checks import GiveBack, Held
-from tasks.ledger import Breaker, Claims, Demand, SourceFigures
-from tests.tasks.desk import DOCUMENT, Desk, entry
+from tasks.rules.rate_limits import Breaker, Demand
+from tests.store.desk import DOCUMENT, Desk, entry
 
 BROKEN = SourceFigures(failed=5, trailing=5, last_failure=Reason.SOURCE_UNAVAILABLE)
 BACK = SourceFigures(answered=1)
@@ -353,7 +355,7 @@ def waited(desk: Desk, seconds: float, deadline: float) -> Held:
 
 
 def left(desk: Desk) -> float:
-    from tasks.ledger.queues import seconds_between
+    from store.queue.turns import seconds_between
 
     dialect = desk.engine.dialect.name
     return float(desk.one(f"SELECT {seconds_between(dialect, 'deadline_at', desk.clock('NOW'))} FROM jurat_checks"))

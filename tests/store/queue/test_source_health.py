@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from jurat.words import Priority, Reason
+from jurat.vocabulary import Priority, Reason
+from store.queue.pauses import KEPT
+from store.queue.source_health import Noted, SourceFigures
 from tasks.checks import GiveBack
-from tasks.ledger import Breaker, Noted, SourceFigures
-from tasks.ledger.pausing import KEPT
-from tests.tasks.desk import Desk, entry
+from tasks.rules.rate_limits import Breaker
+from tests.store.desk import Desk, entry
 
 # ------------------------------------------------------------------------------------------------ pauses
 

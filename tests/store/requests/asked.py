@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from jurat.ids import uuid7
+from store.requests.request_rows import Kind, Request, ask
 from tasks.checks import Held
-from tasks.ledger.asked import Kind, Request, ask
-from tests.tasks.desk import REFUSED, Desk
+from tests.store.desk import REFUSED, Desk
 
 CLERK = "a clerk"
 

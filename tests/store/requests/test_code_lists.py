@@ -16,10 +16,11 @@ from jurat import AskedState
 from jurat.code_lists import insert_codes
 from jurat.codes import generate
 from jurat.ids import uuid7
-from jurat.sealing import Seal, Unseal
-from jurat.sealing import generate as generate_keys
-from tasks.ledger import Keeping, Minting
-from tests.tasks.desk import DOCUMENT, HASH_KEY, PUBLIC_KEY, Desk
+from jurat.seal import Seal, Unseal
+from jurat.seal import generate as generate_keys
+from store.requests.code_lists import Minting
+from store.upkeep.upkeep import Keeping
+from tests.store.desk import DOCUMENT, HASH_KEY, PUBLIC_KEY, Desk
 
 IRIS = "Iris of the town"
 OWN_LIST = {"sources": {"own": {"type": "codes"}}, "criteria": {"own-code": {"source": "own", "open": ["list"]}}}
@@ -163,8 +164,8 @@ def test_what_no_worker_can_open_is_refused_after_a_day(desk: Desk, monkeypatch:
     request = ask_by_sql(desk, seal.close(b'["x"]'), seal.key_id)
     assert keeping(desk).do_requests() == 0
     assert desk.client.request(request).state is AskedState.WAITING
-    monkeypatch.setattr("tasks.ledger.requests.LEFT_TO_OTHERS", -60.0)
-    from tasks.ledger.requests import _page
+    monkeypatch.setattr("store.requests.request_runner.LEFT_TO_OTHERS", -60.0)
+    from store.requests.request_runner import _page
 
     _page.cache_clear()
     assert refused(desk, request).startswith("the codes do not open with a key of the workers")

@@ -12,16 +12,17 @@ from uuid import UUID
 import pytest
 
 from jurat.ids import uuid7
-from jurat.sealing import Seal
-from jurat.words import AccessState, Reason, State
+from jurat.seal import Seal
+from jurat.vocabulary import AccessState, Reason, State
+from store.explanation import Explaining
+from store.requests.decisions import SECOND_PERSON, words
+from store.requests.request_rows import ask
+from store.requests.request_runner import CannotBeDone, Kind, Request, Requests
+from store.requests.reviews import ReviewError, Reviewing
+from store.upkeep.upkeep import Keeping
 from tasks.checks import Held, Review
-from tasks.ledger import Keeping, ReviewError, Reviewing
-from tasks.ledger.asked import ask
-from tasks.ledger.deciding import SECOND_PERSON, words
-from tasks.ledger.explaining import Explaining
-from tasks.ledger.requests import CannotBeDone, Kind, Request, Requests
-from tests.tasks.desk import ACCEPTED, DOCUMENT, PUBLIC_KEY, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
-from tests.tasks.ledger.passing import let_pass
+from tests.store.desk import ACCEPTED, DOCUMENT, PUBLIC_KEY, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
+from tests.store.passing import let_pass
 
 CLERK, OTHER = "a clerk", "another clerk"
 NOTE = "the register is of March"

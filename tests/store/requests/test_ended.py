@@ -16,15 +16,15 @@ from sqlalchemy.exc import DBAPIError
 from jurat import AlreadyConfirmed, NotNeeded
 from jurat.database import state_of
 from jurat.ids import uuid7
-from jurat.words import AccessState, Reason, State
+from jurat.vocabulary import AccessState, Reason, State
+from store.explanation import Explaining
+from store.requests.reviews import Reviewing
 from tasks.checks import Held, Review
-from tasks.ledger.explaining import Explaining
-from tasks.ledger.reviewing import Reviewing
 from tests.docs.pages import ROOT, block
 from tests.jurat.calls import submit
 from tests.rigs.logins import plain
-from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, UNDETERMINED, Desk
-from tests.tasks.ledger.passing import let_pass, unguarded
+from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNDETERMINED, Desk
+from tests.store.passing import let_pass, unguarded
 
 IN_REVIEW = Review(Reason.NAME_DIFFERS, 3600.0, {"version": 1})
 BUDGET = DOCUMENT["consultations"]["budget"]

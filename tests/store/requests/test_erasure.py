@@ -14,16 +14,16 @@ from sqlalchemy import inspect
 
 from jurat import AccessRevoked, InvalidSubmission
 from jurat.ids import uuid7
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
+from store.requests.erasure import Trace, erase, traces
+from store.requests.request_rows import CannotBeDone, Kind, Request, ask
+from store.requests.request_runner import Requests
+from store.requests.reviews import Reviewing
+from store.verdicts.access import AccessRows
+from tasks.check_runner import Running
 from tasks.checks import Held, Later, NextSource, Review, Settle
-from tasks.ledger import Reviewing
-from tasks.ledger.access import AccessRows
-from tasks.ledger.asked import CannotBeDone, Kind, Request, ask
-from tasks.ledger.erasing import Trace, erase, traces
-from tasks.ledger.requests import Requests
-from tasks.running import Running
-from tests.tasks.desk import ACCEPTED, ADMIN, DOCUMENT, REFUSED, Desk, claiming, entry
-from tests.tasks.ledger.passing import let_pass
+from tests.store.desk import ACCEPTED, ADMIN, DOCUMENT, REFUSED, Desk, claiming, entry
+from tests.store.passing import let_pass
 
 CLERK = "a clerk"
 GONE = "the-one-who-goes"

@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 
 from jurat import AccessRevoked
 from jurat.ids import uuid7
-from tasks.ledger.asked import CannotBeDone, Kind, Request
-from tasks.ledger.requests import Requests
-from tests.tasks.desk import REFUSED, Desk
-from tests.tasks.ledger.asked import CLERK, asking, stored, wait
+from store.requests.request_rows import CannotBeDone, Kind, Request
+from store.requests.request_runner import Requests
+from tests.store.desk import REFUSED, Desk
+from tests.store.requests.asked import CLERK, asking, stored, wait
 
 GONE = "the-one-who-goes"
 

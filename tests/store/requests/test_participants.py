@@ -13,15 +13,15 @@ import pytest
 
 from jurat import AccessRevoked, AlreadyConfirmed
 from jurat.ids import uuid7
-from jurat.words import Reason
+from jurat.vocabulary import Reason
+from store.requests.participants import is_revoked, transfer
+from store.requests.request_rows import CannotBeDone, Kind, Request, ask
+from store.requests.request_runner import Requests
+from store.verdicts.access import AccessRows
 from tasks.checks import Later, NextSource, Review
-from tasks.ledger.access import AccessRows
-from tasks.ledger.asked import CannotBeDone, Kind, Request, ask
-from tasks.ledger.persons import is_revoked, transfer
-from tasks.ledger.requests import Requests
-from tests.tasks.desk import REFUSED, Desk, claiming, entry
-from tests.tasks.ledger.asked import CLERK, asking, audited, participants, refused, stored, wait
-from tests.tasks.ledger.passing import unguarded
+from tests.store.desk import REFUSED, Desk, claiming, entry
+from tests.store.passing import unguarded
+from tests.store.requests.asked import CLERK, asking, audited, participants, refused, stored, wait
 
 
 @pytest.fixture

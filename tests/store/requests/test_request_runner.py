@@ -16,13 +16,13 @@ from sqlalchemy.exc import IntegrityError
 
 from jurat.ids import uuid7
 from jurat.statements import now
-from jurat.words import Reason
+from jurat.vocabulary import Reason
+from store.requests import request_runner as module
+from store.requests.request_rows import _ask, ask
+from store.requests.request_runner import CannotBeDone, Kind, Request, Requests
+from store.verdicts.access import AccessRows
 from tasks.checks import Held, Review
-from tasks.ledger import requests as module
-from tasks.ledger.access import AccessRows
-from tasks.ledger.asked import _ask, ask
-from tasks.ledger.requests import CannotBeDone, Kind, Request, Requests
-from tests.tasks.desk import REFUSED, Desk
+from tests.store.desk import REFUSED, Desk
 
 CLERK = "a clerk"
 NOBODY = UUID(int=7)
@@ -53,7 +53,7 @@ def asked(desk: Desk, *requests: Request) -> None:
         for number, request in enumerate(requests):
             earlier = partial(now, seconds=str(number - len(requests)))
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("tasks.ledger.asked.now", earlier)
+                patch.setattr("store.requests.request_rows.now", earlier)
                 _ask.cache_clear()
                 assert ask(connection, request)
     _ask.cache_clear()

@@ -11,10 +11,11 @@ from uuid import UUID
 
 import pytest
 
-from jurat.words import AccessState, Outcome, Reason, State
+from jurat.vocabulary import AccessState, Outcome, Reason, State
+from store.requests.reviews import ReviewError, Reviewing
+from store.upkeep.upkeep import Keeping
 from tasks.checks import Held, Review
-from tasks.ledger import Keeping, ReviewError, Reviewing
-from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, UNDETERMINED, Desk, attempt, entry
+from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNDETERMINED, Desk, attempt, entry
 
 NOBODY = UUID(int=7)
 CLERK = "a clerk"

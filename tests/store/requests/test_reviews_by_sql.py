@@ -12,18 +12,19 @@ import pytest
 from jurat import Client
 from jurat.database import bounded, open_engine
 from jurat.ids import uuid7
-from jurat.naming import person
-from jurat.sealing import key_to_text
-from jurat.words import AccessState, Reason
+from jurat.names import person
+from jurat.seal import key_to_text
+from jurat.vocabulary import AccessState, Reason
+from store.explanation import Explaining
+from store.requests.decisions import SECOND_PERSON
+from store.requests.request_rows import DECIDING, ask
+from store.requests.request_runner import CannotBeDone, Kind, Request, Requests
+from store.requests.reviews import Reviewing
+from store.schema.grants import Role
+from store.upkeep.upkeep import Keeping
 from tasks.checks import Held, Review
-from tasks.grants import Role
-from tasks.ledger import Keeping, Reviewing
-from tasks.ledger.asked import DECIDING, ask
-from tasks.ledger.deciding import SECOND_PERSON
-from tasks.ledger.explaining import Explaining
-from tasks.ledger.requests import CannotBeDone, Kind, Request, Requests
 from tests.rigs.logins import Logins, plain
-from tests.tasks.desk import DOCUMENT, PUBLIC_KEY, REFUSED, Desk
+from tests.store.desk import DOCUMENT, PUBLIC_KEY, REFUSED, Desk
 
 NOBODY = UUID(int=7)
 DECIDE, OPEN = "SELECT jurat_decide(%s, %s, %s, %s)", "SELECT jurat_open_review(%s, %s, %s)"

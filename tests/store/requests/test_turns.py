@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from jurat.ids import uuid7
-from tasks.ledger import requests as module
-from tasks.ledger.asked import CannotBeDone, Kind, Request
-from tasks.ledger.requests import Requests
-from tests.tasks.desk import DOCUMENT, REFUSED, Desk
-from tests.tasks.ledger.asked import CLERK, asking, stored
-from tests.tasks.ledger.test_requests import asked
+from store.requests import request_runner as module
+from store.requests.request_rows import CannotBeDone, Kind, Request
+from store.requests.request_runner import Requests
+from tests.store.desk import DOCUMENT, REFUSED, Desk
+from tests.store.requests.asked import CLERK, asking, stored
+from tests.store.requests.test_request_runner import asked
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from itertools import chain, combinations
 from typing import Any
 
 from jurat.columns import instant, moment
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 
 FREE = {
     *("source_unavailable", "source_throttled", "source_maintenance", "source_credentials", "source_rejected_request"),

@@ -14,16 +14,16 @@ from sqlalchemy import text
 
 from jurat import AccessRevoked, AlreadyConfirmed, JuratError, NotContestable, NotNeeded
 from jurat.ids import uuid7
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
+from store.configurations.consultations import Unpublishable
+from store.requests.request_runner import CannotBeDone, Kind, Requests
+from store.requests.reviews import ReviewError, Reviewing
+from store.verdicts.access import AccessRows
 from tasks.checks import Decision, Held, Review, Settle
-from tasks.ledger import Unpublishable
-from tasks.ledger.access import AccessRows
-from tasks.ledger.requests import CannotBeDone, Kind, Requests
-from tasks.ledger.reviewing import ReviewError, Reviewing
-from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk
-from tests.tasks.ledger import lives
-from tests.tasks.ledger.asked import asking
-from tests.tasks.ledger.passing import let_be_over, let_pass
+from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk
+from tests.store.passing import let_be_over, let_pass
+from tests.store.requests.asked import asking
+from tests.store.verdicts import lives
 
 # Ends stand half a day beside whole days: time passes in whole days, and so never to the very moment of an end.
 QUESTIONS: Mapping[str, Any] = {

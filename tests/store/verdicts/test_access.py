@@ -15,12 +15,13 @@ from sqlalchemy.exc import DataError
 from jurat import AlreadyConfirmed, NotNeeded
 from jurat.access import AddedUp, Confirmed, Standing, add_up, standing
 from jurat.ids import uuid7
-from jurat.words import AccessState, Outcome, QuestionState, Reason, State
+from jurat.vocabulary import AccessState, Outcome, QuestionState, Reason, State
+from store.requests.request_runner import Kind, Request, Requests
+from store.requests.reviews import Reviewing
+from store.verdicts.verdict_writer import Settling
 from tasks.checks import Decision, Held, Later, Review, Settle
-from tasks.ledger import Reviewing, Settling
-from tasks.ledger.requests import Kind, Request, Requests
-from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
-from tests.tasks.ledger.passing import unguarded
+from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
+from tests.store.passing import unguarded
 
 NOW = datetime.now(UTC)
 """Whenever: no answer of these ends."""

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jurat import AccessRevoked
-from jurat.words import Reason
-from tests.tasks.desk import ACCEPTED, REFUSED, Desk
-from tests.tasks.ledger import lives
-from tests.tasks.ledger.players import (
+from jurat.vocabulary import Reason
+from tests.store.desk import ACCEPTED, REFUSED, Desk
+from tests.store.verdicts import lives
+from tests.store.verdicts.players import (
     CONSULTATIONS,
     DECISIONS,
     IN_REVIEW,

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from adapters.fingerprints import Fingerprints
-from jurat.words import AccessState, Reason, State
+from jurat.vocabulary import AccessState, Reason, State
+from store.requests.reviews import Reviewing
 from tasks.checks import Entry, Held, Review, Settle
-from tasks.ledger.reviewing import Reviewing
-from tests.tasks.desk import ADMIN, DOCUMENT, HASH_KEY, NUMBER_TAKEN, Desk, claiming, entry
-from tests.tasks.ledger.passing import let_be_over
+from tests.store.desk import ADMIN, DOCUMENT, HASH_KEY, NUMBER_TAKEN, Desk, claiming, entry
+from tests.store.passing import let_be_over
 
 NUMBER = "9000010000"
 OTHER = "9000010372"

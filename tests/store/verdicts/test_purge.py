@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import text
 
 from jurat.database import open_engine
+from store.requests.request_rows import Kind
+from store.requests.request_runner import Requests
+from store.verdicts import purge
 from tasks.checks import Decision
-from tasks.ledger import purging
-from tasks.ledger.asked import Kind
-from tasks.ledger.requests import Requests
-from tests.tasks.desk import ACCEPTED, DOCUMENT, REFUSED, Desk, claiming, entry, listening
-from tests.tasks.ledger.asked import asking
-from tests.tasks.ledger.passing import let_pass
+from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, Desk, claiming, entry, listening
+from tests.store.passing import let_pass
+from tests.store.requests.asked import asking
 
 ONE = {"questions": {"residence": DOCUMENT["consultations"]["budget"]["questions"]["residence"]}}
 
@@ -25,7 +25,7 @@ def few(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """One question alone grants access; few verdicts are looked at in a transaction."""
     desk.apply({**DOCUMENT, "consultations": {"budget": ONE}})
     for name, value in (("BATCH", 2), ("LOOKED", 4)):
-        monkeypatch.setattr(purging, name, value)
+        monkeypatch.setattr(purge, name, value)
     return desk
 
 
@@ -97,8 +97,8 @@ def test_what_is_left_of_many_requests_goes_in_one_purge(few: Desk) -> None:
 
 
 def test_where_much_stays_more_is_looked_at_in_one_go(few: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(purging, "BATCH", 4)
-    monkeypatch.setattr(purging, "LOOKED", 16)
+    monkeypatch.setattr(purge, "BATCH", 4)
+    monkeypatch.setattr(purge, "LOOKED", 16)
     settle(few, ACCEPTED, *(f"g-{n:02}" for n in range(50)))
     with few.statements() as seen:
         assert few.keeping.purge() == 0

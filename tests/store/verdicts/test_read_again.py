@@ -13,10 +13,11 @@ from sqlalchemy.exc import OperationalError
 
 from bench.faults.proxy import Proxy
 from jurat.database import bounded, open_engine
-from jurat.words import Reason
+from jurat.vocabulary import Reason
+from store.requests.reviews import Reviewing
+from store.verdicts.verdict_writer import Settling, Written
 from tasks.checks import Decision, Entry, GiveBack, Later, NextSource, Review, Settle
-from tasks.ledger import Reviewing, Settling, Written
-from tests.tasks.desk import ACCEPTED, REFUSED, Desk, attempt, entry, listening
+from tests.store.desk import ACCEPTED, REFUSED, Desk, attempt, entry, listening
 
 DECISIONS: tuple[Decision, ...] = (
     ACCEPTED,
@@ -77,7 +78,7 @@ def at_commit(settling: Settling, do: Callable[[], None], *, alone: bool) -> Ite
             yield
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tasks.ledger.settling.crash_point", lambda name: do() if name == "write.made" else None)
+        patch.setattr("store.verdicts.verdict_writer.crash_point", lambda name: do() if name == "write.made" else None)
         yield
 
 

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from jurat.words import AccessState, Outcome, Reason, State
+from jurat.vocabulary import AccessState, Outcome, Reason, State
 from tasks.checks import Decision, Ended, Entry, GiveBack, Held, Later, NextSource, Review, Settle
-from tests.tasks.desk import ACCEPTED, REFUSED, UNDETERMINED, Desk, attempt, entry, ids, listening
+from tests.store.desk import ACCEPTED, REFUSED, UNDETERMINED, Desk, attempt, entry, ids, listening
 
 # ------------------------------------------------------------------------------------------------ one verdict
 

@@ -29,9 +29,9 @@ from adapters.base import (
 from config.configuration import Question
 from config.limits import SourceKind
 from jurat.access import Terms
-from jurat.words import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason, outcomes_of
+from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason, outcomes_of
 from tasks.checks import MOST_LOST_LEASES, Decision, Held, Later, NextSource, Review, Settle
-from tasks.rules import (
+from tasks.rules.decision import (
     CREDENTIALS_RETRY,
     FIRST_RETRY,
     LONGEST_PAUSE,

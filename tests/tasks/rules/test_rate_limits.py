@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from config.hours import Hours
 from config.limits import TRAVEL
-from tasks.flow import (
+from tasks.rules.rate_limits import (
     AHEAD,
     BULK_SHARE,
     Breaker,

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.address.files import AddressFile
-from adapters.address.zone_files import read_zones
+from adapters.address.base.file import AddressFile
 from adapters.address.zones import Zone
 from adapters.base import Level, Place, Places, Query
-from jurat.words import Outcome, Reason
-from tasks.residence import RULES, Side, decide_residence, margins_of
-from tests.tasks.valmont import (
+from adapters.zone_import.files import read_zones
+from jurat.vocabulary import Outcome, Reason
+from tasks.rules.residence import RULES, Side, decide_residence, margins_of
+from tests.tasks.rules.valmont import (
     ANSWER,
     EAST_ZONE,
     ELSEWHERE,
@@ -32,7 +32,7 @@ from tests.tasks.valmont import (
     undetermined,
 )
 
-TOWN = Path(__file__).parents[2] / "examples" / "town"
+TOWN = Path(__file__).parents[3] / "examples" / "town"
 
 
 def test_a_house_inside_is_accepted_and_one_outside_refused() -> None:

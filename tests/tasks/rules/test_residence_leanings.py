@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from adapters.base import Place
-from jurat.words import COSTS_NO_ROUND, Outcome, Reason
-from tasks.residence import MOST_CANDIDATES, RULES, Side
-from tests.tasks.valmont import (
+from jurat.vocabulary import COSTS_NO_ROUND, Outcome, Reason
+from tasks.rules.residence import MOST_CANDIDATES, RULES, Side
+from tests.tasks.rules.valmont import (
     ANSWER,
     ELSEWHERE,
     HOUSE,

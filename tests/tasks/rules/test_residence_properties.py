@@ -17,11 +17,11 @@ from rapidfuzz.distance import DamerauLevenshtein
 from shapely import Polygon
 
 from adapters.address.borders import metres_per_degree
-from adapters.address.matching import fold
+from adapters.address.street_names import fold
 from adapters.address.zones import Zone
 from adapters.base import Box, Level, Place, Places
-from jurat.words import Outcome, Reason
-from tasks.residence import decide_residence
+from jurat.vocabulary import Outcome, Reason
+from tasks.rules.residence import decide_residence
 
 Point = tuple[float, float]
 

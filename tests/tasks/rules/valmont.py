@@ -11,8 +11,8 @@ from shapely import Polygon
 
 from adapters.address.zones import Zone
 from adapters.base import Level, Place, Places
-from jurat.words import Outcome, Reason
-from tasks.residence import Residence, decide_residence
+from jurat.vocabulary import Outcome, Reason
+from tasks.rules.residence import Residence, decide_residence
 
 WEST = Polygon([(1.0, 44.0), (1.1, 44.0), (1.1, 44.1), (1.0, 44.1)])
 EAST = Polygon([(1.1, 44.0), (1.2, 44.0), (1.2, 44.1), (1.1, 44.1)])

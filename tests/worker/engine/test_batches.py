@@ -13,12 +13,12 @@ from adapters.registry import adapter_class
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from examples.sources import Mood, Sources
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 from tests.tasks.roll import Roll, described, document, number
 from tests.worker.engine.test_claimer import Claims, claims_of, make
 from tests.worker.engine.works import Steered, Works, soon
 from worker.engine.claimer import share
-from worker.engine.holdings import Holdings
+from worker.engine.in_flight import Holdings
 
 RATE, BURST = 5, 2
 

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from jurat.words import Reason
+from jurat.vocabulary import Reason
 from tasks.checks import Attempt, Ended, Entry, GiveBack, Held, Later, NextSource
-from tasks.flow import Breaker
-from tests.tasks.desk import attempt, entry
-from worker.engine.gate import Gate
+from tasks.rules.rate_limits import Breaker
+from tests.store.desk import attempt, entry
+from worker.engine.breaker import Gate
 
 
 def held(source: str = "towns") -> Held:

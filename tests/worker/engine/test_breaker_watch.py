@@ -6,11 +6,11 @@ from queue import SimpleQueue
 
 import pytest
 
-from tasks.flow import Breaker
-from tests.worker.engine.test_starter import lot
-from worker.engine.gate import Gate
-from worker.engine.lookout import LOOK_EVERY, Lookout
-from worker.engine.starter import Starter
+from tasks.rules.rate_limits import Breaker
+from tests.worker.engine.test_delay_queue import lot
+from worker.engine.breaker import Gate
+from worker.engine.breaker_watch import LOOK_EVERY, Lookout
+from worker.engine.delay_queue import Starter
 
 
 class Keeping:

@@ -8,10 +8,10 @@ import pytest
 
 from tasks.checks import Held
 from tests.worker.engine.works import Works, soon
+from worker.engine.claim_buffer import WAITS, Reserve
 from worker.engine.claimer import share
-from worker.engine.holdings import Holdings
-from worker.engine.reserve import WAITS, Reserve
-from worker.engine.starter import Lot
+from worker.engine.delay_queue import Lot
+from worker.engine.in_flight import Holdings
 
 
 class Place:

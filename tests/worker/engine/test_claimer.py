@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import Found, Query
+from store.queue.claims import Claimed
 from tasks.checks import Held
-from tasks.flow import AHEAD, Demand
-from tasks.ledger.claiming import Claimed
-from tests.tasks.desk import DOCUMENT
+from tasks.rules.rate_limits import AHEAD, Demand
+from tests.store.desk import DOCUMENT
 from tests.worker.engine.works import SELDOM, Works
+from worker.engine.breaker import Gate
+from worker.engine.claim_buffer import Reserve
 from worker.engine.claimer import GRAIN, IDLE, UNWRITTEN, Claimer, share
-from worker.engine.gate import Gate
-from worker.engine.holdings import HANGING, Holdings
-from worker.engine.pace import Pace
-from worker.engine.reserve import Reserve
-from worker.engine.starter import Lot, Starter
+from worker.engine.delay_queue import Lot, Starter
+from worker.engine.in_flight import HANGING, Holdings
+from worker.engine.throughput import Pace
 
 
 class Claims:

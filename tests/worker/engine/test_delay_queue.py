@@ -9,7 +9,7 @@ import pytest
 
 from tasks.checks import Held
 from tests.worker.engine.works import PATIENCE, soon
-from worker.engine.starter import Lot, Starter
+from worker.engine.delay_queue import Lot, Starter
 
 
 def lot(number: int) -> Lot:
@@ -43,7 +43,7 @@ def test_each_lot_is_handed_on_at_its_start_and_never_before(starter: Starter, q
 def test_one_that_starts_sooner_is_not_kept_by_those_that_wait(
     starter: Starter, queue: SimpleQueue[Lot | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.engine.starter.LONGEST_WAIT", 10 * PATIENCE)
+    monkeypatch.setattr("worker.engine.delay_queue.LONGEST_WAIT", 10 * PATIENCE)
     starter.start()
     starter.add(lot(1), time.monotonic() + 10 * PATIENCE)
     assert soon(lambda: starter.beat)
@@ -64,7 +64,7 @@ def test_a_starter_that_stops_hands_on_everything_at_once(starter: Starter, queu
 
 
 def test_a_starter_without_work_shows_that_it_is_alive(starter: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.engine.starter.LONGEST_WAIT", 0.05)
+    monkeypatch.setattr("worker.engine.delay_queue.LONGEST_WAIT", 0.05)
     starter.start()
     first = starter.beat
     assert soon(lambda: starter.beat > first + 0.1)

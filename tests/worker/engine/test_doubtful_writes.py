@@ -9,16 +9,16 @@ from typing import Any, NoReturn
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from store.queue.claims import Claimed
 from tasks.checks import Held
-from tasks.ledger import Demand
-from tasks.ledger.claiming import Claimed
-from tests.tasks.desk import entry
-from tests.tasks.refusing import refusing
+from tasks.rules.rate_limits import Demand
+from tests.store.desk import entry
+from tests.store.refusals import refusing
 from tests.worker.engine import test_claimer as claims
 from tests.worker.engine.test_writer import Bells, hand_on, held_row, make_writer
 from tests.worker.engine.works import Works
 from worker.engine.claimer import IDLE, MOST_SELDOM
-from worker.engine.holdings import Holdings
+from worker.engine.in_flight import Holdings
 from worker.engine.writer import Writer
 
 TRIES = 80
@@ -39,7 +39,7 @@ def test_a_trigger_that_looks_like_an_outage_harms_nobody_else(
     works: Works, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For psycopg these are operational errors: a recursion, another server that is down, a time-out."""
-    monkeypatch.setattr("worker.engine.apart.FAILED_REST", 0.01)
+    monkeypatch.setattr("worker.engine.set_aside.FAILED_REST", 0.01)
     writer = make_writer(works, Bells())
     works.desk.submit_many(40)
     held = works.desk.claim(free=40)
@@ -61,7 +61,7 @@ def test_a_trigger_that_looks_like_an_outage_harms_nobody_else(
 def test_what_was_refused_is_kept_although_a_renewal_finds_the_database_away(
     works: Works, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.engine.apart.LASTING", 0.0)
+    monkeypatch.setattr("worker.engine.set_aside.LASTING", 0.0)
     writer = make_writer(works, Bells())
     works.desk.submit_many(3)
     held = sorted(works.desk.claim(free=3), key=lambda check: check.participant)

@@ -8,8 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.base import Finding, InMaintenance, Throttled, Unavailable
-from jurat.words import AccessState, Outcome, Reason
-from tests.tasks.desk import DOCUMENT, Desk
+from jurat.vocabulary import AccessState, Outcome, Reason
+from tests.store.desk import DOCUMENT, Desk
 from tests.worker.engine.works import MATCHES, PATIENCE, Works, soon
 from worker.engine.claimer import IDLE
 

@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from jurat.words import Reason
+from jurat.vocabulary import Reason
+from store.queue.source_health import SourceFigures
 from tasks.checks import Attempt, Ended, Entry, Held, Later
-from tasks.flow import LATE, Breaker
-from tasks.ledger import SourceFigures
-from tasks.rules import SHUT_OUT_AFTER, SHUT_OUT_PAUSE
-from tests.tasks.desk import attempt, entry
-from worker.engine.gate import Gate
-from worker.engine.notes import Notes
+from tasks.rules.decision import SHUT_OUT_AFTER, SHUT_OUT_PAUSE
+from tasks.rules.rate_limits import LATE, Breaker
+from tests.store.desk import attempt, entry
+from worker.engine.breaker import Gate
+from worker.engine.failure_reporter import Notes
 
 PROBE = 3.0
 

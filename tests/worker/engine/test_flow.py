@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.base import Found, Query, Refused, SourceError, Throttled, Unavailable
-from jurat.words import Reason
-from tests.tasks.desk import DOCUMENT
+from jurat.vocabulary import Reason
+from tests.store.desk import DOCUMENT
 from tests.worker.engine.works import MATCHES, Steered, Works, soon
 from worker.engine.claimer import share
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from tasks.checks import Held
-from worker.engine.holdings import HANGING, TRUSTED, Holdings
+from worker.engine.in_flight import HANGING, TRUSTED, Holdings
 
 
 def held(number: int = 1, fence: int = 1, source: str = "towns", **given: Any) -> Held:

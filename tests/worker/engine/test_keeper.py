@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy.exc import DBAPIError, OperationalError
 from structlog.testing import capture_logs
 
+from store.queue.leases import LEASE
 from tasks.checks import Held
-from tasks.ledger.leasing import LEASE
-from tests.tasks.desk import REFUSED, entry, ids, listening
-from tests.tasks.refusing import refusing
+from tests.store.desk import REFUSED, entry, ids, listening
+from tests.store.refusals import refusing
 from tests.worker.engine.works import PATIENCE, Works
-from worker.engine.holdings import HANGING, TRUSTED, Holdings
+from worker.engine.in_flight import HANGING, TRUSTED, Holdings
 from worker.engine.keeper import EVERY, Keeper, Renewer
 
 
@@ -149,7 +149,7 @@ def purged(works: Works, count: int) -> None:
 def test_a_keeper_purges_until_nothing_is_left_and_does_other_upkeep_on_the_way(
     works: Works, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.ledger.purging.BATCH", 1)
+    monkeypatch.setattr("store.verdicts.purge.BATCH", 1)
     monkeypatch.setattr("worker.engine.keeper.LOOK_EVERY", 0.0001)  # a piece in each step
     purged(works, 9)
     each = keeper(works, Holdings(3), [])
@@ -167,7 +167,7 @@ def test_a_keeper_purges_until_nothing_is_left_and_does_other_upkeep_on_the_way(
 
 
 def test_a_keeper_that_is_told_to_end_purges_no_further(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.ledger.purging.BATCH", 1)
+    monkeypatch.setattr("store.verdicts.purge.BATCH", 1)
     purged(works, 5)
     each = keeper(works, Holdings(3), [])
     waited: list[float] = []

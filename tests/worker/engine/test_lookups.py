@@ -9,12 +9,12 @@ import pytest
 
 from tasks.checks import Entry, GiveBack, Held
 from tasks.plan import Plan
-from tests.tasks.desk import ACCEPTED, DOCUMENT, Desk, entry
+from tests.store.desk import ACCEPTED, DOCUMENT, Desk, entry
 from tests.tasks.roll import document, number
-from worker.engine.holdings import Holdings
+from worker.engine.delay_queue import Lot
+from worker.engine.in_flight import Holdings
 from worker.engine.lookups import LookUp
 from worker.engine.plans import Plans
-from worker.engine.starter import Lot
 
 
 class Running:

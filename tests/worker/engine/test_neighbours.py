@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tests.tasks.refusing import refusing
+from tests.store.refusals import refusing
 from tests.worker.engine.test_claimer import make
 from tests.worker.engine.test_writer import held_row
 from tests.worker.engine.works import Works, soon
 from worker import health
-from worker.engine.holdings import Holdings
+from worker.engine.in_flight import Holdings
 
 BAD = 30
 """Far more than four times the slots: so many that wait to be written would keep others from being claimed."""

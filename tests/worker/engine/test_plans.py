@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration
+from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration
 from tests.worker.engine.works import Works
 from worker.engine.plans import Plans
 
 
 def test_a_plan_is_made_anew_when_a_zone_or_a_configuration_is_new_and_only_then(works: Works) -> None:
-    from tasks.ledger.publishing import NewZone
+    from store.configurations.publisher import NewZone
 
     seen: list[int] = []
     works.plans.listeners.append(lambda plan: seen.append(plan.version))
@@ -44,7 +44,7 @@ def test_a_configuration_of_another_version_is_said_once_and_the_one_before_stay
 
 
 def test_a_zone_that_is_missing_or_damaged_is_a_problem_of_the_plan_and_not_of_the_worker(desk: Desk) -> None:
-    from tasks.ledger.publishing import NewZone
+    from store.configurations.publisher import NewZone
 
     document = {
         **DOCUMENT,

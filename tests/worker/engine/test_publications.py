@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from jurat.words import Reason
+from jurat.vocabulary import Reason
+from tasks.check_runner import Running
 from tasks.checks import Entry, GiveBack, Held, Later
-from tasks.running import Running
-from tests.tasks.desk import Desk, configuration
+from tests.store.desk import Desk, configuration
 from tests.worker.engine.works import Works, soon
-from worker.engine.holdings import Holdings
+from worker.engine.delay_queue import Lot
+from worker.engine.in_flight import Holdings
 from worker.engine.lookups import UNKNOWN_RETRY, LookUp
-from worker.engine.starter import Lot
 
 SUMMER = {"questions": {"address": {"criterion": "lives-in"}}}
 

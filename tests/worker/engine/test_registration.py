@@ -12,14 +12,16 @@ from structlog.testing import capture_logs
 
 from adapters.fingerprints import Fingerprints
 from jurat.database import open_engine
-from jurat.sealing import Unseal, generate, key_id
-from tasks.ledger import Claims, Keeping, Settling, fleet
-from tasks.ledger.fleet import Fleet, Member, WorkerRow
-from tasks.running import Running
-from tests.tasks.desk import HASH_KEY, PRIVATE_KEY, PUBLIC_KEY, Desk
+from jurat.seal import Unseal, generate, key_id
+from store import workers
+from store.queue.claims import Claims
+from store.upkeep.upkeep import Keeping
+from store.verdicts.verdict_writer import Settling
+from store.workers import Fleet, Member, WorkerRow
+from tasks.check_runner import Running
+from tests.store.desk import HASH_KEY, PRIVATE_KEY, PUBLIC_KEY, Desk
 from tests.worker.engine.works import PATIENCE, Steered, Works, soon
-from worker.engine import Engine, Ledgers
-from worker.engine import register as registering
+from worker.engine import Engine, Ledgers, registration
 
 FINGERPRINTS = Fingerprints([HASH_KEY])
 
@@ -46,12 +48,12 @@ class Registered(Works):
     @property
     def row(self) -> WorkerRow | None:
         with self.desk.engine.begin() as connection:
-            return next((each for each in fleet.workers(connection) if each.id == self.member.id), None)
+            return next((each for each in workers.workers(connection) if each.id == self.member.id), None)
 
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registering, "SEEN_EVERY", 0.2)
+    monkeypatch.setattr(registration, "SEEN_EVERY", 0.2)
 
 
 @pytest.fixture
@@ -79,8 +81,8 @@ def test_an_engine_is_in_the_register_while_it_runs(right: Registered) -> None:
 
 
 def test_who_has_read_the_configuration_says_so_at_once(right: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registering, "SEEN_EVERY", 10_000)
-    registrar = registering.Registrar(Fleet(right.desk.engine), right.member, right.engine.holdings, right.plans)
+    monkeypatch.setattr(registration, "SEEN_EVERY", 10_000)
+    registrar = registration.Registrar(Fleet(right.desk.engine), right.member, right.engine.holdings, right.plans)
     registrar.step()
     row = right.row
     assert row is not None

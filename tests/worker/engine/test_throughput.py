@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from tests.worker.engine.test_reserve import checks
-from worker.engine.holdings import Holdings
-from worker.engine.pace import LATELY, LEAST, Pace
+from tests.worker.engine.test_claim_buffer import checks
+from worker.engine.in_flight import Holdings
+from worker.engine.throughput import LATELY, LEAST, Pace
 
 
 def test_the_pace_follows_what_ends() -> None:

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tasks.checks import Held
-from worker.engine.holdings import Holdings
+from worker.engine.in_flight import Holdings
 from worker.engine.threads import EngineThread
 from worker.engine.watchdog import EXIT_CODE, FRESH, STANDSTILL, Watchdog
 
@@ -136,7 +136,7 @@ FROZEN = 6.0
 SCRIPT = """
 import os, sys, time
 from tests.worker.engine.test_watchdog import Still, held
-from worker.engine.holdings import Holdings
+from worker.engine.in_flight import Holdings
 from worker.engine.watchdog import Watchdog
 
 holdings = Holdings(4)

@@ -13,17 +13,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from jurat.words import Reason
+from jurat.vocabulary import Reason
+from store.queue.quotas import KEPT
 from tasks.checks import Ended, Entry, Held, Later, NextSource
-from tasks.ledger.quotas import KEPT
-from tests.tasks.desk import UNAVAILABLE, Desk, attempt, entry
-from tests.tasks.refusing import refusing
+from tests.store.desk import UNAVAILABLE, Desk, attempt, entry
+from tests.store.refusals import refusing
 from tests.worker.engine.works import Works, soon
-from worker.engine import apart
+from worker.engine import set_aside
 from worker.engine import writer as writing
-from worker.engine.gate import Gate
-from worker.engine.holdings import Holdings
-from worker.engine.notes import Notes
+from worker.engine.breaker import Gate
+from worker.engine.failure_reporter import Notes
+from worker.engine.in_flight import Holdings
 from worker.engine.writer import Writer
 
 
@@ -303,7 +303,7 @@ def test_pauses_grow_while_a_row_is_held(works: Works, writer: Writer) -> None:
 
 
 def test_no_more_is_kept_than_there_is_room_for(works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "MOST", 2)
+    monkeypatch.setattr(set_aside, "MOST", 2)
     works.desk.submit_many(5)
     held = works.desk.claim(free=5)
     with held_row(works.desk, *(check.participant for check in held)):
@@ -342,8 +342,8 @@ def test_what_the_platforms_own_trigger_refuses_harms_no_neighbour_and_is_writte
 def test_what_is_refused_until_its_deadline_ends_undetermined(
     works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apart, "FAILED_REST", 0.01)
-    monkeypatch.setattr(apart, "FAILED_LONGEST", 0.05)
+    monkeypatch.setattr(set_aside, "FAILED_REST", 0.01)
+    monkeypatch.setattr(set_aside, "FAILED_LONGEST", 0.05)
     held = replace(works.desk.held(), seconds_left=0.3)
     with refusing(works.desk, held.participant, when="NEW.outcome = 'accepted'"):
         hand_on(writer, entry(held))
@@ -354,7 +354,7 @@ def test_what_is_refused_until_its_deadline_ends_undetermined(
 def test_a_verdict_that_nobody_lets_in_is_tried_ever_more_seldom_and_said_once(
     works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apart, "FAILED_REST", 0.01)
+    monkeypatch.setattr(set_aside, "FAILED_REST", 0.01)
     held = replace(works.desk.held(), seconds_left=-1.0)
     with refusing(works.desk, held.participant), capture_logs() as logs:
         hand_on(writer, entry(held))

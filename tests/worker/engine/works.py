@@ -10,11 +10,14 @@ from dataclasses import replace
 from adapters.base import Finding, Found, Query, Source, SourceError
 from adapters.fingerprints import Fingerprints
 from config.configuration import Configuration
-from jurat.words import Outcome, Reason
-from tasks.ledger import Claims, Keeping, Reading, Settling
+from jurat.vocabulary import Outcome, Reason
+from store.queries import Reading
+from store.queue.claims import Claims
+from store.upkeep.upkeep import Keeping
+from store.verdicts.verdict_writer import Settling
+from tasks.check_runner import Running
 from tasks.plan import Plan, make_plan
-from tasks.running import Running
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 from worker.engine import Engine, Ledgers
 from worker.engine.plans import Plans
 

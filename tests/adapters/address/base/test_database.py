@@ -14,16 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.address import registers, street_search
-from adapters.address.files import AddressFile
-from adapters.address.register_batches import StreetsMixed, batches, street_number
-from adapters.address.register_layouts import BAN
-from adapters.address.register_rows import Address, AddressRows
-from adapters.address.registers import AddressRegister, OpenBase
-from adapters.address.streets import FEWEST_NUMBERS, Area, House, Match, Street, Wanted, extent, number_bit
+from adapters.address.base import database, search
+from adapters.address.base.batches import StreetsMixed, batches, street_number
+from adapters.address.base.columns import BAN
+from adapters.address.base.database import AddressRegister, OpenBase
+from adapters.address.base.file import AddressFile
+from adapters.address.base.rows import Address, AddressRows
+from adapters.address.base.streets import FEWEST_NUMBERS, Area, House, Match, Street, Wanted, extent, number_bit
 from adapters.base import Level, Place, Places, Query, Unavailable
 
-TOWN = Path(__file__).parents[3] / "examples" / "town" / "addresses.csv"
+TOWN = Path(__file__).parents[4] / "examples" / "town" / "addresses.csv"
 HEADER = "numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"
 
 
@@ -120,7 +120,7 @@ def test_misspelled_ones_cost_a_few_more_however_many(shelf: Shelf) -> None:
 
 
 def test_areas_are_remembered_for_one_version_and_within_bounds(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registers, "STREETS_REMEMBERED", 3)
+    monkeypatch.setattr(database, "STREETS_REMEMBERED", 3)
     source = AddressRegister("valmont", shelf)
     for postcode in ("10001", "10002", "10003", "10001", "10004", "10001", "10002"):
         source.look_up(query("4", "rue des Taneurs", postcode))
@@ -174,7 +174,7 @@ def test_what_was_asked_for_shows_in_no_repr(shelf: Shelf) -> None:
     found = AddressRegister("valmont", shelf).look_up(query("4", "rue Tnneuurs Tanneurs", "99001"))
     assert found.unknown_words == {"tnneuurs"}
     assert "tnneuurs" not in repr(found)
-    case = street_search._case(query("4", "rue Tnneuurs", "99001"), "fr")
+    case = search._case(query("4", "rue Tnneuurs", "99001"), "fr")
     case.unknown = found.unknown_words
     assert "nneuurs" not in repr(case).casefold()
 
@@ -283,7 +283,7 @@ def test_numbers_of_streets_depend_on_all_that_tells_them_apart_and_fit_the_data
 
 
 def test_two_streets_of_one_number_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.address.register_batches.street_number", lambda *_: 7)
+    monkeypatch.setattr("adapters.address.base.batches.street_number", lambda *_: 7)
     houses = [Address(n, 8, "", "8", f"Rue {name}", "99001", "Valmont", None, 2.0, 48.0) for n, name in enumerate("ab")]
     with pytest.raises(StreetsMixed):
         list(batches(houses, "fr"))

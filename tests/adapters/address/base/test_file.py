@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.address.files import AddressFile, AddressFileError
+from adapters.address.base.file import AddressFile, AddressFileError
 from adapters.base import Level, Places, Query, Unreadable
 
-TOWN = Path(__file__).parents[3] / "examples" / "town" / "addresses.csv"
+TOWN = Path(__file__).parents[4] / "examples" / "town" / "addresses.csv"
 HEADER = "id;numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"
 GOOD = "1;8;;Rue du Moulin;99002;99901;Valmont;-37.98;44.005"
 

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters import file_lines
-from adapters.address.register_layouts import BAN, OPENADDRESSES, AddressFileError, Layout, own_layout
-from adapters.address.register_rows import Address, AddressRows, layout_of
+from adapters.address.base.columns import BAN, OPENADDRESSES, AddressFileError, Layout, own_layout
+from adapters.address.base.rows import Address, AddressRows, layout_of
 
 BAN_HEADER = "id;numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"
 BAN_ROW = "1;8;bis;Rue du Moulin;99002;99901;Valmont;-37.98;44.005"

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from adapters.address.nominatim import CANDIDATES, Nominatim
+from adapters.address.geocoders.nominatim import CANDIDATES, Nominatim
 from adapters.base import Credentials, Level, Places, Query, RejectedRequest, Throttled, Unavailable, Unreadable
-from adapters.transport import Transport
+from adapters.http_client.transport import Transport
 from config.networks import LOOPBACK
 from examples.sources import Mood
-from tests.adapters.address.answering import Answering, changed
+from tests.adapters.address.servers import Answering, changed
 from tests.adapters.conformance import Case, Conformance, Subject
 
 HOUSE = {"number": "4", "street": "Rue des Tanneurs", "postcode": "99001", "city": "Valmont"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.address.payload import Part, whole_streets
+from adapters.address.geocoders.payload import Part, whole_streets
 from adapters.base import Box, Level, Place, Unreadable
 
 JSON = st.recursive(

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from adapters.address.pelias import Pelias
+from adapters.address.geocoders.pelias import Pelias
 from adapters.base import Credentials, Level, Places, Query, RejectedRequest, Throttled, Unavailable, Unreadable
-from adapters.transport import Transport
+from adapters.http_client.transport import Transport
 from config.networks import LOOPBACK
-from tests.adapters.address.answering import Answering, changed
+from tests.adapters.address.servers import Answering, changed
 from tests.adapters.conformance import Case, Conformance, Subject
 
 HOUSE = {"number": "4", "street": "Rue des Tanneurs", "postcode": "99001", "city": "Valmont"}

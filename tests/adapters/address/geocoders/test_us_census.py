@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from adapters.address.us_census import UsCensus
+from adapters.address.geocoders.us_census import UsCensus
 from adapters.base import Level, Places, Query, RejectedRequest, Unavailable, Unreadable
-from adapters.transport import Transport
+from adapters.http_client.transport import Transport
 from config.networks import LOOPBACK
-from tests.adapters.address.answering import Answering, changed
+from tests.adapters.address.servers import Answering, changed
 from tests.adapters.conformance import Case, Conformance, Subject
 
 HOUSE = {"number": "4", "street": "Rue des Tanneurs", "postcode": "99001", "city": "Valmont"}

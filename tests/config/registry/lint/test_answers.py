@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from config.registry import RegistrySource, demands_of, requirements_of
-from config.registry.demands import misfit
-from config.registry.rules import Demanded
-from tests.config.registry.test_source import EQUALS, NAME, ONE_OF, STATUS, VALID, changed, complaints
+from config.registry.model.demands import misfit
+from config.registry.model.rules import Demanded
+from tests.config.registry.model.test_source import EQUALS, NAME, ONE_OF, STATUS, VALID, changed, complaints
 
 S = "steps.0"
 FIELDS = VALID["record"]["fields"]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-CONFIG = Path(__file__).resolve().parents[3] / "config"
-MISTAKES = Path(__file__).resolve().parents[1]
+CONFIG = Path(__file__).resolve().parents[4] / "config"
+MISTAKES = Path(__file__).resolve().parents[2]
 TOLD_BY_THE_GATE = {"trial_files"}
 """Sentences about files of tests, which are read when the tests run: see test_trial_files.py."""
 

@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 
 import examples.sources
 from config.registry import RegistrySource
-from config.registry.trials import Response, Trial
-from jurat.words import Outcome, Reason
+from config.registry.model.trials import Response, Trial
+from jurat.vocabulary import Outcome, Reason
 
 WHOLE: dict[str, Any] = YAML(typ="safe").load(
     Path(examples.sources.__file__).with_name("register.yaml").read_text(encoding="utf-8")

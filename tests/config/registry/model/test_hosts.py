@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from config.registry import RegistrySource
-from config.registry.hosts import is_listed, listing_of
-from tests.config.registry.test_source import VALID, complaints
+from config.registry.model.hosts import is_listed, listing_of
+from tests.config.registry.model.test_source import VALID, complaints
 
 
 def described(url: str, *hosts: str) -> dict[str, Any]:

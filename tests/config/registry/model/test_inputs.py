@@ -9,11 +9,11 @@ from pydantic import ValidationError
 from config.configuration import Configuration
 from config.document import Document
 from config.registry import RegistrySource, answer_properties
-from config.registry.inputs import Input
+from config.registry.model.inputs import Input
 from config.sources import answer_schema
 from jurat import InvalidAnswer
 from jurat.answers import check_schema, validate
-from tests.config.registry.test_source import VALID, complaints
+from tests.config.registry.model.test_source import VALID, complaints
 
 CENSUS: dict[str, Any] = {
     **VALID["inputs"],

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from config.registry.request import Request
-from tests.config.registry.test_source import VALID, complaints
+from config.registry.model.request import Request
+from tests.config.registry.model.test_source import VALID, complaints
 
 POST = {"method": "POST", "url": "http://127.0.0.1/census"}
 INPUTS = {**VALID["inputs"], "birth_date": {"type": "date"}, "area": {"required": False}}

@@ -23,10 +23,10 @@ from examples.platform.prepare import prepare
 from examples.platform.web import store
 from examples.sources.server import Sources
 from jurat.database import open_engine
-from jurat.sealing import generate, key_to_text
-from jurat.words import Reason
-from tasks.ledger.keeping import Keeping
-from tasks.ledger.reviewing import Reviewing
+from jurat.seal import generate, key_to_text
+from jurat.vocabulary import Reason
+from store.requests.reviews import Reviewing
+from store.upkeep.upkeep import Keeping
 from tests.examples.platform.processes import Alone, Started, Web
 from tests.examples.stacks.runtimes import ROOT
 from tests.rigs.servers import PostgreSQL

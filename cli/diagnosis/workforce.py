@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from adapters.fingerprints import KEY_ID_LENGTH
+from cli.diagnosis.checkup import Mark, Step
+from cli.output import count_text
 from worker import health
-from worker.diagnosis import Mark, Step
 from worker.keyring import hash_ids, how_to_set, mismatch, seal_id, unseal_ids
-from worker.output import count_text
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from tasks.ledger import Reading
+    from store.queries import Reading
     from worker.bootstrap import Service
 
 
@@ -54,7 +54,7 @@ def hashed_with(reading: Reading) -> set[str]:
 
 def missing_steps(reading: Reading) -> Iterator[Step]:
     """The keys of waiting answers that live workers do not have."""
-    from tasks.ledger.fleet import Keyholders
+    from store.workers import Keyholders
 
     live = [each for each in reading.workers() if each.live and not each.stopping]
     waiting = reading.waiting_keys()

@@ -19,19 +19,20 @@ from urllib.parse import urlsplit
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.output import Exit, Output, columns, count_text, time_text
 from config.settings import Settings, SettingsError, provenance, read_settings, shown, unknown_variables
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
-from worker.output import Exit, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
-    from adapters.registry.people import RegisterFileAdapter
+    from adapters.registry.roster import RegisterFileAdapter
+    from cli.diagnosis.source_status import Standing
     from config.addresses import AddressFileSource
     from config.sources import SourceModel
-    from tasks.ledger import Keeping, Reading
+    from store.queries import Reading
+    from store.upkeep.upkeep import Keeping
     from tasks.plan import Plan
     from worker.bootstrap import Service
-    from worker.standing import Standing
 
 BROKER_TIMEOUT = 2.0
 LONGEST_WAIT = 10.0
@@ -107,10 +108,10 @@ def variable_steps(known: set[str]) -> Iterator[Step]:
 
 def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
     """Whether the database answers and has a schema that this program can use; then the service on it."""
+    from cli.main import first_line
     from jurat.database import reader
-    from tasks.schema import ADVICE, Standing, standing
+    from store.schema.migrations import ADVICE, Standing, standing
     from worker.bootstrap import open_service
-    from worker.cli import first_line
     from worker.database import advice_on, engine_version, give_up_on, oddities, sqlite_file
 
     file = sqlite_file(settings)
@@ -187,11 +188,11 @@ def configuration_steps(service: Service) -> tuple[list[Step], Plan | None]:
 
 def source_step(name: str, plan: Plan, reading: Reading) -> Step:
     """Whether a source can work here, as far as that can be told without asking anybody else."""
-    from adapters.address.files import AddressFile, AddressFileError
-    from adapters.address.registers import AddressRegister
+    from adapters.address.base.database import AddressRegister
+    from adapters.address.base.file import AddressFile, AddressFileError
     from adapters.codes import Codes
     from adapters.fingerprints import KEY_ID_LENGTH
-    from adapters.registry.people import RegisterFileAdapter
+    from adapters.registry.roster import RegisterFileAdapter
     from config.addresses import AddressFileSource
     from config.secrets import SecretError, resolve
     from config.sources import CodesSource, secrets_of
@@ -262,7 +263,7 @@ def trouble_steps(plan: Plan, reading: Reading) -> Iterator[Step]:
     """The sources whose breakers are open, that say that they are asked too often, or at which something waits and no
     worker is.
     """
-    from worker.standing import standings
+    from cli.diagnosis.source_status import standings
 
     for standing in standings(plan.configuration.sources, reading):
         step = standing_step(standing)
@@ -272,7 +273,7 @@ def trouble_steps(plan: Plan, reading: Reading) -> Iterator[Step]:
 
 def standing_step(standing: Standing) -> Step:
     """How a source stands, as workers wrote it down."""
-    from worker.standing import State
+    from cli.diagnosis.source_status import State
 
     said = (standing.said(), standing.answers(), standing.quota(), standing.waits(), standing.served(), standing.told())
     found, name = "; ".join(filter(None, said)), standing.name
@@ -319,7 +320,7 @@ def reach_steps(standing: Standing, plan: Plan, keeping: Keeping, settings: Sett
 
 def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings, *, test: bool) -> Step:
     from adapters.base import Blocked, SourceError
-    from adapters.transport import Transport
+    from adapters.http_client.transport import Transport
 
     transport = Transport(
         connections=1,

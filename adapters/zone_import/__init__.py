@@ -1,0 +1,1 @@
+"""Reads and checks uploaded files of zones. No worker loads it."""

@@ -1,0 +1,1 @@
+"""Imports of files into the database: address bases and rosters."""

@@ -1,0 +1,1 @@
+"""Writes what administrators import: address bases and rosters."""
