@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from adapters.codes import CodeBook
     from adapters.fingerprints import Fingerprints
     from adapters.http_client.transport import Transport
-    from adapters.registry.roster import PeopleShelf
+    from adapters.registry.roster_versions import PeopleShelf
     from config.addresses import (
         AddokSource,
         AddressFileSource,

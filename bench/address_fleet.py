@@ -11,7 +11,7 @@ from bench.addresses.zones import Shape
 from bench.fleet import Fleet
 from jurat.submission import Submission
 from jurat.vocabulary import Outcome, Reason
-from store.configurations.publisher import NewZone
+from store.datasets.zones import NewZone
 
 POLLED = 1000
 

@@ -34,8 +34,9 @@ from config.document import Document
 from jurat.database import open_engine
 from store.queries import Reading
 from store.schema.migrations import upgrade
-from tasks.plan import Plan, make_plan
+from tasks.plan import Plan
 from tests.rigs.servers import PostgreSQL
+from worker.plan_builder import make_plan
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data" / "ban-paris-1-10.csv.gz"

@@ -20,7 +20,7 @@ from config.settings import Settings
 from jurat import Client
 from jurat.seal import generate, key_to_text
 from jurat.submission import Submission
-from store.configurations.publisher import NewZone
+from store.datasets.zones import NewZone, import_zones
 from store.schema import migrations
 from tests.rigs.servers import PostgreSQL, Valkey
 from worker.bootstrap import Service, open_service
@@ -72,7 +72,7 @@ class Fleet:
         self._stack.callback(self.service.close)
         migrations.upgrade(self.service.database)
         self._prepare(environment)
-        self.service.publishing.import_zones(self._zones, "bench")
+        import_zones(self.service.database, self._zones, "bench")
         self.service.publishing.apply(Configuration.of(Document.model_validate(self._document)), "bench")
         command = [
             sys.executable,

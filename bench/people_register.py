@@ -31,8 +31,8 @@ from jurat.seal import key_from_text
 from jurat.vocabulary import Outcome
 from store.queries import Reading
 from store.schema.migrations import upgrade
-from tasks.plan import make_plan
 from tests.rigs.servers import PostgreSQL
+from worker.plan_builder import make_plan
 
 PAGE = ROOT / "docs" / "how-to" / "keep-a-register-of-people.md"
 BEGIN = "<!-- made: people-register -->"

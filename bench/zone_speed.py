@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from adapters.address.borders import ZoneIndex
+from adapters.address.zone_index import ZoneIndex
 from adapters.address.zones import Zone
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "how-to" / "look-at-a-zone.md"

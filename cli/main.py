@@ -220,7 +220,7 @@ def _of_the_system(error: Exception) -> tuple[list[str], Exit] | None:
     from sqlalchemy.exc import TimeoutError as NoConnection
 
     from jurat.database import is_read_only
-    from worker.database import advice_on
+    from worker.database import advice_on, first_line
 
     match error:
         case DBAPIError() if is_read_only(error):
@@ -247,15 +247,6 @@ def _fault(error: Exception) -> tuple[list[str], Exit]:
 def _harmless(orig: object) -> bool:
     """Whether what the database said names no value: it lacks a privilege, a table or a disk, or is no database."""
     return getattr(orig, "sqlstate", None) is None or str(getattr(orig, "sqlstate", ""))[:2] in ("42", "53", "58", "25")
-
-
-def first_line(orig: object) -> str:
-    """What a database driver said, on one line, without its hints."""
-    lines = [line.strip(" -\t") for line in str(orig).splitlines()]
-    kept = [
-        line for line in lines if line and not line.startswith(("Is the server", "Multiple connection", "(Background"))
-    ]
-    return kept[0].removeprefix("connection failed: ")[:300] if kept else type(orig).__name__
 
 
 def _places(error: Exception) -> Iterator[str]:

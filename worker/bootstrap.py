@@ -24,11 +24,11 @@ from store.upkeep.upkeep import Keeping
 from store.verdicts.verdict_writer import Settling
 from store.workers import Fleet, Member
 from tasks.check_runner import Running
-from tasks.plan import make_plan
 from worker.database import give_up_on, why_not
 from worker.engine import Engine, Ledgers
 from worker.engine.plans import Plans
 from worker.installation import VERSION, installation, newest_revision
+from worker.plan_builder import make_plan
 
 CONNECTIONS = 8
 """Database connections of a process: one for each engine thread that writes or reads, and a few for code look-ups."""

@@ -14,14 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cli.output import Failure
 from config.settings import Settings
 from jurat.database import is_away, reader
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
 from store.schema.migrations import ADVICE, standing
 from worker.bootstrap import Service, open_service
-from worker.database import require_file, why_not
+from worker.database import missing_file, why_not
 from worker.engine import Engine
 from worker.keyring import UNKNOWN, mismatch
 from worker.logs import hand_on
@@ -68,10 +67,8 @@ def _require_settings(settings: Settings) -> None:
         raise ConfigurationError(f"JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; {UNKNOWN}")
     if wrong := mismatch(settings):
         raise ConfigurationError(wrong)
-    try:
-        require_file(settings)
-    except Failure as error:
-        raise ConfigurationError(str(error)) from None
+    if missing := missing_file(settings):
+        raise ConfigurationError(missing)
 
 
 def _require_schema(service: Service) -> None:

@@ -36,10 +36,11 @@ from adapters.registry.templates import Message, RequestTemplate
 from adapters.registry.trace import Watcher, mask
 from config.hours import parse_zone
 from config.networks import IPNetwork
+from config.registry import RegistrySource
 from config.registry.model.hosts import is_listed
 from config.registry.model.inputs import Input
 from config.registry.model.rules import Then
-from config.registry.model.source import Kept, RegistrySource, Step
+from config.registry.model.source import Kept, Step
 from config.registry.model.templates import SECRETS
 from config.secrets import SecretReference
 from jurat.vocabulary import Outcome, Reason

@@ -16,9 +16,9 @@ from typing import Any
 from adapters.base import Finding, Found, Query, SourceError, Unavailable, Unreadable
 from adapters.registry.adapter import RegistryAdapter
 from adapters.registry.numbers import Malformed, clean
-from config.registry.lint.description import NUMBER
+from config.registry import RegistrySource
+from config.registry.model.record import NUMBER
 from config.registry.model.rules import EqualsRule
-from config.registry.model.source import RegistrySource
 
 
 def adapter_class(model: RegistrySource) -> type[RegistryAdapter]:

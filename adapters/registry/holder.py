@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from adapters.base import Finding, NumberClaim
 from adapters.fingerprints import Fingerprints
-from config.registry.lint.description import NUMBER
+from config.registry.model.record import NUMBER
 from config.registry.model.rules import EqualsRule
 from config.registry.model.source import RecordSource
 from jurat.vocabulary import Outcome

@@ -12,9 +12,8 @@ from adapters.person_names.comparison import LONGEST, Name
 from adapters.registry.dates import DateReader, Span
 from adapters.registry.expressions import Expression
 from config.hours import parse_zone
-from config.registry.lint.description import NAMES, NUMBER
 from config.registry.model.name_expressions import lists_families
-from config.registry.model.record import DateField
+from config.registry.model.record import NAMES, NUMBER, DateField
 from config.registry.model.record import Record as RecordModel
 
 _LONGEST_VALUE = 1000

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Protocol
 
 from adapters.base import Credentials, Finding, Found, Query, SourceError, Unavailable
 from adapters.fingerprints import Fingerprints
@@ -17,47 +16,12 @@ from adapters.registry.adapter import utc_now
 from adapters.registry.holder import NumberHolder
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from adapters.registry.record import RecordReader
+from adapters.registry.roster_versions import ListInForce, PeopleShelf
 from adapters.registry.rules import Case, Rules
 from adapters.registry.trace import Watcher
 from config.hours import parse_zone
 from config.registry.roster import RegisterFileSource
 from jurat.vocabulary import Outcome, Reason
-
-
-class ListInForce(Protocol):
-    """The version of a list that is in force, and those of its people that were asked for.
-
-    `layout` and `key_id` say how the numbers were cleaned and hashed, `count` how many people there are, `left_out` how
-    many rows of the file have no number and are not there.
-    """
-
-    @property
-    def version(self) -> int: ...
-    @property
-    def layout(self) -> str: ...
-    @property
-    def key_id(self) -> str: ...
-    @property
-    def data_date(self) -> date: ...
-    @property
-    def count(self) -> int: ...
-    @property
-    def left_out(self) -> int: ...
-    @property
-    def people(self) -> Mapping[bytes, Sequence[Mapping[str, str]]]:
-        """Their kept columns, by the hash of the number; two of several that share one."""
-        ...
-
-
-class PeopleShelf(Protocol):
-    """The lists of people that the database has."""
-
-    def people(self, register: str, numbers: Sequence[bytes]) -> ListInForce | None:
-        """The version of a list that is in force, with those who have one of `numbers`; None where there is none.
-
-        Raises Unavailable when the database does not answer.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from adapters.person_names.comparison import Band, Name, compare, is_withheld
 from adapters.registry.dates import Span
 from adapters.registry.numbers import Cleaner, compact
 from adapters.registry.record import Record, text_of
-from config.registry.lint.description import NAMES, NUMBER, STATUS
 from config.registry.model.inputs import Input, NumberFormat
+from config.registry.model.record import NAMES, NUMBER, STATUS
 from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
 from config.registry.model.source import RecordSource
 from jurat.vocabulary import Outcome, Reason

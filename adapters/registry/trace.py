@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adapters.http_client.reply import Reply
 from adapters.registry.decoder import Decoded
 from adapters.registry.record import Record
+from adapters.registry.roster_versions import ListInForce
 from adapters.registry.rules import Failure
 from adapters.registry.templates import Message
 from config.registry.model.rules import OutcomeRule, Rule
-
-if TYPE_CHECKING:
-    from adapters.registry.roster import ListInForce
 
 
 class Watcher:

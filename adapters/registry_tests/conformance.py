@@ -19,9 +19,10 @@ from adapters.registry_tests.encoder import Levels, Unwritable
 from adapters.registry_tests.failure_cases import MOODS
 from adapters.registry_tests.mutations import TAKEN_AWAY, Kind, Shape, shapes
 from adapters.registry_tests.offline_run import Answer, NoAnswer, Path, Played, Rehearsal
+from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
 from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, StatusRule, ValidAtRule
-from config.registry.model.source import RegistrySource, Step
+from config.registry.model.source import Step
 from config.registry.model.trials import Trial
 from jurat.vocabulary import Outcome
 

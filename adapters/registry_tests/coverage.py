@@ -13,9 +13,9 @@ from adapters.registry_tests.dependence import Resting
 from adapters.registry_tests.description_tests import Tried
 from adapters.registry_tests.encoder import Levels
 from adapters.registry_tests.offline_run import NoAnswer, Path, Rehearsal
+from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
 from config.registry.model.rules import EqualsRule, MinAgeRule, OneOfRule, Rule, StatusRule, ValidAtRule
-from config.registry.model.source import RegistrySource
 from jurat.vocabulary import Outcome
 
 _STATUS: Final = "status"

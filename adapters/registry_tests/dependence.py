@@ -13,9 +13,10 @@ from adapters.registry.decoder import Decoding
 from adapters.registry.expressions import Expression
 from adapters.registry_tests.encoder import Levels, Unwritable
 from adapters.registry_tests.mutations import Place, at, gone, places, replaced, value_at
+from config.registry import RegistrySource
 from config.registry.model.answer_formats import XmlIn
 from config.registry.model.record import DateField
-from config.registry.model.source import Kept, RegistrySource
+from config.registry.model.source import Kept
 
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
 _INSTEAD: Final[tuple[Any, ...]] = ("~", True, False, 0, 10**9)

@@ -11,8 +11,9 @@ from typing import Final
 from adapters.http_client.reply import Reply, retry_after
 from adapters.registry_tests.offline_run import NoAnswer, Path, Played, Rehearsal, verdict_text
 from config.problems import dotted
+from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
-from config.registry.model.source import RegistrySource, Step
+from config.registry.model.source import Step
 from config.registry.model.trials import Response, Trial
 from config.registry.trial_files import NoFile
 from jurat.vocabulary import Outcome

@@ -12,8 +12,9 @@ from adapters.registry_tests.description_tests import ReadFile, Tried, try_all
 from adapters.registry_tests.failure_places import pointed
 from adapters.registry_tests.offline_run import Path, Rehearsal
 from adapters.registry_tests.roster_tests import try_list
+from config.registry import RegistrySource
 from config.registry.model.rules import NameRule, Then
-from config.registry.model.source import RecordSource, RegistrySource
+from config.registry.model.source import RecordSource
 from config.registry.roster import RegisterFileSource
 from jurat.vocabulary import Outcome
 

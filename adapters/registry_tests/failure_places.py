@@ -10,8 +10,8 @@ from adapters.registry_tests.dependence import Resting
 from adapters.registry_tests.description_tests import Tried
 from adapters.registry_tests.offline_run import Path
 from config.problems import printable
+from config.registry import RegistrySource
 from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
-from config.registry.model.source import RegistrySource
 from config.suggestions import did_you_mean, suggest
 from jurat.vocabulary import Outcome, Reason
 

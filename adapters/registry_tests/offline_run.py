@@ -14,8 +14,8 @@ from adapters.registry.batches import adapter_class
 from adapters.registry.rules import Failure
 from adapters.registry.trace import Watcher
 from config.hours import parse_zone
+from config.registry import RegistrySource
 from config.registry.model.rules import OutcomeRule, Rule
-from config.registry.model.source import RegistrySource
 from config.registry.model.trials import Trial
 from jurat.vocabulary import Outcome, Reason
 

@@ -72,6 +72,13 @@ class ZoneShape:
     digest: str
     vertices: int
 
+    @property
+    def outline(self) -> str:
+        """What pages draw of it: the coordinates of a GeoJSON MultiPolygon, as JSON text."""
+        from adapters.zone_import.outlines import outline_of  # noqa: PLC0415 - its libraries are large, and few need it
+
+        return json.dumps(outline_of(self.wkb), separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True)
 class ZoneFile:

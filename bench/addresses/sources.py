@@ -19,9 +19,9 @@ from config.document import Document
 from config.networks import LOOPBACK
 from config.settings import Settings
 from store.schema import migrations
-from tasks.plan import make_plan
 from tasks.rules.rate_limits import Demand
 from worker.bootstrap import open_service
+from worker.plan_builder import make_plan
 
 NAME = "geocoder"
 REGISTER = "base"

@@ -86,9 +86,9 @@ def submit(
     The answer is a JSON object with the fields that the question asks for. It is sealed before it is stored, and
     cannot be changed afterwards.
     """
+    from cli.database import client
     from config.settings import read_settings
     from jurat.database import open_engine
-    from worker.database import client
 
     content = given_answer(out, answer, answer_file, fields)
     settings = read_settings()
@@ -153,8 +153,8 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
 
     Of several checks, the exit code is the first of 2, 1, 4, 5 that any of them has.
     """
+    from cli.database import client
     from config.settings import read_settings
-    from worker.database import client
 
     if bool(check_ids) == bool(access):
         raise click.UsageError("Give the ids of checks, or --access with a consultation and a participant.")
@@ -199,8 +199,8 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
 @click.pass_obj
 def wait(out: Output, check_id: UUID, *, timeout: float, locale: str) -> Exit:
     """Wait until a check is settled or goes to review, and show it."""
+    from cli.database import client
     from config.settings import read_settings
-    from worker.database import client
 
     with client(read_settings()) as platform:
         return _wait(out, platform, check_id, timeout, locale)

@@ -84,8 +84,9 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
 
     They are not kept: the database has only what it needs to recognise them. Print or send them, then remove them.
     """
+    from cli.database import opened
     from jurat.codes import generate as new_code
-    from worker.database import opened
+    from store.requests.code_lists import add_codes
 
     made: set[str] = set()
     while len(made) < count:
@@ -94,10 +95,10 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
         fingerprints = _fingerprints(service)
         stored = [fingerprints.newest(code_list, code.replace("-", "")) for code in made]
         if target == "-":
-            service.publishing.add_codes(code_list, stored, who, expires)
+            add_codes(service.database, code_list, stored, who, expires)
         else:
             with _new_file(Path(target), made):
-                service.publishing.add_codes(code_list, stored, who, expires)
+                add_codes(service.database, code_list, stored, who, expires)
     shown = sorted(made) if target == "-" else []
     document = {"list": code_list, "codes": count, "expires_at": expires}
     out.show({**document, **({"generated": shown} if shown else {"file": target})}, shown)
@@ -133,14 +134,15 @@ def import_(
     With one bad line nothing is imported, and each is told with its line and column. Codes that the list has already
     stay as they are. A list of codes that jurat did not generate needs `checked: false` in its source.
     """
-    from worker.database import opened
+    from cli.database import opened
+    from store.requests.code_lists import add_codes
 
     with opened() as service:
         fingerprints = _fingerprints(service)
         mode = _mode(service, code_list, checked)
         found = _read(file, checked=mode)
         stored = [fingerprints.newest(code_list, code) for code in found]
-        added = service.publishing.add_codes(code_list, stored, who, expires)
+        added = add_codes(service.database, code_list, stored, who, expires)
     document = {"list": code_list, "codes": len(stored), "added": added, "checked": mode, "expires_at": expires}
     out.show(document, [f"{added} of {len(stored)}"])
     out.say(f"added {count_text(added, 'code')} to the list {code_list}; it had {len(stored) - added} of them already")
@@ -151,7 +153,7 @@ def import_(
 @click.pass_obj
 def list_(out: Output) -> Exit:
     """List the lists, and how many of their codes are used."""
-    from worker.database import opened
+    from cli.database import opened
 
     with opened() as service:
         rows = list(service.reading.code_lists().values())

@@ -89,8 +89,8 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     An invalid one changes nothing, and so does one with a registry whose tests fail, or that takes an outage for an
     answer. One that says the same as the version before is no new version.
     """
+    from cli.database import opened
     from cli.registry_lint import gate, linted, told
-    from worker.database import opened
 
     with opened() as service:
         report = linted(paths, service.reading.zone_versions())
@@ -136,7 +136,7 @@ def show(out: Output, *, version: int | None, settings: bool) -> Exit:
     """
     if settings:
         return _show_settings(out)
-    from worker.database import opened
+    from cli.database import opened
 
     with opened() as service:
         newest = service.reading.config_version()
@@ -182,12 +182,12 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
     Each line begins with + (added), - (removed) or ~ (changed), and names the option as lint does. Defaults are left
     out, secrets are references. Nothing is tested or published.
     """
+    from cli.database import opened
     from cli.registry_lint import linted, told
     from config.differences import differences
     from config.document import Document
     from config.problems import dotted
     from config.publications import without
-    from worker.database import opened
 
     with opened() as service:
         newest = service.reading.config_version()
@@ -230,13 +230,13 @@ def withdraw(out: Output, name: str, *, yes: bool, who: str) -> Exit:
     question. The platform may publish it again.
     """
     from cli.confirmation import agreed
+    from cli.database import opened
     from store.configurations.consultations import Consultations
-    from worker.database import opened
 
     with opened() as service:
         if not yes and not agreed(f"Participants can answer '{name}' no more.", "Withdraw it?"):
             raise Failure("nothing was withdrawn", Exit.REFUSED)
-        version = Consultations(service.database, service.publishing).withdraw(name, who)
+        version = Consultations(service.database).withdraw(name, who)
     out.show({"name": name, "version": version}, [f"withdrawn; version {version}"])
     return Exit.DONE
 

@@ -58,7 +58,6 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
                 migrations.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"))
             except migrations.Blocked as error:
                 raise Failure(str(error), Exit.DEPENDENCY) from None
-            _draw_outlines(engine)
         after = _standing(engine)
         with reader(engine).begin() as connection:
             without = missing(connection)
@@ -82,10 +81,11 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
 @click.pass_obj
 def check(out: Output) -> Exit:
     """Say whether this program can work with the database's schema, and otherwise what to do."""
+    from cli.database import require_file
     from config.settings import read_settings
     from jurat.database import open_engine
     from store.schema.migrations import ADVICE
-    from worker.database import give_up_on, require_file
+    from worker.database import give_up_on
 
     settings = read_settings()
     require_file(settings)
@@ -106,8 +106,9 @@ def check(out: Output) -> Exit:
 @click.pass_obj
 def status(out: Output) -> Exit:
     """Show which database this is, how its schema stands, and how many checks wait where."""
+    from cli.database import opened
     from config.settings import shown
-    from worker.database import engine_version, opened
+    from worker.database import engine_version
 
     with opened() as service:
         standing = _standing(service.database)
@@ -129,14 +130,6 @@ def status(out: Output) -> Exit:
     table = columns(head, (list(row.values()) for row in rows))
     out.show({**facts, "waiting": rows}, [*lines, *(["", *table] if table else [])])
     return Exit.DONE
-
-
-def _draw_outlines(engine: Engine) -> None:
-    """Of zones that were imported by an older release. A migration cannot: they need a library of the service."""
-    from jurat.database import bounded
-    from store.configurations.publisher import Publishing
-
-    Publishing(bounded(engine)).draw_outlines()
 
 
 def _standing(engine: Engine) -> Standing:

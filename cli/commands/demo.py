@@ -38,7 +38,8 @@ from jurat import AlreadyConfirmed, Client, State
 from jurat.codes import clean, generate
 from jurat.seal import generate as generate_keys
 from jurat.seal import key_to_text
-from store.configurations.publisher import NewZone
+from store.datasets.zones import NewZone, import_zones
+from store.requests.code_lists import add_codes
 from store.schema import migrations
 from worker.bootstrap import Service, open_service
 from worker.celery_app import make_app
@@ -140,13 +141,14 @@ def _prepare(service: Service, folder: Path, sources: Sources) -> list[str]:
     """What an administrator does once: tables, zones, codes, configuration. Three codes, the last one not stored."""
     migrations.upgrade(service.database)
     zones = [
-        NewZone(zone.id, zone.title, zone.digest, zone.wkb) for zone in read_zones(scenario.TOWN / "zones.geojson")
+        NewZone(zone.id, zone.title, zone.digest, zone.wkb, outline=zone.outline)
+        for zone in read_zones(scenario.TOWN / "zones.geojson")
     ]
-    service.publishing.import_zones(zones, "demo")
+    import_zones(service.database, zones, "demo")
     codes = [generate() for _ in range(3)]
     if service.fingerprints is not None:
         stored = [service.fingerprints.newest("spring", str(clean(code))) for code in codes[:2]]
-        service.publishing.add_codes("spring", stored, "demo")
+        add_codes(service.database, "spring", stored, "demo")
     base = read([scenario.HERE / "jurat.yaml"])
     document = scenario.configuration(base.data, sources.url().removesuffix("/moods/ok"))
     written = folder / "jurat.yaml"

@@ -33,8 +33,8 @@ def explain(out: Output, check_id: UUID, *, locale: str) -> Exit:
     With each verdict stands what the participant reads. It names no participant and shows no answer: the evidence of a
     verdict holds neither.
     """
+    from cli.database import opened
     from store.explanation import Explaining
-    from worker.database import opened
 
     with opened() as service:
         try:

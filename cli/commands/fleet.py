@@ -27,7 +27,7 @@ def fleet(out: Output) -> Exit:
     Each worker reports every 10 s. One that was not seen for 30 s is gone and not listed. Keys are shown by id.
     `ready` means: it has a configuration, opens all answers that wait, and was not told to end.
     """
-    from worker.database import opened
+    from cli.database import opened
 
     with opened() as service:
         rows = service.reading.workers()

@@ -39,8 +39,8 @@ def access() -> None:
 @click.pass_obj
 def show(out: Output, consultation: str, participant: str) -> Exit:
     """Show a participant's access, each answer with its verdict, and what persons did about it. No answer is shown."""
+    from cli.database import opened
     from store.requests.participants import look
-    from worker.database import opened
 
     with opened() as service:
         found = look(service.database, (consultation, participant))
@@ -131,9 +131,9 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
     a second access by being erased. Says first what is there, and asks. It cannot be undone.
     """
     from cli.confirmation import agreed
+    from cli.database import opened
     from store.requests.erasure import traces
     from store.requests.request_runner import Requests
-    from worker.database import opened
 
     with opened() as service:
         found = traces(service.database, participant, consultation)
@@ -156,9 +156,9 @@ def _about(out: Output, kind: str, done: str, who: str, **named: str) -> Exit:
 
     Raises CannotBeDone.
     """
+    from cli.database import opened
     from store.requests.participants import look
     from store.requests.request_runner import Requests
-    from worker.database import opened
 
     request = _request(kind, who, **named)
     with opened() as service:

@@ -174,9 +174,9 @@ def import_(
     from adapters.address.base.batches import StreetsMixed
     from adapters.address.base.columns import AddressFileError
     from adapters.address.street_names import language as words_of
+    from cli.database import opened
     from cli.imports.address_base import NewBase, import_base
     from store.datasets.imports import OtherKind, Overtaken, Registering
-    from worker.database import opened
 
     try:
         words_of(language)
@@ -223,8 +223,8 @@ def import_(
 @click.pass_obj
 def list_(out: Output) -> Exit:
     """List what is imported: the version in force, the one before, and one that is being imported."""
+    from cli.database import opened
     from store.datasets.imports import Versions
-    from worker.database import opened
 
     with opened() as service:
         found = Versions(service.database).versions()
@@ -269,8 +269,8 @@ def list_(out: Output) -> Exit:
 @click.pass_obj
 def remove(out: Output, name: str, *, force: bool, who: str) -> Exit:
     """Remove all versions of a register, and end an import of it that is running."""
+    from cli.database import opened
     from store.datasets.imports import Versions
-    from worker.database import opened
 
     with opened() as service:
         if (sources := _used(service).get(name, [])) and not force:

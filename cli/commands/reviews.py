@@ -41,8 +41,8 @@ def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) 
     A check is not needed while another answer of the participant is accepted in its place. It names no participant and
     shows no answer and no note.
     """
+    from cli.database import opened
     from store.explanation import Explaining
-    from worker.database import opened
 
     with opened() as service:
         found = Explaining(service.database).queue(consultation, overdue=overdue)
@@ -79,8 +79,8 @@ def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) ->
     as long as it is in review.
     """
     from cli.commands.explain import document_of, lines_of, texts_of
+    from cli.database import opened
     from store.explanation import Explaining
-    from worker.database import opened
 
     with opened() as service:
         try:
@@ -164,9 +164,9 @@ def _ask(request: Request) -> tuple[Explained, str | None]:
 
     Raises CannotBeDone.
     """
+    from cli.database import opened
     from store.explanation import Explaining
     from store.requests.request_runner import Requests
-    from worker.database import opened
 
     with opened() as service:
         said = Requests(service.database).do(request)

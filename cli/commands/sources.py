@@ -53,8 +53,8 @@ def list_(out: Output) -> Exit:
     and gave no answer the last time) or broken (after several failures it is asked for one look-up at a time).
     `waiting` counts checks that are due or will be, as workers last counted them (each 5 s).
     """
+    from cli.database import opened
     from cli.diagnosis import applied_sources
-    from worker.database import opened
 
     with opened() as service:
         standings = applied_sources.standings(service)
@@ -106,9 +106,9 @@ def health(out: Output, *, name: str | None) -> Exit:
     source that is closed, or that a person or its own maintenance pauses, is well. It reads what workers wrote down
     and asks no source: see `sources test --live`.
     """
+    from cli.database import opened
     from cli.diagnosis import applied_sources, checkup, workforce
     from cli.diagnosis.allowances import allowance_steps
-    from worker.database import opened
 
     with opened() as service:
         standings = applied_sources.standings(service, name)
@@ -135,8 +135,8 @@ def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> E
     Its checks wait, and their deadlines stand still. Look-ups that are under way end. A pause that already lasts longer
     stays as it is: resume it first.
     """
+    from cli.database import opened
     from cli.diagnosis import applied_sources
-    from worker.database import opened
 
     with opened() as service:
         applied_sources.standings(service, name)
@@ -158,8 +158,8 @@ def resume(out: Output, *, name: str, who: str) -> Exit:
 
     A source that paused itself may count that as asking too often. What its hours close stays closed.
     """
+    from cli.database import opened
     from cli.diagnosis import applied_sources
-    from worker.database import opened
 
     with opened() as service:
         applied_sources.standings(service, name)
@@ -269,11 +269,11 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     every other is, where the source is applied. Nothing is written. What is printed is personal data: leave it on your
     own terminal.
     """
+    from cli.database import opened
     from cli.diagnosis import applied_sources
     from cli.lookups import look_up_once, source_tests
     from config.registry import RegisterFileSource
     from config.settings import read_settings
-    from worker.database import opened
 
     answer = [_pair(text, "--input") for text in inputs]
     requirement = [_pair(text, "--require") for text in requirements]

@@ -104,12 +104,12 @@ def show(
     count. It shows a home: nothing keeps it but the file. --check opens a sealed answer, which is in the audit.
     Without --out the words alone are printed, and no file is written.
     """
+    from cli.database import opened
     from cli.lookups import known_addresses
     from cli.lookups.address_query import answer_in_review, look_up, planned, question_of, zone_of, zone_row
     from cli.lookups.verdict_text import story
     from cli.pictures.files import write_picture
     from cli.pictures.scene import Stored, compose
-    from worker.database import opened
 
     if target and target.suffix not in {".svg", ".png"}:
         raise click.BadParameter("a name that ends in .svg or .png is expected", param_hint="--out")
@@ -179,8 +179,8 @@ def locate(
 
     ADDRESS is NAME=VALUE,… as with --address.
     """
+    from cli.database import opened
     from cli.lookups.address_query import look_up, planned, question_of, zone_row
-    from worker.database import opened
 
     if written is not None and (address is not None or fields or answer_file is not None):
         raise click.UsageError("Give the address once: as ADDRESS, or with --address, --field or --answer-file.")
@@ -215,7 +215,7 @@ def _locate_in(out: Output, row: ZoneRow, inquiry: Inquiry) -> Exit:
 
 def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> Exit:
     """What holds for each zone that does not refuse; where no zone could be decided, why not is told once."""
-    from adapters.address.borders import ZoneIndex
+    from adapters.address.zone_index import ZoneIndex
     from cli.lookups.address_query import zone_of
     from cli.lookups.verdict_text import candidate_data, decision_data, story
 
@@ -267,9 +267,9 @@ def diff(
 ) -> Exit:
     """Say what changed between two versions of a zone: its area, its border, and which addresses move."""
     from adapters.zone_import.changes import compare, touched
+    from cli.database import opened
     from cli.lookups import known_addresses
     from cli.lookups.address_query import two_versions, zone_of
-    from worker.database import opened
 
     with opened() as service:
         old, new = two_versions(service, zone, before, after)
@@ -322,9 +322,9 @@ def affected(out: Output, zone: str, *, before: int, after: int) -> Exit:
     it, is at most that of the farthest place that came in or went out. A person can reopen those checks.
     """
     from adapters.zone_import.changes import compare
+    from cli.database import opened
     from cli.lookups.address_query import two_versions, zone_of
     from store.explanation import Explaining
-    from worker.database import opened
 
     with opened() as service:
         old, new = two_versions(service, zone, before, after)

@@ -126,8 +126,8 @@ def import_(
     wrong is told with feature and vertex. Running workers use a new version within 5 s of its time.
     """
     from adapters.zone_import.files import ZoneFileError, read_zone_file
-    from store.configurations.publisher import NewZone
-    from worker.database import opened
+    from cli.database import opened
+    from store.datasets.zones import NewZone, import_zones
 
     read = read_zone_file(
         file,
@@ -144,8 +144,8 @@ def import_(
             raise ZoneFileError(
                 file, [f"latitude seems to stand before longitude, by the zones that are imported already: {hint}"]
             )
-        new = [NewZone(zone.id, zone.title, zone.digest, zone.wkb, read.crs) for zone in read.zones]
-        done = service.publishing.import_zones(new, who, begins, dry_run=dry_run)
+        new = [NewZone(zone.id, zone.title, zone.digest, zone.wkb, read.crs, zone.outline) for zone in read.zones]
+        done = import_zones(service.database, new, who, begins, dry_run=dry_run)
     _tell_import(out, file, read, done.versions, set(done.new), begins, dry_run=dry_run)
     return Exit.DONE
 
@@ -157,7 +157,7 @@ def import_(
 @click.pass_obj
 def list_(out: Output, *, everything: bool) -> Exit:
     """List the imported zones: of each the version that is in force, and those that are to come."""
-    from worker.database import opened
+    from cli.database import opened
 
     with opened() as service:
         history = service.reading.zone_history()

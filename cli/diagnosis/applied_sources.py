@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.database import opened
 from cli.diagnosis import checkup
 from cli.diagnosis.source_status import Standing
 from cli.diagnosis.source_status import standings as every
@@ -18,7 +19,6 @@ from config.settings import SettingsError
 from config.suggestions import suggest
 from jurat.database import bounded
 from store.upkeep.upkeep import Keeping
-from worker.database import opened
 
 if TYPE_CHECKING:
     from tasks.plan import Plan

@@ -108,11 +108,10 @@ def variable_steps(known: set[str]) -> Iterator[Step]:
 
 def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
     """Whether the database answers and has a schema that this program can use; then the service on it."""
-    from cli.main import first_line
     from jurat.database import reader
     from store.schema.migrations import ADVICE, Standing, standing
     from worker.bootstrap import open_service
-    from worker.database import advice_on, engine_version, give_up_on, oddities, sqlite_file
+    from worker.database import advice_on, engine_version, first_line, give_up_on, oddities, sqlite_file
 
     file = sqlite_file(settings)
     if file is not None and not file.exists():
@@ -159,7 +158,7 @@ def configuration_steps(service: Service) -> tuple[list[Step], Plan | None]:
     """The applied configuration and what keeps it from working here; then the plan of it, which is to be closed."""
     from config.configuration import Configuration
     from config.problems import InvalidConfiguration
-    from tasks.plan import make_plan
+    from worker.plan_builder import make_plan
 
     version = service.reading.config_version()
     if version is None:

@@ -22,7 +22,7 @@ from adapters.registry.roster import namespace
 from adapters.registry.roster_rows import SHOWN_PROBLEMS, PeopleFileError, PeopleRows, Person
 from cli.imports.address_base import file_digest
 from config.registry import RegisterFileSource
-from config.registry.lint.description import STATUS
+from config.registry.model.record import STATUS
 from config.regular_files import open_regular
 from store.datasets.address_bases import RegisterRow
 from store.datasets.rosters import Enrolling, PersonRow

@@ -30,7 +30,7 @@ def look_at_list(
     if paths:
         model = _source(_written(paths), source, name)
     else:
-        from worker.database import opened
+        from cli.database import opened
 
         with opened() as service:
             model = _source(_applied(service), source, name)
@@ -70,10 +70,10 @@ def import_list(
     progress: Callable[[int], None],
 ) -> Exit:
     """Import the file, and switch to it."""
+    from cli.database import opened
     from cli.diagnosis.workforce import hashed_with
     from cli.imports import roster
     from store.datasets.rosters import Enrolling
-    from worker.database import opened
     from worker.keyring import how_to_set
 
     started = time.monotonic()

@@ -118,7 +118,7 @@ def planned(service: Service) -> Iterator[Plan]:
     from config.configuration import Configuration
     from jurat.database import bounded
     from store.upkeep.upkeep import Keeping
-    from tasks.plan import make_plan
+    from worker.plan_builder import make_plan
 
     version = service.reading.config_version()
     if version is None:

@@ -24,7 +24,8 @@ from adapters.registry.batches import adapter_class
 from adapters.registry.dates import Span
 from adapters.registry.decoder import Decoded
 from adapters.registry.record import Record
-from adapters.registry.roster import ListInForce, RegisterFileAdapter
+from adapters.registry.roster import RegisterFileAdapter
+from adapters.registry.roster_versions import ListInForce
 from adapters.registry.rules import Failure as Unheld
 from adapters.registry.templates import Message
 from adapters.registry.trace import Watcher, mask
@@ -35,7 +36,7 @@ from config.registry.model.rules import Demanded, OutcomeRule, Rule
 from config.secrets import ForbiddenSecretError, SecretError, SecretReference, resolve
 from config.suggestions import suggest
 from jurat.vocabulary import Outcome
-from tasks.plan import StoredPeople
+from store.lookups import StoredPeople
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.database import opened
 from cli.diagnosis import checkup
 from cli.diagnosis.applied_sources import configuration_of, keeping, plan_of, require, standings
 from cli.diagnosis.checkup import Mark, Step
@@ -14,7 +15,6 @@ from cli.output import Exit, Failure, Output
 from cli.registry_lint import examination_data, examination_steps, examined, linted, told
 from config.problems import Positions
 from config.registry import RegisterFileSource, RegistrySource
-from worker.database import opened
 
 if TYPE_CHECKING:
     from config.lint import Report

@@ -10,7 +10,8 @@ from config.registry.lint.requests import sending_problems
 from config.registry.lint.rules import doubt_of
 from config.registry.lint.slips import slip_problems
 from config.registry.model.demands import demands_of, misfit, requirements_of
-from config.registry.model.source import RecordSource, RegistrySource, answer_properties
+from config.registry.model.source import RecordSource, answer_properties
+from config.registry.registry_source import RegistrySource
 from config.registry.roster import RegisterFileSource
 
 __all__ = [

@@ -16,12 +16,12 @@ from pydantic_core import PydanticCustomError
 from config.durations import Duration, between
 from config.limits import Name
 from config.problems import printable
-from config.registry.lint.description import NUMBER, Path, Problem, verdict_problems
+from config.registry.lint.description import Path, Problem, verdict_problems
 from config.registry.lint.trials import trial_problems
 from config.registry.model.answer_formats import Delimiter
 from config.registry.model.inputs import Input
 from config.registry.model.parts import Part, misplaced
-from config.registry.model.record import FieldValue, Record
+from config.registry.model.record import NUMBER, FieldValue, Record
 from config.registry.model.rules import EqualsRule, Rule
 from config.registry.model.source import RecordSource
 from config.suggestions import did_you_mean

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import structlog
 from sqlalchemy import Connection, Engine, text
@@ -31,13 +31,12 @@ from jurat.publications import (
 )
 from jurat.statements import now, rows_json, rowset
 from store.configurations.applied_config import Book, Edition
-from store.configurations.config_versions import take_turn, written
+from store.configurations.config_versions import lay_in, take_turn, written
 from store.configurations.criteria import of_another_criterion
+from store.configurations.orphans import orphans_of, places_of
+from store.configurations.questions import replace_questions, since
 from store.queries import CODE_LISTS, zones_in_force
 from store.verdicts.records import WORKER, add_audit_row
-
-if TYPE_CHECKING:
-    from store.configurations.publisher import Publishing
 
 log = structlog.get_logger("jurat.consultations")
 
@@ -110,9 +109,8 @@ def with_published(connection: Connection, configuration: Configuration) -> Conf
 class Consultations:
     """Puts what platforms published into the configuration. Safe to run in every worker at once."""
 
-    def __init__(self, engine: Engine, publishing: Publishing) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._publishing = publishing
         self._dialect = engine.dialect.name
         self._seen: tuple[tuple[int, str] | None, Configuration | None] = (None, None)
         """The version and digest of what was applied last when it was read, and what it says."""
@@ -150,7 +148,7 @@ class Consultations:
         changed.
         """
         with self._engine.begin() as connection:
-            self._publishing.lock(connection)
+            take_turn(connection, wait=True)
             if not connection.execute(text(_withdraw(self._dialect)), {"name": name, "who": who}).rowcount:
                 known = [row[0] for row in connection.execute(text(f"SELECT name FROM {_THERE} ORDER BY name"))]
                 raise NotPublished(f"the platform has published no consultation '{name:.80}'. {_there_are(known)}")
@@ -286,7 +284,7 @@ class Consultations:
                 f"answers to {', '.join(others)} were accepted under another criterion, zone or list, and would count "
                 "for this one: give the question another name"
             )
-        if asked.applied and (waiting := self._publishing.orphaned(connection, candidate, asked.name)):
+        if asked.applied and (waiting := places_of(orphans_of(connection, candidate, asked.name))):
             raise _Refused(
                 f"checks are on their way that it would have no place for: {waiting}; "
                 "publish it again once they are settled, or keep their questions until then"
@@ -312,7 +310,9 @@ class Consultations:
             people = {each.by for each in done}
             who = people.pop() if len(people) == 1 else WORKER
             edition = Edition(version or 0, Book.of(base), base.questions, base.sources)
-            version = self._publishing.lay_in(connection, configuration, last, who, changed, edition)
+            began = since(connection)
+            version = lay_in(connection, configuration, changed, version or 0, who)
+            replace_questions(connection, configuration, version, edition, began, changed)
         for each in done:
             action = "consultation withdraw" if each.document is None else "consultation publish"
             detail: dict[str, Any] = {"revision": each.revision, "version": version}

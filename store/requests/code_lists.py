@@ -8,16 +8,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from adapters.fingerprints import Fingerprints
 from config.configuration import Question
 from config.sources import CodesSource, SourceModel
 from jurat.code_lists import LONGEST_CODE, MOST_CODES
 from jurat.codes import clean
+from jurat.columns import Moment
 from jurat.seal import Unopenable, Unseal
 from jurat.statements import now, rows_json, rowset
 from store.requests.request_rows import CannotBeDone, Request, this
@@ -30,6 +32,17 @@ LEFT_TO_OTHERS = 86_400.0
 
 CODE = "12 letters and digits with a check character"
 FREE_CODE = "4 to 64 letters and digits"
+
+
+def add_codes(
+    engine: Engine, code_list: str, fingerprints: Iterable[str], who: str, expires: datetime | None = None
+) -> int:
+    """Add access codes to a list by their keyed hashes; how many were new."""
+    with engine.begin() as connection:
+        when = Moment().process_bind_param(expires, connection.dialect)
+        added = insert_codes(connection, code_list, fingerprints, expires=when)
+        add_audit_row(connection, who, "codes add", code_list, {"codes": added})
+    return added
 
 
 @dataclass(frozen=True, slots=True)

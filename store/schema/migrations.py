@@ -22,7 +22,7 @@ from jurat.errors import ConfigurationError
 from jurat.tables import CONTRACT_VERSION
 from store.schema.grants import granting
 
-_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+_MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 _VERSION_TABLE = "jurat_alembic_version"
 _LOCK = 0x6A75726174  # "jurat": two upgrades at once wait for each other
 

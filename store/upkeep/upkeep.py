@@ -19,7 +19,6 @@ from jurat.database import preparing
 from jurat.statements import now, rows_json, rowset
 from store import clocks
 from store.configurations.consultations import ANY_WAITING, Consultations
-from store.configurations.publisher import Publishing
 from store.in_parts import in_parts
 from store.queue import pauses, quotas, source_health
 from store.queue.deadlines import any_passed
@@ -83,7 +82,7 @@ class Keeping:
         self._access = AccessRows()
         self._purging = Purging(engine, self._access)
         self._requests = Requests(engine, minting)
-        self._consultations = Consultations(engine, Publishing(engine))
+        self._consultations = Consultations(engine)
         self._entered: set[str] = set()
         self._clock = clock
         self._look_at_clock = float("-inf")

@@ -26,6 +26,7 @@ from jurat.ids import uuid7
 from jurat.seal import Seal, key_to_text
 from jurat.seal import generate as generate_keys
 from jurat.statements import insert
+from store.requests.code_lists import add_codes
 from tests.acceptance.town import PATIENCE, soon
 from tests.jurat.calls import CALL
 from worker.bootstrap import Service, open_service
@@ -75,7 +76,7 @@ class Hall:
         fingerprints = self.service.fingerprints
         assert fingerprints is not None
         code = generate()
-        self.service.publishing.add_codes("spring", [fingerprints.newest("spring", clean(code) or "")], "an admin")
+        add_codes(self.service.database, "spring", [fingerprints.newest("spring", clean(code) or "")], "an admin")
         return code
 
     def work(self) -> None:

@@ -23,7 +23,8 @@ from jurat import Client, Submission
 from jurat.codes import clean, generate
 from jurat.seal import generate as generate_keys
 from jurat.seal import key_to_text
-from store.configurations.publisher import NewZone
+from store.datasets.zones import NewZone, import_zones
+from store.requests.code_lists import add_codes
 from tests.adapters.registry import described
 from tests.rigs.workers import Worker
 from worker.bootstrap import open_service
@@ -67,8 +68,10 @@ class Town:
         self.client = Client(database_url, None if broker_url == "none" else broker_url, key_to_text(public))
         self.document = self._document()
         zones = read_zones(ROOT / "examples" / "town" / "zones.geojson")
-        self.service.publishing.import_zones(
-            [NewZone(zone.id, zone.title, zone.digest, zone.wkb) for zone in zones], ADMIN
+        import_zones(
+            self.service.database,
+            [NewZone(zone.id, zone.title, zone.digest, zone.wkb, outline=zone.outline) for zone in zones],
+            ADMIN,
         )
         self.apply(self.document)
         self._workers: list[Worker] = []
@@ -117,8 +120,8 @@ class Town:
         fingerprints = self.service.fingerprints
         assert fingerprints is not None
         codes = [generate() for _ in range(count)]
-        self.service.publishing.add_codes(
-            "spring", [fingerprints.newest("spring", clean(code) or "") for code in codes], ADMIN
+        add_codes(
+            self.service.database, "spring", [fingerprints.newest("spring", clean(code) or "") for code in codes], ADMIN
         )
         return codes
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from adapters.zone_import import features, layers, outlines, projection, reader, sets
 from adapters.zone_import.files import read_zones
 from jurat.database import open_engine
-from store.configurations.publisher import NewZone, Publishing
+from store.datasets.zones import NewZone, import_zones
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal
 
@@ -27,8 +27,8 @@ def test_zones_are_imported_refused_and_dated_as_shown(terminal: Terminal) -> No
 
 def test_a_page_draws_them(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     engine = open_engine(database_url)
-    zones = [NewZone(each.id, each.title, each.digest, each.wkb) for each in read_zones(TOWN)]
-    Publishing(engine).import_zones(zones, "an administrator")
+    zones = [NewZone(each.id, each.title, each.digest, each.wkb, outline=each.outline) for each in read_zones(TOWN)]
+    import_zones(engine, zones, "an administrator")
     names: dict[str, Any] = {"database_url": database_url}
     exec(compile(block(PAGE, "python"), PAGE.name, "exec"), names)
     names["client"].close()

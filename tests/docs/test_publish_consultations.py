@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 
 from config.lint import lint
 from jurat.database import open_engine
-from store.configurations.publisher import NewZone, Publishing
+from store.configurations.publisher import Publishing
+from store.datasets.zones import NewZone, import_zones
 from store.upkeep.upkeep import Keeping
 from tests.docs.pages import ROOT, block, blocks
 
@@ -55,7 +56,7 @@ def platform(database_url: str, tmp_path: Path) -> Iterator[Platform]:
     engine = open_engine(database_url)
     publishing = Publishing(engine)
     publishing.apply(report.configuration, "an administrator")
-    publishing.import_zones([NewZone("old-town", "Old Town", "a", b"\0")], "an administrator")
+    import_zones(engine, [NewZone("old-town", "Old Town", "a", b"\0")], "an administrator")
     made = Platform(engine, {"database_url": database_url, "engine": engine})
     yield made
     if "client" in made.names:

@@ -18,12 +18,13 @@ from store.configurations.applied_config import Book
 from store.requests.reviews import Reviewing
 from tasks.check_runner import Running
 from tasks.checks import Entry, GiveBack, Held, Later, NextSource, Review, Settle
-from tasks.plan import Plan, make_plan
+from tasks.plan import Plan
 from tests.faults.invariants import History, broken, wrong_access
 from tests.faults.snapshot import CheckRow, read
 from tests.faults.standing_clock import StandingClock
 from tests.faults.told import CONFIGURATIONS, Told
 from tests.store.desk import Desk
+from worker.plan_builder import make_plan
 
 
 @dataclass(slots=True)

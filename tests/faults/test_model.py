@@ -11,6 +11,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from store.requests.code_lists import add_codes
 from tests.faults.outages import Outages
 from tests.faults.standing_clock import StandingClock
 from tests.faults.told import CODES, CONFIGURATIONS
@@ -68,7 +69,7 @@ def start_postgresql(postgresql_server: Databases, _migrated_postgresql: str) ->
 
 
 def _machine(desk: Desk, clock: StandingClock) -> Outages:
-    desk.publishing.add_codes("spring", CODES, ADMIN)
+    add_codes(desk.engine, "spring", CODES, ADMIN)
     return Outages(desk, clock)
 
 

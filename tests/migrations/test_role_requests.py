@@ -15,7 +15,7 @@ from jurat.codes import generate
 from jurat.database import bounded, open_engine
 from jurat.ids import uuid7
 from jurat.seal import key_to_text
-from store.configurations.publisher import NewZone
+from store.datasets.zones import NewZone, import_zones
 from store.queue.claims import Claims
 from store.requests.code_lists import Minting
 from store.requests.request_rows import CannotBeDone, Kind, Request
@@ -133,7 +133,7 @@ def test_a_platform_mints_no_codes_nor_does_a_reviewer(logins: tuple[Desk, Login
 def test_each_role_that_draws_zones_reads_their_outlines(logins: tuple[Desk, Logins]) -> None:
     desk, users = logins
     square = shapely.to_wkb(shapely.box(5, 44, 6, 45))
-    desk.publishing.import_zones([NewZone("port", "Le Port", "a", square)], "an administrator")
+    import_zones(desk.engine, [NewZone("port", "Le Port", "a", square)], "an administrator")
     for role in (Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER):
         client = Client(users.url(role))
         assert [(zone.name, zone.title) for zone in client.zones()] == [("port", "Le Port")]

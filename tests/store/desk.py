@@ -25,12 +25,14 @@ from store.configurations.applied_config import Book
 from store.configurations.publisher import Publishing
 from store.queries import Reading
 from store.queue.claims import Claims
+from store.requests.code_lists import add_codes
 from store.upkeep.upkeep import Keeping
 from store.verdicts.access import locking
 from store.verdicts.verdict_writer import Settling, Written
 from tasks.checks import Attempt, Decision, Ended, Entry, Held, Review, Settle
-from tasks.plan import Plan, make_plan
+from tasks.plan import Plan
 from tasks.rules.rate_limits import Demand
+from worker.plan_builder import make_plan
 
 PRIVATE_KEY, PUBLIC_KEY = generate_keys()
 HASH_KEY = bytes(range(32))
@@ -196,7 +198,7 @@ class Desk:
 
     def add_codes(self, count: int = 1, code_list: str = "spring") -> list[str]:
         codes = [generate() for _ in range(count)]
-        self.publishing.add_codes(code_list, [self.fingerprint(code, code_list) for code in codes], ADMIN)
+        add_codes(self.engine, code_list, [self.fingerprint(code, code_list) for code in codes], ADMIN)
         return codes
 
     def fingerprint(self, code: str, code_list: str = "spring") -> str:

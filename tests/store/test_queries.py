@@ -8,8 +8,9 @@ from sqlalchemy.exc import OperationalError
 from config.configuration import Configuration
 from jurat.database import open_engine
 from jurat.vocabulary import Reason
-from store.configurations.publisher import NewZone
+from store.datasets.zones import NewZone, import_zones
 from store.queries import CodeRow, Reading
+from store.requests.code_lists import add_codes
 from tasks.checks import Review
 from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration
 
@@ -39,9 +40,9 @@ def test_an_empty_database_has_no_configuration(sqlite: Desk) -> None:
 def test_whatever_is_new_shows_in_one_query(desk: Desk) -> None:
     seen = [desk.reading.newest()]
     for digest in "aab":
-        desk.publishing.import_zones([NewZone("port", "Port", digest, b"\0")], ADMIN)
+        import_zones(desk.engine, [NewZone("port", "Port", digest, b"\0")], ADMIN)
         seen.append(desk.reading.newest())
-    desk.publishing.import_zones([NewZone("old-town", "Old town", "c", b"\0")], ADMIN)
+    import_zones(desk.engine, [NewZone("old-town", "Old town", "c", b"\0")], ADMIN)
     seen.append(desk.reading.newest())
     assert [seen[n] != seen[n + 1] for n in range(4)] == [True, False, True, True]
     with desk.statements() as statements:
@@ -51,9 +52,9 @@ def test_whatever_is_new_shows_in_one_query(desk: Desk) -> None:
 
 def test_a_zone_whose_time_comes_is_new(desk: Desk) -> None:
     soon = desk.reading.clock() + timedelta(hours=1)
-    desk.publishing.import_zones([NewZone("port", "Port", "a", b"\0")], ADMIN)
+    import_zones(desk.engine, [NewZone("port", "Port", "a", b"\0")], ADMIN)
     before = desk.reading.newest()
-    desk.publishing.import_zones([NewZone("port", "Port", "b", b"\0")], ADMIN, soon)
+    import_zones(desk.engine, [NewZone("port", "Port", "b", b"\0")], ADMIN, soon)
     assert desk.reading.newest() == before
     desk.sql("UPDATE jurat_zones SET in_force_from = NOW WHERE version = 2")
     assert desk.reading.newest() != before
@@ -61,8 +62,8 @@ def test_a_zone_whose_time_comes_is_new(desk: Desk) -> None:
 
 def test_every_version_of_a_zone_can_be_read(desk: Desk) -> None:
     soon = desk.reading.clock() + timedelta(hours=1)
-    desk.publishing.import_zones([NewZone("port", "Port", "a", b"\1"), NewZone("mill", "Mill", "c", b"\3")], ADMIN)
-    desk.publishing.import_zones([NewZone("port", "Le Port", "b", b"\2", "EPSG:2154")], ADMIN, soon)
+    import_zones(desk.engine, [NewZone("port", "Port", "a", b"\1"), NewZone("mill", "Mill", "c", b"\3")], ADMIN)
+    import_zones(desk.engine, [NewZone("port", "Le Port", "b", b"\2", "EPSG:2154")], ADMIN, soon)
     row = desk.reading.zone("port", 2)
     assert row is not None
     assert (row.title, row.digest, row.geometry, row.crs) == ("Le Port", "b", b"\2", "EPSG:2154")
@@ -86,7 +87,7 @@ def test_a_version_that_an_older_jurat_stored_is_in_force_from_its_import_on(des
 
 
 def test_a_code_is_found_by_the_fingerprint_of_any_key_in_its_own_list(desk: Desk) -> None:
-    desk.publishing.add_codes("spring", ["a" * 64], ADMIN)
+    add_codes(desk.engine, "spring", ["a" * 64], ADMIN)
     free = CodeRow("a" * 64, redeemed=False, revoked=False, expired=False)
     assert desk.reading.codes("spring", ["f" * 64, "a" * 64]) == {"a" * 64: free}
     assert desk.reading.codes("spring", ["f" * 64]) == {}
@@ -96,7 +97,7 @@ def test_a_code_is_found_by_the_fingerprint_of_any_key_in_its_own_list(desk: Des
 
 def test_lists_of_codes_are_counted(desk: Desk) -> None:
     (code, *_) = desk.add_codes(3)
-    desk.publishing.add_codes("autumn", ["a" * 64], ADMIN)
+    add_codes(desk.engine, "autumn", ["a" * 64], ADMIN)
     desk.settle(desk.held(question="code"), desk.code_valid(code))
     desk.sql("UPDATE jurat_codes SET revoked_at = NOW WHERE list = 'autumn'")
     lists = desk.reading.code_lists()

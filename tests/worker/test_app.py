@@ -22,7 +22,7 @@ from adapters.base import Query
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import read_settings
-from tasks.plan import make_plan
+from worker.plan_builder import make_plan
 from store.schema.migrations import upgrade
 from worker.bootstrap import open_service
 

@@ -12,7 +12,7 @@ import jmespath
 
 from config.registry.model.answer_formats import XmlIn
 from config.registry.model.rules import OutcomeRule, Then
-from config.registry.model.source import RegistrySource, Step
+from config.registry.model.source import RegistryDescription, Step
 from jurat.vocabulary import Reason
 
 Path = tuple[str | int, ...]
@@ -67,7 +67,7 @@ def answer_problems(path: Path, step: Step) -> Iterator[Problem]:
             yield (*path, "outcomes", index, "retry_after"), "only retry and maintenance wait — remove it"
 
 
-def absence_problems(source: RegistrySource) -> Iterator[Problem]:
+def absence_problems(source: RegistryDescription) -> Iterator[Problem]:
     """Why an empty list of records would be no proof that nobody is there."""
     origin = source.record.origin
     if source.record.absent != "refused":

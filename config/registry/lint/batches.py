@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from config.registry.model.inputs import Cleaning
 from config.registry.model.rules import EqualsRule, Then
-from config.registry.model.source import RegistrySource, Step
+from config.registry.model.source import RegistryDescription, Step
 from config.registry.model.templates import Filter, placeholders
 from jurat.vocabulary import Reason
 
@@ -14,7 +14,7 @@ Path = tuple[str | int, ...]
 Problem = tuple[Path, str]
 
 
-def batch_problems(source: RegistrySource) -> Iterator[Problem]:
+def batch_problems(source: RegistryDescription) -> Iterator[Problem]:
     """What does not go together with `batch`."""
     if source.batch is None:
         return
@@ -47,7 +47,7 @@ def _outcome_problems(step: Step) -> Iterator[Problem]:
             yield (*path, "reason"), f"{said} — remove this outcome, or batch:"
 
 
-def _number_problems(source: RegistrySource, number: str) -> Iterator[Problem]:
+def _number_problems(source: RegistryDescription, number: str) -> Iterator[Problem]:
     """Whether `number`, and nothing else of a participant, stands in the request."""
     field = source.inputs[number]
     is_bare = bool({Cleaning.DIGITS, Cleaning.ALNUM} & set(field.clean))

@@ -8,24 +8,21 @@ from config.problems import printable
 from config.registry.lint.answers import absence_problems, answer_problems
 from config.registry.lint.batches import batch_problems
 from config.registry.lint.requests import input_problems, request_problems
-from config.registry.lint.rules import NAMES, rule_problems
+from config.registry.lint.rules import rule_problems
 from config.registry.lint.trials import trial_problems
 from config.registry.model.expressions import root_keys
+from config.registry.model.record import NAMES, NUMBER, STATUS
 from config.registry.model.rules import EqualsRule, NameRule
-from config.registry.model.source import Kept, RecordSource, RegistrySource, Step
+from config.registry.model.source import Kept, RecordSource, RegistryDescription, Step
 from config.registry.model.templates import SECRETS, placeholders
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]
 
-__all__ = ["NAMES", "NUMBER", "STATUS", "check_order", "problems_of", "verdict_problems"]
-
 _ANSWER = ("status", "headers", "body")
-NUMBER = "number"
-STATUS = "status"
 
 
-def problems_of(source: RegistrySource) -> Iterator[Problem]:
+def problems_of(source: RegistryDescription) -> Iterator[Problem]:
     """Everything that does not fit together, with its place below the source."""
     yield from _check_steps(source)
     yield from _unrooted(("record", "from"), source.record.origin)
@@ -74,7 +71,7 @@ def _order_problems(source: RecordSource) -> Iterator[Problem]:
         yield ("rules",), "no rule compares the name that the record gives — add { check: name, family: …, given: … }"
 
 
-def _check_given(source: RegistrySource) -> Iterator[Problem]:
+def _check_given(source: RegistryDescription) -> Iterator[Problem]:
     """Where a family name alone is compared, a given name that is asked for would be looked at by nobody."""
     used = {rule.input for rule in source.rules if isinstance(rule, EqualsRule)}
     used |= {rule.family for rule in source.rules if isinstance(rule, NameRule)}
@@ -88,7 +85,7 @@ def _check_given(source: RegistrySource) -> Iterator[Problem]:
             yield ("rules", index), f"{said} — add given: {idle[0]}, or do not ask for it"
 
 
-def _check_steps(source: RegistrySource) -> Iterator[Problem]:
+def _check_steps(source: RegistryDescription) -> Iterator[Problem]:
     known = {*source.inputs, *(SECRETS + name for name in source.secrets)}
     always = {name for name, field in source.inputs.items() if field.required}
     names: set[str] = set()

@@ -9,7 +9,7 @@ import jmespath
 
 from config.registry.model.record import DateField
 from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, StatusRule, ValidAtRule
-from config.registry.model.source import RegistrySource
+from config.registry.model.source import RegistryDescription
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]
@@ -20,7 +20,7 @@ _ONE_OF_MANY: Final = frozenset({"max_by", "min_by"})
 _FILTER: Final = "filter_projection"
 
 
-def origin_problems(source: RegistrySource) -> Iterator[Problem]:
+def origin_problems(source: RegistryDescription) -> Iterator[Problem]:
     """What in `from` would choose between records. Which of several is meant, a person decides (ambiguous_record)."""
     tree = jmespath.compile(source.record.origin).parsed
     nodes = list(_outside_filters(tree))
@@ -41,7 +41,7 @@ def _picks(node: Node) -> bool:
     return node["type"] == "function_expression" and node["value"] in _ONE_OF_MANY
 
 
-def _looked_at(source: RegistrySource) -> dict[str, str]:
+def _looked_at(source: RegistryDescription) -> dict[str, str]:
     """The keys of a record that rules look at, each with its field. Whether it has a number at all may be asked."""
     names: set[str] = set()
     for rule in source.rules:

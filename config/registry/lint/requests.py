@@ -14,7 +14,7 @@ from config.registry.model.inputs import Input
 from config.registry.model.request import Place, Request
 from config.registry.model.rules import EqualsRule
 from config.registry.model.secrecy import texts_in
-from config.registry.model.source import Kept, RecordSource, RegistrySource
+from config.registry.model.source import Kept, RecordSource, RegistryDescription
 from config.registry.model.templates import SECRETS, Filter, Placeholder, pieces, placeholders
 from config.suggestions import did_you_mean, suggest
 
@@ -22,7 +22,7 @@ Problem = tuple[Place, str]
 
 
 def request_problems(
-    path: Place, request: Request, source: RegistrySource, known: Collection[str], always: Collection[str]
+    path: Place, request: Request, source: RegistryDescription, known: Collection[str], always: Collection[str]
 ) -> Iterator[Problem]:
     """What is wrong with a request at `path`; `known` may be referred to, and `always` has a value for everybody."""
     host = listing_of(next(pieces(request.url))[0])
@@ -55,7 +55,7 @@ def request_problems(
                 yield (*path, *place), f"{said} — write required: true"
 
 
-def sending_problems(source: RegistrySource) -> Iterator[Problem]:
+def sending_problems(source: RegistryDescription) -> Iterator[Problem]:
     """A number that no request sends: the registry would be asked for the same for everybody."""
     compared = [rule.input for rule in source.rules if isinstance(rule, EqualsRule) and rule.field == "number"]
     compared = [name for name in compared if name in source.inputs]
@@ -95,14 +95,14 @@ def _is_number(listed: str) -> bool:
     return literal(host_of(listed).strip("[]")) is not None
 
 
-def _secrets_of(source: RegistrySource) -> set[str]:
+def _secrets_of(source: RegistryDescription) -> set[str]:
     """What no path may hold, as placeholders have it."""
     kept = ((name, value) for step in source.steps for name, value in step.set.items())
     brought = (name for name, value in kept if isinstance(value, Kept) and value.secret)
     return {*(SECRETS + name for name in source.secrets), *brought}
 
 
-def _fault_of(placeholder: Placeholder, source: RegistrySource, known: Collection[str]) -> str:
+def _fault_of(placeholder: Placeholder, source: RegistryDescription, known: Collection[str]) -> str:
     name = placeholder.name
     if name not in known:
         if name.startswith(SECRETS):

@@ -9,20 +9,19 @@ from config.registry.lint.origin import origin_problems
 from config.registry.model.answer_formats import Csv
 from config.registry.model.demands import demanding, demands_of
 from config.registry.model.name_expressions import gives_given
+from config.registry.model.record import NAMES
 from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
-from config.registry.model.source import RecordSource, RegistrySource
+from config.registry.model.source import RecordSource, RegistryDescription
 from config.suggestions import did_you_mean
 from jurat.vocabulary import Reason
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]
 
-NAMES = "names"
-
 
 def rule_problems(source: RecordSource) -> Iterator[Problem]:
     """What does not fit together in the rules, whatever their order."""
-    if isinstance(source, RegistrySource):
+    if isinstance(source, RegistryDescription):
         yield from origin_problems(source)
         yield from _open_end_problems(source)
     for index, rule in enumerate(source.rules):
@@ -173,7 +172,7 @@ def _unknown(what: str, name: str, known: Collection[str]) -> str:
     return f"there is no {what} '{name}' — {did_you_mean(name, known) or 'declare it'}"
 
 
-def _open_end_problems(source: RegistrySource) -> Iterator[Problem]:
+def _open_end_problems(source: RegistryDescription) -> Iterator[Problem]:
     """Of one date alone, a key that moved looks like an open end. A table says which columns it has."""
     first = source.steps[-1].decoders[0]
     if first == "csv" or isinstance(first, Csv):

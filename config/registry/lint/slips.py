@@ -16,7 +16,7 @@ from config.problems import printable
 from config.registry.model.request import Place, Request
 from config.registry.model.rules import EqualsRule
 from config.registry.model.secrecy import texts_in
-from config.registry.model.source import RegistrySource
+from config.registry.model.source import RegistryDescription
 from config.registry.model.templates import Placeholder, pieces, placeholders
 
 Problem = tuple[Place, str]
@@ -54,7 +54,7 @@ _OTHERS: Final = (
 """How other languages write a placeholder; in one that this one takes for text."""
 
 
-def slip_problems(source: RegistrySource) -> Iterator[Problem]:
+def slip_problems(source: RegistryDescription) -> Iterator[Problem]:
     """What requests send beside or instead of what was typed, each at its place below the source."""
     sent = set[str]()
     for step in source.steps:

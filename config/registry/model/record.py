@@ -16,6 +16,11 @@ EPOCH_S: Final = "epoch_s"
 EPOCH_MS: Final = "epoch_ms"
 ISO: Final = "iso"
 
+NAMES: Final = "names"
+NUMBER: Final = "number"
+STATUS: Final = "status"
+"""The fields of a record that rules, holders and lint know by name."""
+
 _CODE = re.compile(r"%(.?)", re.DOTALL)
 _DATE_CODES: Final = frozenset("YymdHMS")
 

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from config.registry.lint.xml import Fault, literal_length, texts_in_xml
 from config.registry.model.parts import Part, PartName, misplaced
 from config.registry.model.secrecy import HOLE, Keys, holds_part, is_secret, shows_secret, texts_in, with_holes
 from config.registry.model.templates import SECRETS, Filter, JsonTemplate, Template, XmlTemplate, pieces, placeholders
+from config.registry.model.xml_templates import Fault, literal_length, texts_in_xml
 
 Place = tuple[str | int, ...]
 

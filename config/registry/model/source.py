@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag
 
 from config.durations import ByteSize, at_most
 from config.limits import ClientCertificate, FileName, LimitedSource, Name, ProxyUrl, SourceKind
@@ -13,7 +13,7 @@ from config.registry.model.batches import Batch
 from config.registry.model.expressions import Expression
 from config.registry.model.hosts import Host
 from config.registry.model.inputs import Input
-from config.registry.model.parts import Part, PartName, Titles, misplaced
+from config.registry.model.parts import Part, PartName, Titles
 from config.registry.model.record import Record
 from config.registry.model.request import Request
 from config.registry.model.rules import OutcomeRule, Rule
@@ -76,8 +76,8 @@ class RecordSource(LimitedSource):
     tests: tuple[Trial, ...] = ()
 
 
-class RegistrySource(RecordSource):
-    """A registry that answers JSON, XML or CSV over HTTPS.
+class RegistryDescription(RecordSource):
+    """The description of a registry that answers JSON, XML or CSV over HTTPS, each part of it valid by itself.
 
     `hosts` are the only ones that any request may reach. `max_bytes` bounds an unpacked answer. `batch`: many checks
     may be asked for in one request.
@@ -102,14 +102,6 @@ class RegistrySource(RecordSource):
     def together(self) -> int:
         """As many as a batch holds."""
         return 1 if self.batch is None else self.batch.most
-
-    @model_validator(mode="after")
-    def _check_whole(self) -> Self:
-        from config.registry.lint.description import problems_of  # noqa: PLC0415 - it needs the models above
-
-        if found := list(problems_of(self)):
-            raise misplaced("RegistrySource", found)
-        return self
 
 
 def answer_properties(source: RecordSource) -> tuple[dict[str, Any], list[str]]:

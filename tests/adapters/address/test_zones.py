@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
-from adapters.address.borders import RUN, ZoneIndex
+from adapters.address.borders import RUN
+from adapters.address.zone_index import ZoneIndex
 from adapters.address.zones import Zone, Zones, digest_of
 from adapters.base import Box
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from config.configuration import Configuration
 from jurat.database import bounded, open_engine
-from store.configurations.publisher import Publishing
+from store.configurations.config_versions import take_turn
 from store.schema.grants import Role
 from store.upkeep.upkeep import Keeping
 from tests.rigs.logins import Logins, plain
@@ -257,7 +257,7 @@ def test_who_may_not_publish_keeps_nobody_from_it(waiting: Desk) -> None:
 def publishing(desk: Desk) -> Iterator[None]:
     """Somebody of this version is at it."""
     with desk.engine.begin() as connection:
-        Publishing(desk.engine).lock(connection)
+        take_turn(connection, wait=True)
         yield
 
 
@@ -301,7 +301,7 @@ def test_an_administrator_is_told_where_somebody_publishes_for_too_long(waiting:
         owner.execute("SELECT pg_advisory_lock(%s)", (FORMER_LOCK,))
         connection.execute(text("SET LOCAL lock_timeout = '50ms'"))
         with pytest.raises(DBAPIError, match="somebody else has been publishing for too long"):
-            Publishing(waiting.engine).lock(connection)
+            take_turn(connection, wait=True)
 
 
 def test_a_worker_of_before_is_refused_and_what_is_published_waits(waiting: Desk) -> None:

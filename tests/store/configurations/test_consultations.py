@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jurat import InvalidConsultation, PublicationState, Reason, UnknownConsultation
-from store.configurations.publisher import NewZone
+from store.datasets.zones import NewZone, import_zones
 from store.requests.reviews import Reviewing
 from tests.store.desk import ADMIN, REFUSED, Desk
 from tests.store.publications import CHOOSABLE, SUMMER, WHO, force, publish, questions, refused
@@ -294,7 +294,7 @@ def test_a_name_that_administrators_took_meanwhile_is_refused(desk: Desk) -> Non
 
 
 def test_zones_and_lists_are_named_where_they_are_left_open(desk: Desk) -> None:
-    desk.publishing.import_zones([NewZone("port", "Port", "a", b"\0")], ADMIN)
+    import_zones(desk.engine, [NewZone("port", "Port", "a", b"\0")], ADMIN)
     desk.add_codes(code_list="summer-codes")
     asked = {
         "home": {"criterion": "near", "with": {"zone": "port"}},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,7 +17,6 @@ from jurat.database import bounded, open_engine
 from jurat.vocabulary import Reason
 from store.configurations import consultations, questions
 from store.configurations.consultations import Consultations, Unpublishable
-from store.configurations.publisher import Publishing
 from store.schema.grants import Role
 from store.upkeep.upkeep import Keeping
 from tests.rigs.logins import Logins
@@ -51,18 +50,16 @@ class Failing:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, state: str, *names: str) -> None:
         self.tried = 0
-        lay_in = Publishing.lay_in
+        lay_in = consultations.lay_in
 
-        def failing(
-            publishing: Publishing, connection: Connection, configuration: Any, *given: Any, **more: Any
-        ) -> int:
-            if set(names) & set(given[2]):
+        def failing(connection: Connection, configuration: Any, only: Collection[str], *given: Any) -> int:
+            if set(names) & set(only):
                 self.tried += 1
                 original = type("Said", (Exception,), {"sqlstate": state})()
                 raise (DataError if not state else InternalError)("INSERT", {}, original)
-            return lay_in(publishing, connection, configuration, *given, **more)
+            return lay_in(connection, configuration, only, *given)
 
-        monkeypatch.setattr(Publishing, "lay_in", failing)
+        monkeypatch.setattr(consultations, "lay_in", failing)
 
 
 # -- large ones
@@ -272,7 +269,7 @@ def test_workers_that_publish_at_the_same_moment_answer_each_once(desk: Desk) ->
 
 
 def withdraw(desk: Desk, name: str = "summer") -> int | None:
-    return Consultations(desk.engine, desk.publishing).withdraw(name, ADMIN)
+    return Consultations(desk.engine).withdraw(name, ADMIN)
 
 
 def test_administrators_withdraw_one_at_once(desk: Desk) -> None:
@@ -320,6 +317,6 @@ def test_administrators_have_the_rights_for_it(postgresql: Desk) -> None:
     postgresql.keeping.apply_publications()
     with Logins(postgresql.url) as logins:
         engine = bounded(open_engine(logins.url(Role.ADMIN)))
-        Consultations(engine, Publishing(engine)).withdraw("summer", WHO)
+        Consultations(engine).withdraw("summer", WHO)
         engine.dispose()
     assert states(postgresql, "summer") == ["withdrawn"]

@@ -7,14 +7,16 @@ from datetime import timedelta
 import pytest
 import shapely
 
+from adapters.zone_import.files import ZoneShape
 from jurat import Client, SchemaMissing, Zone
 from jurat.database import open_engine
-from store.configurations.publisher import NewZone
+from store.datasets.zones import NewZone, import_zones
 from tests.store.desk import ADMIN, Desk
 
 
 def square(west: float, name: str = "port", title: str = "Le Port") -> NewZone:
-    return NewZone(name, title, f"{name} {west}", shapely.to_wkb(shapely.box(west, 44, west + 1, 45)))
+    wkb = shapely.to_wkb(shapely.box(west, 44, west + 1, 45))
+    return NewZone(name, title, f"{name} {west}", wkb, outline=ZoneShape(name, title, wkb, "", 4).outline)
 
 
 def drawn(zone: Zone) -> tuple[float, ...]:
@@ -25,9 +27,9 @@ def drawn(zone: Zone) -> tuple[float, ...]:
 
 def test_a_platform_draws_the_zones_that_are_in_force(desk: Desk) -> None:
     soon = desk.reading.clock() + timedelta(hours=1)
-    desk.publishing.import_zones([square(5), square(8, "hill", "La Colline")], ADMIN)
-    desk.publishing.import_zones([square(6)], ADMIN)
-    desk.publishing.import_zones([square(7)], ADMIN, soon)
+    import_zones(desk.engine, [square(5), square(8, "hill", "La Colline")], ADMIN)
+    import_zones(desk.engine, [square(6)], ADMIN)
+    import_zones(desk.engine, [square(7)], ADMIN, soon)
     hill, port = desk.client.zones()
     assert [(each.name, each.title) for each in (hill, port)] == [("hill", "La Colline"), ("port", "Le Port")]
     assert (drawn(hill), drawn(port)) == ((8, 44, 9, 45), (6, 44, 7, 45))
@@ -38,24 +40,15 @@ def test_a_platform_draws_the_zones_that_are_in_force(desk: Desk) -> None:
 
 def test_of_two_versions_from_one_time_on_the_later_one_is_drawn(desk: Desk) -> None:
     for west in (5, 6, 7):
-        desk.publishing.import_zones([square(west)], ADMIN)
+        import_zones(desk.engine, [square(west)], ADMIN)
     desk.sql("UPDATE jurat_zones SET in_force_from = NOW(-60)")
     (zone,) = desk.client.zones()
     assert drawn(zone) == (7, 44, 8, 45)
 
 
-def test_a_zone_that_can_not_be_read_is_there_without_an_outline(desk: Desk) -> None:
-    desk.publishing.import_zones([NewZone("damaged", "Damaged", "d", b"no geometry")], ADMIN)
+def test_a_zone_without_an_outline_is_there(desk: Desk) -> None:
+    import_zones(desk.engine, [NewZone("damaged", "Damaged", "d", b"no geometry")], ADMIN)
     assert desk.client.zones() == [Zone("damaged", "Damaged", None)]
-    assert desk.publishing.draw_outlines() == 0
-
-
-def test_what_an_older_release_imported_is_drawn_later(desk: Desk) -> None:
-    desk.publishing.import_zones([square(5), square(8, "hill")], ADMIN)
-    desk.sql("UPDATE jurat_zones SET outline = NULL")
-    assert [zone.outline for zone in desk.client.zones()] == [None, None]
-    assert (desk.publishing.draw_outlines(), desk.publishing.draw_outlines()) == (2, 0)
-    assert [drawn(zone) for zone in desk.client.zones()] == [(8, 44, 9, 45), (5, 44, 6, 45)]
 
 
 def test_a_database_without_tables_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -13,7 +13,8 @@ from jurat import Client, InvalidConsultation, PublicationState
 from jurat.database import bounded, open_engine
 from jurat.vocabulary import Reason
 from store.configurations.consultations import Unpublishable
-from store.configurations.publisher import NewZone, Publishing
+from store.configurations.publisher import Publishing
+from store.datasets.zones import NewZone, import_zones
 from store.schema.grants import Role
 from store.upkeep.upkeep import Keeping
 from tasks.checks import Review
@@ -98,7 +99,7 @@ def test_a_name_in_both_is_refused(desk: Desk) -> None:
     ],
 )
 def test_what_a_published_one_uses_does_not_go_away(desk: Desk, criteria: Any, said: str) -> None:
-    desk.publishing.import_zones([NewZone("port", "Port", "a", b"\0")], ADMIN)
+    import_zones(desk.engine, [NewZone("port", "Port", "a", b"\0")], ADMIN)
     desk.add_codes(code_list="mine")
     more = {"home": {"criterion": "near", "with": {"zone": "port"}}}
     code = {"code": {"criterion": "own-code", "with": {"list": "mine"}}}

@@ -11,7 +11,9 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from jurat.vocabulary import Reason, State
 from store.configurations.consultations import Unpublishable
-from store.configurations.publisher import NewZone, Publishing
+from store.configurations.publisher import Publishing
+from store.datasets.zones import NewZone, import_zones
+from store.requests.code_lists import add_codes
 from tasks.checks import NextSource, Review
 from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration
 
@@ -183,7 +185,7 @@ def zone(name: str, digest: str, geometry: bytes = b"\x01\x00\xff") -> NewZone:
 
 
 def imported(desk: Desk, *zones: NewZone, **given: Any) -> dict[str, int]:
-    return dict(desk.publishing.import_zones(zones, ADMIN, **given).versions)
+    return dict(import_zones(desk.engine, zones, ADMIN, **given).versions)
 
 
 def in_force(desk: Desk) -> dict[str, int]:
@@ -243,14 +245,14 @@ def test_a_zone_that_is_only_to_come_is_not_there_yet(desk: Desk) -> None:
 def test_an_import_that_is_only_tried_says_the_same_and_stores_nothing(desk: Desk) -> None:
     imported(desk, zone("port", "a"))
     zones = [zone("port", "b"), zone("old-town", "c")]
-    tried = desk.publishing.import_zones(zones, ADMIN, dry_run=True)
+    tried = import_zones(desk.engine, zones, ADMIN, dry_run=True)
     assert (dict(tried.versions), list(tried.new)) == ({"port": 2, "old-town": 1}, ["port", "old-town"])
     assert in_force(desk) == {"port": 1}
-    assert desk.publishing.import_zones(zones, ADMIN) == tried
+    assert import_zones(desk.engine, zones, ADMIN) == tried
 
 
 def test_the_audit_names_version_system_and_date_of_an_import(desk: Desk) -> None:
-    desk.publishing.import_zones([NewZone("port", "Port", "a", b"\0", "EPSG:2154")], ADMIN)
+    import_zones(desk.engine, [NewZone("port", "Port", "a", b"\0", "EPSG:2154")], ADMIN)
     (detail,) = desk.sql("SELECT detail FROM jurat_audit WHERE action = 'zones import'")[0]
     read = detail if isinstance(detail, dict) else json.loads(detail)
     assert read.pop("in_force_from").endswith("Z")
@@ -259,23 +261,23 @@ def test_the_audit_names_version_system_and_date_of_an_import(desk: Desk) -> Non
 
 def test_codes_are_added_once_and_kept_as_fingerprints_alone(desk: Desk) -> None:
     fingerprints = [desk.fingerprints.newest("spring", f"CODE{n}") for n in range(3)]
-    assert desk.publishing.add_codes("spring", fingerprints[:2], ADMIN) == 2
-    assert desk.publishing.add_codes("spring", fingerprints, ADMIN) == 1
-    assert desk.publishing.add_codes("autumn", fingerprints[:1], ADMIN) == 1
-    assert desk.publishing.add_codes("autumn", [], ADMIN) == 0
+    assert add_codes(desk.engine, "spring", fingerprints[:2], ADMIN) == 2
+    assert add_codes(desk.engine, "spring", fingerprints, ADMIN) == 1
+    assert add_codes(desk.engine, "autumn", fingerprints[:1], ADMIN) == 1
+    assert add_codes(desk.engine, "autumn", [], ADMIN) == 0
     assert {row[0] for row in desk.sql("SELECT fingerprint FROM jurat_codes")} == set(fingerprints)
 
 
 def test_codes_may_expire(desk: Desk) -> None:
     soon = desk.reading.clock() + timedelta(seconds=60)
-    desk.publishing.add_codes("spring", ["a" * 64], ADMIN, soon)
-    desk.publishing.add_codes("spring", ["b" * 64], ADMIN, soon - timedelta(seconds=61))
+    add_codes(desk.engine, "spring", ["a" * 64], ADMIN, soon)
+    add_codes(desk.engine, "spring", ["b" * 64], ADMIN, soon - timedelta(seconds=61))
     found = desk.reading.codes("spring", [name * 64 for name in "ab"])
     assert {name[0]: row.expired for name, row in found.items()} == {"a": False, "b": True}
 
 
 def test_what_the_administrators_do_is_in_the_audit_for_good(desk: Desk) -> None:
-    desk.publishing.add_codes("spring", ["a" * 64], "Admin A.")
+    add_codes(desk.engine, "spring", ["a" * 64], "Admin A.")
     ((actor, subject, detail),) = desk.sql("SELECT actor, subject, detail FROM jurat_audit WHERE action = 'codes add'")
     assert (actor, subject) == ("Admin A.", "spring")
     assert detail in ({"codes": 1}, '{"codes": 1}')

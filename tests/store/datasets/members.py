@@ -17,8 +17,8 @@ from cli.imports.roster import ImportedList, NewList, import_list
 from config.registry import RegisterFileSource
 from jurat.vocabulary import Outcome, Reason
 from store.datasets.rosters import Enrolling
+from store.lookups import StoredPeople
 from store.queries import Reading
-from tasks.plan import StoredPeople
 
 HEADER = "Ref No;Surname;Given;Status;Town"
 DAY = date(2026, 11, 1)

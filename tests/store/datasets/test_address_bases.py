@@ -21,8 +21,8 @@ from jurat.database import open_engine
 from store.datasets import imports as module
 from store.datasets.address_bases import RegisterRow
 from store.datasets.imports import Overtaken, Registering
+from store.lookups import StoredRegisters
 from store.queries import Reading
-from tasks.plan import _StoredRegisters
 
 TOWN = Path(__file__).parents[3] / "examples" / "town" / "addresses.csv"
 HEADER = "numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"
@@ -43,7 +43,7 @@ def registering(engine: Engine) -> Registering:
 
 @pytest.fixture
 def source(engine: Engine) -> AddressRegister:
-    return AddressRegister("valmont", _StoredRegisters(Reading(engine)))
+    return AddressRegister("valmont", StoredRegisters(Reading(engine)))
 
 
 def town_of(path: Path, *rows: str) -> NewBase:
@@ -186,7 +186,7 @@ def test_a_database_that_is_away_is_an_outage(postgresql_url: str) -> None:
     engine = open_engine(postgresql_url.rsplit("/", 1)[0] + "/nowhere")
     try:
         with pytest.raises(Unavailable, match="did not answer"):
-            AddressRegister("valmont", _StoredRegisters(Reading(engine))).look_up(MOULIN)
+            AddressRegister("valmont", StoredRegisters(Reading(engine))).look_up(MOULIN)
     finally:
         engine.dispose()
 

@@ -16,10 +16,11 @@ from store.queue.claims import Claims
 from store.upkeep.upkeep import Keeping
 from store.verdicts.verdict_writer import Settling
 from tasks.check_runner import Running
-from tasks.plan import Plan, make_plan
+from tasks.plan import Plan
 from tests.store.desk import Desk
 from worker.engine import Engine, Ledgers
 from worker.engine.plans import Plans
+from worker.plan_builder import make_plan
 
 MATCHES = Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
 

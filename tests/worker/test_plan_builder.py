@@ -16,12 +16,13 @@ from adapters.fingerprints import Fingerprints
 from config.hours import Hours
 from config.networks import LOOPBACK, networks_of
 from jurat.database import open_engine
-from store.configurations.publisher import NewZone
+from store.datasets.zones import NewZone, import_zones
 from store.queries import Reading
-from tasks.plan import Plan, Unusable, make_plan
+from tasks.plan import Plan, Unusable
 from tasks.rules.rate_limits import Breaker, Demand
 from tests.adapters.address.servers import Answering
 from tests.store.desk import ADMIN, DOCUMENT, HASH_KEY, Desk, claiming, configuration
+from worker.plan_builder import make_plan
 
 LIMITS: dict[str, Any] = {
     "fast": {"type": "simulated", "rate": "40/s", "concurrency": 6},
@@ -246,10 +247,10 @@ def test_of_a_new_plan_only_the_zones_that_changed_are_read(sqlite: Desk) -> Non
         "criteria": {**DOCUMENT["criteria"], "near": {"source": "geo", "open": ["zone"]}},
         "consultations": {"call": {"questions": questions}},
     }
-    sqlite.publishing.import_zones([zone("mill", 1.1), zone("quay", 1.2)], ADMIN)
+    import_zones(sqlite.engine, [zone("mill", 1.1), zone("quay", 1.2)], ADMIN)
     ready, reads = Zones(), []
     for east in (1.1, 1.3):
-        sqlite.publishing.import_zones([zone("mill", east)], ADMIN)
+        import_zones(sqlite.engine, [zone("mill", east)], ADMIN)
         with sqlite.statements() as statements:
             plan = make_plan(7, configuration(document), sqlite.reading, None, {}, ready)
         reads.append(sum("geometry" in statement for statement in statements))
