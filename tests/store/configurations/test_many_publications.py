@@ -50,7 +50,7 @@ class Failing:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, state: str, *names: str) -> None:
         self.tried = 0
-        lay_in = consultations.lay_in
+        lay_in = config_versions.lay_in
 
         def failing(connection: Connection, configuration: Any, only: Collection[str], *given: Any) -> int:
             if set(names) & set(only):

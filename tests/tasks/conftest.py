@@ -1,0 +1,7 @@
+"""Desks, as tests of the store have them."""
+
+from __future__ import annotations
+
+from tests.store.conftest import _desk_postgresql, desk, postgresql, sqlite
+
+__all__ = ["_desk_postgresql", "desk", "postgresql", "sqlite"]

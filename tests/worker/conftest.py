@@ -1,0 +1,8 @@
+"""Desks and shells, as tests of the store and of the commands have them."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import bare_shell, keys, shell
+from tests.store.conftest import _desk_postgresql, desk, postgresql, sqlite
+
+__all__ = ["_desk_postgresql", "bare_shell", "desk", "keys", "postgresql", "shell", "sqlite"]
