@@ -1,1 +1,1 @@
-"""The commands: one file a subject, what people read in a terminal, and the pictures."""
+"""The commands: what people type and read in a terminal, and the pictures."""

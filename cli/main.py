@@ -63,7 +63,7 @@ _TARGETS: Final[Mapping[str, str]] = {
         "checks": ("submit", "status", "wait"),
         "explain": ("explain",),
         "reviews": ("review",),
-        "persons": ("access", "reopen", "erase"),
+        "participants": ("access", "reopen", "erase"),
         "config": ("config",),
         "sources": ("sources",),
         "zones": ("zones",),

@@ -1,7 +1,7 @@
-"""jurat: have the answers of a secure consultation checked outside the web request.
+"""The contract between a platform and the workers, and all that the wheel holds: vocabulary, tables and the client.
 
 A platform inserts a check in its own transaction, workers look it up in slow outside sources, and the platform polls
-the verdict. This package is the contract between them: words, tables and the client. It needs nothing of the service.
+the verdict. Nothing here needs the service.
 """
 
 from jurat.client import Client

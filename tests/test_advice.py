@@ -13,7 +13,7 @@ from tests.docs.pages import PAGES
 from worker.keyring import UNKNOWN, how_to_set
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("jurat", "config", "adapters", "tasks", "worker", "examples", "docs")
+FOLDERS = ("jurat", "config", "adapters", "tasks", "store", "worker", "cli", "examples", "docs")
 OTHERS = ("Makefile", "docker-compose.yml", "examples/platform/compose.yml", "Dockerfile")
 
 MAKES_KEYS = "keys generate"

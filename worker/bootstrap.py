@@ -25,7 +25,7 @@ from store.verdicts.verdict_writer import Settling
 from store.workers import Fleet, Member
 from tasks.check_runner import Running
 from worker.database import give_up_on, why_not
-from worker.engine import Engine, Ledgers
+from worker.engine.engine import Engine, Ledgers
 from worker.engine.plans import Plans
 from worker.installation import VERSION, installation, newest_revision
 from worker.plan_builder import make_plan

@@ -19,7 +19,7 @@ from worker.broker import Broker, oddities
 from worker.celery_settings import DEFAULT_QUEUE, celery_settings
 from worker.celery_step import EngineStep, queue
 from worker.database import look
-from worker.engine import Engine
+from worker.engine.engine import Engine
 from worker.keyring import UNKNOWN
 from worker.logs import set_up
 

@@ -17,7 +17,7 @@ from jurat.ring import queue_of
 from tasks.plan import Plan
 from worker.bell import forget, listen
 from worker.celery_settings import DEFAULT_QUEUE
-from worker.engine import GRACE, Engine
+from worker.engine.engine import GRACE, Engine
 from worker.engine.plans import LONGEST_LOOK_UP
 
 log = structlog.get_logger("jurat.worker")

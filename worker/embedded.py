@@ -21,7 +21,7 @@ from jurat.ring import NO_BROKER
 from store.schema.migrations import ADVICE, standing
 from worker.bootstrap import Service, open_service
 from worker.database import missing_file, why_not
-from worker.engine import Engine
+from worker.engine.engine import Engine
 from worker.keyring import UNKNOWN, mismatch
 from worker.logs import hand_on
 

@@ -1,1 +1,1 @@
-"""Tests the description of a registry before it is published. No worker loads it."""
+"""Tests the description of a registry before it is published; no worker loads it."""

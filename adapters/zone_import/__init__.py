@@ -1,1 +1,1 @@
-"""Reads and checks uploaded files of zones. No worker loads it."""
+"""Reads and checks uploaded files of zones; no worker loads it."""

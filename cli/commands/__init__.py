@@ -1,1 +1,1 @@
-"""The commands of bin/jurat, one module for each subject."""
+"""The commands of `bin/jurat`, one file a subject."""

@@ -1,1 +1,1 @@
-"""What `doctor`, `worker --check` and `sources` say about the service: its settings, its fleet, its sources."""
+"""What `doctor`, `worker --check` and `sources` find: settings, workers, keys, sources."""

@@ -1,1 +1,1 @@
-"""Imports of files into the database: address bases and rosters."""
+"""Imports files into the database: address bases and rosters."""

@@ -1,1 +1,1 @@
-"""Pictures of a zone and an address: what is drawn (`scene`), cut to what is seen (`clipping`), as SVG and PNG."""
+"""Draws a zone and an address as SVG and PNG."""

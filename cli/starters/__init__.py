@@ -1,4 +1,4 @@
-"""Configurations to begin a registry with, one for each way in which registries answer."""
+"""Configurations to begin a registry with, one for each form of answer."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The declarative format of registries: what to send, what the answers mean, and what a record must say.
-
-A registry that answers JSON, XML or CSV over HTTPS is described in a page of YAML, without code. The format cannot
-express a refusal that rests on an outage, on a changed shape or on a stranger's record; `checks` says why not.
-"""
+"""Describes registries: what to send, what the answers mean, and what a record must say."""
 
 from config.registry.lint.demanded_codes import code_doubts
 from config.registry.lint.description import check_order

@@ -1,1 +1,1 @@
-"""Writes configurations: `jurat_configs`, `jurat_questions`, `jurat_consultations`, `jurat_zones`."""
+"""Writes configurations, their questions, and the consultations that platforms publish."""

@@ -1,1 +1,1 @@
-"""Writes what administrators import: address bases and rosters."""
+"""Writes what administrators import: zones, address bases and rosters."""

@@ -1,1 +1,1 @@
-"""Does what platforms and people ask for: `jurat_requests`, reviews, erasures, codes."""
+"""Does what platforms and people ask for: codes, further rounds, contests, reviews, erasures."""

@@ -1,1 +1,1 @@
-"""The schema: migrations and grants."""
+"""Brings the schema up to date, and grants rights on it."""

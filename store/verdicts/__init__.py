@@ -1,1 +1,1 @@
-"""Writes verdicts and what they add up to: `jurat_verdicts`, `jurat_access`, `jurat_numbers`."""
+"""Writes verdicts and what they add up to, and purges what is past its time."""

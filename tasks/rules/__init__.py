@@ -1,1 +1,1 @@
-"""Decides a check. Pure: findings and the time go in, a decision comes out."""
+"""The rules, all pure: findings and the time go in, a decision comes out."""

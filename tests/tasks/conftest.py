@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.store.conftest import _desk_postgresql, desk, postgresql, sqlite
+from tests.store.conftest import _desk_postgresql, desk, plain_logs, postgresql, sqlite
 
-__all__ = ["_desk_postgresql", "desk", "postgresql", "sqlite"]
+__all__ = ["_desk_postgresql", "desk", "plain_logs", "postgresql", "sqlite"]

@@ -1,1 +1,1 @@
-"""Address bases of one's own, in a file or in the database."""
+"""Address bases, in a file or in the database, and how they are searched."""

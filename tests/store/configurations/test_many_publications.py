@@ -15,7 +15,7 @@ from jurat import InvalidConsultation, PublicationState
 from jurat import publications as limits
 from jurat.database import bounded, open_engine
 from jurat.vocabulary import Reason
-from store.configurations import consultations, questions
+from store.configurations import config_versions, consultations, questions
 from store.configurations.consultations import Consultations, Unpublishable
 from store.schema.grants import Role
 from store.upkeep.upkeep import Keeping

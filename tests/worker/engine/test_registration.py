@@ -21,7 +21,8 @@ from store.workers import Fleet, Member, WorkerRow
 from tasks.check_runner import Running
 from tests.store.desk import HASH_KEY, PRIVATE_KEY, PUBLIC_KEY, Desk
 from tests.worker.engine.works import PATIENCE, Steered, Works, soon
-from worker.engine import Engine, Ledgers, registration
+from worker.engine import registration
+from worker.engine.engine import Engine, Ledgers
 
 FINGERPRINTS = Fingerprints([HASH_KEY])
 

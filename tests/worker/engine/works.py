@@ -18,7 +18,7 @@ from store.verdicts.verdict_writer import Settling
 from tasks.check_runner import Running
 from tasks.plan import Plan
 from tests.store.desk import Desk
-from worker.engine import Engine, Ledgers
+from worker.engine.engine import Engine, Ledgers
 from worker.engine.plans import Plans
 from worker.plan_builder import make_plan
 

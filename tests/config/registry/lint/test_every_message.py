@@ -17,7 +17,7 @@ MISTAKES = Path(__file__).resolve().parents[2]
 TOLD_BY_THE_GATE = {"trial_files"}
 """Sentences about files of tests, which are read when the tests run: see test_trial_files.py."""
 
-MODULES = sorted(file for file in (CONFIG / "registry").glob("*.py") if file.stem not in TOLD_BY_THE_GATE)
+MODULES = sorted(file for file in (CONFIG / "registry").rglob("*.py") if file.stem not in TOLD_BY_THE_GATE)
 FEWEST_WORDS = 3
 WORDS = re.compile("[a-z]{2,} [a-z]{2,}")
 
