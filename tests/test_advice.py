@@ -45,7 +45,7 @@ DESTROYS = re.compile(
 FORCED = {
     "cli/commands/registers.py": "says that checks wait then, or what it lets through",
     "cli/commands/config.py": "says that checks end undetermined",
-    "store/configurations/publisher.py": "says that checks end undetermined",
+    "store/configurations/orphans.py": "says that checks end undetermined",
     "cli/imports/roster.py": "a file that the person chose is imported, and the version before stays",
     "docs/reference/commands.md": "made from the help",
     "docs/state-machine.md": "says what comes of it",

@@ -129,9 +129,9 @@ def test_nothing_that_a_look_up_builds_shows_who_is_looked_up(words: list[str], 
             with suppress(SourceError):
                 adapter.look_up(asked)
     assert showing(seen, *words, BORN.isoformat(), repr(BORN)) == {}
-    built = {"record.Record", "rules.Case", "decoding.Decoded", "names.Name", "dates.Span", "templates.Message"}
+    built = {"record.Record", "rules.Case", "decoder.Decoded", "dates.Span", "templates.Message", "numbers.Malformed"}
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
-    assert {"adapters.registry.numbers.Malformed", "adapters.person_names.comparison._Part"} <= seen.reprs.keys()
+    assert {"adapters.person_names.comparison.Name", "adapters.person_names.comparison._Part"} <= seen.reprs.keys()
 
 
 @settings(max_examples=6, deadline=None)
@@ -157,8 +157,10 @@ def test_nothing_that_is_made_of_a_list_of_people_shows_anybody(words: list[str]
     ]
     assert showing(seen, *words) == {}
     assert not [word for word in words if word in repr(found) + repr(described) + repr(described.tests)]
-    built = {"people_rows.Person", "people._Asked", "record.Record", "rules.Case", "list_trials._List", "trials.Tried"}
+    built = {"roster_rows.Person", "roster._Asked", "record.Record", "rules.Case"}
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
+    tried = {"roster_tests._List", "description_tests.Tried"}
+    assert {f"adapters.registry_tests.{name}" for name in tried} <= seen.reprs.keys()
 
 
 @settings(max_examples=6, deadline=None)
