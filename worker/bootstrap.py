@@ -25,7 +25,7 @@ from store.verdicts.verdict_writer import Settling
 from store.workers import Fleet, Member
 from tasks.check_runner import Running
 from worker.database import give_up_on, why_not
-from worker.engine.engine import Engine, Ledgers
+from worker.engine.engine import Engine, Stores
 from worker.engine.plans import Plans
 from worker.installation import VERSION, installation, newest_revision
 from worker.plan_builder import make_plan
@@ -65,7 +65,7 @@ class Service:
         plans = Plans(self.reading, make)
         minting = Minting(unseal, self.fingerprints) if self.fingerprints is not None and keys else None
         claims = Claims(database, keys=unseal.key_ids)
-        ledgers = Ledgers(claims, Settling(database), Keeping(database, minting), Fleet(database))
+        stores = Stores(claims, Settling(database), Keeping(database, minting), Fleet(database))
         member = Member(
             uuid4(),
             socket.gethostname(),
@@ -78,7 +78,7 @@ class Service:
             hash_keys=tuple(self.fingerprints.key_ids) if self.fingerprints is not None else (),
         )
         return Engine(
-            ledgers,
+            stores,
             Running(unseal),
             plans,
             slots=slots,

@@ -103,7 +103,7 @@ def _set_up_logging(loglevel: int | None = None, **_: Any) -> None:
 def held(state: Any) -> list[dict[str, Any]]:
     """The checks that this worker holds: `celery -A worker.app inspect held`."""
     engine = state.consumer.controller.jurat_step.engine
-    return [{"check": str(check.id), "fence": check.fence, "source": check.source} for check in engine.holdings.all()]
+    return [{"check": str(check.id), "fence": check.fence, "source": check.source} for check in engine.in_flight.all()]
 
 
 @inspect_command()

@@ -19,7 +19,7 @@ from tasks.rules.decision import TROUBLE
 from tasks.rules.rate_limits import Breaker
 
 
-class Gate:
+class LocalBreaker:
     """One process's view of the sources that fail. Thread-safe; a look-up that succeeds costs no lock."""
 
     def __init__(self, breaker: Callable[[str], Breaker], clock: Callable[[], float] = time.monotonic) -> None:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
-from worker.engine.breaker import Gate
-from worker.engine.delay_queue import Starter
+from worker.engine.breaker import LocalBreaker
+from worker.engine.delay_queue import DelayQueue
 from worker.engine.threads import EngineThread
 
 LOOK_EVERY = 0.05
@@ -19,17 +19,17 @@ class _Failing(Protocol):
     def failing(self) -> Mapping[str, int]: ...
 
 
-class Lookout(EngineThread):
-    """Tells the gate what the ledger knows of failures, as long as starts are about to come. No start waits for it."""
+class BreakerWatch(EngineThread):
+    """Tells the local breaker what the store knows of failures, as long as starts are about to come. No start waits for it."""
 
-    def __init__(self, keeping: _Failing, starter: Starter, gate: Gate) -> None:
-        super().__init__("lookout")
+    def __init__(self, keeping: _Failing, delay_queue: DelayQueue, breaker: LocalBreaker) -> None:
+        super().__init__("breaker-watch")
         self._keeping = keeping
-        self._starter = starter
-        self._gate = gate
+        self._delay_queue = delay_queue
+        self._breaker = breaker
 
     def step(self) -> None:
-        if self._starter.waits(2 * LOOK_EVERY):
+        if self._delay_queue.waits(2 * LOOK_EVERY):
             asked = time.monotonic()
-            self._gate.seen(self._keeping.failing(), asked)
+            self._breaker.seen(self._keeping.failing(), asked)
         self.stopping.wait(LOOK_EVERY)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from tasks.checks import Held
 from worker.engine.delay_queue import Lot
-from worker.engine.in_flight import Holdings
+from worker.engine.in_flight import InFlight
 
 WAITS = 1.0
 """Seconds that a check waits here at the most, where its source has come to a halt. Another worker may have it then."""
@@ -20,16 +20,16 @@ WAITS = 1.0
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 
-class Reserve:
+class ClaimBuffer:
     """Puts checks into the queue of the look-up threads as these become free. Of each source no more than its share: a
     source that hangs keeps its own checks waiting, and none of another one. Thread-safe.
     """
 
     def __init__(
-        self, queue: SimpleQueue[Lot | None], holdings: Holdings, clock: Callable[[], float] = time.monotonic
+        self, queue: SimpleQueue[Lot | None], in_flight: InFlight, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._queue = queue
-        self._holdings = holdings
+        self._in_flight = in_flight
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[tuple[float, Held]]] = {}
@@ -80,7 +80,7 @@ class Reserve:
             self._fill(list(self._waiting))
 
     def _fill(self, sources: Sequence[str]) -> None:
-        busy, of_source = self._holdings.busy()
+        busy, of_source = self._in_flight.busy()
         room = self._most - (busy - self._count)
         for source in sources:
             waiting = self._waiting.get(source, deque())

@@ -19,11 +19,11 @@ LONGEST_WAIT = 1.0
 """Seconds that the thread sleeps at the most, so that it shows that it is alive."""
 
 
-class Starter(EngineThread):
+class DelayQueue(EngineThread):
     """Hands each lot to the look-up threads when its time has come."""
 
     def __init__(self, queue: SimpleQueue[Lot | None]) -> None:
-        super().__init__("starter")
+        super().__init__("delay-queue")
         self._queue = queue
         self._changed = threading.Condition()
         self._waiting: list[tuple[float, int, Lot]] = []

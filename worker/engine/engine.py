@@ -3,7 +3,7 @@
 Celery starts and stops it (`worker.celery_step`) and rings it; it works without a broker as well. Its parts are small
 threads with queues between them:
 
-    claimer → (starter →) look-up threads → writer      renewer      keeper (upkeep, new configurations)      pulse
+    claimer → (delay queue →) lookup threads → writer      renewer      keeper (upkeep, new configurations)      heartbeat
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from store.verdicts.verdict_writer import Settling
 from store.workers import Fleet, Member
 from tasks.check_runner import Running
 from tasks.checks import Entry, GiveBack, Held
-from worker.engine.breaker import Gate
-from worker.engine.breaker_watch import Lookout
-from worker.engine.claim_buffer import Reserve
+from worker.engine.breaker import LocalBreaker
+from worker.engine.breaker_watch import BreakerWatch
+from worker.engine.claim_buffer import ClaimBuffer
 from worker.engine.claimer import Claimer
-from worker.engine.delay_queue import Lot, Starter
-from worker.engine.failure_reporter import Notes
-from worker.engine.heartbeat import Pulse
-from worker.engine.in_flight import Holdings
+from worker.engine.delay_queue import DelayQueue, Lot
+from worker.engine.failure_reporter import FailureReporter
+from worker.engine.heartbeat import Heartbeat
+from worker.engine.in_flight import InFlight
 from worker.engine.keeper import Keeper, Renewer
 from worker.engine.lookups import LookUp
 from worker.engine.plans import LONGEST_LOOK_UP, Plans
@@ -47,7 +47,7 @@ LAST_WRITE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ledgers:
+class Stores:
     """The parts of the ledger that the engine uses. Without a `fleet` it is in no register."""
 
     claims: Claims
@@ -69,7 +69,7 @@ class Engine:
 
     def __init__(
         self,
-        ledgers: Ledgers,
+        stores: Stores,
         running: Running,
         plans: Plans,
         *,
@@ -80,55 +80,57 @@ class Engine:
         explain: Explain = in_short,
     ) -> None:
         self.plans = plans
-        self.holdings = Holdings(slots)
+        self.in_flight = InFlight(slots)
         self._queue: SimpleQueue[Lot | None] = SimpleQueue()
         self._giving_back = False
-        self._gate = Gate(plans.breaker)
-        self._starter = Starter(self._queue)
-        self._reserve = Reserve(self._queue, self.holdings)
+        self._breaker = LocalBreaker(plans.breaker)
+        self._delay_queue = DelayQueue(self._queue)
+        self._buffer = ClaimBuffer(self._queue, self.in_flight)
         self.claimer = Claimer(
-            ledgers.claims,
-            self.holdings,
+            stores.claims,
+            self.in_flight,
             plans.current,
             self._queue,
-            self._starter,
-            self._reserve,
-            self._gate,
+            self._delay_queue,
+            self._buffer,
+            self._breaker,
             only,
             plans.longest,
             self._give_back,
         )
-        self._notes = Notes(ledgers.keeping, self._gate, plans.breaker, self.claimer.wake_in)
+        self._reporter = FailureReporter(stores.keeping, self._breaker, plans.breaker, self.claimer.wake_in)
         self.writer = Writer(
-            ledgers.settling,
-            self.holdings,
+            stores.settling,
+            self.in_flight,
             self.claimer,
-            self._gate,
-            self._notes,
-            lambda held: ledgers.claims.renew(held, seconds=KEPT),
+            self._breaker,
+            self._reporter,
+            lambda held: stores.claims.renew(held, seconds=KEPT),
         )
-        self._renewer = Renewer(ledgers.claims, self.holdings, plans.longest)
+        self._renewer = Renewer(stores.claims, self.in_flight, plans.longest)
         self._keeper = Keeper(
-            ledgers.keeping, ledgers.claims, plans, self._notes, self.holdings, self._accept, self.claimer.wake
+            stores.keeping, stores.claims, plans, self._reporter, self.in_flight, self._accept, self.claimer.wake
         )
-        self._lookout = Lookout(ledgers.keeping, self._starter, self._gate)
-        beating = (self.claimer, self._starter, self.writer, self._renewer, self._keeper)
+        self._lookout = BreakerWatch(stores.keeping, self._delay_queue, self._breaker)
+        beating = (self.claimer, self._delay_queue, self.writer, self._renewer, self._keeper)
         self._registrar: Registrar | None = None
-        if ledgers.fleet is not None and member is not None:
-            self._registrar = Registrar(ledgers.fleet, member, self.holdings, plans)
+        if stores.fleet is not None and member is not None:
+            self._registrar = Registrar(stores.fleet, member, self.in_flight, plans)
         strange = strange_keys(self._registrar)
         self.claimer.strange = strange
-        self._pulse = Pulse(self.holdings, plans, beating, strange, member, database)
-        self._watchdog = Watchdog(self.holdings, beating, lambda: self.writer.handled, plans.longest, self._end_process)
+        self._heartbeat = Heartbeat(self.in_flight, plans, beating, strange, member, database)
+        self._watchdog = Watchdog(
+            self.in_flight, beating, lambda: self.writer.handled, plans.longest, self._end_process
+        )
         self._look_ups = [
             LookUp(
                 number,
                 running,
-                self.holdings,
+                self.in_flight,
                 plans,
                 self._queue,
                 self._hand_on,
-                self._gate.shut,
+                self._breaker.shut,
                 lambda: self._giving_back,
             )
             for number in range(slots)
@@ -138,12 +140,12 @@ class Engine:
     def start(self) -> None:
         """Begin to work. Needs neither database nor broker to be there yet."""
         for thread in (
-            self._pulse,
+            self._heartbeat,
             self._watchdog,
             self.writer,
             self._renewer,
             self._keeper,
-            self._starter,
+            self._delay_queue,
             self._lookout,
             self.claimer,
             *((self._registrar,) if self._registrar else ()),
@@ -151,7 +153,7 @@ class Engine:
         ):
             thread.outage = self._outage
             thread.start()
-        log.info("engine started", slots=self.holdings.slots)
+        log.info("engine started", slots=self.in_flight.slots)
 
     def wake(self) -> None:
         """Somebody rang: look for work now."""
@@ -166,9 +168,9 @@ class Engine:
             self._registrar.end()
         self.claimer.stop()
         self._keeper.stop()
-        self._starter.stop()
+        self._delay_queue.stop()
         self._lookout.stop()
-        self._reserve.flush()
+        self._buffer.flush()
         for _ in self._look_ups:
             self._queue.put(None)
 
@@ -177,27 +179,27 @@ class Engine:
         end = time.monotonic() + timeout
         self._watchdog.stop()
         self.stop_claiming()
-        for claiming in (self.claimer, self._keeper, self._starter, self._lookout):
+        for claiming in (self.claimer, self._keeper, self._delay_queue, self._lookout):
             claiming.join(end - time.monotonic())
         ended = [thread.join(end - time.monotonic()) for thread in self._look_ups]
         self._give_back_rest()
         self.writer.stop()
         # Time to write what is there, even where a look-up has hung until now.
         clean = self.writer.join(max(end - time.monotonic(), LAST_WRITE)) and all(ended)
-        last = [self._renewer, self._pulse, *((self._registrar,) if self._registrar else ())]
+        last = [self._renewer, self._heartbeat, *((self._registrar,) if self._registrar else ())]
         for thread in last:
             thread.stop()
         for thread in last:
             thread.join(LAST_WRITE)
         if clean:
             self.plans.close()
-        log.info("engine stopped", clean=clean, held=len(self.holdings))
+        log.info("engine stopped", clean=clean, held=len(self.in_flight))
         return clean
 
     def drop(self, timeout: float = GRACE) -> None:
         """Give back everything that is not looked up yet, also what was started: those look-ups may be repeated."""
         self.stop_claiming()
-        for held in self.holdings.unfinished():
+        for held in self.in_flight.unfinished():
             self.writer.hand_on(Entry(held, GiveBack(), 0))
         self.writer.stop()
         self.writer.join(timeout)
@@ -209,7 +211,7 @@ class Engine:
 
     def _give_back_rest(self) -> None:
         """What was claimed while the threads were ending."""
-        self._reserve.flush()
+        self._buffer.flush()
         while True:
             try:
                 lot = self._queue.get_nowait()
@@ -222,7 +224,7 @@ class Engine:
 
     def _accept(self, held: list[Held]) -> None:
         """Checks that upkeep has claimed: they need no look-up, but go the same way."""
-        self.holdings.add(held)
+        self.in_flight.add(held)
         for check in held:
             self._queue.put((check,))
 
@@ -230,9 +232,9 @@ class Engine:
         self._hand_on([Entry(check, GiveBack(), 0) for check in held])
 
     def _hand_on(self, entries: Sequence[Entry]) -> None:
-        self._gate.saw(entries)
-        freed = self.holdings.looked_up(entry.held for entry in entries)
-        self._reserve.freed(entries[0].held.source)
+        self._breaker.saw(entries)
+        freed = self.in_flight.looked_up(entry.held for entry in entries)
+        self._buffer.freed(entries[0].held.source)
         for entry in entries:
             self.writer.hand_on(entry)
         self.claimer.slot_freed(freed)

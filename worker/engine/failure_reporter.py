@@ -15,7 +15,7 @@ from store.upkeep.upkeep import Keeping
 from tasks.checks import Attempt, Ended, Entry, Later, NextSource
 from tasks.rules.decision import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
 from tasks.rules.rate_limits import LATE, Breaker
-from worker.engine.breaker import Gate
+from worker.engine.breaker import LocalBreaker
 
 log = structlog.get_logger("jurat.sources")
 
@@ -63,20 +63,20 @@ class _Tally:
         )
 
 
-class Notes:
+class FailureReporter:
     """Counts what was written and tells the ledger. What it could not tell, it tells the next time. Thread-safe."""
 
     def __init__(
         self,
         keeping: Keeping,
-        gate: Gate,
-        breaker: Callable[[str], Breaker],
+        breaker: LocalBreaker,
+        limits: Callable[[str], Breaker],
         wake_in: Callable[[float], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keeping = keeping
-        self._gate = gate
         self._breaker = breaker
+        self._limits = limits
         self._wake_in = wake_in
         self._clock = clock
         self._lock = threading.Lock()
@@ -106,7 +106,7 @@ class Notes:
                 if entry.held.probe:
                     self.urgent = True
                     # For the next one, should this one not close it; it counts from when this one began at the latest.
-                    self._wake_in(self._breaker(source).probe + LATE)
+                    self._wake_in(self._limits(source).probe + LATE)
                 if isinstance(decision, Later | NextSource) and decision.pause is not None:
                     before = self._pauses.get(source, (0.0, decision.reason))
                     self._pauses[source] = max(before, (decision.pause, decision.reason))
@@ -140,15 +140,15 @@ class Notes:
             except BaseException:
                 self._keep(tallies, pauses, refused)
                 raise
-            self._gate.noted()
+            self._breaker.noted()
 
     def _note(self, tallies: Mapping[str, _Tally]) -> None:
         if not tallies:
             return
         now = self._clock()
         figures = {source: tally.figures(now) for source, tally in tallies.items()}
-        changes = self._keeping.note(figures, {source: self._breaker(source) for source in figures})
-        self._gate.told(changes.failures)
+        changes = self._keeping.note(figures, {source: self._limits(source) for source in figures})
+        self._breaker.told(changes.failures)
         recovered = {source for source, tally in tallies.items() if not tally.trailing} & self._failing
         for source, tally in tallies.items():
             (self._failing.add if tally.trailing else self._failing.discard)(source)

@@ -6,28 +6,28 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from store.workers import Member
-from worker.engine.in_flight import Holdings
+from worker.engine.in_flight import InFlight
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
 from worker.health import MOST_KEYS, Facts, Health
 
 
-class Pulse(EngineThread):
+class Heartbeat(EngineThread):
     """Writes the facts of the engine to this worker's health file. `strange` gives the keys that answers wait for and
     that are not here, `database` is its digest.
     """
 
     def __init__(
         self,
-        holdings: Holdings,
+        in_flight: InFlight,
         plans: Plans,
         threads: Sequence[EngineThread],
         strange: Callable[[], Mapping[str, int]] = dict,
         member: Member | None = None,
         database: str = "",
     ) -> None:
-        super().__init__("pulse")
-        self._holdings = holdings
+        super().__init__("heartbeat")
+        self._in_flight = in_flight
         self._plans = plans
         self._threads = threads
         self._strange = strange
@@ -41,8 +41,8 @@ class Pulse(EngineThread):
         now, plan = time.monotonic(), self._plans.current()
         self._health.write(
             Facts(
-                slots=self._holdings.slots,
-                held=len(self._holdings),
+                slots=self._in_flight.slots,
+                held=len(self._in_flight),
                 database=not any(thread.away for thread in self._threads),
                 config_version=plan.version if plan else None,
                 threads={thread.name: round(now - thread.beat, 1) for thread in self._threads},

@@ -33,7 +33,7 @@ class _Holding:
     apart: bool = False
 
 
-class Holdings:
+class InFlight:
     """Counts slots and knows which leases to renew. Thread-safe; bounded by the slots and what waits to be written."""
 
     def __init__(self, slots: int, clock: Callable[[], float] = time.monotonic) -> None:

@@ -14,8 +14,8 @@ from store.queue.leases import LEASE
 from store.queue.quotas import KEPT
 from store.upkeep.upkeep import Keeping
 from tasks.checks import Held
-from worker.engine.failure_reporter import Notes
-from worker.engine.in_flight import Holdings
+from worker.engine.failure_reporter import FailureReporter
+from worker.engine.in_flight import InFlight
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
 
@@ -32,10 +32,10 @@ OVERDUE_BATCH = 100
 class Renewer(EngineThread):
     """Prolongs the leases of everything that is held, in one statement."""
 
-    def __init__(self, claims: Claims, holdings: Holdings, longest: Callable[[str], float]) -> None:
+    def __init__(self, claims: Claims, in_flight: InFlight, longest: Callable[[str], float]) -> None:
         super().__init__("renewer")
         self._claims = claims
-        self._holdings = holdings
+        self._in_flight = in_flight
         self._longest = longest
         self._next = time.monotonic() + RENEW_EVERY
 
@@ -44,13 +44,13 @@ class Renewer(EngineThread):
             return
         asked = time.monotonic()
         self._next = asked + RENEW_EVERY
-        held = self._holdings.leases(self._longest)
+        held = self._in_flight.leases(self._longest)
         if not held:
             return
-        apart = self._holdings.apart()
+        apart = self._in_flight.apart()
         kept = self._claims.renew(check for check in held if (check.id, check.fence) not in apart)
         kept |= self._claims.renew((check for check in held if (check.id, check.fence) in apart), seconds=KEPT)
-        self._holdings.renewed((check for check in held if check.id in kept), asked)
+        self._in_flight.renewed((check for check in held if check.id in kept), asked)
         for check in held:
             if check.id not in kept:
                 log.info("lease not renewed", check_id=str(check.id), fence=check.fence)
@@ -82,8 +82,8 @@ class Keeper(EngineThread):
         keeping: Keeping,
         claims: Claims,
         plans: Plans,
-        notes: Notes,
-        holdings: Holdings,
+        reporter: FailureReporter,
+        in_flight: InFlight,
         accept: Callable[[list[Held]], None],
         wake: Callable[[], None],
     ) -> None:
@@ -91,8 +91,8 @@ class Keeper(EngineThread):
         self._keeping = keeping
         self._claims = claims
         self._plans = plans
-        self._notes = notes
-        self._holdings = holdings
+        self._reporter = reporter
+        self._in_flight = in_flight
         self._accept = accept
         self._wake = wake
         self._next_refresh = 0.0
@@ -119,7 +119,7 @@ class Keeper(EngineThread):
         turns = self._keeping.turns(EVERY)
         try:
             with ExitStack() as last_first:  # runs all of them, whatever one raises: none loses the turn that it got
-                last_first.callback(self._notes.tell)
+                last_first.callback(self._reporter.tell)
                 for task in reversed(EVERY):
                     if task in turns:
                         last_first.callback(self._do, task)
@@ -170,6 +170,6 @@ class Keeper(EngineThread):
 
     def _end_overdue(self) -> None:
         # They need no slot, but a thread each: none are taken while those of the last time still wait for one.
-        room = OVERDUE_BATCH + self._holdings.slots - self._holdings.under_way()
+        room = OVERDUE_BATCH + self._in_flight.slots - self._in_flight.under_way()
         if room > 0 and self._plans.current() is not None:
             self._accept(self._claims.claim_overdue(room, self._plans.hours()))

@@ -10,7 +10,7 @@ from tasks.check_runner import Running
 from tasks.checks import Entry, GiveBack, Held, Later
 from tasks.plan import Plan
 from worker.engine.delay_queue import Lot
-from worker.engine.in_flight import Holdings
+from worker.engine.in_flight import InFlight
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
 
@@ -25,7 +25,7 @@ class LookUp(EngineThread):
         self,
         number: int,
         running: Running,
-        holdings: Holdings,
+        in_flight: InFlight,
         plans: Plans,
         queue: SimpleQueue[Lot | None],
         hand_on: Callable[[Sequence[Entry]], None],
@@ -34,7 +34,7 @@ class LookUp(EngineThread):
     ) -> None:
         super().__init__(f"look-up-{number}")
         self._running = running
-        self._holdings = holdings
+        self._in_flight = in_flight
         self._plans = plans
         self._queue = queue
         self._hand_on = hand_on
@@ -54,7 +54,7 @@ class LookUp(EngineThread):
         started = []
         if plan is not None and not self._giving_back():
             # Less than the whole lot where a new plan allows less at once than the one that it was claimed under.
-            started = self._holdings.start(lot[: plan.at_once(lot[0].source)], self._shut)
+            started = self._in_flight.start(lot[: plan.at_once(lot[0].source)], self._shut)
         if len(started) < len(lot):
             begun = {(held.id, held.fence) for held in started}
             self._hand_on([Entry(held, GiveBack(), 0) for held in lot if (held.id, held.fence) not in begun])

@@ -12,7 +12,7 @@ import structlog
 
 from store.workers import SEEN_EVERY, Fleet, Member
 from tasks.plan import Plan
-from worker.engine.in_flight import Holdings
+from worker.engine.in_flight import InFlight
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
 
@@ -22,11 +22,11 @@ log = structlog.get_logger("jurat.engine")
 class Registrar(EngineThread):
     """A thread of its own, which nobody waits for: a database that hangs holds it up and nothing else."""
 
-    def __init__(self, fleet: Fleet, member: Member, holdings: Holdings, plans: Plans) -> None:
+    def __init__(self, fleet: Fleet, member: Member, in_flight: InFlight, plans: Plans) -> None:
         super().__init__("register")
         self._fleet = fleet
         self._member = member
-        self._holdings = holdings
+        self._in_flight = in_flight
         self._plans = plans
         self._next = 0.0
         self._ending = False
@@ -46,7 +46,7 @@ class Registrar(EngineThread):
             self._next, self._told_of = time.monotonic() + SEEN_EVERY, plan
             member = replace(
                 self._member,
-                held=len(self._holdings),
+                held=len(self._in_flight),
                 sources=_served(self._member.sources, plan),
                 config_version=plan.version if plan else None,
                 ready=plan is not None and not self.strange and not self._ending,

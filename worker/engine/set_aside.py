@@ -48,7 +48,7 @@ class _Kept:
     lasting: bool = False
 
 
-class Apart:
+class SetAside:
     """Entries that wait for another try. For the writer's thread alone."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

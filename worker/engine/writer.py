@@ -13,11 +13,11 @@ import structlog
 from jurat.database import state_of
 from store.verdicts.verdict_writer import Settling, Written
 from tasks.checks import Ended, Entry, GiveBack, Held, Later, NextSource, Settle
-from worker.engine.breaker import Gate
+from worker.engine.breaker import LocalBreaker
 from worker.engine.claimer import Claimer
-from worker.engine.failure_reporter import Notes
-from worker.engine.in_flight import Holdings
-from worker.engine.set_aside import Apart, Key
+from worker.engine.failure_reporter import FailureReporter
+from worker.engine.in_flight import InFlight
+from worker.engine.set_aside import Key, SetAside
 from worker.engine.threads import EngineThread
 
 log = structlog.get_logger("jurat.checks")
@@ -46,10 +46,10 @@ class Writer(EngineThread):
     def __init__(
         self,
         settling: Settling,
-        holdings: Holdings,
+        in_flight: InFlight,
         claimer: Claimer,
-        gate: Gate,
-        notes: Notes,
+        breaker: LocalBreaker,
+        reporter: FailureReporter,
         keep_leases: Callable[[Sequence[Held]], object],
     ) -> None:
         super().__init__("writer")
@@ -58,14 +58,14 @@ class Writer(EngineThread):
         self.handled = 0
         """What was written or refused, or put apart: that goes on while a platform keeps somebody's row."""
         self._settling = settling
-        self._holdings = holdings
+        self._in_flight = in_flight
         self._claimer = claimer
-        self._gate = gate
-        self._notes = notes
+        self._breaker = breaker
+        self._reporter = reporter
         self._keep_leases = keep_leases
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._waiting: list[Entry] = []
-        self._apart = Apart()
+        self._apart = SetAside()
         self._ending = False
         self._ends_at = math.inf
         self._unknown = False
@@ -92,8 +92,8 @@ class Writer(EngineThread):
             if entries and not self._waiting:
                 self._waiting = entries
                 self._write_waiting()
-        if self._notes.urgent:
-            self._notes.tell()
+        if self._reporter.urgent:
+            self._reporter.tell()
         if self._ending and not self._waiting:
             self._end()
 
@@ -157,14 +157,14 @@ class Writer(EngineThread):
             self._say("checks given back: too many cannot be written", checks=len(beyond))
         for entry in beyond:
             if isinstance(entry.decision, GiveBack):  # nor can that be written: its lease ends
-                self._holdings.release([entry.held])
-                self._gate.written([entry])
+                self._in_flight.release([entry.held])
+                self._breaker.written([entry])
             else:
                 self._waiting.append(replace(entry, decision=GiveBack(BACK_IN)))
         if lasting:
-            self._holdings.put_apart(entry.held for entry in lasting)
-            self._gate.written(lasting)
-            self._notes.count(lasting)
+            self._in_flight.put_apart(entry.held for entry in lasting)
+            self._breaker.written(lasting)
+            self._reporter.count(lasting)
             self.handled += len(lasting)
             self._claimer.written()
             self._keep_leases([entry.held for entry in lasting])  # last, for it may find the database away
@@ -222,7 +222,7 @@ class Writer(EngineThread):
 
     def _follow_up(self, written: Written) -> None:
         ended = written.done + written.stale
-        self._holdings.release(entry.held for entry in ended)
+        self._in_flight.release(entry.held for entry in ended)
         noted = self._apart.drop(ended)
         self.handled += len(ended)
         if written.done:
@@ -248,8 +248,8 @@ class Writer(EngineThread):
             self._claimer.wake_in(soonest)
         if given_back and not self._ending:
             log.info("given back", checks=given_back)
-        self._gate.written(entry for entry in ended if _key(entry) not in noted)
-        self._notes.count(entry for entry in written.done if _key(entry) not in noted)
+        self._breaker.written(entry for entry in ended if _key(entry) not in noted)
+        self._reporter.count(entry for entry in written.done if _key(entry) not in noted)
 
 
 def _key(entry: Entry) -> Key:

@@ -14,7 +14,7 @@ from tests.adapters.person_names import census
 from tests.adapters.registry.described import IRIS, description, judged, person, records
 
 
-class Notes(Watcher):
+class FailureReporter(Watcher):
     """Everything that a watcher was told, in order."""
 
     def __init__(self) -> None:
@@ -32,8 +32,8 @@ class Notes(Watcher):
         return [(*told, *more.values()) for called, told, more in self.told if called == name]
 
 
-def watched(*innermost: str) -> tuple[Notes, Outcome]:
-    notes = Notes()
+def watched(*innermost: str) -> tuple[FailureReporter, Outcome]:
+    notes = FailureReporter()
     answers = [census.login_answer(), *map(census.lookup_answer, innermost)]
     found = judged(census.description(), census.asked(min_age=16), *answers, secrets=census.KEYS, watch=notes)
     return notes, found.outcome
@@ -74,7 +74,7 @@ def test_a_mask_stands_in_every_place_of_a_request() -> None:
         "query": {"q": "{secrets.key}"},
         "auth": {"type": "basic", "user": "{secrets.key}"},
     }
-    notes = Notes()
+    notes = FailureReporter()
     described = description(steps=[{"request": request}], secrets={"key": {"env": "KEY"}})
     judged(described, IRIS, records(person()), secrets={"KEY": "k&y"}, watch=notes)
     ((_, message),) = notes.all("asking")
@@ -85,7 +85,7 @@ def test_a_mask_stands_in_every_place_of_a_request() -> None:
 
 def test_a_filter_that_takes_no_mask_leaves_the_host_alone_to_be_shown() -> None:
     request = {"method": "POST", "url": "http://127.0.0.1/", "json": {"key": "{secrets.key|digits}"}}
-    notes = Notes()
+    notes = FailureReporter()
     described = description(steps=[{"request": request}], secrets={"key": {"env": "KEY"}})
     found = judged(described, IRIS, records(person()), secrets={"KEY": "12 34"}, watch=notes)
     assert found.outcome is Outcome.ACCEPTED
@@ -95,20 +95,20 @@ def test_a_filter_that_takes_no_mask_leaves_the_host_alone_to_be_shown() -> None
 
 
 def test_a_watcher_hears_which_outcome_and_which_rule_decided() -> None:
-    notes = Notes()
+    notes = FailureReporter()
     found = judged(description(), IRIS, {"count": 0, "professionals": []}, watch=notes)
     assert found.reason is Reason.RECORD_NOT_FOUND
     assert [(index, held) for _, index, _, held in notes.all("tried")] == [(0, False), (1, False), (2, True)]
     assert not notes.all("found")
 
-    notes = Notes()
+    notes = FailureReporter()
     judged(description(), IRIS, records(person(number="9000010372")), watch=notes)
     ((index, rule, failure),) = notes.all("ruled")
     assert (index, isinstance(rule, EqualsRule), failure) == (0, True, (Outcome.UNDETERMINED, Reason.RECORD_DIFFERS))
 
 
 def test_a_watcher_hears_of_an_answer_that_can_not_be_read() -> None:
-    notes = Notes()
+    notes = FailureReporter()
     with pytest.raises(Unreadable):
         judged(description(), IRIS, b"<html/>", watch=notes)
     ((_, reply, decoded),) = notes.all("answered")

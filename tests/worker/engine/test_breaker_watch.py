@@ -8,9 +8,9 @@ import pytest
 
 from tasks.rules.rate_limits import Breaker
 from tests.worker.engine.test_delay_queue import lot
-from worker.engine.breaker import Gate
-from worker.engine.breaker_watch import LOOK_EVERY, Lookout
-from worker.engine.delay_queue import Starter
+from worker.engine.breaker import LocalBreaker
+from worker.engine.breaker_watch import LOOK_EVERY, BreakerWatch
+from worker.engine.delay_queue import DelayQueue
 
 
 class Keeping:
@@ -25,20 +25,22 @@ class Keeping:
 
 
 @pytest.fixture
-def starter() -> Starter:
+def delay_queue() -> DelayQueue:
     """A starter that was not started."""
-    return Starter(SimpleQueue())
+    return DelayQueue(SimpleQueue())
 
 
 @pytest.mark.parametrize(("starts_in", "looks"), [(0.0, 1), (1.5 * LOOK_EVERY, 1), (3600.0, 0), (None, 0)])
-def test_it_looks_only_while_a_start_is_about_to_come(starter: Starter, starts_in: float | None, looks: int) -> None:
-    gate, keeping = Gate(lambda _: Breaker()), Keeping()
+def test_it_looks_only_while_a_start_is_about_to_come(
+    delay_queue: DelayQueue, starts_in: float | None, looks: int
+) -> None:
+    breaker, keeping = LocalBreaker(lambda _: Breaker()), Keeping()
     if starts_in is not None:
-        starter.add(lot(1), time.monotonic() + starts_in)
+        delay_queue.add(lot(1), time.monotonic() + starts_in)
     before = time.monotonic()
-    Lookout(keeping, starter, gate).step()
+    BreakerWatch(keeping, delay_queue, breaker).step()
     assert keeping.asked == looks
     if looks:
-        assert before <= gate.shut["towns"] <= time.monotonic()
+        assert before <= breaker.shut["towns"] <= time.monotonic()
     else:
-        assert not gate.shut
+        assert not breaker.shut

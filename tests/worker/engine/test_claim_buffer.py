@@ -8,10 +8,10 @@ import pytest
 
 from tasks.checks import Held
 from tests.worker.engine.works import Works, soon
-from worker.engine.claim_buffer import WAITS, Reserve
+from worker.engine.claim_buffer import WAITS, ClaimBuffer
 from worker.engine.claimer import share
 from worker.engine.delay_queue import Lot
-from worker.engine.in_flight import Holdings
+from worker.engine.in_flight import InFlight
 
 
 class Place:
@@ -20,12 +20,12 @@ class Place:
     def __init__(self) -> None:
         self.now = 0.0
         self.queue: SimpleQueue[Lot | None] = SimpleQueue()
-        self.holdings = Holdings(4)
-        self.reserve = Reserve(self.queue, self.holdings, lambda: self.now)
+        self.in_flight = InFlight(4)
+        self.buffer = ClaimBuffer(self.queue, self.in_flight, lambda: self.now)
 
     def add(self, *held: Held, most: int = 4, most_of_one: int = 3, hanging: dict[str, int] | None = None) -> None:
-        self.holdings.add(held)
-        self.reserve.add(held, most, most_of_one, hanging or {})
+        self.in_flight.add(held)
+        self.buffer.add(held, most, most_of_one, hanging or {})
 
     def queued(self) -> list[str]:
         """The participants of what was put into the queue since the last call."""
@@ -38,8 +38,8 @@ class Place:
             found += [held.participant for held in lot or ()]
 
     def end(self, held: Held) -> None:
-        self.holdings.looked_up([held])
-        self.reserve.freed(held.source)
+        self.in_flight.looked_up([held])
+        self.buffer.freed(held.source)
 
 
 def checks(source: str, count: int) -> list[Held]:
@@ -56,13 +56,13 @@ def test_what_has_a_slot_is_looked_up_at_once_and_the_rest_as_slots_become_free(
     towns = checks("towns", 5)
     place.add(*towns)
     assert place.queued() == ["towns-0", "towns-1", "towns-2"]
-    assert len(place.reserve) == 2
+    assert len(place.buffer) == 2
     place.end(towns[1])
     assert place.queued() == ["towns-3"]
     place.end(towns[0])
     place.end(towns[2])
     assert place.queued() == ["towns-4"]
-    assert len(place.reserve) == 0
+    assert len(place.buffer) == 0
 
 
 def test_a_source_that_hangs_keeps_nothing_of_another_waiting(place: Place) -> None:
@@ -96,17 +96,17 @@ def test_what_has_waited_too_long_is_taken_out(place: Place) -> None:
     place.add(*checks("towns", 4))
     place.now = WAITS / 2
     place.add(*checks("towns", 1))
-    assert place.reserve.stale() == []
+    assert place.buffer.stale() == []
     place.now = WAITS + 0.1
-    assert [held.participant for held in place.reserve.stale()] == ["towns-3"]
-    assert len(place.reserve) == 1
-    assert place.reserve.stale() == []
+    assert [held.participant for held in place.buffer.stale()] == ["towns-3"]
+    assert len(place.buffer) == 1
+    assert place.buffer.stale() == []
 
 
 def test_who_stops_gets_everything_at_once_also_what_comes_afterwards(place: Place) -> None:
     place.add(*checks("towns", 6))
     assert len(place.queued()) == 3
-    place.reserve.flush()
+    place.buffer.flush()
     assert len(place.queued()) == 3
     place.add(*checks("towns", 2))
     assert len(place.queued()) == 2
@@ -118,7 +118,7 @@ def test_what_is_claimed_ahead_is_renewed_and_given_back_at_no_cost(works: Works
     works.engine.claimer._ahead = lambda _: {"towns": 12}  # type: ignore[assignment,method-assign]
     works.steered.hold()
     works.start()
-    held = works.engine.holdings
+    held = works.engine.in_flight
     share_of_one = share(8, 4)
     assert soon(lambda: len(works.steered.asked) == share_of_one and len(held) >= share_of_one + 12)
     leased = works.desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'leased'")
@@ -138,7 +138,7 @@ def test_another_worker_gets_what_waits_behind_a_source_that_hangs(works: Works)
     works.engine.claimer._ahead = lambda _: {"towns": 12}  # type: ignore[assignment,method-assign]
     works.steered.hold()
     works.start()
-    held = works.engine.holdings
+    held = works.engine.in_flight
     assert soon(lambda: len(held) == 9)
     works.engine.claimer._ahead = lambda _: {}  # type: ignore[assignment,method-assign]
     assert soon(lambda: len(held) == share(8, 4))

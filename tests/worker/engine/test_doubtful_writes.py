@@ -18,7 +18,7 @@ from tests.worker.engine import test_claimer as claims
 from tests.worker.engine.test_writer import Bells, hand_on, held_row, make_writer
 from tests.worker.engine.works import Works
 from worker.engine.claimer import IDLE, MOST_SELDOM
-from worker.engine.in_flight import Holdings
+from worker.engine.in_flight import InFlight
 from worker.engine.writer import Writer
 
 TRIES = 80
@@ -83,7 +83,7 @@ def test_a_claim_that_takes_long_has_the_next_one_wait_for_seconds_and_no_thread
     works: Works, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     works.plans.refresh()
-    claimer: Any = claims.make(works, claims.Claims(), Holdings(2))
+    claimer: Any = claims.make(works, claims.Claims(), InFlight(2))
     claimer.strange = lambda: ("0123456789abcdef",)
     clock, waits = [1000.0], list[float]()
     monkeypatch.setattr("worker.engine.claimer.time.monotonic", lambda: clock[0])

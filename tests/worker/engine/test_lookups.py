@@ -12,7 +12,7 @@ from tasks.plan import Plan
 from tests.store.desk import ACCEPTED, DOCUMENT, Desk, entry
 from tests.tasks.roll import document, number
 from worker.engine.delay_queue import Lot
-from worker.engine.in_flight import Holdings
+from worker.engine.in_flight import InFlight
 from worker.engine.lookups import LookUp
 from worker.engine.plans import Plans
 
@@ -41,13 +41,13 @@ def test_a_lot_that_a_new_plan_allows_less_of_at_once_is_given_back_but_for_that
         sqlite.submit(f"p-{n}", "profession", answer=number(n))
     lot = sqlite.claim("rpps")
     sqlite.apply(document(most=most))
-    holdings, running, handed = Holdings(9), Running(), list[Entry]()
-    holdings.add(lot)
+    in_flight, running, handed = InFlight(9), Running(), list[Entry]()
+    in_flight.add(lot)
     queue: SimpleQueue[Lot | None] = SimpleQueue()
     queue.put(lot)
     plans = Plans(sqlite.reading, lambda *_: sqlite.plan())
     assert plans.refresh()
-    LookUp(0, running, holdings, plans, queue, handed.extend, {}, lambda: False).step()  # type: ignore[arg-type]
+    LookUp(0, running, in_flight, plans, queue, handed.extend, {}, lambda: False).step()  # type: ignore[arg-type]
     assert running.lots == [lot[:taken]]
     assert [each.held for each in handed if each.decision == GiveBack()] == lot[taken:]
     assert [each.held for each in handed if each.decision == ACCEPTED] == lot[:taken]

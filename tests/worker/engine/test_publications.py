@@ -14,7 +14,7 @@ from tasks.checks import Entry, GiveBack, Held, Later
 from tests.store.desk import Desk, configuration
 from tests.worker.engine.works import Works, soon
 from worker.engine.delay_queue import Lot
-from worker.engine.in_flight import Holdings
+from worker.engine.in_flight import InFlight
 from worker.engine.lookups import UNKNOWN_RETRY, LookUp
 
 SUMMER = {"questions": {"address": {"criterion": "lives-in"}}}
@@ -27,11 +27,11 @@ def publish(desk: Desk) -> None:
 
 def look_up(works: Works, lot: list[Held]) -> list[Entry]:
     """What one look-up thread makes of a lot."""
-    holdings, handed, queue = Holdings(9), list[Entry](), SimpleQueue[Lot | None]()
-    holdings.add(lot)
+    in_flight, handed, queue = InFlight(9), list[Entry](), SimpleQueue[Lot | None]()
+    in_flight.add(lot)
     queue.put(lot)
     running = Running(works.desk.unseal)
-    LookUp(0, running, holdings, works.plans, queue, handed.extend, {}, lambda: False).step()
+    LookUp(0, running, in_flight, works.plans, queue, handed.extend, {}, lambda: False).step()
     return handed
 
 
@@ -88,10 +88,10 @@ def test_a_lot_is_given_back_where_the_database_is_away_meanwhile(
         raise OperationalError("", {}, Exception())
 
     monkeypatch.setattr(works.plans, "fresh", away)
-    holdings, handed, queue = Holdings(9), list[Entry](), SimpleQueue[Lot | None]()
-    holdings.add(lot)
+    in_flight, handed, queue = InFlight(9), list[Entry](), SimpleQueue[Lot | None]()
+    in_flight.add(lot)
     queue.put(lot)
-    thread = LookUp(0, Running(desk.unseal), holdings, works.plans, queue, handed.extend, {}, lambda: False)
+    thread = LookUp(0, Running(desk.unseal), in_flight, works.plans, queue, handed.extend, {}, lambda: False)
     with pytest.raises(OperationalError):
         thread.step()
     assert [entry.decision for entry in handed] == [GiveBack()]

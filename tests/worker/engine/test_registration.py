@@ -22,7 +22,7 @@ from tasks.check_runner import Running
 from tests.store.desk import HASH_KEY, PRIVATE_KEY, PUBLIC_KEY, Desk
 from tests.worker.engine.works import PATIENCE, Steered, Works, soon
 from worker.engine import registration
-from worker.engine.engine import Engine, Ledgers
+from worker.engine.engine import Engine, Stores
 
 FINGERPRINTS = Fingerprints([HASH_KEY])
 
@@ -38,8 +38,8 @@ class Registered(Works):
         unseal = Unseal(keys)
         self.member = Member(uuid4(), "here", f"w-{uuid4().hex[:6]}", "0", "0", 4, unseal_keys=tuple(unseal.key_ids))
         claims = Claims(desk.engine, keys=unseal.key_ids)
-        ledgers = Ledgers(claims, Settling(desk.engine), Keeping(desk.engine), Fleet(desk.engine))
-        self.engine = Engine(ledgers, Running(unseal), self.plans, slots=4, member=self.member)
+        stores = Stores(claims, Settling(desk.engine), Keeping(desk.engine), Fleet(desk.engine))
+        self.engine = Engine(stores, Running(unseal), self.plans, slots=4, member=self.member)
 
     def close(self) -> None:
         """End it alone: others may run beside it."""
@@ -83,7 +83,7 @@ def test_an_engine_is_in_the_register_while_it_runs(right: Registered) -> None:
 
 def test_who_has_read_the_configuration_says_so_at_once(right: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registration, "SEEN_EVERY", 10_000)
-    registrar = registration.Registrar(Fleet(right.desk.engine), right.member, right.engine.holdings, right.plans)
+    registrar = registration.Registrar(Fleet(right.desk.engine), right.member, right.engine.in_flight, right.plans)
     registrar.step()
     row = right.row
     assert row is not None

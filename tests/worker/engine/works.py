@@ -18,7 +18,7 @@ from store.verdicts.verdict_writer import Settling
 from tasks.check_runner import Running
 from tasks.plan import Plan
 from tests.store.desk import Desk
-from worker.engine.engine import Engine, Ledgers
+from worker.engine.engine import Engine, Stores
 from worker.engine.plans import Plans
 from worker.plan_builder import make_plan
 
@@ -97,9 +97,9 @@ class Works:
             plan = make_plan(version, configuration, reading, self.fingerprints, {})
             return replace(plan, sources={**dict.fromkeys(plan.sources, self.steered), **self.others})
 
-        ledgers = Ledgers(Claims(self.desk.engine), Settling(self.desk.engine), Keeping(self.desk.engine))
+        stores = Stores(Claims(self.desk.engine), Settling(self.desk.engine), Keeping(self.desk.engine))
         self.plans = Plans(reading, make)
-        self.engine = Engine(ledgers, Running(self.desk.unseal), self.plans, slots=slots, only=only)
+        self.engine = Engine(stores, Running(self.desk.unseal), self.plans, slots=slots, only=only)
 
     def start(self) -> None:
         self._started = True
