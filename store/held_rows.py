@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from jurat.batches import Rows, Statement, run
 from jurat.database import state_of
 from jurat.statements import rows_json, rowset
-from tasks.checks import Entry
+from tasks.checks import CheckResult
 
 Fenced = tuple[UUID, int]
 """One claim of one check: a process may hold a check twice, once in a lookup that hangs."""
@@ -32,13 +32,13 @@ def is_held(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and state_of(error) in _HELD
 
 
-def taking_free(entries: Sequence[Entry]) -> list[Statement]:
+def taking_free(entries: Sequence[CheckResult]) -> list[Statement]:
     """What takes the rows of those checks that nobody holds, and has whatever follows wait for hardly any time."""
     rows = [{"id": str(check), "fence": fence} for check, fence in {fenced(entry): None for entry in entries}]
     return [HARDLY_WAIT, (_TAKE_FREE, {"rows": rows_json(rows)})]
 
 
-def skipped(connection: Connection, entries: Sequence[Entry], free: Rows) -> set[Fenced]:
+def skipped(connection: Connection, entries: Sequence[CheckResult], free: Rows) -> set[Fenced]:
     """The claims of `entries` that still are ours, and whose check's row somebody holds."""
     ours = {(id_of(row[0]), row[1]) for row in free}
     others = {fenced(entry) for entry in entries} - ours
@@ -54,7 +54,7 @@ def id_of(value: Any) -> UUID:
     return value if isinstance(value, UUID) else UUID(value)
 
 
-def fenced(entry: Entry) -> Fenced:
+def fenced(entry: CheckResult) -> Fenced:
     """One claim of one check: a process may hold a check twice, once in a lookup that hangs."""
     return entry.held.id, entry.held.fence
 

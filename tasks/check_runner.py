@@ -31,7 +31,7 @@ from jurat.candidates import seal_candidates
 from jurat.errors import InvalidAnswer
 from jurat.seal import KEY_ID_LENGTH, Unopenable, Unseal
 from jurat.vocabulary import Outcome, Reason
-from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Later, Settle
+from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Later, Settle
 from tasks.crash_points import crash_point
 from tasks.plan import Plan
 from tasks.rules.decision import Candidates, decide, decide_without_look_up, wait_for_zone
@@ -46,7 +46,7 @@ FAILED_RETRY = 30.0
 """Seconds before a check is tried again that our own code failed on."""
 
 
-class Running:
+class CheckRunner:
     """Does checks under a plan. Thread-safe."""
 
     def __init__(
@@ -61,11 +61,11 @@ class Running:
         self._clock = clock
         self._jitter = jitter
 
-    def run(self, held: Held, plan: Plan) -> Entry:
+    def run(self, held: ClaimedCheck, plan: Plan) -> CheckResult:
         """Look up one check and decide what becomes of it. Never raises but for what ends the process."""
         try:
             ready = self._prepare(held, plan)
-            if isinstance(ready, Entry):
+            if isinstance(ready, CheckResult):
                 return ready
             begun = self._clock()
             crash_point("look_up.begins")
@@ -75,19 +75,19 @@ class Running:
         except Exception as error:  # noqa: BLE001 - one bad check must not end the thread that serves all others
             return _broken(held, error, plan)
 
-    def run_many(self, lot: Sequence[Held], plan: Plan) -> list[Entry]:
+    def run_many(self, lot: Sequence[ClaimedCheck], plan: Plan) -> list[CheckResult]:
         """Look up checks of one source, all at once where the source can, and decide what becomes of each."""
         source = of_many(plan.sources[lot[0].source]) if len(lot) > 1 and lot[0].source in plan.sources else None
         if source is None:
             return [self.run(held, plan) for held in lot]
-        entries: list[Entry] = []
+        entries: list[CheckResult] = []
         asked: list[_Ready] = []
         for held in lot:
             try:
                 ready = self._prepare(held, plan)
             except Exception as error:  # noqa: BLE001 - as in `run`
                 ready = _broken(held, error, plan)
-            if isinstance(ready, Entry):
+            if isinstance(ready, CheckResult):
                 entries.append(ready)
             else:
                 asked.append(ready)
@@ -96,7 +96,7 @@ class Running:
         in_one_request = plan.at_once(lot[0].source) is not None
         every = self._ask_many(asked, source, again=not in_one_request)
         crash_point("look_up.ended")
-        concluded: list[Entry] = []
+        concluded: list[CheckResult] = []
         for ready, found in zip(asked, every, strict=True):
             try:
                 concluded.append(self._conclude(ready, found, begun, plan))
@@ -104,28 +104,28 @@ class Running:
                 concluded.append(_broken(ready.held, error, plan))
         return entries + (_counted_once(concluded) if in_one_request else concluded)
 
-    def _prepare(self, held: Held, plan: Plan) -> Entry | _Ready:
+    def _prepare(self, held: ClaimedCheck, plan: Plan) -> CheckResult | _Ready:
         """What is to be asked for a check, or what becomes of it without a look-up."""
         question = plan.question(held.consultation, held.question)
         if question is None:
-            return Entry(held, Settle(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING), plan.version)
+            return CheckResult(held, Settle(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING), plan.version)
         if decision := decide_without_look_up(held, question):
-            return Entry(held, decision, plan.version, retain=question.retain_s)
+            return CheckResult(held, decision, plan.version, retain=question.retain_s)
         if len(held.answer_key or "") == KEY_ID_LENGTH and held.answer_key not in self._keys:
-            return Entry(held, GiveBack(KEY_RETRY), plan.version)
+            return CheckResult(held, GiveBack(KEY_RETRY), plan.version)
         try:
             answer = self._open(held, plan.answer_schemas[question.consultation, question.name])
         except (Unopenable, InvalidAnswer, ValueError, RecursionError) as error:
             log.warning("answer unreadable", check_id=str(held.id), fence=held.fence, why=type(error).__name__)
             verdict = Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
-            return Entry(held, verdict, plan.version, retain=question.retain_s)
+            return CheckResult(held, verdict, plan.version, retain=question.retain_s)
         if question.zone and question.zone not in plan.zones:
             missing = Attempt(Ended.FAILED, Reason.CONFIGURATION_MISSING, 0.0)
-            return Entry(held, wait_for_zone(held), plan.version, missing, question.retain_s)
+            return CheckResult(held, wait_for_zone(held), plan.version, missing, question.retain_s)
         timeout = plan.configuration.sources[held.source].timeout
         return _Ready(held, question, Query(answer, question.requirement, timeout))
 
-    def _conclude(self, ready: _Ready, found: Found | SourceError, begun: float, plan: Plan) -> Entry:
+    def _conclude(self, ready: _Ready, found: Found | SourceError, begun: float, plan: Plan) -> CheckResult:
         """What becomes of a check whose look-up began at `begun` and gave `found`."""
         held, question = ready.held, ready.question
         if isinstance(found, SourceError):
@@ -144,9 +144,9 @@ class Running:
         ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
         now = self._clock()
         attempt = Attempt(ended, _reason(found, decision), now - begun, isinstance(found, Refused), now)
-        return Entry(held, decision, plan.version, attempt, question.retain_s)
+        return CheckResult(held, decision, plan.version, attempt, question.retain_s)
 
-    def _open(self, held: Held, schema: str) -> Mapping[str, Any]:
+    def _open(self, held: ClaimedCheck, schema: str) -> Mapping[str, Any]:
         """The answer in clear. A row inserted by plain SQL may hold anything, so it is validated here as well."""
         if held.sealed is None:
             raise Unopenable("the row has no answer")
@@ -184,12 +184,12 @@ class Running:
 class _Ready:
     """A check that is about to be looked up."""
 
-    held: Held
+    held: ClaimedCheck
     question: Question
     query: Query
 
 
-def _sealed(held: Held, candidates: Candidates) -> bytes | None:
+def _sealed(held: ClaimedCheck, candidates: Candidates) -> bytes | None:
     """The candidates for the platform's eyes alone; None where it gave no key, or none that can be used."""
     if held.reply_key is None:
         return None
@@ -211,7 +211,7 @@ _ASKED_NOBODY = frozenset({Reason.NUMBER_MALFORMED, Reason.ANSWER_UNREADABLE})
 """Why a look-up ends that may not have asked anybody."""
 
 
-def _counted_once(entries: Sequence[Entry]) -> list[Entry]:
+def _counted_once(entries: Sequence[CheckResult]) -> list[CheckResult]:
     """What became of checks that shared one request. Where nobody was answered, one of the failures counts."""
     failed = next((entry for entry in entries if entry.attempt and entry.attempt.ended is Ended.FAILED), None)
     answered = any(
@@ -228,7 +228,7 @@ def _counted_once(entries: Sequence[Entry]) -> list[Entry]:
     ]
 
 
-def _failed(held: Held, error: Exception) -> Unreadable:
+def _failed(held: ClaimedCheck, error: Exception) -> Unreadable:
     """What an adapter's mistake is taken for. Its message may hold the answer: the log gets its class and place."""
     log.error(
         "adapter failed",
@@ -240,12 +240,12 @@ def _failed(held: Held, error: Exception) -> Unreadable:
     return Unreadable(f"the adapter failed with {type(error).__name__}")
 
 
-def _broken(held: Held, error: Exception, plan: Plan) -> Entry:
+def _broken(held: ClaimedCheck, error: Exception, plan: Plan) -> CheckResult:
     """What becomes of a check that our own code failed on."""
     log.error(  # a traceback's message may hold the answer
         "check failed", check_id=str(held.id), error=type(error).__name__, at=_place(error)
     )
-    return Entry(held, Later(FAILED_RETRY, Reason.SOURCE_UNREADABLE), plan.version)
+    return CheckResult(held, Later(FAILED_RETRY, Reason.SOURCE_UNREADABLE), plan.version)
 
 
 def _place(error: Exception) -> str:

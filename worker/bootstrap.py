@@ -23,7 +23,7 @@ from store.requests.code_lists import Minting
 from store.upkeep.upkeep import Keeping
 from store.verdicts.verdict_writer import Settling
 from store.workers import Fleet, Member
-from tasks.check_runner import Running
+from tasks.check_runner import CheckRunner
 from worker.database import give_up_on, why_not
 from worker.engine.engine import Engine, Stores
 from worker.engine.plans import Plans
@@ -79,7 +79,7 @@ class Service:
         )
         return Engine(
             stores,
-            Running(unseal),
+            CheckRunner(unseal),
             plans,
             slots=slots,
             only=only,

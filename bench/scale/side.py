@@ -21,7 +21,7 @@ from store.queue.claims import Claims
 from store.schema import migrations
 from store.upkeep.upkeep import Keeping
 from store.verdicts.verdict_writer import Settling
-from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Settle
+from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Settle
 from tests.rigs.servers import PostgreSQL
 from worker.engine.keeper import EVERY
 
@@ -61,7 +61,7 @@ class Side:
         self.claims, self.settling = Claims(self.engine), Settling(self.engine)
         self.keeping = Keeping(self.engine)
         self.client = Client(self.url, seal_key=key_to_text(public))
-        self.held: list[Held] = []
+        self.held: list[ClaimedCheck] = []
         self._pending = self.filling.some(size, "pending", min(_KNOWN, size.pending))
         self._settled = self.filling.some(size, "settled", min(_KNOWN, size.settled))
         self._people = self.filling.somebody(size, min(_KNOWN, size.people))
@@ -107,7 +107,7 @@ class Side:
         self._write(GiveBack(), None)
 
     def _write(self, decision: Decision, attempt: Attempt | None) -> None:
-        written = self.settling.write([Entry(held, decision, 1, attempt, _RETAIN) for held in self.held])
+        written = self.settling.write([CheckResult(held, decision, 1, attempt, _RETAIN) for held in self.held])
         if len(written.done) != len(self.held):
             raise RuntimeError(f"{self.name}: {len(written.done)} of {len(self.held)} checks were written")
 

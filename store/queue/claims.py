@@ -36,7 +36,7 @@ from store.queue.leases import (
     renew,
     round_up,
 )
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 from tasks.crash_points import crash_point
 from tasks.rules.rate_limits import Demand, Queue, turns
 
@@ -44,7 +44,7 @@ from tasks.rules.rate_limits import Demand, Queue, turns
 class Claimed(NamedTuple):
     """What a claim took, and whether checks are due that have one chance left: `Claims.claim_alone` takes those."""
 
-    held: list[Held]
+    held: list[ClaimedCheck]
     last_chances: bool
 
 
@@ -70,7 +70,7 @@ class _Taken(NamedTuple):
     late: float = math.inf
     probe: bool = False
 
-    def held(self, asked_ago: float = 0.0, read_ago: float = 0.0, *, forsaken: bool = False) -> Held:
+    def held(self, asked_ago: float = 0.0, read_ago: float = 0.0, *, forsaken: bool = False) -> ClaimedCheck:
         """What a worker gets to see, where the clock was read between `asked_ago` and `read_ago` seconds before now.
 
         Never early: its start counts as if the clock had been read at the last moment. Never late: its lateness ends as
@@ -78,7 +78,7 @@ class _Taken(NamedTuple):
         """
         row = self.row
         starts_in = max(0.0, self.start - read_ago)
-        return Held(
+        return ClaimedCheck(
             id=_id(row[0]),
             fence=row[1],
             consultation=row[2],
@@ -161,14 +161,14 @@ class Claims:
     def _about_to_lease(self) -> Sequence[Statement]:
         return self._chosen()
 
-    def claim_alone(self, demands: Sequence[Demand]) -> Held | None:
+    def claim_alone(self, demands: Sequence[Demand]) -> ClaimedCheck | None:
         """One due check that has lost all workers but its last, for a process that holds nothing else.
 
         It may be what kills them, or it was only there when another did: alone, it cannot be taken for the other.
         """
         return self._left_out.around(lambda: self._claim_alone(demands), self._about_to_lease)
 
-    def _claim_alone(self, demands: Sequence[Demand]) -> Held | None:
+    def _claim_alone(self, demands: Sequence[Demand]) -> ClaimedCheck | None:
         self._chosen = list
         with begin(self._often, self._looking(demands, 1)) as (connection, (found,)):
             due = self._due(demands, found)
@@ -177,7 +177,7 @@ class Claims:
         crash_point("claim.committed")
         return next(iter(self._held(taken)), None)
 
-    def claim_overdue(self, limit: int, hours: Mapping[str, Hours]) -> list[Held]:
+    def claim_overdue(self, limit: int, hours: Mapping[str, Hours]) -> list[ClaimedCheck]:
         """Checks whose deadline has passed, of any source, so that a paused or forgotten one does not hold them.
 
         Deadlines do not run down while a source is closed by its `hours` or paused, nor while no worker that serves it
@@ -200,13 +200,13 @@ class Claims:
             raise failures[0]
         return [_Taken(row, row[10]).held(forsaken=_id(row[0]) in forsaken) for row in leased]
 
-    def renew(self, held: Iterable[Held], seconds: float = LEASE) -> set[UUID]:
+    def renew(self, held: Iterable[ClaimedCheck], seconds: float = LEASE) -> set[UUID]:
         """Prolong the leases of `held`; the ids that are still ours. One statement for all, unless the database refuses
         it, or somebody holds what it needs: one check must not cost all others their leases.
         """
         before: list[Statement] = []
 
-        def prolong(some: Sequence[Held]) -> set[UUID]:
+        def prolong(some: Sequence[ClaimedCheck]) -> set[UUID]:
             try:
                 return self._renew(some, seconds, before)
             except DBAPIError as error:
@@ -216,7 +216,7 @@ class Claims:
 
         return set(in_halves(list(held), prolong, lambda *_: None))
 
-    def _renew(self, held: Sequence[Held], seconds: float, before: Sequence[Statement]) -> set[UUID]:
+    def _renew(self, held: Sequence[ClaimedCheck], seconds: float, before: Sequence[Statement]) -> set[UUID]:
         rows = [{"id": str(check.id), "fence": check.fence} for check in held]
         prolonging = (renew(self._dialect, seconds), {"rows": rows_json(rows)})
         with begin(self._often, *before, prolonging) as (_, (*_, renewed)):
@@ -354,7 +354,7 @@ class Claims:
             return 0.0
         return min(2 * self._delay, LEASE / 3)
 
-    def _held(self, taken: Sequence[_Taken]) -> list[Held]:
+    def _held(self, taken: Sequence[_Taken]) -> list[ClaimedCheck]:
         """What a claim returns now."""
         if not taken:
             return []

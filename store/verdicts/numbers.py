@@ -22,12 +22,12 @@ from sqlalchemy.exc import IntegrityError
 from adapters.base import NumberClaim
 from jurat.batches import run
 from jurat.statements import now, rows_json, rowset
-from tasks.checks import Entry, Settle
+from tasks.checks import CheckResult, Settle
 
 _Row = dict[str, Any]
 
 
-def claim_numbers(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
+def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> list[CheckResult]:
     """Claim the numbers on which verdicts rest, each for its participant; whoever comes too late is to be reviewed.
 
     Only for checks that are still ours, which stay locked from here on. To be called before they are moved: once a
@@ -90,7 +90,7 @@ def _hold(connection: Connection, checks: Collection[UUID]) -> None:
             continue
 
 
-def _row(entry: Entry, claim: NumberClaim, fingerprint: str) -> _Row:
+def _row(entry: CheckResult, claim: NumberClaim, fingerprint: str) -> _Row:
     return {
         "check_id": str(entry.held.id),
         "fence": entry.held.fence,

@@ -22,7 +22,18 @@ from store.held_rows import HARDLY_WAIT, fenced, id_of, is_held, skipped, taking
 from store.verdicts.access import AccessRows, Key, locking, reading
 from store.verdicts.numbers import claim_numbers
 from store.verdicts.records import UNSTORABLE, WORKER, add_attempts, add_verdicts, open_reviews
-from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Later, NextSource, Review, Settle
+from tasks.checks import (
+    Attempt,
+    CheckResult,
+    ClaimedCheck,
+    Decision,
+    Ended,
+    GiveBack,
+    Later,
+    NextSource,
+    Review,
+    Settle,
+)
 from tasks.crash_points import crash_point
 
 CAREFUL_S = 60.0
@@ -36,10 +47,10 @@ class Written:
     go through. `failed` are those that the database refused to write, each alone, and what it raised.
     """
 
-    done: list[Entry] = field(default_factory=list)
-    stale: list[Entry] = field(default_factory=list)
-    busy: list[Entry] = field(default_factory=list)
-    failed: list[tuple[Entry, Exception]] = field(default_factory=list)
+    done: list[CheckResult] = field(default_factory=list)
+    stale: list[CheckResult] = field(default_factory=list)
+    busy: list[CheckResult] = field(default_factory=list)
+    failed: list[tuple[CheckResult, Exception]] = field(default_factory=list)
 
     def add(self, other: Written) -> Written:
         """This and what came of the rest of the batch."""
@@ -61,7 +72,7 @@ class Settling:
         self._careful_until = -math.inf
         """Until when nothing is waited for, since somebody held a row for long that nobody else has to hold."""
 
-    def write(self, entries: Sequence[Entry]) -> Written:
+    def write(self, entries: Sequence[CheckResult]) -> Written:
         """Write `entries` in one transaction.
 
         What the database refuses for any other reason than being away, such as a platform's own trigger or a value
@@ -88,7 +99,7 @@ class Settling:
                 return self.write(entries[:half]).add(self.write(entries[half:]))
             return Written(busy=list(entries)) if held else self._write_alone(entries[0], error)
 
-    def _write_alone(self, bad: Entry, error: Exception) -> Written:
+    def _write_alone(self, bad: CheckResult, error: Exception) -> Written:
         """End a check whose evidence cannot be stored. Any other failure is for the caller to wait for."""
         if not isinstance(error, UNSTORABLE) or isinstance(bad.decision, GiveBack):
             return Written(failed=[(bad, error)])
@@ -107,7 +118,7 @@ class Settling:
     def _careful(self) -> bool:
         return self._clock() < self._careful_until
 
-    def read_again(self, entries: Sequence[Entry]) -> Written:
+    def read_again(self, entries: Sequence[CheckResult]) -> Written:
         """What has become of `entries` after a `write` of them that raised, so that its commit may have gone through.
 
         `done` stands, with the verdict that was written; `busy` is still leased to us and must be written; `stale` was
@@ -117,7 +128,7 @@ class Settling:
         """
         return self._read_in_halves(entries) if entries else Written()
 
-    def _read_in_halves(self, entries: Sequence[Entry], *before: Statement) -> Written:
+    def _read_in_halves(self, entries: Sequence[CheckResult], *before: Statement) -> Written:
         try:
             return self._read_again(entries, before)
         except DBAPIError as error:
@@ -129,7 +140,7 @@ class Settling:
             first, second = (self._read_in_halves(half, HARDLY_WAIT) for half in halves)  # each would wait as long
             return first.add(second)
 
-    def _read_again(self, entries: Sequence[Entry], before: Sequence[Statement]) -> Written:
+    def _read_again(self, entries: Sequence[CheckResult], before: Sequence[Statement]) -> Written:
         rows = [{"id": str(check), "fence": fence} for check, fence in {fenced(entry): None for entry in entries}]
         parameters = {"rows": rows_json(rows)}
         with self._engine.begin() as connection:
@@ -152,7 +163,7 @@ class Settling:
                 seen.add(fenced(entry))
         return written
 
-    def _write(self, entries: Sequence[Entry]) -> Written:
+    def _write(self, entries: Sequence[CheckResult]) -> Written:
         keys = {_key(entry) for entry in entries if isinstance(entry.decision, Settle | Review)}
         before = taking_free(entries) if self._careful and self._dialect == "postgresql" else []
         with begin(self._engine, *before, *locking(self._dialect, keys)) as (connection, found):
@@ -166,7 +177,7 @@ class Settling:
         return written
 
     def _make(
-        self, connection: Connection, entries: Sequence[Entry], free: set[Key]
+        self, connection: Connection, entries: Sequence[CheckResult], free: set[Key]
     ) -> tuple[Written, list[Statement]]:
         """Write all but the last statements, which it returns. `free` are the access rows that are ours."""
         written = Written()
@@ -194,7 +205,7 @@ class Settling:
         found = run(connection, *added, *reading(self._dialect, keys))[len(added) :]
         return written, self._access.adding_up(connection, keys, found)
 
-    def _move(self, connection: Connection, entries: Sequence[Entry]) -> set[tuple[UUID, int]]:
+    def _move(self, connection: Connection, entries: Sequence[CheckResult]) -> set[tuple[UUID, int]]:
         if not entries:
             return set()
         rows = [
@@ -204,7 +215,7 @@ class Settling:
         (moved,) = run(connection, (_move(self._dialect), {"rows": rows_json(rows)}))
         return {(id_of(row[0]), row[1]) for row in moved}
 
-    def _redeem(self, connection: Connection, entries: list[Entry]) -> list[Entry]:
+    def _redeem(self, connection: Connection, entries: list[CheckResult]) -> list[CheckResult]:
         """Use up codes in one conditional statement; who comes too late is refused with the reason read again."""
         wanted = {
             entry.held.id: entry.decision.redemption
@@ -232,7 +243,7 @@ class Settling:
             for entry in entries
         ]
 
-    def _added(self, entries: Sequence[Entry]) -> list[Statement]:
+    def _added(self, entries: Sequence[CheckResult]) -> list[Statement]:
         settled = [_verdict(entry, entry.decision) for entry in entries if isinstance(entry.decision, Settle)]
         reviews = [_review(entry, entry.decision) for entry in entries if isinstance(entry.decision, Review)]
         attempts = [_attempt(entry, entry.attempt) for entry in entries if entry.attempt]
@@ -269,13 +280,13 @@ class _Stand:
     def ours(self) -> bool:
         return bool(self.same) and self.state == State.LEASED
 
-    def lost(self, held: Held) -> bool:
+    def lost(self, held: ClaimedCheck) -> bool:
         """Whether our claim ended without a write of ours. Leases lost since are ours, or of a later claim: then only a
         trace says that we had written before.
         """
         return self.lost_leases > held.lost_leases and not self.traced
 
-    def as_written(self, entry: Entry) -> Entry:
+    def as_written(self, entry: CheckResult) -> CheckResult:
         """It may be another thing than was to be written: a code was spent, a number taken, evidence not storable."""
         if self.outcome is None or self.reason is None:
             taken = entry.decision.if_taken if isinstance(entry.decision, Settle) else None
@@ -286,7 +297,7 @@ class _Stand:
         return replace(entry, decision=Settle(*said))
 
 
-def _key(entry: Entry) -> Key:
+def _key(entry: CheckResult) -> Key:
     return entry.held.consultation, entry.held.participant
 
 
@@ -307,7 +318,7 @@ def _movement(decision: Decision) -> dict[str, Any]:
             return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 0, "leaning": None}
 
 
-def _verdict(entry: Entry, verdict: Settle) -> dict[str, Any]:
+def _verdict(entry: CheckResult, verdict: Settle) -> dict[str, Any]:
     return {
         "check_id": str(entry.held.id),
         "outcome": verdict.outcome,
@@ -322,7 +333,7 @@ def _verdict(entry: Entry, verdict: Settle) -> dict[str, Any]:
     }
 
 
-def _review(entry: Entry, review: Review) -> dict[str, Any]:
+def _review(entry: CheckResult, review: Review) -> dict[str, Any]:
     return {
         "check_id": str(entry.held.id),
         "reason": review.reason,
@@ -332,7 +343,7 @@ def _review(entry: Entry, review: Review) -> dict[str, Any]:
     }
 
 
-def _attempt(entry: Entry, attempt: Attempt) -> dict[str, Any]:
+def _attempt(entry: CheckResult, attempt: Attempt) -> dict[str, Any]:
     return {
         "check_id": str(entry.held.id),
         "fence": entry.held.fence,
@@ -343,7 +354,7 @@ def _attempt(entry: Entry, attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _candidates(entry: Entry, sealed: bytes) -> dict[str, Any]:
+def _candidates(entry: CheckResult, sealed: bytes) -> dict[str, Any]:
     return {"id": str(entry.held.id), "fence": entry.held.fence, "candidates": sealed}
 
 

@@ -28,7 +28,7 @@ from adapters.base import (
 )
 from config.configuration import Question
 from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
-from tasks.checks import MOST_LOST_LEASES, Decision, Held, Later, NextSource, Review, Settle
+from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Decision, Later, NextSource, Review, Settle
 from tasks.rules.residence import Residence, Side, decide_residence
 
 FIRST_RETRY = 1.0
@@ -67,7 +67,7 @@ _SIDES: Mapping[Outcome, Side] = MappingProxyType({Outcome.ACCEPTED: Side.INSIDE
 
 
 def decide(
-    held: Held,
+    held: ClaimedCheck,
     question: Question,
     found: Found | SourceError,
     *,
@@ -99,12 +99,12 @@ def decide(
             return _with_answer(held, question, found)
 
 
-def wait_for_zone(held: Held) -> Later:
+def wait_for_zone(held: ClaimedCheck) -> Later:
     """The zone of the question is not imported: an administrator may do it before the deadline."""
     return Later(min(ZONE_RETRY, max(held.seconds_left, 0.0)), Reason.CONFIGURATION_MISSING)
 
 
-def decide_without_look_up(held: Held, question: Question) -> Decision | None:
+def decide_without_look_up(held: ClaimedCheck, question: Question) -> Decision | None:
     """What becomes of `held` where no look-up is made: it has no answer or none that anybody could open, its deadline
     has passed, it lost too many workers, or its question no longer names its source. None when it is to be looked up.
     """
@@ -135,7 +135,7 @@ def is_shut_out(since_throttled: float | None) -> bool:
 
 
 def _with_residence(
-    held: Held, question: Question, residence: Residence, seal: Callable[[Candidates], bytes | None]
+    held: ClaimedCheck, question: Question, residence: Residence, seal: Callable[[Candidates], bytes | None]
 ) -> Decision:
     """What becomes of a check for its address. A source that sees it on another side than the one before contradicts
     it: a third one would not make either of them right, so none is asked.
@@ -153,7 +153,7 @@ def _with_residence(
     return decision
 
 
-def _with_answer(held: Held, question: Question, finding: Finding, leaning: str | None = None) -> Decision:
+def _with_answer(held: ClaimedCheck, question: Question, finding: Finding, leaning: str | None = None) -> Decision:
     if finding.outcome is not Outcome.UNDETERMINED:
         verdict = Settle(finding.outcome, finding.reason, finding.evidence, finding.data_date, finding.redemption)
         if finding.claim is None or finding.outcome is not Outcome.ACCEPTED:
@@ -173,7 +173,7 @@ def _without_evidence(question: Question, finding: Finding) -> Decision:
     return Settle(finding.outcome, finding.reason, finding.evidence, finding.data_date)
 
 
-def _without_answer(held: Held, question: Question, error: SourceError, jitter: float) -> Decision:
+def _without_answer(held: ClaimedCheck, question: Question, error: SourceError, jitter: float) -> Decision:
     wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(held.lookups, 10)) * (1 - jitter / 2)
     if isinstance(error, Credentials):
         wait = max(wait, CREDENTIALS_RETRY)
@@ -188,7 +188,7 @@ def _without_answer(held: Held, question: Question, error: SourceError, jitter: 
     return Later(min(wait, max(held.seconds_left, 0.0)), error.reason, pause)
 
 
-def _following(held: Held, question: Question) -> str | None:
+def _following(held: ClaimedCheck, question: Question) -> str | None:
     """The source that the criterion asks after this one."""
     if held.source not in question.sources:
         return None

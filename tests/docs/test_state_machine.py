@@ -16,7 +16,7 @@ from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason, State
 from store.requests.request_runner import Kind, Request, Requests
 from store.requests.reviews import ReviewError, Reviewing
-from tasks.checks import Decision, GiveBack, Held, Later, NextSource, Review, Settle
+from tasks.checks import ClaimedCheck, Decision, GiveBack, Later, NextSource, Review, Settle
 from tasks.rules.rate_limits import Demand
 from tests.docs.pages import ROOT, block
 from tests.rigs.servers import Databases
@@ -49,7 +49,7 @@ def tables() -> list[list[list[str]]]:
     return [[[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()] for table in found]
 
 
-def _write(desk: Desk, held: Held, decision: str) -> None:
+def _write(desk: Desk, held: ClaimedCheck, decision: str) -> None:
     desk.settle(held, DECISIONS[decision], retain=0.0)
 
 
@@ -58,7 +58,7 @@ def _tried(do: Callable[[], Any]) -> None:
         do()
 
 
-def _contest(held: Held) -> Request:
+def _contest(held: ClaimedCheck) -> Request:
     return Request(uuid7(), Kind.CONTEST, "participant", check_id=held.id, note=b"sealed", note_key="0" * 16)
 
 
@@ -67,12 +67,12 @@ def _asked(desk: Desk, kind: Kind, target: str | None = None) -> None:
     Requests(desk.engine).do(request)
 
 
-def _submit(desk: Desk, held: Held) -> None:
+def _submit(desk: Desk, held: ClaimedCheck) -> None:
     """Asked again under the same id, as a platform does that did not hear the answer."""
     desk.submit("p-1", id=held.id)
 
 
-STATEMENTS: Mapping[str, Callable[[Desk, Held], Any]] = {
+STATEMENTS: Mapping[str, Callable[[Desk, ClaimedCheck], Any]] = {
     "`Client.submit`, or the documented INSERT": _submit,
     "`Claims.claim`": lambda desk, _: desk.claims.claim([Demand("towns", 10)], 10),
     "`Claims.claim_alone`": lambda desk, _: desk.claims.claim_alone([Demand("towns", 10)]),
@@ -98,7 +98,7 @@ SPECIAL = {"last chance": State.PENDING, "reopened": State.REVIEW}
 """What the page names apart, and what the row says."""
 
 
-def brought_to(desk: Desk, state: str) -> Held:
+def brought_to(desk: Desk, state: str) -> ClaimedCheck:
     """A check in that state, with its newest fence, for which every time that could matter has come."""
     held = desk.held()
     if state != State.LEASED:
@@ -121,7 +121,7 @@ COLUMNS = """
     candidates IS NULL, candidates_until"""
 
 
-def row(desk: Desk, held: Held) -> tuple[Any, ...] | None:
+def row(desk: Desk, held: ClaimedCheck) -> tuple[Any, ...] | None:
     found = desk.sql(f"SELECT {COLUMNS} FROM jurat_checks WHERE id = :id", id=desk.id(held.id))
     return tuple(found[0]) if found else None
 

@@ -27,7 +27,7 @@ from uuid import UUID
 from jurat.access import AtLeast, Confirmed, Terms, add_up, standing
 from jurat.vocabulary import TECHNICAL, Reason, State
 from store.configurations.applied_config import Book
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 from tests.faults.snapshot import AccessRow, CheckRow, Key, Snapshot, VerdictRow
 
 
@@ -35,10 +35,10 @@ from tests.faults.snapshot import AccessRow, CheckRow, Key, Snapshot, VerdictRow
 class History:
     """What was done, as those who did it know it."""
 
-    claims: list[tuple[Held, CheckRow, datetime]] = field(default_factory=list)
+    claims: list[tuple[ClaimedCheck, CheckRow, datetime]] = field(default_factory=list)
     """Each with its row as it was before, and the time."""
-    looked_up: list[Held] = field(default_factory=list)
-    open_transactions: list[Held] = field(default_factory=list)
+    looked_up: list[ClaimedCheck] = field(default_factory=list)
+    open_transactions: list[ClaimedCheck] = field(default_factory=list)
     """Look-ups during which this process had a connection out of its pool."""
     written: list[tuple[UUID, int]] = field(default_factory=list)
     """Entries of which the ledger said that they were written."""

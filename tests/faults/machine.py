@@ -24,7 +24,7 @@ from jurat.access import ended, standing
 from jurat.vocabulary import Outcome, Reason, State
 from store.configurations.applied_config import Book
 from store.queue.leases import LEASE
-from tasks.checks import MOST_LOST_LEASES, Entry, GiveBack, Held, Later, NextSource, Review, Settle
+from tasks.checks import MOST_LOST_LEASES, CheckResult, ClaimedCheck, GiveBack, Later, NextSource, Review, Settle
 from tasks.rules.rate_limits import Breaker, Demand
 from tests.faults.persons import Persons
 from tests.faults.snapshot import CheckRow, read
@@ -172,7 +172,7 @@ class LedgerMachine(Persons):
         assert all(check.overdue for check in held)
         self._took(worker, held, moved)
 
-    def _took(self, worker: int, held: list[Held], others: Mapping[UUID, CheckRow] | None = None) -> None:
+    def _took(self, worker: int, held: list[ClaimedCheck], others: Mapping[UUID, CheckRow] | None = None) -> None:
         held.sort(key=lambda check: check.id)
         assert len({check.id for check in held}) == len(held)
         until = self.clock.later(LEASE)
@@ -197,7 +197,7 @@ class LedgerMachine(Persons):
         mine = self._one_that(lambda each: bool(each.held), worker)
         self._look_up(mine, mine.held.pop(place % len(mine.held)), answer)
 
-    def _look_up(self, worker: Worker, held: Held, answer: str) -> None:
+    def _look_up(self, worker: Worker, held: ClaimedCheck, answer: str) -> None:
         self.source.answer, self.under_way = answer, held
         asked = len(self.history.looked_up)
         entry = self.running.run(held, worker.plan)
@@ -209,7 +209,7 @@ class LedgerMachine(Persons):
     def give_back(self, worker: int, place: int) -> None:
         """SIGTERM finds it before its look-up has begun."""
         mine = self._one_that(lambda each: bool(each.held), worker)
-        mine.entries.append(Entry(mine.held.pop(place % len(mine.held)), GiveBack(), mine.plan.version))
+        mine.entries.append(CheckResult(mine.held.pop(place % len(mine.held)), GiveBack(), mine.plan.version))
 
     @rule(worker=WORKERS)
     @when(lambda self: any(worker.entries for worker in self.workers))
@@ -245,7 +245,7 @@ class LedgerMachine(Persons):
             if isinstance(entry.decision, Settle):
                 self._stands_written(entry, entry.decision)
 
-    def _write(self, entries: list[Entry]) -> None:
+    def _write(self, entries: list[CheckResult]) -> None:
         ours = [entry for entry in entries if self._is_ours(entry.held)]
         written = self.desk.settling.write(entries)
         self.history.written += [(entry.held.id, entry.held.fence) for entry in written.done]
@@ -265,7 +265,7 @@ class LedgerMachine(Persons):
         stand = read(self.desk.engine)
         self.now = replace(self.now, paused=stand.paused, pauses=stand.pauses)
 
-    def _stands_written(self, entry: Entry, decision: Settle) -> None:
+    def _stands_written(self, entry: CheckResult, decision: Settle) -> None:
         verdict = self.now.verdicts[entry.held.id, 1]
         said = (verdict.outcome, verdict.reason)
         unread = (Outcome.UNDETERMINED, Reason.SOURCE_UNREADABLE)

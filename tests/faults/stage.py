@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from jurat.vocabulary import State
 from store.configurations.applied_config import Book
 from store.requests.reviews import Reviewing
-from tasks.check_runner import Running
-from tasks.checks import Entry, GiveBack, Held, Later, NextSource, Review, Settle
+from tasks.check_runner import CheckRunner
+from tasks.checks import CheckResult, ClaimedCheck, GiveBack, Later, NextSource, Review, Settle
 from tasks.plan import Plan
 from tests.faults.invariants import History, broken, wrong_access
 from tests.faults.snapshot import CheckRow, read
@@ -32,9 +32,9 @@ class Worker:
     """A worker's memory: the plan that it last saw, what it holds, what it has yet to write, and what it wrote."""
 
     plan: Plan
-    held: list[Held] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    wrote: list[Entry] = field(default_factory=list)
+    held: list[ClaimedCheck] = field(default_factory=list)
+    entries: list[CheckResult] = field(default_factory=list)
+    wrote: list[CheckResult] = field(default_factory=list)
 
 
 def when(condition: Callable[[Any], object]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -67,7 +67,7 @@ class Stage(RuleBasedStateMachine):
         structlog.configure(processors=[], logger_factory=structlog.ReturnLoggerFactory())
         self.desk, self.clock = desk, clock
         self.source = Told(self._asked)
-        self.running = Running(desk.unseal, clock=lambda: 0.0, jitter=lambda: 0.0)
+        self.running = CheckRunner(desk.unseal, clock=lambda: 0.0, jitter=lambda: 0.0)
         self.plans = [self._plan(version) for version in range(len(CONFIGURATIONS))]
         self.applied, self.version = 0, 1
         self.workers = [Worker(self.plans[0]) for _ in range(3)]
@@ -77,7 +77,7 @@ class Stage(RuleBasedStateMachine):
         """The version since which access adds up as it does now."""
         self.submitted: dict[UUID, datetime] = {}
         self.failures: dict[str, int] = {}
-        self.under_way: Held | None = None
+        self.under_way: ClaimedCheck | None = None
         self.ids = (UUID(int=number) for number in count(1))
         self.before = self.now = read(desk.engine)
         self.sound = True
@@ -156,11 +156,11 @@ class Stage(RuleBasedStateMachine):
     def _leased(self) -> bool:
         return any(row.state == State.LEASED for row in self.now.checks.values())
 
-    def _is_ours(self, held: Held) -> bool:
+    def _is_ours(self, held: ClaimedCheck) -> bool:
         row = self.now.checks[held.id]
         return row.state == State.LEASED and row.fence == held.fence
 
-    def _moved(self, entry: Entry) -> CheckRow:
+    def _moved(self, entry: CheckResult) -> CheckRow:
         row = replace(self.now.checks[entry.held.id], lease_until=None)
         match entry.decision:
             case Settle():

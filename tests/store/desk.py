@@ -29,7 +29,7 @@ from store.requests.code_lists import add_codes
 from store.upkeep.upkeep import Keeping
 from store.verdicts.access import locking
 from store.verdicts.verdict_writer import Settling, Written
-from tasks.checks import Attempt, Decision, Ended, Entry, Held, Review, Settle
+from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, Review, Settle
 from tasks.plan import Plan
 from tasks.rules.rate_limits import Demand
 from worker.plan_builder import make_plan
@@ -159,31 +159,33 @@ class Desk:
 
     # -- the worker
 
-    def claim(self, source: str = "towns", free: int = 10, slots: int | None = None, **limits: Any) -> list[Held]:
+    def claim(
+        self, source: str = "towns", free: int = 10, slots: int | None = None, **limits: Any
+    ) -> list[ClaimedCheck]:
         return self.take([Demand(source, free, **limits)], free if slots is None else slots)
 
-    def take(self, demands: Sequence[Demand], slots: int) -> list[Held]:
+    def take(self, demands: Sequence[Demand], slots: int) -> list[ClaimedCheck]:
         """What workers could claim: together, and then what must be alone, each by a worker that holds nothing else."""
         held, last_chances = self.claims.claim(demands, slots)
         while last_chances and len(held) < slots and (alone := self.claims.claim_alone(demands)):
             held.append(alone)
         return held
 
-    def claim_one(self, source: str = "towns") -> Held:
+    def claim_one(self, source: str = "towns") -> ClaimedCheck:
         (held,) = self.claim(source, 1)
         return held
 
-    def held(self, participant: str = "p-1", question: str = "residence", **given: Any) -> Held:
+    def held(self, participant: str = "p-1", question: str = "residence", **given: Any) -> ClaimedCheck:
         """A new check of that answer, claimed. Nothing else may be due at its source."""
         check = self.submit(participant, question, **given)
         (held,) = self.claim(self.configuration.questions["budget", question].sources[0], 1)
         assert held.id == check.id
         return held
 
-    def write(self, *entries: Entry) -> Written:
+    def write(self, *entries: CheckResult) -> Written:
         return self.settling.write(entries)
 
-    def write_on(self, connection: Connection, *entries: Entry) -> Written:
+    def write_on(self, connection: Connection, *entries: CheckResult) -> Written:
         """In somebody's transaction, all but its end."""
         keys = {(entry.held.consultation, entry.held.participant) for entry in entries}
         run(connection, *locking(connection.dialect.name, keys))
@@ -191,7 +193,7 @@ class Desk:
         run(connection, *last)
         return written
 
-    def settle(self, held: Held, decision: Decision | None = None, **given: Any) -> Written:
+    def settle(self, held: ClaimedCheck, decision: Decision | None = None, **given: Any) -> Written:
         return self.write(entry(held, decision, **given))
 
     # -- codes
@@ -299,14 +301,14 @@ UNDETERMINED = Settle(Outcome.UNDETERMINED, Reason.NAME_DIFFERS)
 UNAVAILABLE = Settle(Outcome.UNDETERMINED, Reason.SOURCE_UNAVAILABLE)
 
 
-def entry(held: Held, decision: Decision | None = None, **given: Any) -> Entry:
+def entry(held: ClaimedCheck, decision: Decision | None = None, **given: Any) -> CheckResult:
     """What the ledger writes about `held`: `decision`, or that it was accepted."""
-    return Entry(held, decision or ACCEPTED, given.pop("config_version", 1), **given)
+    return CheckResult(held, decision or ACCEPTED, given.pop("config_version", 1), **given)
 
 
 def attempt(ended: Ended = Ended.ANSWERED, reason: Reason = Reason.RECORD_MATCHES, duration: float = 0.25) -> Attempt:
     return Attempt(ended, reason, duration)
 
 
-def ids(checks: Sequence[Check] | Sequence[Held]) -> set[UUID]:
+def ids(checks: Sequence[Check] | Sequence[ClaimedCheck]) -> set[UUID]:
     return {check.id for check in checks}

@@ -14,8 +14,8 @@ from adapters.address.zones import Zone
 from adapters.base import Found, Level, Place, Places, Query
 from jurat.seal import generate
 from jurat.vocabulary import AccessState, Outcome, Reason
-from tasks.check_runner import Running
-from tasks.checks import Entry, Held, Settle
+from tasks.check_runner import CheckRunner
+from tasks.checks import CheckResult, ClaimedCheck, Settle
 from tasks.plan import Plan
 from tests.store.desk import Desk
 
@@ -47,8 +47,8 @@ def plan_of(desk: Desk) -> Plan:
     return replace(plan, configuration=configuration, zones={"old-town": ZONE}, sources={"towns": TwoTowns()})
 
 
-def looked_up(desk: Desk, held: Held) -> Entry:
-    return Running(desk.unseal).run(held, plan_of(desk))
+def looked_up(desk: Desk, held: ClaimedCheck) -> CheckResult:
+    return CheckRunner(desk.unseal).run(held, plan_of(desk))
 
 
 def test_a_platform_gets_the_addresses_to_choose_from_and_the_choice_decides_at_no_cost(desk: Desk) -> None:
@@ -106,5 +106,5 @@ def test_names_are_compared_in_the_language_of_the_source(sqlite: Desk, monkeypa
     plan, held = plan_of(sqlite), sqlite.held(answer=ADDRESS)
     german: Any = {"towns": SimpleNamespace(timeout=1.0, language="de")}
     for configuration in (plan.configuration, replace(plan.configuration, sources=german)):
-        Running(sqlite.unseal).run(held, replace(plan, configuration=configuration))
+        CheckRunner(sqlite.unseal).run(held, replace(plan, configuration=configuration))
     assert seen == ["fr", "de"]

@@ -19,8 +19,8 @@ from jurat.vocabulary import Outcome, Reason
 from store.queue.claims import Claims
 from store.queue.deadlines import LEFT_TO_OTHERS
 from store.workers import KEPT, LIVE, Fleet, Keyholders, Member, forget, missing_since, workers
-from tasks.check_runner import Running
-from tasks.checks import Held
+from tasks.check_runner import CheckRunner
+from tasks.checks import ClaimedCheck
 from tasks.plan import Plan
 from tasks.rules.rate_limits import Demand
 from tests.store.desk import Desk, ids
@@ -51,24 +51,24 @@ class Worker:
     def __post_init__(self) -> None:
         unseal = Unseal(self.keys)
         self.claims = Claims(self.desk.engine, dice=lambda: 0.5, keys=unseal.key_ids)
-        self.running = Running(unseal)
+        self.running = CheckRunner(unseal)
         self.fleet = Fleet(self.desk.engine)
         self.member = Member(uuid4(), "here", "w", "0", "0", 4, unseal_keys=tuple(unseal.key_ids), ready=True)
 
-    def claim(self, free: int = 10) -> list[Held]:
+    def claim(self, free: int = 10) -> list[ClaimedCheck]:
         held, last_chances = self.claims.claim([Demand("towns", free)], free)
         if last_chances and (alone := self.claims.claim_alone([Demand("towns", free)])):
             held.append(alone)
         return held
 
-    def do(self, held: Sequence[Held]) -> None:
+    def do(self, held: Sequence[ClaimedCheck]) -> None:
         plan = plan_of(self.desk)
         self.desk.write(*(self.running.run(each, plan) for each in held))
 
     def tell(self) -> Mapping[str, int]:
         return self.fleet.tell(self.member)
 
-    def overdue(self) -> list[Held]:
+    def overdue(self) -> list[ClaimedCheck]:
         return self.claims.claim_overdue(100, {})
 
 

@@ -21,7 +21,7 @@ from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
 from store.queue.source_health import SourceFigures
 from store.requests.request_rows import Kind, Request, ask
-from tasks.checks import Entry, GiveBack, Later, NextSource, Review, Settle
+from tasks.checks import CheckResult, GiveBack, Later, NextSource, Review, Settle
 from tasks.rules.rate_limits import Demand
 from tests.rigs.servers import Databases
 from tests.store.desk import ACCEPTED, DOCUMENT, Desk, attempt, entry, listening
@@ -204,7 +204,7 @@ def test_a_check_with_one_chance_left_is_found_among_all_others(full: Desk) -> N
     full.sql("UPDATE jurat_checks SET lost_leases = 0 WHERE lost_leases = 2")
 
 
-def decisions(full: Desk) -> list[Entry]:
+def decisions(full: Desk) -> list[CheckResult]:
     held = full.claims.claim([Demand("towns", 20)], 20).held
     cycle = (ACCEPTED, Review(Reason.NAME_DIFFERS, 60.0), Later(1.0, Reason.SOURCE_UNAVAILABLE), GiveBack())
     entries = [entry(check, cycle[n % 4], attempt=attempt(), retain=60.0) for n, check in enumerate(held)]

@@ -24,8 +24,8 @@ from adapters.base import (
 )
 from jurat.seal import Seal, Unseal, generate
 from jurat.vocabulary import AccessState, Outcome, Reason
-from tasks.check_runner import FAILED_RETRY, KEY_RETRY, Running
-from tasks.checks import Attempt, Ended, Entry, GiveBack, Held, Later, NextSource, Review, Settle
+from tasks.check_runner import FAILED_RETRY, KEY_RETRY, CheckRunner
+from tasks.checks import Attempt, CheckResult, ClaimedCheck, Ended, GiveBack, Later, NextSource, Review, Settle
 from tasks.plan import Plan
 from tests.store.desk import PUBLIC_KEY, Desk
 
@@ -59,11 +59,11 @@ def planned(desk: Desk, adapter: Adapter, **changes: Any) -> Plan:
     return replace(desk.plan(), sources=dict.fromkeys(desk.configuration.sources, adapter), **changes)
 
 
-def run(desk: Desk, held: Held, adapter: Adapter, **changes: Any) -> tuple[Entry, str]:
+def run(desk: Desk, held: ClaimedCheck, adapter: Adapter, **changes: Any) -> tuple[CheckResult, str]:
     """What came of `held`, and everything that was logged meanwhile as one text."""
     ticks = iter(range(100))
     with capture_logs() as logs:
-        running = Running(desk.unseal, clock=lambda: next(ticks) * 0.5, jitter=lambda: 0.0)
+        running = CheckRunner(desk.unseal, clock=lambda: next(ticks) * 0.5, jitter=lambda: 0.0)
         entry = running.run(held, planned(desk, adapter, **changes))
     return entry, _text(logs)
 
@@ -79,7 +79,7 @@ def test_an_answer_is_opened_asked_and_decided(sqlite: Desk) -> None:
     held = sqlite.held(answer={"word": SECRET})
     adapter = Adapter(Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES, {"fact": 1}))
     entry, logs = run(sqlite, held, adapter)
-    assert entry == Entry(
+    assert entry == CheckResult(
         held,
         Settle(Outcome.ACCEPTED, Reason.RECORD_MATCHES, {"fact": 1}),
         1,
@@ -181,13 +181,13 @@ class ManyAtOnce(Adapter):
         return [Unavailable("away") if query.answer["word"] == "away" else self.answer(query) for query in queries]
 
 
-def lot_of(desk: Desk, *words: str) -> list[Held]:
+def lot_of(desk: Desk, *words: str) -> list[ClaimedCheck]:
     return [desk.held(f"p-{n}", "profession", answer={"word": word}) for n, word in enumerate(words)]
 
 
-def run_many(desk: Desk, lot: Sequence[Held], adapter: Adapter) -> tuple[dict[str, Entry], str]:
+def run_many(desk: Desk, lot: Sequence[ClaimedCheck], adapter: Adapter) -> tuple[dict[str, CheckResult], str]:
     with capture_logs() as logs:
-        entries = Running(desk.unseal, jitter=lambda: 0.0).run_many(lot, planned(desk, adapter))
+        entries = CheckRunner(desk.unseal, jitter=lambda: 0.0).run_many(lot, planned(desk, adapter))
     assert len(entries) == len(lot)
     return {entry.held.participant: entry for entry in entries}, _text(logs)
 
@@ -242,7 +242,7 @@ def test_a_mistake_in_our_own_rules_does_not_take_its_lot_with_it(sqlite: Desk) 
             raise ValueError(SECRET)
         return 0.0
 
-    entries = Running(sqlite.unseal, jitter=once_broken).run_many(lot, planned(sqlite, ManyAtOnce()))
+    entries = CheckRunner(sqlite.unseal, jitter=once_broken).run_many(lot, planned(sqlite, ManyAtOnce()))
     assert [entry.decision for entry in entries] == [
         Later(FAILED_RETRY, Reason.SOURCE_UNREADABLE),
         Settle(Outcome.ACCEPTED, Reason.RECORD_MATCHES),
@@ -254,7 +254,7 @@ def test_the_codes_of_a_lot_cost_one_statement(desk: Desk) -> None:
     lot = [desk.held(f"p-{n}", "code", answer={"code": code}) for n, code in enumerate(codes)]
     plan = desk.plan()
     with desk.statements() as seen:
-        entries = Running(desk.unseal).run_many(lot, plan)
+        entries = CheckRunner(desk.unseal).run_many(lot, plan)
     assert [entry.decision for entry in entries] == [
         replace(desk.code_valid(code), evidence={"list": "spring"}) for code in codes
     ]
@@ -329,7 +329,7 @@ def test_a_ciphertext_that_no_key_opens_ends_unreadable(sqlite: Desk) -> None:
 
 
 def test_a_worker_with_another_key_leaves_the_answer_to_others_at_no_cost(sqlite: Desk) -> None:
-    running, adapter, held = Running(Unseal([generate()[0]])), Adapter(MATCHES), sqlite.held()
+    running, adapter, held = CheckRunner(Unseal([generate()[0]])), Adapter(MATCHES), sqlite.held()
     entry = running.run(held, planned(sqlite, adapter))
     assert (entry.decision, entry.attempt, adapter.asked) == (GiveBack(KEY_RETRY), None, [])
     sqlite.write(entry)
@@ -353,7 +353,7 @@ def test_a_row_inserted_by_plain_sql_ends_unreadable_and_costs_no_round_and_the_
         id="01912d4e-0000-7000-8000-000000000001",
         answer=b"not sealed at all",
     )
-    plan, running = desk.plan(), Running(desk.unseal)
+    plan, running = desk.plan(), CheckRunner(desk.unseal)
     desk.write(*(running.run(held, plan) for held in desk.claim()))
     assert desk.verdicts(good.id) == [("accepted", "record_matches")]
     access = desk.client.access("budget", "p-2")
@@ -408,7 +408,9 @@ def test_a_mistake_in_our_own_rules_is_tried_again_and_logged_without_what_it_sa
         raise ValueError(SECRET)
 
     with capture_logs() as logs:
-        entry = Running(sqlite.unseal, jitter=broken).run(sqlite.held(), planned(sqlite, Adapter(Unavailable("down"))))
+        entry = CheckRunner(sqlite.unseal, jitter=broken).run(
+            sqlite.held(), planned(sqlite, Adapter(Unavailable("down")))
+        )
     assert entry.decision == Later(FAILED_RETRY, Reason.SOURCE_UNREADABLE)
     assert "ValueError" in _text(logs)
     assert "Valombre" not in _text(logs)

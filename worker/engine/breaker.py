@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from tasks.checks import Attempt, Ended, Entry, Later, NextSource
+from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
 from tasks.rules.decision import TROUBLE
 from tasks.rules.rate_limits import Breaker
 
@@ -32,7 +32,7 @@ class LocalBreaker:
         self.shut: dict[str, float] = {}
         """By source: what was claimed before that time is given back. Infinite until the ledger knows."""
 
-    def saw(self, entries: Iterable[Entry]) -> None:
+    def saw(self, entries: Iterable[CheckResult]) -> None:
         """Look-ups have ended."""
         for entry in entries:
             source = entry.held.source
@@ -48,7 +48,7 @@ class LocalBreaker:
                     if self._failed[source] >= self._breaker(source).doubt or _asks_for_pause(entry):
                         self.shut[source] = math.inf
 
-    def written(self, entries: Iterable[Entry]) -> None:
+    def written(self, entries: Iterable[CheckResult]) -> None:
         """What came of look-ups is written, or refused."""
         for entry in entries:
             if entry.attempt is not None and in_trouble(entry.attempt):
@@ -93,5 +93,5 @@ def in_trouble(attempt: Attempt) -> bool:
     return attempt.ended is Ended.FAILED and attempt.reason in TROUBLE and attempt.counted
 
 
-def _asks_for_pause(entry: Entry) -> bool:
+def _asks_for_pause(entry: CheckResult) -> bool:
     return isinstance(entry.decision, Later | NextSource) and entry.decision.pause is not None

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from queue import SimpleQueue
 from types import MappingProxyType
 
-from tasks.checks import Held
-from worker.engine.delay_queue import Lot
+from tasks.checks import ClaimedCheck
+from worker.engine.delay_queue import ClaimBatch
 from worker.engine.in_flight import InFlight
 
 WAITS = 1.0
@@ -26,13 +26,13 @@ class ClaimBuffer:
     """
 
     def __init__(
-        self, queue: SimpleQueue[Lot | None], in_flight: InFlight, clock: Callable[[], float] = time.monotonic
+        self, queue: SimpleQueue[ClaimBatch | None], in_flight: InFlight, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._queue = queue
         self._in_flight = in_flight
         self._clock = clock
         self._lock = threading.Lock()
-        self._waiting: dict[str, deque[tuple[float, Held]]] = {}
+        self._waiting: dict[str, deque[tuple[float, ClaimedCheck]]] = {}
         self._count = 0
         self._most = self._most_of_one = 0
         self._hanging = _NONE
@@ -41,7 +41,9 @@ class ClaimBuffer:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, claimed: Iterable[Held], most: int, most_of_one: int, hanging: Mapping[str, int] = _NONE) -> None:
+    def add(
+        self, claimed: Iterable[ClaimedCheck], most: int, most_of_one: int, hanging: Mapping[str, int] = _NONE
+    ) -> None:
         """These were claimed and are held. At most `most` may be with the look-up threads, and of one source
         `most_of_one` beside those that are `hanging`; the rest waits.
         """
@@ -60,7 +62,7 @@ class ClaimBuffer:
             with self._lock:
                 self._fill([source, *(other for other in self._waiting if other != source)])
 
-    def stale(self) -> list[Held]:
+    def stale(self) -> list[ClaimedCheck]:
         """Takes out what has waited for too long: it is to be given back."""
         if not self._count:
             return []

@@ -12,12 +12,12 @@ from queue import SimpleQueue
 from types import MappingProxyType
 
 from store.queue.claims import Claims
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 from tasks.plan import Plan
 from tasks.rules.rate_limits import AHEAD, Demand
 from worker.engine.breaker import LocalBreaker
 from worker.engine.claim_buffer import ClaimBuffer
-from worker.engine.delay_queue import DelayQueue, Lot
+from worker.engine.delay_queue import ClaimBatch, DelayQueue
 from worker.engine.in_flight import InFlight
 from worker.engine.threads import EngineThread
 from worker.engine.throughput import Throughput
@@ -80,13 +80,13 @@ class Claimer(EngineThread):
         claims: Claims,
         in_flight: InFlight,
         plan: Callable[[], Plan | None],
-        queue: SimpleQueue[Lot | None],
+        queue: SimpleQueue[ClaimBatch | None],
         delay_queue: DelayQueue,
         buffer: ClaimBuffer,
         breaker: LocalBreaker,
         only: Collection[str] | None,
         longest: Callable[[str], float],
-        give_back: Callable[[Sequence[Held]], None],
+        give_back: Callable[[Sequence[ClaimedCheck]], None],
     ) -> None:
         super().__init__("claimer")
         self._claims = claims
@@ -205,7 +205,7 @@ class Claimer(EngineThread):
     def _hand_out(
         self,
         scope: _Scope,
-        held: Sequence[Held],
+        held: Sequence[ClaimedCheck],
         asked: float,
         answered: float,
         hanging: Mapping[str, int] = MappingProxyType({}),
@@ -213,7 +213,7 @@ class Claimer(EngineThread):
         """Have checks looked up, each at its start. A source that can do many at once gets all of its own together, but
         no more than one look-up may ask for: those were claimed one after the other, and have one start.
         """
-        together: dict[str, list[Held]] = {}
+        together: dict[str, list[ClaimedCheck]] = {}
         later, singles = [], []
         for check in held:
             most = scope.at_once.get(check.source, 1)
@@ -235,7 +235,7 @@ class Claimer(EngineThread):
                 self._queue.put(lot)
         self._buffer.add(singles, scope.most, scope.most_of_one, hanging)
 
-    def _wake_for_quotas(self, demands: Sequence[Demand], held: Sequence[Held]) -> None:
+    def _wake_for_quotas(self, demands: Sequence[Demand], held: Sequence[ClaimedCheck]) -> None:
         """Where a rate and nothing else kept a claim from taking more, the next is worth it once some more start times
         come within reach.
         """
@@ -331,7 +331,7 @@ class Claimer(EngineThread):
         ]
 
 
-def _in_lots(checks: Sequence[Held], most: int | None) -> Sequence[Sequence[Held]]:
+def _in_lots(checks: Sequence[ClaimedCheck], most: int | None) -> Sequence[Sequence[ClaimedCheck]]:
     """The checks in their order, at most `most` in each lot; all in one without it."""
     return [checks] if most is None else [checks[first : first + most] for first in range(0, len(checks), most)]
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from itertools import count
 from queue import SimpleQueue
 
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 from worker.engine.threads import EngineThread
 
-Lot = Sequence[Held]
+ClaimBatch = Sequence[ClaimedCheck]
 """Checks of one source that one look-up thread takes together."""
 
 LONGEST_WAIT = 1.0
@@ -22,15 +22,15 @@ LONGEST_WAIT = 1.0
 class DelayQueue(EngineThread):
     """Hands each lot to the look-up threads when its time has come."""
 
-    def __init__(self, queue: SimpleQueue[Lot | None]) -> None:
+    def __init__(self, queue: SimpleQueue[ClaimBatch | None]) -> None:
         super().__init__("delay-queue")
         self._queue = queue
         self._changed = threading.Condition()
-        self._waiting: list[tuple[float, int, Lot]] = []
+        self._waiting: list[tuple[float, int, ClaimBatch]] = []
         self._order = count()
         self._flushed = False
 
-    def add(self, lot: Lot, start_at: float) -> None:
+    def add(self, lot: ClaimBatch, start_at: float) -> None:
         """Have `lot` looked up at `start_at`, a reading of `time.monotonic`."""
         with self._changed:
             if self._flushed:

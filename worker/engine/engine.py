@@ -21,13 +21,13 @@ from store.queue.quotas import KEPT
 from store.upkeep.upkeep import Keeping
 from store.verdicts.verdict_writer import Settling
 from store.workers import Fleet, Member
-from tasks.check_runner import Running
-from tasks.checks import Entry, GiveBack, Held
+from tasks.check_runner import CheckRunner
+from tasks.checks import CheckResult, ClaimedCheck, GiveBack
 from worker.engine.breaker import LocalBreaker
 from worker.engine.breaker_watch import BreakerWatch
 from worker.engine.claim_buffer import ClaimBuffer
 from worker.engine.claimer import Claimer
-from worker.engine.delay_queue import DelayQueue, Lot
+from worker.engine.delay_queue import ClaimBatch, DelayQueue
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.heartbeat import Heartbeat
 from worker.engine.in_flight import InFlight
@@ -70,7 +70,7 @@ class Engine:
     def __init__(
         self,
         stores: Stores,
-        running: Running,
+        running: CheckRunner,
         plans: Plans,
         *,
         slots: int,
@@ -81,7 +81,7 @@ class Engine:
     ) -> None:
         self.plans = plans
         self.in_flight = InFlight(slots)
-        self._queue: SimpleQueue[Lot | None] = SimpleQueue()
+        self._queue: SimpleQueue[ClaimBatch | None] = SimpleQueue()
         self._giving_back = False
         self._breaker = LocalBreaker(plans.breaker)
         self._delay_queue = DelayQueue(self._queue)
@@ -200,7 +200,7 @@ class Engine:
         """Give back everything that is not looked up yet, also what was started: those look-ups may be repeated."""
         self.stop_claiming()
         for held in self.in_flight.unfinished():
-            self.writer.hand_on(Entry(held, GiveBack(), 0))
+            self.writer.hand_on(CheckResult(held, GiveBack(), 0))
         self.writer.stop()
         self.writer.join(timeout)
 
@@ -218,20 +218,20 @@ class Engine:
             except Empty:
                 break
             for held in lot or ():
-                self.writer.hand_on(Entry(held, GiveBack(), 0))
+                self.writer.hand_on(CheckResult(held, GiveBack(), 0))
         for _ in self._look_ups:  # those that hung until now end after all
             self._queue.put(None)
 
-    def _accept(self, held: list[Held]) -> None:
+    def _accept(self, held: list[ClaimedCheck]) -> None:
         """Checks that upkeep has claimed: they need no look-up, but go the same way."""
         self.in_flight.add(held)
         for check in held:
             self._queue.put((check,))
 
-    def _give_back(self, held: Sequence[Held]) -> None:
-        self._hand_on([Entry(check, GiveBack(), 0) for check in held])
+    def _give_back(self, held: Sequence[ClaimedCheck]) -> None:
+        self._hand_on([CheckResult(check, GiveBack(), 0) for check in held])
 
-    def _hand_on(self, entries: Sequence[Entry]) -> None:
+    def _hand_on(self, entries: Sequence[CheckResult]) -> None:
         self._breaker.saw(entries)
         freed = self.in_flight.looked_up(entry.held for entry in entries)
         self._buffer.freed(entries[0].held.source)

@@ -12,7 +12,7 @@ import structlog
 from jurat.vocabulary import Reason
 from store.queue.source_health import SourceFigures
 from store.upkeep.upkeep import Keeping
-from tasks.checks import Attempt, Ended, Entry, Later, NextSource
+from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
 from tasks.rules.decision import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
 from tasks.rules.rate_limits import LATE, Breaker
 from worker.engine.breaker import LocalBreaker
@@ -89,7 +89,7 @@ class FailureReporter:
         self.urgent = False
         """Whether there is something to tell that the claims of all workers depend on."""
 
-    def count(self, entries: Iterable[Entry]) -> None:
+    def count(self, entries: Iterable[CheckResult]) -> None:
         """These were written, in this order."""
         with self._lock:
             for entry in entries:

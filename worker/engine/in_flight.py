@@ -12,7 +12,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from store.queue.leases import LEASE
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 
 TRUSTED = LEASE - 2.0
 """Seconds after the statement that gave a lease was sent: so long the lease is ours, whatever the database's clock."""
@@ -23,7 +23,7 @@ HANGING = 5.0
 
 @dataclass(slots=True)
 class _Holding:
-    held: Held
+    held: ClaimedCheck
     asked: float
     trusted_until: float
     latest: float
@@ -52,7 +52,7 @@ class InFlight:
 
     def add(
         self,
-        claimed: Iterable[Held],
+        claimed: Iterable[ClaimedCheck],
         asked: float | None = None,
         answered: float | None = None,
         sharing: Collection[tuple[UUID, int]] = (),
@@ -71,14 +71,16 @@ class InFlight:
                 self._busy[held.source] += slots
                 self._open += 1
 
-    def renewed(self, kept: Iterable[Held], asked: float) -> None:
+    def renewed(self, kept: Iterable[ClaimedCheck], asked: float) -> None:
         """Renewed by a statement that was sent at `asked`."""
         with self._lock:
             for held in kept:
                 if holding := self._all.get((held.id, held.fence)):
                     holding.trusted_until = asked + TRUSTED
 
-    def start(self, lot: Iterable[Held], shut: Mapping[str, float] = MappingProxyType({})) -> list[Held]:
+    def start(
+        self, lot: Iterable[ClaimedCheck], shut: Mapping[str, float] = MappingProxyType({})
+    ) -> list[ClaimedCheck]:
         """Look-ups begin; those of `lot` that may.
 
         Not where the lease can no longer be trusted by our own clock: the database may have given it away to another
@@ -98,7 +100,7 @@ class InFlight:
                 started.append(held)
         return started
 
-    def looked_up(self, lot: Iterable[Held]) -> int:
+    def looked_up(self, lot: Iterable[ClaimedCheck]) -> int:
         """Look-ups have ended and their slots are free; how many slots became free since `room` was asked for."""
         with self._lock:
             for held in lot:
@@ -140,7 +142,7 @@ class InFlight:
         with self._lock:
             return self._freed
 
-    def release(self, written: Iterable[Held]) -> None:
+    def release(self, written: Iterable[ClaimedCheck]) -> None:
         """Written, or no longer ours."""
         with self._lock:
             for held in written:
@@ -151,7 +153,7 @@ class InFlight:
                     self._freed += holding.slots
                     self._open -= 1
 
-    def put_apart(self, unwritten: Iterable[Held]) -> None:
+    def put_apart(self, unwritten: Iterable[ClaimedCheck]) -> None:
         """Looked up, but not to be written for now, whatever this process does: their leases are renewed, and nothing
         else waits for them.
         """
@@ -191,7 +193,7 @@ class InFlight:
                 if holding.slots > 0 and holding.started is not None and not holding.looked_up
             }
 
-    def unfinished(self) -> list[Held]:
+    def unfinished(self) -> list[ClaimedCheck]:
         """Everything that is not looked up yet, started or not."""
         with self._lock:
             return [holding.held for holding in self._all.values() if not holding.looked_up]
@@ -205,7 +207,7 @@ class InFlight:
                 for holding in self._all.values()
             )
 
-    def leases(self, longest: Callable[[str], float]) -> list[Held]:
+    def leases(self, longest: Callable[[str], float]) -> list[ClaimedCheck]:
         """The checks whose leases are to be renewed. One whose look-up takes far longer than `longest(source)` seconds
         is left out: its thread hangs, and another worker shall have it.
         """
@@ -219,7 +221,7 @@ class InFlight:
         with self._lock:
             return len(self._all)
 
-    def all(self) -> list[Held]:
+    def all(self) -> list[ClaimedCheck]:
         """Everything that is held."""
         with self._lock:
             return [holding.held for holding in self._all.values()]

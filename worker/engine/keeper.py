@@ -13,7 +13,7 @@ from store.queue.claims import Claims
 from store.queue.leases import LEASE
 from store.queue.quotas import KEPT
 from store.upkeep.upkeep import Keeping
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.in_flight import InFlight
 from worker.engine.plans import Plans
@@ -84,7 +84,7 @@ class Keeper(EngineThread):
         plans: Plans,
         reporter: FailureReporter,
         in_flight: InFlight,
-        accept: Callable[[list[Held]], None],
+        accept: Callable[[list[ClaimedCheck]], None],
         wake: Callable[[], None],
     ) -> None:
         super().__init__("keeper")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from jurat.vocabulary import Outcome, Reason
-from tasks.checks import Entry, Settle
+from tasks.checks import CheckResult, Settle
 
 MOST = 5000
 """Entries that one process keeps: some megabytes, and leases that it can renew without harm to others. What is beyond
@@ -40,7 +40,7 @@ Key = tuple[UUID, int]
 
 @dataclass(slots=True)
 class _Kept:
-    entry: Entry
+    entry: CheckResult
     failed: bool
     at: float
     pause: float
@@ -63,12 +63,12 @@ class SetAside:
         """How many the database refuses."""
         return sum(kept.failed for kept in self._kept.values())
 
-    def refused(self, entry: Entry) -> bool:
+    def refused(self, entry: CheckResult) -> bool:
         """Whether the database has refused this one before."""
         kept = self._kept.get(_key(entry))
         return kept is not None and kept.failed
 
-    def keep(self, entries: Iterable[Entry], *, failed: bool) -> tuple[list[Entry], list[Entry]]:
+    def keep(self, entries: Iterable[CheckResult], *, failed: bool) -> tuple[list[CheckResult], list[CheckResult]]:
         """Keep these for another try. Of which it is known only now that this lasts, and which are not kept because
         too many are.
         """
@@ -91,7 +91,7 @@ class SetAside:
         self._reckon()
         return lasting, beyond
 
-    def due(self, most: int) -> tuple[list[Entry], list[Entry]]:
+    def due(self, most: int) -> tuple[list[CheckResult], list[CheckResult]]:
         """What is to be tried now: busy entries, up to `most` of them, and some that the database refuses.
 
         Where the deadline of such a one is over, its verdict is that.
@@ -107,7 +107,7 @@ class SetAside:
         """In how many seconds something is due; `most` where that is longer, or nothing is kept."""
         return max(0.0, min(most, self._next - self._clock())) if self._kept else most
 
-    def drop(self, entries: Iterable[Entry]) -> set[Key]:
+    def drop(self, entries: Iterable[CheckResult]) -> set[Key]:
         """They are written, or lost; of which of them it was known that it lasts."""
         dropped = {}
         for key in map(_key, entries):
@@ -117,7 +117,7 @@ class SetAside:
             self._reckon()
         return {key for key, lasting in dropped.items() if lasting}
 
-    def all(self) -> Sequence[Entry]:
+    def all(self) -> Sequence[CheckResult]:
         """Everything that is kept."""
         return [kept.entry for kept in self._kept.values()]
 
@@ -125,11 +125,11 @@ class SetAside:
         self._next = min((kept.at for kept in self._kept.values()), default=0.0)
 
 
-def _key(entry: Entry) -> Key:
+def _key(entry: CheckResult) -> Key:
     return entry.held.id, entry.held.fence
 
 
-def _or_overdue(kept: _Kept, now: float) -> Entry:
+def _or_overdue(kept: _Kept, now: float) -> CheckResult:
     decision = kept.entry.decision
     if now < kept.deadline or (isinstance(decision, Settle) and decision.outcome is Outcome.UNDETERMINED):
         return kept.entry

@@ -12,7 +12,7 @@ import structlog
 
 from jurat.database import state_of
 from store.verdicts.verdict_writer import Settling, Written
-from tasks.checks import Ended, Entry, GiveBack, Held, Later, NextSource, Settle
+from tasks.checks import CheckResult, ClaimedCheck, Ended, GiveBack, Later, NextSource, Settle
 from worker.engine.breaker import LocalBreaker
 from worker.engine.claimer import Claimer
 from worker.engine.failure_reporter import FailureReporter
@@ -50,7 +50,7 @@ class Writer(EngineThread):
         claimer: Claimer,
         breaker: LocalBreaker,
         reporter: FailureReporter,
-        keep_leases: Callable[[Sequence[Held]], object],
+        keep_leases: Callable[[Sequence[ClaimedCheck]], object],
     ) -> None:
         super().__init__("writer")
         self.refused = 0
@@ -63,19 +63,19 @@ class Writer(EngineThread):
         self._breaker = breaker
         self._reporter = reporter
         self._keep_leases = keep_leases
-        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
-        self._waiting: list[Entry] = []
+        self._queue: SimpleQueue[CheckResult | None] = SimpleQueue()
+        self._waiting: list[CheckResult] = []
         self._apart = SetAside()
         self._ending = False
         self._ends_at = math.inf
         self._unknown = False
         """Whether a write failed, so that nobody knows what of it was committed."""
         self._most = BATCH
-        self._tried: list[Entry] = []
+        self._tried: list[CheckResult] = []
         self._failures: list[Exception] = []
         """Of the writes one after the other that failed; `_tried` is what the last one was to write."""
 
-    def hand_on(self, entry: Entry) -> None:
+    def hand_on(self, entry: CheckResult) -> None:
         """Have an entry written."""
         self._queue.put(entry)
 
@@ -252,5 +252,5 @@ class Writer(EngineThread):
         self._reporter.count(entry for entry in written.done if _key(entry) not in noted)
 
 
-def _key(entry: Entry) -> Key:
+def _key(entry: CheckResult) -> Key:
     return entry.held.id, entry.held.fence

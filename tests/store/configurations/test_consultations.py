@@ -309,7 +309,7 @@ def test_zones_and_lists_are_named_where_they_are_left_open(desk: Desk) -> None:
 
 def test_two_consultations_have_codes_of_their_own(desk: Desk) -> None:
     from config.configuration import Configuration
-    from tasks.check_runner import Running
+    from tasks.check_runner import CheckRunner
 
     for name in ("summer", "autumn"):
         desk.add_codes(code_list=name)
@@ -321,6 +321,6 @@ def test_two_consultations_have_codes_of_their_own(desk: Desk) -> None:
     (code,) = desk.add_codes(code_list="summer")
     typed = {"code": code}
     checks = [desk.submit(question="code", consultation=name, answer=typed).id for name in ("autumn", "summer")]
-    plan, running = desk.plan(), Running(desk.unseal)
+    plan, running = desk.plan(), CheckRunner(desk.unseal)
     desk.write(*running.run_many(desk.claim("own"), plan))
     assert [desk.verdicts(check) for check in checks] == [[("refused", "code_unknown")], [("accepted", "code_valid")]]

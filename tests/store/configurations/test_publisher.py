@@ -119,9 +119,9 @@ def test_a_question_is_not_taken_away_from_a_review(desk: Desk) -> None:
 
 def run(desk: Desk) -> None:
     """Do what is due as a worker does, until nothing is."""
-    from tasks.check_runner import Running
+    from tasks.check_runner import CheckRunner
 
-    plan, running = desk.plan(), Running(desk.unseal)
+    plan, running = desk.plan(), CheckRunner(desk.unseal)
     for _ in range(5):
         held = desk.claims.claim_overdue(50, {}) + desk.take([plan.demand(name, 50) for name in plan.sources], 50)
         desk.settling.write([running.run(check, plan) for check in held])

@@ -15,12 +15,12 @@ from jurat.vocabulary import Priority, Reason
 from store.queue import claims as claiming
 from store.queue.claims import Claims
 from store.queue.leases import LEASE
-from tasks.checks import MOST_LOST_LEASES, Ended, GiveBack, Held, Later, Review
+from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Ended, GiveBack, Later, Review
 from tasks.rules.rate_limits import AHEAD, Demand, Queue, turns
 from tests.store.desk import DOCUMENT, Desk, attempt, entry, ids
 
 
-def give_back(desk: Desk, held: list[Held]) -> None:
+def give_back(desk: Desk, held: list[ClaimedCheck]) -> None:
     written = desk.write(*(entry(check, GiveBack()) for check in held))
     assert len(written.done) == len(held)
 
@@ -66,16 +66,16 @@ def test_every_way_of_claiming_brings_the_platforms_key_and_what_was_seen_before
     check = desk.submit(reply_key=key)
     desk.sql("UPDATE jurat_checks SET leaning = 'inside'")
 
-    def overdue() -> Held:
+    def overdue() -> ClaimedCheck:
         desk.set_back("deadline_at", 1)
         (held,) = desk.claims.claim_overdue(1, {})
         return held
 
-    def alone() -> Held | None:
+    def alone() -> ClaimedCheck | None:
         desk.sql("UPDATE jurat_checks SET lost_leases = 2")
         return desk.claims.claim_alone([Demand("towns", 1)])
 
-    ways: tuple[Callable[[], Held | None], ...] = (desk.claim_one, alone, overdue)
+    ways: tuple[Callable[[], ClaimedCheck | None], ...] = (desk.claim_one, alone, overdue)
     for claim in ways:
         held = claim()
         assert held is not None
@@ -178,11 +178,11 @@ def test_a_claim_leaves_what_other_workers_hold_of_the_concurrency(desk: Desk) -
     assert len(desk.claim(free=10, concurrency=4)) == 3
 
 
-def together(*calls: Callable[[], list[Held]]) -> list[Held]:
+def together(*calls: Callable[[], list[ClaimedCheck]]) -> list[ClaimedCheck]:
     """What calls that start at the same moment claim between them."""
     start = threading.Barrier(len(calls))
 
-    def run(call: Callable[[], list[Held]]) -> list[Held]:
+    def run(call: Callable[[], list[ClaimedCheck]]) -> list[ClaimedCheck]:
         start.wait(60)
         return call()
 
@@ -223,7 +223,7 @@ def test_what_a_claim_waited_for_another_s_makes_no_look_up_late(postgresql: Des
     desk.submit_many(1)
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
-    def claim() -> tuple[Held, float]:
+    def claim() -> tuple[ClaimedCheck, float]:
         begun = time.monotonic()
         (held,) = desk.claim(free=1, interval=1.0, burst=9, late=60.0)
         return held, time.monotonic() - begun
@@ -390,12 +390,12 @@ def test_renewing_and_writing_at_once_never_wait_for_each_other_in_a_circle(post
     claims, end = Claims(postgresql.engine), time.monotonic() + 1.5
     held = postgresql.claim(free=300)
 
-    def renew() -> list[Held]:
+    def renew() -> list[ClaimedCheck]:
         while time.monotonic() < end:
             claims.renew(reversed(held))
         return []
 
-    def write() -> list[Held]:
+    def write() -> list[ClaimedCheck]:
         while time.monotonic() < end:
             current = list(held)
             postgresql.write(*(entry(check, GiveBack()) for check in current))

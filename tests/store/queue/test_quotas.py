@@ -15,7 +15,7 @@ from config.hours import Hours
 from jurat.vocabulary import Priority, Reason
 from store.queue.claims import Claims
 from store.queue.source_health import SourceFigures
-from tasks.checks import GiveBack, Held
+from tasks.checks import ClaimedCheck, GiveBack
 from tasks.rules.rate_limits import Breaker, Demand
 from tests.store.desk import DOCUMENT, Desk, entry
 
@@ -23,7 +23,7 @@ BROKEN = SourceFigures(failed=5, trailing=5, last_failure=Reason.SOURCE_UNAVAILA
 BACK = SourceFigures(answered=1)
 
 
-def give_back(desk: Desk, held: list[Held]) -> None:
+def give_back(desk: Desk, held: list[ClaimedCheck]) -> None:
     desk.write(*(entry(check, GiveBack()) for check in held))
 
 
@@ -346,7 +346,7 @@ def test_many_workers_find_all_that_is_due_however_they_meet(postgresql: Desk) -
 # ------------------------------------------------------------------------------------------------ deadlines
 
 
-def waited(desk: Desk, seconds: float, deadline: float) -> Held:
+def waited(desk: Desk, seconds: float, deadline: float) -> ClaimedCheck:
     """A check that was submitted so long ago and had `deadline` seconds; not held."""
     check = desk.held()
     desk.settle(check, GiveBack())

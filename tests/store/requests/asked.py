@@ -6,7 +6,7 @@ from typing import Any
 
 from jurat.ids import uuid7
 from store.requests.request_rows import Kind, Request, ask
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 from tests.store.desk import REFUSED, Desk
 
 CLERK = "a clerk"
@@ -40,7 +40,7 @@ def audited(desk: Desk) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in rows]
 
 
-def refused(desk: Desk, participant: str = "p-1", question: str = "residence") -> Held:
+def refused(desk: Desk, participant: str = "p-1", question: str = "residence") -> ClaimedCheck:
     held = desk.held(participant, question)
     desk.settle(held, REFUSED)
     return held

@@ -20,7 +20,7 @@ from store.requests.request_rows import ask
 from store.requests.request_runner import CannotBeDone, Kind, Request, Requests
 from store.requests.reviews import ReviewError, Reviewing
 from store.upkeep.upkeep import Keeping
-from tasks.checks import Held, Review
+from tasks.checks import ClaimedCheck, Review
 from tests.store.desk import ACCEPTED, DOCUMENT, PUBLIC_KEY, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
 from tests.store.passing import let_pass
 
@@ -42,7 +42,7 @@ def contest(desk: Desk, check: UUID, **given: Any) -> UUID:
         return desk.client.contest(connection, check, **{"note": NOTE, **given})
 
 
-def in_review(desk: Desk, participant: str = "p-1") -> Held:
+def in_review(desk: Desk, participant: str = "p-1") -> ClaimedCheck:
     held = desk.held(participant, "profession")
     desk.settle(held, Review(Reason.NAME_DIFFERS, 3600))
     return held

@@ -19,7 +19,7 @@ from jurat.ids import uuid7
 from jurat.vocabulary import AccessState, Reason, State
 from store.explanation import Explaining
 from store.requests.reviews import Reviewing
-from tasks.checks import Held, Review
+from tasks.checks import ClaimedCheck, Review
 from tests.docs.pages import ROOT, block
 from tests.jurat.calls import submit
 from tests.rigs.logins import plain
@@ -35,7 +35,7 @@ def published(desk: Desk, **changed: Any) -> None:
     desk.apply({**DOCUMENT, "consultations": {"budget": {**BUDGET, **changed}}})
 
 
-def in_review(desk: Desk, question: str = "profession") -> Held:
+def in_review(desk: Desk, question: str = "profession") -> ClaimedCheck:
     held = desk.held("p-1", question)
     desk.settle(held, IN_REVIEW)
     return held

@@ -20,8 +20,8 @@ from store.requests.request_rows import CannotBeDone, Kind, Request, ask
 from store.requests.request_runner import Requests
 from store.requests.reviews import Reviewing
 from store.verdicts.access import AccessRows
-from tasks.check_runner import Running
-from tasks.checks import Held, Later, NextSource, Review, Settle
+from tasks.check_runner import CheckRunner
+from tasks.checks import ClaimedCheck, Later, NextSource, Review, Settle
 from tests.store.desk import ACCEPTED, ADMIN, DOCUMENT, REFUSED, Desk, claiming, entry
 from tests.store.passing import let_pass
 
@@ -60,13 +60,13 @@ def words(desk: Desk, table: str = "jurat_checks") -> set[str]:
     return {row[0] for row in rows}
 
 
-def worker(desk: Desk, *held: Held) -> list[Any]:
+def worker(desk: Desk, *held: ClaimedCheck) -> list[Any]:
     """What a worker makes of checks."""
     plan = desk.plan()
-    return [Running(desk.unseal).run(each, plan) for each in held]
+    return [CheckRunner(desk.unseal).run(each, plan) for each in held]
 
 
-def in_review(desk: Desk, participant: str = GONE) -> Held:
+def in_review(desk: Desk, participant: str = GONE) -> ClaimedCheck:
     held = desk.held(participant, "profession")
     desk.settle(held, Review(Reason.NAME_DIFFERS, 3600.0))
     return held

@@ -21,7 +21,7 @@ from store.requests import request_runner as module
 from store.requests.request_rows import _ask, ask
 from store.requests.request_runner import CannotBeDone, Kind, Request, Requests
 from store.verdicts.access import AccessRows
-from tasks.checks import Held, Review
+from tasks.checks import ClaimedCheck, Review
 from tests.store.desk import REFUSED, Desk
 
 CLERK = "a clerk"
@@ -33,7 +33,7 @@ def requests(desk: Desk) -> Requests:
     return Requests(desk.engine)
 
 
-def in_review(desk: Desk, participant: str = "p-1") -> Held:
+def in_review(desk: Desk, participant: str = "p-1") -> ClaimedCheck:
     held = desk.held(participant, "profession")
     desk.settle(held, Review(Reason.NAME_DIFFERS, 3600))
     return held

@@ -14,7 +14,7 @@ import pytest
 from jurat.vocabulary import AccessState, Outcome, Reason, State
 from store.requests.reviews import ReviewError, Reviewing
 from store.upkeep.upkeep import Keeping
-from tasks.checks import Held, Review
+from tasks.checks import ClaimedCheck, Review
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNDETERMINED, Desk, attempt, entry
 
 NOBODY = UUID(int=7)
@@ -33,7 +33,7 @@ def reviewing(desk: Desk) -> Reviewing:
     return Reviewing(desk.engine)
 
 
-def in_review(desk: Desk, participant: str = "p-1", question: str = "profession") -> Held:
+def in_review(desk: Desk, participant: str = "p-1", question: str = "profession") -> ClaimedCheck:
     held = desk.held(participant, question)
     desk.settle(held, Review(Reason.NAME_DIFFERS, 3600), attempt=attempt(reason=Reason.NAME_DIFFERS))
     return held

@@ -22,7 +22,7 @@ from store.requests.request_runner import CannotBeDone, Kind, Request, Requests
 from store.requests.reviews import Reviewing
 from store.schema.grants import Role
 from store.upkeep.upkeep import Keeping
-from tasks.checks import Held, Review
+from tasks.checks import ClaimedCheck, Review
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import DOCUMENT, PUBLIC_KEY, REFUSED, Desk
 
@@ -38,7 +38,7 @@ def office(postgresql: Desk) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def in_review(desk: Desk, participant: str = "p-1") -> Held:
+def in_review(desk: Desk, participant: str = "p-1") -> ClaimedCheck:
     held = desk.held(participant, "profession")
     desk.settle(held, Review(Reason.NAME_DIFFERS, 3600, {"version": 1}))
     return held

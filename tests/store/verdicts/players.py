@@ -19,7 +19,7 @@ from store.configurations.consultations import Unpublishable
 from store.requests.request_runner import CannotBeDone, Kind, Requests
 from store.requests.reviews import ReviewError, Reviewing
 from store.verdicts.access import AccessRows
-from tasks.checks import Decision, Held, Review, Settle
+from tasks.checks import ClaimedCheck, Decision, Review, Settle
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk
 from tests.store.passing import let_be_over, let_pass
 from tests.store.requests.asked import asking
@@ -145,7 +145,7 @@ class Player:
         if held := self._held(question):
             self.desk.settle(held, decision)
 
-    def _held(self, question: str) -> Held | None:
+    def _held(self, question: str) -> ClaimedCheck | None:
         """The check of a question that waits, in a worker's hand."""
         waits = {check for check, state, asked in self.checks() if state == "pending" and asked == question}
         if not waits:

@@ -19,7 +19,7 @@ from jurat.vocabulary import AccessState, Outcome, QuestionState, Reason, State
 from store.requests.request_runner import Kind, Request, Requests
 from store.requests.reviews import Reviewing
 from store.verdicts.verdict_writer import Settling
-from tasks.checks import Decision, Held, Later, Review, Settle
+from tasks.checks import ClaimedCheck, Decision, Later, Review, Settle
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
 from tests.store.passing import unguarded
 
@@ -166,7 +166,7 @@ def settle_at_once(desk: Desk, rounds: int) -> list[str]:
     ]
     start = threading.Barrier(2, timeout=30)
 
-    def settle(mine: list[Held]) -> None:
+    def settle(mine: list[ClaimedCheck]) -> None:
         writer = Settling(desk.engine)
         for check in mine:
             start.wait()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from adapters.fingerprints import Fingerprints
 from jurat.vocabulary import AccessState, Reason, State
 from store.requests.reviews import Reviewing
-from tasks.checks import Entry, Held, Review, Settle
+from tasks.checks import CheckResult, ClaimedCheck, Review, Settle
 from tests.store.desk import ADMIN, DOCUMENT, HASH_KEY, NUMBER_TAKEN, Desk, claiming, entry
 from tests.store.passing import let_be_over
 
@@ -21,7 +21,7 @@ def accepted(number: str = NUMBER, *, namespace: str = "luhn", keys: Fingerprint
     return claiming(number, keys or Fingerprints([HASH_KEY]), namespace)
 
 
-def physician(desk: Desk, participant: str) -> Held:
+def physician(desk: Desk, participant: str) -> ClaimedCheck:
     return desk.held(participant, "profession")
 
 
@@ -33,7 +33,7 @@ def holder(desk: Desk) -> str:
     return str(desk.one("SELECT participant FROM jurat_claims WHERE holds"))
 
 
-def decide(desk: Desk, held: Held, reason: Reason) -> None:
+def decide(desk: Desk, held: ClaimedCheck, reason: Reason) -> None:
     Reviewing(desk.engine).decide(held.id, reason, ADMIN)
 
 
@@ -191,7 +191,7 @@ def test_two_writers_with_the_same_numbers_wait_for_each_other_and_one_of_each_i
     entries = [entry(each, accepted(numbers[index % pairs])) for index, each in enumerate(held)]
     barrier = threading.Barrier(2)
 
-    def write(part: list[Entry]) -> int:
+    def write(part: list[CheckResult]) -> int:
         barrier.wait()
         return len(desk.settling.write(part).done)
 

@@ -16,7 +16,7 @@ from jurat.database import bounded, open_engine
 from jurat.vocabulary import Reason
 from store.requests.reviews import Reviewing
 from store.verdicts.verdict_writer import Settling, Written
-from tasks.checks import Decision, Entry, GiveBack, Later, NextSource, Review, Settle
+from tasks.checks import CheckResult, Decision, GiveBack, Later, NextSource, Review, Settle
 from tests.store.desk import ACCEPTED, REFUSED, Desk, attempt, entry, listening
 
 DECISIONS: tuple[Decision, ...] = (
@@ -28,13 +28,13 @@ DECISIONS: tuple[Decision, ...] = (
 )
 
 
-def batch(desk: Desk) -> list[Entry]:
+def batch(desk: Desk) -> list[CheckResult]:
     """One check for each decision, held."""
     desk.submit_many(len(DECISIONS))
     return [entry(held, decision) for held, decision in zip(desk.claim(), DECISIONS, strict=True)]
 
 
-def parts(written: Written) -> tuple[list[Entry], list[Entry], list[Entry]]:
+def parts(written: Written) -> tuple[list[CheckResult], list[CheckResult], list[CheckResult]]:
     return written.done, written.busy, written.stale
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from jurat.vocabulary import AccessState, Outcome, Reason, State
-from tasks.checks import Decision, Ended, Entry, GiveBack, Held, Later, NextSource, Review, Settle
+from tasks.checks import CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Later, NextSource, Review, Settle
 from tests.store.desk import ACCEPTED, REFUSED, UNDETERMINED, Desk, attempt, entry, ids, listening
 
 # ------------------------------------------------------------------------------------------------ one verdict
@@ -262,7 +262,7 @@ def test_writing_nothing_is_fine(desk: Desk) -> None:
 # ------------------------------------------------------------------------------------------------ codes
 
 
-def two_with_one_code(desk: Desk) -> tuple[Held, Held, Settle]:
+def two_with_one_code(desk: Desk) -> tuple[ClaimedCheck, ClaimedCheck, Settle]:
     (code,) = desk.add_codes()
     desk.submit_many(2, "code")
     first, second = desk.claim("spring")
@@ -343,7 +343,7 @@ def test_evidence_that_can_not_be_stored_fails_its_check_alone(
     desk.submit_many(5)
     held = desk.claim()
     bad = held[3]
-    entries: list[Entry] = [entry(check, attempt=attempt()) for check in held]
+    entries: list[CheckResult] = [entry(check, attempt=attempt()) for check in held]
     entries[3] = entry(bad, make(evidence), attempt=attempt())
     written = desk.write(*entries)
     assert len(written.done) == 5

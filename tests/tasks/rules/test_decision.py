@@ -30,7 +30,7 @@ from config.configuration import Question
 from config.limits import SourceKind
 from jurat.access import Terms
 from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason, outcomes_of
-from tasks.checks import MOST_LOST_LEASES, Decision, Held, Later, NextSource, Review, Settle
+from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Decision, Later, NextSource, Review, Settle
 from tasks.rules.decision import (
     CREDENTIALS_RETRY,
     FIRST_RETRY,
@@ -48,7 +48,7 @@ MALFORMED = (
 )
 
 
-def held(**given: Any) -> Held:
+def held(**given: Any) -> ClaimedCheck:
     facts: dict[str, Any] = {
         "source": "first",
         "lookups": 0,
@@ -56,7 +56,7 @@ def held(**given: Any) -> Held:
         "seconds_left": 3600.0,
         **given,
     }
-    return Held(UUID(int=7), 1, "budget", "p-1", "residence", sealed=b"", answer_key="k", **facts)
+    return ClaimedCheck(UUID(int=7), 1, "budget", "p-1", "residence", sealed=b"", answer_key="k", **facts)
 
 
 def question(*sources: str, **given: Any) -> Question:
@@ -69,7 +69,7 @@ def question(*sources: str, **given: Any) -> Question:
 
 
 def after(
-    found: Any, check: Held | None = None, asked: Question | None = None, jitter: float = 0.0, **given: Any
+    found: Any, check: ClaimedCheck | None = None, asked: Question | None = None, jitter: float = 0.0, **given: Any
 ) -> Decision:
     facts: dict[str, Any] = {"answer": {}, "zone": None, **given}
     return decide(check or held(), asked or question(), found, jitter=jitter, **facts)
@@ -105,7 +105,7 @@ jitters = st.floats(0, 1)
 
 @given(errors, checks, questions, jitters)
 def test_no_error_of_a_source_ever_accepts_or_refuses(
-    error: SourceError, check: Held, asked: Question, jitter: float
+    error: SourceError, check: ClaimedCheck, asked: Question, jitter: float
 ) -> None:
     match after(error, check, asked, jitter):
         case Settle(outcome=outcome, reason=reason, redemption=redemption):
@@ -121,7 +121,7 @@ def test_no_error_of_a_source_ever_accepts_or_refuses(
 
 @given(errors, checks, questions, jitters)
 def test_a_wait_ends_at_the_deadline_and_a_pause_within_the_hour(
-    error: SourceError, check: Held, asked: Question, jitter: float
+    error: SourceError, check: ClaimedCheck, asked: Question, jitter: float
 ) -> None:
     decision = after(error, check, asked, jitter)
     if isinstance(decision, Later):
@@ -200,7 +200,9 @@ def test_the_next_source_is_asked_where_there_is_one(error: SourceError, jitter:
 
 
 @given(findings, checks, questions)
-def test_what_a_source_found_is_never_turned_into_its_opposite(finding: Finding, check: Held, asked: Question) -> None:
+def test_what_a_source_found_is_never_turned_into_its_opposite(
+    finding: Finding, check: ClaimedCheck, asked: Question
+) -> None:
     decision = after(finding, check, asked)
     if finding.outcome is not Outcome.UNDETERMINED:
         assert decision == Settle(finding.outcome, finding.reason, {"fact": 1})
@@ -218,7 +220,7 @@ def test_a_verdict_carries_the_evidence_the_date_and_the_code() -> None:
 
 @given(st.sampled_from(MALFORMED), checks, questions)
 def test_a_malformed_answer_goes_back_to_the_participant_at_no_cost(
-    reason: Reason, check: Held, asked: Question
+    reason: Reason, check: ClaimedCheck, asked: Question
 ) -> None:
     """Neither a person nor another source could read it better, and no round is lost."""
     assert reason in COSTS_NO_ROUND
@@ -374,7 +376,7 @@ def test_names_are_read_in_the_language_of_their_source() -> None:
 
 
 @given(checks, questions)
-def test_what_is_decided_without_a_look_up_never_accepts_or_refuses(check: Held, asked: Question) -> None:
+def test_what_is_decided_without_a_look_up_never_accepts_or_refuses(check: ClaimedCheck, asked: Question) -> None:
     match decide_without_look_up(check, asked):
         case None:
             assert check.source in asked.sources

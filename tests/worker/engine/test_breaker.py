@@ -7,21 +7,21 @@ from uuid import UUID
 import pytest
 
 from jurat.vocabulary import Reason
-from tasks.checks import Attempt, Ended, Entry, GiveBack, Held, Later, NextSource
+from tasks.checks import Attempt, CheckResult, ClaimedCheck, Ended, GiveBack, Later, NextSource
 from tasks.rules.rate_limits import Breaker
 from tests.store.desk import attempt, entry
 from worker.engine.breaker import LocalBreaker
 
 
-def held(source: str = "towns") -> Held:
-    return Held(UUID(int=1), 1, "budget", "p", "residence", source, b"", "k", 0, 0, 60.0)
+def held(source: str = "towns") -> ClaimedCheck:
+    return ClaimedCheck(UUID(int=1), 1, "budget", "p", "residence", source, b"", "k", 0, 0, 60.0)
 
 
-def failed(reason: Reason = Reason.SOURCE_UNAVAILABLE, source: str = "towns") -> Entry:
+def failed(reason: Reason = Reason.SOURCE_UNAVAILABLE, source: str = "towns") -> CheckResult:
     return entry(held(source), Later(1.0, reason), attempt=Attempt(Ended.FAILED, reason, 0.1))
 
 
-def answered(source: str = "towns") -> Entry:
+def answered(source: str = "towns") -> CheckResult:
     return entry(held(source), attempt=attempt())
 
 

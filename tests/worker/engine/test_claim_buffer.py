@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 from tests.worker.engine.works import Works, soon
 from worker.engine.claim_buffer import WAITS, ClaimBuffer
 from worker.engine.claimer import share
-from worker.engine.delay_queue import Lot
+from worker.engine.delay_queue import ClaimBatch
 from worker.engine.in_flight import InFlight
 
 
@@ -19,11 +19,13 @@ class Place:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.queue: SimpleQueue[Lot | None] = SimpleQueue()
+        self.queue: SimpleQueue[ClaimBatch | None] = SimpleQueue()
         self.in_flight = InFlight(4)
         self.buffer = ClaimBuffer(self.queue, self.in_flight, lambda: self.now)
 
-    def add(self, *held: Held, most: int = 4, most_of_one: int = 3, hanging: dict[str, int] | None = None) -> None:
+    def add(
+        self, *held: ClaimedCheck, most: int = 4, most_of_one: int = 3, hanging: dict[str, int] | None = None
+    ) -> None:
         self.in_flight.add(held)
         self.buffer.add(held, most, most_of_one, hanging or {})
 
@@ -37,13 +39,13 @@ class Place:
                 return found
             found += [held.participant for held in lot or ()]
 
-    def end(self, held: Held) -> None:
+    def end(self, held: ClaimedCheck) -> None:
         self.in_flight.looked_up([held])
         self.buffer.freed(held.source)
 
 
-def checks(source: str, count: int) -> list[Held]:
-    first = Held(uuid4(), 1, "vote", "", "home", source, b"", None, 0, 0, 60.0)
+def checks(source: str, count: int) -> list[ClaimedCheck]:
+    first = ClaimedCheck(uuid4(), 1, "vote", "", "home", source, b"", None, 0, 0, 60.0)
     return [replace(first, id=uuid4(), participant=f"{source}-{number}") for number in range(count)]
 
 

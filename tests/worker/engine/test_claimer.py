@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from adapters.base import Found, Query
 from store.queue.claims import Claimed
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 from tasks.rules.rate_limits import AHEAD, Demand
 from tests.store.desk import DOCUMENT
 from tests.worker.engine.works import SELDOM, Works
 from worker.engine.breaker import LocalBreaker
 from worker.engine.claim_buffer import ClaimBuffer
 from worker.engine.claimer import GRAIN, IDLE, UNWRITTEN, Claimer, share
-from worker.engine.delay_queue import DelayQueue, Lot
+from worker.engine.delay_queue import ClaimBatch, DelayQueue
 from worker.engine.in_flight import HANGING, InFlight
 from worker.engine.throughput import Throughput
 
@@ -30,7 +30,7 @@ class Claims:
 
     def __init__(self) -> None:
         self.cut: set[str] = set()
-        self.ready: list[Held] = []
+        self.ready: list[ClaimedCheck] = []
         self.asked: list[tuple[list[Demand], int]] = []
 
     def claim(self, demands: list[Demand], slots: int) -> Claimed:
@@ -41,7 +41,7 @@ class Claims:
 
 def make(works: Works, claims: Any, in_flight: InFlight, only: list[str] | None = None) -> Claimer:
     """A claimer that was not started, with a queue and a starter of its own."""
-    queue: SimpleQueue[Lot | None] = SimpleQueue()
+    queue: SimpleQueue[ClaimBatch | None] = SimpleQueue()
     return Claimer(
         claims,
         in_flight,

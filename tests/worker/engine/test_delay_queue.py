@@ -7,22 +7,22 @@ from uuid import UUID
 
 import pytest
 
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 from tests.worker.engine.works import PATIENCE, soon
-from worker.engine.delay_queue import DelayQueue, Lot
+from worker.engine.delay_queue import ClaimBatch, DelayQueue
 
 
-def lot(number: int) -> Lot:
-    return (Held(UUID(int=number), 1, "budget", "p", "residence", "towns", b"", "k", 0, 0, 60.0),)
+def lot(number: int) -> ClaimBatch:
+    return (ClaimedCheck(UUID(int=number), 1, "budget", "p", "residence", "towns", b"", "k", 0, 0, 60.0),)
 
 
 @pytest.fixture
-def queue() -> SimpleQueue[Lot | None]:
+def queue() -> SimpleQueue[ClaimBatch | None]:
     return SimpleQueue()
 
 
 @pytest.fixture
-def delay_queue(queue: SimpleQueue[Lot | None]) -> Iterator[DelayQueue]:
+def delay_queue(queue: SimpleQueue[ClaimBatch | None]) -> Iterator[DelayQueue]:
     """A starter that was not started."""
     made = DelayQueue(queue)
     yield made
@@ -31,7 +31,7 @@ def delay_queue(queue: SimpleQueue[Lot | None]) -> Iterator[DelayQueue]:
 
 
 def test_each_lot_is_handed_on_at_its_start_and_never_before(
-    delay_queue: DelayQueue, queue: SimpleQueue[Lot | None]
+    delay_queue: DelayQueue, queue: SimpleQueue[ClaimBatch | None]
 ) -> None:
     delay_queue.start()
     now = time.monotonic()
@@ -43,7 +43,7 @@ def test_each_lot_is_handed_on_at_its_start_and_never_before(
 
 
 def test_one_that_starts_sooner_is_not_kept_by_those_that_wait(
-    delay_queue: DelayQueue, queue: SimpleQueue[Lot | None], monkeypatch: pytest.MonkeyPatch
+    delay_queue: DelayQueue, queue: SimpleQueue[ClaimBatch | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.engine.delay_queue.LONGEST_WAIT", 10 * PATIENCE)
     delay_queue.start()
@@ -54,7 +54,7 @@ def test_one_that_starts_sooner_is_not_kept_by_those_that_wait(
 
 
 def test_a_starter_that_stops_hands_on_everything_at_once(
-    delay_queue: DelayQueue, queue: SimpleQueue[Lot | None]
+    delay_queue: DelayQueue, queue: SimpleQueue[ClaimBatch | None]
 ) -> None:
     delay_queue.start()
     for number in (1, 2):

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from store.queue.claims import Claimed
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 from tasks.rules.rate_limits import Demand
 from tests.store.desk import entry
 from tests.store.refusals import refusing
@@ -67,7 +67,7 @@ def test_what_was_refused_is_kept_although_a_renewal_finds_the_database_away(
     held = sorted(works.desk.claim(free=3), key=lambda check: check.participant)
     keep = writer._keep_leases
 
-    def away(_: Sequence[Held]) -> NoReturn:
+    def away(_: Sequence[ClaimedCheck]) -> NoReturn:
         writer._keep_leases = keep
         raise OperationalError("SELECT 1", {}, Exception("cut"))
 

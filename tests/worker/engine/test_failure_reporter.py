@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from jurat.vocabulary import Reason
 from store.queue.source_health import SourceFigures
-from tasks.checks import Attempt, Ended, Entry, Held, Later
+from tasks.checks import Attempt, CheckResult, ClaimedCheck, Ended, Later
 from tasks.rules.decision import SHUT_OUT_AFTER, SHUT_OUT_PAUSE
 from tasks.rules.rate_limits import LATE, Breaker
 from tests.store.desk import attempt, entry
@@ -92,15 +92,17 @@ def urgent(reporter: FailureReporter) -> bool:
     return reporter.urgent
 
 
-def held(source: str = "towns", **given: Any) -> Held:
-    return Held(UUID(int=1), 1, "budget", "p", "residence", source, b"", "k", 0, 0, 60.0, **given)
+def held(source: str = "towns", **given: Any) -> ClaimedCheck:
+    return ClaimedCheck(UUID(int=1), 1, "budget", "p", "residence", source, b"", "k", 0, 0, 60.0, **given)
 
 
-def answered(source: str = "towns") -> Entry:
+def answered(source: str = "towns") -> CheckResult:
     return entry(held(source), attempt=attempt())
 
 
-def failed(reason: Reason = Reason.SOURCE_UNAVAILABLE, pause: float | None = None, *, refused: bool = False) -> Entry:
+def failed(
+    reason: Reason = Reason.SOURCE_UNAVAILABLE, pause: float | None = None, *, refused: bool = False
+) -> CheckResult:
     return entry(held(), Later(1.0, reason, pause), attempt=Attempt(Ended.FAILED, reason, 0.1, refused))
 
 

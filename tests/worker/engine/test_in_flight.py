@@ -8,12 +8,12 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 from worker.engine.in_flight import HANGING, TRUSTED, InFlight
 
 
-def held(number: int = 1, fence: int = 1, source: str = "towns", **given: Any) -> Held:
-    return Held(UUID(int=number), fence, "budget", "p", "residence", source, b"", "k", 0, 0, 60.0, **given)
+def held(number: int = 1, fence: int = 1, source: str = "towns", **given: Any) -> ClaimedCheck:
+    return ClaimedCheck(UUID(int=number), fence, "budget", "p", "residence", source, b"", "k", 0, 0, 60.0, **given)
 
 
 def test_a_claimed_check_takes_a_slot_until_it_is_looked_up_and_is_held_until_it_is_written() -> None:
@@ -176,7 +176,7 @@ class Accounts(RuleBasedStateMachine):
         self.kept: set[tuple[UUID, int]] = set()
 
     @rule(target=checks, number=st.integers(0, 2), source=st.sampled_from("ab"))
-    def claim(self, number: int, source: str) -> Held:
+    def claim(self, number: int, source: str) -> ClaimedCheck:
         self.claimed += 1
         check = held(number, fence=self.claimed, source=source)
         self.in_flight.add([check])
@@ -185,7 +185,7 @@ class Accounts(RuleBasedStateMachine):
         return check
 
     @rule(target=checks, number=st.integers(0, 2), source=st.sampled_from("ab"))
-    def claim_for_a_slot_of_another(self, number: int, source: str) -> Held:
+    def claim_for_a_slot_of_another(self, number: int, source: str) -> ClaimedCheck:
         self.claimed += 1
         check = held(number, fence=self.claimed, source=source)
         self.in_flight.add([check], sharing={(check.id, check.fence)})
@@ -194,13 +194,13 @@ class Accounts(RuleBasedStateMachine):
         return check
 
     @rule(check=checks)
-    def look_up(self, check: Held) -> None:
+    def look_up(self, check: ClaimedCheck) -> None:
         self.in_flight.looked_up([check])
         self.slots.discard((check.id, check.fence))
         self.sharing.discard((check.id, check.fence))
 
     @rule(target=checks, check=consumes(checks))
-    def write(self, check: Held) -> object:
+    def write(self, check: ClaimedCheck) -> object:
         self.in_flight.release([replace(check)])
         self.slots.discard((check.id, check.fence))
         self.sharing.discard((check.id, check.fence))

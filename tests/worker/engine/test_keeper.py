@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from structlog.testing import capture_logs
 
 from store.queue.leases import LEASE
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 from tests.store.desk import REFUSED, entry, ids, listening
 from tests.store.refusals import refusing
 from tests.worker.engine.works import PATIENCE, Works
@@ -73,7 +73,7 @@ def test_a_lost_lease_is_said(works: Works) -> None:
     assert [line["event"] for line in logs] == ["lease not renewed"]
 
 
-def keeper(works: Works, in_flight: InFlight, accepted: list[Held]) -> Keeper:
+def keeper(works: Works, in_flight: InFlight, accepted: list[ClaimedCheck]) -> Keeper:
     desk = works.desk
     made = Keeper(
         desk.keeping, desk.claims, works.plans, works.engine._reporter, in_flight, accepted.extend, works.engine.wake
@@ -86,7 +86,7 @@ def test_one_keeper_of_several_does_each_piece_of_upkeep(works: Works) -> None:
     works.desk.submit_many(3)
     works.desk.claim(free=2)
     works.desk.set_back("lease_until", 1)
-    accepted: list[Held] = []
+    accepted: list[ClaimedCheck] = []
     for _ in range(3):
         keeper(works, InFlight(3), accepted).step()
     assert works.desk.one("SELECT sum(lost_leases) FROM jurat_checks") == 2
@@ -97,13 +97,13 @@ def test_one_keeper_of_several_does_each_piece_of_upkeep(works: Works) -> None:
 def test_overdue_checks_are_taken_only_while_there_is_room_and_a_configuration(works: Works) -> None:
     works.desk.submit_many(5)
     works.desk.set_back("deadline_at", 1)
-    accepted: list[Held] = []
+    accepted: list[ClaimedCheck] = []
     each = keeper(works, InFlight(3), accepted)
     each._end_overdue()
     assert accepted == [], "no plan is there"
     works.plans.refresh()
     crowded = InFlight(0)
-    crowded.add(Held(works.desk.submit(f"x-{n}").id, 1, "", "", "", "", b"", "", 0, 0, 0.0) for n in range(100))
+    crowded.add(ClaimedCheck(works.desk.submit(f"x-{n}").id, 1, "", "", "", "", b"", "", 0, 0, 0.0) for n in range(100))
     keeper(works, crowded, accepted)._end_overdue()
     assert accepted == []
     each._end_overdue()
@@ -112,9 +112,9 @@ def test_overdue_checks_are_taken_only_while_there_is_room_and_a_configuration(w
 
 def test_what_was_put_apart_takes_no_room_from_overdue_checks(works: Works) -> None:
     works.plans.refresh()
-    busy = [Held(works.desk.submit(f"x-{n}").id, 1, "", "", "", "", b"", "", 0, 0, 0.0) for n in range(100)]
+    busy = [ClaimedCheck(works.desk.submit(f"x-{n}").id, 1, "", "", "", "", b"", "", 0, 0, 0.0) for n in range(100)]
     works.desk.set_back("deadline_at", 1)
-    in_flight, accepted = InFlight(0), list[Held]()
+    in_flight, accepted = InFlight(0), list[ClaimedCheck]()
     in_flight.add(busy)
     in_flight.looked_up(busy)
     in_flight.put_apart(busy)

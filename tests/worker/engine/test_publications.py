@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from jurat.vocabulary import Reason
-from tasks.check_runner import Running
-from tasks.checks import Entry, GiveBack, Held, Later
+from tasks.check_runner import CheckRunner
+from tasks.checks import CheckResult, ClaimedCheck, GiveBack, Later
 from tests.store.desk import Desk, configuration
 from tests.worker.engine.works import Works, soon
-from worker.engine.delay_queue import Lot
+from worker.engine.delay_queue import ClaimBatch
 from worker.engine.in_flight import InFlight
 from worker.engine.lookups import UNKNOWN_RETRY, LookUp
 
@@ -25,12 +25,12 @@ def publish(desk: Desk) -> None:
         desk.client.publish_consultation(connection, "summer", SUMMER, by="Iris")
 
 
-def look_up(works: Works, lot: list[Held]) -> list[Entry]:
+def look_up(works: Works, lot: list[ClaimedCheck]) -> list[CheckResult]:
     """What one look-up thread makes of a lot."""
-    in_flight, handed, queue = InFlight(9), list[Entry](), SimpleQueue[Lot | None]()
+    in_flight, handed, queue = InFlight(9), list[CheckResult](), SimpleQueue[ClaimBatch | None]()
     in_flight.add(lot)
     queue.put(lot)
-    running = Running(works.desk.unseal)
+    running = CheckRunner(works.desk.unseal)
     LookUp(0, running, in_flight, works.plans, queue, handed.extend, {}, lambda: False).step()
     return handed
 
@@ -88,10 +88,10 @@ def test_a_lot_is_given_back_where_the_database_is_away_meanwhile(
         raise OperationalError("", {}, Exception())
 
     monkeypatch.setattr(works.plans, "fresh", away)
-    in_flight, handed, queue = InFlight(9), list[Entry](), SimpleQueue[Lot | None]()
+    in_flight, handed, queue = InFlight(9), list[CheckResult](), SimpleQueue[ClaimBatch | None]()
     in_flight.add(lot)
     queue.put(lot)
-    thread = LookUp(0, Running(desk.unseal), in_flight, works.plans, queue, handed.extend, {}, lambda: False)
+    thread = LookUp(0, CheckRunner(desk.unseal), in_flight, works.plans, queue, handed.extend, {}, lambda: False)
     with pytest.raises(OperationalError):
         thread.step()
     assert [entry.decision for entry in handed] == [GiveBack()]

@@ -18,7 +18,7 @@ from store.queue.claims import Claims
 from store.upkeep.upkeep import Keeping
 from store.verdicts.verdict_writer import Settling
 from store.workers import Fleet, Member, WorkerRow
-from tasks.check_runner import Running
+from tasks.check_runner import CheckRunner
 from tests.store.desk import HASH_KEY, PRIVATE_KEY, PUBLIC_KEY, Desk
 from tests.worker.engine.works import PATIENCE, Steered, Works, soon
 from worker.engine import registration
@@ -39,7 +39,7 @@ class Registered(Works):
         self.member = Member(uuid4(), "here", f"w-{uuid4().hex[:6]}", "0", "0", 4, unseal_keys=tuple(unseal.key_ids))
         claims = Claims(desk.engine, keys=unseal.key_ids)
         stores = Stores(claims, Settling(desk.engine), Keeping(desk.engine), Fleet(desk.engine))
-        self.engine = Engine(stores, Running(unseal), self.plans, slots=4, member=self.member)
+        self.engine = Engine(stores, CheckRunner(unseal), self.plans, slots=4, member=self.member)
 
     def close(self) -> None:
         """End it alone: others may run beside it."""

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from tasks.checks import Held
+from tasks.checks import ClaimedCheck
 from worker.engine.in_flight import InFlight
 from worker.engine.threads import EngineThread
 from worker.engine.watchdog import EXIT_CODE, FRESH, STANDSTILL, Watchdog
@@ -59,8 +59,8 @@ class Kennel:
         return said
 
 
-def held(number: int) -> Held:
-    return Held(UUID(int=number), 1, "budget", f"p-{number}", "residence", "towns", b"", "k", 0, 0, 60.0)
+def held(number: int) -> ClaimedCheck:
+    return ClaimedCheck(UUID(int=number), 1, "budget", f"p-{number}", "residence", "towns", b"", "k", 0, 0, 60.0)
 
 
 def test_a_worker_without_work_is_left_alone_for_ever() -> None:

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from jurat.vocabulary import Reason
 from store.queue.quotas import KEPT
-from tasks.checks import Ended, Entry, Held, Later, NextSource
+from tasks.checks import CheckResult, ClaimedCheck, Ended, Later, NextSource
 from tests.store.desk import UNAVAILABLE, Desk, attempt, entry
 from tests.store.refusals import refusing
 from tests.worker.engine.works import Works, soon
@@ -64,11 +64,11 @@ def make_writer(works: Works, bells: Bells) -> Writer:
     return Writer(desk.settling, InFlight(99), bells, breaker, reporter, keep_leases(desk))  # type: ignore[arg-type]
 
 
-def keep_leases(desk: Desk) -> Callable[[Sequence[Held]], object]:
+def keep_leases(desk: Desk) -> Callable[[Sequence[ClaimedCheck]], object]:
     return lambda held: desk.claims.renew(held, seconds=KEPT)
 
 
-def hand_on(writer: Writer, *entries: Entry) -> None:
+def hand_on(writer: Writer, *entries: CheckResult) -> None:
     writer._in_flight.add(each.held for each in entries)
     writer._in_flight.looked_up(each.held for each in entries)
     for each in entries:

@@ -15,7 +15,7 @@ from store.queries import Reading
 from store.queue.claims import Claims
 from store.upkeep.upkeep import Keeping
 from store.verdicts.verdict_writer import Settling
-from tasks.check_runner import Running
+from tasks.check_runner import CheckRunner
 from tasks.plan import Plan
 from tests.store.desk import Desk
 from worker.engine.engine import Engine, Stores
@@ -99,7 +99,7 @@ class Works:
 
         stores = Stores(Claims(self.desk.engine), Settling(self.desk.engine), Keeping(self.desk.engine))
         self.plans = Plans(reading, make)
-        self.engine = Engine(stores, Running(self.desk.unseal), self.plans, slots=slots, only=only)
+        self.engine = Engine(stores, CheckRunner(self.desk.unseal), self.plans, slots=slots, only=only)
 
     def start(self) -> None:
         self._started = True
