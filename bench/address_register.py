@@ -32,7 +32,7 @@ from bench.speed.report import markdown
 from config.configuration import Configuration
 from config.document import Document
 from jurat.database import open_engine
-from store.queries import Reading
+from store.queries import Queries
 from store.schema.migrations import upgrade
 from tasks.plan import Plan
 from tests.rigs.servers import PostgreSQL
@@ -116,7 +116,7 @@ def measure(
             write_base(file, rows, size)
         imports.append(run_import(url, file, len(rows) * size))
         if size in (sizes[0], sizes[-1]):
-            source_plan = plan(Reading(engine))
+            source_plan = plan(Queries(engine))
             look_ups += ask(source_plan, rows, size, given)
             source_plan.close()
     engine.dispose()
@@ -176,7 +176,7 @@ def high_water_mb(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
-def plan(reading: Reading) -> Plan:
+def plan(reading: Queries) -> Plan:
     """A worker's sources, of which `towns` is the register."""
     document: dict[str, Any] = {
         "environment": "test",

@@ -169,7 +169,7 @@ class HouseRow:
     city: str
 
 
-class Explaining:
+class Explanations:
     """Plain queries for whoever asks why. Nothing is written."""
 
     def __init__(self, engine: Engine) -> None:

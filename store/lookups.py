@@ -15,14 +15,14 @@ from adapters.fingerprints import KEY_ID_LENGTH
 from jurat.database import is_away
 from store.datasets.address_bases import OpenRegister
 from store.datasets.rosters import PeopleInForce
-from store.queries import CodeRow, Reading
+from store.queries import CodeRow, Queries
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCodes:
     """The lists of codes in the database."""
 
-    reading: Reading
+    reading: Queries
 
     def find(self, code_list: str, fingerprints: Sequence[str]) -> Mapping[str, CodeRow]:
         with outage():
@@ -37,7 +37,7 @@ class StoredCodes:
 class StoredRegisters:
     """The address bases in the database. It may be away in the midst of a search, too."""
 
-    reading: Reading
+    reading: Queries
 
     @contextmanager
     def open(self, name: str) -> Iterator[OpenRegister | None]:
@@ -49,7 +49,7 @@ class StoredRegisters:
 class StoredPeople:
     """The lists of people in the database."""
 
-    reading: Reading
+    reading: Queries
 
     def people(self, register: str, numbers: Sequence[bytes]) -> PeopleInForce | None:
         with outage():

@@ -132,7 +132,7 @@ def zones_in_force(dialect: str) -> str:
     return f"SELECT DISTINCT name FROM jurat_zones WHERE {_BEGINS} <= {now(dialect)}"
 
 
-class Reading:
+class Queries:
     """Plain queries, each in a short transaction of its own."""
 
     def __init__(self, engine: Engine) -> None:

@@ -16,12 +16,12 @@ from adapters.fingerprints import Fingerprints
 from config.settings import Settings, as_environment
 from jurat.database import bounded, open_engine
 from jurat.seal import Unseal, key_from_text
-from store.configurations.publisher import Publishing
-from store.queries import Reading
+from store.configurations.publisher import ConfigPublisher
+from store.queries import Queries
 from store.queue.claims import Claims
-from store.requests.code_lists import Minting
-from store.upkeep.upkeep import Keeping
-from store.verdicts.verdict_writer import Settling
+from store.requests.code_lists import CodeImporter
+from store.upkeep.upkeep import Upkeep
+from store.verdicts.verdict_writer import VerdictWriter
 from store.workers import Fleet, Member
 from tasks.check_runner import CheckRunner
 from worker.database import give_up_on, why_not
@@ -40,8 +40,8 @@ class Service:
 
     settings: Settings
     database: sqlalchemy.Engine
-    reading: Reading
-    publishing: Publishing
+    reading: Queries
+    publishing: ConfigPublisher
     fingerprints: Fingerprints | None
 
     def engine(self, *, slots: int, only: Collection[str] | None = None, name: str = "") -> Engine:
@@ -59,13 +59,13 @@ class Service:
             fingerprints=self.fingerprints,
             environ=as_environment(self.settings),
             ready=Zones(),
-            purse=Keeping(database),
+            purse=Upkeep(database),
             private_networks=self.settings.private_networks,
         )
         plans = Plans(self.reading, make)
-        minting = Minting(unseal, self.fingerprints) if self.fingerprints is not None and keys else None
+        minting = CodeImporter(unseal, self.fingerprints) if self.fingerprints is not None and keys else None
         claims = Claims(database, keys=unseal.key_ids)
-        stores = Stores(claims, Settling(database), Keeping(database, minting), Fleet(database))
+        stores = Stores(claims, VerdictWriter(database), Upkeep(database, minting), Fleet(database))
         member = Member(
             uuid4(),
             socket.gethostname(),
@@ -100,7 +100,7 @@ def open_service(settings: Settings) -> Service:
     return Service(
         settings,
         database,
-        Reading(database),
-        Publishing(database),
+        Queries(database),
+        ConfigPublisher(database),
         Fingerprints(keys) if keys else None,
     )

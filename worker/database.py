@@ -65,7 +65,7 @@ def look(service: Service) -> None:
     """
     from sqlalchemy.exc import SQLAlchemyError
 
-    from store.queries import Reading
+    from store.queries import Queries
 
     said = []
     try:
@@ -78,7 +78,7 @@ def look(service: Service) -> None:
                 found = standing(connection)
             said += [ADVICE[found]] if found not in (Standing.CURRENT, Standing.AHEAD) else []
         said += filter(None, [too_old(service.database)])
-        if Reading(service.database).config_version() is None:
+        if Queries(service.database).config_version() is None:
             said.append("no configuration was applied; run `bin/jurat config apply PATH`")
     except SQLAlchemyError:
         return

@@ -18,27 +18,27 @@ from config.configuration import Configuration
 from config.networks import IPNetwork
 from config.secrets import SecretReference, resolve
 from store.lookups import StoredCodes, StoredPeople, StoredRegisters, outage
-from store.queries import Reading, ZoneVersion
+from store.queries import Queries, ZoneVersion
 from tasks.plan import Plan, Unusable, demand_of
 from tasks.rules.rate_limits import Demand
 
 
-class Purse(Protocol):
+class RatePayer(Protocol):
     """Pays for requests that no claim has paid."""
 
     def pay_for_request(self, demand: Demand, longest: float, *, unless_stopped: bool = False) -> float | None:
-        """As `store.Keeping.pay_for_request`."""
+        """As `store.Upkeep.pay_for_request`."""
         ...
 
 
 def make_plan(
     version: int,
     configuration: Configuration,
-    reading: Reading,
+    reading: Queries,
     fingerprints: Fingerprints | None,
     environ: Mapping[str, str] | None = None,
     ready: Zones | None = None,
-    purse: Purse | None = None,
+    purse: RatePayer | None = None,
     private_networks: Sequence[IPNetwork] = (),
 ) -> Plan:
     """The plan of a configuration. Sources that cannot be made here are named in `problems` and their checks wait.
@@ -88,7 +88,7 @@ def make_plan(
     return Plan(version, configuration, sources, zones, schemas, tuple(problems), frozenset(left))
 
 
-def _unheard_of(configuration: Configuration, reading: Reading, fingerprints: Fingerprints | None) -> str:
+def _unheard_of(configuration: Configuration, reading: Queries, fingerprints: Fingerprints | None) -> str:
     """What stands in the way of seeing whose number is whose: they were hashed with keys that are not here."""
     if fingerprints is None or not any(getattr(model, "one_person", False) for model in configuration.sources.values()):
         return ""
@@ -98,12 +98,12 @@ def _unheard_of(configuration: Configuration, reading: Reading, fingerprints: Fi
     return f"numbers that participants have used were hashed with a key that JURAT_HASH_KEYS lacks ({missing[0]})"
 
 
-def _pay(purse: Purse, demand: Demand, longest: float) -> float | None:
+def _pay(purse: RatePayer, demand: Demand, longest: float) -> float | None:
     with outage():
         return purse.pay_for_request(demand, longest, unless_stopped=True)
 
 
-def _geometry(reading: Reading, zone: ZoneVersion) -> bytes:
+def _geometry(reading: Queries, zone: ZoneVersion) -> bytes:
     """The WKB of a version of a zone, read for itself alone: most zones of a new plan are ready already."""
     row = reading.zone(zone.name, zone.version)
     if row is None:

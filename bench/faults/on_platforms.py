@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage, until, waited
-from store.upkeep.upkeep import Keeping
+from store.upkeep.upkeep import Upkeep
 
 _SLOTS = 8
 _MANY = 5 * _SLOTS
@@ -19,7 +19,7 @@ _SHORTEST_P99 = 0.5
 
 def _open_transactions(stage: Stage) -> float | None:
     """Two transactions of the platform stay open: one over the row of one participant, one over those of many."""
-    keeping = Keeping(stage.service.database)
+    keeping = Upkeep(stage.service.database)
     whole = 20.0 if stage.short else 180.0
     stage.over(whole / 4, end=0.2)
     until(lambda: stage.unsettled() == 0, 60)

@@ -16,11 +16,11 @@ from jurat import Client
 from jurat.database import bounded, open_engine
 from jurat.seal import Seal, generate, key_to_text
 from jurat.vocabulary import Outcome, Reason
-from store.configurations.publisher import Publishing
+from store.configurations.publisher import ConfigPublisher
 from store.queue.claims import Claims
 from store.schema import migrations
-from store.upkeep.upkeep import Keeping
-from store.verdicts.verdict_writer import Settling
+from store.upkeep.upkeep import Upkeep
+from store.verdicts.verdict_writer import VerdictWriter
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Settle
 from tests.rigs.servers import PostgreSQL
 from worker.engine.keeper import EVERY
@@ -58,8 +58,8 @@ class Side:
             self.filling.fill(size)
         self.engine = bounded(open_engine(self.url, pool_size=1))
         self.platform = open_engine(self.url, pool_size=1)
-        self.claims, self.settling = Claims(self.engine), Settling(self.engine)
-        self.keeping = Keeping(self.engine)
+        self.claims, self.settling = Claims(self.engine), VerdictWriter(self.engine)
+        self.keeping = Upkeep(self.engine)
         self.client = Client(self.url, seal_key=key_to_text(public))
         self.held: list[ClaimedCheck] = []
         self._pending = self.filling.some(size, "pending", min(_KNOWN, size.pending))
@@ -72,7 +72,7 @@ class Side:
     def _make_tables(self) -> None:
         engine = open_engine(self.url)
         migrations.upgrade(engine)
-        Publishing(engine).apply(shape.configuration(), "bench")
+        ConfigPublisher(engine).apply(shape.configuration(), "bench")
         engine.dispose()
 
     def close(self) -> None:

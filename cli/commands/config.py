@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from config.lint import Report
     from config.problems import Path as Place
     from config.problems import Problem
-    from store.queries import AppliedRow, CodeListRow, Reading
+    from store.queries import AppliedRow, CodeListRow, Queries
 
 _PATHS = click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 
@@ -290,7 +290,7 @@ def _unknown_lists(report: Report, lists: Mapping[str, CodeListRow]) -> list[Pro
     return problems
 
 
-def _foresee(configuration: Configuration, reading: Reading, *, force: bool) -> tuple[int, bool]:
+def _foresee(configuration: Configuration, reading: Queries, *, force: bool) -> tuple[int, bool]:
     """What `apply` would return, or would refuse."""
     orphans = [
         f"{count} of {consultation}/{question} at source {source}"

@@ -13,7 +13,7 @@ from cli.command import CheckId, Command, locale_option
 from cli.output import Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
-    from store.explanation import ContestRow, Explained, Explaining, ReviewRow, VerdictRow
+    from store.explanation import ContestRow, Explained, Explanations, ReviewRow, VerdictRow
 
 
 @click.command(
@@ -34,11 +34,11 @@ def explain(out: Output, check_id: UUID, *, locale: str) -> Exit:
     verdict holds neither.
     """
     from cli.database import opened
-    from store.explanation import Explaining
+    from store.explanation import Explanations
 
     with opened() as service:
         try:
-            explaining = Explaining(service.database)
+            explaining = Explanations(service.database)
             found = explaining.check(check_id)
         except LookupError as error:
             raise Failure(str(error), Exit.USAGE) from None
@@ -47,7 +47,7 @@ def explain(out: Output, check_id: UUID, *, locale: str) -> Exit:
     return Exit.DONE
 
 
-def texts_of(explaining: Explaining, found: Explained, locale: str) -> dict[str, str]:
+def texts_of(explaining: Explanations, found: Explained, locale: str) -> dict[str, str]:
     """What the participant reads about each verdict, by its reason."""
     from jurat.messages import message_for
 

@@ -176,7 +176,7 @@ def import_(
     from adapters.address.street_names import language as words_of
     from cli.database import opened
     from cli.imports.address_base import NewBase, import_base
-    from store.datasets.imports import OtherKind, Overtaken, Registering
+    from store.datasets.imports import DatasetImport, OtherKind, Overtaken
 
     try:
         words_of(language)
@@ -189,7 +189,7 @@ def import_(
         if dry_run:
             return _only_read(out, name, base.rows())
         with opened() as service:
-            done = import_base(Registering(service.database), base, who, _progress(out, started))
+            done = import_base(DatasetImport(service.database), base, who, _progress(out, started))
     except AddressFileError as error:
         raise Failure(f"{error}\nnothing was imported", Exit.USAGE) from None
     except (OtherKind, Overtaken, StreetsMixed) as error:

@@ -42,10 +42,10 @@ def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) 
     shows no answer and no note.
     """
     from cli.database import opened
-    from store.explanation import Explaining
+    from store.explanation import Explanations
 
     with opened() as service:
-        found = Explaining(service.database).queue(consultation, overdue=overdue)
+        found = Explanations(service.database).queue(consultation, overdue=overdue)
     shown = [each for each in found if whole or each.needed]
     out.show([asdict(each) for each in shown], _table(shown))
     if left_out := len(found) - len(shown):
@@ -80,11 +80,11 @@ def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) ->
     """
     from cli.commands.explain import document_of, lines_of, texts_of
     from cli.database import opened
-    from store.explanation import Explaining
+    from store.explanation import Explanations
 
     with opened() as service:
         try:
-            explaining = Explaining(service.database)
+            explaining = Explanations(service.database)
             found = explaining.check(check_id)
         except LookupError as error:
             raise Failure(str(error), Exit.USAGE) from None
@@ -165,12 +165,12 @@ def _ask(request: Request) -> tuple[Explained, str | None]:
     Raises CannotBeDone.
     """
     from cli.database import opened
-    from store.explanation import Explaining
+    from store.explanation import Explanations
     from store.requests.request_runner import Requests
 
     with opened() as service:
         said = Requests(service.database).do(request)
-        return Explaining(service.database).check(UUID(str(request.check_id))), said
+        return Explanations(service.database).check(UUID(str(request.check_id))), said
 
 
 def _last(found: Explained) -> dict[str, Any]:
@@ -194,10 +194,10 @@ def _opened(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
     Raises Failure: no key opens them here. CannotBeDone: it is not in review.
     """
     from jurat.seal import Unopenable
-    from store.requests.reviews import Reviewing
+    from store.requests.reviews import ReviewDecisions
 
     unseal = _unseal(service.settings)
-    found = Reviewing(service.database).sealed(check_id, who)
+    found = ReviewDecisions(service.database).sealed(check_id, who)
     try:
         answer = None if found.answer is None else json.loads(unseal.open(found.answer, found.answer_key))
         note = None if found.note is None else unseal.open(found.note, found.note_key).decode()

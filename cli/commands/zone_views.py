@@ -324,13 +324,13 @@ def affected(out: Output, zone: str, *, before: int, after: int) -> Exit:
     from adapters.zone_import.changes import compare
     from cli.database import opened
     from cli.lookups.address_query import two_versions, zone_of
-    from store.explanation import Explaining
+    from store.explanation import Explanations
 
     with opened() as service:
         old, new = two_versions(service, zone, before, after)
         zone_of(old), zone_of(new)
         reach = compare(old.geometry, new.geometry).reach
-        found = Explaining(service.database).near_border(zone, old.version, reach) if reach else iter(())
+        found = Explanations(service.database).near_border(zone, old.version, reach) if reach else iter(())
         document = {"zone": zone, "from": old.version, "to": new.version, "reach_m": round(reach, 1)}
         count = 0
         if out.json:

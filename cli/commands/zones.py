@@ -15,7 +15,7 @@ from cli.output import Exit, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
     from adapters.zone_import.files import ZoneFile, ZoneShape
-    from store.queries import Reading, ZoneVersion
+    from store.queries import Queries, ZoneVersion
     from worker.bootstrap import Service
 
 COMPARED_ZONES = 20
@@ -229,7 +229,7 @@ def _tell_import(
     out.say(f"{count_text(len(new), 'zone')} {would}imported{when}, {len(rows) - len(new)} unchanged")
 
 
-def _seem_swapped(found: Sequence[ZoneShape], reading: Reading) -> bool:
+def _seem_swapped(found: Sequence[ZoneShape], reading: Queries) -> bool:
     """Whether the zones of a file would lie among those in force if their axes were swapped, and do not so."""
     import shapely
 
@@ -241,7 +241,7 @@ def _seem_swapped(found: Sequence[ZoneShape], reading: Reading) -> bool:
     return seem_swapped(list(shapes), [shape for shape in known if shape is not None])
 
 
-def _states(history: Sequence[ZoneVersion], reading: Reading) -> list[str]:
+def _states(history: Sequence[ZoneVersion], reading: Queries) -> list[str]:
     """Of each version: it is in force, to come, or replaced."""
     in_force = {name: zone.version for name, zone in reading.zone_versions().items()}
     now = reading.clock()

@@ -18,7 +18,7 @@ from config.configuration import Configuration
 from config.settings import SettingsError
 from config.suggestions import suggest
 from jurat.database import bounded
-from store.upkeep.upkeep import Keeping
+from store.upkeep.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from tasks.plan import Plan
@@ -54,9 +54,9 @@ def standings(service: Service, name: str | None = None) -> list[Standing]:
     return every(models, service.reading)
 
 
-def keeping(service: Service) -> Keeping:
+def keeping(service: Service) -> Upkeep:
     """The ledger of quotas and pauses, with a bound on each statement."""
-    return Keeping(bounded(service.database))
+    return Upkeep(bounded(service.database))
 
 
 def require(name: str, known: Collection[str]) -> None:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from cli.diagnosis.source_status import Standing
     from config.addresses import AddressFileSource
     from config.sources import SourceModel
-    from store.queries import Reading
-    from store.upkeep.upkeep import Keeping
+    from store.queries import Queries
+    from store.upkeep.upkeep import Upkeep
     from tasks.plan import Plan
     from worker.bootstrap import Service
 
@@ -185,7 +185,7 @@ def configuration_steps(service: Service) -> tuple[list[Step], Plan | None]:
     return steps, plan
 
 
-def source_step(name: str, plan: Plan, reading: Reading) -> Step:
+def source_step(name: str, plan: Plan, reading: Queries) -> Step:
     """Whether a source can work here, as far as that can be told without asking anybody else."""
     from adapters.address.base.database import AddressRegister
     from adapters.address.base.file import AddressFile, AddressFileError
@@ -232,7 +232,7 @@ def source_step(name: str, plan: Plan, reading: Reading) -> Step:
     return Step(f"source {name}", Mark.OK, "is ready")
 
 
-def _register_step(name: str, model: AddressFileSource, reading: Reading) -> Step:
+def _register_step(name: str, model: AddressFileSource, reading: Queries) -> Step:
     register = str(model.register_name)
     with reading.register(register) as base:
         if base is None:
@@ -258,7 +258,7 @@ def _list_step(name: str, source: RegisterFileAdapter) -> Step:
     return Step(f"source {name}", Mark.OK, said)
 
 
-def trouble_steps(plan: Plan, reading: Reading) -> Iterator[Step]:
+def trouble_steps(plan: Plan, reading: Queries) -> Iterator[Step]:
     """The sources whose breakers are open, that say that they are asked too often, or at which something waits and no
     worker is.
     """
@@ -293,7 +293,7 @@ def standing_step(standing: Standing) -> Step:
     return Step(name, Mark.OK if standing.state is State.OPEN else Mark.NOTE, found)
 
 
-def reach_steps(standing: Standing, plan: Plan, keeping: Keeping, settings: Settings) -> Iterator[Step]:
+def reach_steps(standing: Standing, plan: Plan, keeping: Upkeep, settings: Settings) -> Iterator[Step]:
     """Whether the servers of a source answer HTTP at all, by one request to the root of each; nothing without servers.
 
     Nobody is looked up, so what the answer says does not count. The requests are paid as one look-up is, and not made
@@ -347,7 +347,7 @@ def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings
     return Step(f"source {name}", Mark.OK, "; ".join(said))
 
 
-def clock_step(reading: Reading) -> Step:
+def clock_step(reading: Queries) -> Step:
     """Whether this machine's time is the database's."""
     begun = time.monotonic()
     apart = (reading.clock() - datetime.now(UTC)).total_seconds()

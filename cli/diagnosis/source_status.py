@@ -17,7 +17,7 @@ from store.workers import LIVE
 
 if TYPE_CHECKING:
     from config.sources import SourceModel
-    from store.queries import Reading, SourceRow
+    from store.queries import Queries, SourceRow
 
 
 class State(StrEnum):
@@ -185,7 +185,7 @@ class Standing:
         return self.model.hours.parsed if self.model.hours else Hours()
 
 
-def standings(models: Mapping[str, SourceModel], reading: Reading) -> list[Standing]:
+def standings(models: Mapping[str, SourceModel], reading: Queries) -> list[Standing]:
     """How these sources stand. Where no worker counts what waits, it is counted here."""
     now, workers = reading.clock(), reading.workers()
     found = []

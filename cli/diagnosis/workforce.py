@@ -15,7 +15,7 @@ from worker.keyring import hash_ids, how_to_set, mismatch, seal_id, unseal_ids
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from store.queries import Reading
+    from store.queries import Queries
     from worker.bootstrap import Service
 
 
@@ -44,7 +44,7 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[Step]:
         yield Step("hash keys", Mark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
 
 
-def hashed_with(reading: Reading) -> set[str]:
+def hashed_with(reading: Queries) -> set[str]:
     """The ids of the keys that codes and numbers in the database were hashed with."""
     found = reading.claim_keys(KEY_ID_LENGTH) | reading.people_keys()
     for code_list in reading.code_list_names():
@@ -52,7 +52,7 @@ def hashed_with(reading: Reading) -> set[str]:
     return found
 
 
-def missing_steps(reading: Reading) -> Iterator[Step]:
+def missing_steps(reading: Queries) -> Iterator[Step]:
     """The keys of waiting answers that live workers do not have."""
     from store.workers import Keyholders
 
@@ -94,7 +94,7 @@ def worker_steps(here: str | None) -> Iterator[Step]:
             yield Step("workers", Mark.OK, f"worker {beat.pid} is alive and ready, {held}")
 
 
-def fleet_step(reading: Reading) -> Step:
+def fleet_step(reading: Queries) -> Step:
     """How many workers of the database are live, on all machines."""
     live = [each for each in reading.workers() if each.live]
     if not live:

@@ -17,7 +17,7 @@ from adapters.address.base.rows import AddressRows
 from adapters.base import Box
 from config.regular_files import open_regular
 from store.datasets.address_bases import RegisterRow
-from store.datasets.imports import Registering
+from store.datasets.imports import DatasetImport
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Imported:
 
 
 def import_base(
-    registering: Registering, base: NewBase, who: str, told: Callable[[int], None] = lambda _: None
+    registering: DatasetImport, base: NewBase, who: str, told: Callable[[int], None] = lambda _: None
 ) -> Imported:
     """Import a base and switch to it; `told` hears after each batch how many rows were read.
 

@@ -117,7 +117,7 @@ def planned(service: Service) -> Iterator[Plan]:
     """
     from config.configuration import Configuration
     from jurat.database import bounded
-    from store.upkeep.upkeep import Keeping
+    from store.upkeep.upkeep import Upkeep
     from worker.plan_builder import make_plan
 
     version = service.reading.config_version()
@@ -129,7 +129,7 @@ def planned(service: Service) -> Iterator[Plan]:
         configuration,
         service.reading,
         service.fingerprints,
-        purse=Keeping(bounded(service.database)),
+        purse=Upkeep(bounded(service.database)),
         private_networks=service.settings.private_networks,
     )
     try:
@@ -194,14 +194,14 @@ def _wait_for_turn(service: Service, plan: Plan, name: str) -> None:
     from cli.diagnosis.checkup import LONGEST_WAIT
     from cli.diagnosis.source_status import Standing
     from jurat.database import bounded
-    from store.upkeep.upkeep import Keeping
+    from store.upkeep.upkeep import Upkeep
 
     row = next((row for row in service.reading.sources() if row.name == name), None)
     if row is not None:
         standing = Standing(name, plan.configuration.sources[name], row, service.reading.clock())
         if standing.paused_until or standing.closed_until:
             raise Failure(f"the source {name} may not be asked now: it is {standing.said()}", Exit.DEPENDENCY)
-    wait = Keeping(bounded(service.database)).pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
+    wait = Upkeep(bounded(service.database)).pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
     if wait is None:
         raise Failure(f"what the source {name} allows is used up at the moment; try again later", Exit.DEPENDENCY)
     time.sleep(wait)
@@ -284,13 +284,13 @@ def answer_in_review(
     """
     from jurat.seal import Unopenable, Unseal, key_from_text
     from store.requests.request_rows import WrongRequest
-    from store.requests.reviews import ReviewError, Reviewing
+    from store.requests.reviews import ReviewDecisions, ReviewError
 
     keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in service.settings.unseal_keys]
     if not keys:
         raise Failure("JURAT_UNSEAL_KEYS is not set: the answer cannot be opened here", Exit.USAGE)
     try:
-        found = Reviewing(service.database).answer(check, who)
+        found = ReviewDecisions(service.database).answer(check, who)
         question = plan.question(found.consultation, found.question)
         if question is None or question.zone != zone:
             about = f"the zone {question.zone}: show that one" if question and question.zone else "no zone"

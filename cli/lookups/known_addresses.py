@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from adapters.base import Box
 from cli.output import Exit, Failure
-from store.explanation import Explaining, HouseRow
+from store.explanation import Explanations, HouseRow
 
 if TYPE_CHECKING:
     from adapters.address.zones import Zone
@@ -105,7 +105,7 @@ def _base(service: Service, zone: str, register: str | None) -> Houses | None:
     from config.addresses import AddressFileSource
     from config.configuration import Configuration
 
-    explaining = Explaining(service.database)
+    explaining = Explanations(service.database)
     if register is not None:
         if not explaining.has_register(register):
             raise Failure(
@@ -126,7 +126,7 @@ def _base(service: Service, zone: str, register: str | None) -> Houses | None:
     return partial(_in_file, model)
 
 
-def _in_register(explaining: Explaining, register: str, box: Box) -> Iterator[HouseRow]:
+def _in_register(explaining: Explanations, register: str, box: Box) -> Iterator[HouseRow]:
     for part in _parts(box):
         yield from explaining.houses(register, part)
 

@@ -17,7 +17,7 @@ from store.configurations.config_versions import written
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class AccessTerms:
     """What the access rows add up by: each consultation's rule, and the terms of its questions in their order."""
 
     rules: Mapping[str, Rule]
@@ -31,7 +31,7 @@ class Book:
             terms.setdefault(question.consultation, {})[question.name] = question.terms
         return cls(configuration.access, terms)
 
-    def alike(self, other: Book, consultation: str) -> bool:
+    def alike(self, other: AccessTerms, consultation: str) -> bool:
         """Whether a consultation adds up by both in the same way."""
         return (self.rules.get(consultation), self.terms.get(consultation)) == (
             other.rules.get(consultation),
@@ -40,31 +40,31 @@ class Book:
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
+class AppliedConfig:
     """One applied configuration; version 0, without any question, where none is."""
 
     version: int
-    book: Book
+    book: AccessTerms
     questions: Mapping[tuple[str, str], Question]
     sources: Mapping[str, SourceModel]
 
 
-NOTHING = Edition(0, Book({}, {}), {}, {})
+NOTHING = AppliedConfig(0, AccessTerms({}, {}), {}, {})
 
 
 class Applied:
     """Knows the newest applied configuration and reads it anew when there is another."""
 
     def __init__(self) -> None:
-        self._seen: tuple[tuple[int, str] | None, Edition] = (None, NOTHING)
+        self._seen: tuple[tuple[int, str] | None, AppliedConfig] = (None, NOTHING)
 
-    def newest(self, connection: Connection) -> Edition:
+    def newest(self, connection: Connection) -> AppliedConfig:
         """The newest configuration that this version of jurat can read: while a fleet is updated, the newest of all may
         have been applied by a newer one. What is added up by an older edition is added up again by those who can.
         """
         return self.edition(connection, run(connection, NEWEST)[0])
 
-    def edition(self, connection: Connection, found: Rows) -> Edition:
+    def edition(self, connection: Connection, found: Rows) -> AppliedConfig:
         """The same, where `NEWEST` has just found so."""
         row = found[0] if found else None
         # By the digest as well: a version that was rolled back, or lost with its database, is another one later.
@@ -82,14 +82,14 @@ NEWEST: Statement = (f"SELECT version, digest FROM jurat_configs {_LAST}", {})
 """The version and digest of what was applied last."""
 
 
-def _read(connection: Connection) -> Edition:
+def _read(connection: Connection) -> AppliedConfig:
     versions = connection.execute(text("SELECT version FROM jurat_configs ORDER BY version DESC")).scalars().all()
     for version in versions:
         try:
             configuration = Configuration.from_json(written(connection, version) or "")
         except InvalidConfiguration:
             continue
-        return Edition(version, Book.of(configuration), configuration.questions, configuration.sources)
+        return AppliedConfig(version, AccessTerms.of(configuration), configuration.questions, configuration.sources)
     return NOTHING
 
 

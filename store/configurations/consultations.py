@@ -30,7 +30,7 @@ from jurat.publications import (
     WITHDRAW_ONE,
 )
 from jurat.statements import now, rows_json, rowset
-from store.configurations.applied_config import Book, Edition
+from store.configurations.applied_config import AccessTerms, AppliedConfig
 from store.configurations.config_versions import lay_in, take_turn, written
 from store.configurations.criteria import of_another_criterion
 from store.configurations.orphans import orphans_of, places_of
@@ -309,7 +309,7 @@ class Consultations:
             configuration = base.republished(laid, before)
             people = {each.by for each in done}
             who = people.pop() if len(people) == 1 else WORKER
-            edition = Edition(version or 0, Book.of(base), base.questions, base.sources)
+            edition = AppliedConfig(version or 0, AccessTerms.of(base), base.questions, base.sources)
             began = since(connection)
             version = lay_in(connection, configuration, changed, version or 0, who)
             replace_questions(connection, configuration, version, edition, began, changed)

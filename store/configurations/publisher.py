@@ -19,7 +19,7 @@ from store.verdicts.access import AccessRows
 from store.verdicts.records import add_audit_row
 
 
-class Publishing:
+class ConfigPublisher:
     """Publishes configurations. Each is one transaction: an error changes nothing."""
 
     def __init__(self, engine: Engine) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from config.configuration import Configuration, Question
 from jurat.statements import rows_json, rowset
-from store.configurations.applied_config import Book, Edition
+from store.configurations.applied_config import AccessTerms, AppliedConfig
 
 CHUNK = 4 << 20
 """So many bytes of rows, about, are written by one statement: one of a worker may take 10 s."""
@@ -26,7 +26,7 @@ def replace_questions(
     connection: Connection,
     configuration: Configuration,
     version: int,
-    before: Edition,
+    before: AppliedConfig,
     began: Mapping[str, int],
     only: Collection[str] | None = None,
 ) -> None:
@@ -35,7 +35,7 @@ def replace_questions(
     again by upkeep.
     """
     dialect = connection.dialect.name
-    book = Book.of(configuration)
+    book = AccessTerms.of(configuration)
     known = before.version == version - 1  # or a newer jurat applied it, and nothing can be compared
     versions = {name: number for name, number in began.items() if known and book.alike(before.book, name)}
     if only is None:

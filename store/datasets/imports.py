@@ -229,7 +229,7 @@ class Versions:
             raise OtherKind(f"{name} is {there}; choose another name, or remove it with `bin/jurat registers remove`")
 
 
-class Registering(Versions):
+class DatasetImport(Versions):
     """The administrators' writes of address bases."""
 
     def add(self, staged: RegisterRow, batch: Batch) -> None:

@@ -1,6 +1,6 @@
 """Codes that administrators add to a list: at once by the command line, or by a request whose codes are sealed.
 
-Only a worker can open those of a request, and only one that has the keys of codes can add them: see `Minting`.
+Only a worker can open those of a request, and only one that has the keys of codes can add them: see `CodeImporter`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def add_codes(
 
 
 @dataclass(frozen=True, slots=True)
-class Minting:
+class CodeImporter:
     """The keys of a worker that adds codes: those that open requests, and those that codes are hashed with."""
 
     unseal: Unseal

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, DBAPIError
 
 from jurat.statements import now, prepared
-from store.requests.code_lists import LEFT_TO_OTHERS, Minting
+from store.requests.code_lists import LEFT_TO_OTHERS, CodeImporter
 from store.requests.decisions import contest, decide, open_again
 from store.requests.erasure import erase
 from store.requests.participants import reopen, restore, revoke, transfer
@@ -98,7 +98,7 @@ DOING: Mapping[Kind, Doing] = {
 class Requests:
     """The requests of one database. With `minting` codes are added as well."""
 
-    def __init__(self, engine: Engine, minting: Minting | None = None) -> None:
+    def __init__(self, engine: Engine, minting: CodeImporter | None = None) -> None:
         self._engine = engine
         self._minting = minting
         self._dialect = engine.dialect.name

@@ -22,7 +22,7 @@ from store.requests.request_rows import DECIDING, Kind, Request, WrongRequest, a
 from store.verdicts.access import AccessRows, Key
 from store.verdicts.records import UNSTORABLE, add_audit_row, close_reviews
 
-__all__ = ["DECIDING", "ReviewError", "Reviewing", "SealedAnswer", "SealedReview", "end_reviews"]
+__all__ = ["DECIDING", "ReviewDecisions", "ReviewError", "SealedAnswer", "SealedReview", "end_reviews"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class SealedReview:
     note_key: str | None
 
 
-class Reviewing:
+class ReviewDecisions:
     """The reviewers' writes. Each is one transaction that waits for who holds the participant's access row."""
 
     def __init__(self, engine: Engine) -> None:

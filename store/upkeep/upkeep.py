@@ -24,11 +24,11 @@ from store.queue import pauses, quotas, source_health
 from store.queue.deadlines import any_passed
 from store.queue.source_health import Noted, SourceFigures
 from store.queue.turns import seconds_between
-from store.requests.code_lists import Minting
+from store.requests.code_lists import CodeImporter
 from store.requests.request_runner import WAITING, Requests
 from store.requests.reviews import end_reviews
 from store.verdicts.access import ANY_OUTDATED, AccessRows, Key
-from store.verdicts.purge import Purging
+from store.verdicts.purge import Purge
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.crash_points import crash_point
 from tasks.rules.rate_limits import Breaker, Demand
@@ -68,19 +68,19 @@ ACCESS_BATCHES = 10
 """So many batches of access rows are added up again in one turn, each in a transaction of its own."""
 
 
-class Keeping:
+class Upkeep:
     """The statements of upkeep. Each is safe to run in every worker at once. Without `minting` codes that a back office
     asks to have added are left to other workers.
     """
 
     def __init__(
-        self, engine: Engine, minting: Minting | None = None, clock: Callable[[], float] = time.monotonic
+        self, engine: Engine, minting: CodeImporter | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._engine = engine
         self._often = preparing(engine)
         self._dialect = engine.dialect.name
         self._access = AccessRows()
-        self._purging = Purging(engine, self._access)
+        self._purging = Purge(engine, self._access)
         self._requests = Requests(engine, minting)
         self._consultations = Consultations(engine)
         self._entered: set[str] = set()

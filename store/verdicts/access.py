@@ -22,7 +22,7 @@ from jurat.batches import Rows, Statement, run
 from jurat.columns import Moment, instant, moment
 from jurat.statements import in_force, now, prepared, rows_json, rowset
 from jurat.vocabulary import Outcome, State, reason_from
-from store.configurations.applied_config import NEWEST, Applied, Book, Edition
+from store.configurations.applied_config import NEWEST, AccessTerms, Applied, AppliedConfig
 from store.held_rows import HARDLY_WAIT, is_held
 from store.in_parts import savepoint
 
@@ -36,7 +36,7 @@ class AccessRows:
     def __init__(self) -> None:
         self._applied = Applied()
 
-    def newest(self, connection: Connection) -> Edition:
+    def newest(self, connection: Connection) -> AppliedConfig:
         """The configuration that rows are added up by now."""
         return self._applied.newest(connection)
 
@@ -150,7 +150,7 @@ class _History:
         else:
             self.revoked = word == "revoke"
 
-    def added_up(self, book: Book, consultation: str) -> AddedUp:
+    def added_up(self, book: AccessTerms, consultation: str) -> AddedUp:
         terms = book.terms.get(consultation, {})
         stands = {
             name: standing(

@@ -41,7 +41,7 @@ STILL = "UPDATE jurat_upkeep SET ran_at = {now} WHERE task = 'purge'"
 """The worker that purges keeps the turn. If it vanishes, another worker's turn comes after the period."""
 
 
-class Purging:
+class Purge:
     """Deletes verdicts with the checks they belong to, and what is left of participants of whom nothing is kept."""
 
     def __init__(self, engine: Engine, access: AccessRows) -> None:

@@ -61,7 +61,7 @@ class Written:
         return self
 
 
-class Settling:
+class VerdictWriter:
     """The writer's side of the ledger."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:

@@ -17,7 +17,7 @@ from jurat import codes as code
 from jurat.database import open_engine
 from jurat.seal import Unseal, generate, key_from_text, key_to_text
 from jurat.vocabulary import AccessState, Outcome, Reason
-from store.requests.reviews import ReviewError, Reviewing
+from store.requests.reviews import ReviewDecisions, ReviewError
 from store.schema.grants import Role
 from tests.acceptance.town import INSIDE, PATIENCE, ROOT, soon
 from tests.cli.shell import Ran, Shell
@@ -153,7 +153,7 @@ def test_the_whole_way_is_gone_by_five_users_who_may_do_nothing_else(people: Peo
 def decide(people: People, check: UUID) -> None:
     """A reviewer sees the answer, decides, and opens it again."""
     engine = open_engine(people.logins.url(Role.REVIEWER))
-    reviewing = Reviewing(engine)
+    reviewing = ReviewDecisions(engine)
     sealed = reviewing.answer(check, "a clerk")
     opened = Unseal([key_from_text(people.private, "key")]).open(sealed.sealed, sealed.key_id)
     assert b"review" in opened

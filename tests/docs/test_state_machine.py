@@ -15,7 +15,7 @@ import pytest
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason, State
 from store.requests.request_runner import Kind, Request, Requests
-from store.requests.reviews import ReviewError, Reviewing
+from store.requests.reviews import ReviewDecisions, ReviewError
 from tasks.checks import ClaimedCheck, Decision, GiveBack, Later, NextSource, Review, Settle
 from tasks.rules.rate_limits import Demand
 from tests.docs.pages import ROOT, block
@@ -83,9 +83,9 @@ STATEMENTS: Mapping[str, Callable[[Desk, ClaimedCheck], Any]] = {
     "`Keeping.end_reviews`": lambda desk, _: desk.keeping.end_reviews(),
     "`Keeping.erase_candidates`": lambda desk, _: desk.keeping.erase_candidates(),
     "`Reviewing.decide`": lambda desk, held: _tried(
-        lambda: Reviewing(desk.engine).decide(held.id, Reason.PERSON_REFUSED, ADMIN)
+        lambda: ReviewDecisions(desk.engine).decide(held.id, Reason.PERSON_REFUSED, ADMIN)
     ),
-    "`Reviewing.reopen`": lambda desk, held: _tried(lambda: Reviewing(desk.engine).reopen(held.id, ADMIN)),
+    "`Reviewing.reopen`": lambda desk, held: _tried(lambda: ReviewDecisions(desk.engine).reopen(held.id, ADMIN)),
     "`Requests.do` of `contest`": lambda desk, held: _tried(lambda: Requests(desk.engine).do(_contest(held))),
     "`Requests.do` of `transfer`": lambda desk, _: _asked(desk, Kind.TRANSFER, "p-2"),
     "`Requests.do` of `erase`": lambda desk, _: _asked(desk, Kind.ERASE),
@@ -107,7 +107,7 @@ def brought_to(desk: Desk, state: str) -> ClaimedCheck:
     if state == "last chance":
         desk.sql("UPDATE jurat_checks SET lost_leases = 2")
     if state == "reopened":
-        Reviewing(desk.engine).reopen(held.id, ADMIN)
+        ReviewDecisions(desk.engine).reopen(held.id, ADMIN)
         desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
     desk.set_back("due_at", 1)
     desk.set_back("deadline_at", 1)

@@ -26,7 +26,7 @@ from uuid import UUID
 
 from jurat.access import AtLeast, Confirmed, Terms, add_up, standing
 from jurat.vocabulary import TECHNICAL, Reason, State
-from store.configurations.applied_config import Book
+from store.configurations.applied_config import AccessTerms
 from tasks.checks import ClaimedCheck
 from tests.faults.snapshot import AccessRow, CheckRow, Key, Snapshot, VerdictRow
 
@@ -138,7 +138,7 @@ def _codes(after: Snapshot) -> Iterator[str]:
         yield f"codes are spent by {spent} and accepted for {valid}"
 
 
-def wrong_access(after: Snapshot, book: Book, since: int) -> list[str]:
+def wrong_access(after: Snapshot, book: AccessTerms, since: int) -> list[str]:
     """Rows that say something else than their history adds up to under `book`, which holds since that version of the
     configuration. Rows that say that they are older wait for upkeep.
     """
@@ -153,7 +153,7 @@ def wrong_access(after: Snapshot, book: Book, since: int) -> list[str]:
     return wrong
 
 
-def _added_up(book: Book, consultation: str, answers: Mapping[str, list[Confirmed]], version: int) -> AccessRow:
+def _added_up(book: AccessTerms, consultation: str, answers: Mapping[str, list[Confirmed]], version: int) -> AccessRow:
     terms, now = book.terms.get(consultation, {}), datetime.now(UTC)  # no answer ends: it does not matter when
     stands = {name: standing(answers.get(name, []), terms.get(name, Terms(0)), now) for name in [*terms, *answers]}
     added = add_up(book.rules.get(consultation) or AtLeast(len(stands), tuple(stands)), stands, now)

@@ -22,7 +22,7 @@ from hypothesis.stateful import initialize, rule
 from jurat import AlreadyConfirmed, Check, NotNeeded, UnknownQuestion
 from jurat.access import ended, standing
 from jurat.vocabulary import Outcome, Reason, State
-from store.configurations.applied_config import Book
+from store.configurations.applied_config import AccessTerms
 from store.queue.leases import LEASE
 from tasks.checks import MOST_LOST_LEASES, CheckResult, ClaimedCheck, GiveBack, Later, NextSource, Review, Settle
 from tasks.rules.rate_limits import Breaker, Demand
@@ -83,7 +83,7 @@ class LedgerMachine(Persons):
         self._changed({check.id: row})
 
     def _is_ended(self, participant: str, question: str) -> bool:
-        row, rule = self.now.access["budget", participant], Book.of(CONFIGURATIONS[self.applied]).rules["budget"]
+        row, rule = self.now.access["budget", participant], AccessTerms.of(CONFIGURATIONS[self.applied]).rules["budget"]
         return question in ended(rule, {name for name, state in row.questions.items() if state == "accepted"})
 
     def _submit(self, participant: str, question: str, back: bool, refused: type[Exception] | None) -> Check | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from jurat.vocabulary import Reason, State
-from store.configurations.applied_config import Book
+from store.configurations.applied_config import AccessTerms
 from store.configurations.consultations import Unpublishable
 from store.queue.deadlines import ENDED
 from store.requests.reviews import ReviewError
@@ -175,6 +175,6 @@ class Persons(Stage):
         if differs:
             self.applied = number
             self.plans[number] = replace(self.plans[number], version=self.version)
-            if Book.of(new) != Book.of(old):
+            if AccessTerms.of(new) != AccessTerms.of(old):
                 self.since = self.version
         self._changed(orphans)

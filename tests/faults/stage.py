@@ -14,8 +14,8 @@ import structlog
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from jurat.vocabulary import State
-from store.configurations.applied_config import Book
-from store.requests.reviews import Reviewing
+from store.configurations.applied_config import AccessTerms
+from store.requests.reviews import ReviewDecisions
 from tasks.check_runner import CheckRunner
 from tasks.checks import CheckResult, ClaimedCheck, GiveBack, Later, NextSource, Review, Settle
 from tasks.plan import Plan
@@ -72,7 +72,7 @@ class Stage(RuleBasedStateMachine):
         self.applied, self.version = 0, 1
         self.workers = [Worker(self.plans[0]) for _ in range(3)]
         self.history = History()
-        self.reviewing = Reviewing(desk.engine)
+        self.reviewing = ReviewDecisions(desk.engine)
         self.since = 1
         """The version since which access adds up as it does now."""
         self.submitted: dict[UUID, datetime] = {}
@@ -96,7 +96,7 @@ class Stage(RuleBasedStateMachine):
     def all_holds(self) -> None:
         self.sound = False
         found = broken(self.history, self.before, self.now)
-        found += wrong_access(self.now, Book.of(CONFIGURATIONS[self.applied]), self.since)
+        found += wrong_access(self.now, AccessTerms.of(CONFIGURATIONS[self.applied]), self.since)
         assert not found, "\n".join(found)
         self.sound = True
 

@@ -17,12 +17,12 @@ from jurat.ids import uuid7
 from jurat.seal import key_to_text
 from store.datasets.zones import NewZone, import_zones
 from store.queue.claims import Claims
-from store.requests.code_lists import Minting
+from store.requests.code_lists import CodeImporter
 from store.requests.request_rows import CannotBeDone, Kind, Request
 from store.requests.request_runner import Requests
 from store.schema.grants import Role
-from store.upkeep.upkeep import Keeping
-from store.verdicts.verdict_writer import Settling
+from store.upkeep.upkeep import Upkeep
+from store.verdicts.verdict_writer import VerdictWriter
 from tasks.rules.rate_limits import Demand
 from tests.migrations.test_role_attacks import refusal
 from tests.rigs.logins import Logins, plain
@@ -57,7 +57,7 @@ def test_a_platform_asks_and_the_worker_does_it(logins: tuple[Desk, Logins]) -> 
         erased = client.erase(connection, participant="p-3")
         refused = client.transfer(connection, consultation="budget", participant="p-8", target="p-9", by="a clerk")
     assert client.request(moved).state is AskedState.WAITING
-    assert Keeping(worker).do_requests() == 3
+    assert Upkeep(worker).do_requests() == 3
     assert [client.request(each).state for each in (moved, erased)] == [AskedState.DONE] * 2
     assert (
         client.request(refused).refused
@@ -65,8 +65,8 @@ def test_a_platform_asks_and_the_worker_does_it(logins: tuple[Desk, Logins]) -> 
     )
     held = Claims(worker).claim([Demand("towns", 10)], 10).held
     assert [each.participant for each in held] == ["p-2"]
-    assert len(Settling(worker).write([entry(held[0], retain=-1.0)]).done) == 1
-    assert Keeping(worker).purge() == 1
+    assert len(VerdictWriter(worker).write([entry(held[0], retain=-1.0)]).done) == 1
+    assert Upkeep(worker).purge() == 1
     client.close()
     for engine in (platform, worker):
         engine.dispose()
@@ -106,7 +106,7 @@ def test_an_administrator_asks_for_codes_and_the_worker_adds_them(logins: tuple[
     codes = [generate() for _ in range(3)]
     with admin.begin() as connection:
         asked = client.add_codes(connection, "spring", codes, by="Iris of the town")
-    assert Keeping(worker, Minting(desk.unseal, desk.fingerprints)).do_requests() == 1
+    assert Upkeep(worker, CodeImporter(desk.unseal, desk.fingerprints)).do_requests() == 1
     assert client.request(asked).state is AskedState.DONE
     with plain(users.url(Role.READER)) as reader:
         counted = reader.execute("SELECT list, codes, redeemed, revoked, expired FROM jurat_code_lists").fetchall()

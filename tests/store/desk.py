@@ -21,14 +21,14 @@ from jurat.database import bounded, open_engine
 from jurat.seal import Unseal, key_to_text
 from jurat.seal import generate as generate_keys
 from jurat.vocabulary import Outcome, Reason
-from store.configurations.applied_config import Book
-from store.configurations.publisher import Publishing
-from store.queries import Reading
+from store.configurations.applied_config import AccessTerms
+from store.configurations.publisher import ConfigPublisher
+from store.queries import Queries
 from store.queue.claims import Claims
 from store.requests.code_lists import add_codes
-from store.upkeep.upkeep import Keeping
+from store.upkeep.upkeep import Upkeep
 from store.verdicts.access import locking
-from store.verdicts.verdict_writer import Settling, Written
+from store.verdicts.verdict_writer import VerdictWriter, Written
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, Review, Settle
 from tasks.plan import Plan
 from tasks.rules.rate_limits import Demand
@@ -106,10 +106,10 @@ class Desk:
         self.engine = bounded(open_engine(url, pool_size=16))
         self.postgresql = self.engine.dialect.name == "postgresql"
         self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
-        self.settling = Settling(self.engine)
-        self.keeping = Keeping(self.engine)
-        self.publishing = Publishing(self.engine)
-        self.reading = Reading(self.engine)
+        self.settling = VerdictWriter(self.engine)
+        self.keeping = Upkeep(self.engine)
+        self.publishing = ConfigPublisher(self.engine)
+        self.reading = Queries(self.engine)
         self.fingerprints = Fingerprints([HASH_KEY])
         self.unseal = Unseal([PRIVATE_KEY])
         self.client = Client(url, seal_key=key_to_text(PUBLIC_KEY))
@@ -117,7 +117,7 @@ class Desk:
 
     def apply(self, document: Mapping[str, Any], *, force: bool = False) -> int:
         self.configuration = configuration(document)
-        self.book = Book.of(self.configuration)
+        self.book = AccessTerms.of(self.configuration)
         return self.publishing.apply(self.configuration, ADMIN, force=force)[0]
 
     def plan(self) -> Plan:
@@ -277,7 +277,7 @@ class Desk:
         The worker starts anew as well.
         """
         self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
-        self.keeping = Keeping(self.engine)
+        self.keeping = Upkeep(self.engine)
         with self.engine.begin() as connection:
             connection.exec_driver_sql(EMPTYING)
 

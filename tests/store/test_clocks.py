@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from store import clocks
 from store.queue.leases import LEASE
-from store.upkeep.upkeep import LOOK_AT_CLOCK, Keeping
+from store.upkeep.upkeep import LOOK_AT_CLOCK, Upkeep
 from store.workers import Fleet, Member, workers
 from tasks.rules.rate_limits import Demand
 from tests.store.desk import Desk
@@ -48,20 +48,20 @@ def now() -> list[float]:
 
 
 @pytest.fixture
-def keeping(desk: Desk, now: list[float]) -> Keeping:
+def keeping(desk: Desk, now: list[float]) -> Upkeep:
     """A worker's upkeep that has been doing its work for a while."""
-    made = Keeping(desk.engine, clock=lambda: now[0])
+    made = Upkeep(desk.engine, clock=lambda: now[0])
     made.turns(EVERY)
     return made
 
 
-def due_again(keeping: Keeping, now: list[float]) -> set[str]:
+def due_again(keeping: Upkeep, now: list[float]) -> set[str]:
     now[0] += LOOK_AT_CLOCK
     keeping.turns(EVERY)
     return keeping.turns(AT_ONCE)
 
 
-def test_upkeep_goes_on_and_says_so_once(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+def test_upkeep_goes_on_and_says_so_once(desk: Desk, keeping: Upkeep, now: list[float]) -> None:
     put_back(desk)
     with capture_logs() as logs:
         assert {"figures", "purge"} <= due_again(keeping, now)
@@ -71,7 +71,7 @@ def test_upkeep_goes_on_and_says_so_once(desk: Desk, keeping: Keeping, now: list
     assert abs(said[0]["seconds"] - HOUR) < 60
 
 
-def test_leases_are_not_spared_for_as_long(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+def test_leases_are_not_spared_for_as_long(desk: Desk, keeping: Upkeep, now: list[float]) -> None:
     desk.held()
     desk.sql("UPDATE jurat_upkeep SET hold_until = NOW(5)")
     put_back(desk)
@@ -82,7 +82,7 @@ def test_leases_are_not_spared_for_as_long(desk: Desk, keeping: Keeping, now: li
     assert "leases" in keeping.turns(EVERY)
 
 
-def test_what_was_submitted_and_put_off_is_looked_up(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+def test_what_was_submitted_and_put_off_is_looked_up(desk: Desk, keeping: Upkeep, now: list[float]) -> None:
     desk.submit_many(7)
     desk.sql("UPDATE jurat_checks SET due_at = NOW(60) WHERE participant = 'p-0'")
     put_back(desk)
@@ -92,7 +92,7 @@ def test_what_was_submitted_and_put_off_is_looked_up(desk: Desk, keeping: Keepin
 
 
 def test_more_than_a_turn_can_take_is_looked_up_after_the_next(
-    desk: Desk, keeping: Keeping, now: list[float], monkeypatch: pytest.MonkeyPatch
+    desk: Desk, keeping: Upkeep, now: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clocks, "BATCH", 2)
     monkeypatch.setattr(clocks, "BATCHES", 1)
@@ -104,7 +104,7 @@ def test_more_than_a_turn_can_take_is_looked_up_after_the_next(
 
 
 def test_a_source_with_a_rate_goes_on_and_is_asked_no_more_than_it_allows(
-    desk: Desk, keeping: Keeping, now: list[float]
+    desk: Desk, keeping: Upkeep, now: list[float]
 ) -> None:
     desk.submit_many(4)
     slow = Demand("towns", 10, interval=300.0)
@@ -118,7 +118,7 @@ def test_a_source_with_a_rate_goes_on_and_is_asked_no_more_than_it_allows(
     assert len(desk.take([slow], 10)) == 1
 
 
-def test_breakers_and_pauses_last_as_long_as_before(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+def test_breakers_and_pauses_last_as_long_as_before(desk: Desk, keeping: Upkeep, now: list[float]) -> None:
     desk.sql("UPDATE jurat_sources SET opened_at = NOW(-60), failures = 9, probe_at = NOW(1) WHERE name = 'towns'")
     keeping.pause("ban", 600.0, "source_throttled")
     put_back(desk)
@@ -129,7 +129,7 @@ def test_breakers_and_pauses_last_as_long_as_before(desk: Desk, keeping: Keeping
 
 
 def test_the_deadline_of_an_answer_stands_still_for_the_whole_pause(
-    desk: Desk, keeping: Keeping, now: list[float]
+    desk: Desk, keeping: Upkeep, now: list[float]
 ) -> None:
     """It was submitted in the pause, after the clock went back: half an hour later its 20 minutes are not over."""
     keeping.pause("towns", 2 * HOUR, "maintenance", "an operator")
@@ -144,7 +144,7 @@ def test_the_deadline_of_an_answer_stands_still_for_the_whole_pause(
     assert desk.claims.claim_overdue(10, {}) == []
 
 
-def test_a_key_is_missing_for_as_long_as_it_was(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+def test_a_key_is_missing_for_as_long_as_it_was(desk: Desk, keeping: Upkeep, now: list[float]) -> None:
     stranger = Member(uuid4(), "h", "w", "1", "0028", 4, unseal_keys=("a" * 16,), ready=True)
     fleet = Fleet(desk.engine)
     desk.submit("p-1")
@@ -159,7 +159,7 @@ def test_a_key_is_missing_for_as_long_as_it_was(desk: Desk, keeping: Keeping, no
 
 
 def test_a_lease_that_a_trigger_refuses_keeps_nothing_else_from_being_moved(
-    desk: Desk, keeping: Keeping, now: list[float]
+    desk: Desk, keeping: Upkeep, now: list[float]
 ) -> None:
     desk.submit_many(3)
     desk.claim()
@@ -171,7 +171,7 @@ def test_a_lease_that_a_trigger_refuses_keeps_nothing_else_from_being_moved(
     assert desk.one(f"SELECT count(*) FROM jurat_checks WHERE lease_until <= NOW({LEASE})") == 2
 
 
-def test_a_clock_that_goes_on_changes_nothing(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+def test_a_clock_that_goes_on_changes_nothing(desk: Desk, keeping: Upkeep, now: list[float]) -> None:
     desk.submit_many(3)
     desk.sql("UPDATE jurat_checks SET due_at = NOW(60)")
     desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(2) WHERE task = 'leases'")
@@ -181,7 +181,7 @@ def test_a_clock_that_goes_on_changes_nothing(desk: Desk, keeping: Keeping, now:
 
 def test_one_of_several_workers_moves_them(desk: Desk, now: list[float]) -> None:
     """Moved twice, a source's start would come too early."""
-    workers = [Keeping(desk.engine, clock=lambda: now[0]) for _ in range(4)]
+    workers = [Upkeep(desk.engine, clock=lambda: now[0]) for _ in range(4)]
     for each in workers:
         each.turns(EVERY)
     desk.sql("UPDATE jurat_sources SET paused_until = NOW(7100) WHERE name = 'towns'")
@@ -197,7 +197,7 @@ def test_one_of_several_workers_moves_them(desk: Desk, now: list[float]) -> None
     assert desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until > NOW(7000)") == 1
 
 
-def test_a_worker_that_is_gone_is_live_no_longer_than_ever(desk: Desk, keeping: Keeping, now: list[float]) -> None:
+def test_a_worker_that_is_gone_is_live_no_longer_than_ever(desk: Desk, keeping: Upkeep, now: list[float]) -> None:
     Fleet(desk.engine).tell(Member(uuid4(), "h", "w", "1", "0027", 4, unseal_keys=("a" * 16,), ready=True))
     put_back(desk)
     due_again(keeping, now)
@@ -207,7 +207,7 @@ def test_a_worker_that_is_gone_is_live_no_longer_than_ever(desk: Desk, keeping: 
 
 
 def test_a_check_that_a_trigger_refuses_keeps_no_other_from_being_due(
-    desk: Desk, keeping: Keeping, now: list[float]
+    desk: Desk, keeping: Upkeep, now: list[float]
 ) -> None:
     desk.submit_many(3)
     put_back(desk)

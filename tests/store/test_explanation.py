@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from jurat.vocabulary import Outcome, Reason
-from store.explanation import Explaining, HouseRow
-from store.requests.reviews import Reviewing
+from store.explanation import Explanations, HouseRow
+from store.requests.reviews import ReviewDecisions
 from tasks.checks import Ended, NextSource, Review, Settle
 from tests.store.desk import Desk, attempt
 
@@ -19,8 +19,8 @@ BOX = (2.0, 45.0, 2.01, 45.01)
 
 
 @pytest.fixture
-def explaining(desk: Desk) -> Explaining:
-    return Explaining(desk.engine)
+def explaining(desk: Desk) -> Explanations:
+    return Explanations(desk.engine)
 
 
 def evidence(distance: int, **more: Any) -> dict[str, Any]:
@@ -34,11 +34,11 @@ def inside(desk: Desk, participant: str, distance: int, **more: Any) -> UUID:
     return held.id
 
 
-def near(explaining: Explaining, metres: float, version: int = 2) -> set[UUID]:
+def near(explaining: Explanations, metres: float, version: int = 2) -> set[UUID]:
     return {row.check for row in explaining.near_border("old-town", version, metres)}
 
 
-def test_each_look_up_and_each_verdict_is_told_in_order(desk: Desk, explaining: Explaining) -> None:
+def test_each_look_up_and_each_verdict_is_told_in_order(desk: Desk, explaining: Explanations) -> None:
     held = desk.held("p-secret")
     down = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE, 1.5)
     desk.settle(held, NextSource("ban", Reason.SOURCE_UNAVAILABLE), attempt=down)
@@ -60,7 +60,7 @@ def test_each_look_up_and_each_verdict_is_told_in_order(desk: Desk, explaining: 
     assert "p-secret" not in json.dumps(asdict(found), default=str)
 
 
-def test_a_check_that_is_on_its_way_has_no_verdict(desk: Desk, explaining: Explaining) -> None:
+def test_a_check_that_is_on_its_way_has_no_verdict(desk: Desk, explaining: Explanations) -> None:
     check = desk.submit()
     found = explaining.check(check.id)
     assert (found.state, found.attempts, found.verdicts, found.review) == ("pending", (), (), None)
@@ -68,13 +68,13 @@ def test_a_check_that_is_on_its_way_has_no_verdict(desk: Desk, explaining: Expla
     assert found.access.question == "pending"
 
 
-def test_a_review_and_its_decision_are_told(desk: Desk, explaining: Explaining) -> None:
+def test_a_review_and_its_decision_are_told(desk: Desk, explaining: Explanations) -> None:
     held = desk.held(question="profession")
     desk.settle(held, Review(Reason.NAME_DIFFERS, 3600, {"name": "initial"}))
     review = explaining.check(held.id).review
     assert review is not None
     assert (review.reason, review.evidence, review.decided_at) == ("name_differs", {"name": "initial"}, None)
-    Reviewing(desk.engine).decide(held.id, Reason.PERSON_ACCEPTED, "a clerk")
+    ReviewDecisions(desk.engine).decide(held.id, Reason.PERSON_ACCEPTED, "a clerk")
     found = explaining.check(held.id)
     assert found.review is not None
     assert found.review.decided_at is not None
@@ -82,12 +82,12 @@ def test_a_review_and_its_decision_are_told(desk: Desk, explaining: Explaining) 
     assert "a clerk" not in json.dumps(asdict(found), default=str)
 
 
-def test_a_check_that_nobody_knows_is_told(explaining: Explaining) -> None:
+def test_a_check_that_nobody_knows_is_told(explaining: Explanations) -> None:
     with pytest.raises(LookupError, match="there is no check"):
         explaining.check(UUID(int=7))
 
 
-def test_verdicts_are_found_by_their_distance_on_both_sides(desk: Desk, explaining: Explaining) -> None:
+def test_verdicts_are_found_by_their_distance_on_both_sides(desk: Desk, explaining: Explanations) -> None:
     checks = {distance: inside(desk, f"p{distance}", distance) for distance in (0, 25, -25, 95, -500)}
     assert near(explaining, 0) == {checks[0]}
     assert near(explaining, 24.9) == {checks[0]}
@@ -99,16 +99,16 @@ def test_verdicts_are_found_by_their_distance_on_both_sides(desk: Desk, explaini
     assert (row.outcome, row.distance_m, row.margin_m, row.question) == ("accepted", -25, 20, "residence")
 
 
-def test_only_the_newest_verdict_of_a_check_counts(desk: Desk, explaining: Explaining) -> None:
+def test_only_the_newest_verdict_of_a_check_counts(desk: Desk, explaining: Explanations) -> None:
     check = inside(desk, "p-1", 5)
-    reviewing = Reviewing(desk.engine)
+    reviewing = ReviewDecisions(desk.engine)
     reviewing.reopen(check, "a clerk")
     assert near(explaining, 50) == {check}
     reviewing.decide(check, Reason.PERSON_ACCEPTED, "a clerk")
     assert near(explaining, 50) == set()
 
 
-def test_where_several_houses_were_meant_the_others_may_be_nearer(desk: Desk, explaining: Explaining) -> None:
+def test_where_several_houses_were_meant_the_others_may_be_nearer(desk: Desk, explaining: Explanations) -> None:
     check = inside(desk, "p-1", 500, houses=3)
     rough = inside(desk, "p-2", 500, houses=2, margin_m=150.0, level="interpolated")
     assert near(explaining, 19) == {rough}
@@ -116,7 +116,7 @@ def test_where_several_houses_were_meant_the_others_may_be_nearer(desk: Desk, ex
 
 
 def test_where_several_houses_were_meant_and_none_decided_any_of_them_may_lie_at_the_border(
-    desk: Desk, explaining: Explaining
+    desk: Desk, explaining: Explanations
 ) -> None:
     checks = []
     for participant, houses in (("p-1", 2), ("p-2", 1)):
@@ -128,7 +128,7 @@ def test_where_several_houses_were_meant_and_none_decided_any_of_them_may_lie_at
 
 
 def test_the_smallest_margin_of_several_houses_is_what_the_reach_is_compared_with(
-    desk: Desk, explaining: Explaining
+    desk: Desk, explaining: Explanations
 ) -> None:
     doors = inside(desk, "p-1", 500, houses=4, margin_m=200.0, least_margin_m=20.0)
     inside(desk, "p-2", 500, houses=4, margin_m=200.0)
@@ -140,7 +140,7 @@ def test_the_smallest_margin_of_several_houses_is_what_the_reach_is_compared_wit
 
 
 def test_what_was_undetermined_before_a_position_was_looked_at_is_not_listed(
-    desk: Desk, explaining: Explaining
+    desk: Desk, explaining: Explanations
 ) -> None:
     held = desk.held("p-1")
     early = {"zone": "old-town", "zone_version": 2, "rules": {"number": False}}
@@ -150,7 +150,7 @@ def test_what_was_undetermined_before_a_position_was_looked_at_is_not_listed(
     assert near(explaining, 10_000) == {unsure.id}
 
 
-def test_pages_leave_nothing_out(desk: Desk, explaining: Explaining, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_leave_nothing_out(desk: Desk, explaining: Explanations, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("store.explanation.PAGE", 2)
     checks = {inside(desk, f"p{number}", 10) for number in range(5)}
     found = [row.check for row in explaining.near_border("old-town", 2, 10)]
@@ -197,7 +197,7 @@ def with_registers(desk: Desk) -> Desk:
     return desk
 
 
-def test_the_houses_in_a_box_are_found(with_registers: Desk, explaining: Explaining) -> None:
+def test_the_houses_in_a_box_are_found(with_registers: Desk, explaining: Explanations) -> None:
     add_register(with_registers)
     assert explaining.has_register("towns")
     found = list(explaining.houses("towns", (2.0, 45.0, 2.005, 45.012)))
@@ -207,7 +207,7 @@ def test_the_houses_in_a_box_are_found(with_registers: Desk, explaining: Explain
 
 
 def test_streets_without_a_house_in_the_box_end_no_page(
-    with_registers: Desk, explaining: Explaining, monkeypatch: pytest.MonkeyPatch
+    with_registers: Desk, explaining: Explanations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("store.explanation.PAGE", 2)
     add_register(with_registers, streets=5)
@@ -218,7 +218,7 @@ def test_streets_without_a_house_in_the_box_end_no_page(
     assert [house.number for house in explaining.houses("towns", (2.0459, 45.0, 2.2, 45.2))] == ["3"]
 
 
-def test_a_base_that_is_not_in_force_has_no_houses(with_registers: Desk, explaining: Explaining) -> None:
+def test_a_base_that_is_not_in_force_has_no_houses(with_registers: Desk, explaining: Explanations) -> None:
     add_register(with_registers, state="staged")
     assert not explaining.has_register("towns")
     assert list(explaining.houses("towns", BOX)) == []

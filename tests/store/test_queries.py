@@ -9,7 +9,7 @@ from config.configuration import Configuration
 from jurat.database import open_engine
 from jurat.vocabulary import Reason
 from store.datasets.zones import NewZone, import_zones
-from store.queries import CodeRow, Reading
+from store.queries import CodeRow, Queries
 from store.requests.code_lists import add_codes
 from tasks.checks import Review
 from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration
@@ -121,6 +121,6 @@ def test_reading_waits_for_no_writer(desk: Desk) -> None:
 
 
 def test_a_database_that_is_away_is_an_operational_error() -> None:
-    away = Reading(open_engine("postgresql://nobody@127.0.0.1:1/none"))
+    away = Queries(open_engine("postgresql://nobody@127.0.0.1:1/none"))
     with pytest.raises(OperationalError):
         away.ping()

@@ -17,7 +17,7 @@ from config.hours import Hours
 from config.networks import LOOPBACK, networks_of
 from jurat.database import open_engine
 from store.datasets.zones import NewZone, import_zones
-from store.queries import Reading
+from store.queries import Queries
 from tasks.plan import Plan, Unusable
 from tasks.rules.rate_limits import Breaker, Demand
 from tests.adapters.address.servers import Answering
@@ -45,7 +45,7 @@ ROLL: dict[str, Any] = {
 }
 
 
-def plan_of(sources: dict[str, Any], reading: Reading, **given: Any) -> Plan:
+def plan_of(sources: dict[str, Any], reading: Queries, **given: Any) -> Plan:
     facts: dict[str, Any] = {"fingerprints": None, "environ": {}, **given}
     document = {**DOCUMENT, "sources": {**DOCUMENT["sources"], **sources}}
     return make_plan(7, configuration(document), reading, **facts)
@@ -167,7 +167,7 @@ def test_a_source_is_sent_its_own_key_and_never_one_of_jurat(
 
 
 def test_codes_without_a_database_are_an_unavailable_source(sqlite: Desk) -> None:
-    away = Reading(open_engine("postgresql://nobody@127.0.0.1:1/none"))
+    away = Queries(open_engine("postgresql://nobody@127.0.0.1:1/none"))
     plan = plan_of({}, away, fingerprints=sqlite.fingerprints)
     (code,) = sqlite.add_codes()
     with pytest.raises(Unavailable, match="the database did not answer"):
@@ -183,7 +183,7 @@ def test_a_connection_that_the_server_has_ended_is_an_outage_and_a_fault_is_none
 
     plan = plan_of({}, sqlite.reading, fingerprints=sqlite.fingerprints)
     (code,) = sqlite.add_codes()
-    monkeypatch.setattr(Reading, "codes", fail)
+    monkeypatch.setattr(Queries, "codes", fail)
     with pytest.raises(Unavailable if ended else InternalError):
         plan.sources["spring"].look_up(Query({"code": code}))
 

@@ -20,7 +20,7 @@ class _Failing(Protocol):
 
 
 class BreakerWatch(EngineThread):
-    """Tells the local breaker what the store knows of failures, as long as starts are about to come. No start waits for it."""
+    """Tells the local breaker what the store knows of failures, while starts are about to come. No start waits for it."""
 
     def __init__(self, keeping: _Failing, delay_queue: DelayQueue, breaker: LocalBreaker) -> None:
         super().__init__("breaker-watch")

@@ -3,7 +3,7 @@
 Celery starts and stops it (`worker.celery_step`) and rings it; it works without a broker as well. Its parts are small
 threads with queues between them:
 
-    claimer → (delay queue →) lookup threads → writer      renewer      keeper (upkeep, new configurations)      heartbeat
+    claimer → (delay queue →) lookup threads → writer      renewer      keeper (upkeep, configurations)      heartbeat
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import structlog
 
 from store.queue.claims import Claims
 from store.queue.quotas import KEPT
-from store.upkeep.upkeep import Keeping
-from store.verdicts.verdict_writer import Settling
+from store.upkeep.upkeep import Upkeep
+from store.verdicts.verdict_writer import VerdictWriter
 from store.workers import Fleet, Member
 from tasks.check_runner import CheckRunner
 from tasks.checks import CheckResult, ClaimedCheck, GiveBack
@@ -51,8 +51,8 @@ class Stores:
     """The parts of the ledger that the engine uses. Without a `fleet` it is in no register."""
 
     claims: Claims
-    settling: Settling
-    keeping: Keeping
+    settling: VerdictWriter
+    keeping: Upkeep
     fleet: Fleet | None = None
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from jurat.vocabulary import Reason
 from store.queue.source_health import SourceFigures
-from store.upkeep.upkeep import Keeping
+from store.upkeep.upkeep import Upkeep
 from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
 from tasks.rules.decision import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
 from tasks.rules.rate_limits import LATE, Breaker
@@ -68,7 +68,7 @@ class FailureReporter:
 
     def __init__(
         self,
-        keeping: Keeping,
+        keeping: Upkeep,
         breaker: LocalBreaker,
         limits: Callable[[str], Breaker],
         wake_in: Callable[[float], None],

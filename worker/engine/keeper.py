@@ -12,7 +12,7 @@ from jurat.database import is_away, state_of
 from store.queue.claims import Claims
 from store.queue.leases import LEASE
 from store.queue.quotas import KEPT
-from store.upkeep.upkeep import Keeping
+from store.upkeep.upkeep import Upkeep
 from tasks.checks import ClaimedCheck
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.in_flight import InFlight
@@ -79,7 +79,7 @@ class Keeper(EngineThread):
 
     def __init__(
         self,
-        keeping: Keeping,
+        keeping: Upkeep,
         claims: Claims,
         plans: Plans,
         reporter: FailureReporter,

@@ -10,7 +10,7 @@ import structlog
 from config.configuration import Configuration
 from config.hours import Hours
 from config.problems import InvalidConfiguration
-from store.queries import Reading
+from store.queries import Queries
 from tasks.plan import Plan
 from tasks.rules.rate_limits import Breaker
 
@@ -27,7 +27,7 @@ class Plans:
     still under way by then gets no answer, and is made again under the new plan.
     """
 
-    def __init__(self, reading: Reading, make: MakePlan) -> None:
+    def __init__(self, reading: Queries, make: MakePlan) -> None:
         self._reading = reading
         self._make = make
         self._current: Plan | None = None

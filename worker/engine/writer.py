@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from jurat.database import state_of
-from store.verdicts.verdict_writer import Settling, Written
+from store.verdicts.verdict_writer import VerdictWriter, Written
 from tasks.checks import CheckResult, ClaimedCheck, Ended, GiveBack, Later, NextSource, Settle
 from worker.engine.breaker import LocalBreaker
 from worker.engine.claimer import Claimer
@@ -45,7 +45,7 @@ class Writer(EngineThread):
 
     def __init__(
         self,
-        settling: Settling,
+        settling: VerdictWriter,
         in_flight: InFlight,
         claimer: Claimer,
         breaker: LocalBreaker,

@@ -14,7 +14,7 @@ from config import publications
 from config.schema import schema
 from jurat import Client
 from jurat.database import open_engine
-from store.upkeep.upkeep import Keeping
+from store.upkeep.upkeep import Upkeep
 from tests.cli.commands.test_zones import SQUARE, collection
 from tests.cli.conftest import CONFIGURATION, configure
 from tests.cli.shell import ROOT, Shell, is_one_sentence
@@ -318,7 +318,7 @@ def publish(shell: Shell, document: object = SUMMER) -> None:
     client = Client(shell.environment["JURAT_DATABASE_URL"])
     with engine.begin() as connection:
         client.publish_consultation(connection, "summer", document, by="Iris")  # type: ignore[arg-type]
-    assert Keeping(engine).apply_publications() == 1
+    assert Upkeep(engine).apply_publications() == 1
     client.close()
     engine.dispose()
 

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import make_url
 
 from jurat.seal import generate, key_to_text
-from store.queries import Reading
+from store.queries import Queries
 from store.schema.grants import Role
 from tests.cli.conftest import CONFIGURATION, configure
 from tests.cli.shell import Ran, Shell
@@ -172,8 +172,8 @@ def test_the_time_of_the_broker_is_its_own(configured: Shell, valkey_url: str) -
 
 
 def test_a_clock_that_is_wrong_is_told(configured: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = Reading.clock
-    monkeypatch.setattr(Reading, "clock", lambda self: right(self) + timedelta(seconds=42))
+    right = Queries.clock
+    monkeypatch.setattr(Queries, "clock", lambda self: right(self) + timedelta(seconds=42))
     ran = configured("doctor", "--json")
     assert ran.code == 1
     assert "ahead of this machine" in step(ran, "clock")["found"]

@@ -11,7 +11,7 @@ from jurat import Client
 from jurat.batches import run
 from jurat.database import open_engine
 from jurat.statements import now
-from store.upkeep.upkeep import Keeping
+from store.upkeep.upkeep import Upkeep
 from store.verdicts.records import add_verdicts, close_reviews, open_reviews
 from tests.cli.conftest import CONFIGURATION, configure
 from tests.cli.shell import Shell, is_one_sentence
@@ -69,7 +69,7 @@ def contested(shell: Shell) -> str:
     engine, client = open_engine(url), Client(url, seal_key=shell.environment["JURAT_SEAL_KEY"])
     with engine.begin() as connection:
         client.contest(connection, UUID(check), note=NOTE, document="folder 7")
-    assert Keeping(engine).do_requests() == 1
+    assert Upkeep(engine).do_requests() == 1
     client.close()
     engine.dispose()
     return check

@@ -22,9 +22,9 @@ from cli.imports.roster import Doubtful, NewList, import_list, look_through
 from jurat.database import open_engine
 from store.datasets import imports as module
 from store.datasets.address_bases import RegisterRow
-from store.datasets.imports import OtherKind, Overtaken, Registering, Versions
+from store.datasets.imports import DatasetImport, OtherKind, Overtaken, Versions
 from store.datasets.rosters import Enrolling, PersonRow
-from store.queries import Reading
+from store.queries import Queries
 from tests.store.datasets.members import (
     ACCEPTED,
     DAY,
@@ -158,13 +158,13 @@ def test_a_list_and_an_address_base_never_take_each_other_s_name(
     base = NewBase("members", town, BAN, "fr", DAY)
     enrolled(enrolling, tmp_path, *ROWS)
     with pytest.raises(OtherKind, match="members is a list of people"):
-        import_base(Registering(engine), base, "Iris")
-    with Reading(engine).register("members") as found:
+        import_base(DatasetImport(engine), base, "Iris")
+    with Queries(engine).register("members") as found:
         assert found is None
-    import_base(Registering(engine), replace(base, name="towns"), "Iris")
+    import_base(DatasetImport(engine), replace(base, name="towns"), "Iris")
     with pytest.raises(OtherKind, match="towns is an address base"):
         enrolled(enrolling, tmp_path, *ROWS, register="towns")
-    assert Reading(engine).people("towns") is None
+    assert Queries(engine).people("towns") is None
     assert {row.name: row.is_list for row in Versions(engine).versions()} == {"members": True, "towns": False}
 
 

@@ -18,7 +18,7 @@ from config.configuration import Configuration
 from jurat.database import bounded, open_engine
 from store.configurations.config_versions import take_turn
 from store.schema.grants import Role
-from store.upkeep.upkeep import Keeping
+from store.upkeep.upkeep import Upkeep
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import Desk, configuration
 from tests.store.publications import CHOOSABLE, SUMMER, WHO, force, publish, questions
@@ -314,6 +314,6 @@ def test_a_worker_of_before_is_refused_and_what_is_published_waits(waiting: Desk
             )
         assert waiting.client.publication("summer").state == "waiting"
         engine = bounded(open_engine(logins.url(Role.WORKER)))
-        assert Keeping(engine).apply_publications() == 1
+        assert Upkeep(engine).apply_publications() == 1
         engine.dispose()
     assert waiting.client.publication("summer").state == "published"

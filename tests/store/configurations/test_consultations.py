@@ -9,7 +9,7 @@ import pytest
 
 from jurat import InvalidConsultation, PublicationState, Reason, UnknownConsultation
 from store.datasets.zones import NewZone, import_zones
-from store.requests.reviews import Reviewing
+from store.requests.reviews import ReviewDecisions
 from tests.store.desk import ADMIN, REFUSED, Desk
 from tests.store.publications import CHOOSABLE, SUMMER, WHO, force, publish, questions, refused
 
@@ -146,7 +146,7 @@ def test_and_once_a_person_no_longer_accepts_what_was_accepted(desk: Desk) -> No
     desk.keeping.apply_publications()
     check = desk.submit(question="address", consultation="summer")
     desk.settle(desk.claim_one("towns"), config_version=desk.reading.config_version())
-    reviewing = Reviewing(desk.engine)
+    reviewing = ReviewDecisions(desk.engine)
     reviewing.reopen(check.id, WHO)
     reviewing.decide(check.id, Reason.PERSON_REFUSED, WHO)
     publish(desk, document=OTHER)

@@ -18,7 +18,7 @@ from jurat.vocabulary import Reason
 from store.configurations import config_versions, consultations, questions
 from store.configurations.consultations import Consultations, Unpublishable
 from store.schema.grants import Role
-from store.upkeep.upkeep import Keeping
+from store.upkeep.upkeep import Upkeep
 from tests.rigs.logins import Logins
 from tests.store.desk import ADMIN, Desk
 from tests.store.publications import CHOOSABLE, SUMMER, WHO, force, publish, refused
@@ -248,7 +248,7 @@ def test_workers_that_publish_at_the_same_moment_answer_each_once(desk: Desk) ->
         publish(desk, name)
 
     def worker(_: int) -> int:
-        keeping = Keeping(desk.engine)
+        keeping = Upkeep(desk.engine)
         return sum(keeping._consultations.apply_waiting(2) for _ in range(8))
 
     with ThreadPoolExecutor(4) as pool:

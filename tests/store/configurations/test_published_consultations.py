@@ -13,10 +13,10 @@ from jurat import Client, InvalidConsultation, PublicationState
 from jurat.database import bounded, open_engine
 from jurat.vocabulary import Reason
 from store.configurations.consultations import Unpublishable
-from store.configurations.publisher import Publishing
+from store.configurations.publisher import ConfigPublisher
 from store.datasets.zones import NewZone, import_zones
 from store.schema.grants import Role
-from store.upkeep.upkeep import Keeping
+from store.upkeep.upkeep import Upkeep
 from tasks.checks import Review
 from tests.rigs.logins import Logins
 from tests.store.desk import ADMIN, Desk, configuration, entry
@@ -145,7 +145,7 @@ def test_one_worker_of_many_publishes(postgresql: Desk) -> None:
     for n in range(6):
         publish(desk, f"call-{n}")
     with ThreadPoolExecutor(4) as pool:
-        answered = list(pool.map(lambda _: Keeping(desk.engine).apply_publications(), range(8)))
+        answered = list(pool.map(lambda _: Upkeep(desk.engine).apply_publications(), range(8)))
     assert sum(answered) == 6
     assert desk.one("SELECT count(*) FROM jurat_consultations WHERE applied_document IS NOT NULL") == 6
     assert desk.reading.config_version() == before + 1
@@ -173,11 +173,11 @@ def test_each_role_has_just_the_rights_that_its_part_needs(postgresql: Desk) -> 
         for document in (SUMMER, {**SUMMER, "access": "work"}, None, SUMMER):
             with engines[Role.PLATFORM].begin() as connection:
                 platform.publish_consultation(connection, "summer", document, by=WHO)
-            assert Keeping(bounded(engines[Role.WORKER])).apply_publications() == 1
+            assert Upkeep(bounded(engines[Role.WORKER])).apply_publications() == 1
             expected = PublicationState.WITHDRAWN if document is None else PublicationState.PUBLISHED
             assert platform.publication("summer").state is expected
         changed = {**CHOOSABLE, "criteria": {**CHOOSABLE["criteria"], "new": {"source": "rpps"}}}
-        assert Publishing(engines[Role.ADMIN]).apply(configuration(changed), ADMIN)[1]
+        assert ConfigPublisher(engines[Role.ADMIN]).apply(configuration(changed), ADMIN)[1]
         platform.close()
         for engine in engines.values():
             engine.dispose()

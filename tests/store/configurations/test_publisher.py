@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from jurat.vocabulary import Reason, State
 from store.configurations.consultations import Unpublishable
-from store.configurations.publisher import Publishing
+from store.configurations.publisher import ConfigPublisher
 from store.datasets.zones import NewZone, import_zones
 from store.requests.code_lists import add_codes
 from tasks.checks import NextSource, Review
@@ -83,7 +83,8 @@ def test_the_same_configuration_twice_is_no_new_version(desk: Desk) -> None:
 
 def test_versions_applied_at_once_are_numbered_one_after_the_other(desk: Desk) -> None:
     publishers = [
-        (Publishing(desk.engine), configuration(document(consultations__budget__title=f"Budget {n}"))) for n in range(5)
+        (ConfigPublisher(desk.engine), configuration(document(consultations__budget__title=f"Budget {n}")))
+        for n in range(5)
     ]
     with ThreadPoolExecutor(5) as pool:
         versions = list(pool.map(lambda each: each[0].apply(each[1], ADMIN)[0], publishers))

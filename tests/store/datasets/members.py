@@ -18,7 +18,7 @@ from config.registry import RegisterFileSource
 from jurat.vocabulary import Outcome, Reason
 from store.datasets.rosters import Enrolling
 from store.lookups import StoredPeople
-from store.queries import Reading
+from store.queries import Queries
 
 HEADER = "Ref No;Surname;Given;Status;Town"
 DAY = date(2026, 11, 1)
@@ -78,7 +78,7 @@ def enrolled(
 
 
 def adapter(engine: Engine, keys: Fingerprints = KEYS, now: datetime = NOW, **changes: Any) -> RegisterFileAdapter:
-    return RegisterFileAdapter(model(**changes), StoredPeople(Reading(engine)), keys, lambda: now)
+    return RegisterFileAdapter(model(**changes), StoredPeople(Queries(engine)), keys, lambda: now)
 
 
 def told(found: object) -> tuple[Outcome, Reason]:

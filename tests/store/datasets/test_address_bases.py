@@ -20,9 +20,9 @@ from cli.imports.address_base import NewBase, import_base
 from jurat.database import open_engine
 from store.datasets import imports as module
 from store.datasets.address_bases import RegisterRow
-from store.datasets.imports import Overtaken, Registering
+from store.datasets.imports import DatasetImport, Overtaken
 from store.lookups import StoredRegisters
-from store.queries import Reading
+from store.queries import Queries
 
 TOWN = Path(__file__).parents[3] / "examples" / "town" / "addresses.csv"
 HEADER = "numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"
@@ -37,13 +37,13 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def registering(engine: Engine) -> Registering:
-    return Registering(engine)
+def registering(engine: Engine) -> DatasetImport:
+    return DatasetImport(engine)
 
 
 @pytest.fixture
 def source(engine: Engine) -> AddressRegister:
-    return AddressRegister("valmont", StoredRegisters(Reading(engine)))
+    return AddressRegister("valmont", StoredRegisters(Queries(engine)))
 
 
 def town_of(path: Path, *rows: str) -> NewBase:
@@ -107,7 +107,7 @@ def set_of(found: Places) -> tuple[set[object], frozenset[str]]:
     return told, found.unknown_words
 
 
-def test_it_answers_as_the_same_file_does_in_memory(registering: Registering, source: AddressRegister) -> None:
+def test_it_answers_as_the_same_file_does_in_memory(registering: DatasetImport, source: AddressRegister) -> None:
     import_base(registering, NewBase("valmont", TOWN, BAN, "fr", DAY), "Iris")
     file = AddressFile(TOWN)
     for asked, found in zip(QUERIES, source.look_up_many(QUERIES), strict=True):
@@ -117,7 +117,7 @@ def test_it_answers_as_the_same_file_does_in_memory(registering: Registering, so
 
 
 def test_a_street_of_several_batches_is_put_together(
-    registering: Registering, source: AddressRegister, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    registering: DatasetImport, source: AddressRegister, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.imports.address_base.batches", _small)
     lines = [*houses(2.5, 5), *houses(2.25, 1, "Rue Neuve"), *houses(2.75, 2, "rue du moulin")]
@@ -131,7 +131,7 @@ def test_a_street_of_several_batches_is_put_together(
 
 
 def test_a_number_that_comes_again_in_another_batch_is_no_further_one(
-    registering: Registering, source: AddressRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registering: DatasetImport, source: AddressRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.imports.address_base.batches", _small)
     import_base(registering, town_of(tmp_path / "a.csv", *houses(2.5, 4), *houses(2.75, 4)), "Iris")
@@ -140,7 +140,7 @@ def test_a_number_that_comes_again_in_another_batch_is_no_further_one(
 
 
 def test_a_base_that_may_lack_houses_knows_no_whole_street(
-    registering: Registering, source: AddressRegister, tmp_path: Path
+    registering: DatasetImport, source: AddressRegister, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.csv"
     lines = [f"2.5,44.005,{n},Rue du Moulin,Valmont,99002" for n in range(1, 9)]
@@ -158,7 +158,7 @@ def _small(rows: object, code: str, salt: int) -> object:
 
 
 def test_names_of_any_letters_are_kept_as_they_are(
-    registering: Registering, source: AddressRegister, tmp_path: Path
+    registering: DatasetImport, source: AddressRegister, tmp_path: Path
 ) -> None:
     names = ["Rue \\N", 'Rue d\'Ô"x"', "Rue %s :rows", "Straße 🏠 Ost", "Rue \\."]
     lines = [row for name in names for row in houses(2.5, 1, name.replace('"', ""))]
@@ -169,7 +169,7 @@ def test_names_of_any_letters_are_kept_as_they_are(
 
 
 def test_a_connection_that_plans_anew_still_sees_one_moment(
-    registering: Registering, source: AddressRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registering: DatasetImport, source: AddressRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jurat.database._PLANS_LAST", 0.0)
     import_base(registering, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
@@ -186,7 +186,7 @@ def test_a_database_that_is_away_is_an_outage(postgresql_url: str) -> None:
     engine = open_engine(postgresql_url.rsplit("/", 1)[0] + "/nowhere")
     try:
         with pytest.raises(Unavailable, match="did not answer"):
-            AddressRegister("valmont", StoredRegisters(Reading(engine))).look_up(MOULIN)
+            AddressRegister("valmont", StoredRegisters(Queries(engine))).look_up(MOULIN)
     finally:
         engine.dispose()
 
@@ -195,7 +195,7 @@ def test_a_database_that_is_away_is_an_outage(postgresql_url: str) -> None:
 
 
 def test_a_new_version_counts_from_the_next_look_up_on(
-    registering: Registering, source: AddressRegister, tmp_path: Path, engine: Engine
+    registering: DatasetImport, source: AddressRegister, tmp_path: Path, engine: Engine
 ) -> None:
     for number, longitude in enumerate((2.0, 3.0, 4.0, 5.0), 1):
         done = import_base(registering, town_of(tmp_path / "a.csv", *houses(longitude)), "Iris")
@@ -206,7 +206,7 @@ def test_a_new_version_counts_from_the_next_look_up_on(
     assert [(row.version, row.state) for row in registering.versions()] == [(4, "active"), (3, "retired")]
 
 
-def test_the_same_file_again_changes_nothing_and_another_day_does(registering: Registering, tmp_path: Path) -> None:
+def test_the_same_file_again_changes_nothing_and_another_day_does(registering: DatasetImport, tmp_path: Path) -> None:
     base = town_of(tmp_path / "a.csv", *houses(2.0))
     assert import_base(registering, base, "Iris").row.version == 1
     again = import_base(registering, base, "Iris")
@@ -216,10 +216,10 @@ def test_the_same_file_again_changes_nothing_and_another_day_does(registering: R
 
 
 def test_a_look_up_sees_one_version_from_its_beginning_to_its_end(
-    registering: Registering, engine: Engine, tmp_path: Path
+    registering: DatasetImport, engine: Engine, tmp_path: Path
 ) -> None:
     import_base(registering, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
-    with Reading(engine).register("valmont") as base:
+    with Queries(engine).register("valmont") as base:
         assert base is not None
         for longitude in (3.0, 4.0, 5.0):  # by now the first version is deleted
             import_base(registering, town_of(tmp_path / "a.csv", *houses(longitude)), "Iris")
@@ -231,7 +231,7 @@ def test_a_look_up_sees_one_version_from_its_beginning_to_its_end(
 
 
 def test_look_ups_find_a_whole_version_while_versions_are_switched(
-    registering: Registering, source: AddressRegister, tmp_path: Path
+    registering: DatasetImport, source: AddressRegister, tmp_path: Path
 ) -> None:
     import_base(registering, town_of(tmp_path / "a.csv", *houses(1.0, 40)), "Iris")
     seen: list[frozenset[float]] = []
@@ -260,7 +260,9 @@ def test_look_ups_find_a_whole_version_while_versions_are_switched(
     assert seen
 
 
-def test_who_imported_and_removed_stands_in_the_audit(registering: Registering, engine: Engine, tmp_path: Path) -> None:
+def test_who_imported_and_removed_stands_in_the_audit(
+    registering: DatasetImport, engine: Engine, tmp_path: Path
+) -> None:
     import_base(registering, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
     registering.remove("valmont", "Ben")
     with engine.begin() as connection:
@@ -275,7 +277,7 @@ def test_who_imported_and_removed_stands_in_the_audit(registering: Registering, 
 
 
 def test_a_bad_row_at_the_end_changes_nothing(
-    registering: Registering, source: AddressRegister, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registering: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.imports.address_base.batches", _small)
     import_base(registering, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
@@ -287,7 +289,7 @@ def test_a_bad_row_at_the_end_changes_nothing(
     assert states(engine) == {1: "active", 2: "removed"}
 
 
-def crash(registering: Registering, base: NewBase) -> RegisterRow:
+def crash(registering: DatasetImport, base: NewBase) -> RegisterRow:
     """What an import leaves that is killed in the middle."""
     from adapters.address.base.batches import batches
 
@@ -298,7 +300,7 @@ def crash(registering: Registering, base: NewBase) -> RegisterRow:
 
 
 def test_a_crashed_import_is_seen_by_nobody_and_the_next_one_removes_it(
-    registering: Registering, source: AddressRegister, engine: Engine, tmp_path: Path
+    registering: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path
 ) -> None:
     import_base(registering, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
     crash(registering, town_of(tmp_path / "a.csv", *houses(3.0, 9)))
@@ -310,7 +312,7 @@ def test_a_crashed_import_is_seen_by_nobody_and_the_next_one_removes_it(
 
 
 def test_of_two_imports_at_once_the_one_that_began_last_wins(
-    registering: Registering, source: AddressRegister, engine: Engine, tmp_path: Path
+    registering: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path
 ) -> None:
     first = crash(registering, town_of(tmp_path / "a.csv", *houses(2.0)))
     second = crash(registering, town_of(tmp_path / "a.csv", *houses(3.0)))
@@ -323,7 +325,7 @@ def test_of_two_imports_at_once_the_one_that_began_last_wins(
     assert states(engine) == {1: "removed", 2: "active"}
 
 
-def test_an_import_of_another_name_is_left_alone(registering: Registering, engine: Engine, tmp_path: Path) -> None:
+def test_an_import_of_another_name_is_left_alone(registering: DatasetImport, engine: Engine, tmp_path: Path) -> None:
     staged = crash(registering, town_of(tmp_path / "a.csv", *houses(2.0)))
     base = town_of(tmp_path / "b.csv", *houses(3.0))
     import_base(registering, NewBase("aubrac", base.path, BAN, "fr", DAY), "Iris")
@@ -332,7 +334,7 @@ def test_an_import_of_another_name_is_left_alone(registering: Registering, engin
     assert rows(engine)["houses"] == 8
 
 
-def test_two_streets_of_one_number_end_the_import(registering: Registering, engine: Engine, tmp_path: Path) -> None:
+def test_two_streets_of_one_number_end_the_import(registering: DatasetImport, engine: Engine, tmp_path: Path) -> None:
     from adapters.address.base.batches import batches
 
     staged = crash(registering, town_of(tmp_path / "a.csv", *houses(2.0)))
@@ -347,7 +349,7 @@ def test_two_streets_of_one_number_end_the_import(registering: Registering, engi
 
 
 def test_removing_deletes_in_small_lots_and_makes_up_for_what_was_cut_off(
-    registering: Registering, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registering: DatasetImport, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "STREETS_AT_ONCE", 2)
     monkeypatch.setattr(module, "WORDS_AT_ONCE", 3)
@@ -355,16 +357,16 @@ def test_removing_deletes_in_small_lots_and_makes_up_for_what_was_cut_off(
     import_base(registering, town_of(tmp_path / "a.csv", *lines), "Iris")
     assert rows(engine) == {"streets": 7, "houses": 14, "words": 8}
     deleted: list[object] = []
-    whole = Registering._delete
+    whole = DatasetImport._delete
 
-    def cut_off(self: Registering, tables: tuple[str, ...], column: str, register: int, bound: object) -> None:
+    def cut_off(self: DatasetImport, tables: tuple[str, ...], column: str, register: int, bound: object) -> None:
         if len(deleted) == 2:
             raise KeyboardInterrupt
         deleted.append(bound)
         whole(self, tables, column, register, bound)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Registering, "_delete", cut_off)
+        patch.setattr(DatasetImport, "_delete", cut_off)
         with pytest.raises(KeyboardInterrupt):
             registering.remove("valmont", "Iris")
     assert rows(engine) == {"streets": 3, "houses": 6, "words": 8}
@@ -374,7 +376,7 @@ def test_removing_deletes_in_small_lots_and_makes_up_for_what_was_cut_off(
     assert states(engine) == {1: "removed"}
 
 
-def test_a_version_never_gets_the_number_of_another(registering: Registering, tmp_path: Path) -> None:
+def test_a_version_never_gets_the_number_of_another(registering: DatasetImport, tmp_path: Path) -> None:
     ids = []
     for longitude in (2.0, 3.0):
         ids.append(import_base(registering, town_of(tmp_path / "a.csv", *houses(longitude)), "Iris").row.id)
@@ -383,11 +385,11 @@ def test_a_version_never_gets_the_number_of_another(registering: Registering, tm
 
 
 def test_a_fault_in_the_midst_leaves_what_was_in_force(
-    registering: Registering, source: AddressRegister, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registering: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_base(registering, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
     with monkeypatch.context() as patch:
-        patch.setattr(Registering, "switch", lambda *_: (_ for _ in ()).throw(RuntimeError("full")))
+        patch.setattr(DatasetImport, "switch", lambda *_: (_ for _ in ()).throw(RuntimeError("full")))
         with pytest.raises(RuntimeError):
             import_base(registering, town_of(tmp_path / "a.csv", *houses(3.0)), "Iris")
     assert longitudes(source.look_up(MOULIN)) == {2.0}

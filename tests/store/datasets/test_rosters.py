@@ -16,7 +16,7 @@ from adapters.fingerprints import Fingerprints
 from jurat.database import open_engine
 from jurat.vocabulary import Outcome, Reason
 from store.datasets.rosters import Enrolling
-from store.queries import Reading
+from store.queries import Queries
 from tests.store.datasets.members import (
     ACCEPTED,
     AMBIGUOUS,
@@ -125,13 +125,13 @@ def test_a_whole_claim_is_looked_up_in_one_statement(
 ) -> None:
     enrolled(enrolling, tmp_path, *ROWS, *(f"{number};Valombre;Iris;on;Valmont" for number in range(100, 160)))
     calls: list[int] = []
-    whole = Reading.people
+    whole = Queries.people
 
-    def counting(self: Reading, register: str, numbers: Any = ()) -> Any:
+    def counting(self: Queries, register: str, numbers: Any = ()) -> Any:
         calls.append(len(numbers))
         return whole(self, register, numbers)
 
-    monkeypatch.setattr(Reading, "people", counting)
+    monkeypatch.setattr(Queries, "people", counting)
     queries = [asked(str(number)) for number in range(100, 150)]
     queries += [asked("x"), asked("7"), MAELLE, IRIS, IRIS]
     found = adapter(engine, Fingerprints([NEW, OLD])).look_up_many(queries)

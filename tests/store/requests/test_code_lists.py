@@ -18,8 +18,8 @@ from jurat.codes import generate
 from jurat.ids import uuid7
 from jurat.seal import Seal, Unseal
 from jurat.seal import generate as generate_keys
-from store.requests.code_lists import Minting
-from store.upkeep.upkeep import Keeping
+from store.requests.code_lists import CodeImporter
+from store.upkeep.upkeep import Upkeep
 from tests.store.desk import DOCUMENT, HASH_KEY, PUBLIC_KEY, Desk
 
 IRIS = "Iris of the town"
@@ -31,9 +31,9 @@ def applied(desk: Desk, more: Mapping[str, Any]) -> None:
     desk.apply({**DOCUMENT, **{part: {**DOCUMENT[part], **more.get(part, {})} for part in ("sources", "criteria")}})
 
 
-def keeping(desk: Desk) -> Keeping:
+def keeping(desk: Desk) -> Upkeep:
     """That of a worker with all keys."""
-    return Keeping(desk.engine, Minting(desk.unseal, desk.fingerprints))
+    return Upkeep(desk.engine, CodeImporter(desk.unseal, desk.fingerprints))
 
 
 def ask(desk: Desk, codes: Iterable[str], code_list: str = "spring", **given: Any) -> UUID:
@@ -144,7 +144,7 @@ def test_a_worker_without_the_keys_leaves_them_to_others(desk: Desk) -> None:
     desk.sql(f"{revocation} ('0192a000-0000-7000-8000-000000000009', 'restore', 'budget', 'p-1', 'a clerk', NOW)")
     private, _ = generate_keys()
     assert desk.keeping.do_requests() == 1, "the other one"
-    assert Keeping(desk.engine, Minting(Unseal([private]), desk.fingerprints)).do_requests() == 0
+    assert Upkeep(desk.engine, CodeImporter(Unseal([private]), desk.fingerprints)).do_requests() == 0
     assert desk.client.request(request).state is AskedState.WAITING
     assert keeping(desk).do_requests() == 1
     assert desk.client.request(request).state is AskedState.DONE
@@ -153,7 +153,7 @@ def test_a_worker_without_the_keys_leaves_them_to_others(desk: Desk) -> None:
 def test_the_newest_key_hashes_them(desk: Desk) -> None:
     code, newest = generate(), bytes(32)
     ask(desk, [code])
-    Keeping(desk.engine, Minting(desk.unseal, Fingerprints([newest, HASH_KEY]))).do_requests()
+    Upkeep(desk.engine, CodeImporter(desk.unseal, Fingerprints([newest, HASH_KEY]))).do_requests()
     stored = Fingerprints([newest]).newest("spring", code.replace("-", ""))
     assert desk.sql("SELECT fingerprint FROM jurat_codes") == [(stored,)]
 

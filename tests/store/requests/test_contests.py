@@ -14,12 +14,12 @@ import pytest
 from jurat.ids import uuid7
 from jurat.seal import Seal
 from jurat.vocabulary import AccessState, Reason, State
-from store.explanation import Explaining
+from store.explanation import Explanations
 from store.requests.decisions import SECOND_PERSON, words
 from store.requests.request_rows import ask
 from store.requests.request_runner import CannotBeDone, Kind, Request, Requests
-from store.requests.reviews import ReviewError, Reviewing
-from store.upkeep.upkeep import Keeping
+from store.requests.reviews import ReviewDecisions, ReviewError
+from store.upkeep.upkeep import Upkeep
 from tasks.checks import ClaimedCheck, Review
 from tests.store.desk import ACCEPTED, DOCUMENT, PUBLIC_KEY, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
 from tests.store.passing import let_pass
@@ -81,7 +81,7 @@ def test_a_contested_verdict_goes_before_a_person_and_stands_meanwhile(desk: Des
     assert (result.state, result.outcome, result.revision) == (State.REVIEW, verdict.outcome, 1)
     assert states(desk)["residence"] == "review"
     assert desk.access() == AccessState.PENDING
-    (queued,) = Explaining(desk.engine).queue()
+    (queued,) = Explanations(desk.engine).queue()
     assert (queued.check_id, queued.reason, queued.evidence) == (check, verdict.reason, {"contested": 1})
     assert (queued.contested, queued.document, queued.words, queued.overdue) == (True, "folder 7", [], False)
     fortnight = 14 * 86400
@@ -105,7 +105,7 @@ def test_access_stays_blocked_where_no_decision_could_grant_it(desk: Desk) -> No
 def test_the_note_is_opened_by_the_workers_key_and_that_is_in_the_audit(desk: Desk) -> None:
     check = settled(desk)
     contest(desk, check)
-    reviewing = Reviewing(desk.engine)
+    reviewing = ReviewDecisions(desk.engine)
     with pytest.raises(ReviewError, match="is settled: its answer is shown only while it is in review"):
         reviewing.sealed(check, CLERK)
     desk.keeping.do_requests()
@@ -119,7 +119,7 @@ def test_the_note_is_opened_by_the_workers_key_and_that_is_in_the_audit(desk: De
 
 def test_the_answer_is_opened_where_no_source_could_decide(desk: Desk) -> None:
     held = in_review(desk)
-    sealed = Reviewing(desk.engine).sealed(held.id, CLERK)
+    sealed = ReviewDecisions(desk.engine).sealed(held.id, CLERK)
     assert (sealed.answer, sealed.note) == (held.sealed, None)
 
 
@@ -153,7 +153,7 @@ def test_a_contest_that_nobody_decides_in_time_leaves_the_verdict_and_no_note(de
     contest(desk, check)
     desk.keeping.do_requests()
     desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
-    assert [each.overdue for each in Explaining(desk.engine).queue(overdue=True)] == [True]
+    assert [each.overdue for each in Explanations(desk.engine).queue(overdue=True)] == [True]
     assert desk.keeping.end_reviews() == 1
     assert notes(desk) == 0
     assert desk.client.access("budget", "p-1") == before
@@ -260,7 +260,7 @@ def test_a_contest_while_upkeep_ends_the_review_is_done_or_says_why(desk: Desk, 
     """A check that was opened again, and is overdue, is contested at the moment at which its review ends."""
     checks = [settled(desk, participant=f"p-{number}") for number in range(times)]
     for check in checks:
-        Reviewing(desk.engine).reopen(check, CLERK)
+        ReviewDecisions(desk.engine).reopen(check, CLERK)
     desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
     with desk.engine.begin() as connection:
         for check in checks:
@@ -268,7 +268,7 @@ def test_a_contest_while_upkeep_ends_the_review_is_done_or_says_why(desk: Desk, 
     together = Barrier(2, timeout=30)
 
     def work(what: str) -> None:
-        mine = Keeping(desk.engine)
+        mine = Upkeep(desk.engine)
         together.wait()
         getattr(mine, what)()
 
@@ -351,7 +351,7 @@ def test_words_of_an_earlier_review_do_not_count(watched: Desk) -> None:
     held = in_review(watched)
     say(watched, held.id, CLERK, Reason.PERSON_REFUSED)
     say(watched, held.id, OTHER, Reason.PERSON_REFUSED)
-    Reviewing(watched.engine).reopen(held.id, CLERK)
+    ReviewDecisions(watched.engine).reopen(held.id, CLERK)
     assert said(watched, held.id) == []
     assert say(watched, held.id, "a third", Reason.PERSON_REFUSED) == SECOND_PERSON
     assert len(watched.verdicts(held.id)) == 1
@@ -359,17 +359,17 @@ def test_words_of_an_earlier_review_do_not_count(watched: Desk) -> None:
 
 def test_words_of_a_review_that_nobody_ended_do_not_count(watched: Desk) -> None:
     check = settled(watched)
-    Reviewing(watched.engine).reopen(check, CLERK)
+    ReviewDecisions(watched.engine).reopen(check, CLERK)
     say(watched, check, CLERK)
     watched.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
     watched.keeping.end_reviews()
     let_pass(watched, 1)
-    Reviewing(watched.engine).reopen(check, CLERK)
+    ReviewDecisions(watched.engine).reopen(check, CLERK)
     assert say(watched, check, OTHER) == SECOND_PERSON
 
 
 def test_the_reviewers_of_the_engine_wait_for_each_other_too(watched: Desk) -> None:
-    held, reviewing = in_review(watched), Reviewing(watched.engine)
+    held, reviewing = in_review(watched), ReviewDecisions(watched.engine)
     assert reviewing.decide(held.id, Reason.PERSON_ACCEPTED, CLERK) is None
     assert reviewing.decide(held.id, Reason.PERSON_ACCEPTED, OTHER) == 1
 
@@ -387,11 +387,11 @@ def test_the_queue_and_the_explanation_show_the_first_word(watched: Desk) -> Non
     held = in_review(watched)
     say(watched, held.id, CLERK, Reason.PERSON_REFUSED)
     say(watched, held.id, CLERK, Reason.PERSON_ACCEPTED)
-    (queued,) = Explaining(watched.engine).queue("budget")
+    (queued,) = Explanations(watched.engine).queue("budget")
     assert [(word["by_whom"], word["reason"]) for word in queued.words] == [(CLERK, "person_accepted")]
     assert (queued.contested, queued.document) == (False, None)
-    assert Explaining(watched.engine).queue("another") == []
-    explained = Explaining(watched.engine).check(held.id)
+    assert Explanations(watched.engine).queue("another") == []
+    explained = Explanations(watched.engine).check(held.id)
     assert [(word.by_whom, word.reason) for word in explained.words] == [(CLERK, "person_accepted")]
 
 

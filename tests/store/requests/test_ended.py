@@ -17,8 +17,8 @@ from jurat import AlreadyConfirmed, NotNeeded
 from jurat.database import state_of
 from jurat.ids import uuid7
 from jurat.vocabulary import AccessState, Reason, State
-from store.explanation import Explaining
-from store.requests.reviews import Reviewing
+from store.explanation import Explanations
+from store.requests.reviews import ReviewDecisions
 from tasks.checks import ClaimedCheck, Review
 from tests.docs.pages import ROOT, block
 from tests.jurat.calls import submit
@@ -42,7 +42,7 @@ def in_review(desk: Desk, question: str = "profession") -> ClaimedCheck:
 
 
 def needed(desk: Desk) -> list[tuple[UUID, bool]]:
-    return [(each.check_id, each.needed) for each in Explaining(desk.engine).queue()]
+    return [(each.check_id, each.needed) for each in Explanations(desk.engine).queue()]
 
 
 # ------------------------------------------------------------------------------------------------------------- reviews
@@ -55,7 +55,7 @@ def test_a_review_is_not_needed_once_an_alternative_is_accepted_and_comes_last(d
     assert needed(desk) == [(review.id, True), (other.id, True)]
     desk.settle(desk.held("p-1", "code"), ACCEPTED)
     assert needed(desk) == [(other.id, True), (review.id, False)]
-    access = Explaining(desk.engine).check(review.id).access
+    access = Explanations(desk.engine).check(review.id).access
     assert access is not None
     assert (access.question, access.ended_by) == ("review", ("code",))
 
@@ -92,14 +92,14 @@ def test_it_is_needed_again_when_the_accepted_answer_ends(desk: Desk) -> None:
     let_pass(desk, 11)
     assert desk.keeping.add_up_access() == 1
     assert (desk.access(), needed(desk)) == (AccessState.PENDING, [(review.id, True)])
-    Reviewing(desk.engine).decide(review.id, Reason.PERSON_ACCEPTED, "a clerk")
+    ReviewDecisions(desk.engine).decide(review.id, Reason.PERSON_ACCEPTED, "a clerk")
     assert desk.access() == AccessState.GRANTED
 
 
 def test_it_is_needed_again_when_a_person_no_longer_accepts_the_accepted_answer(desk: Desk) -> None:
     review, code = in_review(desk), desk.held("p-1", "code")
     desk.settle(code, ACCEPTED)
-    reviewing = Reviewing(desk.engine)
+    reviewing = ReviewDecisions(desk.engine)
     reviewing.reopen(code.id, "a clerk")
     assert sorted(needed(desk)) == sorted([(review.id, False), (code.id, True)])
     reviewing.decide(code.id, Reason.CODE_REVOKED, "a clerk")
@@ -126,7 +126,7 @@ def test_it_can_be_decided_all_the_same_and_ends_at_its_due_date_as_ever(desk: D
     second = desk.held("p-2", "profession")
     desk.settle(second, IN_REVIEW)
     desk.settle(desk.held("p-2", "code"), ACCEPTED)
-    Reviewing(desk.engine).decide(second.id, Reason.PERSON_REFUSED, "a clerk")
+    ReviewDecisions(desk.engine).decide(second.id, Reason.PERSON_REFUSED, "a clerk")
     assert desk.verdicts(second.id) == [("refused", "person_refused")]
     assert desk.access("p-2") == AccessState.INCOMPLETE
 
@@ -140,7 +140,7 @@ def test_a_row_of_an_older_worker_is_not_believed(desk: Desk) -> None:
     states = '{"residence": "open", "profession": "review", "code": "refused"}'
     desk.sql("UPDATE jurat_access SET questions = :states", states=states)
     assert needed(desk) == [(review.id, True)]
-    access = Explaining(desk.engine).check(review.id).access
+    access = Explanations(desk.engine).check(review.id).access
     assert access is not None
     assert access.ended_by == ()
     assert desk.submit("p-2", "profession").created

@@ -18,7 +18,7 @@ from jurat.vocabulary import Outcome, Reason
 from store.requests.erasure import Trace, erase, traces
 from store.requests.request_rows import CannotBeDone, Kind, Request, ask
 from store.requests.request_runner import Requests
-from store.requests.reviews import Reviewing
+from store.requests.reviews import ReviewDecisions
 from store.verdicts.access import AccessRows
 from tasks.check_runner import CheckRunner
 from tasks.checks import ClaimedCheck, Later, NextSource, Review, Settle
@@ -250,7 +250,7 @@ def test_a_check_on_its_way_ends_undetermined_without_a_person(desk: Desk, reque
 def test_a_check_that_was_opened_again_keeps_its_verdict(desk: Desk, requests: Requests) -> None:
     held = desk.held(GONE)
     desk.settle(held, REFUSED)
-    Reviewing(desk.engine).reopen(held.id, ADMIN)
+    ReviewDecisions(desk.engine).reopen(held.id, ADMIN)
     requests.do(erasing())
     assert desk.row(held.id, "state") == "settled"
     assert desk.verdicts(held.id) == [("refused", "status_inactive")]

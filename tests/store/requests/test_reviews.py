@@ -12,8 +12,8 @@ from uuid import UUID
 import pytest
 
 from jurat.vocabulary import AccessState, Outcome, Reason, State
-from store.requests.reviews import ReviewError, Reviewing
-from store.upkeep.upkeep import Keeping
+from store.requests.reviews import ReviewDecisions, ReviewError
+from store.upkeep.upkeep import Upkeep
 from tasks.checks import ClaimedCheck, Review
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNDETERMINED, Desk, attempt, entry
 
@@ -29,8 +29,8 @@ WITHOUT_PROFESSION = {
 
 
 @pytest.fixture
-def reviewing(desk: Desk) -> Reviewing:
-    return Reviewing(desk.engine)
+def reviewing(desk: Desk) -> ReviewDecisions:
+    return ReviewDecisions(desk.engine)
 
 
 def in_review(desk: Desk, participant: str = "p-1", question: str = "profession") -> ClaimedCheck:
@@ -59,7 +59,7 @@ def audited(desk: Desk) -> list[tuple[Any, ...]]:
         (Reason.PROFESSION_NOT_ELIGIBLE, "refused"),
     ],
 )
-def test_a_persons_word_is_the_verdict(desk: Desk, reviewing: Reviewing, reason: Reason, outcome: str) -> None:
+def test_a_persons_word_is_the_verdict(desk: Desk, reviewing: ReviewDecisions, reason: Reason, outcome: str) -> None:
     held = in_review(desk)
     assert reviewing.decide(held.id, reason, CLERK, {"seen": "card"}) == 1
     ((*verdict, evidence),) = desk.sql(
@@ -74,7 +74,7 @@ def test_a_persons_word_is_the_verdict(desk: Desk, reviewing: Reviewing, reason:
     assert audited(desk) == [(CLERK, "review decide", str(held.id))]
 
 
-def test_a_decision_counts_for_the_access_at_once(desk: Desk, reviewing: Reviewing) -> None:
+def test_a_decision_counts_for_the_access_at_once(desk: Desk, reviewing: ReviewDecisions) -> None:
     desk.settle(desk.held())
     held = in_review(desk)
     assert desk.access() == AccessState.PENDING
@@ -82,7 +82,7 @@ def test_a_decision_counts_for_the_access_at_once(desk: Desk, reviewing: Reviewi
     assert desk.access() == AccessState.GRANTED
 
 
-def test_a_decision_is_kept_as_long_as_the_consultation_says(desk: Desk, reviewing: Reviewing) -> None:
+def test_a_decision_is_kept_as_long_as_the_consultation_says(desk: Desk, reviewing: ReviewDecisions) -> None:
     desk.apply({**DOCUMENT, "consultations": {"budget": {"questions": QUESTIONS, "retain": "30d"}}})
     reviewing.decide(in_review(desk).id, Reason.PERSON_REFUSED, CLERK)
     month = 30 * 86400
@@ -91,7 +91,7 @@ def test_a_decision_is_kept_as_long_as_the_consultation_says(desk: Desk, reviewi
 
 
 @pytest.mark.parametrize("reason", [Reason.NAME_DIFFERS, Reason.INSIDE_ZONE, Reason.CODE_VALID, Reason.WORKER_LOST])
-def test_a_reason_that_is_no_persons_decides_nothing(desk: Desk, reviewing: Reviewing, reason: Reason) -> None:
+def test_a_reason_that_is_no_persons_decides_nothing(desk: Desk, reviewing: ReviewDecisions, reason: Reason) -> None:
     held = in_review(desk)
     with pytest.raises(ReviewError, match=rf"{reason} is not for a person to say; expected one of person_accepted, "):
         reviewing.decide(held.id, reason, CLERK)
@@ -101,7 +101,7 @@ def test_a_reason_that_is_no_persons_decides_nothing(desk: Desk, reviewing: Revi
 @pytest.mark.parametrize(
     "evidence", [{"note": "\ud800"}, {"note": float("nan")}], ids=["half a character", "no number"]
 )
-def test_evidence_that_can_not_be_stored_changes_nothing(desk: Desk, reviewing: Reviewing, evidence: Any) -> None:
+def test_evidence_that_can_not_be_stored_changes_nothing(desk: Desk, reviewing: ReviewDecisions, evidence: Any) -> None:
     held = in_review(desk)
     with pytest.raises(ReviewError, match="the evidence cannot be stored"):
         reviewing.decide(held.id, Reason.PERSON_ACCEPTED, CLERK, evidence)
@@ -126,7 +126,7 @@ def _settled(desk: Desk) -> UUID:
     ids=["unknown", "pending", "leased", "settled"],
 )
 def test_what_is_not_in_review_is_not_decided(
-    desk: Desk, reviewing: Reviewing, make: Callable[[Desk], UUID], sentence: str
+    desk: Desk, reviewing: ReviewDecisions, make: Callable[[Desk], UUID], sentence: str
 ) -> None:
     check = make(desk)
     before = desk.sql("SELECT * FROM jurat_checks"), desk.sql("SELECT * FROM jurat_verdicts")
@@ -136,7 +136,7 @@ def test_what_is_not_in_review_is_not_decided(
     assert audited(desk) == []
 
 
-def test_nothing_that_a_worker_still_has_gets_in_after_a_decision(desk: Desk, reviewing: Reviewing) -> None:
+def test_nothing_that_a_worker_still_has_gets_in_after_a_decision(desk: Desk, reviewing: ReviewDecisions) -> None:
     held = in_review(desk)
     reviewing.decide(held.id, Reason.PERSON_REFUSED, CLERK)
     assert len(desk.settle(held, ACCEPTED).stale) == 1
@@ -152,7 +152,7 @@ def test_of_several_persons_and_upkeep_at_the_same_moment_one_decides(desk: Desk
     together = Barrier(len(reasons) + 1, timeout=30)
 
     def decide(check: UUID, reason: Reason) -> bool:
-        mine = Reviewing(desk.engine)
+        mine = ReviewDecisions(desk.engine)
         together.wait()
         try:
             mine.decide(check, reason, CLERK)
@@ -161,7 +161,7 @@ def test_of_several_persons_and_upkeep_at_the_same_moment_one_decides(desk: Desk
         return True
 
     def end(_: UUID) -> int:
-        mine = Keeping(desk.engine)
+        mine = Upkeep(desk.engine)
         together.wait()
         return mine.end_reviews()
 
@@ -182,7 +182,7 @@ def test_of_several_persons_and_upkeep_at_the_same_moment_one_decides(desk: Desk
 # ------------------------------------------------------------------------------------------------ reopening
 
 
-def test_a_settled_check_goes_before_a_person_and_its_verdict_stays(desk: Desk, reviewing: Reviewing) -> None:
+def test_a_settled_check_goes_before_a_person_and_its_verdict_stays(desk: Desk, reviewing: ReviewDecisions) -> None:
     held = desk.held()
     desk.settle(held, REFUSED)
     assert desk.access() == AccessState.BLOCKED
@@ -201,7 +201,7 @@ def test_a_settled_check_goes_before_a_person_and_its_verdict_stays(desk: Desk, 
     assert audited(desk) == [(CLERK, "review open", str(held.id))]
 
 
-def test_a_decision_after_reopening_is_the_next_revision(desk: Desk, reviewing: Reviewing) -> None:
+def test_a_decision_after_reopening_is_the_next_revision(desk: Desk, reviewing: ReviewDecisions) -> None:
     desk.settle(desk.held(question="profession"))
     held = desk.held()
     desk.settle(held, REFUSED)
@@ -219,7 +219,7 @@ def test_a_decision_after_reopening_is_the_next_revision(desk: Desk, reviewing: 
 
 @pytest.mark.parametrize("verdict", [ACCEPTED, REFUSED, UNDETERMINED], ids=lambda verdict: verdict.outcome)
 def test_a_reopening_that_nobody_decides_leaves_the_verdict_as_it_was(
-    desk: Desk, reviewing: Reviewing, verdict: Any
+    desk: Desk, reviewing: ReviewDecisions, verdict: Any
 ) -> None:
     held = desk.held()
     desk.settle(held, verdict)
@@ -234,7 +234,7 @@ def test_a_reopening_that_nobody_decides_leaves_the_verdict_as_it_was(
     assert (desk.claims.claim_overdue(10, {}), desk.keeping.end_reviews()) == ([], 0)
 
 
-def test_by_force_a_reopened_check_keeps_its_verdict_too(desk: Desk, reviewing: Reviewing) -> None:
+def test_by_force_a_reopened_check_keeps_its_verdict_too(desk: Desk, reviewing: ReviewDecisions) -> None:
     held = desk.held(question="profession")
     desk.settle(held)
     reviewing.reopen(held.id, CLERK)
@@ -244,7 +244,7 @@ def test_by_force_a_reopened_check_keeps_its_verdict_too(desk: Desk, reviewing: 
     assert (json.loads(questions) if isinstance(questions, str) else questions)["profession"] == "accepted"
 
 
-def test_what_is_before_a_person_is_not_purged(desk: Desk, reviewing: Reviewing) -> None:
+def test_what_is_before_a_person_is_not_purged(desk: Desk, reviewing: ReviewDecisions) -> None:
     gone, reopened = desk.held("p-1"), desk.held("p-2")
     desk.write(entry(gone, retain=-1.0), entry(reopened, retain=-1.0))
     reviewing.reopen(reopened.id, CLERK)
@@ -256,7 +256,7 @@ def test_what_is_before_a_person_is_not_purged(desk: Desk, reviewing: Reviewing)
 
 def _reopened(desk: Desk) -> UUID:
     check = _settled(desk)
-    Reviewing(desk.engine).reopen(check, "another clerk")
+    ReviewDecisions(desk.engine).reopen(check, "another clerk")
     return check
 
 
@@ -280,7 +280,7 @@ def _without_question(desk: Desk) -> UUID:
     ids=["unknown", "pending", "leased", "in review", "reopened", "without question"],
 )
 def test_what_is_not_settled_or_not_asked_any_more_is_not_reopened(
-    desk: Desk, reviewing: Reviewing, make: Callable[[Desk], UUID], sentence: str
+    desk: Desk, reviewing: ReviewDecisions, make: Callable[[Desk], UUID], sentence: str
 ) -> None:
     check = make(desk)
     before = desk.sql("SELECT * FROM jurat_checks"), desk.sql("SELECT * FROM jurat_reviews")
@@ -309,7 +309,7 @@ def test_a_person_waits_for_a_participant_whom_a_platform_holds(postgresql: Desk
     with ThreadPoolExecutor(1) as pool:
         with desk.engine.begin() as platform:
             desk.submit_on(platform, "p-1", "code")
-            deciding = pool.submit(Reviewing(desk.engine).decide, held.id, Reason.PERSON_ACCEPTED, CLERK)
+            deciding = pool.submit(ReviewDecisions(desk.engine).decide, held.id, Reason.PERSON_ACCEPTED, CLERK)
             waiting = (
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             )

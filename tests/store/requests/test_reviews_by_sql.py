@@ -15,13 +15,13 @@ from jurat.ids import uuid7
 from jurat.names import person
 from jurat.seal import key_to_text
 from jurat.vocabulary import AccessState, Reason
-from store.explanation import Explaining
+from store.explanation import Explanations
 from store.requests.decisions import SECOND_PERSON
 from store.requests.request_rows import DECIDING, ask
 from store.requests.request_runner import CannotBeDone, Kind, Request, Requests
-from store.requests.reviews import Reviewing
+from store.requests.reviews import ReviewDecisions
 from store.schema.grants import Role
-from store.upkeep.upkeep import Keeping
+from store.upkeep.upkeep import Upkeep
 from tasks.checks import ClaimedCheck, Review
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import DOCUMENT, PUBLIC_KEY, REFUSED, Desk
@@ -189,7 +189,7 @@ def test_a_contest_goes_from_the_platform_to_the_verdict_with_each_in_its_role(p
         engine, clerk, watcher = (
             bounded(open_engine(logins.url(role))) for role in (Role.WORKER, Role.REVIEWER, Role.READER)
         )
-        worker = Keeping(engine)
+        worker = Upkeep(engine)
         its_own = open_engine(logins.url(Role.PLATFORM))
         with its_own.begin() as connection:
             asked = platform.contest(connection, check, note="look again", document="folder 7")
@@ -199,16 +199,16 @@ def test_a_contest_goes_from_the_platform_to_the_verdict_with_each_in_its_role(p
         assert worker.do_requests() == 1
         assert platform.access("budget", "p-1").state == AccessState.PENDING
         for engine_of in (clerk, watcher):
-            (queued,) = Explaining(engine_of).queue()
+            (queued,) = Explanations(engine_of).queue()
             assert (queued.contested, queued.document) == (True, "folder 7")
-            assert len(Explaining(engine_of).check(check).contests) == 1
-        sealed = Reviewing(clerk).sealed(check, "clerk-7")
+            assert len(Explanations(engine_of).check(check).contests) == 1
+        sealed = ReviewDecisions(clerk).sealed(check, "clerk-7")
         assert desk.unseal.open(sealed.note or b"", sealed.note_key) == b"look again"
         decision = Request(uuid7(), Kind.DECIDE, "clerk-7", check_id=check, reason=Reason.PERSON_ACCEPTED)
         assert Requests(clerk).do(decision) is None
         assert platform.access("budget", "p-1").state == AccessState.GRANTED
         assert desk.one("SELECT count(*) FROM jurat_requests WHERE note IS NOT NULL") == 0
-        Reviewing(clerk).reopen(check, "clerk-7")
+        ReviewDecisions(clerk).reopen(check, "clerk-7")
         desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
         assert worker.end_reviews() == 1
         for each in (engine, clerk, watcher, its_own):

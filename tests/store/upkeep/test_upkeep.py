@@ -6,7 +6,7 @@ import pytest
 
 from jurat.vocabulary import AccessState, Outcome, Reason
 from store.upkeep import upkeep
-from store.upkeep.upkeep import OUTAGE, Keeping
+from store.upkeep.upkeep import OUTAGE, Upkeep
 from tasks.checks import MOST_LOST_LEASES, GiveBack, Later, Review, Settle
 from tasks.rules.decision import decide_without_look_up
 from tests.store.desk import ACCEPTED, UNDETERMINED, Desk, attempt, entry, ids
@@ -18,7 +18,7 @@ PATIENCE = 60.0
 
 
 def test_a_piece_of_upkeep_is_done_once_in_its_time_over_all_workers(desk: Desk) -> None:
-    workers = [Keeping(desk.engine) for _ in range(4)]
+    workers = [Upkeep(desk.engine) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         turns = list(pool.map(lambda worker: worker.turns({"figures": 60}), workers))
     assert sorted(turns, key=len) == [set(), set(), set(), {"figures"}]

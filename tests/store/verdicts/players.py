@@ -17,7 +17,7 @@ from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
 from store.configurations.consultations import Unpublishable
 from store.requests.request_runner import CannotBeDone, Kind, Requests
-from store.requests.reviews import ReviewError, Reviewing
+from store.requests.reviews import ReviewDecisions, ReviewError
 from store.verdicts.access import AccessRows
 from tasks.checks import ClaimedCheck, Decision, Review, Settle
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk
@@ -100,7 +100,7 @@ class Player:
         self.former = f"{self.participant}-former"
         self.erased: list[str] = []
         self.stale = False
-        self.reviewing = Reviewing(desk.engine)
+        self.reviewing = ReviewDecisions(desk.engine)
         self.requests = Requests(desk.engine)
         self.consultation = CONSULTATIONS[0]
         # What an example before this one left under way is nobody's any more.

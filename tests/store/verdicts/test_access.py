@@ -17,8 +17,8 @@ from jurat.access import AddedUp, Confirmed, Standing, add_up, standing
 from jurat.ids import uuid7
 from jurat.vocabulary import AccessState, Outcome, QuestionState, Reason, State
 from store.requests.request_runner import Kind, Request, Requests
-from store.requests.reviews import Reviewing
-from store.verdicts.verdict_writer import Settling
+from store.requests.reviews import ReviewDecisions
+from store.verdicts.verdict_writer import VerdictWriter
 from tasks.checks import ClaimedCheck, Decision, Later, Review, Settle
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
 from tests.store.passing import unguarded
@@ -150,7 +150,7 @@ def test_an_earlier_refusal_that_a_person_looks_at_again_keeps_the_access_open(d
     for question in ("profession", "code", "code", "code"):
         desk.settle(desk.held("p-1", question), REFUSED)
     assert desk.access() == AccessState.BLOCKED
-    Reviewing(desk.engine).reopen(first.id, "a clerk")
+    ReviewDecisions(desk.engine).reopen(first.id, "a clerk")
     assert desk.client.access("budget", "p-1").questions["profession"] is QuestionState.REVIEW
     assert desk.access() == AccessState.PENDING
 
@@ -167,7 +167,7 @@ def settle_at_once(desk: Desk, rounds: int) -> list[str]:
     start = threading.Barrier(2, timeout=30)
 
     def settle(mine: list[ClaimedCheck]) -> None:
-        writer = Settling(desk.engine)
+        writer = VerdictWriter(desk.engine)
         for check in mine:
             start.wait()
             waiting = [entry(check)]

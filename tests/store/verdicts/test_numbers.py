@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from adapters.fingerprints import Fingerprints
 from jurat.vocabulary import AccessState, Reason, State
-from store.requests.reviews import Reviewing
+from store.requests.reviews import ReviewDecisions
 from tasks.checks import CheckResult, ClaimedCheck, Review, Settle
 from tests.store.desk import ADMIN, DOCUMENT, HASH_KEY, NUMBER_TAKEN, Desk, claiming, entry
 from tests.store.passing import let_be_over
@@ -34,7 +34,7 @@ def holder(desk: Desk) -> str:
 
 
 def decide(desk: Desk, held: ClaimedCheck, reason: Reason) -> None:
-    Reviewing(desk.engine).decide(held.id, reason, ADMIN)
+    ReviewDecisions(desk.engine).decide(held.id, reason, ADMIN)
 
 
 def test_who_comes_first_with_a_number_is_accepted_and_the_later_one_is_reviewed(desk: Desk) -> None:
@@ -102,7 +102,7 @@ def test_a_number_that_was_hashed_with_an_older_key_is_still_taken(desk: Desk) -
 def test_who_is_refused_by_a_person_gives_the_number_free(desk: Desk) -> None:
     mistaken = physician(desk, "p-1")
     desk.settle(mistaken, accepted())
-    Reviewing(desk.engine).reopen(mistaken.id, ADMIN)
+    ReviewDecisions(desk.engine).reopen(mistaken.id, ADMIN)
     decide(desk, mistaken, Reason.PERSON_REFUSED)
     desk.settle(physician(desk, "p-2"), accepted())
     assert question_of(desk, "p-2") == "accepted"
@@ -112,7 +112,7 @@ def test_who_was_accepted_twice_by_a_number_keeps_it_while_one_of_both_stands(de
     first, second = physician(desk, "p-1"), desk.held("p-1", "residence")
     desk.settle(first, accepted())
     desk.settle(second, accepted())
-    Reviewing(desk.engine).reopen(first.id, ADMIN)
+    ReviewDecisions(desk.engine).reopen(first.id, ADMIN)
     decide(desk, first, Reason.PERSON_REFUSED)
     desk.settle(physician(desk, "p-2"), accepted())
     assert question_of(desk, "p-2") == "review"
@@ -126,7 +126,7 @@ def test_who_is_refused_and_accepted_again_holds_the_number_again(desk: Desk) ->
     held = physician(desk, "p-1")
     desk.settle(held, accepted())
     for reason in (Reason.PERSON_REFUSED, Reason.PERSON_ACCEPTED):
-        Reviewing(desk.engine).reopen(held.id, ADMIN)
+        ReviewDecisions(desk.engine).reopen(held.id, ADMIN)
         decide(desk, held, reason)
     desk.settle(physician(desk, "p-2"), accepted())
     assert question_of(desk, "p-2") == "review"
@@ -137,7 +137,7 @@ def test_whom_a_person_accepted_takes_the_number_over_when_the_first_is_refused(
     desk.settle(first, accepted())
     desk.settle(later, accepted())
     decide(desk, later, Reason.PERSON_ACCEPTED)
-    Reviewing(desk.engine).reopen(first.id, ADMIN)
+    ReviewDecisions(desk.engine).reopen(first.id, ADMIN)
     decide(desk, first, Reason.PERSON_REFUSED)
     assert holder(desk) == "p-2"
     desk.settle(physician(desk, "p-3"), accepted())

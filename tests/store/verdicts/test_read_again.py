@@ -14,8 +14,8 @@ from sqlalchemy.exc import OperationalError
 from bench.faults.proxy import Proxy
 from jurat.database import bounded, open_engine
 from jurat.vocabulary import Reason
-from store.requests.reviews import Reviewing
-from store.verdicts.verdict_writer import Settling, Written
+from store.requests.reviews import ReviewDecisions
+from store.verdicts.verdict_writer import VerdictWriter, Written
 from tasks.checks import CheckResult, Decision, GiveBack, Later, NextSource, Review, Settle
 from tests.store.desk import ACCEPTED, REFUSED, Desk, attempt, entry, listening
 
@@ -62,16 +62,16 @@ def proxy(postgresql: Desk) -> Iterator[LosesAnswers]:
 
 
 @pytest.fixture
-def settling(postgresql: Desk, proxy: LosesAnswers) -> Iterator[Settling]:
+def settling(postgresql: Desk, proxy: LosesAnswers) -> Iterator[VerdictWriter]:
     """A writer on the other side of the proxy."""
     url = make_url(postgresql.url).set(host="127.0.0.1", port=proxy.port)
     engine = open_engine(url.render_as_string(hide_password=False))
-    yield Settling(bounded(engine))
+    yield VerdictWriter(bounded(engine))
     engine.dispose()
 
 
 @contextlib.contextmanager
-def at_commit(settling: Settling, do: Callable[[], None], *, alone: bool) -> Iterator[None]:
+def at_commit(settling: VerdictWriter, do: Callable[[], None], *, alone: bool) -> Iterator[None]:
     """Right before COMMIT is sent, when nothing else is under way on the connection: `alone`, or with what is last."""
     if alone:
         with listening(settling._engine, "commit", lambda _: do()):
@@ -84,7 +84,7 @@ def at_commit(settling: Settling, do: Callable[[], None], *, alone: bool) -> Ite
 
 @pytest.mark.parametrize("alone", [True, False])
 def test_what_was_committed_before_the_connection_broke_stands(
-    postgresql: Desk, proxy: LosesAnswers, settling: Settling, *, alone: bool
+    postgresql: Desk, proxy: LosesAnswers, settling: VerdictWriter, *, alone: bool
 ) -> None:
     entries = batch(postgresql)
 
@@ -101,7 +101,7 @@ def test_what_was_committed_before_the_connection_broke_stands(
 
 @pytest.mark.parametrize("alone", [True, False])
 def test_what_broke_before_its_commit_is_written_again(
-    postgresql: Desk, proxy: LosesAnswers, settling: Settling, *, alone: bool
+    postgresql: Desk, proxy: LosesAnswers, settling: VerdictWriter, *, alone: bool
 ) -> None:
     entries = batch(postgresql)
 
@@ -161,9 +161,9 @@ def test_what_stands_is_known_although_the_check_went_on(desk: Desk, decision: D
     desk.write(made)
     match decision:
         case Settle():
-            Reviewing(desk.engine).reopen(made.held.id, "a clerk")
+            ReviewDecisions(desk.engine).reopen(made.held.id, "a clerk")
         case Review():
-            Reviewing(desk.engine).decide(made.held.id, Reason.PERSON_ACCEPTED, "a clerk")
+            ReviewDecisions(desk.engine).decide(made.held.id, Reason.PERSON_ACCEPTED, "a clerk")
         case _:
             desk.set_back("due_at", 60)
             desk.claim("towns") or desk.claim("ban")

@@ -13,7 +13,7 @@ from worker.engine.breaker_watch import LOOK_EVERY, BreakerWatch
 from worker.engine.delay_queue import DelayQueue
 
 
-class Keeping:
+class Upkeep:
     """Stands for the ledger, whose sources fail."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ def delay_queue() -> DelayQueue:
 def test_it_looks_only_while_a_start_is_about_to_come(
     delay_queue: DelayQueue, starts_in: float | None, looks: int
 ) -> None:
-    breaker, keeping = LocalBreaker(lambda _: Breaker()), Keeping()
+    breaker, keeping = LocalBreaker(lambda _: Breaker()), Upkeep()
     if starts_in is not None:
         delay_queue.add(lot(1), time.monotonic() + starts_in)
     before = time.monotonic()

@@ -28,7 +28,7 @@ class Changes(NamedTuple):
     failures: Mapping[str, int] = MappingProxyType({})
 
 
-class Keeping:
+class Upkeep:
     """Stands for the ledger: remembers what it was told, and fails while it is `away`."""
 
     def __init__(self) -> None:
@@ -60,8 +60,8 @@ class Keeping:
 
 
 @pytest.fixture
-def keeping() -> Keeping:
-    return Keeping()
+def keeping() -> Upkeep:
+    return Upkeep()
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def breaker(now: list[float]) -> LocalBreaker:
 
 
 @pytest.fixture
-def reporter(keeping: Keeping, breaker: LocalBreaker, now: list[float], woken: list[float]) -> FailureReporter:
+def reporter(keeping: Upkeep, breaker: LocalBreaker, now: list[float], woken: list[float]) -> FailureReporter:
     return FailureReporter(keeping, breaker, limits, woken.append, lambda: now[0])  # type: ignore[arg-type]
 
 
@@ -106,7 +106,7 @@ def failed(
     return entry(held(), Later(1.0, reason, pause), attempt=Attempt(Ended.FAILED, reason, 0.1, refused))
 
 
-def test_answers_are_told_each_second_and_trouble_at_once(reporter: FailureReporter, keeping: Keeping) -> None:
+def test_answers_are_told_each_second_and_trouble_at_once(reporter: FailureReporter, keeping: Upkeep) -> None:
     reporter.count([answered(), answered("ban")])
     assert not urgent(reporter)
     reporter.count([failed(Reason.SOURCE_UNREADABLE), failed()])
@@ -122,7 +122,7 @@ def test_answers_are_told_each_second_and_trouble_at_once(reporter: FailureRepor
 
 
 def test_of_checks_that_shared_a_request_one_tells_how_the_source_stands(
-    reporter: FailureReporter, keeping: Keeping
+    reporter: FailureReporter, keeping: Upkeep
 ) -> None:
     failure = failed(Reason.SOURCE_THROTTLED, pause=60.0)
     assert failure.attempt is not None
@@ -132,14 +132,14 @@ def test_of_checks_that_shared_a_request_one_tells_how_the_source_stands(
     assert keeping.pauses == [("towns", 60.0, Reason.SOURCE_THROTTLED)]
 
 
-def test_only_failures_after_the_last_answer_are_trailing(reporter: FailureReporter, keeping: Keeping) -> None:
+def test_only_failures_after_the_last_answer_are_trailing(reporter: FailureReporter, keeping: Upkeep) -> None:
     reporter.count([failed(), failed(), answered(), failed()])
     reporter.tell()
     assert keeping.figures == [{"towns": SourceFigures(1, 3, 1, Reason.SOURCE_UNAVAILABLE)}]
 
 
 def test_how_long_ago_a_source_answered_and_failed_is_told_by_when_the_look_ups_ended(
-    reporter: FailureReporter, keeping: Keeping, now: list[float]
+    reporter: FailureReporter, keeping: Upkeep, now: list[float]
 ) -> None:
     answer = entry(held(), attempt=replace(attempt(), ended_at=970.0))
     failure = entry(held(), attempt=Attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE, 0.1, ended_at=980.0))
@@ -156,7 +156,7 @@ def test_how_long_ago_a_source_answered_and_failed_is_told_by_when_the_look_ups_
 
 
 def test_a_request_that_was_no_good_is_a_last_failure_and_no_trouble(
-    reporter: FailureReporter, keeping: Keeping
+    reporter: FailureReporter, keeping: Upkeep
 ) -> None:
     reporter.count([failed(Reason.SOURCE_REJECTED_REQUEST)])
     assert not urgent(reporter)
@@ -165,7 +165,7 @@ def test_a_request_that_was_no_good_is_a_last_failure_and_no_trouble(
 
 
 def test_a_success_of_a_source_that_failed_last_is_urgent_and_wakes_when_it_closes_the_breaker(
-    reporter: FailureReporter, keeping: Keeping, woken: list[float]
+    reporter: FailureReporter, keeping: Upkeep, woken: list[float]
 ) -> None:
     reporter.count([failed()])
     keeping.changes = Changes(opened=("towns",))
@@ -202,7 +202,7 @@ def test_an_answer_after_failures_wakes_although_the_breaker_had_not_opened(
 
 
 def test_what_all_workers_saw_fail_makes_this_one_give_back_what_it_claimed_before(
-    reporter: FailureReporter, keeping: Keeping, breaker: LocalBreaker, now: list[float]
+    reporter: FailureReporter, keeping: Upkeep, breaker: LocalBreaker, now: list[float]
 ) -> None:
     reporter.count([failed()])
     keeping.changes = Changes(failures={"towns": 2})
@@ -221,14 +221,14 @@ def test_a_probe_is_told_at_once_and_the_next_one_follows_in_its_interval(
     assert (urgent(reporter), woken) == (True, [PROBE + LATE])
 
 
-def test_each_source_is_paused_once_and_for_the_longest_time(reporter: FailureReporter, keeping: Keeping) -> None:
+def test_each_source_is_paused_once_and_for_the_longest_time(reporter: FailureReporter, keeping: Upkeep) -> None:
     reporter.count([failed(Reason.SOURCE_THROTTLED, 60.0 * n) for n in (1, 9, 4)])
     assert urgent(reporter)
     reporter.tell()
     assert keeping.pauses == [("towns", 540.0, Reason.SOURCE_THROTTLED)]
 
 
-def test_what_could_not_be_told_is_told_the_next_time(reporter: FailureReporter, keeping: Keeping) -> None:
+def test_what_could_not_be_told_is_told_the_next_time(reporter: FailureReporter, keeping: Upkeep) -> None:
     keeping.away = True
     reporter.count([answered(), failed(), failed(Reason.SOURCE_THROTTLED, 60.0)])
     for _ in range(2):
@@ -243,7 +243,7 @@ def test_what_could_not_be_told_is_told_the_next_time(reporter: FailureReporter,
 
 
 def test_an_answer_after_what_could_not_be_told_ends_the_run_of_failures(
-    reporter: FailureReporter, keeping: Keeping
+    reporter: FailureReporter, keeping: Upkeep
 ) -> None:
     keeping.away = True
     reporter.count([failed(), failed()])
@@ -256,7 +256,7 @@ def test_an_answer_after_what_could_not_be_told_ends_the_run_of_failures(
 
 
 def test_a_connection_refused_soon_after_too_many_requests_pauses_for_half_an_hour_and_is_said_aloud(
-    reporter: FailureReporter, keeping: Keeping, now: list[float]
+    reporter: FailureReporter, keeping: Upkeep, now: list[float]
 ) -> None:
     reporter.count([failed(Reason.SOURCE_THROTTLED)])
     reporter.tell()
@@ -271,7 +271,7 @@ def test_a_connection_refused_soon_after_too_many_requests_pauses_for_half_an_ho
     assert len(keeping.pauses) == 1, "once for each time that it said so"
 
 
-def test_what_another_worker_was_told_counts_as_well(reporter: FailureReporter, keeping: Keeping) -> None:
+def test_what_another_worker_was_told_counts_as_well(reporter: FailureReporter, keeping: Upkeep) -> None:
     keeping.throttled = 59.0
     reporter.count([failed(refused=True)])
     reporter.tell()
@@ -280,7 +280,7 @@ def test_what_another_worker_was_told_counts_as_well(reporter: FailureReporter, 
 
 @pytest.mark.parametrize("throttled", [None, SHUT_OUT_AFTER + 0.1])
 def test_a_refused_connection_alone_pauses_nothing(
-    reporter: FailureReporter, keeping: Keeping, throttled: float | None
+    reporter: FailureReporter, keeping: Upkeep, throttled: float | None
 ) -> None:
     keeping.throttled = throttled
     reporter.count([failed(refused=True)])
@@ -288,7 +288,7 @@ def test_a_refused_connection_alone_pauses_nothing(
     assert keeping.pauses == []
 
 
-def test_another_failure_after_too_many_requests_pauses_nothing(reporter: FailureReporter, keeping: Keeping) -> None:
+def test_another_failure_after_too_many_requests_pauses_nothing(reporter: FailureReporter, keeping: Upkeep) -> None:
     reporter.count([failed(Reason.SOURCE_THROTTLED), failed()])
     reporter.tell()
     assert keeping.pauses == []

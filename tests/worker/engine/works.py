@@ -11,10 +11,10 @@ from adapters.base import Finding, Found, Query, Source, SourceError
 from adapters.fingerprints import Fingerprints
 from config.configuration import Configuration
 from jurat.vocabulary import Outcome, Reason
-from store.queries import Reading
+from store.queries import Queries
 from store.queue.claims import Claims
-from store.upkeep.upkeep import Keeping
-from store.verdicts.verdict_writer import Settling
+from store.upkeep.upkeep import Upkeep
+from store.verdicts.verdict_writer import VerdictWriter
 from tasks.check_runner import CheckRunner
 from tasks.plan import Plan
 from tests.store.desk import Desk
@@ -91,13 +91,13 @@ class Works:
 
     def configure(self, *, slots: int = 4, only: Collection[str] | None = None) -> None:
         """Make the engine anew, before it is started."""
-        reading = Reading(self.desk.engine)
+        reading = Queries(self.desk.engine)
 
         def make(version: int, configuration: Configuration) -> Plan:
             plan = make_plan(version, configuration, reading, self.fingerprints, {})
             return replace(plan, sources={**dict.fromkeys(plan.sources, self.steered), **self.others})
 
-        stores = Stores(Claims(self.desk.engine), Settling(self.desk.engine), Keeping(self.desk.engine))
+        stores = Stores(Claims(self.desk.engine), VerdictWriter(self.desk.engine), Upkeep(self.desk.engine))
         self.plans = Plans(reading, make)
         self.engine = Engine(stores, CheckRunner(self.desk.unseal), self.plans, slots=slots, only=only)
 

@@ -25,8 +25,8 @@ from examples.sources.server import Sources
 from jurat.database import open_engine
 from jurat.seal import generate, key_to_text
 from jurat.vocabulary import Reason
-from store.requests.reviews import Reviewing
-from store.upkeep.upkeep import Keeping
+from store.requests.reviews import ReviewDecisions
+from store.upkeep.upkeep import Upkeep
 from tests.examples.platform.processes import Alone, Started, Web
 from tests.examples.stacks.runtimes import ROOT
 from tests.rigs.servers import PostgreSQL
@@ -147,11 +147,11 @@ class Ground:
 
     def decide(self, participant: str, reason: Reason) -> None:
         """What a reviewer decides about it."""
-        Reviewing(self.service.database).decide(self.review_of(participant), reason, town.RHEA.name)
+        ReviewDecisions(self.service.database).decide(self.review_of(participant), reason, town.RHEA.name)
 
     def pause(self, source: str, reason: str, by: str | None = None) -> None:
         """Nobody asks this source for an hour: it wishes so, or a person does."""
-        Keeping(self.service.database).pause(source, 3600, reason, by)
+        Upkeep(self.service.database).pause(source, 3600, reason, by)
 
     def take(self, name: str) -> None:
         """The administrators' configuration gets a consultation of this name."""
