@@ -73,7 +73,7 @@ class Fleet:
         migrations.upgrade(self.service.database)
         self._prepare(environment)
         import_zones(self.service.database, self._zones, "bench")
-        self.service.publishing.apply(Configuration.of(Document.model_validate(self._document)), "bench")
+        self.service.publisher.apply(Configuration.of(Document.model_validate(self._document)), "bench")
         command = [
             sys.executable,
             "-P",

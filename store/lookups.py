@@ -22,26 +22,26 @@ from store.queries import CodeRow, Queries
 class StoredCodes:
     """The lists of codes in the database."""
 
-    reading: Queries
+    queries: Queries
 
     def find(self, code_list: str, fingerprints: Sequence[str]) -> Mapping[str, CodeRow]:
         with outage():
-            return self.reading.codes(code_list, fingerprints)
+            return self.queries.codes(code_list, fingerprints)
 
     def key_ids(self, code_list: str) -> set[str]:
         with outage():
-            return self.reading.code_keys(code_list, KEY_ID_LENGTH)
+            return self.queries.code_keys(code_list, KEY_ID_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRegisters:
     """The address bases in the database. It may be away in the midst of a search, too."""
 
-    reading: Queries
+    queries: Queries
 
     @contextmanager
     def open(self, name: str) -> Iterator[OpenRegister | None]:
-        with outage(), self.reading.register(name) as base:
+        with outage(), self.queries.register(name) as base:
             yield base
 
 
@@ -49,11 +49,11 @@ class StoredRegisters:
 class StoredPeople:
     """The lists of people in the database."""
 
-    reading: Queries
+    queries: Queries
 
     def people(self, register: str, numbers: Sequence[bytes]) -> PeopleInForce | None:
         with outage():
-            return self.reading.people(register, numbers)
+            return self.queries.people(register, numbers)
 
 
 @contextmanager

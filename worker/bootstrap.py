@@ -40,8 +40,8 @@ class Service:
 
     settings: Settings
     database: sqlalchemy.Engine
-    reading: Queries
-    publishing: ConfigPublisher
+    queries: Queries
+    publisher: ConfigPublisher
     fingerprints: Fingerprints | None
 
     def engine(self, *, slots: int, only: Collection[str] | None = None, name: str = "") -> Engine:
@@ -55,17 +55,17 @@ class Service:
         database = bounded(self.database)
         make = partial(
             make_plan,
-            reading=self.reading,
+            queries=self.queries,
             fingerprints=self.fingerprints,
             environ=as_environment(self.settings),
             ready=Zones(),
             purse=Upkeep(database),
             private_networks=self.settings.private_networks,
         )
-        plans = Plans(self.reading, make)
-        minting = CodeImporter(unseal, self.fingerprints) if self.fingerprints is not None and keys else None
+        plans = Plans(self.queries, make)
+        code_importer = CodeImporter(unseal, self.fingerprints) if self.fingerprints is not None and keys else None
         claims = Claims(database, keys=unseal.key_ids)
-        stores = Stores(claims, VerdictWriter(database), Upkeep(database, minting), Fleet(database))
+        stores = Stores(claims, VerdictWriter(database), Upkeep(database, code_importer), Fleet(database))
         member = Member(
             uuid4(),
             socket.gethostname(),

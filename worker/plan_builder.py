@@ -34,7 +34,7 @@ class RatePayer(Protocol):
 def make_plan(
     version: int,
     configuration: Configuration,
-    reading: Queries,
+    queries: Queries,
     fingerprints: Fingerprints | None,
     environ: Mapping[str, str] | None = None,
     ready: Zones | None = None,
@@ -49,18 +49,18 @@ def make_plan(
     """
     ready = ready or Zones()
     surroundings = Surroundings(
-        codes=StoredCodes(reading),
+        codes=StoredCodes(queries),
         fingerprints=fingerprints,
         secret=_resolving(os.environ if environ is None else environ),
         loopback_http=configuration.environment == "test",
-        registers=StoredRegisters(reading),
-        people=StoredPeople(reading),
+        registers=StoredRegisters(queries),
+        people=StoredPeople(queries),
         private_networks=tuple(private_networks),
     )
     sources: dict[str, Source] = {}
     problems: list[str] = []
     left: set[str] = set()
-    unheard = _unheard_of(configuration, reading, fingerprints)
+    unheard = _unheard_of(configuration, queries, fingerprints)
     for name, model in configuration.sources.items():
         try:
             if unheard and getattr(model, "one_person", False):
@@ -73,11 +73,11 @@ def make_plan(
             if isinstance(error, LacksKeys):
                 left.add(name)
     wanted = {question.zone for question in configuration.questions.values() if question.zone}
-    in_force = reading.zone_versions(wanted) if wanted else {}
+    in_force = queries.zone_versions(wanted) if wanted else {}
     zones: dict[str, Zone] = {}
     for name, zone in in_force.items():
         try:
-            zones[name] = ready.get(name, zone.version, zone.digest, partial(_geometry, reading, zone))
+            zones[name] = ready.get(name, zone.version, zone.digest, partial(_geometry, queries, zone))
         except ValueError as error:
             problems.append(str(error))
     problems += [
@@ -88,11 +88,11 @@ def make_plan(
     return Plan(version, configuration, sources, zones, schemas, tuple(problems), frozenset(left))
 
 
-def _unheard_of(configuration: Configuration, reading: Queries, fingerprints: Fingerprints | None) -> str:
+def _unheard_of(configuration: Configuration, queries: Queries, fingerprints: Fingerprints | None) -> str:
     """What stands in the way of seeing whose number is whose: they were hashed with keys that are not here."""
     if fingerprints is None or not any(getattr(model, "one_person", False) for model in configuration.sources.values()):
         return ""
-    missing = sorted(reading.claim_keys(KEY_ID_LENGTH) - set(fingerprints.key_ids))
+    missing = sorted(queries.claim_keys(KEY_ID_LENGTH) - set(fingerprints.key_ids))
     if not missing:
         return ""
     return f"numbers that participants have used were hashed with a key that JURAT_HASH_KEYS lacks ({missing[0]})"
@@ -103,9 +103,9 @@ def _pay(purse: RatePayer, demand: Demand, longest: float) -> float | None:
         return purse.pay_for_request(demand, longest, unless_stopped=True)
 
 
-def _geometry(reading: Queries, zone: ZoneVersion) -> bytes:
+def _geometry(queries: Queries, zone: ZoneVersion) -> bytes:
     """The WKB of a version of a zone, read for itself alone: most zones of a new plan are ready already."""
-    row = reading.zone(zone.name, zone.version)
+    row = queries.zone(zone.name, zone.version)
     if row is None:
         raise ValueError(f"the zone {zone.name!r} has no version {zone.version} any more; import it again")
     return row.geometry

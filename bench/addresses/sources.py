@@ -119,7 +119,7 @@ def alone(one: Asked) -> Iterator[Source]:
         one.prepare({"JURAT_DATABASE_URL": url})
         configuration = Configuration.of(Document.model_validate(one.document({"a": "a"})))
         plan = make_plan(
-            1, configuration, service.reading, service.fingerprints, purse=_Free(), private_networks=LOOPBACK
+            1, configuration, service.queries, service.fingerprints, purse=_Free(), private_networks=LOOPBACK
         )
         stack.callback(plan.close)
         yield plan.sources[NAME]

@@ -199,7 +199,7 @@ class Stage:
                 }
             },
         }
-        return self.service.publishing.apply(Configuration.of(Document.model_validate(document)), "bench")[0]
+        return self.service.publisher.apply(Configuration.of(Document.model_validate(document)), "bench")[0]
 
     def start_workers(self) -> None:
         """Start them and wait until each has its engine.

@@ -167,7 +167,7 @@ def _set_up(url: str, keys: Mapping[str, str], document: Mapping[str, Any]) -> N
     service = open_service(Settings.model_validate({**settings, "database_url": url, "broker_url": "none"}))
     try:
         migrations.upgrade(service.database)
-        service.publishing.apply(Configuration.of(Document.model_validate(document)), "bench")
+        service.publisher.apply(Configuration.of(Document.model_validate(document)), "bench")
     finally:
         service.close()
 

@@ -126,7 +126,7 @@ class _Jurat(Fleet):
             Settings.model_validate({**keys, "database_url": database_url, "broker_url": rig.valkey.url})
         )
         migrations.upgrade(service.database)
-        service.publishing.apply(Configuration.of(Document.model_validate(_document(rig.source.url))), "bench")
+        service.publisher.apply(Configuration.of(Document.model_validate(_document(rig.source.url))), "bench")
         service.close()
         environment = {f"JURAT_{name.upper()}": value for name, value in keys.items()}
         environment |= {"JURAT_DATABASE_URL": database_url, "JURAT_BROKER_URL": rig.valkey.url}

@@ -156,7 +156,7 @@ def list_(out: Output) -> Exit:
     from cli.database import opened
 
     with opened() as service:
-        rows = list(service.reading.code_lists().values())
+        rows = list(service.queries.code_lists().values())
     head = ("list", "codes", "free", "redeemed", "expired", "revoked")
     lines = columns(head, ((row.name, row.codes, row.free, row.redeemed, row.expired, row.revoked) for row in rows))
     out.show(rows, lines)
@@ -170,7 +170,7 @@ def _fingerprints(service: Service) -> Fingerprints:
         from cli.diagnosis.workforce import hashed_with
         from worker.keyring import how_to_set
 
-        advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.reading))
+        advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.queries))
         raise Failure(f"JURAT_HASH_KEYS is not set: codes are kept as keyed hashes alone; {advice}", Exit.USAGE)
     return service.fingerprints
 
@@ -204,8 +204,8 @@ def _mode(service: Service, code_list: str, asked: bool | None) -> bool:  # noqa
     from config.configuration import Configuration
     from store.requests.code_lists import readers_of
 
-    version = service.reading.config_version()
-    applied = Configuration.from_json(service.reading.config(version)) if version else None
+    version = service.queries.config_version()
+    applied = Configuration.from_json(service.queries.config(version)) if version else None
     configured = readers_of(code_list, applied.sources, applied.questions.values(), open_ones=False) if applied else {}
     for name, checked in configured.items():
         if asked is not None and asked is not checked:

@@ -93,10 +93,10 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     from cli.registry_lint import gate, linted, told
 
     with opened() as service:
-        report = linted(paths, service.reading.zone_versions())
+        report = linted(paths, service.queries.zone_versions())
         problems = [*report.problems, *gate(report)]
         if report.configuration is not None:
-            problems += _unknown_lists(report, service.reading.code_lists())
+            problems += _unknown_lists(report, service.queries.code_lists())
         problems.sort()
         for line in told(problems):
             out.say(line)
@@ -104,13 +104,13 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
             out.show({"version": None, "changed": False, **_document(problems)}, ())
             raise Failure(f"{_summary(problems)}; nothing was changed", Exit.USAGE)
         if dry_run:
-            whole = service.publishing.whole(report.configuration)
+            whole = service.publisher.whole(report.configuration)
             digest = whole.digest
-            version, changed = _foresee(whole, service.reading, force=force)
+            version, changed = _foresee(whole, service.queries, force=force)
         else:
-            version, changed = service.publishing.apply(report.configuration, who, force=force)
-            digest = service.reading.applied(version).digest
-        kept = sorted(service.reading.published())
+            version, changed = service.publisher.apply(report.configuration, who, force=force)
+            digest = service.queries.applied(version).digest
+        kept = sorted(service.queries.published())
     document = {"version": version, "changed": changed, "digest": digest, **_document(problems)}
     out.show({**document, "published": kept, "dry_run": dry_run}, [f"version {version}"])
     would = "would be " if dry_run else ""
@@ -139,15 +139,15 @@ def show(out: Output, *, version: int | None, settings: bool) -> Exit:
     from cli.database import opened
 
     with opened() as service:
-        newest = service.reading.config_version()
+        newest = service.queries.config_version()
         if newest is None:
             raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.USAGE)
         try:
-            applied = service.reading.applied(version or newest)
-            text = service.reading.config(version or newest)
+            applied = service.queries.applied(version or newest)
+            text = service.queries.config(version or newest)
         except LookupError:
             raise Failure(f"there is no version {version}; the newest is {newest}", Exit.USAGE) from None
-        published = service.reading.published()
+        published = service.queries.published()
     document = _readable(text)
     theirs = {name: part for name, part in document.get("consultations", {}).items() if name in published}
     if left := {name: part for name, part in document.get("consultations", {}).items() if name not in theirs}:
@@ -190,13 +190,13 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
     from config.publications import without
 
     with opened() as service:
-        newest = service.reading.config_version()
+        newest = service.queries.config_version()
         against = version or newest
         try:
-            text = None if against is None else service.reading.config(against)
+            text = None if against is None else service.queries.config(against)
         except LookupError:
             raise Failure(f"there is no version {version}; {_newest(newest)}", Exit.USAGE) from None
-        published = service.reading.published()
+        published = service.queries.published()
     report = linted(paths)
     if report.configuration is None:
         for line in told(report.problems):
@@ -290,11 +290,11 @@ def _unknown_lists(report: Report, lists: Mapping[str, CodeListRow]) -> list[Pro
     return problems
 
 
-def _foresee(configuration: Configuration, reading: Queries, *, force: bool) -> tuple[int, bool]:
+def _foresee(configuration: Configuration, queries: Queries, *, force: bool) -> tuple[int, bool]:
     """What `apply` would return, or would refuse."""
     orphans = [
         f"{count} of {consultation}/{question} at source {source}"
-        for (consultation, question, source), count in reading.unsettled().items()
+        for (consultation, question, source), count in queries.unsettled().items()
         if (consultation, question) not in configuration.questions or source not in configuration.sources
     ]
     if orphans and not force:
@@ -303,10 +303,10 @@ def _foresee(configuration: Configuration, reading: Queries, *, force: bool) -> 
             "it would be refused",
             Exit.REFUSED,
         )
-    newest = reading.config_version()
+    newest = queries.config_version()
     if newest is None:
         return 1, True
-    return (newest, False) if reading.says(newest, configuration.to_json()) else (newest + 1, True)
+    return (newest, False) if queries.says(newest, configuration.to_json()) else (newest + 1, True)
 
 
 def _document(problems: Sequence[Problem]) -> dict[str, Any]:

@@ -112,8 +112,8 @@ def status(out: Output) -> Exit:
 
     with opened() as service:
         standing = _standing(service.database)
-        waiting = service.reading.unsettled()
-        version = service.reading.config_version()
+        waiting = service.queries.unsettled()
+        version = service.queries.config_version()
         facts = {
             "database": shown(service.settings)["JURAT_DATABASE_URL"],
             "engine": engine_version(service.database),

@@ -156,7 +156,7 @@ def _prepare(service: Service, folder: Path, sources: Sources) -> list[str]:
     report = lint([written], zones={zone.name for zone in zones}, environ={})
     if report.configuration is None:
         raise click.ClickException("\n".join(map(str, report.problems)))
-    service.publishing.apply(report.configuration, "demo")
+    service.publisher.apply(report.configuration, "demo")
     return codes
 
 

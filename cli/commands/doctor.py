@@ -66,19 +66,19 @@ def _with(settings: Settings) -> list[Step]:
         steps += _rights_steps(service)
         steps += allowance_steps(service)
         steps += workforce.key_steps(settings, service)
-        steps += workforce.missing_steps(service.reading)
-        steps.append(workforce.fleet_step(service.reading))
+        steps += workforce.missing_steps(service.queries)
+        steps.append(workforce.fleet_step(service.queries))
         found, plan = checkup.configuration_steps(service)
         steps += found
         if plan is not None:
-            steps += [checkup.source_step(name, plan, service.reading) for name in plan.sources]
-            steps += checkup.trouble_steps(plan, service.reading)
+            steps += [checkup.source_step(name, plan, service.queries) for name in plan.sources]
+            steps += checkup.trouble_steps(plan, service.queries)
             references = [
                 reference for model in plan.configuration.sources.values() for _, reference in secrets_of(model)
             ]
             known = {reference.env for reference in references if reference.env}
             plan.close()
-        steps.append(checkup.clock_step(service.reading))
+        steps.append(checkup.clock_step(service.queries))
     finally:
         service.close()
     return [*steps, *checkup.variable_steps(known)]

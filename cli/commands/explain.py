@@ -38,20 +38,20 @@ def explain(out: Output, check_id: UUID, *, locale: str) -> Exit:
 
     with opened() as service:
         try:
-            explaining = Explanations(service.database)
-            found = explaining.check(check_id)
+            explanations = Explanations(service.database)
+            found = explanations.check(check_id)
         except LookupError as error:
             raise Failure(str(error), Exit.USAGE) from None
-        texts = texts_of(explaining, found, locale)
+        texts = texts_of(explanations, found, locale)
     out.show(document_of(found, texts), lines_of(found, texts))
     return Exit.DONE
 
 
-def texts_of(explaining: Explanations, found: Explained, locale: str) -> dict[str, str]:
+def texts_of(explanations: Explanations, found: Explained, locale: str) -> dict[str, str]:
     """What the participant reads about each verdict, by its reason."""
     from jurat.messages import message_for
 
-    own = explaining.own_texts(found.consultation)
+    own = explanations.own_texts(found.consultation)
     return {verdict.reason: message_for(verdict.reason, locale, own) for verdict in found.verdicts}
 
 

@@ -30,7 +30,7 @@ def fleet(out: Output) -> Exit:
     from cli.database import opened
 
     with opened() as service:
-        rows = service.reading.workers()
+        rows = service.queries.workers()
     live = [row for row in rows if row.live]
     head = ("host", "name", "version", "since", "seen", "slots", "held", "sources", "configuration", "keys", "ready")
     document = {"ok": bool(live), "workers": [{**asdict(row), "age_s": round(row.age, 3)} for row in live]}

@@ -373,10 +373,10 @@ def _used(service: Service) -> dict[str, list[str]]:
     from config.configuration import Configuration
     from config.registry import RegisterFileSource
 
-    version = service.reading.config_version()
+    version = service.queries.config_version()
     found: dict[str, list[str]] = {}
     if version is not None:
-        for name, source in Configuration.from_json(service.reading.config(version)).sources.items():
+        for name, source in Configuration.from_json(service.queries.config(version)).sources.items():
             if isinstance(source, AddressFileSource | RegisterFileSource) and source.register_name:
                 found.setdefault(source.register_name, []).append(name)
     return found

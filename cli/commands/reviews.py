@@ -84,11 +84,11 @@ def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) ->
 
     with opened() as service:
         try:
-            explaining = Explanations(service.database)
-            found = explaining.check(check_id)
+            explanations = Explanations(service.database)
+            found = explanations.check(check_id)
         except LookupError as error:
             raise Failure(str(error), Exit.USAGE) from None
-        texts = texts_of(explaining, found, locale)
+        texts = texts_of(explanations, found, locale)
         seen = _opened(service, check_id, who) if answer else None
     document = document_of(found, texts)
     out.show(

@@ -113,7 +113,7 @@ def health(out: Output, *, name: str | None) -> Exit:
     with opened() as service:
         standings = applied_sources.standings(service, name)
         steps = [checkup.standing_step(each) for each in standings]
-        steps += workforce.missing_steps(service.reading)
+        steps += workforce.missing_steps(service.queries)
         steps += allowance_steps(service)
     checkup.show(out, steps, sources=[each.as_data() for each in standings])
     return checkup.code_of(steps)
@@ -140,7 +140,7 @@ def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> E
 
     with opened() as service:
         applied_sources.standings(service, name)
-        changed = applied_sources.keeping(service).pause(name, seconds, reason, who)
+        changed = applied_sources.upkeep(service).pause(name, seconds, reason, who)
         (standing,) = applied_sources.standings(service, name)
     if not changed:
         said = f"{name} is paused for longer already: {standing.said()}"
@@ -163,7 +163,7 @@ def resume(out: Output, *, name: str, who: str) -> Exit:
 
     with opened() as service:
         applied_sources.standings(service, name)
-        ended = applied_sources.keeping(service).resume(name, who)
+        ended = applied_sources.upkeep(service).resume(name, who)
         (standing,) = applied_sources.standings(service, name)
     changed = "" if ended else "was not paused, and "
     out.show(standing.as_data(), [f"{name} {changed}is {standing.said()}"])

@@ -115,7 +115,7 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
             if plan is not None:
                 served, more = _served(list(plan.sources), queues)
                 steps += more
-                steps += [checkup.source_step(name, plan, service.reading) for name in served]
+                steps += [checkup.source_step(name, plan, service.queries) for name in served]
                 plan.close()
         finally:
             service.close()

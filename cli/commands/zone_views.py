@@ -133,7 +133,7 @@ def show(
             lines = story(row.title, shown, inquiry, sightings)
         if target:
             neighbours = [
-                Stored(other.title, other.geometry) for name, other in service.reading.zones().items() if name != zone
+                Stored(other.title, other.geometry) for name, other in service.queries.zones().items() if name != zone
             ]
             title = f"Zone {row.title} ({row.name}, version {row.version})" if sightings else f"Zone {row.title}"
             scene = compose(title, lines, Stored(row.title, row.geometry), neighbours, sightings, houses)
@@ -189,7 +189,7 @@ def locate(
     if answer is None:
         raise click.UsageError("Give the address: as NAME=VALUE,…, or with --address, --field or --answer-file.")
     with opened() as service:
-        rows = [zone_row(service, zone)] if zone else list(service.reading.zones().values())
+        rows = [zone_row(service, zone)] if zone else list(service.queries.zones().values())
         if not rows:
             raise Failure("no zone is imported; run `bin/jurat zones import FILE`", Exit.USAGE)
         with planned(service) as plan:

@@ -139,7 +139,7 @@ def import_(
         overlapping=overlapping,
     )
     with opened() as service:
-        if expected is None and _seem_swapped(read.zones, service.reading):
+        if expected is None and _seem_swapped(read.zones, service.queries):
             hint = "fix the file, or give --expect with where they do lie"
             raise ZoneFileError(
                 file, [f"latitude seems to stand before longitude, by the zones that are imported already: {hint}"]
@@ -160,8 +160,8 @@ def list_(out: Output, *, everything: bool) -> Exit:
     from cli.database import opened
 
     with opened() as service:
-        history = service.reading.zone_history()
-        states = _states(history, service.reading)
+        history = service.queries.zone_history()
+        states = _states(history, service.queries)
         used = _used(service)
     rows = [
         {
@@ -229,22 +229,22 @@ def _tell_import(
     out.say(f"{count_text(len(new), 'zone')} {would}imported{when}, {len(rows) - len(new)} unchanged")
 
 
-def _seem_swapped(found: Sequence[ZoneShape], reading: Queries) -> bool:
+def _seem_swapped(found: Sequence[ZoneShape], queries: Queries) -> bool:
     """Whether the zones of a file would lie among those in force if their axes were swapped, and do not so."""
     import shapely
 
     from adapters.zone_import.sets import seem_swapped
 
-    names = sorted(reading.zone_versions())[:COMPARED_ZONES]
-    known = shapely.from_wkb([zone.geometry for zone in reading.zones(names).values()], on_invalid="ignore")
+    names = sorted(queries.zone_versions())[:COMPARED_ZONES]
+    known = shapely.from_wkb([zone.geometry for zone in queries.zones(names).values()], on_invalid="ignore")
     shapes = shapely.from_wkb([zone.wkb for zone in found])
     return seem_swapped(list(shapes), [shape for shape in known if shape is not None])
 
 
-def _states(history: Sequence[ZoneVersion], reading: Queries) -> list[str]:
+def _states(history: Sequence[ZoneVersion], queries: Queries) -> list[str]:
     """Of each version: it is in force, to come, or replaced."""
-    in_force = {name: zone.version for name, zone in reading.zone_versions().items()}
-    now = reading.clock()
+    in_force = {name: zone.version for name, zone in queries.zone_versions().items()}
+    now = queries.clock()
     last = {(zone.name, zone.in_force_from): zone.version for zone in history}  # versions rise
 
     def state(zone: ZoneVersion) -> str:
@@ -260,8 +260,8 @@ def _used(service: Service) -> set[str]:
     """The zones that a question of the applied configuration names."""
     from config.configuration import Configuration
 
-    version = service.reading.config_version()
+    version = service.queries.config_version()
     if version is None:
         return set()
-    questions = Configuration.from_json(service.reading.config(version)).questions.values()
+    questions = Configuration.from_json(service.queries.config(version)).questions.values()
     return {question.zone for question in questions if question.zone}

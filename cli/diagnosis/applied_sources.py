@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 def configuration_of(service: Service) -> Configuration:
     """The newest one that was applied. Raises Failure where there is none."""
-    version = service.reading.config_version()
+    version = service.queries.config_version()
     if version is None:
         raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.USAGE)
-    return Configuration.from_json(service.reading.config(version))
+    return Configuration.from_json(service.queries.config(version))
 
 
 @contextmanager
@@ -51,10 +51,10 @@ def standings(service: Service, name: str | None = None) -> list[Standing]:
     if name is not None:
         require(name, configured)
     models = configured if name is None else {name: configured[name]}
-    return every(models, service.reading)
+    return every(models, service.queries)
 
 
-def keeping(service: Service) -> Upkeep:
+def upkeep(service: Service) -> Upkeep:
     """The ledger of quotas and pauses, with a bound on each statement."""
     return Upkeep(bounded(service.database))
 
@@ -98,7 +98,7 @@ def _turn(name: str, service: Service) -> float:
         raise _NotNow(f"{name} is {standing.said()}")
     with plan_of(service) as plan:
         demand = plan.demand(name, 1)
-    wait = keeping(service).pay_for_request(demand, checkup.LONGEST_WAIT)
+    wait = upkeep(service).pay_for_request(demand, checkup.LONGEST_WAIT)
     if wait is None:
         raise _NotNow(f"what {name} allows is used up at the moment; try again later")
     return wait

@@ -160,15 +160,15 @@ def configuration_steps(service: Service) -> tuple[list[Step], Plan | None]:
     from config.problems import InvalidConfiguration
     from worker.plan_builder import make_plan
 
-    version = service.reading.config_version()
+    version = service.queries.config_version()
     if version is None:
         return [Step("configuration", Mark.PROBLEM, "none was applied", "run `bin/jurat config apply PATH`")], None
-    applied = service.reading.applied(version)
+    applied = service.queries.applied(version)
     told = f"version {version}, applied by {applied.applied_by} at {time_text(applied.applied_at)}"
     try:
-        configuration = Configuration.from_json(service.reading.config(version))
+        configuration = Configuration.from_json(service.queries.config(version))
         networks = service.settings.private_networks
-        plan = make_plan(version, configuration, service.reading, service.fingerprints, private_networks=networks)
+        plan = make_plan(version, configuration, service.queries, service.fingerprints, private_networks=networks)
     except (InvalidConfiguration, ValueError) as error:
         advice = "apply it again with this version of jurat"
         return [Step("configuration", Mark.PROBLEM, f"{told}: {str(error).splitlines()[0]}", advice)], None
@@ -185,7 +185,7 @@ def configuration_steps(service: Service) -> tuple[list[Step], Plan | None]:
     return steps, plan
 
 
-def source_step(name: str, plan: Plan, reading: Queries) -> Step:
+def source_step(name: str, plan: Plan, queries: Queries) -> Step:
     """Whether a source can work here, as far as that can be told without asking anybody else."""
     from adapters.address.base.database import AddressRegister
     from adapters.address.base.file import AddressFile, AddressFileError
@@ -212,11 +212,11 @@ def source_step(name: str, plan: Plan, reading: Queries) -> Step:
             except AddressFileError as error:
                 return Step(f"source {name}", Mark.PROBLEM, str(error).splitlines()[0])
         case AddressRegister() if isinstance(model, AddressFileSource):
-            return _register_step(name, model, reading)
+            return _register_step(name, model, queries)
         case RegisterFileAdapter():
             return _list_step(name, source)
     if isinstance(model, CodesSource) and model.list is not None:
-        row = reading.code_lists().get(model.list)
+        row = queries.code_lists().get(model.list)
         if row is None:
             return Step(
                 f"source {name}",
@@ -225,16 +225,16 @@ def source_step(name: str, plan: Plan, reading: Queries) -> Step:
                 f"run `bin/jurat codes generate {model.list} --count N`",
             )
         known = set(source.fingerprints.key_ids) if isinstance(source, Codes) else set()
-        if reading.code_keys(model.list, KEY_ID_LENGTH) - known:
+        if queries.code_keys(model.list, KEY_ID_LENGTH) - known:
             said = f"codes of the list {model.list} were hashed with a key that JURAT_HASH_KEYS does not have"
             return Step(f"source {name}", Mark.PROBLEM, said, "add the key that made them")
         return Step(f"source {name}", Mark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")
     return Step(f"source {name}", Mark.OK, "is ready")
 
 
-def _register_step(name: str, model: AddressFileSource, reading: Queries) -> Step:
+def _register_step(name: str, model: AddressFileSource, queries: Queries) -> Step:
     register = str(model.register_name)
-    with reading.register(register) as base:
+    with queries.register(register) as base:
         if base is None:
             advice = f"run `bin/jurat registers import {register} FILE`"
             return Step(f"source {name}", Mark.PROBLEM, f"the register {register} is not imported", advice)
@@ -258,13 +258,13 @@ def _list_step(name: str, source: RegisterFileAdapter) -> Step:
     return Step(f"source {name}", Mark.OK, said)
 
 
-def trouble_steps(plan: Plan, reading: Queries) -> Iterator[Step]:
+def trouble_steps(plan: Plan, queries: Queries) -> Iterator[Step]:
     """The sources whose breakers are open, that say that they are asked too often, or at which something waits and no
     worker is.
     """
     from cli.diagnosis.source_status import standings
 
-    for standing in standings(plan.configuration.sources, reading):
+    for standing in standings(plan.configuration.sources, queries):
         step = standing_step(standing)
         if step.mark is Mark.PROBLEM:
             yield replace(step, name=f"source {standing.name}")
@@ -293,7 +293,7 @@ def standing_step(standing: Standing) -> Step:
     return Step(name, Mark.OK if standing.state is State.OPEN else Mark.NOTE, found)
 
 
-def reach_steps(standing: Standing, plan: Plan, keeping: Upkeep, settings: Settings) -> Iterator[Step]:
+def reach_steps(standing: Standing, plan: Plan, upkeep: Upkeep, settings: Settings) -> Iterator[Step]:
     """Whether the servers of a source answer HTTP at all, by one request to the root of each; nothing without servers.
 
     Nobody is looked up, so what the answer says does not count. The requests are paid as one look-up is, and not made
@@ -309,7 +309,7 @@ def reach_steps(standing: Standing, plan: Plan, keeping: Upkeep, settings: Setti
     if standing.paused_until or standing.closed_until:
         yield Step(name, Mark.NOTE, f"not asked: {standing.said()}")
         return
-    wait = keeping.pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
+    wait = upkeep.pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
     if wait is None:
         yield Step(name, Mark.NOTE, "not asked: what it allows is used up at the moment", "try again later")
         return
@@ -347,10 +347,10 @@ def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings
     return Step(f"source {name}", Mark.OK, "; ".join(said))
 
 
-def clock_step(reading: Queries) -> Step:
+def clock_step(queries: Queries) -> Step:
     """Whether this machine's time is the database's."""
     begun = time.monotonic()
-    apart = (reading.clock() - datetime.now(UTC)).total_seconds()
+    apart = (queries.clock() - datetime.now(UTC)).total_seconds()
     rough = time.monotonic() - begun + 0.002
     if abs(apart) - rough > CLOCKS_APART:
         which = "ahead of" if apart > 0 else "behind"

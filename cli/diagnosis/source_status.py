@@ -185,17 +185,17 @@ class Standing:
         return self.model.hours.parsed if self.model.hours else Hours()
 
 
-def standings(models: Mapping[str, SourceModel], reading: Queries) -> list[Standing]:
+def standings(models: Mapping[str, SourceModel], queries: Queries) -> list[Standing]:
     """How these sources stand. Where no worker counts what waits, it is counted here."""
-    now, workers = reading.clock(), reading.workers()
+    now, workers = queries.clock(), queries.workers()
     found = []
-    rows = {row.name: row for row in reading.sources()}
+    rows = {row.name: row for row in queries.sources()}
     for name, model in models.items():
         servers = tuple(worker.name for worker in workers if worker.serves(name))
         found.append(Standing(name, model, rows[name], now, servers))
     if all(map(_is_counted, found)):
         return found
-    counted = reading.waiting()
+    counted = queries.waiting()
     return [
         replace(each, row=replace(each.row, waiting=counted[each.name][0], oldest_due_at=counted[each.name][1]))
         if not _is_counted(each)

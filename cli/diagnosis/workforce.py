@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def key_steps(settings: Settings, service: Service | None) -> Iterator[Step]:
     """Whether there are keys, whether they fit each other, and whether they open the answers that wait."""
     opened = unseal_ids(settings)
-    waiting = _by_key(service.reading.waiting_keys()) if service is not None else {}
+    waiting = _by_key(service.queries.waiting_keys()) if service is not None else {}
     if not opened:
         advice = how_to_set("JURAT_UNSEAL_KEYS", waiting if service is not None else None)
         yield Step("keys", Mark.PROBLEM, "JURAT_UNSEAL_KEYS is not set: a worker can open no answer", advice)
@@ -38,26 +38,26 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[Step]:
         found = f"waiting answers are sealed for a key that is not here (key_missing): {_counted(strange)}"
         advice = f"{how_to_set('JURAT_UNSEAL_KEYS', strange)}; a worker here leaves these answers to others"
         yield Step("sealed answers", Mark.PROBLEM, found, advice)
-    if missing := sorted(hashed_with(service.reading) - set(hash_ids(settings))):
+    if missing := sorted(hashed_with(service.queries) - set(hash_ids(settings))):
         what = "is not set" if not settings.hash_keys else f"lacks {', '.join(missing)}"
         found = f"codes or numbers are kept as keyed hashes, and JURAT_HASH_KEYS {what}"
         yield Step("hash keys", Mark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
 
 
-def hashed_with(reading: Queries) -> set[str]:
+def hashed_with(queries: Queries) -> set[str]:
     """The ids of the keys that codes and numbers in the database were hashed with."""
-    found = reading.claim_keys(KEY_ID_LENGTH) | reading.people_keys()
-    for code_list in reading.code_list_names():
-        found |= reading.code_keys(code_list, KEY_ID_LENGTH)
+    found = queries.claim_keys(KEY_ID_LENGTH) | queries.people_keys()
+    for code_list in queries.code_list_names():
+        found |= queries.code_keys(code_list, KEY_ID_LENGTH)
     return found
 
 
-def missing_steps(reading: Queries) -> Iterator[Step]:
+def missing_steps(queries: Queries) -> Iterator[Step]:
     """The keys of waiting answers that live workers do not have."""
     from store.workers import Keyholders
 
-    live = [each for each in reading.workers() if each.live and not each.stopping]
-    waiting = reading.waiting_keys()
+    live = [each for each in queries.workers() if each.live and not each.stopping]
+    waiting = queries.waiting_keys()
     missing = Keyholders(live).lack(waiting)
     if live and (lost := _by_key({lock: count for lock, count in waiting.items() if lock in missing})):
         advice = f"{how_to_set('JURAT_UNSEAL_KEYS', lost)}; after a day they end undetermined (answer_unreadable)"
@@ -94,9 +94,9 @@ def worker_steps(here: str | None) -> Iterator[Step]:
             yield Step("workers", Mark.OK, f"worker {beat.pid} is alive and ready, {held}")
 
 
-def fleet_step(reading: Queries) -> Step:
+def fleet_step(queries: Queries) -> Step:
     """How many workers of the database are live, on all machines."""
-    live = [each for each in reading.workers() if each.live]
+    live = [each for each in queries.workers() if each.live]
     if not live:
         return Step(
             "fleet", Mark.NOTE, "no worker of this database was seen in the last 30 s", "run `bin/jurat worker`"

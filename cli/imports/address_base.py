@@ -62,7 +62,7 @@ class Imported:
 
 
 def import_base(
-    registering: DatasetImport, base: NewBase, who: str, told: Callable[[int], None] = lambda _: None
+    imports: DatasetImport, base: NewBase, who: str, told: Callable[[int], None] = lambda _: None
 ) -> Imported:
     """Import a base and switch to it; `told` hears after each batch how many rows were read.
 
@@ -75,17 +75,17 @@ def import_base(
         StreetsMixed: once in a million imports; import it again.
     """
     digest = base.digest()
-    for row in registering.versions():
+    for row in imports.versions():
         if (row.name, row.state, row.digest) == (base.name, "active", digest):
             return Imported(row)
-    staged = registering.stage(base.name, base.layout.kind, base.language, digest, base.data_date, who)
+    staged = imports.stage(base.name, base.layout.kind, base.language, digest, base.data_date, who)
     rows = base.rows()
     try:
         for batch in batches(rows, base.language, salt=staged.id):
-            registering.add(staged, batch)
+            imports.add(staged, batch)
             told(rows.rows)
-        switched = registering.switch(staged, who)
+        switched = imports.switch(staged, who)
     except Exception:
-        registering.give_up(staged)
+        imports.give_up(staged)
         raise
     return Imported(switched.row, rows, switched.box)

@@ -80,7 +80,7 @@ def import_list(
     with opened() as service:
         model = _source(_written(paths) if paths else _applied(service), source, name)
         if service.fingerprints is None:
-            advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.reading))
+            advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.queries))
             raise Failure(f"JURAT_HASH_KEYS is not set: numbers are kept as keyed hashes alone; {advice}", Exit.USAGE)
         new = roster.NewList(file, model, day, skip_malformed)
         with _failures():
@@ -144,10 +144,10 @@ def _written(paths: Sequence[Path]) -> Configuration:
 def _applied(service: Service) -> Configuration:
     from config.configuration import Configuration
 
-    version = service.reading.config_version()
+    version = service.queries.config_version()
     if version is None:
         raise Failure("no configuration was applied yet; name one with --config", Exit.USAGE)
-    return Configuration.from_json(service.reading.config(version))
+    return Configuration.from_json(service.queries.config(version))
 
 
 def _source(configuration: Configuration, source: str, register: str) -> RegisterFileSource:

@@ -120,14 +120,14 @@ def planned(service: Service) -> Iterator[Plan]:
     from store.upkeep.upkeep import Upkeep
     from worker.plan_builder import make_plan
 
-    version = service.reading.config_version()
+    version = service.queries.config_version()
     if version is None:
         raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.USAGE)
-    configuration = Configuration.from_json(service.reading.config(version))
+    configuration = Configuration.from_json(service.queries.config(version))
     plan = make_plan(
         version,
         configuration,
-        service.reading,
+        service.queries,
         service.fingerprints,
         purse=Upkeep(bounded(service.database)),
         private_networks=service.settings.private_networks,
@@ -196,9 +196,9 @@ def _wait_for_turn(service: Service, plan: Plan, name: str) -> None:
     from jurat.database import bounded
     from store.upkeep.upkeep import Upkeep
 
-    row = next((row for row in service.reading.sources() if row.name == name), None)
+    row = next((row for row in service.queries.sources() if row.name == name), None)
     if row is not None:
-        standing = Standing(name, plan.configuration.sources[name], row, service.reading.clock())
+        standing = Standing(name, plan.configuration.sources[name], row, service.queries.clock())
         if standing.paused_until or standing.closed_until:
             raise Failure(f"the source {name} may not be asked now: it is {standing.said()}", Exit.DEPENDENCY)
     wait = Upkeep(bounded(service.database)).pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
@@ -214,12 +214,12 @@ def zone_row(service: Service, name: str, version: int | None = None) -> ZoneRow
     """
     from config.suggestions import suggest
 
-    row = service.reading.zones([name]).get(name) if version is None else service.reading.zone(name, version)
+    row = service.queries.zones([name]).get(name) if version is None else service.queries.zone(name, version)
     if row is not None:
         return row
-    history = service.reading.zone_history(name)
+    history = service.queries.zone_history(name)
     if not history:
-        known = {each.name for each in service.reading.zone_history()}
+        known = {each.name for each in service.queries.zone_history()}
         raise Failure(f"there is no zone '{name}' — {suggest(name, known)}", Exit.USAGE)
     versions = ", ".join(str(each.version) for each in history)
     if version is None:
@@ -232,7 +232,7 @@ def two_versions(service: Service, name: str, before: int | None, after: int | N
 
     Raises Failure as `zone_row`, and where there is no version before.
     """
-    versions = sorted(each.version for each in service.reading.zone_history(name))
+    versions = sorted(each.version for each in service.queries.zone_history(name))
     new = zone_row(service, name, after or next(reversed(versions), None))
     earlier = [version for version in versions if version < new.version]
     if before is None and not earlier:

@@ -105,30 +105,30 @@ def _base(service: Service, zone: str, register: str | None) -> Houses | None:
     from config.addresses import AddressFileSource
     from config.configuration import Configuration
 
-    explaining = Explanations(service.database)
+    explanations = Explanations(service.database)
     if register is not None:
-        if not explaining.has_register(register):
+        if not explanations.has_register(register):
             raise Failure(
                 f"the register {register} is not imported; run `bin/jurat registers import {register} FILE`", Exit.USAGE
             )
-        return partial(_in_register, explaining, register)
-    version = service.reading.config_version()
+        return partial(_in_register, explanations, register)
+    version = service.queries.config_version()
     if version is None:
         return None
-    configuration = Configuration.from_json(service.reading.config(version))
+    configuration = Configuration.from_json(service.queries.config(version))
     asked = [name for each in configuration.questions.values() if each.zone == zone for name in each.sources]
     models = (configuration.sources[name] for name in [*asked, *configuration.sources])
     model = next((model for model in models if isinstance(model, AddressFileSource)), None)
     if model is None:
         return None
     if model.register_name:
-        return partial(_in_register, explaining, model.register_name)
+        return partial(_in_register, explanations, model.register_name)
     return partial(_in_file, model)
 
 
-def _in_register(explaining: Explanations, register: str, box: Box) -> Iterator[HouseRow]:
+def _in_register(explanations: Explanations, register: str, box: Box) -> Iterator[HouseRow]:
     for part in _parts(box):
-        yield from explaining.houses(register, part)
+        yield from explanations.houses(register, part)
 
 
 def _in_file(model: AddressFileSource, box: Box) -> Iterator[HouseRow]:

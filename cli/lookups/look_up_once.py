@@ -213,7 +213,7 @@ def look_into(source: RegisterFileSource, query: Query, service: Service) -> tup
     if service.fingerprints is None:
         raise Failure("JURAT_HASH_KEYS is not set: numbers are found by their keyed hashes alone", Exit.USAGE)
     shown = Shown()
-    adapter = RegisterFileAdapter(source, StoredPeople(service.reading), service.fingerprints, watch=shown)
+    adapter = RegisterFileAdapter(source, StoredPeople(service.queries), service.fingerprints, watch=shown)
     found: Found | SourceError
     try:
         found = adapter.look_up(query)

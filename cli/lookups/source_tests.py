@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.database import opened
 from cli.diagnosis import checkup
-from cli.diagnosis.applied_sources import configuration_of, keeping, plan_of, require, standings
+from cli.diagnosis.applied_sources import configuration_of, plan_of, require, standings, upkeep
 from cli.diagnosis.checkup import Mark, Step
 from cli.output import Exit, Failure, Output
 from cli.registry_lint import examination_data, examination_steps, examined, linted, told
@@ -45,11 +45,11 @@ def test_applied(tests: Tests, name: str | None, *, live: bool) -> None:
         if name:
             require(name, plan.sources)
         for source in [name] if name else plan.sources:
-            tests.steps.append(checkup.source_step(source, plan, service.reading))
+            tests.steps.append(checkup.source_step(source, plan, service.queries))
             tests.examine(source, plan.configuration.sources[source])
             if live:
                 (standing,) = standings(service, source)
-                tests.steps += checkup.reach_steps(standing, plan, keeping(service), service.settings)
+                tests.steps += checkup.reach_steps(standing, plan, upkeep(service), service.settings)
 
 
 def test_files(tests: Tests, name: str | None, paths: Sequence[Path], out: Output) -> None:

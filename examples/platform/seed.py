@@ -52,7 +52,7 @@ def seed(service: Service, register: str, folder: Path, ca_file: Path | None = N
     report = lint([written], zones={zone.name for zone in zones}, environ={})
     if report.configuration is None:
         raise ConfigurationError(str(report))
-    service.publishing.apply(report.configuration, "seed")
+    service.publisher.apply(report.configuration, "seed")
     return letters(service)
 
 

@@ -96,11 +96,11 @@ DOING: Mapping[Kind, Doing] = {
 
 
 class Requests:
-    """The requests of one database. With `minting` codes are added as well."""
+    """The requests of one database. With `code_importer` codes are added as well."""
 
-    def __init__(self, engine: Engine, minting: CodeImporter | None = None) -> None:
+    def __init__(self, engine: Engine, code_importer: CodeImporter | None = None) -> None:
         self._engine = engine
-        self._minting = minting
+        self._code_importer = code_importer
         self._dialect = engine.dialect.name
         self._access = AccessRows()
 
@@ -120,8 +120,8 @@ class Requests:
         failure: Exception | None = None
         end = time.monotonic() + TURN_S
         lanes = [_Lane(kinds) for kinds in _LANES]
-        if self._minting is not None:
-            lanes.append(_Lane((Kind.CODES,), tuple(self._minting.unseal.key_ids)))
+        if self._code_importer is not None:
+            lanes.append(_Lane((Kind.CODES,), tuple(self._code_importer.unseal.key_ids)))
         while lanes and done < limit and time.monotonic() < end:
             lane = lanes.pop(0)
             for _ in range(min(SHARE, limit - done)):
@@ -192,7 +192,7 @@ class Requests:
         return said
 
     def _doing(self, kind: Kind) -> Doing:
-        return self._minting.add if kind is Kind.CODES and self._minting is not None else DOING[kind]
+        return self._code_importer.add if kind is Kind.CODES and self._code_importer is not None else DOING[kind]
 
     def _can_read_configuration(self, connection: Connection, kind: Kind) -> bool:
         """Whether what a request of this kind comes to is known here: by an older configuration it could be refused for

@@ -69,19 +69,19 @@ ACCESS_BATCHES = 10
 
 
 class Upkeep:
-    """The statements of upkeep. Each is safe to run in every worker at once. Without `minting` codes that a back office
-    asks to have added are left to other workers.
+    """The statements of upkeep. Each is safe to run in every worker at once. Without a `code_importer`, the codes that
+    a back office asks for are left to other workers.
     """
 
     def __init__(
-        self, engine: Engine, minting: CodeImporter | None = None, clock: Callable[[], float] = time.monotonic
+        self, engine: Engine, code_importer: CodeImporter | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._engine = engine
         self._often = preparing(engine)
         self._dialect = engine.dialect.name
         self._access = AccessRows()
-        self._purging = Purge(engine, self._access)
-        self._requests = Requests(engine, minting)
+        self._purge = Purge(engine, self._access)
+        self._requests = Requests(engine, code_importer)
         self._consultations = Consultations(engine)
         self._entered: set[str] = set()
         self._clock = clock
@@ -283,15 +283,15 @@ class Upkeep:
             raise failures[0]
         return len(erased)
 
-    def purging(self) -> Iterator[int]:
+    def purge_pieces(self) -> Iterator[int]:
         """Delete what is past its `retain_until` and needed no more, a short transaction with each step, until nothing
         is left; how many checks went with it. Rest between the steps.
         """
-        return self._purging.pieces()
+        return self._purge.pieces()
 
     def purge(self) -> int:
         """The same at once, without a rest."""
-        return sum(self.purging())
+        return sum(self.purge_pieces())
 
 
 @lru_cache

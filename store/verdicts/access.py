@@ -85,7 +85,7 @@ class AccessRows:
         stays to its end: its checks were deleted before what an access rests on was kept. So it is where the
         configuration no longer has the consultation, for then nothing says what the answers add up to.
         """
-        found = run(connection, *reading(connection.dialect.name, keys))
+        found = run(connection, *read_history(connection.dialect.name, keys))
         run(connection, *self.adding_up(connection, keys, found))
 
     def add_up_each(self, connection: Connection, keys: set[Key], failures: list[Exception]) -> int:
@@ -109,7 +109,7 @@ class AccessRows:
         return len(keys)
 
     def adding_up(self, connection: Connection, keys: set[Key], found: Sequence[Rows]) -> list[Statement]:
-        """What `add_up` writes, where `reading` has just found so."""
+        """What `add_up` writes, where `read_history` has just found so."""
         if not keys:
             return []
         newest, answered = found
@@ -197,7 +197,7 @@ def locking(dialect: str, keys: set[Key]) -> list[Statement]:
     return [(_LOCK, {"rows": _key_rows(keys)})] if keys and dialect == "postgresql" else []
 
 
-def reading(dialect: str, keys: set[Key]) -> list[Statement]:
+def read_history(dialect: str, keys: set[Key]) -> list[Statement]:
     """What reads all that the answers of `keys` add up from."""
     return [NEWEST, (_history(dialect), {"rows": _key_rows(keys)})] if keys else []
 

@@ -19,7 +19,7 @@ from jurat.database import is_away, preparing
 from jurat.statements import now, rows_json, rowset
 from jurat.vocabulary import Outcome, Reason, State
 from store.held_rows import HARDLY_WAIT, fenced, id_of, is_held, skipped, taking_free
-from store.verdicts.access import AccessRows, Key, locking, reading
+from store.verdicts.access import AccessRows, Key, locking, read_history
 from store.verdicts.numbers import claim_numbers
 from store.verdicts.records import UNSTORABLE, WORKER, add_attempts, add_verdicts, open_reviews
 from tasks.checks import (
@@ -202,7 +202,7 @@ class VerdictWriter:
         if not keys:
             return written, added
         # What the answers add up to is read behind what was added.
-        found = run(connection, *added, *reading(self._dialect, keys))[len(added) :]
+        found = run(connection, *added, *read_history(self._dialect, keys))[len(added) :]
         return written, self._access.adding_up(connection, keys, found)
 
     def _move(self, connection: Connection, entries: Sequence[CheckResult]) -> set[tuple[UUID, int]]:

@@ -61,7 +61,7 @@ class Hall:
         )
         self._stack = stack
         self.service = self.opened()
-        self.service.publishing.apply(Configuration.of(Document.model_validate(DOCUMENT)), "an administrator")
+        self.service.publisher.apply(Configuration.of(Document.model_validate(DOCUMENT)), "an administrator")
         self.client = Client(url, seal_key=key_to_text(public))
         stack.callback(self.client.close)
 
@@ -85,7 +85,7 @@ class Hall:
         for engine in engines:
             engine.start()
         try:
-            assert soon(lambda: not sum(self.service.reading.unsettled().values()))
+            assert soon(lambda: not sum(self.service.queries.unsettled().values()))
         finally:
             for engine in engines:
                 assert engine.stop(PATIENCE)

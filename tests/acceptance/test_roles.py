@@ -153,17 +153,17 @@ def test_the_whole_way_is_gone_by_five_users_who_may_do_nothing_else(people: Peo
 def decide(people: People, check: UUID) -> None:
     """A reviewer sees the answer, decides, and opens it again."""
     engine = open_engine(people.logins.url(Role.REVIEWER))
-    reviewing = ReviewDecisions(engine)
-    sealed = reviewing.answer(check, "a clerk")
+    decisions = ReviewDecisions(engine)
+    sealed = decisions.answer(check, "a clerk")
     opened = Unseal([key_from_text(people.private, "key")]).open(sealed.sealed, sealed.key_id)
     assert b"review" in opened
-    assert reviewing.decide(check, Reason.PERSON_ACCEPTED, "a clerk", {"seen": "a letter"}) == 1
+    assert decisions.decide(check, Reason.PERSON_ACCEPTED, "a clerk", {"seen": "a letter"}) == 1
     assert people.client.result(check).outcome is Outcome.ACCEPTED
     assert people.client.access("budget", "maelle").questions["who"] == "accepted"
-    reviewing.reopen(check, "a clerk")
+    decisions.reopen(check, "a clerk")
     with pytest.raises(ReviewError, match="was erased"):
-        reviewing.answer(check, "a clerk")
-    assert reviewing.decide(check, Reason.PERSON_REFUSED, "a clerk") == 2
+        decisions.answer(check, "a clerk")
+    assert decisions.decide(check, Reason.PERSON_REFUSED, "a clerk") == 2
     assert people.client.result(check).outcome is Outcome.REFUSED
     engine.dispose()
     with plain(people.logins.url(Role.ADMIN)) as admin:

@@ -113,7 +113,7 @@ class Town:
 
     def apply(self, document: Mapping[str, Any]) -> int:
         configuration = Configuration.of(Document.model_validate(deepcopy(dict(document))))
-        return self.service.publishing.apply(configuration, ADMIN)[0]
+        return self.service.publisher.apply(configuration, ADMIN)[0]
 
     def codes(self, count: int) -> list[str]:
         """New access codes of the list."""

@@ -85,7 +85,7 @@ def platform(
     (tmp_path / "jurat.yaml").write_text(block(PAGE, "yaml"), "utf-8")
     configuration = lint([tmp_path / "jurat.yaml"]).configuration
     assert configuration is not None
-    service.publishing.apply(configuration, "an administrator")
+    service.publisher.apply(configuration, "an administrator")
     worker = service.engine(slots=2)
     url = make_url(database_url)
     names: dict[str, Any] = {

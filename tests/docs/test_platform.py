@@ -243,4 +243,4 @@ def ask(desk: Desk, kind: str, **values: object) -> None:
     else:
         statement = block(REVIEWS, "sql", "VALUES (:id, 'decide'")
         desk.sql(statement.replace("'decide'", f"'{kind}'"), **{"reason": None, **values, "id": str(uuid7())})
-    assert desk.keeping.do_requests() == 1
+    assert desk.upkeep.do_requests() == 1

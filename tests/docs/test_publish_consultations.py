@@ -54,8 +54,8 @@ def platform(database_url: str, tmp_path: Path) -> Iterator[Platform]:
     report = lint([tmp_path / "jurat.yaml"])
     assert report.configuration is not None, str(report)
     engine = open_engine(database_url)
-    publishing = ConfigPublisher(engine)
-    publishing.apply(report.configuration, "an administrator")
+    publisher = ConfigPublisher(engine)
+    publisher.apply(report.configuration, "an administrator")
     import_zones(engine, [NewZone("old-town", "Old Town", "a", b"\0")], "an administrator")
     made = Platform(engine, {"database_url": database_url, "engine": engine})
     yield made

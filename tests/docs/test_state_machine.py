@@ -79,9 +79,9 @@ STATEMENTS: Mapping[str, Callable[[Desk, ClaimedCheck], Any]] = {
     "`Claims.claim_overdue`": lambda desk, _: desk.claims.claim_overdue(10, {}),
     "`Claims.renew`": lambda desk, held: desk.claims.renew([held]),
     **{f"`Settling.write` of `{name}`": partial(_write, decision=name) for name in DECISIONS},
-    "`Keeping.end_leases`": lambda desk, _: desk.keeping.end_leases(),
-    "`Keeping.end_reviews`": lambda desk, _: desk.keeping.end_reviews(),
-    "`Keeping.erase_candidates`": lambda desk, _: desk.keeping.erase_candidates(),
+    "`Keeping.end_leases`": lambda desk, _: desk.upkeep.end_leases(),
+    "`Keeping.end_reviews`": lambda desk, _: desk.upkeep.end_reviews(),
+    "`Keeping.erase_candidates`": lambda desk, _: desk.upkeep.erase_candidates(),
     "`Reviewing.decide`": lambda desk, held: _tried(
         lambda: ReviewDecisions(desk.engine).decide(held.id, Reason.PERSON_REFUSED, ADMIN)
     ),
@@ -89,8 +89,8 @@ STATEMENTS: Mapping[str, Callable[[Desk, ClaimedCheck], Any]] = {
     "`Requests.do` of `contest`": lambda desk, held: _tried(lambda: Requests(desk.engine).do(_contest(held))),
     "`Requests.do` of `transfer`": lambda desk, _: _asked(desk, Kind.TRANSFER, "p-2"),
     "`Requests.do` of `erase`": lambda desk, _: _asked(desk, Kind.ERASE),
-    "`Publishing.apply`": lambda desk, _: desk.publishing.apply(configuration(WITHOUT), ADMIN, force=True),
-    "`Keeping.purge`": lambda desk, _: desk.keeping.purge(),
+    "`Publishing.apply`": lambda desk, _: desk.publisher.apply(configuration(WITHOUT), ADMIN, force=True),
+    "`Keeping.purge`": lambda desk, _: desk.upkeep.purge(),
 }
 """Everything in the ledger and the client that writes to `jurat_checks`."""
 
@@ -202,7 +202,7 @@ def test_an_old_fence_writes_nothing(desks: Callable[[], Desk], decision: str) -
     desk = desks()
     old = desk.held()
     desk.set_back("lease_until", 1)
-    desk.keeping.end_leases()
+    desk.upkeep.end_leases()
     desk.claim_one()
     before = row(desk, old)
     written = desk.write(entry(old, DECISIONS[decision]))

@@ -231,7 +231,7 @@ class LedgerMachine(Persons):
     def read_again(self, worker: int) -> None:
         """The commit's answer was lost, whether it went through or not."""
         mine = self._one_that(lambda each: bool(each.wrote or each.entries), worker)
-        found = self.desk.settling.read_again(mine.wrote + mine.entries)
+        found = self.desk.verdict_writer.read_again(mine.wrote + mine.entries)
         self._changed({})
         assert all(self._is_ours(entry.held) for entry in found.busy)
         done = [(entry.held.id, entry.held.fence) for entry in found.done]
@@ -247,7 +247,7 @@ class LedgerMachine(Persons):
 
     def _write(self, entries: list[CheckResult]) -> None:
         ours = [entry for entry in entries if self._is_ours(entry.held)]
-        written = self.desk.settling.write(entries)
+        written = self.desk.verdict_writer.write(entries)
         self.history.written += [(entry.held.id, entry.held.fence) for entry in written.done]
         # What is written may say something else than what was to be (a code that is spent), but of the same checks.
         assert [entry.held for entry in written.done] == [entry.held for entry in ours]
@@ -261,7 +261,7 @@ class LedgerMachine(Persons):
             if isinstance(entry.decision, Settle):
                 self._stands_written(entry, entry.decision)
             if isinstance(entry.decision, Later | NextSource) and entry.decision.pause is not None:
-                self.desk.keeping.pause(entry.held.source, entry.decision.pause, entry.decision.reason)
+                self.desk.upkeep.pause(entry.held.source, entry.decision.pause, entry.decision.reason)
         stand = read(self.desk.engine)
         self.now = replace(self.now, paused=stand.paused, pauses=stand.pauses)
 
@@ -344,7 +344,7 @@ class LedgerMachine(Persons):
             for check, row in self.now.checks.items()
             if row.state == State.LEASED and row.lease_until and row.lease_until <= self.clock.now
         }
-        assert set(self.desk.keeping.end_leases()) == set(over)
+        assert set(self.desk.upkeep.end_leases()) == set(over)
         self._changed(over)
 
     def teardown(self) -> None:

@@ -35,7 +35,7 @@ class Persons(Stage):
         """In time or not, as long as upkeep has not ended the review."""
         check = self._one_in(place, State.REVIEW)
         row, revision = self.now.checks[check], self.now.last_verdict(check)[0] + 1
-        assert self.reviewing.decide(check, reason, CLERK) == revision
+        assert self.decisions.decide(check, reason, CLERK) == revision
         self.history.decided.append((check, revision))
         decided = replace(row, state=State.SETTLED, fence=row.fence + 1, answered=False, settled_at=self.clock.now)
         self._changed({check: decided})
@@ -51,9 +51,9 @@ class Persons(Stage):
         check = self._one_in(place, State.SETTLED)
         row = self.now.checks[check]
         if (row.consultation, row.question) not in CONFIGURATIONS[self.applied].questions:
-            self._refused(lambda: self.reviewing.reopen(check, CLERK))
+            self._refused(lambda: self.decisions.reopen(check, CLERK))
             return
-        self.reviewing.reopen(check, CLERK)
+        self.decisions.reopen(check, CLERK)
         self._changed({check: replace(row, state=State.REVIEW, settled_at=None)})
         assert self.now.verdicts == self.before.verdicts
         assert self.now.reviews[check] == self.clock.later(14 * 86400)
@@ -64,13 +64,13 @@ class Persons(Stage):
     def decide_what_is_not_in_review(self, place: int, reason: Reason) -> None:
         """A page that was open for too long."""
         check = self._one_in(place, State.PENDING, State.LEASED, State.SETTLED)
-        self._refused(lambda: self.reviewing.decide(check, reason, CLERK))
+        self._refused(lambda: self.decisions.decide(check, reason, CLERK))
 
     @rule(place=PLACES)
     @when(lambda self: self._in_state(State.PENDING, State.LEASED, State.REVIEW))
     def reopen_what_is_not_settled(self, place: int) -> None:
         check = self._one_in(place, State.PENDING, State.LEASED, State.REVIEW)
-        self._refused(lambda: self.reviewing.reopen(check, CLERK))
+        self._refused(lambda: self.decisions.reopen(check, CLERK))
 
     def _refused(self, do: Callable[[], object]) -> None:
         with pytest.raises(ReviewError):
@@ -104,7 +104,7 @@ class Persons(Stage):
             for check, until in self.now.reviews.items()
             if until is not None and until <= now
         }
-        assert self.desk.keeping.end_reviews() == len(over)
+        assert self.desk.upkeep.end_reviews() == len(over)
         self._changed(over)
         assert self.now.verdicts == self.before.verdicts
 
@@ -119,7 +119,7 @@ class Persons(Stage):
     @when(lambda self: self._outdated())
     def add_up_access(self) -> None:
         """After a configuration that changed what answers add up to."""
-        assert self.desk.keeping.add_up_access() == self._outdated()
+        assert self.desk.upkeep.add_up_access() == self._outdated()
         self._changed({})
         assert not self._outdated()
 
@@ -133,7 +133,7 @@ class Persons(Stage):
         """A longer pause that stands is kept, a shorter one is prolonged."""
         until, standing = self.clock.later(seconds), self.now.paused.get(source)
         longer = standing is None or standing < until
-        assert self.desk.keeping.pause(source, seconds, "because", CLERK) == longer
+        assert self.desk.upkeep.pause(source, seconds, "because", CLERK) == longer
         self._changed({})
         assert self.now.audited == self.before.audited + longer
         assert self.now.paused[source] == (until if longer else standing)
@@ -141,7 +141,7 @@ class Persons(Stage):
     @rule(source=SOURCES)
     def resume(self, source: str) -> None:
         stands = self._paused(source)
-        assert self.desk.keeping.resume(source, CLERK) == stands
+        assert self.desk.upkeep.resume(source, CLERK) == stands
         self._changed({})
         assert self.now.audited == self.before.audited + stands
         assert not self._paused(source)
@@ -165,7 +165,7 @@ class Persons(Stage):
         if number == self.applied:
             orphans = {}
         try:
-            self.version, differs = self.desk.publishing.apply(new, ADMIN, force=force)
+            self.version, differs = self.desk.publisher.apply(new, ADMIN, force=force)
         except Unpublishable:
             assert orphans
             assert not force

@@ -72,7 +72,7 @@ class Stage(RuleBasedStateMachine):
         self.applied, self.version = 0, 1
         self.workers = [Worker(self.plans[0]) for _ in range(3)]
         self.history = History()
-        self.reviewing = ReviewDecisions(desk.engine)
+        self.decisions = ReviewDecisions(desk.engine)
         self.since = 1
         """The version since which access adds up as it does now."""
         self.submitted: dict[UUID, datetime] = {}
@@ -83,7 +83,7 @@ class Stage(RuleBasedStateMachine):
         self.sound = True
 
     def _plan(self, number: int) -> Plan:
-        plan = make_plan(number + 1, CONFIGURATIONS[number], self.desk.reading, self.desk.fingerprints, {})
+        plan = make_plan(number + 1, CONFIGURATIONS[number], self.desk.queries, self.desk.fingerprints, {})
         return replace(plan, sources=dict.fromkeys(plan.sources, self.source))
 
     def _asked(self) -> None:

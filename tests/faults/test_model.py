@@ -60,7 +60,7 @@ def start_postgresql(postgresql_server: Databases, _migrated_postgresql: str) ->
     def start() -> Outages:
         clock.reset()
         desk.clear()
-        desk.publishing.apply(CONFIGURATIONS[0], ADMIN)
+        desk.publisher.apply(CONFIGURATIONS[0], ADMIN)
         return _machine(desk, clock)
 
     yield start

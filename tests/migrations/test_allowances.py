@@ -77,7 +77,7 @@ def test_a_platform_erases_a_hundred_in_an_hour_and_no_more(town: Town) -> None:
     ):
         town.erase(f"p-{PER_HOUR}")
     assert town.asked() == PER_HOUR
-    while desk.keeping.do_requests():
+    while desk.upkeep.do_requests():
         pass
     assert desk.one("SELECT count(*) FROM jurat_checks WHERE participant LIKE 'p-%'") == 2
 
@@ -93,7 +93,7 @@ def test_transfers_count_as_well_and_the_transaction_stays_usable(town: Town) ->
         with pytest.raises(LimitReached):
             town.client.erase(connection, participant="p-5")
     assert town.asked() == 2
-    assert town.desk.keeping.do_requests() == 2
+    assert town.desk.upkeep.do_requests() == 2
     assert town.client.request(first).state is AskedState.DONE
 
 

@@ -127,7 +127,7 @@ def test_an_administrator_decides_no_review_in_two_names(office: Office) -> None
     with office.logins.connection(Role.ADMIN) as admin:
         for name in ("alice", "bob"):
             assert office.insert(admin, "decide", **office.asked(Kind.DECIDE), by_whom=name) == REFUSED
-    assert office.desk.keeping.do_requests() == 0
+    assert office.desk.upkeep.do_requests() == 0
     assert office.desk.verdicts(office.in_review) == []
     assert office.desk.row(office.in_review, "state") == "review"
 
@@ -230,7 +230,7 @@ def test_an_administrator_lifts_no_revocation(office: Office) -> None:
     """By renaming it: to the word for who was erased, and by a transfer that waits."""
     with office.logins.connection(Role.REVIEWER) as reviewer:
         assert office.insert(reviewer, Kind.REVOKE, consultation="budget", participant="p-2") == ""
-    office.desk.keeping.do_requests()
+    office.desk.upkeep.do_requests()
     with office.logins.connection(Role.ADMIN) as admin:
         assert office.insert(admin, Kind.TRANSFER, consultation="budget", participant="p-2", target="p-9") == ""
         for name in ("erased-0", "p-9"):

@@ -106,10 +106,10 @@ class Desk:
         self.engine = bounded(open_engine(url, pool_size=16))
         self.postgresql = self.engine.dialect.name == "postgresql"
         self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
-        self.settling = VerdictWriter(self.engine)
-        self.keeping = Upkeep(self.engine)
-        self.publishing = ConfigPublisher(self.engine)
-        self.reading = Queries(self.engine)
+        self.verdict_writer = VerdictWriter(self.engine)
+        self.upkeep = Upkeep(self.engine)
+        self.publisher = ConfigPublisher(self.engine)
+        self.queries = Queries(self.engine)
         self.fingerprints = Fingerprints([HASH_KEY])
         self.unseal = Unseal([PRIVATE_KEY])
         self.client = Client(url, seal_key=key_to_text(PUBLIC_KEY))
@@ -118,18 +118,18 @@ class Desk:
     def apply(self, document: Mapping[str, Any], *, force: bool = False) -> int:
         self.configuration = configuration(document)
         self.book = AccessTerms.of(self.configuration)
-        return self.publishing.apply(self.configuration, ADMIN, force=force)[0]
+        return self.publisher.apply(self.configuration, ADMIN, force=force)[0]
 
     def plan(self) -> Plan:
-        version = self.reading.config_version()
+        version = self.queries.config_version()
         assert version is not None
         return make_plan(
             version,
             self.configuration,
-            self.reading,
+            self.queries,
             self.fingerprints,
             {},
-            purse=self.keeping,
+            purse=self.upkeep,
             private_networks=LOOPBACK,
         )
 
@@ -183,13 +183,13 @@ class Desk:
         return held
 
     def write(self, *entries: CheckResult) -> Written:
-        return self.settling.write(entries)
+        return self.verdict_writer.write(entries)
 
     def write_on(self, connection: Connection, *entries: CheckResult) -> Written:
         """In somebody's transaction, all but its end."""
         keys = {(entry.held.consultation, entry.held.participant) for entry in entries}
         run(connection, *locking(connection.dialect.name, keys))
-        written, last = self.settling._make(connection, entries, keys)
+        written, last = self.verdict_writer._make(connection, entries, keys)
         run(connection, *last)
         return written
 
@@ -277,7 +277,7 @@ class Desk:
         The worker starts anew as well.
         """
         self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
-        self.keeping = Upkeep(self.engine)
+        self.upkeep = Upkeep(self.engine)
         with self.engine.begin() as connection:
             connection.exec_driver_sql(EMPTYING)
 

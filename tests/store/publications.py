@@ -52,7 +52,7 @@ def force(desk: Desk, name: str, document: str) -> None:
 
 
 def refused(desk: Desk, name: str = "summer") -> str:
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     said = desk.client.publication(name)
     assert said.state is PublicationState.REFUSED
     assert said.refused

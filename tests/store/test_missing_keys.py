@@ -201,7 +201,7 @@ def test_after_a_day_without_its_key_an_answer_ends_unreadable(desk: Desk, wrong
         moved(desk, 500)
         hours += 500 / HOUR
     wrong.tell()
-    assert "overdue" in desk.keeping.turns({"overdue": 3.0})
+    assert "overdue" in desk.upkeep.turns({"overdue": 3.0})
     held = wrong.overdue()
     assert [(each.id, each.forsaken) for each in held] == [(check.id, True)]
     wrong.do(held)
@@ -232,7 +232,7 @@ def test_a_review_that_nobody_decided_in_time_ends_without_its_key(desk: Desk, w
         " VALUES (:id, 'name_differs', '{}', 1, NOW(-90), NOW(-1))",
         id=desk.id(check.id),
     )
-    assert desk.keeping.end_reviews() == 1
+    assert desk.upkeep.end_reviews() == 1
     wrong.do(wrong.overdue())
     assert desk.verdicts(check.id) == [("undetermined", "deadline_passed")]
 
@@ -272,7 +272,7 @@ def test_who_said_nothing_for_half_a_minute_is_gone_and_its_row_goes_after_a_day
         forget(connection)
     assert len(rows(desk)) == 1
     moved(desk, KEPT)
-    desk.keeping.purge()
+    desk.upkeep.purge()
     assert rows(desk) == []
 
 
@@ -381,7 +381,7 @@ def test_with_any_one_worker_that_has_the_key_every_answer_gets_the_verdict_that
             case "crash" if crashes < 2:  # after the third a check ends worker_lost, whoever has the key
                 crashes += bool(worker.claim(1))
                 desk.sql("UPDATE jurat_checks SET lease_until = NOW(-1) WHERE state = 'leased'")
-                desk.keeping.end_leases()
+                desk.upkeep.end_leases()
             case "tell":
                 worker.tell()
             case _:

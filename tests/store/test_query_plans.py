@@ -216,9 +216,9 @@ def test_renewing_and_writing_touch_as_much_as_is_held(full: Desk) -> None:
     entries = decisions(full)
     with explained(full) as found:
         assert len(full.claims.renew([each.held for each in entries])) == 20
-        written = full.settling.write(entries)
+        written = full.verdict_writer.write(entries)
         assert len(written.done) == 20
-        full.settling.read_again(entries)
+        full.verdict_writer.read_again(entries)
     within(found, 20 * 60)
 
 
@@ -253,11 +253,11 @@ def test_lost_leases_and_overdue_checks_are_found_among_all_others(full: Desk) -
     held = full.claims.claim([Demand("towns", 5)], 5).held
     full.set_back("lease_until", 1, "state = 'leased'")
     full.sql("UPDATE jurat_checks SET deadline_at = NOW(-1) WHERE participant IN ('w-5', 'w-6')")
-    full.keeping.pause("towns", 60, Reason.SOURCE_THROTTLED)
+    full.upkeep.pause("towns", 60, Reason.SOURCE_THROTTLED)
     full.sql("UPDATE jurat_upkeep SET ran_at = NOW(-5)")
     with explained(full) as found:
-        assert len(full.keeping.end_leases()) == len(held)
-        assert full.keeping.turns({"overdue": 1.0})
+        assert len(full.upkeep.end_leases()) == len(held)
+        assert full.upkeep.turns({"overdue": 1.0})
         overdue = full.claims.claim_overdue(10, {})
     assert len(overdue) == 4
     within(found, 400)
@@ -267,7 +267,7 @@ def test_lost_leases_and_overdue_checks_are_found_among_all_others(full: Desk) -
 def test_thousands_of_checks_whose_source_stands_still_cost_upkeep_nothing(full: Desk) -> None:
     """Their deadlines pass one after the other, and none is looked at until the source works again."""
     full.sql("UPDATE jurat_checks SET deadline_at = NOW(-1) WHERE state = 'pending' AND source = 'towns'")
-    full.keeping.pause("towns", 60, Reason.SOURCE_THROTTLED)
+    full.upkeep.pause("towns", 60, Reason.SOURCE_THROTTLED)
     full.sql("UPDATE jurat_pauses SET began_at = NOW(-60)")
     with explained(full) as found:
         assert full.claims.claim_overdue(100, {}) == []
@@ -281,8 +281,8 @@ def test_an_idle_worker_s_looks_touch_next_to_nothing(full: Desk) -> None:
     with explained(full) as found:
         for task in ("leases", "overdue", "reviews", "access", "candidates", "purge"):
             full.sql("UPDATE jurat_upkeep SET ran_at = NOW(-5)")
-            full.keeping.turns({task: 1.0})
-        full.reading.newest()
+            full.upkeep.turns({task: 1.0})
+        full.queries.newest()
     within(found, 100)
 
 
@@ -293,8 +293,8 @@ def test_what_a_person_asked_for_is_found_among_all_requests_and_done(full: Desk
     with full.engine.begin() as connection:
         ask(connection, request)
     with explained(full) as found:
-        full.keeping.turns({"requests": 0.0})
-        assert full.keeping.do_requests() == 1
+        full.upkeep.turns({"requests": 0.0})
+        assert full.upkeep.do_requests() == 1
     within(found, 200)
     assert full.verdicts(check.id) == [("refused", "person_refused")]
 
@@ -305,7 +305,7 @@ def test_what_is_past_its_time_is_found_among_all_verdicts(full: Desk) -> None:
     granted = ", ".join(f"'{check.participant}'" for check in held[5:])  # these are looked at, and stay
     full.sql(f"UPDATE jurat_access SET access = 'granted' WHERE participant IN ({granted})")
     with explained(full) as found:
-        assert full.keeping.purge() == 5
+        assert full.upkeep.purge() == 5
     requests = [each for each in found if "DELETE FROM jurat_requests WHERE id" in each.statement]
     within([each for each in found if each not in requests], 5 * 60 + 15 * 10)
     within(requests, 5_000, "jurat_requests")  # once an hour, of all that persons asked for
@@ -319,7 +319,7 @@ def test_candidates_whose_time_is_over_are_found_among_all_checks(full: Desk) ->
     within(found, 5 * 60)
     full.set_back("candidates_until", 1, "candidates_until IS NOT NULL")
     with explained(full) as found:
-        assert full.keeping.erase_candidates() == 5
+        assert full.upkeep.erase_candidates() == 5
     within(found, 5 * 60)
 
 
@@ -329,8 +329,8 @@ def test_accesses_that_time_has_changed_are_found_among_all_others(full: Desk) -
     )
     full.sql("UPDATE jurat_upkeep SET ran_at = NOW(-5)")
     with explained(full) as found:
-        assert full.keeping.turns({"access": 1.0})
-        assert full.keeping.add_up_access() == 2
+        assert full.upkeep.turns({"access": 1.0})
+        assert full.upkeep.add_up_access() == 2
     within(found, 200)
 
 
@@ -343,8 +343,8 @@ def test_what_persons_asked_for_costs_a_submit_next_to_nothing(full: Desk) -> No
 
 def test_figures_are_counted_to_a_bound(full: Desk) -> None:
     with explained(full) as found:
-        full.keeping.count_waiting()
-        full.keeping.note({"towns": SourceFigures(3, 1, 1, Reason.SOURCE_UNAVAILABLE)}, {})
+        full.upkeep.count_waiting()
+        full.upkeep.note({"towns": SourceFigures(3, 1, 1, Reason.SOURCE_UNAVAILABLE)}, {})
     assert full.one("SELECT waiting FROM jurat_sources WHERE name = 'towns'") == 10_000
     within(found, 12_000)
 
@@ -370,9 +370,9 @@ def test_what_is_on_its_way_is_read_without_what_is_settled(full: Desk) -> None:
     vacuum(full)
     full.submit("p-1")
     with explained(full) as found:
-        ways = full.reading.unsettled()
-        full.reading.waiting_keys()
-        full.publishing.apply(full.configuration, "somebody")
+        ways = full.queries.unsettled()
+        full.queries.waiting_keys()
+        full.publisher.apply(full.configuration, "somebody")
     assert ways["budget", "residence", "towns"] >= 1
     within(found, 2000)
 
@@ -440,9 +440,9 @@ def test_on_sqlite_too_work_does_not_grow_with_what_waits_and_what_is_settled(sq
     assert steps(sqlite, lambda: claims.claim([limited], 10)) < 10
     assert steps(sqlite, lambda: claims.claim([Demand("rpps", 10)], 10)) < 3
     assert steps(sqlite, lambda: claims.claim_overdue(10, {})) < 3
-    assert steps(sqlite, lambda: sqlite.settling.write([entry(check) for check in held])) < 30
-    assert steps(sqlite, lambda: sqlite.keeping.turns({"overdue": 1.0})) < 3
-    assert steps(sqlite, sqlite.keeping.erase_candidates) < 3
+    assert steps(sqlite, lambda: sqlite.verdict_writer.write([entry(check) for check in held])) < 30
+    assert steps(sqlite, lambda: sqlite.upkeep.turns({"overdue": 1.0})) < 3
+    assert steps(sqlite, sqlite.upkeep.erase_candidates) < 3
     assert steps(sqlite, lambda: sqlite.sql(STANDING, consultation="budget", participant="p-7")) < 3
     sqlite.sql("UPDATE jurat_checks SET state = 'settled', answer = NULL WHERE state = 'pending'")
-    assert steps(sqlite, sqlite.reading.unsettled) < 3
+    assert steps(sqlite, sqlite.queries.unsettled) < 3

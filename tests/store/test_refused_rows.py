@@ -155,10 +155,10 @@ def test_the_other_leases_are_ended(desk: Desk, refuses: Refuses) -> None:
     desk.claim()
     desk.set_back("lease_until", 1)
     with refuses(desk, "p-3", "jurat_checks"):
-        assert len(desk.keeping.end_leases()) == 4
+        assert len(desk.upkeep.end_leases()) == 4
         with pytest.raises(DBAPIError):
-            desk.keeping.end_leases()
-    assert len(desk.keeping.end_leases()) == 1
+            desk.upkeep.end_leases()
+    assert len(desk.upkeep.end_leases()) == 1
     assert desk.one("SELECT sum(lost_leases) FROM jurat_checks") == 5
 
 
@@ -178,9 +178,9 @@ def test_the_other_candidates_are_erased(desk: Desk, refuses: Refuses) -> None:
         desk.settle(check, Settle(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS, candidates=b"sealed"))
     desk.set_back("candidates_until", 1)
     with refuses(desk, "p-3", "jurat_checks"), pytest.raises(DBAPIError):
-        desk.keeping.erase_candidates()
+        desk.upkeep.erase_candidates()
     assert desk.one("SELECT count(*) FROM jurat_checks WHERE candidates IS NOT NULL") == 1
-    assert desk.keeping.erase_candidates() == 1
+    assert desk.upkeep.erase_candidates() == 1
 
 
 def test_the_other_reviews_are_ended(desk: Desk, refuses: Refuses) -> None:
@@ -189,9 +189,9 @@ def test_the_other_reviews_are_ended(desk: Desk, refuses: Refuses) -> None:
         desk.settle(check, Review(Reason.NAME_DIFFERS, 3600))
     desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
     with refuses(desk, "p-3", "jurat_access"), pytest.raises(DBAPIError):
-        desk.keeping.end_reviews()
+        desk.upkeep.end_reviews()
     assert desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'review'") == 1
-    assert desk.keeping.end_reviews() == 1
+    assert desk.upkeep.end_reviews() == 1
 
 
 def test_the_others_are_purged(desk: Desk, refuses: Refuses) -> None:
@@ -199,9 +199,9 @@ def test_the_others_are_purged(desk: Desk, refuses: Refuses) -> None:
     for check in desk.claim():
         desk.settle(check, UNDETERMINED, retain=0.0)
     with refuses(desk, "p-3", "jurat_checks", event="DELETE"), pytest.raises(DBAPIError):
-        desk.keeping.purge()
+        desk.upkeep.purge()
     assert desk.one("SELECT count(*) FROM jurat_checks") == 1
-    assert desk.keeping.purge() == 1
+    assert desk.upkeep.purge() == 1
 
 
 def test_a_lease_that_is_refused_is_found_behind_any_number_of_checks_that_nobody_may_take(
@@ -222,8 +222,8 @@ def test_a_row_that_a_platform_holds_keeps_nobody_else_s_from_being_purged(postg
         postgresql.settle(check, UNDETERMINED, retain=0.0)
     with postgresql.engine.execution_options(jurat_bounded=False).connect() as platform, platform.begin():
         platform.execute(text("SELECT 1 FROM jurat_checks WHERE participant = 'p-0' FOR KEY SHARE"))
-        assert postgresql.keeping.purge() == 4
-    assert postgresql.keeping.purge() == 1
+        assert postgresql.upkeep.purge() == 4
+    assert postgresql.upkeep.purge() == 1
 
 
 def test_a_row_that_somebody_holds_keeps_no_other_review_from_its_end(postgresql: Desk) -> None:
@@ -233,8 +233,8 @@ def test_a_row_that_somebody_holds_keeps_no_other_review_from_its_end(postgresql
     postgresql.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
     with postgresql.engine.execution_options(jurat_bounded=False).connect() as holder, holder.begin():
         holder.execute(text("SELECT 1 FROM jurat_checks WHERE participant = 'p-0' FOR UPDATE"))
-        assert postgresql.keeping.end_reviews() == 2
-    assert postgresql.keeping.end_reviews() == 1
+        assert postgresql.upkeep.end_reviews() == 2
+    assert postgresql.upkeep.end_reviews() == 1
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def test_any_number_of_leases_that_are_refused_keep_no_other(desk: Desk, two_at_
     for held in desk.claim():
         desk.set_back("lease_until", 9 - int(held.participant[2:]), f"participant = '{held.participant}'")
     with refusing(desk, "p-0", "jurat_checks", when="true OR NEW.participant < 'p-4'"):
-        assert len(desk.keeping.end_leases()) == 3
+        assert len(desk.upkeep.end_leases()) == 3
 
 
 def test_any_number_of_reviews_that_are_refused_or_held_keep_no_other(postgresql: Desk, two_at_a_time: None) -> None:
@@ -262,9 +262,9 @@ def test_any_number_of_reviews_that_are_refused_or_held_keep_no_other(postgresql
     with refusing(postgresql, "p-3", "jurat_access"), bounded.connect() as platform, platform.begin():
         platform.execute(text("SELECT 1 FROM jurat_access WHERE participant IN ('p-0', 'p-1', 'p-2') FOR UPDATE"))
         with pytest.raises(DBAPIError):
-            postgresql.keeping.end_reviews()
+            postgresql.upkeep.end_reviews()
     assert postgresql.one("SELECT count(*) FROM jurat_checks WHERE state = 'review'") == 4
-    assert postgresql.keeping.end_reviews() == 4
+    assert postgresql.upkeep.end_reviews() == 4
 
 
 # ------------------------------------------------------------------------------------------------ rows that are held
@@ -292,7 +292,7 @@ def test_nor_from_what_upkeep_does(postgresql: Desk) -> None:
     postgresql.claim()
     postgresql.set_back("lease_until", 1)
     with row_of_the_platforms_held(postgresql, "p-3"):
-        assert len(postgresql.keeping.end_leases()) == 4
+        assert len(postgresql.upkeep.end_leases()) == 4
     postgresql.set_back("deadline_at", 1)
     with row_of_the_platforms_held(postgresql, "p-3"):
         assert len(postgresql.claims.claim_overdue(100, {})) == 4
@@ -303,18 +303,18 @@ def test_access_is_added_up_for_all_but_those_whom_the_database_refuses_or_the_p
 ) -> None:
     settled_before_the_rule_changed(desk)
     with refuses(desk, "p-1", "jurat_access"), pytest.raises(DBAPIError):
-        desk.keeping.add_up_access()
+        desk.upkeep.add_up_access()
     assert granted(desk) == {"p-0", "p-2", "p-3"}
-    assert desk.keeping.add_up_access() == 1
+    assert desk.upkeep.add_up_access() == 1
 
 
 @pytest.mark.slow
 def test_access_is_added_up_for_all_but_those_whose_row_of_the_platforms_is_held(postgresql: Desk) -> None:
     settled_before_the_rule_changed(postgresql)
     with row_of_the_platforms_held(postgresql, "p-1", "jurat_access"):
-        assert postgresql.keeping.add_up_access() == 3
+        assert postgresql.upkeep.add_up_access() == 3
     assert granted(postgresql) == {"p-0", "p-2", "p-3"}
-    assert postgresql.keeping.add_up_access() == 1
+    assert postgresql.upkeep.add_up_access() == 1
 
 
 def settled_before_the_rule_changed(desk: Desk) -> None:

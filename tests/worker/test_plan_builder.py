@@ -45,14 +45,14 @@ ROLL: dict[str, Any] = {
 }
 
 
-def plan_of(sources: dict[str, Any], reading: Queries, **given: Any) -> Plan:
+def plan_of(sources: dict[str, Any], queries: Queries, **given: Any) -> Plan:
     facts: dict[str, Any] = {"fingerprints": None, "environ": {}, **given}
     document = {**DOCUMENT, "sources": {**DOCUMENT["sources"], **sources}}
-    return make_plan(7, configuration(document), reading, **facts)
+    return make_plan(7, configuration(document), queries, **facts)
 
 
 def test_the_demand_of_a_source_follows_its_limits(sqlite: Desk) -> None:
-    plan = plan_of(LIMITS, sqlite.reading)
+    plan = plan_of(LIMITS, sqlite.queries)
     assert plan.demand("free", 9) == Demand("free", 9)
     assert plan.demand("fast", 9) == Demand("fast", 9, concurrency=6, interval=1 / 40, burst=11, late=0.2)
     assert plan.demand("slow", 9) == Demand("slow", 9, interval=0.5, burst=3, late=0.2, breaker=Breaker(2, 5.0))
@@ -66,7 +66,7 @@ def test_the_demand_of_a_source_follows_its_limits(sqlite: Desk) -> None:
 def test_every_request_of_a_look_up_is_paid(sqlite: Desk) -> None:
     steps = [{"name": name, "request": {"url": "https://roll.example/people/{number}"}} for name in ("login", "lookup")]
     limits = {"rate": "40/s", "burst": 9, "daily": 101}
-    plan = plan_of({"roll": {**ROLL, "steps": steps, **limits}}, sqlite.reading)
+    plan = plan_of({"roll": {**ROLL, "steps": steps, **limits}}, sqlite.queries)
     demand = plan.demand("roll", 9)
     assert (demand.interval, demand.burst, demand.daily) == (0.05, 4, 50)
     plan.close()
@@ -82,7 +82,7 @@ def test_a_plan_knows_its_questions_and_what_access_adds_up_by(sqlite: Desk) -> 
 
 
 def test_a_source_that_can_not_be_made_here_is_named_and_its_checks_wait(sqlite: Desk) -> None:
-    plan = plan_of(LIMITS, sqlite.reading)
+    plan = plan_of(LIMITS, sqlite.queries)
     assert plan.problems
     assert all("JURAT_HASH_KEYS" in problem for problem in plan.problems)
     with pytest.raises(Unavailable, match="JURAT_HASH_KEYS"):
@@ -95,7 +95,7 @@ def test_a_private_network_is_open_to_the_sources_of_a_plan_where_it_is_listed(s
     document = {"sources": {"geo": {"type": "addok", "url": "https://127.0.0.1:1"}}}
     answer = Query({"street": "rue des Tanneurs", "postcode": "99001"})
     for networks, error in (((), Blocked), (networks_of("127.0.0.0/8"), Refused)):
-        plan = make_plan(1, configuration(document), sqlite.reading, None, {}, private_networks=networks)
+        plan = make_plan(1, configuration(document), sqlite.queries, None, {}, private_networks=networks)
         with pytest.raises(error):
             plan.sources["geo"].look_up(answer)
         plan.close()
@@ -108,7 +108,7 @@ def test_a_test_environment_opens_this_machine_nowhere_but_where_it_is_listed(
     document = {"environment": "test", "sources": {"geo": {"type": "addok", "url": geocoder.url}}}
     answer = Query({"number": "4", "street": "rue Pelanfer", "postcode": "99001"})
     for networks, asks in ((), False), (networks_of("10.0.0.0/8"), False), (networks_of("127.0.0.1"), True):
-        plan = make_plan(1, configuration(document), sqlite.reading, None, {}, private_networks=networks)
+        plan = make_plan(1, configuration(document), sqlite.queries, None, {}, private_networks=networks)
         if asks:
             assert isinstance(plan.sources["geo"].look_up(answer), Places)
         else:
@@ -150,7 +150,7 @@ def test_a_source_is_sent_its_own_key_and_never_one_of_jurat(
         plan = make_plan(
             1,
             configuration({"environment": "test", "sources": {"geo": source}}),
-            sqlite.reading,
+            sqlite.queries,
             None,
             environ,
             private_networks=LOOPBACK,
@@ -181,7 +181,7 @@ def test_a_connection_that_the_server_has_ended_is_an_outage_and_a_fault_is_none
     def fail(*_: object) -> None:  # 25P03: the transaction was idle for too long
         raise InternalError("SELECT", {}, Exception(), connection_invalidated=ended)
 
-    plan = plan_of({}, sqlite.reading, fingerprints=sqlite.fingerprints)
+    plan = plan_of({}, sqlite.queries, fingerprints=sqlite.fingerprints)
     (code,) = sqlite.add_codes()
     monkeypatch.setattr(Queries, "codes", fail)
     with pytest.raises(Unavailable if ended else InternalError):
@@ -222,13 +222,13 @@ def test_a_second_request_of_a_look_up_is_paid_from_its_source_s_quota(desk: Des
         return found.unknown_words, len(geocoder.asked), used
 
     assert looked_up() == (frozenset({"pelanfer"}), 2, 1)
-    assert desk.keeping.pause("geo", 60.0, "source_throttled")
+    assert desk.upkeep.pause("geo", 60.0, "source_throttled")
     assert looked_up() == (frozenset(), 3, 1)
     plan.close()
 
 
 def test_without_a_purse_no_second_request_is_sent(sqlite: Desk, geocoder: Answering) -> None:
-    plan = plan_of({"geo": {"type": "addok", "url": geocoder.url}}, sqlite.reading, private_networks=LOOPBACK)
+    plan = plan_of({"geo": {"type": "addok", "url": geocoder.url}}, sqlite.queries, private_networks=LOOPBACK)
     found = plan.sources["geo"].look_up(Query({"number": "4", "street": "rue Pelanfer", "postcode": "99001"}))
     assert isinstance(found, Places)
     assert (found.unknown_words, len(geocoder.asked)) == (frozenset(), 1)
@@ -252,7 +252,7 @@ def test_of_a_new_plan_only_the_zones_that_changed_are_read(sqlite: Desk) -> Non
     for east in (1.1, 1.3):
         import_zones(sqlite.engine, [zone("mill", east)], ADMIN)
         with sqlite.statements() as statements:
-            plan = make_plan(7, configuration(document), sqlite.reading, None, {}, ready)
+            plan = make_plan(7, configuration(document), sqlite.queries, None, {}, ready)
         reads.append(sum("geometry" in statement for statement in statements))
         assert set(plan.zones) == {"mill", "quay"}
         assert "zone hill is not imported, or not in force yet; run `bin/jurat zones import FILE`" in plan.problems
@@ -264,13 +264,13 @@ def test_a_registry_waits_where_a_key_is_missing_with_which_numbers_were_hashed(
     sqlite.settle(sqlite.held(question="profession"), claiming("9000010000", sqlite.fingerprints))
     roll = {**ROLL, "steps": [{"request": {"url": "https://roll.example/people/{number}"}}]}
     another = Fingerprints([bytes(range(64, 96))])
-    plan = plan_of({"roll": roll, "companies": {**roll, "one_person": False}}, sqlite.reading, fingerprints=another)
+    plan = plan_of({"roll": roll, "companies": {**roll, "one_person": False}}, sqlite.queries, fingerprints=another)
     (problem,) = plan.problems
     assert problem.startswith("source roll cannot be used: numbers that participants have used were hashed with a key")
     assert isinstance(plan.sources["roll"], Unusable)
     assert not isinstance(plan.sources["companies"], Unusable)
     plan.close()
     both = Fingerprints([bytes(range(64, 96)), HASH_KEY])
-    plan = plan_of({"roll": roll}, sqlite.reading, fingerprints=both)
+    plan = plan_of({"roll": roll}, sqlite.queries, fingerprints=both)
     assert plan.problems == ()
     plan.close()

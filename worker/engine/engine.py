@@ -51,8 +51,8 @@ class Stores:
     """The parts of the ledger that the engine uses. Without a `fleet` it is in no register."""
 
     claims: Claims
-    settling: VerdictWriter
-    keeping: Upkeep
+    verdict_writer: VerdictWriter
+    upkeep: Upkeep
     fleet: Fleet | None = None
 
 
@@ -98,9 +98,9 @@ class Engine:
             plans.longest,
             self._give_back,
         )
-        self._reporter = FailureReporter(stores.keeping, self._breaker, plans.breaker, self.claimer.wake_in)
+        self._reporter = FailureReporter(stores.upkeep, self._breaker, plans.breaker, self.claimer.wake_in)
         self.writer = Writer(
-            stores.settling,
+            stores.verdict_writer,
             self.in_flight,
             self.claimer,
             self._breaker,
@@ -109,9 +109,9 @@ class Engine:
         )
         self._renewer = Renewer(stores.claims, self.in_flight, plans.longest)
         self._keeper = Keeper(
-            stores.keeping, stores.claims, plans, self._reporter, self.in_flight, self._accept, self.claimer.wake
+            stores.upkeep, stores.claims, plans, self._reporter, self.in_flight, self._accept, self.claimer.wake
         )
-        self._lookout = BreakerWatch(stores.keeping, self._delay_queue, self._breaker)
+        self._lookout = BreakerWatch(stores.upkeep, self._delay_queue, self._breaker)
         beating = (self.claimer, self._delay_queue, self.writer, self._renewer, self._keeper)
         self._registrar: Registrar | None = None
         if stores.fleet is not None and member is not None:

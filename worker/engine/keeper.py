@@ -79,7 +79,7 @@ class Keeper(EngineThread):
 
     def __init__(
         self,
-        keeping: Upkeep,
+        upkeep: Upkeep,
         claims: Claims,
         plans: Plans,
         reporter: FailureReporter,
@@ -88,7 +88,7 @@ class Keeper(EngineThread):
         wake: Callable[[], None],
     ) -> None:
         super().__init__("keeper")
-        self._keeping = keeping
+        self._upkeep = upkeep
         self._claims = claims
         self._plans = plans
         self._reporter = reporter
@@ -100,13 +100,13 @@ class Keeper(EngineThread):
         self._purge_again = 0.0
         self._tasks: Mapping[str, Callable[[], object]] = {
             "leases": self._end_leases,
-            "requests": keeping.do_requests,
+            "requests": upkeep.do_requests,
             "consultations": self._apply_publications,
             "overdue": self._end_overdue,
-            "figures": keeping.count_waiting,
-            "access": keeping.add_up_access,
-            "candidates": keeping.erase_candidates,
-            "reviews": keeping.end_reviews,
+            "figures": upkeep.count_waiting,
+            "access": upkeep.add_up_access,
+            "candidates": upkeep.erase_candidates,
+            "reviews": upkeep.end_reviews,
             "purge": self._begin_purge,
         }
 
@@ -116,7 +116,7 @@ class Keeper(EngineThread):
             if self._plans.refresh():
                 self._wake()
         # Before the first wait: a fleet whose workers live for a second each must not look like an outage.
-        turns = self._keeping.turns(EVERY)
+        turns = self._upkeep.turns(EVERY)
         try:
             with ExitStack() as last_first:  # runs all of them, whatever one raises: none loses the turn that it got
                 last_first.callback(self._reporter.tell)
@@ -130,7 +130,7 @@ class Keeper(EngineThread):
         self._purge_until(time.monotonic() + LOOK_EVERY)
 
     def _begin_purge(self) -> None:
-        self._purge = self._purge or self._keeping.purging()
+        self._purge = self._purge or self._upkeep.purge_pieces()
 
     def _purge_until(self, end: float) -> None:
         """Wait for the next look for upkeep; where a purge is under way, do some of it in that time.
@@ -150,7 +150,7 @@ class Keeper(EngineThread):
                 # From the beginning once the database is back; whatever else it was, also a piece that took too long,
                 # at the next turn.
                 cut = getattr(error, "connection_invalidated", False) or not state_of(error)
-                self._purge = self._keeping.purging() if is_away(error) and cut else None
+                self._purge = self._upkeep.purge_pieces() if is_away(error) and cut else None
                 raise
             self._purge_again = time.monotonic() + PURGE_REST * (time.monotonic() - begun)
         self.stopping.wait(max(0.0, end - time.monotonic()))
@@ -160,12 +160,12 @@ class Keeper(EngineThread):
         self._tasks[task]()
 
     def _end_leases(self) -> None:
-        if ended := self._keeping.end_leases():
+        if ended := self._upkeep.end_leases():
             log.warning("leases ended", checks=len(ended))
             self._wake()
 
     def _apply_publications(self) -> None:
-        if self._keeping.apply_publications() and self._plans.refresh():
+        if self._upkeep.apply_publications() and self._plans.refresh():
             self._wake()
 
     def _end_overdue(self) -> None:

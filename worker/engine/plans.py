@@ -27,8 +27,8 @@ class Plans:
     still under way by then gets no answer, and is made again under the new plan.
     """
 
-    def __init__(self, reading: Queries, make: MakePlan) -> None:
-        self._reading = reading
+    def __init__(self, queries: Queries, make: MakePlan) -> None:
+        self._queries = queries
         self._make = make
         self._current: Plan | None = None
         self._before: Plan | None = None
@@ -70,12 +70,12 @@ class Plans:
     def refresh(self) -> bool:
         """Look for a newer configuration or zone; whether a new plan is in force."""
         with self._lock:
-            seen = self._reading.newest()
+            seen = self._queries.newest()
             version = seen[0]
             if version is None or seen == self._seen:
                 return False
             try:
-                configuration = Configuration.from_json(self._reading.config(version))
+                configuration = Configuration.from_json(self._queries.config(version))
             except InvalidConfiguration as error:
                 self._seen, self.behind = seen, True
                 log.error(  # noqa: TRY400 - its sentences say it all

@@ -45,7 +45,7 @@ class Writer(EngineThread):
 
     def __init__(
         self,
-        settling: VerdictWriter,
+        verdict_writer: VerdictWriter,
         in_flight: InFlight,
         claimer: Claimer,
         breaker: LocalBreaker,
@@ -57,7 +57,7 @@ class Writer(EngineThread):
         self.written = 0
         self.handled = 0
         """What was written or refused, or put apart: that goes on while a platform keeps somebody's row."""
-        self._settling = settling
+        self._verdict_writer = verdict_writer
         self._in_flight = in_flight
         self._claimer = claimer
         self._breaker = breaker
@@ -103,7 +103,7 @@ class Writer(EngineThread):
             self.stopping.set()
         elif time.monotonic() >= self._ends_at:
             log.warning("given back: they could not be written before the end", checks=len(self._apart))
-            self._settling.write([replace(entry, decision=GiveBack()) for entry in self._apart.all()])
+            self._verdict_writer.write([replace(entry, decision=GiveBack()) for entry in self._apart.all()])
             self.stopping.set()
 
     def _write_waiting(self) -> None:
@@ -175,12 +175,12 @@ class Writer(EngineThread):
             self._unknown = True
             self._tried = self._waiting[: self._most]
             try:
-                written = self._settling.write(self._tried)
+                written = self._verdict_writer.write(self._tried)
             except Exception as error:
                 self._failures.append(error)
                 raise
         else:
-            written = self._settling.read_again(self._waiting)
+            written = self._verdict_writer.read_again(self._waiting)
         self._unknown = False
         return written
 

@@ -65,7 +65,7 @@ def test_what_jurat_has_of_it_may_be_seeded_again(sqlite_url: str, tmp_path: Pat
     service = open_service(settings)
     codes = [seed.seed(service, "http://127.0.0.1:9", tmp_path) for _ in range(2)]
     assert len({*codes[0], *codes[1]}) == 2 * seed.LETTERS
-    assert isinstance(service.reading, Queries)
+    assert isinstance(service.queries, Queries)
     with service.database.begin() as connection:
         (versions, zones) = (
             connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar()

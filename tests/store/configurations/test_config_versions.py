@@ -49,13 +49,13 @@ def thief(waiting: Desk) -> Iterator[psycopg.Connection[Any]]:
 
 
 def newest(desk: Desk) -> int:
-    version = desk.reading.config_version()
+    version = desk.queries.config_version()
     assert version is not None
     return version
 
 
 def document(desk: Desk, version: int | None = None) -> dict[str, Any]:
-    return json.loads(desk.reading.config(version or newest(desk)))  # type: ignore[no-any-return]
+    return json.loads(desk.queries.config(version or newest(desk)))  # type: ignore[no-any-return]
 
 
 # -- what is kept
@@ -64,7 +64,7 @@ def document(desk: Desk, version: int | None = None) -> dict[str, Any]:
 def test_what_administrators_set_stays_as_they_stored_it(desk: Desk) -> None:
     before = document(desk)
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     after = document(desk)
     assert list(after["consultations"]) == ["budget", "summer"]
     assert after["order"].pop("consultations/summer/questions") == ["work", "address"]
@@ -80,7 +80,7 @@ def test_a_configuration_that_an_older_jurat_stored_takes_a_publication(desk: De
     newer = "version = (SELECT max(version) FROM jurat_configs)"
     desk.sql(f"UPDATE jurat_configs SET document = {given}, digest = 'x' WHERE {newer}", it=json.dumps(older))
     publish(desk)
-    assert desk.keeping.apply_publications() == 1
+    assert desk.upkeep.apply_publications() == 1
     assert desk.client.publication("summer").state == "published"
     assert ("breaker" in document(desk)["sources"]["towns"]) is not desk.postgresql, "the database copies it"
     assert len(questions(desk)) == 2
@@ -89,22 +89,22 @@ def test_a_configuration_that_an_older_jurat_stored_takes_a_publication(desk: De
 def test_a_version_is_whole_once_and_can_be_read_ever_after(desk: Desk) -> None:
     long = {"questions": {"a": {"criterion": "lives-in", "title": {"en": "x" * 1900}}}}
     publish(desk, "long", long)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     small = {"questions": {"b": {"criterion": "lives-in"}, "a": {"criterion": "lives-in"}}}
     said = {newest(desk): document(desk)}
     for name, what in (("call", small), ("other", small), ("call", SUMMER), ("call", None), ("call", small)):
         publish(desk, name, what)
-        desk.keeping.apply_publications()
+        desk.upkeep.apply_publications()
         said[newest(desk)] = document(desk)
     desk.apply({**CHOOSABLE, "sources": {**CHOOSABLE["sources"], "more": {"type": "simulated"}}})
     said[newest(desk)] = document(desk)
     publish(desk, "call", SUMMER)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     said[newest(desk)] = document(desk)
     assert len(said) == 8
     assert {version: document(desk, version) for version in said} == said
     for version in said:
-        Configuration.from_json(desk.reading.config(version))
+        Configuration.from_json(desk.queries.config(version))
     length = "length(CAST(document AS text))"
     sizes = dict(tuple(row) for row in desk.sql(f"SELECT version, {length} FROM jurat_configs"))
     large = [version for version, size in sizes.items() if size > 2]
@@ -118,10 +118,10 @@ def test_a_version_is_whole_once_and_can_be_read_ever_after(desk: Desk) -> None:
 def test_an_edition_before_a_newer_jurats_is_read_as_it_was(desk: Desk) -> None:
     """Access adds up by the newest configuration that this version can read, whole or not."""
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     version = newest(desk)
     publish(desk, "autumn")
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     given = "CAST(:it AS jsonb)" if desk.postgresql else ":it"
     desk.sql(
         f"UPDATE jurat_configs SET document = {given} WHERE whole AND version > :version",
@@ -181,7 +181,7 @@ def test_a_worker_lays_in_what_a_platform_waits_for_and_nothing_else(
     stored = document(waiting)
     assert {**stored, "consultations": 0, "order": 0} == {**before, "consultations": 0, "order": 0}
     assert stored["consultations"]["budget"] == before["consultations"]["budget"]
-    assert waiting.reading.applied(version + 1).applied_by == WHO
+    assert waiting.queries.applied(version + 1).applied_by == WHO
     assert len(questions(waiting, "budget")) == 3
 
 
@@ -225,7 +225,7 @@ def test_rows_that_a_worker_lays_in_are_those_that_an_administrator_would_apply(
     asked["questions"]["address"] |= {"valid_for": "60d", "title": {"en": "Where?"}}  # type: ignore[index]
     asked["messages"] = {"status_inactive": {"en": "Call us"}}
     publish(waiting, document=asked)
-    waiting.keeping.apply_publications()
+    waiting.upkeep.apply_publications()
     read = "SELECT * FROM jurat_questions WHERE consultation = 'summer' ORDER BY position"
     stored = [row._asdict() for row in waiting.sql(read)]
     waiting.sql("UPDATE jurat_configs SET digest = 'x', change = NULL")
@@ -242,19 +242,19 @@ def test_who_may_not_publish_keeps_nobody_from_it(waiting: Desk) -> None:
         for connection in (stranger, reader):
             connection.execute("SELECT pg_advisory_lock(%s)", (FORMER_LOCK,))
             publish(waiting, document=SUMMER)
-            assert waiting.keeping.apply_publications() == 1
+            assert waiting.upkeep.apply_publications() == 1
             before = newest(waiting)
             assert waiting.apply({**CHOOSABLE, "environment": "test", "consultations": {}}) == before + 1
             assert waiting.apply(CHOOSABLE) == before + 2
             publish(waiting, document={**SUMMER, "title": "Autumn"})
-            with publishing(waiting):
-                assert waiting.keeping.apply_publications() == 0, "and those who may still take turns"
-            assert waiting.keeping.apply_publications() == 1
+            with publisher(waiting):
+                assert waiting.upkeep.apply_publications() == 0, "and those who may still take turns"
+            assert waiting.upkeep.apply_publications() == 1
             connection.execute("SELECT pg_advisory_unlock(%s)", (FORMER_LOCK,))
 
 
 @contextmanager
-def publishing(desk: Desk) -> Iterator[None]:
+def publisher(desk: Desk) -> Iterator[None]:
     """Somebody of this version is at it."""
     with desk.engine.begin() as connection:
         take_turn(connection, wait=True)
@@ -262,9 +262,9 @@ def publishing(desk: Desk) -> Iterator[None]:
 
 
 def test_programs_of_this_version_take_turns(waiting: Desk) -> None:
-    with publishing(waiting):
-        assert waiting.keeping.apply_publications() == 0
-    assert waiting.keeping.apply_publications() == 1
+    with publisher(waiting):
+        assert waiting.upkeep.apply_publications() == 0
+    assert waiting.upkeep.apply_publications() == 1
 
 
 def waits(owner: psycopg.Connection[Any]) -> bool:
@@ -278,11 +278,11 @@ def test_a_program_of_before_and_one_of_now_take_turns(waiting: Desk, role: Role
     """It runs as the owner of the tables, or as one of those who may publish."""
     with plain(waiting.url) as owner, Logins(waiting.url) as logins, plain(logins.url(role)) as other:
         former = other if role else owner
-        with publishing(waiting):
+        with publisher(waiting):
             attempt = former.execute("SELECT pg_try_advisory_xact_lock(%s)", (FORMER_LOCK,))
             assert attempt.fetchone() == (False,)
         former.execute("SELECT pg_advisory_lock(%s)", (FORMER_LOCK,))
-        assert waiting.keeping.apply_publications() == 0, "it is left to whoever is at it"
+        assert waiting.upkeep.apply_publications() == 0, "it is left to whoever is at it"
         applied: list[int] = []
         applying = threading.Thread(target=lambda: applied.append(waiting.apply({**CHOOSABLE, "consultations": {}})))
         applying.start()
@@ -293,7 +293,7 @@ def test_a_program_of_before_and_one_of_now_take_turns(waiting: Desk, role: Role
         former.execute("SELECT pg_advisory_unlock(%s)", (FORMER_LOCK,))
         applying.join(30)
         assert applied == [newest(waiting)]
-    assert waiting.keeping.apply_publications() == 1
+    assert waiting.upkeep.apply_publications() == 1
 
 
 def test_an_administrator_is_told_where_somebody_publishes_for_too_long(waiting: Desk) -> None:

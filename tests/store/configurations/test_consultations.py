@@ -24,18 +24,18 @@ def desk(desk: Desk) -> Desk:
 
 
 def test_a_consultation_waits_and_is_then_in_the_configuration(desk: Desk) -> None:
-    before = desk.reading.config_version()
+    before = desk.queries.config_version()
     assert before is not None
     assert publish(desk) == 1
     assert desk.client.publication("summer").state is PublicationState.WAITING
-    assert "consultations" in desk.keeping.turns({"consultations": 0.0})
-    assert desk.keeping.apply_publications() == 1
-    assert "consultations" not in desk.keeping.turns({"consultations": 0.0}), "nothing is waiting any more"
-    assert desk.keeping.apply_publications() == 0
+    assert "consultations" in desk.upkeep.turns({"consultations": 0.0})
+    assert desk.upkeep.apply_publications() == 1
+    assert "consultations" not in desk.upkeep.turns({"consultations": 0.0}), "nothing is waiting any more"
+    assert desk.upkeep.apply_publications() == 0
     said = desk.client.publication("summer")
     assert (said.state, said.revision, said.config_version, said.refused) == ("published", 1, before + 1, None)
     assert questions(desk) == [("work", "is-physician", 2, 172800.0), ("address", "lives-in", 1, 3600.0)]
-    assert desk.reading.applied(before + 1).applied_by == WHO
+    assert desk.queries.applied(before + 1).applied_by == WHO
     ((actor, action, subject),) = desk.sql(
         "SELECT actor, action, subject FROM jurat_audit WHERE action LIKE 'consultation%'"
     )
@@ -44,7 +44,7 @@ def test_a_consultation_waits_and_is_then_in_the_configuration(desk: Desk) -> No
 
 def test_a_participant_confirms_an_answer_and_gets_a_verdict(desk: Desk) -> None:
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     check = desk.submit(question="address", consultation="summer")
     held = desk.claim_one("towns")
     desk.settle(held)
@@ -53,14 +53,14 @@ def test_a_participant_confirms_an_answer_and_gets_a_verdict(desk: Desk) -> None
 
 
 def test_many_become_one_version_and_each_has_its_audit_row(desk: Desk) -> None:
-    before = desk.reading.config_version()
+    before = desk.queries.config_version()
     assert before is not None
     for n in range(3):
         publish(desk, f"call-{n}", by=f"person {n}")
     force(desk, "bad", '{"questions": {"a": {"criterion": "invented"}}}')
-    assert desk.keeping.apply_publications() == 4
-    assert desk.reading.config_version() == before + 1
-    assert desk.reading.applied(before + 1).applied_by == "worker", "of several persons"
+    assert desk.upkeep.apply_publications() == 4
+    assert desk.queries.config_version() == before + 1
+    assert desk.queries.applied(before + 1).applied_by == "worker", "of several persons"
     assert {desk.client.publication(f"call-{n}").state for n in range(3)} == {PublicationState.PUBLISHED}
     rows = desk.sql("SELECT actor, subject FROM jurat_audit WHERE action = 'consultation publish' ORDER BY subject")
     assert [tuple(row) for row in rows] == [(f"person {n}", f"call-{n}") for n in range(3)]
@@ -68,33 +68,33 @@ def test_many_become_one_version_and_each_has_its_audit_row(desk: Desk) -> None:
 
 def test_a_further_revision_replaces_the_one_before(desk: Desk) -> None:
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     changed = deepcopy(SUMMER)
     changed["questions"] = {"address": {"criterion": "lives-in", "rounds": 3}}
     changed["access"] = "address"
     assert publish(desk, document=changed) == 2
     assert desk.client.publication("summer").state is PublicationState.WAITING
     assert len(questions(desk)) == 2, "the one before is in force until then"
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     assert questions(desk) == [("address", "lives-in", 3, 3600.0)]
     assert len(questions(desk, "budget")) == 3, "no other was touched"
 
 
 def test_the_same_again_is_no_new_version(desk: Desk) -> None:
     publish(desk)
-    desk.keeping.apply_publications()
-    version = desk.reading.config_version()
+    desk.upkeep.apply_publications()
+    version = desk.queries.config_version()
     assert publish(desk) == 2
-    assert desk.keeping.apply_publications() == 1
-    assert desk.reading.config_version() == version
+    assert desk.upkeep.apply_publications() == 1
+    assert desk.queries.config_version() == version
     assert desk.client.publication("summer").state is PublicationState.PUBLISHED
 
 
 def test_one_is_withdrawn_and_may_come_back(desk: Desk) -> None:
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     assert publish(desk, document=None) == 2
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     said = desk.client.publication("summer")
     assert (said.state, said.config_version) == (PublicationState.WITHDRAWN, None)
     assert questions(desk) == []
@@ -103,7 +103,7 @@ def test_one_is_withdrawn_and_may_come_back(desk: Desk) -> None:
     with pytest.raises(InvalidConsultation, match="has published no such consultation"):
         publish(desk, document=None)
     assert publish(desk) == 3
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     assert len(questions(desk)) == 2
 
 
@@ -116,41 +116,41 @@ OTHER = {
 @pytest.mark.parametrize("withdrawn", [False, True])
 def test_what_was_accepted_under_one_criterion_does_not_count_for_another(desk: Desk, *, withdrawn: bool) -> None:
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     desk.submit(question="address", consultation="summer")
-    desk.settle(desk.claim_one("towns"), config_version=desk.reading.config_version())
+    desk.settle(desk.claim_one("towns"), config_version=desk.queries.config_version())
     if withdrawn:
         publish(desk, document=None)
-        desk.keeping.apply_publications()
+        desk.upkeep.apply_publications()
     publish(desk, document=OTHER)
     assert "answers to address were accepted under another criterion" in refused(desk)
     publish(desk, document={**SUMMER, "title": "The same again"})
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     assert desk.client.publication("summer").state is PublicationState.PUBLISHED
-    desk.keeping.add_up_access()
+    desk.upkeep.add_up_access()
     assert desk.client.access("summer", "p-1").state == "granted"
 
 
 def test_a_criterion_may_change_while_nothing_was_accepted(desk: Desk) -> None:
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     desk.submit(question="address", consultation="summer")
     desk.settle(desk.claim_one("towns"), REFUSED)
     publish(desk, document=OTHER)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     assert desk.client.publication("summer").state is PublicationState.PUBLISHED
 
 
 def test_and_once_a_person_no_longer_accepts_what_was_accepted(desk: Desk) -> None:
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     check = desk.submit(question="address", consultation="summer")
-    desk.settle(desk.claim_one("towns"), config_version=desk.reading.config_version())
-    reviewing = ReviewDecisions(desk.engine)
-    reviewing.reopen(check.id, WHO)
-    reviewing.decide(check.id, Reason.PERSON_REFUSED, WHO)
+    desk.settle(desk.claim_one("towns"), config_version=desk.queries.config_version())
+    decisions = ReviewDecisions(desk.engine)
+    decisions.reopen(check.id, WHO)
+    decisions.decide(check.id, Reason.PERSON_REFUSED, WHO)
     publish(desk, document=OTHER)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     assert desk.client.publication("summer").state is PublicationState.PUBLISHED
 
 
@@ -158,7 +158,7 @@ def test_a_transaction_that_is_rolled_back_publishes_nothing(desk: Desk) -> None
     with desk.engine.connect() as connection, connection.begin() as transaction:
         desk.client.publish_consultation(connection, "summer", SUMMER, by=WHO)
         transaction.rollback()
-    assert desk.keeping.apply_publications() == 0
+    assert desk.upkeep.apply_publications() == 0
     with pytest.raises(UnknownConsultation, match="summer"):
         desk.client.publication("summer")
 
@@ -219,17 +219,17 @@ def test_a_document_that_is_nested_without_end_is_a_sentence(desk: Desk) -> None
     ],
 )
 def test_what_only_the_models_see_stands_in_the_refusal_with_its_place(desk: Desk, document: Any, said: str) -> None:
-    version = desk.reading.config_version()
+    version = desk.queries.config_version()
     publish(desk, document=document)
     assert said in refused(desk)
-    assert desk.reading.config_version() == version
+    assert desk.queries.config_version() == version
     assert questions(desk) == []
 
 
 def test_a_refused_revision_leaves_the_one_before_in_force(desk: Desk) -> None:
     publish(desk)
-    desk.keeping.apply_publications()
-    version = desk.reading.config_version()
+    desk.upkeep.apply_publications()
+    version = desk.queries.config_version()
     publish(desk, document={**SUMMER, "retain": "2x"})
     refused(desk)
     assert desk.client.publication("summer").config_version == version
@@ -261,7 +261,7 @@ def test_whatever_stands_in_a_row_is_answered_and_holds_up_no_other(desk: Desk, 
     publish(desk, "autumn")
     assert said in refused(desk)
     assert desk.client.publication("autumn").state is PublicationState.PUBLISHED
-    assert desk.keeping.apply_publications() == 0, "it is never tried again"
+    assert desk.upkeep.apply_publications() == 0, "it is never tried again"
 
 
 def test_a_failure_of_our_own_holds_up_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,7 +301,7 @@ def test_zones_and_lists_are_named_where_they_are_left_open(desk: Desk) -> None:
         "code": {"criterion": "own-code", "with": {"list": "summer-codes"}},
     }
     publish(desk, document={"questions": asked})
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     assert desk.client.publication("summer").state is PublicationState.PUBLISHED
     with pytest.raises(InvalidConsultation, match="there is no zone 'harbour' — there is port"):
         publish(desk, document={"questions": {"home": {"criterion": "near", "with": {"zone": "harbour"}}}})
@@ -314,10 +314,10 @@ def test_two_consultations_have_codes_of_their_own(desk: Desk) -> None:
     for name in ("summer", "autumn"):
         desk.add_codes(code_list=name)
         publish(desk, name, {"questions": {"code": {"criterion": "own-code", "with": {"list": name}, "rounds": 2}}})
-    desk.keeping.apply_publications()
-    version = desk.reading.config_version()
+    desk.upkeep.apply_publications()
+    version = desk.queries.config_version()
     assert version is not None
-    desk.configuration = Configuration.from_json(desk.reading.config(version))
+    desk.configuration = Configuration.from_json(desk.queries.config(version))
     (code,) = desk.add_codes(code_list="summer")
     typed = {"code": code}
     checks = [desk.submit(question="code", consultation=name, answer=typed).id for name in ("autumn", "summer")]

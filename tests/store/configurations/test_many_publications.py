@@ -78,7 +78,7 @@ def test_questions_are_written_in_parts_with_the_texts_of_their_consultation_onc
     monkeypatch.setattr(questions, "CHUNK", 100_000)
     for n in range(4):
         publish(desk, f"call-{n}", large(n, asked=12, size=20_000))
-    assert desk.keeping.apply_publications() == 4
+    assert desk.upkeep.apply_publications() == 4
     written: list[int] = []
     statements_of(desk.engine, written)
     desk.apply(OTHER)
@@ -97,10 +97,10 @@ def test_questions_are_written_in_parts_with_the_texts_of_their_consultation_onc
 def test_large_consultations_do_not_lock_administrators_out(desk: Desk) -> None:
     for n in range(40):
         publish(desk, f"call-{n}", large(n))
-    while desk.keeping.apply_publications():
+    while desk.upkeep.apply_publications():
         pass
     assert set(states(desk, *(f"call-{n}" for n in range(40)))) == {PublicationState.PUBLISHED}
-    before = desk.reading.config_version()
+    before = desk.queries.config_version()
     assert before is not None
     assert desk.apply(OTHER) == before + 1
 
@@ -110,28 +110,28 @@ def test_a_batch_has_so_many_bytes_and_at_least_one(desk: Desk, monkeypatch: pyt
     for n in range(5):
         publish(desk, f"call-{n}")
     monkeypatch.setattr(consultations, "BATCH_BYTES", 2 * size)
-    assert desk.keeping.apply_publications() == 2
+    assert desk.upkeep.apply_publications() == 2
     monkeypatch.setattr(consultations, "BATCH_BYTES", size - 1)
-    assert desk.keeping.apply_publications() == 1
+    assert desk.upkeep.apply_publications() == 1
     assert states(desk, *(f"call-{n}" for n in range(5))) == [*["published"] * 3, *["waiting"] * 2]
 
 
 def test_only_the_questions_of_what_changed_are_written(desk: Desk) -> None:
     publish(desk, "same")
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     desk.sql("UPDATE jurat_questions SET source = 'as it was' WHERE consultation = 'same'")
     publish(desk, "same")
     publish(desk, "new")
-    assert desk.keeping.apply_publications() == 2
+    assert desk.upkeep.apply_publications() == 2
     assert set(desk.sql("SELECT source FROM jurat_questions WHERE consultation = 'same'")) == {("as it was",)}
     assert len(published_questions(desk, "new")) == 2
 
 
 def test_questions_in_another_order_are_a_change(desk: Desk) -> None:
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     publish(desk, document={**SUMMER, "questions": dict(reversed(SUMMER["questions"].items()))})  # type: ignore[attr-defined]
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     assert [row[0] for row in published_questions(desk)] == ["address", "work"]
 
 
@@ -146,11 +146,11 @@ def test_one_that_the_database_does_not_take_is_refused_and_holds_up_no_other(
     for name in names:
         publish(desk, name)
     failing = Failing(monkeypatch, state, "call-3")
-    assert desk.keeping.apply_publications() == 5
+    assert desk.upkeep.apply_publications() == 5
     assert states(desk, *names) == ["published", "published", "published", "refused", "published"]
     assert "the database does not hold it" in (desk.client.publication("call-3").refused or "")
     assert failing.tried <= 4, "in halves"
-    assert desk.keeping.apply_publications() == 0
+    assert desk.upkeep.apply_publications() == 0
 
 
 def test_one_that_takes_too_long_waits_and_holds_up_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,7 @@ def test_one_that_takes_too_long_waits_and_holds_up_no_other(desk: Desk, monkeyp
     for name in names:
         publish(desk, name)
     Failing(monkeypatch, "25P04", "call-0")
-    assert desk.keeping.apply_publications() == 4
+    assert desk.upkeep.apply_publications() == 4
     assert states(desk, *names) == ["waiting", *["published"] * 4]
 
 
@@ -168,7 +168,7 @@ def test_a_slow_database_refuses_nothing_and_is_not_asked_for_each(desk: Desk, m
         publish(desk, name)
     failing = Failing(monkeypatch, "57014", *names)
     with pytest.raises(InternalError):
-        desk.keeping.apply_publications()
+        desk.upkeep.apply_publications()
     assert failing.tried < 8
     assert set(states(desk, *names)) == {"waiting"}
 
@@ -180,7 +180,7 @@ def test_what_is_no_fault_of_a_publication_refuses_none(
     publish(desk)
     Failing(monkeypatch, state, "summer")
     with pytest.raises(InternalError):
-        desk.keeping.apply_publications()
+        desk.upkeep.apply_publications()
     assert states(desk, "summer") == ["waiting"]
 
 
@@ -189,10 +189,10 @@ def test_administrators_are_told_in_a_sentence(desk: Desk, monkeypatch: pytest.M
         raise InternalError("INSERT", {}, type("Said", (Exception,), {"sqlstate": "54000"})())
 
     monkeypatch.setattr("store.configurations.publisher.replace_questions", fails)
-    before = desk.reading.config_version()
+    before = desk.queries.config_version()
     with pytest.raises(Unpublishable, match=r"does not hold this configuration \(54000\).*config withdraw NAME"):
         desk.apply(OTHER)
-    assert desk.reading.config_version() == before
+    assert desk.queries.config_version() == before
 
 
 # -- so many, and no more
@@ -215,9 +215,9 @@ def test_a_platform_has_so_many_consultations_at_most(desk: Desk) -> None:
     assert "1,000 consultations already" in refused(desk, "beyond"), "who did not ask first is told by a worker"
     for name in ("beyond", "call-8"):
         publish(desk, name, None)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     assert states(desk, "summer", "call-7", "call-8") == ["published", "published", "withdrawn"]
 
 
@@ -233,7 +233,7 @@ def test_they_have_so_many_bytes_together(desk: Desk, monkeypatch: pytest.Monkey
     assert "larger than 16 MiB together" in refused(desk), "what is in the configuration counts, not what may come"
     small = {"questions": {"a": {"criterion": "lives-in"}}}
     assert publish(desk, document=small) == 2
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     assert states(desk, "summer") == ["published"]
 
 
@@ -241,19 +241,19 @@ def test_they_have_so_many_bytes_together(desk: Desk, monkeypatch: pytest.Monkey
 
 
 def test_workers_that_publish_at_the_same_moment_answer_each_once(desk: Desk) -> None:
-    before = desk.reading.config_version()
+    before = desk.queries.config_version()
     assert before is not None
     names = [f"call-{n}" for n in range(12)]
     for name in names:
         publish(desk, name)
 
     def worker(_: int) -> int:
-        keeping = Upkeep(desk.engine)
-        return sum(keeping._consultations.apply_waiting(2) for _ in range(8))
+        upkeep = Upkeep(desk.engine)
+        return sum(upkeep._consultations.apply_waiting(2) for _ in range(8))
 
     with ThreadPoolExecutor(4) as pool:
         answered = sum(pool.map(worker, range(4)))
-    while count := desk.keeping.apply_publications():
+    while count := desk.upkeep.apply_publications():
         answered += count
     assert answered == 12
     assert set(states(desk, *names)) == {PublicationState.PUBLISHED}
@@ -275,8 +275,8 @@ def withdraw(desk: Desk, name: str = "summer") -> int | None:
 def test_administrators_withdraw_one_at_once(desk: Desk) -> None:
     publish(desk)
     publish(desk, "winter")
-    desk.keeping.apply_publications()
-    assert withdraw(desk) == desk.reading.config_version()
+    desk.upkeep.apply_publications()
+    assert withdraw(desk) == desk.queries.config_version()
     assert states(desk, "summer", "winter") == ["withdrawn", "published"]
     assert published_questions(desk) == []
     assert len(published_questions(desk, "winter")) == 2
@@ -289,7 +289,7 @@ def test_administrators_withdraw_one_at_once(desk: Desk) -> None:
 
 def test_one_whose_checks_are_on_their_way_is_not_withdrawn(desk: Desk) -> None:
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     desk.submit(question="work", consultation="summer")
     with pytest.raises(Unpublishable, match="1 of summer/work at source rpps"):
         withdraw(desk)
@@ -303,18 +303,18 @@ def test_one_that_waits_or_was_refused_is_withdrawn_as_well(desk: Desk) -> None:
     force(desk, "budget", json.dumps(SUMMER))
     assert "administrators" in refused(desk, "budget")
     publish(desk, "winter")
-    before = desk.reading.config_version()
+    before = desk.queries.config_version()
     for name in ("budget", "winter"):
         withdraw(desk, name)
     assert states(desk, "summer", "budget", "winter") == ["published", "withdrawn", "withdrawn"]
-    assert desk.reading.config_version() == before
+    assert desk.queries.config_version() == before
     assert len(published_questions(desk, "budget")) == 3, "that of the administrators stays"
 
 
 def test_administrators_have_the_rights_for_it(postgresql: Desk) -> None:
     postgresql.apply(CHOOSABLE)
     publish(postgresql)
-    postgresql.keeping.apply_publications()
+    postgresql.upkeep.apply_publications()
     with Logins(postgresql.url) as logins:
         engine = bounded(open_engine(logins.url(Role.ADMIN)))
         Consultations(engine).withdraw("summer", WHO)

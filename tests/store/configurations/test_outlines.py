@@ -26,7 +26,7 @@ def drawn(zone: Zone) -> tuple[float, ...]:
 
 
 def test_a_platform_draws_the_zones_that_are_in_force(desk: Desk) -> None:
-    soon = desk.reading.clock() + timedelta(hours=1)
+    soon = desk.queries.clock() + timedelta(hours=1)
     import_zones(desk.engine, [square(5), square(8, "hill", "La Colline")], ADMIN)
     import_zones(desk.engine, [square(6)], ADMIN)
     import_zones(desk.engine, [square(7)], ADMIN, soon)

@@ -34,7 +34,7 @@ def desk(desk: Desk) -> Desk:
 
 def test_a_change_that_takes_a_question_from_checks_on_their_way_is_refused(desk: Desk) -> None:
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     desk.submit(question="work", consultation="summer")
     smaller = {"questions": {"address": {"criterion": "lives-in"}}}
     publish(desk, document=smaller)
@@ -48,22 +48,22 @@ def test_a_change_that_takes_a_question_from_checks_on_their_way_is_refused(desk
     larger = deepcopy(SUMMER)
     larger["questions"] = {**larger["questions"], "more": {"criterion": "is-physician"}}  # type: ignore[dict-item]
     publish(desk, document=larger)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     assert len(questions(desk)) == 3, "what they need stays"
 
 
 def test_access_adds_up_again_where_a_rule_changed_and_nowhere_else(desk: Desk) -> None:
     desk.submit("p-1")
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     desk.submit(question="address", consultation="summer")
     desk.write(*(entry(held) for held in desk.claim("towns")))
     before = desk.one("SELECT config_version FROM jurat_access WHERE consultation = 'budget'")
     stricter = {**SUMMER, "access": {"all_of": ["address", "work"]}}
     assert desk.client.access("summer", "p-1").state == "granted"
     publish(desk, document=stricter)
-    desk.keeping.apply_publications()
-    assert desk.keeping.add_up_access() == 1
+    desk.upkeep.apply_publications()
+    assert desk.upkeep.add_up_access() == 1
     assert desk.client.access("summer", "p-1").state == "incomplete"
     assert desk.one("SELECT config_version FROM jurat_access WHERE consultation = 'budget'") == before
 
@@ -73,8 +73,8 @@ def test_access_adds_up_again_where_a_rule_changed_and_nowhere_else(desk: Desk) 
 
 def test_what_is_published_outlasts_the_administrators_next_configuration(desk: Desk) -> None:
     publish(desk)
-    desk.keeping.apply_publications()
-    assert desk.publishing.apply(configuration(CHOOSABLE), ADMIN)[1] is False, "it says the same as before"
+    desk.upkeep.apply_publications()
+    assert desk.publisher.apply(configuration(CHOOSABLE), ADMIN)[1] is False, "it says the same as before"
     desk.apply({**CHOOSABLE, "consultations": {}})
     assert questions(desk) == [("work", "is-physician", 2, 172800.0), ("address", "lives-in", 1, 3600.0)]
     assert questions(desk, "budget") == []
@@ -82,11 +82,11 @@ def test_what_is_published_outlasts_the_administrators_next_configuration(desk: 
 
 def test_a_name_in_both_is_refused(desk: Desk) -> None:
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     both = {**CHOOSABLE, "consultations": {**CHOOSABLE["consultations"], "summer": SUMMER}}
     for force_it in (False, True):
         with pytest.raises(Unpublishable, match="the platform has published a consultation 'summer' too"):
-            desk.publishing.apply(configuration(both), ADMIN, force=force_it)
+            desk.publisher.apply(configuration(both), ADMIN, force=force_it)
     assert len(questions(desk)) == 2
 
 
@@ -104,14 +104,14 @@ def test_what_a_published_one_uses_does_not_go_away(desk: Desk, criteria: Any, s
     more = {"home": {"criterion": "near", "with": {"zone": "port"}}}
     code = {"code": {"criterion": "own-code", "with": {"list": "mine"}}}
     publish(desk, document={"questions": {**SUMMER["questions"], **more, **code}})  # type: ignore[dict-item]
-    desk.keeping.apply_publications()
-    version = desk.reading.config_version()
+    desk.upkeep.apply_publications()
+    version = desk.queries.config_version()
     left = {name: part for name, part in {**CHOOSABLE["criteria"], **criteria}.items() if part is not None}
     with pytest.raises(Unpublishable) as told:
-        desk.publishing.apply(configuration({**CHOOSABLE, "criteria": left, "consultations": {}}), ADMIN)
+        desk.publisher.apply(configuration({**CHOOSABLE, "criteria": left, "consultations": {}}), ADMIN)
     assert "the consultation 'summer', which the platform published" in str(told.value)
     assert said in str(told.value)
-    assert desk.reading.config_version() == version
+    assert desk.queries.config_version() == version
 
 
 def test_the_criteria_are_told_with_what_they_leave_open_and_ask(desk: Desk) -> None:
@@ -140,7 +140,7 @@ def test_the_order_of_a_form_is_told_whatever_the_database_makes_of_its_schema(d
 def test_one_worker_of_many_publishes(postgresql: Desk) -> None:
     desk = postgresql
     desk.apply(CHOOSABLE)
-    before = desk.reading.config_version()
+    before = desk.queries.config_version()
     assert before is not None
     for n in range(6):
         publish(desk, f"call-{n}")
@@ -148,7 +148,7 @@ def test_one_worker_of_many_publishes(postgresql: Desk) -> None:
         answered = list(pool.map(lambda _: Upkeep(desk.engine).apply_publications(), range(8)))
     assert sum(answered) == 6
     assert desk.one("SELECT count(*) FROM jurat_consultations WHERE applied_document IS NOT NULL") == 6
-    assert desk.reading.config_version() == before + 1
+    assert desk.queries.config_version() == before + 1
 
 
 def test_one_that_is_being_published_anew_holds_up_no_other(postgresql: Desk) -> None:
@@ -158,10 +158,10 @@ def test_one_that_is_being_published_anew_holds_up_no_other(postgresql: Desk) ->
     publish(desk, "autumn")
     with desk.engine.begin() as connection:
         desk.client.publish_consultation(connection, "summer", SUMMER, by=WHO)
-        assert desk.keeping.apply_publications() == 1
+        assert desk.upkeep.apply_publications() == 1
         assert desk.client.publication("autumn").state is PublicationState.PUBLISHED
     assert desk.client.publication("summer").revision == 2
-    assert desk.keeping.apply_publications() == 1
+    assert desk.upkeep.apply_publications() == 1
 
 
 def test_each_role_has_just_the_rights_that_its_part_needs(postgresql: Desk) -> None:
@@ -199,5 +199,5 @@ def test_a_configuration_of_a_newer_jurat_is_left_to_its_own_workers(desk: Desk)
         "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at) VALUES (99, 'x', "
         '\'{"order": {}, "sources": {"new": {"type": "invented-later"}}}\', \'a\', NOW)'
     )
-    assert desk.keeping.apply_publications() == 0
+    assert desk.upkeep.apply_publications() == 0
     assert desk.client.publication("summer").state is PublicationState.WAITING

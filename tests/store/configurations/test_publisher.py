@@ -52,10 +52,10 @@ def test_a_configuration_is_stored_and_published(desk: Desk) -> None:
         ("profession", 1, "rpps", 2, 1),
         ("code", 2, "spring", 3, 1),
     ]
-    assert [source.name for source in desk.reading.sources()] == ["ban", "rpps", "spring", "towns"]
+    assert [source.name for source in desk.queries.sources()] == ["ban", "rpps", "spring", "towns"]
     ((actor, action, subject),) = desk.sql("SELECT actor, action, subject FROM jurat_audit")
     assert (actor, action, subject) == (ADMIN, "config apply", "version 1")
-    assert desk.reading.applied(1).applied_by == ADMIN
+    assert desk.queries.applied(1).applied_by == ADMIN
 
 
 def test_for_how_long_an_accepted_answer_holds_is_published(desk: Desk) -> None:
@@ -68,17 +68,17 @@ def test_for_how_long_an_accepted_answer_holds_is_published(desk: Desk) -> None:
 def test_texts_of_a_consultation_are_published_with_each_question(desk: Desk) -> None:
     assert desk.sql("SELECT DISTINCT CAST(messages AS text) FROM jurat_questions") == [("{}",)]
     own = {"outside_zone": {"fr": "Ailleurs"}, "other": "Ask us."}
-    desk.publishing.apply(configuration(document(consultations__budget__messages=own)), ADMIN)
+    desk.publisher.apply(configuration(document(consultations__budget__messages=own)), ADMIN)
     ((stored,),) = desk.sql("SELECT DISTINCT CAST(messages AS text) FROM jurat_questions")
     assert json.loads(stored) == {"outside_zone": {"fr": "Ailleurs"}, "other": {"und": "Ask us."}}
 
 
 def test_the_same_configuration_twice_is_no_new_version(desk: Desk) -> None:
-    assert desk.publishing.apply(configuration(), "somebody else") == (1, False)
+    assert desk.publisher.apply(configuration(), "somebody else") == (1, False)
     assert desk.one("SELECT count(*) FROM jurat_audit") == 1
     changed = configuration(document(consultations__budget__title="The budget"))
-    assert desk.publishing.apply(changed, ADMIN) == (2, True)
-    assert desk.publishing.apply(configuration(), ADMIN) == (3, True), "back again is a version of its own"
+    assert desk.publisher.apply(changed, ADMIN) == (2, True)
+    assert desk.publisher.apply(configuration(), ADMIN) == (3, True), "back again is a version of its own"
 
 
 def test_versions_applied_at_once_are_numbered_one_after_the_other(desk: Desk) -> None:
@@ -95,27 +95,27 @@ def test_versions_applied_at_once_are_numbered_one_after_the_other(desk: Desk) -
 def test_what_nobody_waits_for_may_be_taken_away(desk: Desk, changed: dict[str, Any]) -> None:
     desk.settle(desk.held("p-1", "residence"))
     desk.settle(desk.held("p-1", "profession"))
-    assert desk.publishing.apply(configuration(changed), ADMIN) == (2, True)
+    assert desk.publisher.apply(configuration(changed), ADMIN) == (2, True)
 
 
 def test_a_question_is_not_taken_away_from_checks_on_their_way(desk: Desk) -> None:
     desk.submit_many(3, "profession")
     with pytest.raises(Unpublishable, match=r"3 of budget/profession at source rpps.*--force"):
-        desk.publishing.apply(configuration(WITHOUT_PROFESSION), ADMIN)
-    assert desk.reading.config_version() == 1
+        desk.publisher.apply(configuration(WITHOUT_PROFESSION), ADMIN)
+    assert desk.queries.config_version() == 1
     assert desk.one("SELECT count(*) FROM jurat_questions") == 3
 
 
 def test_a_source_is_not_taken_away_from_checks_that_wait_for_it(desk: Desk) -> None:
     desk.settle(desk.held(), NextSource("ban", Reason.ADDRESS_NOT_FOUND))
     with pytest.raises(Unpublishable, match="1 of budget/residence at source ban"):
-        desk.publishing.apply(configuration(WITHOUT_BAN), ADMIN)
+        desk.publisher.apply(configuration(WITHOUT_BAN), ADMIN)
 
 
 def test_a_question_is_not_taken_away_from_a_review(desk: Desk) -> None:
     desk.settle(desk.held(question="profession"), Review(Reason.NAME_DIFFERS, 3600))
     with pytest.raises(Unpublishable, match="1 of budget/profession in review"):
-        desk.publishing.apply(configuration(WITHOUT_PROFESSION), ADMIN)
+        desk.publisher.apply(configuration(WITHOUT_PROFESSION), ADMIN)
 
 
 def run(desk: Desk) -> None:
@@ -125,7 +125,7 @@ def run(desk: Desk) -> None:
     plan, running = desk.plan(), CheckRunner(desk.unseal)
     for _ in range(5):
         held = desk.claims.claim_overdue(50, {}) + desk.take([plan.demand(name, 50) for name in plan.sources], 50)
-        desk.settling.write([running.run(check, plan) for check in held])
+        desk.verdict_writer.write([running.run(check, plan) for check in held])
 
 
 @pytest.mark.parametrize("state", ["pending", "leased", "review"])
@@ -136,17 +136,17 @@ def test_by_force_checks_without_a_question_end_configuration_missing(desk: Desk
             desk.settle(held, Review(Reason.NAME_DIFFERS, 3600))
         case "pending":
             desk.set_back("lease_until", 1)
-            desk.keeping.end_leases()
+            desk.upkeep.end_leases()
     other = desk.submit("p-2", "code")
     desk.apply(WITHOUT_PROFESSION, force=True)
     if state == "leased":  # its worker is gone
         desk.set_back("lease_until", 1, "state = 'leased'")
-        desk.keeping.end_leases()
+        desk.upkeep.end_leases()
     run(desk)
     assert desk.verdicts(held.id) == [("undetermined", "configuration_missing")]
     assert desk.verdicts(other.id) == [("undetermined", "code_malformed")], "the others go on"
     desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
-    assert desk.keeping.end_reviews() == 0
+    assert desk.upkeep.end_reviews() == 0
 
 
 def test_by_force_checks_without_a_source_end_configuration_missing(desk: Desk) -> None:
@@ -165,16 +165,16 @@ def test_what_a_person_decides_needs_its_source_no_more(desk: Desk) -> None:
 
 
 def test_a_source_that_comes_back_keeps_its_row(desk: Desk) -> None:
-    desk.keeping.pause("ban", 600, Reason.SOURCE_MAINTENANCE)
+    desk.upkeep.pause("ban", 600, Reason.SOURCE_MAINTENANCE)
     desk.apply(WITHOUT_BAN)
     desk.apply(DOCUMENT)
-    assert {row.name: row.pause_reason for row in desk.reading.sources()}["ban"] == "source_maintenance"
+    assert {row.name: row.pause_reason for row in desk.queries.sources()}["ban"] == "source_maintenance"
 
 
 def test_an_apply_that_fails_changes_nothing(desk: Desk) -> None:
     with pytest.raises((DataError, IntegrityError, ValueError)):
-        desk.publishing.apply(configuration(document(consultations__budget__title="A title")), "nobody\ud800")
-    assert desk.reading.config_version() == 1
+        desk.publisher.apply(configuration(document(consultations__budget__title="A title")), "nobody\ud800")
+    assert desk.queries.config_version() == 1
     assert desk.one("SELECT count(*) FROM jurat_questions") == 3
 
 
@@ -190,25 +190,25 @@ def imported(desk: Desk, *zones: NewZone, **given: Any) -> dict[str, int]:
 
 
 def in_force(desk: Desk) -> dict[str, int]:
-    return {name: found.version for name, found in desk.reading.zone_versions().items()}
+    return {name: found.version for name, found in desk.queries.zone_versions().items()}
 
 
 def test_a_zone_gets_a_new_version_only_when_it_changed(desk: Desk) -> None:
     assert imported(desk, zone("old-town", "a"), zone("port", "b")) == {"old-town": 1, "port": 1}
     assert imported(desk, zone("old-town", "a"), zone("port", "c")) == {"old-town": 1, "port": 2}
     assert imported(desk, zone("old-town", "b"), zone("old-town", "a")) == {"old-town": 3}
-    zones = desk.reading.zones()
+    zones = desk.queries.zones()
     assert {name: (row.version, row.digest, row.geometry) for name, row in zones.items()} == {
         "old-town": (3, "a", b"\x01\x00\xff"),
         "port": (2, "c", b"\x01\x00\xff"),
     }
-    assert list(desk.reading.zones(["port", "unknown"])) == ["port"]
+    assert list(desk.queries.zones(["port", "unknown"])) == ["port"]
     imports = desk.sql("SELECT subject FROM jurat_audit WHERE action = 'zones import' ORDER BY subject")
     assert [row[0] for row in imports] == ["old-town"] * 3 + ["port"] * 2
 
 
 def test_a_version_comes_in_force_when_its_time_comes(desk: Desk) -> None:
-    soon = desk.reading.clock() + timedelta(hours=1)
+    soon = desk.queries.clock() + timedelta(hours=1)
     assert imported(desk, zone("port", "a")) == {"port": 1}
     assert imported(desk, zone("port", "b"), in_force_from=soon) == {"port": 2}
     assert in_force(desk) == {"port": 1}
@@ -217,7 +217,7 @@ def test_a_version_comes_in_force_when_its_time_comes(desk: Desk) -> None:
 
 
 def test_a_correction_meanwhile_does_not_take_back_what_is_to_come(desk: Desk) -> None:
-    soon = desk.reading.clock() + timedelta(hours=1)
+    soon = desk.queries.clock() + timedelta(hours=1)
     imported(desk, zone("port", "a"))
     imported(desk, zone("port", "b"), in_force_from=soon)
     assert imported(desk, zone("port", "corrected")) == {"port": 3}
@@ -228,7 +228,7 @@ def test_a_correction_meanwhile_does_not_take_back_what_is_to_come(desk: Desk) -
 
 
 def test_what_is_to_come_is_taken_back_by_the_former_shape_from_the_same_time_on(desk: Desk) -> None:
-    soon = desk.reading.clock() + timedelta(hours=1)
+    soon = desk.queries.clock() + timedelta(hours=1)
     imported(desk, zone("port", "a"))
     imported(desk, zone("port", "b"), in_force_from=soon)
     assert imported(desk, zone("port", "b"), in_force_from=soon + timedelta(hours=1)) == {"port": 2}, "the same then"
@@ -238,9 +238,9 @@ def test_what_is_to_come_is_taken_back_by_the_former_shape_from_the_same_time_on
 
 
 def test_a_zone_that_is_only_to_come_is_not_there_yet(desk: Desk) -> None:
-    imported(desk, zone("port", "a"), in_force_from=desk.reading.clock() + timedelta(hours=1))
-    assert desk.reading.zones() == {}
-    assert [found.version for found in desk.reading.zone_history("port")] == [1]
+    imported(desk, zone("port", "a"), in_force_from=desk.queries.clock() + timedelta(hours=1))
+    assert desk.queries.zones() == {}
+    assert [found.version for found in desk.queries.zone_history("port")] == [1]
 
 
 def test_an_import_that_is_only_tried_says_the_same_and_stores_nothing(desk: Desk) -> None:
@@ -270,10 +270,10 @@ def test_codes_are_added_once_and_kept_as_fingerprints_alone(desk: Desk) -> None
 
 
 def test_codes_may_expire(desk: Desk) -> None:
-    soon = desk.reading.clock() + timedelta(seconds=60)
+    soon = desk.queries.clock() + timedelta(seconds=60)
     add_codes(desk.engine, "spring", ["a" * 64], ADMIN, soon)
     add_codes(desk.engine, "spring", ["b" * 64], ADMIN, soon - timedelta(seconds=61))
-    found = desk.reading.codes("spring", [name * 64 for name in "ab"])
+    found = desk.queries.codes("spring", [name * 64 for name in "ab"])
     assert {name[0]: row.expired for name, row in found.items()} == {"a": False, "b": True}
 
 

@@ -37,7 +37,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def registering(engine: Engine) -> DatasetImport:
+def imports(engine: Engine) -> DatasetImport:
     return DatasetImport(engine)
 
 
@@ -107,8 +107,8 @@ def set_of(found: Places) -> tuple[set[object], frozenset[str]]:
     return told, found.unknown_words
 
 
-def test_it_answers_as_the_same_file_does_in_memory(registering: DatasetImport, source: AddressRegister) -> None:
-    import_base(registering, NewBase("valmont", TOWN, BAN, "fr", DAY), "Iris")
+def test_it_answers_as_the_same_file_does_in_memory(imports: DatasetImport, source: AddressRegister) -> None:
+    import_base(imports, NewBase("valmont", TOWN, BAN, "fr", DAY), "Iris")
     file = AddressFile(TOWN)
     for asked, found in zip(QUERIES, source.look_up_many(QUERIES), strict=True):
         assert set_of(found) == set_of(source.look_up(asked))
@@ -117,11 +117,11 @@ def test_it_answers_as_the_same_file_does_in_memory(registering: DatasetImport, 
 
 
 def test_a_street_of_several_batches_is_put_together(
-    registering: DatasetImport, source: AddressRegister, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    imports: DatasetImport, source: AddressRegister, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.imports.address_base.batches", _small)
     lines = [*houses(2.5, 5), *houses(2.25, 1, "Rue Neuve"), *houses(2.75, 2, "rue du moulin")]
-    done = import_base(registering, town_of(tmp_path / "a.csv", *lines), "Iris")
+    done = import_base(imports, town_of(tmp_path / "a.csv", *lines), "Iris")
     assert done.box == (2.25, 44.005, 2.75, 44.005)
     assert (done.row.addresses, done.row.houses, done.row.streets) == (8, 8, 2)
     assert rows(engine) == {"streets": 2, "houses": 8, "words": 4}
@@ -131,22 +131,22 @@ def test_a_street_of_several_batches_is_put_together(
 
 
 def test_a_number_that_comes_again_in_another_batch_is_no_further_one(
-    registering: DatasetImport, source: AddressRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    imports: DatasetImport, source: AddressRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.imports.address_base.batches", _small)
-    import_base(registering, town_of(tmp_path / "a.csv", *houses(2.5, 4), *houses(2.75, 4)), "Iris")
+    import_base(imports, town_of(tmp_path / "a.csv", *houses(2.5, 4), *houses(2.75, 4)), "Iris")
     (street,) = source.look_up(query("", "rue du Moulin", "99002")).places
     assert street.extent is None
 
 
 def test_a_base_that_may_lack_houses_knows_no_whole_street(
-    registering: DatasetImport, source: AddressRegister, tmp_path: Path
+    imports: DatasetImport, source: AddressRegister, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.csv"
     lines = [f"2.5,44.005,{n},Rue du Moulin,Valmont,99002" for n in range(1, 9)]
     path.write_text("\n".join(["LON,LAT,NUMBER,STREET,CITY,POSTCODE", *lines]))
     for layout, whole in ((OPENADDRESSES, False), (replace(OPENADDRESSES, kind="csv", loose=False), True)):
-        import_base(registering, NewBase("valmont", path, layout, "fr", DAY), "Iris")
+        import_base(imports, NewBase("valmont", path, layout, "fr", DAY), "Iris")
         (street,) = source.look_up(query("", "rue du Moulin", "99002")).places
         assert (street.level, street.extent is not None) == (Level.STREET, whole)
 
@@ -158,21 +158,21 @@ def _small(rows: object, code: str, salt: int) -> object:
 
 
 def test_names_of_any_letters_are_kept_as_they_are(
-    registering: DatasetImport, source: AddressRegister, tmp_path: Path
+    imports: DatasetImport, source: AddressRegister, tmp_path: Path
 ) -> None:
     names = ["Rue \\N", 'Rue d\'Ô"x"', "Rue %s :rows", "Straße 🏠 Ost", "Rue \\."]
     lines = [row for name in names for row in houses(2.5, 1, name.replace('"', ""))]
-    import_base(registering, town_of(tmp_path / "a.csv", *lines), "Iris")
+    import_base(imports, town_of(tmp_path / "a.csv", *lines), "Iris")
     for name in names:
         plain = name.replace('"', "")
         assert plain in {place.street for place in source.look_up(query("1", plain, "99002")).places}
 
 
 def test_a_connection_that_plans_anew_still_sees_one_moment(
-    registering: DatasetImport, source: AddressRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    imports: DatasetImport, source: AddressRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jurat.database._PLANS_LAST", 0.0)
-    import_base(registering, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
+    import_base(imports, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
     for _ in range(3):
         assert longitudes(source.look_up(MOULIN)) == {2.0}
 
@@ -195,34 +195,34 @@ def test_a_database_that_is_away_is_an_outage(postgresql_url: str) -> None:
 
 
 def test_a_new_version_counts_from_the_next_look_up_on(
-    registering: DatasetImport, source: AddressRegister, tmp_path: Path, engine: Engine
+    imports: DatasetImport, source: AddressRegister, tmp_path: Path, engine: Engine
 ) -> None:
     for number, longitude in enumerate((2.0, 3.0, 4.0, 5.0), 1):
-        done = import_base(registering, town_of(tmp_path / "a.csv", *houses(longitude)), "Iris")
+        done = import_base(imports, town_of(tmp_path / "a.csv", *houses(longitude)), "Iris")
         assert done.row.version == number
         assert longitudes(source.look_up(MOULIN)) == {longitude}
     assert states(engine) == {1: "removed", 2: "removed", 3: "retired", 4: "active"}
     assert rows(engine) == {"streets": 2, "houses": 8, "words": 6}
-    assert [(row.version, row.state) for row in registering.versions()] == [(4, "active"), (3, "retired")]
+    assert [(row.version, row.state) for row in imports.versions()] == [(4, "active"), (3, "retired")]
 
 
-def test_the_same_file_again_changes_nothing_and_another_day_does(registering: DatasetImport, tmp_path: Path) -> None:
+def test_the_same_file_again_changes_nothing_and_another_day_does(imports: DatasetImport, tmp_path: Path) -> None:
     base = town_of(tmp_path / "a.csv", *houses(2.0))
-    assert import_base(registering, base, "Iris").row.version == 1
-    again = import_base(registering, base, "Iris")
+    assert import_base(imports, base, "Iris").row.version == 1
+    again = import_base(imports, base, "Iris")
     assert (again.row.version, again.rows) == (1, None)
     later = NewBase("valmont", base.path, BAN, "fr", date(2026, 11, 2))
-    assert import_base(registering, later, "Iris").row.version == 2
+    assert import_base(imports, later, "Iris").row.version == 2
 
 
 def test_a_look_up_sees_one_version_from_its_beginning_to_its_end(
-    registering: DatasetImport, engine: Engine, tmp_path: Path
+    imports: DatasetImport, engine: Engine, tmp_path: Path
 ) -> None:
-    import_base(registering, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
+    import_base(imports, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
     with Queries(engine).register("valmont") as base:
         assert base is not None
         for longitude in (3.0, 4.0, 5.0):  # by now the first version is deleted
-            import_base(registering, town_of(tmp_path / "a.csv", *houses(longitude)), "Iris")
+            import_base(imports, town_of(tmp_path / "a.csv", *houses(longitude)), "Iris")
         (street,) = base.streets(("postcode", "99002"))["rue moulin"]
         ((house,),) = base.houses([(street, 2, "")])
         assert (street.longitude, house.longitude) == (2.0, 2.0)
@@ -231,9 +231,9 @@ def test_a_look_up_sees_one_version_from_its_beginning_to_its_end(
 
 
 def test_look_ups_find_a_whole_version_while_versions_are_switched(
-    registering: DatasetImport, source: AddressRegister, tmp_path: Path
+    imports: DatasetImport, source: AddressRegister, tmp_path: Path
 ) -> None:
-    import_base(registering, town_of(tmp_path / "a.csv", *houses(1.0, 40)), "Iris")
+    import_base(imports, town_of(tmp_path / "a.csv", *houses(1.0, 40)), "Iris")
     seen: list[frozenset[float]] = []
     errors: list[Exception] = []
     done = threading.Event()
@@ -251,7 +251,7 @@ def test_look_ups_find_a_whole_version_while_versions_are_switched(
     for thread in readers:
         thread.start()
     for longitude in range(2, 7):
-        import_base(registering, town_of(tmp_path / "a.csv", *houses(float(longitude), 40)), "Iris")
+        import_base(imports, town_of(tmp_path / "a.csv", *houses(float(longitude), 40)), "Iris")
     done.set()
     for thread in readers:
         thread.join(20)
@@ -260,11 +260,9 @@ def test_look_ups_find_a_whole_version_while_versions_are_switched(
     assert seen
 
 
-def test_who_imported_and_removed_stands_in_the_audit(
-    registering: DatasetImport, engine: Engine, tmp_path: Path
-) -> None:
-    import_base(registering, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
-    registering.remove("valmont", "Ben")
+def test_who_imported_and_removed_stands_in_the_audit(imports: DatasetImport, engine: Engine, tmp_path: Path) -> None:
+    import_base(imports, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
+    imports.remove("valmont", "Ben")
     with engine.begin() as connection:
         found = connection.execute(text("SELECT actor, action, subject FROM jurat_audit ORDER BY at, id")).all()
     assert [tuple(row) for row in found] == [
@@ -277,84 +275,84 @@ def test_who_imported_and_removed_stands_in_the_audit(
 
 
 def test_a_bad_row_at_the_end_changes_nothing(
-    registering: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    imports: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.imports.address_base.batches", _small)
-    import_base(registering, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
+    import_base(imports, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
     before = rows(engine)
     with pytest.raises(AddressFileError, match=r"a\.csv:10: column lon or lat"):
-        import_base(registering, town_of(tmp_path / "a.csv", *houses(3.0, 8), "9;;Rue;99002;1;V;x;1"), "Iris")
+        import_base(imports, town_of(tmp_path / "a.csv", *houses(3.0, 8), "9;;Rue;99002;1;V;x;1"), "Iris")
     assert longitudes(source.look_up(MOULIN)) == {2.0}
     assert rows(engine) == before
     assert states(engine) == {1: "active", 2: "removed"}
 
 
-def crash(registering: DatasetImport, base: NewBase) -> RegisterRow:
+def crash(imports: DatasetImport, base: NewBase) -> RegisterRow:
     """What an import leaves that is killed in the middle."""
     from adapters.address.base.batches import batches
 
-    staged = registering.stage(base.name, "ban", "fr", base.digest(), base.data_date, "Iris")
+    staged = imports.stage(base.name, "ban", "fr", base.digest(), base.data_date, "Iris")
     for batch in batches(base.rows(), "fr", staged.id):
-        registering.add(staged, batch)
+        imports.add(staged, batch)
     return staged
 
 
 def test_a_crashed_import_is_seen_by_nobody_and_the_next_one_removes_it(
-    registering: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path
+    imports: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path
 ) -> None:
-    import_base(registering, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
-    crash(registering, town_of(tmp_path / "a.csv", *houses(3.0, 9)))
-    assert [(row.state, row.addresses) for row in registering.versions()] == [("staged", 9), ("active", 4)]
+    import_base(imports, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
+    crash(imports, town_of(tmp_path / "a.csv", *houses(3.0, 9)))
+    assert [(row.state, row.addresses) for row in imports.versions()] == [("staged", 9), ("active", 4)]
     assert longitudes(source.look_up(MOULIN)) == {2.0}
-    import_base(registering, town_of(tmp_path / "a.csv", *houses(4.0)), "Iris")
+    import_base(imports, town_of(tmp_path / "a.csv", *houses(4.0)), "Iris")
     assert states(engine) == {1: "retired", 2: "removed", 3: "active"}
     assert rows(engine) == {"streets": 2, "houses": 8, "words": 6}
 
 
 def test_of_two_imports_at_once_the_one_that_began_last_wins(
-    registering: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path
+    imports: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path
 ) -> None:
-    first = crash(registering, town_of(tmp_path / "a.csv", *houses(2.0)))
-    second = crash(registering, town_of(tmp_path / "a.csv", *houses(3.0)))
+    first = crash(imports, town_of(tmp_path / "a.csv", *houses(2.0)))
+    second = crash(imports, town_of(tmp_path / "a.csv", *houses(3.0)))
     with pytest.raises(Overtaken, match="another import of valmont began"):
-        registering.add(first, Batch(rows=1))
+        imports.add(first, Batch(rows=1))
     with pytest.raises(Overtaken):
-        registering.switch(first, "Iris")
-    registering.switch(second, "Iris")
+        imports.switch(first, "Iris")
+    imports.switch(second, "Iris")
     assert longitudes(source.look_up(MOULIN)) == {3.0}
     assert states(engine) == {1: "removed", 2: "active"}
 
 
-def test_an_import_of_another_name_is_left_alone(registering: DatasetImport, engine: Engine, tmp_path: Path) -> None:
-    staged = crash(registering, town_of(tmp_path / "a.csv", *houses(2.0)))
+def test_an_import_of_another_name_is_left_alone(imports: DatasetImport, engine: Engine, tmp_path: Path) -> None:
+    staged = crash(imports, town_of(tmp_path / "a.csv", *houses(2.0)))
     base = town_of(tmp_path / "b.csv", *houses(3.0))
-    import_base(registering, NewBase("aubrac", base.path, BAN, "fr", DAY), "Iris")
-    registering.switch(staged, "Iris")
-    assert {row.name: row.state for row in registering.versions()} == {"aubrac": "active", "valmont": "active"}
+    import_base(imports, NewBase("aubrac", base.path, BAN, "fr", DAY), "Iris")
+    imports.switch(staged, "Iris")
+    assert {row.name: row.state for row in imports.versions()} == {"aubrac": "active", "valmont": "active"}
     assert rows(engine)["houses"] == 8
 
 
-def test_two_streets_of_one_number_end_the_import(registering: DatasetImport, engine: Engine, tmp_path: Path) -> None:
+def test_two_streets_of_one_number_end_the_import(imports: DatasetImport, engine: Engine, tmp_path: Path) -> None:
     from adapters.address.base.batches import batches
 
-    staged = crash(registering, town_of(tmp_path / "a.csv", *houses(2.0)))
+    staged = crash(imports, town_of(tmp_path / "a.csv", *houses(2.0)))
     (other,) = batches(town_of(tmp_path / "b.csv", *houses(3.0, 2, "Rue Neuve")).rows(), "fr", staged.id)
     with engine.begin() as connection:
         taken = connection.execute(text("SELECT street FROM jurat_register_streets")).scalar_one()
     for street in other.streets.values():
         street.street = taken
     with pytest.raises(StreetsMixed):
-        registering.add(staged, other)
+        imports.add(staged, other)
     assert rows(engine)["houses"] == 4  # the batch left nothing
 
 
 def test_removing_deletes_in_small_lots_and_makes_up_for_what_was_cut_off(
-    registering: DatasetImport, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    imports: DatasetImport, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "STREETS_AT_ONCE", 2)
     monkeypatch.setattr(module, "WORDS_AT_ONCE", 3)
     lines = [row for n in range(7) for row in houses(2.0, 2, f"Rue {'abcdefg'[n] * 4}")]
-    import_base(registering, town_of(tmp_path / "a.csv", *lines), "Iris")
+    import_base(imports, town_of(tmp_path / "a.csv", *lines), "Iris")
     assert rows(engine) == {"streets": 7, "houses": 14, "words": 8}
     deleted: list[object] = []
     whole = DatasetImport._delete
@@ -368,29 +366,29 @@ def test_removing_deletes_in_small_lots_and_makes_up_for_what_was_cut_off(
     with monkeypatch.context() as patch:
         patch.setattr(DatasetImport, "_delete", cut_off)
         with pytest.raises(KeyboardInterrupt):
-            registering.remove("valmont", "Iris")
+            imports.remove("valmont", "Iris")
     assert rows(engine) == {"streets": 3, "houses": 6, "words": 8}
-    assert registering.versions() == []
-    registering.sweep()
+    assert imports.versions() == []
+    imports.sweep()
     assert rows(engine) == {"streets": 0, "houses": 0, "words": 0}
     assert states(engine) == {1: "removed"}
 
 
-def test_a_version_never_gets_the_number_of_another(registering: DatasetImport, tmp_path: Path) -> None:
+def test_a_version_never_gets_the_number_of_another(imports: DatasetImport, tmp_path: Path) -> None:
     ids = []
     for longitude in (2.0, 3.0):
-        ids.append(import_base(registering, town_of(tmp_path / "a.csv", *houses(longitude)), "Iris").row.id)
-        registering.remove("valmont", "Iris")
+        ids.append(import_base(imports, town_of(tmp_path / "a.csv", *houses(longitude)), "Iris").row.id)
+        imports.remove("valmont", "Iris")
     assert len(set(ids)) == 2
 
 
 def test_a_fault_in_the_midst_leaves_what_was_in_force(
-    registering: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    imports: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import_base(registering, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
+    import_base(imports, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
     with monkeypatch.context() as patch:
         patch.setattr(DatasetImport, "switch", lambda *_: (_ for _ in ()).throw(RuntimeError("full")))
         with pytest.raises(RuntimeError):
-            import_base(registering, town_of(tmp_path / "a.csv", *houses(3.0)), "Iris")
+            import_base(imports, town_of(tmp_path / "a.csv", *houses(3.0)), "Iris")
     assert longitudes(source.look_up(MOULIN)) == {2.0}
     assert rows(engine)["houses"] == 4

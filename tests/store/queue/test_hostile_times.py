@@ -69,7 +69,7 @@ def test_one_that_is_there_stops_no_other_check_and_ends_undetermined(desk: Desk
     try:
         insert(desk, column, time)
         good = desk.submit("p-good")
-        desk.keeping.count_waiting()
+        desk.upkeep.count_waiting()
         claimed = {held.participant: held for held in desk.claim()}
         assert claimed["p-good"].id == good.id
         assert desk.claims.claim_overdue(10, {}) == []
@@ -79,7 +79,7 @@ def test_one_that_is_there_stops_no_other_check_and_ends_undetermined(desk: Desk
         verdict = decide_without_look_up(bad, desk.configuration.questions["budget", "residence"])
         assert verdict == Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
         assert len(desk.write(entry(bad, verdict)).done) == 1
-        assert desk.reading.sources()
+        assert desk.queries.sources()
     finally:
         guarded(desk)
 
@@ -89,7 +89,7 @@ def test_nor_does_one_whose_deadline_has_passed_at_a_source_that_stands_still(po
     unguarded(postgresql)
     try:
         insert(postgresql, "deadline_at", time)
-        postgresql.keeping.pause("towns", 3600, "for a while")
+        postgresql.upkeep.pause("towns", 3600, "for a while")
         assert [held.sealed for held in postgresql.claims.claim_overdue(10, {})] == [None]
     finally:
         guarded(postgresql)

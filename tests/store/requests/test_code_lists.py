@@ -31,7 +31,7 @@ def applied(desk: Desk, more: Mapping[str, Any]) -> None:
     desk.apply({**DOCUMENT, **{part: {**DOCUMENT[part], **more.get(part, {})} for part in ("sources", "criteria")}})
 
 
-def keeping(desk: Desk) -> Upkeep:
+def upkeep(desk: Desk) -> Upkeep:
     """That of a worker with all keys."""
     return Upkeep(desk.engine, CodeImporter(desk.unseal, desk.fingerprints))
 
@@ -55,7 +55,7 @@ def counted(desk: Desk) -> dict[str, tuple[int, ...]]:
 
 
 def refused(desk: Desk, request: UUID) -> str:
-    assert keeping(desk).do_requests() == 1
+    assert upkeep(desk).do_requests() == 1
     became = desk.client.request(request)
     assert became.state is AskedState.REFUSED
     assert became.refused
@@ -70,7 +70,7 @@ def test_codes_are_sealed_until_they_are_in_the_list_and_let_people_in(desk: Des
     ((kind, note, key),) = desk.sql("SELECT kind, note, note_key FROM jurat_requests")
     assert (kind, json.loads(desk.unseal.open(bytes(note), key))) == ("codes", codes)
     assert desk.client.request(request).state is AskedState.WAITING
-    assert keeping(desk).do_requests() == 1
+    assert upkeep(desk).do_requests() == 1
     became = desk.client.request(request)
     assert (became.kind, became.state, became.refused) == ("codes", AskedState.DONE, None)
     assert desk.sql("SELECT note, note_key FROM jurat_requests") == [(None, None)]
@@ -85,7 +85,7 @@ def test_the_audit_has_the_list_and_the_number_and_no_code(desk: Desk) -> None:
     codes = [generate() for _ in range(4)]
     ask(desk, codes[:2])
     request = ask(desk, [*codes, codes[3].replace("-", " ")])
-    assert keeping(desk).do_requests() == 2
+    assert upkeep(desk).do_requests() == 2
     rows = desk.sql("SELECT actor, subject, detail FROM jurat_audit WHERE action = 'codes add' ORDER BY id")
     read = [(row[0], row[1], row[2] if isinstance(row[2], dict) else json.loads(row[2])) for row in rows]
     assert [(who, what, detail["codes"]) for who, what, detail in read] == [(IRIS, "spring", 2), (IRIS, "spring", 2)]
@@ -96,7 +96,7 @@ def test_the_audit_has_the_list_and_the_number_and_no_code(desk: Desk) -> None:
 def test_they_end_when_the_request_says(desk: Desk) -> None:
     ask(desk, [generate()], expires=datetime.now(UTC) + timedelta(days=3))
     ask(desk, [generate()])
-    keeping(desk).do_requests()
+    upkeep(desk).do_requests()
     rows = desk.sql("SELECT expires_at IS NULL, expires_at > NOW(250000), expires_at < NOW(260000) FROM jurat_codes")
     assert sorted(tuple(map(bool, row)) for row in rows) == [(False, True, True), (True, False, False)]
     desk.sql("UPDATE jurat_codes SET expires_at = NOW(-1) WHERE expires_at IS NOT NULL")
@@ -120,19 +120,19 @@ def test_a_list_may_be_one_that_a_source_leaves_open(desk: Desk) -> None:
     """A consultation can be published with a list only once that has codes."""
     applied(desk, OWN_LIST)
     request = ask(desk, [generate()], "autumn")
-    keeping(desk).do_requests()
+    upkeep(desk).do_requests()
     assert desk.client.request(request).state is AskedState.DONE
     document = {"questions": {"code": {"criterion": "own-code", "with": {"list": "autumn"}}}, "access": "code"}
     with desk.engine.begin() as connection:
         desk.client.publish_consultation(connection, "autumn", document, by=IRIS)
-    assert desk.keeping.apply_publications() == 1
+    assert desk.upkeep.apply_publications() == 1
     assert desk.client.publication("autumn").state == "published"
 
 
 def test_codes_of_others_have_no_check_character(desk: Desk) -> None:
     applied(desk, FREE_LIST)
     request = ask(desk, ["ab-12", "card 77"], "cards")
-    keeping(desk).do_requests()
+    upkeep(desk).do_requests()
     assert desk.client.request(request).state is AskedState.DONE
     stored = {row[0] for row in desk.sql("SELECT fingerprint FROM jurat_codes")}
     assert stored == {desk.fingerprints.newest("cards", code) for code in ("AB12", "CARD77")}
@@ -143,10 +143,10 @@ def test_a_worker_without_the_keys_leaves_them_to_others(desk: Desk) -> None:
     revocation = "INSERT INTO jurat_requests (id, kind, consultation, participant, by_whom, asked_at) VALUES "
     desk.sql(f"{revocation} ('0192a000-0000-7000-8000-000000000009', 'restore', 'budget', 'p-1', 'a clerk', NOW)")
     private, _ = generate_keys()
-    assert desk.keeping.do_requests() == 1, "the other one"
+    assert desk.upkeep.do_requests() == 1, "the other one"
     assert Upkeep(desk.engine, CodeImporter(Unseal([private]), desk.fingerprints)).do_requests() == 0
     assert desk.client.request(request).state is AskedState.WAITING
-    assert keeping(desk).do_requests() == 1
+    assert upkeep(desk).do_requests() == 1
     assert desk.client.request(request).state is AskedState.DONE
 
 
@@ -162,7 +162,7 @@ def test_what_no_worker_can_open_is_refused_after_a_day(desk: Desk, monkeypatch:
     _, public = generate_keys()
     seal = Seal(public)
     request = ask_by_sql(desk, seal.close(b'["x"]'), seal.key_id)
-    assert keeping(desk).do_requests() == 0
+    assert upkeep(desk).do_requests() == 0
     assert desk.client.request(request).state is AskedState.WAITING
     monkeypatch.setattr("store.requests.request_runner.LEFT_TO_OTHERS", -60.0)
     from store.requests.request_runner import _page
@@ -193,7 +193,7 @@ def test_what_lacks_its_key_is_refused_at_once(desk: Desk) -> None:
 def test_ten_thousand_codes_take_one_statement(desk: Desk) -> None:
     ask(desk, (generate() for _ in range(10_000)))
     with desk.statements() as seen:
-        keeping(desk).do_requests()
+        upkeep(desk).do_requests()
     assert sum("INSERT INTO jurat_codes" in statement for statement in seen) == 1
     assert counted(desk) == {"spring": (10_000, 0, 0, 0)}
 
@@ -207,19 +207,19 @@ def test_a_worker_that_ends_before_its_commit_has_done_nothing(desk: Desk) -> No
 
     event.listen(desk.engine, "before_cursor_execute", fail)
     with pytest.raises(ZeroDivisionError):
-        keeping(desk).do_requests()
+        upkeep(desk).do_requests()
     event.remove(desk.engine, "before_cursor_execute", fail)
     assert desk.client.request(request).state is AskedState.WAITING
     assert desk.sql("SELECT count(*) FROM jurat_audit WHERE action = 'codes add'") == [(0,)]
     assert desk.sql("SELECT note IS NOT NULL FROM jurat_requests")[0][0]
-    assert (keeping(desk).do_requests(), keeping(desk).do_requests()) == (1, 0)
+    assert (upkeep(desk).do_requests(), upkeep(desk).do_requests()) == (1, 0)
     assert counted(desk) == {"spring": (1, 0, 0, 0)}
 
 
 def test_an_old_request_is_forgotten_and_its_codes_stay(desk: Desk) -> None:
     ask(desk, [generate()])
-    keeping(desk).do_requests()
-    desk.keeping.purge()
+    upkeep(desk).do_requests()
+    desk.upkeep.purge()
     assert desk.one("SELECT count(*) FROM jurat_requests") == 1
     if desk.postgresql:
         desk.sql("ALTER TABLE jurat_requests DISABLE TRIGGER jurat_requests_changed")
@@ -228,6 +228,6 @@ def test_an_old_request_is_forgotten_and_its_codes_stay(desk: Desk) -> None:
     desk.sql("UPDATE jurat_requests SET applied_at = NOW(-2600000)")
     if desk.postgresql:
         desk.sql("ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_changed")
-    desk.keeping.purge()
+    desk.upkeep.purge()
     assert desk.one("SELECT count(*) FROM jurat_requests") == 0
     assert counted(desk) == {"spring": (1, 0, 0, 0)}

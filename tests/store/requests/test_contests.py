@@ -76,7 +76,7 @@ def test_a_contested_verdict_goes_before_a_person_and_stands_meanwhile(desk: Des
     check = settled(desk, verdict)
     contest(desk, check, document="folder 7")
     assert desk.result(check).state is State.SETTLED
-    assert desk.keeping.do_requests() == 1
+    assert desk.upkeep.do_requests() == 1
     result = desk.result(check)
     assert (result.state, result.outcome, result.revision) == (State.REVIEW, verdict.outcome, 1)
     assert states(desk)["residence"] == "review"
@@ -97,7 +97,7 @@ def test_access_stays_blocked_where_no_decision_could_grant_it(desk: Desk) -> No
         held = desk.held(question="code")
         desk.settle(held, REFUSED)
     contest(desk, check)
-    desk.keeping.do_requests()
+    desk.upkeep.do_requests()
     assert states(desk)["residence"] == "review"
     assert desk.access() == AccessState.BLOCKED
 
@@ -105,11 +105,11 @@ def test_access_stays_blocked_where_no_decision_could_grant_it(desk: Desk) -> No
 def test_the_note_is_opened_by_the_workers_key_and_that_is_in_the_audit(desk: Desk) -> None:
     check = settled(desk)
     contest(desk, check)
-    reviewing = ReviewDecisions(desk.engine)
+    decisions = ReviewDecisions(desk.engine)
     with pytest.raises(ReviewError, match="is settled: its answer is shown only while it is in review"):
-        reviewing.sealed(check, CLERK)
-    desk.keeping.do_requests()
-    sealed = reviewing.sealed(check, CLERK)
+        decisions.sealed(check, CLERK)
+    desk.upkeep.do_requests()
+    sealed = decisions.sealed(check, CLERK)
     assert sealed.note is not None
     assert desk.unseal.open(sealed.note, sealed.note_key).decode() == NOTE
     assert sealed.answer is None
@@ -127,7 +127,7 @@ def test_a_decision_erases_the_note_and_is_the_last_word(desk: Desk) -> None:
     desk.settle(desk.held(question="profession"))
     check = settled(desk)
     contest(desk, check)
-    desk.keeping.do_requests()
+    desk.upkeep.do_requests()
     assert notes(desk) == 1
     Requests(desk.engine).do(Request(uuid7(), Kind.DECIDE, CLERK, check_id=check, reason=Reason.PERSON_REFUSED))
     assert notes(desk) == 0
@@ -142,7 +142,7 @@ def test_a_contest_that_a_person_grants_gives_access(desk: Desk) -> None:
     check = settled(desk)
     assert desk.access() == AccessState.BLOCKED
     contest(desk, check)
-    desk.keeping.do_requests()
+    desk.upkeep.do_requests()
     Requests(desk.engine).do(Request(uuid7(), Kind.DECIDE, CLERK, check_id=check, reason=Reason.PERSON_ACCEPTED))
     assert desk.access() == AccessState.GRANTED
 
@@ -151,10 +151,10 @@ def test_a_contest_that_nobody_decides_in_time_leaves_the_verdict_and_no_note(de
     check = settled(desk)
     before = desk.client.access("budget", "p-1")
     contest(desk, check)
-    desk.keeping.do_requests()
+    desk.upkeep.do_requests()
     desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
     assert [each.overdue for each in Explanations(desk.engine).queue(overdue=True)] == [True]
-    assert desk.keeping.end_reviews() == 1
+    assert desk.upkeep.end_reviews() == 1
     assert notes(desk) == 0
     assert desk.client.access("budget", "p-1") == before
     assert desk.verdicts(check) == [("refused", "status_inactive")]
@@ -165,7 +165,7 @@ def test_a_contest_that_nobody_decides_in_time_leaves_the_verdict_and_no_note(de
 def test_by_force_a_contested_check_keeps_its_verdict_and_no_note(desk: Desk) -> None:
     check = settled(desk)
     contest(desk, check)
-    desk.keeping.do_requests()
+    desk.upkeep.do_requests()
     left = {name: asked for name, asked in BUDGET["questions"].items() if name != "residence"}
     desk.apply({**DOCUMENT, "consultations": {"budget": {"questions": left}}}, force=True)
     assert (desk.row(check, "state"), notes(desk)) == ("settled", 0)
@@ -194,7 +194,7 @@ def test_what_an_insert_asks_for_and_can_not_be_done_says_why_and_keeps_no_note(
     request = replace(written(make(desk)), document="files/a-paper.pdf")
     with desk.engine.begin() as connection:
         ask(connection, request)
-    assert desk.keeping.do_requests() == 1
+    assert desk.upkeep.do_requests() == 1
     ((refused, note, document),) = desk.sql("SELECT refused, note, document FROM jurat_requests")
     assert (note, document) == (None, None)
     with pytest.raises(CannotBeDone, match=sentence):
@@ -211,7 +211,7 @@ def test_no_document_is_shown_to_a_reviewer_that_says_other_than_it_seems(desk: 
             desk.sql(call, check=check, note=b"x" * 60, document=document)
     with desk.engine.begin() as connection:
         ask(connection, replace(written(check), document=document))
-    assert desk.keeping.do_requests() == 1
+    assert desk.upkeep.do_requests() == 1
     ((refused, left),) = desk.sql("SELECT refused, document FROM jurat_requests")
     assert (refused, left) == ("document must be 1 to 200 printable characters", None)
 
@@ -226,7 +226,7 @@ def test_a_question_that_is_no_longer_asked_is_not_contested(desk: Desk) -> None
     contest(desk, check)
     left = {name: asked for name, asked in BUDGET["questions"].items() if name != "residence"}
     desk.apply({**DOCUMENT, "consultations": {"budget": {"questions": left}}})
-    assert desk.keeping.do_requests() == 1
+    assert desk.upkeep.do_requests() == 1
     assert "question budget/residence is no longer configured" in desk.one("SELECT refused FROM jurat_requests")
 
 
@@ -234,12 +234,12 @@ def test_a_contested_check_that_waits_is_not_purged_and_goes_with_its_requests_l
     held = desk.held()
     desk.write(entry(held, REFUSED, retain=-1.0))
     contest(desk, held.id)
-    assert desk.keeping.purge() == 0
-    desk.keeping.do_requests()
-    assert desk.keeping.purge() == 0
+    assert desk.upkeep.purge() == 0
+    desk.upkeep.do_requests()
+    assert desk.upkeep.purge() == 0
     desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
-    desk.keeping.end_reviews()
-    assert desk.keeping.purge() == 1
+    desk.upkeep.end_reviews()
+    assert desk.upkeep.purge() == 1
     assert desk.one("SELECT count(*) FROM jurat_requests") == 0
 
 
@@ -249,7 +249,7 @@ def test_of_two_contests_at_the_same_moment_one_is_done(desk: Desk) -> None:
     with desk.engine.begin() as connection:
         for request in (first, second):
             ask(connection, request)
-    assert desk.keeping.do_requests() == 2
+    assert desk.upkeep.do_requests() == 2
     assert desk.one("SELECT count(*) FROM jurat_requests WHERE refused IS NULL") == 1
     assert desk.row(check, "state") == "review"
     assert notes(desk) == 1
@@ -276,8 +276,8 @@ def test_a_contest_while_upkeep_ends_the_review_is_done_or_says_why(desk: Desk, 
         for each in [pool.submit(work, what) for what in ("do_requests", "end_reviews")]:
             each.result(60)
     for _ in range(2):
-        desk.keeping.do_requests()
-        desk.keeping.end_reviews()
+        desk.upkeep.do_requests()
+        desk.upkeep.end_reviews()
     for check in checks:
         refused = desk.one(
             "SELECT refused FROM jurat_requests WHERE kind = 'contest' AND check_id = :id", id=desk.id(check)
@@ -362,16 +362,16 @@ def test_words_of_a_review_that_nobody_ended_do_not_count(watched: Desk) -> None
     ReviewDecisions(watched.engine).reopen(check, CLERK)
     say(watched, check, CLERK)
     watched.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
-    watched.keeping.end_reviews()
+    watched.upkeep.end_reviews()
     let_pass(watched, 1)
     ReviewDecisions(watched.engine).reopen(check, CLERK)
     assert say(watched, check, OTHER) == SECOND_PERSON
 
 
 def test_the_reviewers_of_the_engine_wait_for_each_other_too(watched: Desk) -> None:
-    held, reviewing = in_review(watched), ReviewDecisions(watched.engine)
-    assert reviewing.decide(held.id, Reason.PERSON_ACCEPTED, CLERK) is None
-    assert reviewing.decide(held.id, Reason.PERSON_ACCEPTED, OTHER) == 1
+    held, decisions = in_review(watched), ReviewDecisions(watched.engine)
+    assert decisions.decide(held.id, Reason.PERSON_ACCEPTED, CLERK) is None
+    assert decisions.decide(held.id, Reason.PERSON_ACCEPTED, OTHER) == 1
 
 
 def test_both_words_by_requests_come_to_one_verdict(watched: Desk) -> None:
@@ -379,7 +379,7 @@ def test_both_words_by_requests_come_to_one_verdict(watched: Desk) -> None:
     with watched.engine.begin() as connection:
         for by_whom in (CLERK, OTHER):
             ask(connection, Request(uuid7(), Kind.DECIDE, by_whom, check_id=held.id, reason=Reason.PERSON_ACCEPTED))
-    assert watched.keeping.do_requests() == 2
+    assert watched.upkeep.do_requests() == 2
     assert watched.verdicts(held.id) == [("accepted", "person_accepted")]
 
 

@@ -90,7 +90,7 @@ def test_it_is_needed_again_when_the_accepted_answer_ends(desk: Desk) -> None:
         desk.settle(desk.held("p-1", question), ACCEPTED)
     assert (desk.access(), needed(desk)) == (AccessState.GRANTED, [(review.id, False)])
     let_pass(desk, 11)
-    assert desk.keeping.add_up_access() == 1
+    assert desk.upkeep.add_up_access() == 1
     assert (desk.access(), needed(desk)) == (AccessState.PENDING, [(review.id, True)])
     ReviewDecisions(desk.engine).decide(review.id, Reason.PERSON_ACCEPTED, "a clerk")
     assert desk.access() == AccessState.GRANTED
@@ -99,10 +99,10 @@ def test_it_is_needed_again_when_the_accepted_answer_ends(desk: Desk) -> None:
 def test_it_is_needed_again_when_a_person_no_longer_accepts_the_accepted_answer(desk: Desk) -> None:
     review, code = in_review(desk), desk.held("p-1", "code")
     desk.settle(code, ACCEPTED)
-    reviewing = ReviewDecisions(desk.engine)
-    reviewing.reopen(code.id, "a clerk")
+    decisions = ReviewDecisions(desk.engine)
+    decisions.reopen(code.id, "a clerk")
     assert sorted(needed(desk)) == sorted([(review.id, False), (code.id, True)])
-    reviewing.decide(code.id, Reason.CODE_REVOKED, "a clerk")
+    decisions.decide(code.id, Reason.CODE_REVOKED, "a clerk")
     assert needed(desk) == [(review.id, True)]
 
 
@@ -111,7 +111,7 @@ def test_it_is_needed_again_when_the_rule_asks_for_both(desk: Desk) -> None:
     desk.settle(desk.held("p-1", "code"), ACCEPTED)
     assert needed(desk) == [(review.id, False)]
     published(desk, access={"all_of": ["residence", "profession", "code"]})
-    desk.keeping.add_up_access()
+    desk.upkeep.add_up_access()
     assert needed(desk) == [(review.id, True)]
 
 
@@ -119,7 +119,7 @@ def test_it_can_be_decided_all_the_same_and_ends_at_its_due_date_as_ever(desk: D
     first = in_review(desk)
     desk.settle(desk.held("p-1", "code"), ACCEPTED)
     desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
-    assert desk.keeping.end_reviews() == 1
+    assert desk.upkeep.end_reviews() == 1
     (held,) = desk.claims.claim_overdue(10, {})
     desk.settle(held, UNDETERMINED)
     assert (held.id, desk.result(first.id).state, needed(desk)) == (first.id, State.SETTLED, [])
@@ -212,7 +212,7 @@ def test_what_an_accepted_answer_has_ended_may_be_answered_when_that_is_over(des
     assert desk.submit("p-1", "profession").created
     assert by_sql(desk, "p-2", "profession") is None
     published(desk, questions=ENDING)
-    desk.keeping.add_up_access()
+    desk.upkeep.add_up_access()
     with pytest.raises(NotNeeded):
         desk.submit("p-3", "profession")
     let_pass(desk, 11)

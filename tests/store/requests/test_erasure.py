@@ -234,7 +234,7 @@ def test_a_check_on_its_way_ends_undetermined_without_a_person(desk: Desk, reque
     if state == "overdue":
         desk.set_back("deadline_at", 60)
     if state == "paused":
-        desk.keeping.pause("rpps", 3600.0, Reason.SOURCE_THROTTLED)
+        desk.upkeep.pause("rpps", 3600.0, Reason.SOURCE_THROTTLED)
     requests.do(erasing())
     assert desk.row(check, "state, answer, reply_key, candidates, traceparent") == ("pending", *[None] * 4)
     assert desk.one("SELECT count(*) FROM jurat_reviews WHERE decided_at IS NULL") == 0
@@ -332,13 +332,13 @@ def test_when_the_last_check_of_who_was_erased_is_purged_their_access_goes_too(d
     desk.write(entry(first, retain=-1.0), entry(second, retain=3600.0))
     desk.write(entry(desk.held("p-2"), retain=-1.0), entry(desk.held("p-2", "profession"), REFUSED, retain=3600.0))
     requests.do(erasing())
-    assert desk.keeping.purge() == 1, "who was not erased keeps all until the last of it is past its time"
+    assert desk.upkeep.purge() == 1, "who was not erased keeps all until the last of it is past its time"
     assert len(words(desk, "jurat_access")) == 1
     desk.sql("UPDATE jurat_checks SET answer = NULL")
     held = desk.held("p-3")
     desk.write(entry(held, retain=-1.0))
     requests.do(erasing("p-3"))
-    assert desk.keeping.purge() == 1
+    assert desk.upkeep.purge() == 1
     assert len(words(desk, "jurat_access")) == 1
     assert desk.access("p-2") == "incomplete", "of who was not erased all is kept"
 
@@ -347,12 +347,12 @@ def test_a_consultation_that_is_asked_no_more_is_forgotten_with_its_last_check(d
     desk.write(entry(desk.held("p-1"), retain=-1.0), entry(desk.held("p-2"), retain=3600.0))
     requests.do(Request(uuid7(), Kind.REVOKE, CLERK, consultation="budget", participant="p-1"))
     desk.apply({**DOCUMENT, "consultations": {"vote": TWO["consultations"]["vote"]}})
-    assert desk.keeping.purge() == 1
+    assert desk.upkeep.purge() == 1
     assert desk.one("SELECT count(*) FROM jurat_access") == 2
     held = desk.sql("SELECT id FROM jurat_checks")
     assert len(held) == 1
     _past(desk)
-    assert desk.keeping.purge() == 1
+    assert desk.upkeep.purge() == 1
     assert desk.one("SELECT count(*) FROM jurat_access") == 0
     assert desk.one("SELECT count(*) FROM jurat_requests") == 1
 
@@ -384,7 +384,7 @@ def test_a_request_goes_a_month_after_it_was_dealt_with_when_nothing_of_its_part
         desk.sql(f"UPDATE jurat_requests SET applied_at = {dealt} WHERE id = :id", id=desk.id(request.id))
     with desk.engine.begin() as connection:
         ask(connection, erasing("p-7"))
-    desk.keeping.purge()
+    desk.upkeep.purge()
     found = [row[0] for row in desk.sql("SELECT participant FROM jurat_requests ORDER BY participant")]
     assert found == ["p-1", "p-7", "p-8", *["p-9"] * left]
 
@@ -396,9 +396,9 @@ def test_a_revocation_is_kept_over_a_pause_of_its_consultation(desk: Desk, reque
     requests.do(Request(uuid7(), Kind.RESTORE, CLERK, consultation="budget", participant="p-2"))
     requests.do(erasing("p-3"))
     desk.apply({**DOCUMENT, "consultations": {"vote": TWO["consultations"]["vote"]}})
-    desk.keeping.purge()
+    desk.upkeep.purge()
     let_pass(desk, 31)
-    desk.keeping.purge()
+    desk.upkeep.purge()
     assert [tuple(row) for row in desk.sql("SELECT kind, participant FROM jurat_requests")] == [("revoke", "p-1")]
     desk.apply(DOCUMENT)
     with pytest.raises(AccessRevoked):
@@ -406,7 +406,7 @@ def test_a_revocation_is_kept_over_a_pause_of_its_consultation(desk: Desk, reque
     desk.submit("p-2")
     requests.do(erasing("p-1"))
     let_pass(desk, 31)
-    desk.keeping.purge()
+    desk.upkeep.purge()
     assert desk.one("SELECT count(*) FROM jurat_requests") == 0
 
 

@@ -89,7 +89,7 @@ def test_who_erases_may_be_called_like_the_participant(desk: Desk) -> None:
     desk.submit(name)
     with desk.engine.begin() as connection:
         desk.client.erase(connection, participant=name)
-    assert desk.keeping.do_requests() == 1
+    assert desk.upkeep.do_requests() == 1
     assert desk.one("SELECT participant FROM jurat_checks").startswith("erased-")
 
 

@@ -92,13 +92,13 @@ def test_what_was_asked_for_is_done_once(desk: Desk, requests: Requests) -> None
 
 
 def test_upkeep_looks_for_requests_with_its_turn(desk: Desk) -> None:
-    assert "requests" not in desk.keeping.turns({"requests": 1.0})
+    assert "requests" not in desk.upkeep.turns({"requests": 1.0})
     asked(desk, deciding(in_review(desk).id))
     desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-2)")
-    assert "requests" in desk.keeping.turns({"requests": 1.0})
-    assert desk.keeping.do_requests() == 1
+    assert "requests" in desk.upkeep.turns({"requests": 1.0})
+    assert desk.upkeep.do_requests() == 1
     desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-2)")
-    assert "requests" not in desk.keeping.turns({"requests": 1.0})
+    assert "requests" not in desk.upkeep.turns({"requests": 1.0})
 
 
 def test_what_can_not_be_done_says_why_and_keeps_no_other_waiting(desk: Desk, requests: Requests) -> None:

@@ -29,7 +29,7 @@ WITHOUT_PROFESSION = {
 
 
 @pytest.fixture
-def reviewing(desk: Desk) -> ReviewDecisions:
+def decisions(desk: Desk) -> ReviewDecisions:
     return ReviewDecisions(desk.engine)
 
 
@@ -59,9 +59,9 @@ def audited(desk: Desk) -> list[tuple[Any, ...]]:
         (Reason.PROFESSION_NOT_ELIGIBLE, "refused"),
     ],
 )
-def test_a_persons_word_is_the_verdict(desk: Desk, reviewing: ReviewDecisions, reason: Reason, outcome: str) -> None:
+def test_a_persons_word_is_the_verdict(desk: Desk, decisions: ReviewDecisions, reason: Reason, outcome: str) -> None:
     held = in_review(desk)
-    assert reviewing.decide(held.id, reason, CLERK, {"seen": "card"}) == 1
+    assert decisions.decide(held.id, reason, CLERK, {"seen": "card"}) == 1
     ((*verdict, evidence),) = desk.sql(
         "SELECT revision, outcome, reason, decided_by, config_version, source, fence, evidence FROM jurat_verdicts"
     )
@@ -74,37 +74,37 @@ def test_a_persons_word_is_the_verdict(desk: Desk, reviewing: ReviewDecisions, r
     assert audited(desk) == [(CLERK, "review decide", str(held.id))]
 
 
-def test_a_decision_counts_for_the_access_at_once(desk: Desk, reviewing: ReviewDecisions) -> None:
+def test_a_decision_counts_for_the_access_at_once(desk: Desk, decisions: ReviewDecisions) -> None:
     desk.settle(desk.held())
     held = in_review(desk)
     assert desk.access() == AccessState.PENDING
-    reviewing.decide(held.id, Reason.PERSON_ACCEPTED, CLERK)
+    decisions.decide(held.id, Reason.PERSON_ACCEPTED, CLERK)
     assert desk.access() == AccessState.GRANTED
 
 
-def test_a_decision_is_kept_as_long_as_the_consultation_says(desk: Desk, reviewing: ReviewDecisions) -> None:
+def test_a_decision_is_kept_as_long_as_the_consultation_says(desk: Desk, decisions: ReviewDecisions) -> None:
     desk.apply({**DOCUMENT, "consultations": {"budget": {"questions": QUESTIONS, "retain": "30d"}}})
-    reviewing.decide(in_review(desk).id, Reason.PERSON_REFUSED, CLERK)
+    decisions.decide(in_review(desk).id, Reason.PERSON_REFUSED, CLERK)
     month = 30 * 86400
     kept = f"retain_until > NOW({month - 60}) AND retain_until <= NOW({month})"
     assert desk.one(f"SELECT count(*) FROM jurat_verdicts WHERE {kept}") == 1
 
 
 @pytest.mark.parametrize("reason", [Reason.NAME_DIFFERS, Reason.INSIDE_ZONE, Reason.CODE_VALID, Reason.WORKER_LOST])
-def test_a_reason_that_is_no_persons_decides_nothing(desk: Desk, reviewing: ReviewDecisions, reason: Reason) -> None:
+def test_a_reason_that_is_no_persons_decides_nothing(desk: Desk, decisions: ReviewDecisions, reason: Reason) -> None:
     held = in_review(desk)
     with pytest.raises(ReviewError, match=rf"{reason} is not for a person to say; expected one of person_accepted, "):
-        reviewing.decide(held.id, reason, CLERK)
+        decisions.decide(held.id, reason, CLERK)
     assert desk.row(held.id, "state") == "review"
 
 
 @pytest.mark.parametrize(
     "evidence", [{"note": "\ud800"}, {"note": float("nan")}], ids=["half a character", "no number"]
 )
-def test_evidence_that_can_not_be_stored_changes_nothing(desk: Desk, reviewing: ReviewDecisions, evidence: Any) -> None:
+def test_evidence_that_can_not_be_stored_changes_nothing(desk: Desk, decisions: ReviewDecisions, evidence: Any) -> None:
     held = in_review(desk)
     with pytest.raises(ReviewError, match="the evidence cannot be stored"):
-        reviewing.decide(held.id, Reason.PERSON_ACCEPTED, CLERK, evidence)
+        decisions.decide(held.id, Reason.PERSON_ACCEPTED, CLERK, evidence)
     assert desk.row(held.id, "state, answer") == ("review", held.sealed)
     assert (desk.verdicts(held.id), audited(desk)) == ([], [])
 
@@ -126,19 +126,19 @@ def _settled(desk: Desk) -> UUID:
     ids=["unknown", "pending", "leased", "settled"],
 )
 def test_what_is_not_in_review_is_not_decided(
-    desk: Desk, reviewing: ReviewDecisions, make: Callable[[Desk], UUID], sentence: str
+    desk: Desk, decisions: ReviewDecisions, make: Callable[[Desk], UUID], sentence: str
 ) -> None:
     check = make(desk)
     before = desk.sql("SELECT * FROM jurat_checks"), desk.sql("SELECT * FROM jurat_verdicts")
     with pytest.raises(ReviewError, match=sentence):
-        reviewing.decide(check, Reason.PERSON_ACCEPTED, CLERK)
+        decisions.decide(check, Reason.PERSON_ACCEPTED, CLERK)
     assert (desk.sql("SELECT * FROM jurat_checks"), desk.sql("SELECT * FROM jurat_verdicts")) == before
     assert audited(desk) == []
 
 
-def test_nothing_that_a_worker_still_has_gets_in_after_a_decision(desk: Desk, reviewing: ReviewDecisions) -> None:
+def test_nothing_that_a_worker_still_has_gets_in_after_a_decision(desk: Desk, decisions: ReviewDecisions) -> None:
     held = in_review(desk)
-    reviewing.decide(held.id, Reason.PERSON_REFUSED, CLERK)
+    decisions.decide(held.id, Reason.PERSON_REFUSED, CLERK)
     assert len(desk.settle(held, ACCEPTED).stale) == 1
     assert desk.verdicts(held.id) == [("refused", "person_refused")]
 
@@ -182,11 +182,11 @@ def test_of_several_persons_and_upkeep_at_the_same_moment_one_decides(desk: Desk
 # ------------------------------------------------------------------------------------------------ reopening
 
 
-def test_a_settled_check_goes_before_a_person_and_its_verdict_stays(desk: Desk, reviewing: ReviewDecisions) -> None:
+def test_a_settled_check_goes_before_a_person_and_its_verdict_stays(desk: Desk, decisions: ReviewDecisions) -> None:
     held = desk.held()
     desk.settle(held, REFUSED)
     assert desk.access() == AccessState.BLOCKED
-    reviewing.reopen(held.id, CLERK)
+    decisions.reopen(held.id, CLERK)
     assert desk.row(held.id, "state, answer, settled_at, fence") == ("review", None, None, held.fence)
     assert states(desk)["residence"] == "review"
     assert desk.access() == AccessState.PENDING
@@ -201,57 +201,57 @@ def test_a_settled_check_goes_before_a_person_and_its_verdict_stays(desk: Desk, 
     assert audited(desk) == [(CLERK, "review open", str(held.id))]
 
 
-def test_a_decision_after_reopening_is_the_next_revision(desk: Desk, reviewing: ReviewDecisions) -> None:
+def test_a_decision_after_reopening_is_the_next_revision(desk: Desk, decisions: ReviewDecisions) -> None:
     desk.settle(desk.held(question="profession"))
     held = desk.held()
     desk.settle(held, REFUSED)
-    reviewing.reopen(held.id, CLERK)
-    assert reviewing.decide(held.id, Reason.PERSON_ACCEPTED, CLERK) == 2
+    decisions.reopen(held.id, CLERK)
+    assert decisions.decide(held.id, Reason.PERSON_ACCEPTED, CLERK) == 2
     assert desk.verdicts(held.id) == [("refused", "status_inactive"), ("accepted", "person_accepted")]
     fences = desk.sql("SELECT fence FROM jurat_verdicts WHERE check_id = :id ORDER BY revision", id=desk.id(held.id))
     assert [row[0] for row in fences] == [held.fence, held.fence + 1]
     assert desk.access() == AccessState.GRANTED
-    reviewing.reopen(held.id, CLERK)
+    decisions.reopen(held.id, CLERK)
     assert desk.access() == AccessState.GRANTED, "a verdict stands until there is another"
-    assert reviewing.decide(held.id, Reason.PERSON_REFUSED, CLERK) == 3
+    assert decisions.decide(held.id, Reason.PERSON_REFUSED, CLERK) == 3
     assert desk.access() == AccessState.BLOCKED
 
 
 @pytest.mark.parametrize("verdict", [ACCEPTED, REFUSED, UNDETERMINED], ids=lambda verdict: verdict.outcome)
 def test_a_reopening_that_nobody_decides_leaves_the_verdict_as_it_was(
-    desk: Desk, reviewing: ReviewDecisions, verdict: Any
+    desk: Desk, decisions: ReviewDecisions, verdict: Any
 ) -> None:
     held = desk.held()
     desk.settle(held, verdict)
     before = desk.client.access("budget", "p-1")
-    reviewing.reopen(held.id, CLERK)
+    decisions.reopen(held.id, CLERK)
     desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
-    assert desk.keeping.end_reviews() == 1
+    assert desk.upkeep.end_reviews() == 1
     assert desk.row(held.id, "state") == "settled"
     assert desk.row(held.id, "settled_at") is not None
     assert len(desk.verdicts(held.id)) == 1
     assert desk.client.access("budget", "p-1") == before
-    assert (desk.claims.claim_overdue(10, {}), desk.keeping.end_reviews()) == ([], 0)
+    assert (desk.claims.claim_overdue(10, {}), desk.upkeep.end_reviews()) == ([], 0)
 
 
-def test_by_force_a_reopened_check_keeps_its_verdict_too(desk: Desk, reviewing: ReviewDecisions) -> None:
+def test_by_force_a_reopened_check_keeps_its_verdict_too(desk: Desk, decisions: ReviewDecisions) -> None:
     held = desk.held(question="profession")
     desk.settle(held)
-    reviewing.reopen(held.id, CLERK)
+    decisions.reopen(held.id, CLERK)
     desk.apply(WITHOUT_PROFESSION, force=True)
     assert desk.row(held.id, "state") == "settled"
     questions = desk.one("SELECT questions FROM jurat_access")
     assert (json.loads(questions) if isinstance(questions, str) else questions)["profession"] == "accepted"
 
 
-def test_what_is_before_a_person_is_not_purged(desk: Desk, reviewing: ReviewDecisions) -> None:
+def test_what_is_before_a_person_is_not_purged(desk: Desk, decisions: ReviewDecisions) -> None:
     gone, reopened = desk.held("p-1"), desk.held("p-2")
     desk.write(entry(gone, retain=-1.0), entry(reopened, retain=-1.0))
-    reviewing.reopen(reopened.id, CLERK)
-    assert desk.keeping.purge() == 1
+    decisions.reopen(reopened.id, CLERK)
+    assert desk.upkeep.purge() == 1
     assert desk.row(reopened.id, "state") == "review"
-    reviewing.decide(reopened.id, Reason.PERSON_REFUSED, CLERK)
-    assert desk.keeping.purge() == 0
+    decisions.decide(reopened.id, Reason.PERSON_REFUSED, CLERK)
+    assert desk.upkeep.purge() == 0
 
 
 def _reopened(desk: Desk) -> UUID:
@@ -280,12 +280,12 @@ def _without_question(desk: Desk) -> UUID:
     ids=["unknown", "pending", "leased", "in review", "reopened", "without question"],
 )
 def test_what_is_not_settled_or_not_asked_any_more_is_not_reopened(
-    desk: Desk, reviewing: ReviewDecisions, make: Callable[[Desk], UUID], sentence: str
+    desk: Desk, decisions: ReviewDecisions, make: Callable[[Desk], UUID], sentence: str
 ) -> None:
     check = make(desk)
     before = desk.sql("SELECT * FROM jurat_checks"), desk.sql("SELECT * FROM jurat_reviews")
     with pytest.raises(ReviewError, match=sentence):
-        reviewing.reopen(check, CLERK)
+        decisions.reopen(check, CLERK)
     assert (desk.sql("SELECT * FROM jurat_checks"), desk.sql("SELECT * FROM jurat_reviews")) == before
 
 
@@ -298,9 +298,9 @@ def test_upkeep_passes_over_a_participant_whom_a_platform_holds(postgresql: Desk
     desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
     with desk.engine.begin() as platform:
         desk.submit_on(platform, "p-1", "code")
-        assert desk.keeping.end_reviews() == 1
+        assert desk.upkeep.end_reviews() == 1
         assert [desk.row(check.id, "state") for check in held] == ["review", "pending"]
-    assert desk.keeping.end_reviews() == 1
+    assert desk.upkeep.end_reviews() == 1
 
 
 def test_a_person_waits_for_a_participant_whom_a_platform_holds(postgresql: Desk) -> None:

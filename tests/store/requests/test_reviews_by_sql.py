@@ -77,7 +77,7 @@ def test_a_word_by_sql_is_the_verdict_once_a_worker_has_looked(
     request = decide(office, held.id, "profession_not_eligible")
     assert request.version == 7
     assert postgresql.verdicts(held.id) == []
-    assert postgresql.keeping.do_requests() == 1
+    assert postgresql.upkeep.do_requests() == 1
     assert postgresql.verdicts(held.id) == [("refused", "profession_not_eligible")]
     assert queue(office) == []
     rows = postgresql.sql("SELECT actor FROM jurat_audit WHERE action = 'review decide'")
@@ -89,11 +89,11 @@ def test_under_four_eyes_the_queue_shows_the_first_word(postgresql: Desk, office
     held = in_review(postgresql)
     for by_whom in ("clerk-7", "Clerk-7"):
         decide(office, held.id, "person_accepted", by_whom=by_whom)
-        postgresql.keeping.do_requests()
+        postgresql.upkeep.do_requests()
     (queued,) = queue(office)
     assert [(word["by_whom"], word["reason"]) for word in queued["words"]] == [("Clerk-7", "person_accepted")]
     decide(office, held.id, "person_accepted", by_whom="clerk-8")
-    postgresql.keeping.do_requests()
+    postgresql.upkeep.do_requests()
     assert postgresql.verdicts(held.id) == [("accepted", "person_accepted")]
 
 
@@ -101,7 +101,7 @@ def test_opening_by_sql_puts_a_settled_check_before_a_person(postgresql: Desk, o
     check = settled(postgresql)
     row = office.execute(OPEN, (check, "clerk-7", None)).fetchone()
     assert row is not None
-    assert postgresql.keeping.do_requests() == 1
+    assert postgresql.upkeep.do_requests() == 1
     assert postgresql.row(check, "state") == "review"
     assert [each["check_id"] for each in queue(office)] == [check]
 
@@ -167,7 +167,7 @@ def test_what_is_not_settled_is_not_opened(postgresql: Desk, office: psycopg.Con
 def test_the_same_id_is_the_same_word_and_no_other(postgresql: Desk, office: psycopg.Connection[Any]) -> None:
     held, number = in_review(postgresql), uuid7()
     assert decide(office, held.id, "person_accepted", id=number) == number
-    postgresql.keeping.do_requests()
+    postgresql.upkeep.do_requests()
     assert decide(office, held.id, "person_accepted", id=number) == number, "whatever became of it"
     for other in ({"reason": "person_refused"}, {"by_whom": "clerk-8"}):
         values = {"reason": "person_accepted", **other}
@@ -229,7 +229,7 @@ def test_two_reviewers_in_their_role_are_four_eyes(postgresql: Desk) -> None:
 def test_an_owner_needs_no_role(postgresql: Desk) -> None:
     with plain(postgresql.url) as owner:
         decide(owner, in_review(postgresql).id, "person_accepted")
-    assert postgresql.keeping.do_requests() == 1
+    assert postgresql.upkeep.do_requests() == 1
 
 
 def test_one_person_is_one_however_the_name_is_written(desk: Desk) -> None:

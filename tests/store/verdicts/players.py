@@ -100,14 +100,14 @@ class Player:
         self.former = f"{self.participant}-former"
         self.erased: list[str] = []
         self.stale = False
-        self.reviewing = ReviewDecisions(desk.engine)
+        self.decisions = ReviewDecisions(desk.engine)
         self.requests = Requests(desk.engine)
         self.consultation = CONSULTATIONS[0]
         # What an example before this one left under way is nobody's any more.
         desk.sql("UPDATE jurat_checks SET state = 'settled', answer = NULL WHERE state <> 'settled'")
         desk.sql("UPDATE jurat_reviews SET decided_at = NOW WHERE decided_at IS NULL")
         desk.apply(document(self.consultation))
-        desk.keeping.add_up_access()
+        desk.upkeep.add_up_access()
 
     def play(self, step: Step) -> None:
         name, *given_ = step
@@ -156,7 +156,7 @@ class Player:
 
     def decide(self, place: int, reason: Reason) -> None:
         if in_review := [check for check, state, _ in self.checks() if state == "review"]:
-            self.reviewing.decide(in_review[place % len(in_review)], reason, "a clerk")
+            self.decisions.decide(in_review[place % len(in_review)], reason, "a clerk")
 
     def nobody_decides(self) -> None:
         self.desk.sql(
@@ -164,14 +164,14 @@ class Player:
             "(SELECT id FROM jurat_checks WHERE participant = :participant)",
             participant=self.participant,
         )
-        self.desk.keeping.end_reviews()
+        self.desk.upkeep.end_reviews()
 
     def open_again(self, place: int) -> None:
         if settled := [(check, asked) for check, state, asked in self.checks() if state == "settled"]:
             check, asked = settled[place % len(settled)]
             lost = asked not in self.consultation["questions"]
             with pytest.raises(ReviewError, match="no longer configured") if lost else nullcontext():
-                self.reviewing.reopen(check, "a clerk")
+                self.decisions.reopen(check, "a clerk")
 
     def contest(self, place: int) -> None:
         """The participant wants a person to look at a verdict."""
@@ -183,7 +183,7 @@ class Player:
             last = outcome == "accepted" or by == "reviewer" or self.desk.one(before, id=self.desk.id(check))
             with pytest.raises(NotContestable) if last else nullcontext(), self.desk.engine.begin() as connection:
                 self.desk.client.contest(connection, check, note="I moved in May.")
-            self.desk.keeping.do_requests()
+            self.desk.upkeep.do_requests()
             lost = asked not in self.consultation["questions"]
             assert self.desk.row(check, "state") == ("settled" if last or lost else "review")
 
@@ -212,7 +212,7 @@ class Player:
         self.retain(question)
         before, life = self.checks(), lives.read(self.desk, self.participant)
         goes = self._is_to_go(life)
-        self.desk.keeping.purge()  # it may find others, of examples before this one
+        self.desk.upkeep.purge()  # it may find others, of examples before this one
         assert self.checks() == ([] if goes else before)
         if goes:
             found = lives.stored(self.desk, self.participant)

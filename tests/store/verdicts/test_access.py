@@ -118,7 +118,7 @@ def test_a_consultation_that_the_configuration_lost_grants_nothing(desk: Desk) -
     desk.settle(held)
     assert desk.sql("SELECT access FROM jurat_access") == [("blocked",)]
     desk.apply(DOCUMENT)
-    desk.keeping.add_up_access()
+    desk.upkeep.add_up_access()
     assert desk.access() == AccessState.INCOMPLETE
 
 
@@ -126,7 +126,7 @@ def test_nor_does_time_grant_it(desk: Desk) -> None:
     desk.settle(desk.held())
     desk.sql("UPDATE jurat_access SET changes_at = NOW(-1)")
     lose(desk)
-    desk.keeping.add_up_access()
+    desk.upkeep.add_up_access()
     assert desk.sql("SELECT access, changes_at FROM jurat_access") == [("blocked", None)]
 
 
@@ -135,11 +135,11 @@ def test_what_it_granted_before_holds_to_its_end_and_no_longer(desk: Desk) -> No
         desk.settle(desk.held("p-1", question))
     desk.sql("UPDATE jurat_access SET granted_until = NOW(3600), changes_at = NOW(-1)")
     lose(desk)
-    desk.keeping.add_up_access()
+    desk.upkeep.add_up_access()
     assert desk.sql("SELECT access FROM jurat_access") == [("granted",)]
     assert desk.one("SELECT changes_at = granted_until FROM jurat_access")
     desk.sql("UPDATE jurat_access SET granted_until = NOW(-1), changes_at = NOW(-1)")
-    desk.keeping.add_up_access()
+    desk.upkeep.add_up_access()
     assert desk.sql("SELECT access, granted_until, changes_at FROM jurat_access") == [("blocked", None, None)]
 
 
@@ -201,5 +201,5 @@ def test_a_row_that_can_not_be_added_up_keeps_nobody_elses_waiting(desk: Desk) -
     desk.sql("UPDATE jurat_access SET changes_at = NOW(-1)")
     for _ in range(2):
         with pytest.raises((ValueError, DataError)):
-            desk.keeping.add_up_access()
+            desk.upkeep.add_up_access()
         assert desk.sql("SELECT participant FROM jurat_access WHERE changes_at IS NOT NULL") == [("p-4",)]

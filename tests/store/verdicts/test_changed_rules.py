@@ -33,12 +33,12 @@ def test_a_changed_rule_reaches_everybody_who_has_answered(desk: Desk) -> None:
     desk.submit("p-3")
     desk.apply(ANY)
     assert desk.access("p-1") == AccessState.INCOMPLETE, "upkeep does it"
-    assert desk.keeping.add_up_access() == 3
+    assert desk.upkeep.add_up_access() == 3
     assert [desk.access(f"p-{n}") for n in (1, 2, 3)] == ["granted", "incomplete", "pending"]
     assert versions(desk) == [2, 2, 2]
-    assert desk.keeping.add_up_access() == 0
+    assert desk.upkeep.add_up_access() == 0
     desk.apply(DOCUMENT)
-    assert desk.keeping.add_up_access() == 3
+    assert desk.upkeep.add_up_access() == 3
     assert [desk.access(f"p-{n}") for n in (1, 2, 3)] == ["incomplete", "blocked", "pending"]
 
 
@@ -54,7 +54,7 @@ def test_changed_questions_do_as_well(desk: Desk, changes: Any) -> None:
     desk.settle(desk.held("p-1"), REFUSED)
     desk.settle(desk.held("p-2"))
     desk.apply(with_budget(**changes))
-    assert desk.keeping.add_up_access() == 2
+    assert desk.upkeep.add_up_access() == 2
     found = desk.client.access("budget", "p-1"), desk.client.access("budget", "p-2")
     expected = ["incomplete", "incomplete"] if "access" not in changes else ["blocked", "granted"]
     assert [each.state for each in found] == expected
@@ -66,22 +66,22 @@ def test_a_change_of_something_else_leaves_the_rows_alone(desk: Desk) -> None:
     desk.apply(with_budget(title="Budget"))
     other = {"questions": {"residence": QUESTIONS["residence"]}}
     desk.apply({**DOCUMENT, "consultations": {**DOCUMENT["consultations"], "survey": other}})
-    assert desk.keeping.add_up_access() == 0
+    assert desk.upkeep.add_up_access() == 0
     desk.settle(desk.held("p-2"))
     assert versions(desk) == [1, 3]
-    assert desk.keeping.add_up_access() == 0
+    assert desk.upkeep.add_up_access() == 0
 
 
 def test_a_turn_has_work_only_after_a_change(desk: Desk) -> None:
     def turn() -> set[str]:
         desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-2)")
-        return desk.keeping.turns({"access": 1})
+        return desk.upkeep.turns({"access": 1})
 
     desk.settle(desk.held())
     assert not turn()
     desk.apply(ANY)
     assert turn()
-    desk.keeping.add_up_access()
+    desk.upkeep.add_up_access()
     assert not turn()
 
 
@@ -90,7 +90,7 @@ def test_a_turn_adds_up_so_many_and_no_more(desk: Desk, monkeypatch: pytest.Monk
     monkeypatch.setattr(upkeep, "ACCESS_BATCHES", 2)
     desk.submit_many(10)
     desk.apply(ANY)
-    assert [desk.keeping.add_up_access() for _ in range(3)] == [6, 4, 0]
+    assert [desk.upkeep.add_up_access() for _ in range(3)] == [6, 4, 0]
 
 
 def test_who_answers_before_upkeep_comes_is_added_up_as_well(desk: Desk) -> None:
@@ -98,7 +98,7 @@ def test_who_answers_before_upkeep_comes_is_added_up_as_well(desk: Desk) -> None
     desk.settle(desk.held())
     desk.apply(ANY)
     desk.submit("p-1", "code")
-    assert desk.keeping.add_up_access() == 1
+    assert desk.upkeep.add_up_access() == 1
     assert desk.access() == AccessState.GRANTED
 
 
@@ -118,9 +118,9 @@ def test_a_write_that_began_before_the_change_is_added_up_again(postgresql: Desk
     with desk.engine.begin() as connection:
         desk.write_on(connection, entry(held))
         desk.apply(ANY)
-        assert desk.keeping.add_up_access() == 0, "the row is held"
+        assert desk.upkeep.add_up_access() == 0, "the row is held"
     assert desk.access() == AccessState.INCOMPLETE
-    assert desk.keeping.add_up_access() == 1
+    assert desk.upkeep.add_up_access() == 1
     assert desk.access() == AccessState.GRANTED
 
 
@@ -129,8 +129,8 @@ def test_an_answer_that_was_submitted_while_the_rule_changed_is_added_up(postgre
     with desk.engine.begin() as platform:
         desk.submit_on(platform, "p-1", "residence")
         desk.apply(with_budget(questions={"residence": QUESTIONS["residence"]}, access={"all_of": ["residence"]}))
-        assert desk.keeping.add_up_access() == 0
-    assert desk.keeping.add_up_access() == 1
+        assert desk.upkeep.add_up_access() == 0
+    assert desk.upkeep.add_up_access() == 1
     assert set(desk.one("SELECT questions FROM jurat_access")) == {"residence"}
 
 
@@ -143,11 +143,11 @@ def test_a_configuration_of_a_newer_jurat_is_left_to_its_workers(desk: Desk) -> 
         f" VALUES (2, 'd', {document}, 'me', NOW)"
     )
     desk.sql("UPDATE jurat_questions SET config_version = 2")
-    assert desk.keeping.add_up_access() == 0
+    assert desk.upkeep.add_up_access() == 0
     desk.settle(desk.held("p-2"), REFUSED)
     assert (desk.access("p-2"), versions(desk)) == (AccessState.BLOCKED, [1, 1])
     desk.apply(ANY)
-    assert desk.keeping.add_up_access() == 2
+    assert desk.upkeep.add_up_access() == 2
     assert (desk.access("p-1"), versions(desk)) == (AccessState.GRANTED, [3, 3])
 
 
@@ -164,10 +164,10 @@ def test_a_version_that_was_lost_with_its_database_is_not_remembered(desk: Desk)
 
 def test_what_a_granted_access_rests_on_is_purged_when_another_rule_takes_it_away(desk: Desk) -> None:
     desk.write(entry(desk.held(), ACCEPTED, retain=-1.0), entry(desk.held("p-1", "code"), retain=-1.0))
-    assert (desk.access(), desk.keeping.purge()) == (AccessState.GRANTED, 0)
+    assert (desk.access(), desk.upkeep.purge()) == (AccessState.GRANTED, 0)
     desk.apply(with_budget(access={"all_of": ["profession"]}))
-    assert desk.keeping.add_up_access() == 1
-    assert (desk.access(), desk.keeping.purge()) == (AccessState.INCOMPLETE, 2)
+    assert desk.upkeep.add_up_access() == 1
+    assert (desk.access(), desk.upkeep.purge()) == (AccessState.INCOMPLETE, 2)
     assert desk.one("SELECT count(*) FROM jurat_access") == 0
 
 
@@ -178,15 +178,15 @@ def test_who_was_granted_access_and_has_no_checks_keeps_it(desk: Desk) -> None:
     desk.sql("DELETE FROM jurat_verdicts")
     desk.sql("DELETE FROM jurat_checks")
     desk.apply(with_budget(access={"all_of": ["profession"]}))
-    assert desk.keeping.add_up_access() == 1
+    assert desk.upkeep.add_up_access() == 1
     assert desk.access() == AccessState.GRANTED
-    assert desk.keeping.add_up_access() == 0
+    assert desk.upkeep.add_up_access() == 0
 
 
 def test_an_overdue_review_is_pending_for_its_participant_at_once(desk: Desk) -> None:
     desk.settle(desk.held(question="profession"), Review(Reason.NAME_DIFFERS, -1.0))
     assert desk.client.access("budget", "p-1").questions["profession"] == "review"
-    desk.keeping.end_reviews()
+    desk.upkeep.end_reviews()
     assert desk.client.access("budget", "p-1").questions["profession"] == "pending"
 
 
@@ -204,5 +204,5 @@ def test_a_row_that_is_outdated_twice_over_counts_once_in_a_turn(desk: Desk, mon
     desk.submit_many(10)
     desk.sql("UPDATE jurat_access SET changes_at = NOW(-1) WHERE participant IN ('p-0', 'p-1', 'p-2')")
     desk.apply(ANY)
-    assert desk.keeping.add_up_access() == 10
+    assert desk.upkeep.add_up_access() == 10
     assert versions(desk) == [2] * 10

@@ -66,10 +66,10 @@ def live(desk: Desk, steps: Sequence[Step], idle: Sequence[bool]) -> None:
         if player.stale and rests:
             continue
         if player.stale:
-            desk.keeping.add_up_access()
+            desk.upkeep.add_up_access()
             player.stale = False
         player.look()
-    desk.keeping.add_up_access()
+    desk.upkeep.add_up_access()
     player.look()
 
 
@@ -177,19 +177,19 @@ def state_of(player: Player) -> str:
 def test_upkeep_ends_what_time_has_ended_and_has_no_work_before(desk: Desk) -> None:
     def turn() -> set[str]:
         desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-2)")
-        return desk.keeping.turns({"access": 1.0})
+        return desk.upkeep.turns({"access": 1.0})
 
     player = granted(desk)
     assert not turn()
     player.let_pass(16)
     assert turn(), "a renewal is open"
-    assert desk.keeping.add_up_access() == 1
+    assert desk.upkeep.add_up_access() == 1
     assert not turn()
     assert desk.client.access("budget", player.participant).renewable == ["profession"]
     player.let_pass(6)
     assert turn()
     assert state_of(player) == "granted", "until upkeep has come"
-    assert desk.keeping.add_up_access() == 1
+    assert desk.upkeep.add_up_access() == 1
     assert state_of(player) == "incomplete"
     assert not turn()
 
@@ -197,7 +197,7 @@ def test_upkeep_ends_what_time_has_ended_and_has_no_work_before(desk: Desk) -> N
 def test_a_renewal_takes_nothing_away_between_the_answer_and_its_verdict(desk: Desk) -> None:
     player = granted(desk)
     player.let_pass(16)
-    desk.keeping.add_up_access()
+    desk.upkeep.add_up_access()
     player.play(("submit", "profession"))
     found = desk.client.access("budget", player.participant)
     assert (found.state, found.questions["profession"], found.renewable) == ("granted", "accepted", [])
@@ -208,14 +208,14 @@ def test_what_a_granted_access_rests_on_stays_until_it_ends(desk: Desk) -> None:
     """However short verdicts are kept: else the next adding up would find a part of it open."""
     player = granted(desk)
     player.retain("residence")
-    assert desk.keeping.purge() == 0
+    assert desk.upkeep.purge() == 0
     player.let_pass(16)
-    assert desk.keeping.add_up_access() == 1
+    assert desk.upkeep.add_up_access() == 1
     assert state_of(player) == "granted"
     player.retain()
-    assert desk.keeping.purge() == 0
+    assert desk.upkeep.purge() == 0
     player.let_pass(6)
-    assert desk.keeping.purge() == 2
+    assert desk.upkeep.purge() == 2
     assert lives.stored(desk, player.participant) is None
     assert desk.client.access("budget", player.participant).state == "incomplete"
 
@@ -256,6 +256,6 @@ def test_who_has_not_answered_yet_can_be_revoked(desk: Desk) -> None:
 def test_changed_terms_reach_everybody_who_has_answered(desk: Desk, change: Callable[[Any], Any]) -> None:
     player = granted(desk)
     desk.apply(document(budget(residence=change(QUESTIONS["residence"]))))
-    assert desk.keeping.add_up_access() >= 1
+    assert desk.upkeep.add_up_access() >= 1
     player.consultation = budget(residence=change(QUESTIONS["residence"]))
     player.look()

@@ -117,7 +117,7 @@ def test_who_was_accepted_twice_by_a_number_keeps_it_while_one_of_both_stands(de
     desk.settle(physician(desk, "p-2"), accepted())
     assert question_of(desk, "p-2") == "review"
     let_be_over(desk)
-    assert desk.keeping.purge() == 2
+    assert desk.upkeep.purge() == 2
     desk.settle(physician(desk, "p-3"), accepted())
     assert question_of(desk, "p-3") == "accepted", "nobody stands accepted by it any more"
 
@@ -157,7 +157,7 @@ def test_a_purged_verdict_takes_its_claim_along(desk: Desk) -> None:
     desk.settle(physician(desk, "p-1"), accepted(), retain=0.001)
     desk.sql("SELECT 1")
     threading.Event().wait(0.05)
-    assert desk.keeping.purge() == 1
+    assert desk.upkeep.purge() == 1
     assert desk.one("SELECT count(*) FROM jurat_claims") == 0
 
 
@@ -170,7 +170,7 @@ def test_a_number_that_opened_a_door_is_held_while_the_door_is_open(desk: Desk) 
     desk.settle(physician(desk, "p-1"), accepted())
     assert desk.access("p-1") == "granted"
     let_be_over(desk)
-    assert desk.keeping.purge() == 0
+    assert desk.upkeep.purge() == 0
     desk.settle(physician(desk, "p-2"), accepted())
     assert (question_of(desk, "p-2"), holder(desk)) == ("review", "p-1")
 
@@ -179,7 +179,7 @@ def test_what_was_reviewed_for_its_number_is_told_as_such_where_the_commit_was_i
     desk.settle(physician(desk, "p-1"), accepted())
     later = entry(physician(desk, "p-2"), accepted())
     desk.write(later)
-    (told,) = desk.settling.read_again([later]).done
+    (told,) = desk.verdict_writer.read_again([later]).done
     assert told.decision == NUMBER_TAKEN
 
 
@@ -193,7 +193,7 @@ def test_two_writers_with_the_same_numbers_wait_for_each_other_and_one_of_each_i
 
     def write(part: list[CheckResult]) -> int:
         barrier.wait()
-        return len(desk.settling.write(part).done)
+        return len(desk.verdict_writer.write(part).done)
 
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(write, (entries[:pairs], entries[pairs:][::-1])))

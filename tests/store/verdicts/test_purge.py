@@ -40,16 +40,16 @@ def left(desk: Desk) -> list[str]:
 
 def test_a_purge_goes_on_in_short_transactions_until_nothing_is_left(few: Desk) -> None:
     settle(few, REFUSED, *(f"p-{n:02}" for n in range(25)))
-    pieces = list(few.keeping.purging())
+    pieces = list(few.upkeep.purge_pieces())
     assert (sum(pieces), max(pieces)) == (25, 2)
     assert left(few) == []
     assert few.one("SELECT count(*) FROM jurat_access") == 0
-    assert few.keeping.purge() == 0
+    assert few.upkeep.purge() == 0
 
 
 def test_between_two_pieces_nothing_is_held(few: Desk) -> None:
     settle(few, REFUSED, *(f"p-{n:02}" for n in range(8)))
-    pieces = few.keeping.purging()
+    pieces = few.upkeep.purge_pieces()
     assert next(pieces) == 2
     other = open_engine(few.url)
     with other.begin() as connection:  # on SQLite it would wait for a writer, and fail
@@ -59,9 +59,9 @@ def test_between_two_pieces_nothing_is_held(few: Desk) -> None:
 
 
 def test_whoever_purges_keeps_the_turn_and_another_takes_over_when_they_vanish(few: Desk) -> None:
-    assert few.keeping.turns({"purge": 600.0}) == {"purge"}
+    assert few.upkeep.turns({"purge": 600.0}) == {"purge"}
     settle(few, REFUSED, "p-1", "p-2", "p-3", "p-4")
-    pieces = few.keeping.purging()
+    pieces = few.upkeep.purge_pieces()
     for _ in range(2):
         few.sql("UPDATE jurat_upkeep SET ran_at = NOW(-599) WHERE task = 'purge'")
         assert next(pieces) == 2
@@ -69,8 +69,8 @@ def test_whoever_purges_keeps_the_turn_and_another_takes_over_when_they_vanish(f
     settle(few, REFUSED, "p-5")
     del pieces  # as a worker that was killed
     few.sql("UPDATE jurat_upkeep SET ran_at = NOW(-601) WHERE task = 'purge'")
-    assert few.keeping.turns({"purge": 600.0}) == {"purge"}
-    few.keeping.purge()
+    assert few.upkeep.turns({"purge": 600.0}) == {"purge"}
+    few.upkeep.purge()
     assert left(few) == []
 
 
@@ -78,10 +78,10 @@ def test_verdicts_that_granted_access_do_not_stand_in_the_way_of_later_ones(few:
     granted = [f"g-{n:02}" for n in range(14)]
     settle(few, ACCEPTED, *granted)
     settle(few, REFUSED, "p-1", "p-2", "p-3")
-    assert few.keeping.purge() == 3
+    assert few.upkeep.purge() == 3
     assert left(few) == granted
     few.sql("UPDATE jurat_access SET granted_until = NOW(-1) WHERE participant = 'g-00'")
-    assert few.keeping.purge() == 1, "what came free behind is found when it begins again"
+    assert few.upkeep.purge() == 1, "what came free behind is found when it begins again"
     assert left(few) == granted[1:]
 
 
@@ -92,7 +92,7 @@ def test_what_is_left_of_many_requests_goes_in_one_purge(few: Desk) -> None:
         requests.do(asking(Kind.REVOKE, f"p-{number}"))
         requests.do(asking(Kind.RESTORE, f"p-{number}"))
     let_pass(few, 31)
-    few.keeping.purge()
+    few.upkeep.purge()
     assert few.one("SELECT count(*) FROM jurat_requests") == 0
 
 
@@ -101,7 +101,7 @@ def test_where_much_stays_more_is_looked_at_in_one_go(few: Desk, monkeypatch: py
     monkeypatch.setattr(purge, "LOOKED", 16)
     settle(few, ACCEPTED, *(f"g-{n:02}" for n in range(50)))
     with few.statements() as seen:
-        assert few.keeping.purge() == 0
+        assert few.upkeep.purge() == 0
     assert sum("looked AS MATERIALIZED" in statement for statement in seen) == 5, "of 4, 8, 16, 16 and what is left"
 
 
@@ -109,7 +109,7 @@ def test_many_verdicts_of_one_moment_are_told_apart(few: Desk) -> None:
     held = [few.held(f"p-{n}") for n in range(6)]
     few.write(*(entry(check, ACCEPTED, retain=-1.0) for check in held))
     settle(few, REFUSED, "q-1")
-    assert few.keeping.purge() == 1
+    assert few.upkeep.purge() == 1
 
 
 def test_a_contest_that_comes_meanwhile_stops_no_purge_and_is_refused(postgresql: Desk) -> None:
@@ -125,13 +125,13 @@ def test_a_contest_that_comes_meanwhile_stops_no_purge_and_is_refused(postgresql
 
     other = open_engine(desk.url)
     with listening(desk.engine, "before_cursor_execute", contest):
-        assert desk.keeping.purge() == 3
+        assert desk.upkeep.purge() == 3
     other.dispose()
-    assert desk.keeping.do_requests() == 1
+    assert desk.upkeep.do_requests() == 1
     ((refused, document),) = desk.sql("SELECT refused, document FROM jurat_requests")
     assert (refused, document) == (f"there is no check {held[1].id}", None)
     let_pass(desk, 31)
-    desk.keeping.purge()
+    desk.upkeep.purge()
     assert desk.one("SELECT count(*) FROM jurat_requests") == 0
 
 
@@ -145,11 +145,11 @@ def test_the_number_of_who_was_revoked_is_nobody_elses_until_they_are_restored(d
     accept("p-2")
     assert desk.row(desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-2'"), "state") == "review"
     requests.do(asking(Kind.REVOKE))
-    assert desk.keeping.purge() == 0
+    assert desk.upkeep.purge() == 0
     accept("p-3")
     assert desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'review'") == 2, "it is still held"
     requests.do(asking(Kind.RESTORE))
-    assert desk.keeping.purge() == 1
+    assert desk.upkeep.purge() == 1
     accept("p-4")
     assert desk.verdicts(desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-4'"))
 
@@ -157,18 +157,18 @@ def test_the_number_of_who_was_revoked_is_nobody_elses_until_they_are_restored(d
 def test_of_who_was_revoked_without_a_number_nothing_is_kept(desk: Desk) -> None:
     desk.write(entry(desk.held("p-1"), ACCEPTED, retain=-1.0))
     Requests(desk.engine).do(asking(Kind.REVOKE))
-    assert desk.keeping.purge() == 1
+    assert desk.upkeep.purge() == 1
     assert desk.access("p-1") == "blocked"
 
 
 def test_checks_of_a_participant_go_together(desk: Desk) -> None:
     desk.write(entry(desk.held("p-1"), REFUSED, retain=-1.0), entry(desk.held("p-1", "code"), retain=3600.0))
-    assert desk.keeping.purge() == 0
+    assert desk.upkeep.purge() == 0
     desk.write(entry(desk.held("p-2"), REFUSED, retain=-1.0))
     waiting = desk.submit("p-2", "code")
-    assert desk.keeping.purge() == 0, "one is still on its way"
+    assert desk.upkeep.purge() == 0, "one is still on its way"
     desk.settle(next(held for held in desk.claim("spring") if held.id == waiting.id), retain=-1.0)
-    assert desk.keeping.purge() == 2
+    assert desk.upkeep.purge() == 2
     assert left(desk) == ["p-1", "p-1"]
 
 
@@ -176,14 +176,14 @@ def test_whose_row_somebody_holds_is_left_for_another_turn(postgresql: Desk) -> 
     settle(postgresql, REFUSED, "p-1", "p-2")
     with postgresql.engine.begin() as connection:
         connection.exec_driver_sql("SELECT 1 FROM jurat_access WHERE participant = 'p-1' FOR UPDATE")
-        assert postgresql.keeping.purge() == 1
-    assert postgresql.keeping.purge() == 1
+        assert postgresql.upkeep.purge() == 1
+    assert postgresql.upkeep.purge() == 1
 
 
 def test_what_a_consultation_that_is_asked_no_more_has_granted_goes(desk: Desk) -> None:
     desk.apply({**DOCUMENT, "consultations": {"budget": ONE}})
     settle(desk, ACCEPTED, "p-1")
-    assert desk.keeping.purge() == 0
+    assert desk.upkeep.purge() == 0
     desk.apply({**DOCUMENT, "consultations": {"vote": ONE}})
-    assert desk.keeping.purge() == 1
+    assert desk.upkeep.purge() == 1
     assert desk.one("SELECT count(*) FROM jurat_access") == 0

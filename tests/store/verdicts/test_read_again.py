@@ -62,7 +62,7 @@ def proxy(postgresql: Desk) -> Iterator[LosesAnswers]:
 
 
 @pytest.fixture
-def settling(postgresql: Desk, proxy: LosesAnswers) -> Iterator[VerdictWriter]:
+def verdict_writer(postgresql: Desk, proxy: LosesAnswers) -> Iterator[VerdictWriter]:
     """A writer on the other side of the proxy."""
     url = make_url(postgresql.url).set(host="127.0.0.1", port=proxy.port)
     engine = open_engine(url.render_as_string(hide_password=False))
@@ -71,10 +71,10 @@ def settling(postgresql: Desk, proxy: LosesAnswers) -> Iterator[VerdictWriter]:
 
 
 @contextlib.contextmanager
-def at_commit(settling: VerdictWriter, do: Callable[[], None], *, alone: bool) -> Iterator[None]:
+def at_commit(verdict_writer: VerdictWriter, do: Callable[[], None], *, alone: bool) -> Iterator[None]:
     """Right before COMMIT is sent, when nothing else is under way on the connection: `alone`, or with what is last."""
     if alone:
-        with listening(settling._engine, "commit", lambda _: do()):
+        with listening(verdict_writer._engine, "commit", lambda _: do()):
             yield
         return
     with pytest.MonkeyPatch.context() as patch:
@@ -84,24 +84,24 @@ def at_commit(settling: VerdictWriter, do: Callable[[], None], *, alone: bool) -
 
 @pytest.mark.parametrize("alone", [True, False])
 def test_what_was_committed_before_the_connection_broke_stands(
-    postgresql: Desk, proxy: LosesAnswers, settling: VerdictWriter, *, alone: bool
+    postgresql: Desk, proxy: LosesAnswers, verdict_writer: VerdictWriter, *, alone: bool
 ) -> None:
     entries = batch(postgresql)
 
     def lose() -> None:
         proxy.losing = True
 
-    with at_commit(settling, lose, alone=alone), pytest.raises(OperationalError):
-        settling.write(entries)
+    with at_commit(verdict_writer, lose, alone=alone), pytest.raises(OperationalError):
+        verdict_writer.write(entries)
     proxy.losing = False
-    assert parts(settling.read_again(entries)) == (entries, [], [])
-    assert len(settling.write(entries).stale) == len(entries), "they were written indeed"
+    assert parts(verdict_writer.read_again(entries)) == (entries, [], [])
+    assert len(verdict_writer.write(entries).stale) == len(entries), "they were written indeed"
     assert postgresql.one("SELECT count(*) FROM jurat_verdicts") == 1
 
 
 @pytest.mark.parametrize("alone", [True, False])
 def test_what_broke_before_its_commit_is_written_again(
-    postgresql: Desk, proxy: LosesAnswers, settling: VerdictWriter, *, alone: bool
+    postgresql: Desk, proxy: LosesAnswers, verdict_writer: VerdictWriter, *, alone: bool
 ) -> None:
     entries = batch(postgresql)
 
@@ -111,10 +111,10 @@ def test_what_broke_before_its_commit_is_written_again(
         for pair in pairs:
             pair.reset()
 
-    with at_commit(settling, break_off, alone=alone), pytest.raises(OperationalError):
-        settling.write(entries)
-    assert parts(settling.read_again(entries)) == ([], entries, [])
-    assert settling.write(entries).done == entries
+    with at_commit(verdict_writer, break_off, alone=alone), pytest.raises(OperationalError):
+        verdict_writer.write(entries)
+    assert parts(verdict_writer.read_again(entries)) == ([], entries, [])
+    assert verdict_writer.write(entries).done == entries
 
 
 @pytest.mark.parametrize("goes_through", [True, False])
@@ -125,14 +125,14 @@ def test_a_commit_that_is_still_under_way_is_waited_for(postgresql: Desk, goes_t
     with ThreadPoolExecutor(1) as pool, desk.engine.connect() as connection:
         transaction = connection.begin()
         desk.write_on(connection, *entries)
-        reading: Future[Written] = pool.submit(desk.settling.read_again, entries)
+        queries: Future[Written] = pool.submit(desk.verdict_writer.read_again, entries)
         waiting = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
         while not desk.one(waiting):
-            assert not reading.done()
+            assert not queries.done()
         transaction.commit() if goes_through else transaction.rollback()
-        done, busy, stale = parts(reading.result(60))
+        done, busy, stale = parts(queries.result(60))
     assert (done, busy, stale) == ((entries, [], []) if goes_through else ([], entries, []))
 
 
@@ -147,8 +147,8 @@ def test_a_file_whose_commit_failed_is_read_again(sqlite: Desk, goes_through: bo
         raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
 
     with listening(sqlite.engine, "commit", fail), pytest.raises(OperationalError):
-        sqlite.settling.write(entries)
-    done, busy, stale = parts(sqlite.settling.read_again(entries))
+        sqlite.verdict_writer.write(entries)
+    done, busy, stale = parts(sqlite.verdict_writer.read_again(entries))
     assert (done, busy, stale) == ((entries, [], []) if goes_through else ([], entries, []))
 
 
@@ -168,8 +168,8 @@ def test_what_stands_is_known_although_the_check_went_on(desk: Desk, decision: D
             desk.set_back("due_at", 60)
             desk.claim("towns") or desk.claim("ban")
             desk.set_back("lease_until", 60)
-            desk.keeping.end_leases()  # a later claim's lease is lost: ours was not
-    assert parts(desk.settling.read_again([made])) == ([made], [], [])
+            desk.upkeep.end_leases()  # a later claim's lease is lost: ours was not
+    assert parts(desk.verdict_writer.read_again([made])) == ([made], [], [])
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda decision: type(decision).__name__)
@@ -177,18 +177,18 @@ def test_what_stands_is_known_although_the_check_went_on(desk: Desk, decision: D
 def test_what_was_lost_before_it_was_written_is_lost(desk: Desk, decision: Decision, again: bool) -> None:
     lost = entry(desk.held(), decision, attempt=attempt())
     desk.set_back("lease_until", 60)
-    desk.keeping.end_leases()
+    desk.upkeep.end_leases()
     if again:
         desk.set_back("due_at", 60)
         desk.claim_one()
-    assert parts(desk.settling.read_again([lost])) == ([], [], [lost])
+    assert parts(desk.verdict_writer.read_again([lost])) == ([], [], [lost])
 
 
 def test_what_is_purged_since_is_lost(desk: Desk) -> None:
     made = entry(desk.held(), retain=-1.0)
     desk.write(made)
-    desk.keeping.purge()
-    assert parts(desk.settling.read_again([made])) == ([], [], [made])
+    desk.upkeep.purge()
+    assert parts(desk.verdict_writer.read_again([made])) == ([], [], [made])
 
 
 def test_a_verdict_is_told_as_it_was_written(desk: Desk) -> None:
@@ -197,7 +197,7 @@ def test_a_verdict_is_told_as_it_was_written(desk: Desk) -> None:
     desk.submit_many(2, "code")
     entries = [entry(held, desk.code_valid(code)) for held in desk.claim("spring")]
     desk.write(*entries)
-    done, busy, stale = parts(desk.settling.read_again(entries))
+    done, busy, stale = parts(desk.verdict_writer.read_again(entries))
     assert {each.decision.reason for each in done if isinstance(each.decision, Settle)} == {
         Reason.CODE_VALID,
         Reason.CODE_USED,
@@ -211,28 +211,28 @@ def test_half_a_batch_may_stand(desk: Desk) -> None:
     desk.submit_many(2)
     first, second = map(entry, desk.claim())
     desk.write(first)
-    assert parts(desk.settling.read_again([first, second])) == ([first], [second], [])
+    assert parts(desk.verdict_writer.read_again([first, second])) == ([first], [second], [])
 
 
 def test_of_two_words_on_one_claim_one_stands(desk: Desk) -> None:
     held = desk.held()
     given_back, answered = entry(held, GiveBack()), entry(held, REFUSED)
-    assert parts(desk.settling.read_again([given_back, answered])) == ([], [given_back, answered], [])
+    assert parts(desk.verdict_writer.read_again([given_back, answered])) == ([], [given_back, answered], [])
     desk.write(given_back, answered)
-    assert parts(desk.settling.read_again([given_back, answered])) == ([given_back], [], [answered])
+    assert parts(desk.verdict_writer.read_again([given_back, answered])) == ([given_back], [], [answered])
 
 
 def test_an_older_claim_is_lost_beside_a_newer_one(desk: Desk) -> None:
     older = entry(desk.held())
     desk.set_back("lease_until", 60)
-    desk.keeping.end_leases()
+    desk.upkeep.end_leases()
     newer = entry(desk.claim_one())
-    assert parts(desk.settling.read_again([older, newer])) == ([], [newer], [older])
+    assert parts(desk.verdict_writer.read_again([older, newer])) == ([], [newer], [older])
 
 
 def test_reading_nothing_again_asks_nothing(desk: Desk) -> None:
     with desk.statements() as statements:
-        assert parts(desk.settling.read_again([])) == ([], [], [])
+        assert parts(desk.verdict_writer.read_again([])) == ([], [], [])
     assert statements == []
 
 
@@ -245,4 +245,4 @@ def test_what_a_neighbour_holds_is_ours_still_and_keeps_nobody_else(postgresql: 
     with desk.engine.execution_options(jurat_bounded=False).connect() as neighbour, neighbour.begin():
         row = {"id": desk.id(held.held.id)}
         neighbour.execute(text("SELECT 1 FROM jurat_checks WHERE id = :id FOR UPDATE"), row)
-        assert parts(desk.settling.read_again([held, written])) == ([written], [held], [])
+        assert parts(desk.verdict_writer.read_again([held, written])) == ([written], [held], [])

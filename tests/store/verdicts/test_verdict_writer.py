@@ -154,7 +154,7 @@ def test_candidates_stand_beside_the_verdict_for_a_quarter_of_an_hour(desk: Desk
 def test_candidates_of_a_stale_fence_are_refused(desk: Desk) -> None:
     stale = desk.held()
     desk.set_back("lease_until", 60)
-    desk.keeping.end_leases()
+    desk.upkeep.end_leases()
     current = desk.claim_one()
     assert desk.settle(stale, AMBIGUOUS).stale
     assert desk.row(stale.id, "candidates, candidates_until") == (None, None)
@@ -179,7 +179,7 @@ def test_candidates_of_a_stale_fence_are_refused(desk: Desk) -> None:
 def test_a_stale_fence_is_refused_and_the_answer_stays(desk: Desk, decision: Decision) -> None:
     stale = desk.held()
     desk.set_back("lease_until", 60)
-    desk.keeping.end_leases()
+    desk.upkeep.end_leases()
     current = desk.claim_one()
     assert current.fence == 2
     written = desk.settle(stale, decision, attempt=attempt())
@@ -223,7 +223,7 @@ def test_an_older_claim_of_a_check_in_the_batch_of_its_newer_one_stays_stale(des
     """A process holds a check twice when its first look-up hung and it claimed the check again."""
     older = desk.held()
     desk.set_back("lease_until", 20)
-    desk.keeping.end_leases()
+    desk.upkeep.end_leases()
     newer = desk.claim_one()
     written = desk.write(entry(older, REFUSED), entry(newer))
     assert ([e.held for e in written.done], [e.held for e in written.stale]) == ([newer], [older])

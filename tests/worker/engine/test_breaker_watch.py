@@ -34,12 +34,12 @@ def delay_queue() -> DelayQueue:
 def test_it_looks_only_while_a_start_is_about_to_come(
     delay_queue: DelayQueue, starts_in: float | None, looks: int
 ) -> None:
-    breaker, keeping = LocalBreaker(lambda _: Breaker()), Upkeep()
+    breaker, upkeep = LocalBreaker(lambda _: Breaker()), Upkeep()
     if starts_in is not None:
         delay_queue.add(lot(1), time.monotonic() + starts_in)
     before = time.monotonic()
-    BreakerWatch(keeping, delay_queue, breaker).step()
-    assert keeping.asked == looks
+    BreakerWatch(upkeep, delay_queue, breaker).step()
+    assert upkeep.asked == looks
     if looks:
         assert before <= breaker.shut["towns"] <= time.monotonic()
     else:

@@ -160,7 +160,7 @@ def test_a_review_waits_for_a_person_and_then_ends(works: Works) -> None:
     assert soon(lambda: works.desk.row(check.id, "state") == "review")
     works.desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
     works.desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-30) WHERE task = 'reviews'")
-    works.desk.keeping.end_reviews()
+    works.desk.upkeep.end_reviews()
     assert works.settles(1)
     assert works.desk.verdicts(check.id) == [("undetermined", "deadline_passed")]
 

@@ -76,7 +76,7 @@ def test_a_lost_lease_is_said(works: Works) -> None:
 def keeper(works: Works, in_flight: InFlight, accepted: list[ClaimedCheck]) -> Keeper:
     desk = works.desk
     made = Keeper(
-        desk.keeping, desk.claims, works.plans, works.engine._reporter, in_flight, accepted.extend, works.engine.wake
+        desk.upkeep, desk.claims, works.plans, works.engine._reporter, in_flight, accepted.extend, works.engine.wake
     )
     made.stopping.wait = lambda timeout=None: False  # type: ignore[method-assign] # no second between the steps
     return made

@@ -45,7 +45,7 @@ def test_a_lot_that_a_new_plan_allows_less_of_at_once_is_given_back_but_for_that
     in_flight.add(lot)
     queue: SimpleQueue[ClaimBatch | None] = SimpleQueue()
     queue.put(lot)
-    plans = Plans(sqlite.reading, lambda *_: sqlite.plan())
+    plans = Plans(sqlite.queries, lambda *_: sqlite.plan())
     assert plans.refresh()
     LookUp(0, running, in_flight, plans, queue, handed.extend, {}, lambda: False).step()  # type: ignore[arg-type]
     assert running.lots == [lot[:taken]]

@@ -41,7 +41,7 @@ def test_a_configuration_of_another_version_is_said_once_and_the_one_before_stay
     assert plan.version == 1
     assert [(line["log_level"], line["config_version"]) for line in logs] == [("error", 2)]
     works.desk.sql("DELETE FROM jurat_configs WHERE version = 2")
-    works.desk.publishing.apply(configuration({**DOCUMENT, "consultations": {}}), ADMIN)
+    works.desk.publisher.apply(configuration({**DOCUMENT, "consultations": {}}), ADMIN)
 
 
 def test_a_zone_that_is_missing_or_damaged_is_a_problem_of_the_plan_and_not_of_the_worker(desk: Desk) -> None:

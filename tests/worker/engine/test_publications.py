@@ -39,7 +39,7 @@ def test_a_worker_with_the_older_plan_takes_the_newer_one_before_it_decides(each
     works, desk = each_works, each_works.desk
     assert works.plans.refresh()
     publish(desk)
-    assert desk.keeping.apply_publications() == 1, "another worker did"
+    assert desk.upkeep.apply_publications() == 1, "another worker did"
     desk.submit(question="address", consultation="summer")
     plan = works.plans.current()
     assert plan is not None
@@ -54,7 +54,7 @@ def test_a_question_that_is_really_gone_still_ends(each_works: Works) -> None:
     assert works.plans.refresh()
     held = desk.held()
     without: dict[str, Any] = {"sources": {"towns": {"type": "simulated"}}, "environment": "test"}
-    desk.publishing.apply(configuration(without), "an administrator", force=True)
+    desk.publisher.apply(configuration(without), "an administrator", force=True)
     assert works.plans.refresh()
     (entry,) = look_up(works, [held])
     desk.write(entry)
@@ -65,7 +65,7 @@ def test_what_only_workers_of_a_newer_jurat_know_is_left_to_them(works: Works) -
     desk = works.desk
     assert works.plans.refresh()
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     known, unknown = desk.submit("p-1"), desk.submit("p-2", "address", consultation="summer")
     desk.sql("UPDATE jurat_configs SET document = jsonb_set(document, '{invented}', '{}') WHERE version = 2")
     handed = look_up(works, desk.claim("towns"))
@@ -80,7 +80,7 @@ def test_a_lot_is_given_back_where_the_database_is_away_meanwhile(
     desk = works.desk
     assert works.plans.refresh()
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     desk.submit(question="address", consultation="summer")
     lot = desk.claim("towns")
 

@@ -60,8 +60,8 @@ def make_writer(works: Works, bells: Bells) -> Writer:
     works.plans.refresh()
     desk = works.desk
     breaker = LocalBreaker(works.plans.breaker)
-    reporter = FailureReporter(desk.keeping, breaker, works.plans.breaker, bells.wake_in)
-    return Writer(desk.settling, InFlight(99), bells, breaker, reporter, keep_leases(desk))  # type: ignore[arg-type]
+    reporter = FailureReporter(desk.upkeep, breaker, works.plans.breaker, bells.wake_in)
+    return Writer(desk.verdict_writer, InFlight(99), bells, breaker, reporter, keep_leases(desk))  # type: ignore[arg-type]
 
 
 def keep_leases(desk: Desk) -> Callable[[Sequence[ClaimedCheck]], object]:
@@ -142,7 +142,7 @@ def test_what_could_not_be_noted_is_noted_in_the_next_step(works: Works, writer:
     hand_on(writer, entry(held, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed))
     away = OperationalError("", {}, Exception("away"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(works.desk.keeping, "note", Mock(side_effect=away))
+        patch.setattr(works.desk.upkeep, "note", Mock(side_effect=away))
         with pytest.raises(OperationalError):
             writer.step()
     assert (works.desk.row(held.id, "state"), len(writer._in_flight)) == ("pending", 0)
@@ -170,7 +170,7 @@ def test_what_could_not_be_written_is_written_later_and_the_end_waits_for_it(wor
     held = works.desk.held()
     hand_on(writer, entry(held))
     writer.stop()
-    write: Callable[..., Any] = works.desk.settling.write
+    write: Callable[..., Any] = works.desk.verdict_writer.write
     failures = [OperationalError("", {}, Exception("away"))] * 2
 
     def fail_twice(*args: Any) -> Any:
@@ -179,7 +179,7 @@ def test_what_could_not_be_written_is_written_later_and_the_end_waits_for_it(wor
         return write(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer._settling, "write", fail_twice)
+        patch.setattr(writer._verdict_writer, "write", fail_twice)
         writer.start()
         assert writer.join(60)
     assert works.settled == 1
@@ -188,7 +188,7 @@ def test_what_could_not_be_written_is_written_later_and_the_end_waits_for_it(wor
 def test_what_was_committed_without_an_answer_is_neither_repeated_nor_refused(works: Works, writer: Writer) -> None:
     """The connection broke after the commit of the first; the second was handed on meanwhile."""
     first, second = works.desk.held(), works.desk.held("p-2")
-    write: Callable[..., Any] = works.desk.settling.write
+    write: Callable[..., Any] = works.desk.verdict_writer.write
 
     def lose_answer(entries: Any) -> Any:
         write(entries)
@@ -196,7 +196,7 @@ def test_what_was_committed_without_an_answer_is_neither_repeated_nor_refused(wo
 
     hand_on(writer, entry(first))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer._settling, "write", lose_answer)
+        patch.setattr(writer._verdict_writer, "write", lose_answer)
         with pytest.raises(OperationalError):
             writer.step()
     hand_on(writer, entry(second))

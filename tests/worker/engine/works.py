@@ -91,14 +91,14 @@ class Works:
 
     def configure(self, *, slots: int = 4, only: Collection[str] | None = None) -> None:
         """Make the engine anew, before it is started."""
-        reading = Queries(self.desk.engine)
+        queries = Queries(self.desk.engine)
 
         def make(version: int, configuration: Configuration) -> Plan:
-            plan = make_plan(version, configuration, reading, self.fingerprints, {})
+            plan = make_plan(version, configuration, queries, self.fingerprints, {})
             return replace(plan, sources={**dict.fromkeys(plan.sources, self.steered), **self.others})
 
         stores = Stores(Claims(self.desk.engine), VerdictWriter(self.desk.engine), Upkeep(self.desk.engine))
-        self.plans = Plans(reading, make)
+        self.plans = Plans(queries, make)
         self.engine = Engine(stores, CheckRunner(self.desk.unseal), self.plans, slots=slots, only=only)
 
     def start(self) -> None:

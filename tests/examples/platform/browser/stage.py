@@ -179,7 +179,7 @@ class Ground:
             self.worker.resume()
 
     def _apply(self) -> None:
-        self.service.publishing.apply(Configuration.of(Document.model_validate(self._document)), "tests")
+        self.service.publisher.apply(Configuration.of(Document.model_validate(self._document)), "tests")
 
     def _letters(self) -> Iterator[str]:
         while True:
