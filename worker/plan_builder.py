@@ -12,7 +12,7 @@ from typing import Protocol
 
 from adapters.address.zones import Zone, Zones
 from adapters.base import Source
-from adapters.catalogue import LacksKeys, SourceUnusable, Surroundings, build
+from adapters.catalogue import LacksKeys, SourceContext, SourceUnusable, build
 from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from config.configuration import Configuration
 from config.networks import IPNetwork
@@ -48,7 +48,7 @@ def make_plan(
     internet.
     """
     ready = ready or Zones()
-    surroundings = Surroundings(
+    context = SourceContext(
         codes=StoredCodes(queries),
         fingerprints=fingerprints,
         secret=_resolving(os.environ if environ is None else environ),
@@ -66,7 +66,7 @@ def make_plan(
             if unheard and getattr(model, "one_person", False):
                 raise LacksKeys(f"source {name} cannot be used: {unheard}")
             another = partial(_pay, purse, demand_of(name, model, 1)) if purse else None
-            sources[name] = build(name, model, replace(surroundings, another=another))
+            sources[name] = build(name, model, replace(context, another=another))
         except SourceUnusable as error:
             sources[name] = Unusable(str(error))
             problems.append(str(error))

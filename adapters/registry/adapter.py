@@ -26,14 +26,14 @@ from adapters.fingerprints import Fingerprints
 from adapters.http_client.reply import LONGEST_WAIT_S
 from adapters.http_client.transport import Reply, Transport, raise_for_trouble
 from adapters.registry.columns import Columns, columns_of
-from adapters.registry.decoder import Decoded, Decoding, Word
+from adapters.registry.decoder import Decoded, ReplyDecoder, Word
 from adapters.registry.expressions import Expression, holds
 from adapters.registry.holder import NumberHolder
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from adapters.registry.record import RecordReader, text_of
 from adapters.registry.rules import Case, Rules
 from adapters.registry.templates import Message, RequestTemplate
-from adapters.registry.trace import Watcher, mask
+from adapters.registry.trace import LookupTrace, mask
 from config.hours import parse_zone
 from config.networks import IPNetwork
 from config.registry import RegistrySource
@@ -83,7 +83,7 @@ class _Step:
     def __init__(self, step: Step, inputs: Mapping[str, Input], columns: Columns) -> None:
         self.name = step.name
         self.request = RequestTemplate(step, inputs)
-        self.decoding = Decoding(step, columns)
+        self.decoding = ReplyDecoder(step, columns)
         self._set = {name: Expression(kept if isinstance(kept, str) else kept.value) for name, kept in step.set.items()}
         self.secrets = frozenset(name for name, kept in step.set.items() if isinstance(kept, Kept) and kept.secret)
         self._outcomes = [
@@ -92,7 +92,7 @@ class _Step:
         ]
 
     def outcome(
-        self, answer: Mapping[str, Any], reply: Reply, word: Word, evidence: dict[str, Any], watch: Watcher | None
+        self, answer: Mapping[str, Any], reply: Reply, word: Word, evidence: dict[str, Any], watch: LookupTrace | None
     ) -> Finding | None:
         """What the first outcome that holds makes of the answer; None where none does.
 
@@ -157,7 +157,7 @@ class RegistryAdapter:
         private_networks: Sequence[IPNetwork] = (),
         transport: Sender | None = None,
         clock: Callable[[], datetime] = utc_now,
-        watch: Watcher | None = None,
+        watch: LookupTrace | None = None,
         name: str = "",
         fingerprints: Fingerprints | None = None,
     ) -> None:
@@ -276,7 +276,7 @@ class RegistryAdapter:
 class _Masked:
     """The values of one look-up as a watcher is told them: each secret as its name."""
 
-    def __init__(self, watch: Watcher, values: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+    def __init__(self, watch: LookupTrace, values: Mapping[str, str], secrets: Mapping[str, str]) -> None:
         self._watch = watch
         self._values = {**values, **{name: mask(name) for name in secrets}}
         for name, secret in secrets.items():

@@ -60,7 +60,7 @@ class Decoded:
     trouble: str = ""
 
 
-class Decoding:
+class ReplyDecoder:
     """How the answers of one step are read, compiled. Thread-safe.
 
     `columns` are what a table must have to be the one that is described: of each group one.

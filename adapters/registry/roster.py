@@ -16,9 +16,9 @@ from adapters.registry.adapter import utc_now
 from adapters.registry.holder import NumberHolder
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from adapters.registry.record import RecordReader
-from adapters.registry.roster_versions import ListInForce, PeopleShelf
+from adapters.registry.roster_versions import ListInForce, RosterStore
 from adapters.registry.rules import Case, Rules
-from adapters.registry.trace import Watcher
+from adapters.registry.trace import LookupTrace
 from config.hours import parse_zone
 from config.registry.roster import RegisterFileSource
 from jurat.vocabulary import Outcome, Reason
@@ -42,10 +42,10 @@ class RegisterFileAdapter:
     def __init__(
         self,
         model: RegisterFileSource,
-        shelf: PeopleShelf,
+        shelf: RosterStore,
         fingerprints: Fingerprints,
         clock: Callable[[], datetime] = utc_now,
-        watch: Watcher | None = None,
+        watch: LookupTrace | None = None,
         name: str = "",
     ) -> None:
         self._model = model

@@ -32,7 +32,7 @@ class ListInForce(Protocol):
         ...
 
 
-class PeopleShelf(Protocol):
+class RosterStore(Protocol):
     """The lists of people that the database has."""
 
     def people(self, register: str, numbers: Sequence[bytes]) -> ListInForce | None:

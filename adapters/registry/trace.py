@@ -14,7 +14,7 @@ from adapters.registry.templates import Message
 from config.registry.model.rules import OutcomeRule, Rule
 
 
-class Watcher:
+class LookupTrace:
     """Told what happens in a look-up, in order. Does nothing itself: override what is wanted.
 
     What it is told holds what the participant typed and what the registry answered. It is for a terminal in front of

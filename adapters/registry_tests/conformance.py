@@ -13,12 +13,12 @@ from enum import Enum, auto
 from typing import Final
 
 from adapters.http_client.reply import Reply
-from adapters.registry_tests.dependence import Resting, keys_read
+from adapters.registry_tests.dependence import Dependence, keys_read
 from adapters.registry_tests.description_tests import Tried
 from adapters.registry_tests.encoder import Levels, Unwritable
 from adapters.registry_tests.failure_cases import MOODS
 from adapters.registry_tests.mutations import TAKEN_AWAY, Kind, Shape, shapes
-from adapters.registry_tests.offline_run import Answer, NoAnswer, Path, Played, Rehearsal
+from adapters.registry_tests.offline_run import Answer, NoAnswer, OfflineRun, Path, Played
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
 from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, StatusRule, ValidAtRule
@@ -63,7 +63,7 @@ class Acted:
     hint: str = ""
 
 
-def play_moods(source: RegistrySource, rehearsal: Rehearsal, tried: Sequence[Tried]) -> Iterator[Acted]:
+def play_moods(source: RegistrySource, offline_run: OfflineRun, tried: Sequence[Tried]) -> Iterator[Acted]:
     """Every mood and every other shape, at each step, beginning with what the tests that are accepted are answered.
 
     Nothing where no test is accepted, as it should be: then nothing gets as far. Of who is refused, and of strangers,
@@ -72,18 +72,18 @@ def play_moods(source: RegistrySource, rehearsal: Rehearsal, tried: Sequence[Tri
     passed = [test for test in tried if test.passed]
     accepted = [test for test in passed if test.trial.outcome is Outcome.ACCEPTED]
     for number, test in enumerate(accepted):
-        for scene in _scenes(source, rehearsal, test, _Role.ACCEPTED):
+        for scene in _scenes(source, offline_run, test, _Role.ACCEPTED):
             if number == 0:
                 yield from scene.moods()
             yield from scene.cuts()
             yield from scene.shapes()
     if not accepted:
         return
-    keeps_no_name = _keeps_no_name(source, rehearsal, passed)
+    keeps_no_name = _keeps_no_name(source, offline_run, passed)
     others = [(test, _Role.REFUSED) for test in passed if test.trial.outcome is Outcome.REFUSED]
-    others += [(test, _Role.STRANGER) for test in _strangers(source, rehearsal, passed)]
+    others += [(test, _Role.STRANGER) for test in _strangers(source, offline_run, passed)]
     for test, role in others:
-        for scene in _scenes(source, rehearsal, test, role):
+        for scene in _scenes(source, offline_run, test, role):
             wrong = (acted for acted in scene.shapes() if acted.place is not None)
             yield from (acted for acted in wrong if not (keeps_no_name and acted.place == _nameless(source)))
 
@@ -99,27 +99,27 @@ class _Role(Enum):
     """Of another name than the record's: may not be either."""
 
 
-def _scenes(source: RegistrySource, rehearsal: Rehearsal, test: Tried, role: _Role) -> Iterator[_Scene]:
+def _scenes(source: RegistrySource, offline_run: OfflineRun, test: Tried, role: _Role) -> Iterator[_Scene]:
     for index, step in enumerate(source.steps):
         if step.name in test.replies:
-            yield _Scene(source, rehearsal, test, index, role)
+            yield _Scene(source, offline_run, test, index, role)
 
 
-def _strangers(source: RegistrySource, rehearsal: Rehearsal, passed: Sequence[Tried]) -> Iterator[Tried]:
+def _strangers(source: RegistrySource, offline_run: OfflineRun, passed: Sequence[Tried]) -> Iterator[Tried]:
     """The tests with the name of nobody typed in, as far as the name matters: not where nobody has the number."""
     for test in passed:
         trial = _of_a_stranger(source, test.trial)
         if trial is None or test.trial.outcome is Outcome.UNDETERMINED:
             continue
         try:
-            played = rehearsal.play(trial, test.replies)
+            played = offline_run.play(trial, test.replies)
         except NoAnswer:
             continue
         if played.outcome is Outcome.UNDETERMINED:
             yield replace(test, trial=trial)
 
 
-def _keeps_no_name(source: RegistrySource, rehearsal: Rehearsal, passed: Sequence[Tried]) -> bool:
+def _keeps_no_name(source: RegistrySource, offline_run: OfflineRun, passed: Sequence[Tried]) -> bool:
     """Whether a test shows that a record without a name is refused for its status, as `absent: pass` says.
 
     Then a record whose name is gone is no other shape, but one more of those.
@@ -131,7 +131,7 @@ def _keeps_no_name(source: RegistrySource, rehearsal: Rehearsal, passed: Sequenc
         if trial is None or test.trial.outcome is not Outcome.REFUSED:
             continue
         try:
-            place = rehearsal.play(trial, test.replies).place
+            place = offline_run.play(trial, test.replies).place
         except NoAnswer:
             continue
         match place:
@@ -161,9 +161,9 @@ def _of_a_stranger(source: RegistrySource, trial: Trial) -> Trial | None:
 class _Scene:
     """One step of one test, to be answered otherwise."""
 
-    def __init__(self, source: RegistrySource, rehearsal: Rehearsal, test: Tried, index: int, role: _Role) -> None:
+    def __init__(self, source: RegistrySource, offline_run: OfflineRun, test: Tried, index: int, role: _Role) -> None:
         self._source = source
-        self._rehearsal = rehearsal
+        self._rehearsal = offline_run
         self._test = test
         self._index = index
         self._step: Step = source.steps[index]
@@ -171,7 +171,7 @@ class _Scene:
         self._reply = test.replies[self._step.name]
         self._levels = Levels(self._step, self._reply)
         is_last = index == len(source.steps) - 1
-        self._resting = Resting(source, self._reply) if is_last else None
+        self._resting = Dependence(source, self._reply) if is_last else None
 
     def moods(self) -> Iterator[Acted]:
         for mood in MOODS:

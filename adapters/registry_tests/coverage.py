@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from adapters.registry_tests.dependence import Resting
+from adapters.registry_tests.dependence import Dependence
 from adapters.registry_tests.description_tests import Tried
 from adapters.registry_tests.encoder import Levels
-from adapters.registry_tests.offline_run import NoAnswer, Path, Rehearsal
+from adapters.registry_tests.offline_run import NoAnswer, OfflineRun, Path
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
 from config.registry.model.rules import EqualsRule, MinAgeRule, OneOfRule, Rule, StatusRule, ValidAtRule
@@ -25,7 +25,7 @@ Unshown = tuple[Path, str, str]
 """A place below the source, what is wrong there, and what to do."""
 
 
-def unshown(source: RegistrySource, rehearsal: Rehearsal, tried: Sequence[Tried]) -> Iterator[Unshown]:
+def unshown(source: RegistrySource, offline_run: OfflineRun, tried: Sequence[Tried]) -> Iterator[Unshown]:
     """What no test shows though somebody is accepted for it. Nothing where no test is accepted, as it should be.
 
     A table needs none of that: it says which columns it has, and one that is missing is unreadable.
@@ -33,7 +33,7 @@ def unshown(source: RegistrySource, rehearsal: Rehearsal, tried: Sequence[Tried]
     first = source.steps[-1].decoders[0]
     if first == "csv" or isinstance(first, Csv):
         return
-    seen = [_Seen(source, rehearsal, test) for test in tried if test.passed and source.steps[-1].name in test.replies]
+    seen = [_Seen(source, offline_run, test) for test in tried if test.passed and source.steps[-1].name in test.replies]
     if not any(each.accepted for each in seen):
         return
     for index, rule in enumerate(source.rules):
@@ -53,16 +53,16 @@ def unshown(source: RegistrySource, rehearsal: Rehearsal, tried: Sequence[Tried]
 class _Seen:
     """What the answer of one test holds."""
 
-    def __init__(self, source: RegistrySource, rehearsal: Rehearsal, test: Tried) -> None:
+    def __init__(self, source: RegistrySource, offline_run: OfflineRun, test: Tried) -> None:
         last = source.steps[-1]
         self._levels = Levels(last, test.replies[last.name])
-        self._resting = Resting(source, test.replies[last.name])
+        self._resting = Dependence(source, test.replies[last.name])
         self._fields = source.record.fields
         self.accepted = test.trial.outcome is Outcome.ACCEPTED
         self.decided: Path = ()
         if test.trial.outcome is Outcome.REFUSED:
             try:
-                self.decided = rehearsal.play(test.trial, test.replies).place
+                self.decided = offline_run.play(test.trial, test.replies).place
             except NoAnswer:
                 self.decided = ()
 

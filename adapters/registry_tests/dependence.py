@@ -9,7 +9,7 @@ import jmespath
 
 from adapters.base import Unreadable
 from adapters.http_client.reply import Reply
-from adapters.registry.decoder import Decoding
+from adapters.registry.decoder import ReplyDecoder
 from adapters.registry.expressions import Expression
 from adapters.registry_tests.encoder import Levels, Unwritable
 from adapters.registry_tests.mutations import Place, at, gone, places, replaced, value_at
@@ -24,12 +24,12 @@ _INSTEAD: Final[tuple[Any, ...]] = ("~", True, False, 0, 10**9)
 """
 
 
-class Resting:
+class Dependence:
     """The answer of a source's last step, and which fields of its record rest on what stands where."""
 
     def __init__(self, source: RegistrySource, reply: Reply) -> None:
         self._source = source
-        self._decoding = Decoding(source.steps[-1])
+        self._decoding = ReplyDecoder(source.steps[-1])
         self._reply = reply
 
     def rests(self, name: str, levels: Levels, level: int, place: Place) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from adapters.http_client.reply import Reply, retry_after
-from adapters.registry_tests.offline_run import NoAnswer, Path, Played, Rehearsal, verdict_text
+from adapters.registry_tests.offline_run import NoAnswer, OfflineRun, Path, Played, verdict_text
 from config.problems import dotted
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
@@ -53,13 +53,13 @@ class Tried:
         return verdict_text(self.trial.outcome, self.trial.reason)
 
 
-def try_all(source: RegistrySource, rehearsal: Rehearsal, read_file: ReadFile) -> Iterator[Tried]:
+def try_all(source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile) -> Iterator[Tried]:
     """Run the tests of `source`, in order."""
     for index, trial in enumerate(source.tests):
-        yield _tried(("tests", index), trial, source, rehearsal, read_file)
+        yield _tried(("tests", index), trial, source, offline_run, read_file)
 
 
-def _tried(path: Path, trial: Trial, source: RegistrySource, rehearsal: Rehearsal, read_file: ReadFile) -> Tried:
+def _tried(path: Path, trial: Trial, source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile) -> Tried:
     steps = {step.name: step for step in source.steps}
     replies: dict[str, Reply] = {}
     for name, response in trial.responses.items():
@@ -69,7 +69,7 @@ def _tried(path: Path, trial: Trial, source: RegistrySource, rehearsal: Rehearsa
         except NoFile as missing:
             return Tried(trial, "", str(missing), (*place, "file"), replies)
     try:
-        played = rehearsal.play(trial, replies)
+        played = offline_run.play(trial, replies)
     except NoAnswer as missing:
         said = f"the step '{missing.step}' was asked, and the test has no response for it — add it to responses:"
         return Tried(trial, "", said, (*path, "responses"), replies)

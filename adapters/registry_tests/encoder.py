@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 import jmespath
 
 from adapters.http_client.reply import Reply
-from adapters.registry.decoder import Decoding
+from adapters.registry.decoder import ReplyDecoder
 from adapters.registry_tests.mutations import Place, at, replaced
 from config.registry.model.answer_formats import Csv, CsvTable, Decoder, XmlIn
 from config.registry.model.source import Step
@@ -36,7 +36,7 @@ class Levels:
         self.trees: list[Any] = []
         for depth, decoder in enumerate(step.decoders):
             outer = step.model_copy(update={"decode": step.decoders[: depth + 1], "as_list": ()})
-            found = Decoding(outer).read(reply)
+            found = ReplyDecoder(outer).read(reply)
             place = _place(decoder.xml_in) if isinstance(decoder, XmlIn) else ()
             if found.trouble or place is None:
                 break

@@ -10,7 +10,7 @@ from adapters.registry_tests.conformance import Acted, play_moods
 from adapters.registry_tests.coverage import unshown
 from adapters.registry_tests.description_tests import ReadFile, Tried, try_all
 from adapters.registry_tests.failure_places import pointed
-from adapters.registry_tests.offline_run import Path, Rehearsal
+from adapters.registry_tests.offline_run import OfflineRun, Path
 from adapters.registry_tests.roster_tests import try_list
 from config.registry import RegistrySource
 from config.registry.model.rules import NameRule, Then
@@ -41,10 +41,10 @@ class Examination:
 
 def examine(source: RegistrySource, read_file: ReadFile) -> Examination:
     """Run the tests of `source`, then play it in every bad mood. Nothing is sent, and no secret is read."""
-    rehearsal = Rehearsal(source)
-    tried = tuple(try_all(source, rehearsal, read_file))
-    acted = tuple(play_moods(source, rehearsal, tried))
-    hidden = (Fault(*each) for each in unshown(source, rehearsal, tried))
+    offline_run = OfflineRun(source)
+    tried = tuple(try_all(source, offline_run, read_file))
+    acted = tuple(play_moods(source, offline_run, tried))
+    hidden = (Fault(*each) for each in unshown(source, offline_run, tried))
     return Examination(tried, acted, (*_missing(source), *_red(tried, source), *hidden, *_taken_for_a_word(acted)))
 
 

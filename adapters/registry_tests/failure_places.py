@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from adapters.registry_tests.dependence import Resting
+from adapters.registry_tests.dependence import Dependence
 from adapters.registry_tests.description_tests import Tried
 from adapters.registry_tests.offline_run import Path
 from config.problems import printable
@@ -34,7 +34,7 @@ def pointed(source: RegistrySource, test: Tried) -> Pointed | None:
     )
     if test.passed or not test.found or not expects_record or last not in test.replies:
         return None
-    seen = Resting(source, test.replies[last])
+    seen = Dependence(source, test.replies[last])
     of_test = f"the answer of the test '{printable(test.trial.name)}'"
     match test.decided:
         case ("steps", index) | ("steps", index, *_) if index != len(source.steps) - 1:
@@ -58,7 +58,7 @@ def pointed(source: RegistrySource, test: Tried) -> Pointed | None:
     return None
 
 
-def _field(source: RegistrySource, seen: Resting, names: list[str], of_test: str) -> Pointed | None:
+def _field(source: RegistrySource, seen: Dependence, names: list[str], of_test: str) -> Pointed | None:
     silent = next((name for name in names if name in source.record.fields and not seen.says(name)), None)
     if silent is None or not isinstance(seen.record, dict):
         return None
@@ -72,7 +72,7 @@ def _field(source: RegistrySource, seen: Resting, names: list[str], of_test: str
     return ("record", "fields", silent), f"nothing stands here in {of_test}", suggest(word, keys)
 
 
-def _no_names(seen: Resting, of_test: str) -> Pointed | None:
+def _no_names(seen: Dependence, of_test: str) -> Pointed | None:
     if not seen.says("names"):
         return None
     found = seen.value("names")

@@ -12,7 +12,7 @@ from adapters.base import Finding, Query, SourceError, Unreadable
 from adapters.http_client.reply import Reply
 from adapters.registry.batches import adapter_class
 from adapters.registry.rules import Failure
-from adapters.registry.trace import Watcher
+from adapters.registry.trace import LookupTrace
 from config.hours import parse_zone
 from config.registry import RegistrySource
 from config.registry.model.rules import OutcomeRule, Rule
@@ -58,7 +58,7 @@ def verdict_text(outcome: Outcome, reason: Reason) -> str:
     return str(outcome) if outcome is Outcome.ACCEPTED else f"{outcome}/{reason}"
 
 
-class Rehearsal:
+class OfflineRun:
     """One description, compiled once and played as often as is wanted. Not thread-safe."""
 
     def __init__(self, source: RegistrySource) -> None:
@@ -135,7 +135,7 @@ class _Registry:
         """Nothing to give back."""
 
 
-class _Notes(Watcher):
+class _Notes(LookupTrace):
     """Remembers where a look-up was decided."""
 
     def __init__(self, steps: Mapping[str, int]) -> None:

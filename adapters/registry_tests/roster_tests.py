@@ -14,7 +14,7 @@ from adapters.fingerprints import Fingerprints
 from adapters.registry.roster import RegisterFileAdapter, namespace
 from adapters.registry.roster_rows import PeopleFileError, PeopleRows
 from adapters.registry.rules import Failure
-from adapters.registry.trace import Watcher
+from adapters.registry.trace import LookupTrace
 from adapters.registry_tests.description_tests import ReadFile, Tried, difference
 from adapters.registry_tests.offline_run import Path, Played, verdict_text
 from config.hours import parse_zone
@@ -111,7 +111,7 @@ def _play(source: RegisterFileSource, trial: Trial, shelf: _Shelf) -> Played:
     return Played(found.outcome, found.reason, place, asked)
 
 
-class _Notes(Watcher):
+class _Notes(LookupTrace):
     """Remembers where a look-up was decided."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from adapters.base import Finding, Query, SourceError
 from adapters.http_client.reply import Reply
 from adapters.registry.adapter import RegistryAdapter, Sender
 from adapters.registry_tests.description_tests import Tried, try_all
-from adapters.registry_tests.offline_run import Rehearsal
+from adapters.registry_tests.offline_run import OfflineRun
 from config.hours import parse_zone
 from config.networks import LOOPBACK
 from config.presets import FOLDER, expand, names_by_type
@@ -57,7 +57,7 @@ class Shipped:
 
     def accepted(self) -> Tried:
         """The first of its tests that is accepted, with what the registry answers there."""
-        for tried in try_all(self.source, Rehearsal(self.source), self.files.read):
+        for tried in try_all(self.source, OfflineRun(self.source), self.files.read):
             if tried.passed and tried.trial.outcome is Outcome.ACCEPTED:
                 return tried
         raise LookupError(f"{self.name}: no test is accepted")

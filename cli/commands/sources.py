@@ -19,7 +19,7 @@ _READS = ("JURAT_DATABASE_URL",)
 _LONGEST_PAUSE = "365d"
 
 
-class Lasting(click.ParamType[float]):
+class PauseLength(click.ParamType[float]):
     """A duration as the configuration writes it."""
 
     name = "duration"
@@ -125,7 +125,7 @@ def health(out: Output, *, name: str | None) -> Exit:
     codes={Exit.REFUSED: "it is paused for longer already, and nothing was changed"},
 )
 @click.argument("name", metavar="NAME")
-@click.option("--for", "seconds", required=True, type=Lasting(), help="How long, such as 30min, 2h or 3d.")
+@click.option("--for", "seconds", required=True, type=PauseLength(), help="How long, such as 30min, 2h or 3d.")
 @click.option("--reason", required=True, type=Name(), metavar="TEXT", help="Why. It names no participant: it is kept.")
 @as_option
 @click.pass_obj

@@ -22,7 +22,7 @@ COMPARED_ZONES = 20
 """Zones that are imported already and that a file is compared with, to see latitude before longitude."""
 
 
-class Beginning(click.ParamType[datetime]):
+class InForceFrom(click.ParamType[datetime]):
     """A day, from its first moment in UTC on, or a time with its offset."""
 
     name = "date"
@@ -99,7 +99,7 @@ def zones() -> None:
 @click.option(
     "--from",
     "begins",
-    type=Beginning(),
+    type=InForceFrom(),
     metavar="DATE",
     help="From when on they are in force: a day (in UTC), or a time with its offset. [default: at once]",
 )

@@ -28,7 +28,7 @@ from adapters.registry.roster import RegisterFileAdapter
 from adapters.registry.roster_versions import ListInForce
 from adapters.registry.rules import Failure as Unheld
 from adapters.registry.templates import Message
-from adapters.registry.trace import Watcher, mask
+from adapters.registry.trace import LookupTrace, mask
 from cli.output import Exit, Failure, count_text
 from config.networks import IPNetwork
 from config.registry import RecordSource, RegisterFileSource, RegistrySource, demands_of, misfit
@@ -52,7 +52,7 @@ _SHORTEST: Final = 4
 _SESSIONS: Final = frozenset({"set-cookie", "www-authenticate", "authorization"})
 
 
-class Shown(Watcher):
+class Shown(LookupTrace):
     """Remembers a look-up. Show it when the look-up has ended: only then all that is secret is known."""
 
     def __init__(self) -> None:

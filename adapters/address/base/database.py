@@ -31,7 +31,7 @@ class OpenBase(AddressBase, Protocol):
         ...
 
 
-class Shelf(Protocol):
+class AddressStore(Protocol):
     """The address bases that the database has."""
 
     def open(self, name: str) -> AbstractContextManager[OpenBase | None]:
@@ -45,7 +45,7 @@ class Shelf(Protocol):
 class AddressRegister:
     """A source of type `address-file` with a `register`. `language` is that of the street names."""
 
-    def __init__(self, name: str, shelf: Shelf, language: str = "fr") -> None:
+    def __init__(self, name: str, shelf: AddressStore, language: str = "fr") -> None:
         self._name = name
         self._shelf = shelf
         self._language = language

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from config.registry.model.inputs import Cleaning
+from config.registry.model.inputs import CleaningStep
 from config.registry.model.rules import EqualsRule, Then
 from config.registry.model.source import RegistryDescription, Step
 from config.registry.model.templates import Filter, placeholders
@@ -50,7 +50,7 @@ def _outcome_problems(step: Step) -> Iterator[Problem]:
 def _number_problems(source: RegistryDescription, number: str) -> Iterator[Problem]:
     """Whether `number`, and nothing else of a participant, stands in the request."""
     field = source.inputs[number]
-    is_bare = bool({Cleaning.DIGITS, Cleaning.ALNUM} & set(field.clean))
+    is_bare = bool({CleaningStep.DIGITS, CleaningStep.ALNUM} & set(field.clean))
     if not is_bare and (field.format is None or field.format_when is not None):
         said = "it could hold what joins the numbers, and whoever types that would ask for several"
         yield ("inputs", number), f"{said} — write clean: [digits] or [alnum], or remove batch:"

@@ -41,7 +41,7 @@ class NumberFormat(StrEnum):
     US_NPI = "us.npi"
 
 
-class Cleaning(StrEnum):
+class CleaningStep(StrEnum):
     """What is done to an input before it is checked and sent.
 
     `trim`: surrounding and doubled spaces go. `digits` and `alnum`: spaces and separators go, digits of any script
@@ -88,7 +88,7 @@ class Input(Part):
     type: Literal["text", "date"] = "text"
     max_length: Annotated[int, Field(ge=1, le=1000)] = 120
     values: Annotated[dict[_Choice, _Meant], Field(min_length=1)] | None = None
-    clean: tuple[Cleaning, ...] = ()
+    clean: tuple[CleaningStep, ...] = ()
     format: NumberFormat | None = None
     format_when: Expression | None = None
     format_after: PartName | None = None
@@ -97,7 +97,7 @@ class Input(Part):
     @property
     def is_number(self) -> bool:
         """Whether a value that cannot be right is a malformed number, rather than an unreadable answer."""
-        return self.format is not None or bool({Cleaning.DIGITS, Cleaning.ALNUM} & set(self.clean))
+        return self.format is not None or bool({CleaningStep.DIGITS, CleaningStep.ALNUM} & set(self.clean))
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:

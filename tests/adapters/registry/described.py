@@ -17,7 +17,7 @@ import examples.sources
 from adapters.base import Finding, Query
 from adapters.http_client.reply import Reply
 from adapters.registry import RegistryAdapter, adapter_class
-from adapters.registry.trace import Watcher
+from adapters.registry.trace import LookupTrace
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from config.secrets import SecretReference
@@ -92,7 +92,7 @@ def judged(
     *answers: Any,
     now: datetime = NOON,
     secrets: Mapping[str, str] | None = None,
-    watch: Watcher | None = None,
+    watch: LookupTrace | None = None,
 ) -> Finding:
     """What the description makes of the answers, at that time."""
     source = RegistryAdapter(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.base import Unreadable
 from adapters.http_client.reply import Reply
-from adapters.registry.decoder import Decoding, Word, table, xml_tree
+from adapters.registry.decoder import ReplyDecoder, Word, table, xml_tree
 from config.registry.model.answer_formats import CsvTable
 from config.registry.model.source import Step
 from tests.adapters.person_names import census
@@ -21,8 +21,8 @@ from tests.adapters.registry.described import reply
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
 
-def decoding(decode: Any, **more: Any) -> Decoding:
-    return Decoding(Step.model_validate({"request": {"url": "https://x.example/"}, "decode": decode, **more}))
+def decoding(decode: Any, **more: Any) -> ReplyDecoder:
+    return ReplyDecoder(Step.model_validate({"request": {"url": "https://x.example/"}, "decode": decode, **more}))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from adapters.base import Query, SourceError
 from adapters.http_client.reply import Reply
 from adapters.registry import adapter_class
 from adapters.registry.batches import RegistryOfMany
-from adapters.registry.trace import Watcher
+from adapters.registry.trace import LookupTrace
 from adapters.registry_tests.roster_tests import try_list
 from config.registry import RegistrySource
 from tests.adapters.registry.described import NOON, Canned, description
@@ -123,7 +123,7 @@ def test_nothing_that_a_look_up_builds_shows_who_is_looked_up(words: list[str], 
     with watched() as seen:
         replies = [answered(decode, person), Reply(200, {}, b"{" + number.encode()), Reply(503, {}, number.encode())]
         adapter = adapter_class(model)(
-            model, secret=str, transport=Canned(replies), clock=lambda: NOON, watch=Watcher()
+            model, secret=str, transport=Canned(replies), clock=lambda: NOON, watch=LookupTrace()
         )
         for asked in (query, query, query, Query({**query.answer, "birth_date": number})):
             with suppress(SourceError):

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from adapters import file_lines
 from adapters.registry.record import RecordReader
 from adapters.registry.roster_rows import LONGEST_VALUE, PeopleFileError, PeopleRows, Person
-from config.registry.model.inputs import Cleaning, Input
+from config.registry.model.inputs import CleaningStep, Input
 from config.registry.roster import PeopleFile, Row
 
 HEADER = "Ref No;Surname;Given Name;Town;Status"
 IRIS = "9000 010 000;Valombre;Iris Anne;Valmont;Registered"
 TWO = f"{HEADER}\n{IRIS}\n9000010372;Sardel;Maëlle;Valmont;Suspended\n"
-DIGITS = Input(clean=(Cleaning.DIGITS,), max_length=20)
+DIGITS = Input(clean=(CleaningStep.DIGITS,), max_length=20)
 
 
 def layout(**changes: Any) -> PeopleFile:

@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 
 from adapters.base import Unreadable
-from adapters.registry.trace import Watcher
+from adapters.registry.trace import LookupTrace
 from config.registry.model.rules import EqualsRule
 from jurat.vocabulary import Outcome, Reason
 from tests.adapters.person_names import census
 from tests.adapters.registry.described import IRIS, description, judged, person, records
 
 
-class FailureReporter(Watcher):
+class FailureReporter(LookupTrace):
     """Everything that a watcher was told, in order."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
 
     def __getattribute__(self, name: str) -> Any:
-        if name.startswith("_") or name not in vars(Watcher):
+        if name.startswith("_") or name not in vars(LookupTrace):
             return super().__getattribute__(name)
         return self._note(name)
 
@@ -119,4 +119,4 @@ def test_a_watcher_hears_of_an_answer_that_can_not_be_read() -> None:
 def test_nobody_watching_changes_no_verdict() -> None:
     answers: list[Any] = [records(person()), records(person(status="suspended")), {"professionals": []}]
     for answer in answers:
-        assert judged(description(), IRIS, answer) == judged(description(), IRIS, answer, watch=Watcher())
+        assert judged(description(), IRIS, answer) == judged(description(), IRIS, answer, watch=LookupTrace())

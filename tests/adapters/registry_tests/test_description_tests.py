@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.registry_tests.description_tests import Tried, try_all
-from adapters.registry_tests.offline_run import Rehearsal
+from adapters.registry_tests.offline_run import OfflineRun
 from config.registry import RegistrySource
 from config.registry.trial_files import NoFile
 from tests.adapters.registry.described import description, person, records
@@ -29,7 +29,7 @@ def tried(test: dict[str, Any], files: dict[str, bytes] | None = None, **changes
             raise NoFile(f"the file {name} cannot be read: No such file or directory — look for it")
         return (files or {})[name]
 
-    (found,) = try_all(source, Rehearsal(source), read_file)
+    (found,) = try_all(source, OfflineRun(source), read_file)
     assert found.passed == (found.said == "")
     return found
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from adapters.http_client.reply import Reply
-from adapters.registry.decoder import Decoding
+from adapters.registry.decoder import ReplyDecoder
 from adapters.registry_tests.encoder import Levels, Unwritable, written
 from config.registry.model.answer_formats import Csv, CsvTable
 from config.registry.model.source import Step
@@ -42,7 +42,7 @@ def step(decode: Any = "json", **more: Any) -> Step:
 
 
 def read(body: bytes, decode: Any) -> Any:
-    decoded = Decoding(step(decode)).read(Reply(200, {}, body))
+    decoded = ReplyDecoder(step(decode)).read(Reply(200, {}, body))
     assert decoded.trouble == ""
     return decoded.body
 

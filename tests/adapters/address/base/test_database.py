@@ -27,7 +27,7 @@ TOWN = Path(__file__).parents[4] / "examples" / "town" / "addresses.csv"
 HEADER = "numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"
 
 
-class Shelf:
+class AddressStore:
     """One base in memory, of which it counts what it is asked."""
 
     def __init__(self, path: Path | None, language: str = "fr") -> None:
@@ -91,11 +91,11 @@ QUERIES = [
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf(TOWN)
+def shelf() -> AddressStore:
+    return AddressStore(TOWN)
 
 
-def test_a_register_answers_as_a_file_does(shelf: Shelf) -> None:
+def test_a_register_answers_as_a_file_does(shelf: AddressStore) -> None:
     file, register = AddressFile(TOWN), AddressRegister("valmont", shelf)
     for asked in QUERIES:
         found, expected = register.look_up(asked), file.look_up(asked)
@@ -105,12 +105,12 @@ def test_a_register_answers_as_a_file_does(shelf: Shelf) -> None:
     assert register.look_up_many(QUERIES) == [register.look_up(asked) for asked in QUERIES]
 
 
-def test_exact_names_cost_one_question_however_many(shelf: Shelf) -> None:
+def test_exact_names_cost_one_question_however_many(shelf: AddressStore) -> None:
     AddressRegister("valmont", shelf).look_up_many([query("4", "rue des Tanneurs", "99001")] * 50)
     assert shelf.asked == ["named"]
 
 
-def test_misspelled_ones_cost_a_few_more_however_many(shelf: Shelf) -> None:
+def test_misspelled_ones_cost_a_few_more_however_many(shelf: AddressStore) -> None:
     source = AddressRegister("valmont", shelf)
     source.look_up_many([query("4", "rue des Taneurs", "99001"), query("8", "rue des Tonnelliers", "99001")] * 20)
     assert sorted(shelf.asked) == ["anywhere", "houses", "known_words", "named", "streets"]
@@ -119,7 +119,9 @@ def test_misspelled_ones_cost_a_few_more_however_many(shelf: Shelf) -> None:
     assert "streets" not in shelf.asked  # remembered
 
 
-def test_areas_are_remembered_for_one_version_and_within_bounds(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_areas_are_remembered_for_one_version_and_within_bounds(
+    shelf: AddressStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(database, "STREETS_REMEMBERED", 3)
     source = AddressRegister("valmont", shelf)
     for postcode in ("10001", "10002", "10003", "10001", "10004", "10001", "10002"):
@@ -130,7 +132,7 @@ def test_areas_are_remembered_for_one_version_and_within_bounds(shelf: Shelf, mo
     assert len(shelf.areas) == 6
 
 
-def test_the_city_code_finds_a_street_under_whatever_postcode(shelf: Shelf) -> None:
+def test_the_city_code_finds_a_street_under_whatever_postcode(shelf: AddressStore) -> None:
     source = AddressRegister("valmont", shelf)
     (house,) = source.look_up(query("4", "rue des Tanneurs", "99002", city_code="99901")).places
     assert (house.level, house.postcode, house.city_code) == (Level.HOUSENUMBER, "99001", "99901")
@@ -170,7 +172,7 @@ def test_the_words_of_compounds_are_known_by_their_parts(tmp_path: Path) -> None
         assert source.look_up(query("8", typed, "99002")).unknown_words == unknown
 
 
-def test_what_was_asked_for_shows_in_no_repr(shelf: Shelf) -> None:
+def test_what_was_asked_for_shows_in_no_repr(shelf: AddressStore) -> None:
     found = AddressRegister("valmont", shelf).look_up(query("4", "rue Tnneuurs Tanneurs", "99001"))
     assert found.unknown_words == {"tnneuurs"}
     assert "tnneuurs" not in repr(found)
@@ -179,7 +181,7 @@ def test_what_was_asked_for_shows_in_no_repr(shelf: Shelf) -> None:
     assert "nneuurs" not in repr(case).casefold()
 
 
-def test_words_that_no_street_has_are_told_and_abbreviations_are_none_of_them(shelf: Shelf) -> None:
+def test_words_that_no_street_has_are_told_and_abbreviations_are_none_of_them(shelf: AddressStore) -> None:
     source = AddressRegister("valmont", shelf)
     assert source.look_up(query("4", "bd des Tnneuurs Tanneurs", "99001")).unknown_words == {"tnneuurs"}
     assert source.look_up(query("4", "rue des Tanneurs", "99001")).unknown_words == frozenset()
@@ -187,9 +189,9 @@ def test_words_that_no_street_has_are_told_and_abbreviations_are_none_of_them(sh
 
 def test_a_register_that_is_not_there_or_of_another_language_waits() -> None:
     with pytest.raises(Unavailable, match="registers import valmont FILE"):
-        AddressRegister("valmont", Shelf(None)).look_up(QUERIES[0])
+        AddressRegister("valmont", AddressStore(None)).look_up(QUERIES[0])
     with pytest.raises(Unavailable, match="--language de"):
-        AddressRegister("valmont", Shelf(TOWN, "de")).look_up(QUERIES[0])
+        AddressRegister("valmont", AddressStore(TOWN, "de")).look_up(QUERIES[0])
 
 
 # -- extents
