@@ -26,7 +26,10 @@ def opened() -> Iterator[Service]:
     Raises Failure: there is no database file, or the schema is missing, behind or foreign. SettingsError, and
     SQLAlchemy's errors when the database is away.
     """
-    from store.schema.migrations import ADVICE, standing  # loads alembic, and the next shapely: checks need neither
+    from store.schema.migrations import (  # loads alembic, and the next shapely: checks need neither
+        ADVICE,
+        schema_status,
+    )
     from worker.bootstrap import open_service
     from worker.logs import set_up
 
@@ -37,7 +40,7 @@ def opened() -> Iterator[Service]:
     give_up_on(service.database, command=True)
     try:
         with reader(service.database).begin() as connection:
-            found = standing(connection)
+            found = schema_status(connection)
         if not found.usable:
             raise Failure(ADVICE[found], Exit.DEPENDENCY)
         yield service

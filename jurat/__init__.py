@@ -24,7 +24,7 @@ from jurat.errors import (
     WaitTimeout,
 )
 from jurat.participant_requests import Asked, AskedState
-from jurat.participant_status import Standing
+from jurat.participant_status import ParticipantStatus
 from jurat.publications import Publication
 from jurat.queries import Access, Result
 from jurat.submission import Check, Submission
@@ -49,6 +49,7 @@ __all__ = [
     "NotContestable",
     "NotNeeded",
     "Outcome",
+    "ParticipantStatus",
     "Priority",
     "Publication",
     "PublicationState",
@@ -56,7 +57,6 @@ __all__ = [
     "Reason",
     "Result",
     "SchemaMissing",
-    "Standing",
     "State",
     "Submission",
     "UnknownCheck",

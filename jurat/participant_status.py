@@ -10,7 +10,7 @@ from jurat.queries import Access, Result
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ParticipantStatus:
     """What one participant's verdicts add up to, with what is known of each question at that same moment.
 
     `results` has the newest check of each question that was answered. `contacts` and `own_texts` are the

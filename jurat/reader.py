@@ -28,7 +28,7 @@ from jurat.ids import parse_id
 from jurat.messages import OwnTexts, message_for, spoken
 from jurat.names import is_storable, require_printable, require_text
 from jurat.participant_requests import Asked, AskedState
-from jurat.participant_status import Standing
+from jurat.participant_status import ParticipantStatus
 from jurat.publications import PUBLICATION, Publication, publication_from
 from jurat.queries import (
     ACCESS,
@@ -115,7 +115,7 @@ class Reader:
             raise self._unknown(consultation)
         return access_from(rows)
 
-    def standing(self, consultation: str, participant: str) -> Standing:
+    def participant_status(self, consultation: str, participant: str) -> ParticipantStatus:
         """The participant's access with the newest result of each question, all of one moment: what a page shows.
 
         One statement reads it. Of two, one after the other, the second may know more than the first.
@@ -128,7 +128,7 @@ class Reader:
         results = [result_from(row[:RESULT_WIDTH]) for row in rows if row[0] is not None]
         contact, messages = map(read_json, rows[0][RESULT_WIDTH : RESULT_WIDTH + 2])
         access = access_from([row[RESULT_WIDTH + 2 :] for row in rows])
-        return Standing(access, {result.question: result for result in results}, contact, messages)
+        return ParticipantStatus(access, {result.question: result for result in results}, contact, messages)
 
     def wait(self, check_id: UUID | str, timeout: float = 30.0) -> Result:
         """Poll until the check is settled or goes to review, for at most `timeout` seconds.

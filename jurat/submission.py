@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from jurat.access import Confirmed, Terms, standing
+from jurat.access import Confirmed, Terms, question_status
 from jurat.answers import encode, validate
 from jurat.columns import instant, moment
 from jurat.errors import (
@@ -97,7 +97,7 @@ class _Asked:
     @property
     def left(self) -> int:
         """How many answers may be given now."""
-        stands = standing([each.confirmed for each in self.earlier], self.terms, self.now, self.reopened)
+        stands = question_status([each.confirmed for each in self.earlier], self.terms, self.now, self.reopened)
         return 0 if stands.state in (QuestionState.PENDING, QuestionState.REVIEW) else stands.left
 
 

@@ -72,11 +72,15 @@ def look(service: Service) -> None:
         with reader(service.database).begin() as connection:
             revision = connection.execute(text("SELECT version_num FROM jurat_alembic_version")).scalar()
         if revision != max(_MIGRATIONS.glob("[0-9]*.py")).name.partition("_")[0]:
-            from store.schema.migrations import ADVICE, Standing, standing  # loads alembic, which checks do not need
+            from store.schema.migrations import (  # loads alembic, which checks do not need
+                ADVICE,
+                SchemaStatus,
+                schema_status,
+            )
 
             with reader(service.database).begin() as connection:
-                found = standing(connection)
-            said += [ADVICE[found]] if found not in (Standing.CURRENT, Standing.AHEAD) else []
+                found = schema_status(connection)
+            said += [ADVICE[found]] if found not in (SchemaStatus.CURRENT, SchemaStatus.AHEAD) else []
         said += filter(None, [too_old(service.database)])
         if Queries(service.database).config_version() is None:
             said.append("no configuration was applied; run `bin/jurat config apply PATH`")
@@ -167,11 +171,14 @@ def _of_the_schema(engine: Engine, error: Exception) -> str:
 
     if state_of(error) == "42501" or not (is_unfit(error) or "no such " in str(getattr(error, "orig", ""))):
         return ""
-    from store.schema.migrations import ADVICE, standing  # loads alembic, which a worker that can work does without
+    from store.schema.migrations import (  # loads alembic, which a worker that can work does without
+        ADVICE,
+        schema_status,
+    )
 
     try:
         with reader(engine).begin() as connection:
-            found = standing(connection)
+            found = schema_status(connection)
     except SQLAlchemyError:
         return ""
     return "" if found.usable else ADVICE[found]

@@ -18,7 +18,7 @@ from config.settings import Settings
 from jurat.database import is_away, reader
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
-from store.schema.migrations import ADVICE, standing
+from store.schema.migrations import ADVICE, schema_status
 from worker.bootstrap import Service, open_service
 from worker.database import missing_file, why_not
 from worker.engine.engine import Engine
@@ -74,7 +74,7 @@ def _require_settings(settings: Settings) -> None:
 def _require_schema(service: Service) -> None:
     try:
         with reader(service.database).begin() as connection:
-            found = standing(connection)
+            found = schema_status(connection)
     except Exception as error:
         if not is_away(error):
             raise

@@ -14,7 +14,7 @@ from cli.command import CheckId, Command, Name, locale_option
 from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
-    from jurat import Client, Result, Standing
+    from jurat import Client, ParticipantStatus, Result
 
 _LARGEST = 64 * 1024
 _READS = ("JURAT_DATABASE_URL",)
@@ -160,7 +160,7 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
         raise click.UsageError("Give the ids of checks, or --access with a consultation and a participant.")
     with client(read_settings()) as platform:
         if access:
-            return _show_access(out, platform.standing(*access), *access, locale)
+            return _show_access(out, platform.participant_status(*access), *access, locale)
         results = platform.results(list(dict.fromkeys(check_ids)))
         found = {result.check_id for result in results}
         missing = [str(check_id) for check_id in dict.fromkeys(check_ids) if check_id not in found]
@@ -260,8 +260,10 @@ def _table(documents: Sequence[dict[str, Any]]) -> list[str]:
     return columns(("check", *names[1:-1], "decided"), ([document[name] for name in names] for document in documents))
 
 
-def _show_access(out: Output, standing: Standing, consultation: str, participant: str, locale: str) -> Exit:
-    access, message = standing.access, standing.access_message(locale)
+def _show_access(
+    out: Output, participant_status: ParticipantStatus, consultation: str, participant: str, locale: str
+) -> Exit:
+    access, message = participant_status.access, participant_status.access_message(locale)
     questions = [
         {
             "question": name,
@@ -269,7 +271,7 @@ def _show_access(out: Output, standing: Standing, consultation: str, participant
             "rounds_left": access.rounds_left.get(name, 0),
             "open": name in access.open,
             "renewable": name in access.renewable,
-            "message": standing.message(name, locale),
+            "message": participant_status.message(name, locale),
         }
         for name, state in access.questions.items()
     ]
@@ -279,7 +281,7 @@ def _show_access(out: Output, standing: Standing, consultation: str, participant
         "access": access.state,
         "granted_until": access.granted_until,
         "message": message,
-        "contact": standing.contact(locale),
+        "contact": participant_status.contact(locale),
         "questions": questions,
     }
     rows = columns(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from config.settings import Settings
-    from store.schema.migrations import Standing
+    from store.schema.migrations import SchemaStatus
 
 _READS = ("JURAT_DATABASE_URL",)
 
@@ -53,7 +53,7 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
         if old := too_old(engine):
             raise Failure(old, Exit.DEPENDENCY)
         before = _standing(engine)
-        if before not in (migrations.Standing.FOREIGN, migrations.Standing.AHEAD):
+        if before not in (migrations.SchemaStatus.FOREIGN, migrations.SchemaStatus.AHEAD):
             try:
                 migrations.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"))
             except migrations.Blocked as error:
@@ -111,13 +111,13 @@ def status(out: Output) -> Exit:
     from worker.database import engine_version
 
     with opened() as service:
-        standing = _standing(service.database)
+        schema_status = _standing(service.database)
         waiting = service.queries.unsettled()
         version = service.queries.config_version()
         facts = {
             "database": shown(service.settings)["JURAT_DATABASE_URL"],
             "engine": engine_version(service.database),
-            "schema": standing,
+            "schema": schema_status,
             "config_version": version,
             "unsettled": sum(waiting.values()),
         }
@@ -132,12 +132,12 @@ def status(out: Output) -> Exit:
     return Exit.DONE
 
 
-def _standing(engine: Engine) -> Standing:
+def _standing(engine: Engine) -> SchemaStatus:
     from jurat.database import reader
-    from store.schema.migrations import standing
+    from store.schema.migrations import schema_status
 
     with reader(engine).begin() as connection:
-        return standing(connection)
+        return schema_status(connection)
 
 
 def _refuse_missing_folder(settings: Settings) -> None:

@@ -13,7 +13,7 @@ from cli.output import Exit, Failure, Output, columns
 from cli.starters import FORMS
 
 if TYPE_CHECKING:
-    from cli.diagnosis.source_status import Standing
+    from cli.diagnosis.source_status import SourceStatus
 
 _READS = ("JURAT_DATABASE_URL",)
 _LONGEST_PAUSE = "365d"
@@ -57,7 +57,7 @@ def list_(out: Output) -> Exit:
     from cli.diagnosis import applied_sources
 
     with opened() as service:
-        standings = applied_sources.standings(service)
+        source_statuses = applied_sources.source_statuses(service)
     head = ("source", "type", "waiting", "last success", "last failure", "failed with", "state")
     rows = (
         (
@@ -69,9 +69,9 @@ def list_(out: Output) -> Exit:
             each.row.last_failure,
             _FAILING if _fails(each) else each.said(),
         )
-        for each in standings
+        for each in source_statuses
     )
-    data = [each.as_data() | ({"state": _FAILING} if _fails(each) else {}) for each in standings]
+    data = [each.as_data() | ({"state": _FAILING} if _fails(each) else {}) for each in source_statuses]
     out.show(data, columns(head, rows))
     return Exit.DONE
 
@@ -79,13 +79,13 @@ def list_(out: Output) -> Exit:
 _FAILING = "failing"
 
 
-def _fails(standing: Standing) -> bool:
+def _fails(status: SourceStatus) -> bool:
     """Whether a source that is asked gave no answer the last time: its breaker may open only after more of that."""
     from cli.diagnosis.source_status import State
 
-    failed, answered = standing.row.last_failure_at, standing.row.last_success_at
+    failed, answered = status.row.last_failure_at, status.row.last_success_at
     ended_so = failed is not None and (answered is None or failed > answered)
-    return standing.state is State.OPEN and (standing.row.failures > 0 or ended_so)
+    return status.state is State.OPEN and (status.row.failures > 0 or ended_so)
 
 
 @sources.command(
@@ -111,11 +111,11 @@ def health(out: Output, *, name: str | None) -> Exit:
     from cli.diagnosis.allowances import allowance_steps
 
     with opened() as service:
-        standings = applied_sources.standings(service, name)
-        steps = [checkup.standing_step(each) for each in standings]
+        source_statuses = applied_sources.source_statuses(service, name)
+        steps = [checkup.status_step(each) for each in source_statuses]
         steps += workforce.missing_steps(service.queries)
         steps += allowance_steps(service)
-    checkup.show(out, steps, sources=[each.as_data() for each in standings])
+    checkup.show(out, steps, sources=[each.as_data() for each in source_statuses])
     return checkup.code_of(steps)
 
 
@@ -139,13 +139,13 @@ def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> E
     from cli.diagnosis import applied_sources
 
     with opened() as service:
-        applied_sources.standings(service, name)
+        applied_sources.source_statuses(service, name)
         changed = applied_sources.upkeep(service).pause(name, seconds, reason, who)
-        (standing,) = applied_sources.standings(service, name)
+        (status,) = applied_sources.source_statuses(service, name)
     if not changed:
-        said = f"{name} is paused for longer already: {standing.said()}"
+        said = f"{name} is paused for longer already: {status.said()}"
         raise Failure(f"{said}; to shorten that, run `bin/jurat sources resume {name}` first", Exit.REFUSED)
-    out.show(standing.as_data(), [f"{name} is {standing.said()}"])
+    out.show(status.as_data(), [f"{name} is {status.said()}"])
     return Exit.DONE
 
 
@@ -162,11 +162,11 @@ def resume(out: Output, *, name: str, who: str) -> Exit:
     from cli.diagnosis import applied_sources
 
     with opened() as service:
-        applied_sources.standings(service, name)
+        applied_sources.source_statuses(service, name)
         ended = applied_sources.upkeep(service).resume(name, who)
-        (standing,) = applied_sources.standings(service, name)
+        (status,) = applied_sources.source_statuses(service, name)
     changed = "" if ended else "was not paused, and "
-    out.show(standing.as_data(), [f"{name} {changed}is {standing.said()}"])
+    out.show(status.as_data(), [f"{name} {changed}is {status.said()}"])
     return Exit.DONE
 
 

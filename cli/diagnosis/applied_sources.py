@@ -11,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cli.database import opened
 from cli.diagnosis import checkup
-from cli.diagnosis.source_status import Standing
-from cli.diagnosis.source_status import standings as every
+from cli.diagnosis.source_status import SourceStatus
+from cli.diagnosis.source_status import source_statuses as every
 from cli.output import Exit, Failure, Output
 from config.configuration import Configuration
 from config.settings import SettingsError
@@ -45,7 +45,7 @@ def plan_of(service: Service) -> Iterator[Plan]:
         plan.close()
 
 
-def standings(service: Service, name: str | None = None) -> list[Standing]:
+def source_statuses(service: Service, name: str | None = None) -> list[SourceStatus]:
     """How the sources of the applied configuration stand; of one alone where its name is given."""
     configured = configuration_of(service).sources
     if name is not None:
@@ -93,9 +93,9 @@ class _NotNow(Failure):
 
 def _turn(name: str, service: Service) -> float:
     """In how many seconds the look-up that is paid may begin."""
-    (standing,) = standings(service, name)
-    if standing.paused_until or standing.closed_until:
-        raise _NotNow(f"{name} is {standing.said()}")
+    (status,) = source_statuses(service, name)
+    if status.paused_until or status.closed_until:
+        raise _NotNow(f"{name} is {status.said()}")
     with plan_of(service) as plan:
         demand = plan.demand(name, 1)
     wait = upkeep(service).pay_for_request(demand, checkup.LONGEST_WAIT)

@@ -26,7 +26,7 @@ from jurat.ring import NO_BROKER
 
 if TYPE_CHECKING:
     from adapters.registry.roster import RegisterFileAdapter
-    from cli.diagnosis.source_status import Standing
+    from cli.diagnosis.source_status import SourceStatus
     from config.addresses import AddressFileSource
     from config.sources import SourceModel
     from store.queries import Queries
@@ -109,7 +109,7 @@ def variable_steps(known: set[str]) -> Iterator[Step]:
 def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
     """Whether the database answers and has a schema that this program can use; then the service on it."""
     from jurat.database import reader
-    from store.schema.migrations import ADVICE, Standing, standing
+    from store.schema.migrations import ADVICE, SchemaStatus, schema_status
     from worker.bootstrap import open_service
     from worker.database import advice_on, engine_version, first_line, give_up_on, oddities, sqlite_file
 
@@ -121,7 +121,7 @@ def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
         service = open_service(settings)
         give_up_on(service.database, command=True)
         with reader(service.database).begin() as connection:
-            found = standing(connection)
+            found = schema_status(connection)
         version, odd = engine_version(service.database), list(oddities(service))
     except ConfigurationError as error:
         return [Step("database", Mark.PROBLEM, str(error))], None
@@ -136,7 +136,7 @@ def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
     if not found.usable:
         service.close()
         return [*steps, Step("schema", Mark.DOWN, sentence, advice)], None
-    mark = Mark.OK if found is Standing.CURRENT else Mark.NOTE
+    mark = Mark.OK if found is SchemaStatus.CURRENT else Mark.NOTE
     return [*steps, Step("schema", mark, ADVICE[found])], service
 
 
@@ -262,38 +262,38 @@ def trouble_steps(plan: Plan, queries: Queries) -> Iterator[Step]:
     """The sources whose breakers are open, that say that they are asked too often, or at which something waits and no
     worker is.
     """
-    from cli.diagnosis.source_status import standings
+    from cli.diagnosis.source_status import source_statuses
 
-    for standing in standings(plan.configuration.sources, queries):
-        step = standing_step(standing)
+    for status in source_statuses(plan.configuration.sources, queries):
+        step = status_step(status)
         if step.mark is Mark.PROBLEM:
-            yield replace(step, name=f"source {standing.name}")
+            yield replace(step, name=f"source {status.name}")
 
 
-def standing_step(standing: Standing) -> Step:
+def status_step(status: SourceStatus) -> Step:
     """How a source stands, as workers wrote it down."""
     from cli.diagnosis.source_status import State
 
-    said = (standing.said(), standing.answers(), standing.quota(), standing.waits(), standing.served(), standing.told())
-    found, name = "; ".join(filter(None, said)), standing.name
-    if standing.state is State.BROKEN:
+    said = (status.said(), status.answers(), status.quota(), status.waits(), status.served(), status.told())
+    found, name = "; ".join(filter(None, said)), status.name
+    if status.state is State.BROKEN:
         advice = (
             f"workers ask it for one look-up at a time until it answers; see `bin/jurat sources test {name} --live`"
         )
         return Step(name, Mark.PROBLEM, found, advice)
-    if standing.throttled:
+    if status.throttled:
         return Step(
             name, Mark.PROBLEM, found, "it says that it is asked too often: lower its rate, burst or concurrency"
         )
-    if standing.unserved:
+    if status.unserved:
         return Step(name, Mark.PROBLEM, found, "start a worker that serves it, and see `bin/jurat fleet`")
-    if standing.stale:
+    if status.stale:
         advice = "no worker has counted what waits for so long: see `bin/jurat fleet` and the workers' logs"
         return Step(name, Mark.PROBLEM, found, advice)
-    return Step(name, Mark.OK if standing.state is State.OPEN else Mark.NOTE, found)
+    return Step(name, Mark.OK if status.state is State.OPEN else Mark.NOTE, found)
 
 
-def reach_steps(standing: Standing, plan: Plan, upkeep: Upkeep, settings: Settings) -> Iterator[Step]:
+def reach_steps(status: SourceStatus, plan: Plan, upkeep: Upkeep, settings: Settings) -> Iterator[Step]:
     """Whether the servers of a source answer HTTP at all, by one request to the root of each; nothing without servers.
 
     Nobody is looked up, so what the answer says does not count. The requests are paid as one look-up is, and not made
@@ -301,13 +301,13 @@ def reach_steps(standing: Standing, plan: Plan, upkeep: Upkeep, settings: Settin
     """
     from config.sources import urls_of
 
-    name, model = standing.name, standing.model
+    name, model = status.name, status.model
     parts = [urlsplit(url) for _, url in urls_of(model)]
     origins = sorted({f"{part.scheme}://{part.netloc}/" for part in parts})
     if not origins:
         return
-    if standing.paused_until or standing.closed_until:
-        yield Step(name, Mark.NOTE, f"not asked: {standing.said()}")
+    if status.paused_until or status.closed_until:
+        yield Step(name, Mark.NOTE, f"not asked: {status.said()}")
         return
     wait = upkeep.pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
     if wait is None:

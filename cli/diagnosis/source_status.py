@@ -30,7 +30,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SourceStatus:
     """One source as it stands at a moment of the database's clock.
 
     `used` counts requests of today; `daily` is how many there may be. `servers` are the names of the live workers that
@@ -185,14 +185,14 @@ class Standing:
         return self.model.hours.parsed if self.model.hours else Hours()
 
 
-def standings(models: Mapping[str, SourceModel], queries: Queries) -> list[Standing]:
+def source_statuses(models: Mapping[str, SourceModel], queries: Queries) -> list[SourceStatus]:
     """How these sources stand. Where no worker counts what waits, it is counted here."""
     now, workers = queries.clock(), queries.workers()
     found = []
     rows = {row.name: row for row in queries.sources()}
     for name, model in models.items():
         servers = tuple(worker.name for worker in workers if worker.serves(name))
-        found.append(Standing(name, model, rows[name], now, servers))
+        found.append(SourceStatus(name, model, rows[name], now, servers))
     if all(map(_is_counted, found)):
         return found
     counted = queries.waiting()
@@ -204,6 +204,6 @@ def standings(models: Mapping[str, SourceModel], queries: Queries) -> list[Stand
     ]
 
 
-def _is_counted(standing: Standing) -> bool:
+def _is_counted(status: SourceStatus) -> bool:
     """Whether workers count what waits for it: not where the last one that serves it has just ended."""
-    return standing.age is not None and not standing.stale and bool(standing.servers)
+    return status.age is not None and not status.stale and bool(status.servers)

@@ -192,15 +192,15 @@ def _address_sources(plan: Plan) -> list[str]:
 def _wait_for_turn(service: Service, plan: Plan, name: str) -> None:
     """Pay for one request, and wait until it may be sent."""
     from cli.diagnosis.checkup import LONGEST_WAIT
-    from cli.diagnosis.source_status import Standing
+    from cli.diagnosis.source_status import SourceStatus
     from jurat.database import bounded
     from store.upkeep.upkeep import Upkeep
 
     row = next((row for row in service.queries.sources() if row.name == name), None)
     if row is not None:
-        standing = Standing(name, plan.configuration.sources[name], row, service.queries.clock())
-        if standing.paused_until or standing.closed_until:
-            raise Failure(f"the source {name} may not be asked now: it is {standing.said()}", Exit.DEPENDENCY)
+        status = SourceStatus(name, plan.configuration.sources[name], row, service.queries.clock())
+        if status.paused_until or status.closed_until:
+            raise Failure(f"the source {name} may not be asked now: it is {status.said()}", Exit.DEPENDENCY)
     wait = Upkeep(bounded(service.database)).pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
     if wait is None:
         raise Failure(f"what the source {name} allows is used up at the moment; try again later", Exit.DEPENDENCY)

@@ -66,7 +66,7 @@ _SCHEMAS = """
 """The schema in which a new table would be made, and that of our tables, as the search path finds them."""
 
 
-class Standing(StrEnum):
+class SchemaStatus(StrEnum):
     """How a database's schema stands to this code."""
 
     CURRENT = "current"
@@ -78,15 +78,15 @@ class Standing(StrEnum):
     @property
     def usable(self) -> bool:
         """Whether workers and commands can work on it: an ahead one of the same contract version is fine."""
-        return self in (Standing.CURRENT, Standing.AHEAD)
+        return self in (SchemaStatus.CURRENT, SchemaStatus.AHEAD)
 
 
 ADVICE = {
-    Standing.CURRENT: "the schema is up to date",
-    Standing.EMPTY: "the database has no jurat tables; run `bin/jurat db upgrade`",
-    Standing.BEHIND: "the schema is behind this program; run `bin/jurat db upgrade`",
-    Standing.AHEAD: "the schema is ahead of this program, within the same contract version",
-    Standing.FOREIGN: "the schema is of another contract version; update this program",
+    SchemaStatus.CURRENT: "the schema is up to date",
+    SchemaStatus.EMPTY: "the database has no jurat tables; run `bin/jurat db upgrade`",
+    SchemaStatus.BEHIND: "the schema is behind this program; run `bin/jurat db upgrade`",
+    SchemaStatus.AHEAD: "the schema is ahead of this program, within the same contract version",
+    SchemaStatus.FOREIGN: "the schema is of another contract version; update this program",
 }
 
 
@@ -194,22 +194,22 @@ def upgrade_sql(dialect: str) -> str:
     return output.getvalue() + (f"{granting()}\n" if dialect == "postgresql" else "")
 
 
-def standing(connection: Connection) -> Standing:
+def schema_status(connection: Connection) -> SchemaStatus:
     """How the schema of this database stands to this code."""
     if not inspect(connection).has_table(_VERSION_TABLE):
-        return Standing.EMPTY
+        return SchemaStatus.EMPTY
     known, current = _revisions(), _current(connection)
     if current is None:
-        return Standing.EMPTY
+        return SchemaStatus.EMPTY
     if current == known[-1]:
-        return Standing.CURRENT
+        return SchemaStatus.CURRENT
     if current in known:
-        return Standing.BEHIND
+        return SchemaStatus.BEHIND
     try:
         version = connection.execute(text("SELECT max(version) FROM jurat_contract")).scalar()
     except SQLAlchemyError:
-        return Standing.FOREIGN
-    return Standing.AHEAD if version == CONTRACT_VERSION else Standing.FOREIGN
+        return SchemaStatus.FOREIGN
+    return SchemaStatus.AHEAD if version == CONTRACT_VERSION else SchemaStatus.FOREIGN
 
 
 @cache

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from jurat.access import AddedUp, AtLeast, Confirmed, Terms, add_up, standing
+from jurat.access import AddedUp, AtLeast, Confirmed, Terms, add_up, question_status
 from jurat.batches import Rows, Statement, run
 from jurat.columns import Moment, instant, moment
 from jurat.statements import in_force, now, prepared, rows_json, rowset
@@ -153,7 +153,7 @@ class _History:
     def added_up(self, book: AccessTerms, consultation: str) -> AddedUp:
         terms = book.terms.get(consultation, {})
         stands = {
-            name: standing(
+            name: question_status(
                 self.answers.get(name, ()), terms.get(name, _NOT_ASKED), self.now, self.reopened.get(name, ())
             )
             for name in [*terms, *self.answers]

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from jurat.access import AtLeast, Confirmed, Terms, add_up, standing
+from jurat.access import AtLeast, Confirmed, Terms, add_up, question_status
 from jurat.vocabulary import TECHNICAL, Reason, State
 from store.configurations.applied_config import AccessTerms
 from tasks.checks import ClaimedCheck
@@ -155,6 +155,8 @@ def wrong_access(after: Snapshot, book: AccessTerms, since: int) -> list[str]:
 
 def _added_up(book: AccessTerms, consultation: str, answers: Mapping[str, list[Confirmed]], version: int) -> AccessRow:
     terms, now = book.terms.get(consultation, {}), datetime.now(UTC)  # no answer ends: it does not matter when
-    stands = {name: standing(answers.get(name, []), terms.get(name, Terms(0)), now) for name in [*terms, *answers]}
+    stands = {
+        name: question_status(answers.get(name, []), terms.get(name, Terms(0)), now) for name in [*terms, *answers]
+    }
     added = add_up(book.rules.get(consultation) or AtLeast(len(stands), tuple(stands)), stands, now)
     return AccessRow(added.access, added.states, added.rounds_left, version)

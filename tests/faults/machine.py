@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from jurat import AlreadyConfirmed, Check, NotNeeded, UnknownQuestion
-from jurat.access import ended, standing
+from jurat.access import ended, question_status
 from jurat.vocabulary import Outcome, Reason, State
 from store.configurations.applied_config import AccessTerms
 from store.queue.leases import LEASE
@@ -67,7 +67,10 @@ class LedgerMachine(Persons):
             refused = UnknownQuestion
         elif earlier:
             confirmed = [self.now.confirmed(check) for _, check, _ in earlier]
-            if standing(confirmed, asked.terms, self.clock.now).left < 1 or earlier[-1][2].state != State.SETTLED:
+            if (
+                question_status(confirmed, asked.terms, self.clock.now).left < 1
+                or earlier[-1][2].state != State.SETTLED
+            ):
                 refused = AlreadyConfirmed
         check = self._submit(participant, question, back, refused)
         if check is None or back or asked is None:

@@ -51,45 +51,49 @@ def test_it_has_the_access_and_the_newest_result_of_each_question(client: Client
     waiting = submit(client, town)
     again = submit(client, town, question="code", answer={"code": "summer"})
     submit(client, town, "p-43")
-    standing = client.standing("budget", "p-42")
-    assert standing.access == client.access("budget", "p-42")
-    assert standing.results == {"residence": client.result(waiting.id), "code": client.result(again.id)}
-    assert standing.next_poll_ms == 500, "the soonest of the two"
+    participant_status = client.participant_status("budget", "p-42")
+    assert participant_status.access == client.access("budget", "p-42")
+    assert participant_status.results == {"residence": client.result(waiting.id), "code": client.result(again.id)}
+    assert participant_status.next_poll_ms == 500, "the soonest of the two"
     town.settle(again.id, Outcome.REFUSED, Reason.CODE_USED)
-    assert client.standing("budget", "p-42").next_poll_ms == 700
-    assert client.standing("budget", "p-42").results["code"].reason is Reason.CODE_USED
+    assert client.participant_status("budget", "p-42").next_poll_ms == 700
+    assert client.participant_status("budget", "p-42").results["code"].reason is Reason.CODE_USED
 
 
 def test_before_the_first_answer_it_is_the_whole_form(client: Client, town: Town) -> None:
-    standing = client.standing("budget", "nobody-yet")
-    assert standing.access == client.access("budget", "nobody-yet")
-    assert (standing.results, standing.next_poll_ms, standing.contact("fr")) == ({}, 0, "")
-    assert standing.message("residence", "de") == message_for("state.open", "de")
-    assert standing.access_message("de") == message_for("access.incomplete", "de")
+    participant_status = client.participant_status("budget", "nobody-yet")
+    assert participant_status.access == client.access("budget", "nobody-yet")
+    assert (participant_status.results, participant_status.next_poll_ms, participant_status.contact("fr")) == (
+        {},
+        0,
+        "",
+    )
+    assert participant_status.message("residence", "de") == message_for("state.open", "de")
+    assert participant_status.access_message("de") == message_for("access.incomplete", "de")
 
 
 def test_it_is_read_in_one_statement(client: Client, town: Town) -> None:
     submit(client, town)
     asked: list[str] = []
     event.listen(client._engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
-    client.standing("budget", "p-42")
+    client.participant_status("budget", "p-42")
     assert sum("jurat_" in sql for sql in asked) == 1
 
 
 def test_what_is_told_is_why_the_verdict_says_so_or_where_the_question_stands(client: Client, town: Town) -> None:
     check = submit(client, town)
-    assert client.standing("budget", "p-42").message("residence") == message_for("state.pending", "en")
+    assert client.participant_status("budget", "p-42").message("residence") == message_for("state.pending", "en")
     town.settle(check.id, Outcome.REFUSED, Reason.OUTSIDE_ZONE)
     counts(town, "blocked", residence="refused")
-    standing = client.standing("budget", "p-42")
-    assert standing.message("residence", "es-MX") == message_for("outside_zone", "es")
-    assert standing.access_message("es-MX") == message_for("access.blocked", "es")
+    participant_status = client.participant_status("budget", "p-42")
+    assert participant_status.message("residence", "es-MX") == message_for("outside_zone", "es")
+    assert participant_status.access_message("es-MX") == message_for("access.blocked", "es")
     town.write("UPDATE jurat_checks SET state = 'review'")
     counts(town, "pending", residence="review")
-    standing = client.standing("budget", "p-42")
-    assert standing.results["residence"].state is State.REVIEW
-    assert standing.message("residence", "fr") == message_for("state.review", "fr")
-    assert standing.next_poll_ms == 60_000
+    participant_status = client.participant_status("budget", "p-42")
+    assert participant_status.results["residence"].state is State.REVIEW
+    assert participant_status.message("residence", "fr") == message_for("state.review", "fr")
+    assert participant_status.next_poll_ms == 60_000
 
 
 def test_a_verdict_that_does_not_count_is_not_told(client: Client, town: Town) -> None:
@@ -98,25 +102,25 @@ def test_a_verdict_that_does_not_count_is_not_told(client: Client, town: Town) -
     town.settle(check.id, Outcome.REFUSED, Reason.OUTSIDE_ZONE)
     for state in (QuestionState.ACCEPTED, QuestionState.OPEN):
         counts(town, "incomplete", residence=state)
-        assert client.standing("budget", "p-42").message("residence") == message_for(f"state.{state}", "en")
+        assert client.participant_status("budget", "p-42").message("residence") == message_for(f"state.{state}", "en")
 
 
 def test_a_reason_of_a_newer_worker_is_told_by_the_state(client: Client, town: Town) -> None:
     check = submit(client, town)
     town.settle(check.id, Outcome.ACCEPTED, "brand_new")
     counts(town, "granted", residence="accepted")
-    assert client.standing("budget", "p-42").message("residence") == message_for("state.accepted", "en")
+    assert client.participant_status("budget", "p-42").message("residence") == message_for("state.accepted", "en")
 
 
 def test_the_texts_of_a_consultation_go_first(client: Client, with_texts: Town) -> None:
     check = submit(client, with_texts)
     with_texts.settle(check.id, Outcome.REFUSED, Reason.OUTSIDE_ZONE)
     counts(with_texts, "blocked", residence="refused")
-    standing = client.standing("budget", "p-42")
-    assert standing.message("residence", "fr-CA") == "Venez à la mairie."
-    assert standing.message("residence", "de") == message_for("outside_zone", "de")
-    assert standing.message("code", "de") == "Open to all."
-    assert (standing.contact("fr-CA"), standing.contact("de")) == ("Écrivez-nous", "Write to us")
+    participant_status = client.participant_status("budget", "p-42")
+    assert participant_status.message("residence", "fr-CA") == "Venez à la mairie."
+    assert participant_status.message("residence", "de") == message_for("outside_zone", "de")
+    assert participant_status.message("code", "de") == "Open to all."
+    assert (participant_status.contact("fr-CA"), participant_status.contact("de")) == ("Écrivez-nous", "Write to us")
     assert client.message("outside_zone", "fr", "budget") == "Venez à la mairie."
     assert client.message("outside_zone", "fr", "budget-2027") == message_for("outside_zone", "fr")
     assert client.message("outside_zone", "fr") == message_for("outside_zone", "fr")
@@ -127,7 +131,7 @@ def test_the_texts_of_a_consultation_go_first(client: Client, with_texts: Town) 
 
 
 def test_an_unknown_consultation_is_told_and_an_old_verdict_keeps_its_text(client: Client) -> None:
-    for read in (lambda: client.standing("budget-2028", "p-42"), lambda: client.contact("budget-2028")):
+    for read in (lambda: client.participant_status("budget-2028", "p-42"), lambda: client.contact("budget-2028")):
         with pytest.raises(UnknownConsultation, match="did you mean 'budget-2027'"):
             read()
     assert client.message("outside_zone", "de", "budget-2020") == message_for("outside_zone", "de")
@@ -136,16 +140,16 @@ def test_an_unknown_consultation_is_told_and_an_old_verdict_keeps_its_text(clien
 def test_a_question_that_was_published_since_is_open(client: Client, town: Town) -> None:
     submit(client, town)
     town.ask("budget", "age", position=0, rounds=2)
-    standing = client.standing("budget", "p-42")
-    assert list(standing.access.questions) == ["age", "residence", "profession", "code"]
-    assert standing.message("age") == message_for("state.open", "en")
+    participant_status = client.participant_status("budget", "p-42")
+    assert list(participant_status.access.questions) == ["age", "residence", "profession", "code"]
+    assert participant_status.message("age") == message_for("state.open", "en")
 
 
 def test_a_database_without_our_tables_is_told(tmp_path: Any) -> None:
     (tmp_path / "empty.db").touch()
     client = Client(f"sqlite:///{tmp_path}/empty.db")
     with pytest.raises(SchemaMissing, match="no jurat tables"):
-        client.standing("budget", "p-42")
+        client.participant_status("budget", "p-42")
     client.close()
 
 
@@ -161,10 +165,13 @@ def test_it_is_one_moment_while_answers_come_and_go(client: Client, town: Town) 
             counts(town, "blocked", residence="refused")
 
     event.listen(client._engine, "after_cursor_execute", settle_meanwhile)
-    standing = client.standing("budget", "p-42")
+    participant_status = client.participant_status("budget", "p-42")
     assert seen
-    assert (standing.access.questions["residence"], standing.results["residence"].state) == ("pending", "pending")
-    later = client.standing("budget", "p-42")
+    assert (participant_status.access.questions["residence"], participant_status.results["residence"].state) == (
+        "pending",
+        "pending",
+    )
+    later = client.participant_status("budget", "p-42")
     assert (later.access.questions["residence"], later.results["residence"].outcome) == ("refused", "refused")
 
 
@@ -175,4 +182,4 @@ def test_many_rounds_give_the_last(client: Client, town: Town) -> None:
         town.settle(check.id, Outcome.REFUSED, Reason.CODE_UNKNOWN)
         counts(town, "incomplete", code="refused")
         ids.append(check.id)
-    assert client.standing("budget", "p-42").results["code"].check_id == ids[-1]
+    assert client.participant_status("budget", "p-42").results["code"].check_id == ids[-1]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cli.diagnosis.checkup import Mark, standing_step
-from cli.diagnosis.source_status import Standing, State
+from cli.diagnosis.checkup import Mark, status_step
+from cli.diagnosis.source_status import SourceStatus, State
 from config.sources import CodesSource
 from store.queries import SourceRow
 
@@ -18,7 +18,7 @@ BROKEN = {"opened_at": EARLIER, "failures": 7, "last_failure_at": EARLIER, "last
 THROTTLED = {"paused_until": LATER, "pause_reason": "source_throttled"}
 
 
-def standing(limits: dict[str, Any] | None = None, **row: Any) -> Standing:
+def status(limits: dict[str, Any] | None = None, **row: Any) -> SourceStatus:
     nothing: dict[str, Any] = {
         **dict.fromkeys(SourceRow.__dataclass_fields__),
         "name": "spring",
@@ -27,7 +27,7 @@ def standing(limits: dict[str, Any] | None = None, **row: Any) -> Standing:
         "used": 0,
     }
     model = CodesSource.model_validate({"type": "codes", "list": "spring", **(limits or {})})
-    return Standing("spring", model, SourceRow(**{**nothing, **row}), NOW)
+    return SourceStatus("spring", model, SourceRow(**{**nothing, **row}), NOW)
 
 
 @pytest.mark.parametrize(
@@ -63,18 +63,18 @@ def standing(limits: dict[str, Any] | None = None, **row: Any) -> Standing:
 def test_everything_that_keeps_a_source_from_being_asked_is_said(
     limits: dict[str, Any], row: dict[str, Any], state: State, said: str
 ) -> None:
-    found = standing(limits, **row)
+    found = status(limits, **row)
     assert (found.state, found.said()) == (state, said)
     assert found.as_data()["state"] == state
 
 
 def test_what_is_used_is_that_of_today_where_the_source_is() -> None:
     tokyo = {"daily": 100, "hours": {"timezone": "Asia/Tokyo"}}
-    assert standing({"daily": 100}, day="2026-11-25", used=12).quota() == "12 of 100 requests used today"
-    assert standing({"daily": 100}, day="2026-11-24", used=12).quota() == "0 of 100 requests used today"
-    assert standing(tokyo, day="2026-11-26", used=12).used == 12
-    assert standing(tokyo, day="2026-11-25", used=12).used == 0
-    assert standing().quota() == ""
+    assert status({"daily": 100}, day="2026-11-25", used=12).quota() == "12 of 100 requests used today"
+    assert status({"daily": 100}, day="2026-11-24", used=12).quota() == "0 of 100 requests used today"
+    assert status(tokyo, day="2026-11-26", used=12).used == 12
+    assert status(tokyo, day="2026-11-25", used=12).used == 0
+    assert status().quota() == ""
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_what_is_used_is_that_of_today_where_the_source_is() -> None:
     ],
 )
 def test_what_waits_is_said_with_how_long_it_will_take(row: dict[str, Any], said: str) -> None:
-    assert standing(**row).waits() == said
+    assert status(**row).waits() == said
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_waits_is_said_with_how_long_it_will_take(row: dict[str, Any], said
     ],
 )
 def test_how_it_answers_is_said(row: dict[str, Any], said: str) -> None:
-    assert standing(**row).answers() == said
+    assert status(**row).answers() == said
 
 
 @pytest.mark.parametrize(
@@ -123,6 +123,6 @@ def test_how_it_answers_is_said(row: dict[str, Any], said: str) -> None:
 def test_what_is_broken_or_asked_too_often_is_a_problem(
     limits: dict[str, Any], row: dict[str, Any], mark: Mark
 ) -> None:
-    step = standing_step(standing(limits, **row))
+    step = status_step(status(limits, **row))
     assert step.mark is mark
     assert bool(step.advice) == (mark is Mark.PROBLEM)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DataError
 
 from jurat import AlreadyConfirmed, NotNeeded
-from jurat.access import AddedUp, Confirmed, Standing, add_up, standing
+from jurat.access import AddedUp, Confirmed, QuestionStatus, add_up, question_status
 from jurat.ids import uuid7
 from jurat.vocabulary import AccessState, Outcome, QuestionState, Reason, State
 from store.requests.request_runner import Kind, Request, Requests
@@ -63,8 +63,8 @@ class Expected:
     def added_up(self) -> AddedUp:
         return add_up(self._rule, {name: self.stands(name) for name in self._terms}, NOW)
 
-    def stands(self, question: str) -> Standing:
-        return standing(self.confirmed[question], self._terms[question], NOW)
+    def stands(self, question: str) -> QuestionStatus:
+        return question_status(self.confirmed[question], self._terms[question], NOW)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
