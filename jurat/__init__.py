@@ -23,7 +23,7 @@ from jurat.errors import (
     UnknownRequest,
     WaitTimeout,
 )
-from jurat.participant_requests import Asked, AskedState
+from jurat.participant_requests import RequestState, RequestStatus
 from jurat.participant_status import ParticipantStatus
 from jurat.publications import Publication
 from jurat.queries import Access, Result
@@ -36,8 +36,6 @@ __all__ = [
     "AccessRevoked",
     "AccessState",
     "AlreadyConfirmed",
-    "Asked",
-    "AskedState",
     "Check",
     "Client",
     "ConfigurationError",
@@ -55,6 +53,8 @@ __all__ = [
     "PublicationState",
     "QuestionState",
     "Reason",
+    "RequestState",
+    "RequestStatus",
     "Result",
     "SchemaMissing",
     "State",

@@ -19,7 +19,7 @@ from jurat.names import require_printable, same_person
 from jurat.statements import Statements, now
 
 
-class AskedState(StrEnum):
+class RequestState(StrEnum):
     """How a request stands."""
 
     WAITING = "waiting"
@@ -28,14 +28,14 @@ class AskedState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestStatus:
     """What came of a request. `refused` says why it could not be done; `dealt_with_at` is when a worker did it, or
     refused to.
     """
 
     id: UUID
     kind: str
-    state: AskedState
+    state: RequestState
     refused: str | None
     dealt_with_at: datetime | None
 

@@ -27,7 +27,7 @@ from jurat.errors import (
 from jurat.ids import parse_id
 from jurat.messages import OwnTexts, message_for, spoken
 from jurat.names import is_storable, require_printable, require_text
-from jurat.participant_requests import Asked, AskedState
+from jurat.participant_requests import RequestState, RequestStatus
 from jurat.participant_status import ParticipantStatus
 from jurat.publications import PUBLICATION, Publication, publication_from
 from jurat.queries import (
@@ -69,7 +69,7 @@ class Reader:
             raise UnknownConsultation(name, [row[0] for row in self._read(PUBLISHED, {})])
         return publication_from(name, rows[0])
 
-    def request(self, request_id: UUID | str) -> Asked:
+    def request(self, request_id: UUID | str) -> RequestStatus:
         """What came of a request of `contest`, `transfer`, `erase` or `add_codes`.
 
         Raises UnknownRequest when no committed request has this id, or it was dealt with long ago.
@@ -79,8 +79,8 @@ class Reader:
         if not known or not rows:
             raise UnknownRequest(known or request_id)
         _, kind, applied_at, refused = rows[0]
-        state = AskedState.WAITING if applied_at is None else AskedState.REFUSED if refused else AskedState.DONE
-        return Asked(known, kind, state, refused, moment(applied_at))
+        state = RequestState.WAITING if applied_at is None else RequestState.REFUSED if refused else RequestState.DONE
+        return RequestStatus(known, kind, state, refused, moment(applied_at))
 
     def result(self, check_id: UUID | str) -> Result:
         """What is known of a check, by its primary key.

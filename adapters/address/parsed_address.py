@@ -43,7 +43,7 @@ _CUT = "\n"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Asked:
+class ParsedAddress:
     """The address that was asked for; "" for what the answer does not say. It is personal: its repr shows nothing.
 
     `city_code` is the official code of the town, which a platform may fill in (in France INSEE's). `contradictory`
@@ -61,7 +61,7 @@ class Asked:
     malformed: bool = False
 
 
-def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
+def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
     """Reads `number`, `street`, `postcode`, `city` and `city_code` of an answer; nothing in them is an error."""
     words = language(code)
     postcode = read_postcode(_text(answer, "postcode"))
@@ -78,7 +78,7 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> Asked:
     malformed = malformed or (UNREADABLE in numbers and any(map(is_misjoined, fields)))
     malformed = malformed or not all(stands_as_written(number, " ".join(fields)) for number in numbers)
     sound = without_spoiled(fields[1])
-    return Asked(
+    return ParsedAddress(
         number=numbers[0] if numbers else None,
         street=_written(_best(streets, words), fields),
         postcode=postcode,

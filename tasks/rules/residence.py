@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from adapters.address.house_numbers import same_number
-from adapters.address.parsed_address import Asked, read_answer, read_postcode
+from adapters.address.parsed_address import ParsedAddress, read_answer, read_postcode
 from adapters.address.street_names import THRESHOLD, has_initial, same_city, similarity
 from adapters.address.zones import Zone
 from adapters.base import Finding, Level, Place, Places
@@ -265,7 +265,7 @@ class _Case:
 
 def _by_position(
     case: _Case,
-    asked: Asked,
+    asked: ParsedAddress,
     judged: Sequence[_Candidate],
     others: Sequence[_Candidate],
     margins: Mapping[Level, float],
@@ -298,7 +298,7 @@ def _by_position(
     return case.decided(own.side)
 
 
-def _compared(asked: Asked, place: Place, places: Places, language: str) -> _Candidate:
+def _compared(asked: ParsedAddress, place: Place, places: Places, language: str) -> _Candidate:
     """How `place` compares with what was asked for. A town that was not asked for is no difference."""
     code = asked.city_code == place.city_code.upper() if asked.city_code and place.city_code else None
     named = bool(asked.city and place.city) and same_city(asked.city, place.city or "", language)
@@ -399,7 +399,7 @@ def _side(*, inside: bool) -> Side:
     return Side.INSIDE if inside else Side.OUTSIDE
 
 
-def _answers(asked: Asked, candidates: Sequence[_Candidate]) -> tuple[Mapping[str, str], ...]:
+def _answers(asked: ParsedAddress, candidates: Sequence[_Candidate]) -> tuple[Mapping[str, str], ...]:
     """The addresses of `candidates` as the participant could have written them, each once, with the town's code where
     nothing else tells the town. One alone is nothing to choose from, unless it tells the town that was not asked for.
     """

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from jurat import AskedState, Client, InvalidSubmission, UnknownConsultation, UnknownRequest
+from jurat import Client, InvalidSubmission, RequestState, UnknownConsultation, UnknownRequest
 from jurat.ids import uuid7
 from tests.jurat.conftest import Platform
 from tests.jurat.consultations import Town, execute, plain
@@ -60,7 +60,7 @@ def test_what_is_asked_for_is_stored_with_the_platforms_own_transaction(platform
     ]
     for asked, kind in ((moved, "transfer"), (erased, "erase")):
         found = client.request(asked)
-        assert (found.id, found.kind, found.state, found.refused) == (asked, kind, AskedState.WAITING, None)
+        assert (found.id, found.kind, found.state, found.refused) == (asked, kind, RequestState.WAITING, None)
 
 
 def test_a_transaction_that_is_rolled_back_asks_for_nothing(town: Town, client: Client) -> None:
@@ -91,8 +91,8 @@ def test_what_came_of_it_is_read_by_its_id(town: Town, client: Client) -> None:
     now = "now()" if town.engine.dialect.name == "postgresql" else "strftime('%Y-%m-%d %H:%M:%f', 'now')"
     town.write(f"UPDATE jurat_requests SET applied_at = {now} WHERE id = :id", id=str(done))
     town.write(f"UPDATE jurat_requests SET applied_at = {now}, refused = 'because' WHERE id = :id", id=str(refused))
-    assert (client.request(done).state, client.request(done).refused) == (AskedState.DONE, None)
-    assert (client.request(refused).state, client.request(refused).refused) == (AskedState.REFUSED, "because")
+    assert (client.request(done).state, client.request(done).refused) == (RequestState.DONE, None)
+    assert (client.request(refused).state, client.request(refused).refused) == (RequestState.REFUSED, "because")
     assert client.request(done).dealt_with_at is not None
 
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, make_url
 
-from jurat import AskedState, Client, LimitReached
+from jurat import Client, LimitReached, RequestState
 from jurat.database import open_engine
 from jurat.ids import uuid7
 from jurat.seal import key_to_text
@@ -94,7 +94,7 @@ def test_transfers_count_as_well_and_the_transaction_stays_usable(town: Town) ->
             town.client.erase(connection, participant="p-5")
     assert town.asked() == 2
     assert town.desk.upkeep.do_requests() == 2
-    assert town.client.request(first).state is AskedState.DONE
+    assert town.client.request(first).state is RequestState.DONE
 
 
 @pytest.mark.parametrize(

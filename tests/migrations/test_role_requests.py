@@ -10,7 +10,7 @@ import shapely
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from jurat import AskedState, Client
+from jurat import Client, RequestState
 from jurat.codes import generate
 from jurat.database import bounded, open_engine
 from jurat.ids import uuid7
@@ -56,9 +56,9 @@ def test_a_platform_asks_and_the_worker_does_it(logins: tuple[Desk, Logins]) -> 
         moved = client.transfer(connection, consultation="budget", participant="p-1", target="p-2", by="the platform")
         erased = client.erase(connection, participant="p-3")
         refused = client.transfer(connection, consultation="budget", participant="p-8", target="p-9", by="a clerk")
-    assert client.request(moved).state is AskedState.WAITING
+    assert client.request(moved).state is RequestState.WAITING
     assert Upkeep(worker).do_requests() == 3
-    assert [client.request(each).state for each in (moved, erased)] == [AskedState.DONE] * 2
+    assert [client.request(each).state for each in (moved, erased)] == [RequestState.DONE] * 2
     assert (
         client.request(refused).refused
         == "that participant has nothing in consultation budget to transfer; check the id"
@@ -107,7 +107,7 @@ def test_an_administrator_asks_for_codes_and_the_worker_adds_them(logins: tuple[
     with admin.begin() as connection:
         asked = client.add_codes(connection, "spring", codes, by="Iris of the town")
     assert Upkeep(worker, CodeImporter(desk.unseal, desk.fingerprints)).do_requests() == 1
-    assert client.request(asked).state is AskedState.DONE
+    assert client.request(asked).state is RequestState.DONE
     with plain(users.url(Role.READER)) as reader:
         counted = reader.execute("SELECT list, codes, redeemed, revoked, expired FROM jurat_code_lists").fetchall()
     assert counted == [("spring", 3, 0, 0, 0)]

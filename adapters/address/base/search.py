@@ -13,7 +13,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from adapters.address.base.streets import AddressBase, Area, House, Street, Wanted
-from adapters.address.parsed_address import Asked, read_answer
+from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import THRESHOLD, canonical, has_initial, language, name_words, similarity
 from adapters.base import Level, Place, Places, Query
 
@@ -36,7 +36,7 @@ class _Case:
     `initial` says that the name has a letter that may stand for a word, so that streets of just this name do not do.
     """
 
-    asked: Asked = field(repr=False)
+    asked: ParsedAddress = field(repr=False)
     wanted: Wanted
     initial: bool
     found: list[tuple[Street, float, Sequence[House]]] = field(default_factory=list)

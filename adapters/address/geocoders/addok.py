@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from adapters.address.geocoders.payload import Part, position
 from adapters.address.house_numbers import same_number
-from adapters.address.parsed_address import Asked, read_answer, read_postcode
+from adapters.address.parsed_address import ParsedAddress, read_answer, read_postcode
 from adapters.address.street_names import THRESHOLD, doubtful_words, expand, fold, name_words, similarity
 from adapters.base import Another, Level, Place, Places, Query, Unreadable
 from adapters.http_client.transport import Transport, raise_for_trouble
@@ -114,7 +114,7 @@ class Addok:
         return places, NATIONAL if named is None else named if isinstance(named, str) else ""
 
 
-def doubtful_word(asked: Asked, places: Sequence[Place], code: str) -> str | None:
+def doubtful_word(asked: ParsedAddress, places: Sequence[Place], code: str) -> str | None:
     """The one word (folded) of which the source must know nothing, so that a house of `places` may be the one meant.
 
     None where that would change nothing: a street here is alike without it, no house has the number, or there are
@@ -130,7 +130,7 @@ def doubtful_word(asked: Asked, places: Sequence[Place], code: str) -> str | Non
     return words.pop() if len(words) == 1 and words <= set(fold(asked.street).split()) else None
 
 
-def _agrees(asked: Asked, place: Place) -> bool:
+def _agrees(asked: ParsedAddress, place: Place) -> bool:
     postcode, code = asked.postcode, asked.city_code
     return bool((postcode and postcode == read_postcode(place.postcode or "")) or (code and code == place.city_code))
 

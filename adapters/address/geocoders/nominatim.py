@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adapters.address.geocoders.payload import OPENSTREETMAP, Part, whole_streets
-from adapters.address.parsed_address import Asked, read_answer
+from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import expand, same_city
 from adapters.base import Box, Level, Place, Places, Query
 from adapters.http_client.transport import Transport, raise_for_trouble
@@ -87,7 +87,7 @@ class Nominatim:
         self._transport.close()
 
 
-def _places(result: Part, asked: Asked, code: str) -> Iterator[Place]:
+def _places(result: Part, asked: ParsedAddress, code: str) -> Iterator[Place]:
     """What one result is: one place, or several where one building has several numbers ("8;10")."""
     rank = int(result.member("place_rank").number(0, RANK_HOUSE))
     longitude, latitude = result.member("lon").degrees(180), result.member("lat").degrees(90)

@@ -23,12 +23,12 @@ from examples.platform.web.waiting import said_of, wait_for, wait_for_word
 from jurat import (
     AccessRevoked,
     AlreadyConfirmed,
-    AskedState,
     InvalidAnswer,
     NotContestable,
     NotNeeded,
     Outcome,
     Reason,
+    RequestState,
     Result,
     UnknownConsultation,
 )
@@ -247,7 +247,7 @@ def _contest_of(check: UUID) -> UUID | None:
 def _waits(contest: UUID) -> bool:
     """Whether a worker still has to put the check before a person, which takes a second or so."""
     asked = said_of(contest)
-    return asked is not None and asked.state is AskedState.WAITING
+    return asked is not None and asked.state is RequestState.WAITING
 
 
 def _candidates(check: UUID) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from adapters.fingerprints import Fingerprints
-from jurat import AskedState
+from jurat import RequestState
 from jurat.code_lists import insert_codes
 from jurat.codes import generate
 from jurat.ids import uuid7
@@ -57,7 +57,7 @@ def counted(desk: Desk) -> dict[str, tuple[int, ...]]:
 def refused(desk: Desk, request: UUID) -> str:
     assert upkeep(desk).do_requests() == 1
     became = desk.client.request(request)
-    assert became.state is AskedState.REFUSED
+    assert became.state is RequestState.REFUSED
     assert became.refused
     assert desk.sql("SELECT note, note_key FROM jurat_requests") == [(None, None)]
     assert desk.sql("SELECT * FROM jurat_codes") == []
@@ -69,10 +69,10 @@ def test_codes_are_sealed_until_they_are_in_the_list_and_let_people_in(desk: Des
     request = ask(desk, codes)
     ((kind, note, key),) = desk.sql("SELECT kind, note, note_key FROM jurat_requests")
     assert (kind, json.loads(desk.unseal.open(bytes(note), key))) == ("codes", codes)
-    assert desk.client.request(request).state is AskedState.WAITING
+    assert desk.client.request(request).state is RequestState.WAITING
     assert upkeep(desk).do_requests() == 1
     became = desk.client.request(request)
-    assert (became.kind, became.state, became.refused) == ("codes", AskedState.DONE, None)
+    assert (became.kind, became.state, became.refused) == ("codes", RequestState.DONE, None)
     assert desk.sql("SELECT note, note_key FROM jurat_requests") == [(None, None)]
     assert counted(desk) == {"spring": (3, 0, 0, 0)}
     held = desk.held("p-1", "code", answer={"code": codes[0].lower()})
@@ -121,7 +121,7 @@ def test_a_list_may_be_one_that_a_source_leaves_open(desk: Desk) -> None:
     applied(desk, OWN_LIST)
     request = ask(desk, [generate()], "autumn")
     upkeep(desk).do_requests()
-    assert desk.client.request(request).state is AskedState.DONE
+    assert desk.client.request(request).state is RequestState.DONE
     document = {"questions": {"code": {"criterion": "own-code", "with": {"list": "autumn"}}}, "access": "code"}
     with desk.engine.begin() as connection:
         desk.client.publish_consultation(connection, "autumn", document, by=IRIS)
@@ -133,7 +133,7 @@ def test_codes_of_others_have_no_check_character(desk: Desk) -> None:
     applied(desk, FREE_LIST)
     request = ask(desk, ["ab-12", "card 77"], "cards")
     upkeep(desk).do_requests()
-    assert desk.client.request(request).state is AskedState.DONE
+    assert desk.client.request(request).state is RequestState.DONE
     stored = {row[0] for row in desk.sql("SELECT fingerprint FROM jurat_codes")}
     assert stored == {desk.fingerprints.newest("cards", code) for code in ("AB12", "CARD77")}
 
@@ -145,9 +145,9 @@ def test_a_worker_without_the_keys_leaves_them_to_others(desk: Desk) -> None:
     private, _ = generate_keys()
     assert desk.upkeep.do_requests() == 1, "the other one"
     assert Upkeep(desk.engine, CodeImporter(Unseal([private]), desk.fingerprints)).do_requests() == 0
-    assert desk.client.request(request).state is AskedState.WAITING
+    assert desk.client.request(request).state is RequestState.WAITING
     assert upkeep(desk).do_requests() == 1
-    assert desk.client.request(request).state is AskedState.DONE
+    assert desk.client.request(request).state is RequestState.DONE
 
 
 def test_the_newest_key_hashes_them(desk: Desk) -> None:
@@ -163,7 +163,7 @@ def test_what_no_worker_can_open_is_refused_after_a_day(desk: Desk, monkeypatch:
     seal = Seal(public)
     request = ask_by_sql(desk, seal.close(b'["x"]'), seal.key_id)
     assert upkeep(desk).do_requests() == 0
-    assert desk.client.request(request).state is AskedState.WAITING
+    assert desk.client.request(request).state is RequestState.WAITING
     monkeypatch.setattr("store.requests.request_runner.LEFT_TO_OTHERS", -60.0)
     from store.requests.request_runner import _page
 
@@ -209,7 +209,7 @@ def test_a_worker_that_ends_before_its_commit_has_done_nothing(desk: Desk) -> No
     with pytest.raises(ZeroDivisionError):
         upkeep(desk).do_requests()
     event.remove(desk.engine, "before_cursor_execute", fail)
-    assert desk.client.request(request).state is AskedState.WAITING
+    assert desk.client.request(request).state is RequestState.WAITING
     assert desk.sql("SELECT count(*) FROM jurat_audit WHERE action = 'codes add'") == [(0,)]
     assert desk.sql("SELECT note IS NOT NULL FROM jurat_requests")[0][0]
     assert (upkeep(desk).do_requests(), upkeep(desk).do_requests()) == (1, 0)
