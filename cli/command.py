@@ -118,7 +118,7 @@ def _flag(option: str, field: str, text: str) -> click.Option:
     return click.Option([option], is_flag=True, is_eager=True, expose_value=False, callback=remember, help=text)
 
 
-class Name(click.ParamType[str]):
+class NameParam(click.ParamType[str]):
     """A word of the contract: a consultation, participant or question."""
 
     name = "name"
@@ -130,7 +130,7 @@ class Name(click.ParamType[str]):
         return str(value)
 
 
-class CheckId(click.ParamType[UUID]):
+class CheckIdParam(click.ParamType[UUID]):
     """The id of a check."""
 
     name = "id"
@@ -149,7 +149,7 @@ def as_option(function: F) -> F:
         "--as",
         "who",
         metavar="NAME",
-        type=Name(),
+        type=NameParam(),
         default=whoami,
         show_default="user@host",
         help="Who does this, as the audit row names it.",

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.diagnosis.checkup import Mark, Step
+from cli.diagnosis.checkup import CheckupStep, StepMark
 from cli.output import count_text
 from config.problems import Complaint, Positions, Severity, dotted
 from config.registry import RegisterFileSource, RegistrySource
@@ -65,26 +65,28 @@ def examined(name: str, source: RegistrySource | RegisterFileSource, positions: 
     return examine(source, files.read) if isinstance(source, RegistrySource) else examine_list(source, files.read)
 
 
-def examination_steps(name: str, examination: Examination, *, every_mood: bool) -> Iterator[Step]:
+def examination_steps(name: str, examination: Examination, *, every_mood: bool) -> Iterator[CheckupStep]:
     """The tests of a registry one by one, and its moods by step; each mood by itself where that is wanted."""
     for test in examination.tried:
-        mark, found, advice = Mark.OK, test.found, ""
+        mark, found, advice = StepMark.OK, test.found, ""
         if not test.passed:
             said, _, advice = test.said.partition(" — ")
-            mark, found = Mark.PROBLEM, f"{dotted(test.place)}: {said}"
-        yield Step(f"{name}: {test.trial.name}", mark, found, advice)
+            mark, found = StepMark.PROBLEM, f"{dotted(test.place)}: {said}"
+        yield CheckupStep(f"{name}: {test.trial.name}", mark, found, advice)
     by_step: dict[str, list[Acted]] = {}
     for each in examination.acted:
         by_step.setdefault(each.step, []).append(each)
     for step, acted in by_step.items():
         if every_mood:
-            yield from (Step(f"{name}: {step}", _mark(each), f"{each.mood}: {each.found}") for each in acted)
+            yield from (CheckupStep(f"{name}: {step}", _mark(each), f"{each.mood}: {each.found}") for each in acted)
         wrong = any(each.place is not None for each in acted)
-        yield Step(f"{name}: moods", Mark.PROBLEM if wrong else Mark.OK, f"at step {step}: {_told(acted)}")
+        yield CheckupStep(
+            f"{name}: moods", StepMark.PROBLEM if wrong else StepMark.OK, f"at step {step}: {_told(acted)}"
+        )
     failed = {test.place for test in examination.tried if not test.passed}
     for fault in examination.faults:
         if fault.place not in failed:
-            yield Step(f"{name}: {dotted(fault.place)}", Mark.PROBLEM, fault.said, fault.hint)
+            yield CheckupStep(f"{name}: {dotted(fault.place)}", StepMark.PROBLEM, fault.said, fault.hint)
 
 
 def examination_data(name: str, examination: Examination) -> dict[str, Any]:
@@ -119,8 +121,8 @@ def examination_data(name: str, examination: Examination) -> dict[str, Any]:
     }
 
 
-def _mark(acted: Acted) -> Mark:
-    return Mark.OK if acted.place is None else Mark.PROBLEM
+def _mark(acted: Acted) -> StepMark:
+    return StepMark.OK if acted.place is None else StepMark.PROBLEM
 
 
 def _told(acted: Sequence[Acted]) -> str:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from config.document import Consultation, Document, Parameter
 from config.problems import Complaint, InvalidConfiguration, Path, Positions, Severity
-from config.references import Known, check_fit, check_names
+from config.references import KnownNames, check_fit, check_names
 from config.suggestions import suggest
 from config.validation_messages import complaints_of
 
@@ -41,7 +41,7 @@ def published(
     except ValidationError as error:
         raise _invalid(complaints_of(error, data)) from None
     whole = document.model_copy(update={_SECTION: own.consultations})
-    known = Known(tuple(document.sources), tuple(document.criteria), _questions(own), zones)
+    known = KnownNames(tuple(document.sources), tuple(document.criteria), _questions(own), zones)
     complaints = [*check_names(whole, known), *check_fit(whole), *_check_lists(own, lists)]
     ours = [
         complaint

@@ -40,7 +40,7 @@ _PUBLIC_NOMINATIM = "nominatim.openstreetmap.org"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownNames:
     """The names that may be referred to, whether what they name is well formed or not.
 
     `questions` are by consultation. A part is None where nobody knows its names: zones that are imported elsewhere, a
@@ -58,7 +58,7 @@ class Known:
         return cls(tuple(document.sources), tuple(document.criteria), questions)
 
 
-def check_names(document: Document, known: Known) -> Iterator[Complaint]:
+def check_names(document: Document, known: KnownNames) -> Iterator[Complaint]:
     """Known that are referred to, and are not there."""
     for name, criterion in document.criteria.items():
         path: Path = ("criteria", name)

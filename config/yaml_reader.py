@@ -44,14 +44,14 @@ class ReadingError(InvalidConfiguration):
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenConfig:
     """What stands in the files: plain maps, lists, texts, numbers and booleans, and where each of them stands."""
 
     data: dict[str, Any]
     positions: Positions
 
 
-def read(paths: Iterable[FilePath | str]) -> Written:
+def read(paths: Iterable[FilePath | str]) -> WrittenConfig:
     """Read files and folders (their `*.yaml` and `*.yml`, by name) into one document.
 
     Top-level maps are merged; what stands in two files is an error that names both places.
@@ -66,7 +66,7 @@ def read(paths: Iterable[FilePath | str]) -> Written:
             files += _files_of(path)
         except ReadingError as error:
             problems += error.problems
-    documents: list[Written] = []
+    documents: list[WrittenConfig] = []
     for file in dict.fromkeys(files):
         try:
             documents.append(read_text(_content(file), str(file)))
@@ -78,7 +78,7 @@ def read(paths: Iterable[FilePath | str]) -> Written:
     return merged
 
 
-def read_text(text: str, file: str) -> Written:
+def read_text(text: str, file: str) -> WrittenConfig:
     """Read one YAML document; `file` is the name that problems give.
 
     Raises:
@@ -102,7 +102,7 @@ def read_text(text: str, file: str) -> Written:
         raise _refusal(
             _at(node.start_mark, file), "a configuration is a map", "begin with sources:, criteria: or consultations:"
         )
-    builder = _Builder(file)
+    builder = _PlainBuilder(file)
     data = builder.build(node, ())
     for name, place in spare.items():
         # It is the beginning of a text, which would be lost: `contact: &Co`.
@@ -110,10 +110,10 @@ def read_text(text: str, file: str) -> Written:
         builder.problems.append(_problem(place, said, "put the text in quotes, if it is one, or remove the anchor"))
     if builder.problems:
         raise ReadingError(builder.problems)
-    return Written(data, Positions(builder.keys, builder.values, builder.texts))
+    return WrittenConfig(data, Positions(builder.keys, builder.values, builder.texts))
 
 
-class _Builder:
+class _PlainBuilder:
     """Turns the nodes of one file into plain data, and notes the place of each."""
 
     def __init__(self, file: str) -> None:
@@ -284,7 +284,7 @@ def _check_properties(
         spare[event.anchor] = place
 
 
-def _merge(documents: Iterable[Written]) -> tuple[Written, list[Problem]]:
+def _merge(documents: Iterable[WrittenConfig]) -> tuple[WrittenConfig, list[Problem]]:
     """All documents as one, and a problem for each name that stands in two of them."""
     data: dict[str, Any] = {}
     keys: dict[Path, Position] = {}
@@ -306,7 +306,7 @@ def _merge(documents: Iterable[Written]) -> tuple[Written, list[Problem]]:
         keys = {**document.positions.keys, **keys}
         values = {**document.positions.values, **values}
         texts = {**document.positions.texts, **texts}
-    return Written(data, Positions(keys, values, texts)), problems
+    return WrittenConfig(data, Positions(keys, values, texts)), problems
 
 
 def _files_of(path: FilePath) -> list[FilePath]:

@@ -78,7 +78,7 @@ class _Earlier:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _AskedQuestion:
     """The question of one submission as the database has it at `now`, with what was confirmed before.
 
     `reopened` are the times at which a person allowed one more answer; `revoked`: a person took access away.
@@ -241,7 +241,7 @@ def _other_answer(check_id: Any) -> InvalidSubmission:
     return InvalidSubmission(f"the id {check_id} belongs to the check of another answer; make a new one")
 
 
-def _look_up(statements: Statements, chunk: Sequence[Submission]) -> list[_Asked]:
+def _look_up(statements: Statements, chunk: Sequence[Submission]) -> list[_AskedQuestion]:
     keys = [
         {"position": n, "consultation": item.consultation, "participant": item.participant, "question": item.question}
         for n, item in enumerate(chunk)
@@ -253,7 +253,7 @@ def _look_up(statements: Statements, chunk: Sequence[Submission]) -> list[_Asked
     return [_asked(statements, submission, mine) for submission, mine in zip(chunk, found, strict=True)]
 
 
-def _asked(statements: Statements, submission: Submission, rows: list[tuple[Any, ...]]) -> _Asked:
+def _asked(statements: Statements, submission: Submission, rows: list[tuple[Any, ...]]) -> _AskedQuestion:
     _, source, rounds, schema, _, _, _, _, _, _, clock, valid_s, renew_s, _, _, ended_by = rows[0]
     if source is None:
         known = statements.run("SELECT consultation, question FROM jurat_questions", {})
@@ -263,7 +263,7 @@ def _asked(statements: Statements, submission: Submission, rows: list[tuple[Any,
         raise UnknownQuestion(submission.consultation, submission.question, mine)
     asked_for = [(row[6], row[9]) for row in rows if row[14]]
     words = [kind for kind, _ in asked_for if kind != "reopen"]
-    return _Asked(
+    return _AskedQuestion(
         source,
         Terms(rounds, valid_s, renew_s or 0.0),
         schema,
@@ -282,7 +282,7 @@ def _confirmed(row: tuple[Any, ...]) -> Confirmed:
     )
 
 
-def _next_check(statements: Statements, submission: Submission, asked: _Asked) -> Check:
+def _next_check(statements: Statements, submission: Submission, asked: _AskedQuestion) -> Check:
     """The check that this submission becomes, or became before under the same id."""
     key = (submission.consultation, submission.participant, submission.question)
     for earlier in asked.earlier:
@@ -299,7 +299,7 @@ def _next_check(statements: Statements, submission: Submission, asked: _Asked) -
     return Check(own_id(submission.id), *key, number)
 
 
-def _in_its_place(statements: Statements, submission: Submission, asked: _Asked) -> UUID | None:
+def _in_its_place(statements: Statements, submission: Submission, asked: _AskedQuestion) -> UUID | None:
     """The check to be shown instead; None where no acceptance is there that would have ended the question."""
     names = rows_json([{"question": name} for name in asked.ended_by])
     who = {"consultation": submission.consultation, "participant": submission.participant}

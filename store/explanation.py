@@ -20,7 +20,7 @@ from jurat.messages import OwnTexts
 from jurat.seal import KEY_ID_LENGTH
 from jurat.statements import now
 from jurat.vocabulary import QuestionState, State
-from store.requests.decisions import Word, words
+from store.requests.decisions import Opinion, words
 from store.workers import WorkerRow, workers
 
 PAGE = 1000
@@ -137,7 +137,7 @@ class Explained:
     verdicts: tuple[VerdictRow, ...]
     review: ReviewRow | None
     contests: tuple[ContestRow, ...]
-    words: tuple[Word, ...]
+    words: tuple[Opinion, ...]
     access: AccessEffect | None
     answer_key: str | None = None
     waits_for: WaitsFor | None = None
@@ -158,7 +158,7 @@ class AffectedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class HouseRow:
+class NearbyHouse:
     """A house of an imported address base, in WGS 84 degrees; `number` as the base has it."""
 
     longitude: float
@@ -271,7 +271,7 @@ class Explanations:
         """Whether an address base of this name is in force."""
         return bool(self._all(_ACTIVE, name=name))
 
-    def houses(self, register: str, box: Box) -> Iterator[HouseRow]:
+    def houses(self, register: str, box: Box) -> Iterator[NearbyHouse]:
         """The houses of the address base in force that lie in a box; none where there is no such base.
 
         Read in pages of streets.
@@ -284,7 +284,7 @@ class Explanations:
             rows = self._all(_HOUSES, register=active[0][0], after=after, limit=PAGE, **around)
             for row in rows:
                 if row[1] is not None:
-                    yield HouseRow(*row[1:])
+                    yield NearbyHouse(*row[1:])
             if not rows:
                 return
             after = rows[-1][0]

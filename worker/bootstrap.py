@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import sqlalchemy
 
-from adapters.address.zones import Zones
+from adapters.address.zones import ZoneCache
 from adapters.fingerprints import Fingerprints
 from config.settings import Settings, as_environment
 from jurat.database import bounded, open_engine
@@ -58,7 +58,7 @@ class Service:
             queries=self.queries,
             fingerprints=self.fingerprints,
             environ=as_environment(self.settings),
-            ready=Zones(),
+            ready=ZoneCache(),
             purse=Upkeep(database),
             private_networks=self.settings.private_networks,
         )

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from adapters.address.zones import Zone, Zones
+from adapters.address.zones import ZoneCache, ZoneGeometry
 from adapters.base import Source
 from adapters.catalogue import LacksKeys, SourceContext, SourceUnusable, build
 from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
@@ -37,7 +37,7 @@ def make_plan(
     queries: Queries,
     fingerprints: Fingerprints | None,
     environ: Mapping[str, str] | None = None,
-    ready: Zones | None = None,
+    ready: ZoneCache | None = None,
     purse: RatePayer | None = None,
     private_networks: Sequence[IPNetwork] = (),
 ) -> Plan:
@@ -47,7 +47,7 @@ def make_plan(
     look-up sends more requests than its claim has paid. `private_networks` are where sources may be beside the public
     internet.
     """
-    ready = ready or Zones()
+    ready = ready or ZoneCache()
     context = SourceContext(
         codes=StoredCodes(queries),
         fingerprints=fingerprints,
@@ -74,7 +74,7 @@ def make_plan(
                 left.add(name)
     wanted = {question.zone for question in configuration.questions.values() if question.zone}
     in_force = queries.zone_versions(wanted) if wanted else {}
-    zones: dict[str, Zone] = {}
+    zones: dict[str, ZoneGeometry] = {}
     for name, zone in in_force.items():
         try:
             zones[name] = ready.get(name, zone.version, zone.digest, partial(_geometry, queries, zone))

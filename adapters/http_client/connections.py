@@ -29,7 +29,7 @@ from urllib3.poolmanager import PoolManager
 
 from adapters.base import SourceError
 from adapters.http_client.destinations import Destinations
-from adapters.http_client.message import Answer, read_answer, read_status, written
+from adapters.http_client.message import Response, read_answer, read_status, written
 
 _HOSTS = 8
 """How many hosts one source may keep connections to; most have one."""
@@ -76,7 +76,7 @@ class _TimedConnection(HTTPConnection):
 
     _tunnel_headers: Mapping[str, str]
 
-    def ask(self, request: bytes) -> Answer:
+    def ask(self, request: bytes) -> Response:
         """Send a request as a whole, over a new connection where none is kept, and read its answer."""
         if self.sock is None:
             self.connect()
@@ -145,7 +145,7 @@ class _TimedTLSConnection(_TimedConnection, HTTPSConnection):
 class _Pool(HTTPConnectionPool):
     ConnectionCls = _TimedConnection
 
-    def carry_out(self, exchange: Exchange, request: bytes) -> Answer:
+    def carry_out(self, exchange: Exchange, request: bytes) -> Response:
         """Send `request` over a kept connection, or over a new one where there is none or a fresh one is asked for.
 
         Raises what the connection raises; it is kept only after a whole answer.
@@ -158,7 +158,7 @@ class _Pool(HTTPConnectionPool):
             connection.exchange = exchange
             if connection.sock is None and self.proxy is not None:
                 self._prepare_proxy(connection)
-            answer: Answer = connection.ask(request)
+            answer: Response = connection.ask(request)
             is_kept = answer.reusable
             return answer
         finally:

@@ -28,7 +28,7 @@ _MAX_MEMBERS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """An answer as a whole. `headers` have lower-case names, fields that came twice are joined by ", " (RFC 9110, 5.3).
 
     `body` is without its chunks and unpacked. `reusable` says whether the connection may carry another request.
@@ -48,7 +48,7 @@ def written(method: str, target: str, headers: Mapping[str, str], body: bytes | 
     return f"{method} {target} HTTP/1.1\r\n{fields}\r\n".encode("latin-1") + (body or b"")
 
 
-def read_answer(receive: Receive, max_bytes: int) -> Answer:
+def read_answer(receive: Receive, max_bytes: int) -> Response:
     """The answer to a request other than HEAD and CONNECT, with a body of at most `max_bytes`, packed and unpacked.
 
     Raises:
@@ -63,7 +63,7 @@ def read_answer(receive: Receive, max_bytes: int) -> Answer:
     finally:
         incoming.let_go()
     body = _unpacked(bytes(incoming.body), incoming.headers.get("content-encoding", ""), max_bytes)
-    return Answer(incoming.status, incoming.headers, body, incoming.is_kept and not incoming.has_more)
+    return Response(incoming.status, incoming.headers, body, incoming.is_kept and not incoming.has_more)
 
 
 def read_status(receive: Receive) -> int:

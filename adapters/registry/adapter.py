@@ -26,7 +26,7 @@ from adapters.fingerprints import Fingerprints
 from adapters.http_client.reply import LONGEST_WAIT_S
 from adapters.http_client.transport import Reply, Transport, raise_for_trouble
 from adapters.registry.columns import Columns, columns_of
-from adapters.registry.decoder import Decoded, ReplyDecoder, Word
+from adapters.registry.decoder import Decoded, Origin, ReplyDecoder
 from adapters.registry.expressions import Expression, holds
 from adapters.registry.holder import NumberHolder
 from adapters.registry.numbers import Cleaner, Malformed, clean
@@ -92,7 +92,7 @@ class _Step:
         ]
 
     def outcome(
-        self, answer: Mapping[str, Any], reply: Reply, word: Word, evidence: dict[str, Any], watch: LookupTrace | None
+        self, answer: Mapping[str, Any], reply: Reply, word: Origin, evidence: dict[str, Any], watch: LookupTrace | None
     ) -> Finding | None:
         """What the first outcome that holds makes of the answer; None where none does.
 
@@ -109,7 +109,7 @@ class _Step:
             if reason in _ERRORS:
                 said = f"its description takes this answer (HTTP {reply.status}) for {reason}"
                 raise _ERRORS[reason](said, retry_after=_wait(retry_after, answer, reply))
-            if word is Word.FOREIGN or (rule.then is Then.REFUSED and word is not Word.WHOLE):
+            if word is Origin.FOREIGN or (rule.then is Then.REFUSED and word is not Origin.WHOLE):
                 # A page of a proxy that happens to have the right status is no word of the registry.
                 raise Unreadable(f"the answer (HTTP {reply.status}) is not the registry's own, or not all of it")
             return Finding(Outcome(rule.then), reason, evidence | {"outcome": index})
@@ -323,7 +323,7 @@ def _texts_in(tree: Any) -> Iterator[str]:
 def _check_whole(reply: Reply, decoded: Decoded) -> None:
     """Raise what an answer means that no outcome speaks of, unless it is a whole one with a status of 2xx."""
     raise_for_trouble(reply)
-    if decoded.word is not Word.WHOLE:
+    if decoded.word is not Origin.WHOLE:
         raise Unreadable(decoded.trouble)
 
 

@@ -38,7 +38,7 @@ _CONTROLS = re.compile("[\x80-\x9f]")
 """What no text has: the control characters of ISO 8859, in place of what Windows has there."""
 
 
-class Word(Enum):
+class Origin(Enum):
     """Whose word an answer is."""
 
     WHOLE = auto()
@@ -56,7 +56,7 @@ class Decoded:
     """An answer as plain data; `body` is None where nothing could be read. `trouble` says what was wrong with it."""
 
     body: Any = field(repr=False)
-    word: Word
+    word: Origin
     trouble: str = ""
 
 
@@ -76,14 +76,14 @@ class ReplyDecoder:
         """The body of `reply`, as far as it can be read. Never raises: an outcome may tell what the status means."""
         body, trouble = _tried(self._first, reply)
         if trouble is not None:
-            return Decoded(None, Word.FOREIGN if reply.body.strip() else Word.NOTHING, trouble)
-        word, said = Word.WHOLE, ""
+            return Decoded(None, Origin.FOREIGN if reply.body.strip() else Origin.NOTHING, trouble)
+        word, said = Origin.WHOLE, ""
         if 200 <= reply.status < 300 and reply.status not in WHOLE:
-            word, said = Word.PART, f"the answer is not the whole one (HTTP {reply.status})"
+            word, said = Origin.PART, f"the answer is not the whole one (HTTP {reply.status})"
         for expression in self._inner:
             inner, trouble = _tried(_embedded, _found(expression, body))
             if trouble is not None:
-                word, said = Word.PART, trouble
+                word, said = Origin.PART, trouble
                 break
             body = inner
         for path in self._lists:

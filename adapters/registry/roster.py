@@ -25,7 +25,7 @@ from jurat.vocabulary import Outcome, Reason
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _RosterQuery:
     """What one look-up asks. `numbers` are the hashes of the number, by the key that each is made with."""
 
     query: Query = field(repr=False)
@@ -74,7 +74,7 @@ class RegisterFileAdapter:
     def look_up_many(self, queries: Sequence[Query]) -> list[Found | SourceError]:
         """The same for many in one statement."""
         asked = [self._asked(query) for query in queries]
-        numbers = {number for each in asked if isinstance(each, _Asked) for number in each.numbers.values()}
+        numbers = {number for each in asked if isinstance(each, _RosterQuery) for number in each.numbers.values()}
         if not numbers:
             return [each for each in asked if isinstance(each, Finding)]
         try:
@@ -118,7 +118,7 @@ class RegisterFileAdapter:
         """The list's own day."""
         return self._clock().astimezone(self._zone).date()
 
-    def _asked(self, query: Query) -> _Asked | Finding:
+    def _asked(self, query: Query) -> _RosterQuery | Finding:
         try:
             inputs = clean(query.answer, self._inputs)
         except Malformed as malformed:
@@ -126,9 +126,9 @@ class RegisterFileAdapter:
                 self._watch.malformed(malformed.input, malformed.failed)
             return Finding(Outcome.UNDETERMINED, malformed.reason, {"version": self._model.version})
         number = inputs[self._number]
-        return _Asked(query, inputs, self._fingerprints.digests(namespace(self._model.register_name), number))
+        return _RosterQuery(query, inputs, self._fingerprints.digests(namespace(self._model.register_name), number))
 
-    def _judged(self, asked: _Asked, found: ListInForce) -> Finding | SourceError:
+    def _judged(self, asked: _RosterQuery, found: ListInForce) -> Finding | SourceError:
         people, watch = found.people.get(asked.numbers[found.key_id], ()), self._watch
         if watch is not None:
             watch.in_force(found)

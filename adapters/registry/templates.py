@@ -17,7 +17,7 @@ from adapters.registry.xml_bodies import escaped, flat_pieces
 from config.registry.model.answer_formats import Decoder
 from config.registry.model.hosts import listing_of
 from config.registry.model.inputs import Input
-from config.registry.model.request import BasicAuth, BearerAuth, HeaderAuth, QueryAuth, Request
+from config.registry.model.request import BasicAuth, BearerAuth, HeaderAuth, QueryAuth, RequestDescription
 from config.registry.model.source import Step
 from config.registry.model.templates import SECRETS, Placeholder, pieces, placeholders
 from jurat.vocabulary import Reason
@@ -176,7 +176,7 @@ class RequestTemplate:
         return Malformed(Reason.NUMBER_MALFORMED if is_number else Reason.ANSWER_UNREADABLE)
 
 
-def _body(request: Request) -> tuple[Callable[[Values], str] | None, str]:
+def _body(request: RequestDescription) -> tuple[Callable[[Values], str] | None, str]:
     """What writes the body, and its media type."""
     if request.body is not None:
         tree = _compiled(request.body)

@@ -17,7 +17,7 @@ from adapters.registry_tests.dependence import Dependence, keys_read
 from adapters.registry_tests.description_tests import Tried
 from adapters.registry_tests.encoder import Levels, Unwritable
 from adapters.registry_tests.failure_cases import MOODS
-from adapters.registry_tests.mutations import TAKEN_AWAY, Kind, Shape, shapes
+from adapters.registry_tests.mutations import TAKEN_AWAY, MutationKind, Shape, shapes
 from adapters.registry_tests.offline_run import Answer, NoAnswer, OfflineRun, Path, Played
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
@@ -27,8 +27,8 @@ from config.registry.model.trials import Trial
 from jurat.vocabulary import Outcome
 
 _STATUS: Final = "status"
-_WHOLE: Final = frozenset({Kind.ALL_NULL, Kind.ALL_RENAMED})
-_MOVED: Final = frozenset({Kind.GONE, Kind.RENAMED})
+_WHOLE: Final = frozenset({MutationKind.ALL_NULL, MutationKind.ALL_RENAMED})
+_MOVED: Final = frozenset({MutationKind.GONE, MutationKind.RENAMED})
 """Changes after which a date is not said. That it is null may say that there is no end."""
 
 _STRANGERS_NAMES: Final = ("Xenquilth", "Ozymbry")
@@ -256,7 +256,7 @@ class _Scene:
         place = self._refusing(played)
         return place, said, _refusal_hint(place, None)
 
-    def _rests(self, name: str, shape: Shape, level: int, kinds: frozenset[Kind]) -> bool:
+    def _rests(self, name: str, shape: Shape, level: int, kinds: frozenset[MutationKind]) -> bool:
         """Whether a field that a rule looks at rests on what this shape took away from all entries of the answer."""
         if self._resting is None or shape.of_one or shape.kind not in kinds or not shape.place:
             return False
@@ -303,7 +303,7 @@ class _Scene:
 
     def _is_named_null(self, name: str, shape: Shape, level: int) -> bool:
         """Whether null stands for an open end: where the key is gone, nobody was accepted for it."""
-        return self._rests(name, shape, level, frozenset({Kind.NULL}))
+        return self._rests(name, shape, level, frozenset({MutationKind.NULL}))
 
 
 def _fields_of(source: RegistrySource) -> list[str]:

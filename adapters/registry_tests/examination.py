@@ -22,7 +22,7 @@ _SEE: Final = "see docs/how-to/add-a-registry.md"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FailedExamination:
     """Something to fix before the description is published, at a place below the source."""
 
     place: Path
@@ -36,7 +36,7 @@ class Examination:
 
     tried: tuple[Tried, ...]
     acted: tuple[Acted, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[FailedExamination, ...]
 
 
 def examine(source: RegistrySource, read_file: ReadFile) -> Examination:
@@ -44,7 +44,7 @@ def examine(source: RegistrySource, read_file: ReadFile) -> Examination:
     offline_run = OfflineRun(source)
     tried = tuple(try_all(source, offline_run, read_file))
     acted = tuple(play_moods(source, offline_run, tried))
-    hidden = (Fault(*each) for each in unshown(source, offline_run, tried))
+    hidden = (FailedExamination(*each) for each in unshown(source, offline_run, tried))
     return Examination(tried, acted, (*_missing(source), *_red(tried, source), *hidden, *_taken_for_a_word(acted)))
 
 
@@ -64,7 +64,7 @@ def refuses(source: RecordSource) -> bool:
     )
 
 
-def _missing(source: RecordSource) -> Iterator[Fault]:
+def _missing(source: RecordSource) -> Iterator[FailedExamination]:
     """A description that refuses nobody needs no test that is refused."""
     expected = {trial.outcome for trial in source.tests}
     missing = [outcome for outcome in Outcome if outcome not in expected]
@@ -73,10 +73,10 @@ def _missing(source: RecordSource) -> Iterator[Fault]:
     if missing:
         listed = " nor ".join(missing)
         hint = f"add one to tests: for each, with what the registry answers then; {_SEE}"
-        yield Fault(("tests",), f"no test expects {listed}, and without it nothing is published", hint)
+        yield FailedExamination(("tests",), f"no test expects {listed}, and without it nothing is published", hint)
 
 
-def _red(tried: Sequence[Tried], source: RegistrySource | None = None) -> Iterator[Fault]:
+def _red(tried: Sequence[Tried], source: RegistrySource | None = None) -> Iterator[FailedExamination]:
     """A fault for each test that failed; one for all that fail for an expression that gives nothing."""
     told: set[Path] = set()
     for test in tried:
@@ -85,13 +85,13 @@ def _red(tried: Sequence[Tried], source: RegistrySource | None = None) -> Iterat
         line = None if source is None else pointed(source, test)
         if line is None:
             said, _, hint = test.said.partition(" — ")
-            yield Fault(test.place, said, hint)
+            yield FailedExamination(test.place, said, hint)
         elif line[0] not in told:
             told.add(line[0])
-            yield Fault(*line)
+            yield FailedExamination(*line)
 
 
-def _taken_for_a_word(acted: Sequence[Acted]) -> Iterator[Fault]:
+def _taken_for_a_word(acted: Sequence[Acted]) -> Iterator[FailedExamination]:
     """One fault for each option that takes a mood for the registry's word, with the first mood that shows it."""
     groups: dict[tuple[Path, str], list[Acted]] = {}
     for each in acted:
@@ -99,4 +99,4 @@ def _taken_for_a_word(acted: Sequence[Acted]) -> Iterator[Fault]:
             groups.setdefault((each.place, each.hint), []).append(each)
     for (place, hint), (first, *others) in groups.items():
         more = f", and in {len(others)} more" if others else ""
-        yield Fault(place, f"{first.said}{more}", hint)
+        yield FailedExamination(place, f"{first.said}{more}", hint)

@@ -28,7 +28,7 @@ _CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _LOWER_AFTER_BAR = re.compile(r"(?<=[A-Za-z0-9])_+([a-z0-9])")
 
 
-class Kind(StrEnum):
+class MutationKind(StrEnum):
     """What happens to a key, or to the whole answer."""
 
     GONE = "is gone"
@@ -42,7 +42,7 @@ class Kind(StrEnum):
     ALL_NULL = "all values are null"
 
 
-TAKEN_AWAY: Final = frozenset({Kind.GONE, Kind.NULL, Kind.RENAMED})
+TAKEN_AWAY: Final = frozenset({MutationKind.GONE, MutationKind.NULL, MutationKind.RENAMED})
 """Changes after which what stood there is not said any more."""
 
 
@@ -50,7 +50,7 @@ TAKEN_AWAY: Final = frozenset({Kind.GONE, Kind.NULL, Kind.RENAMED})
 class Shape:
     """An answer in another shape. `place` is the key that was changed; () where it was the whole."""
 
-    kind: Kind
+    kind: MutationKind
     tree: Any = field(repr=False)
     place: Place = ()
 
@@ -74,14 +74,14 @@ def shapes(tree: Any, is_read: Callable[[str], bool]) -> Iterator[Shape]:
                 changed = at(tree, here, change)
                 if changed != tree:
                     yield Shape(kind, changed, here)
-    yield Shape(Kind.WRAPPED, {"data": tree})
-    yield Shape(Kind.ALL_NULL, _leaves(tree, lambda _: None))
+    yield Shape(MutationKind.WRAPPED, {"data": tree})
+    yield Shape(MutationKind.ALL_NULL, _leaves(tree, lambda _: None))
     for style in (_camel, _snake, str.upper):
         restyled = _keys(tree, style)
         if restyled != tree:
-            yield Shape(Kind.RESTYLED, restyled)
+            yield Shape(MutationKind.RESTYLED, restyled)
     if isinstance(tree, dict) and tree:
-        yield Shape(Kind.ALL_RENAMED, {_other_name(key): value for key, value in tree.items()})
+        yield Shape(MutationKind.ALL_RENAMED, {_other_name(key): value for key, value in tree.items()})
 
 
 def places(tree: Any, is_read: Callable[[str], bool]) -> list[Place]:
@@ -198,11 +198,11 @@ def _retyped(node: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 _CHANGES: Final = (
-    (Kind.GONE, gone),
-    (Kind.NULL, replaced(None)),
-    (Kind.RENAMED, _renamed),
-    (Kind.NESTED, _nested),
-    (Kind.RETYPED, _retyped),
+    (MutationKind.GONE, gone),
+    (MutationKind.NULL, replaced(None)),
+    (MutationKind.RENAMED, _renamed),
+    (MutationKind.NESTED, _nested),
+    (MutationKind.RETYPED, _retyped),
 )
 
 

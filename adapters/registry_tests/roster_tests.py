@@ -90,7 +90,7 @@ def _written(rows: Sequence[Mapping[str, str]], layout: PeopleFile) -> str:
 def _play(source: RegisterFileSource, trial: Trial, shelf: _Shelf) -> Played:
     """What the look-up of `trial` comes to on its day."""
     now = datetime.combine(shelf.data_date, time(12), parse_zone(source.record.timezone))
-    notes = _Notes()
+    notes = _RosterNotes()
     adapter = RegisterFileAdapter(source, shelf, _MADE_UP, lambda: now, notes)
     asked: tuple[str, ...] = (FILE,)
     try:
@@ -111,7 +111,7 @@ def _play(source: RegisterFileSource, trial: Trial, shelf: _Shelf) -> Played:
     return Played(found.outcome, found.reason, place, asked)
 
 
-class _Notes(LookupTrace):
+class _RosterNotes(LookupTrace):
     """Remembers where a look-up was decided."""
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ Shape = Polygon | MultiPolygon | LineString | MultiLineString
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ZoneChange:
     """How one version of a zone differs from another. Areas are in square metres, distances in metres.
 
     `shift` is the largest distance between the two borders, from either to the other (Hausdorff). `reach` is the
@@ -46,7 +46,7 @@ class Change:
     reach: float
 
 
-def compare(before: bytes, after: bytes) -> Change:
+def compare(before: bytes, after: bytes) -> ZoneChange:
     """How the zone `after` differs from `before`; both as WKB in WGS 84 degrees.
 
     Raises:
@@ -61,7 +61,9 @@ def compare(before: bytes, after: bytes) -> Change:
         shift = max(_farthest(new.boundary, first), _farthest(old.boundary, second))
         reach = _farthest(changed, first)
     gained, lost = shapely.difference(new, old), shapely.difference(old, new)
-    return Change(_square_metres(old), _square_metres(new), _square_metres(gained), _square_metres(lost), shift, reach)
+    return ZoneChange(
+        _square_metres(old), _square_metres(new), _square_metres(gained), _square_metres(lost), shift, reach
+    )
 
 
 def touched(before: bytes, after: bytes) -> Box | None:

@@ -22,7 +22,7 @@ FILES = {"geojson": "upload.json", "geopackage": "upload.gpkg", "zip": "upload.z
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ZoneFileRequest:
     """What to read, and how: see `adapters.zone_import.files.read_zone_file`."""
 
     kind: str
@@ -44,7 +44,7 @@ class Found:
     zones: list[tuple[str, str, Shape]] = field(default_factory=list)
 
 
-def examine(folder: Path, request: Request) -> Found:
+def examine(folder: Path, request: ZoneFileRequest) -> Found:
     """Read and check the file of the request's kind in the folder. What is wrong is in the result, never raised."""
     found = Found()
     try:
@@ -86,7 +86,7 @@ def say(found: Found, out: IO[str]) -> None:
         out.write(json.dumps({"name": name, "title": title, "wkb": wkb}) + "\n")
 
 
-def _read(path: Path, request: Request) -> Layer:
+def _read(path: Path, request: ZoneFileRequest) -> Layer:
     labels = Labels(request.name_property, request.title_property)
     if request.kind == "geopackage":
         return read_geopackage(path, labels, request.layer)

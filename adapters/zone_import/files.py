@@ -22,7 +22,7 @@ import shapely
 from shapely import MultiPolygon, Polygon
 
 from adapters.address.zones import digest_of
-from adapters.zone_import.examination import FILES, Request
+from adapters.zone_import.examination import FILES, ZoneFileRequest
 from adapters.zone_import.layers import (
     LARGEST_FILE,
     LONGEST_TITLE,
@@ -136,7 +136,7 @@ def read_zone_file(
             tempfile.TemporaryFile() as said,
         ):
             kind = _copy(path, Path(name))
-            request = Request(kind, name_property, title_property, layer, crs, expected, overlapping)
+            request = ZoneFileRequest(kind, name_property, title_property, layer, crs, expected, overlapping)
             _have_read(Path(name), request, said)
             found, problems = _answer(said)
     except OSError as error:
@@ -180,7 +180,7 @@ def _lone(suffix: str) -> str:
     return f"is one file of a Shapefile; zip {it} {', '.join(others)} and {last}, and import the zip"
 
 
-def _have_read(folder: Path, request: Request, said: IO[bytes]) -> None:
+def _have_read(folder: Path, request: ZoneFileRequest, said: IO[bytes]) -> None:
     """Have the file read, and what its reader says written to `said`.
 
     Raises OSError, and FileProblem with what went wrong with the reader itself.

@@ -2,7 +2,7 @@
 
 Whoever made the file may want more than to be read. So this process has little: limits on memory, time and what it may
 write, an empty folder, an environment that names nothing, and no network on a Linux that lets it leave it. It takes a
-`Request` as JSON on standard input, reads the file of that kind in its folder, and says on standard output what
+`ZoneFileRequest` as JSON on standard input, reads the file of that kind in its folder, and says on standard output what
 `zone_examination.say` writes. The process that started it believes none of it unseen.
 """
 
@@ -32,10 +32,10 @@ def main() -> int:
     shut_in()
     try:
         # numpy starts threads, and a process with threads cannot shut itself in.
-        from adapters.zone_import.examination import Request, examine, say  # noqa: PLC0415
+        from adapters.zone_import.examination import ZoneFileRequest, examine, say  # noqa: PLC0415
 
         members = json.loads(sys.stdin.read())
-        say(examine(Path(), Request(**members)), sys.stdout)
+        say(examine(Path(), ZoneFileRequest(**members)), sys.stdout)
         sys.stdout.flush()
     except (MemoryError, OSError):
         return TOO_MUCH

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from cli.command import CheckId, Command, Name, locale_option
+from cli.command import CheckIdParam, Command, NameParam, locale_option
 from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ _READS = ("JURAT_DATABASE_URL",)
         Exit.UNDETERMINED: "with --wait: undetermined, or a person decides",
     },
 )
-@click.argument("consultation", type=Name())
-@click.argument("participant", type=Name())
-@click.argument("question", type=Name())
+@click.argument("consultation", type=NameParam())
+@click.argument("participant", type=NameParam())
+@click.argument("question", type=NameParam())
 @click.option("--answer", metavar="JSON", help="The answer. Other users of this machine can see it: prefer a file.")
 @click.option(
     "--answer-file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True), help="Read it; - is stdin."
@@ -53,7 +53,7 @@ _READS = ("JURAT_DATABASE_URL",)
     help="One field of the answer; repeat it. Others can see it, too.",
 )
 @click.option(
-    "--id", "check_id", type=CheckId(), metavar="UUID", help="The check's id; the same id again is the same check."
+    "--id", "check_id", type=CheckIdParam(), metavar="UUID", help="The check's id; the same id again is the same check."
 )
 @click.option(
     "--priority",
@@ -138,11 +138,11 @@ def submit(
         Exit.UNDETERMINED: "undetermined, or a person decides; with --access: incomplete",
     },
 )
-@click.argument("check_ids", metavar="[ID]…", type=CheckId(), nargs=-1)
+@click.argument("check_ids", metavar="[ID]…", type=CheckIdParam(), nargs=-1)
 @click.option(
     "--access",
     nargs=2,
-    type=Name(),
+    type=NameParam(),
     metavar="CONSULTATION PARTICIPANT",
     help="A participant's access instead of checks.",
 )
@@ -186,7 +186,7 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
         Exit.UNDETERMINED: "undetermined, or a person decides",
     },
 )
-@click.argument("check_id", metavar="ID", type=CheckId())
+@click.argument("check_id", metavar="ID", type=CheckIdParam())
 @click.option(
     "--timeout",
     metavar="SECONDS",

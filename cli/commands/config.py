@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import Group, Name, as_option
+from cli.command import Group, NameParam, as_option
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
     environment=("JURAT_DATABASE_URL",),
     codes={Exit.REFUSED: "you said no, or checks are on their way that would lose their question"},
 )
-@click.argument("name", type=Name())
+@click.argument("name", type=NameParam())
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_option
 @click.pass_obj

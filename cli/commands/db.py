@@ -56,7 +56,7 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
         if before not in (migrations.SchemaStatus.FOREIGN, migrations.SchemaStatus.AHEAD):
             try:
                 migrations.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"))
-            except migrations.Blocked as error:
+            except migrations.UpgradeBlocked as error:
                 raise Failure(str(error), Exit.DEPENDENCY) from None
         after = _standing(engine)
         with reader(engine).begin() as connection:

@@ -51,7 +51,7 @@ PATIENCE = 60.0
 
 
 @dataclass(slots=True)
-class Shown:
+class DemoOutcome:
     """What came of one line."""
 
     line: Line
@@ -174,9 +174,9 @@ def _worker(settings: Settings) -> Iterator[None]:
         thread.join(10)
 
 
-def _play(client: Client, database: Path, lines: list[Line], talk: Console) -> list[Shown]:
+def _play(client: Client, database: Path, lines: list[Line], talk: Console) -> list[DemoOutcome]:
     """Confirm each answer as a web tier does, then poll until all are settled."""
-    shown = [Shown(line) for line in lines]
+    shown = [DemoOutcome(line) for line in lines]
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -207,14 +207,14 @@ def _play(client: Client, database: Path, lines: list[Line], talk: Console) -> l
     return shown
 
 
-def _may_start(each: Shown, shown: list[Shown]) -> bool:
+def _may_start(each: DemoOutcome, shown: list[DemoOutcome]) -> bool:
     after = each.line.after
     return after is None or all(
         other.outcome is not None for other in shown if other.line.participant == after and other is not each
     )
 
 
-def _submit(client: Client, connection: sqlite3.Connection, each: Shown) -> None:
+def _submit(client: Client, connection: sqlite3.Connection, each: DemoOutcome) -> None:
     """A web tier's whole part: submit in its own transaction, commit, ring."""
     line = each.line
     try:
@@ -233,7 +233,7 @@ def _submit(client: Client, connection: sqlite3.Connection, each: Shown) -> None
     each.check_id, each.submitted = check.id, time.monotonic()
 
 
-def _count_lookups(database: Path, shown: list[Shown]) -> None:
+def _count_lookups(database: Path, shown: list[DemoOutcome]) -> None:
     with sqlite3.connect(database) as connection:
         counts = dict(connection.execute("SELECT check_id, count(*) FROM jurat_attempts GROUP BY check_id"))
     connection.close()
@@ -241,7 +241,7 @@ def _count_lookups(database: Path, shown: list[Shown]) -> None:
         each.lookups = 0 if each.outcome == scenario.CONFIRMED_ALREADY else counts.get(str(each.check_id), 0)
 
 
-def _as_json(shown: list[Shown], access: dict[str, Any]) -> str:
+def _as_json(shown: list[DemoOutcome], access: dict[str, Any]) -> str:
     checks = [
         {
             "question": each.line.text,
@@ -259,7 +259,7 @@ def _as_json(shown: list[Shown], access: dict[str, Any]) -> str:
 _COLOURS = {"accepted": "green", "refused": "red", "undetermined": "yellow"}
 
 
-def _show(shown: list[Shown], access: dict[str, Any], seconds: float, keep: Path | None) -> None:
+def _show(shown: list[DemoOutcome], access: dict[str, Any], seconds: float, keep: Path | None) -> None:
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("question", "verdict", "reason"):

@@ -11,7 +11,7 @@ from cli.command import ENVIRONMENT, Command
 from cli.output import Exit, Output
 
 if TYPE_CHECKING:
-    from cli.diagnosis.checkup import Step
+    from cli.diagnosis.checkup import CheckupStep
     from config.settings import Settings
     from worker.bootstrap import Service
 
@@ -51,7 +51,7 @@ def doctor(out: Output, *, everybody: bool) -> Exit:
     return checkup.code_of(steps)
 
 
-def _with(settings: Settings) -> list[Step]:
+def _with(settings: Settings) -> list[CheckupStep]:
     from cli.diagnosis import checkup, workforce
     from cli.diagnosis.allowances import allowance_steps
     from config.sources import secrets_of
@@ -84,9 +84,9 @@ def _with(settings: Settings) -> list[Step]:
     return [*steps, *checkup.variable_steps(known)]
 
 
-def _login_steps(service: Service) -> Iterator[Step]:
+def _login_steps(service: Service) -> Iterator[CheckupStep]:
     """Warns of a login that no right binds: through its process all can be read, and verdicts can be changed."""
-    from cli.diagnosis.checkup import Mark, Step
+    from cli.diagnosis.checkup import CheckupStep, StepMark
     from jurat.database import reader
     from store.schema.grants import unbound
 
@@ -94,12 +94,14 @@ def _login_steps(service: Service) -> Iterator[Step]:
         why = unbound(connection)
     if why is not None:
         advice = "give workers and commands users of their own: docs/how-to/separate-roles.md"
-        yield Step("login", Mark.NOTE, f"{why}, so that none of the rights and guards of the tables binds it", advice)
+        yield CheckupStep(
+            "login", StepMark.NOTE, f"{why}, so that none of the rights and guards of the tables binds it", advice
+        )
 
 
-def _rights_steps(service: Service) -> Iterator[Step]:
+def _rights_steps(service: Service) -> Iterator[CheckupStep]:
     """Warns of each who may create in the schema of our tables beside their owner. PostgreSQL alone has such rights."""
-    from cli.diagnosis.checkup import Mark, Step
+    from cli.diagnosis.checkup import CheckupStep, StepMark
     from jurat.database import reader
     from store.schema.grants import creators
 
@@ -108,4 +110,4 @@ def _rights_steps(service: Service) -> Iterator[Step]:
     for each in found:
         who = "everybody" if each.who == "PUBLIC" else f"{each.who}, which does not own the tables,"
         said = f"{who} may create in their schema {each.schema}, where functions with the owner's rights look"
-        yield Step("rights", Mark.NOTE, said, f"an administrator of the database runs: {each.remedy}")
+        yield CheckupStep("rights", StepMark.NOTE, said, f"an administrator of the database runs: {each.remedy}")

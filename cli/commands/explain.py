@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from cli.command import CheckId, Command, locale_option
+from cli.command import CheckIdParam, Command, locale_option
 from cli.output import Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     ),
     environment=("JURAT_DATABASE_URL",),
 )
-@click.argument("check_id", metavar="ID", type=CheckId())
+@click.argument("check_id", metavar="ID", type=CheckIdParam())
 @locale_option
 @click.pass_obj
 def explain(out: Output, check_id: UUID, *, locale: str) -> Exit:

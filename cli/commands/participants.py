@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import Command, Group, Name, as_option
+from cli.command import Command, Group, NameParam, as_option
 from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def access() -> None:
         Exit.UNDETERMINED: "incomplete: something is open to answer",
     },
 )
-@click.argument("consultation", type=Name())
-@click.argument("participant", type=Name())
+@click.argument("consultation", type=NameParam())
+@click.argument("participant", type=NameParam())
 @click.pass_obj
 def show(out: Output, consultation: str, participant: str) -> Exit:
     """Show a participant's access, each answer with its verdict, and what persons did about it. No answer is shown."""
@@ -63,7 +63,7 @@ def _asking(kind: str, words: str, *, about: str, done: str, refused: str, more:
         return _about(out, kind, done, who, **named)
 
     for name in reversed(("consultation", "participant", *more)):
-        ask = click.argument(name, type=Name())(ask)
+        ask = click.argument(name, type=NameParam())(ask)
     make = click.command(
         kind,
         Command,
@@ -119,8 +119,8 @@ for _command in (revoke, restore, transfer):
     environment=_READS,
     codes={Exit.REFUSED: "you said no, and nothing was erased"},
 )
-@click.argument("participant", type=Name())
-@click.option("--consultation", type=Name(), metavar="NAME", help="Only from this consultation.")
+@click.argument("participant", type=NameParam())
+@click.option("--consultation", type=NameParam(), metavar="NAME", help="Only from this consultation.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_option
 @click.pass_obj
@@ -171,11 +171,11 @@ def _about(out: Output, kind: str, done: str, who: str, **named: str) -> Exit:
 
 def _request(kind: str, who: str, **given: Any) -> Request:
     from jurat.ids import uuid7
-    from store.requests.request_rows import Kind, Request
+    from store.requests.request_rows import Request, RequestKind
 
     if who in (given["participant"], given.get("target")):
         raise Failure("--as must name who does this, and not the participant by their id", Exit.USAGE)
-    return Request(uuid7(), Kind(kind), who, **given)
+    return Request(uuid7(), RequestKind(kind), who, **given)
 
 
 def _traces(found: Sequence[Trace]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from cli.command import CheckId, Group, Name, as_option, locale_option
+from cli.command import CheckIdParam, Group, NameParam, as_option, locale_option
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def review() -> None:
     examples=("jurat review list", "jurat review list --consultation budget --overdue"),
     environment=("JURAT_DATABASE_URL",),
 )
-@click.option("--consultation", type=Name(), metavar="NAME", help="Only of this consultation.")
+@click.option("--consultation", type=NameParam(), metavar="NAME", help="Only of this consultation.")
 @click.option("--overdue", is_flag=True, help="Only those that should have been decided by now.")
 @click.option("--all", "whole", is_flag=True, help="Also those that are not needed now, behind the others.")
 @click.pass_obj
@@ -63,7 +63,7 @@ def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) 
     environment=("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS"),
     codes={Exit.REFUSED: "the answer cannot be opened: it is not in review, or is sealed for another key"},
 )
-@click.argument("check_id", metavar="ID", type=CheckId())
+@click.argument("check_id", metavar="ID", type=CheckIdParam())
 @click.option(
     "--answer",
     is_flag=True,
@@ -109,7 +109,7 @@ def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) ->
         Exit.PENDING: "said, and a second person must say the same",
     },
 )
-@click.argument("check_id", metavar="ID", type=CheckId())
+@click.argument("check_id", metavar="ID", type=CheckIdParam())
 @click.argument("reason", metavar="REASON")
 @as_option
 @click.pass_obj
@@ -119,11 +119,11 @@ def decide(out: Output, check_id: UUID, reason: str, *, who: str) -> Exit:
     The decision is the check's next verdict. Where the consultation wants four eyes, it takes effect once a second
     person has said the same.
     """
-    from store.requests.request_rows import DECIDING, Kind
+    from store.requests.request_rows import DECIDING, RequestKind
 
     if reason not in DECIDING:
         raise Failure(f"{reason!r:.80} is not for a person to say; expected one of {', '.join(DECIDING)}", Exit.USAGE)
-    found, waiting = _ask(_request(Kind.DECIDE, check_id, who, reason))
+    found, waiting = _ask(_request(RequestKind.DECIDE, check_id, who, reason))
     document = {"check_id": check_id, "reason": reason, "waiting": waiting is not None, **_last(found)}
     out.show(document, [f"check {check_id}: {waiting or _verdict(found)}"])
     return Exit.PENDING if waiting else Exit.DONE
@@ -135,7 +135,7 @@ def decide(out: Output, check_id: UUID, reason: str, *, who: str) -> Exit:
     environment=("JURAT_DATABASE_URL",),
     codes={Exit.REFUSED: "it is not settled, or its question is asked no more, and nothing was changed"},
 )
-@click.argument("check_id", metavar="ID", type=CheckId())
+@click.argument("check_id", metavar="ID", type=CheckIdParam())
 @as_option
 @click.pass_obj
 def open_(out: Output, check_id: UUID, *, who: str) -> Exit:
@@ -144,9 +144,9 @@ def open_(out: Output, check_id: UUID, *, who: str) -> Exit:
     Its verdict stands until there is a decision, or for good when nobody decides in time. Its answer is erased: what a
     person decides by comes from the participant.
     """
-    from store.requests.request_rows import Kind
+    from store.requests.request_rows import RequestKind
 
-    found, _ = _ask(_request(Kind.OPEN, check_id, who))
+    found, _ = _ask(_request(RequestKind.OPEN, check_id, who))
     due = found.review.due_at if found.review else None
     out.show({"check_id": check_id, "state": found.state, "due_at": due}, [f"check {check_id}: {_until(found)}"])
     return Exit.DONE

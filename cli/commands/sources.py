@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import ConfiguredName, Group, Name, as_option
+from cli.command import ConfiguredName, Group, NameParam, as_option
 from cli.output import Exit, Failure, Output, columns
 from cli.starters import FORMS
 
@@ -81,11 +81,11 @@ _FAILING = "failing"
 
 def _fails(status: SourceStatus) -> bool:
     """Whether a source that is asked gave no answer the last time: its breaker may open only after more of that."""
-    from cli.diagnosis.source_status import State
+    from cli.diagnosis.source_status import SourceState
 
     failed, answered = status.row.last_failure_at, status.row.last_success_at
     ended_so = failed is not None and (answered is None or failed > answered)
-    return status.state is State.OPEN and (status.row.failures > 0 or ended_so)
+    return status.state is SourceState.OPEN and (status.row.failures > 0 or ended_so)
 
 
 @sources.command(
@@ -126,7 +126,9 @@ def health(out: Output, *, name: str | None) -> Exit:
 )
 @click.argument("name", metavar="NAME")
 @click.option("--for", "seconds", required=True, type=PauseLength(), help="How long, such as 30min, 2h or 3d.")
-@click.option("--reason", required=True, type=Name(), metavar="TEXT", help="Why. It names no participant: it is kept.")
+@click.option(
+    "--reason", required=True, type=NameParam(), metavar="TEXT", help="Why. It names no participant: it is kept."
+)
 @as_option
 @click.pass_obj
 def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> Exit:

@@ -12,7 +12,7 @@ from cli.command import ENVIRONMENT, Command
 from cli.output import Exit, Failure, Output, count_text
 
 if TYPE_CHECKING:
-    from cli.diagnosis.checkup import Step
+    from cli.diagnosis.checkup import CheckupStep
 
 _PREFIX = "checks."
 
@@ -91,7 +91,7 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     import logging
 
     from cli.diagnosis import checkup, workforce
-    from cli.diagnosis.checkup import Mark, Step
+    from cli.diagnosis.checkup import CheckupStep, StepMark
     from worker.celery_settings import SLOTS
     from worker.logs import set_up
 
@@ -99,7 +99,7 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     if settings is None or settings.broker_url is None or not settings.unseal_keys:
         if settings is not None:
             steps += workforce.key_steps(settings, None)
-        checkup.show(out, [step for step in steps if step.mark is not Mark.OK])
+        checkup.show(out, [step for step in steps if step.mark is not StepMark.OK])
         return Exit.USAGE
     set_up(settings.log, logging.CRITICAL)
     steps, service = checkup.database_steps(settings)
@@ -119,25 +119,27 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
                 plan.close()
         finally:
             service.close()
-    steps.append(Step("slots", Mark.OK, f"{count_text(slots or SLOTS, 'look-up')} at once"))
+    steps.append(CheckupStep("slots", StepMark.OK, f"{count_text(slots or SLOTS, 'look-up')} at once"))
     checkup.show(out, steps, slots=slots or SLOTS, sources=served)
     code = checkup.code_of(steps)
     return Exit.USAGE if code is Exit.REFUSED else code
 
 
-def _served(sources: list[str], queues: str | None) -> tuple[list[str], list[Step]]:
-    from cli.diagnosis.checkup import Mark, Step
+def _served(sources: list[str], queues: str | None) -> tuple[list[str], list[CheckupStep]]:
+    from cli.diagnosis.checkup import CheckupStep, StepMark
     from config.suggestions import suggest
     from worker.celery_settings import DEFAULT_QUEUE
 
     names = [name.strip() for name in queues.split(",")] if queues else [DEFAULT_QUEUE]
     if DEFAULT_QUEUE in names:
-        return sources, [Step("sources", Mark.OK, f"all: {', '.join(sources)}")]
+        return sources, [CheckupStep("sources", StepMark.OK, f"all: {', '.join(sources)}")]
     wanted = [name.removeprefix(_PREFIX) for name in names]
     served = [name for name in sources if name in wanted]
-    steps = [Step("sources", Mark.OK, f"only {', '.join(served)}")] if served else []
+    steps = [CheckupStep("sources", StepMark.OK, f"only {', '.join(served)}")] if served else []
     for name in names:
         if name.removeprefix(_PREFIX) not in sources or not name.startswith(_PREFIX):
             hint = suggest(name.removeprefix(_PREFIX), sources)
-            steps.append(Step("sources", Mark.PROBLEM, f"-Q {name} names no source: write checks.NAME — {hint}"))
+            steps.append(
+                CheckupStep("sources", StepMark.PROBLEM, f"-Q {name} names no source: write checks.NAME — {hint}")
+            )
     return served, steps

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from cli.command import CheckId, Command, as_option
+from cli.command import CheckIdParam, Command, as_option
 from cli.commands.checks import given_answer, named_fields
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
@@ -78,7 +78,9 @@ def _register_option(function: F) -> F:
     help="Where the picture is written, as .svg or .png, for you alone (0600); without it there are only the words.",
 )
 @_address_options
-@click.option("--check", "check_id", type=CheckId(), metavar="ID", help="The address of a check that is in review.")
+@click.option(
+    "--check", "check_id", type=CheckIdParam(), metavar="ID", help="The address of a check that is in review."
+)
 @click.option("--version", type=click.IntRange(1), metavar="N", help="This version of the zone; else the one in force.")
 @_register_option
 @as_option

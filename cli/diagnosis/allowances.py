@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cli.diagnosis.checkup import Mark, Step
+from cli.diagnosis.checkup import CheckupStep, StepMark
 from cli.output import time_text
 from store.requests.allowances import reached
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from worker.bootstrap import Service
 
 
-def allowance_steps(service: Service) -> Iterator[Step]:
+def allowance_steps(service: Service) -> Iterator[CheckupStep]:
     """A problem for each of the last day: a platform that erases so many is busy, or in somebody else's hands."""
     for each in reached(service.database):
         said = (
@@ -24,4 +24,4 @@ def allowance_steps(service: Service) -> Iterator[Step]:
             "look whether the platform meant them (jurat_requests); if not, lock that user out. If it needs more, "
             "raise its per_hour in jurat_allowances"
         )
-        yield Step("requests", Mark.PROBLEM, said, advice)
+        yield CheckupStep("requests", StepMark.PROBLEM, said, advice)

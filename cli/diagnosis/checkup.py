@@ -42,7 +42,7 @@ CLOCKS_APART = 5.0
 """Seconds between this machine's time and the database's that are too much: logs and certificates suffer."""
 
 
-class Mark(StrEnum):
+class StepMark(StrEnum):
     """How one step ended. `note` is neither good nor bad; `down` is a dependency that does not answer."""
 
     OK = "ok"
@@ -51,28 +51,28 @@ class Mark(StrEnum):
     DOWN = "down"
 
 
-_COLOURS = {Mark.OK: "green", Mark.NOTE: "cyan", Mark.PROBLEM: "red", Mark.DOWN: "red"}
+_COLOURS = {StepMark.OK: "green", StepMark.NOTE: "cyan", StepMark.PROBLEM: "red", StepMark.DOWN: "red"}
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CheckupStep:
     """What one step found. `advice` says what to do about it."""
 
     name: str
-    mark: Mark
+    mark: StepMark
     found: str
     advice: str = ""
 
 
-def code_of(steps: list[Step]) -> Exit:
+def code_of(steps: list[CheckupStep]) -> Exit:
     """The exit code that says how it went."""
     marks = {step.mark for step in steps}
-    if Mark.DOWN in marks:
+    if StepMark.DOWN in marks:
         return Exit.DEPENDENCY
-    return Exit.REFUSED if Mark.PROBLEM in marks else Exit.DONE
+    return Exit.REFUSED if StepMark.PROBLEM in marks else Exit.DONE
 
 
-def show(out: Output, steps: list[Step], **more: Any) -> None:
+def show(out: Output, steps: list[CheckupStep], **more: Any) -> None:
     """Print the steps, one a line."""
     rows = [(step.mark, step.name, f"{step.found}{f' — {step.advice}' if step.advice else ''}") for step in steps]
     lines = columns(("", "step", "found"), rows)[1:]
@@ -83,30 +83,32 @@ def show(out: Output, steps: list[Step], **more: Any) -> None:
     out.show({"ok": code_of(steps) is Exit.DONE, "steps": steps, **more}, coloured)
 
 
-def settings_steps() -> tuple[list[Step], Settings | None]:
+def settings_steps() -> tuple[list[CheckupStep], Settings | None]:
     """Where each setting comes from, and the settings; None where they cannot be used."""
     try:
         settings = read_settings()
     except SettingsError as error:
-        return [Step("settings", Mark.PROBLEM, problem) for problem in error.problems], None
+        return [CheckupStep("settings", StepMark.PROBLEM, problem) for problem in error.problems], None
     values, origins = shown(settings), provenance()
     steps = [
-        Step(name, Mark.NOTE if value == "not set" else Mark.OK, f"{value} ({_origin(origins[name])})")
+        CheckupStep(name, StepMark.NOTE if value == "not set" else StepMark.OK, f"{value} ({_origin(origins[name])})")
         for name, value in values.items()
     ]
     if settings.broker_url is None:
         advice = "set JURAT_BROKER_URL to redis://HOST:6379/0, or to none to do without"
-        steps = _instead(steps, Step("JURAT_BROKER_URL", Mark.PROBLEM, "not set: a worker does not start", advice))
+        steps = _instead(
+            steps, CheckupStep("JURAT_BROKER_URL", StepMark.PROBLEM, "not set: a worker does not start", advice)
+        )
     return steps, settings
 
 
-def variable_steps(known: set[str]) -> Iterator[Step]:
+def variable_steps(known: set[str]) -> Iterator[CheckupStep]:
     """Variables that look like settings and are none. `known` are those that secrets of the configuration come from."""
     for sentence in unknown_variables(known):
-        yield Step("environment", Mark.PROBLEM, sentence)
+        yield CheckupStep("environment", StepMark.PROBLEM, sentence)
 
 
-def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
+def database_steps(settings: Settings) -> tuple[list[CheckupStep], Service | None]:
     """Whether the database answers and has a schema that this program can use; then the service on it."""
     from jurat.database import reader
     from store.schema.migrations import ADVICE, SchemaStatus, schema_status
@@ -115,7 +117,7 @@ def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
 
     file = sqlite_file(settings)
     if file is not None and not file.exists():
-        return [Step("database", Mark.DOWN, f"there is no file {file}", "run `bin/jurat db upgrade`")], None
+        return [CheckupStep("database", StepMark.DOWN, f"there is no file {file}", "run `bin/jurat db upgrade`")], None
     service = None
     try:
         service = open_service(settings)
@@ -124,37 +126,40 @@ def database_steps(settings: Settings) -> tuple[list[Step], Service | None]:
             found = schema_status(connection)
         version, odd = engine_version(service.database), list(oddities(service))
     except ConfigurationError as error:
-        return [Step("database", Mark.PROBLEM, str(error))], None
+        return [CheckupStep("database", StepMark.PROBLEM, str(error))], None
     except SQLAlchemyError as error:
         if service is not None:
             service.close()
         said = first_line(getattr(error, "orig", None) or error)
-        return [Step("database", Mark.DOWN, said, advice_on(said))], None
-    steps = [Step("database", Mark.OK, f"{version} answers")]
-    steps += [Step("database", Mark.PROBLEM if grave else Mark.NOTE, said, advice) for grave, said, advice in odd]
+        return [CheckupStep("database", StepMark.DOWN, said, advice_on(said))], None
+    steps = [CheckupStep("database", StepMark.OK, f"{version} answers")]
+    steps += [
+        CheckupStep("database", StepMark.PROBLEM if grave else StepMark.NOTE, said, advice)
+        for grave, said, advice in odd
+    ]
     sentence, _, advice = ADVICE[found].partition("; ")
     if not found.usable:
         service.close()
-        return [*steps, Step("schema", Mark.DOWN, sentence, advice)], None
-    mark = Mark.OK if found is SchemaStatus.CURRENT else Mark.NOTE
-    return [*steps, Step("schema", mark, ADVICE[found])], service
+        return [*steps, CheckupStep("schema", StepMark.DOWN, sentence, advice)], None
+    mark = StepMark.OK if found is SchemaStatus.CURRENT else StepMark.NOTE
+    return [*steps, CheckupStep("schema", mark, ADVICE[found])], service
 
 
-def broker_steps(settings: Settings) -> Iterator[Step]:
+def broker_steps(settings: Settings) -> Iterator[CheckupStep]:
     """Whether the broker answers within 2 s."""
     if settings.broker_url in (None, NO_BROKER):
         if settings.broker_url == NO_BROKER:
-            yield Step("broker", Mark.OK, "none: workers ask the database each second")
+            yield CheckupStep("broker", StepMark.OK, "none: workers ask the database each second")
         return
     problem, took = _broker_problem(str(settings.broker_url))
     if problem:
         advice = "start it, or fix JURAT_BROKER_URL; until then workers look into the database each second"
-        yield Step("broker", Mark.DOWN, f"does not answer ({problem})", advice)
+        yield CheckupStep("broker", StepMark.DOWN, f"does not answer ({problem})", advice)
     else:
-        yield Step("broker", Mark.OK, f"answers in {took * 1000:.0f} ms")
+        yield CheckupStep("broker", StepMark.OK, f"answers in {took * 1000:.0f} ms")
 
 
-def configuration_steps(service: Service) -> tuple[list[Step], Plan | None]:
+def configuration_steps(service: Service) -> tuple[list[CheckupStep], Plan | None]:
     """The applied configuration and what keeps it from working here; then the plan of it, which is to be closed."""
     from config.configuration import Configuration
     from config.problems import InvalidConfiguration
@@ -162,7 +167,9 @@ def configuration_steps(service: Service) -> tuple[list[Step], Plan | None]:
 
     version = service.queries.config_version()
     if version is None:
-        return [Step("configuration", Mark.PROBLEM, "none was applied", "run `bin/jurat config apply PATH`")], None
+        return [
+            CheckupStep("configuration", StepMark.PROBLEM, "none was applied", "run `bin/jurat config apply PATH`")
+        ], None
     applied = service.queries.applied(version)
     told = f"version {version}, applied by {applied.applied_by} at {time_text(applied.applied_at)}"
     try:
@@ -171,21 +178,21 @@ def configuration_steps(service: Service) -> tuple[list[Step], Plan | None]:
         plan = make_plan(version, configuration, service.queries, service.fingerprints, private_networks=networks)
     except (InvalidConfiguration, ValueError) as error:
         advice = "apply it again with this version of jurat"
-        return [Step("configuration", Mark.PROBLEM, f"{told}: {str(error).splitlines()[0]}", advice)], None
+        return [CheckupStep("configuration", StepMark.PROBLEM, f"{told}: {str(error).splitlines()[0]}", advice)], None
     consultations = {question.consultation for question in configuration.questions.values()}
     parts = f"{count_text(len(consultations), 'consultation')}, {count_text(len(configuration.sources), 'source')}"
-    steps = [Step("configuration", Mark.OK, f"{told}: {parts}")]
+    steps = [CheckupStep("configuration", StepMark.OK, f"{told}: {parts}")]
     wanted = {question.zone for question in configuration.questions.values() if question.zone}
     missing = sorted(wanted - set(plan.zones))
     if missing:
         advice = "run `bin/jurat zones import FILE`"
-        steps.append(Step("zones", Mark.PROBLEM, f"not imported: {', '.join(missing)}", advice))
+        steps.append(CheckupStep("zones", StepMark.PROBLEM, f"not imported: {', '.join(missing)}", advice))
     elif wanted:
-        steps.append(Step("zones", Mark.OK, f"{count_text(len(wanted), 'zone')} in use, imported"))
+        steps.append(CheckupStep("zones", StepMark.OK, f"{count_text(len(wanted), 'zone')} in use, imported"))
     return steps, plan
 
 
-def source_step(name: str, plan: Plan, queries: Queries) -> Step:
+def source_step(name: str, plan: Plan, queries: Queries) -> CheckupStep:
     """Whether a source can work here, as far as that can be told without asking anybody else."""
     from adapters.address.base.database import AddressRegister
     from adapters.address.base.file import AddressFile, AddressFileError
@@ -202,15 +209,15 @@ def source_step(name: str, plan: Plan, queries: Queries) -> Step:
         try:
             resolve(reference, os.environ, Path.cwd())
         except SecretError as error:
-            return Step(f"source {name}", Mark.PROBLEM, str(error), error.hint)
+            return CheckupStep(f"source {name}", StepMark.PROBLEM, str(error), error.hint)
     match source:
         case Unusable(why=why):
-            return Step(f"source {name}", Mark.PROBLEM, why)
+            return CheckupStep(f"source {name}", StepMark.PROBLEM, why)
         case AddressFile():
             try:
-                return Step(f"source {name}", Mark.OK, f"{source.load():,} addresses read")
+                return CheckupStep(f"source {name}", StepMark.OK, f"{source.load():,} addresses read")
             except AddressFileError as error:
-                return Step(f"source {name}", Mark.PROBLEM, str(error).splitlines()[0])
+                return CheckupStep(f"source {name}", StepMark.PROBLEM, str(error).splitlines()[0])
         case AddressRegister() if isinstance(model, AddressFileSource):
             return _register_step(name, model, queries)
         case RegisterFileAdapter():
@@ -218,47 +225,47 @@ def source_step(name: str, plan: Plan, queries: Queries) -> Step:
     if isinstance(model, CodesSource) and model.list is not None:
         row = queries.code_lists().get(model.list)
         if row is None:
-            return Step(
+            return CheckupStep(
                 f"source {name}",
-                Mark.PROBLEM,
+                StepMark.PROBLEM,
                 f"the list {model.list} has no codes",
                 f"run `bin/jurat codes generate {model.list} --count N`",
             )
         known = set(source.fingerprints.key_ids) if isinstance(source, Codes) else set()
         if queries.code_keys(model.list, KEY_ID_LENGTH) - known:
             said = f"codes of the list {model.list} were hashed with a key that JURAT_HASH_KEYS does not have"
-            return Step(f"source {name}", Mark.PROBLEM, said, "add the key that made them")
-        return Step(f"source {name}", Mark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")
-    return Step(f"source {name}", Mark.OK, "is ready")
+            return CheckupStep(f"source {name}", StepMark.PROBLEM, said, "add the key that made them")
+        return CheckupStep(f"source {name}", StepMark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")
+    return CheckupStep(f"source {name}", StepMark.OK, "is ready")
 
 
-def _register_step(name: str, model: AddressFileSource, queries: Queries) -> Step:
+def _register_step(name: str, model: AddressFileSource, queries: Queries) -> CheckupStep:
     register = str(model.register_name)
     with queries.register(register) as base:
         if base is None:
             advice = f"run `bin/jurat registers import {register} FILE`"
-            return Step(f"source {name}", Mark.PROBLEM, f"the register {register} is not imported", advice)
+            return CheckupStep(f"source {name}", StepMark.PROBLEM, f"the register {register} is not imported", advice)
         if base.language != model.language:
             said = f"the register {register} is in {base.language}, the source in {model.language}"
-            return Step(f"source {name}", Mark.PROBLEM, said, "import it again with the source's --language")
+            return CheckupStep(f"source {name}", StepMark.PROBLEM, said, "import it again with the source's --language")
         row = base.row
     said = f"{row.addresses:,} addresses, version {row.version}, data of {row.data_date}"
-    return Step(f"source {name}", Mark.OK, said)
+    return CheckupStep(f"source {name}", StepMark.OK, said)
 
 
-def _list_step(name: str, source: RegisterFileAdapter) -> Step:
+def _list_step(name: str, source: RegisterFileAdapter) -> CheckupStep:
     from adapters.base import SourceError
 
     try:
         found = source.in_force()
     except SourceError as error:
-        return Step(f"source {name}", Mark.PROBLEM, error.detail)
+        return CheckupStep(f"source {name}", StepMark.PROBLEM, error.detail)
     left_out = f", {count_text(found.left_out, 'row')} left out" if found.left_out else ""
     said = f"{found.count:,} people{left_out}, version {found.version}, data of {found.data_date}"
-    return Step(f"source {name}", Mark.OK, said)
+    return CheckupStep(f"source {name}", StepMark.OK, said)
 
 
-def trouble_steps(plan: Plan, queries: Queries) -> Iterator[Step]:
+def trouble_steps(plan: Plan, queries: Queries) -> Iterator[CheckupStep]:
     """The sources whose breakers are open, that say that they are asked too often, or at which something waits and no
     worker is.
     """
@@ -266,34 +273,34 @@ def trouble_steps(plan: Plan, queries: Queries) -> Iterator[Step]:
 
     for status in source_statuses(plan.configuration.sources, queries):
         step = status_step(status)
-        if step.mark is Mark.PROBLEM:
+        if step.mark is StepMark.PROBLEM:
             yield replace(step, name=f"source {status.name}")
 
 
-def status_step(status: SourceStatus) -> Step:
+def status_step(status: SourceStatus) -> CheckupStep:
     """How a source stands, as workers wrote it down."""
-    from cli.diagnosis.source_status import State
+    from cli.diagnosis.source_status import SourceState
 
     said = (status.said(), status.answers(), status.quota(), status.waits(), status.served(), status.told())
     found, name = "; ".join(filter(None, said)), status.name
-    if status.state is State.BROKEN:
+    if status.state is SourceState.BROKEN:
         advice = (
             f"workers ask it for one look-up at a time until it answers; see `bin/jurat sources test {name} --live`"
         )
-        return Step(name, Mark.PROBLEM, found, advice)
+        return CheckupStep(name, StepMark.PROBLEM, found, advice)
     if status.throttled:
-        return Step(
-            name, Mark.PROBLEM, found, "it says that it is asked too often: lower its rate, burst or concurrency"
+        return CheckupStep(
+            name, StepMark.PROBLEM, found, "it says that it is asked too often: lower its rate, burst or concurrency"
         )
     if status.unserved:
-        return Step(name, Mark.PROBLEM, found, "start a worker that serves it, and see `bin/jurat fleet`")
+        return CheckupStep(name, StepMark.PROBLEM, found, "start a worker that serves it, and see `bin/jurat fleet`")
     if status.stale:
         advice = "no worker has counted what waits for so long: see `bin/jurat fleet` and the workers' logs"
-        return Step(name, Mark.PROBLEM, found, advice)
-    return Step(name, Mark.OK if status.state is State.OPEN else Mark.NOTE, found)
+        return CheckupStep(name, StepMark.PROBLEM, found, advice)
+    return CheckupStep(name, StepMark.OK if status.state is SourceState.OPEN else StepMark.NOTE, found)
 
 
-def reach_steps(status: SourceStatus, plan: Plan, upkeep: Upkeep, settings: Settings) -> Iterator[Step]:
+def reach_steps(status: SourceStatus, plan: Plan, upkeep: Upkeep, settings: Settings) -> Iterator[CheckupStep]:
     """Whether the servers of a source answer HTTP at all, by one request to the root of each; nothing without servers.
 
     Nobody is looked up, so what the answer says does not count. The requests are paid as one look-up is, and not made
@@ -307,17 +314,17 @@ def reach_steps(status: SourceStatus, plan: Plan, upkeep: Upkeep, settings: Sett
     if not origins:
         return
     if status.paused_until or status.closed_until:
-        yield Step(name, Mark.NOTE, f"not asked: {status.said()}")
+        yield CheckupStep(name, StepMark.NOTE, f"not asked: {status.said()}")
         return
     wait = upkeep.pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
     if wait is None:
-        yield Step(name, Mark.NOTE, "not asked: what it allows is used up at the moment", "try again later")
+        yield CheckupStep(name, StepMark.NOTE, "not asked: what it allows is used up at the moment", "try again later")
         return
     time.sleep(wait)
     yield _reach(name, model, origins, settings, test=plan.configuration.environment == "test")
 
 
-def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings, *, test: bool) -> Step:
+def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings, *, test: bool) -> CheckupStep:
     from adapters.base import Blocked, SourceError
     from adapters.http_client.transport import Transport
 
@@ -336,18 +343,18 @@ def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings
             try:
                 status = transport.send("GET", origin, timeout=model.timeout).status
             except Blocked as error:
-                return Step(name, Mark.PROBLEM, f"{origin}: {error.detail}")
+                return CheckupStep(name, StepMark.PROBLEM, f"{origin}: {error.detail}")
             except SourceError as error:
-                return Step(
-                    name, Mark.DOWN, f"{origin}: {error.detail}", "fix the network, or the source's url and proxy"
+                return CheckupStep(
+                    name, StepMark.DOWN, f"{origin}: {error.detail}", "fix the network, or the source's url and proxy"
                 )
             said.append(f"{origin} answers {status} in {(time.monotonic() - begun) * 1000:.0f} ms")
     finally:
         transport.close()
-    return Step(f"source {name}", Mark.OK, "; ".join(said))
+    return CheckupStep(f"source {name}", StepMark.OK, "; ".join(said))
 
 
-def clock_step(queries: Queries) -> Step:
+def clock_step(queries: Queries) -> CheckupStep:
     """Whether this machine's time is the database's."""
     begun = time.monotonic()
     apart = (queries.clock() - datetime.now(UTC)).total_seconds()
@@ -355,15 +362,17 @@ def clock_step(queries: Queries) -> Step:
     if abs(apart) - rough > CLOCKS_APART:
         which = "ahead of" if apart > 0 else "behind"
         advice = "let both machines take their time from the network (NTP)"
-        return Step("clock", Mark.PROBLEM, f"the database is {abs(apart):.1f} s {which} this machine", advice)
-    return Step("clock", Mark.OK, f"the database's time is this machine's to {max(abs(apart), rough):.2f} s")
+        return CheckupStep(
+            "clock", StepMark.PROBLEM, f"the database is {abs(apart):.1f} s {which} this machine", advice
+        )
+    return CheckupStep("clock", StepMark.OK, f"the database's time is this machine's to {max(abs(apart), rough):.2f} s")
 
 
 def _origin(origin: str) -> str:
     return "the default" if origin == "default" else f"from {'the ' if origin == 'environment' else ''}{origin}"
 
 
-def _instead(steps: list[Step], step: Step) -> list[Step]:
+def _instead(steps: list[CheckupStep], step: CheckupStep) -> list[CheckupStep]:
     return [step if other.name == step.name else other for other in steps]
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from store.queries import Queries, SourceRow
 
 
-class State(StrEnum):
+class SourceState(StrEnum):
     """Whether a source is asked. What keeps the most people busy comes first where several hold."""
 
     BROKEN = "broken"
@@ -60,13 +60,13 @@ class SourceStatus:
         return self._hours.closed_until(self.now)
 
     @property
-    def state(self) -> State:
+    def state(self) -> SourceState:
         """The first that holds."""
         if self.broken_since:
-            return State.BROKEN
+            return SourceState.BROKEN
         if self.paused_until:
-            return State.PAUSED
-        return State.CLOSED if self.closed_until else State.OPEN
+            return SourceState.PAUSED
+        return SourceState.CLOSED if self.closed_until else SourceState.OPEN
 
     @property
     def used(self) -> int:
@@ -122,7 +122,7 @@ class SourceStatus:
             parts.append(f"paused until {time_text(until)} ({why})")
         if until := self.closed_until:
             parts.append(f"closed until {time_text(until)}")
-        return ", ".join(parts) or State.OPEN
+        return ", ".join(parts) or SourceState.OPEN
 
     def answers(self) -> str:
         """When it last answered and last did not, in words."""
@@ -175,7 +175,7 @@ class SourceStatus:
         }
 
     def _how_long(self) -> str:
-        if self.row.wait_s is None or self.state is State.BROKEN or self.stale:
+        if self.row.wait_s is None or self.state is SourceState.BROKEN or self.stale:
             return ""
         unit = next((unit for unit in (3600, 60) if self.row.wait_s >= unit), 1)
         return f", some {duration_text(unit * max(1, round(self.row.wait_s / unit)))}"

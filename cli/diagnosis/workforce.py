@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from adapters.fingerprints import KEY_ID_LENGTH
-from cli.diagnosis.checkup import Mark, Step
+from cli.diagnosis.checkup import CheckupStep, StepMark
 from cli.output import count_text
 from worker import health
 from worker.keyring import hash_ids, how_to_set, mismatch, seal_id, unseal_ids
@@ -19,29 +19,31 @@ if TYPE_CHECKING:
     from worker.bootstrap import Service
 
 
-def key_steps(settings: Settings, service: Service | None) -> Iterator[Step]:
+def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupStep]:
     """Whether there are keys, whether they fit each other, and whether they open the answers that wait."""
     opened = unseal_ids(settings)
     waiting = _by_key(service.queries.waiting_keys()) if service is not None else {}
     if not opened:
         advice = how_to_set("JURAT_UNSEAL_KEYS", waiting if service is not None else None)
-        yield Step("keys", Mark.PROBLEM, "JURAT_UNSEAL_KEYS is not set: a worker can open no answer", advice)
+        yield CheckupStep("keys", StepMark.PROBLEM, "JURAT_UNSEAL_KEYS is not set: a worker can open no answer", advice)
     elif problem := mismatch(settings):
-        yield Step("keys", Mark.DOWN, problem)
+        yield CheckupStep("keys", StepMark.DOWN, problem)
     else:
         mine = seal_id(settings)
         fits = f"answers are sealed for {mine}, which they open" if mine else "JURAT_SEAL_KEY is not set here"
-        yield Step("keys", Mark.OK, f"{count_text(len(opened), 'unseal key')} with the id {', '.join(opened)}; {fits}")
+        yield CheckupStep(
+            "keys", StepMark.OK, f"{count_text(len(opened), 'unseal key')} with the id {', '.join(opened)}; {fits}"
+        )
     if service is None:
         return
     if opened and (strange := {key: count for key, count in waiting.items() if key not in opened}):
         found = f"waiting answers are sealed for a key that is not here (key_missing): {_counted(strange)}"
         advice = f"{how_to_set('JURAT_UNSEAL_KEYS', strange)}; a worker here leaves these answers to others"
-        yield Step("sealed answers", Mark.PROBLEM, found, advice)
+        yield CheckupStep("sealed answers", StepMark.PROBLEM, found, advice)
     if missing := sorted(hashed_with(service.queries) - set(hash_ids(settings))):
         what = "is not set" if not settings.hash_keys else f"lacks {', '.join(missing)}"
         found = f"codes or numbers are kept as keyed hashes, and JURAT_HASH_KEYS {what}"
-        yield Step("hash keys", Mark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
+        yield CheckupStep("hash keys", StepMark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
 
 
 def hashed_with(queries: Queries) -> set[str]:
@@ -52,7 +54,7 @@ def hashed_with(queries: Queries) -> set[str]:
     return found
 
 
-def missing_steps(queries: Queries) -> Iterator[Step]:
+def missing_steps(queries: Queries) -> Iterator[CheckupStep]:
     """The keys of waiting answers that live workers do not have."""
     from store.workers import Keyholders
 
@@ -65,7 +67,7 @@ def missing_steps(queries: Queries) -> Iterator[Step]:
         places = sorted({source for source, key in missing if any(key in each.unseal_keys for each in live)})
         if places:
             found += f"; workers that have such a key do not serve {', '.join(places)}"
-        yield Step("keys of workers", Mark.PROBLEM, found, advice)
+        yield CheckupStep("keys of workers", StepMark.PROBLEM, found, advice)
     for worker in live:
         own = {
             (source, key): count
@@ -74,35 +76,35 @@ def missing_steps(queries: Queries) -> Iterator[Step]:
         }
         if lacks := _by_key(own):
             found = f"worker {worker.name} leaves answers to others (key_missing): {_counted(lacks)}"
-            yield Step("keys of workers", Mark.PROBLEM, found, how_to_set("its JURAT_UNSEAL_KEYS", lacks))
+            yield CheckupStep("keys of workers", StepMark.PROBLEM, found, how_to_set("its JURAT_UNSEAL_KEYS", lacks))
 
 
-def worker_steps(here: str | None) -> Iterator[Step]:
+def worker_steps(here: str | None) -> Iterator[CheckupStep]:
     """The workers that run on this machine, for the database `here`; None is any."""
     found = health.workers()
     beats = [beat for beat in found if here is None or beat.is_of(here)]
     if not beats:
-        yield Step("workers", Mark.NOTE, "none of this user and database runs on this machine")
+        yield CheckupStep("workers", StepMark.NOTE, "none of this user and database runs on this machine")
     for beat in beats:
         if problem := beat.trouble:
-            yield Step("workers", Mark.PROBLEM, problem, "restart it")
+            yield CheckupStep("workers", StepMark.PROBLEM, problem, "restart it")
         elif unready := beat.unready:
-            mark = Mark.PROBLEM if beat.facts.strange else Mark.NOTE
-            yield Step("workers", mark, f"alive, but {unready}")
+            mark = StepMark.PROBLEM if beat.facts.strange else StepMark.NOTE
+            yield CheckupStep("workers", mark, f"alive, but {unready}")
         else:
             held = f"holds {beat.facts.held} with {count_text(beat.facts.slots, 'slot')}"
-            yield Step("workers", Mark.OK, f"worker {beat.pid} is alive and ready, {held}")
+            yield CheckupStep("workers", StepMark.OK, f"worker {beat.pid} is alive and ready, {held}")
 
 
-def fleet_step(queries: Queries) -> Step:
+def fleet_step(queries: Queries) -> CheckupStep:
     """How many workers of the database are live, on all machines."""
     live = [each for each in queries.workers() if each.live]
     if not live:
-        return Step(
-            "fleet", Mark.NOTE, "no worker of this database was seen in the last 30 s", "run `bin/jurat worker`"
+        return CheckupStep(
+            "fleet", StepMark.NOTE, "no worker of this database was seen in the last 30 s", "run `bin/jurat worker`"
         )
     names = ", ".join(each.name for each in live[:5]) + (" …" if len(live) > 5 else "")
-    return Step("fleet", Mark.OK, f"{count_text(len(live), 'worker')} seen in the last 30 s: {names}")
+    return CheckupStep("fleet", StepMark.OK, f"{count_text(len(live), 'worker')} seen in the last 30 s: {names}")
 
 
 def _by_key(locks: Mapping[tuple[str, str], int]) -> dict[str, int]:

@@ -17,7 +17,7 @@ from jurat.vocabulary import Reason
 if TYPE_CHECKING:
     from shapely import MultiPolygon, Polygon
 
-    from adapters.address.zones import Zone
+    from adapters.address.zones import ZoneGeometry
     from config.configuration import Question
     from store.queries import ZoneRow
     from tasks.plan import Plan
@@ -54,11 +54,11 @@ class Inquiry:
     margins: Mapping[Level, float] = field(default_factory=dict)
     language: str = "fr"
 
-    def residence(self, zone: Zone) -> Residence:
+    def residence(self, zone: ZoneGeometry) -> Residence:
         """What the rule makes of all candidates together."""
         return self._decided(self.places, zone)
 
-    def sightings(self, zone: Zone) -> list[Sighting]:
+    def sightings(self, zone: ZoneGeometry) -> list[Sighting]:
         """Every candidate by itself, in the source's order."""
         from tasks.rules.residence import margins_of
 
@@ -93,7 +93,7 @@ class Inquiry:
             for each in found
         ]
 
-    def _decided(self, places: Places, zone: Zone) -> Residence:
+    def _decided(self, places: Places, zone: ZoneGeometry) -> Residence:
         from tasks.rules.residence import decide_residence
 
         return decide_residence(self.answer, places, zone, self.margins, language=self.language)
@@ -240,15 +240,15 @@ def two_versions(service: Service, name: str, before: int | None, after: int | N
     return zone_row(service, name, before or earlier[-1]), new
 
 
-def zone_of(row: ZoneRow) -> Zone:
+def zone_of(row: ZoneRow) -> ZoneGeometry:
     """The stored zone, ready for use.
 
     Raises Failure as `geometry_of`.
     """
-    from adapters.address.zones import Zone
+    from adapters.address.zones import ZoneGeometry
 
     geometry_of(row.name, row.geometry)
-    return Zone(row.name, row.version, row.geometry, row.digest)
+    return ZoneGeometry(row.name, row.version, row.geometry, row.digest)
 
 
 def geometry_of(zone: str, wkb: bytes) -> Polygon | MultiPolygon:

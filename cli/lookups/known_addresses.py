@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 from adapters.base import Box
 from cli.output import Exit, Failure
-from store.explanation import Explanations, HouseRow
+from store.explanation import Explanations, NearbyHouse
 
 if TYPE_CHECKING:
-    from adapters.address.zones import Zone
+    from adapters.address.zones import ZoneGeometry
     from config.addresses import AddressFileSource
     from worker.bootstrap import Service
 
-Houses = Callable[[Box], Iterable[HouseRow]]
+Houses = Callable[[Box], Iterable[NearbyHouse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def houses(service: Service, zone: str, register: str | None) -> Houses:
 
     base = _base(service, zone, register)
 
-    def found(box: Box) -> Iterator[HouseRow]:
+    def found(box: Box) -> Iterator[NearbyHouse]:
         with suppress(AddressFileError):
             yield from base(box) if base else ()
 
@@ -51,7 +51,12 @@ def houses(service: Service, zone: str, register: str | None) -> Houses:
 
 
 def moved(
-    service: Service, before: Zone, after: Zone, where: Box | None, register: str | None, target: Path | None
+    service: Service,
+    before: ZoneGeometry,
+    after: ZoneGeometry,
+    where: Box | None,
+    register: str | None,
+    target: Path | None,
 ) -> Moved | None:
     """Which houses of the local base are in one of two versions of a zone alone; None where there is no local base.
 
@@ -126,12 +131,12 @@ def _base(service: Service, zone: str, register: str | None) -> Houses | None:
     return partial(_in_file, model)
 
 
-def _in_register(explanations: Explanations, register: str, box: Box) -> Iterator[HouseRow]:
+def _in_register(explanations: Explanations, register: str, box: Box) -> Iterator[NearbyHouse]:
     for part in _parts(box):
         yield from explanations.houses(register, part)
 
 
-def _in_file(model: AddressFileSource, box: Box) -> Iterator[HouseRow]:
+def _in_file(model: AddressFileSource, box: Box) -> Iterator[NearbyHouse]:
     from adapters.address.base.columns import BAN
     from adapters.address.base.rows import AddressRows
 
@@ -141,7 +146,7 @@ def _in_file(model: AddressFileSource, box: Box) -> Iterator[HouseRow]:
             west <= row.longitude <= east and south <= row.latitude <= north for west, south, east, north in parts
         )
         if inside and row.number is not None:
-            yield HouseRow(row.longitude, row.latitude, row.written, row.street, row.postcode, row.city)
+            yield NearbyHouse(row.longitude, row.latitude, row.written, row.street, row.postcode, row.city)
 
 
 def _parts(box: Box) -> list[Box]:

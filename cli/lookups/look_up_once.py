@@ -21,7 +21,7 @@ from urllib.parse import quote
 from adapters.base import Finding, Found, Query, SourceError
 from adapters.http_client.reply import Reply
 from adapters.registry.batches import adapter_class
-from adapters.registry.dates import Span
+from adapters.registry.dates import DaySpan
 from adapters.registry.decoder import Decoded
 from adapters.registry.record import Record
 from adapters.registry.roster import RegisterFileAdapter
@@ -52,7 +52,7 @@ _SHORTEST: Final = 4
 _SESSIONS: Final = frozenset({"set-cookie", "www-authenticate", "authorization"})
 
 
-class Shown(LookupTrace):
+class RecordedLookup(LookupTrace):
     """Remembers a look-up. Show it when the look-up has ended: only then all that is secret is known."""
 
     def __init__(self) -> None:
@@ -186,7 +186,7 @@ def look_up(
     Raises:
         Failure: a secret is not here, or the proxy or a file is not usable.
     """
-    shown = Shown()
+    shown = RecordedLookup()
     try:
         adapter = adapter_class(source)(
             source, secret=_secret, loopback_http=loopback_http, private_networks=private_networks, watch=shown
@@ -212,7 +212,7 @@ def look_into(source: RegisterFileSource, query: Query, service: Service) -> tup
     """
     if service.fingerprints is None:
         raise Failure("JURAT_HASH_KEYS is not set: numbers are found by their keyed hashes alone", Exit.USAGE)
-    shown = Shown()
+    shown = RecordedLookup()
     adapter = RegisterFileAdapter(source, StoredPeople(service.queries), service.fingerprints, watch=shown)
     found: Found | SourceError
     try:
@@ -301,7 +301,7 @@ def _verdict(found: Found | SourceError) -> dict[str, Any]:
     return {"outcome": str(outcome), "reason": str(reason), "detail": detail or None, "evidence": evidence}
 
 
-def _days(span: Span) -> str:
+def _days(span: DaySpan) -> str:
     return str(span.first) if span.first == span.last else f"{span.first} to {span.last}"
 
 

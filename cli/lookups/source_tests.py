@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cli.database import opened
 from cli.diagnosis import checkup
 from cli.diagnosis.applied_sources import configuration_of, plan_of, require, source_statuses, upkeep
-from cli.diagnosis.checkup import Mark, Step
+from cli.diagnosis.checkup import CheckupStep, StepMark
 from cli.output import Exit, Failure, Output
 from cli.registry_lint import examination_data, examination_steps, examined, linted, told
 from config.problems import Positions
@@ -26,7 +26,7 @@ class Tests:
     """What was found so far. `registries` has the tests and moods of each registry as data."""
 
     every_mood: bool
-    steps: list[Step] = field(default_factory=list)
+    steps: list[CheckupStep] = field(default_factory=list)
     registries: list[dict[str, Any]] = field(default_factory=list)
 
     def examine(self, name: str, model: SourceModel, positions: Positions | None = None) -> bool:
@@ -58,7 +58,7 @@ def test_files(tests: Tests, name: str | None, paths: Sequence[Path], out: Outpu
     for source, model in report.document.sources.items():
         if name in (None, source) and not tests.examine(source, model, report.positions):
             said = f"is well formed; sources of type {model.type} bring no tests along"
-            tests.steps.append(Step(f"source {source}", Mark.NOTE, said))
+            tests.steps.append(CheckupStep(f"source {source}", StepMark.NOTE, said))
 
 
 def registry(name: str, paths: Sequence[Path], out: Output) -> tuple[RegistrySource | RegisterFileSource, bool]:

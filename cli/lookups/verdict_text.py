@@ -11,7 +11,7 @@ from cli.output import count_text
 from jurat.vocabulary import Outcome
 
 if TYPE_CHECKING:
-    from adapters.address.zones import Zone
+    from adapters.address.zones import ZoneGeometry
     from cli.lookups.address_query import Inquiry, Sighting
     from tasks.rules.residence import Residence
 
@@ -141,7 +141,7 @@ def address_of(sighting: Sighting) -> str:
     return ", ".join(part for part in (street, town) if part) or "no name"
 
 
-def story(title: str, zone: Zone, inquiry: Inquiry, sightings: Sequence[Sighting]) -> list[str]:
+def story(title: str, zone: ZoneGeometry, inquiry: Inquiry, sightings: Sequence[Sighting]) -> list[str]:
     """All of it: what the rule would do, each rule, and each candidate."""
     residence = inquiry.residence(zone)
     lines = [decision_line(title, residence), "", *rule_lines(residence.evidence), ""]
@@ -157,7 +157,7 @@ def _sentence(words: str) -> str:
     return f"{words[0].upper()}{words[1:]}."
 
 
-def decision_data(zone: Zone, residence: Residence) -> dict[str, Any]:
+def decision_data(zone: ZoneGeometry, residence: Residence) -> dict[str, Any]:
     """What the rule says for a zone, for programs. Distances are as exact as evidence has them."""
     evidence = residence.evidence
     return {

@@ -15,7 +15,7 @@ from adapters.base import Box
 from cli.lookups.address_query import Sighting, geometry_of
 from cli.lookups.verdict_text import metres_text
 from cli.pictures.window import Window
-from store.explanation import HouseRow
+from store.explanation import NearbyHouse
 
 CLOSE_UP_M = 150.0
 """The side of the close-up; more where the circle or the box of the deciding candidate would not fit."""
@@ -83,7 +83,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DistanceLine:
     """The distance that decides: from the candidate to the border, with its length in words."""
 
     start: tuple[float, float]
@@ -92,7 +92,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class DrawnHouse:
     """An address of the local base."""
 
     x: float
@@ -114,8 +114,8 @@ class Scene:
     margin: float
     marks: tuple[Mark, ...]
     beyond: tuple[str, ...]
-    span: Span | None
-    houses: tuple[House, ...]
+    span: DistanceLine | None
+    houses: tuple[DrawnHouse, ...]
     overview: Window
     close_up: Window | None
 
@@ -132,7 +132,7 @@ class Stored:
         return geometry_of(self.name, self.wkb)
 
 
-Houses = Callable[[Box], Iterable[HouseRow]]
+Houses = Callable[[Box], Iterable[NearbyHouse]]
 """The addresses of the local base in a box of degrees."""
 
 
@@ -226,12 +226,12 @@ def _close_up(mark: Mark) -> Window:
     return Window((west + east) / 2, (south + north) / 2, side)
 
 
-def _span(shape: Polygon | MultiPolygon, mark: Mark | None, sighting: Sighting | None) -> Span | None:
+def _span(shape: Polygon | MultiPolygon, mark: Mark | None, sighting: Sighting | None) -> DistanceLine | None:
     if mark is None or sighting is None or not sighting.distance:
         return None
     place = shapely.box(*mark.extent) if mark.extent else shapely.Point(mark.x, mark.y)
     start, end = shapely.get_coordinates(shapely.shortest_line(place, shape.boundary)).tolist()
-    return Span((start[0], start[1]), (end[0], end[1]), metres_text(sighting.distance))
+    return DistanceLine((start[0], start[1]), (end[0], end[1]), metres_text(sighting.distance))
 
 
 def _neighbours(plane: Plane, stored: Iterable[Stored], window: Window) -> list[Area]:
@@ -246,13 +246,13 @@ def _neighbours(plane: Plane, stored: Iterable[Stored], window: Window) -> list[
     return found
 
 
-def _houses(plane: Plane, shape: Polygon | MultiPolygon, houses: Houses, window: Window) -> list[House]:
+def _houses(plane: Plane, shape: Polygon | MultiPolygon, houses: Houses, window: Window) -> list[DrawnHouse]:
     shapely.prepare(shape)
-    found: list[House] = []
+    found: list[DrawnHouse] = []
     for row in houses(plane.box(window)):
         x, y = plane.point(row.longitude, row.latitude)
         if window.holds(x, y):
-            found.append(House(x, y, row.number, bool(shapely.intersects_xy(shape, x, y))))
+            found.append(DrawnHouse(x, y, row.number, bool(shapely.intersects_xy(shape, x, y))))
         if len(found) == MOST_HOUSES:
             break
     return found

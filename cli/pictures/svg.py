@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import shapely
 
-from cli.pictures.scene import Area, Mark, Scene, Span
+from cli.pictures.scene import Area, DistanceLine, Mark, Scene
 from cli.pictures.window import Path, Window, rings_of, visible_area, visible_lines
 
 SIDE, GAP, TOP = 440.0, 20.0, 104.0
@@ -222,7 +222,7 @@ def _span(scene: Scene, view: _View) -> Iterator[str]:
         yield _text(scene.span.text, *label, "reach halo")
 
 
-def _span_label(view: _View, span: Span) -> tuple[float, float] | None:
+def _span_label(view: _View, span: DistanceLine) -> tuple[float, float] | None:
     """Where the length of the span is written: beside it, so that neither hides the other however short it is."""
     seen = visible_lines(shapely.LineString([span.start, span.end]), view.window)
     if not seen:

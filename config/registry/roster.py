@@ -21,7 +21,7 @@ from config.registry.lint.trials import trial_problems
 from config.registry.model.answer_formats import Delimiter
 from config.registry.model.inputs import Input
 from config.registry.model.parts import Part, misplaced
-from config.registry.model.record import NUMBER, FieldValue, Record
+from config.registry.model.record import NUMBER, FieldValue, RecordDescription
 from config.registry.model.rules import EqualsRule, Rule
 from config.registry.model.source import RecordSource
 from config.suggestions import did_you_mean
@@ -90,7 +90,7 @@ class PeopleFile(Part):
     keep: tuple[Column, ...] = ()
 
 
-class Row(Record):
+class Row(RecordDescription):
     """How a person's row is read: as a record whose fields are expressions over the columns that are kept.
 
     The field `number` is the file's number and need not be written. A list without the number refuses only with

@@ -60,7 +60,7 @@ class NotPublished(Unpublishable):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Publication:
     """What a platform asked for last about one consultation, and nobody has answered."""
 
     name: str
@@ -124,7 +124,7 @@ class Consultations:
         None where somebody publishes at this moment, nor where a newer jurat applied the configuration: it answers.
         """
         answered = late = 0
-        parts: list[Sequence[_Asked]] = [()]
+        parts: list[Sequence[_Publication]] = [()]
         while parts:
             try:
                 answered += self._apply(parts.pop(), limit)
@@ -161,9 +161,9 @@ class Consultations:
                 raise Unpublishable(f"consultation '{name}' cannot be withdrawn: {refused[name]}")
         return version
 
-    def _apply(self, only: Sequence[_Asked], limit: int) -> int:
+    def _apply(self, only: Sequence[_Publication], limit: int) -> int:
         """Answer what is waiting, or what of `only` still is, in one transaction. Raises _NotTaken."""
-        asked: Sequence[_Asked] = ()
+        asked: Sequence[_Publication] = ()
         self._read_ahead()
         try:
             with self._engine.begin() as connection:
@@ -186,7 +186,7 @@ class Consultations:
         return len(asked)
 
     def _merge(
-        self, connection: Connection, asked: Sequence[_Asked], last: tuple[int, str] | None, base: Configuration
+        self, connection: Connection, asked: Sequence[_Publication], last: tuple[int, str] | None, base: Configuration
     ) -> tuple[int | None, Mapping[str, str]]:
         """Put what was asked for into the configuration; its version, and why what was refused."""
         imported, room = _imported(connection), _Room.of(connection)
@@ -239,7 +239,7 @@ class Consultations:
         except InvalidConfiguration:
             self._seen = last, None
 
-    def _waiting(self, connection: Connection, limit: int, only: Sequence[_Asked]) -> list[_Asked]:
+    def _waiting(self, connection: Connection, limit: int, only: Sequence[_Publication]) -> list[_Publication]:
         # What a platform publishes anew at this moment waits for its commit.
         lock = "FOR UPDATE SKIP LOCKED" if self._dialect == "postgresql" else ""
         named = f"AND name IN (SELECT r.name FROM {rowset(self._dialect, 'name text')})" if only else ""
@@ -249,7 +249,7 @@ class Consultations:
         sizes = accumulate(each.size for each in asked)
         return [each for n, (each, size) in enumerate(zip(asked, sizes, strict=True)) if not n or size <= BATCH_BYTES]
 
-    def _asked(self, connection: Connection, where: str, parameters: Mapping[str, Any]) -> list[_Asked]:
+    def _asked(self, connection: Connection, where: str, parameters: Mapping[str, Any]) -> list[_Publication]:
         rows = connection.execute(
             text(
                 "SELECT name, document, revision, published_by, applied_document IS NOT NULL FROM jurat_consultations "
@@ -257,10 +257,10 @@ class Consultations:
             ),
             parameters,
         )
-        return [_Asked(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+        return [_Publication(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
     def _examined(
-        self, connection: Connection, asked: _Asked, base: Configuration, imported: _Imported
+        self, connection: Connection, asked: _Publication, base: Configuration, imported: _Imported
     ) -> Consultation | None:
         """The consultation as it goes into the configuration; None where it is withdrawn. Raises _Refused."""
         if asked.document is not None and not asked.applied and asked.name in base.document.consultations:
@@ -294,7 +294,7 @@ class Consultations:
     def _publish(
         self,
         connection: Connection,
-        asked: Sequence[_Asked],
+        asked: Sequence[_Publication],
         accepted: Mapping[str, Consultation | None],
         base: Configuration,
         last: tuple[int, str] | None,
@@ -319,7 +319,7 @@ class Consultations:
             add_audit_row(connection, each.by, action, each.name, detail)
         return version
 
-    def _answer(self, connection: Connection, asked: Sequence[_Asked], refused: Mapping[str, str]) -> None:
+    def _answer(self, connection: Connection, asked: Sequence[_Publication], refused: Mapping[str, str]) -> None:
         rows = [
             {
                 "name": each.name,
@@ -338,13 +338,13 @@ class _Refused(Exception):
 class _NotTaken(Exception):
     """What was published is more than the database takes in one transaction. Nothing was changed."""
 
-    def __init__(self, asked: Sequence[_Asked], reason: Exception) -> None:
+    def __init__(self, asked: Sequence[_Publication], reason: Exception) -> None:
         super().__init__(type(reason).__name__)
         self.asked = asked
         self.reason = reason
         self.late = isinstance(reason, DBAPIError) and is_out_of_time(reason)
 
-    def halves(self) -> list[Sequence[_Asked]]:
+    def halves(self) -> list[Sequence[_Publication]]:
         """Both, the older last; none of one alone."""
         half = len(self.asked) // 2
         return [self.asked[half:], self.asked[:half]] if half else []
@@ -366,7 +366,7 @@ class _Room:
         sql = f"SELECT name, {length} FROM jurat_consultations WHERE applied_document IS NOT NULL"
         return cls({row[0]: row[1] for row in connection.execute(text(sql))})
 
-    def check(self, asked: _Asked) -> None:
+    def check(self, asked: _Publication) -> None:
         """Raises _Refused. What gets no larger than it was goes in."""
         before = self._sizes.get(asked.name)
         if asked.document is None or (before is not None and asked.size <= before):
@@ -376,7 +376,7 @@ class _Room:
         if self._all - (before or 0) + asked.size > LARGEST_TOGETHER:
             raise _Refused(f"{TOO_LARGE_TOGETHER}; {SHORTEN_OR_WITHDRAW}")
 
-    def take(self, asked: _Asked) -> None:
+    def take(self, asked: _Publication) -> None:
         self._all -= self._sizes.pop(asked.name, 0)
         if asked.document is not None:
             self._sizes[asked.name] = asked.size

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from adapters.address.base.batches import Batch, HouseRow, StreetsMixed
+from adapters.address.base.batches import AddressBatch, HouseRow, StreetsMixed
 from adapters.base import Box
 from jurat.database import reader
 from jurat.statements import now, rows_json, rowset
@@ -232,7 +232,7 @@ class Versions:
 class DatasetImport(Versions):
     """The administrators' writes of address bases."""
 
-    def add(self, staged: RegisterRow, batch: Batch) -> None:
+    def add(self, staged: RegisterRow, batch: AddressBatch) -> None:
         """Add a batch to a staged version, in one transaction.
 
         Raises:

@@ -40,7 +40,7 @@ class WrongReview(ReviewError, WrongRequest):
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Opinion:
     """What a person said of a check since its review was opened, and that no verdict has come of yet."""
 
     by_whom: str
@@ -157,12 +157,12 @@ def contest(connection: Connection, access: AccessRows, request: Request) -> Non
     _put_before_person(connection, access, check, request, "contest", "contested")
 
 
-def words(connection: Connection, check: UUID) -> list[Word]:
+def words(connection: Connection, check: UUID) -> list[Opinion]:
     """What persons have said since the review of a check was opened, the oldest first; of each the last word."""
-    found: dict[str, Word] = {}
+    found: dict[str, Opinion] = {}
     for row in connection.execute(text(_words(connection.dialect.name)), {"id": str(check)}):
         found.pop(person(row[0]), None)
-        found[person(row[0])] = Word(row[0], row[1], moment(row[2]))
+        found[person(row[0])] = Opinion(row[0], row[1], moment(row[2]))
     return list(found.values())
 
 
@@ -171,7 +171,7 @@ def _is_document(document: str | None) -> bool:
     return document is None or (0 < len(document) <= _LONGEST_DOCUMENT and document.isprintable())
 
 
-def _agreed(said: Sequence[Word], by_whom: str, reason: Reason) -> bool:
+def _agreed(said: Sequence[Opinion], by_whom: str, reason: Reason) -> bool:
     return any(word.reason == reason and not same_person(word.by_whom, by_whom) for word in said)
 
 

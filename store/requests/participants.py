@@ -21,7 +21,7 @@ from jurat.columns import moment
 from jurat.database import reader
 from jurat.statements import rows_json, rowset
 from jurat.vocabulary import QuestionState
-from store.requests.request_rows import CannotBeDone, Kind, Request, WrongRequest, mark_applied, this
+from store.requests.request_rows import CannotBeDone, Request, RequestKind, WrongRequest, mark_applied, this
 from store.verdicts.access import AccessRows, Key
 from store.verdicts.records import add_audit_row
 
@@ -35,7 +35,7 @@ _UNIQUE = "23505"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ConfirmedAnswer:
     """One confirmed answer: where its check stands, and what its last verdict says."""
 
     check_id: UUID
@@ -69,7 +69,7 @@ class Participant:
     granted_until: datetime | None
     questions: Mapping[str, str]
     rounds_left: Mapping[str, int]
-    answers: Sequence[Answer]
+    answers: Sequence[ConfirmedAnswer]
     interventions: Sequence[Intervention]
 
 
@@ -82,7 +82,7 @@ def look(engine: Engine, key: Key) -> Participant | None:
         revoked = is_revoked(connection, key)
         order = [each[0] for each in connection.execute(text(_ORDER), {"consultation": key[0]})]
         answers = [
-            Answer(UUID(str(check)), question, number, state, outcome, reason, moment(decided_at))
+            ConfirmedAnswer(UUID(str(check)), question, number, state, outcome, reason, moment(decided_at))
             for check, question, number, state, outcome, reason, decided_at in connection.execute(
                 text(_ANSWERS), _named(key)
             )
@@ -184,7 +184,7 @@ def transfer(connection: Connection, access: AccessRows, request: Request) -> No
 
 def is_revoked(connection: Connection, key: Key) -> bool:
     """Whether a participant's access is revoked: what was done last counts, as it does where access adds up."""
-    return connection.execute(text(_REVOKED), _named(key)).scalar() == Kind.REVOKE
+    return connection.execute(text(_REVOKED), _named(key)).scalar() == RequestKind.REVOKE
 
 
 def lock_checks(connection: Connection, key: Key) -> list[tuple[UUID, str]]:

@@ -21,7 +21,7 @@ DECIDING = (Reason.PERSON_ACCEPTED, *sorted(REFUSING))
 NAMED = "by_whom names who asks, and not the participant by the id that may have to be erased"
 
 
-class Kind(StrEnum):
+class RequestKind(StrEnum):
     """What a person may ask for.
 
     `contest` a verdict, `decide` a check in review, `open` a settled check before a person again, `reopen` a question
@@ -57,7 +57,7 @@ class Request:
     """
 
     id: UUID
-    kind: Kind
+    kind: RequestKind
     by_whom: str
     consultation: str | None = None
     participant: str | None = field(default=None, repr=False)
@@ -90,7 +90,7 @@ def request_of(row: Sequence[Any]) -> Request:
             raise TypeError("a request is of texts")
     return Request(
         UUID(str(request)),
-        Kind(kind),
+        RequestKind(kind),
         by_whom,
         consultation,
         participant,
@@ -122,7 +122,7 @@ def refuse_own_name(connection: Connection, request: Request) -> None:
     """Raise CannotBeDone where a request is in the name of whom it is about, however that is written. Who contests is
     named by nobody's id.
     """
-    if request.kind is Kind.CONTEST:
+    if request.kind is RequestKind.CONTEST:
         return
     theirs = [request.participant, request.target]
     if request.check_id is not None:
@@ -138,7 +138,7 @@ def is_known(connection: Connection, consultation: str) -> bool:
 
 
 def _refuse_unknown(connection: Connection, request: Request) -> None:
-    if request.kind is Kind.DECIDE and request.reason not in DECIDING:
+    if request.kind is RequestKind.DECIDE and request.reason not in DECIDING:
         raise WrongRequest(
             f"{request.reason or 'nothing'} is not for a person to say; expected one of {', '.join(DECIDING)}"
         )

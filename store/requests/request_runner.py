@@ -25,8 +25,8 @@ from store.requests.participants import reopen, restore, revoke, transfer
 from store.requests.request_rows import (
     COLUMNS,
     CannotBeDone,
-    Kind,
     Request,
+    RequestKind,
     WrongRequest,
     ask,
     mark_applied,
@@ -37,7 +37,7 @@ from store.requests.request_rows import (
 from store.verdicts.access import AccessRows
 from tasks.crash_points import crash_point
 
-__all__ = ["DOING", "WAITING", "CannotBeDone", "Kind", "Request", "Requests"]
+__all__ = ["DOING", "WAITING", "CannotBeDone", "Request", "RequestKind", "Requests"]
 
 WAITING = "EXISTS (SELECT 1 FROM jurat_requests WHERE applied_at IS NULL)"
 """SQL that is true while a request waits."""
@@ -58,13 +58,13 @@ PATIENCE_MS = 200
 """So long a turn waits for a participant whose row somebody holds; half as long for each further one."""
 
 _LANES = (
-    (Kind.CONTEST, Kind.DECIDE, Kind.OPEN),
-    (Kind.REOPEN, Kind.REVOKE, Kind.RESTORE),
-    (Kind.TRANSFER, Kind.ERASE),
+    (RequestKind.CONTEST, RequestKind.DECIDE, RequestKind.OPEN),
+    (RequestKind.REOPEN, RequestKind.REVOKE, RequestKind.RESTORE),
+    (RequestKind.TRANSFER, RequestKind.ERASE),
 )
 """What takes turns: a platform may ask for thousands of erasures at once."""
 
-_BY_NO_CONFIGURATION = frozenset({Kind.TRANSFER, Kind.ERASE})
+_BY_NO_CONFIGURATION = frozenset({RequestKind.TRANSFER, RequestKind.ERASE})
 """Done whatever is configured."""
 
 _FIRST = str(UUID(int=0))
@@ -82,15 +82,15 @@ Doing = Callable[[Connection, AccessRows, Request], str | None]
 Raises CannotBeDone, and has then changed nothing that its savepoint would not take back.
 """
 
-DOING: Mapping[Kind, Doing] = {
-    Kind.CONTEST: contest,
-    Kind.DECIDE: decide,
-    Kind.OPEN: open_again,
-    Kind.REOPEN: reopen,
-    Kind.REVOKE: revoke,
-    Kind.RESTORE: restore,
-    Kind.TRANSFER: transfer,
-    Kind.ERASE: erase,
+DOING: Mapping[RequestKind, Doing] = {
+    RequestKind.CONTEST: contest,
+    RequestKind.DECIDE: decide,
+    RequestKind.OPEN: open_again,
+    RequestKind.REOPEN: reopen,
+    RequestKind.REVOKE: revoke,
+    RequestKind.RESTORE: restore,
+    RequestKind.TRANSFER: transfer,
+    RequestKind.ERASE: erase,
 }
 """What each kind does. A kind that is not here is left to a newer worker, and codes to one that has the keys."""
 
@@ -121,7 +121,7 @@ class Requests:
         end = time.monotonic() + TURN_S
         lanes = [_Lane(kinds) for kinds in _LANES]
         if self._code_importer is not None:
-            lanes.append(_Lane((Kind.CODES,), tuple(self._code_importer.unseal.key_ids)))
+            lanes.append(_Lane((RequestKind.CODES,), tuple(self._code_importer.unseal.key_ids)))
         while lanes and done < limit and time.monotonic() < end:
             lane = lanes.pop(0)
             for _ in range(min(SHARE, limit - done)):
@@ -191,10 +191,10 @@ class Requests:
         mark_applied(connection, request.id)
         return said
 
-    def _doing(self, kind: Kind) -> Doing:
-        return self._code_importer.add if kind is Kind.CODES and self._code_importer is not None else DOING[kind]
+    def _doing(self, kind: RequestKind) -> Doing:
+        return self._code_importer.add if kind is RequestKind.CODES and self._code_importer is not None else DOING[kind]
 
-    def _can_read_configuration(self, connection: Connection, kind: Kind) -> bool:
+    def _can_read_configuration(self, connection: Connection, kind: RequestKind) -> bool:
         """Whether what a request of this kind comes to is known here: by an older configuration it could be refused for
         good, while a fleet is updated, and be right.
         """
@@ -239,7 +239,7 @@ class Requests:
     def _apply(self, connection: Connection, request: Request) -> None:
         try:
             with connection.begin_nested():
-                if request.kind is not Kind.ERASE:  # in the name of the database's user, whom nobody chose
+                if request.kind is not RequestKind.ERASE:  # in the name of the database's user, whom nobody chose
                     refuse_own_name(connection, request)
                 self._done(connection, request)
         except CannotBeDone as why:
@@ -264,7 +264,7 @@ class _Lane:
     opens, or that nobody has dealt with for a day.
     """
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[RequestKind, ...]
     keys: tuple[str, ...] = ()
     after: tuple[str, str] = ("", _FIRST)
     patience: int = PATIENCE_MS
@@ -310,7 +310,7 @@ def _take(dialect: str) -> str:
 
 
 @lru_cache
-def _page(dialect: str, kinds: tuple[Kind, ...], keys: tuple[str, ...] = ()) -> str:
+def _page(dialect: str, kinds: tuple[RequestKind, ...], keys: tuple[str, ...] = ()) -> str:
     # The place is text: it comes back as it went, to the last digit.
     postgresql = dialect == "postgresql"
     place = "CAST(asked_at AS text)" if postgresql else "asked_at"

@@ -18,7 +18,7 @@ from jurat.statements import now, rows_json, rowset
 from jurat.vocabulary import Reason, State
 from store.queue.deadlines import ENDED
 from store.requests.decisions import ReviewError, WrongReview, decide_check, open_again
-from store.requests.request_rows import DECIDING, Kind, Request, WrongRequest, ask, mark_applied, this
+from store.requests.request_rows import DECIDING, Request, RequestKind, WrongRequest, ask, mark_applied, this
 from store.verdicts.access import AccessRows, Key
 from store.verdicts.records import UNSTORABLE, add_audit_row, close_reviews
 
@@ -65,7 +65,7 @@ class ReviewDecisions:
         Raises ReviewError when the check is unknown or not in review, the reason decides nothing, or the evidence can
         not be stored.
         """
-        request = Request(uuid7(), Kind.DECIDE, who, check_id=check, reason=reason)
+        request = Request(uuid7(), RequestKind.DECIDE, who, check_id=check, reason=reason)
         try:
             with self._engine.begin() as connection:
                 _ask(connection, request)
@@ -80,7 +80,7 @@ class ReviewDecisions:
 
         Raises ReviewError as that does.
         """
-        request = Request(uuid7(), Kind.OPEN, who, check_id=check)
+        request = Request(uuid7(), RequestKind.OPEN, who, check_id=check)
         with self._engine.begin() as connection:
             _ask(connection, request)
             open_again(connection, self._access, request)

@@ -90,7 +90,7 @@ ADVICE = {
 }
 
 
-class Blocked(ConfigurationError):
+class UpgradeBlocked(ConfigurationError):
     """An upgrade gave up: somebody holds what a migration needs. What it did until then stays."""
 
 
@@ -122,7 +122,7 @@ def upgrade(
                     raise
                 who, rest = in_the_way(connection), next(rests)
                 if clock() + rest > end:
-                    raise Blocked(f"the upgrade gave up: {who}; end that, and run it again") from None
+                    raise UpgradeBlocked(f"the upgrade gave up: {who}; end that, and run it again") from None
                 say(f"the upgrade waits: {who}; it tries again in {rest:.0f} s")
                 sleep(rest)
             else:

@@ -41,7 +41,7 @@ CAREFUL_S = 60.0
 
 
 @dataclass(slots=True)
-class Written:
+class WriteOutcome:
     """What came of a batch: `done` was written, `stale` was refused because the fence is no longer ours, and `busy`
     must be written again: somebody else holds the row of the check or of its participant's access, or a commit did not
     go through. `failed` are those that the database refused to write, each alone, and what it raised.
@@ -52,7 +52,7 @@ class Written:
     busy: list[CheckResult] = field(default_factory=list)
     failed: list[tuple[CheckResult, Exception]] = field(default_factory=list)
 
-    def add(self, other: Written) -> Written:
+    def add(self, other: WriteOutcome) -> WriteOutcome:
         """This and what came of the rest of the batch."""
         self.done += other.done
         self.stale += other.stale
@@ -72,7 +72,7 @@ class VerdictWriter:
         self._careful_until = -math.inf
         """Until when nothing is waited for, since somebody held a row for long that nobody else has to hold."""
 
-    def write(self, entries: Sequence[CheckResult]) -> Written:
+    def write(self, entries: Sequence[CheckResult]) -> WriteOutcome:
         """Write `entries` in one transaction.
 
         What the database refuses for any other reason than being away, such as a platform's own trigger or a value
@@ -97,28 +97,28 @@ class VerdictWriter:
             if len(entries) > 1:
                 half = len(entries) // 2
                 return self.write(entries[:half]).add(self.write(entries[half:]))
-            return Written(busy=list(entries)) if held else self._write_alone(entries[0], error)
+            return WriteOutcome(busy=list(entries)) if held else self._write_alone(entries[0], error)
 
-    def _write_alone(self, bad: CheckResult, error: Exception) -> Written:
+    def _write_alone(self, bad: CheckResult, error: Exception) -> WriteOutcome:
         """End a check whose evidence cannot be stored. Any other failure is for the caller to wait for."""
         if not isinstance(error, UNSTORABLE) or isinstance(bad.decision, GiveBack):
-            return Written(failed=[(bad, error)])
+            return WriteOutcome(failed=[(bad, error)])
         attempt = bad.attempt and replace(bad.attempt, ended=Ended.FAILED, reason=Reason.SOURCE_UNREADABLE)
         verdict = Settle(Outcome.UNDETERMINED, Reason.SOURCE_UNREADABLE)
         try:
             return self._write([replace(bad, decision=verdict, attempt=attempt)])
         except Exception as failure:
             if is_held(failure):
-                return Written(busy=[bad])
+                return WriteOutcome(busy=[bad])
             if is_away(failure):
                 raise
-            return Written(failed=[(bad, failure)])
+            return WriteOutcome(failed=[(bad, failure)])
 
     @property
     def _careful(self) -> bool:
         return self._clock() < self._careful_until
 
-    def read_again(self, entries: Sequence[CheckResult]) -> Written:
+    def read_again(self, entries: Sequence[CheckResult]) -> WriteOutcome:
         """What has become of `entries` after a `write` of them that raised, so that its commit may have gone through.
 
         `done` stands, with the verdict that was written; `busy` is still leased to us and must be written; `stale` was
@@ -126,21 +126,21 @@ class VerdictWriter:
 
         Raises sqlalchemy's errors when the database is away; it is not known then either.
         """
-        return self._read_in_halves(entries) if entries else Written()
+        return self._read_in_halves(entries) if entries else WriteOutcome()
 
-    def _read_in_halves(self, entries: Sequence[CheckResult], *before: Statement) -> Written:
+    def _read_in_halves(self, entries: Sequence[CheckResult], *before: Statement) -> WriteOutcome:
         try:
             return self._read_again(entries, before)
         except DBAPIError as error:
             if not is_held(error):
                 raise
             if len(entries) == 1:  # no commit takes so long: the next write waits for who holds it, and is fenced
-                return Written(busy=list(entries))
+                return WriteOutcome(busy=list(entries))
             halves = entries[: len(entries) // 2], entries[len(entries) // 2 :]
             first, second = (self._read_in_halves(half, HARDLY_WAIT) for half in halves)  # each would wait as long
             return first.add(second)
 
-    def _read_again(self, entries: Sequence[CheckResult], before: Sequence[Statement]) -> Written:
+    def _read_again(self, entries: Sequence[CheckResult], before: Sequence[Statement]) -> WriteOutcome:
         rows = [{"id": str(check), "fence": fence} for check, fence in {fenced(entry): None for entry in entries}]
         parameters = {"rows": rows_json(rows)}
         with self._engine.begin() as connection:
@@ -151,7 +151,7 @@ class VerdictWriter:
                 run(connection, (_LOCK_CHECKS, parameters))
             (found,) = run(connection, (_read_again(self._dialect), parameters))
         stands = {(id_of(row[0]), row[1]): _Stand(*row[2:]) for row in found}
-        written, seen = Written(), set()
+        written, seen = WriteOutcome(), set()
         for entry in entries:
             stand = stands.get(fenced(entry))  # None: settled by somebody, and purged since
             if stand is not None and stand.ours:
@@ -163,7 +163,7 @@ class VerdictWriter:
                 seen.add(fenced(entry))
         return written
 
-    def _write(self, entries: Sequence[CheckResult]) -> Written:
+    def _write(self, entries: Sequence[CheckResult]) -> WriteOutcome:
         keys = {_key(entry) for entry in entries if isinstance(entry.decision, Settle | Review)}
         before = taking_free(entries) if self._careful and self._dialect == "postgresql" else []
         with begin(self._engine, *before, *locking(self._dialect, keys)) as (connection, found):
@@ -178,9 +178,9 @@ class VerdictWriter:
 
     def _make(
         self, connection: Connection, entries: Sequence[CheckResult], free: set[Key]
-    ) -> tuple[Written, list[Statement]]:
+    ) -> tuple[WriteOutcome, list[Statement]]:
         """Write all but the last statements, which it returns. `free` are the access rows that are ours."""
-        written = Written()
+        written = WriteOutcome()
         ready, seen = [], set()
         for entry in entries:
             # A worker that is told to drop a look-up gives it back; its answer may come all the same, and too late.

@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from adapters.address.zones import Zone
+from adapters.address.zones import ZoneGeometry
 from adapters.base import (
     Blocked,
     Credentials,
@@ -72,7 +72,7 @@ def decide(
     found: Found | SourceError,
     *,
     answer: Mapping[str, Any],
-    zone: Zone | None,
+    zone: ZoneGeometry | None,
     jitter: float,
     language: str = "fr",
     seal: Callable[[Candidates], bytes | None] = lambda _: None,

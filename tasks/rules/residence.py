@@ -18,7 +18,7 @@ from typing import Any
 from adapters.address.house_numbers import same_number
 from adapters.address.parsed_address import ParsedAddress, read_answer, read_postcode
 from adapters.address.street_names import THRESHOLD, has_initial, same_city, similarity
-from adapters.address.zones import Zone
+from adapters.address.zones import ZoneGeometry
 from adapters.base import Finding, Level, Place, Places
 from jurat.vocabulary import Outcome, Reason
 
@@ -167,7 +167,7 @@ def margins_of(provider: str, override: Mapping[Level, float] = MappingProxyType
 def decide_residence(
     answer: Mapping[str, Any],
     places: Places,
-    zone: Zone,
+    zone: ZoneGeometry,
     margin: Mapping[Level, float] = MappingProxyType({}),
     score_floor: float | None = None,
     language: str = "fr",
@@ -179,7 +179,7 @@ def decide_residence(
     first rule that did not hold. Its evidence names neither the address nor its position.
     """
     asked = read_answer(answer, language)
-    case = _Case(places, zone)
+    case = _ResidenceCase(places, zone)
     if not case.holds("readable", held=not asked.malformed):
         return case.undetermined(Reason.NUMBER_MALFORMED)
     if not case.holds("consistent", held=not asked.contradictory):
@@ -215,10 +215,10 @@ def decide_residence(
     return _by_position(case, asked, judged, [each for each in meant if each not in judged], margins)
 
 
-class _Case:
+class _ResidenceCase:
     """One question while it is decided: which rules held so far, and what the evidence says."""
 
-    def __init__(self, places: Places, zone: Zone) -> None:
+    def __init__(self, places: Places, zone: ZoneGeometry) -> None:
         self.zone = zone
         self._data_date = places.data_date
         self._rules: dict[str, bool] = {}
@@ -264,7 +264,7 @@ class _Case:
 
 
 def _by_position(
-    case: _Case,
+    case: _ResidenceCase,
     asked: ParsedAddress,
     judged: Sequence[_Candidate],
     others: Sequence[_Candidate],
@@ -350,7 +350,7 @@ def _is_rival(other: _Candidate, best: _Candidate) -> bool:
     return other.name >= best.name - NEAR_TIE
 
 
-def _elsewhere(place: Place, own: _Position, zone: Zone, margins: Mapping[Level, float]) -> bool:
+def _elsewhere(place: Place, own: _Position, zone: ZoneGeometry, margins: Mapping[Level, float]) -> bool:
     """Whether some house of a street may lie on another side than the address that decides: unless all of it, or its
     point where nobody knows how far it reaches, is clear of the border on the same side.
     """
@@ -359,7 +359,7 @@ def _elsewhere(place: Place, own: _Position, zone: Zone, margins: Mapping[Level,
     return _Position(inside, distance, margin).side is not _side(inside=bool(own.inside))
 
 
-def _leaning(meant: Sequence[_Candidate], zone: Zone) -> Side | None:
+def _leaning(meant: Sequence[_Candidate], zone: ZoneGeometry) -> Side | None:
     """The side on which each street that may be meant lies as a whole; None where not all are known to, or on one."""
     boxes = [each.place.extent for each in meant if each.place.level is Level.STREET and each.sure]
     sides = {zone.locate_box(box)[0] if box else None for box in boxes}
@@ -369,7 +369,7 @@ def _leaning(meant: Sequence[_Candidate], zone: Zone) -> Side | None:
     return None if inside is None else _side(inside=inside)
 
 
-def _position(place: Place, zone: Zone, margins: Mapping[Level, float], spread: float) -> _Position:
+def _position(place: Place, zone: ZoneGeometry, margins: Mapping[Level, float], spread: float) -> _Position:
     """Where a place lies. What has positions `spread` metres apart (a block with many doors) may lie as far from it."""
     if place.level is Level.STREET:
         inside, distance = zone.locate_box(place.extent) if place.extent else (None, 0.0)

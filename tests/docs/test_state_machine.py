@@ -14,7 +14,7 @@ import pytest
 
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason, State
-from store.requests.request_runner import Kind, Request, Requests
+from store.requests.request_runner import Request, RequestKind, Requests
 from store.requests.reviews import ReviewDecisions, ReviewError
 from tasks.checks import ClaimedCheck, Decision, GiveBack, Later, NextSource, Review, Settle
 from tasks.rules.rate_limits import Demand
@@ -59,10 +59,10 @@ def _tried(do: Callable[[], Any]) -> None:
 
 
 def _contest(held: ClaimedCheck) -> Request:
-    return Request(uuid7(), Kind.CONTEST, "participant", check_id=held.id, note=b"sealed", note_key="0" * 16)
+    return Request(uuid7(), RequestKind.CONTEST, "participant", check_id=held.id, note=b"sealed", note_key="0" * 16)
 
 
-def _asked(desk: Desk, kind: Kind, target: str | None = None) -> None:
+def _asked(desk: Desk, kind: RequestKind, target: str | None = None) -> None:
     request = Request(uuid7(), kind, ADMIN, consultation="budget", participant="p-1", target=target)
     Requests(desk.engine).do(request)
 
@@ -87,8 +87,8 @@ STATEMENTS: Mapping[str, Callable[[Desk, ClaimedCheck], Any]] = {
     ),
     "`Reviewing.reopen`": lambda desk, held: _tried(lambda: ReviewDecisions(desk.engine).reopen(held.id, ADMIN)),
     "`Requests.do` of `contest`": lambda desk, held: _tried(lambda: Requests(desk.engine).do(_contest(held))),
-    "`Requests.do` of `transfer`": lambda desk, _: _asked(desk, Kind.TRANSFER, "p-2"),
-    "`Requests.do` of `erase`": lambda desk, _: _asked(desk, Kind.ERASE),
+    "`Requests.do` of `transfer`": lambda desk, _: _asked(desk, RequestKind.TRANSFER, "p-2"),
+    "`Requests.do` of `erase`": lambda desk, _: _asked(desk, RequestKind.ERASE),
     "`Publishing.apply`": lambda desk, _: desk.publisher.apply(configuration(WITHOUT), ADMIN, force=True),
     "`Keeping.purge`": lambda desk, _: desk.upkeep.purge(),
 }

@@ -17,7 +17,7 @@ from jurat.database import open_engine
 from jurat.ids import uuid7
 from jurat.seal import key_to_text
 from store.requests.allowances import reached
-from store.requests.request_rows import Kind, Request
+from store.requests.request_rows import Request, RequestKind
 from store.requests.request_runner import Requests
 from store.schema.grants import Role
 from tests.cli.shell import Shell
@@ -180,7 +180,7 @@ def test_an_administrator_and_the_owner_ask_for_as_many_as_they_like(town: Town)
         with engine.begin() as connection:
             for n in range(3):
                 client.erase(connection, participant=f"q-{n}")
-        Requests(engine).do(Request(uuid7(), Kind.ERASE, "a clerk", "budget", "p-1"))
+        Requests(engine).do(Request(uuid7(), RequestKind.ERASE, "a clerk", "budget", "p-1"))
         client.close()
         engine.dispose()
     assert town.asked() == 8

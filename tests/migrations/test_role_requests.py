@@ -18,7 +18,7 @@ from jurat.seal import key_to_text
 from store.datasets.zones import NewZone, import_zones
 from store.queue.claims import Claims
 from store.requests.code_lists import CodeImporter
-from store.requests.request_rows import CannotBeDone, Kind, Request
+from store.requests.request_rows import CannotBeDone, Request, RequestKind
 from store.requests.request_runner import Requests
 from store.schema.grants import Role
 from store.upkeep.upkeep import Upkeep
@@ -42,7 +42,7 @@ def by(logins: Logins, role: Role) -> Any:
     return bounded(open_engine(logins.url(role)))
 
 
-def asking(kind: Kind, **given: Any) -> Request:
+def asking(kind: RequestKind, **given: Any) -> Request:
     return Request(uuid7(), kind, "a clerk", **{"consultation": "budget", "participant": "p-1", **given})
 
 
@@ -77,11 +77,11 @@ def test_an_administrator_transfers_and_erases_at_once_and_a_reviewer_does_not(l
     desk.submit("p-1")
     desk.held("p-1", "profession")
     admin, reviewer = by(users, Role.ADMIN), by(users, Role.REVIEWER)
-    for kind, given in ((Kind.TRANSFER, {"target": "p-2"}), (Kind.ERASE, {})):
+    for kind, given in ((RequestKind.TRANSFER, {"target": "p-2"}), (RequestKind.ERASE, {})):
         with pytest.raises(Exception, match=r"permission denied|may not ask for this"):
             Requests(reviewer).do(asking(kind, **given))
-    Requests(admin).do(asking(Kind.TRANSFER, target="p-2"))
-    Requests(admin).do(asking(Kind.ERASE, participant="p-2"))
+    Requests(admin).do(asking(RequestKind.TRANSFER, target="p-2"))
+    Requests(admin).do(asking(RequestKind.ERASE, participant="p-2"))
     rows = desk.sql("SELECT participant LIKE 'erased-%', state, answer FROM jurat_checks")
     assert [tuple(row) for row in rows] == [(True, "pending", None)] * 2
     for engine in (admin, reviewer):
@@ -92,7 +92,11 @@ def test_an_administrator_decides_about_nobody_by_the_commands_either(logins: tu
     desk, users = logins
     desk.settle(desk.held("p-1"))
     admin = by(users, Role.ADMIN)
-    for kind, given in ((Kind.REVOKE, {}), (Kind.RESTORE, {}), (Kind.REOPEN, {"question": "residence"})):
+    for kind, given in (
+        (RequestKind.REVOKE, {}),
+        (RequestKind.RESTORE, {}),
+        (RequestKind.REOPEN, {"question": "residence"}),
+    ):
         with pytest.raises(ProgrammingError, match=r"permission denied|jurat_requests .* may not ask for this kind"):
             Requests(admin).do(asking(kind, **given))
     assert desk.one("SELECT count(*) FROM jurat_requests") == 0
@@ -145,11 +149,11 @@ def test_a_reviewer_reopens_revokes_and_restores_at_once(logins: tuple[Desk, Log
     desk.settle(desk.held("p-1"))
     reviewer = by(users, Role.REVIEWER)
     requests = Requests(reviewer)
-    requests.do(asking(Kind.REOPEN, question="residence"))
-    requests.do(asking(Kind.REVOKE))
+    requests.do(asking(RequestKind.REOPEN, question="residence"))
+    requests.do(asking(RequestKind.REVOKE))
     with pytest.raises(CannotBeDone):
-        requests.do(asking(Kind.REVOKE))
-    requests.do(asking(Kind.RESTORE))
+        requests.do(asking(RequestKind.REVOKE))
+    requests.do(asking(RequestKind.RESTORE))
     assert desk.one("SELECT count(*) FROM jurat_requests WHERE applied_at IS NOT NULL") == 3
     reviewer.dispose()
 
@@ -178,7 +182,7 @@ def test_who_may_erase_can_neither_give_an_answer_to_another_nor_change_it(login
 def test_what_a_transfer_allows_is_over_when_it_is_done(logins: tuple[Desk, Logins]) -> None:
     desk, users = logins
     desk.submit("p-1")
-    Requests(desk.engine).do(asking(Kind.TRANSFER, target="p-2"))
+    Requests(desk.engine).do(asking(RequestKind.TRANSFER, target="p-2"))
     with plain(users.url(Role.WORKER)) as connection:
         assert refusal(connection, "UPDATE jurat_checks SET participant = 'p-1'") == "23000"
         assert refusal(connection, "UPDATE jurat_requests SET applied_at = NULL") == "23000"

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, make_url, text
 
 from jurat.database import open_engine
 from store.schema import migrations
-from store.schema.migrations import Blocked, SchemaStatus, _config, schema_status, upgrade
+from store.schema.migrations import SchemaStatus, UpgradeBlocked, _config, schema_status, upgrade
 from tests.cli.conftest import bare_shell
 from tests.cli.shell import Shell, is_one_sentence
 from tests.rigs.servers import Databases
@@ -108,7 +108,7 @@ def test_an_upgrade_gives_up_after_five_minutes_and_the_next_goes_on(behind: Eng
 
     with (
         reader(behind),
-        pytest.raises(Blocked, match=r"gave up: .* holds a lock; .*; end that, and"),
+        pytest.raises(UpgradeBlocked, match=r"gave up: .* holds a lock; .*; end that, and"),
     ):
         upgrade(behind, clock=lambda: now[0], sleep=rest)
     assert rests == [2.0, 4.0, 8.0, 16.0]

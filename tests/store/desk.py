@@ -28,7 +28,7 @@ from store.queue.claims import Claims
 from store.requests.code_lists import add_codes
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.access import locking
-from store.verdicts.verdict_writer import VerdictWriter, Written
+from store.verdicts.verdict_writer import VerdictWriter, WriteOutcome
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, Review, Settle
 from tasks.plan import Plan
 from tasks.rules.rate_limits import Demand
@@ -182,10 +182,10 @@ class Desk:
         assert held.id == check.id
         return held
 
-    def write(self, *entries: CheckResult) -> Written:
+    def write(self, *entries: CheckResult) -> WriteOutcome:
         return self.verdict_writer.write(entries)
 
-    def write_on(self, connection: Connection, *entries: CheckResult) -> Written:
+    def write_on(self, connection: Connection, *entries: CheckResult) -> WriteOutcome:
         """In somebody's transaction, all but its end."""
         keys = {(entry.held.consultation, entry.held.participant) for entry in entries}
         run(connection, *locking(connection.dialect.name, keys))
@@ -193,7 +193,7 @@ class Desk:
         run(connection, *last)
         return written
 
-    def settle(self, held: ClaimedCheck, decision: Decision | None = None, **given: Any) -> Written:
+    def settle(self, held: ClaimedCheck, decision: Decision | None = None, **given: Any) -> WriteOutcome:
         return self.write(entry(held, decision, **given))
 
     # -- codes

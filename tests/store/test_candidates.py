@@ -10,7 +10,7 @@ import pytest
 import shapely
 from structlog.testing import capture_logs
 
-from adapters.address.zones import Zone
+from adapters.address.zones import ZoneGeometry
 from adapters.base import Found, Level, Place, Places, Query
 from jurat.seal import generate
 from jurat.vocabulary import AccessState, Outcome, Reason
@@ -22,7 +22,7 @@ from tests.store.desk import Desk
 ADDRESS = {"number": "4", "street": "rue de l'Église", "postcode": "99002"}
 HERE = Place(Level.HOUSENUMBER, 2.05, 48.05, "4", "Rue de l'Église", "99002", "Valmont", "99901", 0.97)
 THERE = replace(HERE, longitude=2.2, city="Port-Valmont", city_code="99902")
-ZONE = Zone("old-town", 3, shapely.to_wkb(shapely.box(2.0, 48.0, 2.1, 48.1)))
+ZONE = ZoneGeometry("old-town", 3, shapely.to_wkb(shapely.box(2.0, 48.0, 2.1, 48.1)))
 PRIVATE_KEY, REPLY_KEY = generate()
 
 pytestmark = pytest.mark.usefixtures("plain_logs")

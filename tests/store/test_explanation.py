@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from jurat.vocabulary import Outcome, Reason
-from store.explanation import Explanations, HouseRow
+from store.explanation import Explanations, NearbyHouse
 from store.requests.reviews import ReviewDecisions
 from tasks.checks import Ended, NextSource, Review, Settle
 from tests.store.desk import Desk, attempt
@@ -202,7 +202,7 @@ def test_the_houses_in_a_box_are_found(with_registers: Desk, explanations: Expla
     assert explanations.has_register("towns")
     found = list(explanations.houses("towns", (2.0, 45.0, 2.005, 45.012)))
     assert [(house.number, house.street) for house in found] == [("1", "Rue 0"), ("2", "Rue 0")]
-    assert found[0] == HouseRow(2.002, 45.005, "1", "Rue 0", "00100", "Valmont")
+    assert found[0] == NearbyHouse(2.002, 45.005, "1", "Rue 0", "00100", "Valmont")
     assert list(explanations.houses("towns", (3.0, 45.0, 3.1, 45.1))) == []
 
 

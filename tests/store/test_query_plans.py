@@ -20,7 +20,7 @@ from jurat import AlreadyConfirmed, queries
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
 from store.queue.source_health import SourceFigures
-from store.requests.request_rows import Kind, Request, ask
+from store.requests.request_rows import Request, RequestKind, ask
 from tasks.checks import CheckResult, GiveBack, Later, NextSource, Review, Settle
 from tasks.rules.rate_limits import Demand
 from tests.rigs.servers import Databases
@@ -289,7 +289,7 @@ def test_an_idle_worker_s_looks_touch_next_to_nothing(full: Desk) -> None:
 def test_what_a_person_asked_for_is_found_among_all_requests_and_done(full: Desk) -> None:
     (check,) = full.claim("towns", 1)
     full.settle(check, Review(Reason.NAME_DIFFERS, 3600))
-    request = Request(uuid7(), Kind.DECIDE, "a clerk", check_id=check.id, reason=Reason.PERSON_REFUSED)
+    request = Request(uuid7(), RequestKind.DECIDE, "a clerk", check_id=check.id, reason=Reason.PERSON_REFUSED)
     with full.engine.begin() as connection:
         ask(connection, request)
     with explained(full) as found:

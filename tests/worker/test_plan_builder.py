@@ -10,7 +10,7 @@ import pytest
 import shapely
 from sqlalchemy.exc import InternalError
 
-from adapters.address.zones import Zones, digest_of
+from adapters.address.zones import ZoneCache, digest_of
 from adapters.base import Blocked, Finding, Places, Query, Refused, SourceError, Unavailable
 from adapters.fingerprints import Fingerprints
 from config.hours import Hours
@@ -248,7 +248,7 @@ def test_of_a_new_plan_only_the_zones_that_changed_are_read(sqlite: Desk) -> Non
         "consultations": {"call": {"questions": questions}},
     }
     import_zones(sqlite.engine, [zone("mill", 1.1), zone("quay", 1.2)], ADMIN)
-    ready, reads = Zones(), []
+    ready, reads = ZoneCache(), []
     for east in (1.1, 1.3):
         import_zones(sqlite.engine, [zone("mill", east)], ADMIN)
         with sqlite.statements() as statements:

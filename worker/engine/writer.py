@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from jurat.database import state_of
-from store.verdicts.verdict_writer import VerdictWriter, Written
+from store.verdicts.verdict_writer import VerdictWriter, WriteOutcome
 from tasks.checks import CheckResult, ClaimedCheck, Ended, GiveBack, Later, NextSource, Settle
 from worker.engine.breaker import LocalBreaker
 from worker.engine.claimer import Claimer
@@ -128,7 +128,7 @@ class Writer(EngineThread):
             )
         self._put_apart(written)
 
-    def _doubt(self, written: Written) -> None:
+    def _doubt(self, written: WriteOutcome) -> None:
         """A write failed though the database is there: have the next one be smaller, until the one stands alone that it
         fails on.
         """
@@ -145,7 +145,7 @@ class Writer(EngineThread):
         elif len(self._failures) >= DOUBTED:
             self._most = max(1, len(left) // 2)
 
-    def _put_apart(self, written: Written) -> None:
+    def _put_apart(self, written: WriteOutcome) -> None:
         """Keep for later what cannot be written now; where too much is kept, give it back for a while.
 
         Where it lasts, what was looked up is noted now: no breaker waits for one participant's row.
@@ -169,7 +169,7 @@ class Writer(EngineThread):
             self._claimer.written()
             self._keep_leases([entry.held for entry in lasting])  # last, for it may find the database away
 
-    def _write(self) -> Written:
+    def _write(self) -> WriteOutcome:
         """Write what is waiting; after a write that failed, only read again what it has left to write."""
         if not self._unknown:
             self._unknown = True
@@ -220,7 +220,7 @@ class Writer(EngineThread):
             and not any(entry.attempt and entry.attempt.ended is Ended.FAILED for entry in self._waiting)
         )
 
-    def _follow_up(self, written: Written) -> None:
+    def _follow_up(self, written: WriteOutcome) -> None:
         ended = written.done + written.stale
         self._in_flight.release(entry.held for entry in ended)
         noted = self._apart.drop(ended)

@@ -66,7 +66,7 @@ class HouseRow(NamedTuple):
 
 
 @dataclass(slots=True)
-class Batch:
+class AddressBatch:
     """What `rows` rows of a file say. `words` are those of `matching.name_words`, and were in no batch before as far as
     that is remembered.
     """
@@ -77,13 +77,13 @@ class Batch:
     words: set[str] = field(default_factory=set)
 
 
-def batches(addresses: Iterable[Address], code: str, salt: int = 0, size: int = BATCH) -> Iterator[Batch]:
+def batches(addresses: Iterable[Address], code: str, salt: int = 0, size: int = BATCH) -> Iterator[AddressBatch]:
     """The addresses in batches of `size` rows, the last one smaller. `code` is the language of the street names.
 
     Raises:
         StreetsMixed: two streets have one number; with another `salt` they will not.
     """
-    batch, seen = Batch(), set[str]()
+    batch, seen = AddressBatch(), set[str]()
     of_place: dict[tuple[str, str, str, str | None], StreetRow] = {}
     for address in addresses:
         batch.rows += 1
@@ -109,7 +109,7 @@ def batches(addresses: Iterable[Address], code: str, salt: int = 0, size: int = 
             )
         if batch.rows == size:
             yield batch
-            batch = Batch()
+            batch = AddressBatch()
             of_place.clear()
             if len(seen) > WORDS_REMEMBERED:
                 seen.clear()
@@ -117,7 +117,7 @@ def batches(addresses: Iterable[Address], code: str, salt: int = 0, size: int = 
         yield batch
 
 
-def _street(batch: Batch, address: Address, code: str, salt: int) -> StreetRow:
+def _street(batch: AddressBatch, address: Address, code: str, salt: int) -> StreetRow:
     """The street of this address in the batch; names that differ in case and accents alone are the same."""
     town = address.city_code or fold(address.city)
     number = street_number(salt, address.postcode, fold(address.street), town)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from adapters.address.geocoders.payload import Part, position
+from adapters.address.geocoders.payload import PayloadPart, position
 from adapters.address.house_numbers import same_number
 from adapters.address.parsed_address import ParsedAddress, read_answer, read_postcode
 from adapters.address.street_names import THRESHOLD, doubtful_words, expand, fold, name_words, similarity
@@ -108,7 +108,7 @@ class Addok:
         sent = {**params, "limit": str(CANDIDATES), "autocomplete": "0"}
         reply = self._transport.send("GET", self._url, params=sent, timeout=deadline - time.monotonic())
         raise_for_trouble(reply)
-        answer = Part(reply.json())
+        answer = PayloadPart(reply.json())
         places = tuple(_place(feature) for feature in answer.member("features").items(CANDIDATES))
         named = answer.member("attribution").value
         return places, NATIONAL if named is None else named if isinstance(named, str) else ""
@@ -135,7 +135,7 @@ def _agrees(asked: ParsedAddress, place: Place) -> bool:
     return bool((postcode and postcode == read_postcode(place.postcode or "")) or (code and code == place.city_code))
 
 
-def _place(feature: Part) -> Place:
+def _place(feature: PayloadPart) -> Place:
     properties = feature.member("properties")
     kind = properties.text("type")
     if kind not in LEVELS:

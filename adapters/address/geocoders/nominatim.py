@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adapters.address.geocoders.payload import OPENSTREETMAP, Part, whole_streets
+from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, whole_streets
 from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import expand, same_city
 from adapters.base import Box, Level, Place, Places, Query
@@ -77,7 +77,7 @@ class Nominatim:
         params = {name: text for name, text in parts.items() if text} | self._always
         reply = self._transport.send("GET", self._url, params=params, timeout=query.timeout)
         raise_for_trouble(reply)
-        results = Part(reply.json()).items(CANDIDATES)
+        results = PayloadPart(reply.json()).items(CANDIDATES)
         places = [place for result in results for place in _places(result, asked, self._language)]
         whole = whole_streets(places, cut=len(results) == CANDIDATES)
         return Places("nominatim", whole, attribution=OPENSTREETMAP, keepable=True)
@@ -87,7 +87,7 @@ class Nominatim:
         self._transport.close()
 
 
-def _places(result: Part, asked: ParsedAddress, code: str) -> Iterator[Place]:
+def _places(result: PayloadPart, asked: ParsedAddress, code: str) -> Iterator[Place]:
     """What one result is: one place, or several where one building has several numbers ("8;10")."""
     rank = int(result.member("place_rank").number(0, RANK_HOUSE))
     longitude, latitude = result.member("lon").degrees(180), result.member("lat").degrees(90)
@@ -112,7 +112,7 @@ def _places(result: Part, asked: ParsedAddress, code: str) -> Iterator[Place]:
         )
 
 
-def _level(result: Part, rank: int, numbers: str | None, point: Box, box: Box | None) -> Level:
+def _level(result: PayloadPart, rank: int, numbers: str | None, point: Box, box: Box | None) -> Level:
     kind = result.text("category"), result.text("type")
     if numbers is not None:
         laid = kind == ("place", "house") and result.text("osm_type") == "way" and _is_made(box, point)

@@ -17,13 +17,13 @@ OPENSTREETMAP = "© OpenStreetMap contributors, ODbL 1.0"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Part:
+class PayloadPart:
     """One part of an answer, and where it stands, such as `features[0].properties`."""
 
     value: Any
     where: str = ""
 
-    def member(self, name: str) -> Part:
+    def member(self, name: str) -> PayloadPart:
         """A member of this object; its value is None where there is none.
 
         Raises:
@@ -31,9 +31,9 @@ class Part:
         """
         if not isinstance(self.value, dict):
             raise Unreadable(f"{self.where or 'the answer'} is no object")
-        return Part(self.value.get(name), f"{self.where}.{name}" if self.where else name)
+        return PayloadPart(self.value.get(name), f"{self.where}.{name}" if self.where else name)
 
-    def items(self, most: int | None = None) -> list[Part]:
+    def items(self, most: int | None = None) -> list[PayloadPart]:
         """The entries of this list, at most the first `most`.
 
         Raises:
@@ -41,7 +41,7 @@ class Part:
         """
         if not isinstance(self.value, list):
             raise Unreadable(f"{self.where or 'the answer'} is no list")
-        return [Part(value, f"{self.where}[{index}]") for index, value in enumerate(self.value[:most])]
+        return [PayloadPart(value, f"{self.where}[{index}]") for index, value in enumerate(self.value[:most])]
 
     def text(self, name: str) -> str | None:
         """A text in this object; None where there is none, or an empty one.
@@ -78,7 +78,7 @@ class Part:
             value = float(self.value)
         except ValueError:
             value = most + 1
-        return Part(value, self.where).number(-most, most)
+        return PayloadPart(value, self.where).number(-most, most)
 
     def box(self, *, west: int, south: int, east: int, north: int) -> Box | None:
         """The box in this list of four edges, each given by its place in the list; None where there is no list.
@@ -97,7 +97,7 @@ class Part:
         return box
 
 
-def position(feature: Part) -> tuple[float, float]:
+def position(feature: PayloadPart) -> tuple[float, float]:
     """Longitude and latitude of a GeoJSON feature whose geometry is a Point.
 
     Raises:

@@ -11,7 +11,7 @@ which results may not be in order. There is no extent of a street, and no date o
 
 from __future__ import annotations
 
-from adapters.address.geocoders.payload import OPENSTREETMAP, Part, position
+from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, position
 from adapters.address.parsed_address import read_answer
 from adapters.address.street_names import expand
 from adapters.base import Level, Place, Places, Query, Unavailable
@@ -74,7 +74,7 @@ class Pelias:
         params = {name: text for name, text in parts.items() if text} | {"size": str(CANDIDATES)} | self._key
         reply = self._transport.send("GET", self._url, params=params, timeout=query.timeout)
         raise_for_trouble(reply)
-        answer = Part(reply.json())
+        answer = PayloadPart(reply.json())
         about = answer.member("geocoding")
         if about.value is not None and about.member("errors").value:
             raise Unavailable("the geocoder's answer names an error of its own")
@@ -86,7 +86,7 @@ class Pelias:
         self._transport.close()
 
 
-def _place(feature: Part) -> Place:
+def _place(feature: PayloadPart) -> Place:
     properties = feature.member("properties")
     number, street = properties.text("housenumber"), properties.text("street")
     level = LEVELS.get(properties.text("layer") or "", Level.LOCALITY)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adapters.address.geocoders.payload import OPENSTREETMAP, Part, position, whole_streets
+from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, position, whole_streets
 from adapters.address.parsed_address import read_answer
 from adapters.address.street_names import expand
 from adapters.base import Level, Place, Places, Query
@@ -63,7 +63,7 @@ class Photon:
         params |= {"limit": str(CANDIDATES), "dedupe": "0"}
         reply = self._transport.send("GET", self._url, params=params, timeout=query.timeout)
         raise_for_trouble(reply)
-        features = Part(reply.json()).member("features").items(CANDIDATES)
+        features = PayloadPart(reply.json()).member("features").items(CANDIDATES)
         places = [place for feature in features for place in _places(feature)]
         whole = whole_streets(places, cut=len(features) == CANDIDATES)
         return Places("photon", whole, attribution=OPENSTREETMAP, keepable=True)
@@ -73,7 +73,7 @@ class Photon:
         self._transport.close()
 
 
-def _places(feature: Part) -> Iterator[Place]:
+def _places(feature: PayloadPart) -> Iterator[Place]:
     """What one feature is: nothing, one place, or several where one building has several numbers ("8;10")."""
     properties = feature.member("properties")
     numbers, key = properties.text("housenumber"), properties.text("osm_key")

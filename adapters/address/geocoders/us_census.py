@@ -11,7 +11,7 @@ No match is an empty `addressMatches`. Errors come with the status 400 or inside
 
 from __future__ import annotations
 
-from adapters.address.geocoders.payload import Part
+from adapters.address.geocoders.payload import PayloadPart
 from adapters.address.parsed_address import read_answer
 from adapters.address.street_names import expand
 from adapters.base import Level, Place, Places, Query, Unavailable
@@ -54,7 +54,7 @@ class UsCensus:
             params["city"] = asked.city
         reply = self._transport.send("GET", self._url, params=params, timeout=query.timeout)
         raise_for_trouble(reply)
-        answer = Part(reply.json())
+        answer = PayloadPart(reply.json())
         if answer.member("errors").value or answer.member("status").value:
             raise Unavailable("the geocoder's answer names an error of its own")
         matches = answer.member("result").member("addressMatches").items(CANDIDATES)
@@ -65,7 +65,7 @@ class UsCensus:
         self._transport.close()
 
 
-def _place(match: Part) -> Place:
+def _place(match: PayloadPart) -> Place:
     """A match; one whose text cannot be taken apart is a place that decides nothing."""
     components, coordinates = match.member("addressComponents"), match.member("coordinates")
     street = " ".join(part for name in NAME if (part := components.text(name)))

@@ -11,7 +11,7 @@ from config.networks import literal
 from config.problems import printable
 from config.registry.model.hosts import host_of, is_listed, listing_of
 from config.registry.model.inputs import Input
-from config.registry.model.request import Place, Request
+from config.registry.model.request import Place, RequestDescription
 from config.registry.model.rules import EqualsRule
 from config.registry.model.secrecy import texts_in
 from config.registry.model.source import Kept, RecordSource, RegistryDescription
@@ -22,7 +22,11 @@ Problem = tuple[Place, str]
 
 
 def request_problems(
-    path: Place, request: Request, source: RegistryDescription, known: Collection[str], always: Collection[str]
+    path: Place,
+    request: RequestDescription,
+    source: RegistryDescription,
+    known: Collection[str],
+    always: Collection[str],
 ) -> Iterator[Problem]:
     """What is wrong with a request at `path`; `known` may be referred to, and `always` has a value for everybody."""
     host = listing_of(next(pieces(request.url))[0])

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from config.problems import printable
-from config.registry.model.request import Place, Request
+from config.registry.model.request import Place, RequestDescription
 from config.registry.model.rules import EqualsRule
 from config.registry.model.secrecy import texts_in
 from config.registry.model.source import RegistryDescription
@@ -76,7 +76,7 @@ def slip_problems(source: RegistryDescription) -> Iterator[Problem]:
                     break
 
 
-def _named(request: Request) -> set[str]:
+def _named(request: RequestDescription) -> set[str]:
     return {found.name for _, tree in request.templates() for found in placeholders(tree)}
 
 

@@ -69,7 +69,7 @@ FieldValue = Annotated[
 """What gives a field its value."""
 
 
-class Record(Part):
+class RecordDescription(Part):
     """Where the record stands in the last answer, and what of it is looked at.
 
     `from` gives one object or a list of them, of {status, headers, body}. The field `number` is compared with what the

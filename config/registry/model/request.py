@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from config.registry.model.parts import Part, PartName, misplaced
 from config.registry.model.secrecy import HOLE, Keys, holds_part, is_secret, shows_secret, texts_in, with_holes
 from config.registry.model.templates import SECRETS, Filter, JsonTemplate, Template, XmlTemplate, pieces, placeholders
-from config.registry.model.xml_templates import Fault, literal_length, texts_in_xml
+from config.registry.model.xml_templates import XmlFault, literal_length, texts_in_xml
 
 Place = tuple[str | int, ...]
 
@@ -118,7 +118,7 @@ _LONGEST_BODY = 100_000
 _BODIES = ("json", "form", "xml")
 
 
-class Request(Part):
+class RequestDescription(Part):
     """One request. Placeholders are encoded for the place where they stand, and expanded once.
 
     A POST has one body: `json`, `form` or `xml`. `parts` are XML documents that stand as text in the `xml` or in a
@@ -238,7 +238,7 @@ class Request(Part):
 def _document_faults(text: str) -> Iterator[str]:
     try:
         texts = texts_in_xml(text)
-    except Fault as fault:
+    except XmlFault as fault:
         yield str(fault)
         return
     yield from sorted({said for name, value in texts if (said := _key_in((name,), value.strip()))})

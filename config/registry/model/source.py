@@ -14,8 +14,8 @@ from config.registry.model.expressions import Expression
 from config.registry.model.hosts import Host
 from config.registry.model.inputs import Input
 from config.registry.model.parts import Part, PartName, Titles
-from config.registry.model.record import Record
-from config.registry.model.request import Request
+from config.registry.model.record import RecordDescription
+from config.registry.model.request import RequestDescription
 from config.registry.model.rules import OutcomeRule, Rule
 from config.registry.model.trials import Trial
 from config.secrets import SecretReference
@@ -43,7 +43,7 @@ class Step(Part):
     """
 
     name: PartName = "lookup"
-    request: Request
+    request: RequestDescription
     decode: Decoders = "json"
     as_list: Annotated[tuple[ElementPath, ...], Field(max_length=50)] = ()
     outcomes: tuple[OutcomeRule, ...] = ()
@@ -69,7 +69,7 @@ class RecordSource(LimitedSource):
     title: Titles | None = None
     version: Annotated[int, Field(ge=1)] = 1
     inputs: Annotated[dict[PartName, Input], Field(min_length=1)]
-    record: Record
+    record: RecordDescription
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
     one_person: bool = True
     number_kind: Name | None = None

@@ -17,7 +17,7 @@ _MARK = "placeholder-{}."
 _MARKS = re.compile(r"placeholder-[0-9]+\.")
 
 
-class Fault(Exception):
+class XmlFault(Exception):
     """What is wrong with a document, and what to do."""
 
 
@@ -41,7 +41,9 @@ def texts_in_xml(text: str) -> list[tuple[str, str]]:
     for name, mark in zip(names, marks, strict=True):
         if mark not in everything:
             said = f"{{{name}}} stands where no value can be escaped"
-            raise Fault(f"{said} — put it between two tags or into an attribute, without a comment or CDATA around it")
+            raise XmlFault(
+                f"{said} — put it between two tags or into an attribute, without a comment or CDATA around it"
+            )
     return [(name, _MARKS.sub(HOLE, value)) for name, value in reader.texts]
 
 
@@ -73,7 +75,7 @@ class _Reader:
             parser.Parse(document, True)
         except expat.ExpatError as error:
             said = f"this is no well-formed XML (in line {error.lineno} of it: {expat.ErrorString(error.code)})"
-            raise Fault(f"{said} — close each element, and write &amp; and &lt; in texts") from None
+            raise XmlFault(f"{said} — close each element, and write &amp; and &lt; in texts") from None
 
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
         self._open.append((_local(name), []))
@@ -97,8 +99,8 @@ def _local(name: str) -> str:
 
 def _check_declaration(_: str, encoding: str | None, __: int) -> None:
     if encoding is not None and encoding.lower() != "utf-8":
-        raise Fault('bodies are sent as UTF-8 — write encoding="UTF-8", or leave the declaration out')
+        raise XmlFault('bodies are sent as UTF-8 — write encoding="UTF-8", or leave the declaration out')
 
 
 def _refuse(*_: object) -> None:
-    raise Fault("a body has no DOCTYPE and no processing instruction — remove it")
+    raise XmlFault("a body has no DOCTYPE and no processing instruction — remove it")

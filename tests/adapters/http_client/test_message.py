@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import Unavailable, Unreadable
-from adapters.http_client.message import MAX_HEAD_BYTES, Answer, Receive, read_answer, read_status, written
+from adapters.http_client.message import MAX_HEAD_BYTES, Receive, Response, read_answer, read_status, written
 
 CAP = 5_000
 PIECE = 16 << 10
@@ -34,7 +34,7 @@ def arriving(content: bytes, sizes: Sequence[int] = ()) -> Receive:
     return receive
 
 
-def read(content: bytes, sizes: Sequence[int] = ()) -> Answer:
+def read(content: bytes, sizes: Sequence[int] = ()) -> Response:
     return read_answer(arriving(content, sizes), CAP)
 
 
@@ -137,13 +137,13 @@ def test_some_answers_have_no_body(head: str, status: int) -> None:
 def test_interim_answers_are_passed_over_with_all_that_they_say(sizes: list[int]) -> None:
     interim = b"HTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Go\r\nContent-Length: 9\r\n\r\n"
     answer = read(interim + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", sizes)
-    assert answer == Answer(200, {"content-length": "2"}, b"ok", reusable=True)
+    assert answer == Response(200, {"content-length": "2"}, b"ok", reusable=True)
 
 
 def test_fields_behind_the_chunks_are_left_out() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     answer = read(head + b"2\r\nok\r\n0\r\nContent-Encoding: gzip\r\nX: y\r\n\r\n")
-    assert answer == Answer(200, {"transfer-encoding": "chunked"}, b"ok", reusable=True)
+    assert answer == Response(200, {"transfer-encoding": "chunked"}, b"ok", reusable=True)
 
 
 def test_an_offer_of_another_protocol_is_passed_over() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.base import Unreadable
 from adapters.http_client.reply import Reply
-from adapters.registry.decoder import ReplyDecoder, Word, table, xml_tree
+from adapters.registry.decoder import Origin, ReplyDecoder, table, xml_tree
 from config.registry.model.answer_formats import CsvTable
 from config.registry.model.source import Step
 from tests.adapters.person_names import census
@@ -139,32 +139,32 @@ def test_sixty_four_levels_are_read() -> None:
 def test_no_bytes_make_a_reader_fail_otherwise(content: bytes) -> None:
     for decode in ("json", "xml", "csv", ["xml", {"xml_in": "a.b"}]):
         decoded = decoding(decode).read(reply(content))
-        assert decoded.word is Word.WHOLE or decoded.trouble
+        assert decoded.word is Origin.WHOLE or decoded.trouble
 
 
 @pytest.mark.parametrize(
     ("decode", "body", "word"),
     [
-        ("json", b"{}", Word.WHOLE),
-        ("json", b" ", Word.NOTHING),
-        ("json", b"<a/>", Word.FOREIGN),
-        ("xml", b"<a/>", Word.WHOLE),
-        ("xml", b"", Word.NOTHING),
-        ("xml", b"{}", Word.FOREIGN),
-        ("xml", b"<html><body>closed</body></html>", Word.FOREIGN),
-        ("xml", b"<HTML xmlns='http://www.w3.org/1999/xhtml'/>", Word.FOREIGN),
-        ("csv", b"a,b\n1,2\n", Word.WHOLE),
-        ("csv", b"", Word.NOTHING),
-        ("csv", b"<html>\n</html>", Word.FOREIGN),
-        ("csv", b'{"error": "x", "code": 1}', Word.FOREIGN),
-        ("csv", b"The service is closed.\n", Word.FOREIGN),
+        ("json", b"{}", Origin.WHOLE),
+        ("json", b" ", Origin.NOTHING),
+        ("json", b"<a/>", Origin.FOREIGN),
+        ("xml", b"<a/>", Origin.WHOLE),
+        ("xml", b"", Origin.NOTHING),
+        ("xml", b"{}", Origin.FOREIGN),
+        ("xml", b"<html><body>closed</body></html>", Origin.FOREIGN),
+        ("xml", b"<HTML xmlns='http://www.w3.org/1999/xhtml'/>", Origin.FOREIGN),
+        ("csv", b"a,b\n1,2\n", Origin.WHOLE),
+        ("csv", b"", Origin.NOTHING),
+        ("csv", b"<html>\n</html>", Origin.FOREIGN),
+        ("csv", b'{"error": "x", "code": 1}', Origin.FOREIGN),
+        ("csv", b"The service is closed.\n", Origin.FOREIGN),
     ],
 )
-def test_whose_word_an_answer_is(decode: str, body: bytes, word: Word) -> None:
+def test_whose_word_an_answer_is(decode: str, body: bytes, word: Origin) -> None:
     decoded = decoding(decode).read(reply(body))
     assert decoded.word is word
-    assert (decoded.body is None) is (word is not Word.WHOLE)
-    assert bool(decoded.trouble) is (word is not Word.WHOLE)
+    assert (decoded.body is None) is (word is not Origin.WHOLE)
+    assert bool(decoded.trouble) is (word is not Origin.WHOLE)
 
 
 INNER = ["xml", {"xml_in": "a.b"}, {"xml_in": "c.d"}]
@@ -173,27 +173,27 @@ INNER = ["xml", {"xml_in": "a.b"}, {"xml_in": "c.d"}]
 @pytest.mark.parametrize(
     ("body", "word", "tree"),
     [
-        ("<a><b>&lt;c>&lt;d>&amp;lt;e/>&lt;/d>&lt;/c></b></a>", Word.WHOLE, {"e": ""}),
-        ("<a><b><![CDATA[<c><d>&lt;e>1&lt;/e></d></c>]]></b></a>", Word.WHOLE, {"e": "1"}),
+        ("<a><b>&lt;c>&lt;d>&amp;lt;e/>&lt;/d>&lt;/c></b></a>", Origin.WHOLE, {"e": ""}),
+        ("<a><b><![CDATA[<c><d>&lt;e>1&lt;/e></d></c>]]></b></a>", Origin.WHOLE, {"e": "1"}),
         (
             "<a><b>&lt;?xml version='1.0' encoding='UTF-16'?>&lt;c>&lt;d>&amp;lt;e>é&amp;lt;/e>&lt;/d>&lt;/c></b></a>",
-            Word.WHOLE,
+            Origin.WHOLE,
             {"e": "é"},
         ),
-        ("<a><x/></a>", Word.PART, {"a": {"x": ""}}),
-        ("<a><b/></a>", Word.PART, {"a": {"b": ""}}),
-        ("<a><b>closed</b></a>", Word.PART, {"a": {"b": "closed"}}),
-        ("<a><b><c/></b></a>", Word.PART, {"a": {"b": {"c": ""}}}),
-        ("<a><b>&lt;c/></b></a>", Word.PART, {"c": ""}),
-        ("<a><b>&lt;c>&lt;d>&amp;lt;e&lt;/d>&lt;/c></b></a>", Word.PART, {"c": {"d": "<e"}}),
-        ("<a><b>&lt;!DOCTYPE c>&lt;c>&lt;d>&amp;lt;e/>&lt;/d>&lt;/c></b></a>", Word.PART, None),
+        ("<a><x/></a>", Origin.PART, {"a": {"x": ""}}),
+        ("<a><b/></a>", Origin.PART, {"a": {"b": ""}}),
+        ("<a><b>closed</b></a>", Origin.PART, {"a": {"b": "closed"}}),
+        ("<a><b><c/></b></a>", Origin.PART, {"a": {"b": {"c": ""}}}),
+        ("<a><b>&lt;c/></b></a>", Origin.PART, {"c": ""}),
+        ("<a><b>&lt;c>&lt;d>&amp;lt;e&lt;/d>&lt;/c></b></a>", Origin.PART, {"c": {"d": "<e"}}),
+        ("<a><b>&lt;!DOCTYPE c>&lt;c>&lt;d>&amp;lt;e/>&lt;/d>&lt;/c></b></a>", Origin.PART, None),
     ],
 )
-def test_xml_in_a_text_is_read_as_far_as_it_goes(body: str, word: Word, tree: Any) -> None:
+def test_xml_in_a_text_is_read_as_far_as_it_goes(body: str, word: Origin, tree: Any) -> None:
     decoded = decoding(INNER).read(reply(body.encode()))
     assert decoded.word is word
     assert tree is None or decoded.body == tree
-    assert bool(decoded.trouble) is (word is Word.PART)
+    assert bool(decoded.trouble) is (word is Origin.PART)
 
 
 @pytest.mark.parametrize(
@@ -309,6 +309,6 @@ def test_a_content_type_says_the_encoding_where_nothing_else_does(label: str, do
 
 
 def test_a_part_of_an_answer_is_not_the_whole() -> None:
-    assert decoding("json").read(Reply(206, {}, b"[]")).word is Word.PART
-    assert decoding("json").read(Reply(206, {}, b"")).word is Word.NOTHING
-    assert decoding("json").read(Reply(404, {}, b"[]")).word is Word.WHOLE
+    assert decoding("json").read(Reply(206, {}, b"[]")).word is Origin.PART
+    assert decoding("json").read(Reply(206, {}, b"")).word is Origin.NOTHING
+    assert decoding("json").read(Reply(404, {}, b"[]")).word is Origin.WHOLE

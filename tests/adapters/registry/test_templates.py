@@ -21,7 +21,7 @@ from adapters.registry import RegistryAdapter
 from adapters.registry.templates import RequestTemplate
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
-from config.registry.model.request import Request
+from config.registry.model.request import RequestDescription
 from config.registry.model.source import Step
 from examples.sources import Mood, Sources
 from jurat.vocabulary import Outcome, Reason
@@ -225,7 +225,7 @@ def test_no_request_leaves_for_a_port_that_is_not_listed() -> None:
     ],
 )
 def test_the_host_is_known_before_any_value_is(url: str, host: str) -> None:
-    step = Step.model_construct(request=Request.model_construct(url=url))
+    step = Step.model_construct(request=RequestDescription.model_construct(url=url))
     assert RequestTemplate(step, {}).host == host
 
 

@@ -12,7 +12,7 @@ from adapters.registry_tests.mutations import (
     EACH,
     MOST_ENTRIES,
     MOST_PLACES,
-    Kind,
+    MutationKind,
     at,
     dotted,
     entries,
@@ -40,7 +40,7 @@ def everything(_: str) -> bool:
     return True
 
 
-def changed(kind: Kind, place: str) -> Any:
+def changed(kind: MutationKind, place: str) -> Any:
     """The tree with that change at that place."""
     (tree,) = [shape.tree for shape in shapes(TREE, everything) if (shape.kind, dotted(shape.place)) == (kind, place)]
     return tree
@@ -68,21 +68,26 @@ def test_the_places_near_the_root_come_first_and_there_is_an_end() -> None:
 
 
 def test_a_key_is_gone_null_renamed_nested_or_of_another_kind() -> None:
-    assert "number" not in changed(Kind.GONE, "people[].number")["people"][1]
-    assert changed(Kind.NULL, "people")["people"] is None
-    assert changed(Kind.RENAMED, "people[].names")["people"][0]["names2"] == [{"family_name": "Vasque"}]
-    assert changed(Kind.NESTED, "people")["people"] == {"items": TREE["people"]}
-    assert changed(Kind.NESTED, "people[].number")["people"][0]["number"] == {"value": "7"}
-    assert changed(Kind.NESTED, "people[].names")["people"][1]["names"] == {"items": []}
-    assert changed(Kind.RETYPED, "count")["count"] == "1"
-    assert changed(Kind.RETYPED, "people[].number")["people"][0]["number"] == 7
-    assert [person["active"] for person in changed(Kind.RETYPED, "people[].active")["people"]] == ["true", "false"]
-    assert changed(Kind.RETYPED, "people[].names[].family_name")["people"][0]["names"][0]["family_name"] == ["Vasque"]
-    assert changed(Kind.RETYPED, "people[].names")["people"][0]["names"] == {"family_name": "Vasque"}
+    assert "number" not in changed(MutationKind.GONE, "people[].number")["people"][1]
+    assert changed(MutationKind.NULL, "people")["people"] is None
+    assert changed(MutationKind.RENAMED, "people[].names")["people"][0]["names2"] == [{"family_name": "Vasque"}]
+    assert changed(MutationKind.NESTED, "people")["people"] == {"items": TREE["people"]}
+    assert changed(MutationKind.NESTED, "people[].number")["people"][0]["number"] == {"value": "7"}
+    assert changed(MutationKind.NESTED, "people[].names")["people"][1]["names"] == {"items": []}
+    assert changed(MutationKind.RETYPED, "count")["count"] == "1"
+    assert changed(MutationKind.RETYPED, "people[].number")["people"][0]["number"] == 7
+    assert [person["active"] for person in changed(MutationKind.RETYPED, "people[].active")["people"]] == [
+        "true",
+        "false",
+    ]
+    assert changed(MutationKind.RETYPED, "people[].names[].family_name")["people"][0]["names"][0]["family_name"] == [
+        "Vasque"
+    ]
+    assert changed(MutationKind.RETYPED, "people[].names")["people"][0]["names"] == {"family_name": "Vasque"}
 
 
 def test_one_entry_of_a_list_is_changed_alone() -> None:
-    assert changed(Kind.GONE, "people[1].active")["people"] == [TREE["people"][0], {"number": "8", "names": []}]
+    assert changed(MutationKind.GONE, "people[1].active")["people"] == [TREE["people"][0], {"number": "8", "names": []}]
     assert entries(TREE, ("count",)) == []
     assert [dotted(place) for place in entries(TREE, ("people", EACH, "number"))] == [
         "people[0].number",
@@ -97,10 +102,10 @@ def test_one_entry_of_a_list_is_changed_alone() -> None:
 
 
 def test_the_whole_is_wrapped_renamed_emptied_and_spelled_otherwise() -> None:
-    assert changed(Kind.WRAPPED, "") == {"data": TREE}
-    assert set(changed(Kind.ALL_RENAMED, "")) == {"count2", "people2"}
-    assert changed(Kind.ALL_NULL, "")["people"][1] == {"number": None, "names": None, "active": None}
-    restyled = [shape.tree for shape in shapes(TREE, everything) if shape.kind is Kind.RESTYLED]
+    assert changed(MutationKind.WRAPPED, "") == {"data": TREE}
+    assert set(changed(MutationKind.ALL_RENAMED, "")) == {"count2", "people2"}
+    assert changed(MutationKind.ALL_NULL, "")["people"][1] == {"number": None, "names": None, "active": None}
+    restyled = [shape.tree for shape in shapes(TREE, everything) if shape.kind is MutationKind.RESTYLED]
     assert [list(tree) for tree in restyled] == [["count", "people"], ["COUNT", "PEOPLE"]]
     assert restyled[0]["people"][0]["names"] == [{"familyName": "Vasque"}]
 
@@ -114,7 +119,7 @@ def test_a_shape_reads_as_the_end_of_a_sentence() -> None:
 def test_a_shape_is_another_tree_and_the_first_one_stays_as_it_is(tree: Any) -> None:
     before = copy.deepcopy(tree)
     for shape in shapes(tree, everything):
-        if shape.kind is not Kind.ALL_NULL:
+        if shape.kind is not MutationKind.ALL_NULL:
             assert shape.tree != before
         all_entries = tuple(EACH if key[:1] == "[" else key for key in shape.place)
         assert shape.place == () or all_entries in places(tree, everything)

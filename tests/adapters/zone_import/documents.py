@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 from shapely import Polygon
 
-from adapters.zone_import.examination import FILES, Found, Request, examine
+from adapters.zone_import.examination import FILES, Found, ZoneFileRequest, examine
 
 RING = [[1.0, 44.0], [1.1, 44.0], [1.1, 44.1], [1.0, 44.1], [1.0, 44.0]]
 
@@ -49,7 +49,7 @@ def examined(folder: Path, document: Any, **options: Any) -> Found:
     """What the reader finds in a GeoJSON document, in this process."""
     raw = document if isinstance(document, bytes) else json.dumps(document).encode()
     (folder / FILES["geojson"]).write_bytes(raw)
-    return examine(folder, Request("geojson", **options))
+    return examine(folder, ZoneFileRequest("geojson", **options))
 
 
 def square(east: float = 0, north: float = 0, side: float = 1000) -> Polygon:

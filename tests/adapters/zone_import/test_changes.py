@@ -14,7 +14,7 @@ from shapely import MultiPolygon, Polygon
 
 from adapters.address.borders import Border
 from adapters.zone_import import changes
-from adapters.zone_import.changes import TOLERANCE, TOLERANCE_M, Change, compare, touched
+from adapters.zone_import.changes import TOLERANCE, TOLERANCE_M, ZoneChange, compare, touched
 
 NORTH = 1 / 111_132.0
 """A metre to the north at 45 degrees, in degrees."""
@@ -24,7 +24,7 @@ EAST = 1 / 78_847.0
 SQUARE = shapely.box(2.0, 45.0, 2.01, 45.01)
 
 
-def between(before: Polygon | MultiPolygon, after: Polygon | MultiPolygon) -> Change:
+def between(before: Polygon | MultiPolygon, after: Polygon | MultiPolygon) -> ZoneChange:
     return compare(shapely.to_wkb(before), shapely.to_wkb(after))
 
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import shapely
 
-from adapters.address.zones import Zone
+from adapters.address.zones import ZoneGeometry
 from adapters.base import Level, Place, Places
 from cli.lookups.address_query import Inquiry
 from tests.cli.commands.test_zones import SQUARE, collection
@@ -76,7 +76,7 @@ def test_the_positions_of_one_house_have_one_margin_in_the_rule_the_words_and_th
 
 
 def test_the_position_nearest_to_the_border_decides_whatever_the_scores_of_the_others() -> None:
-    zone = Zone("old-town", 1, shapely.box(2.0, 48.0, 2.01, 48.01).wkb, "digest")
+    zone = ZoneGeometry("old-town", 1, shapely.box(2.0, 48.0, 2.01, 48.01).wkb, "digest")
     answer = {"number": "20", "street": "Rue du Puits", "postcode": "00100", "city": "Valmont"}
     far, near = (
         Place(Level.HOUSENUMBER, longitude, 48.005, "20", "Rue du Puits", "00100", "Valmont", score=score)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cli.diagnosis.checkup import Mark, status_step
-from cli.diagnosis.source_status import SourceStatus, State
+from cli.diagnosis.checkup import StepMark, status_step
+from cli.diagnosis.source_status import SourceState, SourceStatus
 from config.sources import CodesSource
 from store.queries import SourceRow
 
@@ -33,20 +33,20 @@ def status(limits: dict[str, Any] | None = None, **row: Any) -> SourceStatus:
 @pytest.mark.parametrize(
     ("limits", "row", "state", "said"),
     [
-        ({}, {}, State.OPEN, "open"),
-        ({"hours": OFFICE}, {}, State.CLOSED, "closed until 2026-11-26 07:00:00Z"),
-        ({}, THROTTLED, State.PAUSED, "paused until 2026-11-25 18:00:00Z (source_throttled)"),
-        ({}, {**THROTTLED, "paused_until": EARLIER}, State.OPEN, "open"),
+        ({}, {}, SourceState.OPEN, "open"),
+        ({"hours": OFFICE}, {}, SourceState.CLOSED, "closed until 2026-11-26 07:00:00Z"),
+        ({}, THROTTLED, SourceState.PAUSED, "paused until 2026-11-25 18:00:00Z (source_throttled)"),
+        ({}, {**THROTTLED, "paused_until": EARLIER}, SourceState.OPEN, "open"),
         (
             {},
             BROKEN,
-            State.BROKEN,
+            SourceState.BROKEN,
             "broken since 2026-11-25 16:30:00Z: 7 failures in a row, the last source_unavailable",
         ),
         (
             {"hours": OFFICE},
             {**BROKEN, **THROTTLED},
-            State.BROKEN,
+            SourceState.BROKEN,
             (
                 "broken since 2026-11-25 16:30:00Z: 7 failures in a row, the last source_unavailable, "
                 "paused until 2026-11-25 18:00:00Z (source_throttled), closed until 2026-11-26 07:00:00Z"
@@ -55,13 +55,13 @@ def status(limits: dict[str, Any] | None = None, **row: Any) -> SourceStatus:
         (
             {"daily": 100},
             {**THROTTLED, "day": "2026-11-25", "used": 100},
-            State.PAUSED,
+            SourceState.PAUSED,
             "paused until 2026-11-25 18:00:00Z (today's requests are used up)",
         ),
     ],
 )
 def test_everything_that_keeps_a_source_from_being_asked_is_said(
-    limits: dict[str, Any], row: dict[str, Any], state: State, said: str
+    limits: dict[str, Any], row: dict[str, Any], state: SourceState, said: str
 ) -> None:
     found = status(limits, **row)
     assert (found.state, found.said()) == (state, said)
@@ -110,19 +110,19 @@ def test_how_it_answers_is_said(row: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize(
     ("limits", "row", "mark"),
     [
-        ({}, {}, Mark.OK),
-        ({"hours": OFFICE}, {}, Mark.NOTE),
-        ({}, {"paused_until": LATER, "pause_reason": "the printer moves"}, Mark.NOTE),
-        ({}, {"paused_until": LATER, "pause_reason": "source_maintenance"}, Mark.NOTE),
-        ({"daily": 9}, {**THROTTLED, "day": "2026-11-25", "used": 9}, Mark.NOTE),
-        ({"daily": 9}, {**THROTTLED, "day": "2026-11-25", "used": 8}, Mark.PROBLEM),
-        ({}, THROTTLED, Mark.PROBLEM),
-        ({}, BROKEN, Mark.PROBLEM),
+        ({}, {}, StepMark.OK),
+        ({"hours": OFFICE}, {}, StepMark.NOTE),
+        ({}, {"paused_until": LATER, "pause_reason": "the printer moves"}, StepMark.NOTE),
+        ({}, {"paused_until": LATER, "pause_reason": "source_maintenance"}, StepMark.NOTE),
+        ({"daily": 9}, {**THROTTLED, "day": "2026-11-25", "used": 9}, StepMark.NOTE),
+        ({"daily": 9}, {**THROTTLED, "day": "2026-11-25", "used": 8}, StepMark.PROBLEM),
+        ({}, THROTTLED, StepMark.PROBLEM),
+        ({}, BROKEN, StepMark.PROBLEM),
     ],
 )
 def test_what_is_broken_or_asked_too_often_is_a_problem(
-    limits: dict[str, Any], row: dict[str, Any], mark: Mark
+    limits: dict[str, Any], row: dict[str, Any], mark: StepMark
 ) -> None:
     step = status_step(status(limits, **row))
     assert step.mark is mark
-    assert bool(step.advice) == (mark is Mark.PROBLEM)
+    assert bool(step.advice) == (mark is StepMark.PROBLEM)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from adapters.base import Finding
 from adapters.http_client.reply import Reply
 from adapters.registry import RegistryAdapter
-from cli.lookups.look_up_once import LONGEST_TEXT, MOST_ENTRIES, MOST_LINES, Shown, code_of, lines_of, query_of
+from cli.lookups.look_up_once import LONGEST_TEXT, MOST_ENTRIES, MOST_LINES, RecordedLookup, code_of, lines_of, query_of
 from cli.output import Exit, Failure
 from config.registry import RegistrySource
 from tests.adapters.registry.described import IRIS, Canned, description, person, records
@@ -25,7 +25,7 @@ SECRET = 's3 cret&"ü"/+='
 
 def shown(*answers: Any, secret: str = SECRET, **changes: Any) -> dict[str, Any]:
     described = description(secrets={"key": {"env": "JURAT_SOURCE_KEY"}}, **changes)
-    watcher = Shown()
+    watcher = RecordedLookup()
     source = RegistryAdapter(
         RegistrySource.model_validate(described),
         secret=lambda _: secret,

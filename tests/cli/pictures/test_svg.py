@@ -17,7 +17,7 @@ from cli.output import Failure
 from cli.pictures.scene import CLOSE_UP_M, Scene, Stored, compose
 from cli.pictures.svg import draw
 from jurat.vocabulary import Reason
-from store.explanation import HouseRow
+from store.explanation import NearbyHouse
 
 SVG = "{http://www.w3.org/2000/svg}"
 METRE = 1 / 111_132.0
@@ -38,7 +38,8 @@ def scene(
     sightings: Sequence[Sighting] = (), title: str = "Zone Old town", caption: Sequence[str] = ("near_border",)
 ) -> Scene:
     houses = [
-        HouseRow(2.01, 45.02 + off * METRE, str(off), "Rue du Puits", "00100", "Valmont") for off in (-30, -8, 9, 400)
+        NearbyHouse(2.01, 45.02 + off * METRE, str(off), "Rue du Puits", "00100", "Valmont")
+        for off in (-30, -8, 9, 400)
     ]
     return compose(title, caption, TOWN, [HARBOUR, FAR_AWAY], sightings, lambda _: houses)
 
@@ -58,7 +59,7 @@ def classes(root: ET.Element) -> set[str]:
 @settings(max_examples=20)
 @given(st.text(), st.text(), st.text())
 def test_it_is_well_formed_whatever_the_labels_say(title: str, name: str, number: str) -> None:
-    house = HouseRow(2.01, 45.02, number, "", "", "")
+    house = NearbyHouse(2.01, 45.02, number, "", "", "")
     picture = compose(title, [name, number], Stored(name, TOWN.wkb), [HARBOUR], [sighting()], lambda _: [house])
     root = drawn(picture)
     assert root.tag == f"{SVG}svg"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from adapters.address.base.batches import Batch, StreetsMixed
+from adapters.address.base.batches import AddressBatch, StreetsMixed
 from adapters.address.base.columns import BAN, OPENADDRESSES, AddressFileError
 from adapters.address.base.database import AddressRegister
 from adapters.address.base.file import AddressFile
@@ -315,7 +315,7 @@ def test_of_two_imports_at_once_the_one_that_began_last_wins(
     first = crash(imports, town_of(tmp_path / "a.csv", *houses(2.0)))
     second = crash(imports, town_of(tmp_path / "a.csv", *houses(3.0)))
     with pytest.raises(Overtaken, match="another import of valmont began"):
-        imports.add(first, Batch(rows=1))
+        imports.add(first, AddressBatch(rows=1))
     with pytest.raises(Overtaken):
         imports.switch(first, "Iris")
     imports.switch(second, "Iris")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from jurat.ids import uuid7
-from store.requests.request_rows import Kind, Request, ask
+from store.requests.request_rows import Request, RequestKind, ask
 from tasks.checks import ClaimedCheck
 from tests.store.desk import REFUSED, Desk
 
 CLERK = "a clerk"
 
 
-def asking(kind: Kind, participant: str = "p-1", **given: Any) -> Request:
+def asking(kind: RequestKind, participant: str = "p-1", **given: Any) -> Request:
     return Request(uuid7(), kind, CLERK, **{"consultation": "budget", "participant": participant, **given})
 
 

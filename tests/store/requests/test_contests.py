@@ -17,7 +17,7 @@ from jurat.vocabulary import AccessState, Reason, State
 from store.explanation import Explanations
 from store.requests.decisions import SECOND_PERSON, words
 from store.requests.request_rows import ask
-from store.requests.request_runner import CannotBeDone, Kind, Request, Requests
+from store.requests.request_runner import CannotBeDone, Request, RequestKind, Requests
 from store.requests.reviews import ReviewDecisions, ReviewError
 from store.upkeep.upkeep import Upkeep
 from tasks.checks import ClaimedCheck, Review
@@ -51,7 +51,7 @@ def in_review(desk: Desk, participant: str = "p-1") -> ClaimedCheck:
 def written(check: UUID, note: str | None = NOTE) -> Request:
     """A contest as a platform's own INSERT makes it, that looks at nothing before."""
     sealed = None if note is None else SEAL.close(note.encode())
-    return Request(uuid7(), Kind.CONTEST, "participant", check_id=check, note=sealed, note_key=SEAL.key_id)
+    return Request(uuid7(), RequestKind.CONTEST, "participant", check_id=check, note=sealed, note_key=SEAL.key_id)
 
 
 def notes(desk: Desk) -> int:
@@ -129,7 +129,7 @@ def test_a_decision_erases_the_note_and_is_the_last_word(desk: Desk) -> None:
     contest(desk, check)
     desk.upkeep.do_requests()
     assert notes(desk) == 1
-    Requests(desk.engine).do(Request(uuid7(), Kind.DECIDE, CLERK, check_id=check, reason=Reason.PERSON_REFUSED))
+    Requests(desk.engine).do(Request(uuid7(), RequestKind.DECIDE, CLERK, check_id=check, reason=Reason.PERSON_REFUSED))
     assert notes(desk) == 0
     assert desk.verdicts(check) == [("refused", "status_inactive"), ("refused", "person_refused")]
     assert desk.access() == AccessState.BLOCKED
@@ -143,7 +143,7 @@ def test_a_contest_that_a_person_grants_gives_access(desk: Desk) -> None:
     assert desk.access() == AccessState.BLOCKED
     contest(desk, check)
     desk.upkeep.do_requests()
-    Requests(desk.engine).do(Request(uuid7(), Kind.DECIDE, CLERK, check_id=check, reason=Reason.PERSON_ACCEPTED))
+    Requests(desk.engine).do(Request(uuid7(), RequestKind.DECIDE, CLERK, check_id=check, reason=Reason.PERSON_ACCEPTED))
     assert desk.access() == AccessState.GRANTED
 
 
@@ -296,7 +296,7 @@ def watched(desk: Desk) -> Desk:
 
 
 def say(desk: Desk, check: UUID, by_whom: str, reason: Reason = Reason.PERSON_ACCEPTED) -> str | None:
-    return Requests(desk.engine).do(Request(uuid7(), Kind.DECIDE, by_whom, check_id=check, reason=reason))
+    return Requests(desk.engine).do(Request(uuid7(), RequestKind.DECIDE, by_whom, check_id=check, reason=reason))
 
 
 def said(desk: Desk, check: UUID) -> list[tuple[str, str]]:
@@ -378,7 +378,10 @@ def test_both_words_by_requests_come_to_one_verdict(watched: Desk) -> None:
     held = in_review(watched)
     with watched.engine.begin() as connection:
         for by_whom in (CLERK, OTHER):
-            ask(connection, Request(uuid7(), Kind.DECIDE, by_whom, check_id=held.id, reason=Reason.PERSON_ACCEPTED))
+            ask(
+                connection,
+                Request(uuid7(), RequestKind.DECIDE, by_whom, check_id=held.id, reason=Reason.PERSON_ACCEPTED),
+            )
     assert watched.upkeep.do_requests() == 2
     assert watched.verdicts(held.id) == [("accepted", "person_accepted")]
 

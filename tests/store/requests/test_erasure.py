@@ -16,7 +16,7 @@ from jurat import AccessRevoked, InvalidSubmission
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
 from store.requests.erasure import Trace, erase, traces
-from store.requests.request_rows import CannotBeDone, Kind, Request, ask
+from store.requests.request_rows import CannotBeDone, Request, RequestKind, ask
 from store.requests.request_runner import Requests
 from store.requests.reviews import ReviewDecisions
 from store.verdicts.access import AccessRows
@@ -41,7 +41,7 @@ def requests(desk: Desk) -> Requests:
 
 
 def erasing(participant: str = GONE, consultation: str | None = None) -> Request:
-    return Request(uuid7(), Kind.ERASE, CLERK, consultation=consultation, participant=participant)
+    return Request(uuid7(), RequestKind.ERASE, CLERK, consultation=consultation, participant=participant)
 
 
 def dump(desk: Desk) -> str:
@@ -90,9 +90,9 @@ def test_neither_the_id_nor_an_answer_nor_a_note_is_found_in_any_table(desk: Des
     desk.settle(number, claiming(NUMBER, desk.fingerprints))
     open_one = desk.submit(GONE, "home", consultation="vote", **given)
     for kind, more in (
-        (Kind.CONTEST, {"check_id": contested.id, "note": note, "note_key": "0" * 16, "document": document}),
-        (Kind.REVOKE, {"consultation": "budget", "participant": GONE}),
-        (Kind.TRANSFER, {"consultation": "vote", "participant": "the-former-one", "target": GONE}),
+        (RequestKind.CONTEST, {"check_id": contested.id, "note": note, "note_key": "0" * 16, "document": document}),
+        (RequestKind.REVOKE, {"consultation": "budget", "participant": GONE}),
+        (RequestKind.TRANSFER, {"consultation": "vote", "participant": "the-former-one", "target": GONE}),
     ):
         with desk.engine.begin() as connection:
             ask(connection, Request(uuid7(), kind, CLERK, **more))
@@ -345,7 +345,7 @@ def test_when_the_last_check_of_who_was_erased_is_purged_their_access_goes_too(d
 
 def test_a_consultation_that_is_asked_no_more_is_forgotten_with_its_last_check(desk: Desk, requests: Requests) -> None:
     desk.write(entry(desk.held("p-1"), retain=-1.0), entry(desk.held("p-2"), retain=3600.0))
-    requests.do(Request(uuid7(), Kind.REVOKE, CLERK, consultation="budget", participant="p-1"))
+    requests.do(Request(uuid7(), RequestKind.REVOKE, CLERK, consultation="budget", participant="p-1"))
     desk.apply({**DOCUMENT, "consultations": {"vote": TWO["consultations"]["vote"]}})
     assert desk.upkeep.purge() == 1
     assert desk.one("SELECT count(*) FROM jurat_access") == 2
@@ -378,7 +378,9 @@ def test_a_request_goes_a_month_after_it_was_dealt_with_when_nothing_of_its_part
     desk.settle(desk.held("p-1"))
     dealt = f"NOW({-days * 86400})"
     for participant, target in (("p-9", None), ("p-1", None), ("p-8", "p-1")):
-        request = Request(uuid7(), Kind.TRANSFER, CLERK, consultation="budget", participant=participant, target=target)
+        request = Request(
+            uuid7(), RequestKind.TRANSFER, CLERK, consultation="budget", participant=participant, target=target
+        )
         with desk.engine.begin() as connection:
             ask(connection, request)
         desk.sql(f"UPDATE jurat_requests SET applied_at = {dealt} WHERE id = :id", id=desk.id(request.id))
@@ -392,8 +394,8 @@ def test_a_request_goes_a_month_after_it_was_dealt_with_when_nothing_of_its_part
 def test_a_revocation_is_kept_over_a_pause_of_its_consultation(desk: Desk, requests: Requests) -> None:
     for participant in ("p-1", "p-2", "p-3"):
         desk.write(entry(desk.held(participant), retain=-1.0))
-        requests.do(Request(uuid7(), Kind.REVOKE, CLERK, consultation="budget", participant=participant))
-    requests.do(Request(uuid7(), Kind.RESTORE, CLERK, consultation="budget", participant="p-2"))
+        requests.do(Request(uuid7(), RequestKind.REVOKE, CLERK, consultation="budget", participant=participant))
+    requests.do(Request(uuid7(), RequestKind.RESTORE, CLERK, consultation="budget", participant="p-2"))
     requests.do(erasing("p-3"))
     desk.apply({**DOCUMENT, "consultations": {"vote": TWO["consultations"]["vote"]}})
     desk.upkeep.purge()

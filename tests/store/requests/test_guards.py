@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jurat import AccessRevoked
 from jurat.ids import uuid7
-from store.requests.request_rows import CannotBeDone, Kind, Request
+from store.requests.request_rows import CannotBeDone, Request, RequestKind
 from store.requests.request_runner import Requests
 from tests.store.desk import REFUSED, Desk
 from tests.store.requests.asked import CLERK, asking, stored, wait
@@ -25,7 +25,7 @@ def requests(desk: Desk) -> Requests:
 
 
 def test_of_a_stored_request_only_what_came_of_it_changes(desk: Desk) -> None:
-    request = wait(desk, asking(Kind.REVOKE))
+    request = wait(desk, asking(RequestKind.REVOKE))
     for attack in (
         "DELETE FROM jurat_requests",
         "UPDATE jurat_requests SET participant = 'p-2'",
@@ -61,13 +61,13 @@ def test_of_a_stored_request_only_what_came_of_it_changes(desk: Desk) -> None:
 
 def test_who_asks_is_not_named_by_the_id_that_may_have_to_be_erased(desk: Desk) -> None:
     for participant, target in (("p-1", None), ("p-2", "p-1")):
-        request = replace(asking(Kind.TRANSFER, participant, target=target), by_whom="p-1")
+        request = replace(asking(RequestKind.TRANSFER, participant, target=target), by_whom="p-1")
         with pytest.raises(CannotBeDone, match="by_whom names who asks"):
             wait(desk, request)
 
 
-@pytest.mark.parametrize("kind", [Kind.DECIDE, Kind.OPEN])
-def test_nor_by_that_of_who_gave_the_answer(desk: Desk, requests: Requests, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [RequestKind.DECIDE, RequestKind.OPEN])
+def test_nor_by_that_of_who_gave_the_answer(desk: Desk, requests: Requests, kind: RequestKind) -> None:
     check = desk.submit("p-1").id
     request = Request(uuid7(), kind, "p-1", check_id=check, reason="person_accepted")
     with pytest.raises(CannotBeDone, match="by_whom names who asks"):
@@ -122,7 +122,7 @@ def test_sqlite_takes_no_such_time(sqlite: Desk, time: str) -> None:
     for asked, applied in ((":time", "NULL"), ("NOW", ":time")):
         with pytest.raises(Exception, match="jurat: times are UTC"):
             sqlite.sql(insert.format(asked, applied), id=str(uuid7()), time=time)
-    request = wait(sqlite, asking(Kind.REVOKE))
+    request = wait(sqlite, asking(RequestKind.REVOKE))
     with pytest.raises(Exception, match="jurat: times are UTC"):
         sqlite.sql("UPDATE jurat_requests SET applied_at = :time", time=time)
     assert stored(sqlite, request) == (False, None)
@@ -137,7 +137,7 @@ def test_sqlite_takes_every_millisecond(sqlite: Desk) -> None:
 
 
 def test_sqlite_replaces_no_request(sqlite: Desk) -> None:
-    request = wait(sqlite, asking(Kind.REVOKE))
+    request = wait(sqlite, asking(RequestKind.REVOKE))
     row = {"id": str(request.id)}
     with sqlite.engine.begin() as connection:
         connection.execute(

@@ -15,7 +15,7 @@ from jurat import AccessRevoked, AlreadyConfirmed
 from jurat.ids import uuid7
 from jurat.vocabulary import Reason
 from store.requests.participants import is_revoked, transfer
-from store.requests.request_rows import CannotBeDone, Kind, Request, ask
+from store.requests.request_rows import CannotBeDone, Request, RequestKind, ask
 from store.requests.request_runner import Requests
 from store.verdicts.access import AccessRows
 from tasks.checks import Later, NextSource, Review
@@ -36,7 +36,7 @@ def test_a_question_is_reopened_and_that_is_in_the_audit_without_the_participant
     desk: Desk, requests: Requests
 ) -> None:
     refused(desk)
-    request = asking(Kind.REOPEN, question="residence")
+    request = asking(RequestKind.REOPEN, question="residence")
     assert requests.do(request) is None
     assert stored(desk, request) == (True, None)
     assert audited(desk) == [(CLERK, "reopen", "budget/residence")]
@@ -46,8 +46,8 @@ def test_a_question_is_reopened_and_that_is_in_the_audit_without_the_participant
 
 def test_a_worker_does_what_waits_and_says_why_it_can_not(desk: Desk, requests: Requests) -> None:
     refused(desk)
-    done = wait(desk, asking(Kind.REOPEN, question="residence"))
-    unknown = wait(desk, asking(Kind.REOPEN, "p-9", question="residence"))
+    done = wait(desk, asking(RequestKind.REOPEN, question="residence"))
+    unknown = wait(desk, asking(RequestKind.REOPEN, "p-9", question="residence"))
     assert requests.apply_waiting() == 2
     assert stored(desk, done) == (True, None)
     assert stored(desk, unknown) == (
@@ -58,23 +58,23 @@ def test_a_worker_does_what_waits_and_says_why_it_can_not(desk: Desk, requests: 
 
 
 SENSELESS = [
-    (asking(Kind.REOPEN, question="shoe-size"), "consultation budget has no question shoe-size"),
-    (asking(Kind.REOPEN, question="profession"), r"budget/profession is on its way \(pending\)"),
-    (asking(Kind.REOPEN), "a request of kind reopen needs question"),
-    (asking(Kind.REOPEN, consultation="vote", question="code"), "no consultation of that name is known"),
-    (asking(Kind.REOPEN, "p-9", question="code"), "has confirmed no answer in consultation budget"),
-    (asking(Kind.REVOKE, "p-9"), "has confirmed no answer in consultation budget"),
-    (asking(Kind.REVOKE, consultation="vote"), "no consultation of that name is known"),
-    (asking(Kind.REVOKE, consultation=None), "a request of kind revoke needs consultation"),
-    (asking(Kind.RESTORE), "access is not revoked; nothing was changed"),
-    (asking(Kind.TRANSFER), "a request of kind transfer needs target"),
-    (asking(Kind.TRANSFER, target="p-1"), "both ids are the same"),
-    (asking(Kind.TRANSFER, target="p\n2"), "must be 1 to 200 printable characters"),
-    (asking(Kind.TRANSFER, target="erased-1"), "who was erased cannot be given anything"),
-    (asking(Kind.TRANSFER, target="Erased-1"), "who was erased cannot be given anything"),
-    (asking(Kind.TRANSFER, "erased-1", target="p-2"), "nor has anything to give"),
-    (asking(Kind.TRANSFER, "p-9", target="p-2"), "has nothing in consultation budget to transfer"),
-    (asking(Kind.TRANSFER, consultation="vote", target="p-2"), "no consultation of that name is known"),
+    (asking(RequestKind.REOPEN, question="shoe-size"), "consultation budget has no question shoe-size"),
+    (asking(RequestKind.REOPEN, question="profession"), r"budget/profession is on its way \(pending\)"),
+    (asking(RequestKind.REOPEN), "a request of kind reopen needs question"),
+    (asking(RequestKind.REOPEN, consultation="vote", question="code"), "no consultation of that name is known"),
+    (asking(RequestKind.REOPEN, "p-9", question="code"), "has confirmed no answer in consultation budget"),
+    (asking(RequestKind.REVOKE, "p-9"), "has confirmed no answer in consultation budget"),
+    (asking(RequestKind.REVOKE, consultation="vote"), "no consultation of that name is known"),
+    (asking(RequestKind.REVOKE, consultation=None), "a request of kind revoke needs consultation"),
+    (asking(RequestKind.RESTORE), "access is not revoked; nothing was changed"),
+    (asking(RequestKind.TRANSFER), "a request of kind transfer needs target"),
+    (asking(RequestKind.TRANSFER, target="p-1"), "both ids are the same"),
+    (asking(RequestKind.TRANSFER, target="p\n2"), "must be 1 to 200 printable characters"),
+    (asking(RequestKind.TRANSFER, target="erased-1"), "who was erased cannot be given anything"),
+    (asking(RequestKind.TRANSFER, target="Erased-1"), "who was erased cannot be given anything"),
+    (asking(RequestKind.TRANSFER, "erased-1", target="p-2"), "nor has anything to give"),
+    (asking(RequestKind.TRANSFER, "p-9", target="p-2"), "has nothing in consultation budget to transfer"),
+    (asking(RequestKind.TRANSFER, consultation="vote", target="p-2"), "no consultation of that name is known"),
 ]
 """What is asked of a participant who was refused and has another answer on its way."""
 
@@ -96,12 +96,12 @@ def test_what_makes_no_sense_is_refused_with_a_sentence_and_nothing_is_stored(de
 def test_what_may_be_answered_anyway_is_not_reopened(desk: Desk, requests: Requests) -> None:
     desk.settle(desk.held())
     with pytest.raises(CannotBeDone, match="budget/code may be answered already"):
-        requests.do(asking(Kind.REOPEN, question="code"))
+        requests.do(asking(RequestKind.REOPEN, question="code"))
 
 
 def test_the_same_request_is_done_once(desk: Desk, requests: Requests) -> None:
     refused(desk)
-    request = asking(Kind.REOPEN, question="residence")
+    request = asking(RequestKind.REOPEN, question="residence")
     requests.do(request)
     assert requests.do(request) is None
     assert len(audited(desk)) == 1
@@ -115,17 +115,17 @@ def test_access_is_revoked_and_restored_in_turns(desk: Desk, requests: Requests)
     with desk.engine.begin() as connection:
         assert not is_revoked(connection, ("budget", "p-1"))
     for _ in range(2):
-        requests.do(asking(Kind.REVOKE))
+        requests.do(asking(RequestKind.REVOKE))
         with pytest.raises(CannotBeDone, match="revoked already"):
-            requests.do(asking(Kind.REVOKE))
+            requests.do(asking(RequestKind.REVOKE))
         with pytest.raises(CannotBeDone, match="restore it first"):
-            requests.do(asking(Kind.REOPEN, question="residence"))
+            requests.do(asking(RequestKind.REOPEN, question="residence"))
         with desk.engine.begin() as connection:
             assert is_revoked(connection, ("budget", "p-1"))
             assert not is_revoked(connection, ("budget", "p-2"))
-        requests.do(asking(Kind.RESTORE))
+        requests.do(asking(RequestKind.RESTORE))
         with pytest.raises(CannotBeDone, match="is not revoked"):
-            requests.do(asking(Kind.RESTORE))
+            requests.do(asking(RequestKind.RESTORE))
     assert [row[1:] for row in audited(desk)] == [("access revoke", "budget"), ("access restore", "budget")] * 2
 
 
@@ -133,14 +133,14 @@ def test_an_answer_that_could_change_nothing_is_not_reopened(desk: Desk, request
     """All depends on `residence`, which was refused."""
     refused(desk)
     before = desk.client.access("budget", "p-1")
-    waiting = wait(desk, asking(Kind.REOPEN, question="profession"))
+    waiting = wait(desk, asking(RequestKind.REOPEN, question="profession"))
     with pytest.raises(CannotBeDone, match="another answer to budget/profession could not change this access"):
-        requests.do(asking(Kind.REOPEN, question="profession"))
+        requests.do(asking(RequestKind.REOPEN, question="profession"))
     assert requests.apply_waiting() == 1
     assert "could not change this access" in str(stored(desk, waiting)[1])
     assert desk.client.access("budget", "p-1") == before
     assert audited(desk) == []
-    requests.do(asking(Kind.REOPEN, question="residence"))
+    requests.do(asking(RequestKind.REOPEN, question="residence"))
     after = desk.client.access("budget", "p-1").rounds_left
     assert (after["residence"], after["profession"]) == (1, 2), "no round of what was refused is left behind"
 
@@ -148,34 +148,34 @@ def test_an_answer_that_could_change_nothing_is_not_reopened(desk: Desk, request
 def test_a_clock_that_steps_back_changes_no_order(desk: Desk, requests: Requests) -> None:
     """Of what was done before by a server whose clock was ahead."""
     desk.settle(desk.held("p-1"))
-    revoked = asking(Kind.REVOKE)
+    revoked = asking(RequestKind.REVOKE)
     requests.do(revoked)
     with desk.engine.begin() as connection, unguarded(connection):
         ahead = "UPDATE jurat_requests SET asked_at = NOW(10), applied_at = NOW(10)"
         connection.exec_driver_sql(desk.clock(ahead))
-    for kind in (Kind.RESTORE, Kind.REVOKE, Kind.RESTORE):
+    for kind in (RequestKind.RESTORE, RequestKind.REVOKE, RequestKind.RESTORE):
         requests.do(asking(kind))
         with desk.engine.begin() as connection:
             revoked_now = is_revoked(connection, ("budget", "p-1"))
-        assert revoked_now is (kind is Kind.REVOKE)
-        assert_taken = nullcontext() if kind is Kind.RESTORE else pytest.raises(AccessRevoked)
+        assert revoked_now is (kind is RequestKind.REVOKE)
+        assert_taken = nullcontext() if kind is RequestKind.RESTORE else pytest.raises(AccessRevoked)
         with assert_taken, desk.engine.begin() as connection:
             desk.submit_on(connection, "p-1", "profession")
             connection.rollback()
         state = desk.client.access("budget", "p-1")
-        assert (state.rounds_left["profession"] > 0) is (kind is Kind.RESTORE)
+        assert (state.rounds_left["profession"] > 0) is (kind is RequestKind.RESTORE)
 
 
 def test_a_revocation_that_waits_or_was_refused_revokes_nothing(desk: Desk, requests: Requests) -> None:
     refused(desk)
-    wait(desk, asking(Kind.REVOKE))
+    wait(desk, asking(RequestKind.REVOKE))
     with desk.engine.begin() as connection:
         assert not is_revoked(connection, ("budget", "p-1"))
     assert requests.apply_waiting() == 1
-    requests.do(asking(Kind.RESTORE))
-    wait(desk, asking(Kind.RESTORE))
+    requests.do(asking(RequestKind.RESTORE))
+    wait(desk, asking(RequestKind.RESTORE))
     assert requests.apply_waiting() == 1
-    requests.do(asking(Kind.REVOKE))
+    requests.do(asking(RequestKind.REVOKE))
 
 
 @pytest.mark.parametrize("times", [4])
@@ -188,7 +188,7 @@ def test_of_several_who_revoke_at_once_one_does(postgresql: Desk, times: int) ->
         mine = Requests(desk.engine)
         together.wait()
         try:
-            mine.do(asking(Kind.REVOKE))
+            mine.do(asking(RequestKind.REVOKE))
         except CannotBeDone:
             return False
         return True
@@ -205,9 +205,9 @@ def test_a_transfer_moves_all_and_leaves_the_former_id_free(desk: Desk, requests
     settled, waiting = refused(desk), desk.submit("p-1", "code")  # before what is accepted in its place
     desk.settle(desk.held("p-1", "profession"), claiming("10000000017", desk.fingerprints))
     desk.settle(desk.held("p-3"))
-    requests.do(asking(Kind.REVOKE))
+    requests.do(asking(RequestKind.REVOKE))
     before = desk.client.access("budget", "p-1")
-    request = asking(Kind.TRANSFER, target="p-2")
+    request = asking(RequestKind.TRANSFER, target="p-2")
     assert requests.do(request) is None
     assert participants(desk, "jurat_checks") == ["p-2", "p-2", "p-2", "p-3"]
     assert participants(desk, "jurat_access") == ["p-2", "p-3"]
@@ -234,7 +234,7 @@ def _with_access_alone(desk: Desk) -> None:
 
 
 def _with_revocation_alone(desk: Desk) -> None:
-    request = asking(Kind.REVOKE, "p-2")
+    request = asking(RequestKind.REVOKE, "p-2")
     wait(desk, request)
     desk.sql("UPDATE jurat_requests SET applied_at = NOW WHERE id = :id", id=desk.id(request.id))
 
@@ -246,7 +246,7 @@ def test_nothing_is_moved_to_an_id_that_has_something_there(
     refused(desk)
     make(desk)
     with pytest.raises(CannotBeDone, match="has answers of its own in consultation budget; nothing was moved"):
-        requests.do(asking(Kind.TRANSFER, target="p-2"))
+        requests.do(asking(RequestKind.TRANSFER, target="p-2"))
     assert "p-1" in participants(desk, "jurat_access")
 
 
@@ -262,7 +262,7 @@ def test_what_a_worker_writes_that_knows_the_former_id_is_not_taken(
     desk: Desk, requests: Requests, decision: Any
 ) -> None:
     held = desk.held()
-    requests.do(asking(Kind.TRANSFER, target="p-2"))
+    requests.do(asking(RequestKind.TRANSFER, target="p-2"))
     assert desk.row(held.id, "state, participant, fence, lost_leases") == ("pending", "p-2", held.fence, 0)
     assert len(desk.settle(held, decision).stale) == 1
     assert participants(desk, "jurat_access") == ["p-2"]
@@ -274,7 +274,7 @@ def test_what_a_worker_writes_that_knows_the_former_id_is_not_taken(
 
 def test_a_number_stays_with_the_person_whose_id_changed(desk: Desk, requests: Requests) -> None:
     desk.settle(desk.held("p-1", "profession"), claiming("10000000017", desk.fingerprints))
-    requests.do(asking(Kind.TRANSFER, target="p-2"))
+    requests.do(asking(RequestKind.TRANSFER, target="p-2"))
     late = desk.held("p-1", "profession")
     desk.settle(late, claiming("10000000017", desk.fingerprints))
     assert desk.row(late.id, "state") == "review"
@@ -283,21 +283,21 @@ def test_a_number_stays_with_the_person_whose_id_changed(desk: Desk, requests: R
 def test_it_can_be_moved_on_and_back(desk: Desk, requests: Requests) -> None:
     refused(desk)
     for participant, target in (("p-1", "p-2"), ("p-2", "p-3"), ("p-3", "p-1")):
-        requests.do(asking(Kind.TRANSFER, participant, target=target))
+        requests.do(asking(RequestKind.TRANSFER, participant, target=target))
         assert participants(desk, "jurat_access") == [target]
 
 
 def test_what_was_asked_later_about_the_former_id_does_not_follow_its_answers(desk: Desk, requests: Requests) -> None:
     refused(desk)
-    wait(desk, asking(Kind.TRANSFER, target="p-2"))
-    wait(desk, asking(Kind.ERASE))
+    wait(desk, asking(RequestKind.TRANSFER, target="p-2"))
+    wait(desk, asking(RequestKind.ERASE))
     assert requests.apply_waiting() == 2
     assert participants(desk, "jurat_checks") == ["p-2"]
 
 
 def test_only_a_transfer_that_waits_lets_a_check_be_renamed(desk: Desk, requests: Requests) -> None:
     refused(desk)
-    requests.do(asking(Kind.TRANSFER, target="p-2"))
+    requests.do(asking(RequestKind.TRANSFER, target="p-2"))
     with pytest.raises(Exception, match="whose answer to which question a check is can not be changed"):
         desk.sql("UPDATE jurat_checks SET participant = 'p-1'")
 
@@ -310,7 +310,7 @@ def test_who_submits_under_the_other_id_at_the_same_moment_keeps_their_own(postg
     with ThreadPoolExecutor(1) as pool:
         with desk.engine.begin() as platform:
             desk.submit_on(platform, "p-2", question)
-            moving = pool.submit(Requests(desk.engine).do, asking(Kind.TRANSFER, target="p-2"))
+            moving = pool.submit(Requests(desk.engine).do, asking(RequestKind.TRANSFER, target="p-2"))
             _until_one_waits(desk, moving)
         with pytest.raises(CannotBeDone, match="has answers of its own"):
             moving.result(30)
@@ -321,7 +321,7 @@ def test_who_submits_under_the_other_id_at_the_same_moment_keeps_their_own(postg
 def test_who_submits_while_the_transfer_is_open_answers_what_was_moved(postgresql: Desk) -> None:
     desk = postgresql
     refused(desk)
-    request = asking(Kind.TRANSFER, target="p-2")
+    request = asking(RequestKind.TRANSFER, target="p-2")
     with ThreadPoolExecutor(1) as pool:
         with desk.engine.begin() as connection:
             ask(connection, request)
@@ -336,7 +336,7 @@ def test_who_submits_while_the_transfer_is_open_answers_what_was_moved(postgresq
 def test_upkeep_leaves_a_participant_whom_a_platform_holds_for_the_next_turn(postgresql: Desk) -> None:
     desk = postgresql
     refused(desk)
-    request = wait(desk, asking(Kind.TRANSFER, target="p-2"))
+    request = wait(desk, asking(RequestKind.TRANSFER, target="p-2"))
     with desk.engine.begin() as platform:
         desk.submit_on(platform, "p-1", "code")
         assert Requests(desk.engine).apply_waiting() == 0
@@ -349,8 +349,8 @@ def test_a_decision_that_waited_for_a_transfer_counts_for_the_new_id(postgresql:
     desk = postgresql
     held = desk.held("p-1", "profession")
     desk.settle(held, Review(Reason.NAME_DIFFERS, 3600.0))
-    request = asking(Kind.TRANSFER, target="p-2")
-    decision = Request(uuid7(), Kind.DECIDE, CLERK, check_id=held.id, reason=Reason.PERSON_ACCEPTED)
+    request = asking(RequestKind.TRANSFER, target="p-2")
+    decision = Request(uuid7(), RequestKind.DECIDE, CLERK, check_id=held.id, reason=Reason.PERSON_ACCEPTED)
     with ThreadPoolExecutor(1) as pool:
         with desk.engine.begin() as connection:
             ask(connection, request)

@@ -19,7 +19,7 @@ from jurat.statements import now
 from jurat.vocabulary import Reason
 from store.requests import request_runner as module
 from store.requests.request_rows import _ask, ask
-from store.requests.request_runner import CannotBeDone, Kind, Request, Requests
+from store.requests.request_runner import CannotBeDone, Request, RequestKind, Requests
 from store.verdicts.access import AccessRows
 from tasks.checks import ClaimedCheck, Review
 from tests.store.desk import REFUSED, Desk
@@ -40,11 +40,11 @@ def in_review(desk: Desk, participant: str = "p-1") -> ClaimedCheck:
 
 
 def deciding(check: UUID, reason: str = Reason.PERSON_ACCEPTED, by_whom: str = CLERK) -> Request:
-    return Request(uuid7(), Kind.DECIDE, by_whom, check_id=check, reason=reason)
+    return Request(uuid7(), RequestKind.DECIDE, by_whom, check_id=check, reason=reason)
 
 
 def about(participant: str) -> Request:
-    return Request(uuid7(), Kind.REVOKE, CLERK, consultation="budget", participant=participant)
+    return Request(uuid7(), RequestKind.REVOKE, CLERK, consultation="budget", participant=participant)
 
 
 def asked(desk: Desk, *requests: Request) -> None:
@@ -71,7 +71,7 @@ def other_kind(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]]
     """Let requests of the kind `restore` do something of the test's own."""
 
     def use(doing: Callable[..., Any]) -> None:
-        monkeypatch.setattr(module, "DOING", {**module.DOING, Kind.RESTORE: doing})
+        monkeypatch.setattr(module, "DOING", {**module.DOING, RequestKind.RESTORE: doing})
 
     return use
 
@@ -118,7 +118,7 @@ def test_a_refused_request_leaves_nothing_behind(
         raise CannotBeDone("not like this")
 
     other_kind(half)
-    request = Request(uuid7(), Kind.RESTORE, CLERK, participant="p-1")
+    request = Request(uuid7(), RequestKind.RESTORE, CLERK, participant="p-1")
     asked(desk, request)
     assert requests.apply_waiting() == 1
     assert stands(desk, request) == (True, "not like this")
@@ -152,7 +152,7 @@ def test_one_that_fails_is_left_and_raised_once_the_others_are_done(
         raise ZeroDivisionError("a fault")
 
     other_kind(fail)
-    faulty, good = Request(uuid7(), Kind.RESTORE, CLERK, participant="p-1"), deciding(in_review(desk).id)
+    faulty, good = Request(uuid7(), RequestKind.RESTORE, CLERK, participant="p-1"), deciding(in_review(desk).id)
     asked(desk, faulty, good)
     with pytest.raises(ZeroDivisionError):
         requests.apply_waiting()
@@ -222,8 +222,8 @@ def test_what_was_asked_later_about_who_gets_a_transfer_waits_as_well(postgresql
     """Else an erasure of the other id that was asked earlier would erase what came to it later."""
     desk, requests = postgresql, Requests(postgresql.engine)
     desk.submit_many(2)
-    erasing = Request(uuid7(), Kind.ERASE, CLERK, consultation="budget", participant="p-1")
-    asked(desk, erasing, Request(uuid7(), Kind.TRANSFER, CLERK, "budget", "p-0", target="p-1"))
+    erasing = Request(uuid7(), RequestKind.ERASE, CLERK, consultation="budget", participant="p-1")
+    asked(desk, erasing, Request(uuid7(), RequestKind.TRANSFER, CLERK, "budget", "p-0", target="p-1"))
     with desk.engine.begin() as other:
         other.exec_driver_sql("SELECT 1 FROM jurat_access WHERE participant = 'p-1' FOR UPDATE")
         assert requests.apply_waiting() == 0
@@ -233,7 +233,7 @@ def test_what_was_asked_later_about_who_gets_a_transfer_waits_as_well(postgresql
 
 def test_a_decision_does_not_wait_behind_many_erasures(desk: Desk, requests: Requests) -> None:
     decision = deciding(in_review(desk).id)
-    many = [Request(uuid7(), Kind.ERASE, CLERK, participant=f"n-{number}") for number in range(5)]
+    many = [Request(uuid7(), RequestKind.ERASE, CLERK, participant=f"n-{number}") for number in range(5)]
     asked(desk, *many, decision)
     assert requests.apply_waiting(1) == 1
     assert stands(desk, decision) == (True, None)
@@ -284,7 +284,7 @@ def test_one_that_can_not_be_read_is_refused_and_keeps_nothing_waiting(
         sqlite.sql(insert, **row)
     sqlite.sql("DROP TRIGGER jurat_requests_added")
     sqlite.sql(insert, **row)
-    asked(sqlite, Request(uuid7(), Kind.ERASE, CLERK, participant="p-1"))
+    asked(sqlite, Request(uuid7(), RequestKind.ERASE, CLERK, participant="p-1"))
     assert Requests(sqlite.engine).apply_waiting() == 2
     assert "it holds what is no request" in sqlite.one("SELECT refused FROM jurat_requests WHERE kind = 'revoke'")
     assert sqlite.one("SELECT participant FROM jurat_checks").startswith("erased-")
@@ -313,7 +313,7 @@ def test_the_same_id_is_the_same_request(desk: Desk, requests: Requests) -> None
     requests.do(request)
     assert requests.do(request) is None
     assert len(desk.verdicts(held.id)) == 1
-    other = Request(request.id, Kind.DECIDE, CLERK, check_id=held.id, reason=Reason.PERSON_REFUSED)
+    other = Request(request.id, RequestKind.DECIDE, CLERK, check_id=held.id, reason=Reason.PERSON_REFUSED)
     with pytest.raises(CannotBeDone, match=f"the id {request.id} belongs to another request"):
         requests.do(other)
 
@@ -342,16 +342,18 @@ def test_a_name_that_can_not_be_stored_is_a_sentence(desk: Desk, requests: Reque
     assert desk.row(held.id, "state") == "review"
 
 
-@pytest.mark.parametrize("kind", [Kind.DECIDE, Kind.OPEN, Kind.CONTEST])
-def test_a_request_about_no_check_is_refused(desk: Desk, requests: Requests, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [RequestKind.DECIDE, RequestKind.OPEN, RequestKind.CONTEST])
+def test_a_request_about_no_check_is_refused(desk: Desk, requests: Requests, kind: RequestKind) -> None:
     with pytest.raises(CannotBeDone, match="the request names no check; give its check_id"):
-        requests.do(Request(uuid7(), kind, CLERK, reason=Reason.PERSON_ACCEPTED if kind is Kind.DECIDE else None))
+        requests.do(
+            Request(uuid7(), kind, CLERK, reason=Reason.PERSON_ACCEPTED if kind is RequestKind.DECIDE else None)
+        )
 
 
 def test_opening_puts_it_before_a_person_again(desk: Desk, requests: Requests) -> None:
     held = desk.held()
     desk.settle(held, REFUSED)
-    requests.do(Request(uuid7(), Kind.OPEN, CLERK, check_id=held.id))
+    requests.do(Request(uuid7(), RequestKind.OPEN, CLERK, check_id=held.id))
     assert desk.row(held.id, "state") == "review"
     assert [tuple(row) for row in desk.sql("SELECT actor, action FROM jurat_audit WHERE action = 'review open'")] == [
         (CLERK, "review open")
@@ -359,5 +361,7 @@ def test_opening_puts_it_before_a_person_again(desk: Desk, requests: Requests) -
 
 
 def test_no_request_shows_who_it_is_about(desk: Desk) -> None:
-    request = Request(uuid7(), Kind.TRANSFER, CLERK, "budget", "p-1", target="p-2", note=b"secret", document="doc")
+    request = Request(
+        uuid7(), RequestKind.TRANSFER, CLERK, "budget", "p-1", target="p-2", note=b"secret", document="doc"
+    )
     assert all(secret not in repr(request) for secret in ("p-1", "p-2", "secret", "doc"))

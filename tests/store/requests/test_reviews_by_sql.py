@@ -18,7 +18,7 @@ from jurat.vocabulary import AccessState, Reason
 from store.explanation import Explanations
 from store.requests.decisions import SECOND_PERSON
 from store.requests.request_rows import DECIDING, ask
-from store.requests.request_runner import CannotBeDone, Kind, Request, Requests
+from store.requests.request_runner import CannotBeDone, Request, RequestKind, Requests
 from store.requests.reviews import ReviewDecisions
 from store.schema.grants import Role
 from store.upkeep.upkeep import Upkeep
@@ -204,7 +204,7 @@ def test_a_contest_goes_from_the_platform_to_the_verdict_with_each_in_its_role(p
             assert len(Explanations(engine_of).check(check).contests) == 1
         sealed = ReviewDecisions(clerk).sealed(check, "clerk-7")
         assert desk.unseal.open(sealed.note or b"", sealed.note_key) == b"look again"
-        decision = Request(uuid7(), Kind.DECIDE, "clerk-7", check_id=check, reason=Reason.PERSON_ACCEPTED)
+        decision = Request(uuid7(), RequestKind.DECIDE, "clerk-7", check_id=check, reason=Reason.PERSON_ACCEPTED)
         assert Requests(clerk).do(decision) is None
         assert platform.access("budget", "p-1").state == AccessState.GRANTED
         assert desk.one("SELECT count(*) FROM jurat_requests WHERE note IS NOT NULL") == 0
@@ -221,7 +221,9 @@ def test_two_reviewers_in_their_role_are_four_eyes(postgresql: Desk) -> None:
     held = in_review(postgresql)
     with Logins(postgresql.url) as logins:
         clerk = bounded(open_engine(logins.url(Role.REVIEWER)))
-        words = (Request(uuid7(), Kind.DECIDE, who, check_id=held.id, reason=Reason.PERSON_ACCEPTED) for who in "ab")
+        words = (
+            Request(uuid7(), RequestKind.DECIDE, who, check_id=held.id, reason=Reason.PERSON_ACCEPTED) for who in "ab"
+        )
         assert [Requests(clerk).do(word) for word in words] == [SECOND_PERSON, None]
         clerk.dispose()
 
@@ -239,14 +241,14 @@ def test_one_person_is_one_however_the_name_is_written(desk: Desk) -> None:
     desk.settle(held, Review(Reason.NAME_DIFFERS, 3600))
     with pytest.raises(CannotBeDone, match="by_whom must be of printable characters"):
         Requests(desk.engine).do(
-            Request(uuid7(), Kind.DECIDE, "cle\u200brk", check_id=held.id, reason="person_accepted")
+            Request(uuid7(), RequestKind.DECIDE, "cle\u200brk", check_id=held.id, reason="person_accepted")
         )
     if desk.postgresql:
         with pytest.raises(Exception, match="by_whom must be 1 to 200 printable characters"):
             desk.sql("SELECT jurat_decide(:id, 'person_accepted', :by)", id=held.id, by="cle\u200brk")
         with desk.engine.begin() as connection:
             for name in ("clerk ä", "CLERK ä", "ｃｌｅｒｋ ä", "clerk  ä", "clerk a\u0308"):
-                ask(connection, Request(uuid7(), Kind.DECIDE, name, check_id=held.id, reason="person_accepted"))
+                ask(connection, Request(uuid7(), RequestKind.DECIDE, name, check_id=held.id, reason="person_accepted"))
                 applied = "UPDATE jurat_requests SET applied_at = clock_timestamp() WHERE applied_at IS NULL"
                 connection.exec_driver_sql(applied)
         assert len(desk.one("SELECT words FROM jurat_review_queue")) == 1

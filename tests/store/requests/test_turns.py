@@ -12,7 +12,7 @@ import pytest
 
 from jurat.ids import uuid7
 from store.requests import request_runner as module
-from store.requests.request_rows import CannotBeDone, Kind, Request
+from store.requests.request_rows import CannotBeDone, Request, RequestKind
 from store.requests.request_runner import Requests
 from tests.store.desk import DOCUMENT, REFUSED, Desk
 from tests.store.requests.asked import CLERK, asking, stored
@@ -24,16 +24,16 @@ def requests(desk: Desk) -> Requests:
     return Requests(desk.engine)
 
 
-@pytest.mark.parametrize("kind", [Kind.REVOKE, Kind.RESTORE, Kind.REOPEN])
+@pytest.mark.parametrize("kind", [RequestKind.REVOKE, RequestKind.RESTORE, RequestKind.REOPEN])
 def test_what_is_asked_about_access_does_not_wait_behind_many_erasures(
-    desk: Desk, requests: Requests, monkeypatch: pytest.MonkeyPatch, kind: Kind
+    desk: Desk, requests: Requests, monkeypatch: pytest.MonkeyPatch, kind: RequestKind
 ) -> None:
     monkeypatch.setattr(module, "SHARE", 1)
     desk.settle(desk.held("p-1"), REFUSED)
-    if kind is Kind.RESTORE:
-        requests.do(asking(Kind.REVOKE))
-    many = [Request(uuid7(), Kind.ERASE, CLERK, participant=f"n-{number}") for number in range(5)]
-    request = asking(kind, question="residence") if kind is Kind.REOPEN else asking(kind)
+    if kind is RequestKind.RESTORE:
+        requests.do(asking(RequestKind.REVOKE))
+    many = [Request(uuid7(), RequestKind.ERASE, CLERK, participant=f"n-{number}") for number in range(5)]
+    request = asking(kind, question="residence") if kind is RequestKind.REOPEN else asking(kind)
     asked(desk, *many, request)
     assert requests.apply_waiting(2) == 2
     assert stored(desk, request) == (True, None)
@@ -43,9 +43,9 @@ def test_what_is_asked_about_access_does_not_wait_behind_many_erasures(
 def test_but_nobody_overtakes_what_was_asked_before_about_the_same_participant(desk: Desk, requests: Requests) -> None:
     desk.settle(desk.held("p-1"), REFUSED)
     desk.submit("p-2", "code")
-    moved = asking(Kind.TRANSFER, target="p-9")
-    late, early = asking(Kind.REVOKE, "p-9"), asking(Kind.REVOKE, "p-2")
-    erased = Request(uuid7(), Kind.ERASE, CLERK, participant="p-2")
+    moved = asking(RequestKind.TRANSFER, target="p-9")
+    late, early = asking(RequestKind.REVOKE, "p-9"), asking(RequestKind.REVOKE, "p-2")
+    erased = Request(uuid7(), RequestKind.ERASE, CLERK, participant="p-2")
     asked(desk, moved, late, early, erased)
     while requests.apply_waiting():
         pass
@@ -56,7 +56,7 @@ def test_but_nobody_overtakes_what_was_asked_before_about_the_same_participant(d
 def test_nor_what_another_worker_is_just_doing(postgresql: Desk) -> None:
     desk, requests = postgresql, Requests(postgresql.engine)
     desk.settle(desk.held("p-1"))
-    moved, revoked = asking(Kind.TRANSFER, target="p-9"), asking(Kind.REVOKE, "p-9")
+    moved, revoked = asking(RequestKind.TRANSFER, target="p-9"), asking(RequestKind.REVOKE, "p-9")
     asked(desk, moved, revoked)
     with desk.engine.begin() as other:
         other.exec_driver_sql("SELECT 1 FROM jurat_requests WHERE kind = 'transfer' FOR UPDATE")
@@ -102,7 +102,7 @@ def test_a_worker_that_can_not_read_the_last_configuration_refuses_nothing_for_g
     desk.settle(held, REFUSED)
     by_a_newer_jurat(desk)
     older = Requests(desk.engine)
-    revoked, erased = asking(Kind.REVOKE), Request(uuid7(), Kind.ERASE, CLERK, participant="p-2")
+    revoked, erased = asking(RequestKind.REVOKE), Request(uuid7(), RequestKind.ERASE, CLERK, participant="p-2")
     asked(desk, revoked, erased)
     with desk.engine.begin() as connection:
         contest = desk.client.contest(connection, held.id, note="look again")
@@ -111,6 +111,6 @@ def test_a_worker_that_can_not_read_the_last_configuration_refuses_nothing_for_g
     assert stored(desk, revoked) == (False, None)
     assert desk.one("SELECT applied_at FROM jurat_requests WHERE id = :id", id=desk.id(contest)) is None
     with pytest.raises(CannotBeDone, match="a newer version of jurat has applied the configuration"):
-        older.do(asking(Kind.REVOKE))
+        older.do(asking(RequestKind.REVOKE))
     desk.apply({**DOCUMENT, "environment": "test"}, force=True)
     assert Requests(desk.engine).apply_waiting() in (0, 2)

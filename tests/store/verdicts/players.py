@@ -16,7 +16,7 @@ from jurat import AccessRevoked, AlreadyConfirmed, JuratError, NotContestable, N
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
 from store.configurations.consultations import Unpublishable
-from store.requests.request_runner import CannotBeDone, Kind, Requests
+from store.requests.request_runner import CannotBeDone, RequestKind, Requests
 from store.requests.reviews import ReviewDecisions, ReviewError
 from store.verdicts.access import AccessRows
 from tasks.checks import ClaimedCheck, Decision, Review, Settle
@@ -191,7 +191,7 @@ class Player:
         """All goes to another id of the same person, and the next time back to this one."""
         moved = bool(self.checks() or lives.stored(self.desk, self.participant))
         with nullcontext() if moved else pytest.raises(CannotBeDone, match="has nothing"):
-            self.requests.do(asking(Kind.TRANSFER, self.participant, target=self.former))
+            self.requests.do(asking(RequestKind.TRANSFER, self.participant, target=self.former))
         if moved:
             assert not lives.read(self.desk, self.participant).answers
             self.participant, self.former = self.former, self.participant
@@ -199,7 +199,7 @@ class Player:
     def erase(self) -> None:
         """What was on its way ends, and they may begin anew: their id is nobody's."""
         checks = self.checks()
-        self.requests.do(asking(Kind.ERASE, self.participant))
+        self.requests.do(asking(RequestKind.ERASE, self.participant))
         assert not self.checks()
         assert lives.stored(self.desk, self.participant) is None
         if checks:

@@ -16,7 +16,7 @@ from jurat import AlreadyConfirmed, NotNeeded
 from jurat.access import AddedUp, Confirmed, QuestionStatus, add_up, question_status
 from jurat.ids import uuid7
 from jurat.vocabulary import AccessState, Outcome, QuestionState, Reason, State
-from store.requests.request_runner import Kind, Request, Requests
+from store.requests.request_runner import Request, RequestKind, Requests
 from store.requests.reviews import ReviewDecisions
 from store.verdicts.verdict_writer import VerdictWriter
 from tasks.checks import ClaimedCheck, Decision, Later, Review, Settle
@@ -194,7 +194,7 @@ def test_two_answers_settled_by_two_workers_at_once_grant_access_hundreds_of_tim
 
 def test_a_row_that_can_not_be_added_up_keeps_nobody_elses_waiting(desk: Desk) -> None:
     desk.submit_many(9)
-    Requests(desk.engine).do(Request(uuid7(), Kind.REVOKE, "a clerk", consultation="budget", participant="p-4"))
+    Requests(desk.engine).do(Request(uuid7(), RequestKind.REVOKE, "a clerk", consultation="budget", participant="p-4"))
     unreadable = "infinity" if desk.postgresql else "yesterday"
     with desk.engine.begin() as connection, unguarded(connection):
         connection.exec_driver_sql(f"UPDATE jurat_requests SET kind = 'reopen', applied_at = '{unreadable}'")

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from jurat.database import open_engine
-from store.requests.request_rows import Kind
+from store.requests.request_rows import RequestKind
 from store.requests.request_runner import Requests
 from store.verdicts import purge
 from tasks.checks import Decision
@@ -89,8 +89,8 @@ def test_what_is_left_of_many_requests_goes_in_one_purge(few: Desk) -> None:
     settle(few, REFUSED, *(f"p-{n}" for n in range(7)))
     requests = Requests(few.engine)
     for number in range(7):
-        requests.do(asking(Kind.REVOKE, f"p-{number}"))
-        requests.do(asking(Kind.RESTORE, f"p-{number}"))
+        requests.do(asking(RequestKind.REVOKE, f"p-{number}"))
+        requests.do(asking(RequestKind.RESTORE, f"p-{number}"))
     let_pass(few, 31)
     few.upkeep.purge()
     assert few.one("SELECT count(*) FROM jurat_requests") == 0
@@ -144,11 +144,11 @@ def test_the_number_of_who_was_revoked_is_nobody_elses_until_they_are_restored(d
     accept("p-1")
     accept("p-2")
     assert desk.row(desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-2'"), "state") == "review"
-    requests.do(asking(Kind.REVOKE))
+    requests.do(asking(RequestKind.REVOKE))
     assert desk.upkeep.purge() == 0
     accept("p-3")
     assert desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'review'") == 2, "it is still held"
-    requests.do(asking(Kind.RESTORE))
+    requests.do(asking(RequestKind.RESTORE))
     assert desk.upkeep.purge() == 1
     accept("p-4")
     assert desk.verdicts(desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-4'"))
@@ -156,7 +156,7 @@ def test_the_number_of_who_was_revoked_is_nobody_elses_until_they_are_restored(d
 
 def test_of_who_was_revoked_without_a_number_nothing_is_kept(desk: Desk) -> None:
     desk.write(entry(desk.held("p-1"), ACCEPTED, retain=-1.0))
-    Requests(desk.engine).do(asking(Kind.REVOKE))
+    Requests(desk.engine).do(asking(RequestKind.REVOKE))
     assert desk.upkeep.purge() == 1
     assert desk.access("p-1") == "blocked"
 

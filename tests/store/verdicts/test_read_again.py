@@ -15,7 +15,7 @@ from bench.faults.proxy import Proxy
 from jurat.database import bounded, open_engine
 from jurat.vocabulary import Reason
 from store.requests.reviews import ReviewDecisions
-from store.verdicts.verdict_writer import VerdictWriter, Written
+from store.verdicts.verdict_writer import VerdictWriter, WriteOutcome
 from tasks.checks import CheckResult, Decision, GiveBack, Later, NextSource, Review, Settle
 from tests.store.desk import ACCEPTED, REFUSED, Desk, attempt, entry, listening
 
@@ -34,7 +34,7 @@ def batch(desk: Desk) -> list[CheckResult]:
     return [entry(held, decision) for held, decision in zip(desk.claim(), DECISIONS, strict=True)]
 
 
-def parts(written: Written) -> tuple[list[CheckResult], list[CheckResult], list[CheckResult]]:
+def parts(written: WriteOutcome) -> tuple[list[CheckResult], list[CheckResult], list[CheckResult]]:
     return written.done, written.busy, written.stale
 
 
@@ -125,7 +125,7 @@ def test_a_commit_that_is_still_under_way_is_waited_for(postgresql: Desk, goes_t
     with ThreadPoolExecutor(1) as pool, desk.engine.connect() as connection:
         transaction = connection.begin()
         desk.write_on(connection, *entries)
-        queries: Future[Written] = pool.submit(desk.verdict_writer.read_again, entries)
+        queries: Future[WriteOutcome] = pool.submit(desk.verdict_writer.read_again, entries)
         waiting = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )

@@ -9,7 +9,7 @@ import shapely
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from adapters.address.zones import Zone
+from adapters.address.zones import ZoneGeometry
 from adapters.base import (
     Blocked,
     Credentials,
@@ -245,7 +245,7 @@ def test_a_manual_source_sends_the_answer_to_a_person_whatever_the_question_says
 # ------------------------------------------------------------------------------------------------ an address
 
 ADDRESS = {"number": "4", "street": "rue des Tanneurs", "postcode": "99001"}
-TOWN = Zone("old-town", 3, shapely.to_wkb(shapely.box(2.0, 48.0, 2.1, 48.1)))
+TOWN = ZoneGeometry("old-town", 3, shapely.to_wkb(shapely.box(2.0, 48.0, 2.1, 48.1)))
 
 
 def places(longitude: float, **given: Any) -> Places:

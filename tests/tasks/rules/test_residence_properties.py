@@ -18,7 +18,7 @@ from shapely import Polygon
 
 from adapters.address.borders import metres_per_degree
 from adapters.address.street_names import fold
-from adapters.address.zones import Zone
+from adapters.address.zones import ZoneGeometry
 from adapters.base import Box, Level, Place, Places
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.residence import decide_residence
@@ -57,8 +57,8 @@ def degrees(point: Point, shift: Point = (0.0, 0.0)) -> Point:
     return LONGITUDE + point[0] / EAST + shift[0], LATITUDE + point[1] / NORTH + shift[1]
 
 
-def zone_of(shape: Polygon) -> Zone:
-    return Zone("zone", 1, shapely.to_wkb(shape))
+def zone_of(shape: Polygon) -> ZoneGeometry:
+    return ZoneGeometry("zone", 1, shapely.to_wkb(shape))
 
 
 def drawn(ring: Sequence[Point], shift: Point = (0.0, 0.0)) -> Polygon:
@@ -69,7 +69,7 @@ def house_at(point: Point) -> Place:
     return replace(HOUSE, longitude=point[0], latitude=point[1])
 
 
-def decided(zone: Zone, margin: float, *places: Place, number: str = "8") -> tuple[Outcome, Reason]:
+def decided(zone: ZoneGeometry, margin: float, *places: Place, number: str = "8") -> tuple[Outcome, Reason]:
     margins = MappingProxyType({Level.HOUSENUMBER: margin, Level.STREET: margin})
     finding = decide_residence({**ANSWER, "number": number}, Places("nominatim", places), zone, margins)
     return finding.outcome, finding.reason

@@ -9,7 +9,7 @@ from typing import Any
 import shapely
 from shapely import Polygon
 
-from adapters.address.zones import Zone
+from adapters.address.zones import ZoneGeometry
 from adapters.base import Level, Place, Places
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.residence import Residence, decide_residence
@@ -26,8 +26,8 @@ TOWN_ITSELF = Place(Level.MUNICIPALITY, 1.05, 44.05, postcode="99002", city="Val
 ELSEWHERE = 1.15
 
 
-def zone(shape: shapely.Geometry) -> Zone:
-    return Zone("west", 3, shapely.to_wkb(shape))
+def zone(shape: shapely.Geometry) -> ZoneGeometry:
+    return ZoneGeometry("west", 3, shapely.to_wkb(shape))
 
 
 WEST_ZONE, EAST_ZONE = zone(WEST), zone(EAST)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.address.geocoders.payload import Part, whole_streets
+from adapters.address.geocoders.payload import PayloadPart, whole_streets
 from adapters.base import Box, Level, Place, Unreadable
 
 JSON = st.recursive(
@@ -17,7 +17,7 @@ JSON = st.recursive(
 SECRET = "Rue des Tanneurs"
 
 
-READERS: tuple[Callable[[Part], object], ...] = (
+READERS: tuple[Callable[[PayloadPart], object], ...] = (
     lambda part: part.number(0, 1),
     lambda part: part.degrees(90),
     lambda part: part.member("b"),
@@ -28,10 +28,12 @@ READERS: tuple[Callable[[Part], object], ...] = (
 
 
 @given(JSON, st.sampled_from(READERS))
-def test_whatever_is_read_is_a_value_of_its_kind_or_unreadable(value: object, read: Callable[[Part], object]) -> None:
+def test_whatever_is_read_is_a_value_of_its_kind_or_unreadable(
+    value: object, read: Callable[[PayloadPart], object]
+) -> None:
     said = ""
     try:
-        read(Part(value, "here"))
+        read(PayloadPart(value, "here"))
     except Unreadable as error:
         said = error.detail
     assert not said or "here" in said
@@ -39,15 +41,15 @@ def test_whatever_is_read_is_a_value_of_its_kind_or_unreadable(value: object, re
 
 @pytest.mark.parametrize("value", [SECRET, [SECRET], {"a": SECRET}, [[SECRET] * 4]])
 @pytest.mark.parametrize("read", READERS[:2])
-def test_an_error_names_the_place_and_no_value(value: object, read: Callable[[Part], object]) -> None:
-    part = Part({"x": value}).member("x")
+def test_an_error_names_the_place_and_no_value(value: object, read: Callable[[PayloadPart], object]) -> None:
+    part = PayloadPart({"x": value}).member("x")
     with pytest.raises(Unreadable, match=r"^x is no ") as caught:
         read(part)
     assert SECRET not in caught.value.detail
 
 
 def test_what_a_wrong_list_holds_is_not_read_beyond_its_limit() -> None:
-    assert [part.where for part in Part([1, 2, 3], "all").items(2)] == ["all[0]", "all[1]"]
+    assert [part.where for part in PayloadPart([1, 2, 3], "all").items(2)] == ["all[0]", "all[1]"]
 
 
 def street(name: str, city: str | None, extent: Box | None) -> Place:

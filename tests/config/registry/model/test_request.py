@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from config.registry.model.request import Request
+from config.registry.model.request import RequestDescription
 from tests.config.registry.model.test_source import VALID, complaints
 
 POST = {"method": "POST", "url": "http://127.0.0.1/census"}
@@ -30,7 +30,7 @@ def asking(request: dict[str, Any]) -> list[tuple[str, str]]:
 
 def mistakes(request: dict[str, Any]) -> list[tuple[str, str]]:
     try:
-        Request.model_validate({**POST, **request})
+        RequestDescription.model_validate({**POST, **request})
     except ValidationError as error:
         return [(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
     return []
