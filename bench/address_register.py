@@ -26,11 +26,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from adapters.base import Level, Query, of_many
+from adapters.base import Query, of_many
 from bench.speed.figures import percentile
 from bench.speed.report import markdown
 from config.configuration import Configuration
 from config.document import Document
+from config.levels import Level
 from jurat.database import open_engine
 from store.queries import Queries
 from store.schema.migrations import upgrade

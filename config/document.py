@@ -26,6 +26,7 @@ from pydantic_core import PydanticCustomError
 
 from config.durations import Distance, Duration, between, duration_default, parse_duration
 from config.languages import problem_of
+from config.levels import Level
 from config.limits import Name
 from config.problems import printable
 from config.sources import SourceModel
@@ -42,17 +43,6 @@ class Environment(StrEnum):
 
     PRODUCTION = "production"
     TEST = "test"
-
-
-class Level(StrEnum):
-    """How precisely a geocoder places an address; a margin may be given for each."""
-
-    HOUSENUMBER = "housenumber"
-    INTERPOLATED = "interpolated"
-    STREET = "street"
-    POSTCODE = "postcode"
-    LOCALITY = "locality"
-    MUNICIPALITY = "municipality"
 
 
 class Parameter(StrEnum):

@@ -7,7 +7,6 @@ by the models and checks that the administrators' files go through, and nothing 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
@@ -18,11 +17,11 @@ from config.problems import Complaint, InvalidConfiguration, Path, Positions, Se
 from config.references import KnownNames, check_fit, check_names
 from config.suggestions import suggest
 from config.validation_messages import complaints_of
+from jurat.names import is_storable
+from jurat.publications import DEEPEST
 
-DEEPEST: Final = 40
 _SECTION: Final = "consultations"
 _MOST_SAID: Final = 5
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def published(
@@ -108,7 +107,7 @@ def _check_storable(value: Any, path: Path, depth: int) -> None:
     if depth > DEEPEST:
         raise _invalid([_too_deep(path[:2])])
     match value:
-        case str() if _UNSTORABLE.search(value):
+        case str() if not is_storable(value):
             raise _invalid([Complaint(path, "this text holds a NUL or half a character", "remove it")])
         case float() if value - value != 0:
             raise _invalid([Complaint(path, "this is no number")])

@@ -28,15 +28,15 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from config.problems import Complaint, InvalidConfiguration, Path, Position, Positions, Problem, printable
 from config.regular_files import NoRegularFile, read_regular
 from config.yaml_errors import CURLY, ENTRY, NO_COMMENT, ODD_SPACE, fault_of, not_an_entry
+from jurat.names import is_storable
+from jurat.publications import DEEPEST
 
 LARGEST_FILE: Final = 256 << 10
 MOST_ALIASES: Final = 100
 MOST_VALUES: Final = 100_000
-DEEPEST: Final = 40
 _LONGEST_NUMBER: Final = 18
 # What YAML 1.2 calls printable; tab and line ends among it.
 _UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 class ReadingError(InvalidConfiguration):
@@ -165,7 +165,7 @@ class _PlainBuilder:
                     place = Position(place.file, place.line, place.column + entry[0])
                     self._complain(place, path, entry[1], ENTRY)
                     continue
-            if _UNSTORABLE.search(key):
+            if not is_storable(key):
                 self._complain(place, path, "a key holds a NUL or half a character")
                 continue
             if odd := re.search(f"^{ODD_SPACE}|{ODD_SPACE}$", key):
@@ -201,7 +201,7 @@ class _PlainBuilder:
                 self._complain(
                     self.values[path], path, f"{printable(text)} is no number", "put it in quotes, if it is a text"
                 )
-            case _ if _UNSTORABLE.search(text):
+            case _ if not is_storable(text):
                 self._complain(
                     self.values[path], path, "this text holds a NUL or half a character", "remove the escape"
                 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from uuid import UUID
 
+from jurat import names
 from jurat.errors import InvalidSubmission, NotContestable, UnknownCheck
 from jurat.ids import own_id, parse_id
 from jurat.names import require_printable, require_text
@@ -110,10 +111,10 @@ _CONTEST = """
 
 _SAME = "SELECT kind, check_id FROM jurat_requests WHERE id = :id"
 
-_STANDS = """
+_STANDS = f"""
     SELECT c.state, v.outcome, v.decided_by,
       EXISTS (SELECT 1 FROM jurat_requests q WHERE q.check_id = c.id AND q.kind = 'contest' AND q.refused IS NULL),
-      c.participant LIKE 'erased-%'
+      c.participant LIKE '{names.ERASED}%'
     FROM jurat_checks c LEFT JOIN jurat_verdicts v ON v.check_id = c.id
       AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
     WHERE c.id = :check_id"""

@@ -46,6 +46,15 @@ def is_storable(text: str) -> bool:
     return not any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text)
 
 
+ERASED = "erased-"
+"""How the id begins that stands for a participant who was erased."""
+
+
+def is_erased(participant: str) -> bool:
+    """Whether the id stands for someone who was erased."""
+    return participant[: len(ERASED)].lower() == ERASED
+
+
 def person(name: str) -> str:
     """What a name is compared by: case, blanks and signs that nobody sees make nobody another person."""
     seen = "".join(sign for sign in normalize("NFKC", name) if ord(sign) not in _UNSEEN and category(sign) != "Cf")

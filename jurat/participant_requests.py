@@ -15,7 +15,7 @@ from uuid import UUID
 
 from jurat.errors import InvalidSubmission, LimitReached, UnknownConsultation
 from jurat.ids import own_id
-from jurat.names import require_printable, same_person
+from jurat.names import ERASED, is_erased, require_printable, same_person
 from jurat.statements import Statements, now
 
 
@@ -50,8 +50,8 @@ def transfer(
     named = {"consultation": consultation, "participant": participant, "target": target}
     for name, value in {**named, "by": by}.items():
         require_printable(name, value)
-    if target.lower().startswith("erased-"):
-        raise InvalidSubmission("target must not begin with erased-, as the word for who was erased does")
+    if is_erased(target):
+        raise InvalidSubmission(f"target must not begin with {ERASED}, as the word for who was erased does")
     if target == participant:
         raise InvalidSubmission("target must be another id than participant")
     return _ask(statements, "transfer", request_id, {**named, "by_whom": by})
@@ -120,10 +120,10 @@ _KNOWN = f"""
       OR EXISTS (SELECT 1 FROM jurat_access WHERE consultation = :consultation)"""
 
 # Whoever was erased meanwhile may have been the one that the same id was about.
-_SAME = """
+_SAME = f"""
     SELECT 1 FROM jurat_requests WHERE id = :id AND kind = :kind AND consultation IS :consultation
-      AND (participant = :participant OR participant LIKE 'erased-%')
-      AND (target IS :target OR target LIKE 'erased-%')"""
+      AND (participant = :participant OR participant LIKE '{ERASED}%')
+      AND (target IS :target OR target LIKE '{ERASED}%')"""
 
 
 @lru_cache

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jurat.errors import InvalidConsultation
+from jurat.names import is_storable
 from jurat.statements import Statements, now
 from jurat.vocabulary import PublicationState
 
@@ -21,6 +22,7 @@ LARGEST = 256 << 10
 """Bytes of the document as JSON in UTF-8."""
 
 DEEPEST = 40
+"""Maps and lists in one another, in what platforms publish and in files."""
 
 OPTIONS = ("access", "contact", "four_eyes", "messages", "questions", "retain", "review_due", "title")
 """What a consultation may say, sorted. Which of them a worker knows, it says itself."""
@@ -41,7 +43,6 @@ MOST_QUESTIONS = 50
 MOST_NAMED = 12
 
 NAME = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 NAMED = "a name has lower-case letters, digits, '-' and '_', at most 63, and begins with a letter or digit"
 _MAP = "must be a map (key: value)"
 _NAMES = {"zone": ("zone", "zones"), "list": ("list of codes", "lists")}
@@ -103,7 +104,7 @@ def publish(statements: Statements, name: str, document: Mapping[str, Any] | Non
     for argument, value in (("name", name), ("published_by", by)):
         if not isinstance(value, str):
             raise InvalidConsultation(argument, "must be text")
-        if _UNSTORABLE.search(value):
+        if not is_storable(value):
             raise InvalidConsultation(argument, "must be 1 to 200 printable characters")
     if statements.dialect == "postgresql":
         found = [PublicationProblem(*row) for row in statements.run(_EXAMINE, given)]
@@ -144,7 +145,7 @@ def _problems(name: str, document: str | None, by: str, known: Choices) -> Itera
     if known.bytes_of_others + size > LARGEST_TOGETHER:
         yield PublicationProblem("JU010", here, TOO_LARGE_TOGETHER, SHORTEN_OR_WITHDRAW)
     whole = json.loads(document)
-    if any(map(_UNSTORABLE.search, _texts(whole))):
+    if not all(map(is_storable, _texts(whole))):
         yield PublicationProblem("JU010", "document", "a text in it holds a NUL or half a character", "remove it")
     if not isinstance(whole, dict):
         yield PublicationProblem("JU011", here, _MAP)

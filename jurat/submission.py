@@ -23,14 +23,13 @@ from jurat.errors import (
     UnknownQuestion,
 )
 from jurat.ids import own_id
-from jurat.names import require_printable
+from jurat.names import ERASED, is_erased, require_printable
 from jurat.savepoint import all_or_nothing
 from jurat.seal import Seal
 from jurat.statements import NO_ENDED, Statements, accepted, history, in_force, insert, now, rows_json, taken
 from jurat.vocabulary import Outcome, Priority, QuestionState, State, reason_from
 
 _CHUNK = 500
-_ERASED = "erased-"
 _REFUSED = "jurat: "
 """How the triggers of the tables begin what they say."""
 _PRIORITIES = tuple(Priority)
@@ -156,8 +155,8 @@ def _looked_at(submission: Submission) -> Submission:
     """
     for name in ("consultation", "participant", "question"):
         require_printable(name, getattr(submission, name))
-    if submission.participant[: len(_ERASED)].lower() == _ERASED:
-        raise InvalidSubmission(f"participant must not begin with {_ERASED}, as the word for who was erased does")
+    if is_erased(submission.participant):
+        raise InvalidSubmission(f"participant must not begin with {ERASED}, as the word for who was erased does")
     if submission.priority not in _PRIORITIES:
         raise InvalidSubmission(f"priority must be {' or '.join(Priority)}, not {submission.priority!r:.40}")
     reply_key: object = submission.reply_key

@@ -13,9 +13,10 @@ import shapely
 from shapely import Point
 
 from adapters.address.zones import ZoneGeometry
-from adapters.base import Level, Places, Query, Source
+from adapters.base import Places, Query, Source
 from bench.address_queries import Kind, Typed
 from bench.addresses.zones import Shape
+from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.residence import DEFAULT_MARGIN_M, decide_residence
 

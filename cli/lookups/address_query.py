@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from adapters.base import Level, Place, Places, Query, SourceError
+from adapters.base import Place, Places, Query, SourceError
 from cli.output import Exit, Failure
+from config.levels import Level
 from jurat.vocabulary import Reason
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from adapters.base import Level
 from cli.output import count_text
+from config.levels import Level
 from jurat.vocabulary import Outcome
 
 if TYPE_CHECKING:

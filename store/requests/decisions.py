@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 
 from jurat.batches import run
 from jurat.columns import moment
-from jurat.names import person, same_person
+from jurat.names import ERASED, person, same_person
 from jurat.statements import now
 from jurat.vocabulary import Outcome, Reason, State, outcomes_of
 from store.requests.request_rows import DECIDING, CannotBeDone, Request, WrongRequest, mark_applied, this
@@ -145,7 +145,7 @@ def contest(connection: Connection, access: AccessRows, request: Request) -> Non
         raise ReviewError(f"check {check.id} was accepted; there is nothing to contest")
     if last.decided_by == REVIEWER:
         raise ReviewError(f"check {check.id} was decided by a person, and that is the last word")
-    if check.key[1].startswith("erased-"):
+    if check.key[1].startswith(ERASED):
         raise ReviewError(f"the participant of check {check.id} was erased")
     if not _is_document(request.document):
         raise ReviewError(f"document must be 1 to {_LONGEST_DOCUMENT} printable characters")

@@ -14,10 +14,11 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Engine, text
 
 from jurat.database import reader
+from jurat.names import ERASED
 from jurat.statements import now, rows_json, rowset
 from jurat.vocabulary import State
 from store.queue.deadlines import ENDED
-from store.requests.participants import ERASED, ids_json, lock_checks, rename_claims
+from store.requests.participants import ids_json, lock_checks, rename_claims
 from store.requests.request_rows import Request, WrongRequest, is_known, mark_applied, this
 from store.requests.reviews import end_reviews
 from store.verdicts.access import AccessRows, Key

@@ -19,14 +19,12 @@ from sqlalchemy.exc import IntegrityError
 
 from jurat.columns import moment
 from jurat.database import reader
+from jurat.names import is_erased
 from jurat.statements import rows_json, rowset
 from jurat.vocabulary import QuestionState
 from store.requests.request_rows import CannotBeDone, Request, RequestKind, WrongRequest, mark_applied, this
 from store.verdicts.access import AccessRows, Key
 from store.verdicts.records import add_audit_row
-
-ERASED = "erased-"
-"""How the word begins that stands for whoever was erased."""
 
 _LONGEST = 200
 _BUSY = (QuestionState.PENDING, QuestionState.REVIEW)
@@ -161,7 +159,7 @@ def transfer(connection: Connection, access: AccessRows, request: Request) -> No
         raise WrongRequest(f"the id that it should go to must be 1 to {_LONGEST} printable characters")
     if target == key[1]:
         raise WrongRequest("both ids are the same; nothing was moved")
-    if ERASED in (target[: len(ERASED)].lower(), key[1][: len(ERASED)].lower()):
+    if is_erased(target) or is_erased(key[1]):
         raise CannotBeDone("who was erased cannot be given anything, nor has anything to give")
     access.wait_for(connection, {key, (key[0], target)})
     if not _has_anything(connection, key):

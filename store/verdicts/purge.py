@@ -16,12 +16,13 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from jurat.database import reader
+from jurat.names import ERASED
 from jurat.statements import in_force, now, rows_json, rowset
 from store import workers
 from store.in_parts import in_parts
 from store.queue import pauses
 from store.requests.erasure import forget_ended, forget_erased
-from store.requests.participants import ERASED, ids_json
+from store.requests.participants import ids_json
 from store.verdicts.access import AccessRows, Key
 from store.verdicts.numbers import release_numbers
 

@@ -19,7 +19,6 @@ from adapters.base import (
     Finding,
     Found,
     InMaintenance,
-    Level,
     NeedsPerson,
     Places,
     RejectedRequest,
@@ -27,6 +26,7 @@ from adapters.base import (
     Throttled,
 )
 from config.configuration import Question
+from config.levels import Level
 from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Decision, Later, NextSource, Review, Settle
 from tasks.rules.residence import Residence, Side, decide_residence

@@ -19,7 +19,8 @@ from adapters.address.house_numbers import same_number
 from adapters.address.parsed_address import ParsedAddress, read_answer, read_postcode
 from adapters.address.street_names import THRESHOLD, has_initial, same_city, similarity
 from adapters.address.zones import ZoneGeometry
-from adapters.base import Finding, Level, Place, Places
+from adapters.base import Finding, Place, Places
+from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
 
 DEFAULT_MARGIN_M: Mapping[Level, float] = MappingProxyType(

@@ -11,7 +11,8 @@ import shapely
 from structlog.testing import capture_logs
 
 from adapters.address.zones import ZoneGeometry
-from adapters.base import Found, Level, Place, Places, Query
+from adapters.base import Found, Place, Places, Query
+from config.levels import Level
 from jurat.seal import generate
 from jurat.vocabulary import AccessState, Outcome, Reason
 from tasks.check_runner import CheckRunner

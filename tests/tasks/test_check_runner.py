@@ -12,7 +12,6 @@ from structlog.testing import capture_logs
 from adapters.base import (
     Finding,
     Found,
-    Level,
     NeedsPerson,
     Place,
     Places,
@@ -22,6 +21,7 @@ from adapters.base import (
     Throttled,
     Unavailable,
 )
+from config.levels import Level
 from jurat.seal import Seal, Unseal, generate
 from jurat.vocabulary import AccessState, Outcome, Reason
 from tasks.check_runner import FAILED_RETRY, KEY_RETRY, CheckRunner

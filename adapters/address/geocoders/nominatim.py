@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, whole_streets
 from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import expand, same_city
-from adapters.base import Box, Level, Place, Places, Query
+from adapters.base import Box, Place, Places, Query
 from adapters.http_client.transport import Transport, raise_for_trouble
+from config.levels import Level
 
 CANDIDATES = 40
 """As many as it gives at most: one street is many ways."""

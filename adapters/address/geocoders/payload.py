@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.address.street_names import fold
-from adapters.base import Box, Level, Place, Unreadable
+from adapters.base import Box, Place, Unreadable
+from config.levels import Level
 
 OPENSTREETMAP = "© OpenStreetMap contributors, ODbL 1.0"
 """What the licence of OpenStreetMap's data wants to be named: https://www.openstreetmap.org/copyright."""

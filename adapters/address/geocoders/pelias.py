@@ -14,8 +14,9 @@ from __future__ import annotations
 from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, position
 from adapters.address.parsed_address import read_answer
 from adapters.address.street_names import expand
-from adapters.base import Level, Place, Places, Query, Unavailable
+from adapters.base import Place, Places, Query, Unavailable
 from adapters.http_client.transport import Transport, raise_for_trouble
+from config.levels import Level
 
 LEVELS = {
     "address": Level.HOUSENUMBER,

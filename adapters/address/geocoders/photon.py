@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, position, whole_streets
 from adapters.address.parsed_address import read_answer
 from adapters.address.street_names import expand
-from adapters.base import Level, Place, Places, Query
+from adapters.base import Place, Places, Query
 from adapters.http_client.transport import Transport, raise_for_trouble
+from config.levels import Level
 
 LEVELS = {
     "house": Level.HOUSENUMBER,

@@ -12,8 +12,9 @@ import pytest
 import shapely
 
 from adapters.address.zones import ZoneGeometry
-from adapters.base import Level, Place, Places
+from adapters.base import Place, Places
 from cli.lookups.address_query import Inquiry
+from config.levels import Level
 from tests.cli.commands.test_zones import SQUARE, collection
 from tests.cli.commands.valmont import CONFIGURATION, sql
 from tests.cli.shell import Shell, is_one_sentence

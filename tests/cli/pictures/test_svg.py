@@ -11,11 +11,12 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.base import Level, Place
+from adapters.base import Place
 from cli.lookups.address_query import Sighting
 from cli.output import Failure
 from cli.pictures.scene import CLOSE_UP_M, Scene, Stored, compose
 from cli.pictures.svg import draw
+from config.levels import Level
 from jurat.vocabulary import Reason
 from store.explanation import NearbyHouse
 

@@ -15,8 +15,9 @@ from adapters.address.base.batches import AddressBatch, StreetsMixed
 from adapters.address.base.columns import BAN, OPENADDRESSES, AddressFileError
 from adapters.address.base.database import AddressRegister
 from adapters.address.base.file import AddressFile
-from adapters.base import Level, Places, Query, Unavailable
+from adapters.base import Places, Query, Unavailable
 from cli.imports.address_base import NewBase, import_base
+from config.levels import Level
 from jurat.database import open_engine
 from store.datasets import imports as module
 from store.datasets.address_bases import RegisterRow

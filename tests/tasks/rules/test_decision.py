@@ -15,7 +15,6 @@ from adapters.base import (
     Credentials,
     Finding,
     InMaintenance,
-    Level,
     NeedsPerson,
     Place,
     Places,
@@ -27,6 +26,7 @@ from adapters.base import (
     Unreadable,
 )
 from config.configuration import Question
+from config.levels import Level
 from config.limits import SourceKind
 from jurat.access import Terms
 from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason, outcomes_of

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from adapters.address.base.file import AddressFile
 from adapters.address.zones import ZoneGeometry
-from adapters.base import Level, Place, Places, Query
+from adapters.base import Place, Places, Query
 from adapters.zone_import.files import read_zones
+from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.residence import RULES, Side, decide_residence, margins_of
 from tests.tasks.rules.valmont import (

@@ -19,7 +19,8 @@ from shapely import Polygon
 from adapters.address.borders import metres_per_degree
 from adapters.address.street_names import fold
 from adapters.address.zones import ZoneGeometry
-from adapters.base import Box, Level, Place, Places
+from adapters.base import Box, Place, Places
+from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.residence import decide_residence
 

@@ -10,7 +10,8 @@ import shapely
 from shapely import Polygon
 
 from adapters.address.zones import ZoneGeometry
-from adapters.base import Level, Place, Places
+from adapters.base import Place, Places
+from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.residence import Residence, decide_residence
 

@@ -21,7 +21,8 @@ from adapters.address.base.database import AddressRegister, OpenBase
 from adapters.address.base.file import AddressFile
 from adapters.address.base.rows import Address, AddressRows
 from adapters.address.base.streets import FEWEST_NUMBERS, Area, House, Match, Street, Wanted, extent, number_bit
-from adapters.base import Level, Place, Places, Query, Unavailable
+from adapters.base import Place, Places, Query, Unavailable
+from config.levels import Level
 
 TOWN = Path(__file__).parents[4] / "examples" / "town" / "addresses.csv"
 HEADER = "numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from adapters.address.base.file import AddressFile, AddressFileError
-from adapters.base import Level, Places, Query, Unreadable
+from adapters.base import Places, Query, Unreadable
+from config.levels import Level
 
 TOWN = Path(__file__).parents[4] / "examples" / "town" / "addresses.csv"
 HEADER = "id;numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from adapters.address.geocoders.addok import Addok
-from adapters.base import Another, Level, Places, Query, RejectedRequest, Throttled, Unavailable, Unreadable
+from adapters.base import Another, Places, Query, RejectedRequest, Throttled, Unavailable, Unreadable
 from adapters.http_client.transport import Transport
+from config.levels import Level
 from config.networks import LOOPBACK
 from tests.adapters.address.servers import Answering, changed
 from tests.adapters.conformance import Case, Conformance, Subject

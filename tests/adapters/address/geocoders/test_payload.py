@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.address.geocoders.payload import PayloadPart, whole_streets
-from adapters.base import Box, Level, Place, Unreadable
+from adapters.base import Box, Place, Unreadable
+from config.levels import Level
 
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5)),

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from adapters.address.geocoders.photon import CANDIDATES, Photon
-from adapters.base import Level, Places, Query, RejectedRequest, Throttled, Unavailable, Unreadable
+from adapters.base import Places, Query, RejectedRequest, Throttled, Unavailable, Unreadable
 from adapters.http_client.transport import Transport
+from config.levels import Level
 from config.networks import LOOPBACK
 from tests.adapters.address.servers import Answering, changed
 from tests.adapters.conformance import Case, Conformance, Subject
