@@ -22,6 +22,7 @@ from config.secrets import FOLDER, SecretError, read_secret_file
 from config.secrets import PREFIX as SOURCE_PREFIX
 from config.suggestions import did_you_mean
 from jurat.database import ESCAPES, parse_url
+from jurat.dialects import BY_NAME
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER, is_readable
 from jurat.seal import key_from_text
@@ -53,7 +54,9 @@ def _database_url(value: str) -> str:
         raise ValueError(
             f"is no URL of a database; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME{hint}"
         ) from None
-    if url.get_backend_name() == "sqlite" and (not url.database or ":memory:" in url.database or "mode" in url.query):
+    if BY_NAME[url.get_backend_name()].in_a_file and (
+        not url.database or ":memory:" in url.database or "mode" in url.query
+    ):
         raise ValueError("names a database in memory, which only one connection sees; write sqlite:///FILE")
     if not url.database:
         raise ValueError("names no database; write postgresql://USER:PASSWORD@HOST/NAME")

@@ -98,8 +98,7 @@ def raise_error(_cursor: Any, _statement: str, _parameters: Any, context: Any) -
 def _travels(connection: Connection) -> bool:
     dialect, options = connection.dialect, connection.get_execution_options()
     return (
-        dialect.name == "postgresql"
-        and dialect.driver == "psycopg"
+        dialect.driver == "psycopg"
         and connection.info.get("jurat_travels", False)  # poolers have had their troubles with pipelines
         and not connection.dispatch.before_cursor_execute
         and options.get("jurat_bounded", False)  # one whose end never arrives would keep its locks for hours

@@ -14,8 +14,8 @@ from functools import lru_cache
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
+from jurat.dialects import SqlDialect
 from jurat.errors import ConfigurationError
-from jurat.statements import now
 
 LIFETIME = 900.0
 """Seconds for which candidates can be read: as long as somebody may take over the next page."""
@@ -65,9 +65,8 @@ def open_candidates(sealed: bytes, private_key: PrivateKey) -> list[dict[str, st
 
 
 @lru_cache
-def reading_candidates(dialect: str) -> str:
+def reading_candidates(dialect: SqlDialect) -> str:
     """SQL for the candidates of the check `:id`, null where there are none any more; no row for an unknown check."""
-    check = ":id" if dialect == "sqlite" else "CAST(:id AS uuid)"
     return f"""
-        SELECT CASE WHEN candidates_until > {now(dialect)} THEN candidates END
-        FROM jurat_checks WHERE id = {check}"""
+        SELECT CASE WHEN candidates_until > {dialect.now()} THEN candidates END
+        FROM jurat_checks WHERE id = {dialect.uuid()}"""

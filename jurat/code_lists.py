@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
 
+from jurat.dialects import SqlDialect
 from jurat.errors import InvalidSubmission
 from jurat.ids import own_id
 from jurat.names import require_printable
 from jurat.publications import NAME, NAMED
 from jurat.seal import SEALED, Seal
-from jurat.statements import Statements, now
+from jurat.statements import Statements
 
 MOST_CODES = 10_000
 LONGEST_CODE = 100
@@ -49,7 +50,7 @@ def add_codes(
         "expires_at": _time(expires, statements.dialect),
         "id": str(own),
     }
-    if statements.dialect == "postgresql":
+    if statements.dialect.has_functions:
         ((_, code, problem),) = statements.run(_TRY_ADD, row)
         if code is not None:
             raise InvalidSubmission(problem)
@@ -85,16 +86,15 @@ def _written(codes: object) -> bytes:
     return written
 
 
-def _time(expires: object, dialect: str) -> str | None:
+def _time(expires: object, dialect: SqlDialect) -> str | None:
     if expires is None:
         return None
     if not isinstance(expires, datetime) or expires.tzinfo is None or expires <= datetime.now(UTC):
         raise InvalidSubmission("expires must be a datetime with its offset that is still to come")
     try:
-        utc = expires.astimezone(UTC)
+        return dialect.time_text(expires)
     except OverflowError:  # in the year 10000
         raise InvalidSubmission("expires must be a datetime before the year 10000; leave it out for ever") from None
-    return utc.isoformat() if dialect == "postgresql" else utc.strftime("%Y-%m-%d %H:%M:%S.%f")[:23]
 
 
 _TRY_ADD = """
@@ -107,9 +107,9 @@ _SAME = """
 
 
 @lru_cache
-def insert_codes(dialect: str) -> str:
+def insert_codes(dialect: SqlDialect) -> str:
     """The documented INSERT of codes. A worker refuses what it cannot add, and says why in `refused`."""
     return f"""
         INSERT INTO jurat_requests (id, kind, code_list, note, note_key, by_whom, expires_at, asked_at)
-        VALUES (:id, 'codes', :code_list, :codes, :codes_key, :by_whom, :expires_at, {now(dialect)})
+        VALUES (:id, 'codes', :code_list, :codes, :codes_key, :by_whom, :expires_at, {dialect.now()})
         ON CONFLICT DO NOTHING"""

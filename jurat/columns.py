@@ -10,6 +10,8 @@ from sqlalchemy import CHAR, JSON, Dialect, MetaData, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from jurat.dialects import SQLITE
+
 metadata = MetaData()
 """The tables of `jurat.tables`."""
 
@@ -28,7 +30,7 @@ class Moment(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None or dialect.name == "postgresql":
             return value
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:23]
+        return SQLITE.time_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return moment(value)

@@ -7,11 +7,12 @@ from functools import lru_cache
 from uuid import UUID
 
 from jurat import names
+from jurat.dialects import SqlDialect
 from jurat.errors import InvalidSubmission, NotContestable, UnknownCheck
 from jurat.ids import own_id, parse_id
 from jurat.names import require_printable, require_text
 from jurat.seal import Seal
-from jurat.statements import Statements, now
+from jurat.statements import Statements
 from jurat.vocabulary import Outcome, State
 
 LONGEST_NOTE = 2000
@@ -44,7 +45,7 @@ def contest(
         "document": _document(document),
         "id": str(own),
     }
-    if statements.dialect == "postgresql":
+    if statements.dialect.has_functions:
         ((found, code, problem),) = statements.run(_CONTEST, row)
         if code is not None:
             raise _refusal(check, code, problem)
@@ -121,10 +122,10 @@ _STANDS = f"""
 
 
 @lru_cache
-def insert_contest(dialect: str) -> str:
+def insert_contest(dialect: SqlDialect) -> str:
     """The documented INSERT of a contest. A worker refuses one that cannot be done, and says why in `refused`."""
     return (
         "INSERT INTO jurat_requests (id, kind, check_id, note, note_key, document, by_whom, asked_at)\n"
-        f"VALUES (:id, 'contest', :check_id, :note, :note_key, :document, 'participant', {now(dialect)})\n"
+        f"VALUES (:id, 'contest', :check_id, :note, :note_key, :document, 'participant', {dialect.now()})\n"
         "ON CONFLICT DO NOTHING"
     )

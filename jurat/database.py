@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError,
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jurat.batches import Statement, raise_error, travel
+from jurat.dialects import BY_NAME, dialect_of
 from jurat.errors import ConfigurationError
 from jurat.forks import reconnect_in_children
 from jurat.silence import is_silence, limit_silence
@@ -132,7 +133,7 @@ def open_engine(text: str, *, pool_size: int = 5, deadline: float | None = None)
 
 def _open(url: URL, pool_size: int, deadline: float | None) -> Engine:
     try:
-        if url.get_backend_name() == "postgresql":
+        if not BY_NAME[url.get_backend_name()].in_a_file:
             engine = create_engine(
                 url,
                 pool_size=pool_size,
@@ -324,7 +325,7 @@ def make_no_file(engine: Engine, why: Callable[[Path], str]) -> None:
     """Have a SQLite engine make no file: where there is none, connecting raises OperationalError with what `why` says,
     which begins with NO_FILE. For all but `db upgrade`, for an empty file would hide that there is no database.
     """
-    if engine.dialect.name != "sqlite":
+    if not dialect_of(engine).in_a_file:
         return
 
     def refuse(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:

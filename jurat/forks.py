@@ -12,6 +12,8 @@ from weakref import WeakSet
 
 from sqlalchemy import Engine
 
+from jurat.dialects import dialect_of
+
 
 class StartsOver(Protocol):
     """Something that a child process cannot go on using as it is."""
@@ -43,7 +45,7 @@ def _let_go_of_files() -> None:
     commits is lost.
     """
     for engine in list(_engines):
-        if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
+        if dialect_of(engine).in_a_file and engine.url.database not in (None, "", ":memory:"):
             engine.dispose()
 
 

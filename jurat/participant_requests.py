@@ -13,10 +13,11 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from jurat.dialects import SqlDialect
 from jurat.errors import InvalidSubmission, LimitReached, UnknownConsultation
 from jurat.ids import own_id
 from jurat.names import ERASED, is_erased, require_printable, same_person
-from jurat.statements import Statements, now
+from jurat.statements import Statements
 
 
 class RequestState(StrEnum):
@@ -76,7 +77,7 @@ def _ask(statements: Statements, kind: str, request_id: UUID | str | None, given
     row = {"kind": kind, "id": str(own)} | {
         name: given[name] for name in ("consultation", "participant", "target", "by_whom")
     }
-    if statements.dialect == "postgresql":
+    if statements.dialect.has_functions:
         ((_, code, problem),) = statements.run(_TRY_ASK, row)
         if code is not None:
             raise _refusal(statements, given, code, problem)
@@ -127,11 +128,11 @@ _SAME = f"""
 
 
 @lru_cache
-def insert_request(dialect: str) -> str:
+def insert_request(dialect: SqlDialect) -> str:
     """The documented INSERT of a request about a participant. A worker refuses one that cannot be done, and says why
     in `refused`.
     """
     return f"""
         INSERT INTO jurat_requests (id, kind, consultation, participant, target, by_whom, asked_at)
-        VALUES (:id, :kind, :consultation, :participant, :target, :by_whom, {now(dialect)})
+        VALUES (:id, :kind, :consultation, :participant, :target, :by_whom, {dialect.now()})
         ON CONFLICT DO NOTHING"""

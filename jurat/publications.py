@@ -13,9 +13,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jurat.dialects import SQLITE
 from jurat.errors import InvalidConsultation
 from jurat.names import is_storable
-from jurat.statements import Statements, now
+from jurat.statements import Statements
 from jurat.vocabulary import PublicationState
 
 LARGEST = 256 << 10
@@ -106,13 +107,13 @@ def publish(statements: Statements, name: str, document: Mapping[str, Any] | Non
             raise InvalidConsultation(argument, "must be text")
         if not is_storable(value):
             raise InvalidConsultation(argument, "must be 1 to 200 printable characters")
-    if statements.dialect == "postgresql":
+    if statements.dialect.has_functions:
         found = [PublicationProblem(*row) for row in statements.run(_EXAMINE, given)]
     else:
         found = [each] if (each := problem_of(name, written, by, _known(statements, name))) else []
     for problem in found:
         raise InvalidConsultation(problem.place, problem.problem, problem.hint)
-    if statements.dialect == "postgresql":
+    if statements.dialect.has_functions:
         return int(statements.run(_PUBLISH, given)[0][0])
     return int(statements.run(_INSERT, given)[0][0])
 
@@ -294,7 +295,7 @@ def _known(statements: Statements, name: str) -> Choices:
     return Choices(criteria, zones, lists, ours, theirs, others, size)
 
 
-_ZONES = f"SELECT DISTINCT name FROM jurat_zones WHERE coalesce(in_force_from, imported_at) <= {now('sqlite')}"
+_ZONES = f"SELECT DISTINCT name FROM jurat_zones WHERE coalesce(in_force_from, imported_at) <= {SQLITE.now()}"
 
 _LISTS = """
     WITH RECURSIVE found (list) AS (
@@ -320,7 +321,7 @@ _PUBLISH = f"SELECT jurat_publish_consultation({_ARGUMENTS})"
 
 _INSERT = f"""
     INSERT INTO jurat_consultations (name, document, published_by, published_at)
-    VALUES (:name, :document, :by, {now("sqlite")})
+    VALUES (:name, :document, :by, {SQLITE.now()})
     ON CONFLICT (name) DO UPDATE SET document = excluded.document, revision = revision + 1,
       published_by = excluded.published_by, published_at = excluded.published_at
     RETURNING revision"""

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from jurat.candidates import open_candidates, opening_key, reading_candidates
 from jurat.columns import moment
 from jurat.database import NO_FILE, is_missing_table, make_no_file, open_engine, reader
+from jurat.dialects import dialect_of
 from jurat.errors import (
     ConfigurationError,
     InvalidSubmission,
@@ -163,7 +164,7 @@ class Reader:
         """
         key = opening_key(private_key)
         known = parse_id(check_id)
-        sql = reading_candidates(self._database().dialect.name)
+        sql = reading_candidates(dialect_of(self._database()))
         rows = self._read(text(sql), {"id": str(known)}) if known else []
         if not rows:
             raise UnknownCheck(known or check_id)

@@ -27,7 +27,7 @@ that comes first would be the transaction, and its release the commit."""
 def all_or_nothing(statements: Statements) -> Iterator[None]:
     """Undo what the block wrote where it raises."""
     opened, keep, undo = _OPEN, _KEEP, _UNDO
-    if statements.dialect == "sqlite":
+    if statements.dialect.driver_begins:
         statements.change(_WRITE_NOTHING, {})
     elif not _in_transaction(statements):
         opened, keep, undo = "BEGIN", "COMMIT", ("ROLLBACK",)

@@ -1,8 +1,8 @@
 """The statements of the contract as SQL text, and the connections that they run on.
 
 The text is the contract: a platform in another language sends the same. It differs between the engines only in the
-clock, in casts and in how a JSON array becomes rows. Nothing here opens, commits or rolls back a transaction: that is
-the platform's.
+clock, in casts and in how a JSON array becomes rows: see `jurat.dialects`. Nothing here opens, commits or rolls back a
+transaction: that is the platform's.
 """
 
 from __future__ import annotations
@@ -16,27 +16,9 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.orm import Session, scoped_session
 
+from jurat.dialects import BY_NAME, POSTGRESQL, SQLITE, SqlDialect
 from jurat.errors import InvalidSubmission, SchemaMissing
 from jurat.tables import CONTRACT_VERSION
-
-
-def now(dialect: str, seconds: str = "") -> str:
-    """SQL for the database's clock, `seconds` (an SQL expression) later."""
-    if dialect == "postgresql":
-        return "statement_timestamp()" + (f" + make_interval(secs => {seconds})" if seconds else "")
-    return "strftime('%Y-%m-%d %H:%M:%f', 'now'" + (f", ({seconds}) || ' seconds')" if seconds else ")")
-
-
-def rowset(dialect: str, columns: str, parameter: str = "rows") -> str:
-    """SQL for the JSON array in `:rows` as a table expression with `columns` ("id uuid, fence bigint").
-
-    One parameter carries any number of rows, on both engines.
-    """
-    if dialect == "postgresql":
-        return f"jsonb_to_recordset(CAST(:{parameter} AS jsonb)) AS r({columns})"
-    names = [column.split()[0] for column in columns.split(", ")]
-    fields = ", ".join(f"value ->> '{name}' AS {name}" for name in names)
-    return f"(SELECT {fields} FROM json_each(:{parameter})) AS r"
 
 
 def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -57,31 +39,36 @@ NO_ENDED = "(SELECT NULL AS ended) AS none"
 """Where the schema is older than `jurat_access.ended`, that name means this one, farther out, and nothing is ended."""
 
 
-def ended_by(dialect: str) -> str:
+def ended_by(dialect: SqlDialect) -> str:
     """SQL for the accepted questions that have ended `q.question` for `r.participant`, as JSON; null where none have.
 
     The row of `jurat_access` is believed only where neither time nor a changed configuration has made it older, and
     while all that it names is accepted.
     """
-    if dialect == "postgresql":
-        found = "CAST(ended AS jsonb) -> q.question"
-        names, state = f"jsonb_array_elements_text({found}) AS b (name)", "a.questions ->> b.name"
-    else:
-        found = "(SELECT e.value FROM json_each(ended) e WHERE e.key = q.question)"
-        names = f"json_each({found}) AS b"
-        state = "(SELECT s.value FROM json_each(a.questions) s WHERE s.key = b.value)"
+    found, names, state = dialect.choose(
+        postgresql=(
+            "CAST(ended AS jsonb) -> q.question",
+            "jsonb_array_elements_text({}) AS b (name)",
+            "a.questions ->> b.name",
+        ),
+        sqlite=(
+            "(SELECT e.value FROM json_each(ended) e WHERE e.key = q.question)",
+            "json_each({}) AS b",
+            "(SELECT s.value FROM json_each(a.questions) s WHERE s.key = b.value)",
+        ),
+    )
     return f"""(
         SELECT CAST({found} AS text) FROM jurat_access a
         WHERE a.consultation = q.consultation AND a.participant = r.participant
-          AND a.config_version >= q.config_version AND (a.changes_at IS NULL OR a.changes_at > {now(dialect)})
-          AND NOT EXISTS (SELECT 1 FROM {names} WHERE coalesce({state}, '') <> 'accepted'))"""
+          AND a.config_version >= q.config_version AND (a.changes_at IS NULL OR a.changes_at > {dialect.now()})
+          AND NOT EXISTS (SELECT 1 FROM {names.format(found)} WHERE coalesce({state}, '') <> 'accepted'))"""
 
 
 @lru_cache
-def accepted(dialect: str) -> str:
+def accepted(dialect: SqlDialect) -> str:
     """The newest accepted check of a participant to one of the questions in `:rows`."""
     return f"""
-        SELECT c.id FROM {rowset(dialect, "question text")}
+        SELECT c.id FROM {dialect.rowset("question text")}
         JOIN jurat_checks c ON c.consultation = :consultation AND c.participant = :participant
           AND c.question = r.question
         JOIN jurat_verdicts v ON v.check_id = c.id AND v.outcome = 'accepted'
@@ -90,7 +77,7 @@ def accepted(dialect: str) -> str:
 
 
 @lru_cache
-def history(dialect: str) -> str:
+def history(dialect: SqlDialect) -> str:
     """For each (position, consultation, participant, question) in `:rows`: the question, what was confirmed, and which
     accepted questions have ended it.
 
@@ -98,22 +85,14 @@ def history(dialect: str) -> str:
     """
     schema = "CAST(q.answer_schema AS text)"
     theirs = "c.consultation = r.consultation AND c.participant = r.participant AND c.question = r.question"
-    checks = f"LEFT JOIN jurat_checks c ON {theirs}"
     about = f"""s.consultation = r.consultation AND s.participant = r.participant
              AND (s.question = r.question OR s.kind <> 'reopen') AND {in_force("s")}"""
-    requests = f"JOIN jurat_requests s ON {about}"
-    if dialect == "postgresql":
-        # One row after the other. PostgreSQL takes them to be a hundred, however few there are, for which it would
-        # rather read a table of some thousand rows from end to end.
-        # And no more columns than are needed: a platform may not read all.
-        mine = f"SELECT c.id, c.round, c.state FROM jurat_checks c WHERE {theirs} OFFSET 0"
-        checks = f"LEFT JOIN LATERAL ({mine}) c ON true"
-        mine = f"SELECT s.id, s.kind, s.applied_at, s.asked_at FROM jurat_requests s WHERE {about} OFFSET 0"
-        requests = f"CROSS JOIN LATERAL ({mine}) s"
-    rows = rowset(dialect, "position int, consultation text, participant text, question text")
+    checks = dialect.join_each("jurat_checks c", theirs, "c.id, c.round, c.state", left=True)
+    requests = dialect.join_each("jurat_requests s", about, "s.id, s.kind, s.applied_at, s.asked_at")
+    rows = dialect.rowset("position int, consultation text, participant text, question text")
     return f"""
         SELECT r.position AS position, q.source, q.rounds, {schema}, c.id AS id, c.round AS round, c.state, v.outcome,
-               v.reason, v.decided_at AS at, {now(dialect)}, q.valid_s, q.renew_s, NULL AS asked_at, 0 AS asked,
+               v.reason, v.decided_at AS at, {dialect.now()}, q.valid_s, q.renew_s, NULL AS asked_at, 0 AS asked,
                {ended_by(dialect)}
         FROM {NO_ENDED} CROSS JOIN {rows}
         LEFT JOIN jurat_questions q ON q.consultation = r.consultation AND q.question = r.question
@@ -122,17 +101,17 @@ def history(dialect: str) -> str:
              AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
         UNION ALL
         SELECT r.position, NULL, NULL, NULL, s.id, NULL, s.kind, NULL,
-               NULL, s.applied_at, {now(dialect)}, NULL, NULL, s.asked_at, 1, NULL
+               NULL, s.applied_at, {dialect.now()}, NULL, NULL, s.asked_at, 1, NULL
         FROM {rows}
         {requests}
         ORDER BY position, asked, round, at, asked_at, id"""
 
 
 @lru_cache
-def taken(dialect: str) -> str:
+def taken(dialect: SqlDialect) -> str:
     """The ids in (id, consultation, participant, question) in `:rows` under which another answer stands already."""
     return f"""
-        SELECT c.id FROM {rowset(dialect, "id uuid, consultation text, participant text, question text")}
+        SELECT c.id FROM {dialect.rowset("id uuid, consultation text, participant text, question text")}
         JOIN jurat_checks c ON c.id = r.id
         WHERE c.consultation <> r.consultation OR c.participant <> r.participant OR c.question <> r.question"""
 
@@ -144,12 +123,12 @@ _COLUMNS = (
 
 
 @lru_cache
-def insert(dialect: str) -> str:
+def insert(dialect: SqlDialect) -> str:
     """The documented INSERT: one confirmed answer becomes a check. No row when it was confirmed before.
 
     On PostgreSQL it takes any number of answers in `:rows` and returns the ids that were written.
     """
-    if dialect == "postgresql":
+    if dialect.decodes_hex:
         columns = (
             "id uuid, consultation text, participant text, question text, round int, priority text, answer text, "
             "answer_key text, reply_key text, traceparent text"
@@ -158,27 +137,29 @@ def insert(dialect: str) -> str:
             "r.id, q.consultation, r.participant, q.question, r.round, r.priority, decode(r.answer, 'hex'), "
             "r.answer_key, decode(r.reply_key, 'hex'), r.traceparent"
         )
-        origin = f"{rowset(dialect, columns)} JOIN jurat_questions q USING (consultation, question)"
+        origin = f"{dialect.rowset(columns)} JOIN jurat_questions q USING (consultation, question)"
         # The order in which Python sorts, for the caller's chunks follow it.
         order = 'ORDER BY r.consultation COLLATE "C", r.participant COLLATE "C", r.question COLLATE "C"'
+        returning = " RETURNING id"
     else:
         values = (
             ":id, q.consultation, :participant, q.question, :round, :priority, :answer, :answer_key, :reply_key, "
             ":traceparent"
         )
-        origin, order = "jurat_questions q WHERE q.consultation = :consultation AND q.question = :question", ""
-    clock = f"{now(dialect)}, {now(dialect)}, {now(dialect, 'q.deadline_s')}"
+        origin = "jurat_questions q WHERE q.consultation = :consultation AND q.question = :question"
+        order = returning = ""
+    clock = f"{dialect.now()}, {dialect.now()}, {dialect.now('q.deadline_s')}"
     return f"""
         INSERT INTO jurat_checks ({_COLUMNS})
         SELECT {values}, q.source, {clock}
         FROM {origin} {order}
-        ON CONFLICT DO NOTHING{" RETURNING id" if dialect == "postgresql" else ""}"""
+        ON CONFLICT DO NOTHING{returning}"""
 
 
 class Statements(Protocol):
     """Runs SQL with named parameters inside somebody else's transaction."""
 
-    dialect: str
+    dialect: SqlDialect
     connection: Any
     """What the platform handed over, or the connection of its Session."""
 
@@ -194,9 +175,9 @@ class Statements(Protocol):
 class OnSqlAlchemy:
     """A SQLAlchemy Connection, or a Session's."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, dialect: SqlDialect) -> None:
         self.connection = connection
-        self.dialect = connection.dialect.name
+        self.dialect = dialect
 
     def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self.connection.execute(prepared(sql), dict(parameters))]
@@ -214,7 +195,7 @@ def prepared(sql: str) -> TextClause:
 class OnDbApi:
     """A DB-API connection: psycopg, sqlite3, or one that Django wraps around them."""
 
-    def __init__(self, connection: Any, dialect: str) -> None:
+    def __init__(self, connection: Any, dialect: SqlDialect) -> None:
         self.connection = connection
         self._driver = _driver(connection)
         self.dialect = dialect
@@ -250,11 +231,11 @@ def percent(sql: str, names: tuple[str, ...]) -> str:
 
 
 _DIALECTS = {
-    "psycopg": "postgresql",
-    "psycopg2": "postgresql",
-    "postgresql": "postgresql",
-    "sqlite3": "sqlite",
-    "sqlite": "sqlite",
+    "psycopg": POSTGRESQL,
+    "psycopg2": POSTGRESQL,
+    "postgresql": POSTGRESQL,
+    "sqlite3": SQLITE,
+    "sqlite": SQLITE,
 }
 
 
@@ -277,11 +258,7 @@ def require_tables(statements: Statements) -> None:
 
     Raises SchemaMissing.
     """
-    if statements.dialect == "postgresql":
-        there = "SELECT count(to_regclass('jurat_contract'))"
-    else:
-        there = "SELECT count(*) FROM sqlite_master WHERE name = 'jurat_contract'"
-    if not statements.run(there, {})[0][0]:
+    if not statements.run(statements.dialect.has_table("jurat_contract"), {})[0][0]:
         raise SchemaMissing("the database has no jurat tables; run `bin/jurat db upgrade`")
     version = statements.run("SELECT max(version) FROM jurat_contract", {})[0][0]
     if version != CONTRACT_VERSION:
@@ -299,8 +276,9 @@ def statements_on(connection: Any) -> Statements:
     if isinstance(connection, Session | scoped_session):
         connection = connection.connection()
     if isinstance(connection, Connection):
-        return OnSqlAlchemy(connection)
-    if dialect := _DIALECTS.get(_driver(connection)):
+        if dialect := BY_NAME.get(connection.dialect.name):
+            return OnSqlAlchemy(connection, dialect)
+    elif dialect := _DIALECTS.get(_driver(connection)):
         return OnDbApi(connection, dialect)
     raise InvalidSubmission(
         f"{type(connection).__name__} is no connection that can be used: give a SQLAlchemy Connection or Session, "

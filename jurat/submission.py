@@ -13,6 +13,7 @@ from uuid import UUID
 from jurat.access import Confirmed, Terms, question_status
 from jurat.answers import encode, validate
 from jurat.columns import instant, moment
+from jurat.dialects import POSTGRESQL
 from jurat.errors import (
     AccessRevoked,
     AlreadyConfirmed,
@@ -26,7 +27,7 @@ from jurat.ids import own_id
 from jurat.names import ERASED, is_erased, require_printable
 from jurat.savepoint import all_or_nothing
 from jurat.seal import Seal
-from jurat.statements import NO_ENDED, Statements, accepted, history, in_force, insert, now, rows_json, taken
+from jurat.statements import NO_ENDED, Statements, accepted, history, in_force, insert, rows_json, taken
 from jurat.vocabulary import Outcome, Priority, QuestionState, State, reason_from
 
 _CHUNK = 500
@@ -180,7 +181,7 @@ def _submit_first(
     None where nothing was written: why not, only the long way tells.
     """
     schema = schemas.get((submission.consultation, submission.question))
-    if schema is None or statements.dialect != "postgresql":  # a statement on SQLite costs next to nothing
+    if schema is None or statements.dialect.in_a_file:  # a statement costs next to nothing there
         return None
     check = Check(own_id(submission.id), submission.consultation, submission.participant, submission.question, 1)
     try:
@@ -195,13 +196,13 @@ def _submit_first(
 @lru_cache
 def _insert_first() -> str:
     """The documented INSERT on PostgreSQL for one first answer, whose schema must be `:schema`; gives its source."""
-    at = now("postgresql")
+    at = POSTGRESQL.now()
     return f"""
         INSERT INTO jurat_checks (id, consultation, participant, question, round, priority, answer, answer_key,
           reply_key, traceparent, source, due_at, submitted_at, deadline_at)
         SELECT CAST(:id AS uuid), q.consultation, CAST(:participant AS text), q.question, CAST(:round AS int),
           CAST(:priority AS text), CAST(:answer AS bytea), CAST(:answer_key AS text), CAST(:reply_key AS bytea),
-          CAST(:traceparent AS text), q.source, {at}, {at}, {now("postgresql", "q.deadline_s")}
+          CAST(:traceparent AS text), q.source, {at}, {at}, {POSTGRESQL.now("q.deadline_s")}
         FROM jurat_questions q CROSS JOIN {NO_ENDED}
         WHERE q.consultation = CAST(:consultation AS text) AND q.question = CAST(:question AS text)
           AND CAST(q.answer_schema AS text) = CAST(:schema AS text)
@@ -325,7 +326,7 @@ def _row(submission: Submission, check: Check, seal: Seal) -> dict[str, Any]:
 def _insert(statements: Statements, rows: list[dict[str, Any]]) -> set[UUID]:
     """Write `rows`; gives the ids that somebody else wrote at the same moment."""
     sql = insert(statements.dialect)
-    if statements.dialect == "postgresql":
+    if statements.dialect.decodes_hex:
         hexed = [
             {**row, "answer": row["answer"].hex(), "reply_key": row["reply_key"] and row["reply_key"].hex()}
             for row in rows

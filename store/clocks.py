@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
+from store.dialects import StoreDialect, dialect_of
 from store.in_parts import in_parts
 from store.queue.leases import LEASE
-from store.queue.turns import seconds_between
 
 APART = 5.0
 """Seconds in the future that are no sign of a clock that was put back: it is waited for."""
@@ -31,7 +31,7 @@ def put_back(connection: Connection) -> float:
 
     Told to one worker alone, and only once: what this transaction then does not move is not moved.
     """
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     ahead = connection.execute(text(_ahead(dialect))).scalar()
     if ahead is None or ahead <= APART or not connection.execute(text(_turns(dialect))).rowcount:
         return 0.0
@@ -43,9 +43,9 @@ def move(connection: Connection, seconds: float) -> None:
     pauses lie as far ahead as before, so that no source is asked more than it allows. Pauses and missing keys began as
     long ago as before, so that deadlines stand still for as long. Leases end as new ones do.
     """
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     # Or a worker that is gone would count as live, and its keys as there.
-    connection.execute(text(f"UPDATE jurat_workers SET seen_at = {now(dialect)} WHERE seen_at > {now(dialect)}"))
+    connection.execute(text(f"UPDATE jurat_workers SET seen_at = {dialect.now()} WHERE seen_at > {dialect.now()}"))
     for statement in (_sources(dialect), _pauses(dialect), _missing_keys(dialect)):
         connection.execute(text(statement), {"seconds": seconds})
     leased = connection.execute(text(_leased_too_long(dialect))).scalars().all()
@@ -58,8 +58,8 @@ def make_due(engine: Engine) -> bool:
     failures: list[Exception] = []
     for _ in range(BATCHES):
         with engine.begin() as connection:
-            ahead = connection.execute(text(_ahead_of_time(engine.dialect.name)), {"limit": BATCH}).scalars().all()
-            in_parts(connection, ahead, partial(_change, connection, _due(engine.dialect.name)), failures)
+            ahead = connection.execute(text(_ahead_of_time(dialect_of(engine))), {"limit": BATCH}).scalars().all()
+            in_parts(connection, ahead, partial(_change, connection, _due(dialect_of(engine))), failures)
         if len(ahead) < BATCH:
             break
     else:
@@ -74,73 +74,70 @@ def _change(connection: Connection, sql: str, checks: Sequence[Any]) -> list[Non
     return []
 
 
-def _moved(dialect: str, column: str, *, to_now: bool = True) -> str:
+def _moved(dialect: StoreDialect, column: str, *, to_now: bool = True) -> str:
     """SQL for a time, moved back by `:seconds` where it lies in the future; `to_now`, no further than to now."""
-    if dialect == "postgresql":
-        earlier, latest = f"{column} - make_interval(secs => CAST(:seconds AS float8))", "greatest"
-    else:
-        earlier, latest = f"strftime('%Y-%m-%d %H:%M:%f', {column}, (-:seconds) || ' seconds')", "max"
+    earlier = dialect.earlier(column, dialect.parameter("seconds", "float8"))
     if to_now:
-        earlier = f"{latest}({earlier}, {now(dialect)})"
-    return f"{column} = CASE WHEN {column} > {now(dialect)} THEN {earlier} ELSE {column} END"
+        earlier = dialect.greatest(earlier, dialect.now())
+    return f"{column} = CASE WHEN {column} > {dialect.now()} THEN {earlier} ELSE {column} END"
 
 
 @lru_cache
-def _ahead(dialect: str) -> str:
-    return f"SELECT {seconds_between(dialect, 'max(ran_at)', now(dialect))} FROM jurat_upkeep"
+def _ahead(dialect: StoreDialect) -> str:
+    return f"SELECT {dialect.seconds_between('max(ran_at)', dialect.now())} FROM jurat_upkeep"
 
 
 @lru_cache
-def _turns(dialect: str) -> str:
+def _turns(dialect: StoreDialect) -> str:
     # A worker that waited for this finds no such row any more.
     return f"""
-        UPDATE jurat_upkeep SET ran_at = CASE WHEN ran_at > {now(dialect)} THEN {now(dialect)} ELSE ran_at END,
+        UPDATE jurat_upkeep SET ran_at = CASE WHEN ran_at > {dialect.now()} THEN {dialect.now()} ELSE ran_at END,
           hold_until = NULL
-        WHERE ran_at > {now(dialect, str(APART))}"""
+        WHERE ran_at > {dialect.now(str(APART))}"""
 
 
 @lru_cache
-def _sources(dialect: str) -> str:
+def _sources(dialect: StoreDialect) -> str:
     moved = ("next_start_at", "probe_at", "paused_until", "last_success_at", "last_failure_at", "figures_at")
     return f"UPDATE jurat_sources SET {', '.join(_moved(dialect, column) for column in moved)}"
 
 
 @lru_cache
-def _pauses(dialect: str) -> str:
+def _pauses(dialect: StoreDialect) -> str:
     began = _moved(dialect, "began_at", to_now=False)
-    return f"UPDATE jurat_pauses SET {began}, {_moved(dialect, 'until')} WHERE until > {now(dialect)}"
+    return f"UPDATE jurat_pauses SET {began}, {_moved(dialect, 'until')} WHERE until > {dialect.now()}"
 
 
 @lru_cache
-def _missing_keys(dialect: str) -> str:
+def _missing_keys(dialect: StoreDialect) -> str:
     spans = ", ".join(_moved(dialect, column, to_now=False) for column in ("since", "seen_at"))
-    return f"UPDATE jurat_missing_keys SET {spans} WHERE seen_at > {now(dialect)}"
+    return f"UPDATE jurat_missing_keys SET {spans} WHERE seen_at > {dialect.now()}"
 
 
 @lru_cache
-def _leased_too_long(dialect: str) -> str:
+def _leased_too_long(dialect: StoreDialect) -> str:
     # A live worker renews it long before that; a dead one loses it as always.
-    lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
-    return f"SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until > {now(dialect, str(LEASE))} {lock}"
+    lock = dialect.row_lock("FOR NO KEY UPDATE SKIP LOCKED")
+    return f"SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until > {dialect.now(str(LEASE))} {lock}"
 
 
 @lru_cache
-def _lease(dialect: str) -> str:
+def _lease(dialect: StoreDialect) -> str:
     return f"""
-        UPDATE jurat_checks SET lease_until = {now(dialect, str(LEASE))}
-        WHERE id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
+        UPDATE jurat_checks SET lease_until = {dialect.now(str(LEASE))}
+        WHERE id IN (SELECT r.id FROM {dialect.rowset("id uuid")})"""
 
 
 @lru_cache
-def _ahead_of_time(dialect: str) -> str:
-    lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+def _ahead_of_time(dialect: StoreDialect) -> str:
+    lock = dialect.row_lock("FOR NO KEY UPDATE SKIP LOCKED")
     return f"""
-        SELECT id FROM jurat_checks WHERE state = 'pending' AND due_at > {now(dialect, str(APART))}
+        SELECT id FROM jurat_checks WHERE state = 'pending' AND due_at > {dialect.now(str(APART))}
         LIMIT :limit {lock}"""
 
 
 @lru_cache
-def _due(dialect: str) -> str:
+def _due(dialect: StoreDialect) -> str:
     return f"""
-        UPDATE jurat_checks SET due_at = {now(dialect)}
-        WHERE id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
+        UPDATE jurat_checks SET due_at = {dialect.now()}
+        WHERE id IN (SELECT r.id FROM {dialect.rowset("id uuid")})"""

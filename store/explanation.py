@@ -18,8 +18,8 @@ from jurat.columns import moment
 from jurat.database import reader
 from jurat.messages import OwnTexts
 from jurat.seal import KEY_ID_LENGTH
-from jurat.statements import now
 from jurat.vocabulary import QuestionState, State
+from store.dialects import StoreDialect, dialect_of
 from store.requests.decisions import Opinion, words
 from store.workers import WorkerRow, workers
 
@@ -174,7 +174,7 @@ class Explanations:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = reader(engine)
-        self._dialect = engine.dialect.name
+        self._dialect = dialect_of(engine)
 
     def check(self, check: UUID) -> Explained:
         """All about a check.
@@ -330,61 +330,56 @@ def _waits_for(key: str | None, serving: Sequence[WorkerRow]) -> WaitsFor | None
     return None if nobodys or any(key in each.unseal_keys for each in serving) else WaitsFor.KEY_MISSING
 
 
-def _this(dialect: str) -> str:
-    return "CAST(:id AS uuid)" if dialect == "postgresql" else ":id"
-
-
 @lru_cache
-def _check(dialect: str) -> str:
+def _check(dialect: StoreDialect) -> str:
     return f"""
         SELECT c.consultation, c.question, c.round, c.state, c.source, c.submitted_at, c.deadline_at, c.settled_at,
                a.access, a.questions, a.rounds_left, a.ended, c.answer_key
         FROM jurat_checks c
         LEFT JOIN jurat_access a ON a.consultation = c.consultation AND a.participant = c.participant
-        WHERE c.id = {_this(dialect)}"""
+        WHERE c.id = {dialect.uuid()}"""
 
 
 @lru_cache
-def _attempts(dialect: str) -> str:
+def _attempts(dialect: StoreDialect) -> str:
     return f"""
         SELECT source, started_at, duration_ms, result, reason FROM jurat_attempts
-        WHERE check_id = {_this(dialect)} ORDER BY fence"""
+        WHERE check_id = {dialect.uuid()} ORDER BY fence"""
 
 
 @lru_cache
-def _verdicts(dialect: str) -> str:
+def _verdicts(dialect: StoreDialect) -> str:
     return f"""
         SELECT revision, outcome, reason, evidence, decided_by, config_version, source, data_date, decided_at
-        FROM jurat_verdicts WHERE check_id = {_this(dialect)} ORDER BY revision"""
+        FROM jurat_verdicts WHERE check_id = {dialect.uuid()} ORDER BY revision"""
 
 
 @lru_cache
-def _review(dialect: str) -> str:
+def _review(dialect: StoreDialect) -> str:
     return f"""
-        SELECT reason, evidence, opened_at, due_at, decided_at FROM jurat_reviews WHERE check_id = {_this(dialect)}"""
+        SELECT reason, evidence, opened_at, due_at, decided_at FROM jurat_reviews WHERE check_id = {dialect.uuid()}"""
 
 
 @lru_cache
-def _contests(dialect: str) -> str:
+def _contests(dialect: StoreDialect) -> str:
     return f"""
         SELECT asked_at, applied_at, refused, document FROM jurat_requests
-        WHERE check_id = {_this(dialect)} AND kind = 'contest' ORDER BY asked_at, id"""
+        WHERE check_id = {dialect.uuid()} AND kind = 'contest' ORDER BY asked_at, id"""
 
 
 @lru_cache
-def _queue(dialect: str, *, overdue: bool) -> str:
+def _queue(dialect: StoreDialect, *, overdue: bool) -> str:
     return f"""
         SELECT check_id, consultation, question, reason, evidence, opened_at, due_at, contested, document, words,
-               needed, due_at <= {now(dialect)}
+               needed, due_at <= {dialect.now()}
         FROM jurat_review_queue
         WHERE (CAST(:consultation AS text) IS NULL OR consultation = :consultation)
-          {f"AND due_at <= {now(dialect)}" if overdue else ""}
+          {f"AND due_at <= {dialect.now()}" if overdue else ""}
         ORDER BY needed DESC, due_at, check_id"""
 
 
 @lru_cache
-def _near(dialect: str) -> str:
-    after = "CAST(:after AS uuid)" if dialect == "postgresql" else ":after"
+def _near(dialect: StoreDialect) -> str:
     distance, margin, least = (
         f"CAST(v.evidence ->> '{name}' AS float8)" for name in ("distance_m", "margin_m", "least_margin_m")
     )
@@ -392,7 +387,7 @@ def _near(dialect: str) -> str:
         SELECT v.check_id, c.consultation, c.question, v.outcome, v.reason,
                {distance}, {margin}, v.decided_at
         FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id
-        WHERE v.check_id > {after} AND v.evidence ->> 'zone' = :zone
+        WHERE v.check_id > {dialect.uuid("after")} AND v.evidence ->> 'zone' = :zone
           AND CAST(v.evidence ->> 'zone_version' AS text) = :version
           AND (abs({distance}) <= :metres
                OR (CAST(v.evidence ->> 'houses' AS int) > 1

@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from jurat.batches import Rows, Statement, run
 from jurat.database import state_of
-from jurat.statements import rows_json, rowset
+from jurat.statements import rows_json
+from store.dialects import POSTGRESQL
 from tasks.checks import CheckResult
 
 Fenced = tuple[UUID, int]
@@ -60,7 +61,7 @@ def fenced(entry: CheckResult) -> Fenced:
 
 
 _STILL_OURS = f"""
-    SELECT c.id, c.fence FROM {rowset("postgresql", "id uuid, fence bigint")}
+    SELECT c.id, c.fence FROM {POSTGRESQL.rowset("id uuid, fence bigint")}
     JOIN jurat_checks c ON c.id = r.id AND c.fence = r.fence WHERE c.state = 'leased'"""
 
 _TAKE_FREE = f"{_STILL_OURS} FOR NO KEY UPDATE OF c SKIP LOCKED"

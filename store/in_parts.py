@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from jurat.batches import Statement, run
 from jurat.database import is_away, state_of
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
+from store.dialects import StoreDialect, dialect_of
 from store.held_rows import HARDLY_WAIT, is_held
 
 log = structlog.get_logger("jurat.checks")
@@ -56,7 +57,7 @@ def savepoint(connection: Connection) -> Iterator[None]:
     """
     with connection.begin_nested():
         yield
-        if connection.dialect.name == "postgresql":
+        if dialect_of(connection).defers_constraints:
             connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
 
@@ -114,10 +115,10 @@ class LeftOut:
     def _find(self, chosen: Sequence[Statement]) -> bool:
         """Try to lease what is due, and take it all back; whether any is refused."""
         refused: dict[UUID, Exception] = {}
-        dialect = self._engine.dialect.name
+        dialect = dialect_of(self._engine)
         with self._engine.connect() as connection, connection.begin() as transaction:
             found = [row[0] for rows in run(connection, *chosen) for row in rows]
-            if dialect == "postgresql":  # the claim has waited
+            if not dialect.one_writer:  # the claim has waited
                 run(connection, HARDLY_WAIT)
 
             def lease(some: Sequence[Any]) -> list[None]:
@@ -140,12 +141,12 @@ class LeftOut:
         return bool(refused)
 
 
-def without(dialect: str, *, some: bool) -> str:
+def without(dialect: StoreDialect, *, some: bool) -> str:
     """SQL for a condition on a check `c`: that it is not left out."""
-    return f"AND c.id NOT IN (SELECT r.id FROM {rowset(dialect, 'id uuid', 'without')})" if some else ""
+    return f"AND c.id NOT IN (SELECT r.id FROM {dialect.rowset('id uuid', 'without')})" if some else ""
 
 
-def _try(dialect: str) -> str:
+def _try(dialect: StoreDialect) -> str:
     return f"""
-        UPDATE jurat_checks SET state = 'leased', fence = fence + 1, lease_until = {now(dialect)}
-        WHERE id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
+        UPDATE jurat_checks SET state = 'leased', fence = fence + 1, lease_until = {dialect.now()}
+        WHERE id IN (SELECT r.id FROM {dialect.rowset("id uuid")})"""

@@ -12,11 +12,12 @@ from sqlalchemy import Engine, text
 
 from jurat.columns import moment
 from jurat.database import reader
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
 from store.configurations.applied_config import says
 from store.configurations.config_versions import written
 from store.datasets.address_bases import OpenRegister, open_register
 from store.datasets.rosters import PeopleInForce, find_people
+from store.dialects import StoreDialect, dialect_of
 from store.queue import source_health
 from store.queue.turns import unsettled
 from store.workers import SourceKey, WorkerRow, workers
@@ -127,9 +128,9 @@ CODE_LISTS = """
 _ZONE_COLUMNS = f"name, version, title, digest, crs, {_BEGINS}, imported_at, imported_by"
 
 
-def zones_in_force(dialect: str) -> str:
+def zones_in_force(dialect: StoreDialect) -> str:
     """SQL: the names of the zones of which a version is in force."""
-    return f"SELECT DISTINCT name FROM jurat_zones WHERE {_BEGINS} <= {now(dialect)}"
+    return f"SELECT DISTINCT name FROM jurat_zones WHERE {_BEGINS} <= {dialect.now()}"
 
 
 class Queries:
@@ -137,7 +138,7 @@ class Queries:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = reader(engine)
-        self._dialect = engine.dialect.name
+        self._dialect = dialect_of(engine)
 
     def config_version(self) -> int | None:
         """The newest applied version, None when none was."""
@@ -150,7 +151,7 @@ class Queries:
         """
         row = self._all(
             f"""SELECT (SELECT max(version) FROM jurat_configs), count(*), coalesce(sum(version), 0)
-                FROM jurat_zones WHERE {_BEGINS} <= {now(self._dialect)}"""
+                FROM jurat_zones WHERE {_BEGINS} <= {self._dialect.now()}"""
         )[0]
         return row[0], row[1], row[2]
 
@@ -217,8 +218,8 @@ class Queries:
         """Those codes of a list that have one of `fingerprints`, by their fingerprints."""
         rows = self._all(
             f"""SELECT k.fingerprint, redeemed_by IS NOT NULL, revoked_at IS NOT NULL,
-                       coalesce(expires_at <= {now(self._dialect)}, false)
-                FROM {rowset(self._dialect, "fingerprint text")}
+                       coalesce(expires_at <= {self._dialect.now()}, false)
+                FROM {self._dialect.rowset("fingerprint text")}
                 JOIN jurat_codes k ON k.list = :list AND k.fingerprint = r.fingerprint""",
             {"list": code_list, "rows": rows_json([{"fingerprint": fingerprint} for fingerprint in fingerprints])},
         )
@@ -228,7 +229,7 @@ class Queries:
         """How many codes each list has, by the list's name."""
         spent = "redeemed_by IS NOT NULL"
         revoked = "revoked_at IS NOT NULL"
-        expired = f"coalesce(expires_at <= {now(self._dialect)}, false)"
+        expired = f"coalesce(expires_at <= {self._dialect.now()}, false)"
         counts = (f"count(CASE WHEN {what} THEN 1 END)" for what in (spent, revoked, expired))
         free = f"count(CASE WHEN NOT ({spent} OR {revoked} OR {expired}) THEN 1 END)"
         rows = self._all(
@@ -330,7 +331,7 @@ class Queries:
 
     def clock(self) -> datetime:
         """The database's time."""
-        value: datetime = moment(self._all(f"SELECT {now(self._dialect)}")[0][0])  # type: ignore[assignment]
+        value: datetime = moment(self._all(f"SELECT {self._dialect.now()}")[0][0])  # type: ignore[assignment]
         return value
 
     def ping(self) -> None:
@@ -341,11 +342,11 @@ class Queries:
         """Of each zone the version whose time came last, the newest of several."""
         sql = f"""SELECT {columns} FROM jurat_zones z
                   WHERE version = (SELECT w.version FROM jurat_zones w
-                                   WHERE w.name = z.name AND {_BEGINS} <= {now(self._dialect)}
+                                   WHERE w.name = z.name AND {_BEGINS} <= {self._dialect.now()}
                                    ORDER BY {_BEGINS} DESC, w.version DESC LIMIT 1)"""
         parameters: dict[str, Any] = {}
         if names is not None:
-            sql += f" AND name IN (SELECT r.name FROM {rowset(self._dialect, 'name text')})"
+            sql += f" AND name IN (SELECT r.name FROM {self._dialect.rowset('name text')})"
             parameters["rows"] = rows_json([{"name": name} for name in sorted(set(names))])
         return self._all(f"{sql} ORDER BY name", parameters)
 

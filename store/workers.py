@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.columns import instant
 from jurat.seal import KEY_ID_LENGTH
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
+from store.dialects import POSTGRESQL, StoreDialect, dialect_of
 from store.queue.pauses import KEPT as SPANS_KEPT
-from store.queue.turns import queues, seconds_between, waiting
+from store.queue.turns import queues, waiting
 from tasks.rules.rate_limits import Span
 
 SEEN_EVERY = 10.0
@@ -122,7 +123,7 @@ class Fleet:
         with self._engine.begin() as connection:
             if not self._entered:
                 _forget_before(connection, member)
-            connection.execute(text(_tell(connection.dialect.name)), {"row": json.dumps(_row(member))})
+            connection.execute(text(_tell(dialect_of(connection))), {"row": json.dumps(_row(member))})
             found = _at_heads(connection)
             if missing := Keyholders.read(connection).lack(found) if found else ():
                 _note_missing(connection, sorted(missing))
@@ -136,14 +137,16 @@ class Fleet:
     def leave(self, member: UUID) -> None:
         """Take the row of a worker away that ends."""
         with self._engine.begin() as connection:
-            connection.execute(text(f"DELETE FROM jurat_workers WHERE id = {_id(connection)}"), {"id": str(member)})
+            connection.execute(
+                text(f"DELETE FROM jurat_workers WHERE id = {dialect_of(connection).uuid()}"), {"id": str(member)}
+            )
 
 
 def workers(connection: Connection) -> list[WorkerRow]:
     """The workers of which there is a row, live or not, by host and name."""
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     columns = [each.name for each in fields(WorkerRow) if each.name != "age"]
-    age = seconds_between(dialect, now(dialect), "seen_at")
+    age = dialect.seconds_between(dialect.now(), "seen_at")
     rows = connection.execute(
         text(f"SELECT {', '.join(columns)}, {age} AS age FROM jurat_workers ORDER BY host, name, started_at")
     )
@@ -174,11 +177,11 @@ def missing_spans(connection: Connection) -> dict[SourceKey, list[Span]]:
 
 def missing_since(connection: Connection) -> dict[SourceKey, datetime]:
     """The keys that are missing now, at which source, and since when."""
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     rows = connection.execute(
         text(
             "SELECT source, answer_key, min(since) FROM jurat_missing_keys "
-            f"WHERE seen_at >= {now(dialect, str(-LIVE))} GROUP BY source, answer_key"
+            f"WHERE seen_at >= {dialect.now(str(-LIVE))} GROUP BY source, answer_key"
         )
     )
     return {(source, key): instant(since) for source, key, since in rows}
@@ -197,16 +200,16 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 def forget(connection: Connection) -> None:
     """Delete the rows of workers that went without a word, and what was missing long ago."""
-    dialect = connection.dialect.name
-    connection.execute(text(f"DELETE FROM jurat_workers WHERE seen_at < {now(dialect, str(-KEPT))}"))
-    connection.execute(text(f"DELETE FROM jurat_missing_keys WHERE seen_at < {now(dialect, str(-SPANS_KEPT))}"))
+    dialect = dialect_of(connection)
+    connection.execute(text(f"DELETE FROM jurat_workers WHERE seen_at < {dialect.now(str(-KEPT))}"))
+    connection.execute(text(f"DELETE FROM jurat_missing_keys WHERE seen_at < {dialect.now(str(-SPANS_KEPT))}"))
 
 
 def _forget_before(connection: Connection, member: Member) -> None:
     """Delete what runs of the same worker left that went without a word: one that is killed again and again would fill
     the table.
     """
-    gone = f"seen_at < {now(connection.dialect.name, str(-LIVE))}"
+    gone = f"seen_at < {dialect_of(connection).now(str(-LIVE))}"
     same = {"host": member.host, "name": member.name}
     connection.execute(text(f"DELETE FROM jurat_workers WHERE host = :host AND name = :name AND {gone}"), same)
 
@@ -221,26 +224,22 @@ def _list(value: Any) -> tuple[str, ...]:
     return tuple(json.loads(value) if isinstance(value, str) else value)
 
 
-def _id(connection: Connection) -> str:
-    return "CAST(:id AS uuid)" if connection.dialect.name == "postgresql" else ":id"
-
-
 @lru_cache
-def _tell(dialect: str) -> str:
+def _tell(dialect: StoreDialect) -> str:
     given = "id, host, name, version, revision, slots, held, sources, config_version, unseal_keys, hash_keys, ready, "
     given += "stopping"
-    if dialect == "postgresql":
+    if dialect.has_jsonb:
         values = given.replace("sources", "CASE WHEN jsonb_typeof(sources) = 'array' THEN sources END")
         types = (
             "id uuid, host text, name text, version text, revision text, slots int, held int, sources jsonb, "
             "config_version int, unseal_keys jsonb, hash_keys jsonb, ready boolean, stopping boolean"
         )
         source = (
-            f"SELECT {values}, {now(dialect)}, {now(dialect)} FROM jsonb_to_record(CAST(:row AS jsonb)) AS r({types})"
+            f"SELECT {values}, {dialect.now()}, {dialect.now()} FROM jsonb_to_record(CAST(:row AS jsonb)) AS r({types})"
         )
     else:
         names = (f":row ->> '{name}'" for name in given.split(", "))
-        source = f"SELECT {', '.join(names)}, {now(dialect)}, {now(dialect)} WHERE true"
+        source = f"SELECT {', '.join(names)}, {dialect.now()}, {dialect.now()} WHERE true"
     changed = ("slots", "held", "sources", "config_version", "ready", "stopping", "seen_at")
     return f"""
         INSERT INTO jurat_workers ({given}, started_at, seen_at) {source}
@@ -249,8 +248,8 @@ def _tell(dialect: str) -> str:
 
 def _at_heads(connection: Connection) -> Mapping[SourceKey, int]:
     """How many of the due answers at the heads of the queues, and of those that are held, are sealed for each key."""
-    dialect = connection.dialect.name
-    if dialect == "postgresql":
+    dialect = dialect_of(connection)
+    if dialect.has_lateral:
         rows = connection.execute(text(_HEADS), {"most": HEADS}).all()
     else:
         found = connection.execute(text(f"{_every(dialect)} SELECT * FROM queues WHERE consultation IS NOT NULL")).all()
@@ -274,48 +273,48 @@ _HELD = f"""
     GROUP BY c.source, c.answer_key"""
 
 
-def _every(dialect: str) -> str:
+def _every(dialect: StoreDialect) -> str:
     return f"WITH RECURSIVE every AS (SELECT name AS source FROM jurat_sources), {queues(dialect, 'every')}"
 
 
-def _head(dialect: str, of: str = ":") -> str:
+def _head(dialect: StoreDialect, of: str = ":") -> str:
     """SQL for the keys at the head of one queue, whose columns are parameters or those of the alias in `of`."""
     same = " AND ".join(f"c.{name} = {of}{name}" for name in ("source", "priority", "consultation"))
     return f"""
         SELECT h.source, h.answer_key, count(*) FROM (
           SELECT c.source, c.answer_key, c.answer IS NOT NULL AS there FROM jurat_checks c
-          WHERE {waiting()} AND {same} AND c.due_at <= {now(dialect)} ORDER BY c.due_at LIMIT :most) AS h
+          WHERE {waiting()} AND {same} AND c.due_at <= {dialect.now()} ORDER BY c.due_at LIMIT :most) AS h
         WHERE h.there AND length(h.answer_key) = {KEY_ID_LENGTH} GROUP BY h.source, h.answer_key"""
 
 
-_HEADS = f"""{_every("postgresql")}
+_HEADS = f"""{_every(POSTGRESQL)}
     SELECT k.source, k.answer_key, CAST(sum(k.count) AS int)
-    FROM queues q CROSS JOIN LATERAL ({_head("postgresql", "q.")}) AS k
+    FROM queues q CROSS JOIN LATERAL ({_head(POSTGRESQL, "q.")}) AS k
     GROUP BY k.source, k.answer_key"""
 
 
 def _note_missing(connection: Connection, wanted: Iterable[SourceKey]) -> None:
     """Keep that the keys of these sources, in their order, are missing now."""
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     rows = rows_json([{"source": source, "key": key} for source, key in wanted])
     connection.execute(text(_prolong(dialect)), {"rows": rows})
     connection.execute(text(_begin(dialect)), {"rows": rows})
 
 
-def _is_open(dialect: str) -> str:
-    return f"m.source = r.source AND m.answer_key = r.key AND m.seen_at >= {now(dialect, str(-SAME_SPAN))}"
+def _is_open(dialect: StoreDialect) -> str:
+    return f"m.source = r.source AND m.answer_key = r.key AND m.seen_at >= {dialect.now(str(-SAME_SPAN))}"
 
 
 @lru_cache
-def _prolong(dialect: str) -> str:
+def _prolong(dialect: StoreDialect) -> str:
     return f"""
-        UPDATE jurat_missing_keys AS m SET seen_at = {now(dialect)}
-        FROM {rowset(dialect, "source text, key text")} WHERE {_is_open(dialect)}"""
+        UPDATE jurat_missing_keys AS m SET seen_at = {dialect.now()}
+        FROM {dialect.rowset("source text, key text")} WHERE {_is_open(dialect)}"""
 
 
 @lru_cache
-def _begin(dialect: str) -> str:
+def _begin(dialect: StoreDialect) -> str:
     return f"""
         INSERT INTO jurat_missing_keys (source, answer_key, since, seen_at)
-        SELECT r.source, r.key, {now(dialect)}, {now(dialect)} FROM {rowset(dialect, "source text, key text")}
+        SELECT r.source, r.key, {dialect.now()}, {dialect.now()} FROM {dialect.rowset("source text, key text")}
         WHERE NOT EXISTS (SELECT 1 FROM jurat_missing_keys m WHERE {_is_open(dialect)}) ON CONFLICT DO NOTHING"""

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, make_url, text
 
 from config.settings import Settings
 from jurat.database import NO_FILE, is_unfit, make_no_file, reader, state_of
+from jurat.dialects import BY_NAME, dialect_of
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service
@@ -34,14 +35,14 @@ def missing_file(settings: Settings) -> str | None:
 def sqlite_file(settings: Settings) -> Path | None:
     """The file of a SQLite database, None for PostgreSQL."""
     url = make_url(settings.database_url)
-    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+    return Path(url.database or "") if BY_NAME[url.get_backend_name()].in_a_file else None
 
 
 def give_up_on(engine: Engine, *, command: bool = False) -> None:
     """Have statements of a worker's engine, or of a `command`, fail when PostgreSQL has stopped answering, and a worker
     make no SQLite file: it waits for one with our tables.
     """
-    if engine.dialect.name == "postgresql":
+    if not dialect_of(engine).in_a_file:
         from worker import connections
 
         connections.give_up(engine, connections.LONGEST if command else connections.LONGER)
@@ -109,8 +110,7 @@ def engine_version(engine: Engine) -> str:
     if not getattr(engine.dialect, "server_version_info", None):
         engine.connect().close()
     info = getattr(engine.dialect, "server_version_info", None) or ()
-    name = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}.get(engine.dialect.name, engine.dialect.name)
-    return f"{name} {'.'.join(map(str, info))}"
+    return f"{dialect_of(engine).title} {'.'.join(map(str, info))}"
 
 
 def oddities(service: Service) -> Iterator[tuple[bool, str, str]]:
@@ -121,7 +121,7 @@ def oddities(service: Service) -> Iterator[tuple[bool, str, str]]:
     if old := too_old(engine):
         said, _, advice = old.partition("; ")
         yield True, said, advice
-    if engine.dialect.name != "postgresql":
+    if dialect_of(engine).in_a_file:
         return
     with reader(engine).begin() as connection:
         read_only = connection.execute(text("SHOW transaction_read_only")).scalar() == "on"

@@ -14,6 +14,7 @@ from config.sources import SourceModel
 from jurat.access import Rule, Terms
 from jurat.batches import Rows, Statement, run
 from store.configurations.config_versions import written
+from store.dialects import dialect_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def says(connection: Connection, version: int, document: str) -> bool:
     """
     sql = "SELECT digest, change IS NULL FROM jurat_configs WHERE version = :version"
     digest, as_it_was_sent = connection.execute(text(sql), {"version": version}).one()
-    if as_it_was_sent or connection.dialect.name != "postgresql":
+    if as_it_was_sent or not dialect_of(connection).has_jsonb:
         return bool(digest == digest_of(document))
     sql = "SELECT document = CAST(:document AS jsonb) FROM jurat_configs WHERE version = :version"
     return bool(connection.execute(text(sql), {"version": version, "document": document}).scalar())

@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from config.configuration import Configuration, digest_of
-from jurat.statements import now, rows_json
+from jurat.statements import rows_json
+from store.dialects import dialect_of
 
 
 def take_turn(connection: Connection, *, wait: bool) -> bool:
@@ -22,7 +23,7 @@ def take_turn(connection: Connection, *, wait: bool) -> bool:
 
     SQLite's BEGIN IMMEDIATE sees to that already.
     """
-    if connection.dialect.name != "postgresql":
+    if dialect_of(connection).one_writer:
         return True
     return bool(connection.execute(text("SELECT jurat_take_turn(:wait)"), {"wait": wait}).scalar())
 
@@ -43,7 +44,7 @@ def lay_in(connection: Connection, configuration: Configuration, only: Collectio
         }
         for name in sorted(only)
     ]
-    if connection.dialect.name == "postgresql":
+    if dialect_of(connection).has_functions:
         sql = "SELECT jurat_lay_in(:after, CAST(:parts AS jsonb))"
         made = connection.execute(text(sql), {"after": after, "parts": rows_json(parts)}).scalar()
         return int(made or 0)
@@ -62,7 +63,7 @@ def _lay_in(
     connection.execute(
         text(
             "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at, change) "
-            f"VALUES (:version, :digest, :document, :who, {now(connection.dialect.name)}, :change)"
+            f"VALUES (:version, :digest, :document, :who, {dialect_of(connection).now()}, :change)"
         ),
         {
             "version": after + 1,

@@ -29,12 +29,13 @@ from jurat.publications import (
     TOO_MANY,
     WITHDRAW_ONE,
 )
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
 from store.configurations.applied_config import AccessTerms, AppliedConfig
 from store.configurations.config_versions import lay_in, take_turn, written
 from store.configurations.criteria import of_another_criterion
 from store.configurations.orphans import orphans_of, places_of
 from store.configurations.questions import replace_questions, since
+from store.dialects import StoreDialect, dialect_of
 from store.queries import CODE_LISTS, zones_in_force
 from store.verdicts.records import WORKER, add_audit_row
 
@@ -111,7 +112,7 @@ class Consultations:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._dialect = engine.dialect.name
+        self._dialect = dialect_of(engine)
         self._seen: tuple[tuple[int, str] | None, Configuration | None] = (None, None)
         """The version and digest of what was applied last when it was read, and what it says."""
 
@@ -241,8 +242,8 @@ class Consultations:
 
     def _waiting(self, connection: Connection, limit: int, only: Sequence[_Publication]) -> list[_Publication]:
         # What a platform publishes anew at this moment waits for its commit.
-        lock = "FOR UPDATE SKIP LOCKED" if self._dialect == "postgresql" else ""
-        named = f"AND name IN (SELECT r.name FROM {rowset(self._dialect, 'name text')})" if only else ""
+        lock = self._dialect.row_lock("FOR UPDATE SKIP LOCKED")
+        named = f"AND name IN (SELECT r.name FROM {self._dialect.rowset('name text')})" if only else ""
         parameters = {"rows": rows_json([{"name": each.name} for each in only])} if only else {}
         where = f"coalesce(answered_revision, 0) < revision {named} ORDER BY published_at, name LIMIT :limit {lock}"
         asked = self._asked(connection, where, {"limit": limit, **parameters})
@@ -362,7 +363,7 @@ class _Room:
 
     @classmethod
     def of(cls, connection: Connection) -> Self:
-        length = "octet_length(applied_document)" if connection.dialect.name == "postgresql" else _LENGTH
+        length = dialect_of(connection).octets("applied_document")
         sql = f"SELECT name, {length} FROM jurat_consultations WHERE applied_document IS NOT NULL"
         return cls({row[0]: row[1] for row in connection.execute(text(sql))})
 
@@ -405,7 +406,7 @@ def _written(connection: Connection, last: tuple[int, str] | None) -> str | None
 
 
 def _imported(connection: Connection) -> _Imported:
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     zones, lists = ({row[0] for row in connection.execute(text(sql))} for sql in (zones_in_force(dialect), CODE_LISTS))
     return _Imported(zones, lists)
 
@@ -415,24 +416,22 @@ def _there_are(names: Sequence[str]) -> str:
     return f"There is {', '.join(names[:MOST_NAMED]) or 'none'}{more}"
 
 
-_LENGTH = "length(CAST(applied_document AS blob))"
-
 _THERE = "jurat_consultations WHERE coalesce(document, applied_document) IS NOT NULL"
 
 
-def _withdraw(dialect: str) -> str:
+def _withdraw(dialect: StoreDialect) -> str:
     return f"""
         UPDATE jurat_consultations SET document = NULL, revision = revision + 1, published_by = :who,
-          published_at = {now(dialect)}
+          published_at = {dialect.now()}
         WHERE name = :name AND coalesce(document, applied_document) IS NOT NULL"""
 
 
-def _answer(dialect: str) -> str:
-    if dialect == "postgresql":
+def _answer(dialect: StoreDialect) -> str:
+    if dialect.has_functions:
         return "SELECT jurat_answer_consultations(CAST(:rows AS jsonb))"
     columns = "name text, revision int, refused text"
     return f"""
-        UPDATE jurat_consultations SET answered_revision = r.revision, answered_at = {now(dialect)},
+        UPDATE jurat_consultations SET answered_revision = r.revision, answered_at = {dialect.now()},
           refused = r.refused,
           applied_document = CASE WHEN r.refused IS NULL THEN document ELSE applied_document END
-        FROM {rowset(dialect, columns)} WHERE jurat_consultations.name = r.name"""
+        FROM {dialect.rowset(columns)} WHERE jurat_consultations.name = r.name"""

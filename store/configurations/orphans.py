@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from config.configuration import Configuration
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
+from store.dialects import StoreDialect, dialect_of
 from store.queue.deadlines import ENDED
 from store.queue.turns import unsettled
 from store.requests.reviews import end_reviews
@@ -50,7 +51,7 @@ def orphans_of(connection: Connection, configuration: Configuration, consultatio
 
 def end_orphans(connection: Connection, orphans: Sequence[Orphans], access: AccessRows) -> None:
     """Have workers settle them as `configuration_missing`; the reviews among them end at once."""
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     columns = ("consultation", "question", "source")
     in_review, others = (
         rows_json([{name: getattr(each, name) for name in columns} for each in orphans if each.review is review])
@@ -84,20 +85,20 @@ def sentence_about(orphans: Sequence[Orphans]) -> str:
 _ORPHANS = "consultation text, question text, source text"
 
 
-def _orphaned(dialect: str, columns: str) -> str:
+def _orphaned(dialect: StoreDialect, columns: str) -> str:
     named = " AND ".join(f"u.{column.split()[0]} = r.{column.split()[0]}" for column in _ORPHANS.split(", "))
-    return f"{rowset(dialect, _ORPHANS)} JOIN {unsettled(columns)} ON {named}"
+    return f"{dialect.rowset(_ORPHANS)} JOIN {unsettled(columns)} ON {named}"
 
 
 @lru_cache
-def _end(dialect: str) -> str:
+def _end(dialect: StoreDialect) -> str:
     orphaned = _orphaned(dialect, "id, consultation, question, source")
     return f"""
-        UPDATE jurat_checks SET deadline_at = {now(dialect)}, due_at = {now(dialect)}, stood_s = {ENDED}
+        UPDATE jurat_checks SET deadline_at = {dialect.now()}, due_at = {dialect.now()}, stood_s = {ENDED}
         WHERE id IN (SELECT u.id FROM {orphaned}) AND state IN ('pending', 'leased')"""
 
 
 @lru_cache
-def _in_review(dialect: str) -> str:
+def _in_review(dialect: StoreDialect) -> str:
     orphaned = _orphaned(dialect, "id, consultation, participant, question, source, state")
     return f"SELECT u.id, u.consultation, u.participant FROM {orphaned} WHERE u.state = 'review'"

@@ -9,12 +9,13 @@ from sqlalchemy.exc import DBAPIError
 
 from config.configuration import Configuration, digest_of
 from jurat.database import is_too_much, state_of
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
 from store.configurations.applied_config import says
 from store.configurations.config_versions import take_turn
 from store.configurations.consultations import Unpublishable, with_published
 from store.configurations.orphans import end_orphans, orphans_of, sentence_about
 from store.configurations.questions import replace_questions, since
+from store.dialects import StoreDialect, dialect_of
 from store.verdicts.access import AccessRows
 from store.verdicts.records import add_audit_row
 
@@ -24,7 +25,7 @@ class ConfigPublisher:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._dialect = engine.dialect.name
+        self._dialect = dialect_of(engine)
 
     def apply(self, configuration: Configuration, who: str, *, force: bool = False) -> tuple[int, bool]:
         """Store a configuration as the next version, with the consultations that platforms published beside it; its
@@ -75,11 +76,11 @@ class ConfigPublisher:
 
     def _store(self, connection: Connection, written: str, version: int, who: str) -> int:
         """Store a configuration as `Configuration.to_json` wrote it; its number."""
-        document = "CAST(:document AS jsonb)" if self._dialect == "postgresql" else ":document"
+        document = self._dialect.parameter("document", "jsonb")
         connection.execute(
             text(
                 "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at) "
-                f"VALUES (:version, :digest, {document}, :who, {now(self._dialect)})"
+                f"VALUES (:version, :digest, {document}, :who, {self._dialect.now()})"
             ),
             {"version": version, "digest": digest_of(written), "document": written, "who": who},
         )
@@ -112,15 +113,15 @@ class ConfigPublisher:
 
 
 @lru_cache
-def _add_criteria(dialect: str) -> str:
+def _add_criteria(dialect: StoreDialect) -> str:
     columns = "name text, kind text, sources jsonb, open jsonb, answer_schema jsonb, fields jsonb, config_version int"
     names = ", ".join(column.split()[0] for column in columns.split(", "))
     values = ", ".join(f"r.{name}" for name in names.split(", "))
-    return f"INSERT INTO jurat_criteria ({names}) SELECT {values} FROM {rowset(dialect, columns)} WHERE true"
+    return f"INSERT INTO jurat_criteria ({names}) SELECT {values} FROM {dialect.rowset(columns)} WHERE true"
 
 
 @lru_cache
-def _add_sources(dialect: str) -> str:
+def _add_sources(dialect: StoreDialect) -> str:
     return f"""
-        INSERT INTO jurat_sources (name) SELECT r.name FROM {rowset(dialect, "name text")} WHERE true
+        INSERT INTO jurat_sources (name) SELECT r.name FROM {dialect.rowset("name text")} WHERE true
         ON CONFLICT (name) DO NOTHING"""

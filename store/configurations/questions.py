@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from config.configuration import Configuration, Question
-from jurat.statements import rows_json, rowset
+from jurat.statements import rows_json
 from store.configurations.applied_config import AccessTerms, AppliedConfig
+from store.dialects import StoreDialect, dialect_of
 
 CHUNK = 4 << 20
 """So many bytes of rows, about, are written by one statement: one of a worker may take 10 s."""
@@ -34,14 +35,14 @@ def replace_questions(
     that adds up as before keep the version in which that `began`: access rows that are older than it are added up
     again by upkeep.
     """
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     book = AccessTerms.of(configuration)
     known = before.version == version - 1  # or a newer jurat applied it, and nothing can be compared
     versions = {name: number for name, number in began.items() if known and book.alike(before.book, name)}
     if only is None:
         connection.execute(text("DELETE FROM jurat_questions"))
     for rows, texts in _chunks(configuration, only, versions, version):
-        if only is not None and dialect == "postgresql":
+        if only is not None and dialect.has_functions:
             # The version that is there says all else of them.
             own = [{name: row[name] for name in _OWN} for row in rows]
             connection.execute(text("SELECT jurat_lay_in_questions(CAST(:rows AS jsonb))"), {"rows": rows_json(own)})
@@ -103,7 +104,7 @@ def _row(question: Question, version: int) -> dict[str, Any]:
 
 
 @lru_cache
-def _add_questions(dialect: str) -> str:
+def _add_questions(dialect: StoreDialect) -> str:
     own = (
         "consultation text, question text, position int, criterion text, source text, sources jsonb, rounds int, "
         "valid_s float8, renew_s float8, deadline_s float8, answer_schema jsonb, fields jsonb, title jsonb, "
@@ -112,11 +113,11 @@ def _add_questions(dialect: str) -> str:
     shared = "consultation_title jsonb, contact jsonb, messages jsonb"
     names, of_all = (", ".join(column.split()[0] for column in columns.split(", ")) for columns in (own, shared))
     values = ", ".join([f"r.{name}" for name in names.split(", ")] + [f"t.{name}" for name in of_all.split(", ")])
-    texts = rowset(dialect, f"consultation text, {shared}", "texts")
+    texts = dialect.rowset(f"consultation text, {shared}", "texts")
     return f"""
         WITH t AS MATERIALIZED (SELECT r.* FROM {texts})
         INSERT INTO jurat_questions ({names}, {of_all}) SELECT {values}
-        FROM {rowset(dialect, own)} JOIN t ON t.consultation = r.consultation WHERE true"""
+        FROM {dialect.rowset(own)} JOIN t ON t.consultation = r.consultation WHERE true"""
 
 
 _OWN = ("consultation", "question", "deadline_s", "valid_s", "renew_s", "config_version")

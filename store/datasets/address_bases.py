@@ -21,7 +21,8 @@ from adapters.address.base.streets import ELSEWHERE, Area, House, Match, Street,
 from jurat.batches import Statement, run
 from jurat.columns import moment
 from jurat.database import bounded, preparing, reader
-from jurat.statements import rows_json, rowset
+from jurat.statements import rows_json
+from store.dialects import StoreDialect, dialect_of
 
 MOST_STREETS = 200
 """Streets of one name in one postcode: in France a postcode has 46 towns at most, each of which may have one."""
@@ -88,10 +89,9 @@ _ACTIVE = f"""
 def open_register(engine: Engine, name: str) -> Iterator[OpenRegister | None]:
     """The version of an address base that is in force, None where there is none; it works until the block ends."""
     with preparing(bounded(reader(engine))).begin() as connection:
-        snapshot: list[Statement] = []
-        if connection.dialect.name == "postgresql":  # SQLite's transactions see one moment anyway
-            snapshot = [("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})]
-        *_, rows = run(connection, *snapshot, (_ACTIVE, {"name": name}))
+        snapshot = dialect_of(connection).snapshot
+        before: list[Statement] = [(snapshot, {})] if snapshot else []
+        *_, rows = run(connection, *before, (_ACTIVE, {"name": name}))
         yield OpenRegister(connection, RegisterRow.of(rows[0])) if rows else None
 
 
@@ -100,7 +100,7 @@ class OpenRegister:
 
     def __init__(self, connection: Connection, row: RegisterRow) -> None:
         self._connection = connection
-        self._dialect = connection.dialect.name
+        self._dialect = dialect_of(connection)
         self.row = row
 
     @property
@@ -190,32 +190,18 @@ _STREET = (
 _WANTED = "position int, postcode text, city_code text, canonical text, number int, repetition text"
 
 
-def _each(dialect: str, join: str, table: str, alias: str, where: str, limit: int, order: str = "") -> str:
-    """SQL that joins to each row of the `rowset` before it the rows of a table, at most `limit`.
-
-    PostgreSQL takes a rowset to be a hundred rows, for which it would rather read a table of some thousand from end to
-    end: so one row after the other. SQLite knows no LATERAL, goes row by row anyway, and has no limit for each.
-    """
-    if dialect == "postgresql":
-        ordered = f" ORDER BY {order}" if order else ""
-        lateral = f"(SELECT * FROM {table} {alias} WHERE {where}{ordered} LIMIT {limit}) {alias}"
-        return f"{join} JOIN LATERAL {lateral} ON true"
-    return f"{join} JOIN {table} {alias} ON {where}"
-
-
-def _matched(dialect: str, where: str, limit: int) -> str:
+def _matched(dialect: StoreDialect, where: str, limit: int) -> str:
     """The streets that `where` (of `s` and the rowset `r`) selects, each with its houses of the number wanted."""
-    inner = "INNER" if dialect == "postgresql" else "CROSS"  # SQLite keeps the order of a CROSS JOIN
     of_number = "h.register = :register AND h.street = s.street AND h.number = r.number AND h.repetition = r.repetition"
     return f"""
         SELECT r.position, h.line, h.written, h.longitude, h.latitude, {", ".join(f"s.{name}" for name in _STREET)}
-        FROM {rowset(dialect, _WANTED)}
-        {_each(dialect, inner, "jurat_register_streets", "s", f"s.register = :register AND {where}", limit)}
-        {_each(dialect, "LEFT", "jurat_register_houses", "h", of_number, MOST_POSITIONS, "h.line")}"""
+        FROM {dialect.rowset(_WANTED)}
+        {dialect.join_some("jurat_register_streets s", f"s.register = :register AND {where}", limit)}
+        {dialect.join_some("jurat_register_houses h", of_number, MOST_POSITIONS, "h.line", left=True)}"""
 
 
 @lru_cache
-def _named(dialect: str, with_codes: bool) -> str:  # noqa: FBT001 - cached by position
+def _named(dialect: StoreDialect, with_codes: bool) -> str:  # noqa: FBT001 - cached by position
     sql = _matched(dialect, "s.postcode = r.postcode AND s.canonical = r.canonical", MOST_STREETS)
     if with_codes:
         in_town = "s.city_code = r.city_code AND s.canonical = r.canonical AND s.postcode <> r.postcode"
@@ -224,22 +210,21 @@ def _named(dialect: str, with_codes: bool) -> str:  # noqa: FBT001 - cached by p
 
 
 @lru_cache
-def _anywhere(dialect: str) -> str:
+def _anywhere(dialect: StoreDialect) -> str:
     where = "s.canonical = r.canonical"
-    if dialect != "postgresql":
+    if not dialect.has_lateral:
         where += f""" AND s.street IN (SELECT t.street FROM jurat_register_streets t WHERE t.register = :register
                                        AND t.canonical = r.canonical LIMIT {ELSEWHERE})"""
     return f"{_matched(dialect, where, ELSEWHERE)} ORDER BY 1, 6, 2"
 
 
 @lru_cache
-def _houses(dialect: str) -> str:
-    inner = "INNER" if dialect == "postgresql" else "CROSS"
+def _houses(dialect: StoreDialect) -> str:
     of_number = "h.register = :register AND h.street = r.street AND h.number = r.number AND h.repetition = r.repetition"
     return f"""
         SELECT r.position, h.line, h.written, h.longitude, h.latitude
-        FROM {rowset(dialect, "position int, street bigint, number int, repetition text")}
-        {_each(dialect, inner, "jurat_register_houses", "h", of_number, MOST_POSITIONS, "h.line")}
+        FROM {dialect.rowset("position int, street bigint, number int, repetition text")}
+        {dialect.join_some("jurat_register_houses h", of_number, MOST_POSITIONS, "h.line")}
         ORDER BY 1, 2"""
 
 
@@ -252,7 +237,6 @@ def _streets_of(column: str) -> str:
 
 
 @lru_cache
-def _known_words(dialect: str) -> str:
-    inner = "INNER" if dialect == "postgresql" else "CROSS"
-    known = _each(dialect, inner, "jurat_register_words", "w", "w.register = :register AND w.word = r.word", limit=1)
-    return f"SELECT w.word FROM {rowset(dialect, 'word text')} {known}"
+def _known_words(dialect: StoreDialect) -> str:
+    known = dialect.join_some("jurat_register_words w", "w.register = :register AND w.word = r.word", limit=1)
+    return f"SELECT w.word FROM {dialect.rowset('word text')} {known}"

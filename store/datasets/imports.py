@@ -18,8 +18,9 @@ from sqlalchemy import Connection, Engine, text
 from adapters.address.base.batches import AddressBatch, HouseRow, StreetsMixed
 from adapters.base import Box
 from jurat.database import reader
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
 from store.datasets.address_bases import COLUMNS, RegisterRow
+from store.dialects import StoreDialect, dialect_of
 from store.verdicts.records import add_audit_row
 
 KEPT = 1
@@ -53,7 +54,7 @@ class Versions:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._dialect = engine.dialect.name
+        self._dialect = dialect_of(engine)
 
     def versions(self) -> list[RegisterRow]:
         """All versions that have rows, or get them, by name and then the newest first."""
@@ -175,7 +176,7 @@ class Versions:
 
     def _lock(self, connection: Connection) -> None:
         """One at a time; SQLite's BEGIN IMMEDIATE sees to that already."""
-        if self._dialect == "postgresql":
+        if not self._dialect.one_writer:
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
     def _count(self, connection: Connection, staged: RegisterRow, **more: int) -> None:
@@ -198,7 +199,7 @@ class Versions:
         self._change(connection, staged.name, "active", "retired")
         row = connection.execute(
             text(
-                f"UPDATE jurat_registers SET state = 'active', imported_at = {now(self._dialect)}"
+                f"UPDATE jurat_registers SET state = 'active', imported_at = {self._dialect.now()}"
                 f"{''.join(f', {name} = :{name}' for name in counts)} WHERE id = :id AND state = 'staged' "
                 f"RETURNING {', '.join(COLUMNS)}"
             ),
@@ -214,7 +215,7 @@ class Versions:
 
     def _analyze(self, *tables: str) -> None:
         """Or the first look-ups go by what was known of the tables before."""
-        if self._dialect == "postgresql":
+        if self._dialect.plans_by_statistics:
             with self._engine.begin() as connection:
                 for table in tables:
                     connection.execute(text(f"ANALYZE jurat_register_{table}"))
@@ -283,7 +284,7 @@ _HOUSE = ("street", "number", "repetition", "line", "written", "longitude", "lat
 def _copy_houses(connection: Connection, register: int, houses: Sequence[HouseRow]) -> None:
     """By COPY on PostgreSQL, which is several times as quick as INSERT, and row by row on SQLite, which is as quick."""
     columns = f"jurat_register_houses (register, {', '.join(_HOUSE)})"
-    if connection.dialect.name != "postgresql":
+    if not dialect_of(connection).has_copy:
         marks = ", ".join("?" * (1 + len(_HOUSE)))
         rows = [(register, *house) for house in houses]
         connection.exec_driver_sql(f"INSERT INTO {columns} VALUES ({marks})", rows)
@@ -301,13 +302,13 @@ def _copy_houses(connection: Connection, register: int, houses: Sequence[HouseRo
 
 
 @lru_cache
-def _stage(dialect: str) -> str:
+def _stage(dialect: StoreDialect) -> str:
     return f"""
         INSERT INTO jurat_registers (id, name, version, kind, language, digest, data_date, imported_by, imported_at,
                                      layout, key_id)
         VALUES ((SELECT coalesce(max(id), 0) + 1 FROM jurat_registers),
                 :name, (SELECT coalesce(max(version), 0) + 1 FROM jurat_registers WHERE name = :name),
-                :kind, :language, :digest, :data_date, :who, {now(dialect)}, :layout, :key_id)"""
+                :kind, :language, :digest, :data_date, :who, {dialect.now()}, :layout, :key_id)"""
 
 
 _STREETS = (
@@ -318,25 +319,27 @@ _STREET = tuple(column.split()[0] for column in _STREETS.split(", "))
 
 
 @lru_cache
-def _add_streets(dialect: str) -> str:
+def _add_streets(dialect: StoreDialect) -> str:
     """A street that is there already gets the houses of the new batch too, where it is the same street."""
-    least, most = ("least", "greatest") if dialect == "postgresql" else ("min", "max")
+    box = ", ".join(
+        f"{side} = {pick(f's.{side}', f'excluded.{side}')}"
+        for pick, sides in ((dialect.least, ("west", "south")), (dialect.greatest, ("east", "north")))
+        for side in sides
+    )
     return f"""
         INSERT INTO jurat_register_streets AS s (register, {", ".join(_STREET)})
-        SELECT :register, {", ".join(f"r.{name}" for name in _STREET)} FROM {rowset(dialect, _STREETS)} WHERE true
+        SELECT :register, {", ".join(f"r.{name}" for name in _STREET)} FROM {dialect.rowset(_STREETS)} WHERE true
         ON CONFLICT (register, street) DO UPDATE SET
-            west = {least}(s.west, excluded.west), south = {least}(s.south, excluded.south),
-            east = {most}(s.east, excluded.east), north = {most}(s.north, excluded.north),
-            numbers = s.numbers | excluded.numbers
+            {box}, numbers = s.numbers | excluded.numbers
         WHERE s.postcode = excluded.postcode AND s.canonical = excluded.canonical
           AND coalesce(s.city_code, '') = coalesce(excluded.city_code, '')"""
 
 
 @lru_cache
-def _add_words(dialect: str) -> str:
+def _add_words(dialect: StoreDialect) -> str:
     return f"""
         INSERT INTO jurat_register_words (register, word)
-        SELECT :register, r.word FROM {rowset(dialect, "word text")} WHERE true
+        SELECT :register, r.word FROM {dialect.rowset("word text")} WHERE true
         ON CONFLICT (register, word) DO NOTHING"""
 
 

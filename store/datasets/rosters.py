@@ -20,6 +20,7 @@ from jurat.batches import run
 from jurat.database import bounded, preparing, reader
 from store.datasets.address_bases import RegisterRow
 from store.datasets.imports import Versions
+from store.dialects import StoreDialect, dialect_of
 
 ALIKE = 2
 """So many of those who share a number are read: they are ambiguous, however many there are."""
@@ -90,7 +91,7 @@ _COLUMNS = "jurat_register_people (register, line, number, kept)"
 
 def _copy(connection: Connection, register: int, people: Iterable[PersonRow]) -> int:
     """By COPY on PostgreSQL, which stores while more is read, and row by row on SQLite, which is as quick there."""
-    if connection.dialect.name != "postgresql":
+    if not dialect_of(connection).has_copy:
         rows = [(register, *person) for person in people]
         if rows:
             connection.exec_driver_sql(f"INSERT INTO {_COLUMNS} VALUES (?, ?, ?, ?)", rows)
@@ -141,7 +142,7 @@ def find_people(engine: Engine, register: str, numbers: Sequence[bytes]) -> Peop
     positions = list(range(len(numbers)))
     asked = {"name": register, "numbers": b"".join(numbers), "positions": json.dumps(positions)}
     with preparing(bounded(reader(engine))).begin() as connection:
-        (rows,) = run(connection, (_find(connection.dialect.name), asked))
+        (rows,) = run(connection, (_find(dialect_of(connection)), asked))
     people: dict[bytes, list[Mapping[str, str]]] = {}
     for *_, number, kept in rows:
         if number is not None:
@@ -153,11 +154,11 @@ def find_people(engine: Engine, register: str, numbers: Sequence[bytes]) -> Peop
 
 
 @lru_cache
-def _find(dialect: str) -> str:
+def _find(dialect: StoreDialect) -> str:
     """One row at least where there is a list: the numbers travel as one row of bytes, each of `_NUMBER`."""
     wanted = f"substr({{}}, 1 + {_NUMBER} * {{}}, {_NUMBER})"
     those = "q.register = g.id AND q.number = "
-    if dialect == "postgresql":
+    if dialect.has_lateral:
         wanted = wanted.format("CAST(:numbers AS bytea)", "CAST(value AS int)")
         join = f"""
             LEFT JOIN LATERAL (

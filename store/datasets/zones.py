@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from jurat.columns import Moment, moment
-from jurat.statements import now
 from store.configurations.config_versions import take_turn
+from store.dialects import StoreDialect, dialect_of
 from store.verdicts.records import add_audit_row
 
 
@@ -59,7 +59,7 @@ def import_zones(
         begins = Moment().process_bind_param(in_force_from, connection.dialect)
         for zone in zones:
             then, newest = connection.execute(
-                text(_versions_then(engine.dialect.name)), {"name": zone.name, "begins": begins}
+                text(_versions_then(dialect_of(engine))), {"name": zone.name, "begins": begins}
             ).one()
             known = connection.execute(
                 text("SELECT digest FROM jurat_zones WHERE name = :name AND version = :version"),
@@ -77,7 +77,7 @@ def import_zones(
 
 def _store_zone(connection: Connection, zone: NewZone, version: int, begins: Any, who: str) -> None:
     parameters = {**asdict(zone), "version": version, "begins": begins, "who": who}
-    (begun,) = connection.execute(text(_add_zone(connection.dialect.name)), parameters).one()
+    (begun,) = connection.execute(text(_add_zone(dialect_of(connection))), parameters).one()
     detail = {
         "version": version,
         "digest": zone.digest,
@@ -87,14 +87,13 @@ def _store_zone(connection: Connection, zone: NewZone, version: int, begins: Any
     add_audit_row(connection, who, "zones import", zone.name, detail)
 
 
-def _begins(dialect: str) -> str:
+def _begins(dialect: StoreDialect) -> str:
     """SQL for the time `:begins`, or for now."""
-    given = "CAST(:begins AS timestamptz)" if dialect == "postgresql" else ":begins"
-    return f"coalesce({given}, {now(dialect)})"
+    return f"coalesce({dialect.parameter('begins', 'timestamptz')}, {dialect.now()})"
 
 
 @lru_cache
-def _versions_then(dialect: str) -> str:
+def _versions_then(dialect: StoreDialect) -> str:
     """The version of a zone that would be in force at `:begins`, and the newest of all."""
     begun = "coalesce(in_force_from, imported_at)"
     return f"""
@@ -103,15 +102,11 @@ def _versions_then(dialect: str) -> str:
                (SELECT max(version) FROM jurat_zones WHERE name = :name)"""
 
 
-def _outline(dialect: str) -> str:
-    return "CAST(:outline AS jsonb)" if dialect == "postgresql" else ":outline"
-
-
 @lru_cache
-def _add_zone(dialect: str) -> str:
+def _add_zone(dialect: StoreDialect) -> str:
     return f"""
         INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at, in_force_from, crs,
                                  outline)
-        VALUES (:name, :version, :title, :digest, :geometry, :who, {now(dialect)}, {_begins(dialect)}, :crs,
-                {_outline(dialect)})
+        VALUES (:name, :version, :title, :digest, :geometry, :who, {dialect.now()}, {_begins(dialect)}, :crs,
+                {dialect.parameter("outline", "jsonb")})
         RETURNING in_force_from"""

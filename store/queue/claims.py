@@ -22,6 +22,7 @@ from jurat.database import preparing
 from jurat.statements import rows_json
 from jurat.vocabulary import Reason
 from store import workers
+from store.dialects import dialect_of
 from store.held_rows import HARDLY_WAIT, is_held
 from store.in_parts import LeftOut, in_halves, in_parts
 from store.queue import deadlines, quotas
@@ -123,7 +124,7 @@ class Claims:
         self._keys = None if keys is None else frozenset(keys)
         self._engine = engine
         self._often = preparing(engine)
-        self._dialect = engine.dialect.name
+        self._dialect = dialect_of(engine)
         self._dice = dice
         self._left_out = LeftOut(engine)
         self._chosen: Callable[[], list[Statement]] = list
@@ -321,7 +322,7 @@ class Claims:
             return []
         left_out = self._left_out.parameters()
         some = bool(left_out)
-        if self._dialect == "postgresql":
+        if self._dialect.has_lateral:
             most = round_up(sum(map(len, orders.values())))
             parameters = {"rows": rows_json(rows), **left_out}
             chosen = partial(chosen_postgresql, most, self._keys, alone=alone, some_left_out=some)

@@ -15,10 +15,11 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from config.hours import Hours
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
 from store import workers
+from store.dialects import POSTGRESQL, SQLITE, StoreDialect, dialect_of
 from store.queue.pauses import history
-from store.queue.turns import Keys, clock, epoch, readable, sealed_for
+from store.queue.turns import Keys, sealed_for
 from tasks.rules.rate_limits import Span, stands_since, stood
 
 ENDED = 1e9
@@ -61,7 +62,7 @@ class Standstills:
     @classmethod
     def read(cls, connection: Connection, sources: Collection[str], hours: Mapping[str, Hours]) -> Standstills:
         """The standstills of `sources`, whose opening hours are `hours`."""
-        ((seconds,),) = connection.execute(text(f"SELECT {clock(connection.dialect.name)}"))
+        ((seconds,),) = connection.execute(text(f"SELECT {dialect_of(connection).clock()}"))
         spans = workers.missing_spans(connection)
         return cls(datetime.fromtimestamp(seconds, UTC), hours, history(connection, sources), spans)
 
@@ -83,7 +84,7 @@ def move_on(connection: Connection, seconds: Mapping[UUID, float]) -> None:
     """Move the deadlines of these checks on."""
     if seconds:
         rows = rows_json([{"id": str(check), "seconds": round(more, 3)} for check, more in sorted(seconds.items())])
-        connection.execute(text(_move_on(connection.dialect.name)), {"rows": rows})
+        connection.execute(text(_move_on(dialect_of(connection))), {"rows": rows})
 
 
 def find(
@@ -94,7 +95,7 @@ def find(
     Deadlines of others are moved on, each once for a standstill, when that is over. Those whose answers are sealed for
     a key that `holders` lack at their source stand still: see `forsaken`.
     """
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     sources = [row[0] for row in connection.execute(text(_with_passed(dialect)))]
     if not sources:
         return []
@@ -114,8 +115,8 @@ def forsaken(connection: Connection, limit: int, holders: workers.Keyholders) ->
     """Up to `limit` waiting checks whose answers have waited a day for a key that was missing as long at their source;
     their rows are ours. `holders` have the keys that are there now.
     """
-    dialect = connection.dialect.name
-    ((seconds,),) = connection.execute(text(f"SELECT {clock(dialect)}"))
+    dialect = dialect_of(connection)
+    ((seconds,),) = connection.execute(text(f"SELECT {dialect.clock()}"))
     before = datetime.fromtimestamp(seconds - LEFT_TO_OTHERS, UTC)
     since = workers.missing_since(connection)
     lost = sorted(holders.lack(lock for lock, began in since.items() if began <= before))
@@ -127,9 +128,9 @@ def forsaken(connection: Connection, limit: int, holders: workers.Keyholders) ->
 
 
 def _passed(connection: Connection, before: Mapping[str, datetime], keys: Keys) -> Iterable[Passed]:
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     rows = [{"source": source, "before": time.timestamp()} for source, time in before.items()]
-    if dialect == "postgresql":
+    if dialect.has_lateral:
         found = connection.execute(text(_passed_postgresql(keys)), {"rows": rows_json(rows), "limit": BATCH}).all()
     else:
         found = [
@@ -150,16 +151,16 @@ def _passed(connection: Connection, before: Mapping[str, datetime], keys: Keys) 
     ]
 
 
-def any_passed(dialect: str) -> str:
+def any_passed(dialect: StoreDialect) -> str:
     """SQL that is true where a deadline has passed, or a key was missing for a day."""
-    day = f"SELECT 1 FROM jurat_missing_keys WHERE since <= {now(dialect, str(-LEFT_TO_OTHERS))}"
-    return f"(EXISTS ({_with_passed(dialect)}) OR EXISTS ({day} AND seen_at >= {now(dialect, str(-workers.LIVE))}))"
+    day = f"SELECT 1 FROM jurat_missing_keys WHERE since <= {dialect.now(str(-LEFT_TO_OTHERS))}"
+    return f"(EXISTS ({_with_passed(dialect)}) OR EXISTS ({day} AND seen_at >= {dialect.now(str(-workers.LIVE))}))"
 
 
 _LEAST = "(SELECT c.source FROM jurat_checks c WHERE c.state = 'pending'{after} ORDER BY c.source LIMIT 1)"
 
 
-def _with_passed(dialect: str) -> str:
+def _with_passed(dialect: StoreDialect) -> str:
     """Every source at which a check waits, one step of an index each; of those the ones where a deadline has passed."""
     return f"""
         WITH RECURSIVE waited(source) AS (
@@ -167,14 +168,14 @@ def _with_passed(dialect: str) -> str:
           SELECT {_LEAST.format(after=" AND c.source > w.source")} FROM waited w WHERE w.source IS NOT NULL)
         SELECT w.source FROM waited w WHERE (
           SELECT c.deadline_at FROM jurat_checks c WHERE c.state = 'pending' AND c.source = w.source
-          ORDER BY c.deadline_at LIMIT 1) <= {now(dialect)}"""
+          ORDER BY c.deadline_at LIMIT 1) <= {dialect.now()}"""
 
 
-def _columns(dialect: str) -> str:
-    good = readable(dialect, "c.due_at", "c.submitted_at", "c.deadline_at")
+def _columns(dialect: StoreDialect) -> str:
+    good = dialect.readable("c.due_at", "c.submitted_at", "c.deadline_at")
 
     def read(moment: str) -> str:
-        return f"CASE WHEN {good} THEN {epoch(dialect, moment)} ELSE {clock(dialect)} END"
+        return f"CASE WHEN {good} THEN {dialect.epoch(moment)} ELSE {dialect.clock()} END"
 
     stood_s = f"CASE WHEN {good} THEN c.stood_s ELSE {ENDED} END"
     return f"c.id, c.source, {read('c.submitted_at')}, {read('c.deadline_at')}, {stood_s}, c.answer_key"
@@ -187,38 +188,33 @@ def _readable_by(keys: Keys) -> str:
 
 def _passed_postgresql(keys: Keys) -> str:
     return f"""
-        SELECT p.* FROM {rowset("postgresql", "source text, before float8")} CROSS JOIN LATERAL (
-          SELECT {_columns("postgresql")} FROM jurat_checks c
+        SELECT p.* FROM {POSTGRESQL.rowset("source text, before float8")} CROSS JOIN LATERAL (
+          SELECT {_columns(POSTGRESQL)} FROM jurat_checks c
           WHERE c.state = 'pending' AND c.source = r.source AND c.deadline_at <= to_timestamp(r.before)
             {_readable_by(keys)}
           ORDER BY c.deadline_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED) p"""
 
 
 @lru_cache
-def _forsaken(dialect: str) -> str:
-    lock = "FOR NO KEY UPDATE OF c SKIP LOCKED" if dialect == "postgresql" else ""
+def _forsaken(dialect: StoreDialect) -> str:
+    lock = dialect.row_lock("FOR NO KEY UPDATE OF c SKIP LOCKED")
     return f"""
-        SELECT c.id FROM {rowset(dialect, "source text, key text")}
+        SELECT c.id FROM {dialect.rowset("source text, key text")}
         JOIN jurat_checks c ON c.source = r.source AND c.answer_key = r.key
-        WHERE c.state = 'pending' AND c.answer IS NOT NULL AND c.submitted_at <= {now(dialect, str(-LEFT_TO_OTHERS))}
+        WHERE c.state = 'pending' AND c.answer IS NOT NULL AND c.submitted_at <= {dialect.now(str(-LEFT_TO_OTHERS))}
         LIMIT :limit {lock}"""
 
 
 def _passed_sqlite(keys: Keys) -> str:
     return f"""
-        SELECT {_columns("sqlite")} FROM jurat_checks c
+        SELECT {_columns(SQLITE)} FROM jurat_checks c
         WHERE c.state = 'pending' AND c.source = :source {_readable_by(keys)}
           AND c.deadline_at <= strftime('%Y-%m-%d %H:%M:%f', :before, 'unixepoch')
         ORDER BY c.deadline_at LIMIT :limit"""
 
 
 @lru_cache
-def _move_on(dialect: str) -> str:
-    moved = (
-        "deadline_at + make_interval(secs => r.seconds)"
-        if dialect == "postgresql"
-        else "strftime('%Y-%m-%d %H:%M:%f', deadline_at, r.seconds || ' seconds')"
-    )
+def _move_on(dialect: StoreDialect) -> str:
     return f"""
-        UPDATE jurat_checks SET deadline_at = {moved}, stood_s = stood_s + r.seconds
-        FROM {rowset(dialect, "id uuid, seconds float8")} WHERE jurat_checks.id = r.id"""
+        UPDATE jurat_checks SET deadline_at = {dialect.later("deadline_at", "r.seconds")}, stood_s = stood_s + r.seconds
+        FROM {dialect.rowset("id uuid, seconds float8")} WHERE jurat_checks.id = r.id"""

@@ -8,7 +8,8 @@ from functools import lru_cache
 from sqlalchemy import Connection, text
 
 from jurat.columns import moment
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
+from store.dialects import StoreDialect, dialect_of
 from tasks.rules.rate_limits import Span
 
 KEPT = 400 * 86_400.0
@@ -20,7 +21,7 @@ def pause(connection: Connection, source: str, seconds: float, reason: str, by: 
 
     While one stands it is prolonged, so that the history never counts a second twice.
     """
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     parameters = {"source": source, "seconds": seconds, "reason": reason, "by": by}
     row = connection.execute(text(_pause(dialect)), parameters).first()
     if row is None:
@@ -33,7 +34,7 @@ def pause(connection: Connection, source: str, seconds: float, reason: str, by: 
 
 def resume(connection: Connection, source: str) -> bool:
     """End the pause of a source now; whether there was one."""
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     if not connection.execute(text(_resume(dialect)), {"source": source}).rowcount:
         return False
     connection.execute(text(_end(dialect)), {"source": source})
@@ -45,7 +46,7 @@ def history(connection: Connection, sources: Iterable[str]) -> dict[str, list[Sp
     found: dict[str, list[Span]] = {source: [] for source in sources}
     if found:
         rows = rows_json([{"source": source} for source in sorted(found)])
-        for source, began, until in connection.execute(text(_history(connection.dialect.name)), {"rows": rows}):
+        for source, began, until in connection.execute(text(_history(dialect_of(connection))), {"rows": rows}):
             begin, end = moment(began), moment(until)
             if begin is not None and end is not None:
                 found[source].append((begin, end))
@@ -54,55 +55,47 @@ def history(connection: Connection, sources: Iterable[str]) -> dict[str, list[Sp
 
 def forget(connection: Connection) -> None:
     """Delete what is older than `KEPT`."""
-    dialect = connection.dialect.name
-    connection.execute(text(f"DELETE FROM jurat_pauses WHERE until < {now(dialect, str(-KEPT))}"))
-
-
-def _seconds(dialect: str) -> str:
-    return "CAST(:seconds AS float8)" if dialect == "postgresql" else ":seconds"
-
-
-def _by(dialect: str) -> str:
-    return "CAST(:by AS text)" if dialect == "postgresql" else ":by"
+    dialect = dialect_of(connection)
+    connection.execute(text(f"DELETE FROM jurat_pauses WHERE until < {dialect.now(str(-KEPT))}"))
 
 
 @lru_cache
-def _pause(dialect: str) -> str:
-    until = now(dialect, _seconds(dialect))
+def _pause(dialect: StoreDialect) -> str:
+    until = dialect.now(dialect.parameter("seconds", "float8"))
     return f"""
         UPDATE jurat_sources SET paused_until = {until}, pause_reason = :reason
         WHERE name = :source AND (paused_until IS NULL OR paused_until < {until}) RETURNING paused_until"""
 
 
 @lru_cache
-def _prolong(dialect: str) -> str:
+def _prolong(dialect: StoreDialect) -> str:
     return f"""
-        UPDATE jurat_pauses SET until = :until, reason = :reason, by_whom = {_by(dialect)}
-        WHERE source = :source AND until > {now(dialect)}"""
+        UPDATE jurat_pauses SET until = :until, reason = :reason, by_whom = {dialect.parameter("by", "text")}
+        WHERE source = :source AND until > {dialect.now()}"""
 
 
 @lru_cache
-def _begin(dialect: str) -> str:
+def _begin(dialect: StoreDialect) -> str:
     return f"""
         INSERT INTO jurat_pauses (source, began_at, until, reason, by_whom)
-        VALUES (:source, {now(dialect)}, :until, :reason, {_by(dialect)})
+        VALUES (:source, {dialect.now()}, :until, :reason, {dialect.parameter("by", "text")})
         ON CONFLICT (source, began_at) DO UPDATE SET until = excluded.until"""
 
 
 @lru_cache
-def _resume(dialect: str) -> str:
+def _resume(dialect: StoreDialect) -> str:
     return f"""
         UPDATE jurat_sources SET paused_until = NULL, pause_reason = NULL
-        WHERE name = :source AND paused_until > {now(dialect)}"""
+        WHERE name = :source AND paused_until > {dialect.now()}"""
 
 
 @lru_cache
-def _end(dialect: str) -> str:
-    return f"UPDATE jurat_pauses SET until = {now(dialect)} WHERE source = :source AND until > {now(dialect)}"
+def _end(dialect: StoreDialect) -> str:
+    return f"UPDATE jurat_pauses SET until = {dialect.now()} WHERE source = :source AND until > {dialect.now()}"
 
 
 @lru_cache
-def _history(dialect: str) -> str:
+def _history(dialect: StoreDialect) -> str:
     return f"""
-        SELECT p.source, p.began_at, p.until FROM {rowset(dialect, "source text")}
+        SELECT p.source, p.began_at, p.until FROM {dialect.rowset("source text")}
         JOIN jurat_pauses p ON p.source = r.source"""

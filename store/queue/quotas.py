@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from sqlalchemy import Connection
 
 from config.hours import Hours
 from jurat.batches import Statement, commit, run
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
 from jurat.vocabulary import Reason
+from store.dialects import POSTGRESQL, StoreDialect, dialect_of
 from store.queue.pauses import pause
-from store.queue.turns import clock, seconds_between
 from tasks.rules.rate_limits import AHEAD, Demand, allowing, next_start, price, starts
 
 KEPT = 30.0
@@ -58,12 +57,12 @@ def lock(connection: Connection, sources: Iterable[str]) -> dict[str, Room]:
     On PostgreSQL a statement sees what was committed before it began. So the leases are counted in one that begins
     after the rows are ours, or those of a claim that we waited for would be missed. It tells how long that was.
     """
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     parameters = {"rows": rows_json([{"source": source} for source in sources])}
     if parameters["rows"] == "[]":
         return {}
     asked = time.monotonic()
-    if dialect == "postgresql":
+    if not dialect.one_writer:
         locked, found = run(connection, (_LOCK, parameters), (_room(dialect), parameters))
         asked += max(0.0, found[0][8] - locked[0][0]) if found and locked else 0.0
     else:
@@ -127,7 +126,7 @@ class Payment:
 
 def pay(connection: Connection, payments: Sequence[Payment]) -> None:
     """Write what was taken. A daily quota that is used up pauses its source until midnight."""
-    run(connection, *_bill(connection.dialect.name, payments))
+    run(connection, *_bill(dialect_of(connection), payments))
     for payment in payments:
         _stop_for_the_day(connection, payment)
 
@@ -137,7 +136,7 @@ def pay_last(connection: Connection, payments: Sequence[Payment]) -> None:
     if any(payment.demand.daily is not None for payment in payments):
         pay(connection, payments)
     else:
-        commit(connection, *_bill(connection.dialect.name, payments))
+        commit(connection, *_bill(dialect_of(connection), payments))
 
 
 def pay_for_request(
@@ -160,17 +159,15 @@ def pay_for_request(
     return wait
 
 
-def _bill(dialect: str, payments: Sequence[Payment]) -> list[Statement]:
+def _bill(dialect: StoreDialect, payments: Sequence[Payment]) -> list[Statement]:
     rows = [_row(dialect, payment) for payment in payments if payment.taken]
     rows = [row for row in rows if any(row[name] is not None for name in ("seconds", "day", "probe"))]
     return [(_pay(dialect), {"rows": rows_json(rows)})] if rows else []
 
 
-def _row(dialect: str, payment: Payment) -> dict[str, object]:
+def _row(dialect: StoreDialect, payment: Payment) -> dict[str, object]:
     demand, room = payment.demand, payment.room
-    seconds = None if demand.interval is None else price(demand, payment.taken)
-    if seconds is not None and dialect == "sqlite":
-        seconds = math.ceil(seconds * 1000) / 1000  # its times have milliseconds
+    seconds = None if demand.interval is None else dialect.rounded_up(price(demand, payment.taken))
     return {
         "source": demand.source,
         "seconds": seconds,
@@ -194,43 +191,38 @@ def _stop_for_the_day(connection: Connection, payment: Payment) -> None:
 
 
 _LOCK = f"""
-    SELECT {clock("postgresql")} FROM jurat_sources
-    WHERE name IN (SELECT r.source FROM {rowset("postgresql", "source text")})
+    SELECT {POSTGRESQL.clock()} FROM jurat_sources
+    WHERE name IN (SELECT r.source FROM {POSTGRESQL.rowset("source text")})
     ORDER BY name FOR UPDATE"""
 
 
-def available(dialect: str) -> str:
+def available(dialect: StoreDialect) -> str:
     """SQL: source `s` is not paused, and where its breaker is open its next probe is due."""
     return (
-        f"(s.paused_until IS NULL OR s.paused_until <= {now(dialect)}) "
-        f"AND (s.opened_at IS NULL OR s.probe_at IS NULL OR s.probe_at <= {now(dialect)})"
+        f"(s.paused_until IS NULL OR s.paused_until <= {dialect.now()}) "
+        f"AND (s.opened_at IS NULL OR s.probe_at IS NULL OR s.probe_at <= {dialect.now()})"
     )
 
 
 @lru_cache
-def _room(dialect: str) -> str:
-    ahead = seconds_between(dialect, f"coalesce(s.next_start_at, {now(dialect)})", now(dialect))
+def _room(dialect: StoreDialect) -> str:
+    ahead = dialect.seconds_between(f"coalesce(s.next_start_at, {dialect.now()})", dialect.now())
     return f"""
         SELECT s.name, (SELECT count(*) FROM jurat_checks c WHERE c.state = 'leased' AND c.source = s.name
-                        AND c.lease_until < {now(dialect, str(AT_WORK))}), {ahead},
-               s.day, s.used, s.failures, s.opened_at IS NOT NULL, {available(dialect)}, {clock(dialect)}
-        FROM jurat_sources s WHERE s.name IN (SELECT r.source FROM {rowset(dialect, "source text")})"""
+                        AND c.lease_until < {dialect.now(str(AT_WORK))}), {ahead},
+               s.day, s.used, s.failures, s.opened_at IS NOT NULL, {available(dialect)}, {dialect.clock()}
+        FROM jurat_sources s WHERE s.name IN (SELECT r.source FROM {dialect.rowset("source text")})"""
 
 
 @lru_cache
-def _pay(dialect: str) -> str:
+def _pay(dialect: StoreDialect) -> str:
     next_start = "jurat_sources.next_start_at"
-    if dialect == "postgresql":
-        begin = f"greatest({next_start}, {now(dialect, 'r.lead')})"
-        moved = f"{begin} + make_interval(secs => r.seconds)"
-    else:
-        begin = f"max(coalesce({next_start}, ''), {now(dialect, 'r.lead')})"
-        moved = f"strftime('%Y-%m-%d %H:%M:%f', {begin}, r.seconds || ' seconds')"
-    rows = rowset(dialect, "source text, seconds float8, lead float8, taken int, day text, probe float8")
+    moved = dialect.later(dialect.latest(next_start, dialect.now("r.lead")), "r.seconds")
+    rows = dialect.rowset("source text, seconds float8, lead float8, taken int, day text, probe float8")
     return f"""
         UPDATE jurat_sources SET
           next_start_at = CASE WHEN r.seconds IS NULL THEN {next_start} ELSE {moved} END,
           used = CASE WHEN r.day IS NULL THEN used WHEN r.day = jurat_sources.day THEN used + r.taken ELSE r.taken END,
           day = coalesce(r.day, jurat_sources.day),
-          probe_at = CASE WHEN r.probe IS NULL THEN probe_at ELSE {now(dialect, "r.probe")} END
+          probe_at = CASE WHEN r.probe IS NULL THEN probe_at ELSE {dialect.now("r.probe")} END
         FROM {rows} WHERE jurat_sources.name = r.source"""

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
 from jurat.vocabulary import Reason
-from store.queue.turns import queues, readable, seconds_between, waiting
+from store.dialects import StoreDialect, dialect_of
+from store.queue.turns import queues, waiting
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.rate_limits import Breaker
 
@@ -58,7 +59,7 @@ def note(connection: Connection, seen: Mapping[str, SourceFigures], breakers: Ma
     An answer ends a run of failures that came before it, whenever it is told: what one worker was answered says nothing
     of the failures that another one has seen since.
     """
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     parameters = {"rows": rows_json([{"source": source} for source in seen])}
     stand = {row[0]: (row[1], bool(row[2]), row[3]) for row in connection.execute(text(_stand(dialect)), parameters)}
     rows, opened, closed, known = [], [], [], {}
@@ -100,10 +101,10 @@ def count_waiting(connection: Connection) -> None:
 
     The pace is only taken while there was work all the time, or it would be that of the participants.
     """
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     # Before any row is locked: claims of sources with limits wait for theirs.
     found = counted(connection)
-    if dialect == "postgresql":
+    if not dialect.one_writer:
         # In the order in which a claim takes them: no two can wait in a circle.
         connection.execute(text("SELECT name FROM jurat_sources ORDER BY name FOR UPDATE"))
     connection.execute(text(_keep_counts(dialect)), {"rows": rows_json([dict(row) for row in found])})
@@ -111,13 +112,14 @@ def count_waiting(connection: Connection) -> None:
 
 def counted(connection: Connection) -> Sequence[Mapping[str, Any]]:
     """How many checks wait for each source (`source`, `waiting`, up to `MOST_COUNTED`), the `oldest` due since when."""
-    statement = text(_count(connection.dialect.name))
+    statement = text(_count(dialect_of(connection)))
     return [dict(row) for row in connection.execute(statement, {"most": MOST_COUNTED}).mappings()]
 
 
 def since_throttled(connection: Connection, source: str) -> float | None:
     """Seconds since a source said that it was asked too often; None where its last failure was another."""
-    age = seconds_between(connection.dialect.name, now(connection.dialect.name), "last_failure_at")
+    dialect = dialect_of(connection)
+    age = dialect.seconds_between(dialect.now(), "last_failure_at")
     row = connection.execute(
         text(f"SELECT {age} FROM jurat_sources WHERE name = :source AND last_failure = :throttled"),
         {"source": source, "throttled": Reason.SOURCE_THROTTLED},
@@ -126,26 +128,24 @@ def since_throttled(connection: Connection, source: str) -> float | None:
 
 
 @lru_cache
-def _stand(dialect: str) -> str:
+def _stand(dialect: StoreDialect) -> str:
     return f"""
-        SELECT name, failures, opened_at IS NOT NULL, {seconds_between(dialect, now(dialect), "last_failure_at")}
+        SELECT name, failures, opened_at IS NOT NULL, {dialect.seconds_between(dialect.now(), "last_failure_at")}
         FROM jurat_sources
-        WHERE name IN (SELECT r.source FROM {rowset(dialect, "source text")})
-        ORDER BY name{" FOR UPDATE" if dialect == "postgresql" else ""}"""
+        WHERE name IN (SELECT r.source FROM {dialect.rowset("source text")})
+        ORDER BY name {dialect.row_lock("FOR UPDATE")}"""
 
 
 @lru_cache
-def _note(dialect: str) -> str:
-    rows = rowset(
-        dialect,
+def _note(dialect: StoreDialect) -> str:
+    rows = dialect.rowset(
         "source text, answered int, failed int, last_failure text, answered_ago float8, failed_ago float8, "
         "failures int, open boolean, probe float8",
     )
-    latest = "greatest" if dialect == "postgresql" else "max"
 
     def last(column: str, ago: str) -> str:
-        at = now(dialect, f"-r.{ago}")
-        return f"{latest}(coalesce({column}, {at}), {at})"
+        at = dialect.now(f"-r.{ago}")
+        return dialect.greatest(f"coalesce({column}, {at})", at)
 
     return f"""
         UPDATE jurat_sources SET
@@ -153,18 +153,22 @@ def _note(dialect: str) -> str:
             ELSE last_success_at END,
           last_failure_at = CASE WHEN r.last_failure IS NULL THEN last_failure_at
             ELSE {last("last_failure_at", "failed_ago")} END,
-          last_failure = CASE WHEN r.last_failure IS NULL OR last_failure_at > {now(dialect, "-r.failed_ago")}
+          last_failure = CASE WHEN r.last_failure IS NULL OR last_failure_at > {dialect.now("-r.failed_ago")}
             THEN jurat_sources.last_failure ELSE r.last_failure END,
           served = served + r.answered + r.failed,
           failures = r.failures,
-          opened_at = CASE WHEN r.open THEN coalesce(opened_at, {now(dialect)}) END,
-          probe_at = CASE WHEN r.open THEN coalesce(probe_at, {now(dialect, "r.probe")}) END
+          opened_at = CASE WHEN r.open THEN coalesce(opened_at, {dialect.now()}) END,
+          probe_at = CASE WHEN r.open THEN coalesce(probe_at, {dialect.now("r.probe")}) END
         FROM {rows} WHERE jurat_sources.name = r.source"""
 
 
 @lru_cache
-def _count(dialect: str) -> str:
-    least, as_text = ("least", "::text") if dialect == "postgresql" else ("min", "")
+def _count(dialect: StoreDialect) -> str:
+    oldest = f"(CASE WHEN {dialect.readable('o.due_at')} THEN o.due_at END)"
+    count = f"""(SELECT count(*) FROM (
+              SELECT 1 FROM jurat_checks c WHERE {waiting()} AND c.source = e.source
+              ORDER BY c.priority, c.consultation, c.due_at LIMIT :most) AS counted) +
+            (SELECT count(*) FROM jurat_checks c WHERE {waiting(alone=True)} AND c.source = e.source)"""
     return f"""
         WITH RECURSIVE every AS (SELECT name AS source FROM jurat_sources),
         {queues(dialect, "every")},
@@ -175,37 +179,31 @@ def _count(dialect: str) -> str:
               WHERE {waiting()} AND c.source = q.source AND c.priority = q.priority AND c.consultation = q.consultation
               ORDER BY c.due_at LIMIT 1) AS due_at
             FROM queues q WHERE q.consultation IS NOT NULL) AS heads GROUP BY source)
-        SELECT e.source, (CASE WHEN {readable(dialect, "o.due_at")} THEN o.due_at END){as_text} AS oldest,
-          {least}(:most,
-            (SELECT count(*) FROM (
-              SELECT 1 FROM jurat_checks c WHERE {waiting()} AND c.source = e.source
-              ORDER BY c.priority, c.consultation, c.due_at LIMIT :most) AS counted) +
-            (SELECT count(*) FROM jurat_checks c WHERE {waiting(alone=True)} AND c.source = e.source)
-          ) AS waiting
+        SELECT e.source, {dialect.as_text(oldest)} AS oldest, {dialect.least(":most", count)} AS waiting
         FROM every e LEFT JOIN oldest o ON o.source = e.source"""
 
 
 @lru_cache
-def _keep_counts(dialect: str) -> str:
+def _keep_counts(dialect: StoreDialect) -> str:
     # Fresh work is answered soon; behind a backlog there is no use in asking four times a second.
-    least, most = ("least", "greatest") if dialect == "postgresql" else ("min", "max")
-    materialized = "MATERIALIZED" if dialect == "postgresql" else ""
-    elapsed = seconds_between(dialect, now(dialect), "s.figures_at")
-    rest = seconds_between(dialect, "paused_until", now(dialect))
+    poll = dialect.greatest("250", "250 + p.waiting")
+    elapsed = dialect.seconds_between(dialect.now(), "s.figures_at")
+    rest = dialect.seconds_between("paused_until", dialect.now())
+    share = dialect.least("1.0", f"{elapsed} / {PACE}")
     pace = f"""
         CASE WHEN s.figures_at IS NULL OR {elapsed} <= 0.0 OR s.oldest_due_at IS NULL
-                  OR s.oldest_due_at > s.figures_at OR r.oldest IS NULL OR r.oldest > {now(dialect)} THEN s.served_s
+                  OR s.oldest_due_at > s.figures_at OR r.oldest IS NULL OR r.oldest > {dialect.now()} THEN s.served_s
              WHEN s.served_s IS NULL THEN s.served / ({elapsed})
-             ELSE s.served_s + {least}(1.0, {elapsed} / {PACE}) * (s.served / ({elapsed}) - s.served_s) END"""
+             ELSE s.served_s + {share} * (s.served / ({elapsed}) - s.served_s) END"""
     lasts = f"""
         CASE WHEN p.waiting = 0 THEN 0.0 WHEN p.pace > 0.0 THEN
-          p.waiting / p.pace + CASE WHEN paused_until > {now(dialect)} THEN {rest} ELSE 0.0 END END"""
+          p.waiting / p.pace + CASE WHEN paused_until > {dialect.now()} THEN {rest} ELSE 0.0 END END"""
     return f"""
-        WITH paces AS {materialized} (
+        WITH paces AS {dialect.materialized} (
           SELECT r.source, r.waiting, r.oldest, {pace} AS pace
-          FROM {rowset(dialect, "source text, oldest timestamptz, waiting int")}
+          FROM {dialect.rowset("source text, oldest timestamptz, waiting int")}
           JOIN jurat_sources s ON s.name = r.source)
         UPDATE jurat_sources SET
-          waiting = p.waiting, oldest_due_at = p.oldest, figures_at = {now(dialect)}, served = 0, served_s = p.pace,
-          wait_s = {lasts}, poll_ms = {least}(5000, {most}(250, 250 + p.waiting))
+          waiting = p.waiting, oldest_due_at = p.oldest, figures_at = {dialect.now()}, served = 0, served_s = p.pace,
+          wait_s = {lasts}, poll_ms = {dialect.least("5000", poll)}
         FROM paces p WHERE jurat_sources.name = p.source"""

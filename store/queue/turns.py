@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection
 
 from jurat.seal import KEY_ID_LENGTH
-from jurat.statements import now
+from store.dialects import StoreDialect
 from tasks.checks import MOST_LOST_LEASES
 
 LAST_CHANCE = MOST_LOST_LEASES - 1
@@ -50,7 +50,7 @@ def sealed_for(keys: Keys, alias: str = "c") -> str:
     return f" AND ({alias}.answer_key IN ({known}) OR {nobodys})"
 
 
-def queues(dialect: str, served: str, some: str = "1", keys: Keys = None) -> str:
+def queues(dialect: StoreDialect, served: str, some: str = "1", keys: Keys = None) -> str:
     """SQL for the common table `queues` (source, priority, consultation): every queue of the sources in `served`, with
     those checks alone whose answers are sealed for one of `keys`.
 
@@ -58,11 +58,11 @@ def queues(dialect: str, served: str, some: str = "1", keys: Keys = None) -> str
     when the first check of a queue is due, and `due`, how many of its first `some` are.
     """
     of_queue = waiting() + sealed_for(keys)
-    if dialect == "postgresql":
+    if dialect.has_lateral:
 
         def first(where: str) -> str:
             return f"""LATERAL (
-                SELECT f.priority, f.consultation, min(f.due_at), count(*) FILTER (WHERE f.due_at <= {now(dialect)})
+                SELECT f.priority, f.consultation, min(f.due_at), count(*) FILTER (WHERE f.due_at <= {dialect.now()})
                 FROM (SELECT c.priority, c.consultation, c.due_at FROM jurat_checks c WHERE {of_queue} AND {where}
                       ORDER BY c.priority, c.consultation, c.due_at LIMIT {some}) AS f
                 GROUP BY f.priority, f.consultation ORDER BY f.priority, f.consultation LIMIT 1
@@ -93,7 +93,7 @@ def queues(dialect: str, served: str, some: str = "1", keys: Keys = None) -> str
         FROM queues q WHERE q.consultation IS NOT NULL)"""
 
 
-def lengths(dialect: str, keys: Keys = None) -> str:
+def lengths(dialect: StoreDialect, keys: Keys = None) -> str:
     """SQL for the common table `lengths` (source, priority, consultation, since, due), behind `queues` with `SOME`: how
     many checks of each queue are due, as far as it matters to who takes `:most` of a source, a check of each
     consultation in turn. The first is due `since`; SQLite, which keeps no entries of what went, does not tell.
@@ -101,8 +101,8 @@ def lengths(dialect: str, keys: Keys = None) -> str:
     So each queue is counted up to its even share, and further only where not all of them fill theirs. SQLite, whose
     limits cannot differ from row to row, counts each up to `:most`.
     """
-    postgresql = dialect == "postgresql"
-    most, first = ("CAST(:most AS int)", "c.due_at >= q.since AND") if postgresql else (":most", "")
+    most = dialect.parameter("most", "int")
+    first = "c.due_at >= q.since AND" if dialect.has_lateral else ""
 
     def due(limit: str) -> str:
         # In the order of the index. Without it PostgreSQL expects to meet a few rows that match wherever it looks, and
@@ -110,10 +110,10 @@ def lengths(dialect: str, keys: Keys = None) -> str:
         return f"""(SELECT count(*) FROM (
             SELECT 1 FROM jurat_checks c
             WHERE {waiting()}{sealed_for(keys)} AND c.source = q.source AND c.priority = q.priority
-              AND c.consultation = q.consultation AND {first} c.due_at <= {now(dialect)}
+              AND c.consultation = q.consultation AND {first} c.due_at <= {dialect.now()}
             ORDER BY c.due_at LIMIT {limit}) AS counted)"""
 
-    if not postgresql:
+    if not dialect.has_lateral:
         return f"""lengths AS (
             SELECT q.source, q.priority, q.consultation, NULL AS since, {due(most)} AS due
             FROM queues q WHERE q.consultation IS NOT NULL)"""
@@ -145,32 +145,3 @@ def unsettled(columns: str) -> str:
         "AND c.id IN (SELECT v.check_id FROM jurat_reviews v WHERE v.decided_at IS NULL)"
     )
     return f"({' UNION ALL '.join(selects)}) AS u"
-
-
-def seconds_between(dialect: str, later: str, earlier: str) -> str:
-    """SQL for the seconds from one time to another."""
-    if dialect == "postgresql":
-        return f"extract(epoch FROM {later} - {earlier})::float8"
-    return f"(julianday({later}) - julianday({earlier})) * 86400.0"
-
-
-def epoch(dialect: str, moment: str) -> str:
-    """SQL for a time as seconds since 1970."""
-    if dialect == "postgresql":
-        return f"extract(epoch FROM {moment})::float8"
-    return f"(julianday({moment}) - 2440587.5) * 86400.0"
-
-
-def readable(dialect: str, *moments: str) -> str:
-    """SQL that is true where all of these times of a row can be read, and false where not. A platform's INSERT may have
-    put anything there, before the database looked at it.
-    """
-    if dialect == "postgresql":
-        return " AND ".join(f"{moment} BETWEEN '1900-01-01Z' AND '9000-01-01Z'" for moment in moments)
-    bounds = "BETWEEN julianday('1900-01-01') AND julianday('9000-01-01')"
-    return " AND ".join(f"coalesce(julianday({moment}) {bounds}, 0)" for moment in moments)
-
-
-def clock(dialect: str) -> str:
-    """SQL for the database's clock as seconds since 1970."""
-    return epoch(dialect, now(dialect))

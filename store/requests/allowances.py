@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from jurat.columns import instant
 from jurat.database import reader
+from store.dialects import dialect_of
 
 WATCHED = "1 day"
 """So long it is told of."""
@@ -26,7 +27,7 @@ class Reached:
 
 def reached(engine: Engine) -> Sequence[Reached]:
     """Those of late, the last first. None on SQLite, which knows no users, and where the schema is older than that."""
-    if engine.dialect.name != "postgresql":
+    if not dialect_of(engine).has_users:
         return []
     with reader(engine).begin() as connection:
         if connection.scalar(text("SELECT to_regclass('jurat_allowances')")) is None:

@@ -21,8 +21,9 @@ from jurat.code_lists import LONGEST_CODE, MOST_CODES
 from jurat.codes import clean
 from jurat.columns import Moment
 from jurat.seal import Unopenable, Unseal
-from jurat.statements import now, rows_json, rowset
-from store.requests.request_rows import CannotBeDone, Request, this
+from jurat.statements import rows_json
+from store.dialects import StoreDialect, dialect_of
+from store.requests.request_rows import CannotBeDone, Request
 from store.verdicts.access import AccessRows
 from store.verdicts.records import add_audit_row
 from tasks.crash_points import crash_point
@@ -71,7 +72,7 @@ class CodeImporter:
         codes = _cleaned(self._opened(request), checked=any(readers.values()))
         stored = [self.fingerprints.newest(code_list, code) for code in codes]
         added = insert_codes(connection, code_list, stored, request=request)
-        connection.execute(text(_erase(connection.dialect.name)), {"id": str(request.id)})
+        connection.execute(text(_erase(dialect_of(connection))), {"id": str(request.id)})
         detail = {"codes": added, "request": str(request.id)}
         add_audit_row(connection, request.by_whom, "codes add", code_list, detail)
         crash_point("request.made")
@@ -136,23 +137,23 @@ def insert_codes(
     """
     rows = rows_json([{"list": code_list, "fingerprint": fingerprint} for fingerprint in fingerprints])
     given = {"expires": expires} if request is None else {"id": str(request.id)}
-    statement = _insert(connection.dialect.name, asked_for=request is not None)
+    statement = _insert(dialect_of(connection), asked_for=request is not None)
     return connection.execute(text(statement), {"rows": rows, **given}).rowcount
 
 
 @lru_cache
-def _insert(dialect: str, *, asked_for: bool) -> str:
+def _insert(dialect: StoreDialect, *, asked_for: bool) -> str:
     # That of a request goes from row to row, as the database has it.
-    expires = "CAST(:expires AS timestamptz)" if dialect == "postgresql" else ":expires"
+    expires = dialect.parameter("expires", "timestamptz")
     if asked_for:
-        expires = f"(SELECT q.expires_at FROM jurat_requests q WHERE q.id = {this(dialect)})"
+        expires = f"(SELECT q.expires_at FROM jurat_requests q WHERE q.id = {dialect.uuid()})"
     return f"""
         INSERT INTO jurat_codes (list, fingerprint, created_at, expires_at)
-        SELECT r.list, r.fingerprint, {now(dialect)}, {expires}
-        FROM {rowset(dialect, "list text, fingerprint text")} WHERE true
+        SELECT r.list, r.fingerprint, {dialect.now()}, {expires}
+        FROM {dialect.rowset("list text, fingerprint text")} WHERE true
         ON CONFLICT (list, fingerprint) DO NOTHING"""
 
 
 @lru_cache
-def _erase(dialect: str) -> str:
-    return f"UPDATE jurat_requests SET note = NULL, note_key = NULL WHERE id = {this(dialect)}"
+def _erase(dialect: StoreDialect) -> str:
+    return f"UPDATE jurat_requests SET note = NULL, note_key = NULL WHERE id = {dialect.uuid()}"

@@ -19,9 +19,9 @@ from sqlalchemy import Connection, text
 from jurat.batches import run
 from jurat.columns import moment
 from jurat.names import ERASED, person, same_person
-from jurat.statements import now
 from jurat.vocabulary import Outcome, Reason, State, outcomes_of
-from store.requests.request_rows import DECIDING, CannotBeDone, Request, WrongRequest, mark_applied, this
+from store.dialects import StoreDialect, dialect_of
+from store.requests.request_rows import DECIDING, CannotBeDone, Request, WrongRequest, mark_applied
 from store.verdicts.access import AccessRows, Key
 from store.verdicts.numbers import hold_numbers, release_numbers
 from store.verdicts.records import REVIEWER, add_audit_row, add_verdicts, close_reviews, open_reviews
@@ -95,7 +95,7 @@ def decide_check(
             return None
         evidence = {**evidence, "persons": 2}
     (outcome,) = outcomes_of(reason)
-    fence, source = connection.execute(text(_decide(connection.dialect.name)), {"id": str(check.id)}).one()
+    fence, source = connection.execute(text(_decide(dialect_of(connection))), {"id": str(check.id)}).one()
     verdict = {
         "check_id": str(check.id),
         "outcome": outcome,
@@ -107,7 +107,7 @@ def decide_check(
         "fence": fence,
         "retain": configured.retain_s if configured else None,
     }
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     run(connection, *add_verdicts(dialect, [verdict]), *close_reviews(dialect, [check.id]))
     if outcome is Outcome.ACCEPTED:
         hold_numbers(connection, check.id)
@@ -152,7 +152,7 @@ def contest(connection: Connection, access: AccessRows, request: Request) -> Non
     if request.note is None:
         raise WrongReview("a contest has a note, which says what is wrong with the verdict")
     asked = {"id": str(check.id), "request": str(request.id)}
-    if connection.execute(text(_contested(connection.dialect.name)), asked).first():
+    if connection.execute(text(_contested(dialect_of(connection))), asked).first():
         raise ReviewError(f"the verdict of check {check.id} was contested before; a verdict is contested once")
     _put_before_person(connection, access, check, request, "contest", "contested")
 
@@ -160,7 +160,7 @@ def contest(connection: Connection, access: AccessRows, request: Request) -> Non
 def words(connection: Connection, check: UUID) -> list[Opinion]:
     """What persons have said since the review of a check was opened, the oldest first; of each the last word."""
     found: dict[str, Opinion] = {}
-    for row in connection.execute(text(_words(connection.dialect.name)), {"id": str(check)}):
+    for row in connection.execute(text(_words(dialect_of(connection))), {"id": str(check)}):
         found.pop(person(row[0]), None)
         found[person(row[0])] = Opinion(row[0], row[1], moment(row[2]))
     return list(found.values())
@@ -195,7 +195,7 @@ def _take(connection: Connection, access: AccessRows, request: Request) -> _Chec
 
 
 def _find(connection: Connection, check: UUID) -> _Check:
-    row = connection.execute(text(_of(connection.dialect.name)), {"id": str(check)}).first()
+    row = connection.execute(text(_of(dialect_of(connection))), {"id": str(check)}).first()
     if row is None:
         raise WrongReview(f"there is no check {check}")
     return _Check(check, (row[0], row[1]), row[2], State(row[3]))
@@ -204,7 +204,7 @@ def _find(connection: Connection, check: UUID) -> _Check:
 def _put_before_person(
     connection: Connection, access: AccessRows, check: _Check, request: Request, action: str, how: str
 ) -> None:
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     edition = access.newest(connection)
     if (configured := edition.questions.get((check.key[0], check.question))) is None:
         asked = f"{check.key[0]}/{check.question}"
@@ -225,7 +225,7 @@ def _put_before_person(
 
 
 def _last(connection: Connection, check: UUID) -> _Verdict:
-    return _Verdict(*connection.execute(text(_last_verdict(connection.dialect.name)), {"id": str(check)}).one())
+    return _Verdict(*connection.execute(text(_last_verdict(dialect_of(connection))), {"id": str(check)}).one())
 
 
 def _why_not(connection: Connection, check: _Check, wanted: State) -> str:
@@ -244,46 +244,46 @@ def _why_not(connection: Connection, check: _Check, wanted: State) -> str:
 
 
 @lru_cache
-def _of(dialect: str) -> str:
-    return f"SELECT consultation, participant, question, state FROM jurat_checks WHERE id = {this(dialect)}"
+def _of(dialect: StoreDialect) -> str:
+    return f"SELECT consultation, participant, question, state FROM jurat_checks WHERE id = {dialect.uuid()}"
 
 
 @lru_cache
-def _last_verdict(dialect: str) -> str:
+def _last_verdict(dialect: StoreDialect) -> str:
     return f"""
-        SELECT revision, outcome, reason, decided_by FROM jurat_verdicts WHERE check_id = {this(dialect)}
+        SELECT revision, outcome, reason, decided_by FROM jurat_verdicts WHERE check_id = {dialect.uuid()}
         ORDER BY revision DESC LIMIT 1"""
 
 
 @lru_cache
-def _decide(dialect: str) -> str:
+def _decide(dialect: StoreDialect) -> str:
     # A fence of its own: no verdict of a worker can have the same, whenever it comes.
     return f"""
-        UPDATE jurat_checks SET state = 'settled', fence = fence + 1, answer = NULL, settled_at = {now(dialect)}
-        WHERE id = {this(dialect)} AND state = 'review' RETURNING fence, source"""
+        UPDATE jurat_checks SET state = 'settled', fence = fence + 1, answer = NULL, settled_at = {dialect.now()}
+        WHERE id = {dialect.uuid()} AND state = 'review' RETURNING fence, source"""
 
 
 @lru_cache
-def _reopen(dialect: str) -> str:
+def _reopen(dialect: StoreDialect) -> str:
     return f"""
         UPDATE jurat_checks SET state = 'review', settled_at = NULL
-        WHERE id = {this(dialect)} AND state = 'settled'"""
+        WHERE id = {dialect.uuid()} AND state = 'settled'"""
 
 
 @lru_cache
-def _contested(dialect: str) -> str:
+def _contested(dialect: StoreDialect) -> str:
     return f"""
-        SELECT id FROM jurat_requests WHERE check_id = {this(dialect)} AND kind = 'contest'
-          AND applied_at IS NOT NULL AND refused IS NULL AND id <> {this(dialect, "request")}"""
+        SELECT id FROM jurat_requests WHERE check_id = {dialect.uuid()} AND kind = 'contest'
+          AND applied_at IS NOT NULL AND refused IS NULL AND id <> {dialect.uuid("request")}"""
 
 
 @lru_cache
-def _words(dialect: str) -> str:
+def _words(dialect: StoreDialect) -> str:
     # Those that came to a verdict do not count again, where the check was opened anew in the same millisecond.
     return f"""
         SELECT q.by_whom, q.reason, q.applied_at FROM jurat_requests q
         JOIN jurat_reviews v ON v.check_id = q.check_id AND v.decided_at IS NULL
-        WHERE q.check_id = {this(dialect)} AND q.kind = 'decide' AND q.refused IS NULL AND q.applied_at >= v.opened_at
+        WHERE q.check_id = {dialect.uuid()} AND q.kind = 'decide' AND q.refused IS NULL AND q.applied_at >= v.opened_at
           AND NOT EXISTS (SELECT 1 FROM jurat_verdicts w WHERE w.check_id = q.check_id AND w.decided_by = '{REVIEWER}'
                           AND w.decided_at >= q.applied_at)
         ORDER BY q.applied_at, q.asked_at, q.id"""

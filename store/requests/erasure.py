@@ -15,11 +15,12 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.database import reader
 from jurat.names import ERASED
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
 from jurat.vocabulary import State
+from store.dialects import StoreDialect, dialect_of
 from store.queue.deadlines import ENDED
 from store.requests.participants import ids_json, lock_checks, rename_claims
-from store.requests.request_rows import Request, WrongRequest, is_known, mark_applied, this
+from store.requests.request_rows import Request, WrongRequest, is_known, mark_applied
 from store.requests.reviews import end_reviews
 from store.verdicts.access import AccessRows, Key
 from store.verdicts.records import add_audit_row
@@ -75,7 +76,7 @@ def traces(engine: Engine, participant: str, consultation: str | None = None) ->
 def forget_erased(connection: Connection, keys: Collection[Key]) -> None:
     """Delete the access rows of those in `keys` who were erased and of whom no check is left."""
     if erased := [_named(key) for key in keys if key[1].startswith(ERASED)]:
-        connection.execute(text(_forget_access(connection.dialect.name)), {"rows": rows_json(erased)})
+        connection.execute(text(_forget_access(dialect_of(connection))), {"rows": rows_json(erased)})
 
 
 def forget_ended(connection: Connection, limit: int) -> bool:
@@ -85,7 +86,7 @@ def forget_ended(connection: Connection, limit: int) -> bool:
 
     A revocation in force stays: the consultation may be published again. Whoever is erased takes it with them.
     """
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     gone = [
         connection.execute(text(_forget_ended(dialect)), {"consultation": consultation, "limit": limit}).rowcount
         for (consultation,) in connection.execute(text(_ENDED)).all()
@@ -102,7 +103,7 @@ def _keys(connection: Connection, participant: str, consultation: str | None) ->
 
 def _erase_from(connection: Connection, access: AccessRows, key: Key, request: UUID) -> int:
     """Erase a participant from a consultation; from how many checks. The access row must be ours."""
-    dialect, word = connection.dialect.name, _word()
+    dialect, word = dialect_of(connection), _word()
     checks = lock_checks(connection, key)
     end_reviews(connection, access, {check: key for check, state in checks if state == State.REVIEW})
     named = {**_named(key), "word": word}
@@ -130,7 +131,7 @@ def _erase_requests(
         "id": str(request),
         **({} if consultation is None else {"consultation": consultation}),
     }
-    statement = _erase_requests_sql(connection.dialect.name, everywhere=consultation is None)
+    statement = _erase_requests_sql(dialect_of(connection), everywhere=consultation is None)
     connection.execute(text(statement), parameters)
 
 
@@ -179,46 +180,46 @@ _TRACE = f"""
 
 
 @lru_cache
-def _erase_checks(dialect: str) -> str:
+def _erase_checks(dialect: StoreDialect) -> str:
     on_its_way = "state IN ('pending', 'leased')"
     # Before any pause began: deadlines that pass while a source stands still are looked at only when that is over.
-    long_ago = "to_timestamp(0)" if dialect == "postgresql" else "'1970-01-01 00:00:00.000'"
+    long_ago = dialect.begin_of_time
     return f"""
         UPDATE jurat_checks SET
           participant = :word, answer = NULL, reply_key = NULL, candidates = NULL, candidates_until = NULL,
           traceparent = NULL, lease_until = NULL,
           state = CASE state WHEN 'leased' THEN 'pending' ELSE state END,
-          due_at = CASE WHEN {on_its_way} THEN {now(dialect)} ELSE due_at END,
+          due_at = CASE WHEN {on_its_way} THEN {dialect.now()} ELSE due_at END,
           deadline_at = CASE WHEN {on_its_way} THEN {long_ago} ELSE deadline_at END,
           stood_s = CASE WHEN {on_its_way} THEN {ENDED} ELSE stood_s END
         WHERE {_THEIRS}"""
 
 
 @lru_cache
-def _erase_requests_sql(dialect: str, *, everywhere: bool) -> str:
+def _erase_requests_sql(dialect: StoreDialect, *, everywhere: bool) -> str:
     # Whose access came to them by a transfer is the same person: both ids go. Who got theirs is another matter.
     where = "consultation IS NULL" if everywhere else "consultation = :consultation"
-    checks = f"SELECT r.id FROM {rowset(dialect, 'id uuid')}"
+    checks = f"SELECT r.id FROM {dialect.rowset('id uuid')}"
     # Each by its own index: what else was asked, by then of whomever, may be millions of rows.
     found = " UNION ".join(
         f"SELECT t.id FROM jurat_requests t WHERE t.{by}"
         for by in ("participant = :participant", "target = :participant", f"check_id IN ({checks})")
     )
-    waits = f"applied_at IS NULL AND id <> {this(dialect)}"
+    waits = f"applied_at IS NULL AND id <> {dialect.uuid()}"
     return f"""
         UPDATE jurat_requests SET
           participant = CASE WHEN participant IS NULL THEN NULL ELSE :word END,
           target = CASE target WHEN :participant THEN :word ELSE target END,
           note = NULL, note_key = NULL, document = NULL,
           refused = CASE WHEN {waits} THEN 'the participant was erased before it was done' ELSE refused END,
-          applied_at = CASE WHEN {waits} THEN {now(dialect)} ELSE applied_at END
+          applied_at = CASE WHEN {waits} THEN {dialect.now()} ELSE applied_at END
         WHERE id IN ({found}) AND (
           ({where} AND (participant = :participant OR target = :participant)) OR check_id IN ({checks}))"""
 
 
 @lru_cache
-def _forget_access(dialect: str) -> str:
-    rows = rowset(dialect, "consultation text, participant text")
+def _forget_access(dialect: StoreDialect) -> str:
+    rows = dialect.rowset("consultation text, participant text")
     return f"""
         DELETE FROM jurat_access WHERE (consultation, participant) IN (
           SELECT r.consultation, r.participant FROM {rows} WHERE NOT EXISTS (
@@ -226,26 +227,26 @@ def _forget_access(dialect: str) -> str:
 
 
 @lru_cache
-def _forget_ended(dialect: str) -> str:
-    lock = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+def _forget_ended(dialect: StoreDialect) -> str:
+    lock = dialect.row_lock("FOR UPDATE SKIP LOCKED")
     return f"""
         DELETE FROM jurat_access WHERE consultation = :consultation AND participant IN (
           SELECT participant FROM jurat_access WHERE consultation = :consultation LIMIT :limit {lock})"""
 
 
 @lru_cache
-def _forget_requests(dialect: str) -> str:
+def _forget_requests(dialect: StoreDialect) -> str:
     def nothing_of(column: str) -> str:
         both = f"t.consultation = q.consultation AND t.participant = q.{column}"
         return " AND ".join(
             f"NOT EXISTS (SELECT 1 FROM {table} t WHERE {both})" for table in ("jurat_access", "jurat_checks")
         )
 
-    lock = "FOR UPDATE OF q SKIP LOCKED" if dialect == "postgresql" else ""
+    lock = dialect.row_lock("FOR UPDATE OF q SKIP LOCKED")
     return f"""
         DELETE FROM jurat_requests WHERE id IN (
           SELECT q.id FROM jurat_requests q
-          WHERE q.applied_at <= {now(dialect, str(-KEPT))} AND CASE
+          WHERE q.applied_at <= {dialect.now(str(-KEPT))} AND CASE
             WHEN q.kind = 'codes' THEN true
             WHEN q.check_id IS NOT NULL THEN NOT EXISTS (SELECT 1 FROM jurat_checks c WHERE c.id = q.check_id)
             ELSE q.participant IS NOT NULL AND {nothing_of("participant")} AND {nothing_of("target")}

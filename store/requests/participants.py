@@ -20,9 +20,10 @@ from sqlalchemy.exc import IntegrityError
 from jurat.columns import moment
 from jurat.database import reader
 from jurat.names import is_erased
-from jurat.statements import rows_json, rowset
+from jurat.statements import rows_json
 from jurat.vocabulary import QuestionState
-from store.requests.request_rows import CannotBeDone, Request, RequestKind, WrongRequest, mark_applied, this
+from store.dialects import StoreDialect, dialect_of
+from store.requests.request_rows import CannotBeDone, Request, RequestKind, WrongRequest, mark_applied
 from store.verdicts.access import AccessRows, Key
 from store.verdicts.records import add_audit_row
 
@@ -187,7 +188,7 @@ def is_revoked(connection: Connection, key: Key) -> bool:
 
 def lock_checks(connection: Connection, key: Key) -> list[tuple[UUID, str]]:
     """Take all checks of a participant, in one order; the id and the state of each. The access row must be ours."""
-    rows = connection.execute(text(_lock_checks(connection.dialect.name)), _named(key))
+    rows = connection.execute(text(_lock_checks(dialect_of(connection))), _named(key))
     return [(UUID(str(row[0])), row[1]) for row in rows]
 
 
@@ -233,7 +234,7 @@ def _pointing_to(request: Request) -> dict[str, str]:
 
 def _stands(connection: Connection, key: Key, question: str) -> tuple[str, int]:
     """The state of a question, and how many more answers it may get."""
-    row = connection.execute(text(_stands_sql(connection.dialect.name)), {**_named(key), "question": question}).one()
+    row = connection.execute(text(_stands_sql(dialect_of(connection))), {**_named(key), "question": question}).one()
     return row[0] or QuestionState.OPEN, int(row[1] or 0)
 
 
@@ -253,7 +254,7 @@ def _move(connection: Connection, key: Key, target: str, request: UUID) -> int:
     The checks first: whoever is just submitting under the other id has inserted its check before anything else, so
     that one of both waits for the other, and never both.
     """
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     checks = [check for check, _ in lock_checks(connection, key)]
     named = {**_named(key), "target": target}
     connection.execute(text(_MOVE_CHECKS), named)
@@ -269,9 +270,9 @@ def ids_json(checks: Sequence[UUID]) -> str:
 
 
 @lru_cache
-def rename_claims(dialect: str) -> str:
+def rename_claims(dialect: StoreDialect) -> str:
     """SQL that gives the claims of the checks in `:rows` to `:participant`: they hold what they held."""
-    checks = f"SELECT r.id FROM {rowset(dialect, 'id uuid')}"
+    checks = f"SELECT r.id FROM {dialect.rowset('id uuid')}"
     return f"UPDATE jurat_claims SET participant = :participant WHERE check_id IN ({checks})"
 
 
@@ -310,23 +311,22 @@ _MOVE_CHECKS = f"""
 
 
 @lru_cache
-def _lock_checks(dialect: str) -> str:
-    lock = " FOR UPDATE" if dialect == "postgresql" else ""
-    return f"SELECT id, state FROM jurat_checks WHERE {_THEIRS} ORDER BY id{lock}"
+def _lock_checks(dialect: StoreDialect) -> str:
+    return f"SELECT id, state FROM jurat_checks WHERE {_THEIRS} ORDER BY id {dialect.row_lock('FOR UPDATE')}"
 
 
 @lru_cache
-def _stands_sql(dialect: str) -> str:
-    path = "CAST(:question AS text)" if dialect == "postgresql" else """('$."' || :question || '"')"""
-    return f"SELECT questions ->> {path}, rounds_left ->> {path} FROM jurat_access WHERE {_THEIRS}"
+def _stands_sql(dialect: StoreDialect) -> str:
+    key = dialect.key("question")
+    return f"SELECT questions ->> {key}, rounds_left ->> {key} FROM jurat_access WHERE {_THEIRS}"
 
 
 @lru_cache
-def _move_requests(dialect: str) -> str:
+def _move_requests(dialect: StoreDialect) -> str:
     # What still waits was asked about the former id, and not about whoever has its answers now; but for a check.
     return f"""
         UPDATE jurat_requests SET
           participant = CASE participant WHEN :participant THEN :target ELSE participant END,
           target = CASE target WHEN :participant THEN :target ELSE target END
         WHERE consultation = :consultation AND (participant = :participant OR target = :participant)
-          AND (applied_at IS NOT NULL OR check_id IS NOT NULL) AND id <> {this(dialect)}"""
+          AND (applied_at IS NOT NULL OR check_id IS NOT NULL) AND id <> {dialect.uuid()}"""

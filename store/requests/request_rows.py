@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from jurat.names import same_person
-from jurat.statements import now
 from jurat.vocabulary import REFUSING, Reason
+from store.dialects import StoreDialect, dialect_of
 
 DECIDING = (Reason.PERSON_ACCEPTED, *sorted(REFUSING))
 """What a person may say of a check. Accepting has one word: no source bore it out."""
@@ -115,7 +115,7 @@ def ask(connection: Connection, request: Request) -> bool:
     _refuse_unknown(connection, request)
     row: dict[str, Any] = {name: value for name in COLUMNS.split(", ") if (value := getattr(request, name)) is not None}
     row |= {name: str(row[name]) for name in ("id", "kind", "check_id", "reason") if name in row}
-    return connection.execute(text(_ask(connection.dialect.name, tuple(row))), row).rowcount == 1
+    return connection.execute(text(_ask(dialect_of(connection), tuple(row))), row).rowcount == 1
 
 
 def refuse_own_name(connection: Connection, request: Request) -> None:
@@ -127,7 +127,7 @@ def refuse_own_name(connection: Connection, request: Request) -> None:
     theirs = [request.participant, request.target]
     if request.check_id is not None:
         given = {"check": str(request.check_id)}
-        theirs += connection.execute(text(_whose(connection.dialect.name)), given).scalars().all()
+        theirs += connection.execute(text(_whose(dialect_of(connection))), given).scalars().all()
     if same_person(request.by_whom, *theirs):
         raise WrongRequest(NAMED)
 
@@ -158,25 +158,20 @@ def mark_applied(connection: Connection, request: UUID | str, refused: str | Non
     """Say that a waiting request is dealt with: done, or `refused` with a sentence; then nobody needs its note."""
     statement = _refuse if refused else _mark
     said = {"refused": refused} if refused else {}
-    connection.execute(text(statement(connection.dialect.name)), {"id": str(request), **said})
-
-
-def this(dialect: str, name: str = "id") -> str:
-    """SQL for the id in a parameter."""
-    return f"CAST(:{name} AS uuid)" if dialect == "postgresql" else f":{name}"
+    connection.execute(text(statement(dialect_of(connection))), {"id": str(request), **said})
 
 
 @lru_cache
-def _ask(dialect: str, names: tuple[str, ...]) -> str:
-    values = [this(dialect, name) if name in ("id", "check_id") else f":{name}" for name in names]
+def _ask(dialect: StoreDialect, names: tuple[str, ...]) -> str:
+    values = [dialect.uuid(name) if name in ("id", "check_id") else f":{name}" for name in names]
     return f"""
-        INSERT INTO jurat_requests ({", ".join(names)}, asked_at) VALUES ({", ".join(values)}, {now(dialect)})
+        INSERT INTO jurat_requests ({", ".join(names)}, asked_at) VALUES ({", ".join(values)}, {dialect.now()})
         ON CONFLICT DO NOTHING"""
 
 
 @lru_cache
-def _whose(dialect: str) -> str:
-    return f"SELECT participant FROM jurat_checks WHERE id = {this(dialect, 'check')}"
+def _whose(dialect: StoreDialect) -> str:
+    return f"SELECT participant FROM jurat_checks WHERE id = {dialect.uuid('check')}"
 
 
 _KNOWN = "SELECT " + " OR ".join(
@@ -189,25 +184,25 @@ _ASKED = """
 
 
 @lru_cache
-def _mark(dialect: str) -> str:
+def _mark(dialect: StoreDialect) -> str:
     # A revocation and its end count by the order of these times: they keep theirs where the clock went back since.
-    if dialect == "postgresql":
-        latest, behind = "greatest", "max(l.applied_at) + interval '1 ms'"
-    else:
-        latest, behind = "max", "coalesce(strftime('%Y-%m-%d %H:%M:%f', max(l.applied_at), '+0.001 seconds'), '')"
+    behind = dialect.choose(
+        postgresql="max(l.applied_at) + interval '1 ms'",
+        sqlite="coalesce(strftime('%Y-%m-%d %H:%M:%f', max(l.applied_at), '+0.001 seconds'), '')",
+    )
     last = f"""
         SELECT {behind} FROM jurat_requests l
         WHERE l.kind IN ('revoke', 'restore') AND jurat_requests.kind IN ('revoke', 'restore')
           AND l.consultation = jurat_requests.consultation AND l.participant = jurat_requests.participant
           AND l.applied_at IS NOT NULL AND l.refused IS NULL"""
     return f"""
-        UPDATE jurat_requests SET applied_at = {latest}({now(dialect)}, ({last}))
-        WHERE id = {this(dialect)} AND applied_at IS NULL"""
+        UPDATE jurat_requests SET applied_at = {dialect.greatest(dialect.now(), f"({last})")}
+        WHERE id = {dialect.uuid()} AND applied_at IS NULL"""
 
 
 @lru_cache
-def _refuse(dialect: str) -> str:
+def _refuse(dialect: StoreDialect) -> str:
     return f"""
-        UPDATE jurat_requests SET applied_at = {now(dialect)}, refused = :refused, note = NULL, note_key = NULL,
+        UPDATE jurat_requests SET applied_at = {dialect.now()}, refused = :refused, note = NULL, note_key = NULL,
           document = NULL
-        WHERE id = {this(dialect)} AND applied_at IS NULL"""
+        WHERE id = {dialect.uuid()} AND applied_at IS NULL"""

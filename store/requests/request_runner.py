@@ -17,7 +17,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, DBAPIError
 
-from jurat.statements import now, prepared
+from jurat.statements import prepared
+from store.dialects import StoreDialect, dialect_of
 from store.requests.code_lists import LEFT_TO_OTHERS, CodeImporter
 from store.requests.decisions import contest, decide, open_again
 from store.requests.erasure import erase
@@ -32,7 +33,6 @@ from store.requests.request_rows import (
     mark_applied,
     refuse_own_name,
     request_of,
-    this,
 )
 from store.verdicts.access import AccessRows
 from tasks.crash_points import crash_point
@@ -101,7 +101,7 @@ class Requests:
     def __init__(self, engine: Engine, code_importer: CodeImporter | None = None) -> None:
         self._engine = engine
         self._code_importer = code_importer
-        self._dialect = engine.dialect.name
+        self._dialect = dialect_of(engine)
         self._access = AccessRows()
 
     def apply_waiting(self, limit: int = BATCH) -> int:
@@ -211,7 +211,7 @@ class Requests:
         """
         try:
             with self._engine.begin() as connection:
-                if self._dialect == "postgresql":
+                if not self._dialect.one_writer:
                     connection.execute(text(f"SET LOCAL lock_timeout = {patience}"))
                 given = {"id": found.id, "place": found.place, "one": found.participant, "other": found.target}
                 row = connection.execute(text(_take(self._dialect)), given).first()
@@ -290,38 +290,38 @@ class _Failed(Exception):
 
 
 @lru_cache
-def _one(dialect: str) -> str:
-    return f"SELECT {COLUMNS}, applied_at, refused FROM jurat_requests WHERE id = {this(dialect)}"
+def _one(dialect: StoreDialect) -> str:
+    return f"SELECT {COLUMNS}, applied_at, refused FROM jurat_requests WHERE id = {dialect.uuid()}"
 
 
 @lru_cache
-def _take(dialect: str) -> str:
-    lock = " FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
-    own, place, one, other = this(dialect), ":place", ":one", ":other"
-    if dialect == "postgresql":
-        place, one, other = f"CAST({place} AS timestamptz)", f"CAST({one} AS text)", f"CAST({other} AS text)"
+def _take(dialect: StoreDialect) -> str:
+    own, place = dialect.uuid(), dialect.parameter("place", "timestamptz")
+    one, other = dialect.parameter("one", "text"), dialect.parameter("other", "text")
     # Of another lane: in its own, each waits for what is before it.
     before = " OR ".join(f"e.{by} = {of}" for by in ("participant", "target") for of in (one, other))
     kinds = ", ".join(f"'{kind}'" for lane in _LANES for kind in lane)
     return f"""
         SELECT {COLUMNS} FROM jurat_requests WHERE id = {own} AND applied_at IS NULL AND NOT EXISTS (
           SELECT 1 FROM jurat_requests e WHERE ({before}) AND e.applied_at IS NULL
-            AND (e.asked_at, e.id) < ({place}, {own}) AND e.kind IN ({kinds})){lock}"""
+            AND (e.asked_at, e.id) < ({place}, {own}) AND e.kind IN ({kinds}))
+        {dialect.row_lock("FOR UPDATE SKIP LOCKED")}"""
 
 
 @lru_cache
-def _page(dialect: str, kinds: tuple[RequestKind, ...], keys: tuple[str, ...] = ()) -> str:
+def _page(dialect: StoreDialect, kinds: tuple[RequestKind, ...], keys: tuple[str, ...] = ()) -> str:
     # The place is text: it comes back as it went, to the last digit.
-    postgresql = dialect == "postgresql"
-    place = "CAST(asked_at AS text)" if postgresql else "asked_at"
-    behind = "(asked_at, id) > (coalesce(CAST(nullif(:at, '') AS timestamptz), '-infinity'), CAST(:id AS uuid))"
-    left = now(dialect, str(-LEFT_TO_OTHERS))
+    place, at = dialect.choose(
+        postgresql=("CAST(asked_at AS text)", "coalesce(CAST(nullif(:at, '') AS timestamptz), '-infinity')"),
+        sqlite=("asked_at", ":at"),
+    )
+    left = dialect.now(str(-LEFT_TO_OTHERS))
     named = "note_key IS NULL OR note_key IN ({})".format(", ".join(f"'{key}'" for key in keys))
     ours = f" AND ({named} OR asked_at < {left})" if keys else ""
     # By the index of what is soon done: what else waits may be a hundred thousand erasures.
     soon = "" if _BY_NO_CONFIGURATION & set(kinds) else "AND kind NOT IN ('erase', 'transfer')"
     return f"""
         SELECT id, {place}, check_id, participant, target FROM jurat_requests
-        WHERE applied_at IS NULL AND {behind if postgresql else "(asked_at, id) > (:at, :id)"}
+        WHERE applied_at IS NULL AND (asked_at, id) > ({at}, {dialect.uuid()})
           AND kind IN ('{"', '".join(kinds)}') {soon}{ours}
         ORDER BY asked_at, id LIMIT :limit"""

@@ -14,11 +14,12 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.batches import run
 from jurat.ids import uuid7
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
 from jurat.vocabulary import Reason, State
+from store.dialects import StoreDialect, dialect_of
 from store.queue.deadlines import ENDED
 from store.requests.decisions import ReviewError, WrongReview, decide_check, open_again
-from store.requests.request_rows import DECIDING, Request, RequestKind, WrongRequest, ask, mark_applied, this
+from store.requests.request_rows import DECIDING, Request, RequestKind, WrongRequest, ask, mark_applied
 from store.verdicts.access import AccessRows, Key
 from store.verdicts.records import UNSTORABLE, add_audit_row, close_reviews
 
@@ -53,7 +54,7 @@ class ReviewDecisions:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._dialect = engine.dialect.name
+        self._dialect = dialect_of(engine)
         self._access = AccessRows()
 
     def decide(self, check: UUID, reason: Reason, who: str, evidence: Mapping[str, Any] | None = None) -> int | None:
@@ -122,7 +123,7 @@ def end_reviews(connection: Connection, access: AccessRows, reviews: Mapping[UUI
     """
     if not reviews:
         return []
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     # Whoever was transferred or erased since has another access row, which is not ours: they have another turn.
     rows = rows_json([{"id": str(check), "participant": reviews[check][1]} for check in sorted(reviews)])
     ended = [UUID(str(row[0])) for row in connection.execute(text(_end_reviews(dialect)), {"rows": rows})]
@@ -140,7 +141,7 @@ def _ask(connection: Connection, request: Request) -> None:
 
 def _in_review(connection: Connection, check: UUID) -> tuple[str, str, str, bytes | None, str | None]:
     """Consultation, question, source, sealed answer and its key of a check in review."""
-    row = connection.execute(text(_sealed(connection.dialect.name)), {"id": str(check)}).first()
+    row = connection.execute(text(_sealed(dialect_of(connection))), {"id": str(check)}).first()
     if row is None:
         raise WrongReview(f"there is no check {check}")
     consultation, question, source, state, sealed, key = row
@@ -152,31 +153,31 @@ def _in_review(connection: Connection, check: UUID) -> tuple[str, str, str, byte
 
 
 @lru_cache
-def _sealed(dialect: str) -> str:
+def _sealed(dialect: StoreDialect) -> str:
     return f"""
         SELECT consultation, question, source, state, answer, answer_key FROM jurat_checks
-        WHERE id = {this(dialect)}"""
+        WHERE id = {dialect.uuid()}"""
 
 
 @lru_cache
-def _note(dialect: str) -> str:
+def _note(dialect: StoreDialect) -> str:
     return f"""
         SELECT note, note_key FROM jurat_requests
-        WHERE check_id = {this(dialect)} AND kind = 'contest' AND applied_at IS NOT NULL AND refused IS NULL
+        WHERE check_id = {dialect.uuid()} AND kind = 'contest' AND applied_at IS NOT NULL AND refused IS NULL
           AND note IS NOT NULL
         ORDER BY applied_at DESC LIMIT 1"""
 
 
 @lru_cache
-def _end_reviews(dialect: str) -> str:
+def _end_reviews(dialect: StoreDialect) -> str:
     decided = "(SELECT max(v.revision) FROM jurat_verdicts v WHERE v.check_id = jurat_checks.id) IS NOT NULL"
     return f"""
         UPDATE jurat_checks SET
           state = CASE WHEN {decided} THEN 'settled' ELSE 'pending' END,
-          settled_at = CASE WHEN {decided} THEN {now(dialect)} END,
-          due_at = CASE WHEN {decided} THEN due_at ELSE {now(dialect)} END,
-          deadline_at = CASE WHEN {decided} THEN deadline_at ELSE {now(dialect)} END,
+          settled_at = CASE WHEN {decided} THEN {dialect.now()} END,
+          due_at = CASE WHEN {decided} THEN due_at ELSE {dialect.now()} END,
+          deadline_at = CASE WHEN {decided} THEN deadline_at ELSE {dialect.now()} END,
           stood_s = CASE WHEN {decided} THEN stood_s ELSE {ENDED} END
         WHERE state = 'review' AND (id, participant) IN (
-          SELECT r.id, r.participant FROM {rowset(dialect, "id uuid, participant text")})
+          SELECT r.id, r.participant FROM {dialect.rowset("id uuid, participant text")})
         RETURNING id"""

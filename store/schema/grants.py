@@ -14,6 +14,8 @@ from functools import cache
 
 from sqlalchemy import Connection, text
 
+from store.dialects import dialect_of
+
 
 class Role(StrEnum):
     """A role of PostgreSQL that nobody logs in with; a user who does is granted one."""
@@ -325,7 +327,7 @@ END $$"""
 
 def missing(connection: Connection) -> list[Role]:
     """The roles that a PostgreSQL server does not have; none on SQLite, which knows no roles."""
-    if connection.dialect.name != "postgresql":
+    if not dialect_of(connection).has_users:
         return []
     return [role for role in Role if not connection.scalar(text("SELECT to_regrole(:role)"), {"role": role})]
 
@@ -358,14 +360,14 @@ def creators(connection: Connection) -> list[Creator]:
 
     None on SQLite, which knows no users.
     """
-    if connection.dialect.name != "postgresql":
+    if not dialect_of(connection).has_users:
         return []
     return [Creator(*row) for row in connection.execute(text(_CREATORS))]
 
 
 def unbound(connection: Connection) -> str | None:
     """Why no right and no trigger of ours binds who is logged in, None where they do. SQLite knows no users."""
-    if connection.dialect.name != "postgresql":
+    if not dialect_of(connection).has_users:
         return None
     found: str | None = connection.scalar(text(_UNBOUND))
     return found

@@ -16,14 +16,14 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.batches import begin
 from jurat.database import preparing
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
 from store import clocks
 from store.configurations.consultations import ANY_WAITING, Consultations
+from store.dialects import StoreDialect, dialect_of
 from store.in_parts import in_parts
 from store.queue import pauses, quotas, source_health
 from store.queue.deadlines import any_passed
 from store.queue.source_health import Noted, SourceFigures
-from store.queue.turns import seconds_between
 from store.requests.code_lists import CodeImporter
 from store.requests.request_runner import WAITING, Requests
 from store.requests.reviews import end_reviews
@@ -78,7 +78,7 @@ class Upkeep:
     ) -> None:
         self._engine = engine
         self._often = preparing(engine)
-        self._dialect = engine.dialect.name
+        self._dialect = dialect_of(engine)
         self._access = AccessRows()
         self._purge = Purge(engine, self._access)
         self._requests = Requests(engine, code_importer)
@@ -157,7 +157,7 @@ class Upkeep:
     def _change(self, connection: Connection, change: str, checks: Sequence[Any]) -> list[UUID]:
         """Change these checks; their ids."""
         rows = rows_json([{"id": str(check)} for check in checks])
-        sql = f"{change} WHERE id IN (SELECT r.id FROM {rowset(self._dialect, 'id uuid')}) RETURNING id"
+        sql = f"{change} WHERE id IN (SELECT r.id FROM {self._dialect.rowset('id uuid')}) RETURNING id"
         return [UUID(str(check)) for check in connection.execute(text(sql), {"rows": rows}).scalars()]
 
     def end_reviews(self) -> int:
@@ -295,30 +295,30 @@ class Upkeep:
 
 
 @lru_cache
-def _enter(dialect: str, periods: tuple[tuple[str, float], ...]) -> str:
+def _enter(dialect: StoreDialect, periods: tuple[tuple[str, float], ...]) -> str:
     # As if each were a second late: its turn is now, and that is no outage.
-    rows = ", ".join(f"('{task}', {now(dialect, str(-every - 1))})" for task, every in periods)
+    rows = ", ".join(f"('{task}', {dialect.now(str(-every - 1))})" for task, every in periods)
     return f"INSERT INTO jurat_upkeep (task, ran_at) VALUES {rows} ON CONFLICT DO NOTHING"
 
 
 @lru_cache
-def _turns(dialect: str, periods: tuple[tuple[str, float], ...]) -> str:
-    age = seconds_between(dialect, now(dialect), "ran_at")
-    hold = now(dialect, "CAST(:outage AS float8)" if dialect == "postgresql" else ":outage")
+def _turns(dialect: StoreDialect, periods: tuple[tuple[str, float], ...]) -> str:
+    age = dialect.seconds_between(dialect.now(), "ran_at")
+    hold = dialect.now(dialect.parameter("outage", "float8"))
     # A lease that is over is seen by whichever worker looks next, however short ago another one did.
     period = _by_task({task: str(every) for task, every in periods})
     gate = f"{age} >= {period}"
     if "leases" in dict(periods):
         gate = f"({gate} OR (task = 'leases' AND {_work(dialect, 'leases')}))"
     # What another worker takes at this moment is not ours; and nobody waits for anybody.
-    lock = "ORDER BY task FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    lock = dialect.row_lock("ORDER BY task FOR UPDATE SKIP LOCKED")
     return f"""
         UPDATE jurat_upkeep SET
           hold_until = CASE WHEN {age} > :outage + {period} THEN {hold} ELSE hold_until END,
-          ran_at = {now(dialect)}
+          ran_at = {dialect.now()}
         WHERE task IN (SELECT task FROM jurat_upkeep
                        WHERE task IN ({", ".join(f"'{task}'" for task, _ in periods)}) AND {gate} {lock})
-        RETURNING task, coalesce(hold_until > {now(dialect)}, false),
+        RETURNING task, coalesce(hold_until > {dialect.now()}, false),
                   {_by_task({task: _work(dialect, task) for task, _ in periods})}"""
 
 
@@ -327,10 +327,10 @@ def _by_task(values: Mapping[str, str]) -> str:
     return f"CASE task {cases} END"
 
 
-def _work(dialect: str, task: str) -> str:
+def _work(dialect: StoreDialect, task: str) -> str:
     if task == "overdue":
         return any_passed(dialect)
-    return WORK[task].format(now=now(dialect)) if task in WORK else "true"
+    return WORK[task].format(now=dialect.now()) if task in WORK else "true"
 
 
 _END_LEASES = "UPDATE jurat_checks SET state = 'pending', lease_until = NULL, lost_leases = lost_leases + 1"
@@ -339,24 +339,24 @@ _ERASE_CANDIDATES = "UPDATE jurat_checks SET candidates = NULL, candidates_until
 
 
 @lru_cache
-def _leases_over(dialect: str) -> str:
-    lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+def _leases_over(dialect: StoreDialect) -> str:
+    lock = dialect.row_lock("FOR NO KEY UPDATE SKIP LOCKED")
     return f"""
-        SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now(dialect)}
+        SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until <= {dialect.now()}
         ORDER BY lease_until LIMIT :limit {lock}"""
 
 
 @lru_cache
-def _overdue_reviews(dialect: str) -> str:
+def _overdue_reviews(dialect: StoreDialect) -> str:
     return f"""
         SELECT c.id, c.consultation, c.participant FROM jurat_reviews v
         JOIN jurat_checks c ON c.id = v.check_id AND c.state = 'review'
-        WHERE v.decided_at IS NULL AND v.due_at <= {now(dialect)} ORDER BY v.due_at LIMIT :limit"""
+        WHERE v.decided_at IS NULL AND v.due_at <= {dialect.now()} ORDER BY v.due_at LIMIT :limit"""
 
 
 @lru_cache
-def _candidates_over(dialect: str) -> str:
-    lock = "FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+def _candidates_over(dialect: StoreDialect) -> str:
+    lock = dialect.row_lock("FOR NO KEY UPDATE SKIP LOCKED")
     return f"""
-        SELECT id FROM jurat_checks WHERE candidates_until <= {now(dialect)}
+        SELECT id FROM jurat_checks WHERE candidates_until <= {dialect.now()}
         ORDER BY candidates_until LIMIT :limit {lock}"""

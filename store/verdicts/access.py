@@ -20,9 +20,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from jurat.access import AddedUp, AtLeast, Confirmed, Terms, add_up, question_status
 from jurat.batches import Rows, Statement, run
 from jurat.columns import Moment, instant, moment
-from jurat.statements import in_force, now, prepared, rows_json, rowset
+from jurat.statements import in_force, prepared, rows_json
 from jurat.vocabulary import Outcome, State, reason_from
 from store.configurations.applied_config import NEWEST, AccessTerms, Applied, AppliedConfig
+from store.dialects import POSTGRESQL, StoreDialect, dialect_of
 from store.held_rows import HARDLY_WAIT, is_held
 from store.in_parts import savepoint
 
@@ -46,7 +47,7 @@ class AccessRows:
         Two transactions that settle two answers of one participant would each count only one of them. Rows that a
         platform or another worker holds are skipped: one slow transaction of theirs must not stop a batch of ours.
         """
-        return self.locked(connection, keys, run(connection, *locking(connection.dialect.name, keys)))
+        return self.locked(connection, keys, run(connection, *locking(dialect_of(connection), keys)))
 
     def locked(self, connection: Connection, keys: set[Key], found: Sequence[Rows]) -> set[Key]:
         """The same, where `locking` has just found so."""
@@ -60,7 +61,7 @@ class AccessRows:
 
     def wait_for(self, connection: Connection, keys: set[Key]) -> None:
         """Take the rows as `lock` does, but wait for who holds them: for what a person does."""
-        if keys and connection.dialect.name == "postgresql":
+        if keys and not dialect_of(connection).one_writer:
             run(connection, (_WAITING_LOCK, {"rows": _key_rows(keys)}))
 
     def lock_outdated(self, connection: Connection, limit: int) -> set[Key]:
@@ -71,7 +72,7 @@ class AccessRows:
         newest = connection.execute(prepared("SELECT max(version) FROM jurat_configs")).scalar()
         if self.newest(connection).version != newest:
             return set()
-        dialect, taken = connection.dialect.name, set[Key]()
+        dialect, taken = dialect_of(connection), set[Key]()
         for looking in (_passed(dialect), _outdated(dialect)):
             if len(taken) < limit:
                 found = {(row[0], row[1]) for row in connection.execute(prepared(looking), {"limit": limit})}
@@ -85,7 +86,7 @@ class AccessRows:
         stays to its end: its checks were deleted before what an access rests on was kept. So it is where the
         configuration no longer has the consultation, for then nothing says what the answers add up to.
         """
-        found = run(connection, *read_history(connection.dialect.name, keys))
+        found = run(connection, *read_history(dialect_of(connection), keys))
         run(connection, *self.adding_up(connection, keys, found))
 
     def add_up_each(self, connection: Connection, keys: set[Key], failures: list[Exception]) -> int:
@@ -113,7 +114,7 @@ class AccessRows:
         if not keys:
             return []
         newest, answered = found
-        edition, dialect = self._applied.edition(connection, newest), connection.dialect.name
+        edition, dialect = self._applied.edition(connection, newest), dialect_of(connection)
         rows: list[dict[str, Any]] = []
         kept: list[dict[str, Any]] = []
         for key, history in _histories(keys, answered).items():
@@ -192,12 +193,12 @@ def _row(dialect: Dialect, key: Key, added: AddedUp, version: int) -> dict[str, 
     }
 
 
-def locking(dialect: str, keys: set[Key]) -> list[Statement]:
+def locking(dialect: StoreDialect, keys: set[Key]) -> list[Statement]:
     """What takes the rows of `keys` and skips those that somebody holds."""
-    return [(_LOCK, {"rows": _key_rows(keys)})] if keys and dialect == "postgresql" else []
+    return [(_LOCK, {"rows": _key_rows(keys)})] if keys and not dialect.one_writer else []
 
 
-def read_history(dialect: str, keys: set[Key]) -> list[Statement]:
+def read_history(dialect: StoreDialect, keys: set[Key]) -> list[Statement]:
     """What reads all that the answers of `keys` add up from."""
     return [NEWEST, (_history(dialect), {"rows": _key_rows(keys)})] if keys else []
 
@@ -206,7 +207,7 @@ def _key_rows(keys: Iterable[Key]) -> str:
     return rows_json([{"consultation": key[0], "participant": key[1]} for key in sorted(keys)])
 
 
-_KEYS = rowset("postgresql", "consultation text, participant text")
+_KEYS = POSTGRESQL.rowset("consultation text, participant text")
 
 
 def _lock(how: str) -> str:
@@ -234,9 +235,9 @@ One step down an index for each consultation, and one more."""
 
 
 @lru_cache
-def _outdated(dialect: str) -> str:
+def _outdated(dialect: StoreDialect) -> str:
     older = "a.consultation = q.consultation AND a.config_version < q.version"
-    if dialect == "postgresql":
+    if dialect.has_lateral:
         # For each consultation by its index. Left to itself the planner takes many rows to be outdated, where none are.
         return f"""
             SELECT a.consultation, a.participant FROM {_CHANGED} CROSS JOIN LATERAL (
@@ -247,43 +248,38 @@ def _outdated(dialect: str) -> str:
 
 
 @lru_cache
-def _passed(dialect: str) -> str:
-    lock = " FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+def _passed(dialect: StoreDialect) -> str:
     return f"""
-        SELECT consultation, participant FROM jurat_access WHERE changes_at <= {now(dialect)}
-        ORDER BY changes_at LIMIT :limit{lock}"""
+        SELECT consultation, participant FROM jurat_access WHERE changes_at <= {dialect.now()}
+        ORDER BY changes_at LIMIT :limit {dialect.row_lock("FOR NO KEY UPDATE SKIP LOCKED")}"""
 
 
 @lru_cache
-def _history(dialect: str) -> str:
+def _history(dialect: StoreDialect) -> str:
     theirs = "{0}.consultation = r.consultation AND {0}.participant = r.participant"
-    checks = f"JOIN jurat_checks c ON {theirs.format('c')}"
-    requests = f"JOIN jurat_requests s ON {theirs.format('s')} AND {in_force('s')}"
-    if dialect == "postgresql":  # one participant after the other, see `_lock`
-        columns = "c.id, c.consultation, c.participant, c.question, c.round, c.state"  # and no answer
-        checks = f"CROSS JOIN LATERAL (SELECT {columns} FROM jurat_checks c WHERE {theirs.format('c')} OFFSET 0) c"
-        columns = "s.id, s.consultation, s.participant, s.question, s.kind, s.applied_at, s.asked_at"  # and no note
-        chosen = f"SELECT {columns} FROM jurat_requests s WHERE {theirs.format('s')} AND {in_force('s')} OFFSET 0"
-        requests = f"CROSS JOIN LATERAL ({chosen}) s"
-    rows = rowset(dialect, "consultation text, participant text")
+    columns = "c.id, c.consultation, c.participant, c.question, c.round, c.state"  # and no answer
+    checks = dialect.join_each("jurat_checks c", theirs.format("c"), columns)
+    columns = "s.id, s.consultation, s.participant, s.question, s.kind, s.applied_at, s.asked_at"  # and no note
+    requests = dialect.join_each("jurat_requests s", f"{theirs.format('s')} AND {in_force('s')}", columns)
+    rows = dialect.rowset("consultation text, participant text")
     return f"""
         SELECT c.consultation, c.participant, c.question, c.round, c.state, v.outcome, v.reason, v.decided_at AS at,
-               {now(dialect)}, NULL AS asked_at, c.id AS id
+               {dialect.now()}, NULL AS asked_at, c.id AS id
         FROM {rows}
         {checks}
         LEFT JOIN jurat_verdicts v ON v.check_id = c.id
              AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
         UNION ALL
         SELECT s.consultation, s.participant, s.question, NULL, s.kind, NULL, NULL, s.applied_at,
-               {now(dialect)}, s.asked_at, s.id
+               {dialect.now()}, s.asked_at, s.id
         FROM {rows}
         {requests}
         ORDER BY question, round, at, asked_at, id"""
 
 
 @lru_cache
-def _keep(dialect: str) -> str:
-    over = f"(a.access <> 'granted' OR (a.granted_until IS NOT NULL AND a.granted_until <= {now(dialect)}))"
+def _keep(dialect: StoreDialect) -> str:
+    over = f"(a.access <> 'granted' OR (a.granted_until IS NOT NULL AND a.granted_until <= {dialect.now()}))"
     kept = ", ".join(
         f"{name} = CASE WHEN {over} THEN r.{name} ELSE a.{name} END"
         for name in ("access", "questions", "rounds_left", "ended")
@@ -291,9 +287,9 @@ def _keep(dialect: str) -> str:
     return f"""
         UPDATE jurat_access AS a SET {kept}, config_version = r.config_version,
           granted_until = CASE WHEN NOT {over} THEN a.granted_until END,
-          changes_at = CASE WHEN {over} THEN NULL WHEN a.changes_at > {now(dialect)} THEN a.changes_at
+          changes_at = CASE WHEN {over} THEN NULL WHEN a.changes_at > {dialect.now()} THEN a.changes_at
                             ELSE a.granted_until END
-        FROM {rowset(dialect, _COLUMNS)}
+        FROM {dialect.rowset(_COLUMNS)}
         WHERE a.consultation = r.consultation AND a.participant = r.participant"""
 
 
@@ -304,11 +300,11 @@ _COLUMNS = (
 
 
 @lru_cache
-def _add_up(dialect: str) -> str:
+def _add_up(dialect: StoreDialect) -> str:
     names = [column.split()[0] for column in _COLUMNS.split(", ")]
     changes = ", ".join(f"{name} = excluded.{name}" for name in [*names[2:], "updated_at"])
     return f"""
         INSERT INTO jurat_access ({", ".join(names)}, updated_at)
-        SELECT {", ".join(f"r.{name}" for name in names)}, {now(dialect)}
-        FROM {rowset(dialect, _COLUMNS)} WHERE true
+        SELECT {", ".join(f"r.{name}" for name in names)}, {dialect.now()}
+        FROM {dialect.rowset(_COLUMNS)} WHERE true
         ON CONFLICT (consultation, participant) DO UPDATE SET {changes}"""

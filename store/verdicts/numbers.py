@@ -21,7 +21,8 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.base import NumberClaim
 from jurat.batches import run
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
+from store.dialects import StoreDialect, dialect_of
 from tasks.checks import CheckResult, Settle
 
 _Row = dict[str, Any]
@@ -40,7 +41,7 @@ def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> lis
     ]
     if not claims:
         return list(entries)
-    dialect = connection.dialect.name
+    dialect = dialect_of(connection)
     late = _others(connection, [_row(entry, claim, old) for entry, claim in claims for old in claim.fingerprints[1:]])
     rows = [_row(entry, claim, claim.fingerprints[0]) for entry, claim in claims]
     wanted = [row for row in rows if row["check_id"] not in late]
@@ -64,12 +65,12 @@ def release_numbers(connection: Connection, checks: Collection[UUID]) -> None:
     Who stands accepted by the same number takes it over: the same participant by another answer, else the first.
     """
     rows = rows_json([{"id": str(check)} for check in checks])
-    (released,) = run(connection, (_release(connection.dialect.name), {"rows": rows}))
+    (released,) = run(connection, (_release(dialect_of(connection)), {"rows": rows}))
     if not released:
         return
     columns = ("consultation", "namespace", "fingerprint", "participant")
     keys = [dict(zip(columns, row, strict=True)) for row in released]
-    (found,) = run(connection, (_accepted(connection.dialect.name), {"rows": rows_json(keys)}))
+    (found,) = run(connection, (_accepted(dialect_of(connection)), {"rows": rows_json(keys)}))
     following: dict[tuple[str, ...], str] = {}
     for row in found:
         following.setdefault((row[0], row[1], row[2]), str(row[3]))
@@ -85,7 +86,7 @@ def _hold(connection: Connection, checks: Collection[UUID]) -> None:
     for check in checks:
         try:
             with connection.begin_nested():
-                run(connection, (_take_over(connection.dialect.name), {"rows": rows_json([{"id": str(check)}])}))
+                run(connection, (_take_over(dialect_of(connection)), {"rows": rows_json([{"id": str(check)}])}))
         except IntegrityError:  # a worker has just written somebody else's claim
             continue
 
@@ -114,7 +115,7 @@ def _own(connection: Connection, rows: Sequence[_Row]) -> set[str]:
 def _holders(connection: Connection, rows: Sequence[_Row], comparison: str) -> set[str]:
     if not rows:
         return set()
-    (found,) = run(connection, (_held_by(connection.dialect.name, comparison), {"rows": rows_json(rows)}))
+    (found,) = run(connection, (_held_by(dialect_of(connection), comparison), {"rows": rows_json(rows)}))
     return {str(row[0]) for row in found}
 
 
@@ -123,43 +124,40 @@ _KEY = "k.consultation = r.consultation AND k.namespace = r.namespace AND k.fing
 
 
 @lru_cache
-def _claim(dialect: str, *, holds: bool) -> str:
+def _claim(dialect: StoreDialect, *, holds: bool) -> str:
     # In one order, so that two writers with the same numbers wait for each other and never in a circle.
     return f"""
         INSERT INTO jurat_claims (consultation, namespace, fingerprint, check_id, participant, holds, claimed_at)
         SELECT r.consultation, r.namespace, r.fingerprint, r.check_id, r.participant, {str(holds).lower()},
-          {now(dialect)}
-        FROM {rowset(dialect, _COLUMNS)} JOIN jurat_checks c ON c.id = r.check_id
+          {dialect.now()}
+        FROM {dialect.rowset(_COLUMNS)} JOIN jurat_checks c ON c.id = r.check_id
         WHERE c.fence = r.fence AND c.state = 'leased'
         ORDER BY r.consultation, r.namespace, r.fingerprint, r.check_id
-        {"FOR NO KEY UPDATE OF c" if dialect == "postgresql" else ""}
+        {dialect.row_lock("FOR NO KEY UPDATE OF c")}
         ON CONFLICT DO NOTHING
         RETURNING check_id"""
 
 
 @lru_cache
-def _held_by(dialect: str, comparison: str) -> str:
-    claims = f"JOIN jurat_claims k ON k.holds AND {_KEY}"
-    if dialect == "postgresql":
-        # One row after the other, as in `jurat.statements.history`.
-        claims = f"CROSS JOIN LATERAL (SELECT k.participant FROM jurat_claims k WHERE k.holds AND {_KEY} OFFSET 0) k"
+def _held_by(dialect: StoreDialect, comparison: str) -> str:
+    claims = dialect.join_each("jurat_claims k", f"k.holds AND {_KEY}", "k.participant")
     return f"""
-        SELECT DISTINCT r.check_id FROM {rowset(dialect, _COLUMNS)} {claims}
+        SELECT DISTINCT r.check_id FROM {dialect.rowset(_COLUMNS)} {claims}
         WHERE k.participant {comparison} r.participant"""
 
 
 @lru_cache
-def _release(dialect: str) -> str:
+def _release(dialect: StoreDialect) -> str:
     return f"""
         UPDATE jurat_claims SET holds = false
-        WHERE holds AND check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})
+        WHERE holds AND check_id IN (SELECT r.id FROM {dialect.rowset("id uuid")})
         RETURNING consultation, namespace, fingerprint, participant"""
 
 
 @lru_cache
-def _accepted(dialect: str) -> str:
+def _accepted(dialect: StoreDialect) -> str:
     """Who stands accepted by the numbers in `:rows`: of each first their former holder, then the oldest."""
-    keys = rowset(dialect, "consultation text, namespace text, fingerprint text, participant text")
+    keys = dialect.rowset("consultation text, namespace text, fingerprint text, participant text")
     return f"""
         SELECT k.consultation, k.namespace, k.fingerprint, k.check_id FROM {keys} JOIN jurat_claims k ON {_KEY}
         WHERE (SELECT v.outcome FROM jurat_verdicts v WHERE v.check_id = k.check_id ORDER BY v.revision DESC LIMIT 1)
@@ -168,9 +166,9 @@ def _accepted(dialect: str) -> str:
 
 
 @lru_cache
-def _take_over(dialect: str) -> str:
+def _take_over(dialect: StoreDialect) -> str:
     others = "k.consultation = c.consultation AND k.namespace = c.namespace AND k.fingerprint = c.fingerprint"
     return f"""
         UPDATE jurat_claims AS c SET holds = true
-        WHERE c.check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})
+        WHERE c.check_id IN (SELECT r.id FROM {dialect.rowset("id uuid")})
           AND NOT EXISTS (SELECT 1 FROM jurat_claims k WHERE k.holds AND {others})"""

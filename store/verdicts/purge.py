@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.database import reader
 from jurat.names import ERASED
-from jurat.statements import in_force, now, rows_json, rowset
+from jurat.statements import in_force, rows_json
 from store import workers
+from store.dialects import StoreDialect, dialect_of
 from store.in_parts import in_parts
 from store.queue import pauses
 from store.requests.erasure import forget_ended, forget_erased
@@ -48,7 +49,7 @@ class Purge:
     def __init__(self, engine: Engine, access: AccessRows) -> None:
         self._engine = engine
         self._reader = reader(engine)
-        self._dialect = engine.dialect.name
+        self._dialect = dialect_of(engine)
         self._access = access
 
     def pieces(self) -> Iterator[int]:
@@ -65,7 +66,7 @@ class Purge:
             gone = 0
             if keys:
                 with self._engine.begin() as connection:
-                    connection.execute(text(STILL.format(now=now(self._dialect))))
+                    connection.execute(text(STILL.format(now=self._dialect.now())))
                     # One whose rows the database does not let go keeps nobody else's.
                     gone = sum(in_parts(connection, sorted(keys), partial(self._purge, connection), failures))
             yield gone
@@ -129,7 +130,7 @@ def _call(connection: Connection, forgets: Sequence[Callable[[Connection], objec
 
 
 def _delete_checks(connection: Connection, checks: Sequence[UUID]) -> None:
-    ids = f"(SELECT r.id FROM {rowset(connection.dialect.name, 'id uuid')})"
+    ids = f"(SELECT r.id FROM {dialect_of(connection).rowset('id uuid')})"
     rows = {"rows": ids_json(checks)}
     connection.execute(text(f"DELETE FROM jurat_verdicts WHERE check_id IN {ids}"), rows)
     release_numbers(connection, checks)
@@ -146,23 +147,23 @@ def _rows(keys: Collection[Key]) -> str:
 
 _KEYS = "consultation text, participant text"
 
+_OF_CHECK = "c.id, c.consultation, c.participant, c.state"
+"""And no answer."""
+
 
 @lru_cache
-def _delete(dialect: str, table: str, which: str) -> str:
-    keys = f"SELECT r.consultation, r.participant FROM {rowset(dialect, _KEYS)}"
+def _delete(dialect: StoreDialect, table: str, which: str) -> str:
+    keys = f"SELECT r.consultation, r.participant FROM {dialect.rowset(_KEYS)}"
     return f"DELETE FROM {table} WHERE (consultation, participant) IN ({keys}) AND {which}"
 
 
 @lru_cache
-def _look(dialect: str, *, onward: bool) -> str:
+def _look(dialect: StoreDialect, *, onward: bool) -> str:
     after = "AND v.retain_until >= :at AND (v.retain_until, v.check_id) > (:at, :check)" if onward else ""
-    checks = "JOIN jurat_checks c ON c.id = l.check_id"
-    if dialect == "postgresql":  # one verdict after the other, see `store.verdicts.access._lock`
-        columns = "c.id, c.consultation, c.participant, c.state"  # and no answer
-        checks = f"CROSS JOIN LATERAL (SELECT {columns} FROM jurat_checks c WHERE c.id = l.check_id OFFSET 0) c"
+    checks = dialect.join_each("jurat_checks c", "c.id = l.check_id", _OF_CHECK)
     return f"""
         WITH looked AS MATERIALIZED (
-          SELECT v.retain_until, v.check_id FROM jurat_verdicts v WHERE v.retain_until <= {now(dialect)} {after}
+          SELECT v.retain_until, v.check_id FROM jurat_verdicts v WHERE v.retain_until <= {dialect.now()} {after}
           ORDER BY v.retain_until, v.check_id LIMIT :looked),
         found AS (
           SELECT l.retain_until, l.check_id, c.consultation, c.participant FROM looked l {checks}
@@ -175,19 +176,16 @@ def _look(dialect: str, *, onward: bool) -> str:
 
 
 @lru_cache
-def _over(dialect: str) -> str:
+def _over(dialect: StoreDialect) -> str:
     """Which checks of the participants in `:rows` are to go: looked at again, now that their access rows are ours."""
     theirs = "c.consultation = r.consultation AND c.participant = r.participant"
-    checks = f"JOIN jurat_checks c ON {theirs}"
-    if dialect == "postgresql":
-        columns = "c.id, c.consultation, c.participant, c.state"
-        checks = f"CROSS JOIN LATERAL (SELECT {columns} FROM jurat_checks c WHERE {theirs} OFFSET 0) c"
+    checks = dialect.join_each("jurat_checks c", theirs, _OF_CHECK)
     return f"""
-        SELECT c.id, c.consultation, c.participant FROM {rowset(dialect, _KEYS)} {checks}
+        SELECT c.id, c.consultation, c.participant FROM {dialect.rowset(_KEYS)} {checks}
         WHERE {_not_needed(dialect)}"""
 
 
-def _not_needed(dialect: str) -> str:
+def _not_needed(dialect: StoreDialect) -> str:
     """SQL that is true for a check `c` that may go: of who was erased by its own time, else with all of theirs.
 
     With CASE, each part is looked up for one check after the other; as joins they could be read from end to end.
@@ -197,7 +195,7 @@ def _not_needed(dialect: str) -> str:
         CASE WHEN substr(c.participant, 1, {len(ERASED)}) = '{ERASED}' THEN {_past(dialect, "c")}
         WHEN EXISTS (
           SELECT 1 FROM jurat_access a WHERE {theirs.format("a")} AND a.access = 'granted'
-            AND (a.granted_until IS NULL OR a.granted_until > {now(dialect)})
+            AND (a.granted_until IS NULL OR a.granted_until > {dialect.now()})
             AND EXISTS (SELECT 1 FROM jurat_questions q WHERE q.consultation = a.consultation)) THEN false
         WHEN {_shut_out()} THEN false
         ELSE NOT EXISTS (
@@ -216,10 +214,10 @@ def _shut_out() -> str:
                       WHERE {theirs.format("d")})"""
 
 
-def _past(dialect: str, check: str) -> str:
+def _past(dialect: StoreDialect, check: str) -> str:
     """SQL that is true for a settled check whose verdicts are all past their time and that nobody asks about."""
     return f"""
         {check}.state = 'settled'
         AND NOT EXISTS (SELECT 1 FROM jurat_verdicts w WHERE w.check_id = {check}.id
-                        AND (w.retain_until IS NULL OR w.retain_until > {now(dialect)}))
+                        AND (w.retain_until IS NULL OR w.retain_until > {dialect.now()}))
         AND NOT EXISTS (SELECT 1 FROM jurat_requests s WHERE s.check_id = {check}.id AND s.applied_at IS NULL)"""

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DataError
 
 from jurat.batches import Statement
 from jurat.ids import uuid7
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
+from store.dialects import StoreDialect, dialect_of
 
 UNSTORABLE = (DataError, ValueError, TypeError, RecursionError)
 """What a value raises that the database, its driver or JSON cannot take."""
@@ -25,37 +26,35 @@ REVIEWER = "reviewer"
 Rows = Sequence[Mapping[str, Any]]
 
 
-def add_verdicts(dialect: str, rows: Rows) -> list[Statement]:
+def add_verdicts(dialect: StoreDialect, rows: Rows) -> list[Statement]:
     """Add each check's next revision."""
     return _statement(_add_verdicts(dialect), rows)
 
 
-def open_reviews(dialect: str, rows: Rows) -> list[Statement]:
+def open_reviews(dialect: StoreDialect, rows: Rows) -> list[Statement]:
     """Put checks before a person, for `due` seconds at most. A review that a check had before is replaced."""
     return _statement(_open_reviews(dialect), rows)
 
 
-def close_reviews(dialect: str, checks: Iterable[UUID]) -> list[Statement]:
+def close_reviews(dialect: StoreDialect, checks: Iterable[UUID]) -> list[Statement]:
     """Take checks away from the persons who review. Nobody needs the notes of who contested them from then on."""
     rows = [{"id": str(check)} for check in checks]
     return [*_statement(_close_reviews(dialect), rows), *_statement(_erase_notes(dialect), rows)]
 
 
-def add_attempts(dialect: str, rows: Rows) -> list[Statement]:
+def add_attempts(dialect: StoreDialect, rows: Rows) -> list[Statement]:
     """Write down look-ups that were made."""
     return _statement(_add_attempts(dialect), rows)
 
 
 def add_audit_row(connection: Connection, who: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
     """Write down what a person did. Nothing in it may name a participant."""
-    dialect = connection.dialect.name
-    identifier, document = (
-        (":id", ":detail") if dialect == "sqlite" else ("CAST(:id AS uuid)", "CAST(:detail AS jsonb)")
-    )
+    dialect = dialect_of(connection)
+    document = dialect.parameter("detail", "jsonb")
     connection.execute(
         text(
             "INSERT INTO jurat_audit (id, at, actor, action, subject, detail) "
-            f"VALUES ({identifier}, {now(dialect)}, :actor, :action, :subject, {document})"
+            f"VALUES ({dialect.uuid()}, {dialect.now()}, :actor, :action, :subject, {document})"
         ),
         {"id": str(uuid7()), "actor": who, "action": action, "subject": subject, "detail": json.dumps(detail)},
     )
@@ -66,9 +65,8 @@ def _statement(sql: str, rows: Rows) -> list[Statement]:
 
 
 @lru_cache
-def _add_verdicts(dialect: str) -> str:
-    rows = rowset(
-        dialect,
+def _add_verdicts(dialect: StoreDialect) -> str:
+    rows = dialect.rowset(
         "check_id uuid, outcome text, reason text, evidence jsonb, decided_by text, config_version int, source text, "
         "data_date text, fence bigint, retain float8",
     )
@@ -78,17 +76,17 @@ def _add_verdicts(dialect: str) -> str:
         SELECT r.check_id,
                1 + coalesce((SELECT max(v.revision) FROM jurat_verdicts v WHERE v.check_id = r.check_id), 0),
                r.outcome, r.reason, r.evidence, r.decided_by, r.config_version, r.source, r.data_date, r.fence,
-               {now(dialect)},
-               CASE WHEN r.retain IS NULL THEN NULL ELSE {now(dialect, "r.retain")} END
+               {dialect.now()},
+               CASE WHEN r.retain IS NULL THEN NULL ELSE {dialect.now("r.retain")} END
         FROM {rows}"""
 
 
 @lru_cache
-def _open_reviews(dialect: str) -> str:
-    rows = rowset(dialect, "check_id uuid, reason text, evidence jsonb, config_version int, due float8")
+def _open_reviews(dialect: StoreDialect) -> str:
+    rows = dialect.rowset("check_id uuid, reason text, evidence jsonb, config_version int, due float8")
     return f"""
         INSERT INTO jurat_reviews (check_id, reason, evidence, config_version, opened_at, due_at)
-        SELECT r.check_id, r.reason, r.evidence, r.config_version, {now(dialect)}, {now(dialect, "r.due")}
+        SELECT r.check_id, r.reason, r.evidence, r.config_version, {dialect.now()}, {dialect.now("r.due")}
         FROM {rows} WHERE true
         ON CONFLICT (check_id) DO UPDATE SET reason = excluded.reason, evidence = excluded.evidence,
           config_version = excluded.config_version, opened_at = excluded.opened_at, due_at = excluded.due_at,
@@ -96,26 +94,26 @@ def _open_reviews(dialect: str) -> str:
 
 
 @lru_cache
-def _close_reviews(dialect: str) -> str:
+def _close_reviews(dialect: StoreDialect) -> str:
     return f"""
-        UPDATE jurat_reviews SET decided_at = {now(dialect)}
-        WHERE decided_at IS NULL AND check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
+        UPDATE jurat_reviews SET decided_at = {dialect.now()}
+        WHERE decided_at IS NULL AND check_id IN (SELECT r.id FROM {dialect.rowset("id uuid")})"""
 
 
 @lru_cache
-def _erase_notes(dialect: str) -> str:
+def _erase_notes(dialect: StoreDialect) -> str:
     # Not of requests that wait: whoever deals with one holds it, and waits for the participant's row, which is ours.
     return f"""
         UPDATE jurat_requests SET note = NULL, note_key = NULL
         WHERE note IS NOT NULL AND applied_at IS NOT NULL
-          AND check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})"""
+          AND check_id IN (SELECT r.id FROM {dialect.rowset("id uuid")})"""
 
 
 @lru_cache
-def _add_attempts(dialect: str) -> str:
-    rows = rowset(dialect, "check_id uuid, fence bigint, source text, duration float8, ended text, reason text")
+def _add_attempts(dialect: StoreDialect) -> str:
+    rows = dialect.rowset("check_id uuid, fence bigint, source text, duration float8, ended text, reason text")
     return f"""
         INSERT INTO jurat_attempts (check_id, fence, source, started_at, duration_ms, result, reason)
-        SELECT r.check_id, r.fence, r.source, {now(dialect, "-r.duration")}, r.duration * 1000, r.ended, r.reason
+        SELECT r.check_id, r.fence, r.source, {dialect.now("-r.duration")}, r.duration * 1000, r.ended, r.reason
         FROM {rows} WHERE true
         ON CONFLICT (check_id, fence) DO NOTHING"""

@@ -16,8 +16,9 @@ from sqlalchemy.exc import DBAPIError
 from jurat.batches import Statement, begin, commit, run
 from jurat.candidates import LARGEST, LIFETIME
 from jurat.database import is_away, preparing
-from jurat.statements import now, rows_json, rowset
+from jurat.statements import rows_json
 from jurat.vocabulary import Outcome, Reason, State
+from store.dialects import POSTGRESQL, StoreDialect, dialect_of
 from store.held_rows import HARDLY_WAIT, fenced, id_of, is_held, skipped, taking_free
 from store.verdicts.access import AccessRows, Key, locking, read_history
 from store.verdicts.numbers import claim_numbers
@@ -66,7 +67,7 @@ class VerdictWriter:
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = preparing(engine)
-        self._dialect = engine.dialect.name
+        self._dialect = dialect_of(engine)
         self._access = AccessRows()
         self._clock = clock
         self._careful_until = -math.inf
@@ -145,7 +146,7 @@ class VerdictWriter:
         parameters = {"rows": rows_json(rows)}
         with self._engine.begin() as connection:
             run(connection, *before)
-            if self._dialect == "postgresql":
+            if not self._dialect.one_writer:
                 # A commit that is still under way holds the rows, and has happened or failed once they are ours. What
                 # it wrote is seen by a statement that begins after that.
                 run(connection, (_LOCK_CHECKS, parameters))
@@ -165,7 +166,7 @@ class VerdictWriter:
 
     def _write(self, entries: Sequence[CheckResult]) -> WriteOutcome:
         keys = {_key(entry) for entry in entries if isinstance(entry.decision, Settle | Review)}
-        before = taking_free(entries) if self._careful and self._dialect == "postgresql" else []
+        before = taking_free(entries) if self._careful and not self._dialect.one_writer else []
         with begin(self._engine, *before, *locking(self._dialect, keys)) as (connection, found):
             free = self._access.locked(connection, keys, found[len(before) :])
             held = skipped(connection, entries, found[len(before) - 1]) if before else set()
@@ -359,17 +360,17 @@ def _candidates(entry: CheckResult, sealed: bytes) -> dict[str, Any]:
 
 
 @lru_cache
-def _move(dialect: str) -> str:
-    rows = rowset(dialect, "id uuid, fence bigint, state text, wait float8, source text, failed int, leaning text")
+def _move(dialect: StoreDialect) -> str:
+    rows = dialect.rowset("id uuid, fence bigint, state text, wait float8, source text, failed int, leaning text")
     return f"""
         UPDATE jurat_checks SET
           state = r.state,
           source = coalesce(r.source, jurat_checks.source),
-          due_at = CASE WHEN r.wait IS NULL THEN due_at ELSE {now(dialect, "r.wait")} END,
+          due_at = CASE WHEN r.wait IS NULL THEN due_at ELSE {dialect.now("r.wait")} END,
           lookups = lookups + r.failed,
           lease_until = NULL,
           answer = CASE WHEN r.state = 'settled' THEN NULL ELSE answer END,
-          settled_at = CASE WHEN r.state = 'settled' THEN {now(dialect)} END,
+          settled_at = CASE WHEN r.state = 'settled' THEN {dialect.now()} END,
           leaning = CASE WHEN r.wait IS NULL OR r.source IS NOT NULL THEN r.leaning ELSE jurat_checks.leaning END
         FROM {rows}
         WHERE jurat_checks.id = r.id AND jurat_checks.fence = r.fence AND jurat_checks.state = 'leased'
@@ -377,27 +378,25 @@ def _move(dialect: str) -> str:
 
 
 @lru_cache
-def _keep_candidates(dialect: str) -> str:
+def _keep_candidates(dialect: StoreDialect) -> str:
     # A statement for each: JSON carries no bytes, and few checks have any.
-    check, fence, candidates = ":id", ":fence", ":candidates"
-    if dialect == "postgresql":
-        check, fence, candidates = f"CAST({check} AS uuid)", f"CAST({fence} AS bigint)", f"CAST({candidates} AS bytea)"
+    fence, candidates = dialect.parameter("fence", "bigint"), dialect.parameter("candidates", "bytea")
     return f"""
-        UPDATE jurat_checks SET candidates = {candidates}, candidates_until = {now(dialect, str(LIFETIME))}
-        WHERE id = {check} AND fence = {fence} AND state = 'settled'"""
+        UPDATE jurat_checks SET candidates = {candidates}, candidates_until = {dialect.now(str(LIFETIME))}
+        WHERE id = {dialect.uuid()} AND fence = {fence} AND state = 'settled'"""
 
 
 _LOCK_CHECKS = f"""
-    SELECT c.id FROM {rowset("postgresql", "id uuid, fence bigint")} JOIN jurat_checks c ON c.id = r.id
+    SELECT c.id FROM {POSTGRESQL.rowset("id uuid, fence bigint")} JOIN jurat_checks c ON c.id = r.id
     ORDER BY c.id FOR NO KEY UPDATE OF c"""
 
 
 @lru_cache
-def _read_again(dialect: str) -> str:
+def _read_again(dialect: StoreDialect) -> str:
     return f"""
         SELECT r.id, r.fence, c.fence = r.fence, c.state, c.lost_leases,
                a.check_id IS NOT NULL OR v.outcome IS NOT NULL, v.outcome, v.reason
-        FROM {rowset(dialect, "id uuid, fence bigint")} JOIN jurat_checks c ON c.id = r.id
+        FROM {dialect.rowset("id uuid, fence bigint")} JOIN jurat_checks c ON c.id = r.id
         LEFT JOIN jurat_attempts a ON a.check_id = r.id AND a.fence = r.fence
         LEFT JOIN jurat_verdicts v ON v.check_id = r.id AND v.fence = r.fence"""
 
@@ -406,20 +405,20 @@ _CODE_COLUMNS = "check_id uuid, list text, fingerprint text"
 
 
 @lru_cache
-def _redeem(dialect: str) -> str:
+def _redeem(dialect: StoreDialect) -> str:
     return f"""
-        UPDATE jurat_codes SET redeemed_by = r.check_id, redeemed_at = {now(dialect)}
-        FROM {rowset(dialect, _CODE_COLUMNS)}
+        UPDATE jurat_codes SET redeemed_by = r.check_id, redeemed_at = {dialect.now()}
+        FROM {dialect.rowset(_CODE_COLUMNS)}
         WHERE jurat_codes.list = r.list AND jurat_codes.fingerprint = r.fingerprint
-          AND redeemed_by IS NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > {now(dialect)})
+          AND redeemed_by IS NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > {dialect.now()})
         RETURNING redeemed_by"""
 
 
 @lru_cache
-def _why_not(dialect: str) -> str:
+def _why_not(dialect: StoreDialect) -> str:
     return f"""
         SELECT r.check_id, CASE WHEN k.list IS NULL THEN 'code_unknown'
                                 WHEN k.revoked_at IS NOT NULL THEN 'code_revoked'
                                 WHEN k.redeemed_by IS NOT NULL THEN 'code_used' ELSE 'code_expired' END
-        FROM {rowset(dialect, _CODE_COLUMNS)}
+        FROM {dialect.rowset(_CODE_COLUMNS)}
         LEFT JOIN jurat_codes k ON k.list = r.list AND k.fingerprint = r.fingerprint"""

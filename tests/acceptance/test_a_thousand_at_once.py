@@ -22,6 +22,7 @@ from config.settings import Settings
 from jurat import AlreadyConfirmed, Client, Submission
 from jurat.codes import clean, generate
 from jurat.database import open_engine
+from jurat.dialects import SQLITE
 from jurat.ids import uuid7
 from jurat.seal import Seal, key_to_text
 from jurat.seal import generate as generate_keys
@@ -149,7 +150,7 @@ def by_the_insert(hall: Hall, stack: ExitStack) -> Confirm:
         given = {"consultation": "budget", "participant": participant, "question": "code", "priority": "interactive"}
         sealed = {"answer": hall.seal.close(f'{{"code": "{code}"}}'.encode()), "answer_key": hall.seal.key_id}
         row = {"id": str(check), "round": 1, "reply_key": None, "traceparent": None, **given, **sealed}
-        return check if connection.execute(insert("sqlite"), row).rowcount else None
+        return check if connection.execute(insert(SQLITE), row).rowcount else None
 
     return confirm
 

@@ -12,6 +12,7 @@ import pytest
 from jurat import Client, ConfigurationError, InvalidSubmission
 from jurat.codes import clean, generate
 from jurat.columns import moment
+from jurat.dialects import SQLITE
 from jurat.ids import uuid7
 from jurat.seal import Seal, Unseal
 from tests.jurat.conftest import PRIVATE_KEY, PUBLIC_KEY, Platform
@@ -177,4 +178,4 @@ def test_sqlite_takes_no_time_that_can_not_be_read(sqlite_town: Town, time: str)
     from jurat.code_lists import insert_codes
 
     with plain(sqlite_town.url) as connection, pytest.raises(Exception, match="jurat: expires_at is UTC"):
-        connection.execute(insert_codes("sqlite"), given(id=str(uuid7()), expires_at=time))
+        connection.execute(insert_codes(SQLITE), given(id=str(uuid7()), expires_at=time))

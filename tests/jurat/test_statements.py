@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jurat.columns import moment
-from jurat.statements import now, rows_json, rowset, statements_on
+from jurat.dialects import dialect_of
+from jurat.statements import rows_json, statements_on
 from tests.jurat.conftest import Platform
 from tests.jurat.consultations import Town
 
@@ -31,7 +32,7 @@ NASTY = [
 
 def read_back(statements: Any, rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     columns = "position int, word text, missing text"
-    sql = f"SELECT r.position, r.word, r.missing FROM {rowset(statements.dialect, columns)} ORDER BY r.position"
+    sql = f"SELECT r.position, r.word, r.missing FROM {statements.dialect.rowset(columns)} ORDER BY r.position"
     found: list[tuple[Any, ...]] = statements.run(sql, {"rows": rows_json(rows)})
     return found
 
@@ -61,9 +62,9 @@ def test_one_parameter_carries_many_rows_or_none(town: Town) -> None:
 
 @pytest.mark.parametrize("seconds", [0, 0.25, 3600, 172_800])
 def test_the_clock_is_the_database_s_in_utc(town: Town, seconds: float) -> None:
-    dialect = town.engine.dialect.name
+    dialect = dialect_of(town.engine)
     before = datetime.now(UTC)
-    [row] = town.read(f"SELECT {now(dialect)}, {now(dialect, str(seconds))}")
+    [row] = town.read(f"SELECT {dialect.now()}, {dialect.now(str(seconds))}")
     after = datetime.now(UTC)
     clock, later = moment(row[0]), moment(row[1])
     assert clock is not None

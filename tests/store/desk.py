@@ -23,6 +23,7 @@ from jurat.seal import generate as generate_keys
 from jurat.vocabulary import Outcome, Reason
 from store.configurations.applied_config import AccessTerms
 from store.configurations.publisher import ConfigPublisher
+from store.dialects import dialect_of
 from store.queries import Queries
 from store.queue.claims import Claims
 from store.requests.code_lists import add_codes
@@ -188,7 +189,7 @@ class Desk:
     def write_on(self, connection: Connection, *entries: CheckResult) -> WriteOutcome:
         """In somebody's transaction, all but its end."""
         keys = {(entry.held.consultation, entry.held.participant) for entry in entries}
-        run(connection, *locking(connection.dialect.name, keys))
+        run(connection, *locking(dialect_of(connection), keys))
         written, last = self.verdict_writer._make(connection, entries, keys)
         run(connection, *last)
         return written

@@ -10,7 +10,7 @@ import pytest
 from jurat import Client
 from jurat.batches import run
 from jurat.database import open_engine
-from jurat.statements import now
+from store.dialects import dialect_of
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.records import add_verdicts, close_reviews, open_reviews
 from tests.cli.conftest import CONFIGURATION, configure
@@ -26,7 +26,7 @@ def written(shell: Shell, *statements: Any) -> None:
     engine = open_engine(shell.environment["JURAT_DATABASE_URL"])
     with engine.begin() as connection:
         for make in statements:
-            run(connection, *make(connection.dialect.name))
+            run(connection, *make(dialect_of(connection)))
     engine.dispose()
 
 
@@ -56,7 +56,7 @@ def refused(shell: Shell, participant: str = "p-secret") -> str:
     written(
         shell,
         lambda dialect: add_verdicts(dialect, [{**verdict, **rest}]),
-        lambda dialect: [(settle % now(dialect), {})],
+        lambda dialect: [(settle % dialect.now(), {})],
         lambda dialect: close_reviews(dialect, []),
     )
     return check

@@ -13,6 +13,7 @@ import pytest
 
 from config.hours import Hours
 from jurat.vocabulary import Priority, Reason
+from store.dialects import dialect_of
 from store.queue.claims import Claims
 from store.queue.source_health import SourceFigures
 from tasks.checks import ClaimedCheck, GiveBack
@@ -355,10 +356,8 @@ def waited(desk: Desk, seconds: float, deadline: float) -> ClaimedCheck:
 
 
 def left(desk: Desk) -> float:
-    from store.queue.turns import seconds_between
-
-    dialect = desk.engine.dialect.name
-    return float(desk.one(f"SELECT {seconds_between(dialect, 'deadline_at', desk.clock('NOW'))} FROM jurat_checks"))
+    dialect = dialect_of(desk.engine)
+    return float(desk.one(f"SELECT {dialect.seconds_between('deadline_at', desk.clock('NOW'))} FROM jurat_checks"))
 
 
 def paused(desk: Desk, begin: float, end: float) -> None:

@@ -18,6 +18,7 @@ from jurat.codes import generate
 from jurat.ids import uuid7
 from jurat.seal import Seal, Unseal
 from jurat.seal import generate as generate_keys
+from store.dialects import dialect_of
 from store.requests.code_lists import CodeImporter
 from store.upkeep.upkeep import Upkeep
 from tests.store.desk import DOCUMENT, HASH_KEY, PUBLIC_KEY, Desk
@@ -44,7 +45,7 @@ def ask(desk: Desk, codes: Iterable[str], code_list: str = "spring", **given: An
 def ask_by_sql(desk: Desk, sealed: bytes, key: str | None, expires: str | None = None) -> UUID:
     """As anybody may who may write rows, whatever is in them."""
     own = uuid7()
-    sql = insert_codes(desk.engine.dialect.name)
+    sql = insert_codes(dialect_of(desk.engine))
     desk.sql(sql, id=desk.id(own), code_list="spring", codes=sealed, codes_key=key, by_whom=IRIS, expires_at=expires)
     return own
 

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from jurat.ids import uuid7
-from jurat.statements import now
 from jurat.vocabulary import Reason
+from store.dialects import dialect_of
 from store.requests import request_runner as module
 from store.requests.request_rows import _ask, ask
 from store.requests.request_runner import CannotBeDone, Request, RequestKind, Requests
@@ -49,11 +49,12 @@ def about(participant: str) -> Request:
 
 def asked(desk: Desk, *requests: Request) -> None:
     """Somebody's INSERT, each a while before the next."""
+    dialect = dialect_of(desk.engine)
     with desk.engine.begin() as connection:
         for number, request in enumerate(requests):
-            earlier = partial(now, seconds=str(number - len(requests)))
+            earlier = partial(dialect.now, str(number - len(requests)))
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("store.requests.request_rows.now", earlier)
+                patch.setattr(dialect, "now", earlier)
                 _ask.cache_clear()
                 assert ask(connection, request)
     _ask.cache_clear()

@@ -1,0 +1,156 @@
+"""What PostgreSQL and SQLite write differently: one small interface, and an object of it for each engine.
+
+A function that builds SQL takes a dialect and asks it for the pieces that differ. There is one object of each dialect,
+so that what is built for it can be cached.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+
+Choice = TypeVar("Choice")
+
+
+class SqlDialect(ABC):
+    """How one engine writes SQL, and what it can do."""
+
+    name: str
+    """As SQLAlchemy names it."""
+
+    title: str
+    """As it names itself."""
+
+    in_a_file: bool
+    """The database is a file of this machine, without a server: a statement costs next to nothing."""
+
+    has_functions: bool
+    """The schema has functions such as `jurat_try_ask`, which do in one statement what is done here otherwise."""
+
+    decodes_hex: bool
+    """Bytes can be sent in a rowset, as hexadecimal text."""
+
+    driver_begins: bool
+    """Before it writes, Python's driver may begin the transaction by itself."""
+
+    @abstractmethod
+    def choose(self, *, postgresql: Choice, sqlite: Choice) -> Choice:
+        """One of two texts or functions: for a piece of SQL that a single statement has."""
+
+    @abstractmethod
+    def now(self, seconds: str = "") -> str:
+        """SQL for the database's clock, `seconds` (an SQL expression) later."""
+
+    @abstractmethod
+    def time_text(self, moment: datetime) -> str:
+        """A time as text, in the form that the engine keeps and compares."""
+
+    @abstractmethod
+    def parameter(self, name: str, kind: str) -> str:
+        """SQL for the parameter `name`, whose type PostgreSQL has to know."""
+
+    def uuid(self, name: str = "id") -> str:
+        """SQL for the UUID in a parameter."""
+        return self.parameter(name, "uuid")
+
+    @abstractmethod
+    def rowset(self, columns: str, parameter: str = "rows") -> str:
+        """SQL for the JSON array in `:rows` as a table expression `r` with `columns` ("id uuid, fence bigint").
+
+        One parameter carries any number of rows, on both engines.
+        """
+
+    @abstractmethod
+    def join_each(self, table: str, where: str, columns: str, *, rest: str = "OFFSET 0", left: bool = False) -> str:
+        """SQL that joins to each row before it those of `table` ("jurat_checks c") for which `where` is true.
+
+        PostgreSQL looks them up for one row after the other, and reads `columns` alone: a platform may not read all.
+        Left to itself it takes a rowset to be a hundred rows, for which it would rather read a table of some thousand
+        from end to end. SQLite goes row by row anyway. `rest` is for PostgreSQL alone.
+        """
+
+    @abstractmethod
+    def has_table(self, name: str) -> str:
+        """A query that gives 1 where the table is there, else 0, and does not fail."""
+
+
+class PostgreSql(SqlDialect):
+    """PostgreSQL."""
+
+    name = "postgresql"
+    title = "PostgreSQL"
+    in_a_file = False
+    has_functions = True
+    decodes_hex = True
+    driver_begins = False
+
+    def choose(self, *, postgresql: Choice, sqlite: Choice) -> Choice:
+        return postgresql
+
+    def now(self, seconds: str = "") -> str:
+        return "statement_timestamp()" + (f" + make_interval(secs => {seconds})" if seconds else "")
+
+    def time_text(self, moment: datetime) -> str:
+        return moment.astimezone(UTC).isoformat()
+
+    def parameter(self, name: str, kind: str) -> str:
+        return f"CAST(:{name} AS {kind})"
+
+    def rowset(self, columns: str, parameter: str = "rows") -> str:
+        return f"jsonb_to_recordset(CAST(:{parameter} AS jsonb)) AS r({columns})"
+
+    def join_each(self, table: str, where: str, columns: str, *, rest: str = "OFFSET 0", left: bool = False) -> str:
+        alias = table.rsplit(maxsplit=1)[-1]
+        rows = f"LATERAL (SELECT {columns} FROM {table} WHERE {where} {rest}) {alias}"
+        return f"LEFT JOIN {rows} ON true" if left else f"CROSS JOIN {rows}"
+
+    def has_table(self, name: str) -> str:
+        return f"SELECT count(to_regclass('{name}'))"
+
+
+class Sqlite(SqlDialect):
+    """SQLite."""
+
+    name = "sqlite"
+    title = "SQLite"
+    in_a_file = True
+    has_functions = False
+    decodes_hex = False
+    driver_begins = True
+
+    def choose(self, *, postgresql: Choice, sqlite: Choice) -> Choice:
+        return sqlite
+
+    def now(self, seconds: str = "") -> str:
+        return "strftime('%Y-%m-%d %H:%M:%f', 'now'" + (f", ({seconds}) || ' seconds')" if seconds else ")")
+
+    def time_text(self, moment: datetime) -> str:
+        return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:23]
+
+    def parameter(self, name: str, kind: str) -> str:
+        return f":{name}"
+
+    def rowset(self, columns: str, parameter: str = "rows") -> str:
+        names = [column.split()[0] for column in columns.split(", ")]
+        fields = ", ".join(f"value ->> '{name}' AS {name}" for name in names)
+        return f"(SELECT {fields} FROM json_each(:{parameter})) AS r"
+
+    def join_each(self, table: str, where: str, columns: str, *, rest: str = "OFFSET 0", left: bool = False) -> str:
+        return f"{'LEFT JOIN' if left else 'JOIN'} {table} ON {where}"
+
+    def has_table(self, name: str) -> str:
+        return f"SELECT count(*) FROM sqlite_master WHERE name = '{name}'"
+
+
+POSTGRESQL, SQLITE = PostgreSql(), Sqlite()
+
+BY_NAME: Mapping[str, SqlDialect] = {dialect.name: dialect for dialect in (POSTGRESQL, SQLITE)}
+
+
+def dialect_of(bind: Engine | Connection) -> SqlDialect:
+    """The dialect of a database that SQLAlchemy has open."""
+    return BY_NAME[bind.dialect.name]

@@ -1,0 +1,239 @@
+"""What PostgreSQL and SQLite write differently in the statements of the service, and what only one of them can do."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, Engine
+
+from jurat.dialects import PostgreSql, SqlDialect, Sqlite
+
+
+class StoreDialect(SqlDialect):
+    """A dialect, with what the contract needs none of."""
+
+    one_writer: bool
+    """A transaction that writes has the database to itself from its begin: it locks no rows, and waits for nobody."""
+
+    has_lateral: bool
+    """One statement can have a limit for each row of a set, so that it does what takes a statement for each row else.
+    """
+
+    has_jsonb: bool
+    """A JSON document is kept as a value with types, and not as the text that was sent."""
+
+    has_users: bool
+    """The database knows users and their rights."""
+
+    has_copy: bool
+    """Many rows are written by COPY, which is several times as quick as INSERT there."""
+
+    defers_constraints: bool
+    """A platform's constraints may be put off to the commit, and can be checked before."""
+
+    plans_by_statistics: bool
+    """Lookups go by what ANALYZE last found in a table."""
+
+    materialized: str
+    """SQL that has a common table be read once; "" where it is anyway."""
+
+    begin_of_time: str
+    """SQL for 1970, before any time of ours."""
+
+    snapshot: str
+    """SQL that has all statements of a transaction see one moment; "" where they do anyway."""
+
+    @abstractmethod
+    def rounded_up(self, seconds: float) -> float:
+        """At least so many seconds, to which a time can be kept: SQLite's have milliseconds."""
+
+    @abstractmethod
+    def row_lock(self, how: str) -> str:
+        """`how` ("FOR UPDATE SKIP LOCKED"), or "" where there is one writer."""
+
+    @abstractmethod
+    def join_some(self, table: str, where: str, limit: int, order: str = "", *, left: bool = False) -> str:
+        """As `join_each`, with all columns and at most `limit` rows for each.
+
+        SQLite has no limit for each; it keeps the order of a CROSS JOIN.
+        """
+
+    @abstractmethod
+    def later(self, moment: str, seconds: str) -> str:
+        """SQL for a time, `seconds` later."""
+
+    @abstractmethod
+    def earlier(self, moment: str, seconds: str) -> str:
+        """SQL for a time, `seconds` earlier."""
+
+    @abstractmethod
+    def latest(self, moment: str, other: str) -> str:
+        """SQL for the later of two times, of which the first may be null."""
+
+    @abstractmethod
+    def seconds_between(self, later: str, earlier: str) -> str:
+        """SQL for the seconds from one time to another; `earlier` needs brackets where it is a sum."""
+
+    @abstractmethod
+    def epoch(self, moment: str) -> str:
+        """SQL for a time as seconds since 1970."""
+
+    @abstractmethod
+    def readable(self, *moments: str) -> str:
+        """SQL that is true where all of these times of a row can be read, and false where not. A platform's INSERT may
+        have put anything there, before the database looked at it.
+        """
+
+    def clock(self) -> str:
+        """SQL for the database's clock as seconds since 1970."""
+        return self.epoch(self.now())
+
+    @abstractmethod
+    def least(self, *values: str) -> str:
+        """SQL for the least of values that are not null."""
+
+    @abstractmethod
+    def greatest(self, *values: str) -> str:
+        """SQL for the greatest of values that are not null."""
+
+    @abstractmethod
+    def as_text(self, moment: str) -> str:
+        """SQL for a time as text that comes back as it went."""
+
+    @abstractmethod
+    def octets(self, text: str) -> str:
+        """SQL for the length of a text in bytes."""
+
+    @abstractmethod
+    def key(self, parameter: str) -> str:
+        """SQL for what stands behind `->>` for the key in a parameter, whatever is in it."""
+
+
+class StorePostgreSql(PostgreSql, StoreDialect):
+    """PostgreSQL."""
+
+    one_writer = False
+    has_lateral = True
+    has_jsonb = True
+    has_users = True
+    has_copy = True
+    defers_constraints = True
+    plans_by_statistics = True
+    materialized = "MATERIALIZED"
+    begin_of_time = "to_timestamp(0)"
+    snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+
+    def rounded_up(self, seconds: float) -> float:
+        return seconds
+
+    def row_lock(self, how: str) -> str:
+        return how
+
+    def join_some(self, table: str, where: str, limit: int, order: str = "", *, left: bool = False) -> str:
+        alias = table.rsplit(maxsplit=1)[-1]
+        ordered = f" ORDER BY {order}" if order else ""
+        rows = f"LATERAL (SELECT * FROM {table} WHERE {where}{ordered} LIMIT {limit}) {alias}"
+        return f"{'LEFT' if left else 'INNER'} JOIN {rows} ON true"
+
+    def later(self, moment: str, seconds: str) -> str:
+        return f"{moment} + make_interval(secs => {seconds})"
+
+    def earlier(self, moment: str, seconds: str) -> str:
+        return f"{moment} - make_interval(secs => {seconds})"
+
+    def latest(self, moment: str, other: str) -> str:
+        return f"greatest({moment}, {other})"
+
+    def seconds_between(self, later: str, earlier: str) -> str:
+        return f"extract(epoch FROM {later} - {earlier})::float8"
+
+    def epoch(self, moment: str) -> str:
+        return f"extract(epoch FROM {moment})::float8"
+
+    def readable(self, *moments: str) -> str:
+        return " AND ".join(f"{moment} BETWEEN '1900-01-01Z' AND '9000-01-01Z'" for moment in moments)
+
+    def least(self, *values: str) -> str:
+        return f"least({', '.join(values)})"
+
+    def greatest(self, *values: str) -> str:
+        return f"greatest({', '.join(values)})"
+
+    def as_text(self, moment: str) -> str:
+        return f"{moment}::text"
+
+    def octets(self, text: str) -> str:
+        return f"octet_length({text})"
+
+    def key(self, parameter: str) -> str:
+        return self.parameter(parameter, "text")
+
+
+class StoreSqlite(Sqlite, StoreDialect):
+    """SQLite."""
+
+    one_writer = True
+    has_lateral = False
+    has_jsonb = False
+    has_users = False
+    has_copy = False
+    defers_constraints = False
+    plans_by_statistics = False
+    materialized = ""
+    begin_of_time = "'1970-01-01 00:00:00.000'"
+    snapshot = ""
+
+    def rounded_up(self, seconds: float) -> float:
+        return math.ceil(seconds * 1000) / 1000
+
+    def row_lock(self, how: str) -> str:
+        return ""
+
+    def join_some(self, table: str, where: str, limit: int, order: str = "", *, left: bool = False) -> str:
+        return f"{'LEFT' if left else 'CROSS'} JOIN {table} ON {where}"
+
+    def later(self, moment: str, seconds: str) -> str:
+        return f"strftime('%Y-%m-%d %H:%M:%f', {moment}, {seconds} || ' seconds')"
+
+    def earlier(self, moment: str, seconds: str) -> str:
+        return f"strftime('%Y-%m-%d %H:%M:%f', {moment}, (-{seconds}) || ' seconds')"
+
+    def latest(self, moment: str, other: str) -> str:
+        return f"max(coalesce({moment}, ''), {other})"
+
+    def seconds_between(self, later: str, earlier: str) -> str:
+        return f"(julianday({later}) - julianday({earlier})) * 86400.0"
+
+    def epoch(self, moment: str) -> str:
+        return f"(julianday({moment}) - 2440587.5) * 86400.0"
+
+    def readable(self, *moments: str) -> str:
+        bounds = "BETWEEN julianday('1900-01-01') AND julianday('9000-01-01')"
+        return " AND ".join(f"coalesce(julianday({moment}) {bounds}, 0)" for moment in moments)
+
+    def least(self, *values: str) -> str:
+        return f"min({', '.join(values)})"
+
+    def greatest(self, *values: str) -> str:
+        return f"max({', '.join(values)})"
+
+    def as_text(self, moment: str) -> str:
+        return moment
+
+    def octets(self, text: str) -> str:
+        return f"length(CAST({text} AS blob))"
+
+    def key(self, parameter: str) -> str:
+        return f"""('$."' || :{parameter} || '"')"""
+
+
+POSTGRESQL, SQLITE = StorePostgreSql(), StoreSqlite()
+
+BY_NAME: Mapping[str, StoreDialect] = {dialect.name: dialect for dialect in (POSTGRESQL, SQLITE)}
+
+
+def dialect_of(bind: Engine | Connection) -> StoreDialect:
+    """The dialect of a database that is open."""
+    return BY_NAME[bind.dialect.name]
