@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from config.addresses import AddressFileSource
     from config.sources import SourceModel
     from store.queries import Queries
-    from store.upkeep.upkeep import Upkeep
+    from store.queue.sources import Sources
     from tasks.plan import Plan
     from worker.bootstrap import Service
 
@@ -300,7 +300,7 @@ def status_step(status: SourceStatus) -> CheckupStep:
     return CheckupStep(name, StepMark.OK if status.state is SourceState.OPEN else StepMark.NOTE, found)
 
 
-def reach_steps(status: SourceStatus, plan: Plan, upkeep: Upkeep, settings: Settings) -> Iterator[CheckupStep]:
+def reach_steps(status: SourceStatus, plan: Plan, sources: Sources, settings: Settings) -> Iterator[CheckupStep]:
     """Whether the servers of a source answer HTTP at all, by one request to the root of each; nothing without servers.
 
     Nobody is looked up, so what the answer says does not count. The requests are paid as one look-up is, and not made
@@ -316,7 +316,7 @@ def reach_steps(status: SourceStatus, plan: Plan, upkeep: Upkeep, settings: Sett
     if status.paused_until or status.closed_until:
         yield CheckupStep(name, StepMark.NOTE, f"not asked: {status.said()}")
         return
-    wait = upkeep.pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
+    wait = sources.pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
     if wait is None:
         yield CheckupStep(name, StepMark.NOTE, "not asked: what it allows is used up at the moment", "try again later")
         return
