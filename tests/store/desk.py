@@ -26,6 +26,7 @@ from store.configurations.publisher import ConfigPublisher
 from store.dialects import dialect_of
 from store.queries import Queries
 from store.queue.claims import Claims
+from store.queue.sources import Sources
 from store.requests.code_lists import add_codes
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.access import locking
@@ -109,6 +110,7 @@ class Desk:
         self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
         self.verdict_writer = VerdictWriter(self.engine)
         self.upkeep = Upkeep(self.engine)
+        self.sources = Sources(self.engine)
         self.publisher = ConfigPublisher(self.engine)
         self.queries = Queries(self.engine)
         self.fingerprints = Fingerprints([HASH_KEY])
@@ -130,7 +132,7 @@ class Desk:
             self.queries,
             self.fingerprints,
             {},
-            purse=self.upkeep,
+            purse=self.sources,
             private_networks=LOOPBACK,
         )
 
@@ -279,6 +281,7 @@ class Desk:
         """
         self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
         self.upkeep = Upkeep(self.engine)
+        self.sources = Sources(self.engine)
         with self.engine.begin() as connection:
             connection.exec_driver_sql(EMPTYING)
 

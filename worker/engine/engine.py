@@ -18,6 +18,7 @@ import structlog
 
 from store.queue.claims import Claims
 from store.queue.quotas import KEPT
+from store.queue.sources import Sources
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
 from store.workers import Fleet, Member
@@ -53,6 +54,7 @@ class Stores:
     claims: Claims
     verdict_writer: VerdictWriter
     upkeep: Upkeep
+    sources: Sources
     fleet: Fleet | None = None
 
 
@@ -98,7 +100,7 @@ class Engine:
             plans.longest,
             self._give_back,
         )
-        self._reporter = FailureReporter(stores.upkeep, self._breaker, plans.breaker, self.claimer.wake_in)
+        self._reporter = FailureReporter(stores.sources, self._breaker, plans.breaker, self.claimer.wake_in)
         self.writer = Writer(
             stores.verdict_writer,
             self.in_flight,
@@ -111,7 +113,7 @@ class Engine:
         self._keeper = Keeper(
             stores.upkeep, stores.claims, plans, self._reporter, self.in_flight, self._accept, self.claimer.wake
         )
-        self._lookout = BreakerWatch(stores.upkeep, self._delay_queue, self._breaker)
+        self._lookout = BreakerWatch(stores.sources, self._delay_queue, self._breaker)
         beating = (self.claimer, self._delay_queue, self.writer, self._renewer, self._keeper)
         self._registrar: Registrar | None = None
         if stores.fleet is not None and member is not None:

@@ -10,6 +10,7 @@ import pytest
 from jurat.batches import run
 from jurat.database import open_engine
 from jurat.messages import message_for
+from store.dialects import dialect_of
 from store.verdicts.records import add_attempts, add_verdicts
 from tests.cli.conftest import configure
 from tests.cli.shell import Shell, is_one_sentence
@@ -36,9 +37,9 @@ def settled(shell: Shell) -> str:
     verdict = {"check_id": check, "outcome": "undetermined", "reason": "near_border", "evidence": EVIDENCE}
     rest = {"decided_by": "worker", "config_version": 1, "source": "magic", "data_date": "2026-11-01", "fence": 1}
     with engine.begin() as connection:
-        name = connection.dialect.name
-        run(connection, *add_attempts(name, [{**attempt, "reason": "near_border"}]))
-        run(connection, *add_verdicts(name, [{**verdict, **rest, "retain": None}]))
+        dialect = dialect_of(connection)
+        run(connection, *add_attempts(dialect, [{**attempt, "reason": "near_border"}]))
+        run(connection, *add_verdicts(dialect, [{**verdict, **rest, "retain": None}]))
     engine.dispose()
     return check
 

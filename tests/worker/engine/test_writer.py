@@ -60,7 +60,7 @@ def make_writer(works: Works, bells: Bells) -> Writer:
     works.plans.refresh()
     desk = works.desk
     breaker = LocalBreaker(works.plans.breaker)
-    reporter = FailureReporter(desk.upkeep, breaker, works.plans.breaker, bells.wake_in)
+    reporter = FailureReporter(desk.sources, breaker, works.plans.breaker, bells.wake_in)
     return Writer(desk.verdict_writer, InFlight(99), bells, breaker, reporter, keep_leases(desk))  # type: ignore[arg-type]
 
 
