@@ -1,7 +1,7 @@
-"""What PostgreSQL and SQLite write differently: one small interface, and an object of it for each engine.
+"""What PostgreSQL and SQLite write differently: one small interface, with an object for each engine.
 
-A function that builds SQL takes a dialect and asks it for the pieces that differ. There is one object of each dialect,
-so that what is built for it can be cached.
+A function that builds SQL takes a dialect and asks it for the pieces that differ. Each dialect has one object, so that
+what is built for it can be cached.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ class SqlDialect(ABC):
     """As it names itself."""
 
     in_a_file: bool
-    """The database is a file of this machine, without a server: a statement costs next to nothing."""
+    """The database is a file on this machine, without a server: a statement costs next to nothing."""
 
     has_functions: bool
-    """The schema has functions such as `jurat_try_ask`, which do in one statement what is done here otherwise."""
+    """The schema has functions such as `jurat_try_ask`. Without them, Python does the same in several statements."""
 
     decodes_hex: bool
-    """Bytes can be sent in a rowset, as hexadecimal text."""
+    """A rowset can carry bytes, as hexadecimal text."""
 
     driver_begins: bool
-    """Before it writes, Python's driver may begin the transaction by itself."""
+    """Python's driver may begin a transaction by itself before it writes."""
 
     @abstractmethod
     def choose(self, *, postgresql: Choice, sqlite: Choice) -> Choice:
-        """One of two texts or functions: for a piece of SQL that a single statement has."""
+        """One of two texts: for a piece of SQL that only one statement needs."""
 
     @abstractmethod
     def now(self, seconds: str = "") -> str:
@@ -51,7 +51,7 @@ class SqlDialect(ABC):
 
     @abstractmethod
     def parameter(self, name: str, kind: str) -> str:
-        """SQL for the parameter `name`, whose type PostgreSQL has to know."""
+        """SQL for the parameter `name`. PostgreSQL has to know its type, `kind`; SQLite takes any."""
 
     def uuid(self, name: str = "id") -> str:
         """SQL for the UUID in a parameter."""
@@ -65,12 +65,12 @@ class SqlDialect(ABC):
         """
 
     @abstractmethod
-    def join_each(self, table: str, where: str, columns: str, *, rest: str = "OFFSET 0", left: bool = False) -> str:
+    def join_each(self, table: str, where: str, columns: str, *, left: bool = False) -> str:
         """SQL that joins to each row before it those of `table` ("jurat_checks c") for which `where` is true.
 
-        PostgreSQL looks them up for one row after the other, and reads `columns` alone: a platform may not read all.
+        PostgreSQL looks them up for one row after the other, and reads only `columns`: a platform may not read all.
         Left to itself it takes a rowset to be a hundred rows, for which it would rather read a table of some thousand
-        from end to end. SQLite goes row by row anyway. `rest` is for PostgreSQL alone.
+        from end to end. SQLite goes row by row anyway.
         """
 
     @abstractmethod
@@ -103,9 +103,9 @@ class PostgreSql(SqlDialect):
     def rowset(self, columns: str, parameter: str = "rows") -> str:
         return f"jsonb_to_recordset(CAST(:{parameter} AS jsonb)) AS r({columns})"
 
-    def join_each(self, table: str, where: str, columns: str, *, rest: str = "OFFSET 0", left: bool = False) -> str:
+    def join_each(self, table: str, where: str, columns: str, *, left: bool = False) -> str:
         alias = table.rsplit(maxsplit=1)[-1]
-        rows = f"LATERAL (SELECT {columns} FROM {table} WHERE {where} {rest}) {alias}"
+        rows = f"LATERAL (SELECT {columns} FROM {table} WHERE {where} OFFSET 0) {alias}"
         return f"LEFT JOIN {rows} ON true" if left else f"CROSS JOIN {rows}"
 
     def has_table(self, name: str) -> str:
@@ -139,7 +139,7 @@ class Sqlite(SqlDialect):
         fields = ", ".join(f"value ->> '{name}' AS {name}" for name in names)
         return f"(SELECT {fields} FROM json_each(:{parameter})) AS r"
 
-    def join_each(self, table: str, where: str, columns: str, *, rest: str = "OFFSET 0", left: bool = False) -> str:
+    def join_each(self, table: str, where: str, columns: str, *, left: bool = False) -> str:
         return f"{'LEFT JOIN' if left else 'JOIN'} {table} ON {where}"
 
     def has_table(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What PostgreSQL and SQLite write differently in the statements of the service, and what only one of them can do."""
+"""What PostgreSQL and SQLite write differently in the service's statements, and what only one of them can do."""
 
 from __future__ import annotations
 
@@ -12,38 +12,37 @@ from jurat.dialects import PostgreSql, SqlDialect, Sqlite
 
 
 class StoreDialect(SqlDialect):
-    """A dialect, with what the contract needs none of."""
+    """A dialect with all that the service needs besides the contract."""
 
     one_writer: bool
-    """A transaction that writes has the database to itself from its begin: it locks no rows, and waits for nobody."""
+    """A transaction that writes has the database to itself from its start: it locks no rows and waits for nobody."""
 
     has_lateral: bool
-    """One statement can have a limit for each row of a set, so that it does what takes a statement for each row else.
-    """
+    """A statement can have a limit for each row of a set (LATERAL). Without it, each row takes its own statement."""
 
     has_jsonb: bool
-    """A JSON document is kept as a value with types, and not as the text that was sent."""
+    """A JSON document is kept as a typed value, not as the text that was sent."""
 
     has_users: bool
     """The database knows users and their rights."""
 
     has_copy: bool
-    """Many rows are written by COPY, which is several times as quick as INSERT there."""
+    """COPY writes many rows, several times as fast as INSERT."""
 
     defers_constraints: bool
-    """A platform's constraints may be put off to the commit, and can be checked before."""
+    """A platform's constraints may be deferred to the commit, and can be checked before it."""
 
     plans_by_statistics: bool
-    """Lookups go by what ANALYZE last found in a table."""
+    """Queries are planned by what ANALYZE last found in a table."""
 
     materialized: str
-    """SQL that has a common table be read once; "" where it is anyway."""
+    """SQL that has a common table expression evaluated once."""
 
     begin_of_time: str
     """SQL for 1970, before any time of ours."""
 
     snapshot: str
-    """SQL that has all statements of a transaction see one moment; "" where they do anyway."""
+    """SQL that lets all statements of a transaction see one moment; "" where they do anyway."""
 
     @abstractmethod
     def rounded_up(self, seconds: float) -> float:
@@ -108,7 +107,7 @@ class StoreDialect(SqlDialect):
 
     @abstractmethod
     def key(self, parameter: str) -> str:
-        """SQL for what stands behind `->>` for the key in a parameter, whatever is in it."""
+        """SQL for the right side of `->>`: the key in a parameter, whatever characters it has."""
 
 
 class StorePostgreSql(PostgreSql, StoreDialect):

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from jurat.database import state_of
 from jurat.errors import ConfigurationError
 from jurat.tables import CONTRACT_VERSION
+from store.dialects import BY_NAME, dialect_of
 from store.schema.grants import granting
 
 _MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -157,19 +158,19 @@ def _step(connection: Connection, known: Sequence[str]) -> bool:
     config = _config()
     config.attributes["connection"] = connection
     with connection.begin():
-        postgresql = connection.dialect.name == "postgresql"
-        if postgresql:
+        dialect = dialect_of(connection)
+        if not dialect.one_writer:
             connection.exec_driver_sql(_BOUNDS)
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             _stay_in_schema(connection)
         current = _current(connection)
         if current == known[-1]:
-            if postgresql:
+            if dialect.has_users:
                 connection.execute(text(granting()))
             return False
         done = known.index(current) + 1 if current in known else 0
         # SQLite's one lock ends with its transaction: a second upgrade would get in between two migrations.
-        command.upgrade(config, known[done] if postgresql else "head")
+        command.upgrade(config, "head" if dialect.one_writer else known[done])
         return True
 
 
@@ -191,7 +192,7 @@ def upgrade_sql(dialect: str) -> str:
     config = _config()
     config.attributes.update(dialect=dialect, output=output)
     command.upgrade(config, "head", sql=True)
-    return output.getvalue() + (f"{granting()}\n" if dialect == "postgresql" else "")
+    return output.getvalue() + (f"{granting()}\n" if BY_NAME[dialect].has_users else "")
 
 
 def schema_status(connection: Connection) -> SchemaStatus:
