@@ -321,16 +321,13 @@ _STREET = tuple(column.split()[0] for column in _STREETS.split(", "))
 @lru_cache
 def _add_streets(dialect: StoreDialect) -> str:
     """A street that is there already gets the houses of the new batch too, where it is the same street."""
-    box = ", ".join(
-        f"{side} = {pick(f's.{side}', f'excluded.{side}')}"
-        for pick, sides in ((dialect.least, ("west", "south")), (dialect.greatest, ("east", "north")))
-        for side in sides
-    )
     return f"""
         INSERT INTO jurat_register_streets AS s (register, {", ".join(_STREET)})
         SELECT :register, {", ".join(f"r.{name}" for name in _STREET)} FROM {dialect.rowset(_STREETS)} WHERE true
         ON CONFLICT (register, street) DO UPDATE SET
-            {box}, numbers = s.numbers | excluded.numbers
+            west = {dialect.least("s.west", "excluded.west")}, south = {dialect.least("s.south", "excluded.south")},
+            east = {dialect.greatest("s.east", "excluded.east")},
+            north = {dialect.greatest("s.north", "excluded.north")}, numbers = s.numbers | excluded.numbers
         WHERE s.postcode = excluded.postcode AND s.canonical = excluded.canonical
           AND coalesce(s.city_code, '') = coalesce(excluded.city_code, '')"""
 
