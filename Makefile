@@ -102,7 +102,7 @@ bench-flow: $(VENV)/.dev ## See limits hold and be used over all workers, 30 min
 		$(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 
 bench-polling: $(VENV)/.dev ## Have 1,000 participants poll at once beside a busy worker, 2 minutes; PARTICIPANTS=200 SECONDS=10
-	@PYTHONPATH=. $(PY) -m bench.polling $(if $(PARTICIPANTS),--participants $(PARTICIPANTS)) \
+	@PYTHONPATH=. $(PY) -m bench.polls $(if $(PARTICIPANTS),--participants $(PARTICIPANTS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 FAULTS := @PYTHONPATH=. $(PY) -m bench.faults $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(CHECKS),--checks $(CHECKS))

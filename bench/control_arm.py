@@ -18,7 +18,7 @@ from pathlib import Path
 from celery import Celery
 from redis import Redis
 
-from bench.faults.supervisor import Unit
+from bench.rig.unit import Unit
 from tests.rigs.servers import Valkey
 
 WORKERS, SLOTS, LATENCY, VISIBILITY = 3, 8, 0.2, 6

@@ -16,8 +16,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.address_queries import Kind, queries
-from bench.addresses import report, sources, zones
+from bench.addresses import geocoders as sources
+from bench.addresses import report, zones
+from bench.addresses.queries import Kind, queries
 from bench.addresses.questions import Looked, Tally, direct, questions
 from bench.addresses.towns import OFF_M, TOWNS, Town, build, write_base
 

@@ -22,11 +22,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from adapters.base import SourceError
-from bench.address_fleet import verdicts
-from bench.address_queries import Kind, Typed, queries, read_base
-from bench.addresses import report, sources, zones
+from bench.addresses import geocoders as sources
+from bench.addresses import report, zones
+from bench.addresses.addok import NoRig, geocoder
+from bench.addresses.queries import Kind, Typed, queries, read_base
 from bench.addresses.questions import Looked, Question, Tally, direct, questions
-from bench.addresses.rig import NoRig, geocoder
+from bench.addresses.verdicts import verdicts
 from tests.rigs.servers import NoServer, ServerFailed
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -17,12 +17,13 @@ import sys
 from pathlib import Path
 
 from adapters.base import SourceError
-from bench.address_queries import queries
-from bench.addresses import report, sources, zones
+from bench.addresses import geocoders as sources
+from bench.addresses import report, zones
 from bench.addresses.nominatim import VERSION, NotHere, nominatim
+from bench.addresses.queries import queries
 from bench.addresses.questions import Looked, direct, questions
 from bench.addresses.styles import FINNISH
-from bench.faults.supervisor import ROOT
+from bench.rig.unit import ROOT
 from tests.rigs.servers import NoServer, ServerFailed
 
 FOLDER = ROOT / "build" / "nominatim"

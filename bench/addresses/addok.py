@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from bench.faults.supervisor import ROOT
+from bench.rig.unit import ROOT
 
 RIG = ROOT.parent / "shared" / "rigs" / "addok"
 STATE = ROOT / "build" / "addok"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.base import Source
-from bench.faults.supervisor import ROOT
+from bench.rig.unit import ROOT
 from config.configuration import Configuration
 from config.document import Document
 from config.networks import LOOPBACK

@@ -22,7 +22,7 @@ from pathlib import Path
 import psycopg
 import requests
 
-from bench.address_queries import Row
+from bench.addresses.queries import Row
 from tests.rigs.servers import PostgreSQL
 
 VERSION = "5.3.3"

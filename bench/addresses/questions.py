@@ -14,7 +14,7 @@ from shapely import Point
 
 from adapters.address.zones import Zone
 from adapters.base import Level, Places, Query, Source
-from bench.address_queries import Kind, Typed
+from bench.addresses.queries import Kind, Typed
 from bench.addresses.zones import Shape
 from jurat.words import Outcome, Reason
 from tasks.residence import DEFAULT_MARGIN_M, decide_residence

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.addresses.questions import MARGIN_M, Tally
+from bench.faults.report import append, read
 from bench.faults.runner import revision
-from bench.faults.supervisor import ROOT
-from bench.faults.table import append, read
-from bench.speed.machine import processor
+from bench.rig.machine import processor
+from bench.rig.unit import ROOT
 from bench.speed.report import markdown
 
 FILE = ROOT / "build" / "addresses.jsonl"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.address_queries import Row
+from bench.addresses.queries import Row
 from bench.addresses.styles import ENGLISH, FRENCH, GERMAN, ITALIAN, SPANISH, Style
 
 METRES_PER_DEGREE = 111_320.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from bench.addresses.geocoders import Asked
 from bench.addresses.questions import Question
-from bench.addresses.sources import Asked
 from bench.addresses.zones import Shape
 from bench.fleet import Fleet
 from jurat.submitting import Submission

@@ -21,7 +21,7 @@ from playwright.sync_api import sync_playwright
 
 from bench.flow.figures import Figure, percentile
 from bench.flow.report import table
-from bench.speed.machine import Usage, processor
+from bench.rig.machine import Usage, processor
 from examples.sources.server import Sources
 from tests.examples.platform.browser.chromium import ARGUMENTS, binary, lacking
 from tests.examples.platform.browser.stage import Fleet

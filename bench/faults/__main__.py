@@ -16,11 +16,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.faults import page, table
+from bench.faults import page
+from bench.faults import report as table
+from bench.faults.report import Row
 from bench.faults.runner import revision, run
 from bench.faults.scenarios import ALL, BY_NAME
-from bench.faults.supervisor import ROOT
-from bench.faults.table import Row
+from bench.rig.unit import ROOT
 
 SHORT_CHECKS = 300
 SHORT_SLACK = 3.0

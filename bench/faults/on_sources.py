@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from bench.faults.scenario import Scenario
-from bench.faults.source import Mood, number_of
 from bench.faults.stage import Setting, Stage
+from bench.rig.register import Mood, number_of
 from jurat.words import Reason
 
 POISONED = (31, 77)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.faults import table
+from bench.faults import report as table
+from bench.faults.report import Row
 from bench.faults.scenario import Scenario
-from bench.faults.table import Row
 
 _BEGIN, _END = "<!-- made: faults -->", "<!-- end -->"
 

@@ -16,7 +16,7 @@ from bench.faults import moves
 from bench.faults.checker import Kind, repeated, violations
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Stage
-from bench.faults.supervisor import ROOT
+from bench.rig.unit import ROOT
 
 _SHOWN = 10
 _STOPPING = 20.0

@@ -26,9 +26,9 @@ from bench.faults.database_dump import dump
 from bench.faults.history import Dump, History
 from bench.faults.proxy import Proxy
 from bench.faults.rabbitmq import RabbitMQ
-from bench.faults.source import Register, description
-from bench.faults.supervisor import Unit
 from bench.faults.web_tier import CONSULTATION, QUESTIONS, WebTier
+from bench.rig.register import Register, description
+from bench.rig.unit import Unit
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings

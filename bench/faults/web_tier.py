@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from bench.faults.history import Fate, Submit
-from bench.faults.source import FAMILY, GIVEN, number_of, right_outcome
+from bench.rig.register import FAMILY, GIVEN, number_of, right_outcome
 from jurat import Client, Submission
 from jurat.ids import uuid7
 

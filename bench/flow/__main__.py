@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.faults.report import append, read
 from bench.faults.runner import revision
-from bench.faults.supervisor import ROOT
-from bench.faults.table import append, read
 from bench.flow import report
 from bench.flow.scenarios import SCENARIOS, Scenario, Size
-from bench.speed.machine import Usage, processor
-from bench.speed.rig import Rig
+from bench.rig.machine import Usage, processor
+from bench.rig.servers import Rig
+from bench.rig.unit import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
 

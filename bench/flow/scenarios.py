@@ -13,10 +13,10 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bench.faults.source import Mood
 from bench.flow.figures import Figure, full_rate_after, most_above, most_in, percentile, share_used
-from bench.flow.fleet import CONSULTATIONS, Fleet, ahead_clock, running
-from bench.speed.rig import Rig
+from bench.rig.fleet import CONSULTATIONS, Fleet, ahead_clock, running
+from bench.rig.register import Mood
+from bench.rig.servers import Rig
 from config.limits import TRAVEL
 from config.sources import SimulatedSource
 from jurat import Priority

@@ -1,9 +1,9 @@
 """Measures what participants who poll cost the database while workers are busy: `make bench-polling`.
 
-    python -m bench.polling                                1,000 participants for a minute
-    python -m bench.polling --participants 200 --seconds 10
-    python -m bench.polling --table                        what came of the last run
-    python -m bench.polling --write-docs                   the same, into docs/performance.md
+    python -m bench.polls                                1,000 participants for a minute
+    python -m bench.polls --participants 200 --seconds 10
+    python -m bench.polls --table                        what came of the last run
+    python -m bench.polls --write-docs                   the same, into docs/performance.md
 
 Rows go to a file of JSON lines. Ends with 1 when a figure is missed.
 """
@@ -25,16 +25,16 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from bench.address_register import filled_in
+from bench.faults.report import append, read
 from bench.faults.runner import revision
-from bench.faults.supervisor import ROOT
-from bench.faults.table import append, read
 from bench.flow import report
 from bench.flow.figures import Figure, percentile
-from bench.flow.fleet import CONSULTATIONS, Fleet, running
-from bench.polling.crowd import POLL, Crowd, Polled, Task
-from bench.polling.durations import PREFIX, sampling, statements
-from bench.speed.machine import Usage, processor
-from bench.speed.rig import Rig, plain
+from bench.polls.durations import PREFIX, sampling, statements
+from bench.polls.participants import POLL, Crowd, Polled, Task
+from bench.rig.fleet import CONSULTATIONS, Fleet, running
+from bench.rig.machine import Usage, processor
+from bench.rig.servers import Rig, plain
+from bench.rig.unit import ROOT
 from jurat import Priority
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench.polling", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="bench.polls", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--participants", type=int, default=1000, help="who poll at once (default %(default)d)")
     parser.add_argument("--seconds", type=float, default=60.0, help="(default %(default)g)")
     parser.add_argument(

@@ -1,8 +1,8 @@
 """A process of a web tier whose participants poll: each asks again when `next_poll_ms` says so, and no earlier.
 
-Run as `python -m bench.polling.crowd`, with what to do as JSON on its standard input. It connects, confirms the first
-answers, says `ready`, waits for a line, polls, and writes what came of it. A participant who has a verdict leaves, and
-another one comes and confirms an answer: so there are always as many.
+Run as `python -m bench.polls.participants`, with what to do as JSON on its standard input. It connects, confirms the
+first answers, says `ready`, waits for a line, polls, and writes what came of it. A participant who has a verdict
+leaves, and another one comes and confirms an answer: so there are always as many.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from uuid import UUID
 
 import psycopg
 
-from bench.crowd import Processes, at_the_word
-from bench.faults.source import FAMILY, GIVEN, number_of
+from bench.rig.crowd import Processes, at_the_word
+from bench.rig.register import FAMILY, GIVEN, number_of
 from jurat import Client, Submission
 
 POLL = "SELECT state, outcome, reason, next_poll_ms FROM jurat_results WHERE check_id = %s"
@@ -66,7 +66,7 @@ class Crowd:
 
     def __init__(self, tasks: Sequence[Task]) -> None:
         self._tasks = tasks
-        self._processes = Processes("bench.polling.crowd")
+        self._processes = Processes("bench.polls.participants")
 
     def gather(self) -> None:
         """Have the first answers confirmed. Raises RuntimeError when a process failed."""

@@ -22,13 +22,13 @@ from typing import Any
 
 from adapters.registry.gate import examine
 from bench.faults.runner import revision
-from bench.faults.supervisor import ROOT
 from bench.registries import report
 from bench.registries.cost import costs
 from bench.registries.moods import play
 from bench.registries.payloads import FOLDER, all_shown
 from bench.registries.shipped import NAMES, Shipped
-from bench.speed.machine import Usage, processor
+from bench.rig.machine import Usage, processor
+from bench.rig.unit import ROOT
 from jurat.words import Outcome
 
 PAGE = ROOT / "docs" / "registries.md"

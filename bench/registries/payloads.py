@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.faults.supervisor import ROOT
 from bench.registries.shipped import Shipped, asked, verdict
+from bench.rig.unit import ROOT
 from config.registry.trials import Trial
 from examples.sources import Sources
 from examples.sources.answer import Answer

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from bench.faults.supervisor import ROOT
+from bench.rig.unit import ROOT
 
 _PATIENCE = 60.0
 """Seconds that the threads of a process have to get ready."""

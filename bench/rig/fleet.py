@@ -15,11 +15,11 @@ from typing import Any
 import psycopg
 from sqlalchemy import create_engine
 
-from bench.faults.source import FAMILY, GIVEN, description, number_of
 from bench.faults.stage import until
-from bench.faults.supervisor import Unit
-from bench.flow.source import Sources
-from bench.speed.rig import Rig, plain
+from bench.rig.register import FAMILY, GIVEN, description, number_of
+from bench.rig.servers import Rig, plain
+from bench.rig.source import Sources
+from bench.rig.unit import Unit
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings

@@ -1,6 +1,6 @@
 """The outside sources of the flow measurements: registers over HTTP on loopback that note when each request came.
 
-    python -m bench.flow.source        prints its port, and ends with its standard input
+    python -m bench.rig.source        prints its port, and ends with its standard input
 
 `GET /NAME?number=…` asks the register NAME; there are as many as are asked for. `GET /NAME/set?mood=well&seconds=0.1`
 says how it answers from now on, `GET /NAME/asked?after=0` tells when it was asked, each time with the number and the
@@ -21,8 +21,8 @@ import urllib.request
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
-from bench.faults.source import FAMILY, GIVEN, Mood, right_outcome
-from bench.faults.supervisor import ROOT
+from bench.rig.register import FAMILY, GIVEN, Mood, right_outcome
+from bench.rig.unit import ROOT
 
 _END_OF_HEAD = b"\r\n\r\n"
 _HEAD = "HTTP/1.1 {status} Status\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
@@ -106,7 +106,7 @@ class Sources:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.flow.source"],
+            [sys.executable, "-m", "bench.rig.source"],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,

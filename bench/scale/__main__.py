@@ -20,15 +20,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.faults.report import append, read
 from bench.faults.runner import revision
-from bench.faults.supervisor import ROOT
-from bench.faults.table import append, read
+from bench.rig.machine import processor
+from bench.rig.unit import ROOT
 from bench.scale import report
 from bench.scale.measure import blocks, churn, measure
 from bench.scale.server import open_server
 from bench.scale.shape import SMALL, Size
 from bench.scale.side import Side
-from bench.speed.machine import processor
 from bench.speed.report import latest_run
 from tests.rigs.servers import NoServer, ServerFailed
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from bench.scale import shape
-from bench.scale.filling import Filling, filled_with
+from bench.scale.filler import Filling, filled_with
 from bench.scale.server import connect, create_anew, exists, url_of
 from bench.scale.shape import BATCH, Size
 from jurat import Client

@@ -22,7 +22,7 @@ from sqlalchemy import text
 
 from bench.faults.checker import violations
 from bench.faults.stage import Setting, Stage
-from bench.faults.supervisor import ROOT
+from bench.rig.unit import ROOT
 from bench.soak.judge import Finding, Process, Sample, Vacuum, judge, warm_up
 
 SLOTS = 16

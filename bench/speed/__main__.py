@@ -24,15 +24,15 @@ from typing import Any
 import psycopg
 from redis import Redis
 
+from bench.faults.report import append, read
 from bench.faults.runner import revision
-from bench.faults.supervisor import ROOT
-from bench.faults.table import append, read
+from bench.rig.machine import processor
+from bench.rig.servers import Rig, plain
+from bench.rig.unit import ROOT
 from bench.speed import report
 from bench.speed.figures import is_noisy
-from bench.speed.machine import processor
 from bench.speed.measure import measure
 from bench.speed.plan import ARMS, BY_NAME, Part, Step, steps
-from bench.speed.rig import Rig, plain
 
 PAGE = ROOT / "docs" / "performance.md"
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Any
 
-from bench.faults.source import number_of, right_outcome
-from bench.speed.crowd import Crowd, Task
+from bench.rig.machine import Memory, Usage
+from bench.rig.register import number_of, right_outcome
+from bench.rig.servers import Rig
 from bench.speed.figures import percentile, steady_rate
-from bench.speed.fleets import Fleet, Verdict, fleet
-from bench.speed.machine import Memory, Usage
 from bench.speed.plan import SLOW, Arm, Part
 from bench.speed.platforms import Platform, open_platform
-from bench.speed.rig import Rig
+from bench.speed.submitters import Crowd, Task
+from bench.speed.workers import Fleet, Verdict, fleet
 
 PACE = 50.0
 """Submits a second in the paced part."""

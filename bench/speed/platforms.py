@@ -16,7 +16,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine, create_engine
 
-from bench.faults.source import FAMILY, GIVEN, number_of
+from bench.rig.register import FAMILY, GIVEN, number_of
 from bench.speed.plan import Kind
 from bench.speed.rivals.ledger import SUBMIT
 from jurat import Client, Submission

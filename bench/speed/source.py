@@ -20,8 +20,8 @@ import urllib.request
 from collections import deque
 from typing import Any, Self
 
-from bench.faults.source import FAMILY, GIVEN, right_outcome
-from bench.faults.supervisor import ROOT
+from bench.rig.register import FAMILY, GIVEN, right_outcome
+from bench.rig.unit import ROOT
 
 _END_OF_HEAD = b"\r\n\r\n"
 _ASKED_FOR = b"GET /professionals?number="

@@ -1,7 +1,7 @@
 """A process of a web tier that submits one check after the other, from one thread or several.
 
-Run as `python -m bench.speed.crowd`, with what to do as JSON on its standard input. It connects, says `ready`, waits
-for a line, submits, and writes when each commit returned.
+Run as `python -m bench.speed.submitters`, with what to do as JSON on its standard input. It connects, says `ready`,
+waits for a line, submits, and writes when each commit returned.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from bench.crowd import Processes, at_the_word
+from bench.rig.crowd import Processes, at_the_word
 from bench.speed.plan import Kind
 from bench.speed.platforms import Address, open_platform
 
@@ -45,7 +45,7 @@ class Crowd:
         Raises RuntimeError when a process failed; it has told why on standard error.
         """
         committed: dict[int, float] = {}
-        with Processes("bench.speed.crowd") as processes:
+        with Processes("bench.speed.submitters") as processes:
             processes.gather([asdict(task) for task in self._tasks])
             for times in processes.go():
                 committed.update({int(index): at for index, at in times.items()})

@@ -16,11 +16,11 @@ from typing import Any
 
 import psycopg
 
-from bench.faults.source import description
-from bench.faults.supervisor import ROOT, Unit
+from bench.rig.register import description
+from bench.rig.servers import Rig, plain
+from bench.rig.unit import ROOT, Unit
 from bench.speed.plan import Arm, Kind
 from bench.speed.platforms import CONSULTATION, QUESTION, Address
-from bench.speed.rig import Rig, plain
 from bench.speed.rivals.ledger import LATE, TABLES, Place
 from config.configuration import Configuration
 from config.document import Document

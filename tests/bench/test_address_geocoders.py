@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.addresses.addok import NoRig, answers, geocoder
 from bench.addresses.nominatim import NotHere, find_tools
-from bench.addresses.rig import NoRig, answers, geocoder
 
 
 class _Healthy(BaseHTTPRequestHandler):
@@ -60,7 +60,7 @@ def test_one_that_does_not_come_up_is_stopped_again(rig: Path) -> None:
 
 @pytest.mark.parametrize("url", ["http://geocoder.example", "http://127.0.0.1"])
 def test_nothing_is_started_for_another_machine(url: str, rig: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.addresses.rig.answers", lambda _: False)
+    monkeypatch.setattr("bench.addresses.addok.answers", lambda _: False)
     with pytest.raises(NoRig, match="nothing answers"), geocoder(url, rig):
         pytest.fail("there is no geocoder")
     assert called(rig) == []

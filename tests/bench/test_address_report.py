@@ -9,8 +9,8 @@ import pytest
 import shapely
 
 from adapters.address.zones import Zone
-from bench.address_queries import Kind, Row, Typed
 from bench.addresses import report
+from bench.addresses.queries import Kind, Row, Typed
 from bench.addresses.questions import Question, Tally, questions
 from bench.addresses.zones import around, cut
 from jurat.words import Outcome, Reason

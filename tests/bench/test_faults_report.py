@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.faults import table
+from bench.faults import report as table
 from bench.faults.scenarios import ALL, BY_NAME
 
 

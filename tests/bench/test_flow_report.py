@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from bench.faults.supervisor import ROOT
-from bench.faults.table import append
+from bench.faults.report import append
 from bench.flow import report
 from bench.flow.__main__ import main
 from bench.flow.figures import Figure
 from bench.flow.scenarios import SCENARIOS
+from bench.rig.unit import ROOT
 
 GOOD, BAD = Figure("share used", 98.25, least=97, unit="%"), Figure("failures", 17, most=10)
 

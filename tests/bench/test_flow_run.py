@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.faults.table import read
+from bench.faults.report import read
 from bench.flow.__main__ import main
 
 pytestmark = pytest.mark.slow

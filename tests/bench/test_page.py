@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.faults import table
+from bench.faults import report as table
 from bench.faults.page import filled_in
 from bench.faults.scenario import Scenario
 from bench.faults.scenarios import ALL

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from bench.address_register import filled_in
-from bench.faults.supervisor import ROOT
-from bench.faults.table import append, read
-from bench.polling.__main__ import BEGIN, PAGE, main
-from bench.polling.crowd import POLL
-from bench.polling.durations import sampling, statements
+from bench.faults.report import append, read
+from bench.polls.__main__ import BEGIN, PAGE, main
+from bench.polls.durations import sampling, statements
+from bench.polls.participants import POLL
+from bench.rig.unit import ROOT
 from tests.docs.pages import block
 
 LOG = """\

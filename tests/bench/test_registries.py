@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from bench.faults.supervisor import ROOT
 from bench.registries import report
 from bench.registries.__main__ import main
 from bench.registries.cost import JSON_MS, XML_MS, costs
 from bench.registries.moods import Felt
 from bench.registries.payloads import CASES, shown
 from bench.registries.shipped import Shipped
+from bench.rig.unit import ROOT
 
 FELT = [
     {"preset": "a", "step": "lookup", "mood": "ok", "found": "accepted", "is_right": True},

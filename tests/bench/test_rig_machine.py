@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from bench.speed.machine import Memory, Usage, cpu_seconds
+from bench.rig.machine import Memory, Usage, cpu_seconds
 
 BURN = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bench.faults.source import Mood, Register, number_of, right_outcome
+from bench.rig.register import Mood, Register, number_of, right_outcome
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from bench.faults.source import Mood, number_of, right_outcome
-from bench.flow.source import Sources
+from bench.rig.register import Mood, number_of, right_outcome
+from bench.rig.source import Sources
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import make_url
 
 from bench.scale import shape
-from bench.scale.filling import TABLES, Filling, filled_with
+from bench.scale.filler import TABLES, Filling, filled_with
 from bench.scale.shape import Size
 from jurat.database import open_engine
 from jurat.sealing import Seal, generate

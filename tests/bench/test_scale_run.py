@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.faults.table import read
+from bench.faults.report import read
 from bench.scale.__main__ import main
 from bench.scale.measure import KINDS
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from bench.faults.source import FAMILY, GIVEN, number_of, right_outcome
+from bench.rig.register import FAMILY, GIVEN, number_of, right_outcome
 from bench.speed.rivals.ledger import judge
 from bench.speed.source import SourceProcess
 
