@@ -1,4 +1,4 @@
-"""The real addok beside the repository: started by the bench where it does not run, and stopped again by it."""
+"""The real addok next to the repository: started by the bench where it does not run, and stopped again by it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from bench.rig.unit import ROOT
+from bench.rig import ROOT
 
 RIG = ROOT.parent / "shared" / "rigs" / "addok"
 STATE = ROOT / "build" / "addok"
@@ -20,32 +20,32 @@ START_TIMEOUT = 600.0
 """Seconds. The first start installs addok; the later ones take some seconds."""
 
 
-class NoRig(Exception):
+class NoAddok(Exception):
     """The geocoder cannot be asked. The message says what was tried and what to do."""
 
 
 @contextlib.contextmanager
-def geocoder(url: str, rig: Path = RIG, processes: int = 2) -> Iterator[None]:
+def addok(url: str, rig: Path = RIG, processes: int = 2) -> Iterator[None]:
     """Addok at `url` until the block ends. One that runs already is used, and left running.
 
     `rig` is a folder with `start` and `stop`; `processes` is how many addok gets.
 
     Raises:
-        NoRig: nothing answers at `url`, and nothing can be started there.
+        NoAddok: nothing answers at `url`, and nothing can be started there.
     """
     if answers(url):
         yield
         return
     parts = urlsplit(url)
     if parts.hostname not in {"127.0.0.1", "localhost"} or not parts.port or not (rig / "start").is_file():
-        raise NoRig(f"nothing answers at {url}, and there is no {rig}/start that could start a geocoder there")
+        raise NoAddok(f"nothing answers at {url}, and there is no {rig}/start that could start a geocoder there")
     # A state of its own: `stop` ends what stands there, and somebody else may have started the rig in the usual place.
     own = {"RIG_PORT": str(parts.port), "RIG_WORKERS": str(processes), "RIG_DIR": str(STATE)}
     environment = {**own, **os.environ, "RIG_PORT": own["RIG_PORT"]}
     try:
         _run(rig / "start", environment)
         if not answers(url):
-            raise NoRig(f"{rig}/start ended, and nothing answers at {url}; see what it said above")
+            raise NoAddok(f"{rig}/start ended, and nothing answers at {url}; see what it said above")
         yield
     finally:
         _run(rig / "stop", environment)
@@ -63,4 +63,4 @@ def _run(script: Path, environment: dict[str, str]) -> None:
     try:
         subprocess.run([script], env=environment, stdout=sys.stderr, check=True, timeout=START_TIMEOUT)
     except (OSError, subprocess.SubprocessError) as error:
-        raise NoRig(f"{script} failed: {error}") from None
+        raise NoAddok(f"{script} failed: {error}") from None

@@ -1,4 +1,4 @@
-"""The source that an address bench asks: as it is configured, with the register that it needs, alone or in a fleet."""
+"""The geocoder that an address bench asks: as it is configured, with the address base that it needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.base import Source
-from bench.rig.unit import ROOT
+from bench.rig import ROOT
 from config.configuration import Configuration
 from config.document import Document
 from config.networks import LOOPBACK
@@ -30,8 +30,8 @@ HIDDEN = frozenset({"url", "path"})
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A source as YAML would configure it. `register` is the address base to import under the name that it uses."""
+class Geocoder:
+    """A source as YAML configures it. `register` is the address base to import under the name that it uses."""
 
     options: Mapping[str, Any]
     register: Path | None = None
@@ -58,7 +58,7 @@ class Asked:
             },
         }
 
-    def told(self) -> str:
+    def described(self) -> str:
         """The options in one line, with what else the type of source decides by default."""
         model = Configuration.of(Document.model_validate(self.document({"a": "a"}))).sources[NAME]
         given = {name: value for name, value in self.options.items() if name not in HIDDEN}
@@ -86,15 +86,15 @@ class Asked:
             )
 
 
-def asked(kind: str, url: str, base: Path) -> Asked:
+def geocoder(kind: str, url: str, base: Path) -> Geocoder:
     """The source `kind`: `addok` at `url`, else the addresses in the file `base`."""
     match kind:
         case "addok":
-            return Asked({"type": "addok", "url": url, "timeout": "30s", "concurrency": 4})
+            return Geocoder({"type": "addok", "url": url, "timeout": "30s", "concurrency": 4})
         case "address-file":
-            return Asked({"type": "address-file", "path": str(base.resolve())})
+            return Geocoder({"type": "address-file", "path": str(base.resolve())})
         case "register":
-            return Asked({"type": "address-file", "register": REGISTER}, base)
+            return Geocoder({"type": "address-file", "register": REGISTER}, base)
         case _:
             raise ValueError(f"there is no source {kind!r}")
 
@@ -109,7 +109,7 @@ class _Free:
 
 
 @contextlib.contextmanager
-def alone(one: Asked) -> Iterator[Source]:
+def alone(one: Geocoder) -> Iterator[Source]:
     """The source itself, made as a worker makes it, on an empty SQLite database of its own."""
     with tempfile.TemporaryDirectory(prefix="jurat-bench-") as folder, contextlib.ExitStack() as stack:
         url = f"sqlite:///{folder}/jurat.db"

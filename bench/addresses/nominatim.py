@@ -23,6 +23,7 @@ import psycopg
 import requests
 
 from bench.addresses.queries import Row
+from bench.rig.servers import KeptPostgreSQL
 from tests.rigs.servers import PostgreSQL
 
 VERSION = "5.3.3"
@@ -85,26 +86,16 @@ def find_tools(
     return Tools(bindirs[-1], Path(found["osm2pgsql"]))
 
 
-class _PostGIS(PostgreSQL):
-    """A server with PostGIS whose data stay in the folder `place`."""
+class _PostGIS(KeptPostgreSQL):
+    """A server with PostGIS."""
 
     def __init__(self, place: Path, bindir: Path) -> None:
         settings = {"shared_buffers": "256MB", "maintenance_work_mem": "256MB", "jit": "off"}
-        super().__init__(durable=True, settings=settings)
-        self._bindir = bindir
-        place.mkdir(parents=True, exist_ok=True)
-        self._data = place.resolve() / "data"
-        if credentials := self._credentials():
-            os.chown(place, credentials["user"], credentials["group"])
-
-    def close(self) -> None:
-        if self.running:
-            self.stop(60.0)
-        super().close()
+        super().__init__(place, settings, bindir=bindir)
 
     @property
     def libpq(self) -> str:
-        """Whom to reach, as libpq and Nominatim name it."""
+        """Where the database is, as libpq and Nominatim write it."""
         return f"host=127.0.0.1;port={self.port};user=postgres;dbname={DATABASE}"
 
 

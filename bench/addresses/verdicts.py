@@ -1,23 +1,26 @@
-"""The questions of `real_addresses` through the whole of jurat: submitted, looked up by worker processes, polled."""
+"""Asks questions through the whole of jurat: they are submitted, looked up by worker processes, and polled."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 
-from bench.addresses.geocoders import Asked
+from bench.addresses.geocoders import Geocoder
 from bench.addresses.questions import Question
 from bench.addresses.zones import Shape
-from bench.fleet import Fleet
+from bench.rig.fleet import Fleet
+from bench.rig.servers import Rig
+from bench.rig.unit import waited
 from jurat.submitting import Submission
 from jurat.words import Outcome, Reason
 from tasks.ledger.publishing import NewZone
 
 POLLED = 1000
+_SLOTS = 32
 
 
 def verdicts(
-    asked: Sequence[Question], shapes: Sequence[Shape], source: Asked, *, processes: int = 2
+    asked: Sequence[Question], shapes: Sequence[Shape], source: Geocoder, *, processes: int = 2
 ) -> tuple[list[tuple[Outcome, Reason]], str]:
     """The verdict of each question, in order, and how fast it went.
 
@@ -27,9 +30,14 @@ def verdicts(
         TimeoutError: not every check was settled.
         RuntimeError: a check was settled without a verdict.
     """
-    document = source.document({shape.name: shape.name for shape in shapes})
     zones = [NewZone(shape.name, shape.title, shape.digest, shape.wkb) for shape in shapes]
-    with Fleet(document, zones=zones, processes=processes, prepare=source.prepare) as fleet:
+    with Rig() as rig, rig.database() as url, Fleet(url, rig.valkey.url, rig.folder) as fleet:
+        source.prepare(fleet.environment)
+        fleet.service.publishing.import_zones(zones, "bench")
+        fleet.apply(source.document({shape.name: shape.name for shape in shapes}))
+        for _ in range(processes):
+            fleet.add(_SLOTS)
+        fleet.start()
         begun = time.monotonic()
         ids = fleet.submit(
             [
@@ -37,7 +45,7 @@ def verdicts(
                 for number, question in enumerate(asked)
             ]
         )
-        fleet.wait(timeout=60 + len(asked))
+        waited(lambda: fleet.unsettled() == 0, 60 + len(asked), "not every check is settled", pause=0.2)
         took = time.monotonic() - begun
         results = [
             result

@@ -11,7 +11,8 @@ from redis import Redis
 
 from bench.faults.rabbitmq import BELLS, binary
 from bench.faults.scenario import Scenario
-from bench.faults.stage import Setting, Stage, waited
+from bench.faults.stage import Setting, Stage
+from bench.rig.unit import waited
 
 _Message = TypeVar("_Message")
 

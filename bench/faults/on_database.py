@@ -16,7 +16,8 @@ from sqlalchemy.exc import DBAPIError
 
 from bench.faults.proxy import Mode
 from bench.faults.scenario import Scenario
-from bench.faults.stage import Setting, Stage, until
+from bench.faults.stage import Setting, Stage
+from bench.rig.unit import until
 from tasks.ledger.leasing import LEASE
 from tests.rigs.pgbouncer import PgBouncer, pgbouncer_binary
 from tests.rigs.servers import NoServer, PostgreSQL

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from sqlalchemy import text
 
 from bench.faults.scenario import Scenario
-from bench.faults.stage import Setting, Stage, until, waited
+from bench.faults.stage import Setting, Stage
+from bench.rig.unit import until, waited
 from tasks.ledger import Keeping
 
 _SLOTS = 8

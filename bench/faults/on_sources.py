@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage
-from bench.rig.register import Mood, number_of
+from bench.rig.register import number_of
+from bench.rig.source import Mood
 from jurat.words import Reason
 
 POISONED = (31, 77)
@@ -21,7 +22,7 @@ def _in_mood(mood: Mood, seconds: float) -> Callable[[Stage], float | None]:
         stage.over(5.0 if stage.short else seconds, begin=0.2, end=0.9)
         stage.register.mood = Mood.WELL
         took = stage.all_settle()
-        stage.notes["troubled"] = stage.register.troubled.total()
+        stage.notes["troubled"] = stage.register.troubled
         return took
 
     return run

@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 from bench.faults.scenario import Scenario
-from bench.faults.stage import TIMEOUT, Setting, Stage, until
+from bench.faults.stage import TIMEOUT, Setting, Stage
+from bench.rig.unit import clock, until
 from tasks.ledger.leasing import LEASE
 
 
@@ -139,17 +139,8 @@ def _clocks(stage: Stage) -> float | None:
     return took
 
 
-def _faketime() -> str:
-    return next(map(str, Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), "")
-
-
-def _clock(offset: str) -> tuple[str, ...]:
-    # Not the command `faketime`: it stays as a parent, and takes the signals that are meant for the worker.
-    return ("env", f"LD_PRELOAD={_faketime()}", f"FAKETIME={offset}", "DONT_FAKE_MONOTONIC=1")
-
-
 def _no_faketime() -> str | None:
-    return None if _faketime() else "faketime is not installed (Debian: apt-get install faketime)"
+    return None if clock("+2h") else "faketime is not installed (Debian: apt-get install faketime)"
 
 
 SCENARIOS = (
@@ -205,7 +196,7 @@ SCENARIOS = (
         "clocks",
         "one worker's clock 2 h ahead, one's 2 h behind, workers killed",
         _clocks,
-        setting=Setting(prefixes=(_clock("+2h"), _clock("-2h")), concurrency=64),
+        setting=Setting(prefixes=(clock("+2h"), clock("-2h")), concurrency=64),
         limits={"repeated_a_slot": 1, "leased_again_s": LEASE + 2, "submit_errors": 0},
         at_least={"leases_cut": 6, "clocks_off_h": 1.9},
         undetermined=frozenset({"worker_lost"}),

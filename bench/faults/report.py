@@ -1,13 +1,14 @@
-"""Rows of finished scenarios: kept in a file of JSON lines, shown as a table, summed up over seeds."""
+"""The tables of finished scenarios, in Markdown: row by row, and the worst of all seeds for the docs."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from bench.faults.scenario import Scenario
+from bench.rig.report import Report, Row, Rows, markdown
+
+REPORT = Report("faults", "reliability.md", "faults", "faults.jsonl")
 
 COLUMNS: Mapping[str, str] = {
     "title": "fault",
@@ -63,35 +64,10 @@ WORDS: Mapping[str, str] = {
 }
 """What the figures are called that only some scenarios have a limit for."""
 
-Row = Mapping[str, Any]
 
-
-def read(file: Path) -> list[Row]:
-    """The rows in `file`; none when there is no file. A last line that an interruption cut short is left out."""
-    rows: list[Row] = []
-    if file.exists():
-        for line in file.read_text(encoding="utf-8").splitlines():
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                continue
-    return rows
-
-
-def append(file: Path, row: Row) -> None:
-    """Add a row, on a line of its own also where the last one was cut short."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a+b") as out:
-        if out.tell():
-            out.seek(-1, 2)
-            if out.read(1) != b"\n":
-                out.write(b"\n")
-        out.write(json.dumps(row).encode() + b"\n")
-
-
-def markdown(rows: Iterable[Row]) -> str:
+def table(rows: Iterable[Row]) -> str:
     """The rows as a table in Markdown."""
-    return _table(tuple(COLUMNS.values()), [[_cell(row.get(name)) for name in COLUMNS] for row in rows])
+    return markdown(tuple(COLUMNS.values()), [[_cell(row.get(name)) for name in COLUMNS] for row in rows])
 
 
 def latest(rows: Iterable[Row]) -> list[Row]:
@@ -99,7 +75,7 @@ def latest(rows: Iterable[Row]) -> list[Row]:
     return list({(row["scenario"], row["seed"]): row for row in rows}.values())
 
 
-def summary(rows: Sequence[Row], scenarios: Sequence[Scenario]) -> str:
+def summary(rows: Rows, scenarios: Sequence[Scenario]) -> str:
     """One line for each scenario that was run, with the worst of its runs in each column, as a table in Markdown.
 
     The last column has every other figure that the scenario must keep to, with its limit.
@@ -113,10 +89,10 @@ def summary(rows: Sequence[Row], scenarios: Sequence[Scenario]) -> str:
             ]
             sizes = f"{min(row['checks'] for row in runs)}"
             lines.append([f"`{scenario.name}`", str(len(runs)), sizes, *map(_cell, counts), _others(scenario, runs)])
-    return _table((*SUMMARY, "what else was measured (limit)"), lines)
+    return markdown((*SUMMARY, "what else was measured (limit)"), lines)
 
 
-def _others(scenario: Scenario, runs: Sequence[Row]) -> str:
+def _others(scenario: Scenario, runs: Rows) -> str:
     figures = [
         f"{WORDS[name]} {_cell(_worst(runs, name, worst))} ({sign} {limit:g})"
         for limits, worst, sign in ((scenario.limits, max, "≤"), (scenario.at_least, min, "≥"))
@@ -126,26 +102,33 @@ def _others(scenario: Scenario, runs: Sequence[Row]) -> str:
     return "; ".join(figures) or "–"
 
 
-def _worst(runs: Sequence[Row], name: str, worst: Any) -> Any:
+def _worst(runs: Rows, name: str, worst: Any) -> Any:
     found = [row[name] for row in runs if row.get(name) is not None]
     return worst(found) if found else None
-
-
-def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    cells = [heads, *lines]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
-    shown = [_line(line, widths) for line in cells]
-    shown.insert(1, "|" + "|".join("-" * (width + 1) + (":" if n else "-") for n, width in enumerate(widths)) + "|")
-    return "\n".join(shown)
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
-    padded[0] = cells[0].ljust(widths[0])
-    return "| " + " | ".join(padded) + " |"
 
 
 def _cell(value: object) -> str:
     if value is None:
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def results(rows: Rows, scenarios: Sequence[Scenario]) -> str:
+    """What the docs have of the long runs. Raises ValueError where there are none."""
+    rows = [row for row in latest(rows) if not row["short"]]
+    if not rows:
+        raise ValueError("there is no row of a long run: `make faults` first")
+    seeds = sorted({row["seed"] for row in rows})
+    days = sorted({row["at"][:10] for row in rows})
+    commits = ", ".join(sorted({row["revision"] for row in rows}))
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    missed = [f"- `{row['scenario']}`, seed {row['seed']}: {'; '.join(row['missed'])}" for row in rows if row["missed"]]
+    left = [f"`{one.name}`" for one in scenarios if one.name not in {row["scenario"] for row in rows}]
+    command = f'make faults SEED="{" ".join(map(str, seeds))}"'
+    parts = [
+        f"Commit {commits}, {when}, by `{command}`. Each line has the worst of its runs.",
+        summary(rows, scenarios),
+        "Not run: " + ", ".join(left) + "." if left else "",
+        "Every run kept every promise and every figure." if not missed else "Missed:\n\n" + "\n".join(missed),
+    ]
+    return "\n\n".join(part for part in parts if part)

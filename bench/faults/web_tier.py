@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from bench.faults.history import Fate, Submit
-from bench.rig.register import FAMILY, GIVEN, number_of, right_outcome
+from bench.rig.register import answer, right_outcome
 from jurat import Client, Submission
 from jurat.ids import uuid7
 
@@ -150,6 +150,6 @@ def _submission(index: int) -> Submission:
         consultation=CONSULTATION,
         participant=f"p-{index // len(QUESTIONS)}",
         question=QUESTIONS[index % len(QUESTIONS)],
-        answer={"number": number_of(index), "family_name": FAMILY, "given_name": GIVEN},
+        answer=answer(index),
         id=uuid7(),
     )

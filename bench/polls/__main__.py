@@ -15,30 +15,22 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
 
-from bench.address_register import filled_in
-from bench.faults.report import append, read
-from bench.faults.runner import revision
-from bench.flow import report
-from bench.flow.figures import Figure, percentile
+from bench.flow.limited_fleet import CONSULTATIONS, LimitedFleet, running
 from bench.polls.durations import PREFIX, sampling, statements
-from bench.polls.participants import POLL, Crowd, Polled, Task
-from bench.rig.fleet import CONSULTATIONS, Fleet, running
-from bench.rig.machine import Usage, processor
-from bench.rig.servers import Rig, plain
-from bench.rig.unit import ROOT
+from bench.polls.participants import POLL, Polled, Task, together
+from bench.rig.crowd import Crowd
+from bench.rig.figures import Figure, percentile
+from bench.rig.machine import Usage
+from bench.rig.report import Report, Rows, append, figure_table, head, missed, now, read, stamp, tell
+from bench.rig.servers import Rig, connect, plain
 from jurat import Priority
 
-PAGE = ROOT / "docs" / "performance.md"
-BEGIN = "<!-- made: polling -->"
+REPORT = Report("bench-polling", "performance.md", "polling", "bench-polling.jsonl")
 
 MOST_MS = 5.0
 """What a poll may take in the database, of 99 in 100."""
@@ -59,21 +51,14 @@ _POLLER = "jurat_bench_poller"
 
 def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
-    file: Path = options.file or ROOT / "build" / "bench-polling.jsonl"
     if not options.table and not options.write_docs:
-        append(file, _measured(options))
-    rows = read(file)[-1:] if file.exists() else []
-    if not rows:
-        print("bench-polling: nothing was measured yet: `make bench-polling` first", file=sys.stderr)
-        return 2
-    shown = report.table(rows[0]["figures"])
-    if options.write_docs:
-        PAGE.write_text(filled_in(PAGE.read_text("utf-8"), f"{report.head(rows)}\n\n{shown}", BEGIN), encoding="utf-8")
-    print(shown)
-    missed = report.missed(rows)
-    for sentence in missed:
-        print(f"MISSED {sentence}", file=sys.stderr)
-    return 1 if missed else 0
+        append(options.file, _measured(options))
+    rows = read(options.file)[-1:]
+    return REPORT.show(options, rows, _table, head) or tell("MISSED", missed(rows))
+
+
+def _table(rows: Rows) -> str:
+    return figure_table(rows[0]["figures"])
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -83,9 +68,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--connections", type=int, default=8, help=f"of each of {PROCESSES} web processes (default %(default)d)"
     )
-    parser.add_argument("--file", type=Path, help="where rows are kept (default build/bench-polling.jsonl)")
-    parser.add_argument("--table", action="store_true", help="run nothing, show what came of the last run")
-    parser.add_argument("--write-docs", action="store_true", help="run nothing, put that on the page")
+    REPORT.add_options(parser)
     options = parser.parse_args(arguments)
     if options.seconds <= 0 or options.connections < 1 or options.participants < PROCESSES * options.connections:
         parser.error("seconds are more than nothing, participants at least as many as there are connections")
@@ -102,8 +85,6 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
     before = Usage.now({})
     limits = {name: {"rate": f"{rate}/s"} for name, rate in RATES.items()}
     with Rig({"log_line_prefix": PREFIX}) as rig, running(rig, limits, workers=1, slots=128) as fleet:
-        for name in RATES:
-            fleet.sources.set(name, seconds=0.1)
         figures = _figures(rig, fleet, options)
         log = rig.postgresql.folder / "server.log"
         with log.open(encoding="utf-8", errors="replace") as lines:
@@ -112,24 +93,22 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
     figures.append(Figure("CPU of the machine that went to processes of others", foreign * 100, unit="%"))
     return {
         "scenario": "polling",
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "revision": revision(),
-        "command": options.command,
-        "machine": processor(),
+        "at": now(),
+        **stamp(options.command),
         "figures": [figure.as_data() for figure in figures],
     }
 
 
-def _figures(rig: Rig, fleet: Fleet, options: argparse.Namespace) -> list[Figure]:
+def _figures(rig: Rig, fleet: LimitedFleet, options: argparse.Namespace) -> list[Figure]:
     _make_poller(fleet.database_url)
     try:
-        fleet.submit(BESIDE, math.ceil(RATES[BESIDE] * (options.seconds + 30)), priority=Priority.BULK)
+        fleet.ask(BESIDE, math.ceil(RATES[BESIDE] * (options.seconds + 30)), priority=Priority.BULK)
         rig.settle_down(fleet.database_url)
-        with closing(Crowd(_tasks(fleet, options))) as crowd:
+        with Crowd("bench.polls.participants", _tasks(fleet, options)) as crowd:
             crowd.gather()
             time.sleep(3)  # the workers have counted what waits, and `next_poll_ms` follows
             settled, workers = _settled(fleet), Usage.now({"workers": [unit.pid for unit in fleet.units if unit.pid]})
-            polled = crowd.poll()
+            polled = together(Polled(**each) for each in crowd.go())
             used = Usage.now({"workers": [unit.pid for unit in fleet.units if unit.pid]}) - workers
             settled = _settled(fleet) - settled
         return [
@@ -165,7 +144,7 @@ def _in_the_web_tier(polled: Polled, options: argparse.Namespace) -> list[Figure
 
 def _of_the_plan(url: str) -> list[Figure]:
     """Whether a poll goes by keys alone, and how many pages of the database it touches."""
-    with psycopg.connect(plain(url), autocommit=True) as connection:
+    with connect(url) as connection:
         row = connection.execute("SELECT id FROM jurat_checks ORDER BY random() LIMIT 1").fetchone()
         assert row is not None
         explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {POLL}"
@@ -185,7 +164,7 @@ def _read_whole(plan: Mapping[str, Any]) -> set[str]:
     return here.union(*map(_read_whole, plan.get("Plans", ())))
 
 
-def _tasks(fleet: Fleet, options: argparse.Namespace) -> list[Task]:
+def _tasks(fleet: LimitedFleet, options: argparse.Namespace) -> list[Task]:
     submit = plain(fleet.database_url)
     poll = make_url(submit).set(username=_POLLER).render_as_string(hide_password=False)
     share = options.participants // PROCESSES
@@ -206,14 +185,14 @@ def _tasks(fleet: Fleet, options: argparse.Namespace) -> list[Task]:
     ]
 
 
-def _settled(fleet: Fleet) -> int:
-    return int(fleet.number("SELECT count(*) FROM jurat_verdicts") or 0)
+def _settled(fleet: LimitedFleet) -> int:
+    return fleet.scalar("SELECT count(*) FROM jurat_verdicts")
 
 
 def _make_poller(url: str) -> None:
     """The user who polls, with the rights of a platform; PostgreSQL writes down how long some of its polls took."""
     name = sql.Identifier(_POLLER)
-    with psycopg.connect(plain(url), autocommit=True) as connection:
+    with connect(url) as connection:
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN IN ROLE jurat_platform").format(name))
         for setting, value in sampling(_SAMPLED).items():
             connection.execute(
@@ -222,7 +201,7 @@ def _make_poller(url: str) -> None:
 
 
 def _drop_poller(url: str) -> None:
-    with psycopg.connect(plain(url), autocommit=True) as connection:
+    with connect(url) as connection:
         connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(_POLLER)))
 
 

@@ -8,8 +8,6 @@ leaves, and another one comes and confirms an answer: so there are always as man
 from __future__ import annotations
 
 import heapq
-import json
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,9 +16,9 @@ from uuid import UUID
 
 import psycopg
 
-from bench.rig.crowd import Processes, at_the_word
-from bench.rig.register import FAMILY, GIVEN, number_of
-from jurat import Client, Submission
+from bench.rig.crowd import at_the_word, take_part
+from bench.rig.register import submission
+from jurat import Client
 
 POLL = "SELECT state, outcome, reason, next_poll_ms FROM jurat_results WHERE check_id = %s"
 """The statement of docs/how-to/connect-a-platform.md."""
@@ -61,27 +59,8 @@ class Polled:
         self.settled += other.settled
 
 
-class Crowd:
-    """Processes of a web tier, each with a task of its own."""
-
-    def __init__(self, tasks: Sequence[Task]) -> None:
-        self._tasks = tasks
-        self._processes = Processes("bench.polls.participants")
-
-    def gather(self) -> None:
-        """Have the first answers confirmed. Raises RuntimeError when a process failed."""
-        self._processes.gather([asdict(task) for task in self._tasks])
-
-    def poll(self) -> Polled:
-        """Have all of them poll from the same moment on; what came of it. Raises as `gather`."""
-        return _together(Polled(**polled) for polled in self._processes.go())
-
-    def close(self) -> None:
-        """End the processes."""
-        self._processes.close()
-
-
-def _together(parts: Iterable[Polled]) -> Polled:
+def together(parts: Iterable[Polled]) -> Polled:
+    """What came of several in all."""
     whole = Polled()
     for part in parts:
         whole.add(part)
@@ -99,7 +78,7 @@ def _run(task: Task) -> Polled:
             desk.poll(checks, found[thread])
 
     at_the_word(task.connections, poll)
-    return _together(found)
+    return together(found)
 
 
 class _Desk:
@@ -121,12 +100,9 @@ class _Desk:
 
     def confirm(self, count: int) -> list[UUID]:
         """Answers of so many participants who come now."""
-        submissions = []
-        for _ in range(count):
-            number = number_of(self._next)
-            self._next += self._task.connections
-            answer = {"number": number, "family_name": FAMILY, "given_name": GIVEN}
-            submissions.append(Submission(self._task.consultation, f"p-{number}", self._task.question, answer))
+        indexes = [self._next + number * self._task.connections for number in range(count)]
+        self._next += count * self._task.connections
+        submissions = [submission(self._task.consultation, self._task.question, index) for index in indexes]
         with self._submitting.transaction():
             return [check.id for check in self._client.submit_many(self._submitting, submissions)]
 
@@ -156,4 +132,4 @@ class _Desk:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(_run(Task(**json.loads(sys.stdin.readline()))))), flush=True)
+    take_part(lambda told: asdict(_run(Task(**told))))

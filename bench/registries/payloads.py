@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.registries.shipped import Shipped, asked, verdict
-from bench.rig.unit import ROOT
+from bench.rig import ROOT
 from config.registry.trials import Trial
 from examples.sources import Sources
 from examples.sources.answer import Answer

@@ -1,7 +1,7 @@
-"""Processes of a web tier that begin at one moment, for the crowds of the benchmarks.
+"""Processes of a web tier that begin at one moment.
 
-Each runs a module with what to do as JSON on the first line of its standard input. It says `ready`, waits for a line,
-and writes what came of it as one line of JSON.
+Each runs a module, which ends with `take_part`: with its task as JSON on the first line of its standard input. It says
+`ready`, waits for a line, and writes what came of it as one line of JSON.
 """
 
 from __future__ import annotations
@@ -11,28 +11,30 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Self
 
-from bench.rig.unit import ROOT
+from bench.rig import ROOT
 
 _PATIENCE = 60.0
 """Seconds that the threads of a process have to get ready."""
 
 
-class Processes:
-    """Processes of one module, each with a task of its own. They end with the context."""
+class Crowd:
+    """Processes of one module, each with a task of its own, which is a dataclass. They end with the context."""
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, tasks: Sequence[Any]) -> None:
         self._module = module
+        self._tasks = tasks
         self._processes: list[subprocess.Popen[str]] = []
 
-    def gather(self, tasks: Sequence[Any]) -> None:
+    def gather(self) -> None:
         """Start a process for each task, and wait until all are ready.
 
         Raises RuntimeError when one failed; it has told why on standard error.
         """
-        for task in tasks:
+        for task in self._tasks:
             process = subprocess.Popen(
                 [sys.executable, "-m", self._module],
                 cwd=ROOT,
@@ -42,7 +44,7 @@ class Processes:
                 text=True,
             )
             self._processes.append(process)
-            _say(process, json.dumps(task))
+            _say(process, json.dumps(asdict(task)))
         if any(_read(process) != "ready" for process in self._processes):
             raise RuntimeError("a process of the crowd has failed")
 
@@ -52,18 +54,19 @@ class Processes:
             _say(process, "go")
         return [json.loads(_read(process)) for process in self._processes]
 
-    def close(self) -> None:
-        """End the processes."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         for process in self._processes:
             process.kill()
             with process:  # waits for it, and closes its pipes
                 pass
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+def take_part(run: Callable[[Mapping[str, Any]], Any]) -> None:
+    """All that such a process does: `run` is given its task, and gives what came of it."""
+    print(json.dumps(run(json.loads(sys.stdin.readline()))), flush=True)
 
 
 def at_the_word(threads: int, work: Callable[[int, Callable[[], None]], None]) -> None:

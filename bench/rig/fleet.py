@@ -1,189 +1,134 @@
-"""Workers that run on a database of their own, and the platform that submits to them."""
+"""The whole of jurat on one database: its tables, keys, configuration and workers, and a platform that submits."""
 
 from __future__ import annotations
 
 import os
-import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from uuid import UUID
 
-import psycopg
-from sqlalchemy import create_engine
+from sqlalchemy import text
 
-from bench.faults.stage import until
-from bench.rig.register import FAMILY, GIVEN, description, number_of
-from bench.rig.servers import Rig, plain
-from bench.rig.source import Sources
-from bench.rig.unit import Unit
+from bench.rig.unit import Unit, until
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings
-from jurat import Client, Priority, Submission
-from jurat.database import parse_url
+from jurat import Client, Submission
 from jurat.sealing import generate, key_to_text
 from tasks import schema
 from worker.bootstrap import open_service
 
-CONSULTATIONS = ("crowd", "village")
-"""Each asks one question of every source, which has the source's name."""
-
 _CHUNK = 5000
-_GIVEN_BACK = r'"checks": (\d+), "event": "given back"'
+"""Submits that share a transaction."""
+
 _VERDICTS = """
-    SELECT c.participant, v.outcome, extract(epoch FROM pg_xact_commit_timestamp(v.xmin))
+    SELECT c.participant, v.outcome, CAST(extract(epoch FROM pg_xact_commit_timestamp(v.xmin)) AS float8)
     FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id"""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one check ended with, and when that was committed, by the wall clock."""
+    """What the check of one submit ended with, and when that was committed, by the wall clock."""
 
+    index: int
     outcome: str
     at: float
 
 
 class Fleet:
-    """Everything that one scenario needs: `units` are the workers, `sources` the registers that they ask."""
+    """Has the tables and keys of its own from the beginning. Workers are added, run from `start` on, and end with it.
 
-    def __init__(
-        self, rig: Rig, sources: Sources, client: Client, database_url: str, seal_key: str, units: Sequence[Unit]
-    ) -> None:
-        self.rig = rig
-        self.sources = sources
-        self.units = units
+    `broker_url` may be `none`. The logs of workers are in `folder`.
+    """
+
+    def __init__(self, database_url: str, broker_url: str, folder: Path) -> None:
+        private, public = map(key_to_text, generate())
+        keys = {"unseal_keys": private, "hash_keys": key_to_text(os.urandom(32))}
         self.database_url = database_url
-        self.seal_key = seal_key
-        self.submitted_at: dict[str, float] = {}
-        """By number: when its submit was committed, by the wall clock."""
-        self._client = client
-        self._engine = create_engine(parse_url(database_url))
-        self._database = psycopg.connect(plain(database_url), autocommit=True)
-        self._index = count()
+        self.seal_key = public
+        self.folder = folder
+        self.units: list[Unit] = []
+        self.committed_at = 0.0
+        """When the last lot of answers was committed, by the wall clock."""
+        self.environment = {f"JURAT_{name.upper()}": key for name, key in keys.items()}
+        """Of a process that belongs to it."""
+        self.environment |= {"JURAT_DATABASE_URL": database_url, "JURAT_BROKER_URL": broker_url}
+        self.environment["JURAT_PRIVATE_NETWORKS"] = "127.0.0.1"
+        folder.mkdir(exist_ok=True)
+        self.service = open_service(
+            Settings.model_validate({**keys, "database_url": database_url, "broker_url": "none"})
+        )
+        self.client = Client(database_url, broker_url, public)
+        schema.upgrade(self.service.database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
-        """Give back what this holds; the workers are ended by who started them."""
-        self._database.close()
-        self._engine.dispose()
+        """End the workers at once, whatever they do."""
+        for unit in self.units:
+            unit.kill()
+        self.client.close()
+        self.service.close()
 
-    def submit(
-        self,
-        source: str,
-        checks: int = 1,
-        *,
-        consultation: str = CONSULTATIONS[0],
-        priority: Priority = Priority.INTERACTIVE,
-    ) -> list[str]:
-        """Have so many checks looked up at a source; their numbers. Returns after the commit and its bell."""
-        numbers = [number_of(next(self._index)) for _ in range(checks)]
-        for begin in range(0, checks, _CHUNK):
-            chunk = numbers[begin : begin + _CHUNK]
-            with self._engine.begin() as connection:
-                self._client.submit_many(connection, [_submission(consultation, source, n, priority) for n in chunk])
-            self.submitted_at |= dict.fromkeys(chunk, time.time())
-            self._client.ring()
-        return numbers
+    def apply(self, document: Mapping[str, Any]) -> int:
+        """Apply a configuration, as YAML would give it. Gives its version."""
+        return self.service.publishing.apply(Configuration.of(Document.model_validate(document)), "bench")[0]
 
-    def verdicts(self) -> dict[str, Verdict]:
-        """By number, all that are committed."""
-        rows = self._database.execute(_VERDICTS).fetchall()
-        return {row[0].removeprefix("p-"): Verdict(row[1], float(row[2])) for row in rows}
+    def add(self, slots: int, *, prefix: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Unit:
+        """One more worker. `prefix` precedes its command; `environment` is in addition to that of all."""
+        own = {**self.environment, **(environment or {})}
+        unit = Unit(f"worker{len(self.units)}", self.folder, own, slots, prefix=prefix)
+        self.units.append(unit)
+        return unit
 
-    def number(self, statement: str) -> float | None:
-        """One number from the database."""
-        row = self._database.execute(statement).fetchone()
-        return None if row is None or row[0] is None else float(row[0])
+    def start(self, seconds: float = 120.0) -> None:
+        """Start the workers and wait until each has its configuration.
 
-    def given_back(self) -> int:
-        """How many look-ups were not begun, most of them because their start was missed."""
-        told = (re.findall(_GIVEN_BACK, unit.log.read_text(errors="replace")) for unit in self.units)
-        return sum(int(checks) for lines in told for checks in lines)
-
-    def unsettled(self, source: str) -> int:
-        """How many checks of a source have no verdict."""
-        return int(
-            self.number(f"SELECT count(*) FROM jurat_checks WHERE question = '{source}' AND state <> 'settled'") or 0
-        )
-
-    def drained(self, source: str, seconds: float) -> bool:
-        """Wait until all checks of a source are settled; whether that came within so many seconds."""
-        end = time.monotonic() + seconds
-        while self.unsettled(source):
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.5)
-        return True
-
-
-def _submission(consultation: str, source: str, number: str, priority: Priority) -> Submission:
-    answer = {"number": number, "family_name": FAMILY, "given_name": GIVEN}
-    return Submission(consultation, f"p-{number}", source, answer, priority=priority)
-
-
-@contextmanager
-def running(
-    rig: Rig,
-    limits: Mapping[str, Mapping[str, Any]],
-    *,
-    workers: int,
-    slots: int,
-    prefixes: Sequence[Sequence[str]] = (),
-) -> Iterator[Fleet]:
-    """A fleet whose sources have these limits, from its workers' start to their end.
-
-    `prefixes` stand before the commands of the first workers. Raises TimeoutError when a worker does not start.
-    """
-    with ExitStack() as stack:
-        url = stack.enter_context(rig.database())
-        sources = stack.enter_context(Sources())
-        private, public = generate()
-        keys = {"JURAT_UNSEAL_KEYS": key_to_text(private), "JURAT_HASH_KEYS": key_to_text(os.urandom(32))}
-        _set_up(url, keys, _document(sources, limits))
-        environment = {**keys, "JURAT_DATABASE_URL": url, "JURAT_BROKER_URL": rig.valkey.url}
-        environment["JURAT_PRIVATE_NETWORKS"] = "127.0.0.1"
-        client = Client(None, rig.valkey.url, key_to_text(public))
-        stack.callback(client.close)
-        units = []
-        for number in range(workers):
-            prefix = prefixes[number] if number < len(prefixes) else ()
-            unit = Unit(f"{url.rpartition('/')[2]}-worker{number}", rig.folder, environment, slots, prefix=prefix)
+        Raises TimeoutError with the end of a log.
+        """
+        for unit in self.units:
             unit.start()
-            stack.callback(unit.kill)
-            units.append(unit)
-        for unit in units:
-            if not until(lambda unit=unit: unit.ready, 120):  # type: ignore[misc]
+        for unit in self.units:
+            if not until(lambda unit=unit: unit.ready, seconds):  # type: ignore[misc]
                 raise TimeoutError(f"{unit.name} does not start:\n{unit.log.read_text(errors='replace')[-2000:]}")
-        fleet = Fleet(rig, sources, client, url, key_to_text(public), units)
-        stack.callback(fleet.close)
-        yield fleet
 
+    def submit(self, submissions: Iterable[Submission]) -> list[UUID]:
+        """Confirm answers as a web tier does, in lots; the ids of their checks in the same order."""
+        ids: list[UUID] = []
+        waiting = iter(submissions)
+        while lot := list(islice(waiting, _CHUNK)):
+            with self.service.database.begin() as connection:
+                ids += [check.id for check in self.client.submit_many(connection, lot)]
+            self.committed_at = time.time()
+            self.client.ring()
+        return ids
 
-def _set_up(url: str, keys: Mapping[str, str], document: Mapping[str, Any]) -> None:
-    settings = {name[6:].lower(): value for name, value in keys.items()}
-    service = open_service(Settings.model_validate({**settings, "database_url": url, "broker_url": "none"}))
-    try:
-        schema.upgrade(service.database)
-        service.publishing.apply(Configuration.of(Document.model_validate(document)), "bench")
-    finally:
-        service.close()
+    def verdicts(self) -> list[Verdict]:
+        """All that are committed, of participants whose ids end with an index. Needs `track_commit_timestamp`."""
+        with self.service.database.begin() as connection:
+            rows = connection.execute(text(_VERDICTS)).all()
+        return [Verdict(int(row[0].removeprefix("p-")), row[1], row[2]) for row in rows]
 
+    def unsettled(self, question: str | None = None) -> int:
+        """How many checks, of one question or of all, have no verdict."""
+        statement = "SELECT count(*) FROM jurat_checks WHERE state <> 'settled'"
+        if question is None:
+            return self.scalar(statement)
+        return self.scalar(f"{statement} AND question = :question", question=question)
 
-def _document(sources: Sources, limits: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    questions = {name: {"criterion": f"is-{name}", "deadline": "1d"} for name in limits}
-    return {
-        "environment": "test",
-        "sources": {name: description(sources.url(name), **limit) for name, limit in limits.items()},
-        "criteria": {f"is-{name}": {"source": name} for name in limits},
-        "consultations": {name: {"questions": questions} for name in CONSULTATIONS},
-    }
+    def scalar(self, statement: str, **parameters: Any) -> int:
+        """One number from the database."""
+        return int(self.column(statement, **parameters)[0] or 0)
 
-
-def ahead_clock() -> tuple[str, ...]:
-    """What stands before the command of a worker whose wall clock is 2 h ahead; empty without faketime."""
-    library = next(map(str, Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), "")
-    # Not the command `faketime`: it stays as a parent, and takes the signals that are meant for the worker.
-    return ("env", f"LD_PRELOAD={library}", "FAKETIME=+2h", "DONT_FAKE_MONOTONIC=1") if library else ()
+    def column(self, statement: str, **parameters: Any) -> list[Any]:
+        """One column of rows from the database."""
+        with self.service.database.begin() as connection:
+            return list(connection.execute(text(statement), parameters).scalars())

@@ -1,4 +1,4 @@
-"""Worker processes that are started again when they end, as systemd would, and whose output is kept."""
+"""A worker process that is started again when it ends, as by systemd, and whose output is kept."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from bench.rig import ROOT
+
 RESTART = 0.5
 """Seconds between a worker's end and its next start."""
 
@@ -22,7 +24,7 @@ _CELERY = (sys.executable, "-P", "-m", "celery")
 
 
 class Unit:
-    """One worker that is meant to run. `prefix` stands before its command (`faketime …`)."""
+    """One worker that is meant to run. `prefix` precedes its command, as `clock` gives it."""
 
     def __init__(
         self,
@@ -115,7 +117,8 @@ class Unit:
         """End it for good, at once."""
         self._over.set()
         self.signal(signal.SIGKILL)
-        self._thread.join(10)
+        if self._thread.is_alive():
+            self._thread.join(10)
 
     def said(self, words: str) -> int:
         """How often `words` stand in all that its processes wrote."""
@@ -141,3 +144,28 @@ class Unit:
                 )
             self.ends[self._process.wait()] += 1
             self._over.wait(RESTART)
+
+
+def clock(offset: str) -> tuple[str, ...]:
+    """The prefix of a unit whose wall clock is off by `+2h`; empty where faketime is not installed."""
+    library = next(map(str, Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), "")
+    # Not the command `faketime`: it stays as a parent, and takes the signals that are meant for the worker.
+    return ("env", f"LD_PRELOAD={library}", f"FAKETIME={offset}", "DONT_FAKE_MONOTONIC=1") if library else ()
+
+
+def until(condition: Callable[[], bool], seconds: float, pause: float = 0.05) -> bool:
+    """Whether `condition` comes to hold within so many seconds. Asked again after so many of pause."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause)
+    return True
+
+
+def waited(condition: Callable[[], bool], seconds: float, complaint: str, pause: float = 0.05) -> float:
+    """How many seconds it took until the condition held. Raises TimeoutError with `complaint`."""
+    begun = time.monotonic()
+    if not until(condition, seconds, pause):
+        raise TimeoutError(f"{complaint} within {seconds:g} s")
+    return time.monotonic() - begun

@@ -1,4 +1,4 @@
-"""Millions of rows as the engine and a platform would have left them, in minutes: without indexes, then with all again.
+"""Adds millions of rows in minutes, as the engine and a platform would have left them: indexes are made afterwards.
 
 Common triggers and foreign keys are off while rows are added (`session_replication_role = replica`): access rows are
 written here as they would be there. The guards stay, for they refuse no rows that are added.
@@ -10,12 +10,12 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
+from bench.rig import ROOT
 from bench.scale import shape
 from bench.scale.shape import Size
 from jurat.sealing import Seal
@@ -31,7 +31,7 @@ _PAST_DAYS, _WAIT_HOURS = 90, 6
 _NOTE = "bench_scale"
 """A table beside ours that says what a database was filled with, and under which migrations."""
 
-_MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations" / "versions"
+_MIGRATIONS = ROOT / "migrations" / "versions"
 
 _QUESTIONS = "ARRAY[" + ", ".join(f"'{name}'" for name in shape.SOURCES) + "]"
 _SOURCES = "ARRAY[" + ", ".join(f"'{name}'" for name in shape.SOURCES.values()) + "]"
@@ -132,7 +132,7 @@ def rows(size: Size) -> str:
         SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'settled') FROM made"""
 
 
-class Filling:
+class Filler:
     """Adds rows to one database, whose tables the migrations have made and whose configuration is applied."""
 
     def __init__(self, connection: psycopg.Connection[Any], seal: Seal, say: Callable[[str], None]) -> None:

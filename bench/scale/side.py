@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from bench.scale import shape
-from bench.scale.filler import Filling, filled_with
+from bench.scale.filler import Filler, filled_with
 from bench.scale.server import connect, create_anew, exists, url_of
 from bench.scale.shape import BATCH, Size
 from jurat import Client
@@ -50,18 +50,18 @@ class Side:
             create_anew(server, name)
             self._make_tables()
         self.connection = connect(server, name)
-        self.filling = Filling(self.connection, Seal(public), say)
+        self.filler = Filler(self.connection, Seal(public), say)
         if not ready:
-            self.filling.fill(size)
+            self.filler.fill(size)
         self.engine = bounded(open_engine(self.url, pool_size=1))
         self.platform = open_engine(self.url, pool_size=1)
         self.claims, self.settling = Claims(self.engine), Settling(self.engine)
         self.keeping = Keeping(self.engine)
         self.client = Client(self.url, seal_key=key_to_text(public))
         self.held: list[Held] = []
-        self._pending = self.filling.some(size, "pending", min(_KNOWN, size.pending))
-        self._settled = self.filling.some(size, "settled", min(_KNOWN, size.settled))
-        self._people = self.filling.somebody(size, min(_KNOWN, size.people))
+        self._pending = self.filler.some(size, "pending", min(_KNOWN, size.pending))
+        self._settled = self.filler.some(size, "settled", min(_KNOWN, size.settled))
+        self._people = self.filler.somebody(size, min(_KNOWN, size.people))
         self._gone = 0
         self._submits = 0
         self._claims = 0
@@ -111,7 +111,7 @@ class Side:
     def refill(self) -> None:
         """As many new pending checks as were settled and not submitted, each with the same history as those before."""
         if self._gone > 0:
-            self.filling.add(self.size, self._gone)
+            self.filler.add(self.size, self._gone)
             self._gone = 0
 
     # -- a platform

@@ -6,14 +6,11 @@ waits for a line, submits, and writes when each commit returned.
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from bench.rig.crowd import Processes, at_the_word
-from bench.speed.plan import Kind
+from bench.rig.crowd import Crowd, at_the_word, take_part
 from bench.speed.platforms import Address, open_platform
 
 
@@ -28,28 +25,17 @@ class Task:
     rate: float | None = None
 
 
-class Crowd:
-    """Processes of a web tier, each with a task of its own."""
+def crowd(tasks: Sequence[Task]) -> tuple[dict[int, float], int]:
+    """Have everything submitted: when each index was committed, and how many submits there were in all.
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
-        self._tasks = tasks
-
-    @property
-    def submits(self) -> int:
-        """How many checks there will be in all, with those that open connections."""
-        return sum(task.count + task.threads for task in self._tasks)
-
-    def submit(self) -> dict[int, float]:
-        """Have everything submitted; the time at which each index was committed.
-
-        Raises RuntimeError when a process failed; it has told why on standard error.
-        """
-        committed: dict[int, float] = {}
-        with Processes("bench.speed.submitters") as processes:
-            processes.gather([asdict(task) for task in self._tasks])
-            for times in processes.go():
-                committed.update({int(index): at for index, at in times.items()})
-        return committed
+    Raises RuntimeError when a process failed; it has told why on standard error.
+    """
+    committed: dict[int, float] = {}
+    with Crowd("bench.speed.submitters", tasks) as processes:
+        processes.gather()
+        for times in processes.go():
+            committed.update({int(index): at for index, at in times.items()})
+    return committed, sum(task.count + task.threads for task in tasks)
 
 
 def _run(task: Task) -> dict[int, float]:
@@ -71,11 +57,5 @@ def _run(task: Task) -> dict[int, float]:
     return committed
 
 
-def _task(line: str) -> Task:
-    told = json.loads(line)
-    address = Address(**told.pop("address"))
-    return Task(Address(Kind(address.kind), address.database_url, address.broker_url, address.seal_key), **told)
-
-
 if __name__ == "__main__":
-    print(json.dumps(_run(_task(sys.stdin.readline()))), flush=True)
+    take_part(lambda told: _run(Task(**{**told, "address": Address(**told["address"])})))

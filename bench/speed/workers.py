@@ -10,25 +10,19 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import psycopg
-
+from bench.rig import ROOT
+from bench.rig.fleet import Fleet, Verdict
 from bench.rig.register import description
-from bench.rig.servers import Rig, plain
-from bench.rig.unit import ROOT, Unit
+from bench.rig.servers import Rig, connect, plain
 from bench.speed.plan import Arm, Kind
 from bench.speed.platforms import CONSULTATION, QUESTION, Address
-from bench.speed.rivals.ledger import LATE, TABLES, Place
-from config.configuration import Configuration
-from config.document import Document
-from config.settings import Settings
-from jurat.sealing import generate, key_to_text
-from tasks import schema
+from bench.speed.rivals.ledger import LATE, TABLES, VERDICTS, Place
 from tests.rigs import warden
-from worker.bootstrap import open_service
+
+REGISTER = "professionals"
+"""What the source is asked as."""
 
 LIMITS = {"rate": "20000/s", "concurrency": 512}
 """jurat's quotas are on, and above what is reached: they cost what they cost."""
@@ -39,28 +33,15 @@ _START = 60.0
 _RIVALS = "bench.speed.rivals"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One verdict: whose, what it says, and when it was committed, by the database's clock."""
-
-    index: int
-    outcome: str
-    at: float
-
-
-class Fleet(ABC):
+class Workers(ABC):
     """Workers that run. `pids` are the processes that were started; they may have others below them."""
-
-    _VERDICTS: str
-    """Gives the participant, the outcome and the commit's time of every verdict."""
 
     def __init__(self, arm: Arm, rig: Rig, database_url: str, seal_key: str = "") -> None:
         self.arm = arm
-        self._rig = rig
         self.database_url = database_url
         broker_url = rig.valkey.url if arm.bell else None
         self.address = Address(arm.kind, plain(database_url), broker_url, seal_key)
-        self._database = psycopg.connect(plain(database_url), autocommit=True)
+        self._database = connect(database_url)
 
     @property
     @abstractmethod
@@ -75,14 +56,13 @@ class Fleet(ABC):
     def ended(self) -> int:
         """How many of them have ended, though nobody asked them to."""
 
+    @abstractmethod
+    def verdicts(self) -> list[Verdict]:
+        """All that are committed."""
+
     def close(self) -> None:
         """End them at once, whatever they do."""
         self._database.close()
-
-    def verdicts(self) -> list[Verdict]:
-        """All that are committed."""
-        rows = self._database.execute(self._VERDICTS).fetchall()
-        return [Verdict(int(row[0].removeprefix("p-")), row[1], float(row[2])) for row in rows]
 
     def stop(self) -> None:
         """Stop all processes in their tracks, none of them inside a transaction."""
@@ -111,53 +91,31 @@ _IN_TRANSACTION = """
       AND state <> 'idle'"""
 
 
-class _Jurat(Fleet):
+class _Jurat(Workers):
     """All of it: sealed answers, fences, quotas, attempts, access, and a line in a log file for each verdict."""
 
-    _VERDICTS = """
-        SELECT c.participant, v.outcome, extract(epoch FROM pg_xact_commit_timestamp(v.xmin))
-        FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id"""
-
     def __init__(self, arm: Arm, rig: Rig, database_url: str) -> None:
-        private, public = generate()
-        super().__init__(arm, rig, database_url, key_to_text(public))
-        keys = {"unseal_keys": key_to_text(private), "hash_keys": key_to_text(os.urandom(32))}
-        service = open_service(
-            Settings.model_validate({**keys, "database_url": database_url, "broker_url": rig.valkey.url})
-        )
-        schema.upgrade(service.database)
-        service.publishing.apply(Configuration.of(Document.model_validate(_document(rig.source.url))), "bench")
-        service.close()
-        environment = {f"JURAT_{name.upper()}": value for name, value in keys.items()}
-        environment |= {"JURAT_DATABASE_URL": database_url, "JURAT_BROKER_URL": rig.valkey.url}
-        environment["JURAT_PRIVATE_NETWORKS"] = "127.0.0.1"
-        self._folder = rig.folder / arm.name
-        self._folder.mkdir(exist_ok=True)
-        self._units = [Unit(f"worker{n}", self._folder, environment, arm.slots) for n in range(arm.processes)]
-        self._started = False
+        self._fleet = Fleet(database_url, rig.valkey.url, rig.folder / database_url.rpartition("/")[2])
+        super().__init__(arm, rig, database_url, self._fleet.seal_key)
+        self._fleet.apply(_document(rig.source.url(REGISTER)))
+        for _ in range(arm.processes):
+            self._fleet.add(arm.slots)
 
     @property
     def pids(self) -> list[int]:
-        return [unit.pid for unit in self._units if unit.pid is not None]
+        return [unit.pid for unit in self._fleet.units if unit.pid is not None]
 
     def start(self) -> None:
-        self._started = True
-        for unit in self._units:
-            unit.log.unlink(missing_ok=True)
-            unit.start()
-        end = time.monotonic() + _START
-        while not all(unit.ready for unit in self._units):
-            if time.monotonic() > end:
-                raise TimeoutError(f"{self.arm.name}: its workers do not start; see {self._folder}")
-            time.sleep(0.05)
+        self._fleet.start(_START)
 
     def ended(self) -> int:
-        return sum(unit.ends.total() for unit in self._units)
+        return sum(unit.ends.total() for unit in self._fleet.units)
+
+    def verdicts(self) -> list[Verdict]:
+        return self._fleet.verdicts()
 
     def close(self) -> None:
-        for unit in self._units:
-            if self._started:
-                unit.kill()
+        self._fleet.close()
         super().close()
 
 
@@ -175,15 +133,13 @@ def _document(source_url: str) -> dict[str, Any]:
     }
 
 
-class _Rival(Fleet):
-    _VERDICTS = """
-        SELECT c.participant, v.outcome, extract(epoch FROM pg_xact_commit_timestamp(v.xmin))
-        FROM bench_verdicts v JOIN bench_checks c ON c.id = v.check_id"""
+class _Rival(Workers):
+    """Plain tasks, and a row for each verdict."""
 
     def __init__(self, arm: Arm, rig: Rig, database_url: str) -> None:
         super().__init__(arm, rig, database_url)
         self._database.execute(TABLES)
-        place = Place(plain(database_url), rig.valkey.url, rig.source.url, arm.slots)
+        place = Place(plain(database_url), rig.valkey.url, rig.source.url(REGISTER), arm.slots)
         self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **place.environment()}
         self._environment["PYTHONWARNINGS"] = "ignore::RuntimeWarning:celery.platforms"  # may run as root
         self._environment[LATE] = str(int(arm.late))
@@ -212,6 +168,9 @@ class _Rival(Fleet):
     def ended(self) -> int:
         return sum(process.poll() is not None for process in self._processes)
 
+    def verdicts(self) -> list[Verdict]:
+        return [Verdict(int(index), outcome, at) for index, outcome, at in self._database.execute(VERDICTS)]
+
     def close(self) -> None:
         self._signal(signal.SIGKILL)
         for process in self._processes:
@@ -236,7 +195,7 @@ def _commands(arm: Arm) -> list[list[str]]:
 
 
 @contextmanager
-def fleet(arm: Arm, rig: Rig, *, started: bool = True) -> Iterator[Fleet]:
+def workers(arm: Arm, rig: Rig, *, started: bool = True) -> Iterator[Workers]:
     """The workers of an arm on a new database, until the `with` block ends."""
     with ExitStack() as stack:
         database_url = stack.enter_context(rig.database())
@@ -245,8 +204,3 @@ def fleet(arm: Arm, rig: Rig, *, started: bool = True) -> Iterator[Fleet]:
         if started:
             made.start()
         yield made
-
-
-def logs(rig: Rig) -> list[Path]:
-    """What workers have written."""
-    return sorted(rig.folder.rglob("*.log"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.addresses.addok import NoRig, answers, geocoder
+from bench.addresses.addok import NoAddok, addok, answers
 from bench.addresses.nominatim import NotHere, find_tools
 
 
@@ -46,14 +46,14 @@ def called(rig: Path) -> list[str]:
 
 
 def test_a_geocoder_that_runs_is_used_and_left_running(running: str, rig: Path) -> None:
-    with geocoder(running, rig):
+    with addok(running, rig):
         pass
     assert called(rig) == []
     assert answers(running)
 
 
 def test_one_that_does_not_come_up_is_stopped_again(rig: Path) -> None:
-    with pytest.raises(NoRig, match="nothing answers"), geocoder("http://127.0.0.1:9", rig):
+    with pytest.raises(NoAddok, match="nothing answers"), addok("http://127.0.0.1:9", rig):
         pytest.fail("there is no geocoder")
     assert called(rig) == ["start 9", "stop 9"]
 
@@ -61,13 +61,13 @@ def test_one_that_does_not_come_up_is_stopped_again(rig: Path) -> None:
 @pytest.mark.parametrize("url", ["http://geocoder.example", "http://127.0.0.1"])
 def test_nothing_is_started_for_another_machine(url: str, rig: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.addresses.addok.answers", lambda _: False)
-    with pytest.raises(NoRig, match="nothing answers"), geocoder(url, rig):
+    with pytest.raises(NoAddok, match="nothing answers"), addok(url, rig):
         pytest.fail("there is no geocoder")
     assert called(rig) == []
 
 
 def test_a_rig_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NoRig, match=str(tmp_path)), geocoder("http://127.0.0.1:9", tmp_path):
+    with pytest.raises(NoAddok, match=str(tmp_path)), addok("http://127.0.0.1:9", tmp_path):
         pytest.fail("there is no geocoder")
 
 

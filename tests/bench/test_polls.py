@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.address_register import filled_in
-from bench.faults.report import append, read
-from bench.polls.__main__ import BEGIN, PAGE, main
+from bench.polls.__main__ import main
 from bench.polls.durations import sampling, statements
 from bench.polls.participants import POLL
-from bench.rig.unit import ROOT
+from bench.rig import ROOT
+from bench.rig.report import append, read
 from tests.docs.pages import block
 
 LOG = """\
@@ -42,10 +41,6 @@ def test_no_value_of_a_poll_comes_into_the_log() -> None:
 def test_what_is_measured_is_the_poll_of_the_page() -> None:
     shown = block(ROOT / "docs" / "how-to" / "connect-a-platform.md", "sql", "jurat_results WHERE check_id")
     assert shown.replace(":id", "%s").split() == POLL.split()
-
-
-def test_the_page_on_performance_has_the_marks() -> None:
-    assert "the figures" in filled_in(PAGE.read_text("utf-8"), "the figures", BEGIN)
 
 
 def test_a_table_is_shown_again_and_what_was_missed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

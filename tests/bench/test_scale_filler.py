@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import make_url
 
 from bench.scale import shape
-from bench.scale.filler import TABLES, Filling, filled_with
+from bench.scale.filler import TABLES, Filler, filled_with
 from bench.scale.shape import Size
 from jurat.database import open_engine
 from jurat.sealing import Seal, generate
@@ -36,7 +36,7 @@ def catalogue(connection: psycopg.Connection[Any]) -> list[Any]:
 @pytest.fixture(scope="module")
 def _filled(
     postgresql_server: Databases, _migrated_postgresql: str
-) -> Iterator[tuple[str, psycopg.Connection[Any], Filling, list[Any]]]:
+) -> Iterator[tuple[str, psycopg.Connection[Any], Filler, list[Any]]]:
     url = postgresql_server.create(template=_migrated_postgresql)
     engine = open_engine(url)
     Publishing(engine).apply(shape.configuration(), "somebody")
@@ -44,7 +44,7 @@ def _filled(
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
         before = catalogue(connection)
-        filling = Filling(connection, Seal(generate()[1]), lambda _: None)
+        filling = Filler(connection, Seal(generate()[1]), lambda _: None)
         assert filled_with(connection) is None
         filling.fill(SIZE)
         yield url, connection, filling, before
@@ -63,8 +63,8 @@ def connection(_filled: Any) -> psycopg.Connection[Any]:
 
 
 @pytest.fixture
-def filling(_filled: Any) -> Filling:
-    found: Filling = _filled[2]
+def filling(_filled: Any) -> Filler:
+    found: Filler = _filled[2]
     return found
 
 
@@ -121,7 +121,7 @@ def test_access_is_what_the_ledger_adds_up_to(url: str, connection: psycopg.Conn
 
 
 def test_random_ids_and_participants_are_those_that_are_there(
-    connection: psycopg.Connection[Any], filling: Filling
+    connection: psycopg.Connection[Any], filling: Filler
 ) -> None:
     for state in ("pending", "settled"):
         found = filling.some(SIZE, state, 200)
@@ -137,7 +137,7 @@ def test_random_ids_and_participants_are_those_that_are_there(
     assert set(people) <= set(there)
 
 
-def test_more_may_come_with_the_indexes_there(connection: psycopg.Connection[Any], filling: Filling) -> None:
+def test_more_may_come_with_the_indexes_there(connection: psycopg.Connection[Any], filling: Filler) -> None:
     assert filling.add(SIZE, 12) == (12, 12)
     newest = one(connection, "SELECT count(*) FROM jurat_checks WHERE submitted_at > now() - interval '30 minutes'")
     assert newest >= 12
