@@ -1,4 +1,4 @@
-"""Imports address bases of three sizes into PostgreSQL and looks addresses up: time, memory, and whether they grow.
+"""Times imports of address bases of three sizes into PostgreSQL, and lookups in them: `make bench-register`.
 
     python -m bench.address_register [--rows 1000000] [--look-ups 2000] [--seed 1] [--write-docs]
 

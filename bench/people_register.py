@@ -1,4 +1,4 @@
-"""Imports lists of people of two sizes into PostgreSQL and SQLite and looks people up: time, memory, whether they grow.
+"""Times imports of lists of people into PostgreSQL and SQLite, and lookups in them: `make bench-people`.
 
     python -m bench.people_register [--rows 1000000] [--look-ups 2000] [--seed 1] [--write-docs]
 

@@ -1,4 +1,4 @@
-"""The real addok next to the repository: started by the bench where it does not run, and stopped again by it."""
+"""Starts a real addok where none runs yet, and stops it again."""
 
 from __future__ import annotations
 

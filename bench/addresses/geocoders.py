@@ -1,4 +1,4 @@
-"""The geocoder that an address bench asks: as it is configured, with the address base that it needs."""
+"""Configures the geocoder that an address bench asks, with the address base that it needs."""
 
 from __future__ import annotations
 

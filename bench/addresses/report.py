@@ -1,4 +1,4 @@
-"""The tables of what the address benches counted, in Markdown.
+"""Writes what the address benches counted as tables in Markdown.
 
 Each bench adds rows to one file of JSON lines, a row for each line of a table. The page has the last run of each part.
 """

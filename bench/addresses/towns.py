@@ -1,4 +1,4 @@
-"""Towns that nobody has seen: their streets, houses and true positions, in many styles of naming. All is invented."""
+"""Invents towns with streets, houses and true positions, in many styles of naming."""
 
 from __future__ import annotations
 

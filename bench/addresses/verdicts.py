@@ -1,4 +1,4 @@
-"""Asks questions through the whole of jurat: they are submitted, looked up by worker processes, and polled."""
+"""Asks questions through the whole of jurat: submits them, has worker processes look them up, and polls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times the way from Confirm to the word on the page, in Chromium: `make bench-browser`.
+"""Times the way from Confirm to the outcome on the page, in Chromium: `make bench-browser`.
 
     python -m bench.browser                        100 people, on both ways to run the platform
     python -m bench.browser --confirmations 30

@@ -1,4 +1,4 @@
-"""Whether a run kept every promise: a pure function over its history, which knows nothing of how jurat works inside.
+"""Checks whether a run kept every promise, from its history alone.
 
 Access is added up here anew, for the one rule that the runs use (all questions must be accepted, one round each),
 because the code under test must not be its own judge.

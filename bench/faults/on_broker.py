@@ -1,4 +1,4 @@
-"""Faults of the broker, and of what is in it."""
+"""Breaks the broker, and puts malformed messages into it."""
 
 from __future__ import annotations
 

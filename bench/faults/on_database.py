@@ -1,4 +1,4 @@
-"""Faults of the database, and of the way to it."""
+"""Breaks the database, and the way to it."""
 
 from __future__ import annotations
 

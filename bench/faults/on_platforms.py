@@ -1,4 +1,4 @@
-"""Faults of the platform: a neighbour in the same database that behaves badly without dying."""
+"""Has the platform misbehave in the same database, without breaking it."""
 
 from __future__ import annotations
 

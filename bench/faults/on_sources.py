@@ -1,4 +1,4 @@
-"""Faults of the source, and checks that are faults themselves."""
+"""Breaks the source, and submits checks that kill whoever looks them up."""
 
 from __future__ import annotations
 

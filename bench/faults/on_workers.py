@@ -1,4 +1,4 @@
-"""Faults of the workers themselves."""
+"""Kills, stops and reconfigures workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of finished scenarios, in Markdown: row by row, and the worst of all seeds for the docs."""
+"""Writes rows of scenarios as tables in Markdown, and for the docs the worst of all seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that one scenario needs, all of it real: database, broker, register, workers, web tier.
+"""Sets up everything that one scenario needs, all of it real: database, broker, register, workers, web tier.
 
 A stage only sets up and measures. What is broken, and when, is in the modules `on_…`.
 """

@@ -1,4 +1,4 @@
-"""A web tier that submits while things break, and writes down what it was told."""
+"""A web tier that submits while things break, and writes down what came of each submit."""
 
 from __future__ import annotations
 

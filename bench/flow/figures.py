@@ -1,4 +1,4 @@
-"""Makes figures of the times at which a source was asked: bursts, shares of a quota, full rates."""
+"""Makes figures out of the times at which a source was asked: bursts, shares of a quota, full rates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of the scenarios, in Markdown."""
+"""Writes the figures of the scenarios as tables in Markdown."""
 
 from __future__ import annotations
 

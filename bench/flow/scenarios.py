@@ -1,4 +1,4 @@
-"""What is measured: each scenario runs a fleet against sources with limits, and gives its figures."""
+"""Runs a fleet against sources with limits, a scenario at a time, and gives its figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long PostgreSQL itself took for statements, from what it wrote into its log.
+"""Reads from PostgreSQL's log how long the server itself took for statements.
 
 It logs each part of a statement that a driver sends with its values apart: parse, bind, execute. Together they are what
 the server did for it, planning included; the way there and back, and the driver, are not in it.

@@ -1,4 +1,4 @@
-"""Times what the interpreter of descriptions costs for each look-up, without the network.
+"""Times what the interpreter of descriptions costs for each lookup, without the network.
 
 From the typed answer to the verdict: inputs are cleaned, the request is written, the answer is decoded, outcomes,
 record and rules are asked. What would have been sent is answered from memory.

@@ -1,4 +1,4 @@
-"""Recorded and published answers of real registries, played through the presets over HTTP.
+"""Plays recorded and published answers of real registries through the presets, over HTTP.
 
 They are about real people and companies, lie beside the repository and are never part of it. What is typed is read from
 the answer itself, or is made up.

@@ -1,4 +1,4 @@
-"""The tables of what the presets decide and cost, in Markdown."""
+"""Writes what the presets decide and cost as tables in Markdown."""
 
 from __future__ import annotations
 

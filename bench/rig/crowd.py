@@ -1,4 +1,4 @@
-"""Processes of a web tier that begin at one moment.
+"""Starts processes of a web tier, and has them begin at the same moment.
 
 Each runs a module, which ends with `take_part`: with its task as JSON on the first line of its standard input. It says
 `ready`, waits for a line, and writes what came of it as one line of JSON.

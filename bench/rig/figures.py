@@ -1,4 +1,4 @@
-"""A measured figure with its limits, and the percentile of many."""
+"""A measured figure with its limits, and percentiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole of jurat on one database: its tables, keys, configuration and workers, and a platform that submits."""
+"""Runs the whole of jurat on one database: tables, keys, configuration, workers, and a platform that submits."""
 
 from __future__ import annotations
 

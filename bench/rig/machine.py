@@ -1,4 +1,4 @@
-"""What processes use of this machine, as Linux shows it in /proc."""
+"""Reads what processes use of this machine from /proc."""
 
 from __future__ import annotations
 

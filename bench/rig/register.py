@@ -1,4 +1,4 @@
-"""The invented register of the benches: its numbers, what it says of each, and its description for jurat."""
+"""The invented register of the benches: its numbers, its records, and its description for jurat."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def submission(consultation: str, question: str, index: int, priority: Priority 
     return Submission(consultation, f"p-{index}", question, answer(index), priority=priority)
 
 
-_PROFESSIONAL = {"number": "%b", "names": [{"family": FAMILY, "given": GIVEN}], "status": "%b"}
-_RECORD = json.dumps({"count": 1, "professionals": [_PROFESSIONAL]}).encode()
+_PROFESSIONAL = {"number": "%s", "names": [{"family": FAMILY, "given": GIVEN}], "status": "%s"}
+_RECORD = json.dumps({"count": 1, "professionals": [_PROFESSIONAL]})
 
 
-def record(number: bytes) -> bytes:
+def record(number: str) -> bytes:
     """The register's answer about a number."""
-    return _RECORD % (number, b"active" if right_outcome(number.decode()) == "accepted" else b"suspended")
+    return (_RECORD % (number, "active" if right_outcome(number) == "accepted" else "suspended")).encode()
 
 
 def description(url: str, **limits: Any) -> dict[str, Any]:

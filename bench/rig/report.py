@@ -1,4 +1,4 @@
-"""What a bench measured: rows in a file of JSON lines, tables in Markdown, and their place on a page of the docs."""
+"""Keeps rows in a file of JSON lines, writes tables in Markdown, and puts them on a page of the docs."""
 
 from __future__ import annotations
 

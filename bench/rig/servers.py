@@ -1,4 +1,4 @@
-"""The servers that a fleet runs on: PostgreSQL as in production, Valkey, and the source in a process of its own."""
+"""Runs the servers below a fleet: PostgreSQL as in production, Valkey, and the source in a process of its own."""
 
 from __future__ import annotations
 

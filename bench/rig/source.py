@@ -1,4 +1,4 @@
-"""The source that benches ask: registers over HTTP on loopback, on a thread of this process or in one of their own.
+"""Serves the registers that benches ask: HTTP on loopback, on a thread of this process or in one of their own.
 
     python -m bench.rig.source        prints its port, and ends with its standard input
 
@@ -22,7 +22,6 @@ import sys
 import threading
 import time
 import urllib.request
-from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
@@ -55,8 +54,10 @@ class Asked(NamedTuple):
     status: int
 
 
-_STATUS = {Mood.WELL: 200, Mood.DOWN: 503, Mood.SILENT: 0, Mood.GARBAGE: 200}
+_WELL = Mood.WELL
 _GARBAGE = (b"", b"<html>Maintenance</html>", b"[]", b"null", b'{"count": "many"}', b"\xff\xfe\x00", b'{"count": 1, ')
+_TROUBLE = {Mood.DOWN: (503, (b"down",)), Mood.SILENT: (0, ()), Mood.GARBAGE: (200, _GARBAGE)}
+"""The status of each other mood, and what is answered in turn."""
 
 
 class Register:
@@ -71,8 +72,9 @@ class Register:
         self.latency = latency
         self.jitter = jitter
         self.slow_repeats = slow_repeats
-        self.asked: list[Asked] = []
-        self.counts: Counter[str] = Counter()
+        self.asked: list[tuple[float, str, int]] = []
+        """As `Asked` has them."""
+        self.counts: dict[str, int] = {}
         """Requests for each number, whatever became of them."""
         self.troubled = 0
         """Those of them that got no proper answer, because of the mood."""
@@ -80,26 +82,20 @@ class Register:
         """Numbers whose requests are answered by `on_poison` with the port that the request came from."""
         self.on_poison: Callable[[int], None] = lambda port: None
 
-    def ask(self, number: bytes, at: float) -> tuple[float, bytes] | None:
+    def ask(self, number: str, at: float) -> tuple[float, bytes] | None:
         """After how many seconds a request is answered, and by what; None for no answer at all."""
-        name, mood, latency = number.decode(), self.mood, self.latency
-        status = _STATUS[mood]
-        if self.slow_repeats is not None and name in self.counts:
-            latency = self.slow_repeats
-        self.asked.append(Asked(at, name, status))
-        self.counts[name] += 1
-        self.troubled += mood is not Mood.WELL
+        before = self.counts.get(number, 0)
+        self.counts[number] = before + 1
+        latency = self.latency if not before or self.slow_repeats is None else self.slow_repeats
         if self.jitter:
             latency *= random.uniform(1 - self.jitter, 1 + self.jitter)
-        match mood:
-            case Mood.WELL:
-                return latency, _reply(status, record(number))
-            case Mood.DOWN:
-                return latency, _reply(status, b"down")
-            case Mood.GARBAGE:
-                return latency, _reply(status, _GARBAGE[self.troubled % len(_GARBAGE)])
-            case Mood.SILENT:
-                return None
+        if self.mood is _WELL:
+            self.asked.append((at, number, 200))
+            return latency, _reply(200, record(number))
+        self.troubled += 1
+        status, bodies = _TROUBLE[self.mood]
+        self.asked.append((at, number, status))
+        return (latency, _reply(status, bodies[self.troubled % len(bodies)])) if bodies else None
 
 
 _END_OF_HEAD = b"\r\n\r\n"
@@ -133,15 +129,15 @@ class _Connection(asyncio.Protocol):
         at = time.monotonic()
         *requests, self._begun = (self._begun + data).split(_END_OF_HEAD)
         for request in requests:
-            path, _, number = request.split(b" ", 2)[1].partition(b"?number=")
+            path, _, number = request[4 : request.index(b" ", 4)].decode().partition("?number=")
             if number:
-                self._ask(path[1:].decode(), number, at)
+                self._ask(path[1:], number, at)
             else:
-                self._transport.write(_reply(200, json.dumps(self._control(path.decode())).encode()))
+                self._transport.write(_reply(200, json.dumps(self._control(path)).encode()))
 
-    def _ask(self, name: str, number: bytes, at: float) -> None:
+    def _ask(self, name: str, number: str, at: float) -> None:
         register = self._registers.get(name) or self._registers.setdefault(name, Register())
-        if number.decode() in register.poison:
+        if number in register.poison:
             register.on_poison(self._transport.get_extra_info("peername")[1])
         answered = register.ask(number, at)
         if answered is not None:

@@ -1,4 +1,4 @@
-"""A worker process that is started again when it ends, as by systemd, and whose output is kept."""
+"""A worker process that is started again when it ends, as systemd does, and whose output is kept."""
 
 from __future__ import annotations
 

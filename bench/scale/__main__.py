@@ -1,4 +1,4 @@
-"""Whether cost grows with what is there: 1 M pending and 10 M settled checks against 1,000 of each: `make bench-scale`.
+"""Compares what everything costs with 1 M pending and 10 M settled checks and with 1,000 of each: `make bench-scale`.
 
     python -m bench.scale                                    everything: 10 minutes, 15 GB of disk
     python -m bench.scale --pending 20000 --settled 200000   a first look

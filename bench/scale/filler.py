@@ -1,4 +1,4 @@
-"""Adds millions of rows in minutes, as the engine and a platform would have left them: indexes are made afterwards.
+"""Adds millions of rows in minutes, as the engine and a platform leave them; indexes are made afterwards.
 
 Common triggers and foreign keys are off while rows are added (`session_replication_role = replica`): access rows are
 written here as they would be there. The guards stay, for they refuse no rows that are added.

@@ -1,4 +1,4 @@
-"""Tells whether the large database is as quick as the small one, as tables in Markdown."""
+"""Compares the large database with the small one in tables in Markdown."""
 
 from __future__ import annotations
 

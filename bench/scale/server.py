@@ -1,4 +1,4 @@
-"""The PostgreSQL server of both databases: as in production, and where it is to be kept, with its data in a folder."""
+"""Runs the PostgreSQL server of both databases, as in production; where it is to be kept, with its data in a folder."""
 
 from __future__ import annotations
 

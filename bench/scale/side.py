@@ -1,4 +1,4 @@
-"""One of the two databases, with a worker, upkeep and a platform at it, each on a connection of its own."""
+"""One of the two databases, with a worker, upkeep and a platform, each on a connection of its own."""
 
 from __future__ import annotations
 

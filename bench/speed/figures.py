@@ -1,4 +1,4 @@
-"""Makes figures of raw times and counts: rates, medians with their range, ratios. Tells which round is noisy."""
+"""Makes figures out of raw times and counts: rates, medians with their range, ratios, and which round is noisy."""
 
 from __future__ import annotations
 

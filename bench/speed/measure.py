@@ -1,4 +1,4 @@
-"""The measurements: each gives the figures of one arm in one part of one round."""
+"""Measures one arm in one part of one round."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The web platform's side of each arm: it inserts a check in a transaction of its own, commits, and tells the workers.
+"""Submits as the web platform of each arm: inserts a check in a transaction, commits, and notifies the workers.
 
 A platform serves several threads. Both the process that measures and the processes of a crowd have one.
 """

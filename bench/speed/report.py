@@ -1,4 +1,4 @@
-"""The tables of a run, in Markdown."""
+"""Writes the rows of a run as tables in Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker processes of each arm, on a database of their own."""
+"""Runs the worker processes of each arm, on a database of their own."""
 
 from __future__ import annotations
 
