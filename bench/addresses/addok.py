@@ -39,7 +39,7 @@ def addok(url: str, rig: Path = RIG, processes: int = 2) -> Iterator[None]:
     parts = urlsplit(url)
     if parts.hostname not in {"127.0.0.1", "localhost"} or not parts.port or not (rig / "start").is_file():
         raise NoAddok(f"nothing answers at {url}, and there is no {rig}/start that could start a geocoder there")
-    # A state of its own: `stop` ends what stands there, and somebody else may have started the rig in the usual place.
+    # A state of its own: `stop` ends what runs there, and someone else may have started the rig in the usual place.
     own = {"RIG_PORT": str(parts.port), "RIG_WORKERS": str(processes), "RIG_DIR": str(STATE)}
     environment = {**own, **os.environ, "RIG_PORT": own["RIG_PORT"]}
     try:

@@ -205,7 +205,7 @@ class Filler:
         found = self._connection.execute(_percent(sql), {"base": self._base(), "count": count})
         return [row[0] for row in found]
 
-    def somebody(self, size: Size, count: int) -> list[tuple[str, str]]:
+    def participants(self, size: Size, count: int) -> list[tuple[str, str]]:
         """Random participants, each with the consultation."""
         sql = f"""
             SELECT {_consultation("p.n")}, {_participant("p.n")} FROM (

@@ -40,7 +40,7 @@ def exists(server: PostgreSQL, database: str) -> bool:
         return connection.execute(sql, (database,)).fetchone() is not None
 
 
-def create_anew(server: PostgreSQL, database: str) -> None:
+def recreate(server: PostgreSQL, database: str) -> None:
     """An empty database of that name, instead of any that there is."""
     with connect(server, "postgres") as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from bench.scale import shape
 from bench.scale.filler import Filler, filled_with
-from bench.scale.server import connect, create_anew, exists, url_of
+from bench.scale.server import connect, exists, recreate, url_of
 from bench.scale.shape import BATCH, Size
 from jurat import Client
 from jurat.database import bounded, open_engine
@@ -37,7 +37,7 @@ _POLL = text(
 
 
 class Side:
-    """A database called `name`, filled with `size`: anew, unless `kept` and it is filled already."""
+    """A database called `name`, filled with `size`, unless `kept` and it is filled already."""
 
     def __init__(
         self, server: PostgreSQL, name: str, size: Size, say: Callable[[str], None], *, kept: bool = False
@@ -47,7 +47,7 @@ class Side:
         _, public = generate()
         ready = kept and _is_filled(server, name, size)
         if not ready:
-            create_anew(server, name)
+            recreate(server, name)
             self._make_tables()
         self.connection = connect(server, name)
         self.filler = Filler(self.connection, Seal(public), say)
@@ -61,7 +61,7 @@ class Side:
         self.held: list[Held] = []
         self._pending = self.filler.some(size, "pending", min(_KNOWN, size.pending))
         self._settled = self.filler.some(size, "settled", min(_KNOWN, size.settled))
-        self._people = self.filler.somebody(size, min(_KNOWN, size.people))
+        self._people = self.filler.participants(size, min(_KNOWN, size.people))
         self._gone = 0
         self._submits = 0
         self._claims = 0

@@ -130,7 +130,7 @@ def test_random_ids_and_participants_are_those_that_are_there(
         count = connection.execute("SELECT count(*) FROM jurat_checks WHERE id = ANY(%s)", (found,)).fetchone()
         assert count == (len(set(found)),)
         assert len(set(found)) > 50
-    people = filling.somebody(SIZE, 200)
+    people = filling.participants(SIZE, 200)
     assert len(people) == 200
     assert len(set(people)) > 50
     there = connection.execute("SELECT consultation, participant FROM jurat_access").fetchall()
