@@ -162,13 +162,11 @@ class Stage:
         if not self.setting.broker:
             return "none"
         if self.setting.rabbitmq:
-            if self.rabbitmq is None:
-                self.rabbitmq = self.stack.enter_context(RabbitMQ())
+            self.rabbitmq = self.stack.enter_context(RabbitMQ())
             return self.rabbitmq.url
         if not self.setting.proxied_broker:
             return self.valkey.url
-        if self.broker_proxy is None:
-            self.broker_proxy = self.stack.enter_context(Proxy(self.valkey.port))
+        self.broker_proxy = self.stack.enter_context(Proxy(self.valkey.port))
         return f"redis://127.0.0.1:{self.broker_proxy.port}/0"
 
     def apply(self, **limits: Any) -> int:
