@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from adapters.base import Level, Places
+from adapters.base import Places
 from bench.rig import ROOT
 from bench.rig.data_import import (
     IMPORT_HEADS,
@@ -38,11 +38,13 @@ from bench.rig.data_import import (
 from bench.rig.report import Report, markdown
 from config.configuration import Configuration
 from config.document import Document
+from config.levels import Level
 from jurat.database import open_engine
-from tasks.ledger import Reading
-from tasks.plan import Plan, make_plan
-from tasks.schema import upgrade
+from store.queries import Queries
+from store.schema.migrations import upgrade
+from tasks.plan import Plan
 from tests.rigs.servers import PostgreSQL
+from worker.plan_builder import make_plan
 
 DATA = ROOT.parent / "shared" / "data" / "ban-paris-1-10.csv.gz"
 REPORT = Report("bench-register", "how-to/keep-an-address-base.md", "address-register")
@@ -91,7 +93,7 @@ def measure(
         words = (file, "--data-date", "2026-11-01")
         imports.append(run_import(len(rows) * size, "paris", *words, JURAT_DATABASE_URL=url))
         if size in (sizes[0], sizes[-1]):
-            source_plan = plan(Reading(engine))
+            source_plan = plan(Queries(engine))
             look_ups += ask(source_plan, rows, size, given)
             source_plan.close()
     engine.dispose()
@@ -127,7 +129,7 @@ def new_word(street: str, copy: int) -> str:
     return "".join(random.Random(f"{copy} {street}").choices("aeioubcdfglmnprst", k=8))
 
 
-def plan(reading: Reading) -> Plan:
+def plan(reading: Queries) -> Plan:
     """A worker's sources, of which `towns` is the register."""
     document: dict[str, Any] = {
         "environment": "test",

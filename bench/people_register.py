@@ -33,12 +33,12 @@ from bench.rig.report import Report, markdown
 from config.configuration import Configuration
 from config.lint import lint
 from jurat.database import open_engine
-from jurat.sealing import key_from_text
-from jurat.words import Outcome
-from tasks.ledger import Reading
-from tasks.plan import make_plan
-from tasks.schema import upgrade
+from jurat.seal import key_from_text
+from jurat.vocabulary import Outcome
+from store.queries import Queries
+from store.schema.migrations import upgrade
 from tests.rigs.servers import PostgreSQL
+from worker.plan_builder import make_plan
 
 REPORT = Report("bench-people", "how-to/keep-a-register-of-people.md", "people-register")
 
@@ -140,7 +140,7 @@ def measure(name: str, url: str, given: argparse.Namespace, folder: Path, look_u
         write_list(file, people)
         words = (file, "--source", "members", "--config", configuration)
         yield run_import(people, "members", *words, JURAT_DATABASE_URL=url, JURAT_HASH_KEYS=_KEY)
-        look_ups.append(ask(name, linted, Reading(engine), people, given))
+        look_ups.append(ask(name, linted, Queries(engine), people, given))
     engine.dispose()
 
 
@@ -151,7 +151,7 @@ def write_list(file: Path, people: int) -> None:
         stream.writelines(Person.of(index).row() for index in range(people))
 
 
-def ask(engine: str, configuration: Configuration, reading: Reading, people: int, given: argparse.Namespace) -> Lookups:
+def ask(engine: str, configuration: Configuration, reading: Queries, people: int, given: argparse.Namespace) -> Lookups:
     """One at a time and many at once."""
     plan = make_plan(1, configuration, reading, Fingerprints([key_from_text(_KEY, "the key")]), {})
     dice = random.Random(given.seed)

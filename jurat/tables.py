@@ -25,8 +25,8 @@ from sqlalchemy import (
 
 from jurat.allowance_tables import allowances
 from jurat.columns import Bytewise, CheckId, Document, Moment, metadata
+from jurat.dataset_tables import register_houses, register_people, register_streets, register_words, registers
 from jurat.fleet_tables import missing_keys, workers
-from jurat.register_tables import register_houses, register_people, register_streets, register_words, registers
 
 __all__ = [
     "CONTRACT_VERSION",

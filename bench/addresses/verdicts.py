@@ -11,9 +11,9 @@ from bench.addresses.zones import Shape
 from bench.rig.fleet import Fleet
 from bench.rig.servers import Rig
 from bench.rig.unit import waited
-from jurat.submitting import Submission
-from jurat.words import Outcome, Reason
-from tasks.ledger.publishing import NewZone
+from jurat.submission import Submission
+from jurat.vocabulary import Outcome, Reason
+from store.datasets.zones import NewZone, import_zones
 
 POLLED = 1000
 _SLOTS = 32
@@ -33,7 +33,7 @@ def verdicts(
     zones = [NewZone(shape.name, shape.title, shape.digest, shape.wkb) for shape in shapes]
     with Rig() as rig, rig.database() as url, Fleet(url, rig.valkey.url, rig.folder) as fleet:
         source.prepare(fleet.environment)
-        fleet.service.publishing.import_zones(zones, "bench")
+        import_zones(fleet.service.database, zones, "bench")
         fleet.apply(source.document({shape.name: shape.name for shape in shapes}))
         for _ in range(processes):
             fleet.add(_SLOTS)

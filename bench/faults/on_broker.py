@@ -100,7 +100,7 @@ def _malformed(stage: Stage) -> float | None:
     stage.emptied(BELLS)
     stage.consuming()
     took = time.monotonic() - begun
-    stage.pace(1.0)
+    stage.throughput(1.0)
     return max(took, stage.calm())
 
 

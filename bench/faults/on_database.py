@@ -18,7 +18,7 @@ from bench.faults.proxy import Mode
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage
 from bench.rig.unit import until
-from tasks.ledger.leasing import LEASE
+from store.queue.leases import LEASE
 from tests.rigs.pgbouncer import PgBouncer, pgbouncer_binary
 from tests.rigs.servers import NoServer, PostgreSQL
 

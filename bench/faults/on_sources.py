@@ -9,7 +9,7 @@ from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage
 from bench.rig.register import number_of
 from bench.rig.source import Mood
-from jurat.words import Reason
+from jurat.vocabulary import Reason
 
 POISONED = (31, 77)
 """The submits whose look-up kills the worker that makes it."""
@@ -36,7 +36,7 @@ def _poison(stage: Stage) -> float | None:
 
     stage.register.poison = {number_of(index) for index in POISONED}
     stage.register.on_poison = kill
-    stage.pace(1.0)
+    stage.throughput(1.0)
     ids = [submit.check for submit in stage.web.submits if submit.number in stage.register.poison]
     end = time.monotonic() + 120
     while len(ids) < len(POISONED) and time.monotonic() < end:

@@ -31,7 +31,7 @@ from bench.rig.register import description
 from bench.rig.source import Register, SourceThread
 from bench.rig.unit import Unit, until, waited
 from jurat.database import parse_url
-from jurat.sealing import generate, key_to_text
+from jurat.seal import generate, key_to_text
 from tests.rigs.servers import PostgreSQL, Valkey
 from worker.bootstrap import Service
 
@@ -197,7 +197,7 @@ class Stage:
 
     # -- while it runs
 
-    def pace(self, share: float) -> None:
+    def throughput(self, share: float) -> None:
         """Allow the web tier this share of all checks."""
         self.web.allow(min(self.checks, int(self.checks * share) + AHEAD))
 
@@ -205,9 +205,9 @@ class Stage:
         """Wait so many seconds, while the pace goes from one share to another."""
         begun = time.monotonic()
         while (gone := time.monotonic() - begun) < seconds:
-            self.pace(begin + (end - begin) * gone / seconds)
+            self.throughput(begin + (end - begin) * gone / seconds)
             time.sleep(min(step, seconds - gone))
-        self.pace(end)
+        self.throughput(end)
 
     def ready_unit(self, others: int = 0) -> Unit:
         """A worker that runs, chosen at random; waits until it and so many others do.

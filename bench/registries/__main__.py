@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from adapters.registry.gate import examine
+from adapters.registry_tests.examination import examine
 from bench.registries.cost import costs
 from bench.registries.moods import play
 from bench.registries.payloads import FOLDER, all_shown
@@ -26,7 +26,7 @@ from bench.registries.report import REPORT, Run, tables, wrong
 from bench.registries.shipped import NAMES, Shipped
 from bench.rig.machine import Usage
 from bench.rig.report import head, now, stamp, tell
-from jurat.words import Outcome
+from jurat.vocabulary import Outcome
 
 LOOK_UPS = 20_000
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.rig.report import Report, Rows, markdown
 from examples.sources import Mood
-from jurat.words import Outcome
+from jurat.vocabulary import Outcome
 
 REPORT = Report("bench-registries", "registries.md", "registries", "bench-registries.json")
 

@@ -18,8 +18,8 @@ from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings
 from jurat import Client, Submission
-from jurat.sealing import generate, key_to_text
-from tasks import schema
+from jurat.seal import generate, key_to_text
+from store.schema import migrations
 from worker.bootstrap import open_service
 
 _CHUNK = 5000
@@ -63,7 +63,7 @@ class Fleet:
             Settings.model_validate({**keys, "database_url": database_url, "broker_url": "none"})
         )
         self.client = Client(database_url, broker_url, public)
-        schema.upgrade(self.service.database)
+        migrations.upgrade(self.service.database)
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +80,7 @@ class Fleet:
 
     def apply(self, document: Mapping[str, Any]) -> int:
         """Apply a configuration, as YAML would give it. Gives its version."""
-        return self.service.publishing.apply(Configuration.of(Document.model_validate(document)), "bench")[0]
+        return self.service.publisher.apply(Configuration.of(Document.model_validate(document)), "bench")[0]
 
     def add(self, slots: int, *, prefix: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Unit:
         """One more worker. `prefix` precedes its command; `environment` is in addition to that of all."""

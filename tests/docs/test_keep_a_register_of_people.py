@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from adapters.registry.people_rows import PeopleFileError, PeopleRows
+from adapters.registry.roster_rows import PeopleFileError, PeopleRows
 from bench.people_register import REPORT
 from bench.rig import ROOT
 from bench.rig.data_import import LIKE_PRODUCTION
+from cli.registry_lint import gate, linted
 from config.registry import RegisterFileSource
-from config.registry.people import PeopleFile
+from config.registry.roster import PeopleFile
 from tests.docs.pages import block, blocks
 from tests.docs.terminal import Terminal
-from worker.gate import gate, linted
 
 PAGE = ROOT / "docs" / REPORT.page
 LIST = next(each.text for each in blocks(PAGE, "sh") if "try-people.csv" in each.text)

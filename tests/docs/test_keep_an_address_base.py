@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.address.street_search import LONG_WORD
+from adapters.address.base.search import LONG_WORD
 from bench.address_register import REPORT
 from bench.rig import ROOT
 from bench.rig.data_import import LIKE_PRODUCTION

@@ -1,0 +1,92 @@
+"""Writes the reference of all commands from their own help.
+
+python -m cli.reference > docs/reference/commands.md
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+
+import click
+
+from cli.command import ENVIRONMENT
+from cli.main import SECTIONS, load, root
+from cli.output import MEANINGS
+
+_HEAD = """# Commands
+
+Made from the commands' own help by `python -m cli.reference`; a test holds it up to date.
+
+Data goes to standard output, talk to standard error. Every command has `--help`, and `--json` for one JSON document
+instead of text. An error is a sentence on standard error and an exit code; `--verbose` adds a traceback.
+"""
+
+_EVERYWHERE = ("json", "verbose")
+
+_COMPLETION = """
+## Shell completion
+
+`bin/` must be on your `PATH`.
+
+| shell | line for its start-up file |
+|---|---|
+| bash | `eval "$(_JURAT_COMPLETE=bash_source jurat)"` |
+| zsh | `eval "$(_JURAT_COMPLETE=zsh_source jurat)"` |
+| fish | `_JURAT_COMPLETE=fish_source jurat \\| source` |
+"""
+
+
+def reference() -> str:
+    """The whole page, in Markdown."""
+    lines = [_HEAD, "| command | |", "|---|---|"]
+    lines += [f"| [`{name}`](#jurat-{name}) | {line} |" for part in SECTIONS.values() for name, line in part.items()]
+    lines += ["", "## Exit codes", "", "| code | meaning |", "|---|---|"]
+    lines += [f"| {code.value} | {meaning} |" for code, meaning in MEANINGS.items()]
+    lines += ["", "## Environment", "", "Each also as `NAME_FILE`, the path of a file that holds it."]
+    lines += ["", "| variable | meaning |", "|---|---|"]
+    lines += [f"| `{name}` | {meaning} |" for name, meaning in ENVIRONMENT.items()]
+    lines += [_COMPLETION.rstrip()]
+    context = click.Context(root, info_name="jurat")
+    for part in SECTIONS.values():
+        for name in part:
+            lines += _section(load(name), name, context, 2)
+    return "\n".join(lines) + "\n"
+
+
+def _section(command: click.Command, name: str, above: click.Context, level: int) -> Iterator[str]:
+    context = click.Context(command, parent=above, info_name=name)
+    yield from ("", f"{'#' * level} {context.command_path}", "")
+    paragraphs = inspect.cleandoc(command.help or "").replace("\b\n", "").split("\n\n")
+    for paragraph in paragraphs:
+        yield from (paragraph.replace("\n", " "), "")
+    if isinstance(command, click.Group):
+        for below in command.list_commands(context):
+            yield from _section(command.commands[below], below, context, level + 1)
+        return
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    yield from ("```", usage, "```", "")
+    records = [
+        record
+        for parameter in command.params
+        if parameter.name not in _EVERYWHERE and (record := parameter.get_help_record(context)) and record[1]
+    ]
+    if records:
+        yield from ("| option | |", "|---|---|")
+        yield from (f"| `{_cell(option)}` | {_cell(text)} |" for option, text in records)
+    examples = getattr(command, "examples", ())
+    if examples:
+        yield from ("", "```sh", *examples, "```")
+    if names := getattr(command, "environment", ()):
+        yield from ("", f"Reads {', '.join(f'`{name}`' for name in names)}.")
+    if codes := getattr(command, "codes", {}):
+        yield from ("", f"Ends with {'; '.join(f'`{code.value}`: {meaning}' for code, meaning in codes.items())}.")
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
