@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from adapters.address.base.search import LONG_WORD
-from bench.address_register import LIKE_PRODUCTION, PAGE, filled_in
+from bench.address_register import REPORT
+from bench.rig import ROOT
+from bench.rig.data_import import LIKE_PRODUCTION
 from config.lint import lint
 from tests.docs.pages import block
 from tests.docs.terminal import Terminal
+
+PAGE = ROOT / "docs" / REPORT.page
 
 
 def test_the_configuration_is_taken(tmp_path: Path) -> None:
@@ -25,10 +29,6 @@ def test_the_page_tells_what_the_search_and_the_bench_do() -> None:
     assert "only if it has eight letters or more" in text
     for name, value in LIKE_PRODUCTION.items():
         assert f"`{name}` of {value.removesuffix('MB').removesuffix('GB')} {value[-2:]}" in text
-
-
-def test_the_page_has_a_place_for_the_figures() -> None:
-    assert "\n\nfigures\n\n" in filled_in(PAGE.read_text("utf-8"), "figures")
 
 
 @pytest.mark.slow
