@@ -16,8 +16,10 @@ _FILES = ("tables", "functions", "guards", "views")
 """In the order in which they build on each other. SQLite has no functions."""
 
 
-def scripts(dialect: str, migrations: Path = MIGRATIONS) -> list[str]:
-    """Each file of an engine, in order. On PostgreSQL what makes missing roles comes first."""
+def scripts(dialect: str, migrations: Path) -> list[str]:
+    """Each file of an engine in the folder of `migrations`, in order. On PostgreSQL what makes missing roles comes
+    first.
+    """
     paths = (migrations / "sql" / dialect / f"{name}.sql" for name in _FILES)
     files = [path.read_text("utf-8") for path in paths if path.exists()]
     return [f"{creating().strip()};\n", *files] if dialect == "postgresql" else files

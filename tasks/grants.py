@@ -293,36 +293,6 @@ BEGIN
 END $$;"""
 
 
-@cache
-def dropping() -> str:
-    """SQL that takes all rights back, and drops those roles that no other database and no user has."""
-    ours = "'jurat\\_%' AND {}namespace = current_schema()::regnamespace"
-    return f"""
-DO $$
-DECLARE
-  name text;
-  object text;
-BEGIN
-  FOREACH name IN ARRAY ARRAY['{"', '".join(Role)}'] LOOP
-    CONTINUE WHEN to_regrole(name) IS NULL;
-    FOR object IN
-      SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'v') AND relname LIKE {ours.format("rel")}
-      UNION ALL SELECT 'FUNCTION ' || oid::regprocedure FROM pg_proc WHERE proname LIKE {ours.format("pro")}
-    LOOP
-      EXECUTE format('REVOKE ALL ON %s FROM %I', object, name);
-    END LOOP;
-    EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %I', current_schema(), name);
-    CONTINUE WHEN EXISTS (
-      SELECT FROM pg_auth_members m WHERE m.roleid = to_regrole(name) AND m.member <> current_user::regrole);
-    BEGIN
-      EXECUTE format('DROP ROLE %I', name);
-    EXCEPTION
-      WHEN dependent_objects_still_exist OR insufficient_privilege OR undefined_object THEN NULL;
-    END;
-  END LOOP;
-END $$"""
-
-
 def missing(connection: Connection) -> list[Role]:
     """The roles that a PostgreSQL server does not have; none on SQLite, which knows no roles."""
     if connection.dialect.name != "postgresql":

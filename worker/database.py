@@ -20,6 +20,7 @@ from jurat import Client
 from jurat.database import NO_FILE, is_unfit, make_no_file, open_engine, reader, state_of
 from jurat.ring import NO_BROKER
 from jurat.statements import require_tables, statements_on
+from worker.installation import newest_revision
 from worker.output import Exit, Failure
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger("jurat.worker")
 
 _OLDEST = {"postgresql": (16,), "sqlite": (3, 38)}
-_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations" / "versions"
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def look(service: Service) -> None:
     try:
         with reader(service.database).begin() as connection:
             revision = connection.execute(text("SELECT version_num FROM jurat_alembic_version")).scalar()
-        if revision != max(_MIGRATIONS.glob("[0-9]*.py")).name.partition("_")[0]:
+        if revision != newest_revision():
             from tasks.schema import ADVICE, Standing, standing  # loads alembic, which checks do not need
 
             with reader(service.database).begin() as connection:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
-from alembic import command
 from sqlalchemy import Engine, make_url, text
 
 from jurat.database import open_engine
 from tasks import schema
-from tasks.schema import Blocked, Standing, _config, standing, upgrade
+from tasks.schema import Blocked, Standing, standing, upgrade
+from tests.migrations.later import become_later
 from tests.rigs.servers import Databases
 from tests.worker.conftest import bare_shell
 from tests.worker.shell import Shell, is_one_sentence
@@ -23,15 +24,12 @@ SECRETS = "'confidential ''1''', E'it\\'s confidential', $x$confidential$x$, 471
 
 
 @pytest.fixture
-def behind(postgresql_server: Databases) -> Iterator[Engine]:
-    """A database some steps behind, one of which changes tables that are read."""
+def behind(postgresql_server: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """A database that is behind, by a step that changes tables that are read."""
     url = postgresql_server.create()
     engine = open_engine(url)
     upgrade(engine)
-    config = _config()
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0020")
+    become_later(monkeypatch, tmp_path / "later")
     yield engine
     engine.dispose()
     postgresql_server.drop(url)

@@ -1,60 +1,12 @@
-"""`migrations/sql/` makes the schema that all migrations make."""
+"""Whether the comparison of two schemas sees what differs, and nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
-from sqlalchemy import Engine, text
 
 from jurat.database import open_engine
-from tasks.baseline import run, scripts
-from tasks.grants import granting
-from tasks.schema import upgrade
+from tasks.baseline import run
 from tests.migrations.catalogue import catalogue, differences, normalised
-from tests.rigs.servers import Databases
-
-Make = Callable[[], Engine]
-
-_VERSION = """CREATE TABLE jurat_alembic_version (
-    version_num VARCHAR(32) NOT NULL, CONSTRAINT jurat_alembic_version_pkc PRIMARY KEY (version_num))"""
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    """Makes empty databases of one engine."""
-    engines: list[Engine] = []
-    server: Databases | None = None
-    if request.param == "postgresql":
-        server = request.getfixturevalue("postgresql_server")
-
-    def empty() -> Engine:
-        url = server.create() if server else f"sqlite:///{tmp_path}/{len(engines)}.db"
-        engines.append(open_engine(url))
-        return engines[-1]
-
-    yield empty
-    for engine in engines:
-        engine.dispose()
-        if server:
-            server.drop(engine.url.render_as_string(hide_password=False))
-
-
-def test_the_sql_makes_what_all_migrations_make(make: Make) -> None:
-    stepped, made = make(), make()
-    upgrade(stepped)
-    with made.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            path = "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)"
-            connection.execute(text(path))
-        run(connection, [*scripts(connection.dialect.name), f"{_VERSION};"])
-    if made.dialect.name == "postgresql":
-        with made.begin() as connection:
-            connection.execute(text(granting()))
-    with stepped.begin() as one, made.begin() as other:
-        assert differences(catalogue(one), catalogue(other)) == []
-
 
 CHANGES = {
     "a column": "ALTER TABLE jurat_pauses ADD COLUMN more text;",
