@@ -145,7 +145,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.REVIEWER: "SELECT, UPDATE (holds)",
         Role.ADMIN: "SELECT (fingerprint, check_id, holds), UPDATE (participant)",
     },
-    "jurat_zones": {**_READS, Role.ADMIN: "SELECT, INSERT, UPDATE (outline)"},
+    "jurat_zones": {**_READS, Role.ADMIN: "SELECT, INSERT"},
     "jurat_registers": {
         **_READS,
         Role.ADMIN: "SELECT, INSERT, UPDATE (state, addresses, houses, streets, people, left_out, imported_at)",

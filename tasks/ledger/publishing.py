@@ -193,20 +193,6 @@ class Publishing:
         }
         add_audit_row(connection, who, "zones import", zone.name, detail)
 
-    def draw_outlines(self) -> int:
-        """Draw the outlines of zones that were imported before there were any; of how many versions."""
-        with self._engine.begin() as connection:
-            without = connection.execute(text("SELECT name, version FROM jurat_zones WHERE outline IS NULL")).all()
-        count = 0
-        for name, version in without:
-            this = {"name": name, "version": version}
-            with self._engine.begin() as connection:
-                geometry = connection.execute(text(_GEOMETRY), this).scalar_one()
-                if (outline := drawn(bytes(geometry))) is not None:
-                    connection.execute(text(_draw(self._dialect)), {**this, "outline": outline})
-                    count += 1
-        return count
-
     def add_codes(self, code_list: str, fingerprints: Iterable[str], who: str, expires: datetime | None = None) -> int:
         """Add access codes to a list by their keyed hashes; how many were new."""
         with self._engine.begin() as connection:
@@ -334,14 +320,10 @@ def _begins(dialect: str) -> str:
 @lru_cache
 def _versions_then(dialect: str) -> str:
     """The version of a zone that would be in force at `:begins`, and the newest of all."""
-    begun = "coalesce(in_force_from, imported_at)"
     return f"""
-        SELECT (SELECT version FROM jurat_zones WHERE name = :name AND {begun} <= {_begins(dialect)}
-                ORDER BY {begun} DESC, version DESC LIMIT 1),
+        SELECT (SELECT version FROM jurat_zones WHERE name = :name AND in_force_from <= {_begins(dialect)}
+                ORDER BY in_force_from DESC, version DESC LIMIT 1),
                (SELECT max(version) FROM jurat_zones WHERE name = :name)"""
-
-
-_GEOMETRY = "SELECT geometry FROM jurat_zones WHERE name = :name AND version = :version"
 
 
 def drawn(geometry: bytes) -> str | None:
@@ -356,11 +338,6 @@ def drawn(geometry: bytes) -> str | None:
 
 def _outline(dialect: str) -> str:
     return "CAST(:outline AS jsonb)" if dialect == "postgresql" else ":outline"
-
-
-@lru_cache
-def _draw(dialect: str) -> str:
-    return f"UPDATE jurat_zones SET outline = {_outline(dialect)} WHERE name = :name AND version = :version"
 
 
 @lru_cache

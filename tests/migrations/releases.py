@@ -45,6 +45,15 @@ def migrations_of(commit: str, folder: Path, repository: Path = ROOT) -> Path:
     return folder / "migrations"
 
 
+def rewritten(released: Path, now: Path) -> list[str]:
+    """The steps that were released and are gone or others now. Databases that have run them know nothing of that."""
+    return [
+        path.name
+        for path in sorted((released / "versions").glob("*.py"))
+        if not (mine := now / "versions" / path.name).exists() or mine.read_bytes() != path.read_bytes()
+    ]
+
+
 def made_by(migrations: Path, engine: Engine) -> None:
     """Make what an empty database gets by these `migrations`: their SQL, and their newest revision."""
     with engine.begin() as connection:

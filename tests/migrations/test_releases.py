@@ -15,7 +15,7 @@ from tasks.baseline import MIGRATIONS
 from tasks.schema import Standing, _revisions, standing, upgrade, upgrade_sql
 from tests.migrations.catalogue import catalogue, differences
 from tests.migrations.later import CHANGES, REVISION, become_later, lay_out
-from tests.migrations.releases import ROOT, NoRelease, last_release, made_by, migrations_of
+from tests.migrations.releases import ROOT, NoRelease, last_release, made_by, migrations_of, rewritten
 from tests.rigs.servers import Databases
 
 Make = Callable[[], Engine]
@@ -56,13 +56,21 @@ def apart(make: Make, migrations: Path) -> list[str]:
         return differences(catalogue(one), catalogue(other))
 
 
-def test_the_last_release_and_the_steps_since_make_what_a_new_database_gets(make: Make, tmp_path: Path) -> None:
+@pytest.fixture
+def released(tmp_path: Path) -> Path:
+    """The `migrations/` of the last release."""
     try:
-        commit = last_release((ROOT / "releases.toml").read_text("utf-8"))
-        migrations = migrations_of(commit, tmp_path)
+        return migrations_of(last_release((ROOT / "releases.toml").read_text("utf-8")), tmp_path / "released")
     except NoRelease as reason:
         pytest.skip(str(reason))
-    assert apart(make, migrations) == []
+
+
+def test_the_last_release_and_the_steps_since_make_what_a_new_database_gets(make: Make, released: Path) -> None:
+    assert apart(make, released) == []
+
+
+def test_no_step_that_was_released_is_another_one_now(released: Path) -> None:
+    assert rewritten(released, MIGRATIONS) == []
 
 
 # -- the same of a later version, which is invented
@@ -143,7 +151,16 @@ def test_a_revision_that_is_none_is_refused(dialect: str, revision: str) -> None
         upgrade_sql(dialect, revision)
 
 
-# -- where the rule for the next migration stands
+def test_a_step_that_was_rewritten_or_removed_is_found(tmp_path: Path) -> None:
+    released, now = lay_out(tmp_path / "released"), lay_out(tmp_path / "now")
+    assert rewritten(released, now) == []
+    assert rewritten(MIGRATIONS, now) == [], "a step more is none that was rewritten"
+    (now / "versions" / f"{REVISION}.py").write_text("")
+    (now / "versions" / "0001_baseline.py").unlink()
+    assert rewritten(released, now) == ["0001_baseline.py", f"{REVISION}.py"]
+
+
+# -- names of migrations
 
 
 def test_a_migration_is_named_as_its_file_and_fits_into_the_version_table() -> None:

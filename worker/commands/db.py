@@ -64,7 +64,6 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> Exit:
                 schema.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"))
             except schema.Blocked as error:
                 raise Failure(str(error), Exit.DEPENDENCY) from None
-            _draw_outlines(engine)
         after = _standing(engine)
         with reader(engine).begin() as connection:
             without = missing(connection)
@@ -135,14 +134,6 @@ def status(out: Output) -> Exit:
     table = columns(head, (list(row.values()) for row in rows))
     out.show({**facts, "waiting": rows}, [*lines, *(["", *table] if table else [])])
     return Exit.DONE
-
-
-def _draw_outlines(engine: Engine) -> None:
-    """Of zones that were imported by an older release. A migration cannot: they need a library of the service."""
-    from jurat.database import bounded
-    from tasks.ledger import Publishing
-
-    Publishing(bounded(engine)).draw_outlines()
 
 
 def _standing(engine: Engine) -> Standing:

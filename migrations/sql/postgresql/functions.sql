@@ -946,11 +946,11 @@ BEGIN
         END IF;
         IF word = 'zone' AND NOT EXISTS (
              SELECT FROM jurat_zones z WHERE z.name = filled ->> 'zone'
-               AND coalesce(z.in_force_from, z.imported_at) <= statement_timestamp()) THEN
+               AND z.in_force_from <= statement_timestamp()) THEN
           problem := format('there is no zone ''%s''', left(regexp_replace(filled ->> 'zone', bad, '?', 'g'), 80));
           hint := jurat_there_is(filled ->> 'zone', ARRAY(
             SELECT DISTINCT z.name FROM jurat_zones z
-            WHERE coalesce(z.in_force_from, z.imported_at) <= statement_timestamp()));
+            WHERE z.in_force_from <= statement_timestamp()));
           EXIT looking;
         END IF;
         IF word = 'list' AND NOT EXISTS (SELECT FROM jurat_codes k WHERE k.list = filled ->> 'list') THEN
@@ -1013,42 +1013,17 @@ END $$;
 -- all that a version has besides is copied from the one before. Workers and administrators alone may call them, and no
 -- contract has them.
 
--- Waits until it is our turn to write a configuration, or says that it is another's. The row of jurat_contract can be
--- locked by nobody but who may call this, for nobody may change it.
+-- Takes the turn to write a configuration, until the end of the transaction. Waits for it, or says that it is another's.
+-- The row of jurat_contract can be locked by nobody but who may call this, for nobody may change it.
 CREATE FUNCTION jurat_take_turn(wait boolean)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-DECLARE
-  patience constant int := (SELECT s.setting::int FROM pg_settings s WHERE s.name = 'lock_timeout');
-  began constant timestamptz := clock_timestamp();
-  held record;
 BEGIN
   IF wait THEN
     PERFORM 1 FROM jurat_contract FOR UPDATE;
   ELSE
     PERFORM 1 FROM jurat_contract FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND THEN
-      RETURN false;
-    END IF;
   END IF;
-  -- A program of before has the other lock alone. Who holds that and may not publish is none, and keeps nobody waiting.
-  LOOP
-    EXIT WHEN pg_try_advisory_xact_lock(7882841);
-    SELECT count(*) AS many, bool_or(has_any_column_privilege(a.usesysid, 'jurat_consultations', 'UPDATE')) AS ours
-    INTO held
-    FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-    WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid = 7882841 AND l.objsubid = 1
-      AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
-    CONTINUE WHEN held.many = 0; -- it was given back just now
-    EXIT WHEN held.ours IS NOT TRUE;
-    IF NOT wait THEN
-      RETURN false;
-    END IF;
-    IF patience > 0 AND clock_timestamp() > began + make_interval(secs => patience / 1000.0) THEN
-      RAISE EXCEPTION 'jurat: somebody else has been publishing for too long' USING ERRCODE = 'lock_not_available';
-    END IF;
-    PERFORM pg_sleep(0.02);
-  END LOOP;
-  RETURN true;
+  RETURN FOUND;
 END $$;
 
 -- Writes the version of the configuration that comes after `after`, with `parts` in place of the consultations of their

@@ -105,12 +105,10 @@ WHERE v.decided_at IS NULL;
 -- Of each zone the version in force: whose time came last, the highest of several.
 CREATE VIEW jurat_zone_outlines AS
 SELECT z.name, z.title, z.version, z.outline FROM jurat_zones z
-WHERE coalesce(z.in_force_from, z.imported_at) <= strftime('%Y-%m-%d %H:%M:%f', 'now') AND NOT EXISTS (
+WHERE z.in_force_from <= strftime('%Y-%m-%d %H:%M:%f', 'now') AND NOT EXISTS (
   SELECT 1 FROM jurat_zones l
-  WHERE l.name = z.name AND coalesce(l.in_force_from, l.imported_at) <= strftime('%Y-%m-%d %H:%M:%f', 'now')
-    AND (coalesce(l.in_force_from, l.imported_at) > coalesce(z.in_force_from, z.imported_at)
-      OR (coalesce(l.in_force_from, l.imported_at) = coalesce(z.in_force_from, z.imported_at)
-          AND l.version > z.version)));
+  WHERE l.name = z.name AND l.in_force_from <= strftime('%Y-%m-%d %H:%M:%f', 'now')
+    AND (l.in_force_from > z.in_force_from OR (l.in_force_from = z.in_force_from AND l.version > z.version)));
 
 -- How many codes each list has, and what became of them.
 CREATE VIEW jurat_code_lists AS

@@ -47,15 +47,6 @@ def test_of_two_versions_from_one_time_on_the_later_one_is_drawn(desk: Desk) -> 
 def test_a_zone_that_can_not_be_read_is_there_without_an_outline(desk: Desk) -> None:
     desk.publishing.import_zones([NewZone("damaged", "Damaged", "d", b"no geometry")], ADMIN)
     assert desk.client.zones() == [Zone("damaged", "Damaged", None)]
-    assert desk.publishing.draw_outlines() == 0
-
-
-def test_what_an_older_release_imported_is_drawn_later(desk: Desk) -> None:
-    desk.publishing.import_zones([square(5), square(8, "hill")], ADMIN)
-    desk.sql("UPDATE jurat_zones SET outline = NULL")
-    assert [zone.outline for zone in desk.client.zones()] == [None, None]
-    assert (desk.publishing.draw_outlines(), desk.publishing.draw_outlines()) == (2, 0)
-    assert [drawn(zone) for zone in desk.client.zones()] == [(8, 44, 9, 45), (5, 44, 6, 45)]
 
 
 def test_a_database_without_tables_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from jurat import Client
 from jurat.tables import CONTRACT_VERSION
 from tests.migrations.later import become_later
 from tests.rigs.servers import Databases
-from tests.worker.shell import ROOT, Shell, is_one_sentence
+from tests.worker.shell import Shell, is_one_sentence
 from worker import database
 
 NEEDY = (
@@ -45,17 +44,6 @@ def test_an_upgrade_makes_the_tables_and_a_second_one_changes_nothing(nowhere: S
     assert first.json == {"before": "empty", "after": "current"}
     assert (second.code, second.out) == (0, "current\n")
     assert nowhere("db", "check").code == 0
-
-
-def test_an_upgrade_draws_the_zones_that_an_older_release_imported(shell: Shell) -> None:
-    assert shell("zones", "import", str(ROOT / "examples" / "town" / "zones.geojson")).code == 0
-    url = shell.environment["JURAT_DATABASE_URL"]
-    scripted(Path(url.removeprefix("sqlite:///")), "UPDATE jurat_zones SET outline = NULL")
-    client = Client(url)
-    assert {zone.outline for zone in client.zones()} == {None}
-    assert shell("db", "upgrade").code == 0
-    assert all(zone.outline for zone in client.zones())
-    client.close()
 
 
 def test_a_database_on_postgresql_is_upgraded_and_told(bare_shell: Shell, postgresql_server: Databases) -> None:
