@@ -25,11 +25,11 @@
 
 -- ------------------------------------------------------------------------------------------------ Confirming an answer
 
--- Confirms one answer in the caller's transaction, with the caller's own rights: what the Python client does, for
--- platforms in any other language. jurat/submitting.py is its twin; a test runs both on the same histories.
+-- Confirms one answer, in the caller's transaction and with the caller's own rights. It does for platforms in any
+-- language what the Python client does (jurat/submitting.py).
 --
--- An answer is given again where the accepted one has ended or soon will, and once more for each time that a person
--- allows it. The triggers on jurat_checks hold the same for whoever sends the INSERT alone.
+-- An answer can be given again when the accepted one has ended or soon will, and once more each time a person allows
+-- it. The triggers on jurat_checks (guards.sql) hold platforms that send a plain INSERT to the same rules.
 CREATE FUNCTION jurat_submit(
   consultation text, participant text, question text, answer bytea, answer_key text, id uuid DEFAULT NULL,
   priority text DEFAULT 'interactive', reply_key bytea DEFAULT NULL, traceparent text DEFAULT NULL
@@ -93,8 +93,8 @@ BEGIN
       HINT = '`bin/jurat config show` lists them, `bin/jurat config apply` publishes new ones.';
   END IF;
 
-  -- 3. What was answered before? Rounds count since the last accepted one (`last_accepted`), also while that one is in
-  -- review again; failures that are not the participant's cost none. The same id again is the same answer.
+  -- 3. What was answered before? Only rounds after the last accepted one count, even while that one is in review again.
+  -- A failure that is not the participant's costs no round. The same id again is the same answer.
   SELECT max(e.round) AS round,
          (array_agg(e.id ORDER BY e.round DESC))[1] AS id,
          (array_agg(e.state ORDER BY e.round DESC))[1] AS state,
@@ -227,8 +227,8 @@ END $$;
 
 -- ------------------------------------------------------------------------------------------------ Waiting for verdicts
 
--- Switches the notice of new verdicts on or off, and says whether that changed anything. It is the channel
--- jurat_results; the trigger jurat_verdicts_told sends on it.
+-- Switches notifications of new verdicts on or off, and says whether that changed anything. The trigger
+-- jurat_verdicts_told (guards.sql) sends them on the channel jurat_results.
 CREATE FUNCTION jurat_listen(enabled boolean)
 RETURNS boolean LANGUAGE plpgsql STRICT SECURITY DEFINER SET lock_timeout = '3s' SET search_path FROM CURRENT AS $$
 BEGIN
@@ -250,7 +250,7 @@ END $$;
 
 -- -------------------------------------------------------------------------------------------- Contesting and reviewing
 --
--- Each function looks whether what is asked for can be done and stores a request; a worker does it within a second.
+-- Each function checks whether the request can be carried out, and stores it. A worker does it within a second.
 
 -- Contests a verdict. The same id again is the same request.
 CREATE FUNCTION jurat_try_contest(check_id uuid, note bytea, note_key text, document text, id uuid)
@@ -344,7 +344,7 @@ BEGIN
   RETURN told.request_id;
 END $$;
 
--- What a reviewer says about a check in review. The reasons are those of `tasks.ledger.deciding.DECIDING`.
+-- Decides a check in review. The reasons are those of `tasks.ledger.deciding.DECIDING`.
 CREATE FUNCTION jurat_decide(check_id uuid, reason text, by_whom text, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
@@ -455,11 +455,10 @@ END $$;
 
 -- --------------------------------------------------------------------------------------- What is asked of participants
 
--- What the functions below share: looks whether the arguments can be used, and stores the request. Nobody calls it
--- directly.
+-- What the functions below share: checks the arguments, and stores the request. Nobody may call it directly.
 --
--- Persons are compared as `jurat.naming.person` does it, as far as the database knows letters: in one spelling, without
--- the signs that nobody sees (`jurat.naming.UNSEEN`), single blanks and case.
+-- Persons are compared as in `jurat.naming.person`, as far as the database knows letters: normalised, without invisible
+-- characters (`jurat.naming.UNSEEN`), with single blanks, and without case.
 CREATE FUNCTION jurat_ask(
   kind text, consultation text, participant text, question text, target text, by_whom text, id uuid
 ) RETURNS TABLE (request_id uuid, code text, problem text) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -494,7 +493,7 @@ BEGIN
       THEN 'target must be another id than participant'
     WHEN jurat_ask.by_whom IS NULL OR length(jurat_ask.by_whom) NOT BETWEEN 1 AND 200 OR jurat_ask.by_whom ~ bad
       THEN 'by_whom must be 1 to 200 printable characters'
-    -- Who erases is the user of the database, whom a participant may be called like.
+    -- An erasure is asked for by the user of the database, and a participant may have that name by chance.
     WHEN lower(normalize(btrim(regexp_replace(regexp_replace(normalize(jurat_ask.by_whom, NFKC),
         '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
         '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
@@ -529,7 +528,7 @@ BEGIN
                                                     left(jurat_ask.consultation, 80));
     RETURN;
   END IF;
-  -- What an erasure is about may be configured no more. Of nothing at all it would say to the end that it was done.
+  -- An erasure may concern a consultation that is no longer configured. An unknown name would seem to be erased.
   IF jurat_ask.kind = 'erase' AND jurat_ask.consultation IS NOT NULL
      AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation)
      AND NOT EXISTS (SELECT FROM jurat_checks c WHERE c.consultation = jurat_ask.consultation)
@@ -560,8 +559,8 @@ BEGIN
   RETURN QUERY SELECT this_id, NULL, NULL;
 END $$;
 
--- Transfers and erasures for the Python client. What the trigger jurat_requests_counted raises where a user has asked
--- for too many becomes a row as well.
+-- Transfers and erasures for the Python client. If the user has asked for too many, the error of the trigger
+-- jurat_requests_counted becomes a row as well.
 CREATE FUNCTION jurat_try_ask(kind text, consultation text, participant text, target text, by_whom text, id uuid)
 RETURNS TABLE (request_id uuid, code text, problem text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -618,7 +617,7 @@ BEGIN
   RETURN told.request_id;
 END $$;
 
--- Takes a revocation back.
+-- Ends a revocation.
 CREATE FUNCTION jurat_restore(consultation text, participant text, by_whom text, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_variable
@@ -675,7 +674,7 @@ END $$;
 
 -- -------------------------------------------------------------------------------------------------------- Adding codes
 
--- Stores codes for a list. They come sealed for the workers, who alone have the keys that codes are hashed with.
+-- Stores a request to add codes to a list. The codes are sealed for the workers, who alone have the keys to hash them.
 CREATE FUNCTION jurat_try_add_codes(
   code_list text, codes bytea, codes_key text, by_whom text, expires_at timestamptz, id uuid
 ) RETURNS TABLE (request_id uuid, code text, problem text)
@@ -741,10 +740,10 @@ END $$;
 
 -- ------------------------------------------------------------------------------------------- Publishing a consultation
 --
--- A platform may write no row of jurat_consultations by itself, and sees neither zones nor codes. What these functions
--- take is looked at again, and whole, by the worker that puts it into the configuration.
+-- A platform may not write jurat_consultations, and sees neither zones nor codes. The worker that puts a consultation
+-- into the configuration checks it again, and completely.
 
--- What there is instead of `word`, for a hint. What begins as the word does comes first.
+-- Lists the known names for a hint, those that begin like `word` first.
 CREATE FUNCTION jurat_there_is(word text, known text[])
 RETURNS text LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
   SELECT 'there is ' || coalesce(string_agg(k.name, ', ' ORDER BY k.place) FILTER (WHERE k.place <= 12), 'none')
@@ -784,7 +783,7 @@ DECLARE
 BEGIN
   code := 'JU010';
   hint := '';
-  -- The first problem ends the look, and stays in `place` and `problem`.
+  -- The first problem found ends the check.
   <<looking>>
   BEGIN
     IF this_name ~ well_named IS NOT TRUE THEN
@@ -837,7 +836,7 @@ BEGIN
       EXIT looking;
     END;
 
-    -- The document is JSON; now what it says.
+    -- It is JSON. What does it say?
     code := 'JU011';
     place := here;
     IF jsonb_typeof(whole) <> 'object' THEN
@@ -1009,12 +1008,12 @@ END $$;
 
 -- -------------------------------------------------------------------------------------------- Laying it in, by workers
 --
--- Workers lay published consultations into the configuration by these functions, and so can change nothing else of it:
--- all that a version has besides is copied from the one before. Workers and administrators alone may call them, and no
--- contract has them.
+-- Workers put published consultations into the configuration through these functions, and so can change nothing else:
+-- the rest of a version is copied from the one before. Only workers and administrators may call them, and they are not
+-- part of the contract.
 
--- Takes the turn to write a configuration, until the end of the transaction. Waits for it, or says that it is another's.
--- The row of jurat_contract can be locked by nobody but who may call this, for nobody may change it.
+-- Takes the turn to write a configuration, until the end of the transaction. Without `wait` it returns false when the
+-- turn is taken. Only users who may call this can lock the row of jurat_contract, because nobody may update it.
 CREATE FUNCTION jurat_take_turn(wait boolean)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -1026,8 +1025,8 @@ BEGIN
   RETURN FOUND;
 END $$;
 
--- Writes the version of the configuration that comes after `after`, with `parts` in place of the consultations of their
--- names. A version that is no longer the newest keeps of a publication what that changed, and not the whole document.
+-- Writes the version of the configuration after `after`, with `parts` in place of the consultations of their names. An
+-- older version that a publication made then keeps only its changes, and no longer the whole document.
 CREATE FUNCTION jurat_lay_in(after int, parts jsonb)
 RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
@@ -1048,7 +1047,7 @@ BEGIN
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
 
-  -- Only what platforms wait for, and as they asked for it.
+  -- Only consultations that platforms have published and wait for, as they asked for them.
   SELECT min(coalesce(p.name, '?')) INTO word
   FROM jsonb_to_recordset(parts) AS p (name text, part jsonb, questions jsonb)
   LEFT JOIN jurat_consultations c ON c.name = p.name
@@ -1120,7 +1119,7 @@ BEGIN
   RETURN last.version + 1;
 END $$;
 
--- Writes the questions of the consultations that the newest version has brought.
+-- Writes the questions of the consultations that the newest version brought.
 CREATE FUNCTION jurat_lay_in_questions(rows jsonb)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
@@ -1162,7 +1161,7 @@ BEGIN
   JOIN jurat_criteria k ON k.name = q.said ->> 'criterion';
 END $$;
 
--- Says what came of publications. What was laid in is answered as well where nothing had to change.
+-- Answers publications: applied or refused. One that changed nothing is answered as well.
 CREATE FUNCTION jurat_answer_consultations(rows jsonb)
 RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
   UPDATE jurat_consultations c SET answered_revision = r.revision, answered_at = statement_timestamp(),

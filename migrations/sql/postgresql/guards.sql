@@ -1,12 +1,16 @@
--- What PostgreSQL itself does and refuses, whoever writes: triggers, and the functions that they run.
+-- What PostgreSQL does and refuses by itself, no matter who writes: triggers, and the functions that they run.
 --
 -- Table by table: checks, verdicts, requests, audit. Triggers of one event fire in the order of their names.
 --
--- `session_replication_role = replica` switches common triggers off. So all that refuse something are set to fire
--- always, at the end of each table. Who owns the tables can drop them all: docs/how-to/separate-roles.md.
+-- `session_replication_role = replica` switches ordinary triggers off. So every trigger that refuses something is set
+-- to fire always, at the end of its table's section. The owner of the tables can still drop them all, which is why no
+-- part of a platform should log in as the owner: docs/how-to/separate-roles.md.
 --
--- Guards of sizes are triggers and no CHECK: where a CHECK fails, PostgreSQL quotes the whole row in the error, and a
--- trigger its rule. They look at what comes in, and never at what is there: workers must get rid of that.
+-- Sizes are guarded by triggers and not by CHECK constraints, because PostgreSQL quotes the whole row when a CHECK
+-- fails. A size guard looks at what is inserted, and never at rows that exist: workers must be able to get rid of
+-- those.
+--
+-- Functions that name no table, or that only another function calls, need no search path of their own.
 
 
 -- ------------------------------------------------------------------------------------------------------------ Refusing
@@ -21,8 +25,7 @@ END $$;
 
 -- -------------------------------------------------------------------------------------------------------------- Checks
 
--- A time that no worker can read becomes one that they can, and a deadline becomes that of the question. On SQLite such
--- a time is refused.
+-- Replaces a time that no worker can read: by now, and a deadline by that of the question. SQLite refuses such a time.
 CREATE FUNCTION jurat_mend_times() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF NEW.submitted_at NOT BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z' THEN
@@ -62,8 +65,8 @@ CREATE TRIGGER jurat_checks_candidates_sized BEFORE UPDATE OF candidates ON jura
 WHEN (octet_length(NEW.candidates) > 65536)
 EXECUTE FUNCTION jurat_refuse_change('candidates have at most 64 KiB', 'JU005');
 
--- Raises what jurat_submit would where an answer is not open: for whoever writes the documented INSERT. A question that
--- is not configured is left to workers.
+-- Raises what jurat_submit would raise where no answer is open, for platforms that send the documented INSERT instead.
+-- An answer to a question that is not configured is left to the workers.
 CREATE FUNCTION jurat_require_open(confirmed jurat_checks) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   asked record;
@@ -167,11 +170,11 @@ BEGIN
   END IF;
 END $$;
 
--- Shows the answer in jurat_access at once, as pending. Runs with the owner's rights, so that a platform needs no right
--- to write there. An accepted question stays as it is: a renewal takes nothing away.
+-- Shows a new answer in jurat_access at once, as pending. It runs with the owner's rights, so that a platform needs no
+-- right to write there. A question that is accepted stays accepted: a renewal takes nothing away.
 --
--- Who has answered nothing in a consultation, and about whom nobody asked for anything, has no history. That is the
--- common case, and costs two lookups.
+-- A participant without earlier answers or requests has no history to check. That is the common case, and costs two
+-- lookups.
 CREATE FUNCTION jurat_show_submitted()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -211,7 +214,7 @@ END $$;
 CREATE TRIGGER jurat_checks_submitted AFTER INSERT ON jurat_checks
 FOR EACH ROW EXECUTE FUNCTION jurat_show_submitted();
 
--- An answer may only go: it is erased in the transaction that settles the check.
+-- An answer can only be erased, which happens in the transaction that settles the check.
 CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer ON jurat_checks FOR EACH ROW
 WHEN (NEW.answer IS NOT NULL AND NEW.answer IS DISTINCT FROM OLD.answer)
 EXECUTE FUNCTION jurat_refuse_change('a confirmed answer can not be changed');
@@ -222,8 +225,8 @@ WHEN (NEW.id <> OLD.id OR NEW.consultation <> OLD.consultation OR NEW.question <
   OR NEW.round <> OLD.round)
 EXECUTE FUNCTION jurat_refuse_change('whose answer to which question a check is can not be changed');
 
--- A participant becomes the random word for who was erased, or whom a waiting transfer names. A temporary table is no
--- proof of a transfer, so this function has a search path of its own.
+-- A participant's id can become the id of an erased participant, or the target of a transfer that waits. A temporary
+-- table is no proof of a transfer, so this function has a search path of its own.
 CREATE FUNCTION jurat_refuse_renaming() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF EXISTS (SELECT 1 FROM jurat_requests t
@@ -272,8 +275,8 @@ ALTER TABLE jurat_verdicts
   ENABLE ALWAYS TRIGGER jurat_verdicts_retained,
   ENABLE ALWAYS TRIGGER jurat_verdicts_not_emptied;
 
--- A notice of new verdicts, without any of them: who hears it reads jurat_results. Off until jurat_listen switches it
--- on.
+-- Notifies listeners that there are new verdicts, without saying which: they read jurat_results. Off until jurat_listen
+-- switches it on.
 CREATE FUNCTION jurat_tell_results() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_notify('jurat_results', '');
@@ -288,9 +291,9 @@ ALTER TABLE jurat_verdicts DISABLE TRIGGER jurat_verdicts_told;
 
 -- ------------------------------------------------------------------------------------------------------------ Requests
 
--- Who may call the function that asks for a kind of request may store one; an unknown kind is the owner's alone. The
--- functions of functions.sql run with the owner's rights, and grants say who may call each of them, so their callers
--- were checked before. `tasks.grants.ASKS` has the same list.
+-- A user may store requests of a kind if they may call the function that asks for it. Only the owner may store any
+-- other kind. The functions in functions.sql run with the owner's rights; their callers were checked by the grants.
+-- `tasks.grants.ASKS` has the same list.
 CREATE TRIGGER jurat_requests_allowed BEFORE INSERT ON jurat_requests FOR EACH ROW
 WHEN ((CASE NEW.kind
   WHEN 'contest' THEN has_function_privilege('jurat_contest(uuid, bytea, text, text, uuid)'::regprocedure, 'EXECUTE')
@@ -308,16 +311,15 @@ END) IS NOT TRUE)
 EXECUTE FUNCTION jurat_refuse_change(
   'this user may not ask for this kind of request; grant the user a role that may', 'insufficient_privilege');
 
--- Keeps requests as they were stored. A new one holds what its kind has a use for, and names what is known here; of a
--- stored one only the participant's id and what came of it may change.
+-- Checks a new request, and keeps a stored one as it is: only the participant's id and the outcome may change.
 --
--- An id in a column where nobody looks for one would stay there when its participant is erased. So nobody asks in the
--- participant's own id either, however it is written: persons are compared as in jurat_ask (functions.sql).
+-- A request holds only what its kind needs, and never the participant's id as the name of the person who asks: an id in
+-- a column where nobody looks for one would survive an erasure. Persons are compared as in jurat_ask (functions.sql).
 CREATE FUNCTION jurat_keep_request()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    -- What its kind has no use for.
+    -- Columns that its kind does not need.
     IF (NEW.kind IN ('contest', 'decide', 'open') AND (NEW.consultation IS NOT NULL OR NEW.participant IS NOT NULL))
       OR (NEW.kind IN ('reopen', 'revoke', 'restore', 'transfer', 'erase') AND NEW.check_id IS NOT NULL)
       OR (NEW.kind IN ('contest', 'decide', 'open', 'reopen', 'revoke', 'restore', 'transfer', 'erase') AND (
@@ -383,15 +385,15 @@ BEGIN
     OR NEW.consultation IS DISTINCT FROM OLD.consultation OR NEW.question IS DISTINCT FROM OLD.question
     OR NEW.check_id IS DISTINCT FROM OLD.check_id OR NEW.reason IS DISTINCT FROM OLD.reason
     OR NEW.by_whom IS DISTINCT FROM OLD.by_whom OR NEW.asked_at IS DISTINCT FROM OLD.asked_at
-    -- These may be erased,
+    -- These can be erased,
     OR (NEW.note IS NOT NULL AND NEW.note IS DISTINCT FROM OLD.note)
     OR (NEW.note_key IS NOT NULL AND NEW.note_key IS DISTINCT FROM OLD.note_key)
     OR (NEW.document IS NOT NULL AND NEW.document IS DISTINCT FROM OLD.document)
-    -- what came of it is said once,
+    -- the outcome is written once,
     OR (OLD.applied_at IS NOT NULL AND NEW.applied_at IS DISTINCT FROM OLD.applied_at)
     OR (OLD.applied_at IS NOT NULL AND NEW.refused IS DISTINCT FROM OLD.refused)
     OR (NEW.applied_at IS NULL AND NEW.refused IS NOT NULL)
-    -- and an id becomes the word for who was erased, or what a waiting transfer says.
+    -- and an id becomes that of an erased participant, or the target of a transfer that waits.
     OR (NEW.participant IS DISTINCT FROM OLD.participant
       AND (OLD.participant IS NULL OR NEW.participant IS NULL OR NEW.participant NOT LIKE 'erased-%')
       AND NOT EXISTS (SELECT 1 FROM jurat_requests t WHERE t.kind = 'transfer' AND t.applied_at IS NULL
@@ -405,7 +407,7 @@ BEGIN
       TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   IF NEW.applied_at NOT BETWEEN '2000-01-01 00:00:00.000Z' AND clock_timestamp() THEN
-    -- Also where the clock went back since, a revocation or its end comes after the last one of that participant.
+    -- A revocation or its end comes after the last one of that participant, even if the clock was set back since.
     IF (NEW.applied_at BETWEEN '2000-01-01 00:00:00.000Z' AND (
       SELECT max(l.applied_at) + interval '1 ms' FROM jurat_requests l
       WHERE NEW.kind IN ('revoke', 'restore') AND l.kind IN ('revoke', 'restore')
@@ -420,7 +422,7 @@ END $$;
 CREATE TRIGGER jurat_requests_changed BEFORE INSERT OR UPDATE ON jurat_requests FOR EACH ROW
 EXECUTE FUNCTION jurat_keep_request();
 
--- Who asks is named by whoever asks; whom nobody chose to name, the user of the database, is not refused.
+-- by_whom is not the participant's own id. The user of the database, whose name nobody chose for this, is not refused.
 CREATE TRIGGER jurat_requests_named BEFORE INSERT ON jurat_requests FOR EACH ROW
 WHEN (lower(normalize(btrim(regexp_replace(regexp_replace(normalize(NEW.by_whom, NFKC),
     '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
@@ -460,13 +462,14 @@ WHEN (length(NEW.kind) > 200 OR length(NEW.consultation) > 200 OR length(NEW.par
   OR length(NEW.code_list) > 200)
 EXECUTE FUNCTION jurat_refuse_change('each text of a request has at most 200 characters', 'JU005');
 
--- Counts the transfers and erasures that a user of the database asks for in an hour by a function alone. That is a
--- platform, and not an administrator or the owner, who may store such a request themselves. So a web tier whose
--- password was stolen erases no consultation within a minute.
+-- Limits how many transfers and erasures a user of the database asks for in an hour. So a stolen password of the web
+-- tier erases no consultation within a minute. It counts platforms, who ask through a function, and not administrators
+-- or the owner, who may store such a request themselves.
 --
--- The row of a user is made with their first request. Its lock is held to the end of their transaction, so nobody
--- counts past it. Times are of the moment behind that lock, for a statement that waited for it began before the hour
--- did. The last request that is allowed is written down with it, for `bin/jurat doctor`: a refused one leaves nothing.
+-- The first request makes the user's row. Its lock is held to the end of the transaction, so that nobody counts past
+-- it. Times are taken behind that lock: a statement that waited for it may have begun before the hour did. When the
+-- last allowed request is stored, the time is kept for `bin/jurat doctor`, because a refused request leaves nothing
+-- behind.
 CREATE FUNCTION jurat_count_asked()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -504,9 +507,8 @@ WHEN (NEW.code_list IS DISTINCT FROM OLD.code_list OR NEW.expires_at IS DISTINCT
 EXECUTE FUNCTION jurat_refuse_change(
   'of a request that is stored only the participant''s id and what came of it may change');
 
--- Nobody says of a request that is not theirs to ask for that it is done or refused, or takes it away from its
--- participant. Who erases that participant does both: an erasure refuses what waits about them, and renames everything,
--- what they have first and then this.
+-- Users who may not ask for a kind of request may neither say that one is done or refused, nor rename its participant.
+-- The exception is an erasure: it refuses what waits about that participant and renames everything, the request last.
 CREATE FUNCTION jurat_keep_asked()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -529,7 +531,7 @@ BEGIN
   RETURN NEW;
 END $$;
 
--- Workers alone delete requests, and so are known by that right.
+-- Only workers may delete requests, so that right identifies them.
 CREATE TRIGGER jurat_requests_done BEFORE UPDATE ON jurat_requests FOR EACH ROW
 WHEN (NOT has_table_privilege('jurat_requests'::regclass, 'DELETE') AND (CASE OLD.kind
   WHEN 'contest' THEN has_function_privilege('jurat_contest(uuid, bytea, text, text, uuid)'::regprocedure, 'EXECUTE')
@@ -581,7 +583,7 @@ ALTER TABLE jurat_audit
 
 -- ------------------------------------------------------------------------------------------------- Nobody's by default
 --
--- Triggers run these functions for whoever writes; nobody else may call one.
+-- Triggers run these functions whoever writes. Nobody may call one directly.
 REVOKE ALL ON FUNCTION
   jurat_refuse_change, jurat_mend_times, jurat_require_open, jurat_show_submitted, jurat_refuse_renaming,
   jurat_tell_results, jurat_keep_request, jurat_count_asked, jurat_keep_asked

@@ -7,7 +7,7 @@
 -- does the work.
 --
 -- Two settings recur. Rows that move on (fillfactor 85) leave room in each page for their next version, and are tidied
--- up early: dead rows get in the way of whoever looks for what is due. Tables of a few rows that change many times a
+-- up early: dead rows slow down the search for what is due. Tables of a few rows that change many times a
 -- second (fillfactor 20) keep each row within its page.
 --
 -- Columns that are only looked for, and never sorted for people, are compared byte by byte (COLLATE "C"). So all

@@ -1,10 +1,10 @@
--- What SQLite itself does and refuses, whoever writes: triggers. ../postgresql/guards.sql is the twin.
+-- What SQLite does and refuses by itself, no matter who writes: triggers. ../postgresql/guards.sql is the twin.
 --
 -- Table by table: checks, verdicts, requests, audit; of each table what is inserted, what is changed, what is deleted.
 -- Triggers of one event fire in an order that SQLite does not promise, and that follows that in which they were made.
--- So the order within an event is kept.
+-- So their order within an event must be kept.
 --
--- Where the errors of PostgreSQL have an SQLSTATE, the code is in the message here: `jurat: JU005: …`.
+-- SQLite has no SQLSTATE, so the code is in the message: `jurat: JU005: …`.
 --
 -- A REPLACE deletes without firing delete triggers: so a trigger before the insert looks for the key. Foreign keys are
 -- off unless each connection asks for them: so triggers keep the check of a verdict too.
@@ -12,7 +12,7 @@
 
 -- -------------------------------------------------------------------------------------------------------------- Checks
 
--- The same answer again is no answer more, as with ON CONFLICT DO NOTHING.
+-- The same answer again changes nothing, as with ON CONFLICT DO NOTHING.
 CREATE TRIGGER jurat_checks_once BEFORE INSERT ON jurat_checks
 WHEN EXISTS (
   SELECT 1 FROM jurat_checks c
@@ -23,7 +23,7 @@ BEGIN
   SELECT RAISE(IGNORE);
 END;
 
--- On PostgreSQL a time that no worker can read becomes one that they can.
+-- PostgreSQL replaces a time that no worker can read.
 CREATE TRIGGER jurat_checks_timed BEFORE INSERT ON jurat_checks
 WHEN NOT coalesce(
   strftime('%Y-%m-%d %H:%M:%f', NEW.submitted_at) IS NEW.submitted_at
@@ -40,11 +40,10 @@ END;
 
 -- Refuses an answer where none is open, by the history and the clock: what jurat_require_open does on PostgreSQL.
 --
--- Who has answered nothing in a consultation, and about whom nobody asked for anything, has no history. That is the
--- common case, and costs two lookups. The same answer again is left to the trigger above, and a question that is not
--- configured to workers.
+-- A participant without earlier answers or requests has no history to check. That is the common case, and costs two
+-- lookups. The same answer again is left to the trigger above, and a question that is not configured to the workers.
 --
--- `b` is what was answered before, in one row; of a round that comes after the accepted one, `since` is true.
+-- `b` is what was answered before, in one row. `since` is true for rounds after the accepted one.
 CREATE TRIGGER jurat_checks_taken BEFORE INSERT ON jurat_checks
 WHEN (NEW.round IS NOT 1
   OR EXISTS (
@@ -60,15 +59,15 @@ WHEN (NEW.round IS NOT 1
           AND c.question = NEW.question AND c.round = NEW.round))
 BEGIN
   SELECT CASE
-    -- The last revocation was not taken back.
+    -- The access is revoked.
     WHEN (
       SELECT s.kind FROM jurat_requests s
       WHERE s.consultation = NEW.consultation AND s.participant = NEW.participant
         AND s.applied_at IS NOT NULL AND s.refused IS NULL AND s.kind IN ('revoke', 'restore')
       ORDER BY s.applied_at DESC, s.asked_at DESC, s.id DESC LIMIT 1) = 'revoke'
       THEN RAISE(ABORT, 'jurat: JU006: this participant''s access was revoked; no answer is taken until it is restored')
-    -- All rounds are spent, those too that a person allowed; or an answer is under way, or stands while a person looks
-    -- at it again.
+    -- All rounds are spent, including those that a person allowed. Or an answer is under way, or an accepted one is in
+    -- review again.
     WHEN b.round IS NOT NULL AND (
       b.spent >= (
         SELECT count(*) FROM jurat_requests s
@@ -190,14 +189,14 @@ BEGIN
   WHERE consultation = NEW.consultation AND participant = NEW.participant;
 END;
 
--- An answer may only go: it is erased in the transaction that settles the check.
+-- An answer can only be erased, which happens in the transaction that settles the check.
 CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer ON jurat_checks
 WHEN NEW.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer
 BEGIN
   SELECT RAISE(ABORT, 'jurat: a confirmed answer can not be changed');
 END;
 
--- A participant becomes the random word for who was erased, or whom a waiting transfer names.
+-- A participant's id can become the id of an erased participant, or the target of a transfer that waits.
 CREATE TRIGGER jurat_checks_named BEFORE UPDATE OF id, consultation, participant, question, round ON jurat_checks
 WHEN NEW.id IS NOT OLD.id OR NEW.consultation IS NOT OLD.consultation OR NEW.question IS NOT OLD.question
   OR NEW.round IS NOT OLD.round
@@ -246,7 +245,7 @@ END;
 
 -- ------------------------------------------------------------------------------------------------------------ Requests
 --
--- SQLite knows no users, so it asks nobody whether they may ask for a kind of request.
+-- SQLite has no users, so there is no guard of who may ask for what.
 
 CREATE TRIGGER jurat_requests_codes BEFORE INSERT ON jurat_requests
 WHEN NEW.expires_at IS NOT NULL
@@ -257,11 +256,10 @@ BEGIN
   SELECT RAISE(ABORT, 'jurat: expires_at is UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes it');
 END;
 
--- A request holds what its kind has a use for, and names what is known here. An id in a column where nobody looks for
--- one would stay there when its participant is erased. So nobody asks in the participant's own id either, however it is
--- written: persons are compared as `jurat.naming.person` does it, without the signs that nobody sees
--- (`jurat.naming.UNSEEN`), without blanks that follow a blank, and without case, of which SQLite knows that of ASCII
--- alone. Whom nobody chose to name is not refused.
+-- A request holds only what its kind needs, and never the participant's id as the name of the person who asks: an id in
+-- a column where nobody looks for one would survive an erasure. Persons are compared as in `jurat.naming.person`:
+-- without invisible characters (`jurat.naming.UNSEEN`), with single blanks, and without the case of ASCII letters, the
+-- only ones that SQLite knows. The names 'participant' and 'platform', which nobody chose, are not refused.
 CREATE TRIGGER jurat_requests_added BEFORE INSERT ON jurat_requests
 BEGIN
   SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM jurat_requests r WHERE r.id = NEW.id);
@@ -467,15 +465,15 @@ CREATE TRIGGER jurat_requests_changed BEFORE UPDATE ON jurat_requests
 WHEN NEW.id IS NOT OLD.id OR NEW.kind IS NOT OLD.kind OR NEW.consultation IS NOT OLD.consultation
   OR NEW.question IS NOT OLD.question OR NEW.check_id IS NOT OLD.check_id OR NEW.reason IS NOT OLD.reason
   OR NEW.by_whom IS NOT OLD.by_whom OR NEW.asked_at IS NOT OLD.asked_at
-  -- These may be erased,
+  -- these can be erased,
   OR (NEW.note IS NOT NULL AND NEW.note IS NOT OLD.note)
   OR (NEW.note_key IS NOT NULL AND NEW.note_key IS NOT OLD.note_key)
   OR (NEW.document IS NOT NULL AND NEW.document IS NOT OLD.document)
-  -- what came of it is said once,
+  -- the outcome is written once,
   OR (OLD.applied_at IS NOT NULL AND NEW.applied_at IS NOT OLD.applied_at)
   OR (OLD.applied_at IS NOT NULL AND NEW.refused IS NOT OLD.refused)
   OR (NEW.applied_at IS NULL AND NEW.refused IS NOT NULL)
-  -- and an id becomes the word for who was erased, or what a waiting transfer says.
+  -- and an id becomes that of an erased participant, or the target of a transfer that waits.
   OR (NEW.participant IS NOT OLD.participant
     AND (OLD.participant IS NULL OR NEW.participant IS NULL OR NEW.participant NOT LIKE 'erased-%')
     AND NOT EXISTS (
@@ -498,7 +496,7 @@ BEGIN
   SELECT RAISE(ABORT, 'jurat: of a request that is stored only the participant''s id and what came of it may change');
 END;
 
--- Also where the clock went back since, a revocation or its end comes after the last one of that participant.
+-- A revocation or its end comes after the last one of that participant, even if the clock was set back since.
 CREATE TRIGGER jurat_requests_dealt_with BEFORE UPDATE ON jurat_requests
 WHEN NEW.applied_at IS NOT NULL AND NOT coalesce(
     strftime('%Y-%m-%d %H:%M:%f', NEW.applied_at) IS NEW.applied_at
