@@ -17,12 +17,13 @@ _FILES = ("tables", "functions", "guards", "views")
 
 
 def scripts(dialect: str, migrations: Path) -> list[str]:
-    """Each file of an engine in the folder of `migrations`, in order. On PostgreSQL what makes missing roles comes
-    first.
+    """Each file of an engine in the folder of `migrations`, in order.
+
+    On PostgreSQL missing roles are made last, because upgrades of other databases on the server wait for that.
     """
     paths = (migrations / "sql" / dialect / f"{name}.sql" for name in _FILES)
     files = [path.read_text("utf-8") for path in paths if path.exists()]
-    return [f"{creating().strip()};\n", *files] if dialect == "postgresql" else files
+    return [*files, f"{creating().strip()};\n"] if dialect == "postgresql" else files
 
 
 def run(connection: Connection, scripts: list[str]) -> None:
