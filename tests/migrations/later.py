@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from tasks.baseline import MIGRATIONS
+from worker.installation import newest_revision
 
-REVISION = "0002_notes"
+REVISION = "9000_notes"
+"""Its migration, which comes after all that there are."""
+
+BEFORE = newest_revision()
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def lay_out(folder: Path, *, forgotten: Collection[str] = ()) -> Path:
     (migrations / "versions" / f"{REVISION}.py").write_text(
         f"""from alembic import op
 
-revision, down_revision = {REVISION!r}, "0001_baseline"
+revision, down_revision = {REVISION!r}, {BEFORE!r}
 
 
 def upgrade():

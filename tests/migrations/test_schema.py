@@ -21,7 +21,7 @@ from jurat.tables import metadata
 from tasks.schema import ADVICE, Standing, standing, upgrade, upgrade_sql
 from tests.migrations.attacks import attempt, fill
 from tests.migrations.catalogue import catalogue, differences
-from tests.migrations.later import become_later
+from tests.migrations.later import REVISION, become_later
 from tests.rigs.servers import Databases
 
 
@@ -298,7 +298,7 @@ def test_a_database_stands_current_behind_ahead_or_foreign(
     with monkeypatch.context() as patch:
         become_later(patch, tmp_path)
         assert how(migrated) is Standing.BEHIND
-    assert change(migrated, "UPDATE jurat_alembic_version SET version_num = '0002_notes'") is Standing.AHEAD
+    assert change(migrated, f"UPDATE jurat_alembic_version SET version_num = '{REVISION}'") is Standing.AHEAD
     assert change(migrated, "UPDATE jurat_contract SET version = 2") is Standing.FOREIGN
     assert change(migrated, "ALTER TABLE jurat_contract RENAME TO elsewhere") is Standing.FOREIGN
 
@@ -318,7 +318,7 @@ def test_a_database_of_a_version_that_was_never_released_is_said_to_be_one_and_l
 
 
 def test_an_upgrade_of_a_database_that_is_ahead_changes_nothing(migrated: Engine) -> None:
-    change(migrated, "UPDATE jurat_alembic_version SET version_num = '0002_notes'")
+    change(migrated, f"UPDATE jurat_alembic_version SET version_num = '{REVISION}'")
     with pytest.raises(ConfigurationError, match="ahead of this program"):
         upgrade(migrated)
     assert how(migrated) is Standing.AHEAD
