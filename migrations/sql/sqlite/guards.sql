@@ -1,8 +1,8 @@
 -- What SQLite does and refuses by itself, no matter who writes: triggers. ../postgresql/guards.sql is the twin.
 --
 -- Table by table: checks, verdicts, requests, audit; of each table what is inserted, what is changed, what is deleted.
--- Triggers of one event fire in an order that SQLite does not promise, and that follows that in which they were made.
--- So their order within an event must be kept.
+-- SQLite promises no order for the triggers of one event, but fires them by the order in which they were made. So that
+-- order must be kept within an event.
 --
 -- SQLite has no SQLSTATE, so the code is in the message: `jurat: JU005: …`.
 --

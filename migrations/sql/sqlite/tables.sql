@@ -3,7 +3,7 @@
 -- What differs: times are UTC in 23 characters, as strftime('%Y-%m-%d %H:%M:%f') writes them, and sort as times do. Ids
 -- are UUIDs in their usual 36 lower-case characters. Both are held by triggers, see guards.sql.
 --
--- Most tables have no rowid: a rowid can be taken over by a REPLACE, which deletes without firing delete triggers.
+-- Most tables have no rowid, because INSERT OR REPLACE could take over the rowid of a row that must stay.
 
 
 -- -------------------------------------------------------------------------------------------------------- The contract
