@@ -128,7 +128,7 @@ def refusals() -> Iterator[str]:
         for said in re.findall(r"RAISE\(ABORT, 'jurat: ((?:[^']|'')+)'\)", trigger):
             found.setdefault((*_place(trigger), said.replace("''", "'")), set()).add("SQLite")
     for trigger in rights.postgresql_triggers():
-        for said in re.findall(r"jurat_refuse_change\('((?:[^']|'')+)'(?:, '\w+')?\)", trigger):
+        for said in re.findall(r"jurat_refuse_change\(\s*'((?:[^']|'')+)'(?:, '\w+')?\)", trigger):
             found.setdefault((*_place(trigger), said), set()).add("PostgreSQL")
     rows = ((f"`{name}`", event, said, ", ".join(sorted(found[name, event, said]))) for name, event, said in found)
     return table(("table", "statement", "why", "on"), iter(sorted(rows)))

@@ -13,7 +13,7 @@ from store.schema.grants import ABOUT, ASKS, CALLS, OUR_OWN, RIGHTS, Role, askin
 from store.schema.migrations import upgrade_sql
 
 _FUNCTION = re.compile(
-    r"CREATE (?:OR REPLACE )?FUNCTION (?P<name>\w+)\((?P<given>.*?)\)\s+RETURNS (?P<gives>.+?) LANGUAGE", re.DOTALL
+    r"CREATE (?:OR REPLACE )?FUNCTION (?P<name>\w+)\((?P<given>.*?)\)\s+RETURNS (?P<gives>.+?)\s+LANGUAGE", re.DOTALL
 )
 _ARGUMENT = re.compile(r"^(?P<name>\w+) (?P<type>[\w ]+?)(?: DEFAULT (?P<default>.+))?$")
 
@@ -33,9 +33,9 @@ def made(told: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str]]]:
 
 
 def _functions(told: Mapping[str, Any]) -> Iterator[str]:
-    """Each function that may be called, as the newest migration makes it.
+    """Each function that may be called.
 
-    Raises KeyError where `told` and the migrations differ.
+    Raises KeyError where `told` and the schema differ.
     """
     found = {each["name"]: each for each in _FUNCTION.finditer(upgrade_sql("postgresql"))}
     theirs = {name for name, callers in CALLS.items() if callers and name not in OUR_OWN}
@@ -67,7 +67,7 @@ def _described(written: str, told: Mapping[str, str], name: str) -> Iterator[Row
 def _errors(told: Mapping[str, Any]) -> Iterator[Row]:
     """Each SQLSTATE of ours: what it means, what to do, and the client's error for the same.
 
-    Raises KeyError where `told` and the migrations differ.
+    Raises KeyError where `told` and the schema differ.
     """
     made = set(re.findall(r"'(JU\d+)'", upgrade_sql("postgresql")))
     if left := made ^ set(told):
@@ -107,12 +107,5 @@ def _kinds() -> Iterator[Row]:
 
 
 def postgresql_triggers() -> list[str]:
-    """Those that are left after the last migration."""
-    left: dict[str, str] = {}
-    for statement in re.findall(r"(?:CREATE|DROP) TRIGGER .*?;\n", upgrade_sql("postgresql"), re.DOTALL):
-        done, _, name = statement.split()[:3]
-        if done == "CREATE":
-            left[name] = statement
-        else:
-            left.pop(name, None)
-    return list(left.values())
+    """The statement of each."""
+    return re.findall(r"CREATE TRIGGER .*?;\n", upgrade_sql("postgresql"), re.DOTALL)

@@ -294,7 +294,7 @@ def _known(statements: Statements, name: str) -> Choices:
     return Choices(criteria, zones, lists, ours, theirs, others, size)
 
 
-_ZONES = f"SELECT DISTINCT name FROM jurat_zones WHERE coalesce(in_force_from, imported_at) <= {now('sqlite')}"
+_ZONES = f"SELECT DISTINCT name FROM jurat_zones WHERE in_force_from <= {now('sqlite')}"
 
 _LISTS = """
     WITH RECURSIVE found (list) AS (

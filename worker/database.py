@@ -15,6 +15,7 @@ from sqlalchemy import Engine, make_url, text
 
 from config.settings import Settings
 from jurat.database import NO_FILE, is_unfit, make_no_file, reader, state_of
+from worker.installation import newest_revision
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger("jurat.worker")
 
 _OLDEST = {"postgresql": (16,), "sqlite": (3, 38)}
-_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations" / "versions"
 
 
 def missing_file(settings: Settings) -> str | None:
@@ -71,7 +71,7 @@ def look(service: Service) -> None:
     try:
         with reader(service.database).begin() as connection:
             revision = connection.execute(text("SELECT version_num FROM jurat_alembic_version")).scalar()
-        if revision != max(_MIGRATIONS.glob("[0-9]*.py")).name.partition("_")[0]:
+        if revision != newest_revision():
             from store.schema.migrations import (  # loads alembic, which checks do not need
                 ADVICE,
                 SchemaStatus,

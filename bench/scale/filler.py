@@ -31,7 +31,7 @@ _PAST_DAYS, _WAIT_HOURS = 90, 6
 _NOTE = "bench_scale"
 """A table beside ours that says what a database was filled with, and under which migrations."""
 
-_MIGRATIONS = ROOT / "migrations" / "versions"
+_MIGRATIONS = ROOT / "migrations"
 
 _QUESTIONS = "ARRAY[" + ", ".join(f"'{name}'" for name in shape.SOURCES) + "]"
 _SOURCES = "ARRAY[" + ", ".join(f"'{name}'" for name in shape.SOURCES.values()) + "]"
@@ -237,7 +237,7 @@ def filled_with(connection: psycopg.Connection[Any]) -> Size | None:
 def _tables() -> str:
     """Stands for the migrations as they are now."""
     told = hashlib.sha256()
-    for file in sorted(_MIGRATIONS.glob("*.py")):
+    for file in sorted((*_MIGRATIONS.glob("versions/*.py"), *_MIGRATIONS.glob("sql/*/*.sql"))):
         told.update(file.read_bytes())
     return told.hexdigest()
 
