@@ -39,7 +39,7 @@ from tests.rigs.servers import PostgreSQL
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data" / "ban-paris-1-10.csv.gz"
-PAGE = ROOT / "docs" / "how-to" / "keep-an-address-base.md"
+PAGE = ROOT / "docs" / "administrators" / "keep-an-address-base.md"
 BEGIN, END = "<!-- made: address-register -->", "<!-- end -->"
 
 FRANCE = 26_000_000

@@ -1,7 +1,7 @@
 """How quickly a point is found in 1,000 zones of 10,000 vertices, and what memory they take.
 
     python -m bench.zone_speed                      prints the table
-    python -m bench.zone_speed --write-docs         and writes it into docs/how-to/look-at-a-zone.md
+    python -m bench.zone_speed --write-docs         and writes it into docs/administrators/look-at-a-zone.md
 
 The zones are invented: 1,000 ragged rounds on a grid, each overlapping its neighbours a little. Points are drawn over
 the whole grid. Every question is timed by itself, one point a call, as a worker asks.
@@ -25,7 +25,7 @@ import shapely
 from adapters.address.borders import ZoneIndex
 from adapters.address.zones import Zone
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "how-to" / "look-at-a-zone.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "administrators" / "look-at-a-zone.md"
 BEGIN, END = "<!-- made: zone-speed -->", "<!-- end -->"
 STEP = 0.02
 """Degrees between the middles of two zones: some two kilometres."""

@@ -17,7 +17,7 @@ from config.registry.rules import NameRule, Then
 from config.registry.source import RecordSource, RegistrySource
 from jurat.words import Outcome
 
-_SEE: Final = "see docs/how-to/add-a-registry.md"
+_SEE: Final = "see docs/administrators/add-a-registry.md"
 
 
 @dataclass(frozen=True, slots=True)

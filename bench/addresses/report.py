@@ -1,4 +1,4 @@
-"""What the address benches counted, as tables in Markdown, and their place in docs/addresses.md.
+"""What the address benches counted, as tables in Markdown, and their place in docs/administrators/addresses.md.
 
 Each bench adds rows to one file of JSON lines, a row for each line of a table. The page has the last run of each part.
 """
@@ -20,7 +20,7 @@ from bench.speed.machine import processor
 from bench.speed.report import markdown
 
 FILE = ROOT / "build" / "addresses.jsonl"
-PAGE = ROOT / "docs" / "addresses.md"
+PAGE = ROOT / "docs" / "administrators" / "addresses.md"
 BEGIN, END = "<!-- made: addresses -->", "<!-- end -->"
 
 ORDER = ("addok", "address-file", "register", "nominatim", "other towns")
@@ -120,7 +120,7 @@ def write(page: Path, file: Path) -> None:
 
 
 def written(bench: str, file: Path) -> int:
-    """Fills in docs/addresses.md, for the bench of that name: its exit code."""
+    """Fills in docs/administrators/addresses.md, for the bench of that name: its exit code."""
     try:
         write(PAGE, file)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The rows of a run as a table in Markdown, and the place for it in docs/performance.md."""
+"""The rows of a run as a table in Markdown, and the place for it in docs/contributors/performance.md."""
 
 from __future__ import annotations
 

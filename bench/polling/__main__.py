@@ -3,7 +3,7 @@
     python -m bench.polling                                1,000 participants for a minute
     python -m bench.polling --participants 200 --seconds 10
     python -m bench.polling --table                        what came of the last run
-    python -m bench.polling --write-docs                   the same, into docs/performance.md
+    python -m bench.polling --write-docs                   the same, into docs/contributors/performance.md
 
 Rows go to a file of JSON lines. Ends with 1 when a figure is missed.
 """
@@ -37,7 +37,7 @@ from bench.speed.machine import Usage, processor
 from bench.speed.rig import Rig, plain
 from jurat import Priority
 
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "docs" / "contributors" / "performance.md"
 BEGIN = "<!-- made: polling -->"
 
 MOST_MS = 5.0

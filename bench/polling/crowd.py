@@ -23,7 +23,7 @@ from bench.faults.source import FAMILY, GIVEN, number_of
 from jurat import Client, Submission
 
 POLL = "SELECT state, outcome, reason, next_poll_ms FROM jurat_results WHERE check_id = %s"
-"""The statement of docs/how-to/connect-a-platform.md."""
+"""The statement of docs/platforms/connect-a-platform.md."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the presets came to, as tables in Markdown, and their place in docs/registries.md."""
+"""What the presets came to, as tables in Markdown, and their place in docs/administrators/registries.md."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
     python -m bench.speed                                three rounds of 20 s, every arm, every part
     python -m bench.speed --rounds 1 --seconds 3 --arms jurat-64 celery-threads --parts at-once storm
     python -m bench.speed --table                        what came of the last run
-    python -m bench.speed --write-docs                   the same, into docs/performance.md
+    python -m bench.speed --write-docs                   the same, into docs/contributors/performance.md
 
 Rows go to a file of JSON lines. Ends with 1 when an arm did not do every check exactly once.
 """
@@ -34,7 +34,7 @@ from bench.speed.measure import measure
 from bench.speed.plan import ARMS, BY_NAME, Part, Step, steps
 from bench.speed.rig import Rig, plain
 
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "docs" / "contributors" / "performance.md"
 
 _LIBRARIES = ("celery", "dramatiq", "taskiq", "sqlalchemy", "psycopg", "requests")
 

@@ -1,4 +1,4 @@
-"""The rows of a run as tables in Markdown, and the place for them in docs/performance.md."""
+"""The rows of a run as tables in Markdown, and the place for them in docs/contributors/performance.md."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def test_without_marks_or_rows_of_long_runs_the_page_stays(page: str, rows: list
 
 
 def test_the_real_page_has_the_marks() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "reliability.md").read_text("utf-8")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "operators" / "reliability.md").read_text("utf-8")
     assert "| `kill` " in filled_in(page, [row()], [KILL])
 
 

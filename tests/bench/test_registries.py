@@ -108,7 +108,7 @@ def test_the_page_is_filled_in_between_its_marks(tmp_path: Path) -> None:
 
 
 def test_the_page_of_the_repository_has_its_marks() -> None:
-    report.filled_in((ROOT / "docs" / "registries.md").read_text("utf-8"), RUN)
+    report.filled_in((ROOT / "docs" / "administrators" / "registries.md").read_text("utf-8"), RUN)
 
 
 def test_before_a_run_there_is_nothing_to_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,5 +106,5 @@ def test_a_page_without_marks_or_a_run_without_rows_is_refused() -> None:
 
 
 def test_the_page_on_performance_has_the_marks() -> None:
-    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    page = (ROOT / "docs" / "contributors" / "performance.md").read_text("utf-8")
     assert report.filled_in(page, rows()) != page

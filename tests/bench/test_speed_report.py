@@ -92,7 +92,7 @@ def test_every_line_of_a_table_has_as_many_cells_as_its_head() -> None:
 
 
 def test_the_page_on_performance_has_the_marks() -> None:
-    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    page = (ROOT / "docs" / "contributors" / "performance.md").read_text("utf-8")
     assert report.filled_in(page, ROWS) != page
 
 

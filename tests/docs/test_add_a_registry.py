@@ -16,7 +16,7 @@ from tests.docs.pages import ROOT, block
 from tests.docs.terminal import Terminal
 from worker.gate import gate
 
-PAGE = ROOT / "docs" / "how-to" / "add-a-registry.md"
+PAGE = ROOT / "docs" / "administrators" / "add-a-registry.md"
 DESCRIPTION = block(PAGE, "yaml", "consultations:")
 STATUS_RULE = "      - { check: status, is: active, else: refused, reason: status_inactive }\n"
 MISTAKES = {

@@ -13,7 +13,7 @@ from config.lint import lint
 from config.sources import SourceModel
 from tests.docs.pages import ROOT, Block, blocks
 
-PAGE = ROOT / "docs" / "how-to" / "choose-a-geocoder.md"
+PAGE = ROOT / "docs" / "administrators" / "choose-a-geocoder.md"
 SNIPPETS = blocks(PAGE, "yaml")
 
 

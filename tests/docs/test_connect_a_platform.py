@@ -37,7 +37,7 @@ from tests.migrations.next_version import one_release_later
 from tests.rigs.servers import Databases
 from worker.bootstrap import open_service
 
-PAGE = ROOT / "docs" / "how-to" / "connect-a-platform.md"
+PAGE = ROOT / "docs" / "platforms" / "connect-a-platform.md"
 PATIENCE = 60.0
 """Seconds for a verdict that a quick machine gives at once."""
 

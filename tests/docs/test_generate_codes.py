@@ -20,7 +20,7 @@ from tests.docs.pages import ROOT, block, blocks
 from tests.rigs.logins import Logins, plain
 from tests.tasks.desk import PUBLIC_KEY, Desk
 
-PAGE = ROOT / "docs" / "how-to" / "generate-codes.md"
+PAGE = ROOT / "docs" / "administrators" / "generate-codes.md"
 SEAL = Seal(PUBLIC_KEY)
 
 

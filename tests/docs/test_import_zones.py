@@ -15,9 +15,9 @@ from tasks.ledger.publishing import NewZone
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal
 
-PAGE = ROOT / "docs" / "how-to" / "import-zones.md"
+PAGE = ROOT / "docs" / "administrators" / "import-zones.md"
 TOWN = ROOT / "examples" / "town" / "zones.geojson"
-QUICKSTART = ROOT / "docs" / "quickstart.md"
+QUICKSTART = ROOT / "docs" / "platforms" / "quickstart.md"
 
 
 @pytest.mark.slow

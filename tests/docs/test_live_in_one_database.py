@@ -34,8 +34,8 @@ from tests.rigs.servers import Databases, NoServer
 from tests.worker.shell import Shell, is_one_sentence
 from worker.bootstrap import CONNECTIONS, open_service
 
-PAGE = ROOT / "docs" / "how-to" / "live-in-one-database.md"
-CONNECT = ROOT / "docs" / "how-to" / "connect-a-platform.md"
+PAGE = ROOT / "docs" / "operators" / "live-in-one-database.md"
+CONNECT = ROOT / "docs" / "platforms" / "connect-a-platform.md"
 PATIENCE = 60.0
 """Seconds for a verdict that a quick machine gives at once."""
 

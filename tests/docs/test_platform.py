@@ -20,8 +20,8 @@ from tests.docs.pages import PAGES, ROOT, anchors, block, blocks
 from tests.tasks.desk import Desk
 
 PAGE = ROOT / "examples" / "platform" / "README.md"
-CONNECT = ROOT / "docs" / "how-to" / "connect-a-platform.md"
-REVIEWS = ROOT / "docs" / "how-to" / "review-answers.md"
+CONNECT = ROOT / "docs" / "platforms" / "connect-a-platform.md"
+REVIEWS = ROOT / "docs" / "reviewers" / "review-answers.md"
 CONTRACT = ROOT / "docs" / "reference" / "contract.md"
 PICTURES = ROOT / "docs" / "pictures"
 EXAMPLES = ROOT / "examples"

@@ -19,7 +19,7 @@ from tasks.ledger import Keeping, Publishing
 from tasks.ledger.publishing import NewZone
 from tests.docs.pages import ROOT, block, blocks
 
-PAGE = ROOT / "docs" / "how-to" / "publish-consultations.md"
+PAGE = ROOT / "docs" / "platforms" / "publish-consultations.md"
 CALL, INSERT = "jurat_publish_consultation(", "INSERT INTO jurat_consultations"
 
 

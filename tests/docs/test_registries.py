@@ -14,7 +14,7 @@ from config.registry import RegisterFileSource, RegistrySource
 from config.registry.trial_files import TrialFiles
 from tests.docs.pages import ROOT, Block, blocks
 
-PAGE = ROOT / "docs" / "registries.md"
+PAGE = ROOT / "docs" / "administrators" / "registries.md"
 SNIPPETS = blocks(PAGE, "yaml")
 
 REST = """\

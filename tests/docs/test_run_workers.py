@@ -13,8 +13,8 @@ from tests.docs.terminal import Terminal
 from worker.engine import GRACE
 from worker.engine.plans import LONGEST_LOOK_UP
 
-PAGE = ROOT / "docs" / "how-to" / "run-workers.md"
-QUICKSTART = ROOT / "docs" / "quickstart.md"
+PAGE = ROOT / "docs" / "operators" / "run-workers.md"
+QUICKSTART = ROOT / "docs" / "platforms" / "quickstart.md"
 
 
 @pytest.mark.slow

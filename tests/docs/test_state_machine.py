@@ -21,7 +21,7 @@ from tests.docs.pages import ROOT, block
 from tests.rigs.servers import Databases
 from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration, entry
 
-PAGE = ROOT / "docs" / "state-machine.md"
+PAGE = ROOT / "docs" / "contributors" / "state-machine.md"
 GONE = "–"
 COSTS = {"nothing": (0, 0), "1 look-up failed": (1, 0), "1 lease lost": (0, 1)}
 """What each does to `lookups` and `lost_leases`."""

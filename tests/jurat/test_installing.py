@@ -15,7 +15,7 @@ from adapters.address import zone_packages, zone_projection
 from tests.docs.pages import ROOT
 from worker.pictures import png
 
-PAGE = ROOT / "docs" / "how-to" / "connect-a-platform.md"
+PAGE = ROOT / "docs" / "platforms" / "connect-a-platform.md"
 
 BROKER = """
 import jurat

@@ -1,4 +1,4 @@
-"""The table of docs/never-decided.md, row by row: what no registry's answer decides by itself."""
+"""The table of docs/contributors/never-decided.md, row by row: what no registry's answer decides by itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from config.registry import RegistrySource, doubt_of
 from jurat.words import Outcome, Reason
 from tests.adapters.registry.described import IRIS, asked, description, judged, person, records, reply
 
-TABLE = Path(__file__).parents[3] / "docs" / "never-decided.md"
+TABLE = Path(__file__).parents[3] / "docs" / "contributors" / "never-decided.md"
 RULES = description()["rules"]
 EQUALS, NAME, *OTHERS = RULES
 
