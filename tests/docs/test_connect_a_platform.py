@@ -24,7 +24,6 @@ from nacl.public import PrivateKey, PublicKey, SealedBox
 from sqlalchemy import create_engine, make_url, text
 from structlog.testing import capture_logs
 
-import jurat
 from config.lint import lint
 from config.settings import read_settings
 from jurat.candidates import seal_candidates
@@ -312,13 +311,6 @@ def test_a_platform_works_with_the_rights_that_the_page_grants(platform: Platfor
         with psycopg.connect(platform.names["database_url"]) as admin:
             admin.execute(f"DROP OWNED BY {role}".encode())
             admin.execute(f"DROP ROLE {role}".encode())
-
-
-def test_every_error_of_the_package_stands_in_the_table() -> None:
-    errors = {name for name in jurat.__all__ if isinstance(getattr(jurat, name), type(Exception))}
-    errors = {name for name in errors if issubclass(getattr(jurat, name), Exception)}
-    shown = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.*?) \|", PAGE.read_text("utf-8"), re.MULTILINE))))
-    assert errors - shown == {"JuratError"}
 
 
 def test_every_block_is_run_by_one_of_these_tests() -> None:
