@@ -4,7 +4,7 @@
     python -m bench.faults kill sigstop --seed 7        two of them with another seed
     python -m bench.faults --short --checks 300         those that end soon
     python -m bench.faults --table                      show what is in the file
-    python -m bench.faults --write-docs                 put it into docs/operators/reliability.md
+    python -m bench.faults --write-docs                 put it into docs/contributors/faults.md
 
 Rows go to a file of JSON lines. A scenario that stands there with the same seed, size and commit is not run again.
 Ends with 1 when a promise was broken or a figure missed.
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
         rows = table.read(file)
         if options.write_docs:
             try:
-                page.write(ROOT / "docs" / "operators" / "reliability.md", rows, ALL)
+                page.write(ROOT / "docs" / "contributors" / "faults.md", rows, ALL)
             except ValueError as error:
                 print(f"{file}: {error}", file=sys.stderr)
                 return 2
@@ -57,7 +57,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--file", type=Path, help="where rows are kept (default build/faults.jsonl)")
     parser.add_argument("--anew", action="store_true", help="forget the rows in the file")
     parser.add_argument("--table", action="store_true", help="run nothing, show the file")
-    parser.add_argument("--write-docs", action="store_true", help="put the file into docs/operators/reliability.md")
+    parser.add_argument("--write-docs", action="store_true", help="put the file into docs/contributors/faults.md")
     options = parser.parse_args(arguments)
     for name in options.scenario:
         if name not in BY_NAME:

@@ -1,4 +1,4 @@
-"""The results in docs/operators/reliability.md, written from the rows of the long runs."""
+"""The results in docs/contributors/faults.md, written from the rows of the long runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page on reliability is filled in from rows, with the worst of the seeds."""
+"""The page on faults is filled in from rows, with the worst of the seeds."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def line(page: str, name: str) -> list[str]:
 def test_each_scenario_has_the_worst_of_its_seeds() -> None:
     rows = [row(), row(seed=2, recovery_s=4.25, repeated=7), row("stop", recovery_s=None, cut=9)]
     page = filled_in(PAGE, [*rows, row("stop", seed=2, recovery_s=None, cut=4)], [KILL, STOP])
-    assert line(page, "kill") == ["`kill`", "2", "2000", *"0000", "7", "4.25", "errors from submit 0 (≤ 0)"]
-    assert line(page, "stop")[-2:] == ["–", "connections cut 4 (≥ 3)"]
+    assert line(page, "kill") == ["`kill`", "2", "2000", "0", "7", "4.25"]
+    assert line(page, "stop")[-1] == "–"
+    assert "\n- `kill`: errors from submit 0 (≤ 0)\n- `stop`: connections cut 4 (≥ 3)\n" in page
     assert 'SEED="1 2"' in page
     assert "Every run kept every promise" in page
     assert page.startswith("before\n")
@@ -62,7 +63,7 @@ def test_without_marks_or_rows_of_long_runs_the_page_stays(page: str, rows: list
 
 
 def test_the_real_page_has_the_marks() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "operators" / "reliability.md").read_text("utf-8")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "contributors" / "faults.md").read_text("utf-8")
     assert "| `kill` " in filled_in(page, [row()], [KILL])
 
 

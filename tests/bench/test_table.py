@@ -41,6 +41,6 @@ def test_no_two_scenarios_share_a_name() -> None:
     assert len(BY_NAME) == len(ALL)
 
 
-def test_the_page_on_reliability_names_every_scenario() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "operators" / "reliability.md").read_text("utf-8")
+def test_the_page_on_faults_names_every_scenario() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "contributors" / "faults.md").read_text("utf-8")
     assert [name for name in BY_NAME if f"`{name}`" not in page] == []

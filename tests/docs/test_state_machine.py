@@ -23,7 +23,7 @@ from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration, entry
 
 PAGE = ROOT / "docs" / "contributors" / "state-machine.md"
 GONE = "–"
-COSTS = {"nothing": (0, 0), "1 look-up failed": (1, 0), "1 lease lost": (0, 1)}
+COSTS = {"nothing": (0, 0), "1 lookup failed": (1, 0), "1 lease lost": (0, 1)}
 """What each does to `lookups` and `lost_leases`."""
 
 QUESTIONS = DOCUMENT["consultations"]["budget"]["questions"]
