@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
             except ValueError as error:
                 print(f"{file}: {error}", file=sys.stderr)
                 return 2
-        print(table.markdown(rows))
+        print(table.markdown(rows), table.others(rows, ALL), sep="\n\n")
         return 0
     if options.anew:
         file.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,13 +27,10 @@ COLUMNS: Mapping[str, str] = {
 """Each figure of a row and the head of its column, in order."""
 
 SUMMARY = ("fault", "runs", "checks", "broken promises", "repeated look-ups", "recovery (s)")
-"""Heads of the columns of a summary; the scenario's other figures follow in a list."""
+"""Heads of the columns of a summary."""
 
 PROMISES = ("lost", "doubled", "stale", "other")
 """The figures of a row that count broken promises."""
-
-WIDTH = 120
-"""Columns of a page."""
 
 WORDS: Mapping[str, str] = {
     "cut": "connections cut",
@@ -107,11 +103,8 @@ def latest(rows: Iterable[Row]) -> list[Row]:
 
 
 def summary(rows: Sequence[Row], scenarios: Sequence[Scenario]) -> str:
-    """One line for each scenario that was run, with the worst of its runs in each column, as a table in Markdown.
-
-    Below it is a list of the other figures that a scenario must keep to, with their limits.
-    """
-    lines, others = [], []
+    """One line for each scenario that was run, with the worst of its runs in each column, as a table in Markdown."""
+    lines = []
     for scenario in scenarios:
         runs = [row for row in latest(rows) if row["scenario"] == scenario.name]
         if runs:
@@ -119,20 +112,23 @@ def summary(rows: Sequence[Row], scenarios: Sequence[Scenario]) -> str:
             figures = [broken, *(_worst(runs, name, max) for name in ("repeated", "recovery_s"))]
             sizes = f"{min(row['checks'] for row in runs)}"
             lines.append([f"`{scenario.name}`", str(len(runs)), sizes, *map(_cell, figures)])
-            if said := _others(scenario, runs):
-                others.append(textwrap.fill(f"- `{scenario.name}`: {said}", WIDTH, subsequent_indent="  "))
-    told = ["What else was measured, with its limit:", "\n".join(others)] if others else []
-    return "\n\n".join([_table(SUMMARY, lines), *told])
+    return _table(SUMMARY, lines)
 
 
-def _others(scenario: Scenario, runs: Sequence[Row]) -> str:
-    figures = [
-        f"{WORDS[name]} {_cell(_worst(runs, name, worst))} ({sign} {limit:g})"
-        for limits, worst, sign in ((scenario.limits, max, "≤"), (scenario.at_least, min, "≥"))
-        for name, limit in limits.items()
-        if name not in {"recovery_s", "repeated"}
-    ]
-    return "; ".join(figures)
+def others(rows: Sequence[Row], scenarios: Sequence[Scenario]) -> str:
+    """One line for each scenario that was run, with the worst of every other figure that has a limit."""
+    lines = []
+    for scenario in scenarios:
+        runs = [row for row in latest(rows) if row["scenario"] == scenario.name]
+        figures = [
+            f"{WORDS[name]} {_cell(_worst(runs, name, worst))} ({sign} {limit:g})"
+            for limits, worst, sign in ((scenario.limits, max, "≤"), (scenario.at_least, min, "≥"))
+            for name, limit in limits.items()
+            if name not in {"recovery_s", "repeated"}
+        ]
+        if runs and figures:
+            lines.append(f"{scenario.name}: {'; '.join(figures)}")
+    return "\n".join(lines)
 
 
 def _worst(runs: Sequence[Row], name: str, worst: Any) -> Any:

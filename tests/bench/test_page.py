@@ -30,10 +30,11 @@ def line(page: str, name: str) -> list[str]:
 
 def test_each_scenario_has_the_worst_of_its_seeds() -> None:
     rows = [row(), row(seed=2, recovery_s=4.25, repeated=7), row("stop", recovery_s=None, cut=9)]
-    page = filled_in(PAGE, [*rows, row("stop", seed=2, recovery_s=None, cut=4)], [KILL, STOP])
+    rows.append(row("stop", seed=2, recovery_s=None, cut=4))
+    page = filled_in(PAGE, rows, [KILL, STOP])
     assert line(page, "kill") == ["`kill`", "2", "2000", "0", "7", "4.25"]
     assert line(page, "stop")[-1] == "–"
-    assert "\n- `kill`: errors from submit 0 (≤ 0)\n- `stop`: connections cut 4 (≥ 3)\n" in page
+    assert table.others(rows, [KILL, STOP]) == "kill: errors from submit 0 (≤ 0)\nstop: connections cut 4 (≥ 3)"
     assert 'SEED="1 2"' in page
     assert "Every run kept every promise" in page
     assert page.startswith("before\n")
