@@ -2,7 +2,7 @@
 
     python -m bench.registry_names                 20 times 200 people of all cultures, 3 times 200 of each
     python -m bench.registry_names --first 100 --show   other people, and the pairs that were taken for one
-    python -m bench.registry_names --write-docs    and write the tables into docs/administrators/names.md
+    python -m bench.registry_names --write-docs    and write the tables into docs/contributors/how-names-are-compared.md
 
 People are invented (tests/adapters/registry/strangers.py), and so are those whose names are written in two ways
 (tests/adapters/registry/name-variants.tsv). Ends with 1 when a sample of all cultures has more than 2 wrong pairs, or a
@@ -34,10 +34,10 @@ from tests.adapters.registry.strangers import (
 )
 from tests.adapters.registry.variants import VARIANTS
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "administrators" / "names.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "contributors" / "how-names-are-compared.md"
 BEGIN, END = "<!-- made: registry-names -->", "<!-- end -->"
 BANDS = ("exact", "compatible", "close", "different", "none")
-FEW = 10
+FEW = 30
 """Variants below which a language has no row of its own."""
 MOST = 2
 """Wrong pairs that a sample of all cultures may have."""
@@ -55,10 +55,8 @@ class Sample:
         return [
             self.name,
             str(seeds),
-            f"{seeds * pairs():,}",
             f"{sum(self.wrong) / seeds:.1f}",
             str(max(self.wrong)),
-            f"{sum(wrong <= MOST for wrong in self.wrong)} of {seeds}",
         ]
 
 
@@ -122,7 +120,7 @@ def _taken(named: Sequence[tuple[Name, Name]]) -> float:
 def text(samples: Sequence[Sample], command: str) -> str:
     """The tables as Markdown."""
     same, other = microseconds()
-    heads = ["people", "samples", "pairs", "wrong per sample", "most", f"with at most {MOST}"]
+    heads = ["people", "samples", "wrong per sample", "most"]
     return "\n\n".join(
         (
             f"`{command}`, samples of {PEOPLE} people, {pairs():,} pairs each:",
@@ -152,7 +150,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=20, help="samples of all cultures together (%(default)s)")
     parser.add_argument("--each", type=int, default=3, help="samples of each culture (%(default)s)")
     parser.add_argument("--show", action="store_true", help="print the pairs that were taken for one person")
-    parser.add_argument("--write-docs", action="store_true", help="write the tables into docs/administrators/names.md")
+    parser.add_argument("--write-docs", action="store_true", help="write the tables into its page")
     options = parser.parse_args(arguments)
     samples = strangers(options.first, options.seeds, options.each, show=options.show)
     given = " ".join(each for each in arguments if each not in {"--show", "--write-docs"})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.flow.scenarios import SCENARIOS
-from bench.speed.report import markdown
+from bench.speed.report import markdown, wrapped
 
 BEGIN, END = "<!-- made: flow -->", "<!-- end -->"
 
@@ -44,17 +44,14 @@ def tables(rows: Sequence[Row]) -> str:
 
 
 def table(figures: Sequence[Mapping[str, Any]]) -> str:
-    """Each figure with its limit, and whether that was kept."""
-    lines = [
-        [figure["name"], _value(figure["value"], figure["unit"]), _limit(figure), _said(figure)] for figure in figures
-    ]
-    return markdown(["figure", "value", "limit", ""], lines)
+    """Each figure with its limit, which says where it was missed."""
+    lines = [[figure["name"], _value(figure["value"], figure["unit"]), _said(figure)] for figure in figures]
+    return markdown(["figure", "value", "limit"], lines)
 
 
 def _said(figure: Mapping[str, Any]) -> str:
-    if not figure["kept"]:
-        return "**MISSED**"
-    return "" if figure["least"] is None and figure["most"] is None else "kept"
+    limit = _limit(figure)
+    return limit if figure["kept"] else f"**MISSED:** {limit}"
 
 
 def _limit(figure: Mapping[str, Any]) -> str:
@@ -92,7 +89,7 @@ def head(rows: Sequence[Row]) -> str:
     commands = dict.fromkeys(f"`{row['command']}`" for row in rows)
     commits = ", ".join(dict.fromkeys(row["revision"] for row in rows))
     days = ", ".join(dict.fromkeys(row["at"][:10] for row in rows))
-    return f"Commit {commits}, {days}, by {', '.join(commands)}. {rows[-1]['machine']}."
+    return wrapped(f"Commit {commits}, {days}, by {', '.join(commands)}. {rows[-1]['machine']}.")
 
 
 def write(file: Path, rows: Sequence[Row]) -> None:

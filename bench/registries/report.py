@@ -1,13 +1,13 @@
-"""What the presets came to, as tables in Markdown, and their place in docs/administrators/registries.md."""
+"""What the presets came to, as tables in Markdown, and their place in how-registries-are-tested.md."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.speed.report import markdown
+from bench.speed.report import markdown, wrapped
 from examples.sources import Mood
 from jurat.words import Outcome
 
@@ -55,17 +55,26 @@ def tables(run: Run) -> str:
 
 
 def _moods(felt: Sequence[Mapping[str, Any]]) -> str:
-    columns = list(dict.fromkeys((each["preset"], each["step"]) for each in felt))
+    columns = dict.fromkeys((each["preset"], each["step"]) for each in felt)
     steps = Counter(preset for preset, _ in columns)
-    heads = [preset if steps[preset] == 1 else f"{preset}: {step}" for preset, step in columns]
-    by_mood: dict[str, dict[tuple[str, str], str]] = {}
+    by_mood: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for each in felt:
-        by_mood.setdefault(each["mood"], {})[each["preset"], each["step"]] = _cell(each)
-    lines = [[mood, *(cells.get(column, "–") for column in columns)] for mood, cells in by_mood.items()]
+        where = each["preset"] if steps[each["preset"]] == 1 else f"{each['preset']} ({each['step']})"
+        by_mood[each["mood"]][_cell(each)].append(where)
+    by_result: dict[str, list[str]] = defaultdict(list)
+    for mood, results in by_mood.items():
+        by_result[_results(results)].append(mood)
     asked = [each for each in felt if each["mood"] != Mood.OK]
     decided = sum(not each["found"].startswith(_UNDETERMINED) for each in asked)
     said = f"{len(asked)} look-ups in a bad mood, {decided} of them accepted or refused. Each is undetermined, for:"
-    return f"{said}\n\n{markdown(['mood', *heads], lines)}"
+    return f"{said}\n\n{markdown(['reason', 'moods'], [[result, ', '.join(of)] for result, of in by_result.items()])}"
+
+
+def _results(results: Mapping[str, Sequence[str]]) -> str:
+    """What most presets come to, and each other result with the presets that come to it."""
+    most = max(results, key=lambda result: len(results[result]))
+    others = (f"; {result} for {', '.join(where)}" for result, where in results.items() if result != most)
+    return most + "".join(others)
 
 
 def _cell(felt: Mapping[str, Any]) -> str:
@@ -91,11 +100,13 @@ def _offline(examined: Sequence[Mapping[str, Any]]) -> str:
 def _payloads(shown: Sequence[Mapping[str, Any]]) -> str:
     if not shown:
         return "Not run: the files are not beside the repository."
-    lines = [
-        [each["preset"], each["file"], each["about"], each["found"], "right" if each["is_right"] else "**WRONG**"]
-        for each in shown
-    ]
-    return markdown(["preset", "answer", "asked", "verdict", ""], lines)
+    lines = []
+    for preset in dict.fromkeys(each["preset"] for each in shown):
+        mine = [each for each in shown if each["preset"] == preset]
+        outcomes = Counter(each["found"].partition("/")[0] for each in mine)
+        files, right = len({each["file"] for each in mine}), sum(each["is_right"] for each in mine)
+        lines.append([preset, str(files), str(len(mine)), *(str(outcomes[each]) for each in Outcome), str(right)])
+    return markdown(["preset", "answers", "look-ups", *Outcome, "right"], lines)
 
 
 def _costs(run: Run) -> str:
@@ -104,14 +115,12 @@ def _costs(run: Run) -> str:
             cost["preset"],
             f"{cost['p50_ms']:.3f}",
             f"≤ {cost['limit_ms']:g}",
-            f"{cost['p99_ms']:.3f}",
-            f"{cost['look_ups']:,}",
             "kept" if cost["is_kept"] else "**MISSED**",
         ]
         for cost in run["costs"]
     ]
-    said = f"Other processes had {run['foreign_share']:.0%} of the machine meanwhile, which is what most of the p99 is."
-    table = markdown(["preset", "p50 ms", "to be", "p99 ms", "look-ups", ""], lines)
+    said = f"Other processes had {run['foreign_share']:.0%} of the machine meanwhile."
+    table = markdown(["preset", "p50 ms", "to be", ""], lines)
     return f"{said}\n\n{table}" if run["foreign_share"] >= _BUSY else table
 
 
@@ -124,7 +133,7 @@ def filled_in(page: str, run: Run) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the page has no {BEGIN} with an {END} after it")
-    head = f"Commit {run['revision']}, {run['at'][:10]}, by `{run['command']}`. {run['machine']}."
+    head = wrapped(f"Commit {run['revision']}, {run['at'][:10]}, by `{run['command']}`. {run['machine']}.")
     return f"{before}{BEGIN}\n{head}\n\n{tables(run)}\n{END}{after}"
 
 

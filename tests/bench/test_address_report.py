@@ -127,11 +127,28 @@ def test_the_page_has_the_latest_run_of_each_part_in_their_order() -> None:
     for row in old:
         row["run"] = "2026-01-01T00:00:00+00:00"
     page = report.filled_in("a\n<!-- made: addresses -->\nx\n<!-- end -->\nz", [*towns, *new, *old])
-    assert page.startswith("a\n<!-- made: addresses -->\n### Addok, 40 zones\n\nCaption. Margin 20 m.")
+    assert page.startswith("a\n<!-- made: addresses -->\nMargin 20 m.\n\n| decided % of")
     assert page.endswith("\n<!-- end -->\nz")
     assert "2,222" in page
     assert "1,111" not in page
-    assert page.index("### Addok") < page.index("### Other towns")
+    assert page.index("| addok, 40 zones") < page.index("| other towns, by town")
+
+
+def test_the_page_has_what_was_decided_of_each_kind_that_may_be() -> None:
+    page = report.summary(report.latest([*rows(wrong=3), *rows("nominatim, 12 cells (Helsinki)")]))
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")]
+    assert table[0] == ["decided % of", "questions", "wrong", *map(str, report.DECIDABLE)]
+    assert table[2] == ["addok, 40 zones", "2,000", "3", "99.0", *("–" for _ in report.DECIDABLE[1:])]
+    assert table[3][0] == "nominatim, 12 cells"
+    assert "- addok, 40 zones; nominatim, 12 cells (Helsinki): Caption. Commit" in " ".join(page.split())
+
+
+def test_lines_that_are_no_kinds_of_query_are_a_table_of_their_own() -> None:
+    town = Tally(asked=2000, far=1000, decided=500, near=20)
+    page = report.summary(report.latest(report.rows_of("by town", "", "", {"A town": town}, head="town")))
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")]
+    assert table[0] == ["town", "questions", "wrong", "decided %", "near_border %"]
+    assert table[2] == ["A town", "2,000", "0", "50.0", "1.0"]
 
 
 @pytest.mark.parametrize("page", ["no marks", "<!-- made: addresses -->", "<!-- end -->"])

@@ -59,13 +59,21 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_each_mood_is_a_line_and_each_step_a_column() -> None:
+def test_moods_of_one_result_are_a_line_and_other_results_are_named() -> None:
     shown_lines = report.tables(RUN).splitlines()
     assert "3 look-ups in a bad mood, 1 of them accepted or refused. Each is undetermined, for:" in shown_lines
     table = [cells(line) for line in shown_lines if line.startswith("|")]
-    assert table[0] == ["mood", "a", "b: login", "b: lookup"]
-    assert table[2] == ["ok", "accepted", "accepted", "accepted"]
-    assert table[3] == ["down", "source_unavailable", "source_unavailable", "**WRONG: refused/record_not_found**"]
+    assert table[0] == ["reason", "moods"]
+    assert table[2] == ["accepted", "ok"]
+    assert table[3] == ["source_unavailable; **WRONG: refused/record_not_found** for b (lookup)", "down"]
+
+
+def test_answers_of_real_registries_are_counted_by_preset() -> None:
+    one = RUN["payloads"][0]
+    other = one | {"about": "d", "found": "accepted", "is_right": True}
+    table = [cells(line) for line in report.tables({**RUN, "payloads": [one, other]}).splitlines() if "|" in line]
+    assert ["preset", "answers", "look-ups", "accepted", "refused", "undetermined", "right"] in table
+    assert ["a", "1", "2", "1", "1", "0", "1"] in table
 
 
 def test_whatever_is_wrong_is_told() -> None:
@@ -108,7 +116,7 @@ def test_the_page_is_filled_in_between_its_marks(tmp_path: Path) -> None:
 
 
 def test_the_page_of_the_repository_has_its_marks() -> None:
-    report.filled_in((ROOT / "docs" / "administrators" / "registries.md").read_text("utf-8"), RUN)
+    report.filled_in((ROOT / "docs" / "contributors" / "how-registries-are-tested.md").read_text("utf-8"), RUN)
 
 
 def test_before_a_run_there_is_nothing_to_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

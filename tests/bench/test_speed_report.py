@@ -96,5 +96,18 @@ def test_the_page_on_performance_has_the_marks() -> None:
     assert report.filled_in(page, ROWS) != page
 
 
+def test_a_table_is_aligned_where_that_fits_on_the_page() -> None:
+    narrow = report.markdown(["arm", "rate"], [["jurat", "1"]])
+    assert narrow.splitlines()[2] == "| jurat | 1    |"
+    wide = report.markdown(["arm", "head " * 20, "rate"], [["jurat", "1", "2"], ["name " * 10, "3", "4"]])
+    assert wide.splitlines()[2] == "| jurat |  1 | 2  |"
+
+
+def test_a_paragraph_is_no_wider_than_the_page() -> None:
+    lines = report.wrapped("- " + "word " * 100, "  ").splitlines()
+    assert max(map(len, lines)) <= report.WIDEST
+    assert [line[:3] for line in lines[:2]] == ["- w", "  w"]
+
+
 def test_every_arm_has_a_name_of_its_own() -> None:
     assert len({arm.name for arm in ARMS}) == len({arm.title for arm in ARMS}) == len(ARMS)
