@@ -1,4 +1,4 @@
-"""How to choose a geocoder: every configuration on the page is taken, and every geocoder stands on it."""
+"""How to ask for an address, and choose a geocoder: every configuration is taken, and every geocoder has one."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from tests.docs.pages import ROOT, Block, blocks
 
 PAGE = ROOT / "docs" / "administrators" / "choose-a-geocoder.md"
 SNIPPETS = blocks(PAGE, "yaml")
+ON_ADDRESSES = blocks(PAGE.with_name("addresses.md"), "yaml")
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=str)
+@pytest.mark.parametrize("snippet", [*SNIPPETS, *ON_ADDRESSES], ids=str)
 def test_a_configuration_is_taken(snippet: Block, tmp_path: Path) -> None:
     file = tmp_path / "jurat.yaml"
     file.write_text(snippet.text, "utf-8")
