@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 
 from adapters.registry.names import Band, Name, compare
-from bench.speed.report import markdown
+from bench.speed.report import markdown, wrapped
 from tests.adapters.registry.strangers import (
     CULTURES,
     PEOPLE,
@@ -37,7 +37,7 @@ from tests.adapters.registry.variants import VARIANTS
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "contributors" / "how-names-are-compared.md"
 BEGIN, END = "<!-- made: registry-names -->", "<!-- end -->"
 BANDS = ("exact", "compatible", "close", "different", "none")
-FEW = 30
+FEW = 60
 """Variants below which a language has no row of its own."""
 MOST = 2
 """Wrong pairs that a sample of all cultures may have."""
@@ -50,14 +50,9 @@ class Sample:
     name: str
     wrong: list[int] = field(default_factory=list)
 
-    def row(self) -> list[str]:
-        seeds = len(self.wrong)
-        return [
-            self.name,
-            str(seeds),
-            f"{sum(self.wrong) / seeds:.1f}",
-            str(max(self.wrong)),
-        ]
+    def __str__(self) -> str:
+        """How many pairs were wrong in a sample, and at most."""
+        return f"{self.name} {sum(self.wrong) / len(self.wrong):.1f} ({max(self.wrong)})"
 
 
 def measured(name: str, draw: Callable[[int], Sequence[Person]], seeds: Iterable[int], *, show: bool) -> Sample:
@@ -118,13 +113,16 @@ def _taken(named: Sequence[tuple[Name, Name]]) -> float:
 
 
 def text(samples: Sequence[Sample], command: str) -> str:
-    """The tables as Markdown."""
+    """Figures and table as Markdown."""
     same, other = microseconds()
-    heads = ["people", "samples", "wrong per sample", "most"]
+    by_seeds: dict[int, list[str]] = {}
+    for sample in samples:
+        by_seeds.setdefault(len(sample.wrong), []).append(str(sample))
+    said = (wrapped(f"- {seeds} samples each: {'; '.join(mine)}.", "  ") for seeds, mine in by_seeds.items())
     return "\n\n".join(
         (
-            f"`{command}`, samples of {PEOPLE} people, {pairs():,} pairs each:",
-            markdown(heads, [sample.row() for sample in samples]),
+            wrapped(f"`{command}`: wrong among the {pairs():,} pairs of {PEOPLE} people, in the mean and (at most):"),
+            "\n".join(said),
             f"In plain letters, a name with itself takes {same:.0f} µs, strangers' names take {other:.0f} µs.",
             f"{len(VARIANTS):,} names in two spellings:",
             markdown(["language", "names", *BANDS], variants()),

@@ -114,9 +114,9 @@ def filled_in(page: str, rows: Sequence[Row]) -> str:
 
 
 def summary(parts: Mapping[str, Sequence[Row]]) -> str:
-    """Of each part what was decided of each kind of query, and what was wrong; a table of its own where lines are none.
+    """Of each part what was decided of each kind of query, and what was wrong; a sentence where its lines are no kinds.
 
-    How each part was asked stands after it, once for the parts of one run.
+    How the parts were asked is said after them, once for the parts of one run.
     """
     kinds = {str(kind) for kind in Kind}
     by_kind = {part: mine for part, mine in parts.items() if all(row["line"] in kinds for row in mine)}
@@ -124,10 +124,7 @@ def summary(parts: Mapping[str, Sequence[Row]]) -> str:
     if by_kind:
         heads = ["decided % of", "questions", "wrong", *map(str, DECIDABLE)]
         made.append(markdown(heads, [_by_kind(part, mine) for part, mine in by_kind.items()]))
-    for part, mine in parts.items():
-        if part not in by_kind:
-            heads = [mine[0]["head"], "questions", "wrong", "decided %", "near_border %"]
-            made.append(markdown(heads, [_by_line(row) for row in mine]))
+    made += [wrapped(_range(part, mine)) for part, mine in parts.items() if part not in by_kind]
     return "\n\n".join([f"Margin {MARGIN_M:g} m.", *made, "\n".join(_runs(parts))])
 
 
@@ -140,9 +137,12 @@ def _by_kind(part: str, rows: Sequence[Row]) -> list[str]:
     return [part.partition(" (")[0], f"{asked:,}", str(wrong), *shares]
 
 
-def _by_line(row: Row) -> list[str]:
-    shares = (f"{_share(row, part, whole):.1f}" for part, whole in (("decided", "far"), ("near", "asked")))
-    return [row["line"], f"{row['asked']:,}", str(row["wrong"]), *shares]
+def _range(part: str, rows: Sequence[Row]) -> str:
+    asked, wrong = (sum(row[figure] for row in rows) for figure in ("asked", "wrong"))
+    shares = sorted((_share(row, "decided", "far"), row["line"]) for row in rows)
+    (least, fewest), (most, best) = shares[0], shares[-1]
+    said = f"{part[0].upper()}{part[1:]}, all kinds of query: {wrong} wrong of {asked:,}; decided from {least:.1f} %"
+    return f"{said} ({fewest}) to {most:.1f} % ({best})."
 
 
 def _runs(parts: Mapping[str, Sequence[Row]]) -> list[str]:
