@@ -146,11 +146,11 @@ def _range(part: str, rows: Sequence[Row]) -> str:
 
 
 def _runs(parts: Mapping[str, Sequence[Row]]) -> list[str]:
-    """One item of a list for each run: of which parts, what was asked, and how it is done again."""
-    runs: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    """One item of a list for each run: whom it asked, what was asked, and how it is done again."""
+    runs: dict[tuple[str, ...], dict[str, None]] = defaultdict(dict)
     for part, (first, *_) in parts.items():
         told = (first["caption"], first["revision"], first["run"][:10], first["command"], first["machine"])
-        runs[told].append(part)
+        runs[told][part.rpartition(", ")[0] or part] = None
     return [
         wrapped(f"- {'; '.join(mine)}: {caption} Commit {commit}, {day}, by `{command}`, {machine}.", "  ")
         for (caption, commit, day, command, machine), mine in runs.items()

@@ -44,14 +44,11 @@ def wrong(run: Run) -> list[str]:
 
 
 def tables(run: Run) -> str:
-    """A table of each part."""
-    parts = [
-        f"### Every preset in every mood\n\n{_moods(run['moods'])}",
-        f"### Their own tests, and answers in other shapes\n\n{_offline(run['offline'])}",
-        f"### Answers of real registries\n\n{_payloads(run['payloads'])}",
-        f"### What a look-up costs without the network\n\n{_costs(run)}",
-    ]
-    return "\n\n".join(parts)
+    """A table of the moods, and one of all else by preset."""
+    return (
+        f"### Every preset in every mood\n\n{_moods(run['moods'])}\n\n"
+        f"### Each preset with tests, other shapes, real answers, and time\n\n{_by_preset(run)}"
+    )
 
 
 def _moods(felt: Sequence[Mapping[str, Any]]) -> str:
@@ -83,45 +80,25 @@ def _cell(felt: Mapping[str, Any]) -> str:
     return found if felt["is_right"] else f"**WRONG: {felt['found']}**"
 
 
-def _offline(examined: Sequence[Mapping[str, Any]]) -> str:
-    heads = ["preset", "tests", "accepted", "refused", "undetermined", "failed", "bad moods and other shapes", "wrong"]
-    lines = [
-        [
-            each["preset"],
-            *(str(each[key]) for key in ("tests", *Outcome, "failed")),
-            f"{each['acted']:,}",
-            str(len(each["faults"])),
-        ]
-        for each in examined
-    ]
-    return markdown(heads, lines)
-
-
-def _payloads(shown: Sequence[Mapping[str, Any]]) -> str:
-    if not shown:
-        return "Not run: the files are not beside the repository."
+def _by_preset(run: Run) -> str:
+    costs = {cost["preset"]: cost for cost in run["costs"]}
     lines = []
-    for preset in dict.fromkeys(each["preset"] for each in shown):
-        mine = [each for each in shown if each["preset"] == preset]
-        outcomes = Counter(each["found"].partition("/")[0] for each in mine)
-        files, right = len({each["file"] for each in mine}), sum(each["is_right"] for each in mine)
-        lines.append([preset, str(files), str(len(mine)), *(str(outcomes[each]) for each in Outcome), str(right)])
-    return markdown(["preset", "answers", "look-ups", *Outcome, "right"], lines)
+    for each in run["offline"]:
+        preset, faults = each["preset"], len(each["faults"]) + each["failed"]
+        real = [shown["is_right"] for shown in run["payloads"] if shown["preset"] == preset]
+        right = f"{sum(real)}/{len(real)}" if real else "–"
+        lines.append([preset, str(each["tests"]), f"{each['acted']:,}", str(faults), right, *_cost(costs.get(preset))])
+    heads = ["preset", "tests", "moods and shapes", "wrong", "real answers right", "p50 ms", "to be"]
+    notes = [] if run["payloads"] else ["Real answers were not run: the files are not beside the repository."]
+    if run["foreign_share"] >= _BUSY:
+        notes.append(f"Other processes had {run['foreign_share']:.0%} of the machine meanwhile.")
+    return "\n\n".join([*notes, markdown(heads, lines)])
 
 
-def _costs(run: Run) -> str:
-    lines = [
-        [
-            cost["preset"],
-            f"{cost['p50_ms']:.3f}",
-            f"≤ {cost['limit_ms']:g}",
-            "kept" if cost["is_kept"] else "**MISSED**",
-        ]
-        for cost in run["costs"]
-    ]
-    said = f"Other processes had {run['foreign_share']:.0%} of the machine meanwhile."
-    table = markdown(["preset", "p50 ms", "to be", ""], lines)
-    return f"{said}\n\n{table}" if run["foreign_share"] >= _BUSY else table
+def _cost(cost: Mapping[str, Any] | None) -> tuple[str, str]:
+    if cost is None:
+        return "–", "–"
+    return f"{cost['p50_ms']:.3f}", f"≤ {cost['limit_ms']:g}{'' if cost['is_kept'] else ' **MISSED**'}"
 
 
 def filled_in(page: str, run: Run) -> str:

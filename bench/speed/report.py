@@ -103,8 +103,8 @@ def _table(part: Part, rows: Sequence[Row]) -> str:
     for arm in ARMS:
         mine = [row for row in rows if row["arm"] == arm.name]
         if mine:
-            lines.append([_named(arm), *_cells(columns, mine, rows), _rounds(mine)])
-    heads = ["arm", *(column.head for column in columns), "rounds"]
+            lines.append([f"{_named(arm)}{_rounds(mine)}", *_cells(columns, mine, rows)])
+    heads = ["arm", *(column.head for column in columns)]
     return markdown(heads, lines)
 
 
@@ -125,13 +125,10 @@ def _cell(found: Spread | None, column: _Column) -> str:
 
 
 def _rounds(rows: Sequence[Row]) -> str:
-    """How many count, and how many others there were."""
+    """How many rounds were noisy, where some were."""
     good = [row for row in rows if row["ok"]]
     noisy = sum(map(is_noisy, good))
-    if good and noisy == len(good):
-        return f"{len(good)}, all noisy"
-    left_out = f" (+ {noisy} noisy)" if noisy else ""
-    return f"{len(good) - noisy}{left_out}"
+    return f" ({noisy} of {len(good)} noisy)" if noisy else ""
 
 
 def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

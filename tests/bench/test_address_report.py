@@ -140,7 +140,7 @@ def test_the_page_has_what_was_decided_of_each_kind_that_may_be() -> None:
     assert table[0] == ["decided % of", "questions", "wrong", *map(str, report.DECIDABLE)]
     assert table[2] == ["addok, 40 zones", "2,000", "3", "99.0", *("–" for _ in report.DECIDABLE[1:])]
     assert table[3][0] == "nominatim, 12 cells"
-    assert "- addok, 40 zones; nominatim, 12 cells (Helsinki): Caption. Commit" in " ".join(page.split())
+    assert "- addok; nominatim: Caption. Commit" in " ".join(page.split())
 
 
 def test_of_lines_that_are_no_kinds_of_query_the_range_is_said() -> None:

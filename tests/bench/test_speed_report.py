@@ -54,12 +54,12 @@ def test_a_line_has_medians_with_their_range_and_ratios_round_by_round() -> None
     assert "2,050 [2,000–2,100]" in jurat
     assert "6.0 [5.0–7.0]" in jurat
     assert "0.55 [0.50–0.60]" in jurat
-    assert jurat[-1] == "2 (+ 1 noisy)"
+    assert jurat[0] == "**jurat 2 × 64** (1 of 3 noisy)"
 
 
 def test_where_every_round_is_noisy_they_count_and_it_is_said() -> None:
     noisy = [one | {"foreign_share": 0.5} for one in ROWS]
-    assert cells(report.tables(noisy), "jurat 2 × 64")[-1] == "3, all noisy"
+    assert cells(report.tables(noisy), "jurat 2 × 64")[0] == "**jurat 2 × 64** (3 of 3 noisy)"
 
 
 def test_a_round_that_was_not_whole_is_told_and_counts_for_nothing() -> None:
