@@ -11,6 +11,8 @@ from bench.speed.report import markdown, wrapped
 
 BEGIN, END = "<!-- made: flow -->", "<!-- end -->"
 
+_HEADS = ("figure", "value", "limit")
+
 Row = Mapping[str, Any]
 """One scenario: its name, what was run and where, and its figures; `why` where it could not be run."""
 
@@ -31,22 +33,23 @@ def missed(rows: Sequence[Row]) -> list[str]:
 
 
 def tables(rows: Sequence[Row]) -> str:
-    """A table of each scenario."""
+    """One table, with a line for each scenario before its figures."""
     titles = {scenario.name: scenario.title for scenario in SCENARIOS}
-    parts = []
+    lines = []
     for row in rows:
-        parts.append(f"### {titles[row['scenario']][0].upper()}{titles[row['scenario']][1:]}")
-        if row.get("why"):
-            parts.append(f"**MISSED:** {row['why']}")
-        if row["figures"]:
-            parts.append(table(row["figures"]))
-    return "\n\n".join(parts)
+        title = titles[row["scenario"]]
+        lines.append([f"**{title[0].upper()}{title[1:]}**", "", f"**MISSED:** {row['why']}" if row.get("why") else ""])
+        lines += _lines(row["figures"])
+    return markdown(_HEADS, lines)
 
 
 def table(figures: Sequence[Mapping[str, Any]]) -> str:
     """Each figure with its limit, which says where it was missed."""
-    lines = [[figure["name"], _value(figure["value"], figure["unit"]), _said(figure)] for figure in figures]
-    return markdown(["figure", "value", "limit"], lines)
+    return markdown(_HEADS, _lines(figures))
+
+
+def _lines(figures: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    return [[figure["name"], _value(figure["value"], figure["unit"]), _said(figure)] for figure in figures]
 
 
 def _said(figure: Mapping[str, Any]) -> str:

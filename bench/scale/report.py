@@ -79,14 +79,14 @@ def tables(rows: Sequence[Row]) -> str:
         by_kind.setdefault(row["kind"], {})[row["stage"]] = row
     stages = list(dict.fromkeys(row["stage"] for row in rows))
     heads = [head for stage in stages for head in (f"{stage[:1].lower()}{stage[1:]}, p50 ms", "×", "× CPU")]
-    return markdown(["what", *heads, ""], [_line(kind, mine, stages) for kind, mine in by_kind.items()])
+    return markdown(["what", *heads], [_line(kind, mine, stages) for kind, mine in by_kind.items()])
 
 
 def _line(kind: str, by_stage: Mapping[str, Row], stages: Sequence[str]) -> list[str]:
     cells = [cell for stage in stages for cell in _cells(by_stage.get(stage))]
     mine = by_stage.values()
-    verdict = ("kept" if all(map(kept, mine)) else "MISSED") if any(row["judged"] for row in mine) else "bounded"
-    return [kind, *cells, verdict]
+    verdict = ("" if all(map(kept, mine)) else " (MISSED)") if any(row["judged"] for row in mine) else " (bounded)"
+    return [f"{kind}{verdict}", *cells]
 
 
 def _cells(row: Row | None) -> list[str]:

@@ -36,7 +36,8 @@ def test_each_figure_stands_with_its_limit_and_whether_it_was_kept() -> None:
         [row("quota", GOOD, BAD, Figure("change", -3.5, -20, 20, "%"), Figure("p50", 1234.5, unit="ms"))]
     )
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown.splitlines()[2:]]
-    assert lines[2:] == [
+    assert lines[0] == ["**8 workers at one source, 17/s with a burst of 5**", "", ""]
+    assert lines[1:] == [
         ["share used", "98.25 %", "≥ 97 %"],
         ["failures", "17", "**MISSED:** ≤ 10"],
         ["change", "-3.50 %", "-20 to 20 %"],
