@@ -59,8 +59,8 @@ _LATENCY = (_plain("p50 ms", "p50_ms", ",.1f", ranged=True), _plain("p99 ms", "p
 
 COLUMNS: dict[Part, tuple[_Column, ...]] = {
     Part.AT_ONCE: (_RATE, _FASTER, _CPU, _DATABASE, _MEMORY),
-    Part.SLOW: (_RATE, _Column("% of ideal", _of_ideal, ".0f"), _FASTER, _CPU, _DATABASE),
-    Part.PACED: (*_LATENCY, _CPU, _DATABASE),
+    Part.SLOW: (_RATE, _Column("% of ideal", _of_ideal, ".0f"), _FASTER, _CPU),
+    Part.PACED: (*_LATENCY, _CPU),
     Part.STORM: (
         _plain("all submitted s", "submitted_s", ".1f"),
         _plain("all have verdicts s", "settled_s", ".1f", ranged=True),
