@@ -121,7 +121,7 @@ def text(samples: Sequence[Sample], command: str) -> str:
     said = (wrapped(f"- {seeds} samples each: {'; '.join(mine)}.", "  ") for seeds, mine in by_seeds.items())
     return "\n\n".join(
         (
-            wrapped(f"`{command}`: wrong among the {pairs():,} pairs of {PEOPLE} people, in the mean and (at most):"),
+            wrapped(f"`{command}`: wrong among the {pairs():,} pairs of {PEOPLE} people, on average and (at most):"),
             "\n".join(said),
             f"In plain letters, a name with itself takes {same:.0f} µs, strangers' names take {other:.0f} µs.",
             f"{len(VARIANTS):,} names in two spellings:",
