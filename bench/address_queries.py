@@ -1,8 +1,8 @@
 """Makes what people type from real addresses, and knows the truth: `queries(rows, count, seed)`.
 
-Ten kinds, as in docs/administrators/addresses.md. Each query keeps the true points of what was meant: that of the
-house that was drawn, all houses of the street where no number was typed, none where what was typed exists nowhere and
-nothing may be decided.
+Ten kinds, as in docs/contributors/how-an-address-is-decided.md. Each query keeps the true points of what was meant:
+that of the house that was drawn, all houses of the street where no number was typed, none where what was typed exists
+nowhere and nothing may be decided.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from tasks.plan import make_plan
 from tasks.schema import upgrade
 from tests.rigs.servers import PostgreSQL
 
-PAGE = ROOT / "docs" / "administrators" / "keep-a-register-of-people.md"
+PAGE = ROOT / "docs" / "contributors" / "performance.md"
 BEGIN = "<!-- made: people-register -->"
 
 FEWEST_A_SECOND = 50_000
@@ -129,9 +129,10 @@ def main(arguments: Sequence[str]) -> int:
         urls = {"PostgreSQL": server.databases.create(), "SQLite": f"sqlite:///{folder}/jurat.db"}
         for engine, url in urls.items():
             imports[engine] = list(measure(engine, url, given, Path(folder), look_ups))
-    text = tables(imports, look_ups)
-    print(text)
+    print(tables(imports, look_ups))
     if given.write_docs:
+        largest = {engine: several[-1:] for engine, several in imports.items()}
+        text = tables(largest, [each for each in look_ups if each.people == largest[each.engine][0].rows])
         PAGE.write_text(filled_in(PAGE.read_text("utf-8"), text, BEGIN), encoding="utf-8")
     return 0 if keeps_promises(imports, look_ups) else 1
 

@@ -2,7 +2,7 @@
 
     python -m bench.registry_names                 20 times 200 people of all cultures, 3 times 200 of each
     python -m bench.registry_names --first 100 --show   other people, and the pairs that were taken for one
-    python -m bench.registry_names --write-docs    and write the tables into docs/administrators/names.md
+    python -m bench.registry_names --write-docs    and write the tables into docs/contributors/how-names-are-compared.md
 
 People are invented (tests/adapters/registry/strangers.py), and so are those whose names are written in two ways
 (tests/adapters/registry/name-variants.tsv). Ends with 1 when a sample of all cultures has more than 2 wrong pairs, or a
@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 
 from adapters.registry.names import Band, Name, compare
-from bench.speed.report import markdown
+from bench.speed.report import markdown, wrapped
 from tests.adapters.registry.strangers import (
     CULTURES,
     PEOPLE,
@@ -34,10 +34,10 @@ from tests.adapters.registry.strangers import (
 )
 from tests.adapters.registry.variants import VARIANTS
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "administrators" / "names.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "contributors" / "how-names-are-compared.md"
 BEGIN, END = "<!-- made: registry-names -->", "<!-- end -->"
 BANDS = ("exact", "compatible", "close", "different", "none")
-FEW = 10
+FEW = 60
 """Variants below which a language has no row of its own."""
 MOST = 2
 """Wrong pairs that a sample of all cultures may have."""
@@ -50,16 +50,9 @@ class Sample:
     name: str
     wrong: list[int] = field(default_factory=list)
 
-    def row(self) -> list[str]:
-        seeds = len(self.wrong)
-        return [
-            self.name,
-            str(seeds),
-            f"{seeds * pairs():,}",
-            f"{sum(self.wrong) / seeds:.1f}",
-            str(max(self.wrong)),
-            f"{sum(wrong <= MOST for wrong in self.wrong)} of {seeds}",
-        ]
+    def __str__(self) -> str:
+        """How many pairs were wrong in a sample, and at most."""
+        return f"{self.name} {sum(self.wrong) / len(self.wrong):.1f} ({max(self.wrong)})"
 
 
 def measured(name: str, draw: Callable[[int], Sequence[Person]], seeds: Iterable[int], *, show: bool) -> Sample:
@@ -120,13 +113,16 @@ def _taken(named: Sequence[tuple[Name, Name]]) -> float:
 
 
 def text(samples: Sequence[Sample], command: str) -> str:
-    """The tables as Markdown."""
+    """Figures and table as Markdown."""
     same, other = microseconds()
-    heads = ["people", "samples", "pairs", "wrong per sample", "most", f"with at most {MOST}"]
+    by_seeds: dict[int, list[str]] = {}
+    for sample in samples:
+        by_seeds.setdefault(len(sample.wrong), []).append(str(sample))
+    said = (wrapped(f"- {seeds} samples each: {'; '.join(mine)}.", "  ") for seeds, mine in by_seeds.items())
     return "\n\n".join(
         (
-            f"`{command}`, samples of {PEOPLE} people, {pairs():,} pairs each:",
-            markdown(heads, [sample.row() for sample in samples]),
+            wrapped(f"`{command}`: wrong among the {pairs():,} pairs of {PEOPLE} people, on average and (at most):"),
+            "\n".join(said),
             f"In plain letters, a name with itself takes {same:.0f} µs, strangers' names take {other:.0f} µs.",
             f"{len(VARIANTS):,} names in two spellings:",
             markdown(["language", "names", *BANDS], variants()),
@@ -152,7 +148,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=20, help="samples of all cultures together (%(default)s)")
     parser.add_argument("--each", type=int, default=3, help="samples of each culture (%(default)s)")
     parser.add_argument("--show", action="store_true", help="print the pairs that were taken for one person")
-    parser.add_argument("--write-docs", action="store_true", help="write the tables into docs/administrators/names.md")
+    parser.add_argument("--write-docs", action="store_true", help="write the tables into its page")
     options = parser.parse_args(arguments)
     samples = strangers(options.first, options.seeds, options.each, show=options.show)
     given = " ".join(each for each in arguments if each not in {"--show", "--write-docs"})

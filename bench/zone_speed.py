@@ -1,7 +1,7 @@
 """How quickly a point is found in 1,000 zones of 10,000 vertices, and what memory they take.
 
     python -m bench.zone_speed                      prints the table
-    python -m bench.zone_speed --write-docs         and writes it into docs/administrators/look-at-a-zone.md
+    python -m bench.zone_speed --write-docs         and writes it into docs/contributors/performance.md
 
 The zones are invented: 1,000 ragged rounds on a grid, each overlapping its neighbours a little. Points are drawn over
 the whole grid. Every question is timed by itself, one point a call, as a worker asks.
@@ -24,8 +24,9 @@ import shapely
 
 from adapters.address.borders import ZoneIndex
 from adapters.address.zones import Zone
+from bench.speed.report import wrapped
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "administrators" / "look-at-a-zone.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "contributors" / "performance.md"
 BEGIN, END = "<!-- made: zone-speed -->", "<!-- end -->"
 STEP = 0.02
 """Degrees between the middles of two zones: some two kilometres."""
@@ -110,11 +111,11 @@ def measure(count: int, vertices: int, asked: int, seed: int) -> tuple[list[Time
 def table(results: Sequence[Times], megabytes: float, seconds: float, count: int, vertices: int) -> str:
     """The figures as Markdown."""
     rows = "\n".join(f"| {each.question} | {each.p50:.0f} | {each.p99:.0f} |" for each in results)
-    return (
+    said = wrapped(
         f"{count:,} zones of {vertices:,} vertices take {megabytes:,.0f} MB, and {seconds * 1000 / count:.1f} ms each "
-        f"to be made ready. Python {platform.python_version()}, one thread, one point a call.\n\n"
-        f"| question | µs, p50 | µs, p99 |\n|---|---|---|\n{rows}"
+        f"to be made ready. Python {platform.python_version()}, one thread, one point a call."
     )
+    return f"{said}\n\n| question | µs, p50 | µs, p99 |\n|---|---|---|\n{rows}"
 
 
 def filled_in(page: str, text: str) -> str:
@@ -135,7 +136,7 @@ def main() -> None:
     parser.add_argument("--vertices", type=int, default=10_000)
     parser.add_argument("--points", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=5)
-    parser.add_argument("--write-docs", action="store_true", help="write the table into the how-to page")
+    parser.add_argument("--write-docs", action="store_true", help="write the table into the page on performance")
     given = parser.parse_args()
     results, megabytes, seconds = measure(given.zones, given.vertices, given.points, given.seed)
     text = table(results, megabytes, seconds, given.zones, given.vertices)

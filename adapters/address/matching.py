@@ -21,7 +21,10 @@ from pathlib import Path
 from typing import Any
 
 THRESHOLD = 0.75
-"""Names at least this much alike may be one street, misspelled. Measured: docs/administrators/addresses.md."""
+"""Names at least this much alike may be one street, misspelled.
+
+Measured: docs/contributors/how-an-address-is-decided.md.
+"""
 
 CONFIRMED = 0.66
 """A word with two slips is a misspelled one if it is at least this much alike (two wrong letters of six) and stands in
@@ -51,7 +54,7 @@ class Language:
 
     `endings` are the kinds of way that are written onto a name ("Lindenstr."), from each spelling to the kind.
     `spellings` are letters and phrases with a second spelling ("ue" for "ü"), from the second to the first. What the
-    keys of `table` mean stands in docs/administrators/addresses.md.
+    keys of `table` mean stands in docs/contributors/how-an-address-is-decided.md.
     """
 
     code: str

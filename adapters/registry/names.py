@@ -6,7 +6,7 @@ Family and given names are compared apart, by rules that a person would give, an
 
 What may be another person's name weighs as doubt, and doubts of both parts add up: García is compatible with García
 López where the given names are the same, not where these too are the same in part only.
-docs/administrators/names.md has examples.
+docs/contributors/how-names-are-compared.md has examples.
 """
 
 from __future__ import annotations

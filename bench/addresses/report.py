@@ -1,6 +1,7 @@
-"""What the address benches counted, as tables in Markdown, and their place in docs/administrators/addresses.md.
+"""What the address benches counted, as tables in Markdown, and their place in how-an-address-is-decided.md.
 
-Each bench adds rows to one file of JSON lines, a row for each line of a table. The page has the last run of each part.
+Each bench adds rows to one file of JSON lines, a row for each line of a table, and prints whole tables. The page has of
+the last run of each part what was decided and what was wrong.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.address_queries import Kind
 from bench.addresses.questions import MARGIN_M, Tally
 from bench.faults.runner import revision
 from bench.faults.supervisor import ROOT
 from bench.faults.table import append, read
 from bench.speed.machine import processor
-from bench.speed.report import markdown
+from bench.speed.report import markdown, wrapped
 
 FILE = ROOT / "build" / "addresses.jsonl"
-PAGE = ROOT / "docs" / "administrators" / "addresses.md"
+PAGE = ROOT / "docs" / "contributors" / "how-an-address-is-decided.md"
 BEGIN, END = "<!-- made: addresses -->", "<!-- end -->"
 
 ORDER = ("addok", "address-file", "register", "nominatim", "other towns")
@@ -30,6 +32,9 @@ HEADS = (
     *("questions", "decided %", "near_border %", "wrong", "wrong %", "near the border wrong"),
     "reasons of the undetermined",
 )
+
+DECIDABLE = (Kind.EXACT, Kind.ABBREVIATED, Kind.ONE_TYPO, Kind.TWO_TYPOS, Kind.NOISE, Kind.NO_NUMBER)
+"""Kinds of query that may be decided. A decision about any other is wrong, and counted there."""
 
 Row = Mapping[str, Any]
 
@@ -63,18 +68,19 @@ def table(rows: Sequence[Row]) -> str:
     return markdown([rows[0]["head"], *HEADS], [_line(row) for row in rows])
 
 
-def _line(row: Row) -> list[str]:
-    def share(part: str, whole: str) -> float:
-        return 100 * float(row[part]) / max(float(row[whole]), 1.0)
+def _share(row: Row, part: str, whole: str) -> float:
+    return 100 * float(row[part]) / max(float(row[whole]), 1.0)
 
+
+def _line(row: Row) -> list[str]:
     told = sorted(row["reasons"].items(), key=lambda pair: -pair[1])
     return [
         row["line"],
         f"{row['asked']:,}",
-        f"{share('decided', 'far'):.1f}",
-        f"{share('near', 'asked'):.1f}",
+        f"{_share(row, 'decided', 'far'):.1f}",
+        f"{_share(row, 'near', 'asked'):.1f}",
         str(row["wrong"]),
-        f"{share('wrong', 'asked'):.2f}",
+        f"{_share(row, 'wrong', 'asked'):.2f}",
         str(row["wrong_near"]),
         ", ".join(f"{reason} {count:,}" for reason, count in told) or "–",
     ]
@@ -104,14 +110,51 @@ def filled_in(page: str, rows: Sequence[Row]) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the page has no {BEGIN} with an {END} after it")
-    made = "\n\n".join(f"### {part[0].upper()}{part[1:]}\n\n{_told(mine)}" for part, mine in latest(rows).items())
-    return f"{before}{BEGIN}\n{made}\n{END}{after}"
+    return f"{before}{BEGIN}\n{summary(latest(rows))}\n{END}{after}"
 
 
-def _told(rows: Sequence[Row]) -> str:
-    first = rows[0]
-    where = f"Commit {first['revision']}, {first['run'][:10]}, by `{first['command']}`, {first['machine']}"
-    return f"{first['caption']} Margin {MARGIN_M:g} m. {where}.\n\n{table(rows)}"
+def summary(parts: Mapping[str, Sequence[Row]]) -> str:
+    """Of each part what was decided of each kind of query, and what was wrong; a sentence where its lines are no kinds.
+
+    How the parts were asked is said after them, once for the parts of one run.
+    """
+    kinds = {str(kind) for kind in Kind}
+    by_kind = {part: mine for part, mine in parts.items() if all(row["line"] in kinds for row in mine)}
+    made = []
+    if by_kind:
+        heads = ["decided % of", "questions", "wrong", *map(str, DECIDABLE)]
+        made.append(markdown(heads, [_by_kind(part, mine) for part, mine in by_kind.items()]))
+    made += [wrapped(_range(part, mine)) for part, mine in parts.items() if part not in by_kind]
+    return "\n\n".join([f"Margin {MARGIN_M:g} m.", *made, "\n".join(_runs(parts))])
+
+
+def _by_kind(part: str, rows: Sequence[Row]) -> list[str]:
+    by_line = {row["line"]: row for row in rows}
+    asked, wrong = (sum(row[figure] for row in rows) for figure in ("asked", "wrong"))
+    shares = (
+        f"{_share(by_line[kind], 'decided', 'far'):.1f}" if kind in by_line else "–" for kind in map(str, DECIDABLE)
+    )
+    return [part.partition(" (")[0], f"{asked:,}", str(wrong), *shares]
+
+
+def _range(part: str, rows: Sequence[Row]) -> str:
+    asked, wrong = (sum(row[figure] for row in rows) for figure in ("asked", "wrong"))
+    shares = sorted((_share(row, "decided", "far"), row["line"]) for row in rows)
+    (least, fewest), (most, best) = shares[0], shares[-1]
+    said = f"{part[0].upper()}{part[1:]}, all kinds of query: {wrong} wrong of {asked:,}; decided from {least:.1f} %"
+    return f"{said} ({fewest}) to {most:.1f} % ({best})."
+
+
+def _runs(parts: Mapping[str, Sequence[Row]]) -> list[str]:
+    """One item of a list for each run: whom it asked, what was asked, and how it is done again."""
+    runs: dict[tuple[str, ...], dict[str, None]] = defaultdict(dict)
+    for part, (first, *_) in parts.items():
+        told = (first["caption"], first["revision"], first["run"][:10], first["command"], first["machine"])
+        runs[told][part.rpartition(", ")[0] or part] = None
+    return [
+        wrapped(f"- {'; '.join(mine)}: {caption} Commit {commit}, {day}, by `{command}`, {machine}.", "  ")
+        for (caption, commit, day, command, machine), mine in runs.items()
+    ]
 
 
 def write(page: Path, file: Path) -> None:
@@ -120,7 +163,7 @@ def write(page: Path, file: Path) -> None:
 
 
 def written(bench: str, file: Path) -> int:
-    """Fills in docs/administrators/addresses.md, for the bench of that name: its exit code."""
+    """Fills in docs/contributors/how-an-address-is-decided.md, for the bench of that name: its exit code."""
     try:
         write(PAGE, file)
     except ValueError as error:

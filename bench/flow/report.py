@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.flow.scenarios import SCENARIOS
-from bench.speed.report import markdown
+from bench.speed.report import markdown, wrapped
 
 BEGIN, END = "<!-- made: flow -->", "<!-- end -->"
+
+_HEADS = ("figure", "value", "limit")
 
 Row = Mapping[str, Any]
 """One scenario: its name, what was run and where, and its figures; `why` where it could not be run."""
@@ -31,30 +33,28 @@ def missed(rows: Sequence[Row]) -> list[str]:
 
 
 def tables(rows: Sequence[Row]) -> str:
-    """A table of each scenario."""
+    """One table, with a line for each scenario before its figures."""
     titles = {scenario.name: scenario.title for scenario in SCENARIOS}
-    parts = []
+    lines = []
     for row in rows:
-        parts.append(f"### {titles[row['scenario']][0].upper()}{titles[row['scenario']][1:]}")
-        if row.get("why"):
-            parts.append(f"**MISSED:** {row['why']}")
-        if row["figures"]:
-            parts.append(table(row["figures"]))
-    return "\n\n".join(parts)
+        title = titles[row["scenario"]]
+        lines.append([f"**{title[0].upper()}{title[1:]}**", "", f"**MISSED:** {row['why']}" if row.get("why") else ""])
+        lines += _lines(row["figures"])
+    return markdown(_HEADS, lines)
 
 
 def table(figures: Sequence[Mapping[str, Any]]) -> str:
-    """Each figure with its limit, and whether that was kept."""
-    lines = [
-        [figure["name"], _value(figure["value"], figure["unit"]), _limit(figure), _said(figure)] for figure in figures
-    ]
-    return markdown(["figure", "value", "limit", ""], lines)
+    """Each figure with its limit, which says where it was missed."""
+    return markdown(_HEADS, _lines(figures))
+
+
+def _lines(figures: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    return [[figure["name"], _value(figure["value"], figure["unit"]), _said(figure)] for figure in figures]
 
 
 def _said(figure: Mapping[str, Any]) -> str:
-    if not figure["kept"]:
-        return "**MISSED**"
-    return "" if figure["least"] is None and figure["most"] is None else "kept"
+    limit = _limit(figure)
+    return limit if figure["kept"] else f"**MISSED:** {limit}"
 
 
 def _limit(figure: Mapping[str, Any]) -> str:
@@ -92,7 +92,7 @@ def head(rows: Sequence[Row]) -> str:
     commands = dict.fromkeys(f"`{row['command']}`" for row in rows)
     commits = ", ".join(dict.fromkeys(row["revision"] for row in rows))
     days = ", ".join(dict.fromkeys(row["at"][:10] for row in rows))
-    return f"Commit {commits}, {days}, by {', '.join(commands)}. {rows[-1]['machine']}."
+    return wrapped(f"Commit {commits}, {days}, by {', '.join(commands)}. {rows[-1]['machine']}.")
 
 
 def write(file: Path, rows: Sequence[Row]) -> None:

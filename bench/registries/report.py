@@ -1,13 +1,13 @@
-"""What the presets came to, as tables in Markdown, and their place in docs/administrators/registries.md."""
+"""What the presets came to, as tables in Markdown, and their place in how-registries-are-tested.md."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.speed.report import markdown
+from bench.speed.report import markdown, wrapped
 from examples.sources import Mood
 from jurat.words import Outcome
 
@@ -44,28 +44,34 @@ def wrong(run: Run) -> list[str]:
 
 
 def tables(run: Run) -> str:
-    """A table of each part."""
-    parts = [
-        f"### Every preset in every mood\n\n{_moods(run['moods'])}",
-        f"### Their own tests, and answers in other shapes\n\n{_offline(run['offline'])}",
-        f"### Answers of real registries\n\n{_payloads(run['payloads'])}",
-        f"### What a look-up costs without the network\n\n{_costs(run)}",
-    ]
-    return "\n\n".join(parts)
+    """A table of the moods, and one of all else by preset."""
+    return (
+        f"### Every preset in every mood\n\n{_moods(run['moods'])}\n\n"
+        f"### Each preset with tests, other shapes, real answers, and time\n\n{_by_preset(run)}"
+    )
 
 
 def _moods(felt: Sequence[Mapping[str, Any]]) -> str:
-    columns = list(dict.fromkeys((each["preset"], each["step"]) for each in felt))
+    columns = dict.fromkeys((each["preset"], each["step"]) for each in felt)
     steps = Counter(preset for preset, _ in columns)
-    heads = [preset if steps[preset] == 1 else f"{preset}: {step}" for preset, step in columns]
-    by_mood: dict[str, dict[tuple[str, str], str]] = {}
+    by_mood: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for each in felt:
-        by_mood.setdefault(each["mood"], {})[each["preset"], each["step"]] = _cell(each)
-    lines = [[mood, *(cells.get(column, "–") for column in columns)] for mood, cells in by_mood.items()]
+        where = each["preset"] if steps[each["preset"]] == 1 else f"{each['preset']} ({each['step']})"
+        by_mood[each["mood"]][_cell(each)].append(where)
+    by_result: dict[str, list[str]] = defaultdict(list)
+    for mood, results in by_mood.items():
+        by_result[_results(results)].append(mood)
     asked = [each for each in felt if each["mood"] != Mood.OK]
     decided = sum(not each["found"].startswith(_UNDETERMINED) for each in asked)
     said = f"{len(asked)} look-ups in a bad mood, {decided} of them accepted or refused. Each is undetermined, for:"
-    return f"{said}\n\n{markdown(['mood', *heads], lines)}"
+    return f"{said}\n\n{markdown(['reason', 'moods'], [[result, ', '.join(of)] for result, of in by_result.items()])}"
+
+
+def _results(results: Mapping[str, Sequence[str]]) -> str:
+    """What most presets come to, and each other result with the presets that come to it."""
+    most = max(results, key=lambda result: len(results[result]))
+    others = (f"; {result} for {', '.join(where)}" for result, where in results.items() if result != most)
+    return most + "".join(others)
 
 
 def _cell(felt: Mapping[str, Any]) -> str:
@@ -74,45 +80,25 @@ def _cell(felt: Mapping[str, Any]) -> str:
     return found if felt["is_right"] else f"**WRONG: {felt['found']}**"
 
 
-def _offline(examined: Sequence[Mapping[str, Any]]) -> str:
-    heads = ["preset", "tests", "accepted", "refused", "undetermined", "failed", "bad moods and other shapes", "wrong"]
-    lines = [
-        [
-            each["preset"],
-            *(str(each[key]) for key in ("tests", *Outcome, "failed")),
-            f"{each['acted']:,}",
-            str(len(each["faults"])),
-        ]
-        for each in examined
-    ]
-    return markdown(heads, lines)
+def _by_preset(run: Run) -> str:
+    costs = {cost["preset"]: cost for cost in run["costs"]}
+    lines = []
+    for each in run["offline"]:
+        preset, faults = each["preset"], len(each["faults"]) + each["failed"]
+        real = [shown["is_right"] for shown in run["payloads"] if shown["preset"] == preset]
+        right = f"{sum(real)}/{len(real)}" if real else "–"
+        lines.append([preset, str(each["tests"]), f"{each['acted']:,}", str(faults), right, *_cost(costs.get(preset))])
+    heads = ["preset", "tests", "moods and shapes", "wrong", "real answers right", "p50 ms", "to be"]
+    notes = [] if run["payloads"] else ["Real answers were not run: the files are not beside the repository."]
+    if run["foreign_share"] >= _BUSY:
+        notes.append(f"Other processes had {run['foreign_share']:.0%} of the machine meanwhile.")
+    return "\n\n".join([*notes, markdown(heads, lines)])
 
 
-def _payloads(shown: Sequence[Mapping[str, Any]]) -> str:
-    if not shown:
-        return "Not run: the files are not beside the repository."
-    lines = [
-        [each["preset"], each["file"], each["about"], each["found"], "right" if each["is_right"] else "**WRONG**"]
-        for each in shown
-    ]
-    return markdown(["preset", "answer", "asked", "verdict", ""], lines)
-
-
-def _costs(run: Run) -> str:
-    lines = [
-        [
-            cost["preset"],
-            f"{cost['p50_ms']:.3f}",
-            f"≤ {cost['limit_ms']:g}",
-            f"{cost['p99_ms']:.3f}",
-            f"{cost['look_ups']:,}",
-            "kept" if cost["is_kept"] else "**MISSED**",
-        ]
-        for cost in run["costs"]
-    ]
-    said = f"Other processes had {run['foreign_share']:.0%} of the machine meanwhile, which is what most of the p99 is."
-    table = markdown(["preset", "p50 ms", "to be", "p99 ms", "look-ups", ""], lines)
-    return f"{said}\n\n{table}" if run["foreign_share"] >= _BUSY else table
+def _cost(cost: Mapping[str, Any] | None) -> tuple[str, str]:
+    if cost is None:
+        return "–", "–"
+    return f"{cost['p50_ms']:.3f}", f"≤ {cost['limit_ms']:g}{'' if cost['is_kept'] else ' **MISSED**'}"
 
 
 def filled_in(page: str, run: Run) -> str:
@@ -124,7 +110,7 @@ def filled_in(page: str, run: Run) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the page has no {BEGIN} with an {END} after it")
-    head = f"Commit {run['revision']}, {run['at'][:10]}, by `{run['command']}`. {run['machine']}."
+    head = wrapped(f"Commit {run['revision']}, {run['at'][:10]}, by `{run['command']}`. {run['machine']}.")
     return f"{before}{BEGIN}\n{head}\n\n{tables(run)}\n{END}{after}"
 
 

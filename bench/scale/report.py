@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.scale.measure import KINDS, Blocks, Times
 from bench.speed.figures import percentile
-from bench.speed.report import latest_run, markdown
+from bench.speed.report import latest_run, markdown, wrapped
 
 BEGIN, END = "<!-- made: scale -->", "<!-- end -->"
 
@@ -69,44 +69,32 @@ def kept(row: Row) -> bool:
     return not row["judged"] or all(row[name] is None or row[name][0] <= LIMIT for name in ("wall", "work"))
 
 
-HEADS = (
-    *("what", "small ms p50 / p95", "large ms p50 / p95", "×", "small CPU ms", "large CPU ms", "× CPU", "limit"),
-    *("small blocks hit + read", "large blocks hit + read", ""),
-)
-
-
 def tables(rows: Sequence[Row]) -> str:
-    """A table for each stage, with how its tables stood in the end."""
-    parts = []
-    for stage in dict.fromkeys(row["stage"] for row in rows):
-        mine = [row for row in rows if row["stage"] == stage]
-        parts += [f"### {stage}", mine[0]["stood"], markdown(HEADS, [_line(row) for row in mine])]
-    return "\n\n".join(parts)
+    """One table, with the large side's times and both ratios in each stage.
+
+    What it leaves out is in the rows: the small side's times, p95, CPU time, blocks, and how many rows were dead.
+    """
+    by_kind: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        by_kind.setdefault(row["kind"], {})[row["stage"]] = row
+    stages = list(dict.fromkeys(row["stage"] for row in rows))
+    heads = [head for stage in stages for head in (f"{stage[:1].lower()}{stage[1:]}, p50 ms", "×", "× CPU")]
+    return markdown(["what", *heads], [_line(kind, mine, stages) for kind, mine in by_kind.items()])
 
 
-def _line(row: Row) -> list[str]:
-    def times(side: str) -> str:
-        return f"{row[f'{side}_p50_ms']:.2f} / {row[f'{side}_p95_ms']:.2f}"
+def _line(kind: str, by_stage: Mapping[str, Row], stages: Sequence[str]) -> list[str]:
+    cells = [cell for stage in stages for cell in _cells(by_stage.get(stage))]
+    mine = by_stage.values()
+    verdict = ("" if all(map(kept, mine)) else " (MISSED)") if any(row["judged"] for row in mine) else " (bounded)"
+    return [f"{kind}{verdict}", *cells]
 
-    def worked(side: str) -> str:
-        spent = row[f"{side}_work_ms"]
-        return "–" if spent is None else f"{spent:.2f}"
 
-    def ranged(name: str) -> str:
-        if row[name] is None:
-            return "–"
-        value, least, most = row[name]
-        return f"{value:.2f} [{least:.2f}–{most:.2f}]"
-
-    def touched(side: str) -> str:
-        return f"{row[f'{side}_hit']:,.0f} + {row[f'{side}_fetched']:,.0f}"
-
-    limit, verdict = (f"{LIMIT:g}", "kept" if kept(row) else "MISSED") if row["judged"] else ("–", "bounded")
-    return [
-        *(row["kind"], times("small"), times("large"), ranged("wall")),
-        *(worked("small"), worked("large"), ranged("work"), limit),
-        *(touched("small"), touched("large"), verdict),
-    ]
+def _cells(row: Row | None) -> list[str]:
+    if row is None:
+        return ["–"] * 3
+    wall, work = ("–" if row[name] is None else f"{row[name][0]:.2f}" for name in ("wall", "work"))
+    span = "" if row["wall"] is None else " [{1:.2f}–{2:.2f}]".format(*row["wall"])
+    return [f"{row['large_p50_ms']:.2f}", f"{wall}{span}", work]
 
 
 def filled_in(page: str, rows: Sequence[Row]) -> str:
@@ -127,7 +115,7 @@ def filled_in(page: str, rows: Sequence[Row]) -> str:
 def _head(rows: Sequence[Row]) -> str:
     first = rows[0]
     versions = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
-    return (
+    return wrapped(
         f"Commit {first['revision']}, {first['run'][:10]}, by `{first['command']}`: {first['pending']:,} pending and "
         f"{first['settled']:,} settled checks ({first['gigabytes']:.1f} GB) against {first['small']:,} of each, "
         f"{first['rounds']} rounds. {first['machine']}; {versions}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from bench.speed.figures import Row, Spread, against_celery, counted, is_noisy, 
 from bench.speed.plan import ARMS, SLOW, Arm, Part
 
 BEGIN, END = "<!-- made: speed -->", "<!-- end -->"
+
+WIDEST = 120
+"""Columns of a page. A table that would be wider is written without blanks that align it."""
 
 _NONE = "–"
 
@@ -47,36 +51,20 @@ def _of_ideal(row: Row, _: Sequence[Row]) -> float | None:
 
 
 _RATE = _plain("checks/s", "rate", ",.0f", ranged=True)
-_STEADY = _plain("steady part", "steady", ",.0f")
 _CPU = _plain("CPU s per 1,000, workers", "cpu_workers", ".2f", ranged=True)
 _DATABASE = _plain("PostgreSQL", "cpu_postgresql", ".2f")
 _FASTER = _times("× plain Celery", "rate", ".1f")
-_CHEAPER = _times("CPU of plain Celery's", "cpu_workers", ".2f")
-_MEMORY = (_plain("RSS MB", "rss_mb", ",.0f"), _plain("PSS MB", "pss_mb", ",.0f"))
+_MEMORY = _plain("RSS MB", "rss_mb", ",.0f")
 _LATENCY = (_plain("p50 ms", "p50_ms", ",.1f", ranged=True), _plain("p99 ms", "p99_ms", ",.1f", ranged=True))
-_CHECKS = _plain("checks a round", "checks", ",.0f")
 
 COLUMNS: dict[Part, tuple[_Column, ...]] = {
-    Part.AT_ONCE: (_RATE, _STEADY, _FASTER, _CPU, _CHEAPER, _DATABASE, *_MEMORY, _CHECKS),
-    Part.SLOW: (
-        _RATE,
-        _STEADY,
-        _Column("% of ideal", _of_ideal, ".0f"),
-        _FASTER,
-        _CPU,
-        _CHEAPER,
-        _DATABASE,
-        *_MEMORY,
-        _CHECKS,
-    ),
-    Part.PACED: (*_LATENCY, _CPU, _DATABASE, _CHECKS),
+    Part.AT_ONCE: (_RATE, _FASTER, _CPU, _DATABASE, _MEMORY),
+    Part.SLOW: (_RATE, _Column("% of ideal", _of_ideal, ".0f"), _FASTER, _CPU),
+    Part.PACED: (*_LATENCY, _CPU),
     Part.STORM: (
         _plain("all submitted s", "submitted_s", ".1f"),
         _plain("all have verdicts s", "settled_s", ".1f", ranged=True),
         *_LATENCY,
-        _CPU,
-        _DATABASE,
-        _CHECKS,
     ),
     Part.ENQUEUE: (
         _plain("one, p50 ms", "submit_p50_ms", ".2f", ranged=True),
@@ -115,8 +103,8 @@ def _table(part: Part, rows: Sequence[Row]) -> str:
     for arm in ARMS:
         mine = [row for row in rows if row["arm"] == arm.name]
         if mine:
-            lines.append([_named(arm), *_cells(columns, mine, rows), _rounds(mine)])
-    heads = ["arm", *(column.head for column in columns), "rounds"]
+            lines.append([f"{_named(arm)}{_rounds(mine)}", *_cells(columns, mine, rows)])
+    heads = ["arm", *(column.head for column in columns)]
     return markdown(heads, lines)
 
 
@@ -137,19 +125,18 @@ def _cell(found: Spread | None, column: _Column) -> str:
 
 
 def _rounds(rows: Sequence[Row]) -> str:
-    """How many count, and how many others there were."""
+    """How many rounds were noisy, where some were."""
     good = [row for row in rows if row["ok"]]
     noisy = sum(map(is_noisy, good))
-    if good and noisy == len(good):
-        return f"{len(good)}, all noisy"
-    left_out = f" (+ {noisy} noisy)" if noisy else ""
-    return f"{len(good) - noisy}{left_out}"
+    return f" ({noisy} of {len(good)} noisy)" if noisy else ""
 
 
 def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """A table; all columns but the first and last are aligned to the right."""
     cells = [list(heads), *map(list, lines)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
+    if sum(widths) + 3 * len(widths) + 1 > WIDEST:
+        widths = [2] * len(heads)
     outer = {0, len(heads) - 1}
 
     def shown(line: Sequence[str]) -> str:
@@ -161,6 +148,11 @@ def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
     rule = ("-" * width if column in outer else "-" * (width - 1) + ":" for column, width in enumerate(widths))
     return "\n".join([shown(heads), f"| {' | '.join(rule)} |", *(shown(line) for line in lines)])
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """A paragraph of a page, no line wider than `WIDEST`; all but the first begin with `indent`."""
+    return textwrap.fill(text, WIDEST, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def filled_in(page: str, rows: Sequence[Row]) -> str:
@@ -182,7 +174,7 @@ def _head(rows: Sequence[Row]) -> str:
     first = rows[0]
     rounds = max(row["round"] for row in rows)
     versions = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
-    return (
+    return wrapped(
         f"Commit {first['revision']}, {first['run'][:10]}, by `{first['command']}`: "
         f"{rounds} round{'s' * (rounds > 1)} of "
         f"{first['seconds']:g} s. {first['machine']}; {versions}."

@@ -123,15 +123,30 @@ def test_reasons_stand_in_the_order_of_how_often_they_came() -> None:
 
 
 def test_the_page_has_the_latest_run_of_each_part_in_their_order() -> None:
-    old, new, towns = rows(asked=1111), rows(asked=2222), rows("other towns, by town")
+    old, new, towns = rows(asked=1111), rows(asked=2222), rows("other towns, by kind")
     for row in old:
         row["run"] = "2026-01-01T00:00:00+00:00"
     page = report.filled_in("a\n<!-- made: addresses -->\nx\n<!-- end -->\nz", [*towns, *new, *old])
-    assert page.startswith("a\n<!-- made: addresses -->\n### Addok, 40 zones\n\nCaption. Margin 20 m.")
+    assert page.startswith("a\n<!-- made: addresses -->\nMargin 20 m.\n\n| decided % of")
     assert page.endswith("\n<!-- end -->\nz")
     assert "2,222" in page
     assert "1,111" not in page
-    assert page.index("### Addok") < page.index("### Other towns")
+    assert page.index("| addok, 40 zones") < page.index("| other towns, by kind")
+
+
+def test_the_page_has_what_was_decided_of_each_kind_that_may_be() -> None:
+    page = report.summary(report.latest([*rows(wrong=3), *rows("nominatim, 12 cells (Helsinki)")]))
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")]
+    assert table[0] == ["decided % of", "questions", "wrong", *map(str, report.DECIDABLE)]
+    assert table[2] == ["addok, 40 zones", "2,000", "3", "99.0", *("–" for _ in report.DECIDABLE[1:])]
+    assert table[3][0] == "nominatim, 12 cells"
+    assert "- addok; nominatim: Caption. Commit" in " ".join(page.split())
+
+
+def test_of_lines_that_are_no_kinds_of_query_the_range_is_said() -> None:
+    towns = {"A": Tally(asked=2000, far=1000, decided=500, wrong=1), "B": Tally(asked=10, far=10, decided=9)}
+    page = report.summary(report.latest(report.rows_of("by town", "", "", towns, head="town")))
+    assert "By town, all kinds of query: 1 wrong of 2,010; decided from 50.0 % (A) to 90.0 % (B)." in page
 
 
 @pytest.mark.parametrize("page", ["no marks", "<!-- made: addresses -->", "<!-- end -->"])

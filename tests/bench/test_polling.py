@@ -55,7 +55,7 @@ def test_a_table_is_shown_again_and_what_was_missed_is_told(tmp_path: Path, caps
     append(file, {"scenario": "polling", "figures": [figure]})
     assert main(["--table", "--file", str(file)]) == 1
     told = capsys.readouterr()
-    assert "| 7.50 ms | ≤ 5 ms | **MISSED** |" in told.out
+    assert "| 7.50 ms | **MISSED:** ≤ 5 ms |" in told.out
     assert "MISSED polling: a poll, p99" in told.err
 
 

@@ -59,13 +59,20 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_each_mood_is_a_line_and_each_step_a_column() -> None:
+def test_moods_of_one_result_are_a_line_and_other_results_are_named() -> None:
     shown_lines = report.tables(RUN).splitlines()
     assert "3 look-ups in a bad mood, 1 of them accepted or refused. Each is undetermined, for:" in shown_lines
     table = [cells(line) for line in shown_lines if line.startswith("|")]
-    assert table[0] == ["mood", "a", "b: login", "b: lookup"]
-    assert table[2] == ["ok", "accepted", "accepted", "accepted"]
-    assert table[3] == ["down", "source_unavailable", "source_unavailable", "**WRONG: refused/record_not_found**"]
+    assert table[0] == ["reason", "moods"]
+    assert table[2] == ["accepted", "ok"]
+    assert table[3] == ["source_unavailable; **WRONG: refused/record_not_found** for b (lookup)", "down"]
+
+
+def test_a_preset_is_a_line_with_its_tests_real_answers_and_time() -> None:
+    one = RUN["payloads"][0]
+    other = one | {"about": "d", "found": "accepted", "is_right": True}
+    *_, line = report.tables({**RUN, "payloads": [one, other]}).splitlines()
+    assert cells(line) == ["a", "3", "1,234", "1", "1/2", "0.400", "≤ 0.3 **MISSED**"]
 
 
 def test_whatever_is_wrong_is_told() -> None:
@@ -78,7 +85,7 @@ def test_whatever_is_wrong_is_told() -> None:
 
 
 def test_answers_that_are_not_there_are_told() -> None:
-    assert "Not run: the files are not beside the repository." in report.tables({**RUN, "payloads": []})
+    assert "Real answers were not run" in report.tables({**RUN, "payloads": []})
 
 
 def test_a_busy_machine_is_told() -> None:
@@ -108,7 +115,7 @@ def test_the_page_is_filled_in_between_its_marks(tmp_path: Path) -> None:
 
 
 def test_the_page_of_the_repository_has_its_marks() -> None:
-    report.filled_in((ROOT / "docs" / "administrators" / "registries.md").read_text("utf-8"), RUN)
+    report.filled_in((ROOT / "docs" / "contributors" / "how-registries-are-tested.md").read_text("utf-8"), RUN)
 
 
 def test_before_a_run_there_is_nothing_to_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

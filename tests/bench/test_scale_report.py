@@ -78,14 +78,27 @@ def test_a_side_that_is_so_many_times_as_slow_has_that_ratio(small: list[float],
     assert (found.value, found.least, found.most) == pytest.approx((times, times, times))
 
 
-def test_a_line_has_times_blocks_and_verdict() -> None:
+def test_a_line_has_times_ratios_and_verdict() -> None:
     table = report.tables(rows(1.2, 1.1))
-    assert "### After a vacuum\n\nIn the end small: 7 dead rows.\n\n|" in table
-    line = table.splitlines()[-1]
-    cells = [cell.strip() for cell in line.split("|")[1:-1]]
-    assert cells[:4] == ["claim 64", "2.00 / 2.00", "2.40 / 2.40", "1.20 [1.20–1.20]"]
-    assert cells[4:8] == ["1.00", "1.10", "1.10 [1.10–1.10]", "1.5"]
-    assert cells[8:] == ["100 + 0", "130 + 4", "kept"]
+    heads, _, cells = ([cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines())
+    assert heads == ["what", "after a vacuum, p50 ms", "×", "× CPU"]
+    assert cells == ["claim 64", "2.40", "1.20 [1.20–1.20]", "1.10"]
+
+
+def test_each_stage_has_its_columns_and_a_line_is_missed_where_one_is() -> None:
+    before, after = rows(1.2), rows(1.6)
+    table = report.tables([*before, *(row | {"stage": "After settles"} for row in after)])
+    assert "| claim 64 (MISSED) |" in table
+    (line,) = (line for line in table.splitlines() if "claim 64" in line)
+    assert [cell.strip() for cell in line.split("|")[2:8:3]] == ["2.40", "3.20"]
+
+
+def test_what_a_line_leaves_out_is_in_its_row() -> None:
+    (row,) = rows(1.2, 1.1)
+    assert (row["small_p95_ms"], row["large_p95_ms"]) == (2.0, 2.4)
+    assert (row["small_work_ms"], row["large_work_ms"]) == (1.0, 1.1)
+    assert (row["small_hit"], row["large_hit"], row["large_fetched"]) == (100, 130, 4)
+    assert row["stood"] == "In the end small: 7 dead rows."
 
 
 def test_the_page_gets_the_latest_run_alone() -> None:
@@ -95,7 +108,7 @@ def test_the_page_gets_the_latest_run_alone() -> None:
     assert page.endswith(f"\n{report.END}\nafter\n")
     assert "old" not in page
     assert "7.00" not in page
-    assert "1,000,000 pending and 10,000,000 settled checks (12.3 GB)" in page
+    assert "1,000,000 pending and 10,000,000 settled checks (12.3 GB)" in " ".join(page.split())
 
 
 def test_a_page_without_marks_or_a_run_without_rows_is_refused() -> None:

@@ -54,12 +54,12 @@ def test_a_line_has_medians_with_their_range_and_ratios_round_by_round() -> None
     assert "2,050 [2,000–2,100]" in jurat
     assert "6.0 [5.0–7.0]" in jurat
     assert "0.55 [0.50–0.60]" in jurat
-    assert jurat[-1] == "2 (+ 1 noisy)"
+    assert jurat[0] == "**jurat 2 × 64** (1 of 3 noisy)"
 
 
 def test_where_every_round_is_noisy_they_count_and_it_is_said() -> None:
     noisy = [one | {"foreign_share": 0.5} for one in ROWS]
-    assert cells(report.tables(noisy), "jurat 2 × 64")[-1] == "3, all noisy"
+    assert cells(report.tables(noisy), "jurat 2 × 64")[0] == "**jurat 2 × 64** (3 of 3 noisy)"
 
 
 def test_a_round_that_was_not_whole_is_told_and_counts_for_nothing() -> None:
@@ -94,6 +94,19 @@ def test_every_line_of_a_table_has_as_many_cells_as_its_head() -> None:
 def test_the_page_on_performance_has_the_marks() -> None:
     page = (ROOT / "docs" / "contributors" / "performance.md").read_text("utf-8")
     assert report.filled_in(page, ROWS) != page
+
+
+def test_a_table_is_aligned_where_that_fits_on_the_page() -> None:
+    narrow = report.markdown(["arm", "rate"], [["jurat", "1"]])
+    assert narrow.splitlines()[2] == "| jurat | 1    |"
+    wide = report.markdown(["arm", "head " * 20, "rate"], [["jurat", "1", "2"], ["name " * 10, "3", "4"]])
+    assert wide.splitlines()[2] == "| jurat |  1 | 2  |"
+
+
+def test_a_paragraph_is_no_wider_than_the_page() -> None:
+    lines = report.wrapped("- " + "word " * 100, "  ").splitlines()
+    assert max(map(len, lines)) <= report.WIDEST
+    assert [line[:3] for line in lines[:2]] == ["- w", "  w"]
 
 
 def test_every_arm_has_a_name_of_its_own() -> None:

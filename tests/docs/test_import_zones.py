@@ -41,13 +41,14 @@ def test_a_page_draws_them(database_url: str, capsys: pytest.CaptureFixture[str]
 
 
 def test_the_names_are_those_that_a_configuration_can_use() -> None:
-    assert "lower-case letters, digits, `-` and `_`,\nat most 63, a letter or digit first" in PAGE.read_text("utf-8")
+    said = " ".join(PAGE.read_text("utf-8").split())
+    assert "lower-case letters, digits, `-` and `_`, at most 63, a letter or digit first" in said
     assert zone_layers.ZONE_ID.fullmatch("0" + "a-_" * 20 + "aa")
     assert not zone_layers.ZONE_ID.fullmatch("a" * 64)
 
 
 def test_the_limits_are_those_of_the_reader() -> None:
-    said = PAGE.read_text("utf-8")
+    said = " ".join(PAGE.read_text("utf-8").split())
     limits = (
         f"{zone_layers.LARGEST_FILE // 1024**2} MiB, {zone_layers.MOST_VERTICES:,} vertices and "
         f"{zone_layers.MOST_FEATURES:,} features"
