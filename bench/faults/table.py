@@ -26,7 +26,7 @@ COLUMNS: Mapping[str, str] = {
 }
 """Each figure of a row and the head of its column, in order."""
 
-SUMMARY = ("fault", "runs", "checks", "broken promises", "repeated look-ups", "recovery (s)")
+SUMMARY = ("fault", "checks", "broken promises", "repeated look-ups", "recovery (s)")
 """Heads of the columns of a summary."""
 
 PROMISES = ("lost", "doubled", "stale", "other")
@@ -111,7 +111,7 @@ def summary(rows: Sequence[Row], scenarios: Sequence[Scenario]) -> str:
             broken = max(sum(row[name] for name in PROMISES) for row in runs)
             figures = [broken, *(_worst(runs, name, max) for name in ("repeated", "recovery_s"))]
             sizes = f"{min(row['checks'] for row in runs)}"
-            lines.append([f"`{scenario.name}`", str(len(runs)), sizes, *map(_cell, figures)])
+            lines.append([f"`{scenario.name}`", sizes, *map(_cell, figures)])
     return _table(SUMMARY, lines)
 
 
