@@ -47,7 +47,7 @@ from tests.rigs.servers import PostgreSQL
 from worker.plan_builder import make_plan
 
 DATA = ROOT.parent / "shared" / "data" / "ban-paris-1-10.csv.gz"
-REPORT = Report("bench-register", "how-to/keep-an-address-base.md", "address-register")
+REPORT = Report("bench-register", "contributors/performance.md", "address-register")
 
 FRANCE = 26_000_000
 

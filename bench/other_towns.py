@@ -2,7 +2,7 @@
 
     python -m bench.other_towns                    100 queries of each kind for each of the towns, in memory
     python -m bench.other_towns --seed 7 --show    other streets and queries, and those that were decided wrongly
-    python -m bench.other_towns --write-docs       run nothing, put the last runs into docs/addresses.md
+    python -m bench.other_towns --write-docs       run nothing, put the last runs into the docs
 
 Each town is an address base of its own, whose positions are up to 15 m beside the true ones, asked through the adapter
 `address-file` and the rule with nothing changed. Zones are cells that cut the town without regard to its streets. Rows

@@ -40,7 +40,7 @@ from store.schema.migrations import upgrade
 from tests.rigs.servers import PostgreSQL
 from worker.plan_builder import make_plan
 
-REPORT = Report("bench-people", "how-to/keep-a-register-of-people.md", "people-register")
+REPORT = Report("bench-people", "contributors/performance.md", "people-register")
 
 FEWEST_A_SECOND = 50_000
 

@@ -4,7 +4,7 @@
     python -m bench.real_addresses --direct                adapter and rule alone, each query for both sets of zones
     python -m bench.real_addresses --source address-file   the addresses themselves; `register`: from the database
     python -m bench.real_addresses --direct --seed 7       other queries, which nobody has seen
-    python -m bench.real_addresses --write-docs            run nothing, put the last runs into docs/addresses.md
+    python -m bench.real_addresses --write-docs            run nothing, put the last runs into the docs
 
 Real PostgreSQL, Valkey and two worker processes; the geocoder is started where it does not run. Each query is asked for
 the zone of its address and for a neighbouring one. "decided" counts the questions whose true point is farther from that

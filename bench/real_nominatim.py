@@ -2,7 +2,7 @@
 
     python -m bench.real_nominatim                 Helsinki, as OpenStreetMap has it; build/nominatim the first time
     python -m bench.real_nominatim --seed 7        other queries and zones
-    python -m bench.real_nominatim --write-docs    run nothing, put the last runs into docs/addresses.md
+    python -m bench.real_nominatim --write-docs    run nothing, put the last runs into the docs
 
 The addresses are those of the extract itself, and the zones are cells that cut it without regard to its streets. The
 language is one that has no table of words: nothing here was made for it. Adapter and rule alone, in this process. Rows

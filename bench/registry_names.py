@@ -2,7 +2,7 @@
 
     python -m bench.registry_names                 20 times 200 people of all cultures, 3 times 200 of each
     python -m bench.registry_names --first 100 --show   other people, and the pairs that were taken for one
-    python -m bench.registry_names --write-docs    and write the tables into docs/names.md
+    python -m bench.registry_names --write-docs    and write the tables into docs/contributors/how-names-are-compared.md
 
 People are invented (tests/adapters/person_names/strangers.py), and so are those whose names are written in two ways
 (tests/adapters/registry/name-variants.tsv). Ends with 1 when a sample of all cultures has more than 2 wrong pairs, or a
@@ -33,7 +33,7 @@ from tests.adapters.person_names.strangers import (
 )
 from tests.adapters.person_names.variants import VARIANTS
 
-REPORT = Report("bench-names", "names.md", "registry-names")
+REPORT = Report("bench-names", "contributors/how-names-are-compared.md", "registry-names")
 BANDS = ("exact", "compatible", "close", "different", "none")
 FEW = 10
 """Variants below which a language has no row of its own."""
@@ -138,7 +138,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=20, help="samples of all cultures together (%(default)s)")
     parser.add_argument("--each", type=int, default=3, help="samples of each culture (%(default)s)")
     parser.add_argument("--show", action="store_true", help="print the pairs that were taken for one person")
-    parser.add_argument("--write-docs", action="store_true", help="write the tables into docs/names.md")
+    parser.add_argument(
+        "--write-docs", action="store_true", help="write the tables into docs/contributors/how-names-are-compared.md"
+    )
     options = parser.parse_args(arguments)
     samples = strangers(options.first, options.seeds, options.each, show=options.show)
     given = " ".join(each for each in arguments if each not in {"--show", "--write-docs"})

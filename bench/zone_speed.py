@@ -1,7 +1,7 @@
 """Times how quickly a point is found in 1,000 zones of 10,000 vertices, and measures their memory: `make bench-zones`.
 
     python -m bench.zone_speed                      prints the table
-    python -m bench.zone_speed --write-docs         and writes it into docs/how-to/look-at-a-zone.md
+    python -m bench.zone_speed --write-docs         and writes it into docs/contributors/performance.md
 
 The zones are invented: 1,000 ragged rounds on a grid, each overlapping its neighbours a little. Points are drawn over
 the whole grid. Every question is timed by itself, one point a call, as a worker asks.
@@ -26,7 +26,7 @@ from adapters.address.zone_index import ZoneIndex
 from adapters.address.zones import ZoneGeometry
 from bench.rig.report import Report, markdown
 
-REPORT = Report("bench-zones", "how-to/look-at-a-zone.md", "zone-speed")
+REPORT = Report("bench-zones", "contributors/performance.md", "zone-speed")
 STEP = 0.02
 """Degrees between the middles of two zones: some two kilometres."""
 

@@ -26,6 +26,7 @@ from sqlalchemy.schema import CreateColumn
 from adapters import simulated
 from cli.command import ENVIRONMENT
 from cli.main import SECTIONS, load
+from cli.reference import wrapped
 from config import addresses, document, registry, sources
 from config.durations import ByteSize, Distance, Duration, Rate
 from config.limits import NAME_PATTERN, BreakerLimits, ClientCertificate, LimitedSource, OpeningHours
@@ -34,7 +35,7 @@ from config.registry.model import answer_formats, batches, inputs, record, reque
 from config.registry.model.templates import NAME_PATTERN as INNER_NAME_PATTERN
 from config.secrets import SecretReference
 from config.settings import Settings
-from docs import rights
+from docs import rights, wheel
 from docs.markdown import Row, table
 from jurat import vocabulary
 from jurat.access import Confirmed
@@ -45,7 +46,8 @@ from jurat.vocabulary import Outcome, Reason, State, outcomes_of
 from store.schema.migrations import upgrade
 
 DOCS = Path(__file__).resolve().parent
-PAGES = [DOCS / "reference" / f"{name}.md" for name in ("contract", "roles", "reasons", "configuration", "environment")]
+FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment")
+PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]
 
 
 def meanings() -> Mapping[str, Any]:
@@ -61,7 +63,7 @@ def filled_in(page: str) -> str:
     """
 
     def fill(found: re.Match[str]) -> str:
-        return "\n\n".join([found[1], "\n".join(TABLES[found[2]]()).strip(), found[3]])
+        return "\n\n".join([found[1], "\n".join(map(wrapped, TABLES[found[2]]())).strip(), found[3]])
 
     return re.sub(r"(<!-- made: (\S+) -->).*?(<!-- end -->)", fill, page, flags=re.DOTALL)
 
@@ -130,8 +132,8 @@ def refusals() -> Iterator[str]:
     for trigger in rights.postgresql_triggers():
         for said in re.findall(r"jurat_refuse_change\(\s*'((?:[^']|'')+)'(?:, '\w+')?\)", trigger):
             found.setdefault((*_place(trigger), said), set()).add("PostgreSQL")
-    rows = ((f"`{name}`", event, said, ", ".join(sorted(found[name, event, said]))) for name, event, said in found)
-    return table(("table", "statement", "why", "on"), iter(sorted(rows)))
+    rows = ((f"`{name}`", event, ", ".join(sorted(found[name, event, said])), said) for name, event, said in found)
+    return table(("table", "statement", "on", "why"), iter(sorted(rows)))
 
 
 def _place(trigger: str) -> tuple[str, str]:
@@ -164,7 +166,7 @@ def reasons() -> Iterator[str]:
         groups.setdefault(_group(reason), []).append(reason)
     for title, members in groups.items():
         yield from (f"## {title}", "")
-        yield from table(("reason", "outcome", "costs a round", "text"), map(_reason, members))
+        yield from table(("reason", "outcome", "round", "text"), map(_reason, members))
         yield ""
 
 
@@ -179,7 +181,7 @@ def _group(reason: Reason) -> str:
 def _reason(reason: Reason) -> Row:
     outcomes = sorted(outcomes_of(reason))
     costs = {Confirmed(State.SETTLED, outcome, reason).costs_round for outcome in outcomes}
-    cost = "–" if outcomes == [Outcome.ACCEPTED] else "yes" if costs == {True} else "no"
+    cost = "–" if outcomes == [Outcome.ACCEPTED] else "costs a round" if costs == {True} else "costs no round"
     return f"`{reason}`", " or ".join(outcomes), cost, message_for(reason, "en")
 
 
@@ -389,11 +391,11 @@ def variables() -> Iterator[str]:
         if left := set(told) ^ set(known):
             raise KeyError(f"meanings.yaml and the settings differ in {sorted(left)}")
     users = {name: [path for path, command in commands() if name in _reads(command)] for name in ENVIRONMENT}
-    rows = (
-        (f"`{name}`", f"{_sentence(means)} {told[name]}", _written(_setting_default(name)), ", ".join(users[name]))
-        for name, means in ENVIRONMENT.items()
-    )
-    return table(("variable", "meaning", "default", "read by"), rows)
+    for name, means in ENVIRONMENT.items():
+        default = _written(_setting_default(name))
+        readers = f"Read by {', '.join(users[name])}."
+        parts = (f"{_sentence(means)} {told[name]}".strip(), f"Default: {default}." if default != "–" else "", readers)
+        yield f"- `{name}`: {' '.join(filter(None, parts))}"
 
 
 def _setting_default(variable: str) -> Any:
@@ -429,6 +431,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "states": states,
     "refusals": refusals,
     **rights.made(meanings()),
+    **wheel.made(meanings()),
     "reasons": reasons,
     "other-texts": other_texts,
     "text-files": text_files,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from docs.markdown import Row, table
+from docs.markdown import Row, matrix, table
 from store.schema.grants import ABOUT, ASKS, CALLS, OUR_OWN, RIGHTS, Role, asking_for, rights_of
 from store.schema.migrations import upgrade_sql
 
@@ -23,9 +23,9 @@ def made(told: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str]]]:
     by_role = ("table or view", *(f"`{role}`" for role in Role))
     return {
         "functions": partial(_functions, told["functions"]),
-        "errors": lambda: table(("SQLSTATE", "meaning", "what to do", "in Python"), _errors(told["errors"])),
+        "errors": lambda: table(("SQLSTATE", "in Python", "meaning, and what to do"), _errors(told["errors"])),
         "roles": lambda: table(("role", "whom it is for"), ((f"`{role}`", ABOUT[role]) for role in Role)),
-        "rights": lambda: table(by_role, ((f"`{name}`", *(_cell(role, name) for role in Role)) for name in RIGHTS)),
+        "rights": lambda: matrix(by_role, ((f"`{name}`", *(_cell(role, name) for role in Role)) for name in RIGHTS)),
         "columns": lambda: table(("table", "role", "right", "columns"), _columns()),
         "calls": lambda: table(("function", "who may call it"), _calls()),
         "kinds": lambda: table(("kind", "function", "who may ask for it"), _kinds()),
@@ -73,7 +73,7 @@ def _errors(told: Mapping[str, Any]) -> Iterator[Row]:
     if left := made ^ set(told):
         raise KeyError(f"meanings.yaml and the errors of the migrations differ in {sorted(left)}")
     for state, part in told.items():
-        yield f"`{state}`", part["means"], part["do"], f"`{part['client']}`" if part["client"] else "–"
+        yield f"`{state}`", f"`{part['client']}`" if part["client"] else "–", f"{part['means']} – {part['do']}"
 
 
 def _cell(role: Role, name: str) -> str:

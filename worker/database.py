@@ -140,7 +140,7 @@ _ADVICE = {
     "connection option": "correct what follows the ? in JURAT_DATABASE_URL",
     "(resolve|translate) host": "correct the host in JURAT_DATABASE_URL",
     "database .* does not exist": "make it and run `bin/jurat db upgrade`, or correct its name in JURAT_DATABASE_URL",
-    "permission denied": "give this user the role that its process needs (docs/how-to/separate-roles.md)",
+    "permission denied": "give this user the role that its process needs (docs/operators/separate-roles.md)",
     "connection timeout|connection timed out": "look whether it hangs, or correct the host in JURAT_DATABASE_URL",
     "timeout": "look in pg_stat_activity who holds a lock, or what takes so long",
     "not answered": "look whether it hangs",

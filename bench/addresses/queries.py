@@ -1,6 +1,6 @@
 """Makes what people type out of real addresses, and knows the truth: `queries(rows, count, seed)`.
 
-Ten kinds, as in docs/addresses.md. Each query keeps the true points of what was meant: that of the house that was
+Ten kinds, as in docs/contributors. Each query keeps the true points of what was meant: that of the house that was
 drawn, all houses of the street where no number was typed, none where what was typed exists nowhere and nothing may be
 decided.
 """

@@ -4,7 +4,7 @@
     python -m bench.faults kill sigstop --seed 7        two of them with another seed
     python -m bench.faults --short --checks 300         those that end soon
     python -m bench.faults --table                      show what is in the file
-    python -m bench.faults --write-docs                 put it into docs/reliability.md
+    python -m bench.faults --write-docs                 put it into docs/contributors/faults.md
 
 Rows go to a file of JSON lines. A scenario that stands there with the same seed, size and commit is not run again.
 Ends with 1 when a promise was broken or a figure missed.

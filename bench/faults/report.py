@@ -8,7 +8,7 @@ from typing import Any
 from bench.faults.scenario import Scenario
 from bench.rig.report import Report, Row, Rows, markdown
 
-REPORT = Report("faults", "reliability.md", "faults", "faults.jsonl")
+REPORT = Report("faults", "contributors/faults.md", "faults", "faults.jsonl")
 
 COLUMNS: Mapping[str, str] = {
     "title": "fault",

@@ -3,7 +3,7 @@
     python -m bench.flow                                   everything, some 30 minutes
     python -m bench.flow quota breaker --seconds 60        some of it, shorter
     python -m bench.flow --table                           what came of the last run of each
-    python -m bench.flow --write-docs                      the same, into docs/performance.md
+    python -m bench.flow --write-docs                      the same, into docs/contributors/performance.md
 
 Rows go to a file of JSON lines. Ends with 1 when a figure is missed.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.flow.scenarios import SCENARIOS
 from bench.rig.report import Report, Row, Rows, figure_table
 
-REPORT = Report("bench-flow", "performance.md", "flow", "bench-flow.jsonl")
+REPORT = Report("bench-flow", "contributors/performance.md", "flow", "bench-flow.jsonl")
 
 
 def latest(rows: Rows) -> list[Row]:

@@ -3,7 +3,7 @@
     python -m bench.polls                                1,000 participants for a minute
     python -m bench.polls --participants 200 --seconds 10
     python -m bench.polls --table                        what came of the last run
-    python -m bench.polls --write-docs                   the same, into docs/performance.md
+    python -m bench.polls --write-docs                   the same, into docs/contributors/performance.md
 
 Rows go to a file of JSON lines. Ends with 1 when a figure is missed.
 """
@@ -30,7 +30,7 @@ from bench.rig.report import Report, Rows, append, figure_table, head, missed, n
 from bench.rig.servers import Rig, connect, plain
 from jurat import Priority
 
-REPORT = Report("bench-polling", "performance.md", "polling", "bench-polling.jsonl")
+REPORT = Report("bench-polling", "contributors/performance.md", "polling", "bench-polling.jsonl")
 
 MOST_MS = 5.0
 """What a poll may take in the database, of 99 in 100."""

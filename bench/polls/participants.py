@@ -21,7 +21,7 @@ from bench.rig.register import submission
 from jurat import Client
 
 POLL = "SELECT state, outcome, reason, next_poll_ms FROM jurat_results WHERE check_id = %s"
-"""The statement of docs/how-to/connect-a-platform.md."""
+"""The statement of docs/platforms/connect-a-platform.md."""
 
 
 @dataclass(frozen=True, slots=True)

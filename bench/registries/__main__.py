@@ -3,7 +3,7 @@
     python -m bench.registries                     every preset in every mood, real answers, costs
     python -m bench.registries --look-ups 50000    costs over more look-ups
     python -m bench.registries --table             what came of the last run
-    python -m bench.registries --write-docs        the same, into docs/registries.md
+    python -m bench.registries --write-docs        the same, into docs/contributors/how-registries-are-tested.md
 
 The last run is kept in a file of JSON. Ends with 1 when anybody was accepted or refused wrongly, or a figure is missed.
 """

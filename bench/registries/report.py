@@ -10,7 +10,7 @@ from bench.rig.report import Report, Rows, markdown
 from examples.sources import Mood
 from jurat.vocabulary import Outcome
 
-REPORT = Report("bench-registries", "registries.md", "registries", "bench-registries.json")
+REPORT = Report("bench-registries", "contributors/how-registries-are-tested.md", "registries", "bench-registries.json")
 
 Run = Mapping[str, Any]
 """One run: when, where and by which command, and its parts `moods`, `offline`, `payloads` and `costs`."""

@@ -4,7 +4,7 @@
     python -m bench.scale --pending 20000 --settled 200000   a first look
     python -m bench.scale --keep build/scale                 keep the filled server there, or use the one that is there
     python -m bench.scale --table                            what came of the last run
-    python -m bench.scale --write-docs                       the same, into docs/performance.md
+    python -m bench.scale --write-docs                       the same, into docs/contributors/performance.md
 
 Rows go to a file of JSON lines. Ends with 1 when a figure is missed.
 """

@@ -11,7 +11,7 @@ from bench.rig.figures import percentile
 from bench.rig.report import Report, Row, Rows, markdown
 from bench.scale.measure import KINDS, Blocks, Times
 
-REPORT = Report("bench-scale", "performance.md", "scale", "scale.jsonl")
+REPORT = Report("bench-scale", "contributors/performance.md", "scale", "scale.jsonl")
 
 LIMIT = 1.5
 """So many times as long may a call take, by the clock and in work, with a thousand times as many rows."""

@@ -3,7 +3,7 @@
     python -m bench.speed                                three rounds of 20 s, every arm, every part
     python -m bench.speed --rounds 1 --seconds 3 --arms jurat-64 celery-threads --parts at-once storm
     python -m bench.speed --table                        what came of the last run
-    python -m bench.speed --write-docs                   the same, into docs/performance.md
+    python -m bench.speed --write-docs                   the same, into docs/contributors/performance.md
 
 Rows go to a file of JSON lines. Ends with 1 when an arm did not do every check exactly once.
 """

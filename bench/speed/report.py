@@ -9,7 +9,7 @@ from bench.rig.report import Report, Row, Rows, markdown
 from bench.speed.figures import Spread, against_celery, counted, is_noisy, spread
 from bench.speed.plan import ARMS, SLOW, Arm, Part
 
-REPORT = Report("bench", "performance.md", "speed", "bench.jsonl")
+REPORT = Report("bench", "contributors/performance.md", "speed", "bench.jsonl")
 
 _NONE = "–"
 

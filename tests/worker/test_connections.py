@@ -80,4 +80,4 @@ def test_what_a_database_says_has_its_advice(said: str, advice: str) -> None:
 
 
 def test_a_page_that_advice_names_is_there() -> None:
-    assert (ROOT / "docs" / "how-to" / "separate-roles.md").exists()
+    assert (ROOT / "docs" / "operators" / "separate-roles.md").exists()
