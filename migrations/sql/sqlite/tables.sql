@@ -3,8 +3,8 @@
 -- What differs: times are UTC in 23 characters, as strftime('%Y-%m-%d %H:%M:%f') writes them, and sort as times do. Ids
 -- are UUIDs in their usual 36 lower-case characters. Both are held by triggers, see guards.sql.
 --
--- The indexes of a table keep their order: among equal plans it decides. With jurat_checks_due first, a claim takes more
--- than twice the steps.
+-- The indexes of a table keep their order: among equal plans it decides. With jurat_checks_due first, a claim takes
+-- more than twice the steps.
 --
 -- Most tables have no rowid, because INSERT OR REPLACE could take over the rowid of a row that must stay.
 
