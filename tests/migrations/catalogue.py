@@ -4,7 +4,8 @@ Where an engine keeps SQL as it was written, it is compared without comments and
 goes on in the next line as one text: so the same SQL may be laid out in two ways. Those are the bodies of functions on
 PostgreSQL and all of `sqlite_master`. All else is compared as the engine tells it.
 
-The order of columns counts. On SQLite that of the triggers of one event does too, for they fire by it.
+The order of columns counts, and that of the indexes of a table: among equals a planner takes them by it. On SQLite the
+order of the triggers of one event counts too, for they fire by it.
 """
 
 from __future__ import annotations
@@ -121,6 +122,11 @@ _QUERIES = {
         WHERE nspname = current_schema()""",
 }
 
+_ORDER = f"""
+    SELECT indrelid::regclass::text, array_agg(relname ORDER BY c.oid)
+    FROM pg_class c JOIN pg_index i ON indexrelid = c.oid
+    WHERE {_OURS} AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = c.oid) GROUP BY 1"""
+
 
 def _postgresql(connection: Connection) -> dict[tuple[str, str], Any]:
     found: dict[tuple[str, str], Any] = {}
@@ -129,6 +135,8 @@ def _postgresql(connection: Connection) -> dict[tuple[str, str], Any]:
             found[kind, name] = [normalised(rest[0]), *rest[1:]] if kind == "function" else rest
             if kind == "relation" and rest[0] == "r":
                 found["table", name] = True
+    for table, names in connection.exec_driver_sql(_ORDER.replace("%", "%%")):
+        found["indexes of", table] = names
     return found
 
 
@@ -140,13 +148,14 @@ _CONSTRAINT = re.compile(r"(?:CONSTRAINT|PRIMARY|UNIQUE|FOREIGN|CHECK)\b")
 def _sqlite(connection: Connection) -> dict[tuple[str, str], Any]:
     found: dict[tuple[str, str], Any] = {}
     ours = "FROM sqlite_master WHERE name LIKE 'jurat%' OR tbl_name LIKE 'jurat%' ORDER BY rowid"
-    order: dict[str, list[str]] = {}
+    order: dict[tuple[str, str], list[str]] = {}
     for kind, name, table, sql in connection.exec_driver_sql(f"SELECT type, name, tbl_name, sql {ours}").all():
         found[kind, name] = _of_table(connection, name, sql) if kind == "table" else (sql and normalised(sql))
         if kind == "trigger":
-            event = " ".join(sql.split()[3:5])
-            order.setdefault(f"{event} on {table}", []).append(name)
-    return found | {("triggers of", event): names for event, names in order.items()}
+            order.setdefault(("triggers of", f"{' '.join(sql.split()[3:5])} on {table}"), []).append(name)
+        if kind == "index" and sql:
+            order.setdefault(("indexes of", table), []).append(name)
+    return found | order
 
 
 def _of_table(connection: Connection, name: str, sql: str) -> list[Any]:

@@ -70,6 +70,17 @@ def test_the_comparison_sees_the_order_in_which_triggers_were_made(sqlite_url: s
     engine.dispose()
 
 
+def test_the_comparison_sees_the_order_in_which_indexes_were_made(database_url: str) -> None:
+    engine = open_engine(database_url)
+    with engine.begin() as connection:
+        before = catalogue(connection)
+        again = "CREATE INDEX jurat_access_added_up ON jurat_access (consultation, config_version);"
+        run(connection, ["DROP INDEX jurat_access_added_up;", again])
+        (found,) = differences(before, catalogue(connection))
+        assert found.startswith("indexes of jurat_access:")
+    engine.dispose()
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -4,7 +4,7 @@
 -- ../sqlite/tables.sql has the same tables and columns. What triggers refuse is in guards.sql.
 --
 -- In the order of life: what is asked, the answers and what comes of them, what persons ask for, what is imported, who
--- does the work.
+-- does the work. The indexes of a table keep their order: among equal plans it decides.
 --
 -- Two settings recur. Rows that move on (fillfactor 85) leave room in each page for their next version, and are tidied
 -- up early: dead rows slow down the search for what is due. Tables of a few rows that change many times a
@@ -119,6 +119,8 @@ CREATE TABLE jurat_checks (
   CONSTRAINT jurat_checks_confirmed_once UNIQUE (consultation, participant, question, round)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 2000);
 
+-- Deadlines that have passed.
+CREATE INDEX jurat_checks_deadline ON jurat_checks (source, deadline_at) WHERE state = 'pending';
 -- What a worker claims next of a source.
 CREATE INDEX jurat_checks_due ON jurat_checks (source, priority, consultation, due_at)
 WHERE state = 'pending' AND lost_leases <> 2;
@@ -126,8 +128,6 @@ WHERE state = 'pending' AND lost_leases <> 2;
 CREATE INDEX jurat_checks_last_chance ON jurat_checks (source) WHERE state = 'pending' AND lost_leases = 2;
 -- Leases that ran out.
 CREATE INDEX jurat_checks_leased ON jurat_checks (lease_until, source) WHERE state = 'leased';
--- Deadlines that have passed.
-CREATE INDEX jurat_checks_deadline ON jurat_checks (source, deadline_at) WHERE state = 'pending';
 -- Candidates whose time is over.
 CREATE INDEX jurat_checks_candidates ON jurat_checks (candidates_until) WHERE candidates_until IS NOT NULL;
 
@@ -258,10 +258,8 @@ CREATE TABLE jurat_requests (
   PRIMARY KEY (id)
 );
 
--- What waits, and what waits that no erasure or transfer may hold up.
+-- What waits.
 CREATE INDEX jurat_requests_waiting ON jurat_requests (asked_at) WHERE applied_at IS NULL;
-CREATE INDEX jurat_requests_soon ON jurat_requests (asked_at)
-WHERE applied_at IS NULL AND kind NOT IN ('erase', 'transfer');
 -- What counts for a participant's access.
 CREATE INDEX jurat_requests_standing ON jurat_requests (consultation, participant)
 WHERE kind IN ('reopen', 'revoke', 'restore');
@@ -269,6 +267,9 @@ CREATE INDEX jurat_requests_check ON jurat_requests (check_id) WHERE check_id IS
 -- An erasure finds what was asked about a participant without reading all that was ever asked.
 CREATE INDEX jurat_requests_participant ON jurat_requests (participant) WHERE participant IS NOT NULL;
 CREATE INDEX jurat_requests_target ON jurat_requests (target) WHERE target IS NOT NULL;
+-- What waits that no erasure or transfer may hold up.
+CREATE INDEX jurat_requests_soon ON jurat_requests (asked_at)
+WHERE applied_at IS NULL AND kind NOT IN ('erase', 'transfer');
 
 -- How many transfers and erasures a user of the database may ask for in an hour. A row comes with the first request.
 CREATE TABLE jurat_allowances (
