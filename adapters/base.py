@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
-from jurat.words import Outcome, Reason, outcomes_of
+from config.levels import Level
+from jurat.vocabulary import Outcome, Reason, outcomes_of
 
 Evidence = Mapping[str, Any]
 """Facts behind a verdict, as a JSON object without personal data: no name, number, address, position or label."""
@@ -73,17 +73,6 @@ class Finding:
     def __post_init__(self) -> None:
         if (self.outcome, self.reason) not in _CARRIED:
             raise ValueError(f"{self.reason} cannot be {self.outcome}")
-
-
-class Level(StrEnum):
-    """How precisely a geocoder placed an address, from the house to the town."""
-
-    HOUSENUMBER = "housenumber"
-    INTERPOLATED = "interpolated"
-    STREET = "street"
-    POSTCODE = "postcode"
-    LOCALITY = "locality"
-    MUNICIPALITY = "municipality"
 
 
 Box = tuple[float, float, float, float]

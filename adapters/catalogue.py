@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from adapters.base import Another, Source
 
 if TYPE_CHECKING:
-    from adapters.address.registers import Shelf
-    from adapters.codes import CodeBook
+    from adapters.address.base.database import AddressStore
+    from adapters.codes import CodeStore
     from adapters.fingerprints import Fingerprints
-    from adapters.registry.people import PeopleShelf
-    from adapters.transport import Transport
+    from adapters.http_client.transport import Transport
+    from adapters.registry.roster_versions import RosterStore
     from config.addresses import (
         AddokSource,
         AddressFileSource,
@@ -43,7 +43,7 @@ class LacksKeys(SourceUnusable):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SourceContext:
     """What a process offers its sources. `loopback_http` lets plain HTTP do to this machine (environment: test).
 
     `name` is that of the source that is made. `private_networks` are those that the operator lets sources and proxies
@@ -51,88 +51,88 @@ class Surroundings:
     `another` pays for a request beyond those that a look-up has paid; None where a process has no such thing.
     """
 
-    codes: CodeBook
+    codes: CodeStore
     fingerprints: Fingerprints | None
     secret: Callable[[SecretReference], str]
     loopback_http: bool = False
-    registers: Shelf | None = None
-    people: PeopleShelf | None = None
+    registers: AddressStore | None = None
+    people: RosterStore | None = None
     another: Another | None = None
     private_networks: tuple[IPNetwork, ...] = ()
     name: str = ""
 
 
-def build(name: str, model: SourceModel, surroundings: Surroundings) -> Source:
+def build(name: str, model: SourceModel, context: SourceContext) -> Source:
     """The source `name` as it is configured.
 
     Raises SourceUnusable when something that it needs is not here.
     """
     try:
-        return CATALOGUE[model.type](model, replace(surroundings, name=name))
+        return CATALOGUE[model.type](model, replace(context, name=name))
     except SourceUnusable:
         raise
     except Exception as error:
         raise SourceUnusable(f"source {name} cannot be used: {error}") from error
 
 
-def _addok(model: AddokSource, surroundings: Surroundings) -> Source:
-    from adapters.address.addok import Addok
+def _addok(model: AddokSource, context: SourceContext) -> Source:
+    from adapters.address.geocoders.addok import Addok
 
-    return Addok(model.url, _transport(model, surroundings), language=model.language, another=surroundings.another)
+    return Addok(model.url, _transport(model, context), language=model.language, another=context.another)
 
 
-def _nominatim(model: NominatimSource, surroundings: Surroundings) -> Source:
-    from adapters.address.nominatim import Nominatim
+def _nominatim(model: NominatimSource, context: SourceContext) -> Source:
+    from adapters.address.geocoders.nominatim import Nominatim
 
     # The policy of the public server wants to know who asks.
     agent = f"jurat ({model.email})" if model.email else "jurat"
-    transport = _transport(model, surroundings, user_agent=agent)
+    transport = _transport(model, context, user_agent=agent)
     return Nominatim(model.url, transport, language=model.language, country=model.country, email=model.email)
 
 
-def _photon(model: PhotonSource, surroundings: Surroundings) -> Source:
-    from adapters.address.photon import Photon
+def _photon(model: PhotonSource, context: SourceContext) -> Source:
+    from adapters.address.geocoders.photon import Photon
 
-    return Photon(model.url, _transport(model, surroundings), language=model.language, country=model.country)
+    return Photon(model.url, _transport(model, context), language=model.language, country=model.country)
 
 
-def _pelias(model: PeliasSource, surroundings: Surroundings) -> Source:
-    from adapters.address.pelias import Pelias
+def _pelias(model: PeliasSource, context: SourceContext) -> Source:
+    from adapters.address.geocoders.pelias import Pelias
 
-    key = None if model.api_key is None else surroundings.secret(model.api_key)
-    transport = _transport(model, surroundings)
+    key = None if model.api_key is None else context.secret(model.api_key)
+    transport = _transport(model, context)
     return Pelias(model.url, transport, language=model.language, country=model.country, api_key=key)
 
 
-def _us_census(model: UsCensusSource, surroundings: Surroundings) -> Source:
-    from adapters.address.us_census import UsCensus
+def _us_census(model: UsCensusSource, context: SourceContext) -> Source:
+    from adapters.address.geocoders.us_census import UsCensus
 
-    return UsCensus(model.url, _transport(model, surroundings), language=model.language)
+    return UsCensus(model.url, _transport(model, context), language=model.language)
 
 
-def _transport(model: GeocoderSource, surroundings: Surroundings, *, user_agent: str = "jurat") -> Transport:
-    from adapters.transport import Transport
+def _transport(model: GeocoderSource, context: SourceContext, *, user_agent: str = "jurat") -> Transport:
+    from adapters.http_client.transport import Transport
 
     return Transport(
         proxy=model.proxy,
         ca_file=model.ca_file,
-        loopback_http=surroundings.loopback_http,
-        private_networks=surroundings.private_networks,
+        loopback_http=context.loopback_http,
+        private_networks=context.private_networks,
         read_timeout=model.timeout,
         user_agent=user_agent,
     )
 
 
-def _address_file(model: AddressFileSource, surroundings: Surroundings) -> Source:
+def _address_file(model: AddressFileSource, context: SourceContext) -> Source:
     if model.path is not None:
-        from adapters.address.files import AddressFile
+        from adapters.address.base.file import AddressFile
 
         return AddressFile(Path(model.path), model.language)
-    if model.register_name is None or surroundings.registers is None:
+    if model.register_name is None or context.registers is None:
         raise SourceUnusable("the register of an address-file source needs a database, and there is none here")
-    from adapters.address.registers import AddressRegister
+    from adapters.address.base.database import AddressRegister
 
-    return AddressRegister(model.register_name, surroundings.registers, model.language)
+    return AddressRegister(model.register_name, context.registers, model.language)
 
 
 _BRING_BACK = (
@@ -140,53 +140,53 @@ _BRING_BACK = (
 )
 
 
-def _registry(model: RegistrySource, surroundings: Surroundings) -> Source:
+def _registry(model: RegistrySource, context: SourceContext) -> Source:
     from adapters.registry import adapter_class
 
-    if model.one_person and surroundings.fingerprints is None:
+    if model.one_person and context.fingerprints is None:
         hint = f"{_BRING_BACK}; or write one_person: false"
         raise LacksKeys(f"that a number counts for one participant needs JURAT_HASH_KEYS; {hint}")
     return adapter_class(model)(
         model,
-        secret=surroundings.secret,
-        loopback_http=surroundings.loopback_http,
-        private_networks=surroundings.private_networks,
-        name=surroundings.name,
-        fingerprints=surroundings.fingerprints,
+        secret=context.secret,
+        loopback_http=context.loopback_http,
+        private_networks=context.private_networks,
+        name=context.name,
+        fingerprints=context.fingerprints,
     )
 
 
-def _register_file(model: RegisterFileSource, surroundings: Surroundings) -> Source:
-    from adapters.registry.people import RegisterFileAdapter
+def _register_file(model: RegisterFileSource, context: SourceContext) -> Source:
+    from adapters.registry.roster import RegisterFileAdapter
 
-    if surroundings.fingerprints is None:
+    if context.fingerprints is None:
         raise LacksKeys(f"a list of people needs JURAT_HASH_KEYS; {_BRING_BACK}")
-    if surroundings.people is None:
+    if context.people is None:
         raise SourceUnusable("a list of people needs a database, and there is none here")
-    return RegisterFileAdapter(model, surroundings.people, surroundings.fingerprints, name=surroundings.name)
+    return RegisterFileAdapter(model, context.people, context.fingerprints, name=context.name)
 
 
-def _codes(model: CodesSource, surroundings: Surroundings) -> Source:
+def _codes(model: CodesSource, context: SourceContext) -> Source:
     from adapters.codes import Codes
 
-    if surroundings.fingerprints is None:
+    if context.fingerprints is None:
         raise LacksKeys(f"access codes need JURAT_HASH_KEYS; {_BRING_BACK}")
-    return Codes(model.list, surroundings.fingerprints, surroundings.codes, checked=model.checked)
+    return Codes(model.list, context.fingerprints, context.codes, checked=model.checked)
 
 
-def _manual(_: Any, __: Surroundings) -> Source:
+def _manual(_: Any, __: SourceContext) -> Source:
     from adapters.manual import Manual
 
     return Manual()
 
 
-def _simulated(_: Any, __: Surroundings) -> Source:
+def _simulated(_: Any, __: SourceContext) -> Source:
     from adapters.simulated import Simulated
 
     return Simulated()
 
 
-CATALOGUE: Mapping[str, Callable[[Any, Surroundings], Source]] = {
+CATALOGUE: Mapping[str, Callable[[Any, SourceContext], Source]] = {
     "addok": _addok,
     "nominatim": _nominatim,
     "photon": _photon,

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from adapters.base import Credentials, Finding, Found, Query, Redemption, SourceError, Unavailable
 from adapters.fingerprints import Fingerprints
 from jurat.codes import clean
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 _MALFORMED = Finding(Outcome.UNDETERMINED, Reason.CODE_MALFORMED)
 
@@ -27,7 +27,7 @@ class StoredCode(Protocol):
     def expired(self) -> bool: ...
 
 
-class CodeBook(Protocol):
+class CodeStore(Protocol):
     """The lists of codes as the database keeps them. Both methods raise Unavailable when it does not answer."""
 
     def find(self, code_list: str, fingerprints: Sequence[str]) -> Mapping[str, StoredCode]:
@@ -47,7 +47,7 @@ class Codes:
 
     code_list: str | None
     fingerprints: Fingerprints
-    book: CodeBook
+    book: CodeStore
     checked: bool = True
 
     def look_up(self, query: Query) -> Found:

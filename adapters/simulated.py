@@ -35,7 +35,7 @@ from adapters.base import (
     Unavailable,
     Unreadable,
 )
-from jurat.words import Outcome, Reason, outcomes_of
+from jurat.vocabulary import Outcome, Reason, outcomes_of
 
 _WORD = re.compile(
     r"(accept|review)|(refuse|undetermined)(?::([a-z_]{1,40}))?"

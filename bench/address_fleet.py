@@ -9,9 +9,9 @@ from bench.addresses.questions import Question
 from bench.addresses.sources import Asked
 from bench.addresses.zones import Shape
 from bench.fleet import Fleet
-from jurat.submitting import Submission
-from jurat.words import Outcome, Reason
-from tasks.ledger.publishing import NewZone
+from jurat.submission import Submission
+from jurat.vocabulary import Outcome, Reason
+from store.datasets.zones import NewZone
 
 POLLED = 1000
 

@@ -26,16 +26,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from adapters.base import Level, Query, of_many
+from adapters.base import Query, of_many
 from bench.speed.figures import percentile
 from bench.speed.report import markdown, wrapped
 from config.configuration import Configuration
 from config.document import Document
+from config.levels import Level
 from jurat.database import open_engine
-from tasks.ledger import Reading
-from tasks.plan import Plan, make_plan
-from tasks.schema import upgrade
+from store.queries import Queries
+from store.schema.migrations import upgrade
+from tasks.plan import Plan
 from tests.rigs.servers import PostgreSQL
+from worker.plan_builder import make_plan
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data" / "ban-paris-1-10.csv.gz"
@@ -115,7 +117,7 @@ def measure(
             write_base(file, rows, size)
         imports.append(run_import(url, file, len(rows) * size))
         if size in (sizes[0], sizes[-1]):
-            source_plan = plan(Reading(engine))
+            source_plan = plan(Queries(engine))
             look_ups += ask(source_plan, rows, size, given)
             source_plan.close()
     engine.dispose()
@@ -175,7 +177,7 @@ def high_water_mb(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
-def plan(reading: Reading) -> Plan:
+def plan(reading: Queries) -> Plan:
     """A worker's sources, of which `towns` is the register."""
     document: dict[str, Any] = {
         "environment": "test",

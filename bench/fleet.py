@@ -18,10 +18,10 @@ from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings
 from jurat import Client
-from jurat.sealing import generate, key_to_text
-from jurat.submitting import Submission
-from tasks import schema
-from tasks.ledger.publishing import NewZone
+from jurat.seal import generate, key_to_text
+from jurat.submission import Submission
+from store.datasets.zones import NewZone, import_zones
+from store.schema import migrations
 from tests.rigs.servers import PostgreSQL, Valkey
 from worker.bootstrap import Service, open_service
 
@@ -70,10 +70,10 @@ class Fleet:
         settings = Settings.model_validate({name[6:].lower(): value for name, value in environment.items()})
         self.service = open_service(settings)
         self._stack.callback(self.service.close)
-        schema.upgrade(self.service.database)
+        migrations.upgrade(self.service.database)
         self._prepare(environment)
-        self.service.publishing.import_zones(self._zones, "bench")
-        self.service.publishing.apply(Configuration.of(Document.model_validate(self._document)), "bench")
+        import_zones(self.service.database, self._zones, "bench")
+        self.service.publisher.apply(Configuration.of(Document.model_validate(self._document)), "bench")
         command = [
             sys.executable,
             "-P",

@@ -27,12 +27,12 @@ from bench.speed.report import markdown
 from config.configuration import Configuration
 from config.lint import lint
 from jurat.database import open_engine
-from jurat.sealing import key_from_text
-from jurat.words import Outcome
-from tasks.ledger import Reading
-from tasks.plan import make_plan
-from tasks.schema import upgrade
+from jurat.seal import key_from_text
+from jurat.vocabulary import Outcome
+from store.queries import Queries
+from store.schema.migrations import upgrade
 from tests.rigs.servers import PostgreSQL
+from worker.plan_builder import make_plan
 
 PAGE = ROOT / "docs" / "contributors" / "performance.md"
 BEGIN = "<!-- made: people-register -->"
@@ -149,7 +149,7 @@ def measure(name: str, url: str, given: argparse.Namespace, folder: Path, look_u
         file = folder / "members.csv"
         write_list(file, people)
         yield run_import(url, configuration, file, people)
-        look_ups.append(ask(name, linted, Reading(engine), people, given))
+        look_ups.append(ask(name, linted, Queries(engine), people, given))
     engine.dispose()
 
 
@@ -177,7 +177,7 @@ def run_import(url: str, configuration: Path, file: Path, people: int) -> Import
     return Import(people, time.monotonic() - started, memory)
 
 
-def ask(engine: str, configuration: Configuration, reading: Reading, people: int, given: argparse.Namespace) -> LookUps:
+def ask(engine: str, configuration: Configuration, reading: Queries, people: int, given: argparse.Namespace) -> LookUps:
     """One at a time and many at once."""
     plan = make_plan(1, configuration, reading, Fingerprints([key_from_text(_KEY, "the key")]), {})
     source = plan.sources["members"]

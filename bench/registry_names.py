@@ -4,7 +4,7 @@
     python -m bench.registry_names --first 100 --show   other people, and the pairs that were taken for one
     python -m bench.registry_names --write-docs    and write the tables into docs/contributors/how-names-are-compared.md
 
-People are invented (tests/adapters/registry/strangers.py), and so are those whose names are written in two ways
+People are invented (tests/adapters/person_names/strangers.py), and so are those whose names are written in two ways
 (tests/adapters/registry/name-variants.tsv). Ends with 1 when a sample of all cultures has more than 2 wrong pairs, or a
 variant looks like a stranger's name.
 """
@@ -21,9 +21,9 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from adapters.registry.names import Band, Name, compare
+from adapters.person_names.comparison import Band, Name, compare
 from bench.speed.report import markdown, wrapped
-from tests.adapters.registry.strangers import (
+from tests.adapters.person_names.strangers import (
     CULTURES,
     PEOPLE,
     Person,
@@ -32,7 +32,7 @@ from tests.adapters.registry.strangers import (
     people_found_by_prefix,
     wrong_acceptances,
 )
-from tests.adapters.registry.variants import VARIANTS
+from tests.adapters.person_names.variants import VARIANTS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "contributors" / "how-names-are-compared.md"
 BEGIN, END = "<!-- made: registry-names -->", "<!-- end -->"

@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from adapters.address.borders import ZoneIndex
-from adapters.address.zones import Zone
+from adapters.address.zone_index import ZoneIndex
+from adapters.address.zones import ZoneGeometry
 from bench.speed.report import wrapped
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "contributors" / "performance.md"
@@ -76,12 +76,12 @@ def timed(question: str, ask: Callable[[float, float], object], points: Sequence
 def measure(count: int, vertices: int, asked: int, seed: int) -> tuple[list[Times], float, float]:
     """The times, the megabytes that the zones take, and the seconds in which they were made ready."""
     for wkb in zones_of(1, vertices, seed):
-        Zone("warm", 1, wkb).locate(2.0, 45.0)
+        ZoneGeometry("warm", 1, wkb).locate(2.0, 45.0)
     before, seconds = memory(), 0.0
     zones = []
     for number, wkb in enumerate(zones_of(count, vertices, seed)):
         begun = time.perf_counter()
-        zones.append(Zone(f"zone-{number}", 1, wkb))
+        zones.append(ZoneGeometry(f"zone-{number}", 1, wkb))
         seconds += time.perf_counter() - begun
     index = ZoneIndex(zones)
     dice = random.Random(seed)

@@ -1,1 +1,1 @@
-"""What the operator and the administrator set: settings from the environment, and the configuration in YAML."""
+"""What operators and administrators set: the environment, and the configuration in YAML."""

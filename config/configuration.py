@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from config.document import Consultation, Criterion, Document, Environment, Parameter, rule_as_json
 from config.limits import SourceKind
 from config.problems import Complaint, InvalidConfiguration, Positions, Severity
-from config.references import Known, check_fit, check_names
-from config.sentences import complaints_of
+from config.references import KnownNames, check_fit, check_names
 from config.sources import SourceModel, answer_schema
+from config.validation_messages import complaints_of
 from jurat.access import Rule, Terms
 
 _ORDER = "order"
@@ -95,7 +95,7 @@ class Configuration:
         Raises:
             InvalidConfiguration: something in it refers to what is not there, or does not fit together.
         """
-        complaints = [*check_names(document, Known.of(document)), *check_fit(document)]
+        complaints = [*check_names(document, KnownNames.of(document)), *check_fit(document)]
         _refuse(complaint for complaint in complaints if complaint.severity is Severity.ERROR)
         return cls(
             document=document,

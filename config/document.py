@@ -26,6 +26,7 @@ from pydantic_core import PydanticCustomError
 
 from config.durations import Distance, Duration, between, duration_default, parse_duration
 from config.languages import problem_of
+from config.levels import Level
 from config.limits import Name
 from config.problems import printable
 from config.sources import SourceModel
@@ -44,17 +45,6 @@ class Environment(StrEnum):
     TEST = "test"
 
 
-class Level(StrEnum):
-    """How precisely a geocoder places an address; a margin may be given for each."""
-
-    HOUSENUMBER = "housenumber"
-    INTERPOLATED = "interpolated"
-    STREET = "street"
-    POSTCODE = "postcode"
-    LOCALITY = "locality"
-    MUNICIPALITY = "municipality"
-
-
 class Parameter(StrEnum):
     """What a criterion may leave open for its questions to fill: the zone of an address, the list of a code."""
 
@@ -62,7 +52,7 @@ class Parameter(StrEnum):
     LIST = "list"
 
 
-class _Part(BaseModel):
+class _DocumentPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
@@ -223,7 +213,7 @@ ACCESS_RULE_SCHEMA: Final[Mapping[str, Any]] = {
 }
 
 
-class Criterion(_Part):
+class Criterion(_DocumentPart):
     """A rule that an answer must meet: where it is looked up, in this order, and what is demanded.
 
     `margin` is the least distance to a zone's border, in metres, at which a point of a level decides.
@@ -236,7 +226,7 @@ class Criterion(_Part):
     require: dict[Name, Demand] = Field(default_factory=dict)
 
 
-class QuestionModel(_Part):
+class QuestionModel(_DocumentPart):
     """One line of a consultation's access form.
 
     `deadline` bounds a check from its submit, in seconds. `rounds` is how many answers may be given.
@@ -261,7 +251,7 @@ class QuestionModel(_Part):
         return Terms(self.rounds, self.valid_for, min(RENEW, self.valid_for) if self.renew is None else self.renew)
 
 
-class Consultation(_Part):
+class Consultation(_DocumentPart):
     """A consultation that only some may take part in, and the questions that they answer, in order.
 
     `retain` is how long verdicts are kept, in seconds (None: until somebody purges them); `review_due` how long a
@@ -286,7 +276,7 @@ class Consultation(_Part):
         return rule if rule is not None else AtLeast(len(self.questions), tuple(self.questions))
 
 
-class Document(_Part):
+class Document(_DocumentPart):
     """A whole configuration."""
 
     environment: Environment = Environment.PRODUCTION

@@ -16,12 +16,12 @@ from config.addresses import AddressFileSource
 from config.configuration import Configuration
 from config.document import Document
 from config.problems import Complaint, Path, Position, Positions, Problem, Severity
-from config.reading import ReadingError, Written, read
-from config.references import Known, check_fit, check_names, check_use
+from config.references import KnownNames, check_fit, check_names, check_use
 from config.secrets import ForbiddenSecretError, SecretError, check_place, resolve
-from config.sentences import complaints_of
 from config.slips_of_pen import SECTIONS, misplaced_sections
 from config.sources import secrets_of
+from config.validation_messages import complaints_of
+from config.yaml_reader import ReadingError, WrittenConfig, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def lint(
     return Report(problems, Configuration.of(sound) if usable else None, sound, positions)
 
 
-def _brought(written: Written) -> dict[Path, Position]:
+def _brought(written: WrittenConfig) -> dict[Path, Position]:
     """The sources that are presets, each with the place of that word."""
     sources, keys = written.data.get("sources"), written.positions.keys
     paths: list[Path] = [("sources", name) for name in sources] if isinstance(sources, dict) else []
@@ -126,7 +126,7 @@ def _without(data: dict[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     return copy
 
 
-def _known(data: Mapping[str, Any], zones: Collection[str] | None) -> Known:
+def _known(data: Mapping[str, Any], zones: Collection[str] | None) -> KnownNames:
     def names_in(part: Any, *, absent: Collection[str] | None = ()) -> Collection[str] | None:
         return tuple(part) if isinstance(part, dict) else absent if part is None else None
 
@@ -139,7 +139,7 @@ def _known(data: Mapping[str, Any], zones: Collection[str] | None) -> Known:
         if isinstance(part, dict)
     }
     sources, criteria = (names_in(data.get(section), absent=absent) for section in ("sources", "criteria"))
-    return Known(sources, criteria, questions, zones)
+    return KnownNames(sources, criteria, questions, zones)
 
 
 def _unsendable(document: Document, environ: Mapping[str, str] | None, base_dir: FilePath) -> Iterator[Complaint]:

@@ -16,8 +16,8 @@ from pathlib import Path as FilePath
 from typing import Any, Final
 
 from config.problems import Complaint, Path, printable
-from config.reading import read
 from config.suggestions import suggest
+from config.yaml_reader import read
 
 FOLDER: Final = FilePath(__file__).parent / "presets"
 _TYPES = ("registry", "register-file")

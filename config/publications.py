@@ -7,7 +7,6 @@ by the models and checks that the administrators' files go through, and nothing 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
@@ -15,14 +14,14 @@ from pydantic import ValidationError
 
 from config.document import Consultation, Document, Parameter
 from config.problems import Complaint, InvalidConfiguration, Path, Positions, Severity
-from config.references import Known, check_fit, check_names
-from config.sentences import complaints_of
+from config.references import KnownNames, check_fit, check_names
 from config.suggestions import suggest
+from config.validation_messages import complaints_of
+from jurat.names import is_storable
+from jurat.publications import DEEPEST
 
-DEEPEST: Final = 40
 _SECTION: Final = "consultations"
 _MOST_SAID: Final = 5
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def published(
@@ -41,7 +40,7 @@ def published(
     except ValidationError as error:
         raise _invalid(complaints_of(error, data)) from None
     whole = document.model_copy(update={_SECTION: own.consultations})
-    known = Known(tuple(document.sources), tuple(document.criteria), _questions(own), zones)
+    known = KnownNames(tuple(document.sources), tuple(document.criteria), _questions(own), zones)
     complaints = [*check_names(whole, known), *check_fit(whole), *_check_lists(own, lists)]
     ours = [
         complaint
@@ -108,7 +107,7 @@ def _check_storable(value: Any, path: Path, depth: int) -> None:
     if depth > DEEPEST:
         raise _invalid([_too_deep(path[:2])])
     match value:
-        case str() if _UNSTORABLE.search(value):
+        case str() if not is_storable(value):
             raise _invalid([Complaint(path, "this text holds a NUL or half a character", "remove it")])
         case float() if value - value != 0:
             raise _invalid([Complaint(path, "this is no number")])

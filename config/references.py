@@ -25,7 +25,7 @@ from config.registry import (
     sending_problems,
     slip_problems,
 )
-from config.registry.demanded_codes import Doubt
+from config.registry.lint.demanded_codes import Doubt
 from config.sources import CodesSource, SourceModel, answer_schema, urls_of
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, questions_in
@@ -40,7 +40,7 @@ _PUBLIC_NOMINATIM = "nominatim.openstreetmap.org"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownNames:
     """The names that may be referred to, whether what they name is well formed or not.
 
     `questions` are by consultation. A part is None where nobody knows its names: zones that are imported elsewhere, a
@@ -58,7 +58,7 @@ class Known:
         return cls(tuple(document.sources), tuple(document.criteria), questions)
 
 
-def check_names(document: Document, known: Known) -> Iterator[Complaint]:
+def check_names(document: Document, known: KnownNames) -> Iterator[Complaint]:
     """Known that are referred to, and are not there."""
     for name, criterion in document.criteria.items():
         path: Path = ("criteria", name)

@@ -24,7 +24,7 @@ from config.suggestions import did_you_mean
 from jurat.database import ESCAPES, parse_url
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER, is_readable
-from jurat.sealing import key_from_text
+from jurat.seal import key_from_text
 
 PREFIX = "JURAT_"
 _BROKERS = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "memory", "filesystem")

@@ -50,7 +50,7 @@ _SENTENCES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class YamlFault:
     """What is wrong, at a line and column that count from 0, and what to do."""
 
     line: int
@@ -59,7 +59,7 @@ class Fault:
     hint: str = ""
 
 
-def fault_of(error: MarkedYAMLError, text: str) -> Fault:
+def fault_of(error: MarkedYAMLError, text: str) -> YamlFault:
     """The complaint as a sentence at the place of the mistake."""
     return next(_explanations(_Trouble(error, text)))
 
@@ -97,7 +97,7 @@ def indent_of(line: str) -> int:
     return len(line) - len(line.lstrip(" \t"))
 
 
-def _explanations(trouble: _Trouble) -> Iterator[Fault]:
+def _explanations(trouble: _Trouble) -> Iterator[YamlFault]:
     yield from _odd_characters(trouble)
     yield from _quotes(trouble)
     yield from _entries(trouble)
@@ -111,27 +111,27 @@ def _explanations(trouble: _Trouble) -> Iterator[Fault]:
         yield from _brackets(trouble)
     for pattern, message, hint in _SENTENCES:
         if found := re.search(pattern, trouble.said):
-            yield Fault(trouble.number, trouble.column, message.format(*found.groups()), hint)
-    yield Fault(trouble.number, trouble.column, f"is no YAML: {printable(trouble.said)}")
+            yield YamlFault(trouble.number, trouble.column, message.format(*found.groups()), hint)
+    yield YamlFault(trouble.number, trouble.column, f"is no YAML: {printable(trouble.said)}")
 
 
-def _odd_characters(trouble: _Trouble) -> Iterator[Fault]:
+def _odd_characters(trouble: _Trouble) -> Iterator[YamlFault]:
     tab = trouble.line[: trouble.indent].find("\t")
     if tab >= 0:
-        yield Fault(trouble.number, tab, "a tab stands in the indentation", "use spaces")
+        yield YamlFault(trouble.number, tab, "a tab stands in the indentation", "use spaces")
     elif trouble.found == "\t":
-        yield Fault(trouble.number, trouble.column, "a tab stands here", "use spaces")
+        yield YamlFault(trouble.number, trouble.column, "a tab stands here", "use spaces")
     for number in (trouble.number, trouble.above):
         if number is not None and (found := _ODD_PLACE.search(trouble.at(number))):
             column = max(found.start(group) for group in (1, 2, 3))
-            yield Fault(
+            yield YamlFault(
                 number,
                 column,
                 f"a special space (U+{ord(trouble.at(number)[column]):04X}) stands here",
                 "write a plain one",
             )
     if trouble.line.startswith("```"):
-        yield Fault(trouble.number, 0, "``` is Markdown and no YAML", "remove the line")
+        yield YamlFault(trouble.number, 0, "``` is Markdown and no YAML", "remove the line")
 
 
 def not_an_entry(line: str) -> tuple[int, str] | None:
@@ -147,23 +147,23 @@ def not_an_entry(line: str) -> tuple[int, str] | None:
 ENTRY: Final = "begin the entry with '- '"
 
 
-def _entries(trouble: _Trouble) -> Iterator[Fault]:
+def _entries(trouble: _Trouble) -> Iterator[YamlFault]:
     begun = trouble.context.line if trouble.context else None
     for number in (trouble.number, trouble.above, begun):
         if number is not None and (found := not_an_entry(trouble.at(min(number, trouble.number)))):
-            yield Fault(min(number, trouble.number), *found, ENTRY)
+            yield YamlFault(min(number, trouble.number), *found, ENTRY)
 
 
-def _quotes(trouble: _Trouble) -> Iterator[Fault]:
+def _quotes(trouble: _Trouble) -> Iterator[YamlFault]:
     if "unexpected end of stream" in trouble.said and trouble.context:
-        yield Fault(trouble.context.line, trouble.context.column, "a quote is not closed", "close it")
+        yield YamlFault(trouble.context.line, trouble.context.column, "a quote is not closed", "close it")
     if (opened := _quote_over_lines(trouble)) is not None:
         said = f"a quote is not closed here, and ends at the next one, in line {trouble.number + 1}"
-        yield Fault(opened.line, opened.column, said, "close it in its own line")
+        yield YamlFault(opened.line, opened.column, said, "close it in its own line")
     before = trouble.line[: trouble.column].rstrip()
     if "expected ','" in trouble.said and before[-1:] in {'"', "'"} and trouble.found.isalnum():
         hint = "put the whole value in one pair of quotes, of the kind that it does not hold"
-        yield Fault(trouble.number, trouble.column, "this does not belong after the value", hint)
+        yield YamlFault(trouble.number, trouble.column, "this does not belong after the value", hint)
 
 
 def _quote_over_lines(trouble: _Trouble) -> StreamMark | None:
@@ -181,12 +181,12 @@ def _quote_over_lines(trouble: _Trouble) -> StreamMark | None:
     return found
 
 
-def _colons(trouble: _Trouble) -> Iterator[Fault]:
+def _colons(trouble: _Trouble) -> Iterator[YamlFault]:
     before = trouble.line[: trouble.column]
     curly = any(letter in trouble.line for letter in CURLY)
     if re.search(r":\s", before):
         hint = _PLAIN_QUOTES if curly else "put the whole text behind the first colon in quotes"
-        yield Fault(trouble.number, trouble.column, "a colon does not belong here", hint)
+        yield YamlFault(trouble.number, trouble.column, "a colon does not belong here", hint)
     if trouble.above is None:
         return
     above = trouble.at(trouble.above)
@@ -194,42 +194,44 @@ def _colons(trouble: _Trouble) -> Iterator[Fault]:
         first = trouble.above
         while first and _COMMENT.search(trouble.at(first - 1)):
             first -= 1
-        yield Fault(first, indent_of(trouble.at(first)), *NO_COMMENT)
+        yield YamlFault(first, indent_of(trouble.at(first)), *NO_COMMENT)
     if found := _GLUED.search(above):
         said = "a space is missing behind the colon"
-        yield Fault(trouble.above, found.end(1), said, "write KEY: VALUE, with one")
+        yield YamlFault(trouble.above, found.end(1), said, "write KEY: VALUE, with one")
     if found := _EQUALS.search(above):
-        yield Fault(trouble.above, found.start(1), "this is no 'key: value'", "write a colon and a space in place of =")
+        yield YamlFault(
+            trouble.above, found.start(1), "this is no 'key: value'", "write a colon and a space in place of ="
+        )
     if _NO_COLON.search(above):
-        yield Fault(trouble.above, indent_of(above), "a colon is missing behind the key", "write KEY: VALUE")
+        yield YamlFault(trouble.above, indent_of(above), "a colon is missing behind the key", "write KEY: VALUE")
     if _WHOLE.search(above) and trouble.indent > indent_of(above):
         said = "this line stands further right than the one above, which has its value already"
-        yield Fault(trouble.number, trouble.indent, said, "line it up with that")
-    yield Fault(
+        yield YamlFault(trouble.number, trouble.indent, said, "line it up with that")
+    yield YamlFault(
         trouble.number, trouble.column, "a colon does not belong here", "quote the text, or check the lines above"
     )
 
 
-def _no_colon(trouble: _Trouble) -> Iterator[Fault]:
+def _no_colon(trouble: _Trouble) -> Iterator[YamlFault]:
     mark = trouble.context
     number, column = (mark.line, mark.column) if mark else (trouble.number, trouble.column)
     line = trouble.at(min(number, trouble.number))
     if _COMMENT.search(line):
-        yield Fault(number, column, *NO_COMMENT)
+        yield YamlFault(number, column, *NO_COMMENT)
     if _NO_COLON.search(line):
-        yield Fault(
+        yield YamlFault(
             number, column, "a colon is missing behind the key", "write KEY: VALUE, or KEY: before what belongs to it"
         )
-    yield Fault(number, column, "this is no 'key: value'", "check the colon after the key, and the quotes above")
+    yield YamlFault(number, column, "this is no 'key: value'", "check the colon after the key, and the quotes above")
 
 
-def _indentation(trouble: _Trouble) -> Iterator[Fault]:
+def _indentation(trouble: _Trouble) -> Iterator[YamlFault]:
     if trouble.column > trouble.indent:
         if trouble.found in {",", "}", "]"}:
             said = f"this '{trouble.found}' closes nothing" if trouble.found != "," else "this ',' does not belong here"
-            yield Fault(trouble.number, trouble.column, said, "remove it")
+            yield YamlFault(trouble.number, trouble.column, said, "remove it")
         said, hint = "this does not belong after the value", "put the whole value in one pair of quotes"
-        yield Fault(trouble.number, trouble.column, said, hint)
+        yield YamlFault(trouble.number, trouble.column, said, hint)
     lists = [
         number
         for number in range(trouble.number)
@@ -238,12 +240,14 @@ def _indentation(trouble: _Trouble) -> Iterator[Fault]:
     if lists and not trouble.line.lstrip().startswith("-"):
         yield from _too_far_right(trouble, lists[-1])
         said = f"a list begins here, and line {trouble.number + 1} is no entry of it"
-        yield Fault(lists[-1], trouble.indent, said, "begin all with '- ', or none, where names stand before a colon")
+        yield YamlFault(
+            lists[-1], trouble.indent, said, "begin all with '- ', or none, where names stand before a colon"
+        )
     said = "this line does not fit the indentation of the lines above"
-    yield Fault(trouble.number, trouble.column, said, "line it up with them")
+    yield YamlFault(trouble.number, trouble.column, said, "line it up with them")
 
 
-def _too_far_right(trouble: _Trouble, in_list: int) -> Iterator[Fault]:
+def _too_far_right(trouble: _Trouble, in_list: int) -> Iterator[YamlFault]:
     """An option that belongs beside the one that holds the list, and stands as far right as the list's entries."""
     from config.schema import are_siblings  # noqa: PLC0415 - it reads presets, and those are YAML too
 
@@ -254,21 +258,21 @@ def _too_far_right(trouble: _Trouble, in_list: int) -> Iterator[Fault]:
     if holds and stands and are_siblings(holds[1], stands[1]):
         first = next(n for n in range(holder, in_list + 1) if trouble.at(n).lstrip().startswith("- "))
         said = f"'{stands[1]}' stands as far right as the list in line {first + 1}, and is no entry of it"
-        yield Fault(trouble.number, trouble.indent, said, f"line it up with '{holds[1]}' in line {holder + 1}")
+        yield YamlFault(trouble.number, trouble.indent, said, f"line it up with '{holds[1]}' in line {holder + 1}")
 
 
-def _brackets(trouble: _Trouble) -> Iterator[Fault]:
+def _brackets(trouble: _Trouble) -> Iterator[YamlFault]:
     if trouble.context and trouble.context.line < trouble.number and trouble.above is not None:
         above = trouble.at(trouble.above).rstrip()
         closing = "]" if "']'" in trouble.said else "}"
         if above and above[-1] not in ",{[":
             said = f"a ',' or the closing '{closing}' is missing at the end of this line"
-            yield Fault(trouble.above, len(above), said, "check the brackets")
+            yield YamlFault(trouble.above, len(above), said, "check the brackets")
     if trouble.found in {"{", "["}:
         said = f"a text with '{trouble.found}' in it stands in quotes here"
-        yield Fault(trouble.number, trouble.column, said, "put the whole value in quotes")
+        yield YamlFault(trouble.number, trouble.column, said, "put the whole value in quotes")
     if trouble.found == ":":
         hint = _PLAIN_QUOTES if any(letter in trouble.line for letter in CURLY) else "put the whole text in quotes"
         same = trouble.context is not None and trouble.context.line == trouble.number
         if same and re.search(r":\s", trouble.line[: trouble.column]):
-            yield Fault(trouble.number, trouble.column, "a colon does not belong here", hint)
+            yield YamlFault(trouble.number, trouble.column, "a colon does not belong here", hint)

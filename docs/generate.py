@@ -24,25 +24,26 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateColumn
 
 from adapters import simulated
+from cli.command import ENVIRONMENT
+from cli.main import SECTIONS, load
+from cli.reference import wrapped
 from config import addresses, document, registry, sources
 from config.durations import ByteSize, Distance, Duration, Rate
 from config.limits import NAME_PATTERN, BreakerLimits, ClientCertificate, LimitedSource, OpeningHours
-from config.registry import batches, decoding, inputs, people, record, request, rules, trials
-from config.registry.templates import NAME_PATTERN as INNER_NAME_PATTERN
+from config.registry import roster
+from config.registry.model import answer_formats, batches, inputs, record, request, rules, source, trials
+from config.registry.model.templates import NAME_PATTERN as INNER_NAME_PATTERN
 from config.secrets import SecretReference
 from config.settings import Settings
 from docs import rights, wheel
 from docs.markdown import Row, table
-from jurat import words
+from jurat import vocabulary
 from jurat.access import Confirmed
 from jurat.database import open_engine
 from jurat.messages import KEYS, languages, message_for
 from jurat.tables import metadata
-from jurat.words import Outcome, Reason, State, outcomes_of
-from tasks.schema import upgrade
-from worker.cli import SECTIONS, load
-from worker.command import ENVIRONMENT
-from worker.reference import wrapped
+from jurat.vocabulary import Outcome, Reason, State, outcomes_of
+from store.schema.migrations import upgrade
 
 DOCS = Path(__file__).resolve().parent
 FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment")
@@ -118,7 +119,7 @@ def states() -> Iterator[str]:
         ("AccessState", "`jurat_access.access`"),
     ):
         yield from (f"**{where}**", "")
-        yield from table(("word", "meaning"), ((f"`{word}`", told[name][word]) for word in getattr(words, name)))
+        yield from table(("word", "meaning"), ((f"`{word}`", told[name][word]) for word in getattr(vocabulary, name)))
         yield ""
 
 
@@ -170,11 +171,11 @@ def reasons() -> Iterator[str]:
 
 
 def _group(reason: Reason) -> str:
-    if reason in words.TECHNICAL:
+    if reason in vocabulary.TECHNICAL:
         return "Undetermined: technical"
-    if reason in words.ACCEPTING:
+    if reason in vocabulary.ACCEPTING:
         return "Accepted"
-    return "Refused" if reason in words.REFUSING else "Undetermined: what was found does not decide"
+    return "Refused" if reason in vocabulary.REFUSING else "Undetermined: what was found does not decide"
 
 
 def _reason(reason: Reason) -> Row:
@@ -225,22 +226,22 @@ OPTIONS: Mapping[str, Mapping[str, type[BaseModel]]] = {
         "secrets": SecretReference,
         "client_certificate": ClientCertificate,
         "inputs": inputs.Input,
-        "steps": registry.source.Step,
-        "set": registry.source.Kept,
-        "decode, XML in a text": decoding.XmlIn,
-        "decode, a table": decoding.Csv,
-        "csv": decoding.CsvTable,
-        "request": request.Request,
+        "steps": source.Step,
+        "set": source.Kept,
+        "decode, XML in a text": answer_formats.XmlIn,
+        "decode, a table": answer_formats.Csv,
+        "csv": answer_formats.CsvTable,
+        "request": request.RequestDescription,
         "auth, `type: header`": request.HeaderAuth,
         "auth, `type: bearer`": request.BearerAuth,
         "auth, `type: basic`": request.BasicAuth,
         "auth, `type: query`": request.QueryAuth,
         "outcomes": rules.OutcomeRule,
-        "record": record.Record,
+        "record": record.RecordDescription,
         "fields, a date": record.DateField,
         "batch": batches.Batch,
-        "record of a list": people.Row,
-        "file of a list": people.PeopleFile,
+        "record of a list": roster.Row,
+        "file of a list": roster.PeopleFile,
         "rules, `check: equals`": rules.EqualsRule,
         "rules, `check: name`": rules.NameRule,
         "rules, `check: status`": rules.StatusRule,
@@ -269,12 +270,12 @@ _CHOICES = {
     "Step.set": "map to JMESPath or [set](#set)",
     "Step.as_list": "list of names joined by dots",
     "Input.values": "map to text",
-    "Record.fields": "map to JMESPath or [date](#fields-a-date)",
+    "RecordDescription.fields": "map to JMESPath or [date](#fields-a-date)",
     "Row.fields": "map to JMESPath or [date](#fields-a-date)",
     "Trial.responses": "map to [response](#responses)",
     "Trial.require": "map to values of a criterion's `require`",
     "Response.json": "anything",
-    "Request.auth": "[auth](#auth-type-header)",
+    "RequestDescription.auth": "[auth](#auth-type-header)",
 }
 _FIRST = ("type", "check")
 _QUANTITIES = {"duration": Duration, "distance": Distance, "size": ByteSize, "rate": Rate}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from worker.reference import WIDTH
+from cli.reference import WIDTH
 
 Row = Sequence[str]
 

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from docs.markdown import Row, matrix, table
-from tasks.grants import ABOUT, ASKS, CALLS, OUR_OWN, RIGHTS, Role, asking_for, rights_of
-from tasks.schema import upgrade_sql
+from store.schema.grants import ABOUT, ASKS, CALLS, OUR_OWN, RIGHTS, Role, asking_for, rights_of
+from store.schema.migrations import upgrade_sql
 
 _FUNCTION = re.compile(
     r"CREATE (?:OR REPLACE )?FUNCTION (?P<name>\w+)\((?P<given>.*?)\)\s+RETURNS (?P<gives>.+?) LANGUAGE", re.DOTALL

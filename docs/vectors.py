@@ -20,7 +20,7 @@ from typing import Any
 from nacl.public import Box, PrivateKey, PublicKey
 
 from jurat.answers import encode
-from jurat.sealing import key_id
+from jurat.seal import key_id
 
 FILE = Path(__file__).resolve().parent / "reference" / "sealing-vectors.json"
 

@@ -1,10 +1,9 @@
-"""jurat: have the answers of a secure consultation checked outside the web request.
+"""The contract between a platform and the workers, and all of the wheel: vocabulary, tables and the client.
 
 A platform inserts a check in its own transaction, workers look it up in slow outside sources, and the platform polls
-the verdict. This package is the contract between them: words, tables and the client. It needs nothing of the service.
+the verdict. Nothing here needs the service.
 """
 
-from jurat.asking import Asked, AskedState
 from jurat.client import Client
 from jurat.errors import (
     AccessRevoked,
@@ -24,11 +23,12 @@ from jurat.errors import (
     UnknownRequest,
     WaitTimeout,
 )
+from jurat.participant_requests import RequestState, RequestStatus
+from jurat.participant_status import ParticipantStatus
 from jurat.publications import Publication
-from jurat.reading import Access, Result
-from jurat.standing import Standing
-from jurat.submitting import Check, Submission
-from jurat.words import AccessState, Outcome, Priority, PublicationState, QuestionState, Reason, State
+from jurat.queries import Access, Result
+from jurat.submission import Check, Submission
+from jurat.vocabulary import AccessState, Outcome, Priority, PublicationState, QuestionState, Reason, State
 from jurat.zones import Zone
 
 __all__ = [
@@ -36,8 +36,6 @@ __all__ = [
     "AccessRevoked",
     "AccessState",
     "AlreadyConfirmed",
-    "Asked",
-    "AskedState",
     "Check",
     "Client",
     "ConfigurationError",
@@ -49,14 +47,16 @@ __all__ = [
     "NotContestable",
     "NotNeeded",
     "Outcome",
+    "ParticipantStatus",
     "Priority",
     "Publication",
     "PublicationState",
     "QuestionState",
     "Reason",
+    "RequestState",
+    "RequestStatus",
     "Result",
     "SchemaMissing",
-    "Standing",
     "State",
     "Submission",
     "UnknownCheck",

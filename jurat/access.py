@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from jurat.words import COSTS_NO_ROUND, AccessState, Outcome, QuestionState, Reason, State
+from jurat.vocabulary import COSTS_NO_ROUND, AccessState, Outcome, QuestionState, Reason, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QuestionStatus:
     """Where a question stands, and how many more answers it may get.
 
     `until` is when its accepted answer ends to hold (None: never, or there is none), and `renewable_from` from when on
@@ -184,9 +184,9 @@ class Standing:
     renewable_from: datetime | None = None
 
 
-def standing(
+def question_status(
     confirmed: Sequence[Confirmed], terms: Terms, now: datetime, reopened: Collection[datetime] = ()
-) -> Standing:
+) -> QuestionStatus:
     """Where a question stands at `now`, after the answers in `confirmed` (oldest first).
 
     Each of `reopened`, the times at which a person allowed one more answer, adds a round, until an answer is accepted.
@@ -206,34 +206,34 @@ def standing(
     renewable_from = until and until - timedelta(seconds=terms.renew_s)
     allowed = more + (terms.rounds if renewable_from is not None and renewable_from <= now else 0)
     left = 0 if confirmed[-1].under_way else _left(since, allowed)
-    return Standing(QuestionState.ACCEPTED, left, until, renewable_from)
+    return QuestionStatus(QuestionState.ACCEPTED, left, until, renewable_from)
 
 
 def _left(confirmed: Iterable[Confirmed], allowed: int) -> int:
     return max(0, allowed - sum(answer.costs_round for answer in confirmed))
 
 
-def _unaccepted(confirmed: Sequence[Confirmed], allowed: int) -> Standing:
+def _unaccepted(confirmed: Sequence[Confirmed], allowed: int) -> QuestionStatus:
     """Where a question stands of which no answer is accepted. One that is under way counts as given.
 
     The last answer tells. Where it is settled and no other may be given, an earlier one does that a person looks at
     again: what comes of that may count yet.
     """
     if not confirmed:
-        return Standing(QuestionState.OPEN, allowed)
+        return QuestionStatus(QuestionState.OPEN, allowed)
     left = _left(confirmed, allowed)
     telling = confirmed[-1]
     if not telling.under_way and left == 0:
         telling = next((answer for answer in reversed(confirmed) if answer.under_way), telling)
     match telling:
         case Confirmed(state=State.PENDING | State.LEASED):
-            return Standing(QuestionState.PENDING, left)
+            return QuestionStatus(QuestionState.PENDING, left)
         case Confirmed(state=State.REVIEW):
-            return Standing(QuestionState.REVIEW, left)
+            return QuestionStatus(QuestionState.REVIEW, left)
         case Confirmed(outcome=Outcome.REFUSED):
-            return Standing(QuestionState.REFUSED, left)
+            return QuestionStatus(QuestionState.REFUSED, left)
         case _:
-            return Standing(QuestionState.UNDETERMINED, left)
+            return QuestionStatus(QuestionState.UNDETERMINED, left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ class AddedUp:
     ended: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def add_up(rule: Rule, stands: Mapping[str, Standing], now: datetime, *, revoked: bool = False) -> AddedUp:
+def add_up(rule: Rule, stands: Mapping[str, QuestionStatus], now: datetime, *, revoked: bool = False) -> AddedUp:
     """What the standings of all questions, as they are at `now`, add up to under `rule`.
 
     A question of the rule whose answer cannot change the access any more (another one was accepted in its place, or

@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from jurat import asking, code_lists, contesting
+from jurat import code_lists, contests, participant_requests
 from jurat.errors import ConfigurationError, InvalidSubmission
 from jurat.publications import publish
 from jurat.reader import Reader
 from jurat.ring import NO_BROKER, Bell
-from jurat.sealing import Seal, key_from_text
+from jurat.seal import Seal, key_from_text
 from jurat.silence import silence_limited
 from jurat.statements import Statements, require_tables, statements_on
-from jurat.submitting import Check, Schemas, Submission, submit_all
-from jurat.words import Priority
+from jurat.submission import Check, Schemas, Submission, submit_all
+from jurat.vocabulary import Priority
 
 
 class Client(Reader):
@@ -152,7 +152,7 @@ class Client(Reader):
         if self._seal is None:
             raise ConfigurationError("contesting needs the seal_key (the public key of `bin/jurat keys generate`)")
         with self._statements(connection) as statements:
-            return contesting.contest(statements, self._seal, check_id, note, document, id)
+            return contests.contest(statements, self._seal, check_id, note, document, id)
 
     def transfer(
         self,
@@ -182,7 +182,7 @@ class Client(Reader):
             SchemaMissing: the database has no jurat tables, or those of another contract version.
         """
         with self._statements(connection) as statements:
-            return asking.transfer(statements, consultation, participant, target, by, id)
+            return participant_requests.transfer(statements, consultation, participant, target, by, id)
 
     def erase(
         self,
@@ -201,7 +201,7 @@ class Client(Reader):
         UnknownConsultation where a consultation is given that is neither configured nor has any answer.
         """
         with self._statements(connection) as statements:
-            return asking.erase(statements, participant, consultation, id)
+            return participant_requests.erase(statements, participant, consultation, id)
 
     def add_codes(
         self,

@@ -13,9 +13,9 @@ from uuid import UUID
 
 from jurat.errors import InvalidSubmission
 from jurat.ids import own_id
-from jurat.naming import require_printable
+from jurat.names import require_printable
 from jurat.publications import NAME, NAMED
-from jurat.sealing import SEALED, Seal
+from jurat.seal import SEALED, Seal
 from jurat.statements import Statements, now
 
 MOST_CODES = 10_000

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from jurat.errors import InvalidConsultation
+from jurat.names import is_storable
 from jurat.statements import Statements, now
-from jurat.words import PublicationState
+from jurat.vocabulary import PublicationState
 
 LARGEST = 256 << 10
 """Bytes of the document as JSON in UTF-8."""
 
 DEEPEST = 40
+"""Maps and lists in one another, in what platforms publish and in files."""
 
 OPTIONS = ("access", "contact", "four_eyes", "messages", "questions", "retain", "review_due", "title")
 """What a consultation may say, sorted. Which of them a worker knows, it says itself."""
@@ -41,15 +43,14 @@ MOST_QUESTIONS = 50
 MOST_NAMED = 12
 
 NAME = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 NAMED = "a name has lower-case letters, digits, '-' and '_', at most 63, and begins with a letter or digit"
 _MAP = "must be a map (key: value)"
 _NAMES = {"zone": ("zone", "zones"), "list": ("list of codes", "lists")}
-"""Of each parameter what it names, and the attribute of `Known` that has those."""
+"""Of each parameter what it names, and the attribute of `Choices` that has those."""
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class PublicationProblem:
     """The first thing that is wrong with a publication: the SQLSTATE under which PostgreSQL says it, where, and what
     to do (or nothing).
     """
@@ -61,7 +62,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Choices:
     """What is there to choose from: each criterion with what it leaves open, zones in force, lists that have codes.
 
     `ours` are the consultations that the platform has published, `theirs` says that administrators have one of this
@@ -103,10 +104,10 @@ def publish(statements: Statements, name: str, document: Mapping[str, Any] | Non
     for argument, value in (("name", name), ("published_by", by)):
         if not isinstance(value, str):
             raise InvalidConsultation(argument, "must be text")
-        if _UNSTORABLE.search(value):
+        if not is_storable(value):
             raise InvalidConsultation(argument, "must be 1 to 200 printable characters")
     if statements.dialect == "postgresql":
-        found = [Problem(*row) for row in statements.run(_EXAMINE, given)]
+        found = [PublicationProblem(*row) for row in statements.run(_EXAMINE, given)]
     else:
         found = [each] if (each := problem_of(name, written, by, _known(statements, name))) else []
     for problem in found:
@@ -116,7 +117,7 @@ def publish(statements: Statements, name: str, document: Mapping[str, Any] | Non
     return int(statements.run(_INSERT, given)[0][0])
 
 
-def problem_of(name: str, document: str | None, by: str, known: Known) -> Problem | None:
+def problem_of(name: str, document: str | None, by: str, known: Choices) -> PublicationProblem | None:
     """The first thing that is wrong, in the order in which `jurat_check_consultation` looks; None where nothing is.
 
     `document` is JSON text, None to withdraw the consultation.
@@ -124,94 +125,98 @@ def problem_of(name: str, document: str | None, by: str, known: Known) -> Proble
     return next(_problems(name, document, by, known), None)
 
 
-def _problems(name: str, document: str | None, by: str, known: Known) -> Iterator[Problem]:
+def _problems(name: str, document: str | None, by: str, known: Choices) -> Iterator[PublicationProblem]:
     if not NAME.fullmatch(name):
-        yield Problem("JU010", "name", NAMED)
+        yield PublicationProblem("JU010", "name", NAMED)
     if not 0 < len(by) <= 200 or not by.isprintable():
-        yield Problem("JU010", "published_by", "must be 1 to 200 printable characters")
+        yield PublicationProblem("JU010", "published_by", "must be 1 to 200 printable characters")
     here = f"consultations.{name}"
     if document is None:
         if name not in known.ours:
-            yield Problem("JU012", here, "the platform has published no such consultation", _there_is(name, known.ours))
+            yield PublicationProblem(
+                "JU012", here, "the platform has published no such consultation", _there_is(name, known.ours)
+            )
         return
     size = len(document.encode())
     if size > LARGEST:
-        yield Problem("JU010", "document", "is larger than 256 KiB", "shorten its texts")
+        yield PublicationProblem("JU010", "document", "is larger than 256 KiB", "shorten its texts")
     if known.others >= MOST_PUBLISHED:
-        yield Problem("JU010", here, TOO_MANY, WITHDRAW_ONE)
+        yield PublicationProblem("JU010", here, TOO_MANY, WITHDRAW_ONE)
     if known.bytes_of_others + size > LARGEST_TOGETHER:
-        yield Problem("JU010", here, TOO_LARGE_TOGETHER, SHORTEN_OR_WITHDRAW)
+        yield PublicationProblem("JU010", here, TOO_LARGE_TOGETHER, SHORTEN_OR_WITHDRAW)
     whole = json.loads(document)
-    if any(map(_UNSTORABLE.search, _texts(whole))):
-        yield Problem("JU010", "document", "a text in it holds a NUL or half a character", "remove it")
+    if not all(map(is_storable, _texts(whole))):
+        yield PublicationProblem("JU010", "document", "a text in it holds a NUL or half a character", "remove it")
     if not isinstance(whole, dict):
-        yield Problem("JU011", here, _MAP)
+        yield PublicationProblem("JU011", here, _MAP)
     if known.theirs:
-        yield Problem("JU012", here, "the administrators' configuration has this name", "choose another name")
+        yield PublicationProblem(
+            "JU012", here, "the administrators' configuration has this name", "choose another name"
+        )
     yield from _unknown_options(here, whole, OPTIONS)
     yield from _wrong_questions(here, whole, known)
     asked = whole["questions"]
     spoken_of = sorted(set(_strings(whole.get("access"))) - set(asked))
     if spoken_of:
         said = f"there is no question '{_shown(spoken_of[0])}' here"
-        yield Problem("JU011", f"{here}.access", said, _there_is(spoken_of[0], asked))
+        yield PublicationProblem("JU011", f"{here}.access", said, _there_is(spoken_of[0], asked))
 
 
-def _wrong_questions(here: str, whole: Mapping[str, Any], known: Known) -> Iterator[Problem]:
+def _wrong_questions(here: str, whole: Mapping[str, Any], known: Choices) -> Iterator[PublicationProblem]:
     if "questions" not in whole:
-        yield Problem("JU011", here, "'questions' is missing")
+        yield PublicationProblem("JU011", here, "'questions' is missing")
     questions, place = whole["questions"], f"{here}.questions"
     if not isinstance(questions, dict):
-        yield Problem("JU011", place, _MAP)
+        yield PublicationProblem("JU011", place, _MAP)
     if not questions:
-        yield Problem("JU011", place, "is empty")
+        yield PublicationProblem("JU011", place, "is empty")
     if len(questions) > MOST_QUESTIONS:
-        yield Problem("JU011", place, f"has more than {MOST_QUESTIONS} entries")
+        yield PublicationProblem("JU011", place, f"has more than {MOST_QUESTIONS} entries")
     for name, question in questions.items():
         yield from _wrong_question(f"{place}.{_shown(name)}", name, question, known)
 
 
-def _wrong_question(here: str, name: str, question: Any, known: Known) -> Iterator[Problem]:
+def _wrong_question(here: str, name: str, question: Any, known: Choices) -> Iterator[PublicationProblem]:
     if not NAME.fullmatch(name):
-        yield Problem("JU011", here, NAMED)
+        yield PublicationProblem("JU011", here, NAMED)
     if not isinstance(question, dict):
-        yield Problem("JU011", here, _MAP)
+        yield PublicationProblem("JU011", here, _MAP)
     yield from _unknown_options(here, question, QUESTION_OPTIONS)
     if "criterion" not in question:
-        yield Problem("JU011", here, "'criterion' is missing")
+        yield PublicationProblem("JU011", here, "'criterion' is missing")
     criterion = question["criterion"]
     if not isinstance(criterion, str):
-        yield Problem("JU011", f"{here}.criterion", "must be text")
+        yield PublicationProblem("JU011", f"{here}.criterion", "must be text")
     if criterion not in known.criteria:
         said = f"there is no criterion '{_shown(criterion)}'"
-        yield Problem("JU011", f"{here}.criterion", said, _there_is(criterion, known.criteria))
+        yield PublicationProblem("JU011", f"{here}.criterion", said, _there_is(criterion, known.criteria))
     yield from _wrong_parameters(here, criterion, question.get("with", {}), known)
 
 
-def _wrong_parameters(here: str, criterion: str, filled: Any, known: Known) -> Iterator[Problem]:
+def _wrong_parameters(here: str, criterion: str, filled: Any, known: Choices) -> Iterator[PublicationProblem]:
     if not isinstance(filled, dict):
-        yield Problem("JU011", f"{here}.with", _MAP)
+        yield PublicationProblem("JU011", f"{here}.with", _MAP)
     left_open = sorted(known.criteria[criterion])
     for parameter in sorted(set(filled) - set(left_open)):
         said = f"criterion '{criterion}' does not leave it open"
         hint = f"it leaves open: {', '.join(left_open) or 'nothing'}"
-        yield Problem("JU011", f"{here}.with.{_shown(parameter)}", said, hint)
+        yield PublicationProblem("JU011", f"{here}.with.{_shown(parameter)}", said, hint)
     for parameter in left_open:
         if parameter not in filled:
             said = f"criterion '{criterion}' leaves {parameter} open, and this question does not fill it"
-            yield Problem("JU011", here, said, f"add with: {{ {parameter}: NAME }}")
+            yield PublicationProblem("JU011", here, said, f"add with: {{ {parameter}: NAME }}")
     for parameter in left_open:
         place, value = f"{here}.with.{parameter}", filled[parameter]
         if not isinstance(value, str):
-            yield Problem("JU011", place, "must be text")
+            yield PublicationProblem("JU011", place, "must be text")
         kind, there = _NAMES.get(parameter, ("", ""))
         if kind and value not in (names := getattr(known, there)):
-            yield Problem("JU011", place, f"there is no {kind} '{_shown(value)}'", _there_is(value, names))
+            yield PublicationProblem("JU011", place, f"there is no {kind} '{_shown(value)}'", _there_is(value, names))
 
 
-def _unknown_options(here: str, found: Mapping[str, Any], options: Sequence[str]) -> Iterator[Problem]:
+def _unknown_options(here: str, found: Mapping[str, Any], options: Sequence[str]) -> Iterator[PublicationProblem]:
     for option in sorted(set(found) - set(options)):
-        yield Problem("JU011", f"{here}.{_shown(option)}", "unknown option", _there_is(option, options))
+        yield PublicationProblem("JU011", f"{here}.{_shown(option)}", "unknown option", _there_is(option, options))
 
 
 def _there_is(word: str, known: Collection[str]) -> str:
@@ -280,13 +285,13 @@ def _strings(value: Any) -> Iterator[str]:
                 yield from _strings(part)
 
 
-def _known(statements: Statements, name: str) -> Known:
+def _known(statements: Statements, name: str) -> Choices:
     criteria = {row[0]: json.loads(row[1]) for row in statements.run("SELECT name, open FROM jurat_criteria", {})}
     zones, lists = ({row[0] for row in statements.run(sql, {})} for sql in (_ZONES, _LISTS))
     ours = {row[0] for row in statements.run("SELECT name FROM jurat_consultations WHERE document IS NOT NULL", {})}
     theirs = bool(statements.run(_THEIRS, {"name": name}))
     ((others, size),) = statements.run(_OTHERS, {"name": name})
-    return Known(criteria, zones, lists, ours, theirs, others, size)
+    return Choices(criteria, zones, lists, ours, theirs, others, size)
 
 
 _ZONES = f"SELECT DISTINCT name FROM jurat_zones WHERE coalesce(in_force_from, imported_at) <= {now('sqlite')}"

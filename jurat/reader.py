@@ -12,7 +12,6 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from jurat.asking import Asked, AskedState
 from jurat.candidates import open_candidates, opening_key, reading_candidates
 from jurat.columns import moment
 from jurat.database import NO_FILE, is_missing_table, make_no_file, open_engine, reader
@@ -27,9 +26,11 @@ from jurat.errors import (
 )
 from jurat.ids import parse_id
 from jurat.messages import OwnTexts, message_for, spoken
-from jurat.naming import is_storable, require_printable, require_text
+from jurat.names import is_storable, require_printable, require_text
+from jurat.participant_requests import RequestState, RequestStatus
+from jurat.participant_status import ParticipantStatus
 from jurat.publications import PUBLICATION, Publication, publication_from
-from jurat.reading import (
+from jurat.queries import (
     ACCESS,
     CONSULTATIONS,
     PUBLISHED,
@@ -45,8 +46,7 @@ from jurat.reading import (
     result_from,
 )
 from jurat.silence import seconds_of
-from jurat.standing import Standing
-from jurat.words import AccessState, QuestionState, Reason, State
+from jurat.vocabulary import AccessState, QuestionState, Reason, State
 from jurat.zones import ZONES, Zone, zone_from
 
 
@@ -69,7 +69,7 @@ class Reader:
             raise UnknownConsultation(name, [row[0] for row in self._read(PUBLISHED, {})])
         return publication_from(name, rows[0])
 
-    def request(self, request_id: UUID | str) -> Asked:
+    def request(self, request_id: UUID | str) -> RequestStatus:
         """What came of a request of `contest`, `transfer`, `erase` or `add_codes`.
 
         Raises UnknownRequest when no committed request has this id, or it was dealt with long ago.
@@ -79,8 +79,8 @@ class Reader:
         if not known or not rows:
             raise UnknownRequest(known or request_id)
         _, kind, applied_at, refused = rows[0]
-        state = AskedState.WAITING if applied_at is None else AskedState.REFUSED if refused else AskedState.DONE
-        return Asked(known, kind, state, refused, moment(applied_at))
+        state = RequestState.WAITING if applied_at is None else RequestState.REFUSED if refused else RequestState.DONE
+        return RequestStatus(known, kind, state, refused, moment(applied_at))
 
     def result(self, check_id: UUID | str) -> Result:
         """What is known of a check, by its primary key.
@@ -115,7 +115,7 @@ class Reader:
             raise self._unknown(consultation)
         return access_from(rows)
 
-    def standing(self, consultation: str, participant: str) -> Standing:
+    def participant_status(self, consultation: str, participant: str) -> ParticipantStatus:
         """The participant's access with the newest result of each question, all of one moment: what a page shows.
 
         One statement reads it. Of two, one after the other, the second may know more than the first.
@@ -128,7 +128,7 @@ class Reader:
         results = [result_from(row[:RESULT_WIDTH]) for row in rows if row[0] is not None]
         contact, messages = map(read_json, rows[0][RESULT_WIDTH : RESULT_WIDTH + 2])
         access = access_from([row[RESULT_WIDTH + 2 :] for row in rows])
-        return Standing(access, {result.question: result for result in results}, contact, messages)
+        return ParticipantStatus(access, {result.question: result for result in results}, contact, messages)
 
     def wait(self, check_id: UUID | str, timeout: float = 30.0) -> Result:
         """Poll until the check is settled or goes to review, for at most `timeout` seconds.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jurat.reading import read_json
+from jurat.queries import read_json
 
 Outline = Sequence[Sequence[Sequence[Sequence[float]]]]
 """Polygons, each of rings, each of [longitude, latitude] in degrees (WGS 84): the `coordinates` of a GeoJSON

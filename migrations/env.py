@@ -1,4 +1,4 @@
-"""Runs the migrations, from `tasks.schema` alone: with its connection, or offline for a DBA (`db upgrade --sql`)."""
+"""Runs the migrations, from `store.schema` alone: with its connection, or offline for a DBA (`db upgrade --sql`)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ else:
         target_metadata=metadata,
         version_table=VERSION_TABLE,
         include_name=lambda name, kind, _parents: kind != "table" or str(name).startswith("jurat_"),
-        # Of a step back: an upgrade runs within a transaction of `tasks.schema`. SQLite's one lock ends with its own.
+        # Of a step back: an upgrade runs within a transaction of `store.schema`. SQLite's one lock ends with its own.
         transaction_per_migration=connection.dialect.name != "sqlite",
         transactional_ddl=True,  # of SQLite too: jurat.database begins transactions itself, Python's driver does not
     )

@@ -1,1 +1,1 @@
-"""What is done with a check and by which rules."""
+"""One check: what is looked up and what is decided, without SQL and without Celery."""

@@ -11,14 +11,14 @@ from typing import Any
 from uuid import UUID
 
 from adapters.base import NumberClaim, Redemption
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 MOST_LOST_LEASES = 3
 """A check whose workers vanished this often is not looked up again: it may be what kills them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ClaimedCheck:
     """A check that this worker holds under `fence`. Its answer is sealed.
 
     `lookups` counts look-ups that failed, `lost_leases` workers that vanished with it. `seconds_left` is what remained
@@ -59,7 +59,7 @@ class Held:
         return self.seconds_left <= 0
 
     def __repr__(self) -> str:
-        return f"Held({self.id}, fence={self.fence})"
+        return f"ClaimedCheck({self.id}, fence={self.fence})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Later:
 @dataclass(frozen=True, slots=True)
 class NextSource:
     """The source gave no evidence; the criterion's next one is asked, now. `pause` is as in `Later`, `leaning` as in
-    `Held`.
+    `ClaimedCheck`.
     """
 
     source: str
@@ -144,13 +144,13 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CheckResult:
     """What the ledger writes about one held check.
 
     `retain` is how many seconds its verdict is to be kept, None for ever.
     """
 
-    held: Held
+    held: ClaimedCheck
     decision: Decision
     config_version: int
     attempt: Attempt | None = None

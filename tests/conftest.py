@@ -102,7 +102,7 @@ def valkey_url(valkey_server: str) -> str:
 
 def _migrate(url: str) -> None:
     from jurat.database import open_engine
-    from tasks.schema import upgrade
+    from store.schema.migrations import upgrade
 
     engine = open_engine(url)
     upgrade(engine)

@@ -13,7 +13,7 @@ from tests.docs.pages import PAGES
 from worker.keyring import UNKNOWN, how_to_set
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("jurat", "config", "adapters", "tasks", "worker", "examples", "docs")
+FOLDERS = ("jurat", "config", "adapters", "tasks", "store", "worker", "cli", "examples", "docs")
 OTHERS = ("Makefile", "docker-compose.yml", "examples/platform/compose.yml", "Dockerfile")
 
 MAKES_KEYS = "keys generate"
@@ -43,10 +43,10 @@ DESTROYS = re.compile(
 )
 
 FORCED = {
-    "worker/commands/registers.py": "says that checks wait then, or what it lets through",
-    "worker/commands/config.py": "says that checks end undetermined",
-    "tasks/ledger/publishing.py": "says that checks end undetermined",
-    "tasks/people.py": "a file that the person chose is imported, and the version before stays",
+    "cli/commands/registers.py": "says that checks wait then, or what it lets through",
+    "cli/commands/config.py": "says that checks end undetermined",
+    "store/configurations/orphans.py": "says that checks end undetermined",
+    "cli/imports/roster.py": "a file that the person chose is imported, and the version before stays",
     "docs/reference/commands.md": "made from the help",
     "docs/contributors/state-machine.md": "says what comes of it",
     "docs/administrators/keep-a-register-of-people.md": "the version before stays",

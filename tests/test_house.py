@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.metadata
 import json
@@ -21,7 +22,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
-OUR_NAMES = ("adapters", "bench", "config", "console", "examples", "jurat", "migrations", "tasks", "tests", "worker")
+FLOORS = ("adapters", "cli", "config", "jurat", "store", "tasks", "worker")
+OUR_NAMES = (*FLOORS, "bench", "console", "examples", "migrations", "tests")
 LONGEST = 450
 VAGUE = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 
@@ -53,9 +55,42 @@ def test_no_other_distribution_owns_one_of_our_names() -> None:
     assert {name: owners[name] for name in OUR_NAMES if name in owners} == {}
 
 
-@pytest.mark.parametrize("name", ["adapters", "config", "jurat", "tasks", "worker"])
+@pytest.mark.parametrize("name", FLOORS)
 def test_our_packages_are_those_of_this_checkout(name: str) -> None:
     assert Path(str(importlib.import_module(name).__file__)).parent == ROOT / name
+
+
+def test_every_room_says_what_it_holds_in_the_words_of_contributing() -> None:
+    rows = dict(re.findall(r"^\| `([\w/]+)/` \| (.+) \|$", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE))
+    rooms = {
+        str(path.parent.relative_to(ROOT)): " ".join(
+            (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n\n")[0].split()
+        )
+        for path in our_files()
+        if path.name == "__init__.py" and path.relative_to(ROOT).parts[0] in FLOORS
+    }
+    assert {name: rows.get(name) for name in rooms} == rooms
+    assert all(said.count(". ") == 0 and said.endswith(".") for said in rooms.values())
+
+
+def test_the_map_leads_to_what_is_there() -> None:
+    section = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## The map")[2].partition("\n## ")[0]
+    steps = re.findall(r"^\| `([\w/]+\.py)` \| `([\w.]+)` \|", section, re.MULTILINE)
+    assert len(steps) == len(re.findall(r"^\| `", section, re.MULTILINE)) > 20
+    for file, name in steps:
+        found: ast.Module | ast.AST | None = ast.parse((ROOT / file).read_text("utf-8"))
+        for part in name.split("."):
+            inside = getattr(found, "body", [])
+            found = next((node for node in inside if getattr(node, "name", None) == part), None)
+        assert found is not None, f"{file} has no {name}"
+
+
+NOUNS = {"keyring", "ring"}
+
+
+def test_no_module_is_named_by_a_gerund() -> None:
+    ours = [path for path in our_files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in FLOORS]
+    assert [str(path) for path in ours if path.stem.endswith("ing") and path.stem not in NOUNS] == []
 
 
 def test_no_module_has_a_vague_name() -> None:
@@ -151,12 +186,15 @@ BREACHES = {
     "config/intruder.py": "import tasks.checks",
     "jurat/intruder.py": "import celery\nimport requests",
     "adapters/address/intruder.py": "import celery\nimport adapters.registry",
-    "tasks/intruder.py": "import adapters.catalogue",
+    "tasks/intruder.py": "import adapters.catalogue\nimport sqlalchemy",
+    "store/intruder.py": "import adapters.zone_import.files",
+    "config/registry/model/intruder.py": "import config.registry.lint.rules",
+    "adapters/registry/trace.py": "import adapters.registry.adapter",
 }
 
 
 def test_import_linter_finds_every_kind_of_breach(tmp_path: Path) -> None:
-    for folder in ("adapters", "config", "jurat", "tasks", "worker"):
+    for folder in FLOORS:
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for path, imports in BREACHES.items():
@@ -198,7 +236,7 @@ import sys
 from nacl.public import PrivateKey
 from sqlalchemy import create_engine, insert
 import jurat
-from jurat.sealing import key_to_text
+from jurat.seal import key_to_text
 from jurat.tables import questions
 
 url = sys.argv[1]
@@ -290,7 +328,7 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout whose worker tells how it was started, with an environment that has this one's libraries."""
     root = tmp_path / "a checkout"
     for folder, text in {
-        "worker": "import sys, config; print(config.__file__, *sys.argv[1:], sep='|'); sys.exit(5)",
+        "cli": "import sys, config; print(config.__file__, *sys.argv[1:], sep='|'); sys.exit(5)",
         "config": "",
     }.items():
         (root / folder).mkdir(parents=True)

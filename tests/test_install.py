@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.address.zone_documents import shapefile, square, write, zipped
+from tests.adapters.zone_import.documents import shapefile, square, write, zipped
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ("sh", "make", "awk", "grep", "sed", "date", "rm", "touch", "dirname", "readlink", "ldd", "uname", "cat")

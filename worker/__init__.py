@@ -1,1 +1,1 @@
-"""The process: Celery application, engine, command line."""
+"""The process: Celery's glue, starting and stopping, health, and the engine."""

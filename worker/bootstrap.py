@@ -11,19 +11,25 @@ from uuid import uuid4
 
 import sqlalchemy
 
-from adapters.address.zones import Zones
+from adapters.address.zones import ZoneCache
 from adapters.fingerprints import Fingerprints
 from config.settings import Settings, as_environment
 from jurat.database import bounded, open_engine
-from jurat.sealing import Unseal, key_from_text
-from tasks.ledger import Claims, Keeping, Minting, Publishing, Reading, Settling
-from tasks.ledger.fleet import Fleet, Member
-from tasks.plan import make_plan
-from tasks.running import Running
+from jurat.seal import Unseal, key_from_text
+from store.configurations.publisher import ConfigPublisher
+from store.queries import Queries
+from store.queue.claims import Claims
+from store.queue.sources import Sources
+from store.requests.code_lists import CodeImporter
+from store.upkeep.upkeep import Upkeep
+from store.verdicts.verdict_writer import VerdictWriter
+from store.workers import Fleet, Member
+from tasks.check_runner import CheckRunner
 from worker.database import give_up_on, why_not
-from worker.engine import Engine, Ledgers
+from worker.engine.engine import Engine, Stores
 from worker.engine.plans import Plans
 from worker.installation import VERSION, installation, newest_revision
+from worker.plan_builder import make_plan
 
 CONNECTIONS = 8
 """Database connections of a process: one for each engine thread that writes or reads, and a few for code look-ups."""
@@ -35,8 +41,8 @@ class Service:
 
     settings: Settings
     database: sqlalchemy.Engine
-    reading: Reading
-    publishing: Publishing
+    queries: Queries
+    publisher: ConfigPublisher
     fingerprints: Fingerprints | None
 
     def engine(self, *, slots: int, only: Collection[str] | None = None, name: str = "") -> Engine:
@@ -50,17 +56,19 @@ class Service:
         database = bounded(self.database)
         make = partial(
             make_plan,
-            reading=self.reading,
+            queries=self.queries,
             fingerprints=self.fingerprints,
             environ=as_environment(self.settings),
-            ready=Zones(),
-            purse=Keeping(database),
+            ready=ZoneCache(),
+            purse=Sources(database),
             private_networks=self.settings.private_networks,
         )
-        plans = Plans(self.reading, make)
-        minting = Minting(unseal, self.fingerprints) if self.fingerprints is not None and keys else None
+        plans = Plans(self.queries, make)
+        code_importer = CodeImporter(unseal, self.fingerprints) if self.fingerprints is not None and keys else None
         claims = Claims(database, keys=unseal.key_ids)
-        ledgers = Ledgers(claims, Settling(database), Keeping(database, minting), Fleet(database))
+        stores = Stores(
+            claims, VerdictWriter(database), Upkeep(database, code_importer), Sources(database), Fleet(database)
+        )
         member = Member(
             uuid4(),
             socket.gethostname(),
@@ -73,8 +81,8 @@ class Service:
             hash_keys=tuple(self.fingerprints.key_ids) if self.fingerprints is not None else (),
         )
         return Engine(
-            ledgers,
-            Running(unseal),
+            stores,
+            CheckRunner(unseal),
             plans,
             slots=slots,
             only=only,
@@ -95,7 +103,7 @@ def open_service(settings: Settings) -> Service:
     return Service(
         settings,
         database,
-        Reading(database),
-        Publishing(database),
+        Queries(database),
+        ConfigPublisher(database),
         Fingerprints(keys) if keys else None,
     )

@@ -24,7 +24,7 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 from redis.exceptions import RedisError
 
-from tasks.bells import wake
+from worker.bell import wake
 
 log = structlog.get_logger("jurat.broker")
 
@@ -143,12 +143,12 @@ class _Sentinel(_Sturdy, redis.SentinelTransport):
     Channel = _SturdySentinelChannel
 
 
-class _Memory(_Sturdy, memory.Transport):
+class _MemoryTransport(_Sturdy, memory.Transport):
     def drain_events(self, connection: Any, timeout: float | None = None, **options: Any) -> None:
         super().drain_events(connection, timeout=min(timeout or LONGEST_SLEEP, LONGEST_SLEEP), **options)
 
 
-_STURDY = {redis.Transport: _Redis, redis.SentinelTransport: _Sentinel, memory.Transport: _Memory}
+_STURDY = {redis.Transport: _Redis, redis.SentinelTransport: _Sentinel, memory.Transport: _MemoryTransport}
 """A broker of another kind checks what its messages are made of by itself; AMQP does."""
 
 

@@ -12,16 +12,16 @@ from celery import Celery
 from celery.signals import celeryd_init, setup_logging, worker_shutting_down
 from celery.worker.control import inspect_command
 
-import tasks.bells  # noqa: F401 - registers the task
+import worker.bell  # noqa: F401 - registers the task
 from config.settings import Settings, read_settings
 from worker.bootstrap import open_service
 from worker.broker import Broker, oddities
 from worker.celery_settings import DEFAULT_QUEUE, celery_settings
+from worker.celery_step import EngineStep, queue
 from worker.database import look
-from worker.engine import Engine
+from worker.engine.engine import Engine
 from worker.keyring import UNKNOWN
 from worker.logs import set_up
-from worker.steps import EngineStep, queue
 
 _UNFIT_POOLS = ("prefork", "processes", "solo", "gevent", "eventlet")
 
@@ -103,7 +103,7 @@ def _set_up_logging(loglevel: int | None = None, **_: Any) -> None:
 def held(state: Any) -> list[dict[str, Any]]:
     """The checks that this worker holds: `celery -A worker.app inspect held`."""
     engine = state.consumer.controller.jurat_step.engine
-    return [{"check": str(check.id), "fence": check.fence, "source": check.source} for check in engine.holdings.all()]
+    return [{"check": str(check.id), "fence": check.fence, "source": check.source} for check in engine.in_flight.all()]
 
 
 @inspect_command()

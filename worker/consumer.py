@@ -8,7 +8,7 @@ from typing import Any
 import celery.worker.consumer
 
 from jurat.ring import TASK
-from tasks.bells import wake
+from worker.bell import wake
 from worker.broker import Oddity, drop
 
 

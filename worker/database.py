@@ -1,26 +1,20 @@
-"""The shared database as commands and workers open it: with a sentence where it is not there, or not what this program
-needs. Commands end with it, workers say it in their log and wait.
+"""What is wrong with the shared database, in a sentence, where it is not there or not what this program needs. Commands
+end with it, workers say it in their log and wait.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import Engine, make_url, text
 
-from config.settings import Settings, read_settings
-from jurat import Client
-from jurat.database import NO_FILE, is_unfit, make_no_file, open_engine, reader, state_of
-from jurat.ring import NO_BROKER
-from jurat.statements import require_tables, statements_on
-from worker.output import Exit, Failure
+from config.settings import Settings
+from jurat.database import NO_FILE, is_unfit, make_no_file, reader, state_of
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service
@@ -31,58 +25,10 @@ _OLDEST = {"postgresql": (16,), "sqlite": (3, 38)}
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations" / "versions"
 
 
-@contextmanager
-def opened() -> Iterator[Service]:
-    """The service on a database whose schema this program can work with.
-
-    Raises Failure: there is no database file, or the schema is missing, behind or foreign. SettingsError, and
-    SQLAlchemy's errors when the database is away.
-    """
-    from tasks.schema import ADVICE, standing  # loads alembic, and the next shapely: checks need neither
-    from worker.bootstrap import open_service
-    from worker.logs import set_up
-
-    settings = read_settings()
-    set_up(settings.log, logging.WARNING)
-    require_file(settings)
-    service = open_service(settings)
-    give_up_on(service.database, command=True)
-    try:
-        with reader(service.database).begin() as connection:
-            found = standing(connection)
-        if not found.usable:
-            raise Failure(ADVICE[found], Exit.DEPENDENCY)
-        yield service
-    finally:
-        service.close()
-
-
-@contextmanager
-def client(settings: Settings) -> Iterator[Client]:
-    """The platform's own client on these settings. Like a platform, it works with any schema of its contract version.
-
-    Raises Failure where there is no database file, SchemaMissing where it has no such tables.
-    """
-    require_file(settings)
-    engine = open_engine(settings.database_url)
-    try:
-        with reader(engine).begin() as connection:
-            require_tables(statements_on(connection))
-    finally:
-        engine.dispose()
-    broker = None if settings.broker_url in (None, NO_BROKER, "memory://") else settings.broker_url
-    made = Client(settings.database_url, broker, settings.seal_key)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-def require_file(settings: Settings) -> None:
-    """Raise Failure where a SQLite database is no file yet: connecting would leave an empty one behind."""
+def missing_file(settings: Settings) -> str | None:
+    """That a SQLite database is no file yet, and what to do: connecting would leave an empty one behind."""
     file = sqlite_file(settings)
-    if file is not None and not file.exists():
-        raise Failure(_no_file(file), Exit.DEPENDENCY)
+    return _no_file(file) if file is not None and not file.exists() else None
 
 
 def sqlite_file(settings: Settings) -> Path | None:
@@ -107,8 +53,6 @@ def why_not(engine: Engine, error: Exception) -> Mapping[str, str]:
     """Why a worker cannot use the database, and what to do, for its log: the driver's first line, or what is wrong with
     the schema. Holds no secret. Never raises.
     """
-    from worker.cli import first_line
-
     said = first_line(getattr(error, "orig", None) or error)
     known = said if said.startswith(NO_FILE) else _of_the_schema(engine, error)
     why, _, advice = known.partition("; ")
@@ -121,20 +65,24 @@ def look(service: Service) -> None:
     """
     from sqlalchemy.exc import SQLAlchemyError
 
-    from tasks.ledger.reading import Reading
+    from store.queries import Queries
 
     said = []
     try:
         with reader(service.database).begin() as connection:
             revision = connection.execute(text("SELECT version_num FROM jurat_alembic_version")).scalar()
         if revision != max(_MIGRATIONS.glob("[0-9]*.py")).name.partition("_")[0]:
-            from tasks.schema import ADVICE, Standing, standing  # loads alembic, which checks do not need
+            from store.schema.migrations import (  # loads alembic, which checks do not need
+                ADVICE,
+                SchemaStatus,
+                schema_status,
+            )
 
             with reader(service.database).begin() as connection:
-                found = standing(connection)
-            said += [ADVICE[found]] if found not in (Standing.CURRENT, Standing.AHEAD) else []
+                found = schema_status(connection)
+            said += [ADVICE[found]] if found not in (SchemaStatus.CURRENT, SchemaStatus.AHEAD) else []
         said += filter(None, [too_old(service.database)])
-        if Reading(service.database).config_version() is None:
+        if Queries(service.database).config_version() is None:
             said.append("no configuration was applied; run `bin/jurat config apply PATH`")
     except SQLAlchemyError:
         return
@@ -208,17 +156,29 @@ def advice_on(said: str) -> str:
     return next(found, "start it, or correct JURAT_DATABASE_URL")
 
 
+def first_line(orig: object) -> str:
+    """What a database driver said, on one line, without its hints."""
+    lines = [line.strip(" -\t") for line in str(orig).splitlines()]
+    kept = [
+        line for line in lines if line and not line.startswith(("Is the server", "Multiple connection", "(Background"))
+    ]
+    return kept[0].removeprefix("connection failed: ")[:300] if kept else type(orig).__name__
+
+
 def _of_the_schema(engine: Engine, error: Exception) -> str:
     """What is wrong with the schema, where the error may come of that, and what to do; "" where nothing is known."""
     from sqlalchemy.exc import SQLAlchemyError
 
     if state_of(error) == "42501" or not (is_unfit(error) or "no such " in str(getattr(error, "orig", ""))):
         return ""
-    from tasks.schema import ADVICE, standing  # loads alembic, which a worker that can work does without
+    from store.schema.migrations import (  # loads alembic, which a worker that can work does without
+        ADVICE,
+        schema_status,
+    )
 
     try:
         with reader(engine).begin() as connection:
-            found = standing(connection)
+            found = schema_status(connection)
     except SQLAlchemyError:
         return ""
     return "" if found.usable else ADVICE[found]

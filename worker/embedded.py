@@ -18,13 +18,12 @@ from config.settings import Settings
 from jurat.database import is_away, reader
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
-from tasks.schema import ADVICE, standing
+from store.schema.migrations import ADVICE, schema_status
 from worker.bootstrap import Service, open_service
-from worker.database import require_file, why_not
-from worker.engine import Engine
+from worker.database import missing_file, why_not
+from worker.engine.engine import Engine
 from worker.keyring import UNKNOWN, mismatch
 from worker.logs import hand_on
-from worker.output import Failure
 
 SLOTS = 16
 
@@ -68,16 +67,14 @@ def _require_settings(settings: Settings) -> None:
         raise ConfigurationError(f"JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; {UNKNOWN}")
     if wrong := mismatch(settings):
         raise ConfigurationError(wrong)
-    try:
-        require_file(settings)
-    except Failure as error:
-        raise ConfigurationError(str(error)) from None
+    if missing := missing_file(settings):
+        raise ConfigurationError(missing)
 
 
 def _require_schema(service: Service) -> None:
     try:
         with reader(service.database).begin() as connection:
-            found = standing(connection)
+            found = schema_status(connection)
     except Exception as error:
         if not is_away(error):
             raise

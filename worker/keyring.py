@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from adapters.fingerprints import Fingerprints
 from config.settings import Settings
-from jurat.sealing import Unseal, key_from_text, key_id
+from jurat.seal import Unseal, key_from_text, key_id
 
 
 def seal_id(settings: Settings) -> str | None:

@@ -1,1 +1,1 @@
-"""Where participants live: geocoders, local address bases, the comparison of names, and zones."""
+"""Addresses: geocoders, address bases, the comparison of names and numbers, and zones."""

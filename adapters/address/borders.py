@@ -7,7 +7,6 @@ matter. That takes 33 bytes a vertex, where a prepared polygon of GEOS takes a h
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -15,7 +14,6 @@ import shapely
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
-from adapters.address.zones import Zone
 from adapters.base import Box
 
 WGS84_AXIS_M = 6_378_137.0
@@ -132,23 +130,6 @@ class Border:
     def _turned(self, longitude: float) -> float:
         """The longitude, whole turns away, as it is nearest to the zone: the short way round, also over 180 degrees."""
         return longitude + 360.0 * round((self._middle - longitude) / 360.0)
-
-
-class ZoneIndex:
-    """Many zones, to be asked which of them hold a point. Thread-safe."""
-
-    def __init__(self, zones: Sequence[Zone]) -> None:
-        self._zones = tuple(zones)
-        bounds = np.array([zone.border.bounds for zone in self._zones]).reshape(-1, 4).T
-        self._west, self._south, self._east, self._north = np.ascontiguousarray(bounds)
-        self._middle = (self._west + self._east) / 2
-
-    def at(self, longitude: float, latitude: float) -> list[Zone]:
-        """The zones that hold the point (degrees, WGS 84), those on whose border it lies included."""
-        turned = longitude + 360.0 * np.round((self._middle - longitude) / 360.0)
-        boxed = (self._west <= turned) & (turned <= self._east) & (self._south <= latitude) & (latitude <= self._north)
-        near = (self._zones[at] for at in boxed.nonzero()[0])
-        return [zone for zone in near if zone.border.holds(longitude, latitude)]
 
 
 def metres_per_degree(latitude: float) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Whether a point lies in a zone, and how far from its border. Zone files are read by `adapters.address.zone_files`."""
+"""Whether a point lies in a zone, and how far from its border. Zone files are read by `adapters.zone_import.files`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def digest_of(wkb: bytes) -> str:
     return hashlib.sha256(wkb).hexdigest()
 
 
-class Zone:
+class ZoneGeometry:
     """One version of a zone. Between two vertices its border is straight in degrees (RFC 7946, 3.1.1).
 
     `wkb` is a Polygon or MultiPolygon in WGS 84 degrees, longitude first; `digest` names it (`digest_of`). Where its
@@ -65,7 +65,7 @@ class Zone:
         return self.border.locate_box(box)
 
 
-class Zones:
+class ZoneCache:
     """The zones that this process has ready, by digest, the least recently used given up first. Thread-safe.
 
     Names and versions that have the same geometry share one border.
@@ -73,14 +73,14 @@ class Zones:
 
     def __init__(self, kept: int = KEPT_ZONES) -> None:
         self._kept = kept
-        self._ready: OrderedDict[tuple[str, int, str], Zone] = OrderedDict()
+        self._ready: OrderedDict[tuple[str, int, str], ZoneGeometry] = OrderedDict()
         self._borders: WeakValueDictionary[str, Border] = WeakValueDictionary()
         self._lock = threading.Lock()
 
-    def get(self, name: str, version: int, digest: str, load: Callable[[], bytes]) -> Zone:
+    def get(self, name: str, version: int, digest: str, load: Callable[[], bytes]) -> ZoneGeometry:
         """The zone; `load` is called for its WKB only when its border is not ready yet.
 
-        Raises what `load` and `Zone` raise.
+        Raises what `load` and `ZoneGeometry` raise.
         """
         key = (name, version, digest)
         with self._lock:
@@ -89,7 +89,7 @@ class Zones:
                 self._ready.move_to_end(key)
                 return zone
             border = self._borders.get(digest)
-        zone = Zone(name, version, b"" if border else load(), digest, border)
+        zone = ZoneGeometry(name, version, b"" if border else load(), digest, border)
         with self._lock:
             self._borders[digest] = zone.border
             self._ready[key] = zone

@@ -1,4 +1,4 @@
-"""Registries that are described in the configuration, asked over HTTPS."""
+"""Looks a number up in a registry or a roster, as its description says."""
 
 from adapters.registry.adapter import RegistryAdapter
 from adapters.registry.batches import adapter_class

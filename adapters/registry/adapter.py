@@ -23,26 +23,27 @@ from adapters.base import (
     Unreadable,
 )
 from adapters.fingerprints import Fingerprints
+from adapters.http_client.reply import LONGEST_WAIT_S
+from adapters.http_client.transport import Reply, Transport, raise_for_trouble
 from adapters.registry.columns import Columns, columns_of
-from adapters.registry.decoding import Decoded, Decoding, Word
+from adapters.registry.decoder import Decoded, Origin, ReplyDecoder
 from adapters.registry.expressions import Expression, holds
 from adapters.registry.holder import NumberHolder
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from adapters.registry.record import RecordReader, text_of
 from adapters.registry.rules import Case, Rules
 from adapters.registry.templates import Message, RequestTemplate
-from adapters.registry.watching import Watcher, mask
-from adapters.reply import LONGEST_WAIT_S
-from adapters.transport import Reply, Transport, raise_for_trouble
+from adapters.registry.trace import LookupTrace, mask
 from config.hours import parse_zone
 from config.networks import IPNetwork
-from config.registry.hosts import is_listed
-from config.registry.inputs import Input
-from config.registry.rules import Then
-from config.registry.source import Kept, RegistrySource, Step
-from config.registry.templates import SECRETS
+from config.registry import RegistrySource
+from config.registry.model.hosts import is_listed
+from config.registry.model.inputs import Input
+from config.registry.model.rules import Then
+from config.registry.model.source import Kept, Step
+from config.registry.model.templates import SECRETS
 from config.secrets import SecretReference
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 _ERRORS: Mapping[Reason, type[SourceError]] = {
     kind.reason: kind for kind in (Unavailable, Throttled, InMaintenance, Credentials, RejectedRequest, Unreadable)
@@ -82,7 +83,7 @@ class _Step:
     def __init__(self, step: Step, inputs: Mapping[str, Input], columns: Columns) -> None:
         self.name = step.name
         self.request = RequestTemplate(step, inputs)
-        self.decoding = Decoding(step, columns)
+        self.decoding = ReplyDecoder(step, columns)
         self._set = {name: Expression(kept if isinstance(kept, str) else kept.value) for name, kept in step.set.items()}
         self.secrets = frozenset(name for name, kept in step.set.items() if isinstance(kept, Kept) and kept.secret)
         self._outcomes = [
@@ -91,7 +92,7 @@ class _Step:
         ]
 
     def outcome(
-        self, answer: Mapping[str, Any], reply: Reply, word: Word, evidence: dict[str, Any], watch: Watcher | None
+        self, answer: Mapping[str, Any], reply: Reply, word: Origin, evidence: dict[str, Any], watch: LookupTrace | None
     ) -> Finding | None:
         """What the first outcome that holds makes of the answer; None where none does.
 
@@ -108,7 +109,7 @@ class _Step:
             if reason in _ERRORS:
                 said = f"its description takes this answer (HTTP {reply.status}) for {reason}"
                 raise _ERRORS[reason](said, retry_after=_wait(retry_after, answer, reply))
-            if word is Word.FOREIGN or (rule.then is Then.REFUSED and word is not Word.WHOLE):
+            if word is Origin.FOREIGN or (rule.then is Then.REFUSED and word is not Origin.WHOLE):
                 # A page of a proxy that happens to have the right status is no word of the registry.
                 raise Unreadable(f"the answer (HTTP {reply.status}) is not the registry's own, or not all of it")
             return Finding(Outcome(rule.then), reason, evidence | {"outcome": index})
@@ -156,7 +157,7 @@ class RegistryAdapter:
         private_networks: Sequence[IPNetwork] = (),
         transport: Sender | None = None,
         clock: Callable[[], datetime] = utc_now,
-        watch: Watcher | None = None,
+        watch: LookupTrace | None = None,
         name: str = "",
         fingerprints: Fingerprints | None = None,
     ) -> None:
@@ -275,7 +276,7 @@ class RegistryAdapter:
 class _Masked:
     """The values of one look-up as a watcher is told them: each secret as its name."""
 
-    def __init__(self, watch: Watcher, values: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+    def __init__(self, watch: LookupTrace, values: Mapping[str, str], secrets: Mapping[str, str]) -> None:
         self._watch = watch
         self._values = {**values, **{name: mask(name) for name in secrets}}
         for name, secret in secrets.items():
@@ -322,7 +323,7 @@ def _texts_in(tree: Any) -> Iterator[str]:
 def _check_whole(reply: Reply, decoded: Decoded) -> None:
     """Raise what an answer means that no outcome speaks of, unless it is a whole one with a status of 2xx."""
     raise_for_trouble(reply)
-    if decoded.word is not Word.WHOLE:
+    if decoded.word is not Origin.WHOLE:
         raise Unreadable(decoded.trouble)
 
 

@@ -16,9 +16,9 @@ from typing import Any
 from adapters.base import Finding, Found, Query, SourceError, Unavailable, Unreadable
 from adapters.registry.adapter import RegistryAdapter
 from adapters.registry.numbers import Malformed, clean
-from config.registry.checks import NUMBER
-from config.registry.rules import EqualsRule
-from config.registry.source import RegistrySource
+from config.registry import RegistrySource
+from config.registry.model.record import NUMBER
+from config.registry.model.rules import EqualsRule
 
 
 def adapter_class(model: RegistrySource) -> type[RegistryAdapter]:
@@ -27,7 +27,7 @@ def adapter_class(model: RegistrySource) -> type[RegistryAdapter]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _BatchMember:
     """A query whose answer is cleaned; `number` is what its records are found by."""
 
     query: Query
@@ -78,18 +78,18 @@ class RegistryOfMany(RegistryAdapter):
     def look_up_many(self, queries: Sequence[Query]) -> Sequence[Found | SourceError]:
         """Ask once for all of `queries`, at most `most`: what became of each, in their order."""
         cleaned = [self._cleaned(query) for query in queries]
-        asked = [each for each in cleaned if isinstance(each, _Asked)]
+        asked = [each for each in cleaned if isinstance(each, _BatchMember)]
         found = iter(self._found(asked) if asked else ())
-        return [next(found) if isinstance(each, _Asked) else each for each in cleaned]
+        return [next(found) if isinstance(each, _BatchMember) else each for each in cleaned]
 
-    def _cleaned(self, query: Query) -> _Asked | Finding:
+    def _cleaned(self, query: Query) -> _BatchMember | Finding:
         try:
             inputs = clean(query.answer, self._inputs)
         except Malformed as malformed:
             return self._malformed(malformed, {"version": self._model.version})
-        return _Asked(query, inputs, inputs[self._key])
+        return _BatchMember(query, inputs, inputs[self._key])
 
-    def _found(self, asked: Sequence[_Asked]) -> Iterator[Found | SourceError]:
+    def _found(self, asked: Sequence[_BatchMember]) -> Iterator[Found | SourceError]:
         numbers = list(dict.fromkeys(each.number for each in asked))
         evidence: dict[str, Any] = {"version": self._model.version, "batch": len(numbers)}
         answer: Finding | _Answer | SourceError
@@ -135,7 +135,7 @@ class RegistryOfMany(RegistryAdapter):
         except Unreadable:
             return set()
 
-    def _judged(self, asked: _Asked, answer: _Answer, evidence: dict[str, Any]) -> Found | SourceError:
+    def _judged(self, asked: _BatchMember, answer: _Answer, evidence: dict[str, Any]) -> Found | SourceError:
         try:
             return self._judge(answer.about(asked.number), asked.query, asked.inputs, evidence)
         except SourceError as error:

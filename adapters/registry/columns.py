@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import jmespath
 
-from config.registry.record import DateField, Record
+from config.registry.model.record import DateField, RecordDescription
 
 Columns = tuple[frozenset[str], ...]
 """Groups of names: of each group a table has at least one."""
@@ -15,7 +15,7 @@ Columns = tuple[frozenset[str], ...]
 _ALTERNATIVES: Final = "not_null"
 
 
-def columns_of(record: Record) -> Columns:
+def columns_of(record: RecordDescription) -> Columns:
     """What a table must have so that the fields of `record` can be read in it.
 
     `a || b` and `not_null(a, b)` need one of both, and nothing where a literal is among them.

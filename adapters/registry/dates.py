@@ -14,7 +14,7 @@ from datetime import MAXYEAR, UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from adapters.base import Unreadable
-from config.registry import record as written
+from config.registry.model import record as written
 
 _EARLIEST: Final = date(1900, 1, 1)
 """Databases write this day and earlier ones (0001-01-01, 1753-01-01, 1899-12-30) where they have no date at all."""
@@ -39,7 +39,7 @@ _ISO = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DaySpan:
     """The days that a date may be, both ends included: one day, a month or a year."""
 
     first: date = field(repr=False)
@@ -54,7 +54,7 @@ class DateReader:
 
     def __init__(self, form: str, zone: tzinfo) -> None:
         self._zone = zone
-        self._read: Callable[[str], Span | None]
+        self._read: Callable[[str], DaySpan | None]
         match form:
             case written.EPOCH_S:
                 self._read = lambda text: self._moment(text, 1)
@@ -66,7 +66,7 @@ class DateReader:
                 pattern = _pattern(form)
                 self._read = lambda text: _days(pattern.fullmatch(text))
 
-    def read(self, text: str) -> Span:
+    def read(self, text: str) -> DaySpan:
         """The days that `text` may be.
 
         Raises:
@@ -80,7 +80,7 @@ class DateReader:
             raise Unreadable("a date of the record is not written as described")
         return span
 
-    def _moment(self, text: str, per_second: int) -> Span | None:
+    def _moment(self, text: str, per_second: int) -> DaySpan | None:
         found = re.fullmatch(r"(-?[0-9]{1,18})(\.[0-9]{1,9})?", text)
         number = int(found[1]) if found else 0
         if number == 0 or (per_second > 1 and abs(number) < _BOUND):
@@ -88,23 +88,23 @@ class DateReader:
         moment = _EPOCH + timedelta(seconds=number // per_second)
         return None if number // per_second >= _BOUND and moment < _WITHOUT_END else self._day(moment)
 
-    def _iso(self, text: str) -> Span | None:
+    def _iso(self, text: str) -> DaySpan | None:
         found = _ISO.fullmatch(text)
         if found is not None and found["offset"]:
             return self._day(datetime.fromisoformat(text.replace(",", ".")))
         return _days(found)
 
-    def _day(self, moment: datetime) -> Span:
+    def _day(self, moment: datetime) -> DaySpan:
         """The day on which a moment is where the registry is.
 
         At midnight, or a second before it, the moment may be no more than a day in dress: then it is that day, too.
         """
         if moment.year == MAXYEAR:
             # The last year stands for "without end"; in another zone its last day may be in a year that there is not.
-            return Span(moment.date(), moment.date())
+            return DaySpan(moment.date(), moment.date())
         written, here = moment.date(), moment.astimezone(self._zone).date()
         is_dressed = (moment.hour, moment.minute, moment.second) in _MIDNIGHTS
-        return Span(min(written, here), max(written, here)) if is_dressed else Span(here, here)
+        return DaySpan(min(written, here), max(written, here)) if is_dressed else DaySpan(here, here)
 
 
 def _pattern(form: str) -> re.Pattern[str]:
@@ -118,7 +118,7 @@ def _pattern(form: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _days(found: re.Match[str] | None) -> Span | None:
+def _days(found: re.Match[str] | None) -> DaySpan | None:
     """The days that the parts of a date leave open. Raises ValueError where there is no such day."""
     if found is None:
         return None
@@ -128,9 +128,9 @@ def _days(found: re.Match[str] | None) -> Span | None:
         # As POSIX reads two digits: 69 and more are of the last century.
         year += 1900 if year >= _PIVOT else 2000
     if not parts.get("m"):
-        return Span(date(year, 1, 1), date(year, 12, 31))
+        return DaySpan(date(year, 1, 1), date(year, 12, 31))
     month = int(parts["m"])
     if not parts.get("d"):
-        return Span(date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1]))
+        return DaySpan(date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1]))
     day = date(year, month, int(parts["d"]))
-    return Span(day, day)
+    return DaySpan(day, day)

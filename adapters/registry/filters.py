@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from config.registry.templates import Filter, Placeholder
+from config.registry.model.templates import Filter, Placeholder
 
 _CODE = re.compile("%[Yymd]")
 _SLICES = {"%Y": slice(0, 4), "%y": slice(2, 4), "%m": slice(5, 7), "%d": slice(8, 10)}

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from adapters.base import Finding, NumberClaim
 from adapters.fingerprints import Fingerprints
-from config.registry.checks import NUMBER
-from config.registry.rules import EqualsRule
-from config.registry.source import RecordSource
-from jurat.words import Outcome
+from config.registry.model.record import NUMBER
+from config.registry.model.rules import EqualsRule
+from config.registry.model.source import RecordSource
+from jurat.vocabulary import Outcome
 
 
 @dataclass(frozen=True, slots=True)

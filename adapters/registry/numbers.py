@@ -12,8 +12,8 @@ from typing import Any
 
 from adapters.base import Unreadable
 from adapters.registry.expressions import Expression, holds
-from config.registry.inputs import Cleaning, Input, NumberFormat
-from jurat.words import Reason
+from config.registry.model.inputs import CleaningStep, Input, NumberFormat
+from jurat.vocabulary import Reason
 
 _SEPARATORS = re.compile(r"[\s\-_./,'·\u2010-\u2015\u2212]+")
 _SIGN = re.compile(r"\s*[+\-\u2010-\u2015\u2212]")
@@ -216,12 +216,12 @@ def _ascii_digit(character: str) -> str:
     return "".join(str(unicodedata.decimal(each, each)) for each in plain)
 
 
-_STEPS: Mapping[Cleaning, _Step] = {
-    Cleaning.TRIM: _trim,
-    Cleaning.UPPER: str.upper,
-    Cleaning.LOWER: str.lower,
-    Cleaning.DIGITS: partial(_only, wanted=str.isdigit),
-    Cleaning.ALNUM: partial(_only, wanted=str.isalnum),
+_STEPS: Mapping[CleaningStep, _Step] = {
+    CleaningStep.TRIM: _trim,
+    CleaningStep.UPPER: str.upper,
+    CleaningStep.LOWER: str.lower,
+    CleaningStep.DIGITS: partial(_only, wanted=str.isdigit),
+    CleaningStep.ALNUM: partial(_only, wanted=str.isalnum),
 }
 
 

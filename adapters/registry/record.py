@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.base import Unreadable
-from adapters.registry.dates import DateReader, Span
+from adapters.person_names.comparison import LONGEST, Name
+from adapters.registry.dates import DateReader, DaySpan
 from adapters.registry.expressions import Expression
-from adapters.registry.names import LONGEST, Name
 from config.hours import parse_zone
-from config.registry.checks import NAMES, NUMBER
-from config.registry.naming import lists_families
-from config.registry.record import DateField
-from config.registry.record import Record as RecordModel
+from config.registry.model.name_expressions import lists_families
+from config.registry.model.record import NAMES, NUMBER, DateField, RecordDescription
 
 _LONGEST_VALUE = 1000
 _MOST_VALUES = 1000
@@ -28,13 +26,13 @@ class Record:
 
     fields: Mapping[str, tuple[str, ...]] = field(repr=False)
     names: tuple[Name, ...] = field(default=(), repr=False)
-    days: Mapping[str, tuple[Span, ...]] = field(default_factory=dict, repr=False)
+    days: Mapping[str, tuple[DaySpan, ...]] = field(default_factory=dict, repr=False)
 
     def values(self, field: str) -> tuple[str, ...]:
         """The values of a field that is no date; empty where the record has none."""
         return self.fields.get(field, ())
 
-    def dates(self, field: str) -> tuple[Span, ...]:
+    def dates(self, field: str) -> tuple[DaySpan, ...]:
         """The values of a field that is a date; empty where the record has none."""
         return self.days.get(field, ())
 
@@ -42,7 +40,7 @@ class Record:
 class RecordReader:
     """Finds records in answers, as the description says."""
 
-    def __init__(self, model: RecordModel) -> None:
+    def __init__(self, model: RecordDescription) -> None:
         self._origin = Expression(model.origin)
         zone = parse_zone(model.timezone)
         self._names, self._lists_families = None, False

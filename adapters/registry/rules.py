@@ -13,15 +13,15 @@ from datetime import date, timedelta
 from typing import Any
 
 from adapters.base import Finding, Unreadable
-from adapters.registry.dates import Span
-from adapters.registry.names import Band, Name, compare, is_withheld
+from adapters.person_names.comparison import Band, Name, compare, is_withheld
+from adapters.registry.dates import DaySpan
 from adapters.registry.numbers import Cleaner, compact
 from adapters.registry.record import Record, text_of
-from config.registry.checks import NAMES, NUMBER, STATUS
-from config.registry.inputs import Input, NumberFormat
-from config.registry.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
-from config.registry.source import RecordSource
-from jurat.words import Outcome, Reason
+from config.registry.model.inputs import Input, NumberFormat
+from config.registry.model.record import NAMES, NUMBER, STATUS
+from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
+from config.registry.model.source import RecordSource
+from jurat.vocabulary import Outcome, Reason
 
 Failure = tuple[Outcome, Reason]
 """What a rule that does not hold makes of the record."""
@@ -316,16 +316,16 @@ def _decided(failure: Failure, *conditions: Iterable[bool | None]) -> Failure | 
     return _AMBIGUOUS if any(len(each) > 1 for each in told) else None
 
 
-def _begun(span: Span, day: date) -> bool | None:
+def _begun(span: DaySpan, day: date) -> bool | None:
     return True if day >= span.last else False if day < span.first else None
 
 
-def _lasts(span: Span, day: date) -> bool | None:
+def _lasts(span: DaySpan, day: date) -> bool | None:
     """Whether what ends on a day of `span` is still valid on `day`: it is to the end of its last day."""
     return True if day <= span.first else False if day > span.last else None
 
 
-def _has_age(birth: Span, years: int, today: date) -> bool | None:
+def _has_age(birth: DaySpan, years: int, today: date) -> bool | None:
     least, most = _age(birth.last, today), _age(birth.first, today)
     return True if least >= years else False if most < years else None
 

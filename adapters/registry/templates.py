@@ -14,13 +14,13 @@ from adapters.base import Credentials, SourceError, Unreadable
 from adapters.registry.filters import filtered
 from adapters.registry.numbers import Malformed
 from adapters.registry.xml_bodies import escaped, flat_pieces
-from config.registry.decoding import Decoder
-from config.registry.hosts import listing_of
-from config.registry.inputs import Input
-from config.registry.request import BasicAuth, BearerAuth, HeaderAuth, QueryAuth, Request
-from config.registry.source import Step
-from config.registry.templates import SECRETS, Placeholder, pieces, placeholders
-from jurat.words import Reason
+from config.registry.model.answer_formats import Decoder
+from config.registry.model.hosts import listing_of
+from config.registry.model.inputs import Input
+from config.registry.model.request import BasicAuth, BearerAuth, HeaderAuth, QueryAuth, RequestDescription
+from config.registry.model.source import Step
+from config.registry.model.templates import SECRETS, Placeholder, pieces, placeholders
+from jurat.vocabulary import Reason
 
 Values = Mapping[str, str]
 """Inputs, values set by earlier steps, and secrets under `secrets.NAME`."""
@@ -176,7 +176,7 @@ class RequestTemplate:
         return Malformed(Reason.NUMBER_MALFORMED if is_number else Reason.ANSWER_UNREADABLE)
 
 
-def _body(request: Request) -> tuple[Callable[[Values], str] | None, str]:
+def _body(request: RequestDescription) -> tuple[Callable[[Values], str] | None, str]:
     """What writes the body, and its media type."""
     if request.body is not None:
         tree = _compiled(request.body)

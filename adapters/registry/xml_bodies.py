@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
-from config.registry.templates import Placeholder, pieces
+from config.registry.model.templates import Placeholder, pieces
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
 _SPACES = {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}

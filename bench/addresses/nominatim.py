@@ -109,7 +109,7 @@ class _PostGIS(PostgreSQL):
 
 
 @dataclass(frozen=True)
-class Running:
+class CheckRunner:
     """A Nominatim that answers at `url`, and the addresses that it knows."""
 
     url: str
@@ -117,7 +117,7 @@ class Running:
 
 
 @contextlib.contextmanager
-def nominatim(folder: Path, city: str) -> Iterator[Running]:
+def nominatim(folder: Path, city: str) -> Iterator[CheckRunner]:
     """Nominatim until the block ends; installed and filled in `folder` the first time, which takes a minute or two.
 
     `city` stands in for the town of a house whose tags name none.
@@ -146,7 +146,7 @@ def nominatim(folder: Path, city: str) -> Iterator[Running]:
             _run("import", [programme, *arguments], folder, environment)
             imported.touch()
         with _serving(programme, project, folder / "serve.log", environment) as url:
-            yield Running(url, _houses(server, city))
+            yield CheckRunner(url, _houses(server, city))
 
 
 def _install(folder: Path) -> Path:

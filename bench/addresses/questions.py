@@ -12,12 +12,14 @@ from functools import cached_property
 import shapely
 from shapely import Point
 
-from adapters.address.zones import Zone
-from adapters.base import Level, Places, Query, Source
+from adapters.address.zones import ZoneGeometry
+from adapters.base import Places, Query, Source
 from bench.address_queries import Kind, Typed
 from bench.addresses.zones import Shape
-from jurat.words import Outcome, Reason
-from tasks.residence import DEFAULT_MARGIN_M, decide_residence
+from config.levels import Level
+from jurat.vocabulary import Outcome, Reason
+from tasks.rules.margins import DEFAULT_MARGIN_M
+from tasks.rules.residence import decide_residence
 
 MARGIN_M = DEFAULT_MARGIN_M[Level.HOUSENUMBER]
 
@@ -27,7 +29,7 @@ class Question:
     """One query asked for one zone."""
 
     typed: Typed
-    zone: Zone
+    zone: ZoneGeometry
 
     @property
     def answer(self) -> Mapping[str, str]:
@@ -93,7 +95,7 @@ class Tally:
 
 def questions(typed: Sequence[Typed], shapes: Sequence[Shape]) -> list[Question]:
     """Each query for the zone of its address, and for one of the zones that touch it, each of these in turn."""
-    zones = [Zone(shape.name, 1, shape.wkb, shape.digest) for shape in shapes]
+    zones = [ZoneGeometry(shape.name, 1, shape.wkb, shape.digest) for shape in shapes]
     geometries = shapely.from_wkb([shape.wkb for shape in shapes])
     tree = shapely.STRtree(geometries)
     touching = [

@@ -18,10 +18,10 @@ from config.configuration import Configuration
 from config.document import Document
 from config.networks import LOOPBACK
 from config.settings import Settings
-from tasks import schema
-from tasks.flow import Demand
-from tasks.plan import make_plan
+from store.schema import migrations
+from tasks.rules.rate_limits import Demand
 from worker.bootstrap import open_service
+from worker.plan_builder import make_plan
 
 NAME = "geocoder"
 REGISTER = "base"
@@ -78,7 +78,7 @@ class Asked:
         if self.register is not None:
             command = ["registers", "import", REGISTER, str(self.register.resolve())]
             subprocess.run(
-                [sys.executable, "-P", "-m", "worker", *command],
+                [sys.executable, "-P", "-m", "cli", *command],
                 cwd=ROOT,
                 env={**os.environ, **environment, "PYTHONPATH": str(ROOT)},
                 stdout=sys.stderr,
@@ -115,11 +115,11 @@ def alone(one: Asked) -> Iterator[Source]:
         url = f"sqlite:///{folder}/jurat.db"
         service = open_service(Settings.model_validate({"database_url": url, "broker_url": "none"}))
         stack.callback(service.close)
-        schema.upgrade(service.database)
+        migrations.upgrade(service.database)
         one.prepare({"JURAT_DATABASE_URL": url})
         configuration = Configuration.of(Document.model_validate(one.document({"a": "a"})))
         plan = make_plan(
-            1, configuration, service.reading, service.fingerprints, purse=_Free(), private_networks=LOOPBACK
+            1, configuration, service.queries, service.fingerprints, purse=_Free(), private_networks=LOOPBACK
         )
         stack.callback(plan.close)
         yield plan.sources[NAME]

@@ -10,9 +10,9 @@ from pathlib import Path
 import shapely
 from shapely import MultiPoint, Polygon
 
-from adapters.address.zone_files import read_zones
 from adapters.address.zones import digest_of
 from adapters.base import Box
+from adapters.zone_import.files import read_zones
 
 
 @dataclass(frozen=True)

@@ -84,8 +84,8 @@ def _no_broker(stage: Stage) -> float | None:
     without = stage.rate()
     with Stage(Setting(), stage.checks, stage.seed, short=stage.short) as usual:
         with_one = usual.rate()
-    stage.notes |= {"rate": round(without, 1), "rate_with_one": round(with_one, 1)}
-    stage.notes["rate_share"] = round(without / with_one, 2)
+    stage.reporter |= {"rate": round(without, 1), "rate_with_one": round(with_one, 1)}
+    stage.reporter["rate_share"] = round(without / with_one, 2)
     return None
 
 
@@ -99,7 +99,7 @@ def _malformed(stage: Stage) -> float | None:
     stage.emptied(BELLS)
     stage.consuming()
     took = time.monotonic() - begun
-    stage.pace(1.0)
+    stage.throughput(1.0)
     return max(took, stage.calm())
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage, until, waited
-from tasks.ledger import Keeping
+from store.queue.sources import Sources
 
 _SLOTS = 8
 _MANY = 5 * _SLOTS
@@ -19,17 +19,17 @@ _SHORTEST_P99 = 0.5
 
 def _open_transactions(stage: Stage) -> float | None:
     """Two transactions of the platform stay open: one over the row of one participant, one over those of many."""
-    keeping = Keeping(stage.service.database)
+    sources = Sources(stage.service.database)
     whole = 20.0 if stage.short else 180.0
     stage.over(whole / 4, end=0.2)
     until(lambda: stage.unsettled() == 0, 60)
     without = stage.clock()
     for source in _SOURCES:  # so that the rows are held before anything of theirs is looked up
-        keeping.pause(source, 600, "held rows", by="bench")
+        sources.pause(source, 600, "held rows", by="bench")
     stage.web.allow(len(stage.web.submits) + 2 * (_MANY + 1) + _MANY // 2)  # some are rolled back
     stage.web.finish(60)
     chosen = stage.column("SELECT DISTINCT participant FROM jurat_checks WHERE state <> 'settled'")[: _MANY + 1]
-    stage.notes["rows_held"] = len(chosen)
+    stage.reporter["rows_held"] = len(chosen)
     with ExitStack() as open_ones:
         for participants in (chosen[:1], chosen[1:]):
             platform = open_ones.enter_context(stage.service.database.execution_options(jurat_bounded=False).connect())
@@ -37,7 +37,7 @@ def _open_transactions(stage: Stage) -> float | None:
             sql = "SELECT 1 FROM jurat_access WHERE participant = ANY(:those) FOR UPDATE"
             platform.execute(text(sql), {"those": participants})
         for source in _SOURCES:
-            keeping.resume(source, "bench")
+            sources.resume(source, "bench")
         others = "SELECT count(*) FROM jurat_checks WHERE state <> 'settled' AND participant <> ALL(:of)"
         until(lambda: stage.scalar(others, of=chosen) == 0, 60)  # what queued while nothing was looked up
         begun = stage.clock()
@@ -46,12 +46,12 @@ def _open_transactions(stage: Stage) -> float | None:
         leased = (
             "SELECT count(DISTINCT participant) FROM jurat_checks WHERE state = 'leased' AND participant = ANY(:of)"
         )
-        stage.notes["looked_up_meanwhile"] = stage.scalar(leased, of=chosen)
+        stage.reporter["looked_up_meanwhile"] = stage.scalar(leased, of=chosen)
     took = waited(lambda: stage.unsettled() == 0, 60, "not everything is settled after the transactions ended")
     before, during = _p99(stage, 0, without), _p99(stage, begun, begun + whole)
-    stage.notes |= {"p99_without_s": round(before, 3), "p99_with_s": round(during, 3)}
-    stage.notes["p99_times"] = round(max(during, _SHORTEST_P99) / max(before, _SHORTEST_P99), 2)
-    stage.notes["given_up"] = stage.scalar("SELECT count(*) FROM jurat_verdicts WHERE reason = 'worker_lost'")
+    stage.reporter |= {"p99_without_s": round(before, 3), "p99_with_s": round(during, 3)}
+    stage.reporter["p99_times"] = round(max(during, _SHORTEST_P99) / max(before, _SHORTEST_P99), 2)
+    stage.reporter["given_up"] = stage.scalar("SELECT count(*) FROM jurat_verdicts WHERE reason = 'worker_lost'")
     return took
 
 

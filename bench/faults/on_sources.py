@@ -8,7 +8,7 @@ from collections.abc import Callable
 from bench.faults.scenario import Scenario
 from bench.faults.source import Mood, number_of
 from bench.faults.stage import Setting, Stage
-from jurat.words import Reason
+from jurat.vocabulary import Reason
 
 POISONED = (31, 77)
 """The submits whose look-up kills the worker that makes it."""
@@ -21,7 +21,7 @@ def _in_mood(mood: Mood, seconds: float) -> Callable[[Stage], float | None]:
         stage.over(5.0 if stage.short else seconds, begin=0.2, end=0.9)
         stage.register.mood = Mood.WELL
         took = stage.all_settle()
-        stage.notes["troubled"] = stage.register.troubled.total()
+        stage.reporter["troubled"] = stage.register.troubled.total()
         return took
 
     return run
@@ -35,7 +35,7 @@ def _poison(stage: Stage) -> float | None:
 
     stage.register.poison = {number_of(index) for index in POISONED}
     stage.register.on_poison = kill
-    stage.pace(1.0)
+    stage.throughput(1.0)
     ids = [submit.check for submit in stage.web.submits if submit.number in stage.register.poison]
     end = time.monotonic() + 120
     while len(ids) < len(POISONED) and time.monotonic() < end:
@@ -44,9 +44,9 @@ def _poison(stage: Stage) -> float | None:
     stage.drain(120)
     lost = "SELECT count(*) FROM jurat_verdicts WHERE reason = 'worker_lost'"
     mine = " AND check_id IN ({})".format(", ".join(f"'{check}'" for check in ids))
-    stage.notes["poison_given_up"] = stage.scalar(lost + mine)
-    stage.notes["innocent_given_up"] = stage.scalar(lost) - stage.notes["poison_given_up"]
-    stage.notes["most_lost_leases"] = stage.scalar("SELECT max(lost_leases) FROM jurat_checks")
+    stage.reporter["poison_given_up"] = stage.scalar(lost + mine)
+    stage.reporter["innocent_given_up"] = stage.scalar(lost) - stage.reporter["poison_given_up"]
+    stage.reporter["most_lost_leases"] = stage.scalar("SELECT max(lost_leases) FROM jurat_checks")
     return stage.all_settle()
 
 

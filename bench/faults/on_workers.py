@@ -9,11 +9,11 @@ from pathlib import Path
 
 from bench.faults.scenario import Scenario
 from bench.faults.stage import TIMEOUT, Setting, Stage, until
-from tasks.ledger.leasing import LEASE
+from store.queue.leases import LEASE
 
 
 def submit_all(stage: Stage) -> None:
-    stage.pace(1.0)
+    stage.throughput(1.0)
 
 
 def _kill(stage: Stage) -> float | None:
@@ -22,7 +22,7 @@ def _kill(stage: Stage) -> float | None:
 
 def _kills(stage: Stage, kills: int) -> float | None:
     for number in range(kills):
-        stage.pace(number / kills)
+        stage.throughput(number / kills)
         unit = stage.ready_unit(others=1)  # what it leaves is for one that lives
         time.sleep(stage.random.uniform(0.0, 1.0))
         until(lambda: stage.leased() > 0, 5)
@@ -30,14 +30,14 @@ def _kills(stage: Stage, kills: int) -> float | None:
         unit.ended(5)
         if number == kills // 2:
             stage.remember()
-    stage.pace(1.0)
+    stage.throughput(1.0)
     return stage.all_settle()
 
 
 def _sigterm(stage: Stage) -> float | None:
     terms = 4 if stage.short else 50
     for number in range(terms):
-        stage.pace(number / terms)
+        stage.throughput(number / terms)
         unit = stage.ready_unit()
         time.sleep(stage.random.uniform(0.0, 1.0))
         until(lambda: stage.leased() > 0, 5)
@@ -47,8 +47,8 @@ def _sigterm(stage: Stage) -> float | None:
             stage.add("sigterms")
             unit.ended(30)
             stage.most("longest_exit_s", time.monotonic() - begun)
-    stage.pace(1.0)
-    stage.notes["unclean_exits"] = sum(unit.ends.total() - unit.ends[0] for unit in stage.units)
+    stage.throughput(1.0)
+    stage.reporter["unclean_exits"] = sum(unit.ends.total() - unit.ends[0] for unit in stage.units)
     return stage.all_settle()
 
 
@@ -57,19 +57,19 @@ def _sigstop(stage: Stage) -> float | None:
     unit = stage.ready_unit()
     until(lambda: stage.leased() >= stage.setting.slots, 5)
     unit.signal(signal.SIGSTOP)
-    stage.notes["held_at_stop"] = stage.leased()
+    stage.reporter["held_at_stop"] = stage.leased()
     stage.over(2 * LEASE, begin=0.5, end=0.9)
     stage.remember()
     # What another worker holds now under a later fence is what a stale write would hit.
     held_again = "SELECT count(*) FROM jurat_checks WHERE lost_leases > 0 AND state = 'leased'"
     until(lambda: stage.scalar(held_again) > 0, LEASE)
-    stage.notes["held_again"] = stage.scalar(held_again)
-    stage.notes["claimed_again"] = stage.scalar("SELECT count(*) FROM jurat_checks WHERE lost_leases > 0")
+    stage.reporter["held_again"] = stage.scalar(held_again)
+    stage.reporter["claimed_again"] = stage.scalar("SELECT count(*) FROM jurat_checks WHERE lost_leases > 0")
     unit.signal(signal.SIGCONT)
-    stage.pace(1.0)
+    stage.throughput(1.0)
     took = stage.all_settle()
     time.sleep(2)
-    stage.notes["writes_refused"] = sum(one.said("write refused") for one in stage.units)
+    stage.reporter["writes_refused"] = sum(one.said("write refused") for one in stage.units)
     return took
 
 
@@ -93,7 +93,7 @@ def _configurations(stage: Stage) -> float | None:
     stage.over(pause, begin=0.6, end=1.0)
     took = stage.all_settle()
     used = stage.scalar("SELECT count(DISTINCT config_version) FROM jurat_verdicts")
-    stage.notes |= {"versions_used": used, "versions_applied": second - first + 2}
+    stage.reporter |= {"versions_used": used, "versions_applied": second - first + 2}
     return took
 
 
@@ -109,7 +109,7 @@ def _take_up(stage: Stage, version: int) -> None:
 
 def _wrong_key(stage: Stage) -> float | None:
     wrong, *right = stage.units
-    stage.pace(0.4)
+    stage.throughput(0.4)
     stage.start_workers()
     for number in range(2 if stage.short else 6):  # for what they held, upkeep of the wrong one may come first
         unit = right[number % len(right)]
@@ -117,14 +117,14 @@ def _wrong_key(stage: Stage) -> float | None:
         stage.kill(unit)
         unit.ended(5)
         stage.over(2.0, begin=0.4 + number / 20, end=0.45 + number / 20)
-    stage.pace(1.0)
+    stage.throughput(1.0)
     took = stage.drain(120)
     reason = "SELECT count(*) FROM jurat_verdicts WHERE reason = '{}'"
-    stage.notes["unreadable"] = stage.scalar(reason.format("answer_unreadable"))
-    stage.notes["claimed_by_wrong"] = stage.scalar(
+    stage.reporter["unreadable"] = stage.scalar(reason.format("answer_unreadable"))
+    stage.reporter["claimed_by_wrong"] = stage.scalar(
         "SELECT count(*) FROM bench_moves WHERE state = 'leased' AND worker = 'worker0'"
     )
-    stage.notes["said_key_missing"] = wrong.said(_KEY_MISSING)
+    stage.reporter["said_key_missing"] = wrong.said(_KEY_MISSING)
     return took
 
 
@@ -135,7 +135,7 @@ def _clocks(stage: Stage) -> float | None:
     took = _kills(stage, 30)
     now = datetime.now(UTC)
     skews = [abs((unit.said_last_at() - now).total_seconds()) / 3600 for unit in stage.units]
-    stage.notes["clocks_off_h"] = round(sorted(skews)[-2], 2)
+    stage.reporter["clocks_off_h"] = round(sorted(skews)[-2], 2)
     return took
 
 

@@ -88,7 +88,7 @@ def run(scenario: Scenario, *, checks: int, seed: int, short: bool, slack: float
             "stubborn": stubborn,
             "gave_up": gave_up,
             **leases,
-            **stage.notes,
+            **stage.reporter,
             "bugs": (stage.web.bugs + stage.register.failures)[:_SHOWN],
             "violations": [f"{one.kind} {one.subject}: {one.detail}" for one in found[:_SHOWN]],
             "short": short,

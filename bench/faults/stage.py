@@ -34,8 +34,8 @@ from config.document import Document
 from config.settings import Settings
 from jurat import Client
 from jurat.database import parse_url
-from jurat.sealing import generate, key_to_text
-from tasks import schema
+from jurat.seal import generate, key_to_text
+from store.schema import migrations
 from tests.rigs.servers import PostgreSQL, Valkey
 from worker.bootstrap import Service, open_service
 
@@ -84,7 +84,7 @@ class Stage:
         self.checks = checks
         self.random = random.Random(seed)
         self.seed = seed
-        self.notes: dict[str, float] = {}
+        self.reporter: dict[str, float] = {}
         """What a scenario wants to have in its row."""
         self.earlier: list[Dump] = []
         self.kills: list[moves.Kill] = []
@@ -130,7 +130,7 @@ class Stage:
         settings = {name[6:].lower(): value for name, value in keys.items()}
         self.service = open_service(Settings.model_validate({**settings, "database_url": url, "broker_url": "none"}))
         self.stack.callback(self.service.close)
-        schema.upgrade(self.service.database)
+        migrations.upgrade(self.service.database)
         with self.service.database.begin() as connection:
             moves.watch(connection)
         self.apply()
@@ -199,7 +199,7 @@ class Stage:
                 }
             },
         }
-        return self.service.publishing.apply(Configuration.of(Document.model_validate(document)), "bench")[0]
+        return self.service.publisher.apply(Configuration.of(Document.model_validate(document)), "bench")[0]
 
     def start_workers(self) -> None:
         """Start them and wait until each has its engine.
@@ -215,7 +215,7 @@ class Stage:
 
     # -- while it runs
 
-    def pace(self, share: float) -> None:
+    def throughput(self, share: float) -> None:
         """Allow the web tier this share of all checks."""
         self.web.allow(min(self.checks, int(self.checks * share) + AHEAD))
 
@@ -223,9 +223,9 @@ class Stage:
         """Wait so many seconds, while the pace goes from one share to another."""
         begun = time.monotonic()
         while (gone := time.monotonic() - begun) < seconds:
-            self.pace(begin + (end - begin) * gone / seconds)
+            self.throughput(begin + (end - begin) * gone / seconds)
             time.sleep(min(step, seconds - gone))
-        self.pace(end)
+        self.throughput(end)
 
     def ready_unit(self, others: int = 0) -> Unit:
         """A worker that runs, chosen at random; waits until it and so many others do.
@@ -296,11 +296,11 @@ class Stage:
 
     def add(self, name: str, value: float = 1) -> None:
         """Count something in the notes."""
-        self.notes[name] = round(self.notes.get(name, 0) + value, 3)
+        self.reporter[name] = round(self.reporter.get(name, 0) + value, 3)
 
     def most(self, name: str, value: float) -> None:
         """Keep the largest of something in the notes."""
-        self.notes[name] = round(max(self.notes.get(name, 0), value), 3)
+        self.reporter[name] = round(max(self.reporter.get(name, 0), value), 3)
 
     # -- after the fault
 

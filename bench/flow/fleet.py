@@ -25,8 +25,8 @@ from config.document import Document
 from config.settings import Settings
 from jurat import Client, Priority, Submission
 from jurat.database import parse_url
-from jurat.sealing import generate, key_to_text
-from tasks import schema
+from jurat.seal import generate, key_to_text
+from store.schema import migrations
 from worker.bootstrap import open_service
 
 CONSULTATIONS = ("crowd", "village")
@@ -166,8 +166,8 @@ def _set_up(url: str, keys: Mapping[str, str], document: Mapping[str, Any]) -> N
     settings = {name[6:].lower(): value for name, value in keys.items()}
     service = open_service(Settings.model_validate({**settings, "database_url": url, "broker_url": "none"}))
     try:
-        schema.upgrade(service.database)
-        service.publishing.apply(Configuration.of(Document.model_validate(document)), "bench")
+        migrations.upgrade(service.database)
+        service.publisher.apply(Configuration.of(Document.model_validate(document)), "bench")
     finally:
         service.close()
 

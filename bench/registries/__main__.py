@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from adapters.registry.gate import examine
+from adapters.registry_tests.examination import examine
 from bench.faults.runner import revision
 from bench.faults.supervisor import ROOT
 from bench.registries import report
@@ -29,7 +29,7 @@ from bench.registries.moods import play
 from bench.registries.payloads import FOLDER, all_shown
 from bench.registries.shipped import NAMES, Shipped
 from bench.speed.machine import Usage, processor
-from jurat.words import Outcome
+from jurat.vocabulary import Outcome
 
 PAGE = ROOT / "docs" / "contributors" / "how-registries-are-tested.md"
 LOOK_UPS = 20_000

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from adapters.reply import Reply
+from adapters.http_client.reply import Reply
 from bench.registries.shipped import Shipped, asked, verdict
 from examples.sources import Mood, Sources
 from examples.sources.answer import Answer
 from examples.sources.server import Service
-from jurat.words import Outcome
+from jurat.vocabulary import Outcome
 
 NO_ANSWER_S = 0.4
 """Of a look-up whose answer never comes."""

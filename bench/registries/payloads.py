@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.faults.supervisor import ROOT
 from bench.registries.shipped import Shipped, asked, verdict
-from config.registry.trials import Trial
+from config.registry.model.trials import Trial
 from examples.sources import Sources
 from examples.sources.answer import Answer
 

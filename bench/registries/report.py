@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.speed.report import markdown, wrapped
 from examples.sources import Mood
-from jurat.words import Outcome
+from jurat.vocabulary import Outcome
 
 BEGIN, END = "<!-- made: registries -->", "<!-- end -->"
 

@@ -12,17 +12,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.base import Finding, Query, SourceError
+from adapters.http_client.reply import Reply
 from adapters.registry.adapter import RegistryAdapter, Sender
-from adapters.registry.rehearsal import Rehearsal
-from adapters.registry.trials import Tried, try_all
-from adapters.reply import Reply
+from adapters.registry_tests.description_tests import Tried, try_all
+from adapters.registry_tests.offline_run import OfflineRun
 from config.hours import parse_zone
 from config.networks import LOOPBACK
 from config.presets import FOLDER, expand, names_by_type
 from config.registry import RegistrySource
+from config.registry.model.trials import Trial
 from config.registry.trial_files import TrialFiles
-from config.registry.trials import Trial
-from jurat.words import Outcome
+from jurat.vocabulary import Outcome
 
 NAMES = tuple(names_by_type()["registry"])
 
@@ -57,7 +57,7 @@ class Shipped:
 
     def accepted(self) -> Tried:
         """The first of its tests that is accepted, with what the registry answers there."""
-        for tried in try_all(self.source, Rehearsal(self.source), self.files.read):
+        for tried in try_all(self.source, OfflineRun(self.source), self.files.read):
             if tried.passed and tried.trial.outcome is Outcome.ACCEPTED:
                 return tried
         raise LookupError(f"{self.name}: no test is accepted")

@@ -18,7 +18,7 @@ import psycopg
 
 from bench.scale import shape
 from bench.scale.shape import Size
-from jurat.sealing import Seal
+from jurat.seal import Seal
 
 TABLES = ("jurat_checks", "jurat_verdicts", "jurat_attempts", "jurat_reviews", "jurat_claims", "jurat_access")
 

@@ -14,11 +14,14 @@ from bench.scale.server import connect, create_anew, exists, url_of
 from bench.scale.shape import BATCH, Size
 from jurat import Client
 from jurat.database import bounded, open_engine
-from jurat.sealing import Seal, generate, key_to_text
-from jurat.words import Outcome, Reason
-from tasks import schema
-from tasks.checks import Attempt, Decision, Ended, Entry, GiveBack, Held, Settle
-from tasks.ledger import Claims, Keeping, Publishing, Settling
+from jurat.seal import Seal, generate, key_to_text
+from jurat.vocabulary import Outcome, Reason
+from store.configurations.publisher import ConfigPublisher
+from store.queue.claims import Claims
+from store.schema import migrations
+from store.upkeep.upkeep import Upkeep
+from store.verdicts.verdict_writer import VerdictWriter
+from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Settle
 from tests.rigs.servers import PostgreSQL
 from worker.engine.keeper import EVERY
 
@@ -55,10 +58,10 @@ class Side:
             self.filling.fill(size)
         self.engine = bounded(open_engine(self.url, pool_size=1))
         self.platform = open_engine(self.url, pool_size=1)
-        self.claims, self.settling = Claims(self.engine), Settling(self.engine)
-        self.keeping = Keeping(self.engine)
+        self.claims, self.verdict_writer = Claims(self.engine), VerdictWriter(self.engine)
+        self.upkeep = Upkeep(self.engine)
         self.client = Client(self.url, seal_key=key_to_text(public))
-        self.held: list[Held] = []
+        self.held: list[ClaimedCheck] = []
         self._pending = self.filling.some(size, "pending", min(_KNOWN, size.pending))
         self._settled = self.filling.some(size, "settled", min(_KNOWN, size.settled))
         self._people = self.filling.somebody(size, min(_KNOWN, size.people))
@@ -68,8 +71,8 @@ class Side:
 
     def _make_tables(self) -> None:
         engine = open_engine(self.url)
-        schema.upgrade(engine)
-        Publishing(engine).apply(shape.configuration(), "bench")
+        migrations.upgrade(engine)
+        ConfigPublisher(engine).apply(shape.configuration(), "bench")
         engine.dispose()
 
     def close(self) -> None:
@@ -104,7 +107,7 @@ class Side:
         self._write(GiveBack(), None)
 
     def _write(self, decision: Decision, attempt: Attempt | None) -> None:
-        written = self.settling.write([Entry(held, decision, 1, attempt, _RETAIN) for held in self.held])
+        written = self.verdict_writer.write([CheckResult(held, decision, 1, attempt, _RETAIN) for held in self.held])
         if len(written.done) != len(self.held):
             raise RuntimeError(f"{self.name}: {len(written.done)} of {len(self.held)} checks were written")
 
@@ -165,21 +168,21 @@ class Side:
 
     def end_leases(self) -> None:
         """Look for leases that are over; none is."""
-        if self.keeping.end_leases():
+        if self.upkeep.end_leases():
             raise RuntimeError(f"{self.name}: a lease was over")
 
     def end_reviews(self) -> None:
         """Look for reviews that are overdue; none is."""
-        if self.keeping.end_reviews():
+        if self.upkeep.end_reviews():
             raise RuntimeError(f"{self.name}: a review was overdue")
 
     def count_waiting(self) -> None:
         """Keep the figures of all sources."""
-        self.keeping.count_waiting()
+        self.upkeep.count_waiting()
 
     def turns(self) -> None:
         """Look for every piece of upkeep, as if the turn of each had come."""
-        self.keeping.turns(dict.fromkeys(EVERY, 0.0))
+        self.upkeep.turns(dict.fromkeys(EVERY, 0.0))
 
     def claim_overdue(self) -> None:
         """Look for deadlines that have passed; none has."""
@@ -188,12 +191,12 @@ class Side:
 
     def add_up_access(self) -> None:
         """Look for access rows that are out of date; none is."""
-        if self.keeping.add_up_access():
+        if self.upkeep.add_up_access():
             raise RuntimeError(f"{self.name}: an access row was out of date")
 
     def purge(self) -> None:
         """Look for verdicts past their time; there is none."""
-        if self.keeping.purge():
+        if self.upkeep.purge():
             raise RuntimeError(f"{self.name}: a verdict was past its time")
 
     # -- what PostgreSQL says

@@ -25,8 +25,8 @@ from bench.speed.rivals.ledger import LATE, TABLES, Place
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings
-from jurat.sealing import generate, key_to_text
-from tasks import schema
+from jurat.seal import generate, key_to_text
+from store.schema import migrations
 from tests.rigs import warden
 from worker.bootstrap import open_service
 
@@ -125,8 +125,8 @@ class _Jurat(Fleet):
         service = open_service(
             Settings.model_validate({**keys, "database_url": database_url, "broker_url": rig.valkey.url})
         )
-        schema.upgrade(service.database)
-        service.publishing.apply(Configuration.of(Document.model_validate(_document(rig.source.url))), "bench")
+        migrations.upgrade(service.database)
+        service.publisher.apply(Configuration.of(Document.model_validate(_document(rig.source.url))), "bench")
         service.close()
         environment = {f"JURAT_{name.upper()}": value for name, value in keys.items()}
         environment |= {"JURAT_DATABASE_URL": database_url, "JURAT_BROKER_URL": rig.valkey.url}

@@ -1,17 +1,14 @@
-"""The declarative format of registries: what to send, what the answers mean, and what a record must say.
+"""Describes registries: what to send, what the answers mean, and what a record must say."""
 
-A registry that answers JSON, XML or CSV over HTTPS is described in a page of YAML, without code. The format cannot
-express a refusal that rests on an outage, on a changed shape or on a stranger's record; `checks` says why not.
-"""
-
-from config.registry.checks import check_order
-from config.registry.demanded_codes import code_doubts
-from config.registry.demands import demands_of, misfit, requirements_of
-from config.registry.people import RegisterFileSource
-from config.registry.request_checks import sending_problems
-from config.registry.rule_checks import doubt_of
-from config.registry.slips import slip_problems
-from config.registry.source import RecordSource, RegistrySource, answer_properties
+from config.registry.lint.demanded_codes import code_doubts
+from config.registry.lint.description import check_order
+from config.registry.lint.requests import sending_problems
+from config.registry.lint.rules import doubt_of
+from config.registry.lint.slips import slip_problems
+from config.registry.model.demands import demands_of, misfit, requirements_of
+from config.registry.model.source import RecordSource, answer_properties
+from config.registry.registry_source import RegistrySource
+from config.registry.roster import RegisterFileSource
 
 __all__ = [
     "RecordSource",

@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from typing import Final
 
 from config.problems import Path, Position
-from config.registry.trials import PRESET_FILE
+from config.registry.model.trials import PRESET_FILE
 from config.regular_files import read_regular
 
 ANSWERS: Final = FilePath(__file__).parent.parent / "presets" / "answers"

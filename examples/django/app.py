@@ -77,15 +77,15 @@ def spoken(request: Any, texts: dict[str, str]) -> str:
 
 
 def overview(request: Any) -> Any:
-    standing = client.standing(CONSULTATION, request.session["participant"])  # all of one moment
-    access, questions, whole, tag = standing.access, [], "", locale(request)
+    status = client.participant_status(CONSULTATION, request.session["participant"])  # all of one moment
+    access, questions, whole, tag = status.access, [], "", locale(request)
     for name, *texts, _, _ in rows(FORM, CONSULTATION):
         title, whole = (spoken(request, json.loads(each)) for each in texts)
         if state := access.questions.get(name):  # else it was published since then, and is there the next time
-            told = {"state": state, "message": standing.message(name, tag), "open": name in access.open}
+            told = {"state": state, "message": status.message(name, tag), "open": name in access.open}
             questions.append({"name": name, "title": title, **told})
-    more = {"questions": questions, "access": access, "wait_s": math.ceil(standing.next_poll_ms / 1000)}
-    whom = {"access_message": standing.access_message(tag), "contact": standing.contact(tag)}
+    more = {"questions": questions, "access": access, "wait_s": math.ceil(status.next_poll_ms / 1000)}
+    whom = {"access_message": status.access_message(tag), "contact": status.contact(tag)}
     return render(request, "page.html", {"title": whole, "locale": tag, **whom, **more})
 
 

@@ -70,14 +70,12 @@ def read(statement: Any, **values: str) -> list[Any]:
 
 @app.get("/")
 def overview() -> Any:
-    standing = client.standing(CONSULTATION, session["participant"])  # all of one moment
+    status = client.participant_status(CONSULTATION, session["participant"])  # all of one moment
     # A question that was published since then is there the next time.
-    questions = [
-        each for each in read(FORM, consultation=CONSULTATION) if each["question"] in standing.access.questions
-    ]
+    questions = [each for each in read(FORM, consultation=CONSULTATION) if each["question"] in status.access.questions]
     return render_template(
-        "page.html", title=spoken(questions[0]["consultation_title"]), questions=questions, standing=standing,
-        wait_s=math.ceil(standing.next_poll_ms / 1000),
+        "page.html", title=spoken(questions[0]["consultation_title"]), questions=questions, status=status,
+        wait_s=math.ceil(status.next_poll_ms / 1000),
     )  # fmt: skip
 
 

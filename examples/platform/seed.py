@@ -13,13 +13,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from adapters.address.zone_files import read_zones
+from adapters.zone_import.files import read_zones
 from config.lint import lint
 from config.settings import SettingsError, read_settings
 from jurat.codes import clean, generate
 from jurat.errors import ConfigurationError
-from tasks import schema
-from tasks.ledger.publishing import NewZone
+from store.datasets.zones import NewZone, import_zones
+from store.requests.code_lists import add_codes
+from store.schema import migrations
 from worker.bootstrap import Service, open_service
 from worker.cores import leave_none
 
@@ -37,9 +38,12 @@ def seed(service: Service, register: str, folder: Path, ca_file: Path | None = N
 
     Raises ConfigurationError where it cannot be used.
     """
-    schema.upgrade(service.database)
-    zones = [NewZone(zone.id, zone.title, zone.digest, zone.wkb) for zone in read_zones(TOWN / "zones.geojson")]
-    service.publishing.import_zones(zones, "seed")
+    migrations.upgrade(service.database)
+    zones = [
+        NewZone(zone.id, zone.title, zone.digest, zone.wkb, outline=zone.outline)
+        for zone in read_zones(TOWN / "zones.geojson")
+    ]
+    import_zones(service.database, zones, "seed")
     written = folder / "jurat.yaml"
     text = (HERE / "jurat.yaml").read_text("utf-8").replace("SOURCES", register).replace("examples/town", str(TOWN))
     if ca_file:
@@ -48,7 +52,7 @@ def seed(service: Service, register: str, folder: Path, ca_file: Path | None = N
     report = lint([written], zones={zone.name for zone in zones}, environ={})
     if report.configuration is None:
         raise ConfigurationError(str(report))
-    service.publishing.apply(report.configuration, "seed")
+    service.publisher.apply(report.configuration, "seed")
     return letters(service)
 
 
@@ -61,7 +65,7 @@ def letters(service: Service) -> list[str]:
         )
     codes = [generate() for _ in range(LETTERS)]
     stored = [service.fingerprints.newest(LIST, str(clean(code))) for code in codes]
-    service.publishing.add_codes(LIST, stored, "seed")
+    add_codes(service.database, LIST, stored, "seed")
     return codes
 
 

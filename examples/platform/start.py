@@ -31,7 +31,7 @@ from examples.sources.moods import Mood
 from examples.sources.server import Sources
 from jurat import Client, JuratError
 from jurat.database import is_away, open_engine
-from jurat.sealing import generate, key_to_text
+from jurat.seal import generate, key_to_text
 from worker.bootstrap import open_service
 from worker.cores import leave_none
 from worker.embedded import embedded

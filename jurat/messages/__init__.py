@@ -1,4 +1,4 @@
-"""Texts for participants: one for each reason and state in each language, as data that a translator can add to.
+"""Texts for participants: one for each reason and state in each language, open to translators.
 
 A file `LANGUAGE.json` is a language. Its keys are the reasons, `other`, `state.…` for each state of a question and
 `access.…` for each state of an access.
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 
-from jurat.words import AccessState, QuestionState, Reason
+from jurat.vocabulary import AccessState, QuestionState, Reason
 
 FALLBACK = "en"
 NO_LANGUAGE = "und"

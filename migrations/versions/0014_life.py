@@ -27,7 +27,7 @@ UNPRINTABLE = (
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f\U000f0000-\U0010fffd]"
 )
 
-# Undetermined verdicts with one of these reasons cost no round: `jurat.words.COSTS_NO_ROUND` then.
+# Undetermined verdicts with one of these reasons cost no round: `jurat.vocabulary.COSTS_NO_ROUND` then.
 COSTS_NO_ROUND = (
     *("source_unavailable", "source_throttled", "source_maintenance", "source_credentials", "source_rejected_request"),
     *("source_unreadable", "source_blocked", "answer_unreadable", "worker_lost", "configuration_missing"),

@@ -15,7 +15,7 @@ down_revision = "0014"
 branch_labels = None
 depends_on = None
 
-# What a person may say: `tasks.ledger.deciding.DECIDING` then.
+# What a person may say: `store.requests.decisions.DECIDING` then.
 DECIDING = (
     *("person_accepted", "activity_not_eligible", "area_not_eligible", "birth_date_differs", "code_expired"),
     *("code_revoked", "code_unknown", "code_used", "not_a_person", "not_valid_at_date", "outside_zone"),
@@ -198,7 +198,7 @@ WORD = """
 
 
 def _word(name: str) -> str:
-    """`WORD`, where `name` compares persons: as `tasks.ledger.deciding` does, as far as the locale of the
+    """`WORD`, where `name` compares persons: as `store.requests.decisions` does, as far as the locale of the
     database knows letters; SQLite knows those of ASCII alone. What counts is said there.
     """
     return WORD.format(one=name.format("l.by_whom"), other=name.format("q.by_whom"))

@@ -23,7 +23,7 @@ REVIEWS, PERSONS = "0015_reviews.py", "0016_persons.py"
 
 LEAST, MOST = "2000-01-01 00:00:00.000", "9000-01-01 00:00:00.000"
 
-# `jurat.naming.UNSEEN` then.
+# `jurat.names.UNSEEN` then.
 UNSEEN = (
     *((0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F)),
     *((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x2800, 0x2800), (0x3164, 0x3164), (0xFE00, 0xFE0F)),
@@ -47,7 +47,7 @@ def _again(statement: str, *mends: tuple[str, str]) -> str:
 
 
 def _person(dialect: str, name: str) -> str:
-    """SQL for what a name is compared by: `jurat.naming.person`, as far as the database knows letters. SQLite knows
+    """SQL for what a name is compared by: `jurat.names.person`, as far as the database knows letters. SQLite knows
     those of ASCII alone.
     """
     if dialect == "postgresql":

@@ -21,7 +21,7 @@ down_revision = "0024"
 branch_labels = None
 depends_on = None
 
-# `tasks.grants.ASKS` then, with what each function takes.
+# `store.schema.grants.ASKS` then, with what each function takes.
 ASKS = {
     "contest": "jurat_contest(uuid, bytea, text, text, uuid)",
     "decide": "jurat_decide(uuid, text, text, uuid)",

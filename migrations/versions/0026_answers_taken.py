@@ -23,14 +23,14 @@ down_revision = "0025"
 branch_labels = None
 depends_on = None
 
-# `jurat.answers.MAX_BYTES`, with what sealing adds; `jurat.naming.LONGEST`; and what a note and codes come to.
+# `jurat.answers.MAX_BYTES`, with what sealing adds; `jurat.names.LONGEST`; and what a note and codes come to.
 ANSWER = 16 * 1024 + 48
 TEXT = 200
 NOTE = 4 * 2000 + 48
 CODES = 4 << 20
 CANDIDATES = 64 << 10
 
-# Undetermined verdicts with one of these reasons cost no round: `jurat.words.COSTS_NO_ROUND` then.
+# Undetermined verdicts with one of these reasons cost no round: `jurat.vocabulary.COSTS_NO_ROUND` then.
 COSTS_NO_ROUND = (
     *("source_unavailable", "source_throttled", "source_maintenance", "source_credentials", "source_rejected_request"),
     *("source_unreadable", "source_blocked", "answer_unreadable", "worker_lost", "configuration_missing"),

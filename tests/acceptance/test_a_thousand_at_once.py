@@ -23,9 +23,10 @@ from jurat import AlreadyConfirmed, Client, Submission
 from jurat.codes import clean, generate
 from jurat.database import open_engine
 from jurat.ids import uuid7
-from jurat.sealing import Seal, key_to_text
-from jurat.sealing import generate as generate_keys
+from jurat.seal import Seal, key_to_text
+from jurat.seal import generate as generate_keys
 from jurat.statements import insert
+from store.requests.code_lists import add_codes
 from tests.acceptance.town import PATIENCE, soon
 from tests.jurat.calls import CALL
 from worker.bootstrap import Service, open_service
@@ -60,7 +61,7 @@ class Hall:
         )
         self._stack = stack
         self.service = self.opened()
-        self.service.publishing.apply(Configuration.of(Document.model_validate(DOCUMENT)), "an administrator")
+        self.service.publisher.apply(Configuration.of(Document.model_validate(DOCUMENT)), "an administrator")
         self.client = Client(url, seal_key=key_to_text(public))
         stack.callback(self.client.close)
 
@@ -75,7 +76,7 @@ class Hall:
         fingerprints = self.service.fingerprints
         assert fingerprints is not None
         code = generate()
-        self.service.publishing.add_codes("spring", [fingerprints.newest("spring", clean(code) or "")], "an admin")
+        add_codes(self.service.database, "spring", [fingerprints.newest("spring", clean(code) or "")], "an admin")
         return code
 
     def work(self) -> None:
@@ -84,7 +85,7 @@ class Hall:
         for engine in engines:
             engine.start()
         try:
-            assert soon(lambda: not sum(self.service.reading.unsettled().values()))
+            assert soon(lambda: not sum(self.service.queries.unsettled().values()))
         finally:
             for engine in engines:
                 assert engine.stop(PATIENCE)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from examples.sources import Sources
-from jurat.sealing import generate, key_to_text
+from jurat.seal import generate, key_to_text
 from tests.acceptance.conftest import MakeTown
 from tests.acceptance.town import PATIENCE, PHYSICIAN, soon
 from tests.rigs.workers import refused

@@ -8,7 +8,7 @@ import pytest
 
 from examples.sources import Mood, Sources
 from jurat.codes import generate
-from tasks.crashing import EXIT_CODE, POINTS, VARIABLE
+from tasks.crash_points import EXIT_CODE, POINTS, VARIABLE
 from tests.acceptance.conftest import MakeTown
 from tests.acceptance.town import PATIENCE, PHYSICIAN, soon
 

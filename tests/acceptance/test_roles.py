@@ -15,16 +15,16 @@ import pytest
 from jurat import Client
 from jurat import codes as code
 from jurat.database import open_engine
-from jurat.sealing import Unseal, generate, key_from_text, key_to_text
-from jurat.words import AccessState, Outcome, Reason
-from tasks.grants import Role
-from tasks.ledger import ReviewError, Reviewing
+from jurat.seal import Unseal, generate, key_from_text, key_to_text
+from jurat.vocabulary import AccessState, Outcome, Reason
+from store.requests.reviews import ReviewDecisions, ReviewError
+from store.schema.grants import Role
 from tests.acceptance.town import INSIDE, PATIENCE, ROOT, soon
+from tests.cli.shell import Ran, Shell
 from tests.jurat.calls import CALL
 from tests.migrations.next_version import step_ahead
 from tests.rigs.logins import Logins, plain
 from tests.rigs.workers import Worker
-from tests.worker.shell import Ran, Shell
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
@@ -153,17 +153,17 @@ def test_the_whole_way_is_gone_by_five_users_who_may_do_nothing_else(people: Peo
 def decide(people: People, check: UUID) -> None:
     """A reviewer sees the answer, decides, and opens it again."""
     engine = open_engine(people.logins.url(Role.REVIEWER))
-    reviewing = Reviewing(engine)
-    sealed = reviewing.answer(check, "a clerk")
+    decisions = ReviewDecisions(engine)
+    sealed = decisions.answer(check, "a clerk")
     opened = Unseal([key_from_text(people.private, "key")]).open(sealed.sealed, sealed.key_id)
     assert b"review" in opened
-    assert reviewing.decide(check, Reason.PERSON_ACCEPTED, "a clerk", {"seen": "a letter"}) == 1
+    assert decisions.decide(check, Reason.PERSON_ACCEPTED, "a clerk", {"seen": "a letter"}) == 1
     assert people.client.result(check).outcome is Outcome.ACCEPTED
     assert people.client.access("budget", "maelle").questions["who"] == "accepted"
-    reviewing.reopen(check, "a clerk")
+    decisions.reopen(check, "a clerk")
     with pytest.raises(ReviewError, match="was erased"):
-        reviewing.answer(check, "a clerk")
-    assert reviewing.decide(check, Reason.PERSON_REFUSED, "a clerk") == 2
+        decisions.answer(check, "a clerk")
+    assert decisions.decide(check, Reason.PERSON_REFUSED, "a clerk") == 2
     assert people.client.result(check).outcome is Outcome.REFUSED
     engine.dispose()
     with plain(people.logins.url(Role.ADMIN)) as admin:
@@ -173,7 +173,7 @@ def decide(people: People, check: UUID) -> None:
 
 
 def test_a_platform_of_another_language_goes_the_same_way_with_sql_alone(people: People) -> None:
-    from jurat.sealing import Seal
+    from jurat.seal import Seal
 
     prepared(people)
     seal = Seal(key_from_text(people.seal_key, "key"))

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from examples.sources import Sources
-from jurat.sealing import generate
-from jurat.words import AccessState
+from jurat.seal import generate
+from jurat.vocabulary import AccessState
 from tests.acceptance.conftest import MakeTown
 from tests.acceptance.town import INSIDE, PATIENCE, PHYSICIAN, ROOT, SUSPENDED, Town, soon
 from tests.rigs.workers import Worker

@@ -14,16 +14,17 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from adapters.address.zone_files import read_zones
+from adapters.zone_import.files import read_zones
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings
 from examples.sources import Sources
 from jurat import Client, Submission
 from jurat.codes import clean, generate
-from jurat.sealing import generate as generate_keys
-from jurat.sealing import key_to_text
-from tasks.ledger.publishing import NewZone
+from jurat.seal import generate as generate_keys
+from jurat.seal import key_to_text
+from store.datasets.zones import NewZone, import_zones
+from store.requests.code_lists import add_codes
 from tests.adapters.registry import described
 from tests.rigs.workers import Worker
 from worker.bootstrap import open_service
@@ -67,8 +68,10 @@ class Town:
         self.client = Client(database_url, None if broker_url == "none" else broker_url, key_to_text(public))
         self.document = self._document()
         zones = read_zones(ROOT / "examples" / "town" / "zones.geojson")
-        self.service.publishing.import_zones(
-            [NewZone(zone.id, zone.title, zone.digest, zone.wkb) for zone in zones], ADMIN
+        import_zones(
+            self.service.database,
+            [NewZone(zone.id, zone.title, zone.digest, zone.wkb, outline=zone.outline) for zone in zones],
+            ADMIN,
         )
         self.apply(self.document)
         self._workers: list[Worker] = []
@@ -110,15 +113,15 @@ class Town:
 
     def apply(self, document: Mapping[str, Any]) -> int:
         configuration = Configuration.of(Document.model_validate(deepcopy(dict(document))))
-        return self.service.publishing.apply(configuration, ADMIN)[0]
+        return self.service.publisher.apply(configuration, ADMIN)[0]
 
     def codes(self, count: int) -> list[str]:
         """New access codes of the list."""
         fingerprints = self.service.fingerprints
         assert fingerprints is not None
         codes = [generate() for _ in range(count)]
-        self.service.publishing.add_codes(
-            "spring", [fingerprints.newest("spring", clean(code) or "") for code in codes], ADMIN
+        add_codes(
+            self.service.database, "spring", [fingerprints.newest("spring", clean(code) or "") for code in codes], ADMIN
         )
         return codes
 

@@ -32,7 +32,7 @@ import pytest
 
 from adapters.base import Finding, Query, Source, SourceError, Throttled, Unavailable, Unreadable
 from examples.sources import Mood, Sources
-from jurat.words import Outcome
+from jurat.vocabulary import Outcome
 
 TIMEOUT_S = 0.5
 """Of a look-up whose answer never comes."""

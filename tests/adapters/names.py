@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 
-from adapters.destinations import SocketAddress
+from adapters.http_client.destinations import SocketAddress
 
 
 class Names:

@@ -9,12 +9,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from adapters.base import Blocked, Query, Refused, Source, Unavailable, Unreadable
-from adapters.catalogue import CATALOGUE, SourceUnusable, Surroundings, build
+from adapters.catalogue import CATALOGUE, SourceContext, SourceUnusable, build
 from adapters.fingerprints import Fingerprints
 from config.networks import LOOPBACK, networks_of
 from config.secrets import SecretError, SecretReference
 from config.sources import SourceModel
-from tests.adapters.address.answering import Answering
+from tests.adapters.address.servers import Answering
 from tests.adapters.registry import described
 
 MODELS: TypeAdapter[SourceModel] = TypeAdapter(SourceModel)
@@ -34,18 +34,18 @@ DESCRIPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def surroundings(**given: Any) -> Surroundings:
+def context(**given: Any) -> SourceContext:
     facts: dict[str, Any] = {
         "codes": None,
         "fingerprints": Fingerprints([bytes(32)]),
         "secret": lambda reference: "hidden",
         **given,
     }
-    return Surroundings(**facts)
+    return SourceContext(**facts)
 
 
 def make(description: dict[str, Any], **given: Any) -> Source:
-    return build("mine", MODELS.validate_python(description), surroundings(**given))
+    return build("mine", MODELS.validate_python(description), context(**given))
 
 
 def test_every_type_that_may_be_configured_is_in_the_catalogue() -> None:

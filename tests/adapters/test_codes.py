@@ -13,7 +13,7 @@ from adapters.base import Credentials, Finding, Query, Redemption, Source, Unava
 from adapters.codes import Codes, StoredCode
 from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from jurat.codes import ALPHABET, LENGTH, clean, generate
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 FINGERPRINTS = Fingerprints([bytes(32), bytes(range(32))])
 

@@ -7,7 +7,7 @@ import pytest
 from adapters.base import Finding, InMaintenance, NeedsPerson, Query, SourceError, Throttled, Unavailable, Unreadable
 from adapters.manual import Manual
 from adapters.simulated import Simulated
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 
 def ask(word: Any, source: Simulated | None = None, timeout: float = 10.0) -> Any:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.address.matching import canonical, name_words
-from adapters.address.street_search import LONG_WORD
+from adapters.address.base.search import LONG_WORD
+from adapters.address.street_names import canonical, name_words
 from bench import address_register as bench
 from bench.address_register import Import, LookUps, filled_in, keeps_promises, moved, tables
 

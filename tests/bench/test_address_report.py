@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import shapely
 
-from adapters.address.zones import Zone
+from adapters.address.zones import ZoneGeometry
 from bench.address_queries import Kind, Row, Typed
 from bench.addresses import report
 from bench.addresses.questions import Question, Tally, questions
 from bench.addresses.zones import around, cut
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 BOX = shapely.box(2.0, 45.0, 2.1, 45.1)
-ZONE = Zone("old-town", 1, shapely.to_wkb(BOX))
+ZONE = ZoneGeometry("old-town", 1, shapely.to_wkb(BOX))
 INSIDE, OUTSIDE, AT_THE_BORDER = (2.05, 45.05), (2.2, 45.05), (2.0999, 45.05)
 """The last is about 8 m from the border, inside."""
 

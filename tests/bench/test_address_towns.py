@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.address.zones import Zone
+from adapters.address.zones import ZoneGeometry
 from bench.address_queries import Kind, queries, read_base
 from bench.addresses.towns import METRES_PER_DEGREE, OFF_M, TOWNS, Town, build, write_base
 from bench.addresses.zones import around, cut
@@ -47,7 +47,7 @@ def test_a_base_has_each_house_beside_its_true_place_by_less_than_the_margin(tmp
 
 def test_houses_of_a_town_lie_in_the_zones_that_cut_it() -> None:
     rows = build(TOWNS[0], 1)
-    zones = [Zone(cell.name, 1, cell.wkb) for cell in cut(around([row.point for row in rows]), 5, 1)]
+    zones = [ZoneGeometry(cell.name, 1, cell.wkb) for cell in cut(around([row.point for row in rows]), 5, 1)]
     assert all(sum(zone.locate(*row.point)[0] for zone in zones) == 1 for row in rows[:200])
 
 

@@ -70,7 +70,7 @@ def test_each_outage_is_judged_by_what_was_held_when_it_began() -> None:
 
 @pytest.mark.usefixtures("postgresql_server")
 def test_the_trigger_writes_down_each_change_of_state_and_who_made_it(postgresql_server: Databases) -> None:
-    from tasks.schema import upgrade
+    from store.schema.migrations import upgrade
 
     url = postgresql_server.create()
     engine = open_engine(f"{url}?application_name=w7")

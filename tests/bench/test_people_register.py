@@ -10,7 +10,7 @@ from adapters.registry.numbers import Cleaner
 from bench import people_register as bench
 from bench.address_register import Import
 from bench.people_register import LookUps, Person, keeps_promises, tables
-from config.registry.inputs import Input, NumberFormat
+from config.registry.model.inputs import Input, NumberFormat
 
 IMPORTS = {
     "PostgreSQL": [Import(100_000, 4.0, 120.0), Import(1_000_000, 20.0, 130.0)],

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.registry.names import Name
+from adapters.person_names.comparison import Name
 from bench import registry_names
 from bench.registry_names import Sample
-from tests.adapters.registry.strangers import Person, people
-from tests.adapters.registry.variants import VARIANTS
+from tests.adapters.person_names.strangers import Person, people
+from tests.adapters.person_names.variants import VARIANTS
 
 
 def test_it_compares_people_and_counts_the_wrong_pairs() -> None:

@@ -13,9 +13,9 @@ from bench.scale import shape
 from bench.scale.filling import TABLES, Filling, filled_with
 from bench.scale.shape import Size
 from jurat.database import open_engine
-from jurat.sealing import Seal, generate
-from tasks.ledger import Publishing
-from tasks.ledger.access import AccessRows
+from jurat.seal import Seal, generate
+from store.configurations.publisher import ConfigPublisher
+from store.verdicts.access import AccessRows
 from tests.rigs.servers import Databases
 
 SIZE = Size(300, 1_500)
@@ -39,7 +39,7 @@ def _filled(
 ) -> Iterator[tuple[str, psycopg.Connection[Any], Filling, list[Any]]]:
     url = postgresql_server.create(template=_migrated_postgresql)
     engine = open_engine(url)
-    Publishing(engine).apply(shape.configuration(), "somebody")
+    ConfigPublisher(engine).apply(shape.configuration(), "somebody")
     engine.dispose()
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:

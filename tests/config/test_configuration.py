@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from adapters.base import Level as SourceLevel
 from config.configuration import Configuration
-from config.document import Document, Level
+from config.document import Document
 from config.limits import SourceKind
 from config.lint import lint
 from config.problems import InvalidConfiguration
@@ -273,10 +272,6 @@ def test_json_that_is_no_configuration_is_refused_with_a_sentence(text: str, sai
     with pytest.raises(InvalidConfiguration) as caught:
         Configuration.from_json(text)
     assert str(caught.value) == said
-
-
-def test_levels_are_those_of_the_sources() -> None:
-    assert [level.value for level in Level] == [level.value for level in SourceLevel]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from config.configuration import Configuration
 from config.lint import lint
-from config.reading import read
+from config.yaml_reader import read
 from tests.config.linted import REGISTER, ZONES, Changes, lines, mistaken, mistakes, report
 
 GOOD = """\

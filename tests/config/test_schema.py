@@ -8,8 +8,8 @@ import fastjsonschema
 import pytest
 
 from config.lint import lint
-from config.reading import read
 from config.schema import PUBLISHED, choices_at, options_at, schema, schema_text
+from config.yaml_reader import read
 
 SAMPLE = Path(__file__).resolve().parent.parent.parent / "config" / "sample"
 

@@ -10,10 +10,10 @@ from typing import Any
 import fastjsonschema
 import pytest
 
+from cli.starters import begun
 from config.presets import FOLDER, expand
-from config.reading import read, read_text
 from config.schema import choices_at, options_at, schema
-from worker.starting import begun
+from config.yaml_reader import read, read_text
 
 STEP = ("sources", "roll", "steps", 0)
 REQUEST = (*STEP, "request")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from cli.registry_lint import gate
 from config.lint import lint
 from tests.docs.pages import ROOT, block
 from tests.docs.terminal import Terminal
-from worker.gate import gate
 
 PAGE = ROOT / "docs" / "administrators" / "add-a-registry.md"
 DESCRIPTION = block(PAGE, "yaml", "consultations:")

@@ -29,7 +29,7 @@ from config.settings import read_settings
 from jurat.candidates import seal_candidates
 from jurat.ids import uuid7
 from jurat.messages import message_for
-from jurat.sealing import generate, key_id, key_to_text
+from jurat.seal import generate, key_id, key_to_text
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal
 from tests.migrations.next_version import one_release_later
@@ -85,7 +85,7 @@ def platform(
     (tmp_path / "jurat.yaml").write_text(block(PAGE, "yaml"), "utf-8")
     configuration = lint([tmp_path / "jurat.yaml"]).configuration
     assert configuration is not None
-    service.publishing.apply(configuration, "an administrator")
+    service.publisher.apply(configuration, "an administrator")
     worker = service.engine(slots=2)
     url = make_url(database_url)
     names: dict[str, Any] = {

@@ -14,7 +14,7 @@ from config.lint import lint
 from jurat.ids import uuid7
 from tests.docs.pages import ROOT, block
 from tests.docs.terminal import Terminal
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 
 PAGE = ROOT / "docs" / "platforms" / "erase-a-participant.md"
 CONFIGURATION: Mapping[str, Any] = YAML(typ="safe").load(block(PAGE, "yaml"))
@@ -55,7 +55,7 @@ def test_a_platform_asks_in_python(desk: Desk) -> None:
     names: dict[str, Any] = {"engine": desk.engine, "client": desk.client}
     exec(compile(block(PAGE, "python"), PAGE.name, "exec"), names)
     assert [desk.client.request(names[name]).state for name in ("moved", "erased")] == ["waiting", "waiting"]
-    assert desk.keeping.do_requests() == 2
+    assert desk.upkeep.do_requests() == 2
     assert [desk.client.request(names[name]).state for name in ("moved", "erased")] == ["done", "done"]
     erased, moved = participants(desk)
     assert (erased.startswith("erased-"), moved) == (True, "p-10")
@@ -70,7 +70,7 @@ def test_a_platform_asks_by_sql(desk: Desk) -> None:
         asked = str(uuid7())
         sql(desk, "'transfer'", id=asked, **given)
     assert sql(desk, "SELECT applied_at, refused", id=asked) == [(None, None)]
-    assert desk.keeping.do_requests() == 1
+    assert desk.upkeep.do_requests() == 1
     ((applied_at, refused),) = sql(desk, "SELECT applied_at, refused", id=asked)
     assert (applied_at is None, refused, participants(desk)) == (False, None, ["p-10"])
     if desk.postgresql:
@@ -78,5 +78,5 @@ def test_a_platform_asks_by_sql(desk: Desk) -> None:
         sql(desk, "jurat_erase(", participant="p-10")
     else:
         sql(desk, "'erase'", id=str(uuid7()), consultation=None, participant="p-10", by_whom="the account page")
-    assert desk.keeping.do_requests() == (2 if desk.postgresql else 1)
+    assert desk.upkeep.do_requests() == (2 if desk.postgresql else 1)
     assert participants(desk)[0].startswith("erased-")

@@ -14,11 +14,12 @@ from sqlalchemy import make_url, text
 from jurat.codes import generate
 from jurat.database import open_engine
 from jurat.ids import uuid7
-from jurat.sealing import Seal, key_to_text
-from tasks.ledger import Keeping, Minting
+from jurat.seal import Seal, key_to_text
+from store.requests.code_lists import CodeImporter
+from store.upkeep.upkeep import Upkeep
 from tests.docs.pages import ROOT, block, blocks
 from tests.rigs.logins import Logins, plain
-from tests.tasks.desk import PUBLIC_KEY, Desk
+from tests.store.desk import PUBLIC_KEY, Desk
 
 PAGE = ROOT / "docs" / "administrators" / "generate-codes.md"
 SEAL = Seal(PUBLIC_KEY)
@@ -38,7 +39,7 @@ def sql(desk: Desk, holding: str, **values: Any) -> list[Any]:
 
 
 def work(desk: Desk) -> None:
-    Keeping(desk.engine, Minting(desk.unseal, desk.fingerprints)).do_requests()
+    Upkeep(desk.engine, CodeImporter(desk.unseal, desk.fingerprints)).do_requests()
 
 
 def run(holding: str, names: dict[str, Any]) -> None:

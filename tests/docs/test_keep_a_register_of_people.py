@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from adapters.registry.people_rows import PeopleFileError, PeopleRows
+from adapters.registry.roster_rows import PeopleFileError, PeopleRows
 from bench.address_register import LIKE_PRODUCTION, filled_in
 from bench.people_register import BEGIN
 from bench.people_register import PAGE as FIGURES
+from cli.registry_lint import gate, linted
 from config.registry import RegisterFileSource
-from config.registry.people import PeopleFile
+from config.registry.roster import PeopleFile
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal
-from worker.gate import gate, linted
 
 PAGE = ROOT / "docs" / "administrators" / "keep-a-register-of-people.md"
 LIST = next(each.text for each in blocks(PAGE, "sh") if "try-people.csv" in each.text)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.address.street_search import LONG_WORD
+from adapters.address.base.search import LONG_WORD
 from bench.address_register import LIKE_PRODUCTION, filled_in
 from bench.address_register import PAGE as FIGURES
 from config.lint import lint

@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 
 from config.lint import lint
 from tests.docs.pages import ROOT, block
-from tests.tasks.desk import REFUSED, Desk
-from tests.tasks.ledger.passing import let_pass
+from tests.store.desk import REFUSED, Desk
+from tests.store.passing import let_pass
 
 PAGE = ROOT / "docs" / "platforms" / "let-access-end.md"
 WHO = {"consultation": "budget", "participant": "p-42"}
@@ -47,7 +47,7 @@ def test_an_access_is_granted_renewed_and_ends_as_the_page_says(desk: Desk) -> N
     assert found["access.renewable"] == []
     assert found["may_take_part"]
     let_pass(desk, 306)
-    desk.keeping.add_up_access()
+    desk.upkeep.add_up_access()
     assert shown(desk)["access.renewable"] == ["residence"]
     desk.settle(desk.held("p-42"), REFUSED)
     assert shown(desk)["access.renewable"] == ["residence"], "of two rounds one is left"
@@ -56,7 +56,7 @@ def test_an_access_is_granted_renewed_and_ends_as_the_page_says(desk: Desk) -> N
     let_pass(desk, 60)
     assert desk.access("p-42") == "granted", "no worker has come"
     assert not shown(desk)["may_take_part"]
-    desk.keeping.add_up_access()
+    desk.upkeep.add_up_access()
     assert desk.access("p-42") == "incomplete"
     desk.settle(desk.held("p-42"))
     assert desk.access("p-42") == "granted"

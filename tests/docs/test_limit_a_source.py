@@ -14,7 +14,7 @@ from config.document import Document
 from config.limits import LimitedSource
 from config.lint import lint
 from config.registry import RegistrySource
-from jurat.words import Reason
+from jurat.vocabulary import Reason
 from tests.adapters.registry.described import Canned
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal

@@ -23,15 +23,15 @@ from structlog.testing import capture_logs
 from config.settings import read_settings
 from jurat import Client
 from jurat.database import open_engine
-from jurat.sealing import Seal, generate, key_to_text
-from tasks.grants import Role
-from tasks.schema import _config, upgrade
+from jurat.seal import Seal, generate, key_to_text
+from store.schema.grants import Role
+from store.schema.migrations import _config, upgrade
+from tests.cli.shell import Shell, is_one_sentence
 from tests.conftest import missing
 from tests.docs.pages import ROOT, block, blocks
 from tests.rigs.logins import Logins, plain
 from tests.rigs.pgbouncer import PgBouncer
 from tests.rigs.servers import Databases, NoServer
-from tests.worker.shell import Shell, is_one_sentence
 from worker.bootstrap import CONNECTIONS, open_service
 
 PAGE = ROOT / "docs" / "operators" / "live-in-one-database.md"

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 import pytest
 
+from cli.main import root
 from docs.generate import PAGES as MADE
 from docs.generate import commands, filled_in
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, command_lines, links
-from worker.cli import root
 
 KNOWN = dict(commands())
 NOT_RUN_ON_PURPOSE = {

@@ -15,10 +15,10 @@ from sqlalchemy import text
 import jurat
 from jurat import Client
 from jurat.ids import uuid7
-from jurat.words import Reason
+from jurat.vocabulary import Reason
 from tasks.checks import Review
 from tests.docs.pages import PAGES, ROOT, anchors, block, blocks
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 
 PAGE = ROOT / "examples" / "platform" / "README.md"
 PACKAGE = ROOT / "docs" / "reference" / "python.md"
@@ -249,4 +249,4 @@ def ask(desk: Desk, kind: str, **values: object) -> None:
     else:
         statement = block(REVIEWS, "sql", "VALUES (:id, 'decide'")
         desk.sql(statement.replace("'decide'", f"'{kind}'"), **{"reason": None, **values, "id": str(uuid7())})
-    assert desk.keeping.do_requests() == 1
+    assert desk.upkeep.do_requests() == 1

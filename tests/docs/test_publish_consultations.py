@@ -15,8 +15,9 @@ from structlog.testing import capture_logs
 
 from config.lint import lint
 from jurat.database import open_engine
-from tasks.ledger import Keeping, Publishing
-from tasks.ledger.publishing import NewZone
+from store.configurations.publisher import ConfigPublisher
+from store.datasets.zones import NewZone, import_zones
+from store.upkeep.upkeep import Upkeep
 from tests.docs.pages import ROOT, block, blocks
 
 PAGE = ROOT / "docs" / "platforms" / "publish-consultations.md"
@@ -44,7 +45,7 @@ class Platform:
 
     def work(self) -> None:
         with capture_logs():
-            Keeping(self.engine).apply_publications()
+            Upkeep(self.engine).apply_publications()
 
 
 @pytest.fixture
@@ -53,9 +54,9 @@ def platform(database_url: str, tmp_path: Path) -> Iterator[Platform]:
     report = lint([tmp_path / "jurat.yaml"])
     assert report.configuration is not None, str(report)
     engine = open_engine(database_url)
-    publishing = Publishing(engine)
-    publishing.apply(report.configuration, "an administrator")
-    publishing.import_zones([NewZone("old-town", "Old Town", "a", b"\0")], "an administrator")
+    publisher = ConfigPublisher(engine)
+    publisher.apply(report.configuration, "an administrator")
+    import_zones(engine, [NewZone("old-town", "Old Town", "a", b"\0")], "an administrator")
     made = Platform(engine, {"database_url": database_url, "engine": engine})
     yield made
     if "client" in made.names:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.reference import WIDTH
 from docs.generate import PAGES as MADE
 from tests.docs.pages import EXAMPLES, PAGES, ROOT
-from worker.reference import WIDTH
 
 GENERATED = {*MADE, ROOT / "docs" / "reference" / "commands.md"}
 """The reference: tables and lists that are made from the code, and looked into rather than read."""

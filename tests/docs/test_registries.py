@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.registry.gate import examine, examine_list
+from adapters.registry_tests.examination import examine, examine_list
 from config.lint import lint
 from config.presets import FOLDER, names_by_type
 from config.registry import RegisterFileSource, RegistrySource

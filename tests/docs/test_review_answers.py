@@ -15,13 +15,13 @@ from sqlalchemy import make_url, text
 from config.lint import lint
 from jurat import Check
 from jurat.ids import uuid7
-from jurat.sealing import Seal
-from jurat.words import Reason
+from jurat.seal import Seal
+from jurat.vocabulary import Reason
 from tasks.checks import Review
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal
 from tests.rigs.logins import Logins, plain
-from tests.tasks.desk import PUBLIC_KEY, REFUSED, Desk
+from tests.store.desk import PUBLIC_KEY, REFUSED, Desk
 
 PAGE = ROOT / "docs" / "reviewers" / "review-answers.md"
 CONFIGURATION: Mapping[str, Any] = YAML(typ="safe").load(block(PAGE, "yaml"))
@@ -68,7 +68,7 @@ def test_a_platform_contests_in_python(desk: Desk) -> None:
     names: dict[str, Any] = {"engine": desk.engine, "client": desk.client, "check": refused(desk)}
     exec(compile(block(PAGE, "python"), PAGE.name, "exec"), names)
     assert became(desk, names["contest"]) == (False, None)
-    assert desk.keeping.do_requests() == 1
+    assert desk.upkeep.do_requests() == 1
     assert became(desk, names["contest"]) == (True, None)
     assert desk.access() == "pending"
 
@@ -101,17 +101,17 @@ def decide(desk: Desk, check: Check, reason: str, by_whom: str) -> UUID:
 def test_a_platform_and_a_back_office_do_with_sql_alone(desk: Desk) -> None:
     check = refused(desk)
     asked = contest(desk, check)
-    desk.keeping.do_requests()
+    desk.upkeep.do_requests()
     assert became(desk, asked) == (True, None)
     (row,) = sql(desk, "FROM jurat_review_queue WHERE", consultation="budget")
     assert (UUID(str(row["check_id"])), row["reason"], bool(row["contested"])) == (check.id, "status_inactive", True)
     assert row["document"] == "d-7"
     decide(desk, check, "person_accepted", "clerk-7")
-    desk.keeping.do_requests()
+    desk.upkeep.do_requests()
     (row,) = sql(desk, "FROM jurat_review_queue WHERE", consultation="budget")
     assert "clerk-7" in str(row["words"])
     decide(desk, check, "person_accepted", "clerk-8")
-    desk.keeping.do_requests()
+    desk.upkeep.do_requests()
     assert desk.access() == "granted"
     assert sql(desk, "FROM jurat_review_queue WHERE", consultation="budget") == []
     if desk.postgresql:
@@ -123,7 +123,7 @@ def test_a_platform_and_a_back_office_do_with_sql_alone(desk: Desk) -> None:
         with desk.engine.begin() as connection:
             given = {"id": str(opened), "check_id": str(check.id), "by_whom": "clerk-7"}
             connection.execute(text(changed), given)
-    desk.keeping.do_requests()
+    desk.upkeep.do_requests()
     assert became(desk, opened) == (True, None)
     assert desk.row(check.id, "state") == "review"
 
@@ -141,7 +141,7 @@ def test_a_back_office_with_the_functions_alone_can_do_nothing_else(desk: Desk) 
         with plain(url) as office:
             assert office.execute("SELECT check_id FROM jurat_review_queue").fetchall() == []
             office.execute("SELECT jurat_open_review(check_id => %s, by_whom => 'clerk-7')", (check.id,))
-            desk.keeping.do_requests()
+            desk.upkeep.do_requests()
             assert office.execute("SELECT check_id FROM jurat_review_queue").fetchall() == [(check.id,)]
             office.execute("SELECT jurat_decide(%s, 'person_accepted', 'clerk-7')", (check.id,))
             for refused_to_it in (
@@ -162,7 +162,7 @@ def test_what_a_worker_finds_stands_in_refused(desk: Desk) -> None:
     check = submitted(desk)
     desk.settle(desk.claim_one("magic"), Review(Reason.NAME_DIFFERS, 3600))
     ids = [decide(desk, check, "person_accepted", by_whom) for by_whom in ("clerk-7", "clerk-8", "clerk-9")]
-    desk.keeping.do_requests()
+    desk.upkeep.do_requests()
     said = [became(desk, each)[1] for each in ids]
     (late,) = [each for each in said if each is not None]  # any of them: they were asked in one millisecond
     assert "is decided already: accepted, person_accepted (revision 1)" in late

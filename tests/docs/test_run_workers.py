@@ -10,7 +10,7 @@ import pytest
 
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal
-from worker.engine import GRACE
+from worker.engine.engine import GRACE
 from worker.engine.plans import LONGEST_LOOK_UP
 
 PAGE = ROOT / "docs" / "operators" / "run-workers.md"

@@ -14,7 +14,7 @@ from nacl.public import PrivateKey
 from docs.vectors import FILE, as_text
 from jurat.candidates import open_candidates, opening_key
 from jurat.errors import ConfigurationError
-from jurat.sealing import Seal, Unopenable, Unseal, key_from_text, key_id
+from jurat.seal import Seal, Unopenable, Unseal, key_from_text, key_id
 
 VECTORS: Mapping[str, Any] = json.loads(FILE.read_text("utf-8"))
 UNSEAL = Unseal(key_from_text(pair["private_key"], "private_key") for pair in VECTORS["keys"])

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from tasks.grants import Role
+from store.schema.grants import Role
 from tests.docs.pages import ROOT, block, blocks
 from tests.rigs.logins import plain
 

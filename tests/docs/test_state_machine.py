@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from jurat.ids import uuid7
-from jurat.words import Outcome, Reason, State
-from tasks.checks import Decision, GiveBack, Held, Later, NextSource, Review, Settle
-from tasks.ledger import Demand, ReviewError, Reviewing
-from tasks.ledger.requests import Kind, Request, Requests
+from jurat.vocabulary import Outcome, Reason, State
+from store.requests.request_runner import Request, RequestKind, Requests
+from store.requests.reviews import ReviewDecisions, ReviewError
+from tasks.checks import ClaimedCheck, Decision, GiveBack, Later, NextSource, Review, Settle
+from tasks.rules.rate_limits import Demand
 from tests.docs.pages import ROOT, block
 from tests.rigs.servers import Databases
-from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration, entry
+from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration, entry
 
 PAGE = ROOT / "docs" / "contributors" / "state-machine.md"
 GONE = "–"
@@ -48,7 +49,7 @@ def tables() -> list[list[list[str]]]:
     return [[[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()] for table in found]
 
 
-def _write(desk: Desk, held: Held, decision: str) -> None:
+def _write(desk: Desk, held: ClaimedCheck, decision: str) -> None:
     desk.settle(held, DECISIONS[decision], retain=0.0)
 
 
@@ -57,39 +58,39 @@ def _tried(do: Callable[[], Any]) -> None:
         do()
 
 
-def _contest(held: Held) -> Request:
-    return Request(uuid7(), Kind.CONTEST, "participant", check_id=held.id, note=b"sealed", note_key="0" * 16)
+def _contest(held: ClaimedCheck) -> Request:
+    return Request(uuid7(), RequestKind.CONTEST, "participant", check_id=held.id, note=b"sealed", note_key="0" * 16)
 
 
-def _asked(desk: Desk, kind: Kind, target: str | None = None) -> None:
+def _asked(desk: Desk, kind: RequestKind, target: str | None = None) -> None:
     request = Request(uuid7(), kind, ADMIN, consultation="budget", participant="p-1", target=target)
     Requests(desk.engine).do(request)
 
 
-def _submit(desk: Desk, held: Held) -> None:
+def _submit(desk: Desk, held: ClaimedCheck) -> None:
     """Asked again under the same id, as a platform does that did not hear the answer."""
     desk.submit("p-1", id=held.id)
 
 
-STATEMENTS: Mapping[str, Callable[[Desk, Held], Any]] = {
+STATEMENTS: Mapping[str, Callable[[Desk, ClaimedCheck], Any]] = {
     "`Client.submit`, or the documented INSERT": _submit,
     "`Claims.claim`": lambda desk, _: desk.claims.claim([Demand("towns", 10)], 10),
     "`Claims.claim_alone`": lambda desk, _: desk.claims.claim_alone([Demand("towns", 10)]),
     "`Claims.claim_overdue`": lambda desk, _: desk.claims.claim_overdue(10, {}),
     "`Claims.renew`": lambda desk, held: desk.claims.renew([held]),
-    **{f"`Settling.write` of `{name}`": partial(_write, decision=name) for name in DECISIONS},
-    "`Keeping.end_leases`": lambda desk, _: desk.keeping.end_leases(),
-    "`Keeping.end_reviews`": lambda desk, _: desk.keeping.end_reviews(),
-    "`Keeping.erase_candidates`": lambda desk, _: desk.keeping.erase_candidates(),
-    "`Reviewing.decide`": lambda desk, held: _tried(
-        lambda: Reviewing(desk.engine).decide(held.id, Reason.PERSON_REFUSED, ADMIN)
+    **{f"`VerdictWriter.write` of `{name}`": partial(_write, decision=name) for name in DECISIONS},
+    "`Upkeep.end_leases`": lambda desk, _: desk.upkeep.end_leases(),
+    "`Upkeep.end_reviews`": lambda desk, _: desk.upkeep.end_reviews(),
+    "`Upkeep.erase_candidates`": lambda desk, _: desk.upkeep.erase_candidates(),
+    "`ReviewDecisions.decide`": lambda desk, held: _tried(
+        lambda: ReviewDecisions(desk.engine).decide(held.id, Reason.PERSON_REFUSED, ADMIN)
     ),
-    "`Reviewing.reopen`": lambda desk, held: _tried(lambda: Reviewing(desk.engine).reopen(held.id, ADMIN)),
+    "`ReviewDecisions.reopen`": lambda desk, held: _tried(lambda: ReviewDecisions(desk.engine).reopen(held.id, ADMIN)),
     "`Requests.do` of `contest`": lambda desk, held: _tried(lambda: Requests(desk.engine).do(_contest(held))),
-    "`Requests.do` of `transfer`": lambda desk, _: _asked(desk, Kind.TRANSFER, "p-2"),
-    "`Requests.do` of `erase`": lambda desk, _: _asked(desk, Kind.ERASE),
-    "`Publishing.apply`": lambda desk, _: desk.publishing.apply(configuration(WITHOUT), ADMIN, force=True),
-    "`Keeping.purge`": lambda desk, _: desk.keeping.purge(),
+    "`Requests.do` of `transfer`": lambda desk, _: _asked(desk, RequestKind.TRANSFER, "p-2"),
+    "`Requests.do` of `erase`": lambda desk, _: _asked(desk, RequestKind.ERASE),
+    "`ConfigPublisher.apply`": lambda desk, _: desk.publisher.apply(configuration(WITHOUT), ADMIN, force=True),
+    "`Upkeep.purge`": lambda desk, _: desk.upkeep.purge(),
 }
 """Everything in the ledger and the client that writes to `jurat_checks`."""
 
@@ -97,7 +98,7 @@ SPECIAL = {"last chance": State.PENDING, "reopened": State.REVIEW}
 """What the page names apart, and what the row says."""
 
 
-def brought_to(desk: Desk, state: str) -> Held:
+def brought_to(desk: Desk, state: str) -> ClaimedCheck:
     """A check in that state, with its newest fence, for which every time that could matter has come."""
     held = desk.held()
     if state != State.LEASED:
@@ -106,7 +107,7 @@ def brought_to(desk: Desk, state: str) -> Held:
     if state == "last chance":
         desk.sql("UPDATE jurat_checks SET lost_leases = 2")
     if state == "reopened":
-        Reviewing(desk.engine).reopen(held.id, ADMIN)
+        ReviewDecisions(desk.engine).reopen(held.id, ADMIN)
         desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
     desk.set_back("due_at", 1)
     desk.set_back("deadline_at", 1)
@@ -120,7 +121,7 @@ COLUMNS = """
     candidates IS NULL, candidates_until"""
 
 
-def row(desk: Desk, held: Held) -> tuple[Any, ...] | None:
+def row(desk: Desk, held: ClaimedCheck) -> tuple[Any, ...] | None:
     found = desk.sql(f"SELECT {COLUMNS} FROM jurat_checks WHERE id = :id", id=desk.id(held.id))
     return tuple(found[0]) if found else None
 
@@ -201,7 +202,7 @@ def test_an_old_fence_writes_nothing(desks: Callable[[], Desk], decision: str) -
     desk = desks()
     old = desk.held()
     desk.set_back("lease_until", 1)
-    desk.keeping.end_leases()
+    desk.upkeep.end_leases()
     desk.claim_one()
     before = row(desk, old)
     written = desk.write(entry(old, DECISIONS[decision]))

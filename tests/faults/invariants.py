@@ -24,10 +24,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from jurat.access import AtLeast, Confirmed, Terms, add_up, standing
-from jurat.words import TECHNICAL, Reason, State
-from tasks.checks import Held
-from tasks.ledger import Book
+from jurat.access import AtLeast, Confirmed, Terms, add_up, question_status
+from jurat.vocabulary import TECHNICAL, Reason, State
+from store.configurations.applied_config import AccessTerms
+from tasks.checks import ClaimedCheck
 from tests.faults.snapshot import AccessRow, CheckRow, Key, Snapshot, VerdictRow
 
 
@@ -35,10 +35,10 @@ from tests.faults.snapshot import AccessRow, CheckRow, Key, Snapshot, VerdictRow
 class History:
     """What was done, as those who did it know it."""
 
-    claims: list[tuple[Held, CheckRow, datetime]] = field(default_factory=list)
+    claims: list[tuple[ClaimedCheck, CheckRow, datetime]] = field(default_factory=list)
     """Each with its row as it was before, and the time."""
-    looked_up: list[Held] = field(default_factory=list)
-    open_transactions: list[Held] = field(default_factory=list)
+    looked_up: list[ClaimedCheck] = field(default_factory=list)
+    open_transactions: list[ClaimedCheck] = field(default_factory=list)
     """Look-ups during which this process had a connection out of its pool."""
     written: list[tuple[UUID, int]] = field(default_factory=list)
     """Entries of which the ledger said that they were written."""
@@ -138,7 +138,7 @@ def _codes(after: Snapshot) -> Iterator[str]:
         yield f"codes are spent by {spent} and accepted for {valid}"
 
 
-def wrong_access(after: Snapshot, book: Book, since: int) -> list[str]:
+def wrong_access(after: Snapshot, book: AccessTerms, since: int) -> list[str]:
     """Rows that say something else than their history adds up to under `book`, which holds since that version of the
     configuration. Rows that say that they are older wait for upkeep.
     """
@@ -153,8 +153,10 @@ def wrong_access(after: Snapshot, book: Book, since: int) -> list[str]:
     return wrong
 
 
-def _added_up(book: Book, consultation: str, answers: Mapping[str, list[Confirmed]], version: int) -> AccessRow:
+def _added_up(book: AccessTerms, consultation: str, answers: Mapping[str, list[Confirmed]], version: int) -> AccessRow:
     terms, now = book.terms.get(consultation, {}), datetime.now(UTC)  # no answer ends: it does not matter when
-    stands = {name: standing(answers.get(name, []), terms.get(name, Terms(0)), now) for name in [*terms, *answers]}
+    stands = {
+        name: question_status(answers.get(name, []), terms.get(name, Terms(0)), now) for name in [*terms, *answers]
+    }
     added = add_up(book.rules.get(consultation) or AtLeast(len(stands), tuple(stands)), stands, now)
     return AccessRow(added.access, added.states, added.rounds_left, version)

@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from jurat import AlreadyConfirmed, Check, NotNeeded, UnknownQuestion
-from jurat.access import ended, standing
-from jurat.words import Outcome, Reason, State
-from tasks.checks import MOST_LOST_LEASES, Entry, GiveBack, Held, Later, NextSource, Review, Settle
-from tasks.ledger import Book, Breaker, Demand
-from tasks.ledger.leasing import LEASE
+from jurat.access import ended, question_status
+from jurat.vocabulary import Outcome, Reason, State
+from store.configurations.applied_config import AccessTerms
+from store.queue.leases import LEASE
+from tasks.checks import MOST_LOST_LEASES, CheckResult, ClaimedCheck, GiveBack, Later, NextSource, Review, Settle
+from tasks.rules.rate_limits import Breaker, Demand
 from tests.faults.persons import Persons
 from tests.faults.snapshot import CheckRow, read
 from tests.faults.stage import Worker, first, when
@@ -66,7 +67,10 @@ class LedgerMachine(Persons):
             refused = UnknownQuestion
         elif earlier:
             confirmed = [self.now.confirmed(check) for _, check, _ in earlier]
-            if standing(confirmed, asked.terms, self.clock.now).left < 1 or earlier[-1][2].state != State.SETTLED:
+            if (
+                question_status(confirmed, asked.terms, self.clock.now).left < 1
+                or earlier[-1][2].state != State.SETTLED
+            ):
                 refused = AlreadyConfirmed
         check = self._submit(participant, question, back, refused)
         if check is None or back or asked is None:
@@ -82,7 +86,7 @@ class LedgerMachine(Persons):
         self._changed({check.id: row})
 
     def _is_ended(self, participant: str, question: str) -> bool:
-        row, rule = self.now.access["budget", participant], Book.of(CONFIGURATIONS[self.applied]).rules["budget"]
+        row, rule = self.now.access["budget", participant], AccessTerms.of(CONFIGURATIONS[self.applied]).rules["budget"]
         return question in ended(rule, {name for name, state in row.questions.items() if state == "accepted"})
 
     def _submit(self, participant: str, question: str, back: bool, refused: type[Exception] | None) -> Check | None:
@@ -171,7 +175,7 @@ class LedgerMachine(Persons):
         assert all(check.overdue for check in held)
         self._took(worker, held, moved)
 
-    def _took(self, worker: int, held: list[Held], others: Mapping[UUID, CheckRow] | None = None) -> None:
+    def _took(self, worker: int, held: list[ClaimedCheck], others: Mapping[UUID, CheckRow] | None = None) -> None:
         held.sort(key=lambda check: check.id)
         assert len({check.id for check in held}) == len(held)
         until = self.clock.later(LEASE)
@@ -196,7 +200,7 @@ class LedgerMachine(Persons):
         mine = self._one_that(lambda each: bool(each.held), worker)
         self._look_up(mine, mine.held.pop(place % len(mine.held)), answer)
 
-    def _look_up(self, worker: Worker, held: Held, answer: str) -> None:
+    def _look_up(self, worker: Worker, held: ClaimedCheck, answer: str) -> None:
         self.source.answer, self.under_way = answer, held
         asked = len(self.history.looked_up)
         entry = self.running.run(held, worker.plan)
@@ -208,7 +212,7 @@ class LedgerMachine(Persons):
     def give_back(self, worker: int, place: int) -> None:
         """SIGTERM finds it before its look-up has begun."""
         mine = self._one_that(lambda each: bool(each.held), worker)
-        mine.entries.append(Entry(mine.held.pop(place % len(mine.held)), GiveBack(), mine.plan.version))
+        mine.entries.append(CheckResult(mine.held.pop(place % len(mine.held)), GiveBack(), mine.plan.version))
 
     @rule(worker=WORKERS)
     @when(lambda self: any(worker.entries for worker in self.workers))
@@ -230,7 +234,7 @@ class LedgerMachine(Persons):
     def read_again(self, worker: int) -> None:
         """The commit's answer was lost, whether it went through or not."""
         mine = self._one_that(lambda each: bool(each.wrote or each.entries), worker)
-        found = self.desk.settling.read_again(mine.wrote + mine.entries)
+        found = self.desk.verdict_writer.read_again(mine.wrote + mine.entries)
         self._changed({})
         assert all(self._is_ours(entry.held) for entry in found.busy)
         done = [(entry.held.id, entry.held.fence) for entry in found.done]
@@ -244,9 +248,9 @@ class LedgerMachine(Persons):
             if isinstance(entry.decision, Settle):
                 self._stands_written(entry, entry.decision)
 
-    def _write(self, entries: list[Entry]) -> None:
+    def _write(self, entries: list[CheckResult]) -> None:
         ours = [entry for entry in entries if self._is_ours(entry.held)]
-        written = self.desk.settling.write(entries)
+        written = self.desk.verdict_writer.write(entries)
         self.history.written += [(entry.held.id, entry.held.fence) for entry in written.done]
         # What is written may say something else than what was to be (a code that is spent), but of the same checks.
         assert [entry.held for entry in written.done] == [entry.held for entry in ours]
@@ -260,11 +264,11 @@ class LedgerMachine(Persons):
             if isinstance(entry.decision, Settle):
                 self._stands_written(entry, entry.decision)
             if isinstance(entry.decision, Later | NextSource) and entry.decision.pause is not None:
-                self.desk.keeping.pause(entry.held.source, entry.decision.pause, entry.decision.reason)
+                self.desk.sources.pause(entry.held.source, entry.decision.pause, entry.decision.reason)
         stand = read(self.desk.engine)
         self.now = replace(self.now, paused=stand.paused, pauses=stand.pauses)
 
-    def _stands_written(self, entry: Entry, decision: Settle) -> None:
+    def _stands_written(self, entry: CheckResult, decision: Settle) -> None:
         verdict = self.now.verdicts[entry.held.id, 1]
         said = (verdict.outcome, verdict.reason)
         unread = (Outcome.UNDETERMINED, Reason.SOURCE_UNREADABLE)
@@ -343,7 +347,7 @@ class LedgerMachine(Persons):
             for check, row in self.now.checks.items()
             if row.state == State.LEASED and row.lease_until and row.lease_until <= self.clock.now
         }
-        assert set(self.desk.keeping.end_leases()) == set(over)
+        assert set(self.desk.upkeep.end_leases()) == set(over)
         self._changed(over)
 
     def teardown(self) -> None:

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from jurat.words import Reason, State
-from tasks.ledger import Book, ReviewError, Unpublishable
-from tasks.ledger.overdue import ENDED
+from jurat.vocabulary import Reason, State
+from store.configurations.applied_config import AccessTerms
+from store.configurations.consultations import Unpublishable
+from store.queue.deadlines import ENDED
+from store.requests.reviews import ReviewError
 from tests.faults.snapshot import CheckRow
 from tests.faults.stage import Stage, when
 from tests.faults.told import CONFIGURATIONS
-from tests.tasks.desk import ADMIN
+from tests.store.desk import ADMIN
 
 CLERK = "a clerk"
 PLACES = st.integers(0, 50)
@@ -33,7 +35,7 @@ class Persons(Stage):
         """In time or not, as long as upkeep has not ended the review."""
         check = self._one_in(place, State.REVIEW)
         row, revision = self.now.checks[check], self.now.last_verdict(check)[0] + 1
-        assert self.reviewing.decide(check, reason, CLERK) == revision
+        assert self.decisions.decide(check, reason, CLERK) == revision
         self.history.decided.append((check, revision))
         decided = replace(row, state=State.SETTLED, fence=row.fence + 1, answered=False, settled_at=self.clock.now)
         self._changed({check: decided})
@@ -49,9 +51,9 @@ class Persons(Stage):
         check = self._one_in(place, State.SETTLED)
         row = self.now.checks[check]
         if (row.consultation, row.question) not in CONFIGURATIONS[self.applied].questions:
-            self._refused(lambda: self.reviewing.reopen(check, CLERK))
+            self._refused(lambda: self.decisions.reopen(check, CLERK))
             return
-        self.reviewing.reopen(check, CLERK)
+        self.decisions.reopen(check, CLERK)
         self._changed({check: replace(row, state=State.REVIEW, settled_at=None)})
         assert self.now.verdicts == self.before.verdicts
         assert self.now.reviews[check] == self.clock.later(14 * 86400)
@@ -62,13 +64,13 @@ class Persons(Stage):
     def decide_what_is_not_in_review(self, place: int, reason: Reason) -> None:
         """A page that was open for too long."""
         check = self._one_in(place, State.PENDING, State.LEASED, State.SETTLED)
-        self._refused(lambda: self.reviewing.decide(check, reason, CLERK))
+        self._refused(lambda: self.decisions.decide(check, reason, CLERK))
 
     @rule(place=PLACES)
     @when(lambda self: self._in_state(State.PENDING, State.LEASED, State.REVIEW))
     def reopen_what_is_not_settled(self, place: int) -> None:
         check = self._one_in(place, State.PENDING, State.LEASED, State.REVIEW)
-        self._refused(lambda: self.reviewing.reopen(check, CLERK))
+        self._refused(lambda: self.decisions.reopen(check, CLERK))
 
     def _refused(self, do: Callable[[], object]) -> None:
         with pytest.raises(ReviewError):
@@ -102,7 +104,7 @@ class Persons(Stage):
             for check, until in self.now.reviews.items()
             if until is not None and until <= now
         }
-        assert self.desk.keeping.end_reviews() == len(over)
+        assert self.desk.upkeep.end_reviews() == len(over)
         self._changed(over)
         assert self.now.verdicts == self.before.verdicts
 
@@ -117,7 +119,7 @@ class Persons(Stage):
     @when(lambda self: self._outdated())
     def add_up_access(self) -> None:
         """After a configuration that changed what answers add up to."""
-        assert self.desk.keeping.add_up_access() == self._outdated()
+        assert self.desk.upkeep.add_up_access() == self._outdated()
         self._changed({})
         assert not self._outdated()
 
@@ -131,7 +133,7 @@ class Persons(Stage):
         """A longer pause that stands is kept, a shorter one is prolonged."""
         until, standing = self.clock.later(seconds), self.now.paused.get(source)
         longer = standing is None or standing < until
-        assert self.desk.keeping.pause(source, seconds, "because", CLERK) == longer
+        assert self.desk.sources.pause(source, seconds, "because", CLERK) == longer
         self._changed({})
         assert self.now.audited == self.before.audited + longer
         assert self.now.paused[source] == (until if longer else standing)
@@ -139,7 +141,7 @@ class Persons(Stage):
     @rule(source=SOURCES)
     def resume(self, source: str) -> None:
         stands = self._paused(source)
-        assert self.desk.keeping.resume(source, CLERK) == stands
+        assert self.desk.sources.resume(source, CLERK) == stands
         self._changed({})
         assert self.now.audited == self.before.audited + stands
         assert not self._paused(source)
@@ -163,7 +165,7 @@ class Persons(Stage):
         if number == self.applied:
             orphans = {}
         try:
-            self.version, differs = self.desk.publishing.apply(new, ADMIN, force=force)
+            self.version, differs = self.desk.publisher.apply(new, ADMIN, force=force)
         except Unpublishable:
             assert orphans
             assert not force
@@ -173,6 +175,6 @@ class Persons(Stage):
         if differs:
             self.applied = number
             self.plans[number] = replace(self.plans[number], version=self.version)
-            if Book.of(new) != Book.of(old):
+            if AccessTerms.of(new) != AccessTerms.of(old):
                 self.since = self.version
         self._changed(orphans)

@@ -13,8 +13,8 @@ from sqlalchemy import Engine, text
 
 from jurat.access import Confirmed
 from jurat.columns import moment
-from jurat.words import Outcome, Reason, State
-from tasks.flow import Span
+from jurat.vocabulary import Outcome, Reason, State
+from tasks.rules.rate_limits import Span
 
 Key = tuple[str, str]
 """(consultation, participant)"""

@@ -13,16 +13,18 @@ from uuid import UUID
 import structlog
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from jurat.words import State
-from tasks.checks import Entry, GiveBack, Held, Later, NextSource, Review, Settle
-from tasks.ledger import Book, Reviewing
-from tasks.plan import Plan, make_plan
-from tasks.running import Running
+from jurat.vocabulary import State
+from store.configurations.applied_config import AccessTerms
+from store.requests.reviews import ReviewDecisions
+from tasks.check_runner import CheckRunner
+from tasks.checks import CheckResult, ClaimedCheck, GiveBack, Later, NextSource, Review, Settle
+from tasks.plan import Plan
 from tests.faults.invariants import History, broken, wrong_access
 from tests.faults.snapshot import CheckRow, read
 from tests.faults.standing_clock import StandingClock
 from tests.faults.told import CONFIGURATIONS, Told
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
+from worker.plan_builder import make_plan
 
 
 @dataclass(slots=True)
@@ -30,9 +32,9 @@ class Worker:
     """A worker's memory: the plan that it last saw, what it holds, what it has yet to write, and what it wrote."""
 
     plan: Plan
-    held: list[Held] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    wrote: list[Entry] = field(default_factory=list)
+    held: list[ClaimedCheck] = field(default_factory=list)
+    entries: list[CheckResult] = field(default_factory=list)
+    wrote: list[CheckResult] = field(default_factory=list)
 
 
 def when(condition: Callable[[Any], object]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -65,23 +67,23 @@ class Stage(RuleBasedStateMachine):
         structlog.configure(processors=[], logger_factory=structlog.ReturnLoggerFactory())
         self.desk, self.clock = desk, clock
         self.source = Told(self._asked)
-        self.running = Running(desk.unseal, clock=lambda: 0.0, jitter=lambda: 0.0)
+        self.running = CheckRunner(desk.unseal, clock=lambda: 0.0, jitter=lambda: 0.0)
         self.plans = [self._plan(version) for version in range(len(CONFIGURATIONS))]
         self.applied, self.version = 0, 1
         self.workers = [Worker(self.plans[0]) for _ in range(3)]
         self.history = History()
-        self.reviewing = Reviewing(desk.engine)
+        self.decisions = ReviewDecisions(desk.engine)
         self.since = 1
         """The version since which access adds up as it does now."""
         self.submitted: dict[UUID, datetime] = {}
         self.failures: dict[str, int] = {}
-        self.under_way: Held | None = None
+        self.under_way: ClaimedCheck | None = None
         self.ids = (UUID(int=number) for number in count(1))
         self.before = self.now = read(desk.engine)
         self.sound = True
 
     def _plan(self, number: int) -> Plan:
-        plan = make_plan(number + 1, CONFIGURATIONS[number], self.desk.reading, self.desk.fingerprints, {})
+        plan = make_plan(number + 1, CONFIGURATIONS[number], self.desk.queries, self.desk.fingerprints, {})
         return replace(plan, sources=dict.fromkeys(plan.sources, self.source))
 
     def _asked(self) -> None:
@@ -94,7 +96,7 @@ class Stage(RuleBasedStateMachine):
     def all_holds(self) -> None:
         self.sound = False
         found = broken(self.history, self.before, self.now)
-        found += wrong_access(self.now, Book.of(CONFIGURATIONS[self.applied]), self.since)
+        found += wrong_access(self.now, AccessTerms.of(CONFIGURATIONS[self.applied]), self.since)
         assert not found, "\n".join(found)
         self.sound = True
 
@@ -154,11 +156,11 @@ class Stage(RuleBasedStateMachine):
     def _leased(self) -> bool:
         return any(row.state == State.LEASED for row in self.now.checks.values())
 
-    def _is_ours(self, held: Held) -> bool:
+    def _is_ours(self, held: ClaimedCheck) -> bool:
         row = self.now.checks[held.id]
         return row.state == State.LEASED and row.fence == held.fence
 
-    def _moved(self, entry: Entry) -> CheckRow:
+    def _moved(self, entry: CheckResult) -> CheckRow:
         row = replace(self.now.checks[entry.held.id], lease_until=None)
         match entry.decision:
             case Settle():

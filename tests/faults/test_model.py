@@ -11,11 +11,12 @@ import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from store.requests.code_lists import add_codes
 from tests.faults.outages import Outages
 from tests.faults.standing_clock import StandingClock
 from tests.faults.told import CODES, CONFIGURATIONS
 from tests.rigs.servers import Databases
-from tests.tasks.desk import ADMIN, Desk
+from tests.store.desk import ADMIN, Desk
 
 Start = Callable[[], Outages]
 
@@ -59,7 +60,7 @@ def start_postgresql(postgresql_server: Databases, _migrated_postgresql: str) ->
     def start() -> Outages:
         clock.reset()
         desk.clear()
-        desk.publishing.apply(CONFIGURATIONS[0], ADMIN)
+        desk.publisher.apply(CONFIGURATIONS[0], ADMIN)
         return _machine(desk, clock)
 
     yield start
@@ -68,7 +69,7 @@ def start_postgresql(postgresql_server: Databases, _migrated_postgresql: str) ->
 
 
 def _machine(desk: Desk, clock: StandingClock) -> Outages:
-    desk.publishing.add_codes("spring", CODES, ADMIN)
+    add_codes(desk.engine, "spring", CODES, ADMIN)
     return Outages(desk, clock)
 
 

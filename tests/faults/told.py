@@ -17,8 +17,8 @@ from adapters.base import (
     Throttled,
     Unavailable,
 )
-from jurat.words import Outcome, Reason
-from tests.tasks.desk import DOCUMENT, configuration
+from jurat.vocabulary import Outcome, Reason
+from tests.store.desk import DOCUMENT, configuration
 
 CODES = ("0a" * 32, "0b" * 32)
 UNSTORABLE = {"fact": "\0"}

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from jurat.sealing import Seal
+from jurat.seal import Seal
 from tests.jurat.conftest import PUBLIC_KEY
 
 SEAL = Seal(PUBLIC_KEY)

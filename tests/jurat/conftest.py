@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jurat import Client
-from jurat.sealing import generate, key_to_text
+from jurat.seal import generate, key_to_text
 from tests.jurat.consultations import WAYS, Town
 from tests.rigs.servers import Databases
 

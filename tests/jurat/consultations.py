@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from jurat.database import open_engine
 from jurat.ids import uuid7
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 
 ADDRESS = {"number": "8", "street": "quai des Tanneurs", "postcode": "99310", "city": "Valmont"}
 ADDRESS_SCHEMA = {

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from jurat.access import (
     AtLeast,
     Confirmed,
+    QuestionStatus,
     Rule,
-    Standing,
     Terms,
     add_up,
     ended,
@@ -21,11 +21,11 @@ from jurat.access import (
     holds,
     needed,
     parse_rule,
+    question_status,
     questions_in,
-    standing,
 )
-from jurat.reading import Access
-from jurat.words import COSTS_NO_ROUND, AccessState, Outcome, QuestionState, Reason, State, outcomes_of
+from jurat.queries import Access
+from jurat.vocabulary import COSTS_NO_ROUND, AccessState, Outcome, QuestionState, Reason, State, outcomes_of
 
 NOW, DAY = datetime(2026, 11, 26, 12, tzinfo=UTC), timedelta(days=1)
 NAMES = ("residence", "profession", "code", "age")
@@ -168,7 +168,7 @@ def test_nobody_is_blocked_before_they_have_answered(rule: Rule) -> None:
 
 def stands(confirmed: list[Confirmed], rounds: int) -> tuple[QuestionState, int]:
     """Where an accepted answer holds for good."""
-    found = standing(confirmed, Terms(rounds), NOW)
+    found = question_status(confirmed, Terms(rounds), NOW)
     assert (found.until, found.renewable_from) == (None, None)
     return found.state, found.left
 
@@ -228,10 +228,12 @@ def test_an_earlier_acceptance_is_not_undone_by_a_later_answer() -> None:
 # -- answers that end
 
 
-def held(days: float, *after: Confirmed, rounds: int = 1, valid: int = 100, renew: int = 30, **given: Any) -> Standing:
+def held(
+    days: float, *after: Confirmed, rounds: int = 1, valid: int = 100, renew: int = 30, **given: Any
+) -> QuestionStatus:
     """An answer accepted so many days ago, that holds for `valid` days, and what was answered since."""
     accepted = Confirmed(State.SETTLED, Outcome.ACCEPTED, Reason.INSIDE_ZONE, NOW - days * DAY)
-    return standing([accepted, *after], Terms(rounds, valid * 86400.0, renew * 86400.0), NOW, **given)
+    return question_status([accepted, *after], Terms(rounds, valid * 86400.0, renew * 86400.0), NOW, **given)
 
 
 PENDING = Confirmed(State.PENDING)
@@ -258,7 +260,7 @@ DOWN = Confirmed(State.SETTLED, Outcome.UNDETERMINED, Reason.SOURCE_UNAVAILABLE,
     ],
 )
 def test_an_accepted_answer_holds_to_its_end_and_may_be_given_anew_before(
-    found: Standing, expected: tuple[QuestionState, int]
+    found: QuestionStatus, expected: tuple[QuestionState, int]
 ) -> None:
     assert (found.state, found.left) == expected
 
@@ -277,15 +279,15 @@ def test_a_renewal_that_is_accepted_holds_from_its_own_verdict_on() -> None:
 def test_an_earlier_answer_that_a_person_accepts_later_holds_from_then_on() -> None:
     decided = Confirmed(State.SETTLED, Outcome.ACCEPTED, Reason.PERSON_ACCEPTED, NOW)
     first = Confirmed(State.SETTLED, Outcome.ACCEPTED, Reason.INSIDE_ZONE, NOW - 120 * DAY)
-    assert standing([decided, first], Terms(1, 86400.0), NOW).until == NOW + DAY
+    assert question_status([decided, first], Terms(1, 86400.0), NOW).until == NOW + DAY
 
 
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (standing([REFUSED], Terms(1), NOW, [NOW]), (QuestionState.REFUSED, 1)),
-        (standing([REFUSED, REFUSED], Terms(1), NOW, [NOW]), (QuestionState.REFUSED, 0)),
-        (standing([REFUSED, PENDING], Terms(1), NOW, [NOW]), (QuestionState.PENDING, 0)),
+        (question_status([REFUSED], Terms(1), NOW, [NOW]), (QuestionState.REFUSED, 1)),
+        (question_status([REFUSED, REFUSED], Terms(1), NOW, [NOW]), (QuestionState.REFUSED, 0)),
+        (question_status([REFUSED, PENDING], Terms(1), NOW, [NOW]), (QuestionState.PENDING, 0)),
         (held(10, reopened=[NOW]), (QuestionState.ACCEPTED, 1)),
         (held(10, PENDING, reopened=[NOW, NOW]), (QuestionState.ACCEPTED, 0)),
         (held(10, REFUSED, reopened=[NOW, NOW]), (QuestionState.ACCEPTED, 1)),
@@ -296,24 +298,24 @@ def test_an_earlier_answer_that_a_person_accepts_later_holds_from_then_on() -> N
     ],
 )
 def test_a_person_allows_one_more_answer_until_one_is_accepted(
-    found: Standing, expected: tuple[QuestionState, int]
+    found: QuestionStatus, expected: tuple[QuestionState, int]
 ) -> None:
     assert (found.state, found.left) == expected
 
 
 def test_one_more_answer_is_allowed_where_the_accepted_one_holds_for_good() -> None:
     good = Confirmed(State.SETTLED, Outcome.ACCEPTED, Reason.INSIDE_ZONE, NOW)
-    assert standing([good], Terms(3), NOW, [NOW]) == Standing(QuestionState.ACCEPTED, 1)
+    assert question_status([good], Terms(3), NOW, [NOW]) == QuestionStatus(QuestionState.ACCEPTED, 1)
 
 
 # -- how long access holds
 
 
-def accepted(days: float | None) -> Standing:
+def accepted(days: float | None) -> QuestionStatus:
     """Accepted until so many days from now; None: for good."""
     if days is None:
-        return Standing(QuestionState.ACCEPTED, 0)
-    return Standing(QuestionState.ACCEPTED, 0, NOW + days * DAY, NOW + (days - 30) * DAY)
+        return QuestionStatus(QuestionState.ACCEPTED, 0)
+    return QuestionStatus(QuestionState.ACCEPTED, 0, NOW + days * DAY, NOW + (days - 30) * DAY)
 
 
 @pytest.mark.parametrize(
@@ -324,11 +326,11 @@ def accepted(days: float | None) -> Standing:
         ({"residence": accepted(50), "profession": accepted(40)}, 40, 10),
         ({"residence": accepted(50), "profession": accepted(10), "code": accepted(12)}, 12, 10),
         ({"residence": accepted(50), "profession": accepted(10), "code": accepted(None)}, 50, 10),
-        ({"residence": accepted(50), "profession": Standing(QuestionState.OPEN, 1)}, None, 20),
+        ({"residence": accepted(50), "profession": QuestionStatus(QuestionState.OPEN, 1)}, None, 20),
     ],
 )
 def test_access_holds_as_long_as_the_rule_does(
-    stands: dict[str, Standing], granted_until: float | None, changes_at: float | None
+    stands: dict[str, QuestionStatus], granted_until: float | None, changes_at: float | None
 ) -> None:
     rule = parse_rule({"all_of": ["residence", {"any_of": ["profession", "code"]}]})
     found = add_up(rule, stands, NOW)
@@ -337,7 +339,7 @@ def test_access_holds_as_long_as_the_rule_does(
 
 
 def test_a_revoked_access_is_blocked_and_nothing_may_be_answered() -> None:
-    stands = {"residence": accepted(50), "profession": Standing(QuestionState.REFUSED, 2)}
+    stands = {"residence": accepted(50), "profession": QuestionStatus(QuestionState.REFUSED, 2)}
     found = add_up("residence", stands, NOW, revoked=True)
     assert (found.access, found.granted_until) == (AccessState.BLOCKED, None)
     assert found.states == {"residence": QuestionState.ACCEPTED, "profession": QuestionState.REFUSED}
@@ -362,8 +364,8 @@ def test_access_is_granted_to_its_end_and_no_longer(rule: Rule, ends: dict[str, 
 ONE_OF_TWO = AtLeast(2, ("residence", AtLeast(1, ("profession", "code"))))
 
 
-def stand(state: QuestionState, left: int = 0) -> Standing:
-    return Standing(state, left)
+def stand(state: QuestionState, left: int = 0) -> QuestionStatus:
+    return QuestionStatus(state, left)
 
 
 def test_an_accepted_alternative_ends_the_rest() -> None:

@@ -26,7 +26,7 @@ from jurat import (
 from jurat.answers import MAX_BYTES, encode, validate
 from jurat.codes import clean
 from jurat.ids import parse_id, uuid7
-from jurat.sealing import SEALED, generate
+from jurat.seal import SEALED, generate
 from tests.jurat.consultations import ADDRESS, Town, execute
 
 ID = UUID("0192a000-abcd-7000-8000-00000000ffff")
@@ -186,7 +186,7 @@ def test_an_argument_that_can_not_be_used_is_named(client: Client, town: Town, v
         execute(connection, "INSERT INTO notes VALUES ('after')")
     assert town.read("SELECT body FROM notes") == [("after",)]
     assert town.count("jurat_checks") + town.count("jurat_requests") == 0
-    for read in (client.access, client.standing):
+    for read in (client.access, client.participant_status):
         with pytest.raises(InvalidSubmission, match=f"^participant {said}"):
             read("budget", value)
 
@@ -196,7 +196,7 @@ def test_to_read_about_a_consultation_takes_its_name(client: Client, value: Any)
     said = f"^consultation must be text, not {'None' if value is None else type(value).__name__}"
     reads: list[Callable[[], object]] = [
         lambda: client.access(value, "p-42"),
-        lambda: client.standing(value, "p-42"),
+        lambda: client.participant_status(value, "p-42"),
         lambda: client.contact(value),
     ]
     if value is not None:
@@ -212,7 +212,7 @@ def test_to_read_about_a_consultation_takes_its_name(client: Client, value: Any)
 def test_a_consultation_that_none_can_be_is_unknown(client: Client, name: str) -> None:
     reads: list[Callable[[], object]] = [
         lambda: client.access(name, "p-42"),
-        lambda: client.standing(name, "p-42"),
+        lambda: client.participant_status(name, "p-42"),
         lambda: client.contact(name),
         lambda: client.publication(name),
     ]
@@ -236,7 +236,7 @@ def test_every_locale_has_a_text(client: Client, locale: Any) -> None:
     assert client.state_message("pending", locale) == client.state_message("pending")
     assert client.access_message("granted", locale) == client.access_message("granted")
     assert client.contact("budget", locale) == ""
-    assert client.standing("budget", "p-42").contact(locale) == ""
+    assert client.participant_status("budget", "p-42").contact(locale) == ""
 
 
 # -- answers, notes, codes

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jurat import Client, ConfigurationError, UnknownCheck
 from jurat.candidates import LIFETIME, open_candidates, opening_key, seal_candidates
 from jurat.ids import uuid7
-from jurat.sealing import generate
+from jurat.seal import generate
 from tests.jurat.consultations import ADDRESS, Town
 
 PRIVATE_KEY, REPLY_KEY = generate()

@@ -13,7 +13,7 @@ from jurat import Client, ConfigurationError, InvalidSubmission
 from jurat.codes import clean, generate
 from jurat.columns import moment
 from jurat.ids import uuid7
-from jurat.sealing import Seal, Unseal
+from jurat.seal import Seal, Unseal
 from tests.jurat.conftest import PRIVATE_KEY, PUBLIC_KEY, Platform
 from tests.jurat.consultations import Town, execute, plain
 

@@ -53,7 +53,7 @@ def test_each_of_four_children_sees_its_own_participants_alone(client: Client, t
             result = client.result(checks[number])
             assert (result.check_id, result.participant) == (checks[number], f"p-{number}")
             assert result.settled == (number == 0)
-            stands = client.standing("budget", f"p-{number}")
+            stands = client.participant_status("budget", f"p-{number}")
             assert stands.results["profession"].check_id == checks[number]
             with pytest.raises(UnknownCheck):
                 client.result(uuid7())

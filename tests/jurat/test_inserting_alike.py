@@ -20,13 +20,13 @@ from sqlalchemy.exc import DBAPIError
 from jurat import AccessRevoked, AlreadyConfirmed, Client
 from jurat.database import state_of
 from jurat.ids import uuid7
-from jurat.sealing import Seal, key_to_text
+from jurat.seal import Seal, key_to_text
 from jurat.statements import percent
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tests.docs.pages import ROOT, block
 from tests.jurat.conftest import PUBLIC_KEY
 from tests.jurat.consultations import FREE_SCHEMA, Town, plain
-from tests.jurat.test_submitting_alike import (
+from tests.jurat.test_submission_alike import (
     ACCEPTED,
     ANSWER,
     ASKED,

@@ -10,7 +10,7 @@ import pytest
 
 from jurat import AccessState, Client, QuestionState, Reason
 from jurat.messages import KEYS, OTHER, key_of, languages, message_for, nearest, spoken
-from jurat.words import ACCEPTING, COSTS_NO_ROUND, TECHNICAL
+from jurat.vocabulary import ACCEPTING, COSTS_NO_ROUND, TECHNICAL
 
 SHIPPED = ("de", "en", "es", "fr")
 """The languages of jurat itself, whose words these tests know as well."""

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from jurat.database import open_engine
-from tests.worker.shell import Shell
+from tests.cli.shell import Shell
 
 
 @pytest.fixture(autouse=True)

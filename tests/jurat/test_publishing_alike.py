@@ -16,7 +16,7 @@ from sqlalchemy import text
 from config.document import Consultation, Parameter, QuestionModel
 from config.limits import NAME_PATTERN
 from jurat import publications
-from jurat.publications import Known, problem_of
+from jurat.publications import Choices, problem_of
 from tests.jurat.consultations import Town, plain
 
 CRITERIA: Mapping[str, list[str]] = {
@@ -27,7 +27,7 @@ CRITERIA: Mapping[str, list[str]] = {
 }
 ZONES = [*(f"quarter-{n:02}" for n in range(14)), "old-town"]
 LISTS = ["spring", "autumn"]
-KNOWN = Known(CRITERIA, ZONES, LISTS, ours=("spring",))
+KNOWN = Choices(CRITERIA, ZONES, LISTS, ours=("spring",))
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def server() -> Iterator[PostgreSQL]:
 
 @pytest.fixture
 def town(server: PostgreSQL) -> Iterator[Town]:
-    from tasks.schema import upgrade
+    from store.schema.migrations import upgrade
 
     url = server.databases.create()
     town = Town(url)
@@ -85,7 +85,7 @@ def test_reading_gives_up_on_a_server_that_hangs_and_reads_on_when_it_answers(
         for read in (
             lambda: client.result(check),  # on a connection that was open
             lambda: client.result(check),  # on a new one
-            lambda: client.standing("budget", "p-42"),
+            lambda: client.participant_status("budget", "p-42"),
         ):
             server.pause()
             assert seconds_until_given_up(read) < LONG / 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tasks.grants import Role
+from store.schema.grants import Role
 from tests.migrations.attacks import CHECK, INTO_AUDIT, INTO_CHECKS, INTO_VERDICTS, STRANGER, check, entry, verdict
 
 _CONTEST = f"('{STRANGER}', 'contest', '{CHECK}', 'x', 'participant', now())"

@@ -12,17 +12,17 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, make_url
 
-from jurat import AskedState, Client, LimitReached
+from jurat import Client, LimitReached, RequestState
 from jurat.database import open_engine
 from jurat.ids import uuid7
-from jurat.sealing import key_to_text
-from tasks.grants import Role
-from tasks.ledger.allowances import reached
-from tasks.ledger.asked import Kind, Request
-from tasks.ledger.requests import Requests
+from jurat.seal import key_to_text
+from store.requests.allowances import reached
+from store.requests.request_rows import Request, RequestKind
+from store.requests.request_runner import Requests
+from store.schema.grants import Role
+from tests.cli.shell import Shell
 from tests.rigs.logins import Logins, plain
-from tests.tasks.desk import PUBLIC_KEY, Desk
-from tests.worker.shell import Shell
+from tests.store.desk import PUBLIC_KEY, Desk
 
 PER_HOUR = 100
 """What a user may, to whom nobody gave another number."""
@@ -77,7 +77,7 @@ def test_a_platform_erases_a_hundred_in_an_hour_and_no_more(town: Town) -> None:
     ):
         town.erase(f"p-{PER_HOUR}")
     assert town.asked() == PER_HOUR
-    while desk.keeping.do_requests():
+    while desk.upkeep.do_requests():
         pass
     assert desk.one("SELECT count(*) FROM jurat_checks WHERE participant LIKE 'p-%'") == 2
 
@@ -93,8 +93,8 @@ def test_transfers_count_as_well_and_the_transaction_stays_usable(town: Town) ->
         with pytest.raises(LimitReached):
             town.client.erase(connection, participant="p-5")
     assert town.asked() == 2
-    assert town.desk.keeping.do_requests() == 2
-    assert town.client.request(first).state is AskedState.DONE
+    assert town.desk.upkeep.do_requests() == 2
+    assert town.client.request(first).state is RequestState.DONE
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_an_administrator_and_the_owner_ask_for_as_many_as_they_like(town: Town)
         with engine.begin() as connection:
             for n in range(3):
                 client.erase(connection, participant=f"q-{n}")
-        Requests(engine).do(Request(uuid7(), Kind.ERASE, "a clerk", "budget", "p-1"))
+        Requests(engine).do(Request(uuid7(), RequestKind.ERASE, "a clerk", "budget", "p-1"))
         client.close()
         engine.dispose()
     assert town.asked() == 8

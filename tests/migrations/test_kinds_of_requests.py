@@ -12,13 +12,13 @@ import pytest
 from psycopg import sql
 
 from jurat.ids import uuid7
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
+from store.requests.request_rows import RequestKind
+from store.schema.grants import ASKS, Role, asking_for, rights_of
 from tasks.checks import Review, Settle
-from tasks.grants import ASKS, Role, asking_for, rights_of
-from tasks.ledger.asked import Kind
 from tests.migrations.test_role_attacks import KEY, SEALED
 from tests.rigs.logins import Logins, plain
-from tests.tasks.desk import DOCUMENT, Desk
+from tests.store.desk import DOCUMENT, Desk
 
 REFUSED = "42501"
 WHO = {"consultation": "budget", "participant": "p-1"}
@@ -34,18 +34,18 @@ class Office:
     in_review: UUID
     settled: UUID
 
-    def asked(self, kind: Kind) -> dict[str, Any]:
+    def asked(self, kind: RequestKind) -> dict[str, Any]:
         """All that a request of this kind has, but who asks."""
-        given: dict[Kind, dict[str, Any]] = {
-            Kind.CONTEST: {"check_id": self.settled, "note": SEALED, "note_key": KEY},
-            Kind.DECIDE: {"check_id": self.in_review, "reason": "person_accepted"},
-            Kind.OPEN: {"check_id": self.settled},
-            Kind.REOPEN: {**WHO, "question": "residence"},
-            Kind.REVOKE: WHO,
-            Kind.RESTORE: WHO,
-            Kind.TRANSFER: {**WHO, "target": "p-9"},
-            Kind.ERASE: WHO,
-            Kind.CODES: {"code_list": "spring", "note": SEALED, "note_key": KEY},
+        given: dict[RequestKind, dict[str, Any]] = {
+            RequestKind.CONTEST: {"check_id": self.settled, "note": SEALED, "note_key": KEY},
+            RequestKind.DECIDE: {"check_id": self.in_review, "reason": "person_accepted"},
+            RequestKind.OPEN: {"check_id": self.settled},
+            RequestKind.REOPEN: {**WHO, "question": "residence"},
+            RequestKind.REVOKE: WHO,
+            RequestKind.RESTORE: WHO,
+            RequestKind.TRANSFER: {**WHO, "target": "p-9"},
+            RequestKind.ERASE: WHO,
+            RequestKind.CODES: {"code_list": "spring", "note": SEALED, "note_key": KEY},
         }
         return given[kind]
 
@@ -56,12 +56,12 @@ class Office:
         statement = sql.SQL("INSERT INTO jurat_requests ({}) VALUES ({})").format(columns, values)
         return said(by, statement, list(row.values()))
 
-    def call(self, by: psycopg.Connection[Any], kind: Kind) -> str:
+    def call(self, by: psycopg.Connection[Any], kind: RequestKind) -> str:
         """The same by the function of the kind."""
         given = self.asked(kind)
-        if kind is Kind.CODES:
+        if kind is RequestKind.CODES:
             given = {"code_list": "spring", "codes": SEALED, "codes_key": KEY}
-        if kind not in (Kind.CONTEST, Kind.ERASE):
+        if kind not in (RequestKind.CONTEST, RequestKind.ERASE):
             given = {**given, "by_whom": "a clerk"}
         named = sql.SQL(", ").join(
             sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder()) for name in given
@@ -93,11 +93,13 @@ def office(postgresql_url: str) -> Iterator[Office]:
 
 
 def test_each_kind_has_the_function_that_asks_for_it() -> None:
-    assert set(ASKS) == set(Kind)
+    assert set(ASKS) == set(RequestKind)
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_each_kind_is_asked_for_by_who_may_call_its_function_and_by_nobody_else(office: Office, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", RequestKind)
+def test_each_kind_is_asked_for_by_who_may_call_its_function_and_by_nobody_else(
+    office: Office, kind: RequestKind
+) -> None:
     wrong = []
     for role in Role:
         allowed = role in asking_for(kind)
@@ -126,8 +128,8 @@ def test_a_kind_that_is_not_known_is_for_no_role_to_ask(office: Office, role: Ro
 def test_an_administrator_decides_no_review_in_two_names(office: Office) -> None:
     with office.logins.connection(Role.ADMIN) as admin:
         for name in ("alice", "bob"):
-            assert office.insert(admin, "decide", **office.asked(Kind.DECIDE), by_whom=name) == REFUSED
-    assert office.desk.keeping.do_requests() == 0
+            assert office.insert(admin, "decide", **office.asked(RequestKind.DECIDE), by_whom=name) == REFUSED
+    assert office.desk.upkeep.do_requests() == 0
     assert office.desk.verdicts(office.in_review) == []
     assert office.desk.row(office.in_review, "state") == "review"
 
@@ -135,25 +137,25 @@ def test_an_administrator_decides_no_review_in_two_names(office: Office) -> None
 def test_who_has_two_roles_may_what_either_may(office: Office) -> None:
     url = office.logins.url(Role.ADMIN, options="IN ROLE jurat_reviewer")
     with plain(url) as both:
-        for kind in (Kind.DECIDE, Kind.ERASE):
+        for kind in (RequestKind.DECIDE, RequestKind.ERASE):
             assert office.insert(both, kind, **office.asked(kind)) == ""
-        assert office.insert(both, Kind.CONTEST) == REFUSED
+        assert office.insert(both, RequestKind.CONTEST) == REFUSED
         both.execute("SET ROLE jurat_admin")
-        assert office.insert(both, Kind.DECIDE) == REFUSED, "by the role that was taken on, and no other"
-        assert office.insert(both, Kind.ERASE, participant="p-1") == ""
+        assert office.insert(both, RequestKind.DECIDE) == REFUSED, "by the role that was taken on, and no other"
+        assert office.insert(both, RequestKind.ERASE, participant="p-1") == ""
 
 
 def test_who_does_not_inherit_asks_by_the_role_that_was_taken_on(office: Office) -> None:
     with plain(office.logins.url(Role.REVIEWER, options="NOINHERIT")) as by:
-        assert office.insert(by, Kind.DECIDE) == REFUSED
+        assert office.insert(by, RequestKind.DECIDE) == REFUSED
         by.execute("SET ROLE jurat_reviewer")
-        assert office.insert(by, Kind.DECIDE, **office.asked(Kind.DECIDE)) == ""
-        assert office.insert(by, Kind.ERASE) == REFUSED
+        assert office.insert(by, RequestKind.DECIDE, **office.asked(RequestKind.DECIDE)) == ""
+        assert office.insert(by, RequestKind.ERASE) == REFUSED
 
 
 def test_the_owner_may_ask_for_anything(office: Office) -> None:
     with plain(office.desk.url) as owner:
-        for kind in Kind:
+        for kind in RequestKind:
             assert office.insert(owner, kind, **office.asked(kind)) == "", kind
         assert office.insert(owner, "review") == "", "a kind of a later version"
 
@@ -162,8 +164,8 @@ def test_a_right_that_is_taken_from_a_function_is_gone_for_the_insert_too(office
     with plain(office.desk.url) as owner:
         owner.execute("REVOKE EXECUTE ON FUNCTION jurat_revoke FROM jurat_reviewer")
     with office.logins.connection(Role.REVIEWER) as reviewer:
-        assert office.insert(reviewer, Kind.REVOKE, **WHO) == REFUSED
-        assert office.insert(reviewer, Kind.RESTORE, **WHO) == ""
+        assert office.insert(reviewer, RequestKind.REVOKE, **WHO) == REFUSED
+        assert office.insert(reviewer, RequestKind.RESTORE, **WHO) == ""
 
 
 CHANGES = (
@@ -183,7 +185,7 @@ CHANGES = (
 @pytest.mark.parametrize("role", Role)
 def test_no_role_makes_another_request_of_one_that_is_stored(office: Office, role: Role) -> None:
     with plain(office.desk.url) as owner:
-        for kind in Kind:
+        for kind in RequestKind:
             assert office.insert(owner, kind, **office.asked(kind)) == ""
     before = office.desk.sql("SELECT * FROM jurat_requests ORDER BY id")
     with office.logins.connection(role) as by:
@@ -192,8 +194,8 @@ def test_no_role_makes_another_request_of_one_that_is_stored(office: Office, rol
     assert office.desk.sql("SELECT * FROM jurat_requests ORDER BY id") == before
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_only_a_worker_and_who_may_ask_for_it_says_that_a_request_is_done(office: Office, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", RequestKind)
+def test_only_a_worker_and_who_may_ask_for_it_says_that_a_request_is_done(office: Office, kind: RequestKind) -> None:
     with plain(office.desk.url) as owner:
         for role in Role:
             assert office.insert(owner, kind, **{**office.asked(kind), "by_whom": role}) == ""
@@ -209,8 +211,8 @@ def test_only_a_worker_and_who_may_ask_for_it_says_that_a_request_is_done(office
     assert wrong == []
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_nor_does_anybody_else_refuse_what_waits(office: Office, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", RequestKind)
+def test_nor_does_anybody_else_refuse_what_waits(office: Office, kind: RequestKind) -> None:
     with plain(office.desk.url) as owner:
         for role in Role:
             assert office.insert(owner, kind, **{**office.asked(kind), "by_whom": role}) == ""
@@ -229,10 +231,10 @@ def test_nor_does_anybody_else_refuse_what_waits(office: Office, kind: Kind) -> 
 def test_an_administrator_lifts_no_revocation(office: Office) -> None:
     """By renaming it: to the word for who was erased, and by a transfer that waits."""
     with office.logins.connection(Role.REVIEWER) as reviewer:
-        assert office.insert(reviewer, Kind.REVOKE, consultation="budget", participant="p-2") == ""
-    office.desk.keeping.do_requests()
+        assert office.insert(reviewer, RequestKind.REVOKE, consultation="budget", participant="p-2") == ""
+    office.desk.upkeep.do_requests()
     with office.logins.connection(Role.ADMIN) as admin:
-        assert office.insert(admin, Kind.TRANSFER, consultation="budget", participant="p-2", target="p-9") == ""
+        assert office.insert(admin, RequestKind.TRANSFER, consultation="budget", participant="p-2", target="p-9") == ""
         for name in ("erased-0", "p-9"):
             renaming = sql.SQL("UPDATE jurat_requests SET participant = {} WHERE kind = 'revoke'")
             assert said(admin, renaming.format(sql.Literal(name)), []) == REFUSED

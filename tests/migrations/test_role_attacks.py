@@ -13,8 +13,8 @@ from psycopg import sql
 from sqlalchemy import create_engine, make_url
 
 from jurat.database import open_engine
-from tasks.grants import OUR_OWN, Role, granting
-from tasks.schema import upgrade
+from store.schema.grants import OUR_OWN, Role, granting
+from store.schema.migrations import upgrade
 from tests.migrations.attacks import INTO_CHECKS, INTO_VERDICTS, STRANGER, check, fill, kept, verdict
 from tests.migrations.role_attacks import ANYBODY, BY
 from tests.rigs.logins import Logins, plain
@@ -239,9 +239,9 @@ def test_every_function_with_the_owners_rights_has_a_search_path_that_ends_with_
     asking = {"jurat_try_contest", "jurat_decide", "jurat_open_review", "jurat_try_ask"}
     asking |= {f"jurat_{kind}" for kind in ("reopen", "revoke", "restore", "transfer", "erase")}
     asking |= {"jurat_try_add_codes", "jurat_add_codes"}
-    publishing = {"jurat_check_consultation", "jurat_publish_consultation"}
+    publisher = {"jurat_check_consultation", "jurat_publish_consultation"}
     guarding = {"jurat_show_submitted", "jurat_count_asked", "jurat_keep_asked", "jurat_keep_request"}
-    assert {name for name, _ in found} == {"jurat_listen", *guarding, *asking, *publishing, *OUR_OWN}
+    assert {name for name, _ in found} == {"jurat_listen", *guarding, *asking, *publisher, *OUR_OWN}
     assert all("search_path=public, pg_temp" in config for _, config in found)
 
 

@@ -10,19 +10,23 @@ import shapely
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from jurat import AskedState, Client
+from jurat import Client, RequestState
 from jurat.codes import generate
 from jurat.database import bounded, open_engine
 from jurat.ids import uuid7
-from jurat.sealing import key_to_text
-from tasks.grants import Role
-from tasks.ledger import Claims, Demand, Keeping, Minting, Settling
-from tasks.ledger.asked import CannotBeDone, Kind, Request
-from tasks.ledger.publishing import NewZone
-from tasks.ledger.requests import Requests
+from jurat.seal import key_to_text
+from store.datasets.zones import NewZone, import_zones
+from store.queue.claims import Claims
+from store.requests.code_lists import CodeImporter
+from store.requests.request_rows import CannotBeDone, Request, RequestKind
+from store.requests.request_runner import Requests
+from store.schema.grants import Role
+from store.upkeep.upkeep import Upkeep
+from store.verdicts.verdict_writer import VerdictWriter
+from tasks.rules.rate_limits import Demand
 from tests.migrations.test_role_attacks import refusal
 from tests.rigs.logins import Logins, plain
-from tests.tasks.desk import PUBLIC_KEY, Desk, entry
+from tests.store.desk import PUBLIC_KEY, Desk, entry
 
 
 @pytest.fixture
@@ -38,7 +42,7 @@ def by(logins: Logins, role: Role) -> Any:
     return bounded(open_engine(logins.url(role)))
 
 
-def asking(kind: Kind, **given: Any) -> Request:
+def asking(kind: RequestKind, **given: Any) -> Request:
     return Request(uuid7(), kind, "a clerk", **{"consultation": "budget", "participant": "p-1", **given})
 
 
@@ -52,17 +56,17 @@ def test_a_platform_asks_and_the_worker_does_it(logins: tuple[Desk, Logins]) -> 
         moved = client.transfer(connection, consultation="budget", participant="p-1", target="p-2", by="the platform")
         erased = client.erase(connection, participant="p-3")
         refused = client.transfer(connection, consultation="budget", participant="p-8", target="p-9", by="a clerk")
-    assert client.request(moved).state is AskedState.WAITING
-    assert Keeping(worker).do_requests() == 3
-    assert [client.request(each).state for each in (moved, erased)] == [AskedState.DONE] * 2
+    assert client.request(moved).state is RequestState.WAITING
+    assert Upkeep(worker).do_requests() == 3
+    assert [client.request(each).state for each in (moved, erased)] == [RequestState.DONE] * 2
     assert (
         client.request(refused).refused
         == "that participant has nothing in consultation budget to transfer; check the id"
     )
     held = Claims(worker).claim([Demand("towns", 10)], 10).held
     assert [each.participant for each in held] == ["p-2"]
-    assert len(Settling(worker).write([entry(held[0], retain=-1.0)]).done) == 1
-    assert Keeping(worker).purge() == 1
+    assert len(VerdictWriter(worker).write([entry(held[0], retain=-1.0)]).done) == 1
+    assert Upkeep(worker).purge() == 1
     client.close()
     for engine in (platform, worker):
         engine.dispose()
@@ -73,11 +77,11 @@ def test_an_administrator_transfers_and_erases_at_once_and_a_reviewer_does_not(l
     desk.submit("p-1")
     desk.held("p-1", "profession")
     admin, reviewer = by(users, Role.ADMIN), by(users, Role.REVIEWER)
-    for kind, given in ((Kind.TRANSFER, {"target": "p-2"}), (Kind.ERASE, {})):
+    for kind, given in ((RequestKind.TRANSFER, {"target": "p-2"}), (RequestKind.ERASE, {})):
         with pytest.raises(Exception, match=r"permission denied|may not ask for this"):
             Requests(reviewer).do(asking(kind, **given))
-    Requests(admin).do(asking(Kind.TRANSFER, target="p-2"))
-    Requests(admin).do(asking(Kind.ERASE, participant="p-2"))
+    Requests(admin).do(asking(RequestKind.TRANSFER, target="p-2"))
+    Requests(admin).do(asking(RequestKind.ERASE, participant="p-2"))
     rows = desk.sql("SELECT participant LIKE 'erased-%', state, answer FROM jurat_checks")
     assert [tuple(row) for row in rows] == [(True, "pending", None)] * 2
     for engine in (admin, reviewer):
@@ -88,7 +92,11 @@ def test_an_administrator_decides_about_nobody_by_the_commands_either(logins: tu
     desk, users = logins
     desk.settle(desk.held("p-1"))
     admin = by(users, Role.ADMIN)
-    for kind, given in ((Kind.REVOKE, {}), (Kind.RESTORE, {}), (Kind.REOPEN, {"question": "residence"})):
+    for kind, given in (
+        (RequestKind.REVOKE, {}),
+        (RequestKind.RESTORE, {}),
+        (RequestKind.REOPEN, {"question": "residence"}),
+    ):
         with pytest.raises(ProgrammingError, match=r"permission denied|jurat_requests .* may not ask for this kind"):
             Requests(admin).do(asking(kind, **given))
     assert desk.one("SELECT count(*) FROM jurat_requests") == 0
@@ -102,8 +110,8 @@ def test_an_administrator_asks_for_codes_and_the_worker_adds_them(logins: tuple[
     codes = [generate() for _ in range(3)]
     with admin.begin() as connection:
         asked = client.add_codes(connection, "spring", codes, by="Iris of the town")
-    assert Keeping(worker, Minting(desk.unseal, desk.fingerprints)).do_requests() == 1
-    assert client.request(asked).state is AskedState.DONE
+    assert Upkeep(worker, CodeImporter(desk.unseal, desk.fingerprints)).do_requests() == 1
+    assert client.request(asked).state is RequestState.DONE
     with plain(users.url(Role.READER)) as reader:
         counted = reader.execute("SELECT list, codes, redeemed, revoked, expired FROM jurat_code_lists").fetchall()
     assert counted == [("spring", 3, 0, 0, 0)]
@@ -129,7 +137,7 @@ def test_a_platform_mints_no_codes_nor_does_a_reviewer(logins: tuple[Desk, Login
 def test_each_role_that_draws_zones_reads_their_outlines(logins: tuple[Desk, Logins]) -> None:
     desk, users = logins
     square = shapely.to_wkb(shapely.box(5, 44, 6, 45))
-    desk.publishing.import_zones([NewZone("port", "Le Port", "a", square)], "an administrator")
+    import_zones(desk.engine, [NewZone("port", "Le Port", "a", square)], "an administrator")
     for role in (Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER):
         client = Client(users.url(role))
         assert [(zone.name, zone.title) for zone in client.zones()] == [("port", "Le Port")]
@@ -141,11 +149,11 @@ def test_a_reviewer_reopens_revokes_and_restores_at_once(logins: tuple[Desk, Log
     desk.settle(desk.held("p-1"))
     reviewer = by(users, Role.REVIEWER)
     requests = Requests(reviewer)
-    requests.do(asking(Kind.REOPEN, question="residence"))
-    requests.do(asking(Kind.REVOKE))
+    requests.do(asking(RequestKind.REOPEN, question="residence"))
+    requests.do(asking(RequestKind.REVOKE))
     with pytest.raises(CannotBeDone):
-        requests.do(asking(Kind.REVOKE))
-    requests.do(asking(Kind.RESTORE))
+        requests.do(asking(RequestKind.REVOKE))
+    requests.do(asking(RequestKind.RESTORE))
     assert desk.one("SELECT count(*) FROM jurat_requests WHERE applied_at IS NOT NULL") == 3
     reviewer.dispose()
 
@@ -174,7 +182,7 @@ def test_who_may_erase_can_neither_give_an_answer_to_another_nor_change_it(login
 def test_what_a_transfer_allows_is_over_when_it_is_done(logins: tuple[Desk, Logins]) -> None:
     desk, users = logins
     desk.submit("p-1")
-    Requests(desk.engine).do(asking(Kind.TRANSFER, target="p-2"))
+    Requests(desk.engine).do(asking(RequestKind.TRANSFER, target="p-2"))
     with plain(users.url(Role.WORKER)) as connection:
         assert refusal(connection, "UPDATE jurat_checks SET participant = 'p-1'") == "23000"
         assert refusal(connection, "UPDATE jurat_requests SET applied_at = NULL") == "23000"

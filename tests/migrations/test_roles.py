@@ -1,4 +1,4 @@
-"""What each role may do, cell by cell: as `tasks.grants` says it, as the catalogue has it, and as it comes out."""
+"""What each role may do, cell by cell: as `grants` says it, as the catalogue has it, and as it comes out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from psycopg import sql
 
 from jurat.tables import metadata
-from tasks.grants import ABOUT, ANALYZED, CALLS, RIGHTS, Role, rights_of
-from tasks.schema import upgrade_sql
+from store.schema.grants import ABOUT, ANALYZED, CALLS, RIGHTS, Role, rights_of
+from store.schema.migrations import upgrade_sql
 from tests.rigs.logins import Logins, plain
 
 Connection = psycopg.Connection[Any]
@@ -56,7 +56,7 @@ def _dsn(url: str) -> str:
 
 
 def allowed(role: Role, table: str, privilege: str, column: str) -> bool:
-    """What `tasks.grants` says."""
+    """What `store.schema.grants` says."""
     rights = rights_of(role, table)
     columns = rights.get(privilege, frozenset())
     return columns is None or column in columns
@@ -75,13 +75,15 @@ def comes_out(connection: Connection, statement: sql.Composed | sql.SQL) -> str:
 
 
 def test_every_table_and_view_has_a_row(database: Database) -> None:
-    assert set(database.columns) == set(RIGHTS), "a new table needs a row in tasks.grants.RIGHTS, be it an empty one"
+    assert set(database.columns) == set(RIGHTS), (
+        "a new table needs a row in store.schema.grants.RIGHTS, be it an empty one"
+    )
     assert set(metadata.tables) < set(RIGHTS)
 
 
 def test_every_function_has_a_row(database: Database) -> None:
     found = database.owner.execute("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace").fetchall()
-    assert sorted(name for (name,) in found) == sorted(CALLS), "a new function needs a row in tasks.grants.CALLS"
+    assert sorted(name for (name,) in found) == sorted(CALLS), "a new function needs a row in store.schema.grants.CALLS"
 
 
 def test_there_is_nothing_else_that_somebody_could_be_granted(database: Database) -> None:

@@ -12,11 +12,11 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from jurat.database import open_engine
-from tasks.grants import Role, advice
-from tasks.schema import _config, upgrade, upgrade_sql
+from store.schema.grants import Role, advice
+from store.schema.migrations import _config, upgrade, upgrade_sql
+from tests.cli.shell import Shell
 from tests.rigs.logins import Logins, plain
 from tests.rigs.servers import Databases, NoServer, PostgreSQL
-from tests.worker.shell import Shell
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from sqlalchemy import Engine, event, inspect, make_url, text
 
 from jurat import Client
 from jurat.database import open_engine
-from jurat.sealing import generate, key_to_text
+from jurat.seal import generate, key_to_text
 from jurat.tables import metadata
-from tasks.schema import ADVICE, Standing, _config, standing, upgrade, upgrade_sql
+from store.schema.migrations import ADVICE, SchemaStatus, _config, schema_status, upgrade, upgrade_sql
 from tests.jurat.consultations import Town
 from tests.migrations.attacks import attempt, fill
 from tests.rigs.servers import Databases
@@ -82,9 +82,9 @@ def content(engine: Engine) -> set[tuple[str, str]]:
         return {(str(kind), str(name)) for kind, name in connection.exec_driver_sql(sql)}
 
 
-def how(engine: Engine) -> Standing:
+def how(engine: Engine) -> SchemaStatus:
     with engine.connect() as connection:
-        return standing(connection)
+        return schema_status(connection)
 
 
 def bodies(engine: Engine) -> set[tuple[str, ...]]:
@@ -253,9 +253,9 @@ def test_a_client_submits_on_the_schema_before_its_own(empty: Engine) -> None:
 
 
 def test_they_run_once_and_then_there_is_nothing_to_do(empty: Engine) -> None:
-    assert how(empty) is Standing.EMPTY
+    assert how(empty) is SchemaStatus.EMPTY
     upgrade(empty)
-    assert how(empty) is Standing.CURRENT
+    assert how(empty) is SchemaStatus.CURRENT
     before = content(empty)
     upgrade(empty)
     assert content(empty) == before
@@ -302,7 +302,7 @@ def test_two_at_once_wait_for_each_other(
         for process in processes:
             process.join(60)
         engine_after = open_engine(url)
-        assert how(engine_after) is Standing.CURRENT
+        assert how(engine_after) is SchemaStatus.CURRENT
         engine_after.dispose()
 
 
@@ -355,7 +355,7 @@ def test_the_migrations_as_sql_make_the_same_by_hand(
         assert "jurat: " in attempt(connection, "UPDATE jurat_verdicts SET outcome = 'accepted'")
     migrated = open_engine(request.getfixturevalue(f"{empty.dialect.name}_url"))
     assert content(empty) == content(migrated)
-    assert how(empty) is Standing.CURRENT
+    assert how(empty) is SchemaStatus.CURRENT
     migrated.dispose()
 
 
@@ -376,7 +376,7 @@ def test_what_is_not_ours_stays_alone(empty_url: str, empty: Engine) -> None:
 # -- how a database stands
 
 
-def change(engine: Engine, *statements: str) -> Standing:
+def change(engine: Engine, *statements: str) -> SchemaStatus:
     with engine.begin() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
@@ -384,22 +384,27 @@ def change(engine: Engine, *statements: str) -> Standing:
 
 
 def test_a_database_without_tables_is_empty(empty: Engine) -> None:
-    assert how(empty) is Standing.EMPTY
-    assert change(empty, "CREATE TABLE jurat_alembic_version (version_num varchar(32))") is Standing.EMPTY
+    assert how(empty) is SchemaStatus.EMPTY
+    assert change(empty, "CREATE TABLE jurat_alembic_version (version_num varchar(32))") is SchemaStatus.EMPTY
 
 
 def test_a_database_stands_current_behind_ahead_or_foreign(migrated: Engine) -> None:
-    assert how(migrated) is Standing.CURRENT
-    assert change(migrated, "UPDATE jurat_alembic_version SET version_num = '0001'") is Standing.BEHIND
-    assert change(migrated, "UPDATE jurat_alembic_version SET version_num = '9999'") is Standing.AHEAD
-    assert change(migrated, "UPDATE jurat_contract SET version = 2") is Standing.FOREIGN
-    assert change(migrated, "ALTER TABLE jurat_contract RENAME TO elsewhere") is Standing.FOREIGN
+    assert how(migrated) is SchemaStatus.CURRENT
+    assert change(migrated, "UPDATE jurat_alembic_version SET version_num = '0001'") is SchemaStatus.BEHIND
+    assert change(migrated, "UPDATE jurat_alembic_version SET version_num = '9999'") is SchemaStatus.AHEAD
+    assert change(migrated, "UPDATE jurat_contract SET version = 2") is SchemaStatus.FOREIGN
+    assert change(migrated, "ALTER TABLE jurat_contract RENAME TO elsewhere") is SchemaStatus.FOREIGN
 
 
 def test_only_a_current_or_ahead_database_is_usable_and_each_standing_has_its_advice() -> None:
-    assert [standing for standing in Standing if standing.usable] == [Standing.CURRENT, Standing.AHEAD]
-    assert set(ADVICE) == set(Standing)
-    assert all("bin/jurat db upgrade" in ADVICE[standing] for standing in (Standing.EMPTY, Standing.BEHIND))
+    assert [schema_status for schema_status in SchemaStatus if schema_status.usable] == [
+        SchemaStatus.CURRENT,
+        SchemaStatus.AHEAD,
+    ]
+    assert set(ADVICE) == set(SchemaStatus)
+    assert all(
+        "bin/jurat db upgrade" in ADVICE[schema_status] for schema_status in (SchemaStatus.EMPTY, SchemaStatus.BEHIND)
+    )
 
 
 def test_what_a_migration_replaces_it_puts_back(empty: Engine) -> None:

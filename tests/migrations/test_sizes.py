@@ -13,16 +13,16 @@ from sqlalchemy.exc import DBAPIError
 from jurat import InvalidAnswer, InvalidSubmission
 from jurat.answers import MAX_BYTES, encode
 from jurat.candidates import LARGEST
-from jurat.contesting import LONGEST_NOTE
+from jurat.contests import LONGEST_NOTE
 from jurat.database import state_of
 from jurat.ids import uuid7
-from jurat.naming import LONGEST
-from jurat.sealing import Seal
-from jurat.words import Outcome, Reason
+from jurat.names import LONGEST
+from jurat.seal import Seal
+from jurat.vocabulary import Outcome, Reason
+from store.schema.migrations import upgrade
 from tasks.checks import Settle
-from tasks.schema import upgrade
 from tests.migrations.test_schema import downgrade
-from tests.tasks.desk import DOCUMENT, PUBLIC_KEY, Desk
+from tests.store.desk import DOCUMENT, PUBLIC_KEY, Desk
 
 SEALING = 48
 HUGE = 100 << 20

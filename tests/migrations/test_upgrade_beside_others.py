@@ -11,11 +11,11 @@ from alembic import command
 from sqlalchemy import Engine, make_url, text
 
 from jurat.database import open_engine
-from tasks import schema
-from tasks.schema import Blocked, Standing, _config, standing, upgrade
+from store.schema import migrations
+from store.schema.migrations import SchemaStatus, UpgradeBlocked, _config, schema_status, upgrade
+from tests.cli.conftest import bare_shell
+from tests.cli.shell import Shell, is_one_sentence
 from tests.rigs.servers import Databases
-from tests.worker.conftest import bare_shell
-from tests.worker.shell import Shell, is_one_sentence
 
 __all__ = ["bare_shell"]
 
@@ -59,9 +59,9 @@ def every_table(engine: Engine) -> str:
         return "; ".join(f"SELECT count(*) FROM {name}" for (name,) in names)
 
 
-def stands(engine: Engine) -> Standing:
+def stands(engine: Engine) -> SchemaStatus:
     with engine.begin() as connection:
-        return standing(connection)
+        return schema_status(connection)
 
 
 @pytest.mark.slow
@@ -82,7 +82,7 @@ def test_an_upgrade_beside_a_reader_lets_others_go_on_and_says_who_is_in_its_way
 
         upgrade(behind, said.append, sleep=rest)
     other.dispose()
-    assert stands(behind) is Standing.CURRENT
+    assert stands(behind) is SchemaStatus.CURRENT
     assert rests == [2.0, 4.0]
     assert len(said) == 2
     for words in (
@@ -108,27 +108,27 @@ def test_an_upgrade_gives_up_after_five_minutes_and_the_next_goes_on(behind: Eng
 
     with (
         reader(behind),
-        pytest.raises(Blocked, match=r"gave up: .* holds a lock; .*; end that, and"),
+        pytest.raises(UpgradeBlocked, match=r"gave up: .* holds a lock; .*; end that, and"),
     ):
         upgrade(behind, clock=lambda: now[0], sleep=rest)
     assert rests == [2.0, 4.0, 8.0, 16.0]
-    assert stands(behind) is Standing.BEHIND
+    assert stands(behind) is SchemaStatus.BEHIND
     upgrade(behind)
-    assert stands(behind) is Standing.CURRENT
+    assert stands(behind) is SchemaStatus.CURRENT
 
 
 def test_a_second_upgrade_says_that_another_is_under_way(behind: Engine) -> None:
     said: list[str] = []
-    with reader(behind, f"SELECT pg_advisory_xact_lock({schema._LOCK})") as connection:
+    with reader(behind, f"SELECT pg_advisory_xact_lock({migrations._LOCK})") as connection:
         upgrade(behind, said.append, sleep=lambda _: connection.rollback())
         assert len(said) == 1
         assert f"process {connection.info.backend_pid} of the user postgres" in said[0]
-    assert stands(behind) is Standing.CURRENT
+    assert stands(behind) is SchemaStatus.CURRENT
 
 
 def test_the_command_ends_with_a_sentence(behind: Engine, bare_shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     bare_shell.environment["JURAT_DATABASE_URL"] = behind.url.render_as_string(hide_password=False)
-    monkeypatch.setattr(schema, "PATIENCE", 1.0)
+    monkeypatch.setattr(migrations, "PATIENCE", 1.0)
     with reader(behind):
         ran = bare_shell("db", "upgrade")
     assert ran.code == 3

@@ -206,7 +206,7 @@ time.sleep(60)
     ("number", "state"), [(signal.SIGKILL, "running"), (signal.SIGKILL, "paused"), (signal.SIGTERM, "running")]
 )
 def test_nothing_outlives_the_process_that_started_it(number: signal.Signals, state: str) -> None:
-    starter = subprocess.Popen(
+    delay_queue = subprocess.Popen(
         [sys.executable, "-c", STARTER, state],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -214,15 +214,15 @@ def test_nothing_outlives_the_process_that_started_it(number: signal.Signals, st
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    assert starter.stdout is not None
-    started = [starter.stdout.readline().split() for _ in range(2)]
+    assert delay_queue.stdout is not None
+    started = [delay_queue.stdout.readline().split() for _ in range(2)]
     folders = [Path(folder) for folder, *_ in started]
     pids = [int(pid) for _, *tree in started for pid in tree]
     assert all(folder.is_dir() for folder in folders)
     assert all(alive(pid) for pid in pids)
-    starter.send_signal(number)
-    starter.wait()
-    starter.stdout.close()
+    delay_queue.send_signal(number)
+    delay_queue.wait()
+    delay_queue.stdout.close()
     assert soon(lambda: not any(alive(pid) for pid in pids))
     assert soon(lambda: not any(folder.exists() for folder in folders))
     assert not shared_memory(pids)

@@ -1,52 +1,7 @@
-"""A desk on each engine. PostgreSQL's is cleared before each test, for a new one takes longer than most tests."""
+"""Desks, as tests of the store have them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from tests.store.conftest import _desk_postgresql, desk, plain_logs, postgresql, sqlite
 
-import pytest
-import structlog
-
-from tests.rigs.servers import Databases
-from tests.tasks.desk import DOCUMENT, Desk
-
-
-@pytest.fixture(scope="session")
-def _desk_postgresql(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[Desk]:
-    url = postgresql_server.create(template=_migrated_postgresql)
-    desk = Desk(url)
-    yield desk
-    desk.close()
-    postgresql_server.drop(url)
-
-
-@pytest.fixture
-def postgresql(_desk_postgresql: Desk) -> Desk:
-    """A desk on PostgreSQL, for what only a server with many writers can get wrong."""
-    _desk_postgresql.clear()
-    _desk_postgresql.apply(DOCUMENT)
-    return _desk_postgresql
-
-
-@pytest.fixture
-def sqlite(sqlite_url: str) -> Iterator[Desk]:
-    """A desk on SQLite."""
-    desk = Desk(sqlite_url)
-    yield desk
-    desk.close()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def desk(request: pytest.FixtureRequest) -> Desk:
-    """A desk on each engine, with `DOCUMENT` applied and nobody at it."""
-    desk: Desk = request.getfixturevalue(request.param)
-    return desk
-
-
-@pytest.fixture
-def plain_logs() -> Iterator[None]:
-    """Whatever another test has configured, here every event is seen."""
-    before = structlog.get_config()
-    structlog.reset_defaults()
-    yield
-    structlog.configure(**before)
+__all__ = ["_desk_postgresql", "desk", "plain_logs", "postgresql", "sqlite"]

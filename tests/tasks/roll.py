@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from examples.sources.answer import Answer
-from tests.tasks.desk import DOCUMENT
+from tests.store.desk import DOCUMENT
 
 
 def described(url: str = "http://127.0.0.1:9", *, most: int | None = 20, **limits: Any) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from unittest.mock import Mock
 import pytest
 
 from adapters.base import Finding, Found, SourceError, Unavailable, Unreadable
-from jurat.words import Outcome, Reason
-from tasks.checks import Entry, Later
-from tests.tasks.desk import Desk
+from jurat.vocabulary import Outcome, Reason
+from tasks.checks import CheckResult, Later
+from tests.store.desk import Desk
 from tests.tasks.roll import document, number
-from tests.tasks.test_running import MATCHES, SECRET, Adapter, run_many
+from tests.tasks.test_check_runner import MATCHES, SECRET, Adapter, run_many
 
 pytestmark = pytest.mark.usefixtures("plain_logs")
 
@@ -26,7 +26,7 @@ class OneRequest(Adapter):
         self.look_up_many = Mock(return_value=list(found))
 
 
-def run_batch(desk: Desk, adapter: OneRequest, size: int) -> tuple[list[Entry], str]:
+def run_batch(desk: Desk, adapter: OneRequest, size: int) -> tuple[list[CheckResult], str]:
     """What became of the checks of a lot for which one request is paid."""
     desk.apply(document())
     lot = [desk.held(f"p-{n}", "profession", answer=number(n)) for n in range(size)]
@@ -34,7 +34,7 @@ def run_batch(desk: Desk, adapter: OneRequest, size: int) -> tuple[list[Entry], 
     return [entries[f"p-{n}"] for n in range(size)], logs
 
 
-def counted(entries: Sequence[Entry]) -> list[bool | None]:
+def counted(entries: Sequence[CheckResult]) -> list[bool | None]:
     return [None if entry.attempt is None else entry.attempt.counted for entry in entries]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from examples.sources import Mood, Sources
-from jurat.sealing import generate, key_to_text
+from jurat.seal import generate, key_to_text
 from tests.adapters.registry import described
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,14 +16,14 @@ ANSWER = {"number": "9000010000", "family_name": "Valombre", "given_name": "Iris
 LARGE = ("anyascii", "numpy", "rapidfuzz", "rich", "shapely")
 WORK = f"""
 import json, sys
-import worker.commands.worker
+import cli.commands.worker
 from worker.app import app
 from adapters.base import Query
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import read_settings
-from tasks.plan import make_plan
-from tasks.schema import upgrade
+from worker.plan_builder import make_plan
+from store.schema.migrations import upgrade
 from worker.bootstrap import open_service
 
 configuration = Configuration.of(Document.model_validate(json.loads(sys.argv[1])))

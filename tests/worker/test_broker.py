@@ -17,11 +17,11 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from structlog.testing import capture_logs
 
-from tasks.bells import forget, listen
 from tests.worker.strange_messages import BADLY_WRITTEN, BELL, FOREIGN, UNREADABLE
+from worker.bell import forget, listen
 from worker.broker import SILENCE, Connection, Oddities, Oddity, oddities
 from worker.celery_settings import celery_settings
-from worker.steps import queue
+from worker.celery_step import queue
 
 QUEUE = "checks.register"
 _LAST = b"[[], {}, {}]"

@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 
 from config.settings import Settings
 from jurat.database import bounded, open_engine, preparing, reader
-from jurat.sealing import generate, key_to_text
-from tests.worker.shell import ROOT
+from jurat.seal import generate, key_to_text
+from tests.cli.shell import ROOT
 from worker.bootstrap import open_service
 from worker.connections import LONGER, LONGEST, PATIENCE
 from worker.database import advice_on, give_up_on

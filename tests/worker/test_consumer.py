@@ -16,7 +16,7 @@ from kombu import Message
 from kombu.asynchronous.timer import Timer
 
 import worker.celery_app  # noqa: F401 - adds the command
-from tasks.bells import forget, listen
+from worker.bell import forget, listen
 from worker.broker import Broker, oddities
 from worker.celery_settings import celery_settings
 from worker.consumer import Consumer

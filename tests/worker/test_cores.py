@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from jurat.sealing import generate, key_to_text
+from jurat.seal import generate, key_to_text
 from tests.rigs.workers import Worker
 
 ROOT = Path(__file__).resolve().parents[2]

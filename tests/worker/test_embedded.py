@@ -15,8 +15,8 @@ import structlog
 from config.settings import Settings
 from jurat import Client
 from jurat.errors import ConfigurationError
-from jurat.sealing import generate, key_to_text
-from tests.tasks.desk import DOCUMENT, PRIVATE_KEY, PUBLIC_KEY, Desk
+from jurat.seal import generate, key_to_text
+from tests.store.desk import DOCUMENT, PRIVATE_KEY, PUBLIC_KEY, Desk
 from tests.worker.engine.works import PATIENCE, soon
 from worker import health
 from worker.embedded import embedded

@@ -11,7 +11,7 @@ import pytest
 from structlog.dev import ConsoleRenderer
 
 from config.settings import LogFormat
-from jurat.words import Outcome
+from jurat.vocabulary import Outcome
 from worker.logs import _text
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import make_url, text
 
 from jurat.database import open_engine
-from jurat.sealing import key_to_text
-from tasks.schema import upgrade
+from jurat.seal import key_to_text
+from store.schema.migrations import upgrade
 from tests.rigs.servers import NoServer, PostgreSQL
 from tests.rigs.standby import Standby
 from tests.rigs.workers import Worker
-from tests.tasks.desk import HASH_KEY, PRIVATE_KEY, PUBLIC_KEY, Desk
+from tests.store.desk import HASH_KEY, PRIVATE_KEY, PUBLIC_KEY, Desk
 from tests.worker.engine.works import soon
 from worker import health
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from types import MappingProxyType
 
-from tasks.checks import Held
-from tasks.flow import AHEAD, Demand
-from tasks.ledger import Claims
+from store.queue.claims import Claims
+from tasks.checks import ClaimedCheck
 from tasks.plan import Plan
-from worker.engine.gate import Gate
-from worker.engine.holdings import Holdings
-from worker.engine.pace import Pace
-from worker.engine.reserve import Reserve
-from worker.engine.starter import Lot, Starter
+from tasks.rules.rate_limits import AHEAD, Demand
+from worker.engine.breaker import LocalBreaker
+from worker.engine.claim_buffer import ClaimBuffer
+from worker.engine.delay_queue import ClaimBatch, DelayQueue
+from worker.engine.in_flight import InFlight
 from worker.engine.threads import EngineThread
+from worker.engine.throughput import Throughput
 
 RESERVE = 0.25
 """Seconds of work that are claimed ahead of the slots, at the pace of late: a claim then takes many checks, and no slot
@@ -78,25 +78,25 @@ class Claimer(EngineThread):
     def __init__(
         self,
         claims: Claims,
-        holdings: Holdings,
+        in_flight: InFlight,
         plan: Callable[[], Plan | None],
-        queue: SimpleQueue[Lot | None],
-        starter: Starter,
-        reserve: Reserve,
-        gate: Gate,
+        queue: SimpleQueue[ClaimBatch | None],
+        delay_queue: DelayQueue,
+        buffer: ClaimBuffer,
+        breaker: LocalBreaker,
         only: Collection[str] | None,
         longest: Callable[[str], float],
-        give_back: Callable[[Sequence[Held]], None],
+        give_back: Callable[[Sequence[ClaimedCheck]], None],
     ) -> None:
         super().__init__("claimer")
         self._claims = claims
-        self._holdings = holdings
+        self._in_flight = in_flight
         self._plan = plan
         self._queue = queue
-        self._starter = starter
-        self._reserve = reserve
-        self._pace = Pace(holdings)
-        self._gate = gate
+        self._delay_queue = delay_queue
+        self._buffer = buffer
+        self._throughput = Throughput(in_flight)
+        self._breaker = breaker
         self._only = only
         self._longest = longest
         self._give_back = give_back
@@ -164,22 +164,22 @@ class Claimer(EngineThread):
         plan = self._plan()
         if plan is None or self.stopping.is_set():
             return
-        if self._holdings.unwritten() > UNWRITTEN * self._holdings.slots:
+        if self._in_flight.unwritten() > UNWRITTEN * self._in_flight.slots:
             self._held_back = True
             return
         if self._last_chance is not None and self._alone(plan, self._last_chance):
             return
-        if stale := self._reserve.stale():
+        if stale := self._buffer.stale():
             self._give_back(stale)
         scope = self._scope = self._scope_of(plan)
         ahead = self._ahead(scope)
-        busy, of_source = self._holdings.room(self._longest)
+        busy, of_source = self._in_flight.room(self._longest)
         hanging = self._hanging(of_source)
         free = scope.most + sum(ahead.values()) - busy
         self._worth = max(1, scope.most_of_one // 8, sum(ahead.values()) // 2)
         if free < 1:
             self._more = True
-            self.slot_freed(self._holdings.freed())
+            self.slot_freed(self._in_flight.freed())
             return
         demands = self._demands(scope, free, of_source, ahead)
         self._held_back, writes = False, self._writes
@@ -196,7 +196,7 @@ class Claimer(EngineThread):
         self._more = full or any(taken[d.source] == d.free for d in demands)
         self.backlogged = {d.source for d in demands if self._has_more(d, taken[d.source], full=full)}
         self._hand_out(scope, held, asked, answered, hanging)
-        self.slot_freed(self._holdings.freed())  # look-ups may have ended while the claim was under way
+        self.slot_freed(self._in_flight.freed())  # look-ups may have ended while the claim was under way
         self._wake_for_quotas(demands, held)
         if last_chances and asked >= self._together_until:
             self._last_chance = _LastChance(asked)
@@ -205,7 +205,7 @@ class Claimer(EngineThread):
     def _hand_out(
         self,
         scope: _Scope,
-        held: Sequence[Held],
+        held: Sequence[ClaimedCheck],
         asked: float,
         answered: float,
         hanging: Mapping[str, int] = MappingProxyType({}),
@@ -213,7 +213,7 @@ class Claimer(EngineThread):
         """Have checks looked up, each at its start. A source that can do many at once gets all of its own together, but
         no more than one look-up may ask for: those were claimed one after the other, and have one start.
         """
-        together: dict[str, list[Held]] = {}
+        together: dict[str, list[ClaimedCheck]] = {}
         later, singles = [], []
         for check in held:
             most = scope.at_once.get(check.source, 1)
@@ -225,17 +225,17 @@ class Claimer(EngineThread):
                 singles.append(check)
         lots = [lot for source, checks in together.items() for lot in _in_lots(checks, scope.at_once[source])]
         sharing = {(check.id, check.fence) for lot in lots if scope.at_once[lot[0].source] for check in lot[1:]}
-        self._holdings.add(held, asked, answered, sharing)
+        self._in_flight.add(held, asked, answered, sharing)
         for check in later:
-            self._starter.add((check,), answered + check.starts_in)
+            self._delay_queue.add((check,), answered + check.starts_in)
         for lot in lots:
             if lot[0].starts_in > 0:
-                self._starter.add(lot, answered + lot[0].starts_in)
+                self._delay_queue.add(lot, answered + lot[0].starts_in)
             else:
                 self._queue.put(lot)
-        self._reserve.add(singles, scope.most, scope.most_of_one, hanging)
+        self._buffer.add(singles, scope.most, scope.most_of_one, hanging)
 
-    def _wake_for_quotas(self, demands: Sequence[Demand], held: Sequence[Held]) -> None:
+    def _wake_for_quotas(self, demands: Sequence[Demand], held: Sequence[ClaimedCheck]) -> None:
         """Where a rate and nothing else kept a claim from taking more, the next is worth it once some more start times
         come within reach.
         """
@@ -256,7 +256,7 @@ class Claimer(EngineThread):
         all goes to everything else afterwards.
         """
         self._held_back = True  # each write wakes
-        if not self._holdings.hold_only_apart(self._longest):
+        if not self._in_flight.hold_only_apart(self._longest):
             return True
         asked = time.monotonic()
         took = asked - last_chance.begun
@@ -275,7 +275,7 @@ class Claimer(EngineThread):
             return self._scope
         ours = [name for name in plan.sources if self._only is None or name in self._only]
         names = [name for name in ours if name not in plan.left_to_others]
-        slots = self._holdings.slots
+        slots = self._in_flight.slots
         # A few more than can be looked up at once, so that no slot waits for a claim. Not where there are start times:
         # every check that has one must find a slot then.
         paced = any(plan.demand(name, 0).interval is not None for name in names)
@@ -285,24 +285,24 @@ class Claimer(EngineThread):
 
     def _hanging(self, without: Mapping[str, int]) -> dict[str, int]:
         """How many look-ups of each source hang: they are held, and not `without` those that hang."""
-        return {source: count - without.get(source, 0) for source, count in self._holdings.busy()[1].items()}
+        return {source: count - without.get(source, 0) for source, count in self._in_flight.busy()[1].items()}
 
     def _ahead(self, scope: _Scope) -> dict[str, int]:
         """How many checks of each source are worth claiming beyond the slots. None of one whose quota holds it back:
         other workers may have a slot for them.
         """
         ahead = {}
-        for name, pace in self._pace.look().items():
+        for name, throughput in self._throughput.look().items():
             if name not in scope.names or scope.at_once[name] != 1:
                 continue
             demand, seconds = scope.plan.demand(name, 0), RESERVE
             if demand.daily is not None or self._is_tight(demand):
                 continue
             if demand.interval is not None:
-                if 2 * pace * demand.step > 1:
+                if 2 * throughput * demand.step > 1:
                     continue
                 seconds = min(seconds, demand.late / 2)  # later it would be given back
-            ahead[name] = min(MOST_AHEAD, int(pace * seconds))
+            ahead[name] = min(MOST_AHEAD, int(throughput * seconds))
         return ahead
 
     def _has_more(self, demand: Demand, taken: int, *, full: bool) -> bool:
@@ -312,7 +312,7 @@ class Claimer(EngineThread):
         return taken > 0 and (full or taken == demand.free) and not self._is_tight(demand)
 
     def _is_tight(self, demand: Demand) -> bool:
-        return demand.concurrency is not None and demand.concurrency < WIDE * self._holdings.slots
+        return demand.concurrency is not None and demand.concurrency < WIDE * self._in_flight.slots
 
     def _demands(self, scope: _Scope, free: int, busy: Mapping[str, int], ahead: Mapping[str, int]) -> list[Demand]:
         """Every served source in turn first, so that none is always last when slots are short.
@@ -324,14 +324,14 @@ class Claimer(EngineThread):
             scope.plan.demand(
                 name,
                 0
-                if self._gate.is_shut(name)
+                if self._breaker.is_shut(name)
                 else max(0, min(free, scope.most_of_one + ahead.get(name, 0) - busy.get(name, 0))),
             )
             for name in (*scope.names[self._turn :], *scope.names[: self._turn])
         ]
 
 
-def _in_lots(checks: Sequence[Held], most: int | None) -> Sequence[Sequence[Held]]:
+def _in_lots(checks: Sequence[ClaimedCheck], most: int | None) -> Sequence[Sequence[ClaimedCheck]]:
     """The checks in their order, at most `most` in each lot; all in one without it."""
     return [checks] if most is None else [checks[first : first + most] for first in range(0, len(checks), most)]
 

@@ -9,12 +9,13 @@ from contextlib import ExitStack
 import structlog
 
 from jurat.database import is_away, state_of
-from tasks.checks import Held
-from tasks.ledger import Claims, Keeping
-from tasks.ledger.leasing import LEASE
-from tasks.ledger.quotas import KEPT
-from worker.engine.holdings import Holdings
-from worker.engine.notes import Notes
+from store.queue.claims import Claims
+from store.queue.leases import LEASE
+from store.queue.quotas import KEPT
+from store.upkeep.upkeep import Upkeep
+from tasks.checks import ClaimedCheck
+from worker.engine.failure_reporter import FailureReporter
+from worker.engine.in_flight import InFlight
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
 
@@ -31,10 +32,10 @@ OVERDUE_BATCH = 100
 class Renewer(EngineThread):
     """Prolongs the leases of everything that is held, in one statement."""
 
-    def __init__(self, claims: Claims, holdings: Holdings, longest: Callable[[str], float]) -> None:
+    def __init__(self, claims: Claims, in_flight: InFlight, longest: Callable[[str], float]) -> None:
         super().__init__("renewer")
         self._claims = claims
-        self._holdings = holdings
+        self._in_flight = in_flight
         self._longest = longest
         self._next = time.monotonic() + RENEW_EVERY
 
@@ -43,13 +44,13 @@ class Renewer(EngineThread):
             return
         asked = time.monotonic()
         self._next = asked + RENEW_EVERY
-        held = self._holdings.leases(self._longest)
+        held = self._in_flight.leases(self._longest)
         if not held:
             return
-        apart = self._holdings.apart()
+        apart = self._in_flight.apart()
         kept = self._claims.renew(check for check in held if (check.id, check.fence) not in apart)
         kept |= self._claims.renew((check for check in held if (check.id, check.fence) in apart), seconds=KEPT)
-        self._holdings.renewed((check for check in held if check.id in kept), asked)
+        self._in_flight.renewed((check for check in held if check.id in kept), asked)
         for check in held:
             if check.id not in kept:
                 log.info("lease not renewed", check_id=str(check.id), fence=check.fence)
@@ -78,20 +79,20 @@ class Keeper(EngineThread):
 
     def __init__(
         self,
-        keeping: Keeping,
+        upkeep: Upkeep,
         claims: Claims,
         plans: Plans,
-        notes: Notes,
-        holdings: Holdings,
-        accept: Callable[[list[Held]], None],
+        reporter: FailureReporter,
+        in_flight: InFlight,
+        accept: Callable[[list[ClaimedCheck]], None],
         wake: Callable[[], None],
     ) -> None:
         super().__init__("keeper")
-        self._keeping = keeping
+        self._upkeep = upkeep
         self._claims = claims
         self._plans = plans
-        self._notes = notes
-        self._holdings = holdings
+        self._reporter = reporter
+        self._in_flight = in_flight
         self._accept = accept
         self._wake = wake
         self._next_refresh = 0.0
@@ -99,13 +100,13 @@ class Keeper(EngineThread):
         self._purge_again = 0.0
         self._tasks: Mapping[str, Callable[[], object]] = {
             "leases": self._end_leases,
-            "requests": keeping.do_requests,
+            "requests": upkeep.do_requests,
             "consultations": self._apply_publications,
             "overdue": self._end_overdue,
-            "figures": keeping.count_waiting,
-            "access": keeping.add_up_access,
-            "candidates": keeping.erase_candidates,
-            "reviews": keeping.end_reviews,
+            "figures": upkeep.count_waiting,
+            "access": upkeep.add_up_access,
+            "candidates": upkeep.erase_candidates,
+            "reviews": upkeep.end_reviews,
             "purge": self._begin_purge,
         }
 
@@ -115,10 +116,10 @@ class Keeper(EngineThread):
             if self._plans.refresh():
                 self._wake()
         # Before the first wait: a fleet whose workers live for a second each must not look like an outage.
-        turns = self._keeping.turns(EVERY)
+        turns = self._upkeep.turns(EVERY)
         try:
             with ExitStack() as last_first:  # runs all of them, whatever one raises: none loses the turn that it got
-                last_first.callback(self._notes.tell)
+                last_first.callback(self._reporter.tell)
                 for task in reversed(EVERY):
                     if task in turns:
                         last_first.callback(self._do, task)
@@ -129,7 +130,7 @@ class Keeper(EngineThread):
         self._purge_until(time.monotonic() + LOOK_EVERY)
 
     def _begin_purge(self) -> None:
-        self._purge = self._purge or self._keeping.purging()
+        self._purge = self._purge or self._upkeep.purge_pieces()
 
     def _purge_until(self, end: float) -> None:
         """Wait for the next look for upkeep; where a purge is under way, do some of it in that time.
@@ -149,7 +150,7 @@ class Keeper(EngineThread):
                 # From the beginning once the database is back; whatever else it was, also a piece that took too long,
                 # at the next turn.
                 cut = getattr(error, "connection_invalidated", False) or not state_of(error)
-                self._purge = self._keeping.purging() if is_away(error) and cut else None
+                self._purge = self._upkeep.purge_pieces() if is_away(error) and cut else None
                 raise
             self._purge_again = time.monotonic() + PURGE_REST * (time.monotonic() - begun)
         self.stopping.wait(max(0.0, end - time.monotonic()))
@@ -159,16 +160,16 @@ class Keeper(EngineThread):
         self._tasks[task]()
 
     def _end_leases(self) -> None:
-        if ended := self._keeping.end_leases():
+        if ended := self._upkeep.end_leases():
             log.warning("leases ended", checks=len(ended))
             self._wake()
 
     def _apply_publications(self) -> None:
-        if self._keeping.apply_publications() and self._plans.refresh():
+        if self._upkeep.apply_publications() and self._plans.refresh():
             self._wake()
 
     def _end_overdue(self) -> None:
         # They need no slot, but a thread each: none are taken while those of the last time still wait for one.
-        room = OVERDUE_BATCH + self._holdings.slots - self._holdings.under_way()
+        room = OVERDUE_BATCH + self._in_flight.slots - self._in_flight.under_way()
         if room > 0 and self._plans.current() is not None:
             self._accept(self._claims.claim_overdue(room, self._plans.hours()))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from queue import SimpleQueue
 
-from jurat.words import Reason
-from tasks.checks import Entry, GiveBack, Held, Later
+from jurat.vocabulary import Reason
+from tasks.check_runner import CheckRunner
+from tasks.checks import CheckResult, ClaimedCheck, GiveBack, Later
 from tasks.plan import Plan
-from tasks.running import Running
-from worker.engine.holdings import Holdings
+from worker.engine.delay_queue import ClaimBatch
+from worker.engine.in_flight import InFlight
 from worker.engine.plans import Plans
-from worker.engine.starter import Lot
 from worker.engine.threads import EngineThread
 
 UNKNOWN_RETRY = 5.0
@@ -24,17 +24,17 @@ class LookUp(EngineThread):
     def __init__(
         self,
         number: int,
-        running: Running,
-        holdings: Holdings,
+        running: CheckRunner,
+        in_flight: InFlight,
         plans: Plans,
-        queue: SimpleQueue[Lot | None],
-        hand_on: Callable[[Sequence[Entry]], None],
+        queue: SimpleQueue[ClaimBatch | None],
+        hand_on: Callable[[Sequence[CheckResult]], None],
         shut: Mapping[str, float],
         giving_back: Callable[[], bool],
     ) -> None:
         super().__init__(f"look-up-{number}")
         self._running = running
-        self._holdings = holdings
+        self._in_flight = in_flight
         self._plans = plans
         self._queue = queue
         self._hand_on = hand_on
@@ -54,10 +54,10 @@ class LookUp(EngineThread):
         started = []
         if plan is not None and not self._giving_back():
             # Less than the whole lot where a new plan allows less at once than the one that it was claimed under.
-            started = self._holdings.start(lot[: plan.at_once(lot[0].source)], self._shut)
+            started = self._in_flight.start(lot[: plan.at_once(lot[0].source)], self._shut)
         if len(started) < len(lot):
             begun = {(held.id, held.fence) for held in started}
-            self._hand_on([Entry(held, GiveBack(), 0) for held in lot if (held.id, held.fence) not in begun])
+            self._hand_on([CheckResult(held, GiveBack(), 0) for held in lot if (held.id, held.fence) not in begun])
         if plan is None or not started:
             return
         if len(started) == 1:
@@ -65,7 +65,7 @@ class LookUp(EngineThread):
         else:
             self._hand_on(self._running.run_many(started, plan))
 
-    def _plan_for(self, lot: Lot) -> Plan | None:
+    def _plan_for(self, lot: ClaimBatch) -> Plan | None:
         """The plan in force; a newer one, if there is any, where it lacks a question, which may be newer than it is."""
         plan = self._plans.current()
         if plan is None or all(_asked(plan, held) for held in lot):
@@ -73,17 +73,17 @@ class LookUp(EngineThread):
         try:
             return self._plans.fresh()
         except Exception:
-            self._hand_on([Entry(held, GiveBack(), 0) for held in lot])
+            self._hand_on([CheckResult(held, GiveBack(), 0) for held in lot])
             raise
 
-    def _left_to_others(self, lot: Lot, plan: Plan) -> Lot:
+    def _left_to_others(self, lot: ClaimBatch, plan: Plan) -> ClaimBatch:
         """Put off the checks whose question only workers of a newer jurat know; what remains of the lot."""
         unknown = [held for held in lot if not _asked(plan, held) and not held.overdue]
         later = Later(UNKNOWN_RETRY, Reason.CONFIGURATION_MISSING)
         if unknown:
-            self._hand_on([Entry(held, later, plan.version) for held in unknown])
+            self._hand_on([CheckResult(held, later, plan.version) for held in unknown])
         return [held for held in lot if _asked(plan, held) or held.overdue]
 
 
-def _asked(plan: Plan, held: Held) -> bool:
+def _asked(plan: Plan, held: ClaimedCheck) -> bool:
     return plan.question(held.consultation, held.question) is not None

@@ -10,9 +10,9 @@ import structlog
 from config.configuration import Configuration
 from config.hours import Hours
 from config.problems import InvalidConfiguration
-from tasks.flow import Breaker
-from tasks.ledger import Reading
+from store.queries import Queries
 from tasks.plan import Plan
+from tasks.rules.rate_limits import Breaker
 
 log = structlog.get_logger("jurat.engine")
 
@@ -27,8 +27,8 @@ class Plans:
     still under way by then gets no answer, and is made again under the new plan.
     """
 
-    def __init__(self, reading: Reading, make: MakePlan) -> None:
-        self._reading = reading
+    def __init__(self, queries: Queries, make: MakePlan) -> None:
+        self._queries = queries
         self._make = make
         self._current: Plan | None = None
         self._before: Plan | None = None
@@ -70,12 +70,12 @@ class Plans:
     def refresh(self) -> bool:
         """Look for a newer configuration or zone; whether a new plan is in force."""
         with self._lock:
-            seen = self._reading.newest()
+            seen = self._queries.newest()
             version = seen[0]
             if version is None or seen == self._seen:
                 return False
             try:
-                configuration = Configuration.from_json(self._reading.config(version))
+                configuration = Configuration.from_json(self._queries.config(version))
             except InvalidConfiguration as error:
                 self._seen, self.behind = seen, True
                 log.error(  # noqa: TRY400 - its sentences say it all

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 
-from worker.engine.holdings import Holdings
+from worker.engine.in_flight import InFlight
 from worker.engine.threads import EngineThread
 
 log = structlog.get_logger("jurat.engine")
@@ -43,7 +43,7 @@ class Watchdog(EngineThread):
 
     def __init__(
         self,
-        holdings: Holdings,
+        in_flight: InFlight,
         threads: Sequence[EngineThread],
         written: Callable[[], int],
         longest: Callable[[str], float],
@@ -51,7 +51,7 @@ class Watchdog(EngineThread):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__("watchdog")
-        self._holdings = holdings
+        self._in_flight = in_flight
         self._threads = threads
         self._written = written
         self._longest = longest
@@ -72,7 +72,7 @@ class Watchdog(EngineThread):
         if self.stopping.wait(LOOK_EVERY):
             return
         if why := self.trouble():
-            log.critical("worker ends itself", why=why, held=len(self._holdings))
+            log.critical("worker ends itself", why=why, held=len(self._in_flight))
             self.stopping.set()
             self._end(EXIT_CODE)
 
@@ -86,11 +86,11 @@ class Watchdog(EngineThread):
             if still > STANDSTILL:
                 return f"its {thread.name} has stood still for {still:.0f} s"
         hanging = self._hanging()
-        if hanging >= max(1, self._holdings.slots // 4):
-            return f"{hanging} of {self._holdings.slots} look-ups have run for twice their source's timeout"
+        if hanging >= max(1, self._in_flight.slots // 4):
+            return f"{hanging} of {self._in_flight.slots} look-ups have run for twice their source's timeout"
         written = self._written()
         since = [self._since(self._outages, each.name, each.away_at) for each in self._threads if each.away]
-        if written != self._seen or not self._holdings.under_way() or min(since, default=math.inf) <= FRESH:
+        if written != self._seen or not self._in_flight.under_way() or min(since, default=math.inf) <= FRESH:
             self._seen, self._progress = written, self._ran
         if self._ran - self._progress > STANDSTILL:
             return f"nothing was written for {self._ran - self._progress:.0f} s although checks are held"
@@ -106,6 +106,6 @@ class Watchdog(EngineThread):
 
     def _hanging(self) -> int:
         """How many lookups have run for twice their source's timeout since they were seen first."""
-        running = self._holdings.running()
+        running = self._in_flight.running()
         self._running = {key: self._running.get(key, self._ran) for key in running}
         return sum(self._ran - seen > 2 * self._longest(running[key]) for key, seen in self._running.items())

@@ -11,13 +11,13 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from jurat.database import state_of
-from tasks.checks import Ended, Entry, GiveBack, Held, Later, NextSource, Settle
-from tasks.ledger import Settling, Written
-from worker.engine.apart import Apart, Key
+from store.verdicts.verdict_writer import VerdictWriter, WriteOutcome
+from tasks.checks import CheckResult, ClaimedCheck, Ended, GiveBack, Later, NextSource, Settle
+from worker.engine.breaker import LocalBreaker
 from worker.engine.claimer import Claimer
-from worker.engine.gate import Gate
-from worker.engine.holdings import Holdings
-from worker.engine.notes import Notes
+from worker.engine.failure_reporter import FailureReporter
+from worker.engine.in_flight import InFlight
+from worker.engine.set_aside import Key, SetAside
 from worker.engine.threads import EngineThread
 
 log = structlog.get_logger("jurat.checks")
@@ -45,37 +45,37 @@ class Writer(EngineThread):
 
     def __init__(
         self,
-        settling: Settling,
-        holdings: Holdings,
+        verdict_writer: VerdictWriter,
+        in_flight: InFlight,
         claimer: Claimer,
-        gate: Gate,
-        notes: Notes,
-        keep_leases: Callable[[Sequence[Held]], object],
+        breaker: LocalBreaker,
+        reporter: FailureReporter,
+        keep_leases: Callable[[Sequence[ClaimedCheck]], object],
     ) -> None:
         super().__init__("writer")
         self.refused = 0
         self.written = 0
         self.handled = 0
         """What was written or refused, or put apart: that goes on while a platform keeps somebody's row."""
-        self._settling = settling
-        self._holdings = holdings
+        self._verdict_writer = verdict_writer
+        self._in_flight = in_flight
         self._claimer = claimer
-        self._gate = gate
-        self._notes = notes
+        self._breaker = breaker
+        self._reporter = reporter
         self._keep_leases = keep_leases
-        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
-        self._waiting: list[Entry] = []
-        self._apart = Apart()
+        self._queue: SimpleQueue[CheckResult | None] = SimpleQueue()
+        self._waiting: list[CheckResult] = []
+        self._apart = SetAside()
         self._ending = False
         self._ends_at = math.inf
         self._unknown = False
         """Whether a write failed, so that nobody knows what of it was committed."""
         self._most = BATCH
-        self._tried: list[Entry] = []
+        self._tried: list[CheckResult] = []
         self._failures: list[Exception] = []
         """Of the writes one after the other that failed; `_tried` is what the last one was to write."""
 
-    def hand_on(self, entry: Entry) -> None:
+    def hand_on(self, entry: CheckResult) -> None:
         """Have an entry written."""
         self._queue.put(entry)
 
@@ -92,8 +92,8 @@ class Writer(EngineThread):
             if entries and not self._waiting:
                 self._waiting = entries
                 self._write_waiting()
-        if self._notes.urgent:
-            self._notes.tell()
+        if self._reporter.urgent:
+            self._reporter.tell()
         if self._ending and not self._waiting:
             self._end()
 
@@ -103,7 +103,7 @@ class Writer(EngineThread):
             self.stopping.set()
         elif time.monotonic() >= self._ends_at:
             log.warning("given back: they could not be written before the end", checks=len(self._apart))
-            self._settling.write([replace(entry, decision=GiveBack()) for entry in self._apart.all()])
+            self._verdict_writer.write([replace(entry, decision=GiveBack()) for entry in self._apart.all()])
             self.stopping.set()
 
     def _write_waiting(self) -> None:
@@ -128,7 +128,7 @@ class Writer(EngineThread):
             )
         self._put_apart(written)
 
-    def _doubt(self, written: Written) -> None:
+    def _doubt(self, written: WriteOutcome) -> None:
         """A write failed though the database is there: have the next one be smaller, until the one stands alone that it
         fails on.
         """
@@ -145,7 +145,7 @@ class Writer(EngineThread):
         elif len(self._failures) >= DOUBTED:
             self._most = max(1, len(left) // 2)
 
-    def _put_apart(self, written: Written) -> None:
+    def _put_apart(self, written: WriteOutcome) -> None:
         """Keep for later what cannot be written now; where too much is kept, give it back for a while.
 
         Where it lasts, what was looked up is noted now: no breaker waits for one participant's row.
@@ -157,30 +157,30 @@ class Writer(EngineThread):
             self._say("checks given back: too many cannot be written", checks=len(beyond))
         for entry in beyond:
             if isinstance(entry.decision, GiveBack):  # nor can that be written: its lease ends
-                self._holdings.release([entry.held])
-                self._gate.written([entry])
+                self._in_flight.release([entry.held])
+                self._breaker.written([entry])
             else:
                 self._waiting.append(replace(entry, decision=GiveBack(BACK_IN)))
         if lasting:
-            self._holdings.put_apart(entry.held for entry in lasting)
-            self._gate.written(lasting)
-            self._notes.count(lasting)
+            self._in_flight.put_apart(entry.held for entry in lasting)
+            self._breaker.written(lasting)
+            self._reporter.count(lasting)
             self.handled += len(lasting)
             self._claimer.written()
             self._keep_leases([entry.held for entry in lasting])  # last, for it may find the database away
 
-    def _write(self) -> Written:
+    def _write(self) -> WriteOutcome:
         """Write what is waiting; after a write that failed, only read again what it has left to write."""
         if not self._unknown:
             self._unknown = True
             self._tried = self._waiting[: self._most]
             try:
-                written = self._settling.write(self._tried)
+                written = self._verdict_writer.write(self._tried)
             except Exception as error:
                 self._failures.append(error)
                 raise
         else:
-            written = self._settling.read_again(self._waiting)
+            written = self._verdict_writer.read_again(self._waiting)
         self._unknown = False
         return written
 
@@ -220,9 +220,9 @@ class Writer(EngineThread):
             and not any(entry.attempt and entry.attempt.ended is Ended.FAILED for entry in self._waiting)
         )
 
-    def _follow_up(self, written: Written) -> None:
+    def _follow_up(self, written: WriteOutcome) -> None:
         ended = written.done + written.stale
-        self._holdings.release(entry.held for entry in ended)
+        self._in_flight.release(entry.held for entry in ended)
         noted = self._apart.drop(ended)
         self.handled += len(ended)
         if written.done:
@@ -248,9 +248,9 @@ class Writer(EngineThread):
             self._claimer.wake_in(soonest)
         if given_back and not self._ending:
             log.info("given back", checks=given_back)
-        self._gate.written(entry for entry in ended if _key(entry) not in noted)
-        self._notes.count(entry for entry in written.done if _key(entry) not in noted)
+        self._breaker.written(entry for entry in ended if _key(entry) not in noted)
+        self._reporter.count(entry for entry in written.done if _key(entry) not in noted)
 
 
-def _key(entry: Entry) -> Key:
+def _key(entry: CheckResult) -> Key:
     return entry.held.id, entry.held.fence

@@ -23,12 +23,12 @@ from examples.platform.web.waiting import said_of, wait_for, wait_for_word
 from jurat import (
     AccessRevoked,
     AlreadyConfirmed,
-    AskedState,
     InvalidAnswer,
     NotContestable,
     NotNeeded,
     Outcome,
     Reason,
+    RequestState,
     Result,
     UnknownConsultation,
 )
@@ -48,12 +48,12 @@ def overview(name: str) -> Any:
     """Where the participant stands, and what comes next."""
     found, questions = consultation_or_404(name), questions_of(name)
     try:
-        standing = parts().client.standing(name, member().participant)
+        status = parts().client.participant_status(name, member().participant)
     except UnknownConsultation:
         return render_template("not-yet.html", consultation=found), 404
-    missed = [standing.results[each] for each in standing.access.blocked_by if each in standing.results]
+    missed = [status.results[each] for each in status.access.blocked_by if each in status.results]
     return render_template(
-        "access.html", consultation=found, questions=questions, standing=standing, access=standing.access,
+        "access.html", consultation=found, questions=questions, status=status, access=status.access,
         may_contest=[result.question for result in missed if _contestable(result) and not _contest_of(result.check_id)],
     )  # fmt: skip
 
@@ -66,9 +66,9 @@ def ask(name: str, question: str) -> Any:
     What is wrong with it is told by a page of its own address, so that the back button and the other language find it.
     """
     found, asked = consultation_or_404(name), _question_or_404(name, question)
-    standing = parts().client.standing(name, member().participant)
-    if question not in standing.access.open + standing.access.renewable:
-        last = standing.results.get(question)
+    status = parts().client.participant_status(name, member().participant)
+    if question not in status.access.open + status.access.renewable:
+        last = status.results.get(question)
         return _to_word(name, last.check_id) if last else redirect(url_for("answering.overview", name=name), 303)
     values: dict[str, str] = {}
     problems: dict[str, str] = {}
@@ -85,10 +85,10 @@ def ask(name: str, question: str) -> Any:
     elif draft := drafts.kept(name, question):
         values = dict(draft.answer)
         problems = {} if draft.complete else asked.problems(values)
-    place = list(standing.access.questions).index(question) + 1
+    place = list(status.access.questions).index(question) + 1
     page = render_template(
         "question.html", consultation=found, question=asked, values=values, problems=problems, place=place,
-        count=len(standing.access.questions), left=standing.access.rounds_left[question],
+        count=len(status.access.questions), left=status.access.rounds_left[question],
     )  # fmt: skip
     return page, 422 if request.method == "POST" else 200
 
@@ -147,13 +147,13 @@ def word(name: str, check: UUID) -> Any:
     asked = questions_of(name).get(result.question)
     if asked is None:  # the question is not asked any more, or the consultation is closed: the overview says so
         return redirect(url_for("answering.overview", name=name), 303)
-    standing = parts().client.standing(name, member().participant)
-    newest = standing.results[result.question].check_id == check
-    again = newest and result.question in standing.access.open
+    status = parts().client.participant_status(name, member().participant)
+    newest = status.results[result.question].check_id == check
+    again = newest and result.question in status.access.open
     contest = _contest_of(check)
     return render_template(
-        "word.html", consultation=found, question=asked, result=result, standing=standing, access=standing.access,
-        message=_message(name, result), contact=standing.contact(locale()), again=again,
+        "word.html", consultation=found, question=asked, result=result, status=status, access=status.access,
+        message=_message(name, result), contact=status.contact(locale()), again=again,
         candidates=_candidates(check) if again and result.reason == Reason.AMBIGUOUS_ADDRESS else [],
         contested=contest, may_contest=newest and _contestable(result) and not contest,
         follow_ms=result.next_poll_ms or (CONTEST_MS if contest and _waits(contest) else 0),
@@ -182,7 +182,7 @@ def contest(name: str, check: UUID) -> Any:
     found, result = consultation_or_404(name), _own(name, check)
     asked, problems = _question_or_404(name, result.question), {}
     note = request.form.get("note", "").strip().replace("\r\n", "\n")
-    newest = parts().client.standing(name, member().participant).results[result.question].check_id == check
+    newest = parts().client.participant_status(name, member().participant).results[result.question].check_id == check
     if not newest or not _contestable(result) or _contest_of(check):
         return _to_word(name, check)
     if request.method == "POST":
@@ -247,7 +247,7 @@ def _contest_of(check: UUID) -> UUID | None:
 def _waits(contest: UUID) -> bool:
     """Whether a worker still has to put the check before a person, which takes a second or so."""
     asked = said_of(contest)
-    return asked is not None and asked.state is AskedState.WAITING
+    return asked is not None and asked.state is RequestState.WAITING
 
 
 def _candidates(check: UUID) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ from examples.platform.web.parts import parts
 from jurat import AccessState, Outcome, State
 from jurat.columns import moment
 from jurat.database import reader
-from jurat.reading import read_json
+from jurat.queries import read_json
 
 REVIEW = "review"
 ON_ITS_WAY = "pending"

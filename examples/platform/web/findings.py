@@ -8,7 +8,7 @@ from typing import Any
 from examples.platform.web.language import day, number, percent
 from examples.platform.web.language import gettext as _
 from jurat import Reason
-from jurat.words import REFUSING
+from jurat.vocabulary import REFUSING
 
 
 def reasons_of(kind: str) -> list[Reason]:

@@ -27,10 +27,10 @@ from examples.platform.web.maps import picture
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR, REVIEWER
 from examples.platform.web.waiting import said_of, uuid_or_400, wait_for
-from jurat import AskedState, Reason, UnknownCheck
+from jurat import Reason, RequestState, UnknownCheck
 from jurat.columns import instant
 from jurat.database import state_of
-from jurat.reading import read_json
+from jurat.queries import read_json
 
 pages = Blueprint("reviewing", __name__, url_prefix="/<locale>/reviews")
 
@@ -125,9 +125,9 @@ def said(check: UUID, asked_for: UUID) -> Any:
         raise NotFound
     result = parts().client.result(check)
     state = "done"
-    if asked.state is AskedState.WAITING:
+    if asked.state is RequestState.WAITING:
         state = "waiting"
-    elif asked.state is AskedState.REFUSED:
+    elif asked.state is RequestState.REFUSED:
         state = "refused"
     elif found is not None:
         first = any(word["by_whom"] == request_.by_whom for word in found["words"])

@@ -10,7 +10,7 @@ from uuid import UUID
 from werkzeug.exceptions import BadRequest
 
 from examples.platform.web.parts import parts
-from jurat import Asked, AskedState, State, UnknownRequest
+from jurat import RequestState, RequestStatus, State, UnknownRequest
 
 VERDICT_S = 0.8
 """Seconds that Confirm waits for the verdict; then a page says that it is on its way."""
@@ -30,7 +30,7 @@ def uuid_or_400(written: str) -> UUID:
         raise BadRequest from None
 
 
-def said_of(request: UUID) -> Asked | None:
+def said_of(request: UUID) -> RequestStatus | None:
     """What came of a request; None where there is none."""
     try:
         return parts().client.request(request)
@@ -38,10 +38,10 @@ def said_of(request: UUID) -> Asked | None:
         return None
 
 
-def wait_for(request: UUID) -> Asked | None:
+def wait_for(request: UUID) -> RequestStatus | None:
     """The same, once it was dealt with, or after a moment."""
     looks = _looks(REQUEST_S)
-    while (found := said_of(request)) and found.state is AskedState.WAITING and next(looks, False):
+    while (found := said_of(request)) and found.state is RequestState.WAITING and next(looks, False):
         pass
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.adapters.address.answering import Answering
+from tests.adapters.address.servers import Answering
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.address.answer import Asked, read_answer
 from adapters.address.house_numbers import HouseNumber, read_number
+from adapters.address.parsed_address import ParsedAddress, read_answer
 
 STREETS = {"fr": "rue du Moulin", "en": "Mill Street", "de": "Mühlstraße", "es": "Calle Mayor", "it": "Via Roma"}
 
 
-def read(code: str, number: str, street: str | None = None) -> Asked:
+def read(code: str, number: str, street: str | None = None) -> ParsedAddress:
     """What is read of `number` beside a street of the language, or beside `street`."""
     return read_answer({"number": number, "street": STREETS[code] if street is None else street}, code)
 

@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
-from adapters.address.borders import RUN, ZoneIndex
-from adapters.address.zones import Zone, Zones, digest_of
+from adapters.address.borders import RUN
+from adapters.address.zone_index import ZoneIndex
+from adapters.address.zones import ZoneCache, ZoneGeometry, digest_of
 from adapters.base import Box
 
 SQUARE = Polygon([(2.0, 45.0), (2.1, 45.0), (2.1, 45.1), (2.0, 45.1)])
 RING = Polygon(SQUARE.exterior, [[(2.04, 45.04), (2.06, 45.04), (2.06, 45.06), (2.04, 45.06)]])
 
 
-def zone(geometry: shapely.Geometry) -> Zone:
-    return Zone("square", 1, shapely.to_wkb(geometry))
+def zone(geometry: shapely.Geometry) -> ZoneGeometry:
+    return ZoneGeometry("square", 1, shapely.to_wkb(geometry))
 
 
 def great_circle(one: tuple[float, float], other: tuple[float, float]) -> float:
@@ -98,14 +99,14 @@ def test_a_zone_that_is_cut_at_the_antimeridian_is_one_zone() -> None:
 @pytest.mark.parametrize("wkb", [b"", b"nonsense", shapely.to_wkb(shapely.Point(1, 2)), shapely.to_wkb(Polygon())])
 def test_what_is_no_polygon_is_refused(wkb: bytes) -> None:
     with pytest.raises(ValueError, match="import the zone again"):
-        Zone("square", 1, wkb)
+        ZoneGeometry("square", 1, wkb)
 
 
 def test_zones_are_loaded_once_and_the_least_used_given_up() -> None:
     loads: list[str] = []
-    zones = Zones(kept=2)
+    zones = ZoneCache(kept=2)
 
-    def get(name: str, east: float, version: int = 1) -> Zone:
+    def get(name: str, east: float, version: int = 1) -> ZoneGeometry:
         wkb = shapely.to_wkb(shapely.box(2.0, 45.0, east, 45.1))
 
         def load() -> bytes:
@@ -133,14 +134,14 @@ def test_names_and_versions_of_one_geometry_share_its_border() -> None:
         loads.append(1)
         return wkb
 
-    zones = Zones()
+    zones = ZoneCache()
     border = zones.get("a", 1, digest_of(wkb), load).border
     assert zones.get("b", 3, digest_of(wkb), load).border is border
     assert len(loads) == 1
 
 
 def test_what_could_not_be_loaded_is_asked_for_again() -> None:
-    zones = Zones()
+    zones = ZoneCache()
 
     def lost() -> bytes:
         raise LookupError("gone")
@@ -259,7 +260,7 @@ def test_an_index_finds_the_zones_that_hold_a_point() -> None:
     east = Polygon([(-180.0, -18.0), (-179.0, -18.0), (-179.0, -16.0), (-180.0, -16.0)])
     west = Polygon([(179.0, -18.0), (180.0, -18.0), (180.0, -16.0), (179.0, -16.0)])
     shapes = {"square": SQUARE, "ring": RING, "islands": MultiPolygon([west, east])}
-    index = ZoneIndex([Zone(name, 1, shapely.to_wkb(shape)) for name, shape in shapes.items()])
+    index = ZoneIndex([ZoneGeometry(name, 1, shapely.to_wkb(shape)) for name, shape in shapes.items()])
     assert [found.name for found in index.at(2.05, 45.05)] == ["square"]
     assert [found.name for found in index.at(2.01, 45.01)] == ["square", "ring"]
     assert [found.name for found in index.at(-179.5, -17.0)] == ["islands"]

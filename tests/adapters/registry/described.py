@@ -15,9 +15,9 @@ from ruamel.yaml import YAML
 
 import examples.sources
 from adapters.base import Finding, Query
+from adapters.http_client.reply import Reply
 from adapters.registry import RegistryAdapter, adapter_class
-from adapters.registry.watching import Watcher
-from adapters.reply import Reply
+from adapters.registry.trace import LookupTrace
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from config.secrets import SecretReference
@@ -92,7 +92,7 @@ def judged(
     *answers: Any,
     now: datetime = NOON,
     secrets: Mapping[str, str] | None = None,
-    watch: Watcher | None = None,
+    watch: LookupTrace | None = None,
 ) -> Finding:
     """What the description makes of the answers, at that time."""
     source = RegistryAdapter(

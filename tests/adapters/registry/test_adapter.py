@@ -13,12 +13,12 @@ from adapters.base import (
     Query,
     Unreadable,
 )
-from adapters.registry.names import Name
+from adapters.person_names.comparison import Name
 from adapters.registry.record import Record
 from adapters.registry.rules import Case, Rules
 from config.registry import RegistrySource
 from examples.sources import Mood, Sources
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conftest import Listen
 from tests.adapters.registry.described import IRIS, Registry, adapter, asked, at, description, person, records
 

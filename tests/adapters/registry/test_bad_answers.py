@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from adapters.base import Finding, Query, SourceError, Unreadable
-from adapters.reply import Reply
-from jurat.words import Outcome, Reason
-from tests.adapters.registry import census
+from adapters.http_client.reply import Reply
+from jurat.vocabulary import Outcome, Reason
+from tests.adapters.person_names import census
 from tests.adapters.registry.described import IRIS, asked, description, judged, person, records, reply
 
 ENTITY = '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/hostname">]>'

@@ -15,15 +15,15 @@ from adapters.catalogue import build
 from adapters.fingerprints import Fingerprints
 from adapters.registry import RegistryAdapter, adapter_class
 from adapters.registry.batches import RegistryOfMany
-from adapters.registry.gate import examine
+from adapters.registry_tests.examination import examine
 from config.registry import RegistrySource
 from examples.sources import Mood, Sources
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conformance import Case, Conformance, Subject
 from tests.adapters.conftest import Listen
 from tests.adapters.registry.described import IRIS, Canned, Registry, adapter, asked, at, description, person, records
-from tests.adapters.registry.test_conformance import finds
-from tests.adapters.test_catalogue import surroundings
+from tests.adapters.registry_tests.test_conformance import finds
+from tests.adapters.test_catalogue import context
 
 BATCH = {"most": 20}
 OUTCOMES = [
@@ -263,8 +263,8 @@ def test_each_acceptance_claims_its_own_number() -> None:
 def test_only_a_description_with_a_batch_is_asked_about_many() -> None:
     alone, many = (RegistrySource.model_validate(each) for each in (description(), batching()))
     assert adapter_class(alone) is RegistryAdapter
-    assert of_many(build("roll", alone, surroundings())) is None
-    assert isinstance(build("roll", many, surroundings()), RegistryOfMany)
+    assert of_many(build("roll", alone, context())) is None
+    assert isinstance(build("roll", many, context()), RegistryOfMany)
     with pytest.raises(ValueError, match="no batch"):
         RegistryOfMany(alone, secret=str)
 

@@ -11,10 +11,10 @@ from lxml import etree
 from adapters.base import Query, Unreadable
 from adapters.registry.numbers import Malformed
 from adapters.registry.templates import RequestTemplate
-from config.registry.inputs import Input
-from config.registry.request import Request
-from config.registry.source import Step
-from jurat.words import Reason
+from config.registry.model.inputs import Input
+from config.registry.model.request import RequestDescription
+from config.registry.model.source import Step
+from jurat.vocabulary import Reason
 from tests.adapters.conftest import Listen
 from tests.adapters.registry.described import IRIS, Registry, description, person, records
 
@@ -38,7 +38,9 @@ def typed(**changes: str) -> Query:
 
 def filled(request: dict[str, Any], values: dict[str, str], **inputs: dict[str, Any]) -> Any:
     """What is sent for `values`."""
-    step = Step(request=Request.model_validate({"method": "POST", "url": "https://census.example/", **request}))
+    step = Step(
+        request=RequestDescription.model_validate({"method": "POST", "url": "https://census.example/", **request})
+    )
     template = RequestTemplate(step, {name: Input.model_validate(field) for name, field in inputs.items()})
     return template.fill_in(values)
 

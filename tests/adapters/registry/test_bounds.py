@@ -21,9 +21,9 @@ from adapters.base import SourceError, Throttled, Unavailable, Unreadable
 from adapters.registry import RegistryAdapter
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from config.registry import RegistrySource
-from config.registry.inputs import Cleaning, Input, NumberFormat
+from config.registry.model.inputs import CleaningStep, Input, NumberFormat
 from examples.sources import Mood, Sources
-from jurat.words import Reason
+from jurat.vocabulary import Reason
 from tests.adapters.conftest import Listen, read_request
 from tests.adapters.registry.described import (
     IRIS,
@@ -217,7 +217,7 @@ RUNAWAY = ["a" * 26 + "!", "a a " * 2500, "\u0301" * 10_000, "1" * 10_000, "é" 
 @pytest.mark.parametrize("form", [None, *NumberFormat])
 def test_no_form_of_number_takes_long_over_any_text(form: NumberFormat | None) -> None:
     """`^(\\w+\\s?)*$`, which no description can hold, takes 13 s for the first, and twice that for each letter more."""
-    cleaners = [{"number": Cleaner(Input(max_length=1000, format=form, clean=(step,)))} for step in Cleaning]
+    cleaners = [{"number": Cleaner(Input(max_length=1000, format=form, clean=(step,)))} for step in CleaningStep]
     started = time.process_time()
     for cleaner in cleaners:
         for text in RUNAWAY:

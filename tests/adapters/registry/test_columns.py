@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.registry.columns import columns_of
-from config.registry.record import Record
+from config.registry.model.record import RecordDescription
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,5 @@ from config.registry.record import Record
     ],
 )
 def test_a_field_needs_the_columns_that_it_names(field: Any, groups: list[set[str]]) -> None:
-    record = Record.model_validate({"from": "body", "fields": {"number": "number", "x": field}})
+    record = RecordDescription.model_validate({"from": "body", "fields": {"number": "number", "x": field}})
     assert [set(group) for group in columns_of(record)] == [{"number"}, *groups]

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import Unreadable
-from adapters.registry.dates import DateReader, Span
+from adapters.registry.dates import DateReader, DaySpan
 
 PARIS = ZoneInfo("Europe/Paris")
 
 
-def day(year: int, month: int, day: int) -> Span:
-    return Span(date(year, month, day), date(year, month, day))
+def day(year: int, month: int, day: int) -> DaySpan:
+    return DaySpan(date(year, month, day), date(year, month, day))
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ def day(year: int, month: int, day: int) -> Span:
         ("%d.%m.%y", "05.11.68", day(2068, 11, 5)),
         ("%d.%m.%y", "05.11.69", day(1969, 11, 5)),
         ("%Y-%m-%dT%H:%M:%S", "2026-11-05T23:59:59", day(2026, 11, 5)),
-        ("(%Y)", "(2026)", Span(date(2026, 1, 1), date(2026, 12, 31))),
-        ("%Y-%m", "1973-02", Span(date(1973, 2, 1), date(1973, 2, 28))),
-        ("%m/%Y", "2/2024", Span(date(2024, 2, 1), date(2024, 2, 29))),
+        ("(%Y)", "(2026)", DaySpan(date(2026, 1, 1), date(2026, 12, 31))),
+        ("%Y-%m", "1973-02", DaySpan(date(1973, 2, 1), date(1973, 2, 28))),
+        ("%m/%Y", "2/2024", DaySpan(date(2024, 2, 1), date(2024, 2, 29))),
         ("%Y-%m-%d", "9999-12-31", day(9999, 12, 31)),
-        ("iso", "2026", Span(date(2026, 1, 1), date(2026, 12, 31))),
-        ("iso", "2026-11", Span(date(2026, 11, 1), date(2026, 11, 30))),
+        ("iso", "2026", DaySpan(date(2026, 1, 1), date(2026, 12, 31))),
+        ("iso", "2026-11", DaySpan(date(2026, 11, 1), date(2026, 11, 30))),
         ("iso", "2026-11-05", day(2026, 11, 5)),
         ("iso", "2026-11-05Z", day(2026, 11, 5)),
         ("iso", "2026-11-05+01:00", day(2026, 11, 5)),
@@ -55,7 +55,7 @@ def day(year: int, month: int, day: int) -> Span:
         ("epoch_ms", "253402300799000", day(9999, 12, 31)),
     ],
 )
-def test_a_date_is_the_days_that_it_may_be(form: str, text: str, span: Span) -> None:
+def test_a_date_is_the_days_that_it_may_be(form: str, text: str, span: DaySpan) -> None:
     assert DateReader(form, PARIS).read(text) == span
 
 
@@ -106,27 +106,27 @@ def test_what_is_no_such_date_is_unreadable(form: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("zone", "form", "text", "span"),
     [
-        ("America/Chicago", "epoch_s", "170812800", Span(date(1975, 5, 31), date(1975, 6, 1))),
-        ("America/Chicago", "epoch_ms", "170812800000", Span(date(1975, 5, 31), date(1975, 6, 1))),
+        ("America/Chicago", "epoch_s", "170812800", DaySpan(date(1975, 5, 31), date(1975, 6, 1))),
+        ("America/Chicago", "epoch_ms", "170812800000", DaySpan(date(1975, 5, 31), date(1975, 6, 1))),
         ("America/Chicago", "epoch_s", "170812801", day(1975, 5, 31)),
-        ("America/Chicago", "iso", "1975-06-01T00:00:00Z", Span(date(1975, 5, 31), date(1975, 6, 1))),
-        ("America/Chicago", "iso", "1975-06-01T00:00:00.000-04:00", Span(date(1975, 5, 31), date(1975, 6, 1))),
+        ("America/Chicago", "iso", "1975-06-01T00:00:00Z", DaySpan(date(1975, 5, 31), date(1975, 6, 1))),
+        ("America/Chicago", "iso", "1975-06-01T00:00:00.000-04:00", DaySpan(date(1975, 5, 31), date(1975, 6, 1))),
         ("America/Chicago", "iso", "1975-06-01T00:00:00-05:00", day(1975, 6, 1)),
         ("America/Chicago", "iso", "1975-06-01T00:00:00", day(1975, 6, 1)),
         ("America/Chicago", "iso", "1975-06-01T04:30:00Z", day(1975, 5, 31)),
         ("Europe/Paris", "epoch_s", "170812800", day(1975, 6, 1)),
-        ("Europe/Paris", "iso", "2026-11-05T23:59:59.999Z", Span(date(2026, 11, 5), date(2026, 11, 6))),
+        ("Europe/Paris", "iso", "2026-11-05T23:59:59.999Z", DaySpan(date(2026, 11, 5), date(2026, 11, 6))),
         ("Pacific/Auckland", "epoch_s", "170812800", day(1975, 6, 1)),
-        ("Pacific/Kiritimati", "iso", "2026-06-01T00:00:00-11:00", Span(date(2026, 6, 1), date(2026, 6, 2))),
+        ("Pacific/Kiritimati", "iso", "2026-06-01T00:00:00-11:00", DaySpan(date(2026, 6, 1), date(2026, 6, 2))),
     ],
 )
-def test_a_moment_at_midnight_may_be_that_day_itself(zone: str, form: str, text: str, span: Span) -> None:
+def test_a_moment_at_midnight_may_be_that_day_itself(zone: str, form: str, text: str, span: DaySpan) -> None:
     assert DateReader(form, ZoneInfo(zone)).read(text) == span
 
 
 @given(st.dates(date(1900, 1, 2), date(9999, 12, 31)), st.sampled_from(["%Y%m%d", "%d/%m/%Y", "%Y-%m-%d", "%m%d%Y"]))
 def test_every_day_is_read_as_it_is_written(written: date, form: str) -> None:
-    assert DateReader(form, UTC).read(written.strftime(form).rjust(8, "0")) == Span(written, written)
+    assert DateReader(form, UTC).read(written.strftime(form).rjust(8, "0")) == DaySpan(written, written)
 
 
 @given(

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from adapters.base import SourceError
-from jurat.words import Outcome
-from tests.adapters.registry import census
+from jurat.vocabulary import Outcome
+from tests.adapters.person_names import census
 from tests.adapters.registry.described import asked, description, judged, person, records
 
 Path = tuple[str | int, ...]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 
 from adapters.registry.numbers import Cleaner, Malformed, clean
-from config.registry.inputs import Cleaning, Input, NumberFormat
-from jurat.words import Reason
+from config.registry.model.inputs import CleaningStep, Input, NumberFormat
+from jurat.vocabulary import Reason
 
 CLEANERS = {
     "country": Cleaner(Input(values={"EL": "EL", "FR": "FR", "AT": "AT"})),
     "number": Cleaner(
-        Input(clean=(Cleaning.TRIM, Cleaning.UPPER, Cleaning.ALNUM), format=NumberFormat.EU_VAT, format_after="country")
+        Input(
+            clean=(CleaningStep.TRIM, CleaningStep.UPPER, CleaningStep.ALNUM),
+            format=NumberFormat.EU_VAT,
+            format_after="country",
+        )
     ),
 }
 

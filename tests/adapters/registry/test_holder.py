@@ -13,10 +13,10 @@ from adapters.registry import RegistryAdapter
 from adapters.registry.holder import NumberHolder
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conftest import Listen
 from tests.adapters.registry.described import IRIS, Registry, at, description, person, records
-from tests.adapters.test_catalogue import surroundings
+from tests.adapters.test_catalogue import context
 
 FINGERPRINTS = Fingerprints([bytes(range(32)), bytes(range(32, 64))])
 
@@ -69,6 +69,6 @@ def test_sources_of_one_kind_of_number_share_what_is_claimed() -> None:
 def test_without_keys_for_the_hash_such_a_source_says_what_to_do() -> None:
     model = RegistrySource.model_validate(description())
     with pytest.raises(SourceUnusable, match="needs JURAT_HASH_KEYS; bring back the key"):
-        build("professionals", model, surroundings(fingerprints=None))
+        build("professionals", model, context(fingerprints=None))
     shared = RegistrySource.model_validate(description(one_person=False))
-    build("professionals", shared, surroundings(fingerprints=None)).close()
+    build("professionals", shared, context(fingerprints=None)).close()

@@ -17,10 +17,10 @@ from adapters.base import Finding, Query, Unreadable
 from adapters.registry.adapter import RegistryAdapter
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from adapters.registry.templates import RequestTemplate
-from config.registry.inputs import Input
-from config.registry.request import Request
-from config.registry.source import Step
-from jurat.words import Outcome, Reason
+from config.registry.model.inputs import Input
+from config.registry.model.request import RequestDescription
+from config.registry.model.source import Step
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conftest import Listen
 from tests.adapters.registry.described import Registry, adapter, at, description, person, records
 
@@ -227,7 +227,11 @@ def test_no_text_leaves_its_segment_of_the_path(word: str) -> None:
 @given(first=ANYTHING | PIECES, second=st.text(max_size=5))
 def test_values_of_earlier_steps_are_escaped_too(first: str, second: str) -> None:
     """Whatever an answer gave: it is sent as text, or its source is unreadable."""
-    step = Step(request=Request.model_validate({"method": "POST", "url": "https://registry.example/", **BODIES["xml"]}))
+    step = Step(
+        request=RequestDescription.model_validate(
+            {"method": "POST", "url": "https://registry.example/", **BODIES["xml"]}
+        )
+    )
     try:
         message = RequestTemplate(step, {}).fill_in({"word": first + second, "secrets.key": SECRET})
     except Unreadable:
@@ -241,7 +245,9 @@ def test_values_of_earlier_steps_are_escaped_too(first: str, second: str) -> Non
 def _filled(place: str, word: str) -> Any:
     """The request for `word`; None where it cannot be sent."""
     request: Mapping[str, Any] = BODIES.get(place) or {"url": "https://registry.example/v1/{word}/x", "json": {}}
-    step = Step(request=Request.model_validate({"method": "POST", "url": "https://registry.example/", **request}))
+    step = Step(
+        request=RequestDescription.model_validate({"method": "POST", "url": "https://registry.example/", **request})
+    )
     try:
         values = clean({"word": word}, WORD)
         return RequestTemplate(step, FIELDS).fill_in({**values, "secrets.key": SECRET})

@@ -25,12 +25,12 @@ ROWS: dict[int, tuple[str, dict[str, list[str]]]] = {
     }),
     2: ("IPv6 addresses that hold another, or are site-local: ::7f00:1, fec0::1", {
         PLACES: ["test_a_request_to_such_an_address_is_blocked_before_anything_is_sent"],
-        "tests/adapters/test_destinations.py": [
+        "tests/adapters/http_client/test_destinations.py": [
             "test_a_name_that_leads_to_no_public_address_is_refused_and_says_what_to_do"],
     }),
     3: ("a name that is first public, then private", {
         PLACES: ["test_a_name_that_turns_private_is_no_way_in"],
-        "tests/adapters/test_destinations.py": [
+        "tests/adapters/http_client/test_destinations.py": [
             "test_only_what_was_judged_is_connected_to", "test_of_several_addresses_only_the_allowed_ones_are_tried"],
     }),
     4: ("file:, ftp:, gopher:, a user and password before the host", {
@@ -58,16 +58,16 @@ ROWS: dict[int, tuple[str, dict[str, list[str]]]] = {
     10: ("a gzip bomb, an endless body, a slow body, slow headers", {
         BOUNDS: ["test_an_answer_without_end_ends_in_time", "test_answers_that_are_too_large_take_no_memory",
                  "test_a_declared_length_beyond_the_cap_is_refused_before_any_of_it_came"],
-        "tests/adapters/test_transport_tls.py": ["test_a_drip_inside_one_tls_record_ends_at_the_deadline"],
+        "tests/adapters/http_client/test_transport_tls.py": ["test_a_drip_inside_one_tls_record_ends_at_the_deadline"],
     }),
     11: ("XML with a document type, an entity bomb, 100,000 levels", {
         ANSWERS: ["test_hostile_xml_is_unreadable_with_flat_memory"],
-        f"{HERE}/test_decoding.py": ["test_a_document_type_is_refused_before_it_is_read"],
+        f"{HERE}/test_decoder.py": ["test_a_document_type_is_refused_before_it_is_read"],
     }),
     12: ("JSON of 100,000 brackets, huge numbers, NaN, a key twice, a byte order mark, Latin-1", {
         ANSWERS: ["test_hostile_json_is_unreadable_with_flat_memory",
                   "test_a_byte_order_mark_is_no_part_of_the_answer"],
-        "tests/adapters/test_reply.py": ["test_json_that_is_not_strict_is_unreadable"],
+        "tests/adapters/http_client/test_reply.py": ["test_json_that_is_not_strict_is_unreadable"],
     }),
     13: ("200 with an error, a fault, a page of HTML or nothing", {
         ANSWERS: ["test_an_answer_that_says_nothing_neither_accepts_nor_refuses",
@@ -93,27 +93,27 @@ ROWS: dict[int, tuple[str, dict[str, list[str]]]] = {
         f"{HERE}/test_adapter.py": ["test_a_record_is_read_as_it_comes"],
     }),
     19: ("a withheld name: [NON-DIFFUSIBLE], ---", {
-        f"{HERE}/test_names.py": ["test_a_withheld_name_is_never_compared"],
+        "tests/adapters/person_names/test_comparison.py": ["test_a_withheld_name_is_never_compared"],
         f"{HERE}/test_adapter.py": ["test_a_record_is_read_as_it_comes"],
     }),
     20: ("a name of 10,000 characters, 400 combining marks", {
         TYPED: ["test_a_body_holds_what_was_typed_as_text"],
         f"{HERE}/test_numbers.py": ["test_a_long_text_is_cleaned_in_no_time"],
-        f"{HERE}/test_names.py": ["test_a_monstrous_name_takes_no_more_work_than_a_long_one"],
+        "tests/adapters/person_names/test_comparison.py": ["test_a_monstrous_name_takes_no_more_work_than_a_long_one"],
     }),
     21: ("the record of another person", {
         f"{HERE}/test_adapter.py": ["test_in_whatever_order_rules_come_nobody_is_refused_for_a_stranger"],
         ANSWERS: ["test_a_record_that_is_not_clearly_theirs_is_undetermined"],
     }),
     22: ("one number of two participants", {
-        "tests/tasks/ledger/test_numbers.py": [
+        "tests/store/verdicts/test_numbers.py": [
             "test_who_comes_first_with_a_number_is_accepted_and_the_later_one_is_reviewed",
             "test_the_number_itself_is_nowhere"],
     }),
     23: ("a description with a bomb of aliases, a Python object, a key twice, a literal secret, an unknown input", {
         f"{CONFIG}/test_hostile_yaml.py": ["test_it_is_told_at_its_place_with_what_to_do",
                                            "test_a_no_is_the_text_that_it_looks_like"],
-        "tests/config/test_reading.py": ["test_what_can_not_be_read_is_one_sentence_at_its_place"],
+        "tests/config/test_yaml_reader.py": ["test_what_can_not_be_read_is_one_sentence_at_its_place"],
     }),
     24: ("a secret in an exception, a repr, a log, evidence, a rehearsal", {
         SECRETS: ["test_an_error_and_the_log_hold_no_key", "test_evidence_the_description_and_the_query_hold_no_key",
@@ -126,7 +126,7 @@ ROWS: dict[int, tuple[str, dict[str, list[str]]]] = {
     26: ("a certificate that has expired, is another host's or self-signed; a client's key that is missing", {
         PLACES: ["test_a_certificate_that_is_not_right_is_an_outage", "test_no_option_makes_it_right",
                  "test_a_client_key_that_is_missing_is_told_before_anybody_is_asked"],
-        "tests/adapters/test_client_certificate.py": ["test_without_one_such_a_source_is_unavailable"],
+        "tests/adapters/http_client/test_client_certificate.py": ["test_without_one_such_a_source_is_unavailable"],
     }),
     27: ("a worker that is killed between the call and the verdict", {
         "tests/acceptance/test_lost_workers.py": [

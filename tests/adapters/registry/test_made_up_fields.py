@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.registry.test_gate import WHOLE, dated, faults
+from tests.adapters.registry_tests.test_examination import WHOLE, dated, faults
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from adapters.registry.numbers import Cleaner, Malformed, clean
-from config.registry.inputs import Input
-from tests.adapters.registry.test_gate import WHOLE, faults
+from config.registry.model.inputs import Input
+from tests.adapters.registry_tests.test_examination import WHOLE, faults
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.base import Credentials, InMaintenance, SourceError, Throttled, Unavailable, Unreadable
-from adapters.reply import Reply
+from adapters.http_client.reply import Reply
 from config.registry import RegistrySource, doubt_of
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.registry.described import IRIS, asked, description, judged, person, records, reply
 
 PAGE = Path(__file__).parents[3] / "docs" / "contributors" / "never-decided.md"

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.registry.numbers import Cleaner, Malformed, clean, compact, utc_today
-from config.registry.inputs import Cleaning, Input, NumberFormat
-from jurat.words import Reason
+from config.registry.model.inputs import CleaningStep, Input, NumberFormat
+from jurat.vocabulary import Reason
 
-NPI = Cleaner(Input(clean=(Cleaning.TRIM, Cleaning.DIGITS), format=NumberFormat.US_NPI))
+NPI = Cleaner(Input(clean=(CleaningStep.TRIM, CleaningStep.DIGITS), format=NumberFormat.US_NPI))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_name_that_is_no_text_is_an_unreadable_answer(value: Any) -> None:
 
 
 def test_an_input_that_is_not_required_may_be_missing() -> None:
-    family_name = Cleaner(Input(clean=(Cleaning.TRIM, Cleaning.UPPER)))
+    family_name = Cleaner(Input(clean=(CleaningStep.TRIM, CleaningStep.UPPER)))
     inputs = {"given_name": Cleaner(Input(required=False)), "family_name": family_name}
     assert clean({"family_name": "  de  la\tTour "}, inputs) == {"family_name": "DE LA TOUR"}
     assert clean({"family_name": "x", "given_name": ""}, inputs) == {"family_name": "X"}
@@ -109,7 +109,7 @@ def test_an_input_that_is_not_required_may_be_missing() -> None:
 @pytest.mark.parametrize("typed", [" ", "  \t\n", "\u200b", "\u3000\u00a0", "\x00"])
 @pytest.mark.parametrize(
     "kind", [Input(required=False), Input(required=False, type="date"), Input(required=False, values={"a": "b"}),
-             Input(required=False, format=NumberFormat.US_NPI, clean=(Cleaning.DIGITS,))],
+             Input(required=False, format=NumberFormat.US_NPI, clean=(CleaningStep.DIGITS,))],
 )  # fmt: skip
 def test_spaces_are_as_good_as_nothing_where_nothing_need_be_given(kind: Input, typed: str) -> None:
     assert clean({"x": typed}, {"x": Cleaner(kind)}) == {}
@@ -118,22 +118,26 @@ def test_spaces_are_as_good_as_nothing_where_nothing_need_be_given(kind: Input, 
 @pytest.mark.parametrize("typed", ["-", " . ", " " * 121, "\ud800"])
 def test_what_can_not_be_right_is_told_also_where_nothing_need_be_given(typed: str) -> None:
     with pytest.raises(Malformed):
-        clean({"x": typed}, {"x": Cleaner(Input(required=False, clean=(Cleaning.DIGITS,)))})
+        clean({"x": typed}, {"x": Cleaner(Input(required=False, clean=(CleaningStep.DIGITS,)))})
 
 
 def test_what_is_not_declared_is_not_sent() -> None:
     assert clean({"family_name": "x", "password": "y"}, {"family_name": Cleaner(Input())}) == {"family_name": "x"}
 
 
-@given(st.text(st.characters(max_codepoint=0x7F), max_size=20), st.lists(st.sampled_from(Cleaning), max_size=3))
-def test_plain_text_is_cleaned_as_text_with_something_strange_is(typed: str, steps: list[Cleaning]) -> None:
+@given(st.text(st.characters(max_codepoint=0x7F), max_size=20), st.lists(st.sampled_from(CleaningStep), max_size=3))
+def test_plain_text_is_cleaned_as_text_with_something_strange_is(typed: str, steps: list[CleaningStep]) -> None:
     cleaner = Cleaner(Input(clean=tuple(steps)))
     assert cleaner.text(typed) == cleaner.text(typed + "\u200b")
 
 
 DOCUMENT = Cleaner(Input(values={"dni": "01", "passport": "02"}))
 HOLDER = Cleaner(
-    Input(clean=(Cleaning.ALNUM, Cleaning.UPPER), format=NumberFormat.ES_NIF, format_when="document_type != 'passport'")
+    Input(
+        clean=(CleaningStep.ALNUM, CleaningStep.UPPER),
+        format=NumberFormat.ES_NIF,
+        format_when="document_type != 'passport'",
+    )
 )
 TODAY = date(2028, 2, 29)
 DAY = Cleaner(Input(type="date"), today=lambda: TODAY)
@@ -223,7 +227,7 @@ def test_a_date_is_measured_by_the_clock() -> None:
 
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 def test_no_text_is_sent_with_what_no_request_can_carry(typed: str) -> None:
-    for kind in (Input(), Input(clean=(Cleaning.TRIM, Cleaning.UPPER)), Input(clean=(Cleaning.ALNUM,))):
+    for kind in (Input(), Input(clean=(CleaningStep.TRIM, CleaningStep.UPPER)), Input(clean=(CleaningStep.ALNUM,))):
         text = Cleaner(kind).text(typed)
         if text is not None:
             assert text.encode()
@@ -232,8 +236,8 @@ def test_no_text_is_sent_with_what_no_request_can_carry(typed: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["e" + "\u0301\u0316" * 499, "\ufdfa" * 1000, "\N{HANGUL SYLLABLE HIH}" * 1000])
-@pytest.mark.parametrize("steps", [(), (Cleaning.TRIM,), (Cleaning.ALNUM, Cleaning.UPPER)])
-def test_a_long_text_is_cleaned_in_no_time(typed: str, steps: tuple[Cleaning, ...]) -> None:
+@pytest.mark.parametrize("steps", [(), (CleaningStep.TRIM,), (CleaningStep.ALNUM, CleaningStep.UPPER)])
+def test_a_long_text_is_cleaned_in_no_time(typed: str, steps: tuple[CleaningStep, ...]) -> None:
     cleaner = Cleaner(Input(max_length=1000, clean=steps))
     began = time.process_time()
     for _ in range(10):

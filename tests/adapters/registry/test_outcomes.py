@@ -13,7 +13,7 @@ from adapters.base import (
     Unavailable,
     Unreadable,
 )
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conftest import Listen
 from tests.adapters.registry.described import Registry
 

@@ -16,12 +16,12 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.base import Blocked, Finding, RejectedRequest, SourceError, Unavailable, Unreadable
+from adapters.http_client.transport import Transport
 from adapters.registry import RegistryAdapter
-from adapters.transport import Transport
 from config.networks import networks_of
 from config.registry import RegistrySource
-from config.registry.hosts import listing_of
-from jurat.words import Outcome, Reason
+from config.registry.model.hosts import listing_of
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conftest import Listen, Script, read_request
 from tests.adapters.names import Names
 from tests.adapters.registry.described import IRIS, Registry, adapter, at, description, person, records

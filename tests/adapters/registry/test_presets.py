@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.registry.gate import examine
+from adapters.registry_tests.examination import examine
 from bench.registries.moods import play
 from bench.registries.payloads import CASES, Case, shown
 from bench.registries.shipped import NAMES, Shipped

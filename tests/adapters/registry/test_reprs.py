@@ -17,14 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.base import Query, SourceError
+from adapters.http_client.reply import Reply
 from adapters.registry import adapter_class
 from adapters.registry.batches import RegistryOfMany
-from adapters.registry.list_trials import try_list
-from adapters.registry.watching import Watcher
-from adapters.reply import Reply
+from adapters.registry.trace import LookupTrace
+from adapters.registry_tests.roster_tests import try_list
 from config.registry import RegistrySource
 from tests.adapters.registry.described import NOON, Canned, description
-from tests.adapters.registry.test_list_trials import source as list_of
+from tests.adapters.registry_tests.test_roster_tests import source as list_of
 
 DESCRIPTION = "config.registry"
 OURS = ("adapters.", DESCRIPTION)
@@ -123,15 +123,15 @@ def test_nothing_that_a_look_up_builds_shows_who_is_looked_up(words: list[str], 
     with watched() as seen:
         replies = [answered(decode, person), Reply(200, {}, b"{" + number.encode()), Reply(503, {}, number.encode())]
         adapter = adapter_class(model)(
-            model, secret=str, transport=Canned(replies), clock=lambda: NOON, watch=Watcher()
+            model, secret=str, transport=Canned(replies), clock=lambda: NOON, watch=LookupTrace()
         )
         for asked in (query, query, query, Query({**query.answer, "birth_date": number})):
             with suppress(SourceError):
                 adapter.look_up(asked)
     assert showing(seen, *words, BORN.isoformat(), repr(BORN)) == {}
-    built = {"record.Record", "rules.Case", "decoding.Decoded", "names.Name", "dates.Span", "templates.Message"}
+    built = {"record.Record", "rules.Case", "decoder.Decoded", "dates.Span", "templates.Message", "numbers.Malformed"}
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
-    assert {"adapters.registry.numbers.Malformed", "adapters.registry.names._Part"} <= seen.reprs.keys()
+    assert {"adapters.person_names.comparison.Name", "adapters.person_names.comparison._Part"} <= seen.reprs.keys()
 
 
 @settings(max_examples=6, deadline=None)
@@ -157,8 +157,10 @@ def test_nothing_that_is_made_of_a_list_of_people_shows_anybody(words: list[str]
     ]
     assert showing(seen, *words) == {}
     assert not [word for word in words if word in repr(found) + repr(described) + repr(described.tests)]
-    built = {"people_rows.Person", "people._Asked", "record.Record", "rules.Case", "list_trials._List", "trials.Tried"}
+    built = {"roster_rows.Person", "roster._Asked", "record.Record", "rules.Case"}
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
+    tried = {"roster_tests._List", "description_tests.Tried"}
+    assert {f"adapters.registry_tests.{name}" for name in tried} <= seen.reprs.keys()
 
 
 @settings(max_examples=6, deadline=None)

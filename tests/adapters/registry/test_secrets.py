@@ -17,10 +17,10 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from adapters.base import Credentials, Query, SourceError
+from adapters.http_client.reply import Reply
 from adapters.registry import RegistryAdapter
 from adapters.registry.templates import Message, RequestTemplate
-from adapters.registry.watching import Watcher
-from adapters.reply import Reply
+from adapters.registry.trace import LookupTrace
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from examples.sources import Mood, Sources
@@ -87,7 +87,7 @@ def test_evidence_the_description_and_the_query_hold_no_key(
     assert "Valombre" not in repr(found) + repr(IRIS) + repr(Query({"key": "Valombre"}))
 
 
-class Noting(Watcher):
+class Noting(LookupTrace):
     """Writes down the request as it is shown to who watches."""
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ def test_a_key_that_can_not_be_sent_is_told_by_its_name(text: str, key: str) -> 
     whole = description(secrets={"key": {"env": "KEY"}})
     whole["steps"][0]["request"]["headers"] = {"X-Key": text}
     with pytest.raises(Credentials, match=r"^secrets\.key cannot be sent where it stands") as caught:
-        judged(whole, IRIS, records(person()), secrets={"KEY": key}, watch=Watcher())
+        judged(whole, IRIS, records(person()), secrets={"KEY": key}, watch=LookupTrace())
     assert key not in "".join(shown_by(caught.value))
 
 

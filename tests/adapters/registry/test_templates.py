@@ -21,10 +21,10 @@ from adapters.registry import RegistryAdapter
 from adapters.registry.templates import RequestTemplate
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
-from config.registry.request import Request
-from config.registry.source import Step
+from config.registry.model.request import RequestDescription
+from config.registry.model.source import Step
 from examples.sources import Mood, Sources
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conftest import Listen, read_request
 from tests.adapters.registry.described import IRIS, Canned, Registry, adapter, asked, at, description, person, records
 
@@ -225,7 +225,7 @@ def test_no_request_leaves_for_a_port_that_is_not_listed() -> None:
     ],
 )
 def test_the_host_is_known_before_any_value_is(url: str, host: str) -> None:
-    step = Step.model_construct(request=Request.model_construct(url=url))
+    step = Step.model_construct(request=RequestDescription.model_construct(url=url))
     assert RequestTemplate(step, {}).host == host
 
 

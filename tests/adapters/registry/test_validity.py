@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from adapters.base import Finding, Unreadable
-from jurat.words import Outcome, Reason
+from jurat.vocabulary import Outcome, Reason
 from tests.adapters.registry.described import asked, description, judged, person, records
 
 ACCEPTED = (Outcome.ACCEPTED, Reason.RECORD_MATCHES)

@@ -11,9 +11,9 @@ import pytest
 from config.lint import lint
 from config.presets import FOLDER
 from config.registry import RecordSource, RegisterFileSource
-from config.registry.rules import OneOfRule
-from config.registry.trials import PRESET_FILE
-from jurat.words import Outcome
+from config.registry.model.rules import OneOfRule
+from config.registry.model.trials import PRESET_FILE
+from jurat.vocabulary import Outcome
 
 ANSWERS = FOLDER / "answers"
 NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml"))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from config.registry.inputs import Input
-from tests.config.registry.test_source import VALID, complaints
+from config.registry.model.inputs import Input
+from tests.config.registry.model.test_source import VALID, complaints
 
 
 @pytest.mark.parametrize(

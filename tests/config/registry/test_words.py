@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from config.registry import RegistrySource
-from config.registry.demands import misfit
-from config.registry.rules import Demanded, OneOfRule
-from tests.config.registry.test_source import EQUALS, NAME, ONE_OF, STATUS, VALID, changed, complaints
+from config.registry.model.demands import misfit
+from config.registry.model.rules import Demanded, OneOfRule
+from tests.config.registry.model.test_source import EQUALS, NAME, ONE_OF, STATUS, VALID, changed, complaints
 
 DECOMPOSED = unicodedata.normalize("NFD", "Médecin")
 COMPOSED = unicodedata.normalize("NFC", DECOMPOSED)

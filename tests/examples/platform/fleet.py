@@ -16,7 +16,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from examples.sources.server import Sources
-from jurat.sealing import generate, key_to_text
+from jurat.seal import generate, key_to_text
 from tests.docs.pages import block
 from tests.examples.platform.processes import Alone
 from tests.examples.platform.visitor import PASSWORD

@@ -21,7 +21,7 @@ from examples.platform.web.app import create_app
 from examples.platform.web.parts import Parts
 from jurat import Client, PublicationState
 from jurat.database import open_engine
-from jurat.sealing import generate, key_to_text
+from jurat.seal import generate, key_to_text
 from worker import health
 from worker.bootstrap import open_service
 from worker.embedded import embedded

@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection, text
 
-from jurat import AskedState, Client, Reason
+from jurat import Client, Reason, RequestState
 from jurat.codes import generate
-from jurat.sealing import generate as keys
-from jurat.sealing import key_to_text
+from jurat.seal import generate as keys
+from jurat.seal import key_to_text
 
 pytest.importorskip("flask_wtf")
 pytest.importorskip("babel")
@@ -68,10 +68,10 @@ def participant(connection: Connection, browser: Browser) -> str:
 def done(valmont: Town, request: UUID) -> None:
     """A worker has done what was asked for."""
     end = time.monotonic() + PATIENCE
-    while valmont.client.request(request).state is AskedState.WAITING:
+    while valmont.client.request(request).state is RequestState.WAITING:
         assert time.monotonic() < end
         time.sleep(0.05)
-    assert valmont.client.request(request).state is AskedState.DONE
+    assert valmont.client.request(request).state is RequestState.DONE
 
 
 def rows(valmont: Town) -> dict[str, list[Any]]:

@@ -142,18 +142,30 @@ def test_somebody_new_makes_an_account_and_asks_the_register(fleet: Fleet, web: 
         assert visitor.answer("care", "profession", **PHYSICIAN).word == "accepted"
 
 
+FLOORS = ("cli", "worker", "store", "tasks", "adapters", "config")
+NEVER = (*FLOORS, "pydantic", "shapely")
+
+
 def test_it_imports_nothing_of_the_service(fleet: Fleet, web: Alone) -> None:
     asked = web.run(
         "-c",
         "import sys, examples.platform.serve, examples.platform.prepare, jurat\n"
-        "for name in ('worker', 'tasks', 'adapters', 'config', 'pydantic', 'shapely'):\n"
+        f"for name in {NEVER}:\n"
         "    try: __import__(name)\n"
         "    except ImportError: print(name)\n"
         "print('site-packages' in jurat.__file__)",
     )
-    assert asked.stdout.split() == ["worker", "tasks", "adapters", "config", "pydantic", "shapely", "True"], (
-        asked.stderr
-    )
+    assert asked.stdout.split() == [
+        "cli",
+        "worker",
+        "store",
+        "tasks",
+        "adapters",
+        "config",
+        "pydantic",
+        "shapely",
+        "True",
+    ], asked.stderr
 
 
 # ---------------------------------------------------------------------------------------------------------- its rights
@@ -388,6 +400,6 @@ def test_the_web_tier_has_no_part_of_the_service() -> None:
     """The same of its text, so that no path that tests do not take brings any of it in."""
     alone = [EXAMPLES / "platform" / name for name in ("serve.py", "prepare.py", "town.py")]
     for file in [*alone, *(EXAMPLES / "platform" / "web").glob("*.py")]:
-        for layer in ("worker", "tasks", "adapters", "config"):
+        for layer in FLOORS:
             for line in file.read_text("utf-8").splitlines():
                 assert not line.strip().startswith((f"from {layer}", f"import {layer}")), f"{file.name}: {line}"

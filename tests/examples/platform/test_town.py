@@ -57,15 +57,15 @@ def test_it_is_made_once(sqlite_url: str) -> None:
 def test_what_jurat_has_of_it_may_be_seeded_again(sqlite_url: str, tmp_path: Path) -> None:
     from config.settings import Settings
     from examples.platform import seed
-    from jurat.sealing import key_to_text
-    from tasks.ledger import Reading
+    from jurat.seal import key_to_text
+    from store.queries import Queries
     from worker.bootstrap import open_service
 
     settings = Settings.model_validate({"database_url": sqlite_url, "hash_keys": [key_to_text(b"h" * 32)]})
     service = open_service(settings)
     codes = [seed.seed(service, "http://127.0.0.1:9", tmp_path) for _ in range(2)]
     assert len({*codes[0], *codes[1]}) == 2 * seed.LETTERS
-    assert isinstance(service.reading, Reading)
+    assert isinstance(service.queries, Queries)
     with service.database.begin() as connection:
         (versions, zones) = (
             connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar()

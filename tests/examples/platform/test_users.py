@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from jurat.sealing import generate, key_to_text
+from jurat.seal import generate, key_to_text
 from tests.examples.platform.processes import Alone, missing
 from tests.examples.platform.visitor import PASSWORD, Visitor
 from tests.examples.stacks.runtimes import EXAMPLES, ROOT

@@ -17,7 +17,7 @@ import psycopg
 import requests
 from sqlalchemy import make_url
 
-from jurat.sealing import generate, key_to_text
+from jurat.seal import generate, key_to_text
 from tests.docs.pages import block, blocks
 from tests.examples.stacks.runtimes import EXAMPLES, ROOT
 from tests.rigs.servers import PostgreSQL, Server
@@ -76,7 +76,7 @@ class Stage:
 
     def _jurat(self, *arguments: str) -> None:
         ran = subprocess.run(
-            [sys.executable, "-P", "-m", "worker", *arguments],
+            [sys.executable, "-P", "-m", "cli", *arguments],
             cwd=ROOT,
             env={**os.environ, **self._environment, "PYTHONPATH": str(ROOT)},
             capture_output=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from jurat.sealing import generate, key_to_text
+from jurat.seal import generate, key_to_text
 from tests.docs.pages import block
 from tests.docs.test_live_in_one_database import CONNECT, PAGE, schemas, with_path
 from tests.examples.stacks.conftest import missing
@@ -117,7 +117,7 @@ def jurat(url: str, *words: str) -> None:
     """A command of the clone."""
     environment = {**os.environ, "JURAT_DATABASE_URL": url, "JURAT_BROKER_URL": "none", "PYTHONPATH": str(ROOT)}
     ran = subprocess.run(
-        [sys.executable, "-P", "-m", "worker", *words], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-m", "cli", *words], env=environment, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr
 

@@ -15,7 +15,7 @@ import pytest
 
 from docs.vectors import CANDIDATES, FILE
 from jurat.candidates import seal_candidates
-from jurat.sealing import Unseal, generate, key_id, key_to_text
+from jurat.seal import Unseal, generate, key_id, key_to_text
 from tests.docs.pages import block
 from tests.examples.stacks.conftest import missing
 from tests.examples.stacks.runtimes import EXAMPLES, ROOT, lacking

@@ -6,12 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.tasks.conftest import _desk_postgresql, desk, postgresql, sqlite
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 from tests.worker.engine.works import SELDOM, Steered, Works
 from worker.engine import claimer
-
-__all__ = ["_desk_postgresql", "desk", "postgresql", "sqlite"]
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from adapters.registry import adapter_class
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from examples.sources import Mood, Sources
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 from tests.tasks.roll import Roll, described, document, number
 from tests.worker.engine.test_claimer import Claims, claims_of, make
 from tests.worker.engine.works import Steered, Works, soon
 from worker.engine.claimer import share
-from worker.engine.holdings import Holdings
+from worker.engine.in_flight import InFlight
 
 RATE, BURST = 5, 2
 
@@ -66,7 +66,7 @@ def within_its_rate(roll: Roll) -> bool:
 def test_checks_of_a_batch_go_together_at_their_start_and_take_a_slot_for_each_request(works: Works) -> None:
     works.desk.apply(document(most=3))
     works.plans.refresh()
-    claimer = make(works, Claims(), Holdings(16))
+    claimer = make(works, Claims(), InFlight(16))
     works.desk.submit_many(2)
     towns = works.desk.claim()
     for n in range(8):
@@ -77,11 +77,11 @@ def test_checks_of_a_batch_go_together_at_their_start_and_take_a_slot_for_each_r
     claimer.step()
     lots = [list(claimer._queue.get_nowait() or ()) for _ in range(4)]
     assert sorted(lots, key=len) == [[towns[0]], [towns[1]], batches[:3], batches[3:6]]
-    ((start_at, _, lot),) = claimer._starter._waiting
+    ((start_at, _, lot),) = claimer._delay_queue._waiting
     assert list(lot) == batches[6:]
     assert 4.0 < start_at - time.monotonic() <= 5.0
-    assert claimer._holdings.busy() == (5, {"rpps": 3, "towns": 2})
-    assert len(claimer._holdings) == 10
+    assert claimer._in_flight.busy() == (5, {"rpps": 3, "towns": 2})
+    assert len(claimer._in_flight) == 10
     (demands, slots) = claims_of(claimer).asked[0]
     of_roll = next(demand for demand in demands if demand.source == "rpps")
     assert (of_roll.batch, of_roll.free, slots) == (3, 3 * share(16, 4), 20)
@@ -98,7 +98,7 @@ def test_two_hundred_checks_are_ten_requests_and_never_more_than_the_rate_allows
     assert max(asked for _, asked in roll.asked) == 20
     assert len(roll.asked) <= 13, "ten, but for what a busy machine was late for"
     assert each_works.desk.one("SELECT count(*) FROM jurat_attempts WHERE result = 'answered'") == 200
-    assert soon(lambda: each_works.engine.holdings.free() == 8)
+    assert soon(lambda: each_works.engine.in_flight.free() == 8)
 
 
 @pytest.mark.slow

@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import Found, Query
-from tasks.checks import Held
-from tasks.flow import AHEAD, Demand
-from tasks.ledger.claiming import Claimed
-from tests.tasks.desk import DOCUMENT
+from store.queue.claims import Claimed
+from tasks.checks import ClaimedCheck
+from tasks.rules.rate_limits import AHEAD, Demand
+from tests.store.desk import DOCUMENT
 from tests.worker.engine.works import SELDOM, Works
+from worker.engine.breaker import LocalBreaker
+from worker.engine.claim_buffer import ClaimBuffer
 from worker.engine.claimer import GRAIN, IDLE, UNWRITTEN, Claimer, share
-from worker.engine.gate import Gate
-from worker.engine.holdings import HANGING, Holdings
-from worker.engine.pace import Pace
-from worker.engine.reserve import Reserve
-from worker.engine.starter import Lot, Starter
+from worker.engine.delay_queue import ClaimBatch, DelayQueue
+from worker.engine.in_flight import HANGING, InFlight
+from worker.engine.throughput import Throughput
 
 
 class Claims:
@@ -30,7 +30,7 @@ class Claims:
 
     def __init__(self) -> None:
         self.cut: set[str] = set()
-        self.ready: list[Held] = []
+        self.ready: list[ClaimedCheck] = []
         self.asked: list[tuple[list[Demand], int]] = []
 
     def claim(self, demands: list[Demand], slots: int) -> Claimed:
@@ -39,17 +39,17 @@ class Claims:
         return Claimed(held, last_chances=False)
 
 
-def make(works: Works, claims: Any, holdings: Holdings, only: list[str] | None = None) -> Claimer:
+def make(works: Works, claims: Any, in_flight: InFlight, only: list[str] | None = None) -> Claimer:
     """A claimer that was not started, with a queue and a starter of its own."""
-    queue: SimpleQueue[Lot | None] = SimpleQueue()
+    queue: SimpleQueue[ClaimBatch | None] = SimpleQueue()
     return Claimer(
         claims,
-        holdings,
+        in_flight,
         works.plans.current,
         queue,
-        Starter(queue),
-        Reserve(queue, holdings),
-        Gate(works.plans.breaker),
+        DelayQueue(queue),
+        ClaimBuffer(queue, in_flight),
+        LocalBreaker(works.plans.breaker),
         only,
         works.plans.longest,
         lambda _: None,
@@ -60,13 +60,13 @@ def make(works: Works, claims: Any, holdings: Holdings, only: list[str] | None =
 def claimer(works: Works) -> Claimer:
     """A claimer over a `Claims`, with the plan of `DOCUMENT`, two slots and nothing to wait for."""
     works.plans.refresh()
-    return make(works, Claims(), Holdings(2))
+    return make(works, Claims(), InFlight(2))
 
 
 def set_slots(claimer: Claimer, slots: int) -> None:
-    claimer._holdings = Holdings(slots)
-    claimer._reserve = Reserve(claimer._queue, claimer._holdings)
-    claimer._pace = Pace(claimer._holdings)
+    claimer._in_flight = InFlight(slots)
+    claimer._buffer = ClaimBuffer(claimer._queue, claimer._in_flight)
+    claimer._throughput = Throughput(claimer._in_flight)
 
 
 def claims_of(claimer: Claimer) -> Claims:
@@ -97,7 +97,7 @@ def test_nothing_is_claimed_without_a_slot_and_a_freed_one_wakes(claimer: Claime
     claimer.wake()
     claimer.step()
     assert [slots for _, slots in claims_of(claimer).asked] == [2]
-    claimer.slot_freed(claimer._holdings.looked_up([claimer._holdings.all()[0]]))
+    claimer.slot_freed(claimer._in_flight.looked_up([claimer._in_flight.all()[0]]))
     assert seconds_of_a_step(claimer) < SELDOM / 2
     assert [slots for _, slots in claims_of(claimer).asked] == [2, 1]
 
@@ -106,12 +106,12 @@ def test_nothing_is_claimed_without_a_slot_and_a_freed_one_wakes(claimer: Claime
 def test_nothing_is_claimed_while_much_is_unwritten(claimer: Claimer, works: Works) -> None:
     works.desk.submit_many(2 * UNWRITTEN + 1)
     held = works.desk.claim(free=2 * UNWRITTEN + 1)
-    claimer._holdings.add(held)
+    claimer._in_flight.add(held)
     for check in held:
-        claimer._holdings.looked_up([check])
+        claimer._in_flight.looked_up([check])
     claimer.step()
     assert claims_of(claimer).asked == []
-    claimer._holdings.release(held)
+    claimer._in_flight.release(held)
     claimer.written()
     assert seconds_of_a_step(claimer) < SELDOM / 2
     assert len(claims_of(claimer).asked) == 1
@@ -182,7 +182,7 @@ def test_a_source_that_hangs_leaves_room_for_another(slots: int, sources: int) -
 def test_a_source_gets_no_more_than_its_share_of_what_is_free(claimer: Claimer, works: Works) -> None:
     set_slots(claimer, 16)
     works.desk.submit_many(9)
-    claimer._holdings.add(works.desk.claim(free=9))
+    claimer._in_flight.add(works.desk.claim(free=9))
     claimer.step()
     (demands, slots) = claims_of(claimer).asked[0]
     assert slots == 16 + 4 - 9, "a few more than there are slots"
@@ -205,9 +205,9 @@ def test_a_source_at_its_share_is_claimed_again_as_its_look_ups_end(claimer: Cla
     set_slots(claimer, 16)
     works.desk.submit_many(10)
     held = works.desk.claim()
-    claimer._holdings.add(held)
+    claimer._in_flight.add(held)
     claimer.step()
-    claimer.slot_freed(claimer._holdings.looked_up(held[:2]))
+    claimer.slot_freed(claimer._in_flight.looked_up(held[:2]))
     assert seconds_of_a_step(claimer) < SELDOM / 2
     assert len(claims_of(claimer).asked) == 2
 
@@ -222,15 +222,15 @@ def test_a_source_that_has_more_than_its_share_is_backlogged_and_no_other_is(cla
         claimer.wake()
         claimer.step()
         assert claimer.backlogged == {"towns"}
-    claimer._holdings.looked_up(held)
+    claimer._in_flight.looked_up(held)
     claimer.wake()
     claimer.step()
     assert not claimer.backlogged
 
 
 def test_nothing_is_claimed_of_a_source_that_is_shut(claimer: Claimer) -> None:
-    claimer._gate.shut["towns"] = math.inf
-    claimer._gate.shut["ban"] = 0.0
+    claimer._breaker.shut["towns"] = math.inf
+    claimer._breaker.shut["ban"] = 0.0
     claimer.step()
     (demands, _) = claims_of(claimer).asked[0]
     assert {demand.source: demand.free for demand in demands} == {"towns": 0, "ban": 1, "rpps": 1, "spring": 1}
@@ -245,10 +245,10 @@ def test_what_starts_later_waits_for_its_start_and_the_rest_is_looked_up_now(cla
     claimer.step()
     assert claimer._queue.get_nowait() == (now,)
     assert claimer._queue.empty()
-    ((start_at, _, lot),) = claimer._starter._waiting
+    ((start_at, _, lot),) = claimer._delay_queue._waiting
     assert lot == (later,)
     assert 4.0 < start_at - time.monotonic() <= 5.0
-    holding = claimer._holdings._all[later.id, later.fence]
+    holding = claimer._in_flight._all[later.id, later.fence]
     assert holding.latest == pytest.approx(start_at + 0.1)
 
 
@@ -334,7 +334,7 @@ def test_a_check_that_has_one_chance_left_is_looked_up_beside_nothing_else(works
     look_up = works.steered.look_up
 
     def watching(query: Query) -> Found:
-        together.append([held.lost_leases for held in works.engine.holdings.all()])
+        together.append([held.lost_leases for held in works.engine.in_flight.all()])
         time.sleep(0.02)
         return look_up(query)
 
@@ -351,10 +351,10 @@ def test_look_ups_that_hang_do_not_keep_a_last_chance_waiting(works: Works) -> N
     works.desk.sql("UPDATE jurat_checks SET lost_leases = 2 WHERE participant = 'p-1'")
     (hanging,) = works.desk.claim(free=1)
     now = 0.0
-    holdings = Holdings(8, lambda: now)
-    holdings.add([hanging], 0.0)
-    holdings.start([hanging])
-    claimer = make(works, works.desk.claims, holdings)
+    in_flight = InFlight(8, lambda: now)
+    in_flight.add([hanging], 0.0)
+    in_flight.start([hanging])
+    claimer = make(works, works.desk.claims, in_flight)
     for _ in range(3):
         claimer.wake()
         claimer.step()
@@ -375,14 +375,14 @@ def test_as_much_time_as_last_chances_took_goes_to_all_others(
     works.plans.refresh()
     works.desk.submit_many(3)
     works.desk.sql("UPDATE jurat_checks SET lost_leases = 2 WHERE participant <> 'p-2'")
-    holdings = Holdings(2)
-    claimer = make(works, works.desk.claims, holdings)
+    in_flight = InFlight(2)
+    claimer = make(works, works.desk.claims, in_flight)
 
     def claimed() -> list[str]:
         claimer.wake()
         claimer.step()
-        held = holdings.all()
-        holdings.release(held)
+        held = in_flight.all()
+        in_flight.release(held)
         return [check.participant for check in held]
 
     assert claimed() == ["p-2"]
@@ -420,7 +420,7 @@ def test_some_work_is_claimed_ahead_where_no_quota_holds_it_back(
     works.desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "towns": towns}})
     works.plans.refresh()
     set_slots(claimer, 16)
-    claimer._pace.look = lambda: {"towns": 400.0}  # type: ignore[method-assign]
+    claimer._throughput.look = lambda: {"towns": 400.0}  # type: ignore[method-assign]
     claimer.step()
     (demands, slots) = claims_of(claimer).asked[0]
     assert slots == (16 if "rate" in limits else 20) + ahead
@@ -432,7 +432,7 @@ def test_some_work_is_claimed_ahead_where_no_quota_holds_it_back(
 
 def test_a_claim_that_has_a_reserve_waits_until_half_of_it_is_used(claimer: Claimer) -> None:
     set_slots(claimer, 16)
-    claimer._pace.look = lambda: {"towns": 400.0}  # type: ignore[method-assign]
+    claimer._throughput.look = lambda: {"towns": 400.0}  # type: ignore[method-assign]
     claimer.step()
     claimer._more = True
     at = claimer.wakes_at()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from tests.tasks.desk import DOCUMENT, Desk
+from tests.store.desk import DOCUMENT, Desk
 from tests.worker.engine.works import Steered, Works, soon
 
 CLOCK = (

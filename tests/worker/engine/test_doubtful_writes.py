@@ -9,16 +9,16 @@ from typing import Any, NoReturn
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from tasks.checks import Held
-from tasks.ledger import Demand
-from tasks.ledger.claiming import Claimed
-from tests.tasks.desk import entry
-from tests.tasks.refusing import refusing
+from store.queue.claims import Claimed
+from tasks.checks import ClaimedCheck
+from tasks.rules.rate_limits import Demand
+from tests.store.desk import entry
+from tests.store.refusals import refusing
 from tests.worker.engine import test_claimer as claims
 from tests.worker.engine.test_writer import Bells, hand_on, held_row, make_writer
 from tests.worker.engine.works import Works
 from worker.engine.claimer import IDLE, MOST_SELDOM
-from worker.engine.holdings import Holdings
+from worker.engine.in_flight import InFlight
 from worker.engine.writer import Writer
 
 TRIES = 80
@@ -39,7 +39,7 @@ def test_a_trigger_that_looks_like_an_outage_harms_nobody_else(
     works: Works, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For psycopg these are operational errors: a recursion, another server that is down, a time-out."""
-    monkeypatch.setattr("worker.engine.apart.FAILED_REST", 0.01)
+    monkeypatch.setattr("worker.engine.set_aside.FAILED_REST", 0.01)
     writer = make_writer(works, Bells())
     works.desk.submit_many(40)
     held = works.desk.claim(free=40)
@@ -61,13 +61,13 @@ def test_a_trigger_that_looks_like_an_outage_harms_nobody_else(
 def test_what_was_refused_is_kept_although_a_renewal_finds_the_database_away(
     works: Works, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.engine.apart.LASTING", 0.0)
+    monkeypatch.setattr("worker.engine.set_aside.LASTING", 0.0)
     writer = make_writer(works, Bells())
     works.desk.submit_many(3)
     held = sorted(works.desk.claim(free=3), key=lambda check: check.participant)
     keep = writer._keep_leases
 
-    def away(_: Sequence[Held]) -> NoReturn:
+    def away(_: Sequence[ClaimedCheck]) -> NoReturn:
         writer._keep_leases = keep
         raise OperationalError("SELECT 1", {}, Exception("cut"))
 
@@ -83,7 +83,7 @@ def test_a_claim_that_takes_long_has_the_next_one_wait_for_seconds_and_no_thread
     works: Works, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     works.plans.refresh()
-    claimer: Any = claims.make(works, claims.Claims(), Holdings(2))
+    claimer: Any = claims.make(works, claims.Claims(), InFlight(2))
     claimer.strange = lambda: ("0123456789abcdef",)
     clock, waits = [1000.0], list[float]()
     monkeypatch.setattr("worker.engine.claimer.time.monotonic", lambda: clock[0])

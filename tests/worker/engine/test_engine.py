@@ -8,8 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.base import Finding, InMaintenance, Throttled, Unavailable
-from jurat.words import AccessState, Outcome, Reason
-from tests.tasks.desk import DOCUMENT, Desk
+from jurat.vocabulary import AccessState, Outcome, Reason
+from tests.store.desk import DOCUMENT, Desk
 from tests.worker.engine.works import MATCHES, PATIENCE, Works, soon
 from worker.engine.claimer import IDLE
 
@@ -31,8 +31,8 @@ def test_checks_get_their_verdicts_and_participants_their_access(each_works: Wor
     ) == [("accepted", "record_matches", 1, 40)]
     assert each_works.desk.sql("SELECT access, count(*) FROM jurat_access GROUP BY 1") == [("granted", 20)]
     assert each_works.desk.one("SELECT count(*) FROM jurat_attempts") == 40
-    assert soon(lambda: len(each_works.engine.holdings) == 0)
-    assert each_works.engine.holdings.free() == 4
+    assert soon(lambda: len(each_works.engine.in_flight) == 0)
+    assert each_works.engine.in_flight.free() == 4
 
 
 def test_without_a_bell_work_is_found_within_a_second(works: Works) -> None:
@@ -62,7 +62,7 @@ def test_no_more_look_ups_run_at_once_than_there_are_slots(works: Works) -> None
     works.desk.submit_many(15)
     works.engine.wake()
     assert soon(lambda: works.steered.at_once == 4)
-    assert len(works.engine.holdings) == 5, "one waits for the first slot that becomes free"
+    assert len(works.engine.in_flight) == 5, "one waits for the first slot that becomes free"
     works.steered.let_go()
     assert works.settles(15)
     assert works.steered.most_at_once == 4
@@ -132,7 +132,7 @@ def test_a_source_that_asks_for_a_pause_is_left_alone_by_everybody(works: Works,
     works.desk.submit_many(4, "profession")
     works.engine.wake()
     paused = "SELECT count(*) FROM jurat_sources WHERE paused_until > NOW(500) AND name = 'rpps'"
-    assert soon(lambda: works.desk.one(paused) == 1 and len(works.engine.holdings) == 0)
+    assert soon(lambda: works.desk.one(paused) == 1 and len(works.engine.in_flight) == 0)
     asked = len(works.steered.asked)
     works.desk.submit_many(9, "residence")
     works.steered.found = MATCHES
@@ -160,7 +160,7 @@ def test_a_review_waits_for_a_person_and_then_ends(works: Works) -> None:
     assert soon(lambda: works.desk.row(check.id, "state") == "review")
     works.desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
     works.desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-30) WHERE task = 'reviews'")
-    works.desk.keeping.end_reviews()
+    works.desk.upkeep.end_reviews()
     assert works.settles(1)
     assert works.desk.verdicts(check.id) == [("undetermined", "deadline_passed")]
 
@@ -202,7 +202,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_and_says_so(works: Works) -
         assert soon(lambda: "write refused" in [line["event"] for line in logs])
     assert works.desk.verdicts(check.id) == []
     assert works.desk.row(check.id, "answer") is not None
-    assert soon(lambda: works.engine.holdings.free() == 4)
+    assert soon(lambda: works.engine.in_flight.free() == 4)
 
 
 # ------------------------------------------------------------------------------------------------ configurations
@@ -277,7 +277,7 @@ def test_what_was_not_started_is_given_back_at_no_cost_and_look_ups_run_to_their
     assert each_works.desk.row(late.id, "state, fence") == ("pending", 0)
     assert each_works.desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'leased'") == 0
     assert len(each_works.steered.asked) == 4
-    assert len(each_works.engine.holdings) == 0
+    assert len(each_works.engine.in_flight) == 0
     assert each_works.steered.closed > 0
 
 
@@ -329,7 +329,7 @@ def test_an_idle_worker_asks_the_database_five_times_a_second_at_most(works: Wor
     works.desk.submit()
     assert works.settles(1)
     noted = "SELECT count(*) FROM jurat_sources WHERE last_success_at IS NOT NULL"
-    assert soon(lambda: len(works.engine.holdings) == 0 and works.desk.one(noted) == 1)
+    assert soon(lambda: len(works.engine.in_flight) == 0 and works.desk.one(noted) == 1)
     begun = time.monotonic()
     with works.desk.statements() as seen:
         assert soon(lambda: len(seen) >= 45)

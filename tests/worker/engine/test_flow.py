@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.base import Found, Query, Refused, SourceError, Throttled, Unavailable
-from jurat.words import Reason
-from tests.tasks.desk import DOCUMENT
+from jurat.vocabulary import Reason
+from tests.store.desk import DOCUMENT
 from tests.worker.engine.works import MATCHES, Steered, Works, soon
 from worker.engine.claimer import share
 
@@ -45,9 +45,9 @@ def test_a_check_that_waits_for_its_start_takes_no_look_up_thread(works: Works) 
     limited(works, "towns", rate="4/s", burst=1)
     works.desk.submit_many(6)
     works.configure(slots=2, only=["towns"])
-    holdings, threads = works.engine.holdings, works.engine._look_ups
+    in_flight, threads = works.engine.in_flight, works.engine._look_ups
     works.start()
-    assert soon(lambda: holdings.unfinished() and works.engine._queue.empty() and works.steered.at_once == 0)
+    assert soon(lambda: in_flight.unfinished() and works.engine._queue.empty() and works.steered.at_once == 0)
     assert len(threads) == 2
     assert works.settles(6)
 
@@ -55,13 +55,13 @@ def test_a_check_that_waits_for_its_start_takes_no_look_up_thread(works: Works) 
 def test_look_ups_that_missed_their_starts_are_given_back_at_no_cost(works: Works) -> None:
     limited(works, "towns", rate="50/s", burst=2)
     works.configure(slots=8, only=["towns"])
-    add = works.engine._starter.add
+    add = works.engine._delay_queue.add
     stood_still = threading.Event()
 
     def late(lot: Any, start_at: float) -> None:
         add(lot, start_at + (0.0 if stood_still.is_set() else 0.7))
 
-    works.engine._starter.add = late  # type: ignore[method-assign]
+    works.engine._delay_queue.add = late  # type: ignore[method-assign]
     works.desk.submit_many(8)
     with capture_logs() as logs:
         works.start()
@@ -78,13 +78,13 @@ def test_what_waits_for_its_start_is_given_back_when_the_worker_ends(works: Work
     works.configure(slots=8, only=["towns"])
     works.desk.submit_many(8)
     works.start()
-    assert soon(lambda: works.engine._starter._waiting)
+    assert soon(lambda: works.engine._delay_queue._waiting)
     assert works.stop()
-    assert works.engine._starter.join(0), "nobody waits for the starts"
+    assert works.engine._delay_queue.join(0), "nobody waits for the starts"
     assert works.desk.sql("SELECT DISTINCT state, lookups, lost_leases FROM jurat_checks WHERE state <> 'settled'") == [
         ("pending", 0, 0)
     ]
-    assert len(works.engine.holdings) == 0
+    assert len(works.engine.in_flight) == 0
 
 
 def test_what_waits_for_its_start_is_not_asked_of_a_source_that_asked_for_a_pause_meanwhile(works: Works) -> None:
@@ -94,7 +94,7 @@ def test_what_waits_for_its_start_is_not_asked_of_a_source_that_asked_for_a_paus
     works.desk.submit_many(8, "profession")
     works.start()
     assert soon(lambda: works.desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until > NOW(500)") == 1)
-    assert soon(lambda: len(works.engine.holdings) == 0)
+    assert soon(lambda: len(works.engine.in_flight) == 0)
     assert len(works.steered.asked) < 4, "four starts were within reach"
     assert works.desk.sql("SELECT count(*) FROM jurat_checks WHERE fence > 0 AND lookups = 0") != [(0,)]
 
@@ -147,7 +147,7 @@ def test_a_source_of_many_answers_a_whole_claim_in_one_call(each_works: Works) -
     assert each_works.settles(20)
     assert (many.lots, many.asked) == ([20], [])
     assert each_works.desk.one("SELECT count(*) FROM jurat_attempts") == 20
-    assert soon(lambda: each_works.engine.holdings.free() == 30)
+    assert soon(lambda: each_works.engine.in_flight.free() == 30)
 
 
 # ------------------------------------------------------------------------------------------------ sources in trouble
@@ -214,8 +214,8 @@ def test_it_is_so_when_another_worker_was_told_of_too_many_requests(each_works: 
     told = "UPDATE jurat_sources SET last_failure = 'source_throttled', last_failure_at = NOW(-30) WHERE name = :name"
     each_works.desk.sql(told, name="rpps")
     each_works.desk.sql(told.replace("-30", "-90"), name="towns")
-    assert each_works.desk.keeping.since_throttled("ban") is None
-    assert (each_works.desk.keeping.since_throttled("towns") or 0) >= 89.9
+    assert each_works.desk.sources.since_throttled("ban") is None
+    assert (each_works.desk.sources.since_throttled("towns") or 0) >= 89.9
     each_works.fails_with(Refused("connection refused"))
     each_works.desk.submit(question="profession")
     each_works.start()

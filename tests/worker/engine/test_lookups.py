@@ -7,26 +7,26 @@ from queue import SimpleQueue
 
 import pytest
 
-from tasks.checks import Entry, GiveBack, Held
+from tasks.checks import CheckResult, ClaimedCheck, GiveBack
 from tasks.plan import Plan
-from tests.tasks.desk import ACCEPTED, DOCUMENT, Desk, entry
+from tests.store.desk import ACCEPTED, DOCUMENT, Desk, entry
 from tests.tasks.roll import document, number
-from worker.engine.holdings import Holdings
+from worker.engine.delay_queue import ClaimBatch
+from worker.engine.in_flight import InFlight
 from worker.engine.lookups import LookUp
 from worker.engine.plans import Plans
-from worker.engine.starter import Lot
 
 
-class Running:
+class CheckRunner:
     """Accepts everybody, and remembers who was looked up together."""
 
     def __init__(self) -> None:
-        self.lots: list[Sequence[Held]] = []
+        self.lots: list[Sequence[ClaimedCheck]] = []
 
-    def run(self, held: Held, plan: Plan) -> Entry:
+    def run(self, held: ClaimedCheck, plan: Plan) -> CheckResult:
         return self.run_many([held], plan)[0]
 
-    def run_many(self, lot: Sequence[Held], plan: Plan) -> list[Entry]:
+    def run_many(self, lot: Sequence[ClaimedCheck], plan: Plan) -> list[CheckResult]:
         self.lots.append(lot)
         return [entry(held) for held in lot]
 
@@ -41,13 +41,13 @@ def test_a_lot_that_a_new_plan_allows_less_of_at_once_is_given_back_but_for_that
         sqlite.submit(f"p-{n}", "profession", answer=number(n))
     lot = sqlite.claim("rpps")
     sqlite.apply(document(most=most))
-    holdings, running, handed = Holdings(9), Running(), list[Entry]()
-    holdings.add(lot)
-    queue: SimpleQueue[Lot | None] = SimpleQueue()
+    in_flight, running, handed = InFlight(9), CheckRunner(), list[CheckResult]()
+    in_flight.add(lot)
+    queue: SimpleQueue[ClaimBatch | None] = SimpleQueue()
     queue.put(lot)
-    plans = Plans(sqlite.reading, lambda *_: sqlite.plan())
+    plans = Plans(sqlite.queries, lambda *_: sqlite.plan())
     assert plans.refresh()
-    LookUp(0, running, holdings, plans, queue, handed.extend, {}, lambda: False).step()  # type: ignore[arg-type]
+    LookUp(0, running, in_flight, plans, queue, handed.extend, {}, lambda: False).step()  # type: ignore[arg-type]
     assert running.lots == [lot[:taken]]
     assert [each.held for each in handed if each.decision == GiveBack()] == lot[taken:]
     assert [each.held for each in handed if each.decision == ACCEPTED] == lot[:taken]

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tests.tasks.refusing import refusing
+from tests.store.refusals import refusing
 from tests.worker.engine.test_claimer import make
 from tests.worker.engine.test_writer import held_row
 from tests.worker.engine.works import Works, soon
 from worker import health
-from worker.engine.holdings import Holdings
+from worker.engine.in_flight import InFlight
 
 BAD = 30
 """Far more than four times the slots: so many that wait to be written would keep others from being claimed."""
@@ -32,8 +32,8 @@ def test_participants_whose_rows_a_platform_holds_keep_nobody_waiting_and_are_lo
         desk.submit_many(60, first=BAD)
         assert works.settles(60)
         assert soon(lambda: len(works.steered.asked) == BAD + 60)
-        assert soon(lambda: not works.engine.holdings.under_way())
-        assert len(works.engine.holdings) == BAD
+        assert soon(lambda: not works.engine.in_flight.under_way())
+        assert len(works.engine.in_flight) == BAD
         assert works.engine._watchdog.trouble() is None
     assert works.settles(BAD + 60)
     assert len(works.steered.asked) == BAD + 60
@@ -46,7 +46,7 @@ def test_what_a_platforms_trigger_refuses_is_told_in_few_words_and_harms_nobody(
     with refusing(desk, "p-7"), capture_logs() as logs:
         works.start()
         assert works.settles(39)
-        assert soon(lambda: not works.engine.holdings.under_way())
+        assert soon(lambda: not works.engine.in_flight.under_way())
         desk.submit_many(20, first=40)
         assert works.settles(59)
         assert works.stop(), "within its time"
@@ -75,15 +75,15 @@ def test_what_was_put_apart_does_not_keep_a_last_chance_waiting(works: Works) ->
     works.desk.submit_many(2)
     works.desk.sql("UPDATE jurat_checks SET lost_leases = 2 WHERE participant = 'p-1'")
     busy = works.desk.claim(free=1)
-    holdings = Holdings(8)
-    holdings.add(busy)
-    holdings.looked_up(busy)
-    claimer = make(works, works.desk.claims, holdings)
+    in_flight = InFlight(8)
+    in_flight.add(busy)
+    in_flight.looked_up(busy)
+    claimer = make(works, works.desk.claims, in_flight)
     for _ in range(3):
         claimer.wake()
         claimer.step()
     assert claimer._queue.empty(), "it is about to be written"
-    holdings.put_apart(busy)
+    in_flight.put_apart(busy)
     claimer.wake()
     claimer.step()
     lot = claimer._queue.get_nowait()

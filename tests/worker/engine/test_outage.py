@@ -10,9 +10,9 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from jurat.database import open_engine
-from tasks.schema import upgrade
+from store.schema.migrations import upgrade
 from tests.rigs.servers import NoServer, PostgreSQL
-from tests.tasks.desk import Desk
+from tests.store.desk import Desk
 from tests.worker.engine.works import PATIENCE, Steered, Works, soon
 from worker import connections
 

@@ -6,18 +6,19 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from tests.tasks.desk import ADMIN, DOCUMENT, Desk, configuration
+from store.datasets.zones import import_zones
+from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration
 from tests.worker.engine.works import Works
 from worker.engine.plans import Plans
 
 
 def test_a_plan_is_made_anew_when_a_zone_or_a_configuration_is_new_and_only_then(works: Works) -> None:
-    from tasks.ledger.publishing import NewZone
+    from store.datasets.zones import NewZone
 
     seen: list[int] = []
     works.plans.listeners.append(lambda plan: seen.append(plan.version))
     assert [works.plans.refresh() for _ in range(2)] == [True, False]
-    works.desk.publishing.import_zones([NewZone("port", "Port", "a", b"\0")], ADMIN)
+    import_zones(works.desk.engine, [NewZone("port", "Port", "a", b"\0")], ADMIN)
     assert [works.plans.refresh() for _ in range(2)] == [True, False]
     works.desk.apply({**DOCUMENT, "environment": "test", "sources": {**DOCUMENT["sources"], "m": {"type": "manual"}}})
     assert [works.plans.refresh() for _ in range(2)] == [True, False]
@@ -40,11 +41,11 @@ def test_a_configuration_of_another_version_is_said_once_and_the_one_before_stay
     assert plan.version == 1
     assert [(line["log_level"], line["config_version"]) for line in logs] == [("error", 2)]
     works.desk.sql("DELETE FROM jurat_configs WHERE version = 2")
-    works.desk.publishing.apply(configuration({**DOCUMENT, "consultations": {}}), ADMIN)
+    works.desk.publisher.apply(configuration({**DOCUMENT, "consultations": {}}), ADMIN)
 
 
 def test_a_zone_that_is_missing_or_damaged_is_a_problem_of_the_plan_and_not_of_the_worker(desk: Desk) -> None:
-    from tasks.ledger.publishing import NewZone
+    from store.datasets.zones import NewZone
 
     document = {
         **DOCUMENT,
@@ -59,7 +60,7 @@ def test_a_zone_that_is_missing_or_damaged_is_a_problem_of_the_plan_and_not_of_t
             }
         },
     }
-    desk.publishing.import_zones([NewZone("damaged", "Damaged", "d", b"no geometry")], ADMIN)
+    import_zones(desk.engine, [NewZone("damaged", "Damaged", "d", b"no geometry")], ADMIN)
     desk.apply(document)
     plan = desk.plan()
     assert [problem for problem in plan.problems if "missing" in problem]

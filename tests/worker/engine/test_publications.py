@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from jurat.words import Reason
-from tasks.checks import Entry, GiveBack, Held, Later
-from tasks.running import Running
-from tests.tasks.desk import Desk, configuration
+from jurat.vocabulary import Reason
+from tasks.check_runner import CheckRunner
+from tasks.checks import CheckResult, ClaimedCheck, GiveBack, Later
+from tests.store.desk import Desk, configuration
 from tests.worker.engine.works import Works, soon
-from worker.engine.holdings import Holdings
+from worker.engine.delay_queue import ClaimBatch
+from worker.engine.in_flight import InFlight
 from worker.engine.lookups import UNKNOWN_RETRY, LookUp
-from worker.engine.starter import Lot
 
 SUMMER = {"questions": {"address": {"criterion": "lives-in"}}}
 
@@ -25,13 +25,13 @@ def publish(desk: Desk) -> None:
         desk.client.publish_consultation(connection, "summer", SUMMER, by="Iris")
 
 
-def look_up(works: Works, lot: list[Held]) -> list[Entry]:
+def look_up(works: Works, lot: list[ClaimedCheck]) -> list[CheckResult]:
     """What one look-up thread makes of a lot."""
-    holdings, handed, queue = Holdings(9), list[Entry](), SimpleQueue[Lot | None]()
-    holdings.add(lot)
+    in_flight, handed, queue = InFlight(9), list[CheckResult](), SimpleQueue[ClaimBatch | None]()
+    in_flight.add(lot)
     queue.put(lot)
-    running = Running(works.desk.unseal)
-    LookUp(0, running, holdings, works.plans, queue, handed.extend, {}, lambda: False).step()
+    running = CheckRunner(works.desk.unseal)
+    LookUp(0, running, in_flight, works.plans, queue, handed.extend, {}, lambda: False).step()
     return handed
 
 
@@ -39,7 +39,7 @@ def test_a_worker_with_the_older_plan_takes_the_newer_one_before_it_decides(each
     works, desk = each_works, each_works.desk
     assert works.plans.refresh()
     publish(desk)
-    assert desk.keeping.apply_publications() == 1, "another worker did"
+    assert desk.upkeep.apply_publications() == 1, "another worker did"
     desk.submit(question="address", consultation="summer")
     plan = works.plans.current()
     assert plan is not None
@@ -54,7 +54,7 @@ def test_a_question_that_is_really_gone_still_ends(each_works: Works) -> None:
     assert works.plans.refresh()
     held = desk.held()
     without: dict[str, Any] = {"sources": {"towns": {"type": "simulated"}}, "environment": "test"}
-    desk.publishing.apply(configuration(without), "an administrator", force=True)
+    desk.publisher.apply(configuration(without), "an administrator", force=True)
     assert works.plans.refresh()
     (entry,) = look_up(works, [held])
     desk.write(entry)
@@ -65,7 +65,7 @@ def test_what_only_workers_of_a_newer_jurat_know_is_left_to_them(works: Works) -
     desk = works.desk
     assert works.plans.refresh()
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     known, unknown = desk.submit("p-1"), desk.submit("p-2", "address", consultation="summer")
     desk.sql("UPDATE jurat_configs SET document = jsonb_set(document, '{invented}', '{}') WHERE version = 2")
     handed = look_up(works, desk.claim("towns"))
@@ -80,7 +80,7 @@ def test_a_lot_is_given_back_where_the_database_is_away_meanwhile(
     desk = works.desk
     assert works.plans.refresh()
     publish(desk)
-    desk.keeping.apply_publications()
+    desk.upkeep.apply_publications()
     desk.submit(question="address", consultation="summer")
     lot = desk.claim("towns")
 
@@ -88,10 +88,10 @@ def test_a_lot_is_given_back_where_the_database_is_away_meanwhile(
         raise OperationalError("", {}, Exception())
 
     monkeypatch.setattr(works.plans, "fresh", away)
-    holdings, handed, queue = Holdings(9), list[Entry](), SimpleQueue[Lot | None]()
-    holdings.add(lot)
+    in_flight, handed, queue = InFlight(9), list[CheckResult](), SimpleQueue[ClaimBatch | None]()
+    in_flight.add(lot)
     queue.put(lot)
-    thread = LookUp(0, Running(desk.unseal), holdings, works.plans, queue, handed.extend, {}, lambda: False)
+    thread = LookUp(0, CheckRunner(desk.unseal), in_flight, works.plans, queue, handed.extend, {}, lambda: False)
     with pytest.raises(OperationalError):
         thread.step()
     assert [entry.decision for entry in handed] == [GiveBack()]

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from tasks.checks import Held
-from worker.engine.holdings import Holdings
+from tasks.checks import ClaimedCheck
+from worker.engine.in_flight import InFlight
 from worker.engine.threads import EngineThread
 from worker.engine.watchdog import EXIT_CODE, FRESH, STANDSTILL, Watchdog
 
@@ -41,9 +41,9 @@ class Kennel:
 
     def __post_init__(self) -> None:
         self.thread = Still("claimer")
-        self.holdings = Holdings(self.slots, clock=lambda: self.now)
+        self.in_flight = InFlight(self.slots, clock=lambda: self.now)
         self.dog = Watchdog(
-            self.holdings, [self.thread], lambda: self.written, lambda _: 10.0, self.ended.append, lambda: self.now
+            self.in_flight, [self.thread], lambda: self.written, lambda _: 10.0, self.ended.append, lambda: self.now
         )
 
     def pass_time(self, seconds: float, *, beating: bool = True) -> str | None:
@@ -59,8 +59,8 @@ class Kennel:
         return said
 
 
-def held(number: int) -> Held:
-    return Held(UUID(int=number), 1, "budget", f"p-{number}", "residence", "towns", b"", "k", 0, 0, 60.0)
+def held(number: int) -> ClaimedCheck:
+    return ClaimedCheck(UUID(int=number), 1, "budget", f"p-{number}", "residence", "towns", b"", "k", 0, 0, 60.0)
 
 
 def test_a_worker_without_work_is_left_alone_for_ever() -> None:
@@ -77,18 +77,18 @@ def test_a_thread_that_stands_still_is_named() -> None:
 def test_look_ups_that_hang_are_counted_by_twice_their_source_s_timeout() -> None:
     kennel = Kennel()
     for number in range(2):
-        kennel.holdings.add([held(number)])
-        kennel.holdings.start([held(number)])
+        kennel.in_flight.add([held(number)])
+        kennel.in_flight.start([held(number)])
     assert kennel.pass_time(19.9) is None
     assert kennel.pass_time(0.2) == "2 of 8 look-ups have run for twice their source's timeout"
-    kennel.holdings.looked_up([held(0)])
+    kennel.in_flight.looked_up([held(0)])
     assert kennel.pass_time(0.1) is None, "fewer than a quarter of the slots"
 
 
 def test_checks_that_are_held_and_not_written_are_a_standstill() -> None:
     kennel = Kennel()
     assert kennel.pass_time(0) is None
-    kennel.holdings.add([held(1)])
+    kennel.in_flight.add([held(1)])
     assert kennel.pass_time(STANDSTILL - 1) is None
     kennel.written += 1
     assert kennel.pass_time(2) is None, "something was written"
@@ -97,9 +97,9 @@ def test_checks_that_are_held_and_not_written_are_a_standstill() -> None:
 
 def test_what_was_put_apart_is_no_standstill_however_long_it_lasts() -> None:
     kennel = Kennel()
-    kennel.holdings.add([held(1)])
-    kennel.holdings.looked_up([held(1)])
-    kennel.holdings.put_apart([held(1)])
+    kennel.in_flight.add([held(1)])
+    kennel.in_flight.looked_up([held(1)])
+    kennel.in_flight.put_apart([held(1)])
     assert not any(kennel.pass_time(STANDSTILL) for _ in range(5))
 
 
@@ -107,8 +107,8 @@ def test_the_time_in_which_the_process_did_not_run_does_not_count() -> None:
     """Its clock goes on while it is stopped: it wakes, and an hour seems to have passed since its last look."""
     kennel = Kennel()
     for number in range(2):
-        kennel.holdings.add([held(number)])
-        kennel.holdings.start([held(number)])
+        kennel.in_flight.add([held(number)])
+        kennel.in_flight.start([held(number)])
     assert kennel.pass_time(5) is None
     for _ in range(3):
         kennel.now += 3600
@@ -136,7 +136,7 @@ FROZEN = 6.0
 SCRIPT = """
 import os, sys, time
 from tests.worker.engine.test_watchdog import Still, held
-from worker.engine.holdings import Holdings
+from worker.engine.in_flight import Holdings
 from worker.engine.watchdog import Watchdog
 
 holdings = Holdings(4)
@@ -172,7 +172,7 @@ def test_a_process_that_was_stopped_for_long_does_not_end_itself_when_it_wakes()
 
 def test_an_outage_excuses_a_worker_as_long_as_it_lasts_and_no_longer() -> None:
     kennel = Kennel()
-    kennel.holdings.add([held(1)])
+    kennel.in_flight.add([held(1)])
     kennel.thread.away = True
     for _ in range(5):
         kennel.thread.away_at = kennel.now

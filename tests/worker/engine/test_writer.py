@@ -13,17 +13,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from jurat.words import Reason
-from tasks.checks import Ended, Entry, Held, Later, NextSource
-from tasks.ledger.quotas import KEPT
-from tests.tasks.desk import UNAVAILABLE, Desk, attempt, entry
-from tests.tasks.refusing import refusing
+from jurat.vocabulary import Reason
+from store.queue.quotas import KEPT
+from tasks.checks import CheckResult, ClaimedCheck, Ended, Later, NextSource
+from tests.store.desk import UNAVAILABLE, Desk, attempt, entry
+from tests.store.refusals import refusing
 from tests.worker.engine.works import Works, soon
-from worker.engine import apart
+from worker.engine import set_aside
 from worker.engine import writer as writing
-from worker.engine.gate import Gate
-from worker.engine.holdings import Holdings
-from worker.engine.notes import Notes
+from worker.engine.breaker import LocalBreaker
+from worker.engine.failure_reporter import FailureReporter
+from worker.engine.in_flight import InFlight
 from worker.engine.writer import Writer
 
 
@@ -59,18 +59,18 @@ def writer(works: Works, bells: Bells) -> Writer:
 def make_writer(works: Works, bells: Bells) -> Writer:
     works.plans.refresh()
     desk = works.desk
-    gate = Gate(works.plans.breaker)
-    notes = Notes(desk.keeping, gate, works.plans.breaker, bells.wake_in)
-    return Writer(desk.settling, Holdings(99), bells, gate, notes, keep_leases(desk))  # type: ignore[arg-type]
+    breaker = LocalBreaker(works.plans.breaker)
+    reporter = FailureReporter(desk.sources, breaker, works.plans.breaker, bells.wake_in)
+    return Writer(desk.verdict_writer, InFlight(99), bells, breaker, reporter, keep_leases(desk))  # type: ignore[arg-type]
 
 
-def keep_leases(desk: Desk) -> Callable[[Sequence[Held]], object]:
+def keep_leases(desk: Desk) -> Callable[[Sequence[ClaimedCheck]], object]:
     return lambda held: desk.claims.renew(held, seconds=KEPT)
 
 
-def hand_on(writer: Writer, *entries: Entry) -> None:
-    writer._holdings.add(each.held for each in entries)
-    writer._holdings.looked_up(each.held for each in entries)
+def hand_on(writer: Writer, *entries: CheckResult) -> None:
+    writer._in_flight.add(each.held for each in entries)
+    writer._in_flight.looked_up(each.held for each in entries)
     for each in entries:
         writer.hand_on(each)
 
@@ -83,7 +83,7 @@ def test_whatever_has_finished_is_written_in_one_transaction(works: Works, write
         writer.step()
     assert works.settled == 30
     assert len(seen) < 10
-    assert len(writer._holdings) == 0
+    assert len(writer._in_flight) == 0
 
 
 def test_no_batch_is_larger_than_it_may_be(works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,10 +142,10 @@ def test_what_could_not_be_noted_is_noted_in_the_next_step(works: Works, writer:
     hand_on(writer, entry(held, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed))
     away = OperationalError("", {}, Exception("away"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(works.desk.keeping, "note", Mock(side_effect=away))
+        patch.setattr(works.desk.upkeep, "note", Mock(side_effect=away))
         with pytest.raises(OperationalError):
             writer.step()
-    assert (works.desk.row(held.id, "state"), len(writer._holdings)) == ("pending", 0)
+    assert (works.desk.row(held.id, "state"), len(writer._in_flight)) == ("pending", 0)
     writer.stop()
     writer.step()
     assert works.desk.one("SELECT failures FROM jurat_sources WHERE name = 'towns'") == 1
@@ -156,13 +156,13 @@ def test_the_gate_hears_of_what_is_written_and_of_what_is_refused(works: Works, 
     held = works.desk.claim()
     failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
     entries = [entry(check, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed) for check in held]
-    writer._gate.saw(entries)
+    writer._breaker.saw(entries)
     works.desk.sql("UPDATE jurat_checks SET fence = fence + 1 WHERE participant = 'p-1'")
     hand_on(writer, *entries)
-    assert writer._gate.is_shut("towns")
+    assert writer._breaker.is_shut("towns")
     writer.step()
     assert writer.refused == 1
-    assert not writer._gate.is_shut("towns"), "the ledger knows of the breaker now"
+    assert not writer._breaker.is_shut("towns"), "the ledger knows of the breaker now"
     assert works.desk.one("SELECT opened_at IS NOT NULL FROM jurat_sources WHERE name = 'towns'")
 
 
@@ -170,7 +170,7 @@ def test_what_could_not_be_written_is_written_later_and_the_end_waits_for_it(wor
     held = works.desk.held()
     hand_on(writer, entry(held))
     writer.stop()
-    write: Callable[..., Any] = works.desk.settling.write
+    write: Callable[..., Any] = works.desk.verdict_writer.write
     failures = [OperationalError("", {}, Exception("away"))] * 2
 
     def fail_twice(*args: Any) -> Any:
@@ -179,7 +179,7 @@ def test_what_could_not_be_written_is_written_later_and_the_end_waits_for_it(wor
         return write(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer._settling, "write", fail_twice)
+        patch.setattr(writer._verdict_writer, "write", fail_twice)
         writer.start()
         assert writer.join(60)
     assert works.settled == 1
@@ -188,7 +188,7 @@ def test_what_could_not_be_written_is_written_later_and_the_end_waits_for_it(wor
 def test_what_was_committed_without_an_answer_is_neither_repeated_nor_refused(works: Works, writer: Writer) -> None:
     """The connection broke after the commit of the first; the second was handed on meanwhile."""
     first, second = works.desk.held(), works.desk.held("p-2")
-    write: Callable[..., Any] = works.desk.settling.write
+    write: Callable[..., Any] = works.desk.verdict_writer.write
 
     def lose_answer(entries: Any) -> Any:
         write(entries)
@@ -196,7 +196,7 @@ def test_what_was_committed_without_an_answer_is_neither_repeated_nor_refused(wo
 
     hand_on(writer, entry(first))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer._settling, "write", lose_answer)
+        patch.setattr(writer._verdict_writer, "write", lose_answer)
         with pytest.raises(OperationalError):
             writer.step()
     hand_on(writer, entry(second))
@@ -264,15 +264,15 @@ def test_what_stays_busy_counts_against_nothing_and_is_written_once_it_is_free(
     busy = [check for check in held if check.participant in ("p-1", "p-4")]
     with held_row(works.desk, "p-1", "p-4"):
         hand_on(writer, *(entry(check, attempt=attempt()) for check in held))
-        assert step_until(writer, lambda: not writer._holdings.under_way())
+        assert step_until(writer, lambda: not writer._in_flight.under_way())
         assert works.settled == 4
-        assert (writer._holdings.unwritten(), len(writer._holdings), writer.handled) == (0, 2, 6)
-        assert writer._holdings.hold_only_apart(works.plans.longest), "a check that must be alone can be"
+        assert (writer._in_flight.unwritten(), len(writer._in_flight), writer.handled) == (0, 2, 6)
+        assert writer._in_flight.hold_only_apart(works.plans.longest), "a check that must be alone can be"
         assert works.desk.one("SELECT count(*) FROM jurat_checks WHERE lease_until > NOW(20)") == 2
         works.desk.submit("p-9")
         assert len(works.desk.claim(concurrency=1)) == 1, "nor does their source's concurrency count them"
     assert step_until(writer, lambda: works.settled == 6)
-    assert len(writer._holdings) == 0
+    assert len(writer._in_flight) == 0
     assert {verdict for check in busy for verdict in works.desk.verdicts(check.id)} == {("accepted", "record_matches")}
     assert writer.refused == 0
 
@@ -281,14 +281,14 @@ def test_the_breaker_does_not_wait_for_a_row_that_somebody_holds(works: Works, w
     """The look-up of a probe has succeeded; that its participant's row is held is nothing to its source."""
     held = works.desk.held()
     failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
-    writer._gate.saw([entry(held, UNAVAILABLE, attempt=failed)])
+    writer._breaker.saw([entry(held, UNAVAILABLE, attempt=failed)])
     with held_row(works.desk, held.participant):
         hand_on(writer, entry(held, UNAVAILABLE, attempt=failed))
-        assert step_until(writer, lambda: not writer._gate._unwritten["towns"])
+        assert step_until(writer, lambda: not writer._breaker._unwritten["towns"])
         assert works.desk.one("SELECT failures FROM jurat_sources WHERE name = 'towns'") == 1
     assert step_until(writer, lambda: works.settled)
-    assert writer._gate._unwritten["towns"] == 0
-    writer._notes.tell()
+    assert writer._breaker._unwritten["towns"] == 0
+    writer._reporter.tell()
     assert works.desk.one("SELECT failures FROM jurat_sources WHERE name = 'towns'") == 1, "counted once"
 
 
@@ -303,12 +303,12 @@ def test_pauses_grow_while_a_row_is_held(works: Works, writer: Writer) -> None:
 
 
 def test_no_more_is_kept_than_there_is_room_for(works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "MOST", 2)
+    monkeypatch.setattr(set_aside, "MOST", 2)
     works.desk.submit_many(5)
     held = works.desk.claim(free=5)
     with held_row(works.desk, *(check.participant for check in held)):
         hand_on(writer, *map(entry, held))
-        assert step_until(writer, lambda: len(writer._holdings) == 2)
+        assert step_until(writer, lambda: len(writer._in_flight) == 2)
         assert works.desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'pending' AND due_at > NOW(50)") == 3
     assert works.desk.one("SELECT sum(lookups + lost_leases) FROM jurat_checks") == 0
 
@@ -329,7 +329,7 @@ def test_what_the_platforms_own_trigger_refuses_harms_no_neighbour_and_is_writte
         assert step_until(writer, lambda: works.settled == 7)
         tried = writer._apart._kept[bad.id, bad.fence].pause
         assert step_until(writer, lambda: writer._apart._kept[bad.id, bad.fence].pause > tried)
-        assert (writer._holdings.under_way(), len(writer._holdings)) == (0, 1)
+        assert (writer._in_flight.under_way(), len(writer._in_flight)) == (0, 1)
         assert works.desk.row(bad.id, "state") == "leased"
     said = [line for line in logs if line["log_level"] in ("warning", "error")]
     assert [line["event"].partition(":")[0] for line in said] == ["check not written"]
@@ -342,8 +342,8 @@ def test_what_the_platforms_own_trigger_refuses_harms_no_neighbour_and_is_writte
 def test_what_is_refused_until_its_deadline_ends_undetermined(
     works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apart, "FAILED_REST", 0.01)
-    monkeypatch.setattr(apart, "FAILED_LONGEST", 0.05)
+    monkeypatch.setattr(set_aside, "FAILED_REST", 0.01)
+    monkeypatch.setattr(set_aside, "FAILED_LONGEST", 0.05)
     held = replace(works.desk.held(), seconds_left=0.3)
     with refusing(works.desk, held.participant, when="NEW.outcome = 'accepted'"):
         hand_on(writer, entry(held))
@@ -354,7 +354,7 @@ def test_what_is_refused_until_its_deadline_ends_undetermined(
 def test_a_verdict_that_nobody_lets_in_is_tried_ever_more_seldom_and_said_once(
     works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apart, "FAILED_REST", 0.01)
+    monkeypatch.setattr(set_aside, "FAILED_REST", 0.01)
     held = replace(works.desk.held(), seconds_left=-1.0)
     with refusing(works.desk, held.participant), capture_logs() as logs:
         hand_on(writer, entry(held))

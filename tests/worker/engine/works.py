@@ -10,13 +10,18 @@ from dataclasses import replace
 from adapters.base import Finding, Found, Query, Source, SourceError
 from adapters.fingerprints import Fingerprints
 from config.configuration import Configuration
-from jurat.words import Outcome, Reason
-from tasks.ledger import Claims, Keeping, Reading, Settling
-from tasks.plan import Plan, make_plan
-from tasks.running import Running
-from tests.tasks.desk import Desk
-from worker.engine import Engine, Ledgers
+from jurat.vocabulary import Outcome, Reason
+from store.queries import Queries
+from store.queue.claims import Claims
+from store.queue.sources import Sources
+from store.upkeep.upkeep import Upkeep
+from store.verdicts.verdict_writer import VerdictWriter
+from tasks.check_runner import CheckRunner
+from tasks.plan import Plan
+from tests.store.desk import Desk
+from worker.engine.engine import Engine, Stores
 from worker.engine.plans import Plans
+from worker.plan_builder import make_plan
 
 MATCHES = Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
 
@@ -87,15 +92,20 @@ class Works:
 
     def configure(self, *, slots: int = 4, only: Collection[str] | None = None) -> None:
         """Make the engine anew, before it is started."""
-        reading = Reading(self.desk.engine)
+        queries = Queries(self.desk.engine)
 
         def make(version: int, configuration: Configuration) -> Plan:
-            plan = make_plan(version, configuration, reading, self.fingerprints, {})
+            plan = make_plan(version, configuration, queries, self.fingerprints, {})
             return replace(plan, sources={**dict.fromkeys(plan.sources, self.steered), **self.others})
 
-        ledgers = Ledgers(Claims(self.desk.engine), Settling(self.desk.engine), Keeping(self.desk.engine))
-        self.plans = Plans(reading, make)
-        self.engine = Engine(ledgers, Running(self.desk.unseal), self.plans, slots=slots, only=only)
+        stores = Stores(
+            Claims(self.desk.engine),
+            VerdictWriter(self.desk.engine),
+            Upkeep(self.desk.engine),
+            Sources(self.desk.engine),
+        )
+        self.plans = Plans(queries, make)
+        self.engine = Engine(stores, CheckRunner(self.desk.unseal), self.plans, slots=slots, only=only)
 
     def start(self) -> None:
         self._started = True

@@ -23,10 +23,10 @@ from examples.platform.prepare import prepare
 from examples.platform.web import store
 from examples.sources.server import Sources
 from jurat.database import open_engine
-from jurat.sealing import generate, key_to_text
-from jurat.words import Reason
-from tasks.ledger.keeping import Keeping
-from tasks.ledger.reviewing import Reviewing
+from jurat.seal import generate, key_to_text
+from jurat.vocabulary import Reason
+from store.queue.sources import Sources as SourceRows
+from store.requests.reviews import ReviewDecisions
 from tests.examples.platform.processes import Alone, Started, Web
 from tests.examples.stacks.runtimes import ROOT
 from tests.rigs.servers import PostgreSQL
@@ -147,11 +147,11 @@ class Ground:
 
     def decide(self, participant: str, reason: Reason) -> None:
         """What a reviewer decides about it."""
-        Reviewing(self.service.database).decide(self.review_of(participant), reason, town.RHEA.name)
+        ReviewDecisions(self.service.database).decide(self.review_of(participant), reason, town.RHEA.name)
 
     def pause(self, source: str, reason: str, by: str | None = None) -> None:
         """Nobody asks this source for an hour: it wishes so, or a person does."""
-        Keeping(self.service.database).pause(source, 3600, reason, by)
+        SourceRows(self.service.database).pause(source, 3600, reason, by)
 
     def take(self, name: str) -> None:
         """The administrators' configuration gets a consultation of this name."""
@@ -179,7 +179,7 @@ class Ground:
             self.worker.resume()
 
     def _apply(self) -> None:
-        self.service.publishing.apply(Configuration.of(Document.model_validate(self._document)), "tests")
+        self.service.publisher.apply(Configuration.of(Document.model_validate(self._document)), "tests")
 
     def _letters(self) -> Iterator[str]:
         while True:

@@ -1,0 +1,1 @@
+"""Address bases, in a file or in the database, and how they are searched."""

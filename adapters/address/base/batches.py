@@ -1,0 +1,145 @@
+"""Addresses gathered into what a base keeps: streets, houses and words, in batches of a bounded size.
+
+A street's number is a hash of what it is, so that nobody needs to remember all streets of a country to put the next
+house into its own. A street that comes up in several batches is put together where they are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import blake2b
+from typing import NamedTuple
+
+from adapters.address.base.rows import Address
+from adapters.address.base.streets import number_bit
+from adapters.address.languages import fold
+from adapters.address.street_names import canonical, name_words
+
+BATCH = 20_000
+"""Rows."""
+
+WORDS_REMEMBERED = 100_000
+"""So many words are not given a second time."""
+
+
+class StreetsMixed(Exception):
+    """Two streets got the same number. It happens once in a million imports of a whole country."""
+
+
+@dataclass(slots=True)
+class StreetRow:
+    """What is known of a street so far; the box goes around all its positions, `numbers` has its `number_bit`s."""
+
+    street: int
+    postcode: str
+    canonical: str
+    name: str
+    city: str
+    city_code: str | None
+    longitude: float
+    latitude: float
+    west: float
+    south: float
+    east: float
+    north: float
+    numbers: int = 0
+
+    def take(self, address: Address) -> None:
+        """Count one more address of this street."""
+        self.west, self.east = min(self.west, address.longitude), max(self.east, address.longitude)
+        self.south, self.north = min(self.south, address.latitude), max(self.north, address.latitude)
+        if address.number is not None:
+            self.numbers |= number_bit(address.number)
+
+
+class HouseRow(NamedTuple):
+    """One position of a house; `line` is its place in the file."""
+
+    street: int
+    number: int
+    repetition: str
+    line: int
+    written: str
+    longitude: float
+    latitude: float
+
+
+@dataclass(slots=True)
+class AddressBatch:
+    """What `rows` rows of a file say. `words` are those of `matching.name_words`, and were in no batch before as far as
+    that is remembered.
+    """
+
+    rows: int = 0
+    streets: dict[int, StreetRow] = field(default_factory=dict)
+    houses: list[HouseRow] = field(default_factory=list)
+    words: set[str] = field(default_factory=set)
+
+
+def batches(addresses: Iterable[Address], code: str, salt: int = 0, size: int = BATCH) -> Iterator[AddressBatch]:
+    """The addresses in batches of `size` rows, the last one smaller. `code` is the language of the street names.
+
+    Raises:
+        StreetsMixed: two streets have one number; with another `salt` they will not.
+    """
+    batch, seen = AddressBatch(), set[str]()
+    of_place: dict[tuple[str, str, str, str | None], StreetRow] = {}
+    for address in addresses:
+        batch.rows += 1
+        place = (address.street, address.postcode, address.city, address.city_code)
+        street = of_place.get(place)
+        if street is None:
+            street = of_place[place] = _street(batch, address, code, salt)
+            new = name_words(address.street, code) - seen
+            batch.words |= new
+            seen |= new
+        street.take(address)
+        if address.number is not None:
+            batch.houses.append(
+                HouseRow(
+                    street.street,
+                    address.number,
+                    address.repetition,
+                    address.line,
+                    address.written,
+                    address.longitude,
+                    address.latitude,
+                )
+            )
+        if batch.rows == size:
+            yield batch
+            batch = AddressBatch()
+            of_place.clear()
+            if len(seen) > WORDS_REMEMBERED:
+                seen.clear()
+    if batch.rows:
+        yield batch
+
+
+def _street(batch: AddressBatch, address: Address, code: str, salt: int) -> StreetRow:
+    """The street of this address in the batch; names that differ in case and accents alone are the same."""
+    town = address.city_code or fold(address.city)
+    number = street_number(salt, address.postcode, fold(address.street), town)
+    called = _canonical(address.street, code)
+    street = batch.streets.get(number)
+    if street is None:
+        x, y = address.longitude, address.latitude
+        street = batch.streets[number] = StreetRow(
+            number, address.postcode, called, address.street, address.city, address.city_code, x, y, x, y, x, y
+        )
+    elif (street.postcode, street.canonical, street.city_code) != (address.postcode, called, address.city_code):
+        raise StreetsMixed("two streets got the same number; import the file again, and they get others")
+    return street
+
+
+def street_number(salt: int, postcode: str, name: str, town: str) -> int:
+    """63 bits. The first twelve are those of the postcode, so that what belongs together lies together in an index."""
+    key = salt.to_bytes(8, "big")
+    near = int.from_bytes(blake2b((postcode or town).encode(), digest_size=2, key=key).digest(), "big") >> 4
+    own = blake2b(f"{postcode}\0{name}\0{town}".encode(), digest_size=7, key=key).digest()
+    return near << 51 | int.from_bytes(own, "big") >> 5
+
+
+_canonical = lru_cache(maxsize=1 << 13)(canonical)

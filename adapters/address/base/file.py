@@ -1,0 +1,157 @@
+"""An address base in a local file: BAN's CSV format (https://adresse.data.gouv.fr/donnees-nationales), plain or gzip.
+
+One row is one house. Fields are separated by semicolons; `register_layouts.BAN` names the columns that count, others
+may be there. The file is read once, at the first look-up or by `load`, and held in memory; a larger one, or one of
+another format, belongs into the database (`registers.py`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from adapters.address.base.batches import StreetRow, StreetsMixed, batches
+from adapters.address.base.columns import BAN, AddressFileError
+from adapters.address.base.rows import AddressRows
+from adapters.address.base.search import search
+from adapters.address.base.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
+from adapters.base import Places, Query, Unreadable
+
+__all__ = ["AddressFile", "AddressFileError"]
+
+MOST_ROWS = 2_000_000
+"""A department has up to 1.1 million; all of France belongs in a register in the database."""
+
+
+class AddressFile:
+    """A source of type `address-file` with a `path`. It asks nobody: it is as quick as memory and never down.
+
+    `language` is that of the street names.
+    """
+
+    def __init__(self, path: Path, language: str = "fr") -> None:
+        self._path = path
+        self._language = language
+        self._base: _Memory | AddressFileError | None = None
+        self._lock = threading.Lock()
+
+    def load(self) -> int:
+        """Reads the file, unless that was done, and returns how many addresses it has.
+
+        Raises:
+            AddressFileError: with every problem, at most twenty.
+        """
+        return self._loaded().rows
+
+    def look_up(self, query: Query) -> Places:
+        """What `street_search.search` finds.
+
+        Raises:
+            Unreadable: the file cannot be used.
+        """
+        return self.look_up_many([query])[0]
+
+    def look_up_many(self, queries: Sequence[Query]) -> list[Places]:
+        """The same for many.
+
+        Raises:
+            Unreadable: the file cannot be used.
+        """
+        try:
+            base = self._loaded()
+        except AddressFileError as error:
+            raise Unreadable(str(error).splitlines()[0]) from None
+        return search(queries, base, self._language)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _loaded(self) -> _Memory:
+        with self._lock:
+            if self._base is None:
+                try:
+                    self._base = _Memory(self._path, self._language)
+                except AddressFileError as error:
+                    self._base = error  # a large broken file is not read again for each look-up
+                except StreetsMixed as error:
+                    self._base = AddressFileError(f"{self._path.name}: {error}")
+            if isinstance(self._base, AddressFileError):
+                raise AddressFileError(*self._base.args)
+            return self._base
+
+
+class _Memory:
+    """The whole file: an `AddressBase` in memory.
+
+    Raises AddressFileError with all problems at once.
+    """
+
+    def __init__(self, path: Path, language: str) -> None:
+        rows = AddressRows(path, BAN, language, most=MOST_ROWS)
+        self._areas: dict[Area, dict[str, list[Street]]] = defaultdict(lambda: defaultdict(list))
+        self._by_name: dict[str, list[Street]] = defaultdict(list)
+        self._houses: dict[tuple[int, int, str], list[House]] = defaultdict(list)
+        self._words: set[str] = set()
+        for batch in batches(rows, language, size=MOST_ROWS + 1):  # one batch, for it stays in memory anyway
+            for row in batch.streets.values():
+                street = _street(row)
+                self._areas["postcode", street.postcode][street.canonical].append(street)
+                if street.city_code:
+                    self._areas["city_code", street.city_code][street.canonical].append(street)
+                self._by_name[street.canonical].append(street)
+            for house in batch.houses:
+                at = House(house.written, house.longitude, house.latitude)
+                self._houses[house.street, house.number, house.repetition].append(at)
+            self._words |= batch.words
+        self.rows = rows.rows
+        self.data_date: date | None = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
+
+    def named(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
+        found = []
+        for each in wanted:
+            streets = {street.key: street for street in self._called(("postcode", each.postcode), each.canonical)}
+            if each.city_code:
+                others = self._called(("city_code", each.city_code), each.canonical)
+                streets |= {street.key: street for street in others}
+            found.append(self._with_houses(list(streets.values()), each))
+        return found
+
+    def anywhere(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
+        return [self._with_houses(self._by_name.get(each.canonical, [])[:ELSEWHERE], each) for each in wanted]
+
+    def houses(self, wanted: Sequence[tuple[Street, int, str]]) -> list[Sequence[House]]:
+        return [self._houses.get((street.key, number, repetition), ()) for street, number, repetition in wanted]
+
+    def streets(self, area: Area) -> Mapping[str, Sequence[Street]]:
+        return self._areas.get(area, {})
+
+    def known_words(self, words: AbstractSet[str]) -> AbstractSet[str]:
+        return words & self._words
+
+    def _called(self, area: Area, canonical: str) -> Sequence[Street]:
+        return self._areas.get(area, {}).get(canonical, ())
+
+    def _with_houses(self, streets: Sequence[Street], wanted: Wanted) -> list[Match]:
+        number = wanted.number
+        return [
+            (street, () if number is None else self._houses.get((street.key, number, wanted.repetition), ()))
+            for street in streets
+        ]
+
+
+def _street(row: StreetRow) -> Street:
+    return Street(
+        key=row.street,
+        name=row.name,
+        canonical=row.canonical,
+        postcode=row.postcode,
+        city=row.city,
+        city_code=row.city_code,
+        longitude=row.longitude,
+        latitude=row.latitude,
+        extent=extent((row.west, row.south, row.east, row.north), row.numbers),
+    )

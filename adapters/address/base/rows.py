@@ -1,0 +1,296 @@
+"""The addresses of a file, row by row. Neither a file nor a row of any size takes much memory, and no row can do more
+than be a problem.
+
+A file may have 26 million rows (all of France). It is read once from the beginning to the end, plain or gzip, and
+everything that is wrong is told with line and column, as far as `SHOWN_PROBLEMS`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from adapters.address.base.columns import (
+    FIELDS,
+    AddressFileError,
+    Layout,
+    guessed,
+    positions,
+    read_header,
+)
+from adapters.address.house_numbers import read_number, repetition
+from adapters.address.languages import fold
+from adapters.address.parsed_address import MAX_LETTERS, read_postcode
+from adapters.file_lines import Lines, Problems, WrongFile
+from config.regular_files import open_regular
+
+SHOWN_PROBLEMS = 20
+
+MOST_ROWS = 200_000_000
+LONGEST_CODE = 16
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and halves of a character, which JSON can name and no database keeps."""
+
+
+class Address(NamedTuple):
+    """One row. `number` is None for a street without numbers; `written` is the number as the file has it."""
+
+    line: int
+    number: int | None
+    repetition: str
+    written: str
+    street: str
+    postcode: str
+    city: str
+    city_code: str | None
+    longitude: float
+    latitude: float
+
+
+class _WrongField(Exception):
+    """What is wrong with one field; `field` is one of ours, or "position" for both coordinates."""
+
+    def __init__(self, field: str, what: str) -> None:
+        super().__init__(what)
+        self.field = field
+
+
+class AddressRows:
+    """The addresses of the file at `path`, to be gone through once. `code` is the language of its numbers.
+
+    `rows` counts what was read, `unplaced` the rows without a postcode and city code, `unnumbered` those whose number
+    cannot be read, `nameless` those without a street, which are passed over; the last three only where the format
+    allows it.
+    """
+
+    def __init__(self, path: Path, layout: Layout, code: str = "fr", most: int = MOST_ROWS) -> None:
+        self._path = path
+        self._layout = layout
+        self._code = code
+        self._most = most
+        self._problems = Problems(path.name, SHOWN_PROBLEMS)
+        self._place: tuple[Sequence[str], tuple[str, str, str, str | None]] = ((), ("", "", "", None))
+        self.rows = self.unplaced = self.unnumbered = self.nameless = 0
+
+    def __iter__(self) -> Iterator[Address]:
+        """The addresses before the first problem. What follows is looked through for further ones.
+
+        Raises:
+            AddressFileError: with every problem, at the end.
+        """
+        with self._problems.gathered():
+            yield from self._addresses()
+        if not (self._problems or self.rows > self.nameless):
+            self._problems.end("holds no address")
+        if self._problems:
+            raise AddressFileError(str(self._problems))
+
+    def _addresses(self) -> Iterator[Address]:
+        before = self._path.stat()
+        with open_regular(self._path) as raw, closing(Lines(raw, packed=self._path.suffix == ".gz")) as lines:
+            for line, texts in self._texts(lines):
+                self.rows += 1
+                if self.rows > self._most:
+                    raise WrongFile(0, f"has more than {self._most:,} rows; import it as a register")
+                try:
+                    if isinstance(texts, _WrongField):
+                        raise texts
+                    address = self._address(line, texts)
+                except _WrongField as error:
+                    self._problems.add(line, f"column {self._column(error.field)}: {error}", self.rows)
+                else:
+                    if address is not None and not self._problems:
+                        yield address
+        after = self._path.stat()
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise WrongFile(0, "was changed while it was read; try again")
+
+    def _column(self, field: str) -> str:
+        columns = self._layout.columns
+        return f"{columns['longitude']} or {columns['latitude']}" if field == "position" else columns.get(field, field)
+
+    # -- from lines to texts
+
+    def _texts(self, lines: Lines) -> Iterator[tuple[int, Sequence[str] | _WrongField]]:
+        """For each row its last line and the texts of `FIELDS`, or what is wrong with it as a whole."""
+        first = next(lines, "")
+        if first.lstrip().startswith("{") and self._layout.kind == "openaddresses":
+            yield from self._features(chain([first], lines), lines)
+            return
+        try:
+            separator, header = read_header(first, self._layout)
+            where = positions(header, self._layout)
+        except AddressFileError as error:
+            raise WrongFile(1, str(error)) from None
+        except csv.Error as error:
+            raise WrongFile(1, f"is not CSV: {error}") from None
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+        width = len(header)
+        try:
+            lines.end_row()
+            for row in reader:
+                lines.end_row()
+                if row:
+                    yield lines.number, self._cells(row, where, width)
+        except csv.Error as error:
+            raise WrongFile(lines.number, f"is not CSV: {error}") from None
+
+    def _cells(self, row: list[str], where: Sequence[int | None], width: int) -> Sequence[str] | _WrongField:
+        if len(row) > width and any(row[width:]):
+            return _WrongField(f"{width + 1}", f"the first line has {width} columns alone; is a quote missing?")
+        try:
+            return ["" if index is None else row[index] for index in where]
+        except IndexError:
+            cut = next(field for field, index in zip(FIELDS, where, strict=True) if index and index >= len(row))
+            return _WrongField(cut, "the row ends before it")
+
+    def _features(self, texts: Iterator[str], lines: Lines) -> Iterator[tuple[int, Sequence[str] | _WrongField]]:
+        """The rows of GeoJSON with one feature a line."""
+        for text in texts:
+            lines.end_row()
+            if text.strip():
+                yield lines.number, _feature(text)
+
+    # -- from texts to an address
+
+    def _address(self, line: int, texts: Sequence[str]) -> Address | None:
+        """Raises _WrongField. None for a row that says nothing about any street."""
+        number, rep, longitude, latitude = texts[0], texts[1], texts[6], texts[7]
+        place = texts[2:6]
+        if place != self._place[0]:  # the rows of one street mostly stand together
+            self._place = (place, self._cleaned(*place))
+        street, postcode, city, city_code = self._place[1]
+        x, y = self._degrees(longitude, "longitude"), self._degrees(latitude, "latitude")
+        if not (abs(x) <= 180 and abs(y) <= 90):
+            raise _WrongField("position", "is no longitude within ±180 and latitude within ±90 degrees")
+        if x == 0 == y:
+            raise _WrongField("position", "is 0, 0, which lies in the sea: it was left empty")
+        if not street:
+            self.nameless += 1
+            return None
+        if not (postcode or city_code):
+            self.unplaced += 1
+        value, suffix, written = self._number(number, rep)
+        return Address(line, value, suffix, written, street, postcode, city, city_code, x, y)
+
+    def _cleaned(self, street: str, postcode: str, city: str, city_code: str) -> tuple[str, str, str, str | None]:
+        name = self._clean("street", street, MAX_LETTERS)
+        folded = fold(name)
+        if name and not folded:
+            raise _WrongField("street", "has no letter and no digit")
+        if len(folded) > MAX_LETTERS:
+            raise _WrongField("street", f"is longer than {MAX_LETTERS} characters")
+        return (
+            name,
+            read_postcode(self._clean("postcode", postcode, LONGEST_CODE)),
+            self._clean("city", city, MAX_LETTERS),
+            "".join(self._clean("city_code", city_code, LONGEST_CODE).split()).upper() or None,
+        )
+
+    def _clean(self, field: str, text: str, longest: int) -> str:
+        text = " ".join(text.split())
+        if not text and field in self._layout.columns and field not in self._layout.blank:
+            raise _WrongField(field, "is empty")
+        if len(text) > longest:
+            raise _WrongField(field, f"is longer than {longest} characters")
+        if CONTROL.search(text):
+            raise _WrongField(field, "has a control character")
+        return text
+
+    def _degrees(self, text: str, field: str) -> float:
+        if not text.strip():
+            raise _WrongField(field, "is empty")
+        if self._layout.decimal_comma and text.count(",") == 1 and "." not in text:
+            text = text.replace(",", ".")
+        try:
+            degrees = math.nan if "_" in text else float(text)
+        except ValueError:
+            raise _WrongField("position", "is no number of degrees") from None
+        if not math.isfinite(degrees):
+            raise _WrongField("position", "is no longitude within ±180 and latitude within ±90 degrees")
+        return degrees
+
+    def _number(self, number: str, rep: str) -> tuple[int | None, str, str]:
+        """The value of a house number, its repetition, and both as they are written."""
+        digits = number.strip()
+        if not digits.strip("0") or digits in self._layout.no_number:
+            return None, "", ""
+        rep = rep.strip()
+        found = _read_number(digits, rep, self._code) if len(digits) + len(rep) <= LONGEST_CODE else None
+        if found is None:
+            if not self._layout.loose:
+                raise _WrongField("number", "is no house number")
+            self.unnumbered += 1
+            return None, "", ""
+        return found
+
+
+@lru_cache(maxsize=1 << 14)
+def _read_number(number: str, rep: str, code: str) -> tuple[int, str, str] | None:
+    """None for what is none. Address bases have repetitions that no language has a word for."""
+    written = " ".join(f"{number}{rep}".split())
+    if CONTROL.search(written):
+        return None
+    if re.fullmatch(r"[0-9]{1,5}", number):
+        return int(number), repetition(rep, code), written
+    read = read_number(written, code)
+    return (read.value, read.repetition, written) if read else None
+
+
+def _feature(text: str) -> Sequence[str] | _WrongField:
+    """The texts of `FIELDS` of one OpenAddresses feature."""
+    try:
+        feature = json.loads(text)
+        longitude, latitude = feature["geometry"]["coordinates"][:2]
+        properties = feature["properties"]
+        told = {field: properties.get(field) for field in ("number", "street", "postcode", "city")}
+        if not isinstance(feature["geometry"]["coordinates"], list) or feature["geometry"].get("type") != "Point":
+            return _WrongField("geometry", "is no Point")
+    except RecursionError:
+        return _WrongField("geometry", "is nested too deeply")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return _WrongField("geometry", "this line is no GeoJSON feature with a Point; one feature a line is expected")
+    for field, value in told.items():
+        if not isinstance(value, str | int | None) or isinstance(value, bool):
+            return _WrongField(field, "is no text")
+    if any(not isinstance(value, int | float) or isinstance(value, bool) for value in (longitude, latitude)):
+        return _WrongField("position", "is no number of degrees")
+    texts = {field: "" if value is None else str(value) for field, value in told.items()}
+    return [texts.get(field, "") for field in FIELDS[:6]] + [_digits(longitude), _digits(latitude)]
+
+
+def _digits(number: float) -> str:
+    """A number as text; one of too many digits for Python to write is out of every range."""
+    return str(number) if abs(number) < 1e9 else "inf"
+
+
+def layout_of(path: Path) -> Layout:
+    """The format of a file, by its first line.
+
+    Raises AddressFileError where it has none that is known.
+    """
+    first = ""
+    try:
+        with open_regular(path) as raw, closing(Lines(raw, packed=path.suffix == ".gz")) as lines:
+            first = next(lines, "")
+    except WrongFile as error:
+        raise AddressFileError(f"{path.name}:{error.line}: {error}") from None
+    except (OSError, EOFError, zlib.error):
+        raise AddressFileError(f"{path.name}: cannot be read, or is no gzip file") from None
+    layout = guessed(first)
+    if layout is None:
+        raise AddressFileError(
+            f"{path.name}:1: is neither BAN's format nor that of OpenAddresses; say with --columns which column is "
+            "what, or with --source that it is a list of people"
+        )
+    return layout

@@ -1,0 +1,347 @@
+"""What a participant's address says: the house number, the street, the postcode, the town, without flat and staircase.
+
+People write "Appt 3, bât B, 8 bis" into the field of the number, and the number into the field of the street. Pure.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.address.flats import CARE_OF, CUT, bare_floor, flat_patterns, marks, noise_patterns
+from adapters.address.house_numbers import (
+    KILOMETRE_POST,
+    RANGE_SIGN,
+    SEPARATORS,
+    UNREADABLE,
+    HouseNumber,
+    holds_no_number,
+    is_misjoined,
+    number_patterns,
+    plain,
+    read_number,
+    says_none,
+    stands_as_written,
+    with_signs,
+    without_spoiled,
+)
+from adapters.address.languages import ELIDED, ELISION, Language, fold, language
+
+MAX_LETTERS = 300
+"""No field of an address is longer; what is, is read as far as this."""
+
+DASH = re.compile(r"(?<!\d)\s[-–—]\s|\s[-–—]\s(?!\d)")
+
+_JOINT = re.compile(r"(?<=\w)\s*[-–—/]+\s*(?=(\d[^,;\n\r\t()|]*))")
+"""A sign that joins two numbers, or parts a floor from a number: "8 - 3e étage"."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ParsedAddress:
+    """The address that was asked for; "" for what the answer does not say. It is personal: its repr shows nothing.
+
+    `city_code` is the official code of the town, which a platform may fill in (in France INSEE's). `contradictory`
+    says that the answer holds two different house numbers, so that nobody knows which is meant, `numbered` that a house
+    number was written, even one that cannot be read. `malformed`: what stands for the number is none.
+    """
+
+    number: HouseNumber | None
+    street: str
+    postcode: str
+    city: str
+    city_code: str = ""
+    contradictory: bool = False
+    numbered: bool = False
+    malformed: bool = False
+
+
+def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
+    """Reads `number`, `street`, `postcode`, `city` and `city_code` of an answer; nothing in them is an error."""
+    words = language(code)
+    postcode = read_postcode(_text(answer, "postcode"))
+    city = _text(answer, "city")
+    written = plain(_text(answer, "number"))
+    given = (
+        "" if says_none(written, code) else written,
+        _without_town(plain(_unescaped(_text(answer, "street"))), postcode, city),
+    )
+    fields = (KILOMETRE_POST.sub(" ", given[0]), KILOMETRE_POST.sub(" ", given[1]))
+    numbers, streets, malformed = _read(fields, words)
+    malformed = malformed or (not numbers and (bool(given[0]) or fields != given))
+    malformed = malformed or holds_no_number(fields[0], code)
+    malformed = malformed or (UNREADABLE in numbers and any(map(is_misjoined, fields)))
+    malformed = malformed or not all(stands_as_written(number, " ".join(fields)) for number in numbers)
+    sound = without_spoiled(fields[1])
+    return ParsedAddress(
+        number=numbers[0] if numbers else None,
+        street=_written(_best(streets, words), fields),
+        postcode=postcode,
+        city=city,
+        city_code=re.sub(r"\s", "", _text(answer, "city_code")).upper(),
+        contradictory=len(set(numbers)) > 1,
+        numbered=bool(numbers or given[0]),
+        malformed=malformed or (sound != fields[1] and _read((fields[0], sound), words)[0] != numbers),
+    )
+
+
+def _read(fields: tuple[str, str], words: Language) -> tuple[list[HouseNumber], list[str], bool]:
+    """The numbers and the streets in the fields of the number and of the street, and whether a word stands alone for
+    the number.
+    """
+    numbers: list[HouseNumber] = []
+    streets: list[str] = []
+    dropped: list[str] = []
+    malformed = False
+    for position, field in enumerate(fields):
+        text = bare_floor(words.code).sub(r"\1", field) if position == 0 else field
+        for part in _parts(text, words, dropped, numbers):
+            number = read_number(part, words.code)
+            if number is None and number_patterns(words.code).several.fullmatch(part):
+                number = UNREADABLE
+            if number is not None:
+                numbers.append(number)
+                continue
+            apart = _apart(part, words, numbers)
+            name = apart[1] if apart else part
+            beside = position == 0 and bool(fields[1]) and not _names_kind(name.split(), words)
+            if beside and numbers and words.ordinal.fullmatch(part.split()[0]):
+                dropped.append(part)  # "8, 2ème gauche"
+            elif beside and (apart or part.strip("0")[:1].isdigit()):
+                # "8 quinquies" beside a street: nobody knows what that is
+                numbers.append(_before_noise(part, words) or UNREADABLE)
+            elif apart is None:
+                streets.append(part)
+                malformed = malformed or beside
+            else:
+                numbers.append(apart[0])
+                streets.append(apart[1])
+        if position == 0:  # a name beside a number may be that of a house, "Les Lilas, 8"; alone it is no number
+            malformed = malformed and not numbers
+    return numbers, streets or dropped, malformed
+
+
+def read_postcode(text: str) -> str:
+    """A postcode in one spelling: without blanks, the country ("D-99002") and a delivery route ("99002-1234")."""
+    compact = re.sub(r"\s", "", text).upper()
+    return re.sub(r"^[A-Z]{1,2}-(?=\d)|(?<=^\d{5})-\d{4}$", "", compact)
+
+
+def _text(answer: Mapping[str, Any], name: str) -> str:
+    value = answer.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value.strip()[:MAX_LETTERS] if isinstance(value, str) else ""
+
+
+def _unescaped(street: str) -> str:
+    """`street` with the letters and apostrophes that were escaped for a page: "l&#39;Église"."""
+
+    def letter(match: re.Match[str]) -> str:
+        character = html.unescape(match[0])
+        return character if character.isalpha() or character in "'’" else match[0]
+
+    return re.sub(r"&#?\w+;", letter, street)
+
+
+def _written(street: str, fields: Iterable[str]) -> str:
+    """`street` as it was read from `fields`, with their apostrophes, for these tell "d'Amont" from "D. Amont"."""
+    street = street.replace(f"{RANGE_SIGN}{RANGE_SIGN} ", "").replace(f"{RANGE_SIGN} ", "")
+    folded = fold(ELISION.sub(rf"\1{ELIDED} ", " ".join(fields)))
+    for letter, word in set(re.findall(rf"\b(\w){ELIDED} (\w+)", folded)):
+        street = re.sub(rf"\b{letter} {word}\b", f"{letter}'{word}", street)
+    return street
+
+
+def _parts(text: str, words: Language, dropped: list[str], known: Sequence[HouseNumber]) -> Iterator[str]:
+    """The parts of a field between commas, folded, without what leads to a flat.
+
+    Parts that are nothing else ("Résidence des Lilas") go to `dropped`: some streets are called so. `known` are the
+    house numbers that were read until now.
+    """
+    begins, inside = noise_patterns(words.code)
+    between, door = flat_patterns(words.code)
+    for sign, word in words.table["noise"]["signs"].items():
+        text = re.sub(
+            rf"\b({'|'.join(words.table['noise']['with_value'])})\.?\s*{sign}", r"\1 ", text, flags=re.IGNORECASE
+        )
+        text = re.sub(rf"(?<=\S)\s*{re.escape(sign)}", word, text)  # "8 Main St #4"
+    text = _JOINT.sub(lambda match: "," if begins.match(fold(match[1])) else match[0], CARE_OF.sub(",", text))
+    for folded in _pieces(with_signs(text, words), begins):
+        kept = between.sub(rf"\1 {RANGE_SIGN * 2} \2", folded)
+        without_flat = inside.sub(lambda match: match[0] if _in_name(match, words, known) else CUT, kept)
+        rest = " ".join(door.sub(r"\1 ", without_flat).replace(ELIDED, "").split()).lstrip(f"{RANGE_SIGN} ")
+        marked = re.match(rf"(?:{marks(words)}) ?(?=\d)", rest)
+        if marked and marked[0].strip() != "n" and any(map(words.kinds, rest[marked.end() :].split()[1:5])):
+            rest = rest[marked.end() :]  # "n° 8 rue du Moulin", but not "N 7 route de Lyon"
+        if begins.match(rest):
+            tail = _tail(rest.split(), words)
+            if tail[0].isdigit() or (tail != rest and _apart(tail, words, ()) is not None):
+                yield tail
+            else:
+                dropped.append(tail)
+        elif rest:
+            yield rest
+
+
+def _before_noise(part: str, words: Language) -> HouseNumber | None:
+    """The number in "8 chez Corvec": what stands before words that begin no street."""
+    begins, _ = noise_patterns(words.code)
+    tokens = part.split()
+    for length in range(min(4, len(tokens) - 1), 0, -1):
+        rest = " ".join(tokens[length:])
+        if (
+            rest[0].isalpha()
+            and tokens[length] not in words.table["noise"]["after_number"]
+            and begins.match(rest)
+            and (number := read_number(" ".join(tokens[:length]), words.code))
+        ):
+            return number
+    return None
+
+
+def _in_name(match: re.Match[str], words: Language, known: Sequence[HouseNumber]) -> bool:
+    """Whether what looks like a flat is a street's name and its number: "Via della Scala 8", "Calle Molino Bajo 8".
+
+    Where the number stands behind the street, a flat stands behind the number, or at the beginning.
+    """
+    before = match.string[: match.start()].split()
+    unmistakable = not match[0][0].isalpha() or match[0].startswith(tuple(words.table["noise"]["alone"]))
+    if words.table["number_position"] == "before" or unmistakable or not before:
+        return False
+    if any(word[0].isdigit() for word in before):
+        return False
+    leads = words.table["kind_position"] == "first" and words.kinds(before[-1])
+    same_again = match[0].split()[-1] in {str(number.value) for number in known}
+    return not known or same_again or bool(leads) or before[-1] in words.particles
+
+
+def _pieces(text: str, noise: re.Pattern[str]) -> Iterator[str]:
+    """The pieces of `text`, folded. A dash with blanks parts only noise from an address: "Quai de la Corse - Paoli".
+
+    In a piece, "d'" has an `ELIDED`, so that "Tour d'Auvergne" is no tower D.
+    """
+    for part in SEPARATORS.split(text):
+        joined = ""
+        for piece in DASH.split(part):
+            folded = fold(ELISION.sub(rf"\1{ELIDED} ", piece))
+            if joined and (noise.match(folded) or noise.match(joined)):
+                yield joined
+                joined = folded
+            else:
+                joined = f"{joined} {folded}".strip()
+        yield joined
+
+
+def _tail(tokens: list[str], words: Language) -> str:
+    """What begins with a house number or a kind of way: "famille Corvec 8 rue du Moulin" without the family; or all."""
+    kinds = [
+        position
+        for position, token in enumerate(tokens)
+        if position and words.kinds(token) and tokens[position - 1] not in words.particles
+    ]
+    name_leads = words.table["kind_position"] == "last"
+    for position in kinds:
+        for start in range(max(position - (5 if name_leads else 2), 1), position):
+            if tokens[start][0].isdigit():
+                return " ".join(tokens[start:])
+    if name_leads:
+        return " ".join(tokens)  # nobody can tell where the name begins that stands before the kind
+    return " ".join(tokens[kinds[0] :] if kinds else tokens)
+
+
+def _apart(part: str, words: Language, known: Sequence[HouseNumber]) -> tuple[HouseNumber, str] | None:
+    """The house number before a street, or behind it where the language has it there, and the street; else None.
+
+    `known` are the numbers that were read already: with one at hand, "4 septembre" is a name.
+    """
+    if words.table["number_position"] == "before":
+        return _split(part, words) if _leading_number(part, words, anything=not known) else None
+    behind = _split_behind(part, words, known)
+    if behind is None and _leading_number(part, words, anything=False):
+        ahead = _split(part, words)
+        return ahead if not known or ahead[0] in known else None
+    return behind
+
+
+def _leading_number(part: str, words: Language, *, anything: bool) -> bool:
+    """Whether `part` begins with a house number before a street. `anything`: also before a name without kind of way."""
+    tokens = [token for token in part.split() if token[0] != RANGE_SIGN]
+    if not tokens[0][0].isdigit() or len(tokens) < 2:
+        return False
+    if words.ordinal.fullmatch(tokens[0]) and read_number(tokens[0], words.code) is None:
+        return False  # 5th Avenue
+    return anything or any(words.kinds(token) for token in tokens[1:3])
+
+
+def _split(part: str, words: Language) -> tuple[HouseNumber, str]:
+    """The longest beginning that is a house number, and the rest."""
+    tokens = part.split()
+    for length in range(min(5, len(tokens) - 1), 0, -1):
+        number = read_number(" ".join(tokens[:length]), words.code)
+        last = tokens[length - 1]
+        # "8 q rue" has a repetition, "8 q du Port" a quay, "8 E Main St" a street in the east
+        way_begins = last in words.table["directions"] or (last in words.senses and not words.kinds(tokens[length]))
+        if number is not None and not (length > 1 and way_begins):
+            return _alone(number, tokens[length:], words)
+    return _alone(UNREADABLE, tokens[1:], words)
+
+
+def _alone(number: HouseNumber, rest: Sequence[str], words: Language) -> tuple[HouseNumber, str]:
+    """`number` and what stands behind it, unless that goes on with further numbers: "8-80 rue", "8 et 9 rue"."""
+    joints = {RANGE_SIGN, RANGE_SIGN * 2, *words.table["range_words"]}
+    while len(rest) > 1 and rest[0] in joints and rest[1][0].isdigit():
+        number, rest = UNREADABLE, rest[2:]
+    return number, " ".join(rest)
+
+
+def _split_behind(part: str, words: Language, known: Sequence[HouseNumber]) -> tuple[HouseNumber, str] | None:
+    """The longest end that is a house number, and the name before it. In "Straße 12" the number may be the name.
+
+    Numbers that are joined ("8-10", "8-80") are no name, and only a number where they are one.
+    """
+    if joined := number_patterns(words.code).behind.search(part):
+        tokens, numbers = part[: joined.start()].split(), read_number(joined["numbers"], words.code) or UNREADABLE
+        return None if _begins_or_leads(tokens, words) else (numbers, " ".join(tokens))
+    tokens = part.split()
+    splits = []
+    for length in range(min(4, len(tokens) - 1), 0, -1):
+        name, number = tokens[:-length], read_number(" ".join(tokens[-length:]), words.code)
+        if number is None or _begins_or_leads(name, words):
+            continue
+        kinds = {word for word in name if words.senses.get(word, frozenset()) & words.types}
+        if set(name) - kinds - words.particles:
+            return number, " ".join(name)
+        splits.append((number, " ".join(name)))
+    return splits[-1] if splits and not known else None
+
+
+def _begins_or_leads(name: Sequence[str], words: Language) -> bool:
+    """Whether `name` goes on with the number behind it ("Plaza de 1812"), or has one before it."""
+    return name[0][0].isdigit() or name[-1] in words.particles
+
+
+def _without_town(street: str, postcode: str, city: str) -> str:
+    """A whole address in the field of the street, without its end."""
+    if postcode:
+        spaced = r"\s?".join(map(re.escape, postcode))
+        street = re.sub(rf"[\s,]+{spaced}\b.*$", "", street, flags=re.DOTALL | re.IGNORECASE)
+    if city and "," in street and fold(street.rsplit(",", 1)[1]) == fold(city):
+        street = street.rsplit(",", 1)[0]
+    return street
+
+
+def _best(streets: list[str], words: Language) -> str:
+    """The part that names a kind of way; all of them when none does."""
+    named = [street for street in streets if _names_kind(street.split(), words)]
+    return named[0] if len(named) == 1 else " ".join(dict.fromkeys(named or streets))
+
+
+def _names_kind(tokens: Sequence[str], words: Language) -> bool:
+    """Whether a kind of way stands where the language has it: "Rue …", "… Street", "… Street North"."""
+    while len(tokens) > 1 and tokens[-1] in words.table["directions"]:
+        tokens = tokens[:-1]
+    ends = {"first": tokens[:1], "last": tokens[-1:], "either": [*tokens[:1], *tokens[-1:]]}
+    return any(words.kinds(token) for token in ends[words.table["kind_position"]])

@@ -1,0 +1,301 @@
+"""How alike two street names are, and whether two towns are the same. Pure. The words of languages are in `names/`.
+
+Names are compared word by word, not letter by letter over the whole: "rue Amélie Corvec" and "rue Amédée Corvec" differ
+in two of sixteen letters, but they are two streets. A name is as alike as its least alike word: a `THRESHOLD` of 0.75
+allows one wrong letter in a word of four or more. Two are believed in a word of six or more (`CONFIRMED`), and only
+where the source says that no name it knows holds the word. Kinds of way (rue, avenue), numbers and Roman numerals must
+be equal.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from adapters.address.languages import ELIDED, ELISION, ROMAN, VOWELS, Language, fold, language
+
+THRESHOLD = 0.75
+"""Names at least this much alike may be one street, misspelled.
+
+Measured: docs/contributors/how-an-address-is-decided.md.
+"""
+
+CONFIRMED = 0.66
+"""A word with two slips is a misspelled one if it is at least this much alike (two wrong letters of six) and stands in
+no name that the source knows. A real word is never taken for a misspelled one."""
+
+SLIP = 0.8
+"""How alike a particle or a kind of way is with one letter wrong: words too short for the share of their letters."""
+
+INITIAL = 0.85
+"""How alike "J." and "Jean" are, and a single letter and nothing: "Rue A. Dumas", "Rue Dumas"."""
+
+
+def expand(street: str, code: str = "fr") -> str:
+    """`street` folded, the kind of way spelled right, abbreviations written out where they can mean but one thing."""
+    words = language(code)
+    expanded = []
+    texts = words.uncontracted(fold(street)).split()
+    kind_at = _kind_at(texts, words)
+    for position, word in enumerate(texts):
+        senses = words.senses.get(word, frozenset({"".join(words.parted(word))}))
+        kinds = senses & words.types if position == kind_at else senses - words.types
+        candidates = kinds or senses
+        if position == kind_at == 0 and word not in words.senses:
+            candidates = frozenset(kind for kind in words.types if _slips(word, kind, most=1) <= 1) or candidates
+        expanded.append(next(iter(candidates)) if len(candidates) == 1 and not word.isdigit() else word)
+    return " ".join(expanded)
+
+
+def _kind_at(texts: Sequence[str], words: Language) -> int:
+    """Where the kind of way stands: first in "Rue …", last in "… Street"; -1 where it stands nowhere."""
+    if words.table["kind_position"] == "first":
+        return 0
+    return max((position for position, text in enumerate(texts) if position and words.kinds(text)), default=-1)
+
+
+def canonical(street: str, code: str = "fr") -> str:
+    """One spelling for all names that `similarity` calls the same for their abbreviations, number words and particles.
+
+    A single letter is dropped where it can be an elided article ("d'Amont", also without the apostrophe), and kept
+    where it is rather an initial ("A. Dumas").
+    """
+    words = language(code)
+    spelled = words.respell(expand(street, code))
+    parted = [part for word in spelled.split() for part in words.parted(word)]
+    kept = [
+        _as_digits(word, words)
+        for word, following in pairwise([*parted, ""])
+        if word not in words.particles or (len(word) == 1 and not _elides(word, following))
+    ]
+    return " ".join(kept) or spelled
+
+
+def _as_digits(word: str, words: Language) -> str:
+    """A number word or an ordinal as its number: "quatorze" as "14", "2e" as "2"."""
+    ordinal = words.ordinal.fullmatch(word)
+    return str(ordinal[1] if ordinal else words.table["numbers"].get(word, word))
+
+
+def _elides(letter: str, following: str) -> bool:
+    return not letter.startswith(VOWELS) and following.startswith((*VOWELS, "h"))
+
+
+def name_words(name: str, code: str = "fr") -> frozenset[str]:
+    """The words of a name as they are compared: in their first spelling, "lindenstr" as "linden" and "strasse".
+
+    What a source knows of words is stored, asked for and told in this form (`Places.unknown_words`).
+    """
+    words = language(code)
+    return frozenset(part for word in words.respell(fold(name)).split() for part in words.parted(word))
+
+
+def has_initial(name: str, code: str = "fr") -> bool:
+    """Whether a single letter in `name` may stand for a word ("A. Dumas"): then another street may be meant than the
+    one that is called just so.
+    """
+    words = language(code)
+    return any(
+        len(word.text) == 1 and word.leads and not word.opens and (word.letter or word.text not in words.senses)
+        for word in _words(name, words)
+        if word.text.isalpha() and not word.article
+    )
+
+
+def similarity(asked: str, found: str, code: str = "fr", unknown: frozenset[str] = frozenset()) -> float:
+    """How alike two street names are, from 0 to 1: the likeness of the least alike of their words.
+
+    Accents, case, abbreviations, particles, number words and split or joined words make no difference or little. A word
+    that only one of the names has makes 0.
+
+    `unknown` are words of `asked` (of its `name_words`) that stand in no name that the source knows. Two slips in a
+    word are believed from `CONFIRMED` on where it is one of them, and never in any other.
+    """
+    words = language(code)
+    asked_words, found_words = _words(asked, words, unknown), _words(found, words)
+    if not asked_words or not found_words:
+        return 0.0
+    if asked_words == found_words:
+        return 1.0
+    if any(word.letter for word in asked_words):  # "A. Rossi" and "E. Rossi": neither letter may be left out
+        found_words = [replace(word, alone=0.0) if word.letter else word for word in found_words]
+    return _align(asked_words, found_words, words)
+
+
+def doubtful_words(asked: str, found: str, code: str = "fr") -> frozenset[str]:
+    """The words of `asked` (of its `name_words`) that a source is to be asked for before anybody knows whether the
+    names are alike: they are if none of these stands in a name that the source knows.
+
+    Empty where the names are alike without that, or cannot become alike. These are words with two slips, at least
+    `CONFIRMED` alike.
+    """
+    doubtful = name_words(asked, code)
+    if similarity(asked, found, code) >= THRESHOLD or similarity(asked, found, code, doubtful) < THRESHOLD:
+        return frozenset()
+    for word in sorted(doubtful):
+        if similarity(asked, found, code, doubtful - {word}) >= THRESHOLD:
+            doubtful -= {word}
+    return doubtful
+
+
+def same_city(asked: str, found: str, code: str = "fr") -> bool:
+    """Whether two names can mean one town: "Paris" and "Paris 1er Arrondissement", "Saint-Cloud" and "St Cloud"."""
+    dropped = frozenset(language(code).table["city"]["dropped"])
+
+    def core(name: str) -> str:
+        return " ".join(word for word in fold(name).split() if word not in dropped and not word[0].isdigit())
+
+    left, right = core(asked), core(found)
+    return bool(left and right) and similarity(left, right, code) >= THRESHOLD
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """One word of a name. `alone` says how alike it is to nothing: 1 for an article, less for a single letter that may
+    be one or an initial, 0 for all others. An article stands before another word: the last letter of "Voie D" is none.
+
+    `leads` says that a word follows, `opens` that it is the first, `onto` that the kind of way that follows is written
+    onto it, `unknown` that no name of the source holds it.
+    """
+
+    text: str
+    alone: float
+    leads: bool
+    opens: bool
+    onto: bool = field(default=False, compare=False)
+    unknown: bool = field(default=False, compare=False)
+
+    @property
+    def article(self) -> bool:
+        return self.alone == 1.0
+
+    @property
+    def letter(self) -> bool:
+        return self.alone == INITIAL
+
+
+def _words(name: str, words: Language, unknown: frozenset[str] = frozenset()) -> list[_Word]:
+    folded = words.respell(fold(ELISION.sub(rf"\1{ELIDED} ", name)))
+    compounds = map(words.parted, folded.split())
+    parts = [(part, place + 1 < len(whole)) for whole in compounds for place, part in enumerate(whole)]
+    found = []
+    for position, (written, onto) in enumerate(parts):
+        following = [part for part, _ in parts[position + 1 : position + 2]]
+        text = written[:1] if written[1:] == ELIDED else written
+        leads = bool(following) and not following[0][0].isdigit()
+        particle = leads and text in words.particles
+        alone = 0.0 if not particle else INITIAL if len(written) == 1 else 1.0
+        found.append(_Word(text, alone, leads, opens=position == 0, onto=onto, unknown=text in unknown))
+    return found
+
+
+def _align(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
+    """The best way to lay the words of both names beside each other, in order; its least alike pair."""
+    rows, columns = len(asked), len(found)
+    best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
+    best[0][0] = 1.0
+    for i in range(rows + 1):
+        for j in range(columns + 1):
+            here = best[i][j]
+            if here == 0.0:
+                continue
+            for step_i, step_j in ((1, 0), (0, 1), (1, 1), (2, 1), (1, 2), (2, 2)):
+                if i + step_i <= rows and j + step_j <= columns:
+                    alike = _alike(asked[i : i + step_i], found[j : j + step_j], words)
+                    best[i + step_i][j + step_j] = max(best[i + step_i][j + step_j], min(here, alike))
+    return best[rows][columns]
+
+
+def _alike(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
+    """How alike two words are; or one word and two that a space may have split; or one that stands alone."""
+    if not asked or not found:
+        (word,) = asked or found
+        return word.alone
+    if len(asked) + len(found) > 2:
+        return _joined(asked, found, words)
+    return _pair(asked[0], found[0], words)
+
+
+def _joined(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
+    """How alike words are whose blank is missing, too many, at the wrong place, or a letter instead."""
+    if len(asked) == len(found):
+        return SLIP if "".join(word.text for word in asked) == "".join(word.text for word in found) else 0.0
+    blank = "" if max(asked, found, key=len)[0].onto else " "
+    left, right = (blank.join(word.text for word in side) for side in (asked, found))
+    if abs(len(left) - len(right)) > (1 - CONFIRMED) * max(len(left), len(right)):
+        return 0.0  # as most pairs are: so many letters are missing that no rule would call them alike
+    same = left.replace(" ", "") == right.replace(" ", "")
+    if same and any(side[0].article and len(side[0].text) == 1 and len(side) == 2 for side in (asked, found)):
+        return 1.0  # "leglise" for "l'église": a forgotten apostrophe is no slip
+    if any(_exact_only(word.text) for word in (*asked, *found)):
+        return 0.0
+    if not same and any(_is_short(word, words) for word in (*asked, *found)):
+        opening = max(asked, found, key=len)[0]  # "Ruepla Fayette": a letter where the blank was
+        return _likeness(left, right, asked) if _is_kind(opening, words) and _slips(left, right) == 1 else 0.0
+    one, (name, *kind) = min(asked, found, key=len)[0].text, max(asked, found, key=len)
+    if name.onto and one.startswith(name.text) and _slips(one.removeprefix(name.text), kind[0].text, most=1) > 1:
+        return 0.0  # "Schillerst." is rather the Schillerstraße than the Schillersteg with two slips
+    return _likeness(left, right, asked)
+
+
+def _is_kind(word: _Word, words: Language) -> bool:
+    return word.opens and bool(words.kinds(word.text))
+
+
+def _is_short(word: _Word, words: Language) -> bool:
+    """Whether a word is no part of another one that a slip has cut off: "N Orchard St", "Am Schwarzenberg"."""
+    known = (len(word.text) <= 3 and word.text in words.senses) or word.text in words.table["directions"]
+    return (known or len(word.text) == 1) and not word.article
+
+
+def _pair(asked: _Word, found: _Word, words: Language) -> float:
+    left, right = asked.text, found.text
+    left_senses, right_senses = words.meanings(left), words.meanings(right)
+    if left_senses & right_senses or (asked.article and found.article):
+        return 1.0
+    if found.article:
+        return SLIP if len(left) + len(right) > 2 and _slips(left, right) == 1 else 0.0
+    left_kinds, right_kinds = words.kinds(left), words.kinds(right)
+    if left_kinds and right_kinds:
+        return 0.0  # both are words of their own, one letter apart or not: cour and cours, pont and port
+    kind_opens = asked.opens and found.opens and bool(right_kinds)
+    if kind_opens and len(right) <= 4:
+        return SLIP if any(_slips(left, kind) == 1 for kind in right_kinds) else 0.0
+    if words.two_forms(left, right) and not (kind_opens and words.table["kind_position"] == "first"):
+        return 0.0  # Martin and Martine, saint and sainte: two names, seldom a slip
+    if len(left) == 1:
+        initial = asked.leads and found.leads and not (asked.opens or asked.article)
+        return INITIAL if initial and right.startswith(left) else 0.0
+    pairs = [(a, b) for a in left_senses for b in right_senses if not (_exact_only(a) or _exact_only(b))]
+    return max((_likeness(a, b, (asked,)) for a, b in pairs), default=0.0)
+
+
+def _likeness(left: str, right: str, asked: Sequence[_Word]) -> float:
+    """The share of letters that are the same, as far as `similarity` believes it of the words `asked`."""
+    slips = _slips(left, right)
+    share = 1 - slips / max(len(left), len(right))
+    if slips < 2:
+        return share
+    if slips > 2 or not any(word.unknown for word in asked):
+        return min(share, CONFIRMED)
+    return max(share, THRESHOLD) if share >= CONFIRMED else share
+
+
+def _slips(left: str, right: str, most: int | None = None) -> int:
+    """Letters that are other, missing, too many or swapped with a neighbour; above `most`, only that it is more."""
+    return int(_osa().distance(left, right, score_cutoff=most))
+
+
+@cache
+def _osa() -> Any:
+    """Optimal string alignment, loaded when the first two names differ."""
+    return importlib.import_module("rapidfuzz.distance.OSA")
+
+
+def _exact_only(word: str) -> bool:
+    """Whether one letter more or less makes it another word for certain: numbers, also Roman ones."""
+    return any(character.isdigit() for character in word) or ROMAN.fullmatch(word) is not None

@@ -1,0 +1,1 @@
+"""The HTTP client that all sources share: bounded in time and size, and never redirected."""

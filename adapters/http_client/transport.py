@@ -1,0 +1,320 @@
+"""One HTTP exchange with a source: bounded in time and size, sent once, redirected never.
+
+Every adapter that asks over HTTP sends through a `Transport`. It keeps connections, reads no settings from the
+environment (no proxy variables, no `.netrc`), always checks certificates, and says with one of the errors of
+`adapters.base` why there was no answer. What the answer means is the adapter's part.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import logging
+import re
+import ssl
+import stat
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlencode, urlsplit
+
+import certifi
+import requests
+from urllib3.exceptions import HTTPError, NewConnectionError
+
+from adapters.base import Blocked, Refused, RejectedRequest, SourceError, Unavailable
+from adapters.http_client.connections import Exchange, NoTunnel, TimedAdapter
+from adapters.http_client.destinations import Destinations, HostNotFound, Resolver, system_resolver
+from adapters.http_client.reply import Reply, raise_for_trouble, retry_after
+from config.limits import ClientCertificate
+from config.networks import IPNetwork
+from config.regular_files import NoRegularFile, open_regular
+
+__all__ = ["Reply", "Transport", "raise_for_trouble"]
+
+# urllib3 writes whole URLs into its messages, and a URL here may hold a participant's address or number.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
+
+_PLAIN_CAUSES: tuple[tuple[tuple[type[Exception], ...], type[SourceError], str], ...] = (
+    ((HostNotFound,), Unavailable, "its host name was not found"),
+    ((ConnectionRefusedError,), Refused, "connection refused"),
+    ((NoTunnel,), Unavailable, "the proxy gave no connection"),
+)
+_ORIGINS = 64
+_SETTLED_URL = re.compile(
+    r"(https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,4})?)"
+    r"(?!\S*/\.)/[A-Za-z0-9._~!$&'()*+,;=:@/-]*(\?[A-Za-z0-9._~!$&'()*+,;=:@/?-]+)?"
+)
+"""A URL that requests leaves as it is: its origin, and its query."""
+_METHODS = frozenset({"GET", "POST"})
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]|^\s|\s$")
+_UNTRUSTED = {10: "has expired", 9: "is not valid yet", 62: "names another host", 64: "names another host"}
+"""OpenSSL's verification codes that tell an administrator what to mend; the others mean an unknown signer."""
+
+
+class Transport:
+    """Sends requests to one source over kept connections. Thread-safe.
+
+    `connections` is how many are kept for each host: at least as many as threads that send at once, since one too many
+    is closed after each answer. None is opened before it is needed. `max_bytes` bounds the decoded body. `ca_file`
+    holds the certificates that may sign the source's own, instead of the public ones, `client_certificate` says where
+    ours is, for a source that asks for it. `proxy` is an `http://host:port`.
+    `private_networks` are the private addresses that may be connected to, a proxy's and this very machine's included;
+    public ones always may. `loopback_http` lets plain HTTP do where this machine is among them, for demonstrations and
+    tests. `resolver` looks up names. `connect_timeout` and `read_timeout` bound single waits, in seconds.
+
+    Raises:
+        ValueError: the proxy or a file is not usable; the message says why.
+    """
+
+    def __init__(
+        self,
+        *,
+        connections: int = 1024,
+        max_bytes: int = 1 << 20,
+        proxy: str | None = None,
+        ca_file: str | None = None,
+        client_certificate: ClientCertificate | None = None,
+        loopback_http: bool = False,
+        private_networks: Sequence[IPNetwork] = (),
+        resolver: Resolver = system_resolver,
+        connect_timeout: float = 3.0,
+        read_timeout: float = 10.0,
+        user_agent: str = "jurat",
+    ) -> None:
+        if proxy is not None and (urlsplit(proxy).scheme != "http" or not urlsplit(proxy).hostname):
+            raise ValueError("a proxy is given as http://host:port")
+        self._adapter = TimedAdapter(
+            connections=connections, tls=_tls_context(ca_file, client_certificate), proxy=proxy
+        )
+        self._max_bytes = max_bytes
+        self._loopback_http = loopback_http
+        self._destinations = Destinations(tuple(private_networks), resolver)
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip"}
+        self._checked_origins: set[str] = set()
+        self._closed = False
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] = MappingProxyType({}),
+        body: bytes | None = None,
+        timeout: float,
+    ) -> Reply:
+        """Send one request, a GET or a POST, and read its answer, within `timeout` seconds as a whole.
+
+        `params` become the query, encoded. A redirect is not followed but returned. A kept connection that the source
+        had closed meanwhile is replaced once, if no byte of an answer had come.
+
+        Raises:
+            Blocked: the URL is not https, or holds a user and password; or its host has no address that may be
+                connected to.
+            RejectedRequest: the URL or a header cannot be sent as HTTP, or the method is another.
+            Unavailable: no connection, no trusted certificate, or no whole answer in time.
+            Unreadable: the answer is too large, or no HTTP.
+        """
+        if self._closed:
+            raise Unavailable("this source was closed; a new configuration has replaced it")
+        request = self._prepared(method, url, params, headers, body)
+        deadline = time.monotonic() + timeout
+        outcome = self._attempt(request, deadline, timeout)
+        if isinstance(outcome, _Stale):
+            outcome = self._attempt(request, deadline, timeout, fresh_only=True)
+        # Raised here and not where it was found out: there, it would carry an exception along that holds the URL.
+        if isinstance(outcome, SourceError):
+            raise outcome
+        return outcome
+
+    def close(self) -> None:
+        """Close the kept connections. Later calls of `send` raise `Unavailable`."""
+        self._closed = True
+        self._adapter.close()
+
+    def _prepared(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | Sequence[tuple[str, str]],
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> requests.PreparedRequest:
+        request = requests.PreparedRequest()
+        headers = {**self._headers, **headers}
+        sendable = method in _METHODS and all(map(_NAME.fullmatch, headers))
+        sendable = sendable and not any(map(_UNSENDABLE.search, headers.values()))
+        try:
+            self._prepare_url(request, url, params)
+            request.prepare_method(method)
+            request.prepare_headers(headers)
+            request.prepare_body(body, None)
+        except (requests.RequestException, UnicodeError):
+            sendable = False
+        if not sendable:
+            raise RejectedRequest("the URL or a header of the request holds characters that HTTP does not allow")
+        return request
+
+    def _prepare_url(
+        self, request: requests.PreparedRequest, url: str, params: Mapping[str, str] | Sequence[tuple[str, str]]
+    ) -> None:
+        """Check the URL and give it to the request with its query.
+
+        requests takes URLs apart and puts them together again, which takes most of its time. It does so here for the
+        first request to an origin, and wherever something in the URL needs to be mended.
+        """
+        settled = _SETTLED_URL.fullmatch(url)
+        if settled and settled[1] in self._checked_origins:
+            query = urlencode(params)
+            request.url = f"{url}{'&' if settled[2] else '?'}{query}" if query else url
+            return
+        self._check_url(url)
+        request.prepare_url(url, params if isinstance(params, Mapping) else list(params))
+        # What it was mended to: digits of other scripts have become a host's plain ones.
+        self._check_url(request.url or "")
+        if settled and len(self._checked_origins) < _ORIGINS:
+            self._checked_origins.add(settled[1])
+
+    def _check_url(self, url: str) -> None:
+        try:
+            parts = urlsplit(url)
+            host, user = parts.hostname or "", parts.username
+        except ValueError:
+            raise RejectedRequest("the URL of the request is malformed") from None
+        if not host:
+            raise RejectedRequest("the URL of the request names no host")
+        if parts.scheme != "https" and not (parts.scheme == "http" and self._loopback_http and _is_loopback(host)):
+            raise Blocked("only https is allowed; plain http only to this machine in a demonstration or test")
+        if user is not None:
+            raise Blocked("a URL with a user or password is not allowed")
+        self._destinations.check_host(host)
+
+    def _attempt(
+        self, request: requests.PreparedRequest, deadline: float, timeout: float, *, fresh_only: bool = False
+    ) -> Reply | SourceError:
+        exchange = Exchange(
+            self._destinations, deadline, self._connect_timeout, self._read_timeout, self._max_bytes, fresh_only
+        )
+        try:
+            response = self._adapter.send(request, timeout=exchange)
+        except SourceError as error:
+            return error
+        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
+            return _trouble(error, exchange, timeout)
+        headers = dict(response.headers.lower_items())
+        return Reply(
+            response.status_code, headers, response.content, retry_after(headers.get("retry-after"), time.time())
+        )
+
+
+class _Stale(Unavailable):
+    """The source had closed a kept connection before it saw the request."""
+
+
+def _trouble(error: BaseException, exchange: Exchange, timeout: float) -> SourceError:
+    """The error of ours for one of requests, urllib3, http.client, ssl or the system: by its class, never its text."""
+    causes = list(_causes(error))
+
+    def found(*classes: type[BaseException]) -> bool:
+        return any(isinstance(cause, classes) for cause in causes)
+
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Unavailable(f"its certificate {_UNTRUSTED.get(cause.verify_code, 'has an unknown signer')}")
+    if found(TimeoutError):
+        return _late(exchange, timeout, connecting=found(NewConnectionError))
+    for classes, kind, detail in _PLAIN_CAUSES:
+        if found(*classes):
+            return kind(detail)
+    if found(ConnectionError, ssl.SSLError):
+        return _closed(exchange, in_tls=found(ssl.SSLError))
+    return Unavailable("no connection")
+
+
+def _late(exchange: Exchange, timeout: float, *, connecting: bool) -> SourceError:
+    if timeout <= 0:
+        return Unavailable("no time was left to ask")
+    if connecting and exchange.connect_timeout < timeout:
+        return Unavailable(f"no connection within {exchange.connect_timeout:g} s")
+    waited = timeout if time.monotonic() >= exchange.deadline else min(timeout, exchange.read_timeout)
+    return Unavailable(f"no answer within {waited:.3g} s")
+
+
+def _closed(exchange: Exchange, *, in_tls: bool) -> SourceError:
+    if exchange.received:
+        return Unavailable("the connection was closed before the end of the answer")
+    if not exchange.connected:
+        return _Stale("a kept connection was closed without an answer")
+    return Unavailable(
+        "no TLS connection could be agreed on" if in_tls else "the connection was closed without an answer"
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error` and every exception that it wraps, however the library at hand wraps them."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        wrapped = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
+        waiting.extend(other for other in wrapped if isinstance(other, BaseException))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _tls_context(ca_file: str | None, client: ClientCertificate | None) -> ssl.SSLContext:
+    if client is None:
+        return _public_tls_context() if ca_file is None else _trusting(ca_file)
+    context = _trusting(ca_file or certifi.where())
+    for file in (client.certificate, client.key):
+        _require_file("client_certificate", file)
+    try:
+        if Path(client.key).stat().st_mode & stat.S_IROTH:
+            raise ValueError(f"client_certificate: any user can read the key {client.key}; run `chmod o= {client.key}`")
+        # Without a password OpenSSL would ask the terminal for that of an encrypted key.
+        context.load_cert_chain(client.certificate, client.key, password="")
+    except FileNotFoundError:
+        raise ValueError(f"client_certificate: there is no file {client.certificate} or {client.key}") from None
+    except OSError:
+        said = f"{client.certificate} and {client.key} are no certificate and its unencrypted key as PEM, readable here"
+        raise ValueError(f"client_certificate: {said}") from None
+    return context
+
+
+def _require_file(option: str, path: str) -> None:
+    """What is no file OpenSSL would wait for, for ever. One that is not there it names itself."""
+    try:
+        open_regular(Path(path)).close()
+    except NoRegularFile as error:
+        raise ValueError(f"{option}: {path} cannot be read: {error.strerror}") from None
+    except OSError:
+        return
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    _require_file("ca_file", ca_file)
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except FileNotFoundError:
+        raise ValueError(f"ca_file: there is no file {ca_file}") from None
+    except OSError:
+        raise ValueError(f"ca_file: {ca_file} holds no readable PEM certificate") from None
+
+
+@functools.cache
+def _public_tls_context() -> ssl.SSLContext:
+    """One for all transports: it takes megabytes and tens of milliseconds to load."""
+    return ssl.create_default_context(cafile=certifi.where())

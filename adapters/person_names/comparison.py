@@ -1,0 +1,334 @@
+"""Whether a name that a participant typed is one of the names in a record.
+
+No score: ratios of whole strings put "Petit Claude" and "Marie-Claude Petit" at 100, and "Le Goff" and "Legoff" at 78.
+Family and given names are compared apart, by rules that a person would give, and the answer is one of four bands. Only
+`exact` and `compatible` may confirm a record, and only one whose number matched; a name is never a key.
+
+What may be another person's name weighs as doubt, and doubts of both parts add up: García is compatible with García
+López where the given names are the same, not where these too are the same in part only.
+docs/contributors/how-names-are-compared.md has examples.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+from adapters.person_names.letters import LONGEST, fold, is_chinese, is_foreign, unmarked
+from adapters.person_names.likeness import Word, rearranged, similar
+from adapters.person_names.word_lists import (
+    BESIDE,
+    COMMON,
+    FOREWORDS,
+    GENERATIONS,
+    GIVEN_PARTICLES,
+    PARTICLES,
+    SHARED_BY_MANY,
+    SHORTENED,
+    SHORTENED_GIVEN,
+    TITLES,
+)
+
+__all__ = ["LONGEST", "Band", "Name", "compare", "fold", "is_withheld"]
+
+
+class Band(IntEnum):
+    """How alike two names are, from strangers to the same."""
+
+    DIFFERENT = 0
+    CLOSE = 1
+    COMPATIBLE = 2
+    EXACT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name of a person in two parts. An empty part is one that nobody gave."""
+
+    family: str = field(repr=False)
+    given: str = field(default="", repr=False)
+
+
+class _Doubt(IntEnum):
+    """How much speaks against two family names, or two given ones, being one. A name may have doubts of 2 in all."""
+
+    NONE = 0
+    """The same letters."""
+    LITTLE = 1
+    """Particles, order, or further given names."""
+    MUCH = 2
+    """One of two family names; an initial; a given name that is not the first."""
+    TOO_MUCH = 3
+
+
+class _Part(NamedTuple):
+    """A family name, or given names: as written, and its words. No repr shows them."""
+
+    text: str
+    words: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "_Part(…)"
+
+
+class _Parts(NamedTuple):
+    """A whole name."""
+
+    family: _Part
+    given: _Part
+
+
+_OUTSIDE_FAMILY = PARTICLES | TITLES | GENERATIONS.keys()
+_OUTSIDE_GIVEN = GIVEN_PARTICLES | TITLES | GENERATIONS.keys()
+_NO_NAMES = _OUTSIDE_FAMILY | FOREWORDS
+_HYPHEN = re.compile("[-\u058a\u05be\u2010-\u2015\u2212\ufe63\uff0d]")
+_SYLLABLE = re.compile("[^aeiouy]*[aeiouy]*[^aeiouy]*")
+_WITHHELD = re.compile(
+    r"\[.*\]|\(.*\)|[\W_]*|.*[*#\u2022\u25cf\u2588]{2}.*|n/a|non[- ]diffus[ai]ble", re.DOTALL | re.IGNORECASE
+)
+_WITHHELD_WORD = re.compile("x{3,}|fnu|lnu|nmn|unknown|inconnue?|withheld|redacted", re.IGNORECASE)
+
+
+def is_withheld(text: str) -> bool:
+    """Whether a registry shows a mark instead of a name: "[NON-DIFFUSIBLE]", "---", "D*****", "FNU", nothing."""
+    text = text[:LONGEST].strip()
+    return (_WITHHELD_WORD if text.isalpha() else _WITHHELD).fullmatch(text) is not None
+
+
+def compare(typed: Name, recorded: Iterable[Name]) -> Band | None:
+    """The best band of `typed` among a record's names; None where the record gives none, or withholds them all.
+
+    Family and given name in the wrong order are at most close, and so is a record without a given name where one was
+    typed. Where none was typed, the family name alone is compared, and it is half of a name where the record has a
+    given name, or a mark in its place: at most close.
+    """
+    ours = _Parts(_part(typed.family), _part(typed.given))
+    best: Band | None = None
+    for name in recorded:
+        if is_withheld(name.family):
+            continue
+        given = _part(name.given)
+        for family in _family_names(_part(name.family)):
+            band = _band(ours, _Parts(family, given))
+            if band is Band.EXACT:
+                return band
+            best = band if best is None or band > best else best
+    return best
+
+
+def _part(text: str) -> _Part:
+    return _Part(text, fold(text))
+
+
+def _family_names(recorded: _Part) -> Iterator[_Part]:
+    """The family name, and both names where a register has two in one field: "DUPONT (MARTIN)", "Dupont née Martin"."""
+    yield recorded
+    if "(" in recorded.text:
+        yield from filter(lambda part: part.words, map(_part, re.split("[()]", recorded.text)))
+    elif not BESIDE.isdisjoint(recorded.words[1:-1]):
+        middle = next(at for at, word in enumerate(recorded.words) if at and word in BESIDE)
+        yield from (_part(" ".join(words)) for words in (recorded.words[:middle], recorded.words[middle + 1 :]))
+
+
+def _band(ours: _Parts, theirs: _Parts) -> Band:
+    of_family, of_given = _doubt_of_family(ours.family, theirs.family), _doubt_of_given(ours, theirs)
+    if of_family + of_given <= _Doubt.MUCH and _may_be_of_one_generation(ours, theirs):
+        alone = not ours.given.text.strip()
+        if alone and theirs.given.text.strip():
+            return Band.CLOSE
+        if of_family is _Doubt.NONE and (of_given is _Doubt.NONE or alone):
+            return Band.EXACT
+        if alone and sorted(ours.family.words) == sorted(theirs.family.words):
+            return Band.EXACT  # a whole name, in whichever order a register writes it
+        if _is_telling(ours, theirs, of_given):
+            return Band.EXACT if of_family is _Doubt.NONE and of_given is _Doubt.LITTLE else Band.COMPATIBLE
+    return Band.CLOSE if _may_be_one(ours, theirs, of_family, of_given) else Band.DIFFERENT
+
+
+def _may_be_one(ours: _Parts, theirs: _Parts, of_family: _Doubt, of_given: _Doubt) -> bool:
+    """Whether a person should look: each part may be the other's, or the words are the same in another order."""
+    foreign = any(map(_is_foreign, (*ours, *theirs)))
+    family, their_family = _heard(_family_words(ours.family)), _heard(_family_words(theirs.family))
+    given, their_given = _heard(_given_words(ours.given)), _heard(_given_words(theirs.given))
+    has_particles = len(family) < len(ours.family.words) or len(their_family) < len(theirs.family.words)
+    may_be_family = (
+        of_family < _Doubt.TOO_MUCH
+        or _is_unreadable(ours.family, theirs.family)
+        or _is_part_of(ours.family.words, theirs.family.words)
+        or similar(family, their_family, given=False, foreign=foreign)
+        or (has_particles and similar(_glued(ours.family), _glued(theirs.family), given=False, foreign=foreign))
+    )
+    if may_be_family and (
+        of_given < _Doubt.TOO_MUCH
+        or is_withheld(theirs.given.text)
+        or _is_unreadable(ours.given, theirs.given)
+        or similar(given, their_given, given=True, foreign=foreign)
+    ):
+        return True
+    return rearranged(family + given, their_family + their_given, foreign=foreign)
+
+
+def _heard(words: Sequence[str]) -> tuple[Word, ...]:
+    return tuple(map(Word, words))
+
+
+def _glued(part: _Part) -> tuple[Word, ...]:
+    """The whole with its particles as one word: Ben Abdellah is also written Benabdallah."""
+    return (Word("".join(part.words)),)
+
+
+def _doubt_of_family(ours: _Part, theirs: _Part) -> _Doubt:
+    if not ours.words or not theirs.words or _are_other_characters(ours, theirs):
+        return _Doubt.TOO_MUCH
+    if ours.words == theirs.words or "".join(ours.words) == "".join(theirs.words):
+        return _Doubt.NONE
+    left, right = _family_words(ours), _family_words(theirs)
+    if "".join(left) == "".join(right) or sorted(left) == sorted(right):
+        return _Doubt.LITTLE
+    return _Doubt.MUCH if _is_contained(*sorted((left, right), key=len)) else _Doubt.TOO_MUCH
+
+
+def _doubt_of_given(ours: _Parts, theirs: _Parts) -> _Doubt:
+    left, right = ours.given, theirs.given
+    if not left.text.strip():
+        return _Doubt.LITTLE  # not asked for, so that the family name alone is compared
+    if not left.words or not right.words or _are_other_characters(left, right):
+        return _Doubt.TOO_MUCH
+    if left.words == right.words or "".join(left.words) == "".join(right.words):
+        return _Doubt.NONE
+    few, many, text = _given_words(left), _given_words(right), right.text
+    if len(few) > len(many):
+        few, many, text = many, few, left.text
+    if "".join(few) == "".join(many):
+        return _Doubt.NONE
+    places = _places(few, many)
+    is_syllabic = len(many) > 1 and all(map(_is_syllabic, (ours.family.words, theirs.family.words, few, many)))
+    if not places or is_syllabic or _is_torn(places, many, text):
+        return _Doubt.TOO_MUCH
+    if places[0] == 0 and few[0] == many[0] and len(few[0]) > 1:
+        # Two letters are half of a name: Jo is not Jo Ann.
+        return _Doubt.TOO_MUCH if len("".join(few)) == 2 else _Doubt.LITTLE
+    if places[0] == 0:
+        return _Doubt.MUCH
+    found = {word for word, place in zip(few, places, strict=True) if len(word) > 1 and word == many[place]}
+    return _Doubt.MUCH if found - SHARED_BY_MANY else _Doubt.TOO_MUCH
+
+
+def _is_telling(ours: _Parts, theirs: _Parts, of_given: _Doubt) -> bool:
+    """Whether something in which both agree is less common than García and María are: a word, or a whole part.
+
+    A given name that is only an initial, or not the first, needs a family name that few bear.
+    """
+    if _agrees_uncommonly(_family_words(ours.family), _family_words(theirs.family)):
+        return True
+    return of_given < _Doubt.MUCH and _agrees_uncommonly(_given_words(ours.given), _given_words(theirs.given))
+
+
+def _agrees_uncommonly(left: Sequence[str], right: Sequence[str]) -> bool:
+    whole = "".join(left)
+    agreed = [whole] if whole == "".join(right) else [word for word in left if word in right]
+    return any(len(word) > 1 and word not in COMMON and word not in _NO_NAMES for word in agreed)
+
+
+def _are_other_characters(ours: _Part, theirs: _Part) -> bool:
+    """Whether both are in Chinese characters, and not the same: 伟 and 薇 are both read "wei"."""
+    if ours.text.isascii() or theirs.text.isascii() or not (is_chinese(ours.text) and is_chinese(theirs.text)):
+        return False
+    left, right = (re.sub(r"[\W_]", "", unmarked(part.text)) for part in (ours, theirs))
+    return left != right
+
+
+def _family_words(part: _Part) -> tuple[str, ...]:
+    """The words without particles and the like; all of them where there is nothing else."""
+    words = part.words
+    if len(words) > 1 and not _OUTSIDE_FAMILY.isdisjoint(words):
+        last = len(words) - 1 if len(words[-1]) == 1 else None
+        words = tuple(word for at, word in enumerate(words) if word not in _OUTSIDE_FAMILY or at == last) or words
+    return tuple(SHORTENED.get(word, word) for word in words)
+
+
+def _given_words(part: _Part) -> tuple[str, ...]:
+    """The words without titles and the like, and without particles between them; all where there is nothing else."""
+    words = part.words
+    if len(words) > 1 and not _OUTSIDE_GIVEN.isdisjoint(words):
+        ends = 0, len(words) - 1
+        words = (
+            tuple(
+                word
+                for at, word in enumerate(words)
+                if word not in _OUTSIDE_GIVEN or (at in ends and word in GIVEN_PARTICLES)
+            )
+            or words
+        )
+    return tuple(SHORTENED_GIVEN.get(word, word) for word in words) if len(words) > 1 else words
+
+
+def _is_contained(few: Sequence[str], many: Sequence[str]) -> bool:
+    """Whether each word of one family name stands in the other, or its initial does, and one of them is a name."""
+    rest, initials, named = list(many), [], False
+    for word in few:
+        if word in rest:
+            rest.remove(word)
+            named = named or (len(word) > 1 and word not in _NO_NAMES)
+        else:
+            initials.append(word)
+    for word in initials:
+        found = next((other for other in rest if _is_initial(word, other)), None)
+        if found is None:
+            return False
+        rest.remove(found)
+    return named
+
+
+def _places(few: Sequence[str], many: Sequence[str]) -> list[int]:
+    """Where the words of one given name, or their initials, stand in the other, in order; empty where one does not."""
+    places, start = [], 0
+    for word in few:
+        place = next((at for at in range(start, len(many)) if word == many[at] or _is_initial(word, many[at])), None)
+        if place is None:
+            return []
+        places.append(place)
+        start = place + 1
+    return places
+
+
+def _is_initial(word: str, other: str) -> bool:
+    return min(len(word), len(other)) == 1 and word[0] == other[0]
+
+
+def _is_torn(places: Sequence[int], words: Sequence[str], text: str) -> bool:
+    """Whether a part of a hyphenated name was found, and a part was not: Jean is not Jean-Pierre."""
+    if not _HYPHEN.search(text):
+        return False
+    found = {words[place] for place in places}
+    return any(0 < sum(word in found for word in bound) < len(bound) for bound in map(fold, text.split()))
+
+
+def _is_syllabic(words: Sequence[str]) -> bool:
+    """Whether a name is of single syllables, as Chinese, Korean and Vietnamese ones are: Kim Min Jun is no Kim Min."""
+    return all(len(word) > 1 and _SYLLABLE.fullmatch(word) for word in words)
+
+
+def _may_be_of_one_generation(ours: _Parts, theirs: _Parts) -> bool:
+    """Whether nothing tells them apart as father and son are: Jr, III, Filho."""
+    left, right = (
+        {GENERATIONS[word] for part in parts for word in part.words if word in GENERATIONS} for parts in (ours, theirs)
+    )
+    return not left or not right or not left.isdisjoint(right)
+
+
+def _is_part_of(left: Sequence[str], right: Sequence[str]) -> bool:
+    """Whether one has all words of the other, particles too: Das and Das Gupta."""
+    return bool(left and right) and (set(left) <= set(right) or set(right) <= set(left))
+
+
+def _is_unreadable(ours: _Part, theirs: _Part) -> bool:
+    """Whether one alone is in Chinese characters: read in Mandarin, Cantonese or Japanese, they are other names."""
+    return bool(ours.words and theirs.words) and is_chinese(ours.text) != is_chinese(theirs.text)
+
+
+def _is_foreign(part: _Part) -> bool:
+    return not part.text.isascii() and is_foreign(unmarked(part.text))

@@ -1,0 +1,177 @@
+"""The people of a file, row by row: the number as it is looked up, and of the other columns those that are kept.
+
+A file may have millions of rows. It is read once from the beginning to the end, and everything that is wrong is told
+with line and column; no value is ever told, for each may be somebody's.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import BinaryIO, NamedTuple
+
+from adapters.file_lines import UTF_8, Lines, Problems, WrongFile
+from adapters.registry.numbers import Cleaner
+from config.registry.model.inputs import Input
+from config.registry.roster import PeopleFile
+from config.suggestions import did_you_mean
+
+SHOWN_PROBLEMS = 10
+LONGEST_VALUE = 1000
+"""Characters of one column; a record with longer ones is not read."""
+
+MOST_LINES = 2_000_000_000
+_DELIMITERS = ",;\t|"
+_SHOWN_COLUMNS = 40
+
+
+class PeopleFileError(ValueError):
+    """The file cannot be used; the message has a line for each problem: file, line, column, and what to do."""
+
+
+class Person(NamedTuple):
+    """One row: the line on which it begins, the cleaned number, and the columns that are kept, in their order."""
+
+    line: int
+    number: str
+    kept: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Person(line={self.line})"
+
+
+class _WrongRow(Exception):
+    """What is wrong with a row, and in which column where it is one."""
+
+
+class PeopleRows:
+    """The people in `raw`, to be gone through once. `name` is what the file is called in messages.
+
+    With `skip_malformed`, a row is left out and counted whose number is empty or cannot be right (`left_out`, and
+    `left_out_at` has the first lines); it is a mistake without. `rows` counts what was read, `columns` are those of the
+    first line.
+    """
+
+    def __init__(
+        self,
+        raw: BinaryIO,
+        name: str,
+        layout: PeopleFile,
+        number: Input,
+        *,
+        packed: bool = False,
+        skip_malformed: bool = False,
+    ) -> None:
+        self._lines = Lines(raw, packed=packed, encoding=layout.encoding)
+        self._layout = layout
+        self._clean = Cleaner(number).text
+        self._longest_number = number.max_length
+        self._skip = skip_malformed
+        self._problems = Problems(name, SHOWN_PROBLEMS)
+        self.columns: Sequence[str] = ()
+        self.rows = self.left_out = 0
+        self.left_out_at: list[int] = []
+
+    def __iter__(self) -> Iterator[Person]:
+        """The people before the first problem. What follows is looked through for further ones.
+
+        Raises:
+            PeopleFileError: with every problem, at the end.
+        """
+        with self._problems.gathered(), closing(self._lines):
+            yield from self._people()
+        if not (self._problems or self.rows > self.left_out):
+            self._problems.end("holds nobody")
+        if self._problems:
+            raise PeopleFileError(str(self._problems))
+
+    def _people(self) -> Iterator[Person]:
+        lines, problems = self._lines, self._problems
+        reader = csv.reader(lines, delimiter=self._layout.delimiter, strict=True)
+        try:
+            self.columns = header = [name.strip() for name in next(reader, [])]
+            wanted = self._positions(header)
+            width = len(header)
+            lines.end_row()
+            for row in reader:
+                line = lines.row
+                lines.end_row()
+                if not any(row):
+                    continue  # spreadsheets write such rows at their end
+                self.rows += 1
+                if line > MOST_LINES:
+                    raise WrongFile(line, f"has more than {MOST_LINES:,} lines")
+                try:
+                    if len(row) != width and (len(row) < width or any(row[width:])):
+                        raise _WrongRow(f"has {len(row)} columns, and the first line {width}; is a quote missing?")
+                    person = self._person(line, [row[position] for position in wanted])
+                except _WrongRow as error:
+                    problems.add(line, str(error), self.rows)
+                else:
+                    if person is not None and not problems:
+                        yield person
+        except csv.Error as error:
+            raise WrongFile(lines.row, _csv_problem(str(error))) from None
+
+    def _positions(self, header: Sequence[str]) -> list[int]:
+        """Where in a row the number stands, and what is kept."""
+        wanted = [self._layout.number, *self._layout.keep]
+        if missing := [name for name in wanted if name not in header]:
+            raise WrongFile(1, self._what_is_there(header, missing))
+        if twice := [name for name in wanted if header.count(name) > 1]:
+            raise WrongFile(1, f"has the column {', '.join(twice)} more than once; rename the others")
+        return [header.index(name) for name in wanted]
+
+    def _what_is_there(self, header: Sequence[str], missing: Sequence[str]) -> str:
+        wanted = [self._layout.number, *self._layout.keep]
+        if len(missing) == len(wanted):
+            # Perhaps the first line is already somebody: nothing of it is shown.
+            joined = self._layout.delimiter.join(header)
+            for other in _DELIMITERS:
+                if set(wanted) <= {name.strip(' "') for name in joined.split(other)}:
+                    return f"its delimiter is not {self._layout.delimiter!r} but {other!r}; write it in its source"
+            return f"its first line must name the columns, and names none of {', '.join(wanted)}"
+        hint = did_you_mean(missing[0], header) if len(missing) == 1 else ""
+        more = len(header) - _SHOWN_COLUMNS
+        there = ", ".join(header[:_SHOWN_COLUMNS]) + (f" and {more} more" if more > 0 else "")
+        return f"has no column {', '.join(missing)}; {f'{hint} There' if hint else 'there'} are {there}"
+
+    def _person(self, line: int, cells: Sequence[str]) -> Person | None:
+        """Raises _WrongRow. None for one that is left out."""
+        number = self._clean(cells[0])
+        if number is None or len(number) > self._longest_number:
+            if not self._skip:
+                raise _WrongRow(
+                    f"column {self._layout.number}: "
+                    + ("is not such a number as its source asks for" if cells[0].strip() else "is empty")
+                )
+            self.left_out += 1
+            if len(self.left_out_at) < SHOWN_PROBLEMS:
+                self.left_out_at.append(line)
+            return None
+        kept = [cell.strip() for cell in cells[1:]]
+        whole = "".join(kept)
+        if not whole.isprintable() or len(whole) > LONGEST_VALUE:
+            kept = [self._tidy(name, text) for name, text in zip(self._layout.keep, kept, strict=True)]
+        return Person(line, number, tuple(kept))
+
+    def _tidy(self, column: str, text: str) -> str:
+        """A value without line ends and tabs."""
+        if len(text) > LONGEST_VALUE:
+            raise _WrongRow(f"column {column}: is longer than {LONGEST_VALUE:,} characters")
+        if text.isprintable():
+            return text
+        text = "".join(" " if character in "\t\r\n\x0b\x0c\x85\u2028\u2029" else character for character in text)
+        if any(character < " " or "\x7f" <= character < "\xa0" for character in text):
+            doubt = "" if self._layout.encoding == UTF_8 else f"; is it really {self._layout.encoding}?"
+            raise _WrongRow(f"column {column}: has a control character{doubt}")
+        return text
+
+
+def _csv_problem(said: str) -> str:
+    if "end of data" in said:
+        return "a quote that is opened here is never closed"
+    if "new-line character" in said:
+        return "its lines end with carriage returns alone; save it with the line ends of Unix or Windows"
+    return f"is no CSV: {said}"

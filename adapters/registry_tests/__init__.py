@@ -1,0 +1,1 @@
+"""Tests the description of a registry before it is published; no worker loads it."""

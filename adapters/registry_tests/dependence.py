@@ -1,0 +1,227 @@
+"""What of an answer a description looks at, and what of a record rests on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import jmespath
+
+from adapters.base import Unreadable
+from adapters.http_client.reply import Reply
+from adapters.registry.decoder import ReplyDecoder
+from adapters.registry.expressions import Expression
+from adapters.registry_tests.encoder import Levels, Unwritable
+from adapters.registry_tests.mutations import Place, at, gone, places, replaced, value_at
+from config.registry import RegistrySource
+from config.registry.model.answer_formats import XmlIn
+from config.registry.model.record import DateField
+from config.registry.model.source import Kept
+
+_NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
+_INSTEAD: Final[tuple[Any, ...]] = ("~", True, False, 0, 10**9)
+"""Values that are put where another stood, to see whether anything depends on it; with those that it is compared with.
+"""
+
+
+class Dependence:
+    """The answer of a source's last step, and which fields of its record rest on what stands where."""
+
+    def __init__(self, source: RegistrySource, reply: Reply) -> None:
+        self._source = source
+        self._decoding = ReplyDecoder(source.steps[-1])
+        self._reply = reply
+
+    def rests(self, name: str, levels: Levels, level: int, place: Place) -> bool:
+        """Whether the field `name` rests on what stands at `place` in the tree of that level."""
+        tree = levels.trees[level]
+        if all(value in _NOTHING for value in value_at(tree, place)):
+            return False
+        return self._depends(self.expression(name), levels, level, tree, place)
+
+    def says(self, name: str) -> bool:
+        """Whether the field `name` has a value, wherever that comes from."""
+        return name in self._source.record.fields and not _is_nothing(self.value(name))
+
+    def value(self, name: str) -> Any:
+        """What the field `name` finds in the record; Unreadable where its expression fails there."""
+        return self._value(self.expression(name), self._reply)
+
+    def rests_on_any(self, name: str, levels: Levels) -> bool:
+        """Whether the field `name` rests on anything that stands in the answer, also where that is null."""
+        expression = self.expression(name)
+        return any(self._leaves(expression, levels, level, tree) for level, tree in enumerate(levels.trees))
+
+    def makes_up(
+        self, name: str, levels: Levels, level: int, place: Place, changed: Any, accepts: Callable[[Reply], bool]
+    ) -> bool:
+        """Whether the field `name` says something though what it says stood at `place`, as `changed` has no more.
+
+        A field may find the same elsewhere. It is made up where a literal of the description has come in, or where it
+        is still accepted without anything that it rests on.
+        """
+        expression, tree = self.expression(name), levels.trees[level]
+        come_in = _used_literals(expression, self._record(levels.with_tree(level, changed)))
+        if come_in - _used_literals(expression, self._record(self._reply)):
+            return True
+        if not self._depends(expression, levels, level, tree, place):
+            return False
+        bare = changed
+        for other in self._leaves(expression, levels, level, changed):
+            without = at(bare, other, gone)
+            if self._writes_record(levels, level, without):
+                bare = without
+        reply = levels.with_tree(level, bare)
+        return not _is_nothing(self._value(expression, reply)) and accepts(reply)
+
+    @property
+    def body(self) -> Any:
+        """The answer as it is decoded; None where it cannot be."""
+        return self._decoding.read(self._reply).body
+
+    @property
+    def record(self) -> Any:
+        """The first record of the answer; None where there is none."""
+        return self._record(self._reply)
+
+    def expression(self, name: str) -> str:
+        """What the field `name` asks of a record."""
+        field = self._source.record.fields[name]
+        return field.value if isinstance(field, DateField) else field
+
+    def _leaves(self, expression: str, levels: Levels, level: int, tree: Any) -> list[Place]:
+        """The places that an expression rests on, without those that hold others."""
+        read = keys_read(self._source, len(self._source.steps) - 1)
+        found = [place for place in places(tree, read) if self._depends(expression, levels, level, tree, place)]
+        return [place for place in found if not any(other != place and other[: len(place)] == place for other in found)]
+
+    def _depends(self, expression: str, levels: Levels, level: int, tree: Any, place: Place) -> bool:
+        before = self._value(expression, levels.with_tree(level, tree))
+        for instead in (*_INSTEAD, *_literals(expression)):
+            try:
+                after = self._value(expression, levels.with_tree(level, at(tree, place, replaced(instead))))
+            except Unwritable:
+                continue
+            if after != before:
+                return True
+        return False
+
+    def _writes_record(self, levels: Levels, level: int, tree: Any) -> bool:
+        try:
+            return isinstance(self._record(levels.with_tree(level, tree)), dict)
+        except Unwritable:
+            return False
+
+    def _value(self, expression: str, reply: Reply) -> Any:
+        try:
+            return Expression(expression).of(self._record(reply))
+        except Unreadable:
+            return Unreadable
+
+    def _record(self, reply: Reply) -> Any:
+        """The first record of an answer, as it stands there; None where there is none."""
+        body = self._decoding.read(reply).body
+        answer = {"status": reply.status, "headers": reply.headers, "body": body}
+        try:
+            found = Expression(self._source.record.origin).of(answer)
+        except Unreadable:
+            return None
+        return found[0] if isinstance(found, list) and found else found
+
+
+def keys_read(source: RegistrySource, index: int) -> Callable[[str], bool]:
+    """Whether a key of the answer of a step is one that its description looks at."""
+    step = source.steps[index]
+    texts = [rule.when for rule in step.outcomes]
+    texts += [kept.value if isinstance(kept, Kept) else kept for kept in step.set.values()]
+    texts += [decoder.xml_in for decoder in step.decoders if isinstance(decoder, XmlIn)]
+    if index == len(source.steps) - 1:
+        record = source.record
+        texts.append(record.origin)
+        texts += [field.value if isinstance(field, DateField) else field for field in record.fields.values()]
+    names: set[str] = set()
+    for text in texts:
+        found = _names(text)
+        if found is None:
+            return lambda _: True
+        names |= found
+    return names.__contains__
+
+
+def _names(expression: str) -> set[str] | None:
+    """The keys that an expression names; None where it looks at keys that it does not name."""
+    names: set[str] = set()
+    for node in _nodes(expression):
+        if node["type"] == "value_projection" or (
+            node["type"] == "function_expression" and node["value"] in {"keys", "values", "merge"}
+        ):
+            return None
+        if node["type"] == "field":
+            names.add(node["value"])
+    return names
+
+
+def _literals(expression: str) -> Iterator[Any]:
+    """The values that stand in an expression itself."""
+    return (node["value"] for node in _nodes(expression) if node["type"] == "literal")
+
+
+def _used_literals(expression: str, record: Any) -> set[int]:
+    """Which of the literals that an expression may give as they are, by their count, its value is made of."""
+    root = jmespath.compile(expression).parsed
+    before = _evaluated(root, record)
+    used = set()
+    for number, path in enumerate(_given_literals(root)):
+        if _evaluated(_with_literal(root, path, "~"), record) != before:
+            used.add(number)
+    return used
+
+
+_TEST_CHILD: Final = {"filter_projection": 2}
+_GIVES_ARGUMENTS: Final = frozenset({"not_null", "to_string", "to_array", "to_number", "merge"})
+
+
+def _given_literals(node: Mapping[str, Any], path: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
+    """Where literals stand that may be the value, or a part of it; not those that something is compared with."""
+    if node["type"] == "literal" and not _is_nothing(node["value"]):
+        yield path
+    if node["type"] in {"comparator", "not_expression"}:
+        return
+    if node["type"] == "function_expression" and node["value"] not in _GIVES_ARGUMENTS:
+        return
+    for index, child in enumerate(node["children"]):
+        if isinstance(child, dict) and index != _TEST_CHILD.get(node["type"]):
+            yield from _given_literals(child, (*path, index))
+
+
+def _with_literal(node: Mapping[str, Any], path: tuple[int, ...], value: Any) -> Mapping[str, Any]:
+    if not path:
+        return {**node, "value": value}
+    children = list(node["children"])
+    children[path[0]] = _with_literal(children[path[0]], path[1:], value)
+    return {**node, "children": children}
+
+
+def _evaluated(node: Mapping[str, Any], record: Any) -> Any:
+    try:
+        return Expression(node).of(record)
+    except Unreadable:
+        return Unreadable
+
+
+def _is_nothing(value: Any) -> bool:
+    """Whether a value says nothing: null, empty, or made of such alone."""
+    match value:
+        case dict():
+            return all(map(_is_nothing, value.values()))
+        case list():
+            return all(map(_is_nothing, value))
+    return value is Unreadable or value is None or value == ""
+
+
+def _nodes(expression: str) -> Iterator[Mapping[str, Any]]:
+    waiting: list[Mapping[str, Any]] = [jmespath.compile(expression).parsed]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += [child for child in node["children"] if isinstance(child, dict)]

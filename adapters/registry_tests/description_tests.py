@@ -1,0 +1,123 @@
+"""The tests of a registry's description, run without a network."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from adapters.http_client.reply import Reply, retry_after
+from adapters.registry_tests.offline_run import NoAnswer, OfflineRun, Path, Played, verdict_text
+from config.problems import dotted
+from config.registry import RegistrySource
+from config.registry.model.answer_formats import Csv
+from config.registry.model.source import Step
+from config.registry.model.trials import Response, Trial
+from config.registry.trial_files import NoFile
+from jurat.vocabulary import Outcome
+
+ReadFile = Callable[[Path, str], bytes]
+"""The content of the file that is named at a place below the source. Raises NoFile."""
+
+_TYPES: Final[Mapping[str, str]] = {
+    "json": "application/json",
+    "xml": "text/xml; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One test and what it came to. `replies` are those of its steps.
+
+    Where it failed, `said` says why and `place` where, below the source; `decided` is the option that decided instead.
+    """
+
+    trial: Trial
+    found: str
+    said: str
+    place: Path
+    replies: Mapping[str, Reply]
+    decided: Path = ()
+
+    @property
+    def passed(self) -> bool:
+        return not self.said
+
+    @property
+    def expected(self) -> str:
+        """The verdict that the test expects."""
+        return verdict_text(self.trial.outcome, self.trial.reason)
+
+
+def try_all(source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile) -> Iterator[Tried]:
+    """Run the tests of `source`, in order."""
+    for index, trial in enumerate(source.tests):
+        yield _tried(("tests", index), trial, source, offline_run, read_file)
+
+
+def _tried(path: Path, trial: Trial, source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile) -> Tried:
+    steps = {step.name: step for step in source.steps}
+    replies: dict[str, Reply] = {}
+    for name, response in trial.responses.items():
+        place: Path = (*path, "responses", name)
+        try:
+            replies[name] = _reply(response, steps[name], (*place, "file"), read_file)
+        except NoFile as missing:
+            return Tried(trial, "", str(missing), (*place, "file"), replies)
+    try:
+        played = offline_run.play(trial, replies)
+    except NoAnswer as missing:
+        said = f"the step '{missing.step}' was asked, and the test has no response for it — add it to responses:"
+        return Tried(trial, "", said, (*path, "responses"), replies)
+    found = str(played)
+    if found != verdict_text(trial.outcome, trial.reason):
+        return Tried(trial, found, difference(trial, played), (*path, "expect"), replies, played.place)
+    for name in trial.responses:
+        if name not in played.asked:
+            said = f"the look-up ended before the step '{name}' was asked ({_why(played)}) — remove this response"
+            return Tried(trial, found, said, (*path, "responses", name), replies)
+    return Tried(trial, found, "", path, replies)
+
+
+def difference(trial: Trial, played: Played) -> str:
+    """What is told of a test that came to something else."""
+    expected = verdict_text(trial.outcome, trial.reason)
+    hint = "fix the description, or the test where it is mistaken"
+    return f"the test '{trial.name}' expects {expected} and gives {played}: {_why(played)} — {hint}"
+
+
+def _why(played: Played) -> str:
+    if played.outcome is Outcome.ACCEPTED:
+        return "every rule held"
+    decided = f"{dotted(played.place)} decided"
+    return f"{decided} ({played.detail})" if played.detail else decided
+
+
+def _reply(response: Response, step: Step, place: Path, read_file: ReadFile) -> Reply:
+    body, kind = b"", _kind_of(step)
+    if response.content is not None:
+        body, kind = json.dumps(response.content, ensure_ascii=False).encode(), "json"
+    elif response.text is not None:
+        body = response.text.encode(_encoding_of(step), "replace")
+    elif response.file is not None:
+        body = read_file(place, response.file)
+        suffix = response.file.rpartition(".")[2].lower()
+        kind = suffix if suffix in _TYPES else kind
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if body:
+        headers.setdefault("content-type", _TYPES[kind])
+    return Reply(response.status, headers, body, retry_after(headers.get("retry-after"), time.time()))
+
+
+def _kind_of(step: Step) -> str:
+    first = step.decoders[0]
+    return first if isinstance(first, str) else "csv"
+
+
+def _encoding_of(step: Step) -> str:
+    first = step.decoders[0]
+    return first.csv.encoding if isinstance(first, Csv) else "utf-8"

@@ -1,0 +1,102 @@
+"""What keeps a registry's description from being published: its tests, and the moods that every registry has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from adapters.registry_tests.conformance import Acted, play_moods
+from adapters.registry_tests.coverage import unshown
+from adapters.registry_tests.description_tests import ReadFile, Tried, try_all
+from adapters.registry_tests.failure_places import pointed
+from adapters.registry_tests.offline_run import OfflineRun, Path
+from adapters.registry_tests.roster_tests import try_list
+from config.registry import RegistrySource
+from config.registry.model.rules import NameRule, Then
+from config.registry.model.source import RecordSource
+from config.registry.roster import RegisterFileSource
+from jurat.vocabulary import Outcome
+
+_SEE: Final = "see docs/administrators/add-a-registry.md"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedExamination:
+    """Something to fix before the description is published, at a place below the source."""
+
+    place: Path
+    said: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What became of the tests and moods of one description; without `faults` it may be published."""
+
+    tried: tuple[Tried, ...]
+    acted: tuple[Acted, ...]
+    faults: tuple[FailedExamination, ...]
+
+
+def examine(source: RegistrySource, read_file: ReadFile) -> Examination:
+    """Run the tests of `source`, then play it in every bad mood. Nothing is sent, and no secret is read."""
+    offline_run = OfflineRun(source)
+    tried = tuple(try_all(source, offline_run, read_file))
+    acted = tuple(play_moods(source, offline_run, tried))
+    hidden = (FailedExamination(*each) for each in unshown(source, offline_run, tried))
+    return Examination(tried, acted, (*_missing(source), *_red(tried, source), *hidden, *_taken_for_a_word(acted)))
+
+
+def examine_list(source: RegisterFileSource, read_file: ReadFile) -> Examination:
+    """Run the tests of a list of people. It is asked in the database alone, and has no moods."""
+    tried = tuple(try_list(source, read_file))
+    return Examination(tried, (), (*_missing(source), *_red(tried)))
+
+
+def refuses(source: RecordSource) -> bool:
+    """Whether anything in the description could refuse somebody."""
+    steps = source.steps if isinstance(source, RegistrySource) else ()
+    return (
+        source.record.absent == "refused"
+        or any(rule.refuses for rule in source.rules if not isinstance(rule, NameRule))
+        or any(outcome.then is Then.REFUSED for step in steps for outcome in step.outcomes)
+    )
+
+
+def _missing(source: RecordSource) -> Iterator[FailedExamination]:
+    """A description that refuses nobody needs no test that is refused."""
+    expected = {trial.outcome for trial in source.tests}
+    missing = [outcome for outcome in Outcome if outcome not in expected]
+    if not refuses(source) and Outcome.REFUSED in missing:
+        missing.remove(Outcome.REFUSED)
+    if missing:
+        listed = " nor ".join(missing)
+        hint = f"add one to tests: for each, with what the registry answers then; {_SEE}"
+        yield FailedExamination(("tests",), f"no test expects {listed}, and without it nothing is published", hint)
+
+
+def _red(tried: Sequence[Tried], source: RegistrySource | None = None) -> Iterator[FailedExamination]:
+    """A fault for each test that failed; one for all that fail for an expression that gives nothing."""
+    told: set[Path] = set()
+    for test in tried:
+        if test.passed:
+            continue
+        line = None if source is None else pointed(source, test)
+        if line is None:
+            said, _, hint = test.said.partition(" — ")
+            yield FailedExamination(test.place, said, hint)
+        elif line[0] not in told:
+            told.add(line[0])
+            yield FailedExamination(*line)
+
+
+def _taken_for_a_word(acted: Sequence[Acted]) -> Iterator[FailedExamination]:
+    """One fault for each option that takes a mood for the registry's word, with the first mood that shows it."""
+    groups: dict[tuple[Path, str], list[Acted]] = {}
+    for each in acted:
+        if each.place is not None:
+            groups.setdefault((each.place, each.hint), []).append(each)
+    for (place, hint), (first, *others) in groups.items():
+        more = f", and in {len(others)} more" if others else ""
+        yield FailedExamination(place, f"{first.said}{more}", hint)

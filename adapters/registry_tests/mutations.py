@@ -1,0 +1,236 @@
+"""An answer's tree, changed as registries change theirs without notice: keys gone, renamed, null, nested otherwise.
+
+Trees are plain data and never changed in place: what a change does not touch is shared between both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+EACH: Final = "[]"
+"""Stands in a place for all entries of a list; "[0]" for the first one alone."""
+
+MOST_PLACES: Final = 150
+"""Places of one answer that are changed; those near the root come first."""
+
+MOST_ENTRIES: Final = 6
+"""Entries of lists that are changed alone at one place; the first ones."""
+
+Place = tuple[str, ...]
+"""Keys from the root on, such as ("people", EACH, "status")."""
+
+_ENTRY = re.compile(r"\[([0-9]+)\]")
+_CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
+_LOWER_AFTER_BAR = re.compile(r"(?<=[A-Za-z0-9])_+([a-z0-9])")
+
+
+class MutationKind(StrEnum):
+    """What happens to a key, or to the whole answer."""
+
+    GONE = "is gone"
+    NULL = "is null"
+    RENAMED = "has another name"
+    NESTED = "is nested one level deeper"
+    RETYPED = "is another kind of value"
+    WRAPPED = "everything is one level deeper"
+    RESTYLED = "all keys are spelled in another style"
+    ALL_RENAMED = "all keys at the top have another name"
+    ALL_NULL = "all values are null"
+
+
+TAKEN_AWAY: Final = frozenset({MutationKind.GONE, MutationKind.NULL, MutationKind.RENAMED})
+"""Changes after which what stood there is not said any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An answer in another shape. `place` is the key that was changed; () where it was the whole."""
+
+    kind: MutationKind
+    tree: Any = field(repr=False)
+    place: Place = ()
+
+    def __str__(self) -> str:
+        return f"{dotted(self.place)} {self.kind}" if self.place else str(self.kind)
+
+    @property
+    def of_one(self) -> bool:
+        """Whether one entry of a list was changed, and those beside it were not."""
+        return any(map(_ENTRY.fullmatch, self.place))
+
+
+def shapes(tree: Any, is_read: Callable[[str], bool]) -> Iterator[Shape]:
+    """`tree` in every other shape, as far as it concerns keys that the description reads.
+
+    In lists a key is changed in all entries, and in one of several alone.
+    """
+    for place in places(tree, is_read):
+        for here in (place, *entries(tree, place)):
+            for kind, change in _CHANGES:
+                changed = at(tree, here, change)
+                if changed != tree:
+                    yield Shape(kind, changed, here)
+    yield Shape(MutationKind.WRAPPED, {"data": tree})
+    yield Shape(MutationKind.ALL_NULL, _leaves(tree, lambda _: None))
+    for style in (_camel, _snake, str.upper):
+        restyled = _keys(tree, style)
+        if restyled != tree:
+            yield Shape(MutationKind.RESTYLED, restyled)
+    if isinstance(tree, dict) and tree:
+        yield Shape(MutationKind.ALL_RENAMED, {_other_name(key): value for key, value in tree.items()})
+
+
+def places(tree: Any, is_read: Callable[[str], bool]) -> list[Place]:
+    """Where a key stands that is read, from the root on, each once for all entries of a list."""
+    found: dict[Place, None] = {}
+    level: list[tuple[Place, Any]] = [((), tree)]
+    while level and len(found) < MOST_PLACES:
+        below: list[tuple[Place, Any]] = []
+        for place, node in level:
+            match node:
+                case dict():
+                    below += [((*place, key), child) for key, child in node.items()]
+                case list():
+                    below += [((*place, EACH), child) for child in node]
+        found |= {place: None for place, _ in below if place[-1] != EACH and is_read(place[-1])}
+        level = below
+    return list(found)[:MOST_PLACES]
+
+
+def entries(tree: Any, place: Place) -> list[Place]:
+    """The places of single entries that `place` is made of; none where it is one."""
+    found: list[tuple[Place, Any]] = [((), tree)]
+    for key in place:
+        below: list[tuple[Place, Any]] = []
+        for above, node in found:
+            match node:
+                case list() if key == EACH:
+                    below += [((*above, f"[{index}]"), child) for index, child in enumerate(node)]
+                case dict() if key in node:
+                    below.append(((*above, key), node[key]))
+        found = below
+    return [each for each, _ in found[:MOST_ENTRIES]] if len(found) > 1 else []
+
+
+def at(tree: Any, place: Place, change: Callable[[dict[str, Any], str], dict[str, Any]]) -> Any:
+    """`tree` with `change` made to the map that holds the last key of `place`, in the entries of lists on the way."""
+    key, *below = place
+    match tree:
+        case list():
+            rest = tuple(below)
+            return [at(one, rest, change) if _is_meant(key, index) else one for index, one in enumerate(tree)]
+        case dict() if key in tree:
+            return {**tree, key: at(tree[key], tuple(below), change)} if below else change(tree, key)
+    return tree
+
+
+def value_at(tree: Any, place: Place) -> Iterator[Any]:
+    """The values at a place: one, or one of each entry of the lists on the way."""
+    if not place:
+        yield tree
+        return
+    key, *below = place
+    match tree:
+        case list():
+            for position, child in enumerate(tree):
+                if _is_meant(key, position):
+                    yield from value_at(child, tuple(below))
+        case dict() if key in tree:
+            yield from value_at(tree[key], tuple(below))
+
+
+def replaced(value: Any) -> Callable[[dict[str, Any], str], dict[str, Any]]:
+    """The change that puts `value` where something else was."""
+    return lambda node, key: {**node, key: value}
+
+
+def dotted(place: Place) -> str:
+    """A place as people write it: `people[].status`, `people[0].status`."""
+    return re.sub(r"\.(\[[0-9]*\])", r"\1", ".".join(place))
+
+
+def _is_meant(key: str, position: int) -> bool:
+    """Whether a key of a place means the entry at that position of a list."""
+    return key in (EACH, f"[{position}]")
+
+
+def gone(node: dict[str, Any], key: str) -> dict[str, Any]:
+    """The change that takes a key away."""
+    return {name: value for name, value in node.items() if name != key}
+
+
+def _renamed(node: dict[str, Any], key: str) -> dict[str, Any]:
+    return {_other_name(name) if name == key else name: value for name, value in node.items()}
+
+
+def _nested(node: dict[str, Any], key: str) -> dict[str, Any]:
+    value = node[key]
+    match value:
+        case dict():
+            other: Any = [value]
+        case list():
+            other = {"items": value}
+        case _:
+            other = {"value": value}
+    return {**node, key: other}
+
+
+def _retyped(node: dict[str, Any], key: str) -> dict[str, Any]:
+    value = node[key]
+    match value:
+        case bool():
+            other: Any = "true" if value else "false"
+        case int() | float():
+            other = str(value)
+        case str() if re.fullmatch("[1-9][0-9]{0,17}", value):
+            other = int(value)
+        case str():
+            other = [value]
+        case [one]:
+            other = one
+        case _:
+            other = value
+    return {**node, key: other}
+
+
+_CHANGES: Final = (
+    (MutationKind.GONE, gone),
+    (MutationKind.NULL, replaced(None)),
+    (MutationKind.RENAMED, _renamed),
+    (MutationKind.NESTED, _nested),
+    (MutationKind.RETYPED, _retyped),
+)
+
+
+def _other_name(key: str) -> str:
+    return f"{key}2"
+
+
+def _keys(tree: Any, style: Callable[[str], str]) -> Any:
+    match tree:
+        case dict():
+            return {style(key): _keys(value, style) for key, value in tree.items()}
+        case list():
+            return [_keys(value, style) for value in tree]
+    return tree
+
+
+def _leaves(tree: Any, change: Callable[[Any], Any]) -> Any:
+    match tree:
+        case {**members} if members:
+            return {key: _leaves(value, change) for key, value in members.items()}
+        case [*entries] if entries:
+            return [_leaves(value, change) for value in entries]
+    return change(tree)
+
+
+def _camel(key: str) -> str:
+    return _LOWER_AFTER_BAR.sub(lambda found: found[1].upper(), key)
+
+
+def _snake(key: str) -> str:
+    return _CAPITAL.sub(r"_\1", key).lower()

@@ -1,0 +1,161 @@
+"""The tests of a list of people: each brings a small list along, which is read and looked up as an imported one is."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+
+from adapters.base import Finding, Query, SourceError, Unavailable
+from adapters.fingerprints import Fingerprints
+from adapters.registry.roster import RegisterFileAdapter, namespace
+from adapters.registry.roster_rows import PeopleFileError, PeopleRows
+from adapters.registry.rules import Failure
+from adapters.registry.trace import LookupTrace
+from adapters.registry_tests.description_tests import ReadFile, Tried, difference
+from adapters.registry_tests.offline_run import Path, Played, verdict_text
+from config.hours import parse_zone
+from config.registry.model.rules import Rule
+from config.registry.model.trials import Response, Trial
+from config.registry.roster import FILE, HOW_ROWS, PeopleFile, RegisterFileSource, are_rows
+from config.registry.trial_files import NoFile
+from jurat.vocabulary import Outcome
+
+_ROWS = ".json"
+_MADE_UP = Fingerprints([b"made up for tests, and kept nowhere"])
+
+
+def try_list(source: RegisterFileSource, read_file: ReadFile) -> Iterator[Tried]:
+    """Run the tests of `source`, in order."""
+    for index, trial in enumerate(source.tests):
+        yield _tried(("tests", index), trial, source, read_file)
+
+
+def _tried(path: Path, trial: Trial, source: RegisterFileSource, read_file: ReadFile) -> Tried:
+    response, at = trial.responses.get(FILE), (*path, "responses", FILE)
+    try:
+        content = _content(response, source.file, (*at, "file"), read_file)
+    except NoFile as missing:
+        return Tried(trial, "", str(missing), (*at, "file"), {})
+    shelf = _Shelf(source, content, trial.today or datetime.now(UTC).date())
+    try:
+        played = _play(source, trial, shelf)
+    except PeopleFileError as error:
+        said = f"its list cannot be read: {str(error).splitlines()[0]} — fix the list, or what file: says of it"
+        return Tried(trial, "", said, at, {})
+    found = str(played)
+    if shelf.asked and content is None:
+        said = f"the list was asked, and the test has none — add responses: {{ {FILE}: {{ text: … }} }}"
+        return Tried(trial, "", said, path, {})
+    if found != verdict_text(trial.outcome, trial.reason):
+        return Tried(trial, found, difference(trial, played), (*path, "expect"), {})
+    return Tried(trial, found, "", path, {})
+
+
+def _content(response: Response | None, layout: PeopleFile, place: Path, read_file: ReadFile) -> bytes | None:
+    """The list as a file: rows in JSON are written as the description says, so that they fit whatever it says.
+
+    Raises:
+        NoFile: its file cannot be read, or has no such rows.
+    """
+    if response is None:
+        return None
+    rows = response.content
+    if response.file is not None:
+        content = read_file(place, response.file)
+        if not response.file.lower().endswith(_ROWS):
+            return content
+        try:
+            rows = json.loads(content)
+        except ValueError:
+            rows = None
+        if not are_rows(rows):
+            raise NoFile(f"the file {response.file} has no rows — {HOW_ROWS}")
+    if rows is not None:
+        return _written(rows, layout).encode(layout.encoding, "replace")
+    return None if response.text is None else response.text.encode(layout.encoding, "replace")
+
+
+def _written(rows: Sequence[Mapping[str, str]], layout: PeopleFile) -> str:
+    made = io.StringIO(newline="")
+    writer = csv.DictWriter(made, list(rows[0]), delimiter=layout.delimiter)
+    writer.writeheader()
+    writer.writerows(rows)
+    return made.getvalue()
+
+
+def _play(source: RegisterFileSource, trial: Trial, shelf: _Shelf) -> Played:
+    """What the look-up of `trial` comes to on its day."""
+    now = datetime.combine(shelf.data_date, time(12), parse_zone(source.record.timezone))
+    notes = _RosterNotes()
+    adapter = RegisterFileAdapter(source, shelf, _MADE_UP, lambda: now, notes)
+    asked: tuple[str, ...] = (FILE,)
+    try:
+        found = adapter.look_up(Query(trial.input, requirement=trial.require))
+    except SourceError as error:
+        return Played(Outcome.UNDETERMINED, error.reason, ("record", "fields"), asked, error.detail)
+    if not isinstance(found, Finding):
+        raise TypeError("a list finds no places")
+    if notes.unfit is not None:
+        name, failed = notes.unfit
+        return Played(found.outcome, found.reason, ("inputs", name), (), failed)
+    place: Path = ("rules",)
+    if found.evidence.get("records") != 1:
+        place = ("record", "absent") if found.evidence.get("records") == 0 else ("file", "number")
+    else:
+        verdict = (found.outcome, found.reason)
+        place = next((("rules", index) for index, failure in notes.failures if failure == verdict), place)
+    return Played(found.outcome, found.reason, place, asked)
+
+
+class _RosterNotes(LookupTrace):
+    """Remembers where a look-up was decided."""
+
+    def __init__(self) -> None:
+        self.unfit: tuple[str, str] | None = None
+        self.failures: list[tuple[int, Failure]] = []
+
+    def malformed(self, name: str, failed: str) -> None:
+        self.unfit = name, failed
+
+    def ruled(self, index: int, rule: Rule, failure: Failure | None) -> None:
+        if failure is not None:
+            self.failures.append((index, failure))
+
+
+@dataclass(slots=True)
+class _List:
+    """A list in force."""
+
+    layout: str
+    key_id: str
+    data_date: date
+    people: Mapping[bytes, Sequence[Mapping[str, str]]] = field(repr=False)
+    count: int
+    version: int = 1
+    left_out: int = 0
+
+
+class _Shelf:
+    """Has the one list that a test brings along; reads it when it is asked."""
+
+    def __init__(self, source: RegisterFileSource, content: bytes | None, data_date: date) -> None:
+        self._source = source
+        self._content = content
+        self.data_date = data_date
+        self.asked = False
+
+    def people(self, register: str, numbers: Sequence[bytes]) -> _List:
+        """The whole list. Raises PeopleFileError, and Unavailable where the test has none."""
+        self.asked = True
+        if self._content is None:
+            raise Unavailable("there is no list")
+        layout = self._source.file
+        key_id, hashed = _MADE_UP.newest_digest(namespace(register))
+        people: dict[bytes, list[Mapping[str, str]]] = {}
+        for _, number, kept in PeopleRows(io.BytesIO(self._content), "list", layout, self._source.number_input):
+            people.setdefault(hashed(number), []).append(dict(zip(layout.keep, kept, strict=True)))
+        return _List(self._source.layout, key_id, self.data_date, people, len(people))

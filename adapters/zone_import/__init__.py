@@ -1,0 +1,1 @@
+"""Reads and checks uploaded files of zones; no worker loads it."""

@@ -1,0 +1,100 @@
+"""What is read of a file of zones and how it is checked, from its kind to shapes in WGS 84."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import shapely
+
+from adapters.zone_import.features import check_shape, in_degrees
+from adapters.zone_import.geojson import read_geojson
+from adapters.zone_import.layers import MOST_VERTICES, WGS84, FileProblem, Labels, Layer, Shape
+from adapters.zone_import.packages import read_geopackage, read_zipped_shapefile
+from adapters.zone_import.projection import Box, system_of
+from adapters.zone_import.sets import check_set
+
+FILES = {"geojson": "upload.json", "geopackage": "upload.gpkg", "zip": "upload.zip"}
+"""The kinds of files, and the names under which they lie in a folder. Nobody's own name reaches a library."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneFileRequest:
+    """What to read, and how: see `adapters.zone_import.files.read_zone_file`."""
+
+    kind: str
+    name_property: str = "id"
+    title_property: str = "name"
+    layer: str | None = None
+    crs: str | None = None
+    expected: Box | None = None
+    overlapping: bool = False
+
+
+@dataclass(slots=True)
+class Found:
+    """What was read. `zones` have a name, a title and a shape in WGS 84; there are none where there are problems."""
+
+    crs: str = ""
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    zones: list[tuple[str, str, Shape]] = field(default_factory=list)
+
+
+def examine(folder: Path, request: ZoneFileRequest) -> Found:
+    """Read and check the file of the request's kind in the folder. What is wrong is in the result, never raised."""
+    found = Found()
+    try:
+        layer = _read(folder / FILES[request.kind], request)
+        system = system_of(layer.crs, request.crs)
+    except FileProblem as error:
+        found.problems.append(str(error))
+        return found
+    found.crs = system.name
+    found.notes += system.notes
+    vertices = _vertices(feature.shape for feature in layer.features)
+    if vertices <= MOST_VERTICES:
+        for feature in layer.features:
+            check_shape(feature, system)
+        check_set(layer.features, system, overlapping=request.overlapping)
+        for feature in layer.features:
+            shape = in_degrees(feature, system, request.expected)
+            if shape is not None:
+                found.zones.append((feature.name, feature.title, shape))
+        vertices = _vertices(shape for _, _, shape in found.zones)
+    for feature in layer.features:
+        found.problems += feature.problems
+        found.notes += feature.notes
+    if vertices > MOST_VERTICES:
+        found.problems.append(
+            f"{vertices:,} vertices; at most {MOST_VERTICES:,} are taken: simplify the borders or split the file"
+        )
+    if found.problems:
+        found.zones.clear()
+    return found
+
+
+def say(found: Found, out: IO[str]) -> None:
+    """Write what was found: one line of JSON about the file, and one for each zone."""
+    head = {"crs": found.crs, "problems": found.problems, "notes": found.notes, "zones": len(found.zones)}
+    out.write(json.dumps(head) + "\n")
+    for name, title, shape in found.zones:
+        wkb = shapely.to_wkb(shape, hex=True, output_dimension=2, byte_order=1)
+        out.write(json.dumps({"name": name, "title": title, "wkb": wkb}) + "\n")
+
+
+def _read(path: Path, request: ZoneFileRequest) -> Layer:
+    labels = Labels(request.name_property, request.title_property)
+    if request.kind == "geopackage":
+        return read_geopackage(path, labels, request.layer)
+    if request.kind == "zip":
+        return read_zipped_shapefile(path, labels)
+    layer = read_geojson(path, labels)
+    return layer if layer.crs or request.crs else Layer(layer.features, WGS84)
+
+
+def _vertices(shapes: Iterable[Shape | None]) -> int:
+    return sum(int(shapely.get_num_coordinates(shape)) for shape in shapes if shape is not None)

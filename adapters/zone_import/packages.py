@@ -1,0 +1,275 @@
+"""Reads features from GeoPackage (https://www.geopackage.org/spec131/) and zipped Shapefile
+(https://www.esri.com/content/dam/esrisites/sitecore-archive/Files/Pdfs/library/whitepapers/pdfs/shapefile.pdf).
+
+A GeoPackage is a database, whose views, triggers and virtual tables may name other files. So SQLite alone reads it,
+for reading only, and its plain tables only. A Shapefile is read by GDAL, which has forgotten every other driver by
+then, from files that were unpacked here under names of our own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import shapely
+from shapely import MultiPolygon, Polygon
+
+from adapters.zone_import.layers import (
+    MOST_FEATURES,
+    Feature,
+    FileProblem,
+    Labels,
+    Layer,
+    labelled,
+    too_many,
+)
+
+MOST_ENTRIES = 50
+LARGEST_UNPACKED = 200 * 1024 * 1024
+LARGEST_RATIO = 200
+"""How many times larger a file in a zip may be than it is packed. Tables with much blank reach 100, bombs 1,000."""
+
+SHAPEFILE_DRIVER = "ESRI Shapefile"
+
+_SHAPEFILE_PARTS = (".shp", ".shx", ".dbf")
+_SYSTEM, _ENCODING = ".prj", ".cpg"
+_ENVELOPE_BYTES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
+_CHUNK = 1024 * 1024
+
+
+# --------------------------------------------------------------------------------------------------------- GeoPackage
+
+
+def read_geopackage(path: Path, labels: Labels, layer: str | None = None) -> Layer:
+    """The features of one table of polygons; `layer` names it where there are several.
+
+    Raises:
+        FileProblem: it is no GeoPackage, or the layer is not clear, or has no features, or too many.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as package:
+            package.execute("PRAGMA trusted_schema = OFF")
+            package.execute("PRAGMA cell_size_check = ON")
+            package.set_authorizer(_only_reading)
+            package.row_factory = sqlite3.Row
+            return _layer(package, labels, layer)
+    except sqlite3.DatabaseError as error:
+        raise FileProblem(f"cannot be read as a GeoPackage: {str(error)[:100]}") from None
+
+
+def _only_reading(action: int, *_: str | None) -> int:
+    """SQLite asks for each step of a statement. Functions, attached files and changes are no part of ours."""
+    allowed = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
+    return sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
+
+
+def _layer(package: sqlite3.Connection, labels: Labels, layer: str | None) -> Layer:
+    found = {
+        str(row["table_name"]): (str(row["column_name"]), row["srs_id"])
+        for row in package.execute(
+            "SELECT g.table_name, g.column_name, g.srs_id FROM gpkg_geometry_columns g "
+            "JOIN gpkg_contents c ON c.table_name = g.table_name WHERE c.data_type = 'features' LIMIT 100"
+        )
+    }
+    if layer is None and len(found) == 1:
+        (layer,) = found
+    if layer not in found:
+        there = ", ".join(name[:40] for name in found) or "none"
+        raise FileProblem(f"has the layers {there}; name the one to take with --layer")
+    stored = package.execute("SELECT type, sql FROM sqlite_schema WHERE name = ?", (layer,)).fetchone()
+    if stored is None or stored["type"] != "table" or not str(stored["sql"]).upper().startswith("CREATE TABLE"):
+        raise FileProblem(f"has the layer {layer[:40]!r} as something else than a plain table: export it again")
+    column, system = found[layer]
+    everything = f"SELECT * FROM {_quoted(layer)} LIMIT {MOST_FEATURES + 1}"  # noqa: S608 - quoted
+    rows = package.execute(everything).fetchall()
+    if len(rows) > MOST_FEATURES:
+        raise too_many(len(rows))
+    features = []
+    for index, row in enumerate(rows):
+        properties = {name: row[name] for name in row.keys() if name != column}  # noqa: SIM118 - a Row is no mapping
+        blob = row[column] if column in row.keys() else None  # noqa: SIM118 - as above
+        features.append(_feature(index, properties, labels, _wkb_of(blob)))
+    return Layer(_some(features), _crs_of(package, system))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _wkb_of(blob: Any) -> bytes | None:
+    """The WKB behind the header of a GeoPackage's geometry (2.1.3): GP, version, flags, reference system, envelope."""
+    if not isinstance(blob, bytes) or len(blob) < 8 or blob[:2] != b"GP":
+        return None
+    return blob[8 + _ENVELOPE_BYTES.get((blob[3] >> 1) & 7, len(blob)) :]
+
+
+def _crs_of(package: sqlite3.Connection, system: Any) -> str:
+    row = package.execute(
+        "SELECT organization, organization_coordsys_id, definition FROM gpkg_spatial_ref_sys WHERE srs_id = ?",
+        (system,),
+    ).fetchone()
+    if row is None or system in (-1, 0):  # "undefined", by the standard
+        return ""
+    if str(row["organization"]).upper() in {"EPSG", "IGNF", "ESRI", "OGC"}:
+        return f"{row['organization']}:{row['organization_coordsys_id']}"
+    definition = str(row["definition"])
+    return "" if definition.lower() == "undefined" else definition
+
+
+# ---------------------------------------------------------------------------------------------------------- Shapefile
+
+
+def read_zipped_shapefile(path: Path, labels: Labels) -> Layer:
+    """The features of the one Shapefile in a zip, which may lie in a folder there. Unpacks it beside the zip.
+
+    Raises:
+        FileProblem: the zip holds something else, or what no zone file needs, or pyogrio is missing.
+    """
+    stem = path.with_name("unpacked")
+    _unpack(path, stem)
+    try:
+        import pyogrio.errors  # noqa: PLC0415 - an extra
+        import pyogrio.raw  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise FileProblem(
+            "is a Shapefile, for which pyogrio is needed: pip install pyogrio (`make demo` does it), or export the "
+            "file as GeoJSON"
+        ) from None
+    _forget_other_drivers(pyogrio)
+    source = stem.with_suffix(".shp")
+    try:
+        there = pyogrio.read_info(source)
+        if there["driver"] != SHAPEFILE_DRIVER:
+            raise FileProblem("is no Shapefile")
+        if (there["features"] or 0) > MOST_FEATURES:
+            raise too_many(int(there["features"]))
+        meta, _, shapes, fields = pyogrio.raw.read(source, force_2d=True, max_features=MOST_FEATURES + 1)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, UnicodeDecodeError):
+        raise FileProblem("cannot be read as a Shapefile: it is damaged; export it again, with its .cpg") from None
+    if shapes is None:
+        raise FileProblem("has no features")
+    columns = dict(zip((str(name) for name in meta["fields"]), fields, strict=True))
+    features = [
+        _feature(index, {name: _plain(column[index]) for name, column in columns.items()}, labels, wkb)
+        for index, wkb in enumerate(shapes)
+    ]
+    system = stem.with_suffix(_SYSTEM)
+    return Layer(_some(features), system.read_text("utf-8", "replace").strip() if system.exists() else "")
+
+
+def _forget_other_drivers(pyogrio: Any) -> None:
+    """Leave GDAL with the one driver. It would open a file with whichever says that it can.
+
+    GDAL goes through its list of what to skip whenever drivers are registered, which pyogrio did when it was loaded.
+    """
+    others = [name for name in pyogrio.list_drivers() if name != SHAPEFILE_DRIVER]
+    pyogrio.set_gdal_config_options({"GDAL_SKIP": ",".join(others) + ","})
+    pyogrio.core._register_drivers()  # noqa: SLF001 - there is no public way, and what it did is looked at
+    if left := set(pyogrio.list_drivers()) - {SHAPEFILE_DRIVER}:
+        raise FileProblem(f"is not read, for GDAL here would not give up {', '.join(sorted(left))[:100]}")
+
+
+def _unpack(path: Path, stem: Path) -> None:
+    """Unpack the parts of the Shapefile to `stem` with their endings."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = _parts_of(_checked(archive.infolist()))
+            for ending, entry in entries.items():
+                with archive.open(entry) as packed, stem.with_suffix(ending).open("xb") as unpacked:
+                    while chunk := packed.read(_CHUNK):
+                        unpacked.write(chunk)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError) as error:
+        if isinstance(error, FileProblem):
+            raise
+        raise FileProblem("cannot be unpacked: the zip is damaged; zip the Shapefile again") from None
+
+
+def _checked(entries: Iterable[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    """The entries of a zip, none of which is a trick. Raises FileProblem with the one that is."""
+    files = list(entries)
+    if len(files) > MOST_ENTRIES:
+        raise FileProblem(f"holds {len(files)} files; a zipped Shapefile has at most {MOST_ENTRIES}")
+    if sum(entry.file_size for entry in files) > LARGEST_UNPACKED:
+        raise FileProblem(f"is larger than {LARGEST_UNPACKED // 1024 // 1024} MiB when it is unpacked")
+    for entry in files:
+        name = entry.filename.replace("\\", "/")
+        parts = PurePosixPath(name).parts
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if name.startswith("/") or ".." in parts or ":" in name or "\0" in entry.orig_filename:
+            problem = "has a path that leads out of the zip"
+        elif kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
+            problem = "is a link or a device and no file"
+        elif entry.flag_bits & 1:
+            problem = "is encrypted"
+        elif entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+            problem = "is packed in another way than Shapefiles are (deflate)"
+        elif entry.file_size > LARGEST_RATIO * max(entry.compress_size, 1024):
+            problem = f"is more than {LARGEST_RATIO} times larger than it is packed"
+        else:
+            continue
+        raise FileProblem(f"holds {entry.filename[:60]!a}, which {problem}; zip the Shapefile alone")
+    return files
+
+
+def _parts_of(files: Iterable[zipfile.ZipInfo]) -> Mapping[str, zipfile.ZipInfo]:
+    """The parts of the one Shapefile among the files, by ending. Its parts stand in one folder, under one name."""
+    there: dict[tuple[str, str], zipfile.ZipInfo] = {}
+    for entry in files:
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        if entry.is_dir() or path.name.startswith(".") or "__MACOSX" in path.parts:
+            continue
+        key = (str(path.with_suffix("")).lower(), path.suffix.lower())
+        if key in there:
+            raise FileProblem(f"holds {entry.filename[:60]!a} twice")
+        there[key] = entry
+    stems = sorted(stem for stem, ending in there if ending == ".shp")
+    if len(stems) != 1:
+        raise FileProblem(f"holds {len(stems)} Shapefiles (.shp); one is expected")
+    missing = [ending for ending in _SHAPEFILE_PARTS if (stems[0], ending) not in there]
+    if missing:
+        raise FileProblem(f"lacks the {' and '.join(missing)} of its Shapefile")
+    wanted = (*_SHAPEFILE_PARTS, _SYSTEM, _ENCODING)
+    return {ending: there[stems[0], ending] for ending in wanted if (stems[0], ending) in there}
+
+
+# ------------------------------------------------------------------------------------------------------------- either
+
+
+def _plain(value: Any) -> Any:
+    """A value of numpy's as Python's own."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def _feature(index: int, properties: Mapping[str, Any], labels: Labels, wkb: bytes | None) -> Feature:
+    feature = labelled(index, properties, labels)
+    if wkb is None:
+        feature.wrong("has no geometry; a zone is a Polygon or a MultiPolygon")
+        return feature
+    try:
+        shape = shapely.force_2d(shapely.from_wkb(wkb))
+    except NotImplementedError:  # CurvePolygon, MultiSurface and the like, which GEOS reads and shapely does not
+        feature.wrong("its geometry has curves; export it with straight segments, as a Polygon or a MultiPolygon")
+        return feature
+    except (shapely.errors.GEOSException, TypeError) as error:
+        closed = "closed" in str(error)
+        why = "a ring is not closed, its last vertex must equal its first" if closed else "it is damaged"
+        feature.wrong(f"its geometry cannot be read: {why}; fix it in the program that it was drawn with")
+        return feature
+    if not isinstance(shape, Polygon | MultiPolygon) or shape.is_empty:
+        kind = "an empty geometry" if shape.is_empty else f"the geometry {shape.geom_type}"
+        feature.wrong(f"has {kind}; a zone is a Polygon or a MultiPolygon")
+        return feature
+    feature.shape = shape
+    return feature
+
+
+def _some(features: list[Feature]) -> list[Feature]:
+    if not features:
+        raise FileProblem("has no features")
+    return features

@@ -1,0 +1,193 @@
+"""Checks the zones of one file against each other: names and shapes that stand twice, overlaps, gaps."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from adapters.zone_import.layers import Feature, Shape
+from adapters.zone_import.projection import System
+
+SLIVER_M = 2.0
+"""Overlaps that are nowhere wider, and gaps up to this width, come from drawing the same border twice."""
+
+SMALLEST_M2 = 1e-3
+TOUCHING_M = 1e-3
+"""Smaller overlaps and narrower gaps are what rounding leaves where a border ends on another."""
+
+MOST_TOLD = 50
+"""Overlaps, slivers and gaps that are told, of each kind."""
+
+_BAND = 0.04
+"""How high a band of latitudes is on a Mercator map of radius 1. In it a degree of longitude is as long, within 2 %."""
+
+Shapes = NDArray[np.object_]
+
+
+def check_set(features: Sequence[Feature], system: System, *, overlapping: bool = False) -> None:
+    """Check names, and the checked shapes in the file's coordinates. Each feature is told what is wrong with it.
+
+    Zones of one set divide a town: a point belongs to one of them. Where they are meant to overlap, `overlapping` says
+    so, and neither overlaps nor gaps are looked for. GEOS' coverage validator finds which shapes do not fit together,
+    so that only these are laid upon each other: a set that fits costs next to nothing.
+    """
+    _check_twice(features)
+    shaped = [feature for feature in features if feature.shape is not None]
+    if overlapping or len(shaped) < 2:
+        return
+    shapes = np.array([feature.shape for feature in shaped])
+    _check_overlaps(shaped, shapes, system)
+    _note_gaps(shaped, shapes, system)
+
+
+def seem_swapped(zones: Sequence[Shape], known: Sequence[Shape]) -> bool:
+    """Whether zones lie apart from those that are known, and would lie among them with their axes swapped."""
+    if not zones or not known:
+        return False
+    there = shapely.box(*shapely.total_bounds(list(known)))
+    west, south, east, north = shapely.total_bounds(list(zones)).tolist()
+    here = shapely.box(west, south, east, north)
+    return not here.intersects(there) and shapely.box(south, west, north, east).intersects(there)
+
+
+def _check_twice(features: Sequence[Feature]) -> None:
+    first_use: dict[str, str] = {}
+    for feature in features:
+        if not feature.name:
+            continue
+        whats = [f"the id {feature.name!r}"]
+        if feature.shape is not None:
+            whats.append(f"the shape {_digest(feature.shape)[:12]}")
+        for what in whats:
+            if what in first_use:
+                feature.wrong(f"{first_use[what]} has {what} already; each zone must be its own")
+            first_use.setdefault(what, feature.where)
+
+
+def _digest(shape: Shape) -> str:
+    """The same for two shapes that differ only in where their rings begin and which way they go."""
+    return hashlib.sha256(shapely.to_wkb(shapely.normalize(shape))).hexdigest()
+
+
+def _check_overlaps(features: Sequence[Feature], shapes: Shapes, system: System) -> None:
+    """Tell overlaps, and note slivers. Only overlaps that are told are counted towards where it ends."""
+    overlaps = slivers = 0
+    for left, right in _misfits(shapes):
+        common = _overlap(shapes[left], shapes[right])
+        if common is None or _stands_twice(shapes[left], shapes[right]):
+            continue
+        scale = system.scale((common.bounds[1] + common.bounds[3]) / 2)
+        overlap = _scaled(common, scale)
+        if overlap.area < SMALLEST_M2:
+            continue
+        feature, other, at = features[right], features[left], _at(common)
+        if not shapely.buffer(overlap, -SLIVER_M / 2).is_empty:
+            overlaps += 1
+            if overlaps > MOST_TOLD:
+                feature.wrong("more overlaps follow, which are not told: fix these first")
+                return
+            feature.wrong(
+                f"overlaps {other.where} by {overlap.area:,.0f} m² near {at}: mend the border that they share, or use "
+                "--overlapping where zones are meant to overlap"
+            )
+        else:
+            slivers += 1
+            if slivers <= MOST_TOLD:
+                feature.note(f"overlaps {other.where} by a sliver of {overlap.area:,.1f} m² near {at}")
+            elif slivers == MOST_TOLD + 1:
+                feature.note("more slivers follow, which are not told")
+
+
+def _misfits(shapes: Shapes) -> Iterator[tuple[int, int]]:
+    """Pairs of shapes whose boxes meet and of which one does not fit to all its neighbours, each pair once.
+
+    One is enough: of a zone within another only the inner one's border runs where it should not.
+    """
+    misfits = set(np.flatnonzero(_has_edges(shapely.coverage_invalid_edges(shapes))).tolist())
+    tree = shapely.STRtree(shapes)
+    for one in sorted(misfits):
+        for other in sorted(tree.query(shapes[one]).tolist()):
+            if other > one or (other < one and other not in misfits):
+                yield min(one, other), max(one, other)
+
+
+def _has_edges(edges: Shapes) -> NDArray[np.bool_]:
+    there: NDArray[np.bool_] = shapely.length(edges) > 0
+    return there
+
+
+def _overlap(one: Shape, other: Shape) -> Shape | None:
+    """Where both are, None where they meet in lines and points alone."""
+    near = [max(a, b) for a, b in zip(one.bounds[:2], other.bounds[:2], strict=True)]
+    near += [min(a, b) for a, b in zip(one.bounds[2:], other.bounds[2:], strict=True)]
+    if near[0] >= near[2] or near[1] >= near[3]:
+        return None
+    parts = shapely.get_parts(shapely.intersection(one, other))
+    areas = parts[shapely.get_dimensions(parts) == 2]
+    return shapely.MultiPolygon(areas.tolist()) if len(areas) else None
+
+
+def _stands_twice(one: Shape, other: Shape) -> bool:
+    """Whether `_check_twice` has told both as the same."""
+    return one.bounds == other.bounds and _digest(one) == _digest(other)
+
+
+def _note_gaps(features: Sequence[Feature], shapes: Shapes, system: System) -> None:
+    """Note where a zone and its neighbour leave a narrow strip between them, to which no zone belongs.
+
+    Borders that touch, with vertices in different places, are no better a fit to GEOS than a gap. So what touches is
+    looked for as well, and taken away.
+    """
+    bounds = shapely.bounds(shapes)
+    south, north = float(bounds[:, 1].min()), float(bounds[:, 3].max())
+    limits = _bands(south, north) if system.degrees else [south, north]
+    noted: set[int] = set()
+    for low, high in pairwise(limits):
+        there = np.flatnonzero((bounds[:, 1] <= high) & (bounds[:, 3] >= low))
+        scale = system.scale((low + high) / 2)
+        flat = _scaled(shapes[there], scale)
+        gaps = shapely.coverage_invalid_edges(flat, gap_width=SLIVER_M)
+        if not _has_edges(gaps).any():
+            continue
+        gaps = shapely.difference(gaps, shapely.coverage_invalid_edges(flat, gap_width=TOUCHING_M))
+        if len(limits) > 2:
+            gaps = shapely.intersection(gaps, _scaled(shapely.box(-360, low, 360, high), scale))
+        for place in np.flatnonzero(_has_edges(gaps)).tolist():
+            index = int(there[place])
+            if index in noted:
+                continue
+            if len(noted) == MOST_TOLD:
+                features[index].note("more gaps follow, which are not told")
+                return
+            noted.add(index)
+            features[index].note(
+                f"leaves a gap of less than {SLIVER_M:g} m to a neighbour, along {gaps[place].length:,.0f} m near "
+                f"{_at(_scaled(gaps[place], (1 / scale[0], 1 / scale[1])))}; who lives in it is in neither zone"
+            )
+
+
+def _bands(south: float, north: float) -> list[float]:
+    """Latitudes between which one scale will do, from south to north; a town needs no other than its own two."""
+    low, high = (math.asinh(math.tan(math.radians(min(max(degrees, -89), 89)))) for degrees in (south, north))
+    count = max(1, math.ceil((high - low) / _BAND))
+    between = np.degrees(np.arctan(np.sinh(np.linspace(low, high, count + 1)[1:-1])))
+    return [south, *between.tolist(), north]
+
+
+def _scaled(shapes: Any, scale: tuple[float, float]) -> Any:
+    """A shape, or an array of shapes, with its units in metres."""
+    factors = np.array(scale)
+    return shapely.transform(shapes, lambda points: points * factors)
+
+
+def _at(place: shapely.Geometry) -> str:
+    """A point of it, in the file's coordinates."""
+    x, y = shapely.get_coordinates(shapely.point_on_surface(place))[0]
+    return f"{x:.10g}, {y:.10g}"

@@ -1,0 +1,1 @@
+"""The commands: what people type and read in a terminal, and the pictures."""

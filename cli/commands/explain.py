@@ -1,0 +1,153 @@
+"""`explain`: what became of a check and why, without anybody's data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from cli.command import CheckIdParam, Command, locale_option
+from cli.output import Exit, Failure, Output, columns, time_text
+
+if TYPE_CHECKING:
+    from store.explanation import ContestRow, Explained, Explanations, ReviewRow, VerdictRow
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "jurat explain 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
+        "jurat explain --json --locale de 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
+    ),
+    environment=("JURAT_DATABASE_URL",),
+)
+@click.argument("check_id", metavar="ID", type=CheckIdParam())
+@locale_option
+@click.pass_obj
+def explain(out: Output, check_id: UUID, *, locale: str) -> Exit:
+    """Show every look-up of a check, and each of its verdicts rule by rule, with what it means for access.
+
+    With each verdict stands what the participant reads. It names no participant and shows no answer: the evidence of a
+    verdict holds neither.
+    """
+    from cli.database import opened
+    from store.explanation import Explanations
+
+    with opened() as service:
+        try:
+            explanations = Explanations(service.database)
+            found = explanations.check(check_id)
+        except LookupError as error:
+            raise Failure(str(error), Exit.USAGE) from None
+        texts = texts_of(explanations, found, locale)
+    out.show(document_of(found, texts), lines_of(found, texts))
+    return Exit.DONE
+
+
+def texts_of(explanations: Explanations, found: Explained, locale: str) -> dict[str, str]:
+    """What the participant reads about each verdict, by its reason."""
+    from jurat.messages import message_for
+
+    own = explanations.own_texts(found.consultation)
+    return {verdict.reason: message_for(verdict.reason, locale, own) for verdict in found.verdicts}
+
+
+def document_of(found: Explained, texts: Mapping[str, str]) -> dict[str, Any]:
+    """For programs: as it is stored, with each rule in words beside it."""
+    document = asdict(found)
+    for verdict in document["verdicts"]:
+        verdict["message"] = texts[verdict["reason"]]
+        verdict["rules"] = _rules(verdict["evidence"])
+    if document["review"] is not None:
+        document["review"]["rules"] = _rules(document["review"]["evidence"])
+    return document
+
+
+def _rules(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    from cli.lookups.verdict_text import rules_of, said
+
+    return [{"rule": rule, "held": held, "said": said(rule, evidence, held=held)} for rule, held in rules_of(evidence)]
+
+
+def lines_of(found: Explained, texts: Mapping[str, str]) -> Iterator[str]:
+    """For people: look-ups, verdicts with what the participant reads, the review, and what they mean for access."""
+    yield f"check {found.id}: {found.consultation}/{found.question}, round {found.round}, {found.state}"
+    yield f"submitted {time_text(found.submitted_at)}, to be looked up by {time_text(found.deadline_at)}"
+    yield ""
+    if found.attempts:
+        yield from columns(
+            ("look-up at", "source", "took", "result", "reason"),
+            (
+                (each.started_at, each.source, f"{each.duration_ms:.0f} ms", each.result, each.reason)
+                for each in found.attempts
+            ),
+        )
+    else:
+        yield "no look-up was made"
+    for verdict in found.verdicts:
+        yield from _verdict(verdict)
+        yield f"  the participant reads: {texts[verdict.reason]}"
+    if not found.verdicts:
+        where = "a person has it" if found.state == "review" else f"it is at the source {found.source}"
+        yield from ("", f"no verdict yet; {where}")
+        yield from _waiting(found)
+    for contest in found.contests:
+        yield from ("", _contest(contest))
+    if found.review is not None:
+        yield from _review(found.review)
+    for word in found.words:
+        yield f"  {word.by_whom} said {word.reason}, {time_text(word.at)}; a second person must say the same"
+    if found.access is not None:
+        left = found.access.rounds_left or 0
+        rounds = f", {left} more {'answer' if left == 1 else 'answers'} allowed" if left else ""
+        state = found.access.question or "no longer asked"
+        yield from ("", f"access: {found.access.access}; this question counts as {state}{rounds}")
+        if by := found.access.ended_by:
+            yield f"it is not needed now: {', '.join(by)} was accepted in its place"
+
+
+def _waiting(found: Explained) -> Iterator[str]:
+    from store.explanation import WaitsFor
+
+    match found.waits_for:
+        case WaitsFor.NO_WORKER:
+            yield f"no live worker serves {found.source} (no_worker); see `bin/jurat fleet`"
+        case WaitsFor.KEY_MISSING:
+            yield f"no live worker has the key {found.answer_key} (key_missing): its deadline stands still"
+
+
+def _verdict(verdict: VerdictRow) -> Iterator[str]:
+    data = f", data of {verdict.data_date}" if verdict.data_date else ""
+    yield ""
+    yield (
+        f"verdict {verdict.revision}, {time_text(verdict.decided_at)}, by the {verdict.decided_by}: "
+        f"{verdict.outcome}, {verdict.reason} ({verdict.source}{data}, configuration {verdict.config_version})"
+    )
+    yield from _evidence(dict(verdict.evidence))
+
+
+def _contest(contest: ContestRow) -> str:
+    document = f", with the document {contest.document}" if contest.document else ""
+    said = f"contested by the participant {time_text(contest.asked_at)}{document}"
+    if contest.refused is not None:
+        return f"{said}, which could not be done: {contest.refused}"
+    return said if contest.applied_at else f"{said}; a worker has yet to put it before a person"
+
+
+def _review(review: ReviewRow) -> Iterator[str]:
+    yield ""
+    if review.decided_at is None:
+        yield f"in review since {time_text(review.opened_at)} ({review.reason}), until {time_text(review.due_at)}"
+    else:
+        yield f"was in review from {time_text(review.opened_at)} ({review.reason}) to {time_text(review.decided_at)}"
+    yield from _evidence(dict(review.evidence))
+
+
+def _evidence(evidence: dict[str, Any]) -> Iterator[str]:
+    from cli.lookups.verdict_text import fact_lines, rule_lines
+
+    yield from (f"  {line}" for line in rule_lines(evidence))
+    yield from (f"  {line}" for line in fact_lines(evidence))

@@ -1,0 +1,58 @@
+"""`fleet`: the workers of the database, on all machines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.command import Command
+from cli.output import Exit, Output, columns
+
+if TYPE_CHECKING:
+    from store.workers import WorkerRow
+
+
+@click.command(
+    cls=Command,
+    examples=("jurat fleet", "jurat fleet --json"),
+    environment=("JURAT_DATABASE_URL",),
+    codes={Exit.DONE: "at least one worker is live", Exit.REFUSED: "none is live"},
+)
+@click.pass_obj
+def fleet(out: Output) -> Exit:
+    """List the live workers of the database, on all machines: what each serves, by which configuration and keys.
+
+    Each worker reports every 10 s. One that was not seen for 30 s is gone and not listed. Keys are shown by id.
+    `ready` means: it has a configuration, opens all answers that wait, and was not told to end.
+    """
+    from cli.database import opened
+
+    with opened() as service:
+        rows = service.queries.workers()
+    live = [row for row in rows if row.live]
+    head = ("host", "name", "version", "since", "seen", "slots", "held", "sources", "configuration", "keys", "ready")
+    document = {"ok": bool(live), "workers": [{**asdict(row), "age_s": round(row.age, 3)} for row in live]}
+    for worker in document["workers"]:  # type: ignore[attr-defined] # a list of dicts
+        del worker["age"]
+    out.show(document, columns(head, map(_line, live)))
+    if not live:
+        out.say("jurat: no worker of this database was seen in the last 30 s; run `bin/jurat worker`")
+    return Exit.DONE if live else Exit.REFUSED
+
+
+def _line(row: WorkerRow) -> tuple[object, ...]:
+    return (
+        row.host,
+        row.name,
+        row.version,
+        row.started_at,
+        f"{row.age:.0f} s ago",
+        row.slots,
+        row.held,
+        "all" if row.sources is None else ", ".join(row.sources),
+        row.config_version,
+        ", ".join(row.unseal_keys),
+        "ending" if row.stopping else "yes" if row.ready else "no",
+    )

@@ -1,0 +1,321 @@
+"""`sources`: where answers are looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.command import ConfiguredName, Group, NameParam, as_option
+from cli.output import Exit, Failure, Output, columns
+from cli.starters import FORMS
+
+if TYPE_CHECKING:
+    from cli.diagnosis.source_status import SourceStatus
+
+_READS = ("JURAT_DATABASE_URL",)
+_LONGEST_PAUSE = "365d"
+
+
+class PauseLength(click.ParamType[float]):
+    """A duration as the configuration writes it."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """In seconds, from 1 s to a year."""
+        from config.durations import parse_duration
+
+        if isinstance(value, float):
+            return value
+        try:
+            seconds = parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not 1 <= seconds <= parse_duration(_LONGEST_PAUSE):
+            self.fail(f"from 1s to {_LONGEST_PAUSE} is expected", param, ctx)
+        return seconds
+
+
+@click.group(cls=Group)
+def sources() -> None:
+    """List, test, pause and resume sources, and begin new ones."""
+
+
+@sources.command(name="list", examples=("jurat sources list", "jurat sources list --json"), environment=_READS)
+@click.pass_obj
+def list_(out: Output) -> Exit:
+    """List the sources of the applied configuration, and whether each is asked now.
+
+    A source is open, closed by its hours, paused (by itself, by a used-up day or by a person), failing (it is asked,
+    and gave no answer the last time) or broken (after several failures it is asked for one look-up at a time).
+    `waiting` counts checks that are due or will be, as workers last counted them (each 5 s).
+    """
+    from cli.database import opened
+    from cli.diagnosis import applied_sources
+
+    with opened() as service:
+        source_statuses = applied_sources.source_statuses(service)
+    head = ("source", "type", "waiting", "last success", "last failure", "failed with", "state")
+    rows = (
+        (
+            each.name,
+            each.model.type,
+            each.row.waiting,
+            each.row.last_success_at,
+            each.row.last_failure_at,
+            each.row.last_failure,
+            _FAILING if _fails(each) else each.said(),
+        )
+        for each in source_statuses
+    )
+    data = [each.as_data() | ({"state": _FAILING} if _fails(each) else {}) for each in source_statuses]
+    out.show(data, columns(head, rows))
+    return Exit.DONE
+
+
+_FAILING = "failing"
+
+
+def _fails(status: SourceStatus) -> bool:
+    """Whether a source that is asked gave no answer the last time: its breaker may open only after more of that."""
+    from cli.diagnosis.source_status import SourceState
+
+    failed, answered = status.row.last_failure_at, status.row.last_success_at
+    ended_so = failed is not None and (answered is None or failed > answered)
+    return status.state is SourceState.OPEN and (status.row.failures > 0 or ended_so)
+
+
+@sources.command(
+    examples=("jurat sources health", "jurat sources health ban --json"),
+    environment=_READS,
+    codes={
+        Exit.DONE: "all are well",
+        Exit.REFUSED: "one is broken, says that it is asked too often, or has nobody who serves it or counts what "
+        "waits; or workers lack keys; or a platform erased as many as it may",
+    },
+)
+@click.argument("name", metavar="[NAME]", required=False)
+@click.pass_obj
+def health(out: Output, *, name: str | None) -> Exit:
+    """Say of each source, or of one, whether it is asked, how it answers, what of its day is used, and what waits.
+
+    It says as well which workers serve it, how old their figures are, and which keys of waiting answers they lack. A
+    source that is closed, or that a person or its own maintenance pauses, is well. It reads what workers wrote down
+    and asks no source: see `sources test --live`.
+    """
+    from cli.database import opened
+    from cli.diagnosis import applied_sources, checkup, workforce
+    from cli.diagnosis.allowances import allowance_steps
+
+    with opened() as service:
+        source_statuses = applied_sources.source_statuses(service, name)
+        steps = [checkup.status_step(each) for each in source_statuses]
+        steps += workforce.missing_steps(service.queries)
+        steps += allowance_steps(service)
+    checkup.show(out, steps, sources=[each.as_data() for each in source_statuses])
+    return checkup.code_of(steps)
+
+
+@sources.command(
+    examples=('jurat sources pause ban --for 2h --reason "announced maintenance"',),
+    environment=_READS,
+    codes={Exit.REFUSED: "it is paused for longer already, and nothing was changed"},
+)
+@click.argument("name", metavar="NAME")
+@click.option("--for", "seconds", required=True, type=PauseLength(), help="How long, such as 30min, 2h or 3d.")
+@click.option(
+    "--reason", required=True, type=NameParam(), metavar="TEXT", help="Why. It names no participant: it is kept."
+)
+@as_option
+@click.pass_obj
+def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> Exit:
+    """Stop asking a source for a while, in all workers, from their next claim on.
+
+    Its checks wait, and their deadlines stand still. Look-ups that are under way end. A pause that already lasts longer
+    stays as it is: resume it first.
+    """
+    from cli.database import opened
+    from cli.diagnosis import applied_sources
+
+    with opened() as service:
+        applied_sources.source_statuses(service, name)
+        changed = applied_sources.sources(service).pause(name, seconds, reason, who)
+        (status,) = applied_sources.source_statuses(service, name)
+    if not changed:
+        said = f"{name} is paused for longer already: {status.said()}"
+        raise Failure(f"{said}; to shorten that, run `bin/jurat sources resume {name}` first", Exit.REFUSED)
+    out.show(status.as_data(), [f"{name} is {status.said()}"])
+    return Exit.DONE
+
+
+@sources.command(examples=("jurat sources resume ban",), environment=_READS)
+@click.argument("name", metavar="NAME")
+@as_option
+@click.pass_obj
+def resume(out: Output, *, name: str, who: str) -> Exit:
+    """Ask a paused source again now, whoever paused it.
+
+    A source that paused itself may count that as asking too often. What its hours close stays closed.
+    """
+    from cli.database import opened
+    from cli.diagnosis import applied_sources
+
+    with opened() as service:
+        applied_sources.source_statuses(service, name)
+        ended = applied_sources.sources(service).resume(name, who)
+        (status,) = applied_sources.source_statuses(service, name)
+    changed = "" if ended else "was not paused, and "
+    out.show(status.as_data(), [f"{name} {changed}is {status.said()}"])
+    return Exit.DONE
+
+
+_CONFIG = click.option(
+    "--config",
+    "paths",
+    metavar="PATH",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Take the source from this file or folder instead of the applied configuration; repeat it for several.",
+)
+
+
+@sources.command(
+    examples=(
+        "jurat sources test --all",
+        "jurat sources test ban --live",
+        "jurat sources test professionals --config jurat.yaml --moods",
+    ),
+    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
+    codes={
+        Exit.DONE: "all can work here",
+        Exit.REFUSED: "something is wrong with one",
+        Exit.DEPENDENCY: "a server does not answer, or the database",
+    },
+)
+@click.argument("name", metavar="[NAME]", required=False)
+@click.option("--all", "everything", is_flag=True, help="Test every source.")
+@_CONFIG
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Also send one request to the root of each of its servers, by its proxy and certificates. It looks nobody up, "
+    "and is paid from the rate and the day as a look-up is.",
+)
+@click.option("--moods", "every_mood", is_flag=True, help="Show what each bad mood of a registry comes to.")
+@click.pass_obj
+def test(
+    out: Output, *, name: str | None, everything: bool, paths: Sequence[Path], live: bool, every_mood: bool
+) -> Exit:
+    """Test whether sources can work on this machine: secrets, files, codes; with --live whether their servers answer.
+
+    The tests that a registry's description brings along are run, and the registry is played in every bad mood (down,
+    throttling, a page of HTML, another shape …), without asking anybody. With --config no database is needed for that.
+    """
+    from cli.diagnosis import checkup
+    from cli.lookups import source_tests
+
+    if bool(name) == everything:
+        raise click.UsageError("Give the name of a source, or --all.")
+    if paths and live:
+        raise click.UsageError("--live pays as the applied configuration says: leave --config out.")
+    tests = source_tests.Tests(every_mood)
+    if paths:
+        source_tests.test_files(tests, name, paths, out)
+    else:
+        source_tests.test_applied(tests, name, live=live)
+    checkup.show(out, tests.steps, registries=tests.registries)
+    return checkup.code_of(tests.steps)
+
+
+@sources.command(
+    name="try",
+    examples=(
+        """jurat sources try professionals --input number=9000010000 --input family_name=Valombre \\
+    --input given_name=Iris --require professions=10""",
+        "jurat sources try companies --config jurat.yaml --input number=923609016 --json",
+    ),
+    environment=(*_READS, "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
+    codes={
+        Exit.DONE: "it would be accepted",
+        Exit.REFUSED: "it would be refused",
+        Exit.DEPENDENCY: "the database is down, or the source may not be asked now",
+        Exit.UNDETERMINED: "it would be undetermined",
+    },
+)
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--input",
+    "inputs",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="What a participant would type; repeat it. Others on this machine can see it.",
+)
+@click.option(
+    "--require",
+    "requirements",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="What a criterion would require; repeat it for each value of a list.",
+)
+@_CONFIG
+@click.pass_obj
+def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequence[str], paths: Sequence[Path]) -> Exit:
+    """Look somebody up in a registry or a list of people, once, and show all that happens: for yourself, or somebody
+    who agrees.
+
+    Prints the request with secrets masked, the answer as it was read, each outcome that was asked, the record, the
+    rules and the verdict; of a list, the version that is imported. It is the real registry, and the request is paid as
+    every other is, where the source is applied. Nothing is written. What is printed is personal data: leave it on your
+    own terminal.
+    """
+    from cli.database import opened
+    from cli.diagnosis import applied_sources
+    from cli.lookups import look_up_once, source_tests
+    from config.registry import RegisterFileSource
+    from config.settings import read_settings
+
+    answer = [_pair(text, "--input") for text in inputs]
+    requirement = [_pair(text, "--require") for text in requirements]
+    source, loopback = source_tests.registry(name, paths, out)
+    query = look_up_once.query_of(source, answer, requirement)
+    applied_sources.pay(name, out, from_files=bool(paths))
+    if isinstance(source, RegisterFileSource):
+        with opened() as service:
+            document, found = look_up_once.look_into(source, query, service)
+    else:
+        networks = read_settings().private_networks
+        document, found = look_up_once.look_up(source, query, loopback_http=loopback, private_networks=networks)
+    out.show(document, look_up_once.lines_of(document))
+    return look_up_once.code_of(found)
+
+
+@sources.command(
+    examples=("jurat sources new professionals > professionals.yaml", "jurat sources new census --format xml"),
+)
+@click.argument("name", metavar="NAME", type=ConfiguredName())
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMS),
+    default="json",
+    show_default=True,
+    help="What it answers: JSON, XML (SOAP too), or a list that is imported from a file.",
+)
+@click.pass_obj
+def new(out: Output, *, name: str, form: str) -> Exit:
+    """Print a configuration to begin a registry with, commented, with tests. It passes `config lint` as it stands."""
+    from cli.starters import begun
+
+    text = begun(form, name)
+    out.show({"name": name, "format": form, "text": text}, text.splitlines())
+    return Exit.DONE
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise click.BadParameter("write NAME=VALUE", param_hint=option)
+    return name, value

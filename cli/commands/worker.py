@@ -1,0 +1,145 @@
+"""`worker`: Celery's worker with jurat's application, in this process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.command import ENVIRONMENT, Command
+from cli.output import Exit, Failure, Output, count_text
+
+if TYPE_CHECKING:
+    from cli.diagnosis.checkup import CheckupStep
+
+_PREFIX = "checks."
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "jurat worker",
+        "jurat worker --slots 64 --queues checks.ban,checks.rpps",
+        "jurat worker --loglevel WARNING --hostname w1@%h",
+        "jurat worker --check",
+    ),
+    environment=tuple(ENVIRONMENT),
+    codes={
+        Exit.DONE: "it ended as it was told to; with --check: nothing is missing",
+        Exit.USAGE: "wrong usage or settings; with --check: something that it needs is not there",
+        Exit.DEPENDENCY: "with --check: the database or the broker is down, or is not what it needs",
+    },
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True},
+)
+@click.option(
+    "--slots",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    show_default="32",
+    help="Look-ups at once (Celery's --concurrency).",
+)
+@click.option(
+    "--queues",
+    "-Q",
+    metavar="NAMES",
+    help="Serve only these sources: `checks.NAME`, with commas between.  [default: all]",
+)
+@click.option("--check", is_flag=True, help="Say what this worker would do and what is missing, and start nothing.")
+@click.argument("celery_options", metavar="[CELERY OPTIONS]…", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def worker(out: Output, *, slots: int | None, queues: str | None, check: bool, celery_options: Sequence[str]) -> Exit:
+    """Run a worker: it looks up answers, writes verdicts and keeps the tables in order. Start as many as you like.
+
+    It is Celery's own worker, so all options of `celery worker` may follow. SIGTERM ends it: it takes nothing more,
+    lets look-ups end and gives the rest back. It starts also when the database or the broker is down, waits, and
+    comes back by itself.
+    """
+    if check:
+        return _check(out, slots, queues)
+    if out.json:
+        raise click.UsageError("--json goes with --check; logs are JSON with JURAT_LOG=json.")
+    for option in celery_options:
+        if option in ("-D", "--detach"):
+            raise Failure("a worker stays in the foreground; let systemd, a container or `&` keep it", Exit.USAGE)
+    from worker.app import app  # refuses settings that do not do, with exit code 2
+
+    arguments = ["worker"]
+    arguments += ["--concurrency", str(slots)] if slots else []
+    arguments += ["--queues", queues] if queues else []
+    if not any(option.startswith(("-l", "--loglevel")) for option in celery_options):
+        arguments += ["--loglevel", "INFO"]
+    # At SIGHUP Celery replaces this process by `python` and sys.argv; `-P` keeps the current folder off the path.
+    sys.argv = ["-P", "-m", "cli", *sys.argv[1:]]
+    quiet = ["--quiet"] if _logs_are_json() else []
+    try:
+        app.start([*quiet, *arguments, *celery_options])
+    except click.UsageError as error:
+        raise click.UsageError(error.format_message(), click.get_current_context()) from None
+    return Exit.DONE
+
+
+def _logs_are_json() -> bool:
+    from config.settings import LogFormat, read_settings
+
+    return read_settings().log is LogFormat.JSON
+
+
+def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
+    """Everything that a worker would meet, without starting one."""
+    import logging
+
+    from cli.diagnosis import checkup, workforce
+    from cli.diagnosis.checkup import CheckupStep, StepMark
+    from worker.celery_settings import SLOTS
+    from worker.logs import set_up
+
+    steps, settings = checkup.settings_steps()
+    if settings is None or settings.broker_url is None or not settings.unseal_keys:
+        if settings is not None:
+            steps += workforce.key_steps(settings, None)
+        checkup.show(out, [step for step in steps if step.mark is not StepMark.OK])
+        return Exit.USAGE
+    set_up(settings.log, logging.CRITICAL)
+    steps, service = checkup.database_steps(settings)
+    steps += checkup.broker_steps(settings)
+    served: list[str] = []
+    if service is None:
+        steps += workforce.key_steps(settings, None)
+    else:
+        try:
+            steps += workforce.key_steps(settings, service)
+            found, plan = checkup.configuration_steps(service)
+            steps += found
+            if plan is not None:
+                served, more = _served(list(plan.sources), queues)
+                steps += more
+                steps += [checkup.source_step(name, plan, service.queries) for name in served]
+                plan.close()
+        finally:
+            service.close()
+    steps.append(CheckupStep("slots", StepMark.OK, f"{count_text(slots or SLOTS, 'look-up')} at once"))
+    checkup.show(out, steps, slots=slots or SLOTS, sources=served)
+    code = checkup.code_of(steps)
+    return Exit.USAGE if code is Exit.REFUSED else code
+
+
+def _served(sources: list[str], queues: str | None) -> tuple[list[str], list[CheckupStep]]:
+    from cli.diagnosis.checkup import CheckupStep, StepMark
+    from config.suggestions import suggest
+    from worker.celery_settings import DEFAULT_QUEUE
+
+    names = [name.strip() for name in queues.split(",")] if queues else [DEFAULT_QUEUE]
+    if DEFAULT_QUEUE in names:
+        return sources, [CheckupStep("sources", StepMark.OK, f"all: {', '.join(sources)}")]
+    wanted = [name.removeprefix(_PREFIX) for name in names]
+    served = [name for name in sources if name in wanted]
+    steps = [CheckupStep("sources", StepMark.OK, f"only {', '.join(served)}")] if served else []
+    for name in names:
+        if name.removeprefix(_PREFIX) not in sources or not name.startswith(_PREFIX):
+            hint = suggest(name.removeprefix(_PREFIX), sources)
+            steps.append(
+                CheckupStep("sources", StepMark.PROBLEM, f"-Q {name} names no source: write checks.NAME — {hint}")
+            )
+    return served, steps

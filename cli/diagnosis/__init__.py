@@ -1,0 +1,1 @@
+"""What `doctor`, `worker --check` and `sources` find: settings, workers, keys, sources."""

@@ -1,0 +1,1 @@
+"""Imports files into the database: address bases and rosters."""

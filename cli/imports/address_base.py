@@ -1,0 +1,91 @@
+"""Importing an address base: a file becomes a version of a register, batch by batch, and is switched to as a whole.
+
+A list of people becomes one in `cli.imports.roster`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from adapters.address.base.batches import batches
+from adapters.address.base.columns import Layout
+from adapters.address.base.rows import AddressRows
+from adapters.base import Box
+from config.regular_files import open_regular
+from store.datasets.address_bases import RegisterRow
+from store.datasets.imports import DatasetImport
+
+
+@dataclass(frozen=True, slots=True)
+class NewBase:
+    """What is to be imported under `name`. `language` is that of the street names, `data_date` the day of the data."""
+
+    name: str
+    path: Path
+    layout: Layout
+    language: str
+    data_date: date
+
+    def digest(self) -> str:
+        """A hash of the file and of all that is made of it: the same gives the same register again."""
+        layout = (self.layout.kind, sorted(self.layout.columns.items()), self.layout.separators)
+        settings = (*layout, self.language, self.data_date.isoformat())
+        return file_digest(self.path, *settings)
+
+    def rows(self) -> AddressRows:
+        """The file, to be gone through once."""
+        return AddressRows(self.path, self.layout, self.language)
+
+
+def file_digest(path: Path, *settings: object) -> str:
+    """A hash of a file, and of the settings that it is read with."""
+    hashed = hashlib.sha256(repr(settings).encode())
+    with open_regular(path) as stream:
+        while part := stream.read(1 << 20):
+            hashed.update(part)
+    return hashed.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The version that is in force now. `rows` counts what was read, `box` goes around all addresses; both are None
+    where the file was imported before and nothing was done.
+    """
+
+    row: RegisterRow
+    rows: AddressRows | None = None
+    box: Box | None = None
+
+
+def import_base(
+    imports: DatasetImport, base: NewBase, who: str, told: Callable[[int], None] = lambda _: None
+) -> Imported:
+    """Import a base and switch to it; `told` hears after each batch how many rows were read.
+
+    Memory does not grow with the file.
+
+    Raises:
+        AddressFileError: with everything that is wrong with the file; what was in force stays so.
+        Overtaken: another import of this name began, or somebody removed it.
+        OtherKind: this name is that of a list of people.
+        StreetsMixed: once in a million imports; import it again.
+    """
+    digest = base.digest()
+    for row in imports.versions():
+        if (row.name, row.state, row.digest) == (base.name, "active", digest):
+            return Imported(row)
+    staged = imports.stage(base.name, base.layout.kind, base.language, digest, base.data_date, who)
+    rows = base.rows()
+    try:
+        for batch in batches(rows, base.language, salt=staged.id):
+            imports.add(staged, batch)
+            told(rows.rows)
+        switched = imports.switch(staged, who)
+    except Exception:
+        imports.give_up(staged)
+        raise
+    return Imported(switched.row, rows, switched.box)

@@ -1,0 +1,1 @@
+"""One lookup in front of an administrator: what was sent, answered and decided."""

@@ -1,0 +1,306 @@
+"""One address that an administrator asks about: it is looked up once, and nothing is written but what that costs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from adapters.base import Place, Places, Query, SourceError
+from cli.output import Exit, Failure
+from config.levels import Level
+from jurat.vocabulary import Reason
+
+if TYPE_CHECKING:
+    from shapely import MultiPolygon, Polygon
+
+    from adapters.address.zones import ZoneGeometry
+    from config.configuration import Question
+    from store.queries import ZoneRow
+    from tasks.plan import Plan
+    from tasks.rules.residence_evidence import Residence
+    from worker.bootstrap import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One candidate of a geocoder, and what the rule makes of it.
+
+    `inside` is None where the border crosses it, `distance` is metres to the border, `margin` the metres by which its
+    position may be wrong (None: its level never decides): where the address that decides has several positions, at
+    least as much as all of them together were decided by. `counts`: it may be what is meant; `deciding`: it is the one
+    whose distance decides. `reason` is what the rule would say if there were no other candidate.
+    """
+
+    place: Place
+    inside: bool | None
+    distance: float
+    margin: float | None
+    reason: Reason
+    counts: bool
+    deciding: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """An address and what a source said to it. `margins` are those of the criterion, in metres by level."""
+
+    source: str
+    answer: Mapping[str, Any] = field(repr=False)
+    places: Places = field(repr=False)
+    margins: Mapping[Level, float] = field(default_factory=dict)
+    language: str = "fr"
+
+    def residence(self, zone: ZoneGeometry) -> Residence:
+        """What the rule makes of all candidates together."""
+        return self._decided(self.places, zone)
+
+    def sightings(self, zone: ZoneGeometry) -> list[Sighting]:
+        """Every candidate by itself, in the source's order."""
+        from tasks.rules.margins import margins_of
+
+        whole = self.residence(zone).evidence
+        margins = margins_of(self.places.provider, self.margins)
+        found: list[Sighting] = []
+        alike: list[Sighting] = []
+        near: list[Sighting] = []
+        for place in self.places.places:
+            alone = self._decided(replace(self.places, places=(place,)), zone)
+            counts = all("margin" in evidence["rules"] for evidence in (whole, alone.evidence))
+            inside, distance = (
+                zone.locate_box(place.extent) if place.extent else zone.locate(place.longitude, place.latitude)
+            )
+            found.append(
+                Sighting(place, inside, distance, margins.get(place.level), alone.reason, counts, deciding=False)
+            )
+            if counts and _same(whole, alone.evidence, "level", "name_similarity", "score"):
+                alike.append(found[-1])
+            if counts and _same(whole, alone.evidence, "distance_m"):
+                near.append(found[-1])
+        # The likeliest address decides, by that of its positions which is the least clear of the border.
+        positions = ([each for each in near if _address(each) == _address(best)] for best in alike)
+        own = next(filter(None, positions), None)
+        if own is None:
+            return found
+        deciding = min(own, key=lambda each: each.distance - (each.margin or 0.0))
+        return [
+            replace(each, margin=max(each.margin, whole["margin_m"]), deciding=each is deciding)
+            if each.margin is not None and _address(each) == _address(deciding)
+            else each
+            for each in found
+        ]
+
+    def _decided(self, places: Places, zone: ZoneGeometry) -> Residence:
+        from tasks.rules.residence import decide_residence
+
+        return decide_residence(self.answer, places, zone, self.margins, language=self.language)
+
+
+def _same(whole: Mapping[str, Any], alone: Mapping[str, Any], *names: str) -> bool:
+    """Whether a candidate by itself has the figures by which all of them together were decided."""
+    return all(whole.get(name) == alone.get(name) for name in names)
+
+
+def _address(sighting: Sighting) -> tuple[str | None, ...]:
+    place = sighting.place
+    return place.number, place.street, place.postcode, place.city, place.city_code
+
+
+@contextmanager
+def planned(service: Service) -> Iterator[Plan]:
+    """The sources of the applied configuration, ready to be asked.
+
+    Raises Failure where none is applied.
+    """
+    from config.configuration import Configuration
+    from jurat.database import bounded
+    from store.queue.sources import Sources
+    from worker.plan_builder import make_plan
+
+    version = service.queries.config_version()
+    if version is None:
+        raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.USAGE)
+    configuration = Configuration.from_json(service.queries.config(version))
+    plan = make_plan(
+        version,
+        configuration,
+        service.queries,
+        service.fingerprints,
+        purse=Sources(bounded(service.database)),
+        private_networks=service.settings.private_networks,
+    )
+    try:
+        yield plan
+    finally:
+        plan.close()
+
+
+def look_up(
+    service: Service, plan: Plan, answer: Mapping[str, Any], *, source: str | None, question: Question | None
+) -> Inquiry:
+    """Ask a source for an address: `source`, else the first address source of `question`, else the only one there is.
+
+    It is paid from the source's rate and day as any look-up is, and not made while the source may not be asked.
+
+    Raises Failure: the source is none for addresses, may not be asked now, or gave no answer; or several could be
+    asked. jurat.InvalidAnswer: the address lacks a field that the source needs.
+    """
+    from config.sources import answer_schema
+    from jurat.answers import validate
+
+    name = _chosen(plan, source, question)
+    model = plan.configuration.sources[name]
+    validate(answer, json.dumps(answer_schema(model)))
+    _wait_for_turn(service, plan, name)
+    try:
+        found = plan.sources[name].look_up(Query(answer, {}, model.timeout))
+    except SourceError as error:
+        raise Failure(f"the source {name} gave no answer ({error.reason}): {error.detail}", Exit.DEPENDENCY) from None
+    if not isinstance(found, Places):
+        raise Failure(f"the source {name} looks no address up; name another with --source", Exit.USAGE)
+    margins = {Level(level): metres for level, metres in question.margins.items()} if question else {}
+    return Inquiry(name, answer, found, margins, getattr(model, "language", "fr"))
+
+
+def _chosen(plan: Plan, source: str | None, question: Question | None) -> str:
+    from config.suggestions import suggest
+
+    known = _address_sources(plan)
+    if source is not None:
+        if source not in known:
+            raise Failure(f"there is no address source '{source}' — {suggest(source, known)}", Exit.USAGE)
+        return source
+    own = [name for name in question.sources if name in known] if question else []
+    asked = own[:1] or known
+    if not asked:
+        raise Failure("the applied configuration has no address source; add one, and apply it", Exit.USAGE)
+    if len(asked) > 1:
+        said = f"nothing says which address source to ask, and there are several: {', '.join(sorted(asked))}"
+        raise Failure(f"{said}; choose one with --source", Exit.USAGE)
+    return asked[0]
+
+
+def _address_sources(plan: Plan) -> list[str]:
+    from config.limits import SourceKind
+
+    return [name for name, model in plan.configuration.sources.items() if model.kind is SourceKind.ADDRESS]
+
+
+def _wait_for_turn(service: Service, plan: Plan, name: str) -> None:
+    """Pay for one request, and wait until it may be sent."""
+    from cli.diagnosis.checkup import LONGEST_WAIT
+    from cli.diagnosis.source_status import SourceStatus
+    from jurat.database import bounded
+    from store.queue.sources import Sources
+
+    row = next((row for row in service.queries.sources() if row.name == name), None)
+    if row is not None:
+        status = SourceStatus(name, plan.configuration.sources[name], row, service.queries.clock())
+        if status.paused_until or status.closed_until:
+            raise Failure(f"the source {name} may not be asked now: it is {status.said()}", Exit.DEPENDENCY)
+    wait = Sources(bounded(service.database)).pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
+    if wait is None:
+        raise Failure(f"what the source {name} allows is used up at the moment; try again later", Exit.DEPENDENCY)
+    time.sleep(wait)
+
+
+def zone_row(service: Service, name: str, version: int | None = None) -> ZoneRow:
+    """A version of a zone as it is stored, or the one in force.
+
+    Raises Failure where there is none, with those that there are.
+    """
+    from config.suggestions import suggest
+
+    row = service.queries.zones([name]).get(name) if version is None else service.queries.zone(name, version)
+    if row is not None:
+        return row
+    history = service.queries.zone_history(name)
+    if not history:
+        known = {each.name for each in service.queries.zone_history()}
+        raise Failure(f"there is no zone '{name}' — {suggest(name, known)}", Exit.USAGE)
+    versions = ", ".join(str(each.version) for each in history)
+    if version is None:
+        raise Failure(f"no version of the zone {name} is in force now; it has {versions}", Exit.USAGE)
+    raise Failure(f"the zone {name} has no version {version}; it has {versions}", Exit.USAGE)
+
+
+def two_versions(service: Service, name: str, before: int | None, after: int | None) -> tuple[ZoneRow, ZoneRow]:
+    """Two versions of a zone; where they are not named, the newest and the one before it.
+
+    Raises Failure as `zone_row`, and where there is no version before.
+    """
+    versions = sorted(each.version for each in service.queries.zone_history(name))
+    new = zone_row(service, name, after or next(reversed(versions), None))
+    earlier = [version for version in versions if version < new.version]
+    if before is None and not earlier:
+        raise Failure(f"the zone {name} has no version before {new.version} to compare with", Exit.USAGE)
+    return zone_row(service, name, before or earlier[-1]), new
+
+
+def zone_of(row: ZoneRow) -> ZoneGeometry:
+    """The stored zone, ready for use.
+
+    Raises Failure as `geometry_of`.
+    """
+    from adapters.address.zones import ZoneGeometry
+
+    geometry_of(row.name, row.geometry)
+    return ZoneGeometry(row.name, row.version, row.geometry, row.digest)
+
+
+def geometry_of(zone: str, wkb: bytes) -> Polygon | MultiPolygon:
+    """The stored geometry of a zone, in degrees.
+
+    Raises Failure where it is damaged.
+    """
+    from adapters.address.borders import polygon_of
+
+    try:
+        geometry = polygon_of(wkb)
+        if not geometry.is_valid:
+            raise ValueError("crosses itself")
+    except ValueError as error:
+        said = f"the stored geometry of the zone {zone} {error}; import the zone again"
+        raise Failure(said, Exit.DEPENDENCY) from None
+    return geometry
+
+
+def question_of(plan: Plan, zone: str | None) -> Question | None:
+    """The first question that names a zone: its criterion has the sources and the margins. None where none does."""
+    return next((each for each in plan.configuration.questions.values() if zone and each.zone == zone), None)
+
+
+def answer_in_review(
+    service: Service, plan: Plan, check: UUID, zone: str, who: str
+) -> tuple[dict[str, Any], Question, str | None]:
+    """The answer of a check in review, in clear, and its question. It is audited.
+
+    With them comes the source that was asked last; None where that one looks no address up, as `manual`.
+
+    Raises Failure: no key opens it here, it is not in review, or is not about this zone.
+    """
+    from jurat.seal import Unopenable, Unseal, key_from_text
+    from store.requests.request_rows import WrongRequest
+    from store.requests.reviews import ReviewDecisions, ReviewError
+
+    keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in service.settings.unseal_keys]
+    if not keys:
+        raise Failure("JURAT_UNSEAL_KEYS is not set: the answer cannot be opened here", Exit.USAGE)
+    try:
+        found = ReviewDecisions(service.database).answer(check, who)
+        question = plan.question(found.consultation, found.question)
+        if question is None or question.zone != zone:
+            about = f"the zone {question.zone}: show that one" if question and question.zone else "no zone"
+            raise Failure(f"check {check} is about {about}", Exit.USAGE)
+        answer: dict[str, Any] = json.loads(Unseal(keys).open(found.sealed, found.key_id))
+    except WrongRequest:
+        raise
+    except (ReviewError, Unopenable) as error:
+        raise Failure(str(error), Exit.REFUSED) from None
+    except (ValueError, RecursionError):
+        raise Failure(f"the answer of check {check} cannot be read", Exit.REFUSED) from None
+    return answer, question, found.source if found.source in _address_sources(plan) else None

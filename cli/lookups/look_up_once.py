@@ -1,0 +1,362 @@
+"""One look-up in front of the administrator: what was sent, answered, asked of the answer, and decided.
+
+A registry is asked itself; of a list of people the version that is imported is looked into.
+
+What is shown holds what was typed and what the registry answered, for the terminal alone: nothing of it is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from html.entities import codepoint2name
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from adapters.base import Finding, Found, Query, SourceError
+from adapters.http_client.reply import Reply
+from adapters.registry.batches import adapter_class
+from adapters.registry.dates import DaySpan
+from adapters.registry.decoder import Decoded
+from adapters.registry.record import Record
+from adapters.registry.roster import RegisterFileAdapter
+from adapters.registry.roster_versions import ListInForce
+from adapters.registry.rules import Failure as Unheld
+from adapters.registry.templates import Message
+from adapters.registry.trace import LookupTrace, mask
+from cli.output import Exit, Failure, count_text
+from config.networks import IPNetwork
+from config.registry import RecordSource, RegisterFileSource, RegistrySource, demands_of, misfit
+from config.registry.model.rules import Demanded, OutcomeRule, Rule
+from config.secrets import ForbiddenSecretError, SecretError, SecretReference, resolve
+from config.suggestions import suggest
+from jurat.vocabulary import Outcome
+from store.lookups import StoredPeople
+
+if TYPE_CHECKING:
+    from worker.bootstrap import Service
+
+MOST_ENTRIES: Final = 20
+LONGEST_TEXT: Final = 400
+DEEPEST: Final = 20
+MOST_LINES: Final = 200
+
+_SHORTEST: Final = 4
+"""Characters of base64, or digits of a secret, below which anything could be one by chance."""
+
+_SESSIONS: Final = frozenset({"set-cookie", "www-authenticate", "authorization"})
+
+
+class RecordedLookup(LookupTrace):
+    """Remembers a look-up. Show it when the look-up has ended: only then all that is secret is known."""
+
+    def __init__(self) -> None:
+        self._hidden: dict[str, str] = {}
+        self._secret = re.compile("(?!)")
+        self._masks: tuple[str, ...] = ()
+        self._steps: list[dict[str, Any]] = []
+        self._malformed: dict[str, str] | None = None
+        self._list: dict[str, Any] | None = None
+        self._records: int | None = None
+        self._record: dict[str, Any] | None = None
+        self._rules: list[dict[str, Any]] = []
+
+    def hidden(self, secret: str, name: str) -> None:
+        for form in _forms(secret):
+            self._hidden.setdefault(form, mask(name))
+
+    def malformed(self, name: str, failed: str) -> None:
+        self._malformed = {"input": name, "failed": failed}
+
+    def asking(self, step: str, message: Message) -> None:
+        sent = None if message.body is None else message.body.decode("utf-8", "replace")
+        request = {
+            "method": message.method,
+            "url": message.url,
+            "query": [list(pair) for pair in message.params],
+            "headers": dict(message.headers),
+            "body": sent,
+        }
+        self._steps.append({"step": step, "request": request, "answer": None, "outcomes": [], "set": {}})
+
+    def answered(self, step: str, reply: Reply, decoded: Decoded) -> None:
+        headers = {name: "…" if name in _SESSIONS else value for name, value in reply.headers.items()}
+        self._steps[-1]["answer"] = {
+            "status": reply.status,
+            "headers": headers,
+            "bytes": len(reply.body),
+            "unreadable": decoded.trouble or None,
+            "body": decoded.body,
+        }
+
+    def tried(self, step: str, index: int, rule: OutcomeRule, *, held: bool) -> None:
+        then = f"{rule.then} {rule.cause}"
+        self._steps[-1]["outcomes"].append({"index": index, "when": rule.when, "held": held, "then": then})
+
+    def kept(self, step: str, values: Mapping[str, str]) -> None:
+        self._steps[-1]["set"] = dict(values)
+
+    def in_force(self, found: ListInForce) -> None:
+        parts = ("version", "data_date", "count", "left_out")
+        self._list = {part: getattr(found, part) for part in parts}
+
+    def found(self, records: Sequence[Any]) -> None:
+        self._records = len(records)
+
+    def read(self, record: Record) -> None:
+        texts = {name: list(values) for name, values in record.fields.items()}
+        dates = {name: list(map(_days, spans)) for name, spans in record.days.items()}
+        names = [asdict(name) for name in record.names]
+        self._record = {**texts, **dates, "names": names}
+
+    def ruled(self, index: int, rule: Rule, failure: Unheld | None) -> None:
+        gives = None if failure is None else "/".join(failure)
+        self._rules.append({"index": index, "check": rule.check, "held": failure is None, "gives": gives})
+
+    def as_data(self, found: Found | SourceError) -> dict[str, Any]:
+        """All of it as one document, with secrets masked and what is large cut."""
+        forms = sorted(filter(None, self._hidden), key=len, reverse=True)
+        self._secret = re.compile("|".join(f"({_spelled(form)})" for form in forms) or "(?!)", re.IGNORECASE)
+        self._masks = tuple(self._hidden[form] for form in forms)
+        return {
+            "malformed": self._malformed,
+            "steps": [
+                step | {part: self._safe(step[part]) for part in ("request", "answer", "set")} for step in self._steps
+            ],
+            "list": self._list,
+            "records": self._records,
+            "record": None if self._record is None else self._safe(self._record),
+            "rules": self._rules,
+            "verdict": self._safe(_verdict(found)),
+        }
+
+    def _safe(self, part: Any) -> Any:
+        """A part as it may be shown. Its own keys are ours; below them are the registry's."""
+        if isinstance(part, dict):
+            return {key: _cut(self._masked(value)) for key, value in part.items()}
+        return _cut(self._masked(part))
+
+    def _masked(self, tree: Any) -> Any:
+        match tree:
+            case str():
+                return self._secret.sub(self._mask, tree)
+            case int() | float() if found := self._secret.fullmatch(str(tree)):
+                return self._mask(found)
+            case dict():
+                return {self._masked(key): self._masked(value) for key, value in tree.items()}
+            case list():
+                return [self._masked(value) for value in tree]
+        return tree
+
+    def _mask(self, found: re.Match[str]) -> str:
+        return self._masks[(found.lastindex or 1) - 1]
+
+
+def query_of(source: RecordSource, inputs: Sequence[tuple[str, str]], requirements: Sequence[tuple[str, str]]) -> Query:
+    """What was typed, as a look-up asks it.
+
+    Raises:
+        Failure: a name that the description does not have, one given twice or not at all, or a requirement of another
+            form.
+    """
+    answer: dict[str, str] = {}
+    for name, value in inputs:
+        if name not in source.inputs:
+            raise Failure(f"there is no input '{name}' — {suggest(name, source.inputs)}", Exit.USAGE)
+        if name in answer:
+            raise Failure(f"the input '{name}' is given twice", Exit.USAGE)
+        answer[name] = value
+    missing = [name for name, field in source.inputs.items() if field.required and name not in answer]
+    if missing:
+        hint = " ".join(f"--input {name}=…" for name in missing)
+        raise Failure(f"the form asks for {', '.join(missing)} as well — add {hint}", Exit.USAGE)
+    return Query(answer, requirement=_requirement(source, requirements), timeout=source.timeout)
+
+
+def look_up(
+    source: RegistrySource, query: Query, *, loopback_http: bool = False, private_networks: Sequence[IPNetwork] = ()
+) -> tuple[dict[str, Any], Found | SourceError]:
+    """Ask the registry once; all that happened as one document, and what it came to.
+
+    Raises:
+        Failure: a secret is not here, or the proxy or a file is not usable.
+    """
+    shown = RecordedLookup()
+    try:
+        adapter = adapter_class(source)(
+            source, secret=_secret, loopback_http=loopback_http, private_networks=private_networks, watch=shown
+        )
+    except (SecretError, ValueError) as error:
+        hint = error.hint if isinstance(error, ForbiddenSecretError) else "set it here to try the source"
+        raise Failure(f"{error}; {hint}", Exit.USAGE) from None
+    found: Found | SourceError
+    try:
+        found = adapter.look_up(query)
+    except SourceError as error:
+        found = error
+    finally:
+        adapter.close()
+    return shown.as_data(found), found
+
+
+def look_into(source: RegisterFileSource, query: Query, service: Service) -> tuple[dict[str, Any], Found | SourceError]:
+    """Look into the list that is imported; all that happened as one document, and what it came to.
+
+    Raises:
+        Failure: the keys are not set that its numbers were hashed with.
+    """
+    if service.fingerprints is None:
+        raise Failure("JURAT_HASH_KEYS is not set: numbers are found by their keyed hashes alone", Exit.USAGE)
+    shown = RecordedLookup()
+    adapter = RegisterFileAdapter(source, StoredPeople(service.queries), service.fingerprints, watch=shown)
+    found: Found | SourceError
+    try:
+        found = adapter.look_up(query)
+    except SourceError as error:
+        found = error
+    return shown.as_data(found), found
+
+
+def lines_of(document: Mapping[str, Any]) -> Iterator[str]:
+    """The document of a look-up for people, step by step."""
+    if document["malformed"] is not None:
+        yield f"inputs.{document['malformed']['input']}: {document['malformed']['failed']}"
+    for step in document["steps"]:
+        request, answer = step["request"], step["answer"]
+        yield f"step {step['step']}"
+        yield f"  {request['method']} {request['url']}"
+        yield from (f"    ?{name}={value}" for name, value in request["query"])
+        yield from (f"    {name}: {value}" for name, value in request["headers"].items())
+        yield from (f"    | {line}" for line in (request["body"] or "").splitlines())
+        if answer is None:
+            continue
+        yield f"  answered {answer['status']}, {answer['bytes']:,} bytes"
+        yield from (f"    {name}: {value}" for name, value in answer["headers"].items())
+        if answer["unreadable"]:
+            yield f"    not readable: {answer['unreadable']}"
+        yield from _tree_lines(answer["body"])
+        for outcome in step["outcomes"]:
+            held = f"holds: {outcome['then']}" if outcome["held"] else "no"
+            yield f"  outcomes[{outcome['index']}]  {outcome['when']}  {held}"
+        yield from (f"  set {name} = {value}" for name, value in step["set"].items())
+    if (found := document["list"]) is not None:
+        left_out = f", {count_text(found['left_out'], 'row')} left out" if found["left_out"] else ""
+        yield f"list of {found['count']:,} people{left_out}, version {found['version']}, data of {found['data_date']}"
+    if document["records"] is not None:
+        yield f"records: {document['records']}"
+    for name, values in (document["record"] or {}).items():
+        yield f"  {name}: {json.dumps(values, ensure_ascii=False)}"
+    for rule in document["rules"]:
+        yield f"rules[{rule['index']}]  {rule['check']}  {'holds' if rule['held'] else rule['gives']}"
+    verdict = document["verdict"]
+    detail = f": {verdict['detail']}" if verdict["detail"] else ""
+    yield f"{verdict['outcome']} {verdict['reason']}{detail}"
+
+
+def code_of(found: Found | SourceError) -> Exit:
+    """The exit code that says what the verdict would be."""
+    match found:
+        case Finding(outcome=Outcome.ACCEPTED):
+            return Exit.DONE
+        case Finding(outcome=Outcome.REFUSED):
+            return Exit.REFUSED
+    return Exit.UNDETERMINED
+
+
+def _secret(reference: SecretReference) -> str:
+    return resolve(reference, os.environ, Path.cwd())
+
+
+def _requirement(source: RecordSource, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    demands = demands_of(source)
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in demands:
+            raise Failure(f"no rule looks at '{name}' — {suggest(name, demands)}", Exit.USAGE)
+        if demands[name] is Demanded.CODES:
+            found.setdefault(name, []).append(value)
+        elif name in found:
+            raise Failure(f"the requirement '{name}' is given twice", Exit.USAGE)
+        else:
+            found[name] = int(value) if value.isascii() and value.isdigit() else value
+    for name, value in found.items():
+        if wrong := misfit(demands[name], name, value):
+            raise Failure(f"the requirement '{name}' {wrong[0]}", Exit.USAGE)
+    return found
+
+
+def _verdict(found: Found | SourceError) -> dict[str, Any]:
+    match found:
+        case Finding():
+            outcome, reason, detail, evidence = found.outcome, found.reason, "", dict(found.evidence)
+        case SourceError():
+            outcome, reason, detail, evidence = Outcome.UNDETERMINED, found.reason, found.detail, {}
+        case _:
+            raise TypeError("a registry finds no places")
+    return {"outcome": str(outcome), "reason": str(reason), "detail": detail or None, "evidence": evidence}
+
+
+def _days(span: DaySpan) -> str:
+    return str(span.first) if span.first == span.last else f"{span.first} to {span.last}"
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """A secret in every form in which a request or an answer may hold it: as it is, filtered, and in base64."""
+    digits = re.sub(r"\D", "", secret)
+    for form in dict.fromkeys((secret, secret.upper(), secret.lower(), digits if len(digits) >= _SHORTEST else "")):
+        yield form
+        for before, first in ((0, 0), (1, 2), (2, 3)):
+            # With something before it, as in user:password, all but the characters that it shares with others.
+            raw = bytes(before) + form.encode(errors="replace")
+            whole = len(raw) * 8 // 6
+            if whole - first >= _SHORTEST:
+                yield from (b64encode(raw).decode()[first:whole], urlsafe_b64encode(raw).decode()[first:whole])
+
+
+def _spelled(text: str) -> str:
+    """A pattern for a text in which any character may be escaped as URLs, JSON, XML and HTML have it."""
+    return "".join(
+        character if character.isascii() and character.isalnum() else f"(?:{'|'.join(_escapes(character))})"
+        for character in text
+    )
+
+
+def _escapes(character: str) -> Iterator[str]:
+    code = ord(character)
+    names = {codepoint2name.get(code, ""), "apos" if character == "'" else ""} - {""}
+    yield from map(re.escape, {character, quote(character, safe="", errors="replace"), json.dumps(character)[1:-1]})
+    # Where XML stands in XML, the & of an escape is escaped itself.
+    yield rf"&(?:amp;)*(?:#0*{code}|#x0*{code:x}{''.join(f'|{name}' for name in sorted(names))});"
+    if character == " ":
+        yield r"\+"
+
+
+def _tree_lines(tree: Any) -> Iterator[str]:
+    if tree is None:
+        return
+    lines = json.dumps(tree, ensure_ascii=False, indent=2).splitlines()
+    yield from (f"    {line}" for line in lines[:MOST_LINES])
+    if len(lines) > MOST_LINES:
+        yield f"    … and {len(lines) - MOST_LINES:,} more lines"
+
+
+def _cut(tree: Any, depth: int = 0) -> Any:
+    """A tree that a person can look over."""
+    match tree:
+        case str() if len(tree) > LONGEST_TEXT:
+            return f"{tree[:LONGEST_TEXT]}… ({len(tree):,} characters)"
+        case dict() | list() if depth > DEEPEST:
+            return "…"
+        case dict():
+            return {key: _cut(value, depth + 1) for key, value in tree.items()}
+        case list() if len(tree) > MOST_ENTRIES:
+            left = len(tree) - MOST_ENTRIES
+            return [*(_cut(value, depth + 1) for value in tree[:MOST_ENTRIES]), f"… and {left:,} more"]
+        case list():
+            return [_cut(value, depth + 1) for value in tree]
+    return tree

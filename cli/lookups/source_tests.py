@@ -1,0 +1,95 @@
+"""What `sources test` and `sources try` look at: sources of the applied configuration, or of files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.database import opened
+from cli.diagnosis import checkup
+from cli.diagnosis.applied_sources import configuration_of, plan_of, require, source_statuses, sources
+from cli.diagnosis.checkup import CheckupStep, StepMark
+from cli.output import Exit, Failure, Output
+from cli.registry_lint import examination_data, examination_steps, examined, linted, told
+from config.problems import Positions
+from config.registry import RegisterFileSource, RegistrySource
+
+if TYPE_CHECKING:
+    from config.lint import Report
+    from config.sources import SourceModel
+
+
+@dataclass(slots=True)
+class Tests:
+    """What was found so far. `registries` has the tests and moods of each registry as data."""
+
+    every_mood: bool
+    steps: list[CheckupStep] = field(default_factory=list)
+    registries: list[dict[str, Any]] = field(default_factory=list)
+
+    def examine(self, name: str, model: SourceModel, positions: Positions | None = None) -> bool:
+        """Run the tests and moods of a source, if it is a registry or a list of people."""
+        if not isinstance(model, RegistrySource | RegisterFileSource):
+            return False
+        examination = examined(name, model, positions)
+        self.steps += examination_steps(name, examination, every_mood=self.every_mood)
+        self.registries.append(examination_data(name, examination))
+        return True
+
+
+def test_applied(tests: Tests, name: str | None, *, live: bool) -> None:
+    """Test one source of the applied configuration, or all."""
+    with opened() as service, plan_of(service) as plan:
+        if name:
+            require(name, plan.sources)
+        for source in [name] if name else plan.sources:
+            tests.steps.append(checkup.source_step(source, plan, service.queries))
+            tests.examine(source, plan.configuration.sources[source])
+            if live:
+                (status,) = source_statuses(service, source)
+                tests.steps += checkup.reach_steps(status, plan, sources(service), service.settings)
+
+
+def test_files(tests: Tests, name: str | None, paths: Sequence[Path], out: Output) -> None:
+    """Test one source of these files, or all, as far as that goes without a database."""
+    report = _report(paths, name, out)
+    for source, model in report.document.sources.items():
+        if name in (None, source) and not tests.examine(source, model, report.positions):
+            said = f"is well formed; sources of type {model.type} bring no tests along"
+            tests.steps.append(CheckupStep(f"source {source}", StepMark.NOTE, said))
+
+
+def registry(name: str, paths: Sequence[Path], out: Output) -> tuple[RegistrySource | RegisterFileSource, bool]:
+    """The registry, or list of people, of that name, of these files or else applied; and whether plain HTTP to this
+    machine is allowed.
+
+    Raises:
+        Failure: there is none, or it is not well formed.
+    """
+    if paths:
+        document = _report(paths, name, out).document
+    else:
+        with opened() as service:
+            document = configuration_of(service).document
+        require(name, document.sources)
+    model = document.sources[name]
+    if not isinstance(model, RegistrySource | RegisterFileSource):
+        raise Failure(
+            f"{name} is of type {model.type}, and registries and lists of people alone can be tried", Exit.USAGE
+        )
+    return model, document.environment == "test"
+
+
+def _report(paths: Sequence[Path], name: str | None, out: Output) -> Report:
+    """What lint says of the files. Raises Failure where what is asked for is not in them, or not well formed."""
+    report = linted(paths)
+    if name in report.document.sources or (name is None and not report.errors):
+        return report
+    for line in told(report.problems):
+        out.say(line)
+    if report.errors:
+        raise Failure(f"fix that first: {name or 'the configuration'} is not well formed", Exit.USAGE)
+    require(str(name), report.document.sources)
+    return report

@@ -1,0 +1,190 @@
+"""Why a verdict is what it is, in words: the rules one by one, and what was found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from cli.output import count_text
+from config.levels import Level
+from jurat.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from adapters.address.zones import ZoneGeometry
+    from cli.lookups.address_query import Inquiry, Sighting
+    from tasks.rules.residence_evidence import Residence
+
+RULES: Final[Mapping[str, tuple[str, str]]] = {
+    "readable": ("what stands for the house number can be one", "what stands for the house number is none"),
+    "consistent": ("the answer does not contradict itself", "the answer holds two different house numbers"),
+    "found": ("the source knows places for it", "the source knows no such address"),
+    "street": ("a street was found", "only a town or a postcode was found"),
+    "name": ("the name of the street is alike enough", "no street that was found has a name alike enough"),
+    "postcode": ("its postcode and town are those of the answer", "its postcode or its town is another one"),
+    "number": ("the source has a house of this number there", "the source has no house of this number there"),
+    "whole_street": (
+        "the answer has no number, and the source knows how far the whole street reaches",
+        "the answer has no number, and a street's middle point says nothing",
+    ),
+    "score": ("the source's own score is not below the floor", "the source's own score is below the floor"),
+    "margin": (
+        "the place is farther from the border than the margin",
+        "the place is nearer to the border than the margin",
+    ),
+    "agreed": (
+        "every other place that may be meant lies on the same side",
+        "another place may be meant that does not surely lie on the same side, or the answer does not name its town",
+    ),
+}
+"""Each rule of the address rule (`tasks.rules.residence.RULES`): what it says where it holds, and where it does not."""
+
+LEVELS: Final[Mapping[Level, str]] = {
+    Level.HOUSENUMBER: "a house",
+    Level.INTERPOLATED: "a number laid along its street",
+    Level.STREET: "a street",
+    Level.POSTCODE: "a postcode",
+    Level.LOCALITY: "a locality",
+    Level.MUNICIPALITY: "a town",
+}
+
+_FIGURES: Final = {
+    "name": ("name_similarity", "{:.0%} alike"),
+    "score": ("score", "{:.2f}"),
+}
+
+
+def rule_lines(evidence: Mapping[str, Any]) -> list[str]:
+    """One line for each rule that was looked at, in their order: `yes` or `NO`, and what that means."""
+    return [f"{'yes' if held else 'NO ':3}  {said(rule, evidence, held=held)}" for rule, held in rules_of(evidence)]
+
+
+def rules_of(evidence: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """The rules in the order in which they are looked at. A database's JSON type does not keep it."""
+    rules = evidence.get("rules")
+    if not isinstance(rules, Mapping):
+        return []
+    order = {rule: place for place, rule in enumerate(RULES)}
+    return sorted(((str(rule), held is True) for rule, held in rules.items()), key=lambda each: order.get(each[0], 99))
+
+
+def fact_lines(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """What else stands in the evidence, `name: value`."""
+    for name, value in evidence.items():
+        if name != "rules" and value is not None:
+            yield f"{name}: {value}"
+
+
+def said(rule: str, evidence: Mapping[str, Any], *, held: bool) -> str:
+    """What a rule says, with the figures of the evidence behind it."""
+    words = RULES[rule][not held] if rule in RULES else f"rule {rule} {'holds' if held else 'does not hold'}"
+    if rule == "margin" and "distance_m" in evidence:
+        return f"{words} ({coarse_text(evidence['distance_m'])}, margin {evidence.get('margin_m', 0):g} m)"
+    name, form = _FIGURES.get(rule, ("", ""))
+    value = evidence.get(name)
+    return f"{words} ({form.format(value)})" if isinstance(value, int | float) else words
+
+
+def coarse_text(distance: float) -> str:
+    """A distance as evidence has it: rounded down, negative outside."""
+    if not distance:
+        return "less than 5 m"
+    return f"at least {abs(distance):,.0f} m {'inside' if distance > 0 else 'outside'}"
+
+
+def decision_line(title: str, residence: Residence) -> str:
+    """What the rule would say, in one sentence."""
+    match residence.outcome:
+        case Outcome.ACCEPTED:
+            return f"Accepted ({residence.reason}): the address lies in {title}."
+        case Outcome.REFUSED:
+            return f"Refused ({residence.reason}): the address lies outside of {title}."
+    failed = next((rule for rule, held in rules_of(residence.evidence) if not held), None)
+    because = f" {_sentence(said(failed, residence.evidence, held=False))}" if failed else ""
+    leaning = f" It seems to lie {residence.leaning}, which is not sure enough." if residence.leaning else ""
+    return f"Undetermined for {title} ({residence.reason}).{because}{leaning}"
+
+
+def sighting_lines(sightings: Sequence[Sighting]) -> list[str]:
+    """One line for each candidate, numbered as in the picture; the one that decides comes with its margin."""
+    return [f"{number}: {_sighting(each)}" for number, each in enumerate(sightings, 1)]
+
+
+def _sighting(sighting: Sighting) -> str:
+    where = {True: "inside", False: "outside", None: "crossed by the border"}[sighting.inside]
+    place = sighting.place
+    far = where if sighting.inside is None else f"{metres_text(sighting.distance)} {where}"
+    parts = [f"{address_of(sighting)} ({LEVELS[place.level]}), {far}"]
+    if place.score is not None:
+        parts.append(f"score {place.score:.2f}")
+    if sighting.deciding:
+        parts.append(f"decides, with a margin of {sighting.margin or 0:g} m")
+    elif sighting.counts:
+        parts.append("may be meant as well")
+    else:
+        parts.append(f"does not count: {sighting.reason}")
+    return ", ".join(parts)
+
+
+def metres_text(metres: float) -> str:
+    """A distance for people, rounded down: `7.4 m`, `120 m`, `2.3 km`."""
+    if metres < 10:
+        return f"{math.floor(metres * 10) / 10:.1f} m"
+    return f"{math.floor(metres)} m" if metres < 1000 else f"{math.floor(metres / 100) / 10:,.1f} km"
+
+
+def address_of(sighting: Sighting) -> str:
+    """The address of a candidate on one line, as the source has it."""
+    place = sighting.place
+    street = " ".join(part for part in (place.number, place.street) if part)
+    town = " ".join(part for part in (place.postcode, place.city) if part)
+    return ", ".join(part for part in (street, town) if part) or "no name"
+
+
+def story(title: str, zone: ZoneGeometry, inquiry: Inquiry, sightings: Sequence[Sighting]) -> list[str]:
+    """All of it: what the rule would do, each rule, and each candidate."""
+    residence = inquiry.residence(zone)
+    lines = [decision_line(title, residence), "", *rule_lines(residence.evidence), ""]
+    found = count_text(len(sightings), "candidate") if sightings else "no candidate"
+    lines.append(f"{inquiry.source} has {found}{':' if sightings else ''}")
+    lines += sighting_lines(sightings)
+    if inquiry.places.attribution:
+        lines.append(inquiry.places.attribution)
+    return lines
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def decision_data(zone: ZoneGeometry, residence: Residence) -> dict[str, Any]:
+    """What the rule says for a zone, for programs. Distances are as exact as evidence has them."""
+    evidence = residence.evidence
+    return {
+        "zone": zone.name,
+        "version": zone.version,
+        "outcome": str(residence.outcome),
+        "reason": str(residence.reason),
+        "leaning": residence.leaning,
+        "rules": dict(rules_of(evidence)),
+        "distance_m": evidence.get("distance_m"),
+        "margin_m": evidence.get("margin_m"),
+    }
+
+
+def candidate_data(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:
+    """The candidates, for programs. They show an address: for who asked alone."""
+    return [
+        {
+            "address": address_of(each),
+            "level": each.place.level,
+            "score": each.place.score,
+            "inside": each.inside,
+            "distance_m": round(each.distance, 1),
+            "margin_m": each.margin,
+            "counts": each.counts,
+            "decides": each.deciding,
+            "reason": each.reason,
+        }
+        for each in sightings
+    ]

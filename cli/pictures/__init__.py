@@ -1,0 +1,1 @@
+"""Draws a zone and an address as SVG and PNG."""

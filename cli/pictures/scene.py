@@ -1,0 +1,258 @@
+"""What a picture shows, as data: areas, houses and candidates in metres around one point. Loads shapely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely import MultiPolygon, Polygon
+
+from adapters.address.borders import metres_per_degree
+from adapters.base import Box
+from cli.lookups.address_query import Sighting, geometry_of
+from cli.lookups.verdict_text import metres_text
+from cli.pictures.window import Window
+from store.explanation import NearbyHouse
+
+CLOSE_UP_M = 150.0
+"""The side of the close-up; more where the circle or the box of the deciding candidate would not fit."""
+
+FAR = 4.0
+"""A candidate that is more than so many sides of the zone away from its middle is told and not shown: the zone would
+become a dot."""
+
+MOST_HOUSES = 600
+MOST_NEIGHBOURS = 60
+
+
+class Plane:
+    """Metres east and north of a point, in the plane that touches the ellipsoid there. As exact as `Zone.locate`."""
+
+    def __init__(self, longitude: float, latitude: float) -> None:
+        self._origin = (longitude, latitude)
+        self._scale = metres_per_degree(latitude)
+
+    def point(self, longitude: float, latitude: float) -> tuple[float, float]:
+        """Where a point (degrees) is, the short way round."""
+        east = (longitude - self._origin[0] + 180) % 360 - 180
+        return east * self._scale[0], (latitude - self._origin[1]) * self._scale[1]
+
+    def shape(self, geometry: Polygon | MultiPolygon) -> Polygon | MultiPolygon:
+        """A geometry in degrees, in metres, whole turns away as it is nearest."""
+        west, _, east, _ = geometry.bounds
+        turns = 360 * round((self._origin[0] - (west + east) / 2) / 360)
+
+        def moved(points: NDArray[np.float64]) -> NDArray[np.float64]:
+            return (points - self._origin + (turns, 0)) * self._scale
+
+        return shapely.transform(geometry, moved)
+
+    def box(self, window: Window) -> Box:
+        """A window in degrees."""
+        reach = window.side / 2
+        across, along = reach / self._scale[0], reach / self._scale[1]
+        longitude = self._origin[0] + window.x / self._scale[0]
+        latitude = self._origin[1] + window.y / self._scale[1]
+        return longitude - across, latitude - along, longitude + across, latitude + along
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A zone by its name for people."""
+
+    name: str
+    shape: Polygon | MultiPolygon
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A candidate of the geocoder. `radius` is by how much its position may be wrong, None where it never decides;
+    `extent` the box around a whole street (west, south, east, north). `counts`: it may be what is meant.
+    """
+
+    label: str
+    x: float
+    y: float
+    radius: float | None
+    counts: bool
+    deciding: bool
+    extent: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DistanceLine:
+    """The distance that decides: from the candidate to the border, with its length in words."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnHouse:
+    """An address of the local base."""
+
+    x: float
+    y: float
+    number: str
+    inside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that is drawn. `margin` is that of the deciding candidate in metres, 0 where there is none; `beyond` are the
+    labels of the candidates that are too far away to be shown.
+    """
+
+    title: str
+    caption: tuple[str, ...]
+    zone: Area
+    neighbours: tuple[Area, ...]
+    margin: float
+    marks: tuple[Mark, ...]
+    beyond: tuple[str, ...]
+    span: DistanceLine | None
+    houses: tuple[DrawnHouse, ...]
+    overview: Window
+    close_up: Window | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A zone as it is stored: its name for people, and its WKB in WGS 84."""
+
+    name: str
+    wkb: bytes
+
+    def geometry(self) -> Polygon | MultiPolygon:
+        """As `inquiry.geometry_of`."""
+        return geometry_of(self.name, self.wkb)
+
+
+Houses = Callable[[Box], Iterable[NearbyHouse]]
+"""The addresses of the local base in a box of degrees."""
+
+
+def compose(
+    title: str,
+    caption: Sequence[str],
+    zone: Stored,
+    neighbours: Iterable[Stored] = (),
+    sightings: Sequence[Sighting] = (),
+    houses: Houses = lambda _: (),
+) -> Scene:
+    """The scene of a zone and the candidates that were found for an address; without any, of the zone alone.
+
+    Raises Failure where one of the zones is damaged.
+    """
+    geometry = zone.geometry()
+    plane = _plane(geometry, sightings)
+    shape = plane.shape(geometry)
+    marks = _marks(plane, sightings)
+    shown = _shown(shape, marks)
+    overview = _overview(shape, shown)
+    focus = next((mark for mark in shown if mark.deciding), next(iter(shown), None))
+    close_up = _close_up(focus) if focus else None
+    deciding = next((sighting for sighting in sightings if sighting.deciding), None)
+    return Scene(
+        title=title,
+        caption=tuple(caption),
+        zone=Area(zone.name, shape),
+        neighbours=tuple(_neighbours(plane, neighbours, overview)),
+        margin=(deciding.margin or 0.0) if deciding else 0.0,
+        marks=shown,
+        beyond=tuple(mark.label for mark in marks if mark not in shown),
+        span=_span(shape, next((mark for mark in shown if mark.deciding), None), deciding),
+        houses=tuple(_houses(plane, shape, houses, close_up)) if close_up else (),
+        overview=overview,
+        close_up=close_up,
+    )
+
+
+def _plane(geometry: Polygon | MultiPolygon, sightings: Sequence[Sighting]) -> Plane:
+    """Around the candidate that the close-up shows, where distances must be right."""
+    chosen = next((each for each in sightings if each.deciding), next(iter(sightings), None))
+    west, south, east, north = geometry.bounds
+    middle = Plane((west + east) / 2, (south + north) / 2)
+    if chosen is None:
+        return middle
+    x, y = middle.point(chosen.place.longitude, chosen.place.latitude)
+    near = max(abs(x), abs(y)) <= FAR * max(_sides(middle.shape(geometry)))
+    return Plane(chosen.place.longitude, chosen.place.latitude) if near else middle
+
+
+def _sides(shape: Polygon | MultiPolygon) -> tuple[float, float]:
+    west, south, east, north = shape.bounds
+    return east - west, north - south
+
+
+def _marks(plane: Plane, sightings: Sequence[Sighting]) -> tuple[Mark, ...]:
+    marks = []
+    for number, each in enumerate(sightings, 1):
+        x, y = plane.point(each.place.longitude, each.place.latitude)
+        extent: Box | None = None
+        if each.place.extent:
+            west, south, east, north = each.place.extent
+            extent = (*plane.point(west, south), *plane.point(east, north))
+        marks.append(Mark(str(number), x, y, each.margin, each.counts, each.deciding, extent))
+    return tuple(marks)
+
+
+def _shown(shape: Polygon | MultiPolygon, marks: Sequence[Mark]) -> tuple[Mark, ...]:
+    west, south, east, north = shape.bounds
+    x, y, reach = (west + east) / 2, (south + north) / 2, FAR * max(_sides(shape))
+    return tuple(mark for mark in marks if max(abs(mark.x - x), abs(mark.y - y)) <= reach)
+
+
+def _overview(shape: Polygon | MultiPolygon, marks: Sequence[Mark]) -> Window:
+    """The whole zone, and those candidates that may be meant; all of them where none may."""
+    meant = [mark for mark in marks if mark.counts] or marks
+    boxes = [shape.bounds, *((mark.x, mark.y, mark.x, mark.y) for mark in meant)]
+    west, south = min(box[0] for box in boxes), min(box[1] for box in boxes)
+    east, north = max(box[2] for box in boxes), max(box[3] for box in boxes)
+    side = max(1.15 * max(east - west, north - south), CLOSE_UP_M)
+    return Window((west + east) / 2, (south + north) / 2, side)
+
+
+def _close_up(mark: Mark) -> Window:
+    """The surroundings of a candidate, as far as it may be from there; the whole box of a street."""
+    if mark.extent is None:
+        return Window(mark.x, mark.y, max(CLOSE_UP_M, 2.4 * (mark.radius or 0)))
+    west, south, east, north = mark.extent
+    side = max(CLOSE_UP_M, 1.3 * max(east - west, north - south))
+    return Window((west + east) / 2, (south + north) / 2, side)
+
+
+def _span(shape: Polygon | MultiPolygon, mark: Mark | None, sighting: Sighting | None) -> DistanceLine | None:
+    if mark is None or sighting is None or not sighting.distance:
+        return None
+    place = shapely.box(*mark.extent) if mark.extent else shapely.Point(mark.x, mark.y)
+    start, end = shapely.get_coordinates(shapely.shortest_line(place, shape.boundary)).tolist()
+    return DistanceLine((start[0], start[1]), (end[0], end[1]), metres_text(sighting.distance))
+
+
+def _neighbours(plane: Plane, stored: Iterable[Stored], window: Window) -> list[Area]:
+    frame = window.frame()
+    found: list[Area] = []
+    for each in stored:
+        shape = plane.shape(each.geometry())
+        if shape.intersects(frame):
+            found.append(Area(each.name, shape))
+        if len(found) == MOST_NEIGHBOURS:
+            break
+    return found
+
+
+def _houses(plane: Plane, shape: Polygon | MultiPolygon, houses: Houses, window: Window) -> list[DrawnHouse]:
+    shapely.prepare(shape)
+    found: list[DrawnHouse] = []
+    for row in houses(plane.box(window)):
+        x, y = plane.point(row.longitude, row.latitude)
+        if window.holds(x, y):
+            found.append(DrawnHouse(x, y, row.number, bool(shapely.intersects_xy(shape, x, y))))
+        if len(found) == MOST_HOUSES:
+            break
+    return found

@@ -1,0 +1,135 @@
+"""Keeps descriptions of registries from being published whose tests fail, or that take an outage for an answer."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cli.diagnosis.checkup import CheckupStep, StepMark
+from cli.output import count_text
+from config.problems import Complaint, Positions, Severity, dotted
+from config.registry import RegisterFileSource, RegistrySource
+from jurat.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from adapters.registry_tests.conformance import Acted
+    from adapters.registry_tests.examination import Examination
+    from config.lint import Report
+    from config.problems import Problem
+
+
+MOST_TOLD: Final = 100
+"""Problems that are printed; who has more fixes these first."""
+
+
+def told(problems: Sequence[Problem]) -> Iterator[str]:
+    """The problems as lines, errors before warnings where not all are told, and how many are left out."""
+    shown = problems
+    if len(problems) > MOST_TOLD:
+        shown = sorted(sorted(problems, key=lambda problem: problem.severity != Severity.ERROR)[:MOST_TOLD])
+    yield from map(str, shown)
+    if left := len(problems) - len(shown):
+        yield f"… and {left:,} more: fix these first, and run it again"
+
+
+def linted(paths: Iterable[Path], zones: Collection[str] | None = None) -> Report:
+    """Lint of files as it is on this machine, with its secrets and files."""
+    from config.lint import lint
+
+    return lint(paths, zones=zones, environ=os.environ)
+
+
+def gate(report: Report) -> list[Problem]:
+    """What the tests and the moods of all registries in a configuration have to say, each at its place."""
+    problems: set[Problem] = set()
+    for name, source in report.document.sources.items():
+        if isinstance(source, RegistrySource | RegisterFileSource):
+            for fault in examined(name, source, report.positions).faults:
+                complaint = Complaint(("sources", name, *fault.place), fault.said, fault.hint)
+                problems.add(complaint.placed(report.positions))
+    return sorted(problems)
+
+
+def examined(name: str, source: RegistrySource | RegisterFileSource, positions: Positions | None = None) -> Examination:
+    """What became of the tests and moods of one registry, or of the tests of a list of people. `positions` say in which
+    files its parts stand.
+    """
+    from adapters.registry_tests.examination import examine, examine_list
+    from config.registry.trial_files import TrialFiles
+
+    written = {} if positions is None else positions.values
+    files = TrialFiles(name, [trial.name for trial in source.tests], written, Path.cwd())
+    return examine(source, files.read) if isinstance(source, RegistrySource) else examine_list(source, files.read)
+
+
+def examination_steps(name: str, examination: Examination, *, every_mood: bool) -> Iterator[CheckupStep]:
+    """The tests of a registry one by one, and its moods by step; each mood by itself where that is wanted."""
+    for test in examination.tried:
+        mark, found, advice = StepMark.OK, test.found, ""
+        if not test.passed:
+            said, _, advice = test.said.partition(" — ")
+            mark, found = StepMark.PROBLEM, f"{dotted(test.place)}: {said}"
+        yield CheckupStep(f"{name}: {test.trial.name}", mark, found, advice)
+    by_step: dict[str, list[Acted]] = {}
+    for each in examination.acted:
+        by_step.setdefault(each.step, []).append(each)
+    for step, acted in by_step.items():
+        if every_mood:
+            yield from (CheckupStep(f"{name}: {step}", _mark(each), f"{each.mood}: {each.found}") for each in acted)
+        wrong = any(each.place is not None for each in acted)
+        yield CheckupStep(
+            f"{name}: moods", StepMark.PROBLEM if wrong else StepMark.OK, f"at step {step}: {_told(acted)}"
+        )
+    failed = {test.place for test in examination.tried if not test.passed}
+    for fault in examination.faults:
+        if fault.place not in failed:
+            yield CheckupStep(f"{name}: {dotted(fault.place)}", StepMark.PROBLEM, fault.said, fault.hint)
+
+
+def examination_data(name: str, examination: Examination) -> dict[str, Any]:
+    """The same as data."""
+    return {
+        "source": name,
+        "tests": [
+            {
+                "name": test.trial.name,
+                "expected": test.expected,
+                "found": test.found or None,
+                "passed": test.passed,
+                "said": test.said or None,
+                "place": dotted(test.place),
+            }
+            for test in examination.tried
+        ],
+        "moods": [
+            {
+                "test": each.test,
+                "step": each.step,
+                "mood": each.mood,
+                "found": each.found,
+                "wrong": each.said or None,
+                "place": None if each.place is None else dotted(each.place),
+            }
+            for each in examination.acted
+        ],
+        "faults": [
+            {"place": dotted(fault.place), "said": fault.said, "hint": fault.hint} for fault in examination.faults
+        ],
+    }
+
+
+def _mark(acted: Acted) -> StepMark:
+    return StepMark.OK if acted.place is None else StepMark.PROBLEM
+
+
+def _told(acted: Sequence[Acted]) -> str:
+    """How many moods and shapes there were, and what they came to. Some shapes say all that counts, and may accept."""
+    shaped = sum(each.shaped for each in acted)
+    counts = Counter(each.found for each in acted)
+    left = counts.pop(str(Outcome.ACCEPTED), 0)
+    kept = f", {count_text(left, 'shape')} with all that is asked for" if left else ""
+    found = ", ".join(f"{count} {verdict.removeprefix('undetermined/')}" for verdict, count in counts.most_common())
+    return f"{count_text(len(acted) - shaped, 'mood')}, {count_text(shaped, 'other shape')}: {found}{kept}"

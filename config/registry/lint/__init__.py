@@ -1,0 +1,1 @@
+"""Checks what the parts of a registry's description say about each other."""

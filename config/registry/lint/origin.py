@@ -1,0 +1,83 @@
+"""Where the records stand: an expression that picks one of several hides that there are several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import jmespath
+
+from config.registry.model.record import DateField
+from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, StatusRule, ValidAtRule
+from config.registry.model.source import RegistryDescription
+
+Path = tuple[str | int, ...]
+Problem = tuple[Path, str]
+Node = Mapping[str, Any]
+
+_FROM: Final = ("record", "from")
+_ONE_OF_MANY: Final = frozenset({"max_by", "min_by"})
+_FILTER: Final = "filter_projection"
+
+
+def origin_problems(source: RegistryDescription) -> Iterator[Problem]:
+    """What in `from` would choose between records. Which of several is meant, a person decides (ambiguous_record)."""
+    tree = jmespath.compile(source.record.origin).parsed
+    nodes = list(_outside_filters(tree))
+    if any(node["type"] in {"index", "slice"} or _picks(node) for node in nodes):
+        said = "this takes one of several records, and nobody would see that there are others"
+        yield _FROM, f"{said} — let it give all of them: body.people or body[].people[] in place of body[0].people[0]"
+    above = {node["value"] for node in nodes if node["type"] == "field"}
+    looked_at = _looked_at(source)
+    for node in nodes:
+        if node["type"] == _FILTER:
+            for name in sorted(_beginnings(node["children"][2], above) & looked_at.keys()):
+                said = f"this leaves out records by '{name}', which the rule of '{looked_at[name]}' looks at"
+                hint = "remove [?…], so that several are ambiguous_record, or filter by another key"
+                yield _FROM, f"{said}, so that two could pass for one — {hint}"
+
+
+def _picks(node: Node) -> bool:
+    return node["type"] == "function_expression" and node["value"] in _ONE_OF_MANY
+
+
+def _looked_at(source: RegistryDescription) -> dict[str, str]:
+    """The keys of a record that rules look at, each with its field. Whether it has a number at all may be asked."""
+    names: set[str] = set()
+    for rule in source.rules:
+        match rule:
+            case NameRule():
+                names.add("names")
+            case StatusRule():
+                names.add("status")
+            case EqualsRule(field=name) | OneOfRule(field=name) | MinAgeRule(field=name):
+                names.add(name)
+            case ValidAtRule(fields=fields):
+                names |= set(fields.values())
+    found: dict[str, str] = {}
+    for name, field in source.record.fields.items():
+        if name in names - {"number"}:
+            text = field.value if isinstance(field, DateField) else field
+            found |= dict.fromkeys(_beginnings(jmespath.compile(text).parsed, set()), name)
+    return found
+
+
+def _outside_filters(node: Node) -> Iterator[Node]:
+    """All nodes but those of conditions: an index there chooses nothing."""
+    yield node
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    for child in children[:2] if node["type"] == _FILTER else children:
+        yield from _outside_filters(child)
+
+
+def _beginnings(node: Node, above: set[str]) -> set[str]:
+    """The keys that an expression looks at in what it is asked of, or behind those in `above`."""
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    match node["type"]:
+        case "field":
+            return {node["value"]}
+        case "subexpression":
+            return next((found for child in children if not (found := _beginnings(child, above)) <= above), set())
+        case "pipe" | "index_expression" | "projection" | "value_projection" | "flatten" | "filter_projection":
+            return next((found for child in children if (found := _beginnings(child, above))), set())
+    return {name for child in children for name in _beginnings(child, above)}

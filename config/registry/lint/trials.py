@@ -1,0 +1,63 @@
+"""What must fit together between a registry's description and its tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from config.problems import printable
+from config.registry.model.demands import demands_of, misfit
+from config.registry.model.trials import PRESET_FILE, Trial
+from config.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from config.registry.model.source import RecordSource
+
+Path = tuple[str | int, ...]
+Problem = tuple[Path, str]
+
+_PRESET_ANSWER = re.compile(r"[a-z0-9-]+(/[A-Za-z0-9_-]+)*/[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+
+
+def trial_problems(source: RecordSource, steps: Sequence[str]) -> Iterator[Problem]:
+    """Everything in the tests that does not fit the description, with its place below the source.
+
+    `steps` are what may be answered in them.
+    """
+    demands = demands_of(source)
+    names: set[str] = set()
+    for index, trial in enumerate(source.tests):
+        path: Path = ("tests", index)
+        if trial.name in names:
+            yield (*path, "name"), "another test has this name — give it one of its own"
+        names.add(trial.name)
+        yield from _check_input((*path, "input"), trial, source)
+        for name, value in trial.require.items():
+            if name not in demands:
+                yield (*path, "require", name), _unknown("requirement in the rules", name, demands)
+            elif wrong := misfit(demands[name], name, value):
+                yield (*path, "require", name), " — ".join(wrong)
+        for name, response in trial.responses.items():
+            below: Path = (*path, "responses", name)
+            if name not in steps:
+                yield below, _unknown("step", name, steps)
+            file = (response.file or "").removeprefix(PRESET_FILE)
+            if file != (response.file or "") and not _PRESET_ANSWER.fullmatch(file):
+                yield (*below, "file"), f"this is no file of a preset — write {PRESET_FILE}NAME/FILE"
+
+
+def _check_input(path: Path, trial: Trial, source: RecordSource) -> Iterator[Problem]:
+    for name in trial.input:
+        if name not in source.inputs:
+            yield (*path, name), _unknown("input", name, source.inputs)
+    missing = [name for name, field in source.inputs.items() if field.required and name not in trial.input]
+    if missing:
+        said = f"the form asks for {', '.join(missing)}, which nobody could leave out"
+        yield path, f"{said} — add {'it' if len(missing) == 1 else 'them'}"
+
+
+def _unknown(what: str, name: str, known: Collection[str]) -> str:
+    listed = ", ".join(known)
+    hint = did_you_mean(name, known) or (f"there is {listed}" if listed else "remove it")
+    return f"there is no {what} '{printable(name)}' — {hint}"

@@ -1,0 +1,117 @@
+"""What a registry asks of the participant, and how it is cleaned."""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from config.registry.model.expressions import Expression
+from config.registry.model.parts import Part, PartName, Titles, Word, misplaced
+
+
+class NumberFormat(StrEnum):
+    """Forms of numbers with check digits, so that most typing errors are found before anything is asked.
+
+    All but `us.npi` and `fr.rpps` are python-stdnum's (https://arthurdejong.org/python-stdnum/). `fr.siren` takes a
+    SIRET too, and cuts it to its SIREN; `fr.rpps` takes an IDNPS, and leaves its 8 out.
+    """
+
+    CH_UID = "ch.uid"
+    DK_CVR = "dk.cvr"
+    EE_REGISTRIKOOD = "ee.registrikood"
+    ES_CIF = "es.cif"
+    ES_DNI = "es.dni"
+    ES_NIE = "es.nie"
+    ES_NIF = "es.nif"
+    EU_VAT = "eu.vat"
+    FI_YTUNNUS = "fi.ytunnus"
+    FR_RPPS = "fr.rpps"
+    FR_SIREN = "fr.siren"
+    FR_SIRET = "fr.siret"
+    FR_TVA = "fr.tva"
+    GB_VAT = "gb.vat"
+    LUHN = "luhn"
+    MOD_11_2 = "iso7064.mod_11_2"
+    NO_ORGNR = "no.orgnr"
+    SE_ORGNR = "se.orgnr"
+    US_NPI = "us.npi"
+
+
+class CleaningStep(StrEnum):
+    """What is done to an input before it is checked and sent.
+
+    `trim`: surrounding and doubled spaces go. `digits` and `alnum`: spaces and separators go, digits of any script
+    become ASCII, and what is left must be digits (letters and digits), or the number is malformed. `upper`, `lower`.
+    """
+
+    TRIM = "trim"
+    DIGITS = "digits"
+    ALNUM = "alnum"
+    UPPER = "upper"
+    LOWER = "lower"
+
+
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
+
+
+def _check_typed(text: str) -> str:
+    if any(unicodedata.category(one) in _UNSEEN or (one.isspace() and one != " ") for one in text):
+        raise PydanticCustomError("choice", "has a character that nobody sees or types — write it in plain letters")
+    return text
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+_Choice = Annotated[Word, Field(max_length=80), AfterValidator(_check_typed)]
+"""What a participant picks, in the one form in which an answer is cleaned."""
+
+_Meant = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_composed)]
+"""What a choice stands for, composed as a record's values are."""
+
+
+class Input(Part):
+    """One part of the participant's answer: a text, a date, or one of a closed choice of `values`.
+
+    A participant types or picks a key of `values`; what it maps to is sent and compared. A `date` is YYYY-MM-DD, not
+    before 1900 and no more than a year ahead. `format` is asked for only where `format_when` holds, an expression over
+    the inputs by name, as they were typed and cleaned: of a choice, the key. `format_after` names the input that stands
+    before this one there, as the country does in a VAT number: it is added for the check and taken away again.
+    """
+
+    required: bool = True
+    type: Literal["text", "date"] = "text"
+    max_length: Annotated[int, Field(ge=1, le=1000)] = 120
+    values: Annotated[dict[_Choice, _Meant], Field(min_length=1)] | None = None
+    clean: tuple[CleaningStep, ...] = ()
+    format: NumberFormat | None = None
+    format_when: Expression | None = None
+    format_after: PartName | None = None
+    title: Titles | None = None
+
+    @property
+    def is_number(self) -> bool:
+        """Whether a value that cannot be right is a malformed number, rather than an unreadable answer."""
+        return self.format is not None or bool({CleaningStep.DIGITS, CleaningStep.ALNUM} & set(self.clean))
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        kind = "a date" if self.type == "date" else "a choice"
+        given = {"values": self.values, "clean": self.clean, "format": self.format}
+        if self.type == "text":
+            given = {} if self.values is None else {name: given[name] for name in ("clean", "format")}
+        found: list[tuple[tuple[str | int, ...], str]] = [
+            ((name,), f"{kind} has no {name} — remove it") for name, value in given.items() if value
+        ]
+        if self.format_when is not None and self.format is None:
+            found.append((("format_when",), "there is no format that could hold — add format:"))
+        if self.format_after is not None and self.format is None:
+            found.append((("format_after",), "there is no format that would need it — add format:"))
+        if found:
+            raise misplaced("Input", found)
+        return self

@@ -1,0 +1,89 @@
+"""Where the record stands in an answer, what of it is looked at, and how its dates are written."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
+
+from config.limits import TimeZone
+from config.registry.model.expressions import Expression
+from config.registry.model.parts import Part, PartName, Word
+
+EPOCH_S: Final = "epoch_s"
+EPOCH_MS: Final = "epoch_ms"
+ISO: Final = "iso"
+
+NAMES: Final = "names"
+NUMBER: Final = "number"
+STATUS: Final = "status"
+"""The fields of a record that rules, holders and lint know by name."""
+
+_CODE = re.compile(r"%(.?)", re.DOTALL)
+_DATE_CODES: Final = frozenset("YymdHMS")
+
+
+def _check_date_format(form: str) -> str:
+    if form in {EPOCH_S, EPOCH_MS, ISO}:
+        return form
+    codes = _CODE.findall(form)
+    if unknown := [code for code in codes if code not in _DATE_CODES]:
+        raise _error(f"'%{unknown[0]}' is no part of a date here — write %Y, %y, %m, %d, %H, %M and %S alone")
+    if len(codes) != len(set(codes)) or {"Y", "y"} <= set(codes):
+        raise _error("a part of the date stands twice — keep one of them")
+    if not {"Y", "y"} & set(codes):
+        hint = "write it like %d/%m/%Y, or epoch_s, epoch_ms or iso"
+        raise _error(f"a date needs its year — {hint}")
+    if "d" in codes and "m" not in codes:
+        raise _error("a day says nothing without its month — add %m")
+    return form
+
+
+def _error(message: str) -> PydanticCustomError:
+    return PydanticCustomError("date_format", "{message}", {"message": message})
+
+
+DateFormat = Annotated[
+    str, AfterValidator(_check_date_format), Field(max_length=60, json_schema_extra={"examples": ["%d/%m/%Y"]})
+]
+"""How a registry writes a date: `%d/%m/%Y` and the like, `iso` (ISO 8601), `epoch_s` or `epoch_ms`."""
+
+
+class DateField(Part):
+    """A field of the record that is a date. Without a day, or a month, it is all the days that it may be."""
+
+    value: Expression
+    date: DateFormat
+
+
+def _kind(value: Any) -> str:
+    return "dated" if isinstance(value, dict | DateField) else "text"
+
+
+FieldValue = Annotated[
+    Annotated[Expression, Tag("text")] | Annotated[DateField, Tag("dated")],
+    Discriminator(_kind),
+]
+"""What gives a field its value."""
+
+
+class RecordDescription(Part):
+    """Where the record stands in the last answer, and what of it is looked at.
+
+    `from` gives one object or a list of them, of {status, headers, body}. The field `number` is compared with what the
+    participant typed; `names` is a list of {family, given}. `status` says what the registry's words mean. `absent`: an
+    empty list refuses only where the registry holds everybody. `timezone` says when a day begins.
+    """
+
+    origin: Expression = Field(alias="from")
+    fields: dict[PartName, FieldValue]
+    status: dict[PartName, Annotated[tuple[Word, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    absent: Literal["undetermined", "refused"] = "undetermined"
+    timezone: TimeZone = "UTC"
+
+    @property
+    def dates(self) -> dict[str, str]:
+        """The fields that are dates, each with how it is written."""
+        return {name: field.date for name, field in self.fields.items() if isinstance(field, DateField)}

@@ -1,0 +1,261 @@
+"""What a registry's answers mean, and what a record must say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, StrEnum
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from config.registry.model.expressions import Expression
+from config.registry.model.parts import (
+    ANSWER_REASONS,
+    ERROR_REASONS,
+    REFUSALS,
+    Part,
+    PartName,
+    Word,
+    check_reason,
+    misplaced,
+    write_one_of,
+)
+from jurat.vocabulary import Outcome, Reason
+
+
+class Then(StrEnum):
+    """What an outcome does. `retry` and `maintenance`: the registry gave no answer, the check waits."""
+
+    RETRY = "retry"
+    MAINTENANCE = "maintenance"
+    UNDETERMINED = "undetermined"
+    REFUSED = "refused"
+
+
+_REASONS: Final[Mapping[Then, frozenset[Reason]]] = {
+    Then.RETRY: ERROR_REASONS,
+    Then.MAINTENANCE: frozenset({Reason.SOURCE_MAINTENANCE}),
+    Then.UNDETERMINED: ANSWER_REASONS | ERROR_REASONS,
+    Then.REFUSED: frozenset({Reason.RECORD_NOT_FOUND}),
+}
+"""What an outcome may give as its reason, by what it does."""
+
+
+class Demanded(Enum):
+    """In which form a criterion's `require` tells a rule what it demands."""
+
+    CODES = "codes"
+    DAY = "day"
+    YEARS = "years"
+
+
+class OutcomeRule(Part):
+    """What an answer means that holds no record. `when` is asked of {status, headers, body}; the first match counts.
+
+    `headers` have lower-case names; `body` is null where the answer cannot be read. `retry_after` gives seconds, for
+    registries that say in the body how long they are closed.
+    """
+
+    when: Expression
+    then: Then
+    reason: Reason | None = None
+    retry_after: Expression | None = None
+
+    @property
+    def cause(self) -> Reason:
+        """The reason, also where it goes without saying."""
+        return self.reason or (
+            Reason.SOURCE_MAINTENANCE if self.then is Then.MAINTENANCE else Reason.SOURCE_UNAVAILABLE
+        )
+
+    @field_validator("reason", mode="before")
+    @classmethod
+    def _check_word(cls, value: Any, known: ValidationInfo) -> Any:
+        then = known.data.get("then")
+        allowed = frozenset[Reason]().union(*_REASONS.values()) if then is None else _REASONS[then]
+        return None if value is None else check_reason(value, allowed)
+
+    @model_validator(mode="after")
+    def _check_reason(self) -> Self:
+        allowed = _REASONS[self.then]
+        goes_without_saying = self.reason is None and self.then in {Then.RETRY, Then.MAINTENANCE}
+        if goes_without_saying or self.reason in allowed:
+            return self
+        if self.then is Then.REFUSED and self.reason is not None:
+            said = "an outcome may refuse for record_not_found alone: no number and name were compared yet"
+            raise misplaced("OutcomeRule", [(("reason",), f"{said} — write then: undetermined, or make it a rule")])
+        said = f"{self.then} needs a reason" if self.reason is None else f"{self.then} does not go with {self.reason}"
+        raise misplaced("OutcomeRule", [(("reason",), f"{said} — {write_one_of(allowed)}")])
+
+
+MAX_AGE: Final = 120
+
+_Else = Literal["undetermined", "refused"]
+_BY_ELSE: Final[Mapping[str, frozenset[Reason]]] = {"undetermined": ANSWER_REASONS, "refused": REFUSALS}
+"""What a rule may give as its reason."""
+
+
+class _Rule(Part):
+    otherwise: _Else = Field(default="undetermined", alias="else")
+    reason: Reason
+
+    @property
+    def refuses(self) -> bool:
+        return self.otherwise == "refused"
+
+    @field_validator("reason", mode="before")
+    @classmethod
+    def _check_word(cls, value: Any, known: ValidationInfo) -> Any:
+        otherwise = known.data.get("otherwise")
+        return check_reason(value, REFUSALS | ANSWER_REASONS if otherwise is None else _BY_ELSE[otherwise])
+
+    @model_validator(mode="after")
+    def _check_reason(self) -> Self:
+        allowed = _BY_ELSE[self.otherwise]
+        if self.reason not in allowed:
+            said = f"{self.reason} cannot be {self.otherwise} by a rule"
+            raise misplaced("Rule", [(("reason",), f"{said} — {write_one_of(allowed)}")])
+        return self
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(self.otherwise)
+
+
+class EqualsRule(_Rule):
+    """The record's `field` is what the participant gave as `input`, both cleaned as the input is.
+
+    What the record says is compared only where it can be such an input at all. `absent: pass`: a record that says
+    nothing of it passes; for what only some answers of a registry repeat.
+    """
+
+    check: Literal["equals"]
+    field: PartName
+    input: PartName
+    absent: Literal["pass", "undetermined"] = "undetermined"
+    reason: Reason = Reason.RECORD_DIFFERS
+
+
+class OneOfRule(_Rule):
+    """At least one value of `field` is among `values`, or among those that the criterion demands (`requirement`).
+
+    `match: prefix`: the record's value begins with one of them. `refuses`: the other words that the registry is known
+    to have; one that is in neither list is new, and undetermined. `values` that refuse need it. The codes that a
+    criterion demands may come from lists that nobody writes down whole, and may go without: then any other refuses, so
+    that presets list the codes of their registries, and lint tells what of a demand is not among them. `optional`:
+    holds where the criterion demands nothing.
+    """
+
+    demanded: ClassVar = Demanded.CODES
+
+    check: Literal["one_of", "codes"]
+    field: PartName
+    values: Annotated[tuple[Word, ...], Field(min_length=1)] | None = None
+    requirement: PartName | None = None
+    refusing: Annotated[tuple[Word, ...], Field(min_length=1)] | None = Field(default=None, alias="refuses")
+    match: Literal["exact", "prefix"] = "exact"
+    optional: bool = False
+
+    @model_validator(mode="after")
+    def _one_list(self) -> Self:
+        if (self.values is None) == (self.requirement is None):
+            raise PydanticCustomError("one_of", "needs either values: [...] or requirement: NAME — write one of them")
+        return self
+
+
+class StatusRule(_Rule):
+    """The record's status means `is`, by the map of the record. An unknown status is undetermined."""
+
+    check: Literal["status"]
+    meaning: PartName = Field(alias="is")
+    otherwise: _Else = Field(default="refused", alias="else")
+    reason: Reason = Reason.STATUS_INACTIVE
+
+
+class ValidAtRule(_Rule):
+    """Today, or the day that the criterion demands (`requirement`), lies between `from` and `until`, both included.
+
+    What is known of a date only by month or year holds where it holds for each of its days. `absent: pass`: a date that
+    the record does not have is an open end, as long as it has the other one. `optional`: today counts where the
+    criterion demands no day.
+    """
+
+    demanded: ClassVar = Demanded.DAY
+
+    check: Literal["valid_at"]
+    begin: PartName | None = Field(default=None, alias="from")
+    until: PartName | None = None
+    requirement: PartName | None = None
+    optional: bool = False
+    absent: Literal["pass", "undetermined"] = "undetermined"
+    otherwise: _Else = Field(default="refused", alias="else")
+    reason: Reason = Reason.NOT_VALID_AT_DATE
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of the record that it looks at, by the option that names them."""
+        named = {"from": self.begin, "until": self.until}
+        return {option: field for option, field in named.items() if field is not None}
+
+    @model_validator(mode="after")
+    def _some_date(self) -> Self:
+        if not self.fields:
+            raise PydanticCustomError("valid_at", "looks at no date — add from: FIELD, until: FIELD or both")
+        return self
+
+
+class MinAgeRule(_Rule):
+    """Who was born on the day in `field` has today at least `years`, or as many as the criterion demands."""
+
+    demanded: ClassVar = Demanded.YEARS
+
+    check: Literal["min_age"]
+    field: PartName
+    years: Annotated[int, Field(ge=1, le=MAX_AGE)] | None = None
+    requirement: PartName | None = None
+    optional: bool = False
+    otherwise: _Else = Field(default="refused", alias="else")
+    reason: Reason = Reason.TOO_YOUNG
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The field of the record that it looks at, by the option that names it."""
+        return {"field": self.field}
+
+    @model_validator(mode="after")
+    def _one_age(self) -> Self:
+        if (self.years is None) == (self.requirement is None):
+            raise PydanticCustomError("min_age", "needs either years: N or requirement: NAME — write one of them")
+        return self
+
+
+class NameRule(Part):
+    """The participant's name is one of the record's. Never refuses, and only `exact` and `compatible` may pass.
+
+    `absent: pass` is for registries that leave nothing but number and status of who is gone: such a record may refuse
+    by its status alone, where the number has check digits that fit, and accepts nobody. Without `given`, a part of a
+    name would be one word of many, so that `compatible` is undetermined there.
+    """
+
+    check: Literal["name"]
+    family: PartName
+    given: PartName | None = None
+    exact: Literal["pass"] = "pass"
+    compatible: Literal["pass", "undetermined"] = "pass"
+    close: Literal["undetermined"] = "undetermined"
+    different: Literal["undetermined"] = "undetermined"
+    absent: Literal["pass", "undetermined"] = "undetermined"
+    reason: Literal[Reason.NAME_DIFFERS] = Reason.NAME_DIFFERS
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_else(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "else" in data:
+            raise misplaced("NameRule", [(("else",), "a name never refuses — remove else")])
+        return data
+
+
+Rule = Annotated[
+    EqualsRule | OneOfRule | StatusRule | ValidAtRule | MinAgeRule | NameRule, Field(discriminator="check")
+]

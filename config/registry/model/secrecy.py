@@ -1,0 +1,113 @@
+"""What is taken for a secret where a request is written in clear."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from config.registry.model.templates import pieces
+
+Keys = tuple[str, ...]
+"""The keys that a text stands under, outermost first."""
+
+_NAME = re.compile(
+    r"(?i:authorization|api[-_]?key|secret|password|passphrase|passwd|pwd|(?:^|[-_.])pass"
+    r"|mot[-_]?de[-_]?passe|mdp|contrase[nñ]a|passwor[dt]|kennwort|senha)$|(?<=[a-z0-9])Pass$"
+)
+_PERHAPS_A_NAME = re.compile(
+    r"(?i:auth|key|token|jeton|clave|cookie|session|session[-_]?id|signature|(?:^|[-_.])s(?:ig|id))$|(?<=[a-z0-9])S(?:ig|id)$"
+)
+_LIKE_A_SECRET = re.compile(r"(?=\D*\d).{8,}", re.DOTALL)
+"""At least eight characters with a digit among them; words such as `name` in `sort-key: name` are no secret."""
+
+_HOLDERS = frozenset({"value", "text", "content", "#text"})
+"""Keys under which a map that has a name of its own holds what it is for."""
+
+_TOKEN = re.compile(
+    r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\."
+    r"|(?<![A-Za-z0-9])(?:[spr]k_(?:live|test)_\w{8,}|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{8,}"
+    r"|(?:AKIA|ASIA)[A-Z0-9]{12,}|AIza[\w-]{20,}|xox[abeprs]-[\w-]{8,})"
+)
+"""A JSON Web Token (RFC 7519), which begins with {" in Base64, or an encrypted one; or a key of a well-known form."""
+
+HOLE: Final = "\0"
+"""What stands for a placeholder in a text that is looked at here; no text that is sent holds one."""
+
+_KEY_FILE = "-----BEGIN"
+_BETWEEN = re.compile(r"[\s=:,;&\"']+")
+"""What may stand between a placeholder and a word that is none of its value, such as Bearer."""
+
+_SAID = re.compile(r"""["']([\w.-]{1,80})["']\s*:\s*["']([^"']+)["']|(?<![\w.-])([\w.-]{1,80})=([^&;\s"']+)""")
+"""A pair as JSON or a form has it, inside of a text."""
+
+
+def is_secret(keys: Keys, text: str) -> bool:
+    """Whether a literal is taken for a key: for its name, or for its name and its looks."""
+    if not text or not keys:
+        return False
+    return _names_one(keys) or (_may_name_one(keys) and _LIKE_A_SECRET.fullmatch(text) is not None)
+
+
+def holds_part(keys: Keys, text: str) -> bool:
+    """Whether a part of a key stands beside the placeholders of a text, each a HOLE: glued to one, or by its looks.
+
+    A word before a space is none: the scheme of `Bearer {token}`.
+    """
+    if HOLE not in text or not keys or not (_names_one(keys) or _may_name_one(keys)):
+        return False
+    for word in _BETWEEN.split(text):
+        if HOLE in word and _names_one(keys) and any(map(str.isalnum, word)):
+            return True
+        if any(map(_LIKE_A_SECRET.fullmatch, word.split(HOLE))):
+            return True
+    return False
+
+
+def shows_secret(keys: Keys, text: str) -> bool:
+    """Whether a text, which may have placeholders beside it, holds a token, a key, or a pair that names one."""
+    if _TOKEN.search(text) or _KEY_FILE in text:
+        return True
+    is_cookie = bool(keys) and keys[-1].lower() == "cookie"
+    for found in _SAID.finditer(with_holes(text)):
+        name, value = found[1] or found[3], found[2] or found[4]
+        if HOLE in value:
+            if (is_cookie or _NAME.search(name)) and holds_part((name,), value):
+                return True
+        elif _NAME.search(name) or (is_cookie and is_secret((name,), value)):
+            return True
+    return False
+
+
+def with_holes(text: str) -> str:
+    """The template `text` with a HOLE in place of each placeholder."""
+    return "".join(literal + ("" if found is None else HOLE) for literal, found in pieces(text))
+
+
+def _names_one(keys: Keys) -> bool:
+    *above, name = keys
+    return _NAME.search(name) is not None or (
+        name.lower() in _HOLDERS and bool(above) and _NAME.search(above[-1]) is not None
+    )
+
+
+def _may_name_one(keys: Keys) -> bool:
+    *above, name = keys
+    return (
+        _PERHAPS_A_NAME.search(name) is not None
+        or any(_NAME.search(key) for key in above)
+        or (name.lower() in _HOLDERS and bool(above) and _PERHAPS_A_NAME.search(above[-1]) is not None)
+    )
+
+
+def texts_in(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, str]]:
+    """Every text in a JSON tree, with the keys that it stands under."""
+    match tree:
+        case str():
+            yield keys, tree
+        case dict():
+            for name, value in tree.items():
+                yield from texts_in(value, (*keys, name))
+        case list():
+            for value in tree:
+                yield from texts_in(value, keys)

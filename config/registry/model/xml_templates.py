@@ -1,0 +1,106 @@
+"""Whether an XML body with placeholders is well-formed, whatever they stand for.
+
+The documents are parsed with a word in the place of each placeholder. A value is escaped as text, so a placeholder may
+stand where text does: between tags, or in the value of an attribute. In a name it could become another name, in a
+comment nobody would read it, and in CDATA the escapes themselves would be read as text.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.parsers import expat
+
+from config.registry.model.secrecy import HOLE
+from config.registry.model.templates import pieces
+
+_MARK = "placeholder-{}."
+_MARKS = re.compile(r"placeholder-[0-9]+\.")
+
+
+class XmlFault(Exception):
+    """What is wrong with a document, and what to do."""
+
+
+def texts_in_xml(text: str) -> list[tuple[str, str]]:
+    """The texts of the template `text` with a HOLE for each placeholder, each with its element's or attribute's name.
+
+    Raises:
+        Fault: it is no well-formed XML, holds a DOCTYPE or a processing instruction, or a placeholder where no value
+            can be escaped.
+    """
+    document, names = "", list[str]()
+    for literal, placeholder in pieces(text.strip()):
+        document += literal
+        if placeholder is not None:
+            document += _MARK.format(len(names))
+            names.append(placeholder.name)
+    reader = _Reader()
+    reader.read(document)
+    marks = [_MARK.format(number) for number in range(len(names))]
+    everything = "\n".join(value for _, value in reader.texts)
+    for name, mark in zip(names, marks, strict=True):
+        if mark not in everything:
+            said = f"{{{name}}} stands where no value can be escaped"
+            raise XmlFault(
+                f"{said} — put it between two tags or into an attribute, without a comment or CDATA around it"
+            )
+    return [(name, _MARKS.sub(HOLE, value)) for name, value in reader.texts]
+
+
+def literal_length(text: str) -> int:
+    """The characters of a template without its placeholders."""
+    return sum(len(literal) for literal, _ in pieces(text))
+
+
+class _Reader:
+    """Reads one document, and keeps the texts outside of CDATA and the values of attributes."""
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[str, str]] = []
+        self._open: list[tuple[str, list[str]]] = []
+        self._in_cdata = False
+
+    def read(self, document: str) -> None:
+        # With a separator, expat minds namespaces too: a prefix that nothing declares is a mistake.
+        parser = expat.ParserCreate(namespace_separator=" ")
+        parser.StartElementHandler = self._begin
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._characters
+        parser.StartCdataSectionHandler = lambda: self._cdata(begins=True)
+        parser.EndCdataSectionHandler = lambda: self._cdata(begins=False)
+        parser.XmlDeclHandler = _check_declaration
+        parser.StartDoctypeDeclHandler = _refuse
+        parser.ProcessingInstructionHandler = _refuse
+        try:
+            parser.Parse(document, True)
+        except expat.ExpatError as error:
+            said = f"this is no well-formed XML (in line {error.lineno} of it: {expat.ErrorString(error.code)})"
+            raise XmlFault(f"{said} — close each element, and write &amp; and &lt; in texts") from None
+
+    def _begin(self, name: str, attributes: dict[str, str]) -> None:
+        self._open.append((_local(name), []))
+        self.texts += ((_local(attribute), value) for attribute, value in attributes.items())
+
+    def _end(self, _: str) -> None:
+        name, written = self._open.pop()
+        self.texts.append((name, "".join(written)))
+
+    def _characters(self, text: str) -> None:
+        if not self._in_cdata:
+            self._open[-1][1].append(text)
+
+    def _cdata(self, *, begins: bool) -> None:
+        self._in_cdata = begins
+
+
+def _local(name: str) -> str:
+    return name.rpartition(" ")[2]
+
+
+def _check_declaration(_: str, encoding: str | None, __: int) -> None:
+    if encoding is not None and encoding.lower() != "utf-8":
+        raise XmlFault('bodies are sent as UTF-8 — write encoding="UTF-8", or leave the declaration out')
+
+
+def _refuse(*_: object) -> None:
+    raise XmlFault("a body has no DOCTYPE and no processing instruction — remove it")

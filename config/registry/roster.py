@@ -1,0 +1,246 @@
+"""A list of people in a file: members, professionals, the roll of a town. It is imported, and looked up by number.
+
+The number is kept as a keyed hash alone, and of the file's other columns only those that the rules look at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeGuard
+
+import jmespath
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from config.durations import Duration, between
+from config.limits import Name
+from config.problems import printable
+from config.registry.lint.description import Path, Problem, verdict_problems
+from config.registry.lint.trials import trial_problems
+from config.registry.model.answer_formats import Delimiter
+from config.registry.model.inputs import Input
+from config.registry.model.parts import Part, misplaced
+from config.registry.model.record import NUMBER, FieldValue, RecordDescription
+from config.registry.model.rules import EqualsRule, Rule
+from config.registry.model.source import RecordSource
+from config.suggestions import did_you_mean
+
+Encoding = Literal[
+    "utf-8",
+    "iso-8859-1",
+    "iso-8859-2",
+    "iso-8859-7",
+    "iso-8859-9",
+    "iso-8859-15",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "windows-1257",
+]
+"""How letters are written in a file. Those of two bytes a character are not read: save such a file as UTF-8."""
+
+
+LONGEST_COLUMN: Final = 200
+
+
+def _check_column(name: str) -> str:
+    if 0 < len(name) <= LONGEST_COLUMN and name.isprintable():
+        return name
+    said = f"a column is named as in the first line of the file, with at most {LONGEST_COLUMN} characters"
+    raise PydanticCustomError("column", "{message}", {"message": said})
+
+
+Column = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True),
+    AfterValidator(_check_column),
+    Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_COLUMN}),
+]
+"""A column by its name in the first line of the file."""
+
+
+FILE: Final = "file"
+"""What a test answers: the content of a file as it would be imported, or its rows as JSON."""
+
+HOW_ROWS: Final = 'write each row as a map of texts, all of the same columns: [{ "Ref No": "1" }]'
+
+
+def are_rows(content: Any) -> bool:
+    """Whether a JSON value is a list of rows, each with a text for each of the same columns."""
+    return (
+        isinstance(content, list)
+        and bool(content)
+        and all(isinstance(row, dict) and row.keys() == content[0].keys() for row in content)
+        and all(isinstance(text, str) for row in content for text in (*row.keys(), *row.values()))
+    )
+
+
+class PeopleFile(Part):
+    """How the file is read when it is imported: nothing is guessed.
+
+    `number` is the column that people are looked up by. `keep` are the others that are stored: nothing else is.
+    """
+
+    encoding: Encoding
+    delimiter: Delimiter
+    number: Column
+    keep: tuple[Column, ...] = ()
+
+
+class Row(RecordDescription):
+    """How a person's row is read: as a record whose fields are expressions over the columns that are kept.
+
+    The field `number` is the file's number and need not be written. A list without the number refuses only with
+    `absent: refused`, for lists that name everybody.
+    """
+
+    origin: ClassVar[str] = "@"  # type: ignore[misc] # the row is the record, wherever others have theirs
+
+
+class RegisterFileSource(RecordSource):
+    """A list of people that `registers import` has stored in the database under the name `register`.
+
+    Data older than `max_age`, in seconds, answers nothing. Each of `tests` brings a small list along, as `file`: its
+    `text`, the name of a `file`, or rows as `json` (also in a file), which are written with the list's own delimiter
+    and encoding.
+    """
+
+    type: Literal["register-file"]
+    # pydantic's models have a `register` of their own
+    register_name: Name = Field(alias="register")
+    max_age: Annotated[Duration, between("1d", "3650d")]
+    file: PeopleFile
+    record: Row
+
+    @property
+    def number_name(self) -> str:
+        """The name of the input that is compared with the number."""
+        return next(rule.input for rule in self.rules if _compares_number(rule))
+
+    @property
+    def number_input(self) -> Input:
+        """The same input: the numbers of the file are cleaned as it is."""
+        return self.inputs[self.number_name]
+
+    @property
+    def layout(self) -> str:
+        """What was done to the file before it was stored, as JSON text.
+
+        It stands with what is stored. Else a number that is cleaned in another way since then would not be found, and
+        be taken for one that the list does not have.
+        """
+        cleaned = self.number_input.model_dump(
+            mode="json", exclude={"required", "max_length", "title"}, exclude_defaults=True
+        )
+        document = {"number": self.file.number, "cleaned": cleaned, "keep": sorted(self.file.keep)}
+        return json.dumps(document, sort_keys=True, ensure_ascii=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_number(cls, data: Any) -> Any:
+        """The number needs no expression: that it is the one typed is known by its hash."""
+        match data:
+            case {"file": {"number": str(column)}, "record": {"fields": dict(fields)}} if NUMBER not in fields:
+                return {**data, "record": {**data["record"], "fields": {NUMBER: _quoted(column), **fields}}}
+        return data
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> Self:
+        if found := [*verdict_problems(self), *_check_number(self), *_check_columns(self), *_check_tests(self)]:
+            raise misplaced("RegisterFileSource", found)
+        return self
+
+
+def _compares_number(rule: Rule) -> TypeGuard[EqualsRule]:
+    return isinstance(rule, EqualsRule) and rule.field == NUMBER
+
+
+def _quoted(column: str) -> str:
+    """The column as an expression."""
+    return json.dumps(column.strip(), ensure_ascii=False)
+
+
+def _check_number(source: RegisterFileSource) -> Iterator[Problem]:
+    if source.record.fields.get(NUMBER) != _quoted(source.file.number):
+        said = f"is the column '{printable(source.file.number)}', of which the hash alone is stored"
+        yield ("record", "fields", NUMBER), f"{said} — remove this line"
+    first = ""
+    for index, rule in enumerate(source.rules):
+        if _compares_number(rule):
+            if first and rule.input != first:
+                said = f"the number is looked up by the input '{first}' already"
+                yield ("rules", index, "input"), f"{said} — keep one of them"
+            first = first or rule.input
+    number = source.inputs.get(first)
+    for option in ("format_when", "format_after"):
+        if number is not None and getattr(number, option) is not None:
+            said = "a row of the file has no other input beside the number"
+            yield ("inputs", first, option), f"{said} — remove it"
+
+
+def _check_columns(source: RegisterFileSource) -> Iterator[Problem]:
+    """Every column that is used is kept, and every one that is kept is used."""
+    keep = source.file.keep
+    used: set[str] = set()
+    whole = True
+    for name, value in source.record.fields.items():
+        path: Path = ("record", "fields", name)
+        columns = set() if name == NUMBER else _columns(jmespath.compile(_text(value)).parsed)
+        if columns is None:
+            yield path, "'@' and '*' stand for the whole row — name the columns"
+        for column in sorted(columns or ()):
+            if column == source.file.number:
+                yield path, f"'{printable(column)}' is the number, of which the hash alone is stored — leave it out"
+            elif column not in keep:
+                hint = did_you_mean(column, keep) or "add it there"
+                yield path, f"the column '{printable(column)}' is not among file.keep — {hint}"
+        whole = whole and columns is not None and columns <= {*keep}
+        used |= columns or set()
+    for index, column in enumerate(keep):
+        at: Path = ("file", "keep", index)
+        if column == source.file.number:
+            yield at, "the number is stored as a keyed hash alone — remove it here"
+        elif column in keep[:index]:
+            yield at, "stands twice — remove one"
+        elif whole and column not in used:
+            yield at, "no field of the record uses this column, so it need not be stored — remove it"
+
+
+def _check_tests(source: RegisterFileSource) -> Iterator[Problem]:
+    yield from trial_problems(source, [FILE])
+    for index, test in enumerate(source.tests):
+        response = test.responses.get(FILE)
+        if response is None:
+            continue
+        if response.content is not None and not are_rows(response.content):
+            yield ("tests", index, "responses", FILE, "json"), f"is no list of rows — {HOW_ROWS}"
+        elif response.text is None and response.file is None and response.content is None:
+            said = "has no content — give a few lines as text, rows as json, or the name of a file"
+            yield ("tests", index, "responses", FILE), said
+
+
+def _text(value: FieldValue) -> str:
+    return value if isinstance(value, str) else value.value
+
+
+def _columns(node: Mapping[str, Any]) -> set[str] | None:
+    """The columns that an expression looks at, by its tree; None where it takes the whole row."""
+    children = node["children"]
+    match node["type"]:
+        case "field":
+            return {node["value"]}
+        case "literal" | "expref":
+            return set()
+        case "current" | "identity":
+            return None
+        case "multi_select_list" | "multi_select_dict" | "key_val_pair" | "function_expression" | "comparator":
+            looked_at = children
+        case "and_expression" | "or_expression" | "not_expression":
+            looked_at = children
+        case _:  # what follows the first is asked of what that gives
+            looked_at = children[:1]
+    found = [_columns(child) for child in looked_at]
+    return None if None in found else set().union(*(columns for columns in found if columns))

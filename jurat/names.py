@@ -1,0 +1,66 @@
+"""Names: what one may be, and when two are one person's, however they are written."""
+
+from __future__ import annotations
+
+from unicodedata import category, normalize
+
+from jurat.errors import InvalidSubmission, text_expected
+
+LONGEST = 200
+"""Characters of a name, or of another text that is shown to a person as it is."""
+
+UNSEEN = (
+    *((0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F)),
+    *((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x2800, 0x2800), (0x3164, 0x3164), (0xFE00, 0xFE0F)),
+    *((0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A)),
+    (0xE0000, 0xE0FFF),
+)
+"""Signs that show nothing: Default_Ignorable_Code_Point of Unicode 16, and the braille pattern without a dot."""
+
+_UNSEEN = frozenset(sign for first, last in UNSEEN for sign in range(first, last + 1))
+
+
+def require_printable(name: str, value: object) -> str:
+    """The value of the argument `name`, where it is a text that can be shown.
+
+    Raises InvalidSubmission, without the value.
+    """
+    written = require_text(name, value)
+    if not 0 < len(written) <= LONGEST or not written.isprintable():
+        raise InvalidSubmission(f"{name} must be 1 to {LONGEST} printable characters")
+    return written
+
+
+def require_text(name: str, value: object) -> str:
+    """The value of the argument `name`, where it is a text.
+
+    Raises InvalidSubmission, without the value.
+    """
+    if not isinstance(value, str):
+        raise InvalidSubmission(text_expected(name, value))
+    return value
+
+
+def is_storable(text: str) -> bool:
+    """Whether a database can hold it: PostgreSQL takes no NUL, and half a character (a lone surrogate) is no UTF-8."""
+    return not any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text)
+
+
+ERASED = "erased-"
+"""How the id begins that stands for a participant who was erased."""
+
+
+def is_erased(participant: str) -> bool:
+    """Whether the id stands for someone who was erased."""
+    return participant[: len(ERASED)].lower() == ERASED
+
+
+def person(name: str) -> str:
+    """What a name is compared by: case, blanks and signs that nobody sees make nobody another person."""
+    seen = "".join(sign for sign in normalize("NFKC", name) if ord(sign) not in _UNSEEN and category(sign) != "Cf")
+    return normalize("NFKC", " ".join(seen.split()).casefold())
+
+
+def same_person(name: str, *others: str | None) -> bool:
+    """Whether a name is also one of `others`."""
+    return any(other is not None and person(other) == person(name) for other in others)

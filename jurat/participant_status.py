@@ -1,0 +1,42 @@
+"""Where one participant stands in one consultation, and what to tell about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jurat.messages import OwnTexts, key_of, message_for, spoken
+from jurat.queries import Access, Result
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantStatus:
+    """What one participant's verdicts add up to, with what is known of each question at that same moment.
+
+    `results` has the newest check of each question that was answered. `contacts` and `own_texts` are the
+    consultation's, by language.
+    """
+
+    access: Access
+    results: Mapping[str, Result]
+    contacts: Mapping[str, str] = field(repr=False)
+    own_texts: OwnTexts = field(repr=False)
+
+    @property
+    def next_poll_ms(self) -> int:
+        """When to ask again, in milliseconds; 0 once nothing is on its way."""
+        return min((result.next_poll_ms for result in self.results.values() if not result.settled), default=0)
+
+    def message(self, question: str, locale: str = "en") -> str:
+        """What to tell the participant about `question`: why its verdict says so, else where it stands."""
+        state, result = self.access.questions[question], self.results.get(question)
+        key = key_of(state, result.outcome if result else None, result.reason if result else None)
+        return message_for(key, locale, self.own_texts)
+
+    def access_message(self, locale: str = "en") -> str:
+        """What to tell the participant about the access as a whole."""
+        return message_for(f"access.{self.access.state}", locale, self.own_texts)
+
+    def contact(self, locale: str = "en") -> str:
+        """Whom the participant may ask; "" where the consultation names nobody."""
+        return spoken(self.contacts, locale)

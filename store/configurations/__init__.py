@@ -1,0 +1,1 @@
+"""Writes configurations, their questions, and the consultations that platforms publish."""

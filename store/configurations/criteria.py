@@ -1,0 +1,55 @@
+"""Whether accepted answers were given under the criterion that a question has.
+
+An acceptance counts for the question of its name. Who publishes that name anew with another criterion would have those
+count who were never asked about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, text
+
+from config.configuration import Configuration, Question
+from config.problems import InvalidConfiguration
+from store.configurations.config_versions import written
+
+_ACCEPTED = """
+    SELECT v.config_version FROM jurat_checks c
+    JOIN jurat_verdicts v ON v.check_id = c.id AND v.outcome = 'accepted'
+      AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
+    WHERE c.consultation = :consultation AND c.question = :question
+    LIMIT 1"""
+
+
+def of_another_criterion(connection: Connection, now: Configuration, wanted: Iterable[Question]) -> list[str]:
+    """The questions in `wanted` that have accepted answers of another criterion, or of another zone or list.
+
+    One that is in `now` is compared with that, any other with the configuration that one of its answers was accepted
+    under; where nobody can read that any more, nothing is said.
+    """
+    return [question.name for question in wanted if _differs(connection, now, question)]
+
+
+def _differs(connection: Connection, now: Configuration, question: Question) -> bool:
+    key = question.consultation, question.name
+    former = now.questions.get(key)
+    if former is not None and _asks(former) == _asks(question):
+        return False
+    given = {"consultation": key[0], "question": key[1]}
+    version = connection.execute(text(_ACCEPTED), given).scalar()
+    if version is None:
+        return False
+    former = former or _question_of(connection, version, key)
+    return former is not None and _asks(former) != _asks(question)
+
+
+def _asks(question: Question) -> tuple[object, ...]:
+    return question.criterion, question.zone, dict(question.requirement)
+
+
+def _question_of(connection: Connection, version: int, key: tuple[str, str]) -> Question | None:
+    try:
+        return Configuration.from_json(written(connection, version) or "").questions.get(key)
+    except InvalidConfiguration:
+        return None

@@ -1,0 +1,123 @@
+"""The questions of the applied configuration as platforms read them: a row each, with its consultation's texts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from config.configuration import Configuration, Question
+from jurat.statements import rows_json, rowset
+from store.configurations.applied_config import AccessTerms, AppliedConfig
+
+CHUNK = 4 << 20
+"""So many bytes of rows, about, are written by one statement: one of a worker may take 10 s."""
+
+
+def since(connection: Connection) -> Mapping[str, int]:
+    """Each consultation with the version since which it adds up as it does."""
+    sql = "SELECT consultation, max(config_version) FROM jurat_questions GROUP BY consultation"
+    return {row[0]: row[1] for row in connection.execute(text(sql))}
+
+
+def replace_questions(
+    connection: Connection,
+    configuration: Configuration,
+    version: int,
+    before: AppliedConfig,
+    began: Mapping[str, int],
+    only: Collection[str] | None = None,
+) -> None:
+    """Replace all questions, or add those of the consultations in `only`, which have none. Those of a consultation
+    that adds up as before keep the version in which that `began`: access rows that are older than it are added up
+    again by upkeep.
+    """
+    dialect = connection.dialect.name
+    book = AccessTerms.of(configuration)
+    known = before.version == version - 1  # or a newer jurat applied it, and nothing can be compared
+    versions = {name: number for name, number in began.items() if known and book.alike(before.book, name)}
+    if only is None:
+        connection.execute(text("DELETE FROM jurat_questions"))
+    for rows, texts in _chunks(configuration, only, versions, version):
+        if only is not None and dialect == "postgresql":
+            # The version that is there says all else of them.
+            own = [{name: row[name] for name in _OWN} for row in rows]
+            connection.execute(text("SELECT jurat_lay_in_questions(CAST(:rows AS jsonb))"), {"rows": rows_json(own)})
+        else:
+            connection.execute(text(_add_questions(dialect)), {"rows": rows_json(rows), "texts": rows_json(texts)})
+
+
+def _chunks(
+    configuration: Configuration, only: Collection[str] | None, versions: Mapping[str, int], version: int
+) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+    """The rows of the questions, and the texts of their consultations, which each row gets: in parts of which each
+    writes about `CHUNK` bytes. A parameter has those texts once: PostgreSQL takes none of more than 255 MiB.
+    """
+    rows: list[dict[str, Any]] = []
+    texts: dict[str, dict[str, Any]] = {}
+    size = 0
+    widths: dict[str, int] = {}
+    for question in configuration.questions.values():
+        name = question.consultation
+        if only is not None and name not in only:
+            continue
+        row = _row(question, versions.get(name, version))
+        shared = {
+            "consultation": name,
+            "consultation_title": question.consultation_title,
+            "contact": question.contact,
+            "messages": question.messages,
+        }
+        if name not in widths:
+            widths[name] = len(rows_json([shared]).encode())
+        width = widths[name] + len(rows_json([row]).encode())
+        if rows and size + width > CHUNK:
+            yield rows, list(texts.values())
+            rows, texts, size = [], {}, 0
+        rows.append(row)
+        texts[name] = shared
+        size += width
+    if rows:
+        yield rows, list(texts.values())
+
+
+def _row(question: Question, version: int) -> dict[str, Any]:
+    return {
+        "consultation": question.consultation,
+        "question": question.name,
+        "position": question.position,
+        "criterion": question.criterion,
+        "source": question.sources[0],
+        "sources": list(question.sources),
+        "rounds": question.terms.rounds,
+        "valid_s": question.terms.valid_s,
+        "renew_s": None if question.terms.valid_s is None else question.terms.renew_s,
+        "deadline_s": question.deadline_s,
+        "answer_schema": question.answer_schema,
+        "fields": question.fields,
+        "title": question.title,
+        "config_version": version,
+    }
+
+
+@lru_cache
+def _add_questions(dialect: str) -> str:
+    own = (
+        "consultation text, question text, position int, criterion text, source text, sources jsonb, rounds int, "
+        "valid_s float8, renew_s float8, deadline_s float8, answer_schema jsonb, fields jsonb, title jsonb, "
+        "config_version int"
+    )
+    shared = "consultation_title jsonb, contact jsonb, messages jsonb"
+    names, of_all = (", ".join(column.split()[0] for column in columns.split(", ")) for columns in (own, shared))
+    values = ", ".join([f"r.{name}" for name in names.split(", ")] + [f"t.{name}" for name in of_all.split(", ")])
+    texts = rowset(dialect, f"consultation text, {shared}", "texts")
+    return f"""
+        WITH t AS MATERIALIZED (SELECT r.* FROM {texts})
+        INSERT INTO jurat_questions ({names}, {of_all}) SELECT {values}
+        FROM {rowset(dialect, own)} JOIN t ON t.consultation = r.consultation WHERE true"""
+
+
+_OWN = ("consultation", "question", "deadline_s", "valid_s", "renew_s", "config_version")
+"""What a worker says of a question that it lays in."""

@@ -1,0 +1,1 @@
+"""Writes what administrators import: zones, address bases and rosters."""

@@ -1,0 +1,258 @@
+"""How an address base is read: all statements of a look-up see the version that was in force when it began.
+
+A look-up is one transaction on one snapshot. So a version that is switched meanwhile, or deleted, changes nothing for
+it, and the next one sees the new version without asking anybody whether there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from adapters.address.base.columns import LOOSE
+from adapters.address.base.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
+from jurat.batches import Statement, run
+from jurat.columns import moment
+from jurat.database import bounded, preparing, reader
+from jurat.statements import rows_json, rowset
+
+MOST_STREETS = 200
+"""Streets of one name in one postcode: in France a postcode has 46 towns at most, each of which may have one."""
+
+MOST_POSITIONS = 100
+"""Positions of one house number."""
+
+LARGEST_AREA = 20_000
+"""Streets of one postcode or town; of a larger one none are compared, for the best might be left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterRow:
+    """One version of an address base, or of a list of people. `state` is `staged` while it is imported, `active`, or
+    `retired` when it was active before; `removing` and `removed` when its rows go and are gone.
+
+    `addresses` are the rows of a base's file, `houses` those with a number. A list of people has `people` instead, of
+    whom `left_out` more could not be looked up; `layout` says what was done to them, `key_id` whose hashes their
+    numbers are. Both are None for an address base.
+    """
+
+    id: int
+    name: str
+    version: int
+    state: str
+    kind: str
+    language: str
+    digest: str
+    data_date: date
+    addresses: int
+    houses: int
+    streets: int
+    imported_by: str
+    imported_at: datetime
+    people: int = 0
+    left_out: int = 0
+    layout: str | None = None
+    key_id: str | None = None
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list of people."""
+        return self.key_id is not None
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> RegisterRow:
+        """From the `COLUMNS` of a row."""
+        values = dict(zip(COLUMNS, row, strict=True))
+        values["data_date"] = date.fromisoformat(values["data_date"])
+        values["imported_at"] = moment(values["imported_at"])
+        return cls(**values)
+
+
+COLUMNS = (
+    *("id", "name", "version", "state", "kind", "language", "digest", "data_date", "addresses", "houses", "streets"),
+    *("imported_by", "imported_at", "people", "left_out", "layout", "key_id"),
+)
+
+_ACTIVE = f"""
+    SELECT {", ".join(COLUMNS)} FROM jurat_registers WHERE name = :name AND state = 'active' AND key_id IS NULL"""
+
+
+@contextmanager
+def open_register(engine: Engine, name: str) -> Iterator[OpenRegister | None]:
+    """The version of an address base that is in force, None where there is none; it works until the block ends."""
+    with preparing(bounded(reader(engine))).begin() as connection:
+        snapshot: list[Statement] = []
+        if connection.dialect.name == "postgresql":  # SQLite's transactions see one moment anyway
+            snapshot = [("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})]
+        *_, rows = run(connection, *snapshot, (_ACTIVE, {"name": name}))
+        yield OpenRegister(connection, RegisterRow.of(rows[0])) if rows else None
+
+
+class OpenRegister:
+    """An `AddressBase` in the database, as of one moment."""
+
+    def __init__(self, connection: Connection, row: RegisterRow) -> None:
+        self._connection = connection
+        self._dialect = connection.dialect.name
+        self.row = row
+
+    @property
+    def id(self) -> int:
+        """Of the version; never given to another."""
+        return self.row.id
+
+    @property
+    def language(self) -> str:
+        """The language that its street names were read in."""
+        return self.row.language
+
+    @property
+    def data_date(self) -> date | None:
+        """The day of its data."""
+        return self.row.data_date
+
+    def named(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
+        with_codes = any(each.city_code for each in wanted)
+        return self._matches(_named(self._dialect, with_codes), wanted)
+
+    def anywhere(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
+        return self._matches(_anywhere(self._dialect), wanted)
+
+    def houses(self, wanted: Sequence[tuple[Street, int, str]]) -> list[list[House]]:
+        names = ("position", "street", "number", "repetition")
+        rows = [
+            dict(zip(names, (position, street.key, number, repetition), strict=True))
+            for position, (street, number, repetition) in enumerate(wanted)
+        ]
+        found: list[list[House]] = [[] for _ in wanted]
+        for position, _, *house in self._all(_houses(self._dialect), rows=rows_json(rows)):
+            found[position].append(House(*house))
+        return found
+
+    def streets(self, area: Area) -> Mapping[str, Sequence[Street]]:
+        column, value = area
+        rows = self._all(_streets_of(column), value=value)
+        found: dict[str, list[Street]] = {}
+        for row in rows if len(rows) <= LARGEST_AREA else ():
+            street = self._street(row)
+            found.setdefault(street.canonical, []).append(street)
+        return found
+
+    def known_words(self, words: AbstractSet[str]) -> AbstractSet[str]:
+        rows = rows_json([{"word": word} for word in sorted(words)])
+        return {row[0] for row in self._all(_known_words(self._dialect), rows=rows)}
+
+    def _matches(self, sql: str, wanted: Sequence[Wanted]) -> list[list[Match]]:
+        rows = [
+            {
+                "position": position,
+                "postcode": each.postcode,
+                "city_code": each.city_code,
+                "canonical": each.canonical,
+                "number": each.number,
+                "repetition": each.repetition,
+            }
+            for position, each in enumerate(wanted)
+        ]
+        streets: list[dict[int, tuple[Street, list[House]]]] = [{} for _ in wanted]
+        for position, _, written, longitude, latitude, *columns in self._all(sql, rows=rows_json(rows)):
+            key = columns[0]
+            if key not in streets[position]:
+                streets[position][key] = (self._street(columns), [])
+            if written is not None:
+                streets[position][key][1].append(House(written, longitude, latitude))
+        return [list(found.values()) for found in streets]
+
+    def _street(self, row: Sequence[Any]) -> Street:
+        key, name, canonical, postcode, city, city_code, longitude, latitude, *box, numbers = row
+        west, south, east, north = box
+        whole = None if self.row.kind in LOOSE else extent((west, south, east, north), numbers)
+        return Street(key, name, canonical, postcode, city, city_code, longitude, latitude, whole)
+
+    def _all(self, sql: str, **parameters: Any) -> Sequence[Any]:
+        (rows,) = run(self._connection, (sql, {"register": self.row.id, **parameters}))
+        return rows
+
+
+_STREET = (
+    *("street", "name", "canonical", "postcode", "city", "city_code", "longitude", "latitude"),
+    *("west", "south", "east", "north", "numbers"),
+)
+
+
+_WANTED = "position int, postcode text, city_code text, canonical text, number int, repetition text"
+
+
+def _each(dialect: str, join: str, table: str, alias: str, where: str, limit: int, order: str = "") -> str:
+    """SQL that joins to each row of the `rowset` before it the rows of a table, at most `limit`.
+
+    PostgreSQL takes a rowset to be a hundred rows, for which it would rather read a table of some thousand from end to
+    end: so one row after the other. SQLite knows no LATERAL, goes row by row anyway, and has no limit for each.
+    """
+    if dialect == "postgresql":
+        ordered = f" ORDER BY {order}" if order else ""
+        lateral = f"(SELECT * FROM {table} {alias} WHERE {where}{ordered} LIMIT {limit}) {alias}"
+        return f"{join} JOIN LATERAL {lateral} ON true"
+    return f"{join} JOIN {table} {alias} ON {where}"
+
+
+def _matched(dialect: str, where: str, limit: int) -> str:
+    """The streets that `where` (of `s` and the rowset `r`) selects, each with its houses of the number wanted."""
+    inner = "INNER" if dialect == "postgresql" else "CROSS"  # SQLite keeps the order of a CROSS JOIN
+    of_number = "h.register = :register AND h.street = s.street AND h.number = r.number AND h.repetition = r.repetition"
+    return f"""
+        SELECT r.position, h.line, h.written, h.longitude, h.latitude, {", ".join(f"s.{name}" for name in _STREET)}
+        FROM {rowset(dialect, _WANTED)}
+        {_each(dialect, inner, "jurat_register_streets", "s", f"s.register = :register AND {where}", limit)}
+        {_each(dialect, "LEFT", "jurat_register_houses", "h", of_number, MOST_POSITIONS, "h.line")}"""
+
+
+@lru_cache
+def _named(dialect: str, with_codes: bool) -> str:  # noqa: FBT001 - cached by position
+    sql = _matched(dialect, "s.postcode = r.postcode AND s.canonical = r.canonical", MOST_STREETS)
+    if with_codes:
+        in_town = "s.city_code = r.city_code AND s.canonical = r.canonical AND s.postcode <> r.postcode"
+        sql += f" UNION ALL {_matched(dialect, in_town, MOST_STREETS)}"
+    return f"{sql} ORDER BY 1, 6, 2"
+
+
+@lru_cache
+def _anywhere(dialect: str) -> str:
+    where = "s.canonical = r.canonical"
+    if dialect != "postgresql":
+        where += f""" AND s.street IN (SELECT t.street FROM jurat_register_streets t WHERE t.register = :register
+                                       AND t.canonical = r.canonical LIMIT {ELSEWHERE})"""
+    return f"{_matched(dialect, where, ELSEWHERE)} ORDER BY 1, 6, 2"
+
+
+@lru_cache
+def _houses(dialect: str) -> str:
+    inner = "INNER" if dialect == "postgresql" else "CROSS"
+    of_number = "h.register = :register AND h.street = r.street AND h.number = r.number AND h.repetition = r.repetition"
+    return f"""
+        SELECT r.position, h.line, h.written, h.longitude, h.latitude
+        FROM {rowset(dialect, "position int, street bigint, number int, repetition text")}
+        {_each(dialect, inner, "jurat_register_houses", "h", of_number, MOST_POSITIONS, "h.line")}
+        ORDER BY 1, 2"""
+
+
+@lru_cache
+def _streets_of(column: str) -> str:
+    """`column` is one of an `Area`'s two words."""
+    return f"""
+        SELECT {", ".join(_STREET)} FROM jurat_register_streets
+        WHERE register = :register AND {column} = :value LIMIT {LARGEST_AREA + 1}"""
+
+
+@lru_cache
+def _known_words(dialect: str) -> str:
+    inner = "INNER" if dialect == "postgresql" else "CROSS"
+    known = _each(dialect, inner, "jurat_register_words", "w", "w.register = :register AND w.word = r.word", limit=1)
+    return f"SELECT w.word FROM {rowset(dialect, 'word text')} {known}"

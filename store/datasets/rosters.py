@@ -1,0 +1,178 @@
+"""Lists of people: how one gets into the database, and how it is looked up.
+
+A row has the keyed hash of its number, and of the file's other columns those that the rules look at. It goes with its
+version, as an address base does (see `store.datasets.imports`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from itertools import islice
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine, text
+
+from jurat.batches import run
+from jurat.database import bounded, preparing, reader
+from store.datasets.address_bases import RegisterRow
+from store.datasets.imports import Versions
+
+ALIKE = 2
+"""So many of those who share a number are read: they are ambiguous, however many there are."""
+
+_NUMBER = 16
+"""Bytes of the hash of a number."""
+
+
+class PersonRow(NamedTuple):
+    """One row to store: `number` is its hash, `kept` a JSON object of texts by column."""
+
+    line: int
+    number: bytes
+    kept: str
+
+    def __repr__(self) -> str:
+        return f"PersonRow(line={self.line})"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """The version that is in force now, how many numbers stand in several of its rows, and in how many."""
+
+    row: RegisterRow
+    shared: int
+    sharing: int
+
+
+class Enrolling(Versions):
+    """The administrators' writes of lists of people."""
+
+    def add(self, staged: RegisterRow, people: Iterable[PersonRow]) -> int:
+        """Add people to a staged version, in one transaction; how many there were.
+
+        Raises:
+            Overtaken: it is staged no more.
+        """
+        with self._engine.begin() as connection:
+            count = _copy(connection, staged.id, people)
+            self._count(connection, staged, people=count)
+        return count
+
+    def switch(self, staged: RegisterRow, who: str, left_out: int = 0) -> Enrolled:
+        """Put a staged version in force in place of the one before, and delete those that are not kept. `left_out` rows
+        of its file are not in it.
+
+        Raises:
+            Overtaken: it is staged no more.
+        """
+        self._analyze("people")
+        with reader(self._engine).begin() as connection:
+            shared, sharing = connection.execute(text(_SHARED), {"id": staged.id}).one()
+        with self._engine.begin() as connection:
+            self._lock(connection)
+            detail = ("version", "digest", "people", "left_out")
+            active = self._put_in_force(connection, staged, who, detail, left_out=left_out)
+        self.sweep()
+        return Enrolled(active, shared, sharing)
+
+
+_SHARED = """
+    SELECT count(*), coalesce(sum(alike), 0) FROM (
+        SELECT count(*) AS alike FROM jurat_register_people WHERE register = :id GROUP BY number HAVING count(*) > 1
+    ) AS numbers"""
+
+_COLUMNS = "jurat_register_people (register, line, number, kept)"
+
+
+def _copy(connection: Connection, register: int, people: Iterable[PersonRow]) -> int:
+    """By COPY on PostgreSQL, which stores while more is read, and row by row on SQLite, which is as quick there."""
+    if connection.dialect.name != "postgresql":
+        rows = [(register, *person) for person in people]
+        if rows:
+            connection.exec_driver_sql(f"INSERT INTO {_COLUMNS} VALUES (?, ?, ?, ?)", rows)
+        return len(rows)
+    raw: Any = connection.connection.dbapi_connection
+    psycopg: Any = connection.dialect.loaded_dbapi
+    rest, count = iter(people), 0
+    try:
+        with raw.cursor() as cursor, cursor.copy(f"COPY {_COLUMNS} FROM STDIN") as copy:
+            while lines := [_line(register, *person) for person in islice(rest, _AT_ONCE)]:
+                copy.write("".join(lines))
+                count += len(lines)
+    except psycopg.Error as error:
+        # Raises what SQLAlchemy makes of it, as if it had run the statement (see `jurat.batches`).
+        connection.exec_driver_sql("", execution_options={"jurat_error": error})
+        raise
+    return count
+
+
+def _line(register: int, line: int, number: bytes, kept: str) -> str:
+    """A row in COPY's text format, in which a backslash is written twice. JSON has no tab and no line end."""
+    return f"{register}\t{line}\t\\\\x{number.hex()}\t{kept.replace(_BACKSLASH, _BACKSLASH * 2)}\n"
+
+
+_BACKSLASH = "\\"
+_AT_ONCE = 200
+"""Rows that are sent at once."""
+
+
+# -- looking up
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleInForce:
+    """An `adapters.registry.roster.ListInForce`. `count` is how many people it has."""
+
+    version: int
+    layout: str
+    key_id: str
+    data_date: date
+    left_out: int
+    count: int
+    people: Mapping[bytes, Sequence[Mapping[str, str]]] = field(repr=False)
+
+
+def find_people(engine: Engine, register: str, numbers: Sequence[bytes]) -> PeopleInForce | None:
+    """The version of a list that is in force, and who has one of `numbers`, in one statement; None without a list."""
+    positions = list(range(len(numbers)))
+    asked = {"name": register, "numbers": b"".join(numbers), "positions": json.dumps(positions)}
+    with preparing(bounded(reader(engine))).begin() as connection:
+        (rows,) = run(connection, (_find(connection.dialect.name), asked))
+    people: dict[bytes, list[Mapping[str, str]]] = {}
+    for *_, number, kept in rows:
+        if number is not None:
+            people.setdefault(bytes(number), []).append(kept if isinstance(kept, dict) else json.loads(kept))
+    if not rows:
+        return None
+    version, layout, key_id, data_date, left_out, count, *_ = rows[0]
+    return PeopleInForce(version, layout, key_id, date.fromisoformat(data_date), left_out, count, people)
+
+
+@lru_cache
+def _find(dialect: str) -> str:
+    """One row at least where there is a list: the numbers travel as one row of bytes, each of `_NUMBER`."""
+    wanted = f"substr({{}}, 1 + {_NUMBER} * {{}}, {_NUMBER})"
+    those = "q.register = g.id AND q.number = "
+    if dialect == "postgresql":
+        wanted = wanted.format("CAST(:numbers AS bytea)", "CAST(value AS int)")
+        join = f"""
+            LEFT JOIN LATERAL (
+                SELECT p.number, p.kept
+                FROM (SELECT {wanted} AS number FROM jsonb_array_elements_text(CAST(:positions AS jsonb))) r
+                JOIN LATERAL (SELECT q.number, q.kept FROM jurat_register_people q
+                              WHERE {those} r.number ORDER BY q.line LIMIT {ALIKE}) p ON true
+            ) p ON true"""
+    else:
+        wanted = wanted.format(":numbers", "j.value")
+        join = f"""
+            LEFT JOIN json_each(:positions) j
+            LEFT JOIN jurat_register_people p ON p.register = g.id AND p.number = {wanted} AND p.line IN (
+                SELECT q.line FROM jurat_register_people q WHERE {those} {wanted} ORDER BY q.line LIMIT {ALIKE})"""
+    return f"""
+        SELECT g.version, g.layout, g.key_id, g.data_date, g.left_out, g.people, p.number, p.kept
+        FROM jurat_registers g {join}
+        WHERE g.name = :name AND g.state = 'active' AND g.key_id IS NOT NULL"""

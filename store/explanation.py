@@ -1,0 +1,402 @@
+"""What became of one check and why, and which verdicts a moved border may concern. No participant is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from adapters.base import Box
+from jurat.columns import moment
+from jurat.database import reader
+from jurat.messages import OwnTexts
+from jurat.seal import KEY_ID_LENGTH
+from jurat.statements import now
+from jurat.vocabulary import QuestionState, State
+from store.requests.decisions import Opinion, words
+from store.workers import WorkerRow, workers
+
+PAGE = 1000
+"""Verdicts that are read at once, so that memory does not grow with their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One look-up: `result` is `answered` or `failed`."""
+
+    source: str
+    started_at: datetime | None
+    duration_ms: float
+    result: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """One revision of a verdict. `decided_by` is `worker` or `reviewer`, `data_date` that of the source's data."""
+
+    revision: int
+    outcome: str
+    reason: str
+    evidence: Mapping[str, Any]
+    decided_by: str
+    config_version: int
+    source: str
+    data_date: str | None
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """The last time that a check was before a person: why, with what evidence, until when, and when that ended."""
+
+    reason: str
+    evidence: Mapping[str, Any]
+    opened_at: datetime | None
+    due_at: datetime | None
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContestRow:
+    """A participant contested the verdict. `refused` says why that could not be done, `applied_at` is None until a
+    worker has looked at it; `document` is the platform's own reference.
+    """
+
+    asked_at: datetime | None
+    applied_at: datetime | None
+    refused: str | None
+    document: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRow:
+    """A check that waits for a person, as `jurat_review_queue` has it. `words` are of a first of two persons; it is not
+    `needed` while another answer of the participant is accepted in its place.
+    """
+
+    check_id: UUID
+    consultation: str
+    question: str
+    reason: str
+    evidence: Mapping[str, Any]
+    opened_at: datetime | None
+    due_at: datetime | None
+    contested: bool
+    document: str | None
+    words: Sequence[Mapping[str, Any]]
+    needed: bool
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccessEffect:
+    """What the participant's verdicts add up to now, and what this question counts as in that.
+
+    `ended_by` are the accepted questions in whose place it is not asked for any more.
+    """
+
+    access: str
+    question: str | None
+    rounds_left: int | None
+    ended_by: tuple[str, ...] = ()
+
+
+class WaitsFor(StrEnum):
+    """Why a check is not looked up, where the workers are the reason."""
+
+    NO_WORKER = "no_worker"
+    """No live worker serves its source."""
+    KEY_MISSING = "key_missing"
+    """No live worker that serves its source has the key that opens its answer. Its deadline stands still meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Everything that is known of one check but the person and the answer. Attempts, verdicts, contests and words of
+    persons since it is in review, oldest first. `waits_for` is None where nothing of that keeps it waiting.
+    """
+
+    id: UUID
+    consultation: str
+    question: str
+    round: int
+    state: str
+    source: str
+    submitted_at: datetime | None
+    deadline_at: datetime | None
+    settled_at: datetime | None
+    attempts: tuple[AttemptRow, ...]
+    verdicts: tuple[VerdictRow, ...]
+    review: ReviewRow | None
+    contests: tuple[ContestRow, ...]
+    words: tuple[Opinion, ...]
+    access: AccessEffect | None
+    answer_key: str | None = None
+    waits_for: WaitsFor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AffectedRow:
+    """The newest verdict of a check near a border; `distance_m` and `margin_m` are metres, as its evidence has them."""
+
+    check: UUID
+    consultation: str
+    question: str
+    outcome: str
+    reason: str
+    distance_m: float
+    margin_m: float | None
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NearbyHouse:
+    """A house of an imported address base, in WGS 84 degrees; `number` as the base has it."""
+
+    longitude: float
+    latitude: float
+    number: str
+    street: str
+    postcode: str
+    city: str
+
+
+class Explanations:
+    """Plain queries for whoever asks why. Nothing is written."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = reader(engine)
+        self._dialect = engine.dialect.name
+
+    def check(self, check: UUID) -> Explained:
+        """All about a check.
+
+        Raises LookupError when there is no such check.
+        """
+        rows = self._all(_check(self._dialect), id=str(check))
+        if not rows:
+            raise LookupError(f"there is no check {check}")
+        row = rows[0]
+        attempts = self._all(_attempts(self._dialect), id=str(check))
+        verdicts = self._all(_verdicts(self._dialect), id=str(check))
+        reviews = self._all(_review(self._dialect), id=str(check))
+        contests = self._all(_contests(self._dialect), id=str(check))
+        with self._engine.begin() as connection:
+            said = words(connection, check)
+            serving = [each for each in workers(connection) if each.serves(row[4])]
+        return Explained(
+            id=check,
+            consultation=row[0],
+            question=row[1],
+            round=row[2],
+            state=row[3],
+            source=row[4],
+            submitted_at=moment(row[5]),
+            deadline_at=moment(row[6]),
+            settled_at=moment(row[7]),
+            attempts=tuple(AttemptRow(each[0], moment(each[1]), *each[2:]) for each in attempts),
+            verdicts=tuple(
+                VerdictRow(*(*each[:3], _document(each[3]), *each[4:8], moment(each[8]))) for each in verdicts
+            ),
+            review=next(
+                (ReviewRow(each[0], _document(each[1]), *(moment(time) for time in each[2:])) for each in reviews), None
+            ),
+            contests=tuple(ContestRow(moment(each[0]), moment(each[1]), *each[2:]) for each in contests),
+            words=tuple(said),
+            access=None if row[8] is None else _effect(row[1], row[8], *(_document(each) for each in row[9:12])),
+            answer_key=row[12],
+            waits_for=_waits_for(row[12], serving) if row[3] == State.PENDING else None,
+        )
+
+    def own_texts(self, consultation: str) -> OwnTexts:
+        """The texts for participants that a consultation has of its own; none where it is no longer configured."""
+        rows = self._all(_OWN_TEXTS, consultation=consultation)
+        return _document(rows[0][0]) if rows else {}
+
+    def queue(self, consultation: str | None = None, *, overdue: bool = False) -> list[QueuedRow]:
+        """The checks that wait for a person, of one consultation or of all; who must be decided first comes first, and
+        last what is not needed now.
+        """
+        return [
+            QueuedRow(
+                UUID(str(row[0])),
+                row[1],
+                row[2],
+                row[3],
+                _document(row[4]),
+                moment(row[5]),
+                moment(row[6]),
+                bool(row[7]),
+                row[8],
+                json.loads(row[9]) if isinstance(row[9], str) else row[9],
+                bool(row[10]),
+                bool(row[11]),
+            )
+            for row in self._all(_queue(self._dialect, overdue=overdue), consultation=consultation)
+        ]
+
+    def near_border(self, zone: str, version: int, metres: float) -> Iterator[AffectedRow]:
+        """Verdicts about a version of a zone that a change within `metres` of its border may concern.
+
+        These are, by the evidence of each check's newest verdict, those with a recorded distance of at most `metres`,
+        on either side. Recorded distances are rounded down, so no address that is nearer is left out. Where several
+        houses might have been meant, the evidence has the distance of the likeliest alone: such a verdict is listed as
+        well where the smallest margin of them all is at most `metres` (the other houses of a decided verdict were
+        beyond their own), where its house was laid along a street, for older evidence has no smallest margin, and where
+        nothing was decided, so that another house may lie at the border. Verdicts without a distance are not listed:
+        those of a person, and those that were undetermined before any position was looked at.
+
+        Read in pages, by the check's id.
+        """
+        about = {"zone": zone, "version": str(version), "metres": metres, "limit": PAGE}
+        after = str(UUID(int=0))
+        while True:
+            rows = self._all(_near(self._dialect), **about, after=after)
+            for row in rows:
+                margin = None if row[6] is None else float(row[6])
+                yield AffectedRow(*(UUID(str(row[0])), *row[1:5], float(row[5]), margin, moment(row[7])))
+            if len(rows) < PAGE:
+                return
+            after = str(rows[-1][0])
+
+    def has_register(self, name: str) -> bool:
+        """Whether an address base of this name is in force."""
+        return bool(self._all(_ACTIVE, name=name))
+
+    def houses(self, register: str, box: Box) -> Iterator[NearbyHouse]:
+        """The houses of the address base in force that lie in a box; none where there is no such base.
+
+        Read in pages of streets.
+        """
+        active = self._all(_ACTIVE, name=register)
+        west, south, east, north = box
+        around = {"west": west, "south": south, "east": east, "north": north}
+        after = -(2**63)
+        while active:
+            rows = self._all(_HOUSES, register=active[0][0], after=after, limit=PAGE, **around)
+            for row in rows:
+                if row[1] is not None:
+                    yield NearbyHouse(*row[1:])
+            if not rows:
+                return
+            after = rows[-1][0]
+
+    def _all(self, sql: str, **parameters: Any) -> Sequence[Any]:
+        with self._engine.begin() as connection:
+            return connection.execute(text(sql), parameters).all()
+
+
+_OWN_TEXTS = "SELECT messages FROM jurat_questions WHERE consultation = :consultation LIMIT 1"
+
+_ACTIVE = "SELECT id FROM jurat_registers WHERE name = :name AND state = 'active' AND key_id IS NULL"
+
+_HOUSES = """
+    SELECT s.street, h.longitude, h.latitude, h.written, s.name, s.postcode, s.city
+    FROM (SELECT street, name, postcode, city FROM jurat_register_streets
+          WHERE register = :register AND street > :after AND west <= :east AND east >= :west
+            AND south <= :north AND north >= :south
+          ORDER BY street LIMIT :limit) s
+    LEFT JOIN jurat_register_houses h ON h.register = :register AND h.street = s.street
+      AND h.longitude BETWEEN :west AND :east AND h.latitude BETWEEN :south AND :north
+    ORDER BY s.street"""
+"""A street without a house in the box has a row as well: it says how far the page goes."""
+
+
+def _document(value: Any) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
+    return document
+
+
+def _effect(
+    question: str, access: str, questions: Mapping[str, Any], rounds_left: Mapping[str, Any], ended: Mapping[str, Any]
+) -> AccessEffect:
+    by = tuple(ended.get(question, ()))
+    stands = all(questions.get(name) == QuestionState.ACCEPTED for name in by)
+    return AccessEffect(access, questions.get(question), rounds_left.get(question), by if stands else ())
+
+
+def _waits_for(key: str | None, serving: Sequence[WorkerRow]) -> WaitsFor | None:
+    if not serving:
+        return WaitsFor.NO_WORKER
+    nobodys = len(key or "") != KEY_ID_LENGTH
+    return None if nobodys or any(key in each.unseal_keys for each in serving) else WaitsFor.KEY_MISSING
+
+
+def _this(dialect: str) -> str:
+    return "CAST(:id AS uuid)" if dialect == "postgresql" else ":id"
+
+
+@lru_cache
+def _check(dialect: str) -> str:
+    return f"""
+        SELECT c.consultation, c.question, c.round, c.state, c.source, c.submitted_at, c.deadline_at, c.settled_at,
+               a.access, a.questions, a.rounds_left, a.ended, c.answer_key
+        FROM jurat_checks c
+        LEFT JOIN jurat_access a ON a.consultation = c.consultation AND a.participant = c.participant
+        WHERE c.id = {_this(dialect)}"""
+
+
+@lru_cache
+def _attempts(dialect: str) -> str:
+    return f"""
+        SELECT source, started_at, duration_ms, result, reason FROM jurat_attempts
+        WHERE check_id = {_this(dialect)} ORDER BY fence"""
+
+
+@lru_cache
+def _verdicts(dialect: str) -> str:
+    return f"""
+        SELECT revision, outcome, reason, evidence, decided_by, config_version, source, data_date, decided_at
+        FROM jurat_verdicts WHERE check_id = {_this(dialect)} ORDER BY revision"""
+
+
+@lru_cache
+def _review(dialect: str) -> str:
+    return f"""
+        SELECT reason, evidence, opened_at, due_at, decided_at FROM jurat_reviews WHERE check_id = {_this(dialect)}"""
+
+
+@lru_cache
+def _contests(dialect: str) -> str:
+    return f"""
+        SELECT asked_at, applied_at, refused, document FROM jurat_requests
+        WHERE check_id = {_this(dialect)} AND kind = 'contest' ORDER BY asked_at, id"""
+
+
+@lru_cache
+def _queue(dialect: str, *, overdue: bool) -> str:
+    return f"""
+        SELECT check_id, consultation, question, reason, evidence, opened_at, due_at, contested, document, words,
+               needed, due_at <= {now(dialect)}
+        FROM jurat_review_queue
+        WHERE (CAST(:consultation AS text) IS NULL OR consultation = :consultation)
+          {f"AND due_at <= {now(dialect)}" if overdue else ""}
+        ORDER BY needed DESC, due_at, check_id"""
+
+
+@lru_cache
+def _near(dialect: str) -> str:
+    after = "CAST(:after AS uuid)" if dialect == "postgresql" else ":after"
+    distance, margin, least = (
+        f"CAST(v.evidence ->> '{name}' AS float8)" for name in ("distance_m", "margin_m", "least_margin_m")
+    )
+    return f"""
+        SELECT v.check_id, c.consultation, c.question, v.outcome, v.reason,
+               {distance}, {margin}, v.decided_at
+        FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id
+        WHERE v.check_id > {after} AND v.evidence ->> 'zone' = :zone
+          AND CAST(v.evidence ->> 'zone_version' AS text) = :version
+          AND (abs({distance}) <= :metres
+               OR (CAST(v.evidence ->> 'houses' AS int) > 1
+                   AND (COALESCE({least}, {margin}) <= :metres OR v.evidence ->> 'level' = 'interpolated'
+                        OR v.outcome = 'undetermined')))
+          AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = v.check_id)
+        ORDER BY v.check_id LIMIT :limit"""

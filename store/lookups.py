@@ -1,0 +1,67 @@
+"""What lookups read of the database: lists of codes, address bases, rosters. Where the database is away, each is an
+outage of the source, as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from adapters.base import Unavailable
+from adapters.fingerprints import KEY_ID_LENGTH
+from jurat.database import is_away
+from store.datasets.address_bases import OpenRegister
+from store.datasets.rosters import PeopleInForce
+from store.queries import CodeRow, Queries
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCodes:
+    """The lists of codes in the database."""
+
+    queries: Queries
+
+    def find(self, code_list: str, fingerprints: Sequence[str]) -> Mapping[str, CodeRow]:
+        with outage():
+            return self.queries.codes(code_list, fingerprints)
+
+    def key_ids(self, code_list: str) -> set[str]:
+        with outage():
+            return self.queries.code_keys(code_list, KEY_ID_LENGTH)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRegisters:
+    """The address bases in the database. It may be away in the midst of a search, too."""
+
+    queries: Queries
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[OpenRegister | None]:
+        with outage(), self.queries.register(name) as base:
+            yield base
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPeople:
+    """The lists of people in the database."""
+
+    queries: Queries
+
+    def people(self, register: str, numbers: Sequence[bytes]) -> PeopleInForce | None:
+        with outage():
+            return self.queries.people(register, numbers)
+
+
+@contextmanager
+def outage() -> Iterator[None]:
+    """Raises Unavailable where the database is away meanwhile."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if not is_away(error):
+            raise
+        raise Unavailable("the database did not answer") from None

@@ -1,0 +1,360 @@
+"""What workers and commands read: configurations, zones, codes, and how checks stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from jurat.columns import moment
+from jurat.database import reader
+from jurat.statements import now, rows_json, rowset
+from store.configurations.applied_config import says
+from store.configurations.config_versions import written
+from store.datasets.address_bases import OpenRegister, open_register
+from store.datasets.rosters import PeopleInForce, find_people
+from store.queue import source_health
+from store.queue.turns import unsettled
+from store.workers import SourceKey, WorkerRow, workers
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneVersion:
+    """One version of a zone: what is known of it without its geometry.
+
+    It is in force from `in_force_from` until a later one is; `crs` is the coordinate system of the file it came from.
+    """
+
+    name: str
+    version: int
+    title: str
+    digest: str
+    crs: str
+    in_force_from: datetime
+    imported_at: datetime
+    imported_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRow(ZoneVersion):
+    """One version of a zone with its `geometry`: WKB in WGS 84."""
+
+    geometry: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """An access code as the database knows it: by its keyed hash."""
+
+    fingerprint: str
+    redeemed: bool
+    revoked: bool
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CodeListRow:
+    """How many access codes a list has. A code may be both expired and revoked; `free` are none of these."""
+
+    name: str
+    codes: int
+    redeemed: int
+    revoked: int
+    expired: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRow:
+    """Who applied a version of the configuration, and when."""
+
+    version: int
+    digest: str
+    applied_by: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """How one source stands. Its breaker is open since `opened_at`, None when it is closed; `failures` came in a row.
+
+    `used` look-ups were taken on `day`, where it has a daily quota. `waiting` is counted up to
+    `figures.MOST_COUNTED`; what waits now is looked up in about `wait_s` seconds, None when nobody knows.
+    """
+
+    name: str
+    paused_until: datetime | None
+    pause_reason: str | None
+    last_success_at: datetime | None
+    last_failure_at: datetime | None
+    last_failure: str | None
+    waiting: int
+    oldest_due_at: datetime | None
+    failures: int = 0
+    opened_at: datetime | None = None
+    probe_at: datetime | None = None
+    day: str | None = None
+    used: int = 0
+    wait_s: float | None = None
+    figures_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRow:
+    """A pause of a source: `until` is when it ended or ends, `by_whom` the person who set it."""
+
+    began_at: datetime
+    until: datetime
+    reason: str
+    by_whom: str | None
+
+
+_BEGINS = "coalesce(in_force_from, imported_at)"
+"""SQL: from when on a version of a zone is in force. An older jurat writes no date."""
+
+CODE_LISTS = """
+    WITH RECURSIVE found (list) AS (
+      SELECT min(list) FROM jurat_codes
+      UNION ALL SELECT (SELECT min(k.list) FROM jurat_codes k WHERE k.list > found.list) FROM found
+      WHERE found.list IS NOT NULL)
+    SELECT list FROM found WHERE list IS NOT NULL"""
+"""SQL: the names of the lists that have codes. Goes from one to the next by the index, whatever they hold."""
+
+_ZONE_COLUMNS = f"name, version, title, digest, crs, {_BEGINS}, imported_at, imported_by"
+
+
+def zones_in_force(dialect: str) -> str:
+    """SQL: the names of the zones of which a version is in force."""
+    return f"SELECT DISTINCT name FROM jurat_zones WHERE {_BEGINS} <= {now(dialect)}"
+
+
+class Queries:
+    """Plain queries, each in a short transaction of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = reader(engine)
+        self._dialect = engine.dialect.name
+
+    def config_version(self) -> int | None:
+        """The newest applied version, None when none was."""
+        return self._all("SELECT max(version) FROM jurat_configs")[0][0]  # type: ignore[no-any-return]
+
+    def newest(self) -> tuple[int | None, int, int]:
+        """What a worker compares to see that there is something new: the configuration's version, and for the zones
+        those in force: how many versions there are and the sum of their numbers. Both rise when one is imported or its
+        time has come.
+        """
+        row = self._all(
+            f"""SELECT (SELECT max(version) FROM jurat_configs), count(*), coalesce(sum(version), 0)
+                FROM jurat_zones WHERE {_BEGINS} <= {now(self._dialect)}"""
+        )[0]
+        return row[0], row[1], row[2]
+
+    def config(self, version: int) -> str:
+        """The document of a version, as JSON text.
+
+        Raises LookupError when there is no such version.
+        """
+        with self._engine.begin() as connection:
+            document = written(connection, version)
+        if document is None:
+            raise LookupError(f"no configuration has version {version}")
+        return document
+
+    def says(self, version: int, document: str) -> bool:
+        """Whether the newest version says the same as this document, as a configuration's `to_json` writes it."""
+        with self._engine.begin() as connection:
+            return says(connection, version, document)
+
+    def published(self) -> set[str]:
+        """The names of the consultations in the configuration that the platform publishes itself."""
+        rows = self._all("SELECT name FROM jurat_consultations WHERE applied_document IS NOT NULL")
+        return {row[0] for row in rows}
+
+    def applied(self, version: int) -> AppliedRow:
+        """Who applied a version, and when.
+
+        Raises LookupError when there is no such version.
+        """
+        rows = self._all(
+            "SELECT version, digest, applied_by, applied_at FROM jurat_configs WHERE version = :version",
+            {"version": version},
+        )
+        applied_at = moment(rows[0][3]) if rows else None
+        if applied_at is None:
+            raise LookupError(f"no configuration has version {version}")
+        return AppliedRow(rows[0][0], rows[0][1], rows[0][2], applied_at)
+
+    def zones(self, names: Iterable[str] | None = None) -> dict[str, ZoneRow]:
+        """The version in force of each zone, or of those named, with its geometry."""
+        rows = self._zones_in_force(f"{_ZONE_COLUMNS}, geometry", names)
+        return {row[0]: ZoneRow(*_zone_values(row), bytes(row[8])) for row in rows}
+
+    def zone_versions(self, names: Iterable[str] | None = None) -> dict[str, ZoneVersion]:
+        """The version in force of each zone, or of those named, without its geometry."""
+        rows = self._zones_in_force(_ZONE_COLUMNS, names)
+        return {row[0]: ZoneVersion(*_zone_values(row)) for row in rows}
+
+    def zone(self, name: str, version: int) -> ZoneRow | None:
+        """One version of a zone, whether it is in force or not; None where there is none."""
+        rows = self._all(
+            f"SELECT {_ZONE_COLUMNS}, geometry FROM jurat_zones z WHERE name = :name AND version = :version",
+            {"name": name, "version": version},
+        )
+        return ZoneRow(*_zone_values(rows[0]), bytes(rows[0][8])) if rows else None
+
+    def zone_history(self, name: str | None = None) -> list[ZoneVersion]:
+        """Every version of a zone, or of all zones, by name and version. Those to come are among them."""
+        sql = f"SELECT {_ZONE_COLUMNS} FROM jurat_zones z" + ("" if name is None else " WHERE name = :name")
+        rows = self._all(f"{sql} ORDER BY name, version", {} if name is None else {"name": name})
+        return [ZoneVersion(*_zone_values(row)) for row in rows]
+
+    def codes(self, code_list: str, fingerprints: Sequence[str]) -> dict[str, CodeRow]:
+        """Those codes of a list that have one of `fingerprints`, by their fingerprints."""
+        rows = self._all(
+            f"""SELECT k.fingerprint, redeemed_by IS NOT NULL, revoked_at IS NOT NULL,
+                       coalesce(expires_at <= {now(self._dialect)}, false)
+                FROM {rowset(self._dialect, "fingerprint text")}
+                JOIN jurat_codes k ON k.list = :list AND k.fingerprint = r.fingerprint""",
+            {"list": code_list, "rows": rows_json([{"fingerprint": fingerprint} for fingerprint in fingerprints])},
+        )
+        return {row[0]: CodeRow(row[0], bool(row[1]), bool(row[2]), bool(row[3])) for row in rows}
+
+    def code_lists(self) -> dict[str, CodeListRow]:
+        """How many codes each list has, by the list's name."""
+        spent = "redeemed_by IS NOT NULL"
+        revoked = "revoked_at IS NOT NULL"
+        expired = f"coalesce(expires_at <= {now(self._dialect)}, false)"
+        counts = (f"count(CASE WHEN {what} THEN 1 END)" for what in (spent, revoked, expired))
+        free = f"count(CASE WHEN NOT ({spent} OR {revoked} OR {expired}) THEN 1 END)"
+        rows = self._all(
+            f"SELECT list, count(*), {', '.join(counts)}, {free} FROM jurat_codes GROUP BY list ORDER BY list"
+        )
+        return {row[0]: CodeListRow(*row) for row in rows}
+
+    def code_keys(self, code_list: str, length: int) -> set[str]:
+        """The ids (the first `length` characters of a fingerprint) of the keys that a list's codes were hashed with."""
+        sql = "SELECT min(fingerprint) FROM jurat_codes WHERE list = :list AND fingerprint > :after"
+        return self._keys(sql, length, list=code_list)
+
+    def claim_keys(self, length: int) -> set[str]:
+        """The ids of the keys that numbers were hashed with which count for one participant each."""
+        return self._keys("SELECT min(fingerprint) FROM jurat_claims WHERE holds AND fingerprint > :after", length)
+
+    def _keys(self, sql: str, length: int, **parameters: str) -> set[str]:
+        """Goes from one key to the next by the index, so that its cost does not grow with what was hashed."""
+        found: set[str] = set()
+        after = ""
+        while (fingerprint := self._all(sql, {"after": after, **parameters})[0][0]) is not None:
+            key_id = fingerprint[:length]
+            found.add(key_id)
+            after = key_id + "~"  # behind every fingerprint of this key
+        return found
+
+    def code_list_names(self) -> list[str]:
+        """The names of the lists that have codes."""
+        return [row[0] for row in self._all(CODE_LISTS)]
+
+    def people_keys(self) -> set[str]:
+        """The ids of the keys that numbers of imported people in force were hashed with."""
+        return {
+            row[0]
+            for row in self._all(
+                "SELECT DISTINCT key_id FROM jurat_registers WHERE key_id IS NOT NULL AND state = 'active'"
+            )
+        }
+
+    def register(self, name: str) -> AbstractContextManager[OpenRegister | None]:
+        """The version of an address base that is in force, to be searched while the block lasts; None without one."""
+        return open_register(self._engine, name)
+
+    def people(self, register: str, numbers: Sequence[bytes] = ()) -> PeopleInForce | None:
+        """The version of a list of people that is in force, with those who have one of `numbers`; None without one."""
+        return find_people(self._engine, register, numbers)
+
+    def sources(self) -> list[SourceRow]:
+        """How each source stands that a configuration ever had."""
+        times = {
+            "paused_until",
+            "last_success_at",
+            "last_failure_at",
+            "oldest_due_at",
+            "opened_at",
+            "probe_at",
+            "figures_at",
+        }
+        columns = [field.name for field in fields(SourceRow)]
+        rows = self._all(f"SELECT {', '.join(columns)} FROM jurat_sources ORDER BY name")
+        found = []
+        for row in rows:
+            values: dict[str, Any] = dict(zip(columns, row, strict=True))
+            found.append(SourceRow(**values | {column: moment(values[column]) for column in times}))
+        return found
+
+    def waiting(self) -> dict[str, tuple[int, datetime | None]]:
+        """How many checks wait for each source (up to `figures.MOST_COUNTED`) and since when the first, counted now."""
+        with self._engine.begin() as connection:
+            return {row["source"]: (row["waiting"], moment(row["oldest"])) for row in source_health.counted(connection)}
+
+    def workers(self) -> list[WorkerRow]:
+        """The register of workers: those that were seen in the last day, live or not."""
+        with self._engine.begin() as connection:
+            return workers(connection)
+
+    def pauses(self, source: str, limit: int = 20) -> list[PauseRow]:
+        """The last pauses of a source, the newest first."""
+        rows = self._all(
+            "SELECT began_at, until, reason, by_whom FROM jurat_pauses WHERE source = :source "
+            "ORDER BY began_at DESC LIMIT :limit",
+            {"source": source, "limit": limit},
+        )
+        return [PauseRow(moment(row[0]), moment(row[1]), row[2], row[3]) for row in rows]  # type: ignore[arg-type]
+
+    def unsettled(self) -> dict[tuple[str, str, str], int]:
+        """How many checks are on their way, by consultation, question and source."""
+        columns = "consultation, question, source"
+        rows = self._all(f"SELECT {columns}, count(*) FROM {unsettled(columns)} GROUP BY {columns}")
+        return {(row[0], row[1], row[2]): row[3] for row in rows}
+
+    def waiting_keys(self) -> dict[SourceKey, int]:
+        """How many waiting answers are sealed for each key, by source and the key's id."""
+        rows = self._all(
+            f"""SELECT source, answer_key, count(*) FROM {unsettled("source, answer_key")}
+                WHERE answer_key IS NOT NULL GROUP BY source, answer_key"""
+        )
+        return {(source, key): count for source, key, count in rows}
+
+    def clock(self) -> datetime:
+        """The database's time."""
+        value: datetime = moment(self._all(f"SELECT {now(self._dialect)}")[0][0])  # type: ignore[assignment]
+        return value
+
+    def ping(self) -> None:
+        """One round trip. Raises sqlalchemy's OperationalError when the database is away."""
+        self._all("SELECT 1")
+
+    def _zones_in_force(self, columns: str, names: Iterable[str] | None) -> Sequence[Any]:
+        """Of each zone the version whose time came last, the newest of several."""
+        sql = f"""SELECT {columns} FROM jurat_zones z
+                  WHERE version = (SELECT w.version FROM jurat_zones w
+                                   WHERE w.name = z.name AND {_BEGINS} <= {now(self._dialect)}
+                                   ORDER BY {_BEGINS} DESC, w.version DESC LIMIT 1)"""
+        parameters: dict[str, Any] = {}
+        if names is not None:
+            sql += f" AND name IN (SELECT r.name FROM {rowset(self._dialect, 'name text')})"
+            parameters["rows"] = rows_json([{"name": name} for name in sorted(set(names))])
+        return self._all(f"{sql} ORDER BY name", parameters)
+
+    def _all(self, sql: str, parameters: dict[str, Any] | None = None) -> Sequence[Any]:
+        with self._engine.begin() as connection:
+            return connection.execute(text(sql), parameters or {}).all()
+
+
+def _zone_values(row: Sequence[Any]) -> tuple[str, int, str, str, str, Any, Any, str]:
+    """The values of a ZoneVersion from a row of `_ZONE_COLUMNS`."""
+    name, version, title, digest, crs, begins, imported_at, imported_by = row[:8]
+    return name, version, title, digest, crs, moment(begins), moment(imported_at), imported_by

@@ -1,0 +1,1 @@
+"""Claims checks: turns, leases, quotas, deadlines, pauses and the health of sources."""

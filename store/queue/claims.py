@@ -1,0 +1,377 @@
+"""Taking due checks under a lease, never more of a source than it may be asked, and keeping the lease alive."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from config.hours import Hours
+from jurat.batches import Rows, Statement, begin, run
+from jurat.database import preparing
+from jurat.statements import rows_json
+from jurat.vocabulary import Reason
+from store import workers
+from store.held_rows import HARDLY_WAIT, is_held
+from store.in_parts import LeftOut, in_halves, in_parts
+from store.queue import deadlines, quotas
+from store.queue.leases import (
+    LEASE,
+    chosen_postgresql,
+    chosen_sqlite,
+    claim_postgresql,
+    claim_sqlite,
+    claim_these,
+    due,
+    renew,
+    round_up,
+)
+from tasks.checks import ClaimedCheck
+from tasks.crash_points import crash_point
+from tasks.rules.rate_limits import Demand, Queue, turns
+
+
+class Claimed(NamedTuple):
+    """What a claim took, and whether checks are due that have one chance left: `Claims.claim_alone` takes those."""
+
+    held: list[ClaimedCheck]
+    last_chances: bool
+
+
+@dataclass(slots=True)
+class _Due:
+    """What is due at a source: how many checks of each queue (no more are counted than could be taken) and since when
+    its first, and whether one that has one chance left.
+    """
+
+    at: datetime
+    opened: bool
+    queues: dict[Queue, int] = field(default_factory=dict)
+    since: dict[Queue, Any] = field(default_factory=dict)
+    last_chance: bool = False
+
+
+class _Taken(NamedTuple):
+    """A row that was claimed; its look-up is to start `start` seconds after the database's clock was read."""
+
+    row: Any
+    left: float
+    start: float = 0.0
+    late: float = math.inf
+    probe: bool = False
+
+    def held(self, asked_ago: float = 0.0, read_ago: float = 0.0, *, forsaken: bool = False) -> ClaimedCheck:
+        """What a worker gets to see, where the clock was read between `asked_ago` and `read_ago` seconds before now.
+
+        Never early: its start counts as if the clock had been read at the last moment. Never late: its lateness ends as
+        if it had been read at the first.
+        """
+        row = self.row
+        starts_in = max(0.0, self.start - read_ago)
+        return ClaimedCheck(
+            id=_id(row[0]),
+            fence=row[1],
+            consultation=row[2],
+            participant=row[3],
+            question=row[4],
+            source=row[5],
+            sealed=row[6],
+            answer_key=row[7],
+            lookups=row[8],
+            lost_leases=row[9],
+            seconds_left=self.left,
+            last_reason=Reason(row[11]) if row[11] else None,
+            reviewed=bool(row[12]),
+            traceparent=row[13],
+            starts_in=starts_in,
+            late=self.start - asked_ago + self.late - starts_in,
+            probe=self.probe,
+            leaning=row[19],
+            reply_key=row[20],
+            forsaken=forsaken,
+        )
+
+
+def _id(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def _passed(row: Any) -> deadlines.Passed:
+    submitted, deadline = (datetime.fromtimestamp(seconds, UTC) for seconds in (row[16], row[17]))
+    return deadlines.Passed(_id(row[0]), row[5], submitted, deadline, row[18], row[7])
+
+
+class Claims:
+    """Claims and renewals. Commits durably: a fence is never given out twice, not even over a crash.
+
+    Answers that are sealed for none of `keys` are left to other workers; None takes them all.
+    """
+
+    def __init__(
+        self, engine: Engine, dice: Callable[[], float] = random.random, keys: Iterable[str] | None = None
+    ) -> None:
+        self._keys = None if keys is None else frozenset(keys)
+        self._engine = engine
+        self._often = preparing(engine)
+        self._dialect = engine.dialect.name
+        self._dice = dice
+        self._left_out = LeftOut(engine)
+        self._chosen: Callable[[], list[Statement]] = list
+        """Gives what finds the checks that the claim under way is about to lease."""
+        self.cut: set[str] = set()
+        """The sources of which the last claim would have taken more, were it not for what is under lease by now: each
+        write makes room for it."""
+        self._served: dict[str, dict[str, str]] = {}
+        """Which consultation of each priority was served last at a source."""
+        self._delay = 0.0
+        """Seconds from the database's clock to the end of a claim, as they were lately."""
+        self._asked = self._read = 0.0
+        """This process's clock just before and just after the database's was read for start times."""
+
+    def claim(self, demands: Sequence[Demand], slots: int) -> Claimed:
+        """Due checks of the sources in `demands` for at most `slots` look-ups, each under a new fence and a lease, in
+        the order in which they start.
+
+        Sources that are paused, closed, or have used up their day give none; one that counts as broken gives one for a
+        probe. The order of `demands` decides who is served first when slots are short; within a source, consultations
+        take turns.
+        """
+        return self._left_out.around(lambda: self._claim(demands, slots), self._about_to_lease)
+
+    def _claim(self, demands: Sequence[Demand], slots: int) -> Claimed:
+        self._chosen = list
+        with begin(self._often, self._looking(demands, slots)) as (connection, (found,)):
+            due = self._due(demands, found)
+            able = [demand for demand in demands if due.get(demand.source)]
+            self.cut.clear()
+            taken = self._take(connection, able, due, slots) if able else []
+        crash_point("claim.committed")
+        return Claimed(self._held(taken), any(found.last_chance for found in due.values()))
+
+    def _about_to_lease(self) -> Sequence[Statement]:
+        return self._chosen()
+
+    def claim_alone(self, demands: Sequence[Demand]) -> ClaimedCheck | None:
+        """One due check that has lost all workers but its last, for a process that holds nothing else.
+
+        It may be what kills them, or it was only there when another did: alone, it cannot be taken for the other.
+        """
+        return self._left_out.around(lambda: self._claim_alone(demands), self._about_to_lease)
+
+    def _claim_alone(self, demands: Sequence[Demand]) -> ClaimedCheck | None:
+        self._chosen = list
+        with begin(self._often, self._looking(demands, 1)) as (connection, (found,)):
+            due = self._due(demands, found)
+            able = [demand for demand in demands if demand.source in due and due[demand.source].last_chance]
+            taken = self._take(connection, able, due, 1, alone=True)
+        crash_point("claim.committed")
+        return next(iter(self._held(taken)), None)
+
+    def claim_overdue(self, limit: int, hours: Mapping[str, Hours]) -> list[ClaimedCheck]:
+        """Checks whose deadline has passed, of any source, so that a paused or forgotten one does not hold them.
+
+        Deadlines do not run down while a source is closed by its `hours` or paused, nor while no worker that serves it
+        has the key of the answer: those are moved on instead. What waited a day for its key is among them, forsaken.
+        """
+        with self._engine.begin() as connection:
+            holders = None if self._keys is None else workers.Keyholders.read(connection, self._keys)
+            over = deadlines.find(connection, hours, limit, holders)
+            forsaken = set(deadlines.forsaken(connection, limit - len(over), holders)) if holders is not None else set()
+            if not over and not forsaken:
+                return []
+
+            def lease(checks: Sequence[UUID]) -> Sequence[Any]:
+                rows = rows_json([{"id": str(check)} for check in checks])
+                return run(connection, (claim_these(self._dialect), {"rows": rows}))[0]
+
+            failures: list[Exception] = []
+            leased = in_parts(connection, [*over, *(forsaken - set(over))], lease, failures)
+        if failures and not leased:
+            raise failures[0]
+        return [_Taken(row, row[10]).held(forsaken=_id(row[0]) in forsaken) for row in leased]
+
+    def renew(self, held: Iterable[ClaimedCheck], seconds: float = LEASE) -> set[UUID]:
+        """Prolong the leases of `held`; the ids that are still ours. One statement for all, unless the database refuses
+        it, or somebody holds what it needs: one check must not cost all others their leases.
+        """
+        before: list[Statement] = []
+
+        def prolong(some: Sequence[ClaimedCheck]) -> set[UUID]:
+            try:
+                return self._renew(some, seconds, before)
+            except DBAPIError as error:
+                if is_held(error):  # each half would wait as long
+                    before[:] = [HARDLY_WAIT]
+                raise
+
+        return set(in_halves(list(held), prolong, lambda *_: None))
+
+    def _renew(self, held: Sequence[ClaimedCheck], seconds: float, before: Sequence[Statement]) -> set[UUID]:
+        rows = [{"id": str(check.id), "fence": check.fence} for check in held]
+        prolonging = (renew(self._dialect, seconds), {"rows": rows_json(rows)})
+        with begin(self._often, *before, prolonging) as (_, (*_, renewed)):
+            crash_point("renewal.made")
+        crash_point("renewal.committed")
+        return {_id(row[0]) for row in renewed}
+
+    def _looking(self, demands: Sequence[Demand], slots: int) -> Statement:
+        """The statement that finds what is due."""
+        rows = [{"source": demand.source} for demand in demands if demand.free > 0]
+        most = max((min(demand.free, slots * demand.batch) for demand in demands), default=0)
+        left_out = self._left_out.parameters()
+        sql = due(self._dialect, self._keys, some_left_out=bool(left_out))
+        return sql, {"rows": rows_json(rows), "most": most, **left_out}
+
+    def _due(self, demands: Sequence[Demand], rows: Rows) -> dict[str, _Due]:
+        """What is due at each source that may be asked now, from what `_looking` found."""
+        by_source = {demand.source: demand for demand in demands}
+        found: dict[str, _Due] = {}
+        for row in rows:
+            at = datetime.fromtimestamp(row[5], UTC)
+            if quotas.closed(by_source[row[0]], at):
+                continue
+            due = found.setdefault(row[0], _Due(at, bool(row[4])))
+            if row[2] is None:
+                due.last_chance = True
+            else:
+                queue = Queue(row[1], row[2])
+                due.queues[queue], due.since[queue] = row[3], row[6]
+        return found
+
+    def _take(
+        self,
+        connection: Connection,
+        demands: Sequence[Demand],
+        due: Mapping[str, _Due],
+        slots: int,
+        *,
+        alone: bool = False,
+    ) -> list[_Taken]:
+        """Take what is due and may be taken, and pay for it. Nothing may follow in the transaction."""
+        rooms = quotas.lock(connection, [d.source for d in demands if d.limited or due[d.source].opened])
+        self._asked, self._read = next(((room.asked, room.read) for room in rooms.values()), (time.monotonic(),) * 2)
+        demands = [quotas.fitted(demand, rooms.get(demand.source)) for demand in demands]
+        offers: dict[str, list[float]] = {}
+        orders: dict[str, list[Queue]] = {}
+        for demand in demands:
+            most = min(demand.free, slots * demand.batch)
+            room = rooms.get(demand.source)
+            starts = quotas.offers(demand, room, most, self._lead(demand)) if room else [0.0] * most
+            wanted = min(most, sum(due[demand.source].queues.values()))
+            if room and len(starts) < wanted:
+                unheld = replace(demand, concurrency=None), replace(room, leased=0)
+                if len(quotas.offers(*unheld, wanted, self._lead(demand))) > len(starts):
+                    self.cut.add(demand.source)
+            if alone:
+                order = [_ALONE] * min(1, len(starts))
+            else:
+                after = self._served.get(demand.source, {})
+                order = turns(due[demand.source].queues, len(starts), after, self._dice())
+            if order:
+                offers[demand.source], orders[demand.source] = starts, order
+                slots -= demand.look_ups(len(order))
+        leased: dict[str, list[Any]] = {}
+        for row in self._lease(connection, orders, due, alone=alone):
+            leased.setdefault(row[5], []).append(row)
+        more = self._given_back(connection, leased, demands)
+        taken: list[_Taken] = []
+        payments = []
+        for demand in demands:
+            ours = _in_turn(orders.get(demand.source, ()), leased.get(demand.source, ()))
+            room = rooms.get(demand.source)
+            late = math.inf if demand.interval is None else demand.late
+            probe = room is not None and room.opened
+            taken += (
+                _Taken(row, row[10] + more.get(row[0], 0.0), start, late, probe)
+                for row, start in zip(ours, offers.get(demand.source, ()), strict=False)
+            )
+            self._served.setdefault(demand.source, {}).update((row[14], row[2]) for row in ours)
+            if room:
+                last = offers[demand.source][len(ours) - 1] if ours else 0.0
+                payments.append(quotas.Payment(demand, room, len(ours), self._lead(demand), last))
+        crash_point("claim.made")
+        quotas.pay_last(connection, payments)
+        return taken
+
+    def _lease(
+        self, connection: Connection, orders: Mapping[str, Sequence[Queue]], due: Mapping[str, _Due], *, alone: bool
+    ) -> Sequence[Any]:
+        rows = [
+            {
+                "source": source,
+                "priority": queue.priority,
+                "consultation": queue.consultation,
+                "since": due[source].since.get(queue),
+                "most": most,
+            }
+            for source, order in orders.items()
+            for queue, most in Counter(order).items()
+        ]
+        if not rows:
+            return []
+        left_out = self._left_out.parameters()
+        some = bool(left_out)
+        if self._dialect == "postgresql":
+            most = round_up(sum(map(len, orders.values())))
+            parameters = {"rows": rows_json(rows), **left_out}
+            chosen = partial(chosen_postgresql, most, self._keys, alone=alone, some_left_out=some)
+            self._chosen = lambda: [(chosen(), parameters)]
+            sql = claim_postgresql(most, self._keys, alone=alone, some_left_out=some)
+            return run(connection, (sql, parameters))[0]
+        chosen = partial(chosen_sqlite, self._keys, alone=alone, some_left_out=some)
+        self._chosen = lambda: [(chosen(), {**each, **left_out}) for each in rows]
+        sql = claim_sqlite(self._keys, alone=alone, some_left_out=some)
+        return [row for found in run(connection, *((sql, {**each, **left_out}) for each in rows)) for row in found]
+
+    def _given_back(
+        self, connection: Connection, leased: Mapping[str, Sequence[Any]], demands: Sequence[Demand]
+    ) -> dict[Any, float]:
+        """Move those deadlines on that passed while the check's source stood still; by how many seconds, by row id."""
+        late = {row[0]: _passed(row) for rows in leased.values() for row in rows if row[10] <= 0 and not row[12]}
+        if not late:
+            return {}
+        hours = {demand.source: demand.hours for demand in demands if demand.hours}
+        still = deadlines.Standstills.read(connection, {check.source for check in late.values()}, hours)
+        more = {row_id: seconds for row_id, check in late.items() if (seconds := still.due(check))}
+        deadlines.move_on(connection, {late[row_id].id: seconds for row_id, seconds in more.items()})
+        return more
+
+    def _lead(self, demand: Demand) -> float:
+        """How far the first start must lie ahead: where hardly any lateness is allowed, twice what claims took. No
+        more than a lease bears, so that a claim that stood for minutes does not make the next wait as long.
+        """
+        if demand.interval is None or demand.late >= 3 * self._delay:
+            return 0.0
+        return min(2 * self._delay, LEASE / 3)
+
+    def _held(self, taken: Sequence[_Taken]) -> list[ClaimedCheck]:
+        """What a claim returns now."""
+        if not taken:
+            return []
+        now = time.monotonic()
+        self._delay = max(now - self._asked, 0.9 * self._delay)
+        return [each.held(now - self._asked, now - self._read) for each in taken]
+
+
+_ALONE = Queue("", "")
+"""Stands for the checks that have one chance left."""
+
+
+def _in_turn(order: Sequence[Queue], leased: Sequence[Any]) -> Sequence[Any]:
+    """What was leased of a source, in the order in which it starts; the oldest of each queue first."""
+    if not order or order[0] is _ALONE:
+        return leased
+    by_queue: dict[Queue, deque[Any]] = {}
+    for row in sorted(leased, key=lambda row: row[15]):
+        by_queue.setdefault(Queue(row[14], row[2]), deque()).append(row)
+    return [by_queue[queue].popleft() for queue in order if by_queue.get(queue)]

@@ -1,0 +1,224 @@
+"""Deadlines, which do not run down while a source takes no work.
+
+A deadline is a time in the row. When it has passed, the time for which its source stood still since the check was
+submitted is added to it, as far as that was not done before (`stood_s`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from config.hours import Hours
+from jurat.statements import now, rows_json, rowset
+from store import workers
+from store.queue.pauses import history
+from store.queue.turns import Keys, clock, epoch, readable, sealed_for
+from tasks.rules.rate_limits import Span, stands_since, stood
+
+ENDED = 1e9
+"""Seconds in `stood_s` of a check whose deadline somebody ended: nothing is added to that."""
+
+LEFT_TO_OTHERS = 86_400.0
+"""Seconds for which an answer that no worker can open waits for one that can."""
+
+BATCH = 500
+"""Checks whose deadlines are looked at in one turn, for each source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A check whose deadline has passed. `stood` seconds were added to it already; `key` opens its answer."""
+
+    id: UUID
+    source: str
+    submitted_at: datetime
+    deadline_at: datetime
+    stood: float
+    key: str | None = None
+
+
+class Standstills:
+    """For how long each source has taken no work, and each key was missing there, up to the database's time `now`."""
+
+    def __init__(
+        self,
+        now: datetime,
+        hours: Mapping[str, Hours],
+        pauses: Mapping[str, list[Span]],
+        missing: Mapping[workers.SourceKey, list[Span]],
+    ) -> None:
+        self._now = now
+        self._hours = hours
+        self._pauses = pauses
+        self._missing = missing
+
+    @classmethod
+    def read(cls, connection: Connection, sources: Collection[str], hours: Mapping[str, Hours]) -> Standstills:
+        """The standstills of `sources`, whose opening hours are `hours`."""
+        ((seconds,),) = connection.execute(text(f"SELECT {clock(connection.dialect.name)}"))
+        spans = workers.missing_spans(connection)
+        return cls(datetime.fromtimestamp(seconds, UTC), hours, history(connection, sources), spans)
+
+    def since(self, source: str) -> datetime:
+        """Since when it has taken no work; now when it does. Deadlines that passed later are no concern yet."""
+        return stands_since(self._now, self._hours.get(source), self._pauses.get(source, []))
+
+    def due(self, check: Passed) -> float:
+        """How many seconds its deadline moves on; 0 when it stays passed even so."""
+        pauses = self._pauses.get(check.source, [])
+        if missing := self._missing.get((check.source, check.key or "")):
+            pauses = workers.merged([*pauses, *missing])
+        still = stood(check.submitted_at, self._now, self._hours.get(check.source), pauses)
+        more = still - check.stood
+        return more if more > (self._now - check.deadline_at).total_seconds() else 0.0
+
+
+def move_on(connection: Connection, seconds: Mapping[UUID, float]) -> None:
+    """Move the deadlines of these checks on."""
+    if seconds:
+        rows = rows_json([{"id": str(check), "seconds": round(more, 3)} for check, more in sorted(seconds.items())])
+        connection.execute(text(_move_on(connection.dialect.name)), {"rows": rows})
+
+
+def find(
+    connection: Connection, hours: Mapping[str, Hours], limit: int, holders: workers.Keyholders | None = None
+) -> list[UUID]:
+    """Up to `limit` waiting checks whose deadlines have passed for good, the oldest first; their rows are ours.
+
+    Deadlines of others are moved on, each once for a standstill, when that is over. Those whose answers are sealed for
+    a key that `holders` lack at their source stand still: see `forsaken`.
+    """
+    dialect = connection.dialect.name
+    sources = [row[0] for row in connection.execute(text(_with_passed(dialect)))]
+    if not sources:
+        return []
+    still = Standstills.read(connection, sources, hours)
+    alike: dict[frozenset[str] | None, dict[str, datetime]] = {}
+    for source in sources:
+        keys = holders.of(source) if holders is not None else None
+        alike.setdefault(keys, {})[source] = still.since(source)
+    passed = [check for keys, before in alike.items() for check in _passed(connection, before, keys)]
+    more = {check.id: still.due(check) for check in passed}
+    move_on(connection, {check: seconds for check, seconds in more.items() if seconds})
+    over = sorted((check for check in passed if not more[check.id]), key=lambda check: check.deadline_at)
+    return [check.id for check in over[:limit]]
+
+
+def forsaken(connection: Connection, limit: int, holders: workers.Keyholders) -> list[UUID]:
+    """Up to `limit` waiting checks whose answers have waited a day for a key that was missing as long at their source;
+    their rows are ours. `holders` have the keys that are there now.
+    """
+    dialect = connection.dialect.name
+    ((seconds,),) = connection.execute(text(f"SELECT {clock(dialect)}"))
+    before = datetime.fromtimestamp(seconds - LEFT_TO_OTHERS, UTC)
+    since = workers.missing_since(connection)
+    lost = sorted(holders.lack(lock for lock, began in since.items() if began <= before))
+    if not lost or limit < 1:
+        return []
+    rows = rows_json([{"source": source, "key": key} for source, key in lost])
+    found = connection.execute(text(_forsaken(dialect)), {"rows": rows, "limit": limit})
+    return [UUID(str(row[0])) for row in found]
+
+
+def _passed(connection: Connection, before: Mapping[str, datetime], keys: Keys) -> Iterable[Passed]:
+    dialect = connection.dialect.name
+    rows = [{"source": source, "before": time.timestamp()} for source, time in before.items()]
+    if dialect == "postgresql":
+        found = connection.execute(text(_passed_postgresql(keys)), {"rows": rows_json(rows), "limit": BATCH}).all()
+    else:
+        found = [
+            row
+            for each in rows
+            for row in connection.execute(text(_passed_sqlite(keys)), {**each, "limit": BATCH}).all()
+        ]
+    return [
+        Passed(
+            UUID(str(row[0])),
+            row[1],
+            datetime.fromtimestamp(row[2], UTC),
+            datetime.fromtimestamp(row[3], UTC),
+            row[4],
+            row[5],
+        )
+        for row in found
+    ]
+
+
+def any_passed(dialect: str) -> str:
+    """SQL that is true where a deadline has passed, or a key was missing for a day."""
+    day = f"SELECT 1 FROM jurat_missing_keys WHERE since <= {now(dialect, str(-LEFT_TO_OTHERS))}"
+    return f"(EXISTS ({_with_passed(dialect)}) OR EXISTS ({day} AND seen_at >= {now(dialect, str(-workers.LIVE))}))"
+
+
+_LEAST = "(SELECT c.source FROM jurat_checks c WHERE c.state = 'pending'{after} ORDER BY c.source LIMIT 1)"
+
+
+def _with_passed(dialect: str) -> str:
+    """Every source at which a check waits, one step of an index each; of those the ones where a deadline has passed."""
+    return f"""
+        WITH RECURSIVE waited(source) AS (
+          SELECT {_LEAST.format(after="")} UNION ALL
+          SELECT {_LEAST.format(after=" AND c.source > w.source")} FROM waited w WHERE w.source IS NOT NULL)
+        SELECT w.source FROM waited w WHERE (
+          SELECT c.deadline_at FROM jurat_checks c WHERE c.state = 'pending' AND c.source = w.source
+          ORDER BY c.deadline_at LIMIT 1) <= {now(dialect)}"""
+
+
+def _columns(dialect: str) -> str:
+    good = readable(dialect, "c.due_at", "c.submitted_at", "c.deadline_at")
+
+    def read(moment: str) -> str:
+        return f"CASE WHEN {good} THEN {epoch(dialect, moment)} ELSE {clock(dialect)} END"
+
+    stood_s = f"CASE WHEN {good} THEN c.stood_s ELSE {ENDED} END"
+    return f"c.id, c.source, {read('c.submitted_at')}, {read('c.deadline_at')}, {stood_s}, c.answer_key"
+
+
+def _readable_by(keys: Keys) -> str:
+    """As `sealed_for`; but a deadline that somebody ended needs no key."""
+    return f" AND (c.stood_s >= {ENDED} OR (true{sealed_for(keys)}))" if keys is not None else ""
+
+
+def _passed_postgresql(keys: Keys) -> str:
+    return f"""
+        SELECT p.* FROM {rowset("postgresql", "source text, before float8")} CROSS JOIN LATERAL (
+          SELECT {_columns("postgresql")} FROM jurat_checks c
+          WHERE c.state = 'pending' AND c.source = r.source AND c.deadline_at <= to_timestamp(r.before)
+            {_readable_by(keys)}
+          ORDER BY c.deadline_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED) p"""
+
+
+@lru_cache
+def _forsaken(dialect: str) -> str:
+    lock = "FOR NO KEY UPDATE OF c SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"""
+        SELECT c.id FROM {rowset(dialect, "source text, key text")}
+        JOIN jurat_checks c ON c.source = r.source AND c.answer_key = r.key
+        WHERE c.state = 'pending' AND c.answer IS NOT NULL AND c.submitted_at <= {now(dialect, str(-LEFT_TO_OTHERS))}
+        LIMIT :limit {lock}"""
+
+
+def _passed_sqlite(keys: Keys) -> str:
+    return f"""
+        SELECT {_columns("sqlite")} FROM jurat_checks c
+        WHERE c.state = 'pending' AND c.source = :source {_readable_by(keys)}
+          AND c.deadline_at <= strftime('%Y-%m-%d %H:%M:%f', :before, 'unixepoch')
+        ORDER BY c.deadline_at LIMIT :limit"""
+
+
+@lru_cache
+def _move_on(dialect: str) -> str:
+    moved = (
+        "deadline_at + make_interval(secs => r.seconds)"
+        if dialect == "postgresql"
+        else "strftime('%Y-%m-%d %H:%M:%f', deadline_at, r.seconds || ' seconds')"
+    )
+    return f"""
+        UPDATE jurat_checks SET deadline_at = {moved}, stood_s = stood_s + r.seconds
+        FROM {rowset(dialect, "id uuid, seconds float8")} WHERE jurat_checks.id = r.id"""

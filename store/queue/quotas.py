@@ -1,0 +1,236 @@
+"""What all workers together may still take of a source: its row, locked while a claim reads and pays."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from sqlalchemy import Connection
+
+from config.hours import Hours
+from jurat.batches import Statement, commit, run
+from jurat.statements import now, rows_json, rowset
+from jurat.vocabulary import Reason
+from store.queue.pauses import pause
+from store.queue.turns import clock, seconds_between
+from tasks.rules.rate_limits import AHEAD, Demand, allowing, next_start, price, starts
+
+KEPT = 30.0
+"""Seconds of the lease of a check that was looked up and that cannot be written for now."""
+
+AT_WORK = 20.0
+"""A lease that lasts longer is such a one: its lookup has ended, and takes no room at its source any more. It lies
+between a lease (`store.queue.leases.LEASE`) and what is left of a kept one when it is renewed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How a source stands, read while its row is ours: look-ups under lease, seconds to its next paid start, what was
+    used on which day, its failures in a row, whether its breaker is open, and whether it may be asked at all, `at` that
+    time. `asked` and `read` are what `time.monotonic` said just before and just after that was read.
+    """
+
+    leased: int
+    ahead: float
+    day: str | None
+    used: int
+    failures: int
+    opened: bool
+    ready: bool
+    at: datetime
+    asked: float
+    read: float
+
+
+def closed(demand: Demand, at: datetime) -> bool:
+    """Whether a source is closed, or will be before everything that a claim hands out has begun."""
+    hours = demand.hours
+    return hours is not None and not (hours.is_open(at) and hours.is_open(at + timedelta(seconds=AHEAD)))
+
+
+def lock(connection: Connection, sources: Iterable[str]) -> dict[str, Room]:
+    """Take the rows of these sources; what is left of each.
+
+    On PostgreSQL a statement sees what was committed before it began. So the leases are counted in one that begins
+    after the rows are ours, or those of a claim that we waited for would be missed. It tells how long that was.
+    """
+    dialect = connection.dialect.name
+    parameters = {"rows": rows_json([{"source": source} for source in sources])}
+    if parameters["rows"] == "[]":
+        return {}
+    asked = time.monotonic()
+    if dialect == "postgresql":
+        locked, found = run(connection, (_LOCK, parameters), (_room(dialect), parameters))
+        asked += max(0.0, found[0][8] - locked[0][0]) if found and locked else 0.0
+    else:
+        (found,) = run(connection, (_room(dialect), parameters))
+    read = time.monotonic()
+    asked = min(asked, read)
+    return {
+        row[0]: Room(
+            leased=row[1],
+            ahead=float(row[2]),
+            day=row[3],
+            used=row[4],
+            failures=row[5],
+            opened=bool(row[6]),
+            ready=bool(row[7]),
+            at=datetime.fromtimestamp(row[8], UTC),
+            asked=asked,
+            read=read,
+        )
+        for row in found
+    }
+
+
+def fitted(demand: Demand, room: Room | None) -> Demand:
+    """The demand, with the lateness that it needs as its source's row was read."""
+    return demand if room is None or demand.interval is None else allowing(demand, room.read - room.asked)
+
+
+def offers(demand: Demand, room: Room, most: int, lead: float) -> list[float]:
+    """In how many seconds the look-up of each check of the source that may be taken now is to start; at most `most`.
+
+    `lead` is how long the first must be ahead at least. Which of the checks under lease share a look-up is not known,
+    so that each of them counts as one that is under way.
+    """
+    if not room.ready:
+        return []
+    if room.opened:
+        most = min(most, 0 if room.leased else 1)
+    elif room.failures >= demand.breaker.doubt:
+        most = min(most, (max(1, demand.breaker.failures - room.failures) - room.leased) * demand.batch)
+    if demand.concurrency is not None:
+        most = min(most, (demand.concurrency - room.leased) * demand.batch)
+    if demand.daily is not None:
+        most = min(most, (demand.daily - _used(demand, room)) * demand.batch)
+    if demand.interval is None:
+        return [0.0] * most
+    return starts(room.ahead, demand, most, lead)
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """So many checks were taken of a source."""
+
+    demand: Demand
+    room: Room
+    taken: int
+    lead: float = 0.0
+    last: float = 0.0
+    """In how many seconds the last of them is to start."""
+
+
+def pay(connection: Connection, payments: Sequence[Payment]) -> None:
+    """Write what was taken. A daily quota that is used up pauses its source until midnight."""
+    run(connection, *_bill(connection.dialect.name, payments))
+    for payment in payments:
+        _stop_for_the_day(connection, payment)
+
+
+def pay_last(connection: Connection, payments: Sequence[Payment]) -> None:
+    """Pay, as the last that a transaction does: where nothing depends on it, it is committed on the same way."""
+    if any(payment.demand.daily is not None for payment in payments):
+        pay(connection, payments)
+    else:
+        commit(connection, *_bill(connection.dialect.name, payments))
+
+
+def pay_for_request(
+    connection: Connection, demand: Demand, longest: float, *, unless_stopped: bool = False
+) -> float | None:
+    """Pay for one look-up that no claim makes, or one more request of one; in how many seconds it may start.
+
+    None where that is more than `longest`, or no such source is known, or its day is used up; nothing is paid then.
+    With `unless_stopped` nor while the source is paused or closed, or its breaker is open.
+    """
+    room = lock(connection, [demand.source]).get(demand.source)
+    if room is None or (demand.daily is not None and _used(demand, room) >= demand.daily):
+        return None
+    if unless_stopped and (room.opened or not room.ready or closed(demand, room.at)):
+        return None
+    wait = next_start(room.ahead, demand)
+    if wait > longest:
+        return None
+    pay(connection, [Payment(demand, room, 1)])
+    return wait
+
+
+def _bill(dialect: str, payments: Sequence[Payment]) -> list[Statement]:
+    rows = [_row(dialect, payment) for payment in payments if payment.taken]
+    rows = [row for row in rows if any(row[name] is not None for name in ("seconds", "day", "probe"))]
+    return [(_pay(dialect), {"rows": rows_json(rows)})] if rows else []
+
+
+def _row(dialect: str, payment: Payment) -> dict[str, object]:
+    demand, room = payment.demand, payment.room
+    seconds = None if demand.interval is None else price(demand, payment.taken)
+    if seconds is not None and dialect == "sqlite":
+        seconds = math.ceil(seconds * 1000) / 1000  # its times have milliseconds
+    return {
+        "source": demand.source,
+        "seconds": seconds,
+        "lead": payment.lead,
+        "taken": demand.look_ups(payment.taken),
+        "day": None if demand.daily is None else (demand.hours or Hours()).day(room.at),
+        # From the last moment at which this one may begin: the source sees no two in an interval.
+        "probe": payment.last + demand.late + demand.breaker.probe if room.opened else None,
+    }
+
+
+def _used(demand: Demand, room: Room) -> int:
+    return room.used if room.day == (demand.hours or Hours()).day(room.at) else 0
+
+
+def _stop_for_the_day(connection: Connection, payment: Payment) -> None:
+    demand, room = payment.demand, payment.room
+    if demand.daily is not None and room.ready and _used(demand, room) + demand.look_ups(payment.taken) >= demand.daily:
+        rest = ((demand.hours or Hours()).next_midnight(room.at) - room.at).total_seconds()
+        pause(connection, demand.source, rest, Reason.SOURCE_THROTTLED)
+
+
+_LOCK = f"""
+    SELECT {clock("postgresql")} FROM jurat_sources
+    WHERE name IN (SELECT r.source FROM {rowset("postgresql", "source text")})
+    ORDER BY name FOR UPDATE"""
+
+
+def available(dialect: str) -> str:
+    """SQL: source `s` is not paused, and where its breaker is open its next probe is due."""
+    return (
+        f"(s.paused_until IS NULL OR s.paused_until <= {now(dialect)}) "
+        f"AND (s.opened_at IS NULL OR s.probe_at IS NULL OR s.probe_at <= {now(dialect)})"
+    )
+
+
+@lru_cache
+def _room(dialect: str) -> str:
+    ahead = seconds_between(dialect, f"coalesce(s.next_start_at, {now(dialect)})", now(dialect))
+    return f"""
+        SELECT s.name, (SELECT count(*) FROM jurat_checks c WHERE c.state = 'leased' AND c.source = s.name
+                        AND c.lease_until < {now(dialect, str(AT_WORK))}), {ahead},
+               s.day, s.used, s.failures, s.opened_at IS NOT NULL, {available(dialect)}, {clock(dialect)}
+        FROM jurat_sources s WHERE s.name IN (SELECT r.source FROM {rowset(dialect, "source text")})"""
+
+
+@lru_cache
+def _pay(dialect: str) -> str:
+    next_start = "jurat_sources.next_start_at"
+    if dialect == "postgresql":
+        begin = f"greatest({next_start}, {now(dialect, 'r.lead')})"
+        moved = f"{begin} + make_interval(secs => r.seconds)"
+    else:
+        begin = f"max(coalesce({next_start}, ''), {now(dialect, 'r.lead')})"
+        moved = f"strftime('%Y-%m-%d %H:%M:%f', {begin}, r.seconds || ' seconds')"
+    rows = rowset(dialect, "source text, seconds float8, lead float8, taken int, day text, probe float8")
+    return f"""
+        UPDATE jurat_sources SET
+          next_start_at = CASE WHEN r.seconds IS NULL THEN {next_start} ELSE {moved} END,
+          used = CASE WHEN r.day IS NULL THEN used WHEN r.day = jurat_sources.day THEN used + r.taken ELSE r.taken END,
+          day = coalesce(r.day, jurat_sources.day),
+          probe_at = CASE WHEN r.probe IS NULL THEN probe_at ELSE {now(dialect, "r.probe")} END
+        FROM {rows} WHERE jurat_sources.name = r.source"""

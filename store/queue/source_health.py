@@ -1,0 +1,211 @@
+"""What is known of each source: when it answered and failed, whether its breaker is open, how much waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from jurat.statements import now, rows_json, rowset
+from jurat.vocabulary import Reason
+from store.queue.turns import queues, readable, seconds_between, waiting
+from store.verdicts.records import WORKER, add_audit_row
+from tasks.rules.rate_limits import Breaker
+
+MOST_COUNTED = 10_000
+"""Waiting checks are counted up to so many for each source."""
+
+GRAIN = 0.001
+"""Seconds to which SQLite keeps times: of two in the same one, an answer came after a failure."""
+
+PACE = 30.0
+"""Seconds over which the pace of a source is averaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFigures:
+    """What a worker saw of one source since it last said so: look-ups that were answered, and that failed in a way that
+    speaks of the source; `trailing` are those that failed after the last one that was answered. `last_failure` may be
+    one that speaks of the request alone. The last answer came `answered_ago` seconds ago, the last failure
+    `failed_ago`.
+    """
+
+    answered: int = 0
+    failed: int = 0
+    trailing: int = 0
+    last_failure: str | None = None
+    answered_ago: float = 0.0
+    failed_ago: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Names of the sources whose breakers opened and closed; how many failures in a row each source has, over all
+    workers, as many as open its breaker where that is open.
+    """
+
+    opened: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    failures: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+
+def note(connection: Connection, seen: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> Noted:
+    """Add what was seen to the rows of the sources; opens and closes their breakers, with an audit row each.
+
+    An answer ends a run of failures that came before it, whenever it is told: what one worker was answered says nothing
+    of the failures that another one has seen since.
+    """
+    dialect = connection.dialect.name
+    parameters = {"rows": rows_json([{"source": source} for source in seen])}
+    stand = {row[0]: (row[1], bool(row[2]), row[3]) for row in connection.execute(text(_stand(dialect)), parameters)}
+    rows, opened, closed, known = [], [], [], {}
+    for source, (before, was_open, failed_ago) in stand.items():
+        figures, breaker = seen[source], breakers.get(source, Breaker())
+        answered = bool(figures.answered) and (failed_ago is None or figures.answered_ago <= failed_ago + GRAIN)
+        run = figures.trailing if figures.answered else figures.failed
+        failures = run if answered else before + run
+        back = answered and not figures.trailing
+        is_open = not back if was_open else failures >= breaker.failures
+        if is_open and not was_open:
+            opened.append(source)
+            detail = {"failures": failures, "last_failure": figures.last_failure}
+            add_audit_row(connection, WORKER, "breaker opens", source, detail)
+        if was_open and not is_open:
+            closed.append(source)
+            add_audit_row(connection, WORKER, "breaker closes", source, {})
+        known[source] = max(failures, breaker.failures) if is_open else failures
+        rows.append(
+            {
+                "source": source,
+                "answered": figures.answered,
+                "failed": figures.failed,
+                "last_failure": figures.last_failure,
+                "answered_ago": figures.answered_ago,
+                "failed_ago": figures.failed_ago,
+                "failures": failures,
+                "open": is_open,
+                "probe": breaker.probe,
+            }
+        )
+    if rows:
+        connection.execute(text(_note(dialect)), {"rows": rows_json(rows)})
+    return Noted(tuple(opened), tuple(closed), known)
+
+
+def count_waiting(connection: Connection) -> None:
+    """Count what waits for each source, and reckon from the pace of late how long that will last.
+
+    The pace is only taken while there was work all the time, or it would be that of the participants.
+    """
+    dialect = connection.dialect.name
+    # Before any row is locked: claims of sources with limits wait for theirs.
+    found = counted(connection)
+    if dialect == "postgresql":
+        # In the order in which a claim takes them: no two can wait in a circle.
+        connection.execute(text("SELECT name FROM jurat_sources ORDER BY name FOR UPDATE"))
+    connection.execute(text(_keep_counts(dialect)), {"rows": rows_json([dict(row) for row in found])})
+
+
+def counted(connection: Connection) -> Sequence[Mapping[str, Any]]:
+    """How many checks wait for each source (`source`, `waiting`, up to `MOST_COUNTED`), the `oldest` due since when."""
+    statement = text(_count(connection.dialect.name))
+    return [dict(row) for row in connection.execute(statement, {"most": MOST_COUNTED}).mappings()]
+
+
+def since_throttled(connection: Connection, source: str) -> float | None:
+    """Seconds since a source said that it was asked too often; None where its last failure was another."""
+    age = seconds_between(connection.dialect.name, now(connection.dialect.name), "last_failure_at")
+    row = connection.execute(
+        text(f"SELECT {age} FROM jurat_sources WHERE name = :source AND last_failure = :throttled"),
+        {"source": source, "throttled": Reason.SOURCE_THROTTLED},
+    ).first()
+    return None if row is None or row[0] is None else float(row[0])
+
+
+@lru_cache
+def _stand(dialect: str) -> str:
+    return f"""
+        SELECT name, failures, opened_at IS NOT NULL, {seconds_between(dialect, now(dialect), "last_failure_at")}
+        FROM jurat_sources
+        WHERE name IN (SELECT r.source FROM {rowset(dialect, "source text")})
+        ORDER BY name{" FOR UPDATE" if dialect == "postgresql" else ""}"""
+
+
+@lru_cache
+def _note(dialect: str) -> str:
+    rows = rowset(
+        dialect,
+        "source text, answered int, failed int, last_failure text, answered_ago float8, failed_ago float8, "
+        "failures int, open boolean, probe float8",
+    )
+    latest = "greatest" if dialect == "postgresql" else "max"
+
+    def last(column: str, ago: str) -> str:
+        at = now(dialect, f"-r.{ago}")
+        return f"{latest}(coalesce({column}, {at}), {at})"
+
+    return f"""
+        UPDATE jurat_sources SET
+          last_success_at = CASE WHEN r.answered > 0 THEN {last("last_success_at", "answered_ago")}
+            ELSE last_success_at END,
+          last_failure_at = CASE WHEN r.last_failure IS NULL THEN last_failure_at
+            ELSE {last("last_failure_at", "failed_ago")} END,
+          last_failure = CASE WHEN r.last_failure IS NULL OR last_failure_at > {now(dialect, "-r.failed_ago")}
+            THEN jurat_sources.last_failure ELSE r.last_failure END,
+          served = served + r.answered + r.failed,
+          failures = r.failures,
+          opened_at = CASE WHEN r.open THEN coalesce(opened_at, {now(dialect)}) END,
+          probe_at = CASE WHEN r.open THEN coalesce(probe_at, {now(dialect, "r.probe")}) END
+        FROM {rows} WHERE jurat_sources.name = r.source"""
+
+
+@lru_cache
+def _count(dialect: str) -> str:
+    least, as_text = ("least", "::text") if dialect == "postgresql" else ("min", "")
+    return f"""
+        WITH RECURSIVE every AS (SELECT name AS source FROM jurat_sources),
+        {queues(dialect, "every")},
+        oldest AS (
+          SELECT source, min(due_at) AS due_at FROM (
+            SELECT q.source, (
+              SELECT c.due_at FROM jurat_checks c
+              WHERE {waiting()} AND c.source = q.source AND c.priority = q.priority AND c.consultation = q.consultation
+              ORDER BY c.due_at LIMIT 1) AS due_at
+            FROM queues q WHERE q.consultation IS NOT NULL) AS heads GROUP BY source)
+        SELECT e.source, (CASE WHEN {readable(dialect, "o.due_at")} THEN o.due_at END){as_text} AS oldest,
+          {least}(:most,
+            (SELECT count(*) FROM (
+              SELECT 1 FROM jurat_checks c WHERE {waiting()} AND c.source = e.source
+              ORDER BY c.priority, c.consultation, c.due_at LIMIT :most) AS counted) +
+            (SELECT count(*) FROM jurat_checks c WHERE {waiting(alone=True)} AND c.source = e.source)
+          ) AS waiting
+        FROM every e LEFT JOIN oldest o ON o.source = e.source"""
+
+
+@lru_cache
+def _keep_counts(dialect: str) -> str:
+    # Fresh work is answered soon; behind a backlog there is no use in asking four times a second.
+    least, most = ("least", "greatest") if dialect == "postgresql" else ("min", "max")
+    materialized = "MATERIALIZED" if dialect == "postgresql" else ""
+    elapsed = seconds_between(dialect, now(dialect), "s.figures_at")
+    rest = seconds_between(dialect, "paused_until", now(dialect))
+    pace = f"""
+        CASE WHEN s.figures_at IS NULL OR {elapsed} <= 0.0 OR s.oldest_due_at IS NULL
+                  OR s.oldest_due_at > s.figures_at OR r.oldest IS NULL OR r.oldest > {now(dialect)} THEN s.served_s
+             WHEN s.served_s IS NULL THEN s.served / ({elapsed})
+             ELSE s.served_s + {least}(1.0, {elapsed} / {PACE}) * (s.served / ({elapsed}) - s.served_s) END"""
+    lasts = f"""
+        CASE WHEN p.waiting = 0 THEN 0.0 WHEN p.pace > 0.0 THEN
+          p.waiting / p.pace + CASE WHEN paused_until > {now(dialect)} THEN {rest} ELSE 0.0 END END"""
+    return f"""
+        WITH paces AS {materialized} (
+          SELECT r.source, r.waiting, r.oldest, {pace} AS pace
+          FROM {rowset(dialect, "source text, oldest timestamptz, waiting int")}
+          JOIN jurat_sources s ON s.name = r.source)
+        UPDATE jurat_sources SET
+          waiting = p.waiting, oldest_due_at = p.oldest, figures_at = {now(dialect)}, served = 0, served_s = p.pace,
+          wait_s = {lasts}, poll_ms = {least}(5000, {most}(250, 250 + p.waiting))
+        FROM paces p WHERE jurat_sources.name = p.source"""

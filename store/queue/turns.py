@@ -1,0 +1,176 @@
+"""The order of waiting checks: one queue for each priority and consultation at a source, and a few apart.
+
+A queue is a range of the index `jurat_checks_due`. Going from one to the next costs one step down that index, however
+many checks wait, so nothing here grows with a backlog.
+
+On PostgreSQL a queue begins with entries of checks that went since the last vacuum. Whoever comes to a queue passes
+them, so who looks at it again begins at its first check; and each step down reads a page, so that takes what it can.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from jurat.seal import KEY_ID_LENGTH
+from jurat.statements import now
+from tasks.checks import MOST_LOST_LEASES
+
+LAST_CHANCE = MOST_LOST_LEASES - 1
+
+SOME = "(1 + CAST(:most AS int) / 8)"
+"""SQL for how many checks of each queue are counted on the way to the next: as if there were about eight queues."""
+
+
+def waiting(alias: str = "c", *, alone: bool = False) -> str:
+    """SQL for a check that waits: one that may be looked up beside others, or with `alone` one that must not be.
+
+    The indexes `jurat_checks_due` and `jurat_checks_last_chance` have the same words.
+    """
+    return f"{alias}.state = 'pending' AND {alias}.lost_leases {'=' if alone else '<>'} {LAST_CHANCE}"
+
+
+_KEY_ID = re.compile("[0-9a-f]{16}")
+
+Keys = Collection[str] | None
+"""The ids of the keys whose answers are wanted; None is all, whatever their keys."""
+
+
+def sealed_for(keys: Keys, alias: str = "c") -> str:
+    """SQL for "and its answer is sealed for one of these keys"; "" for all. What has no answer, or names nothing that
+    could be a key, is anybody's.
+
+    A worker leaves other answers to those that can open them. The ids are written into the statement: they are few,
+    stay the same while a process lives, and have no characters that mean anything.
+    """
+    if keys is None:
+        return ""
+    known = ", ".join(f"'{key}'" for key in sorted(keys) if _KEY_ID.fullmatch(key)) or "''"
+    nobodys = f"{alias}.answer_key IS NULL OR {alias}.answer IS NULL OR length({alias}.answer_key) <> {KEY_ID_LENGTH}"
+    return f" AND ({alias}.answer_key IN ({known}) OR {nobodys})"
+
+
+def queues(dialect: str, served: str, some: str = "1", keys: Keys = None) -> str:
+    """SQL for the common table `queues` (source, priority, consultation): every queue of the sources in `served`, with
+    those checks alone whose answers are sealed for one of `keys`.
+
+    To be used behind WITH RECURSIVE. Rows without a consultation are no queues. On PostgreSQL there are also `since`,
+    when the first check of a queue is due, and `due`, how many of its first `some` are.
+    """
+    of_queue = waiting() + sealed_for(keys)
+    if dialect == "postgresql":
+
+        def first(where: str) -> str:
+            return f"""LATERAL (
+                SELECT f.priority, f.consultation, min(f.due_at), count(*) FILTER (WHERE f.due_at <= {now(dialect)})
+                FROM (SELECT c.priority, c.consultation, c.due_at FROM jurat_checks c WHERE {of_queue} AND {where}
+                      ORDER BY c.priority, c.consultation, c.due_at LIMIT {some}) AS f
+                GROUP BY f.priority, f.consultation ORDER BY f.priority, f.consultation LIMIT 1
+              ) AS f(priority, consultation, since, due)"""
+
+        behind = "c.source = q.source AND (c.priority, c.consultation) > (q.priority, q.consultation)"
+        return f"""queues(source, priority, consultation, since, due) AS (
+            SELECT s.source, f.* FROM {served} s CROSS JOIN {first("c.source = s.source")}
+            UNION ALL
+            SELECT q.source, f.* FROM queues q CROSS JOIN {first(behind)})"""
+
+    def least(column: str, where: str) -> str:
+        return (
+            f"(SELECT c.{column} FROM jurat_checks c WHERE {of_queue} AND {where} "
+            "ORDER BY c.priority, c.consultation LIMIT 1)"
+        )
+
+    # SQLite seeks by the first column alone where two are compared as a pair, and passes over the rest row by row.
+    here, behind = "c.source = s.source", "c.source = q.source AND c.priority > q.priority"
+    beside = least(
+        "consultation", "c.source = q.source AND c.priority = q.priority AND c.consultation > q.consultation"
+    )
+    return f"""queues(source, priority, consultation) AS (
+        SELECT s.source, {least("priority", here)}, {least("consultation", here)} FROM {served} s
+        UNION ALL
+        SELECT q.source, CASE WHEN {beside} IS NULL THEN {least("priority", behind)} ELSE q.priority END,
+               coalesce({beside}, {least("consultation", behind)})
+        FROM queues q WHERE q.consultation IS NOT NULL)"""
+
+
+def lengths(dialect: str, keys: Keys = None) -> str:
+    """SQL for the common table `lengths` (source, priority, consultation, since, due), behind `queues` with `SOME`: how
+    many checks of each queue are due, as far as it matters to who takes `:most` of a source, a check of each
+    consultation in turn. The first is due `since`; SQLite, which keeps no entries of what went, does not tell.
+
+    So each queue is counted up to its even share, and further only where not all of them fill theirs. SQLite, whose
+    limits cannot differ from row to row, counts each up to `:most`.
+    """
+    postgresql = dialect == "postgresql"
+    most, first = ("CAST(:most AS int)", "c.due_at >= q.since AND") if postgresql else (":most", "")
+
+    def due(limit: str) -> str:
+        # In the order of the index. Without it PostgreSQL expects to meet a few rows that match wherever it looks, and
+        # reads the table from its begin.
+        return f"""(SELECT count(*) FROM (
+            SELECT 1 FROM jurat_checks c
+            WHERE {waiting()}{sealed_for(keys)} AND c.source = q.source AND c.priority = q.priority
+              AND c.consultation = q.consultation AND {first} c.due_at <= {now(dialect)}
+            ORDER BY c.due_at LIMIT {limit}) AS counted)"""
+
+    if not postgresql:
+        return f"""lengths AS (
+            SELECT q.source, q.priority, q.consultation, NULL AS since, {due(most)} AS due
+            FROM queues q WHERE q.consultation IS NOT NULL)"""
+    beside = "PARTITION BY q.source, q.priority"
+    return f"""shares AS (
+          SELECT q.source, q.priority, q.consultation, q.since, q.due AS found,
+            greatest({SOME}, 1 + ({most} - 1) / count(*) OVER ({beside})) AS share
+          FROM queues q),
+        filled AS MATERIALIZED (
+          SELECT q.*, CASE WHEN q.found < {SOME} OR q.share = {SOME} THEN q.found ELSE {due("q.share")} END AS due
+          FROM shares q),
+        summed AS (SELECT q.*, sum(q.due) OVER ({beside}) AS all_due FROM filled q),
+        lengths AS (
+          SELECT q.source, q.priority, q.consultation, q.since,
+            CASE WHEN q.all_due >= {most} OR q.due < q.share THEN q.due ELSE {due(most)} END AS due
+          FROM summed q)"""
+
+
+def unsettled(columns: str) -> str:
+    """SQL for a table `u` of the `columns` of every check that is on its way.
+
+    Read from the indexes of what waits, is leased or is in review, so that its cost does not grow with what is settled.
+    """
+    taken = ", ".join(f"c.{column}" for column in columns.split(", "))
+    parts = [waiting(), waiting(alone=True), "c.state = 'leased'"]
+    selects = [f"SELECT {taken} FROM jurat_checks c WHERE {part}" for part in parts]
+    selects.append(
+        f"SELECT {taken} FROM jurat_checks c WHERE c.state = 'review' "
+        "AND c.id IN (SELECT v.check_id FROM jurat_reviews v WHERE v.decided_at IS NULL)"
+    )
+    return f"({' UNION ALL '.join(selects)}) AS u"
+
+
+def seconds_between(dialect: str, later: str, earlier: str) -> str:
+    """SQL for the seconds from one time to another."""
+    if dialect == "postgresql":
+        return f"extract(epoch FROM {later} - {earlier})::float8"
+    return f"(julianday({later}) - julianday({earlier})) * 86400.0"
+
+
+def epoch(dialect: str, moment: str) -> str:
+    """SQL for a time as seconds since 1970."""
+    if dialect == "postgresql":
+        return f"extract(epoch FROM {moment})::float8"
+    return f"(julianday({moment}) - 2440587.5) * 86400.0"
+
+
+def readable(dialect: str, *moments: str) -> str:
+    """SQL that is true where all of these times of a row can be read, and false where not. A platform's INSERT may have
+    put anything there, before the database looked at it.
+    """
+    if dialect == "postgresql":
+        return " AND ".join(f"{moment} BETWEEN '1900-01-01Z' AND '9000-01-01Z'" for moment in moments)
+    bounds = "BETWEEN julianday('1900-01-01') AND julianday('9000-01-01')"
+    return " AND ".join(f"coalesce(julianday({moment}) {bounds}, 0)" for moment in moments)
+
+
+def clock(dialect: str) -> str:
+    """SQL for the database's clock as seconds since 1970."""
+    return epoch(dialect, now(dialect))

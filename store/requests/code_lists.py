@@ -1,0 +1,158 @@
+"""Codes that administrators add to a list: at once by the command line, or by a request whose codes are sealed.
+
+Only a worker can open those of a request, and only one that has the keys of codes can add them: see `CodeImporter`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from adapters.fingerprints import Fingerprints
+from config.configuration import Question
+from config.sources import CodesSource, SourceModel
+from jurat.code_lists import LONGEST_CODE, MOST_CODES
+from jurat.codes import clean
+from jurat.columns import Moment
+from jurat.seal import Unopenable, Unseal
+from jurat.statements import now, rows_json, rowset
+from store.requests.request_rows import CannotBeDone, Request, this
+from store.verdicts.access import AccessRows
+from store.verdicts.records import add_audit_row
+from tasks.crash_points import crash_point
+
+LEFT_TO_OTHERS = 86_400.0
+"""Seconds for which codes that are sealed for a key which is not here are left to workers that may have it."""
+
+CODE = "12 letters and digits with a check character"
+FREE_CODE = "4 to 64 letters and digits"
+
+
+def add_codes(
+    engine: Engine, code_list: str, fingerprints: Iterable[str], who: str, expires: datetime | None = None
+) -> int:
+    """Add access codes to a list by their keyed hashes; how many were new."""
+    with engine.begin() as connection:
+        when = Moment().process_bind_param(expires, connection.dialect)
+        added = insert_codes(connection, code_list, fingerprints, expires=when)
+        add_audit_row(connection, who, "codes add", code_list, {"codes": added})
+    return added
+
+
+@dataclass(frozen=True, slots=True)
+class CodeImporter:
+    """The keys of a worker that adds codes: those that open requests, and those that codes are hashed with."""
+
+    unseal: Unseal
+    fingerprints: Fingerprints
+
+    def add(self, connection: Connection, access: AccessRows, request: Request) -> None:
+        """Add the codes of a request to its list, and erase them from it.
+
+        Raises CannotBeDone: nothing that is applied asks for the list, the codes do not open, or one of them is none.
+        It shows no code.
+        """
+        code_list = request.code_list
+        if not code_list or request.note is None or request.note_key is None:
+            raise CannotBeDone("a request of kind codes needs code_list, note and note_key")
+        edition = access.newest(connection)
+        readers = readers_of(code_list, edition.sources, edition.questions.values())
+        if not readers:
+            raise CannotBeDone(
+                f"no applied source or question has the list {code_list:.80}, and no source leaves its list open; "
+                "apply a configuration that does, then ask again"
+            )
+        codes = _cleaned(self._opened(request), checked=any(readers.values()))
+        stored = [self.fingerprints.newest(code_list, code) for code in codes]
+        added = insert_codes(connection, code_list, stored, request=request)
+        connection.execute(text(_erase(connection.dialect.name)), {"id": str(request.id)})
+        detail = {"codes": added, "request": str(request.id)}
+        add_audit_row(connection, request.by_whom, "codes add", code_list, detail)
+        crash_point("request.made")
+
+    def _opened(self, request: Request) -> Sequence[str]:
+        wrong = CannotBeDone(
+            f"what was sealed is no JSON list of 1 to {MOST_CODES:,} texts of at most {LONGEST_CODE} characters; "
+            "nothing was added"
+        )
+        try:
+            codes = json.loads(self.unseal.open(bytes(request.note or b""), request.note_key))
+        except Unopenable:
+            raise CannotBeDone(
+                "the codes do not open with a key of the workers; seal them for the public key of `bin/jurat keys "
+                "generate` and ask again"
+            ) from None
+        except (ValueError, RecursionError):
+            raise wrong from None
+        if not isinstance(codes, list) or not 0 < len(codes) <= MOST_CODES:
+            raise wrong
+        if not all(isinstance(code, str) and len(code) <= LONGEST_CODE for code in codes):
+            raise wrong
+        return codes
+
+
+def readers_of(
+    code_list: str, sources: Mapping[str, SourceModel], questions: Iterable[Question], *, open_ones: bool = True
+) -> Mapping[str, bool]:
+    """The sources that look codes up in a list, and whether they read them as jurat's own, with a check character.
+
+    Where neither a source nor a question names it, and with `open_ones`, those that leave their list open: a
+    consultation can be published with a list only once that has codes.
+    """
+    codes = {name: source for name, source in sources.items() if isinstance(source, CodesSource)}
+    asked = {source for each in questions for source in each.sources if each.requirement.get("list") == code_list}
+    named = {name: source.checked for name, source in codes.items() if source.list == code_list or name in asked}
+    if named or not open_ones:
+        return named
+    return {name: source.checked for name, source in codes.items() if source.list is None}
+
+
+def _cleaned(codes: Sequence[str], *, checked: bool) -> Sequence[str]:
+    cleaned = [clean(code, checked=checked) for code in codes]
+    if wrong := [place for place, code in enumerate(cleaned, 1) if code is None]:
+        raise CannotBeDone(
+            f"{len(wrong):,} of {len(cleaned):,} are no codes, the first is number {wrong[0]:,}: "
+            f"{CODE if checked else FREE_CODE} are expected; nothing was added"
+        )
+    return list(dict.fromkeys(code for code in cleaned if code is not None))
+
+
+def insert_codes(
+    connection: Connection,
+    code_list: str,
+    fingerprints: Iterable[str],
+    *,
+    expires: Any = None,
+    request: Request | None = None,
+) -> int:
+    """Add codes by their keyed hashes, until `expires` (a value of the database) or until the request says; how many
+    were new.
+    """
+    rows = rows_json([{"list": code_list, "fingerprint": fingerprint} for fingerprint in fingerprints])
+    given = {"expires": expires} if request is None else {"id": str(request.id)}
+    statement = _insert(connection.dialect.name, asked_for=request is not None)
+    return connection.execute(text(statement), {"rows": rows, **given}).rowcount
+
+
+@lru_cache
+def _insert(dialect: str, *, asked_for: bool) -> str:
+    # That of a request goes from row to row, as the database has it.
+    expires = "CAST(:expires AS timestamptz)" if dialect == "postgresql" else ":expires"
+    if asked_for:
+        expires = f"(SELECT q.expires_at FROM jurat_requests q WHERE q.id = {this(dialect)})"
+    return f"""
+        INSERT INTO jurat_codes (list, fingerprint, created_at, expires_at)
+        SELECT r.list, r.fingerprint, {now(dialect)}, {expires}
+        FROM {rowset(dialect, "list text, fingerprint text")} WHERE true
+        ON CONFLICT (list, fingerprint) DO NOTHING"""
+
+
+@lru_cache
+def _erase(dialect: str) -> str:
+    return f"UPDATE jurat_requests SET note = NULL, note_key = NULL WHERE id = {this(dialect)}"

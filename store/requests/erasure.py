@@ -1,0 +1,264 @@
+"""Erasing a participant, and forgetting what is left of those of whom nothing is kept any more.
+
+A random word takes the participant's place, another one in each consultation, so that verdicts, counts and the hold on
+a number stay and name nobody. Answers, candidates, notes and what came with them go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, Engine, text
+
+from jurat.database import reader
+from jurat.names import ERASED
+from jurat.statements import now, rows_json, rowset
+from jurat.vocabulary import State
+from store.queue.deadlines import ENDED
+from store.requests.participants import ids_json, lock_checks, rename_claims
+from store.requests.request_rows import Request, WrongRequest, is_known, mark_applied, this
+from store.requests.reviews import end_reviews
+from store.verdicts.access import AccessRows, Key
+from store.verdicts.records import add_audit_row
+
+KEPT = 30 * 86_400.0
+"""Seconds that a request of somebody of whom nothing else is there is kept after it was dealt with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What is there of a participant in one consultation."""
+
+    consultation: str
+    checks: int
+    on_their_way: int
+    access: str | None
+
+
+def erase(connection: Connection, access: AccessRows, request: Request) -> None:
+    """Erase a participant from one consultation, or from all. Of whom nothing is there, nothing is left to do.
+
+    A check on its way loses its answer and ends undetermined: a worker that is looking it up still has the answer and
+    the id, so its lease ends and nothing that it writes is taken. Nobody gets a number back by being erased.
+
+    Raises WrongRequest where no participant is named, or a consultation that nothing is known of: the audit, which is
+    kept for good, names it.
+    """
+    if not request.participant:
+        raise WrongRequest("a request of kind erase needs participant")
+    if request.consultation is not None and not is_known(connection, request.consultation):
+        raise WrongRequest("no consultation of that name is known; are participant and consultation swapped?")
+    keys = _keys(connection, request.participant, request.consultation)
+    access.wait_for(connection, keys)
+    checks = sum(_erase_from(connection, access, key, request.id) for key in sorted(keys))
+    if request.consultation is None:
+        _erase_requests(connection, None, request.participant, [], request.id)
+    mark_applied(connection, request.id)
+    detail = {"request": str(request.id), "consultations": len(keys), "checks": checks}
+    add_audit_row(connection, request.by_whom, "erase", request.consultation or "all consultations", detail)
+
+
+def traces(engine: Engine, participant: str, consultation: str | None = None) -> list[Trace]:
+    """What is there of a participant, consultation by consultation, be it only what was asked for about them."""
+    with reader(engine).begin() as connection:
+        return [
+            Trace(*row)
+            for key in sorted(_keys(connection, participant, None))
+            if consultation in (None, key[0])
+            for row in connection.execute(text(_TRACE), _named(key))
+        ]
+
+
+def forget_erased(connection: Connection, keys: Collection[Key]) -> None:
+    """Delete the access rows of those in `keys` who were erased and of whom no check is left."""
+    if erased := [_named(key) for key in keys if key[1].startswith(ERASED)]:
+        connection.execute(text(_forget_access(connection.dialect.name)), {"rows": rows_json(erased)})
+
+
+def forget_ended(connection: Connection, limit: int) -> bool:
+    """Delete up to `limit` access rows of consultations that are asked no more and of which no check is left, and up to
+    `limit` requests of participants of whom nothing is left, about checks that are gone, or that added codes. Whether
+    there may be more of them.
+
+    A revocation in force stays: the consultation may be published again. Whoever is erased takes it with them.
+    """
+    dialect = connection.dialect.name
+    gone = [
+        connection.execute(text(_forget_ended(dialect)), {"consultation": consultation, "limit": limit}).rowcount
+        for (consultation,) in connection.execute(text(_ENDED)).all()
+    ]
+    gone.append(connection.execute(text(_forget_requests(dialect)), {"limit": limit}).rowcount)
+    return max(gone) >= limit
+
+
+def _keys(connection: Connection, participant: str, consultation: str | None) -> set[Key]:
+    if consultation is not None:
+        return {(consultation, participant)}
+    return {(row[0], participant) for row in connection.execute(text(_CONSULTATIONS), {"participant": participant})}
+
+
+def _erase_from(connection: Connection, access: AccessRows, key: Key, request: UUID) -> int:
+    """Erase a participant from a consultation; from how many checks. The access row must be ours."""
+    dialect, word = connection.dialect.name, _word()
+    checks = lock_checks(connection, key)
+    end_reviews(connection, access, {check: key for check, state in checks if state == State.REVIEW})
+    named = {**_named(key), "word": word}
+    connection.execute(text(_erase_checks(dialect)), named)
+    connection.execute(text(f"UPDATE jurat_access SET participant = :word WHERE {_THEIRS}"), named)
+    ids = [check for check, _ in checks]
+    connection.execute(text(rename_claims(dialect)), {"rows": ids_json(ids), "participant": word})
+    _erase_requests(connection, key[0], key[1], ids, request, word)
+    return len(checks)
+
+
+def _erase_requests(
+    connection: Connection,
+    consultation: str | None,
+    participant: str,
+    checks: Sequence[UUID],
+    request: UUID,
+    word: str | None = None,
+) -> None:
+    """Erase a participant from what was asked for about them and their checks; what waits is not done any more."""
+    parameters = {
+        "participant": participant,
+        "word": word or _word(),
+        "rows": ids_json(checks),
+        "id": str(request),
+        **({} if consultation is None else {"consultation": consultation}),
+    }
+    statement = _erase_requests_sql(connection.dialect.name, everywhere=consultation is None)
+    connection.execute(text(statement), parameters)
+
+
+def _word() -> str:
+    return f"{ERASED}{uuid4().hex}"
+
+
+def _named(key: Key) -> dict[str, str]:
+    return {"consultation": key[0], "participant": key[1]}
+
+
+_THEIRS = "consultation = :consultation AND participant = :participant"
+
+
+def _consultations(table: str) -> str:
+    """SQL for the consultations of a table, one step of an index for each."""
+    least = f"(SELECT t.consultation FROM {table} t {{after}} ORDER BY t.consultation LIMIT 1)"
+    return f"""
+        SELECT {least.format(after="")} UNION ALL
+        SELECT {least.format(after="WHERE t.consultation > k.consultation")} FROM {{known}} k
+        WHERE k.consultation IS NOT NULL"""
+
+
+_ALL = f"""
+    WITH RECURSIVE
+    checked(consultation) AS ({_consultations("jurat_checks").format(known="checked")}),
+    counted(consultation) AS ({_consultations("jurat_access").format(known="counted")})"""
+
+_CONSULTATIONS = f"""{_ALL}
+    SELECT k.consultation FROM checked k WHERE EXISTS (
+      SELECT 1 FROM jurat_checks c WHERE c.consultation = k.consultation AND c.participant = :participant)
+    UNION SELECT k.consultation FROM counted k WHERE EXISTS (
+      SELECT 1 FROM jurat_access a WHERE a.consultation = k.consultation AND a.participant = :participant)
+    UNION SELECT q.consultation FROM jurat_requests q
+    WHERE q.consultation IS NOT NULL AND (q.participant = :participant OR q.target = :participant)"""
+
+_ENDED = f"""{_ALL}
+    SELECT k.consultation FROM counted k WHERE k.consultation IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM jurat_questions q WHERE q.consultation = k.consultation)
+      AND NOT EXISTS (SELECT 1 FROM jurat_checks c WHERE c.consultation = k.consultation)"""
+
+_TRACE = f"""
+    SELECT CAST(:consultation AS text), count(*), count(CASE WHEN state <> 'settled' THEN 1 END),
+           (SELECT a.access FROM jurat_access a WHERE {_THEIRS})
+    FROM jurat_checks WHERE {_THEIRS}"""
+
+
+@lru_cache
+def _erase_checks(dialect: str) -> str:
+    on_its_way = "state IN ('pending', 'leased')"
+    # Before any pause began: deadlines that pass while a source stands still are looked at only when that is over.
+    long_ago = "to_timestamp(0)" if dialect == "postgresql" else "'1970-01-01 00:00:00.000'"
+    return f"""
+        UPDATE jurat_checks SET
+          participant = :word, answer = NULL, reply_key = NULL, candidates = NULL, candidates_until = NULL,
+          traceparent = NULL, lease_until = NULL,
+          state = CASE state WHEN 'leased' THEN 'pending' ELSE state END,
+          due_at = CASE WHEN {on_its_way} THEN {now(dialect)} ELSE due_at END,
+          deadline_at = CASE WHEN {on_its_way} THEN {long_ago} ELSE deadline_at END,
+          stood_s = CASE WHEN {on_its_way} THEN {ENDED} ELSE stood_s END
+        WHERE {_THEIRS}"""
+
+
+@lru_cache
+def _erase_requests_sql(dialect: str, *, everywhere: bool) -> str:
+    # Whose access came to them by a transfer is the same person: both ids go. Who got theirs is another matter.
+    where = "consultation IS NULL" if everywhere else "consultation = :consultation"
+    checks = f"SELECT r.id FROM {rowset(dialect, 'id uuid')}"
+    # Each by its own index: what else was asked, by then of whomever, may be millions of rows.
+    found = " UNION ".join(
+        f"SELECT t.id FROM jurat_requests t WHERE t.{by}"
+        for by in ("participant = :participant", "target = :participant", f"check_id IN ({checks})")
+    )
+    waits = f"applied_at IS NULL AND id <> {this(dialect)}"
+    return f"""
+        UPDATE jurat_requests SET
+          participant = CASE WHEN participant IS NULL THEN NULL ELSE :word END,
+          target = CASE target WHEN :participant THEN :word ELSE target END,
+          note = NULL, note_key = NULL, document = NULL,
+          refused = CASE WHEN {waits} THEN 'the participant was erased before it was done' ELSE refused END,
+          applied_at = CASE WHEN {waits} THEN {now(dialect)} ELSE applied_at END
+        WHERE id IN ({found}) AND (
+          ({where} AND (participant = :participant OR target = :participant)) OR check_id IN ({checks}))"""
+
+
+@lru_cache
+def _forget_access(dialect: str) -> str:
+    rows = rowset(dialect, "consultation text, participant text")
+    return f"""
+        DELETE FROM jurat_access WHERE (consultation, participant) IN (
+          SELECT r.consultation, r.participant FROM {rows} WHERE NOT EXISTS (
+            SELECT 1 FROM jurat_checks c WHERE c.consultation = r.consultation AND c.participant = r.participant))"""
+
+
+@lru_cache
+def _forget_ended(dialect: str) -> str:
+    lock = "FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"""
+        DELETE FROM jurat_access WHERE consultation = :consultation AND participant IN (
+          SELECT participant FROM jurat_access WHERE consultation = :consultation LIMIT :limit {lock})"""
+
+
+@lru_cache
+def _forget_requests(dialect: str) -> str:
+    def nothing_of(column: str) -> str:
+        both = f"t.consultation = q.consultation AND t.participant = q.{column}"
+        return " AND ".join(
+            f"NOT EXISTS (SELECT 1 FROM {table} t WHERE {both})" for table in ("jurat_access", "jurat_checks")
+        )
+
+    lock = "FOR UPDATE OF q SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"""
+        DELETE FROM jurat_requests WHERE id IN (
+          SELECT q.id FROM jurat_requests q
+          WHERE q.applied_at <= {now(dialect, str(-KEPT))} AND CASE
+            WHEN q.kind = 'codes' THEN true
+            WHEN q.check_id IS NOT NULL THEN NOT EXISTS (SELECT 1 FROM jurat_checks c WHERE c.id = q.check_id)
+            ELSE q.participant IS NOT NULL AND {nothing_of("participant")} AND {nothing_of("target")}
+              AND NOT ({_is_in_force("q")}) END
+          LIMIT :limit {lock})"""
+
+
+def _is_in_force(request: str) -> str:
+    """SQL that is true for a revocation that nobody has ended, of whom is not erased."""
+    order = "({0}.applied_at, {0}.asked_at, {0}.id)"
+    return f"""{request}.kind = 'revoke' AND {request}.refused IS NULL AND {request}.participant NOT LIKE '{ERASED}%'
+              AND NOT EXISTS (
+                SELECT 1 FROM jurat_requests l WHERE l.consultation = {request}.consultation
+                  AND l.participant = {request}.participant AND l.kind IN ('revoke', 'restore')
+                  AND l.applied_at IS NOT NULL AND l.refused IS NULL
+                  AND {order.format("l")} > {order.format(request)})"""

@@ -1,0 +1,332 @@
+"""What persons do with one participant: allow one more answer, take access and give it back, move all to another id.
+
+What a further round or a revocation comes to is added up in `verdicts.access`, from the requests that were applied:
+so each is marked as applied here before its participant is added up again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import IntegrityError
+
+from jurat.columns import moment
+from jurat.database import reader
+from jurat.names import is_erased
+from jurat.statements import rows_json, rowset
+from jurat.vocabulary import QuestionState
+from store.requests.request_rows import CannotBeDone, Request, RequestKind, WrongRequest, mark_applied, this
+from store.verdicts.access import AccessRows, Key
+from store.verdicts.records import add_audit_row
+
+_LONGEST = 200
+_BUSY = (QuestionState.PENDING, QuestionState.REVIEW)
+_UNIQUE = "23505"
+"""What PostgreSQL says where a key is there already: unique_violation."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedAnswer:
+    """One confirmed answer: where its check stands, and what its last verdict says."""
+
+    check_id: UUID
+    question: str
+    round: int
+    state: str
+    outcome: str | None
+    reason: str | None
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """What a person asked for about a participant, and what came of it. `dealt_with_at` is None while it waits."""
+
+    request: UUID
+    kind: str
+    by_whom: str
+    question: str | None
+    asked_at: datetime | None
+    dealt_with_at: datetime | None
+    refused: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """What is known of a participant in a consultation, but for the answers themselves."""
+
+    access: str
+    revoked: bool
+    granted_until: datetime | None
+    questions: Mapping[str, str]
+    rounds_left: Mapping[str, int]
+    answers: Sequence[ConfirmedAnswer]
+    interventions: Sequence[Intervention]
+
+
+def look(engine: Engine, key: Key) -> Participant | None:
+    """What is known of a participant; None where they have confirmed no answer."""
+    with reader(engine).begin() as connection:
+        row = connection.execute(text(_ACCESS), _named(key)).first()
+        if row is None:
+            return None
+        revoked = is_revoked(connection, key)
+        order = [each[0] for each in connection.execute(text(_ORDER), {"consultation": key[0]})]
+        answers = [
+            ConfirmedAnswer(UUID(str(check)), question, number, state, outcome, reason, moment(decided_at))
+            for check, question, number, state, outcome, reason, decided_at in connection.execute(
+                text(_ANSWERS), _named(key)
+            )
+        ]
+        interventions = [
+            Intervention(UUID(str(request)), kind, by_whom, question, moment(asked), moment(dealt_with), refused)
+            for request, kind, by_whom, question, asked, dealt_with, refused in connection.execute(
+                text(_INTERVENTIONS), _named(key)
+            )
+        ]
+    questions, left = _in_order(_json(row[1]), order), _json(row[2])
+    return Participant(row[0], revoked, moment(row[3]), questions, left, answers, interventions)
+
+
+def reopen(connection: Connection, access: AccessRows, request: Request) -> None:
+    """Let a participant answer a question once more than it allows; an accepted one too, which holds meanwhile.
+
+    Raises CannotBeDone: there is no such question or participant, access is revoked, the question may be answered
+    already or is on its way, or another answer to it could not change the access.
+    """
+    key = _take(connection, access, request, "question")
+    consultation, question = key[0], str(request.question)
+    if (consultation, question) not in access.newest(connection).questions:
+        raise WrongRequest(f"consultation {consultation:.80} has no question {question:.80}")
+    if is_revoked(connection, key):
+        raise CannotBeDone("access is revoked: restore it first, then allow one more answer")
+    access.add_up(connection, {key})
+    state, left = _stands(connection, key, question)
+    if state in _BUSY:
+        raise CannotBeDone(f"the answer to {consultation}/{question} is on its way ({state}); wait for its verdict")
+    if left:
+        raise CannotBeDone(f"question {consultation}/{question} may be answered already; nothing needs to be reopened")
+    mark_applied(connection, request.id)
+    access.add_up(connection, {key})
+    if not _stands(connection, key, question)[1]:
+        raise CannotBeDone(
+            f"another answer to {consultation}/{question} could not change this access, whatever it is: nothing was "
+            "reopened. Reopen the question on which the access depends"
+        )
+    add_audit_row(connection, request.by_whom, "reopen", f"{consultation}/{question}", _pointing_to(request))
+
+
+def revoke(connection: Connection, access: AccessRows, request: Request) -> None:
+    """Block a participant's access until it is restored.
+
+    Raises CannotBeDone: there is no such participant, or it is revoked already.
+    """
+    key = _take(connection, access, request)
+    if is_revoked(connection, key):
+        raise CannotBeDone("access is revoked already; nothing was changed")
+    _turn(connection, access, request, key)
+
+
+def restore(connection: Connection, access: AccessRows, request: Request) -> None:
+    """Take a revocation back: access is again what the verdicts add up to.
+
+    Raises CannotBeDone: there is no such participant, or access is not revoked.
+    """
+    key = _take(connection, access, request)
+    if not is_revoked(connection, key):
+        raise CannotBeDone("access is not revoked; nothing was changed")
+    _turn(connection, access, request, key)
+
+
+def transfer(connection: Connection, access: AccessRows, request: Request) -> None:
+    """Give all that a participant has in a consultation to another id of the same person.
+
+    A worker that is looking one of the checks up knows the former id, so its lease ends: the check is due at once, and
+    whoever claims it next has the new one.
+
+    Raises CannotBeDone: there is nothing to move, or the other id has something there.
+    """
+    _require(request, "consultation", "participant", "target")
+    key, target = _key(request), str(request.target)
+    if not 0 < len(target) <= _LONGEST or not target.isprintable():
+        raise WrongRequest(f"the id that it should go to must be 1 to {_LONGEST} printable characters")
+    if target == key[1]:
+        raise WrongRequest("both ids are the same; nothing was moved")
+    if is_erased(target) or is_erased(key[1]):
+        raise CannotBeDone("who was erased cannot be given anything, nor has anything to give")
+    access.wait_for(connection, {key, (key[0], target)})
+    if not _has_anything(connection, key):
+        raise WrongRequest(f"that participant has nothing in consultation {key[0]:.80} to transfer; check the id")
+    taken = CannotBeDone(
+        f"the id that it should go to has answers of its own in consultation {key[0]:.80}; nothing was moved"
+    )
+    if _has_anything(connection, (key[0], target)):
+        raise taken
+    try:
+        with connection.begin_nested():
+            moved = _move(connection, key, target, request.id)
+    except IntegrityError as error:  # the other one has just answered
+        if getattr(error.orig, "sqlstate", None) != _UNIQUE:
+            raise
+        raise taken from None
+    detail = {**_pointing_to(request), "checks": moved}
+    add_audit_row(connection, request.by_whom, "access transfer", key[0], detail)
+
+
+def is_revoked(connection: Connection, key: Key) -> bool:
+    """Whether a participant's access is revoked: what was done last counts, as it does where access adds up."""
+    return connection.execute(text(_REVOKED), _named(key)).scalar() == RequestKind.REVOKE
+
+
+def lock_checks(connection: Connection, key: Key) -> list[tuple[UUID, str]]:
+    """Take all checks of a participant, in one order; the id and the state of each. The access row must be ours."""
+    rows = connection.execute(text(_lock_checks(connection.dialect.name)), _named(key))
+    return [(UUID(str(row[0])), row[1]) for row in rows]
+
+
+def _json(value: Any) -> Any:
+    """A JSON column: text on SQLite, already read on PostgreSQL."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _in_order(states: Mapping[str, str], order: Sequence[str]) -> dict[str, str]:
+    """The states of questions in the order of the form, behind them those that are asked no more."""
+    return {name: states[name] for name in [*order, *states] if name in states}
+
+
+def _take(connection: Connection, access: AccessRows, request: Request, *more: str) -> Key:
+    """The participant that a request is about, whose access row is ours from then on."""
+    _require(request, "consultation", "participant", *more)
+    key = _key(request)
+    if all(consultation != key[0] for consultation, _ in access.newest(connection).questions):
+        raise WrongRequest(f"no consultation {key[0]:.80} is configured; `bin/jurat config show` lists them")
+    access.wait_for(connection, {key})
+    if not connection.execute(text(_HAS_ACCESS), _named(key)).first():
+        raise WrongRequest(f"that participant has confirmed no answer in consultation {key[0]:.80}; check the id")
+    return key
+
+
+def _require(request: Request, *names: str) -> None:
+    if missing := [name for name in names if not getattr(request, name)]:
+        raise WrongRequest(f"a request of kind {request.kind} needs {' and '.join(missing)}")
+
+
+def _key(request: Request) -> Key:
+    return str(request.consultation), str(request.participant)
+
+
+def _named(key: Key) -> dict[str, str]:
+    return {"consultation": key[0], "participant": key[1]}
+
+
+def _pointing_to(request: Request) -> dict[str, str]:
+    """An audit row names no participant: the request does, as long as they are not erased."""
+    return {"request": str(request.id)}
+
+
+def _stands(connection: Connection, key: Key, question: str) -> tuple[str, int]:
+    """The state of a question, and how many more answers it may get."""
+    row = connection.execute(text(_stands_sql(connection.dialect.name)), {**_named(key), "question": question}).one()
+    return row[0] or QuestionState.OPEN, int(row[1] or 0)
+
+
+def _turn(connection: Connection, access: AccessRows, request: Request, key: Key) -> None:
+    mark_applied(connection, request.id)
+    access.add_up(connection, {key})
+    add_audit_row(connection, request.by_whom, f"access {request.kind}", key[0], _pointing_to(request))
+
+
+def _has_anything(connection: Connection, key: Key) -> bool:
+    return connection.execute(text(_HAS_ANYTHING), _named(key)).first() is not None
+
+
+def _move(connection: Connection, key: Key, target: str, request: UUID) -> int:
+    """Rename the participant everywhere; how many checks they have.
+
+    The checks first: whoever is just submitting under the other id has inserted its check before anything else, so
+    that one of both waits for the other, and never both.
+    """
+    dialect = connection.dialect.name
+    checks = [check for check, _ in lock_checks(connection, key)]
+    named = {**_named(key), "target": target}
+    connection.execute(text(_MOVE_CHECKS), named)
+    connection.execute(text(f"UPDATE jurat_access SET participant = :target WHERE {_THEIRS}"), named)
+    connection.execute(text(rename_claims(dialect)), {"rows": ids_json(checks), "participant": target})
+    connection.execute(text(_move_requests(dialect)), {**named, "id": str(request)})
+    return len(checks)
+
+
+def ids_json(checks: Sequence[UUID]) -> str:
+    """The parameter of a `rowset` of ids."""
+    return rows_json([{"id": str(check)} for check in checks])
+
+
+@lru_cache
+def rename_claims(dialect: str) -> str:
+    """SQL that gives the claims of the checks in `:rows` to `:participant`: they hold what they held."""
+    checks = f"SELECT r.id FROM {rowset(dialect, 'id uuid')}"
+    return f"UPDATE jurat_claims SET participant = :participant WHERE check_id IN ({checks})"
+
+
+_THEIRS = "consultation = :consultation AND participant = :participant"
+
+_ACCESS = f"SELECT access, questions, rounds_left, granted_until FROM jurat_access WHERE {_THEIRS}"
+
+_ORDER = "SELECT question FROM jurat_questions WHERE consultation = :consultation ORDER BY position"
+
+_ANSWERS = """
+    SELECT c.id, c.question, c.round, c.state, v.outcome, v.reason, v.decided_at
+    FROM jurat_checks c LEFT JOIN jurat_verdicts v ON v.check_id = c.id
+      AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
+    WHERE c.consultation = :consultation AND c.participant = :participant ORDER BY c.question, c.round"""
+
+_INTERVENTIONS = f"""
+    SELECT id, kind, by_whom, question, asked_at, applied_at, refused FROM jurat_requests
+    WHERE {_THEIRS} AND kind IN ('reopen', 'revoke', 'restore') ORDER BY asked_at, id"""
+
+_HAS_ACCESS = f"SELECT 1 FROM jurat_access WHERE {_THEIRS}"
+
+_STANDING = "kind IN ('reopen', 'revoke', 'restore') AND applied_at IS NOT NULL AND refused IS NULL"
+
+_HAS_ANYTHING = f"""
+    {_HAS_ACCESS} UNION ALL SELECT 1 FROM jurat_checks WHERE {_THEIRS}
+    UNION ALL SELECT 1 FROM jurat_requests WHERE {_THEIRS} AND {_STANDING}"""
+
+_REVOKED = f"""
+    SELECT kind FROM jurat_requests WHERE {_THEIRS} AND {_STANDING} AND kind <> 'reopen'
+    ORDER BY applied_at DESC, asked_at DESC, id DESC LIMIT 1"""
+
+_MOVE_CHECKS = f"""
+    UPDATE jurat_checks SET participant = :target, state = CASE state WHEN 'leased' THEN 'pending' ELSE state END,
+      lease_until = NULL
+    WHERE {_THEIRS}"""
+
+
+@lru_cache
+def _lock_checks(dialect: str) -> str:
+    lock = " FOR UPDATE" if dialect == "postgresql" else ""
+    return f"SELECT id, state FROM jurat_checks WHERE {_THEIRS} ORDER BY id{lock}"
+
+
+@lru_cache
+def _stands_sql(dialect: str) -> str:
+    path = "CAST(:question AS text)" if dialect == "postgresql" else """('$."' || :question || '"')"""
+    return f"SELECT questions ->> {path}, rounds_left ->> {path} FROM jurat_access WHERE {_THEIRS}"
+
+
+@lru_cache
+def _move_requests(dialect: str) -> str:
+    # What still waits was asked about the former id, and not about whoever has its answers now; but for a check.
+    return f"""
+        UPDATE jurat_requests SET
+          participant = CASE participant WHEN :participant THEN :target ELSE participant END,
+          target = CASE target WHEN :participant THEN :target ELSE target END
+        WHERE consultation = :consultation AND (participant = :participant OR target = :participant)
+          AND (applied_at IS NOT NULL OR check_id IS NOT NULL) AND id <> {this(dialect)}"""

@@ -1,0 +1,327 @@
+"""Doing what persons ask for: each request once, by the upkeep of a worker or at once by the command line.
+
+One piece of code decides what comes of a request, whoever asked for it and in which language. What each kind does
+stands in `DOING`; the functions there take `store.requests.request_rows`, and this module takes them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DataError, DBAPIError
+
+from jurat.statements import now, prepared
+from store.requests.code_lists import LEFT_TO_OTHERS, CodeImporter
+from store.requests.decisions import contest, decide, open_again
+from store.requests.erasure import erase
+from store.requests.participants import reopen, restore, revoke, transfer
+from store.requests.request_rows import (
+    COLUMNS,
+    CannotBeDone,
+    Request,
+    RequestKind,
+    WrongRequest,
+    ask,
+    mark_applied,
+    refuse_own_name,
+    request_of,
+    this,
+)
+from store.verdicts.access import AccessRows
+from tasks.crash_points import crash_point
+
+__all__ = ["DOING", "WAITING", "CannotBeDone", "Request", "RequestKind", "Requests"]
+
+WAITING = "EXISTS (SELECT 1 FROM jurat_requests WHERE applied_at IS NULL)"
+"""SQL that is true while a request waits."""
+
+BATCH = 500
+"""Requests that one turn of upkeep deals with at most."""
+
+PAGE = 500
+"""Requests that are read at once, without what they ask for."""
+
+SHARE = 25
+"""So many requests about checks go first, then as many about participants, and so on."""
+
+TURN_S = 2.0
+"""A turn begins no further request after this time."""
+
+PATIENCE_MS = 200
+"""So long a turn waits for a participant whose row somebody holds; half as long for each further one."""
+
+_LANES = (
+    (RequestKind.CONTEST, RequestKind.DECIDE, RequestKind.OPEN),
+    (RequestKind.REOPEN, RequestKind.REVOKE, RequestKind.RESTORE),
+    (RequestKind.TRANSFER, RequestKind.ERASE),
+)
+"""What takes turns: a platform may ask for thousands of erasures at once."""
+
+_BY_NO_CONFIGURATION = frozenset({RequestKind.TRANSFER, RequestKind.ERASE})
+"""Done whatever is configured."""
+
+_FIRST = str(UUID(int=0))
+
+_BUSY_STATES = frozenset({"55P03", "40P01"})
+"""What PostgreSQL says of a row that somebody holds: lock_not_available, deadlock_detected."""
+
+_UNREADABLE = "it holds what is no request, such as a check_id that is not the id of a check; fix it and ask again"
+_NEWER = "a newer version of jurat has applied the configuration: use its commands, or update this one"
+_UNSTORABLE = "it holds something that cannot be stored; fix it and ask again"
+
+Doing = Callable[[Connection, AccessRows, Request], str | None]
+"""Does what a request asks for, and writes its audit row. It returns what is to be said where it is not simply done.
+
+Raises CannotBeDone, and has then changed nothing that its savepoint would not take back.
+"""
+
+DOING: Mapping[RequestKind, Doing] = {
+    RequestKind.CONTEST: contest,
+    RequestKind.DECIDE: decide,
+    RequestKind.OPEN: open_again,
+    RequestKind.REOPEN: reopen,
+    RequestKind.REVOKE: revoke,
+    RequestKind.RESTORE: restore,
+    RequestKind.TRANSFER: transfer,
+    RequestKind.ERASE: erase,
+}
+"""What each kind does. A kind that is not here is left to a newer worker, and codes to one that has the keys."""
+
+
+class Requests:
+    """The requests of one database. With `code_importer` codes are added as well."""
+
+    def __init__(self, engine: Engine, code_importer: CodeImporter | None = None) -> None:
+        self._engine = engine
+        self._code_importer = code_importer
+        self._dialect = engine.dialect.name
+        self._access = AccessRows()
+
+    def apply_waiting(self, limit: int = BATCH) -> int:
+        """Do what was asked for: each request in a transaction of its own, the oldest first; how many were dealt with.
+
+        What cannot be done is marked `refused` and never tried again. Those that another worker holds are skipped, and
+        so is what was asked later about the same check or participant. One whose participant somebody holds waits for
+        the next turn, and so does one that fails; the first such failure is raised once the others are dealt with.
+        While the last configuration cannot be read here, what depends on it is left to a newer worker.
+
+        A turn ends after `TURN_S`. The kinds of `_LANES` and codes take turns, so that neither a decision nor a
+        revocation waits behind thousands of erasures; but none overtakes what was asked before about the same
+        participant.
+        """
+        done = 0
+        failure: Exception | None = None
+        end = time.monotonic() + TURN_S
+        lanes = [_Lane(kinds) for kinds in _LANES]
+        if self._code_importer is not None:
+            lanes.append(_Lane((RequestKind.CODES,), tuple(self._code_importer.unseal.key_ids)))
+        while lanes and done < limit and time.monotonic() < end:
+            lane = lanes.pop(0)
+            for _ in range(min(SHARE, limit - done)):
+                if (found := self._next(lane)) is None or time.monotonic() >= end:
+                    break
+                try:
+                    dealt_with = self._apply_one(found, lane.patience)
+                except _Held:
+                    dealt_with, lane.patience = False, max(1, lane.patience // 2)
+                except _Failed as failed:
+                    dealt_with, failure = False, failure or failed.why
+                if dealt_with:
+                    done += 1
+                else:
+                    lane.waits |= found.about
+            else:
+                lanes.append(lane)
+        if failure is not None:
+            raise failure
+        return done
+
+    def _next(self, lane: _Lane) -> _Waiting | None:
+        """The next request of a lane before which nothing about the same waits; None where its end is reached."""
+        while True:
+            while lane.page:
+                found = lane.page.popleft()
+                lane.after = found.place, found.id
+                if lane.waits.isdisjoint(found.about):
+                    return found
+                lane.waits |= found.about
+            if not lane.kinds:
+                return None
+            given = {"at": lane.after[0], "id": lane.after[1], "limit": PAGE}
+            with self._engine.begin() as connection:
+                rows = connection.execute(text(_page(self._dialect, lane.kinds, lane.keys)), given).all()
+            lane.page.extend(_Waiting(str(row[0]), row[1], _about(*row[2:]), *row[3:]) for row in rows)
+            if not rows:
+                return None
+
+    def do(self, request: Request) -> str | None:
+        """Ask and do it in one transaction; what is to be said where it is not simply done, such as that a second
+        person must agree. The same id is the same request, and done once.
+
+        Raises CannotBeDone; then nothing is stored.
+        """
+        try:
+            with self._engine.begin() as connection:
+                if not self._can_read_configuration(connection, request.kind):
+                    raise CannotBeDone(_NEWER)
+                if not ask(connection, request):
+                    return self._again(connection, request)
+                return self._done(connection, request)
+        except (DataError, ValueError):
+            raise WrongRequest(_UNSTORABLE) from None
+
+    def _again(self, connection: Connection, request: Request) -> str | None:
+        row = connection.execute(text(_one(self._dialect)), {"id": str(request.id)}).one()
+        if request_of(row[:-2]) != request:
+            raise WrongRequest(f"the id {request.id} belongs to another request; make a new one")
+        applied_at, refused = row[-2:]
+        if refused is not None:
+            raise CannotBeDone(refused)
+        return None if applied_at is not None else self._done(connection, request)
+
+    def _done(self, connection: Connection, request: Request) -> str | None:
+        said = self._doing(request.kind)(connection, self._access, request)
+        mark_applied(connection, request.id)
+        return said
+
+    def _doing(self, kind: RequestKind) -> Doing:
+        return self._code_importer.add if kind is RequestKind.CODES and self._code_importer is not None else DOING[kind]
+
+    def _can_read_configuration(self, connection: Connection, kind: RequestKind) -> bool:
+        """Whether what a request of this kind comes to is known here: by an older configuration it could be refused for
+        good, while a fleet is updated, and be right.
+        """
+        if kind in _BY_NO_CONFIGURATION:
+            return True
+        newest = connection.execute(prepared("SELECT max(version) FROM jurat_configs")).scalar()
+        return self._access.newest(connection).version == (newest or 0)
+
+    def _apply_one(self, found: _Waiting, patience: int) -> bool:
+        """Deal with a waiting request; whether it still waited, nobody else had it, and it is the next one about its
+        participants.
+
+        Raises _Held or _Failed where it has to wait.
+        """
+        try:
+            with self._engine.begin() as connection:
+                if self._dialect == "postgresql":
+                    connection.execute(text(f"SET LOCAL lock_timeout = {patience}"))
+                given = {"id": found.id, "place": found.place, "one": found.participant, "other": found.target}
+                row = connection.execute(text(_take(self._dialect)), given).first()
+                if row is None:
+                    return False
+                try:
+                    request = request_of(row)
+                except (TypeError, ValueError):  # SQLite keeps anything
+                    mark_applied(connection, found.id, _UNREADABLE)
+                    return True
+                if not self._can_read_configuration(connection, request.kind):
+                    return False
+                self._apply(connection, request)
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            if getattr(error.orig, "sqlstate", None) in _BUSY_STATES:
+                raise _Held from error
+            raise _Failed(error) from error
+        except Exception as fault:  # one request must not keep all others waiting
+            raise _Failed(fault) from fault
+        crash_point("request.committed")
+        return True
+
+    def _apply(self, connection: Connection, request: Request) -> None:
+        try:
+            with connection.begin_nested():
+                if request.kind is not RequestKind.ERASE:  # in the name of the database's user, whom nobody chose
+                    refuse_own_name(connection, request)
+                self._done(connection, request)
+        except CannotBeDone as why:
+            mark_applied(connection, request.id, str(why))
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A request in the queue. `about` is the check and the participants that it is about."""
+
+    id: str
+    place: str
+    about: frozenset[tuple[str, str]] = field(repr=False)
+    participant: str | None = field(default=None, repr=False)
+    target: str | None = field(default=None, repr=False)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One walk along the requests of some kinds, from the oldest on. `waits` is all that those still waiting that were
+    passed are about: what was asked later about the same waits as well. With `keys`, those alone that one of them
+    opens, or that nobody has dealt with for a day.
+    """
+
+    kinds: tuple[RequestKind, ...]
+    keys: tuple[str, ...] = ()
+    after: tuple[str, str] = ("", _FIRST)
+    patience: int = PATIENCE_MS
+    page: deque[_Waiting] = field(default_factory=deque)
+    waits: set[tuple[str, str]] = field(default_factory=set, repr=False)
+
+
+def _about(check: Any, *participants: str | None) -> frozenset[tuple[str, str]]:
+    checks = () if check is None else (("check", str(check)),)
+    return frozenset((*checks, *(("participant", name) for name in participants if name is not None)))
+
+
+class _Held(Exception):
+    """Somebody holds the participant's row."""
+
+
+class _Failed(Exception):
+    """Dealing with a request failed in a way that its person cannot fix."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__("failed")
+        self.why = why
+
+
+@lru_cache
+def _one(dialect: str) -> str:
+    return f"SELECT {COLUMNS}, applied_at, refused FROM jurat_requests WHERE id = {this(dialect)}"
+
+
+@lru_cache
+def _take(dialect: str) -> str:
+    lock = " FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    own, place, one, other = this(dialect), ":place", ":one", ":other"
+    if dialect == "postgresql":
+        place, one, other = f"CAST({place} AS timestamptz)", f"CAST({one} AS text)", f"CAST({other} AS text)"
+    # Of another lane: in its own, each waits for what is before it.
+    before = " OR ".join(f"e.{by} = {of}" for by in ("participant", "target") for of in (one, other))
+    kinds = ", ".join(f"'{kind}'" for lane in _LANES for kind in lane)
+    return f"""
+        SELECT {COLUMNS} FROM jurat_requests WHERE id = {own} AND applied_at IS NULL AND NOT EXISTS (
+          SELECT 1 FROM jurat_requests e WHERE ({before}) AND e.applied_at IS NULL
+            AND (e.asked_at, e.id) < ({place}, {own}) AND e.kind IN ({kinds})){lock}"""
+
+
+@lru_cache
+def _page(dialect: str, kinds: tuple[RequestKind, ...], keys: tuple[str, ...] = ()) -> str:
+    # The place is text: it comes back as it went, to the last digit.
+    postgresql = dialect == "postgresql"
+    place = "CAST(asked_at AS text)" if postgresql else "asked_at"
+    behind = "(asked_at, id) > (coalesce(CAST(nullif(:at, '') AS timestamptz), '-infinity'), CAST(:id AS uuid))"
+    left = now(dialect, str(-LEFT_TO_OTHERS))
+    named = "note_key IS NULL OR note_key IN ({})".format(", ".join(f"'{key}'" for key in keys))
+    ours = f" AND ({named} OR asked_at < {left})" if keys else ""
+    # By the index of what is soon done: what else waits may be a hundred thousand erasures.
+    soon = "" if _BY_NO_CONFIGURATION & set(kinds) else "AND kind NOT IN ('erase', 'transfer')"
+    return f"""
+        SELECT id, {place}, check_id, participant, target FROM jurat_requests
+        WHERE applied_at IS NULL AND {behind if postgresql else "(asked_at, id) > (:at, :id)"}
+          AND kind IN ('{"', '".join(kinds)}') {soon}{ours}
+        ORDER BY asked_at, id LIMIT :limit"""

@@ -1,0 +1,182 @@
+"""What a person does with a check by the command line: sees the answer in review, decides it, or opens a settled one
+again. And the end of reviews that nobody decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+
+from jurat.batches import run
+from jurat.ids import uuid7
+from jurat.statements import now, rows_json, rowset
+from jurat.vocabulary import Reason, State
+from store.queue.deadlines import ENDED
+from store.requests.decisions import ReviewError, WrongReview, decide_check, open_again
+from store.requests.request_rows import DECIDING, Request, RequestKind, WrongRequest, ask, mark_applied, this
+from store.verdicts.access import AccessRows, Key
+from store.verdicts.records import UNSTORABLE, add_audit_row, close_reviews
+
+__all__ = ["DECIDING", "ReviewDecisions", "ReviewError", "SealedAnswer", "SealedReview", "end_reviews"]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedAnswer:
+    """The answer of a check in review, which the worker's key `key_id` opens. `source` was asked last."""
+
+    consultation: str
+    question: str
+    source: str
+    sealed: bytes = field(repr=False)
+    key_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedReview:
+    """All that a person may open while a check is in review: its answer, unless that was erased when it was settled,
+    and the note of who contests it. Each names the key that opens it.
+    """
+
+    answer: bytes | None = field(repr=False)
+    answer_key: str | None
+    note: bytes | None = field(repr=False)
+    note_key: str | None
+
+
+class ReviewDecisions:
+    """The reviewers' writes. Each is one transaction that waits for who holds the participant's access row."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._dialect = engine.dialect.name
+        self._access = AccessRows()
+
+    def decide(self, check: UUID, reason: Reason, who: str, evidence: Mapping[str, Any] | None = None) -> int | None:
+        """Settle a check in review by a person's word: one of `DECIDING`; the verdict's revision, None where a second
+        person must say the same.
+
+        Of several who decide at once, or while upkeep ends the review, one does. `evidence` must name no participant.
+
+        Raises ReviewError when the check is unknown or not in review, the reason decides nothing, or the evidence can
+        not be stored.
+        """
+        request = Request(uuid7(), RequestKind.DECIDE, who, check_id=check, reason=reason)
+        try:
+            with self._engine.begin() as connection:
+                _ask(connection, request)
+                revision = decide_check(connection, self._access, request, evidence or {})
+                mark_applied(connection, request.id)
+                return revision
+        except UNSTORABLE:
+            raise WrongReview("the evidence cannot be stored; expected JSON without NUL and half characters") from None
+
+    def reopen(self, check: UUID, who: str) -> None:
+        """Put a settled check before a person again, see `open_again`.
+
+        Raises ReviewError as that does.
+        """
+        request = Request(uuid7(), RequestKind.OPEN, who, check_id=check)
+        with self._engine.begin() as connection:
+            _ask(connection, request)
+            open_again(connection, self._access, request)
+            mark_applied(connection, request.id)
+
+    def answer(self, check: UUID, who: str) -> SealedAnswer:
+        """Hand out the sealed answer of a check in review, for a person to see it; that is in the audit.
+
+        Raises ReviewError when the check is unknown or not in review, or its answer was erased before it was reopened.
+        """
+        with self._engine.begin() as connection:
+            consultation, question, source, sealed, key = _in_review(connection, check)
+            if sealed is None:
+                raise ReviewError(f"the answer of check {check} was erased when it was settled; ask the participant")
+            add_audit_row(connection, who, "review answer", str(check), {"question": question})
+        return SealedAnswer(consultation, question, source, bytes(sealed), key)
+
+    def sealed(self, check: UUID, who: str) -> SealedReview:
+        """Hand out what a person may open of a check in review, for a person to see it; that is in the audit.
+
+        Raises ReviewError when the check is unknown or not in review.
+        """
+        with self._engine.begin() as connection:
+            _, question, _, answer, key = _in_review(connection, check)
+            row = connection.execute(text(_note(self._dialect)), {"id": str(check)}).first()
+            note, note_key = row or (None, None)
+            seen = {"question": question, "answer": answer is not None, "note": note is not None}
+            add_audit_row(connection, who, "review answer", str(check), seen)
+        return SealedReview(
+            None if answer is None else bytes(answer), key, None if note is None else bytes(note), note_key
+        )
+
+
+def end_reviews(connection: Connection, access: AccessRows, reviews: Mapping[UUID, Key]) -> list[UUID]:
+    """End these reviews without a decision; those that were still open. The access rows of `reviews` must be ours.
+
+    A check without a verdict returns to the workers, due now and past its deadline. One that was reopened is settled
+    again, with the verdict that it had.
+    """
+    if not reviews:
+        return []
+    dialect = connection.dialect.name
+    # Whoever was transferred or erased since has another access row, which is not ours: they have another turn.
+    rows = rows_json([{"id": str(check), "participant": reviews[check][1]} for check in sorted(reviews)])
+    ended = [UUID(str(row[0])) for row in connection.execute(text(_end_reviews(dialect)), {"rows": rows})]
+    run(connection, *close_reviews(dialect, ended))
+    access.add_up(connection, {reviews[check] for check in ended})
+    return ended
+
+
+def _ask(connection: Connection, request: Request) -> None:
+    try:
+        ask(connection, request)
+    except WrongRequest as why:
+        raise WrongReview(str(why)) from None
+
+
+def _in_review(connection: Connection, check: UUID) -> tuple[str, str, str, bytes | None, str | None]:
+    """Consultation, question, source, sealed answer and its key of a check in review."""
+    row = connection.execute(text(_sealed(connection.dialect.name)), {"id": str(check)}).first()
+    if row is None:
+        raise WrongReview(f"there is no check {check}")
+    consultation, question, source, state, sealed, key = row
+    if state != State.REVIEW:
+        raise ReviewError(
+            f"check {check} is {state}: its answer is shown only while it is in review; see `bin/jurat explain {check}`"
+        )
+    return consultation, question, source, sealed, key
+
+
+@lru_cache
+def _sealed(dialect: str) -> str:
+    return f"""
+        SELECT consultation, question, source, state, answer, answer_key FROM jurat_checks
+        WHERE id = {this(dialect)}"""
+
+
+@lru_cache
+def _note(dialect: str) -> str:
+    return f"""
+        SELECT note, note_key FROM jurat_requests
+        WHERE check_id = {this(dialect)} AND kind = 'contest' AND applied_at IS NOT NULL AND refused IS NULL
+          AND note IS NOT NULL
+        ORDER BY applied_at DESC LIMIT 1"""
+
+
+@lru_cache
+def _end_reviews(dialect: str) -> str:
+    decided = "(SELECT max(v.revision) FROM jurat_verdicts v WHERE v.check_id = jurat_checks.id) IS NOT NULL"
+    return f"""
+        UPDATE jurat_checks SET
+          state = CASE WHEN {decided} THEN 'settled' ELSE 'pending' END,
+          settled_at = CASE WHEN {decided} THEN {now(dialect)} END,
+          due_at = CASE WHEN {decided} THEN due_at ELSE {now(dialect)} END,
+          deadline_at = CASE WHEN {decided} THEN deadline_at ELSE {now(dialect)} END,
+          stood_s = CASE WHEN {decided} THEN stood_s ELSE {ENDED} END
+        WHERE state = 'review' AND (id, participant) IN (
+          SELECT r.id, r.participant FROM {rowset(dialect, "id uuid, participant text")})
+        RETURNING id"""

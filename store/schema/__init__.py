@@ -1,0 +1,1 @@
+"""Brings the schema up to date, and grants rights on it."""

@@ -1,0 +1,229 @@
+"""The schema's migrations: bring a database up to date, and say how it stands."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from jurat.database import state_of
+from jurat.errors import ConfigurationError
+from jurat.tables import CONTRACT_VERSION
+from store.schema.grants import granting
+
+_MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+_VERSION_TABLE = "jurat_alembic_version"
+_LOCK = 0x6A75726174  # "jurat": two upgrades at once wait for each other
+
+_BOUNDS = "SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '60s'"
+"""While a migration waits for a table's lock, everybody else waits behind it."""
+
+_IN_THE_WAY = frozenset({"55P03", "40P01"})
+"""What PostgreSQL says then: lock_not_available, deadlock_detected."""
+
+RESTS = (2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds between two tries, in which the others go on; the last again and again."""
+
+PATIENCE = 300.0
+"""Seconds until an upgrade gives up."""
+
+_HOLDERS = """
+    SELECT DISTINCT a.pid, a.usename, a.application_name, a.state,
+           to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"') AS since, a.query
+    FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE l.granted AND l.pid <> pg_backend_pid()
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND coalesce(a.backend_type, 'client backend') = 'client backend'
+      AND coalesce(a.xact_start < clock_timestamp() - make_interval(secs => 2), true)
+      AND CASE l.locktype
+          WHEN 'relation' THEN l.relation IN (SELECT oid FROM pg_class WHERE relname LIKE 'jurat\\_%')
+          WHEN 'advisory' THEN (CAST(l.classid AS bigint) << 32) + CAST(l.objid AS bigint) = :key END
+    ORDER BY since"""
+"""Who has held a lock of ours for so long that a migration gave up on it. Of other users PostgreSQL may hide all but
+their names."""
+
+_WRITTEN = re.compile(r"""(?sx) /\*.*?(?:\*/|$) | --[^\n]* | \$(\w*)\$.*?(?:\$\1\$|$)
+                          | '(?:[^'\\]|\\.|'')*(?:'|$) | \b\d[\w.]*""")
+"""What somebody wrote into a query: comments, texts and numbers."""
+
+_QUERY_SHOWN = 120
+
+_SCHEMAS = """
+    SELECT quote_ident(current_schema()) AS first,
+           (SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.oid = to_regclass(:table)) AS ours"""
+"""The schema in which a new table would be made, and that of our tables, as the search path finds them."""
+
+
+class SchemaStatus(StrEnum):
+    """How a database's schema stands to this code."""
+
+    CURRENT = "current"
+    EMPTY = "empty"
+    BEHIND = "behind"
+    AHEAD = "ahead"
+    FOREIGN = "foreign"
+
+    @property
+    def usable(self) -> bool:
+        """Whether workers and commands can work on it: an ahead one of the same contract version is fine."""
+        return self in (SchemaStatus.CURRENT, SchemaStatus.AHEAD)
+
+
+ADVICE = {
+    SchemaStatus.CURRENT: "the schema is up to date",
+    SchemaStatus.EMPTY: "the database has no jurat tables; run `bin/jurat db upgrade`",
+    SchemaStatus.BEHIND: "the schema is behind this program; run `bin/jurat db upgrade`",
+    SchemaStatus.AHEAD: "the schema is ahead of this program, within the same contract version",
+    SchemaStatus.FOREIGN: "the schema is of another contract version; update this program",
+}
+
+
+class UpgradeBlocked(ConfigurationError):
+    """An upgrade gave up: somebody holds what a migration needs. What it did until then stays."""
+
+
+def upgrade(
+    engine: Engine,
+    say: Callable[[str], object] = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Run all migrations that the database does not have yet, and set the rights of the roles that it has.
+
+    Safe to run from several places at once, also behind PgBouncer in transaction mode: no lock outlives a transaction.
+    Tables that are there stay in their schema, and new ones come to them. Each migration is a transaction of its own
+    that waits 2 s for a lock, and is tried again for five minutes; `say` is told who stands in the way.
+
+    Raises:
+        ConfigurationError: the search path names no schema that is there.
+        Blocked: what it needs was locked all the time.
+    """
+    known = _revisions()
+    end, rests = clock() + PATIENCE, _rests()
+    with engine.connect() as connection:
+        more = True
+        while more:
+            try:
+                more = _step(connection, known)
+            except DBAPIError as error:
+                if state_of(error) not in _IN_THE_WAY:
+                    raise
+                who, rest = in_the_way(connection), next(rests)
+                if clock() + rest > end:
+                    raise UpgradeBlocked(f"the upgrade gave up: {who}; end that, and run it again") from None
+                say(f"the upgrade waits: {who}; it tries again in {rest:.0f} s")
+                sleep(rest)
+            else:
+                end, rests = clock() + PATIENCE, _rests()
+
+
+def _rests() -> Iterator[float]:
+    yield from RESTS
+    while True:
+        yield RESTS[-1]
+
+
+def in_the_way(connection: Connection) -> str:
+    """Which query of which user holds what a migration needs, without anything that was written into it."""
+    with connection.begin():
+        found = connection.execute(text(_HOLDERS), {"key": _LOCK}).all()
+    if not found:
+        return "a lock that it needs was held, and no more"
+    first = found[0]
+    about = [f"application {first.application_name}"] * bool(first.application_name)
+    about += [f"{first.state or 'in a transaction'} since {first.since}"] * bool(first.since)
+    beside = f" ({', '.join(about)})" if about else ""
+    told = f"process {first.pid} of the user {first.usename}{beside} holds a lock"
+    if len(found) > 1:
+        told += f", and {len(found) - 1} more"
+    query = " ".join(_WRITTEN.sub("?", first.query or "").split())
+    return f"{told}; its last query is `{query[:_QUERY_SHOWN]}{'…' * (len(query) > _QUERY_SHOWN)}`" if query else told
+
+
+def _step(connection: Connection, known: Sequence[str]) -> bool:
+    """Run one of the `known` migrations more, on SQLite all, in a transaction of its own; whether there was one."""
+    config = _config()
+    config.attributes["connection"] = connection
+    with connection.begin():
+        postgresql = connection.dialect.name == "postgresql"
+        if postgresql:
+            connection.exec_driver_sql(_BOUNDS)
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            _stay_in_schema(connection)
+        current = _current(connection)
+        if current == known[-1]:
+            if postgresql:
+                connection.execute(text(granting()))
+            return False
+        done = known.index(current) + 1 if current in known else 0
+        # SQLite's one lock ends with its transaction: a second upgrade would get in between two migrations.
+        command.upgrade(config, known[done] if postgresql else "head")
+        return True
+
+
+def _stay_in_schema(connection: Connection) -> None:
+    """Have what this transaction makes come into the schema of our tables, or into the first of the search path."""
+    where = connection.execute(text(_SCHEMAS), {"table": _VERSION_TABLE}).one()
+    if where.first is None and where.ours is None:
+        raise ConfigurationError(
+            "the search path of this user names no schema that is there, or none that it may use; an administrator of "
+            "the database runs CREATE SCHEMA, or fixes the search_path"
+        )
+    if where.ours is not None and where.ours != where.first:
+        connection.execute(text("SELECT set_config('search_path', :path, true)"), {"path": where.ours})
+
+
+def upgrade_sql(dialect: str) -> str:
+    """The SQL of all migrations, for a database administrator who runs it by hand."""
+    output = io.StringIO()
+    config = _config()
+    config.attributes.update(dialect=dialect, output=output)
+    command.upgrade(config, "head", sql=True)
+    return output.getvalue() + (f"{granting()}\n" if dialect == "postgresql" else "")
+
+
+def schema_status(connection: Connection) -> SchemaStatus:
+    """How the schema of this database stands to this code."""
+    if not inspect(connection).has_table(_VERSION_TABLE):
+        return SchemaStatus.EMPTY
+    known, current = _revisions(), _current(connection)
+    if current is None:
+        return SchemaStatus.EMPTY
+    if current == known[-1]:
+        return SchemaStatus.CURRENT
+    if current in known:
+        return SchemaStatus.BEHIND
+    try:
+        version = connection.execute(text("SELECT max(version) FROM jurat_contract")).scalar()
+    except SQLAlchemyError:
+        return SchemaStatus.FOREIGN
+    return SchemaStatus.AHEAD if version == CONTRACT_VERSION else SchemaStatus.FOREIGN
+
+
+@cache
+def _revisions() -> Sequence[str]:
+    """Of all migrations, in their order. To find them each of their files is run, so it is done once."""
+    return [revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+
+
+def _current(connection: Connection) -> str | None:
+    """The revision that the database has."""
+    return MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE}).get_current_revision()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config

@@ -1,0 +1,225 @@
+"""Deleting what is past its `retain_until`, participant by participant.
+
+What an access is granted by stays as long as the access does, however short `retain` is: without these answers, the
+next time that they are added up would take it away, and a number would be free although it still opens a door. So do
+the checks of whoever was revoked and holds a number, while the revocation is in force: else the same person would come
+back by another account. So the checks of a participant go together, once none of them is needed any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import lru_cache, partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+
+from jurat.database import reader
+from jurat.names import ERASED
+from jurat.statements import in_force, now, rows_json, rowset
+from store import workers
+from store.in_parts import in_parts
+from store.queue import pauses
+from store.requests.erasure import forget_ended, forget_erased
+from store.requests.participants import ids_json
+from store.verdicts.access import AccessRows, Key
+from store.verdicts.numbers import release_numbers
+
+Place = tuple[Any, Any]
+"""Where a verdict stands in the order in which they are looked at: its `retain_until`, and its check."""
+
+BATCH = 100
+"""So many verdicts past their time are found at the most for one transaction; all checks of their participants go. On
+SQLite nobody else writes meanwhile.
+"""
+
+LOOKED = 5000
+"""So many verdicts past their time are looked at in one go, at the most: millions may be past it and belong to access
+that holds. Where most of them may go, it is as few as a piece has."""
+
+STILL = "UPDATE jurat_upkeep SET ran_at = {now} WHERE task = 'purge'"
+"""The worker that purges keeps the turn. If it vanishes, another worker's turn comes after the period."""
+
+
+class Purge:
+    """Deletes verdicts with the checks they belong to, and what is left of participants of whom nothing is kept."""
+
+    def __init__(self, engine: Engine, access: AccessRows) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+        self._dialect = engine.dialect.name
+        self._access = access
+
+    def pieces(self) -> Iterator[int]:
+        """Delete what is not needed any more, a piece with each step; how many checks went with it.
+
+        Each is a short transaction. It ends when all that is past its time was looked at once.
+        """
+        after: Place | None = None
+        looked, failures = BATCH, list[Exception]()
+        while True:
+            with self._reader.begin() as connection:
+                after, keys = self._look(connection, after, looked)
+            looked = min(2 * looked, LOOKED) if len(keys) < BATCH // 4 else BATCH
+            gone = 0
+            if keys:
+                with self._engine.begin() as connection:
+                    connection.execute(text(STILL.format(now=now(self._dialect))))
+                    # One whose rows the database does not let go keeps nobody else's.
+                    gone = sum(in_parts(connection, sorted(keys), partial(self._purge, connection), failures))
+            yield gone
+            if after is None:
+                break
+        more = True
+        while more:
+            with self._engine.begin() as connection:
+                more = any(in_parts(connection, [BATCH], partial(_forget_ended, connection), failures))
+                for forget in (pauses.forget, workers.forget):
+                    in_parts(connection, [forget], partial(_call, connection), failures)
+            yield 0
+        if failures:
+            raise failures[0]
+
+    def _look(self, connection: Connection, after: Place | None, looked: int) -> tuple[Place | None, set[Key]]:
+        """Behind which verdict to go on (None: that was all), and of whom something is to go."""
+        parameters: dict[str, Any] = {"limit": BATCH, "looked": looked}
+        if after is not None:
+            parameters |= {"at": after[0], "check": after[1]}
+        statement = _look(self._dialect, onward=after is not None)
+        *found, last = connection.execute(text(statement), parameters).all()
+        keys = {(row[3], row[4]) for row in found}
+        if len(found) == BATCH:
+            return (found[-1][1], found[-1][2]), keys
+        return ((last[1], last[2]) if last[0] == looked else None), keys
+
+    def _purge(self, connection: Connection, keys: Sequence[Key]) -> list[int]:
+        """Delete all that is to go of these participants; of how many checks. Those whose access row somebody holds are
+        left for another turn: they may be answering at this moment.
+        """
+        free = self._access.lock(connection, set(keys))
+        if not free:
+            return [0]
+        gone: Sequence[Any] = connection.execute(text(_over(self._dialect)), {"rows": _rows(free)}).all()
+        if not gone:
+            return [0]
+        checks = [UUID(str(row[0])) for row in gone]
+        _delete_checks(connection, checks)
+        theirs = {(row[1], row[2]) for row in gone}
+        forget_erased(connection, theirs)
+        self._begin_anew(connection, {key for key in theirs if not key[1].startswith(ERASED)})
+        return [len(gone)]
+
+    def _begin_anew(self, connection: Connection, keys: set[Key]) -> None:
+        """Forget what the answers had added up to. A revocation stands all the same."""
+        if keys:
+            rows = {"rows": _rows(keys)}
+            connection.execute(text(_delete(self._dialect, "jurat_access", "true")), rows)
+            more_rounds = f"kind = 'reopen' AND {in_force('jurat_requests')}"
+            connection.execute(text(_delete(self._dialect, "jurat_requests", more_rounds)), rows)
+            self._access.add_up(connection, keys)
+
+
+def _forget_ended(connection: Connection, limits: Sequence[int]) -> list[bool]:
+    return [forget_ended(connection, limit) for limit in limits]
+
+
+def _call(connection: Connection, forgets: Sequence[Callable[[Connection], object]]) -> list[object]:
+    return [forget(connection) for forget in forgets]
+
+
+def _delete_checks(connection: Connection, checks: Sequence[UUID]) -> None:
+    ids = f"(SELECT r.id FROM {rowset(connection.dialect.name, 'id uuid')})"
+    rows = {"rows": ids_json(checks)}
+    connection.execute(text(f"DELETE FROM jurat_verdicts WHERE check_id IN {ids}"), rows)
+    release_numbers(connection, checks)
+    for name in ("jurat_attempts", "jurat_reviews", "jurat_claims"):
+        connection.execute(text(f"DELETE FROM {name} WHERE check_id IN {ids}"), rows)
+    # What was asked while we looked still waits, and is refused then.
+    connection.execute(text(f"DELETE FROM jurat_requests WHERE applied_at IS NOT NULL AND check_id IN {ids}"), rows)
+    connection.execute(text(f"DELETE FROM jurat_checks WHERE id IN {ids}"), rows)
+
+
+def _rows(keys: Collection[Key]) -> str:
+    return rows_json([{"consultation": key[0], "participant": key[1]} for key in sorted(keys)])
+
+
+_KEYS = "consultation text, participant text"
+
+
+@lru_cache
+def _delete(dialect: str, table: str, which: str) -> str:
+    keys = f"SELECT r.consultation, r.participant FROM {rowset(dialect, _KEYS)}"
+    return f"DELETE FROM {table} WHERE (consultation, participant) IN ({keys}) AND {which}"
+
+
+@lru_cache
+def _look(dialect: str, *, onward: bool) -> str:
+    after = "AND v.retain_until >= :at AND (v.retain_until, v.check_id) > (:at, :check)" if onward else ""
+    checks = "JOIN jurat_checks c ON c.id = l.check_id"
+    if dialect == "postgresql":  # one verdict after the other, see `store.verdicts.access._lock`
+        columns = "c.id, c.consultation, c.participant, c.state"  # and no answer
+        checks = f"CROSS JOIN LATERAL (SELECT {columns} FROM jurat_checks c WHERE c.id = l.check_id OFFSET 0) c"
+    return f"""
+        WITH looked AS MATERIALIZED (
+          SELECT v.retain_until, v.check_id FROM jurat_verdicts v WHERE v.retain_until <= {now(dialect)} {after}
+          ORDER BY v.retain_until, v.check_id LIMIT :looked),
+        found AS (
+          SELECT l.retain_until, l.check_id, c.consultation, c.participant FROM looked l {checks}
+          WHERE {_not_needed(dialect)} ORDER BY l.retain_until, l.check_id LIMIT :limit),
+        last AS (SELECT retain_until, check_id FROM looked ORDER BY retain_until DESC, check_id DESC LIMIT 1)
+        SELECT 0 AS looked, retain_until, check_id, consultation, participant FROM found
+        UNION ALL
+        SELECT (SELECT count(*) FROM looked), (SELECT retain_until FROM last), (SELECT check_id FROM last), NULL, NULL
+        ORDER BY looked, retain_until, check_id"""
+
+
+@lru_cache
+def _over(dialect: str) -> str:
+    """Which checks of the participants in `:rows` are to go: looked at again, now that their access rows are ours."""
+    theirs = "c.consultation = r.consultation AND c.participant = r.participant"
+    checks = f"JOIN jurat_checks c ON {theirs}"
+    if dialect == "postgresql":
+        columns = "c.id, c.consultation, c.participant, c.state"
+        checks = f"CROSS JOIN LATERAL (SELECT {columns} FROM jurat_checks c WHERE {theirs} OFFSET 0) c"
+    return f"""
+        SELECT c.id, c.consultation, c.participant FROM {rowset(dialect, _KEYS)} {checks}
+        WHERE {_not_needed(dialect)}"""
+
+
+def _not_needed(dialect: str) -> str:
+    """SQL that is true for a check `c` that may go: of who was erased by its own time, else with all of theirs.
+
+    With CASE, each part is looked up for one check after the other; as joins they could be read from end to end.
+    """
+    theirs = "{0}.consultation = c.consultation AND {0}.participant = c.participant"
+    return f"""
+        CASE WHEN substr(c.participant, 1, {len(ERASED)}) = '{ERASED}' THEN {_past(dialect, "c")}
+        WHEN EXISTS (
+          SELECT 1 FROM jurat_access a WHERE {theirs.format("a")} AND a.access = 'granted'
+            AND (a.granted_until IS NULL OR a.granted_until > {now(dialect)})
+            AND EXISTS (SELECT 1 FROM jurat_questions q WHERE q.consultation = a.consultation)) THEN false
+        WHEN {_shut_out()} THEN false
+        ELSE NOT EXISTS (
+          SELECT 1 FROM jurat_checks d WHERE {theirs.format("d")} AND NOT ({_past(dialect, "d")})) END"""
+
+
+def _shut_out() -> str:
+    """SQL that is true where the participant of a check `c` holds a number, and is revoked."""
+    theirs = "{0}.consultation = c.consultation AND {0}.participant = c.participant"
+    return f"""
+          (SELECT s.kind FROM jurat_requests s
+           WHERE {theirs.format("s")} AND {in_force("s")} AND s.kind <> 'reopen'
+           ORDER BY s.applied_at DESC, s.asked_at DESC, s.id DESC LIMIT 1) = 'revoke'
+          AND EXISTS (SELECT 1 FROM jurat_questions q WHERE q.consultation = c.consultation)
+          AND EXISTS (SELECT 1 FROM jurat_checks d JOIN jurat_claims k ON k.check_id = d.id AND k.holds
+                      WHERE {theirs.format("d")})"""
+
+
+def _past(dialect: str, check: str) -> str:
+    """SQL that is true for a settled check whose verdicts are all past their time and that nobody asks about."""
+    return f"""
+        {check}.state = 'settled'
+        AND NOT EXISTS (SELECT 1 FROM jurat_verdicts w WHERE w.check_id = {check}.id
+                        AND (w.retain_until IS NULL OR w.retain_until > {now(dialect)}))
+        AND NOT EXISTS (SELECT 1 FROM jurat_requests s WHERE s.check_id = {check}.id AND s.applied_at IS NULL)"""

@@ -1,0 +1,78 @@
+"""The jobs of upkeep, as workers do them in turn and tests at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from store.configurations.consultations import Consultations
+from store.queue import source_health
+from store.requests.code_lists import CodeImporter
+from store.requests.request_runner import Requests
+from store.upkeep.expired_candidates import erase_candidates
+from store.upkeep.expired_leases import end_leases
+from store.upkeep.outdated_access import add_up_access
+from store.upkeep.overdue_reviews import end_overdue_reviews
+from store.upkeep.purge import Purge
+from store.upkeep.turns import Turns
+from store.verdicts.access import AccessRows
+
+
+class Upkeep:
+    """All jobs on one database. Each is safe to run in every worker at once. Without a `code_importer`, the codes that
+    a back office asks for are left to other workers.
+    """
+
+    def __init__(
+        self, engine: Engine, code_importer: CodeImporter | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine = engine
+        self._turns = Turns(engine, clock)
+        self._access = AccessRows()
+        self._purge = Purge(engine, self._access)
+        self._requests = Requests(engine, code_importer)
+        self._consultations = Consultations(engine)
+
+    def turns(self, every: Mapping[str, float]) -> set[str]:
+        """As `Turns.take`."""
+        return self._turns.take(every)
+
+    def end_leases(self) -> list[UUID]:
+        """As `expired_leases.end_leases`."""
+        return end_leases(self._engine)
+
+    def end_reviews(self) -> int:
+        """As `overdue_reviews.end_overdue_reviews`."""
+        return end_overdue_reviews(self._engine, self._access)
+
+    def do_requests(self) -> int:
+        """Do what platforms and people have asked for; how many requests were dealt with."""
+        return self._requests.apply_waiting()
+
+    def add_up_access(self) -> int:
+        """As `outdated_access.add_up_access`."""
+        return add_up_access(self._engine, self._access)
+
+    def apply_publications(self) -> int:
+        """Put what platforms published into the configuration, or write down why not; how many were answered."""
+        return self._consultations.apply_waiting()
+
+    def count_waiting(self) -> None:
+        """As `source_health.count_waiting`."""
+        with self._engine.begin() as connection:
+            source_health.count_waiting(connection)
+
+    def erase_candidates(self) -> int:
+        """As `expired_candidates.erase_candidates`."""
+        return erase_candidates(self._engine)
+
+    def purge_pieces(self) -> Iterator[int]:
+        """As `Purge.pieces`. Rest between the steps."""
+        return self._purge.pieces()
+
+    def purge(self) -> int:
+        """The same at once, without a rest."""
+        return sum(self.purge_pieces())

@@ -1,0 +1,314 @@
+"""What a participant's answers add up to: whoever changes that writes it in the same transaction.
+
+Always from the whole history and by the configuration that is applied, never from the row before nor by the plan of a
+worker, which may be older. Each row says by which version it was added up; where that is older than the last change of
+its consultation, upkeep does it again. It does as well where time alone has changed what the history adds up to:
+each row says when that will be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from jurat.access import AddedUp, AtLeast, Confirmed, Terms, add_up, question_status
+from jurat.batches import Rows, Statement, run
+from jurat.columns import Moment, instant, moment
+from jurat.statements import in_force, now, prepared, rows_json, rowset
+from jurat.vocabulary import Outcome, State, reason_from
+from store.configurations.applied_config import NEWEST, AccessTerms, Applied, AppliedConfig
+from store.held_rows import HARDLY_WAIT, is_held
+from store.in_parts import savepoint
+
+Key = tuple[str, str]
+"""(consultation, participant): one row of `jurat_access`."""
+
+
+class AccessRows:
+    """The rows of `jurat_access`, for the transactions of the ledger."""
+
+    def __init__(self) -> None:
+        self._applied = Applied()
+
+    def newest(self, connection: Connection) -> AppliedConfig:
+        """The configuration that rows are added up by now."""
+        return self._applied.newest(connection)
+
+    def lock(self, connection: Connection, keys: set[Key]) -> set[Key]:
+        """Take the rows, before anything else is read or changed; those of `keys` that are ours now.
+
+        Two transactions that settle two answers of one participant would each count only one of them. Rows that a
+        platform or another worker holds are skipped: one slow transaction of theirs must not stop a batch of ours.
+        """
+        return self.locked(connection, keys, run(connection, *locking(connection.dialect.name, keys)))
+
+    def locked(self, connection: Connection, keys: set[Key], found: Sequence[Rows]) -> set[Key]:
+        """The same, where `locking` has just found so."""
+        if not found:
+            return keys
+        locked = {(row[0], row[1]) for row in found[0]}
+        if len(locked) == len(keys):
+            return locked
+        (existing,) = run(connection, (_EXISTING, {"rows": _key_rows(keys)}))
+        return locked | (keys - {(row[0], row[1]) for row in existing})
+
+    def wait_for(self, connection: Connection, keys: set[Key]) -> None:
+        """Take the rows as `lock` does, but wait for who holds them: for what a person does."""
+        if keys and connection.dialect.name == "postgresql":
+            run(connection, (_WAITING_LOCK, {"rows": _key_rows(keys)}))
+
+    def lock_outdated(self, connection: Connection, limit: int) -> set[Key]:
+        """Take rows that were added up before their consultation last changed, or that time has changed since.
+
+        None where the last configuration cannot be read here: a newer worker does it.
+        """
+        newest = connection.execute(prepared("SELECT max(version) FROM jurat_configs")).scalar()
+        if self.newest(connection).version != newest:
+            return set()
+        dialect, taken = connection.dialect.name, set[Key]()
+        for looking in (_passed(dialect), _outdated(dialect)):
+            if len(taken) < limit:
+                found = {(row[0], row[1]) for row in connection.execute(prepared(looking), {"limit": limit})}
+                taken |= set(sorted(found - taken)[: limit - len(taken)])
+        return taken
+
+    def add_up(self, connection: Connection, keys: set[Key]) -> None:
+        """Write what all answers of these participants add up to. Their rows must be ours.
+
+        Of whom no check is there, nothing is made: a row that there is shows that they may begin. One that is granted
+        stays to its end: its checks were deleted before what an access rests on was kept. So it is where the
+        configuration no longer has the consultation, for then nothing says what the answers add up to.
+        """
+        found = run(connection, *read_history(connection.dialect.name, keys))
+        run(connection, *self.adding_up(connection, keys, found))
+
+    def add_up_each(self, connection: Connection, keys: set[Key], failures: list[Exception]) -> int:
+        """The same, but for those of whom it fails: why goes to `failures`, but where somebody holds what it needs. How
+        many were added up.
+        """
+        try:
+            with savepoint(connection):
+                self.add_up(connection, keys)
+        except (DBAPIError, ArithmeticError, LookupError, TypeError, ValueError) as failure:
+            held = is_held(failure)
+            if held:
+                run(connection, HARDLY_WAIT)
+            elif isinstance(failure, OperationalError):  # of the database, and not of any row
+                raise
+            if len(keys) <= 1:
+                failures.extend([] if held else [failure])
+                return 0
+            half = sorted(keys)[: len(keys) // 2]
+            return sum(self.add_up_each(connection, some, failures) for some in (set(half), keys - set(half)))
+        return len(keys)
+
+    def adding_up(self, connection: Connection, keys: set[Key], found: Sequence[Rows]) -> list[Statement]:
+        """What `add_up` writes, where `read_history` has just found so."""
+        if not keys:
+            return []
+        newest, answered = found
+        edition, dialect = self._applied.edition(connection, newest), connection.dialect.name
+        rows: list[dict[str, Any]] = []
+        kept: list[dict[str, Any]] = []
+        for key, history in _histories(keys, answered).items():
+            added = history.added_up(edition.book, key[0])
+            row = _row(connection.dialect, key, added, edition.version)
+            configured = key[0] in edition.book.terms
+            (rows if history.revoked or (history.answers and configured) else kept).append(row)
+        written: list[Statement] = [(_add_up(dialect), {"rows": rows_json(rows)})] if rows else []
+        return [*written, (_keep(dialect), {"rows": rows_json(kept)})] if kept else written
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+"""When nothing was read, it does not matter when."""
+
+
+@dataclass(slots=True)
+class _History:
+    """All that one participant's access adds up from, as it was read at `now`. `reopened` are times by question."""
+
+    now: datetime = _NEVER
+    answers: dict[str, list[Confirmed]] = field(default_factory=dict)
+    reopened: dict[str, list[datetime]] = field(default_factory=dict)
+    revoked: bool = False
+
+    def read(self, row: Any) -> None:
+        """Take in a row of `_history`: an answer, or where it has no round what a person asked for."""
+        _, _, question, number, word, outcome, reason, at, clock = row[:9]
+        self.now = instant(clock)
+        if number is not None:
+            said = Outcome(outcome) if outcome else None, reason_from(reason) if reason else None, moment(at)
+            self.answers.setdefault(question, []).append(Confirmed(State(word), *said))
+        elif word == "reopen":
+            self.reopened.setdefault(question, []).append(instant(at))
+        else:
+            self.revoked = word == "revoke"
+
+    def added_up(self, book: AccessTerms, consultation: str) -> AddedUp:
+        terms = book.terms.get(consultation, {})
+        stands = {
+            name: question_status(
+                self.answers.get(name, ()), terms.get(name, _NOT_ASKED), self.now, self.reopened.get(name, ())
+            )
+            for name in [*terms, *self.answers]
+        }
+        rule = book.rules.get(consultation, _NOTHING_GRANTS)
+        return add_up(rule, stands, self.now, revoked=self.revoked)
+
+
+_NOT_ASKED = Terms(0)
+"""Of a question that the configuration has lost."""
+
+_NOTHING_GRANTS = AtLeast(1, ())
+"""The rule of a consultation that the configuration has lost, or that was never asked anything."""
+
+_MOMENT = Moment()
+
+
+def _histories(keys: set[Key], found: Rows) -> Mapping[Key, _History]:
+    histories = {key: _History() for key in sorted(keys)}
+    for row in found:
+        histories[row[0], row[1]].read(row)
+    return histories
+
+
+def _row(dialect: Dialect, key: Key, added: AddedUp, version: int) -> dict[str, Any]:
+    return {
+        "consultation": key[0],
+        "participant": key[1],
+        "access": added.access,
+        "questions": added.states,
+        "rounds_left": added.rounds_left,
+        "config_version": version,
+        "granted_until": _MOMENT.process_bind_param(added.granted_until, dialect),
+        "changes_at": _MOMENT.process_bind_param(added.changes_at, dialect),
+        "ended": added.ended,
+    }
+
+
+def locking(dialect: str, keys: set[Key]) -> list[Statement]:
+    """What takes the rows of `keys` and skips those that somebody holds."""
+    return [(_LOCK, {"rows": _key_rows(keys)})] if keys and dialect == "postgresql" else []
+
+
+def read_history(dialect: str, keys: set[Key]) -> list[Statement]:
+    """What reads all that the answers of `keys` add up from."""
+    return [NEWEST, (_history(dialect), {"rows": _key_rows(keys)})] if keys else []
+
+
+def _key_rows(keys: Iterable[Key]) -> str:
+    return rows_json([{"consultation": key[0], "participant": key[1]} for key in sorted(keys)])
+
+
+_KEYS = rowset("postgresql", "consultation text, participant text")
+
+
+def _lock(how: str) -> str:
+    # Row by row and in the order of `:rows`, which is the same for all. PostgreSQL takes these to be a hundred, for
+    # which it would rather read a table of some thousand rows from end to end.
+    return f"""
+        SELECT a.consultation, a.participant FROM {_KEYS} CROSS JOIN LATERAL (
+          SELECT l.consultation, l.participant FROM jurat_access l
+          WHERE l.consultation = r.consultation AND l.participant = r.participant FOR NO KEY UPDATE{how}) a"""
+
+
+_WAITING_LOCK, _LOCK = _lock(""), _lock(" SKIP LOCKED")
+
+_EXISTING = f"SELECT consultation, participant FROM {_KEYS} JOIN jurat_access a USING (consultation, participant)"
+
+_CHANGED = "(SELECT consultation, max(config_version) AS version FROM jurat_questions GROUP BY consultation) AS q"
+
+ANY_OUTDATED = f"""
+    (EXISTS (SELECT 1 FROM {_CHANGED} WHERE (
+      SELECT a.config_version FROM jurat_access a WHERE a.consultation = q.consultation
+      ORDER BY a.config_version LIMIT 1) < q.version)
+     OR EXISTS (SELECT 1 FROM jurat_access WHERE changes_at <= {{now}}))"""
+"""SQL that is true where a row is older than the last change of its consultation, or where time has changed one since.
+One step down an index for each consultation, and one more."""
+
+
+@lru_cache
+def _outdated(dialect: str) -> str:
+    older = "a.consultation = q.consultation AND a.config_version < q.version"
+    if dialect == "postgresql":
+        # For each consultation by its index. Left to itself the planner takes many rows to be outdated, where none are.
+        return f"""
+            SELECT a.consultation, a.participant FROM {_CHANGED} CROSS JOIN LATERAL (
+              SELECT a.consultation, a.participant FROM jurat_access a WHERE {older}
+              ORDER BY a.config_version LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED) a
+            LIMIT :limit"""
+    return f"SELECT a.consultation, a.participant FROM {_CHANGED} JOIN jurat_access a ON {older} LIMIT :limit"
+
+
+@lru_cache
+def _passed(dialect: str) -> str:
+    lock = " FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"""
+        SELECT consultation, participant FROM jurat_access WHERE changes_at <= {now(dialect)}
+        ORDER BY changes_at LIMIT :limit{lock}"""
+
+
+@lru_cache
+def _history(dialect: str) -> str:
+    theirs = "{0}.consultation = r.consultation AND {0}.participant = r.participant"
+    checks = f"JOIN jurat_checks c ON {theirs.format('c')}"
+    requests = f"JOIN jurat_requests s ON {theirs.format('s')} AND {in_force('s')}"
+    if dialect == "postgresql":  # one participant after the other, see `_lock`
+        columns = "c.id, c.consultation, c.participant, c.question, c.round, c.state"  # and no answer
+        checks = f"CROSS JOIN LATERAL (SELECT {columns} FROM jurat_checks c WHERE {theirs.format('c')} OFFSET 0) c"
+        columns = "s.id, s.consultation, s.participant, s.question, s.kind, s.applied_at, s.asked_at"  # and no note
+        chosen = f"SELECT {columns} FROM jurat_requests s WHERE {theirs.format('s')} AND {in_force('s')} OFFSET 0"
+        requests = f"CROSS JOIN LATERAL ({chosen}) s"
+    rows = rowset(dialect, "consultation text, participant text")
+    return f"""
+        SELECT c.consultation, c.participant, c.question, c.round, c.state, v.outcome, v.reason, v.decided_at AS at,
+               {now(dialect)}, NULL AS asked_at, c.id AS id
+        FROM {rows}
+        {checks}
+        LEFT JOIN jurat_verdicts v ON v.check_id = c.id
+             AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
+        UNION ALL
+        SELECT s.consultation, s.participant, s.question, NULL, s.kind, NULL, NULL, s.applied_at,
+               {now(dialect)}, s.asked_at, s.id
+        FROM {rows}
+        {requests}
+        ORDER BY question, round, at, asked_at, id"""
+
+
+@lru_cache
+def _keep(dialect: str) -> str:
+    over = f"(a.access <> 'granted' OR (a.granted_until IS NOT NULL AND a.granted_until <= {now(dialect)}))"
+    kept = ", ".join(
+        f"{name} = CASE WHEN {over} THEN r.{name} ELSE a.{name} END"
+        for name in ("access", "questions", "rounds_left", "ended")
+    )
+    return f"""
+        UPDATE jurat_access AS a SET {kept}, config_version = r.config_version,
+          granted_until = CASE WHEN NOT {over} THEN a.granted_until END,
+          changes_at = CASE WHEN {over} THEN NULL WHEN a.changes_at > {now(dialect)} THEN a.changes_at
+                            ELSE a.granted_until END
+        FROM {rowset(dialect, _COLUMNS)}
+        WHERE a.consultation = r.consultation AND a.participant = r.participant"""
+
+
+_COLUMNS = (
+    "consultation text, participant text, access text, questions jsonb, rounds_left jsonb, config_version int, "
+    "granted_until timestamptz, changes_at timestamptz, ended jsonb"
+)
+
+
+@lru_cache
+def _add_up(dialect: str) -> str:
+    names = [column.split()[0] for column in _COLUMNS.split(", ")]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in [*names[2:], "updated_at"])
+    return f"""
+        INSERT INTO jurat_access ({", ".join(names)}, updated_at)
+        SELECT {", ".join(f"r.{name}" for name in names)}, {now(dialect)}
+        FROM {rowset(dialect, _COLUMNS)} WHERE true
+        ON CONFLICT (consultation, participant) DO UPDATE SET {changes}"""

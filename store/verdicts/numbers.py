@@ -1,0 +1,176 @@
+"""One number, one participant of a consultation: who came first with it keeps it.
+
+A number that everybody can look up can be typed by anybody, so a record shows that its holder exists and not that the
+participant is that person. Of two who are accepted by the same number, the later one is therefore put before a person.
+Only the number's keyed hash is kept, in the transaction that writes the verdict.
+
+Every check that rests on a number has a row, also one that came too late. One row at the most holds a number; when it
+gives way, the next that stands accepted takes its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from adapters.base import NumberClaim
+from jurat.batches import run
+from jurat.statements import now, rows_json, rowset
+from tasks.checks import CheckResult, Settle
+
+_Row = dict[str, Any]
+
+
+def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> list[CheckResult]:
+    """Claim the numbers on which verdicts rest, each for its participant; whoever comes too late is to be reviewed.
+
+    Only for checks that are still ours, which stay locked from here on. To be called before they are moved: once a
+    check is settled, its answer is gone and nobody could review it.
+    """
+    claims = [
+        (entry, entry.decision.claim)
+        for entry in entries
+        if isinstance(entry.decision, Settle) and entry.decision.claim
+    ]
+    if not claims:
+        return list(entries)
+    dialect = connection.dialect.name
+    late = _others(connection, [_row(entry, claim, old) for entry, claim in claims for old in claim.fingerprints[1:]])
+    rows = [_row(entry, claim, claim.fingerprints[0]) for entry, claim in claims]
+    wanted = [row for row in rows if row["check_id"] not in late]
+    (held,) = run(connection, (_claim(dialect, holds=True), {"rows": rows_json(wanted)}))
+    holding = {str(row[0]) for row in held}
+    if rest := [row for row in rows if row["check_id"] not in holding]:
+        # Whoever holds none must find that the participant does. A holder that gave way meanwhile is nobody's proof.
+        late |= {row["check_id"] for row in rest} - _own(connection, rest)
+        run(connection, (_claim(dialect, holds=False), {"rows": rows_json(rest)}))
+    return [
+        replace(entry, decision=entry.decision.if_taken)
+        if str(entry.held.id) in late and isinstance(entry.decision, Settle) and entry.decision.if_taken
+        else entry
+        for entry in entries
+    ]
+
+
+def release_numbers(connection: Connection, checks: Collection[UUID]) -> None:
+    """Let these checks hold no number any more: they are not accepted after all, or are to be deleted.
+
+    Who stands accepted by the same number takes it over: the same participant by another answer, else the first.
+    """
+    rows = rows_json([{"id": str(check)} for check in checks])
+    (released,) = run(connection, (_release(connection.dialect.name), {"rows": rows}))
+    if not released:
+        return
+    columns = ("consultation", "namespace", "fingerprint", "participant")
+    keys = [dict(zip(columns, row, strict=True)) for row in released]
+    (found,) = run(connection, (_accepted(connection.dialect.name), {"rows": rows_json(keys)}))
+    following: dict[tuple[str, ...], str] = {}
+    for row in found:
+        following.setdefault((row[0], row[1], row[2]), str(row[3]))
+    _hold(connection, [UUID(check) for check in following.values()])
+
+
+def hold_numbers(connection: Connection, check: UUID) -> None:
+    """Let a check that a person accepted hold its number, unless somebody does."""
+    _hold(connection, [check])
+
+
+def _hold(connection: Connection, checks: Collection[UUID]) -> None:
+    for check in checks:
+        try:
+            with connection.begin_nested():
+                run(connection, (_take_over(connection.dialect.name), {"rows": rows_json([{"id": str(check)}])}))
+        except IntegrityError:  # a worker has just written somebody else's claim
+            continue
+
+
+def _row(entry: CheckResult, claim: NumberClaim, fingerprint: str) -> _Row:
+    return {
+        "check_id": str(entry.held.id),
+        "fence": entry.held.fence,
+        "consultation": entry.held.consultation,
+        "participant": entry.held.participant,
+        "namespace": claim.namespace,
+        "fingerprint": fingerprint,
+    }
+
+
+def _others(connection: Connection, rows: Sequence[_Row]) -> set[str]:
+    """The checks whose number another participant holds."""
+    return _holders(connection, rows, "<>")
+
+
+def _own(connection: Connection, rows: Sequence[_Row]) -> set[str]:
+    """The checks whose number their own participant holds."""
+    return _holders(connection, rows, "=")
+
+
+def _holders(connection: Connection, rows: Sequence[_Row], comparison: str) -> set[str]:
+    if not rows:
+        return set()
+    (found,) = run(connection, (_held_by(connection.dialect.name, comparison), {"rows": rows_json(rows)}))
+    return {str(row[0]) for row in found}
+
+
+_COLUMNS = "check_id uuid, fence bigint, consultation text, participant text, namespace text, fingerprint text"
+_KEY = "k.consultation = r.consultation AND k.namespace = r.namespace AND k.fingerprint = r.fingerprint"
+
+
+@lru_cache
+def _claim(dialect: str, *, holds: bool) -> str:
+    # In one order, so that two writers with the same numbers wait for each other and never in a circle.
+    return f"""
+        INSERT INTO jurat_claims (consultation, namespace, fingerprint, check_id, participant, holds, claimed_at)
+        SELECT r.consultation, r.namespace, r.fingerprint, r.check_id, r.participant, {str(holds).lower()},
+          {now(dialect)}
+        FROM {rowset(dialect, _COLUMNS)} JOIN jurat_checks c ON c.id = r.check_id
+        WHERE c.fence = r.fence AND c.state = 'leased'
+        ORDER BY r.consultation, r.namespace, r.fingerprint, r.check_id
+        {"FOR NO KEY UPDATE OF c" if dialect == "postgresql" else ""}
+        ON CONFLICT DO NOTHING
+        RETURNING check_id"""
+
+
+@lru_cache
+def _held_by(dialect: str, comparison: str) -> str:
+    claims = f"JOIN jurat_claims k ON k.holds AND {_KEY}"
+    if dialect == "postgresql":
+        # One row after the other, as in `jurat.statements.history`.
+        claims = f"CROSS JOIN LATERAL (SELECT k.participant FROM jurat_claims k WHERE k.holds AND {_KEY} OFFSET 0) k"
+    return f"""
+        SELECT DISTINCT r.check_id FROM {rowset(dialect, _COLUMNS)} {claims}
+        WHERE k.participant {comparison} r.participant"""
+
+
+@lru_cache
+def _release(dialect: str) -> str:
+    return f"""
+        UPDATE jurat_claims SET holds = false
+        WHERE holds AND check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})
+        RETURNING consultation, namespace, fingerprint, participant"""
+
+
+@lru_cache
+def _accepted(dialect: str) -> str:
+    """Who stands accepted by the numbers in `:rows`: of each first their former holder, then the oldest."""
+    keys = rowset(dialect, "consultation text, namespace text, fingerprint text, participant text")
+    return f"""
+        SELECT k.consultation, k.namespace, k.fingerprint, k.check_id FROM {keys} JOIN jurat_claims k ON {_KEY}
+        WHERE (SELECT v.outcome FROM jurat_verdicts v WHERE v.check_id = k.check_id ORDER BY v.revision DESC LIMIT 1)
+          = 'accepted'
+        ORDER BY k.participant <> r.participant, k.claimed_at, k.check_id"""
+
+
+@lru_cache
+def _take_over(dialect: str) -> str:
+    others = "k.consultation = c.consultation AND k.namespace = c.namespace AND k.fingerprint = c.fingerprint"
+    return f"""
+        UPDATE jurat_claims AS c SET holds = true
+        WHERE c.check_id IN (SELECT r.id FROM {rowset(dialect, "id uuid")})
+          AND NOT EXISTS (SELECT 1 FROM jurat_claims k WHERE k.holds AND {others})"""

@@ -1,0 +1,425 @@
+"""Writing what has come of held checks: each row only under its fence, all of a batch in one transaction."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from jurat.batches import Statement, begin, commit, run
+from jurat.candidates import LARGEST, LIFETIME
+from jurat.database import is_away, preparing
+from jurat.statements import now, rows_json, rowset
+from jurat.vocabulary import Outcome, Reason, State
+from store.held_rows import HARDLY_WAIT, fenced, id_of, is_held, skipped, taking_free
+from store.verdicts.access import AccessRows, Key, locking, read_history
+from store.verdicts.numbers import claim_numbers
+from store.verdicts.records import UNSTORABLE, WORKER, add_attempts, add_verdicts, open_reviews
+from tasks.checks import (
+    Attempt,
+    CheckResult,
+    ClaimedCheck,
+    Decision,
+    Ended,
+    GiveBack,
+    Later,
+    NextSource,
+    Review,
+    Settle,
+)
+from tasks.crash_points import crash_point
+
+CAREFUL_S = 60.0
+"""Seconds for which rows of checks are taken without waiting, after one of them was held for too long by somebody."""
+
+
+@dataclass(slots=True)
+class WriteOutcome:
+    """What came of a batch: `done` was written, `stale` was refused because the fence is no longer ours, and `busy`
+    must be written again: somebody else holds the row of the check or of its participant's access, or a commit did not
+    go through. `failed` are those that the database refused to write, each alone, and what it raised.
+    """
+
+    done: list[CheckResult] = field(default_factory=list)
+    stale: list[CheckResult] = field(default_factory=list)
+    busy: list[CheckResult] = field(default_factory=list)
+    failed: list[tuple[CheckResult, Exception]] = field(default_factory=list)
+
+    def add(self, other: WriteOutcome) -> WriteOutcome:
+        """This and what came of the rest of the batch."""
+        self.done += other.done
+        self.stale += other.stale
+        self.busy += other.busy
+        self.failed += other.failed
+        return self
+
+
+class VerdictWriter:
+    """The writer's side of the ledger."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine = preparing(engine)
+        self._dialect = engine.dialect.name
+        self._access = AccessRows()
+        self._clock = clock
+        self._careful_until = -math.inf
+        """Until when nothing is waited for, since somebody held a row for long that nobody else has to hold."""
+
+    def write(self, entries: Sequence[CheckResult]) -> WriteOutcome:
+        """Write `entries` in one transaction.
+
+        What the database refuses for any other reason than being away, such as a platform's own trigger or a value
+        that it cannot store (a NUL or half a surrogate pair from a source), would fail the whole batch for ever. So
+        the batch is halved until the bad check stands alone. With a value that cannot be stored it ends
+        `source_unreadable`; else it is `failed`, and nothing of it was written.
+
+        Waits for nobody: an entry whose rows somebody holds is `busy`.
+
+        Raises sqlalchemy's errors when the database is away; whether anything was written is then not known until
+        `read_again` has said so.
+        """
+        try:
+            return self._write(entries)
+        except Exception as error:
+            held = is_held(error)
+            if is_away(error) and not held:
+                raise
+            if held and not self._careful:
+                self._careful_until = self._clock() + CAREFUL_S
+                return self.write(entries)
+            if len(entries) > 1:
+                half = len(entries) // 2
+                return self.write(entries[:half]).add(self.write(entries[half:]))
+            return WriteOutcome(busy=list(entries)) if held else self._write_alone(entries[0], error)
+
+    def _write_alone(self, bad: CheckResult, error: Exception) -> WriteOutcome:
+        """End a check whose evidence cannot be stored. Any other failure is for the caller to wait for."""
+        if not isinstance(error, UNSTORABLE) or isinstance(bad.decision, GiveBack):
+            return WriteOutcome(failed=[(bad, error)])
+        attempt = bad.attempt and replace(bad.attempt, ended=Ended.FAILED, reason=Reason.SOURCE_UNREADABLE)
+        verdict = Settle(Outcome.UNDETERMINED, Reason.SOURCE_UNREADABLE)
+        try:
+            return self._write([replace(bad, decision=verdict, attempt=attempt)])
+        except Exception as failure:
+            if is_held(failure):
+                return WriteOutcome(busy=[bad])
+            if is_away(failure):
+                raise
+            return WriteOutcome(failed=[(bad, failure)])
+
+    @property
+    def _careful(self) -> bool:
+        return self._clock() < self._careful_until
+
+    def read_again(self, entries: Sequence[CheckResult]) -> WriteOutcome:
+        """What has become of `entries` after a `write` of them that raised, so that its commit may have gone through.
+
+        `done` stands, with the verdict that was written; `busy` is still leased to us and must be written; `stale` was
+        lost before it was written. Waits for a commit that is still under way.
+
+        Raises sqlalchemy's errors when the database is away; it is not known then either.
+        """
+        return self._read_in_halves(entries) if entries else WriteOutcome()
+
+    def _read_in_halves(self, entries: Sequence[CheckResult], *before: Statement) -> WriteOutcome:
+        try:
+            return self._read_again(entries, before)
+        except DBAPIError as error:
+            if not is_held(error):
+                raise
+            if len(entries) == 1:  # no commit takes so long: the next write waits for who holds it, and is fenced
+                return WriteOutcome(busy=list(entries))
+            halves = entries[: len(entries) // 2], entries[len(entries) // 2 :]
+            first, second = (self._read_in_halves(half, HARDLY_WAIT) for half in halves)  # each would wait as long
+            return first.add(second)
+
+    def _read_again(self, entries: Sequence[CheckResult], before: Sequence[Statement]) -> WriteOutcome:
+        rows = [{"id": str(check), "fence": fence} for check, fence in {fenced(entry): None for entry in entries}]
+        parameters = {"rows": rows_json(rows)}
+        with self._engine.begin() as connection:
+            run(connection, *before)
+            if self._dialect == "postgresql":
+                # A commit that is still under way holds the rows, and has happened or failed once they are ours. What
+                # it wrote is seen by a statement that begins after that.
+                run(connection, (_LOCK_CHECKS, parameters))
+            (found,) = run(connection, (_read_again(self._dialect), parameters))
+        stands = {(id_of(row[0]), row[1]): _Stand(*row[2:]) for row in found}
+        written, seen = WriteOutcome(), set()
+        for entry in entries:
+            stand = stands.get(fenced(entry))  # None: settled by somebody, and purged since
+            if stand is not None and stand.ours:
+                written.busy.append(entry)
+            elif stand is None or stand.lost(entry.held) or fenced(entry) in seen:
+                written.stale.append(entry)
+            else:
+                written.done.append(stand.as_written(entry))
+                seen.add(fenced(entry))
+        return written
+
+    def _write(self, entries: Sequence[CheckResult]) -> WriteOutcome:
+        keys = {_key(entry) for entry in entries if isinstance(entry.decision, Settle | Review)}
+        before = taking_free(entries) if self._careful and self._dialect == "postgresql" else []
+        with begin(self._engine, *before, *locking(self._dialect, keys)) as (connection, found):
+            free = self._access.locked(connection, keys, found[len(before) :])
+            held = skipped(connection, entries, found[len(before) - 1]) if before else set()
+            written, last = self._make(connection, [entry for entry in entries if fenced(entry) not in held], free)
+            crash_point("write.made")
+            commit(connection, *last)
+        crash_point("write.committed")
+        written.busy += [entry for entry in entries if fenced(entry) in held]
+        return written
+
+    def _make(
+        self, connection: Connection, entries: Sequence[CheckResult], free: set[Key]
+    ) -> tuple[WriteOutcome, list[Statement]]:
+        """Write all but the last statements, which it returns. `free` are the access rows that are ours."""
+        written = WriteOutcome()
+        ready, seen = [], set()
+        for entry in entries:
+            # A worker that is told to drop a look-up gives it back; its answer may come all the same, and too late.
+            if fenced(entry) in seen:
+                written.stale.append(entry)
+                continue
+            seen.add(fenced(entry))
+            if isinstance(entry.decision, Settle | Review) and _key(entry) not in free:
+                written.busy.append(entry)
+            else:
+                ready.append(entry)
+        ready = claim_numbers(connection, ready)
+        ours = self._move(connection, ready)
+        for entry in ready:
+            (written.done if fenced(entry) in ours else written.stale).append(entry)
+        written.done = self._redeem(connection, written.done)
+        added = self._added(written.done)
+        keys = {_key(entry) for entry in written.done if isinstance(entry.decision, Settle | Review)}
+        if not keys:
+            return written, added
+        # What the answers add up to is read behind what was added.
+        found = run(connection, *added, *read_history(self._dialect, keys))[len(added) :]
+        return written, self._access.adding_up(connection, keys, found)
+
+    def _move(self, connection: Connection, entries: Sequence[CheckResult]) -> set[tuple[UUID, int]]:
+        if not entries:
+            return set()
+        rows = [
+            {"id": str(entry.held.id), "fence": entry.held.fence, **_movement(entry.decision)}
+            for entry in sorted(entries, key=lambda entry: entry.held.id)
+        ]
+        (moved,) = run(connection, (_move(self._dialect), {"rows": rows_json(rows)}))
+        return {(id_of(row[0]), row[1]) for row in moved}
+
+    def _redeem(self, connection: Connection, entries: list[CheckResult]) -> list[CheckResult]:
+        """Use up codes in one conditional statement; who comes too late is refused with the reason read again."""
+        wanted = {
+            entry.held.id: entry.decision.redemption
+            for entry in entries
+            if isinstance(entry.decision, Settle) and entry.decision.redemption
+        }
+        if not wanted:
+            return entries
+        rows = rows_json(
+            [
+                {"check_id": str(check), "list": code.code_list, "fingerprint": code.fingerprint}
+                for check, code in sorted(wanted.items(), key=lambda item: item[1].fingerprint)
+            ]
+        )
+        (found,) = run(connection, (_redeem(self._dialect), {"rows": rows}))
+        redeemed = {id_of(row[0]) for row in found}
+        if len(redeemed) == len(wanted):
+            return entries
+        (late,) = run(connection, (_why_not(self._dialect), {"rows": rows}))
+        reasons = {id_of(row[0]): Reason(row[1]) for row in late}
+        return [
+            replace(entry, decision=Settle(Outcome.REFUSED, reasons[entry.held.id]))
+            if entry.held.id in wanted and entry.held.id not in redeemed
+            else entry
+            for entry in entries
+        ]
+
+    def _added(self, entries: Sequence[CheckResult]) -> list[Statement]:
+        settled = [_verdict(entry, entry.decision) for entry in entries if isinstance(entry.decision, Settle)]
+        reviews = [_review(entry, entry.decision) for entry in entries if isinstance(entry.decision, Review)]
+        attempts = [_attempt(entry, entry.attempt) for entry in entries if entry.attempt]
+        candidates = [
+            (_keep_candidates(self._dialect), _candidates(entry, entry.decision.candidates))
+            for entry in entries
+            # What is too large is nothing to choose from: names that long came from no list of streets.
+            if isinstance(entry.decision, Settle)
+            and entry.decision.candidates
+            and len(entry.decision.candidates) <= LARGEST
+        ]
+        return [
+            *add_verdicts(self._dialect, settled),
+            *open_reviews(self._dialect, reviews),
+            *add_attempts(self._dialect, attempts),
+            *candidates,
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """How a check stands, of which we had a claim. `same`: nobody has claimed it since, nor a person decided it.
+    `traced`: an attempt or a verdict of our claim is there; the verdict says `outcome` and `reason`.
+    """
+
+    same: bool
+    state: str
+    lost_leases: int
+    traced: bool
+    outcome: str | None
+    reason: str | None
+
+    @property
+    def ours(self) -> bool:
+        return bool(self.same) and self.state == State.LEASED
+
+    def lost(self, held: ClaimedCheck) -> bool:
+        """Whether our claim ended without a write of ours. Leases lost since are ours, or of a later claim: then only a
+        trace says that we had written before.
+        """
+        return self.lost_leases > held.lost_leases and not self.traced
+
+    def as_written(self, entry: CheckResult) -> CheckResult:
+        """It may be another thing than was to be written: a code was spent, a number taken, evidence not storable."""
+        if self.outcome is None or self.reason is None:
+            taken = entry.decision.if_taken if isinstance(entry.decision, Settle) else None
+            return replace(entry, decision=taken) if taken and self.state == State.REVIEW else entry
+        said = Outcome(self.outcome), Reason(self.reason)
+        if isinstance(entry.decision, Settle) and said == (entry.decision.outcome, entry.decision.reason):
+            return entry
+        return replace(entry, decision=Settle(*said))
+
+
+def _key(entry: CheckResult) -> Key:
+    return entry.held.consultation, entry.held.participant
+
+
+def _movement(decision: Decision) -> dict[str, Any]:
+    """Where a decision sends the row: its state, in how many seconds it is due, at which cost, to which source, and
+    what the one before saw.
+    """
+    match decision:
+        case Settle():
+            return {"state": State.SETTLED, "wait": None, "source": None, "failed": 0, "leaning": None}
+        case Review():
+            return {"state": State.REVIEW, "wait": None, "source": None, "failed": 0, "leaning": None}
+        case Later(seconds=seconds):
+            return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 1, "leaning": None}
+        case NextSource(source=source, leaning=leaning):
+            return {"state": State.PENDING, "wait": 0, "source": source, "failed": 0, "leaning": leaning}
+        case GiveBack(seconds=seconds):
+            return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 0, "leaning": None}
+
+
+def _verdict(entry: CheckResult, verdict: Settle) -> dict[str, Any]:
+    return {
+        "check_id": str(entry.held.id),
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "evidence": verdict.evidence,
+        "decided_by": WORKER,
+        "config_version": entry.config_version,
+        "source": entry.held.source,
+        "data_date": verdict.data_date,
+        "fence": entry.held.fence,
+        "retain": entry.retain,
+    }
+
+
+def _review(entry: CheckResult, review: Review) -> dict[str, Any]:
+    return {
+        "check_id": str(entry.held.id),
+        "reason": review.reason,
+        "evidence": review.evidence,
+        "config_version": entry.config_version,
+        "due": review.seconds,
+    }
+
+
+def _attempt(entry: CheckResult, attempt: Attempt) -> dict[str, Any]:
+    return {
+        "check_id": str(entry.held.id),
+        "fence": entry.held.fence,
+        "source": entry.held.source,
+        "duration": round(attempt.duration, 3),
+        "ended": attempt.ended,
+        "reason": attempt.reason,
+    }
+
+
+def _candidates(entry: CheckResult, sealed: bytes) -> dict[str, Any]:
+    return {"id": str(entry.held.id), "fence": entry.held.fence, "candidates": sealed}
+
+
+@lru_cache
+def _move(dialect: str) -> str:
+    rows = rowset(dialect, "id uuid, fence bigint, state text, wait float8, source text, failed int, leaning text")
+    return f"""
+        UPDATE jurat_checks SET
+          state = r.state,
+          source = coalesce(r.source, jurat_checks.source),
+          due_at = CASE WHEN r.wait IS NULL THEN due_at ELSE {now(dialect, "r.wait")} END,
+          lookups = lookups + r.failed,
+          lease_until = NULL,
+          answer = CASE WHEN r.state = 'settled' THEN NULL ELSE answer END,
+          settled_at = CASE WHEN r.state = 'settled' THEN {now(dialect)} END,
+          leaning = CASE WHEN r.wait IS NULL OR r.source IS NOT NULL THEN r.leaning ELSE jurat_checks.leaning END
+        FROM {rows}
+        WHERE jurat_checks.id = r.id AND jurat_checks.fence = r.fence AND jurat_checks.state = 'leased'
+        RETURNING jurat_checks.id, jurat_checks.fence"""
+
+
+@lru_cache
+def _keep_candidates(dialect: str) -> str:
+    # A statement for each: JSON carries no bytes, and few checks have any.
+    check, fence, candidates = ":id", ":fence", ":candidates"
+    if dialect == "postgresql":
+        check, fence, candidates = f"CAST({check} AS uuid)", f"CAST({fence} AS bigint)", f"CAST({candidates} AS bytea)"
+    return f"""
+        UPDATE jurat_checks SET candidates = {candidates}, candidates_until = {now(dialect, str(LIFETIME))}
+        WHERE id = {check} AND fence = {fence} AND state = 'settled'"""
+
+
+_LOCK_CHECKS = f"""
+    SELECT c.id FROM {rowset("postgresql", "id uuid, fence bigint")} JOIN jurat_checks c ON c.id = r.id
+    ORDER BY c.id FOR NO KEY UPDATE OF c"""
+
+
+@lru_cache
+def _read_again(dialect: str) -> str:
+    return f"""
+        SELECT r.id, r.fence, c.fence = r.fence, c.state, c.lost_leases,
+               a.check_id IS NOT NULL OR v.outcome IS NOT NULL, v.outcome, v.reason
+        FROM {rowset(dialect, "id uuid, fence bigint")} JOIN jurat_checks c ON c.id = r.id
+        LEFT JOIN jurat_attempts a ON a.check_id = r.id AND a.fence = r.fence
+        LEFT JOIN jurat_verdicts v ON v.check_id = r.id AND v.fence = r.fence"""
+
+
+_CODE_COLUMNS = "check_id uuid, list text, fingerprint text"
+
+
+@lru_cache
+def _redeem(dialect: str) -> str:
+    return f"""
+        UPDATE jurat_codes SET redeemed_by = r.check_id, redeemed_at = {now(dialect)}
+        FROM {rowset(dialect, _CODE_COLUMNS)}
+        WHERE jurat_codes.list = r.list AND jurat_codes.fingerprint = r.fingerprint
+          AND redeemed_by IS NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > {now(dialect)})
+        RETURNING redeemed_by"""
+
+
+@lru_cache
+def _why_not(dialect: str) -> str:
+    return f"""
+        SELECT r.check_id, CASE WHEN k.list IS NULL THEN 'code_unknown'
+                                WHEN k.revoked_at IS NOT NULL THEN 'code_revoked'
+                                WHEN k.redeemed_by IS NOT NULL THEN 'code_used' ELSE 'code_expired' END
+        FROM {rowset(dialect, _CODE_COLUMNS)}
+        LEFT JOIN jurat_codes k ON k.list = r.list AND k.fingerprint = r.fingerprint"""

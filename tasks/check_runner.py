@@ -1,0 +1,268 @@
+"""Doing one check: open the answer, ask the source, decide. Whatever happens, an entry for the ledger comes out."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import structlog
+
+from adapters.base import (
+    Finding,
+    Found,
+    NeedsPerson,
+    Places,
+    Query,
+    Refused,
+    Source,
+    SourceError,
+    SourceOfMany,
+    Unreadable,
+    of_many,
+)
+from config.configuration import Question
+from jurat.answers import encode, validate
+from jurat.candidates import seal_candidates
+from jurat.errors import InvalidAnswer
+from jurat.seal import KEY_ID_LENGTH, Unopenable, Unseal
+from jurat.vocabulary import Outcome, Reason
+from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Later, Settle
+from tasks.crash_points import crash_point
+from tasks.plan import Plan
+from tasks.rules.decision import Candidates, decide, decide_without_look_up, wait_for_zone
+
+log = structlog.get_logger("jurat.checks")
+
+KEY_RETRY = 5.0
+"""Seconds before a check is claimed again whose answer no key of ours is for. Claims leave those to other workers, so
+that hardly any comes so far."""
+
+FAILED_RETRY = 30.0
+"""Seconds before a check is tried again that our own code failed on."""
+
+
+class CheckRunner:
+    """Does checks under a plan. Thread-safe."""
+
+    def __init__(
+        self,
+        unseal: Unseal,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._unseal = unseal
+        self._keys = frozenset(unseal.key_ids)
+        self._clock = clock
+        self._jitter = jitter
+
+    def run(self, held: ClaimedCheck, plan: Plan) -> CheckResult:
+        """Look up one check and decide what becomes of it. Never raises but for what ends the process."""
+        try:
+            ready = self._prepare(held, plan)
+            if isinstance(ready, CheckResult):
+                return ready
+            begun = self._clock()
+            crash_point("look_up.begins")
+            found = self._ask(ready, plan.sources[held.source])
+            crash_point("look_up.ended")
+            return self._conclude(ready, found, begun, plan)
+        except Exception as error:  # noqa: BLE001 - one bad check must not end the thread that serves all others
+            return _broken(held, error, plan)
+
+    def run_many(self, lot: Sequence[ClaimedCheck], plan: Plan) -> list[CheckResult]:
+        """Look up checks of one source, all at once where the source can, and decide what becomes of each."""
+        source = of_many(plan.sources[lot[0].source]) if len(lot) > 1 and lot[0].source in plan.sources else None
+        if source is None:
+            return [self.run(held, plan) for held in lot]
+        entries: list[CheckResult] = []
+        asked: list[_Ready] = []
+        for held in lot:
+            try:
+                ready = self._prepare(held, plan)
+            except Exception as error:  # noqa: BLE001 - as in `run`
+                ready = _broken(held, error, plan)
+            if isinstance(ready, CheckResult):
+                entries.append(ready)
+            else:
+                asked.append(ready)
+        begun = self._clock()
+        crash_point("look_up.begins")
+        in_one_request = plan.at_once(lot[0].source) is not None
+        every = self._ask_many(asked, source, again=not in_one_request)
+        crash_point("look_up.ended")
+        concluded: list[CheckResult] = []
+        for ready, found in zip(asked, every, strict=True):
+            try:
+                concluded.append(self._conclude(ready, found, begun, plan))
+            except Exception as error:  # noqa: BLE001 - as in `run`
+                concluded.append(_broken(ready.held, error, plan))
+        return entries + (_counted_once(concluded) if in_one_request else concluded)
+
+    def _prepare(self, held: ClaimedCheck, plan: Plan) -> CheckResult | _Ready:
+        """What is to be asked for a check, or what becomes of it without a look-up."""
+        question = plan.question(held.consultation, held.question)
+        if question is None:
+            return CheckResult(held, Settle(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING), plan.version)
+        if decision := decide_without_look_up(held, question):
+            return CheckResult(held, decision, plan.version, retain=question.retain_s)
+        if len(held.answer_key or "") == KEY_ID_LENGTH and held.answer_key not in self._keys:
+            return CheckResult(held, GiveBack(KEY_RETRY), plan.version)
+        try:
+            answer = self._open(held, plan.answer_schemas[question.consultation, question.name])
+        except (Unopenable, InvalidAnswer, ValueError, RecursionError) as error:
+            log.warning("answer unreadable", check_id=str(held.id), fence=held.fence, why=type(error).__name__)
+            verdict = Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
+            return CheckResult(held, verdict, plan.version, retain=question.retain_s)
+        if question.zone and question.zone not in plan.zones:
+            missing = Attempt(Ended.FAILED, Reason.CONFIGURATION_MISSING, 0.0)
+            return CheckResult(held, wait_for_zone(held), plan.version, missing, question.retain_s)
+        timeout = plan.configuration.sources[held.source].timeout
+        return _Ready(held, question, Query(answer, question.requirement, timeout))
+
+    def _conclude(self, ready: _Ready, found: Found | SourceError, begun: float, plan: Plan) -> CheckResult:
+        """What becomes of a check whose look-up began at `begun` and gave `found`."""
+        held, question = ready.held, ready.question
+        if isinstance(found, SourceError):
+            log.info("no answer", check_id=str(held.id), source=held.source, reason=found.reason, detail=found.detail)
+        zone = plan.zones.get(question.zone) if question.zone else None
+        decision = decide(
+            held,
+            question,
+            found,
+            answer=ready.query.answer,
+            zone=zone,
+            jitter=self._jitter(),
+            language=getattr(plan.configuration.sources[held.source], "language", "fr"),
+            seal=partial(_sealed, held),
+        )
+        ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
+        now = self._clock()
+        attempt = Attempt(ended, _reason(found, decision), now - begun, isinstance(found, Refused), now)
+        return CheckResult(held, decision, plan.version, attempt, question.retain_s)
+
+    def _open(self, held: ClaimedCheck, schema: str) -> Mapping[str, Any]:
+        """The answer in clear. A row inserted by plain SQL may hold anything, so it is validated here as well."""
+        if held.sealed is None:
+            raise Unopenable("the row has no answer")
+        answer: Mapping[str, Any] = json.loads(self._unseal.open(held.sealed, held.answer_key))
+        validate(answer, schema)
+        encode(answer)
+        return answer
+
+    def _ask(self, ready: _Ready, source: Source) -> Found | SourceError:
+        try:
+            return _checked(source.look_up(ready.query))
+        except SourceError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - an adapter's bug is an answer that we could not read
+            return _failed(ready.held, error)
+
+    def _ask_many(self, asked: Sequence[_Ready], source: SourceOfMany, *, again: bool) -> Sequence[Found | SourceError]:
+        """Ask for all at once; where that fails for a mistake of ours, one by one, if they may be asked for `again`."""
+        if not asked:
+            return []
+        try:
+            found = source.look_up_many([ready.query for ready in asked])
+            if len(found) != len(asked):
+                raise TypeError
+            return [each if isinstance(each, SourceError) else _checked(each) for each in found]
+        except SourceError as error:
+            return [error] * len(asked)
+        except Exception as error:  # noqa: BLE001 - one of them may be what it failed on: the others get their answers
+            if again:
+                return [self._ask(ready, source) for ready in asked]
+            return [_failed(asked[0].held, error)] * len(asked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A check that is about to be looked up."""
+
+    held: ClaimedCheck
+    question: Question
+    query: Query
+
+
+def _sealed(held: ClaimedCheck, candidates: Candidates) -> bytes | None:
+    """The candidates for the platform's eyes alone; None where it gave no key, or none that can be used."""
+    if held.reply_key is None:
+        return None
+    try:
+        return seal_candidates(candidates, held.reply_key)
+    except ValueError:
+        log.warning("reply key unusable", check_id=str(held.id), fence=held.fence)
+        return None
+
+
+def _checked(found: Found) -> Found:
+    """Raises TypeError for what is nothing that a look-up may return."""
+    if not isinstance(found, Finding | Places | NeedsPerson):
+        raise TypeError
+    return found
+
+
+_ASKED_NOBODY = frozenset({Reason.NUMBER_MALFORMED, Reason.ANSWER_UNREADABLE})
+"""Why a look-up ends that may not have asked anybody."""
+
+
+def _counted_once(entries: Sequence[CheckResult]) -> list[CheckResult]:
+    """What became of checks that shared one request. Where nobody was answered, one of the failures counts."""
+    failed = next((entry for entry in entries if entry.attempt and entry.attempt.ended is Ended.FAILED), None)
+    answered = any(
+        entry.attempt and entry.attempt.ended is Ended.ANSWERED and entry.attempt.reason not in _ASKED_NOBODY
+        for entry in entries
+    )
+    if failed is None:
+        return list(entries)
+    return [
+        entry
+        if entry.attempt is None or (entry.attempt.ended is Ended.ANSWERED if answered else entry is failed)
+        else replace(entry, attempt=replace(entry.attempt, counted=False))
+        for entry in entries
+    ]
+
+
+def _failed(held: ClaimedCheck, error: Exception) -> Unreadable:
+    """What an adapter's mistake is taken for. Its message may hold the answer: the log gets its class and place."""
+    log.error(
+        "adapter failed",
+        check_id=str(held.id),
+        source=held.source,
+        error=type(error).__name__,
+        at=_place(error),
+    )
+    return Unreadable(f"the adapter failed with {type(error).__name__}")
+
+
+def _broken(held: ClaimedCheck, error: Exception, plan: Plan) -> CheckResult:
+    """What becomes of a check that our own code failed on."""
+    log.error(  # a traceback's message may hold the answer
+        "check failed", check_id=str(held.id), error=type(error).__name__, at=_place(error)
+    )
+    return CheckResult(held, Later(FAILED_RETRY, Reason.SOURCE_UNREADABLE), plan.version)
+
+
+def _place(error: Exception) -> str:
+    """Where an exception was raised, without anything that it says."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        place = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+def _reason(found: Found | SourceError, decision: Decision) -> Reason:
+    """The reason that the attempt's row names: the source's own word, not what was made of it."""
+    match found:
+        case SourceError() | Finding():
+            return found.reason
+        case NeedsPerson():
+            return Reason.REQUIREMENT_MISSING
+        case Places():
+            return Reason.CONFIGURATION_MISSING if isinstance(decision, GiveBack) else decision.reason

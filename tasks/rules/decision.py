@@ -1,0 +1,208 @@
+"""What becomes of a check after a look-up. Pure: what was found and the time go in, a decision comes out.
+
+Only positive evidence accepts or refuses. A source that gave no answer is asked again until the check's deadline, or
+the next source of the criterion is asked; after that the check is undetermined, or a person decides where the question
+says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from adapters.address.zones import ZoneGeometry
+from adapters.base import (
+    Blocked,
+    Credentials,
+    Finding,
+    Found,
+    InMaintenance,
+    NeedsPerson,
+    Places,
+    RejectedRequest,
+    SourceError,
+    Throttled,
+)
+from config.configuration import Question
+from config.levels import Level
+from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
+from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Decision, Later, NextSource, Review, Settle
+from tasks.rules.residence import decide_residence
+from tasks.rules.residence_evidence import Residence, Side
+
+FIRST_RETRY = 1.0
+LONGEST_RETRY = 60.0
+CREDENTIALS_RETRY = 60.0
+ZONE_RETRY = 30.0
+"""Seconds. A failed look-up is repeated after 1, 2, 4 … 60 s, each shortened by up to half at random; one that our
+credentials failed after 60 s, because a person has to mend them; a zone is looked for after 30 s."""
+
+LONGEST_PAUSE = 3600.0
+"""Seconds that a source's own Retry-After may stop it at most."""
+
+SHUT_OUT_AFTER = 60.0
+SHUT_OUT_PAUSE = 1800.0
+"""Seconds. A source that refuses the connection so soon after it said that it was asked too often has shut us out: it
+is left alone for half an hour, for each further request would prolong that."""
+
+TROUBLE = frozenset(
+    {
+        Reason.SOURCE_UNAVAILABLE,
+        Reason.SOURCE_THROTTLED,
+        Reason.SOURCE_MAINTENANCE,
+        Reason.SOURCE_CREDENTIALS,
+        Reason.SOURCE_UNREADABLE,
+    }
+)
+"""Why a look-up failed, where the source is to blame and not the one request: such failures open its breaker."""
+
+_MISTYPED = COSTS_NO_ROUND - TECHNICAL | {Reason.ANSWER_UNREADABLE}
+"""What only the participant can mend, by another answer: no other source and no person is asked."""
+
+Candidates = Sequence[Mapping[str, str]]
+"""Addresses that may be meant, as answers in clear."""
+
+_SIDES: Mapping[Outcome, Side] = MappingProxyType({Outcome.ACCEPTED: Side.INSIDE, Outcome.REFUSED: Side.OUTSIDE})
+
+
+def decide(
+    held: ClaimedCheck,
+    question: Question,
+    found: Found | SourceError,
+    *,
+    answer: Mapping[str, Any],
+    zone: ZoneGeometry | None,
+    jitter: float,
+    language: str = "fr",
+    seal: Callable[[Candidates], bytes | None] = lambda _: None,
+) -> Decision:
+    """What becomes of `held` after its look-up gave `found`.
+
+    `answer` is the participant's, for comparing an address with what the geocoder found; none of it reaches the
+    decision. `zone` is the question's zone, None when it has none or it is not imported. `jitter` is a random number
+    from 0 to 1 that spreads retries. `language` is that of the geocoder's names. `seal` closes the candidates of an
+    ambiguous address for the platform, None where it wants none.
+    """
+    match found:
+        case SourceError():
+            return _without_answer(held, question, found, jitter)
+        case NeedsPerson(evidence=evidence):
+            return Review(Reason.REQUIREMENT_MISSING, question.review_due_s, evidence)
+        case Places():
+            if zone is None:
+                return wait_for_zone(held)
+            margins = {Level(level): metres for level, metres in question.margins.items()}
+            residence = decide_residence(answer, found, zone, margins, language=language)
+            return _with_residence(held, question, residence, seal)
+        case Finding():
+            return _with_answer(held, question, found)
+
+
+def wait_for_zone(held: ClaimedCheck) -> Later:
+    """The zone of the question is not imported: an administrator may do it before the deadline."""
+    return Later(min(ZONE_RETRY, max(held.seconds_left, 0.0)), Reason.CONFIGURATION_MISSING)
+
+
+def decide_without_look_up(held: ClaimedCheck, question: Question) -> Decision | None:
+    """What becomes of `held` where no look-up is made: it has no answer or none that anybody could open, its deadline
+    has passed, it lost too many workers, or its question no longer names its source. None when it is to be looked up.
+    """
+    if held.sealed is None:  # its participant was erased: no person could decide it either
+        return Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
+    if held.reviewed:
+        return Settle(
+            Outcome.UNDETERMINED, _technical(held.last_reason), {"review": "overdue", "before": held.last_reason}
+        )
+    if held.forsaken:
+        return Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
+    if held.lost_leases >= MOST_LOST_LEASES:
+        return _give_up(question, Reason.WORKER_LOST, {"lost_leases": held.lost_leases})
+    if held.overdue:
+        gone = held.source not in question.sources  # `config apply --force` took it away
+        reason = Reason.CONFIGURATION_MISSING if gone else _technical(held.last_reason)
+        return _give_up(question, reason, {"lookups_failed": held.lookups})
+    if held.source not in question.sources:
+        return NextSource(question.sources[0], Reason.CONFIGURATION_MISSING, leaning=held.leaning)
+    return None
+
+
+def is_shut_out(since_throttled: float | None) -> bool:
+    """Whether a source that now refuses the connection has shut us out; it said so many seconds ago that it was asked
+    too often, or never (None).
+    """
+    return since_throttled is not None and since_throttled <= SHUT_OUT_AFTER
+
+
+def _with_residence(
+    held: ClaimedCheck, question: Question, residence: Residence, seal: Callable[[Candidates], bytes | None]
+) -> Decision:
+    """What becomes of a check for its address. A source that sees it on another side than the one before contradicts
+    it: a third one would not make either of them right, so none is asked.
+    """
+    finding = residence.finding
+    side = _SIDES.get(finding.outcome, residence.leaning)
+    if held.leaning and side and side != held.leaning:
+        evidence = {**finding.evidence, "leaning": held.leaning}
+        return _without_evidence(
+            question, Finding(Outcome.UNDETERMINED, Reason.SOURCES_DISAGREE, evidence, finding.data_date)
+        )
+    decision = _with_answer(held, question, finding, residence.leaning)
+    if isinstance(decision, Settle) and residence.candidates:
+        return replace(decision, candidates=seal(residence.candidates))
+    return decision
+
+
+def _with_answer(held: ClaimedCheck, question: Question, finding: Finding, leaning: str | None = None) -> Decision:
+    if finding.outcome is not Outcome.UNDETERMINED:
+        verdict = Settle(finding.outcome, finding.reason, finding.evidence, finding.data_date, finding.redemption)
+        if finding.claim is None or finding.outcome is not Outcome.ACCEPTED:
+            return verdict
+        # Whose number it is, no source can say: a person looks at it, also where the question has none otherwise.
+        taken = Review(Reason.NUMBER_TAKEN, question.review_due_s, finding.evidence)
+        return replace(verdict, claim=finding.claim, if_taken=taken)
+    if finding.reason not in _MISTYPED and (following := _following(held, question)):
+        return NextSource(following, finding.reason, leaning=leaning or held.leaning)
+    return _without_evidence(question, finding)
+
+
+def _without_evidence(question: Question, finding: Finding) -> Decision:
+    """What becomes of a check for which no further source is asked."""
+    if question.review and finding.reason not in _MISTYPED:
+        return Review(finding.reason, question.review_due_s, finding.evidence)
+    return Settle(finding.outcome, finding.reason, finding.evidence, finding.data_date)
+
+
+def _without_answer(held: ClaimedCheck, question: Question, error: SourceError, jitter: float) -> Decision:
+    wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(held.lookups, 10)) * (1 - jitter / 2)
+    if isinstance(error, Credentials):
+        wait = max(wait, CREDENTIALS_RETRY)
+    pause = None
+    if error.retry_after is not None:
+        wait = max(wait, min(error.retry_after, LONGEST_PAUSE))
+        pause = wait if isinstance(error, Throttled | InMaintenance) else None
+    if following := _following(held, question):
+        return NextSource(following, error.reason, pause, held.leaning)
+    if isinstance(error, RejectedRequest | Blocked):  # asking the same again is useless
+        return _give_up(question, error.reason, {})
+    return Later(min(wait, max(held.seconds_left, 0.0)), error.reason, pause)
+
+
+def _following(held: ClaimedCheck, question: Question) -> str | None:
+    """The source that the criterion asks after this one."""
+    if held.source not in question.sources:
+        return None
+    rest = question.sources[question.sources.index(held.source) + 1 :]
+    return rest[0] if rest else None
+
+
+def _give_up(question: Question, reason: Reason, evidence: Mapping[str, Any]) -> Decision:
+    if question.review:
+        return Review(reason, question.review_due_s, evidence)
+    return Settle(Outcome.UNDETERMINED, reason, evidence)
+
+
+def _technical(reason: Reason | None) -> Reason:
+    """The technical reason behind a check that was never answered in time."""
+    return reason if reason in TECHNICAL else Reason.DEADLINE_PASSED

@@ -1,0 +1,365 @@
+"""The address rule: whether what a geocoder found shows that the participant lives inside or outside of a zone. Pure.
+
+A geocoder always answers something, and orders by a score that says how it sorts, not whether it is right. So only a
+house that carries the number, the postcode and the name that were asked for decides, or a street that lies on one side
+as a whole, and only beyond the margin by which positions may be wrong. Why each rule is as it is:
+docs/contributors/how-an-address-is-decided.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from types import MappingProxyType
+from typing import Any
+
+from adapters.address.house_numbers import same_number
+from adapters.address.parsed_address import ParsedAddress, read_answer, read_postcode
+from adapters.address.street_names import THRESHOLD, has_initial, same_city, similarity
+from adapters.address.zones import ZoneGeometry
+from adapters.base import Finding, Place, Places
+from config.levels import Level
+from jurat.vocabulary import Outcome, Reason
+from tasks.rules.margins import DEFAULT_MARGIN_M, METRES_PER_DEGREE, NEAR_TIE, SCORE_FLOOR, TOUCHING_M, margins_of
+from tasks.rules.residence_evidence import Residence, Side, rounded
+
+OF_ONE_TOWN = frozenset({"address-file"})
+"""Types of source that may hold the addresses of one town alone: whether another town of the same postcode has such a
+street too they do not know, so they decide only where the answer names the town."""
+
+MOST_CANDIDATES = 10
+"""So many addresses of an ambiguous answer are offered for choice at most."""
+
+RULES = (
+    "readable",
+    "consistent",
+    "found",
+    "street",
+    "name",
+    "postcode",
+    "number",
+    "whole_street",
+    "score",
+    "margin",
+    "agreed",
+)
+"""The rules in their order, as `evidence["rules"]` has them. Where one does not hold, those behind it are not there."""
+
+
+_HOUSES = frozenset({Level.HOUSENUMBER, Level.INTERPOLATED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A place, and what of it is as it was asked for. `code` is None where answer or place has no code of the town,
+    `city` says that nothing speaks against the town, `sure` that no other town can be meant.
+    """
+
+    place: Place
+    name: float
+    postcode: bool
+    code: bool | None
+    city: bool
+    sure: bool
+    number: bool
+
+    @property
+    def house(self) -> bool:
+        return self.number and self.place.level in _HOUSES
+
+    @property
+    def address(self) -> tuple[str | None, ...]:
+        place = self.place
+        return place.number, place.street, place.postcode, place.city, place.city_code
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """Where a place lies: `inside` is None where the border crosses it; `distance` is in metres, never negative."""
+
+    inside: bool | None
+    distance: float
+    margin: float
+
+    @property
+    def side(self) -> Side:
+        if self.inside is None or self.distance < max(self.margin, TOUCHING_M):
+            return Side.BORDER
+        return _side(inside=self.inside)
+
+    @property
+    def clearance(self) -> float:
+        """Metres by which it lies beyond its margin; negative within it."""
+        return self.distance - self.margin
+
+
+def decide_residence(
+    answer: Mapping[str, Any],
+    places: Places,
+    zone: ZoneGeometry,
+    margin: Mapping[Level, float] = MappingProxyType({}),
+    score_floor: float | None = None,
+    language: str = "fr",
+) -> Residence:
+    """Whether the address in `answer` lies in `zone`, by the candidates `places`.
+
+    `margin` overrides `MARGIN_M` level by level, in metres; `score_floor` overrides the provider's; `language` is that
+    of the source's names. The finding is accepted (`inside_zone`), refused (`outside_zone`) or undetermined with the
+    first rule that did not hold. Its evidence names neither the address nor its position.
+    """
+    asked = read_answer(answer, language)
+    case = _ResidenceCase(places, zone)
+    if not case.holds("readable", held=not asked.malformed):
+        return case.undetermined(Reason.NUMBER_MALFORMED)
+    if not case.holds("consistent", held=not asked.contradictory):
+        return case.undetermined(Reason.AMBIGUOUS_ADDRESS)
+    candidates = [_compared(asked, place, places, language) for place in places.places]
+    meant = _meant(candidates, initial=has_initial(asked.street, language))
+    for rule, held, reason in (
+        ("found", bool(candidates), Reason.ADDRESS_NOT_FOUND),
+        ("street", any(each.place.street is not None for each in candidates), Reason.LOCALITY_LEVEL),
+        ("name", any(each.name >= THRESHOLD for each in candidates), Reason.STREET_DIFFERS),
+        ("postcode", bool(meant), Reason.POSTCODE_DIFFERS),
+    ):
+        if not case.holds(rule, held=held):
+            return case.undetermined(reason)
+
+    margins = margins_of(places.provider, margin)
+    # Who gave a number lives in a house, who gave none in a street: only such places can decide.
+    fitting = [each for each in meant if (each.house if asked.number else each.place.level is Level.STREET)]
+    judged = sorted((each for each in fitting if each.place.level in margins), key=_likelihood, reverse=True)
+    best = judged[0] if judged else max(meant, key=_likelihood)
+    case.describe(best, candidates)
+    likely = bool(judged) and best.name == max(each.name for each in meant)
+    if asked.number is None:
+        # A number that is written but cannot be read is one that nobody can find.
+        whole = likely and not asked.numbered and all(each.place.extent for each in judged)
+        if not case.holds("whole_street", held=whole):
+            return case.undetermined(Reason.STREET_LEVEL, _leaning(meant, zone))
+    elif not case.holds("number", held=likely):
+        return case.undetermined(Reason.HOUSE_NUMBER_NOT_FOUND, _leaning(meant, zone))
+    floor = SCORE_FLOOR.get(places.provider) if score_floor is None else score_floor
+    if not case.holds("score", held=floor is None or (best.place.score is not None and best.place.score >= floor)):
+        return case.undetermined(Reason.SCORE_TOO_LOW)
+    return _by_position(case, asked, judged, [each for each in meant if each not in judged], margins)
+
+
+class _ResidenceCase:
+    """One question while it is decided: which rules held so far, and what the evidence says."""
+
+    def __init__(self, places: Places, zone: ZoneGeometry) -> None:
+        self.zone = zone
+        self._data_date = places.data_date
+        self._rules: dict[str, bool] = {}
+        self.evidence: dict[str, Any] = {
+            "provider": places.provider,
+            "data_date": places.data_date.isoformat() if places.data_date else None,
+            "zone": zone.name,
+            "zone_version": zone.version,
+            "zone_digest": zone.digest,
+            "candidates": len(places.places),
+            "rules": self._rules,
+        }
+
+    def holds(self, rule: str, *, held: bool) -> bool:
+        """Write down whether a rule held."""
+        self._rules[rule] = held
+        return held
+
+    def describe(self, best: _Candidate, candidates: Sequence[_Candidate]) -> None:
+        """Write down what the best candidate is like."""
+        others = [each.place.score for each in candidates if each is not best and each.place.score is not None]
+        self.evidence |= {
+            "level": str(best.place.level),
+            # Two digits: the whole of a score would be as good as the address to somebody who asks for every address.
+            "score": rounded(best.place.score),
+            "next_score": rounded(max(others, default=None)),
+            "name_similarity": rounded(best.name),
+        }
+
+    def decided(self, side: Side) -> Residence:
+        """The address lies on `side`."""
+        accepted = side is Side.INSIDE
+        outcome = Outcome.ACCEPTED if accepted else Outcome.REFUSED
+        reason = Reason.INSIDE_ZONE if accepted else Reason.OUTSIDE_ZONE
+        return Residence(Finding(outcome, reason, self.evidence, self._data_date))
+
+    def undetermined(
+        self, reason: Reason, leaning: Side | None = None, candidates: tuple[Mapping[str, str], ...] = ()
+    ) -> Residence:
+        """A rule did not hold."""
+        finding = Finding(Outcome.UNDETERMINED, reason, self.evidence, self._data_date)
+        return Residence(finding, leaning, candidates)
+
+
+def _by_position(
+    case: _ResidenceCase,
+    asked: ParsedAddress,
+    judged: Sequence[_Candidate],
+    others: Sequence[_Candidate],
+    margins: Mapping[Level, float],
+) -> Residence:
+    """What follows from where the places lie: those `judged`, the best first, can decide, the `others` cannot."""
+    houses: dict[tuple[str | None, ...], list[Place]] = {}
+    for each in judged:
+        houses.setdefault(each.address, []).append(each.place)
+    spread = {address: _spread(places) for address, places in houses.items()}
+    positions = [_position(each.place, case.zone, margins, spread[each.address]) for each in judged]
+    best = judged[0]
+    # One address may have several positions, of which the one nearest to the border is as good as any.
+    own = min(
+        (there for each, there in zip(judged, positions, strict=True) if each.address == best.address),
+        key=lambda there: there.clearance,
+    )
+    rivals = [each for each in others if _is_rival(each, best) and _elsewhere(each.place, own, case.zone, margins)]
+    least = min(each.margin for each in positions)
+    case.evidence |= {"margin_m": own.margin, "distance_m": _coarse(own), "houses": len(judged)}
+    case.evidence |= {"least_margin_m": least} if least < own.margin else {}
+    sure = all(each.sure for each in judged)
+    clear = case.holds("margin", held=own.side is not Side.BORDER)
+    agreed = case.holds("agreed", held=sure and not rivals and all(each.side is own.side for each in positions))
+    if not clear:
+        leans = sure and own.inside is not None and not rivals and all(each.inside is own.inside for each in positions)
+        reason = Reason.NEAR_BORDER if asked.number else Reason.STREET_LEVEL
+        return case.undetermined(reason, _side(inside=bool(own.inside)) if leans else None)
+    if not agreed:
+        return case.undetermined(Reason.AMBIGUOUS_ADDRESS, candidates=_answers(asked, [*judged, *rivals]))
+    return case.decided(own.side)
+
+
+def _compared(asked: ParsedAddress, place: Place, places: Places, language: str) -> _Candidate:
+    """How `place` compares with what was asked for. A town that was not asked for is no difference."""
+    code = asked.city_code == place.city_code.upper() if asked.city_code and place.city_code else None
+    named = bool(asked.city and place.city) and same_city(asked.city, place.city or "", language)
+    return _Candidate(
+        place=place,
+        name=similarity(asked.street, place.street, language, places.unknown_words) if place.street else 0.0,
+        postcode=bool(asked.postcode) and asked.postcode == read_postcode(place.postcode or ""),
+        code=code,
+        city=bool(code) or named or (not asked.city and code is None),
+        sure=bool(code) or named or places.provider not in OF_ONE_TOWN,
+        number=asked.number is not None and same_number(asked.number, place.number, language),
+    )
+
+
+def _meant(candidates: Sequence[_Candidate], *, initial: bool) -> list[_Candidate]:
+    """The candidates that may be what was meant. A name that is written exactly so leaves no room for similar ones: not
+    where the postcode is another one either, for then it is the postcode that is wrong and not the name. With an
+    `initial` it leaves room for them in its own town: "A. Dumas" may be written in full.
+
+    Where some street of such a name has the postcode that was asked for, or the town's code, one without is not meant.
+    """
+    alike = [each for each in candidates if each.name >= THRESHOLD]
+    by_postcode, by_code = any(each.postcode for each in alike), any(each.code for each in alike)
+    here = [
+        each
+        for each in alike
+        if each.city and (each.postcode if by_postcode else each.code) and not (by_code and each.code is False)
+    ]
+    if not any(each.name == 1.0 for each in alike):
+        return here
+    exact = [each for each in here if each.name == 1.0]
+    return here if exact and initial else exact
+
+
+def _likelihood(candidate: _Candidate) -> tuple[float, float]:
+    return candidate.name, candidate.place.score or 0.0
+
+
+def _is_rival(other: _Candidate, best: _Candidate) -> bool:
+    """Whether `other` is another street than `best`, and no less likely to speak of.
+
+    The score of a street is no measure beside that of a house: there the names alone are compared.
+    """
+    here, there = best.place, other.place
+    if (here.street, here.postcode, here.city) == (there.street, there.postcode, there.city):
+        return False
+    if here.level is there.level and here.score is not None and there.score is not None:
+        return there.score >= here.score - NEAR_TIE
+    return other.name >= best.name - NEAR_TIE
+
+
+def _elsewhere(place: Place, own: _Position, zone: ZoneGeometry, margins: Mapping[Level, float]) -> bool:
+    """Whether some house of a street may lie on another side than the address that decides: unless all of it, or its
+    point where nobody knows how far it reaches, is clear of the border on the same side.
+    """
+    inside, distance = zone.locate_box(place.extent) if place.extent else zone.locate(place.longitude, place.latitude)
+    margin = margins.get(Level.STREET, DEFAULT_MARGIN_M[Level.STREET])
+    return _Position(inside, distance, margin).side is not _side(inside=bool(own.inside))
+
+
+def _leaning(meant: Sequence[_Candidate], zone: ZoneGeometry) -> Side | None:
+    """The side on which each street that may be meant lies as a whole; None where not all are known to, or on one."""
+    boxes = [each.place.extent for each in meant if each.place.level is Level.STREET and each.sure]
+    sides = {zone.locate_box(box)[0] if box else None for box in boxes}
+    if len(boxes) < len(meant) or len(sides) != 1:
+        return None
+    (inside,) = sides
+    return None if inside is None else _side(inside=inside)
+
+
+def _position(place: Place, zone: ZoneGeometry, margins: Mapping[Level, float], spread: float) -> _Position:
+    """Where a place lies. What has positions `spread` metres apart (a block with many doors) may lie as far from it."""
+    if place.level is Level.STREET:
+        inside, distance = zone.locate_box(place.extent) if place.extent else (None, 0.0)
+    else:
+        inside, distance = zone.locate(place.longitude, place.latitude)
+    return _Position(inside, distance, max(margins[place.level], spread))
+
+
+def _spread(places: Sequence[Place]) -> float:
+    """Metres between the two positions of one house that lie farthest apart, rounded up: it stands in the evidence, and
+    as it is it would be as good as the address.
+    """
+    houses = [place for place in places if place.level is not Level.STREET]
+    across = METRES_PER_DEGREE * math.cos(math.radians(houses[0].latitude)) if houses else 0.0
+    widest = max(
+        (
+            math.hypot((one.longitude - other.longitude) * across, (one.latitude - other.latitude) * METRES_PER_DEGREE)
+            for one, other in combinations(houses, 2)
+        ),
+        default=0.0,
+    )
+    step = _step(widest)
+    return math.ceil(widest / step) * step
+
+
+def _side(*, inside: bool) -> Side:
+    return Side.INSIDE if inside else Side.OUTSIDE
+
+
+def _answers(asked: ParsedAddress, candidates: Sequence[_Candidate]) -> tuple[Mapping[str, str], ...]:
+    """The addresses of `candidates` as the participant could have written them, each once, with the town's code where
+    nothing else tells the town. One alone is nothing to choose from, unless it tells the town that was not asked for.
+    """
+    answers: list[tuple[dict[str, str], str | None]] = []
+    for each in sorted(candidates, key=_likelihood, reverse=True):
+        place = each.place
+        fields = {
+            "number": place.number or (str(asked.number) if asked.number else None),
+            "street": place.street,
+            "postcode": place.postcode or asked.postcode,
+            "city": place.city,
+        }
+        answer = {name: value for name, value in fields.items() if value}
+        if (answer, place.city_code) not in answers:
+            answers.append((answer, place.city_code))
+    plain = [answer for answer, _ in answers]
+    offered = tuple(
+        {**answer, "city_code": code} if code and ("city" not in answer or plain.count(answer) > 1) else answer
+        for answer, code in answers[:MOST_CANDIDATES]
+    )
+    confirms = not all(each.sure for each in candidates) and bool({"city", "city_code"} & offered[0].keys())
+    return offered if len(offered) > 1 or confirms else ()
+
+
+def _coarse(position: _Position) -> int:
+    """Metres to the border, negative outside, rounded towards it: too coarse to find a house by."""
+    step = _step(position.distance)
+    return int((1 if position.inside else -1) * (position.distance // step) * step)
+
+
+def _step(metres: float) -> int:
+    return 5 if metres < 100 else 50 if metres < 1000 else 500

@@ -1,0 +1,94 @@
+"""An expression that finds nothing in the answers of tests is told at its own line."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.adapters.registry_tests.test_examination import WHOLE, faults
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "place", "said", "hint"),
+    [
+        (
+            "record__from",
+            "body.professional",
+            "record.from",
+            "no record stands here in {}",
+            "did you mean 'body.professionals'?",
+        ),
+        (
+            "record__from",
+            "body",
+            "record.from",
+            "what stands here in {} is no record, for no field finds anything in it",
+            "did you mean 'body.professionals'?",
+        ),
+        (
+            "record__fields__number",
+            "nummer",
+            "record.fields.number",
+            "nothing stands here in {}",
+            "did you mean 'number'?",
+        ),
+        (
+            "record__fields__professions",
+            "profession.kode",
+            "record.fields.professions",
+            "nothing stands here in {}",
+            "did you mean 'code'?",
+        ),
+        (
+            "record__fields__names",
+            "names[].{family: surname, given: given}",
+            "record.fields.names",
+            "no family name stands here in {}",
+            "did you mean 'family'?",
+        ),
+        *(
+            (
+                "record__fields__names",
+                written,
+                "record.fields.names",
+                "what stands here in {} is no list of {{family, given}}",
+                hint,
+            )
+            for written, hint in (
+                ("names[].family", 'write it like "[{family: KEY, given: KEY}]"'),
+                ("names[0].family", 'write it like "[{family: KEY, given: KEY}]"'),
+                ("names[].{famly: family, given: given}", "did you mean 'family'?"),
+                ("[{famly: names[0].family, given: names[0].given}]", "did you mean 'family'?"),
+            )
+        ),
+        (
+            "record__fields__status",
+            "state",
+            "record.fields.status",
+            "nothing stands here in {}",
+            "did you mean 'status'?",
+        ),
+        (
+            "record__status",
+            {"active": ["A"], "inactive": ["suspended", "struck_off"]},
+            "record.status",
+            "the status in {} is none of these words",
+            "add it to one of the meanings",
+        ),
+    ],
+)
+def test_an_expression_that_finds_nothing_is_told_once_at_its_line(
+    path: str, value: Any, place: str, said: str, hint: str
+) -> None:
+    """And not at each test that fails for it."""
+    assert faults(**{path: value}) == [(place, said.format("the answer of the test 'a physician'"), hint)]
+
+
+def test_a_test_that_fails_for_what_it_expects_is_told_there() -> None:
+    tests = copy.deepcopy(WHOLE["tests"])
+    tests[0]["input"]["given_name"] = "Ottilie"
+    ((place, said, _),) = [each for each in faults(tests=tests) if each[0].startswith("tests.0")]
+    assert place == "tests.0.expect"
+    assert said == "the test 'a physician' expects accepted and gives undetermined/name_differs: rules[1] decided"

@@ -1,0 +1,107 @@
+"""The list of members that tests import and look up."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from adapters.base import Finding, Query, SourceError
+from adapters.fingerprints import Fingerprints
+from adapters.registry.roster import RegisterFileAdapter
+from cli.imports.roster import ImportedList, NewList, import_list
+from config.registry import RegisterFileSource
+from jurat.vocabulary import Outcome, Reason
+from store.datasets.rosters import Enrolling
+from store.lookups import StoredPeople
+from store.queries import Queries
+
+HEADER = "Ref No;Surname;Given;Status;Town"
+DAY = date(2026, 11, 1)
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+OLD, NEW = b"o" * 32, b"n" * 32
+KEYS = Fingerprints([OLD])
+
+ACCEPTED = (Outcome.ACCEPTED, Reason.RECORD_MATCHES)
+INACTIVE = (Outcome.REFUSED, Reason.STATUS_INACTIVE)
+NOBODY = (Outcome.UNDETERMINED, Reason.RECORD_NOT_FOUND)
+AMBIGUOUS = (Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD)
+
+
+def model(**changes: Any) -> RegisterFileSource:
+    written = {
+        "type": "register-file",
+        "register": "members",
+        "max_age": "60d",
+        "file": {"encoding": "utf-8", "delimiter": ";", "number": "Ref No", "keep": ["Surname", "Given", "Status"]},
+        "inputs": {"number": {"clean": ["digits"]}, "family_name": {}, "given_name": {}},
+        "record": {
+            "fields": {"names": "{family: Surname, given: Given}", "status": "Status"},
+            "status": {"active": ["on"], "inactive": ["off"]},
+        },
+        "rules": [
+            {"check": "equals", "field": "number", "input": "number"},
+            {"check": "name", "family": "family_name", "given": "given_name"},
+            {"check": "status", "is": "active"},
+        ],
+    }
+    return RegisterFileSource.model_validate({**written, **changes})
+
+
+ROWS = ["9000 010 000;Valombre;Iris;on;Valmont", "9000010372;Sardel;Maëlle;off;Valmont"]
+
+
+def asked(number: str, family: str = "Valombre", given: str = "Iris") -> Query:
+    return Query({"number": number, "family_name": family, "given_name": given})
+
+
+IRIS = asked("9000010000")
+MAELLE = asked("9000010372", "Sardel", "Maelle")
+
+
+def file_of(path: Path, *rows: str) -> Path:
+    path.write_text("\n".join([HEADER, *rows]), "utf-8")
+    return path
+
+
+def enrolled(
+    enrolling: Enrolling, folder: Path, *rows: str, day: date = DAY, keys: Fingerprints = KEYS, **changes: Any
+) -> ImportedList:
+    options = {name: changes.pop(name) for name in ("skip_malformed",) if name in changes}
+    force = changes.pop("force", False)
+    new = NewList(file_of(folder / "a.csv", *rows), model(**changes), day, **options)
+    return import_list(enrolling, new, keys, "Iris", force=force)
+
+
+def adapter(engine: Engine, keys: Fingerprints = KEYS, now: datetime = NOW, **changes: Any) -> RegisterFileAdapter:
+    return RegisterFileAdapter(model(**changes), StoredPeople(Queries(engine)), keys, lambda: now)
+
+
+def told(found: object) -> tuple[Outcome, Reason]:
+    assert isinstance(found, Finding)
+    return found.outcome, found.reason
+
+
+def states(engine: Engine) -> dict[int, str]:
+    with engine.begin() as connection:
+        found = connection.execute(text("SELECT version, state FROM jurat_registers ORDER BY version")).all()
+    return {row.version: row.state for row in found}
+
+
+def stored(engine: Engine) -> list[dict[str, str]]:
+    with engine.begin() as connection:
+        found = connection.execute(text("SELECT kept FROM jurat_register_people ORDER BY register, line")).scalars()
+        return [each if isinstance(each, dict) else json.loads(each) for each in found]
+
+
+def error_of(source: RegisterFileAdapter, query: Query = IRIS) -> SourceError:
+    with pytest.raises(SourceError) as raised:
+        source.look_up(query)
+    (found,) = source.look_up_many([query])
+    assert isinstance(found, SourceError)
+    assert found.detail == raised.value.detail
+    return found

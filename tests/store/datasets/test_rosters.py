@@ -1,0 +1,237 @@
+"""Lists of people in the database: looked up in one statement, on both engines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from adapters.base import Credentials, Finding, Unavailable
+from adapters.fingerprints import Fingerprints
+from jurat.database import open_engine
+from jurat.vocabulary import Outcome, Reason
+from store.datasets.rosters import Enrolling
+from store.queries import Queries
+from tests.store.datasets.members import (
+    ACCEPTED,
+    AMBIGUOUS,
+    DAY,
+    INACTIVE,
+    IRIS,
+    MAELLE,
+    NEW,
+    NOBODY,
+    OLD,
+    ROWS,
+    adapter,
+    asked,
+    enrolled,
+    error_of,
+    model,
+    stored,
+    told,
+)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = open_engine(database_url, pool_size=8)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def enrolling(engine: Engine) -> Enrolling:
+    return Enrolling(engine)
+
+
+# -- looking up
+
+
+def test_people_are_looked_up_by_their_number(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
+    enrolled(enrolling, tmp_path, *ROWS)
+    source = adapter(engine)
+    found = source.look_up(asked("9000-010-000"))
+    assert told(found) == ACCEPTED
+    assert isinstance(found, Finding)
+    assert found.data_date == DAY
+    assert found.evidence == {"version": 1, "register_version": 1, "records": 1, "name": "exact", "status": "active"}
+    assert told(source.look_up(MAELLE)) == INACTIVE
+    assert told(source.look_up(asked("9000010372"))) == (Outcome.UNDETERMINED, Reason.NAME_DIFFERS)
+    assert told(source.look_up(asked("1"))) == NOBODY
+    assert told(source.look_up(asked("no number"))) == (Outcome.UNDETERMINED, Reason.NUMBER_MALFORMED)
+    source.close()
+
+
+def test_neither_the_number_nor_another_column_is_stored(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
+    enrolled(enrolling, tmp_path, *ROWS)
+    assert stored(engine) == [
+        {"Surname": "Valombre", "Given": "Iris", "Status": "on"},
+        {"Surname": "Sardel", "Given": "Maëlle", "Status": "off"},
+    ]
+    with engine.begin() as connection:
+        everything = repr(connection.execute(text("SELECT * FROM jurat_register_people")).all())
+        everything += repr(connection.execute(text("SELECT * FROM jurat_registers")).all())
+    for secret in ("9000010000", "9000 010 000", "Valmont"):
+        assert secret not in everything
+
+
+def test_where_the_rules_ask_for_no_name_none_is_stored(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
+    nameless: dict[str, Any] = {
+        "file": {"encoding": "utf-8", "delimiter": ";", "number": "Ref No"},
+        "record": {"fields": {}, "absent": "refused"},
+        "rules": [{"check": "equals", "field": "number", "input": "number"}],
+        "inputs": {"number": {"clean": ["digits"]}},
+    }
+    enrolled(enrolling, tmp_path, *ROWS, **nameless)
+    assert stored(engine) == [{}, {}]
+    source = adapter(engine, **nameless)
+    assert told(source.look_up(IRIS)) == ACCEPTED
+    assert told(source.look_up(asked("1"))) == (Outcome.REFUSED, Reason.RECORD_NOT_FOUND)
+
+
+def test_absence_refuses_only_where_the_list_names_everybody(
+    enrolling: Enrolling, engine: Engine, tmp_path: Path
+) -> None:
+    record = {**model().record.model_dump(mode="json", by_alias=True), "absent": "refused"}
+    enrolled(enrolling, tmp_path, *ROWS)
+    assert told(adapter(engine, record=record).look_up(asked("1"))) == (Outcome.REFUSED, Reason.RECORD_NOT_FOUND)
+    assert told(adapter(engine).look_up(asked("1"))) == NOBODY
+    enrolled(enrolling, tmp_path, *ROWS, ";Vigie;Lazare;on;Valmont", skip_malformed=True)
+    assert told(adapter(engine, record=record).look_up(asked("1"))) == NOBODY
+
+
+def test_a_number_that_stands_twice_is_ambiguous(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
+    done = enrolled(enrolling, tmp_path, *ROWS, ROWS[0], *["9000010745;X;Y;off;Z"] * 5)
+    assert (done.shared, done.sharing, done.row.people) == (2, 7, 8)
+    source = adapter(engine)
+    assert [told(source.look_up(query)) for query in (IRIS, MAELLE, asked("9000010745"))] == [
+        AMBIGUOUS,
+        INACTIVE,
+        AMBIGUOUS,
+    ]
+    found = source.look_up(asked("9000010745"))
+    assert isinstance(found, Finding)
+    assert found.evidence["records"] == 2
+
+
+def test_a_whole_claim_is_looked_up_in_one_statement(
+    enrolling: Enrolling, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrolled(enrolling, tmp_path, *ROWS, *(f"{number};Valombre;Iris;on;Valmont" for number in range(100, 160)))
+    calls: list[int] = []
+    whole = Queries.people
+
+    def counting(self: Queries, register: str, numbers: Any = ()) -> Any:
+        calls.append(len(numbers))
+        return whole(self, register, numbers)
+
+    monkeypatch.setattr(Queries, "people", counting)
+    queries = [asked(str(number)) for number in range(100, 150)]
+    queries += [asked("x"), asked("7"), MAELLE, IRIS, IRIS]
+    found = adapter(engine, Fingerprints([NEW, OLD])).look_up_many(queries)
+    malformed = (Outcome.UNDETERMINED, Reason.NUMBER_MALFORMED)
+    assert [told(each) for each in found] == [ACCEPTED] * 50 + [malformed, NOBODY, INACTIVE, ACCEPTED, ACCEPTED]
+    assert calls == [2 * 53]
+
+
+def test_whatever_is_typed_is_looked_up_as_it_is_stored(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
+    names = ["O'Brien", 'De "la" Tour', "Back\\slash", "\\N", "\\.", "Мельник", "🏠", "%s :numbers", "Tab\\tstop"]
+    quoted = [f"{number};{json.dumps(name, ensure_ascii=False)[1:-1]};x;on;y" for number, name in enumerate(names, 1)]
+    rows = [row.replace('\\"', "''").replace("\\\\", "\\") for row in quoted]
+    enrolled(enrolling, tmp_path, *rows)
+    assert [row["Surname"] for row in stored(engine)] == [row.split(";")[1] for row in rows]
+
+
+# -- no answer
+
+
+def test_without_a_list_its_checks_wait(engine: Engine) -> None:
+    error = error_of(adapter(engine))
+    assert isinstance(error, Unavailable)
+    assert error.detail == "the register members is not imported; run `bin/jurat registers import members FILE`"
+
+
+@pytest.mark.parametrize(("days", "too_old"), [(59, False), (60, False), (61, True), (900, True)])
+def test_a_list_that_is_too_old_answers_nothing(
+    enrolling: Enrolling, engine: Engine, tmp_path: Path, days: int, *, too_old: bool
+) -> None:
+    enrolled(enrolling, tmp_path, *ROWS)
+    source = adapter(engine, now=datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=days))
+    if too_old:
+        error = error_of(source)
+        assert isinstance(error, Unavailable)
+        assert "has data of 2026-11-01, which is older" in error.detail
+        assert error_of(source, asked("1")).detail == error.detail
+    else:
+        assert told(source.look_up(IRIS)) == ACCEPTED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"inputs": {"number": {"clean": ["alnum"]}, "family_name": {}, "given_name": {}}},
+        {"inputs": {"number": {"clean": ["digits"], "format": "luhn"}, "family_name": {}, "given_name": {}}},
+        {"file": {"encoding": "utf-8", "delimiter": ";", "number": "No", "keep": ["Surname", "Given", "Status"]}},
+    ],
+)
+def test_a_list_that_was_stored_in_another_way_answers_nothing(
+    enrolling: Enrolling, engine: Engine, tmp_path: Path, changes: Mapping[str, Any]
+) -> None:
+    enrolled(enrolling, tmp_path, *ROWS)
+    error = error_of(adapter(engine, **changes), asked("18"))
+    assert isinstance(error, Unavailable)
+    assert "import it again" in error.detail
+
+
+def test_a_malformed_number_is_told_also_where_there_is_no_list(engine: Engine) -> None:
+    found = adapter(engine).look_up_many([asked("x"), IRIS])
+    assert told(found[0]) == (Outcome.UNDETERMINED, Reason.NUMBER_MALFORMED)
+    assert isinstance(found[1], Unavailable)
+    assert told(adapter(engine).look_up(asked(""))) == (Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
+
+
+def test_a_database_that_is_away_is_an_outage(postgresql_url: str) -> None:
+    engine = open_engine(postgresql_url.rsplit("/", 1)[0] + "/nowhere")
+    try:
+        with pytest.raises(Unavailable, match="did not answer"):
+            adapter(engine).look_up(IRIS)
+    finally:
+        engine.dispose()
+
+
+# -- keys
+
+
+def test_an_older_key_still_finds_until_the_list_is_imported_with_the_new_one(
+    enrolling: Enrolling, engine: Engine, tmp_path: Path
+) -> None:
+    enrolled(enrolling, tmp_path, *ROWS)
+    both = Fingerprints([NEW, OLD])
+    assert told(adapter(engine, both).look_up(IRIS)) == ACCEPTED
+    done = enrolled(enrolling, tmp_path, *ROWS, keys=both)
+    assert (done.row.version, done.row.key_id) == (2, both.key_ids[0])
+    assert told(adapter(engine, both).look_up(IRIS)) == ACCEPTED
+    assert told(adapter(engine, Fingerprints([NEW])).look_up(IRIS)) == ACCEPTED
+
+
+def test_a_key_that_is_not_here_is_no_proof_of_absence(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
+    enrolled(enrolling, tmp_path, *ROWS)
+    record = {**model().record.model_dump(mode="json", by_alias=True), "absent": "refused"}
+    error = error_of(adapter(engine, Fingerprints([NEW]), record=record))
+    assert isinstance(error, Credentials)
+    assert "a key that JURAT_HASH_KEYS does not have" in error.detail
+
+
+def test_the_same_number_has_another_hash_in_another_list(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
+    for register in ("members", "physicians"):
+        enrolled(enrolling, tmp_path, ROWS[0], register=register)
+    with engine.begin() as connection:
+        numbers = connection.execute(text("SELECT number FROM jurat_register_people")).scalars().all()
+    assert len({bytes(number) for number in numbers}) == 2
+    assert {len(number) for number in numbers} == {16}

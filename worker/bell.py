@@ -1,0 +1,37 @@
+"""The bell: the one Celery task. It says that there may be work; what the work is stands in the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from celery import shared_task
+
+from jurat.ring import TASK
+from tasks.crash_points import crash_point
+
+_listeners: list[Callable[[], None]] = []
+
+
+def listen(listener: Callable[[], None]) -> None:
+    """Have `listener` called at every bell that reaches this process."""
+    _listeners.append(listener)
+
+
+def forget(listener: Callable[[], None]) -> None:
+    """Stop calling `listener`."""
+    if listener in _listeners:
+        _listeners.remove(listener)
+
+
+def wake() -> None:
+    """Wake the engines of this process. Many bells wake them once."""
+    crash_point("bell.heard")
+    for listener in tuple(_listeners):
+        listener()
+    crash_point("bell.rung")
+
+
+@shared_task(name=TASK, ignore_result=True)
+def ring() -> None:
+    """The task that a bell's message names. Our own consumer takes the way without Celery's tracing."""
+    wake()

@@ -1,1 +1,0 @@
-"""The commands of bin/jurat, one module for each subject."""

@@ -1,0 +1,97 @@
+"""Stops this process from asking a source on and on while its breaker is about to open, or the source to be paused.
+
+Both stand in the database, and follow when failures are written. By then a process may have begun dozens of look-ups
+more. So it sees for itself, as look-ups end: after as many failures in a row as put the source in doubt
+(`Breaker.doubt`), and after one that asks for a pause, what was claimed before is given back, until the ledger knows of
+all of them and its claims take that into account. What the ledger knows from other processes counts as well.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
+from tasks.rules.decision import TROUBLE
+from tasks.rules.rate_limits import Breaker
+
+
+class LocalBreaker:
+    """One process's view of the sources that fail. Thread-safe; a look-up that succeeds costs no lock."""
+
+    def __init__(self, breaker: Callable[[str], Breaker], clock: Callable[[], float] = time.monotonic) -> None:
+        self._breaker = breaker
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failed: dict[str, int] = {}
+        self._unwritten: Counter[str] = Counter()
+        self._known: Mapping[str, int] = {}
+        self.shut: dict[str, float] = {}
+        """By source: what was claimed before that time is given back. Infinite until the ledger knows."""
+
+    def saw(self, entries: Iterable[CheckResult]) -> None:
+        """Look-ups have ended."""
+        for entry in entries:
+            source = entry.held.source
+            if entry.attempt is None or not entry.attempt.counted:
+                continue
+            if entry.attempt.ended is Ended.ANSWERED:
+                if source in self._failed:
+                    self._failed.pop(source, None)
+            elif in_trouble(entry.attempt):
+                with self._lock:
+                    self._unwritten[source] += 1
+                    self._failed[source] = self._failed.get(source, 0) + 1
+                    if self._failed[source] >= self._breaker(source).doubt or _asks_for_pause(entry):
+                        self.shut[source] = math.inf
+
+    def written(self, entries: Iterable[CheckResult]) -> None:
+        """What came of look-ups is written, or refused."""
+        for entry in entries:
+            if entry.attempt is not None and in_trouble(entry.attempt):
+                with self._lock:
+                    self._unwritten[entry.held.source] -= 1
+
+    def told(self, failures: Mapping[str, int]) -> None:
+        """The ledger says how many failures in a row each source has, over all processes."""
+        for source, count in failures.items():
+            if count >= self._breaker(source).doubt:
+                with self._lock:
+                    self.shut[source] = math.inf
+
+    def seen(self, failures: Mapping[str, int], asked: float) -> None:
+        """The ledger said at `asked` how many failures in a row the sources have that failed last. Where there are more
+        than it said before, what was claimed until then was claimed without knowing of them.
+        """
+        with self._lock:
+            for source, count in failures.items():
+                if count >= self._breaker(source).doubt and count > self._known.get(source, 0):
+                    self.shut[source] = max(asked, self.shut.get(source, asked))
+            self._known = failures
+
+    def noted(self) -> None:
+        """The ledger knows of all failures that are written: claims that are made from now on may be trusted."""
+        if not self.shut:
+            return
+        with self._lock:
+            now = self._clock()
+            for source, since in self.shut.items():
+                if since == math.inf and self._unwritten[source] <= 0:
+                    self.shut[source] = now
+                    self._failed.pop(source, None)
+
+    def is_shut(self, source: str) -> bool:
+        """Whether nothing of this source is to be claimed now."""
+        return self.shut.get(source) == math.inf
+
+
+def in_trouble(attempt: Attempt) -> bool:
+    """Whether an attempt says that its source is in trouble, and not only that this one request was no good."""
+    return attempt.ended is Ended.FAILED and attempt.reason in TROUBLE and attempt.counted
+
+
+def _asks_for_pause(entry: CheckResult) -> bool:
+    return isinstance(entry.decision, Later | NextSource) and entry.decision.pause is not None

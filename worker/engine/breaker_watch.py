@@ -1,0 +1,35 @@
+"""Looks whether sources fail for other workers, while checks of theirs wait here for their starts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+from worker.engine.breaker import LocalBreaker
+from worker.engine.delay_queue import DelayQueue
+from worker.engine.threads import EngineThread
+
+LOOK_EVERY = 0.05
+"""Seconds between two looks. With several workers each has some of a source's starts, up to a second ahead, and would
+else find out about an outage by failures of its own."""
+
+
+class _Failing(Protocol):
+    def failing(self) -> Mapping[str, int]: ...
+
+
+class BreakerWatch(EngineThread):
+    """Tells the local breaker what the store knows of failures, while starts are about to come. No start waits."""
+
+    def __init__(self, sources: _Failing, delay_queue: DelayQueue, breaker: LocalBreaker) -> None:
+        super().__init__("breaker-watch")
+        self._sources = sources
+        self._delay_queue = delay_queue
+        self._breaker = breaker
+
+    def step(self) -> None:
+        if self._delay_queue.waits(2 * LOOK_EVERY):
+            asked = time.monotonic()
+            self._breaker.seen(self._sources.failing(), asked)
+        self.stopping.wait(LOOK_EVERY)

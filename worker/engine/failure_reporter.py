@@ -1,0 +1,181 @@
+"""What this process saw of the sources, told to the ledger: figures each second, and trouble at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from jurat.vocabulary import Reason
+from store.queue.source_health import SourceFigures
+from store.queue.sources import Sources
+from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
+from tasks.rules.decision import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
+from tasks.rules.rate_limits import LATE, Breaker
+from worker.engine.breaker import LocalBreaker
+
+log = structlog.get_logger("jurat.sources")
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was seen of one source since the ledger was told. `trailing` failures came after the last answer."""
+
+    answered: int = 0
+    failed: int = 0
+    trailing: int = 0
+    last_failure: Reason | None = None
+    answered_at: float = 0.0
+    failed_at: float = 0.0
+
+    def count(self, attempt: Attempt, at: float) -> None:
+        if attempt.ended is Ended.ANSWERED:
+            self.answered += 1
+            self.trailing = 0
+            self.answered_at = at
+            return
+        self.last_failure, self.failed_at = attempt.reason, at
+        if attempt.reason in TROUBLE:
+            self.failed += 1
+            self.trailing += 1
+
+    def add(self, later: _Tally) -> None:
+        """What was seen after this."""
+        self.trailing = later.trailing if later.answered else self.trailing + later.trailing
+        self.answered += later.answered
+        self.failed += later.failed
+        if later.answered:
+            self.answered_at = later.answered_at
+        if later.last_failure:
+            self.last_failure, self.failed_at = later.last_failure, later.failed_at
+
+    def figures(self, now: float) -> SourceFigures:
+        return SourceFigures(
+            self.answered,
+            self.failed,
+            self.trailing,
+            self.last_failure,
+            answered_ago=now - self.answered_at if self.answered else 0.0,
+            failed_ago=now - self.failed_at if self.last_failure else 0.0,
+        )
+
+
+class FailureReporter:
+    """Counts what was written and tells the ledger. What it could not tell, it tells the next time. Thread-safe."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        breaker: LocalBreaker,
+        limits: Callable[[str], Breaker],
+        wake_in: Callable[[float], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sources = sources
+        self._breaker = breaker
+        self._limits = limits
+        self._wake_in = wake_in
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._telling = threading.Lock()
+        self._tallies: dict[str, _Tally] = {}
+        self._pauses: dict[str, tuple[float, Reason]] = {}
+        self._refused: set[str] = set()
+        self._throttled: dict[str, float] = {}
+        self._failing: set[str] = set()
+        self.urgent = False
+        """Whether there is something to tell that the claims of all workers depend on."""
+
+    def count(self, entries: Iterable[CheckResult]) -> None:
+        """These were written, in this order."""
+        with self._lock:
+            for entry in entries:
+                source, attempt, decision = entry.held.source, entry.attempt, entry.decision
+                if attempt is not None and attempt.counted:
+                    tally = self._tallies.get(source)
+                    if tally is None:
+                        tally = self._tallies[source] = _Tally()
+                    tally.count(attempt, self._clock() if attempt.ended_at is None else attempt.ended_at)
+                    if attempt.ended is Ended.FAILED:
+                        self._count_failure(source, attempt)
+                    elif source in self._failing:
+                        self.urgent = True
+                if entry.held.probe:
+                    self.urgent = True
+                    # For the next one, should this one not close it; it counts from when this one began at the latest.
+                    self._wake_in(self._limits(source).probe + LATE)
+                if isinstance(decision, Later | NextSource) and decision.pause is not None:
+                    before = self._pauses.get(source, (0.0, decision.reason))
+                    self._pauses[source] = max(before, (decision.pause, decision.reason))
+                    self.urgent = True
+
+    def _count_failure(self, source: str, attempt: Attempt) -> None:
+        if attempt.reason in TROUBLE:
+            self.urgent = True
+        if attempt.reason is Reason.SOURCE_THROTTLED:
+            self._throttled[source] = self._clock()
+        if attempt.refused:
+            self._refused.add(source)
+
+    def tell(self) -> None:
+        """Tell the ledger everything that was counted.
+
+        Raises sqlalchemy's errors when the database is away; nothing is forgotten then.
+        """
+        with self._telling:
+            with self._lock:
+                tallies, self._tallies = self._tallies, {}
+                pauses, self._pauses = self._pauses, {}
+                refused, self._refused = self._refused, set()
+                self.urgent = False
+            try:
+                for source, (seconds, reason) in sorted(pauses.items()):
+                    self._sources.pause(source, seconds, reason)
+                for source in sorted(refused):
+                    self._answer_refusal(source)  # before its last failure is another one
+                self._note(tallies)
+            except BaseException:
+                self._keep(tallies, pauses, refused)
+                raise
+            self._breaker.noted()
+
+    def _note(self, tallies: Mapping[str, _Tally]) -> None:
+        if not tallies:
+            return
+        now = self._clock()
+        figures = {source: tally.figures(now) for source, tally in tallies.items()}
+        changes = self._sources.note(figures, {source: self._limits(source) for source in figures})
+        self._breaker.told(changes.failures)
+        recovered = {source for source, tally in tallies.items() if not tally.trailing} & self._failing
+        for source, tally in tallies.items():
+            (self._failing.add if tally.trailing else self._failing.discard)(source)
+        for source in changes.opened:
+            log.error("breaker opened", source=source, last_failure=tallies[source].last_failure)
+        for source in changes.closed:
+            log.info("breaker closed", source=source)
+        if changes.closed or recovered:
+            self._wake_in(0.0)
+
+    def _answer_refusal(self, source: str) -> None:
+        """Pause a source that refuses the connection soon after it said that it was asked too often."""
+        here = self._throttled.get(source)
+        since = None if here is None else self._clock() - here
+        if not is_shut_out(since):
+            since = self._sources.since_throttled(source)  # another worker may have been told
+        if is_shut_out(since):
+            self._throttled.pop(source, None)
+            self._sources.cut_off(source, SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)
+            log.error("source refuses us after too many requests: paused", source=source, seconds=SHUT_OUT_PAUSE)
+
+    def _keep(self, tallies: dict[str, _Tally], pauses: dict[str, tuple[float, Reason]], refused: set[str]) -> None:
+        with self._lock:
+            for source, later in self._tallies.items():
+                tallies.setdefault(source, _Tally()).add(later)
+            self._tallies = tallies
+            for source, pause in pauses.items():
+                self._pauses[source] = max(pause, self._pauses.get(source, pause))
+            self._refused |= refused
+            self.urgent = True

@@ -1,0 +1,81 @@
+"""Says in the database that this worker is there, every ten seconds and with each new plan, and looks which keys wait
+that it does not have.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+
+import structlog
+
+from store.workers import SEEN_EVERY, Fleet, Member
+from tasks.plan import Plan
+from worker.engine.in_flight import InFlight
+from worker.engine.plans import Plans
+from worker.engine.threads import EngineThread
+
+log = structlog.get_logger("jurat.engine")
+
+
+class Registrar(EngineThread):
+    """A thread of its own, which nobody waits for: a database that hangs holds it up and nothing else."""
+
+    def __init__(self, fleet: Fleet, member: Member, in_flight: InFlight, plans: Plans) -> None:
+        super().__init__("register")
+        self._fleet = fleet
+        self._member = member
+        self._in_flight = in_flight
+        self._plans = plans
+        self._next = 0.0
+        self._ending = False
+        self._told: Collection[str] = ()
+        self._told_of: Plan | None = None
+        self.strange: Mapping[str, int] = {}
+        """How many answers waited, when it last looked, for each key that is not ours; it counts up to 100 a queue."""
+
+    def end(self) -> None:
+        """Have it say that this worker claims nothing more. Its row goes when this thread stops."""
+        self._ending = True
+        self._next = 0.0
+
+    def step(self) -> None:
+        plan = self._plans.current()
+        if time.monotonic() >= self._next or plan is not self._told_of:
+            self._next, self._told_of = time.monotonic() + SEEN_EVERY, plan
+            member = replace(
+                self._member,
+                held=len(self._in_flight),
+                sources=_served(self._member.sources, plan),
+                config_version=plan.version if plan else None,
+                ready=plan is not None and not self.strange and not self._ending,
+                stopping=self._ending,
+            )
+            self._tell_of(self._fleet.tell(member))
+        if self.stopping.wait(1.0):
+            self._fleet.leave(self._member.id)
+
+    def _tell_of(self, strange: Mapping[str, int]) -> None:
+        """Say once which keys are not here, and again when others are missing."""
+        if strange and set(strange) - set(self._told):
+            log.error(
+                "answers wait that no key of this worker opens",
+                keys=sorted(strange),
+                ours=list(self._member.unseal_keys),
+                advice="bring back the keys with these ids: add them to JURAT_UNSEAL_KEYS here; others are left alone",
+            )
+        self.strange = strange
+        self._told = set(strange)
+
+
+def _served(only: tuple[str, ...] | None, plan: Plan | None) -> tuple[str, ...] | None:
+    """The sources that this worker serves, None for all: of those that it was told, the ones that it has keys for."""
+    if plan is None or not plan.left_to_others:
+        return only
+    return tuple(sorted(set(plan.sources if only is None else only) - plan.left_to_others))
+
+
+def strange_keys(registrar: Registrar | None) -> Callable[[], Mapping[str, int]]:
+    """What gives the keys that wait and are not here; none where nobody looks."""
+    return lambda: registrar.strange if registrar is not None else {}

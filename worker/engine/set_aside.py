@@ -1,0 +1,136 @@
+"""What cannot be written for now, kept apart so that nothing else waits for it.
+
+An entry is busy while a transaction of a platform holds its participant's row, for as long as the platform likes. Or
+the database refuses it, say by a trigger of the platform's own, until somebody has put that right. Each is tried again
+after a pause that grows, and its lease is renewed meanwhile. Once that lasts, it counts against nothing any more: no
+claim, no concurrency of its source, no breaker.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from jurat.vocabulary import Outcome, Reason
+from tasks.checks import CheckResult, Settle
+
+MOST = 5000
+"""Entries that one process keeps: some megabytes, and leases that it can renew without harm to others. What is beyond
+is given back, and looked up again."""
+
+BUSY_REST, BUSY_LONGEST = 0.02, 1.0
+"""The first and the longest pause in seconds of a busy entry. Another worker holds a row for milliseconds."""
+
+LASTING = 0.3
+"""Pauses of a busy entry from so many seconds on say that somebody holds its row for longer."""
+
+FAILED_REST, FAILED_LONGEST = 1.0, 60.0
+"""The first and the longest pause in seconds where the database refuses an entry."""
+
+AT_ONCE = 8
+"""So many that the database refuses are tried in one step: each costs a transaction of its own."""
+
+CALM = 200
+"""So many entries are tried a second at the most: the longest pause grows with their number."""
+
+Key = tuple[UUID, int]
+
+
+@dataclass(slots=True)
+class _Kept:
+    entry: CheckResult
+    failed: bool
+    at: float
+    pause: float
+    deadline: float
+    lasting: bool = False
+
+
+class SetAside:
+    """Entries that wait for another try. For the writer's thread alone."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._kept: dict[Key, _Kept] = {}
+        self._next = 0.0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def failed(self) -> int:
+        """How many the database refuses."""
+        return sum(kept.failed for kept in self._kept.values())
+
+    def refused(self, entry: CheckResult) -> bool:
+        """Whether the database has refused this one before."""
+        kept = self._kept.get(_key(entry))
+        return kept is not None and kept.failed
+
+    def keep(self, entries: Iterable[CheckResult], *, failed: bool) -> tuple[list[CheckResult], list[CheckResult]]:
+        """Keep these for another try. Of which it is known only now that this lasts, and which are not kept because
+        too many are.
+        """
+        now = self._clock()
+        rest, longest = (FAILED_REST, FAILED_LONGEST) if failed else (BUSY_REST, BUSY_LONGEST)
+        longest += len(self._kept) / CALM
+        lasting, beyond = [], []
+        for entry in entries:
+            key = _key(entry)
+            before = self._kept.get(key)
+            if before is None and len(self._kept) >= MOST:
+                beyond.append(entry)
+                continue
+            pause = rest if before is None or before.failed != failed else min(longest, 2 * before.pause)
+            deadline = now + max(entry.held.seconds_left, FAILED_LONGEST) if before is None else before.deadline
+            kept = self._kept[key] = _Kept(entry, failed, now + pause, pause, deadline)
+            kept.lasting = failed or pause >= LASTING or (before is not None and before.lasting)
+            if kept.lasting and not (before and before.lasting):
+                lasting.append(entry)
+        self._reckon()
+        return lasting, beyond
+
+    def due(self, most: int) -> tuple[list[CheckResult], list[CheckResult]]:
+        """What is to be tried now: busy entries, up to `most` of them, and some that the database refuses.
+
+        Where the deadline of such a one is over, its verdict is that.
+        """
+        now = self._clock()
+        if not self._kept or now < self._next:
+            return [], []
+        due = sorted((kept for kept in self._kept.values() if kept.at <= now), key=lambda kept: kept.at)
+        busy = [kept.entry for kept in due if not kept.failed][:most]
+        return busy, [_or_overdue(kept, now) for kept in due if kept.failed][:AT_ONCE]
+
+    def seconds(self, most: float) -> float:
+        """In how many seconds something is due; `most` where that is longer, or nothing is kept."""
+        return max(0.0, min(most, self._next - self._clock())) if self._kept else most
+
+    def drop(self, entries: Iterable[CheckResult]) -> set[Key]:
+        """They are written, or lost; of which of them it was known that it lasts."""
+        dropped = {}
+        for key in map(_key, entries):
+            if kept := self._kept.pop(key, None):
+                dropped[key] = kept.lasting
+        if dropped:
+            self._reckon()
+        return {key for key, lasting in dropped.items() if lasting}
+
+    def all(self) -> Sequence[CheckResult]:
+        """Everything that is kept."""
+        return [kept.entry for kept in self._kept.values()]
+
+    def _reckon(self) -> None:
+        self._next = min((kept.at for kept in self._kept.values()), default=0.0)
+
+
+def _key(entry: CheckResult) -> Key:
+    return entry.held.id, entry.held.fence
+
+
+def _or_overdue(kept: _Kept, now: float) -> CheckResult:
+    decision = kept.entry.decision
+    if now < kept.deadline or (isinstance(decision, Settle) and decision.outcome is Outcome.UNDETERMINED):
+        return kept.entry
+    return replace(kept.entry, decision=Settle(Outcome.UNDETERMINED, Reason.DEADLINE_PASSED))

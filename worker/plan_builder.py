@@ -1,0 +1,115 @@
+"""Makes the plan of a configuration: its sources, with the stores that they ask, and its zones."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from adapters.address.zones import ZoneCache, ZoneGeometry
+from adapters.base import Source
+from adapters.catalogue import LacksKeys, SourceContext, SourceUnusable, build
+from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
+from config.configuration import Configuration
+from config.networks import IPNetwork
+from config.secrets import SecretReference, resolve
+from store.lookups import StoredCodes, StoredPeople, StoredRegisters, outage
+from store.queries import Queries, ZoneVersion
+from tasks.plan import Plan, Unusable, demand_of
+from tasks.rules.rate_limits import Demand
+
+
+class RatePayer(Protocol):
+    """Pays for requests that no claim has paid."""
+
+    def pay_for_request(self, demand: Demand, longest: float, *, unless_stopped: bool = False) -> float | None:
+        """As `Sources.pay_for_request`."""
+        ...
+
+
+def make_plan(
+    version: int,
+    configuration: Configuration,
+    queries: Queries,
+    fingerprints: Fingerprints | None,
+    environ: Mapping[str, str] | None = None,
+    ready: ZoneCache | None = None,
+    purse: RatePayer | None = None,
+    private_networks: Sequence[IPNetwork] = (),
+) -> Plan:
+    """The plan of a configuration. Sources that cannot be made here are named in `problems` and their checks wait.
+
+    `ready` keeps zones from one plan to the next, so that only what changed is prepared anew. Without a `purse` no
+    look-up sends more requests than its claim has paid. `private_networks` are where sources may be beside the public
+    internet.
+    """
+    ready = ready or ZoneCache()
+    context = SourceContext(
+        codes=StoredCodes(queries),
+        fingerprints=fingerprints,
+        secret=_resolving(os.environ if environ is None else environ),
+        loopback_http=configuration.environment == "test",
+        registers=StoredRegisters(queries),
+        people=StoredPeople(queries),
+        private_networks=tuple(private_networks),
+    )
+    sources: dict[str, Source] = {}
+    problems: list[str] = []
+    left: set[str] = set()
+    unheard = _unheard_of(configuration, queries, fingerprints)
+    for name, model in configuration.sources.items():
+        try:
+            if unheard and getattr(model, "one_person", False):
+                raise LacksKeys(f"source {name} cannot be used: {unheard}")
+            another = partial(_pay, purse, demand_of(name, model, 1)) if purse else None
+            sources[name] = build(name, model, replace(context, another=another))
+        except SourceUnusable as error:
+            sources[name] = Unusable(str(error))
+            problems.append(str(error))
+            if isinstance(error, LacksKeys):
+                left.add(name)
+    wanted = {question.zone for question in configuration.questions.values() if question.zone}
+    in_force = queries.zone_versions(wanted) if wanted else {}
+    zones: dict[str, ZoneGeometry] = {}
+    for name, zone in in_force.items():
+        try:
+            zones[name] = ready.get(name, zone.version, zone.digest, partial(_geometry, queries, zone))
+        except ValueError as error:
+            problems.append(str(error))
+    problems += [
+        f"zone {name} is not imported, or not in force yet; run `bin/jurat zones import FILE`"
+        for name in sorted(wanted - set(in_force))
+    ]
+    schemas = {key: json.dumps(question.answer_schema) for key, question in configuration.questions.items()}
+    return Plan(version, configuration, sources, zones, schemas, tuple(problems), frozenset(left))
+
+
+def _unheard_of(configuration: Configuration, queries: Queries, fingerprints: Fingerprints | None) -> str:
+    """What stands in the way of seeing whose number is whose: they were hashed with keys that are not here."""
+    if fingerprints is None or not any(getattr(model, "one_person", False) for model in configuration.sources.values()):
+        return ""
+    missing = sorted(queries.claim_keys(KEY_ID_LENGTH) - set(fingerprints.key_ids))
+    if not missing:
+        return ""
+    return f"numbers that participants have used were hashed with a key that JURAT_HASH_KEYS lacks ({missing[0]})"
+
+
+def _pay(purse: RatePayer, demand: Demand, longest: float) -> float | None:
+    with outage():
+        return purse.pay_for_request(demand, longest, unless_stopped=True)
+
+
+def _geometry(queries: Queries, zone: ZoneVersion) -> bytes:
+    """The WKB of a version of a zone, read for itself alone: most zones of a new plan are ready already."""
+    row = queries.zone(zone.name, zone.version)
+    if row is None:
+        raise ValueError(f"the zone {zone.name!r} has no version {zone.version} any more; import it again")
+    return row.geometry
+
+
+def _resolving(environ: Mapping[str, str]) -> Callable[[SecretReference], str]:
+    return lambda reference: resolve(reference, environ, Path.cwd())
