@@ -78,19 +78,19 @@ STATEMENTS: Mapping[str, Callable[[Desk, ClaimedCheck], Any]] = {
     "`Claims.claim_alone`": lambda desk, _: desk.claims.claim_alone([Demand("towns", 10)]),
     "`Claims.claim_overdue`": lambda desk, _: desk.claims.claim_overdue(10, {}),
     "`Claims.renew`": lambda desk, held: desk.claims.renew([held]),
-    **{f"`Settling.write` of `{name}`": partial(_write, decision=name) for name in DECISIONS},
-    "`Keeping.end_leases`": lambda desk, _: desk.upkeep.end_leases(),
-    "`Keeping.end_reviews`": lambda desk, _: desk.upkeep.end_reviews(),
-    "`Keeping.erase_candidates`": lambda desk, _: desk.upkeep.erase_candidates(),
-    "`Reviewing.decide`": lambda desk, held: _tried(
+    **{f"`VerdictWriter.write` of `{name}`": partial(_write, decision=name) for name in DECISIONS},
+    "`Upkeep.end_leases`": lambda desk, _: desk.upkeep.end_leases(),
+    "`Upkeep.end_reviews`": lambda desk, _: desk.upkeep.end_reviews(),
+    "`Upkeep.erase_candidates`": lambda desk, _: desk.upkeep.erase_candidates(),
+    "`ReviewDecisions.decide`": lambda desk, held: _tried(
         lambda: ReviewDecisions(desk.engine).decide(held.id, Reason.PERSON_REFUSED, ADMIN)
     ),
-    "`Reviewing.reopen`": lambda desk, held: _tried(lambda: ReviewDecisions(desk.engine).reopen(held.id, ADMIN)),
+    "`ReviewDecisions.reopen`": lambda desk, held: _tried(lambda: ReviewDecisions(desk.engine).reopen(held.id, ADMIN)),
     "`Requests.do` of `contest`": lambda desk, held: _tried(lambda: Requests(desk.engine).do(_contest(held))),
     "`Requests.do` of `transfer`": lambda desk, _: _asked(desk, RequestKind.TRANSFER, "p-2"),
     "`Requests.do` of `erase`": lambda desk, _: _asked(desk, RequestKind.ERASE),
-    "`Publishing.apply`": lambda desk, _: desk.publisher.apply(configuration(WITHOUT), ADMIN, force=True),
-    "`Keeping.purge`": lambda desk, _: desk.upkeep.purge(),
+    "`ConfigPublisher.apply`": lambda desk, _: desk.publisher.apply(configuration(WITHOUT), ADMIN, force=True),
+    "`Upkeep.purge`": lambda desk, _: desk.upkeep.purge(),
 }
 """Everything in the ledger and the client that writes to `jurat_checks`."""
 
