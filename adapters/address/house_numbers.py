@@ -1,4 +1,4 @@
-"""House numbers as people and address bases write them, and what is none. Pure.
+"""Reads house numbers as people and address bases write them. Pure.
 
 What a number is made of is narrow on purpose: folding would make a 1 of "①", of "-1" and of "<b>1</b>". Whoever wrote
 that has given no house number, and nothing may be decided as if it were one.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
 
-from adapters.address.street_names import ELIDED, Language, fold, language
+from adapters.address.languages import ELIDED, Language, fold, language
 
 SEPARATORS = re.compile(r"[,;\n\r\t()|]+")
 SIGN = re.compile(r"(\d[a-z]?)\s*([-–—./:\\·•'’]+)\s*(?=\d)", re.IGNORECASE)

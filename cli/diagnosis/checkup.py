@@ -1,4 +1,4 @@
-"""Looks at all that a worker needs, one step after the other, for `doctor`, `worker --check` and `sources test`.
+"""Checks all that a worker needs, step by step, for `doctor`, `worker --check` and `sources test`.
 
 A step says what it found and, where something is wrong, what to do. It never raises for what it looks at.
 """
@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
 BROKER_TIMEOUT = 2.0
 LONGEST_WAIT = 10.0
 """Seconds that a trial waits for its turn at a source."""
-
-CLOCKS_APART = 5.0
-"""Seconds between this machine's time and the database's that are too much: logs and certificates suffer."""
 
 
 class StepMark(StrEnum):
@@ -352,20 +348,6 @@ def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings
     finally:
         transport.close()
     return CheckupStep(f"source {name}", StepMark.OK, "; ".join(said))
-
-
-def clock_step(queries: Queries) -> CheckupStep:
-    """Whether this machine's time is the database's."""
-    begun = time.monotonic()
-    apart = (queries.clock() - datetime.now(UTC)).total_seconds()
-    rough = time.monotonic() - begun + 0.002
-    if abs(apart) - rough > CLOCKS_APART:
-        which = "ahead of" if apart > 0 else "behind"
-        advice = "let both machines take their time from the network (NTP)"
-        return CheckupStep(
-            "clock", StepMark.PROBLEM, f"the database is {abs(apart):.1f} s {which} this machine", advice
-        )
-    return CheckupStep("clock", StepMark.OK, f"the database's time is this machine's to {max(abs(apart), rough):.2f} s")
 
 
 def _origin(origin: str) -> str:

@@ -1,4 +1,4 @@
-"""One address that an administrator asks about: it is looked up once, and nothing is written but what that costs."""
+"""Looks one address up for an administrator. It writes nothing but what the lookup costs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from config.configuration import Question
     from store.queries import ZoneRow
     from tasks.plan import Plan
-    from tasks.rules.residence import Residence
+    from tasks.rules.residence_evidence import Residence
     from worker.bootstrap import Service
 
 
@@ -61,7 +61,7 @@ class Inquiry:
 
     def sightings(self, zone: ZoneGeometry) -> list[Sighting]:
         """Every candidate by itself, in the source's order."""
-        from tasks.rules.residence import margins_of
+        from tasks.rules.margins import margins_of
 
         whole = self.residence(zone).evidence
         margins = margins_of(self.places.provider, self.margins)

@@ -1,4 +1,4 @@
-"""What becomes of a check after a look-up. Pure: what was found and the time go in, a decision comes out.
+"""Decides what becomes of a check after a lookup. Pure: findings and the time go in, a decision comes out.
 
 Only positive evidence accepts or refuses. A source that gave no answer is asked again until the check's deadline, or
 the next source of the criterion is asked; after that the check is undetermined, or a person decides where the question
@@ -29,7 +29,8 @@ from config.configuration import Question
 from config.levels import Level
 from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Decision, Later, NextSource, Review, Settle
-from tasks.rules.residence import Residence, Side, decide_residence
+from tasks.rules.residence import decide_residence
+from tasks.rules.residence_evidence import Residence, Side
 
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 60.0

@@ -1,4 +1,4 @@
-"""Addresses gathered into what a base keeps: streets, houses and words, in batches of a bounded size.
+"""Gathers the addresses of a file into batches of bounded size: streets, houses and the words of their names.
 
 A street's number is a hash of what it is, so that nobody needs to remember all streets of a country to put the next
 house into its own. A street that comes up in several batches is put together where they are stored.
@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from adapters.address.base.rows import Address
 from adapters.address.base.streets import number_bit
-from adapters.address.street_names import canonical, fold, name_words
+from adapters.address.languages import fold
+from adapters.address.street_names import canonical, name_words
 
 BATCH = 20_000
 """Rows."""
