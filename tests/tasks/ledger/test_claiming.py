@@ -262,6 +262,14 @@ def test_claimers_at_once_never_take_the_same_check(desk: Desk) -> None:
     assert ids(taken) == ids(checks)
 
 
+def test_a_row_that_somebody_holds_keeps_no_other_check_from_being_claimed(postgresql: Desk) -> None:
+    postgresql.submit_many(3)
+    with postgresql.engine.execution_options(jurat_bounded=False).connect() as holder, holder.begin():
+        holder.execute(text("SELECT 1 FROM jurat_checks WHERE participant = 'p-1' FOR UPDATE"))
+        assert {held.participant for held in postgresql.claim()} == {"p-0", "p-2"}
+    assert postgresql.claim_one().participant == "p-1"
+
+
 def test_a_rate_with_a_burst_is_kept_over_all_claimers(desk: Desk) -> None:
     """In any stretch of time no more start than the burst and what the rate adds; start times reach 1 s ahead."""
     desk.submit_many(200)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from tasks.checks import Held
+from tasks.ledger.leasing import LEASE
 from worker.engine.holdings import HANGING, TRUSTED, Holdings
 
 
@@ -72,6 +73,15 @@ def test_a_look_up_begins_only_while_its_lease_can_be_trusted_by_our_own_clock()
     assert holdings.start([held(2)]), "it was renewed"
     holdings.add([held(3)], asked=now[0] - TRUSTED)
     assert not holdings.start([held(3)]), "the process stood still after its claim"
+
+
+def test_no_lookup_begins_when_the_database_may_have_ended_its_lease() -> None:
+    """A second before: the two clocks need not go alike, and what is looked up is to be written as well."""
+    now = [100.0]
+    holdings = Holdings(3, clock=lambda: now[0])
+    holdings.add([held(1)], asked=now[0])
+    now[0] += LEASE - 1.0
+    assert holdings.start([held(1)]) == []
 
 
 def test_a_renewed_lease_is_trusted_from_when_the_statement_was_sent() -> None:
