@@ -3,10 +3,9 @@
     python -m bench.mutants                        every mutation in mutants.toml, with the tests that it names
     python -m bench.mutants fence '*lease*'        one area, and those that a glob matches
     python -m bench.mutants --all-tests fence      with all tests of `make test`
-    python -m bench.mutants --check                run nothing, see whether each entry matches one line
 
 The mutations are made in copies of the working tree, never in the tree itself. Ends with 1 where one survives, where
-an entry matches no line, or where its tests fail without it.
+an entry does not match exactly one line, or where its tests fail without it.
 """
 
 from __future__ import annotations
@@ -37,11 +36,8 @@ def main(arguments: Sequence[str], root: Path = ROOT, file: Path = LIST) -> int:
     chosen = [each for each in read(file) if not options.name or any(map(each.is_called, options.name))]
     wrong = [said for each in chosen if (said := mismatch(each, root))]
     if wrong or not chosen:
-        print("\n".join(wrong) or "no mutation is called so; --check shows all names", file=sys.stderr)
+        print("\n".join(wrong) or f"no mutation is called so; see {file.name}", file=sys.stderr)
         return 1
-    if options.check:
-        print(*(each.name for each in chosen), f"{len(chosen)} mutations: each matches one line", sep="\n")
-        return 0
     with tempfile.TemporaryDirectory(prefix="jurat-mutants-") as folder:
         copies = [Copy(root, Path(folder) / str(number)) for number in range(options.jobs)]
         return _try_all(chosen, copies, all_tests=options.all_tests)
@@ -52,7 +48,6 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("name", nargs="*", help="an area, or a glob for 'area: what it breaks' (default: all)")
     parser.add_argument("--jobs", type=int, default=1, help="how many run at once, each in a copy of its own")
     parser.add_argument("--all-tests", action="store_true", help="run all fast tests, not those that an entry names")
-    parser.add_argument("--check", action="store_true", help="run nothing, see whether each entry matches one line")
     return parser.parse_args(arguments)
 
 
@@ -76,31 +71,17 @@ def _try_all(mutations: Sequence[Mutation], copies: Sequence[Copy], *, all_tests
             return copy.run(tests_of(mutation), PATIENCE + TIMES * sound[tests_of(mutation)].seconds)
 
     targets = list(dict.fromkeys(map(tests_of, mutations)))
+    print(f"{len(targets)} sets of tests, first without a mutation ...", flush=True)
     sound = dict(zip(targets, _each(targets, copies, Copy.run), strict=True))
     red = {tests: ran for tests, ran in sound.items() if ran.verdict is not Verdict.SURVIVED}
     for tests, ran in red.items():
         print(f"these fail without any mutation: {' '.join(tests)}\n    {ran.said}", flush=True)
-    print(
-        f"{len(targets)} sets of tests without a mutation: {sum(ran.seconds for ran in sound.values()):.0f} s",
-        flush=True,
-    )
     ready = [each for each in mutations if tests_of(each) not in red]
-    counts = Counter[Verdict]()
+    counts = Counter({Verdict.KILLED: 0, Verdict.NOT_RUN: len(mutations) - len(ready)})
     for mutation, ran in zip(ready, _each(ready, copies, mutated), strict=True):
         counts[ran.verdict] += 1
         print(f"{ran.verdict:8} {ran.seconds:6.1f} s  {mutation.name:75}  {ran.said}".rstrip(), flush=True)
-    left = len(mutations) - counts.total()
-    shown = [f"{counts[Verdict.KILLED]} of {len(mutations)} killed"]
-    shown += [
-        f"{count} {said}"
-        for count, said in (
-            (counts[Verdict.SURVIVED], "survived"),
-            (counts[Verdict.BROKEN], "broken"),
-            (left, "not run"),
-        )
-        if count
-    ]
-    print(", ".join(shown))
+    print(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count or verdict is Verdict.KILLED))
     return 0 if counts[Verdict.KILLED] == len(mutations) else 1
 
 

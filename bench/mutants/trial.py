@@ -35,6 +35,7 @@ class Verdict(StrEnum):
     SURVIVED = "SURVIVED"
     BROKEN = "BROKEN"
     """No test failed, nor did all pass: nothing could be imported, or a fixture failed. That proves nothing."""
+    NOT_RUN = "NOT RUN"
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,13 +88,13 @@ def test_it_tells_what_tests_find_from_what_they_do_not(project: Path, capsys: p
     ]
     assert any(line.startswith("killed") and line.endswith("tests/test_add.py::test_adds") for line in told)
     assert "these fail without any mutation: tests/test_red.py" in told
-    assert told[-1] == "1 of 4 killed, 1 survived, 1 broken, 1 not run"
+    assert told[-1] == "1 killed, 1 NOT RUN, 1 BROKEN, 1 SURVIVED"
     assert (project / "product.py").read_text("utf-8") == PRODUCT
 
 
 def test_where_all_are_killed_it_ends_well(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sums: two*"], project, project / "mutants.toml") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "1 of 1 killed"
+    assert capsys.readouterr().out.splitlines()[-1] == "1 killed"
 
 
 def test_an_entry_that_matches_no_line_or_several_is_said_and_nothing_is_run(
