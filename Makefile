@@ -21,7 +21,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo platform test test-all test-examples test-browser pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-people bench-polling bench-register bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale
+.PHONY: help demo platform test test-all test-examples test-browser pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-people bench-polling bench-register bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale mutants
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -118,6 +118,9 @@ control-arm: $(VENV)/.dev ## Kill workers of plain Celery as often, to see it lo
 
 soak: $(VENV)/.dev ## Run a fleet for half an hour and see whether anything grows; MINUTES=30 RATE=50
 	@PYTHONPATH=. $(PY) -m bench.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(ARGS)
+
+mutants: $(VENV)/.dev ## Make one-line mistakes in copies of the code; the tests must find each, half an hour; ARGS="fence lease --jobs 2"
+	@PYTHONPATH=. $(PY) -m bench.mutants $(ARGS)
 
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"

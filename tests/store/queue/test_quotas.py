@@ -380,6 +380,15 @@ def test_the_time_of_a_pause_is_added_to_a_deadline(desk: Desk) -> None:
     assert not desk.claim_one().overdue
 
 
+def test_the_time_of_a_pause_is_added_once_however_often_the_deadline_passes(desk: Desk) -> None:
+    waited(desk, 100, 60)
+    paused(desk, -90, -20)
+    assert desk.claims.claim_overdue(10, {}) == []
+    desk.set_back("deadline_at", 5)
+    (held,) = desk.claims.claim_overdue(10, {})
+    assert held.overdue
+
+
 def test_a_claim_gives_a_check_its_time_back_before_upkeep_did(desk: Desk) -> None:
     waited(desk, 100, 60)
     paused(desk, -90, -20)
