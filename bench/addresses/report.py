@@ -14,7 +14,7 @@ from bench.addresses.questions import MARGIN_M, Tally
 from bench.rig.report import Report, Row, Rows, append, markdown, now, stamp
 
 REPORT, NOMINATIM, TOWNS = (
-    Report(target, "addresses.md", "addresses", "addresses.jsonl")
+    Report(target, "contributors/how-an-address-is-decided.md", "addresses", "addresses.jsonl")
     for target in ("bench-addresses", "bench-nominatim", "bench-towns")
 )
 """The benches share the rows and the place on the page."""

@@ -74,5 +74,5 @@ def test_no_two_scenarios_share_a_name() -> None:
 
 
 def test_the_page_on_reliability_names_every_scenario() -> None:
-    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    page = (ROOT / "docs" / "contributors" / "faults.md").read_text("utf-8")
     assert [name for name in BY_NAME if f"`{name}`" not in page] == []

@@ -39,7 +39,7 @@ def test_no_value_of_a_poll_comes_into_the_log() -> None:
 
 
 def test_what_is_measured_is_the_poll_of_the_page() -> None:
-    shown = block(ROOT / "docs" / "how-to" / "connect-a-platform.md", "sql", "jurat_results WHERE check_id")
+    shown = block(ROOT / "docs" / "platforms" / "connect-a-platform.md", "sql", "jurat_results WHERE check_id")
     assert shown.replace(":id", "%s").split() == POLL.split()
 
 

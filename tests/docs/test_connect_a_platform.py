@@ -132,7 +132,7 @@ def test_a_page_shows_all_that_stands(platform: Platform, capsys: pytest.Capture
             connection, consultation="budget", participant="p-1", question="residence", answer={"street": "refuse"}
         )
     names["client"].wait(check.id, timeout=PATIENCE)
-    platform.run("client.standing(")
+    platform.run("client.participant_status(")
     assert capsys.readouterr().out.splitlines() == [
         f"residence refused {message_for('status_inactive', 'de')}",
         f"profession open {message_for('state.open', 'de')}",
