@@ -1,4 +1,4 @@
-"""Consultations that a platform publishes itself: what can be said of one at once, and how it is asked for.
+"""Consultations that a platform publishes itself: checks them at once, and asks for their publication.
 
 The platform chooses among the criteria of the applied configuration (`jurat_criteria`) and fills only what they leave
 open. A worker looks at the rest and puts it into the configuration. On PostgreSQL the functions of the contract do what
@@ -295,7 +295,7 @@ def _known(statements: Statements, name: str) -> Choices:
     return Choices(criteria, zones, lists, ours, theirs, others, size)
 
 
-_ZONES = f"SELECT DISTINCT name FROM jurat_zones WHERE coalesce(in_force_from, imported_at) <= {SQLITE.now()}"
+_ZONES = f"SELECT DISTINCT name FROM jurat_zones WHERE in_force_from <= {SQLITE.now()}"
 
 _LISTS = """
     WITH RECURSIVE found (list) AS (
@@ -325,7 +325,7 @@ _INSERT = f"""
     ON CONFLICT (name) DO UPDATE SET document = excluded.document, revision = revision + 1,
       published_by = excluded.published_by, published_at = excluded.published_at
     RETURNING revision"""
-"""What the function of PostgreSQL does, for SQLite. docs/how-to/publish-consultations.md has it for any language."""
+"""What the function of PostgreSQL does, for SQLite. docs/platforms/publish-consultations.md has it for any language."""
 
 PUBLICATION = """
     SELECT c.document IS NULL, c.revision, c.answered_revision, c.refused, c.applied_document IS NOT NULL,

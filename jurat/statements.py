@@ -1,4 +1,4 @@
-"""The statements of the contract as SQL text, and the connections that they run on.
+"""The statements of the contract as SQL, and the connections that they run on.
 
 The text is the contract: a platform in another language sends the same. It differs between the engines only in the
 clock, in casts and in how a JSON array becomes rows: see `jurat.dialects`. Nothing here opens, commits or rolls back a
@@ -35,10 +35,6 @@ def in_force(alias: str) -> str:
     return f"{standing} AND {alias}.applied_at IS NOT NULL AND {alias}.refused IS NULL"
 
 
-NO_ENDED = "(SELECT NULL AS ended) AS none"
-"""Where the schema is older than `jurat_access.ended`, that name means this one, farther out, and nothing is ended."""
-
-
 def ended_by(dialect: SqlDialect) -> str:
     """SQL for the accepted questions that have ended `q.question` for `r.participant`, as JSON; null where none have.
 
@@ -47,12 +43,12 @@ def ended_by(dialect: SqlDialect) -> str:
     """
     found, names, state = dialect.choose(
         postgresql=(
-            "CAST(ended AS jsonb) -> q.question",
+            "a.ended -> q.question",
             "jsonb_array_elements_text({}) AS b (name)",
             "a.questions ->> b.name",
         ),
         sqlite=(
-            "(SELECT e.value FROM json_each(ended) e WHERE e.key = q.question)",
+            "(SELECT e.value FROM json_each(a.ended) e WHERE e.key = q.question)",
             "json_each({}) AS b",
             "(SELECT s.value FROM json_each(a.questions) s WHERE s.key = b.value)",
         ),
@@ -94,7 +90,7 @@ def history(dialect: SqlDialect) -> str:
         SELECT r.position AS position, q.source, q.rounds, {schema}, c.id AS id, c.round AS round, c.state, v.outcome,
                v.reason, v.decided_at AS at, {dialect.now()}, q.valid_s, q.renew_s, NULL AS asked_at, 0 AS asked,
                {ended_by(dialect)}
-        FROM {NO_ENDED} CROSS JOIN {rows}
+        FROM {rows}
         LEFT JOIN jurat_questions q ON q.consultation = r.consultation AND q.question = r.question
         {checks}
         LEFT JOIN jurat_verdicts v ON v.check_id = c.id

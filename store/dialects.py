@@ -32,6 +32,9 @@ class StoreDialect(SqlDialect):
     defers_constraints: bool
     """A platform's constraints may be deferred to the commit, and can be checked before it."""
 
+    runs_scripts: bool
+    """The driver runs a text of several statements as it is."""
+
     plans_by_statistics: bool
     """Queries are planned by what ANALYZE last found in a table."""
 
@@ -119,6 +122,7 @@ class StorePostgreSql(PostgreSql, StoreDialect):
     has_users = True
     has_copy = True
     defers_constraints = True
+    runs_scripts = True
     plans_by_statistics = True
     materialized = "MATERIALIZED"
     begin_of_time = "to_timestamp(0)"
@@ -179,6 +183,7 @@ class StoreSqlite(Sqlite, StoreDialect):
     has_users = False
     has_copy = False
     defers_constraints = False
+    runs_scripts = False
     plans_by_statistics = False
     materialized = ""
     begin_of_time = "'1970-01-01 00:00:00.000'"

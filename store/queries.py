@@ -114,9 +114,6 @@ class PauseRow:
     by_whom: str | None
 
 
-_BEGINS = "coalesce(in_force_from, imported_at)"
-"""SQL: from when on a version of a zone is in force. An older jurat writes no date."""
-
 CODE_LISTS = """
     WITH RECURSIVE found (list) AS (
       SELECT min(list) FROM jurat_codes
@@ -125,12 +122,12 @@ CODE_LISTS = """
     SELECT list FROM found WHERE list IS NOT NULL"""
 """SQL: the names of the lists that have codes. Goes from one to the next by the index, whatever they hold."""
 
-_ZONE_COLUMNS = f"name, version, title, digest, crs, {_BEGINS}, imported_at, imported_by"
+_ZONE_COLUMNS = "name, version, title, digest, crs, in_force_from, imported_at, imported_by"
 
 
 def zones_in_force(dialect: StoreDialect) -> str:
     """SQL: the names of the zones of which a version is in force."""
-    return f"SELECT DISTINCT name FROM jurat_zones WHERE {_BEGINS} <= {dialect.now()}"
+    return f"SELECT DISTINCT name FROM jurat_zones WHERE in_force_from <= {dialect.now()}"
 
 
 class Queries:
@@ -151,7 +148,7 @@ class Queries:
         """
         row = self._all(
             f"""SELECT (SELECT max(version) FROM jurat_configs), count(*), coalesce(sum(version), 0)
-                FROM jurat_zones WHERE {_BEGINS} <= {self._dialect.now()}"""
+                FROM jurat_zones WHERE in_force_from <= {self._dialect.now()}"""
         )[0]
         return row[0], row[1], row[2]
 
@@ -342,8 +339,8 @@ class Queries:
         """Of each zone the version whose time came last, the newest of several."""
         sql = f"""SELECT {columns} FROM jurat_zones z
                   WHERE version = (SELECT w.version FROM jurat_zones w
-                                   WHERE w.name = z.name AND {_BEGINS} <= {self._dialect.now()}
-                                   ORDER BY {_BEGINS} DESC, w.version DESC LIMIT 1)"""
+                                   WHERE w.name = z.name AND in_force_from <= {self._dialect.now()}
+                                   ORDER BY in_force_from DESC, w.version DESC LIMIT 1)"""
         parameters: dict[str, Any] = {}
         if names is not None:
             sql += f" AND name IN (SELECT r.name FROM {self._dialect.rowset('name text')})"

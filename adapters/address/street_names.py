@@ -1,4 +1,4 @@
-"""How alike two street names are, and whether two towns are the same. Pure. The words of languages are in `names/`.
+"""Compares street names, and the names of towns. Pure. The words of each language are in `names/`.
 
 Names are compared word by word, not letter by letter over the whole: "rue Amélie Corvec" and "rue Amédée Corvec" differ
 in two of sixteen letters, but they are two streets. A name is as alike as its least alike word: a `THRESHOLD` of 0.75
@@ -19,7 +19,10 @@ from typing import Any
 from adapters.address.languages import ELIDED, ELISION, ROMAN, VOWELS, Language, fold, language
 
 THRESHOLD = 0.75
-"""Names at least this much alike may be the same street with a slip of the pen. Measured: docs/addresses.md."""
+"""Names at least this much alike may be one street, misspelled.
+
+Measured: docs/contributors/how-an-address-is-decided.md.
+"""
 
 CONFIRMED = 0.66
 """A word with two slips is a misspelled one if it is at least this much alike (two wrong letters of six) and stands in

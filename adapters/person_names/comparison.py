@@ -1,11 +1,12 @@
-"""Whether a name that a participant typed is one of the names in a record.
+"""Compares the name that a participant typed with the names in a record.
 
 No score: ratios of whole strings put "Petit Claude" and "Marie-Claude Petit" at 100, and "Le Goff" and "Legoff" at 78.
 Family and given names are compared apart, by rules that a person would give, and the answer is one of four bands. Only
 `exact` and `compatible` may confirm a record, and only one whose number matched; a name is never a key.
 
 What may be another person's name weighs as doubt, and doubts of both parts add up: García is compatible with García
-López where the given names are the same, not where these too are the same in part only. docs/names.md has examples.
+López where the given names are the same, not where these too are the same in part only.
+docs/contributors/how-names-are-compared.md has examples.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What keeps a registry's description from being published: its tests, and the moods that every registry has."""
+"""Examines a description before it is published: its own tests, and the failure cases of every registry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from config.registry.model.source import RecordSource
 from config.registry.roster import RegisterFileSource
 from jurat.vocabulary import Outcome
 
-_SEE: Final = "see docs/how-to/add-a-registry.md"
+_SEE: Final = "see docs/administrators/add-a-registry.md"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The web tier alone, as it runs beside workers of its own: it needs the wheel and `requirements-examples.txt`.
+"""The web tier alone, as it runs beside workers of its own: it needs the wheel and `requirements/examples.txt`.
 
     python -m examples.platform.serve
 
