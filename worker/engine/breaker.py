@@ -32,6 +32,10 @@ class LocalBreaker:
         self.shut: dict[str, float] = {}
         """By source: what was claimed before that time is given back. Infinite until the ledger knows."""
 
+    def limits(self, source: str) -> Breaker:
+        """When this source counts as broken."""
+        return self._breaker(source)
+
     def saw(self, entries: Iterable[CheckResult]) -> None:
         """Look-ups have ended."""
         for entry in entries:

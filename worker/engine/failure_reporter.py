@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -14,8 +14,9 @@ from store.queue.source_health import SourceFigures
 from store.upkeep.upkeep import Upkeep
 from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
 from tasks.rules.decision import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
-from tasks.rules.rate_limits import LATE, Breaker
+from tasks.rules.rate_limits import LATE
 from worker.engine.breaker import LocalBreaker
+from worker.engine.wake_schedule import WakeSchedule
 
 log = structlog.get_logger("jurat.sources")
 
@@ -70,14 +71,12 @@ class FailureReporter:
         self,
         upkeep: Upkeep,
         breaker: LocalBreaker,
-        limits: Callable[[str], Breaker],
-        wake_in: Callable[[float], None],
+        wakes: WakeSchedule,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._upkeep = upkeep
         self._breaker = breaker
-        self._limits = limits
-        self._wake_in = wake_in
+        self._wakes = wakes
         self._clock = clock
         self._lock = threading.Lock()
         self._telling = threading.Lock()
@@ -89,8 +88,9 @@ class FailureReporter:
         self.urgent = False
         """Whether there is something to tell that the claims of all workers depend on."""
 
-    def count(self, entries: Iterable[CheckResult]) -> None:
-        """These were written, in this order."""
+    def count(self, entries: Sequence[CheckResult], given_up: Sequence[CheckResult] = ()) -> None:
+        """These were written, in this order; those that were `given_up` never will be."""
+        self._breaker.written((*entries, *given_up))
         with self._lock:
             for entry in entries:
                 source, attempt, decision = entry.held.source, entry.attempt, entry.decision
@@ -106,7 +106,7 @@ class FailureReporter:
                 if entry.held.probe:
                     self.urgent = True
                     # For the next one, should this one not close it; it counts from when this one began at the latest.
-                    self._wake_in(self._limits(source).probe + LATE)
+                    self._wakes.wake_in(self._breaker.limits(source).probe + LATE)
                 if isinstance(decision, Later | NextSource) and decision.pause is not None:
                     before = self._pauses.get(source, (0.0, decision.reason))
                     self._pauses[source] = max(before, (decision.pause, decision.reason))
@@ -147,7 +147,7 @@ class FailureReporter:
             return
         now = self._clock()
         figures = {source: tally.figures(now) for source, tally in tallies.items()}
-        changes = self._upkeep.note(figures, {source: self._limits(source) for source in figures})
+        changes = self._upkeep.note(figures, {source: self._breaker.limits(source) for source in figures})
         self._breaker.told(changes.failures)
         recovered = {source for source, tally in tallies.items() if not tally.trailing} & self._failing
         for source, tally in tallies.items():
@@ -157,7 +157,7 @@ class FailureReporter:
         for source in changes.closed:
             log.info("breaker closed", source=source)
         if changes.closed or recovered:
-            self._wake_in(0.0)
+            self._wakes.wake()
 
     def _answer_refusal(self, source: str) -> None:
         """Pause a source that refuses the connection soon after it said that it was asked too often."""

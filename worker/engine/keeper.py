@@ -13,11 +13,12 @@ from store.queue.claims import Claims
 from store.queue.leases import LEASE
 from store.queue.quotas import KEPT
 from store.upkeep.upkeep import Upkeep
-from tasks.checks import ClaimedCheck
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.in_flight import InFlight
+from worker.engine.lookup_queue import LookupQueue
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
+from worker.engine.wake_schedule import WakeSchedule
 
 log = structlog.get_logger("jurat.engine")
 
@@ -82,19 +83,18 @@ class Keeper(EngineThread):
         upkeep: Upkeep,
         claims: Claims,
         plans: Plans,
+        lookups: LookupQueue,
         reporter: FailureReporter,
-        in_flight: InFlight,
-        accept: Callable[[list[ClaimedCheck]], None],
-        wake: Callable[[], None],
+        wakes: WakeSchedule,
     ) -> None:
         super().__init__("keeper")
         self._upkeep = upkeep
         self._claims = claims
         self._plans = plans
+        self._lookups = lookups
+        self._in_flight = lookups.in_flight
         self._reporter = reporter
-        self._in_flight = in_flight
-        self._accept = accept
-        self._wake = wake
+        self._wakes = wakes
         self._next_refresh = 0.0
         self._purge: Iterator[int] | None = None
         self._purge_again = 0.0
@@ -114,7 +114,7 @@ class Keeper(EngineThread):
         if time.monotonic() >= self._next_refresh:
             self._next_refresh = time.monotonic() + REFRESH_EVERY
             if self._plans.refresh():
-                self._wake()
+                self._wakes.wake()
         # Before the first wait: a fleet whose workers live for a second each must not look like an outage.
         turns = self._upkeep.turns(EVERY)
         try:
@@ -162,14 +162,14 @@ class Keeper(EngineThread):
     def _end_leases(self) -> None:
         if ended := self._upkeep.end_leases():
             log.warning("leases ended", checks=len(ended))
-            self._wake()
+            self._wakes.wake()
 
     def _apply_publications(self) -> None:
         if self._upkeep.apply_publications() and self._plans.refresh():
-            self._wake()
+            self._wakes.wake()
 
     def _end_overdue(self) -> None:
         # They need no slot, but a thread each: none are taken while those of the last time still wait for one.
         room = OVERDUE_BATCH + self._in_flight.slots - self._in_flight.under_way()
         if room > 0 and self._plans.current() is not None:
-            self._accept(self._claims.claim_overdue(room, self._plans.hours()))
+            self._lookups.accept(self._claims.claim_overdue(room, self._plans.hours()))

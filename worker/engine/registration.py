@@ -5,8 +5,8 @@ that it does not have.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -19,10 +19,20 @@ from worker.engine.threads import EngineThread
 log = structlog.get_logger("jurat.engine")
 
 
+@dataclass(slots=True)
+class MissingKeys:
+    """The keys that answers wait for and that this worker does not have. The registrar finds them, others read them."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many answers waited for each key at the last look; it counts up to 100 a queue."""
+
+
 class Registrar(EngineThread):
     """A thread of its own, which nobody waits for: a database that hangs holds it up and nothing else."""
 
-    def __init__(self, fleet: Fleet, member: Member, in_flight: InFlight, plans: Plans) -> None:
+    def __init__(
+        self, fleet: Fleet, member: Member, in_flight: InFlight, plans: Plans, missing_keys: MissingKeys
+    ) -> None:
         super().__init__("register")
         self._fleet = fleet
         self._member = member
@@ -32,8 +42,7 @@ class Registrar(EngineThread):
         self._ending = False
         self._told: Collection[str] = ()
         self._told_of: Plan | None = None
-        self.strange: Mapping[str, int] = {}
-        """How many answers waited, when it last looked, for each key that is not ours; it counts up to 100 a queue."""
+        self._missing_keys = missing_keys
 
     def end(self) -> None:
         """Have it say that this worker claims nothing more. Its row goes when this thread stops."""
@@ -49,7 +58,7 @@ class Registrar(EngineThread):
                 held=len(self._in_flight),
                 sources=_served(self._member.sources, plan),
                 config_version=plan.version if plan else None,
-                ready=plan is not None and not self.strange and not self._ending,
+                ready=plan is not None and not self._missing_keys.counts and not self._ending,
                 stopping=self._ending,
             )
             self._tell_of(self._fleet.tell(member))
@@ -65,7 +74,7 @@ class Registrar(EngineThread):
                 ours=list(self._member.unseal_keys),
                 advice="bring back the keys with these ids: add them to JURAT_UNSEAL_KEYS here; others are left alone",
             )
-        self.strange = strange
+        self._missing_keys.counts = strange
         self._told = set(strange)
 
 
@@ -74,8 +83,3 @@ def _served(only: tuple[str, ...] | None, plan: Plan | None) -> tuple[str, ...] 
     if plan is None or not plan.left_to_others:
         return only
     return tuple(sorted(set(plan.sources if only is None else only) - plan.left_to_others))
-
-
-def strange_keys(registrar: Registrar | None) -> Callable[[], Mapping[str, int]]:
-    """What gives the keys that wait and are not here; none where nobody looks."""
-    return lambda: registrar.strange if registrar is not None else {}

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -36,16 +37,21 @@ LONGEST_STEP = 2 * LOOK_EVERY
 """Seconds that count at the most between two looks: whatever is beyond, this process did not run."""
 
 
+class _Progress(Protocol):
+    handled: int
+    """How many checks were written or refused, or put apart."""
+
+
 class Watchdog(EngineThread):
-    """Looks each second. `written` counts what was written or put apart, `longest` is the most seconds that a source's
-    look-up may take, `end` ends the process after claiming was stopped.
+    """Looks each second. `longest` is the most seconds that a source's lookup may take; `end` ends the process after
+    claiming was stopped.
     """
 
     def __init__(
         self,
         in_flight: InFlight,
         threads: Sequence[EngineThread],
-        written: Callable[[], int],
+        writer: _Progress,
         longest: Callable[[str], float],
         end: Callable[[int], object],
         clock: Callable[[], float] = time.monotonic,
@@ -53,7 +59,7 @@ class Watchdog(EngineThread):
         super().__init__("watchdog")
         self._in_flight = in_flight
         self._threads = threads
-        self._written = written
+        self._writer = writer
         self._longest = longest
         self._end = end
         self._clock = clock
@@ -88,7 +94,7 @@ class Watchdog(EngineThread):
         hanging = self._hanging()
         if hanging >= max(1, self._in_flight.slots // 4):
             return f"{hanging} of {self._in_flight.slots} look-ups have run for twice their source's timeout"
-        written = self._written()
+        written = self._writer.handled
         since = [self._since(self._outages, each.name, each.away_at) for each in self._threads if each.away]
         if written != self._seen or not self._in_flight.under_way() or min(since, default=math.inf) <= FRESH:
             self._seen, self._progress = written, self._ran

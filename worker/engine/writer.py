@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 import structlog
 
 from jurat.database import state_of
+from store.queue.claims import Claims
+from store.queue.quotas import KEPT
 from store.verdicts.verdict_writer import VerdictWriter, WriteOutcome
 from tasks.checks import CheckResult, ClaimedCheck, Ended, GiveBack, Later, NextSource, Settle
-from worker.engine.breaker import LocalBreaker
-from worker.engine.claimer import Claimer
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.in_flight import InFlight
 from worker.engine.set_aside import Key, SetAside
 from worker.engine.threads import EngineThread
+from worker.engine.wake_schedule import WakeSchedule
 
 log = structlog.get_logger("jurat.checks")
 
@@ -46,11 +47,10 @@ class Writer(EngineThread):
     def __init__(
         self,
         verdict_writer: VerdictWriter,
+        claims: Claims,
         in_flight: InFlight,
-        claimer: Claimer,
-        breaker: LocalBreaker,
         reporter: FailureReporter,
-        keep_leases: Callable[[Sequence[ClaimedCheck]], object],
+        wakes: WakeSchedule,
     ) -> None:
         super().__init__("writer")
         self.refused = 0
@@ -58,11 +58,10 @@ class Writer(EngineThread):
         self.handled = 0
         """What was written or refused, or put apart: that goes on while a platform keeps somebody's row."""
         self._verdict_writer = verdict_writer
+        self._claims = claims
         self._in_flight = in_flight
-        self._claimer = claimer
-        self._breaker = breaker
         self._reporter = reporter
-        self._keep_leases = keep_leases
+        self._wakes = wakes
         self._queue: SimpleQueue[CheckResult | None] = SimpleQueue()
         self._waiting: list[CheckResult] = []
         self._apart = SetAside()
@@ -158,16 +157,18 @@ class Writer(EngineThread):
         for entry in beyond:
             if isinstance(entry.decision, GiveBack):  # nor can that be written: its lease ends
                 self._in_flight.release([entry.held])
-                self._breaker.written([entry])
+                self._reporter.count((), given_up=[entry])
             else:
                 self._waiting.append(replace(entry, decision=GiveBack(BACK_IN)))
         if lasting:
             self._in_flight.put_apart(entry.held for entry in lasting)
-            self._breaker.written(lasting)
             self._reporter.count(lasting)
             self.handled += len(lasting)
-            self._claimer.written()
+            self._wakes.written()
             self._keep_leases([entry.held for entry in lasting])  # last, for it may find the database away
+
+    def _keep_leases(self, held: Sequence[ClaimedCheck]) -> None:
+        self._claims.renew(held, seconds=KEPT)
 
     def _write(self) -> WriteOutcome:
         """Write what is waiting; after a write that failed, only read again what it has left to write."""
@@ -212,7 +213,7 @@ class Writer(EngineThread):
         """Whether a write is worth more for waiting, and nothing in it is waited for: failures make a breaker open, and
         a source with nothing more to do has somebody look for each verdict.
         """
-        backlogged = self._claimer.backlogged
+        backlogged = self._wakes.backlogged
         return (
             0 < len(self._waiting) < WORTH
             and bool(backlogged)
@@ -226,7 +227,7 @@ class Writer(EngineThread):
         noted = self._apart.drop(ended)
         self.handled += len(ended)
         if written.done:
-            self._claimer.written()
+            self._wakes.written()
         self.refused += len(written.stale)
         self.written += len(written.done)
         for entry in written.stale:
@@ -245,11 +246,13 @@ class Writer(EngineThread):
                 case GiveBack():
                     given_back += 1
         if soonest is not None:
-            self._claimer.wake_in(soonest)
+            self._wakes.wake_in(soonest)
         if given_back and not self._ending:
             log.info("given back", checks=given_back)
-        self._breaker.written(entry for entry in ended if _key(entry) not in noted)
-        self._reporter.count(entry for entry in written.done if _key(entry) not in noted)
+        self._reporter.count(
+            [entry for entry in written.done if _key(entry) not in noted],
+            given_up=[entry for entry in written.stale if _key(entry) not in noted],
+        )
 
 
 def _key(entry: CheckResult) -> Key:
