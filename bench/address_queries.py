@@ -20,7 +20,7 @@ from pathlib import Path
 
 from rapidfuzz.distance import OSA
 
-from adapters.address.street_names import fold
+from adapters.address.languages import fold
 from bench.addresses.styles import FRENCH, Style
 
 Point = tuple[float, float]

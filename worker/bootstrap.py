@@ -19,6 +19,7 @@ from jurat.seal import Unseal, key_from_text
 from store.configurations.publisher import ConfigPublisher
 from store.queries import Queries
 from store.queue.claims import Claims
+from store.queue.sources import Sources
 from store.requests.code_lists import CodeImporter
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
@@ -59,13 +60,15 @@ class Service:
             fingerprints=self.fingerprints,
             environ=as_environment(self.settings),
             ready=ZoneCache(),
-            purse=Upkeep(database),
+            purse=Sources(database),
             private_networks=self.settings.private_networks,
         )
         plans = Plans(self.queries, make)
         code_importer = CodeImporter(unseal, self.fingerprints) if self.fingerprints is not None and keys else None
         claims = Claims(database, keys=unseal.key_ids)
-        stores = Stores(claims, VerdictWriter(database), Upkeep(database, code_importer), Fleet(database))
+        stores = Stores(
+            claims, VerdictWriter(database), Upkeep(database, code_importer), Sources(database), Fleet(database)
+        )
         member = Member(
             uuid4(),
             socket.gethostname(),

@@ -27,7 +27,7 @@ class RatePayer(Protocol):
     """Pays for requests that no claim has paid."""
 
     def pay_for_request(self, demand: Demand, longest: float, *, unless_stopped: bool = False) -> float | None:
-        """As `store.Upkeep.pay_for_request`."""
+        """As `Sources.pay_for_request`."""
         ...
 
 

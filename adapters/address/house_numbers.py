@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
 
-from adapters.address.street_names import ELIDED, Language, fold, language
+from adapters.address.languages import ELIDED, Language, fold, language
 
 SEPARATORS = re.compile(r"[,;\n\r\t()|]+")
 SIGN = re.compile(r"(\d[a-z]?)\s*([-–—./:\\·•'’]+)\s*(?=\d)", re.IGNORECASE)

@@ -9,9 +9,9 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
+from adapters.address.flats import CARE_OF, CUT, bare_floor, flat_patterns, marks, noise_patterns
 from adapters.address.house_numbers import (
     KILOMETRE_POST,
     RANGE_SIGN,
@@ -28,7 +28,7 @@ from adapters.address.house_numbers import (
     with_signs,
     without_spoiled,
 )
-from adapters.address.street_names import ELIDED, ELISION, Language, fold, language
+from adapters.address.languages import ELIDED, ELISION, Language, fold, language
 
 MAX_LETTERS = 300
 """No field of an address is longer; what is, is read as far as this."""
@@ -37,9 +37,6 @@ DASH = re.compile(r"(?<!\d)\s[-–—]\s|\s[-–—]\s(?!\d)")
 
 _JOINT = re.compile(r"(?<=\w)\s*[-–—/]+\s*(?=(\d[^,;\n\r\t()|]*))")
 """A sign that joins two numbers, or parts a floor from a number: "8 - 3e étage"."""
-_CARE_OF = re.compile(r"(?:(?<=\d)|(?<=\d[a-z]))\s+(?=c\s?/\s?o\b)", re.IGNORECASE)
-_CUT = "\n"
-"""Stands where a flat was taken out."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -99,7 +96,7 @@ def _read(fields: tuple[str, str], words: Language) -> tuple[list[HouseNumber], 
     dropped: list[str] = []
     malformed = False
     for position, field in enumerate(fields):
-        text = _bare_floor(words.code).sub(r"\1", field) if position == 0 else field
+        text = bare_floor(words.code).sub(r"\1", field) if position == 0 else field
         for part in _parts(text, words, dropped, numbers):
             number = read_number(part, words.code)
             if number is None and number_patterns(words.code).several.fullmatch(part):
@@ -164,19 +161,19 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
     Parts that are nothing else ("Résidence des Lilas") go to `dropped`: some streets are called so. `known` are the
     house numbers that were read until now.
     """
-    begins, inside = _noise_patterns(words.code)
-    between, door = _flat_patterns(words.code)
+    begins, inside = noise_patterns(words.code)
+    between, door = flat_patterns(words.code)
     for sign, word in words.table["noise"]["signs"].items():
         text = re.sub(
             rf"\b({'|'.join(words.table['noise']['with_value'])})\.?\s*{sign}", r"\1 ", text, flags=re.IGNORECASE
         )
         text = re.sub(rf"(?<=\S)\s*{re.escape(sign)}", word, text)  # "8 Main St #4"
-    text = _JOINT.sub(lambda match: "," if begins.match(fold(match[1])) else match[0], _CARE_OF.sub(",", text))
+    text = _JOINT.sub(lambda match: "," if begins.match(fold(match[1])) else match[0], CARE_OF.sub(",", text))
     for folded in _pieces(with_signs(text, words), begins):
         kept = between.sub(rf"\1 {RANGE_SIGN * 2} \2", folded)
-        without_flat = inside.sub(lambda match: match[0] if _in_name(match, words, known) else _CUT, kept)
+        without_flat = inside.sub(lambda match: match[0] if _in_name(match, words, known) else CUT, kept)
         rest = " ".join(door.sub(r"\1 ", without_flat).replace(ELIDED, "").split()).lstrip(f"{RANGE_SIGN} ")
-        marked = re.match(rf"(?:{_marks(words)}) ?(?=\d)", rest)
+        marked = re.match(rf"(?:{marks(words)}) ?(?=\d)", rest)
         if marked and marked[0].strip() != "n" and any(map(words.kinds, rest[marked.end() :].split()[1:5])):
             rest = rest[marked.end() :]  # "n° 8 rue du Moulin", but not "N 7 route de Lyon"
         if begins.match(rest):
@@ -191,7 +188,7 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
 
 def _before_noise(part: str, words: Language) -> HouseNumber | None:
     """The number in "8 chez Corvec": what stands before words that begin no street."""
-    begins, _ = _noise_patterns(words.code)
+    begins, _ = noise_patterns(words.code)
     tokens = part.split()
     for length in range(min(4, len(tokens) - 1), 0, -1):
         rest = " ".join(tokens[length:])
@@ -253,68 +250,6 @@ def _tail(tokens: list[str], words: Language) -> str:
     if name_leads:
         return " ".join(tokens)  # nobody can tell where the name begins that stands before the kind
     return " ".join(tokens[kinds[0] :] if kinds else tokens)
-
-
-@lru_cache(maxsize=32)
-def _noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    table = language(code).table
-    noise, marks = table["noise"], "|".join(table["number_marks"])
-    number_behind = table["number_position"] == "after"
-
-    def either(*names: str) -> str:
-        return "|".join(sorted((word for name in names for word in noise[name]), key=len, reverse=True))
-
-    ending = rf"(?:{either('floor_ordinals')})"
-    lone = r"(?! \d| [a-z]\b)" if number_behind else ""  # "Hauptstraße 8 OG 2" is house 8, on the floor above 1
-    floor = rf"\d+(?:{ending} (?:{either('after_number', 'after_ordinal')})| (?:{either('after_number')})\b{lone})\b"
-    if grounds := [word for word in noise["alone"] if word.partition(" ")[0] in noise["after_number"] and " " in word]:
-        floor = rf"(?!\d+ (?:{'|'.join(grounds)})\b){floor}"  # "Via Roma 8 piano terra" is house 8, and no floor 8
-    if noise["bare_floors"]:  # "3º B", "2º piso 1ª"
-        door = rf"(?: (?:\d+{ending}?|[a-z])(?= |$))?"
-        floor = rf"(?:{floor}{door}|\d+(?:{either('bare_floors')}){door}(?=$| (?:{either('with_value')})\b))"
-    value = rf"(?: ?(?:(?:{marks}) ?)?\d+{ending}?[a-z]?| [a-z]\d*)(?= |$)"
-    behind = rf" (?:{either('behind')})\b"
-    by_itself = rf"(?:^|(?<=\S ))(?:{either('alone')})(?:{behind})?$|^(?:{either('behind')})$"
-    if number_behind:
-        by_itself += rf"|(?<=\d )(?:{either('behind')})$"
-    begins = re.compile(rf"(?:(?:{either('begins')})\b|{floor})")
-    inside = re.compile(
-        rf"\b(?:{floor}(?:{behind})?|(?:{either('with_value')})(?:{value}(?:{behind})?|{behind})"
-        rf"|{by_itself})"
-    )
-    return begins, inside
-
-
-@lru_cache(maxsize=32)
-def _flat_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """A floor between two numbers, of which nobody knows which is its own ("8 étage 2"); and a letter behind a number
-    and a flat, for it is the flat's ("8 appt 3 B"), unless it may begin a street ("8 Apt 3 E Main St").
-    """
-    words = language(code)
-    table = words.table
-    known = "|".join({*table["repetitions"], *table["repetitions"].values()})
-    ways = "|".join({*table["directions"], *(word for word in words.senses if len(word) == 1 and words.kinds(word))})
-    way = rf"(?!(?:{ways}) \S)" if ways else ""
-    where = "^" if table["number_position"] == "before" else "(?!)"
-    between = (
-        rf"{where}(\d+(?: ?[a-z])?) (?:{'|'.join(table['noise']['after_number'])}) (?:(?:{_marks(words)}) ?)?(\d+)\b"
-    )
-    directions = "|".join(table["directions"])
-    stays = rf"(?!(?:{directions})$)" if directions else ""  # "8 Main St Apt 3 N" may be in Main St N
-    letter = rf"(\d(?: ?(?:{known}|[a-z]))?) *{_CUT} *{way}(?:{known}|[a-z])(?= |$)|{_CUT} *{stays}[a-z]$"
-    return re.compile(between), re.compile(letter)
-
-
-@lru_cache(maxsize=32)
-def _bare_floor(code: str) -> re.Pattern[str]:
-    """Floor and door behind a number in its own field, where people leave the "º" away: "8 3B", "8 3 izq."."""
-    noise = language(code).table["noise"]
-    floor = rf"\s+1?\d\s?(?:[a-h]|(?:{'|'.join(noise['behind'])})\.?)$" if noise["bare_floors"] else "(?!)"
-    return re.compile(rf"^(\d{{1,4}}){floor}", re.IGNORECASE)
-
-
-def _marks(words: Language) -> str:
-    return "|".join(words.table["number_marks"])
 
 
 def _apart(part: str, words: Language, known: Sequence[HouseNumber]) -> tuple[HouseNumber, str] | None:

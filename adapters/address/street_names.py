@@ -10,15 +10,13 @@ be equal.
 from __future__ import annotations
 
 import importlib
-import json
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
+
+from adapters.address.languages import ELIDED, ELISION, ROMAN, VOWELS, Language, fold, language
 
 THRESHOLD = 0.75
 """Names at least this much alike may be the same street with a slip of the pen. Measured: docs/addresses.md."""
@@ -32,120 +30,6 @@ SLIP = 0.8
 
 INITIAL = 0.85
 """How alike "J." and "Jean" are, and a single letter and nothing: "Rue A. Dumas", "Rue Dumas"."""
-
-TABLES = Path(__file__).parent / "names"
-LETTERS = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l"})
-WORD = re.compile(r"[^\W_]+")
-POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
-ELISION = re.compile(r"(?<!\w)([^\W\d_])['’]\s?(?=\w)")
-ELIDED = "\ua78c"
-"""Stands for an apostrophe that folding must not lose, for it tells "d'Amont" from "D. Amont". It is a letter that
-looks like one (saltillo)."""
-VOWELS = tuple("aeiouy")
-ROMAN = re.compile(r"(?=[ivxlc]{2,})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
-
-
-@dataclass(frozen=True)
-class Language:
-    """The words of one language, folded (see `fold`): `senses` from each written word to what it may stand for.
-
-    `endings` are the kinds of way that are written onto a name ("Lindenstr."), from each spelling to the kind.
-    `spellings` are letters and phrases with a second spelling ("ue" for "ü"), from the second to the first. What the
-    keys of `table` mean stands in docs/addresses.md.
-    """
-
-    code: str
-    types: frozenset[str]
-    senses: Mapping[str, frozenset[str]]
-    particles: frozenset[str]
-    endings: Mapping[str, str]
-    spellings: Mapping[str, str]
-    table: Mapping[str, Any]
-    ordinal: re.Pattern[str]
-    ended: re.Pattern[str] | None
-    respelled: re.Pattern[str] | None
-
-    def meanings(self, word: str) -> frozenset[str]:
-        """What `word` may stand for, itself included, an ordinal as its number."""
-        ordinal = self.ordinal.fullmatch(word)
-        return self.senses.get(word, frozenset()) | {ordinal[1] if ordinal else word}
-
-    def kinds(self, word: str) -> frozenset[str]:
-        """The kinds of way (avenue, place) that `word` may mean, or ends with; empty when it is no such word."""
-        return self.senses.get(word, frozenset(self.parted(word)[-1:])) & self.types
-
-    def parted(self, word: str) -> list[str]:
-        """`word` without the kind of way that is written onto it, and that kind: "lindenstr" is "linden", "strasse"."""
-        match = self.ended.fullmatch(word) if self.ended and word not in self.senses else None
-        return [match[1], self.endings[match[2]]] if match else [word]
-
-    def respell(self, folded: str) -> str:
-        """`folded` in the first spelling of what has several: "mueller" as "muller", "rond point" as "rondpoint"."""
-        return self.respelled.sub(lambda match: self.spellings[match[0]], folded) if self.respelled else folded
-
-    def uncontracted(self, folded: str) -> str:
-        """`folded` with abbreviations of two pieces written out: "v le" (from "V.le") as "viale"."""
-        for written, word in self.table["contractions"].items():
-            folded = re.sub(rf"\b{written}\b", word, folded)
-        return folded
-
-    def two_forms(self, left: str, right: str) -> bool:
-        """Whether one word is the feminine form of the other, or another inflection that makes it a name of its own."""
-        return any(
-            other == one.removesuffix(plain) + ending
-            for plain, endings in self.table["feminine"].items()
-            for ending in endings
-            for one, other in ((left, right), (right, left))
-            if one.endswith(plain) and not one.endswith(ending)
-        )
-
-
-@lru_cache(maxsize=32)
-def language(code: str) -> Language:
-    """The tables of `names/<code>.json`. Raises ValueError for a language that has none."""
-    path = TABLES / f"{code}.json"
-    if not re.fullmatch(r"[a-z]{2}", code) or not path.is_file():
-        known = ", ".join(sorted(file.stem for file in TABLES.glob("*.json")))
-        raise ValueError(f"there are no street words for the language {code!r}; known are: {known}")
-    table = json.loads(path.read_text(encoding="utf-8"))
-    senses: dict[str, set[str]] = {}
-    for group in (table["types"], table["words"]):
-        for word, abbreviations in group.items():
-            for written in (word, *abbreviations):
-                senses.setdefault(written, set()).add(word)
-    for written, digits in table["numbers"].items():
-        senses.setdefault(written, {written}).add(digits)
-    endings = {written: kind for kind, short in table["suffixes"].items() for written in (kind, *short)}
-    phrases = {**table["contractions"], **table["phrases"]}
-    patterns = []
-    if phrases:
-        patterns.append(rf"\b(?:{_either(phrases)})\b")
-    if table["letters"]:  # "ue" is no "ü" in "neue", "Bauer" and "Quelle"
-        patterns.append(rf"(?<![aeiouq])(?:{_either(table['letters'])})")
-    return Language(
-        code=code,
-        types=frozenset(table["types"]),
-        senses={written: frozenset(words) for written, words in senses.items()},
-        particles=frozenset(table["particles"]),
-        endings=endings,
-        spellings={**phrases, **table["letters"]},
-        table=table,
-        ordinal=re.compile(rf"(\d+)(?:{_either(table['city']['ordinals'])})"),
-        ended=re.compile(rf"([a-z]{{2,}}?)({_either(endings)})") if endings else None,
-        respelled=re.compile("|".join(patterns)) if patterns else None,
-    )
-
-
-def _either(words: Iterable[str]) -> str:
-    """A pattern for any of `words`, the longest first."""
-    return "|".join(sorted(words, key=lambda word: (-len(word), word)))
-
-
-def fold(text: str) -> str:
-    """Lower case without accents: letters and digits as words with one space between them; "King's" is one word."""
-    decomposed = unicodedata.normalize("NFKD", text.translate(LETTERS).casefold())
-    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return " ".join(WORD.findall(POSSESSIVE.sub("s", plain)))
 
 
 def expand(street: str, code: str = "fr") -> str:

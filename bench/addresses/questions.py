@@ -18,7 +18,8 @@ from bench.address_queries import Kind, Typed
 from bench.addresses.zones import Shape
 from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
-from tasks.rules.residence import DEFAULT_MARGIN_M, decide_residence
+from tasks.rules.margins import DEFAULT_MARGIN_M
+from tasks.rules.residence import decide_residence
 
 MARGIN_M = DEFAULT_MARGIN_M[Level.HOUSENUMBER]
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage, until, waited
-from store.upkeep.upkeep import Upkeep
+from store.queue.sources import Sources
 
 _SLOTS = 8
 _MANY = 5 * _SLOTS
@@ -19,13 +19,13 @@ _SHORTEST_P99 = 0.5
 
 def _open_transactions(stage: Stage) -> float | None:
     """Two transactions of the platform stay open: one over the row of one participant, one over those of many."""
-    upkeep = Upkeep(stage.service.database)
+    sources = Sources(stage.service.database)
     whole = 20.0 if stage.short else 180.0
     stage.over(whole / 4, end=0.2)
     until(lambda: stage.unsettled() == 0, 60)
     without = stage.clock()
     for source in _SOURCES:  # so that the rows are held before anything of theirs is looked up
-        upkeep.pause(source, 600, "held rows", by="bench")
+        sources.pause(source, 600, "held rows", by="bench")
     stage.web.allow(len(stage.web.submits) + 2 * (_MANY + 1) + _MANY // 2)  # some are rolled back
     stage.web.finish(60)
     chosen = stage.column("SELECT DISTINCT participant FROM jurat_checks WHERE state <> 'settled'")[: _MANY + 1]
@@ -37,7 +37,7 @@ def _open_transactions(stage: Stage) -> float | None:
             sql = "SELECT 1 FROM jurat_access WHERE participant = ANY(:those) FOR UPDATE"
             platform.execute(text(sql), {"those": participants})
         for source in _SOURCES:
-            upkeep.resume(source, "bench")
+            sources.resume(source, "bench")
         others = "SELECT count(*) FROM jurat_checks WHERE state <> 'settled' AND participant <> ALL(:of)"
         until(lambda: stage.scalar(others, of=chosen) == 0, 60)  # what queued while nothing was looked up
         begun = stage.clock()

@@ -52,7 +52,7 @@ def doctor(out: Output, *, everybody: bool) -> Exit:
 
 
 def _with(settings: Settings) -> list[CheckupStep]:
-    from cli.diagnosis import checkup, workforce
+    from cli.diagnosis import checkup, clock, workforce
     from cli.diagnosis.allowances import allowance_steps
     from config.sources import secrets_of
 
@@ -78,7 +78,7 @@ def _with(settings: Settings) -> list[CheckupStep]:
             ]
             known = {reference.env for reference in references if reference.env}
             plan.close()
-        steps.append(checkup.clock_step(service.queries))
+        steps.append(clock.clock_step(service.queries))
     finally:
         service.close()
     return [*steps, *checkup.variable_steps(known)]

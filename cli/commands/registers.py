@@ -173,7 +173,7 @@ def import_(
     language = language or "fr"
     from adapters.address.base.batches import StreetsMixed
     from adapters.address.base.columns import AddressFileError
-    from adapters.address.street_names import language as words_of
+    from adapters.address.languages import language as words_of
     from cli.database import opened
     from cli.imports.address_base import NewBase, import_base
     from store.datasets.imports import DatasetImport, OtherKind, Overtaken

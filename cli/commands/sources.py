@@ -142,7 +142,7 @@ def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> E
 
     with opened() as service:
         applied_sources.source_statuses(service, name)
-        changed = applied_sources.upkeep(service).pause(name, seconds, reason, who)
+        changed = applied_sources.sources(service).pause(name, seconds, reason, who)
         (status,) = applied_sources.source_statuses(service, name)
     if not changed:
         said = f"{name} is paused for longer already: {status.said()}"
@@ -165,7 +165,7 @@ def resume(out: Output, *, name: str, who: str) -> Exit:
 
     with opened() as service:
         applied_sources.source_statuses(service, name)
-        ended = applied_sources.upkeep(service).resume(name, who)
+        ended = applied_sources.sources(service).resume(name, who)
         (status,) = applied_sources.source_statuses(service, name)
     changed = "" if ended else "was not paused, and "
     out.show(status.as_data(), [f"{name} {changed}is {status.said()}"])

@@ -18,7 +18,7 @@ from config.configuration import Configuration
 from config.settings import SettingsError
 from config.suggestions import suggest
 from jurat.database import bounded
-from store.upkeep.upkeep import Upkeep
+from store.queue.sources import Sources
 
 if TYPE_CHECKING:
     from tasks.plan import Plan
@@ -54,9 +54,9 @@ def source_statuses(service: Service, name: str | None = None) -> list[SourceSta
     return every(models, service.queries)
 
 
-def upkeep(service: Service) -> Upkeep:
+def sources(service: Service) -> Sources:
     """The ledger of quotas and pauses, with a bound on each statement."""
-    return Upkeep(bounded(service.database))
+    return Sources(bounded(service.database))
 
 
 def require(name: str, known: Collection[str]) -> None:
@@ -98,7 +98,7 @@ def _turn(name: str, service: Service) -> float:
         raise _NotNow(f"{name} is {status.said()}")
     with plan_of(service) as plan:
         demand = plan.demand(name, 1)
-    wait = upkeep(service).pay_for_request(demand, checkup.LONGEST_WAIT)
+    wait = sources(service).pay_for_request(demand, checkup.LONGEST_WAIT)
     if wait is None:
         raise _NotNow(f"what {name} allows is used up at the moment; try again later")
     return wait

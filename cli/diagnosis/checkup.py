@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,16 +29,13 @@ if TYPE_CHECKING:
     from config.addresses import AddressFileSource
     from config.sources import SourceModel
     from store.queries import Queries
-    from store.upkeep.upkeep import Upkeep
+    from store.queue.sources import Sources
     from tasks.plan import Plan
     from worker.bootstrap import Service
 
 BROKER_TIMEOUT = 2.0
 LONGEST_WAIT = 10.0
 """Seconds that a trial waits for its turn at a source."""
-
-CLOCKS_APART = 5.0
-"""Seconds between this machine's time and the database's that are too much: logs and certificates suffer."""
 
 
 class StepMark(StrEnum):
@@ -300,7 +296,7 @@ def status_step(status: SourceStatus) -> CheckupStep:
     return CheckupStep(name, StepMark.OK if status.state is SourceState.OPEN else StepMark.NOTE, found)
 
 
-def reach_steps(status: SourceStatus, plan: Plan, upkeep: Upkeep, settings: Settings) -> Iterator[CheckupStep]:
+def reach_steps(status: SourceStatus, plan: Plan, sources: Sources, settings: Settings) -> Iterator[CheckupStep]:
     """Whether the servers of a source answer HTTP at all, by one request to the root of each; nothing without servers.
 
     Nobody is looked up, so what the answer says does not count. The requests are paid as one look-up is, and not made
@@ -316,7 +312,7 @@ def reach_steps(status: SourceStatus, plan: Plan, upkeep: Upkeep, settings: Sett
     if status.paused_until or status.closed_until:
         yield CheckupStep(name, StepMark.NOTE, f"not asked: {status.said()}")
         return
-    wait = upkeep.pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
+    wait = sources.pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
     if wait is None:
         yield CheckupStep(name, StepMark.NOTE, "not asked: what it allows is used up at the moment", "try again later")
         return
@@ -352,20 +348,6 @@ def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings
     finally:
         transport.close()
     return CheckupStep(f"source {name}", StepMark.OK, "; ".join(said))
-
-
-def clock_step(queries: Queries) -> CheckupStep:
-    """Whether this machine's time is the database's."""
-    begun = time.monotonic()
-    apart = (queries.clock() - datetime.now(UTC)).total_seconds()
-    rough = time.monotonic() - begun + 0.002
-    if abs(apart) - rough > CLOCKS_APART:
-        which = "ahead of" if apart > 0 else "behind"
-        advice = "let both machines take their time from the network (NTP)"
-        return CheckupStep(
-            "clock", StepMark.PROBLEM, f"the database is {abs(apart):.1f} s {which} this machine", advice
-        )
-    return CheckupStep("clock", StepMark.OK, f"the database's time is this machine's to {max(abs(apart), rough):.2f} s")
 
 
 def _origin(origin: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from config.configuration import Question
     from store.queries import ZoneRow
     from tasks.plan import Plan
-    from tasks.rules.residence import Residence
+    from tasks.rules.residence_evidence import Residence
     from worker.bootstrap import Service
 
 
@@ -61,7 +61,7 @@ class Inquiry:
 
     def sightings(self, zone: ZoneGeometry) -> list[Sighting]:
         """Every candidate by itself, in the source's order."""
-        from tasks.rules.residence import margins_of
+        from tasks.rules.margins import margins_of
 
         whole = self.residence(zone).evidence
         margins = margins_of(self.places.provider, self.margins)
@@ -118,7 +118,7 @@ def planned(service: Service) -> Iterator[Plan]:
     """
     from config.configuration import Configuration
     from jurat.database import bounded
-    from store.upkeep.upkeep import Upkeep
+    from store.queue.sources import Sources
     from worker.plan_builder import make_plan
 
     version = service.queries.config_version()
@@ -130,7 +130,7 @@ def planned(service: Service) -> Iterator[Plan]:
         configuration,
         service.queries,
         service.fingerprints,
-        purse=Upkeep(bounded(service.database)),
+        purse=Sources(bounded(service.database)),
         private_networks=service.settings.private_networks,
     )
     try:
@@ -195,14 +195,14 @@ def _wait_for_turn(service: Service, plan: Plan, name: str) -> None:
     from cli.diagnosis.checkup import LONGEST_WAIT
     from cli.diagnosis.source_status import SourceStatus
     from jurat.database import bounded
-    from store.upkeep.upkeep import Upkeep
+    from store.queue.sources import Sources
 
     row = next((row for row in service.queries.sources() if row.name == name), None)
     if row is not None:
         status = SourceStatus(name, plan.configuration.sources[name], row, service.queries.clock())
         if status.paused_until or status.closed_until:
             raise Failure(f"the source {name} may not be asked now: it is {status.said()}", Exit.DEPENDENCY)
-    wait = Upkeep(bounded(service.database)).pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
+    wait = Sources(bounded(service.database)).pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
     if wait is None:
         raise Failure(f"what the source {name} allows is used up at the moment; try again later", Exit.DEPENDENCY)
     time.sleep(wait)

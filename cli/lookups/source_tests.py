@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.database import opened
 from cli.diagnosis import checkup
-from cli.diagnosis.applied_sources import configuration_of, plan_of, require, source_statuses, upkeep
+from cli.diagnosis.applied_sources import configuration_of, plan_of, require, source_statuses, sources
 from cli.diagnosis.checkup import CheckupStep, StepMark
 from cli.output import Exit, Failure, Output
 from cli.registry_lint import examination_data, examination_steps, examined, linted, told
@@ -49,7 +49,7 @@ def test_applied(tests: Tests, name: str | None, *, live: bool) -> None:
             tests.examine(source, plan.configuration.sources[source])
             if live:
                 (status,) = source_statuses(service, source)
-                tests.steps += checkup.reach_steps(status, plan, upkeep(service), service.settings)
+                tests.steps += checkup.reach_steps(status, plan, sources(service), service.settings)
 
 
 def test_files(tests: Tests, name: str | None, paths: Sequence[Path], out: Output) -> None:

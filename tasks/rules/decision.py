@@ -29,7 +29,8 @@ from config.configuration import Question
 from config.levels import Level
 from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Decision, Later, NextSource, Review, Settle
-from tasks.rules.residence import Residence, Side, decide_residence
+from tasks.rules.residence import decide_residence
+from tasks.rules.residence_evidence import Residence, Side
 
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 60.0

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
@@ -22,32 +21,8 @@ from adapters.address.zones import ZoneGeometry
 from adapters.base import Finding, Place, Places
 from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
-
-DEFAULT_MARGIN_M: Mapping[Level, float] = MappingProxyType(
-    {Level.HOUSENUMBER: 20.0, Level.INTERPOLATED: 150.0, Level.STREET: 150.0}
-)
-"""Metres from the border within which a position says nothing: the 95 % error of parcel points, and of points laid
-along a street (Cayo and Talbot 2003). A street has its margin for its whole extent. A level without a margin never
-decides: no margin makes the point of a postcode or a town say anything."""
-
-MARGIN_M: Mapping[str, Mapping[Level, float]] = MappingProxyType(
-    {
-        **dict.fromkeys(("addok", "address-file", "nominatim", "photon", "pelias"), DEFAULT_MARGIN_M),
-        "us-census": MappingProxyType({Level.INTERPOLATED: 150.0}),  # it knows no house, only where one should stand
-    }
-)
-"""The margins of each type of source; one that is not listed has `DEFAULT_MARGIN_M`."""
-
-TOUCHING_M = 0.01
-"""Metres from the border below which a position lies on it, whatever its margin: no position is known better, and the
-last digits of a distance are the computer's.
-"""
-
-SCORE_FLOOR: Mapping[str, float] = MappingProxyType({"addok": 0.5, "pelias": 0.8})
-"""The least score of a provider, by type of source; one that is not listed has no score worth asking for."""
-
-NEAR_TIE = 0.05
-"""Scores, or likenesses of names, that lie so close to the best one say nothing about which of the two is meant."""
+from tasks.rules.margins import DEFAULT_MARGIN_M, METRES_PER_DEGREE, NEAR_TIE, SCORE_FLOOR, TOUCHING_M, margins_of
+from tasks.rules.residence_evidence import Residence, Side, rounded
 
 OF_ONE_TOWN = frozenset({"address-file"})
 """Types of source that may hold the addresses of one town alone: whether another town of the same postcode has such a
@@ -71,46 +46,8 @@ RULES = (
 )
 """The rules in their order, as `evidence["rules"]` has them. Where one does not hold, those behind it are not there."""
 
-METRES_PER_DEGREE = 111_320.0
-"""Of latitude, within 1 %."""
 
 _HOUSES = frozenset({Level.HOUSENUMBER, Level.INTERPOLATED})
-
-
-class Side(StrEnum):
-    """Where a position is, once its margin is taken into account."""
-
-    INSIDE = "inside"
-    OUTSIDE = "outside"
-    BORDER = "border"
-
-
-@dataclass(frozen=True, slots=True)
-class Residence:
-    """What one geocoder's answer shows.
-
-    `leaning` is the side on which the address seems to lie where that is not sure enough to decide. `candidates` are
-    the addresses that may be meant where several remain, best first, as answers of the form that the question asks for.
-    """
-
-    finding: Finding
-    leaning: Side | None = None
-    candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
-
-    @property
-    def outcome(self) -> Outcome:
-        """The finding's."""
-        return self.finding.outcome
-
-    @property
-    def reason(self) -> Reason:
-        """The finding's."""
-        return self.finding.reason
-
-    @property
-    def evidence(self) -> Mapping[str, Any]:
-        """The finding's."""
-        return self.finding.evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +92,6 @@ class _Position:
     def clearance(self) -> float:
         """Metres by which it lies beyond its margin; negative within it."""
         return self.distance - self.margin
-
-
-def margins_of(provider: str, override: Mapping[Level, float] = MappingProxyType({})) -> Mapping[Level, float]:
-    """The margins in metres by which a type of source decides, by level, those of `override` before its own.
-
-    Levels by which it never decides are not in it, whatever `override` says.
-    """
-    return {level: override.get(level, own) for level, own in MARGIN_M.get(provider, DEFAULT_MARGIN_M).items()}
 
 
 def decide_residence(
@@ -244,9 +173,9 @@ class _ResidenceCase:
         self.evidence |= {
             "level": str(best.place.level),
             # Two digits: the whole of a score would be as good as the address to somebody who asks for every address.
-            "score": _rounded(best.place.score),
-            "next_score": _rounded(max(others, default=None)),
-            "name_similarity": _rounded(best.name),
+            "score": rounded(best.place.score),
+            "next_score": rounded(max(others, default=None)),
+            "name_similarity": rounded(best.name),
         }
 
     def decided(self, side: Side) -> Residence:
@@ -433,7 +362,3 @@ def _coarse(position: _Position) -> int:
 
 def _step(metres: float) -> int:
     return 5 if metres < 100 else 50 if metres < 1000 else 500
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 2)

@@ -264,7 +264,7 @@ class LedgerMachine(Persons):
             if isinstance(entry.decision, Settle):
                 self._stands_written(entry, entry.decision)
             if isinstance(entry.decision, Later | NextSource) and entry.decision.pause is not None:
-                self.desk.upkeep.pause(entry.held.source, entry.decision.pause, entry.decision.reason)
+                self.desk.sources.pause(entry.held.source, entry.decision.pause, entry.decision.reason)
         stand = read(self.desk.engine)
         self.now = replace(self.now, paused=stand.paused, pauses=stand.pauses)
 

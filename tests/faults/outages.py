@@ -22,7 +22,7 @@ class Outages(LedgerMachine):
         self.failures[source] = failed if answered else before + failed
         opens = source not in self.now.broken and self.failures[source] >= Breaker().failures
         figures = SourceFigures(int(answered), failed, failed, Reason.SOURCE_UNAVAILABLE)
-        assert self.desk.upkeep.note({source: figures}, {}) == Noted(opened=(source,) if opens else ())
+        assert self.desk.sources.note({source: figures}, {}) == Noted(opened=(source,) if opens else ())
         self._changed({})
         assert self.now.broken.keys() == self.before.broken.keys() | ({source} if opens else set())
 
@@ -31,7 +31,7 @@ class Outages(LedgerMachine):
         """The last look-up was answered."""
         self.failures[source] = 0
         closes = source in self.now.broken
-        noted = self.desk.upkeep.note({source: SourceFigures(2, 1)}, {})
+        noted = self.desk.sources.note({source: SourceFigures(2, 1)}, {})
         assert noted == Noted(closed=(source,) if closes else ())
         self._changed({})
         assert self.now.broken.keys() == self.before.broken.keys() - {source}

@@ -133,7 +133,7 @@ class Persons(Stage):
         """A longer pause that stands is kept, a shorter one is prolonged."""
         until, standing = self.clock.later(seconds), self.now.paused.get(source)
         longer = standing is None or standing < until
-        assert self.desk.upkeep.pause(source, seconds, "because", CLERK) == longer
+        assert self.desk.sources.pause(source, seconds, "because", CLERK) == longer
         self._changed({})
         assert self.now.audited == self.before.audited + longer
         assert self.now.paused[source] == (until if longer else standing)
@@ -141,7 +141,7 @@ class Persons(Stage):
     @rule(source=SOURCES)
     def resume(self, source: str) -> None:
         stands = self._paused(source)
-        assert self.desk.upkeep.resume(source, CLERK) == stands
+        assert self.desk.sources.resume(source, CLERK) == stands
         self._changed({})
         assert self.now.audited == self.before.audited + stands
         assert not self._paused(source)

@@ -25,6 +25,7 @@ from store.configurations.applied_config import AccessTerms
 from store.configurations.publisher import ConfigPublisher
 from store.queries import Queries
 from store.queue.claims import Claims
+from store.queue.sources import Sources
 from store.requests.code_lists import add_codes
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.access import locking
@@ -108,6 +109,7 @@ class Desk:
         self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
         self.verdict_writer = VerdictWriter(self.engine)
         self.upkeep = Upkeep(self.engine)
+        self.sources = Sources(self.engine)
         self.publisher = ConfigPublisher(self.engine)
         self.queries = Queries(self.engine)
         self.fingerprints = Fingerprints([HASH_KEY])
@@ -129,7 +131,7 @@ class Desk:
             self.queries,
             self.fingerprints,
             {},
-            purse=self.upkeep,
+            purse=self.sources,
             private_networks=LOOPBACK,
         )
 
@@ -278,6 +280,7 @@ class Desk:
         """
         self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
         self.upkeep = Upkeep(self.engine)
+        self.sources = Sources(self.engine)
         with self.engine.begin() as connection:
             connection.exec_driver_sql(EMPTYING)
 

@@ -253,7 +253,7 @@ def test_lost_leases_and_overdue_checks_are_found_among_all_others(full: Desk) -
     held = full.claims.claim([Demand("towns", 5)], 5).held
     full.set_back("lease_until", 1, "state = 'leased'")
     full.sql("UPDATE jurat_checks SET deadline_at = NOW(-1) WHERE participant IN ('w-5', 'w-6')")
-    full.upkeep.pause("towns", 60, Reason.SOURCE_THROTTLED)
+    full.sources.pause("towns", 60, Reason.SOURCE_THROTTLED)
     full.sql("UPDATE jurat_upkeep SET ran_at = NOW(-5)")
     with explained(full) as found:
         assert len(full.upkeep.end_leases()) == len(held)
@@ -267,7 +267,7 @@ def test_lost_leases_and_overdue_checks_are_found_among_all_others(full: Desk) -
 def test_thousands_of_checks_whose_source_stands_still_cost_upkeep_nothing(full: Desk) -> None:
     """Their deadlines pass one after the other, and none is looked at until the source works again."""
     full.sql("UPDATE jurat_checks SET deadline_at = NOW(-1) WHERE state = 'pending' AND source = 'towns'")
-    full.upkeep.pause("towns", 60, Reason.SOURCE_THROTTLED)
+    full.sources.pause("towns", 60, Reason.SOURCE_THROTTLED)
     full.sql("UPDATE jurat_pauses SET began_at = NOW(-60)")
     with explained(full) as found:
         assert full.claims.claim_overdue(100, {}) == []
@@ -344,7 +344,7 @@ def test_what_persons_asked_for_costs_a_submit_next_to_nothing(full: Desk) -> No
 def test_figures_are_counted_to_a_bound(full: Desk) -> None:
     with explained(full) as found:
         full.upkeep.count_waiting()
-        full.upkeep.note({"towns": SourceFigures(3, 1, 1, Reason.SOURCE_UNAVAILABLE)}, {})
+        full.sources.note({"towns": SourceFigures(3, 1, 1, Reason.SOURCE_UNAVAILABLE)}, {})
     assert full.one("SELECT waiting FROM jurat_sources WHERE name = 'towns'") == 10_000
     within(found, 12_000)
 

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from jurat.vocabulary import Outcome, Reason
 from store.in_parts import LEFT_OUT_S, LeftOut
-from store.upkeep import upkeep
+from store.upkeep import pieces
 from tasks.checks import MOST_LOST_LEASES, Later, Review, Settle
 from tasks.rules.rate_limits import Demand
 from tests.store.desk import ACCEPTED, DOCUMENT, UNDETERMINED, Desk, entry, ids
@@ -239,7 +239,7 @@ def test_a_row_that_somebody_holds_keeps_no_other_review_from_its_end(postgresql
 
 @pytest.fixture
 def two_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "BATCH", 2)
+    monkeypatch.setattr(pieces, "BATCH", 2)
 
 
 def test_any_number_of_leases_that_are_refused_keep_no_other(desk: Desk, two_at_a_time: None) -> None:

@@ -22,14 +22,14 @@ class _Failing(Protocol):
 class BreakerWatch(EngineThread):
     """Tells the local breaker what the store knows of failures, while starts are about to come. No start waits."""
 
-    def __init__(self, upkeep: _Failing, delay_queue: DelayQueue, breaker: LocalBreaker) -> None:
+    def __init__(self, sources: _Failing, delay_queue: DelayQueue, breaker: LocalBreaker) -> None:
         super().__init__("breaker-watch")
-        self._upkeep = upkeep
+        self._sources = sources
         self._delay_queue = delay_queue
         self._breaker = breaker
 
     def step(self) -> None:
         if self._delay_queue.waits(2 * LOOK_EVERY):
             asked = time.monotonic()
-            self._breaker.seen(self._upkeep.failing(), asked)
+            self._breaker.seen(self._sources.failing(), asked)
         self.stopping.wait(LOOK_EVERY)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import structlog
 
 from store.queue.claims import Claims
+from store.queue.sources import Sources
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
 from store.workers import Fleet, Member
@@ -52,6 +53,7 @@ class Stores:
     claims: Claims
     verdict_writer: VerdictWriter
     upkeep: Upkeep
+    sources: Sources
     fleet: Fleet | None = None
 
 
@@ -86,7 +88,7 @@ class Engine:
         self._wakes = WakeSchedule()
         self._breaker = LocalBreaker(plans.breaker)
         self._lookups = LookupQueue(self.in_flight, self._breaker)
-        self._reporter = FailureReporter(stores.upkeep, self._breaker, self._wakes)
+        self._reporter = FailureReporter(stores.sources, self._breaker, self._wakes)
         self.writer = Writer(stores.verdict_writer, stores.claims, self.in_flight, self._reporter, self._wakes)
         self._results = Results(self._lookups, self._breaker, self.writer, self._wakes)
         missing_keys = MissingKeys()
@@ -98,7 +100,7 @@ class Engine:
         self._lookup_threads = [
             LookupThread(number, runner, plans, self._lookups, self._results) for number in range(slots)
         ]
-        self._breaker_watch = BreakerWatch(stores.upkeep, self._lookups.delay_queue, self._breaker)
+        self._breaker_watch = BreakerWatch(stores.sources, self._lookups.delay_queue, self._breaker)
         self._renewer = Renewer(stores.claims, self.in_flight, plans.longest)
         self._keeper = Keeper(stores.upkeep, stores.claims, plans, self._lookups, self._reporter, self._wakes)
         self._registrars: list[Registrar] = []

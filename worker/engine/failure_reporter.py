@@ -11,7 +11,7 @@ import structlog
 
 from jurat.vocabulary import Reason
 from store.queue.source_health import SourceFigures
-from store.upkeep.upkeep import Upkeep
+from store.queue.sources import Sources
 from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
 from tasks.rules.decision import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
 from tasks.rules.rate_limits import LATE
@@ -69,12 +69,12 @@ class FailureReporter:
 
     def __init__(
         self,
-        upkeep: Upkeep,
+        sources: Sources,
         breaker: LocalBreaker,
         wakes: WakeSchedule,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._upkeep = upkeep
+        self._sources = sources
         self._breaker = breaker
         self._wakes = wakes
         self._clock = clock
@@ -133,7 +133,7 @@ class FailureReporter:
                 self.urgent = False
             try:
                 for source, (seconds, reason) in sorted(pauses.items()):
-                    self._upkeep.pause(source, seconds, reason)
+                    self._sources.pause(source, seconds, reason)
                 for source in sorted(refused):
                     self._answer_refusal(source)  # before its last failure is another one
                 self._note(tallies)
@@ -147,7 +147,7 @@ class FailureReporter:
             return
         now = self._clock()
         figures = {source: tally.figures(now) for source, tally in tallies.items()}
-        changes = self._upkeep.note(figures, {source: self._breaker.limits(source) for source in figures})
+        changes = self._sources.note(figures, {source: self._breaker.limits(source) for source in figures})
         self._breaker.told(changes.failures)
         recovered = {source for source, tally in tallies.items() if not tally.trailing} & self._failing
         for source, tally in tallies.items():
@@ -164,10 +164,10 @@ class FailureReporter:
         here = self._throttled.get(source)
         since = None if here is None else self._clock() - here
         if not is_shut_out(since):
-            since = self._upkeep.since_throttled(source)  # another worker may have been told
+            since = self._sources.since_throttled(source)  # another worker may have been told
         if is_shut_out(since):
             self._throttled.pop(source, None)
-            self._upkeep.cut_off(source, SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)
+            self._sources.cut_off(source, SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)
             log.error("source refuses us after too many requests: paused", source=source, seconds=SHUT_OUT_PAUSE)
 
     def _keep(self, tallies: dict[str, _Tally], pauses: dict[str, tuple[float, Reason]], refused: set[str]) -> None:

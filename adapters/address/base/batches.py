@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from adapters.address.base.rows import Address
 from adapters.address.base.streets import number_bit
-from adapters.address.street_names import canonical, fold, name_words
+from adapters.address.languages import fold
+from adapters.address.street_names import canonical, name_words
 
 BATCH = 20_000
 """Rows."""

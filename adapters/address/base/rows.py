@@ -28,8 +28,8 @@ from adapters.address.base.columns import (
     read_header,
 )
 from adapters.address.house_numbers import read_number, repetition
+from adapters.address.languages import fold
 from adapters.address.parsed_address import MAX_LETTERS, read_postcode
-from adapters.address.street_names import fold
 from adapters.file_lines import Lines, Problems, WrongFile
 from config.regular_files import open_regular
 

@@ -13,8 +13,9 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from adapters.address.base.streets import AddressBase, Area, House, Street, Wanted
+from adapters.address.languages import language
 from adapters.address.parsed_address import ParsedAddress, read_answer
-from adapters.address.street_names import THRESHOLD, canonical, has_initial, language, name_words, similarity
+from adapters.address.street_names import THRESHOLD, canonical, has_initial, name_words, similarity
 from adapters.base import Place, Places, Query
 from config.levels import Level
 

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from adapters.address.geocoders.payload import PayloadPart, position
 from adapters.address.house_numbers import same_number
+from adapters.address.languages import fold
 from adapters.address.parsed_address import ParsedAddress, read_answer, read_postcode
-from adapters.address.street_names import THRESHOLD, doubtful_words, expand, fold, name_words, similarity
+from adapters.address.street_names import THRESHOLD, doubtful_words, expand, name_words, similarity
 from adapters.base import Another, Place, Places, Query, Unreadable
 from adapters.http_client.transport import Transport, raise_for_trouble
 from config.levels import Level

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapters.address.street_names import fold
+from adapters.address.languages import fold
 from adapters.base import Box, Place, Unreadable
 from config.levels import Level
 

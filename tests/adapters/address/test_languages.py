@@ -15,8 +15,9 @@ import pytest
 from rapidfuzz.distance import OSA
 
 from adapters.address.house_numbers import read_number
+from adapters.address.languages import TABLES, fold, language
 from adapters.address.parsed_address import read_answer
-from adapters.address.street_names import TABLES, THRESHOLD, canonical, expand, fold, language, name_words, similarity
+from adapters.address.street_names import THRESHOLD, canonical, expand, name_words, similarity
 
 CODES = sorted(file.stem for file in TABLES.glob("*.json"))
 EXAMPLES = Path(__file__).parent / "languages"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.address.languages import fold, language
 from adapters.address.street_names import (
     CONFIRMED,
     INITIAL,
@@ -15,9 +16,7 @@ from adapters.address.street_names import (
     canonical,
     doubtful_words,
     expand,
-    fold,
     has_initial,
-    language,
     name_words,
     same_city,
     similarity,

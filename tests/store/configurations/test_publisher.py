@@ -165,7 +165,7 @@ def test_what_a_person_decides_needs_its_source_no_more(desk: Desk) -> None:
 
 
 def test_a_source_that_comes_back_keeps_its_row(desk: Desk) -> None:
-    desk.upkeep.pause("ban", 600, Reason.SOURCE_MAINTENANCE)
+    desk.sources.pause("ban", 600, Reason.SOURCE_MAINTENANCE)
     desk.apply(WITHOUT_BAN)
     desk.apply(DOCUMENT)
     assert {row.name: row.pause_reason for row in desk.queries.sources()}["ban"] == "source_maintenance"

@@ -37,7 +37,7 @@ def test_what_of_a_batch_could_not_be_had_moves_the_next_start_no_further(desk: 
     demand = Demand("towns", 40, interval=60.0, burst=5, late=0.0, batch=8)
     held, _ = desk.claims.claim([demand], 5)
     assert len(held) == 9
-    ahead = desk.upkeep.pay_for_request(replace(demand, burst=1, late=60.0), 1000.0)
+    ahead = desk.sources.pay_for_request(replace(demand, burst=1, late=60.0), 1000.0)
     assert ahead == pytest.approx(2 * 60.0, abs=5.0)
 
 
@@ -62,7 +62,7 @@ def test_a_day_s_quota_counts_requests(desk: Desk) -> None:
 def test_a_source_in_doubt_has_no_more_batches_under_way_than_failures_are_left(desk: Desk) -> None:
     limits: dict[str, Any] = {"interval": 0.001, "burst": 50, "late": 0.0, "breaker": Breaker(failures=6), "batch": 8}
     desk.submit_many(40)
-    desk.upkeep.note({"towns": SourceFigures(failed=4, trailing=4)}, {"towns": Breaker(failures=6)})
+    desk.sources.note({"towns": SourceFigures(failed=4, trailing=4)}, {"towns": Breaker(failures=6)})
     held = desk.claim(free=40, slots=5, **limits)
     assert len(held) == 16
     assert desk.claim(free=40, slots=5, **limits) == [], "they are under way"
@@ -72,7 +72,7 @@ def test_a_source_in_doubt_has_no_more_batches_under_way_than_failures_are_left(
 
 def test_a_broken_source_of_batches_is_probed_with_one_check(desk: Desk) -> None:
     desk.submit_many(20)
-    desk.upkeep.note({"towns": BROKEN}, {})
+    desk.sources.note({"towns": BROKEN}, {})
     desk.sql("UPDATE jurat_sources SET probe_at = NOW(-1) WHERE name = 'towns'")
     (probe,) = desk.claim(free=40, slots=5, batch=8, breaker=Breaker(probe=60.0))
     assert probe.probe

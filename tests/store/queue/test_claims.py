@@ -145,7 +145,7 @@ def test_consultations_take_turns_whatever_waits_of_each(desk: Desk, free: int) 
 
 def test_a_paused_source_gives_nothing_until_its_pause_is_over(desk: Desk) -> None:
     desk.submit_many(2)
-    desk.upkeep.pause("towns", 60, Reason.SOURCE_THROTTLED)
+    desk.sources.pause("towns", 60, Reason.SOURCE_THROTTLED)
     assert desk.claim() == []
     desk.sql("UPDATE jurat_sources SET paused_until = NOW(-1)")
     assert len(desk.claim()) == 2
@@ -305,7 +305,7 @@ def test_only_what_was_taken_is_paid(desk: Desk) -> None:
 def test_an_overdue_check_is_claimed_whatever_its_source_does(desk: Desk) -> None:
     held = desk.held()
     desk.settle(held, Later(30, Reason.SOURCE_UNAVAILABLE), attempt=attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE))
-    desk.upkeep.pause("towns", 600, Reason.SOURCE_UNAVAILABLE)
+    desk.sources.pause("towns", 600, Reason.SOURCE_UNAVAILABLE)
     assert desk.claims.claim_overdue(10, {}) == []
     desk.set_back("deadline_at", 1)
     (overdue,) = desk.claims.claim_overdue(10, {})
@@ -416,7 +416,7 @@ def test_a_check_that_has_one_chance_left_is_claimed_alone_or_not_at_all(desk: D
     assert desk.claims.claim([demand], 10) == ([], True)
     assert desk.claims.claim([Demand("rpps", 10)], 10) == ([], False)
     assert desk.claims.claim_alone([Demand("rpps", 10)]) is None
-    desk.upkeep.pause("towns", 60, Reason.SOURCE_THROTTLED)
+    desk.sources.pause("towns", 60, Reason.SOURCE_THROTTLED)
     assert desk.claims.claim_alone([demand]) is None
     assert desk.claims.claim([demand], 10) == ([], False)
     desk.sql("UPDATE jurat_sources SET paused_until = NULL")

@@ -89,7 +89,7 @@ def test_nor_does_one_whose_deadline_has_passed_at_a_source_that_stands_still(po
     unguarded(postgresql)
     try:
         insert(postgresql, "deadline_at", time)
-        postgresql.upkeep.pause("towns", 3600, "for a while")
+        postgresql.sources.pause("towns", 3600, "for a while")
         assert [held.sealed for held in postgresql.claims.claim_overdue(10, {})] == [None]
     finally:
         guarded(postgresql)

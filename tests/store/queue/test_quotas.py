@@ -135,10 +135,10 @@ def test_a_new_day_has_its_quota_again(desk: Desk) -> None:
 def test_a_source_that_is_resumed_although_its_day_is_used_up_pauses_again(desk: Desk) -> None:
     desk.submit_many(9)
     assert len(desk.claim(free=9, daily=4)) == 4
-    assert desk.upkeep.resume("towns", "somebody")
+    assert desk.sources.resume("towns", "somebody")
     assert desk.claim(free=9, daily=4) == []
     assert desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until IS NOT NULL") == 1
-    desk.upkeep.resume("towns", "somebody")
+    desk.sources.resume("towns", "somebody")
     assert len(desk.claim(free=9, daily=6)) == 2
 
 
@@ -148,14 +148,14 @@ def test_a_source_that_is_resumed_although_its_day_is_used_up_pauses_again(desk:
 def test_a_person_s_trial_is_paid_as_a_look_up_is(desk: Desk) -> None:
     desk.submit_many(9)
     demand = Demand("towns", 1, interval=600.0, burst=1, late=0.0, daily=3)
-    assert desk.upkeep.pay_for_request(demand, 10.0) == 0.0
+    assert desk.sources.pay_for_request(demand, 10.0) == 0.0
     assert desk.claim(free=9, interval=600.0, burst=1, late=0.0, daily=3) == []
-    assert desk.upkeep.pay_for_request(demand, 10.0) is None, "its turn is too far ahead"
-    assert 300 < (desk.upkeep.pay_for_request(demand, 1000.0) or 0) <= 600
+    assert desk.sources.pay_for_request(demand, 10.0) is None, "its turn is too far ahead"
+    assert 300 < (desk.sources.pay_for_request(demand, 1000.0) or 0) <= 600
     assert desk.one("SELECT used FROM jurat_sources WHERE name = 'towns'") == 2
-    assert desk.upkeep.pay_for_request(demand, 10_000.0) is not None
-    assert desk.upkeep.pay_for_request(demand, 10_000.0) is None, "the day is used up"
-    assert desk.upkeep.pay_for_request(Demand("nobody", 1), 10.0) is None
+    assert desk.sources.pay_for_request(demand, 10_000.0) is not None
+    assert desk.sources.pay_for_request(demand, 10_000.0) is None, "the day is used up"
+    assert desk.sources.pay_for_request(Demand("nobody", 1), 10.0) is None
 
 
 @pytest.mark.parametrize(
@@ -170,17 +170,17 @@ def test_a_source_that_is_stopped_may_be_tried_by_a_person_and_a_look_up_goes_no
     desk: Desk, stopped: str
 ) -> None:
     demand = Demand("towns", 1, daily=9)
-    assert desk.upkeep.pay_for_request(demand, 10.0, unless_stopped=True) == 0.0
+    assert desk.sources.pay_for_request(demand, 10.0, unless_stopped=True) == 0.0
     desk.sql(f"UPDATE jurat_sources SET {stopped} WHERE name = 'towns'")
-    assert desk.upkeep.pay_for_request(demand, 10.0, unless_stopped=True) is None
+    assert desk.sources.pay_for_request(demand, 10.0, unless_stopped=True) is None
     assert desk.one("SELECT used FROM jurat_sources WHERE name = 'towns'") == 1
-    assert desk.upkeep.pay_for_request(demand, 10.0) == 0.0
+    assert desk.sources.pay_for_request(demand, 10.0) == 0.0
 
 
 def test_no_look_up_goes_further_once_its_source_is_closed(desk: Desk) -> None:
     closed = Demand("towns", 1, hours=closing(-60, 60))
-    assert desk.upkeep.pay_for_request(closed, 10.0) == 0.0
-    assert desk.upkeep.pay_for_request(closed, 10.0, unless_stopped=True) is None
+    assert desk.sources.pay_for_request(closed, 10.0) == 0.0
+    assert desk.sources.pay_for_request(closed, 10.0, unless_stopped=True) is None
 
 
 # ------------------------------------------------------------------------------------------------ the breaker
@@ -189,18 +189,18 @@ def test_no_look_up_goes_further_once_its_source_is_closed(desk: Desk) -> None:
 def test_a_source_in_doubt_has_no_more_look_ups_under_way_than_failures_are_left_until_it_is_broken(desk: Desk) -> None:
     limits: dict[str, Any] = {"interval": 0.001, "burst": 50, "late": 0.0, "breaker": Breaker(failures=6)}
     desk.submit_many(40)
-    desk.upkeep.note({"towns": SourceFigures(failed=2, trailing=2)}, {"towns": Breaker(failures=6)})
+    desk.sources.note({"towns": SourceFigures(failed=2, trailing=2)}, {"towns": Breaker(failures=6)})
     few = desk.claim(free=9, **limits)
     assert len(few) == 9, "two of six are no doubt"
     give_back(desk, few)
-    desk.upkeep.note({"towns": SourceFigures(failed=2, trailing=2)}, {"towns": Breaker(failures=6)})
+    desk.sources.note({"towns": SourceFigures(failed=2, trailing=2)}, {"towns": Breaker(failures=6)})
     held = desk.claim(free=9, **limits)
     assert len(held) == 2
     assert not any(check.probe for check in held)
     assert desk.claim(free=9, **limits) == [], "they are under way"
     give_back(desk, held[:1])
     assert len(desk.claim(free=9, **limits)) == 1
-    desk.upkeep.note({"towns": SourceFigures(answered=1)}, {})
+    desk.sources.note({"towns": SourceFigures(answered=1)}, {})
     assert len(desk.claim(free=9, **limits)) == 9
 
 
@@ -208,7 +208,7 @@ def test_a_broken_source_gives_one_check_for_a_probe_and_the_next_when_that_is_o
     desk: Desk,
 ) -> None:
     desk.submit_many(5)
-    assert desk.upkeep.note({"towns": BROKEN}, {}).opened == ("towns",)
+    assert desk.sources.note({"towns": BROKEN}, {}).opened == ("towns",)
     assert desk.claim() == []
     desk.sql("UPDATE jurat_sources SET probe_at = NOW(-1) WHERE name = 'towns'")
     (probe,) = desk.claim(breaker=Breaker(probe=60.0))
@@ -219,7 +219,7 @@ def test_a_broken_source_gives_one_check_for_a_probe_and_the_next_when_that_is_o
     (again,) = desk.claim(breaker=Breaker(probe=60.0))
     give_back(desk, [again])
     assert desk.claim(breaker=Breaker(probe=60.0)) == [], "its time has not come"
-    assert desk.upkeep.note({"towns": BACK}, {}).closed == ("towns",)
+    assert desk.sources.note({"towns": BACK}, {}).closed == ("towns",)
     held = desk.claim()
     assert len(held) == 5
     assert not any(check.probe for check in held)
@@ -227,7 +227,7 @@ def test_a_broken_source_gives_one_check_for_a_probe_and_the_next_when_that_is_o
 
 def test_the_next_probe_counts_from_the_last_moment_at_which_this_one_may_begin(desk: Desk) -> None:
     desk.submit_many(3)
-    desk.upkeep.note({"towns": BROKEN}, {})
+    desk.sources.note({"towns": BROKEN}, {})
     desk.sql("UPDATE jurat_sources SET probe_at = NOW(-1), next_start_at = NOW(0.7)")
     (probe,) = desk.claim(interval=0.1, late=0.1, breaker=Breaker(probe=60.0))
     assert probe.probe
@@ -242,7 +242,7 @@ def test_many_workers_at_once_send_one_probe(postgresql: Desk) -> None:
 
     desk = postgresql
     desk.submit_many(50)
-    desk.upkeep.note({"towns": BROKEN}, {})
+    desk.sources.note({"towns": BROKEN}, {})
     desk.sql("UPDATE jurat_sources SET probe_at = NOW(-1)")
     with ThreadPoolExecutor(6) as pool:
         taken = list(pool.map(lambda _: Claims(desk.engine).claim([Demand("towns", 9)], 9).held, range(18)))
@@ -252,7 +252,7 @@ def test_many_workers_at_once_send_one_probe(postgresql: Desk) -> None:
 def test_a_probe_pays_the_rate(desk: Desk) -> None:
     desk.submit_many(5)
     desk.claim(free=1, interval=60.0, late=0.0)
-    desk.upkeep.note({"towns": BROKEN}, {})
+    desk.sources.note({"towns": BROKEN}, {})
     desk.sql("UPDATE jurat_sources SET probe_at = NOW(-1)")
     assert desk.claim(interval=60.0, late=0.0) == []
 
@@ -260,7 +260,7 @@ def test_a_probe_pays_the_rate(desk: Desk) -> None:
 def test_the_last_chance_of_a_check_may_be_a_probe(desk: Desk) -> None:
     desk.submit()
     desk.sql("UPDATE jurat_checks SET lost_leases = 2")
-    desk.upkeep.note({"towns": BROKEN}, {})
+    desk.sources.note({"towns": BROKEN}, {})
     demand = Demand("towns", 5)
     assert desk.claims.claim([demand], 5) == ([], False)
     desk.sql("UPDATE jurat_sources SET probe_at = NOW(-1)")
@@ -434,10 +434,10 @@ def test_a_deadline_that_somebody_ended_is_not_moved_on(desk: Desk) -> None:
 
 def test_a_pause_that_is_prolonged_or_ended_early_counts_for_as_long_as_it_lasted(desk: Desk) -> None:
     waited(desk, 100, 60)
-    desk.upkeep.pause("towns", 1.0, "x")
-    desk.upkeep.pause("towns", 600.0, "x")
+    desk.sources.pause("towns", 1.0, "x")
+    desk.sources.pause("towns", 600.0, "x")
     desk.sql("UPDATE jurat_pauses SET began_at = NOW(-70)")
-    desk.upkeep.resume("towns", "somebody")
+    desk.sources.resume("towns", "somebody")
     time.sleep(0.002)  # SQLite's times are in milliseconds, and in that one it is still paused
     assert desk.claims.claim_overdue(10, {}) == []
     assert 20 < left(desk) <= 30

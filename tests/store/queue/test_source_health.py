@@ -17,7 +17,7 @@ from tests.store.desk import Desk, entry
 
 
 def test_a_pause_stops_one_source_alone(desk: Desk) -> None:
-    desk.upkeep.pause("towns", 60, Reason.SOURCE_MAINTENANCE)
+    desk.sources.pause("towns", 60, Reason.SOURCE_MAINTENANCE)
     row = {source.name: source for source in desk.queries.sources()}
     assert row["rpps"].paused_until is None
     assert row["towns"].pause_reason == "source_maintenance"
@@ -32,10 +32,10 @@ def test_a_longer_pause_that_stands_is_kept_and_a_shorter_one_is_prolonged(desk:
         assert row.paused_until is not None
         return (row.paused_until - desk.queries.clock()).total_seconds()
 
-    desk.upkeep.pause("towns", 600, Reason.SOURCE_MAINTENANCE)
-    desk.upkeep.pause("towns", 30, Reason.SOURCE_THROTTLED)
+    desk.sources.pause("towns", 600, Reason.SOURCE_MAINTENANCE)
+    desk.sources.pause("towns", 30, Reason.SOURCE_THROTTLED)
     assert until() > 500
-    desk.upkeep.pause("towns", 900, Reason.SOURCE_THROTTLED)
+    desk.sources.pause("towns", 900, Reason.SOURCE_THROTTLED)
     assert until() > 800
 
 
@@ -53,42 +53,42 @@ def audit(desk: Desk) -> list[tuple[str, str, str]]:
 
 
 def test_the_history_has_each_pause_once_and_none_that_overlaps_another(desk: Desk) -> None:
-    desk.upkeep.pause("towns", 60, Reason.SOURCE_THROTTLED)
-    desk.upkeep.pause("towns", 30, Reason.SOURCE_MAINTENANCE)
+    desk.sources.pause("towns", 60, Reason.SOURCE_THROTTLED)
+    desk.sources.pause("towns", 30, Reason.SOURCE_MAINTENANCE)
     desk.sql("UPDATE jurat_pauses SET began_at = NOW(-10)")
     assert history(desk) == [(pytest.approx(70, abs=2), "source_throttled", None)]
-    desk.upkeep.pause("towns", 120, Reason.SOURCE_MAINTENANCE)
+    desk.sources.pause("towns", 120, Reason.SOURCE_MAINTENANCE)
     assert history(desk) == [(pytest.approx(130, abs=2), "source_maintenance", None)]
     desk.sql("UPDATE jurat_pauses SET until = NOW(-5)")
     desk.sql("UPDATE jurat_sources SET paused_until = NOW(-5)")
-    desk.upkeep.pause("towns", 9, Reason.SOURCE_THROTTLED)
+    desk.sources.pause("towns", 9, Reason.SOURCE_THROTTLED)
     assert [length for length, *_ in history(desk)] == [pytest.approx(5, abs=2), pytest.approx(9, abs=2)]
 
 
 def test_a_person_pauses_and_resumes_and_the_audit_says_who(desk: Desk) -> None:
-    assert desk.upkeep.pause("towns", 7200, "moving house", "the operator")
-    assert not desk.upkeep.pause("towns", 60, "in vain", "another")
+    assert desk.sources.pause("towns", 7200, "moving house", "the operator")
+    assert not desk.sources.pause("towns", 60, "in vain", "another")
     assert history(desk) == [(7200.0, "moving house", "the operator")]
     desk.sql("UPDATE jurat_pauses SET began_at = NOW(-100)")
-    assert desk.upkeep.resume("towns", "another")
-    assert not desk.upkeep.resume("towns", "another")
+    assert desk.sources.resume("towns", "another")
+    assert not desk.sources.resume("towns", "another")
     assert history(desk) == [(pytest.approx(100, abs=3), "moving house", "the operator")]
     assert audit(desk) == [("the operator", "sources pause", "towns"), ("another", "sources resume", "towns")]
     assert {row.paused_until for row in desk.queries.sources()} == {None}
 
 
 def test_nobody_can_pause_what_is_no_source(desk: Desk) -> None:
-    assert not desk.upkeep.pause("nowhere", 60, "x", "the operator")
-    assert not desk.upkeep.resume("nowhere", "the operator")
+    assert not desk.sources.pause("nowhere", 60, "x", "the operator")
+    assert not desk.sources.resume("nowhere", "the operator")
     assert desk.queries.pauses("nowhere") == []
     assert audit(desk) == []
 
 
 def test_a_source_that_asks_for_a_pause_leaves_no_audit_row_and_one_that_cuts_us_off_does(desk: Desk) -> None:
-    desk.upkeep.pause("towns", 60, Reason.SOURCE_THROTTLED)
+    desk.sources.pause("towns", 60, Reason.SOURCE_THROTTLED)
     assert audit(desk) == []
-    desk.upkeep.cut_off("towns", 1800, Reason.SOURCE_UNAVAILABLE)
-    desk.upkeep.cut_off("towns", 1800 - 60, Reason.SOURCE_UNAVAILABLE)
+    desk.sources.cut_off("towns", 1800, Reason.SOURCE_UNAVAILABLE)
+    desk.sources.cut_off("towns", 1800 - 60, Reason.SOURCE_UNAVAILABLE)
     assert audit(desk) == [("worker", "source refuses us", "towns")]
     assert history(desk) == [(pytest.approx(1800, abs=2), "source_unavailable", None)]
 
@@ -112,7 +112,7 @@ FAILED = Reason.SOURCE_UNAVAILABLE
 def fails(desk: Desk, *runs: tuple[int, int, int], breaker: Breaker | None = None) -> list[Noted]:
     """What becomes of towns' breaker as workers tell what was answered, what failed, and what failed last."""
     breakers = {"towns": breaker} if breaker else {}
-    return [desk.upkeep.note({"towns": SourceFigures(*run, FAILED)}, breakers) for run in runs]
+    return [desk.sources.note({"towns": SourceFigures(*run, FAILED)}, breakers) for run in runs]
 
 
 OPENED, CLOSED, SAME = Noted(opened=("towns",)), Noted(closed=("towns",)), Noted()
@@ -145,19 +145,19 @@ def test_an_answer_that_came_before_a_failure_and_is_told_after_it_ends_no_run(d
     """One worker tells of its answers once a second, another of failures at once."""
     fails(desk, (0, 2, 2))
     before = SourceFigures(answered=7, answered_ago=60.0)
-    assert desk.upkeep.note({"towns": before}, {}).failures == {"towns": 2}
+    assert desk.sources.note({"towns": before}, {}).failures == {"towns": 2}
     # Its own failures since then belong to the run as well; those before are over.
     mixed = SourceFigures(answered=7, failed=5, trailing=2, last_failure=FAILED, answered_ago=60.0, failed_ago=30.0)
-    assert desk.upkeep.note({"towns": mixed}, {}).failures == {"towns": 4}
+    assert desk.sources.note({"towns": mixed}, {}).failures == {"towns": 4}
     assert fails(desk, (0, 1, 1)) == [OPENED]
-    assert desk.upkeep.note({"towns": before}, {}) == SAME, "nor does it close the breaker"
-    assert desk.upkeep.note({"towns": SourceFigures(answered=1)}, {}) == CLOSED
+    assert desk.sources.note({"towns": before}, {}) == SAME, "nor does it close the breaker"
+    assert desk.sources.note({"towns": SourceFigures(answered=1)}, {}) == CLOSED
 
 
 def test_the_times_of_a_source_are_those_at_which_it_was_seen(desk: Desk) -> None:
     for ago in (30.0, 90.0):  # told in any order
         seen = SourceFigures(1, 1, 0, FAILED, answered_ago=ago, failed_ago=2 * ago)
-        desk.upkeep.note({"towns": seen}, {})
+        desk.sources.note({"towns": seen}, {})
     (row,) = (row for row in desk.queries.sources() if row.name == "towns")
     assert row.last_success_at is not None
     assert row.last_failure_at is not None
@@ -166,19 +166,19 @@ def test_the_times_of_a_source_are_those_at_which_it_was_seen(desk: Desk) -> Non
 
 def test_the_last_failure_is_the_one_that_came_last_whoever_tells_later(desk: Desk) -> None:
     for reason, ago in ((Reason.SOURCE_THROTTLED, 30.0), (Reason.SOURCE_UNREADABLE, 90.0)):
-        desk.upkeep.note({"towns": SourceFigures(0, 1, 1, reason, failed_ago=ago)}, {})
+        desk.sources.note({"towns": SourceFigures(0, 1, 1, reason, failed_ago=ago)}, {})
     (row,) = (row for row in desk.queries.sources() if row.name == "towns")
     assert row.last_failure == Reason.SOURCE_THROTTLED
 
 
 def test_sources_that_failed_last_are_seen_with_their_runs(desk: Desk) -> None:
-    assert desk.upkeep.failing() == {}
+    assert desk.sources.failing() == {}
     fails(desk, (0, 2, 2))
-    assert desk.upkeep.failing() == {"towns": 2}
+    assert desk.sources.failing() == {"towns": 2}
     fails(desk, (0, 3, 3))
-    assert desk.upkeep.failing() == {"towns": 5}
+    assert desk.sources.failing() == {"towns": 5}
     fails(desk, (1, 0, 0))
-    assert desk.upkeep.failing() == {}
+    assert desk.sources.failing() == {}
 
 
 def test_the_first_probe_waits_for_as_long_as_is_configured(desk: Desk) -> None:
@@ -193,10 +193,10 @@ def test_the_first_probe_waits_for_as_long_as_is_configured(desk: Desk) -> None:
 
 
 def test_when_a_source_answered_and_failed_is_kept(desk: Desk) -> None:
-    desk.upkeep.note({}, {})
+    desk.sources.note({}, {})
     unreadable = SourceFigures(0, 2, 2, Reason.SOURCE_UNREADABLE)
-    desk.upkeep.note({"towns": SourceFigures(answered=3), "rpps": unreadable}, {})
-    desk.upkeep.note({"towns": SourceFigures(answered=1), "nobody": SourceFigures(answered=1)}, {})
+    desk.sources.note({"towns": SourceFigures(answered=3), "rpps": unreadable}, {})
+    desk.sources.note({"towns": SourceFigures(answered=1), "nobody": SourceFigures(answered=1)}, {})
     rows = {source.name: source for source in desk.queries.sources()}
     assert set(rows) == {"towns", "ban", "rpps", "spring"}
     assert rows["towns"].last_success_at is not None
@@ -206,7 +206,7 @@ def test_when_a_source_answered_and_failed_is_kept(desk: Desk) -> None:
 
 
 def test_a_failure_that_speaks_of_the_request_alone_has_its_time_as_well(desk: Desk) -> None:
-    desk.upkeep.note({"towns": SourceFigures(last_failure=Reason.SOURCE_REJECTED_REQUEST)}, {})
+    desk.sources.note({"towns": SourceFigures(last_failure=Reason.SOURCE_REJECTED_REQUEST)}, {})
     (row,) = (row for row in desk.queries.sources() if row.name == "towns")
     assert (row.last_failure, row.failures) == ("source_rejected_request", 0)
     assert row.last_failure_at is not None
@@ -241,10 +241,10 @@ def test_the_wait_is_reckoned_from_the_pace_of_late(desk: Desk) -> None:
     desk.submit_many(200)
     desk.set_back("due_at", 100)
     assert waits(desk) is None, "nobody knows the pace yet"
-    desk.upkeep.note({"towns": SourceFigures(95, 5)}, {})
+    desk.sources.note({"towns": SourceFigures(95, 5)}, {})
     desk.sql("UPDATE jurat_sources SET figures_at = NOW(-10)")
     assert waits(desk) == pytest.approx(20.0, rel=0.2), "100 in 10 s, and 200 wait"
-    desk.upkeep.note({"towns": SourceFigures(300)}, {})
+    desk.sources.note({"towns": SourceFigures(300)}, {})
     desk.sql("UPDATE jurat_sources SET figures_at = NOW(-10)")
     assert waits(desk) == pytest.approx(200 / (10 + 20 / 3), rel=0.2), "a third of the way to 30/s"
 
@@ -253,7 +253,7 @@ def test_a_pause_is_part_of_the_wait(desk: Desk) -> None:
     desk.submit_many(200)
     desk.sql("UPDATE jurat_sources SET served_s = 10.0")
     assert waits(desk) == pytest.approx(20.0)
-    desk.upkeep.pause("towns", 600, "x", "the operator")
+    desk.sources.pause("towns", 600, "x", "the operator")
     assert waits(desk) == pytest.approx(620.0, rel=0.01)
 
 
@@ -296,7 +296,7 @@ def test_upkeep_of_the_sources_and_claims_never_wait_for_each_other_in_a_circle(
         desk.write(*(entry(check, GiveBack()) for check in held))
 
     def note(_: int) -> None:
-        desk.upkeep.note({name: SourceFigures(1) for name in ("towns", "rpps", "ban")}, {})
+        desk.sources.note({name: SourceFigures(1) for name in ("towns", "rpps", "ban")}, {})
 
     with ThreadPoolExecutor(4) as pool:
         work = [

@@ -234,7 +234,7 @@ def test_a_check_on_its_way_ends_undetermined_without_a_person(desk: Desk, reque
     if state == "overdue":
         desk.set_back("deadline_at", 60)
     if state == "paused":
-        desk.upkeep.pause("rpps", 3600.0, Reason.SOURCE_THROTTLED)
+        desk.sources.pause("rpps", 3600.0, Reason.SOURCE_THROTTLED)
     requests.do(erasing())
     assert desk.row(check, "state, answer, reply_key, candidates, traceparent") == ("pending", *[None] * 4)
     assert desk.one("SELECT count(*) FROM jurat_reviews WHERE decided_at IS NULL") == 0

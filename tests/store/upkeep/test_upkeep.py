@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from jurat.vocabulary import AccessState, Outcome, Reason
-from store.upkeep import upkeep
-from store.upkeep.upkeep import OUTAGE, Upkeep
+from store.upkeep import pieces
+from store.upkeep.turns import OUTAGE
+from store.upkeep.upkeep import Upkeep
 from tasks.checks import MOST_LOST_LEASES, GiveBack, Later, Review, Settle
 from tasks.rules.decision import decide_without_look_up
 from tests.store.desk import ACCEPTED, UNDETERMINED, Desk, attempt, entry, ids
@@ -158,8 +159,8 @@ def test_candidates_are_erased_when_their_time_is_over(desk: Desk) -> None:
 
 
 def test_candidates_of_many_are_erased_in_one_turn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "BATCH", 2)
-    monkeypatch.setattr(upkeep, "TURN_S", PATIENCE)
+    monkeypatch.setattr(pieces, "BATCH", 2)
+    monkeypatch.setattr(pieces, "TURN_S", PATIENCE)
     for number in range(7):
         held = desk.held(f"p-{number}")
         desk.settle(held, Settle(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS, candidates=b"sealed"))
@@ -170,8 +171,8 @@ def test_candidates_of_many_are_erased_in_one_turn(desk: Desk, monkeypatch: pyte
 
 
 def test_many_reviews_are_ended_in_one_turn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "BATCH", 2)
-    monkeypatch.setattr(upkeep, "TURN_S", PATIENCE)
+    monkeypatch.setattr(pieces, "BATCH", 2)
+    monkeypatch.setattr(pieces, "TURN_S", PATIENCE)
     for number in range(7):
         desk.settle(desk.held(f"p-{number}"), Review(Reason.NAME_DIFFERS, 60.0))
     desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
@@ -180,8 +181,8 @@ def test_many_reviews_are_ended_in_one_turn(desk: Desk, monkeypatch: pytest.Monk
 
 
 def test_a_turn_is_over_after_its_time_however_much_is_left(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "BATCH", 2)
-    monkeypatch.setattr(upkeep, "TURN_S", 0.0)
+    monkeypatch.setattr(pieces, "BATCH", 2)
+    monkeypatch.setattr(pieces, "TURN_S", 0.0)
     for number in range(5):
         desk.settle(desk.held(f"p-{number}"), Review(Reason.NAME_DIFFERS, 60.0))
     desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")

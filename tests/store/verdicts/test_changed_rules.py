@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jurat.vocabulary import AccessState, Reason
-from store.upkeep import upkeep
+from store.upkeep import outdated_access
 from tasks.checks import Review
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, Desk, entry
 
@@ -86,8 +86,8 @@ def test_a_turn_has_work_only_after_a_change(desk: Desk) -> None:
 
 
 def test_a_turn_adds_up_so_many_and_no_more(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "BATCH", 3)
-    monkeypatch.setattr(upkeep, "ACCESS_BATCHES", 2)
+    monkeypatch.setattr(outdated_access, "BATCH", 3)
+    monkeypatch.setattr(outdated_access, "BATCHES", 2)
     desk.submit_many(10)
     desk.apply(ANY)
     assert [desk.upkeep.add_up_access() for _ in range(3)] == [6, 4, 0]
@@ -200,7 +200,7 @@ def test_a_review_that_is_ended_by_force_is_pending_for_its_participant_at_once(
 
 def test_a_row_that_is_outdated_twice_over_counts_once_in_a_turn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """By time and by a change of the rule: a turn would else take itself to be done before it is."""
-    monkeypatch.setattr(upkeep, "BATCH", 4)
+    monkeypatch.setattr(outdated_access, "BATCH", 4)
     desk.submit_many(10)
     desk.sql("UPDATE jurat_access SET changes_at = NOW(-1) WHERE participant IN ('p-0', 'p-1', 'p-2')")
     desk.apply(ANY)

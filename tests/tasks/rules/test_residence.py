@@ -18,7 +18,9 @@ from adapters.base import Place, Places, Query
 from adapters.zone_import.files import read_zones
 from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
-from tasks.rules.residence import RULES, Side, decide_residence, margins_of
+from tasks.rules.margins import margins_of
+from tasks.rules.residence import RULES, decide_residence
+from tasks.rules.residence_evidence import Side
 from tests.tasks.rules.valmont import (
     ANSWER,
     EAST_ZONE,

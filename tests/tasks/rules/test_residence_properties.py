@@ -17,7 +17,7 @@ from rapidfuzz.distance import DamerauLevenshtein
 from shapely import Polygon
 
 from adapters.address.borders import metres_per_degree
-from adapters.address.street_names import fold
+from adapters.address.languages import fold
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Box, Place, Places
 from config.levels import Level

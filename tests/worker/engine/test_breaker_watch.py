@@ -13,7 +13,7 @@ from worker.engine.breaker_watch import LOOK_EVERY, BreakerWatch
 from worker.engine.delay_queue import DelayQueue
 
 
-class Upkeep:
+class Sources:
     """Stands for the ledger, whose sources fail."""
 
     def __init__(self) -> None:
@@ -34,12 +34,12 @@ def delay_queue() -> DelayQueue:
 def test_it_looks_only_while_a_start_is_about_to_come(
     delay_queue: DelayQueue, starts_in: float | None, looks: int
 ) -> None:
-    breaker, upkeep = LocalBreaker(lambda _: Breaker()), Upkeep()
+    breaker, sources = LocalBreaker(lambda _: Breaker()), Sources()
     if starts_in is not None:
         delay_queue.add(lot(1), time.monotonic() + starts_in)
     before = time.monotonic()
-    BreakerWatch(upkeep, delay_queue, breaker).step()
-    assert upkeep.asked == looks
+    BreakerWatch(sources, delay_queue, breaker).step()
+    assert sources.asked == looks
     if looks:
         assert before <= breaker.shut["towns"] <= time.monotonic()
     else:

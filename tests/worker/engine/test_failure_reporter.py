@@ -28,7 +28,7 @@ class Changes(NamedTuple):
     failures: Mapping[str, int] = MappingProxyType({})
 
 
-class Upkeep:
+class Sources:
     """Stands for the ledger: remembers what it was told, and fails while it is `away`."""
 
     def __init__(self) -> None:
@@ -70,8 +70,8 @@ class Woken(list[float]):
 
 
 @pytest.fixture
-def upkeep() -> Upkeep:
-    return Upkeep()
+def sources() -> Sources:
+    return Sources()
 
 
 @pytest.fixture
@@ -94,8 +94,8 @@ def breaker(now: list[float]) -> LocalBreaker:
 
 
 @pytest.fixture
-def reporter(upkeep: Upkeep, breaker: LocalBreaker, now: list[float], woken: Woken) -> FailureReporter:
-    return FailureReporter(upkeep, breaker, woken, lambda: now[0])  # type: ignore[arg-type]
+def reporter(sources: Sources, breaker: LocalBreaker, now: list[float], woken: Woken) -> FailureReporter:
+    return FailureReporter(sources, breaker, woken, lambda: now[0])  # type: ignore[arg-type]
 
 
 def urgent(reporter: FailureReporter) -> bool:
@@ -116,67 +116,69 @@ def failed(
     return entry(held(), Later(1.0, reason, pause), attempt=Attempt(Ended.FAILED, reason, 0.1, refused))
 
 
-def test_answers_are_told_each_second_and_trouble_at_once(reporter: FailureReporter, upkeep: Upkeep) -> None:
+def test_answers_are_told_each_second_and_trouble_at_once(reporter: FailureReporter, sources: Sources) -> None:
     reporter.count([answered(), answered("ban")])
     assert not urgent(reporter)
     reporter.count([failed(Reason.SOURCE_UNREADABLE), failed()])
     assert urgent(reporter)
     reporter.tell()
     assert not urgent(reporter)
-    assert upkeep.figures == [
+    assert sources.figures == [
         {"towns": SourceFigures(1, 2, 2, Reason.SOURCE_UNAVAILABLE), "ban": SourceFigures(1, 0, 0, None)}
     ]
-    assert set(upkeep.breakers[0]) == {"towns", "ban"}
+    assert set(sources.breakers[0]) == {"towns", "ban"}
     reporter.tell()
-    assert len(upkeep.figures) == 1, "there was nothing to tell"
+    assert len(sources.figures) == 1, "there was nothing to tell"
 
 
 def test_of_checks_that_shared_a_request_one_tells_how_the_source_stands(
-    reporter: FailureReporter, upkeep: Upkeep
+    reporter: FailureReporter, sources: Sources
 ) -> None:
     failure = failed(Reason.SOURCE_THROTTLED, pause=60.0)
     assert failure.attempt is not None
     reporter.count([failure, *[replace(failure, attempt=replace(failure.attempt, counted=False))] * 19])
     reporter.tell()
-    assert upkeep.figures == [{"towns": SourceFigures(0, 1, 1, Reason.SOURCE_THROTTLED)}]
-    assert upkeep.pauses == [("towns", 60.0, Reason.SOURCE_THROTTLED)]
+    assert sources.figures == [{"towns": SourceFigures(0, 1, 1, Reason.SOURCE_THROTTLED)}]
+    assert sources.pauses == [("towns", 60.0, Reason.SOURCE_THROTTLED)]
 
 
-def test_only_failures_after_the_last_answer_are_trailing(reporter: FailureReporter, upkeep: Upkeep) -> None:
+def test_only_failures_after_the_last_answer_are_trailing(reporter: FailureReporter, sources: Sources) -> None:
     reporter.count([failed(), failed(), answered(), failed()])
     reporter.tell()
-    assert upkeep.figures == [{"towns": SourceFigures(1, 3, 1, Reason.SOURCE_UNAVAILABLE)}]
+    assert sources.figures == [{"towns": SourceFigures(1, 3, 1, Reason.SOURCE_UNAVAILABLE)}]
 
 
 def test_how_long_ago_a_source_answered_and_failed_is_told_by_when_the_look_ups_ended(
-    reporter: FailureReporter, upkeep: Upkeep, now: list[float]
+    reporter: FailureReporter, sources: Sources, now: list[float]
 ) -> None:
     answer = entry(held(), attempt=replace(attempt(), ended_at=970.0))
     failure = entry(held(), attempt=Attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE, 0.1, ended_at=980.0))
-    upkeep.away = True
+    sources.away = True
     reporter.count([answer, failure])
     with pytest.raises(OperationalError):
         reporter.tell()
     reporter.count([answered("ban")])
-    now[0], upkeep.away = 1010.0, False
+    now[0], sources.away = 1010.0, False
     reporter.tell()
-    towns, ban = upkeep.figures[0]["towns"], upkeep.figures[0]["ban"]
+    towns, ban = sources.figures[0]["towns"], sources.figures[0]["ban"]
     assert (towns.answered_ago, towns.failed_ago) == (40.0, 30.0)
     assert (ban.answered_ago, ban.failed_ago) == (10.0, 0.0)
 
 
-def test_a_request_that_was_no_good_is_a_last_failure_and_no_trouble(reporter: FailureReporter, upkeep: Upkeep) -> None:
+def test_a_request_that_was_no_good_is_a_last_failure_and_no_trouble(
+    reporter: FailureReporter, sources: Sources
+) -> None:
     reporter.count([failed(Reason.SOURCE_REJECTED_REQUEST)])
     assert not urgent(reporter)
     reporter.tell()
-    assert upkeep.figures == [{"towns": SourceFigures(0, 0, 0, Reason.SOURCE_REJECTED_REQUEST)}]
+    assert sources.figures == [{"towns": SourceFigures(0, 0, 0, Reason.SOURCE_REJECTED_REQUEST)}]
 
 
 def test_a_success_of_a_source_that_failed_last_is_urgent_and_wakes_when_it_closes_the_breaker(
-    reporter: FailureReporter, upkeep: Upkeep, woken: Woken
+    reporter: FailureReporter, sources: Sources, woken: Woken
 ) -> None:
     reporter.count([failed()])
-    upkeep.changes = Changes(opened=("towns",))
+    sources.changes = Changes(opened=("towns",))
     with capture_logs() as logs:
         reporter.tell()
     assert [(line["event"], line["log_level"], line["source"]) for line in logs] == [
@@ -187,7 +189,7 @@ def test_a_success_of_a_source_that_failed_last_is_urgent_and_wakes_when_it_clos
     reporter.count([answered()])
     assert urgent(reporter)
     assert woken == []
-    upkeep.changes = Changes(closed=("towns",))
+    sources.changes = Changes(closed=("towns",))
     with capture_logs() as logs:
         reporter.tell()
     assert [line["event"] for line in logs] == ["breaker closed"]
@@ -210,14 +212,14 @@ def test_an_answer_after_failures_wakes_although_the_breaker_had_not_opened(
 
 
 def test_what_all_workers_saw_fail_makes_this_one_give_back_what_it_claimed_before(
-    reporter: FailureReporter, upkeep: Upkeep, breaker: LocalBreaker, now: list[float]
+    reporter: FailureReporter, sources: Sources, breaker: LocalBreaker, now: list[float]
 ) -> None:
     reporter.count([failed()])
-    upkeep.changes = Changes(failures={"towns": 2})
+    sources.changes = Changes(failures={"towns": 2})
     reporter.tell()
     assert breaker.shut == {}
     reporter.count([failed()])
-    upkeep.changes = Changes(failures={"towns": 5})
+    sources.changes = Changes(failures={"towns": 5})
     reporter.tell()
     assert breaker.shut == {"towns": now[0]}
 
@@ -229,42 +231,42 @@ def test_a_probe_is_told_at_once_and_the_next_one_follows_in_its_interval(
     assert (urgent(reporter), woken) == (True, [PROBE + LATE])
 
 
-def test_each_source_is_paused_once_and_for_the_longest_time(reporter: FailureReporter, upkeep: Upkeep) -> None:
+def test_each_source_is_paused_once_and_for_the_longest_time(reporter: FailureReporter, sources: Sources) -> None:
     reporter.count([failed(Reason.SOURCE_THROTTLED, 60.0 * n) for n in (1, 9, 4)])
     assert urgent(reporter)
     reporter.tell()
-    assert upkeep.pauses == [("towns", 540.0, Reason.SOURCE_THROTTLED)]
+    assert sources.pauses == [("towns", 540.0, Reason.SOURCE_THROTTLED)]
 
 
-def test_what_could_not_be_told_is_told_the_next_time(reporter: FailureReporter, upkeep: Upkeep) -> None:
-    upkeep.away = True
+def test_what_could_not_be_told_is_told_the_next_time(reporter: FailureReporter, sources: Sources) -> None:
+    sources.away = True
     reporter.count([answered(), failed(), failed(Reason.SOURCE_THROTTLED, 60.0)])
     for _ in range(2):
         with pytest.raises(OperationalError):
             reporter.tell()
         assert urgent(reporter)
     reporter.count([failed(Reason.SOURCE_UNREADABLE)])
-    upkeep.away = False
+    sources.away = False
     reporter.tell()
-    assert upkeep.figures == [{"towns": SourceFigures(1, 3, 3, Reason.SOURCE_UNREADABLE)}]
-    assert upkeep.pauses == [("towns", 60.0, Reason.SOURCE_THROTTLED)]
+    assert sources.figures == [{"towns": SourceFigures(1, 3, 3, Reason.SOURCE_UNREADABLE)}]
+    assert sources.pauses == [("towns", 60.0, Reason.SOURCE_THROTTLED)]
 
 
 def test_an_answer_after_what_could_not_be_told_ends_the_run_of_failures(
-    reporter: FailureReporter, upkeep: Upkeep
+    reporter: FailureReporter, sources: Sources
 ) -> None:
-    upkeep.away = True
+    sources.away = True
     reporter.count([failed(), failed()])
     with pytest.raises(OperationalError):
         reporter.tell()
     reporter.count([answered(), failed()])
-    upkeep.away = False
+    sources.away = False
     reporter.tell()
-    assert upkeep.figures == [{"towns": SourceFigures(1, 3, 1, Reason.SOURCE_UNAVAILABLE)}]
+    assert sources.figures == [{"towns": SourceFigures(1, 3, 1, Reason.SOURCE_UNAVAILABLE)}]
 
 
 def test_a_connection_refused_soon_after_too_many_requests_pauses_for_half_an_hour_and_is_said_aloud(
-    reporter: FailureReporter, upkeep: Upkeep, now: list[float]
+    reporter: FailureReporter, sources: Sources, now: list[float]
 ) -> None:
     reporter.count([failed(Reason.SOURCE_THROTTLED)])
     reporter.tell()
@@ -272,31 +274,31 @@ def test_a_connection_refused_soon_after_too_many_requests_pauses_for_half_an_ho
     reporter.count([failed(refused=True)])
     with capture_logs() as logs:
         reporter.tell()
-    assert upkeep.pauses == [("towns", SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)]
+    assert sources.pauses == [("towns", SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)]
     assert [(line["log_level"], line["source"], line["seconds"]) for line in logs] == [("error", "towns", 1800.0)]
     reporter.count([failed(refused=True)])
     reporter.tell()
-    assert len(upkeep.pauses) == 1, "once for each time that it said so"
+    assert len(sources.pauses) == 1, "once for each time that it said so"
 
 
-def test_what_another_worker_was_told_counts_as_well(reporter: FailureReporter, upkeep: Upkeep) -> None:
-    upkeep.throttled = 59.0
+def test_what_another_worker_was_told_counts_as_well(reporter: FailureReporter, sources: Sources) -> None:
+    sources.throttled = 59.0
     reporter.count([failed(refused=True)])
     reporter.tell()
-    assert upkeep.pauses == [("towns", SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)]
+    assert sources.pauses == [("towns", SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)]
 
 
 @pytest.mark.parametrize("throttled", [None, SHUT_OUT_AFTER + 0.1])
 def test_a_refused_connection_alone_pauses_nothing(
-    reporter: FailureReporter, upkeep: Upkeep, throttled: float | None
+    reporter: FailureReporter, sources: Sources, throttled: float | None
 ) -> None:
-    upkeep.throttled = throttled
+    sources.throttled = throttled
     reporter.count([failed(refused=True)])
     reporter.tell()
-    assert upkeep.pauses == []
+    assert sources.pauses == []
 
 
-def test_another_failure_after_too_many_requests_pauses_nothing(reporter: FailureReporter, upkeep: Upkeep) -> None:
+def test_another_failure_after_too_many_requests_pauses_nothing(reporter: FailureReporter, sources: Sources) -> None:
     reporter.count([failed(Reason.SOURCE_THROTTLED), failed()])
     reporter.tell()
-    assert upkeep.pauses == []
+    assert sources.pauses == []

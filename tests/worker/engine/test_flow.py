@@ -214,8 +214,8 @@ def test_it_is_so_when_another_worker_was_told_of_too_many_requests(each_works: 
     told = "UPDATE jurat_sources SET last_failure = 'source_throttled', last_failure_at = NOW(-30) WHERE name = :name"
     each_works.desk.sql(told, name="rpps")
     each_works.desk.sql(told.replace("-30", "-90"), name="towns")
-    assert each_works.desk.upkeep.since_throttled("ban") is None
-    assert (each_works.desk.upkeep.since_throttled("towns") or 0) >= 89.9
+    assert each_works.desk.sources.since_throttled("ban") is None
+    assert (each_works.desk.sources.since_throttled("towns") or 0) >= 89.9
     each_works.fails_with(Refused("connection refused"))
     each_works.desk.submit(question="profession")
     each_works.start()

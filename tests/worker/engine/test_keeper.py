@@ -151,7 +151,7 @@ def purged(works: Works, count: int) -> None:
 def test_a_keeper_purges_until_nothing_is_left_and_does_other_upkeep_on_the_way(
     works: Works, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.verdicts.purge.BATCH", 1)
+    monkeypatch.setattr("store.upkeep.purge.BATCH", 1)
     monkeypatch.setattr("worker.engine.keeper.LOOK_EVERY", 0.0001)  # a piece in each step
     purged(works, 9)
     each = keeper(works, InFlight(3), [])
@@ -169,7 +169,7 @@ def test_a_keeper_purges_until_nothing_is_left_and_does_other_upkeep_on_the_way(
 
 
 def test_a_keeper_that_is_told_to_end_purges_no_further(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.verdicts.purge.BATCH", 1)
+    monkeypatch.setattr("store.upkeep.purge.BATCH", 1)
     purged(works, 5)
     each = keeper(works, InFlight(3), [])
     waited: list[float] = []

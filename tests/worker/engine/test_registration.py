@@ -15,6 +15,7 @@ from jurat.database import open_engine
 from jurat.seal import Unseal, generate, key_id
 from store import workers
 from store.queue.claims import Claims
+from store.queue.sources import Sources
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
 from store.workers import Fleet, Member, WorkerRow
@@ -38,7 +39,9 @@ class Registered(Works):
         unseal = Unseal(keys)
         self.member = Member(uuid4(), "here", f"w-{uuid4().hex[:6]}", "0", "0", 4, unseal_keys=tuple(unseal.key_ids))
         claims = Claims(desk.engine, keys=unseal.key_ids)
-        stores = Stores(claims, VerdictWriter(desk.engine), Upkeep(desk.engine), Fleet(desk.engine))
+        stores = Stores(
+            claims, VerdictWriter(desk.engine), Upkeep(desk.engine), Sources(desk.engine), Fleet(desk.engine)
+        )
         self.engine = Engine(stores, CheckRunner(unseal), self.plans, slots=4, member=self.member)
 
     def close(self) -> None:

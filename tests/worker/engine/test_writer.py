@@ -59,7 +59,7 @@ def make_writer(works: Works, bells: Bells) -> Writer:
     works.plans.refresh()
     desk = works.desk
     breaker = LocalBreaker(works.plans.breaker)
-    reporter = FailureReporter(desk.upkeep, breaker, bells)  # type: ignore[arg-type]
+    reporter = FailureReporter(desk.sources, breaker, bells)  # type: ignore[arg-type]
     return Writer(desk.verdict_writer, desk.claims, InFlight(99), reporter, bells)  # type: ignore[arg-type]
 
 

@@ -13,6 +13,7 @@ from config.configuration import Configuration
 from jurat.vocabulary import Outcome, Reason
 from store.queries import Queries
 from store.queue.claims import Claims
+from store.queue.sources import Sources
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
 from tasks.check_runner import CheckRunner
@@ -108,7 +109,12 @@ class Works:
             plan = make_plan(version, configuration, queries, self.fingerprints, {})
             return replace(plan, sources={**dict.fromkeys(plan.sources, self.steered), **self.others})
 
-        stores = Stores(Claims(self.desk.engine), VerdictWriter(self.desk.engine), Upkeep(self.desk.engine))
+        stores = Stores(
+            Claims(self.desk.engine),
+            VerdictWriter(self.desk.engine),
+            Upkeep(self.desk.engine),
+            Sources(self.desk.engine),
+        )
         self.plans = Plans(queries, make)
         self.engine = Engine(stores, CheckRunner(self.desk.unseal), self.plans, slots=slots, only=only)
 

@@ -25,8 +25,8 @@ from examples.sources.server import Sources
 from jurat.database import open_engine
 from jurat.seal import generate, key_to_text
 from jurat.vocabulary import Reason
+from store.queue.sources import Sources as SourceRows
 from store.requests.reviews import ReviewDecisions
-from store.upkeep.upkeep import Upkeep
 from tests.examples.platform.processes import Alone, Started, Web
 from tests.examples.stacks.runtimes import ROOT
 from tests.rigs.servers import PostgreSQL
@@ -151,7 +151,7 @@ class Ground:
 
     def pause(self, source: str, reason: str, by: str | None = None) -> None:
         """Nobody asks this source for an hour: it wishes so, or a person does."""
-        Upkeep(self.service.database).pause(source, 3600, reason, by)
+        SourceRows(self.service.database).pause(source, 3600, reason, by)
 
     def take(self, name: str) -> None:
         """The administrators' configuration gets a consultation of this name."""

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
-from store import clocks
 from store.queue.leases import LEASE
-from store.upkeep.upkeep import LOOK_AT_CLOCK, Upkeep
+from store.upkeep import clocks
+from store.upkeep.turns import LOOK_AT_CLOCK
+from store.upkeep.upkeep import Upkeep
 from store.workers import Fleet, Member, workers
 from tasks.rules.rate_limits import Demand
 from tests.store.desk import Desk
@@ -120,7 +121,7 @@ def test_a_source_with_a_rate_goes_on_and_is_asked_no_more_than_it_allows(
 
 def test_breakers_and_pauses_last_as_long_as_before(desk: Desk, upkeep: Upkeep, now: list[float]) -> None:
     desk.sql("UPDATE jurat_sources SET opened_at = NOW(-60), failures = 9, probe_at = NOW(1) WHERE name = 'towns'")
-    upkeep.pause("ban", 600.0, "source_throttled")
+    desk.sources.pause("ban", 600.0, "source_throttled")
     put_back(desk)
     due_again(upkeep, now)
     assert desk.one("SELECT count(*) FROM jurat_sources WHERE name = 'towns' AND probe_at <= NOW(2)") == 1
@@ -132,7 +133,7 @@ def test_the_deadline_of_an_answer_stands_still_for_the_whole_pause(
     desk: Desk, upkeep: Upkeep, now: list[float]
 ) -> None:
     """It was submitted in the pause, after the clock went back: half an hour later its 20 minutes are not over."""
-    upkeep.pause("towns", 2 * HOUR, "maintenance", "an operator")
+    desk.sources.pause("towns", 2 * HOUR, "maintenance", "an operator")
     put_back(desk)
     due_again(upkeep, now)
     desk.submit("p-1")
@@ -163,7 +164,7 @@ def test_a_lease_that_a_trigger_refuses_keeps_nothing_else_from_being_moved(
 ) -> None:
     desk.submit_many(3)
     desk.claim()
-    upkeep.pause("ban", 600.0, "source_throttled")
+    desk.sources.pause("ban", 600.0, "source_throttled")
     put_back(desk)
     with refusing(desk, "p-1", "jurat_checks"):
         due_again(upkeep, now)

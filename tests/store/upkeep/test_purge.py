@@ -11,7 +11,7 @@ from sqlalchemy import text
 from jurat.database import open_engine
 from store.requests.request_rows import RequestKind
 from store.requests.request_runner import Requests
-from store.verdicts import purge
+from store.upkeep import purge
 from tasks.checks import Decision
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, Desk, claiming, entry, listening
 from tests.store.passing import let_pass

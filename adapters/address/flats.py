@@ -1,0 +1,78 @@
+"""Patterns of what stands beside an address and says nothing of where it is: flats, floors, staircases, care-of."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from adapters.address.languages import Language, language
+
+CARE_OF = re.compile(r"(?:(?<=\d)|(?<=\d[a-z]))\s+(?=c\s?/\s?o\b)", re.IGNORECASE)
+
+
+CUT = "\n"
+"""Stands where a flat was taken out."""
+
+
+@lru_cache(maxsize=32)
+def noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What names a flat or a person, and what may follow it, in the language `code`."""
+    table = language(code).table
+    noise, marks = table["noise"], "|".join(table["number_marks"])
+    number_behind = table["number_position"] == "after"
+
+    def either(*names: str) -> str:
+        return "|".join(sorted((word for name in names for word in noise[name]), key=len, reverse=True))
+
+    ending = rf"(?:{either('floor_ordinals')})"
+    lone = r"(?! \d| [a-z]\b)" if number_behind else ""  # "Hauptstraße 8 OG 2" is house 8, on the floor above 1
+    floor = rf"\d+(?:{ending} (?:{either('after_number', 'after_ordinal')})| (?:{either('after_number')})\b{lone})\b"
+    if grounds := [word for word in noise["alone"] if word.partition(" ")[0] in noise["after_number"] and " " in word]:
+        floor = rf"(?!\d+ (?:{'|'.join(grounds)})\b){floor}"  # "Via Roma 8 piano terra" is house 8, and no floor 8
+    if noise["bare_floors"]:  # "3º B", "2º piso 1ª"
+        door = rf"(?: (?:\d+{ending}?|[a-z])(?= |$))?"
+        floor = rf"(?:{floor}{door}|\d+(?:{either('bare_floors')}){door}(?=$| (?:{either('with_value')})\b))"
+    value = rf"(?: ?(?:(?:{marks}) ?)?\d+{ending}?[a-z]?| [a-z]\d*)(?= |$)"
+    behind = rf" (?:{either('behind')})\b"
+    by_itself = rf"(?:^|(?<=\S ))(?:{either('alone')})(?:{behind})?$|^(?:{either('behind')})$"
+    if number_behind:
+        by_itself += rf"|(?<=\d )(?:{either('behind')})$"
+    begins = re.compile(rf"(?:(?:{either('begins')})\b|{floor})")
+    inside = re.compile(
+        rf"\b(?:{floor}(?:{behind})?|(?:{either('with_value')})(?:{value}(?:{behind})?|{behind})"
+        rf"|{by_itself})"
+    )
+    return begins, inside
+
+
+@lru_cache(maxsize=32)
+def flat_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A floor between two numbers, of which nobody knows which is its own ("8 étage 2"); and a letter behind a number
+    and a flat, for it is the flat's ("8 appt 3 B"), unless it may begin a street ("8 Apt 3 E Main St").
+    """
+    words = language(code)
+    table = words.table
+    known = "|".join({*table["repetitions"], *table["repetitions"].values()})
+    ways = "|".join({*table["directions"], *(word for word in words.senses if len(word) == 1 and words.kinds(word))})
+    way = rf"(?!(?:{ways}) \S)" if ways else ""
+    where = "^" if table["number_position"] == "before" else "(?!)"
+    between = (
+        rf"{where}(\d+(?: ?[a-z])?) (?:{'|'.join(table['noise']['after_number'])}) (?:(?:{marks(words)}) ?)?(\d+)\b"
+    )
+    directions = "|".join(table["directions"])
+    stays = rf"(?!(?:{directions})$)" if directions else ""  # "8 Main St Apt 3 N" may be in Main St N
+    letter = rf"(\d(?: ?(?:{known}|[a-z]))?) *{CUT} *{way}(?:{known}|[a-z])(?= |$)|{CUT} *{stays}[a-z]$"
+    return re.compile(between), re.compile(letter)
+
+
+@lru_cache(maxsize=32)
+def bare_floor(code: str) -> re.Pattern[str]:
+    """Floor and door behind a number in its own field, where people leave the "º" away: "8 3B", "8 3 izq."."""
+    noise = language(code).table["noise"]
+    floor = rf"\s+1?\d\s?(?:[a-h]|(?:{'|'.join(noise['behind'])})\.?)$" if noise["bare_floors"] else "(?!)"
+    return re.compile(rf"^(\d{{1,4}}){floor}", re.IGNORECASE)
+
+
+def marks(words: Language) -> str:
+    """The marks before a house number, such as "no." and "№", as a pattern."""
+    return "|".join(words.table["number_marks"])

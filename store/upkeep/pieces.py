@@ -1,0 +1,44 @@
+"""Works through rows in short transactions, past those that the database refuses to change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+
+from jurat.statements import rows_json, rowset
+
+BATCH = 500
+TURN_S = 1.0
+"""So many rows are changed in one transaction; and for so many seconds, one such transaction after the other, in one
+turn: with one of them in each turn, a million reviews would be ended after 17 hours.
+"""
+
+
+def work_through(
+    engine: Engine, looking: str, do: Callable[[Connection, Sequence[Sequence[Any]]], Collection[UUID]]
+) -> list[UUID]:
+    """What `do` did of all that `looking` finds, in transactions of BATCH checks, for `TURN_S` seconds at the most.
+    What it could not do, it passes: that is found first again, and would keep all that is behind it.
+    """
+    done, passed, end = list[UUID](), set[UUID](), time.monotonic() + TURN_S
+    while True:
+        limit = BATCH + len(passed)
+        with engine.begin() as connection:
+            found = connection.execute(text(looking), {"limit": limit}).all()
+            rest = {UUID(str(row[0])): row for row in found if UUID(str(row[0])) not in passed}
+            now_done = do(connection, list(rest.values())) if rest else []
+        done += now_done
+        passed |= rest.keys() - set(now_done)
+        if len(found) < limit or time.monotonic() >= end:
+            return done
+
+
+def change_checks(connection: Connection, change: str, checks: Sequence[Any]) -> list[UUID]:
+    """Change these checks; their ids."""
+    rows = rows_json([{"id": str(check)} for check in checks])
+    sql = f"{change} WHERE id IN (SELECT r.id FROM {rowset(connection.dialect.name, 'id uuid')}) RETURNING id"
+    return [UUID(str(check)) for check in connection.execute(text(sql), {"rows": rows}).scalars()]

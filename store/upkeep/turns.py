@@ -1,0 +1,122 @@
+"""Whose turn it is: one conditional update of `jurat_upkeep` decides for all jobs and workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+import structlog
+from sqlalchemy import Engine, text
+
+from jurat.statements import now
+from store.configurations.consultations import ANY_WAITING
+from store.queue.deadlines import any_passed
+from store.queue.turns import seconds_between
+from store.requests.request_runner import WAITING
+from store.upkeep import clocks, expired_candidates, expired_leases, overdue_reviews
+from store.verdicts.access import ANY_OUTDATED
+
+log = structlog.get_logger("jurat.engine")
+
+LOOK_AT_CLOCK = 5.0
+"""Seconds between two looks whether the database's clock was put back."""
+
+OUTAGE = 10.0
+"""Upkeep that last ran longer ago than this many seconds means that the database was away: leases then get as long to
+be renewed before any is ended."""
+
+WORK = {
+    "leases": expired_leases.ANY,
+    "reviews": overdue_reviews.ANY,
+    "requests": WAITING,
+    "access": ANY_OUTDATED,
+    "consultations": ANY_WAITING,
+    "candidates": expired_candidates.ANY,
+}
+"""Whether a job has work: looked for together with the turn, so that an idle worker costs the database one statement
+and not two. For `overdue` it is `any_passed`."""
+
+ASKED_FOR = frozenset({"requests", "consultations"})
+"""Work that somebody waits for, and that takes no lease from a worker who is only late."""
+
+
+class Turns:
+    """Hands out the turns of upkeep."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine = engine
+        self._dialect = engine.dialect.name
+        self._entered: set[str] = set()
+        self._clock = clock
+        self._look_at_clock = float("-inf")
+        self._make_due = False
+
+    def take(self, every: Mapping[str, float]) -> set[str]:
+        """Which tasks are this worker's to do now. Each is done at most once in `every` seconds over all workers; but
+        leases are ended whenever one is over.
+
+        None while leases are spared after an outage of the database, but what persons and platforms ask for; and none
+        of `WORK` that has no work.
+        """
+        periods = tuple(sorted(every.items()))
+        if self._clock() >= self._look_at_clock:
+            self._look_at_clock = self._clock() + LOOK_AT_CLOCK
+            self._catch_up()
+        with self._engine.begin() as connection:
+            if not self._entered.issuperset(every):
+                connection.execute(text(_enter(self._dialect, periods)))
+            due = connection.execute(text(_turns(self._dialect, periods)), {"outage": OUTAGE}).all()
+        self._entered.update(every)
+        return {task for task, spared, work in due if work and (not spared or task in ASKED_FOR)}
+
+    def _catch_up(self) -> None:
+        """Where the database's clock was put back, have what was written before count as now."""
+        with self._engine.begin() as connection:
+            seconds = clocks.put_back(connection)
+            if seconds:
+                clocks.move(connection, seconds)
+        if seconds:
+            log.warning("the database's clock was put back", seconds=round(seconds))
+        if seconds or self._make_due:
+            self._make_due = True  # also where this fails
+            self._make_due = clocks.make_due(self._engine)
+
+
+@lru_cache
+def _enter(dialect: str, periods: tuple[tuple[str, float], ...]) -> str:
+    # As if each were a second late: its turn is now, and that is no outage.
+    rows = ", ".join(f"('{task}', {now(dialect, str(-every - 1))})" for task, every in periods)
+    return f"INSERT INTO jurat_upkeep (task, ran_at) VALUES {rows} ON CONFLICT DO NOTHING"
+
+
+@lru_cache
+def _turns(dialect: str, periods: tuple[tuple[str, float], ...]) -> str:
+    age = seconds_between(dialect, now(dialect), "ran_at")
+    hold = now(dialect, "CAST(:outage AS float8)" if dialect == "postgresql" else ":outage")
+    # A lease that is over is seen by whichever worker looks next, however short ago another one did.
+    period = _by_task({task: str(every) for task, every in periods})
+    gate = f"{age} >= {period}"
+    if "leases" in dict(periods):
+        gate = f"({gate} OR (task = 'leases' AND {_work(dialect, 'leases')}))"
+    # What another worker takes at this moment is not ours; and nobody waits for anybody.
+    lock = "ORDER BY task FOR UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
+    return f"""
+        UPDATE jurat_upkeep SET
+          hold_until = CASE WHEN {age} > :outage + {period} THEN {hold} ELSE hold_until END,
+          ran_at = {now(dialect)}
+        WHERE task IN (SELECT task FROM jurat_upkeep
+                       WHERE task IN ({", ".join(f"'{task}'" for task, _ in periods)}) AND {gate} {lock})
+        RETURNING task, coalesce(hold_until > {now(dialect)}, false),
+                  {_by_task({task: _work(dialect, task) for task, _ in periods})}"""
+
+
+def _by_task(values: Mapping[str, str]) -> str:
+    cases = " ".join(f"WHEN '{task}' THEN {value}" for task, value in values.items())
+    return f"CASE task {cases} END"
+
+
+def _work(dialect: str, task: str) -> str:
+    if task == "overdue":
+        return any_passed(dialect)
+    return WORK[task].format(now=now(dialect)) if task in WORK else "true"
