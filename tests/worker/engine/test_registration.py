@@ -48,6 +48,8 @@ class Registered(Works):
         """End it alone: others may run beside it."""
         self.steered.let_go()
         self.stop()
+        for registrar in self.engine._registrars:  # no engine waits for long for it
+            assert registrar.join(PATIENCE)
 
     @property
     def row(self) -> WorkerRow | None:
