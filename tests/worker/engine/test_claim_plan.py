@@ -209,11 +209,11 @@ class Process:
         return plan, taken
 
 
-backlogs = st.dictionaries(st.sampled_from(NAMES), st.integers(1, 90), min_size=1).map(Counter[str])
+backlogs = st.dictionaries(st.sampled_from(NAMES), st.integers(1, 20), min_size=1).map(Counter[str])
 paces = st.dictionaries(st.sampled_from(NAMES), st.floats(0, 400))
 
 
-@given(slots=st.integers(2, 64), backlog=backlogs, pace=paces, data=st.data())
+@given(slots=st.integers(2, 16), backlog=backlogs, pace=paces, data=st.data())
 def test_a_source_that_hangs_holds_its_share_and_all_others_come_to_their_end(
     slots: int, backlog: Counter[str], pace: dict[str, float], data: st.DataObject
 ) -> None:
@@ -228,7 +228,7 @@ def test_a_source_that_hangs_holds_its_share_and_all_others_come_to_their_end(
     assert {name for name in backlog if process.backlog[name] or process.held[name]} <= {hanging}
 
 
-@given(slots=st.integers(1, 64), backlog=backlogs, pace=paces, data=st.data())
+@given(slots=st.integers(1, 16), backlog=backlogs, pace=paces, data=st.data())
 def test_what_a_claim_leaves_behind_is_known_so_that_a_slot_that_becomes_free_wakes(
     slots: int, backlog: Counter[str], pace: dict[str, float], data: st.DataObject
 ) -> None:
