@@ -1,6 +1,6 @@
-"""The Celery application: `celery -A worker.app worker --concurrency 64 -Q checks.ban` means what operators expect.
+"""Makes the Celery application that `celery -A worker.app worker --concurrency 64 -Q checks.ban` runs.
 
-`--concurrency` is the number of look-ups at once, `-Q` the sources that this worker serves.
+`--concurrency` is the number of lookups at once, `-Q` the sources that this worker serves.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The bell: the one Celery task. It says that there may be work; what the work is stands in the rows."""
+"""Defines the bell, the one Celery task: it says that there may be work. The rows say what the work is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections to the broker that no message can break.
+"""Connects to the broker so that no message can end a worker.
 
 kombu reads what a producer wrote as if it were well formed. One list item in Redis that is no message ends a worker
 process, and the next one, once for each item. Nothing in a queue is worth that: a message is a bell, and one that can

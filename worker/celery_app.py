@@ -1,4 +1,4 @@
-"""Making the Celery application: settings, the engine's step, and what Celery tells us while it starts and stops."""
+"""Builds the Celery application: its settings, the engine's step, and the signals of its start and stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How jurat uses Celery: bells without acknowledgement, threads, no results, and a broker that may come and go.
+"""Sets Celery up: bells without acknowledgement, threads, no results, and a broker that may come and go.
 
 Each value that is not Celery's own default has its reason in docs/decisions/0003-the-row-is-the-queue.md.
 """

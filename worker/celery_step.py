@@ -1,4 +1,4 @@
-"""The engine as a part of Celery's worker: started and stopped with it, on the queues that it was given."""
+"""Starts and stops the engine with Celery's worker, for the queues that the worker was given."""
 
 from __future__ import annotations
 
@@ -67,18 +67,18 @@ class EngineStep(bootsteps.StartStopStep):
         self.engine.plans.taken.wait(FIRST_PLAN)
 
     def stop(self, parent: Any) -> None:
-        """Let look-ups end; after the longest look-up and a few seconds the process ends, whatever Celery does."""
+        """Let lookups end; after the longest lookup and a few seconds the process ends, whatever Celery does."""
         if self.engine is None:
             return
         ending = self._end_in(LONGEST_LOOK_UP + GRACE)
         self._end_engine(self.engine)
         ending.cancel()
-        if isinstance(parent, Worker):  # a process of our own, not a thread in somebody else's
+        if isinstance(parent, Worker):  # a process of our own, not a thread in someone else's
             self._end_in(CELERYS_END)
 
     def shut_down(self) -> None:
-        """A signal has told this process to end: claim nothing more, let look-ups end, and end, whatever Celery does.
-        A second SIGTERM drops look-ups that have started as well; Celery would do nothing then.
+        """A signal has told this process to end: claim nothing more, let lookups end, and end, whatever Celery does.
+        A second SIGTERM drops lookups that have started as well; Celery would do nothing then.
         """
         if self.engine is None:
             return

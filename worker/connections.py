@@ -1,6 +1,6 @@
-"""How long the service waits for PostgreSQL: a server that has stopped answering holds nobody for long.
+"""Limits how long the service waits for PostgreSQL, so that a server that stops answering blocks nothing for long.
 
-A server that hangs ends nothing: its own bounds of a statement and a transaction hold no more. Only who waits can give
+A server that hangs no longer applies its own limits on statements and transactions. Only the side that waits can give
 up, see `jurat.silence`.
 """
 

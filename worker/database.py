@@ -1,5 +1,6 @@
-"""What is wrong with the shared database, in a sentence, where it is not there or not what this program needs. Commands
-end with it, workers say it in their log and wait.
+"""Says in a sentence what is wrong with the shared database, when it is away or not what this program needs.
+
+Commands end with that sentence; workers log it and wait.
 """
 
 from __future__ import annotations

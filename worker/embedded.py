@@ -1,4 +1,4 @@
-"""The engine in somebody else's process, such as a small platform's web server: no Celery, no broker, one process.
+"""Runs the engine inside another program, such as a small platform's web server: no Celery, no broker, one process.
 
     with embedded(read_settings()) as engine:
         …                # after each commit of a submit: engine.wake()
@@ -33,9 +33,9 @@ FIRST_PLAN = 1.0
 
 @contextmanager
 def embedded(settings: Settings, slots: int = SLOTS) -> Iterator[Engine]:
-    """An engine with `slots` look-up threads on the database alone; `wake()` has it look for work at once.
+    """An engine with `slots` lookup threads on the database alone; `wake()` has it look for work at once.
 
-    At the end look-ups that run come to their end, and what was not looked up yet is given back. As with a worker, the
+    At the end lookups that run come to their end, and what was not looked up yet is given back. As with a worker, the
     process ends itself with code 70 where the engine comes to a standstill: have a supervisor start it again.
 
     Raises:

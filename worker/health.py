@@ -1,8 +1,8 @@
-"""Whether the workers of this machine are alive, told by a small file that each writes every second.
+"""Shows whether the workers of this machine are alive, in a small file that each of them writes every second.
 
-A file that its worker still holds locked belongs to a process that runs; the kernel gives the lock up whatever ends
-it. So a file left behind by a killed worker, or a process id that was given to somebody else, deceives nobody. Only
-the standard library is used: a container asks every few seconds.
+A locked file belongs to a process that runs: the kernel releases the lock however the process ends. So neither a file
+that a killed worker left behind nor a reused process id misleads anyone. Only the standard library is used, because a
+container asks every few seconds.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def clock() -> float:
 class Facts:
     """What a worker knows of itself.
 
-    `threads` has the seconds since each engine thread last moved, without look-up threads, which may wait for long;
+    `threads` has the seconds since each engine thread last moved, without lookup threads, which may wait for long;
     `database` says whether the database answered last; `config_version` is None before a configuration was taken.
     `strange` counts the answers that wait for each key which the worker does not have. `installation` tells its
     database from others; it is "" in the file of a worker that does not say so.
@@ -134,7 +134,7 @@ class Health:
         for attempt in range(_OPENS):
             try:
                 file = self._open_once()
-            except BlockingIOError as error:  # somebody looks at it just now
+            except BlockingIOError as error:  # someone looks at it just now
                 if attempt == _OPENS - 1:
                     self._give_up(error)
                 time.sleep(0.01)
@@ -147,7 +147,7 @@ class Health:
         return None
 
     def _open_once(self) -> int | None:
-        """The file, locked; None where somebody who looked has removed it at this moment. Raises OSError."""
+        """The file, locked; None where someone who looked has removed it at this moment. Raises OSError."""
         # The folder may be open to everybody: nobody's link is followed, and nobody else's file taken over.
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:

@@ -1,4 +1,7 @@
-"""What this program is, and on which database: told without a URL, a user or a password. The standard library alone."""
+"""Identifies this program's version and its database, without a URL, a user or a password.
+
+Uses the standard library alone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the keys in the settings fit each other. Says ids of public keys, never a key."""
+"""Checks that the keys in the settings fit each other. Shows the ids of public keys, never a key."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Logs: one event a line on standard error, as JSON for machines or as text for people. They hold no personal data.
+"""Writes logs: one event a line on standard error, as JSON or as text. They contain no personal data.
 
 A verdict is a line, so a line has to be cheap: structlog's own processors, which go through the standard library, took
-a good part of a look-up's time. Celery's records come by the standard library and leave in the same form.
+a good part of a lookup's time. Celery's records come by the standard library and leave in the same form.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes the plan of a configuration: its sources, with the stores that they ask, and its zones."""
+"""Builds the plan of a configuration: its sources with the stores that they read, and its zones."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def make_plan(
     """The plan of a configuration. Sources that cannot be made here are named in `problems` and their checks wait.
 
     `ready` keeps zones from one plan to the next, so that only what changed is prepared anew. Without a `purse` no
-    look-up sends more requests than its claim has paid. `private_networks` are where sources may be beside the public
+    lookup sends more requests than its claim has paid. `private_networks` are where sources may be beside the public
     internet.
     """
     ready = ready or ZoneCache()

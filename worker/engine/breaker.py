@@ -1,9 +1,9 @@
-"""Stops this process from asking a source on and on while its breaker is about to open, or the source to be paused.
+"""Trips a local circuit breaker as lookups fail, before the shared one in the database opens or pauses the source.
 
-Both stand in the database, and follow when failures are written. By then a process may have begun dozens of look-ups
-more. So it sees for itself, as look-ups end: after as many failures in a row as put the source in doubt
-(`Breaker.doubt`), and after one that asks for a pause, what was claimed before is given back, until the ledger knows of
-all of them and its claims take that into account. What the ledger knows from other processes counts as well.
+The shared breaker follows only when failures are written, and by then a process may have begun dozens of lookups more.
+So it acts as lookups end: after as many failures in a row as put the source in doubt (`Breaker.doubt`), or after one
+that asks for a pause. What was claimed before is then given back, until the database knows of all these failures and
+its claims take them into account. Failures that other processes reported to the database count as well.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tasks.rules.rate_limits import Breaker
 
 
 class LocalBreaker:
-    """One process's view of the sources that fail. Thread-safe; a look-up that succeeds costs no lock."""
+    """One process's view of the sources that fail. Thread-safe; a lookup that succeeds costs no lock."""
 
     def __init__(self, breaker: Callable[[str], Breaker], clock: Callable[[], float] = time.monotonic) -> None:
         self._breaker = breaker
@@ -37,7 +37,7 @@ class LocalBreaker:
         return self._breaker(source)
 
     def saw(self, entries: Iterable[CheckResult]) -> None:
-        """Look-ups have ended."""
+        """Lookups have ended."""
         for entry in entries:
             source = entry.held.source
             if entry.attempt is None or not entry.attempt.counted:
@@ -53,7 +53,7 @@ class LocalBreaker:
                         self.shut[source] = math.inf
 
     def written(self, entries: Iterable[CheckResult]) -> None:
-        """What came of look-ups is written, or refused."""
+        """What came of lookups is written, or refused."""
         for entry in entries:
             if entry.attempt is not None and in_trouble(entry.attempt):
                 with self._lock:

@@ -1,4 +1,4 @@
-"""Looks whether sources fail for other workers, while checks of theirs wait here for their starts."""
+"""Watches the failures that other workers report, while checks wait here for their start times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks that were claimed ahead of a slot, so that a claim takes many and no slot waits for the next one."""
+"""Buffers checks that were claimed ahead of free slots, so that one claim takes many and no slot waits for the next."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NONE: Mapping[str, int] = MappingProxyType({})
 
 
 class ClaimBuffer:
-    """Puts checks into the queue of the look-up threads as these become free. Of each source no more than its share: a
+    """Puts checks into the queue of the lookup threads as these become free. Of each source no more than its share: a
     source that hangs keeps its own checks waiting, and none of another one. Thread-safe.
     """
 
@@ -44,7 +44,7 @@ class ClaimBuffer:
     def add(
         self, claimed: Iterable[ClaimedCheck], most: int, most_of_one: int, hanging: Mapping[str, int] = _NONE
     ) -> None:
-        """These were claimed and are held. At most `most` may be with the look-up threads, and of one source
+        """These were claimed and are held. At most `most` may be with the lookup threads, and of one source
         `most_of_one` beside those that are `hanging`; the rest waits.
         """
         now = self._clock()
@@ -53,11 +53,11 @@ class ClaimBuffer:
             for held in claimed:
                 self._waiting.setdefault(held.source, deque()).append((now, held))
                 self._count += 1
-            # After they count: a look-up that ends meanwhile either sees them or is seen here.
+            # After they count: a lookup that ends meanwhile either sees them or is seen here.
             self._fill(list(self._waiting))
 
     def freed(self, source: str) -> None:
-        """Look-ups of `source` have ended: its next checks come first."""
+        """Lookups of `source` have ended: its next checks come first."""
         if self._count:
             with self._lock:
                 self._fill([source, *(other for other in self._waiting if other != source)])

@@ -1,4 +1,4 @@
-"""Holds back checks whose look-up begins a little later, so that no look-up thread waits for a quota."""
+"""Delays checks until their start time, so that no lookup thread waits for a quota."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tasks.checks import ClaimedCheck
 from worker.engine.threads import EngineThread
 
 ClaimBatch = Sequence[ClaimedCheck]
-"""Checks of one source that one look-up thread takes together."""
+"""Checks of one source that one lookup thread takes together."""
 
 LONGEST_WAIT = 1.0
 """Seconds that the thread sleeps at the most, so that it shows that it is alive."""
 
 
 class DelayQueue(EngineThread):
-    """Hands each lot to the look-up threads when its time has come."""
+    """Hands each lot to the lookup threads when its time has come."""
 
     def __init__(self, queue: SimpleQueue[ClaimBatch | None]) -> None:
         super().__init__("delay-queue")

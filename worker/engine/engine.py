@@ -1,9 +1,14 @@
-"""The engine: claims due checks, looks them up in bounded threads, writes what came of it. One for each process.
+"""Wires the engine together: it claims due checks, looks them up in a fixed number of threads, and writes the results.
 
-Celery starts and stops it (`worker.celery_step`) and rings it; it works without a broker as well. Its parts are small
-threads with queues between them:
+Each process has one. Celery starts, stops and rings it (`worker.celery_step`); it works without a broker as well. Its
+parts are small threads, with one shared object for each way between them:
 
-    claimer → (delay queue →) lookup threads → writer      renewer      keeper (upkeep, configurations)      heartbeat
+    claimer, keeper ── LookupQueue ──▶ lookup threads ── Results ──▶ writer
+    all of these    ── WakeSchedule ──▶ claimer                  (there may be work, or room for it)
+    writer          ── FailureReporter ──▶ database              (how the sources answer)
+    lookup threads  ── LocalBreaker ──▶ claimer, lookup threads  (which sources are in trouble)
+    registrar       ── MissingKeys ──▶ claimer, heartbeat        (which keys this worker lacks)
+    InFlight: what this process holds, known to all of them
 """
 
 from __future__ import annotations
@@ -61,7 +66,7 @@ class Engine:
     """One process's engine.
 
     Args:
-        slots: look-ups at once.
+        slots: lookups at once.
         only: the sources that this worker serves, None for all.
         member: what it says of itself in the register of workers, and in its health file.
         database: tells the health file's reader which database this is.
@@ -135,7 +140,7 @@ class Engine:
         self._wakes.wake()
 
     def stop_claiming(self) -> None:
-        """Take nothing more. What was not started is given back, due at once, at no cost; look-ups run to their end."""
+        """Take nothing more. What was not started is given back, due at once, at no cost; lookups run to their end."""
         if self._lookups.closed:
             return
         self._lookups.closed = True
@@ -148,7 +153,7 @@ class Engine:
         self._lookups.end(len(self._lookup_threads))
 
     def stop(self, timeout: float = LONGEST_LOOK_UP + GRACE) -> bool:
-        """Stop claiming, let look-ups end, write everything; whether all that was done within `timeout` seconds."""
+        """Stop claiming, let lookups end, write everything; whether all that was done within `timeout` seconds."""
         end = time.monotonic() + timeout
         self._watchdog.stop()
         self.stop_claiming()
@@ -157,7 +162,7 @@ class Engine:
         ended = [thread.join(end - time.monotonic()) for thread in self._lookup_threads]
         self._give_back_rest()
         self.writer.stop()
-        # Time to write what is there, even where a look-up has hung until now.
+        # Time to write what is there, even where a lookup has hung until now.
         clean = self.writer.join(max(end - time.monotonic(), LAST_WRITE)) and all(ended)
         last = [self._renewer, self._heartbeat, *self._registrars]
         for thread in last:
@@ -170,7 +175,7 @@ class Engine:
         return clean
 
     def drop(self, timeout: float = GRACE) -> None:
-        """Give back everything that is not looked up yet, also what was started: those look-ups may be repeated."""
+        """Give back everything that is not looked up yet, also what was started: those lookups may be repeated."""
         self.stop_claiming()
         for held in self.in_flight.unfinished():
             self.writer.hand_on(CheckResult(held, GiveBack(), 0))

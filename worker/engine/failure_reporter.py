@@ -1,4 +1,4 @@
-"""What this process saw of the sources, told to the ledger: figures each second, and trouble at once."""
+"""Reports to the database how the sources answer: figures with each step of upkeep, failures at once."""
 
 from __future__ import annotations
 

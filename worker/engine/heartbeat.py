@@ -1,4 +1,4 @@
-"""Shows each second that this worker is alive, whatever the database and the broker do."""
+"""Writes the health file each second, whatever the database and the broker do."""
 
 from __future__ import annotations
 

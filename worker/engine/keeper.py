@@ -1,4 +1,4 @@
-"""Two quiet threads: one renews leases, one does upkeep and takes new configurations."""
+"""Renews leases in one background thread; does upkeep and takes new configurations in another."""
 
 from __future__ import annotations
 

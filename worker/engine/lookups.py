@@ -1,4 +1,4 @@
-"""The look-up threads: each takes held checks, runs them outside any transaction, and hands on what came of them."""
+"""Runs lookups: each thread takes claimed checks, runs them outside any transaction, and hands on the results."""
 
 from __future__ import annotations
 

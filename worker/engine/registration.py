@@ -1,6 +1,4 @@
-"""Says in the database that this worker is there, every ten seconds and with each new plan, and looks which keys wait
-that it does not have.
-"""
+"""Registers this worker in the database every ten seconds and with each new plan, and learns which keys it lacks."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What cannot be written for now, kept apart so that nothing else waits for it.
+"""Sets results aside that cannot be written for now, so that nothing else waits for them.
 
-An entry is busy while a transaction of a platform holds its participant's row, for as long as the platform likes. Or
-the database refuses it, say by a trigger of the platform's own, until somebody has put that right. Each is tried again
-after a pause that grows, and its lease is renewed meanwhile. Once that lasts, it counts against nothing any more: no
-claim, no concurrency of its source, no breaker.
+A result is busy while a transaction of a platform locks its participant's row, for as long as the platform likes. Or
+the database refuses it, for example by a trigger of the platform's own, until someone fixes that. Each is tried again
+after a pause that grows, and its lease is renewed meanwhile. Once that lasts, it no longer counts against anything: not
+against claims, the concurrency of its source, or its breaker.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BUSY_REST, BUSY_LONGEST = 0.02, 1.0
 """The first and the longest pause in seconds of a busy entry. Another worker holds a row for milliseconds."""
 
 LASTING = 0.3
-"""Pauses of a busy entry from so many seconds on say that somebody holds its row for longer."""
+"""Pauses of a busy entry from so many seconds on say that someone holds its row for longer."""
 
 FAILED_REST, FAILED_LONGEST = 1.0, 60.0
 """The first and the longest pause in seconds where the database refuses an entry."""

@@ -1,4 +1,4 @@
-"""A thread of the engine: a loop that survives everything, shows that it is alive, and stops when told."""
+"""Runs a thread of the engine: a loop that survives every error, shows that it is alive, and stops when asked."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Ends a worker that has come to a standstill, so that its supervisor starts a new one. Leases bring the work back.
 
-Threads cannot be killed, and a look-up that never ends would keep its slot for ever. So when a quarter of the slots
-hang, when a thread of the engine stands still, or when nothing is written although checks are held, this process is of
-no use any more. An outage of the database is none of these: the worker waits for it.
+Threads cannot be killed, and a lookup that never ends would keep its slot for ever. So the process is of no more use
+when a quarter of the slots hang, when a thread of the engine does not move, or when nothing is written although checks
+are held. An outage of the database is none of these: the worker waits until it is over.
 
-All of that is measured in the time in which this process ran, look by look. Its clock goes on while it is stopped, and
-a process that wakes after an hour has not hung for an hour.
+All of this is measured in the time during which the process ran. The clock goes on while a process is stopped, and one
+that wakes after an hour has not hung for an hour.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writes whatever has finished, in one transaction: one check when little happens, hundreds under load."""
+"""Writes all results that are ready in one transaction: a single check when little happens, hundreds under load."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Writer(EngineThread):
         self.refused = 0
         self.written = 0
         self.handled = 0
-        """What was written or refused, or put apart: that goes on while a platform keeps somebody's row."""
+        """What was written or refused, or put apart: that goes on while a platform keeps someone's row."""
         self._verdict_writer = verdict_writer
         self._claims = claims
         self._in_flight = in_flight
@@ -211,7 +211,7 @@ class Writer(EngineThread):
 
     def _may_wait(self) -> bool:
         """Whether a write is worth more for waiting, and nothing in it is waited for: failures make a breaker open, and
-        a source with nothing more to do has somebody look for each verdict.
+        a source with nothing more to do has someone look for each verdict.
         """
         backlogged = self._wakes.backlogged
         return (
