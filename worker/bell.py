@@ -33,5 +33,5 @@ def wake() -> None:
 
 @shared_task(name=TASK, ignore_result=True)
 def ring() -> None:
-    """The task that a bell's message names. Our own consumer takes the way without Celery's tracing."""
+    """The task that a bell's message names. Our own consumer skips it, and Celery's tracing with it."""
     wake()

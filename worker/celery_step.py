@@ -28,13 +28,13 @@ FIRST_PLAN = 1.0
 """Seconds that a start waits for the first plan. It goes on without one: the database may come later."""
 
 CELERYS_END = 1.5
-"""Seconds that Celery has to end after the engine. With a broker that hangs it would need many more, for nothing."""
+"""Seconds that Celery has to end after the engine. With a broker that hangs it would wait far longer, for nothing."""
 
 _PREFIX = queue_of("")
 
 
 def queue(name: str) -> Queue:
-    """A queue of bells, which nobody acknowledges: one that is lost costs a second, and none comes back for ever.
+    """A queue of bells, which are not acknowledged: a lost one costs a second, and none comes back again and again.
 
     It has a routing key of its own; without one, all would share the default.
     """
@@ -77,7 +77,7 @@ class EngineStep(bootsteps.StartStopStep):
             self._end_in(CELERYS_END)
 
     def shut_down(self) -> None:
-        """A signal has told this process to end: claim nothing more, let lookups end, and end, whatever Celery does.
+        """A signal asked this process to end: claim nothing more, let lookups end, and end, whatever Celery does.
         A second SIGTERM drops lookups that have started as well; Celery would do nothing then.
         """
         if self.engine is None:
@@ -88,7 +88,7 @@ class EngineStep(bootsteps.StartStopStep):
             signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=self._drop, daemon=True).start())
 
     def _see_out(self, engine: Engine) -> None:
-        """Beside Celery, which stops the engine only when it has left its broker, and may hang there."""
+        """Runs next to Celery, which stops the engine only after it has left its broker, and may hang there."""
         self._worker.consumer.call_soon(lambda: None)  # its loop may sleep, and looks for the signal when it wakes
         self._end_in(LONGEST_LOOK_UP + GRACE)
         self._end_engine(engine)

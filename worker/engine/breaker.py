@@ -30,7 +30,7 @@ class LocalBreaker:
         self._unwritten: Counter[str] = Counter()
         self._known: Mapping[str, int] = {}
         self.shut: dict[str, float] = {}
-        """By source: what was claimed before that time is given back. Infinite until the ledger knows."""
+        """By source: what was claimed before that time is given back. Infinite until the database knows."""
 
     def limits(self, source: str) -> Breaker:
         """When this source counts as broken."""
@@ -53,22 +53,22 @@ class LocalBreaker:
                         self.shut[source] = math.inf
 
     def written(self, entries: Iterable[CheckResult]) -> None:
-        """What came of lookups is written, or refused."""
+        """Results are written, or refused."""
         for entry in entries:
             if entry.attempt is not None and in_trouble(entry.attempt):
                 with self._lock:
                     self._unwritten[entry.held.source] -= 1
 
     def told(self, failures: Mapping[str, int]) -> None:
-        """The ledger says how many failures in a row each source has, over all processes."""
+        """The database reports how many failures in a row each source has, over all processes."""
         for source, count in failures.items():
             if count >= self._breaker(source).doubt:
                 with self._lock:
                     self.shut[source] = math.inf
 
     def seen(self, failures: Mapping[str, int], asked: float) -> None:
-        """The ledger said at `asked` how many failures in a row the sources have that failed last. Where there are more
-        than it said before, what was claimed until then was claimed without knowing of them.
+        """The database was asked at `asked` for the failures in a row of the sources that failed last. Where there are
+        more than before, the claims until then did not know of them.
         """
         with self._lock:
             for source, count in failures.items():
@@ -77,7 +77,7 @@ class LocalBreaker:
             self._known = failures
 
     def noted(self) -> None:
-        """The ledger knows of all failures that are written: claims that are made from now on may be trusted."""
+        """The database knows of all failures that were written: claims from now on take them into account."""
         if not self.shut:
             return
         with self._lock:
@@ -93,7 +93,7 @@ class LocalBreaker:
 
 
 def in_trouble(attempt: Attempt) -> bool:
-    """Whether an attempt says that its source is in trouble, and not only that this one request was no good."""
+    """Whether an attempt shows that its source is in trouble, and not only that this one request was bad."""
     return attempt.ended is Ended.FAILED and attempt.reason in TROUBLE and attempt.counted
 
 

@@ -16,11 +16,11 @@ ClaimBatch = Sequence[ClaimedCheck]
 """Checks of one source that one lookup thread takes together."""
 
 LONGEST_WAIT = 1.0
-"""Seconds that the thread sleeps at the most, so that it shows that it is alive."""
+"""Seconds that the thread sleeps at most, so that it shows that it is alive."""
 
 
 class DelayQueue(EngineThread):
-    """Hands each lot to the lookup threads when its time has come."""
+    """Hands each batch to the lookup threads at its start time."""
 
     def __init__(self, queue: SimpleQueue[ClaimBatch | None]) -> None:
         super().__init__("delay-queue")
@@ -47,7 +47,7 @@ class DelayQueue(EngineThread):
             return bool(self._waiting) and self._waiting[0][0] - time.monotonic() <= within
 
     def stop(self) -> None:
-        """Hand on everything that waits, and what comes from now on at once: whoever stops gives it back."""
+        """Hand on everything that waits, and later batches at once: an engine that stops gives them back."""
         super().stop()
         with self._changed:
             self._flushed = True

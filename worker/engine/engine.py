@@ -48,12 +48,12 @@ log = structlog.get_logger("jurat.engine")
 
 GRACE = 5.0
 LAST_WRITE = 2.0
-"""Seconds that the quiet threads have to end, whatever took longer before."""
+"""Seconds that the background threads have to end, whatever took longer before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The parts of the ledger that the engine uses. Without a `fleet` it is in no register."""
+    """The parts of the store that the engine uses. Without a `fleet` it is not in the table of workers."""
 
     claims: Claims
     verdict_writer: VerdictWriter
@@ -68,9 +68,9 @@ class Engine:
     Args:
         slots: lookups at once.
         only: the sources that this worker serves, None for all.
-        member: what it says of itself in the register of workers, and in its health file.
-        database: tells the health file's reader which database this is.
-        explain: says in the log why the database cannot be used.
+        member: what it says about itself in the table of workers and in its health file.
+        database: identifies the database to readers of the health file.
+        explain: says why the database cannot be used, for the log.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Engine:
         self._wakes.wake()
 
     def stop_claiming(self) -> None:
-        """Take nothing more. What was not started is given back, due at once, at no cost; lookups run to their end."""
+        """Claim nothing more. Checks that were not started are given back, due at once, at no cost; lookups go on."""
         if self._lookups.closed:
             return
         self._lookups.closed = True
@@ -153,7 +153,7 @@ class Engine:
         self._lookups.end(len(self._lookup_threads))
 
     def stop(self, timeout: float = LONGEST_LOOK_UP + GRACE) -> bool:
-        """Stop claiming, let lookups end, write everything; whether all that was done within `timeout` seconds."""
+        """Stop claiming, let lookups end, write everything; whether all this was done within `timeout` seconds."""
         end = time.monotonic() + timeout
         self._watchdog.stop()
         self.stop_claiming()
@@ -175,7 +175,7 @@ class Engine:
         return clean
 
     def drop(self, timeout: float = GRACE) -> None:
-        """Give back everything that is not looked up yet, also what was started: those lookups may be repeated."""
+        """Give back everything that is not looked up yet, started or not: lookups that were started may be repeated."""
         self.stop_claiming()
         for held in self.in_flight.unfinished():
             self.writer.hand_on(CheckResult(held, GiveBack(), 0))

@@ -23,7 +23,7 @@ log = structlog.get_logger("jurat.sources")
 
 @dataclass(slots=True)
 class _Tally:
-    """What was seen of one source since the ledger was told. `trailing` failures came after the last answer."""
+    """What was seen of one source since the last report. `trailing` failures came after the last answer."""
 
     answered: int = 0
     failed: int = 0
@@ -65,7 +65,7 @@ class _Tally:
 
 
 class FailureReporter:
-    """Counts what was written and tells the ledger. What it could not tell, it tells the next time. Thread-safe."""
+    """Counts what was written and reports it. What could not be reported is reported the next time. Thread-safe."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class FailureReporter:
         self._throttled: dict[str, float] = {}
         self._failing: set[str] = set()
         self.urgent = False
-        """Whether there is something to tell that the claims of all workers depend on."""
+        """Whether the claims of all workers depend on what is to be reported."""
 
     def count(self, entries: Sequence[CheckResult], given_up: Sequence[CheckResult] = ()) -> None:
         """These were written, in this order; those that were `given_up` never will be."""
@@ -121,9 +121,9 @@ class FailureReporter:
             self._refused.add(source)
 
     def tell(self) -> None:
-        """Tell the ledger everything that was counted.
+        """Report everything that was counted to the database.
 
-        Raises sqlalchemy's errors when the database is away; nothing is forgotten then.
+        Raises SQLAlchemy's errors when it is away; nothing is forgotten then.
         """
         with self._telling:
             with self._lock:
@@ -160,11 +160,11 @@ class FailureReporter:
             self._wakes.wake()
 
     def _answer_refusal(self, source: str) -> None:
-        """Pause a source that refuses the connection soon after it said that it was asked too often."""
+        """Pause a source that refuses the connection soon after it answered that it was asked too often."""
         here = self._throttled.get(source)
         since = None if here is None else self._clock() - here
         if not is_shut_out(since):
-            since = self._sources.since_throttled(source)  # another worker may have been told
+            since = self._sources.since_throttled(source)  # another worker may have had that answer
         if is_shut_out(since):
             self._throttled.pop(source, None)
             self._sources.cut_off(source, SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)

@@ -24,14 +24,14 @@ log = structlog.get_logger("jurat.engine")
 
 RENEW_EVERY = LEASE / 3
 LOOK_EVERY = 0.5
-"""Seconds between two looks for upkeep; a lease that is over is seen within them."""
+"""Seconds between two looks for upkeep; a lease that has ended is found within them."""
 
 REFRESH_EVERY = 3.0
 OVERDUE_BATCH = 100
 
 
 class Renewer(EngineThread):
-    """Prolongs the leases of everything that is held, in one statement."""
+    """Renews the leases of all checks in flight, in one statement."""
 
     def __init__(self, claims: Claims, in_flight: InFlight, longest: Callable[[str], float]) -> None:
         super().__init__("renewer")
@@ -68,11 +68,11 @@ EVERY = {
     "reviews": 30.0,
     "purge": 600.0,
 }
-"""Seconds in which each piece of upkeep is done once over all workers. For `purge` it is from the end of one to the
-beginning of the next, and a worker that vanishes during one is followed by another after that."""
+"""Seconds within which each piece of upkeep is done once over all workers. For `purge` they run from the end of one to
+the beginning of the next; when a worker vanishes during one, another begins after that."""
 
 PURGE_REST = 3.0
-"""Times as long as a piece of a purge took, the next one waits: others work with the database meanwhile."""
+"""The next piece of a purge waits so many times as long as the last one took, to leave the database to others."""
 
 
 class Keeper(EngineThread):
@@ -133,9 +133,9 @@ class Keeper(EngineThread):
         self._purge = self._purge or self._upkeep.purge_pieces()
 
     def _purge_until(self, end: float) -> None:
-        """Wait for the next look for upkeep; where a purge is under way, do some of it in that time.
+        """Wait for the next look for upkeep; do some of the purge in that time where one is under way.
 
-        There may be millions of checks to purge, and upkeep that others wait for comes first.
+        There may be millions of checks to purge, and other upkeep is more urgent.
         """
         while self._purge is not None and not self.stopping.is_set() and (begun := time.monotonic()) < end:
             if begun < self._purge_again:  # other upkeep does not wait for its rest

@@ -13,7 +13,7 @@ from worker.engine.results import Results
 from worker.engine.threads import EngineThread
 
 UNKNOWN_RETRY = 5.0
-"""Seconds before a check is claimed again whose question stands in a configuration that only a newer jurat reads."""
+"""Seconds before a check is claimed again whose question is in a configuration that only a newer jurat can read."""
 
 
 class LookupThread(EngineThread):
@@ -49,7 +49,7 @@ class LookupThread(EngineThread):
             self._results.hand_on(self._runner.run_many(started, plan))
 
     def _plan_for(self, batch: ClaimBatch) -> Plan | None:
-        """The plan in force; a newer one, if there is any, where it lacks a question, which may be newer than it is."""
+        """The plan in force. Where it lacks a question, which may be newer than the plan, the newest plan."""
         plan = self._plans.current()
         if plan is None or all(_asked(plan, held) for held in batch):
             return plan
@@ -60,7 +60,7 @@ class LookupThread(EngineThread):
             raise
 
     def _left_to_others(self, batch: ClaimBatch, plan: Plan) -> ClaimBatch:
-        """Put off the checks whose question only workers of a newer jurat know; what remains of the batch."""
+        """Delay the checks whose question only workers of a newer jurat know; returns the rest of the batch."""
         unknown = [held for held in batch if not _asked(plan, held) and not held.overdue]
         later = Later(UNKNOWN_RETRY, Reason.CONFIGURATION_MISSING)
         if unknown:

@@ -23,8 +23,8 @@ MakePlan = Callable[[int, Configuration], Plan]
 
 
 class Plans:
-    """Takes a new configuration when there is one. A plan is closed once the next but one is there. A lookup that is
-    still under way by then gets no answer, and is made again under the new plan.
+    """Takes a new configuration when there is one. A plan is closed once there is the next plan but one. A lookup that
+    still runs by then gets no answer, and is repeated under the new plan.
     """
 
     def __init__(self, queries: Queries, make: MakePlan) -> None:

@@ -26,7 +26,7 @@ class MissingKeys:
 
 
 class Registrar(EngineThread):
-    """A thread of its own, which nobody waits for: a database that hangs holds it up and nothing else."""
+    """A thread of its own, so that a database that hangs holds up nothing else."""
 
     def __init__(
         self, fleet: Fleet, member: Member, in_flight: InFlight, plans: Plans, missing_keys: MissingKeys
@@ -43,7 +43,7 @@ class Registrar(EngineThread):
         self._missing_keys = missing_keys
 
     def end(self) -> None:
-        """Have it say that this worker claims nothing more. Its row goes when this thread stops."""
+        """Have it write that this worker claims nothing more. Its row is deleted when this thread stops."""
         self._ending = True
         self._next = 0.0
 
@@ -64,7 +64,7 @@ class Registrar(EngineThread):
             self._fleet.leave(self._member.id)
 
     def _tell_of(self, strange: Mapping[str, int]) -> None:
-        """Say once which keys are not here, and again when others are missing."""
+        """Log once which keys are missing, and again when others are."""
         if strange and set(strange) - set(self._told):
             log.error(
                 "answers wait that no key of this worker opens",
@@ -77,7 +77,7 @@ class Registrar(EngineThread):
 
 
 def _served(only: tuple[str, ...] | None, plan: Plan | None) -> tuple[str, ...] | None:
-    """The sources that this worker serves, None for all: of those that it was told, the ones that it has keys for."""
+    """The sources that this worker serves, None for all: those that it was given and has the keys for."""
     if plan is None or not plan.left_to_others:
         return only
     return tuple(sorted(set(plan.sources if only is None else only) - plan.left_to_others))

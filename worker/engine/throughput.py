@@ -11,7 +11,7 @@ LEAST = 0.1
 """Seconds over which lookups are counted at least."""
 
 LATELY = 0.5
-"""Seconds after which what was before counts for little."""
+"""Seconds after which older figures count for little."""
 
 
 class Throughput:

@@ -28,13 +28,13 @@ STANDSTILL = 60.0
 
 FRESH = 45.0
 """Seconds for which a thread that found the database away excuses that nothing is written. Longer than a statement may
-hang, so that an outage excuses it without a gap; what lies further back says nothing of the database any more."""
+hang, so that an outage excuses it without a gap; older findings say nothing about the database now."""
 
 EXIT_CODE = 70
 
 LOOK_EVERY = 1.0
 LONGEST_STEP = 2 * LOOK_EVERY
-"""Seconds that count at the most between two looks: whatever is beyond, this process did not run."""
+"""Seconds that count at most between two looks: for any longer, this process did not run."""
 
 
 class _Progress(Protocol):
@@ -83,7 +83,7 @@ class Watchdog(EngineThread):
             self._end(EXIT_CODE)
 
     def trouble(self) -> str | None:
-        """Why this process is of no use any more, None when it is."""
+        """Why this process is of no more use, None when all is well."""
         now = self._clock()
         self._ran += min(now - self._looked, LONGEST_STEP)
         self._looked = now

@@ -26,16 +26,16 @@ log = structlog.get_logger("jurat.checks")
 BATCH = 500
 WORTH = 128
 LINGER, SLICE = 0.1, 0.01
-"""While more checks of a source wait than can be looked up, a write waits until it has so many of them, so many
-seconds at the most, and looks so often. None ends any later for it in all, and a larger write costs each less."""
+"""While more checks of a source wait than can be looked up, a write waits for `WORTH` results, for `LINGER` seconds at
+most, and looks every `SLICE` seconds. The backlog ends no later for it, and each costs less in a larger write."""
 
 LAST_TRIES = 1.0
-"""Seconds for which a writer that ends tries what it could not write; then it gives it back."""
+"""Seconds for which a writer that ends retries what it could not write; then it gives that back."""
 
 DOUBTED, ALONE = 2, 3
-"""After so many failures of a write one after the other, with the database there in between, it is tried with half of
-its checks; and after so many of a single one, it is that check which fails. A trigger of the platform's own that takes
-too long, say, looks as if the database were away."""
+"""After `DOUBTED` failures in a row, with the database there in between, a write is tried with half of its checks.
+After `ALONE` failures of a single check, that check is what fails. A trigger of the platform's own that takes too long,
+for example, looks as if the database were away."""
 
 BACK_IN = 60.0
 """Seconds after which a check is due again that was given back because too many cannot be written."""
@@ -56,7 +56,7 @@ class Writer(EngineThread):
         self.refused = 0
         self.written = 0
         self.handled = 0
-        """What was written or refused, or put apart: that goes on while a platform keeps someone's row."""
+        """What was written or refused, or put apart: that goes on while a platform locks a participant's row."""
         self._verdict_writer = verdict_writer
         self._claims = claims
         self._in_flight = in_flight
@@ -68,11 +68,11 @@ class Writer(EngineThread):
         self._ending = False
         self._ends_at = math.inf
         self._unknown = False
-        """Whether a write failed, so that nobody knows what of it was committed."""
+        """Whether a write failed, so that it is unknown what of it was committed."""
         self._most = BATCH
         self._tried: list[CheckResult] = []
         self._failures: list[Exception] = []
-        """Of the writes one after the other that failed; `_tried` is what the last one was to write."""
+        """The errors of the writes that failed in a row; `_tried` is what the last one was to write."""
 
     def hand_on(self, entry: CheckResult) -> None:
         """Have an entry written."""
@@ -128,9 +128,7 @@ class Writer(EngineThread):
         self._put_apart(written)
 
     def _doubt(self, written: WriteOutcome) -> None:
-        """A write failed though the database is there: have the next one be smaller, until the one stands alone that it
-        fails on.
-        """
+        """A write failed although the database is there: halve the next one, until the entry that fails is alone."""
         tried = {_key(entry) for entry in self._tried}
         left = [entry for entry in self._waiting if _key(entry) in tried]
         if not self._failures or not left:
@@ -147,7 +145,7 @@ class Writer(EngineThread):
     def _put_apart(self, written: WriteOutcome) -> None:
         """Keep for later what cannot be written now; where too much is kept, give it back for a while.
 
-        Where it lasts, what was looked up is noted now: no breaker waits for one participant's row.
+        Where that lasts, the lookup's result is counted now: no breaker waits for one participant's row.
         """
         lasting, beyond = self._apart.keep(written.busy, failed=False)
         more = self._apart.keep([entry for entry, _ in written.failed], failed=True)
@@ -210,8 +208,8 @@ class Writer(EngineThread):
         return True
 
     def _may_wait(self) -> bool:
-        """Whether a write is worth more for waiting, and nothing in it is waited for: failures make a breaker open, and
-        a source with nothing more to do has someone look for each verdict.
+        """Whether a write gains from waiting and nothing in it is urgent. Failures are, because they open a breaker; so
+        is the verdict of a source without a backlog, because someone waits for it.
         """
         backlogged = self._wakes.backlogged
         return (
