@@ -1,4 +1,4 @@
-"""What every source is, and the two ways in which a look-up can end.
+"""What every source is, and the two ways in which a lookup can end.
 
 "No" is a value and "no answer" is an error. A source that was asked and answered returns a `Finding`, `Places` or
 `NeedsPerson`. A source that gave no answer raises a `SourceError`, whose class says what to do next. The split is

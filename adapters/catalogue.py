@@ -1,4 +1,4 @@
-"""Which types of source there are, and how each is made from its configuration.
+"""Lists the types of source, and builds a source from its configuration.
 
 A new type is one module, one model in `config.sources` and one row here. Modules are loaded when a configured source
 first needs them.

@@ -1,4 +1,4 @@
-"""Access codes: looking them up by their keyed hash."""
+"""Looks an access code up by its keyed hash."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The lines of a file that somebody hands over: plain or gzip, of any size, in the encoding that is stated; and what
-is wrong with them.
+"""Reads the lines of an uploaded file: plain or gzip, of any size, in the stated encoding. Says what is wrong with
+them.
 
 Neither the file nor one of its rows takes much memory, whatever stands in it, and no row can do more than be a problem.
 """

@@ -1,4 +1,4 @@
-"""Keyed hashes: how a code is found again without being kept.
+"""Keyed hashes, by which a code is found again without being kept.
 
 A code or number that leaks from a database in clear can be used; its unkeyed hash can be guessed. So only its keyed
 BLAKE2b (RFC 7693) is stored, under keys that the database never sees. Each names its key, so that a value hashed with

@@ -1,4 +1,4 @@
-"""The source of type `manual`: no register can tell, so a person looks."""
+"""The source of type `manual`: no registry can answer, so a reviewer decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source of type `simulated`: magic answers, to try a platform out. Only a test environment may have it.
+"""The source of type `simulated`: magic answers for trying a platform out, in test environments alone.
 
 The first text in the answer that is one of these words decides:
 

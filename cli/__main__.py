@@ -1,4 +1,4 @@
-"""`python -m cli`, which `bin/jurat` calls."""
+"""The entry of `python -m cli`, which `bin/jurat` runs."""
 
 from __future__ import annotations
 

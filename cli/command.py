@@ -1,4 +1,4 @@
-"""What all commands have in common: their options, their help, and the words that are given to them."""
+"""What all commands share: options, help, and types of parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking who runs a command before it does what may not be undone."""
+"""Asks for confirmation before a command does something that cannot be undone."""
 
 from __future__ import annotations
 

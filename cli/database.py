@@ -1,4 +1,4 @@
-"""The shared database as commands open it: they end with a sentence where it is not there, or not what they need."""
+"""Opens the shared database for a command, which ends with a sentence where it cannot be used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and what an error becomes, in one place: a sentence and an exit code."""
+"""The command line: lists the commands, and turns an error into a sentence and an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands say: data on standard output, talk on standard error, and a closed list of exit codes."""
+"""Writes data to standard output and messages to standard error. Lists the exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the reference of all commands from their own help.
+"""Writes the reference of all commands from their help.
 
 python -m cli.reference > docs/reference/commands.md
 """

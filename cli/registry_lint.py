@@ -1,4 +1,4 @@
-"""Keeps descriptions of registries from being published whose tests fail, or that take an outage for an answer."""
+"""Refuses descriptions of registries whose tests fail, or that take an outage for an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sources of addresses: geocoders over HTTP, and address bases of one's own; and the answer that they look up."""
+"""The models of address sources: geocoders over HTTP, and address bases."""
 
 from __future__ import annotations
 

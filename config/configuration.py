@@ -1,4 +1,4 @@
-"""The configuration that the engine runs on: every question with all that is needed to decide it."""
+"""The configuration that the engine runs on: every question, with all that is needed to decide it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one configuration changes against another: every option, old and new, with presets filled in.
+"""Compares two configurations option by option, with presets filled in.
 
 Secrets are references in both, so nothing in it is secret.
 """

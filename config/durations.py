@@ -1,4 +1,4 @@
-"""Quantities that carry their unit: durations, rates, distances and sizes, as the configuration writes them.
+"""Quantities with units, as the configuration writes them: durations, rates, distances and sizes.
 
 A bare number is refused, because nobody can see whether `timeout: 30` is seconds or minutes. Each type turns the text
 into a plain number (or a `Rate`), and turns back into the shortest such text when a model is written as JSON.

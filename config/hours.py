@@ -1,4 +1,4 @@
-"""When a source may be asked: opening hours by the clock on its wall, and closings such as its maintenance.
+"""Opening hours of a source in its local time, and closings such as maintenance.
 
 A source is open at a moment when the local time at that moment lies in an opening and in no closing. An hour that a
 change of clocks repeats counts both times, one that it skips counts for nothing. The zones are those of the IANA

@@ -1,4 +1,4 @@
-"""Which language tags there are, for texts whose language nobody would miss until a participant asks for it."""
+"""Checks language tags, so that a typing mistake is found before a participant needs the text."""
 
 from __future__ import annotations
 

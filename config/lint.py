@@ -1,4 +1,4 @@
-"""Checks a configuration in files: everything that is wrong, each with its place and what to do."""
+"""Checks the files of a configuration. Reports every problem, with its place and what to do."""
 
 from __future__ import annotations
 

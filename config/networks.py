@@ -1,4 +1,4 @@
-"""Where a source may stand: which addresses are public, which are private, and which nobody has.
+"""Classifies IP addresses as public, private or unassigned, to decide where a source may be.
 
 What is private is refused unless the operator lists it (`JURAT_PRIVATE_NETWORKS`), so that no description of a source
 reaches what stands behind the firewall. The registries of IANA say what each range is for:

@@ -1,4 +1,4 @@
-"""The keys and passwords of jurat itself, and whether a text holds one of them, however it is spelled.
+"""Finds jurat's own keys and passwords in a text, however they are spelled.
 
 No source may be sent one. Where it stands does not matter: a copy, a link or a line in another file is the same key.
 """

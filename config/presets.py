@@ -1,4 +1,4 @@
-"""Presets: sources that come with jurat, to be named and changed in a few lines.
+"""Presets: sources that come with jurat, to be named and adapted in a few lines.
 
 `{ type: registry, preset: NAME, … }` stands for the map in `config/presets/NAME.yaml`, which is of the same type, with
 what is written beside `preset` laid over it: maps are merged, everything else is replaced, and null takes away. Steps

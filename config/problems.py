@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, and the place where it stands."""
+"""A problem of a configuration, and its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Consultations that a platform published itself: read, looked at, and laid into the administrators' configuration.
+"""Reads consultations that a platform published, and merges them into the administrators' configuration.
 
 A platform chooses among the criteria and fills what they leave open. So only its own part of the document is looked at,
 by the models and checks that the administrators' files go through, and nothing else can be changed by it.

@@ -1,4 +1,4 @@
-"""Checks what the parts of a configuration say about each other: names, kinds, open parameters, limits."""
+"""Checks the references between the parts of a configuration: names, kinds, open parameters, limits."""
 
 from __future__ import annotations
 

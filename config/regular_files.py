@@ -1,4 +1,4 @@
-"""Opens files by name and nothing else: a pipe, a device or a socket would be waited for, for ever."""
+"""Opens regular files only. A pipe, a device or a socket would block for ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""References to secrets: the configuration says where a key stands, never the key itself.
+"""References to secrets. The configuration says where a key is, and never holds the key.
 
 What may be sent to a source stands where the operator has put it for that: in a variable whose name begins with
 JURAT_SOURCE_, or in a file of the folder that JURAT_SOURCE_SECRETS names. Nothing else is read, and what is read is not

@@ -1,4 +1,4 @@
-"""Settings from the environment: where the database and the broker are, which keys, how to log.
+"""Settings from the environment: database, broker, keys, logs.
 
 Every setting `JURAT_X` may also come as `JURAT_X_FILE`, the path of a file that holds it, for mounted secrets.
 """

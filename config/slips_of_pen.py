@@ -1,4 +1,4 @@
-"""Complaints about a document, made plainer by what the writer may have meant: quotes, dashes, brackets, places."""
+"""Makes complaints about a document plainer, by guessing what its writer meant: quotes, dashes, brackets, places."""
 
 from __future__ import annotations
 

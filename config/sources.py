@@ -1,4 +1,4 @@
-"""The sources that a configuration may name: one model for each `type`, and the answer that each asks for."""
+"""The sources that a configuration may name: one model for each `type`, and the answer that it asks for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mistyped word may have meant."""
+"""Guesses what a mistyped word may have meant."""
 
 from __future__ import annotations
 

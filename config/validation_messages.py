@@ -1,4 +1,4 @@
-"""What pydantic says of a document, in sentences for an administrator."""
+"""Turns pydantic's errors into sentences for an administrator."""
 
 from __future__ import annotations
 

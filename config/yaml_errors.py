@@ -1,4 +1,5 @@
-"""What YAML's scanner and parser complain of, told at the place of the mistake: often that is before where they notice.
+"""Turns errors of YAML's parser into sentences at the place of the mistake, often before the place where it was
+noticed.
 
 An unclosed quote is noticed at the next one, a missing space behind a colon in the line below, an unclosed bracket at
 the end of the file.

@@ -1,4 +1,4 @@
-"""Reads YAML files into plain data, and remembers where everything stands.
+"""Reads YAML files into plain data, and remembers the place of each value.
 
 YAML 1.2 (so `NO` and `12:30` are text), one document a file, with what a configuration never needs taken away: tags,
 duplicate keys, many aliases, directives, keys that are no text. Dates stay text, as in JSON.

@@ -1,4 +1,4 @@
-"""What the verdicts of one participant add up to in one consultation: pure functions over the history.
+"""Adds up the verdicts of one participant in one consultation. Pure functions over the history.
 
 A rule is a question's name, or `all_of`, `any_of` or `at_least` over rules, as the configuration has it:
 

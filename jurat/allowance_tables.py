@@ -1,4 +1,4 @@
-"""How much a user of the database may ask for. `jurat.tables` has this table with all others."""
+"""The table of how often each database user asked for transfers and erasures. `jurat.tables` has all tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers: which schemas a question may have, and finding a malformed answer before it is confirmed.
+"""The schemas of answers, and the check of an answer before it is confirmed.
 
 A schema is a closed subset of JSON Schema (https://json-schema.org), so that any web tier can build the form from it:
 an object of strings with `required`, `enum`, `pattern`, `minLength`, `maxLength` and `format: date`. `titles` gives

@@ -1,4 +1,4 @@
-"""Statements that travel together: on PostgreSQL several of them cost one round trip.
+"""Sends several statements together. On PostgreSQL they cost one round trip.
 
 A round trip has two processes wait for each other, and this thread for its turn behind all others of its process:
 that, and what SQLAlchemy does around each statement, takes longer than most of ours run. So they go to the driver as

@@ -1,4 +1,4 @@
-"""The client of a web platform: submit a confirmed answer in its own transaction, then poll for the verdict."""
+"""The client of a platform: submits a confirmed answer in the platform's transaction, then polls for the verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes that a back office made: a request by which a worker adds them to a list, sealed until then.
+"""Requests that add codes to a list. They are sealed until a worker opens them.
 
 Who asks needs no key that codes are hashed with, and the database never sees a code in clear.
 """

@@ -1,4 +1,4 @@
-"""Access codes: making them, and cleaning what a person typed or an office printed.
+"""Makes access codes, and cleans codes as people type and offices print them.
 
     from jurat.codes import clean, generate
 

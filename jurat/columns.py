@@ -1,4 +1,4 @@
-"""The kinds of columns that the two engines store in different ways, and what all tables stand in."""
+"""Types of columns that the two engines store differently, and the metadata of all tables."""
 
 from __future__ import annotations
 

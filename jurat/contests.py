@@ -1,4 +1,4 @@
-"""Contesting a verdict: a request that a worker puts before a person, with a note that only the worker's key opens."""
+"""Contests of a verdict: requests that a worker puts before a reviewer, with a note that only a worker's key opens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of what administrators import from files: bases of addresses, lists of people."""
+"""The tables of what administrators import from files: address bases and rosters."""
 
 from __future__ import annotations
 

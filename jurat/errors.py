@@ -1,4 +1,4 @@
-"""What can go wrong between a platform and jurat. Every message says what to fix and holds no personal data."""
+"""Errors between a platform and jurat. Every message says what to fix, and holds no personal data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables in which workers say that they are there, and which keys are missing."""
+"""The tables in which workers report that they run, and which keys are missing."""
 
 from __future__ import annotations
 

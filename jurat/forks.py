@@ -1,4 +1,4 @@
-"""What must start afresh in a forked process, as web servers do that load the platform first (preload).
+"""Restarts what must not be shared with a forked process, for web servers that load the platform first (preload).
 
 A child has the parent's connections and locks, but none of its other threads: on one connection, two processes would
 read each other's answers; a lock that such a thread held stays held. Files of SQLite are let go of before.

@@ -1,4 +1,4 @@
-"""Ids of checks: UUIDv7, made by the platform, so that a repeated submit is known again and rows lie in order."""
+"""Ids of checks: UUIDv7, made by the platform. A repeated submit is recognised, and rows are in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names: what one may be, and when two are one person's, however they are written."""
+"""Checks names, and recognises the same person's name however it is written."""
 
 from __future__ import annotations
 

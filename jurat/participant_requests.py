@@ -1,4 +1,4 @@
-"""What a platform asks about a participant: to give what they have to another id of theirs, or to erase them.
+"""Requests of a platform about a participant: to transfer what they have to another id, or to erase them.
 
 A request is a row that a worker deals with within a second. The platform reads under its id what came of it.
 """

@@ -1,4 +1,4 @@
-"""Where one participant stands in one consultation, and what to tell about it."""
+"""The status of one participant in one consultation, and what to tell them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Consultations that a platform publishes itself: what can be said of one at once, and how it is asked for.
+"""Consultations that a platform publishes itself: checks them at once, and asks for their publication.
 
 The platform chooses among the criteria of the applied configuration (`jurat_criteria`) and fills only what they leave
 open. A worker looks at the rest and puts it into the configuration. On PostgreSQL the functions of the contract do what

@@ -1,4 +1,4 @@
-"""What a platform reads: the statements, and what their rows say."""
+"""The statements by which a platform reads, and the results that their rows hold."""
 
 from __future__ import annotations
 

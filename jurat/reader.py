@@ -1,4 +1,4 @@
-"""What a platform reads of the shared database, through connections of the client's own."""
+"""Reads the shared database for a platform, through connections of the client's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of what platforms and people ask for, and of what waits for a person. `jurat.tables` has all."""
+"""The tables of requests and reviews. `jurat.tables` has all tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ringing the workers: a Celery message without content that says "there is work" for a source.
+"""Rings the workers' bell: an empty Celery message that says "there is work" for a source.
 
 Best effort by design: the row is the queue, and a bell that is lost costs at most a second. A thread of its own sends,
 so that no web request ever waits for a broker. While few submit, each bell is sent at once, since the time to a verdict

@@ -1,4 +1,4 @@
-"""All or nothing of what several statements write, within somebody else's transaction, which stays usable.
+"""Makes several statements all or nothing inside a caller's transaction, which stays usable.
 
 In a transaction it is a savepoint. Where each statement is a transaction of its own (autocommit), it is one of ours.
 """

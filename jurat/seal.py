@@ -1,4 +1,4 @@
-"""Sealed answers: the platform can close them and only a worker can open them.
+"""Seals answers: the platform can close them, and only a worker can open them.
 
 libsodium's sealed boxes (https://doc.libsodium.org/public-key_cryptography/sealed_boxes) over the canonical JSON of
 the answer. Keys are 32 bytes, written as base64. A public key's id is the first 16 hexadecimal digits of its BLAKE2b

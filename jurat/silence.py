@@ -1,4 +1,4 @@
-"""How long PostgreSQL may say nothing: a server that hangs must not block its callers for ever.
+"""Limits how long PostgreSQL may stay silent: a server that hangs must not block its callers for ever.
 
 A server that hangs ends no statement, so its own time limits do not help; and its kernel acknowledges what it is sent,
 so that neither keep-alives nor `tcp_user_timeout` notice. Only who waits can give up. psycopg 3 has no time limit for

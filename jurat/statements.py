@@ -1,4 +1,4 @@
-"""The statements of the contract as SQL text, and the connections that they run on.
+"""The statements of the contract as SQL, and the connections that they run on.
 
 The text is the contract: a platform in another language sends the same. It differs between the engines only in the
 clock, in casts and in how a JSON array becomes rows. Nothing here opens, commits or rolls back a transaction: that is

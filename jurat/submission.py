@@ -1,4 +1,4 @@
-"""Turning confirmed answers into rows: look at all of them first, then write all of them."""
+"""Turns confirmed answers into rows: checks all of them first, then writes all of them."""
 
 from __future__ import annotations
 

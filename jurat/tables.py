@@ -1,4 +1,4 @@
-"""The tables of the contract, for platforms and tools that speak SQLAlchemy.
+"""The tables of the contract, for platforms and tools that use SQLAlchemy.
 
 The numbered migrations make them; a test holds both equal. The same schema on PostgreSQL (16 and later) and on SQLite
 (3.38 and later). SQLite drops time zones, so times have one stored form there: UTC with milliseconds, as

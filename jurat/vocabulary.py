@@ -1,4 +1,4 @@
-"""The closed lists of the contract: states, outcomes, reasons and what they mean together.
+"""The closed lists of the contract: states, outcomes and reasons, and how they belong together.
 
 Every word that the database holds and a platform may see is defined here and nowhere else. Members are plain
 strings, so that they can be compared with what a row or a JSON document says.

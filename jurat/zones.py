@@ -1,4 +1,4 @@
-"""Zones as a web tier draws them: their names, titles and simplified outlines."""
+"""Zones as a platform draws them: names, titles and simplified outlines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doing one check: open the answer, ask the source, decide. Whatever happens, an entry for the ledger comes out."""
+"""Runs one check: opens the answer, asks the source, decides. Whatever happens, a result for the store comes out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks as a worker sees them: one that it holds, what one look-up of it was like, and what becomes of it."""
+"""A check as a worker sees it: claimed, looked up, decided."""
 
 from __future__ import annotations
 

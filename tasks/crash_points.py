@@ -1,4 +1,4 @@
-"""Crash points: for tests that end a process at an exact place, as a power cut would. Off unless `JURAT_CRASH` is set.
+"""Crash points, where tests end a process as a power cut would. Off unless `JURAT_CRASH` is set.
 
 `JURAT_CRASH=write.committed:3` ends the process when it passes `write.committed` the third time. Each point stands
 before or after a commit, a look-up or a bell; `POINTS` has all of them, and a test visits each.

@@ -1,4 +1,4 @@
-"""One applied configuration, ready for work: its questions, its sources made, its zones loaded.
+"""The plan: an applied configuration with its sources built and its zones loaded.
 
 A plan never changes. A worker that takes a new configuration makes a new plan; look-ups under way end with the one they
 began with, and every verdict names its version.

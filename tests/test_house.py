@@ -73,6 +73,18 @@ def test_every_room_says_what_it_holds_in_the_words_of_contributing() -> None:
     assert all(said.count(". ") == 0 and said.endswith(".") for said in rooms.values())
 
 
+def test_the_map_leads_to_what_is_there() -> None:
+    section = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## The map")[2].partition("\n## ")[0]
+    steps = re.findall(r"^\| `([\w/]+\.py)` \| `([\w.]+)` \|", section, re.MULTILINE)
+    assert len(steps) == len(re.findall(r"^\| `", section, re.MULTILINE)) > 20
+    for file, name in steps:
+        found: ast.Module | ast.AST | None = ast.parse((ROOT / file).read_text("utf-8"))
+        for part in name.split("."):
+            inside = getattr(found, "body", [])
+            found = next((node for node in inside if getattr(node, "name", None) == part), None)
+        assert found is not None, f"{file} has no {name}"
+
+
 NOUNS = {"keyring", "ring"}
 
 

@@ -1,4 +1,4 @@
-"""The border of a zone: whether a point or a box lies inside, and how far from it. Loads shapely and numpy.
+"""Computes whether a point or a box lies inside a border, and how far from it. Loads shapely and numpy.
 
 The edges stand in runs of `RUN`, each with its box. A question looks at the boxes, and then at those few runs that can
 matter. That takes 33 bytes a vertex, where a prepared polygon of GEOS takes a hundred.

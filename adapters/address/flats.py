@@ -1,4 +1,4 @@
-"""Patterns of what stands beside an address and says nothing of where it is: flats, floors, staircases, care-of."""
+"""Patterns for parts of an address that do not say where it is: flats, floors, staircases, care-of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""House numbers as people and address bases write them, and what is none. Pure.
+"""Reads house numbers as people and address bases write them. Pure.
 
 What a number is made of is narrow on purpose: folding would make a 1 of "①", of "-1" and of "<b>1</b>". Whoever wrote
 that has given no house number, and nothing may be decided as if it were one.

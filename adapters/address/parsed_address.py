@@ -1,4 +1,4 @@
-"""What a participant's address says: the house number, the street, the postcode, the town, without flat and staircase.
+"""Parses a participant's address: house number, street, postcode and town, without the flat or staircase.
 
 People write "Appt 3, bât B, 8 bis" into the field of the number, and the number into the field of the street. Pure.
 """

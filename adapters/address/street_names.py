@@ -1,4 +1,4 @@
-"""How alike two street names are, and whether two towns are the same. Pure. The words of languages are in `names/`.
+"""Compares street names, and the names of towns. Pure. The words of each language are in `names/`.
 
 Names are compared word by word, not letter by letter over the whole: "rue Amélie Corvec" and "rue Amédée Corvec" differ
 in two of sixteen letters, but they are two streets. A name is as alike as its least alike word: a `THRESHOLD` of 0.75

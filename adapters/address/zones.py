@@ -1,4 +1,4 @@
-"""Whether a point lies in a zone, and how far from its border. Zone files are read by `adapters.zone_import.files`."""
+"""Answers whether a point lies in a zone, and how far from its border. `adapters.zone_import` reads files of zones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kept HTTP connections whose every wait ends at the deadline of the look-up that uses them.
+"""Kept HTTP connections. Every wait ends at the deadline of the lookup that uses them.
 
 A socket's time-out bounds one wait, so a server that sends a byte now and then holds a thread for ever. Here each wait
 is given what is left of the whole exchange: TLS, the answer of a proxy, head, body. `TimedAdapter` is a transport

@@ -1,4 +1,5 @@
-"""Where a source's requests may go: a name is looked up once, each address is judged, and no other is connected to.
+"""Decides where a source's requests may go. A name is resolved once, each address is judged, and no other is connected
+to.
 
 What was judged is what is connected to, so that a name that changes its address in between (DNS rebinding) gains
 nothing. The ranges are those of `config.networks`, and what requests-hardened knows beyond them.

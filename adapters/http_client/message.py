@@ -1,4 +1,4 @@
-"""HTTP/1.1 messages as bytes (RFC 9112): a request written, an answer read.
+"""Writes requests and reads responses as HTTP/1.1 messages (RFC 9112).
 
 It knows no socket: what comes is asked for by a function that gives the next bytes, and none at the end. The parser is
 llhttp, that of Node.js, in its strict mode, as httptools has it. On top of it are the limits, and what it leaves open:

@@ -1,4 +1,4 @@
-"""What a source answered over HTTP: status, headers, body, and how long it asks us to wait."""
+"""The reply of a source over HTTP: its status, headers and body, and how long it asks us to wait."""
 
 from __future__ import annotations
 

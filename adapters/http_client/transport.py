@@ -1,4 +1,4 @@
-"""One HTTP exchange with a source: bounded in time and size, sent once, redirected never.
+"""One HTTP exchange with a source: bounded in time and size, sent once, never redirected.
 
 Every adapter that asks over HTTP sends through a `Transport`. It keeps connections, reads no settings from the
 environment (no proxy variables, no `.netrc`), always checks certificates, and says with one of the errors of

@@ -1,4 +1,4 @@
-"""Whether a name that a participant typed is one of the names in a record.
+"""Compares the name that a participant typed with the names in a record.
 
 No score: ratios of whole strings put "Petit Claude" and "Marie-Claude Petit" at 100, and "Le Goff" and "Legoff" at 78.
 Family and given names are compared apart, by rules that a person would give, and the answer is one of four bands. Only

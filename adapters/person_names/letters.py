@@ -1,4 +1,4 @@
-"""The words of a name in plain lower-case letters, whatever alphabet and marks they are written with."""
+"""Folds a name into words of plain lower-case letters, from any alphabet and with any accents."""
 
 from __future__ import annotations
 

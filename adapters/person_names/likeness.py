@@ -1,4 +1,4 @@
-"""Whether names may be one name: written otherwise, heard otherwise, shortened, mistyped, or in another order.
+"""Decides whether two names may be one: spelled differently, shortened, mistyped, or in another order.
 
 Everything here is generous, for it only ever asks a person to look. Nothing here confirms a name.
 """

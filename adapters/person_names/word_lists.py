@@ -1,4 +1,4 @@
-"""Words of names that say little, or nothing, in the plain letters that `fold` gives."""
+"""Words of names that carry little or no meaning, as `fold` writes them."""
 
 from __future__ import annotations
 

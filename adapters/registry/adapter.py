@@ -1,4 +1,4 @@
-"""The source of type `registry`: a description, carried out."""
+"""The source of type `registry`: carries out its description."""
 
 from __future__ import annotations
 

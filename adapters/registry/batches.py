@@ -1,4 +1,4 @@
-"""Registries that are asked about many participants in one request.
+"""Asks a registry about many participants in one request.
 
 Each participant gets the records that have the number that was typed, and nobody is judged by another one's. Records
 with a number that nobody has asked for may be somebody's all the same, whose number the registry writes otherwise, or

@@ -1,4 +1,4 @@
-"""The columns that a description reads of a table: without them it is another table, or a sentence with a comma."""
+"""Finds the columns that a description needs. A table without them is another table, or a sentence with a comma."""
 
 from __future__ import annotations
 

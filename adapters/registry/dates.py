@@ -1,4 +1,4 @@
-"""Dates as registries write them: read into the days that they may be.
+"""Reads dates as registries write them, into the days that they may mean.
 
 A birth date without its day, or a licence that ends "in 2027", is known to lie among some days. What such a date says
 of another day is therefore yes, no, or not known.

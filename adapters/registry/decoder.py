@@ -1,4 +1,4 @@
-"""Answers decoded: JSON, XML or a table as plain data, and how much of it is the registry's own word.
+"""Decodes JSON, XML or a table into plain data, and says how much of it the registry itself answered.
 
 XML becomes a tree that JMESPath can be asked of. Namespaces and comments are dropped and the root's name is kept; an
 element with text alone is that text, one child is its value and several of a name are a list; attributes are `@name`,

@@ -1,4 +1,4 @@
-"""JMESPath expressions, compiled once: each becomes a function of nested closures.
+"""Compiles JMESPath expressions once, each into nested closures.
 
 jmespath itself walks its tree anew for every document, which was the dearest part of reading an answer. What it gives
 is given here too, for each kind of node; the rare kinds are left to it (https://jmespath.org/specification.html).

@@ -1,4 +1,4 @@
-"""What a filter behind a placeholder does to a value: `{number|digits}`, `{birth_date|date:%d/%m/%Y}`."""
+"""Applies the filters of placeholders: `{number|digits}`, `{birth_date|date:%d/%m/%Y}`."""
 
 from __future__ import annotations
 

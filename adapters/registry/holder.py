@@ -1,4 +1,4 @@
-"""Whose number it is: what an acceptance claims for its participant, so that nobody else is accepted by it."""
+"""Claims a number for the participant who was accepted with it, so that nobody else is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a participant typed, cleaned and checked before anything is asked."""
+"""Cleans and checks what a participant typed, before any source is asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A registry's record: found in an answer, and read as text. Whatever is not as described is `Unreadable`."""
+"""Finds the record in an answer and reads it as text. Anything that is not as described is `Unreadable`."""
 
 from __future__ import annotations
 

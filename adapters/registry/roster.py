@@ -1,4 +1,4 @@
-"""The source of type `register-file`: a list of people in the database, looked up by the keyed hash of the number.
+"""The source of type `register-file`: looks a person up in an imported roster, by the keyed hash of the number.
 
 That the number is the one typed is known by the hash, so the number itself is stored nowhere. What follows is what is
 done with any registry's record.

@@ -1,4 +1,4 @@
-"""The people of a file, row by row: the number as it is looked up, and of the other columns those that are kept.
+"""Reads the rows of a roster's file: the number as it is looked up, and the columns that are kept.
 
 A file may have millions of rows. It is read once from the beginning to the end, and everything that is wrong is told
 with line and column; no value is ever told, for each may be somebody's.

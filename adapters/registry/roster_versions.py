@@ -1,4 +1,4 @@
-"""What a lookup sees of a roster in the database: the version that is in force."""
+"""The version of a roster that is in force, as a lookup sees it."""
 
 from __future__ import annotations
 

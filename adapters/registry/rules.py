@@ -1,4 +1,4 @@
-"""What a record says about the participant: the rules of a description, in order.
+"""Applies the rules of a description to a record, in order.
 
 A refusal waits until the number, and the name where the record gives one, have matched. The description is checked for
 that order, and this holds it once more: here it cannot be got wrong by a document from elsewhere.

@@ -1,4 +1,4 @@
-"""Requests made from a description: every value is encoded for the place where it stands, and expanded once."""
+"""Builds requests from a description. Every value is encoded for its place and expanded once."""
 
 from __future__ import annotations
 

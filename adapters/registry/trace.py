@@ -1,4 +1,4 @@
-"""What a look-up tells whoever watches it, step by step."""
+"""Reports the steps of a lookup to whoever follows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""XML bodies: documents in documents as text, every value escaped once for each level that it stands below.
+"""Builds XML bodies, with documents inside documents as text. Every value is escaped once for each level.
 
 Escaping goes character by character, so that what is written in a description can be escaped before any value is known:
 the nested documents become one flat list of literals and placeholders, made once.

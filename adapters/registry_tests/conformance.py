@@ -1,4 +1,4 @@
-"""Plays a description in every bad mood, and with its own answers in every other shape.
+"""Plays every failure case and every changed shape of an answer against a description.
 
 None of that may accept or refuse anybody. Shapes are played three times: as who is accepted by the right answer, as who
 is refused by it, and as a stranger who typed the same number. What is taken for a registry's word all the same is told

@@ -1,4 +1,4 @@
-"""Whether the tests of a description show what its rules rest on, so that other shapes of it can be played at all.
+"""Finds rules that no test of a description exercises.
 
 A key that stands in no answer of a test can be taken from none. Where a rule passes without it, or the description
 fills something in, nobody would see that the registry has given it another name, and what has ended would be accepted.

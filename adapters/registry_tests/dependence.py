@@ -1,4 +1,4 @@
-"""What of an answer a description looks at, and what of a record rests on it."""
+"""Finds which keys of an answer each field of a record depends on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tests of a registry's description, run without a network."""
+"""Runs the tests of a registry's description, without a network."""
 
 from __future__ import annotations
 

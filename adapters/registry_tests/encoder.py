@@ -1,4 +1,4 @@
-"""Trees written as answers: JSON, XML, XML in a text, or a table; what `decoding` reads, the other way round."""
+"""Encodes a tree as JSON, XML, XML in a text, or a table: the inverse of `decoder`."""
 
 from __future__ import annotations
 

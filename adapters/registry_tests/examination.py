@@ -1,4 +1,4 @@
-"""What keeps a registry's description from being published: its tests, and the moods that every registry has."""
+"""Examines a description before it is published: its own tests, and the failure cases of every registry."""
 
 from __future__ import annotations
 

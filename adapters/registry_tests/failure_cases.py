@@ -1,4 +1,4 @@
-"""The bad moods of registries, as answers: none of them says anything about anybody, whatever the description."""
+"""Answers of failing registries. None says anything about anyone, whatever the description."""
 
 from __future__ import annotations
 

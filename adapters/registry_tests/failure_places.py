@@ -1,4 +1,6 @@
-"""Which line of a description a failed test is about: an expression that gives nothing is told there, once."""
+"""Finds the line of a description that a failed test is about. An expression that yields nothing is reported once,
+there.
+"""
 
 from __future__ import annotations
 

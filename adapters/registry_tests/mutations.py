@@ -1,4 +1,4 @@
-"""An answer's tree, changed as registries change theirs without notice: keys gone, renamed, null, nested otherwise.
+"""Changes an answer as registries change theirs without notice: keys removed, renamed, null, or nested differently.
 
 Trees are plain data and never changed in place: what a change does not touch is shared between both.
 """

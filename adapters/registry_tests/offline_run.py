@@ -1,4 +1,4 @@
-"""A description played without a network: what a registry would answer is given, the adapter does everything else."""
+"""Runs a description without a network: the registry's answers are given, and the adapter does the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tests of a list of people: each brings a small list along, which is read and looked up as an imported one is."""
+"""Runs the tests of a roster. Each brings a small list, which is read and looked up like an imported one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changed between two versions of a zone: areas, and how far from the old border. Loads shapely and numpy."""
+"""Compares two versions of a zone: areas, and distances from the old border. Loads shapely and numpy."""
 
 from __future__ import annotations
 

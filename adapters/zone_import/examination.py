@@ -1,4 +1,4 @@
-"""What is read of a file of zones and how it is checked, from its kind to shapes in WGS 84."""
+"""Reads and checks a file of zones, from its format to shapes in WGS 84."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks the shape of one feature: its positions, its border, its place on the earth."""
+"""Checks the shape of one feature: its positions, its border, and its place on the earth."""
 
 from __future__ import annotations
 

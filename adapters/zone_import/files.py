@@ -1,4 +1,4 @@
-"""Takes zones from files that somebody uploads: GeoJSON, GeoPackage, zipped Shapefile. Says all that is wrong at once.
+"""Reads zones from uploaded files: GeoJSON, GeoPackage, zipped Shapefile. Reports all problems at once.
 
 Nothing of a file is parsed in this process. It finds out the kind from the first bytes, copies the file into an empty
 folder under a name of our own, has `adapters.zone_import.reader` read it there, and looks at everything that comes

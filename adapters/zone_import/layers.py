@@ -1,4 +1,6 @@
-"""What a file of zones holds, before it is checked: features with a name, a title and a shape; and how much of it."""
+"""The unchecked content of a file of zones: features with a name, a title and a shape. Limits how much of it there may
+be.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outline of a zone: so few points that a page can draw it, and never what decides about an address."""
+"""Simplifies a zone to an outline that a page can draw. It never decides about an address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a file's coordinate system to WGS 84, so that what was inside stays inside.
+"""Transforms coordinates to WGS 84, so that what was inside stays inside.
 
 A border is straight between two vertices: in the plane of the map that it was drawn on, and after the import in
 degrees. The same two vertices are joined by different lines there: over 45 km they lie 46 m apart in France's Lambert

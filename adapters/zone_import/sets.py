@@ -1,4 +1,4 @@
-"""Checks the zones of one file against each other: names and shapes that stand twice, overlaps, gaps."""
+"""Checks the zones of one file against each other: duplicate names and shapes, overlaps, gaps."""
 
 from __future__ import annotations
 

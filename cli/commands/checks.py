@@ -1,4 +1,4 @@
-"""`submit`, `status`, `wait`: checks from the shell, through the same client that a platform uses."""
+"""`submit`, `status`, `wait`: checks from the shell, through the client that a platform uses."""
 
 from __future__ import annotations
 

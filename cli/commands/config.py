@@ -1,4 +1,4 @@
-"""`config`: checking, publishing and showing the configuration."""
+"""`config`: checks, publishes and shows the configuration."""
 
 from __future__ import annotations
 

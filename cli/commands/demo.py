@@ -1,4 +1,4 @@
-"""`bin/jurat demo`: the main job from end to end in one process, against invented sources in good and bad moods.
+"""`demo`: the main job from end to end in one process, against invented sources that also fail.
 
 The worker is the real one (Celery on its transport in memory), the sources are HTTP servers on loopback, and the web
 tier is played with nothing but the client and a plain connection to SQLite.

@@ -1,4 +1,4 @@
-"""`doctor`: what is set, from where, and what is wrong."""
+"""`doctor`: shows what is set, from where, and what is wrong."""
 
 from __future__ import annotations
 

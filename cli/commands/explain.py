@@ -1,4 +1,4 @@
-"""`explain`: what became of a check and why, without anybody's data."""
+"""`explain`: shows what became of a check and why, without personal data."""
 
 from __future__ import annotations
 

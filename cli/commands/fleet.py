@@ -1,4 +1,4 @@
-"""`fleet`: the workers of the database, on all machines."""
+"""`fleet`: lists the workers of the database, on all machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`keys`: the keys that seal answers and make fingerprints."""
+"""`keys`: generates the keys that seal answers and make fingerprints."""
 
 from __future__ import annotations
 

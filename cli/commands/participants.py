@@ -1,4 +1,4 @@
-"""`access`, `reopen`, `erase`: what persons do with one participant."""
+"""`access`, `reopen`, `erase`: what staff do for one participant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`review`: what waits for a person, and what persons say of it."""
+"""`review`: shows what waits for a reviewer, and records decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sources`: where answers are looked up."""
+"""`sources`: lists, tests, tries and pauses sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`worker`: Celery's worker with jurat's application, in this process."""
+"""`worker`: runs Celery's worker with jurat's application in this process."""
 
 from __future__ import annotations
 

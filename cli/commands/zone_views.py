@@ -1,4 +1,4 @@
-"""`zones show | locate | diff | affected`: a zone, an address in it, and what a new version changes."""
+"""`zones show | locate | diff | affected`: shows a zone, an address in it, and what a new version changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`zones`: the areas that addresses are looked for in. What looks at them stands in `cli.commands.zone_views`."""
+"""`zones`: imports and lists zones. `cli.commands.zone_views` shows them."""
 
 from __future__ import annotations
 

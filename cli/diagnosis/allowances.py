@@ -1,4 +1,4 @@
-"""What is told of a user of the database who asked for as many transfers and erasures as they may."""
+"""Reports database users who reached their hourly limit of transfers and erasures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The applied configuration as commands about sources need it, with a sentence where there is none."""
+"""Loads the applied configuration for commands about sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at all that a worker needs, one step after the other, for `doctor`, `worker --check` and `sources test`.
+"""Checks all that a worker needs, step by step, for `doctor`, `worker --check` and `sources test`.
 
 A step says what it found and, where something is wrong, what to do. It never raises for what it looks at.
 """

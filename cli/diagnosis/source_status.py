@@ -1,4 +1,4 @@
-"""How a source stands: whether it is asked now, how it answers, and what waits for it, in data and in words."""
+"""The status of a source: whether it is asked now, how it answers, and what waits for it."""
 
 from __future__ import annotations
 

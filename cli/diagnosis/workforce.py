@@ -1,6 +1,4 @@
-"""Whether workers are there for what waits, and whether they and this machine have its keys: steps for `doctor`,
-`worker --check` and `sources health`.
-"""
+"""Checks whether workers serve what waits, and whether they and this machine have the keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importing an address base: a file becomes a version of a register, batch by batch, and is switched to as a whole.
+"""Imports an address base: a file becomes a new version, batch by batch, and takes effect as a whole.
 
 A list of people becomes one in `cli.imports.roster`.
 """

@@ -1,4 +1,4 @@
-"""Importing a list of people: a file becomes a version of a register, batch by batch, and is switched to as a whole.
+"""Imports a roster: a file becomes a new version, batch by batch, and takes effect as a whole.
 
 Of each row there remain the keyed hash of the number and the columns that the source's rules look at.
 """

@@ -1,4 +1,4 @@
-"""A list of people, as `registers import --source` imports it. What is said has counts and columns, and nobody."""
+"""Reports an import of a roster in counts and columns, and names nobody."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One address that an administrator asks about: it is looked up once, and nothing is written but what that costs."""
+"""Looks one address up for an administrator. It writes nothing but what the lookup costs."""
 
 from __future__ import annotations
 

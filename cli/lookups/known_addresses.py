@@ -1,4 +1,4 @@
-"""The addresses that are known here, by which an administrator finds the way in a picture and counts what moves.
+"""Finds the known addresses near a place: landmarks for a picture, and houses that change sides.
 
 They are the register or the file of an `address-file` source. No geocoder is asked.
 """

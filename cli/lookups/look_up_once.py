@@ -1,4 +1,4 @@
-"""One look-up in front of the administrator: what was sent, answered, asked of the answer, and decided.
+"""Shows one lookup to an administrator: what was sent, answered, read and decided.
 
 A registry is asked itself; of a list of people the version that is imported is looked into.
 

@@ -1,4 +1,4 @@
-"""What `sources test` and `sources try` look at: sources of the applied configuration, or of files."""
+"""Chooses what `sources test` and `sources try` look at: applied sources, or those of files."""
 
 from __future__ import annotations
 

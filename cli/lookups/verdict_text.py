@@ -1,4 +1,4 @@
-"""Why a verdict is what it is, in words: the rules one by one, and what was found."""
+"""Explains a verdict in words: rule by rule, with what was found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes pictures. They may show where somebody lives, so nobody but their owner can read them."""
+"""Writes pictures that only their owner can read: they may show where someone lives."""
 
 from __future__ import annotations
 

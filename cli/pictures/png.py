@@ -1,4 +1,4 @@
-"""Turns a picture into a PNG, by resvg (https://resvg-py.readthedocs.io), which is in the extra `[zones]`."""
+"""Renders a picture as PNG with resvg (https://resvg-py.readthedocs.io), from the extra `[zones]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a picture shows, as data: areas, houses and candidates in metres around one point. Loads shapely."""
+"""The scene of a picture as data: areas, houses and candidates in metres around one point. Loads shapely."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws a scene as SVG 1.1 (https://www.w3.org/TR/SVG11/): an overview, a close-up beside it, a legend, a caption.
+"""Draws a scene as SVG 1.1 (https://www.w3.org/TR/SVG11/): an overview, a close-up, a legend and a caption.
 
 Nothing is fetched: no tiles, no fonts, no scripts. What differs, differs in lines and patterns and not in colour alone.
 """

@@ -1,4 +1,4 @@
-"""What of a shape is seen through a window. A border is cut as lines: cut as an area, it would show the frame."""
+"""Clips shapes to a window. A border is clipped as lines: as an area, it would show the frame."""
 
 from __future__ import annotations
 

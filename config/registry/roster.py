@@ -1,4 +1,4 @@
-"""A list of people in a file: members, professionals, the roll of a town. It is imported, and looked up by number.
+"""The source of type `register-file`: a roster in a file, which is imported and looked up by number.
 
 The number is kept as a keyed hash alone, and of the file's other columns only those that the rules look at.
 """

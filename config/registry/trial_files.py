@@ -1,4 +1,4 @@
-"""The answers of a registry that its tests keep in files of their own."""
+"""Reads the answers that tests of a description keep in files of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a check after a look-up. Pure: what was found and the time go in, a decision comes out.
+"""Decides what becomes of a check after a lookup. Pure: findings and the time go in, a decision comes out.
 
 Only positive evidence accepts or refuses. A source that gave no answer is asked again until the check's deadline, or
 the next source of the criterion is asked; after that the check is undetermined, or a person decides where the question

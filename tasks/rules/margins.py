@@ -1,4 +1,4 @@
-"""How far from a border an address decides, by the level of precision, and how sure a geocoder must be."""
+"""How far from a border an address decides, by its precision, and how sure a geocoder must be."""
 
 from __future__ import annotations
 

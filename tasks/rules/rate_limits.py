@@ -1,4 +1,5 @@
-"""How much of a source may be taken, when its look-ups may start, whose turn it is, and for how long it stood still.
+"""Rate limits of a source: how much may be taken, when lookups may start, whose turn it is, and how long it stood
+still.
 
 Pure: what the database's clock and rows say goes in. `store` reads and writes them.
 """

@@ -1,4 +1,4 @@
-"""The address rule: whether what a geocoder found shows that the participant lives inside or outside of a zone. Pure.
+"""The address rule: decides whether a geocoder's answer shows that a participant lives inside or outside a zone. Pure.
 
 A geocoder always answers something, and orders by a score that says how it sorts, not whether it is right. So only a
 house that carries the number, the postcode and the name that were asked for decides, or a street that lies on one side

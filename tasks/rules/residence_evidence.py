@@ -1,4 +1,4 @@
-"""What the address rule found of an address, and on which side of the border it lies."""
+"""The finding of the address rule: the side of the border, and the evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses gathered into what a base keeps: streets, houses and words, in batches of a bounded size.
+"""Gathers the addresses of a file into batches of bounded size: streets, houses and the words of their names.
 
 A street's number is a hash of what it is, so that nobody needs to remember all streets of a country to put the next
 house into its own. A street that comes up in several batches is put together where they are stored.

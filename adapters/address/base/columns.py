@@ -1,4 +1,4 @@
-"""Which column of an address file holds what: BAN's format, OpenAddresses', and those that towns make themselves.
+"""Says which column of an address file holds what: in BAN's format, in OpenAddresses', and in a town's own.
 
 BAN: https://adresse.data.gouv.fr/donnees-nationales. OpenAddresses: https://github.com/openaddresses/openaddresses, its
 CSV and its GeoJSON with one feature a line. All positions are degrees in WGS 84.

@@ -1,4 +1,4 @@
-"""An address base in the database: what `jurat registers import` stored, of any size.
+"""Looks an address up in a base that is stored in the database, of any size.
 
 Every look-up sees the base as it is at one moment. A new version that is switched to counts from the next look-up on.
 """

@@ -1,4 +1,5 @@
-"""An address base in a local file: BAN's CSV format (https://adresse.data.gouv.fr/donnees-nationales), plain or gzip.
+"""Looks an address up in a local file in BAN's CSV format (https://adresse.data.gouv.fr/donnees-nationales), plain or
+gzip.
 
 One row is one house. Fields are separated by semicolons; `register_layouts.BAN` names the columns that count, others
 may be there. The file is read once, at the first look-up or by `load`, and held in memory; a larger one, or one of

@@ -1,5 +1,4 @@
-"""The addresses of a file, row by row. Neither a file nor a row of any size takes much memory, and no row can do more
-than be a problem.
+"""Reads the addresses of a file row by row, in little memory. A bad row is a problem to report, and nothing worse.
 
 A file may have 26 million rows (all of France). It is read once from the beginning to the end, plain or gzip, and
 everything that is wrong is told with line and column, as far as `SHOWN_PROBLEMS`.

@@ -1,4 +1,4 @@
-"""How an address base is searched: by the exact name first, then by names that are alike in the same postcode or town.
+"""Searches an address base: by the exact name first, then by similar names in the same postcode or town.
 
 The exact step answers nearly all questions, and all those of a batch at once. The fuzzy one is bounded: it compares
 with the streets of one postcode or town alone, letter by letter, and looks closer at the best `CANDIDATES` of them.

@@ -1,4 +1,4 @@
-"""What an address base knows, whichever way it keeps it: streets, their houses, and the words of their names."""
+"""The streets, houses and words of an address base, however it is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What geocoders answer, read strictly: each part knows where it stands, and an error names that place and no value.
+"""Reads the answers of geocoders strictly. An error names the place in the answer, and never a value.
 
 A value is an address or a position, so none may stand in an error. GeoJSON: RFC 7946.
 """

@@ -1,4 +1,4 @@
-"""How answers are read, and whether one that says nothing about anybody could refuse somebody."""
+"""Checks that an answer which says nothing about anyone cannot refuse anyone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a description can be asked about many at once, and whether that could harm one of them."""
+"""Checks whether a registry may be asked about many at once, without harm to any of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The codes that criteria demand, held against those that a registry is known to have.
+"""Compares the codes that criteria demand with those that a registry is known to have.
 
 A rule that refuses by a code refuses everybody where what is demanded was mistyped, and nobody would see it.
 """

@@ -1,4 +1,4 @@
-"""What must fit together in a registry's description, so that it cannot refuse anybody without evidence."""
+"""Checks that the parts of a description fit together, so that it cannot refuse anyone without evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the records stand: an expression that picks one of several hides that there are several."""
+"""Checks where the records are. An expression that picks one of several would hide that there are several."""
 
 from __future__ import annotations
 

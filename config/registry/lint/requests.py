@@ -1,4 +1,4 @@
-"""What a request may refer to: hosts, inputs, secrets, and what earlier steps kept."""
+"""Checks what a request refers to: hosts, inputs, secrets, and values of earlier steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rules of a registry's description refer to: fields, inputs, meanings, and what a criterion demands."""
+"""Checks what rules refer to: fields, inputs, meanings, and what a criterion demands."""
 
 from __future__ import annotations
 

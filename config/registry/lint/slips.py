@@ -1,4 +1,4 @@
-"""Slips in requests that are well formed, and send something else than what was typed: `${number}` sends `$AB1234`.
+"""Finds well-formed requests that send something other than what was typed: `${number}` sends `$AB1234`.
 
 Everybody would be looked up by the wrong number, and so nobody found. Other template languages write placeholders in
 other ways, which are plain text here.

@@ -1,4 +1,4 @@
-"""What must fit together between a registry's description and its tests."""
+"""Checks that the tests of a description fit it."""
 
 from __future__ import annotations
 

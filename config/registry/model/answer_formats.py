@@ -1,4 +1,4 @@
-"""How a registry's answer is read, before any expression is asked of it."""
+"""How a registry's answer is decoded, before any expression is applied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many numbers asked for in one request, where a registry allows it."""
+"""How many numbers are asked for in one request, where a registry allows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a criterion's `require` tells the rules of a registry, and in which form."""
+"""What a criterion's `require` gives to the rules of a registry, and in which form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JMESPath expressions in a registry's description, and what goes wrong with them unnoticed.
+"""JMESPath expressions in a description, and mistakes in them that would go unnoticed.
 
 JMESPath (https://jmespath.org/specification.html) answers null for what is missing, which is what a registry that
 changes its shape needs. Some mistakes also answer null, silently and always; they are refused here, with what to write.

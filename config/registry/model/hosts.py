@@ -1,4 +1,4 @@
-"""The hosts that a registry's requests may reach, as `hosts` lists them and as the addresses of requests name them."""
+"""The hosts that a registry's requests may reach."""
 
 from __future__ import annotations
 

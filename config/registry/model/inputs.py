@@ -1,4 +1,4 @@
-"""What a registry asks of the participant, and how it is cleaned."""
+"""The inputs that a registry asks of a participant, and how they are cleaned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an expression builds names, {family, given}: read off the expression itself."""
+"""Finds how an expression builds names, {family, given}, from the expression itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the models of a registry's description are made of."""
+"""The building blocks of a description's models."""
 
 from __future__ import annotations
 

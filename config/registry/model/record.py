@@ -1,4 +1,4 @@
-"""Where the record stands in an answer, what of it is looked at, and how its dates are written."""
+"""Where the record is in an answer, which of its fields are read, and how its dates are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sent to a registry."""
+"""The request that is sent to a registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a registry's answers mean, and what a record must say."""
+"""What a registry's answers mean, and what a record must contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is taken for a secret where a request is written in clear."""
+"""Recognises secrets that are written in clear in a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A registry, described."""
+"""The description of a registry as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts with placeholders, `{name}`, `{secrets.name}` and `{name|filter}`, as requests to registries are written.
+"""Texts with placeholders, `{name}`, `{secrets.name}` and `{name|filter}`, from which requests are built.
 
 There is no expression in them: what stands between the braces is a name and filters from a closed list, and nothing
 else. A brace that is meant as such is written twice.

@@ -1,4 +1,4 @@
-"""The tests that a registry's description brings along: an answer, what the registry says to it, and the verdict.
+"""The tests of a description: an answer, what the registry returns for it, and the expected verdict.
 
 They run offline, with every lint, and a description whose tests fail is not published.
 """

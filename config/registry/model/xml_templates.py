@@ -1,4 +1,4 @@
-"""Whether an XML body with placeholders is well-formed, whatever they stand for.
+"""Checks that an XML body is well-formed, whatever its placeholders stand for.
 
 The documents are parsed with a word in the place of each placeholder. A value is escaped as text, so a placeholder may
 stand where text does: between tags, or in the value of an attribute. In a name it could become another name, in a
