@@ -174,6 +174,26 @@ def test_a_process_that_holds_nothing_asks_each_open_source_for_a_single_lookup(
     }
 
 
+# ------------------------------------------------------------------------------------------------ shares
+
+
+def test_several_sources_leave_some_slots_to_each_other() -> None:
+    assert share(32, 1) == share(32, 0) == 32
+    assert share(32, 2) == 24
+    assert share(32, 10) == 23
+    assert share(128, 10) == 74
+    assert share(4, 2) == 3
+    assert share(2, 4) == share(1, 9) == 1
+    assert share(4, 4) == 2, "half of them, however many sources there are"
+
+
+@given(slots=st.integers(1, 300), sources=st.integers(2, 60))
+def test_a_source_that_hangs_leaves_room_for_another(slots: int, sources: int) -> None:
+    most = share(slots, sources)
+    assert 1 <= most <= slots
+    assert most < slots or slots == 1
+
+
 # ------------------------------------------------------------------------------------------------ claim after claim
 
 

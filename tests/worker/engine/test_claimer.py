@@ -7,8 +7,6 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from adapters.base import Found, Query
 from store.queue.claims import Claimed
@@ -155,23 +153,6 @@ def test_the_claimer_wakes_for_each_of_several_times(claimer: Claimer) -> None:
     assert 0.3 <= time.monotonic() - begun < SELDOM / 2, "and then for the next"
 
 
-def test_several_sources_leave_some_slots_to_each_other() -> None:
-    assert share(32, 1) == share(32, 0) == 32
-    assert share(32, 2) == 24
-    assert share(32, 10) == 23
-    assert share(128, 10) == 74
-    assert share(4, 2) == 3
-    assert share(2, 4) == share(1, 9) == 1
-    assert share(4, 4) == 2, "half of them, however many sources there are"
-
-
-@given(slots=st.integers(1, 300), sources=st.integers(2, 60))
-def test_a_source_that_hangs_leaves_room_for_another(slots: int, sources: int) -> None:
-    most = share(slots, sources)
-    assert 1 <= most <= slots
-    assert most < slots or slots == 1
-
-
 def test_a_source_gets_no_more_than_its_share_of_what_is_free(claimer: Claimer, works: Works) -> None:
     set_slots(claimer, 16)
     works.desk.submit_many(9)
@@ -280,14 +261,6 @@ def test_a_claim_that_only_a_rate_held_back_is_repeated_when_more_starts_come_wi
     claimer._wakes.wake()
     claimer.step()
     assert claimer._wakes.wakes_at() - time.monotonic() <= AHEAD / 2 + GRAIN
-
-
-def test_a_time_a_little_beyond_its_next_look_is_kept(claimer: Claimer) -> None:
-    """Or a probe that is due just after a look would wait for the one after that."""
-    claimer._wakes.wake_in(3 * IDLE)
-    assert not claimer._wakes._times
-    claimer._wakes.wake_in(1.2 * IDLE)
-    assert len(claimer._wakes._times) == 1
 
 
 def test_many_bells_wake_it_once(claimer: Claimer) -> None:
