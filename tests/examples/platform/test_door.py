@@ -73,7 +73,7 @@ def test_a_database_that_hangs_holds_no_page_for_long(fleet: Fleet, web: Alone) 
                 assert took < TOO_LONG_S
             began = time.monotonic()
             page = visitor.get("consultations/budget/access")
-            assert page.heading == "This cannot be done just now"
+            assert page.heading == "This is not possible at the moment"
             assert ask(web, "/health").status_code == 204
             assert nobody.get("sign-in").status == 200
             assert time.monotonic() - began < 4  # nobody asks again what did not answer a moment ago
@@ -178,7 +178,7 @@ def test_a_large_form_is_refused_with_a_page(web: Alone) -> None:
     with Visitor(web.address) as visitor:
         answer = visitor.session.post(f"{web.address}/en/sign-in", data={"name": "x" * (300 << 10)}, timeout=60)
     assert answer.status_code == 413
-    assert "That was too much at once" in answer.text
+    assert "You sent too much at once" in answer.text
 
 
 # --------------------------------------------------------------------------------------------------- by which name

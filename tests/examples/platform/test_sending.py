@@ -246,10 +246,10 @@ def test_what_came_of_a_decision_is_told_of_its_own_answer_and_as_it_is_now(valm
     said = rhea.post(f"/en/reviews/{one}", {"reason": str(Reason.PERSON_REFUSED), "id": str(uuid4())})
     rhea.until(said, "decided")
     rhea.get(said.replace(str(one), str(other)), 404)
-    rhea.until(rhea.post(f"/en/reviews/{one}/open", {"id": str(uuid4())}), "before a person again")
+    rhea.until(rhea.post(f"/en/reviews/{one}/open", {"id": str(uuid4())}), "review reopened")
     page = rhea.get(said)
     assert "Your word is kept" not in page
-    assert "before a person again" in page
+    assert "review reopened" in page
 
 
 def test_who_looks_again_reads_what_was_known_and_that_the_answer_is_gone(valmont: Town, somebody: Browser) -> None:
@@ -258,13 +258,13 @@ def test_who_looks_again_reads_what_was_known_and_that_the_answer_is_gone(valmon
     check = word.rpartition("/")[2]
     rhea, review = valmont.browser("rhea"), f"/en/reviews/{check}"
     somebody.post(f"{word}/contest", {"note": "It is the other street."})
-    page = rhea.until(review, "The participant contests this:")
+    page = rhea.until(review, "The participant contests this decision:")
     assert "the address is outside the area" in page
     assert "Distance to the border" in page
     assert "The answer was erased with the first decision. What the participant wrote is sealed" in page
     assert f"bin/jurat review show {check} --answer --as rhea" in page
     rhea.until(rhea.post(review, {"reason": "outside_zone", "id": str(uuid4())}), "decided")
-    rhea.until(rhea.post(f"{review}/open", {"id": str(uuid4())}), "before a person again")
+    rhea.until(rhea.post(f"{review}/open", {"id": str(uuid4())}), "review reopened")
     page = rhea.get(review)
     assert "Please ask the participant." in page
     assert "bin/jurat review show" not in page

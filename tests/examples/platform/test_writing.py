@@ -24,7 +24,7 @@ pytestmark = pytest.mark.stacks
 
 
 def lines(*titles: str) -> dict[str, str]:
-    """What is voted on, the same in both languages."""
+    """Proposals to vote on, the same in both languages."""
     return {f"proposals-{language}": "\n".join(titles) for language in ("en", "fr")}
 
 
@@ -32,7 +32,7 @@ def test_a_vote_stays_with_what_it_was_given_to(valmont: Town) -> None:
     """Whatever is written above it later; and what has votes cannot be taken away or become another thing."""
     omar, ada = valmont.browser("omar"), valmont.newcomer()
     there = publish(omar, write(omar, name="quays", **lines("Alpha", "Beta", "Gamma")))
-    omar.until(there, "Those who meet its criteria can take part now.")
+    omar.until(there, "People who meet its criteria can take part now.")
     with valmont.engine.begin() as connection:
         proposals = store.find_consultation(connection, "quays").proposals
         store.keep_vote(connection, "quays", "p-voter", {proposals[0]["id"]})
@@ -55,7 +55,7 @@ def test_the_name_of_what_was_taken_off_is_not_used_again(valmont: Town) -> None
     """Who had access to it would have access to whatever is published under it."""
     omar = valmont.browser("omar")
     there = publish(omar, write(omar, name="sold"))
-    omar.until(there, "Those who meet its criteria can take part now.")
+    omar.until(there, "People who meet its criteria can take part now.")
     omar.post(f"{there}/withdraw", {})
     omar.until(there, "Nobody can take part any more.")
     omar.post(f"{there}/remove", {})
@@ -121,7 +121,7 @@ def test_a_consultation_is_made_in_steps_that_keep_what_was_typed(valmont: Town)
     twice = omar.post(f"{draft}/check", form)
     assert twice == there, "a second press of the button is no second consultation, and no error"
     assert revision(valmont, "lamps") == 1
-    omar.until(there, "Those who meet its criteria can take part now.")
+    omar.until(there, "People who meet its criteria can take part now.")
     assert "Ten small lamps" in omar.get("/en/consultations/lamps")
     with valmont.engine.connect() as connection:
         form_ = connection.exec_driver_sql(
@@ -133,7 +133,7 @@ def test_a_consultation_is_made_in_steps_that_keep_what_was_typed(valmont: Town)
 def test_a_withdrawn_consultation_is_closed_and_mended_or_removed(valmont: Town) -> None:
     omar = valmont.browser("omar")
     there = publish(omar, write(omar, name="quay"))
-    omar.until(there, "Those who meet its criteria can take part now.")
+    omar.until(there, "People who meet its criteria can take part now.")
     omar.get(f"{there}/remove", 404)
     omar.client.head(f"{there}/withdraw")
     assert revision(valmont, "quay") == 1, "a browser that asks for the head of a page changes nothing"
@@ -148,7 +148,7 @@ def test_a_withdrawn_consultation_is_closed_and_mended_or_removed(valmont: Town)
     assert 'value="Des lampes au port"' in mended
     assert "Trois grandes" in mended
     assert re.search(r'value="harbour" checked', omar.get(f"{draft}/questions"))
-    assert "Its page is deleted for good." in omar.get(f"{there}/remove")
+    assert "Its page will be permanently deleted." in omar.get(f"{there}/remove")
     with valmont.engine.begin() as connection:
         store.keep_vote(connection, "quay", "p-quay", {"p1", "p2"})
     page = omar.get(f"{there}/remove")
