@@ -57,7 +57,7 @@ FAILED = "last_failure = 'source_unavailable', last_failure_at = '2026-01-02 03:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        (f"opened_at = '2026-01-02 03:04:05.000', failures = 7, {FAILED}", "7 look-ups failed in a row."),
+        (f"opened_at = '2026-01-02 03:04:05.000', failures = 7, {FAILED}", "7 lookups failed in a row."),
         ("waiting = 3, oldest_due_at = '2026-01-02 03:04:05.000'", "3 answers wait for it."),
     ],
 )

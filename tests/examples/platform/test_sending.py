@@ -232,7 +232,7 @@ def test_the_word_on_an_answer_to_what_is_not_asked_any_more_leads_to_what_stand
 def test_nobody_decides_about_their_own_answer(valmont: Town) -> None:
     rhea = valmont.browser("rhea")
     word = confirmed(rhea, "residence", NEAR_BORDER)
-    rhea.until(word, "A member of the team will look at your answer")
+    rhea.until(word, "A member of the team will review your answer")
     review = f"/en/reviews/{word.rpartition('/')[2]}"
     assert "This is your own answer." in rhea.post(review, {"reason": "person_accepted", "id": str(uuid4())}, 403)
     omar = valmont.browser("omar")
@@ -307,4 +307,4 @@ def test_while_the_database_is_away_what_was_sent_can_be_sent_again(tmp_path: Pa
         with valmont.engine.begin() as connection:
             connection.execute(text("ALTER TABLE away RENAME TO platform_accounts"))
         assert ada.post(f"{word}/contest", {"note": form["note"]}) == word
-        ada.until(word, "A member of the team will look at your answer")
+        ada.until(word, "A member of the team will review your answer")
