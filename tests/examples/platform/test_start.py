@@ -135,7 +135,7 @@ def test_a_taken_port_is_told_with_the_option() -> None:
 def test_a_kept_folder_goes_on_where_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     with started("--keep", str(folder)) as platform, Visitor(platform.address) as visitor:
-        assert "was there before" not in platform.log
+        assert "already exists" not in platform.log
         visitor.sign_in("ada")
         visitor.answer("budget", "residence", **HOME)
         code = platform.codes[0]
@@ -144,7 +144,7 @@ def test_a_kept_folder_goes_on_where_it_was(tmp_path: Path) -> None:
     assert stat.S_IMODE((folder / "settings.env").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     with started("--keep", str(folder)) as platform, Visitor(platform.address) as visitor:
-        assert "was there before" in platform.log
+        assert "already exists" in platform.log
         assert visitor.get("").main.count("4 proposals") == 1
         visitor.sign_in("ada")
         assert visitor.get("consultations/budget/access").word == "incomplete"
@@ -189,7 +189,7 @@ def test_the_same_on_postgresql(postgresql_server: Databases, tmp_path: Path) ->
     url = postgresql_server.create()
     for there_before in (False, True):
         with started("--database", url, "--keep", str(tmp_path)) as platform, Visitor(platform.address) as visitor:
-            assert ("was there before" in platform.log) is there_before
+            assert ("already exists" in platform.log) is there_before
             visitor.sign_in("cleo" if there_before else "ada")
             typed, word = (BORDER, "review") if there_before else (HOME, "accepted")
             assert visitor.answer("budget", "residence", **typed).word == word
