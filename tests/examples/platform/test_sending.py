@@ -121,7 +121,7 @@ def test_what_is_wrong_with_an_answer_has_an_address(somebody: Browser) -> None:
         assert 'value="Rue des Tanneurs"' in page
     assert somebody.client.get(f"{there}/confirm").headers["Location"] == there, "it cannot be confirmed"
     there = somebody.post(f"{ACCESS}/residence", {f"answer-{name}": value for name, value in AT_HOME.items()})
-    assert "Is this right?" in somebody.get(there)
+    assert "Check your answer before you confirm it" in somebody.get(there)
 
 
 def test_who_typed_another_answer_since_is_told(somebody: Browser) -> None:
