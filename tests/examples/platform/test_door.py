@@ -243,7 +243,7 @@ def test_the_people_of_the_town_get_passwords_that_nobody_knows(fleet: Fleet, we
         assert may("omar", passwords["omar"])
         short = fleet.prepare(wheel_alone, PEOPLE_PASSWORD="1234567")
         assert (short.returncode, short.stdout) == (2, "")
-        assert "PEOPLE_PASSWORD is short: take 8 characters or more" in short.stderr
+        assert "PEOPLE_PASSWORD is too short: use 8 characters or more" in short.stderr
         assert "1234567" not in short.stderr
         assert may("omar", passwords["omar"])
         chosen = fleet.prepare(wheel_alone, PEOPLE_PASSWORD="chosen by somebody")

@@ -215,7 +215,7 @@ def test_a_database_of_somebody_else_is_left_alone(sqlite_url: str, tmp_path: Pa
         )
     ended = refused("--port", "0", "--database", sqlite_url, "--keep", str(tmp_path / "keys"))
     assert ended.returncode == 2
-    assert "name an empty database" in ended.stderr
+    assert "use an empty database" in ended.stderr
     with engine.begin() as connection:
         assert connection.scalar(text("SELECT count(*) FROM jurat_configs")) == 1
         assert connection.scalar(text("SELECT count(*) FROM jurat_zones")) == 0
@@ -225,7 +225,7 @@ def test_a_database_of_somebody_else_is_left_alone(sqlite_url: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--port", "http"], "take a number from 1 to 65535"),
+        (["--port", "http"], "use a number from 1 to 65535"),
         (["--database", "sqlite:///x.db"], "--database needs --keep"),
         (["--port", "0", "--keep", __file__], "cannot be used"),
         (["--port", "0", "--database", "mysql://localhost/x", "--keep", "KEEP"], "JURAT_DATABASE_URL"),
