@@ -143,7 +143,7 @@ def test_a_name_that_nobody_can_have_is_nobodys(web: Alone) -> None:
     with Visitor(web.address) as visitor:
         page = visitor.send(visitor.get("sign-in"), name="ada\0x", password=PASSWORD)
         assert page.status == 422
-        assert "There is no account" in page.main
+        assert "The name or the password is not correct" in page.main
     assert web.log == before
 
 

@@ -129,7 +129,7 @@ def test_who_typed_another_answer_since_is_told(somebody: Browser) -> None:
     there = somebody.post(f"{ACCESS}/residence", form)
     somebody.post(f"{ACCESS}/code", {"answer-code": "ABCD"})
     back = somebody.post(there, {"id": str(uuid4())})
-    assert "You typed another answer since." in somebody.get(back)
+    assert "You have since typed another answer." in somebody.get(back)
 
 
 @pytest.mark.parametrize("chosen", ["", "2", "-1", "9" * 5000, "٣", "1.0"])
@@ -158,7 +158,7 @@ def test_a_message_to_the_team_that_is_sent_twice_is_one_and_told_so(valmont: To
     somebody.until(word, "Not accepted")
     for _ in range(2):
         assert somebody.post(f"{word}/contest", {"note": "It is the other street."}) == word
-        assert "cannot be looked at again" not in somebody.get(word)
+        assert "cannot be reviewed again" not in somebody.get(word)
 
 
 def test_an_answer_that_was_followed_by_another_is_contested_no_more(valmont: Town, somebody: Browser) -> None:
@@ -248,7 +248,7 @@ def test_what_came_of_a_decision_is_told_of_its_own_answer_and_as_it_is_now(valm
     rhea.get(said.replace(str(one), str(other)), 404)
     rhea.until(rhea.post(f"/en/reviews/{one}/open", {"id": str(uuid4())}), "review reopened")
     page = rhea.get(said)
-    assert "Your word is kept" not in page
+    assert "Your decision is recorded" not in page
     assert "review reopened" in page
 
 
@@ -261,7 +261,7 @@ def test_who_looks_again_reads_what_was_known_and_that_the_answer_is_gone(valmon
     page = rhea.until(review, "The participant contests this decision:")
     assert "the address is outside the area" in page
     assert "Distance to the border" in page
-    assert "The answer was erased with the first decision. What the participant wrote is sealed" in page
+    assert "The answer was erased after the first decision. What the participant wrote is sealed" in page
     assert f"bin/jurat review show {check} --answer --as rhea" in page
     rhea.until(rhea.post(review, {"reason": "outside_zone", "id": str(uuid4())}), "decided")
     rhea.until(rhea.post(f"{review}/open", {"id": str(uuid4())}), "review reopened")

@@ -74,7 +74,7 @@ def test_what_an_accepted_answer_has_ended_is_not_taken_from_another_window(flee
         assert one.answer("budget", "code", code=next(fleet.codes)).word == "accepted"
         told = other.send(asked)
         assert told.path == "/en/consultations/budget/access"
-        assert "does not need to be answered any more" in told.main
+        assert "You do not need to answer this question any more" in told.main
 
 
 def test_of_two_votes_that_are_sent_at_once_one_counts(fleet: Fleet, web: Alone) -> None:

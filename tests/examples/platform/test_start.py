@@ -50,7 +50,7 @@ def test_three_people_see_what_is_printed() -> None:
             assert visitor.answer("budget", "residence", **HOME).word == "accepted"
             assert visitor.answer("budget", "code", code=ada).word == "accepted"
             voted = visitor.send(visitor.get("consultations/budget/vote"), proposal=["fountain"])
-            assert "Your vote is counted" in voted.main
+            assert "Your vote has been counted" in voted.main
             assert "1 vote " in voted.main
         with Visitor(platform.address) as visitor:
             visitor.sign_in("ben")
@@ -196,7 +196,7 @@ def test_the_same_on_postgresql(postgresql_server: Databases, tmp_path: Path) ->
             assert platform.end(signal.SIGTERM) == 0
     ended = refused("--port", "0", "--database", url, "--keep", str(tmp_path / "other"))
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "other keys" in ended.stderr
+    assert "keys other than" in ended.stderr
     postgresql_server.drop(url)
 
 
