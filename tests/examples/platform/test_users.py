@@ -39,7 +39,7 @@ class Made:
         self.sql("CREATE DATABASE jurat", database="postgres")
         made = make_users(server, folder)
         assert made.returncode == 0, made.stderr
-        self.service("worker", "owner", "db", "upgrade")
+        self.service("cli", "owner", "db", "upgrade")
 
     def sql(self, statement: str, database: str = "jurat") -> None:
         """As the server's administrator."""
