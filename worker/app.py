@@ -1,6 +1,6 @@
-"""The Celery application: `celery -A worker.app worker --concurrency 64 -Q checks.ban` means what operators expect.
+"""Makes the Celery application that `celery -A worker.app worker --concurrency 64 -Q checks.ban` runs.
 
-`--concurrency` is the number of look-ups at once, `-Q` the sources that this worker serves.
+As operators expect, `--concurrency` is the number of lookups at once, and `-Q` names the sources that it serves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from worker.cores import leave_none
 
 @contextmanager
 def _without(package: str) -> Iterator[None]:
-    """Keep what is imported meanwhile from importing `package` as an extra that happens to be here."""
+    """While this lasts, imports do not find `package`, an extra that happens to be installed."""
     if package in sys.modules:
         yield
         return

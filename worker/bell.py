@@ -1,4 +1,4 @@
-"""The bell: the one Celery task. It says that there may be work; what the work is stands in the rows."""
+"""Defines the bell, the one Celery task: it says that there may be work. The rows say what the work is."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def wake() -> None:
 
 @shared_task(name=TASK, ignore_result=True)
 def ring() -> None:
-    """The task that a bell's message names. Our own consumer takes the way without Celery's tracing."""
+    """The task that a bell's message names. Our own consumer skips it, and Celery's tracing with it."""
     wake()

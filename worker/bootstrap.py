@@ -1,4 +1,4 @@
-"""Where all parts meet: settings become a database, keys, ledgers, and an engine."""
+"""Makes the service from the settings: the database, the keys, the stores and the engine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from worker.installation import VERSION, installation, newest_revision
 from worker.plan_builder import make_plan
 
 CONNECTIONS = 8
-"""Database connections of a process: one for each engine thread that writes or reads, and a few for code look-ups."""
+"""Database connections of a process: one for each engine thread that reads or writes, and a few for code lookups."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Service:
     fingerprints: Fingerprints | None
 
     def engine(self, *, slots: int, only: Collection[str] | None = None, name: str = "") -> Engine:
-        """An engine with `slots` look-up threads for the sources in `only` (None: all). Not started yet.
+        """An engine with `slots` lookup threads for the sources in `only` (None: all). Not started yet.
 
-        `name` is that of the worker, on which people tell it from others.
+        `name` is the worker's, by which people recognise it.
         """
         give_up_on(self.database)
         keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in self.settings.unseal_keys]

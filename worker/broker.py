@@ -1,8 +1,8 @@
-"""Connections to the broker that no message can break.
+"""Connects to the broker so that no message can end a worker.
 
 kombu reads what a producer wrote as if it were well formed. One list item in Redis that is no message ends a worker
-process, and the next one, once for each item. Nothing in a queue is worth that: a message is a bell, and one that can
-not be read is dropped, counted and told of. Its content is told nowhere, since it may hold anything.
+process, and the next one after it, once for each item. A message is only a bell: one that cannot be read is dropped,
+counted and logged. Its content is never shown, because it may contain anything.
 """
 
 from __future__ import annotations
@@ -29,17 +29,16 @@ from worker.bell import wake
 log = structlog.get_logger("jurat.broker")
 
 LONGEST_SLEEP = 0.1
-"""Seconds that the transport in memory may sleep: so long a worker without a broker needs to notice that it shall end.
-"""
+"""Seconds that the transport in memory may sleep: a worker without a broker notices within them that it is to end."""
 
 SILENCE = 60.0
 """Seconds between two lines in the log about messages of one kind, and about one broker that is away."""
 
 RETRY = {"interval_start": 1.0, "interval_step": 1.0, "interval_max": 3.0}
-"""Seconds between two attempts to connect. kombu waits up to 30, and would find a broker that is back so much later."""
+"""Seconds between two attempts to connect. kombu waits up to 30 s, and would find a broker that is back much later."""
 
 _OF_THE_CONNECTION = (OSError, RedisError, InconsistencyError, Empty)
-"""What kombu must see to reconnect. Its own list has KeyError as well, which a message without a field raises."""
+"""The errors on which kombu reconnects. Its own list has KeyError as well, which a message without a field raises."""
 
 
 class Oddity(StrEnum):
@@ -52,7 +51,7 @@ class Oddity(StrEnum):
 
 
 class Oddities:
-    """Counts the messages that are no bells, and tells of each kind once a minute at most. Thread-safe."""
+    """Counts the messages that are no bells, and logs each kind once a minute at most. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -80,17 +79,17 @@ class Oddities:
 
 
 oddities = Oddities()
-"""Of this process: a broker's connection knows no worker."""
+"""One for the process, because a broker's connection does not know its worker."""
 
 
 def drop(oddity: Oddity) -> None:
-    """Take a message for a bell that is not one: waking is harmless, and who wrote it may have meant well."""
+    """Treat a message that is no bell like one: waking is harmless, and its sender may have meant well."""
     oddities.note(oddity)
     wake()
 
 
 class _SturdyChannel(redis.Channel):
-    """Survives what is no JSON. The reply of Redis is read whole by then, so the connection is sound."""
+    """Survives content that is no JSON. The reply of Redis is read whole by then, so the connection is sound."""
 
     _closing: bool
 
@@ -108,7 +107,7 @@ class _SturdyChannel(redis.Channel):
             return True
 
     def _handle_message(self, client: Any, r: Any) -> Any:
-        """What came on remote control's channel. kombu logs the whole of what it cannot read."""
+        """Takes a message on remote control's channel. kombu would log all of what it cannot read."""
         received = super()._handle_message(client, r)  # type: ignore[misc] # as above
         if bytes_to_str(received["type"]).endswith("message"):
             try:
@@ -149,7 +148,7 @@ class _MemoryTransport(_Sturdy, memory.Transport):
 
 
 _STURDY = {redis.Transport: _Redis, redis.SentinelTransport: _Sentinel, memory.Transport: _MemoryTransport}
-"""A broker of another kind checks what its messages are made of by itself; AMQP does."""
+"""Other brokers check the form of their messages themselves, as AMQP does."""
 
 
 class Connection(kombu.Connection):
@@ -164,7 +163,7 @@ class Connection(kombu.Connection):
 
 
 def _seldom(errback: Callable[..., Any]) -> Callable[..., None]:
-    """Tells of the first failure at once, and of those that follow once a minute: they come every three seconds."""
+    """Reports the first failure at once and later ones once a minute: they come every three seconds."""
     told: list[float] = []
 
     def tell(*arguments: Any) -> None:

@@ -1,4 +1,4 @@
-"""Making the Celery application: settings, the engine's step, and what Celery tells us while it starts and stops."""
+"""Builds the Celery application: its settings, the engine's step, and the signals of its start and stop."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _names(queues: str | list[str] | None) -> list[str]:
 
 def _refuse_unfit(context: click.Context) -> None:
     explicit = context.get_parameter_source("pool") is click.core.ParameterSource.COMMANDLINE
-    # Celery has made a class of it by now, and of prefork the configured threads: what was typed stands in argv alone.
+    # Celery has replaced the name by a class, and prefork by the configured threads: only argv has what was typed.
     if explicit and any(pool in _UNFIT_POOLS for pool in _pools(sys.argv)):
         refuse("jurat's look-ups run in threads: leave out -P, or use -P threads")
     if context.params.get("autoscale"):

@@ -1,4 +1,4 @@
-"""How jurat uses Celery: bells without acknowledgement, threads, no results, and a broker that may come and go.
+"""Sets Celery up: bells without acknowledgement, threads, no results, and a broker that may come and go.
 
 Each value that is not Celery's own default has its reason in docs/decisions/0003-the-row-is-the-queue.md.
 """
@@ -27,9 +27,9 @@ _REDIS = {
 
 
 def celery_settings(broker_url: str, *, remote_control: bool = False) -> dict[str, Any]:
-    """The settings for a broker; `none` is Celery's transport in memory, which nobody else reaches.
+    """The settings for a broker; `none` is Celery's transport in memory, which no other process reaches.
 
-    With `remote_control` whoever reaches the broker may ask workers what they do, and may end them.
+    With `remote_control`, anyone who reaches the broker may ask workers what they do, and may end them.
     """
     in_memory = broker_url in (NO_BROKER, "memory://")
     redis = broker_url.startswith(("redis", "rediss", "sentinel", "valkey"))

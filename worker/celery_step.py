@@ -1,4 +1,4 @@
-"""The engine as a part of Celery's worker: started and stopped with it, on the queues that it was given."""
+"""Starts and stops the engine with Celery's worker, for the queues that the worker was given."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ FIRST_PLAN = 1.0
 """Seconds that a start waits for the first plan. It goes on without one: the database may come later."""
 
 CELERYS_END = 1.5
-"""Seconds that Celery has to end after the engine. With a broker that hangs it would need many more, for nothing."""
+"""Seconds that Celery has to end after the engine. With a broker that hangs it would wait far longer, for nothing."""
 
 _PREFIX = queue_of("")
 
 
 def queue(name: str) -> Queue:
-    """A queue of bells, which nobody acknowledges: one that is lost costs a second, and none comes back for ever.
+    """A queue of bells, which are not acknowledged: a lost one costs a second, and none comes back again and again.
 
     It has a routing key of its own; without one, all would share the default.
     """
@@ -67,18 +67,18 @@ class EngineStep(bootsteps.StartStopStep):
         self.engine.plans.taken.wait(FIRST_PLAN)
 
     def stop(self, parent: Any) -> None:
-        """Let look-ups end; after the longest look-up and a few seconds the process ends, whatever Celery does."""
+        """Let lookups end; after the longest lookup and a few seconds the process ends, whatever Celery does."""
         if self.engine is None:
             return
         ending = self._end_in(LONGEST_LOOK_UP + GRACE)
         self._end_engine(self.engine)
         ending.cancel()
-        if isinstance(parent, Worker):  # a process of our own, not a thread in somebody else's
+        if isinstance(parent, Worker):  # a process of our own, not a thread in someone else's
             self._end_in(CELERYS_END)
 
     def shut_down(self) -> None:
-        """A signal has told this process to end: claim nothing more, let look-ups end, and end, whatever Celery does.
-        A second SIGTERM drops look-ups that have started as well; Celery would do nothing then.
+        """A signal asked this process to end: claim nothing more, let lookups end, and end, whatever Celery does.
+        A second SIGTERM drops lookups that have started as well; Celery would do nothing then.
         """
         if self.engine is None:
             return
@@ -88,7 +88,7 @@ class EngineStep(bootsteps.StartStopStep):
             signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=self._drop, daemon=True).start())
 
     def _see_out(self, engine: Engine) -> None:
-        """Beside Celery, which stops the engine only when it has left its broker, and may hang there."""
+        """Runs next to Celery, which stops the engine only after it has left its broker, and may hang there."""
         self._worker.consumer.call_soon(lambda: None)  # its loop may sleep, and looks for the signal when it wakes
         self._end_in(LONGEST_LOOK_UP + GRACE)
         self._end_engine(engine)

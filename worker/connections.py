@@ -1,6 +1,6 @@
-"""How long the service waits for PostgreSQL: a server that has stopped answering holds nobody for long.
+"""Limits how long the service waits for PostgreSQL, so that a server that stops answering blocks nothing for long.
 
-A server that hangs ends nothing: its own bounds of a statement and a transaction hold no more. Only who waits can give
+A server that hangs no longer applies its own limits on statements and transactions. Only the side that waits can give
 up, see `jurat.silence`.
 """
 
@@ -11,14 +11,14 @@ from sqlalchemy import Connection, Engine, event
 from jurat.silence import limit, limit_silence
 
 PATIENCE = 13.0
-"""Seconds to wait for an answer in a bounded transaction: more than the server's own bounds, so that only one that
-hangs takes so long. As long for what every connection and every transaction begins with."""
+"""Seconds to wait for an answer in a bounded transaction: more than the server's own limits, so that only a server that
+hangs takes so long. The same holds for the first statements of each connection and transaction."""
 
 LONGER = 30.0
-"""Seconds for all other statements of a worker. Less than a thread of its engine may stand still."""
+"""Seconds for all other statements of a worker. The watchdog lets a thread of the engine pause for longer."""
 
 LONGEST = 600.0
-"""Seconds for those of a command, which may import a whole country's addresses."""
+"""Seconds for a statement of a command, which may import a whole country's addresses."""
 
 
 def give_up(engine: Engine, longest: float, patience: float = PATIENCE) -> None:

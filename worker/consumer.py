@@ -1,4 +1,4 @@
-"""Celery's consumer as jurat needs it: a message is a bell, whatever it says."""
+"""Takes messages from the broker: each is a bell, whatever it says."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from worker.broker import Oddity, drop
 class Consumer(celery.worker.consumer.Consumer):
     """Rings at once, in the thread that reads, and looks into no message further than the name of its task.
 
-    A message that goes Celery's way is decoded, made a request, run in the pool and acknowledged: each step fails on
-    content that somebody else wrote. A bell has no content, needs no acknowledgement, and costs less than that way.
+    Celery decodes a message, makes it a request, runs it in the pool and acknowledges it: each step fails on content
+    that someone else wrote. A bell has no content and needs no acknowledgement, so this is cheaper.
 
     It greets no other workers (Mingle) and does not listen to their heartbeats (Gossip): there is nothing to learn from
-    them, and after a half-open connection the greeting alone takes six seconds. What its connection raises, of whatever
-    class, makes it connect again and never ends the process: checks are done without a broker as well.
+    them, and after a half-open connection the greeting alone takes six seconds. Whatever its connection raises makes it
+    connect again and never ends the process: checks are done without a broker as well.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

@@ -1,5 +1,6 @@
-"""What is wrong with the shared database, in a sentence, where it is not there or not what this program needs. Commands
-end with it, workers say it in their log and wait.
+"""Says in a sentence what is wrong with the shared database, when it is away or not what this program needs.
+
+Commands end with that sentence; workers log it and wait.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _OLDEST = {"postgresql": (16,), "sqlite": (3, 38)}
 
 
 def missing_file(settings: Settings) -> str | None:
-    """That a SQLite database is no file yet, and what to do: connecting would leave an empty one behind."""
+    """That a SQLite file does not exist yet, and what to do: connecting would leave an empty one behind."""
     file = sqlite_file(settings)
     return _no_file(file) if file is not None and not file.exists() else None
 
@@ -39,8 +40,8 @@ def sqlite_file(settings: Settings) -> Path | None:
 
 
 def give_up_on(engine: Engine, *, command: bool = False) -> None:
-    """Have statements of a worker's engine, or of a `command`, fail when PostgreSQL has stopped answering, and a worker
-    make no SQLite file: it waits for one with our tables.
+    """Have statements of a worker's engine, or of a `command`, fail when PostgreSQL has stopped answering. A worker
+    makes no SQLite file: it waits for one with our tables.
     """
     if not dialect_of(engine).in_a_file:
         from worker import connections
@@ -61,8 +62,8 @@ def why_not(engine: Engine, error: Exception) -> Mapping[str, str]:
 
 
 def look(service: Service) -> None:
-    """Say in the log what a worker that starts would not meet: a schema of before, a PostgreSQL that is too old, or no
-    configuration. Why the database cannot be used at all, its engine says.
+    """Log what a starting worker would not run into by itself: an older schema, a PostgreSQL that is too old, or no
+    configuration. Its engine says why the database cannot be used at all.
     """
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -114,8 +115,8 @@ def engine_version(engine: Engine) -> str:
 
 
 def oddities(service: Service) -> Iterator[tuple[bool, str, str]]:
-    """What keeps a database that answers from being of use (True), or will once another host is the primary (False);
-    what to do about it. Raises SQLAlchemy's errors when it is away.
+    """What makes a database that answers unusable now (True), or once another host is the primary (False), and what to
+    do about it. Raises SQLAlchemy's errors when it is away.
     """
     engine = service.database
     if old := too_old(engine):

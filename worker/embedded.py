@@ -1,12 +1,12 @@
-"""The engine in somebody else's process, such as a small platform's web server: no Celery, no broker, one process.
+"""Runs the engine inside another program, such as a small platform's web server: no Celery, no broker, one process.
 
     with embedded(read_settings()) as engine:
         …                # after each commit of a submit: engine.wake()
 
-Threads of the server may all call `wake`. A server that forks opens it in the process that serves, after the fork:
-threads do not come along.
+All threads of the server may call `wake`. A server that forks opens it in the process that serves, after the fork,
+because threads are not inherited.
 
-The keys lie in that server's memory. Whether it leaves a core file is for the server to say: `worker.cores.leave_none`.
+The keys are in that server's memory. The server decides whether it leaves core files: see `worker.cores.leave_none`.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ FIRST_PLAN = 1.0
 
 @contextmanager
 def embedded(settings: Settings, slots: int = SLOTS) -> Iterator[Engine]:
-    """An engine with `slots` look-up threads on the database alone; `wake()` has it look for work at once.
+    """An engine with `slots` lookup threads on the database alone; `wake()` has it look for work at once.
 
-    At the end look-ups that run come to their end, and what was not looked up yet is given back. As with a worker, the
-    process ends itself with code 70 where the engine comes to a standstill: have a supervisor start it again.
+    At the end, lookups that run are finished, and checks that were not looked up yet are given back. As with a worker,
+    the process ends itself with code 70 when the engine comes to a standstill: have a supervisor start it again.
 
     Raises:
         ConfigurationError: keys, tables or the database are missing, or there is a broker: its bells ring in workers.

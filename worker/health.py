@@ -1,8 +1,8 @@
-"""Whether the workers of this machine are alive, told by a small file that each writes every second.
+"""Shows whether the workers of this machine are alive, in a small file that each of them writes every second.
 
-A file that its worker still holds locked belongs to a process that runs; the kernel gives the lock up whatever ends
-it. So a file left behind by a killed worker, or a process id that was given to somebody else, deceives nobody. Only
-the standard library is used: a container asks every few seconds.
+A locked file belongs to a process that runs: the kernel releases the lock however the process ends. So neither a file
+that a killed worker left behind nor a reused process id misleads anyone. Only the standard library is used, because a
+container asks every few seconds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OLDEST_THREAD = 60.0
 for some 15 s."""
 
 MOST_KEYS = 8
-"""Keys of waiting answers that a worker tells of: its file has one size."""
+"""Keys of waiting answers that a worker lists: its file has a fixed size."""
 
 _PREFIX = "jurat-worker-"
 _SIZE = 4096
@@ -41,12 +41,12 @@ def clock() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a worker knows of itself.
+    """What a worker knows about itself.
 
-    `threads` has the seconds since each engine thread last moved, without look-up threads, which may wait for long;
+    `threads` has the seconds since each engine thread last moved, without lookup threads, which may wait for long.
     `database` says whether the database answered last; `config_version` is None before a configuration was taken.
-    `strange` counts the answers that wait for each key which the worker does not have. `installation` tells its
-    database from others; it is "" in the file of a worker that does not say so.
+    `strange` counts the answers that wait for each key that the worker lacks. `installation` identifies its database;
+    it is "" in the file of a worker that does not say so.
     """
 
     slots: int
@@ -62,7 +62,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """One worker as its file tells it. `age` is in seconds since the file was written."""
+    """One worker as its file describes it. `age` is in seconds since the file was written."""
 
     pid: int
     age: float
@@ -104,7 +104,7 @@ class Beat:
 
 
 class Health:
-    """This worker's file. Never raises: a worker that cannot write it goes on, and says so once in its log."""
+    """This worker's file. Never raises: a worker that cannot write it goes on, and logs that once."""
 
     def __init__(self, path: Path | None = None, clock: Callable[[], float] = clock) -> None:
         self._path = path or folder() / f"{_PREFIX}{os.getpid()}.json"
@@ -112,7 +112,7 @@ class Health:
         self._file = self._open()
 
     def write(self, facts: Facts) -> None:
-        """Say that this worker lives, and how it is. Call it each second."""
+        """Write that this worker is alive, and how it is. Call it each second."""
         if self._file is None:
             return
         told = {"pid": os.getpid(), "clock": self._clock(), "time": time.time(), **asdict(facts)}
@@ -134,7 +134,7 @@ class Health:
         for attempt in range(_OPENS):
             try:
                 file = self._open_once()
-            except BlockingIOError as error:  # somebody looks at it just now
+            except BlockingIOError as error:  # someone looks at it just now
                 if attempt == _OPENS - 1:
                     self._give_up(error)
                 time.sleep(0.01)
@@ -147,8 +147,8 @@ class Health:
         return None
 
     def _open_once(self) -> int | None:
-        """The file, locked; None where somebody who looked has removed it at this moment. Raises OSError."""
-        # The folder may be open to everybody: nobody's link is followed, and nobody else's file taken over.
+        """The file, locked; None where someone who looked has removed it at this moment. Raises OSError."""
+        # Anyone may write to the folder: no link is followed, and no other user's file is taken over.
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             if os.fstat(file).st_uid != os.geteuid():
@@ -181,8 +181,8 @@ def workers(where: Path | None = None, now: Callable[[], float] = clock) -> list
 
 
 def read(path: Path, now: Callable[[], float] = clock) -> Beat | None:
-    """The worker whose file this is, None when it runs no more or the file is not a worker's. One that nobody holds is
-    removed.
+    """The worker whose file this is, None when it no longer runs or the file is not a worker's. A file that no process
+    has locked is removed.
     """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -195,7 +195,7 @@ def read(path: Path, now: Callable[[], float] = clock) -> Beat | None:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             return _beat(file, now)
-        # Nobody holds it. One alone removes it, and who opened it before that sees that it is gone and makes another.
+        # No process has locked it. Only one removes it; a worker that opened it before sees that and makes another.
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(file).st_nlink:

@@ -1,4 +1,7 @@
-"""What this program is, and on which database: told without a URL, a user or a password. The standard library alone."""
+"""Identifies this program's version and its database, without a URL, a user or a password.
+
+Uses the standard library alone.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def newest_revision() -> str:
 
 
 def installation(database_url: str) -> str:
-    """16 hexadecimal digits that tell one database from another: from its hosts, ports and name, or from its file."""
+    """16 hexadecimal digits that identify a database: a digest of its hosts, ports and name, or of its file."""
     parts = urlsplit(database_url)
     if parts.scheme.startswith("sqlite"):
         name = unquote(parts.path.removeprefix("/"))

@@ -1,4 +1,4 @@
-"""Whether the keys in the settings fit each other. Says ids of public keys, never a key."""
+"""Checks that the keys in the settings fit each other. Shows the ids of public keys, never a key."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def hash_ids(settings: Settings) -> list[str]:
 
 
 def how_to_set(setting: str, needed: Collection[str] | None = None) -> str:
-    """What to do about keys that are not set. `needed` are the ids of those that rows in the database need; None where
-    nobody can look. New keys are advised only where no row needs an older one: they open nothing of what is there.
+    """What to do about keys that are not set. `needed` are the ids of the keys that rows in the database need; None
+    where that is unknown. New keys are advised only where no row needs an older one: they open no existing answer.
     """
     if needed is None:
         return UNKNOWN
@@ -46,7 +46,7 @@ def how_to_set(setting: str, needed: Collection[str] | None = None) -> str:
 UNKNOWN = (
     "bring back the keys of this installation; only where there were none yet, `bin/jurat keys generate` makes them"
 )
-"""What to do about keys that are not set where nobody can look whether a row needs them."""
+"""What to do about keys that are not set, where it is unknown whether a row needs them."""
 
 
 def mismatch(settings: Settings) -> str | None:

@@ -1,7 +1,7 @@
-"""Logs: one event a line on standard error, as JSON for machines or as text for people. They hold no personal data.
+"""Writes logs: one event a line on standard error, as JSON or as text. They contain no personal data.
 
-A verdict is a line, so a line has to be cheap: structlog's own processors, which go through the standard library, took
-a good part of a look-up's time. Celery's records come by the standard library and leave in the same form.
+Each verdict is a line, so lines have to be cheap: structlog's own processors, which use the standard library, took a
+good part of a lookup's time. Celery's records come from the standard library and are written in the same form.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def set_up(form: LogFormat, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    logging.getLogger("psycopg").setLevel(max(level, logging.ERROR))  # it tells once more what it raises
+    logging.getLogger("psycopg").setLevel(max(level, logging.ERROR))  # it logs what it raises as well
     for name in _TALK_OF_EACH_BELL:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 def hand_on() -> None:
-    """Have structlog write by the loggers of the standard library, where whoever runs this process has set up nothing
-    else: levels and handlers stay theirs.
+    """Have structlog write through the standard library's loggers, unless the program around it has set structlog up:
+    levels and handlers remain that program's.
     """
     if structlog.is_configured():
         return
@@ -126,7 +126,7 @@ def _text(facts: EventDict) -> str:
 
 
 def _short(facts: EventDict) -> str:
-    """The same without what a record of the standard library has besides its text."""
+    """The same, without what a record of the standard library already has."""
     return _line(facts["event"], facts)
 
 

@@ -1,4 +1,4 @@
-"""Makes the plan of a configuration: its sources, with the stores that they ask, and its zones."""
+"""Builds the plan of a configuration: its sources with the stores that they read, and its zones."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def make_plan(
 ) -> Plan:
     """The plan of a configuration. Sources that cannot be made here are named in `problems` and their checks wait.
 
-    `ready` keeps zones from one plan to the next, so that only what changed is prepared anew. Without a `purse` no
-    look-up sends more requests than its claim has paid. `private_networks` are where sources may be beside the public
+    `ready` keeps zones from one plan to the next, so that only changed ones are prepared again. Without a `purse`, no
+    lookup sends more requests than its claim has paid for. Sources may be in `private_networks` and on the public
     internet.
     """
     ready = ready or ZoneCache()
@@ -89,7 +89,7 @@ def make_plan(
 
 
 def _unheard_of(configuration: Configuration, queries: Queries, fingerprints: Fingerprints | None) -> str:
-    """What stands in the way of seeing whose number is whose: they were hashed with keys that are not here."""
+    """Why numbers cannot be matched to earlier uses: they were hashed with a key that is not here; "" if they can."""
     if fingerprints is None or not any(getattr(model, "one_person", False) for model in configuration.sources.values()):
         return ""
     missing = sorted(queries.claim_keys(KEY_ID_LENGTH) - set(fingerprints.key_ids))
@@ -104,7 +104,7 @@ def _pay(purse: RatePayer, demand: Demand, longest: float) -> float | None:
 
 
 def _geometry(queries: Queries, zone: ZoneVersion) -> bytes:
-    """The WKB of a version of a zone, read for itself alone: most zones of a new plan are ready already."""
+    """The WKB of one version of a zone. It is read alone, because most zones of a new plan are ready already."""
     row = queries.zone(zone.name, zone.version)
     if row is None:
         raise ValueError(f"the zone {zone.name!r} has no version {zone.version} any more; import it again")

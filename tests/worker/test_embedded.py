@@ -20,7 +20,7 @@ from tests.store.desk import DOCUMENT, PRIVATE_KEY, PUBLIC_KEY, Desk
 from tests.worker.engine.works import PATIENCE, soon
 from worker import health
 from worker.embedded import embedded
-from worker.engine import claimer
+from worker.engine import wake_schedule
 from worker.engine.threads import EngineThread
 
 KEYS: Mapping[str, Any] = {"unseal_keys": (key_to_text(PRIVATE_KEY),), "seal_key": key_to_text(PUBLIC_KEY)}
@@ -46,7 +46,7 @@ def threads() -> list[threading.Thread]:
 def test_a_platform_with_an_engine_inside_needs_nothing_else(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claimer, "IDLE", 2 * PATIENCE)  # what is done is done because it was woken
+    monkeypatch.setattr(wake_schedule, "IDLE", 2 * PATIENCE)  # what is done is done because it was woken
     desk = Desk(database_url)
     client = Client(database_url, "none", key_to_text(PUBLIC_KEY))
     with embedded(settings(database_url), slots=2) as engine:

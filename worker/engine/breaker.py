@@ -1,9 +1,9 @@
-"""Stops this process from asking a source on and on while its breaker is about to open, or the source to be paused.
+"""Trips a local circuit breaker as lookups fail, before the shared one in the database opens or pauses the source.
 
-Both stand in the database, and follow when failures are written. By then a process may have begun dozens of look-ups
-more. So it sees for itself, as look-ups end: after as many failures in a row as put the source in doubt
-(`Breaker.doubt`), and after one that asks for a pause, what was claimed before is given back, until the ledger knows of
-all of them and its claims take that into account. What the ledger knows from other processes counts as well.
+The shared breaker follows only when failures are written, and by then a process may have begun dozens of lookups more.
+So it acts as lookups end: after as many failures in a row as put the source in doubt (`Breaker.doubt`), or after one
+that asks for a pause. What was claimed before is then given back, until the database knows of all these failures and
+its claims take them into account. Failures that other processes reported to the database count as well.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tasks.rules.rate_limits import Breaker
 
 
 class LocalBreaker:
-    """One process's view of the sources that fail. Thread-safe; a look-up that succeeds costs no lock."""
+    """One process's view of the sources that fail. Thread-safe; a lookup that succeeds costs no lock."""
 
     def __init__(self, breaker: Callable[[str], Breaker], clock: Callable[[], float] = time.monotonic) -> None:
         self._breaker = breaker
@@ -30,10 +30,14 @@ class LocalBreaker:
         self._unwritten: Counter[str] = Counter()
         self._known: Mapping[str, int] = {}
         self.shut: dict[str, float] = {}
-        """By source: what was claimed before that time is given back. Infinite until the ledger knows."""
+        """By source: what was claimed before that time is given back. Infinite until the database knows."""
+
+    def limits(self, source: str) -> Breaker:
+        """When this source counts as broken."""
+        return self._breaker(source)
 
     def saw(self, entries: Iterable[CheckResult]) -> None:
-        """Look-ups have ended."""
+        """Lookups have ended."""
         for entry in entries:
             source = entry.held.source
             if entry.attempt is None or not entry.attempt.counted:
@@ -49,22 +53,22 @@ class LocalBreaker:
                         self.shut[source] = math.inf
 
     def written(self, entries: Iterable[CheckResult]) -> None:
-        """What came of look-ups is written, or refused."""
+        """Results are written, or refused."""
         for entry in entries:
             if entry.attempt is not None and in_trouble(entry.attempt):
                 with self._lock:
                     self._unwritten[entry.held.source] -= 1
 
     def told(self, failures: Mapping[str, int]) -> None:
-        """The ledger says how many failures in a row each source has, over all processes."""
+        """The database reports how many failures in a row each source has, over all processes."""
         for source, count in failures.items():
             if count >= self._breaker(source).doubt:
                 with self._lock:
                     self.shut[source] = math.inf
 
     def seen(self, failures: Mapping[str, int], asked: float) -> None:
-        """The ledger said at `asked` how many failures in a row the sources have that failed last. Where there are more
-        than it said before, what was claimed until then was claimed without knowing of them.
+        """The database was asked at `asked` for the failures in a row of the sources that failed last. Where there are
+        more than before, the claims until then did not know of them.
         """
         with self._lock:
             for source, count in failures.items():
@@ -73,7 +77,7 @@ class LocalBreaker:
             self._known = failures
 
     def noted(self) -> None:
-        """The ledger knows of all failures that are written: claims that are made from now on may be trusted."""
+        """The database knows of all failures that were written: claims from now on take them into account."""
         if not self.shut:
             return
         with self._lock:
@@ -89,7 +93,7 @@ class LocalBreaker:
 
 
 def in_trouble(attempt: Attempt) -> bool:
-    """Whether an attempt says that its source is in trouble, and not only that this one request was no good."""
+    """Whether an attempt shows that its source is in trouble, and not only that this one request was bad."""
     return attempt.ended is Ended.FAILED and attempt.reason in TROUBLE and attempt.counted
 
 

@@ -1,4 +1,4 @@
-"""Looks whether sources fail for other workers, while checks of theirs wait here for their starts."""
+"""Watches the failures that other workers report, while checks wait here for their start times."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from worker.engine.delay_queue import DelayQueue
 from worker.engine.threads import EngineThread
 
 LOOK_EVERY = 0.05
-"""Seconds between two looks. With several workers each has some of a source's starts, up to a second ahead, and would
-else find out about an outage by failures of its own."""
+"""Seconds between two looks. With several workers, each has some of a source's start times, up to a second ahead, and
+would otherwise learn of an outage only from failures of its own."""
 
 
 class _Failing(Protocol):
@@ -20,7 +20,7 @@ class _Failing(Protocol):
 
 
 class BreakerWatch(EngineThread):
-    """Tells the local breaker what the store knows of failures, while starts are about to come. No start waits."""
+    """Passes the failures in the database on to the local breaker while starts are near. No start waits for it."""
 
     def __init__(self, sources: _Failing, delay_queue: DelayQueue, breaker: LocalBreaker) -> None:
         super().__init__("breaker-watch")

@@ -1,4 +1,4 @@
-"""Checks that were claimed ahead of a slot, so that a claim takes many and no slot waits for the next one."""
+"""Buffers checks that were claimed ahead of free slots, so that one claim takes many and no slot waits for the next."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from worker.engine.delay_queue import ClaimBatch
 from worker.engine.in_flight import InFlight
 
 WAITS = 1.0
-"""Seconds that a check waits here at the most, where its source has come to a halt. Another worker may have it then."""
+"""Seconds that a check waits here at most when its source makes no progress. Then another worker may have it."""
 
 
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 
 class ClaimBuffer:
-    """Puts checks into the queue of the look-up threads as these become free. Of each source no more than its share: a
-    source that hangs keeps its own checks waiting, and none of another one. Thread-safe.
+    """Puts checks into the queue of the lookup threads as these become free. Each source gets at most its share: one
+    that hangs keeps its own checks waiting, but none of another source. Thread-safe.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class ClaimBuffer:
     def add(
         self, claimed: Iterable[ClaimedCheck], most: int, most_of_one: int, hanging: Mapping[str, int] = _NONE
     ) -> None:
-        """These were claimed and are held. At most `most` may be with the look-up threads, and of one source
-        `most_of_one` beside those that are `hanging`; the rest waits.
+        """These were claimed and are in flight. At most `most` may be with the lookup threads, and `most_of_one` of one
+        source in addition to those that are `hanging`; the rest waits.
         """
         now = self._clock()
         with self._lock:
@@ -53,17 +53,17 @@ class ClaimBuffer:
             for held in claimed:
                 self._waiting.setdefault(held.source, deque()).append((now, held))
                 self._count += 1
-            # After they count: a look-up that ends meanwhile either sees them or is seen here.
+            # After they count: a lookup that ends meanwhile either sees them or is seen here.
             self._fill(list(self._waiting))
 
     def freed(self, source: str) -> None:
-        """Look-ups of `source` have ended: its next checks come first."""
+        """Lookups of `source` have ended: its next checks come first."""
         if self._count:
             with self._lock:
                 self._fill([source, *(other for other in self._waiting if other != source)])
 
     def stale(self) -> list[ClaimedCheck]:
-        """Takes out what has waited for too long: it is to be given back."""
+        """Takes out the checks that have waited for too long: they are to be given back."""
         if not self._count:
             return []
         with self._lock:
@@ -76,7 +76,7 @@ class ClaimBuffer:
         return stale
 
     def flush(self) -> None:
-        """Put everything into the queue, and what comes from now on at once: whoever stops gives it back."""
+        """Put everything into the queue, later checks too: an engine that stops gives them back."""
         with self._lock:
             self._flushed = True
             self._fill(list(self._waiting))

@@ -1,4 +1,4 @@
-"""Holds back checks whose look-up begins a little later, so that no look-up thread waits for a quota."""
+"""Delays checks until their start time, so that no lookup thread waits for a quota."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tasks.checks import ClaimedCheck
 from worker.engine.threads import EngineThread
 
 ClaimBatch = Sequence[ClaimedCheck]
-"""Checks of one source that one look-up thread takes together."""
+"""Checks of one source that one lookup thread takes together."""
 
 LONGEST_WAIT = 1.0
-"""Seconds that the thread sleeps at the most, so that it shows that it is alive."""
+"""Seconds that the thread sleeps at most, so that it shows that it is alive."""
 
 
 class DelayQueue(EngineThread):
-    """Hands each lot to the look-up threads when its time has come."""
+    """Hands each batch to the lookup threads at its start time."""
 
     def __init__(self, queue: SimpleQueue[ClaimBatch | None]) -> None:
         super().__init__("delay-queue")
@@ -47,7 +47,7 @@ class DelayQueue(EngineThread):
             return bool(self._waiting) and self._waiting[0][0] - time.monotonic() <= within
 
     def stop(self) -> None:
-        """Hand on everything that waits, and what comes from now on at once: whoever stops gives it back."""
+        """Hand on everything that waits, and later batches at once: an engine that stops gives them back."""
         super().stop()
         with self._changed:
             self._flushed = True

@@ -1,42 +1,46 @@
-"""The engine: claims due checks, looks them up in bounded threads, writes what came of it. One for each process.
+"""Wires the engine together: it claims due checks, looks them up in a fixed number of threads, and writes the results.
 
-Celery starts and stops it (`worker.celery_step`) and rings it; it works without a broker as well. Its parts are small
-threads with queues between them:
+Each process has one. Celery starts, stops and rings it (`worker.celery_step`); it works without a broker as well. Its
+parts are small threads, with one shared object for each way between them:
 
-    claimer → (delay queue →) lookup threads → writer      renewer      keeper (upkeep, configurations)      heartbeat
+    claimer, keeper ── LookupQueue ──▶ lookup threads ── Results ──▶ writer
+    all of these    ── WakeSchedule ──▶ claimer                  (there may be work, or room for it)
+    writer          ── FailureReporter ──▶ database              (how the sources answer)
+    lookup threads  ── LocalBreaker ──▶ claimer, lookup threads  (which sources are in trouble)
+    registrar       ── MissingKeys ──▶ claimer, heartbeat        (which keys this worker lacks)
+    InFlight: what this process holds, known to all of them
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 
 import structlog
 
 from store.queue.claims import Claims
-from store.queue.quotas import KEPT
 from store.queue.sources import Sources
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
 from store.workers import Fleet, Member
 from tasks.check_runner import CheckRunner
-from tasks.checks import CheckResult, ClaimedCheck, GiveBack
+from tasks.checks import CheckResult, GiveBack
 from worker.engine.breaker import LocalBreaker
 from worker.engine.breaker_watch import BreakerWatch
-from worker.engine.claim_buffer import ClaimBuffer
 from worker.engine.claimer import Claimer
-from worker.engine.delay_queue import ClaimBatch, DelayQueue
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.heartbeat import Heartbeat
 from worker.engine.in_flight import InFlight
 from worker.engine.keeper import Keeper, Renewer
-from worker.engine.lookups import LookUp
+from worker.engine.lookup_queue import LookupQueue
+from worker.engine.lookups import LookupThread
 from worker.engine.plans import LONGEST_LOOK_UP, Plans
-from worker.engine.registration import Registrar, strange_keys
+from worker.engine.registration import MissingKeys, Registrar
+from worker.engine.results import Results
 from worker.engine.threads import Explain, Outage, in_short
+from worker.engine.wake_schedule import WakeSchedule
 from worker.engine.watchdog import Watchdog
 from worker.engine.writer import Writer
 
@@ -44,12 +48,12 @@ log = structlog.get_logger("jurat.engine")
 
 GRACE = 5.0
 LAST_WRITE = 2.0
-"""Seconds that the quiet threads have to end, whatever took longer before."""
+"""Seconds that the background threads have to end, whatever took longer before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The parts of the ledger that the engine uses. Without a `fleet` it is in no register."""
+    """The parts of the store that the engine uses. Without a `fleet` it is not in the table of workers."""
 
     claims: Claims
     verdict_writer: VerdictWriter
@@ -62,17 +66,17 @@ class Engine:
     """One process's engine.
 
     Args:
-        slots: look-ups at once.
+        slots: lookups at once.
         only: the sources that this worker serves, None for all.
-        member: what it says of itself in the register of workers, and in its health file.
-        database: tells the health file's reader which database this is.
-        explain: says in the log why the database cannot be used.
+        member: what it says about itself in the table of workers and in its health file.
+        database: identifies the database to readers of the health file.
+        explain: says why the database cannot be used, for the log.
     """
 
     def __init__(
         self,
         stores: Stores,
-        running: CheckRunner,
+        runner: CheckRunner,
         plans: Plans,
         *,
         slots: int,
@@ -83,61 +87,35 @@ class Engine:
     ) -> None:
         self.plans = plans
         self.in_flight = InFlight(slots)
-        self._queue: SimpleQueue[ClaimBatch | None] = SimpleQueue()
-        self._giving_back = False
-        self._breaker = LocalBreaker(plans.breaker)
-        self._delay_queue = DelayQueue(self._queue)
-        self._buffer = ClaimBuffer(self._queue, self.in_flight)
-        self.claimer = Claimer(
-            stores.claims,
-            self.in_flight,
-            plans.current,
-            self._queue,
-            self._delay_queue,
-            self._buffer,
-            self._breaker,
-            only,
-            plans.longest,
-            self._give_back,
-        )
-        self._reporter = FailureReporter(stores.sources, self._breaker, plans.breaker, self.claimer.wake_in)
-        self.writer = Writer(
-            stores.verdict_writer,
-            self.in_flight,
-            self.claimer,
-            self._breaker,
-            self._reporter,
-            lambda held: stores.claims.renew(held, seconds=KEPT),
-        )
-        self._renewer = Renewer(stores.claims, self.in_flight, plans.longest)
-        self._keeper = Keeper(
-            stores.upkeep, stores.claims, plans, self._reporter, self.in_flight, self._accept, self.claimer.wake
-        )
-        self._lookout = BreakerWatch(stores.sources, self._delay_queue, self._breaker)
-        beating = (self.claimer, self._delay_queue, self.writer, self._renewer, self._keeper)
-        self._registrar: Registrar | None = None
-        if stores.fleet is not None and member is not None:
-            self._registrar = Registrar(stores.fleet, member, self.in_flight, plans)
-        strange = strange_keys(self._registrar)
-        self.claimer.strange = strange
-        self._heartbeat = Heartbeat(self.in_flight, plans, beating, strange, member, database)
-        self._watchdog = Watchdog(
-            self.in_flight, beating, lambda: self.writer.handled, plans.longest, self._end_process
-        )
-        self._look_ups = [
-            LookUp(
-                number,
-                running,
-                self.in_flight,
-                plans,
-                self._queue,
-                self._hand_on,
-                self._breaker.shut,
-                lambda: self._giving_back,
-            )
-            for number in range(slots)
-        ]
         self._outage = Outage(explain)
+
+        # What the threads share, one object for each way between them.
+        self._wakes = WakeSchedule()
+        self._breaker = LocalBreaker(plans.breaker)
+        self._lookups = LookupQueue(self.in_flight, self._breaker)
+        self._reporter = FailureReporter(stores.sources, self._breaker, self._wakes)
+        self.writer = Writer(stores.verdict_writer, stores.claims, self.in_flight, self._reporter, self._wakes)
+        self._results = Results(self._lookups, self._breaker, self.writer, self._wakes)
+        missing_keys = MissingKeys()
+
+        # The threads that do the work.
+        self.claimer = Claimer(
+            stores.claims, plans, self._lookups, self._results, self._breaker, self._wakes, missing_keys, only
+        )
+        self._lookup_threads = [
+            LookupThread(number, runner, plans, self._lookups, self._results) for number in range(slots)
+        ]
+        self._breaker_watch = BreakerWatch(stores.sources, self._lookups.delay_queue, self._breaker)
+        self._renewer = Renewer(stores.claims, self.in_flight, plans.longest)
+        self._keeper = Keeper(stores.upkeep, stores.claims, plans, self._lookups, self._reporter, self._wakes)
+        self._registrars: list[Registrar] = []
+        if stores.fleet is not None and member is not None:
+            self._registrars.append(Registrar(stores.fleet, member, self.in_flight, plans, missing_keys))
+
+        # The threads that show whether these are alive.
+        watched = (self.claimer, self._lookups.delay_queue, self.writer, self._renewer, self._keeper)
+        self._heartbeat = Heartbeat(self.in_flight, plans, watched, missing_keys, member, database)
+        self._watchdog = Watchdog(self.in_flight, watched, self.writer, plans.longest, self._end_process)
 
     def start(self) -> None:
         """Begin to work. Needs neither database nor broker to be there yet."""
@@ -147,48 +125,46 @@ class Engine:
             self.writer,
             self._renewer,
             self._keeper,
-            self._delay_queue,
-            self._lookout,
+            self._lookups.delay_queue,
+            self._breaker_watch,
             self.claimer,
-            *((self._registrar,) if self._registrar else ()),
-            *self._look_ups,
+            *self._registrars,
+            *self._lookup_threads,
         ):
             thread.outage = self._outage
             thread.start()
         log.info("engine started", slots=self.in_flight.slots)
 
     def wake(self) -> None:
-        """Somebody rang: look for work now."""
-        self.claimer.wake()
+        """There may be work: look for it now."""
+        self._wakes.wake()
 
     def stop_claiming(self) -> None:
-        """Take nothing more. What was not started is given back, due at once, at no cost; look-ups run to their end."""
-        if self._giving_back:
+        """Claim nothing more. Checks that were not started are given back, due at once, at no cost; lookups go on."""
+        if self._lookups.closed:
             return
-        self._giving_back = True
-        if self._registrar is not None:
-            self._registrar.end()
+        self._lookups.closed = True
+        for registrar in self._registrars:
+            registrar.end()
         self.claimer.stop()
         self._keeper.stop()
-        self._delay_queue.stop()
-        self._lookout.stop()
-        self._buffer.flush()
-        for _ in self._look_ups:
-            self._queue.put(None)
+        self._breaker_watch.stop()
+        self._lookups.flush()
+        self._lookups.end(len(self._lookup_threads))
 
     def stop(self, timeout: float = LONGEST_LOOK_UP + GRACE) -> bool:
-        """Stop claiming, let look-ups end, write everything; whether all that was done within `timeout` seconds."""
+        """Stop claiming, let lookups end, write everything; whether all this was done within `timeout` seconds."""
         end = time.monotonic() + timeout
         self._watchdog.stop()
         self.stop_claiming()
-        for claiming in (self.claimer, self._keeper, self._delay_queue, self._lookout):
+        for claiming in (self.claimer, self._keeper, self._lookups.delay_queue, self._breaker_watch):
             claiming.join(end - time.monotonic())
-        ended = [thread.join(end - time.monotonic()) for thread in self._look_ups]
+        ended = [thread.join(end - time.monotonic()) for thread in self._lookup_threads]
         self._give_back_rest()
         self.writer.stop()
-        # Time to write what is there, even where a look-up has hung until now.
+        # Time to write what is there, even where a lookup has hung until now.
         clean = self.writer.join(max(end - time.monotonic(), LAST_WRITE)) and all(ended)
-        last = [self._renewer, self._heartbeat, *((self._registrar,) if self._registrar else ())]
+        last = [self._renewer, self._heartbeat, *self._registrars]
         for thread in last:
             thread.stop()
         for thread in last:
@@ -199,7 +175,7 @@ class Engine:
         return clean
 
     def drop(self, timeout: float = GRACE) -> None:
-        """Give back everything that is not looked up yet, also what was started: those look-ups may be repeated."""
+        """Give back everything that is not looked up yet, started or not: lookups that were started may be repeated."""
         self.stop_claiming()
         for held in self.in_flight.unfinished():
             self.writer.hand_on(CheckResult(held, GiveBack(), 0))
@@ -212,31 +188,7 @@ class Engine:
         os._exit(code)
 
     def _give_back_rest(self) -> None:
-        """What was claimed while the threads were ending."""
-        self._buffer.flush()
-        while True:
-            try:
-                lot = self._queue.get_nowait()
-            except Empty:
-                break
-            for held in lot or ():
-                self.writer.hand_on(CheckResult(held, GiveBack(), 0))
-        for _ in self._look_ups:  # those that hung until now end after all
-            self._queue.put(None)
-
-    def _accept(self, held: list[ClaimedCheck]) -> None:
-        """Checks that upkeep has claimed: they need no look-up, but go the same way."""
-        self.in_flight.add(held)
-        for check in held:
-            self._queue.put((check,))
-
-    def _give_back(self, held: Sequence[ClaimedCheck]) -> None:
-        self._hand_on([CheckResult(check, GiveBack(), 0) for check in held])
-
-    def _hand_on(self, entries: Sequence[CheckResult]) -> None:
-        self._breaker.saw(entries)
-        freed = self.in_flight.looked_up(entry.held for entry in entries)
-        self._buffer.freed(entries[0].held.source)
-        for entry in entries:
-            self.writer.hand_on(entry)
-        self.claimer.slot_freed(freed)
+        """Give back what was claimed while the threads were ending."""
+        for held in self._lookups.drain():
+            self.writer.hand_on(CheckResult(held, GiveBack(), 0))
+        self._lookups.end(len(self._lookup_threads))  # those that hung until now end after all

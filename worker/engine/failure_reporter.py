@@ -1,10 +1,10 @@
-"""What this process saw of the sources, told to the ledger: figures each second, and trouble at once."""
+"""Reports to the database how the sources answer: figures with each step of upkeep, failures at once."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -14,15 +14,16 @@ from store.queue.source_health import SourceFigures
 from store.queue.sources import Sources
 from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
 from tasks.rules.decision import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
-from tasks.rules.rate_limits import LATE, Breaker
+from tasks.rules.rate_limits import LATE
 from worker.engine.breaker import LocalBreaker
+from worker.engine.wake_schedule import WakeSchedule
 
 log = structlog.get_logger("jurat.sources")
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What was seen of one source since the ledger was told. `trailing` failures came after the last answer."""
+    """What was seen of one source since the last report. `trailing` failures came after the last answer."""
 
     answered: int = 0
     failed: int = 0
@@ -64,20 +65,18 @@ class _Tally:
 
 
 class FailureReporter:
-    """Counts what was written and tells the ledger. What it could not tell, it tells the next time. Thread-safe."""
+    """Counts what was written and reports it. What could not be reported is reported the next time. Thread-safe."""
 
     def __init__(
         self,
         sources: Sources,
         breaker: LocalBreaker,
-        limits: Callable[[str], Breaker],
-        wake_in: Callable[[float], None],
+        wakes: WakeSchedule,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources = sources
         self._breaker = breaker
-        self._limits = limits
-        self._wake_in = wake_in
+        self._wakes = wakes
         self._clock = clock
         self._lock = threading.Lock()
         self._telling = threading.Lock()
@@ -87,10 +86,11 @@ class FailureReporter:
         self._throttled: dict[str, float] = {}
         self._failing: set[str] = set()
         self.urgent = False
-        """Whether there is something to tell that the claims of all workers depend on."""
+        """Whether the claims of all workers depend on what is to be reported."""
 
-    def count(self, entries: Iterable[CheckResult]) -> None:
-        """These were written, in this order."""
+    def count(self, entries: Sequence[CheckResult], given_up: Sequence[CheckResult] = ()) -> None:
+        """These were written, in this order; those that were `given_up` never will be."""
+        self._breaker.written((*entries, *given_up))
         with self._lock:
             for entry in entries:
                 source, attempt, decision = entry.held.source, entry.attempt, entry.decision
@@ -106,7 +106,7 @@ class FailureReporter:
                 if entry.held.probe:
                     self.urgent = True
                     # For the next one, should this one not close it; it counts from when this one began at the latest.
-                    self._wake_in(self._limits(source).probe + LATE)
+                    self._wakes.wake_in(self._breaker.limits(source).probe + LATE)
                 if isinstance(decision, Later | NextSource) and decision.pause is not None:
                     before = self._pauses.get(source, (0.0, decision.reason))
                     self._pauses[source] = max(before, (decision.pause, decision.reason))
@@ -121,9 +121,9 @@ class FailureReporter:
             self._refused.add(source)
 
     def tell(self) -> None:
-        """Tell the ledger everything that was counted.
+        """Report everything that was counted to the database.
 
-        Raises sqlalchemy's errors when the database is away; nothing is forgotten then.
+        Raises SQLAlchemy's errors when it is away; nothing is forgotten then.
         """
         with self._telling:
             with self._lock:
@@ -147,7 +147,7 @@ class FailureReporter:
             return
         now = self._clock()
         figures = {source: tally.figures(now) for source, tally in tallies.items()}
-        changes = self._sources.note(figures, {source: self._limits(source) for source in figures})
+        changes = self._sources.note(figures, {source: self._breaker.limits(source) for source in figures})
         self._breaker.told(changes.failures)
         recovered = {source for source, tally in tallies.items() if not tally.trailing} & self._failing
         for source, tally in tallies.items():
@@ -157,14 +157,14 @@ class FailureReporter:
         for source in changes.closed:
             log.info("breaker closed", source=source)
         if changes.closed or recovered:
-            self._wake_in(0.0)
+            self._wakes.wake()
 
     def _answer_refusal(self, source: str) -> None:
-        """Pause a source that refuses the connection soon after it said that it was asked too often."""
+        """Pause a source that refuses the connection soon after it answered that it was asked too often."""
         here = self._throttled.get(source)
         since = None if here is None else self._clock() - here
         if not is_shut_out(since):
-            since = self._sources.since_throttled(source)  # another worker may have been told
+            since = self._sources.since_throttled(source)  # another worker may have had that answer
         if is_shut_out(since):
             self._throttled.pop(source, None)
             self._sources.cut_off(source, SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)

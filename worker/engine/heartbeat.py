@@ -1,28 +1,27 @@
-"""Shows each second that this worker is alive, whatever the database and the broker do."""
+"""Writes the health file each second, whatever the database and the broker do."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from store.workers import Member
 from worker.engine.in_flight import InFlight
 from worker.engine.plans import Plans
+from worker.engine.registration import MissingKeys
 from worker.engine.threads import EngineThread
 from worker.health import MOST_KEYS, Facts, Health
 
 
 class Heartbeat(EngineThread):
-    """Writes the facts of the engine to this worker's health file. `strange` gives the keys that answers wait for and
-    that are not here, `database` is its digest.
-    """
+    """Writes the facts of the engine to this worker's health file. `database` tells its database from others."""
 
     def __init__(
         self,
         in_flight: InFlight,
         plans: Plans,
         threads: Sequence[EngineThread],
-        strange: Callable[[], Mapping[str, int]] = dict,
+        missing_keys: MissingKeys,
         member: Member | None = None,
         database: str = "",
     ) -> None:
@@ -30,7 +29,7 @@ class Heartbeat(EngineThread):
         self._in_flight = in_flight
         self._plans = plans
         self._threads = threads
-        self._strange = strange
+        self._missing_keys = missing_keys
         self._named = (member.name, member.version) if member else ("", "")
         self._database = database
         self._health: Health | None = None
@@ -46,7 +45,7 @@ class Heartbeat(EngineThread):
                 database=not any(thread.away for thread in self._threads),
                 config_version=plan.version if plan else None,
                 threads={thread.name: round(now - thread.beat, 1) for thread in self._threads},
-                strange=dict(list(self._strange().items())[:MOST_KEYS]),
+                strange=dict(list(self._missing_keys.counts.items())[:MOST_KEYS]),
                 name=self._named[0],
                 version=self._named[1],
                 installation=self._database,

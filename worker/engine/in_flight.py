@@ -1,4 +1,4 @@
-"""What this process holds at the moment: each check from its claim to its write. The one shared state of the engine."""
+"""Tracks the checks that this process holds, each from its claim to its write. All threads of the engine share it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from store.queue.leases import LEASE
 from tasks.checks import ClaimedCheck
 
 TRUSTED = LEASE - 2.0
-"""Seconds after the statement that gave a lease was sent: so long the lease is ours, whatever the database's clock."""
+"""Seconds for which a lease is trusted, from when its statement was sent, whatever the database's clock says."""
 
 HANGING = 5.0
-"""Seconds past its source's timeout after which a look-up is taken to hang."""
+"""Seconds past its source's timeout after which a lookup counts as hanging."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class InFlight:
         self.slots = slots
         self._clock = clock
         self._lock = threading.Lock()
-        # By fence as well: a look-up that hangs may be held beside a later one of the same check.
+        # By fence as well: a lookup that hangs may still be held during a later one of the same check.
         self._all: dict[tuple[UUID, int], _Holding] = {}
         self._busy: Counter[str] = Counter()
         self._open = 0
@@ -81,11 +81,11 @@ class InFlight:
     def start(
         self, lot: Iterable[ClaimedCheck], shut: Mapping[str, float] = MappingProxyType({})
     ) -> list[ClaimedCheck]:
-        """Look-ups begin; those of `lot` that may.
+        """Lookups begin; returns the checks of `lot` that may be looked up.
 
-        Not where the lease can no longer be trusted by our own clock: the database may have given it away to another
-        worker while this process stood still. Not where its start was missed by too much: a worker that stood still
-        would ask in a burst. Not what was claimed before its source was `shut`.
+        Left out are checks whose lease can no longer be trusted by our own clock: the database may have given it to
+        another worker while this process was stopped. So are checks whose start was missed by too much, because a
+        worker that was stopped would ask in a burst, and checks that were claimed before their source was `shut`.
         """
         now = self._clock()
         started = []
@@ -101,7 +101,7 @@ class InFlight:
         return started
 
     def looked_up(self, lot: Iterable[ClaimedCheck]) -> int:
-        """Look-ups have ended and their slots are free; how many slots became free since `room` was asked for."""
+        """Lookups have ended and their slots are free; how many slots became free since `room` was asked for."""
         with self._lock:
             for held in lot:
                 holding = self._all.get((held.id, held.fence))
@@ -114,8 +114,8 @@ class InFlight:
             return self._freed
 
     def room(self, longest: Callable[[str], float]) -> tuple[int, Mapping[str, int]]:
-        """How many slots are taken, and by which source: without those that hang, for the watchdog allows a few of
-        them, and their source is still to be asked.
+        """How many slots are taken, and by which source. The second figure leaves out lookups that hang: the watchdog
+        allows a few of them, and their source is still to be asked.
         """
         now = self._clock()
         with self._lock:
@@ -133,7 +133,7 @@ class InFlight:
             return self._busy.total(), dict(self._busy)
 
     def ended(self) -> Mapping[str, int]:
-        """How many look-ups of each source have ended since the process began."""
+        """How many lookups of each source have ended since the process began."""
         with self._lock:
             return dict(self._ended)
 
@@ -170,7 +170,7 @@ class InFlight:
             return {key for key, holding in self._all.items() if holding.apart} if self._apart else set()
 
     def free(self) -> int:
-        """Slots for further look-ups."""
+        """Slots for further lookups."""
         with self._lock:
             return self.slots - self._busy.total()
 
@@ -208,7 +208,7 @@ class InFlight:
             )
 
     def leases(self, longest: Callable[[str], float]) -> list[ClaimedCheck]:
-        """The checks whose leases are to be renewed. One whose look-up takes far longer than `longest(source)` seconds
+        """The checks whose leases are to be renewed. One whose lookup takes far longer than `longest(source)` seconds
         is left out: its thread hangs, and another worker shall have it.
         """
         now = self._clock()

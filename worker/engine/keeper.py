@@ -1,4 +1,4 @@
-"""Two quiet threads: one renews leases, one does upkeep and takes new configurations."""
+"""Renews leases in one background thread; does upkeep and takes new configurations in another."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from store.queue.claims import Claims
 from store.queue.leases import LEASE
 from store.queue.quotas import KEPT
 from store.upkeep.upkeep import Upkeep
-from tasks.checks import ClaimedCheck
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.in_flight import InFlight
+from worker.engine.lookup_queue import LookupQueue
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
+from worker.engine.wake_schedule import WakeSchedule
 
 log = structlog.get_logger("jurat.engine")
 
 RENEW_EVERY = LEASE / 3
 LOOK_EVERY = 0.5
-"""Seconds between two looks for upkeep; a lease that is over is seen within them."""
+"""Seconds between two looks for upkeep; a lease that has ended is found within them."""
 
 REFRESH_EVERY = 3.0
 OVERDUE_BATCH = 100
 
 
 class Renewer(EngineThread):
-    """Prolongs the leases of everything that is held, in one statement."""
+    """Renews the leases of all checks in flight, in one statement."""
 
     def __init__(self, claims: Claims, in_flight: InFlight, longest: Callable[[str], float]) -> None:
         super().__init__("renewer")
@@ -67,11 +68,11 @@ EVERY = {
     "reviews": 30.0,
     "purge": 600.0,
 }
-"""Seconds in which each piece of upkeep is done once over all workers. For `purge` it is from the end of one to the
-beginning of the next, and a worker that vanishes during one is followed by another after that."""
+"""Seconds within which each piece of upkeep is done once over all workers. For `purge` they run from the end of one to
+the beginning of the next; when a worker vanishes during one, another begins after that."""
 
 PURGE_REST = 3.0
-"""Times as long as a piece of a purge took, the next one waits: others work with the database meanwhile."""
+"""The next piece of a purge waits so many times as long as the last one took, to leave the database to others."""
 
 
 class Keeper(EngineThread):
@@ -82,19 +83,18 @@ class Keeper(EngineThread):
         upkeep: Upkeep,
         claims: Claims,
         plans: Plans,
+        lookups: LookupQueue,
         reporter: FailureReporter,
-        in_flight: InFlight,
-        accept: Callable[[list[ClaimedCheck]], None],
-        wake: Callable[[], None],
+        wakes: WakeSchedule,
     ) -> None:
         super().__init__("keeper")
         self._upkeep = upkeep
         self._claims = claims
         self._plans = plans
+        self._lookups = lookups
+        self._in_flight = lookups.in_flight
         self._reporter = reporter
-        self._in_flight = in_flight
-        self._accept = accept
-        self._wake = wake
+        self._wakes = wakes
         self._next_refresh = 0.0
         self._purge: Iterator[int] | None = None
         self._purge_again = 0.0
@@ -114,7 +114,7 @@ class Keeper(EngineThread):
         if time.monotonic() >= self._next_refresh:
             self._next_refresh = time.monotonic() + REFRESH_EVERY
             if self._plans.refresh():
-                self._wake()
+                self._wakes.wake()
         # Before the first wait: a fleet whose workers live for a second each must not look like an outage.
         turns = self._upkeep.turns(EVERY)
         try:
@@ -133,9 +133,9 @@ class Keeper(EngineThread):
         self._purge = self._purge or self._upkeep.purge_pieces()
 
     def _purge_until(self, end: float) -> None:
-        """Wait for the next look for upkeep; where a purge is under way, do some of it in that time.
+        """Wait for the next look for upkeep; do some of the purge in that time where one is under way.
 
-        There may be millions of checks to purge, and upkeep that others wait for comes first.
+        There may be millions of checks to purge, and other upkeep is more urgent.
         """
         while self._purge is not None and not self.stopping.is_set() and (begun := time.monotonic()) < end:
             if begun < self._purge_again:  # other upkeep does not wait for its rest
@@ -162,14 +162,14 @@ class Keeper(EngineThread):
     def _end_leases(self) -> None:
         if ended := self._upkeep.end_leases():
             log.warning("leases ended", checks=len(ended))
-            self._wake()
+            self._wakes.wake()
 
     def _apply_publications(self) -> None:
         if self._upkeep.apply_publications() and self._plans.refresh():
-            self._wake()
+            self._wakes.wake()
 
     def _end_overdue(self) -> None:
         # They need no slot, but a thread each: none are taken while those of the last time still wait for one.
         room = OVERDUE_BATCH + self._in_flight.slots - self._in_flight.under_way()
         if room > 0 and self._plans.current() is not None:
-            self._accept(self._claims.claim_overdue(room, self._plans.hours()))
+            self._lookups.accept(self._claims.claim_overdue(room, self._plans.hours()))

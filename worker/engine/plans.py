@@ -1,4 +1,4 @@
-"""The plan that is in force in this process: the newest applied configuration with the newest zones."""
+"""Keeps the plan in force in this process: the newest applied configuration with the newest zones."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tasks.rules.rate_limits import Breaker
 log = structlog.get_logger("jurat.engine")
 
 LONGEST_LOOK_UP = 60.0
-"""Seconds: no configuration may allow a look-up more."""
+"""Seconds: no configuration may allow a lookup more."""
 
 MakePlan = Callable[[int, Configuration], Plan]
 
 
 class Plans:
-    """Takes a new configuration when there is one. A plan is closed once the next but one is there. A look-up that is
-    still under way by then gets no answer, and is made again under the new plan.
+    """Takes a new configuration when there is one. A plan is closed once there is the next plan but one. A lookup that
+    still runs by then gets no answer, and is repeated under the new plan.
     """
 
     def __init__(self, queries: Queries, make: MakePlan) -> None:
@@ -52,7 +52,7 @@ class Plans:
         return self._current
 
     def longest(self, source: str) -> float:
-        """How many seconds one look-up of a source may take."""
+        """How many seconds one lookup of a source may take."""
         model = self._current.configuration.sources.get(source) if self._current else None
         return model.timeout if model else LONGEST_LOOK_UP
 

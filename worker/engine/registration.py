@@ -1,12 +1,10 @@
-"""Says in the database that this worker is there, every ten seconds and with each new plan, and looks which keys wait
-that it does not have.
-"""
+"""Registers this worker in the database every ten seconds and with each new plan, and learns which keys it lacks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -19,10 +17,20 @@ from worker.engine.threads import EngineThread
 log = structlog.get_logger("jurat.engine")
 
 
-class Registrar(EngineThread):
-    """A thread of its own, which nobody waits for: a database that hangs holds it up and nothing else."""
+@dataclass(slots=True)
+class MissingKeys:
+    """The keys that answers wait for and that this worker does not have. The registrar finds them, others read them."""
 
-    def __init__(self, fleet: Fleet, member: Member, in_flight: InFlight, plans: Plans) -> None:
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many answers waited for each key at the last look; it counts up to 100 a queue."""
+
+
+class Registrar(EngineThread):
+    """A thread of its own, so that a database that hangs holds up nothing else."""
+
+    def __init__(
+        self, fleet: Fleet, member: Member, in_flight: InFlight, plans: Plans, missing_keys: MissingKeys
+    ) -> None:
         super().__init__("register")
         self._fleet = fleet
         self._member = member
@@ -32,11 +40,10 @@ class Registrar(EngineThread):
         self._ending = False
         self._told: Collection[str] = ()
         self._told_of: Plan | None = None
-        self.strange: Mapping[str, int] = {}
-        """How many answers waited, when it last looked, for each key that is not ours; it counts up to 100 a queue."""
+        self._missing_keys = missing_keys
 
     def end(self) -> None:
-        """Have it say that this worker claims nothing more. Its row goes when this thread stops."""
+        """Have it write that this worker claims nothing more. Its row is deleted when this thread stops."""
         self._ending = True
         self._next = 0.0
 
@@ -49,7 +56,7 @@ class Registrar(EngineThread):
                 held=len(self._in_flight),
                 sources=_served(self._member.sources, plan),
                 config_version=plan.version if plan else None,
-                ready=plan is not None and not self.strange and not self._ending,
+                ready=plan is not None and not self._missing_keys.counts and not self._ending,
                 stopping=self._ending,
             )
             self._tell_of(self._fleet.tell(member))
@@ -57,7 +64,7 @@ class Registrar(EngineThread):
             self._fleet.leave(self._member.id)
 
     def _tell_of(self, strange: Mapping[str, int]) -> None:
-        """Say once which keys are not here, and again when others are missing."""
+        """Log once which keys are missing, and again when others are."""
         if strange and set(strange) - set(self._told):
             log.error(
                 "answers wait that no key of this worker opens",
@@ -65,17 +72,12 @@ class Registrar(EngineThread):
                 ours=list(self._member.unseal_keys),
                 advice="bring back the keys with these ids: add them to JURAT_UNSEAL_KEYS here; others are left alone",
             )
-        self.strange = strange
+        self._missing_keys.counts = strange
         self._told = set(strange)
 
 
 def _served(only: tuple[str, ...] | None, plan: Plan | None) -> tuple[str, ...] | None:
-    """The sources that this worker serves, None for all: of those that it was told, the ones that it has keys for."""
+    """The sources that this worker serves, None for all: those that it was given and has the keys for."""
     if plan is None or not plan.left_to_others:
         return only
     return tuple(sorted(set(plan.sources if only is None else only) - plan.left_to_others))
-
-
-def strange_keys(registrar: Registrar | None) -> Callable[[], Mapping[str, int]]:
-    """What gives the keys that wait and are not here; none where nobody looks."""
-    return lambda: registrar.strange if registrar is not None else {}

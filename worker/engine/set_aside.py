@@ -1,9 +1,9 @@
-"""What cannot be written for now, kept apart so that nothing else waits for it.
+"""Sets results aside that cannot be written for now, so that nothing else waits for them.
 
-An entry is busy while a transaction of a platform holds its participant's row, for as long as the platform likes. Or
-the database refuses it, say by a trigger of the platform's own, until somebody has put that right. Each is tried again
-after a pause that grows, and its lease is renewed meanwhile. Once that lasts, it counts against nothing any more: no
-claim, no concurrency of its source, no breaker.
+A result is busy while a transaction of a platform locks its participant's row, for as long as the platform likes. Or
+the database refuses it, for example by a trigger of the platform's own, until someone fixes that. Each is tried again
+after a pause that grows, and its lease is renewed meanwhile. Once that lasts, it no longer counts against anything: not
+against claims, the concurrency of its source, or its breaker.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from jurat.vocabulary import Outcome, Reason
 from tasks.checks import CheckResult, Settle
 
 MOST = 5000
-"""Entries that one process keeps: some megabytes, and leases that it can renew without harm to others. What is beyond
-is given back, and looked up again."""
+"""Results that one process keeps: some megabytes, and leases that it can renew without harm to others. Further ones are
+given back, and looked up again."""
 
 BUSY_REST, BUSY_LONGEST = 0.02, 1.0
 """The first and the longest pause in seconds of a busy entry. Another worker holds a row for milliseconds."""
 
 LASTING = 0.3
-"""Pauses of a busy entry from so many seconds on say that somebody holds its row for longer."""
+"""From so many seconds on, the pause of a busy entry shows that its row is locked for longer."""
 
 FAILED_REST, FAILED_LONGEST = 1.0, 60.0
 """The first and the longest pause in seconds where the database refuses an entry."""
 
 AT_ONCE = 8
-"""So many that the database refuses are tried in one step: each costs a transaction of its own."""
+"""Refused entries that are tried in one step: each costs a transaction of its own."""
 
 CALM = 200
-"""So many entries are tried a second at the most: the longest pause grows with their number."""
+"""Entries that are tried in a second at most: the longest pause grows with their number."""
 
 Key = tuple[UUID, int]
 
@@ -49,7 +49,7 @@ class _Kept:
 
 
 class SetAside:
-    """Entries that wait for another try. For the writer's thread alone."""
+    """Results that wait for another try. Only the writer's thread uses it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -69,8 +69,8 @@ class SetAside:
         return kept is not None and kept.failed
 
     def keep(self, entries: Iterable[CheckResult], *, failed: bool) -> tuple[list[CheckResult], list[CheckResult]]:
-        """Keep these for another try. Of which it is known only now that this lasts, and which are not kept because
-        too many are.
+        """Keep these for another try. Returns those that are known to last only now, and those that are not kept
+        because there are too many.
         """
         now = self._clock()
         rest, longest = (FAILED_REST, FAILED_LONGEST) if failed else (BUSY_REST, BUSY_LONGEST)
@@ -92,9 +92,9 @@ class SetAside:
         return lasting, beyond
 
     def due(self, most: int) -> tuple[list[CheckResult], list[CheckResult]]:
-        """What is to be tried now: busy entries, up to `most` of them, and some that the database refuses.
+        """What is to be tried now: up to `most` busy entries, and some that the database refuses.
 
-        Where the deadline of such a one is over, its verdict is that.
+        A refused one whose deadline has passed gets that as its verdict.
         """
         now = self._clock()
         if not self._kept or now < self._next:
@@ -108,7 +108,7 @@ class SetAside:
         return max(0.0, min(most, self._next - self._clock())) if self._kept else most
 
     def drop(self, entries: Iterable[CheckResult]) -> set[Key]:
-        """They are written, or lost; of which of them it was known that it lasts."""
+        """They are written, or lost. Returns those that were known to last."""
         dropped = {}
         for key in map(_key, entries):
             if kept := self._kept.pop(key, None):

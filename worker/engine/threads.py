@@ -1,4 +1,4 @@
-"""A thread of the engine: a loop that survives everything, shows that it is alive, and stops when told."""
+"""Runs a thread of the engine: a loop that survives every error, shows that it is alive, and stops when asked."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def in_short(error: Exception) -> Mapping[str, str]:
 
 
 class Outage:
-    """What the threads of an engine say together of a database that they cannot use: one sentence a minute, for it must
-    not fill the disk with its own description. Thread-safe.
+    """Logs for all threads of an engine that the database cannot be used: once a minute, so that an outage does not
+    fill the disk. Thread-safe.
     """
 
     def __init__(self, explain: Explain = in_short) -> None:
@@ -114,7 +114,7 @@ class EngineThread(ABC):
             rest = min(_LONGEST_REST, rest * 2)
 
     def _say(self, event: str, **facts: object) -> None:
-        """Once a minute: an outage must not fill the disk with its own description."""
+        """Log it once a minute at most, so that an outage does not fill the disk."""
         if self._may_say(event):
             log.warning(event, thread=self.name, **facts)
 
@@ -127,5 +127,5 @@ class EngineThread(ABC):
 
 
 def _name(error: DBAPIError) -> str:
-    """What the database calls it; never what it says, which may name a person."""
+    """The error's code or class; never its text, which may name a person."""
     return state_of(error) or type(error.orig or error).__name__

@@ -1,4 +1,4 @@
-"""How many look-ups of each source this process ends in a second, lately."""
+"""Measures how many lookups of each source this process has finished per second lately."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from worker.engine.in_flight import InFlight
 
 LEAST = 0.1
-"""Seconds over which look-ups are counted at least."""
+"""Seconds over which lookups are counted at least."""
 
 LATELY = 0.5
-"""Seconds after which what was before counts for little."""
+"""Seconds after which older figures count for little."""
 
 
 class Throughput:
@@ -25,7 +25,7 @@ class Throughput:
         self._throughput: dict[str, float] = {}
 
     def look(self) -> Mapping[str, float]:
-        """Look-ups a second by source, as of now."""
+        """Lookups a second by source, as of now."""
         now = self._clock()
         seconds = now - self._at
         if seconds >= LEAST:

@@ -1,11 +1,11 @@
 """Ends a worker that has come to a standstill, so that its supervisor starts a new one. Leases bring the work back.
 
-Threads cannot be killed, and a look-up that never ends would keep its slot for ever. So when a quarter of the slots
-hang, when a thread of the engine stands still, or when nothing is written although checks are held, this process is of
-no use any more. An outage of the database is none of these: the worker waits for it.
+Threads cannot be killed, and a lookup that never ends would keep its slot for ever. So the process is of no more use
+when a quarter of the slots hang, when a thread of the engine does not move, or when nothing is written although checks
+are held. An outage of the database is none of these: the worker waits until it is over.
 
-All of that is measured in the time in which this process ran, look by look. Its clock goes on while it is stopped, and
-a process that wakes after an hour has not hung for an hour.
+All of this is measured in the time during which the process ran. The clock goes on while a process is stopped, and one
+that wakes after an hour has not hung for an hour.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -27,25 +28,30 @@ STANDSTILL = 60.0
 
 FRESH = 45.0
 """Seconds for which a thread that found the database away excuses that nothing is written. Longer than a statement may
-hang, so that an outage excuses it without a gap; what lies further back says nothing of the database any more."""
+hang, so that an outage excuses it without a gap; older findings say nothing about the database now."""
 
 EXIT_CODE = 70
 
 LOOK_EVERY = 1.0
 LONGEST_STEP = 2 * LOOK_EVERY
-"""Seconds that count at the most between two looks: whatever is beyond, this process did not run."""
+"""Seconds that count at most between two looks: for any longer, this process did not run."""
+
+
+class _Progress(Protocol):
+    handled: int
+    """How many checks were written or refused, or put apart."""
 
 
 class Watchdog(EngineThread):
-    """Looks each second. `written` counts what was written or put apart, `longest` is the most seconds that a source's
-    look-up may take, `end` ends the process after claiming was stopped.
+    """Looks each second. `longest` is the most seconds that a source's lookup may take; `end` ends the process after
+    claiming was stopped.
     """
 
     def __init__(
         self,
         in_flight: InFlight,
         threads: Sequence[EngineThread],
-        written: Callable[[], int],
+        writer: _Progress,
         longest: Callable[[str], float],
         end: Callable[[int], object],
         clock: Callable[[], float] = time.monotonic,
@@ -53,7 +59,7 @@ class Watchdog(EngineThread):
         super().__init__("watchdog")
         self._in_flight = in_flight
         self._threads = threads
-        self._written = written
+        self._writer = writer
         self._longest = longest
         self._end = end
         self._clock = clock
@@ -77,7 +83,7 @@ class Watchdog(EngineThread):
             self._end(EXIT_CODE)
 
     def trouble(self) -> str | None:
-        """Why this process is of no use any more, None when it is."""
+        """Why this process is of no more use, None when all is well."""
         now = self._clock()
         self._ran += min(now - self._looked, LONGEST_STEP)
         self._looked = now
@@ -88,7 +94,7 @@ class Watchdog(EngineThread):
         hanging = self._hanging()
         if hanging >= max(1, self._in_flight.slots // 4):
             return f"{hanging} of {self._in_flight.slots} look-ups have run for twice their source's timeout"
-        written = self._written()
+        written = self._writer.handled
         since = [self._since(self._outages, each.name, each.away_at) for each in self._threads if each.away]
         if written != self._seen or not self._in_flight.under_way() or min(since, default=math.inf) <= FRESH:
             self._seen, self._progress = written, self._ran

@@ -1,40 +1,41 @@
-"""Writes whatever has finished, in one transaction: one check when little happens, hundreds under load."""
+"""Writes all results that are ready in one transaction: a single check when little happens, hundreds under load."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 import structlog
 
 from jurat.database import state_of
+from store.queue.claims import Claims
+from store.queue.quotas import KEPT
 from store.verdicts.verdict_writer import VerdictWriter, WriteOutcome
 from tasks.checks import CheckResult, ClaimedCheck, Ended, GiveBack, Later, NextSource, Settle
-from worker.engine.breaker import LocalBreaker
-from worker.engine.claimer import Claimer
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.in_flight import InFlight
 from worker.engine.set_aside import Key, SetAside
 from worker.engine.threads import EngineThread
+from worker.engine.wake_schedule import WakeSchedule
 
 log = structlog.get_logger("jurat.checks")
 
 BATCH = 500
 WORTH = 128
 LINGER, SLICE = 0.1, 0.01
-"""While more checks of a source wait than can be looked up, a write waits until it has so many of them, so many
-seconds at the most, and looks so often. None ends any later for it in all, and a larger write costs each less."""
+"""While more checks of a source wait than can be looked up, a write waits for `WORTH` results, for `LINGER` seconds at
+most, and looks every `SLICE` seconds. The backlog ends no later for it, and each costs less in a larger write."""
 
 LAST_TRIES = 1.0
-"""Seconds for which a writer that ends tries what it could not write; then it gives it back."""
+"""Seconds for which a writer that ends retries what it could not write; then it gives that back."""
 
 DOUBTED, ALONE = 2, 3
-"""After so many failures of a write one after the other, with the database there in between, it is tried with half of
-its checks; and after so many of a single one, it is that check which fails. A trigger of the platform's own that takes
-too long, say, looks as if the database were away."""
+"""After `DOUBTED` failures in a row, with the database there in between, a write is tried with half of its checks.
+After `ALONE` failures of a single check, that check is what fails. A trigger of the platform's own that takes too long,
+for example, looks as if the database were away."""
 
 BACK_IN = 60.0
 """Seconds after which a check is due again that was given back because too many cannot be written."""
@@ -46,34 +47,32 @@ class Writer(EngineThread):
     def __init__(
         self,
         verdict_writer: VerdictWriter,
+        claims: Claims,
         in_flight: InFlight,
-        claimer: Claimer,
-        breaker: LocalBreaker,
         reporter: FailureReporter,
-        keep_leases: Callable[[Sequence[ClaimedCheck]], object],
+        wakes: WakeSchedule,
     ) -> None:
         super().__init__("writer")
         self.refused = 0
         self.written = 0
         self.handled = 0
-        """What was written or refused, or put apart: that goes on while a platform keeps somebody's row."""
+        """What was written or refused, or put apart: that goes on while a platform locks a participant's row."""
         self._verdict_writer = verdict_writer
+        self._claims = claims
         self._in_flight = in_flight
-        self._claimer = claimer
-        self._breaker = breaker
         self._reporter = reporter
-        self._keep_leases = keep_leases
+        self._wakes = wakes
         self._queue: SimpleQueue[CheckResult | None] = SimpleQueue()
         self._waiting: list[CheckResult] = []
         self._apart = SetAside()
         self._ending = False
         self._ends_at = math.inf
         self._unknown = False
-        """Whether a write failed, so that nobody knows what of it was committed."""
+        """Whether a write failed, so that it is unknown what of it was committed."""
         self._most = BATCH
         self._tried: list[CheckResult] = []
         self._failures: list[Exception] = []
-        """Of the writes one after the other that failed; `_tried` is what the last one was to write."""
+        """The errors of the writes that failed in a row; `_tried` is what the last one was to write."""
 
     def hand_on(self, entry: CheckResult) -> None:
         """Have an entry written."""
@@ -129,9 +128,7 @@ class Writer(EngineThread):
         self._put_apart(written)
 
     def _doubt(self, written: WriteOutcome) -> None:
-        """A write failed though the database is there: have the next one be smaller, until the one stands alone that it
-        fails on.
-        """
+        """A write failed although the database is there: halve the next one, until the entry that fails is alone."""
         tried = {_key(entry) for entry in self._tried}
         left = [entry for entry in self._waiting if _key(entry) in tried]
         if not self._failures or not left:
@@ -148,7 +145,7 @@ class Writer(EngineThread):
     def _put_apart(self, written: WriteOutcome) -> None:
         """Keep for later what cannot be written now; where too much is kept, give it back for a while.
 
-        Where it lasts, what was looked up is noted now: no breaker waits for one participant's row.
+        Where that lasts, the lookup's result is counted now: no breaker waits for one participant's row.
         """
         lasting, beyond = self._apart.keep(written.busy, failed=False)
         more = self._apart.keep([entry for entry, _ in written.failed], failed=True)
@@ -158,16 +155,18 @@ class Writer(EngineThread):
         for entry in beyond:
             if isinstance(entry.decision, GiveBack):  # nor can that be written: its lease ends
                 self._in_flight.release([entry.held])
-                self._breaker.written([entry])
+                self._reporter.count((), given_up=[entry])
             else:
                 self._waiting.append(replace(entry, decision=GiveBack(BACK_IN)))
         if lasting:
             self._in_flight.put_apart(entry.held for entry in lasting)
-            self._breaker.written(lasting)
             self._reporter.count(lasting)
             self.handled += len(lasting)
-            self._claimer.written()
+            self._wakes.written()
             self._keep_leases([entry.held for entry in lasting])  # last, for it may find the database away
+
+    def _keep_leases(self, held: Sequence[ClaimedCheck]) -> None:
+        self._claims.renew(held, seconds=KEPT)
 
     def _write(self) -> WriteOutcome:
         """Write what is waiting; after a write that failed, only read again what it has left to write."""
@@ -209,10 +208,10 @@ class Writer(EngineThread):
         return True
 
     def _may_wait(self) -> bool:
-        """Whether a write is worth more for waiting, and nothing in it is waited for: failures make a breaker open, and
-        a source with nothing more to do has somebody look for each verdict.
+        """Whether a write gains from waiting and nothing in it is urgent. Failures are, because they open a breaker; so
+        is the verdict of a source without a backlog, because someone waits for it.
         """
-        backlogged = self._claimer.backlogged
+        backlogged = self._wakes.backlogged
         return (
             0 < len(self._waiting) < WORTH
             and bool(backlogged)
@@ -226,7 +225,7 @@ class Writer(EngineThread):
         noted = self._apart.drop(ended)
         self.handled += len(ended)
         if written.done:
-            self._claimer.written()
+            self._wakes.written()
         self.refused += len(written.stale)
         self.written += len(written.done)
         for entry in written.stale:
@@ -245,11 +244,13 @@ class Writer(EngineThread):
                 case GiveBack():
                     given_back += 1
         if soonest is not None:
-            self._claimer.wake_in(soonest)
+            self._wakes.wake_in(soonest)
         if given_back and not self._ending:
             log.info("given back", checks=given_back)
-        self._breaker.written(entry for entry in ended if _key(entry) not in noted)
-        self._reporter.count(entry for entry in written.done if _key(entry) not in noted)
+        self._reporter.count(
+            [entry for entry in written.done if _key(entry) not in noted],
+            given_up=[entry for entry in written.stale if _key(entry) not in noted],
+        )
 
 
 def _key(entry: CheckResult) -> Key:

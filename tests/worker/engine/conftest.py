@@ -8,7 +8,7 @@ import pytest
 
 from tests.store.desk import Desk
 from tests.worker.engine.works import SELDOM, Steered, Works
-from worker.engine import claimer
+from worker.engine import wake_schedule
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def steered() -> Iterator[Steered]:
 @pytest.fixture
 def _seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     """Claimers that look by themselves once in a long time: what they do sooner, somebody woke them for."""
-    monkeypatch.setattr(claimer, "IDLE", SELDOM)
+    monkeypatch.setattr(wake_schedule, "IDLE", SELDOM)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.store.desk import Desk
 from tests.tasks.roll import Roll, described, document, number
 from tests.worker.engine.test_claimer import Claims, claims_of, make
 from tests.worker.engine.works import Steered, Works, soon
-from worker.engine.claimer import share
+from worker.engine.claim_plan import share
 from worker.engine.in_flight import InFlight
 
 RATE, BURST = 5, 2
@@ -75,9 +75,9 @@ def test_checks_of_a_batch_go_together_at_their_start_and_take_a_slot_for_each_r
     batches = [replace(check, starts_in=start) for check, start in zip(works.desk.claim("rpps"), starts, strict=True)]
     claims_of(claimer).ready = [towns[0], *batches, towns[1]]
     claimer.step()
-    lots = [list(claimer._queue.get_nowait() or ()) for _ in range(4)]
+    lots = [list(claimer._lookups.ready.get_nowait() or ()) for _ in range(4)]
     assert sorted(lots, key=len) == [[towns[0]], [towns[1]], batches[:3], batches[3:6]]
-    ((start_at, _, lot),) = claimer._delay_queue._waiting
+    ((start_at, _, lot),) = claimer._lookups.delay_queue._waiting
     assert list(lot) == batches[6:]
     assert 4.0 < start_at - time.monotonic() <= 5.0
     assert claimer._in_flight.busy() == (5, {"rpps": 3, "towns": 2})

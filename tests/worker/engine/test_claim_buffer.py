@@ -9,13 +9,13 @@ import pytest
 from tasks.checks import ClaimedCheck
 from tests.worker.engine.works import Works, soon
 from worker.engine.claim_buffer import WAITS, ClaimBuffer
-from worker.engine.claimer import share
+from worker.engine.claim_plan import RESERVE, share
 from worker.engine.delay_queue import ClaimBatch
 from worker.engine.in_flight import InFlight
 
 
 class Place:
-    """A reserve with its holdings, a queue that nobody takes from, and a clock that a test sets."""
+    """A claim buffer with what is in flight, a queue that nobody takes from, and a clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -117,7 +117,7 @@ def test_who_stops_gets_everything_at_once_also_what_comes_afterwards(place: Pla
 def test_what_is_claimed_ahead_is_renewed_and_given_back_at_no_cost(works: Works) -> None:
     works.desk.submit_many(20)
     works.configure(slots=8)
-    works.engine.claimer._ahead = lambda _: {"towns": 12}  # type: ignore[assignment,method-assign]
+    works.engine.claimer._throughput.look = lambda: {"towns": 12 / RESERVE}  # type: ignore[method-assign]
     works.steered.hold()
     works.start()
     held = works.engine.in_flight
@@ -137,12 +137,12 @@ def test_what_is_claimed_ahead_is_renewed_and_given_back_at_no_cost(works: Works
 def test_another_worker_gets_what_waits_behind_a_source_that_hangs(works: Works) -> None:
     works.desk.submit_many(9)
     works.configure(slots=8)
-    works.engine.claimer._ahead = lambda _: {"towns": 12}  # type: ignore[assignment,method-assign]
+    works.engine.claimer._throughput.look = lambda: {"towns": 12 / RESERVE}  # type: ignore[method-assign]
     works.steered.hold()
     works.start()
     held = works.engine.in_flight
     assert soon(lambda: len(held) == 9)
-    works.engine.claimer._ahead = lambda _: {}  # type: ignore[assignment,method-assign]
+    works.engine.claimer._throughput.look = dict  # type: ignore[method-assign]
     assert soon(lambda: len(held) == share(8, 4))
     assert works.desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'pending'") == 9 - share(8, 4)
 
@@ -151,7 +151,8 @@ def test_every_check_of_a_long_queue_is_looked_up_once(works: Works) -> None:
     works.desk.submit_many(600)
     works.desk.submit_many(100, "profession")
     works.configure(slots=8)
-    works.engine.claimer._ahead = lambda _: {"towns": 40, "rpps": 40}  # type: ignore[assignment,method-assign]
+    pace = dict.fromkeys(("towns", "rpps"), 40 / RESERVE)
+    works.engine.claimer._throughput.look = lambda: pace  # type: ignore[method-assign]
     works.start()
     assert works.settles(700)
     assert len(works.steered.asked) == 700

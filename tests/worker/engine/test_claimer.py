@@ -3,13 +3,10 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
-from queue import SimpleQueue
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from adapters.base import Found, Query
 from store.queue.claims import Claimed
@@ -18,11 +15,14 @@ from tasks.rules.rate_limits import AHEAD, Demand
 from tests.store.desk import DOCUMENT
 from tests.worker.engine.works import SELDOM, Works
 from worker.engine.breaker import LocalBreaker
-from worker.engine.claim_buffer import ClaimBuffer
-from worker.engine.claimer import GRAIN, IDLE, UNWRITTEN, Claimer, share
-from worker.engine.delay_queue import ClaimBatch, DelayQueue
+from worker.engine.claim_plan import share
+from worker.engine.claimer import UNWRITTEN, Claimer
 from worker.engine.in_flight import HANGING, InFlight
+from worker.engine.lookup_queue import LookupQueue
+from worker.engine.registration import MissingKeys
+from worker.engine.results import Results
 from worker.engine.throughput import Throughput
+from worker.engine.wake_schedule import GRAIN, IDLE, WakeSchedule
 
 
 class Claims:
@@ -40,20 +40,11 @@ class Claims:
 
 
 def make(works: Works, claims: Any, in_flight: InFlight, only: list[str] | None = None) -> Claimer:
-    """A claimer that was not started, with a queue and a starter of its own."""
-    queue: SimpleQueue[ClaimBatch | None] = SimpleQueue()
-    return Claimer(
-        claims,
-        in_flight,
-        works.plans.current,
-        queue,
-        DelayQueue(queue),
-        ClaimBuffer(queue, in_flight),
-        LocalBreaker(works.plans.breaker),
-        only,
-        works.plans.longest,
-        lambda _: None,
-    )
+    """A claimer that was not started, with a queue to lookup threads that nobody takes from."""
+    breaker, wakes = LocalBreaker(works.plans.breaker), WakeSchedule()
+    lookups = LookupQueue(in_flight, breaker)
+    results = Results(lookups, breaker, works.engine.writer, wakes)
+    return Claimer(claims, works.plans, lookups, results, breaker, wakes, MissingKeys(), only)
 
 
 @pytest.fixture
@@ -65,7 +56,7 @@ def claimer(works: Works) -> Claimer:
 
 def set_slots(claimer: Claimer, slots: int) -> None:
     claimer._in_flight = InFlight(slots)
-    claimer._buffer = ClaimBuffer(claimer._queue, claimer._in_flight)
+    claimer._lookups = LookupQueue(claimer._in_flight, claimer._breaker)
     claimer._throughput = Throughput(claimer._in_flight)
 
 
@@ -82,7 +73,7 @@ def seconds_of_a_step(claimer: Claimer) -> float:
 
 def test_every_source_is_first_in_turn(claimer: Claimer) -> None:
     for _ in range(4):
-        claimer.wake()
+        claimer._wakes.wake()
         claimer.step()
     firsts = [demands[0].source for demands, _ in claims_of(claimer).asked]
     assert sorted(firsts) == ["ban", "rpps", "spring", "towns"]
@@ -94,10 +85,10 @@ def test_nothing_is_claimed_without_a_slot_and_a_freed_one_wakes(claimer: Claime
     works.desk.submit_many(3)
     claims_of(claimer).ready = works.desk.claim()
     claimer.step()
-    claimer.wake()
+    claimer._wakes.wake()
     claimer.step()
     assert [slots for _, slots in claims_of(claimer).asked] == [2]
-    claimer.slot_freed(claimer._in_flight.looked_up([claimer._in_flight.all()[0]]))
+    claimer._wakes.slot_freed(claimer._in_flight.looked_up([claimer._in_flight.all()[0]]))
     assert seconds_of_a_step(claimer) < SELDOM / 2
     assert [slots for _, slots in claims_of(claimer).asked] == [2, 1]
 
@@ -112,7 +103,7 @@ def test_nothing_is_claimed_while_much_is_unwritten(claimer: Claimer, works: Wor
     claimer.step()
     assert claims_of(claimer).asked == []
     claimer._in_flight.release(held)
-    claimer.written()
+    claimer._wakes.written()
     assert seconds_of_a_step(claimer) < SELDOM / 2
     assert len(claims_of(claimer).asked) == 1
 
@@ -124,15 +115,15 @@ def test_a_write_makes_room_where_leases_have_cut_a_claim_and_is_none_of_its_bus
     works.desk.submit_many(1)
     claims_of(claimer).ready = works.desk.claim()
     claimer.step()
-    at = claimer.wakes_at()
-    claimer.written()
-    assert claimer.wakes_at() == at > 0.0, "there was no more"
+    at = claimer._wakes.wakes_at()
+    claimer._wakes.written()
+    assert claimer._wakes.wakes_at() == at > 0.0, "there was no more"
     claims_of(claimer).cut = {"towns"}
-    claimer.wake()
+    claimer._wakes.wake()
     claimer.step()
-    assert claimer.wakes_at() > 0.0
-    claimer.written()
-    assert claimer.wakes_at() == 0.0
+    assert claimer._wakes.wakes_at() > 0.0
+    claimer._wakes.written()
+    assert claimer._wakes.wakes_at() == 0.0
 
 
 @pytest.mark.usefixtures("_seldom")
@@ -141,13 +132,13 @@ def test_a_write_that_comes_while_a_claim_is_cut_is_not_missed(claimer: Claimer)
     claim = claims.claim
 
     def slow(demands: list[Demand], slots: int) -> Claimed:
-        claimer.written()
+        claimer._wakes.written()
         claims.cut = {"towns"}
         return claim(demands, slots)
 
     claims.claim = slow  # type: ignore[method-assign]
     claimer.step()
-    assert claimer.wakes_at() == 0.0
+    assert claimer._wakes.wakes_at() == 0.0
 
 
 @pytest.mark.usefixtures("_seldom")
@@ -155,28 +146,11 @@ def test_the_claimer_wakes_for_each_of_several_times(claimer: Claimer) -> None:
     claimer.step()
     begun = time.monotonic()
     for seconds in (3 * SELDOM, 0.3, 0.1):
-        claimer.wake_in(seconds)
+        claimer._wakes.wake_in(seconds)
     claimer.step()
     assert 0.1 <= time.monotonic() - begun < SELDOM / 2
     claimer.step()
     assert 0.3 <= time.monotonic() - begun < SELDOM / 2, "and then for the next"
-
-
-def test_several_sources_leave_some_slots_to_each_other() -> None:
-    assert share(32, 1) == share(32, 0) == 32
-    assert share(32, 2) == 24
-    assert share(32, 10) == 23
-    assert share(128, 10) == 74
-    assert share(4, 2) == 3
-    assert share(2, 4) == share(1, 9) == 1
-    assert share(4, 4) == 2, "half of them, however many sources there are"
-
-
-@given(slots=st.integers(1, 300), sources=st.integers(2, 60))
-def test_a_source_that_hangs_leaves_room_for_another(slots: int, sources: int) -> None:
-    most = share(slots, sources)
-    assert 1 <= most <= slots
-    assert most < slots or slots == 1
 
 
 def test_a_source_gets_no_more_than_its_share_of_what_is_free(claimer: Claimer, works: Works) -> None:
@@ -207,7 +181,7 @@ def test_a_source_at_its_share_is_claimed_again_as_its_look_ups_end(claimer: Cla
     held = works.desk.claim()
     claimer._in_flight.add(held)
     claimer.step()
-    claimer.slot_freed(claimer._in_flight.looked_up(held[:2]))
+    claimer._wakes.slot_freed(claimer._in_flight.looked_up(held[:2]))
     assert seconds_of_a_step(claimer) < SELDOM / 2
     assert len(claims_of(claimer).asked) == 2
 
@@ -216,16 +190,16 @@ def test_a_source_that_has_more_than_its_share_is_backlogged_and_no_other_is(cla
     set_slots(claimer, 16)
     works.desk.submit_many(10)
     claimer.step()
-    assert not claimer.backlogged
+    assert not claimer._wakes.backlogged
     claims_of(claimer).ready = held = works.desk.claim()
     for _ in range(2):  # once it is at its share, nobody asks for more
-        claimer.wake()
+        claimer._wakes.wake()
         claimer.step()
-        assert claimer.backlogged == {"towns"}
+        assert claimer._wakes.backlogged == {"towns"}
     claimer._in_flight.looked_up(held)
-    claimer.wake()
+    claimer._wakes.wake()
     claimer.step()
-    assert not claimer.backlogged
+    assert not claimer._wakes.backlogged
 
 
 def test_nothing_is_claimed_of_a_source_that_is_shut(claimer: Claimer) -> None:
@@ -243,9 +217,9 @@ def test_what_starts_later_waits_for_its_start_and_the_rest_is_looked_up_now(cla
     later = replace(later, starts_in=5.0, late=0.1)
     claims_of(claimer).ready = [now, later]
     claimer.step()
-    assert claimer._queue.get_nowait() == (now,)
-    assert claimer._queue.empty()
-    ((start_at, _, lot),) = claimer._delay_queue._waiting
+    assert claimer._lookups.ready.get_nowait() == (now,)
+    assert claimer._lookups.ready.empty()
+    ((start_at, _, lot),) = claimer._lookups.delay_queue._waiting
     assert lot == (later,)
     assert 4.0 < start_at - time.monotonic() <= 5.0
     holding = claimer._in_flight._all[later.id, later.fence]
@@ -261,9 +235,9 @@ def test_a_source_of_many_gets_a_whole_claim_at_once(claimer: Claimer, works: Wo
     plan = works.plans.current()
     assert plan is not None
     of_many = Mock(spec=["look_up", "look_up_many", "close"])
-    claimer._plan = lambda: replace(plan, sources={**plan.sources, "spring": of_many})
+    claimer._plans._current = replace(plan, sources={**plan.sources, "spring": of_many})
     claimer.step()
-    lots = [list(claimer._queue.get_nowait() or ()) for _ in range(4)]
+    lots = [list(claimer._lookups.ready.get_nowait() or ()) for _ in range(4)]
     assert sorted(lots, key=len) == [[towns[0]], [towns[1]], [towns[2]], codes]
 
 
@@ -282,25 +256,17 @@ def test_a_claim_that_only_a_rate_held_back_is_repeated_when_more_starts_come_wi
     ]
     claims_of(claimer).ready = held[:3]
     claimer.step()
-    assert claimer.wakes_at() - time.monotonic() > AHEAD, "more could be had, but no more is due"
+    assert claimer._wakes.wakes_at() - time.monotonic() > AHEAD, "more could be had, but no more is due"
     claims_of(claimer).ready = [replace(held[3], starts_in=0.96)]
-    claimer.wake()
+    claimer._wakes.wake()
     claimer.step()
-    assert claimer.wakes_at() - time.monotonic() <= AHEAD / 2 + GRAIN
-
-
-def test_a_time_a_little_beyond_its_next_look_is_kept(claimer: Claimer) -> None:
-    """Or a probe that is due just after a look would wait for the one after that."""
-    claimer.wake_in(3 * IDLE)
-    assert not claimer._times
-    claimer.wake_in(1.2 * IDLE)
-    assert len(claimer._times) == 1
+    assert claimer._wakes.wakes_at() - time.monotonic() <= AHEAD / 2 + GRAIN
 
 
 def test_many_bells_wake_it_once(claimer: Claimer) -> None:
     claimer.step()
     for _ in range(100):
-        claimer.wake()
+        claimer._wakes.wake()
     begun = time.monotonic()
     claimer.step()
     claimer.step()
@@ -356,13 +322,13 @@ def test_look_ups_that_hang_do_not_keep_a_last_chance_waiting(works: Works) -> N
     in_flight.start([hanging])
     claimer = make(works, works.desk.claims, in_flight)
     for _ in range(3):
-        claimer.wake()
+        claimer._wakes.wake()
         claimer.step()
-    assert claimer._queue.empty(), "what is under way may still be lost with this process"
+    assert claimer._lookups.ready.empty(), "what is under way may still be lost with this process"
     now = works.plans.longest("towns") + HANGING
-    claimer.wake()
+    claimer._wakes.wake()
     claimer.step()
-    lot = claimer._queue.get_nowait()
+    lot = claimer._lookups.ready.get_nowait()
     assert lot is not None
     assert [held.participant for held in lot] == ["p-1"]
 
@@ -371,7 +337,7 @@ def test_look_ups_that_hang_do_not_keep_a_last_chance_waiting(works: Works) -> N
 def test_as_much_time_as_last_chances_took_goes_to_all_others(
     works: Works, monkeypatch: pytest.MonkeyPatch, one_by_one: float, *, others_wait: bool
 ) -> None:
-    monkeypatch.setattr("worker.engine.claimer.ONE_BY_ONE", one_by_one)
+    monkeypatch.setattr("worker.engine.last_chances.ONE_BY_ONE", one_by_one)
     works.plans.refresh()
     works.desk.submit_many(3)
     works.desk.sql("UPDATE jurat_checks SET lost_leases = 2 WHERE participant <> 'p-2'")
@@ -379,7 +345,7 @@ def test_as_much_time_as_last_chances_took_goes_to_all_others(
     claimer = make(works, works.desk.claims, in_flight)
 
     def claimed() -> list[str]:
-        claimer.wake()
+        claimer._wakes.wake()
         claimer.step()
         held = in_flight.all()
         in_flight.release(held)
@@ -392,12 +358,12 @@ def test_as_much_time_as_last_chances_took_goes_to_all_others(
         assert claimed() == ["p-1" if alone == "p-0" else "p-0"], "one after the other, for a while"
         assert claimed() == ["p-4"]
         return
-    assert claimer._last_chance is not None
-    claimer._last_chance.begun -= 60.0
+    assert claimer._last_chances._begun is not None
+    claimer._last_chances._begun -= 60.0
     assert claimed() == ["p-4"], "the other one waits for its turn"
     assert claimed() == []
     assert claimed() == []
-    claimer._together_until = 0.0
+    claimer._last_chances._together_until = 0.0
     assert claimed() == []
     assert claimed() == ["p-1" if alone == "p-0" else "p-0"]
 
@@ -434,9 +400,9 @@ def test_a_claim_that_has_a_reserve_waits_until_half_of_it_is_used(claimer: Clai
     set_slots(claimer, 16)
     claimer._throughput.look = lambda: {"towns": 400.0}  # type: ignore[method-assign]
     claimer.step()
-    claimer._more = True
-    at = claimer.wakes_at()
-    claimer.slot_freed(49)
-    assert claimer.wakes_at() == at
-    claimer.slot_freed(50)
-    assert claimer.wakes_at() == 0.0
+    claimer._wakes._more = True
+    at = claimer._wakes.wakes_at()
+    claimer._wakes.slot_freed(49)
+    assert claimer._wakes.wakes_at() == at
+    claimer._wakes.slot_freed(50)
+    assert claimer._wakes.wakes_at() == 0.0

@@ -17,8 +17,8 @@ from tests.store.refusals import refusing
 from tests.worker.engine import test_claimer as claims
 from tests.worker.engine.test_writer import Bells, hand_on, held_row, make_writer
 from tests.worker.engine.works import Works
-from worker.engine.claimer import IDLE, MOST_SELDOM
 from worker.engine.in_flight import InFlight
+from worker.engine.wake_schedule import IDLE, MOST_SELDOM, WakeSchedule
 from worker.engine.writer import Writer
 
 TRIES = 80
@@ -68,10 +68,10 @@ def test_what_was_refused_is_kept_although_a_renewal_finds_the_database_away(
     keep = writer._keep_leases
 
     def away(_: Sequence[ClaimedCheck]) -> NoReturn:
-        writer._keep_leases = keep
+        writer._keep_leases = keep  # type: ignore[method-assign]
         raise OperationalError("SELECT 1", {}, Exception("cut"))
 
-    writer._keep_leases = away
+    writer._keep_leases = away  # type: ignore[method-assign,assignment]
     with refusing(works.desk, "p-2"), held_row(works.desk, "p-1"):
         hand_on(writer, *map(entry, held))
         with pytest.raises(OperationalError):
@@ -83,10 +83,11 @@ def test_a_claim_that_takes_long_has_the_next_one_wait_for_seconds_and_no_thread
     works: Works, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     works.plans.refresh()
-    claimer: Any = claims.make(works, claims.Claims(), InFlight(2))
-    claimer.strange = lambda: ("0123456789abcdef",)
     clock, waits = [1000.0], list[float]()
     monkeypatch.setattr("worker.engine.claimer.time.monotonic", lambda: clock[0])
+    claimer: Any = claims.make(works, claims.Claims(), InFlight(2))
+    claimer._wakes = wakes = WakeSchedule(lambda: clock[0])
+    claimer._missing_keys.counts = {"0123456789abcdef": 1}
 
     def slow(demands: Sequence[Demand], slots: int) -> Claimed:
         clock[0] += 8.0
@@ -97,9 +98,9 @@ def test_a_claim_that_takes_long_has_the_next_one_wait_for_seconds_and_no_thread
         clock[0] += seconds
 
     claimer._claims.claim = slow
-    claimer.wake()
+    wakes.wake()
     claimer.step()
-    claimer._changed.wait = wait
+    wakes._changed.wait = wait  # type: ignore[assignment]
     claimer.step()
     assert max(waits) <= IDLE
     assert sum(waits) <= MOST_SELDOM + IDLE

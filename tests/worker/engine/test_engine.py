@@ -11,7 +11,7 @@ from adapters.base import Finding, InMaintenance, Throttled, Unavailable
 from jurat.vocabulary import AccessState, Outcome, Reason
 from tests.store.desk import DOCUMENT, Desk
 from tests.worker.engine.works import MATCHES, PATIENCE, Works, soon
-from worker.engine.claimer import IDLE
+from worker.engine.wake_schedule import IDLE
 
 
 def rows(desk: Desk, columns: str, where: str = "true") -> list[Any]:
@@ -44,7 +44,7 @@ def test_without_a_bell_work_is_found_within_a_second(works: Works) -> None:
 
 
 def test_a_bell_is_answered_at_once(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.engine.claimer.IDLE", 2 * PATIENCE)  # without a bell, nothing would be found in time
+    monkeypatch.setattr("worker.engine.wake_schedule.IDLE", 2 * PATIENCE)  # nothing is found in time without a bell
     works.desk.submit("first")
     works.start()
     assert works.settles(1), "a new plan wakes as well"
@@ -262,7 +262,7 @@ def test_what_was_not_started_is_given_back_at_no_cost_and_look_ups_run_to_their
     assert soon(lambda: each_works.steered.at_once == 4)
     each_works.desk.submit_many(5, "profession")
     extra = each_works.desk.claim("rpps", 5)
-    each_works.engine._accept(extra)
+    each_works.engine._lookups.accept(extra)
     each_works.engine.stop_claiming()
     each_works.engine.stop_claiming()
     assert each_works.engine.claimer.join(PATIENCE)
@@ -303,7 +303,7 @@ def test_a_look_up_that_hangs_does_not_keep_the_others_from_being_written(works:
     works.engine.stop_claiming()
     assert works.engine.claimer.join(PATIENCE)
     given_back = works.desk.held("p-2", "profession")
-    works.engine._accept([given_back])
+    works.engine._lookups.accept([given_back])
     begun = time.monotonic()
     assert not works.stop(timeout=1.0)
     assert time.monotonic() - begun < PATIENCE, "the look-up goes on for twice as long"

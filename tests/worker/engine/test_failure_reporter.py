@@ -59,6 +59,16 @@ class Sources:
         return self.throttled
 
 
+class Woken(list[float]):
+    """Stands for the claimer's schedule: in how many seconds it was to look."""
+
+    def wake(self) -> None:
+        self.wake_in(0.0)
+
+    def wake_in(self, seconds: float) -> None:
+        self.append(seconds)
+
+
 @pytest.fixture
 def sources() -> Sources:
     return Sources()
@@ -70,8 +80,8 @@ def now() -> list[float]:
 
 
 @pytest.fixture
-def woken() -> list[float]:
-    return []
+def woken() -> Woken:
+    return Woken()
 
 
 def limits(_: str) -> Breaker:
@@ -84,8 +94,8 @@ def breaker(now: list[float]) -> LocalBreaker:
 
 
 @pytest.fixture
-def reporter(sources: Sources, breaker: LocalBreaker, now: list[float], woken: list[float]) -> FailureReporter:
-    return FailureReporter(sources, breaker, limits, woken.append, lambda: now[0])  # type: ignore[arg-type]
+def reporter(sources: Sources, breaker: LocalBreaker, now: list[float], woken: Woken) -> FailureReporter:
+    return FailureReporter(sources, breaker, woken, lambda: now[0])  # type: ignore[arg-type]
 
 
 def urgent(reporter: FailureReporter) -> bool:
@@ -165,7 +175,7 @@ def test_a_request_that_was_no_good_is_a_last_failure_and_no_trouble(
 
 
 def test_a_success_of_a_source_that_failed_last_is_urgent_and_wakes_when_it_closes_the_breaker(
-    reporter: FailureReporter, sources: Sources, woken: list[float]
+    reporter: FailureReporter, sources: Sources, woken: Woken
 ) -> None:
     reporter.count([failed()])
     sources.changes = Changes(opened=("towns",))
@@ -189,7 +199,7 @@ def test_a_success_of_a_source_that_failed_last_is_urgent_and_wakes_when_it_clos
 
 
 def test_an_answer_after_failures_wakes_although_the_breaker_had_not_opened(
-    reporter: FailureReporter, woken: list[float]
+    reporter: FailureReporter, woken: Woken
 ) -> None:
     reporter.count([failed()])
     reporter.tell()
@@ -215,7 +225,7 @@ def test_what_all_workers_saw_fail_makes_this_one_give_back_what_it_claimed_befo
 
 
 def test_a_probe_is_told_at_once_and_the_next_one_follows_in_its_interval(
-    reporter: FailureReporter, woken: list[float]
+    reporter: FailureReporter, woken: Woken
 ) -> None:
     reporter.count([replace(answered(), held=held(probe=True))])
     assert (urgent(reporter), woken) == (True, [PROBE + LATE])

@@ -14,7 +14,7 @@ from adapters.base import Found, Query, Refused, SourceError, Throttled, Unavail
 from jurat.vocabulary import Reason
 from tests.store.desk import DOCUMENT
 from tests.worker.engine.works import MATCHES, Steered, Works, soon
-from worker.engine.claimer import share
+from worker.engine.claim_plan import share
 
 
 def limited(works: Works, source: str, **limits: Any) -> None:
@@ -45,9 +45,9 @@ def test_a_check_that_waits_for_its_start_takes_no_look_up_thread(works: Works) 
     limited(works, "towns", rate="4/s", burst=1)
     works.desk.submit_many(6)
     works.configure(slots=2, only=["towns"])
-    in_flight, threads = works.engine.in_flight, works.engine._look_ups
+    in_flight, threads = works.engine.in_flight, works.engine._lookup_threads
     works.start()
-    assert soon(lambda: in_flight.unfinished() and works.engine._queue.empty() and works.steered.at_once == 0)
+    assert soon(lambda: in_flight.unfinished() and works.engine._lookups.ready.empty() and works.steered.at_once == 0)
     assert len(threads) == 2
     assert works.settles(6)
 
@@ -55,13 +55,13 @@ def test_a_check_that_waits_for_its_start_takes_no_look_up_thread(works: Works) 
 def test_look_ups_that_missed_their_starts_are_given_back_at_no_cost(works: Works) -> None:
     limited(works, "towns", rate="50/s", burst=2)
     works.configure(slots=8, only=["towns"])
-    add = works.engine._delay_queue.add
+    add = works.engine._lookups.delay_queue.add
     stood_still = threading.Event()
 
     def late(lot: Any, start_at: float) -> None:
         add(lot, start_at + (0.0 if stood_still.is_set() else 0.7))
 
-    works.engine._delay_queue.add = late  # type: ignore[method-assign]
+    works.engine._lookups.delay_queue.add = late  # type: ignore[method-assign]
     works.desk.submit_many(8)
     with capture_logs() as logs:
         works.start()
@@ -78,9 +78,9 @@ def test_what_waits_for_its_start_is_given_back_when_the_worker_ends(works: Work
     works.configure(slots=8, only=["towns"])
     works.desk.submit_many(8)
     works.start()
-    assert soon(lambda: works.engine._delay_queue._waiting)
+    assert soon(lambda: works.engine._lookups.delay_queue._waiting)
     assert works.stop()
-    assert works.engine._delay_queue.join(0), "nobody waits for the starts"
+    assert works.engine._lookups.delay_queue.join(0), "nobody waits for the starts"
     assert works.desk.sql("SELECT DISTINCT state, lookups, lost_leases FROM jurat_checks WHERE state <> 'settled'") == [
         ("pending", 0, 0)
     ]

@@ -11,8 +11,10 @@ from tasks.checks import ClaimedCheck
 from tests.store.desk import REFUSED, entry, ids, listening
 from tests.store.refusals import refusing
 from tests.worker.engine.works import PATIENCE, Works
+from worker.engine.breaker import LocalBreaker
 from worker.engine.in_flight import HANGING, TRUSTED, InFlight
 from worker.engine.keeper import EVERY, Keeper, Renewer
+from worker.engine.lookup_queue import LookupQueue
 
 
 def test_the_renewer_prolongs_what_is_held_in_one_statement_each_third_of_a_lease(works: Works) -> None:
@@ -91,9 +93,9 @@ def test_a_lost_lease_is_said(works: Works) -> None:
 
 def keeper(works: Works, in_flight: InFlight, accepted: list[ClaimedCheck]) -> Keeper:
     desk = works.desk
-    made = Keeper(
-        desk.upkeep, desk.claims, works.plans, works.engine._reporter, in_flight, accepted.extend, works.engine.wake
-    )
+    lookups = LookupQueue(in_flight, LocalBreaker(works.plans.breaker))
+    lookups.accept = accepted.extend  # type: ignore[method-assign,assignment]
+    made = Keeper(desk.upkeep, desk.claims, works.plans, lookups, works.engine._reporter, works.engine._wakes)
     made.stopping.wait = lambda timeout=None: False  # type: ignore[method-assign] # no second between the steps
     return made
 

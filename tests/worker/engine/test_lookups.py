@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from queue import SimpleQueue
 
 import pytest
 
 from tasks.checks import CheckResult, ClaimedCheck, GiveBack
 from tasks.plan import Plan
+from tasks.rules.rate_limits import Breaker
 from tests.store.desk import ACCEPTED, DOCUMENT, Desk, entry
 from tests.tasks.roll import document, number
-from worker.engine.delay_queue import ClaimBatch
+from tests.worker.engine.works import Handed
+from worker.engine.breaker import LocalBreaker
 from worker.engine.in_flight import InFlight
-from worker.engine.lookups import LookUp
+from worker.engine.lookup_queue import LookupQueue
+from worker.engine.lookups import LookupThread
 from worker.engine.plans import Plans
 
 
@@ -41,14 +43,14 @@ def test_a_lot_that_a_new_plan_allows_less_of_at_once_is_given_back_but_for_that
         sqlite.submit(f"p-{n}", "profession", answer=number(n))
     lot = sqlite.claim("rpps")
     sqlite.apply(document(most=most))
-    in_flight, running, handed = InFlight(9), CheckRunner(), list[CheckResult]()
+    in_flight, runner, handed = InFlight(9), CheckRunner(), Handed()
     in_flight.add(lot)
-    queue: SimpleQueue[ClaimBatch | None] = SimpleQueue()
-    queue.put(lot)
+    lookups = LookupQueue(in_flight, LocalBreaker(lambda _: Breaker()))
+    lookups.ready.put(lot)
     plans = Plans(sqlite.queries, lambda *_: sqlite.plan())
     assert plans.refresh()
-    LookUp(0, running, in_flight, plans, queue, handed.extend, {}, lambda: False).step()  # type: ignore[arg-type]
-    assert running.lots == [lot[:taken]]
+    LookupThread(0, runner, plans, lookups, handed).step()  # type: ignore[arg-type]
+    assert runner.lots == [lot[:taken]]
     assert [each.held for each in handed if each.decision == GiveBack()] == lot[taken:]
     assert [each.held for each in handed if each.decision == ACCEPTED] == lot[:taken]
 

@@ -80,12 +80,12 @@ def test_what_was_put_apart_does_not_keep_a_last_chance_waiting(works: Works) ->
     in_flight.looked_up(busy)
     claimer = make(works, works.desk.claims, in_flight)
     for _ in range(3):
-        claimer.wake()
+        claimer._wakes.wake()
         claimer.step()
-    assert claimer._queue.empty(), "it is about to be written"
+    assert claimer._lookups.ready.empty(), "it is about to be written"
     in_flight.put_apart(busy)
-    claimer.wake()
+    claimer._wakes.wake()
     claimer.step()
-    lot = claimer._queue.get_nowait()
+    lot = claimer._lookups.ready.get_nowait()
     assert lot is not None
     assert [held.participant for held in lot] == ["p-1"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -12,10 +11,11 @@ from jurat.vocabulary import Reason
 from tasks.check_runner import CheckRunner
 from tasks.checks import CheckResult, ClaimedCheck, GiveBack, Later
 from tests.store.desk import Desk, configuration
-from tests.worker.engine.works import Works, soon
-from worker.engine.delay_queue import ClaimBatch
+from tests.worker.engine.works import Handed, Works, soon
+from worker.engine.breaker import LocalBreaker
 from worker.engine.in_flight import InFlight
-from worker.engine.lookups import UNKNOWN_RETRY, LookUp
+from worker.engine.lookup_queue import LookupQueue
+from worker.engine.lookups import UNKNOWN_RETRY, LookupThread
 
 SUMMER = {"questions": {"address": {"criterion": "lives-in"}}}
 
@@ -27,11 +27,11 @@ def publish(desk: Desk) -> None:
 
 def look_up(works: Works, lot: list[ClaimedCheck]) -> list[CheckResult]:
     """What one look-up thread makes of a lot."""
-    in_flight, handed, queue = InFlight(9), list[CheckResult](), SimpleQueue[ClaimBatch | None]()
+    in_flight, handed = InFlight(9), Handed()
+    lookups = LookupQueue(in_flight, LocalBreaker(works.plans.breaker))
     in_flight.add(lot)
-    queue.put(lot)
-    running = CheckRunner(works.desk.unseal)
-    LookUp(0, running, in_flight, works.plans, queue, handed.extend, {}, lambda: False).step()
+    lookups.ready.put(lot)
+    LookupThread(0, CheckRunner(works.desk.unseal), works.plans, lookups, handed).step()  # type: ignore[arg-type]
     return handed
 
 
@@ -88,10 +88,11 @@ def test_a_lot_is_given_back_where_the_database_is_away_meanwhile(
         raise OperationalError("", {}, Exception())
 
     monkeypatch.setattr(works.plans, "fresh", away)
-    in_flight, handed, queue = InFlight(9), list[CheckResult](), SimpleQueue[ClaimBatch | None]()
+    in_flight, handed = InFlight(9), Handed()
+    lookups = LookupQueue(in_flight, LocalBreaker(works.plans.breaker))
     in_flight.add(lot)
-    queue.put(lot)
-    thread = LookUp(0, CheckRunner(desk.unseal), in_flight, works.plans, queue, handed.extend, {}, lambda: False)
+    lookups.ready.put(lot)
+    thread = LookupThread(0, CheckRunner(desk.unseal), works.plans, lookups, handed)  # type: ignore[arg-type]
     with pytest.raises(OperationalError):
         thread.step()
     assert [entry.decision for entry in handed] == [GiveBack()]

@@ -48,6 +48,8 @@ class Registered(Works):
         """End it alone: others may run beside it."""
         self.steered.let_go()
         self.stop()
+        for registrar in self.engine._registrars:  # no engine waits for long for it
+            assert registrar.join(PATIENCE)
 
     @property
     def row(self) -> WorkerRow | None:
@@ -86,7 +88,9 @@ def test_an_engine_is_in_the_register_while_it_runs(right: Registered) -> None:
 
 def test_who_has_read_the_configuration_says_so_at_once(right: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registration, "SEEN_EVERY", 10_000)
-    registrar = registration.Registrar(Fleet(right.desk.engine), right.member, right.engine.in_flight, right.plans)
+    registrar = registration.Registrar(
+        Fleet(right.desk.engine), right.member, right.engine.in_flight, right.plans, registration.MissingKeys()
+    )
     registrar.step()
     row = right.row
     assert row is not None

@@ -36,15 +36,13 @@ class Kennel:
 
     slots: int = 8
     now: float = 0.0
-    written: int = 0
+    handled: int = 0
     ended: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.thread = Still("claimer")
         self.in_flight = InFlight(self.slots, clock=lambda: self.now)
-        self.dog = Watchdog(
-            self.in_flight, [self.thread], lambda: self.written, lambda _: 10.0, self.ended.append, lambda: self.now
-        )
+        self.dog = Watchdog(self.in_flight, [self.thread], self, lambda _: 10.0, self.ended.append, lambda: self.now)
 
     def pass_time(self, seconds: float, *, beating: bool = True) -> str | None:
         """What the watchdog says at last, which looks each second meanwhile."""
@@ -90,7 +88,7 @@ def test_checks_that_are_held_and_not_written_are_a_standstill() -> None:
     assert kennel.pass_time(0) is None
     kennel.in_flight.add([held(1)])
     assert kennel.pass_time(STANDSTILL - 1) is None
-    kennel.written += 1
+    kennel.handled += 1
     assert kennel.pass_time(2) is None, "something was written"
     assert kennel.pass_time(STANDSTILL + 1) == "nothing was written for 61 s although checks are held"
 
@@ -136,19 +134,22 @@ FROZEN = 6.0
 SCRIPT = """
 import os, sys, time
 from tests.worker.engine.test_watchdog import Still, held
-from worker.engine.in_flight import Holdings
+from worker.engine.in_flight import InFlight
 from worker.engine.watchdog import Watchdog
 
-holdings = Holdings(4)
-holdings.add([held(1)])
-holdings.start([held(1)])
-dog = Watchdog(holdings, [Still("claimer", time.monotonic())], lambda: 0, lambda _: 2.0, os._exit)
+class Writer:
+    handled = 0
+
+in_flight = InFlight(4)
+in_flight.add([held(1)])
+in_flight.start([held(1)])
+dog = Watchdog(in_flight, [Still("claimer", time.monotonic())], Writer(), lambda _: 2.0, os._exit)
 dog.start()
 print("looking", flush=True)
 for _ in range(30):
     time.sleep(0.05)
-holdings.looked_up([held(1)])
-holdings.release([held(1)])
+in_flight.looked_up([held(1)])
+in_flight.release([held(1)])
 looks = 0
 while looks < 3:
     before = dog.beat

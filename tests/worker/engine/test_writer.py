@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,8 +14,7 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from jurat.vocabulary import Reason
-from store.queue.quotas import KEPT
-from tasks.checks import CheckResult, ClaimedCheck, Ended, Later, NextSource
+from tasks.checks import CheckResult, Ended, Later, NextSource
 from tests.store.desk import UNAVAILABLE, Desk, attempt, entry
 from tests.store.refusals import refusing
 from tests.worker.engine.works import Works, soon
@@ -28,7 +27,7 @@ from worker.engine.writer import Writer
 
 
 class Bells:
-    """Stands for the claimer; keeps when it was to wake."""
+    """Stands for the claimer's schedule; keeps when it was to wake."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -60,12 +59,8 @@ def make_writer(works: Works, bells: Bells) -> Writer:
     works.plans.refresh()
     desk = works.desk
     breaker = LocalBreaker(works.plans.breaker)
-    reporter = FailureReporter(desk.sources, breaker, works.plans.breaker, bells.wake_in)
-    return Writer(desk.verdict_writer, InFlight(99), bells, breaker, reporter, keep_leases(desk))  # type: ignore[arg-type]
-
-
-def keep_leases(desk: Desk) -> Callable[[Sequence[ClaimedCheck]], object]:
-    return lambda held: desk.claims.renew(held, seconds=KEPT)
+    reporter = FailureReporter(desk.sources, breaker, bells)  # type: ignore[arg-type]
+    return Writer(desk.verdict_writer, desk.claims, InFlight(99), reporter, bells)  # type: ignore[arg-type]
 
 
 def hand_on(writer: Writer, *entries: CheckResult) -> None:
@@ -142,7 +137,7 @@ def test_what_could_not_be_noted_is_noted_in_the_next_step(works: Works, writer:
     hand_on(writer, entry(held, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed))
     away = OperationalError("", {}, Exception("away"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(works.desk.upkeep, "note", Mock(side_effect=away))
+        patch.setattr(works.desk.sources, "note", Mock(side_effect=away))
         with pytest.raises(OperationalError):
             writer.step()
     assert (works.desk.row(held.id, "state"), len(writer._in_flight)) == ("pending", 0)
@@ -156,13 +151,13 @@ def test_the_gate_hears_of_what_is_written_and_of_what_is_refused(works: Works, 
     held = works.desk.claim()
     failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
     entries = [entry(check, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed) for check in held]
-    writer._breaker.saw(entries)
+    writer._reporter._breaker.saw(entries)
     works.desk.sql("UPDATE jurat_checks SET fence = fence + 1 WHERE participant = 'p-1'")
     hand_on(writer, *entries)
-    assert writer._breaker.is_shut("towns")
+    assert writer._reporter._breaker.is_shut("towns")
     writer.step()
     assert writer.refused == 1
-    assert not writer._breaker.is_shut("towns"), "the ledger knows of the breaker now"
+    assert not writer._reporter._breaker.is_shut("towns"), "the ledger knows of the breaker now"
     assert works.desk.one("SELECT opened_at IS NOT NULL FROM jurat_sources WHERE name = 'towns'")
 
 
@@ -281,13 +276,13 @@ def test_the_breaker_does_not_wait_for_a_row_that_somebody_holds(works: Works, w
     """The look-up of a probe has succeeded; that its participant's row is held is nothing to its source."""
     held = works.desk.held()
     failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
-    writer._breaker.saw([entry(held, UNAVAILABLE, attempt=failed)])
+    writer._reporter._breaker.saw([entry(held, UNAVAILABLE, attempt=failed)])
     with held_row(works.desk, held.participant):
         hand_on(writer, entry(held, UNAVAILABLE, attempt=failed))
-        assert step_until(writer, lambda: not writer._breaker._unwritten["towns"])
+        assert step_until(writer, lambda: not writer._reporter._breaker._unwritten["towns"])
         assert works.desk.one("SELECT failures FROM jurat_sources WHERE name = 'towns'") == 1
     assert step_until(writer, lambda: works.settled)
-    assert writer._breaker._unwritten["towns"] == 0
+    assert writer._reporter._breaker._unwritten["towns"] == 0
     writer._reporter.tell()
     assert works.desk.one("SELECT failures FROM jurat_sources WHERE name = 'towns'") == 1, "counted once"
 

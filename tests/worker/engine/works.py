@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from adapters.base import Finding, Found, Query, Source, SourceError
@@ -17,6 +17,7 @@ from store.queue.sources import Sources
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
 from tasks.check_runner import CheckRunner
+from tasks.checks import CheckResult, ClaimedCheck, GiveBack
 from tasks.plan import Plan
 from tests.store.desk import Desk
 from worker.engine.engine import Engine, Stores
@@ -77,6 +78,16 @@ class Steered:
 
     def close(self) -> None:
         self.closed += 1
+
+
+class Handed(list[CheckResult]):
+    """Stands for what takes the results of lookups."""
+
+    def hand_on(self, results: Sequence[CheckResult]) -> None:
+        self.extend(results)
+
+    def give_back(self, checks: Sequence[ClaimedCheck]) -> None:
+        self.hand_on([CheckResult(check, GiveBack(), 0) for check in checks])
 
 
 class Works:
