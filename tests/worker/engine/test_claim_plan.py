@@ -88,12 +88,12 @@ class Situation:
 
 @st.composite
 def situations(draw: st.DrawFn) -> Situation:
-    counts = st.dictionaries(st.sampled_from(NAMES), st.integers(0, 60)).map(Counter[str])
+    counts = st.dictionaries(st.sampled_from(NAMES), st.integers(0, 9)).map(Counter[str])
     return Situation(
         draw(scopes()),
         draw(counts),
         draw(st.dictionaries(st.sampled_from(NAMES), st.integers(0, 3)).map(Counter[str])),
-        draw(st.dictionaries(st.sampled_from(NAMES), st.floats(0, 3000))),
+        draw(st.fixed_dictionaries(dict.fromkeys(NAMES, st.floats(0, 3000)))),
         draw(st.sets(st.sampled_from(NAMES))),
         draw(st.integers(0, 100)),
     )
