@@ -3,14 +3,14 @@
 ARG PYTHON_VERSION=3.11
 
 FROM python:${PYTHON_VERSION}-slim AS build
-COPY requirements.txt /build/
+COPY requirements/service.txt /build/
 # Wheels alone: nothing is compiled, and no package runs code of its own while it is installed.
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check \
-        --require-hashes --only-binary :all: -r /build/requirements.txt
+        --require-hashes --only-binary :all: -r /build/service.txt
 WORKDIR /srv/jurat
 COPY . .
-RUN rm requirements.txt && /opt/venv/bin/python -m compileall -q /srv/jurat
+RUN rm -r requirements && /opt/venv/bin/python -m compileall -q /srv/jurat
 
 FROM python:${PYTHON_VERSION}-slim
 LABEL org.opencontainers.image.licenses="Apache-2.0"

@@ -21,7 +21,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo platform test test-all test-examples test-browser pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-people bench-polling bench-register bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale
+.PHONY: help demo platform test test-all test-examples test-browser pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-people bench-polling bench-register bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale mutants
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -102,7 +102,7 @@ bench-flow: $(VENV)/.dev ## See limits hold and be used over all workers, 30 min
 		$(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 
 bench-polling: $(VENV)/.dev ## Have 1,000 participants poll at once beside a busy worker, 2 minutes; PARTICIPANTS=200 SECONDS=10
-	@PYTHONPATH=. $(PY) -m bench.polling $(if $(PARTICIPANTS),--participants $(PARTICIPANTS)) \
+	@PYTHONPATH=. $(PY) -m bench.polls $(if $(PARTICIPANTS),--participants $(PARTICIPANTS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 FAULTS := @PYTHONPATH=. $(PY) -m bench.faults $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(CHECKS),--checks $(CHECKS))
@@ -119,45 +119,32 @@ control-arm: $(VENV)/.dev ## Kill workers of plain Celery as often, to see it lo
 soak: $(VENV)/.dev ## Run a fleet for half an hour and see whether anything grows; MINUTES=30 RATE=50
 	@PYTHONPATH=. $(PY) -m bench.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(ARGS)
 
+mutants: $(VENV)/.dev ## Make one-line mistakes in copies of the code; the tests must find each, half an hour; ARGS="fence lease --jobs 2"
+	@PYTHONPATH=. $(PY) -m bench.mutants $(ARGS)
+
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
-lock: ## Write requirements*.txt anew from pyproject.toml; ARGS="--upgrade" for newer versions
+lock: ## Write requirements/*.txt anew from pyproject.toml; ARGS="--upgrade" for newer versions
 	@uv --version >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv" >&2; exit 2; }
-	$(COMPILE) $(ARGS) --extra service --extra zones -o requirements.txt
-	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev -c requirements.txt -o requirements-dev.txt
-	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev --extra bench -c requirements-dev.txt -o requirements-bench.txt
-	$(COMPILE) $(ARGS) --extra service --extra zones --extra platform -c requirements.txt -o requirements-platform.txt
-	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev --extra platform --extra browser -c requirements-dev.txt \
-		-c requirements-platform.txt -o requirements-browser.txt
-	$(COMPILE) $(ARGS) --extra examples --extra platform --extra ring -c requirements.txt -o requirements-examples.txt
+	$(COMPILE) $(ARGS) --extra service --extra zones -o requirements/service.txt
+	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev -c requirements/service.txt -o requirements/dev.txt
+	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev --extra bench -c requirements/dev.txt -o requirements/bench.txt
+	$(COMPILE) $(ARGS) --extra service --extra zones --extra platform -c requirements/service.txt -o requirements/platform.txt
+	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev --extra platform --extra browser -c requirements/dev.txt \
+		-c requirements/platform.txt -o requirements/browser.txt
+	$(COMPILE) $(ARGS) --extra examples --extra platform --extra ring -c requirements/service.txt -o requirements/examples.txt
 
 clean: ## Remove .venv and all that tools left behind
 	rm -rf $(VENV) $(EXAMPLES) examples/node/node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp says which lock a .venv was made from; a target whose lock did not change goes on at once.
-$(VENV)/.service: requirements.txt | $(VENV)/pyvenv.cfg
-	@$(call install,requirements.txt,$(VENV))
+$(addprefix $(VENV)/.,service dev platform browser bench): $(VENV)/.%: requirements/%.txt | $(VENV)/pyvenv.cfg
+	@$(call install,$<,$(VENV))
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt | $(VENV)/pyvenv.cfg
-	@$(call install,requirements-dev.txt,$(VENV))
-	@touch $@
-
-$(VENV)/.platform: requirements-platform.txt | $(VENV)/pyvenv.cfg
-	@$(call install,requirements-platform.txt,$(VENV))
-	@touch $@
-
-$(VENV)/.browser: requirements-browser.txt | $(VENV)/pyvenv.cfg
-	@$(call install,requirements-browser.txt,$(VENV))
-	@touch $@
-
-$(VENV)/.bench: requirements-bench.txt | $(VENV)/pyvenv.cfg
-	@$(call install,requirements-bench.txt,$(VENV))
-	@touch $@
-
-$(EXAMPLES)/.libraries: requirements-examples.txt | $(EXAMPLES)/pyvenv.cfg
-	@$(call install,requirements-examples.txt,$(EXAMPLES))
+$(EXAMPLES)/.libraries: requirements/examples.txt | $(EXAMPLES)/pyvenv.cfg
+	@$(call install,$<,$(EXAMPLES))
 	@touch $@
 
 $(EXAMPLES)/.wheel: $(EXAMPLES)/.libraries pyproject.toml $(wildcard jurat/*.py jurat/messages/*) | $(VENV)/.dev

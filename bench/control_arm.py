@@ -1,7 +1,8 @@
-"""The control arm of `bench/faults`: the same kill -9, and plain Celery as most people run it against losses.
+"""Kills workers of plain Celery as `bench/faults` kills those of jurat: the control arm.
 
-acks_late, reject_on_worker_lost, a visibility timeout, Redis: what its documentation offers. If this loses and doubles
-nothing, the injector does not bite, and the noughts in the other table mean nothing. `make control-arm`.
+Celery runs as most people run it against losses: acks_late, reject_on_worker_lost, a visibility timeout, Redis. That is
+what its documentation offers. If this arm loses and doubles nothing, the injector does not bite, and the noughts in the
+other table mean nothing. `make control-arm`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from celery import Celery
 from redis import Redis
 
-from bench.faults.supervisor import Unit
+from bench.rig.unit import Unit
 from tests.rigs.servers import Valkey
 
 WORKERS, SLOTS, LATENCY, VISIBILITY = 3, 8, 0.2, 6

@@ -2,7 +2,7 @@
 
     python -m bench.other_towns                    100 queries of each kind for each of the towns, in memory
     python -m bench.other_towns --seed 7 --show    other streets and queries, and those that were decided wrongly
-    python -m bench.other_towns --write-docs       run nothing, put the last runs into docs/addresses.md
+    python -m bench.other_towns --write-docs       run nothing, put the last runs into the docs
 
 Each town is an address base of its own, whose positions are up to 15 m beside the true ones, asked through the adapter
 `address-file` and the rule with nothing changed. Zones are cells that cut the town without regard to its streets. Rows
@@ -16,10 +16,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.address_queries import Kind, queries
-from bench.addresses import report, sources, zones
+from bench.addresses import report, zones
+from bench.addresses.geocoders import Geocoder, alone
+from bench.addresses.queries import Kind, queries
 from bench.addresses.questions import Looked, Tally, direct, questions
 from bench.addresses.towns import OFF_M, TOWNS, Town, build, write_base
+from bench.rig.report import read
 
 ZONES = 12
 
@@ -29,11 +31,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--each", type=int, default=100, help="queries of each kind for each town (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of streets, zones and queries (%(default)s)")
     parser.add_argument("--show", action="store_true", help="print the wrong ones")
-    parser.add_argument("--file", type=Path, default=report.FILE, help="where rows are kept (build/addresses.jsonl)")
-    parser.add_argument("--write-docs", action="store_true", help="run nothing, put the last runs on the page")
+    report.TOWNS.add_options(parser)
     options = parser.parse_args(arguments)
-    if options.write_docs:
-        return report.written("bench-towns", options.file)
+    if options.table or options.write_docs:
+        return report.TOWNS.show(options, read(options.file), report.sections)
     by_kind = {kind: Tally() for kind in Kind}
     by_town: dict[str, Tally] = {}
     for town in TOWNS:
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> int:
     command = report.command("bench-towns", arguments)
     rows = report.rows_of("other towns, by kind of query", caption, command, by_kind)
     rows += report.rows_of("other towns, by town", caption, command, by_town, "town (language)")
-    return report.told(options.file, rows)
+    return report.keep(options, rows)
 
 
 def ask(town: Town, each: int, seed: int, *, show: bool = False) -> dict[Kind, Tally]:
@@ -60,7 +61,7 @@ def ask(town: Town, each: int, seed: int, *, show: bool = False) -> dict[Kind, T
         base = Path(folder) / "base.csv"
         write_base(base, rows, seed)
         options = {"type": "address-file", "path": str(base), "language": town.style.language}
-        with sources.alone(sources.Asked(options)) as source:
+        with alone(Geocoder(options)) as source:
             return direct(Looked(source), asked, language=town.style.language, show=show)
 
 

@@ -1,4 +1,4 @@
-"""Imports lists of people of two sizes into PostgreSQL and SQLite and looks people up: time, memory, whether they grow.
+"""Times imports of lists of people into PostgreSQL and SQLite, and lookups in them: `make bench-people`.
 
     python -m bench.people_register [--rows 1000000] [--look-ups 2000] [--seed 1] [--write-docs]
 
@@ -9,21 +9,27 @@ calls its high-water mark (VmHWM); the look-ups are those of a worker's source, 
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.base import Finding, Query, of_many
+from adapters.base import Finding
 from adapters.fingerprints import Fingerprints
-from bench.address_register import LIKE_PRODUCTION, ROOT, TOGETHER, Import, filled_in, high_water_mb
-from bench.speed.figures import percentile
-from bench.speed.report import markdown
+from bench.rig.data_import import (
+    IMPORT_HEADS,
+    LIKE_PRODUCTION,
+    LOOKUP_HEADS,
+    MOST_MEMORY_MB,
+    SLOWEST_MS,
+    Import,
+    Lookups,
+    look_up,
+    run_import,
+)
+from bench.rig.report import Report, markdown
 from config.configuration import Configuration
 from config.lint import lint
 from jurat.database import open_engine
@@ -34,12 +40,9 @@ from store.schema.migrations import upgrade
 from tests.rigs.servers import PostgreSQL
 from worker.plan_builder import make_plan
 
-PAGE = ROOT / "docs" / "how-to" / "keep-a-register-of-people.md"
-BEGIN = "<!-- made: people-register -->"
+REPORT = Report("bench-people", "contributors/performance.md", "people-register")
 
 FEWEST_A_SECOND = 50_000
-MOST_MEMORY_MB = 200.0
-SLOWEST_MS = 2.0
 
 CONFIGURATION = """\
 environment: test
@@ -70,18 +73,6 @@ _KEY = "Y" * 43 + "="
 
 _STARTS, _MIDDLES, _ENDS = ("Val", "Cor", "Sar", "Bré", "Mon"), ("am", "et", "or", "il"), ("bre", "vec", "del", "nay")
 _GIVEN = ("Iris", "Tugdual", "Maëlle", "Solène", "Odilon", "Lazare")
-
-
-@dataclass(frozen=True, slots=True)
-class LookUps:
-    """Look-ups in one list on one engine; milliseconds of each, and of each of those that were made together."""
-
-    engine: str
-    people: int
-    p50_ms: float
-    p99_ms: float
-    together_ms: float
-    accepted: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +109,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the larger list")
     parser.add_argument("--look-ups", type=int, default=2_000, help="in each list")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--write-docs", action="store_true", help=f"fill in {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--write-docs", action="store_true", help=f"fill in docs/{REPORT.page}")
     given = parser.parse_args(arguments)
     imports: dict[str, list[Import]] = {}
-    look_ups: list[LookUps] = []
+    look_ups: list[Lookups] = []
     with (
         PostgreSQL(durable=True, settings=LIKE_PRODUCTION) as server,
         tempfile.TemporaryDirectory() as folder,
@@ -132,11 +123,11 @@ def main(arguments: Sequence[str]) -> int:
     text = tables(imports, look_ups)
     print(text)
     if given.write_docs:
-        PAGE.write_text(filled_in(PAGE.read_text("utf-8"), text, BEGIN), encoding="utf-8")
+        REPORT.write(text)
     return 0 if keeps_promises(imports, look_ups) else 1
 
 
-def measure(name: str, url: str, given: argparse.Namespace, folder: Path, look_ups: list[LookUps]) -> Iterator[Import]:
+def measure(name: str, url: str, given: argparse.Namespace, folder: Path, look_ups: list[Lookups]) -> Iterator[Import]:
     """Import each size, and look people up in it."""
     engine = open_engine(url)
     upgrade(engine)
@@ -147,7 +138,8 @@ def measure(name: str, url: str, given: argparse.Namespace, folder: Path, look_u
     for people in sorted({max(1, given.rows // 10), given.rows}):
         file = folder / "members.csv"
         write_list(file, people)
-        yield run_import(url, configuration, file, people)
+        words = (file, "--source", "members", "--config", configuration)
+        yield run_import(people, "members", *words, JURAT_DATABASE_URL=url, JURAT_HASH_KEYS=_KEY)
         look_ups.append(ask(name, linted, Queries(engine), people, given))
     engine.dispose()
 
@@ -159,46 +151,19 @@ def write_list(file: Path, people: int) -> None:
         stream.writelines(Person.of(index).row() for index in range(people))
 
 
-def run_import(url: str, configuration: Path, file: Path, people: int) -> Import:
-    """Run the command to its end, and watch its memory."""
-    own = {"JURAT_DATABASE_URL": url, "JURAT_BROKER_URL": "none", "JURAT_HASH_KEYS": _KEY}
-    words = ("registers", "import", "members", str(file), "--source", "members", "--config", str(configuration))
-    started = time.monotonic()
-    memory = 0.0
-    with subprocess.Popen(
-        [str(ROOT / "bin" / "jurat"), *words], env={**os.environ, **own}, stdout=subprocess.DEVNULL
-    ) as process:
-        while process.poll() is None:
-            memory = max(memory, high_water_mb(process.pid))
-            time.sleep(0.02)
-    if process.returncode:
-        raise SystemExit(f"the import of {people:,} rows ended with {process.returncode}")
-    return Import(people, time.monotonic() - started, memory)
-
-
-def ask(engine: str, configuration: Configuration, reading: Queries, people: int, given: argparse.Namespace) -> LookUps:
+def ask(engine: str, configuration: Configuration, reading: Queries, people: int, given: argparse.Namespace) -> Lookups:
     """One at a time and many at once."""
     plan = make_plan(1, configuration, reading, Fingerprints([key_from_text(_KEY, "the key")]), {})
-    source = plan.sources["members"]
-    many = of_many(source)
-    assert many is not None
     dice = random.Random(given.seed)
-    queries = [Query(answer(Person.of(dice.randrange(people)))) for _ in range(given.look_ups)]
-    for query in queries[:20]:
-        source.look_up(query)  # connections, plans
-    took: list[float] = []
-    accepted = 0
-    for query in queries:
-        started = time.perf_counter()
-        found = source.look_up(query)
-        took.append((time.perf_counter() - started) * 1000)
-        accepted += isinstance(found, Finding) and found.outcome is Outcome.ACCEPTED
-    started = time.perf_counter()
-    for start in range(0, len(queries), TOGETHER):
-        many.look_up_many(queries[start : start + TOGETHER])
-    together = (time.perf_counter() - started) * 1000 / len(queries)
+    queries = [answer(Person.of(dice.randrange(people))) for _ in range(given.look_ups)]
+    looked_up = look_up(engine, people, plan.sources["members"], queries, is_accepted)
     plan.close()
-    return LookUps(engine, people, percentile(took, 0.5), percentile(took, 0.99), together, accepted / len(queries))
+    return looked_up
+
+
+def is_accepted(found: object) -> bool:
+    """Whether the person was found, with the same name."""
+    return isinstance(found, Finding) and found.outcome is Outcome.ACCEPTED
 
 
 def answer(person: Person) -> Mapping[str, str]:
@@ -207,38 +172,19 @@ def answer(person: Person) -> Mapping[str, str]:
     return {"number": number, "family_name": person.family.upper(), "given_name": person.given}
 
 
-def tables(imports: Mapping[str, Sequence[Import]], look_ups: Sequence[LookUps]) -> str:
+def tables(imports: Mapping[str, Sequence[Import]], look_ups: Sequence[Lookups]) -> str:
     """Both tables, in Markdown."""
-    imported = markdown(
-        ("imported into", "rows", "seconds", "rows/s", "most memory (MB)", ""),
-        [
-            (engine, f"{each.rows:,}", f"{each.seconds:.1f}", f"{each.rate:,.0f}", f"{each.memory_mb:.0f}", "")
-            for engine, several in imports.items()
-            for each in several
-        ],
-    )
-    asked = markdown(
-        ("looked up in", "people", "p50 (ms)", "p99 (ms)", f"each of {TOGETHER} at once (ms)", "accepted"),
-        [
-            (
-                each.engine,
-                f"{each.people:,}",
-                f"{each.p50_ms:.2f}",
-                f"{each.p99_ms:.2f}",
-                f"{each.together_ms:.2f}",
-                f"{each.accepted:.0%}",
-            )
-            for each in look_ups
-        ],
-    )
+    lines = [[engine, *each.cells()] for engine, several in imports.items() for each in several]
+    imported = markdown(("imported into", *IMPORT_HEADS), lines)
+    asked = markdown(("looked up in", "people", *LOOKUP_HEADS, "accepted"), [each.cells() for each in look_ups])
     return f"{imported}\n\n{asked}"
 
 
-def keeps_promises(imports: Mapping[str, Sequence[Import]], look_ups: Sequence[LookUps]) -> bool:
+def keeps_promises(imports: Mapping[str, Sequence[Import]], look_ups: Sequence[Lookups]) -> bool:
     """Whether the import into PostgreSQL is as quick and small as promised, and everybody is found soon."""
     quick = imports["PostgreSQL"][-1].rate >= FEWEST_A_SECOND
     small = all(each.memory_mb <= MOST_MEMORY_MB for several in imports.values() for each in several)
-    return quick and small and all(each.p50_ms <= SLOWEST_MS and each.accepted == 1 for each in look_ups)
+    return quick and small and all(each.p50_ms <= SLOWEST_MS and each.found == 1 for each in look_ups)
 
 
 if __name__ == "__main__":

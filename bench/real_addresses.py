@@ -4,7 +4,7 @@
     python -m bench.real_addresses --direct                adapter and rule alone, each query for both sets of zones
     python -m bench.real_addresses --source address-file   the addresses themselves; `register`: from the database
     python -m bench.real_addresses --direct --seed 7       other queries, which nobody has seen
-    python -m bench.real_addresses --write-docs            run nothing, put the last runs into docs/addresses.md
+    python -m bench.real_addresses --write-docs            run nothing, put the last runs into the docs
 
 Real PostgreSQL, Valkey and two worker processes; the geocoder is started where it does not run. Each query is asked for
 the zone of its address and for a neighbouring one. "decided" counts the questions whose true point is farther from that
@@ -22,14 +22,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from adapters.base import SourceError
-from bench.address_fleet import verdicts
-from bench.address_queries import Kind, Typed, queries, read_base
-from bench.addresses import report, sources, zones
+from bench.addresses import report, zones
+from bench.addresses.addok import NoAddok, addok
+from bench.addresses.geocoders import Geocoder, alone, geocoder
+from bench.addresses.queries import Kind, Typed, queries, read_base
 from bench.addresses.questions import Looked, Question, Tally, direct, questions
-from bench.addresses.rig import NoRig, geocoder
+from bench.addresses.verdicts import verdicts
+from bench.rig import ROOT
+from bench.rig.report import read
 from tests.rigs.servers import NoServer, ServerFailed
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+DATA = ROOT.parent / "shared" / "data"
 ZONES = (DATA / "quartiers-paris-1-10.geojson", DATA / "arrondissements-paris-1-10.geojson")
 
 Tallies = Mapping[Kind, Tally]
@@ -37,22 +40,20 @@ Tallies = Mapping[Kind, Tally]
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
-    if options.write_docs:
-        return report.written("bench-addresses", options.file)
+    if options.table or options.write_docs:
+        return report.REPORT.show(options, read(options.file), report.sections)
     if missing := [str(path) for path in (options.base, *options.zones) if not path.is_file()]:
-        print(f"bench-addresses: there is no {', '.join(missing)}; name others", file=sys.stderr)
-        return 2
+        return report.REPORT.fail(f"there is no {', '.join(missing)}; name others")
     typed = list(queries(read_base(options.base), options.each, options.seed))
     sets = {path.stem: zones.read(path) for path in options.zones}
-    source = sources.asked(options.source, options.url, options.base)
+    source = geocoder(options.source, options.url, options.base)
     try:
-        with geocoder(options.url) if options.source == "addok" else contextlib.nullcontext():
+        with addok(options.url) if options.source == "addok" else contextlib.nullcontext():
             run = _direct if options.direct else _through_jurat
             tallies, took = run(source, typed, sets, options)
-    except (NoRig, NoServer, ServerFailed, SourceError, subprocess.CalledProcessError, TimeoutError) as error:
-        print(f"bench-addresses: {error}", file=sys.stderr)
-        return 2
-    caption = f"{source.told()}. {took}."
+    except (NoAddok, NoServer, ServerFailed, SourceError, subprocess.CalledProcessError, TimeoutError) as error:
+        return report.REPORT.fail(str(error))
+    caption = f"{source.described()}. {took}."
     way = ", adapter and rule alone" if options.direct else ", through worker processes"
     rows = [
         row
@@ -61,14 +62,14 @@ def main(arguments: list[str]) -> int:
             f"{options.source}{way}, {len(sets[name])} zones ({name})", caption, options.command, of_set
         )
     ]
-    return report.told(options.file, rows)
+    return report.keep(options, rows)
 
 
 def _direct(
-    source: sources.Asked, typed: Sequence[Typed], sets: Mapping[str, list[zones.Shape]], options: argparse.Namespace
+    source: Geocoder, typed: Sequence[Typed], sets: Mapping[str, list[zones.Shape]], options: argparse.Namespace
 ) -> tuple[dict[str, Tallies], str]:
     """Every query for every set of zones, in this process."""
-    with sources.alone(source) as one:
+    with alone(source) as one:
         looked = Looked(one)
         tallies: dict[str, Tallies] = {
             name: direct(looked, questions(typed, shapes), language=source.language, show=options.show)
@@ -78,7 +79,7 @@ def _direct(
 
 
 def _through_jurat(
-    source: sources.Asked, typed: Sequence[Typed], sets: Mapping[str, list[zones.Shape]], options: argparse.Namespace
+    source: Geocoder, typed: Sequence[Typed], sets: Mapping[str, list[zones.Shape]], options: argparse.Namespace
 ) -> tuple[dict[str, Tallies], str]:
     """The queries for the sets of zones in turn: each is a check or two, and all go through the same workers."""
     asked: list[tuple[str, Question]] = [
@@ -105,8 +106,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--each", type=int, default=1000, help="queries of each kind (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn (%(default)s)")
     parser.add_argument("--show", action="store_true", help="print what is wrong: real addresses, for the screen alone")
-    parser.add_argument("--file", type=Path, default=report.FILE, help="where rows are kept (build/addresses.jsonl)")
-    parser.add_argument("--write-docs", action="store_true", help="run nothing, put the last runs on the page")
+    report.REPORT.add_options(parser)
     options = parser.parse_args(arguments)
     if options.each < 1:
         parser.error("--each is more than nothing")

@@ -2,7 +2,7 @@
 
     python -m bench.real_nominatim                 Helsinki, as OpenStreetMap has it; build/nominatim the first time
     python -m bench.real_nominatim --seed 7        other queries and zones
-    python -m bench.real_nominatim --write-docs    run nothing, put the last runs into docs/addresses.md
+    python -m bench.real_nominatim --write-docs    run nothing, put the last runs into the docs
 
 The addresses are those of the extract itself, and the zones are cells that cut it without regard to its streets. The
 language is one that has no table of words: nothing here was made for it. Adapter and rule alone, in this process. Rows
@@ -17,12 +17,14 @@ import sys
 from pathlib import Path
 
 from adapters.base import SourceError
-from bench.address_queries import queries
-from bench.addresses import report, sources, zones
+from bench.addresses import report, zones
+from bench.addresses.geocoders import Geocoder, alone
 from bench.addresses.nominatim import VERSION, NotHere, nominatim
+from bench.addresses.queries import queries
 from bench.addresses.questions import Looked, direct, questions
 from bench.addresses.styles import FINNISH
-from bench.faults.supervisor import ROOT
+from bench.rig import ROOT
+from bench.rig.report import read
 from tests.rigs.servers import NoServer, ServerFailed
 
 FOLDER = ROOT / "build" / "nominatim"
@@ -36,30 +38,28 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn (%(default)s)")
     parser.add_argument("--show", action="store_true", help="print what is wrong: real addresses, for the screen alone")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where all of it is (build/nominatim)")
-    parser.add_argument("--file", type=Path, default=report.FILE, help="where rows are kept (build/addresses.jsonl)")
-    parser.add_argument("--write-docs", action="store_true", help="run nothing, put the last runs on the page")
+    report.NOMINATIM.add_options(parser)
     options = parser.parse_args(arguments)
-    if options.write_docs:
-        return report.written("bench-nominatim", options.file)
+    if options.table or options.write_docs:
+        return report.NOMINATIM.show(options, read(options.file), report.sections)
     try:
         with nominatim(options.folder.resolve(), CITY) as running:
-            source = sources.Asked({"type": "nominatim", "url": running.url, "language": FINNISH.language})
+            source = Geocoder({"type": "nominatim", "url": running.url, "language": FINNISH.language})
             cells = zones.cut(zones.around([house.point for house in running.houses]), options.zones, options.seed)
             asked = questions(list(queries(running.houses, options.each, options.seed, FINNISH)), cells)
-            with sources.alone(source) as one:
+            with alone(source) as one:
                 looked = Looked(one)
                 tallies = direct(looked, asked, language=source.language, show=options.show)
                 took = looked.told()
     except (NotHere, NoServer, ServerFailed, SourceError) as error:
-        print(f"bench-nominatim: {error}", file=sys.stderr)
-        return 2
+        return report.NOMINATIM.fail(str(error))
     command = report.command("bench-nominatim", arguments)
     caption = (
-        f"{source.told()}. Nominatim {VERSION} with {len(running.houses):,} addresses of {CITY}, from "
+        f"{source.described()}. Nominatim {VERSION} with {len(running.houses):,} addresses of {CITY}, from "
         f"OpenStreetMap. {took}."
     )
     part = f"nominatim, adapter and rule alone, {len(cells)} cells"
-    return report.told(options.file, report.rows_of(part, caption, command, tallies))
+    return report.keep(options, report.rows_of(part, caption, command, tallies))
 
 
 if __name__ == "__main__":

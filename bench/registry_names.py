@@ -1,8 +1,8 @@
-"""How often a stranger's name would confirm a record, and what becomes of names in two spellings: `make bench-names`.
+"""Counts how often a stranger's name confirms a record, and compares names in two spellings: `make bench-names`.
 
     python -m bench.registry_names                 20 times 200 people of all cultures, 3 times 200 of each
     python -m bench.registry_names --first 100 --show   other people, and the pairs that were taken for one
-    python -m bench.registry_names --write-docs    and write the tables into docs/names.md
+    python -m bench.registry_names --write-docs    and write the tables into docs/contributors/how-names-are-compared.md
 
 People are invented (tests/adapters/person_names/strangers.py), and so are those whose names are written in two ways
 (tests/adapters/registry/name-variants.tsv). Ends with 1 when a sample of all cultures has more than 2 wrong pairs, or a
@@ -19,10 +19,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 from adapters.person_names.comparison import Band, Name, compare
-from bench.speed.report import markdown
+from bench.rig.report import Report, markdown
 from tests.adapters.person_names.strangers import (
     CULTURES,
     PEOPLE,
@@ -34,8 +33,7 @@ from tests.adapters.person_names.strangers import (
 )
 from tests.adapters.person_names.variants import VARIANTS
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "names.md"
-BEGIN, END = "<!-- made: registry-names -->", "<!-- end -->"
+REPORT = Report("bench-names", "contributors/how-names-are-compared.md", "registry-names")
 BANDS = ("exact", "compatible", "close", "different", "none")
 FEW = 10
 """Variants below which a language has no row of its own."""
@@ -134,32 +132,22 @@ def text(samples: Sequence[Sample], command: str) -> str:
     )
 
 
-def filled_in(page: str, made: str) -> str:
-    """The page with what is between its marks made anew.
-
-    Raises ValueError where there are no such marks.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} with an {END} after it")
-    return f"{before}{BEGIN}\n{made}\n{END}{after}"
-
-
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench.registry_names", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--first", type=int, default=1, help="the first seed (%(default)s)")
     parser.add_argument("--seeds", type=int, default=20, help="samples of all cultures together (%(default)s)")
     parser.add_argument("--each", type=int, default=3, help="samples of each culture (%(default)s)")
     parser.add_argument("--show", action="store_true", help="print the pairs that were taken for one person")
-    parser.add_argument("--write-docs", action="store_true", help="write the tables into docs/names.md")
+    parser.add_argument(
+        "--write-docs", action="store_true", help="write the tables into docs/contributors/how-names-are-compared.md"
+    )
     options = parser.parse_args(arguments)
     samples = strangers(options.first, options.seeds, options.each, show=options.show)
     given = " ".join(each for each in arguments if each not in {"--show", "--write-docs"})
     made = text(samples, "make bench-names" + (f' ARGS="{given}"' if given else ""))
     print(made)
     if options.write_docs:
-        PAGE.write_text(filled_in(PAGE.read_text("utf-8"), made), encoding="utf-8")
+        REPORT.write(made)
     is_well = all(wrong <= MOST for sample in samples[:1] for wrong in sample.wrong)
     return 0 if is_well and all(each.compared() is not Band.DIFFERENT for each in VARIANTS) else 1
 

@@ -1,7 +1,7 @@
-"""How quickly a point is found in 1,000 zones of 10,000 vertices, and what memory they take.
+"""Times how quickly a point is found in 1,000 zones of 10,000 vertices, and measures their memory: `make bench-zones`.
 
     python -m bench.zone_speed                      prints the table
-    python -m bench.zone_speed --write-docs         and writes it into docs/how-to/look-at-a-zone.md
+    python -m bench.zone_speed --write-docs         and writes it into docs/contributors/performance.md
 
 The zones are invented: 1,000 ragged rounds on a grid, each overlapping its neighbours a little. Points are drawn over
 the whole grid. Every question is timed by itself, one point a call, as a worker asks.
@@ -24,9 +24,9 @@ import shapely
 
 from adapters.address.zone_index import ZoneIndex
 from adapters.address.zones import ZoneGeometry
+from bench.rig.report import Report, markdown
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "how-to" / "look-at-a-zone.md"
-BEGIN, END = "<!-- made: zone-speed -->", "<!-- end -->"
+REPORT = Report("bench-zones", "contributors/performance.md", "zone-speed")
 STEP = 0.02
 """Degrees between the middles of two zones: some two kilometres."""
 
@@ -109,24 +109,12 @@ def measure(count: int, vertices: int, asked: int, seed: int) -> tuple[list[Time
 
 def table(results: Sequence[Times], megabytes: float, seconds: float, count: int, vertices: int) -> str:
     """The figures as Markdown."""
-    rows = "\n".join(f"| {each.question} | {each.p50:.0f} | {each.p99:.0f} |" for each in results)
+    rows = [(each.question, f"{each.p50:.0f}", f"{each.p99:.0f}", "") for each in results]
     return (
         f"{count:,} zones of {vertices:,} vertices take {megabytes:,.0f} MB, and {seconds * 1000 / count:.1f} ms each "
         f"to be made ready. Python {platform.python_version()}, one thread, one point a call.\n\n"
-        f"| question | µs, p50 | µs, p99 |\n|---|---|---|\n{rows}"
+        f"{markdown(('question', 'µs, p50', 'µs, p99', ''), rows)}"
     )
-
-
-def filled_in(page: str, text: str) -> str:
-    """The page with the table between its marks made anew.
-
-    Raises ValueError where there are no such marks.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} with an {END} after it")
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
 
 
 def main() -> None:
@@ -141,7 +129,7 @@ def main() -> None:
     text = table(results, megabytes, seconds, given.zones, given.vertices)
     print(text)
     if given.write_docs:
-        PAGE.write_text(filled_in(PAGE.read_text("utf-8"), text), encoding="utf-8")
+        REPORT.write(text)
 
 
 if __name__ == "__main__":

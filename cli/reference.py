@@ -6,7 +6,9 @@ python -m cli.reference > docs/reference/commands.md
 from __future__ import annotations
 
 import inspect
+import re
 import sys
+import textwrap
 from collections.abc import Iterator
 
 import click
@@ -22,6 +24,12 @@ Made from the commands' own help by `python -m cli.reference`; a test holds it u
 Data goes to standard output, talk to standard error. Every command has `--help`, and `--json` for one JSON document
 instead of text. An error is a sentence on standard error and an exit code; `--verbose` adds a traceback.
 """
+
+WIDTH = 120
+"""Columns of a page, beyond which no line goes that can be broken."""
+
+_CODE = re.compile(r"`[^`\n]+`")
+_UNBROKEN = "\x00"
 
 _EVERYWHERE = ("json", "verbose")
 
@@ -40,19 +48,28 @@ _COMPLETION = """
 
 def reference() -> str:
     """The whole page, in Markdown."""
-    lines = [_HEAD, "| command | |", "|---|---|"]
-    lines += [f"| [`{name}`](#jurat-{name}) | {line} |" for part in SECTIONS.values() for name, line in part.items()]
+    lines = [_HEAD]
+    lines += [f"- [`{name}`](#jurat-{name}): {line}" for part in SECTIONS.values() for name, line in part.items()]
     lines += ["", "## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code.value} | {meaning} |" for code, meaning in MEANINGS.items()]
     lines += ["", "## Environment", "", "Each also as `NAME_FILE`, the path of a file that holds it."]
-    lines += ["", "| variable | meaning |", "|---|---|"]
-    lines += [f"| `{name}` | {meaning} |" for name, meaning in ENVIRONMENT.items()]
+    lines += ["", *(f"- `{name}`: {meaning}" for name, meaning in ENVIRONMENT.items())]
     lines += [_COMPLETION.rstrip()]
     context = click.Context(root, info_name="jurat")
     for part in SECTIONS.values():
         for name in part:
             lines += _section(load(name), name, context, 2)
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(wrapped, lines)) + "\n"
+
+
+def wrapped(line: str) -> str:
+    """A paragraph or an entry of a list, broken at the width of a page. Code spans stay whole, and so do tables."""
+    if len(line) <= WIDTH or "\n" in line or line.startswith(("|", "#", "<")):
+        return line
+    whole = _CODE.sub(lambda found: found[0].replace(" ", _UNBROKEN), line)
+    indent = "  " if line.startswith("- ") else ""
+    filled = textwrap.fill(whole, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return filled.replace(_UNBROKEN, " ")
 
 
 def _section(command: click.Command, name: str, above: click.Context, level: int) -> Iterator[str]:
@@ -73,8 +90,7 @@ def _section(command: click.Command, name: str, above: click.Context, level: int
         if parameter.name not in _EVERYWHERE and (record := parameter.get_help_record(context)) and record[1]
     ]
     if records:
-        yield from ("| option | |", "|---|---|")
-        yield from (f"| `{_cell(option)}` | {_cell(text)} |" for option, text in records)
+        yield from (f"- `{option}`: {' '.join(text.split())}" for option, text in records)
     examples = getattr(command, "examples", ())
     if examples:
         yield from ("", "```sh", *examples, "```")
@@ -82,10 +98,6 @@ def _section(command: click.Command, name: str, above: click.Context, level: int
         yield from ("", f"Reads {', '.join(f'`{name}`' for name in names)}.")
     if codes := getattr(command, "codes", {}):
         yield from ("", f"Ends with {'; '.join(f'`{code.value}`: {meaning}' for code, meaning in codes.items())}.")
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
 
 
 if __name__ == "__main__":

@@ -13,29 +13,21 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import BaseModel, TypeAdapter
-from ruamel.yaml import YAML
 from sqlalchemy import Column, inspect, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateColumn
 
-from adapters import simulated
 from cli.command import ENVIRONMENT
 from cli.main import SECTIONS, load
-from config import addresses, document, registry, sources
-from config.durations import ByteSize, Distance, Duration, Rate
-from config.limits import NAME_PATTERN, BreakerLimits, ClientCertificate, LimitedSource, OpeningHours
-from config.registry import roster
-from config.registry.model import answer_formats, batches, inputs, record, request, rules, source, trials
-from config.registry.model.templates import NAME_PATTERN as INNER_NAME_PATTERN
-from config.secrets import SecretReference
+from cli.reference import wrapped
 from config.settings import Settings
-from docs import rights
+from docs import rights, wheel
 from docs.markdown import Row, table
+from docs.options import magic, options, written
+from docs.texts import DOCS, meanings
 from jurat import vocabulary
 from jurat.access import Confirmed
 from jurat.database import open_engine
@@ -44,14 +36,8 @@ from jurat.tables import metadata
 from jurat.vocabulary import Outcome, Reason, State, outcomes_of
 from store.schema.migrations import upgrade
 
-DOCS = Path(__file__).resolve().parent
-PAGES = [DOCS / "reference" / f"{name}.md" for name in ("contract", "roles", "reasons", "configuration", "environment")]
-
-
-def meanings() -> Mapping[str, Any]:
-    """What the columns and options are for."""
-    read: Mapping[str, Any] = YAML(typ="safe").load((DOCS / "meanings.yaml").read_text("utf-8"))
-    return read
+FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment")
+PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]
 
 
 def filled_in(page: str) -> str:
@@ -61,7 +47,7 @@ def filled_in(page: str) -> str:
     """
 
     def fill(found: re.Match[str]) -> str:
-        return "\n\n".join([found[1], "\n".join(TABLES[found[2]]()).strip(), found[3]])
+        return "\n\n".join([found[1], "\n".join(map(wrapped, TABLES[found[2]]())).strip(), found[3]])
 
     return re.sub(r"(<!-- made: (\S+) -->).*?(<!-- end -->)", fill, page, flags=re.DOTALL)
 
@@ -128,10 +114,10 @@ def refusals() -> Iterator[str]:
         for said in re.findall(r"RAISE\(ABORT, 'jurat: ((?:[^']|'')+)'\)", trigger):
             found.setdefault((*_place(trigger), said.replace("''", "'")), set()).add("SQLite")
     for trigger in rights.postgresql_triggers():
-        for said in re.findall(r"jurat_refuse_change\('((?:[^']|'')+)'(?:, '\w+')?\)", trigger):
+        for said in re.findall(r"jurat_refuse_change\(\s*'((?:[^']|'')+)'(?:, '\w+')?\)", trigger):
             found.setdefault((*_place(trigger), said), set()).add("PostgreSQL")
-    rows = ((f"`{name}`", event, said, ", ".join(sorted(found[name, event, said]))) for name, event, said in found)
-    return table(("table", "statement", "why", "on"), iter(sorted(rows)))
+    rows = ((f"`{name}`", event, ", ".join(sorted(found[name, event, said])), said) for name, event, said in found)
+    return table(("table", "statement", "on", "why"), iter(sorted(rows)))
 
 
 def _place(trigger: str) -> tuple[str, str]:
@@ -164,7 +150,7 @@ def reasons() -> Iterator[str]:
         groups.setdefault(_group(reason), []).append(reason)
     for title, members in groups.items():
         yield from (f"## {title}", "")
-        yield from table(("reason", "outcome", "costs a round", "text"), map(_reason, members))
+        yield from table(("reason", "outcome", "round", "text"), map(_reason, members))
         yield ""
 
 
@@ -179,7 +165,7 @@ def _group(reason: Reason) -> str:
 def _reason(reason: Reason) -> Row:
     outcomes = sorted(outcomes_of(reason))
     costs = {Confirmed(State.SETTLED, outcome, reason).costs_round for outcome in outcomes}
-    cost = "–" if outcomes == [Outcome.ACCEPTED] else "yes" if costs == {True} else "no"
+    cost = "–" if outcomes == [Outcome.ACCEPTED] else "costs a round" if costs == {True} else "costs no round"
     return f"`{reason}`", " or ".join(outcomes), cost, message_for(reason, "en")
 
 
@@ -197,188 +183,6 @@ def text_files() -> Iterator[str]:
 # ------------------------------------------------------------------------------------------------------ configuration
 
 
-OPTIONS: Mapping[str, Mapping[str, type[BaseModel]]] = {
-    "The document": {"": document.Document},
-    "Criteria": {"`criteria.NAME`": document.Criterion},
-    "Consultations": {
-        "`consultations.NAME`": document.Consultation,
-        "`consultations.NAME.questions.NAME`": document.QuestionModel,
-    },
-    "Sources": {
-        "All types: `sources.NAME`": LimitedSource,
-        "hours": OpeningHours,
-        "breaker": BreakerLimits,
-        "`type: addok`": addresses.AddokSource,
-        "`type: nominatim`": addresses.NominatimSource,
-        "`type: photon`": addresses.PhotonSource,
-        "`type: pelias`": addresses.PeliasSource,
-        "`type: us-census`": addresses.UsCensusSource,
-        "`type: address-file`": addresses.AddressFileSource,
-        "`type: codes`": sources.CodesSource,
-        "`type: manual`": sources.ManualSource,
-        "`type: simulated`": sources.SimulatedSource,
-        "`type: registry`": registry.RegistrySource,
-        "`type: register-file`": registry.RegisterFileSource,
-    },
-    "Parts of a registry": {
-        "secrets": SecretReference,
-        "client_certificate": ClientCertificate,
-        "inputs": inputs.Input,
-        "steps": source.Step,
-        "set": source.Kept,
-        "decode, XML in a text": answer_formats.XmlIn,
-        "decode, a table": answer_formats.Csv,
-        "csv": answer_formats.CsvTable,
-        "request": request.RequestDescription,
-        "auth, `type: header`": request.HeaderAuth,
-        "auth, `type: bearer`": request.BearerAuth,
-        "auth, `type: basic`": request.BasicAuth,
-        "auth, `type: query`": request.QueryAuth,
-        "outcomes": rules.OutcomeRule,
-        "record": record.RecordDescription,
-        "fields, a date": record.DateField,
-        "batch": batches.Batch,
-        "record of a list": roster.Row,
-        "file of a list": roster.PeopleFile,
-        "rules, `check: equals`": rules.EqualsRule,
-        "rules, `check: name`": rules.NameRule,
-        "rules, `check: status`": rules.StatusRule,
-        "rules, `check: one_of`": rules.OneOfRule,
-        "rules, `check: valid_at`": rules.ValidAtRule,
-        "rules, `check: min_age`": rules.MinAgeRule,
-        "tests": trials.Trial,
-        "responses": trials.Response,
-    },
-}
-
-_LINKS = {
-    "Reason": "[reason](reasons.md)",
-    "SecretReference": "[secret](#secrets)",
-}
-_KINDS = {"boolean": "`true`, `false`", "integer": "whole number", "string": "text"}
-_CHOICES = {
-    "Document.sources": "map to [source](#sources)",
-    "Consultation.access": "[access rule](#access-rules)",
-    "Consultation.messages": "map from [reason](reasons.md) to text, or to map of texts by language",
-    "RegistrySource.rules": "list of [rules](#rules-check-equals)",
-    "RegistrySource.tests": "list of [tests](#tests)",
-    "RegisterFileSource.rules": "list of [rules](#rules-check-equals)",
-    "RegisterFileSource.tests": "list of [tests](#tests)",
-    "Step.decode": "`json`, `xml`, `csv`, a map, or a list of them",
-    "Step.set": "map to JMESPath or [set](#set)",
-    "Step.as_list": "list of names joined by dots",
-    "Input.values": "map to text",
-    "RecordDescription.fields": "map to JMESPath or [date](#fields-a-date)",
-    "Row.fields": "map to JMESPath or [date](#fields-a-date)",
-    "Trial.responses": "map to [response](#responses)",
-    "Trial.require": "map to values of a criterion's `require`",
-    "Response.json": "anything",
-    "RequestDescription.auth": "[auth](#auth-type-header)",
-}
-_FIRST = ("type", "check")
-_QUANTITIES = {"duration": Duration, "distance": Distance, "size": ByteSize, "rate": Rate}
-
-
-def options() -> Iterator[str]:
-    """Every option of every model."""
-    told = meanings()["options"]
-    if left := set(told) ^ {model.__name__ for part in OPTIONS.values() for model in part.values()}:
-        raise KeyError(f"meanings.yaml and OPTIONS differ in {sorted(left)}")
-    shared = LimitedSource.model_json_schema(ref_template="{model}")["properties"]
-    for section, models in OPTIONS.items():
-        yield from (f"## {section}", "")
-        for title, model in models.items():
-            schema = model.model_json_schema(ref_template="{model}")
-            known = schema["properties"]
-            if issubclass(model, LimitedSource) and model is not LimitedSource:
-                known = {name: option for name, option in known.items() if option != shared.get(name)}
-            if left := set(known) ^ set(told[model.__name__]):
-                raise KeyError(f"meanings.yaml and {model.__name__} differ in {sorted(left)}")
-            if title:
-                yield from (f"### {title}", "")
-            names = sorted(known, key=lambda name: name not in _FIRST)
-            rows = (_option(name, known[name], model, schema, told[model.__name__][name]) for name in names)
-            yield from table(("option", "value", "default", "meaning"), rows)
-            yield ""
-
-
-def _option(
-    name: str, option: Mapping[str, Any], model: type[BaseModel], schema: Mapping[str, Any], meaning: str
-) -> Row:
-    default = "**needed**" if name in schema.get("required", ()) else _written(_default_of(name, model))
-    value = _CHOICES.get(f"{model.__name__}.{name}") or _value(option, schema.get("$defs", {}))
-    return f"`{name}`", value, default, meaning
-
-
-def _default_of(name: str, model: type[BaseModel]) -> Any:
-    """The default as it would be written, which the schema has for some options only."""
-    return model.model_construct().model_dump(mode="json", by_alias=True, warnings=False)[name]
-
-
-def _written(default: Any) -> str:
-    match default:
-        case None | "" | {} | [] | ():
-            return "–"
-        case bool():
-            return f"`{str(default).lower()}`"
-    return f"`{default}`"
-
-
-def _value(node: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
-    """What may be written, from a part of the JSON Schema."""
-    match node:
-        case {"$ref": name}:
-            return _LINKS.get(name) or _named(name, defs)
-        case {"anyOf": parts}:
-            kinds = [_value(part, defs) for part in parts if part != {"type": "null"}]
-            return " or ".join(dict.fromkeys(kinds))
-        case {"const": word}:
-            return f"`{word}`"
-        case {"enum": choices}:
-            return ", ".join(f"`{choice}`" for choice in choices)
-        case {"type": "array", "items": items}:
-            return f"list of {_value(items, defs)}"
-        case {"type": "object"}:
-            below = next(iter(node.get("patternProperties", {}).values()), node.get("additionalProperties"))
-            keys = f" from {_value(node['propertyNames'], defs)}" if "propertyNames" in node else ""
-            return f"map{keys} to {_value(below, defs)}" if isinstance(below, dict) else "a JSON object"
-    return _scalar(node)
-
-
-def _scalar(node: Mapping[str, Any]) -> str:
-    match node:
-        case {"type": "integer", "minimum": least, "maximum": most}:
-            return f"{least} to {most}"
-        case {"type": "string", "pattern": pattern}:
-            return _patterns().get(pattern, "text")
-        case {"type": "string", "examples": ["body.results"]}:
-            return "JMESPath"
-        case {"type": [*kinds]}:
-            return " or ".join(map(_KINDS.__getitem__, kinds))
-        case {"type": kind}:
-            return _KINDS[kind]
-    raise KeyError(f"nothing is known to write for {node}")
-
-
-def _named(name: str, defs: Mapping[str, Any]) -> str:
-    if "enum" in defs[name]:
-        return _value(defs[name], defs)
-    titles = {model.__name__: title for part in OPTIONS.values() for title, model in part.items()}
-    title = titles[name]
-    anchor = re.sub(r"[^\w -]", "", title).replace(" ", "-").lower()
-    return f"[{title.strip('`')}](#{anchor})"
-
-
-def _patterns() -> Mapping[str, str]:
-    quantities = {TypeAdapter(kind).json_schema()["pattern"]: noun for noun, kind in _QUANTITIES.items()}
-    return {**quantities, NAME_PATTERN: "name", INNER_NAME_PATTERN: "name"}
-
-
-def magic() -> Iterator[str]:
-    """The table in the docstring of the simulated source."""
-    return (line for line in (simulated.__doc__ or "").splitlines() if line.startswith("|"))
-
-
 # -------------------------------------------------------------------------------------------------------- environment
 
 
@@ -389,11 +193,11 @@ def variables() -> Iterator[str]:
         if left := set(told) ^ set(known):
             raise KeyError(f"meanings.yaml and the settings differ in {sorted(left)}")
     users = {name: [path for path, command in commands() if name in _reads(command)] for name in ENVIRONMENT}
-    rows = (
-        (f"`{name}`", f"{_sentence(means)} {told[name]}", _written(_setting_default(name)), ", ".join(users[name]))
-        for name, means in ENVIRONMENT.items()
-    )
-    return table(("variable", "meaning", "default", "read by"), rows)
+    for name, means in ENVIRONMENT.items():
+        default = written(_setting_default(name))
+        readers = f"Read by {', '.join(users[name])}."
+        parts = (f"{_sentence(means)} {told[name]}".strip(), f"Default: {default}." if default != "–" else "", readers)
+        yield f"- `{name}`: {' '.join(filter(None, parts))}"
 
 
 def _setting_default(variable: str) -> Any:
@@ -429,6 +233,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "states": states,
     "refusals": refusals,
     **rights.made(meanings()),
+    **wheel.made(meanings()),
     "reasons": reasons,
     "other-texts": other_texts,
     "text-files": text_files,

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from docs.markdown import Row, table
+from docs.markdown import Row, matrix, table
 from store.schema.grants import ABOUT, ASKS, CALLS, OUR_OWN, RIGHTS, Role, asking_for, rights_of
 from store.schema.migrations import upgrade_sql
 
 _FUNCTION = re.compile(
-    r"CREATE (?:OR REPLACE )?FUNCTION (?P<name>\w+)\((?P<given>.*?)\)\s+RETURNS (?P<gives>.+?) LANGUAGE", re.DOTALL
+    r"CREATE (?:OR REPLACE )?FUNCTION (?P<name>\w+)\((?P<given>.*?)\)\s+RETURNS (?P<gives>.+?)\s+LANGUAGE", re.DOTALL
 )
 _ARGUMENT = re.compile(r"^(?P<name>\w+) (?P<type>[\w ]+?)(?: DEFAULT (?P<default>.+))?$")
 
@@ -23,9 +23,9 @@ def made(told: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str]]]:
     by_role = ("table or view", *(f"`{role}`" for role in Role))
     return {
         "functions": partial(_functions, told["functions"]),
-        "errors": lambda: table(("SQLSTATE", "meaning", "what to do", "in Python"), _errors(told["errors"])),
+        "errors": lambda: table(("SQLSTATE", "in Python", "meaning, and what to do"), _errors(told["errors"])),
         "roles": lambda: table(("role", "whom it is for"), ((f"`{role}`", ABOUT[role]) for role in Role)),
-        "rights": lambda: table(by_role, ((f"`{name}`", *(_cell(role, name) for role in Role)) for name in RIGHTS)),
+        "rights": lambda: matrix(by_role, ((f"`{name}`", *(_cell(role, name) for role in Role)) for name in RIGHTS)),
         "columns": lambda: table(("table", "role", "right", "columns"), _columns()),
         "calls": lambda: table(("function", "who may call it"), _calls()),
         "kinds": lambda: table(("kind", "function", "who may ask for it"), _kinds()),
@@ -33,9 +33,9 @@ def made(told: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str]]]:
 
 
 def _functions(told: Mapping[str, Any]) -> Iterator[str]:
-    """Each function that may be called, as the newest migration makes it.
+    """Each function that may be called.
 
-    Raises KeyError where `told` and the migrations differ.
+    Raises KeyError where `told` and the schema differ.
     """
     found = {each["name"]: each for each in _FUNCTION.finditer(upgrade_sql("postgresql"))}
     theirs = {name for name, callers in CALLS.items() if callers and name not in OUR_OWN}
@@ -67,13 +67,13 @@ def _described(written: str, told: Mapping[str, str], name: str) -> Iterator[Row
 def _errors(told: Mapping[str, Any]) -> Iterator[Row]:
     """Each SQLSTATE of ours: what it means, what to do, and the client's error for the same.
 
-    Raises KeyError where `told` and the migrations differ.
+    Raises KeyError where `told` and the schema differ.
     """
     made = set(re.findall(r"'(JU\d+)'", upgrade_sql("postgresql")))
     if left := made ^ set(told):
         raise KeyError(f"meanings.yaml and the errors of the migrations differ in {sorted(left)}")
     for state, part in told.items():
-        yield f"`{state}`", part["means"], part["do"], f"`{part['client']}`" if part["client"] else "–"
+        yield f"`{state}`", f"`{part['client']}`" if part["client"] else "–", f"{part['means']} – {part['do']}"
 
 
 def _cell(role: Role, name: str) -> str:
@@ -107,12 +107,5 @@ def _kinds() -> Iterator[Row]:
 
 
 def postgresql_triggers() -> list[str]:
-    """Those that are left after the last migration."""
-    left: dict[str, str] = {}
-    for statement in re.findall(r"(?:CREATE|DROP) TRIGGER .*?;\n", upgrade_sql("postgresql"), re.DOTALL):
-        done, _, name = statement.split()[:3]
-        if done == "CREATE":
-            left[name] = statement
-        else:
-            left.pop(name, None)
-    return list(left.values())
+    """The statement of each."""
+    return re.findall(r"CREATE TRIGGER .*?;\n", upgrade_sql("postgresql"), re.DOTALL)

@@ -294,7 +294,7 @@ def _known(statements: Statements, name: str) -> Choices:
     return Choices(criteria, zones, lists, ours, theirs, others, size)
 
 
-_ZONES = f"SELECT DISTINCT name FROM jurat_zones WHERE coalesce(in_force_from, imported_at) <= {now('sqlite')}"
+_ZONES = f"SELECT DISTINCT name FROM jurat_zones WHERE in_force_from <= {now('sqlite')}"
 
 _LISTS = """
     WITH RECURSIVE found (list) AS (
@@ -324,7 +324,7 @@ _INSERT = f"""
     ON CONFLICT (name) DO UPDATE SET document = excluded.document, revision = revision + 1,
       published_by = excluded.published_by, published_at = excluded.published_at
     RETURNING revision"""
-"""What the function of PostgreSQL does, for SQLite. docs/how-to/publish-consultations.md has it for any language."""
+"""What the function of PostgreSQL does, for SQLite. docs/platforms/publish-consultations.md has it for any language."""
 
 PUBLICATION = """
     SELECT c.document IS NULL, c.revision, c.answered_revision, c.refused, c.applied_document IS NOT NULL,

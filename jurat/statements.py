@@ -53,10 +53,6 @@ def in_force(alias: str) -> str:
     return f"{standing} AND {alias}.applied_at IS NOT NULL AND {alias}.refused IS NULL"
 
 
-NO_ENDED = "(SELECT NULL AS ended) AS none"
-"""Where the schema is older than `jurat_access.ended`, that name means this one, farther out, and nothing is ended."""
-
-
 def ended_by(dialect: str) -> str:
     """SQL for the accepted questions that have ended `q.question` for `r.participant`, as JSON; null where none have.
 
@@ -64,10 +60,10 @@ def ended_by(dialect: str) -> str:
     while all that it names is accepted.
     """
     if dialect == "postgresql":
-        found = "CAST(ended AS jsonb) -> q.question"
+        found = "a.ended -> q.question"
         names, state = f"jsonb_array_elements_text({found}) AS b (name)", "a.questions ->> b.name"
     else:
-        found = "(SELECT e.value FROM json_each(ended) e WHERE e.key = q.question)"
+        found = "(SELECT e.value FROM json_each(a.ended) e WHERE e.key = q.question)"
         names = f"json_each({found}) AS b"
         state = "(SELECT s.value FROM json_each(a.questions) s WHERE s.key = b.value)"
     return f"""(
@@ -115,7 +111,7 @@ def history(dialect: str) -> str:
         SELECT r.position AS position, q.source, q.rounds, {schema}, c.id AS id, c.round AS round, c.state, v.outcome,
                v.reason, v.decided_at AS at, {now(dialect)}, q.valid_s, q.renew_s, NULL AS asked_at, 0 AS asked,
                {ended_by(dialect)}
-        FROM {NO_ENDED} CROSS JOIN {rows}
+        FROM {rows}
         LEFT JOIN jurat_questions q ON q.consultation = r.consultation AND q.question = r.question
         {checks}
         LEFT JOIN jurat_verdicts v ON v.check_id = c.id

@@ -26,7 +26,7 @@ from jurat.ids import own_id
 from jurat.names import ERASED, is_erased, require_printable
 from jurat.savepoint import all_or_nothing
 from jurat.seal import Seal
-from jurat.statements import NO_ENDED, Statements, accepted, history, in_force, insert, now, rows_json, taken
+from jurat.statements import Statements, accepted, history, in_force, insert, now, rows_json, taken
 from jurat.vocabulary import Outcome, Priority, QuestionState, State, reason_from
 
 _CHUNK = 500
@@ -202,7 +202,7 @@ def _insert_first() -> str:
         SELECT CAST(:id AS uuid), q.consultation, CAST(:participant AS text), q.question, CAST(:round AS int),
           CAST(:priority AS text), CAST(:answer AS bytea), CAST(:answer_key AS text), CAST(:reply_key AS bytea),
           CAST(:traceparent AS text), q.source, {at}, {at}, {now("postgresql", "q.deadline_s")}
-        FROM jurat_questions q CROSS JOIN {NO_ENDED}
+        FROM jurat_questions q
         WHERE q.consultation = CAST(:consultation AS text) AND q.question = CAST(:question AS text)
           AND CAST(q.answer_schema AS text) = CAST(:schema AS text)
           AND NOT EXISTS (
@@ -214,7 +214,7 @@ def _insert_first() -> str:
           AND NOT EXISTS (
             SELECT 1 FROM jurat_access a WHERE a.consultation = CAST(:consultation AS text)
               AND a.participant = CAST(:participant AS text)
-              AND CAST(ended AS jsonb) -> CAST(:question AS text) IS NOT NULL)
+              AND a.ended -> CAST(:question AS text) IS NOT NULL)
         ON CONFLICT DO NOTHING RETURNING source"""
 
 

@@ -1,6 +1,6 @@
 """The tables of the contract, for platforms and tools that use SQLAlchemy.
 
-The numbered migrations make them; a test holds both equal. The same schema on PostgreSQL (16 and later) and on SQLite
+`migrations/sql/` makes them; a test holds both equal. The same schema on PostgreSQL (16 and later) and on SQLite
 (3.38 and later). SQLite drops time zones, so times have one stored form there: UTC with milliseconds, as
 `strftime('%Y-%m-%d %H:%M:%f')` writes it.
 """

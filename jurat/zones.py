@@ -18,7 +18,7 @@ class Zone:
     """A zone in the version that is in force now.
 
     `outline` is there to be drawn: some 200 points for the whole zone. What decides is the zone itself, to the metre.
-    None where there is none: the zone was imported by an older jurat, see `bin/jurat db upgrade`, or cannot be read.
+    None where there is none, for the zone cannot be read.
     """
 
     name: str

@@ -1,33 +1,51 @@
-"""Runs the migrations, from `store.schema` alone: with its connection, or offline for a DBA (`db upgrade --sql`)."""
+"""Runs migrations, from `store.schema` alone: with its connection, or offline for a DBA (`db upgrade --sql`).
+
+A new database gets the scripts of `migrations/sql/` and the newest revision, all in one transaction.
+"""
 
 from __future__ import annotations
 
 from alembic import context
 
 from jurat.tables import metadata
+from store.schema.baseline import run
 
 VERSION_TABLE = "jurat_alembic_version"
 
+# Functions are made with this path (SET search_path FROM CURRENT): temporary tables, which anybody may make, come last.
+PATH = "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);"
+
+attributes = context.config.attributes
+scripts: list[str] = attributes.get("scripts", [])
+
 if context.is_offline_mode():
+    dialect = attributes["dialect"]
     context.configure(
-        dialect_name=context.config.attributes["dialect"],
+        dialect_name=dialect,
         target_metadata=metadata,
         version_table=VERSION_TABLE,
         literal_binds=True,
         transactional_ddl=True,
         dialect_opts={"paramstyle": "named"},  # else each percent sign is doubled for a driver that is not there
-        output_buffer=context.config.attributes["output"],
+        output_buffer=attributes["output"],
     )
 else:
-    connection = context.config.attributes["connection"]
+    connection = attributes["connection"]
+    dialect = connection.dialect.name
     context.configure(
         connection=connection,
         target_metadata=metadata,
         version_table=VERSION_TABLE,
         include_name=lambda name, kind, _parents: kind != "table" or str(name).startswith("jurat_"),
-        # Of a step back: an upgrade runs within a transaction of `store.schema`. SQLite's one lock ends with its own.
-        transaction_per_migration=connection.dialect.name != "sqlite",
         transactional_ddl=True,  # of SQLite too: jurat.database begins transactions itself, Python's driver does not
     )
+
+if dialect == "postgresql":
+    scripts = [PATH, *scripts]
 with context.begin_transaction():
+    if context.is_offline_mode():
+        for script in scripts:
+            context.static_output(script)
+    else:
+        run(connection, scripts)
     context.run_migrations()

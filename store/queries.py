@@ -113,9 +113,6 @@ class PauseRow:
     by_whom: str | None
 
 
-_BEGINS = "coalesce(in_force_from, imported_at)"
-"""SQL: from when on a version of a zone is in force. An older jurat writes no date."""
-
 CODE_LISTS = """
     WITH RECURSIVE found (list) AS (
       SELECT min(list) FROM jurat_codes
@@ -124,12 +121,12 @@ CODE_LISTS = """
     SELECT list FROM found WHERE list IS NOT NULL"""
 """SQL: the names of the lists that have codes. Goes from one to the next by the index, whatever they hold."""
 
-_ZONE_COLUMNS = f"name, version, title, digest, crs, {_BEGINS}, imported_at, imported_by"
+_ZONE_COLUMNS = "name, version, title, digest, crs, in_force_from, imported_at, imported_by"
 
 
 def zones_in_force(dialect: str) -> str:
     """SQL: the names of the zones of which a version is in force."""
-    return f"SELECT DISTINCT name FROM jurat_zones WHERE {_BEGINS} <= {now(dialect)}"
+    return f"SELECT DISTINCT name FROM jurat_zones WHERE in_force_from <= {now(dialect)}"
 
 
 class Queries:
@@ -150,7 +147,7 @@ class Queries:
         """
         row = self._all(
             f"""SELECT (SELECT max(version) FROM jurat_configs), count(*), coalesce(sum(version), 0)
-                FROM jurat_zones WHERE {_BEGINS} <= {now(self._dialect)}"""
+                FROM jurat_zones WHERE in_force_from <= {now(self._dialect)}"""
         )[0]
         return row[0], row[1], row[2]
 
@@ -341,8 +338,8 @@ class Queries:
         """Of each zone the version whose time came last, the newest of several."""
         sql = f"""SELECT {columns} FROM jurat_zones z
                   WHERE version = (SELECT w.version FROM jurat_zones w
-                                   WHERE w.name = z.name AND {_BEGINS} <= {now(self._dialect)}
-                                   ORDER BY {_BEGINS} DESC, w.version DESC LIMIT 1)"""
+                                   WHERE w.name = z.name AND in_force_from <= {now(self._dialect)}
+                                   ORDER BY in_force_from DESC, w.version DESC LIMIT 1)"""
         parameters: dict[str, Any] = {}
         if names is not None:
             sql += f" AND name IN (SELECT r.name FROM {rowset(self._dialect, 'name text')})"

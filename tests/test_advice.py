@@ -48,9 +48,9 @@ FORCED = {
     "store/configurations/orphans.py": "says that checks end undetermined",
     "cli/imports/roster.py": "a file that the person chose is imported, and the version before stays",
     "docs/reference/commands.md": "made from the help",
-    "docs/state-machine.md": "says what comes of it",
-    "docs/how-to/keep-a-register-of-people.md": "the version before stays",
-    "docs/how-to/keep-an-address-base.md": "says that checks wait then",
+    "docs/contributors/state-machine.md": "says what comes of it",
+    "docs/administrators/keep-a-register-of-people.md": "the version before stays",
+    "docs/administrators/keep-an-address-base.md": "says that checks wait then",
 }
 """Where `--force` is spoken of, and why nothing is lost unsaid."""
 

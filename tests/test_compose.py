@@ -29,7 +29,7 @@ from tests.docs.terminal import Terminal
 from tests.rigs.servers import NoServer, PostgreSQL, Valkey, postgresql_bindir
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "how-to" / "run-workers.md"
+PAGE = ROOT / "docs" / "operators" / "run-workers.md"
 SERVICES = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
 PATIENCE = 100.0
 

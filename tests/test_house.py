@@ -127,7 +127,8 @@ def test_the_search_for_registries_and_paths_finds_them(line: str) -> None:
 
 def locked(lock: str) -> dict[str, list[Version]]:
     pins: dict[str, list[Version]] = {}
-    for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / lock).read_text(), re.MULTILINE):
+    text = (ROOT / "requirements" / f"{lock}.txt").read_text()
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.MULTILINE):
         pins.setdefault(name, []).append(Version(version))
     return pins
 
@@ -135,12 +136,12 @@ def locked(lock: str) -> dict[str, list[Version]]:
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
-        ("requirements.txt", ["service", "zones"]),
-        ("requirements-dev.txt", ["service", "zones", "dev"]),
-        ("requirements-bench.txt", ["service", "zones", "dev", "bench"]),
-        ("requirements-platform.txt", ["service", "zones", "platform"]),
-        ("requirements-browser.txt", ["service", "zones", "dev", "platform", "browser"]),
-        ("requirements-examples.txt", ["examples"]),
+        ("service", ["service", "zones"]),
+        ("dev", ["service", "zones", "dev"]),
+        ("bench", ["service", "zones", "dev", "bench"]),
+        ("platform", ["service", "zones", "platform"]),
+        ("browser", ["service", "zones", "dev", "platform", "browser"]),
+        ("examples", ["examples"]),
     ],
 )
 def test_a_lock_holds_what_pyproject_asks_for(lock: str, extras: list[str]) -> None:
@@ -149,22 +150,24 @@ def test_a_lock_holds_what_pyproject_asks_for(lock: str, extras: list[str]) -> N
     pins = locked(lock)
     for requirement in map(Requirement, asked):
         name = re.sub(r"[-_.]+", "-", requirement.name).lower()
-        assert name in pins, f"{name} is not in {lock}; run `make lock`"
+        assert name in pins, f"{name} is not in requirements/{lock}.txt; run `make lock`"
         assert all(version in requirement.specifier for version in pins[name]), f"{name}: run `make lock`"
 
 
 def test_every_locked_package_has_hashes() -> None:
-    for lock in sorted(path.name for path in ROOT.glob("requirements*.txt")):
-        text = (ROOT / lock).read_text()
+    locks = sorted((ROOT / "requirements").glob("*.txt"))
+    assert len(locks) == 6
+    for lock in locks:
+        text = lock.read_text()
         entries = re.findall(r"^[\w.-]+==.*(?:\n    --hash=sha256:[0-9a-f]{64}.*)+", text, re.MULTILINE)
         assert len(entries) == len(re.findall(r"^[\w.-]+==", text, re.MULTILINE)) > 0
 
 
 def test_tests_run_on_the_versions_that_the_service_runs_on() -> None:
-    service = locked("requirements.txt")
-    for other in (locked(f"requirements-{name}.txt") for name in ("dev", "bench", "platform", "browser")):
+    service = locked("service")
+    for other in (locked(name) for name in ("dev", "bench", "platform", "browser")):
         assert {name: other.get(name) for name in service} == service
-    examples = locked("requirements-examples.txt")
+    examples = locked("examples")
     assert {name: examples[name] for name in service if name in examples} == {
         name: service[name] for name in service if name in examples
     }

@@ -16,7 +16,8 @@ from tests.adapters.zone_import.documents import shapefile, square, write, zippe
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ("sh", "make", "awk", "grep", "sed", "date", "rm", "touch", "dirname", "readlink", "ldd", "uname", "cat")
-COUNTED = re.compile(r"\.venv: installing the (\d+) packages of requirements\.txt, about a minute with pip \.\.\.")
+LOCK = "requirements/service.txt"
+COUNTED = re.compile(rf"\.venv: installing the (\d+) packages of {LOCK}, about a minute with pip \.\.\.")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def test_each_step_has_a_line_and_the_output_is_one_document(told: tuple[str, li
     counted = COUNTED.fullmatch(installing)
     assert counted
     packages = int(counted[1])
-    assert packages == len(re.findall(r"^[\w.-]+==", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE))
+    assert packages == len(re.findall(r"^[\w.-]+==", (ROOT / LOCK).read_text("utf-8"), re.MULTILINE))
     assert fetched == [f".venv: fetched {count} of {packages}" for count in range(10, packages + 1, 10)]
     assert unpacking == ".venv: unpacking, which takes as long again ..."
     assert re.fullmatch(r"\.venv: done in \d+ s", done)
@@ -100,7 +101,8 @@ def test_what_fails_to_install_fails_and_is_said(tmp_path: Path) -> None:
     """The lines go through a filter, which must not swallow how pip ended."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     subprocess.run([sys.executable, "-m", "venv", tmp_path / ".venv"], check=True)
-    (tmp_path / "requirements.txt").write_text("no-such-package-of-jurat==1 --hash=sha256:" + "0" * 64 + "\n")
+    (tmp_path / LOCK).parent.mkdir()
+    (tmp_path / LOCK).write_text("no-such-package-of-jurat==1 --hash=sha256:" + "0" * 64 + "\n")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     ran = subprocess.run(
         ["make", ".venv/.service", f"PYTHON={sys.executable}"],

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, make_url, text
 
 from config.settings import Settings
 from jurat.database import NO_FILE, is_unfit, make_no_file, reader, state_of
+from worker.installation import newest_revision
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger("jurat.worker")
 
 _OLDEST = {"postgresql": (16,), "sqlite": (3, 38)}
-_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations" / "versions"
 
 
 def missing_file(settings: Settings) -> str | None:
@@ -72,7 +72,7 @@ def look(service: Service) -> None:
     try:
         with reader(service.database).begin() as connection:
             revision = connection.execute(text("SELECT version_num FROM jurat_alembic_version")).scalar()
-        if revision != max(_MIGRATIONS.glob("[0-9]*.py")).name.partition("_")[0]:
+        if revision != newest_revision():
             from store.schema.migrations import (  # loads alembic, which checks do not need
                 ADVICE,
                 SchemaStatus,
@@ -141,7 +141,7 @@ _ADVICE = {
     "connection option": "correct what follows the ? in JURAT_DATABASE_URL",
     "(resolve|translate) host": "correct the host in JURAT_DATABASE_URL",
     "database .* does not exist": "make it and run `bin/jurat db upgrade`, or correct its name in JURAT_DATABASE_URL",
-    "permission denied": "give this user the role that its process needs (docs/how-to/separate-roles.md)",
+    "permission denied": "give this user the role that its process needs (docs/operators/separate-roles.md)",
     "connection timeout|connection timed out": "look whether it hangs, or correct the host in JURAT_DATABASE_URL",
     "timeout": "look in pg_stat_activity who holds a lock, or what takes so long",
     "not answered": "look whether it hangs",

@@ -21,7 +21,7 @@ _DEFAULT_PORT = "5432"
 
 def newest_revision() -> str:
     """The newest migration that this program knows. By its file: to ask alembic costs a worker megabytes."""
-    return max(path.name.split("_", 1)[0] for path in _MIGRATIONS.glob("[0-9]*.py"))
+    return max(path.stem for path in _MIGRATIONS.glob("[0-9]*.py"))
 
 
 def installation(database_url: str) -> str:

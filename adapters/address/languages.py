@@ -43,7 +43,7 @@ class Language:
 
     `endings` are the kinds of way that are written onto a name ("Lindenstr."), from each spelling to the kind.
     `spellings` are letters and phrases with a second spelling ("ue" for "ü"), from the second to the first. What the
-    keys of `table` mean stands in docs/addresses.md.
+    keys of `table` mean stands in docs/contributors/how-an-address-is-decided.md.
     """
 
     code: str

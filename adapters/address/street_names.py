@@ -19,7 +19,10 @@ from typing import Any
 from adapters.address.languages import ELIDED, ELISION, ROMAN, VOWELS, Language, fold, language
 
 THRESHOLD = 0.75
-"""Names at least this much alike may be the same street with a slip of the pen. Measured: docs/addresses.md."""
+"""Names at least this much alike may be one street, misspelled.
+
+Measured: docs/contributors/how-an-address-is-decided.md.
+"""
 
 CONFIRMED = 0.66
 """A word with two slips is a misspelled one if it is at least this much alike (two wrong letters of six) and stands in

@@ -5,7 +5,8 @@ Family and given names are compared apart, by rules that a person would give, an
 `exact` and `compatible` may confirm a record, and only one whose number matched; a name is never a key.
 
 What may be another person's name weighs as doubt, and doubts of both parts add up: García is compatible with García
-López where the given names are the same, not where these too are the same in part only. docs/names.md has examples.
+López where the given names are the same, not where these too are the same in part only.
+docs/contributors/how-names-are-compared.md has examples.
 """
 
 from __future__ import annotations

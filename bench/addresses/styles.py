@@ -1,4 +1,4 @@
-"""How people of a language write addresses: what they shorten, what they add, and streets that exist nowhere.
+"""Describes how people of a language write addresses: what they shorten and add, and streets that do not exist.
 
 Nothing here is taken from the tables of `adapters/address/names/`: the benches ask what people type, and not what the
 rule is known to read.

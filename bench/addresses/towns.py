@@ -1,4 +1,4 @@
-"""Towns that nobody has seen: their streets, houses and true positions, in many styles of naming. All is invented."""
+"""Invents towns with streets, houses and true positions, in many styles of naming."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.address_queries import Row
+from bench.addresses.queries import Row
 from bench.addresses.styles import ENGLISH, FRENCH, GERMAN, ITALIAN, SPANISH, Style
 
 METRES_PER_DEGREE = 111_320.0

@@ -1,4 +1,4 @@
-"""The zones that addresses are asked for: those of a file, or invented ones that cut a box into cells."""
+"""Reads the zones that addresses are asked for from a file, or cuts a box into invented ones."""
 
 from __future__ import annotations
 

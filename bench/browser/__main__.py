@@ -1,4 +1,4 @@
-"""Times the way from Confirm to the word on the page, in Chromium: `make bench-browser`.
+"""Times the way from Confirm to the outcome on the page, in Chromium: `make bench-browser`.
 
     python -m bench.browser                        100 people, on both ways to run the platform
     python -m bench.browser --confirmations 30
@@ -19,9 +19,9 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from bench.flow.figures import Figure, percentile
-from bench.flow.report import table
-from bench.speed.machine import Usage, processor
+from bench.rig.figures import Figure, percentile
+from bench.rig.machine import Usage, processor
+from bench.rig.report import figure_table
 from examples.sources.server import Sources
 from tests.examples.platform.browser.chromium import ARGUMENTS, binary, lacking
 from tests.examples.platform.browser.stage import Fleet
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     foreign = (Usage.now({}) - before).foreign_share
     figures.append(Figure("CPU of the machine that went to processes of others", foreign * 100, unit="%"))
     print(f"{processor()}, {options.confirmations} confirmations each\n")
-    print(table([figure.as_data() for figure in figures]))
+    print(figure_table(figure.as_data() for figure in figures))
     return 0 if all(figure.kept for figure in figures) else 1
 
 

@@ -4,7 +4,7 @@
     python -m bench.faults kill sigstop --seed 7        two of them with another seed
     python -m bench.faults --short --checks 300         those that end soon
     python -m bench.faults --table                      show what is in the file
-    python -m bench.faults --write-docs                 put it into docs/reliability.md
+    python -m bench.faults --write-docs                 put it into docs/contributors/faults.md
 
 Rows go to a file of JSON lines. A scenario that stands there with the same seed, size and commit is not run again.
 Ends with 1 when a promise was broken or a figure missed.
@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from bench.faults import page, table
-from bench.faults.runner import revision, run
+from bench.faults.report import REPORT, results, table
+from bench.faults.runner import run
 from bench.faults.scenarios import ALL, BY_NAME
-from bench.faults.supervisor import ROOT
-from bench.faults.table import Row
+from bench.rig import ROOT
+from bench.rig.report import Row, append, read, revision
 
 SHORT_CHECKS = 300
 SHORT_SLACK = 3.0
@@ -29,21 +28,19 @@ SHORT_SLACK = 3.0
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
-    file: Path = options.file or ROOT / "build" / ("faults-short.jsonl" if options.short else "faults.jsonl")
     if options.table or options.write_docs:
-        rows = table.read(file)
+        rows = read(options.file)
         if options.write_docs:
             try:
-                page.write(ROOT / "docs" / "reliability.md", rows, ALL)
+                REPORT.write(results(rows, ALL))
             except ValueError as error:
-                print(f"{file}: {error}", file=sys.stderr)
-                return 2
-        print(table.markdown(rows))
+                return REPORT.fail(str(error))
+        print(table(rows))
         return 0
     if options.anew:
-        file.unlink(missing_ok=True)
-    bad = sum(bool(row["missed"]) for row in _rows(options, file))
-    print(table.markdown(table.read(file)))
+        options.file.unlink(missing_ok=True)
+    bad = sum(bool(row["missed"]) for row in _rows(options))
+    print(table(read(options.file)))
     return 1 if bad else 0
 
 
@@ -54,19 +51,20 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--checks", type=int, help="submits in each scenario (default 2000 or its own, short 300)")
     parser.add_argument("--short", action="store_true", help="fewer and shorter faults")
     parser.add_argument("--slack", type=float, help="how many times as long a limit of time is (default 1, short 3)")
-    parser.add_argument("--file", type=Path, help="where rows are kept (default build/faults.jsonl)")
     parser.add_argument("--anew", action="store_true", help="forget the rows in the file")
-    parser.add_argument("--table", action="store_true", help="run nothing, show the file")
-    parser.add_argument("--write-docs", action="store_true", help="run nothing, put the file into docs/reliability.md")
+    REPORT.add_options(parser)
+    parser.set_defaults(file=None)
     options = parser.parse_args(arguments)
+    options.file = options.file or ROOT / "build" / ("faults-short.jsonl" if options.short else REPORT.file)
     for name in options.scenario:
         if name not in BY_NAME:
             parser.error(f"there is no scenario {name!r}; there are: {', '.join(BY_NAME)}")
     return options
 
 
-def _rows(options: argparse.Namespace, file: Path) -> list[Row]:
-    """The row of each chosen scenario and seed, from the file where it stands there, else run now."""
+def _rows(options: argparse.Namespace) -> list[Row]:
+    """The row of each chosen scenario and seed, from the file where it has it, else run now."""
+    file = options.file
     chosen = [BY_NAME[name] for name in options.scenario] or [one for one in ALL if one.short or not options.short]
     slack = options.slack or (SHORT_SLACK if options.short else 1.0)
     now = revision()
@@ -75,9 +73,7 @@ def _rows(options: argparse.Namespace, file: Path) -> list[Row]:
         for scenario in chosen:
             checks = options.checks or (SHORT_CHECKS if options.short else scenario.checks)
             key = (scenario.name, seed, checks, now)
-            kept = [
-                row for row in table.read(file) if (row["scenario"], row["seed"], row["wanted"], row["revision"]) == key
-            ]
+            kept = [row for row in read(file) if (row["scenario"], row["seed"], row["wanted"], row["revision"]) == key]
             if kept:
                 print(f"{scenario.name}, seed {seed}: in {file} already", file=sys.stderr)
                 rows.append(kept[-1])
@@ -88,7 +84,7 @@ def _rows(options: argparse.Namespace, file: Path) -> list[Row]:
             print(f"{scenario.name}, seed {seed} …", file=sys.stderr, flush=True)
             logs = file.parent / "faults-logs"
             row = run(scenario, checks=checks, seed=seed, short=options.short, slack=slack, kept=logs)
-            table.append(file, {**row, "wanted": checks})
+            append(file, {**row, "wanted": checks})
             verdict = "; ".join(row["missed"]) or "kept every promise"
             print(f"    {verdict} ({row['spent_s']:.0f} s)", file=sys.stderr, flush=True)
             rows.append(row)

@@ -1,7 +1,7 @@
-"""Whether a run kept every promise: a pure function over its history, which knows nothing of how jurat works inside.
+"""Checks whether a run kept every promise, from its history alone.
 
-Access is added up here anew, for the one rule that the runs use (all questions must be accepted, one round each),
-because the code under test must not be its own judge.
+Access is computed here a second time, for the one rule that the runs use (all questions must be accepted, one round
+each): the code under test must not be its own judge.
 """
 
 from __future__ import annotations

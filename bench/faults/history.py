@@ -1,4 +1,4 @@
-"""What is known after a run: what the web tier was told, what the database holds, and what the source was asked."""
+"""Holds what is known after a run: what the web tier saw, what the database has, and what the source was asked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Every move of a check from one state to another, written down by a trigger of ours in the transaction that makes it.
+"""Records every change of a check's state, by a trigger in the same transaction.
 
 The workers know nothing of it. From these rows it is known which worker held what at the moment of a fault, to the
-statement, and when somebody else took it.
+statement, and when another worker claimed it.
 """
 
 from __future__ import annotations

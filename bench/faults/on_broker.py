@@ -1,4 +1,4 @@
-"""Faults of the broker, and of what is in it."""
+"""Breaks the broker, and puts malformed messages into it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from redis import Redis
 
 from bench.faults.rabbitmq import BELLS, binary
 from bench.faults.scenario import Scenario
-from bench.faults.stage import Setting, Stage, waited
+from bench.faults.stage import Setting, Stage
+from bench.rig.unit import waited
 
 _Message = TypeVar("_Message")
 
@@ -84,8 +85,8 @@ def _no_broker(stage: Stage) -> float | None:
     without = stage.rate()
     with Stage(Setting(), stage.checks, stage.seed, short=stage.short) as usual:
         with_one = usual.rate()
-    stage.reporter |= {"rate": round(without, 1), "rate_with_one": round(with_one, 1)}
-    stage.reporter["rate_share"] = round(without / with_one, 2)
+    stage.notes |= {"rate": round(without, 1), "rate_with_one": round(with_one, 1)}
+    stage.notes["rate_share"] = round(without / with_one, 2)
     return None
 
 

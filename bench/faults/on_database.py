@@ -1,4 +1,4 @@
-"""Faults of the database, and of the way to it."""
+"""Breaks the database, and the way to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from sqlalchemy.exc import DBAPIError
 
 from bench.faults.proxy import Mode
 from bench.faults.scenario import Scenario
-from bench.faults.stage import Setting, Stage, until
+from bench.faults.stage import Setting, Stage
+from bench.rig.unit import until
 from store.queue.leases import LEASE
 from tests.rigs.pgbouncer import PgBouncer, pgbouncer_binary
 from tests.rigs.servers import NoServer, PostgreSQL
@@ -65,7 +66,7 @@ def _read_only(stage: Stage) -> float | None:
     stage.over(5.0 if stage.short else 30.0, begin=0.3, end=0.8)
     _takes_writes(stage, "on")
     recovery = stage.all_settle()
-    stage.reporter["said_away"] = sum(unit.said('"event": "database away"') for unit in stage.units)
+    stage.notes["said_away"] = sum(unit.said('"event": "database away"') for unit in stage.units)
     return recovery
 
 
@@ -148,7 +149,7 @@ def _disk_full(stage: Stage) -> float | None:
         stage.postgresql.kill()
         stage.postgresql.start()
         longest = max(longest, stage.all_settle())
-    stage.reporter["said_away"] = sum(unit.said('"event": "database away"') for unit in stage.units)
+    stage.notes["said_away"] = sum(unit.said('"event": "database away"') for unit in stage.units)
     return longest
 
 

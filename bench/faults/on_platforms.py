@@ -1,4 +1,4 @@
-"""Faults of the platform: a neighbour in the same database that behaves badly without dying."""
+"""Has the platform misbehave in the same database, without breaking it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from sqlalchemy import text
 
 from bench.faults.scenario import Scenario
-from bench.faults.stage import Setting, Stage, until, waited
+from bench.faults.stage import Setting, Stage
+from bench.rig.unit import until, waited
 from store.queue.sources import Sources
 
 _SLOTS = 8
@@ -29,7 +30,7 @@ def _open_transactions(stage: Stage) -> float | None:
     stage.web.allow(len(stage.web.submits) + 2 * (_MANY + 1) + _MANY // 2)  # some are rolled back
     stage.web.finish(60)
     chosen = stage.column("SELECT DISTINCT participant FROM jurat_checks WHERE state <> 'settled'")[: _MANY + 1]
-    stage.reporter["rows_held"] = len(chosen)
+    stage.notes["rows_held"] = len(chosen)
     with ExitStack() as open_ones:
         for participants in (chosen[:1], chosen[1:]):
             platform = open_ones.enter_context(stage.service.database.execution_options(jurat_bounded=False).connect())
@@ -46,12 +47,12 @@ def _open_transactions(stage: Stage) -> float | None:
         leased = (
             "SELECT count(DISTINCT participant) FROM jurat_checks WHERE state = 'leased' AND participant = ANY(:of)"
         )
-        stage.reporter["looked_up_meanwhile"] = stage.scalar(leased, of=chosen)
+        stage.notes["looked_up_meanwhile"] = stage.scalar(leased, of=chosen)
     took = waited(lambda: stage.unsettled() == 0, 60, "not everything is settled after the transactions ended")
     before, during = _p99(stage, 0, without), _p99(stage, begun, begun + whole)
-    stage.reporter |= {"p99_without_s": round(before, 3), "p99_with_s": round(during, 3)}
-    stage.reporter["p99_times"] = round(max(during, _SHORTEST_P99) / max(before, _SHORTEST_P99), 2)
-    stage.reporter["given_up"] = stage.scalar("SELECT count(*) FROM jurat_verdicts WHERE reason = 'worker_lost'")
+    stage.notes |= {"p99_without_s": round(before, 3), "p99_with_s": round(during, 3)}
+    stage.notes["p99_times"] = round(max(during, _SHORTEST_P99) / max(before, _SHORTEST_P99), 2)
+    stage.notes["given_up"] = stage.scalar("SELECT count(*) FROM jurat_verdicts WHERE reason = 'worker_lost'")
     return took
 
 

@@ -1,4 +1,4 @@
-"""Faults of the source, and checks that are faults themselves."""
+"""Breaks the source, and submits checks that kill whoever looks them up."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 
 from bench.faults.scenario import Scenario
-from bench.faults.source import Mood, number_of
 from bench.faults.stage import Setting, Stage
+from bench.rig.register import number_of
+from bench.rig.source import Mood
 from jurat.vocabulary import Reason
 
 POISONED = (31, 77)
@@ -21,7 +22,7 @@ def _in_mood(mood: Mood, seconds: float) -> Callable[[Stage], float | None]:
         stage.over(5.0 if stage.short else seconds, begin=0.2, end=0.9)
         stage.register.mood = Mood.WELL
         took = stage.all_settle()
-        stage.reporter["troubled"] = stage.register.troubled.total()
+        stage.notes["troubled"] = stage.register.troubled
         return took
 
     return run
@@ -44,9 +45,9 @@ def _poison(stage: Stage) -> float | None:
     stage.drain(120)
     lost = "SELECT count(*) FROM jurat_verdicts WHERE reason = 'worker_lost'"
     mine = " AND check_id IN ({})".format(", ".join(f"'{check}'" for check in ids))
-    stage.reporter["poison_given_up"] = stage.scalar(lost + mine)
-    stage.reporter["innocent_given_up"] = stage.scalar(lost) - stage.reporter["poison_given_up"]
-    stage.reporter["most_lost_leases"] = stage.scalar("SELECT max(lost_leases) FROM jurat_checks")
+    stage.notes["poison_given_up"] = stage.scalar(lost + mine)
+    stage.notes["innocent_given_up"] = stage.scalar(lost) - stage.notes["poison_given_up"]
+    stage.notes["most_lost_leases"] = stage.scalar("SELECT max(lost_leases) FROM jurat_checks")
     return stage.all_settle()
 
 

@@ -1,14 +1,14 @@
-"""Faults of the workers themselves."""
+"""Kills, stops and reconfigures workers."""
 
 from __future__ import annotations
 
 import signal
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 from bench.faults.scenario import Scenario
-from bench.faults.stage import TIMEOUT, Setting, Stage, until
+from bench.faults.stage import TIMEOUT, Setting, Stage
+from bench.rig.unit import clock, until
 from store.queue.leases import LEASE
 
 
@@ -48,7 +48,7 @@ def _sigterm(stage: Stage) -> float | None:
             unit.ended(30)
             stage.most("longest_exit_s", time.monotonic() - begun)
     stage.throughput(1.0)
-    stage.reporter["unclean_exits"] = sum(unit.ends.total() - unit.ends[0] for unit in stage.units)
+    stage.notes["unclean_exits"] = sum(unit.ends.total() - unit.ends[0] for unit in stage.units)
     return stage.all_settle()
 
 
@@ -57,19 +57,19 @@ def _sigstop(stage: Stage) -> float | None:
     unit = stage.ready_unit()
     until(lambda: stage.leased() >= stage.setting.slots, 5)
     unit.signal(signal.SIGSTOP)
-    stage.reporter["held_at_stop"] = stage.leased()
+    stage.notes["held_at_stop"] = stage.leased()
     stage.over(2 * LEASE, begin=0.5, end=0.9)
     stage.remember()
     # What another worker holds now under a later fence is what a stale write would hit.
     held_again = "SELECT count(*) FROM jurat_checks WHERE lost_leases > 0 AND state = 'leased'"
     until(lambda: stage.scalar(held_again) > 0, LEASE)
-    stage.reporter["held_again"] = stage.scalar(held_again)
-    stage.reporter["claimed_again"] = stage.scalar("SELECT count(*) FROM jurat_checks WHERE lost_leases > 0")
+    stage.notes["held_again"] = stage.scalar(held_again)
+    stage.notes["claimed_again"] = stage.scalar("SELECT count(*) FROM jurat_checks WHERE lost_leases > 0")
     unit.signal(signal.SIGCONT)
     stage.throughput(1.0)
     took = stage.all_settle()
     time.sleep(2)
-    stage.reporter["writes_refused"] = sum(one.said("write refused") for one in stage.units)
+    stage.notes["writes_refused"] = sum(one.said("write refused") for one in stage.units)
     return took
 
 
@@ -93,7 +93,7 @@ def _configurations(stage: Stage) -> float | None:
     stage.over(pause, begin=0.6, end=1.0)
     took = stage.all_settle()
     used = stage.scalar("SELECT count(DISTINCT config_version) FROM jurat_verdicts")
-    stage.reporter |= {"versions_used": used, "versions_applied": second - first + 2}
+    stage.notes |= {"versions_used": used, "versions_applied": second - first + 2}
     return took
 
 
@@ -120,11 +120,11 @@ def _wrong_key(stage: Stage) -> float | None:
     stage.throughput(1.0)
     took = stage.drain(120)
     reason = "SELECT count(*) FROM jurat_verdicts WHERE reason = '{}'"
-    stage.reporter["unreadable"] = stage.scalar(reason.format("answer_unreadable"))
-    stage.reporter["claimed_by_wrong"] = stage.scalar(
+    stage.notes["unreadable"] = stage.scalar(reason.format("answer_unreadable"))
+    stage.notes["claimed_by_wrong"] = stage.scalar(
         "SELECT count(*) FROM bench_moves WHERE state = 'leased' AND worker = 'worker0'"
     )
-    stage.reporter["said_key_missing"] = wrong.said(_KEY_MISSING)
+    stage.notes["said_key_missing"] = wrong.said(_KEY_MISSING)
     return took
 
 
@@ -135,21 +135,12 @@ def _clocks(stage: Stage) -> float | None:
     took = _kills(stage, 30)
     now = datetime.now(UTC)
     skews = [abs((unit.said_last_at() - now).total_seconds()) / 3600 for unit in stage.units]
-    stage.reporter["clocks_off_h"] = round(sorted(skews)[-2], 2)
+    stage.notes["clocks_off_h"] = round(sorted(skews)[-2], 2)
     return took
 
 
-def _faketime() -> str:
-    return next(map(str, Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), "")
-
-
-def _clock(offset: str) -> tuple[str, ...]:
-    # Not the command `faketime`: it stays as a parent, and takes the signals that are meant for the worker.
-    return ("env", f"LD_PRELOAD={_faketime()}", f"FAKETIME={offset}", "DONT_FAKE_MONOTONIC=1")
-
-
 def _no_faketime() -> str | None:
-    return None if _faketime() else "faketime is not installed (Debian: apt-get install faketime)"
+    return None if clock("+2h") else "faketime is not installed (Debian: apt-get install faketime)"
 
 
 SCENARIOS = (
@@ -205,7 +196,7 @@ SCENARIOS = (
         "clocks",
         "one worker's clock 2 h ahead, one's 2 h behind, workers killed",
         _clocks,
-        setting=Setting(prefixes=(_clock("+2h"), _clock("-2h")), concurrency=64),
+        setting=Setting(prefixes=(clock("+2h"), clock("-2h")), concurrency=64),
         limits={"repeated_a_slot": 1, "leased_again_s": LEASE + 2, "submit_errors": 0},
         at_least={"leases_cut": 6, "clocks_off_h": 1.9},
         undetermined=frozenset({"worker_lost"}),

@@ -1,8 +1,10 @@
-"""A TCP proxy that breaks connections in the ways in which networks break them, switched while it runs.
+"""A TCP proxy that breaks connections as networks break them, and is switched while it runs.
 
-with Proxy(port) as proxy:
-proxy.mode = Mode.HANG      # bytes wait in the proxy until the mode is PASS again
-proxy.cut()                 # the connections of now are gone, and neither side is told
+Its mode holds for the connections of now and for new ones.
+
+    with Proxy(port) as proxy:
+        proxy.mode = Mode.HANG      # bytes wait in the proxy until the mode is PASS again
+        proxy.cut()                 # the connections of now are gone, and neither side is told
 """
 
 from __future__ import annotations

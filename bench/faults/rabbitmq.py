@@ -1,4 +1,4 @@
-"""A RabbitMQ server on free loopback ports, where one is installed (Debian: `apt-get install rabbitmq-server`)."""
+"""Runs a RabbitMQ server on free loopback ports, where one is installed (Debian: `apt-get install rabbitmq-server`)."""
 
 from __future__ import annotations
 

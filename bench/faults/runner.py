@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,8 @@ from bench.faults import moves
 from bench.faults.checker import Kind, repeated, violations
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Stage
-from bench.faults.supervisor import ROOT
+from bench.rig.figures import percentile
+from bench.rig.report import now, revision
 
 _SHOWN = 10
 _STOPPING = 20.0
@@ -25,17 +24,6 @@ _STOPPING = 20.0
 
 _ASKED = {0, -signal.SIGKILL, -signal.SIGTERM}
 """Exit codes of workers that were told to end; SIGTERM where one was still starting."""
-
-
-def revision() -> str:
-    """The commit that runs, with a plus where files differ from it; "unknown" outside of a clone."""
-    try:
-        told = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return told.stdout.strip()
 
 
 def run(scenario: Scenario, *, checks: int, seed: int, short: bool, slack: float, kept: Path) -> dict[str, Any]:
@@ -76,7 +64,7 @@ def run(scenario: Scenario, *, checks: int, seed: int, short: bool, slack: float
             "recovery_s": _rounded(recovery_s),
             "drained_s": _rounded(drained_s),
             "rate": round(len(history.dump.verdicts) / spent, 1),
-            "submit_p99_s": round(seconds[int(0.99 * len(seconds))], 3) if seconds else None,
+            "submit_p99_s": round(percentile(seconds, 0.99), 3) if seconds else None,
             "submit_max_s": round(seconds[-1], 3) if seconds else None,
             "submit_errors": stage.web.errors + len(stage.web.bugs),
             "refused_writes": sum(unit.said("write refused") for unit in stage.units),
@@ -88,15 +76,15 @@ def run(scenario: Scenario, *, checks: int, seed: int, short: bool, slack: float
             "stubborn": stubborn,
             "gave_up": gave_up,
             **leases,
-            **stage.reporter,
-            "bugs": (stage.web.bugs + stage.register.failures)[:_SHOWN],
+            **stage.notes,
+            "bugs": (stage.web.bugs + stage.source.failures)[:_SHOWN],
             "violations": [f"{one.kind} {one.subject}: {one.detail}" for one in found[:_SHOWN]],
             "short": short,
             "slack": slack,
             "set_up_s": round(set_up_s, 1),
             "spent_s": round(time.monotonic() - begun, 1),
             "revision": revision(),
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "at": now(),
         }
         if stage.kills:
             row["repeated_a_slot"] = round(row["repeated"] / (len(stage.kills) * scenario.setting.slots), 2)

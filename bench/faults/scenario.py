@@ -1,4 +1,4 @@
-"""What a scenario is."""
+"""Defines a scenario: one fault, what it must not exceed, and what shows that it bites."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""Everything that one scenario needs, all of it real: database, broker, register, workers, web tier.
+"""Sets up everything that one scenario needs, all of it real: database, broker, register, workers, web tier.
 
-A stage only sets up and measures. What is broken, and when, is said in `scenarios`.
+A stage only sets up and measures. What is broken, and when, is in the modules `on_…`.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import signal
@@ -19,25 +18,22 @@ from typing import Any, Self
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, make_url
 
 from bench.faults import moves
 from bench.faults.database_dump import dump
 from bench.faults.history import Dump, History
 from bench.faults.proxy import Proxy
 from bench.faults.rabbitmq import RabbitMQ
-from bench.faults.source import Register, description
-from bench.faults.supervisor import Unit
 from bench.faults.web_tier import CONSULTATION, QUESTIONS, WebTier
-from config.configuration import Configuration
-from config.document import Document
-from config.settings import Settings
-from jurat import Client
+from bench.rig.fleet import Fleet
+from bench.rig.register import description
+from bench.rig.source import Register, SourceThread
+from bench.rig.unit import Unit, until, waited
 from jurat.database import parse_url
 from jurat.seal import generate, key_to_text
-from store.schema import migrations
 from tests.rigs.servers import PostgreSQL, Valkey
-from worker.bootstrap import Service, open_service
+from worker.bootstrap import Service
 
 TIMEOUT = 5.0
 """Seconds that a look-up may take, where a setting does not say otherwise."""
@@ -84,7 +80,7 @@ class Stage:
         self.checks = checks
         self.random = random.Random(seed)
         self.seed = seed
-        self.reporter: dict[str, float] = {}
+        self.notes: dict[str, float] = {}
         """What a scenario wants to have in its row."""
         self.earlier: list[Dump] = []
         self.kills: list[moves.Kill] = []
@@ -97,9 +93,10 @@ class Stage:
         self.postgresql: PostgreSQL
         self.valkey: Valkey
         self.register: Register
+        self.source: SourceThread
+        self.fleet: Fleet
         self.service: Service
         self.web: WebTier
-        self.units: list[Unit] = []
         self.rabbitmq: RabbitMQ | None = None
         self.broker_proxy: Proxy | None = None
         self.database_proxy: Proxy | None = None
@@ -123,42 +120,37 @@ class Stage:
             setting.database(self.stack) if setting.database else self.stack.enter_context(PostgreSQL(durable=True))
         )
         self.valkey = self.stack.enter_context(Valkey())
-        self.register = self.stack.enter_context(Register(setting.latency, slow_repeats=setting.slow_repeats))
-        url = self.postgresql.databases.create()
-        private, public = generate()
-        keys = {"JURAT_UNSEAL_KEYS": key_to_text(private), "JURAT_HASH_KEYS": key_to_text(os.urandom(32))}
-        settings = {name[6:].lower(): value for name, value in keys.items()}
-        self.service = open_service(Settings.model_validate({**settings, "database_url": url, "broker_url": "none"}))
-        self.stack.callback(self.service.close)
-        migrations.upgrade(self.service.database)
+        self.register = Register(setting.latency, jitter=0.5, slow_repeats=setting.slow_repeats)
+        self.source = self.stack.enter_context(SourceThread({_REGISTER: self.register}))
+        url, broker = self.postgresql.databases.create(), self._broker()
+        place = make_url(self._between(url))
+        self.fleet = self.stack.enter_context(Fleet(url, broker, self.folder))
+        self.service = self.fleet.service
         with self.service.database.begin() as connection:
             moves.watch(connection)
         self.apply()
-        environment = {
-            **keys,
-            "JURAT_BROKER_URL": self._broker(),
-            "JURAT_PRIVATE_NETWORKS": "127.0.0.1",
-            **setting.environment,
-        }
-        place = make_url(self._between(url))
         for number in range(setting.workers):
-            name = f"worker{number}"
-            prefix = setting.prefixes[number] if number < len(setting.prefixes) else ()
-            named = place.update_query_dict({"application_name": name}).render_as_string(hide_password=False)
-            own = {**environment, "JURAT_DATABASE_URL": named}
+            named = place.update_query_dict({"application_name": f"worker{number}"})
+            own = {**setting.environment, "JURAT_DATABASE_URL": named.render_as_string(hide_password=False)}
             if number < setting.strange:
                 own["JURAT_UNSEAL_KEYS"] = key_to_text(generate()[0])
-            self.units.append(Unit(name, self.folder, own, setting.slots, prefix=prefix))
-        broker = self._broker() if setting.broker else None
-        client = Client(url, broker, key_to_text(public))
-        self.stack.callback(client.close)
+            self.fleet.add(
+                setting.slots,
+                prefix=setting.prefixes[number] if number < len(setting.prefixes) else (),
+                environment=own,
+            )
         engine = create_engine(parse_url(url), pool_pre_ping=True, connect_args=_BOUNDED)
         self.stack.callback(engine.dispose)
-        self.web = WebTier(client, engine, self.folder, self.seed, setting.batch)
+        self.web = WebTier(self.fleet.client, engine, self.folder, self.seed, setting.batch)
         self.stack.callback(self.web.close)
         self.web.start()
         if setting.started:
             self.start_workers()
+
+    @property
+    def units(self) -> list[Unit]:
+        """The workers."""
+        return self.fleet.units
 
     def _between(self, url: str) -> str:
         if self.setting.proxied_database:
@@ -170,18 +162,16 @@ class Stage:
         if not self.setting.broker:
             return "none"
         if self.setting.rabbitmq:
-            if self.rabbitmq is None:
-                self.rabbitmq = self.stack.enter_context(RabbitMQ())
+            self.rabbitmq = self.stack.enter_context(RabbitMQ())
             return self.rabbitmq.url
         if not self.setting.proxied_broker:
             return self.valkey.url
-        if self.broker_proxy is None:
-            self.broker_proxy = self.stack.enter_context(Proxy(self.valkey.port))
+        self.broker_proxy = self.stack.enter_context(Proxy(self.valkey.port))
         return f"redis://127.0.0.1:{self.broker_proxy.port}/0"
 
     def apply(self, **limits: Any) -> int:
         """Apply the configuration; `limits` change its second source. Gives its version."""
-        url, timeout = self.register.url, self.setting.timeout
+        url, timeout = self.source.url(_REGISTER), self.setting.timeout
         document = {
             "environment": "test",
             "sources": {
@@ -199,19 +189,11 @@ class Stage:
                 }
             },
         }
-        return self.service.publisher.apply(Configuration.of(Document.model_validate(document)), "bench")[0]
+        return self.fleet.apply(document)
 
     def start_workers(self) -> None:
-        """Start them and wait until each has its engine.
-
-        Raises TimeoutError with the end of a log.
-        """
-        for unit in self.units:
-            unit.start()
-            self.stack.callback(unit.kill)
-        for unit in self.units:
-            if not until(lambda unit=unit: unit.ready, 60):  # type: ignore[misc]
-                raise TimeoutError(f"{unit.name} does not start:\n{unit.log.read_text(errors='replace')[-2000:]}")
+        """Start them and wait until each has its engine. Raises TimeoutError with the end of a log."""
+        self.fleet.start(_START)
 
     # -- while it runs
 
@@ -260,12 +242,11 @@ class Stage:
 
     def scalar(self, statement: str, **parameters: Any) -> int:
         """One number from the database."""
-        return int(self.column(statement, **parameters)[0] or 0)
+        return self.fleet.scalar(statement, **parameters)
 
     def column(self, statement: str, **parameters: Any) -> list[Any]:
         """One column of rows from the database."""
-        with self.service.database.begin() as connection:
-            return list(connection.execute(text(statement), parameters).scalars())
+        return self.fleet.column(statement, **parameters)
 
     def clock(self) -> float:
         """The time of the database."""
@@ -288,7 +269,7 @@ class Stage:
         return sorted(during if self.troubles else [took for _, took in made])
 
     def unsettled(self) -> int:
-        return self.scalar("SELECT count(*) FROM jurat_checks WHERE state <> 'settled'")
+        return self.fleet.unsettled()
 
     def remember(self) -> None:
         """Dump the database now: what it says must stand until the end."""
@@ -296,11 +277,11 @@ class Stage:
 
     def add(self, name: str, value: float = 1) -> None:
         """Count something in the notes."""
-        self.reporter[name] = round(self.reporter.get(name, 0) + value, 3)
+        self.notes[name] = round(self.notes.get(name, 0) + value, 3)
 
     def most(self, name: str, value: float) -> None:
         """Keep the largest of something in the notes."""
-        self.reporter[name] = round(max(self.reporter.get(name, 0), value), 3)
+        self.notes[name] = round(max(self.notes.get(name, 0), value), 3)
 
     # -- after the fault
 
@@ -386,30 +367,16 @@ class Stage:
             submits=tuple(self.web.submits),
             dump=dump(self.service.database),
             earlier=tuple(self.earlier),
-            asked=dict(self.register.asked),
+            asked=dict(self.register.counts),
             undetermined=undetermined,
         )
 
 
+_REGISTER = "professionals"
+"""What the source is asked as."""
+_START = 60.0
+"""Seconds that workers have to start."""
 _SETTLED = '"event": "settled"'
 _TRICKLE = 0.25
 """Seconds between two small lots of submits while we wait for every worker to show itself."""
 _BOUNDED = {"connect_timeout": 3, "prepare_threshold": None}
-
-
-def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether `condition` comes to hold within so many seconds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def waited(condition: Callable[[], bool], seconds: float, complaint: str) -> float:
-    """How many seconds it took until the condition held. Raises TimeoutError with `complaint`."""
-    begun = time.monotonic()
-    if not until(condition, seconds):
-        raise TimeoutError(f"{complaint} within {seconds:g} s")
-    return time.monotonic() - begun

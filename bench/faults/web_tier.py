@@ -1,4 +1,4 @@
-"""A web tier that submits while things break, and writes down what it was told."""
+"""A web tier that submits while things break, and writes down what came of each submit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from bench.faults.history import Fate, Submit
-from bench.faults.source import FAMILY, GIVEN, number_of, right_outcome
+from bench.rig.register import answer, right_outcome
 from jurat import Client, Submission
 from jurat.ids import uuid7
 
@@ -150,6 +150,6 @@ def _submission(index: int) -> Submission:
         consultation=CONSULTATION,
         participant=f"p-{index // len(QUESTIONS)}",
         question=QUESTIONS[index % len(QUESTIONS)],
-        answer={"number": number_of(index), "family_name": FAMILY, "given_name": GIVEN},
+        answer=answer(index),
         id=uuid7(),
     )

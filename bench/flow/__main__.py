@@ -3,7 +3,7 @@
     python -m bench.flow                                   everything, some 30 minutes
     python -m bench.flow quota breaker --seconds 60        some of it, shorter
     python -m bench.flow --table                           what came of the last run of each
-    python -m bench.flow --write-docs                      the same, into docs/performance.md
+    python -m bench.flow --write-docs                      the same, into docs/contributors/performance.md
 
 Rows go to a file of JSON lines. Ends with 1 when a figure is missed.
 """
@@ -13,34 +13,20 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from bench.faults.runner import revision
-from bench.faults.supervisor import ROOT
-from bench.faults.table import append, read
-from bench.flow import report
+from bench.flow.report import REPORT, latest, tables
 from bench.flow.scenarios import SCENARIOS, Scenario, Size
-from bench.speed.machine import Usage, processor
-from bench.speed.rig import Rig
-
-PAGE = ROOT / "docs" / "performance.md"
+from bench.rig.machine import Usage
+from bench.rig.report import append, head, missed, now, read, stamp, tell
+from bench.rig.servers import Rig
 
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
-    file: Path = options.file or ROOT / "build" / "bench-flow.jsonl"
     if options.write_docs or options.table:
-        rows = report.latest(read(file))
-        try:
-            if options.write_docs:
-                report.write(PAGE, rows)
-        except ValueError as error:
-            print(f"bench-flow: {error}", file=sys.stderr)
-            return 2
-        print(report.tables(rows))
-        return _ended(rows)
+        rows = latest(read(options.file))
+        return REPORT.show(options, rows, tables, head) or tell("MISSED", missed(rows))
     measured = []
     with Rig() as rig:
         for scenario in SCENARIOS:
@@ -48,17 +34,10 @@ def main(arguments: list[str]) -> int:
                 continue
             print(f"{scenario.name}: {scenario.title} …", file=sys.stderr, flush=True)
             row = _measured(scenario, rig, options)
-            append(file, row)
+            append(options.file, row)
             measured.append(row)
-            print(report.tables([row]) + "\n", flush=True)
-    return _ended(measured)
-
-
-def _ended(rows: list[Any]) -> int:
-    missed = report.missed(rows)
-    for sentence in missed:
-        print(f"MISSED {sentence}", file=sys.stderr)
-    return 1 if missed else 0
+            print(tables([row]) + "\n", flush=True)
+    return tell("MISSED", missed(measured))
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -72,9 +51,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--checks", type=int, default=usual.checks, help="that wait (default %(default)d)")
     parser.add_argument("--workers", type=int, default=usual.workers, help="at the quota (default %(default)d)")
-    parser.add_argument("--file", type=Path, help="where rows are kept (default build/bench-flow.jsonl)")
-    parser.add_argument("--table", action="store_true", help="run nothing, show what came of the last runs")
-    parser.add_argument("--write-docs", action="store_true", help="run nothing, put that on the page")
+    REPORT.add_options(parser)
     options = parser.parse_args(arguments)
     for name in options.scenarios:
         if name not in names:
@@ -91,10 +68,8 @@ def _measured(scenario: Scenario, rig: Rig, options: argparse.Namespace) -> dict
     begun, before = time.monotonic(), Usage.now({})
     row: dict[str, Any] = {
         "scenario": scenario.name,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "revision": revision(),
-        "command": options.command,
-        "machine": processor(),
+        "at": now(),
+        **stamp(options.command),
         "figures": [],
     }
     try:

@@ -1,4 +1,4 @@
-"""What is measured: each scenario runs a fleet against sources with limits, and gives its figures."""
+"""Runs a fleet against sources with limits, a scenario at a time, and gives its figures."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from bench.faults.source import Mood
-from bench.flow.figures import Figure, full_rate_after, most_above, most_in, percentile, share_used
-from bench.flow.fleet import CONSULTATIONS, Fleet, ahead_clock, running
-from bench.speed.rig import Rig
+from bench.flow.figures import full_rate_after, most_above, most_in, share_used
+from bench.flow.limited_fleet import CONSULTATIONS, LATENCY, LimitedFleet, running
+from bench.rig.figures import Figure, percentile
+from bench.rig.register import number_of
+from bench.rig.servers import Rig
+from bench.rig.source import Mood
+from bench.rig.unit import clock
 from config.limits import TRAVEL
 from config.sources import SimulatedSource
 from jurat import Priority
@@ -25,7 +28,6 @@ USED = 0.97
 """The share of a quota that is to be used while work waits: of what its burst leaves of it, as lint tells."""
 
 _CROWD, _VILLAGE = CONSULTATIONS
-_LATENCY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,10 @@ class Scenario:
 
 def _quota(rig: Rig, size: Size) -> list[Figure]:
     rate, burst = 17.0, 5
-    prefixes = [ahead_clock()] if ahead_clock() else []
+    prefixes = [clock("+2h")] if clock("+2h") else []
     limits = {"towns": {"rate": "17/s", "burst": burst}}
     with running(rig, limits, workers=size.workers, slots=8, prefixes=prefixes) as fleet:
-        fleet.sources.set("towns", seconds=_LATENCY)
-        fleet.submit("towns", math.ceil(rate * (size.seconds + 30)))
+        fleet.ask("towns", math.ceil(rate * (size.seconds + 30)))
         for victim in (fleet.units[1], fleet.units[-1]):
             time.sleep(size.seconds / 3)
             victim.signal(signal.SIGKILL)
@@ -75,8 +76,7 @@ def _rates(rig: Rig, size: Size) -> list[Figure]:
     seconds = min(120.0, max(30.0, size.seconds))
     with running(rig, limits, workers=2, slots=64) as fleet:
         for name, (rate, _) in rates.items():
-            fleet.sources.set(name, seconds=_LATENCY)
-            fleet.submit(name, math.ceil(rate * (seconds + 30)))
+            fleet.ask(name, math.ceil(rate * (seconds + 30)))
         time.sleep(seconds + 2)
         figures = [
             figure
@@ -90,8 +90,7 @@ def _redis(rig: Rig, size: Size) -> list[Figure]:
     rate, burst = 17.0, 5
     seconds = max(20.0, size.seconds / 5)
     with running(rig, {"towns": {"rate": "17/s", "burst": burst}}, workers=2, slots=32) as fleet:
-        fleet.sources.set("towns", seconds=_LATENCY)
-        fleet.submit("towns", math.ceil(rate * (seconds + 30)))
+        fleet.ask("towns", math.ceil(rate * (seconds + 30)))
         end, flushed = time.monotonic() + seconds / 2, 0
         while time.monotonic() < end:
             flushed += _flushed(rig)
@@ -115,9 +114,9 @@ def _flushed(rig: Rig) -> bool:
 
 
 def _quota_figures(
-    fleet: Fleet, source: str, rate: float, burst: int, seconds: float, before: str = ""
+    fleet: LimitedFleet, source: str, rate: float, burst: int, seconds: float, before: str = ""
 ) -> list[Figure]:
-    times = [asked.at for asked in fleet.sources.asked(source)]
+    times = [asked.at for asked in fleet.source.asked(source)]
     # A burst of one has no room for requests that are longer under way than the one before.
     most = burst if burst > 1 else burst + rate * TRAVEL
     usable = SimulatedSource.model_validate({"type": "simulated", "rate": f"{rate:g}/s", "burst": burst}).used
@@ -131,22 +130,23 @@ def _quota_figures(
 def _breaker(rig: Rig, size: Size) -> list[Figure]:
     rate, probe = 40.0, 1.0
     with running(rig, {"towns": {"rate": "40/s"}}, workers=2, slots=64) as fleet:
-        fleet.sources.set("towns", seconds=_LATENCY)
-        fleet.submit("towns", size.checks)
+        fleet.ask("towns", size.checks)
         time.sleep(5)
-        fleet.sources.set("towns", Mood.DOWN, _LATENCY)
+        fleet.source.set("towns", Mood.DOWN, LATENCY)
         time.sleep(size.seconds)
-        opened_at = fleet.number("SELECT extract(epoch FROM opened_at) FROM jurat_sources WHERE name = 'towns'")
-        back = fleet.sources.set("towns", Mood.WELL, _LATENCY)
+        (opened_at,) = fleet.column(
+            "SELECT extract(epoch FROM opened_at)::float8 FROM jurat_sources WHERE name = 'towns'"
+        )
+        back = fleet.source.set("towns", Mood.WELL, LATENCY)
         drained = fleet.drained("towns", size.checks / rate + 180)
-        asked = fleet.sources.asked("towns")
+        asked = fleet.source.asked("towns")
         verdicts = fleet.verdicts()
         failed = [one.at for one in asked if one.status == 503]
         # Between the opening and the first probe nothing may begin: what comes then had begun before.
-        opened = math.inf if opened_at is None else opened_at - time.time() + time.monotonic()
-        probes = [at for at in failed if at > opened + 0.8 * probe]
+        since = math.inf if opened_at is None else opened_at - time.time() + time.monotonic()
+        probes = [at for at in failed if at > since + 0.8 * probe]
         times = [one.at for one in asked]
-        lost = fleet.unsettled("towns") + sum(one.outcome == "undetermined" for one in verdicts.values())
+        lost = fleet.unsettled("towns") + sum(one.outcome == "undetermined" for one in verdicts)
         full = full_rate_after([at for at in times if at < back + 30], back, rate)
         return [
             Figure("failures before the breaker opens", len(failed) - len(probes), most=10),
@@ -182,24 +182,22 @@ def _nine(rig: Rig, seconds: float, *, hanging: bool) -> tuple[list[float], int]
     limits: dict[str, Mapping[str, Any]] = {name: {"timeout": "8s"} for name in names}
     limits["stuck"] = {"timeout": "8s", "breaker": {"failures": 1000}}
     with running(rig, limits, workers=2, slots=32) as fleet:
-        for name in names:
-            fleet.sources.set(name, seconds=_LATENCY)
         hung = 0
         if hanging:
-            fleet.sources.set("stuck", Mood.SILENT)
-            fleet.submit("stuck", 1000)
+            fleet.source.set("stuck", Mood.SILENT, LATENCY)
+            fleet.ask("stuck", 1000)
             time.sleep(3)
-            hung = len(fleet.sources.asked("stuck"))
+            hung = len(fleet.source.asked("stuck"))
         numbers: list[str] = []
         begun = time.monotonic()
         pause = 0.05
         for turn in range(int(seconds / pause)):
             time.sleep(max(0.0, begun + turn * pause - time.monotonic()))
-            numbers += fleet.submit(names[turn % len(names)])
+            numbers += fleet.ask(names[turn % len(names)])
         for name in names:
             fleet.drained(name, 60)
-        verdicts = fleet.verdicts()
-        settle = [verdicts[number].at if number in verdicts else math.inf for number in numbers]
+        settled_at = {number_of(one.index): one.at for one in fleet.verdicts()}
+        settle = [settled_at.get(number, math.inf) for number in numbers]
         return [at - fleet.submitted_at[number] for at, number in zip(settle, numbers, strict=True)], hung
 
 
@@ -207,14 +205,12 @@ def _fairness(rig: Rig, size: Size) -> list[Figure]:
     rate, singles = 17.0, 12
     limits = {name: {"rate": "17/s", "burst": 5} for name in ("towns", "cities", "idle")}
     with running(rig, limits, workers=2, slots=32) as fleet:
-        for name in limits:
-            fleet.sources.set(name, seconds=_LATENCY)
-        crowd = set(fleet.submit("towns", size.checks * 10))
+        crowd = set(fleet.ask("towns", size.checks * 10))
         both = max(size.checks, math.ceil(rate * 120))  # more than is done in the time that this takes
-        slow = set(fleet.submit("cities", both, priority=Priority.BULK))
-        fleet.submit("cities", both)
+        slow = set(fleet.ask("cities", both, priority=Priority.BULK))
+        fleet.ask("cities", both)
         time.sleep(3)
-        since = len(fleet.sources.asked("cities"))
+        since = len(fleet.source.asked("cities"))
         alone, beside, urgent = [], [], []
         for turn in range(singles):
             time.sleep(1.0 + 0.37 * turn % 1.0)  # at any point of the workers' own rhythm
@@ -222,8 +218,8 @@ def _fairness(rig: Rig, size: Size) -> list[Figure]:
             beside.append(_submitted_and_asked(fleet, "towns"))
             urgent.append(_submitted_and_asked(fleet, "cities"))
         least = median(wait for wait, _ in alone)
-        asked = [one.number for one in fleet.sources.asked("cities", since)]
-        served = [one.number for one in fleet.sources.asked("towns")]
+        asked = [one.number for one in fleet.source.asked("cities", since)]
+        served = [one.number for one in fleet.source.asked("towns")]
         return [
             Figure("checks of one consultation that wait", len(crowd) - len(served)),
             Figure("look-ups of it before a single check of another, most", max(n for _, n in beside), most=rate),
@@ -235,19 +231,19 @@ def _fairness(rig: Rig, size: Size) -> list[Figure]:
         ]
 
 
-def _submitted_and_asked(fleet: Fleet, source: str) -> tuple[float, int]:
+def _submitted_and_asked(fleet: LimitedFleet, source: str) -> tuple[float, int]:
     """Submit one check of the small consultation; the seconds until its source is asked, and the look-ups before it."""
-    before = len(fleet.sources.asked(source))
-    (number,) = fleet.submit(source, consultation=_VILLAGE)
+    before = len(fleet.source.asked(source))
+    (number,) = fleet.ask(source, consultation=_VILLAGE)
     submitted = fleet.submitted_at[number] - time.time() + time.monotonic()
     end = submitted + 30
     while time.monotonic() < end:
-        asked = fleet.sources.asked(source, before)
+        asked = fleet.source.asked(source, before)
         for place, one in enumerate(asked):
             if one.number == number:
                 return one.at - submitted, sum(submitted <= other.at for other in asked[:place])
         time.sleep(0.02)
-    return math.inf, len(fleet.sources.asked(source, before))
+    return math.inf, len(fleet.source.asked(source, before))
 
 
 def _share(numbers: Sequence[str], wanted: Collection[str]) -> float:

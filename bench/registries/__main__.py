@@ -3,7 +3,7 @@
     python -m bench.registries                     every preset in every mood, real answers, costs
     python -m bench.registries --look-ups 50000    costs over more look-ups
     python -m bench.registries --table             what came of the last run
-    python -m bench.registries --write-docs        the same, into docs/registries.md
+    python -m bench.registries --write-docs        the same, into docs/contributors/how-registries-are-tested.md
 
 The last run is kept in a file of JSON. Ends with 1 when anybody was accepted or refused wrongly, or a figure is missed.
 """
@@ -16,44 +16,31 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from adapters.registry_tests.examination import examine
-from bench.faults.runner import revision
-from bench.faults.supervisor import ROOT
-from bench.registries import report
 from bench.registries.cost import costs
 from bench.registries.moods import play
 from bench.registries.payloads import FOLDER, all_shown
+from bench.registries.report import REPORT, Run, tables, wrong
 from bench.registries.shipped import NAMES, Shipped
-from bench.speed.machine import Usage, processor
+from bench.rig.machine import Usage
+from bench.rig.report import head, now, stamp, tell
 from jurat.vocabulary import Outcome
 
-PAGE = ROOT / "docs" / "registries.md"
 LOOK_UPS = 20_000
 
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
-    file: Path = options.file or ROOT / "build" / "bench-registries.json"
-    if options.table or options.write_docs:
-        if not file.is_file():
-            print("bench-registries: nothing was measured yet: `make bench-registries` first", file=sys.stderr)
-            return 2
-        run = json.loads(file.read_text("utf-8"))
-        if options.write_docs:
-            report.write(PAGE, run)
-    else:
-        run = _run(options.look_ups, options.command)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(run, indent=1) + "\n", "utf-8")
-    print(report.tables(run))
-    said = report.wrong(run)
-    for sentence in said:
-        print(f"WRONG {sentence}", file=sys.stderr)
-    return 1 if said else 0
+    runs: list[Run] = []
+    if not options.table and not options.write_docs:
+        runs = [_run(options.look_ups, options.command)]
+        options.file.parent.mkdir(parents=True, exist_ok=True)
+        options.file.write_text(json.dumps(runs[0], indent=1) + "\n", "utf-8")
+    elif options.file.is_file():
+        runs = [json.loads(options.file.read_text("utf-8"))]
+    return REPORT.show(options, runs, tables, head) or tell("WRONG", wrong(runs[0]))
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -61,9 +48,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--look-ups", type=int, default=LOOK_UPS, help="of each preset, for its cost (default %(default)d)"
     )
-    parser.add_argument("--file", type=Path, help="where the run is kept (default build/bench-registries.json)")
-    parser.add_argument("--table", action="store_true", help="run nothing, show what came of the last run")
-    parser.add_argument("--write-docs", action="store_true", help="run nothing, put that on the page")
+    REPORT.add_options(parser)
     options = parser.parse_args(arguments)
     if options.look_ups < 10:
         parser.error("look-ups are 10 or more")
@@ -78,10 +63,8 @@ def _run(look_ups: int, command: str) -> dict[str, Any]:
     timed = costs(presets, look_ups)
     foreign = (Usage.now({}) - before).foreign_share
     return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "revision": revision(),
-        "command": command,
-        "machine": processor(),
+        "at": now(),
+        **stamp(command),
         "foreign_share": round(foreign, 3),
         "costs": [{**asdict(cost), "is_kept": cost.is_kept} for cost in timed],
         "moods": _with_right(felt for shipped in presets for felt in play(shipped)),

@@ -1,4 +1,4 @@
-"""What the interpreter of descriptions costs for each look-up, without the network.
+"""Times what the interpreter of descriptions costs for each lookup, without the network.
 
 From the typed answer to the verdict: inputs are cleaned, the request is written, the answer is decoded, outcomes,
 record and rules are asked. What would have been sent is answered from memory.
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.registries.shipped import FromMemory, Shipped, asked
+from bench.rig.figures import percentile
 
 JSON_MS = 0.3
 """A look-up of a preset that answers JSON costs no more at the median."""
@@ -59,9 +60,8 @@ class _Meter:
             self.took_ns.append(clock() - begun)
 
     def cost(self) -> Cost:
-        took = sorted(self.took_ns)
-        p50, p99 = (took[int(len(took) * share)] / 1e6 for share in (0.5, 0.99))
-        return Cost(self.preset, len(took), round(p50, 4), round(p99, 4), self.limit_ms)
+        p50, p99 = (round(percentile(self.took_ns, share) / 1e6, 4) for share in (0.5, 0.99))
+        return Cost(self.preset, len(self.took_ns), p50, p99, self.limit_ms)
 
 
 def costs(presets: Sequence[Shipped], look_ups: int = 5000) -> list[Cost]:

@@ -1,4 +1,4 @@
-"""Every preset in every mood of an outside source, over HTTP: nobody may be accepted or refused."""
+"""Plays every preset in every mood of an outside source, over HTTP: nobody may be accepted or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recorded and published answers of real registries, played through the presets over HTTP.
+"""Plays recorded and published answers of real registries through the presets, over HTTP.
 
 They are about real people and companies, lie beside the repository and are never part of it. What is typed is read from
 the answer itself, or is made up.
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.faults.supervisor import ROOT
 from bench.registries.shipped import Shipped, asked, verdict
+from bench.rig import ROOT
 from config.registry.model.trials import Trial
 from examples.sources import Sources
 from examples.sources.answer import Answer

@@ -1,17 +1,16 @@
-"""What the presets came to, as tables in Markdown, and their place in docs/registries.md."""
+"""Writes what the presets decide and cost as tables in Markdown."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from bench.speed.report import markdown
+from bench.rig.report import Report, Rows, markdown
 from examples.sources import Mood
 from jurat.vocabulary import Outcome
 
-BEGIN, END = "<!-- made: registries -->", "<!-- end -->"
+REPORT = Report("bench-registries", "contributors/how-registries-are-tested.md", "registries", "bench-registries.json")
 
 Run = Mapping[str, Any]
 """One run: when, where and by which command, and its parts `moods`, `offline`, `payloads` and `costs`."""
@@ -43,8 +42,9 @@ def wrong(run: Run) -> list[str]:
     return said
 
 
-def tables(run: Run) -> str:
-    """A table of each part."""
+def tables(runs: Rows) -> str:
+    """A table of each part of the only run."""
+    (run,) = runs
     parts = [
         f"### Every preset in every mood\n\n{_moods(run['moods'])}",
         f"### Their own tests, and answers in other shapes\n\n{_offline(run['offline'])}",
@@ -113,21 +113,3 @@ def _costs(run: Run) -> str:
     said = f"Other processes had {run['foreign_share']:.0%} of the machine meanwhile, which is what most of the p99 is."
     table = markdown(["preset", "p50 ms", "to be", "p99 ms", "look-ups", ""], lines)
     return f"{said}\n\n{table}" if run["foreign_share"] >= _BUSY else table
-
-
-def filled_in(page: str, run: Run) -> str:
-    """The text of a page with the results between its marks made anew.
-
-    Raises ValueError where there are no such marks.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} with an {END} after it")
-    head = f"Commit {run['revision']}, {run['at'][:10]}, by `{run['command']}`. {run['machine']}."
-    return f"{before}{BEGIN}\n{head}\n\n{tables(run)}\n{END}{after}"
-
-
-def write(file: Path, run: Run) -> None:
-    """Fill in the page in `file`. Raises as `filled_in`."""
-    file.write_text(filled_in(file.read_text("utf-8"), run), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The registries that come with jurat, each with a question that its own registry accepts, to be asked anywhere."""
+"""Prepares the registries that come with jurat, each with a question that it accepts, to be asked anywhere."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Whether cost grows with what is there: 1 M pending and 10 M settled checks against 1,000 of each: `make bench-scale`.
+"""Compares what everything costs with 1 M pending and 10 M settled checks and with 1,000 of each: `make bench-scale`.
 
     python -m bench.scale                                    everything: 10 minutes, 15 GB of disk
     python -m bench.scale --pending 20000 --settled 200000   a first look
     python -m bench.scale --keep build/scale                 keep the filled server there, or use the one that is there
     python -m bench.scale --table                            what came of the last run
-    python -m bench.scale --write-docs                       the same, into docs/performance.md
+    python -m bench.scale --write-docs                       the same, into docs/contributors/performance.md
 
 Rows go to a file of JSON lines. Ends with 1 when a figure is missed.
 """
@@ -16,23 +16,17 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.faults.runner import revision
-from bench.faults.supervisor import ROOT
-from bench.faults.table import append, read
-from bench.scale import report
+from bench.rig.report import append, latest_run, now, read, stamp
+from bench.rig.servers import version
 from bench.scale.measure import blocks, churn, measure
+from bench.scale.report import REPORT, head, kept, rows_of, tables
 from bench.scale.server import open_server
 from bench.scale.shape import SMALL, Size
 from bench.scale.side import Side
-from bench.speed.machine import processor
-from bench.speed.report import latest_run
 from tests.rigs.servers import NoServer, ServerFailed
-
-PAGE = ROOT / "docs" / "performance.md"
 
 WARM_UP = 5
 """Rounds before those that count: caches and connections are warm then, as far as they can be."""
@@ -43,26 +37,16 @@ EXPLAINED = 5
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
-    file: Path = options.file or ROOT / "build" / "scale.jsonl"
     if options.write_docs or options.table:
-        rows = read(file)
-        try:
-            if options.write_docs:
-                report.write(PAGE, rows)
-        except ValueError as error:
-            print(f"bench-scale: {error}", file=sys.stderr)
-            return 2
-        print(report.tables(latest_run(rows)))
-        return 0
+        return REPORT.show(options, latest_run(read(options.file)), tables, head)
     try:
         measured = _run(options)
     except (NoServer, ServerFailed) as error:
-        print(f"bench-scale: {error}", file=sys.stderr)
-        return 2
+        return REPORT.fail(str(error))
     for row in measured:
-        append(file, row)
-    print(report.tables(measured))
-    return 0 if all(report.kept(row) for row in measured) else 1
+        append(options.file, row)
+    print(tables(measured))
+    return 0 if all(map(kept, measured)) else 1
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -73,9 +57,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--settles", type=int, default=50_000, help="between the two stages (default 50,000)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the filled server is kept and looked for")
     parser.add_argument("--plans", type=Path, metavar="FILE", help="where the plans of all statements go")
-    parser.add_argument("--file", type=Path, help="where rows are kept (default build/scale.jsonl)")
-    parser.add_argument("--table", action="store_true", help="run nothing, show the last run")
-    parser.add_argument("--write-docs", action="store_true", help="run nothing, put the last run on the page")
+    REPORT.add_options(parser)
     options = parser.parse_args(arguments)
     try:
         options.size = Size(options.pending, options.settled)
@@ -93,21 +75,18 @@ def _run(options: argparse.Namespace) -> list[dict[str, Any]]:
         large = Side(server, "jurat_large", options.size, _saying("large"), kept=options.keep is not None)
         sides = (small, large)
         try:
-            major, minor = divmod(large.connection.info.server_version, 10_000)
             common = {
-                "run": datetime.now(UTC).isoformat(timespec="seconds"),
-                "revision": revision(),
-                "command": options.command,
+                "run": now(),
+                **stamp(options.command),
                 "pending": options.pending,
                 "settled": options.settled,
                 "small": SMALL.pending,
                 "gigabytes": large.stand()["bytes"] / 1e9,
                 "rounds": options.rounds,
-                "machine": processor(),
-                "versions": {"Python": platform.python_version(), "PostgreSQL": f"{major}.{minor}"},
+                "versions": {"Python": platform.python_version(), "PostgreSQL": version(large.connection)},
             }
             for side in sides:
-                side.filling.settle_down()
+                side.filler.settle_down()
             rows = _stage("After a vacuum", sides, common, options)
             if options.settles:
                 begun = time.monotonic()
@@ -128,7 +107,7 @@ def _stage(
     touched = blocks(sides, EXPLAINED, options.plans)
     stood = "; ".join(f"{kind}: {_told(side.stand())}" for kind, side in zip(("small", "large"), sides, strict=True))
     print(f"{name}: {options.rounds} rounds in {time.monotonic() - begun:.0f} s; {stood}", file=sys.stderr, flush=True)
-    return report.rows_of({**common, "stood": f"In the end {stood}."}, name, series, touched)
+    return rows_of({**common, "stood": f"In the end {stood}."}, name, series, touched)
 
 
 def _told(stand: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""Timing both sides in alternation: what the clock says, what the processes work, which blocks PostgreSQL touches."""
+"""Times both sides in turn: by the clock, by the work of processes, and by the blocks that PostgreSQL touches."""
 
 from __future__ import annotations
 

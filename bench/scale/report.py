@@ -1,26 +1,23 @@
-"""Whether the large database is as quick as the small one, as tables in Markdown, and their place in the docs."""
+"""Compares the large database with the small one in tables in Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.rig.figures import percentile
+from bench.rig.report import Report, Row, Rows, markdown
 from bench.scale.measure import KINDS, Blocks, Times
-from bench.speed.figures import percentile
-from bench.speed.report import latest_run, markdown
 
-BEGIN, END = "<!-- made: scale -->", "<!-- end -->"
+REPORT = Report("bench-scale", "contributors/performance.md", "scale", "scale.jsonl")
 
 LIMIT = 1.5
 """So many times as long may a call take, by the clock and in work, with a thousand times as many rows."""
 
 PARTS = 5
 """A ratio's range is that of so many parts of the run, one after the other."""
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ HEADS = (
 )
 
 
-def tables(rows: Sequence[Row]) -> str:
+def tables(rows: Rows) -> str:
     """A table for each stage, with how its tables stood in the end."""
     parts = []
     for stage in dict.fromkeys(row["stage"] for row in rows):
@@ -109,22 +106,8 @@ def _line(row: Row) -> list[str]:
     ]
 
 
-def filled_in(page: str, rows: Sequence[Row]) -> str:
-    """The text of a page with the results between its marks made anew, from the latest run.
-
-    Raises ValueError where there are no such marks, or no rows.
-    """
-    mine = latest_run(rows)
-    if not mine:
-        raise ValueError("nothing was measured yet: `make bench-scale` first")
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} with an {END} after it")
-    return f"{before}{BEGIN}\n{_head(mine)}\n\n{tables(mine)}\n{END}{after}"
-
-
-def _head(rows: Sequence[Row]) -> str:
+def head(rows: Rows) -> str:
+    """Which commit was measured when, how, and on which machine."""
     first = rows[0]
     versions = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
     return (
@@ -132,8 +115,3 @@ def _head(rows: Sequence[Row]) -> str:
         f"{first['settled']:,} settled checks ({first['gigabytes']:.1f} GB) against {first['small']:,} of each, "
         f"{first['rounds']} rounds. {first['machine']}; {versions}."
     )
-
-
-def write(file: Path, rows: Sequence[Row]) -> None:
-    """Fill in the page in `file`. Raises as `filled_in`."""
-    file.write_text(filled_in(file.read_text("utf-8"), rows), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What both databases hold: one configuration, and rows of the same shape; only how many there are differs.
+"""Describes what both databases hold: the same configuration, and rows of the same shape. Only their number differs.
 
 A participant of the past has an answer to each of three questions, all settled. One who waits has one settled answer
 and one pending, so that every pending check has the same history, however many there are.

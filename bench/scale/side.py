@@ -1,4 +1,4 @@
-"""One of the two databases, with a worker, upkeep and a platform at it, each on a connection of its own."""
+"""One of the two databases, with a worker, upkeep and a platform, each on a connection of its own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import text
 
 from bench.scale import shape
-from bench.scale.filling import Filling, filled_with
-from bench.scale.server import connect, create_anew, exists, url_of
+from bench.scale.filler import Filler, filled_with
+from bench.scale.server import connect, exists, recreate, url_of
 from bench.scale.shape import BATCH, Size
 from jurat import Client
 from jurat.database import bounded, open_engine
@@ -40,7 +40,7 @@ _POLL = text(
 
 
 class Side:
-    """A database called `name`, filled with `size`: anew, unless `kept` and it is filled already."""
+    """A database called `name`, filled with `size`, unless `kept` and it is filled already."""
 
     def __init__(
         self, server: PostgreSQL, name: str, size: Size, say: Callable[[str], None], *, kept: bool = False
@@ -50,21 +50,21 @@ class Side:
         _, public = generate()
         ready = kept and _is_filled(server, name, size)
         if not ready:
-            create_anew(server, name)
+            recreate(server, name)
             self._make_tables()
         self.connection = connect(server, name)
-        self.filling = Filling(self.connection, Seal(public), say)
+        self.filler = Filler(self.connection, Seal(public), say)
         if not ready:
-            self.filling.fill(size)
+            self.filler.fill(size)
         self.engine = bounded(open_engine(self.url, pool_size=1))
         self.platform = open_engine(self.url, pool_size=1)
         self.claims, self.verdict_writer = Claims(self.engine), VerdictWriter(self.engine)
         self.upkeep = Upkeep(self.engine)
         self.client = Client(self.url, seal_key=key_to_text(public))
         self.held: list[ClaimedCheck] = []
-        self._pending = self.filling.some(size, "pending", min(_KNOWN, size.pending))
-        self._settled = self.filling.some(size, "settled", min(_KNOWN, size.settled))
-        self._people = self.filling.somebody(size, min(_KNOWN, size.people))
+        self._pending = self.filler.some(size, "pending", min(_KNOWN, size.pending))
+        self._settled = self.filler.some(size, "settled", min(_KNOWN, size.settled))
+        self._people = self.filler.participants(size, min(_KNOWN, size.people))
         self._gone = 0
         self._submits = 0
         self._claims = 0
@@ -114,7 +114,7 @@ class Side:
     def refill(self) -> None:
         """As many new pending checks as were settled and not submitted, each with the same history as those before."""
         if self._gone > 0:
-            self.filling.add(self.size, self._gone)
+            self.filler.add(self.size, self._gone)
             self._gone = 0
 
     # -- a platform

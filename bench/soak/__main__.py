@@ -16,14 +16,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from sqlalchemy import text
 
 from bench.faults.checker import violations
 from bench.faults.stage import Setting, Stage
-from bench.faults.supervisor import ROOT
-from bench.soak.judge import Finding, Process, Sample, Vacuum, judge, warm_up
+from bench.rig import ROOT
+from bench.rig.figures import Figure
+from bench.rig.report import figure_table
+from bench.soak.judge import Process, Sample, Vacuum, judge, warm_up
 
 SLOTS = 16
 EVERY = 10.0
@@ -72,17 +73,17 @@ def main(arguments: list[str]) -> int:
         with stage.service.database.begin() as connection:
             vacuum = Vacuum(*connection.execute(text(_VACUUM)).scalars())
     try:
-        findings = judge(samples, seconds, options.rate, SLOTS, vacuum)
+        judged = judge(samples, seconds, options.rate, SLOTS, vacuum)
     except ValueError as error:
         print(f"soak: {error}", file=sys.stderr)
         return 2
     print(f"{checks} checks at {options.rate:g}/s in {options.minutes:g} minutes, {warm_up(seconds):.0f} s warm-up\n")
-    print(_table(samples, findings))
+    print(figure_table(figure.as_data() for figure in _figures(samples, judged)))
     for violation in found[:10]:
         print(f"{violation.kind} {violation.subject}: {violation.detail}")
     if drained is None:
         print("Not everything was settled in time.")
-    well = all(finding.kept for finding in findings) and not found and drained is not None
+    well = all(figure.kept for figure in judged) and not found and drained is not None
     return 0 if well else 1
 
 
@@ -108,8 +109,8 @@ def _sample(stage: Stage, at: float) -> Sample:
         dead, size = connection.execute(text(_SIZES)).one()
         checks, waiting = connection.execute(text(_COUNTS)).one()
         p50_s, p99_s = connection.execute(text(_LATENCY), {"seconds": EVERY}).scalar_one() or (None, None)
-    port = urlsplit(stage.register.url).port or 0
-    workers = {unit.name: process for unit in stage.units if (process := _process(unit.pid, port)) is not None}
+    processes = {unit.name: _process(unit.pid, stage.source.port) for unit in stage.units}
+    workers = {name: process for name, process in processes.items() if process is not None}
     return Sample(round(at, 1), workers, len(stage.web.submits), checks, waiting, dead, size, p50_s, p99_s)
 
 
@@ -149,14 +150,11 @@ def _told(sample: Sample) -> str:
     )
 
 
-def _table(samples: Sequence[Sample], findings: Sequence[Finding]) -> str:
+def _figures(samples: Sequence[Sample], judged: Sequence[Figure]) -> list[Figure]:
+    """What was judged, and the latency."""
     third = [sample for sample in samples if sample.p99_s is not None][-max(1, len(samples) // 3) :]
     latency = max((sample.p99_s or 0.0 for sample in third), default=0.0)
-    lines = ["| what | figure | limit | |", "|---|--:|--:|---|"]
-    lines += [
-        f"| {one.what} | {one.value:.4g} | {one.limit:.4g} | {'kept' if one.kept else 'MISSED'} |" for one in findings
-    ]
-    return "\n".join([*lines, f"| seconds to a verdict, p99, worst of the last third | {latency:.4g} | | |"])
+    return [*judged, Figure("seconds to a verdict, p99, worst of the last third", latency)]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""Whether a long run stayed as it was: a pure function over its samples."""
+"""Judges whether a long run stayed as it was, from its samples alone."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+from bench.rig.figures import Figure
 
 RSS_SLOPE = 1.0
 """Megabytes in ten minutes by which a worker may grow after the warm-up."""
@@ -62,26 +64,12 @@ class Vacuum:
     share: float = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One figure of the run and its limit."""
-
-    what: str
-    value: float
-    limit: float
-
-    @property
-    def kept(self) -> bool:
-        """Whether the figure stayed in its limit."""
-        return self.value <= self.limit
-
-
 def warm_up(seconds: float) -> float:
     """How much of a run of so many seconds is not judged: a third, ten minutes at the most."""
     return min(600.0, seconds / 3)
 
 
-def judge(samples: Sequence[Sample], seconds: float, rate: float, slots: int, vacuum: Vacuum) -> list[Finding]:
+def judge(samples: Sequence[Sample], seconds: float, rate: float, slots: int, vacuum: Vacuum) -> list[Figure]:
     """The figures of a run of so many seconds at `rate` submits a second, of workers with so many slots.
 
     Raises ValueError for fewer than six samples after the warm-up.
@@ -98,18 +86,18 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     return line.slope
 
 
-def _of_workers(steady: Sequence[Sample], slots: int) -> Iterator[Finding]:
+def _of_workers(steady: Sequence[Sample], slots: int) -> Iterator[Figure]:
     for name in steady[0].workers:
         own = [(sample.at, sample.workers[name]) for sample in steady if name in sample.workers]
         gone = len(steady) - len(own) + len({process.pid for _, process in own}) - 1
-        yield Finding(f"{name}: times it ended", gone, 0)
+        yield Figure(f"{name}: times it ended", gone, most=0)
         if len(own) > 1:
             growth = slope([(at, process.rss_mb) for at, process in own]) * 600
-            yield Finding(f"{name}: RSS, MB in 10 minutes", growth, RSS_SLOPE)
-            yield Finding(f"{name}: more file descriptors", _drift(own, lambda one: one.fds), COUNT_DRIFT)
+            yield Figure(f"{name}: RSS, MB in 10 minutes", growth, most=RSS_SLOPE)
+            yield Figure(f"{name}: more file descriptors", _drift(own, lambda one: one.fds), most=COUNT_DRIFT)
             most = max(process.kept for _, process in own)
-            yield Finding(f"{name}: connections kept to sources", most, slots * SOURCES)
-            yield Finding(f"{name}: more threads", _drift(own, lambda one: one.threads), COUNT_DRIFT)
+            yield Figure(f"{name}: connections kept to sources", most, most=slots * SOURCES)
+            yield Figure(f"{name}: more threads", _drift(own, lambda one: one.threads), most=COUNT_DRIFT)
 
 
 def _drift(own: Sequence[tuple[float, Process]], count: Callable[[Process], int]) -> float:
@@ -119,15 +107,15 @@ def _drift(own: Sequence[tuple[float, Process]], count: Callable[[Process], int]
     return statistics.median(counts[-third:]) - statistics.median(counts[:third])
 
 
-def _of_database(steady: Sequence[Sample], rate: float, vacuum: Vacuum) -> Iterator[Finding]:
+def _of_database(steady: Sequence[Sample], rate: float, vacuum: Vacuum) -> Iterator[Figure]:
     # A check is claimed and settled: each leaves a dead row, and few are renewed in between.
     left = 2 * rate * VACUUM_DUE
     worst = max(steady, key=lambda sample: sample.dead - vacuum.share * sample.checks)
-    yield Finding("dead rows of jurat_checks", worst.dead, vacuum.threshold + vacuum.share * worst.checks + left)
+    yield Figure("dead rows of jurat_checks", worst.dead, most=vacuum.threshold + vacuum.share * worst.checks + left)
     first, last = (sample.size / max(1, sample.checks) for sample in (steady[0], steady[-1]))
-    yield Finding("bytes a check, times those after the warm-up", last / first, SIZE_GROWTH)
+    yield Figure("bytes a check, times those after the warm-up", last / first, most=SIZE_GROWTH)
     due = rate * (steady[-1].at - steady[0].at)
-    yield Finding("submits behind", due - (steady[-1].submitted - steady[0].submitted), BEHIND * due)
+    yield Figure("submits behind", due - (steady[-1].submitted - steady[0].submitted), most=BEHIND * due)
     third = steady[-max(1, len(steady) // 3) :]
     waiting = statistics.median(sample.waiting for sample in third)
-    yield Finding("checks waiting in the end", waiting, BACKLOG * rate)
+    yield Figure("checks waiting in the end", waiting, most=BACKLOG * rate)

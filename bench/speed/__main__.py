@@ -3,7 +3,7 @@
     python -m bench.speed                                three rounds of 20 s, every arm, every part
     python -m bench.speed --rounds 1 --seconds 3 --arms jurat-64 celery-threads --parts at-once storm
     python -m bench.speed --table                        what came of the last run
-    python -m bench.speed --write-docs                   the same, into docs/performance.md
+    python -m bench.speed --write-docs                   the same, into docs/contributors/performance.md
 
 Rows go to a file of JSON lines. Ends with 1 when an arm did not do every check exactly once.
 """
@@ -11,54 +11,37 @@ Rows go to a file of JSON lines. Ends with 1 when an arm did not do every check 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import platform
 import shlex
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import psycopg
 from redis import Redis
 
-from bench.faults.runner import revision
-from bench.faults.supervisor import ROOT
-from bench.faults.table import append, read
-from bench.speed import report
+from bench.rig.report import append, latest_run, now, read, stamp
+from bench.rig.servers import Rig, connect, version
 from bench.speed.figures import is_noisy
-from bench.speed.machine import processor
 from bench.speed.measure import measure
 from bench.speed.plan import ARMS, BY_NAME, Part, Step, steps
-from bench.speed.rig import Rig, plain
-
-PAGE = ROOT / "docs" / "performance.md"
+from bench.speed.report import REPORT, head, tables
 
 _LIBRARIES = ("celery", "dramatiq", "taskiq", "sqlalchemy", "psycopg", "requests")
 
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
-    file: Path = options.file or ROOT / "build" / "bench.jsonl"
     if options.write_docs or options.table:
-        rows = read(file)
-        try:
-            if options.write_docs:
-                report.write(PAGE, rows)
-        except ValueError as error:
-            print(f"bench: {error}", file=sys.stderr)
-            return 2
-        print(report.tables(report.latest_run(rows)))
-        return 0
+        return REPORT.show(options, latest_run(read(options.file)), tables, head)
     arms = [BY_NAME[name] for name in options.arms] or list(ARMS)
     planned = steps(options.rounds, arms, [Part(name) for name in options.parts] or list(Part))
     if not planned:
-        print("bench: none of these arms takes part in any of these parts", file=sys.stderr)
-        return 2
-    measured = _run(planned, options, file)
-    print(report.tables(measured))
+        return REPORT.fail("none of these arms takes part in any of these parts")
+    measured = _run(planned, options)
+    print(tables(measured))
     return 0 if all(row["ok"] for row in measured) else 1
 
 
@@ -69,9 +52,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--arms", nargs="+", default=[], metavar="ARM", help=f"some of: {', '.join(BY_NAME)}")
     parser.add_argument("--parts", nargs="+", default=[], choices=[part.value for part in Part], help="some of them")
     parser.add_argument("--size", type=float, default=1.0, help="of the storm and of enqueueing (default 1)")
-    parser.add_argument("--file", type=Path, help="where rows are kept (default build/bench.jsonl)")
-    parser.add_argument("--table", action="store_true", help="run nothing, show the last run")
-    parser.add_argument("--write-docs", action="store_true", help="run nothing, put the last run on the page")
+    REPORT.add_options(parser)
     options = parser.parse_args(arguments)
     for name in options.arms:
         if name not in BY_NAME:
@@ -92,15 +73,13 @@ def _command(options: argparse.Namespace) -> str:
     return " ".join(words)
 
 
-def _run(planned: Sequence[Step], options: argparse.Namespace, file: Path) -> list[dict[str, Any]]:
+def _run(planned: Sequence[Step], options: argparse.Namespace) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     with Rig() as rig:
         common = {
-            "run": datetime.now(UTC).isoformat(timespec="seconds"),
-            "revision": revision(),
-            "command": options.command,
+            "run": now(),
+            **stamp(options.command),
             "seconds": options.seconds,
-            "machine": processor(),
             "versions": _versions(rig),
         }
         for number, step in enumerate(planned, 1):
@@ -111,7 +90,7 @@ def _run(planned: Sequence[Step], options: argparse.Namespace, file: Path) -> li
             )
             sys.stderr.flush()
             row = {**common, **_measured(step, rig, options)}
-            append(file, row)
+            append(options.file, row)
             rows.append(row)
             print(_told(row), file=sys.stderr, flush=True)
     return rows
@@ -154,17 +133,14 @@ def _told(row: dict[str, Any]) -> str:
 
 def _versions(rig: Rig) -> dict[str, str]:
     versions = {"Python": platform.python_version()}
-    with psycopg.connect(plain(rig.postgresql.url)) as connection:
-        major, minor = divmod(connection.info.server_version, 10_000)
-        versions["PostgreSQL"] = f"{major}.{minor}"
+    with connect(rig.postgresql.url) as connection:
+        versions["PostgreSQL"] = version(connection)
     with Redis(port=rig.valkey.port) as broker:
         told = broker.info("server")
         versions["Valkey"] = str(told.get("valkey_version", told["redis_version"]))
     for name in _LIBRARIES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return versions
 
 

@@ -1,15 +1,13 @@
-"""What is made of raw times and counts: rates, percentiles, medians with their range, ratios; which round is noisy."""
+"""Makes figures out of raw times and counts: rates, medians with their range, ratios, and which round is noisy."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-Row = Mapping[str, Any]
-"""What one arm did in one round. `parts.PARTS` and `measure` say what it holds."""
+from bench.rig.report import Row, Rows
 
 NOISY_SHARE = 0.05
 """A round is noisy when processes that are not ours took more than this share of the machine's CPU time, its steal
@@ -37,14 +35,6 @@ def spread(values: Iterable[float | None]) -> Spread | None:
     return Spread(median(found), min(found), max(found)) if found else None
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of them lie, by the nearest rank. Raises ValueError when there are none."""
-    if not values:
-        raise ValueError("no values")
-    ranked = sorted(values)
-    return ranked[max(0, math.ceil(share * len(ranked)) - 1)]
-
-
 def steady_rate(times: Sequence[float]) -> float | None:
     """Verdicts a second in the steady part, from the time of each verdict; None where all came at once."""
     ranked = sorted(times)
@@ -60,12 +50,12 @@ def is_noisy(row: Row) -> bool:
     return bool(row.get("foreign_share", 0.0) > NOISY_SHARE)
 
 
-def counted(rows: Sequence[Row]) -> list[Row]:
+def counted(rows: Rows) -> list[Row]:
     """The rows of one arm that count: those that are not noisy, or all where every one is."""
     return [row for row in rows if not is_noisy(row)] or list(rows)
 
 
-def against_celery(row: Row, rows: Sequence[Row], figure: str) -> float | None:
+def against_celery(row: Row, rows: Rows, figure: str) -> float | None:
     """How many times as much of `figure` a row has as the fastest arm of plain Celery in the same part and round.
 
     None where there is none, or one of them has no such figure.

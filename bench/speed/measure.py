@@ -1,4 +1,4 @@
-"""The measurements: each gives the figures of one arm in one part of one round."""
+"""Measures one arm in one part of one round."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Any
 
-from bench.faults.source import number_of, right_outcome
-from bench.speed.crowd import Crowd, Task
-from bench.speed.figures import percentile, steady_rate
-from bench.speed.fleets import Fleet, Verdict, fleet
-from bench.speed.machine import Memory, Usage
+from bench.rig.figures import percentile
+from bench.rig.fleet import Verdict
+from bench.rig.machine import Memory, Usage
+from bench.rig.register import number_of, right_outcome
+from bench.rig.servers import Rig
+from bench.speed.figures import steady_rate
 from bench.speed.plan import SLOW, Arm, Part
 from bench.speed.platforms import Platform, open_platform
-from bench.speed.rig import Rig
+from bench.speed.submitters import Task, crowd
+from bench.speed.workers import REGISTER, Workers, workers
 
 PACE = 50.0
 """Submits a second in the paced part."""
@@ -56,10 +58,10 @@ def measure(part: Part, arm: Arm, rig: Rig, seconds: float, size: float = 1.0) -
 
 
 class _Run:
-    """One running fleet with its platform; checks get indexes one after the other."""
+    """Running workers with their platform; checks get indexes one after the other."""
 
-    def __init__(self, running: Fleet, platform: Platform, rig: Rig) -> None:
-        self.fleet = running
+    def __init__(self, running: Workers, platform: Platform, rig: Rig) -> None:
+        self.workers = running
         self.platform = platform
         self.rig = rig
         self.next = 0
@@ -73,8 +75,8 @@ class _Run:
 
     def warm_up(self, latency: float) -> float:
         """Have every slot work, and learn how many checks a second there will be."""
-        self.rig.source.start_over(latency)
-        rate = self._rate_of(2 * self.fleet.arm.processes * self.fleet.arm.slots + 50)
+        self.rig.source.start_over(REGISTER, latency)
+        rate = self._rate_of(2 * self.workers.arm.processes * self.workers.arm.slots + 50)
         return self._rate_of(max(50, round(rate * _WARM_S)))
 
     def _rate_of(self, count: int) -> float:
@@ -90,12 +92,12 @@ class _Run:
         end = time.monotonic() + seconds
         while True:
             # The source is asked first: to count rows costs the database what it would else do for the workers.
-            if self.rig.source.asked()[1] >= len(indexes) + beside:
-                found = [verdict for verdict in self.fleet.verdicts() if verdict.index in indexes]
+            if self.rig.source.counts(REGISTER)[1] >= len(indexes) + beside:
+                found = [verdict for verdict in self.workers.verdicts() if verdict.index in indexes]
                 if len(found) >= len(indexes):
                     return found
             if time.monotonic() > end:
-                found = [verdict for verdict in self.fleet.verdicts() if verdict.index in indexes]
+                found = [verdict for verdict in self.workers.verdicts() if verdict.index in indexes]
                 raise TimeoutError(f"{len(found)} of {len(indexes)} verdicts after {seconds:g} s")
             time.sleep(0.1)
 
@@ -103,7 +105,7 @@ class _Run:
         """What is used until now."""
         return Usage.now(
             {
-                "workers": self.fleet.pids,
+                "workers": self.workers.pids,
                 "postgresql": [self.rig.postgresql.pid],
                 "valkey": [self.rig.valkey.pid],
                 "source": [self.rig.source.pid],
@@ -112,16 +114,16 @@ class _Run:
 
     def figures(self, verdicts: list[Verdict], count: int, used: Usage) -> Figures:
         """What every measurement of running workers has: was all of it done once and rightly, and what did it use."""
-        asked, numbers = self.rig.source.asked()
+        asked, numbers = self.rig.source.counts(REGISTER)
         wrong = sum(verdict.outcome != right_outcome(number_of(verdict.index)) for verdict in verdicts)
-        memory = Memory.of(self.fleet.pids)
+        memory = Memory.of(self.workers.pids)
         return {
             "checks": count,
             "verdicts": len(verdicts),
             "wrong": wrong,
             "requests": asked,
             "numbers": numbers,
-            "ended": self.fleet.ended(),
+            "ended": self.workers.ended(),
             **{f"cpu_{name}": used.parts[name] / count * 1000 for name in used.parts},
             "foreign_share": used.foreign_share,
             "rss_mb": memory.rss,
@@ -129,8 +131,8 @@ class _Run:
         }
 
 
-def _with_fleet(arm: Arm, rig: Rig, body: Callable[[_Run], Figures]) -> Figures:
-    with fleet(arm, rig) as running:
+def _with_workers(arm: Arm, rig: Rig, body: Callable[[_Run], Figures]) -> Figures:
+    with workers(arm, rig) as running:
         platform = open_platform(running.address)
         try:
             return body(_Run(running, platform, rig))
@@ -143,15 +145,15 @@ def _flow(arm: Arm, rig: Rig, seconds: float, latency: float) -> Figures:
 
     def body(run: _Run) -> Figures:
         rate = run.warm_up(latency)
-        run.fleet.stop()
-        run.rig.source.start_over(latency)
+        run.workers.stop()
+        rig.source.start_over(REGISTER, latency)
         if latency:
             rate = min(arm.ideal, _FASTER * rate)
         count = max(100, round(rate * seconds))
         indexes = run.submit(count)
-        rig.settle_down(run.fleet.database_url)
+        rig.settle_down(run.workers.database_url)
         before, begun = run.usage(), time.time()
-        run.fleet.go_on()
+        run.workers.go_on()
         verdicts = run.settled(indexes, 60 + seconds * _PATIENCE)
         used = run.usage() - before
         times = [verdict.at for verdict in verdicts]
@@ -163,7 +165,7 @@ def _flow(arm: Arm, rig: Rig, seconds: float, latency: float) -> Figures:
             "ok": _whole(figures, count),
         }
 
-    return _with_fleet(arm, rig, body)
+    return _with_workers(arm, rig, body)
 
 
 def _crowd(arm: Arm, rig: Rig, *, count: int, processes: int, threads: int, rate: float | None) -> Figures:
@@ -171,18 +173,17 @@ def _crowd(arm: Arm, rig: Rig, *, count: int, processes: int, threads: int, rate
 
     def body(run: _Run) -> Figures:
         run.warm_up(0.0)
-        run.rig.source.start_over(0.0)
+        rig.source.start_over(REGISTER)
         share = count // processes
         begin = run.next
         tasks = [
-            Task(run.fleet.address, begin + number * share, share, threads, rate and rate / processes)
+            Task(run.workers.address, begin + number * share, share, threads, rate and rate / processes)
             for number in range(processes)
         ]
-        crowd = Crowd(tasks)
         before = run.usage()
-        committed = crowd.submit()
+        committed, submits = crowd(tasks)
         indexes = range(begin, begin + share * processes)
-        beside = crowd.submits - len(committed)
+        beside = submits - len(committed)
         verdicts = run.settled(indexes, 120 + count / 50, beside)
         used = run.usage() - before
         at = {verdict.index: verdict.at for verdict in verdicts}
@@ -200,12 +201,12 @@ def _crowd(arm: Arm, rig: Rig, *, count: int, processes: int, threads: int, rate
             "ok": _whole(figures, len(indexes), beside),
         }
 
-    return _with_fleet(arm, rig, body)
+    return _with_workers(arm, rig, body)
 
 
 def _enqueue(arm: Arm, rig: Rig, count: int) -> Figures:
     """What the platform pays. Workers would take cores from it, so there are none."""
-    with fleet(arm, rig, started=False) as idle:
+    with workers(arm, rig, started=False) as idle:
         platform = open_platform(idle.address)
         try:
             for index in range(100):

@@ -1,4 +1,4 @@
-"""Who is measured, at what, in which order."""
+"""Lists the arms and the parts, and the order in which they are measured."""
 
 from __future__ import annotations
 

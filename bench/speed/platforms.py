@@ -1,4 +1,4 @@
-"""The web platform's side of each arm: it inserts a check in a transaction of its own, commits, and tells the workers.
+"""Submits as the web platform of each arm: inserts a check in a transaction, commits, and notifies the workers.
 
 A platform serves several threads. Both the process that measures and the processes of a crowd have one.
 """
@@ -16,10 +16,10 @@ import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine, create_engine
 
-from bench.faults.source import FAMILY, GIVEN, number_of
+from bench.rig.register import answer, submission
 from bench.speed.plan import Kind
 from bench.speed.rivals.ledger import SUBMIT
-from jurat import Client, Submission
+from jurat import Client
 from jurat.database import parse_url
 from jurat.ids import uuid7
 
@@ -60,16 +60,6 @@ class Platform(Protocol):
         """Give back connections."""
 
 
-def participant(index: int) -> str:
-    """A platform's id of a participant; ends with the index."""
-    return f"p-{index}"
-
-
-def answer(index: int) -> dict[str, str]:
-    """What a participant confirmed."""
-    return {"number": number_of(index), "family_name": FAMILY, "given_name": GIVEN}
-
-
 class _OnJurat:
     def __init__(self, address: Address) -> None:
         self._client = Client(None, address.broker_url, address.seal_key)
@@ -82,7 +72,7 @@ class _OnJurat:
             self._client.submit(
                 connection,
                 consultation=CONSULTATION,
-                participant=participant(index),
+                participant=f"p-{index}",
                 question=QUESTION,
                 answer=answer(index),
             )
@@ -96,9 +86,7 @@ class _OnJurat:
     def submit_many(self, indexes: Iterable[int]) -> None:
         for chunk in _chunks(indexes):
             with self._engine.begin() as connection:
-                self._client.submit_many(
-                    connection, [Submission(CONSULTATION, participant(n), QUESTION, answer(n)) for n in chunk]
-                )
+                self._client.submit_many(connection, [submission(CONSULTATION, QUESTION, n) for n in chunk])
             self._client.ring()
 
     def close(self) -> None:
@@ -120,7 +108,7 @@ class _OnQueue:
         check = uuid7()
         database.execute("SELECT 1")
         begun = time.perf_counter()
-        database.execute(SUBMIT, (check, participant(index), Jsonb(answer(index))))
+        database.execute(SUBMIT, (check, f"p-{index}", Jsonb(answer(index))))
         cost = time.perf_counter() - begun
         database.commit()
         at, begun = time.time(), time.perf_counter()
@@ -132,7 +120,7 @@ class _OnQueue:
         for chunk in _chunks(indexes):
             checks = [(uuid7(), n) for n in chunk]
             with database.cursor() as cursor:
-                cursor.executemany(SUBMIT, [(check, participant(n), Jsonb(answer(n))) for check, n in checks])
+                cursor.executemany(SUBMIT, [(check, f"p-{n}", Jsonb(answer(n))) for check, n in checks])
             database.commit()
             for check, _ in checks:
                 send(str(check))
@@ -185,7 +173,7 @@ _SENDERS = {Kind.CELERY: _celery, Kind.DRAMATIQ: _dramatiq, Kind.TASKIQ: _taskiq
 
 def open_platform(address: Address) -> Platform:
     """The platform of an arm. Raises ImportError when its library is not installed."""
-    if address.kind is Kind.JURAT:
+    if address.kind == Kind.JURAT:
         return _OnJurat(address)
     return _OnQueue(address, _SENDERS[address.kind](address.broker_url or ""))
 

@@ -1,15 +1,15 @@
-"""The rows of a run as tables in Markdown, and the place for them in docs/performance.md."""
+"""Writes the rows of a run as tables in Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.speed.figures import Row, Spread, against_celery, counted, is_noisy, spread
+from bench.rig.report import Report, Row, Rows, markdown
+from bench.speed.figures import Spread, against_celery, counted, is_noisy, spread
 from bench.speed.plan import ARMS, SLOW, Arm, Part
 
-BEGIN, END = "<!-- made: speed -->", "<!-- end -->"
+REPORT = Report("bench", "contributors/performance.md", "speed", "bench.jsonl")
 
 _NONE = "–"
 
@@ -27,7 +27,7 @@ class _Column:
     """One figure of an arm: its head, and what it is in a row, given all rows."""
 
     head: str
-    value: Callable[[Row, Sequence[Row]], float | None]
+    value: Callable[[Row, Rows], float | None]
     form: str
     ranged: bool = True
     """Whether the range is shown beside the median."""
@@ -41,7 +41,7 @@ def _times(head: str, name: str, form: str) -> _Column:
     return _Column(head, lambda row, rows: against_celery(row, rows, name), form)
 
 
-def _of_ideal(row: Row, _: Sequence[Row]) -> float | None:
+def _of_ideal(row: Row, _: Rows) -> float | None:
     steady = row.get("steady")
     return None if steady is None else steady / row["ideal"] * 100
 
@@ -86,13 +86,7 @@ COLUMNS: dict[Part, tuple[_Column, ...]] = {
 }
 
 
-def latest_run(rows: Sequence[Row]) -> list[Row]:
-    """The rows of the run that began last."""
-    last = max((row["run"] for row in rows), default=None)
-    return [row for row in rows if row["run"] == last]
-
-
-def tables(rows: Sequence[Row]) -> str:
+def tables(rows: Rows) -> str:
     """A table for each part that was measured, and a word on the rounds that do not count."""
     parts = []
     for part in Part:
@@ -109,7 +103,7 @@ def tables(rows: Sequence[Row]) -> str:
     return "\n\n".join(parts)
 
 
-def _table(part: Part, rows: Sequence[Row]) -> str:
+def _table(part: Part, rows: Rows) -> str:
     columns = COLUMNS[part]
     lines = []
     for arm in ARMS:
@@ -124,7 +118,7 @@ def _named(arm: Arm) -> str:
     return f"**{arm.title}**" if arm.name.startswith("jurat") else arm.title
 
 
-def _cells(columns: Sequence[_Column], rows: Sequence[Row], all_rows: Sequence[Row]) -> list[str]:
+def _cells(columns: Sequence[_Column], rows: Rows, all_rows: Rows) -> list[str]:
     good = counted([row for row in rows if row["ok"]])
     return [_cell(spread(column.value(row, all_rows) for row in good), column) for column in columns]
 
@@ -136,7 +130,7 @@ def _cell(found: Spread | None, column: _Column) -> str:
     return f"{middle} [{least}–{most}]" if column.ranged and least != most else middle
 
 
-def _rounds(rows: Sequence[Row]) -> str:
+def _rounds(rows: Rows) -> str:
     """How many count, and how many others there were."""
     good = [row for row in rows if row["ok"]]
     noisy = sum(map(is_noisy, good))
@@ -146,39 +140,8 @@ def _rounds(rows: Sequence[Row]) -> str:
     return f"{len(good) - noisy}{left_out}"
 
 
-def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table; all columns but the first and last are aligned to the right."""
-    cells = [list(heads), *map(list, lines)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
-    outer = {0, len(heads) - 1}
-
-    def shown(line: Sequence[str]) -> str:
-        padded = (
-            text.ljust(width) if column in outer else text.rjust(width)
-            for column, (text, width) in enumerate(zip(line, widths, strict=True))
-        )
-        return f"| {' | '.join(padded)} |"
-
-    rule = ("-" * width if column in outer else "-" * (width - 1) + ":" for column, width in enumerate(widths))
-    return "\n".join([shown(heads), f"| {' | '.join(rule)} |", *(shown(line) for line in lines)])
-
-
-def filled_in(page: str, rows: Sequence[Row]) -> str:
-    """The text of a page with the results between its marks made anew, from the latest run.
-
-    Raises ValueError where there are no such marks, or no rows.
-    """
-    mine = latest_run(rows)
-    if not mine:
-        raise ValueError("nothing was measured yet: `make bench` first")
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} with an {END} after it")
-    return f"{before}{BEGIN}\n{_head(mine)}\n\n{tables(mine)}\n{END}{after}"
-
-
-def _head(rows: Sequence[Row]) -> str:
+def head(rows: Rows) -> str:
+    """Which commit was measured when, how, and on which machine."""
     first = rows[0]
     rounds = max(row["round"] for row in rows)
     versions = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
@@ -187,8 +150,3 @@ def _head(rows: Sequence[Row]) -> str:
         f"{rounds} round{'s' * (rounds > 1)} of "
         f"{first['seconds']:g} s. {first['machine']}; {versions}."
     )
-
-
-def write(file: Path, rows: Sequence[Row]) -> None:
-    """Fill in the page in `file`. Raises as `filled_in`."""
-    file.write_text(filled_in(file.read_text("utf-8"), rows), encoding="utf-8")

@@ -24,12 +24,16 @@ def db() -> None:
 
 
 @db.command(examples=("jurat db upgrade", "jurat db upgrade --sql > upgrade.sql"), environment=_READS)
+@click.option("--sql", is_flag=True, help="Print the SQL, for an administrator to run; connect to nothing.")
 @click.option(
-    "--sql", is_flag=True, help="Print the SQL of all migrations, for an administrator to run; connect to nothing."
+    "--from",
+    "since",
+    metavar="REVISION",
+    help="With --sql: the revision in jurat_alembic_version; only what comes after it. Else all of a new database.",
 )
 @click.pass_obj
-def upgrade(out: Output, *, sql: bool) -> Exit:
-    """Run the migrations that the database does not have yet.
+def upgrade(out: Output, *, sql: bool, since: str | None) -> Exit:
+    """Make the tables of a new database, or run the migrations that it does not have yet.
 
     Running it again, or from several places at once, is safe.
     A SQLite database is made where there is none.
@@ -41,10 +45,12 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
     from store.schema.grants import advice, missing
     from worker.database import too_old
 
+    if since is not None and not sql:
+        raise click.UsageError("--from needs --sql: without it the database says what it has.")
     settings = read_settings()
     if sql:
         dialect = parse_url(settings.database_url).get_backend_name()
-        statements = migrations.upgrade_sql(dialect)
+        statements = migrations.upgrade_sql(dialect, since)
         out.show({"dialect": dialect, "sql": statements}, statements.splitlines())
         return Exit.DONE
     _refuse_missing_folder(settings)
@@ -53,7 +59,7 @@ def upgrade(out: Output, *, sql: bool) -> Exit:
         if old := too_old(engine):
             raise Failure(old, Exit.DEPENDENCY)
         before = _standing(engine)
-        if before not in (migrations.SchemaStatus.FOREIGN, migrations.SchemaStatus.AHEAD):
+        if before in (migrations.SchemaStatus.EMPTY, migrations.SchemaStatus.BEHIND, migrations.SchemaStatus.CURRENT):
             try:
                 migrations.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"))
             except migrations.UpgradeBlocked as error:

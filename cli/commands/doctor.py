@@ -93,7 +93,7 @@ def _login_steps(service: Service) -> Iterator[CheckupStep]:
     with reader(service.database).begin() as connection:
         why = unbound(connection)
     if why is not None:
-        advice = "give workers and commands users of their own: docs/how-to/separate-roles.md"
+        advice = "give workers and commands users of their own: docs/operators/separate-roles.md"
         yield CheckupStep(
             "login", StepMark.NOTE, f"{why}, so that none of the rights and guards of the tables binds it", advice
         )

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from jurat import AlreadyConfirmed, Client, InvalidAnswer, JuratError
 
 CONSULTATION = "budget"
-SORRY = "This cannot be done just now. Nothing was lost: please try again in a few minutes."
+SORRY = "This is not possible at the moment. Nothing was lost. Please try again in a few minutes."
 FORM = "SELECT question, title, consultation_title, fields, answer_schema FROM jurat_questions \
         WHERE consultation = %s ORDER BY position"
 KEEP = "INSERT INTO platform_answers (check_id, participant, question) VALUES (%s, %s, %s)"

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from jurat import AlreadyConfirmed, Client, InvalidAnswer, JuratError
 
 CONSULTATION = "budget"
-SORRY = "This cannot be done just now. Nothing was lost: please try again in a few minutes."
+SORRY = "This is not possible at the moment. Nothing was lost. Please try again in a few minutes."
 FORM = text(
     "SELECT question, title, fields, answer_schema, consultation_title FROM jurat_questions "
     "WHERE consultation = :consultation ORDER BY position"

@@ -61,20 +61,20 @@ ${isOpen(row) ? `<a href="/question/${html(row.question)}">Answer</a>` : ''}</se
 
 // What the schema of the question does not allow; the workers look again, and a bad answer costs no round.
 function problemIn(fields, needed, answer) {
-  for (const name of needed) if (!answer[name]) return `${name} is missing`
+  for (const name of needed) if (!answer[name]) return `${name}: please fill this in`
   for (const [name, value] of Object.entries(answer)) {
     const rule = fields[name]
     const length = [...value].length
-    if (length < (rule.minLength ?? 0) || length > rule.maxLength) return `${name} is too long or too short`
+    if (length < (rule.minLength ?? 0) || length > rule.maxLength) return `${name}: this is too long or too short`
     const pattern = rule.pattern ?? (rule.format === 'date' ? '^\\d{4}-\\d\\d-\\d\\d$' : '')
     const fits = new RegExp(pattern, 'u').test(value) && (rule.enum ?? [value]).includes(value) && !value.includes('\0')
-    if (!fits) return `${name} does not have the form that is asked for`
+    if (!fits) return `${name}: this is not in the expected format`
   }
 }
 
 async function question({ who, locale, csrf, sent }, name, id) {
   const row = (await pool.query(FORM, [CONSULTATION, who])).rows.find((each) => each.question === name)
-  if (!row) return [404, page('en', 'There is no such question.', '')]
+  if (!row) return [404, page('en', 'Question not found.', '')]
   // A simulated source alone has no fields of its own, and takes any.
   const fields = row.answer_schema.properties ?? { answer: { maxLength: 200, titles: { en: 'Your answer' } } }
   const needed = row.answer_schema.required ?? Object.keys(fields)
@@ -89,7 +89,7 @@ ${needed.includes(key) ? 'required' : ''} ${asked ? 'readonly' : ''}></label></p
   return [problem ? 422 : 200, page(locale, spoken(row.title, locale), `
 <form method="post" action="/question/${html(name)}${asked ? `/${randomUUID()}` : ''}">
 <input type="hidden" name="csrf" value="${csrf}">${problem ? `<p role="alert">${html(problem)}</p>` : ''}
-${asked ? '<p>Is this right? A confirmed answer cannot be changed.</p>' : ''}${inputs.join('')}
+${asked ? '<p>Is this right? You cannot change an answer after you confirm it.</p>' : ''}${inputs.join('')}
 <button>${asked ? 'Confirm' : 'Continue'}</button> <a href="/">Back</a></form>`)]
 }
 
@@ -122,12 +122,12 @@ async function handle(request) {
     for await (const chunk of request.setEncoding('utf8')) if ((body += chunk).length > 65536) return [visit, 413, '']
     visit.sent = new URLSearchParams(body)
     const same = hash(visit.sent.get('csrf')) === hash(visit.csrf) // hashed: how long it takes must tell nothing
-    if (!same) return [visit, 403, page('en', 'This page is too old.', '<a href="/">Back</a>')]
+    if (!same) return [visit, 403, page('en', 'This page has expired. Please start again.', '<a href="/">Back</a>')]
     return [visit, ...(await question(visit, name, id))]
   }
   if (request.method === 'GET' && request.url === '/') return [visit, ...(await overview(visit))]
   if (request.method === 'GET' && name && !id) return [visit, ...(await question(visit, name))]
-  return [visit, 404, page('en', 'There is no such page.', '')]
+  return [visit, 404, page('en', 'Page not found.', '')]
 }
 
 createServer(async (request, response) => {
@@ -139,6 +139,6 @@ createServer(async (request, response) => {
     response.writeHead(status, status === 303 ? { ...headers, Location: '/' } : headers).end(body)
   } catch (error) {
     console.error(error.code ?? error.name) // no more of it: the text of an error may quote a row
-    response.writeHead(503, headers).end(page('en', 'This cannot be done just now. Nothing was lost: please try again.', ''))
+    response.writeHead(503, headers).end(page('en', 'This is not possible at the moment. Nothing was lost. Please try again in a few minutes.', ''))
   }
 }).listen(process.env.PORT ?? 8000, '127.0.0.1')

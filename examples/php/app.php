@@ -5,7 +5,7 @@ ini_set('display_errors', '0');
 ini_set('zend.exception_ignore_args', '1');   // what was typed must not come into a log
 set_exception_handler(function (Throwable $error): void {
     error_log(get_class($error) . ' ' . $error->getCode());   // no more of it: the text of an error may quote a row
-    page(503, 'This cannot be done just now. Nothing was lost: please try again.');
+    page(503, 'This is not possible at the moment. Nothing was lost. Please try again in a few minutes.');
 });
 define('LOCALE', preg_match('/^[a-z]{2}/', $_SERVER['HTTP_ACCEPT_LANGUAGE'] ?? '', $found) ? $found[0] : 'en');
 
@@ -87,7 +87,7 @@ function overview(string $who): never {
 // What the schema of the question does not allow; the workers look again, and a bad answer costs no round.
 function problem_in(array $fields, array $needed, array $answer): ?string {
     if ($missing = array_diff($needed, array_keys($answer))) {
-        return current($missing) . ' is missing';
+        return current($missing) . ': please fill this in';
     }
     foreach ($answer as $name => $text) {
         $rule = $fields[$name] + ['pattern' => '', 'enum' => [$text], 'minLength' => 1, 'format' => ''];
@@ -95,14 +95,14 @@ function problem_in(array $fields, array $needed, array $answer): ?string {
         $length = preg_match_all('/./su', $text);   // false where it is no UTF-8
         $fits = $length >= $rule['minLength'] && $length <= $rule['maxLength'] && !str_contains($text, "\0");
         if (!$fits || !preg_match("~$pattern~u", $text) || !in_array($text, $rule['enum'], true)) {
-            return "$name does not have the form that is asked for";
+            return "$name: this is not in the expected format";
         }
     }
     return null;
 }
 
 function question(string $who, string $name, ?string $id, ?array $sent): never {
-    $row = form($who)[$name] ?? page(404, 'There is no such question.');
+    $row = form($who)[$name] ?? page(404, 'Question not found.');
     $known = $row['answer_schema']['properties'] ?? ['answer' => ['maxLength' => 200, 'titles' => ['en' => 'Your answer']]];
     $fields = array_replace(array_flip($row['fields']), $known);   // jsonb does not keep their order
     $needed = $row['answer_schema']['required'] ?? array_keys($fields);   // a simulated source alone takes any field
@@ -140,11 +140,11 @@ $_SESSION += ['participant' => 'p-' . bin2hex(random_bytes(16)), 'csrf' => bin2h
 session_write_close();
 $sent = $_SERVER['REQUEST_METHOD'] === 'POST' ? array_map(trim(...), array_filter($_POST, is_string(...))) : null;
 if ($sent !== null && !hash_equals($_SESSION['csrf'], $sent['csrf'] ?? '')) {
-    page(403, 'This page is too old. Go back to the start.');
+    page(403, 'This page has expired. Please start again.');
 }
 preg_match('~^/(?:question/([a-z0-9_-]+)(?:/([0-9a-f-]{36}))?)?$~D', $_SERVER['REQUEST_URI'], $found);
 match (true) {
     count($found) === 1 && $sent === null => overview($_SESSION['participant']),
     count($found) === 2, $sent && isset($found[2]) => question($_SESSION['participant'], $found[1], $found[2] ?? null, $sent),
-    default => page(404, 'There is no such page.'),
+    default => page(404, 'Page not found.'),
 };

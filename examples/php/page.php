@@ -8,7 +8,7 @@
 <form method="post" action="/question/<?= html($name . ($id ? "/$id" : '')) ?>">
   <input type="hidden" name="csrf" value="<?= $_SESSION['csrf'] ?>">
   <?php if ($problem): ?><p role="alert"><?= html($problem) ?></p><?php endif ?>
-  <?php if ($id): ?><p>Is this right? A confirmed answer cannot be changed.</p><?php endif ?>
+  <?php if ($id): ?><p>Is this right? You cannot change an answer after you confirm it.</p><?php endif ?>
   <?php foreach ($fields as $key => $rule): ?>
   <p><label><?= html(spoken($rule['titles'])) ?> <input name="answer-<?= html($key) ?>" value="<?= html($answer[$key] ?? '') ?>"
     maxlength="<?= html($rule['maxLength']) ?>" <?= in_array($key, $needed) ? 'required' : '' ?> <?= $id ? 'readonly' : '' ?>></label></p>

@@ -90,14 +90,14 @@ def _require_users(connection: psycopg.Connection, users: dict[str, str]) -> Non
         there = "SELECT coalesce(pg_has_role(to_regrole(%s), 'jurat_platform', 'USAGE'), false)"
         if connection.execute(there, (name,)).fetchone() != (True,):
             raise NotSet(
-                f"the user `{name}` is not there or lacks the role jurat_platform, and OWNER_DATABASE_URL may make no "
-                "users: an administrator of the server makes it and runs examples/platform/users.sql"
+                f"the user `{name}` does not exist or lacks the role jurat_platform, and OWNER_DATABASE_URL may not "
+                "create users: an administrator of the server creates it and runs examples/platform/users.sql"
             )
 
 
 def _people(engine: Engine, password: str) -> list[str]:
     moved = store.make_tables(engine)
-    told = [f"accounts of the office, from the table of all: {', '.join(moved)}; look whether all belong there"]
+    told = [f"accounts of the office, from the table of all: {', '.join(moved)}; check that all belong there"]
     return (told if moved else []) + _passwords(engine, password)
 
 
@@ -118,7 +118,7 @@ def _people_password() -> str:
     password = read(os.environ, "PEOPLE_PASSWORD", "", "")
     if password and len(password) < SHORTEST_PASSWORD:
         raise NotSet(
-            f"PEOPLE_PASSWORD is short: take {SHORTEST_PASSWORD} characters or more, or leave it out for random ones"
+            f"PEOPLE_PASSWORD is too short: use {SHORTEST_PASSWORD} characters or more, or leave it out for random ones"
         )
     return password
 

@@ -1,4 +1,4 @@
-"""The web tier alone, as it runs beside workers of its own: it needs the wheel and `requirements-examples.txt`.
+"""The web tier alone, as it runs beside workers of its own: it needs the wheel and `requirements/examples.txt`.
 
     python -m examples.platform.serve
 
@@ -85,19 +85,19 @@ def _application(environment: Mapping[str, str], stack: ExitStack) -> tuple[Any,
     database = setting("DATABASE_URL", "the database, for the user of the participants' pages")
     office = setting("OFFICE_DATABASE_URL", "the same database, for the user of the office's pages")
     seal_key = setting("JURAT_SEAL_KEY", "the public key that answers are sealed with")
-    secret = setting("PLATFORM_SECRET", f"what sessions are signed with, {SHORTEST_SECRET} random letters or more")
+    secret = setting("PLATFORM_SECRET", f"what sessions are signed with, {SHORTEST_SECRET} random characters or more")
     broker = setting("JURAT_BROKER_URL", "", "none")
     host, port = setting("HOST", "", "127.0.0.1"), setting("PORT", "", "8080")
     https, proxies = setting("HTTPS", "", "false").lower(), setting("PROXIES", "", "0")
     address = setting("ADDRESS", "", "")
     if secret and len(secret) < SHORTEST_SECRET:
-        problems.append(f"PLATFORM_SECRET is short: take {SHORTEST_SECRET} random letters or more")
+        problems.append(f"PLATFORM_SECRET is too short: use {SHORTEST_SECRET} random characters or more")
     if https not in {"true", "false"}:
-        problems.append("HTTPS is neither true nor false")
+        problems.append("HTTPS must be true or false")
     if not (port.isdecimal() and int(port) < 1 << 16):
-        problems.append("PORT is no port: take a number from 1 to 65535")
+        problems.append("PORT is not a port: use a number from 1 to 65535")
     if not (proxies.isdecimal() and int(proxies) < 10):
-        problems.append("PROXIES is the number of proxies before this server, such as 1")
+        problems.append("PROXIES must be the number of proxies in front of this server, such as 1")
     public = _host(address, "https" if https == "true" else "http", problems)
     if not address and (https == "true" or proxies != "0"):
         problems.append("ADDRESS is not set: where browsers reach the platform, such as https://valmont.example")
@@ -127,10 +127,10 @@ def _host(address: str, scheme: str, problems: list[str]) -> str | None:
     except ValueError:
         url, port = urlsplit(""), None
     if not url.hostname or url.path.strip("/") or url.query or url.fragment or "@" in url.netloc:
-        problems.append("ADDRESS is no address: take scheme and name alone, such as https://valmont.example")
+        problems.append("ADDRESS is not an address: use only scheme and name, such as https://valmont.example")
     elif url.scheme != scheme:
         problems.append(
-            f"ADDRESS and HTTPS do not fit: with HTTPS={str(scheme == 'https').lower()} it begins with {scheme}://"
+            f"ADDRESS and HTTPS do not match: with HTTPS={str(scheme == 'https').lower()} it begins with {scheme}://"
         )
     return url.netloc.removesuffix(f":{port}") if port == {"http": 80, "https": 443}[scheme] else url.netloc
 
@@ -147,7 +147,7 @@ def read(environment: Mapping[str, str], name: str, what: str, default: str | No
         try:
             plain = Path(file).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
             raise NotSet(f"{name}_FILE cannot be read: {why}") from None
     if not plain and default is None:
         raise NotSet(f"{name} is not set: {what}; or set {name}_FILE to the path of a file that holds it")
@@ -163,7 +163,7 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), backlog=1024)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else "the address cannot be used"
-        raise NotSet(f"port {port} of {host} cannot be had: {why}") from None
+        raise NotSet(f"port {port} of {host} cannot be used: {why}") from None
 
 
 def run(app: Any, listening: socket.socket, began: Callable[[], None], grace: float = GRACE_S) -> None:

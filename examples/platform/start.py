@@ -74,16 +74,19 @@ def _read(arguments: list[str] | None) -> argparse.Namespace:
     options = argparse.ArgumentParser(prog="make platform", description=__doc__, allow_abbrev=False)
     options.add_argument("--port", type=_port, default=PORT, metavar="N", help=f"where it listens ({PORT})")
     options.add_argument(
-        "--keep", type=Path, metavar="DIR", help="keep database and keys in this folder, and go on with them next time"
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="keep database and keys in this folder, and use them again next time",
     )
     options.add_argument(
-        "--database", metavar="URL", help="another database than SQLite in that folder: postgresql://…; needs --keep"
+        "--database", metavar="URL", help="a database other than SQLite in that folder: postgresql://…; needs --keep"
     )
     options.add_argument(
         "--register",
         choices=("well", "slow", "down"),
         default="well",
-        help="how the invented register of professionals is, to see what participants see then",
+        help="the state of the invented register of professionals, to see what participants see then",
     )
     given = options.parse_args(arguments)
     if given.database and not given.keep:
@@ -93,7 +96,7 @@ def _read(arguments: list[str] | None) -> argparse.Namespace:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) >= 1 << 16:
-        raise argparse.ArgumentTypeError("take a number from 1 to 65535, or 0 for any free port")
+        raise argparse.ArgumentTypeError("use a number from 1 to 65535, or 0 for any free port")
     return int(text)
 
 
@@ -101,7 +104,7 @@ def _start(given: argparse.Namespace, stack: ExitStack) -> None:
     try:
         listening = stack.enter_context(listen("127.0.0.1", given.port))
     except NotSet as error:
-        raise NotStarted(f"{error}. Does it run already? Another one: make platform ARGS='--port 8081'") from None
+        raise NotStarted(f"{error}. Is it already running? Another port: make platform ARGS='--port 8081'") from None
     print("Making the town of Valmont …", file=sys.stderr, flush=True)
     os.umask(0o077)  # keys, answers and sessions are nobody else's on this machine
     if given.keep:
@@ -159,12 +162,12 @@ def _look_at(engine: sqlalchemy.Engine, kept: Kept) -> None:
         )
     if ours and kept.new:
         raise NotStarted(
-            f"this database was made with other keys than those in {kept.file}: name the folder with --keep in which "
-            "they are, or an empty database"
+            f"this database was made with keys other than those in {kept.file}: name the folder that has them with "
+            "--keep, or use an empty database"
         )
     if configured and not ours and kept.new:
         raise NotStarted(
-            "this database has a configuration of jurat already, which this one would replace: name an empty database"
+            "this database already has a configuration of jurat, which this one would replace: use an empty database"
         )
 
 
@@ -204,16 +207,16 @@ def _kept(folder: Path, database: str | None) -> Kept:
         values = _HERE | dict(word.split("=", 1) for word in shlex.split(file.read_text("utf-8")))
         known = values["JURAT_DATABASE_URL"], values["PLATFORM_SECRET"]
     except (ValueError, KeyError):
-        raise NotStarted(f"{file} is not as it was written; remove the folder, or choose another one") from None
+        raise NotStarted(f"{file} has been changed; remove the folder, or choose another one") from None
     if database and database != known[0]:
-        raise NotStarted(f"{folder} belongs to another database: leave --database out, or choose another folder")
+        raise NotStarted(f"{folder} belongs to another database: leave out --database, or choose another folder")
     return Kept(file, values, new=False)
 
 
 def _about_database(error: SQLAlchemyError) -> str:
     if is_away(error):
-        return "the database does not answer: look whether it runs, and whether --database is right"
-    return f"the database does not do what is needed ({type(error).__name__}): may this user make tables in it?"
+        return "the database does not answer: check that it runs, and that --database is right"
+    return f"the database refused a step ({type(error).__name__}): check that this user may create tables in it"
 
 
 def _fail(sentence: str) -> int:

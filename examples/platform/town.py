@@ -36,8 +36,8 @@ BUDGET: list[dict[str, Any]] = [
         "id": "fountain",
         "title": {"en": "The fountain on the herb market", "fr": "La fontaine du marché aux herbes"},
         "text": {
-            "en": "It has been dry for eleven years. New pipes, a new basin, and benches in the shade around it.",
-            "fr": "Elle est à sec depuis onze ans. De nouveaux tuyaux, un nouveau bassin et des bancs à l’ombre.",
+            "en": "It has been dry for eleven years. It would get new pipes, a new basin, and benches in the shade.",
+            "fr": "À sec depuis onze ans, elle aurait de nouveaux tuyaux, un nouveau bassin et des bancs à l’ombre.",
         },
         "cost": 84_000,
     },
@@ -54,8 +54,8 @@ BUDGET: list[dict[str, Any]] = [
         "id": "library",
         "title": {"en": "The library open on Sundays", "fr": "La bibliothèque ouverte le dimanche"},
         "text": {
-            "en": "From 10 to 17, for one year to begin with, with a room in which to talk.",
-            "fr": "De 10 h à 17 h, pour un an d’abord, avec une salle où l’on peut parler.",
+            "en": "From 10 am to 5 pm, for one year at first, with a room where people can talk.",
+            "fr": "De 10 h à 17 h, pendant un an pour commencer, avec une salle où l’on peut parler.",
         },
         "cost": 38_000,
     },
@@ -63,7 +63,7 @@ BUDGET: list[dict[str, Any]] = [
         "id": "courtyard",
         "title": {"en": "A garden in the tanners’ courtyard", "fr": "Un jardin dans la cour des tanneurs"},
         "text": {
-            "en": "Twelve beds for the neighbours, a tool shed, and rain water from the roofs.",
+            "en": "Twelve garden beds for neighbours, a tool shed, and rainwater from the roofs.",
             "fr": "Douze carrés pour le voisinage, un abri à outils et l’eau de pluie des toits.",
         },
         "cost": 21_200,
@@ -72,9 +72,9 @@ BUDGET: list[dict[str, Any]] = [
 CARE: list[dict[str, Any]] = [
     {
         "id": "evening",
-        "title": {"en": "A practice that is open in the evening", "fr": "Un cabinet ouvert le soir"},
+        "title": {"en": "A practice that opens in the evening", "fr": "Un cabinet ouvert le soir"},
         "text": {
-            "en": "Three evenings a week until 21, shared between the practices of the town.",
+            "en": "Three evenings a week until 9 pm, shared between the practices of the town.",
             "fr": "Trois soirs par semaine jusqu’à 21 h, partagés entre les cabinets de la ville.",
         },
         "cost": 0,
@@ -83,8 +83,8 @@ CARE: list[dict[str, Any]] = [
         "id": "visits",
         "title": {"en": "Home visits by bicycle", "fr": "Des visites à domicile à vélo"},
         "text": {
-            "en": "Two cargo bicycles for those who visit patients on the hill.",
-            "fr": "Deux vélos cargos pour celles et ceux qui visitent les malades de la colline.",
+            "en": "Two cargo bicycles for health workers who visit patients on the hill.",
+            "fr": "Deux vélos cargos pour les visites à domicile sur la colline.",
         },
         "cost": 9_400,
     },
@@ -112,9 +112,8 @@ def seed(platform: Engine, passwords: Mapping[str, str] | None = None) -> bool:
             "care",
             {"en": "Care close to home", "fr": "Des soins près de chez soi"},
             {
-                "en": "What do those who treat people in Valmont need? The physicians of the town choose.",
-                "fr": "De quoi ont besoin celles et ceux qui soignent à Valmont ? "
-                "Les médecins de la ville choisissent.",
+                "en": "What do health workers in Valmont need? The physicians of the town choose.",
+                "fr": "De quoi le personnel soignant de Valmont a-t-il besoin ? Les médecins de la ville choisissent.",
             },
             CARE,
         )
@@ -123,8 +122,9 @@ def seed(platform: Engine, passwords: Mapping[str, str] | None = None) -> bool:
             "budget",
             {"en": "Participatory budget of the old town", "fr": "Budget participatif de la vieille ville"},
             {
-                "en": "150,000 euros for the old town. Those who live there choose up to three of these proposals.",
-                "fr": "150 000 euros pour la vieille ville. Ses habitants choisissent jusqu’à trois de ces projets.",
+                "en": "150,000 euros for the old town. Its residents choose up to three of these proposals.",
+                "fr": "150 000 euros pour la vieille ville. "
+                "Les personnes qui y habitent choisissent jusqu’à trois projets.",
             },
             BUDGET,
         )

@@ -26,10 +26,10 @@ def welcome(address: str, codes: Sequence[str], settings: Path, *, new: bool) ->
         for line in lines:
             console.print(line)
 
-    say("", f"Valmont takes part:  {address}   (Ctrl-C ends it)", "")
+    say("", f"Valmont takes part:  {address}   (Ctrl-C stops it)", "")
     if not new:
         say(
-            "The town was there before, and stays as it was: what is confirmed stays confirmed. New codes were made.",
+            "The town already exists and stays as it was: confirmed answers stay confirmed. It has new codes.",
             "",
         )
     say(f"Sign in as one of these people. The password of each is {PASSWORD}", "")
@@ -39,7 +39,7 @@ def welcome(address: str, codes: Sequence[str], settings: Path, *, new: bool) ->
             ("ada", "gets in", "6", "Rue des Tanneurs", "99001", f"then the code {codes[0]}",
              "Both answers are accepted, and she may vote."),
             ("ben", "is blocked", "12", "Quai des Sardiniers", "99002", "",
-             "That is outside the old town. He sees why, whom to ask, and may have a person look at it."),
+             "That is outside the old town. He sees why, and who to contact. He can ask a person to review it."),
             ("cleo", "waits", "28", "Rue du Passage", "99001", f"then the code {codes[1]}",
              "That is right at the border, so a person decides."),
         )
@@ -47,19 +47,20 @@ def welcome(address: str, codes: Sequence[str], settings: Path, *, new: bool) ->
     say("Then, in another browser or a private window:")
     console.print(
         _table(
-            ("rhea", "reviews", "“To review” in the head of the page: decide about Cleo, and see Cleo’s page turn."),
-            ("omar", "administers", "“Administration”: make a consultation, print codes, see what was counted."),
+            ("rhea", "reviews", "“To review” at the top of the page: decide about Cleo, and watch Cleo’s page change."),
+            ("omar", "administers", "“Administration”: create a consultation, print codes, see the figures."),
         )
     )
     say(
         "“Care close to home” asks a register: 9000010000 Iris Valombre is a physician and gets in,",
         "9000011487 Solène Brévan is a pharmacist and does not.",
         "",
-        "A confirmed answer cannot be changed: make accounts of your own to try more, with these codes:",
+        "You cannot change an answer after you confirm it.",
+        "To try more, create accounts of your own and use these codes:",
     )
     for start in range(2, len(codes), 4):
         say("  " + "  ".join(codes[start : start + 4]))
-    say("", "On the command line, beside it:")
+    say("", "On the command line:")
     console.print(f"  set -a; . {settings}; set +a; bin/jurat review list", soft_wrap=True)
     say("")
     print(*(line.rstrip() for line in page.getvalue().splitlines()), sep="\n", flush=True)

@@ -56,14 +56,14 @@ class Visit # one request
     @database = PG.connect(ENV.fetch("DATABASE_URL"), connect_timeout: 3)
     _, @name, id = *@request.path.match(%r{\A/question/([a-z0-9_-]+)(?:/([0-9a-f-]{36}))?\z})
     post = @request.request_method == "POST"
-    return page(403, "This page is too old. Go back to the start.") if post && !sent_by_us?
+    return page(403, "This page has expired. Please start again.") if post && !sent_by_us?
     return overview if !post && @request.path == "/"
     return question(post, id) if @name && (post || !id)
-    page(404, "There is no such page.")
+    page(404, "Page not found.")
   rescue StandardError => error
     warn error.class # no more of it: the text of an error may quote a row
     @fields = @form = nil
-    page(503, "This cannot be done just now. Nothing was lost: please try again.")
+    page(503, "This is not possible at the moment. Nothing was lost. Please try again in a few minutes.")
   ensure
     @database&.close
   end
@@ -82,7 +82,7 @@ class Visit # one request
   end
 
   def question(post, id)
-    row = form.find { |each| each["question"] == @name } or return page(404, "There is no such question.")
+    row = form.find { |each| each["question"] == @name } or return page(404, "Question not found.")
     known, @needed = JSON.parse(row["answer_schema"]).values_at("properties", "required")
     known, @needed = { "answer" => { "maxLength" => 200, "titles" => { "en" => "Your answer" } } }, ["answer"] unless known
     @fields = JSON.parse(row["fields"]).to_h { |key| [key, nil] }.merge(known) # jsonb does not keep their order
@@ -109,9 +109,9 @@ class Visit # one request
   # What the schema of the question does not allow; the workers look again, and a bad answer costs no round.
   def problem
     missing = @needed.find { |key| !@answer.key?(key) }
-    return "#{missing} is missing" if missing
+    return "#{missing}: please fill this in" if missing
     wrong = @answer.find { |key, text| !fits?(@fields[key], text) }
-    "#{wrong.first} does not have the form that is asked for" if wrong
+    "#{wrong.first}: this is not in the expected format" if wrong
   end
 
   def fits?(rule, text)

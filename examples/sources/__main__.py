@@ -29,7 +29,7 @@ def main() -> int:
             signal.sigwait(ends)
     except OSError as error:
         print(
-            f"port {given.port} of {given.host}, or the certificate, cannot be had: {error.strerror}", file=sys.stderr
+            f"port {given.port} of {given.host}, or the certificate, cannot be used: {error.strerror}", file=sys.stderr
         )
         return 2
     return 0

@@ -1,4 +1,4 @@
-"""Texts for participants: one for each reason and state in each language, for translators to add to.
+"""Texts for participants: one for each reason and state in each language, open to translators.
 
 A file `LANGUAGE.json` is a language. Its keys are the reasons, `other`, `state.…` for each state of a question and
 `access.…` for each state of an access.

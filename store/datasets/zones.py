@@ -96,10 +96,9 @@ def _begins(dialect: str) -> str:
 @lru_cache
 def _versions_then(dialect: str) -> str:
     """The version of a zone that would be in force at `:begins`, and the newest of all."""
-    begun = "coalesce(in_force_from, imported_at)"
     return f"""
-        SELECT (SELECT version FROM jurat_zones WHERE name = :name AND {begun} <= {_begins(dialect)}
-                ORDER BY {begun} DESC, version DESC LIMIT 1),
+        SELECT (SELECT version FROM jurat_zones WHERE name = :name AND in_force_from <= {_begins(dialect)}
+                ORDER BY in_force_from DESC, version DESC LIMIT 1),
                (SELECT max(version) FROM jurat_zones WHERE name = :name)"""
 
 

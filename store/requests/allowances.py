@@ -25,12 +25,10 @@ class Reached:
 
 
 def reached(engine: Engine) -> Sequence[Reached]:
-    """Those of late, the last first. None on SQLite, which knows no users, and where the schema is older than that."""
+    """Those of late, the last first. None on SQLite, which knows no users."""
     if engine.dialect.name != "postgresql":
         return []
     with reader(engine).begin() as connection:
-        if connection.scalar(text("SELECT to_regclass('jurat_allowances')")) is None:
-            return []
         return [Reached(login, per_hour, instant(at)) for login, per_hour, at in connection.execute(text(_REACHED))]
 
 

@@ -145,7 +145,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.REVIEWER: "SELECT, UPDATE (holds)",
         Role.ADMIN: "SELECT (fingerprint, check_id, holds), UPDATE (participant)",
     },
-    "jurat_zones": {**_READS, Role.ADMIN: "SELECT, INSERT, UPDATE (outline)"},
+    "jurat_zones": {**_READS, Role.ADMIN: "SELECT, INSERT"},
     "jurat_registers": {
         **_READS,
         Role.ADMIN: "SELECT, INSERT, UPDATE (state, addresses, houses, streets, people, left_out, imported_at)",
@@ -291,36 +291,6 @@ BEGIN
   END IF;
   {each}
 END $$;"""
-
-
-@cache
-def dropping() -> str:
-    """SQL that takes all rights back, and drops those roles that no other database and no user has."""
-    ours = "'jurat\\_%' AND {}namespace = current_schema()::regnamespace"
-    return f"""
-DO $$
-DECLARE
-  name text;
-  object text;
-BEGIN
-  FOREACH name IN ARRAY ARRAY['{"', '".join(Role)}'] LOOP
-    CONTINUE WHEN to_regrole(name) IS NULL;
-    FOR object IN
-      SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'v') AND relname LIKE {ours.format("rel")}
-      UNION ALL SELECT 'FUNCTION ' || oid::regprocedure FROM pg_proc WHERE proname LIKE {ours.format("pro")}
-    LOOP
-      EXECUTE format('REVOKE ALL ON %s FROM %I', object, name);
-    END LOOP;
-    EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %I', current_schema(), name);
-    CONTINUE WHEN EXISTS (
-      SELECT FROM pg_auth_members m WHERE m.roleid = to_regrole(name) AND m.member <> current_user::regrole);
-    BEGIN
-      EXECUTE format('DROP ROLE %I', name);
-    EXCEPTION
-      WHEN dependent_objects_still_exist OR insufficient_privilege OR undefined_object THEN NULL;
-    END;
-  END LOOP;
-END $$"""
 
 
 def missing(connection: Connection) -> list[Role]:

@@ -1,4 +1,9 @@
-"""The schema's migrations: bring a database up to date, and say how it stands."""
+"""The schema of a database: make it, bring it up to date, and say how it stands.
+
+A new database is made by `migrations/sql/`, which is the schema as it is now, and is marked with the newest revision. A
+database of an earlier release runs the numbered steps of `migrations/versions/` after its own. Tests hold both ways
+equal.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +25,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from jurat.database import state_of
 from jurat.errors import ConfigurationError
 from jurat.tables import CONTRACT_VERSION
+from store.schema.baseline import MIGRATIONS, scripts
 from store.schema.grants import granting
 
-_MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 _VERSION_TABLE = "jurat_alembic_version"
 _LOCK = 0x6A75726174  # "jurat": two upgrades at once wait for each other
 
@@ -74,6 +79,7 @@ class SchemaStatus(StrEnum):
     BEHIND = "behind"
     AHEAD = "ahead"
     FOREIGN = "foreign"
+    UNRELEASED = "unreleased"
 
     @property
     def usable(self) -> bool:
@@ -87,7 +93,14 @@ ADVICE = {
     SchemaStatus.BEHIND: "the schema is behind this program; run `bin/jurat db upgrade`",
     SchemaStatus.AHEAD: "the schema is ahead of this program, within the same contract version",
     SchemaStatus.FOREIGN: "the schema is of another contract version; update this program",
+    SchemaStatus.UNRELEASED: (
+        "the schema is of a version of jurat that was never released, and cannot be brought up to date; "
+        "name another database in JURAT_DATABASE_URL and run `bin/jurat db upgrade`"
+    ),
 }
+
+_UNRELEASED = frozenset(f"{number:04}" for number in range(1, 29))
+"""The revisions of before the first release. Those since have a name behind their number."""
 
 
 class UpgradeBlocked(ConfigurationError):
@@ -100,17 +113,18 @@ def upgrade(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Run all migrations that the database does not have yet, and set the rights of the roles that it has.
+    """Make the schema in a new database, or run all migrations that the database does not have yet. Then set the rights
+    of the roles that it has.
 
     Safe to run from several places at once, also behind PgBouncer in transaction mode: no lock outlives a transaction.
     Tables that are there stay in their schema, and new ones come to them. Each migration is a transaction of its own
     that waits 2 s for a lock, and is tried again for five minutes; `say` is told who stands in the way.
 
     Raises:
-        ConfigurationError: the search path names no schema that is there.
+        ConfigurationError: the search path names no schema that is there, or no migration leads from its revision.
         Blocked: what it needs was locked all the time.
     """
-    known = _revisions()
+    known = _revisions(MIGRATIONS)
     end, rests = clock() + PATIENCE, _rests()
     with engine.connect() as connection:
         more = True
@@ -153,7 +167,9 @@ def in_the_way(connection: Connection) -> str:
 
 
 def _step(connection: Connection, known: Sequence[str]) -> bool:
-    """Run one of the `known` migrations more, on SQLite all, in a transaction of its own; whether there was one."""
+    """Make what a new database gets, or run one of the `known` migrations more, on SQLite all, in a transaction of its
+    own; whether there was anything to do.
+    """
     config = _config()
     config.attributes["connection"] = connection
     with connection.begin():
@@ -167,9 +183,14 @@ def _step(connection: Connection, known: Sequence[str]) -> bool:
             if postgresql:
                 connection.execute(text(granting()))
             return False
-        done = known.index(current) + 1 if current in known else 0
-        # SQLite's one lock ends with its transaction: a second upgrade would get in between two migrations.
-        command.upgrade(config, known[done] if postgresql else "head")
+        if current is None:
+            config.attributes["scripts"] = scripts(connection.dialect.name, MIGRATIONS)
+            command.stamp(config, "head")
+        elif current in known:
+            # SQLite's one lock ends with its transaction: a second upgrade would get in between two migrations.
+            command.upgrade(config, known[known.index(current) + 1] if postgresql else "head")
+        else:
+            raise ConfigurationError(ADVICE[_beyond(connection, current)])
         return True
 
 
@@ -185,12 +206,21 @@ def _stay_in_schema(connection: Connection) -> None:
         connection.execute(text("SELECT set_config('search_path', :path, true)"), {"path": where.ours})
 
 
-def upgrade_sql(dialect: str) -> str:
-    """The SQL of all migrations, for a database administrator who runs it by hand."""
+def upgrade_sql(dialect: str, since: str | None = None) -> str:
+    """The SQL for a database administrator who runs it by hand: that of a new database, or of all steps after `since`.
+
+    Raises ConfigurationError: there is no such revision.
+    """
     output = io.StringIO()
     config = _config()
     config.attributes.update(dialect=dialect, output=output)
-    command.upgrade(config, "head", sql=True)
+    if since is None:
+        config.attributes["scripts"] = scripts(dialect, MIGRATIONS)
+        command.stamp(config, "head", sql=True)
+    elif since in (known := _revisions(MIGRATIONS)):
+        command.upgrade(config, f"{since}:head", sql=True)
+    else:
+        raise ConfigurationError(f"there is no revision {since!r}; expected one of {', '.join(known)}")
     return output.getvalue() + (f"{granting()}\n" if dialect == "postgresql" else "")
 
 
@@ -198,13 +228,18 @@ def schema_status(connection: Connection) -> SchemaStatus:
     """How the schema of this database stands to this code."""
     if not inspect(connection).has_table(_VERSION_TABLE):
         return SchemaStatus.EMPTY
-    known, current = _revisions(), _current(connection)
+    known, current = _revisions(MIGRATIONS), _current(connection)
     if current is None:
         return SchemaStatus.EMPTY
     if current == known[-1]:
         return SchemaStatus.CURRENT
-    if current in known:
-        return SchemaStatus.BEHIND
+    return SchemaStatus.BEHIND if current in known else _beyond(connection, current)
+
+
+def _beyond(connection: Connection, current: str) -> SchemaStatus:
+    """What a revision is that this code does not know."""
+    if current in _UNRELEASED:
+        return SchemaStatus.UNRELEASED
     try:
         version = connection.execute(text("SELECT max(version) FROM jurat_contract")).scalar()
     except SQLAlchemyError:
@@ -213,9 +248,9 @@ def schema_status(connection: Connection) -> SchemaStatus:
 
 
 @cache
-def _revisions() -> Sequence[str]:
-    """Of all migrations, in their order. To find them each of their files is run, so it is done once."""
-    return [revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+def _revisions(migrations: Path) -> Sequence[str]:
+    """Of all `migrations`, in their order. To find them each of their files is run, so it is done once."""
+    return [revision.revision for revision in ScriptDirectory(str(migrations)).walk_revisions()][::-1]
 
 
 def _current(connection: Connection) -> str | None:
@@ -225,5 +260,5 @@ def _current(connection: Connection) -> str | None:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config

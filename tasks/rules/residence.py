@@ -2,7 +2,8 @@
 
 A geocoder always answers something, and orders by a score that says how it sorts, not whether it is right. So only a
 house that carries the number, the postcode and the name that were asked for decides, or a street that lies on one side
-as a whole, and only beyond the margin by which positions may be wrong. Why each rule is as it is: docs/addresses.md.
+as a whole, and only beyond the margin by which positions may be wrong. Why each rule is as it is:
+docs/contributors/how-an-address-is-decided.md.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
-from bench.address_queries import REAL, Kind, Row, Typed, _Maker, queries, read_base
+from bench.addresses.queries import REAL, Kind, Row, Typed, _Maker, queries, read_base
 from bench.addresses.styles import ENGLISH, FINNISH, FRENCH, GERMAN, ITALIAN, SPANISH, Style
 
 NAMES = (

@@ -9,10 +9,11 @@ import pytest
 from adapters.address.base.search import LONG_WORD
 from adapters.address.street_names import canonical, name_words
 from bench import address_register as bench
-from bench.address_register import Import, LookUps, filled_in, keeps_promises, moved, tables
+from bench.address_register import keeps_promises, moved, tables
+from bench.rig.data_import import Import, Lookups
 
 IMPORTS = [Import(40_000, 2.0, 120.0), Import(1_000_000, 20.0, 130.0)]
-LOOK_UPS = [LookUps(40_000, "exact", 0.9, 2.5, 0.1, 0.995), LookUps(40_000, "no such street", 1.5, 3.0, 1.0, 0.0)]
+LOOK_UPS = [Lookups("exact", 40_000, 0.9, 2.5, 0.1, 0.995), Lookups("no such street", 40_000, 1.5, 3.0, 1.0, 0.0)]
 
 
 def test_the_tables_have_every_figure_and_the_time_for_france() -> None:
@@ -26,8 +27,8 @@ def test_memory_and_the_median_of_the_real_base_are_promised() -> None:
     assert keeps_promises(IMPORTS, LOOK_UPS)
     assert not keeps_promises([*IMPORTS, Import(1, 1.0, 201.0)], LOOK_UPS)
     for kind in ("exact", "one typo", "no such street"):
-        assert not keeps_promises(IMPORTS, [LookUps(40_000, kind, 2.1, 3.0, 1.0, 1.0)])
-    assert keeps_promises(IMPORTS, [LookUps(1_000_000, "one typo", 2.1, 3.0, 1.0, 1.0)])
+        assert not keeps_promises(IMPORTS, [Lookups(kind, 40_000, 2.1, 3.0, 1.0, 1.0)])
+    assert keeps_promises(IMPORTS, [Lookups("one typo", 1_000_000, 2.1, 3.0, 1.0, 1.0)])
 
 
 ROW = {
@@ -51,13 +52,6 @@ def test_every_street_of_every_invented_town_has_a_name_and_a_word_of_its_own() 
     words = {word for name in names for word in name_words(name) if len(word) >= LONG_WORD}
     assert len(words) == len(names)
     assert moved(ROW, 1) == moved(ROW, 1), "look-ups ask for what was imported"
-
-
-def test_the_figures_go_between_the_marks_of_the_page() -> None:
-    page = f"before\n{bench.BEGIN}\nold\n{bench.END}\nafter\n"
-    assert filled_in(page, "new") == f"before\n{bench.BEGIN}\n\nnew\n\n{bench.END}\nafter\n"
-    with pytest.raises(ValueError, match="has no"):
-        filled_in("before", "new")
 
 
 @pytest.mark.slow

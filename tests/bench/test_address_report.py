@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 import shapely
 
 from adapters.address.zones import ZoneGeometry
-from bench.address_queries import Kind, Row, Typed
 from bench.addresses import report
+from bench.addresses.queries import Kind, Row, Typed
 from bench.addresses.questions import Question, Tally, questions
 from bench.addresses.zones import around, cut
 from jurat.vocabulary import Outcome, Reason
@@ -126,29 +127,18 @@ def test_the_page_has_the_latest_run_of_each_part_in_their_order() -> None:
     old, new, towns = rows(asked=1111), rows(asked=2222), rows("other towns, by town")
     for row in old:
         row["run"] = "2026-01-01T00:00:00+00:00"
-    page = report.filled_in("a\n<!-- made: addresses -->\nx\n<!-- end -->\nz", [*towns, *new, *old])
-    assert page.startswith("a\n<!-- made: addresses -->\n### Addok, 40 zones\n\nCaption. Margin 20 m.")
-    assert page.endswith("\n<!-- end -->\nz")
-    assert "2,222" in page
-    assert "1,111" not in page
-    assert page.index("### Addok") < page.index("### Other towns")
-
-
-@pytest.mark.parametrize("page", ["no marks", "<!-- made: addresses -->", "<!-- end -->"])
-def test_a_page_without_its_marks_is_refused(page: str) -> None:
-    with pytest.raises(ValueError, match="<!-- made: addresses -->"):
-        report.filled_in(page, rows())
-
-
-def test_a_page_is_not_filled_from_nothing() -> None:
-    with pytest.raises(ValueError, match="make bench-addresses"):
-        report.filled_in("<!-- made: addresses --><!-- end -->", [])
+    shown = report.sections([*towns, *new, *old])
+    assert shown.startswith("### Addok, 40 zones\n\nCaption. Margin 20 m.")
+    assert "2,222" in shown
+    assert "1,111" not in shown
+    assert shown.index("### Addok") < shown.index("### Other towns")
 
 
 def test_a_run_is_kept_and_fails_when_a_decision_was_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "addresses.jsonl"
-    assert report.told(file, rows()) == 0
-    assert report.told(file, rows(wrong=1)) == 1
+    options = argparse.Namespace(file=file)
+    assert report.keep(options, rows()) == 0
+    assert report.keep(options, rows(wrong=1)) == 1
     assert len(file.read_text(encoding="utf-8").splitlines()) == 2
     assert "Caption." in capsys.readouterr().out
 

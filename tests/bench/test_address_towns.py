@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.address.zones import ZoneGeometry
-from bench.address_queries import Kind, queries, read_base
+from bench.addresses.queries import Kind, queries, read_base
 from bench.addresses.towns import METRES_PER_DEGREE, OFF_M, TOWNS, Town, build, write_base
 from bench.addresses.zones import around, cut
 from bench.other_towns import ask

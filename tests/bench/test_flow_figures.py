@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.flow.figures import Figure, full_rate_after, most_above, most_in, percentile, share_used
+from bench.flow.figures import full_rate_after, most_above, most_in, share_used
 
 
 def test_an_even_pace_at_the_rate_is_a_burst_of_one() -> None:
@@ -49,23 +49,3 @@ def test_the_full_rate_is_back_when_two_seconds_of_it_begin() -> None:
     assert full_rate_after(slow + full, 10.0, 10.0) == pytest.approx(5.0, abs=0.11)
     assert full_rate_after(full, 15.0, 10.0) == 0.0
     assert math.isnan(full_rate_after(slow, 10.0, 10.0))
-
-
-def test_a_percentile_of_nothing_is_not_a_number() -> None:
-    assert percentile([3.0, 1.0, 2.0], 0.5) == 2.0
-    assert percentile([float(n) for n in range(1, 101)], 0.99) == 99.0
-    assert math.isnan(percentile([], 0.5))
-
-
-@pytest.mark.parametrize(
-    ("value", "least", "most", "kept"),
-    [(5.0, None, 5.0, True), (5.1, None, 5.0, False), (96.9, 97.0, None, False), (97.0, 97.0, None, True)],
-)
-def test_a_figure_is_kept_within_its_limits(value: float, least: float | None, most: float | None, kept: bool) -> None:
-    assert Figure("it", value, least, most).kept is kept
-
-
-def test_what_is_not_a_number_is_missed_and_no_number_in_a_row() -> None:
-    figure = Figure("it", math.nan)
-    assert not figure.kept
-    assert figure.as_data() == {"name": "it", "value": None, "least": None, "most": None, "unit": "", "kept": False}

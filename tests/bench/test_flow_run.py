@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench.faults.table import read
 from bench.flow.__main__ import main
+from bench.rig.report import read
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from bench.faults.supervisor import ROOT
 from bench.registries import report
 from bench.registries.__main__ import main
 from bench.registries.cost import JSON_MS, XML_MS, costs
@@ -60,7 +59,7 @@ def cells(line: str) -> list[str]:
 
 
 def test_each_mood_is_a_line_and_each_step_a_column() -> None:
-    shown_lines = report.tables(RUN).splitlines()
+    shown_lines = report.tables([RUN]).splitlines()
     assert "3 look-ups in a bad mood, 1 of them accepted or refused. Each is undetermined, for:" in shown_lines
     table = [cells(line) for line in shown_lines if line.startswith("|")]
     assert table[0] == ["mood", "a", "b: login", "b: lookup"]
@@ -78,12 +77,12 @@ def test_whatever_is_wrong_is_told() -> None:
 
 
 def test_answers_that_are_not_there_are_told() -> None:
-    assert "Not run: the files are not beside the repository." in report.tables({**RUN, "payloads": []})
+    assert "Not run: the files are not beside the repository." in report.tables([{**RUN, "payloads": []}])
 
 
 def test_a_busy_machine_is_told() -> None:
-    assert "Other processes" not in report.tables(RUN)
-    assert "Other processes had 40% of the machine meanwhile" in report.tables({**RUN, "foreign_share": 0.4})
+    assert "Other processes" not in report.tables([RUN])
+    assert "Other processes had 40% of the machine meanwhile" in report.tables([{**RUN, "foreign_share": 0.4}])
 
 
 def test_a_verdict_in_a_bad_mood_is_wrong_and_so_is_none_in_the_good_one() -> None:
@@ -91,24 +90,6 @@ def test_a_verdict_in_a_bad_mood_is_wrong_and_so_is_none_in_the_good_one() -> No
     assert not Felt("a", "lookup", "down", "accepted").is_right
     assert not Felt("a", "lookup", "down", "refused/record_not_found").is_right
     assert not Felt("a", "lookup", "ok", "undetermined/source_unavailable").is_right
-
-
-def test_the_page_is_filled_in_between_its_marks(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", "utf-8")
-    report.write(page, RUN)
-    text = page.read_text("utf-8")
-    assert text.startswith(
-        f"before\n{report.BEGIN}\nCommit abc1234, 2026-11-26, by `make bench-registries`. 2 cores.\n"
-    )
-    assert text.endswith(f"{report.END}\nafter\n")
-    assert "old" not in text
-    with pytest.raises(ValueError, match="the page has no"):
-        report.filled_in("nothing", RUN)
-
-
-def test_the_page_of_the_repository_has_its_marks() -> None:
-    report.filled_in((ROOT / "docs" / "registries.md").read_text("utf-8"), RUN)
 
 
 def test_before_a_run_there_is_nothing_to_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,14 +38,3 @@ def test_it_prints_the_tables() -> None:
     made = registry_names.text([Sample("all cultures", [0, 3])], "make bench-names")
     assert "| all cultures | 2 | 39,800 | 1.5 | 3 | 1 of 2 |" in re.sub(" +", " ", made)
     assert "µs" in made
-
-
-def test_the_page_is_filled_in_between_its_marks() -> None:
-    page = f"a\n{registry_names.BEGIN}\nold\n{registry_names.END}\nz"
-    assert registry_names.filled_in(page, "new") == f"a\n{registry_names.BEGIN}\nnew\n{registry_names.END}\nz"
-    with pytest.raises(ValueError, match="has no"):
-        registry_names.filled_in("a", "new")
-
-
-def test_the_page_has_the_marks() -> None:
-    assert registry_names.BEGIN in registry_names.PAGE.read_text("utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from bench.scale import report
 from bench.scale.measure import KINDS, Blocks, Times
 
-ROOT = Path(__file__).resolve().parents[2]
 COMMON = {
     "run": "2026-11-25T10:00:00+00:00",
     "revision": "abc1234",
@@ -88,23 +86,5 @@ def test_a_line_has_times_blocks_and_verdict() -> None:
     assert cells[8:] == ["100 + 0", "130 + 4", "kept"]
 
 
-def test_the_page_gets_the_latest_run_alone() -> None:
-    older = rows(7.0, run="2026-11-24T10:00:00+00:00")
-    page = report.filled_in(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", older + rows())
-    assert page.startswith(f"before\n{report.BEGIN}\n")
-    assert page.endswith(f"\n{report.END}\nafter\n")
-    assert "old" not in page
-    assert "7.00" not in page
-    assert "1,000,000 pending and 10,000,000 settled checks (12.3 GB)" in page
-
-
-def test_a_page_without_marks_or_a_run_without_rows_is_refused() -> None:
-    with pytest.raises(ValueError, match="no <!-- made: scale -->"):
-        report.filled_in("nothing", rows())
-    with pytest.raises(ValueError, match="make bench-scale"):
-        report.filled_in(f"{report.BEGIN}\n{report.END}", [])
-
-
-def test_the_page_on_performance_has_the_marks() -> None:
-    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
-    assert report.filled_in(page, rows()) != page
+def test_the_head_has_the_sizes() -> None:
+    assert "1,000,000 pending and 10,000,000 settled checks (12.3 GB)" in report.head(rows())

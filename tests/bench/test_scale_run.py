@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.faults.table import read
+from bench.rig.report import read
 from bench.scale.__main__ import main
 from bench.scale.measure import KINDS
 
@@ -45,7 +45,7 @@ def test_everything_is_measured_on_both_sides_and_a_kept_server_is_used_again(
     assert "settle 64" in capsys.readouterr().out
 
 
-def test_sizes_that_can_not_be_made_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_sizes_that_cannot_be_made_are_said(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--pending", "5"])
     assert ended.value.code == 2

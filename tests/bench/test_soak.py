@@ -31,7 +31,7 @@ def run(change: Change = lambda sample, process: (sample, process)) -> list[Samp
 
 
 def failed(samples: list[Sample]) -> list[str]:
-    return [finding.what for finding in judge(samples, SECONDS, RATE, SLOTS, Vacuum()) if not finding.kept]
+    return [figure.name for figure in judge(samples, SECONDS, RATE, SLOTS, Vacuum()) if not figure.kept]
 
 
 def test_a_run_that_stayed_as_it_was_kept_every_figure() -> None:

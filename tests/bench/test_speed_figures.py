@@ -1,4 +1,4 @@
-"""Rates, percentiles, spreads and ratios are what they say; noisy rounds are told apart by the rule."""
+"""Rates, spreads and ratios are what they say; noisy rounds are told apart by the rule."""
 
 from __future__ import annotations
 
@@ -19,24 +19,6 @@ def row(arm: str, rate: float, number: int = 1, *, kind: str = "celery", **more:
 def test_a_spread_has_the_median_and_both_ends_of_what_is_there() -> None:
     assert figures.spread([3.0, None, 1.0, 2.0]) == Spread(2.0, 1.0, 3.0)
     assert figures.spread([None]) is None
-
-
-@pytest.mark.parametrize(("share", "value"), [(0.5, 50), (0.99, 99), (0.0, 1), (1.0, 100)])
-def test_a_percentile_is_the_nearest_rank(share: float, value: float) -> None:
-    assert figures.percentile(list(range(100, 0, -1)), share) == value
-
-
-@given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0, 1))
-def test_a_percentile_is_one_of_the_values_with_as_many_below_it(values: list[float], share: float) -> None:
-    found = figures.percentile(values, share)
-    assert found in values
-    assert sum(value <= found for value in values) >= share * len(values)
-    assert sum(value < found for value in values) <= share * len(values)
-
-
-def test_of_nothing_there_is_no_percentile() -> None:
-    with pytest.raises(ValueError, match="no values"):
-        figures.percentile([], 0.5)
 
 
 def test_the_steady_rate_leaves_out_how_it_began_and_ended() -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import pytest
-
+from bench.rig.report import latest_run
 from bench.speed import report
 from bench.speed.plan import ARMS
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def row(arm: str, number: int, rate: float, **more: Any) -> dict[str, Any]:
@@ -69,31 +65,19 @@ def test_a_round_that_was_not_whole_is_told_and_counts_for_nothing() -> None:
     assert "- jurat-64, at-once, round 2: 3 of 5 verdicts after 60 s" in shown
 
 
-def test_the_page_gets_the_latest_run_alone_with_its_command() -> None:
+def test_the_head_has_the_command() -> None:
+    assert "by `make bench ROUNDS=3 SECONDS=20`: 3 rounds of 20 s. 2 cores; celery 5.7.0." in report.head(ROWS)
+
+
+def test_the_latest_run_alone_counts() -> None:
     older = [one | {"run": "2026-11-24T10:00:00+00:00", "rate": 77.0} for one in ROWS]
-    page = report.filled_in(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", older + ROWS)
-    assert page.startswith(f"before\n{report.BEGIN}\n")
-    assert page.endswith(f"\n{report.END}\nafter\n")
-    assert "old" not in page
-    assert " 77 " not in page
-    assert "`make bench ROUNDS=3 SECONDS=20`" in page
-
-
-def test_a_page_without_marks_or_a_run_without_rows_is_refused() -> None:
-    with pytest.raises(ValueError, match="no <!-- made: speed -->"):
-        report.filled_in("nothing", ROWS)
-    with pytest.raises(ValueError, match="make bench"):
-        report.filled_in(f"{report.BEGIN}\n{report.END}", [])
+    assert latest_run(older + ROWS) == ROWS
+    assert latest_run([]) == []
 
 
 def test_every_line_of_a_table_has_as_many_cells_as_its_head() -> None:
     lines = report.tables(ROWS).splitlines()[2:]
     assert len({line.count("|") for line in lines}) == 1
-
-
-def test_the_page_on_performance_has_the_marks() -> None:
-    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
-    assert report.filled_in(page, ROWS) != page
 
 
 def test_every_arm_has_a_name_of_its_own() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.faults.table import read
+from bench.rig.report import read
 from bench.speed.__main__ import main
 from bench.speed.plan import Part
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from bench import zone_speed
 
 
@@ -13,7 +11,7 @@ def test_it_asks_every_question_and_prints_a_table() -> None:
     assert all(0 < each.p50 <= each.p99 for each in results)
     text = zone_speed.table(results, megabytes, seconds, 9, 200)
     assert "9 zones of 200 vertices take" in text
-    assert text.count("\n| ") == 5
+    assert text.count("\n| ") == 6
 
 
 def test_the_zones_differ_and_are_valid() -> None:
@@ -22,15 +20,3 @@ def test_the_zones_differ_and_are_valid() -> None:
     shapes = [shapely.from_wkb(wkb) for wkb in zone_speed.zones_of(5, 300, seed=2)]
     assert all(shape.is_valid for shape in shapes)
     assert len({shape.wkb for shape in shapes}) == 5
-
-
-def test_the_page_is_filled_in_between_its_marks() -> None:
-    assert zone_speed.filled_in(f"a\n{zone_speed.BEGIN}\nold\n{zone_speed.END}\nz", "new") == (
-        f"a\n{zone_speed.BEGIN}\nnew\n{zone_speed.END}\nz"
-    )
-    with pytest.raises(ValueError, match="has no"):
-        zone_speed.filled_in("a", "new")
-
-
-def test_the_page_has_the_marks() -> None:
-    assert zone_speed.BEGIN in zone_speed.PAGE.read_text("utf-8")

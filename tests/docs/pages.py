@@ -117,6 +117,10 @@ def masked(text: str) -> list[str]:
 
 
 def is_shown(shown: str, said: str) -> bool:
-    """Whether a program said what a page shows. A line `…` on the page stands for any lines, and for none."""
+    """Whether a program said what a page shows.
+
+    A line `…` on the page is any lines, or none. One that ends with a backslash goes on in the next.
+    """
+    shown = re.sub(r" \\\n *", " ", shown)
     pattern = "".join("(?:.*\n)*" if line == "…" else f"{re.escape(line)}\n" for line in masked(shown))
     return re.fullmatch(pattern, "".join(f"{line}\n" for line in masked(said))) is not None

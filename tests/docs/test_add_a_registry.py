@@ -16,7 +16,7 @@ from config.lint import lint
 from tests.docs.pages import ROOT, block
 from tests.docs.terminal import Terminal
 
-PAGE = ROOT / "docs" / "how-to" / "add-a-registry.md"
+PAGE = ROOT / "docs" / "administrators" / "add-a-registry.md"
 DESCRIPTION = block(PAGE, "yaml", "consultations:")
 STATUS_RULE = "      - { check: status, is: active, else: refused, reason: status_inactive }\n"
 MISTAKES = {
@@ -45,7 +45,7 @@ def test_every_mistake_is_told_as_the_page_says(tmp_path: Path) -> None:
     file = tmp_path / "jurat.yaml"
     file.write_text(DESCRIPTION, "utf-8")
     assert (lint([file]).problems, gate(lint([file]))) == ((), [])
-    shown = block(PAGE, "text", "stranger's record").splitlines()
+    shown = block(PAGE, "text", "stranger's record").replace("\n    ", " ").splitlines()  # what is indented goes on
     assert len(shown) == len(MISTAKES)
     for (part, (right, wrong)), line in zip(MISTAKES.items(), shown, strict=True):
         assert right in DESCRIPTION

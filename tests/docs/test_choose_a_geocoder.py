@@ -1,7 +1,8 @@
-"""How to choose a geocoder: every configuration on the page is taken, and every geocoder stands on it."""
+"""How to ask for an address, and choose a geocoder: every configuration is taken, and every geocoder has one."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -13,14 +14,23 @@ from config.lint import lint
 from config.sources import SourceModel
 from tests.docs.pages import ROOT, Block, blocks
 
-PAGE = ROOT / "docs" / "how-to" / "choose-a-geocoder.md"
+PAGE = ROOT / "docs" / "administrators" / "choose-a-geocoder.md"
 SNIPPETS = blocks(PAGE, "yaml")
+ON_ADDRESSES = blocks(PAGE.with_name("addresses.md"), "yaml")
+
+REST = """\
+criteria: { lives-in: { source: NAME, open: [zone] } }
+consultations: { budget: { questions: { residence: { criterion: lives-in, with: { zone: old-town } } } } }
+"""
+"""What the page shows once, and not with each source."""
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=str)
+@pytest.mark.parametrize("snippet", [*SNIPPETS, *ON_ADDRESSES], ids=str)
 def test_a_configuration_is_taken(snippet: Block, tmp_path: Path) -> None:
     file = tmp_path / "jurat.yaml"
-    file.write_text(snippet.text, "utf-8")
+    names = re.findall(r"^  ([a-z]+):", snippet.text, re.MULTILINE)
+    rest = "" if "criteria:" in snippet.text else REST.replace("NAME", f"[{', '.join(names)}]")
+    file.write_text(snippet.text + rest, "utf-8")
     assert lint([file], zones=["old-town"]).problems == ()
 
 

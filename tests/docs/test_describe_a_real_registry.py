@@ -13,7 +13,7 @@ from config.registry import RegistrySource
 from tests.docs.pages import ROOT, block
 from tests.docs.terminal import Terminal
 
-PAGE = ROOT / "docs" / "how-to" / "describe-a-real-registry.md"
+PAGE = ROOT / "docs" / "administrators" / "describe-a-real-registry.md"
 DESCRIPTION = block(PAGE, "yaml")
 MOST_LINES = 40
 CONTRACT = Path("data") / "registries" / "nordic" / "brreg-enhetsregisteret-openapi.yml"

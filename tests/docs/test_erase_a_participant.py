@@ -16,7 +16,7 @@ from tests.docs.pages import ROOT, block
 from tests.docs.terminal import Terminal
 from tests.store.desk import Desk
 
-PAGE = ROOT / "docs" / "how-to" / "erase-a-participant.md"
+PAGE = ROOT / "docs" / "platforms" / "erase-a-participant.md"
 CONFIGURATION: Mapping[str, Any] = YAML(typ="safe").load(block(PAGE, "yaml"))
 
 

@@ -21,7 +21,7 @@ from tests.docs.pages import ROOT, block, blocks
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import PUBLIC_KEY, Desk
 
-PAGE = ROOT / "docs" / "how-to" / "generate-codes.md"
+PAGE = ROOT / "docs" / "administrators" / "generate-codes.md"
 SEAL = Seal(PUBLIC_KEY)
 
 

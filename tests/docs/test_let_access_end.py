@@ -14,7 +14,7 @@ from tests.docs.pages import ROOT, block
 from tests.store.desk import REFUSED, Desk
 from tests.store.passing import let_pass
 
-PAGE = ROOT / "docs" / "how-to" / "let-access-end.md"
+PAGE = ROOT / "docs" / "platforms" / "let-access-end.md"
 WHO = {"consultation": "budget", "participant": "p-42"}
 
 

@@ -19,8 +19,8 @@ from tests.adapters.registry.described import Canned
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal
 
-PAGE = ROOT / "docs" / "how-to" / "limit-a-source.md"
-QUICKSTART = ROOT / "docs" / "quickstart.md"
+PAGE = ROOT / "docs" / "administrators" / "limit-a-source.md"
+QUICKSTART = ROOT / "docs" / "platforms" / "quickstart.md"
 
 
 def test_the_configuration_has_every_limit_and_is_taken(tmp_path: Path) -> None:

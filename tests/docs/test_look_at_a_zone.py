@@ -9,7 +9,7 @@ import pytest
 from tests.docs.pages import ROOT, block
 from tests.docs.terminal import Terminal
 
-PAGE = ROOT / "docs" / "how-to" / "look-at-a-zone.md"
+PAGE = ROOT / "docs" / "administrators" / "look-at-a-zone.md"
 
 
 @pytest.mark.slow

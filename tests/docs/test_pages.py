@@ -16,8 +16,8 @@ from tests.docs.pages import PAGES, ROOT, anchors, blocks, command_lines, links
 
 KNOWN = dict(commands())
 NOT_RUN_ON_PURPOSE = {
-    "docs/how-to/describe-a-real-registry.md": 1,
-    "docs/how-to/run-workers.md": 1,
+    "docs/administrators/describe-a-real-registry.md": 1,
+    "docs/operators/run-workers.md": 1,
     "examples/platform/README.md": 1,
 }
 

@@ -6,6 +6,7 @@ import ast
 import importlib
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,8 @@ from tests.docs.pages import PAGES, ROOT, anchors, block, blocks
 from tests.store.desk import Desk
 
 PAGE = ROOT / "examples" / "platform" / "README.md"
-CONNECT = ROOT / "docs" / "how-to" / "connect-a-platform.md"
-REVIEWS = ROOT / "docs" / "how-to" / "review-answers.md"
+PACKAGE = ROOT / "docs" / "reference" / "python.md"
+REVIEWS = ROOT / "docs" / "reviewers" / "review-answers.md"
 CONTRACT = ROOT / "docs" / "reference" / "contract.md"
 PICTURES = ROOT / "docs" / "pictures"
 EXAMPLES = ROOT / "examples"
@@ -29,12 +30,15 @@ WEB = EXAMPLES / "platform" / "web"
 WEB_TIERS = [*WEB.glob("*.py"), EXAMPLES / "platform" / "serve.py", *EXAMPLES.glob("*/app.py")]
 """What a platform builder copies. The rest starts workers, or does what administrators of jurat do."""
 
-OFFERED = "What the wheel offers beside Client"
+OFFERED = "Other modules"
 MODULES = "Every module of `web/`"
 CALLED = "What a person does, and what is called"
 
 _IN_CODE = re.compile(r"`([^`]+)`")
-_SHOWN = re.compile(r"!\[(?P<told>[^\]]*)\]\((?P<target>[^)\s]+)\)")
+_SHOWN = (
+    re.compile(r"!\[(?P<told>[^\]]*)\]\((?P<target>[^)\s]+)\)"),
+    re.compile(r'<img src="(?P<target>[^"]+)"[^>]*?alt="(?P<told>[^"]*)"'),
+)
 
 
 def section(page: Path, title: str) -> str:
@@ -54,8 +58,10 @@ def rows(page: Path, title: str) -> list[list[str]]:
 
 def offered() -> dict[str, set[str]]:
     """What a platform may import from the wheel: names by module."""
-    found = {module.strip("`"): set(_IN_CODE.findall(names)) for module, names, _ in rows(CONNECT, OFFERED)}
-    return {**found, "jurat": set(jurat.__all__)}
+    found: dict[str, set[str]] = {"jurat": set(jurat.__all__)}
+    for module, name in re.findall(r"^- `([\w.]+)\.(\w+)`", section(PACKAGE, OFFERED), re.MULTILINE):
+        found.setdefault(module, set()).add(name)
+    return found
 
 
 def taken(code: str) -> Iterator[tuple[str, str]]:
@@ -174,7 +180,7 @@ def shown() -> dict[Path, list[str]]:
     """Every picture that a page shows, with what is told to who cannot see it."""
     found: dict[Path, list[str]] = {}
     for page in PAGES:
-        for each in _SHOWN.finditer(page.read_text("utf-8")):
+        for each in chain.from_iterable(form.finditer(page.read_text("utf-8")) for form in _SHOWN):
             if "://" not in each["target"]:
                 found.setdefault((page.parent / each["target"]).resolve(), []).append(each["told"])
     return found

@@ -20,7 +20,7 @@ from store.datasets.zones import NewZone, import_zones
 from store.upkeep.upkeep import Upkeep
 from tests.docs.pages import ROOT, block, blocks
 
-PAGE = ROOT / "docs" / "how-to" / "publish-consultations.md"
+PAGE = ROOT / "docs" / "platforms" / "publish-consultations.md"
 CALL, INSERT = "jurat_publish_consultation(", "INSERT INTO jurat_consultations"
 
 
@@ -97,9 +97,9 @@ def test_sql_does_the_same(platform: Platform) -> None:
     assert (row["revision"], row["answered_revision"], row["refused"], bool(row["in_force"])) == (2, 2, None, True)
 
 
-def test_the_table_has_each_state_and_no_block_is_left_out() -> None:
+def test_the_page_has_each_state_and_no_block_is_left_out() -> None:
     from jurat import PublicationState
 
-    states = re.findall(r"^\| `(\w+)` \| (?!in SQL)", PAGE.read_text("utf-8"), re.MULTILINE)
+    states = re.findall(r"^- `(\w+)` \(", PAGE.read_text("utf-8"), re.MULTILINE)
     assert states == list(PublicationState)
     assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql")), len(blocks(PAGE, "yaml"))) == (2, 4, 1)

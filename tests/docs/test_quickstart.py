@@ -11,7 +11,7 @@ from tests.docs.conftest import committed
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal
 
-PAGE = ROOT / "docs" / "quickstart.md"
+PAGE = ROOT / "docs" / "platforms" / "quickstart.md"
 PATIENT = {"--wait 30": "--wait 100"}
 """Where readers have had enough, a busy machine may need longer."""
 

@@ -23,7 +23,7 @@ from tests.docs.terminal import Terminal
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import PUBLIC_KEY, REFUSED, Desk
 
-PAGE = ROOT / "docs" / "how-to" / "review-answers.md"
+PAGE = ROOT / "docs" / "reviewers" / "review-answers.md"
 CONFIGURATION: Mapping[str, Any] = YAML(typ="safe").load(block(PAGE, "yaml"))
 SEAL = Seal(PUBLIC_KEY)
 

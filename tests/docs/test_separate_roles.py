@@ -15,7 +15,7 @@ from store.schema.grants import Role
 from tests.docs.pages import ROOT, block, blocks
 from tests.rigs.logins import plain
 
-PAGE = ROOT / "docs" / "how-to" / "separate-roles.md"
+PAGE = ROOT / "docs" / "operators" / "separate-roles.md"
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from tests.docs.pages import ROOT, block
 from tests.rigs.servers import Databases
 from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration, entry
 
-PAGE = ROOT / "docs" / "state-machine.md"
+PAGE = ROOT / "docs" / "contributors" / "state-machine.md"
 GONE = "–"
-COSTS = {"nothing": (0, 0), "1 look-up failed": (1, 0), "1 lease lost": (0, 1)}
+COSTS = {"nothing": (0, 0), "1 lookup failed": (1, 0), "1 lease lost": (0, 1)}
 """What each does to `lookups` and `lost_leases`."""
 
 QUESTIONS = DOCUMENT["consultations"]["budget"]["questions"]
@@ -78,19 +78,19 @@ STATEMENTS: Mapping[str, Callable[[Desk, ClaimedCheck], Any]] = {
     "`Claims.claim_alone`": lambda desk, _: desk.claims.claim_alone([Demand("towns", 10)]),
     "`Claims.claim_overdue`": lambda desk, _: desk.claims.claim_overdue(10, {}),
     "`Claims.renew`": lambda desk, held: desk.claims.renew([held]),
-    **{f"`Settling.write` of `{name}`": partial(_write, decision=name) for name in DECISIONS},
-    "`Keeping.end_leases`": lambda desk, _: desk.upkeep.end_leases(),
-    "`Keeping.end_reviews`": lambda desk, _: desk.upkeep.end_reviews(),
-    "`Keeping.erase_candidates`": lambda desk, _: desk.upkeep.erase_candidates(),
-    "`Reviewing.decide`": lambda desk, held: _tried(
+    **{f"`VerdictWriter.write` of `{name}`": partial(_write, decision=name) for name in DECISIONS},
+    "`Upkeep.end_leases`": lambda desk, _: desk.upkeep.end_leases(),
+    "`Upkeep.end_reviews`": lambda desk, _: desk.upkeep.end_reviews(),
+    "`Upkeep.erase_candidates`": lambda desk, _: desk.upkeep.erase_candidates(),
+    "`ReviewDecisions.decide`": lambda desk, held: _tried(
         lambda: ReviewDecisions(desk.engine).decide(held.id, Reason.PERSON_REFUSED, ADMIN)
     ),
-    "`Reviewing.reopen`": lambda desk, held: _tried(lambda: ReviewDecisions(desk.engine).reopen(held.id, ADMIN)),
+    "`ReviewDecisions.reopen`": lambda desk, held: _tried(lambda: ReviewDecisions(desk.engine).reopen(held.id, ADMIN)),
     "`Requests.do` of `contest`": lambda desk, held: _tried(lambda: Requests(desk.engine).do(_contest(held))),
     "`Requests.do` of `transfer`": lambda desk, _: _asked(desk, RequestKind.TRANSFER, "p-2"),
     "`Requests.do` of `erase`": lambda desk, _: _asked(desk, RequestKind.ERASE),
-    "`Publishing.apply`": lambda desk, _: desk.publisher.apply(configuration(WITHOUT), ADMIN, force=True),
-    "`Keeping.purge`": lambda desk, _: desk.upkeep.purge(),
+    "`ConfigPublisher.apply`": lambda desk, _: desk.publisher.apply(configuration(WITHOUT), ADMIN, force=True),
+    "`Upkeep.purge`": lambda desk, _: desk.upkeep.purge(),
 }
 """Everything in the ledger and the client that writes to `jurat_checks`."""
 
@@ -170,7 +170,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.slow
 def test_every_statement_in_every_state_does_what_the_page_says_and_nothing_else(desks: Callable[[], Desk]) -> None:
-    transitions, kept, *_ = tables()
+    transitions, kept = tables()
     seen = [_submitted(desks())]
     changed = set()
     for state, (statement, run) in product([*State, *SPECIAL], STATEMENTS.items()):
@@ -217,7 +217,14 @@ def test_the_diagram_shows_the_same_transitions() -> None:
     assert drawn == {(SPECIAL.get(state, state), each[1]) for each in tables()[0] for state in each[0].split(", ")}
 
 
-@pytest.mark.parametrize(("figure", "value", "place"), tables()[2], ids=lambda cell: None)
-def test_a_figure_is_the_codes(figure: str, value: str, place: str) -> None:
-    module, _, name = place.strip("`").rpartition(".")
-    assert getattr(import_module(module), name) == float(value.removesuffix(" s")), figure
+FIGURES = re.findall(r"^- (.+): (\d[\d.]*)(?: s)?, `([\w.]+)\.(\w+)`$", PAGE.read_text("utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("figure", "value", "module", "name"), FIGURES, ids=lambda cell: None)
+def test_a_figure_is_the_codes(figure: str, value: str, module: str, name: str) -> None:
+    assert getattr(import_module(module), name) == float(value), figure
+
+
+def test_each_figure_of_the_page_is_looked_at() -> None:
+    _, _, figures = PAGE.read_text("utf-8").partition("## Figures")
+    assert len(FIGURES) == figures.count("\n- ") > 15

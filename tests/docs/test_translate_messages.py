@@ -17,7 +17,7 @@ from tests.docs.pages import ROOT, block
 from tests.docs.terminal import Terminal
 from tests.jurat import test_messages as looks
 
-PAGE = ROOT / "docs" / "how-to" / "translate-messages.md"
+PAGE = ROOT / "docs" / "platforms" / "translate-messages.md"
 ENGLISH = ROOT / "jurat" / "messages" / "en.json"
 TOLD = """.venv/bin/python -c 'from jurat import Client; print(Client().message("outside_zone", locale="%s"))'"""
 SHARED = "This is not your fault, and your attempt is not lost."

@@ -43,7 +43,7 @@ from tests.jurat.test_submission_alike import (
     word,
 )
 
-PAGE = ROOT / "docs" / "how-to" / "connect-a-platform.md"
+PAGE = ROOT / "docs" / "reference" / "contract.md"
 STATEMENTS = {
     "postgresql": block(PAGE, "sql", "make_interval"),
     "sqlite": block(PAGE, "sql", "q.deadline_s || ' seconds'"),

@@ -15,7 +15,7 @@ from adapters.zone_import import packages, projection
 from cli.pictures import png
 from tests.docs.pages import ROOT
 
-PAGE = ROOT / "docs" / "how-to" / "connect-a-platform.md"
+PAGE = ROOT / "docs" / "platforms" / "connect-a-platform.md"
 
 BROKER = """
 import jurat

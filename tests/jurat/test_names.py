@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 
 import pytest
 
-from jurat import names
+from jurat import names as naming
 from jurat.names import same_person
+from tests.migrations.catalogue import normalised
 
-MIGRATION = Path(__file__).resolve().parents[2] / "migrations" / "versions" / "0021_asked.py"
+SQL = Path(__file__).resolve().parents[2] / "migrations" / "sql"
 
 
 @pytest.mark.parametrize("name", ["ada", " Ada", "A\u200bda", "Ada\ufe0f", "Ada\u2800", "Ａｄａ", "Ada\U000e0100"])
@@ -21,5 +21,16 @@ def test_other_names_are_other_persons(name: str) -> None:
     assert not same_person(name, None, "Ada")
 
 
-def test_the_database_leaves_out_the_same_signs() -> None:
-    assert runpy.run_path(str(MIGRATION))["UNSEEN"] == names.UNSEEN
+@pytest.mark.parametrize(("file", "times"), [("functions", 3), ("guards", 5), ("views", 2)])
+def test_postgresql_leaves_out_the_same_signs(file: str, times: int) -> None:
+    signs = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in naming.UNSEEN)
+    assert normalised((SQL / "postgresql" / f"{file}.sql").read_text("utf-8")).count(f"'[{signs}]'") == times
+
+
+@pytest.mark.parametrize(("file", "names"), [("guards", ("NEW.by_whom", "c.participant")), ("views", ("q.by_whom",))])
+def test_sqlite_leaves_out_the_same_signs(file: str, names: tuple[str, ...]) -> None:
+    sql = normalised((SQL / "sqlite" / f"{file}.sql").read_text("utf-8"))
+    for name in names:
+        sign = f"unicode(substr({name},n.i,1))"
+        signs = " OR ".join(f"{sign} BETWEEN {first} AND {last}" for first, last in naming.UNSEEN)
+        assert normalised(signs) in sql

@@ -58,8 +58,8 @@ def furnish(town: Town) -> None:
         )
     for name in ZONES:
         town.write(
-            "INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at) "
-            f"VALUES (:name, 1, '', '', :wkb, 'a', {at})",
+            "INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at, in_force_from) "
+            f"VALUES (:name, 1, '', '', :wkb, 'a', {at}, {at})",
             name=name,
             wkb=b"",
         )

@@ -324,7 +324,7 @@ def test_it_counts_a_round_for_each_reason_as_the_client_does(
 
 
 def test_it_writes_what_the_documented_insert_writes(connection: psycopg.Connection[Any], town: Town) -> None:
-    documented = block(ROOT / "docs" / "how-to" / "connect-a-platform.md", "sql", "make_interval")
+    documented = block(ROOT / "docs" / "reference" / "contract.md", "sql", "make_interval")
     row = {"id": str(uuid7()), "consultation": "budget", "participant": "p-1", "question": "code", "round": 1}
     row |= {"answer": bytes(60), "answer_key": "0" * 16, "reply_key": bytes(32)}
     with town.engine.begin() as begun:

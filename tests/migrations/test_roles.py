@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from jurat.tables import metadata
-from store.schema.grants import ABOUT, ANALYZED, CALLS, RIGHTS, Role, rights_of
+from store.schema.grants import ABOUT, ANALYZED, CALLS, RIGHTS, Role, granting, rights_of
 from store.schema.migrations import upgrade_sql
 from tests.rigs.logins import Logins, plain
 
@@ -252,6 +252,15 @@ def test_no_right_may_be_passed_on(database: Database) -> None:
             (role,),
         ).fetchone()
         assert row == (False,), role
+
+
+def test_what_was_granted_beyond_that_is_taken_back_at_the_end_of_an_upgrade(database: Database) -> None:
+    tries = [sql.SQL("UPDATE jurat_verdicts SET reason = 'x'"), sql.SQL(CALLED["jurat_ask"])]
+    database.owner.execute(f"GRANT UPDATE ON jurat_verdicts TO {Role.WORKER}")
+    database.owner.execute(f"GRANT EXECUTE ON FUNCTION jurat_ask TO {Role.WORKER}")
+    assert "42501" not in [comes_out(database.by[Role.WORKER], each) for each in tries]
+    database.owner.execute(granting().encode())
+    assert [comes_out(database.by[Role.WORKER], each) for each in tries] == ["42501", "42501"]
 
 
 def test_the_script_for_an_administrator_gives_the_same_rights(

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from alembic import command
 from psycopg import sql
 from sqlalchemy import make_url
 
 from jurat.database import open_engine
 from store.schema.grants import Role, advice
-from store.schema.migrations import _config, upgrade, upgrade_sql
+from store.schema.migrations import upgrade, upgrade_sql
 from tests.cli.shell import Shell
 from tests.rigs.logins import Logins, plain
 from tests.rigs.servers import Databases, NoServer, PostgreSQL
@@ -53,17 +52,6 @@ def ours(url: str) -> set[str]:
 def migrated(url: str) -> None:
     engine = open_engine(url)
     upgrade(engine)
-    engine.dispose()
-
-
-def taken_back(url: str) -> None:
-    """Down to before the roles."""
-    config = _config()
-    engine = open_engine(url)
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0009")
-        connection.commit()
     engine.dispose()
 
 
@@ -126,26 +114,4 @@ def test_roles_that_are_there_stay_as_they_are(url: str) -> None:
     with plain(url) as owner:
         row = owner.execute("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'jurat_platform'").fetchone()
         assert row == (7,)
-        taken_back(url)
-        assert ours(url) == set()
-
-
-@pytest.mark.slow
-def test_a_step_back_drops_the_roles_that_nobody_else_has(server: Databases, url: str) -> None:
-    other = server.create()
-    migrated(url)
-    migrated(other)
-    taken_back(url)
-    assert ours(url) == set(Role), "the other database has them"
-    with plain(url) as owner:
-        row = owner.execute("SELECT has_table_privilege('jurat_platform', 'jurat_results', 'SELECT')").fetchone()
-        assert row == (False,)
-    with Logins(other) as logins:
-        assert results_readable(logins)
-        taken_back(other)
-        assert ours(url) == {Role.PLATFORM}, "a user has it"
-    migrated(url)
-    assert ours(url) == set(Role)
-    taken_back(url)
-    assert ours(url) == set()
-    server.drop(other)
+        owner.execute("DROP OWNED BY jurat_platform, jurat_worker, jurat_reviewer, jurat_admin, jurat_reader")

@@ -1,4 +1,4 @@
-"""The migrations against the tables that the contract declares, and how a database stands to them."""
+"""The schema against the tables that the contract declares, and how a database stands to it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from typing import Any
 
 import psycopg
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, event, inspect, make_url, text
 
-from jurat import Client
 from jurat.database import open_engine
-from jurat.seal import generate, key_to_text
+from jurat.errors import ConfigurationError
 from jurat.tables import metadata
-from store.schema.migrations import ADVICE, SchemaStatus, _config, schema_status, upgrade, upgrade_sql
-from tests.jurat.consultations import Town
+from store.schema.migrations import ADVICE, SchemaStatus, schema_status, upgrade, upgrade_sql
 from tests.migrations.attacks import attempt, fill
+from tests.migrations.catalogue import catalogue, differences
+from tests.migrations.later import REVISION, become_later
 from tests.rigs.servers import Databases
 
 
@@ -60,14 +59,6 @@ def plain(url: str) -> Any:
     )
 
 
-def downgrade(engine: Engine, revision: str) -> None:
-    config = _config()
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, revision)
-        connection.commit()
-
-
 def content(engine: Engine) -> set[tuple[str, str]]:
     """Kind and name of everything of ours in the database, apart from what the engines make by themselves."""
     if engine.dialect.name == "sqlite":
@@ -87,22 +78,10 @@ def how(engine: Engine) -> SchemaStatus:
         return schema_status(connection)
 
 
-def bodies(engine: Engine) -> set[tuple[str, ...]]:
-    """Every function and trigger of ours, what it does, as whom, and whether everybody may call it."""
-    if engine.dialect.name == "sqlite":
-        sql = "SELECT name, trim(replace(sql, '  ', '')) FROM sqlite_master WHERE type = 'trigger'"
-    else:
-        sql = """SELECT proname, prosrc, prosecdef::text, proconfig::text,
-                        has_function_privilege('public', oid, 'EXECUTE')::text FROM pg_proc
-                 WHERE pronamespace = 'public'::regnamespace"""
-    with engine.connect() as connection:
-        return {tuple(map(str, row)) for row in connection.exec_driver_sql(sql)}
+# -- what there is
 
 
-# -- what the migrations make
-
-
-def test_the_migrations_make_the_tables_of_the_contract(migrated: Engine) -> None:
+def test_the_schema_has_the_tables_of_the_contract(migrated: Engine) -> None:
     with migrated.connect() as connection:
         context = MigrationContext.configure(
             connection,
@@ -191,64 +170,6 @@ def test_candidates_whose_time_is_over_have_an_index_of_their_own(migrated: Engi
     assert index["column_names"] == ["candidates_until"]
 
 
-@pytest.mark.slow
-def test_a_step_back_keeps_the_checks_and_forgets_what_sources_saw(empty: Engine) -> None:
-    upgrade(empty)
-    everything = content(empty)
-    with contextlib.closing(plain(empty.url.render_as_string(hide_password=False))) as connection:
-        fill(connection)
-    with empty.begin() as connection:
-        connection.exec_driver_sql("UPDATE jurat_checks SET leaning = 'inside'")
-        checks = connection.exec_driver_sql("SELECT count(*) FROM jurat_checks").scalar_one()
-    downgrade(empty, "0003")
-    assert "leaning" not in {column["name"] for column in inspect(empty).get_columns("jurat_checks")}
-    upgrade(empty)
-    assert content(empty) == everything
-    with empty.begin() as connection:
-        left = connection.exec_driver_sql("SELECT count(*), count(leaning) FROM jurat_checks").one()
-    assert tuple(left) == (checks, 0)
-    assert checks
-
-
-def test_spans_of_missing_keys_are_kept_on_the_way_back_and_forth(empty: Engine) -> None:
-    """Beside a platform's own table, whatever it is called."""
-    upgrade(empty)
-    spans = (("ban", "2026-01-02 00:00:00.000"), ("rpps", "2026-01-03 00:00:00.000"))
-    with empty.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE before (x int)")
-        for source, seen in spans:
-            connection.exec_driver_sql(f"INSERT INTO jurat_sources (name) VALUES ('{source}')")
-            connection.exec_driver_sql(
-                "INSERT INTO jurat_missing_keys (source, answer_key, since, seen_at) "
-                f"VALUES ('{source}', 'k', '2026-01-01 00:00:00.000', '{seen}')"
-            )
-    downgrade(empty, "0027")
-    rows = "SELECT CAST(seen_at AS text) FROM jurat_missing_keys"
-    with empty.begin() as connection:
-        assert [seen[:10] for (seen,) in connection.exec_driver_sql(rows)] == ["2026-01-03"]
-    upgrade(empty)
-    with empty.begin() as connection:
-        found = connection.exec_driver_sql("SELECT source, answer_key FROM jurat_missing_keys ORDER BY source").all()
-    assert [tuple(row) for row in found] == [("ban", "k"), ("rpps", "k")]
-
-
-def test_a_client_submits_on_the_schema_before_its_own(empty: Engine) -> None:
-    """That is there until `db upgrade` has run. It ends no question then."""
-    upgrade(empty)
-    downgrade(empty, "0017")
-    assert "ended" not in {column["name"] for column in inspect(empty).get_columns("jurat_access")}
-    town = Town(empty.url.render_as_string(hide_password=False))
-    town.furnish()
-    client = Client(town.url, seal_key=key_to_text(generate()[1]))
-    for number in range(2):  # the second time it knows the schema of the answer
-        with town.engine.begin() as connection:
-            who, answer = f"p-{number}", {"code": "tilleul"}
-            check = client.submit(connection, consultation="budget", participant=who, question="code", answer=answer)
-            assert check.created
-    client.close()
-    town.close()
-
-
 # -- running them
 
 
@@ -326,22 +247,6 @@ def test_sqlite_shows_nobody_a_step_between_for_no_lock_outlives_a_transaction_t
     assert set(seen) == {"no such table: jurat_alembic_version"}
 
 
-@pytest.mark.slow
-def test_a_step_back_takes_the_guards_away_and_a_step_forward_brings_them_back(empty: Engine) -> None:
-    upgrade(empty)
-    everything = content(empty)
-    downgrade(empty, "0001")
-    assert {kind for kind, _ in content(empty)} == {"table", "index"}
-    downgrade(empty, "base")
-    assert content(empty) <= {("table", "jurat_alembic_version"), ("index", "jurat_alembic_version_pkc")}
-    upgrade(empty)
-    assert content(empty) == everything
-    with contextlib.closing(plain(empty.url.render_as_string(hide_password=False))) as connection:
-        fill(connection)
-        for table in ("jurat_verdicts", "jurat_audit"):
-            assert attempt(connection, f"DELETE FROM {table}")
-
-
 def test_the_migrations_as_sql_make_the_same_by_hand(
     request: pytest.FixtureRequest, empty_url: str, empty: Engine
 ) -> None:
@@ -366,8 +271,6 @@ def test_what_is_not_ours_stays_alone(empty_url: str, empty: Engine) -> None:
         connection.execute("CREATE TABLE participants (name text)")
         connection.execute("INSERT INTO participants VALUES ('Ada Exemple')")
     upgrade(empty)
-    downgrade(empty, "base")
-    upgrade(empty)
     with empty.connect() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("the platform's own",)]
         assert connection.execute(text("SELECT name FROM participants")).all() == [("Ada Exemple",)]
@@ -388,12 +291,37 @@ def test_a_database_without_tables_is_empty(empty: Engine) -> None:
     assert change(empty, "CREATE TABLE jurat_alembic_version (version_num varchar(32))") is SchemaStatus.EMPTY
 
 
-def test_a_database_stands_current_behind_ahead_or_foreign(migrated: Engine) -> None:
+def test_a_database_stands_current_behind_ahead_or_foreign(
+    migrated: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert how(migrated) is SchemaStatus.CURRENT
-    assert change(migrated, "UPDATE jurat_alembic_version SET version_num = '0001'") is SchemaStatus.BEHIND
-    assert change(migrated, "UPDATE jurat_alembic_version SET version_num = '9999'") is SchemaStatus.AHEAD
+    with monkeypatch.context() as patch:
+        become_later(patch, tmp_path)
+        assert how(migrated) is SchemaStatus.BEHIND
+    assert change(migrated, f"UPDATE jurat_alembic_version SET version_num = '{REVISION}'") is SchemaStatus.AHEAD
     assert change(migrated, "UPDATE jurat_contract SET version = 2") is SchemaStatus.FOREIGN
     assert change(migrated, "ALTER TABLE jurat_contract RENAME TO elsewhere") is SchemaStatus.FOREIGN
+
+
+@pytest.mark.parametrize("revision", ["0001", "0018", "0028"])
+def test_a_database_of_a_version_that_was_never_released_is_said_to_be_one_and_left_alone(
+    migrated: Engine, revision: str
+) -> None:
+    assert change(migrated, f"UPDATE jurat_alembic_version SET version_num = '{revision}'") is SchemaStatus.UNRELEASED
+    with migrated.connect() as connection:
+        before = catalogue(connection)
+    with pytest.raises(ConfigurationError, match="never released"):
+        upgrade(migrated)
+    with migrated.connect() as connection:
+        assert differences(before, catalogue(connection)) == []
+    assert how(migrated) is SchemaStatus.UNRELEASED
+
+
+def test_an_upgrade_of_a_database_that_is_ahead_changes_nothing(migrated: Engine) -> None:
+    change(migrated, f"UPDATE jurat_alembic_version SET version_num = '{REVISION}'")
+    with pytest.raises(ConfigurationError, match="ahead of this program"):
+        upgrade(migrated)
+    assert how(migrated) is SchemaStatus.AHEAD
 
 
 def test_only_a_current_or_ahead_database_is_usable_and_each_standing_has_its_advice() -> None:
@@ -405,21 +333,3 @@ def test_only_a_current_or_ahead_database_is_usable_and_each_standing_has_its_ad
     assert all(
         "bin/jurat db upgrade" in ADVICE[schema_status] for schema_status in (SchemaStatus.EMPTY, SchemaStatus.BEHIND)
     )
-
-
-def test_what_a_migration_replaces_it_puts_back(empty: Engine) -> None:
-    """Word for word, for the same callers and with the same search path."""
-    upgrade(empty)
-    newest = bodies(empty)
-    downgrade(empty, "0013")
-    before = bodies(empty)
-    downgrade(empty, "0001")
-    config = _config()
-    with empty.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0013")
-        connection.commit()
-    assert bodies(empty) == before
-    upgrade(empty)
-    assert bodies(empty) == newest
-    assert newest != before

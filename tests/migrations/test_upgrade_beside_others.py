@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
-from alembic import command
 from sqlalchemy import Engine, make_url, text
 
 from jurat.database import open_engine
 from store.schema import migrations
-from store.schema.migrations import SchemaStatus, UpgradeBlocked, _config, schema_status, upgrade
+from store.schema.migrations import SchemaStatus, UpgradeBlocked, schema_status, upgrade
 from tests.cli.conftest import bare_shell
 from tests.cli.shell import Shell, is_one_sentence
+from tests.migrations.later import become_later
 from tests.rigs.servers import Databases
 
 __all__ = ["bare_shell"]
@@ -23,15 +24,12 @@ SECRETS = "'confidential ''1''', E'it\\'s confidential', $x$confidential$x$, 471
 
 
 @pytest.fixture
-def behind(postgresql_server: Databases) -> Iterator[Engine]:
-    """A database some steps behind, one of which changes tables that are read."""
+def behind(postgresql_server: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """A database that is behind, by a step that changes tables that are read."""
     url = postgresql_server.create()
     engine = open_engine(url)
     upgrade(engine)
-    config = _config()
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0020")
+    become_later(monkeypatch, tmp_path / "later")
     yield engine
     engine.dispose()
     postgresql_server.drop(url)

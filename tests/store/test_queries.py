@@ -76,16 +76,6 @@ def test_every_version_of_a_zone_can_be_read(desk: Desk) -> None:
     assert desk.queries.zone_history("nowhere") == []
 
 
-def test_a_version_that_an_older_jurat_stored_is_in_force_from_its_import_on(desk: Desk) -> None:
-    desk.sql(
-        "INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at) "
-        "VALUES ('port', 1, 'Port', 'a', :wkb, 'somebody', NOW(-60))",
-        wkb=b"\0",
-    )
-    row = desk.queries.zones()["port"]
-    assert (row.version, row.crs, row.in_force_from) == (1, "EPSG:4326", row.imported_at)
-
-
 def test_a_code_is_found_by_the_fingerprint_of_any_key_in_its_own_list(desk: Desk) -> None:
     add_codes(desk.engine, "spring", ["a" * 64], ADMIN)
     free = CodeRow("a" * 64, redeemed=False, revoked=False, expired=False)

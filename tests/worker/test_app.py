@@ -30,7 +30,7 @@ configuration = Configuration.of(Document.model_validate(json.loads(sys.argv[1])
 service = open_service(read_settings())
 upgrade(service.database)
 networks = service.settings.private_networks
-plan = make_plan(1, configuration, service.reading, service.fingerprints, private_networks=networks)
+plan = make_plan(1, configuration, service.queries, service.fingerprints, private_networks=networks)
 answer = json.loads(sys.argv[2])
 print(*[source.look_up(Query(answer)).reason for source in plan.sources.values()])
 print(*[name for name in {LARGE} if name in sys.modules])

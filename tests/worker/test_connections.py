@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from structlog.testing import capture_logs
 
 from config.settings import Settings
 from jurat.database import bounded, open_engine, preparing, reader
 from jurat.seal import generate, key_to_text
 from tests.cli.shell import ROOT
+from tests.migrations.later import become_later
 from worker.bootstrap import open_service
 from worker.connections import LONGER, LONGEST, PATIENCE
-from worker.database import advice_on, give_up_on
+from worker.database import advice_on, give_up_on, look
 
 
 def patience(engine: Engine) -> float | None:
@@ -32,6 +35,22 @@ def test_a_worker_gives_up_also_on_what_was_connected_before_it_began(postgresql
         service.engine(slots=1)
         assert [patience(each) for each in (bounded(database), preparing(bounded(database)))] == [PATIENCE, PATIENCE]
         assert [patience(each) for each in (database, reader(database))] == [LONGER, LONGER]
+
+
+def test_a_worker_that_starts_on_a_schema_behind_it_says_so(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(open_service(Settings.model_validate({"database_url": database_url}))) as service:
+        with capture_logs() as logs:
+            look(service)
+        assert [line["why"] for line in logs] == ["no configuration was applied"]
+        become_later(monkeypatch, tmp_path / "later")
+        with capture_logs() as logs:
+            look(service)
+        assert [line["why"] for line in logs] == [
+            "the schema is behind this program",
+            "no configuration was applied",
+        ]
 
 
 def test_a_command_that_works_for_long_may_do_so(postgresql_url: str) -> None:
@@ -61,4 +80,4 @@ def test_what_a_database_says_has_its_advice(said: str, advice: str) -> None:
 
 
 def test_a_page_that_advice_names_is_there() -> None:
-    assert (ROOT / "docs" / "how-to" / "separate-roles.md").exists()
+    assert (ROOT / "docs" / "operators" / "separate-roles.md").exists()

@@ -106,13 +106,13 @@ def test_a_worker_without_tables_makes_none_and_begins_when_they_are_there(serve
     engine.dispose()
 
 
-def test_a_worker_on_a_schema_of_before_says_so(postgresql_url: str) -> None:
+def test_a_worker_on_a_schema_of_before_the_first_release_says_so(postgresql_url: str) -> None:
     engine = open_engine(postgresql_url)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE jurat_alembic_version SET version_num = '0001'"))
+        connection.execute(text("UPDATE jurat_alembic_version SET version_num = '0028'"))
     engine.dispose()
     with working(JURAT_DATABASE_URL=postgresql_url) as worker:
-        assert worker.says("the schema is behind this program")
+        assert worker.says("the schema is of a version of jurat that was never released")
         assert worker.says("no configuration was applied")
         assert worker.log.count("run `bin/jurat db upgrade`") == 1
 

@@ -1,4 +1,4 @@
-"""The job as a plain task does it in a thread or process: requests and psycopg.
+"""Does the job as a plain task in a thread or process: requests and psycopg.
 
 Each thread keeps a database connection, as Django's do, and a `requests.Session`, since sessions are not made for
 several threads. psycopg prepares the three statements on the server once a connection has run them five times.

@@ -27,6 +27,11 @@ READ = "SELECT answer FROM bench_checks WHERE id = %s"
 ADD_VERDICT = "INSERT INTO bench_verdicts (check_id, outcome, reason, evidence) VALUES (%s, %s, %s, %s)"
 SETTLE = "UPDATE bench_checks SET state = 'settled', settled_at = statement_timestamp() WHERE id = %s"
 
+VERDICTS = """
+    SELECT substr(c.participant, 3), v.outcome, extract(epoch FROM pg_xact_commit_timestamp(v.xmin))::float8
+    FROM bench_verdicts v JOIN bench_checks c ON c.id = v.check_id"""
+"""The index of the submit, the outcome, and when that was committed, of every verdict."""
+
 TASK = "bench.check"
 """Name of the task, whose one argument is a check's id."""
 

@@ -90,7 +90,7 @@ def sign_in() -> Any:
         return render_template("sign-in.html", next=come_back())
     found = _let_in(store.folded(request.form.get("name", "")), request.form.get("password", ""))
     if found is None:
-        problems = {"name": _("There is no account with this name and password. Look at both again.")}
+        problems = {"name": _("The name or the password is not correct. Check both and try again.")}
         return render_template("sign-in.html", next=come_back(), problems=problems), 422
     begin_session(found)
     return redirect(come_back(), 303)
@@ -105,7 +105,7 @@ def sign_out() -> Response:
                 store.end_sessions(connection, who)
     finally:
         session.clear()  # also while the database is away: this browser may be shared
-    flash(_("You are signed out, on every device."))
+    flash(_("You are signed out on all your devices."))
     return redirect(url_for("reading.home"), 303)
 
 
@@ -117,7 +117,7 @@ def new() -> Any:
     name, password = store.folded(request.form.get("name", "")), request.form.get("password", "")
     problems: dict[str, str] = {}
     if not _is_name(name):
-        problems["name"] = _("Choose a name of at most 40 letters.")
+        problems["name"] = _("Choose a name of 40 characters or fewer.")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD or "\0" in password:
         problems["password"] = _("Choose a password of at least 8 characters.")
     made = None
@@ -128,7 +128,7 @@ def new() -> Any:
                 made = store.add_account(connection, name, known)
         made = made or _let_in(name, password)  # the form was sent twice
         if made is None:
-            problems["name"] = _("Somebody has this name already. Choose another one.")
+            problems["name"] = _("This name is already taken. Choose another one.")
     if made is None:
         return render_template("new-account.html", next=come_back(), problems=problems), 422
     begin_session(made)

@@ -100,13 +100,13 @@ def confirm(name: str, question: str) -> Any:
     found, asked = consultation_or_404(name), _question_or_404(name, question)
     draft = drafts.kept(name, question)
     if draft is None and request.method == "POST" and drafts.is_another():
-        flash(_("You typed another answer since. Please type this one again."))
+        flash(_("You have since typed another answer. Please type this one again."))
     if draft is None or not draft.complete:
         return redirect(url_for("answering.ask", name=name, question=question), 303)
     if request.method != "POST":
         return render_template("confirm.html", consultation=found, question=asked, draft=draft)
     if request.form.get("id") != str(draft.id):
-        flash(_("You changed this answer in another window. This is how it is now."))
+        flash(_("You changed this answer in another window. This is the latest version."))
         return redirect(url_for("answering.confirm", name=name, question=question), 303)
     who = member().participant
     try:
@@ -119,15 +119,15 @@ def confirm(name: str, question: str) -> Any:
                 store.keep_answer(connection, check.id, who, name, question)
     except InvalidAnswer:  # the question asks for something else since, and its form says what
         drafts.keep(name, question, draft.answer, complete=False)
-        flash(_("This question has changed. Please look at your answer again."))
+        flash(_("This question has changed. Please check your answer again."))
         return redirect(url_for("answering.ask", name=name, question=question), 303)
     except NotNeeded:
         drafts.forget()
-        flash(_("This does not need to be answered any more."))
+        flash(_("You do not need to answer this question any more."))
         return redirect(url_for("answering.overview", name=name), 303)
     except AlreadyConfirmed as error:
         drafts.forget()
-        flash(_("You have confirmed an answer to this question before. This is what became of it."))
+        flash(_("You have already confirmed an answer to this question. This is the result."))
         return _to_word(name, error.check_id)
     except AccessRevoked:
         drafts.forget()
@@ -167,7 +167,7 @@ def choose(name: str, check: UUID) -> Any:
     result, candidates = _own(name, check), _candidates(check)
     chosen = request.form.get("candidate", "")
     if chosen not in map(str, range(len(candidates))):
-        flash(_("Choose one of the addresses, or type yours again."))
+        flash(_("Choose one of these addresses, or type yours again."))
         return _to_word(name, check)
     known = _question_or_404(name, result.question).known
     address = {key: value for key, value in candidates[int(chosen)].items() if key in known}
@@ -187,7 +187,7 @@ def contest(name: str, check: UUID) -> Any:
         return _to_word(name, check)
     if request.method == "POST":
         if not 1 <= len(note) <= LONGEST_NOTE or "\0" in note:
-            problems["note"] = _("Write what is wrong, in at most 2,000 characters.")
+            problems["note"] = _("Tell the team what is wrong, in 2,000 characters or fewer.")
         else:
             try:
                 with parts().engine.begin() as connection:
@@ -195,11 +195,11 @@ def contest(name: str, check: UUID) -> Any:
                     store.keep_contest(connection, check, asked_for)
             except NotContestable:
                 if not _contest_of(check):  # else the form was sent twice
-                    flash(_("This answer cannot be looked at again. Please ask the team."))
+                    flash(_("This answer cannot be reviewed again. Please contact the team."))
             else:
                 parts().ring()
                 wait_for(asked_for)
-                flash(_("Your message is with the team. You see here what they decide."))
+                flash(_("The team has received your message. You will see their decision here."))
             return _to_word(name, check)
     page = render_template(
         "contest.html", consultation=found, question=asked, result=result, note=note, problems=problems,

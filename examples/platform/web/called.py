@@ -14,7 +14,7 @@ def criterion(name: str) -> str:
         "lives-in": _("Lives in an area"),
         "has-code": _("Has a code"),
         "is-physician": _("Is a physician"),
-        "shows-proof": _("Shows something to a person"),
+        "shows-proof": _("Shows proof to the team"),
     }.get(name, name)
 
 

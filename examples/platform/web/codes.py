@@ -49,7 +49,7 @@ def make() -> Any:
                 parts().client.add_codes(connection, name, made, by=member().name, expires=expires, id=own)
         except InvalidSubmission as error:
             place = "new" if values["new"] else "list"
-            problems[place] = quoting(_("jurat did not take this: %(problem)s"), error)
+            problems[place] = quoting(_("jurat did not accept this: %(problem)s"), error)
         else:
             parts().ring()
             try:
@@ -78,27 +78,25 @@ def added(request_id: UUID) -> Any:
 
 
 def _made_before(request_id: UUID) -> Any:
-    flash(_("These codes were made already, and nobody can show them again. Make others if they are lost."))
+    flash(_("These codes have already been created and cannot be shown again. If you have lost them, create new ones."))
     return redirect(url_for("office.codes.added", request_id=request_id), 303)
 
 
 def _problems(values: dict[str, str], lists: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     if values["new"] and values["list"]:
-        found["list"] = _("Choose a list, or write the name of a new one, not both.")
+        found["list"] = _("Choose a list or enter the name of a new one, but not both.")
     elif values["new"]:
         if not NAME.fullmatch(values["new"]):
-            found["new"] = _(
-                "Choose a name of lower-case letters, digits and hyphens that begins with a letter or a digit."
-            )
+            found["new"] = _("Use only lower-case letters, digits and hyphens, and begin with a letter or a digit.")
     elif values["list"] not in lists:
-        found["list"] = _("Choose a list, or write the name of a new one.")
+        found["list"] = _("Choose a list, or enter the name of a new one.")
     if not fullmatch("[1-9][0-9]{0,3}", values["count"]) or int(values["count"]) > MOST:
-        found["count"] = _("How many codes? At most 1,000 at once.")
+        found["count"] = _("Enter how many codes you need, up to 1,000 at a time.")
     if values["until"]:
         until = _day(values["until"])
         if until is None or not datetime.now(UTC).date() <= until < date(9998, 1, 1):
-            found["until"] = _("Write a day that is still to come, as year-month-day, or leave it empty.")
+            found["until"] = _("Enter a date in the future as year-month-day, or leave this empty.")
     return found
 
 

@@ -189,9 +189,7 @@ class Draft:
     def _about(self) -> dict[str, str]:
         found: dict[str, str] = {}
         if not NAME.fullmatch(self.name):
-            found["name"] = _(
-                "Choose a name of lower-case letters, digits and hyphens that begins with a letter or a digit."
-            )
+            found["name"] = _("Use only lower-case letters, digits and hyphens, and begin with a letter or a digit.")
         labels = {"title": _("Title"), "summary": _("Summary"), "contact": _("Contact")}
         needed = labels if self.by_language("contact") else {part: labels[part] for part in ("title", "summary")}
         for part, label in needed.items():
@@ -202,10 +200,10 @@ class Draft:
 
     def _proposed(self) -> dict[str, str]:
         lines = {language: len(_lines(self.values.get(f"proposals-{language}", ""))) for language in LOCALES}
-        label = _("What is voted on")
+        label = _("Proposals to vote on")
         found = {f"proposals-{language}": _missing(label, language) for language, count in lines.items() if not count}
         if not found and len(set(lines.values())) > 1:
-            found[f"proposals-{LOCALES[-1]}"] = _("Write as many lines in one language as in the other.")
+            found[f"proposals-{LOCALES[-1]}"] = _("Write the same number of lines in both languages.")
         return found
 
     def _overlong(self) -> dict[str, str]:
@@ -230,9 +228,9 @@ class Draft:
                 found |= self._parameter(n, each, part)
         if len(self.asked) > 1:
             if self.values.get("rule") not in RULES:
-                found["rule"] = _("Choose how many of the questions must be accepted.")
+                found["rule"] = _("Choose how many answers must be accepted.")
             elif self.values["rule"] == "at_least" and not _number(self.values.get("least"), len(self.asked)):
-                found["least"] = _("Say how many, from 1 up to the number of questions.")
+                found["least"] = _("Enter a number from 1 to the number of questions.")
         return found
 
     def _parameter(self, n: int, each: Asked, part: str) -> dict[str, str]:
@@ -245,7 +243,7 @@ class Draft:
 
 
 def _too_long(most: int) -> str:
-    return _("This is too long. At most %(most)s characters fit.") % {"most": most}
+    return _("This is too long. Use %(most)s characters or fewer.") % {"most": most}
 
 
 def sent(values: Mapping[str, str], step: str, form: Mapping[str, str]) -> dict[str, str]:

@@ -67,9 +67,9 @@ class Field:
     def hint(self) -> str:
         """What helps to fill it in; empty where its name says enough."""
         if self.is_long:
-            return _("Only who reviews your answer can read it, and it is erased after the decision.")
+            return _("Only the person who reviews your answer can read this. It is erased after the decision.")
         if self.name == "number" and not self.required:
-            return _("Leave it empty only if your house has none.")
+            return _("Leave this empty only if your house has no number.")
         return ""
 
     @property
@@ -148,10 +148,10 @@ def _field(name: str, described: dict[str, Any], *, required: bool) -> Field:
 def _sentence(rule: str, field: Field) -> str:
     match rule:
         case "format":
-            return _("please write the date as year-month-day, such as 1999-12-31.")
+            return _("please enter the date as year-month-day, such as 1999-12-31.")
         case "enum":
             return _("please choose one of the answers.")
         case "maxLength":
-            return _("this is too long. At most %(most)s characters fit.") % {"most": field.most}
+            return _("this is too long. Use %(most)s characters or fewer.") % {"most": field.most}
         case _:
-            return _("this does not have the form that is expected. Please look at it again.")
+            return _("this is not in the expected format. Please check it.")

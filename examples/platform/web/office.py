@@ -83,10 +83,10 @@ def failures() -> dict[str, str]:
     """Why a source did not answer, as those say it who can do something about it."""
     return {
         Reason.SOURCE_UNAVAILABLE: _("it could not be reached"),
-        Reason.SOURCE_THROTTLED: _("it asked for fewer look-ups"),
+        Reason.SOURCE_THROTTLED: _("it asked us to send fewer requests"),
         Reason.SOURCE_MAINTENANCE: _("it is under maintenance"),
-        Reason.SOURCE_CREDENTIALS: _("it did not take our key or password"),
-        Reason.SOURCE_REJECTED_REQUEST: _("it did not take our request"),
-        Reason.SOURCE_UNREADABLE: _("what it sent could not be read"),
-        Reason.SOURCE_BLOCKED: _("its address may not be asked"),
+        Reason.SOURCE_CREDENTIALS: _("it did not accept our key or password"),
+        Reason.SOURCE_REJECTED_REQUEST: _("it did not accept our request"),
+        Reason.SOURCE_UNREADABLE: _("its reply could not be read"),
+        Reason.SOURCE_BLOCKED: _("requests to its address are not allowed"),
     }

@@ -47,7 +47,7 @@ def withdraw(name: str) -> Any:
             parts().client.publish_consultation(connection, name, None, by=member().name)
         parts().ring()
     except InvalidConsultation as error:
-        flash(quoting(_("It was not withdrawn. %(problem)s"), error.problem))
+        flash(quoting(_("The consultation was not withdrawn. %(problem)s"), error.problem))
     return there
 
 
@@ -63,7 +63,7 @@ def remove(name: str) -> Any:
         return render_template("office/remove.html", consultation=found, votes=votes)
     with parts().office.begin() as connection:
         store.remove_consultation(connection, name)
-    flash(_("The consultation is off the platform."))
+    flash(_("The consultation has been removed from the platform."))
     return redirect(url_for("office.dashboard"), 303)
 
 
@@ -77,7 +77,7 @@ def revision_of(name: str) -> int:
 
 def taken(name: str) -> dict[str, str]:
     """Why a new consultation cannot have this name."""
-    there = _("There is a consultation of this name already. Choose another one.")
+    there = _("A consultation with this name already exists. Choose another name.")
     if _state(name) is not None:
         return {} if mendable(name) else {"name": there}
     with parts().reads.begin() as connection:

@@ -95,9 +95,9 @@ def decide(check: UUID) -> Any:
             return _gone(check)
         kind = _kind(connection, found)
         if reason not in (Reason.PERSON_ACCEPTED, *reasons_of(kind)):
-            return _page(connection, found, {"reason": _("Choose what you decide.")}), 422
+            return _page(connection, found, {"reason": _("Choose whether you accept or refuse this answer.")}), 422
         if own:
-            return _page(connection, found, {"reason": _("This is your own answer. Somebody else has to decide.")}), 403
+            return _page(connection, found, {"reason": _("This is your own answer. Someone else has to decide.")}), 403
     if not request_id:
         told = parts().client.message(reason, locale(), found["consultation"])
         return render_template("reviews/confirm.html", found=found, reason=reason, told=told, id=uuid4())
@@ -154,9 +154,11 @@ def _ask(check: UUID, statements: Mapping[str, str], more: dict[str, str], reque
             case "JU007":
                 raise NotFound from None
             case "JU009":
-                flash(_("This answer does not wait for a decision any more. Somebody was faster, or its time was up."))
+                flash(
+                    _("This answer no longer needs a decision. Someone else has decided, or the time limit has passed.")
+                )
             case "JU004" | "JU005":
-                flash(_("jurat did not take this. Nothing was decided. Please decide again."))
+                flash(_("jurat did not accept this, so nothing was decided. Please decide again."))
             case _:
                 raise
         return redirect(url_for("reviewing.queue"), 303)

@@ -38,5 +38,5 @@ def vote(name: str) -> Any:
         return render_template("vote.html", consultation=found, chosen=chosen, most=MOST, problems=problems), 422
     with parts().engine.begin() as connection:
         store.keep_vote(connection, name, who.participant, chosen)
-    flash(_("Your vote is counted. You may change it as long as the consultation is open."))
+    flash(_("Your vote has been counted. You can change it as long as the consultation is open."))
     return redirect(url_for("reading.consultation", name=name), 303)

@@ -123,7 +123,7 @@ def _publish(draft: UUID) -> Any:
     if row.consultation:
         return _published(row.consultation)
     if request.form.get("seen") != row.changed_at.isoformat():
-        flash(_("You changed this consultation in another window. This is how it is now."))
+        flash(_("You changed this consultation in another window. This is the latest version."))
         return _to(draft, CHECK)
     written = Draft(row.typed, _choices())
     name, revision = written.name, revision_of(written.name)
@@ -180,7 +180,7 @@ def _voted(draft: Draft) -> dict[str, str]:
     with reading() as connection:
         _new, lost = _proposals(connection, draft)
     titles = ", ".join(say(each["title"]) for each in lost)
-    said = _("People voted for these already, so they have to stay as they are: %(titles)s")
+    said = _("People have already voted for these proposals, so you cannot change them: %(titles)s")
     return {f"proposals-{LOCALES[0]}": said % {"titles": titles}} if lost else {}
 
 
@@ -221,6 +221,6 @@ def kinds() -> dict[str, str]:
         "codes": _("a code that you gave them, for example in a letter"),
         "registry": _("an entry in a register"),
         "list": _("an entry in a list of people"),
-        "manual": _("anything that a person looks at"),
-        "simulated": _("nothing: this is for trying out"),
+        "manual": _("an answer that a member of the team reviews"),
+        "simulated": _("nothing: for testing only"),
     }

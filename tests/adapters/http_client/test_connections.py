@@ -17,6 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import Blocked, RejectedRequest, Unavailable
+from adapters.http_client.connections import Exchange
+from adapters.http_client.destinations import Destinations
 from adapters.http_client.transport import Transport
 from config.networks import LOOPBACK, networks_of
 from tests.adapters.conftest import Listen, Script, read_request
@@ -50,6 +52,16 @@ class Serving:
                 self.asked.append(request)
                 answer = self._answers[min(len(self.asked), len(self._answers)) - 1]
             connection.sendall(answer)
+
+
+def test_no_wait_goes_beyond_the_deadline() -> None:
+    def left(seconds: float, at_most: float) -> float:
+        return Exchange(Destinations(), time.monotonic() + seconds, 3.0, 10.0, 1).left(at_most)
+
+    assert 0 < left(5.0, at_most=10.0) <= 5.0
+    assert left(PATIENCE, at_most=0.5) == 0.5
+    with pytest.raises(TimeoutError):
+        left(0.0, at_most=10.0)
 
 
 def test_as_many_connections_are_kept_as_there_are_threads(transport: Transport, listen: Listen) -> None:

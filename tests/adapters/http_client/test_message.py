@@ -5,6 +5,7 @@ import gc
 import gzip
 import http.client
 import io
+import tracemalloc
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -330,6 +331,16 @@ def _gzip(wire: bytes) -> bytes:
 def test_gzip_that_is_damaged_or_too_large_is_unreadable(wire: bytes) -> None:
     with pytest.raises(Unreadable):
         read(_gzip(wire))
+
+
+def test_what_is_packed_is_unpacked_only_as_far_as_it_may_go() -> None:
+    bomb = _gzip(gzip.compress(bytes(64 << 20), mtime=0))
+    tracemalloc.start()
+    with pytest.raises(Unreadable, match="larger than 200000 bytes"):
+        read_answer(arriving(bomb), 200_000)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2 << 20
 
 
 @pytest.mark.parametrize(

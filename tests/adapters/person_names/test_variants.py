@@ -53,5 +53,5 @@ def test_no_variant_stands_twice() -> None:
     ],
 )
 def test_what_looks_like_a_strangers_name_all_the_same(typed: tuple[str, str], recorded: tuple[str, str]) -> None:
-    """docs/names.md tells of them. A person decides about these too."""
+    """docs/contributors/how-names-are-compared.md tells of them. A person decides about these too."""
     assert compare(Name(*typed), [Name(*recorded)]) is Band.DIFFERENT

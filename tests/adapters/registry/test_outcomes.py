@@ -110,6 +110,14 @@ def test_a_bare_status_leaves_it_open(body: bytes, found: bool, listen: Listen) 
             registry.ask(outcomes=rule)
 
 
+@pytest.mark.parametrize("status", [202, 204, 206])
+def test_a_part_of_an_answer_refuses_nobody(status: int, listen: Listen) -> None:
+    rule = outcome("body.error == 'not found'", "refused", reason="record_not_found")
+    with pytest.raises(SourceError):
+        Registry(listen, {"error": "not found"}, status).ask(outcomes=rule)
+    assert Registry(listen, {"error": "not found"}, 404).ask(outcomes=rule).outcome is Outcome.REFUSED
+
+
 @pytest.mark.parametrize("when", ["body.x > `1`", "join(',', not_null(body.x, `[]`))", "sum(not_null(body.y, `[]`))"])
 def test_an_expression_that_fails_is_a_changed_shape(when: str, listen: Listen) -> None:
     rule = outcome(when, "undetermined", reason="record_not_found")

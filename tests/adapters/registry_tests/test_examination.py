@@ -58,7 +58,7 @@ def test_an_honest_description_passes_every_mood_and_every_other_shape() -> None
 
 def test_without_tests_nothing_is_published() -> None:
     said = "no test expects accepted nor refused nor undetermined, and without it nothing is published"
-    hint = "add one to tests: for each, with what the registry answers then; see docs/how-to/add-a-registry.md"
+    hint = "add one to tests: for each, with what the registry answers then; see docs/administrators/add-a-registry.md"
     assert faults(tests=[]) == [("tests", said, hint)]
     assert examined(tests=[]).acted == ()
     (fault,) = faults(tests=[test for test in WHOLE["tests"] if test["expect"] != "refused/status_inactive"][:1])

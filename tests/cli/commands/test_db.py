@@ -11,6 +11,7 @@ import pytest
 
 from jurat.tables import CONTRACT_VERSION
 from tests.cli.shell import Shell, is_one_sentence
+from tests.migrations.later import become_later
 from tests.rigs.servers import Databases
 from worker import database
 
@@ -96,12 +97,41 @@ def test_an_empty_database_is_told_with_the_command_to_run(nowhere: Shell, words
     assert "Traceback" not in ran.err
 
 
-def test_a_schema_behind_is_told_with_the_command_to_run(shell: Shell) -> None:
-    scripted(shell.folder / "jurat.db", "UPDATE jurat_alembic_version SET version_num = '0001'")
+def test_a_schema_behind_is_told_with_the_command_to_run(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    become_later(monkeypatch, tmp_path / "later")
     for words in ("db check", "zones list", "config show"):
         ran = shell(*words.split())
         assert ran.code == 3
         assert "behind this program; run `bin/jurat db upgrade`" in ran.err
+    assert shell("db", "upgrade", "--json").json == {"before": "behind", "after": "current"}
+    assert shell("db", "check").code == 0
+
+
+@pytest.mark.parametrize("words", ["db check", "db upgrade", "zones list", "doctor"])
+def test_a_schema_of_before_the_first_release_is_told_with_what_to_do(shell: Shell, words: str) -> None:
+    scripted(shell.folder / "jurat.db", "UPDATE jurat_alembic_version SET version_num = '0018'")
+    before = (shell.folder / "jurat.db").read_bytes()
+    ran = shell(*words.split())
+    assert ran.code == 3
+    assert "never released" in ran.out + ran.err
+    assert "name another database in JURAT_DATABASE_URL" in ran.out + ran.err
+    assert (shell.folder / "jurat.db").read_bytes() == before
+
+
+def test_the_sql_after_a_revision_is_asked_for_by_its_name(bare_shell: Shell) -> None:
+    url = {"JURAT_DATABASE_URL": "postgresql://u:p@127.0.0.1:1/x"}
+    ran = bare_shell("db", "upgrade", "--sql", "--from", "0001_baseline", **url)
+    assert ran.code == 0
+    assert "CREATE TABLE" not in ran.out
+    assert "GRANT" in ran.out
+    wrong = bare_shell("db", "upgrade", "--sql", "--from", "0018", **url)
+    assert (wrong.code, is_one_sentence(wrong)) == (2, True)
+    assert "there is no revision '0018'; expected one of 0001_baseline" in wrong.err
+    alone = bare_shell("db", "upgrade", "--from", "0001_baseline", **url)
+    assert alone.code == 2
+    assert "--from needs --sql" in alone.err
 
 
 @pytest.mark.parametrize(("version", "code"), [(CONTRACT_VERSION, 0), (CONTRACT_VERSION + 1, 3)])

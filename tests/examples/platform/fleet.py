@@ -46,7 +46,7 @@ class Fleet:
             "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
             "JURAT_PRIVATE_NETWORKS": "127.0.0.1",  # where the town's register is
         }
-        self._jurat("worker", "db", "upgrade")
+        self._jurat("cli", "db", "upgrade")
         register = ["--register", self.sources.url().removesuffix("/moods/ok"), "--ca-file", str(certificate[0])]
         said = self._jurat("examples.platform.seed", *register)
         self.codes = iter(said.split()[5:])

@@ -98,7 +98,7 @@ def test_a_cookie_that_was_copied_ends_with_signing_out(pages: Pages) -> None:
     thief = pages.app.test_client()
     thief.set_cookie("valmont", kept)
     assert pages.knows(thief)
-    assert "on every device" in browser.post("/en/sign-out", follow_redirects=True).text
+    assert "on all your devices" in browser.post("/en/sign-out", follow_redirects=True).text
     for one in (browser, thief, elsewhere):
         assert not pages.knows(one)
         assert one.get(MINE).location.startswith("/en/sign-in")

@@ -73,7 +73,7 @@ def test_a_database_that_hangs_holds_no_page_for_long(fleet: Fleet, web: Alone) 
                 assert took < TOO_LONG_S
             began = time.monotonic()
             page = visitor.get("consultations/budget/access")
-            assert page.heading == "This cannot be done just now"
+            assert page.heading == "This is not possible at the moment"
             assert ask(web, "/health").status_code == 204
             assert nobody.get("sign-in").status == 200
             assert time.monotonic() - began < 4  # nobody asks again what did not answer a moment ago
@@ -143,7 +143,7 @@ def test_a_name_that_nobody_can_have_is_nobodys(web: Alone) -> None:
     with Visitor(web.address) as visitor:
         page = visitor.send(visitor.get("sign-in"), name="ada\0x", password=PASSWORD)
         assert page.status == 422
-        assert "There is no account" in page.main
+        assert "The name or the password is not correct" in page.main
     assert web.log == before
 
 
@@ -178,7 +178,7 @@ def test_a_large_form_is_refused_with_a_page(web: Alone) -> None:
     with Visitor(web.address) as visitor:
         answer = visitor.session.post(f"{web.address}/en/sign-in", data={"name": "x" * (300 << 10)}, timeout=60)
     assert answer.status_code == 413
-    assert "That was too much at once" in answer.text
+    assert "You sent too much at once" in answer.text
 
 
 # --------------------------------------------------------------------------------------------------- by which name
@@ -243,7 +243,7 @@ def test_the_people_of_the_town_get_passwords_that_nobody_knows(fleet: Fleet, we
         assert may("omar", passwords["omar"])
         short = fleet.prepare(wheel_alone, PEOPLE_PASSWORD="1234567")
         assert (short.returncode, short.stdout) == (2, "")
-        assert "PEOPLE_PASSWORD is short: take 8 characters or more" in short.stderr
+        assert "PEOPLE_PASSWORD is too short: use 8 characters or more" in short.stderr
         assert "1234567" not in short.stderr
         assert may("omar", passwords["omar"])
         chosen = fleet.prepare(wheel_alone, PEOPLE_PASSWORD="chosen by somebody")

@@ -43,8 +43,8 @@ def test_results_are_counts_in_words_and_name_nobody(valmont: Town) -> None:
     dashboard = omar.get("/en/office/")
     assert "Participatory budget of the old town" in dashboard
     assert "letters" in dashboard
-    assert re.search(r"Addresses of the town.*?works", dashboard, re.DOTALL)
-    assert re.search(r"Register of professionals.*?nothing looked up yet", dashboard, re.DOTALL)
+    assert re.search(r"Addresses of the town.*?working", dashboard, re.DOTALL)
+    assert re.search(r"Register of professionals.*?not used yet", dashboard, re.DOTALL)
     assert re.search(r"The team.*?a person decides", dashboard, re.DOTALL)
     results = omar.get("/en/office/consultations/budget")
     assert "the address is in the area" in results
@@ -57,8 +57,8 @@ FAILED = "last_failure = 'source_unavailable', last_failure_at = '2026-01-02 03:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        (f"opened_at = '2026-01-02 03:04:05.000', failures = 7, {FAILED}", "7 look-ups failed in a row."),
-        ("waiting = 3, oldest_due_at = '2026-01-02 03:04:05.000'", "3 answers wait for it."),
+        (f"opened_at = '2026-01-02 03:04:05.000', failures = 7, {FAILED}", "7 lookups failed in a row."),
+        ("waiting = 3, oldest_due_at = '2026-01-02 03:04:05.000'", "3 answers are waiting for it."),
     ],
 )
 def test_how_a_source_stands_is_said_in_words(valmont: Town, columns: str, said: str) -> None:
@@ -116,7 +116,7 @@ def test_codes_are_shown_once_and_open_the_door(valmont: Town) -> None:
     assert valmont.client.result(check).reason == "code_valid"
     assert not any(code in omar.get(path) for code in codes)
     again = omar.get(omar.post(path, form))
-    assert "These codes were made already, and nobody can show them again." in again
+    assert "These codes have already been created and cannot be shown again." in again
     assert not any(code in again for code in codes)
     with reader(valmont.engine).begin() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM jurat_requests WHERE kind = 'codes'").scalar() == 1
@@ -153,9 +153,9 @@ def test_a_reviewer_decides_and_learns_what_came_of_it(valmont: Town) -> None:
     assert valmont.client.result(check).reason == "outside_zone"
 
     gone = rhea.get(f"/en/reviews/{check}")
-    assert "Nothing is left to decide here" in gone
+    assert "There is nothing left to decide" in gone
     said = rhea.post(f"/en/reviews/{check}/open", {"id": str(uuid4())})
-    assert "The verdict stands until there is another." in rhea.until(said, "before a person again")
+    assert "The current decision applies until there is a new one." in rhea.until(said, "review reopened")
 
 
 def test_under_four_eyes_a_second_person_sees_what_the_first_said(valmont: Town) -> None:
@@ -172,9 +172,9 @@ def test_under_four_eyes_a_second_person_sees_what_the_first_said(valmont: Town)
     omar.until("/en/office/consultations/two", "can take part now")
     page = f"/en/reviews/{valmont.answer('home', NEAR_BORDER, consultation='two')}"
     said = rhea.post(page, {"reason": "outside_zone", "id": str(uuid4())})
-    rhea.until(said, "Your word is kept.")
-    assert "waits for a second person" in rhea.get("/en/reviews/")
-    assert "You have said your word." in rhea.get(page)
+    rhea.until(said, "Your decision is recorded.")
+    assert "waiting for a second person" in rhea.get("/en/reviews/")
+    assert "You have given your decision." in rhea.get(page)
     assert "rhea: the address is outside the area" in omar.get(page)
     said = omar.post(page, {"reason": "outside_zone", "id": str(uuid4())})
     omar.until(said, "decided")
@@ -192,8 +192,8 @@ def test_who_comes_second_is_told_that_somebody_was_faster(valmont: Town) -> Non
             (second, str(check)),
         )
     valmont.wake()
-    page = valmont.browser("omar").until(f"/en/reviews/{check}/said/{second}", "not done")
-    assert "Somebody else was faster" in page
+    page = valmont.browser("omar").until(f"/en/reviews/{check}/said/{second}", "not carried out")
+    assert "Someone else decided first" in page
 
 
 @pytest.mark.slow
@@ -224,7 +224,7 @@ def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgr
             for path in ("office/", "office/consultations/budget", "office/codes/", "reviews/", f"reviews/{check}"):
                 omar.get(f"/en/{path}")
             there = publish(omar, write(omar))
-            omar.until(there, "Those who meet its criteria can take part now.")
+            omar.until(there, "People who meet its criteria can take part now.")
             omar.post(f"{there}/withdraw", {})
             omar.until(there, "Nobody can take part any more.")
             omar.post(f"{there}/remove", {})
@@ -239,10 +239,10 @@ def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgr
             said = omar.post(f"/en/reviews/{check}", {"reason": "person_accepted", "id": str(uuid4())})
             omar.until(said, "decided")
             late = omar.post(f"/en/reviews/{check}", {"reason": "person_accepted", "id": str(uuid4())}, 200)
-            assert "Nothing is left to decide here" in late
-            omar.until(omar.post(f"/en/reviews/{check}/open", {"id": str(uuid4())}), "before a person again")
+            assert "There is nothing left to decide" in late
+            omar.until(omar.post(f"/en/reviews/{check}/open", {"id": str(uuid4())}), "review reopened")
             assert omar.post(f"/en/reviews/{check}/open", {"id": str(uuid4())}) == "/en/reviews/"
-            assert "Somebody was faster" in omar.get("/en/reviews/")
+            assert "Someone else has decided" in omar.get("/en/reviews/")
             with plain(desk) as connection, pytest.raises(InsufficientPrivilege):
                 connection.execute("SELECT answer FROM jurat_checks")
 

@@ -121,7 +121,7 @@ def test_what_is_wrong_with_an_answer_has_an_address(somebody: Browser) -> None:
         assert 'value="Rue des Tanneurs"' in page
     assert somebody.client.get(f"{there}/confirm").headers["Location"] == there, "it cannot be confirmed"
     there = somebody.post(f"{ACCESS}/residence", {f"answer-{name}": value for name, value in AT_HOME.items()})
-    assert "Is this right?" in somebody.get(there)
+    assert "Check your answer before you confirm it" in somebody.get(there)
 
 
 def test_who_typed_another_answer_since_is_told(somebody: Browser) -> None:
@@ -129,7 +129,7 @@ def test_who_typed_another_answer_since_is_told(somebody: Browser) -> None:
     there = somebody.post(f"{ACCESS}/residence", form)
     somebody.post(f"{ACCESS}/code", {"answer-code": "ABCD"})
     back = somebody.post(there, {"id": str(uuid4())})
-    assert "You typed another answer since." in somebody.get(back)
+    assert "You have since typed another answer." in somebody.get(back)
 
 
 @pytest.mark.parametrize("chosen", ["", "2", "-1", "9" * 5000, "٣", "1.0"])
@@ -158,7 +158,7 @@ def test_a_message_to_the_team_that_is_sent_twice_is_one_and_told_so(valmont: To
     somebody.until(word, "Not accepted")
     for _ in range(2):
         assert somebody.post(f"{word}/contest", {"note": "It is the other street."}) == word
-        assert "cannot be looked at again" not in somebody.get(word)
+        assert "cannot be reviewed again" not in somebody.get(word)
 
 
 def test_an_answer_that_was_followed_by_another_is_contested_no_more(valmont: Town, somebody: Browser) -> None:
@@ -232,7 +232,7 @@ def test_the_word_on_an_answer_to_what_is_not_asked_any_more_leads_to_what_stand
 def test_nobody_decides_about_their_own_answer(valmont: Town) -> None:
     rhea = valmont.browser("rhea")
     word = confirmed(rhea, "residence", NEAR_BORDER)
-    rhea.until(word, "A member of the team will look at your answer")
+    rhea.until(word, "A member of the team will review your answer")
     review = f"/en/reviews/{word.rpartition('/')[2]}"
     assert "This is your own answer." in rhea.post(review, {"reason": "person_accepted", "id": str(uuid4())}, 403)
     omar = valmont.browser("omar")
@@ -246,10 +246,10 @@ def test_what_came_of_a_decision_is_told_of_its_own_answer_and_as_it_is_now(valm
     said = rhea.post(f"/en/reviews/{one}", {"reason": str(Reason.PERSON_REFUSED), "id": str(uuid4())})
     rhea.until(said, "decided")
     rhea.get(said.replace(str(one), str(other)), 404)
-    rhea.until(rhea.post(f"/en/reviews/{one}/open", {"id": str(uuid4())}), "before a person again")
+    rhea.until(rhea.post(f"/en/reviews/{one}/open", {"id": str(uuid4())}), "review reopened")
     page = rhea.get(said)
-    assert "Your word is kept" not in page
-    assert "before a person again" in page
+    assert "Your decision is recorded" not in page
+    assert "review reopened" in page
 
 
 def test_who_looks_again_reads_what_was_known_and_that_the_answer_is_gone(valmont: Town, somebody: Browser) -> None:
@@ -258,13 +258,13 @@ def test_who_looks_again_reads_what_was_known_and_that_the_answer_is_gone(valmon
     check = word.rpartition("/")[2]
     rhea, review = valmont.browser("rhea"), f"/en/reviews/{check}"
     somebody.post(f"{word}/contest", {"note": "It is the other street."})
-    page = rhea.until(review, "The participant contests this:")
+    page = rhea.until(review, "The participant contests this decision:")
     assert "the address is outside the area" in page
     assert "Distance to the border" in page
-    assert "The answer was erased with the first decision. What the participant wrote is sealed" in page
+    assert "The answer was erased after the first decision. What the participant wrote is sealed" in page
     assert f"bin/jurat review show {check} --answer --as rhea" in page
     rhea.until(rhea.post(review, {"reason": "outside_zone", "id": str(uuid4())}), "decided")
-    rhea.until(rhea.post(f"{review}/open", {"id": str(uuid4())}), "before a person again")
+    rhea.until(rhea.post(f"{review}/open", {"id": str(uuid4())}), "review reopened")
     page = rhea.get(review)
     assert "Please ask the participant." in page
     assert "bin/jurat review show" not in page
@@ -307,4 +307,4 @@ def test_while_the_database_is_away_what_was_sent_can_be_sent_again(tmp_path: Pa
         with valmont.engine.begin() as connection:
             connection.execute(text("ALTER TABLE away RENAME TO platform_accounts"))
         assert ada.post(f"{word}/contest", {"note": form["note"]}) == word
-        ada.until(word, "A member of the team will look at your answer")
+        ada.until(word, "A member of the team will review your answer")

@@ -74,7 +74,7 @@ def test_what_an_accepted_answer_has_ended_is_not_taken_from_another_window(flee
         assert one.answer("budget", "code", code=next(fleet.codes)).word == "accepted"
         told = other.send(asked)
         assert told.path == "/en/consultations/budget/access"
-        assert "does not need to be answered any more" in told.main
+        assert "You do not need to answer this question any more" in told.main
 
 
 def test_of_two_votes_that_are_sent_at_once_one_counts(fleet: Fleet, web: Alone) -> None:
@@ -332,18 +332,18 @@ def test_what_is_missing_is_told_all_at_once(fleet: Fleet, wheel_alone: Path, tm
             assert f"valmont: {name} is not set: " in ended.stderr
     wrong = {**fleet.web, "PLATFORM_SECRET": "short", "HTTPS": "yes", "PORT": "http", "PROXIES": "-1"}
     for settings, told in (
-        (wrong, ["PLATFORM_SECRET is short", "HTTPS is neither", "PORT is no port", "PROXIES is the number"]),
-        ({**fleet.web, "ADDRESS": "x"}, ["ADDRESS is no address"]),
+        (wrong, ["PLATFORM_SECRET is too short", "HTTPS must be", "PORT is not a port", "PROXIES must be the number"]),
+        ({**fleet.web, "ADDRESS": "x"}, ["ADDRESS is not an address"]),
         ({**fleet.web, "HTTPS": "true"}, ["ADDRESS is not set"]),
         ({**fleet.web, "PROXIES": "1"}, ["ADDRESS is not set"]),
         ({**fleet.web, "HTTPS": "true", "ADDRESS": "http://valmont.example"}, ["HTTPS=true it begins with https://"]),
         ({**fleet.web, "ADDRESS": "https://valmont.example"}, ["HTTPS=false it begins with http://"]),
-        ({**fleet.web, "ADDRESS": "http://valmont.example:x/"}, ["ADDRESS is no address"]),
+        ({**fleet.web, "ADDRESS": "http://valmont.example:x/"}, ["ADDRESS is not an address"]),
         ({**fleet.web, "JURAT_SEAL_KEY_FILE": "/dev/null"}, ["JURAT_SEAL_KEY and JURAT_SEAL_KEY_FILE are both set"]),
         ({**fleet.web, "DATABASE_URL": "mysql://h/d"}, ["neither PostgreSQL nor SQLite"]),
         ({**fleet.web, "JURAT_SEAL_KEY": "no-key"}, ["seal_key"]),
         ({**fleet.web, "PLATFORM_SECRET": "", "PLATFORM_SECRET_FILE": str(tmp_path / "none")}, ["cannot be read"]),
-        ({**fleet.web, "HOST": "192.0.2.1"}, ["cannot be had"]),
+        ({**fleet.web, "HOST": "192.0.2.1"}, ["cannot be used"]),
     ):
         with contextlib.closing(Alone(wheel_alone, settings)) as web:
             if "PORT" in settings:

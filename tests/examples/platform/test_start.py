@@ -50,7 +50,7 @@ def test_three_people_see_what_is_printed() -> None:
             assert visitor.answer("budget", "residence", **HOME).word == "accepted"
             assert visitor.answer("budget", "code", code=ada).word == "accepted"
             voted = visitor.send(visitor.get("consultations/budget/vote"), proposal=["fountain"])
-            assert "Your vote is counted" in voted.main
+            assert "Your vote has been counted" in voted.main
             assert "1 vote " in voted.main
         with Visitor(platform.address) as visitor:
             visitor.sign_in("ben")
@@ -135,7 +135,7 @@ def test_a_taken_port_is_told_with_the_option() -> None:
 def test_a_kept_folder_goes_on_where_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     with started("--keep", str(folder)) as platform, Visitor(platform.address) as visitor:
-        assert "was there before" not in platform.log
+        assert "already exists" not in platform.log
         visitor.sign_in("ada")
         visitor.answer("budget", "residence", **HOME)
         code = platform.codes[0]
@@ -144,7 +144,7 @@ def test_a_kept_folder_goes_on_where_it_was(tmp_path: Path) -> None:
     assert stat.S_IMODE((folder / "settings.env").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     with started("--keep", str(folder)) as platform, Visitor(platform.address) as visitor:
-        assert "was there before" in platform.log
+        assert "already exists" in platform.log
         assert visitor.get("").main.count("4 proposals") == 1
         visitor.sign_in("ada")
         assert visitor.get("consultations/budget/access").word == "incomplete"
@@ -189,14 +189,14 @@ def test_the_same_on_postgresql(postgresql_server: Databases, tmp_path: Path) ->
     url = postgresql_server.create()
     for there_before in (False, True):
         with started("--database", url, "--keep", str(tmp_path)) as platform, Visitor(platform.address) as visitor:
-            assert ("was there before" in platform.log) is there_before
+            assert ("already exists" in platform.log) is there_before
             visitor.sign_in("cleo" if there_before else "ada")
             typed, word = (BORDER, "review") if there_before else (HOME, "accepted")
             assert visitor.answer("budget", "residence", **typed).word == word
             assert platform.end(signal.SIGTERM) == 0
     ended = refused("--port", "0", "--database", url, "--keep", str(tmp_path / "other"))
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "other keys" in ended.stderr
+    assert "keys other than" in ended.stderr
     postgresql_server.drop(url)
 
 
@@ -215,7 +215,7 @@ def test_a_database_of_somebody_else_is_left_alone(sqlite_url: str, tmp_path: Pa
         )
     ended = refused("--port", "0", "--database", sqlite_url, "--keep", str(tmp_path / "keys"))
     assert ended.returncode == 2
-    assert "name an empty database" in ended.stderr
+    assert "use an empty database" in ended.stderr
     with engine.begin() as connection:
         assert connection.scalar(text("SELECT count(*) FROM jurat_configs")) == 1
         assert connection.scalar(text("SELECT count(*) FROM jurat_zones")) == 0
@@ -225,7 +225,7 @@ def test_a_database_of_somebody_else_is_left_alone(sqlite_url: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--port", "http"], "take a number from 1 to 65535"),
+        (["--port", "http"], "use a number from 1 to 65535"),
         (["--database", "sqlite:///x.db"], "--database needs --keep"),
         (["--port", "0", "--keep", __file__], "cannot be used"),
         (["--port", "0", "--database", "mysql://localhost/x", "--keep", "KEEP"], "JURAT_DATABASE_URL"),

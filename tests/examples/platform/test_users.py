@@ -39,7 +39,7 @@ class Made:
         self.sql("CREATE DATABASE jurat", database="postgres")
         made = make_users(server, folder)
         assert made.returncode == 0, made.stderr
-        self.service("worker", "owner", "db", "upgrade")
+        self.service("cli", "owner", "db", "upgrade")
 
     def sql(self, statement: str, database: str = "jurat") -> None:
         """As the server's administrator."""
@@ -79,7 +79,7 @@ def made(tmp_path: Path) -> Iterator[Made]:
 def test_the_owner_prepares_the_platform_and_makes_no_user(made: Made, wheel_alone: Path) -> None:
     refused = made.prepare(wheel_alone)
     assert refused.returncode == 2
-    assert "the user `web` is not there or lacks the role jurat_platform" in refused.stderr
+    assert "the user `web` does not exist or lacks the role jurat_platform" in refused.stderr
     assert "users.sql" in refused.stderr
     made.sql((EXAMPLES / "platform" / "users.sql").read_text("utf-8"))
     for _ in range(2):

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.stacks
 
 
 def lines(*titles: str) -> dict[str, str]:
-    """What is voted on, the same in both languages."""
+    """Proposals to vote on, the same in both languages."""
     return {f"proposals-{language}": "\n".join(titles) for language in ("en", "fr")}
 
 
@@ -32,7 +32,7 @@ def test_a_vote_stays_with_what_it_was_given_to(valmont: Town) -> None:
     """Whatever is written above it later; and what has votes cannot be taken away or become another thing."""
     omar, ada = valmont.browser("omar"), valmont.newcomer()
     there = publish(omar, write(omar, name="quays", **lines("Alpha", "Beta", "Gamma")))
-    omar.until(there, "Those who meet its criteria can take part now.")
+    omar.until(there, "People who meet its criteria can take part now.")
     with valmont.engine.begin() as connection:
         proposals = store.find_consultation(connection, "quays").proposals
         store.keep_vote(connection, "quays", "p-voter", {proposals[0]["id"]})
@@ -41,7 +41,7 @@ def test_a_vote_stays_with_what_it_was_given_to(valmont: Town) -> None:
     draft = begin(omar, "quays")
     for wrong in (("Beta", "Gamma"), ("Motorway", "Beta", "Gamma")):
         page = omar.get(omar.post(f"{draft}/about", {**ABOUT, "name": "quays", **lines(*wrong), "go": "check"}))
-        assert "People voted for these already, so they have to stay as they are: Alpha" in page
+        assert "People have already voted for these proposals, so you cannot change them: Alpha" in page
     omar.post(f"{draft}/about", {**ABOUT, "name": "quays", **lines("Gamma", "Delta", "Alpha"), "go": "check"})
     assert omar.post(f"{draft}/check", {"seen": seen(omar, draft)}) == there
     with valmont.engine.connect() as connection:
@@ -55,7 +55,7 @@ def test_the_name_of_what_was_taken_off_is_not_used_again(valmont: Town) -> None
     """Who had access to it would have access to whatever is published under it."""
     omar = valmont.browser("omar")
     there = publish(omar, write(omar, name="sold"))
-    omar.until(there, "Those who meet its criteria can take part now.")
+    omar.until(there, "People who meet its criteria can take part now.")
     omar.post(f"{there}/withdraw", {})
     omar.until(there, "Nobody can take part any more.")
     omar.post(f"{there}/remove", {})
@@ -64,7 +64,7 @@ def test_the_name_of_what_was_taken_off_is_not_used_again(valmont: Town) -> None
     assert "Change it and publish it again" not in page
     omar.post(NEW, {"mend": "sold"}, 404)
     wrong = omar.post(f"{begin(omar)}/about", {**ABOUT, "name": "sold", "go": "criteria"})
-    assert "There is a consultation of this name already." in omar.get(wrong)
+    assert "A consultation with this name already exists." in omar.get(wrong)
 
 
 def test_signs_that_nobody_sees_are_not_kept(valmont: Town) -> None:
@@ -78,7 +78,7 @@ def test_a_question_is_as_long_as_a_title(valmont: Town) -> None:
     omar = valmont.browser("omar")
     draft = write(omar, name="long", **{"title-en": "x" * 200})
     wrong = omar.post(f"{draft}/questions", {**QUESTIONS, "lives-in.1.title-en": "x" * 201, "go": "check"})
-    assert '<a href="#lives-in.1.title-en">This is too long. At most 200 characters fit.' in omar.get(wrong)
+    assert '<a href="#lives-in.1.title-en">This is too long. Use 200 characters or fewer.' in omar.get(wrong)
 
 
 def revision(valmont: Town, name: str) -> int:
@@ -109,7 +109,7 @@ def test_a_consultation_is_made_in_steps_that_keep_what_was_typed(valmont: Town)
     omar.post(f"{draft}/questions", {**QUESTIONS, "go": "criteria"})
     assert re.search(r'value="harbour" checked', omar.get(f"{draft}/questions"))
     taken = omar.post(f"{draft}/about", {**ABOUT, "name": "budget", "go": "criteria"})
-    assert "There is a consultation of this name already." in omar.get(taken)
+    assert "A consultation with this name already exists." in omar.get(taken)
     omar.post(f"{draft}/about", {**ABOUT, "go": "check"})
 
     page = omar.get(f"{draft}/check")
@@ -121,7 +121,7 @@ def test_a_consultation_is_made_in_steps_that_keep_what_was_typed(valmont: Town)
     twice = omar.post(f"{draft}/check", form)
     assert twice == there, "a second press of the button is no second consultation, and no error"
     assert revision(valmont, "lamps") == 1
-    omar.until(there, "Those who meet its criteria can take part now.")
+    omar.until(there, "People who meet its criteria can take part now.")
     assert "Ten small lamps" in omar.get("/en/consultations/lamps")
     with valmont.engine.connect() as connection:
         form_ = connection.exec_driver_sql(
@@ -133,13 +133,13 @@ def test_a_consultation_is_made_in_steps_that_keep_what_was_typed(valmont: Town)
 def test_a_withdrawn_consultation_is_closed_and_mended_or_removed(valmont: Town) -> None:
     omar = valmont.browser("omar")
     there = publish(omar, write(omar, name="quay"))
-    omar.until(there, "Those who meet its criteria can take part now.")
+    omar.until(there, "People who meet its criteria can take part now.")
     omar.get(f"{there}/remove", 404)
     omar.client.head(f"{there}/withdraw")
     assert revision(valmont, "quay") == 1, "a browser that asks for the head of a page changes nothing"
     assert omar.post(f"{there}/withdraw", {}) == there
     assert omar.post(f"{there}/withdraw", {}) == there, "pressed twice it is once"
-    assert "It was not withdrawn" not in omar.get(there)
+    assert "The consultation was not withdrawn" not in omar.get(there)
     omar.until(there, "Nobody can take part any more.")
     assert revision(valmont, "quay") == 2
     omar.client.head(f"{there}/remove")
@@ -148,11 +148,11 @@ def test_a_withdrawn_consultation_is_closed_and_mended_or_removed(valmont: Town)
     assert 'value="Des lampes au port"' in mended
     assert "Trois grandes" in mended
     assert re.search(r'value="harbour" checked', omar.get(f"{draft}/questions"))
-    assert "Its page is deleted for good." in omar.get(f"{there}/remove")
+    assert "Its page will be permanently deleted." in omar.get(f"{there}/remove")
     with valmont.engine.begin() as connection:
         store.keep_vote(connection, "quay", "p-quay", {"p1", "p2"})
     page = omar.get(f"{there}/remove")
-    assert "Its page and 2 votes are deleted for good." in page
+    assert "Its page and 2 votes will be permanently deleted." in page
     assert "Sa page et 2 votes seront supprimés" in omar.get(f"{there}/remove".replace("/en/", "/fr/"))
     omar.get("/en/consultations/quay")
     assert omar.post(f"{there}/remove", {}) == DESK
@@ -324,6 +324,6 @@ def test_a_name_that_somebody_takes_at_the_same_moment_is_not_published_over(
 
     monkeypatch.setattr(writing, "taken", slowly)
     wrong = omar.post(f"{mine}/check", form)
-    assert "There is a consultation of this name already." in omar.get(wrong)
+    assert "A consultation with this name already exists." in omar.get(wrong)
     assert "Who was first" in omar.get("/en/consultations/both")
     assert revision(valmont, "both") == 1

@@ -23,7 +23,7 @@ from tests.examples.stacks.runtimes import EXAMPLES, ROOT
 from tests.rigs.servers import PostgreSQL, Server
 from tests.rigs.workers import Worker
 
-CONNECT = ROOT / "docs" / "how-to" / "connect-a-platform.md"
+CONNECT = ROOT / "docs" / "platforms" / "connect-a-platform.md"
 
 
 class Stage:

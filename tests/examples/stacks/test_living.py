@@ -1,4 +1,4 @@
-"""Django's and Rails' own tools on a database with our tables, as docs/how-to/live-in-one-database.md tells them."""
+"""Django's and Rails' own tools on a database with our tables, as docs/operators/live-in-one-database.md tells them."""
 
 from __future__ import annotations
 

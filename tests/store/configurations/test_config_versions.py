@@ -11,20 +11,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from config.configuration import Configuration
-from jurat.database import bounded, open_engine
 from store.configurations.config_versions import take_turn
 from store.schema.grants import Role
-from store.upkeep.upkeep import Upkeep
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import Desk, configuration
 from tests.store.publications import CHOOSABLE, SUMMER, WHO, force, publish, questions
-
-FORMER_LOCK = 7882841
-"""What programs of before lock alone."""
 
 
 @pytest.fixture
@@ -237,83 +230,29 @@ def test_rows_that_a_worker_lays_in_are_those_that_an_administrator_would_apply(
 # -- whose turn it is
 
 
-def test_who_may_not_publish_keeps_nobody_from_it(waiting: Desk) -> None:
-    with Logins(waiting.url) as logins, logins.connection() as stranger, logins.connection(Role.READER) as reader:
-        for connection in (stranger, reader):
-            connection.execute("SELECT pg_advisory_lock(%s)", (FORMER_LOCK,))
-            publish(waiting, document=SUMMER)
-            assert waiting.upkeep.apply_publications() == 1
-            before = newest(waiting)
-            assert waiting.apply({**CHOOSABLE, "environment": "test", "consultations": {}}) == before + 1
-            assert waiting.apply(CHOOSABLE) == before + 2
-            publish(waiting, document={**SUMMER, "title": "Autumn"})
-            with publisher(waiting):
-                assert waiting.upkeep.apply_publications() == 0, "and those who may still take turns"
-            assert waiting.upkeep.apply_publications() == 1
-            connection.execute("SELECT pg_advisory_unlock(%s)", (FORMER_LOCK,))
-
-
 @contextmanager
 def publisher(desk: Desk) -> Iterator[None]:
-    """Somebody of this version is at it."""
+    """Somebody is at it."""
     with desk.engine.begin() as connection:
         take_turn(connection, wait=True)
         yield
 
 
-def test_programs_of_this_version_take_turns(waiting: Desk) -> None:
+def test_programs_take_turns(waiting: Desk) -> None:
     with publisher(waiting):
         assert waiting.upkeep.apply_publications() == 0
     assert waiting.upkeep.apply_publications() == 1
 
 
-def waits(owner: psycopg.Connection[Any]) -> bool:
-    """Whether a program of this version waits for one of before."""
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%jurat_take_turn%'"
-    return owner.execute(sql).fetchone() == (1,)
-
-
-@pytest.mark.parametrize("role", [None, Role.ADMIN, Role.WORKER])
-def test_a_program_of_before_and_one_of_now_take_turns(waiting: Desk, role: Role | None) -> None:
-    """It runs as the owner of the tables, or as one of those who may publish."""
-    with plain(waiting.url) as owner, Logins(waiting.url) as logins, plain(logins.url(role)) as other:
-        former = other if role else owner
+def test_an_administrator_waits_for_their_turn(waiting: Desk) -> None:
+    applied: list[int] = []
+    applying = threading.Thread(target=lambda: applied.append(waiting.apply({**CHOOSABLE, "consultations": {}})))
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%jurat_take_turn%'"
+    with plain(waiting.url) as watching:
         with publisher(waiting):
-            attempt = former.execute("SELECT pg_try_advisory_xact_lock(%s)", (FORMER_LOCK,))
-            assert attempt.fetchone() == (False,)
-        former.execute("SELECT pg_advisory_lock(%s)", (FORMER_LOCK,))
-        assert waiting.upkeep.apply_publications() == 0, "it is left to whoever is at it"
-        applied: list[int] = []
-        applying = threading.Thread(target=lambda: applied.append(waiting.apply({**CHOOSABLE, "consultations": {}})))
-        applying.start()
-        with plain(waiting.url) as watching:
-            while not waits(watching):
+            applying.start()
+            while watching.execute(waits).fetchone() != (1,):
                 assert applying.is_alive()
-        assert applied == []
-        former.execute("SELECT pg_advisory_unlock(%s)", (FORMER_LOCK,))
+            assert applied == []
         applying.join(30)
-        assert applied == [newest(waiting)]
-    assert waiting.upkeep.apply_publications() == 1
-
-
-def test_an_administrator_is_told_where_somebody_publishes_for_too_long(waiting: Desk) -> None:
-    with plain(waiting.url) as owner, waiting.engine.connect() as connection:
-        owner.execute("SELECT pg_advisory_lock(%s)", (FORMER_LOCK,))
-        connection.execute(text("SET LOCAL lock_timeout = '50ms'"))
-        with pytest.raises(DBAPIError, match="somebody else has been publishing for too long"):
-            take_turn(connection, wait=True)
-
-
-def test_a_worker_of_before_is_refused_and_what_is_published_waits(waiting: Desk) -> None:
-    """While a fleet is updated. Its statement, under the role that the upgrade has taken the right from."""
-    with Logins(waiting.url) as logins:
-        with logins.connection(Role.WORKER) as former, pytest.raises(psycopg.errors.InsufficientPrivilege):
-            former.execute(
-                "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at) "
-                "VALUES (99, 'x', '{}', 'worker', statement_timestamp())"
-            )
-        assert waiting.client.publication("summer").state == "waiting"
-        engine = bounded(open_engine(logins.url(Role.WORKER)))
-        assert Upkeep(engine).apply_publications() == 1
-        engine.dispose()
-    assert waiting.client.publication("summer").state == "published"
+    assert applied == [newest(waiting)]

@@ -123,6 +123,14 @@ def test_the_answer_is_opened_where_no_source_could_decide(desk: Desk) -> None:
     assert (sealed.answer, sealed.note) == (held.sealed, None)
 
 
+def test_the_answer_of_a_check_on_its_way_is_shown_to_nobody(desk: Desk) -> None:
+    held = desk.held()
+    for show in (ReviewDecisions(desk.engine).sealed, ReviewDecisions(desk.engine).answer):
+        with pytest.raises(ReviewError, match="is leased: its answer is shown only while it is in review"):
+            show(held.id, CLERK)
+    assert audited(desk) == []
+
+
 def test_a_decision_erases_the_note_and_is_the_last_word(desk: Desk) -> None:
     desk.settle(desk.held(question="profession"))
     check = settled(desk)

@@ -242,7 +242,7 @@ def test_the_documented_insert_is_refused_as_well(desk: Desk) -> None:
     for question in ("residence", "code"):
         desk.settle(desk.held("p-1", question), ACCEPTED)
     place = "make_interval" if desk.postgresql else "' seconds')"
-    documented = block(ROOT / "docs" / "how-to" / "connect-a-platform.md", "sql", place)
+    documented = block(ROOT / "docs" / "reference" / "contract.md", "sql", place)
     row = {"id": str(uuid7()), "consultation": "budget", "participant": "p-1", "question": "profession", "round": 1}
     with pytest.raises(DBAPIError) as told, desk.engine.begin() as connection:
         connection.execute(text(documented), {**row, "answer": bytes(60), "answer_key": "0" * 16, "reply_key": None})

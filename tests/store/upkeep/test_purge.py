@@ -180,6 +180,16 @@ def test_whose_row_somebody_holds_is_left_for_another_turn(postgresql: Desk) -> 
     assert postgresql.upkeep.purge() == 1
 
 
+def test_nothing_of_who_answers_at_this_moment_is_touched(postgresql: Desk) -> None:
+    settle(postgresql, REFUSED, "p-1")
+    with postgresql.engine.begin() as platform:
+        postgresql.submit_on(platform, "p-1", "profession")
+        with postgresql.statements() as seen:
+            assert postgresql.upkeep.purge() == 0
+    assert [statement for statement in seen if "DELETE FROM jurat_verdicts" in statement] == []
+    assert postgresql.upkeep.purge() == 0, "their checks go together"
+
+
 def test_what_a_consultation_that_is_asked_no_more_has_granted_goes(desk: Desk) -> None:
     desk.apply({**DOCUMENT, "consultations": {"budget": ONE}})
     settle(desk, ACCEPTED, "p-1")

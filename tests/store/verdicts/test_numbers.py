@@ -99,6 +99,15 @@ def test_a_number_that_was_hashed_with_an_older_key_is_still_taken(desk: Desk) -
     assert desk.one("SELECT count(*) FROM jurat_claims WHERE holds") == 2, "who was too late holds none"
 
 
+def test_a_number_that_was_given_free_is_free_under_an_older_key_as_well(desk: Desk) -> None:
+    mistaken = physician(desk, "p-1")
+    desk.settle(mistaken, accepted())
+    ReviewDecisions(desk.engine).reopen(mistaken.id, ADMIN)
+    decide(desk, mistaken, Reason.PERSON_REFUSED)
+    desk.settle(physician(desk, "p-2"), accepted(keys=Fingerprints([bytes(range(32, 64)), HASH_KEY])))
+    assert question_of(desk, "p-2") == "accepted"
+
+
 def test_who_is_refused_by_a_person_gives_the_number_free(desk: Desk) -> None:
     mistaken = physician(desk, "p-1")
     desk.settle(mistaken, accepted())
@@ -159,6 +168,16 @@ def test_a_purged_verdict_takes_its_claim_along(desk: Desk) -> None:
     threading.Event().wait(0.05)
     assert desk.upkeep.purge() == 1
     assert desk.one("SELECT count(*) FROM jurat_claims") == 0
+
+
+def test_whom_a_person_accepted_takes_the_number_over_when_the_first_is_purged(desk: Desk) -> None:
+    desk.settle(physician(desk, "p-1"), accepted(), retain=-1.0)
+    later = physician(desk, "p-2")
+    desk.settle(later, accepted())
+    decide(desk, later, Reason.PERSON_ACCEPTED)
+    assert holder(desk) == "p-1"
+    assert desk.upkeep.purge() == 1
+    assert holder(desk) == "p-2"
 
 
 PROFESSION = DOCUMENT["consultations"]["budget"]["questions"]["profession"]

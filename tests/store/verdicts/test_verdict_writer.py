@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from jurat.candidates import LARGEST
 from jurat.vocabulary import AccessState, Outcome, Reason, State
 from tasks.checks import CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Later, NextSource, Review, Settle
 from tests.store.desk import ACCEPTED, REFUSED, UNDETERMINED, Desk, attempt, entry, ids, listening
@@ -149,6 +150,16 @@ def test_candidates_stand_beside_the_verdict_for_a_quarter_of_an_hour(desk: Desk
     until = "SELECT count(*) FROM jurat_checks WHERE candidates_until"
     assert desk.one(f"{until} > NOW(890) AND candidates_until <= NOW(900)") == 2
     assert desk.one(f"{until} IS NULL") == 1
+
+
+def test_candidates_that_are_too_large_to_be_kept_do_not_keep_the_verdict(desk: Desk) -> None:
+    desk.submit_many(2)
+    fitting, large = desk.claim()
+    each = [replace(AMBIGUOUS, candidates=bytes(size)) for size in (LARGEST, LARGEST + 1)]
+    assert len(desk.write(entry(fitting, each[0]), entry(large, each[1])).done) == 2
+    assert desk.verdicts(large.id) == [("undetermined", "ambiguous_address")]
+    assert len(desk.row(fitting.id, "candidates")) == LARGEST
+    assert desk.row(large.id, "candidates, candidates_until") == (None, None)
 
 
 def test_candidates_of_a_stale_fence_are_refused(desk: Desk) -> None:

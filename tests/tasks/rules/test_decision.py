@@ -16,6 +16,7 @@ from adapters.base import (
     Finding,
     InMaintenance,
     NeedsPerson,
+    NumberClaim,
     Place,
     Places,
     Redemption,
@@ -210,6 +211,15 @@ def test_what_a_source_found_is_never_turned_into_its_opposite(
         assert (decision.outcome, decision.reason) == (Outcome.UNDETERMINED, finding.reason)
     else:
         assert isinstance(decision, Review | NextSource)
+
+
+def test_a_number_is_claimed_for_who_is_accepted_by_it_and_for_nobody_else() -> None:
+    claim = NumberClaim("professionals", ("f" * 64,))
+    accepted = after(Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES, claim=claim))
+    taken = Review(Reason.NUMBER_TAKEN, REVIEW_DUE)
+    assert accepted == Settle(Outcome.ACCEPTED, Reason.RECORD_MATCHES, claim=claim, if_taken=taken)
+    refused = after(Finding(Outcome.REFUSED, Reason.STATUS_INACTIVE, claim=claim))
+    assert refused == Settle(Outcome.REFUSED, Reason.STATUS_INACTIVE)
 
 
 def test_a_verdict_carries_the_evidence_the_date_and_the_code() -> None:

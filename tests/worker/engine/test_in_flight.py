@@ -8,12 +8,22 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
+from store.queue.leases import LEASE
 from tasks.checks import ClaimedCheck
 from worker.engine.in_flight import HANGING, TRUSTED, InFlight
 
 
 def held(number: int = 1, fence: int = 1, source: str = "towns", **given: Any) -> ClaimedCheck:
     return ClaimedCheck(UUID(int=number), fence, "budget", "p", "residence", source, b"", "k", 0, 0, 60.0, **given)
+
+
+def test_no_lookup_begins_when_the_database_may_have_ended_its_lease() -> None:
+    """A second before: the two clocks need not go alike, and what is looked up is to be written as well."""
+    now = [100.0]
+    in_flight = InFlight(3, clock=lambda: now[0])
+    in_flight.add([held(1)], asked=now[0])
+    now[0] += LEASE - 1.0
+    assert in_flight.start([held(1)]) == []
 
 
 def test_a_claimed_check_takes_a_slot_until_it_is_looked_up_and_is_held_until_it_is_written() -> None:

@@ -63,6 +63,22 @@ def test_the_lease_of_a_look_up_that_hangs_is_let_go(works: Works) -> None:
         assert works.desk.one("SELECT count(*) FROM jurat_checks WHERE lease_until > NOW(10)") == renewed
 
 
+def test_what_cannot_be_written_for_now_keeps_its_lease_for_longer_than_the_others(works: Works) -> None:
+    works.plans.refresh()
+    works.desk.submit_many(2)
+    apart, other = works.desk.claim()
+    holdings = InFlight(3)
+    holdings.add([apart, other])
+    holdings.looked_up([apart])
+    holdings.put_apart([apart])
+    renewer = Renewer(works.desk.claims, holdings, works.plans.longest)
+    renewer._next = 0.0
+    renewer.step()
+    leased = "SELECT count(*) FROM jurat_checks WHERE id = :id AND lease_until"
+    assert works.desk.one(f"{leased} > NOW({LEASE})", id=works.desk.id(apart.id)) == 1
+    assert works.desk.one(f"{leased} <= NOW({LEASE})", id=works.desk.id(other.id)) == 1
+
+
 def test_a_lost_lease_is_said(works: Works) -> None:
     works.plans.refresh()
     in_flight = InFlight(3)

@@ -1,4 +1,4 @@
-// Without this script there is a button, "Look again". With it the page looks by itself as often as jurat says, and the
+// Without this script there is a button, "Refresh". With it the page looks by itself as often as jurat says, and the
 // word on the answer is put into the live region, which screen readers tell politely.
 "use strict";
 const said = document.getElementById("said");

@@ -39,7 +39,7 @@ def lacking() -> str | None:
     """What this machine misses, None where nothing is missing."""
     wanted = ("playwright", "axe_playwright_python", "flask", "flask_wtf", "babel", "waitress")
     if absent := [name for name in wanted if find_spec(name) is None]:
-        return f"needs {', '.join(absent)}; `make test-browser` installs requirements-browser.txt"
+        return f"needs {', '.join(absent)}; `make test-browser` installs requirements/browser.txt"
     if binary() is None:
         return f"needs {' '.join(PACKAGES)}; `make test-browser` installs that on Debian, as root"
     return None

@@ -1,0 +1,1 @@
+"""The time from Confirm to the outcome on the page, in Chromium."""

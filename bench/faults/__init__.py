@@ -1,0 +1,1 @@
+"""A running fleet, everything that can break it, and a checker that counts what was lost."""

@@ -1,0 +1,134 @@
+"""Writes rows of scenarios as tables in Markdown, and for the docs the worst of all seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bench.faults.scenario import Scenario
+from bench.rig.report import Report, Row, Rows, markdown
+
+REPORT = Report("faults", "contributors/faults.md", "faults", "faults.jsonl")
+
+COLUMNS: Mapping[str, str] = {
+    "title": "fault",
+    "seed": "seed",
+    "checks": "checks",
+    "lost": "lost",
+    "doubled": "doubled",
+    "stale": "stale accepted",
+    "other": "other",
+    "undetermined": "undetermined",
+    "repeated": "repeated look-ups",
+    "recovery_s": "recovery (s)",
+    "drained_s": "all settled (s)",
+    "rate": "checks/s",
+    "submit_p99_s": "submit p99 (s)",
+}
+"""Each figure of a row and the head of its column, in order."""
+
+SUMMARY = ("fault", "runs", "checks", "lost", "doubled", "stale accepted", "other", "repeated look-ups", "recovery (s)")
+"""Heads of the columns of a summary; the scenario's other figures follow."""
+
+WORDS: Mapping[str, str] = {
+    "cut": "connections cut",
+    "claimed_by_wrong": "claimed by the wrong worker",
+    "clocks_off_h": "clocks off by h",
+    "given_up": "given up",
+    "held_again": "held by others at its return",
+    "held_at_outages": "held when it went away",
+    "held_at_sigterms": "held when asked",
+    "innocent_given_up": "others given up",
+    "leased_again_s": "leased again after s",
+    "leases_lost": "leases lost",
+    "leases_cut": "leases of killed workers",
+    "longest_exit_s": "longest exit s",
+    "looked_up_meanwhile": "of them looked up meanwhile",
+    "most_lost_leases": "most leases lost by a check",
+    "p99_times": "p99 of others times that without",
+    "poison_given_up": "of them given up",
+    "rate_share": "share of the normal rate",
+    "repeated_a_slot": "repeated look-ups a killed slot",
+    "rows_held": "rows held",
+    "said_away": "times that workers said so",
+    "server_gave_up": "times that the server gave up",
+    "stampede": "leases lost beyond those held",
+    "submit_errors": "errors from submit",
+    "submit_p99_s": "submit p99 s",
+    "tracebacks": "tracebacks",
+    "troubled": "requests troubled",
+    "unclean_exits": "unclean exits",
+    "versions_used": "versions used",
+    "said_key_missing": "times that it said why",
+    "unreadable": "answers ended unreadable",
+}
+"""What the figures are called that only some scenarios have a limit for."""
+
+
+def table(rows: Iterable[Row]) -> str:
+    """The rows as a table in Markdown."""
+    return markdown(tuple(COLUMNS.values()), [[_cell(row.get(name)) for name in COLUMNS] for row in rows])
+
+
+def latest(rows: Iterable[Row]) -> list[Row]:
+    """The last row of each scenario and seed."""
+    return list({(row["scenario"], row["seed"]): row for row in rows}.values())
+
+
+def summary(rows: Rows, scenarios: Sequence[Scenario]) -> str:
+    """One line for each scenario that was run, with the worst of its runs in each column, as a table in Markdown.
+
+    The last column has every other figure that the scenario must keep to, with its limit.
+    """
+    lines = []
+    for scenario in scenarios:
+        runs = [row for row in latest(rows) if row["scenario"] == scenario.name]
+        if runs:
+            counts = [
+                _worst(runs, name, max) for name in ("lost", "doubled", "stale", "other", "repeated", "recovery_s")
+            ]
+            sizes = f"{min(row['checks'] for row in runs)}"
+            lines.append([f"`{scenario.name}`", str(len(runs)), sizes, *map(_cell, counts), _others(scenario, runs)])
+    return markdown((*SUMMARY, "what else was measured (limit)"), lines)
+
+
+def _others(scenario: Scenario, runs: Rows) -> str:
+    figures = [
+        f"{WORDS[name]} {_cell(_worst(runs, name, worst))} ({sign} {limit:g})"
+        for limits, worst, sign in ((scenario.limits, max, "≤"), (scenario.at_least, min, "≥"))
+        for name, limit in limits.items()
+        if name not in {"recovery_s", "repeated"}
+    ]
+    return "; ".join(figures) or "–"
+
+
+def _worst(runs: Rows, name: str, worst: Any) -> Any:
+    found = [row[name] for row in runs if row.get(name) is not None]
+    return worst(found) if found else None
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def results(rows: Rows, scenarios: Sequence[Scenario]) -> str:
+    """What the docs have of the long runs. Raises ValueError where there are none."""
+    rows = [row for row in latest(rows) if not row["short"]]
+    if not rows:
+        raise ValueError("there is no row of a long run: `make faults` first")
+    seeds = sorted({row["seed"] for row in rows})
+    days = sorted({row["at"][:10] for row in rows})
+    commits = ", ".join(sorted({row["revision"] for row in rows}))
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    missed = [f"- `{row['scenario']}`, seed {row['seed']}: {'; '.join(row['missed'])}" for row in rows if row["missed"]]
+    left = [f"`{one.name}`" for one in scenarios if one.name not in {row["scenario"] for row in rows}]
+    command = f'make faults SEED="{" ".join(map(str, seeds))}"'
+    parts = [
+        f"Commit {commits}, {when}, by `{command}`. Each line has the worst of its runs.",
+        summary(rows, scenarios),
+        "Not run: " + ", ".join(left) + "." if left else "",
+        "Every run kept every promise and every figure." if not missed else "Missed:\n\n" + "\n".join(missed),
+    ]
+    return "\n\n".join(part for part in parts if part)

@@ -1,0 +1,1 @@
+"""Whether limits hold and are used, over all workers."""

@@ -1,0 +1,1 @@
+"""What participants who poll cost the database."""

@@ -1,0 +1,1 @@
+"""What the presets decide, in every mood of a registry, and what they cost."""

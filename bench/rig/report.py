@@ -1,0 +1,216 @@
+"""Keeps rows in a file of JSON lines, writes tables in Markdown, and puts them on a page of the docs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.rig import ROOT
+from bench.rig.machine import processor
+
+END = "<!-- end -->"
+
+Row = Mapping[str, Any]
+"""One thing that was measured. It has what `stamp` gives, and the figures of its bench."""
+
+Rows = Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Where one bench keeps its rows, and where its tables are in the docs."""
+
+    target: str
+    """What makes the rows: the target of the Makefile."""
+    page: str
+    """In the folder `docs`."""
+    name: str
+    """Of the place on that page, as its mark has it."""
+    file: str = ""
+    """In the folder `build`; none where rows are not kept."""
+
+    @property
+    def mark(self) -> str:
+        """Begins the place on the page; `END` ends it."""
+        return f"<!-- made: {self.name} -->"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Where rows are kept, and what can be done instead of a run."""
+        usual = ROOT / "build" / self.file
+        parser.add_argument("--file", type=Path, default=usual, help=f"where rows are kept (default build/{self.file})")
+        parser.add_argument("--table", action="store_true", help="run nothing, show what came of the last run")
+        parser.add_argument("--write-docs", action="store_true", help="run nothing, put that on the page")
+
+    def show(
+        self,
+        options: argparse.Namespace,
+        rows: Rows,
+        tables: Callable[[Rows], str],
+        head: Callable[[Rows], str] = lambda _: "",
+    ) -> int:
+        """Print the tables of rows, and with `--write-docs` put them into the docs, below their head.
+
+        The exit code: 2 where that cannot be.
+        """
+        if not rows:
+            return self.fail(f"nothing was measured yet: `make {self.target}` first")
+        shown = tables(rows)
+        if options.write_docs:
+            try:
+                self.write(f"{head(rows)}\n\n{shown}".lstrip())
+            except ValueError as error:
+                return self.fail(str(error))
+        print(shown)
+        return 0
+
+    def fail(self, message: str) -> int:
+        """Say on standard error why nothing came of it. The exit code."""
+        print(f"{self.target}: {message}", file=sys.stderr)
+        return 2
+
+    def write(self, text: str) -> None:
+        """Put the text into its place in the docs. Raises as `filled_in`."""
+        page = ROOT / "docs" / self.page
+        page.write_text(self.filled_in(page.read_text("utf-8"), text), encoding="utf-8")
+
+    def filled_in(self, page: str, text: str) -> str:
+        """A page with the text in its place. Raises ValueError where the page has none."""
+        before, begin, rest = page.partition(self.mark)
+        _, end, after = rest.partition(END)
+        if not begin or not end:
+            raise ValueError(f"the page has no {self.mark} with an {END} after it")
+        return f"{before}{self.mark}\n{text}\n{END}{after}"
+
+
+# -- rows
+
+
+def read(file: Path) -> list[Row]:
+    """The rows in `file`; none when there is no file. A last line that an interruption cut short is left out."""
+    rows: list[Row] = []
+    if file.exists():
+        for line in file.read_text(encoding="utf-8").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+    return rows
+
+
+def append(file: Path, row: Row) -> None:
+    """Add a row, on a line of its own also where the last one was cut short."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a+b") as out:
+        if out.tell():
+            out.seek(-1, 2)
+            if out.read(1) != b"\n":
+                out.write(b"\n")
+        out.write(json.dumps(row).encode() + b"\n")
+
+
+def latest_run(rows: Rows) -> list[Row]:
+    """The rows of the run that began last."""
+    last = max((row["run"] for row in rows), default=None)
+    return [row for row in rows if row["run"] == last]
+
+
+def now() -> str:
+    """The time, as rows have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def stamp(command: str) -> dict[str, str]:
+    """What is measured, by which command, on which machine."""
+    return {"revision": revision(), "command": command, "machine": processor()}
+
+
+def revision() -> str:
+    """The commit that runs, with a plus where files differ from it; "unknown" outside of a clone."""
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return told.stdout.strip()
+
+
+def head(rows: Rows) -> str:
+    """Which commit was measured when, by which commands, on which machine."""
+    commands = ", ".join(dict.fromkeys(f"`{row['command']}`" for row in rows))
+    commits = ", ".join(dict.fromkeys(row["revision"] for row in rows))
+    days = ", ".join(dict.fromkeys(row["at"][:10] for row in rows))
+    return f"Commit {commits}, {days}, by {commands}. {rows[-1]['machine']}."
+
+
+# -- tables
+
+
+def markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A table; all columns but the first and last are aligned to the right."""
+    cells = [list(heads), *map(list, lines)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
+    outer = {0, len(heads) - 1}
+
+    def shown(line: Sequence[str]) -> str:
+        padded = (
+            text.ljust(width) if column in outer else text.rjust(width)
+            for column, (text, width) in enumerate(zip(line, widths, strict=True))
+        )
+        return f"| {' | '.join(padded)} |"
+
+    rule = ("-" * width if column in outer else "-" * (width - 1) + ":" for column, width in enumerate(widths))
+    return "\n".join([shown(heads), f"| {' | '.join(rule)} |", *(shown(line) for line in cells[1:])])
+
+
+def figure_table(figures: Iterable[Row]) -> str:
+    """Each figure, as `Figure.as_data` gives it, with its limit, and whether that was kept."""
+    lines = [
+        [figure["name"], _value(figure["value"], figure["unit"]), _limit(figure), _said(figure)] for figure in figures
+    ]
+    return markdown(["figure", "value", "limit", ""], lines)
+
+
+def missed(rows: Rows) -> list[str]:
+    """Of rows that have figures: what was not kept, and what could not be run."""
+    said = []
+    for row in rows:
+        said += [f"{row['scenario']}: {row['why']}"] if row.get("why") else []
+        said += [f"{row['scenario']}: {figure['name']}" for figure in row["figures"] if not figure["kept"]]
+    return said
+
+
+def tell(word: str, sentences: Sequence[str]) -> int:
+    """Say on standard error what is not as it must be, behind a word. The exit code."""
+    for sentence in sentences:
+        print(f"{word} {sentence}", file=sys.stderr)
+    return 1 if sentences else 0
+
+
+def _said(figure: Row) -> str:
+    if not figure["kept"]:
+        return "**MISSED**"
+    return "" if figure["least"] is None and figure["most"] is None else "kept"
+
+
+def _limit(figure: Row) -> str:
+    least, most, unit = figure["least"], figure["most"], figure["unit"]
+    if least is not None and most is not None:
+        return f"{_value(least, '')} to {_value(most, unit)}"
+    if least is not None:
+        return f"≥ {_value(least, unit)}"
+    return "" if most is None else f"≤ {_value(most, unit)}"
+
+
+def _value(value: float | None, unit: str) -> str:
+    if value is None:
+        return "never"
+    number = f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:,.2f}"
+    return f"{number} {unit}".strip()

@@ -1,0 +1,1 @@
+"""Whether cost grows with the rows that are there."""

@@ -1,0 +1,1 @@
+"""Whether anything grows while a fleet runs for long."""

@@ -1,0 +1,1 @@
+"""jurat, plain Celery, dramatiq and taskiq at the same job."""

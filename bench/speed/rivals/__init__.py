@@ -1,0 +1,1 @@
+"""The same job in plain Celery, dramatiq and taskiq."""

@@ -1,0 +1,206 @@
+"""Runs the worker processes of each arm, on a database of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from bench.rig import ROOT
+from bench.rig.fleet import Fleet, Verdict
+from bench.rig.register import description
+from bench.rig.servers import Rig, connect, plain
+from bench.speed.plan import Arm, Kind
+from bench.speed.platforms import CONSULTATION, QUESTION, Address
+from bench.speed.rivals.ledger import LATE, TABLES, VERDICTS, Place
+from tests.rigs import warden
+
+REGISTER = "professionals"
+"""What the source is asked as."""
+
+LIMITS = {"rate": "20000/s", "concurrency": 512}
+"""jurat's quotas are on, and above what is reached: they cost what they cost."""
+
+_START = 60.0
+"""Seconds that workers have to start."""
+
+_RIVALS = "bench.speed.rivals"
+
+
+class Workers(ABC):
+    """Workers that run. `pids` are the processes that were started; they may have others below them."""
+
+    def __init__(self, arm: Arm, rig: Rig, database_url: str, seal_key: str = "") -> None:
+        self.arm = arm
+        self.database_url = database_url
+        broker_url = rig.valkey.url if arm.bell else None
+        self.address = Address(arm.kind, plain(database_url), broker_url, seal_key)
+        self._database = connect(database_url)
+
+    @property
+    @abstractmethod
+    def pids(self) -> list[int]:
+        """Of the processes that were started, as far as they run."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start the workers; they may need a moment after that. Raises TimeoutError."""
+
+    @abstractmethod
+    def ended(self) -> int:
+        """How many of them have ended, though nobody asked them to."""
+
+    @abstractmethod
+    def verdicts(self) -> list[Verdict]:
+        """All that are committed."""
+
+    def close(self) -> None:
+        """End them at once, whatever they do."""
+        self._database.close()
+
+    def stop(self) -> None:
+        """Stop all processes in their tracks, none of them inside a transaction."""
+        end = time.monotonic() + _START
+        while time.monotonic() < end:
+            self._signal(signal.SIGSTOP)
+            time.sleep(0.02)
+            busy = self._database.execute(_IN_TRANSACTION).fetchone()
+            if busy is not None and busy[0] == 0:
+                return
+            self.go_on()
+            time.sleep(0.05)
+        raise TimeoutError(f"{self.arm.name}: its workers are never at rest")
+
+    def go_on(self) -> None:
+        """Let them go on after `stop`."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        warden.signal_all([member for pid in self.pids for member in warden.process_tree(pid)], number)
+
+
+_IN_TRANSACTION = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+      AND state <> 'idle'"""
+
+
+class _Jurat(Workers):
+    """All of it: sealed answers, fences, quotas, attempts, access, and a line in a log file for each verdict."""
+
+    def __init__(self, arm: Arm, rig: Rig, database_url: str) -> None:
+        self._fleet = Fleet(database_url, rig.valkey.url, rig.folder / database_url.rpartition("/")[2])
+        super().__init__(arm, rig, database_url, self._fleet.seal_key)
+        self._fleet.apply(_document(rig.source.url(REGISTER)))
+        for _ in range(arm.processes):
+            self._fleet.add(arm.slots)
+
+    @property
+    def pids(self) -> list[int]:
+        return [unit.pid for unit in self._fleet.units if unit.pid is not None]
+
+    def start(self) -> None:
+        self._fleet.start(_START)
+
+    def ended(self) -> int:
+        return sum(unit.ends.total() for unit in self._fleet.units)
+
+    def verdicts(self) -> list[Verdict]:
+        return self._fleet.verdicts()
+
+    def close(self) -> None:
+        self._fleet.close()
+        super().close()
+
+
+def _document(source_url: str) -> dict[str, Any]:
+    return {
+        "environment": "test",
+        "sources": {"register": description(source_url, timeout="10s", **LIMITS)},
+        "criteria": {"is-physician": {"source": "register"}},
+        "consultations": {
+            CONSULTATION: {
+                "questions": {QUESTION: {"criterion": "is-physician", "deadline": "1d"}},
+                "access": {"all_of": [QUESTION]},
+            }
+        },
+    }
+
+
+class _Rival(Workers):
+    """Plain tasks, and a row for each verdict."""
+
+    def __init__(self, arm: Arm, rig: Rig, database_url: str) -> None:
+        super().__init__(arm, rig, database_url)
+        self._database.execute(TABLES)
+        place = Place(plain(database_url), rig.valkey.url, rig.source.url(REGISTER), arm.slots)
+        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **place.environment()}
+        self._environment["PYTHONWARNINGS"] = "ignore::RuntimeWarning:celery.platforms"  # may run as root
+        self._environment[LATE] = str(int(arm.late))
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._folder = rig.folder
+
+    @property
+    def pids(self) -> list[int]:
+        return [process.pid for process in self._processes if process.poll() is None]
+
+    def start(self) -> None:
+        for number, command in enumerate(_commands(self.arm)):
+            with (self._folder / f"{self.arm.name}-{number}.log").open("wb") as log:
+                self._processes.append(
+                    subprocess.Popen(
+                        [sys.executable, "-P", "-m", *command],
+                        cwd=ROOT,
+                        env=self._environment,
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        start_new_session=True,
+                    )
+                )
+
+    def ended(self) -> int:
+        return sum(process.poll() is not None for process in self._processes)
+
+    def verdicts(self) -> list[Verdict]:
+        return [Verdict(int(index), outcome, at) for index, outcome, at in self._database.execute(VERDICTS)]
+
+    def close(self) -> None:
+        self._signal(signal.SIGKILL)
+        for process in self._processes:
+            process.wait()
+        super().close()
+
+
+def _commands(arm: Arm) -> list[list[str]]:
+    """The modules to run, with their arguments: one for each process that we start."""
+    match arm.kind:
+        case Kind.CELERY:
+            plainly = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"]
+            worker = ["celery", "-A", f"{_RIVALS}.on_celery", "worker", "-P", arm.pool, "-c", str(arm.slots), *plainly]
+            return [[*worker, "-n", f"{arm.name}-{number}@%h"] for number in range(arm.processes)]
+        case Kind.DRAMATIQ:
+            return [["dramatiq", f"{_RIVALS}.on_dramatiq", "-p", str(arm.processes), "-t", str(arm.slots)]]
+        case Kind.TASKIQ:
+            at_once = ["-w", str(arm.processes), "--max-async-tasks", str(arm.slots), "--log-level", "WARNING"]
+            return [["taskiq", "worker", f"{_RIVALS}.on_taskiq:broker", *at_once]]
+        case Kind.JURAT:
+            raise ValueError("jurat's workers are started in their own way")
+
+
+@contextmanager
+def workers(arm: Arm, rig: Rig, *, started: bool = True) -> Iterator[Workers]:
+    """The workers of an arm on a new database, until the `with` block ends."""
+    with ExitStack() as stack:
+        database_url = stack.enter_context(rig.database())
+        made = (_Jurat if arm.kind is Kind.JURAT else _Rival)(arm, rig, database_url)
+        stack.callback(made.close)
+        if started:
+            made.start()
+        yield made

@@ -1,0 +1,590 @@
+-- What PostgreSQL does and refuses by itself, no matter who writes: triggers, and the functions that they run.
+--
+-- Table by table: checks, verdicts, requests, audit. Triggers of one event fire in the order of their names.
+--
+-- `session_replication_role = replica` switches ordinary triggers off. So every trigger that refuses something is set
+-- to fire always, at the end of its table's section. The owner of the tables can still drop them all, which is why no
+-- part of a platform should log in as the owner: docs/how-to/separate-roles.md.
+--
+-- Sizes are guarded by triggers and not by CHECK constraints, because PostgreSQL quotes the whole row when a CHECK
+-- fails. A size guard looks at what is inserted, and never at rows that exist: workers must be able to get rid of
+-- those.
+--
+-- Functions that name no table, or that only another function calls, need no search path of their own.
+
+
+-- ------------------------------------------------------------------------------------------------------------ Refusing
+
+-- Refuses, with the trigger's first argument as the reason and its second as the SQLSTATE.
+CREATE FUNCTION jurat_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'jurat: % on % is refused: %', TG_OP, TG_TABLE_NAME, TG_ARGV[0]
+    USING ERRCODE = coalesce(TG_ARGV[1], 'integrity_constraint_violation');
+END $$;
+
+
+-- -------------------------------------------------------------------------------------------------------------- Checks
+
+-- Replaces a time that no worker can read: by now, and a deadline by that of the question. SQLite refuses such a time.
+CREATE FUNCTION jurat_mend_times() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF NEW.submitted_at NOT BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z' THEN
+    NEW.submitted_at := statement_timestamp();
+  END IF;
+  IF NEW.due_at NOT BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z' THEN
+    NEW.due_at := statement_timestamp();
+  END IF;
+  IF NEW.deadline_at NOT BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z' THEN
+    NEW.deadline_at := statement_timestamp() + make_interval(secs => coalesce((
+      SELECT q.deadline_s FROM jurat_questions q
+      WHERE q.consultation = NEW.consultation AND q.question = NEW.question), 3600));
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE TRIGGER jurat_checks_timed BEFORE INSERT ON jurat_checks FOR EACH ROW
+WHEN (NOT (NEW.submitted_at BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'
+  AND NEW.due_at BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'
+  AND NEW.deadline_at BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'))
+EXECUTE FUNCTION jurat_mend_times();
+
+-- `jurat.answers.MAX_BYTES` with what sealing adds, and `jurat.names.LONGEST`.
+CREATE TRIGGER jurat_checks_sized_1 BEFORE INSERT ON jurat_checks FOR EACH ROW
+WHEN (octet_length(NEW.answer) > 16432)
+EXECUTE FUNCTION jurat_refuse_change(
+  'an answer has at most 16 KiB before it is sealed, and 48 bytes more then', 'JU005');
+
+CREATE TRIGGER jurat_checks_sized_2 BEFORE INSERT ON jurat_checks FOR EACH ROW
+WHEN (length(NEW.consultation) > 200 OR length(NEW.participant) > 200 OR length(NEW.question) > 200
+  OR length(NEW.source) > 200 OR length(NEW.priority) > 200 OR length(NEW.traceparent) > 100
+  OR length(NEW.answer_key) > 16 OR octet_length(NEW.reply_key) > 32)
+EXECUTE FUNCTION jurat_refuse_change(
+  'a text has at most 200 characters, a traceparent 100, answer_key 16, and reply_key 32 bytes', 'JU005');
+
+CREATE TRIGGER jurat_checks_candidates_sized BEFORE UPDATE OF candidates ON jurat_checks FOR EACH ROW
+WHEN (octet_length(NEW.candidates) > 65536)
+EXECUTE FUNCTION jurat_refuse_change('candidates have at most 64 KiB', 'JU005');
+
+-- Raises what jurat_submit would raise where no answer is open, for platforms that send the documented INSERT instead.
+-- An answer to a question that is not configured is left to the workers.
+CREATE FUNCTION jurat_require_open(confirmed jurat_checks) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  asked record;
+  before record;
+  stood record;
+  more int;
+  revoked boolean;
+  until timestamptz;
+  allowed int;
+  standing uuid;
+  place text := format('%s/%s', left(confirmed.consultation, 80), left(confirmed.question, 80));
+BEGIN
+  SELECT q.rounds, q.valid_s, coalesce(q.renew_s, 0) AS renew_s, q.config_version INTO asked FROM jurat_questions q
+  WHERE q.consultation = confirmed.consultation AND q.question = confirmed.question;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  SELECT max(e.round) AS round,
+         (array_agg(e.id ORDER BY e.round DESC))[1] AS id,
+         (array_agg(e.state ORDER BY e.round DESC))[1] AS state,
+         (array_agg(e.state ORDER BY e.round DESC)
+            FILTER (WHERE (e.round > e.last_accepted) IS NOT FALSE))[1] AS state_since,
+         max(e.decided_at) FILTER (WHERE e.accepted) AS accepted_at,
+         count(*) FILTER (
+           WHERE (e.round > e.last_accepted) IS NOT FALSE
+             AND (e.state = 'settled' AND e.outcome = 'undetermined' AND e.reason IN (
+               'source_unavailable', 'source_throttled', 'source_maintenance', 'source_credentials',
+               'source_rejected_request', 'source_unreadable', 'source_blocked', 'answer_unreadable', 'worker_lost',
+               'configuration_missing', 'deadline_passed', 'number_malformed', 'code_malformed', 'ambiguous_address'
+             )) IS NOT TRUE) AS spent
+  INTO before
+  FROM (SELECT h.*, max(h.round) FILTER (WHERE h.accepted) OVER () AS last_accepted
+        FROM (SELECT c.id, c.round, c.state, v.outcome, v.reason, v.decided_at, v.outcome = 'accepted' AS accepted
+              FROM jurat_checks c
+              LEFT JOIN LATERAL (SELECT w.outcome, w.reason, w.decided_at FROM jurat_verdicts w
+                                 WHERE w.check_id = c.id ORDER BY w.revision DESC LIMIT 1) v ON true
+              WHERE c.consultation = confirmed.consultation AND c.participant = confirmed.participant
+                AND c.question = confirmed.question AND c.id <> confirmed.id) h) e;
+  SELECT count(*) FILTER (WHERE s.kind = 'reopen' AND s.question = confirmed.question
+                            AND (s.applied_at >= before.accepted_at) IS NOT FALSE),
+         coalesce((array_agg(s.kind ORDER BY s.applied_at DESC, s.asked_at DESC, s.id DESC)
+                   FILTER (WHERE s.kind <> 'reopen'))[1] = 'revoke', false)
+  INTO more, revoked
+  FROM jurat_requests s
+  WHERE s.consultation = confirmed.consultation AND s.participant = confirmed.participant
+    AND s.kind IN ('reopen', 'revoke', 'restore') AND s.applied_at IS NOT NULL AND s.refused IS NULL;
+  IF revoked THEN
+    RAISE EXCEPTION USING ERRCODE = 'JU006',
+      MESSAGE = format('jurat: this participant''s access to "%s" was revoked', left(confirmed.consultation, 80)),
+      HINT = 'No answer is taken until it is restored; show them whom to ask: contact in jurat_questions.';
+  END IF;
+  until := before.accepted_at + make_interval(secs => asked.valid_s);
+  allowed := more + CASE
+    WHEN before.accepted_at IS NULL OR until <= statement_timestamp() THEN asked.rounds
+    WHEN until - make_interval(secs => asked.renew_s) <= statement_timestamp() THEN asked.rounds
+    ELSE 0
+  END;
+  IF before.id IS NOT NULL AND (
+    before.spent >= allowed OR before.state_since <> 'settled'
+    OR (before.state <> 'settled' AND before.accepted_at IS NOT NULL AND (until > statement_timestamp()) IS NOT FALSE)
+  ) THEN
+    RAISE EXCEPTION USING ERRCODE = 'JU003',
+      MESSAGE = format('jurat: an answer to %s is confirmed already (check %s) and cannot be changed', place,
+                       before.id),
+      DETAIL = before.id::text,
+      HINT = 'Show its result instead: jurat_results has it by check_id, and DETAIL is the id.';
+  END IF;
+  -- The row is asked only where nothing has made it older than the answer: neither time nor a changed configuration.
+  -- With a plan of this moment: one of a time when the table was empty would read all of it, by another index.
+  IF EXISTS (SELECT FROM jurat_checks c
+             WHERE c.consultation = confirmed.consultation AND c.participant = confirmed.participant
+               AND c.state NOT IN ('pending', 'leased')) THEN
+    EXECUTE 'SELECT a.ended -> $3 AS ended, a.questions FROM jurat_access a
+             WHERE a.consultation = $1 AND a.participant = $2 AND a.config_version >= $4
+               AND (a.changes_at IS NULL OR a.changes_at > statement_timestamp())'
+    INTO stood USING confirmed.consultation, confirmed.participant, confirmed.question, asked.config_version;
+    IF stood.ended IS NOT NULL AND NOT EXISTS (
+      SELECT FROM jsonb_array_elements_text(stood.ended) AS b (name)
+      WHERE stood.questions ->> b.name IS DISTINCT FROM 'accepted'
+    ) THEN
+      SELECT c.id INTO standing
+      FROM jurat_checks c JOIN jurat_verdicts v ON v.check_id = c.id
+        AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
+      WHERE c.consultation = confirmed.consultation AND c.participant = confirmed.participant
+        AND stood.ended ? c.question AND v.outcome = 'accepted'
+      ORDER BY v.decided_at DESC, c.id DESC LIMIT 1;
+      IF FOUND THEN
+        standing := coalesce(before.id, standing);
+        RAISE EXCEPTION USING ERRCODE = 'JU003',
+          MESSAGE = format('jurat: %s takes no more answers: another was accepted in its place (check %s)', place,
+                           standing),
+          DETAIL = standing::text,
+          HINT = 'Show what stands instead: jurat_access has it, and jurat_results the check in DETAIL.';
+      END IF;
+    END IF;
+  END IF;
+  IF confirmed.round <> coalesce(before.round, 0) + 1 THEN
+    RAISE EXCEPTION USING ERRCODE = 'JU005',
+      MESSAGE = format('jurat: round must be %s here, one more than the last', coalesce(before.round, 0) + 1),
+      HINT = 'Mend the call; nothing was confirmed.';
+  END IF;
+END $$;
+
+-- Shows a new answer in jurat_access at once, as pending. It runs with the owner's rights, so that a platform needs no
+-- right to write there. A question that is accepted stays accepted: a renewal takes nothing away.
+--
+-- A participant without earlier answers or requests has no history to check. That is the common case, and costs two
+-- lookups.
+CREATE FUNCTION jurat_show_submitted()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  IF lower(left(NEW.participant, 7)) = 'erased-' THEN
+    RAISE EXCEPTION 'jurat: participant must not begin with erased-, as the word for who was erased does'
+      USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  IF NEW.round <> 1 OR EXISTS (
+    SELECT FROM jurat_checks c
+    WHERE c.consultation = NEW.consultation AND c.participant = NEW.participant AND c.id <> NEW.id
+  ) OR EXISTS (
+    SELECT FROM jurat_requests s
+    WHERE s.consultation = NEW.consultation AND s.participant = NEW.participant
+      AND s.kind IN ('reopen', 'revoke', 'restore')
+  ) THEN
+    PERFORM jurat_require_open(NEW);
+  END IF;
+  INSERT INTO jurat_access AS a (consultation, participant, access, questions, rounds_left, config_version,
+                                 updated_at)
+  SELECT NEW.consultation, NEW.participant, 'pending',
+         jsonb_object_agg(question, CASE WHEN question = NEW.question THEN 'pending' ELSE 'open' END),
+         jsonb_object_agg(question, CASE WHEN question = NEW.question THEN rounds - 1 ELSE rounds END),
+         max(config_version), statement_timestamp()
+  FROM jurat_questions WHERE consultation = NEW.consultation HAVING count(*) > 0
+  ON CONFLICT (consultation, participant) DO UPDATE SET
+    access = CASE WHEN a.access IN ('granted', 'blocked') OR a.questions ->> NEW.question = 'accepted' THEN a.access
+                  ELSE 'pending' END,
+    questions = CASE WHEN a.questions ->> NEW.question = 'accepted' THEN a.questions
+                     ELSE jsonb_set(a.questions, ARRAY[NEW.question], '"pending"') END,
+    rounds_left = jsonb_set(a.rounds_left, ARRAY[NEW.question], to_jsonb(
+      CASE WHEN a.questions ->> NEW.question = 'accepted' THEN 0
+           ELSE greatest(0, coalesce((a.rounds_left ->> NEW.question)::int, 1) - 1) END)),
+    updated_at = statement_timestamp();
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER jurat_checks_submitted AFTER INSERT ON jurat_checks
+FOR EACH ROW EXECUTE FUNCTION jurat_show_submitted();
+
+-- An answer can only be erased, which happens in the transaction that settles the check.
+CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer ON jurat_checks FOR EACH ROW
+WHEN (NEW.answer IS NOT NULL AND NEW.answer IS DISTINCT FROM OLD.answer)
+EXECUTE FUNCTION jurat_refuse_change('a confirmed answer can not be changed');
+
+CREATE TRIGGER jurat_checks_named BEFORE UPDATE OF id, consultation, participant, question, round ON jurat_checks
+FOR EACH ROW
+WHEN (NEW.id <> OLD.id OR NEW.consultation <> OLD.consultation OR NEW.question <> OLD.question
+  OR NEW.round <> OLD.round)
+EXECUTE FUNCTION jurat_refuse_change('whose answer to which question a check is can not be changed');
+
+-- A participant's id can become the id of an erased participant, or the target of a transfer that waits. A temporary
+-- table is no proof of a transfer, so this function has a search path of its own.
+CREATE FUNCTION jurat_refuse_renaming() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM jurat_requests t
+             WHERE t.kind = 'transfer' AND t.applied_at IS NULL AND t.consultation = NEW.consultation
+               AND t.participant = OLD.participant AND t.target = NEW.participant) THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'jurat: % on % is refused: %', TG_OP, TG_TABLE_NAME,
+    'whose answer to which question a check is can not be changed'
+    USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+CREATE TRIGGER jurat_checks_renamed BEFORE UPDATE OF participant ON jurat_checks FOR EACH ROW
+WHEN (NEW.participant <> OLD.participant AND NEW.participant NOT LIKE 'erased-%')
+EXECUTE FUNCTION jurat_refuse_renaming();
+
+CREATE TRIGGER jurat_checks_kept BEFORE DELETE ON jurat_checks FOR EACH ROW
+WHEN (OLD.state <> 'settled')
+EXECUTE FUNCTION jurat_refuse_change('a check on its way can not be deleted');
+
+ALTER TABLE jurat_checks
+  ENABLE ALWAYS TRIGGER jurat_checks_timed,
+  ENABLE ALWAYS TRIGGER jurat_checks_sized_1,
+  ENABLE ALWAYS TRIGGER jurat_checks_sized_2,
+  ENABLE ALWAYS TRIGGER jurat_checks_candidates_sized,
+  ENABLE ALWAYS TRIGGER jurat_checks_answer_confirmed,
+  ENABLE ALWAYS TRIGGER jurat_checks_named,
+  ENABLE ALWAYS TRIGGER jurat_checks_renamed,
+  ENABLE ALWAYS TRIGGER jurat_checks_kept;
+
+
+-- ------------------------------------------------------------------------------------------------------------ Verdicts
+
+CREATE TRIGGER jurat_verdicts_kept BEFORE UPDATE ON jurat_verdicts
+FOR EACH ROW EXECUTE FUNCTION jurat_refuse_change('a verdict can not be changed; add a revision');
+
+CREATE TRIGGER jurat_verdicts_retained BEFORE DELETE ON jurat_verdicts FOR EACH ROW
+WHEN (OLD.retain_until IS NULL OR OLD.retain_until > statement_timestamp())
+EXECUTE FUNCTION jurat_refuse_change('a verdict can not be deleted before its retain_until');
+
+CREATE TRIGGER jurat_verdicts_not_emptied BEFORE TRUNCATE ON jurat_verdicts
+EXECUTE FUNCTION jurat_refuse_change('verdicts can not be deleted');
+
+ALTER TABLE jurat_verdicts
+  ENABLE ALWAYS TRIGGER jurat_verdicts_kept,
+  ENABLE ALWAYS TRIGGER jurat_verdicts_retained,
+  ENABLE ALWAYS TRIGGER jurat_verdicts_not_emptied;
+
+-- Notifies listeners that there are new verdicts, without saying which: they read jurat_results. Off until jurat_listen
+-- switches it on.
+CREATE FUNCTION jurat_tell_results() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('jurat_results', '');
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER jurat_verdicts_told AFTER INSERT ON jurat_verdicts
+FOR EACH STATEMENT EXECUTE FUNCTION jurat_tell_results();
+
+ALTER TABLE jurat_verdicts DISABLE TRIGGER jurat_verdicts_told;
+
+
+-- ------------------------------------------------------------------------------------------------------------ Requests
+
+-- A user may store requests of a kind if they may call the function that asks for it. Only the owner may store any
+-- other kind. The functions in functions.sql run with the owner's rights; their callers were checked by the grants.
+-- `store.schema.grants.ASKS` has the same list.
+CREATE TRIGGER jurat_requests_allowed BEFORE INSERT ON jurat_requests FOR EACH ROW
+WHEN ((CASE NEW.kind
+  WHEN 'contest' THEN has_function_privilege('jurat_contest(uuid, bytea, text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'decide' THEN has_function_privilege('jurat_decide(uuid, text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'open' THEN has_function_privilege('jurat_open_review(uuid, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'reopen' THEN has_function_privilege('jurat_reopen(text, text, text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'revoke' THEN has_function_privilege('jurat_revoke(text, text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'restore' THEN has_function_privilege('jurat_restore(text, text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'transfer' THEN has_function_privilege('jurat_transfer(text, text, text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'erase' THEN has_function_privilege('jurat_erase(text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'codes' THEN has_function_privilege(
+    'jurat_add_codes(text, bytea, text, text, timestamptz, uuid)'::regprocedure, 'EXECUTE')
+  ELSE has_table_privilege('jurat_requests'::regclass, 'TRUNCATE')
+END) IS NOT TRUE)
+EXECUTE FUNCTION jurat_refuse_change(
+  'this user may not ask for this kind of request; grant the user a role that may', 'insufficient_privilege');
+
+-- Checks a new request, and keeps a stored one as it is: only the participant's id and the outcome may change.
+--
+-- A request holds only what its kind needs, and never the participant's id as the name of the person who asks: an id in
+-- a column where nobody looks for one would survive an erasure. Persons are compared as in jurat_ask (functions.sql).
+CREATE FUNCTION jurat_keep_request()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    -- Columns that its kind does not need.
+    IF (NEW.kind IN ('contest', 'decide', 'open') AND (NEW.consultation IS NOT NULL OR NEW.participant IS NOT NULL))
+      OR (NEW.kind IN ('reopen', 'revoke', 'restore', 'transfer', 'erase') AND NEW.check_id IS NOT NULL)
+      OR (NEW.kind IN ('contest', 'decide', 'open', 'reopen', 'revoke', 'restore', 'transfer', 'erase') AND (
+        (NEW.kind <> 'reopen' AND NEW.question IS NOT NULL)
+        OR (NEW.kind <> 'transfer' AND NEW.target IS NOT NULL)
+        OR (NEW.kind <> 'decide' AND NEW.reason IS NOT NULL)
+        OR (NEW.kind <> 'contest'
+            AND (NEW.note IS NOT NULL OR NEW.note_key IS NOT NULL OR NEW.document IS NOT NULL)))) THEN
+      RAISE EXCEPTION 'jurat: % on % is refused: a request holds what its kind has a use for, and nothing else',
+        TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+    ELSIF NEW.kind = 'decide' AND NEW.reason NOT IN (
+      'person_accepted', 'activity_not_eligible', 'area_not_eligible', 'birth_date_differs', 'code_expired',
+      'code_revoked', 'code_unknown', 'code_used', 'not_a_person', 'not_valid_at_date', 'outside_zone',
+      'person_refused', 'profession_not_eligible', 'status_inactive', 'too_young') THEN
+      RAISE EXCEPTION 'jurat: % on % is refused: consultation, question and reason of a request must be known here',
+        TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    -- What looks into a table comes in an IF of its own: it takes the longest, and hardly any row needs all.
+    IF NEW.kind IN ('reopen', 'revoke', 'restore', 'transfer', 'erase') AND NEW.consultation IS NOT NULL THEN
+      IF NOT EXISTS (SELECT 1 FROM jurat_questions k WHERE k.consultation = NEW.consultation) THEN
+        IF NOT EXISTS (SELECT 1 FROM jurat_checks k WHERE k.consultation = NEW.consultation)
+          AND NOT EXISTS (SELECT 1 FROM jurat_access k WHERE k.consultation = NEW.consultation) THEN
+          RAISE EXCEPTION 'jurat: % on % is refused: consultation, question and reason of a request must be known here',
+            TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+      END IF;
+    END IF;
+    IF NEW.kind = 'reopen' AND NEW.question IS NOT NULL THEN
+      IF NOT EXISTS (
+        SELECT 1 FROM jurat_questions k WHERE k.consultation = NEW.consultation AND k.question = NEW.question) THEN
+        RAISE EXCEPTION 'jurat: % on % is refused: consultation, question and reason of a request must be known here',
+          TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+      END IF;
+    END IF;
+    IF NEW.check_id IS NULL OR NEW.by_whom = 'participant' THEN
+    ELSIF NEW.by_whom <> 'participant' AND EXISTS (
+      SELECT 1 FROM jurat_checks c
+      WHERE c.id = NEW.check_id
+        AND lower(normalize(btrim(regexp_replace(regexp_replace(normalize(c.participant, NFKC),
+            '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
+            '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
+            '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
+            '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
+            '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
+          '[[:space:]]+', ' ', 'g')), NFKC))
+          = lower(normalize(btrim(regexp_replace(regexp_replace(normalize(NEW.by_whom, NFKC),
+              '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
+              '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
+              '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
+              '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
+              '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
+            '[[:space:]]+', ' ', 'g')), NFKC))) THEN
+      RAISE EXCEPTION
+        'jurat: % on % is refused: by_whom names who asks, and not the participant by the id that may have to be '
+        'erased',
+        TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    -- A time that no worker can read, or that is still to come, would keep those of all others waiting.
+    IF (NEW.asked_at BETWEEN '2000-01-01 00:00:00.000Z' AND clock_timestamp()) IS NOT TRUE THEN
+      NEW.asked_at := statement_timestamp();
+    END IF;
+  ELSIF NEW.id IS DISTINCT FROM OLD.id OR NEW.kind IS DISTINCT FROM OLD.kind
+    OR NEW.consultation IS DISTINCT FROM OLD.consultation OR NEW.question IS DISTINCT FROM OLD.question
+    OR NEW.check_id IS DISTINCT FROM OLD.check_id OR NEW.reason IS DISTINCT FROM OLD.reason
+    OR NEW.by_whom IS DISTINCT FROM OLD.by_whom OR NEW.asked_at IS DISTINCT FROM OLD.asked_at
+    -- These can be erased,
+    OR (NEW.note IS NOT NULL AND NEW.note IS DISTINCT FROM OLD.note)
+    OR (NEW.note_key IS NOT NULL AND NEW.note_key IS DISTINCT FROM OLD.note_key)
+    OR (NEW.document IS NOT NULL AND NEW.document IS DISTINCT FROM OLD.document)
+    -- the outcome is written once,
+    OR (OLD.applied_at IS NOT NULL AND NEW.applied_at IS DISTINCT FROM OLD.applied_at)
+    OR (OLD.applied_at IS NOT NULL AND NEW.refused IS DISTINCT FROM OLD.refused)
+    OR (NEW.applied_at IS NULL AND NEW.refused IS NOT NULL)
+    -- and an id becomes that of an erased participant, or the target of a transfer that waits.
+    OR (NEW.participant IS DISTINCT FROM OLD.participant
+      AND (OLD.participant IS NULL OR NEW.participant IS NULL OR NEW.participant NOT LIKE 'erased-%')
+      AND NOT EXISTS (SELECT 1 FROM jurat_requests t WHERE t.kind = 'transfer' AND t.applied_at IS NULL
+        AND t.consultation = NEW.consultation AND t.participant = OLD.participant AND t.target = NEW.participant))
+    OR (NEW.target IS DISTINCT FROM OLD.target
+      AND (OLD.target IS NULL OR NEW.target IS NULL OR NEW.target NOT LIKE 'erased-%')
+      AND NOT EXISTS (SELECT 1 FROM jurat_requests t WHERE t.kind = 'transfer' AND t.applied_at IS NULL
+        AND t.consultation = NEW.consultation AND t.participant = OLD.target AND t.target = NEW.target)) THEN
+    RAISE EXCEPTION
+      'jurat: % on % is refused: of a request that is stored only the participant''s id and what came of it may change',
+      TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  IF NEW.applied_at NOT BETWEEN '2000-01-01 00:00:00.000Z' AND clock_timestamp() THEN
+    -- A revocation or its end comes after the last one of that participant, even if the clock was set back since.
+    IF (NEW.applied_at BETWEEN '2000-01-01 00:00:00.000Z' AND (
+      SELECT max(l.applied_at) + interval '1 ms' FROM jurat_requests l
+      WHERE NEW.kind IN ('revoke', 'restore') AND l.kind IN ('revoke', 'restore')
+        AND l.consultation = NEW.consultation AND l.participant = NEW.participant
+        AND l.applied_at IS NOT NULL AND l.refused IS NULL AND l.id <> NEW.id)) IS NOT TRUE THEN
+      NEW.applied_at := statement_timestamp();
+    END IF;
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE TRIGGER jurat_requests_changed BEFORE INSERT OR UPDATE ON jurat_requests FOR EACH ROW
+EXECUTE FUNCTION jurat_keep_request();
+
+-- by_whom is not the participant's own id. The user of the database, whose name nobody chose for this, is not refused.
+CREATE TRIGGER jurat_requests_named BEFORE INSERT ON jurat_requests FOR EACH ROW
+WHEN (lower(normalize(btrim(regexp_replace(regexp_replace(normalize(NEW.by_whom, NFKC),
+    '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
+    '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
+    '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
+    '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
+    '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
+  '[[:space:]]+', ' ', 'g')), NFKC)) IN (
+    lower(normalize(btrim(regexp_replace(regexp_replace(normalize(NEW.participant, NFKC),
+        '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
+        '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
+        '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
+        '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
+        '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
+      '[[:space:]]+', ' ', 'g')), NFKC)),
+    lower(normalize(btrim(regexp_replace(regexp_replace(normalize(NEW.target, NFKC),
+        '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
+        '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
+        '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
+        '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
+        '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
+      '[[:space:]]+', ' ', 'g')), NFKC)))
+  AND NEW.by_whom NOT IN ('participant', session_user::text))
+EXECUTE FUNCTION jurat_refuse_change(
+  'by_whom names who asks, and not the participant by the id that may have to be erased');
+
+-- Notes of 2,000 characters, and codes, with what sealing adds.
+CREATE TRIGGER jurat_requests_sized_1 BEFORE INSERT ON jurat_requests FOR EACH ROW
+WHEN (octet_length(NEW.note) > CASE NEW.kind WHEN 'codes' THEN 4194304 ELSE 8048 END)
+EXECUTE FUNCTION jurat_refuse_change(
+  'a note has at most 2,000 characters before it is sealed, and codes have 4 MiB', 'JU005');
+
+CREATE TRIGGER jurat_requests_sized_2 BEFORE INSERT ON jurat_requests FOR EACH ROW
+WHEN (length(NEW.kind) > 200 OR length(NEW.consultation) > 200 OR length(NEW.participant) > 200
+  OR length(NEW.question) > 200 OR length(NEW.reason) > 200 OR length(NEW.target) > 200
+  OR length(NEW.note_key) > 200 OR length(NEW.document) > 200 OR length(NEW.by_whom) > 200
+  OR length(NEW.code_list) > 200)
+EXECUTE FUNCTION jurat_refuse_change('each text of a request has at most 200 characters', 'JU005');
+
+-- Limits how many transfers and erasures a user of the database asks for in an hour. So a stolen password of the web
+-- tier erases no consultation within a minute. It counts platforms, who ask through a function, and not administrators
+-- or the owner, who may store such a request themselves.
+--
+-- The first request makes the user's row. Its lock is held to the end of the transaction, so that nobody counts past
+-- it. Times are taken behind that lock: a statement that waited for it may have begun before the hour did. When the
+-- last allowed request is stored, the time is kept for `bin/jurat doctor`, because a refused request leaves nothing
+-- behind.
+CREATE FUNCTION jurat_count_asked()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  mine record;
+BEGIN
+  INSERT INTO jurat_allowances AS a (login, per_hour, began_at, used, reached_at)
+  VALUES (session_user, 100, clock_timestamp(), 1, NULL)
+  ON CONFLICT (login) DO UPDATE SET
+    used = CASE WHEN a.began_at BETWEEN clock_timestamp() - interval '1 hour' AND clock_timestamp()
+                THEN a.used ELSE 0 END + 1,
+    began_at = CASE WHEN a.began_at BETWEEN clock_timestamp() - interval '1 hour' AND clock_timestamp()
+                    THEN a.began_at ELSE clock_timestamp() END
+  RETURNING a.used, a.per_hour, a.began_at INTO mine;
+  IF mine.used > mine.per_hour THEN
+    RAISE EXCEPTION USING ERRCODE = 'JU013',
+      MESSAGE = format('jurat: this user of the database may ask for %s transfers and erasures an hour, and for no '
+                       'more before %s UTC', mine.per_hour,
+                       to_char((mine.began_at + interval '1 hour') AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')),
+      HINT = 'Ask again then. An administrator may ask for them by `bin/jurat erase`, or raise per_hour in '
+             'jurat_allowances.';
+  END IF;
+  IF mine.used = mine.per_hour THEN
+    UPDATE jurat_allowances a SET reached_at = clock_timestamp() WHERE a.login = session_user;
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER jurat_requests_counted AFTER INSERT ON jurat_requests FOR EACH ROW
+WHEN (NEW.kind IN ('transfer', 'erase')
+  AND NOT has_column_privilege(session_user, 'jurat_requests'::regclass, 'target', 'INSERT'))
+EXECUTE FUNCTION jurat_count_asked();
+
+CREATE TRIGGER jurat_requests_list BEFORE UPDATE ON jurat_requests FOR EACH ROW
+WHEN (NEW.code_list IS DISTINCT FROM OLD.code_list OR NEW.expires_at IS DISTINCT FROM OLD.expires_at)
+EXECUTE FUNCTION jurat_refuse_change(
+  'of a request that is stored only the participant''s id and what came of it may change');
+
+-- Users who may not ask for a kind of request may neither say that one is done or refused, nor rename its participant.
+-- The exception is an erasure: it refuses what waits about that participant and renames everything, the request last.
+CREATE FUNCTION jurat_keep_asked()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  said text := CASE WHEN OLD.applied_at IS NULL AND NEW.applied_at IS NOT NULL THEN
+    CASE WHEN NEW.refused IS NULL
+      THEN 'only a worker, and who may ask for this kind of request, may say that it is done'
+      ELSE 'it is refused by a worker, by who may ask for this kind of request, or where its participant is erased'
+    END END;
+BEGIN
+  IF said IS NOT NULL AND NOT (NEW.refused IS NOT NULL AND ((NEW.participant LIKE 'erased-%') IS TRUE OR EXISTS (
+    SELECT FROM jurat_checks c WHERE c.id = NEW.check_id AND c.participant LIKE 'erased-%'))) THEN
+    RAISE EXCEPTION 'jurat: % on % is refused: %', TG_OP, TG_TABLE_NAME, said USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  IF NEW.participant IS DISTINCT FROM OLD.participant AND EXISTS (
+    SELECT FROM jurat_access a WHERE a.consultation = OLD.consultation AND a.participant = OLD.participant) THEN
+    RAISE EXCEPTION
+      'jurat: % on % is refused: the participant''s id changes where all that they have is erased or transferred',
+      TG_OP, TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN NEW;
+END $$;
+
+-- Only workers may delete requests, so that right identifies them.
+CREATE TRIGGER jurat_requests_done BEFORE UPDATE ON jurat_requests FOR EACH ROW
+WHEN (NOT has_table_privilege('jurat_requests'::regclass, 'DELETE') AND (CASE OLD.kind
+  WHEN 'contest' THEN has_function_privilege('jurat_contest(uuid, bytea, text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'decide' THEN has_function_privilege('jurat_decide(uuid, text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'open' THEN has_function_privilege('jurat_open_review(uuid, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'reopen' THEN has_function_privilege('jurat_reopen(text, text, text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'revoke' THEN has_function_privilege('jurat_revoke(text, text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'restore' THEN has_function_privilege('jurat_restore(text, text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'transfer' THEN has_function_privilege('jurat_transfer(text, text, text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'erase' THEN has_function_privilege('jurat_erase(text, text, uuid)'::regprocedure, 'EXECUTE')
+  WHEN 'codes' THEN has_function_privilege(
+    'jurat_add_codes(text, bytea, text, text, timestamptz, uuid)'::regprocedure, 'EXECUTE')
+  ELSE has_table_privilege('jurat_requests'::regclass, 'TRUNCATE')
+END) IS NOT TRUE)
+EXECUTE FUNCTION jurat_keep_asked();
+
+CREATE TRIGGER jurat_requests_kept BEFORE DELETE ON jurat_requests FOR EACH ROW
+WHEN (OLD.applied_at IS NULL)
+EXECUTE FUNCTION jurat_refuse_change('a request that waits can not be deleted');
+
+CREATE TRIGGER jurat_requests_not_emptied BEFORE TRUNCATE ON jurat_requests
+EXECUTE FUNCTION jurat_refuse_change('a request that waits can not be deleted');
+
+ALTER TABLE jurat_requests
+  ENABLE ALWAYS TRIGGER jurat_requests_allowed,
+  ENABLE ALWAYS TRIGGER jurat_requests_changed,
+  ENABLE ALWAYS TRIGGER jurat_requests_named,
+  ENABLE ALWAYS TRIGGER jurat_requests_sized_1,
+  ENABLE ALWAYS TRIGGER jurat_requests_sized_2,
+  ENABLE ALWAYS TRIGGER jurat_requests_counted,
+  ENABLE ALWAYS TRIGGER jurat_requests_list,
+  ENABLE ALWAYS TRIGGER jurat_requests_done,
+  ENABLE ALWAYS TRIGGER jurat_requests_kept,
+  ENABLE ALWAYS TRIGGER jurat_requests_not_emptied;
+
+
+-- --------------------------------------------------------------------------------------------------------------- Audit
+
+CREATE TRIGGER jurat_audit_kept BEFORE UPDATE OR DELETE ON jurat_audit
+FOR EACH ROW EXECUTE FUNCTION jurat_refuse_change('an audit row stays as it is');
+
+CREATE TRIGGER jurat_audit_not_emptied BEFORE TRUNCATE ON jurat_audit
+EXECUTE FUNCTION jurat_refuse_change('audit rows can not be deleted');
+
+ALTER TABLE jurat_audit
+  ENABLE ALWAYS TRIGGER jurat_audit_kept,
+  ENABLE ALWAYS TRIGGER jurat_audit_not_emptied;
+
+
+-- ------------------------------------------------------------------------------------------------- Nobody's by default
+--
+-- Triggers run these functions whoever writes. Nobody may call one directly.
+REVOKE ALL ON FUNCTION
+  jurat_refuse_change, jurat_mend_times, jurat_require_open, jurat_show_submitted, jurat_refuse_renaming,
+  jurat_tell_results, jurat_keep_request, jurat_count_asked, jurat_keep_asked
+FROM PUBLIC;

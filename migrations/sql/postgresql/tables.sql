@@ -1,0 +1,473 @@
+-- The tables of the contract on PostgreSQL, with their keys and indexes.
+--
+-- `jurat.tables` declares the same for SQLAlchemy, docs/reference/contract.md says what each column holds, and
+-- ../sqlite/tables.sql has the same tables and columns. What triggers refuse is in guards.sql.
+--
+-- In the order of life: what is asked, the answers and what comes of them, what persons ask for, what is imported, who
+-- does the work. The indexes of a table keep their order: among equal plans it decides.
+--
+-- Two settings recur. Rows that move on (fillfactor 85) leave room in each page for their next version, and are tidied
+-- up early: dead rows slow down the search for what is due. Tables of a few rows that change many times a
+-- second (fillfactor 20) keep each row within its page.
+--
+-- Columns that are only looked for, and never sorted for people, are compared byte by byte (COLLATE "C"). So all
+-- fingerprints of one key lie side by side, for a fingerprint begins with the id of its key.
+
+
+-- -------------------------------------------------------------------------------------------------------- The contract
+
+-- The version of the contract. A client of another version refuses to work.
+CREATE TABLE jurat_contract (
+  version integer NOT NULL,
+  PRIMARY KEY (version)
+);
+
+
+-- ------------------------------------------------------------------------------------------------------- What is asked
+
+-- Every configuration that was applied. A version that a publication made, and that is no longer the newest, keeps of
+-- it what that changed (`change`), and not the whole document again (`whole`).
+CREATE TABLE jurat_configs (
+  version integer NOT NULL,
+  digest text NOT NULL,
+  document jsonb NOT NULL,
+  applied_by text NOT NULL,
+  applied_at timestamptz NOT NULL,
+  change jsonb,
+  whole boolean NOT NULL DEFAULT true,
+  PRIMARY KEY (version)
+);
+
+-- The access forms of the applied configuration, so that any web tier can build them.
+CREATE TABLE jurat_questions (
+  consultation text NOT NULL,
+  question text NOT NULL,
+  position integer NOT NULL,
+  criterion text NOT NULL,
+  source text NOT NULL,
+  sources jsonb NOT NULL,
+  rounds integer NOT NULL,
+  deadline_s float8 NOT NULL,
+  answer_schema jsonb NOT NULL,
+  title jsonb NOT NULL,
+  consultation_title jsonb NOT NULL,
+  contact jsonb NOT NULL,
+  config_version integer NOT NULL,
+  valid_s float8,
+  renew_s float8,
+  fields jsonb NOT NULL DEFAULT '[]',
+  messages jsonb NOT NULL DEFAULT '{}',
+  PRIMARY KEY (consultation, question)
+);
+
+-- The criteria of the applied configuration, among which a platform that publishes consultations chooses.
+CREATE TABLE jurat_criteria (
+  name text NOT NULL,
+  kind text NOT NULL,
+  sources jsonb NOT NULL,
+  open jsonb NOT NULL,
+  answer_schema jsonb NOT NULL,
+  fields jsonb NOT NULL,
+  config_version integer NOT NULL,
+  PRIMARY KEY (name)
+);
+
+-- Consultations that a platform published itself. A worker puts each into the configuration, or says why not.
+CREATE TABLE jurat_consultations (
+  name text NOT NULL,
+  document text, -- text, not JSON: the order of the questions is that of the form
+  revision integer NOT NULL DEFAULT 1,
+  published_by text NOT NULL,
+  published_at timestamptz NOT NULL,
+  answered_revision integer,
+  answered_at timestamptz,
+  refused text,
+  applied_document text,
+  PRIMARY KEY (name)
+);
+
+
+-- -------------------------------------------------------------------------------------- Answers and what comes of them
+
+-- One confirmed answer on its way to a verdict: the queue itself. The platform inserts a row, only workers change it.
+CREATE TABLE jurat_checks (
+  id uuid NOT NULL,
+  consultation text NOT NULL,
+  participant text NOT NULL,
+  question text NOT NULL,
+  round smallint NOT NULL DEFAULT 1,
+  priority text NOT NULL DEFAULT 'interactive',
+  answer bytea,
+  answer_key text,
+  reply_key bytea,
+  state text NOT NULL DEFAULT 'pending',
+  source text NOT NULL,
+  due_at timestamptz NOT NULL,
+  fence bigint NOT NULL DEFAULT 0,
+  lease_until timestamptz,
+  lookups integer NOT NULL DEFAULT 0,
+  lost_leases integer NOT NULL DEFAULT 0,
+  candidates bytea,
+  candidates_until timestamptz,
+  submitted_at timestamptz NOT NULL,
+  deadline_at timestamptz NOT NULL,
+  settled_at timestamptz,
+  traceparent text,
+  stood_s float8 NOT NULL DEFAULT 0,
+  leaning text,
+  PRIMARY KEY (id),
+  CONSTRAINT jurat_checks_confirmed_once UNIQUE (consultation, participant, question, round)
+) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 2000);
+
+-- Deadlines that have passed.
+CREATE INDEX jurat_checks_deadline ON jurat_checks (source, deadline_at) WHERE state = 'pending';
+-- What a worker claims next of a source.
+CREATE INDEX jurat_checks_due ON jurat_checks (source, priority, consultation, due_at)
+WHERE state = 'pending' AND lost_leases <> 2;
+-- Checks that two workers vanished with are claimed apart, one at a time.
+CREATE INDEX jurat_checks_last_chance ON jurat_checks (source) WHERE state = 'pending' AND lost_leases = 2;
+-- Leases that ran out.
+CREATE INDEX jurat_checks_leased ON jurat_checks (lease_until, source) WHERE state = 'leased';
+-- Candidates whose time is over.
+CREATE INDEX jurat_checks_candidates ON jurat_checks (candidates_until) WHERE candidates_until IS NOT NULL;
+
+-- What was decided. Rows are added and never changed; the highest revision of a check counts.
+CREATE TABLE jurat_verdicts (
+  check_id uuid NOT NULL,
+  revision integer NOT NULL,
+  outcome text NOT NULL,
+  reason text NOT NULL,
+  evidence jsonb NOT NULL,
+  decided_by text NOT NULL,
+  config_version integer NOT NULL,
+  source text NOT NULL,
+  data_date text,
+  fence bigint NOT NULL,
+  decided_at timestamptz NOT NULL,
+  retain_until timestamptz,
+  -- What platforms poll is read from this index alone.
+  PRIMARY KEY (check_id, revision) INCLUDE (outcome, reason, decided_at),
+  FOREIGN KEY (check_id) REFERENCES jurat_checks (id)
+);
+
+-- Verdicts that may be deleted.
+CREATE INDEX jurat_verdicts_retained ON jurat_verdicts (retain_until) WHERE retain_until IS NOT NULL;
+
+-- One row for each lookup that was made.
+CREATE TABLE jurat_attempts (
+  check_id uuid NOT NULL,
+  fence bigint NOT NULL,
+  source text NOT NULL,
+  started_at timestamptz NOT NULL,
+  duration_ms float8 NOT NULL,
+  result text NOT NULL,
+  reason text NOT NULL,
+  PRIMARY KEY (check_id, fence),
+  FOREIGN KEY (check_id) REFERENCES jurat_checks (id) ON DELETE CASCADE
+);
+
+-- Checks that a person decides.
+CREATE TABLE jurat_reviews (
+  check_id uuid NOT NULL,
+  reason text NOT NULL,
+  evidence jsonb NOT NULL,
+  config_version integer NOT NULL,
+  opened_at timestamptz NOT NULL,
+  due_at timestamptz NOT NULL,
+  decided_at timestamptz,
+  PRIMARY KEY (check_id),
+  FOREIGN KEY (check_id) REFERENCES jurat_checks (id) ON DELETE CASCADE
+);
+
+-- Reviews that nobody decided in time.
+CREATE INDEX jurat_reviews_due ON jurat_reviews (due_at) WHERE decided_at IS NULL;
+
+-- What the verdicts of one participant add up to. Made at the first submit; where there are no checks there is no row.
+CREATE TABLE jurat_access (
+  consultation text NOT NULL,
+  participant text NOT NULL,
+  access text NOT NULL,
+  questions jsonb NOT NULL,
+  rounds_left jsonb NOT NULL,
+  config_version integer NOT NULL,
+  updated_at timestamptz NOT NULL,
+  granted_until timestamptz,
+  changes_at timestamptz,
+  ended jsonb NOT NULL DEFAULT '{}',
+  PRIMARY KEY (consultation, participant)
+) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 2000);
+
+-- Rows that are older than the last change of their consultation.
+CREATE INDEX jurat_access_added_up ON jurat_access (consultation, config_version);
+-- Rows that time alone changes.
+CREATE INDEX jurat_access_changes ON jurat_access (changes_at) WHERE changes_at IS NOT NULL;
+
+-- Whose number it is: one number, one participant of a consultation. Each check that was accepted by a number, or was
+-- too late with it, has a row; one of them at the most holds it.
+CREATE TABLE jurat_claims (
+  consultation text NOT NULL,
+  namespace text NOT NULL,
+  fingerprint text COLLATE "C" NOT NULL,
+  check_id uuid NOT NULL,
+  participant text NOT NULL,
+  holds boolean NOT NULL,
+  claimed_at timestamptz NOT NULL,
+  PRIMARY KEY (consultation, namespace, fingerprint, check_id),
+  FOREIGN KEY (check_id) REFERENCES jurat_checks (id) ON DELETE CASCADE
+);
+
+CREATE INDEX jurat_claims_check ON jurat_claims (check_id);
+-- By the hash first, which begins with the id of its key: so the keys in use are found without reading all rows.
+CREATE UNIQUE INDEX jurat_claims_one_holder ON jurat_claims (fingerprint, namespace, consultation) WHERE holds;
+
+-- Access codes, as keyed hashes alone.
+CREATE TABLE jurat_codes (
+  list text NOT NULL,
+  fingerprint text COLLATE "C" NOT NULL,
+  created_at timestamptz NOT NULL,
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  redeemed_by uuid,
+  redeemed_at timestamptz,
+  PRIMARY KEY (list, fingerprint)
+);
+
+
+-- ------------------------------------------------------------------------------------------------ What persons ask for
+
+-- What persons ask for. A request is a row that a worker applies once; so a platform or a back office in any language
+-- asks with one INSERT, and one piece of code decides what comes of it.
+CREATE TABLE jurat_requests (
+  id uuid NOT NULL,
+  kind text NOT NULL,
+  consultation text,
+  participant text,
+  question text,
+  check_id uuid,
+  reason text,
+  target text,
+  note bytea,
+  note_key text,
+  document text,
+  by_whom text NOT NULL,
+  asked_at timestamptz NOT NULL,
+  applied_at timestamptz,
+  refused text,
+  code_list text,
+  expires_at timestamptz,
+  PRIMARY KEY (id)
+);
+
+-- What waits.
+CREATE INDEX jurat_requests_waiting ON jurat_requests (asked_at) WHERE applied_at IS NULL;
+-- What counts for a participant's access.
+CREATE INDEX jurat_requests_standing ON jurat_requests (consultation, participant)
+WHERE kind IN ('reopen', 'revoke', 'restore');
+CREATE INDEX jurat_requests_check ON jurat_requests (check_id) WHERE check_id IS NOT NULL;
+-- An erasure finds what was asked about a participant without reading all that was ever asked.
+CREATE INDEX jurat_requests_participant ON jurat_requests (participant) WHERE participant IS NOT NULL;
+CREATE INDEX jurat_requests_target ON jurat_requests (target) WHERE target IS NOT NULL;
+-- What waits that no erasure or transfer may hold up.
+CREATE INDEX jurat_requests_soon ON jurat_requests (asked_at)
+WHERE applied_at IS NULL AND kind NOT IN ('erase', 'transfer');
+
+-- How many transfers and erasures a user of the database may ask for in an hour. A row comes with the first request.
+CREATE TABLE jurat_allowances (
+  login text NOT NULL,
+  per_hour integer NOT NULL,
+  began_at timestamptz,
+  used integer NOT NULL DEFAULT 0,
+  reached_at timestamptz,
+  PRIMARY KEY (login)
+);
+
+
+-- ---------------------------------------------------------------------------------------------------- What is imported
+
+-- Imported zones, all versions. The one whose time came last is in force, the highest version of several.
+CREATE TABLE jurat_zones (
+  name text NOT NULL,
+  version integer NOT NULL,
+  title text NOT NULL,
+  digest text NOT NULL,
+  geometry bytea NOT NULL,
+  imported_by text NOT NULL,
+  imported_at timestamptz NOT NULL,
+  in_force_from timestamptz,
+  crs text NOT NULL DEFAULT 'EPSG:4326',
+  outline jsonb,
+  PRIMARY KEY (name, version)
+);
+
+-- Imported address bases and lists of people, all versions. Rows stay, so that no id comes back. A version is a number
+-- in each row of the tables below, and no table of its own: so an import needs no right to make tables, and one row
+-- says which version counts. Rows of a version are only added and, once nobody reads it any more, deleted.
+CREATE TABLE jurat_registers (
+  id integer NOT NULL,
+  name text NOT NULL,
+  version integer NOT NULL,
+  state text NOT NULL DEFAULT 'staged',
+  kind text NOT NULL,
+  language text NOT NULL,
+  digest text NOT NULL,
+  data_date text NOT NULL,
+  addresses bigint NOT NULL DEFAULT 0,
+  houses bigint NOT NULL DEFAULT 0,
+  streets integer NOT NULL DEFAULT 0,
+  imported_by text NOT NULL,
+  imported_at timestamptz NOT NULL,
+  people bigint NOT NULL DEFAULT 0,
+  left_out bigint NOT NULL DEFAULT 0,
+  layout text,
+  key_id text,
+  PRIMARY KEY (id),
+  CONSTRAINT jurat_registers_versions UNIQUE (name, version)
+);
+
+CREATE UNIQUE INDEX jurat_registers_active ON jurat_registers (name) WHERE state = 'active';
+
+-- The streets of each version of an address base.
+CREATE TABLE jurat_register_streets (
+  register integer NOT NULL,
+  street bigint NOT NULL,
+  postcode text COLLATE "C" NOT NULL,
+  canonical text COLLATE "C" NOT NULL,
+  name text NOT NULL,
+  city text NOT NULL,
+  city_code text COLLATE "C",
+  longitude float8 NOT NULL,
+  latitude float8 NOT NULL,
+  west float8 NOT NULL,
+  south float8 NOT NULL,
+  east float8 NOT NULL,
+  north float8 NOT NULL,
+  numbers integer NOT NULL,
+  PRIMARY KEY (register, street)
+);
+
+CREATE INDEX jurat_register_streets_city ON jurat_register_streets (register, city_code, canonical);
+CREATE INDEX jurat_register_streets_name ON jurat_register_streets (register, canonical);
+CREATE INDEX jurat_register_streets_postcode ON jurat_register_streets (register, postcode, canonical);
+
+-- The houses of those streets; one row for each position.
+CREATE TABLE jurat_register_houses (
+  register integer NOT NULL,
+  street bigint NOT NULL,
+  number integer NOT NULL,
+  repetition text COLLATE "C" NOT NULL,
+  line integer NOT NULL,
+  written text NOT NULL,
+  longitude float8 NOT NULL,
+  latitude float8 NOT NULL,
+  PRIMARY KEY (register, street, number, repetition, line)
+);
+
+-- Every word of a street name of a version, which is never taken for a misspelled one.
+CREATE TABLE jurat_register_words (
+  register integer NOT NULL,
+  word text COLLATE "C" NOT NULL,
+  PRIMARY KEY (register, word)
+);
+
+-- The rows of each version of a list of people, by the keyed hash of the number. The primary key follows the file, so
+-- that an import appends and a version is deleted in lots; lookups go by the index.
+CREATE TABLE jurat_register_people (
+  register integer NOT NULL,
+  line integer NOT NULL,
+  number bytea NOT NULL,
+  kept jsonb NOT NULL,
+  PRIMARY KEY (register, line)
+);
+
+CREATE INDEX jurat_register_people_number ON jurat_register_people (register, number);
+
+
+-- ------------------------------------------------------------------------------------------------- Sources and workers
+
+-- How each source is doing. A few rows that change many times a second, each within its page.
+CREATE TABLE jurat_sources (
+  name text NOT NULL,
+  paused_until timestamptz,
+  pause_reason text,
+  next_start_at timestamptz,
+  last_success_at timestamptz,
+  last_failure_at timestamptz,
+  last_failure text,
+  waiting integer NOT NULL DEFAULT 0,
+  oldest_due_at timestamptz,
+  poll_ms integer NOT NULL DEFAULT 500,
+  figures_at timestamptz,
+  failures integer NOT NULL DEFAULT 0,
+  opened_at timestamptz,
+  probe_at timestamptz,
+  day text,
+  used integer NOT NULL DEFAULT 0,
+  served integer NOT NULL DEFAULT 0,
+  served_s float8,
+  wait_s float8,
+  PRIMARY KEY (name)
+) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
+-- The pauses of sources. For their time the deadlines of checks that wait there do not run down.
+CREATE TABLE jurat_pauses (
+  source text NOT NULL,
+  began_at timestamptz NOT NULL,
+  until timestamptz NOT NULL,
+  reason text NOT NULL,
+  by_whom text,
+  PRIMARY KEY (source, began_at)
+);
+
+-- The workers that run. Each says every 10 s that it is there, and takes its row away when it ends.
+CREATE TABLE jurat_workers (
+  id uuid NOT NULL,
+  host text NOT NULL,
+  name text NOT NULL,
+  version text NOT NULL,
+  revision text NOT NULL,
+  started_at timestamptz NOT NULL,
+  seen_at timestamptz NOT NULL,
+  slots integer NOT NULL,
+  held integer NOT NULL,
+  sources jsonb,
+  config_version integer,
+  unseal_keys jsonb NOT NULL,
+  hash_keys jsonb NOT NULL,
+  ready boolean NOT NULL,
+  stopping boolean NOT NULL,
+  PRIMARY KEY (id)
+);
+
+-- Keys that answers of a source wait for, and that no live worker has which serves it. A worker that has the key and
+-- does not serve the source opens none of its answers. Deadlines of these answers stand still as long.
+CREATE TABLE jurat_missing_keys (
+  answer_key text NOT NULL,
+  since timestamptz NOT NULL,
+  seen_at timestamptz NOT NULL,
+  source text NOT NULL DEFAULT '',
+  PRIMARY KEY (source, answer_key, since)
+);
+
+-- When each piece of upkeep last ran, so that one worker at a time does it.
+CREATE TABLE jurat_upkeep (
+  task text NOT NULL,
+  ran_at timestamptz NOT NULL,
+  hold_until timestamptz,
+  PRIMARY KEY (task)
+) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
+
+-- ----------------------------------------------------------------------------------------------------------- The audit
+
+-- Who did what, for administrators' commands. Rows are added and never changed.
+CREATE TABLE jurat_audit (
+  id uuid NOT NULL,
+  at timestamptz NOT NULL,
+  actor text NOT NULL,
+  action text NOT NULL,
+  subject text NOT NULL,
+  detail jsonb NOT NULL,
+  PRIMARY KEY (id)
+);
+
+INSERT INTO jurat_contract (version) VALUES (1);

@@ -1,0 +1,538 @@
+-- What SQLite does and refuses by itself, no matter who writes: triggers. ../postgresql/guards.sql is the twin.
+--
+-- Table by table: checks, verdicts, requests, audit; of each table what is inserted, what is changed, what is deleted.
+-- SQLite promises no order for the triggers of one event, but fires them by the order in which they were made. So that
+-- order must be kept within an event.
+--
+-- SQLite has no SQLSTATE, so the code is in the message: `jurat: JU005: …`.
+--
+-- A REPLACE deletes without firing delete triggers: so a trigger before the insert looks for the key. Foreign keys are
+-- off unless each connection asks for them: so triggers keep the check of a verdict too.
+
+
+-- -------------------------------------------------------------------------------------------------------------- Checks
+
+-- The same answer again changes nothing, as with ON CONFLICT DO NOTHING.
+CREATE TRIGGER jurat_checks_once BEFORE INSERT ON jurat_checks
+WHEN EXISTS (
+  SELECT 1 FROM jurat_checks c
+  WHERE c.id = NEW.id
+    OR (c.consultation = NEW.consultation AND c.participant = NEW.participant
+        AND c.question = NEW.question AND c.round = NEW.round))
+BEGIN
+  SELECT RAISE(IGNORE);
+END;
+
+-- PostgreSQL replaces a time that no worker can read.
+CREATE TRIGGER jurat_checks_timed BEFORE INSERT ON jurat_checks
+WHEN NOT coalesce(
+  strftime('%Y-%m-%d %H:%M:%f', NEW.submitted_at) IS NEW.submitted_at
+  AND NEW.submitted_at BETWEEN '2000-01-01 00:00:00.000' AND '9000-01-01 00:00:00.000', 0)
+OR NOT coalesce(
+  strftime('%Y-%m-%d %H:%M:%f', NEW.due_at) IS NEW.due_at
+  AND NEW.due_at BETWEEN '2000-01-01 00:00:00.000' AND '9000-01-01 00:00:00.000', 0)
+OR NOT coalesce(
+  strftime('%Y-%m-%d %H:%M:%f', NEW.deadline_at) IS NEW.deadline_at
+  AND NEW.deadline_at BETWEEN '2000-01-01 00:00:00.000' AND '9000-01-01 00:00:00.000', 0)
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them, of the year 2000 or later');
+END;
+
+-- Refuses an answer where none is open, by the history and the clock: what jurat_require_open does on PostgreSQL.
+--
+-- A participant without earlier answers or requests has no history to check. That is the common case, and costs two
+-- lookups. The same answer again is left to the trigger above, and a question that is not configured to the workers.
+--
+-- `b` is what was answered before, in one row. `since` is true for rounds after the accepted one.
+CREATE TRIGGER jurat_checks_taken BEFORE INSERT ON jurat_checks
+WHEN (NEW.round IS NOT 1
+  OR EXISTS (
+    SELECT 1 FROM jurat_access a WHERE a.consultation = NEW.consultation AND a.participant = NEW.participant)
+  OR EXISTS (
+    SELECT 1 FROM jurat_requests s
+    WHERE s.consultation = NEW.consultation AND s.participant = NEW.participant
+      AND s.kind IN ('reopen', 'revoke', 'restore')))
+  AND NOT EXISTS (
+    SELECT 1 FROM jurat_checks c
+    WHERE c.id = NEW.id
+      OR (c.consultation = NEW.consultation AND c.participant = NEW.participant
+          AND c.question = NEW.question AND c.round = NEW.round))
+BEGIN
+  SELECT CASE
+    -- The access is revoked.
+    WHEN (
+      SELECT s.kind FROM jurat_requests s
+      WHERE s.consultation = NEW.consultation AND s.participant = NEW.participant
+        AND s.applied_at IS NOT NULL AND s.refused IS NULL AND s.kind IN ('revoke', 'restore')
+      ORDER BY s.applied_at DESC, s.asked_at DESC, s.id DESC LIMIT 1) = 'revoke'
+      THEN RAISE(ABORT, 'jurat: JU006: this participant''s access was revoked; no answer is taken until it is restored')
+    -- All rounds are spent, including those that a person allowed. Or an answer is under way, or an accepted one is in
+    -- review again.
+    WHEN b.round IS NOT NULL AND (
+      b.spent >= (
+        SELECT count(*) FROM jurat_requests s
+        WHERE s.consultation = NEW.consultation AND s.participant = NEW.participant
+          AND s.applied_at IS NOT NULL AND s.refused IS NULL AND s.kind = 'reopen' AND s.question = NEW.question
+          AND coalesce(s.applied_at >= b.accepted_at, 1)
+      ) + CASE
+        WHEN b.accepted_at IS NULL
+          OR strftime('%Y-%m-%d %H:%M:%f', b.accepted_at, (q.valid_s) || ' seconds')
+            <= strftime('%Y-%m-%d %H:%M:%f', 'now')
+          THEN q.rounds
+        WHEN strftime('%Y-%m-%d %H:%M:%f', b.accepted_at, (q.valid_s - coalesce(q.renew_s, 0)) || ' seconds')
+            <= strftime('%Y-%m-%d %H:%M:%f', 'now')
+          THEN q.rounds
+        ELSE 0 END
+      OR coalesce(b.state_since <> 'settled', 0)
+      OR (b.state <> 'settled' AND b.accepted_at IS NOT NULL
+        AND coalesce(strftime('%Y-%m-%d %H:%M:%f', b.accepted_at, (q.valid_s) || ' seconds')
+                       > strftime('%Y-%m-%d %H:%M:%f', 'now'), 1)))
+      THEN RAISE(ABORT, 'jurat: JU003: an answer is confirmed already, and cannot be changed; show its result instead')
+    -- An accepted question has ended this one. The row of jurat_access is believed only where nothing has made it older
+    -- than the answer: neither time nor a changed configuration.
+    WHEN EXISTS (
+      SELECT 1 FROM jurat_access a, json_each(a.ended) e
+      WHERE a.consultation = NEW.consultation AND a.participant = NEW.participant AND e.key = NEW.question
+        AND a.config_version >= q.config_version
+        AND (a.changes_at IS NULL OR a.changes_at > strftime('%Y-%m-%d %H:%M:%f', 'now'))
+        AND NOT EXISTS (
+          SELECT 1 FROM json_each(e.value) n
+          WHERE coalesce((SELECT s.value FROM json_each(a.questions) s WHERE s.key = n.value), '') <> 'accepted')
+        AND EXISTS (
+          SELECT 1 FROM jurat_checks c
+          JOIN jurat_verdicts v ON v.check_id = c.id
+            AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
+          WHERE c.consultation = NEW.consultation AND c.participant = NEW.participant AND v.outcome = 'accepted'
+            AND c.question IN (SELECT n.value FROM json_each(e.value) n)))
+      THEN RAISE(ABORT, 'jurat: JU003: another answer was accepted in its place, and this question takes no more; show what stands')
+    WHEN NEW.round IS NOT coalesce(b.round, 0) + 1
+      THEN RAISE(ABORT, 'jurat: JU005: round is 1 for the first answer, and then one more than the last')
+  END
+  FROM jurat_questions q, (
+    SELECT max(e.round) AS round,
+      max(CASE WHEN e.place = 1 THEN e.state END) AS state,
+      max(CASE WHEN e.place = 1 AND e.since THEN e.state END) AS state_since,
+      max(CASE WHEN e.accepted THEN e.decided_at END) AS accepted_at,
+      count(CASE WHEN e.since AND NOT coalesce(
+        e.state = 'settled' AND e.outcome = 'undetermined' AND e.reason IN (
+          'source_unavailable', 'source_throttled', 'source_maintenance', 'source_credentials',
+          'source_rejected_request', 'source_unreadable', 'source_blocked', 'answer_unreadable', 'worker_lost',
+          'configuration_missing', 'deadline_passed', 'number_malformed', 'code_malformed', 'ambiguous_address'
+        ), 0) THEN 1 END) AS spent
+    FROM (
+      SELECT h.*, row_number() OVER (ORDER BY h.round DESC) AS place,
+        coalesce(h.round > max(CASE WHEN h.accepted THEN h.round END) OVER (), 1) AS since
+      FROM (
+        SELECT c.round, c.state, v.outcome, v.reason, v.decided_at, coalesce(v.outcome = 'accepted', 0) AS accepted
+        FROM jurat_checks c
+        LEFT JOIN jurat_verdicts v ON v.check_id = c.id
+          AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
+        WHERE c.consultation = NEW.consultation AND c.participant = NEW.participant
+          AND c.question = NEW.question) h) e) b
+  WHERE q.consultation = NEW.consultation AND q.question = NEW.question;
+END;
+
+-- `jurat.answers.MAX_BYTES` with what sealing adds, and `jurat.names.LONGEST`. SQLite's own `length` of a text ends at
+-- a NUL; a character has four bytes at the most.
+CREATE TRIGGER jurat_checks_sized BEFORE INSERT ON jurat_checks
+WHEN length(CAST(NEW.answer AS BLOB)) > 16432
+  OR max(length(NEW.consultation), length(CAST(NEW.consultation AS BLOB)) / 4) > 200
+  OR max(length(NEW.participant), length(CAST(NEW.participant AS BLOB)) / 4) > 200
+  OR max(length(NEW.question), length(CAST(NEW.question AS BLOB)) / 4) > 200
+  OR max(length(NEW.source), length(CAST(NEW.source AS BLOB)) / 4) > 200
+  OR max(length(NEW.priority), length(CAST(NEW.priority AS BLOB)) / 4) > 200
+  OR max(length(NEW.traceparent), length(CAST(NEW.traceparent AS BLOB)) / 4) > 100
+  OR max(length(NEW.answer_key), length(CAST(NEW.answer_key AS BLOB)) / 4) > 16
+  OR length(CAST(NEW.reply_key AS BLOB)) > 32
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: JU005: an answer has at most 16 KiB before it is sealed, and 48 bytes more then')
+    WHERE length(CAST(NEW.answer AS BLOB)) > 16432;
+  SELECT RAISE(ABORT, 'jurat: JU005: a text has at most 200 characters, a traceparent 100, answer_key 16, and reply_key 32 bytes')
+    WHERE max(length(NEW.consultation), length(CAST(NEW.consultation AS BLOB)) / 4) > 200
+      OR max(length(NEW.participant), length(CAST(NEW.participant AS BLOB)) / 4) > 200
+      OR max(length(NEW.question), length(CAST(NEW.question AS BLOB)) / 4) > 200
+      OR max(length(NEW.source), length(CAST(NEW.source AS BLOB)) / 4) > 200
+      OR max(length(NEW.priority), length(CAST(NEW.priority AS BLOB)) / 4) > 200
+      OR max(length(NEW.traceparent), length(CAST(NEW.traceparent AS BLOB)) / 4) > 100
+      OR max(length(NEW.answer_key), length(CAST(NEW.answer_key AS BLOB)) / 4) > 16
+      OR length(CAST(NEW.reply_key AS BLOB)) > 32;
+END;
+
+-- Shows the answer in jurat_access at once, as pending. An accepted question stays as it is: a renewal takes nothing
+-- away.
+CREATE TRIGGER jurat_checks_submitted AFTER INSERT ON jurat_checks
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them')
+    WHERE NEW.due_at NOT LIKE '____-__-__ __:__:__.___' OR NEW.submitted_at NOT LIKE '____-__-__ __:__:__.___'
+       OR NEW.deadline_at NOT LIKE '____-__-__ __:__:__.___';
+  SELECT RAISE(ABORT, 'jurat: participant must not begin with erased-, as the word for who was erased does')
+    WHERE lower(substr(NEW.participant, 1, 7)) = 'erased-';
+  SELECT RAISE(ABORT, 'jurat: a check id is a UUID in its usual 36 lower-case characters')
+    WHERE NEW.id NOT GLOB '????????-????-????-????-????????????' OR NEW.id <> lower(NEW.id);
+  INSERT INTO jurat_access (consultation, participant, access, questions, rounds_left, config_version, updated_at)
+    SELECT NEW.consultation, NEW.participant, 'pending', json_group_object(question, 'open'),
+           json_group_object(question, rounds), max(config_version), strftime('%Y-%m-%d %H:%M:%f', 'now')
+    FROM jurat_questions q WHERE consultation = NEW.consultation
+      AND NOT EXISTS (SELECT 1 FROM jurat_access a
+                      WHERE a.consultation = NEW.consultation AND a.participant = NEW.participant)
+    GROUP BY consultation;
+  UPDATE jurat_access SET
+    access = CASE WHEN access IN ('granted', 'blocked')
+                    OR json_extract(questions, '$."' || NEW.question || '"') IS 'accepted' THEN access
+                  ELSE 'pending' END,
+    questions = CASE WHEN json_extract(questions, '$."' || NEW.question || '"') IS 'accepted' THEN questions
+                     ELSE json_set(questions, '$."' || NEW.question || '"', 'pending') END,
+    rounds_left = json_set(rounds_left, '$."' || NEW.question || '"',
+      CASE WHEN json_extract(questions, '$."' || NEW.question || '"') IS 'accepted' THEN 0
+           ELSE max(0, coalesce(json_extract(rounds_left, '$."' || NEW.question || '"'), 1) - 1) END),
+    updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now')
+  WHERE consultation = NEW.consultation AND participant = NEW.participant;
+END;
+
+-- An answer can only be erased, which happens in the transaction that settles the check.
+CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer ON jurat_checks
+WHEN NEW.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: a confirmed answer can not be changed');
+END;
+
+-- A participant's id can become the id of an erased participant, or the target of a transfer that waits.
+CREATE TRIGGER jurat_checks_named BEFORE UPDATE OF id, consultation, participant, question, round ON jurat_checks
+WHEN NEW.id IS NOT OLD.id OR NEW.consultation IS NOT OLD.consultation OR NEW.question IS NOT OLD.question
+  OR NEW.round IS NOT OLD.round
+  OR (NEW.participant IS NOT OLD.participant AND NOT (NEW.participant LIKE 'erased-%' OR EXISTS (
+    SELECT 1 FROM jurat_requests t
+    WHERE t.kind = 'transfer' AND t.applied_at IS NULL AND t.consultation = NEW.consultation
+      AND t.participant = OLD.participant AND t.target = NEW.participant)))
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: whose answer to which question a check is can not be changed');
+END;
+
+CREATE TRIGGER jurat_checks_candidates_sized BEFORE UPDATE OF candidates ON jurat_checks
+WHEN length(CAST(NEW.candidates AS BLOB)) > 65536
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: JU005: candidates have at most 64 KiB');
+END;
+
+CREATE TRIGGER jurat_checks_kept BEFORE DELETE ON jurat_checks
+WHEN OLD.state <> 'settled' OR EXISTS (SELECT 1 FROM jurat_verdicts WHERE check_id = OLD.id)
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: a check on its way, or with a verdict, can not be deleted');
+END;
+
+
+-- ------------------------------------------------------------------------------------------------------------ Verdicts
+
+CREATE TRIGGER jurat_verdicts_added BEFORE INSERT ON jurat_verdicts
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: a verdict can not be replaced; add a revision')
+    WHERE EXISTS (SELECT 1 FROM jurat_verdicts WHERE check_id = NEW.check_id AND revision = NEW.revision);
+  SELECT RAISE(ABORT, 'jurat: a verdict needs its check')
+    WHERE NOT EXISTS (SELECT 1 FROM jurat_checks WHERE id = NEW.check_id);
+END;
+
+CREATE TRIGGER jurat_verdicts_kept BEFORE UPDATE ON jurat_verdicts
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: a verdict can not be changed; add a revision');
+END;
+
+CREATE TRIGGER jurat_verdicts_retained BEFORE DELETE ON jurat_verdicts
+WHEN OLD.retain_until IS NULL OR OLD.retain_until > strftime('%Y-%m-%d %H:%M:%f', 'now')
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: a verdict can not be deleted before its retain_until');
+END;
+
+
+-- ------------------------------------------------------------------------------------------------------------ Requests
+--
+-- SQLite has no users, so there is no guard of who may ask for what.
+
+CREATE TRIGGER jurat_requests_codes BEFORE INSERT ON jurat_requests
+WHEN NEW.expires_at IS NOT NULL
+  AND NOT coalesce(
+    strftime('%Y-%m-%d %H:%M:%f', NEW.expires_at) IS NEW.expires_at
+    AND NEW.expires_at LIKE '____-__-__ __:__:__.___', 0)
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: expires_at is UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes it');
+END;
+
+-- A request holds only what its kind needs, and never the participant's id as the name of the person who asks: an id in
+-- a column where nobody looks for one would survive an erasure. Persons are compared as in `jurat.names.person`:
+-- without invisible characters (`jurat.names.UNSEEN`), with single blanks, and without the case of ASCII letters, the
+-- only ones that SQLite knows. The names 'participant' and 'platform', which nobody chose, are not refused.
+CREATE TRIGGER jurat_requests_added BEFORE INSERT ON jurat_requests
+BEGIN
+  SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM jurat_requests r WHERE r.id = NEW.id);
+  SELECT RAISE(ABORT, 'jurat: by_whom names who asks, and not the participant by the id that may have to be erased')
+    WHERE ((
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(NEW.by_whom))
+        SELECT lower(trim(coalesce(group_concat(substr(NEW.by_whom, n.i, 1), ''), ''))) FROM n
+        WHERE NOT (
+          unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 173 AND 173
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 847 AND 847
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 1564 AND 1564
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 4447 AND 4448
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 6068 AND 6069
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 6155 AND 6159
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8203 AND 8207
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8234 AND 8238
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8288 AND 8303
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 10240 AND 10240
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 12644 AND 12644
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65024 AND 65039
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65279 AND 65279
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65440 AND 65440
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65520 AND 65528
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 113824 AND 113827
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 119155 AND 119162
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 917504 AND 921599
+          OR (substr(NEW.by_whom, n.i, 1) = ' ' AND substr(NEW.by_whom, n.i - 1, 1) = ' '))) IN ((
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(NEW.participant))
+        SELECT lower(trim(coalesce(group_concat(substr(NEW.participant, n.i, 1), ''), ''))) FROM n
+        WHERE NOT (
+          unicode(substr(NEW.participant, n.i, 1)) BETWEEN 173 AND 173
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 847 AND 847
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 1564 AND 1564
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 4447 AND 4448
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 6068 AND 6069
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 6155 AND 6159
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 8203 AND 8207
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 8234 AND 8238
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 8288 AND 8303
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 10240 AND 10240
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 12644 AND 12644
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 65024 AND 65039
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 65279 AND 65279
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 65440 AND 65440
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 65520 AND 65528
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 113824 AND 113827
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 119155 AND 119162
+          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 917504 AND 921599
+          OR (substr(NEW.participant, n.i, 1) = ' ' AND substr(NEW.participant, n.i - 1, 1) = ' '))), (
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(NEW.target))
+        SELECT lower(trim(coalesce(group_concat(substr(NEW.target, n.i, 1), ''), ''))) FROM n
+        WHERE NOT (
+          unicode(substr(NEW.target, n.i, 1)) BETWEEN 173 AND 173
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 847 AND 847
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 1564 AND 1564
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 4447 AND 4448
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 6068 AND 6069
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 6155 AND 6159
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 8203 AND 8207
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 8234 AND 8238
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 8288 AND 8303
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 10240 AND 10240
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 12644 AND 12644
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 65024 AND 65039
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 65279 AND 65279
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 65440 AND 65440
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 65520 AND 65528
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 113824 AND 113827
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 119155 AND 119162
+          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 917504 AND 921599
+          OR (substr(NEW.target, n.i, 1) = ' ' AND substr(NEW.target, n.i - 1, 1) = ' '))))
+      AND NEW.by_whom NOT IN ('participant', 'platform'))
+    OR (NEW.by_whom <> 'participant' AND EXISTS (
+      SELECT 1 FROM jurat_checks c
+      WHERE c.id = NEW.check_id AND (
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(c.participant))
+        SELECT lower(trim(coalesce(group_concat(substr(c.participant, n.i, 1), ''), ''))) FROM n
+        WHERE NOT (
+          unicode(substr(c.participant, n.i, 1)) BETWEEN 173 AND 173
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 847 AND 847
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 1564 AND 1564
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 4447 AND 4448
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 6068 AND 6069
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 6155 AND 6159
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 8203 AND 8207
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 8234 AND 8238
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 8288 AND 8303
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 10240 AND 10240
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 12644 AND 12644
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 65024 AND 65039
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 65279 AND 65279
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 65440 AND 65440
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 65520 AND 65528
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 113824 AND 113827
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 119155 AND 119162
+          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 917504 AND 921599
+          OR (substr(c.participant, n.i, 1) = ' ' AND substr(c.participant, n.i - 1, 1) = ' '))) = (
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(NEW.by_whom))
+        SELECT lower(trim(coalesce(group_concat(substr(NEW.by_whom, n.i, 1), ''), ''))) FROM n
+        WHERE NOT (
+          unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 173 AND 173
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 847 AND 847
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 1564 AND 1564
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 4447 AND 4448
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 6068 AND 6069
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 6155 AND 6159
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8203 AND 8207
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8234 AND 8238
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8288 AND 8303
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 10240 AND 10240
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 12644 AND 12644
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65024 AND 65039
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65279 AND 65279
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65440 AND 65440
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65520 AND 65528
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 113824 AND 113827
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 119155 AND 119162
+          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 917504 AND 921599
+          OR (substr(NEW.by_whom, n.i, 1) = ' ' AND substr(NEW.by_whom, n.i - 1, 1) = ' ')))));
+  SELECT RAISE(ABORT, 'jurat: times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them, and not still to come')
+    WHERE NOT coalesce(
+        strftime('%Y-%m-%d %H:%M:%f', NEW.asked_at) IS NEW.asked_at
+        AND NEW.asked_at LIKE '____-__-__ __:__:__.___'
+        AND NEW.asked_at BETWEEN '2000-01-01 00:00:00.000'
+          AND strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 seconds'), 0)
+    OR (NEW.applied_at IS NOT NULL AND NOT coalesce(
+        strftime('%Y-%m-%d %H:%M:%f', NEW.applied_at) IS NEW.applied_at
+        AND NEW.applied_at LIKE '____-__-__ __:__:__.___'
+        AND NEW.applied_at BETWEEN '2000-01-01 00:00:00.000'
+          AND strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 seconds'), 0));
+  SELECT RAISE(ABORT, 'jurat: a request holds what its kind has a use for, and nothing else')
+    WHERE (NEW.kind IN ('contest', 'decide', 'open') AND (NEW.consultation IS NOT NULL OR NEW.participant IS NOT NULL))
+    OR (NEW.kind IN ('reopen', 'revoke', 'restore', 'transfer', 'erase') AND NEW.check_id IS NOT NULL)
+    OR (NEW.kind IN ('contest', 'decide', 'open', 'reopen', 'revoke', 'restore', 'transfer', 'erase') AND (
+      (NEW.kind <> 'reopen' AND NEW.question IS NOT NULL)
+      OR (NEW.kind <> 'transfer' AND NEW.target IS NOT NULL)
+      OR (NEW.kind <> 'decide' AND NEW.reason IS NOT NULL)
+      OR (NEW.kind <> 'contest'
+          AND (NEW.note IS NOT NULL OR NEW.note_key IS NOT NULL OR NEW.document IS NOT NULL))));
+  SELECT RAISE(ABORT, 'jurat: consultation, question and reason of a request must be known here')
+    WHERE (NEW.kind IN ('reopen', 'revoke', 'restore', 'transfer', 'erase') AND NEW.consultation IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM jurat_questions k WHERE k.consultation = NEW.consultation)
+      AND NOT EXISTS (SELECT 1 FROM jurat_checks k WHERE k.consultation = NEW.consultation)
+      AND NOT EXISTS (SELECT 1 FROM jurat_access k WHERE k.consultation = NEW.consultation))
+    OR (NEW.kind = 'reopen' AND NEW.question IS NOT NULL AND NOT EXISTS (
+      SELECT 1 FROM jurat_questions k WHERE k.consultation = NEW.consultation AND k.question = NEW.question))
+    OR (NEW.kind = 'decide' AND NEW.reason NOT IN (
+      'person_accepted', 'activity_not_eligible', 'area_not_eligible', 'birth_date_differs', 'code_expired',
+      'code_revoked', 'code_unknown', 'code_used', 'not_a_person', 'not_valid_at_date', 'outside_zone',
+      'person_refused', 'profession_not_eligible', 'status_inactive', 'too_young'));
+  SELECT RAISE(ABORT, 'jurat: check_id is the id of a check, note bytes, and all else of a request text')
+    WHERE typeof(NEW.id) NOT IN ('text', 'null')
+    OR typeof(NEW.kind) NOT IN ('text', 'null')
+    OR typeof(NEW.consultation) NOT IN ('text', 'null')
+    OR typeof(NEW.participant) NOT IN ('text', 'null')
+    OR typeof(NEW.question) NOT IN ('text', 'null')
+    OR typeof(NEW.check_id) NOT IN ('text', 'null')
+    OR typeof(NEW.reason) NOT IN ('text', 'null')
+    OR typeof(NEW.target) NOT IN ('text', 'null')
+    OR typeof(NEW.note_key) NOT IN ('text', 'null')
+    OR typeof(NEW.document) NOT IN ('text', 'null')
+    OR typeof(NEW.by_whom) NOT IN ('text', 'null')
+    OR typeof(NEW.note) NOT IN ('blob', 'null')
+    OR NEW.check_id NOT GLOB
+      '[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]';
+  SELECT RAISE(ABORT, 'jurat: the id of a request is a UUID in its usual 36 lower-case characters')
+    WHERE NEW.id NOT GLOB
+      '[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]'
+    OR NEW.id <> lower(NEW.id);
+END;
+
+-- Notes of 2,000 characters, and codes, with what sealing adds.
+CREATE TRIGGER jurat_requests_sized BEFORE INSERT ON jurat_requests
+WHEN length(CAST(NEW.note AS BLOB)) > CASE NEW.kind WHEN 'codes' THEN 4194304 ELSE 8048 END
+  OR max(length(NEW.kind), length(CAST(NEW.kind AS BLOB)) / 4) > 200
+  OR max(length(NEW.consultation), length(CAST(NEW.consultation AS BLOB)) / 4) > 200
+  OR max(length(NEW.participant), length(CAST(NEW.participant AS BLOB)) / 4) > 200
+  OR max(length(NEW.question), length(CAST(NEW.question AS BLOB)) / 4) > 200
+  OR max(length(NEW.reason), length(CAST(NEW.reason AS BLOB)) / 4) > 200
+  OR max(length(NEW.target), length(CAST(NEW.target AS BLOB)) / 4) > 200
+  OR max(length(NEW.note_key), length(CAST(NEW.note_key AS BLOB)) / 4) > 200
+  OR max(length(NEW.document), length(CAST(NEW.document AS BLOB)) / 4) > 200
+  OR max(length(NEW.by_whom), length(CAST(NEW.by_whom AS BLOB)) / 4) > 200
+  OR max(length(NEW.code_list), length(CAST(NEW.code_list AS BLOB)) / 4) > 200
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: JU005: a note has at most 2,000 characters before it is sealed, and codes have 4 MiB')
+    WHERE length(CAST(NEW.note AS BLOB)) > CASE NEW.kind WHEN 'codes' THEN 4194304 ELSE 8048 END;
+  SELECT RAISE(ABORT, 'jurat: JU005: each text of a request has at most 200 characters')
+    WHERE max(length(NEW.kind), length(CAST(NEW.kind AS BLOB)) / 4) > 200
+      OR max(length(NEW.consultation), length(CAST(NEW.consultation AS BLOB)) / 4) > 200
+      OR max(length(NEW.participant), length(CAST(NEW.participant AS BLOB)) / 4) > 200
+      OR max(length(NEW.question), length(CAST(NEW.question AS BLOB)) / 4) > 200
+      OR max(length(NEW.reason), length(CAST(NEW.reason AS BLOB)) / 4) > 200
+      OR max(length(NEW.target), length(CAST(NEW.target AS BLOB)) / 4) > 200
+      OR max(length(NEW.note_key), length(CAST(NEW.note_key AS BLOB)) / 4) > 200
+      OR max(length(NEW.document), length(CAST(NEW.document AS BLOB)) / 4) > 200
+      OR max(length(NEW.by_whom), length(CAST(NEW.by_whom AS BLOB)) / 4) > 200
+      OR max(length(NEW.code_list), length(CAST(NEW.code_list AS BLOB)) / 4) > 200;
+END;
+
+-- Of a stored request only the participant's id and what came of it may change.
+CREATE TRIGGER jurat_requests_changed BEFORE UPDATE ON jurat_requests
+WHEN NEW.id IS NOT OLD.id OR NEW.kind IS NOT OLD.kind OR NEW.consultation IS NOT OLD.consultation
+  OR NEW.question IS NOT OLD.question OR NEW.check_id IS NOT OLD.check_id OR NEW.reason IS NOT OLD.reason
+  OR NEW.by_whom IS NOT OLD.by_whom OR NEW.asked_at IS NOT OLD.asked_at
+  -- these can be erased,
+  OR (NEW.note IS NOT NULL AND NEW.note IS NOT OLD.note)
+  OR (NEW.note_key IS NOT NULL AND NEW.note_key IS NOT OLD.note_key)
+  OR (NEW.document IS NOT NULL AND NEW.document IS NOT OLD.document)
+  -- the outcome is written once,
+  OR (OLD.applied_at IS NOT NULL AND NEW.applied_at IS NOT OLD.applied_at)
+  OR (OLD.applied_at IS NOT NULL AND NEW.refused IS NOT OLD.refused)
+  OR (NEW.applied_at IS NULL AND NEW.refused IS NOT NULL)
+  -- and an id becomes that of an erased participant, or the target of a transfer that waits.
+  OR (NEW.participant IS NOT OLD.participant
+    AND (OLD.participant IS NULL OR NEW.participant IS NULL OR NEW.participant NOT LIKE 'erased-%')
+    AND NOT EXISTS (
+      SELECT 1 FROM jurat_requests t
+      WHERE t.kind = 'transfer' AND t.applied_at IS NULL AND t.consultation = NEW.consultation
+        AND t.participant = OLD.participant AND t.target = NEW.participant))
+  OR (NEW.target IS NOT OLD.target
+    AND (OLD.target IS NULL OR NEW.target IS NULL OR NEW.target NOT LIKE 'erased-%')
+    AND NOT EXISTS (
+      SELECT 1 FROM jurat_requests t
+      WHERE t.kind = 'transfer' AND t.applied_at IS NULL AND t.consultation = NEW.consultation
+        AND t.participant = OLD.target AND t.target = NEW.target))
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: of a request that is stored only the participant''s id and what came of it may change');
+END;
+
+CREATE TRIGGER jurat_requests_list BEFORE UPDATE ON jurat_requests
+WHEN NEW.code_list IS NOT OLD.code_list OR NEW.expires_at IS NOT OLD.expires_at
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: of a request that is stored only the participant''s id and what came of it may change');
+END;
+
+-- A revocation or its end comes after the last one of that participant, even if the clock was set back since.
+CREATE TRIGGER jurat_requests_dealt_with BEFORE UPDATE ON jurat_requests
+WHEN NEW.applied_at IS NOT NULL AND NOT coalesce(
+    strftime('%Y-%m-%d %H:%M:%f', NEW.applied_at) IS NEW.applied_at
+    AND NEW.applied_at LIKE '____-__-__ __:__:__.___'
+    AND NEW.applied_at BETWEEN '2000-01-01 00:00:00.000'
+      AND strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 seconds'), 0)
+  AND (NEW.applied_at IS (
+    SELECT strftime('%Y-%m-%d %H:%M:%f', max(l.applied_at), '+0.001 seconds') FROM jurat_requests l
+    WHERE NEW.kind IN ('revoke', 'restore') AND l.kind IN ('revoke', 'restore')
+      AND l.consultation = NEW.consultation AND l.participant = NEW.participant
+      AND l.applied_at IS NOT NULL AND l.refused IS NULL AND l.id <> NEW.id)) IS NOT TRUE
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them, and not still to come');
+END;
+
+CREATE TRIGGER jurat_requests_kept BEFORE DELETE ON jurat_requests
+WHEN OLD.applied_at IS NULL
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: a request that waits can not be deleted');
+END;
+
+
+-- --------------------------------------------------------------------------------------------------------------- Audit
+
+CREATE TRIGGER jurat_audit_added BEFORE INSERT ON jurat_audit
+WHEN EXISTS (SELECT 1 FROM jurat_audit WHERE id = NEW.id)
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: an audit row can not be replaced');
+END;
+
+CREATE TRIGGER jurat_audit_kept BEFORE UPDATE ON jurat_audit
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: an audit row can not be changed');
+END;
+
+CREATE TRIGGER jurat_audit_retained BEFORE DELETE ON jurat_audit
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: an audit row can not be deleted');
+END;

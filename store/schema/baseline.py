@@ -1,0 +1,49 @@
+"""The schema as it is now: the SQL of `migrations/sql/`, which makes a new database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from store.schema.grants import creating
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+_FILES = ("tables", "functions", "guards", "views")
+"""In the order in which they build on each other. SQLite has no functions."""
+
+
+def scripts(dialect: str, migrations: Path) -> list[str]:
+    """Each file of an engine in the folder of `migrations`, in order.
+
+    On PostgreSQL missing roles are made last, because upgrades of other databases on the server wait for that.
+    """
+    paths = (migrations / "sql" / dialect / f"{name}.sql" for name in _FILES)
+    files = [path.read_text("utf-8") for path in paths if path.exists()]
+    return [*files, f"{creating().strip()};\n"] if dialect == "postgresql" else files
+
+
+def run(connection: Connection, scripts: list[str]) -> None:
+    """Run SQL as it is written, in the connection's transaction: nothing in it is a parameter."""
+    postgresql = connection.dialect.name == "postgresql"
+    for script in scripts:
+        for statement in [script] if postgresql else _statements(script):
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Those of SQLite, whose driver takes one at a time. Triggers have semicolons within.
+
+    Raises ValueError where the last one does not end.
+    """
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        raise ValueError(f"a statement does not end: {statement[:80]}")

@@ -1,0 +1,55 @@
+"""Pages can be read: so many words and no more, in lines that fit, each in the folder of its readers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.reference import WIDTH
+from docs.generate import PAGES as MADE
+from tests.docs.pages import EXAMPLES, PAGES, ROOT
+
+GENERATED = {*MADE, ROOT / "docs" / "reference" / "commands.md"}
+"""The reference: tables and lists that are made from the code, and looked into rather than read."""
+
+READ = [
+    page
+    for page in PAGES
+    if page not in GENERATED and (page == ROOT / "README.md" or page.is_relative_to(ROOT / "docs"))
+]
+MOST_WORDS = 42_000
+
+READERS = ("platforms", "administrators", "reviewers", "operators", "contributors")
+OUTPUT = ("text", "json")
+"""Languages of blocks that show what a program printed, which is not broken."""
+
+
+def test_no_more_words_than_somebody_reads() -> None:
+    counts = {str(page.relative_to(ROOT)): len(page.read_text("utf-8").split()) for page in READ}
+    assert sum(counts.values()) <= MOST_WORDS, sorted(counts.items(), key=lambda each: -each[1])[:10]
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page not in EXAMPLES], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_no_line_is_wider_than_a_page(page: Path) -> None:
+    assert {number: len(line) for number, line in broken_lines(page) if len(line) > WIDTH} == {}
+
+
+def test_each_page_is_in_the_folder_of_a_reader() -> None:
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} == set()
+    folders = {page.relative_to(ROOT / "docs").parts[0] for page in (ROOT / "docs").rglob("*.md")}
+    assert folders == {*READERS, "decisions", "reference"}
+
+
+def broken_lines(page: Path) -> Iterator[tuple[int, str]]:
+    """The numbered lines of a page that somebody can break: not what a program printed, nor a lone link."""
+    fence: str | None = None
+    for number, line in enumerate(page.read_text("utf-8").splitlines(), 1):
+        if found := re.match(r"\s*```(\w*)", line):
+            fence = None if fence is not None else found[1]
+        elif fence not in OUTPUT and " " in line.lstrip(" -"):
+            yield number, line

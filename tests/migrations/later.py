@@ -1,0 +1,124 @@
+"""A later version of jurat that is invented: one migration more, and `migrations/sql/` as it leaves the schema."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from store.schema.baseline import MIGRATIONS
+from worker.installation import newest_revision
+
+REVISION = "9000_notes"
+"""Its migration, which comes after all that there are."""
+
+BEFORE = newest_revision()
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a step does to the schema, and what that changes in a file of `migrations/sql/`."""
+
+    steps: tuple[str, ...]
+    file: str
+    before: str
+    after: str
+
+
+_NOTES = {
+    "a column": Change(
+        ("ALTER TABLE jurat_pauses ADD COLUMN note TEXT",),
+        "tables.sql",
+        "  PRIMARY KEY (source, began_at)",
+        "  note TEXT,\n  PRIMARY KEY (source, began_at)",
+    ),
+    "an index": Change(
+        ("CREATE INDEX jurat_pauses_until ON jurat_pauses (until)",),
+        "tables.sql",
+        "-- When each piece of upkeep",
+        "CREATE INDEX jurat_pauses_until ON jurat_pauses (until);\n\n-- When each piece of upkeep",
+    ),
+}
+
+CHANGES = {
+    "postgresql": {
+        **_NOTES,
+        "a function, repeated whole": Change(
+            (
+                """
+CREATE OR REPLACE FUNCTION jurat_there_is(word text, known text[])
+RETURNS text LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+  SELECT 'there is ' || coalesce(string_agg(k.name, ', ' ORDER BY k.place) FILTER (WHERE k.place <= 9), 'none')
+         || CASE WHEN count(*) > 12 THEN format(' and %s more', count(*) - 12) ELSE '' END
+  FROM (SELECT u.name, row_number() OVER (ORDER BY left(u.name, 3) <> left(word, 3), u.name COLLATE "C") AS place
+        FROM unnest(known) AS u (name)) k
+$$""",
+            ),
+            "functions.sql",
+            "WHERE k.place <= 12",
+            "WHERE k.place <= 9",
+        ),
+        "a trigger that fires always": Change(
+            (
+                "DROP TRIGGER jurat_audit_not_emptied ON jurat_audit",
+                """CREATE TRIGGER jurat_audit_not_emptied BEFORE TRUNCATE ON jurat_audit
+                EXECUTE FUNCTION jurat_refuse_change('never')""",
+                "ALTER TABLE jurat_audit ENABLE ALWAYS TRIGGER jurat_audit_not_emptied",
+            ),
+            "guards.sql",
+            "'audit rows can not be deleted'",
+            "'never'",
+        ),
+    },
+    "sqlite": {
+        **_NOTES,
+        "a trigger, repeated whole": Change(
+            (
+                "DROP TRIGGER jurat_audit_kept",
+                """CREATE TRIGGER jurat_audit_kept BEFORE UPDATE ON jurat_audit BEGIN
+                SELECT RAISE(ABORT, 'jurat: never'); END""",
+            ),
+            "guards.sql",
+            "'jurat: an audit row can not be changed'",
+            "'jurat: never'",
+        ),
+    },
+}
+
+
+def lay_out(folder: Path, *, forgotten: Collection[str] = ()) -> Path:
+    """Its `migrations/`. In the SQL of an engine the changes that are `forgotten` are missing, which is a mistake."""
+    migrations = folder / "migrations"
+    shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
+    for dialect, changes in CHANGES.items():
+        for name, change in changes.items():
+            if name not in forgotten:
+                file = migrations / "sql" / dialect / change.file
+                head, tail = file.read_text("utf-8").split(change.before)  # once, or this module is out of date
+                file.write_text(head + change.after + tail, "utf-8")
+    steps = {
+        dialect: [step for each in changes.values() for step in each.steps] for dialect, changes in CHANGES.items()
+    }
+    (migrations / "versions" / f"{REVISION}.py").write_text(
+        f"""from alembic import op
+
+revision, down_revision = {REVISION!r}, {BEFORE!r}
+
+
+def upgrade():
+    for step in {steps!r}[op.get_context().dialect.name]:
+        op.execute(step)
+""",
+        "utf-8",
+    )
+    return migrations
+
+
+def become_later(patch: pytest.MonkeyPatch, folder: Path, *, forgotten: Collection[str] = ()) -> None:
+    """Have this program be that version, so that databases of now are behind it."""
+    migrations = lay_out(folder, forgotten=forgotten)
+    patch.setattr("store.schema.migrations.MIGRATIONS", migrations)
+    patch.setattr("worker.installation._MIGRATIONS", migrations / "versions")

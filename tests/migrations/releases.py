@@ -1,0 +1,64 @@
+"""Databases as a release made them: from the `migrations/` of its commit, which releases.toml names."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tarfile
+import tomllib
+from pathlib import Path
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, text
+
+from store.schema.baseline import run, scripts
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_PATH = "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)"
+
+
+class NoRelease(Exception):
+    """There is none, or not here. The message says why."""
+
+
+def last_release(listed: str) -> str:
+    """The commit of the last release in the text of releases.toml. Raises NoRelease."""
+    releases = tomllib.loads(listed).get("release", [])
+    if not releases:
+        raise NoRelease("nothing was released yet")
+    return str(releases[-1]["commit"])
+
+
+def migrations_of(commit: str, folder: Path, repository: Path = ROOT) -> Path:
+    """The `migrations/` of a commit, laid into `folder`. Raises NoRelease where there is no history, or no git."""
+    git = shutil.which("git")
+    if git is None:
+        raise NoRelease("there is no git")
+    ran = subprocess.run([git, "-C", repository, "archive", commit, "migrations"], capture_output=True, check=False)
+    if ran.returncode:
+        raise NoRelease(f"git has no commit {commit} here: {ran.stderr.decode(errors='replace').strip()}")
+    with tarfile.open(fileobj=io.BytesIO(ran.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "migrations"
+
+
+def rewritten(released: Path, now: Path) -> list[str]:
+    """The steps that were released and are gone or others now. Databases that have run them know nothing of that."""
+    return [
+        path.name
+        for path in sorted((released / "versions").glob("*.py"))
+        if not (mine := now / "versions" / path.name).exists() or mine.read_bytes() != path.read_bytes()
+    ]
+
+
+def made_by(migrations: Path, engine: Engine) -> None:
+    """Make what an empty database gets by these `migrations`: their SQL, and their newest revision."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(_PATH))
+        run(connection, scripts(connection.dialect.name, migrations))
+        versions = MigrationContext.configure(connection, opts={"version_table": "jurat_alembic_version"})
+        versions.stamp(ScriptDirectory(str(migrations)), "head")

@@ -1,0 +1,202 @@
+"""Two ways to the schema of now: `migrations/sql/` alone, and the last release with the numbered steps after it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from jurat.database import open_engine
+from jurat.errors import ConfigurationError
+from store.schema.baseline import MIGRATIONS
+from store.schema.migrations import SchemaStatus, _revisions, schema_status, upgrade, upgrade_sql
+from tests.conftest import missing
+from tests.migrations.catalogue import catalogue, differences
+from tests.migrations.later import BEFORE, CHANGES, REVISION, become_later, lay_out
+from tests.migrations.releases import ROOT, NoRelease, last_release, made_by, migrations_of, rewritten
+from tests.rigs.servers import Databases
+
+Make = Callable[[], Engine]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def make(request: pytest.FixtureRequest, dialect: str, tmp_path: Path) -> Iterator[Make]:
+    """Makes empty databases of the engine."""
+    engines: list[Engine] = []
+    server: Databases | None = None
+    if dialect == "postgresql":
+        server = request.getfixturevalue("postgresql_server")
+
+    def empty() -> Engine:
+        engines.append(open_engine(server.create() if server else f"sqlite:///{tmp_path}/{len(engines)}.db"))
+        return engines[-1]
+
+    yield empty
+    for engine in engines:
+        engine.dispose()
+        if server:
+            server.drop(engine.url.render_as_string(hide_password=False))
+
+
+def apart(make: Make, migrations: Path) -> list[str]:
+    """How a new database differs from one that these `migrations` made, once that is upgraded."""
+    new, old = make(), make()
+    upgrade(new)
+    made_by(migrations, old)
+    upgrade(old)
+    with new.begin() as one, old.begin() as other:
+        assert schema_status(one) is schema_status(other) is SchemaStatus.CURRENT
+        return differences(catalogue(one), catalogue(other))
+
+
+@pytest.fixture
+def released(tmp_path: Path) -> Path:
+    """The `migrations/` of the last release."""
+    try:
+        commit = last_release((ROOT / "releases.toml").read_text("utf-8"))
+    except NoRelease as reason:
+        pytest.skip(str(reason))
+    try:
+        return migrations_of(commit, tmp_path / "released")
+    except NoRelease as reason:
+        missing(str(reason))
+
+
+def test_the_last_release_and_the_steps_since_make_what_a_new_database_gets(make: Make, released: Path) -> None:
+    assert apart(make, released) == []
+
+
+def test_no_step_that_was_released_is_another_one_now(released: Path) -> None:
+    assert rewritten(released, MIGRATIONS) == []
+
+
+# -- the same of a later version, which is invented
+
+
+def test_a_step_that_the_sql_follows_is_found_equal(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    become_later(monkeypatch, tmp_path)
+    assert apart(make, MIGRATIONS) == []
+
+
+@pytest.mark.parametrize(
+    ("dialect", "forgotten"),
+    [(dialect, name) for dialect, changes in CHANGES.items() for name in changes],
+    indirect=["dialect"],
+)
+def test_what_the_sql_has_not_followed_is_found(
+    make: Make, forgotten: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    become_later(monkeypatch, tmp_path, forgotten=[forgotten])
+    assert apart(make, MIGRATIONS) != []
+
+
+def test_what_no_step_does_is_found(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    become_later(monkeypatch, tmp_path)
+    (step,) = (tmp_path / "migrations" / "versions").glob(f"{REVISION}.py")
+    step.write_text(step.read_text("utf-8").replace("op.execute(step)", "pass"), "utf-8")
+    assert apart(make, MIGRATIONS) != []
+
+
+def test_a_database_of_before_is_behind_and_keeps_what_it_holds(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make()
+    upgrade(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO jurat_criteria VALUES ('c', 'k', '[]', '[]', '{}', '[]', 1)")
+    become_later(monkeypatch, tmp_path)
+    with engine.begin() as connection:
+        assert schema_status(connection) is SchemaStatus.BEHIND
+    upgrade(engine)
+    with engine.begin() as connection:
+        assert schema_status(connection) is SchemaStatus.CURRENT
+        assert connection.exec_driver_sql("SELECT name FROM jurat_criteria").scalars().all() == ["c"]
+
+
+def test_the_sql_for_an_administrator_follows_both_ways(
+    make: Make, dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stepped, made = make(), make()
+    upgrade(stepped)
+    become_later(monkeypatch, tmp_path)
+    by_hand(stepped, upgrade_sql(dialect, BEFORE))
+    by_hand(made, upgrade_sql(dialect))
+    with stepped.begin() as one, made.begin() as other:
+        assert schema_status(one) is schema_status(other) is SchemaStatus.CURRENT
+        assert differences(catalogue(one), catalogue(other)) == []
+    by_hand(made, upgrade_sql(dialect, REVISION))
+    with made.begin() as connection:
+        assert schema_status(connection) is SchemaStatus.CURRENT
+
+
+def by_hand(engine: Engine, script: str) -> None:
+    """Run a script as its own program would: all of it at once, transactions included."""
+    raw = engine.raw_connection()
+    driver = raw.driver_connection
+    if engine.dialect.name == "sqlite":
+        driver.executescript(script)  # type: ignore[union-attr]
+    else:
+        driver.execute(script)  # type: ignore[union-attr]
+    raw.close()
+
+
+@pytest.mark.parametrize("revision", ["0001", "9999", "base", "head", ""])
+def test_a_revision_that_is_none_is_refused(dialect: str, revision: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected one of 0001_baseline"):
+        upgrade_sql(dialect, revision)
+
+
+def test_a_step_that_was_rewritten_or_removed_is_found(tmp_path: Path) -> None:
+    released, now = lay_out(tmp_path / "released"), lay_out(tmp_path / "now")
+    assert rewritten(released, now) == []
+    assert rewritten(MIGRATIONS, now) == [], "a step more is none that was rewritten"
+    (now / "versions" / f"{REVISION}.py").write_text("")
+    (now / "versions" / "0001_baseline.py").unlink()
+    assert rewritten(released, now) == ["0001_baseline.py", f"{REVISION}.py"]
+
+
+# -- names of migrations
+
+
+def test_a_migration_is_named_as_its_file_and_fits_into_the_version_table() -> None:
+    names = sorted(path.stem for path in (MIGRATIONS / "versions").glob("*.py"))
+    assert list(_revisions(MIGRATIONS)) == names
+    assert [name for name in names if len(name) > 32] == []
+
+
+# -- where a release comes from
+
+
+def test_no_release_is_told_so() -> None:
+    with pytest.raises(NoRelease, match="nothing was released yet"):
+        last_release("# none\n")
+
+
+def test_the_last_of_several_releases_counts() -> None:
+    listed = '[[release]]\nversion = "0.2.0"\ncommit = "aa"\n[[release]]\nversion = "0.3.0"\ncommit = "bb"\n'
+    assert last_release(listed) == "bb"
+
+
+def test_the_migrations_of_a_commit_come_out_of_its_history(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    lay_out(repository)
+    git = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "release"], ["rm", "-rq", "migrations/versions"]):
+        subprocess.run([*git, *words], check=True)
+    found = migrations_of("HEAD", tmp_path / "out", repository)
+    assert (found / "versions" / f"{REVISION}.py").exists()
+
+
+def test_a_folder_without_history_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(NoRelease, match="git has no commit"):
+        migrations_of("a" * 40, tmp_path, tmp_path)
