@@ -88,12 +88,12 @@ class Situation:
 
 @st.composite
 def situations(draw: st.DrawFn) -> Situation:
-    counts = st.dictionaries(st.sampled_from(NAMES), st.integers(0, 60)).map(Counter[str])
+    counts = st.dictionaries(st.sampled_from(NAMES), st.integers(0, 9)).map(Counter[str])
     return Situation(
         draw(scopes()),
         draw(counts),
         draw(st.dictionaries(st.sampled_from(NAMES), st.integers(0, 3)).map(Counter[str])),
-        draw(st.dictionaries(st.sampled_from(NAMES), st.floats(0, 3000))),
+        draw(st.fixed_dictionaries(dict.fromkeys(NAMES, st.floats(0, 3000)))),
         draw(st.sets(st.sampled_from(NAMES))),
         draw(st.integers(0, 100)),
     )
@@ -260,6 +260,7 @@ def test_what_a_claim_leaves_behind_is_known_so_that_a_slot_that_becomes_free_wa
         left = {name for name in backlog if process.backlog[name]}
         assert plan.leaves_more(taken) or not left
         assert {name for name in left if taken[name]} <= process.backlogged <= set(backlog)
+        assert all(taken[each.source] for each in plan.demands if each.free and each.source in process.backlogged)
         for name in backlog:
             process.held[name] -= data.draw(st.integers(0, process.held[name]))
 
@@ -271,6 +272,15 @@ def test_a_claim_that_finds_less_than_it_asked_for_leaves_nothing_behind(situati
     asked = all(demand.free for demand in plan.demands)
     assert plan.leaves_more(nothing) == (plan.free < 1 or not asked)
     assert plan.backlogged(nothing, NAMES) == {demand.source for demand in plan.demands if not demand.free}
+
+
+@pytest.mark.parametrize(("concurrency", "backlogged"), [(None, True), (WIDE * 8, True), (WIDE * 8 - 1, False)])
+def test_a_source_whose_concurrency_is_tight_has_no_backlog_for_each_write_makes_room(
+    concurrency: int | None, *, backlogged: bool
+) -> None:
+    scope = ClaimScope({"towns": Demand("towns", 0, concurrency=concurrency)}, 8, 10, 10, {"towns": 1})
+    plan = claim_plan(scope, 0, {}, {}, (), 0)
+    assert plan.backlogged({"towns": 10}, ()) == ({"towns"} if backlogged else set())
 
 
 @pytest.mark.parametrize(
