@@ -129,7 +129,7 @@ def test_nothing_that_a_look_up_builds_shows_who_is_looked_up(words: list[str], 
             with suppress(SourceError):
                 adapter.look_up(asked)
     assert showing(seen, *words, BORN.isoformat(), repr(BORN)) == {}
-    built = {"record.Record", "rules.Case", "decoder.Decoded", "dates.Span", "templates.Message", "numbers.Malformed"}
+    built = {"record.Record", "rules.Case", "decoder.Decoded", "dates.DaySpan", "templates.Message", "numbers.Malformed"}
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
     assert {"adapters.person_names.comparison.Name", "adapters.person_names.comparison._Part"} <= seen.reprs.keys()
 
@@ -157,7 +157,7 @@ def test_nothing_that_is_made_of_a_list_of_people_shows_anybody(words: list[str]
     ]
     assert showing(seen, *words) == {}
     assert not [word for word in words if word in repr(found) + repr(described) + repr(described.tests)]
-    built = {"roster_rows.Person", "roster._Asked", "record.Record", "rules.Case"}
+    built = {"roster_rows.Person", "roster._RosterQuery", "record.Record", "rules.Case"}
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
     tried = {"roster_tests._List", "description_tests.Tried"}
     assert {f"adapters.registry_tests.{name}" for name in tried} <= seen.reprs.keys()
@@ -187,4 +187,4 @@ def test_nothing_that_is_made_of_a_batch_shows_anybody(numbers: list[str], famil
         found = adapter.look_up_many(asked)
     assert showing(seen, *numbers, family) == {}
     assert not [text for text in (*numbers, family) if text in repr(found)]
-    assert {"adapters.registry.batches._Asked", "adapters.registry.batches._Answer"} <= seen.reprs.keys()
+    assert {"adapters.registry.batches._BatchMember", "adapters.registry.batches._Answer"} <= seen.reprs.keys()
