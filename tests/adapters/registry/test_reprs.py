@@ -129,7 +129,14 @@ def test_nothing_that_a_look_up_builds_shows_who_is_looked_up(words: list[str], 
             with suppress(SourceError):
                 adapter.look_up(asked)
     assert showing(seen, *words, BORN.isoformat(), repr(BORN)) == {}
-    built = {"record.Record", "rules.Case", "decoder.Decoded", "dates.DaySpan", "templates.Message", "numbers.Malformed"}
+    built = {
+        "record.Record",
+        "rules.Case",
+        "decoder.Decoded",
+        "dates.DaySpan",
+        "templates.Message",
+        "numbers.Malformed",
+    }
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
     assert {"adapters.person_names.comparison.Name", "adapters.person_names.comparison._Part"} <= seen.reprs.keys()
 
