@@ -1,4 +1,4 @@
-"""What became of one check and why, and which verdicts a moved border may concern. No participant is named."""
+"""Explains what became of a check, and finds the verdicts that a moved border may concern. It names no participant."""
 
 from __future__ import annotations
 

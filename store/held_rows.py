@@ -1,4 +1,4 @@
-"""Rows that somebody outside holds: what the writer does instead of waiting for them.
+"""Passes over rows that another transaction holds, instead of waiting for them.
 
 A platform's transaction may stay open for as long as the platform likes. One that holds the row of a check (a login
 that owns the tables may) would keep a whole batch of others waiting.

@@ -1,4 +1,4 @@
-"""Doing something for many rows where the database refuses one of them, say by a trigger of the platform's own."""
+"""Changes many rows where the database may refuse one of them, for instance by a platform's own trigger."""
 
 from __future__ import annotations
 

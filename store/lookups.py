@@ -1,5 +1,5 @@
-"""What lookups read of the database: lists of codes, address bases, rosters. Where the database is away, each is an
-outage of the source, as any other.
+"""Reads what lookups need: lists of codes, address bases, rosters. If the database is away, that is an outage of the
+source.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What workers and commands read: configurations, zones, codes, and how checks stand."""
+"""Reads configurations, zones, codes and checks for workers and commands."""
 
 from __future__ import annotations
 

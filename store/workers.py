@@ -1,4 +1,4 @@
-"""The register of workers: who runs, what each serves and which keys it has; and the keys that are missing.
+"""Registers workers: which run, what each serves, which keys it has, and which keys are missing.
 
 A worker says every `SEEN_EVERY` seconds that it is there. What is told of a fleet is read from these rows.
 """

@@ -1,4 +1,4 @@
-"""The configuration that is applied, as a transaction of the ledger finds it, whatever plan its worker has."""
+"""Reads the applied configuration within a transaction, whatever plan its worker has."""
 
 from __future__ import annotations
 

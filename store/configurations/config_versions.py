@@ -1,4 +1,4 @@
-"""The next version of the configuration where consultations of platforms alone change, and whose turn it is to make it.
+"""Makes the next version of the configuration where only consultations of platforms change. Gives one writer its turn.
 
 On PostgreSQL functions with the owner's rights do it: a worker sends those consultations, and the database copies all
 else from the version before. So who has a worker's password changes no source, no secret and no consultation of the

@@ -1,4 +1,4 @@
-"""The consultations that a platform publishes itself: kept beside the administrators' configuration, and put into it.
+"""Merges the consultations that a platform publishes into the administrators' configuration.
 
 What the platform asked for stands in `jurat_consultations`. A worker's upkeep lays it into the applied configuration,
 as its next version, or writes down why not. Who applies a configuration of files keeps what is published.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Self
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine, text
@@ -21,19 +21,14 @@ from config.document import Consultation, Document
 from config.problems import InvalidConfiguration
 from jurat.database import is_out_of_time, is_too_much, reader, state_of
 from jurat.publications import (
-    LARGEST_TOGETHER,
     MOST_NAMED,
-    MOST_PUBLISHED,
-    SHORTEN_OR_WITHDRAW,
-    TOO_LARGE_TOGETHER,
-    TOO_MANY,
-    WITHDRAW_ONE,
 )
 from jurat.statements import rows_json
 from store.configurations.applied_config import AccessTerms, AppliedConfig
 from store.configurations.config_versions import lay_in, take_turn, written
 from store.configurations.criteria import of_another_criterion
 from store.configurations.orphans import orphans_of, places_of
+from store.configurations.publication_limits import PublicationRefused, PublicationRoom, WaitingPublication
 from store.configurations.questions import replace_questions, since
 from store.dialects import StoreDialect, dialect_of
 from store.queries import CODE_LISTS, zones_in_force
@@ -58,23 +53,6 @@ class Unpublishable(Exception):
 
 class NotPublished(Unpublishable):
     """The platform has published no consultation of that name."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Publication:
-    """What a platform asked for last about one consultation, and nobody has answered."""
-
-    name: str
-    document: str | None
-    revision: int
-    by: str
-    applied: bool
-    """Whether an earlier revision is in the configuration."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of its document."""
-        return len((self.document or "").encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +103,7 @@ class Consultations:
         None where somebody publishes at this moment, nor where a newer jurat applied the configuration: it answers.
         """
         answered = late = 0
-        parts: list[Sequence[_Publication]] = [()]
+        parts: list[Sequence[WaitingPublication]] = [()]
         while parts:
             try:
                 answered += self._apply(parts.pop(), limit)
@@ -162,9 +140,9 @@ class Consultations:
                 raise Unpublishable(f"consultation '{name}' cannot be withdrawn: {refused[name]}")
         return version
 
-    def _apply(self, only: Sequence[_Publication], limit: int) -> int:
+    def _apply(self, only: Sequence[WaitingPublication], limit: int) -> int:
         """Answer what is waiting, or what of `only` still is, in one transaction. Raises _NotTaken."""
-        asked: Sequence[_Publication] = ()
+        asked: Sequence[WaitingPublication] = ()
         self._read_ahead()
         try:
             with self._engine.begin() as connection:
@@ -187,10 +165,14 @@ class Consultations:
         return len(asked)
 
     def _merge(
-        self, connection: Connection, asked: Sequence[_Publication], last: tuple[int, str] | None, base: Configuration
+        self,
+        connection: Connection,
+        asked: Sequence[WaitingPublication],
+        last: tuple[int, str] | None,
+        base: Configuration,
     ) -> tuple[int | None, Mapping[str, str]]:
         """Put what was asked for into the configuration; its version, and why what was refused."""
-        imported, room = _imported(connection), _Room.of(connection)
+        imported, room = _imported(connection), PublicationRoom.of(connection)
         refused: dict[str, str] = {}
         accepted: dict[str, Consultation | None] = {}
         for each in asked:
@@ -198,7 +180,7 @@ class Consultations:
                 room.check(each)
                 accepted[each.name] = self._examined(connection, each, base, imported)
                 room.take(each)
-            except _Refused as error:
+            except PublicationRefused as error:
                 refused[each.name] = str(error)
         version = self._publish(connection, asked, accepted, base, last)
         self._answer(connection, asked, refused)
@@ -240,7 +222,9 @@ class Consultations:
         except InvalidConfiguration:
             self._seen = last, None
 
-    def _waiting(self, connection: Connection, limit: int, only: Sequence[_Publication]) -> list[_Publication]:
+    def _waiting(
+        self, connection: Connection, limit: int, only: Sequence[WaitingPublication]
+    ) -> list[WaitingPublication]:
         # What a platform publishes anew at this moment waits for its commit.
         lock = self._dialect.row_lock("FOR UPDATE SKIP LOCKED")
         named = f"AND name IN (SELECT r.name FROM {self._dialect.rowset('name text')})" if only else ""
@@ -250,7 +234,7 @@ class Consultations:
         sizes = accumulate(each.size for each in asked)
         return [each for n, (each, size) in enumerate(zip(asked, sizes, strict=True)) if not n or size <= BATCH_BYTES]
 
-    def _asked(self, connection: Connection, where: str, parameters: Mapping[str, Any]) -> list[_Publication]:
+    def _asked(self, connection: Connection, where: str, parameters: Mapping[str, Any]) -> list[WaitingPublication]:
         rows = connection.execute(
             text(
                 "SELECT name, document, revision, published_by, applied_document IS NOT NULL FROM jurat_consultations "
@@ -258,14 +242,16 @@ class Consultations:
             ),
             parameters,
         )
-        return [_Publication(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+        return [WaitingPublication(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
     def _examined(
-        self, connection: Connection, asked: _Publication, base: Configuration, imported: _Imported
+        self, connection: Connection, asked: WaitingPublication, base: Configuration, imported: _Imported
     ) -> Consultation | None:
-        """The consultation as it goes into the configuration; None where it is withdrawn. Raises _Refused."""
+        """The consultation as it goes into the configuration; None where it is withdrawn. Raises PublicationRefused."""
         if asked.document is not None and not asked.applied and asked.name in base.document.consultations:
-            raise _Refused(f"the administrators' configuration has a consultation '{asked.name}'; choose another name")
+            raise PublicationRefused(
+                f"the administrators' configuration has a consultation '{asked.name}'; choose another name"
+            )
         consultation = None
         if asked.document is not None:
             try:
@@ -273,20 +259,22 @@ class Consultations:
                     base.document, asked.name, asked.document, imported.zones, imported.lists
                 )
             except InvalidConfiguration as error:
-                raise _Refused(publications.sentence(error)) from None
+                raise PublicationRefused(publications.sentence(error)) from None
             except Exception as error:
                 # One that our own code fails on must not keep all others from being published.
                 log.exception("publication unreadable", consultation=asked.name, error=type(error).__name__)
-                raise _Refused("it cannot be read: tell the administrators, whose workers' log says why") from None
+                raise PublicationRefused(
+                    "it cannot be read: tell the administrators, whose workers' log says why"
+                ) from None
         alone = {} if consultation is None else {asked.name: consultation}
         candidate = Configuration.of(base.document.model_copy(update={"consultations": alone}))
         if others := of_another_criterion(connection, base, candidate.questions.values()):
-            raise _Refused(
+            raise PublicationRefused(
                 f"answers to {', '.join(others)} were accepted under another criterion, zone or list, and would count "
                 "for this one: give the question another name"
             )
         if asked.applied and (waiting := places_of(orphans_of(connection, candidate, asked.name))):
-            raise _Refused(
+            raise PublicationRefused(
                 f"checks are on their way that it would have no place for: {waiting}; "
                 "publish it again once they are settled, or keep their questions until then"
             )
@@ -295,7 +283,7 @@ class Consultations:
     def _publish(
         self,
         connection: Connection,
-        asked: Sequence[_Publication],
+        asked: Sequence[WaitingPublication],
         accepted: Mapping[str, Consultation | None],
         base: Configuration,
         last: tuple[int, str] | None,
@@ -320,7 +308,7 @@ class Consultations:
             add_audit_row(connection, each.by, action, each.name, detail)
         return version
 
-    def _answer(self, connection: Connection, asked: Sequence[_Publication], refused: Mapping[str, str]) -> None:
+    def _answer(self, connection: Connection, asked: Sequence[WaitingPublication], refused: Mapping[str, str]) -> None:
         rows = [
             {
                 "name": each.name,
@@ -332,56 +320,19 @@ class Consultations:
         connection.execute(text(_answer(self._dialect)), {"rows": rows_json(rows)})
 
 
-class _Refused(Exception):
-    """What was published cannot be put into the configuration; says why."""
-
-
 class _NotTaken(Exception):
     """What was published is more than the database takes in one transaction. Nothing was changed."""
 
-    def __init__(self, asked: Sequence[_Publication], reason: Exception) -> None:
+    def __init__(self, asked: Sequence[WaitingPublication], reason: Exception) -> None:
         super().__init__(type(reason).__name__)
         self.asked = asked
         self.reason = reason
         self.late = isinstance(reason, DBAPIError) and is_out_of_time(reason)
 
-    def halves(self) -> list[Sequence[_Publication]]:
+    def halves(self) -> list[Sequence[WaitingPublication]]:
         """Both, the older last; none of one alone."""
         half = len(self.asked) // 2
         return [self.asked[half:], self.asked[:half]] if half else []
-
-
-class _Room:
-    """The bytes of each consultation that is published, by its name, and whether one more may be.
-
-    Who publishes is told so at once. But two may at the same moment, and SQLite takes any INSERT.
-    """
-
-    def __init__(self, sizes: dict[str, int]) -> None:
-        self._sizes = sizes
-        self._all = sum(sizes.values())
-
-    @classmethod
-    def of(cls, connection: Connection) -> Self:
-        length = dialect_of(connection).octets("applied_document")
-        sql = f"SELECT name, {length} FROM jurat_consultations WHERE applied_document IS NOT NULL"
-        return cls({row[0]: row[1] for row in connection.execute(text(sql))})
-
-    def check(self, asked: _Publication) -> None:
-        """Raises _Refused. What gets no larger than it was goes in."""
-        before = self._sizes.get(asked.name)
-        if asked.document is None or (before is not None and asked.size <= before):
-            return
-        if before is None and len(self._sizes) >= MOST_PUBLISHED:
-            raise _Refused(f"{TOO_MANY}; {WITHDRAW_ONE}")
-        if self._all - (before or 0) + asked.size > LARGEST_TOGETHER:
-            raise _Refused(f"{TOO_LARGE_TOGETHER}; {SHORTEN_OR_WITHDRAW}")
-
-    def take(self, asked: _Publication) -> None:
-        self._all -= self._sizes.pop(asked.name, 0)
-        if asked.document is not None:
-            self._sizes[asked.name] = asked.size
-            self._all += asked.size
 
 
 def _published(connection: Connection) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Whether accepted answers were given under the criterion that a question has.
+"""Finds accepted answers that were given under another criterion than their question has now.
 
 An acceptance counts for the question of its name. Who publishes that name anew with another criterion would have those
 count who were never asked about it.

@@ -1,4 +1,4 @@
-"""Orphans: checks on their way that a new configuration has no question or source for."""
+"""Finds and ends orphans: checks on their way that a new configuration has no question or source for."""
 
 from __future__ import annotations
 

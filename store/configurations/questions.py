@@ -1,4 +1,4 @@
-"""The questions of the applied configuration as platforms read them: a row each, with its consultation's texts."""
+"""Writes the questions of the applied configuration for platforms: a row each, with its consultation's texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an address base is read: all statements of a look-up see the version that was in force when it began.
+"""Reads an address base. All statements of a lookup see the version that was in force when it began.
 
 A look-up is one transaction on one snapshot. So a version that is switched meanwhile, or deleted, changes nothing for
 it, and the next one sees the new version without asking anybody whether there is one.

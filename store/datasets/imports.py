@@ -1,5 +1,4 @@
-"""How an address base gets into the database: as a new version that nobody sees until one transaction switches to it.
-What is true of its versions is true of those of a list of people as well (see `store.datasets.rosters`).
+"""Imports a dataset as a new version that nobody sees until one transaction switches to it.
 
 An import that crashed leaves a staged version, which the next import of that name removes. An import that is still
 running then is overtaken: it ends at its next batch, and the newer one wins.

@@ -1,4 +1,4 @@
-"""Lists of people: how one gets into the database, and how it is looked up.
+"""Imports rosters and looks people up in them.
 
 A row has the keyed hash of its number, and of the file's other columns those that the rules look at. It goes with its
 version, as an address base does (see `store.datasets.imports`).

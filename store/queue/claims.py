@@ -1,4 +1,4 @@
-"""Taking due checks under a lease, never more of a source than it may be asked, and keeping the lease alive."""
+"""Claims due checks under a lease, and never more of a source than it may be asked. Keeps leases alive."""
 
 from __future__ import annotations
 

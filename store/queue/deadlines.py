@@ -1,4 +1,4 @@
-"""Deadlines, which do not run down while a source takes no work.
+"""Moves deadlines on by the time in which their source took no work, and finds those that have passed.
 
 A deadline is a time in the row. When it has passed, the time for which its source stood still since the check was
 submitted is added to it, as far as that was not done before (`stood_s`).

@@ -1,4 +1,4 @@
-"""The statements that lease checks to a worker and renew their leases."""
+"""The statements that lease checks to a worker and renew their leases. A lease is 15 s."""
 
 from __future__ import annotations
 

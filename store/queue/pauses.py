@@ -1,4 +1,4 @@
-"""Pauses of whole sources, and their history: a deadline does not run down while its source takes no work."""
+"""Pauses whole sources, and keeps the history of pauses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all workers together may still take of a source: its row, locked while a claim reads and pays."""
+"""What all workers together may still ask of a source. Its row is locked while a claim reads and pays."""
 
 from __future__ import annotations
 

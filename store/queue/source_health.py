@@ -1,4 +1,4 @@
-"""What is known of each source: when it answered and failed, whether its breaker is open, how much waits for it."""
+"""Keeps what is known of each source: answers, failures, its breaker, and how much waits for it."""
 
 from __future__ import annotations
 

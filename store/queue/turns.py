@@ -1,4 +1,4 @@
-"""The order of waiting checks: one queue for each priority and consultation at a source, and a few apart.
+"""Orders waiting checks: one queue for each priority and consultation of a source.
 
 A queue is a range of the index `jurat_checks_due`. Going from one to the next costs one step down that index, however
 many checks wait, so nothing here grows with a backlog.

@@ -1,4 +1,4 @@
-"""Users of the database who asked for as many transfers and erasures as they may in an hour."""
+"""Finds database users who have reached their hourly limit of transfers and erasures."""
 
 from __future__ import annotations
 

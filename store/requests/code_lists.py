@@ -1,4 +1,4 @@
-"""Codes that administrators add to a list: at once by the command line, or by a request whose codes are sealed.
+"""Adds codes to a list: at once for the command line, or by a request whose codes are sealed.
 
 Only a worker can open those of a request, and only one that has the keys of codes can add them: see `CodeImporter`.
 """

@@ -1,4 +1,4 @@
-"""A check before a person: who puts it there, what persons say of it, and what comes of that.
+"""Puts checks before reviewers, and writes what they decide.
 
 Each function does one kind of request in the transaction of its caller. It waits for who holds the participant's access
 row, and then nobody else changes the check. A decision is the check's next verdict, by `reviewer`. Earlier verdicts

@@ -1,4 +1,4 @@
-"""Erasing a participant, and forgetting what is left of those of whom nothing is kept any more.
+"""Erases a participant, and forgets those of whom nothing is kept any more.
 
 A random word takes the participant's place, another one in each consultation, so that verdicts, counts and the hold on
 a number stay and name nobody. Answers, candidates, notes and what came with them go.

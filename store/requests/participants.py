@@ -1,4 +1,4 @@
-"""What persons do with one participant: allow one more answer, take access and give it back, move all to another id.
+"""Changes what one participant has: allows one more answer, revokes and restores access, moves all to another id.
 
 What a further round or a revocation comes to is added up in `verdicts.access`, from the requests that were applied:
 so each is marked as applied here before its participant is added up again.

@@ -1,4 +1,4 @@
-"""What persons ask for: rows of `jurat_requests`. `store.requests.request_runner` does what they ask."""
+"""The rows of `jurat_requests`. `store.requests.request_runner` carries them out."""
 
 from __future__ import annotations
 

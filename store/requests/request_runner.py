@@ -1,4 +1,4 @@
-"""Doing what persons ask for: each request once, by the upkeep of a worker or at once by the command line.
+"""Carries out requests, each once: in a worker's upkeep, or at once for the command line.
 
 One piece of code decides what comes of a request, whoever asked for it and in which language. What each kind does
 stands in `DOING`; the functions there take `store.requests.request_rows`, and this module takes them.

@@ -1,6 +1,4 @@
-"""What a person does with a check by the command line: sees the answer in review, decides it, or opens a settled one
-again. And the end of reviews that nobody decides.
-"""
+"""Shows a reviewer the answer, and lets them decide a check or open it again. Ends reviews that nobody decides."""
 
 from __future__ import annotations
 

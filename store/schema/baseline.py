@@ -1,4 +1,4 @@
-"""The schema as it is now: the SQL of `migrations/sql/`, which makes a new database."""
+"""Makes a new database from the SQL in `migrations/sql/`, the schema as it is now."""
 
 from __future__ import annotations
 

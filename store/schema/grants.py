@@ -1,4 +1,4 @@
-"""Who may do what with our tables and functions on PostgreSQL: five roles, each with what it sends and nothing else.
+"""Grants rights on PostgreSQL to five roles: each may do what it needs and nothing else.
 
 `RIGHTS` and `CALLS` say it once. Every upgrade sets the rights as they stand here, docs/reference/roles.md is made from
 here, and a test tries each cell. A table without a row here fails that test.

@@ -1,4 +1,4 @@
-"""The schema of a database: make it, bring it up to date, and say how it stands.
+"""Makes the schema of a database, brings it up to date, and says what state it is in.
 
 A new database is made by `migrations/sql/`, which is the schema as it is now, and is marked with the newest revision. A
 database of an earlier release runs the numbered steps of `migrations/versions/` after its own. Tests hold both ways

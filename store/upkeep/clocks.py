@@ -1,4 +1,4 @@
-"""A database's clock that was put back: times that were written before lie in its future, and count as now.
+"""Handles a database's clock that was put back: times in its future count as now.
 
 Else nothing that waits for its time would be done until the clock is there again: no upkeep, no start at a source that
 has a rate, no probe, no look-up of what was submitted. Deadlines, reviews and whatever else is kept for a time are left

@@ -1,4 +1,4 @@
-"""Adds up the access rows that are older than the last change of their consultation."""
+"""Adds up access rows that are older than the last change of their consultation."""
 
 from __future__ import annotations
 

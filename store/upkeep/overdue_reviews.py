@@ -1,4 +1,4 @@
-"""Ends the reviews that are overdue."""
+"""Ends reviews that are overdue."""
 
 from __future__ import annotations
 

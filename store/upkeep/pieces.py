@@ -1,4 +1,4 @@
-"""Works through rows in short transactions, past those that the database refuses to change."""
+"""Works through rows in short transactions, past rows that the database refuses to change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deleting what is past its `retain_until`, participant by participant.
+"""Deletes what is past its `retain_until`, participant by participant.
 
 What an access is granted by stays as long as the access does, however short `retain` is: without these answers, the
 next time that they are added up would take it away, and a number would be free although it still opens a door. So do

@@ -1,4 +1,4 @@
-"""Whose turn it is: one conditional update of `jurat_upkeep` decides for all jobs and workers."""
+"""Hands out the turns of upkeep: one conditional update of `jurat_upkeep` decides for all jobs and workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The jobs of upkeep, as workers do them in turn and tests at once."""
+"""All jobs of upkeep: workers do them in turn."""
 
 from __future__ import annotations
 

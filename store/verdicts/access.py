@@ -1,4 +1,4 @@
-"""What a participant's answers add up to: whoever changes that writes it in the same transaction.
+"""Writes what a participant's answers add up to, in the transaction of whoever changes them.
 
 Always from the whole history and by the configuration that is applied, never from the row before nor by the plan of a
 worker, which may be older. Each row says by which version it was added up; where that is older than the last change of

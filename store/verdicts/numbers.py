@@ -1,4 +1,4 @@
-"""One number, one participant of a consultation: who came first with it keeps it.
+"""Claims a number for the first participant of a consultation who is accepted with it.
 
 A number that everybody can look up can be typed by anybody, so a record shows that its holder exists and not that the
 participant is that person. Of two who are accepted by the same number, the later one is therefore put before a person.

@@ -1,4 +1,4 @@
-"""The rows that a decision leaves: verdicts, reviews, attempts, audit rows. Verdicts and audit rows are only added."""
+"""Adds the rows that a decision leaves: verdicts, reviews, attempts, audit rows. Verdicts and audits never change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing what has come of held checks: each row only under its fence, all of a batch in one transaction."""
+"""Writes the results of claimed checks: each row only under its fence, a whole batch in one transaction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
@@ -22,16 +21,13 @@ from store.dialects import POSTGRESQL, StoreDialect, dialect_of
 from store.held_rows import HARDLY_WAIT, fenced, id_of, is_held, skipped, taking_free
 from store.verdicts.access import AccessRows, Key, locking, read_history
 from store.verdicts.numbers import claim_numbers
-from store.verdicts.records import UNSTORABLE, WORKER, add_attempts, add_verdicts, open_reviews
+from store.verdicts.records import UNSTORABLE, add_attempts, add_verdicts, open_reviews
+from store.verdicts.result_rows import attempt_row, candidates_row, movement_row, review_row, verdict_row
 from tasks.checks import (
-    Attempt,
     CheckResult,
     ClaimedCheck,
-    Decision,
     Ended,
     GiveBack,
-    Later,
-    NextSource,
     Review,
     Settle,
 )
@@ -210,7 +206,7 @@ class VerdictWriter:
         if not entries:
             return set()
         rows = [
-            {"id": str(entry.held.id), "fence": entry.held.fence, **_movement(entry.decision)}
+            {"id": str(entry.held.id), "fence": entry.held.fence, **movement_row(entry.decision)}
             for entry in sorted(entries, key=lambda entry: entry.held.id)
         ]
         (moved,) = run(connection, (_move(self._dialect), {"rows": rows_json(rows)}))
@@ -245,11 +241,11 @@ class VerdictWriter:
         ]
 
     def _added(self, entries: Sequence[CheckResult]) -> list[Statement]:
-        settled = [_verdict(entry, entry.decision) for entry in entries if isinstance(entry.decision, Settle)]
-        reviews = [_review(entry, entry.decision) for entry in entries if isinstance(entry.decision, Review)]
-        attempts = [_attempt(entry, entry.attempt) for entry in entries if entry.attempt]
+        settled = [verdict_row(entry, entry.decision) for entry in entries if isinstance(entry.decision, Settle)]
+        reviews = [review_row(entry, entry.decision) for entry in entries if isinstance(entry.decision, Review)]
+        attempts = [attempt_row(entry, entry.attempt) for entry in entries if entry.attempt]
         candidates = [
-            (_keep_candidates(self._dialect), _candidates(entry, entry.decision.candidates))
+            (_keep_candidates(self._dialect), candidates_row(entry, entry.decision.candidates))
             for entry in entries
             # What is too large is nothing to choose from: names that long came from no list of streets.
             if isinstance(entry.decision, Settle)
@@ -300,63 +296,6 @@ class _Stand:
 
 def _key(entry: CheckResult) -> Key:
     return entry.held.consultation, entry.held.participant
-
-
-def _movement(decision: Decision) -> dict[str, Any]:
-    """Where a decision sends the row: its state, in how many seconds it is due, at which cost, to which source, and
-    what the one before saw.
-    """
-    match decision:
-        case Settle():
-            return {"state": State.SETTLED, "wait": None, "source": None, "failed": 0, "leaning": None}
-        case Review():
-            return {"state": State.REVIEW, "wait": None, "source": None, "failed": 0, "leaning": None}
-        case Later(seconds=seconds):
-            return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 1, "leaning": None}
-        case NextSource(source=source, leaning=leaning):
-            return {"state": State.PENDING, "wait": 0, "source": source, "failed": 0, "leaning": leaning}
-        case GiveBack(seconds=seconds):
-            return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 0, "leaning": None}
-
-
-def _verdict(entry: CheckResult, verdict: Settle) -> dict[str, Any]:
-    return {
-        "check_id": str(entry.held.id),
-        "outcome": verdict.outcome,
-        "reason": verdict.reason,
-        "evidence": verdict.evidence,
-        "decided_by": WORKER,
-        "config_version": entry.config_version,
-        "source": entry.held.source,
-        "data_date": verdict.data_date,
-        "fence": entry.held.fence,
-        "retain": entry.retain,
-    }
-
-
-def _review(entry: CheckResult, review: Review) -> dict[str, Any]:
-    return {
-        "check_id": str(entry.held.id),
-        "reason": review.reason,
-        "evidence": review.evidence,
-        "config_version": entry.config_version,
-        "due": review.seconds,
-    }
-
-
-def _attempt(entry: CheckResult, attempt: Attempt) -> dict[str, Any]:
-    return {
-        "check_id": str(entry.held.id),
-        "fence": entry.held.fence,
-        "source": entry.held.source,
-        "duration": round(attempt.duration, 3),
-        "ended": attempt.ended,
-        "reason": attempt.reason,
-    }
-
-
-def _candidates(entry: CheckResult, sealed: bytes) -> dict[str, Any]:
-    return {"id": str(entry.held.id), "fence": entry.held.fence, "candidates": sealed}
 
 
 @lru_cache
